@@ -1,0 +1,1 @@
+"""The data plane: takes invocations, decides whether and where they run, answers."""

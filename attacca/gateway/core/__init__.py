@@ -1,0 +1,1 @@
+"""What the gateway decides. Pure: events in, commands out."""

@@ -1,0 +1,1 @@
+"""Doors to the world, each with an in-memory twin."""

@@ -1,0 +1,1 @@
+"""The durable store: one protocol, several doors behind it."""

@@ -1,0 +1,1 @@
+"""Time, chance, names and measures: the small things every layer needs."""

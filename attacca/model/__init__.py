@@ -1,0 +1,1 @@
+"""Frozen data that the planes share, in memory and on the wire."""

@@ -1,0 +1,74 @@
+"""What a user deploys: a function's settings, and each revision of its code."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import msgspec
+
+Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$")]  # an RFC 1035 label
+Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
+EnvName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+
+
+class Network(StrEnum):
+    """What a sandbox can reach."""
+
+    NONE = "none"
+    HOST = "host"
+
+
+class Signature(StrEnum):
+    """How a handler wants to be called."""
+
+    EVENT_CONTEXT = "event_context"  # handler(event, context), as on Lambda
+    ARGS = "args"  # main(args): a dict in, a dict out
+    NAMED = "named"  # hello(name="world"): named parameters
+    ASGI = "asgi"  # an ASGI 3 application
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What `function.toml` and the options of `attacca deploy` may say.
+
+    `first_byte_s` unset means no clock of its own; `max_sandboxes` unset means as many as memory holds;
+    `cpus` unset means an equal share. `queue` bounds the invocations that wait for a sandbox.
+    """
+
+    name: Name
+    handler: str | None = None  # "module:attribute"; found by itself when unset
+    memory_mb: Annotated[int, msgspec.Meta(ge=32, le=1_048_576)] = 128
+    timeout_s: Seconds = 30.0  # from the hand-over to a sandbox until the last byte
+    first_byte_s: Seconds | None = None  # from the hand-over to a sandbox until the first byte
+    wait_s: Seconds = 60.0  # from the arrival until a sandbox takes it
+    concurrency: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 1  # invocations at once in one sandbox
+    env: dict[EnvName, str] = {}
+    min_sandboxes: Annotated[int, msgspec.Meta(ge=0, le=10_000)] = 0
+    max_sandboxes: Annotated[int, msgspec.Meta(ge=1, le=10_000)] | None = None
+    cpus: Annotated[float, msgspec.Meta(gt=0, le=1024)] | None = None
+    queue: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 100
+    network: Network = Network.NONE
+    idempotent: bool = False
+
+    def __post_init__(self) -> None:
+        if self.max_sandboxes is not None and self.min_sandboxes > self.max_sandboxes:
+            raise ValueError(
+                f"min_sandboxes ({self.min_sandboxes}) must not exceed max_sandboxes ({self.max_sandboxes})"
+            )
+        if self.first_byte_s is not None and self.first_byte_s > self.timeout_s:
+            raise ValueError(f"first_byte_s ({self.first_byte_s:g}) must not exceed timeout_s ({self.timeout_s:g})")
+
+
+class Revision(msgspec.Struct, frozen=True, kw_only=True):
+    """One deployed version of a function. `code` and `bundle` are digests of what lies in the state directory."""
+
+    function: str
+    number: int  # 1, 2, 3, ... within the function
+    settings: Settings
+    handler: str  # "module:attribute", as found
+    signature: Signature
+    code: str
+    bundle: str | None = None
+    created_at: float = 0.0  # seconds since 1970
+
+    @property
+    def id(self) -> str:
+        return f"{self.function}@{self.number}"

@@ -1,0 +1,97 @@
+"""One request to a function, what became of it, and where its time went."""
+
+from enum import StrEnum
+
+import msgspec
+
+
+class Start(StrEnum):
+    """How the sandbox that ran an invocation came to be."""
+
+    COLD = "cold"
+    TEMPLATE = "template"
+    PREWARMED = "prewarmed"
+    WARM = "warm"
+
+
+class Request(msgspec.Struct, frozen=True, gc=False):
+    """What the client sent. `more` means that the body goes on in `messages.Body`."""
+
+    body: bytes = b""
+    content_type: str = ""
+    method: str = "POST"
+    path: str = "/"  # below the function's own address, percent-decoded by whoever needs it
+    query: str = ""  # without the question mark
+    headers: tuple[tuple[bytes, bytes], ...] = ()  # lower-case names, in the order sent
+    more: bool = False
+
+
+class Invocation(msgspec.Struct, frozen=True, gc=False):
+    """An admitted request on its way to a sandbox. `revision` is a `Revision.id`."""
+
+    id: str
+    function: str
+    revision: str
+    request: Request
+
+
+class Timing(msgspec.Struct, frozen=True, gc=False):
+    """Where an invocation's time went, in milliseconds, in the order in which it passes.
+
+    queued: waiting for its turn. placed: deciding where it runs. sandbox: making the isolated process.
+    code: bringing the code into it. imports: running the module's top level. run: the handler itself.
+    """
+
+    queued: float = 0.0
+    placed: float = 0.0
+    sandbox: float = 0.0
+    code: float = 0.0
+    imports: float = 0.0
+    run: float = 0.0
+
+
+class Ok(msgspec.Struct, frozen=True, tag="ok", gc=False):
+    """The function answered. `streamed` means that head and body went ahead in ResponseHead and ResponseBody."""
+
+    body: bytes = b""
+    content_type: str = "application/json"
+    status: int = 200
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    streamed: bool = False
+
+
+class FunctionError(msgspec.Struct, frozen=True, tag="function_error"):
+    """The user's code raised; the sandbox lives on."""
+
+    type: str
+    message: str
+    traceback: str = ""
+
+
+class Failed(msgspec.Struct, frozen=True, tag="failed"):
+    """The platform could not finish it. `code` is one of `errors.py`: timeout, out_of_memory, sandbox_lost,
+    start_failed, response_too_large, bad_response, no_capacity, cancelled, draining."""
+
+    code: str
+    message: str
+    hint: str = ""
+    traceback: str = ""
+
+
+Outcome = Ok | FunctionError | Failed
+
+
+class Call(msgspec.Struct, frozen=True, kw_only=True):
+    """What is remembered of an ended invocation; a line of `attacca calls`."""
+
+    id: str
+    function: str
+    revision: int
+    at: float  # arrival, seconds since 1970
+    status: int
+    outcome: str  # "ok" or an error code
+    start: Start | None  # None: it never reached a sandbox
+    why: str  # why the start was cold, or why it failed
+    sandbox: str
+    timing: Timing
+    total_ms: float

@@ -1,0 +1,145 @@
+"""The words that planes say to each other. In one process they are passed as they are; apart, as frames."""
+
+import msgspec
+
+from attacca.model.function import Revision
+from attacca.model.invocation import Failed, Invocation, Outcome, Start, Timing
+from attacca.model.sandbox import WorkerView
+
+# control -> gateway and worker
+
+
+class Catalogue(msgspec.Struct, frozen=True, tag=True):
+    """The whole state: the current revision of every function. Replaces what was known."""
+
+    generation: int
+    current: tuple[Revision, ...]
+
+
+class Deployed(msgspec.Struct, frozen=True, tag=True):
+    """One function has a new current revision. A gap in `generation` means: ask for the Catalogue."""
+
+    generation: int
+    revision: Revision
+
+
+class Deleted(msgspec.Struct, frozen=True, tag=True):
+    """One function is gone; what runs of it may finish."""
+
+    generation: int
+    function: str
+
+
+# control -> worker
+
+
+class Prewarm(msgspec.Struct, frozen=True, tag=True):
+    """Make `count` more idle sandboxes of the function's current revision."""
+
+    function: str
+    count: int
+
+
+class Evict(msgspec.Struct, frozen=True, tag=True):
+    """Idle sandboxes of the function go; with `templates`, its templates too, so that the next start is cold."""
+
+    function: str
+    templates: bool = False
+
+
+class Check(msgspec.Struct, frozen=True, tag=True):
+    """Import the code of a revision that is not deployed yet; `handler` is what was asked for, or empty.
+
+    The template that comes of it is kept for the deployment that follows.
+    """
+
+    revision: Revision
+
+
+class Checked(msgspec.Struct, frozen=True, tag=True):
+    """The answer to a Check: the revision with the handler and signature that were found, or why it is refused.
+
+    `error.code` is one of errors.py: bad_function, timeout, out_of_memory, start_failed, no_capacity.
+    """
+
+    revision: Revision
+    error: Failed | None = None
+    logs: str = ""  # what the import printed
+    timing: Timing = Timing()
+
+
+# gateway -> worker
+
+
+class Dispatch(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """Run this. The worker answers with exactly one Ended."""
+
+    invocation: Invocation
+
+
+class Body(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """More of a request body that was announced with `Request.more`."""
+
+    id: str
+    data: bytes
+    last: bool
+
+
+class Withdraw(msgspec.Struct, frozen=True, tag=True):
+    """End it: if it waits, always; if it runs, only with `running`. `outcome` is what its Ended will say."""
+
+    id: str
+    running: bool
+    outcome: Outcome
+
+
+class Flow(msgspec.Struct, frozen=True, tag=True):
+    """The reader of a streamed body is slow (`paused`) or has caught up. Sent against the stream."""
+
+    id: str
+    paused: bool
+
+
+# worker -> gateway
+
+
+class Started(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """The invocation left the queue and was handed to a sandbox. `timing.run` is still 0."""
+
+    id: str
+    sandbox: str
+    start: Start
+    why: str  # why this kind of start
+    timing: Timing
+
+
+class ResponseHead(msgspec.Struct, frozen=True, tag=True):
+    """The first byte of a streamed answer."""
+
+    id: str
+    status: int
+    headers: tuple[tuple[bytes, bytes], ...]
+
+
+class ResponseBody(msgspec.Struct, frozen=True, tag=True, gc=False):
+    id: str
+    data: bytes
+
+
+class Ended(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """The last word on an invocation. `run_ms` is the handler's own time, measured in the sandbox."""
+
+    id: str
+    outcome: Outcome
+    run_ms: float = 0.0
+
+
+class Heartbeat(msgspec.Struct, frozen=True, tag=True):
+    """What a worker is doing; at least once a second."""
+
+    view: WorkerView
+
+
+FromControl = Catalogue | Deployed | Deleted | Prewarm | Evict | Check
+ToWorker = Dispatch | Body | Withdraw | Flow
+FromWorker = Started | ResponseHead | ResponseBody | Ended | Flow

@@ -1,0 +1,62 @@
+"""What the planes tell one another about sandboxes and workers."""
+
+import msgspec
+
+
+class SandboxView(msgspec.Struct, frozen=True, kw_only=True):
+    """One sandbox as `attacca top` and `attacca describe` show it."""
+
+    id: str
+    revision: str
+    phase: str
+    memory_mb: int
+    busy: int  # invocations in it now
+    served: int
+    age_s: float
+    idle_s: float
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """A measured quantity so far. `ewma` weighs the newest value by 0.1 (Ilúvatar's characteristics map)."""
+
+    count: int = 0
+    mean: float = 0.0
+    ewma: float = 0.0
+    p50: float = 0.0
+    p95: float = 0.0
+    p99: float = 0.0
+    max: float = 0.0
+
+
+class FunctionView(msgspec.Struct, frozen=True, kw_only=True):
+    """A worker's statistics of one function. Gaps in seconds, all other quantities in milliseconds."""
+
+    function: str
+    invocations: int = 0
+    cold: int = 0
+    template: int = 0
+    prewarmed: int = 0
+    warm: int = 0
+    errors: int = 0
+    gap_s: Summary = Summary()
+    exec_ms: Summary = Summary()
+    cold_ms: Summary = Summary()  # start to answer, cold starts
+    warm_ms: Summary = Summary()
+    queued: int = 0
+    running: int = 0
+    idle: int = 0
+    templates: int = 0
+
+
+class WorkerView(msgspec.Struct, frozen=True, kw_only=True):
+    """A worker's own summary, for `attacca top`, control and balancing."""
+
+    name: str
+    memory_mb: int
+    used_mb: int
+    queued: int
+    running: int
+    limit: int  # invocations at once, as the concurrency policy has it now
+    draining: bool = False
+    functions: tuple[FunctionView, ...] = ()
+    sandboxes: tuple[SandboxView, ...] = ()

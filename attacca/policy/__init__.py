@@ -1,0 +1,1 @@
+"""Decisions that can be swapped: one folder per family, one file per policy."""

@@ -1,0 +1,1 @@
+"""The agent on a machine that hosts sandboxes."""

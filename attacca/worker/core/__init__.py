@@ -1,0 +1,1 @@
+"""What the worker decides. Pure: events in, commands out."""

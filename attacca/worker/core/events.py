@@ -1,0 +1,102 @@
+"""The worker core's words: what can happen to it, and what it orders. `messages` come and go as they are."""
+
+import msgspec
+
+from attacca.model.function import Revision
+from attacca.model.invocation import Invocation
+from attacca.model.messages import (
+    Catalogue,
+    Check,
+    Checked,
+    Deleted,
+    Deployed,
+    Dispatch,
+    Ended,
+    Evict,
+    Prewarm,
+    Started,
+    Withdraw,
+)
+from attacca.worker.core.reports import (
+    RunEnded,
+    SandboxFailed,
+    SandboxGone,
+    SandboxReady,
+    TemplateFailed,
+    TemplateGone,
+    TemplateReady,
+)
+
+
+class Tick(msgspec.Struct, frozen=True):
+    """The time that `wakeup()` named has come; or the driver felt like it."""
+
+
+class Measured(msgspec.Struct, frozen=True):
+    """The machine's 1-minute load average divided by its cores."""
+
+    load_per_core: float
+
+
+class Drain(msgspec.Struct, frozen=True):
+    """Take nothing new, refuse what waits, finish what runs."""
+
+
+Event = (
+    Dispatch
+    | RunEnded
+    | SandboxReady
+    | SandboxFailed
+    | SandboxGone
+    | TemplateReady
+    | TemplateFailed
+    | TemplateGone
+    | Withdraw
+    | Tick
+    | Measured
+    | Catalogue
+    | Deployed
+    | Deleted
+    | Prewarm
+    | Evict
+    | Check
+    | Drain
+)
+
+
+class MakeTemplate(msgspec.Struct, frozen=True):
+    template: str
+    revision: Revision
+
+
+class DropTemplate(msgspec.Struct, frozen=True):
+    template: str
+    why: str
+
+
+class MakeSandbox(msgspec.Struct, frozen=True):
+    sandbox: str
+    revision: Revision
+    template: str | None
+    why: str
+
+
+class Kill(msgspec.Struct, frozen=True):
+    sandbox: str
+    why: str
+
+
+class Run(msgspec.Struct, frozen=True, gc=False):
+    sandbox: str
+    revision: Revision
+    invocation: Invocation
+
+
+class Stop(msgspec.Struct, frozen=True):
+    """Give up one invocation in a sandbox that others share."""
+
+    sandbox: str
+    invocation: str
+
+
+Command = Run | Started | Ended | MakeSandbox | Kill | Stop | MakeTemplate | DropTemplate | Checked

@@ -1,0 +1,123 @@
+"""What a runtime reports to its worker: facts about sandboxes, templates and runs."""
+
+from collections.abc import Callable
+
+import msgspec
+
+from attacca.model.function import Signature
+from attacca.model.invocation import Outcome
+
+# What a runtime reports. Every order ends in exactly one of its reports, also when its process dies.
+
+
+class TemplateReady(msgspec.Struct, frozen=True):
+    """The code is imported. `handler` and `signature` are what was found in it. Times in ms."""
+
+    template: str
+    handler: str
+    signature: Signature
+    memory_mb: int  # what the paused template holds
+    sandbox_ms: float
+    code_ms: float
+    imports_ms: float
+    logs: str = ""  # what the import printed
+
+
+class TemplateFailed(msgspec.Struct, frozen=True):
+    """The import raised, took too long, or the sandbox around it could not be made."""
+
+    template: str
+    code: str  # of errors.py: bad_function, start_failed, out_of_memory, timeout
+    message: str
+    traceback: str = ""
+
+
+class TemplateGone(msgspec.Struct, frozen=True):
+    """A template that was ready has ended; every sandbox forked from it has ended with it."""
+
+    template: str
+    why: str
+
+
+class SandboxReady(msgspec.Struct, frozen=True, gc=False):
+    """It can take invocations. Times in ms."""
+
+    sandbox: str
+    sandbox_ms: float
+    code_ms: float
+    imports_ms: float
+
+
+class SandboxFailed(msgspec.Struct, frozen=True):
+    """It never became ready."""
+
+    sandbox: str
+    code: str  # of errors.py
+    message: str
+    traceback: str = ""
+
+
+class SandboxGone(msgspec.Struct, frozen=True):
+    """A ready sandbox's process has ended, whether by kill() or by itself. `code` is sandbox_lost or out_of_memory.
+
+    Reported once per sandbox that was ready. Invocations in it are lost: no RunEnded follows for them.
+    """
+
+    sandbox: str
+    code: str
+    message: str
+
+
+class RunEnded(msgspec.Struct, frozen=True, gc=False):
+    sandbox: str
+    invocation: str
+    outcome: Outcome
+    run_ms: float
+
+
+class RunHead(msgspec.Struct, frozen=True):
+    sandbox: str
+    invocation: str
+    status: int
+    headers: tuple[tuple[bytes, bytes], ...]
+
+
+class RunBody(msgspec.Struct, frozen=True, gc=False):
+    sandbox: str
+    invocation: str
+    data: bytes
+
+
+class RunFlow(msgspec.Struct, frozen=True):
+    """The sandbox reads its request bodies slowly (`paused`) or has caught up."""
+
+    sandbox: str
+    invocation: str
+    paused: bool
+
+
+class Logged(msgspec.Struct, frozen=True):
+    """A piece of what the function wrote. `invocation` is empty when it cannot be told which one wrote it."""
+
+    function: str
+    revision: str
+    sandbox: str
+    invocation: str
+    stream: str  # stdout, stderr, or a level of `logging`
+    text: str
+
+
+Report = (
+    RunEnded
+    | RunHead
+    | RunBody
+    | RunFlow
+    | Logged
+    | SandboxReady
+    | SandboxFailed
+    | SandboxGone
+    | TemplateReady
+    | TemplateFailed
+    | TemplateGone
+)
+Sink = Callable[[Report], None]

@@ -1,0 +1,1 @@
+"""Sandboxes made of processes, namespaces, cgroups and seccomp."""

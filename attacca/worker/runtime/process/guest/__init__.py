@@ -1,0 +1,1 @@
+"""What runs inside: standard library only, imported before the first fork."""
