@@ -16,6 +16,7 @@ class Idle(msgspec.Struct, frozen=True, gc=False):
     uses: int  # invocations of its function so far
     cold_s: float  # what a new one would cost: the moving average of its function's cold starts
     gap_s: float  # moving average of the time between its function's arrivals; 0 when unknown
+    used: bool = True  # False: made ahead of need, nothing has run in it yet
 
 
 class Expiry(NamedTuple):

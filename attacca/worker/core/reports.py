@@ -21,6 +21,7 @@ class TemplateReady(msgspec.Struct, frozen=True):
     code_ms: float
     imports_ms: float
     logs: str = ""  # what the import printed
+    unfit: str = ""  # why nothing can be forked from it, although the code was imported; it should be dropped
 
 
 class TemplateFailed(msgspec.Struct, frozen=True):
@@ -30,6 +31,7 @@ class TemplateFailed(msgspec.Struct, frozen=True):
     code: str  # of errors.py: bad_function, start_failed, out_of_memory, timeout
     message: str
     traceback: str = ""
+    logs: str = ""
 
 
 class TemplateGone(msgspec.Struct, frozen=True):

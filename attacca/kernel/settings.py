@@ -1,0 +1,261 @@
+"""Settings from defaults, a TOML file, the environment and flags, merged in that order into one checked Struct.
+
+A layer is flat: dotted keys (`worker.memory_mb`) to `Given`, which remembers where the value came from, so that a
+wrong key or value stops the start and is named together with its place.
+"""
+
+import difflib
+import tomllib
+import types
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Generic, NamedTuple, TypeVar, Union, get_args, get_origin
+
+import msgspec
+
+from attacca.errors import BadConfig
+
+Shape = TypeVar("Shape", bound=msgspec.Struct)
+
+DEFAULT, FILE, ENVIRONMENT, FLAG = "default", "file", "environment", "flag"
+
+
+class Given(NamedTuple):
+    """One value and its origin: `layer` is one of default, file, environment, flag; `where` is what a person typed."""
+
+    value: object
+    layer: str
+    where: str
+
+
+Layer = Mapping[str, Given]
+
+
+class Settled(NamedTuple, Generic[Shape]):
+    """The checked result, and for every leaf of it, in the order of the fields, its value and origin."""
+
+    value: Shape
+    origins: dict[str, Given]
+
+
+def read_toml(text: str, where: str) -> dict[str, Given]:
+    """The leaves of a TOML document.
+
+    Raises:
+        BadConfig: it is not TOML.
+    """
+    try:
+        tree = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise BadConfig(f"{where} is not valid TOML: {error}", f"correct {where} at that place") from None
+    return {key: Given(value, FILE, where) for key, value in _flat(tree)}
+
+
+def read_environment(
+    environ: Mapping[str, str], prefix: str = "ATTACCA_", ignore: Iterable[str] = ()
+) -> dict[str, Given]:
+    """`ATTACCA_WORKER__MEMORY_MB=512` is `worker.memory_mb`; variables named in `ignore` mean something else."""
+    passed_over = frozenset(ignore)
+    return {
+        name.removeprefix(prefix).lower().replace("__", "."): Given(value, ENVIRONMENT, name)
+        for name, value in environ.items()
+        if name.startswith(prefix) and name not in passed_over
+    }
+
+
+def read_flags(flags: Mapping[str, tuple[object, str]]) -> dict[str, Given]:
+    """`{"port": (8080, "--port")}`; a flag that was not given is None and says nothing."""
+    return {key: Given(value, FLAG, where) for key, (value, where) in flags.items() if value is not None}
+
+
+def read_assignments(assignments: Iterable[str], where: str = "--set") -> dict[str, Given]:
+    """`worker.keepalive.ttl_s=60`, as `--set` takes it; the value may be written as TOML or as plain text.
+
+    Raises:
+        BadConfig: an assignment has no `=`.
+    """
+    layer = {}
+    for assignment in assignments:
+        key, equals, text = assignment.partition("=")
+        if not equals or not key.strip():
+            raise BadConfig(f"{where} {assignment!r} is not KEY=VALUE", f"{where} worker.memory_mb=2048")
+        layer[key.strip()] = Given(_value(text.strip()), FLAG, f"{where} {assignment}")
+    return layer
+
+
+def merge(layers: Iterable[Layer]) -> dict[str, Given]:
+    """Later layers win, and in a layer later keys; a value replaces all that was said at, above or below its key."""
+    merged: dict[str, Given] = {}
+    for layer in layers:
+        for key in layer:
+            for other in [other for other in merged if _overlap(key, other)]:
+                del merged[other]
+            merged[key] = layer[key]
+    return merged
+
+
+def settle(shape: type[Shape], layers: Iterable[Layer]) -> Settled[Shape]:
+    """Merge, check every key and value against `shape`, and fill in defaults.
+
+    Raises:
+        BadConfig: a key is unknown or a value is not allowed; both are named, with where they came from.
+    """
+    merged = merge(layers)
+    tree: dict[str, Any] = {}
+    for key, given in merged.items():
+        _plant(tree, key, _checked(shape, key, given))
+    try:
+        value = msgspec.convert(tree, shape, strict=False, dec_hook=_decode)
+    except msgspec.ValidationError as error:
+        raise _misfit(merged, error) from None
+    origins = {
+        key: merged[key]._replace(value=leaf) if key in merged else Given(leaf, DEFAULT, "")
+        for key, leaf in _leaves(value)
+    }
+    return Settled(value, origins)
+
+
+def keys(shape: type[msgspec.Struct], prefix: str = "") -> list[str]:
+    """Every key that `shape` knows; a free table ends in `.*`."""
+    found: list[str] = []
+    for field in msgspec.structs.fields(shape):
+        key = prefix + field.encode_name
+        inner = _inner(field.type)
+        if _is_struct(inner):
+            found += keys(inner, key + ".")
+        else:
+            found.append(key + ".*" if get_origin(inner) is dict else key)
+    return found
+
+
+def plain(value: object) -> object:
+    """A value as JSON and TOML have it."""
+    return msgspec.to_builtins(value, enc_hook=str)
+
+
+def _decode(kind: type[Any], value: object) -> object:
+    """The one type beyond msgspec's own that settings have."""
+    if issubclass(kind, Path) and isinstance(value, str):
+        return kind(value).expanduser()
+    raise NotImplementedError(f"{kind.__name__} in settings")
+
+
+def _checked(shape: type[msgspec.Struct], key: str, given: Given) -> object:
+    """The value at `key`, converted to what `shape` wants there."""
+    kind = _kind_at(shape, key)
+    if kind is None:
+        raise _unknown(shape, key, given)
+    value = given.value
+    if kind is Any and given.layer == ENVIRONMENT and isinstance(value, str):
+        return _value(value)  # nothing says what it should be, so it is what it looks like
+    try:
+        return plain(msgspec.convert(value, kind, strict=False, dec_hook=_decode))
+    except msgspec.ValidationError as error:
+        raise BadConfig(
+            f"{key} = {_shown(given.value)} is not allowed{_origin(given)}: {_reason(error)}",
+            f"correct it, or leave {key} out to have its default; `attacca config` shows what is in force",
+        ) from None
+
+
+def _kind_at(shape: type[msgspec.Struct], key: str) -> Any:
+    """The type that `shape` has at a dotted key; None when there is no such key."""
+    kind: Any = shape
+    for part in key.split("."):
+        inner = _inner(kind)
+        if get_origin(inner) is dict:
+            kind = get_args(inner)[1]
+        elif inner is Any:
+            return Any
+        elif _is_struct(inner):
+            fields = {field.encode_name: field.type for field in msgspec.structs.fields(inner)}
+            if part not in fields:
+                return None
+            kind = fields[part]
+        else:
+            return None
+    return kind
+
+
+def _unknown(shape: type[msgspec.Struct], key: str, given: Given) -> BadConfig:
+    known = keys(shape)
+    near = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
+    if not near:  # the right word at the wrong depth
+        last = key.rsplit(".", 1)[-1]
+        near = [name for name in known if name.rsplit(".", 1)[-1] == last][:1]
+    return BadConfig(
+        f"there is no setting {key!r}{_origin(given)}",
+        f"did you mean {near[0]!r}?" if near else "known settings: " + ", ".join(known),
+    )
+
+
+def _misfit(merged: Mapping[str, Given], error: msgspec.ValidationError) -> BadConfig:
+    """Every value is fine by itself, but something is missing or two do not go together."""
+    origins = sorted({given.where for given in merged.values() if given.where})
+    place = f" ({', '.join(origins)})" if origins else ""
+    return BadConfig(
+        f"the settings do not fit together{place}: {_reason(error)}", "change one of the settings named there"
+    )
+
+
+def _reason(error: msgspec.ValidationError) -> str:
+    return str(error).split(" - at `$")[0]
+
+
+def _origin(given: Given) -> str:
+    return f" (from {given.where})" if given.where else ""
+
+
+def _shown(value: object) -> str:
+    return repr(value) if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
+def _value(text: str) -> object:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _flat(tree: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, object]]:
+    for name, value in tree.items():
+        if isinstance(value, Mapping) and value:
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
+
+
+def _plant(tree: dict[str, Any], key: str, value: object) -> None:
+    *path, last = key.split(".")
+    for part in path:
+        branch = tree.setdefault(part, {})
+        tree = branch
+    tree[last] = value
+
+
+def _leaves(value: msgspec.Struct, prefix: str = "") -> Iterable[tuple[str, object]]:
+    for field in msgspec.structs.fields(value):
+        key, leaf = prefix + field.encode_name, getattr(value, field.name)
+        if isinstance(leaf, msgspec.Struct):
+            yield from _leaves(leaf, key + ".")
+        elif isinstance(leaf, Mapping) and leaf:
+            yield from _flat(leaf, key + ".")
+        else:
+            yield key, leaf
+
+
+def _overlap(one: str, other: str) -> bool:
+    return one == other or one.startswith(other + ".") or other.startswith(one + ".")
+
+
+def _inner(kind: Any) -> Any:
+    """The type without Annotated and without `| None`."""
+    if get_origin(kind) is Annotated:
+        return _inner(get_args(kind)[0])
+    if get_origin(kind) in (Union, types.UnionType):
+        options = [option for option in get_args(kind) if option is not type(None)]
+        return _inner(options[0]) if len(options) == 1 else kind
+    return kind
+
+
+def _is_struct(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)

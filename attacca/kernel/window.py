@@ -1,0 +1,76 @@
+"""A running measure of one quantity: count, mean, moving average, maximum and percentiles, in bounded memory."""
+
+from collections.abc import Sequence
+from math import ceil, log
+
+RELATIVE_ERROR = 0.02  # of every percentile, for values between LEAST and MOST
+LEAST = 1e-6  # what is smaller counts as 0: a microsecond of seconds, a nanosecond of milliseconds
+MOST = 1e9  # what is larger shares the last bucket
+EWMA_WEIGHT = 0.1  # of the newest value, as in Ilúvatar's characteristics map
+
+# Bucket i holds the values from LEAST * GROWTH**i up to LEAST * GROWTH**(i + 1), as in DDSketch (VLDB'19), so that
+# MIDDLE times its lower edge is within RELATIVE_ERROR of all of them. 863 buckets span the whole range.
+GROWTH = (1 + RELATIVE_ERROR) / (1 - RELATIVE_ERROR)
+MIDDLE = 2 * GROWTH / (GROWTH + 1)
+PER_LEAST = 1 / LEAST
+PER_GROWTH = 1 / log(GROWTH)
+LAST = int(log(MOST * PER_LEAST) * PER_GROWTH)
+ZERO = -1  # the bucket of what counts as 0
+
+
+class Measure:
+    """Values are durations, gaps or sizes: never negative. Everything is 0 before the first one."""
+
+    __slots__ = ("_buckets", "_total", "count", "ewma", "max")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.ewma = 0.0
+        self.max = 0.0
+        self._total = 0.0
+        self._buckets: dict[int, int] = {}  # only those that hold something
+
+    def add(self, value: float) -> None:
+        if self.count:
+            self.ewma += EWMA_WEIGHT * (value - self.ewma)
+        else:
+            self.ewma = value
+        self.count += 1
+        self._total += value
+        if value > self.max:
+            self.max = value
+        if value < LEAST:
+            bucket = ZERO
+        elif value < MOST:
+            bucket = int(log(value * PER_LEAST) * PER_GROWTH)
+        else:
+            bucket = LAST
+        buckets = self._buckets
+        buckets[bucket] = buckets.get(bucket, 0) + 1
+
+    @property
+    def mean(self) -> float:
+        return self._total / self.count if self.count else 0.0
+
+    def percentile(self, q: float) -> float:
+        """The smallest value that at least a share `q` (0 to 1) of all values does not exceed."""
+        return self.percentiles((q,))[0]
+
+    def percentiles(self, qs: Sequence[float]) -> list[float]:
+        """Several percentiles, asked for in ascending order, for the price of one."""
+        found: list[float] = []
+        buckets = iter(sorted(self._buckets.items()))
+        bucket, seen = ZERO, 0
+        for q in qs:
+            assert 0 <= q <= 1, f"a share from 0 to 1, not {q}"
+            rank = max(1, ceil(q * self.count))
+            while seen < rank and seen < self.count:
+                bucket, held = next(buckets)
+                seen += held
+            found.append(self._value(bucket))
+        return found
+
+    def _value(self, bucket: int) -> float:
+        if bucket == ZERO:
+            return 0.0
+        return min(self.max, LEAST * GROWTH**bucket * MIDDLE)

@@ -1,0 +1,40 @@
+"""Keep everything as long as there is room; the longest unused goes first."""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from attacca.policy.keepalive.types import Expiry, Idle
+
+
+class Lru(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Least recently used, as in Ilúvatar: no sandbox expires by itself."""
+
+    def fresh(self) -> "LruKeeper":
+        return LruKeeper()
+
+
+class LruKeeper:
+    """Remembers nothing: how long each one has rested is among its facts."""
+
+    __slots__ = ()
+
+    def arrived(self, now: float, function: str) -> None: ...
+
+    def rested(self, now: float, idle: Idle) -> Expiry | None:
+        return None
+
+    def taken(self, now: float, idle: Idle) -> None: ...
+
+    def victims(self, now: float, idle: Iterable[Idle]) -> list[Idle]:
+        return sorted(idle, key=longest_unused)
+
+    def evicted(self, now: float, idle: Idle) -> None: ...
+
+    def prewarm_at(self, now: float, function: str) -> Expiry | None:
+        return None
+
+
+def longest_unused(idle: Idle) -> tuple[float, str]:
+    """A sort key; equals go by name, so that no order depends on the order of asking."""
+    return idle.idle_since, idle.sandbox

@@ -1,0 +1,181 @@
+"""Fair shares of execution time between functions, staying with one function while that costs the others little."""
+
+from bisect import bisect_left, insort
+from collections import deque
+from collections.abc import Callable
+from typing import Annotated
+
+import msgspec
+
+from attacca.policy.queueing.types import Next, Waiting
+
+SWEEP_LEAST = 64  # flows that are not worth tidying up
+
+Weight = Annotated[float, msgspec.Meta(gt=0)]
+
+
+class Mqfq(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Multi-queue fair queueing with sticky flows: MQFQ (Hedayati et al., ATC'19), as Ilúvatar's `mqfq_sticky` has it.
+
+    Every function is a flow. An invocation starts at S = max(VT, F of its flow) and moves F to S + service / weight;
+    the virtual time VT is the least start of all flows with work. A flow more than `allowed_overrun_s` ahead of VT is
+    throttled. An empty flow stays active, and so can be stuck to again, for `ttl_s` after its last service.
+
+    Two things differ. A throttled flow does run when no other can: a flow that is blocked from outside (memory, its
+    own limit) would else hold up the whole worker. And what is withdrawn is not charged to its flow.
+    """
+
+    weights: dict[str, Weight] = {}  # by function; 1 for all others
+    allowed_overrun_s: Annotated[float, msgspec.Meta(ge=0)] = 10.0
+    ttl_s: float = 2.0  # negative: so many times the function's mean execution
+    service_s: Annotated[float, msgspec.Meta(ge=0)] = 0.0  # charged for every invocation; 0: its function's mean
+
+    def fresh(self) -> "MqfqQueue":
+        return MqfqQueue(self)
+
+
+class Flow:
+    """One function. `start` is S of its oldest waiting invocation, or F when none waits.
+
+    While a flow has work, F >= S >= VT: max(VT, F) is F, so tags need not be kept per invocation.
+    """
+
+    __slots__ = ("exec_s", "function", "in_flight", "items", "served_at", "start", "weight")
+
+    def __init__(self, function: str, weight: float, start: float, now: float) -> None:
+        self.function = function
+        self.weight = weight
+        self.start = start
+        self.items: deque[tuple[int, Waiting]] = deque()  # with the running number of the push
+        self.in_flight = 0
+        self.served_at = now
+        self.exec_s = 0.0  # the mean execution, as last heard
+
+    @property
+    def rank(self) -> tuple[float, int]:
+        """The place among flows with work: by start, then the earlier push."""
+        return self.start, self.items[0][0]
+
+
+Head = tuple[tuple[float, int], Flow]  # ranks differ, so flows are never compared
+
+
+class MqfqQueue:
+    __slots__ = ("_flows", "_heads", "_last", "_policy", "_pushed", "_sweep_at", "_virtual_s", "_waiting")
+
+    def __init__(self, policy: Mqfq) -> None:
+        self._policy = policy
+        self._pushed = 0
+        self._virtual_s = 0.0
+        self._sweep_at = SWEEP_LEAST
+        self._flows: dict[str, Flow] = {}
+        self._heads: list[Head] = []  # flows with work, sorted
+        self._last: Flow | None = None  # the flow served last
+        self._waiting: dict[str, tuple[int, Waiting]] = {}  # by invocation
+
+    def push(self, now: float, item: Waiting) -> None:
+        assert item.id not in self._waiting, f"{item.id} waits already"
+        self._pushed += 1
+        entry = (self._pushed, item)
+        self._waiting[item.id] = entry
+        flow = self._flows.get(item.function)
+        if flow is None:
+            self._sweep(now)
+            weight = self._policy.weights.get(item.function, 1.0)
+            flow = self._flows[item.function] = Flow(item.function, weight, self._virtual_s, now)
+        flow.exec_s = item.exec_s
+        if flow.items:
+            flow.items.append(entry)
+            return
+        if flow is self._last and not self._is_active(flow, now):
+            self._last = None
+        flow.start = max(self._virtual_s, flow.start)
+        flow.items.append(entry)
+        self._enlist(flow)
+
+    def pop(self, now: float, can_run: Callable[[str], bool]) -> Next | None:
+        last = self._last
+        if last is not None and last.items and self._is_close(last) and can_run(last.function):
+            return self._take(now, last, "same function as before")
+        for (start, _), flow in self._heads:
+            if can_run(flow.function):
+                if start - self._virtual_s > self._policy.allowed_overrun_s:
+                    return self._take(now, flow, "over its share, but no other can run")
+                return self._take(now, flow, "furthest behind its fair share")
+        return None
+
+    def remove(self, invocation: str) -> Waiting | None:
+        entry = self._waiting.pop(invocation, None)
+        if entry is None:
+            return None
+        flow = self._flows[entry[1].function]
+        if flow.items[0] is entry:
+            self._delist(flow)
+            flow.items.popleft()
+            self._enlist(flow)
+        else:
+            del flow.items[bisect_left(flow.items, entry[0], key=_number)]
+        return entry[1]
+
+    def ended(self, now: float, function: str, exec_s: float) -> None:
+        flow = self._flows.get(function)
+        if flow is not None and flow.in_flight:
+            flow.in_flight -= 1
+            flow.served_at = now
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def count(self, function: str) -> int:
+        flow = self._flows.get(function)
+        return len(flow.items) if flow is not None else 0
+
+    def _take(self, now: float, flow: Flow, why: str) -> Next:
+        self._delist(flow)
+        _, item = flow.items.popleft()
+        del self._waiting[item.id]
+        flow.start += self._service_s(item) / flow.weight
+        flow.in_flight += 1
+        flow.served_at = now
+        self._last = flow
+        self._enlist(flow)
+        return Next(item, why)
+
+    def _service_s(self, item: Waiting) -> float:
+        return self._policy.service_s or item.exec_s or self._policy.allowed_overrun_s / 10
+
+    def _is_close(self, flow: Flow) -> bool:
+        """Not throttled."""
+        return flow.start - self._virtual_s <= self._policy.allowed_overrun_s
+
+    def _is_active(self, flow: Flow, now: float) -> bool:
+        ttl_s = self._policy.ttl_s
+        if ttl_s < 0:
+            ttl_s = -ttl_s * flow.exec_s
+        return bool(flow.items) or flow.in_flight > 0 or now - flow.served_at < ttl_s
+
+    def _enlist(self, flow: Flow) -> None:
+        """Put a flow among those with work, if it has any, and let the virtual time follow."""
+        if flow.items:
+            insort(self._heads, (flow.rank, flow))
+        if self._heads:
+            self._virtual_s = self._heads[0][0][0]
+
+    def _delist(self, flow: Flow) -> None:
+        del self._heads[bisect_left(self._heads, flow.rank, key=_rank)]
+
+    def _sweep(self, now: float) -> None:
+        """Forget the flows that a newcomer would equal, each time their number has doubled."""
+        if len(self._flows) < self._sweep_at:
+            return
+        kept = [f for f in self._flows.values() if self._is_active(f, now) or f.start > self._virtual_s]
+        self._flows = {flow.function: flow for flow in kept}
+        self._sweep_at = SWEEP_LEAST + 2 * len(kept)
+
+
+def _number(entry: tuple[int, Waiting]) -> int:
+    return entry[0]
+
+
+def _rank(head: Head) -> tuple[float, int]:
+    return head[0]

@@ -1,0 +1,236 @@
+"""A sandbox at work on an event loop: ASGI applications, and coroutine handlers that run several at once."""
+
+import asyncio
+import contextlib
+import json
+import socket
+from time import perf_counter
+from typing import Any
+from urllib.parse import unquote
+
+from attacca.worker.runtime.process.guest import channel as wire
+from attacca.worker.runtime.process.guest import output
+from attacca.worker.runtime.process.guest.load import Loaded
+from attacca.worker.runtime.process.guest.orders import Order
+from attacca.worker.runtime.process.guest.payload import Asked, unpack
+from attacca.worker.runtime.process.guest.serve import Server, too_large
+
+
+class Exchange:
+    """One request and its answer, as the callables of ASGI see it."""
+
+    def __init__(self, link: "Link", number: int, asked: Asked) -> None:
+        self.link, self.number, self.asked = link, number, asked
+        self.incoming: asyncio.Queue[tuple[bytes, bool]] = asyncio.Queue()
+        self.incoming.put_nowait((asked.body, asked.more))
+        self.flowing, self.done = asyncio.Event(), asyncio.Event()
+        self.flowing.set()
+        self.began = perf_counter()
+        self._head: tuple[int, bytes, bytes] | None = None
+        self._is_head_sent = self._has_whole_body = False
+
+    def scope(self) -> dict[str, Any]:
+        asked, name = self.asked, self.link.server.function.name
+        return {
+            "type": "http",
+            "asgi": {"version": "3.0", "spec_version": "2.3"},
+            "http_version": "1.1",
+            "method": asked.method,
+            "scheme": "http",
+            "path": unquote(asked.path) if "%" in asked.path else asked.path,
+            "raw_path": asked.path.encode("latin-1"),
+            "query_string": asked.query.encode("latin-1"),
+            "root_path": "",
+            "headers": [(k.encode("latin-1"), v.encode("latin-1")) for k, v in json.loads(asked.headers or b"[]")],
+            "client": None,
+            "server": (name, None),
+            "state": dict(self.link.state),
+            "extensions": {"attacca": {"invocation": asked.id, "function": name}},
+        }
+
+    async def receive(self) -> dict[str, Any]:
+        if self._has_whole_body:
+            await self.done.wait()
+            return {"type": "http.disconnect"}
+        body, more = await self.incoming.get()
+        self._has_whole_body = not more
+        return {"type": "http.request", "body": body, "more_body": more}
+
+    async def send(self, message: Any) -> None:
+        if message["type"] == "http.response.start":
+            kind, headers = b"", []
+            for name, value in message.get("headers", ()):
+                if name.lower() == b"content-type":
+                    kind = bytes(value)
+                else:
+                    headers.append([name.decode("latin-1"), value.decode("latin-1")])
+            self._head = (message["status"], kind, json.dumps(headers).encode() if headers else b"")
+        elif message["type"] == "http.response.body":
+            await self._send_body(bytes(message.get("body", b"")), more=bool(message.get("more_body", False)))
+
+    async def _send_body(self, data: bytes, *, more: bool) -> None:
+        if self._head is None:
+            raise RuntimeError("http.response.body was sent before http.response.start")
+        if not more and not self._is_head_sent:
+            self._send_whole(data)
+            return
+        if not self._is_head_sent:
+            self._is_head_sent = True
+            self._write(wire.RESPONSE_HEAD, b"")
+        if data:
+            await self.flowing.wait()
+            self.link.write(wire.RESPONSE_BODY, self.number, data)
+            await self.link.writable.wait()
+        if not more:
+            self.link.server.close_books(self.number)
+            self.link.write(wire.RESPONSE_END, self.number, wire.RESULT_HEAD.pack(self._took(), 0, 0, 0))
+            self.done.set()
+
+    def _send_whole(self, body: bytes) -> None:
+        server = self.link.server
+        if len(body) > server.max_body:
+            server.refuse(self.number, "response_too_large", too_large(len(body), server.max_body))
+        else:
+            server.close_books(self.number)
+            self._write(wire.RESULT, body)
+        self.done.set()
+
+    def _write(self, kind: int, body: bytes) -> None:
+        assert self._head is not None
+        status, content_type, headers = self._head
+        packed = wire.RESULT_HEAD.pack(self._took(), status, len(content_type), len(headers))
+        self.link.write(kind, self.number, packed, content_type, headers, body)
+
+    def _took(self) -> float:
+        return (perf_counter() - self.began) * 1e3
+
+
+class Link(asyncio.Protocol):
+    """The channel on the event loop, and the invocations that are on it."""
+
+    transport: asyncio.Transport
+    server: Server
+
+    def __init__(self) -> None:
+        self.state: dict[str, Any] = {}  # what the application's lifespan shares with its requests
+        self.closed, self.writable = asyncio.Event(), asyncio.Event()
+        self.writable.set()
+        self._exchanges: dict[int, tuple[Exchange, asyncio.Task[None]]] = {}
+        self._buffer = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.closed.set()
+
+    def pause_writing(self) -> None:
+        self.writable.clear()
+
+    def resume_writing(self) -> None:
+        self.writable.set()
+
+    def write(self, kind: int, number: int, *parts: bytes) -> None:
+        self.transport.write(b"".join((wire.HEAD.pack(sum(map(len, parts)), kind, number), *parts)))
+
+    def data_received(self, data: bytes) -> None:
+        buffer = self._buffer + data
+        at = 0
+        while len(buffer) - at >= 9:
+            size, kind, number = wire.HEAD.unpack_from(buffer, at)
+            if len(buffer) - at - 9 < size:
+                break
+            self._take(kind, number, buffer[at + 9 : at + 9 + size])
+            at += 9 + size
+        self._buffer = buffer[at:]
+
+    def _take(self, kind: int, number: int, payload: bytes) -> None:
+        if kind == wire.INVOKE:
+            exchange = Exchange(self, number, unpack(payload))
+            task = asyncio.get_running_loop().create_task(self._run(exchange))
+            self._exchanges[number] = (exchange, task)
+            task.add_done_callback(lambda _: self._exchanges.pop(number, None))
+            return
+        if number not in self._exchanges:
+            return
+        exchange, task = self._exchanges[number]
+        match kind:
+            case wire.BODY:
+                exchange.incoming.put_nowait((payload, True))
+            case wire.BODY_END:
+                exchange.incoming.put_nowait((payload, False))
+            case wire.STOP:
+                task.cancel()
+            case wire.PAUSE:
+                exchange.flowing.clear()
+            case wire.RESUME:
+                exchange.flowing.set()
+            case _:
+                pass
+
+    async def _run(self, exchange: Exchange) -> None:
+        number, server = exchange.number, self.server
+        output.current.set(number)
+        if server.loaded.signature != "asgi":
+            await server.answer_later(number, exchange.asked)
+            return
+        try:
+            await server.loaded.call(exchange.scope(), exchange.receive, exchange.send)
+        except BaseException as error:  # noqa: BLE001 - whatever the user's code raises, the sandbox lives on
+            if not exchange.done.is_set():
+                server.fail(number, error, exchange.began)
+        else:
+            if not exchange.done.is_set():
+                server.refuse(number, "bad_response", "the application returned without finishing its answer")
+
+
+async def _start_up(link: Link, application: Any) -> asyncio.Task[None]:
+    """Run the application's lifespan as a server would; one that knows no lifespan is left alone.
+
+    Raises:
+        RuntimeError: the application says that it cannot start.
+    """
+    answered = asyncio.Event()
+    questions = [{"type": "lifespan.startup"}]
+    failure: list[str] = []
+
+    async def receive() -> dict[str, str]:
+        if not questions:
+            await asyncio.Event().wait()
+        return questions.pop()
+
+    async def send(message: Any) -> None:
+        if message["type"] == "lifespan.startup.failed":
+            failure.append(message.get("message", ""))
+        answered.set()
+
+    async def run() -> None:
+        scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": link.state}
+        with contextlib.suppress(Exception):  # the specification: an application may raise to say that it has none
+            await application(scope, receive, send)
+        answered.set()
+
+    task = asyncio.get_running_loop().create_task(run())
+    await answered.wait()
+    if failure:
+        raise RuntimeError(f"the application's start-up failed: {failure[0]}")
+    return task
+
+
+async def _serve(sock: socket.socket, order: Order, loaded: Loaded, ready: bytes) -> None:
+    link = Link()
+    await asyncio.get_running_loop().create_unix_connection(lambda: link, sock=sock)
+    link.server = Server(link.write, order, loaded)
+    lifespan = await _start_up(link, loaded.call) if loaded.signature == "asgi" else None
+    link.server.close_books(0)
+    link.write(wire.READY, 0, ready)
+    await link.closed.wait()
+    if lifespan is not None:
+        lifespan.cancel()
+
+
+def serve_on_loop(sock: socket.socket, order: Order, loaded: Loaded, ready: bytes) -> None:
+    """The whole life of a sandbox with an event loop; `ready` is sent once the application has started."""
+    sock.settimeout(0)
+    asyncio.run(_serve(sock, order, loaded, ready))

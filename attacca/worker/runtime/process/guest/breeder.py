@@ -1,0 +1,95 @@
+"""The loop of a process that others are forked from: takes orders, forks, reports who was born and who has died."""
+
+import contextlib
+import os
+import select
+import signal
+import socket
+import traceback
+from collections.abc import Iterator
+
+from attacca.worker.runtime.process.guest import linux, packets
+from attacca.worker.runtime.process.guest.orders import Order
+
+
+class Breeder:
+    """Runs in a zygote and in every template. `flags` are the namespaces each child gets."""
+
+    def __init__(self, control: socket.socket, flags: int, *, isolate: bool) -> None:
+        self.control, self.isolate = control, isolate
+        self._flags = flags if isolate else 0
+        self._children: dict[int, str] = {}
+        self._wake, self._alarm = -1, -1
+
+    def run(self) -> tuple[Order, int, int]:
+        """Serve until the worker is gone, which ends the process. In each child this returns: its order, its channel
+        and its output."""
+        self._listen_for_children()
+        poller = select.poll()
+        poller.register(self.control, select.POLLIN)
+        poller.register(self._wake, select.POLLIN)
+        while True:
+            for descriptor, _ in poller.poll():
+                if descriptor == self._wake:
+                    self._bury()
+                    continue
+                order, descriptors = packets.receive(self.control)
+                if order is None:
+                    os._exit(0)
+                if self._fork(order, descriptors):
+                    return order, descriptors[0], descriptors[1]
+
+    def _listen_for_children(self) -> None:
+        self._wake, self._alarm = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.set_wakeup_fd(self._alarm, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+
+    def _fork(self, order: Order, descriptors: list[int]) -> bool:
+        """True in the child."""
+        flags = self._flags
+        if self.isolate and not order["host_network"]:
+            flags |= linux.CLONE_NEWNET
+        try:
+            pid, pidfd = linux.clone(flags)
+        except OSError as error:
+            for descriptor in descriptors:
+                os.close(descriptor)
+            packets.send(self.control, {"refused": order["id"], "error": str(error)})
+            return False
+        if pid == 0:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            os.close(self._wake)
+            os.close(self._alarm)
+            self._children.clear()
+            return True
+        self._children[pid] = order["id"]
+        with contextlib.suppress(BrokenPipeError):
+            packets.send(self.control, {"made": order["id"]}, (pidfd,))
+        for descriptor in (*descriptors, pidfd):
+            os.close(descriptor)
+        return False
+
+    def _bury(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            while os.read(self._wake, 512):
+                pass
+        with contextlib.suppress(ChildProcessError):
+            while True:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+                if pid == 0:
+                    return
+                if (name := self._children.pop(pid, None)) is not None:
+                    with contextlib.suppress(BrokenPipeError):
+                        packets.send(self.control, {"ended": name, "status": status})
+
+
+@contextlib.contextmanager
+def last_words() -> Iterator[None]:
+    """A child never returns into its parent's code: whatever goes wrong is written where the worker hears it."""
+    try:
+        yield
+    except BaseException:  # noqa: BLE001 - there is nobody above to handle it
+        with contextlib.suppress(OSError):
+            os.write(2, f"attacca: this process could not go on:\n{traceback.format_exc()}".encode())
+    os._exit(70)

@@ -1,0 +1,50 @@
+"""The `context` argument of a handler, with the attributes that Lambda's has."""
+
+import time
+
+
+class Function:
+    """What does not change between invocations."""
+
+    def __init__(self, name: str, revision: int, memory_mb: int, timeout_s: float) -> None:
+        self.name, self.revision, self.memory_mb, self.timeout_s = name, revision, memory_mb, timeout_s
+        self.arn = f"arn:attacca:lambda:local:000000000000:function:{name}:{revision}"
+
+
+class Context:
+    """One invocation, as its handler sees it."""
+
+    identity = None
+    client_context = None
+
+    def __init__(self, function: Function, request_id: str) -> None:
+        self._deadline = time.monotonic() + function.timeout_s
+        self._function = function
+        self.aws_request_id = request_id
+
+    @property
+    def function_name(self) -> str:
+        return self._function.name
+
+    @property
+    def function_version(self) -> str:
+        return str(self._function.revision)
+
+    @property
+    def invoked_function_arn(self) -> str:
+        return self._function.arn
+
+    @property
+    def memory_limit_in_mb(self) -> str:
+        return str(self._function.memory_mb)
+
+    @property
+    def log_group_name(self) -> str:
+        return f"/attacca/{self._function.name}"
+
+    @property
+    def log_stream_name(self) -> str:
+        return f"{self._function.name}@{self._function.revision}"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return max(0, int((self._deadline - time.monotonic()) * 1000))

@@ -1,0 +1,177 @@
+"""The kernel calls that Python's standard library lacks. Numbers are the kernel's own and never change."""
+
+import ctypes
+import errno
+import os
+import platform
+import signal
+
+libc = ctypes.PyDLL(None, use_errno=True)  # PyDLL keeps the GIL: a raw clone must not return to a released one
+_syscall = libc.syscall
+_syscall.restype = ctypes.c_long
+_mount = libc.mount
+_mount.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_ulong, ctypes.c_char_p]
+_prctl = libc.prctl
+_prctl.argtypes = [ctypes.c_int, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong]
+
+MACHINE = platform.machine()
+SYS_CLONE, SYS_PIVOT_ROOT, SYS_CAPSET = {"x86_64": (56, 155, 126), "aarch64": (220, 41, 91)}.get(MACHINE, (0, 0, 0))
+SYS_MOUNT_SETATTR = 442
+
+CLONE_NEWNS = 0x20000
+CLONE_NEWUTS = 0x4000000
+CLONE_NEWIPC = 0x8000000
+CLONE_NEWUSER = 0x10000000
+CLONE_NEWPID = 0x20000000
+CLONE_NEWNET = 0x40000000
+CLONE_PIDFD = 0x1000
+CLONE_CHILD_CLEARTID = 0x200000
+CLONE_CHILD_SETTID = 0x1000000
+OWN_ALL = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS
+
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC = 1, 2, 4, 8
+MS_BIND, MS_REC, MS_PRIVATE = 0x1000, 0x4000, 0x40000
+MNT_DETACH = 2
+MOUNT_ATTR_RDONLY, MOUNT_ATTR_NOSUID, MOUNT_ATTR_NODEV = 1, 2, 4
+AT_RECURSIVE = 0x8000
+
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_CAPBSET_DROP = 1, 4, 22, 24
+PR_SET_NO_NEW_PRIVS, PR_GET_TID_ADDRESS, PR_CAP_AMBIENT = 38, 40, 47
+SECCOMP_MODE_FILTER = 2
+LAST_CAP = 63  # asking for one that the kernel does not know is EINVAL, which ends the loop
+
+
+def _fail(what: str) -> OSError:
+    number = ctypes.get_errno()
+    return OSError(number, f"{what}: {os.strerror(number)}")
+
+
+def _thread_id_address() -> int:
+    """Where the C library keeps this thread's id, so that a raw clone can set it as fork() would; 0 if unknown."""
+    address = ctypes.c_ulong(0)
+    if _prctl(PR_GET_TID_ADDRESS, ctypes.addressof(address), 0, 0, 0) != 0:
+        return 0
+    return address.value
+
+
+_TID_ADDRESS = _thread_id_address()
+
+
+def clone(flags: int) -> tuple[int, int]:
+    """Fork into new namespaces with one system call. Returns (pid, pidfd) in the parent and (0, -1) in the child.
+
+    Only for a process with one thread: the handlers of pthread_atfork are not run.
+
+    Raises:
+        OSError: the kernel refused.
+    """
+    pidfd = ctypes.c_int(-1)
+    flags |= CLONE_PIDFD | signal.SIGCHLD
+    if _TID_ADDRESS:
+        flags |= CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID
+    # After (flags, stack, parent_tid) come child_tid and tls on x86_64, tls and child_tid elsewhere.
+    tail = (_TID_ADDRESS, 0) if MACHINE == "x86_64" else (0, _TID_ADDRESS)
+    words = [ctypes.c_ulong(word) for word in (flags, 0, ctypes.addressof(pidfd), *tail)]
+    ctypes.pythonapi.PyOS_BeforeFork()
+    pid: int = _syscall(ctypes.c_long(SYS_CLONE), *words)
+    if pid == 0:
+        ctypes.pythonapi.PyOS_AfterFork_Child()
+        return 0, -1
+    number = ctypes.get_errno()
+    ctypes.pythonapi.PyOS_AfterFork_Parent()
+    if pid < 0:
+        raise OSError(number, f"clone: {os.strerror(number)}")
+    return pid, pidfd.value
+
+
+def unshare(flags: int) -> None:
+    if libc.unshare(flags) != 0:
+        raise _fail("unshare")
+
+
+def mount(source: str, target: str, kind: str = "", flags: int = 0, options: str = "") -> None:
+    if _mount(source.encode(), target.encode(), kind.encode() or None, flags, options.encode() or None) != 0:
+        raise _fail(f"mount {kind or source} on {target}")
+
+
+def bind(source: str, target: str) -> None:
+    """Show what lies at `source`, with everything mounted below it, at `target` too."""
+    mount(source, target, flags=MS_BIND | MS_REC)
+
+
+def make_read_only(path: str, *, has_devices: bool = False) -> None:
+    """Read-only, no set-user-id and, unless `has_devices`, no devices: for the mount at `path` and all below it."""
+    flags = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | (0 if has_devices else MOUNT_ATTR_NODEV)
+    attributes = (ctypes.c_uint64 * 4)(flags, 0, 0, 0)
+    result = _syscall(
+        ctypes.c_long(SYS_MOUNT_SETATTR),
+        ctypes.c_long(-100),
+        ctypes.c_char_p(path.encode()),
+        ctypes.c_ulong(AT_RECURSIVE),
+        ctypes.byref(attributes),
+        ctypes.c_ulong(32),
+    )
+    if result != 0:
+        raise _fail(f"mount_setattr {path}")
+
+
+def swap_root(new: str) -> None:
+    """Make `new` the root and let go of the old one."""
+    os.chdir(new)
+    if _syscall(ctypes.c_long(SYS_PIVOT_ROOT), ctypes.c_char_p(b"."), ctypes.c_char_p(b".")) != 0:
+        raise _fail(f"pivot_root {new}")
+    if libc.umount2(b".", MNT_DETACH) != 0:
+        raise _fail("umount of the old root")
+    os.chdir("/")
+
+
+def pivot_root(new: str, old: str) -> None:
+    """Make `new` the root; the old one is then seen at `old`, a path below `new`."""
+    os.chdir(new)
+    if _syscall(ctypes.c_long(SYS_PIVOT_ROOT), ctypes.c_char_p(b"."), ctypes.c_char_p(old.encode())) != 0:
+        raise _fail(f"pivot_root {new}")
+    os.chdir("/")
+
+
+def detach(path: str) -> None:
+    if libc.umount2(path.encode(), MNT_DETACH) != 0:
+        raise _fail(f"umount {path}")
+
+
+def prctl(option: int, first: int = 0, second: int = 0) -> None:
+    if _prctl(option, first, second, 0, 0) != 0:
+        raise _fail(f"prctl {option}")
+
+
+def die_with_parent(parent: int) -> None:
+    """Be killed when the thread that forked us ends. `parent` is its pid as we see it; 0 from a new pid namespace."""
+    prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def drop_capabilities() -> None:
+    """Give up every capability, now and for all that is ever executed."""
+    for capability in range(LAST_CAP + 1):
+        if _prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0:
+            number = ctypes.get_errno()
+            if number == errno.EINVAL:
+                break
+            raise OSError(number, f"dropping capability {capability}: {os.strerror(number)}")
+    header = (ctypes.c_uint32 * 2)(0x20080522, 0)  # _LINUX_CAPABILITY_VERSION_3
+    empty = (ctypes.c_uint32 * 6)()
+    if _syscall(ctypes.c_long(SYS_CAPSET), ctypes.byref(header), ctypes.byref(empty)) != 0:
+        raise _fail("capset")
+    prctl(PR_SET_NO_NEW_PRIVS, 1)
+
+
+def set_host_name(name: str) -> None:
+    raw = name.encode()
+    if libc.sethostname(raw, ctypes.c_size_t(len(raw))) != 0:
+        raise _fail("sethostname")
+
+
+def trim() -> None:
+    """Give the C library's free memory back to the kernel: pages that are not mapped need not be forked."""
+    if hasattr(libc, "malloc_trim"):
+        libc.malloc_trim(ctypes.c_size_t(0))

@@ -1,0 +1,118 @@
+"""What a function prints and logs, sent to the worker with the invocation it belongs to."""
+
+import contextvars
+import io
+import logging
+import os
+import struct
+import sys
+import time
+
+from attacca.worker.runtime.process.guest import channel as wire
+
+FLUSH_BYTES, FLUSH_S = 8192, 0.1
+NAME = struct.Struct("<B")  # LOG: length of the stream's name, the name, the text
+
+current: contextvars.ContextVar[int] = contextvars.ContextVar("invocation", default=0)
+
+
+class Ledger:
+    """How much each running invocation has written, so that endless output ends."""
+
+    def __init__(self, write: wire.Write, limit: int) -> None:
+        self.write, self.limit = write, limit
+        self._written: dict[int, int] = {}
+
+    def emit(self, number: int, stream: str, text: str) -> None:
+        raw = text.encode("utf-8", "backslashreplace")
+        before = self._written.get(number, 0)
+        if before >= self.limit:
+            return
+        self._written[number] = before + len(raw)
+        if before + len(raw) >= self.limit:
+            raw = raw[: self.limit - before] + b"\n[output of this invocation over %d KB is dropped]\n" % (
+                self.limit >> 10
+            )
+        name = stream.encode()
+        self.write(wire.LOG, number, NAME.pack(len(name)), name, raw)
+
+    def forget(self, number: int) -> None:
+        self._written.pop(number, None)
+
+
+class Output(io.TextIOBase):
+    """Stands in for sys.stdout or sys.stderr; what is written is sent in pieces, at the latest when a run ends."""
+
+    encoding = "utf-8"
+    errors = "backslashreplace"
+
+    def __init__(self, stream: str, descriptor: int) -> None:
+        self._stream, self._descriptor = stream, descriptor
+        self._pending: dict[int, list[str]] = {}
+        self._size, self._flushed_at = 0, 0.0
+        self.ledger: Ledger | None = None
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def isatty(self) -> bool:
+        return False
+
+    def write(self, text: str) -> int:
+        if text:
+            self._pending.setdefault(current.get(), []).append(text)
+            self._size += len(text)
+            now = time.monotonic()
+            if self._size > FLUSH_BYTES or (now - self._flushed_at > FLUSH_S and text.endswith("\n")):
+                self._flushed_at = now
+                self.flush()
+        return len(text)
+
+    def flush(self) -> None:
+        if self._pending and self.ledger is not None:
+            pending, self._pending, self._size = self._pending, {}, 0
+            for number, texts in pending.items():
+                self.ledger.emit(number, self._stream, "".join(texts))
+
+
+class LogHandler(logging.Handler):
+    """The root logger's handler: one record, one line, its level as the stream's name."""
+
+    ledger: Ledger | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            text = self.format(record)
+        except Exception:  # noqa: BLE001 - as logging's own handlers do: a bad record must not end the program
+            self.handleError(record)
+            return
+        if self.ledger is not None:
+            flush()
+            self.ledger.emit(current.get(), record.levelname.lower(), text + "\n")
+
+
+STDOUT, STDERR = Output("stdout", 1), Output("stderr", 2)
+HANDLER = LogHandler()
+HANDLER.setFormatter(logging.Formatter("%(name)s: %(message)s"))
+
+
+def capture(ledger: Ledger) -> None:
+    """From here on, what this process prints and logs goes to the worker."""
+    STDOUT.ledger = STDERR.ledger = HANDLER.ledger = ledger
+    sys.stdout, sys.stderr = STDOUT, STDERR
+    root = logging.getLogger()
+    if HANDLER not in root.handlers:
+        root.addHandler(HANDLER)
+        root.setLevel(os.environ.get("LOG_LEVEL", "INFO").upper() if _is_level() else "INFO")
+
+
+def _is_level() -> bool:
+    return os.environ.get("LOG_LEVEL", "INFO").upper() in logging.getLevelNamesMapping()
+
+
+def flush() -> None:
+    STDOUT.flush()
+    STDERR.flush()

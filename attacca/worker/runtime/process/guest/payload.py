@@ -1,0 +1,178 @@
+"""Turns a request's bytes into what a handler is called with, and what it returns into an answer."""
+
+import base64
+import json
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl
+
+from attacca.worker.runtime.process.guest import channel as wire
+from attacca.worker.runtime.process.guest.load import Parameters
+
+JSON_STARTS = frozenset(b'{["-0123456789tfn \t\r\n')
+FALSE = ("", "0", "false", "no", "off")
+
+
+class BadInput(Exception):
+    """The request does not fit the function; the client is told."""
+
+
+class Unsendable(Exception):
+    """The function's result cannot become an answer."""
+
+
+class Asked(NamedTuple):
+    id: str
+    content_type: str
+    method: str
+    path: str
+    query: str
+    headers: bytes  # JSON list of pairs
+    body: bytes
+    more: bool
+
+
+def unpack(payload: bytes) -> Asked:
+    more, *sizes = wire.INVOKE_HEAD.unpack_from(payload)
+    at, texts = wire.INVOKE_HEAD.size, []
+    for size in sizes:
+        texts.append(payload[at : at + size])
+        at += size
+    name, kind, method, path, query, headers = texts
+    return Asked(
+        name.decode(),
+        kind.decode("latin-1"),
+        method.decode("latin-1"),
+        path.decode("latin-1"),
+        query.decode("latin-1"),
+        headers,
+        payload[at:],
+        bool(more),
+    )
+
+
+def decode(asked: Asked) -> Any:
+    """The event: JSON where the body is JSON, form fields or query parameters as a dict, else the bytes."""
+    kind, body = asked.content_type, asked.body
+    if not body:
+        return dict(parse_qsl(asked.query, keep_blank_values=True)) if asked.query else {}
+    if kind[:16] == "application/json" or kind.split(";", 1)[0].strip().lower().endswith(("/json", "+json")):
+        try:
+            return json.loads(body)
+        except ValueError as error:
+            raise BadInput(f"the body is not the JSON that its content type says: {error}") from None
+    plain = kind.split(";", 1)[0].strip().lower()
+    if plain in ("", "text/plain", "application/x-www-form-urlencoded"):  # what curl -d and friends send for JSON
+        if body[0] in JSON_STARTS:
+            try:
+                return json.loads(body)
+            except ValueError:
+                pass
+        if plain.endswith("urlencoded"):
+            return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
+    return body
+
+
+def fields(event: Any) -> dict[str, Any]:
+    """For `main(args)`: always a dict."""
+    if isinstance(event, dict):
+        return event
+    return {"body": event}
+
+
+def named(event: Any, parameters: Parameters, *, from_query: bool) -> dict[str, Any]:
+    """For named parameters.
+
+    Raises:
+        BadInput: one is missing, unknown, or cannot be converted.
+    """
+    names, required, takes_any, kinds = parameters
+    if not isinstance(event, dict):
+        if len(names) == 1 or len(required) == 1:
+            return {(required or names)[0]: event}
+        raise BadInput(f"send a JSON object with {_list(names)}")
+    missing = [name for name in required if name not in event]
+    unknown = [] if takes_any else [name for name in event if name not in names]
+    if missing or unknown:
+        says = [f"missing {_list(missing)}"] if missing else []
+        says += [f"unknown {_list(unknown)}"] if unknown else []
+        raise BadInput(f"{', '.join(says)}; the function takes {_list(names) if names else 'nothing'}")
+    if not from_query or not kinds:
+        return event
+    return {name: _convert(name, value, kinds[name]) if name in kinds else value for name, value in event.items()}
+
+
+def _list(names: Any) -> str:
+    return ", ".join(repr(str(name)) for name in names)
+
+
+def _convert(name: str, value: Any, kind: type) -> Any:
+    if not isinstance(value, str):
+        return value
+    if kind is bool:
+        return value.lower() not in FALSE
+    try:
+        return kind(value)
+    except ValueError:
+        raise BadInput(f"{name!r} must be {'an integer' if kind is int else 'a number'}, not {value!r}") from None
+
+
+class Answer(NamedTuple):
+    status: int
+    content_type: bytes
+    headers: bytes  # JSON list of pairs, or empty
+    body: bytes
+
+
+def encode(result: Any) -> Answer:
+    """What the handler returned, as an answer.
+
+    Raises:
+        Unsendable: it is nothing that can be sent.
+    """
+    if isinstance(result, bytes | bytearray | memoryview):
+        return Answer(200, b"application/octet-stream", b"", bytes(result))
+    if isinstance(result, str):
+        return Answer(200, b"text/plain; charset=utf-8", b"", _text(result))
+    if isinstance(result, dict) and "statusCode" in result:
+        return _proxied(result)
+    return Answer(200, b"application/json", b"", _json(result))
+
+
+def _text(value: str) -> bytes:
+    try:
+        return value.encode()
+    except UnicodeEncodeError as error:
+        raise Unsendable(f"the text cannot be sent as UTF-8: {error}") from None
+
+
+def _json(value: Any) -> bytes:
+    try:
+        return json.dumps(value, ensure_ascii=False).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise Unsendable(f"the function returned a {type(value).__name__} that is not JSON: {error}") from None
+
+
+def _proxied(result: dict[str, Any]) -> Answer:
+    """A dict with `statusCode`: the answer that Lambda's HTTP integrations describe."""
+    status, body, headers = result["statusCode"], result.get("body", b""), result.get("headers") or {}
+    if isinstance(status, str) and status.isdigit():
+        status = int(status)
+    if not isinstance(status, int) or not 200 <= status <= 599:
+        raise Unsendable(f"statusCode must be a number from 200 to 599, not {status!r}")
+    if not isinstance(headers, dict):
+        raise Unsendable(f"headers must be a dict, not a {type(headers).__name__}")
+    kind = "application/json"
+    if isinstance(body, str):
+        kind = "text/plain; charset=utf-8"
+        body = base64.b64decode(body) if result.get("isBase64Encoded") else _text(body)
+    elif isinstance(body, bytes | bytearray | memoryview):
+        kind, body = "application/octet-stream", bytes(body)
+    else:
+        body = b"" if body is None else _json(body)
+    pairs = []
+    for name, value in headers.items():
+        if str(name).lower() == "content-type":
+            kind = str(value)
+            continue
+        pairs += [[str(name), str(one)] for one in (value if isinstance(value, list) else [value])]
+    return Answer(status, kind.encode("latin-1", "replace"), json.dumps(pairs).encode() if pairs else b"", body)

@@ -1,0 +1,162 @@
+"""The file system that a sandbox sees: a read-only system, its own code, and a little space of its own.
+
+The zygote lives in a hall that holds everything any sandbox may be given:
+
+    /base      the system, read-only, with empty places for what differs
+    /code      the code of all functions, by digest
+    /bundles   their dependencies, by digest
+    /stage     where one sandbox's own root is put together
+
+A sandbox made by the zygote binds /base to /stage, its code and bundle into it, and makes that its root. One forked
+from a template has that root already and only needs its own /proc, /tmp and /dev/shm.
+"""
+
+import os
+from typing import TypedDict
+
+from attacca.worker.runtime.process.guest import linux
+
+SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
+SETTINGS = (  # of /etc: what libraries need to find names, certificates, time zones and shared objects
+    "alternatives",
+    "ca-certificates",
+    "ca-certificates.conf",
+    "hosts",
+    "ld.so.cache",
+    "ld.so.conf",
+    "ld.so.conf.d",
+    "localtime",
+    "mime.types",
+    "nsswitch.conf",
+    "pki",
+    "protocols",
+    "resolv.conf",
+    "services",
+    "ssl",
+    "timezone",
+)
+DEVICES = ("null", "zero", "full", "random", "urandom")
+LINKS = {"fd": "/proc/self/fd", "stdin": "/proc/self/fd/0", "stdout": "/proc/self/fd/1", "stderr": "/proc/self/fd/2"}
+PASSWD = "root:x:0:0:root:/nonexistent:/usr/sbin/nologin\nfunction:x:1000:1000:function:/tmp:/usr/sbin/nologin\n"
+GROUP = "root:x:0:\nfunction:x:1000:\n"
+EMPTY = ("function", "bundle", "proc", "tmp", "dev", "etc")
+HERE = "/function"
+BUNDLE = "/bundle"
+
+
+class Sources(TypedDict):
+    """Where on the machine the hall takes its parts from."""
+
+    prefix: str  # of the Python installation
+    code: str
+    bundles: str
+
+
+def build_hall(sources: Sources) -> None:
+    """Make the hall and live in it. Needs a mount namespace of our own and the right to mount in it."""
+    linux.mount("none", "/", flags=linux.MS_REC | linux.MS_PRIVATE)
+    linux.mount("hall", "/tmp", "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, "mode=755,size=1m")
+    os.mkdir("/tmp/outside")
+    linux.pivot_root("/tmp", "outside")
+    for name in ("base", "code", "bundles", "stage", "proc"):
+        os.mkdir(f"/{name}")
+    # The kernel allows a new /proc only where one is already seen whole, so before the old root goes.
+    linux.mount("proc", "/proc", "proc", linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC)
+    linux.mount("base", "/base", "tmpfs", linux.MS_NOSUID, "mode=755,size=1m")
+    _furnish("/base", "/outside", sources["prefix"])
+    linux.make_read_only("/base", has_devices=True)
+    os.symlink("/base/dev", "/dev")
+    for name, source in (("/code", sources["code"]), ("/bundles", sources["bundles"])):
+        linux.bind("/outside" + os.path.realpath(source), name)
+        linux.make_read_only(name)
+    linux.detach("/outside")
+
+
+def _furnish(base: str, outside: str, prefix: str) -> None:
+    for name in EMPTY:
+        os.mkdir(f"{base}/{name}")
+    for path in SYSTEM:
+        if os.path.islink(outside + path):
+            os.symlink(os.readlink(outside + path), base + path)
+        elif os.path.isdir(outside + path):
+            _bind_at(base, outside, path)
+    if not prefix.startswith("/usr/"):
+        _bind_at(base, outside, prefix)
+    for name in SETTINGS:
+        _copy_setting(f"{outside}/etc/{name}", f"{base}/etc/{name}", outside)
+    for name, text in (("passwd", PASSWD), ("group", GROUP)):
+        with open(f"{base}/etc/{name}", "w") as file:
+            file.write(text)
+    os.mkdir(f"{base}/dev/shm", 0o1777)
+    for name in DEVICES:
+        os.close(os.open(f"{base}/dev/{name}", os.O_CREAT, 0o666))
+        linux.bind(f"{outside}/dev/{name}", f"{base}/dev/{name}")
+    for name, target in LINKS.items():
+        os.symlink(target, f"{base}/dev/{name}")
+
+
+def _bind_at(base: str, outside: str, path: str) -> None:
+    os.makedirs(base + path, exist_ok=True)
+    linux.bind(outside + path, base + path)
+    linux.make_read_only(base + path)
+
+
+def _copy_setting(source: str, target: str, outside: str) -> None:
+    """Small files are copied, because they are often links into places that a sandbox does not have."""
+    if os.path.islink(source):
+        link = os.readlink(source)
+        source = os.path.normpath(
+            outside + link if link.startswith("/") else os.path.join(os.path.dirname(source), link)
+        )
+    if os.path.isdir(source):
+        os.mkdir(target)
+        linux.bind(source, target)
+    elif os.path.isfile(source) and os.access(source, os.R_OK):
+        with open(source, "rb") as file, open(target, "wb") as copy:
+            copy.write(file.read())
+
+
+def enter_own(code: str, bundle: str | None, space_mb: int) -> None:
+    """From the hall into a root of our own, with this function's code in it."""
+    linux.bind("/base", "/stage")
+    linux.bind(f"/code/{code}", "/stage" + HERE)
+    if bundle:
+        linux.bind(f"/bundles/{bundle}", "/stage" + BUNDLE)
+    take_space(space_mb, "/stage")
+    linux.swap_root("/stage")
+
+
+def take_space(space_mb: int, root: str = "") -> None:
+    """Our own /proc, /tmp and /dev/shm over what is there."""
+    quiet = linux.MS_NOSUID | linux.MS_NODEV
+    linux.mount("proc", f"{root}/proc", "proc", quiet | linux.MS_NOEXEC)
+    size = f"size={space_mb}m,nr_inodes={space_mb * 256},mode=1777"
+    linux.mount("tmp", f"{root}/tmp", "tmpfs", quiet, size)
+    linux.mount("shm", f"{root}/dev/shm", "tmpfs", quiet | linux.MS_NOEXEC, size)
+
+
+def map_self(inside: int, outside: int) -> None:
+    """Give this process's only user and group a number in its new user namespace."""
+    for path, text in (
+        ("/proc/self/setgroups", "deny"),
+        ("/proc/self/uid_map", f"{inside} {outside} 1"),
+        ("/proc/self/gid_map", f"{inside} {outside} 1"),
+    ):
+        _write(path, text)
+
+
+def map_child(processes: int, pid: int, outside: int) -> None:
+    """Let our child, seen from outside its new user namespace, be user `outside`. Needs the right to be that user.
+
+    `processes` is a descriptor of a /proc in which `pid` is what we call the child.
+    """
+    _write(f"{pid}/uid_map", f"0 {outside} 1", processes)
+    _write(f"{pid}/gid_map", f"0 {outside} 1", processes)
+
+
+def _write(path: str, text: str, directory: int | None = None) -> None:
+    descriptor = os.open(path, os.O_WRONLY, dir_fd=directory)
+    try:
+        os.write(descriptor, text.encode())
+    finally:
+        os.close(descriptor)

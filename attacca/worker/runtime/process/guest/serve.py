@@ -1,0 +1,169 @@
+"""A sandbox at work: takes invocations from its channel, calls the handler, sends what came of it."""
+
+import asyncio
+import json
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from time import perf_counter
+from typing import Any
+
+from attacca.worker.runtime.process.guest import channel as wire
+from attacca.worker.runtime.process.guest import output
+from attacca.worker.runtime.process.guest.context import Context, Function
+from attacca.worker.runtime.process.guest.load import Loaded
+from attacca.worker.runtime.process.guest.orders import Order
+from attacca.worker.runtime.process.guest.payload import (
+    Asked,
+    BadInput,
+    Unsendable,
+    decode,
+    encode,
+    fields,
+    named,
+    unpack,
+)
+
+TRACEBACK_CHARS = 16_384
+GUEST = os.path.dirname(__file__)
+
+
+class Server:
+    """Calls one handler, whichever signature it has."""
+
+    def __init__(self, write: wire.Write, order: Order, loaded: Loaded) -> None:
+        self.write, self.loaded = write, loaded
+        self.function = Function(order["function"], order["revision"], order["memory_mb"], order["timeout_s"])
+        self.max_body = order["max_body"]
+        self.ledger = output.Ledger(write, order["max_log"])
+        self.arguments = self._arguments_for(loaded)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        output.capture(self.ledger)
+
+    def _arguments_for(self, loaded: Loaded) -> Callable[[Asked], tuple[tuple[Any, ...], dict[str, Any]]]:
+        function, parameters = self.function, loaded.parameters
+        match loaded.signature:
+            case "event_context":
+                return lambda asked: ((decode(asked), Context(function, asked.id)), {})
+            case "args":
+                return lambda asked: ((fields(decode(asked)),), {})
+            case "named":
+                assert parameters is not None
+                return lambda asked: ((), named(decode(asked), parameters, from_query=not asked.body))
+            case other:
+                raise AssertionError(other)
+
+    def serve_one_by_one(self, channel: wire.Channel) -> None:
+        """The whole life of a sandbox whose handler runs alone: read, call, answer.
+
+        Raises:
+            Closed: the worker is gone.
+        """
+        while True:
+            kind, number, payload = channel.read()
+            if kind == wire.INVOKE:
+                self.answer(number, unpack(payload))
+                reap()
+
+    def serve_in_threads(self, channel: wire.Channel, count: int) -> None:
+        """The same for a handler that may run `count` times at once.
+
+        Raises:
+            Closed: the worker is gone.
+        """
+        with ThreadPoolExecutor(count, "invocation") as pool:
+            while True:
+                kind, number, payload = channel.read()
+                if kind == wire.INVOKE:
+                    pool.submit(self.answer, number, unpack(payload))
+
+    def answer(self, number: int, asked: Asked) -> None:
+        output.current.set(number)
+        began = perf_counter()
+        try:
+            positional, keywords = self.arguments(asked)
+            began = perf_counter()
+            result = self.loaded.call(*positional, **keywords)
+            if self.loaded.is_async:
+                result = self._run_to_end(result)
+        except BaseException as error:  # noqa: BLE001 - whatever the user's code raises, the sandbox lives on
+            self.fail(number, error, began)
+        else:
+            self.finish(number, result, began)
+
+    async def answer_later(self, number: int, asked: Asked) -> None:
+        """The same for a coroutine handler on a loop that runs several."""
+        began = perf_counter()
+        try:
+            positional, keywords = self.arguments(asked)
+            began = perf_counter()
+            result = await self.loaded.call(*positional, **keywords)
+        except BaseException as error:  # noqa: BLE001 - as in answer()
+            self.fail(number, error, began)
+        else:
+            self.finish(number, result, began)
+
+    def _run_to_end(self, coroutine: Any) -> Any:
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+        return self._loop.run_until_complete(coroutine)
+
+    def finish(self, number: int, result: Any, began: float) -> None:
+        took = (perf_counter() - began) * 1e3
+        try:
+            status, content_type, headers, body = encode(result)
+        except Unsendable as error:
+            self.refuse(number, "bad_response", str(error))
+            return
+        if len(body) > self.max_body:
+            self.refuse(number, "response_too_large", too_large(len(body), self.max_body))
+            return
+        self.close_books(number)
+        head = wire.RESULT_HEAD.pack(took, status, len(content_type), len(headers))
+        self.write(wire.RESULT, number, head, content_type, headers, body)
+
+    def fail(self, number: int, error: BaseException, began: float) -> None:
+        if isinstance(error, BadInput):
+            self.refuse(number, "bad_request", str(error))
+            return
+        self.close_books(number)
+        took = (perf_counter() - began) * 1e3
+        self.write(wire.ERROR, number, json.dumps({**describe(error), "run_ms": took}).encode())
+
+    def refuse(self, number: int, code: str, message: str) -> None:
+        self.close_books(number)
+        self.write(wire.BROKEN, number, json.dumps({"code": code, "message": message}).encode())
+
+    def close_books(self, number: int) -> None:
+        """What it printed goes before its answer."""
+        output.flush()
+        self.ledger.forget(number)
+
+
+def too_large(size: int, limit: int) -> str:
+    return f"the answer has {size / 1e6:.1f} MB; at most {limit / 1e6:.0f} MB can be sent whole"
+
+
+def describe(error: BaseException) -> dict[str, str]:
+    """An exception as data, without our own frames in its traceback."""
+    tb = error.__traceback__
+    while tb is not None and tb.tb_frame.f_code.co_filename.startswith(GUEST):
+        tb = tb.tb_next
+    text = "".join(traceback.format_exception(type(error), error, tb))
+    if len(text) > TRACEBACK_CHARS:
+        text = f"{text[: TRACEBACK_CHARS // 2]}\n...\n{text[-TRACEBACK_CHARS // 2 :]}"
+    message = str(error) if not isinstance(error, SyntaxError) else str(error.msg)
+    return {"type": type(error).__name__, "message": message[:4096], "traceback": text}
+
+
+def reap() -> None:
+    """Bury orphans: as pid 1 of our namespace we inherit what the handler's own children leave behind."""
+    if os.getpid() != 1 or "subprocess" not in sys.modules:
+        return
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        pass

@@ -1,0 +1,85 @@
+"""The worker's end of the socket over which a zygote or a template takes orders."""
+
+import asyncio
+import collections
+import json
+import os
+import socket
+from collections.abc import Callable
+from typing import Any
+
+from attacca.worker.runtime.process.guest.packets import LARGEST
+
+Hear = Callable[[dict[str, Any], int], None]  # a packet, and the pidfd that came with it or -1
+
+
+class Hatchery:
+    """Sends orders with their descriptors, hands every packet to `hear`, and says once when the other side is gone.
+
+    Descriptors given to `order` belong to the hatchery: it closes them once they are sent.
+    """
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, sock: socket.socket, hear: Hear, gone: Callable[[], None]
+    ) -> None:
+        sock.settimeout(0)
+        self._loop, self._sock, self._hear, self._gone = loop, sock, hear, gone
+        self._waiting: collections.deque[tuple[bytes, tuple[int, ...]]] = collections.deque()
+        self.is_open = True
+        loop.add_reader(sock, self._readable)
+
+    def order(self, message: Any, descriptors: tuple[int, ...] = ()) -> None:
+        """Raises ValueError when the message is too long for one packet."""
+        raw = json.dumps(message).encode()
+        if len(raw) > LARGEST or not self.is_open:
+            for descriptor in descriptors:
+                os.close(descriptor)
+            if self.is_open:
+                raise ValueError(f"an order of {len(raw)} bytes is too long; is its environment very large?")
+            return
+        if not self._waiting:
+            self._loop.add_writer(self._sock, self._writable)
+        self._waiting.append((raw, descriptors))
+        self._writable()
+
+    def close(self) -> None:
+        if self.is_open:
+            self.is_open = False
+            self._loop.remove_reader(self._sock)
+            self._loop.remove_writer(self._sock)
+            self._sock.close()
+            while self._waiting:
+                for descriptor in self._waiting.popleft()[1]:
+                    os.close(descriptor)
+
+    def _writable(self) -> None:
+        while self._waiting:
+            raw, descriptors = self._waiting[0]
+            try:
+                socket.send_fds(self._sock, [raw], list(descriptors))
+            except BlockingIOError:
+                return
+            except OSError:
+                self._lost()
+                return
+            self._waiting.popleft()
+            for descriptor in descriptors:
+                os.close(descriptor)
+        self._loop.remove_writer(self._sock)
+
+    def _readable(self) -> None:
+        while self.is_open:
+            try:
+                raw, descriptors, _, _ = socket.recv_fds(self._sock, LARGEST, 1)
+            except BlockingIOError:
+                return
+            except OSError:
+                raw, descriptors = b"", []
+            if not raw:
+                self._lost()
+                return
+            self._hear(json.loads(raw), descriptors[0] if descriptors else -1)
+
+    def _lost(self) -> None:
+        self.close()
+        self._gone()

@@ -1,0 +1,141 @@
+"""Starts the zygote through its keeper, and starts another when it is lost."""
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from attacca.errors import IsolationMissing
+from attacca.worker.runtime.process.guest import packets
+from attacca.worker.runtime.process.guest.orders import Setting
+from attacca.worker.runtime.process.hatchery import Hatchery, Hear
+
+OUTER_ID = 2_000_000_000  # the host user of all sandboxes when we are root: above every range that systemd hands out
+KEEPER = Path(__file__).parent / "guest" / "keeper.py"
+PACKAGE_ROOT = Path(__file__).parents[4]
+PYTHON = os.path.realpath(sys.executable)  # a virtual environment's own would bring its packages
+START_S, END_S, RESTART_S = 20.0, 10.0, 0.2
+
+
+class Nursery:
+    """Holds the zygote's socket, its keeper and the lifeline that ends both with us.
+
+    `hear` gets the zygote's packets; `lost` is called with the hatchery of a zygote that died on its own.
+    """
+
+    def __init__(
+        self,
+        code: Path,
+        bundles: Path,
+        groups: list[str],
+        hear: Hear,
+        lost: Callable[[Hatchery], None],
+        *,
+        isolate: bool,
+    ) -> None:
+        is_root = os.geteuid() == 0
+        self._setting = Setting(
+            prefix=os.path.realpath(sys.base_prefix),
+            code=str(code),
+            bundles=str(bundles),
+            isolate=isolate,
+            outer_id=OUTER_ID if is_root else os.geteuid(),
+            privileged=is_root,
+            groups=groups,
+        )
+        self._births, self._on_loss = hear, lost
+        self.hatchery: Hatchery | None = None
+        self.zygote_pid = 0
+        self._keeper: subprocess.Popen[bytes] | None = None
+        self._lifeline = -1
+        self._first: asyncio.Future[dict[str, Any]] | None = None
+        self._restart: asyncio.Task[None] | None = None
+        self._is_closing = False
+
+    async def open(self) -> None:
+        """Start a zygote and wait until it takes orders.
+
+        Raises:
+            IsolationMissing: the kernel refused something that it needs.
+        """
+        loop = asyncio.get_running_loop()
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        lifeline, self._lifeline = os.pipe2(os.O_CLOEXEC)
+        command = [
+            PYTHON,
+            "-I",
+            "-S",
+            "-X",
+            "utf8",
+            str(KEEPER),
+            str(PACKAGE_ROOT),
+            str(theirs.fileno()),
+            str(lifeline),
+        ]
+        self._keeper = subprocess.Popen(  # noqa: ASYNC220 - a fork and an exec, once
+            command,
+            pass_fds=(theirs.fileno(), lifeline),
+            stdin=subprocess.DEVNULL,
+            env={"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"},
+            start_new_session=True,  # Ctrl-C in the terminal is for us; we end the sandboxes in our own order
+        )
+        theirs.close()
+        os.close(lifeline)
+        packets.send(ours, self._setting)
+        self._first = loop.create_future()
+        self.hatchery = Hatchery(loop, ours, self._hear, self._gone)
+        try:
+            told = await asyncio.wait_for(self._first, START_S)
+        except TimeoutError:
+            told = {"unfit": f"no answer within {START_S:g} s"}
+        if "unfit" in told:
+            raise IsolationMissing(
+                f"sandboxes cannot be isolated on this machine: {told['unfit']}",
+                "`attacca doctor` says what is missing; `--isolation none` runs functions without isolation",
+            )
+        self.zygote_pid = int(told["zygote"])
+
+    async def close(self) -> None:
+        self._is_closing = True
+        if self._restart is not None:
+            self._restart.cancel()
+        await self._end()
+
+    async def _end(self) -> None:
+        if self._lifeline >= 0:
+            os.close(self._lifeline)
+            self._lifeline = -1
+        if self.hatchery is not None:
+            self.hatchery.close()
+        if self._keeper is not None:
+            keeper, self._keeper = self._keeper, None
+            await asyncio.get_running_loop().run_in_executor(None, keeper.wait, END_S)
+
+    def _hear(self, message: dict[str, Any], pidfd: int) -> None:
+        if self._first is not None and ("zygote" in message or "unfit" in message):
+            self._first.set_result(message)
+            self._first = None
+        else:
+            self._births(message, pidfd)
+
+    def _gone(self) -> None:
+        if self._first is not None:
+            self._first.set_result({"unfit": "the zygote ended before it began"})
+            self._first = None
+        elif not self._is_closing and self.hatchery is not None:
+            self._on_loss(self.hatchery)
+            self._restart = asyncio.get_running_loop().create_task(self._begin_again())
+
+    async def _begin_again(self) -> None:
+        while not self._is_closing:
+            await self._end()
+            await asyncio.sleep(RESTART_S)
+            try:
+                await self.open()
+            except IsolationMissing:
+                continue
+            return

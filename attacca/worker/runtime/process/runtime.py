@@ -1,0 +1,247 @@
+"""Sandboxes made of processes: a zygote forks them, namespaces and a filter hold them, cgroups limit them."""
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from attacca.model.function import Network, Revision
+from attacca.model.invocation import Invocation
+from attacca.worker.core.reports import SandboxFailed, SandboxGone, Sink, TemplateFailed, TemplateGone
+from attacca.worker.host.cgroups import Group, Groups, open_groups, sweep
+from attacca.worker.host.memory import resident_kb
+from attacca.worker.runtime.process.body import Body
+from attacca.worker.runtime.process.guest.orders import Order
+from attacca.worker.runtime.process.hatchery import Hatchery
+from attacca.worker.runtime.process.nursery import Nursery
+from attacca.worker.runtime.process.options import ProcessOptions
+from attacca.worker.runtime.process.sandbox import Sandbox
+from attacca.worker.runtime.process.template import Template
+
+END_S = 10.0  # for the last process to go
+
+
+class ProcessRuntime:
+    """Implements `worker.runtime.types.Runtime`. `state_dir` holds `code/` and `bundles/`."""
+
+    def __init__(self, state_dir: Path, options: ProcessOptions) -> None:
+        self._code, self._bundles, self._options = state_dir / "code", state_dir / "bundles", options
+        self._isolate = options.isolation != "none"
+        self._sandboxes: dict[str, Sandbox] = {}
+        self._templates: dict[str, Template] = {}
+        self._bodies: dict[str, Body] = {}
+        self._groups: Groups | None = None
+        self._leftovers: list[Group] = []  # that something still lived in when they were to go
+        self._watchdog: asyncio.Task[None] | None = None
+        self._idle = asyncio.Event()
+        self._sink: Sink
+        self._nursery: Nursery
+
+    @property
+    def limits(self) -> str:
+        """What holds a sandbox to its memory, for people."""
+        return self._groups.version if self._groups is not None else "rlimits and a watchdog"
+
+    # the worker's orders
+
+    async def open(self, sink: Sink) -> None:
+        self._loop, self._sink = asyncio.get_running_loop(), sink
+        for path in (self._code, self._bundles):
+            path.mkdir(mode=0o755, parents=True, exist_ok=True)
+        if self._options.use_cgroups:
+            sweep()
+            self._groups = open_groups()
+        if self._groups is None:
+            self._watchdog = self._loop.create_task(self._watch_memory())
+        roots = self._groups.roots() if self._groups is not None else []
+        self._nursery = Nursery(self._code, self._bundles, roots, self._hear, self._lost, isolate=self._isolate)
+        try:
+            await self._nursery.open()
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        if self._watchdog is not None:
+            self._watchdog.cancel()
+        await self._nursery.close()
+        for body in list(self._bodies.values()):
+            body.abandon()
+        self._idle.clear()
+        if self._bodies:
+            await asyncio.wait_for(self._idle.wait(), END_S)
+        if self._groups is not None:
+            self._groups.close()
+
+    def make_template(self, template: str, revision: Revision) -> None:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        made = Template(template, revision, self._loop, ours, self._sink, self._hear, self._lost)
+        self._templates[template] = made
+        self._order(made, self._nursery.hatchery, theirs, lambda why: self._template_ended(made, why))
+
+    def drop_template(self, template: str) -> None:
+        if (made := self._templates.get(template)) is not None:
+            made.body.kill("it was dropped")
+
+    def make_sandbox(self, sandbox: str, revision: Revision, template: str | None) -> None:
+        ours, theirs = socket.socketpair()
+        made = Sandbox(sandbox, revision, self._options, self._loop, ours, self._sink)
+        self._sandboxes[sandbox] = made
+        parent = self._nursery.hatchery
+        if template is not None:
+            parent = self._templates[template].hatchery if template in self._templates else None
+        self._order(made, parent, theirs, lambda why: self._sandbox_ended(made, why))
+
+    def kill(self, sandbox: str) -> None:
+        if (made := self._sandboxes.get(sandbox)) is not None:
+            made.body.kill("it was evicted")
+
+    def run(self, sandbox: str, revision: Revision, invocation: Invocation) -> None:
+        if (made := self._sandboxes.get(sandbox)) is not None:
+            made.run(invocation)
+
+    def stop(self, sandbox: str, invocation: str) -> None:
+        if (made := self._sandboxes.get(sandbox)) is not None:
+            made.stop(invocation)
+
+    def body(self, sandbox: str, invocation: str, data: bytes, last: bool) -> None:  # noqa: FBT001 - mirrors messages.Body
+        if (made := self._sandboxes.get(sandbox)) is not None:
+            made.send_body(invocation, data, last=last)
+
+    def flow(self, sandbox: str, invocation: str, paused: bool) -> None:  # noqa: FBT001 - mirrors messages.Flow
+        if (made := self._sandboxes.get(sandbox)) is not None:
+            made.flow(invocation, paused=paused)
+
+    # births
+
+    def _order(
+        self, made: Sandbox | Template, parent: Hatchery | None, theirs: socket.socket, ended: Callable[[str], None]
+    ) -> None:
+        reader, writer = os.pipe2(os.O_CLOEXEC)
+        body = made.body = self._bodies[made.name] = Body(self._loop, reader, made.printed, ended)
+        body.parent = parent
+        made.timer = self._loop.call_later(self._options.start_timeout_s, self._give_up, made)
+        descriptors = (theirs.detach(), writer)
+        try:
+            if parent is None or not parent.is_open:
+                raise ValueError("the process that would fork it is gone")
+            self._limit(made.name, body, made.revision)
+            parent.order(self._describe(made), descriptors)
+        except (ValueError, OSError) as error:
+            for descriptor in descriptors:
+                os.close(descriptor)
+            body.killed_for = f"it could not be started: {error}"
+            self._loop.call_soon(body.abandon)
+
+    def _limit(self, name: str, body: Body, revision: Revision) -> None:
+        if self._groups is not None:
+            body.group = self._groups.make(name)
+            body.group.limit(revision.settings.memory_mb, self._options.processes, revision.settings.cpus)
+
+    def _describe(self, made: Sandbox | Template) -> Order:
+        revision, options = made.revision, self._options
+        settings, code, bundle = revision.settings, revision.code, revision.bundle
+        if not self._isolate:
+            code, bundle = str(self._code / code), str(self._bundles / bundle) if bundle else None
+        limits = {"CORE": 0, "NOFILE": options.open_files, "FSIZE": options.space_mb << 20}
+        if self._isolate:  # a user namespace of its own counts its own processes; otherwise it would count the user's
+            limits["NPROC"] = options.processes
+        if self._groups is None:
+            limits["DATA"] = settings.memory_mb << 21  # the watchdog is exact, this is fast
+        return Order(
+            id=made.name,
+            template=isinstance(made, Template),
+            function=revision.function,
+            revision=revision.number,
+            code=code,
+            bundle=bundle,
+            handler=revision.handler,
+            signature="" if isinstance(made, Template) else str(revision.signature),
+            env=settings.env,
+            memory_mb=settings.memory_mb,
+            timeout_s=settings.timeout_s,
+            concurrency=settings.concurrency,
+            host_network=settings.network is Network.HOST,
+            space_mb=min(options.space_mb, settings.memory_mb),
+            limits=limits,
+            max_body=options.max_response_mb << 20,
+            max_log=options.max_log_kb << 10,
+        )
+
+    def _hear(self, message: dict[str, Any], pidfd: int) -> None:
+        """A packet from the zygote or a template about one of its children."""
+        if (name := message.get("made")) is not None:
+            body = self._bodies.get(name)
+            if body is None:
+                os.close(pidfd)
+            elif body.born(pidfd):
+                (self._sandboxes.get(name) or self._templates[name]).go()
+        elif (name := message.get("ended")) is not None:
+            if (body := self._bodies.get(name)) is not None:
+                body.told(message["status"])
+        elif (name := message.get("refused")) is not None and (body := self._bodies.get(name)) is not None:
+            body.killed_for = f"the kernel refused to make it: {message['error']}"
+            body.abandon()
+
+    def _lost(self, parent: Hatchery) -> None:
+        """A process that others are forked from is gone: what it had not yet made will never be."""
+        for body in list(self._bodies.values()):
+            if body.parent is parent:
+                body.abandon()
+
+    def _give_up(self, made: Sandbox | Template) -> None:
+        seconds = self._options.start_timeout_s
+        message = f"importing the code took longer than {seconds:g} s (start_timeout_s of the server)"
+        made.time_out(message)
+        made.body.kill(message)
+
+    # deaths
+
+    def _was_out_of_memory(self, name: str, body: Body) -> bool:
+        """Forget the process, and say whether it went over its memory."""
+        del self._bodies[name]
+        was_oom = body.is_over_memory
+        if body.group is not None:
+            was_oom = body.group.oom_kills() > 0
+            self._leftovers.append(body.group)
+        self._leftovers = [group for group in self._leftovers if not group.is_removed()]
+        if not self._bodies:
+            self._idle.set()
+        return was_oom
+
+    def _sandbox_ended(self, made: Sandbox, why: str) -> None:
+        made.close()
+        del self._sandboxes[made.name]
+        was_oom = self._was_out_of_memory(made.name, made.body)
+        memory = f"it went over its memory of {made.revision.settings.memory_mb} MB"
+        if made.is_ready:
+            code, message = ("out_of_memory", memory) if was_oom else ("sandbox_lost", why)
+            self._sink(SandboxGone(made.name, code, message))
+        elif was_oom:
+            self._sink(SandboxFailed(made.name, "out_of_memory", memory + " while it started"))
+        else:
+            self._sink(made.failure or SandboxFailed(made.name, "start_failed", why))
+
+    def _template_ended(self, made: Template, why: str) -> None:
+        made.close()
+        del self._templates[made.name]
+        was_oom = self._was_out_of_memory(made.name, made.body)
+        if made.is_ready:
+            self._sink(TemplateGone(made.name, why))
+        elif was_oom:
+            memory = f"importing the code went over its memory of {made.revision.settings.memory_mb} MB"
+            self._sink(TemplateFailed(made.name, "out_of_memory", memory))
+        else:
+            self._sink(made.failure or TemplateFailed(made.name, "start_failed", why))
+
+    async def _watch_memory(self) -> None:
+        """Where there is no cgroup: look at what every sandbox holds, and end those that hold too much."""
+        while True:
+            await asyncio.sleep(self._options.watchdog_s)
+            everyone: list[Sandbox | Template] = [*self._sandboxes.values(), *self._templates.values()]
+            for made in everyone:
+                if made.body.pid > 0 and resident_kb(made.body.pid) > made.revision.settings.memory_mb * 1024:
+                    made.body.is_over_memory = True
+                    made.body.kill("it went over its memory")

@@ -1,0 +1,221 @@
+"""The worker's side of one process sandbox: invocations become frames, frames become reports."""
+
+import asyncio
+import json
+import socket
+from collections.abc import Callable
+
+from attacca.model.function import Revision, Signature
+from attacca.model.invocation import Failed, FunctionError, Invocation, Ok
+from attacca.worker.core.reports import (
+    Logged,
+    RunBody,
+    RunEnded,
+    RunFlow,
+    RunHead,
+    SandboxFailed,
+    SandboxReady,
+    Sink,
+)
+from attacca.worker.runtime.process.body import Body
+from attacca.worker.runtime.process.guest import channel as wire
+from attacca.worker.runtime.process.link import Link
+from attacca.worker.runtime.process.options import ProcessOptions
+
+LATE_BYTES = 16 << 20  # what may still arrive of a streamed answer after its sandbox was told to wait
+LOG_BYTES_PER_S = 32 << 20  # beyond this the sandbox is not our guest's code any more
+SLACK = 1 << 20  # of a frame over the largest answer: heads and headers
+
+
+class Sandbox:
+    """One sandbox, from the order to its end. `sink` hears of everything but its end, which `Body` knows."""
+
+    def __init__(
+        self,
+        name: str,
+        revision: Revision,
+        options: ProcessOptions,
+        loop: asyncio.AbstractEventLoop,
+        sock: socket.socket,
+        sink: Sink,
+    ) -> None:
+        self.name, self.revision, self._sink, self._loop = name, revision, sink, loop
+        self.body: Body
+        self.is_ready = False
+        self.failure: SandboxFailed | None = None
+        self.timer: asyncio.TimerHandle | None = None
+        self._largest = options.max_response_mb << 20
+        self._link = Link(loop, sock, self._largest + SLACK, self._take, self._closed, self._pressed)
+        self._count = 0
+        self._numbers: dict[str, int] = {}  # invocation to its number on the channel
+        self._running: dict[int, str] = {}
+        self._late: dict[int, int] = {}  # invocations that were told to wait: bytes that came all the same
+        self._is_alone = revision.settings.concurrency == 1
+        self._wants_all = revision.signature is Signature.ASGI
+        self._logged, self._logged_since = 0, 0.0
+        self._takers: dict[int, Callable[[int, bytes], None]] = {
+            wire.READY: self._on_ready,
+            wire.FAILED: self._on_failed,
+            wire.ERROR: self._on_error,
+            wire.BROKEN: self._on_broken,
+            wire.RESPONSE_HEAD: self._on_head,
+            wire.RESPONSE_BODY: self._on_body,
+            wire.RESPONSE_END: self._on_end,
+            wire.LOG: self._on_log,
+        }
+
+    # orders
+
+    def go(self) -> None:
+        self._link.send(wire.HEAD.pack(0, wire.GO, 0))
+
+    def run(self, invocation: Invocation) -> None:
+        number = self._count = (self._count + 1) & 0xFFFFFFFF
+        name, request = invocation.id, invocation.request
+        self._numbers[name] = number
+        self._running[number] = name
+        raw_id, kind, query = name.encode(), request.content_type.encode("latin-1"), request.query.encode("latin-1")
+        if self._wants_all:
+            method, path = request.method.encode("latin-1"), request.path.encode("latin-1")
+            pairs = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in request.headers]
+            headers = json.dumps(pairs).encode()
+        else:
+            method = path = headers = b""
+        sizes = (len(raw_id), len(kind), len(method), len(path), len(query), len(headers))
+        text = b"".join((wire.INVOKE_HEAD.pack(request.more, *sizes), raw_id, kind, method, path, query, headers))
+        size = len(text) + len(request.body)
+        self._link.send(b"".join((wire.HEAD.pack(size, wire.INVOKE, number), text, request.body)))
+
+    def stop(self, invocation: str) -> None:
+        self._tell(wire.STOP, invocation, b"")
+
+    def send_body(self, invocation: str, data: bytes, *, last: bool) -> None:
+        self._tell(wire.BODY_END if last else wire.BODY, invocation, data)
+
+    def flow(self, invocation: str, *, paused: bool) -> None:
+        """The client of a streamed answer reads slowly. A sandbox with one client is simply not read."""
+        if (number := self._numbers.get(invocation)) is None:
+            return
+        if self._is_alone:
+            self._link.pause() if paused else self._link.resume()
+            return
+        self._tell(wire.PAUSE if paused else wire.RESUME, invocation, b"")
+        if paused:
+            self._late.setdefault(number, 0)
+        else:
+            self._late.pop(number, None)
+
+    def close(self) -> None:
+        """Take what it still said, then let go of the channel."""
+        self._link.close()
+        if self.timer is not None:
+            self.timer.cancel()
+
+    def time_out(self, message: str) -> None:
+        self.failure = SandboxFailed(self.name, "timeout", message)
+
+    def printed(self, data: bytes) -> None:
+        """Output that went past our capture: from C code, from its own children, or straight to the descriptor."""
+        alone = next(iter(self._running.values())) if len(self._running) == 1 else ""
+        self._log(alone, "stdout", data)
+
+    # frames
+
+    def _tell(self, kind: int, invocation: str, data: bytes) -> None:
+        if (number := self._numbers.get(invocation)) is not None:
+            self._link.send(wire.HEAD.pack(len(data), kind, number) + data)
+
+    def _take(self, kind: int, number: int, payload: bytes) -> None:
+        if kind == wire.RESULT:
+            took, status, kinds, heads = wire.RESULT_HEAD.unpack_from(payload)
+            at = 12 + kinds
+            headers = _pairs(payload[at : at + heads]) if heads else ()
+            body = payload[at + heads :]
+            outcome = Ok(body, payload[12:at].decode("latin-1"), status, headers)
+            self._ended(number, outcome, took)
+            return
+        try:
+            self._takers[kind](number, payload)
+        except (KeyError, ValueError, IndexError) as error:
+            self.body.kill(f"it sent what no sandbox of ours sends ({type(error).__name__}), and was killed")
+
+    def _ended(self, number: int, outcome: Ok | FunctionError | Failed, run_ms: float) -> None:
+        invocation = self._running.pop(number)  # KeyError: never asked for
+        del self._numbers[invocation]
+        if self._late:
+            self._late.pop(number, None)
+        if self._link.is_paused:
+            self._link.resume()
+        self._sink(RunEnded(self.name, invocation, outcome, run_ms))
+
+    def _on_ready(self, _number: int, payload: bytes) -> None:
+        times = json.loads(payload)
+        if self.timer is not None:
+            self.timer.cancel()
+        self.is_ready = True
+        numbers = [float(times[name]) for name in ("sandbox_ms", "code_ms", "imports_ms")]
+        self._sink(SandboxReady(self.name, *numbers))
+
+    def _on_failed(self, _number: int, payload: bytes) -> None:
+        told = json.loads(payload)
+        self.failure = SandboxFailed(self.name, str(told["code"]), str(told["message"]), str(told["traceback"]))
+
+    def _on_error(self, number: int, payload: bytes) -> None:
+        told = json.loads(payload)
+        error = FunctionError(str(told["type"]), str(told["message"]), str(told["traceback"]))
+        self._ended(number, error, float(told["run_ms"]))
+
+    def _on_broken(self, number: int, payload: bytes) -> None:
+        told = json.loads(payload)
+        code = str(told["code"])
+        self._ended(number, Failed(code, str(told["message"]), HINTS[code]), 0.0)
+
+    def _on_head(self, number: int, payload: bytes) -> None:
+        _, status, kinds, heads = wire.RESULT_HEAD.unpack_from(payload)
+        at = 12 + kinds
+        content_type = ((b"content-type", payload[12:at]),) if kinds else ()
+        headers = content_type + (_pairs(payload[at : at + heads]) if heads else ())
+        self._sink(RunHead(self.name, self._running[number], status, headers))
+
+    def _on_body(self, number: int, payload: bytes) -> None:
+        if number in self._late:
+            self._late[number] += len(payload)
+            if self._late[number] > LATE_BYTES:
+                raise ValueError("it does not wait")
+        self._sink(RunBody(self.name, self._running[number], payload))
+
+    def _on_end(self, number: int, payload: bytes) -> None:
+        took, *_ = wire.RESULT_HEAD.unpack_from(payload)
+        self._ended(number, Ok(streamed=True), took)
+
+    def _on_log(self, number: int, payload: bytes) -> None:
+        now = self._loop.time()
+        if now - self._logged_since > 1.0:
+            self._logged, self._logged_since = 0, now
+        self._logged += len(payload)
+        if self._logged > LOG_BYTES_PER_S:
+            raise ValueError("a flood of output")
+        size = payload[0]
+        self._log(self._running.get(number, ""), payload[1 : 1 + size].decode(), payload[1 + size :])
+
+    def _log(self, invocation: str, stream: str, data: bytes) -> None:
+        text = data.decode("utf-8", "replace")
+        self._sink(Logged(self.revision.function, self.revision.id, self.name, invocation, stream, text))
+
+    def _closed(self, why: str) -> None:
+        self.body.kill(why + ", and was killed")
+
+    def _pressed(self, paused: bool) -> None:  # noqa: FBT001 - mirrors messages.Flow
+        for invocation in list(self._numbers):
+            self._sink(RunFlow(self.name, invocation, paused))
+
+
+HINTS = {
+    "bad_request": "`attacca describe NAME` shows how the function wants to be called",
+    "bad_response": "return JSON, str, bytes, or a dict with statusCode, headers and body",
+    "response_too_large": "stream the answer from an ASGI app, or raise the server's max_response_mb",
+}
+
+
+def _pairs(raw: bytes) -> tuple[tuple[bytes, bytes], ...]:
+    return tuple((str(k).encode("latin-1"), str(v).encode("latin-1")) for k, v in json.loads(raw))

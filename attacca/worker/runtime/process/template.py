@@ -1,0 +1,81 @@
+"""The worker's side of one template: the code of a revision, imported and waiting to be forked."""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from typing import Any
+
+from attacca.model.function import Revision, Signature
+from attacca.worker.core.reports import Logged, Sink, TemplateFailed, TemplateReady
+from attacca.worker.runtime.process.body import Body
+from attacca.worker.runtime.process.hatchery import Hatchery
+
+
+class Template:
+    """From the order to its end. `sink` hears of everything but its end, which `Body` knows.
+
+    `hear` gets what it says about the sandboxes forked from it; `gone` is called when it can fork no more.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        revision: Revision,
+        loop: asyncio.AbstractEventLoop,
+        sock: socket.socket,
+        sink: Sink,
+        hear: Callable[[dict[str, Any], int], None],
+        gone: Callable[[Hatchery], None],
+    ) -> None:
+        self.name, self.revision, self._sink, self._births = name, revision, sink, hear
+        self.body: Body
+        self.is_ready = False
+        self.failure: TemplateFailed | None = None
+        self.timer: asyncio.TimerHandle | None = None
+        self.hatchery = Hatchery(loop, sock, self._hear, lambda: gone(self.hatchery))
+
+    def go(self) -> None:
+        self.hatchery.order({"go": True})
+
+    def close(self) -> None:
+        self.hatchery.close()
+        if self.timer is not None:
+            self.timer.cancel()
+
+    def time_out(self, message: str) -> None:
+        self.failure = TemplateFailed(self.name, "timeout", message)
+
+    def printed(self, data: bytes) -> None:
+        text = data.decode("utf-8", "replace")
+        self._sink(Logged(self.revision.function, self.revision.id, self.name, "", "stdout", text))
+
+    def _hear(self, message: dict[str, Any], pidfd: int) -> None:
+        if "ready" in message:
+            self._ready(message["ready"])
+        elif "failed" in message:
+            told = message["failed"]
+            hint = f" ({told['hint']})" if told["hint"] else ""
+            self.failure = TemplateFailed(
+                self.name, str(told["code"]), str(told["message"]) + hint, str(told["traceback"]), str(told["logs"])
+            )
+        else:
+            self._births(message, pidfd)
+
+    def _ready(self, told: dict[str, Any]) -> None:
+        if self.timer is not None:
+            self.timer.cancel()
+        self.is_ready = True
+        threads = int(told["threads"])
+        self._sink(
+            TemplateReady(
+                template=self.name,
+                handler=str(told["handler"]),
+                signature=Signature(told["signature"]),
+                memory_mb=int(told["memory_kb"]) // 1024 + 1,
+                sandbox_ms=float(told["sandbox_ms"]),
+                code_ms=float(told["code_ms"]),
+                imports_ms=float(told["imports_ms"]),
+                logs=str(told["logs"]),
+                unfit="" if threads == 1 else f"its import started {threads - 1} threads, which no fork would have",
+            )
+        )

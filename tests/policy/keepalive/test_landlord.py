@@ -1,0 +1,74 @@
+"""Credits and rents, against a twin that really collects the rent from everybody."""
+
+from collections.abc import Sequence
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from attacca.policy.keepalive.landlord import Landlord
+from attacca.policy.keepalive.types import Idle
+
+NAMES = [f"s{n}" for n in range(5)]
+FACTS = st.tuples(st.integers(0, 8), st.sampled_from([1, 2, 4]))  # cold_s, memory_mb
+STEPS = st.lists(
+    st.tuples(st.just("rest"), st.sampled_from(NAMES), FACTS)
+    | st.tuples(st.just("take"), st.sampled_from(NAMES), FACTS)
+    | st.tuples(st.just("pressure"), st.sampled_from(NAMES), FACTS),
+    max_size=40,
+)
+
+
+class DumbLandlord:
+    def __init__(self) -> None:
+        self.credit: dict[str, float] = {}
+        self.idle: dict[str, Idle] = {}
+
+    def rest(self, idle: Idle) -> None:
+        self.idle[idle.sandbox] = idle
+        self.credit[idle.sandbox] = idle.cold_s
+
+    def take(self, name: str) -> Idle:
+        del self.credit[name]
+        return self.idle.pop(name)
+
+    def evict(self) -> Idle:
+        delta = min(self.credit[name] / self.idle[name].memory_mb for name in self.idle)
+        for name, idle in self.idle.items():
+            self.credit[name] -= delta * idle.memory_mb
+            assert self.credit[name] >= 0
+        broke = [idle for name, idle in self.idle.items() if self.credit[name] == 0]
+        first = min(broke, key=lambda idle: idle.idle_since)
+        self.take(first.sandbox)
+        return first
+
+
+@given(STEPS)
+@settings(max_examples=120, deadline=None)
+def test_it_does_what_the_dumb_twin_does(steps: Sequence[tuple[str, str, tuple[int, int]]]) -> None:
+    keeper, dumb = Landlord().fresh(), DumbLandlord()
+    for now, (step, name, (cold_s, memory_mb)) in enumerate(steps):
+        if step == "pressure" and dumb.idle:
+            victims = keeper.victims(now, list(dumb.idle.values()))
+            keeper.evicted(now, victims[0])
+            assert dumb.evict() == victims[0]
+        elif step == "rest" and name not in dumb.idle:
+            idle = Idle(name, "a", memory_mb, float(now), 7, float(cold_s), 0.0)
+            assert keeper.rested(now, idle) is None
+            dumb.rest(idle)
+        elif step == "take" and name in dumb.idle:
+            keeper.taken(now, dumb.take(name))
+        for tenant, idle in dumb.idle.items():
+            assert (keeper.good_for(idle) - keeper.paid) * idle.memory_mb == dumb.credit[tenant]
+
+
+def test_a_use_restores_the_whole_credit() -> None:
+    keeper = Landlord().fresh()
+    tenant, guest = (Idle(name, "a", 1, 0.0, 1, 2.0, 0.0) for name in ("tenant", "guest"))
+    keeper.rested(0.0, tenant)
+    keeper.rested(0.0, guest)
+    keeper.victims(1.0, [tenant, guest])
+    keeper.evicted(1.0, guest)
+    assert keeper.good_for(tenant) - keeper.paid == 0.0
+    keeper.taken(2.0, tenant)
+    keeper.rested(3.0, tenant)
+    assert keeper.good_for(tenant) - keeper.paid == 2.0

@@ -1,0 +1,62 @@
+"""Oldest first, whatever the order of asking; and what every keeper owes its worker."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from attacca.kernel.registry import build
+from attacca.policy.keepalive import KEEPALIVE
+from attacca.policy.keepalive.lru import Lru
+from attacca.policy.keepalive.types import Idle
+
+SMALL = st.integers(0, 6)
+IDLES = st.lists(
+    st.builds(
+        Idle,
+        sandbox=st.sampled_from([f"s{n}" for n in range(9)]),
+        function=st.sampled_from("ab"),
+        memory_mb=st.sampled_from([1, 2, 4]),
+        idle_since=SMALL.map(float),
+        uses=SMALL,
+        cold_s=SMALL.map(float),
+        gap_s=SMALL.map(float),
+    ),
+    max_size=8,
+    unique_by=lambda idle: idle.sandbox,
+)
+
+
+@given(IDLES)
+@settings(max_examples=60, deadline=None)
+def test_the_longest_unused_goes_first(idles: list[Idle]) -> None:
+    left = list(idles)
+    for victim in Lru().fresh().victims(9.0, idles):
+        left.remove(victim)
+        assert all((victim.idle_since, victim.sandbox) < (other.idle_since, other.sandbox) for other in left)
+    assert left == []
+
+
+def test_nothing_expires_and_nothing_is_made_ahead() -> None:
+    keeper = Lru().fresh()
+    idle = Idle("s1", "a", 128, 0.0, uses=1, cold_s=1.0, gap_s=0.0)
+    assert keeper.rested(0.0, idle) is None
+    assert keeper.prewarm_at(0.0, "a") is None
+
+
+@pytest.mark.parametrize("policy", sorted(KEEPALIVE))
+@given(idles=IDLES, shuffled=st.randoms(use_true_random=False))
+@settings(max_examples=30, deadline=None)
+def test_every_keeper_names_all_in_an_order_of_its_own(policy: str, idles: list[Idle], shuffled: object) -> None:
+    keeper = build(KEEPALIVE, policy, {}, "attacca.policy.keepalive").fresh()
+    for now, idle in enumerate(idles):
+        keeper.arrived(now, idle.function)
+        expiry = keeper.rested(now, idle)
+        assert expiry is None or (expiry.at >= min(now, idle.idle_since) and expiry.why)
+    victims = keeper.victims(9.0, idles)
+    mixed = list(idles)
+    shuffled.shuffle(mixed)  # type: ignore[attr-defined]
+    assert keeper.victims(9.0, mixed) == keeper.victims(9.0, iter(mixed)) == victims
+    assert sorted(victims, key=lambda idle: idle.sandbox) == sorted(idles, key=lambda idle: idle.sandbox)
+    for idle in victims:
+        keeper.evicted(9.0, idle)
+    assert keeper.victims(9.0, []) == []
