@@ -44,6 +44,7 @@ class Nursery:
             bundles=str(bundles),
             isolate=isolate,
             outer_id=OUTER_ID if is_root else os.geteuid(),
+            outer_group=OUTER_ID if is_root else os.getegid(),
             privileged=is_root,
             groups=groups,
         )

@@ -46,7 +46,7 @@ def main() -> None:
                 zygote.run(control, setting, waiting)
         os.close(waiting)
         if setting["isolate"] and setting["privileged"]:
-            root.map_child(processes, pid, setting["outer_id"])
+            root.map_child(processes, pid, setting["outer_id"], setting["outer_group"])
         os.write(go_ahead, b"g")
     except OSError as error:
         packets.send(control, {"unfit": str(error)})

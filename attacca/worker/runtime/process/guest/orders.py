@@ -32,6 +32,7 @@ class Setting(TypedDict):
     code: str
     bundles: str
     isolate: bool
-    outer_id: int  # user and group on the host that sandboxes are; our own when we cannot choose
+    outer_id: int  # the host's user that sandboxes are; our own when we cannot choose
+    outer_group: int
     privileged: bool
     groups: list[str]  # the worker's own cgroups, to be removed when it is gone

@@ -135,23 +135,23 @@ def take_space(space_mb: int, root: str = "") -> None:
     linux.mount("shm", f"{root}/dev/shm", "tmpfs", quiet | linux.MS_NOEXEC, size)
 
 
-def map_self(inside: int, outside: int) -> None:
-    """Give this process's only user and group a number in its new user namespace."""
+def map_self(inside: int, outside: int, group: int | None = None) -> None:
+    """Give this process's only user and group a number in its new user namespace. `group` is `outside` unless given."""
     for path, text in (
         ("/proc/self/setgroups", "deny"),
         ("/proc/self/uid_map", f"{inside} {outside} 1"),
-        ("/proc/self/gid_map", f"{inside} {outside} 1"),
+        ("/proc/self/gid_map", f"{inside} {outside if group is None else group} 1"),
     ):
         _write(path, text)
 
 
-def map_child(processes: int, pid: int, outside: int) -> None:
+def map_child(processes: int, pid: int, outside: int, group: int) -> None:
     """Let our child, seen from outside its new user namespace, be user `outside`. Needs the right to be that user.
 
     `processes` is a descriptor of a /proc in which `pid` is what we call the child.
     """
     _write(f"{pid}/uid_map", f"0 {outside} 1", processes)
-    _write(f"{pid}/gid_map", f"0 {outside} 1", processes)
+    _write(f"{pid}/gid_map", f"0 {group} 1", processes)
 
 
 def _write(path: str, text: str, directory: int | None = None) -> None:

@@ -44,6 +44,6 @@ def _settle(setting: Setting, go_ahead: int) -> None:
         linux.prctl(linux.PR_SET_PDEATHSIG, 9)  # and this
         linux.mount("proc", "/proc", "proc", linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC)
     else:
-        root.map_self(0, setting["outer_id"])
+        root.map_self(0, setting["outer_id"], setting["outer_group"])
         root.build_hall({"prefix": setting["prefix"], "code": setting["code"], "bundles": setting["bundles"]})
     os.close(go_ahead)
