@@ -2,6 +2,7 @@
 
 import contextlib
 import gc
+import importlib
 import json
 import os
 import resource
@@ -14,8 +15,7 @@ from types import ModuleType
 from typing import Any, NoReturn
 
 from attacca.worker.runtime.process.guest import channel as wire
-from attacca.worker.runtime.process.guest import linux, output, packets, root, seccomp
-from attacca.worker.runtime.process.guest.asgi import serve_on_loop
+from attacca.worker.runtime.process.guest import deferred, linux, output, packets, root, seccomp
 from attacca.worker.runtime.process.guest.breeder import Breeder, last_words
 from attacca.worker.runtime.process.guest.load import Loaded, Unfit, load, open_paths
 from attacca.worker.runtime.process.guest.orders import Order
@@ -63,7 +63,7 @@ def _lock_down(order: Order, *, isolate: bool, template: bool) -> None:
     _limit(order)
     if isolate:
         linux.drop_capabilities()
-        seccomp.install(seccomp.program(linux.MACHINE, template=template))
+        seccomp.install(seccomp.FOR_TEMPLATES if template else seccomp.FOR_SANDBOXES)
     else:
         linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)  # no namespace of ours will end it
         linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)
@@ -171,9 +171,9 @@ def _live_as_new_sandbox(order: Order, link: wire.Channel, times: dict[str, floa
 
 def _serve(order: Order, link: wire.Channel, loaded: Loaded, times: dict[str, float]) -> None:
     ready = json.dumps(times).encode()
-    if loaded.signature == "asgi" or (loaded.is_async and order["concurrency"] > 1):
+    if _needs_loop(order, loaded):
         try:
-            serve_on_loop(link.sock, order, loaded, ready)
+            deferred.load("asgi").serve_on_loop(link.sock, order, loaded, ready)
         except RuntimeError as error:
             link.sock.settimeout(None)
             link.write(wire.FAILED, 0, json.dumps(_failure(error)).encode())
@@ -186,6 +186,22 @@ def _serve(order: Order, link: wire.Channel, loaded: Loaded, times: dict[str, fl
         server.serve_one_by_one(link)
 
 
+def _needs_loop(order: Order, loaded: Loaded) -> bool:
+    return loaded.signature == "asgi" or (loaded.is_async and order["concurrency"] > 1)
+
+
+def _warm_up(order: Order, loaded: Loaded) -> None:
+    """Load and start what every sandbox of this template will need, once."""
+    if _needs_loop(order, loaded):
+        deferred.load("asgi")
+    if loaded.is_async:
+        importlib.import_module("asyncio")
+    elif order["concurrency"] > 1:
+        importlib.import_module("concurrent.futures.thread")
+    if (ssl := sys.modules.get("_ssl")) is not None:
+        ssl.RAND_bytes(1)  # OpenSSL sets itself up at its first use, for a millisecond
+
+
 def _live_as_template(order: Order, sock: socket.socket, times: dict[str, float], *, isolate: bool) -> NoReturn:
     if packets.receive(sock)[0] is None:  # go
         os._exit(0)
@@ -194,6 +210,7 @@ def _live_as_template(order: Order, sock: socket.socket, times: dict[str, float]
     began = perf_counter()
     try:
         loaded = _import(order)
+        _warm_up(order, loaded)
         _hook(loaded.module, "before_template")
     except BaseException as error:  # noqa: BLE001 - the user's code may raise anything
         output.flush()

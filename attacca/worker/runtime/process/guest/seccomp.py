@@ -134,6 +134,13 @@ def program(machine: str, *, template: bool) -> bytes:
     return b"".join(struct.pack("<HBBI", *fields) for fields in steps)
 
 
+FOR_TEMPLATES, FOR_SANDBOXES = (
+    (program(linux.MACHINE, template=True), program(linux.MACHINE, template=False))
+    if linux.MACHINE in AUDIT_ARCH
+    else (b"", b"")
+)
+
+
 def install(code: bytes) -> None:
     """Put the filter on this process for good. Needs no_new_privs.
 

@@ -1,14 +1,12 @@
 """A sandbox at work: takes invocations from its channel, calls the handler, sends what came of it."""
 
-import asyncio
 import json
 import os
 import sys
 import traceback
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attacca.worker.runtime.process.guest import channel as wire
 from attacca.worker.runtime.process.guest import output
@@ -25,6 +23,9 @@ from attacca.worker.runtime.process.guest.payload import (
     named,
     unpack,
 )
+
+if TYPE_CHECKING:
+    import asyncio
 
 TRACEBACK_CHARS = 16_384
 GUEST = os.path.dirname(__file__)
@@ -73,6 +74,8 @@ class Server:
         Raises:
             Closed: the worker is gone.
         """
+        from concurrent.futures import ThreadPoolExecutor  # here, because most functions do without
+
         with ThreadPoolExecutor(count, "invocation") as pool:
             while True:
                 kind, number, payload = channel.read()
@@ -107,6 +110,8 @@ class Server:
 
     def _run_to_end(self, coroutine: Any) -> Any:
         if self._loop is None:
+            import asyncio  # here, because most functions do without
+
             self._loop = asyncio.new_event_loop()
         return self._loop.run_until_complete(coroutine)
 
