@@ -50,12 +50,12 @@ class Nursery:
         )
         self._births, self._on_loss = hear, lost
         self.hatchery: Hatchery | None = None
-        self.zygote_pid = 0
         self._keeper: subprocess.Popen[bytes] | None = None
         self._lifeline = -1
         self._first: asyncio.Future[dict[str, Any]] | None = None
         self._restart: asyncio.Task[None] | None = None
         self._is_closing = False
+        self.ready = asyncio.Event()
 
     async def open(self) -> None:
         """Start a zygote and wait until it takes orders.
@@ -98,18 +98,21 @@ class Nursery:
                 f"sandboxes cannot be isolated on this machine: {told['unfit']}",
                 "`attacca doctor` says what is missing; `--isolation none` runs functions without isolation",
             )
-        self.zygote_pid = int(told["zygote"])
+        self.ready.set()
 
     async def close(self) -> None:
         self._is_closing = True
         if self._restart is not None:
             self._restart.cancel()
-        await self._end()
+        self._cut_lifeline()
+        await self._keeper_ends()
 
-    async def _end(self) -> None:
+    def _cut_lifeline(self) -> None:
         if self._lifeline >= 0:
             os.close(self._lifeline)
             self._lifeline = -1
+
+    async def _keeper_ends(self) -> None:
         if self.hatchery is not None:
             self.hatchery.close()
         if self._keeper is not None:
@@ -128,12 +131,14 @@ class Nursery:
             self._first.set_result({"unfit": "the zygote ended before it began"})
             self._first = None
         elif not self._is_closing and self.hatchery is not None:
+            self.ready.clear()
             self._on_loss(self.hatchery)
             self._restart = asyncio.get_running_loop().create_task(self._begin_again())
 
     async def _begin_again(self) -> None:
         while not self._is_closing:
-            await self._end()
+            await self._keeper_ends()  # by itself: the lifeline, cut, would tell it to remove our cgroups
+            self._cut_lifeline()
             await asyncio.sleep(RESTART_S)
             try:
                 await self.open()

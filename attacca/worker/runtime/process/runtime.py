@@ -75,6 +75,10 @@ class ProcessRuntime:
         if self._groups is not None:
             self._groups.close()
 
+    async def ready(self) -> None:
+        """Wait until there is a zygote, also after one was lost."""
+        await self._nursery.ready.wait()
+
     def make_template(self, template: str, revision: Revision) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         made = Template(template, revision, self._loop, ours, self._sink, self._hear, self._lost)

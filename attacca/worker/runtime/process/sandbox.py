@@ -162,8 +162,12 @@ class Sandbox:
 
     def _on_error(self, number: int, payload: bytes) -> None:
         told = json.loads(payload)
-        error = FunctionError(str(told["type"]), str(told["message"]), str(told["traceback"]))
-        self._ended(number, error, float(told["run_ms"]))
+        outcome: FunctionError | Failed
+        outcome = FunctionError(str(told["type"]), str(told["message"]), str(told["traceback"]))
+        if outcome.type == "MemoryError":
+            message = f"the function went over its memory of {self.revision.settings.memory_mb} MB"
+            outcome = Failed("out_of_memory", message, HINTS["out_of_memory"], outcome.traceback)
+        self._ended(number, outcome, float(told["run_ms"]))
 
     def _on_broken(self, number: int, payload: bytes) -> None:
         told = json.loads(payload)
@@ -211,6 +215,7 @@ class Sandbox:
 
 
 HINTS = {
+    "out_of_memory": "raise memory_mb, in function.toml or with --memory",
     "bad_request": "`attacca describe NAME` shows how the function wants to be called",
     "bad_response": "return JSON, str, bytes, or a dict with statusCode, headers and body",
     "response_too_large": "stream the answer from an ASGI app, or raise the server's max_response_mb",

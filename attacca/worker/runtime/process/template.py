@@ -54,10 +54,11 @@ class Template:
             self._ready(message["ready"])
         elif "failed" in message:
             told = message["failed"]
-            hint = f" ({told['hint']})" if told["hint"] else ""
-            self.failure = TemplateFailed(
-                self.name, str(told["code"]), str(told["message"]) + hint, str(told["traceback"]), str(told["logs"])
-            )
+            message = f"{told['message']} ({told['hint']})" if told["hint"] else str(told["message"])
+            if told["code"] == "out_of_memory":
+                message = f"importing the code went over its memory of {self.revision.settings.memory_mb} MB"
+            code, traceback, logs = str(told["code"]), str(told["traceback"]), str(told["logs"])
+            self.failure = TemplateFailed(self.name, code, message, traceback, logs)
         else:
             self._births(message, pidfd)
 

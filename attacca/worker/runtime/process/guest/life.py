@@ -69,6 +69,11 @@ def _lock_down(order: Order, *, isolate: bool, template: bool) -> None:
         linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)
 
 
+def _connect(order: Order) -> None:
+    if not order["host_network"]:
+        linux.raise_loopback()
+
+
 def _environment(order: Order) -> None:
     os.environ.clear()
     os.environ.update(SETTINGS)
@@ -120,6 +125,7 @@ def live_from_zygote(order: Order, channel: int, out: int, *, isolate: bool, beg
         isolated = perf_counter()
         root.enter_own(order["code"], order["bundle"], order["space_mb"])
         linux.set_host_name(order["function"])
+        _connect(order)
     placed = perf_counter()
     _lock_down(order, isolate=isolate, template=template)
     _environment(order)
@@ -140,6 +146,7 @@ def live_from_template(
     if isolate:
         root.map_self(ID, ID)
         root.take_space(order["space_mb"])
+        _connect(order)
     _lock_down(order, isolate=isolate, template=False)
     times = {"sandbox_ms": (perf_counter() - began) * 1e3, "code_ms": 0.0, "imports_ms": 0.0}
     with contextlib.suppress(wire.Closed, OSError):

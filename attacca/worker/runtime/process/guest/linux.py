@@ -2,9 +2,12 @@
 
 import ctypes
 import errno
+import fcntl
 import os
 import platform
 import signal
+import socket
+import struct
 
 libc = ctypes.PyDLL(None, use_errno=True)  # PyDLL keeps the GIL: a raw clone must not return to a released one
 _syscall = libc.syscall
@@ -38,6 +41,7 @@ AT_RECURSIVE = 0x8000
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_CAPBSET_DROP = 1, 4, 22, 24
 PR_SET_NO_NEW_PRIVS, PR_GET_TID_ADDRESS, PR_CAP_AMBIENT = 38, 40, 47
 SECCOMP_MODE_FILTER = 2
+SIOCSIFFLAGS, IFF_UP = 0x8914, 1
 LAST_CAP = 63  # asking for one that the kernel does not know is EINVAL, which ends the loop
 
 
@@ -169,6 +173,12 @@ def set_host_name(name: str) -> None:
     raw = name.encode()
     if libc.sethostname(raw, ctypes.c_size_t(len(raw))) != 0:
         raise _fail("sethostname")
+
+
+def raise_loopback() -> None:
+    """Let a new network namespace at least talk to itself."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        fcntl.ioctl(sock, SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", IFF_UP))
 
 
 def trim() -> None:

@@ -26,7 +26,7 @@ def run(control: socket.socket, setting: Setting, go_ahead: int) -> NoReturn:
     gc.collect()
     gc.freeze()
     linux.trim()
-    packets.send(control, {"zygote": os.getpid()})
+    packets.send(control, {"zygote": True})
     breeder = Breeder(control, linux.OWN_ALL, isolate=setting["isolate"])
     order, channel, out = breeder.run()
     with last_words():
