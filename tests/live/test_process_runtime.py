@@ -306,7 +306,9 @@ def test_killing_a_sandbox_ends_everything_in_it() -> None:
     source = """
         import subprocess
         def handler():
-            return subprocess.Popen(["/bin/sleep", "1000.125"]).pid
+            child = subprocess.Popen(["/bin/sleep", "1000.125"])
+            while not open(f"/proc/{child.pid}/cmdline").read():  # between exec and its arguments being seen
+                pass
     """
 
     async def story(house: House) -> None:

@@ -53,12 +53,12 @@ class Template:
         if "ready" in message:
             self._ready(message["ready"])
         elif "failed" in message:
-            told = message["failed"]
-            message = f"{told['message']} ({told['hint']})" if told["hint"] else str(told["message"])
+            told: dict[str, Any] = message["failed"]
+            why = f"{told['message']} ({told['hint']})" if told["hint"] else str(told["message"])
             if told["code"] == "out_of_memory":
-                message = f"importing the code went over its memory of {self.revision.settings.memory_mb} MB"
+                why = f"importing the code went over its memory of {self.revision.settings.memory_mb} MB"
             code, traceback, logs = str(told["code"]), str(told["traceback"]), str(told["logs"])
-            self.failure = TemplateFailed(self.name, code, message, traceback, logs)
+            self.failure = TemplateFailed(self.name, code, why, traceback, logs)
         else:
             self._births(message, pidfd)
 
