@@ -186,6 +186,12 @@ class StateCorrupt(AttaccaError):
     code, status = "state_corrupt", 500
 
 
+class StateUnavailable(AttaccaError):
+    """The state cannot be read or written now: the disk is full, or another process holds it."""
+
+    code, status, retryable = "state_unavailable", 503, True
+
+
 class Unreachable(AttaccaError):
     """No attacca server answers at the address."""
 
@@ -196,6 +202,12 @@ class IllegalTransition(AttaccaError):
     """An event arrived in a phase that has no row for it: a protocol bug."""
 
     code, status = "illegal_transition", 500
+
+
+class Internal(AttaccaError):
+    """A bug of attacca's own, as far as a client is told of it."""
+
+    code, status = "internal", 500
 
 
 def envelope(error: AttaccaError, **more: str) -> dict[str, dict[str, str]]:

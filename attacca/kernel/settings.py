@@ -134,7 +134,9 @@ def plain(value: object) -> object:
 
 
 def _decode(kind: type[Any], value: object) -> object:
-    """The one type beyond msgspec's own that settings have."""
+    """The types beyond msgspec's own that settings have."""
+    if kind is object:
+        return value
     if issubclass(kind, Path) and isinstance(value, str):
         return kind(value).expanduser()
     raise NotImplementedError(f"{kind.__name__} in settings")
@@ -146,8 +148,8 @@ def _checked(shape: type[msgspec.Struct], key: str, given: Given) -> object:
     if kind is None:
         raise _unknown(shape, key, given)
     value = given.value
-    if kind is Any and given.layer == ENVIRONMENT and isinstance(value, str):
-        return _value(value)  # nothing says what it should be, so it is what it looks like
+    if kind in (Any, object):  # nothing says what it should be, so a text from outside is what it looks like
+        return _value(value) if given.layer == ENVIRONMENT and isinstance(value, str) else value
     try:
         return plain(msgspec.convert(value, kind, strict=False, dec_hook=_decode))
     except msgspec.ValidationError as error:
@@ -164,7 +166,7 @@ def _kind_at(shape: type[msgspec.Struct], key: str) -> Any:
         inner = _inner(kind)
         if get_origin(inner) is dict:
             kind = get_args(inner)[1]
-        elif inner is Any:
+        elif inner in (Any, object):
             return Any
         elif _is_struct(inner):
             fields = {field.encode_name: field.type for field in msgspec.structs.fields(inner)}

@@ -50,7 +50,7 @@ class Timing(msgspec.Struct, frozen=True, gc=False):
     run: float = 0.0
 
 
-class Ok(msgspec.Struct, frozen=True, tag="ok", gc=False):
+class Ok(msgspec.Struct, frozen=True, tag="ok", tag_field="outcome", gc=False):
     """The function answered. `streamed` means that head and body went ahead in ResponseHead and ResponseBody."""
 
     body: bytes = b""
@@ -60,7 +60,7 @@ class Ok(msgspec.Struct, frozen=True, tag="ok", gc=False):
     streamed: bool = False
 
 
-class FunctionError(msgspec.Struct, frozen=True, tag="function_error"):
+class FunctionError(msgspec.Struct, frozen=True, tag="function_error", tag_field="outcome"):
     """The user's code raised; the sandbox lives on."""
 
     type: str
@@ -68,7 +68,7 @@ class FunctionError(msgspec.Struct, frozen=True, tag="function_error"):
     traceback: str = ""
 
 
-class Failed(msgspec.Struct, frozen=True, tag="failed"):
+class Failed(msgspec.Struct, frozen=True, tag="failed", tag_field="outcome"):
     """The platform could not finish it. `code` is one of `errors.py`: timeout, out_of_memory, sandbox_lost,
     start_failed, response_too_large, bad_response, no_capacity, cancelled, draining."""
 

@@ -65,16 +65,22 @@ Event = (
 
 
 class MakeTemplate(msgspec.Struct, frozen=True):
+    """Import the code once and keep it. Ends in TemplateReady, much later TemplateGone; or in TemplateFailed."""
+
     template: str
     revision: Revision
 
 
 class DropTemplate(msgspec.Struct, frozen=True):
+    """No sandbox of it is left. It may not even be ready yet."""
+
     template: str
     why: str
 
 
 class MakeSandbox(msgspec.Struct, frozen=True):
+    """Ends in SandboxReady, much later SandboxGone; or in SandboxFailed. `template` may have died meanwhile."""
+
     sandbox: str
     revision: Revision
     template: str | None
@@ -82,6 +88,8 @@ class MakeSandbox(msgspec.Struct, frozen=True):
 
 
 class Kill(msgspec.Struct, frozen=True):
+    """End it with whatever runs in it. Its end is still reported, once; what was under way before that may be, too."""
+
     sandbox: str
     why: str
 

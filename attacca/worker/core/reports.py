@@ -25,7 +25,7 @@ class TemplateReady(msgspec.Struct, frozen=True):
 
 
 class TemplateFailed(msgspec.Struct, frozen=True):
-    """The import raised, took too long, or the sandbox around it could not be made."""
+    """The import raised, took too long, or the sandbox around it could not be made; or it was dropped before that."""
 
     template: str
     code: str  # of errors.py: bad_function, start_failed, out_of_memory, timeout
@@ -51,7 +51,7 @@ class SandboxReady(msgspec.Struct, frozen=True, gc=False):
 
 
 class SandboxFailed(msgspec.Struct, frozen=True):
-    """It never became ready."""
+    """It never became ready, also when it was killed before. With a traceback, trying again will not help."""
 
     sandbox: str
     code: str  # of errors.py
@@ -62,7 +62,8 @@ class SandboxFailed(msgspec.Struct, frozen=True):
 class SandboxGone(msgspec.Struct, frozen=True):
     """A ready sandbox's process has ended, whether by kill() or by itself. `code` is sandbox_lost or out_of_memory.
 
-    Reported once per sandbox that was ready. Invocations in it are lost: no RunEnded follows for them.
+    Reported once per sandbox that was ready; only then is its memory free. Invocations in it are lost: no RunEnded
+    follows for them.
     """
 
     sandbox: str

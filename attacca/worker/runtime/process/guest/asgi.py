@@ -5,7 +5,7 @@ import contextlib
 import json
 import socket
 from time import perf_counter
-from typing import Any
+from typing import Any, cast
 from urllib.parse import unquote
 
 from attacca.worker.runtime.process.guest import channel as wire
@@ -119,8 +119,7 @@ class Link(asyncio.Protocol):
         self._buffer = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast(asyncio.Transport, transport)  # which uvloop's are not by inheritance
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.closed.set()

@@ -1,0 +1,112 @@
+"""The entry of `attacca`: one verb per module, loaded when it is called, so that every start is quick."""
+
+import importlib
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from attacca import __version__
+from attacca.cli.command import QuickStart, VerbCommand
+
+RUN, FUNCTIONS, WATCH, MACHINE = "Run", "Functions", "Watch", "Machine"
+HELP = {"help_option_names": ["-h", "--help"]}
+VERBS = {  # in the order of the help: panel and what it does
+    "up": (RUN, "Start everything on this machine: gateway, control and a worker."),
+    "init": (RUN, "Write a new function to start from."),
+    "dev": (RUN, "Deploy a function, and again on every save; stream its logs."),
+    "deploy": (FUNCTIONS, "Deploy a file or a directory as a function."),
+    "invoke": (FUNCTIONS, "Invoke a function; with -n, many times, with a summary."),
+    "list": (FUNCTIONS, "List the deployed functions."),
+    "describe": (FUNCTIONS, "Show a function's settings, revisions and statistics."),
+    "rollback": (FUNCTIONS, "Go back to an earlier revision."),
+    "delete": (FUNCTIONS, "Delete a function."),
+    "prewarm": (FUNCTIONS, "Make idle sandboxes ahead of need."),
+    "evict": (FUNCTIONS, "Let idle sandboxes go, so that the next start is a cold one."),
+    "logs": (WATCH, "Show what a function wrote."),
+    "calls": (WATCH, "Show recent invocations and where their time went."),
+    "top": (WATCH, "Watch workers, functions and sandboxes live."),
+    "doctor": (MACHINE, "Check what this machine can do for isolation, and what is missing."),
+    "token": (MACHINE, "Create, list and revoke API tokens."),
+    "config": (MACHINE, "Show the settings in force and where each comes from."),
+}
+
+EXAMPLES = """
+attacca up  # in one terminal
+attacca init hello && attacca deploy hello  # in another
+attacca invoke hello -a name=bob
+attacca invoke --help  # every verb has its own examples
+"""
+
+
+class Verbs(QuickStart, TyperGroup):
+    """Lists verbs from the table above; imports a verb's module only when that verb runs."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """A stand-in with the summary: enough for help and completion."""
+        if cmd_name not in VERBS:
+            return None
+        panel, summary = VERBS[cmd_name]
+        return TyperCommand(cmd_name, help=summary, rich_help_panel=panel)
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        from attacca.cli.help import show
+
+        panels: dict[str, list[tuple[str, str]]] = {}
+        for verb, (panel, summary) in VERBS.items():
+            panels.setdefault(panel, []).append((verb, summary))
+        show(ctx, self, EXAMPLES.strip().splitlines(), panels)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        self.commands.update(dict.fromkeys(VERBS, TyperCommand("")))  # so that a wrong verb is answered with near ones
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, load(name) if name and command else command, rest
+
+
+def load(verb: str) -> Any:
+    """The command of one verb. A verb's module has `run` and `EXAMPLES`, or an `app` when it has verbs of its own."""
+    module = importlib.import_module(f"attacca.cli.{verb}")
+    if hasattr(module, "app"):
+        command = typer.main.get_command(module.app)
+        command.name = verb
+        return command
+    single = typer.Typer(add_completion=False, rich_markup_mode=None, context_settings=HELP)
+    single.command(verb, cls=VerbCommand, epilog=module.EXAMPLES)(module.run)
+    return typer.main.get_command(single)
+
+
+app = typer.Typer(
+    name="attacca",
+    cls=Verbs,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings=HELP,
+)
+
+
+def _version(wanted: bool) -> None:  # noqa: FBT001 - the shape of a typer callback
+    if wanted:
+        typer.echo(f"attacca {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Serverless functions on your own machines."""
+
+
+def main() -> None:
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,187 @@
+"""The client of a running attacca: JSON calls, streams of JSON lines, and invocations, over one kept connection."""
+
+import http.client
+import json
+import socket
+import urllib.parse
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple, NoReturn, Self
+
+import attacca.errors as known
+from attacca.errors import AttaccaError, BadConfig, Unreachable
+
+CLASSES: dict[str, type[AttaccaError]] = {
+    kind.code: kind
+    for kind in vars(known).values()
+    if isinstance(kind, type) and issubclass(kind, AttaccaError) and kind is not AttaccaError
+}
+
+
+class ServerFailed(AttaccaError):
+    """The server answered with an error that is not one of its own."""
+
+    code, status = "server_failed", 500
+
+
+class Answer(NamedTuple):
+    status: int
+    headers: dict[str, str]  # lower-case names
+    body: bytes
+
+
+class Client:
+    """Speaks to one server. Keeps its connection; not for several threads at once."""
+
+    def __init__(self, url: str, token: str = "", connect_s: float = 5.0, read_s: float | None = None) -> None:
+        parts = urllib.parse.urlsplit(url if "://" in url else f"http://{url}")
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise BadConfig(
+                f"{url!r} is not the address of a server", "--url http://127.0.0.1:8080, or set ATTACCA_URL"
+            )
+        self.url = f"{parts.scheme}://{parts.netloc}"
+        self._prefix = parts.path.rstrip("/")
+        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        self._connection = kind(parts.hostname, parts.port, timeout=connect_s)
+        self._read_s = read_s
+        self._made_of = (url, token, connect_s, read_s)
+        self._headers = {"authorization": f"Bearer {token}"} if token else {}
+
+    def another(self) -> "Client":
+        """One more connection to the same server."""
+        return Client(*self._made_of)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: bytes | Iterable[bytes] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> http.client.HTTPResponse:
+        """The answer with its body still to be read; whatever its status."""
+        again = self._is_connected()  # a kept connection may have been closed while we were away
+        while True:
+            try:
+                self._connect()
+                self._connection.request(method, self._prefix + path, body, {**self._headers, **(headers or {})})
+                return self._connection.getresponse()
+            except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError) as error:
+                self._connection.close()
+                if not again or method not in ("GET", "HEAD"):
+                    raise self._lost(error) from None
+                again = False
+            except TimeoutError as error:
+                self._connection.close()
+                raise self._lost(error) from None
+            except (OSError, http.client.HTTPException) as error:
+                self._connection.close()
+                raise self._unreachable(error) from None
+
+    def _connect(self) -> None:
+        if not self._is_connected():
+            self._connection.connect()
+            self._connection.sock.settimeout(self._read_s)
+            self._connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def _is_connected(self) -> bool:
+        return self._connection.sock is not None
+
+    def request(
+        self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        response = self.send(method, path, body, headers)
+        try:
+            content = response.read()
+        except (OSError, http.client.HTTPException) as error:
+            self._connection.close()
+            raise self._lost(error) from None
+        return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, content)
+
+    def json(self, method: str, path: str, payload: object = None) -> Any:
+        """What the admin API says.
+
+        Raises:
+            AttaccaError: what the server refused with, or Unreachable.
+        """
+        body = None if payload is None else json.dumps(payload).encode()
+        headers = {} if payload is None else {"content-type": "application/json"}
+        answer = self.request(method, path, body, headers)
+        if answer.status >= 400:
+            self.fail(answer.status, answer.body, method, path)
+        return json.loads(answer.body) if answer.body else None
+
+    def lines(
+        self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """A stream of JSON lines, each as it comes.
+
+        Raises:
+            AttaccaError: what the server refused with, or Unreachable, also in the middle of the stream.
+        """
+        response = self.send(method, path, body, headers)
+        if response.status >= 400:
+            self.fail(response.status, response.read(), method, path)
+        try:
+            while line := response.readline():
+                if line.strip():
+                    yield json.loads(line)
+        except (OSError, http.client.HTTPException) as error:
+            raise self._lost(error) from None
+        finally:
+            if not response.isclosed():
+                self._connection.close()
+
+    def functions(self) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = self.json("GET", "/api/functions")
+        return rows
+
+    def fail(self, status: int, body: bytes, method: str, path: str) -> NoReturn:
+        error = failure(status, body)
+        error.add_note(f"at {method} {self.url}{path}")
+        raise error
+
+    def _unreachable(self, error: Exception) -> Unreachable:
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        return Unreachable(
+            f"no attacca server answers at {self.url} ({reason})",
+            "attacca up, or point --url or ATTACCA_URL at a running server",
+        )
+
+    def _lost(self, error: Exception) -> Unreachable:
+        reason = str(error) or type(error).__name__
+        return Unreachable(
+            f"the server at {self.url} broke off without an answer ({reason})",
+            "see whether it still runs: attacca list",
+        )
+
+
+def failure(status: int, body: bytes) -> AttaccaError:
+    """The error that an answer stands for; a traceback goes along as a note."""
+    try:
+        said = json.loads(body)["error"]
+        code, message, hint = said["code"], said["message"], said.get("try", "")
+    except (ValueError, KeyError, TypeError):
+        text = body.decode(errors="replace").strip()[:500]
+        return ServerFailed(f"the server answered {status}{': ' + text if text else ''}", "attacca up --verbose")
+    return from_words(code, message, hint, said.get("traceback", ""))
+
+
+def from_words(code: str, message: str, hint: str = "", traceback: str = "") -> AttaccaError:
+    kind = CLASSES.get(code)
+    error = kind(message, hint) if kind else ServerFailed(f"{message} ({code})", hint)
+    if traceback:
+        error.add_note(traceback)
+    return error
+
+
+def quoted(name: str) -> str:
+    """A name as a part of a path."""
+    return urllib.parse.quote(name, safe="")

@@ -1,0 +1,97 @@
+"""What all verbs have in common as commands: examples in the help, errors that say what to try, and a quick start."""
+
+import inspect
+from typing import Any, get_args
+
+from typer import Exit
+from typer.core import TyperCommand, TyperGroup
+
+from attacca.errors import AttaccaError, BadConfig, Unreachable
+
+FAILURE, USAGE, UNREACHABLE = 1, 2, 3
+PLAIN = (str, str | None, list[str])  # what the command line hands over as it is wanted
+
+
+class Refused(Exception):
+    """The outcome was shown already and is a failure."""
+
+
+class QuickStart:
+    """For a command: values that need no conversion do without it, which halves the time of a short command."""
+
+    callback: Any
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        params: list[Any] = super().get_params(ctx)  # type: ignore[misc]
+        declared = inspect.signature(self.callback).parameters if self.callback is not None else {}
+        for param in params:
+            if "process_value" not in vars(param):
+                wanted = declared[param.name].annotation if param.name in declared else None
+                _convert_only_what_must_be(param, (get_args(wanted) or (None,))[0])
+        return params
+
+
+class VerbCommand(QuickStart, TyperCommand):
+    """One verb. `epilog` holds its examples, one command per line."""
+
+    def __init__(self, *args: Any, epilog: str | None = None, **more: Any) -> None:
+        super().__init__(*args, epilog=None, **more)
+        self.examples = [line.strip() for line in (epilog or "").splitlines() if line.strip()]
+
+    def invoke(self, ctx: Any) -> Any:
+        as_json = bool(ctx.params.get("as_json"))
+        try:
+            return super().invoke(ctx)
+        except AttaccaError as error:
+            from attacca.cli.screen import show_error
+
+            show_error(error, as_json=as_json)
+            raise Exit(exit_code(error)) from None
+        except Refused:
+            raise Exit(FAILURE) from None
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        from attacca.cli.help import show
+
+        show(ctx, self, self.examples)
+
+
+class VerbGroup(QuickStart, TyperGroup):
+    """A verb that has verbs of its own."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        from attacca.cli.help import show
+
+        verbs = [(name, (command.help or "").split("\n")[0]) for name, command in self.commands.items()]
+        examples = [line for command in self.commands.values() for line in getattr(command, "examples", [])]
+        show(ctx, self, examples, {"Commands": verbs})
+
+
+def exit_code(error: AttaccaError) -> int:
+    match error:
+        case Unreachable():
+            return UNREACHABLE
+        case BadConfig():
+            return USAGE
+        case _:
+            return FAILURE
+
+
+def _convert_only_what_must_be(param: Any, wanted: object) -> None:
+    convert = param.process_value
+
+    def process_value(ctx: Any, value: Any) -> Any:
+        if value is None:
+            as_is = not param.required
+            value = () if getattr(param, "multiple", False) or param.nargs == -1 else None
+        elif isinstance(value, str):
+            as_is = wanted in PLAIN
+        elif isinstance(value, tuple | list):
+            as_is = wanted in PLAIN and not (param.required and not value)
+        else:
+            as_is = True  # a default: it has its type already
+        if not as_is:
+            return convert(ctx, value)
+        return value if param.callback is None else param.callback(ctx, param, value)
+
+    param.process_value = process_value

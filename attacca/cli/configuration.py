@@ -1,0 +1,168 @@
+"""Everything `attacca up` can be told, in one checked Struct, from defaults, a file, the environment and flags."""
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import msgspec
+
+from attacca.control.config import ControlConfig
+from attacca.errors import BadConfig
+from attacca.gateway.config import GatewayConfig
+from attacca.io.logbook import LogLimits
+from attacca.kernel import registry
+from attacca.kernel import settings as layers
+from attacca.kernel.settings import Given, Layer, Settled
+from attacca.policy.concurrency import CONCURRENCY
+from attacca.policy.keepalive import KEEPALIVE
+from attacca.policy.queueing import QUEUEING
+from attacca.worker.config import WorkerConfig
+from attacca.worker.runtime.process.options import ProcessOptions
+
+FAMILIES = ("queueing", "concurrency", "keepalive")
+NOT_SETTINGS = ("ATTACCA_URL", "ATTACCA_TOKEN", "ATTACCA_CONFIG")  # they speak to the commands, not to the server
+SHORT = {  # what may be said without its section, in a file, in the environment and with --set
+    "state_dir": "control.state_dir",
+    "isolation": "process.isolation",
+    "host": "gateway.host",
+    "port": "gateway.port",
+    "public": "gateway.public",
+    "memory_mb": "worker.memory_mb",
+    "cores": "worker.cores",
+    **{family: f"worker.{family}" for family in FAMILIES},
+}
+ISOLATIONS = ("process", "none")
+MEMORY_SHARE = 0.75  # of what is free at the start; the rest is for the system, pages of files, and ourselves
+MEMORY_LEAST_MB = 128
+
+
+class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    gateway: GatewayConfig = GatewayConfig()
+    worker: WorkerConfig = WorkerConfig()
+    process: ProcessOptions = ProcessOptions()
+    control: ControlConfig
+    logs: LogLimits = LogLimits()
+
+
+def load(
+    environ: Mapping[str, str],
+    file: str = "",
+    flags: Mapping[str, tuple[object, str]] | None = None,
+    assignments: Iterable[str] = (),
+) -> Settled[ServerConfig]:
+    """Merge and check; policies are made once, so that a wrong name or option stops here.
+
+    Raises:
+        BadConfig: something is unknown or not allowed; it is named, with where it came from.
+    """
+    said: list[Layer] = [
+        defaults(environ),
+        _file(file or environ.get("ATTACCA_CONFIG", "")),
+        layers.read_environment(environ, ignore=NOT_SETTINGS),
+        layers.read_flags(flags or {}),
+        layers.read_assignments(assignments),
+    ]
+    settled = layers.settle(ServerConfig, _with_one_policy([expand(layer) for layer in said]))
+    check_policies(settled.value.worker)
+    if settled.value.process.isolation not in ISOLATIONS:
+        given = settled.origins["process.isolation"]
+        raise BadConfig(
+            f"process.isolation = {given.value!r} is not allowed (from {given.where})",
+            "process, or none where the kernel gives no isolation and all code is trusted",
+        )
+    return settled
+
+
+def check_policies(worker: WorkerConfig) -> None:
+    registry.build(QUEUEING, worker.queueing.policy, worker.queueing.options, "attacca.policy.queueing")
+    registry.build(CONCURRENCY, worker.concurrency.policy, worker.concurrency.options, "attacca.policy.concurrency")
+    registry.build(KEEPALIVE, worker.keepalive.policy, worker.keepalive.options, "attacca.policy.keepalive")
+
+
+def expand(layer: Layer) -> dict[str, Given]:
+    """Short keys in full: `port`, `keepalive = "lru"`, `worker.keepalive.ttl_s`."""
+    expanded = {}
+    for key, given in layer.items():
+        first, dot, rest = key.partition(".")
+        full = SHORT[first] + dot + rest if first in SHORT else key
+        for family in FAMILIES:
+            choice = f"worker.{family}"
+            if full == choice and isinstance(given.value, str):
+                full = f"{choice}.policy"
+            elif full.startswith(choice + "."):
+                option = full.removeprefix(choice + ".")
+                if option != "policy" and option.partition(".")[0] != "options":
+                    full = f"{choice}.options.{option}"
+        expanded[full] = given
+    return expanded
+
+
+def defaults(environ: Mapping[str, str]) -> dict[str, Given]:
+    """What depends on this machine and user."""
+    cores = len(os.sched_getaffinity(0))
+    found = {
+        "control.state_dir": Given(str(default_state_dir(environ)), layers.DEFAULT, ""),
+        "worker.memory_mb": Given(
+            max(int(free_memory_mb() * MEMORY_SHARE), MEMORY_LEAST_MB),
+            layers.DEFAULT,
+            f"{MEMORY_SHARE:.0%} of what is free",
+        ),
+        "worker.cores": Given(cores, layers.DEFAULT, "all there are"),
+    }
+    plain = WorkerConfig()
+    for family in FAMILIES:
+        found[f"worker.{family}.policy"] = Given(getattr(plain, family).policy, layers.DEFAULT, "")
+    return found
+
+
+def default_state_dir(environ: Mapping[str, str]) -> Path:
+    home = environ.get("XDG_STATE_HOME") or str(Path(environ.get("HOME") or "~").expanduser() / ".local" / "state")
+    return Path(home) / "attacca"
+
+
+def free_memory_mb() -> int:
+    """What this machine, or the cgroup we are in, can still give."""
+    free = [_meminfo_mb()]
+    for limit, used in (
+        ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
+        ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
+    ):
+        try:
+            free.append((int(Path(limit).read_text()) - int(Path(used).read_text())) // 2**20)
+        except (OSError, ValueError):  # no such controller here, or "max"
+            continue
+    return min(free)
+
+
+def _meminfo_mb() -> int:
+    try:
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) // 1024
+    except (OSError, ValueError):
+        pass
+    return 4096
+
+
+def _file(name: str) -> Layer:
+    if not name:
+        return {}
+    try:
+        return layers.read_toml(Path(name).expanduser().read_text(), name)
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise BadConfig(f"the settings in {name!r} cannot be read: {reason}", "--config FILE.toml") from None
+
+
+def _with_one_policy(said: list[dict[str, Given]]) -> list[dict[str, Given]]:
+    """A layer that names another policy than the layers before leaves their options behind: they were not for it."""
+    for family in FAMILIES:
+        choice, current = f"worker.{family}", None
+        for index, layer in enumerate(said):
+            given = layer.get(f"{choice}.policy")
+            if given is not None and given.value != current:
+                current = given.value
+                for before in said[:index]:
+                    for key in [key for key in before if key.startswith(f"{choice}.options")]:
+                        del before[key]
+    return said

@@ -1,0 +1,154 @@
+"""`attacca deploy`: code becomes a function, step by step before one's eyes."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from attacca.cli.client import Client
+from attacca.cli.options import DEFAULT_URL, Json, Token, Url
+from attacca.cli.screen import console, megabytes, milliseconds, show_json
+from attacca.errors import BadConfig
+
+EXAMPLES = """
+attacca deploy hello.py
+attacca deploy ./shop --name shop --memory 512 --concurrency 20
+attacca deploy ./fetcher --network host --timeout 10 --env API=https://example.org
+attacca deploy ./shop --json | jq .url
+"""
+
+CodePath = Annotated[str, typer.Argument(metavar="PATH", help="A Python file or a directory.", show_default=False)]
+NewName = Annotated[str | None, typer.Option("--name", metavar="NAME", help="Default: the file's or directory's name.")]
+Handler = Annotated[str | None, typer.Option("--handler", metavar="MODULE:NAME", help="Default: found by itself.")]
+Memory = Annotated[int | None, typer.Option("--memory", metavar="MB", help="For each sandbox. Default: 128.")]
+Timeout = Annotated[float | None, typer.Option("--timeout", metavar="SECONDS", help="To the last byte. Default: 30.")]
+FirstByte = Annotated[float | None, typer.Option("--first-byte", metavar="SECONDS", help="To the first byte.")]
+Wait = Annotated[float | None, typer.Option("--wait", metavar="SECONDS", help="For a sandbox. Default: 60.")]
+AtOnce = Annotated[int | None, typer.Option("--concurrency", metavar="N", help="At once in one sandbox. Default: 1.")]
+Env = Annotated[list[str] | None, typer.Option("--env", "-e", metavar="K=V", help="A variable. Repeatable.")]
+Least = Annotated[int | None, typer.Option("--min", metavar="N", help="Sandboxes at least. Default: 0.")]
+Most = Annotated[int | None, typer.Option("--max", metavar="N", help="Sandboxes at most. Default: as memory holds.")]
+Cpus = Annotated[float | None, typer.Option("--cpus", metavar="N", help="Default: an equal share.")]
+Queue = Annotated[int | None, typer.Option("--queue", metavar="N", help="May wait at once. Default: 100.")]
+Net = Annotated[str | None, typer.Option("--network", metavar="none|host", help="What it reaches. Default: none.")]
+Idempotent = Annotated[
+    bool | None, typer.Option("--idempotent/--not-idempotent", help="May run twice: retried when its sandbox is lost.")
+]
+SourceBuilds = Annotated[bool, typer.Option("--allow-source-builds", help="Requirements without a wheel are built.")]
+
+
+def run(
+    path: CodePath,
+    *,
+    name: NewName = None,
+    handler: Handler = None,
+    memory_mb: Memory = None,
+    timeout_s: Timeout = None,
+    first_byte_s: FirstByte = None,
+    wait_s: Wait = None,
+    concurrency: AtOnce = None,
+    env: Env = None,
+    min_sandboxes: Least = None,
+    max_sandboxes: Most = None,
+    cpus: Cpus = None,
+    queue: Queue = None,
+    network: Net = None,
+    idempotent: Idempotent = None,
+    allow_source_builds: SourceBuilds = False,
+    url: Url = DEFAULT_URL,
+    token: Token = "",
+    as_json: Json = False,
+) -> None:
+    """Deploy a Python file or a directory as a function.
+
+    Settings may stand in function.toml in the directory; options win. The code is imported once before it is
+    accepted: when that fails, you see why, and what was deployed before stays.
+    """
+    from attacca.cli.source import find
+
+    flags = {
+        "name": name, "handler": handler, "memory_mb": memory_mb, "timeout_s": timeout_s, "first_byte_s": first_byte_s,
+        "wait_s": wait_s, "concurrency": concurrency, "min_sandboxes": min_sandboxes, "max_sandboxes": max_sandboxes,
+        "cpus": cpus, "queue": queue, "network": network, "idempotent": idempotent,
+    }  # fmt: skip
+    source = find(Path(path), flags, read_env(env or []))
+    with Client(url, token) as client:
+        done = send(client, source, allow_source_builds=allow_source_builds, quiet=as_json)
+    if as_json:
+        show_json(done)
+    else:
+        show(done)
+
+
+def read_env(pairs: list[str]) -> dict[str, str]:
+    """`K=V` as it stands.
+
+    Raises:
+        BadConfig: a pair has no `=`.
+    """
+    found = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key:
+            raise BadConfig(f"--env {pair!r} is not K=V", "--env DEBUG=1")
+        found[key] = value
+    return found
+
+
+def send(client: Client, source: Any, *, allow_source_builds: bool, quiet: bool) -> dict[str, Any]:
+    """Pack, send, show the steps, and say what came of it."""
+    from attacca.cli.source import deploy
+    from attacca.io.archive import pack
+
+    archive = pack(source.path)
+    step, stop = steps(source.settings.name, quiet=quiet)
+    step("send", f"{megabytes(len(archive))} of {source.path}")
+    done: dict[str, Any] = {}
+    try:
+        for line in deploy(client, source, archive, allow_source_builds=allow_source_builds):
+            if "done" in line:
+                done = line["done"]
+            else:
+                step(line["step"], line["text"])
+    finally:
+        stop()
+    return {**done, "url": f"{client.url}/function/{done['function']}"}
+
+
+def steps(name: str, *, quiet: bool = False) -> tuple[Callable[[str, str], None], Callable[[], None]]:
+    """Two calls: a step has come, and the last one has. On a terminal, a spinner turns beneath what is done."""
+    if quiet:
+        return (lambda _kind, _text: None), (lambda: None)
+    from rich.text import Text
+
+    screen = console(stderr=True)
+    status = screen.status(f"Deploying {name}", spinner="dots") if screen.is_terminal else None
+    if status is not None:
+        status.start()
+
+    def step(kind: str, text: str) -> None:
+        for line in text.rstrip("\n").splitlines() or [""]:
+            screen.print(Text.assemble((f"{kind:>7} ", "dim cyan"), (line, "dim")), soft_wrap=True)
+        if status is not None:
+            status.update(f"Deploying {name}: {kind}")
+
+    return step, status.stop if status is not None else (lambda: None)
+
+
+def show(done: dict[str, Any], width: int | None = None) -> None:
+    from attacca.cli.source import example
+
+    screen = console(width=width)
+    before = f" [dim](replaces {done['replaced']})[/]" if done["replaced"] else ""
+    screen.print(f"[bold green]✓[/] [bold cyan]{done['function']}[/] revision [bold]{done['revision']}[/]{before}")
+    imports = milliseconds(done["imports_ms"])
+    rows = {
+        "handler": f"{done['handler']} [dim]· {done['signature']} · imported in {imports} ms[/]",
+        "url": done["url"],
+        "invoke": f"[bold]{example(done)}[/]",
+    }
+    if done.get("changes"):
+        rows = {"changed": ", ".join(done["changes"]), **rows}
+    for label, text in rows.items():
+        screen.print(f"  [dim]{label:<8}[/] {text}", soft_wrap=True)

@@ -1,0 +1,190 @@
+"""`attacca dev`: deploys on every save, streams the logs, and goes on whatever happens."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+import urllib.parse
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from attacca.cli.client import Client
+from attacca.cli.deploy import CodePath, Env, Handler, NewName, SourceBuilds, read_env
+from attacca.cli.logs import address, rendered
+from attacca.cli.options import DEFAULT_URL, Token, Url
+from attacca.cli.screen import milliseconds, paint, say, show_error
+from attacca.errors import AttaccaError, Unreachable
+
+EXAMPLES = """
+attacca dev hello
+attacca dev shop --env DEBUG=1
+attacca dev hello.py --url http://127.0.0.1:9000  # on a server that runs there
+"""
+READY_S = 30.0  # for a server that we start ourselves
+SETTLE_MS = 60  # an editor saves in several steps
+SKIPPED = ("__pycache__", ".git", ".venv", "venv", "node_modules", ".mypy_cache", ".ruff_cache", ".pytest_cache")
+
+
+def run(
+    path: CodePath,
+    *,
+    name: NewName = None,
+    handler: Handler = None,
+    env: Env = None,
+    allow_source_builds: SourceBuilds = False,
+    no_up: Annotated[bool, typer.Option("--no-up", help="Do not start a server when none answers.")] = False,
+    url: Url = DEFAULT_URL,
+    token: Token = "",
+) -> None:
+    """Deploy a function now and on every save, and stream what it writes; until Ctrl-C.
+
+    Uses the server at --url, or starts one for as long as this runs.
+    """
+    code = Path(path)
+    server = None if _answers(url, token) else _start(url, may_start=not no_up)
+    session = Session(code, {"name": name, "handler": handler}, read_env(env or []), url, token)
+    try:
+        session.deploy(allow_source_builds=allow_source_builds)
+        say(paint(f"Watching {code}; Ctrl-C ends.", "dim", sys.stderr))
+        for changed in _changes(code):
+            say(paint(f"{', '.join(changed)} changed", "dim", sys.stderr))
+            session.deploy(allow_source_builds=allow_source_builds)
+    except KeyboardInterrupt:
+        say("")
+    finally:
+        if server is not None:
+            _stop(server)
+
+
+class Session:
+    """One function under development. Errors are shown; the last revision that worked stays in force."""
+
+    def __init__(self, code: Path, flags: dict[str, object], env: dict[str, str], url: str, token: str) -> None:
+        self._code = code
+        self._flags = flags
+        self._env = env
+        self._url = url
+        self._token = token
+        self._followed = ""
+
+    def deploy(self, *, allow_source_builds: bool) -> None:
+        from attacca.cli.source import deploy, example, find
+        from attacca.io.archive import pack
+
+        began = time.monotonic()  # noqa: TID251 - shown to a person
+        try:
+            source = find(self._code, self._flags, self._env)
+            with Client(self._url, self._token) as client:
+                for line in deploy(client, source, pack(source.path), allow_source_builds=allow_source_builds):
+                    if "done" in line:
+                        took_ms = (time.monotonic() - began) * 1000  # noqa: TID251
+                        self._tell(line["done"], example(line["done"]), took_ms)
+                    elif line["step"] in ("build", "log"):
+                        say(paint(f"  {line['text'].rstrip()}", "dim", sys.stderr))
+        except AttaccaError as error:
+            show_error(error)
+
+    def _tell(self, done: dict[str, Any], example: str, took_ms: float) -> None:
+        name = done["function"]
+        mark = paint("✓", "bold green", sys.stderr)
+        head = (
+            f"{mark} {paint(name, 'bold cyan', sys.stderr)} revision {done['revision']} in {milliseconds(took_ms)} ms"
+        )
+        say(f"{head}{'' if self._followed else '   ' + paint(example, 'bold', sys.stderr)}")
+        if self._followed != name:
+            self._followed = name
+            threading.Thread(target=self._follow, args=(name,), daemon=True).start()
+
+    def _follow(self, name: str) -> None:
+        """In a thread of its own, for as long as the function exists."""
+        try:
+            with Client(self._url, self._token) as client:
+                for line in client.lines("GET", address(name, since_s=0, follow=True)):
+                    sys.stdout.write(rendered(line, sys.stdout) + "\n")
+                    sys.stdout.flush()
+        except AttaccaError as error:
+            if not isinstance(error, Unreachable):
+                show_error(error)
+        self._followed = ""
+
+
+def _changes(code: Path) -> Any:
+    """Names of what was saved, each time something was."""
+    import watchfiles
+
+    root = code.resolve()
+    base = root if root.is_dir() else root.parent
+
+    def is_wanted(_: watchfiles.Change, name: str) -> bool:
+        path = Path(name)
+        if root.is_file():
+            return path == root
+        parts = path.relative_to(base).parts if path.is_relative_to(base) else ()
+        return not any(part in SKIPPED for part in parts) and not path.name.endswith(
+            ("~", ".swp", ".swx", ".pyc", ".tmp")
+        )
+
+    watched = watchfiles.watch(
+        base,
+        watch_filter=is_wanted,
+        debounce=SETTLE_MS * 4,
+        step=SETTLE_MS,
+        recursive=root.is_dir(),
+        raise_interrupt=True,
+    )
+    for changes in watched:
+        named = {str(Path(name).relative_to(base)): Path(name).exists() for _, name in changes}
+        yield sorted(name for name in named if named[name]) or sorted(named)  # not what an editor made on the way
+
+
+def _answers(url: str, token: str) -> bool:
+    try:
+        with Client(url, token, connect_s=1.0, read_s=2.0) as client:
+            return client.request("GET", "/healthz").status == 200
+    except Unreachable:
+        return False
+
+
+def _start(url: str, *, may_start: bool) -> subprocess.Popen[bytes]:
+    """`attacca up` as a child; it ends with us.
+
+    Raises:
+        Unreachable: it is not ours to start, or it did not come up.
+    """
+    parts = urllib.parse.urlsplit(url if "://" in url else f"http://{url}")
+    if not may_start or parts.hostname not in ("127.0.0.1", "localhost", "::1"):
+        raise Unreachable(f"no attacca server answers at {url}", "start one there with attacca up")
+    say(paint(f"No server answers at {url}; starting one.", "dim", sys.stderr))
+    command = [
+        sys.executable,
+        "-m",
+        "attacca.cli.app",
+        "up",
+        "--quiet",
+        "--host",
+        parts.hostname,
+        "--port",
+        str(parts.port or 80),
+    ]
+    environ = {name: value for name, value in os.environ.items() if name not in ("ATTACCA_URL", "ATTACCA_TOKEN")}
+    server = subprocess.Popen(command, env=environ, stdin=subprocess.DEVNULL, process_group=0)
+    until = time.monotonic() + READY_S  # noqa: TID251
+    while time.monotonic() < until and server.poll() is None:  # noqa: TID251
+        if _answers(url, ""):
+            return server
+        time.sleep(0.05)  # noqa: TID251
+    _stop(server)
+    raise Unreachable("the server did not come up; what it said stands above", "attacca up --verbose")
+
+
+def _stop(server: subprocess.Popen[bytes]) -> None:
+    if server.poll() is None:
+        server.terminate()
+    try:
+        server.wait(timeout=40)
+    except (subprocess.TimeoutExpired, KeyboardInterrupt):
+        server.kill()
+        server.wait()

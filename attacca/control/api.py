@@ -1,0 +1,121 @@
+"""What the admin API says on the wire: the shapes of its answers and requests."""
+
+import msgspec
+
+from attacca.model.function import Network, Settings, Signature
+from attacca.model.sandbox import FunctionView
+
+
+class FunctionRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One function in a list."""
+
+    function: str
+    revision: int
+    handler: str
+    signature: Signature
+    memory_mb: int
+    timeout_s: float
+    concurrency: int
+    network: Network
+    deployed_at: float  # seconds since 1970
+
+
+class RevisionRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One kept revision. `changes` says what it changed against the kept one before it."""
+
+    revision: int
+    is_current: bool
+    handler: str
+    signature: Signature
+    deployed_at: float
+    changes: tuple[str, ...] = ()
+
+
+class FunctionDetail(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything about one function; its revisions newest first."""
+
+    function: str
+    revision: int
+    handler: str
+    signature: Signature
+    settings: Settings
+    has_requirements: bool
+    deployed_at: float
+    revisions: tuple[RevisionRow, ...]
+    statistics: FunctionView | None = None  # None: no worker has seen it
+
+
+class RevisionNow(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to a rollback."""
+
+    function: str
+    revision: int
+    handler: str
+    replaced: int
+
+
+class RollbackRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    to: int | None = None  # None: the one before the current
+
+
+class PrewarmRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    count: int = 1
+
+
+class EvictRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    templates: bool = False
+
+
+class TokenRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    name: str = ""
+
+
+class TokenRow(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    name: str
+    created_at: float
+
+
+class NewToken(msgspec.Struct, frozen=True, kw_only=True):
+    """`token` is shown this once; only its digest is kept."""
+
+    id: str
+    name: str
+    created_at: float
+    token: str
+
+
+class StepLine(msgspec.Struct, frozen=True):
+    """A line of a deployment's answer while it goes on. `step` is unpack, build, check or log."""
+
+    step: str
+    text: str
+
+
+class DoneBody(msgspec.Struct, frozen=True, kw_only=True):
+    function: str
+    revision: int
+    handler: str
+    signature: Signature
+    imports_ms: float
+    replaced: int | None
+    changes: tuple[str, ...] = ()
+
+
+class DoneLine(msgspec.Struct, frozen=True):
+    """The last line of a deployment that is in force."""
+
+    done: DoneBody
+
+
+class ErrorBody(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    code: str
+    message: str
+    hint: str = msgspec.field(name="try")
+    traceback: str = ""
+
+
+class ErrorLine(msgspec.Struct, frozen=True):
+    """Every error's body, and the last line of a deployment that was refused."""
+
+    error: ErrorBody

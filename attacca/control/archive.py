@@ -1,0 +1,134 @@
+"""Unpacks an uploaded archive into the state directory, under the digest of its contents."""
+
+import hashlib
+import tarfile
+import zlib
+from pathlib import Path
+from typing import IO
+
+import msgspec
+
+from attacca.control.config import ArchiveLimits
+from attacca.control.core.archive import Intake, Item
+from attacca.errors import BadRequest, PayloadTooLarge
+
+CHUNK = 1 << 20
+HINT = "send a .tar.gz of the directory, as `attacca deploy` makes it"
+
+
+class Unpacked(msgspec.Struct, frozen=True):
+    digest: str
+    files: int
+    modules: int  # of Python
+    bytes: int
+
+
+def unpack(data: bytes, into: Path, limits: ArchiveLimits) -> Unpacked:
+    """Write the files of a tar.gz into an empty directory. Blocking: belongs in a thread.
+
+    Nothing in the archive is believed: sizes are counted as they come, links and devices refused, modes reduced to one
+    bit, and no header may be large, since those are held in memory.
+
+    Raises:
+        BadRequest: it is not an archive, or has something in it that is not taken.
+        PayloadTooLarge: it is over a limit.
+    """
+    if len(data) > limits.packed_mb << 20:
+        raise PayloadTooLarge(f"the archive is over {limits.packed_mb} MB", "list what is not needed in .attaccaignore")
+    plain_path = into.parent / f"{into.name}.tar"
+    try:
+        with plain_path.open("w+b") as plain:
+            _inflate(data, plain, limits)
+            return _extract(plain, into, limits)
+    finally:
+        plain_path.unlink(missing_ok=True)
+
+
+def _inflate(data: bytes, plain: IO[bytes], limits: ArchiveLimits) -> None:
+    most = (limits.unpacked_mb << 20) + limits.entries * 2048  # the contents, and a header for each
+    inflater, size, rest = zlib.decompressobj(wbits=31), 0, data
+    try:
+        while rest and not inflater.eof:
+            piece = inflater.decompress(rest, CHUNK)
+            rest = inflater.unconsumed_tail
+            size += len(piece)
+            if size > most:
+                raise PayloadTooLarge(
+                    f"the archive unpacks to more than {limits.unpacked_mb} MB",
+                    "list what is not needed in .attaccaignore",
+                )
+            plain.write(piece)
+    except zlib.error:
+        raise BadRequest("the archive is not gzip data, or damaged", HINT) from None
+    if not inflater.eof:
+        raise BadRequest("the archive ends too early", HINT)
+    plain.seek(0)
+
+
+class _Careful:
+    """A file that hands out little at a time: tarfile reads whole extended headers into memory."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.seek, self.tell = file.seek, file.tell
+
+    def read(self, size: int = -1) -> bytes:
+        if not 0 <= size <= CHUNK:
+            raise BadRequest("a header in the archive is too large", HINT)
+        return self._file.read(size)
+
+
+def _extract(plain: IO[bytes], into: Path, limits: ArchiveLimits) -> Unpacked:
+    intake = Intake(limits)
+    facts: list[tuple[str, bytes]] = []
+    size = 0
+    try:
+        with tarfile.open(fileobj=_Careful(plain), mode="r:") as archive:  # type: ignore[call-overload]
+            for entry in archive:
+                archive.members.clear()  # it would keep them all
+                path = intake.take(Item(entry.name, _kind(entry), entry.size))
+                if path is None:
+                    continue
+                source = archive.extractfile(entry)
+                assert source is not None
+                facts.append((path, _write(source, into / path, entry)))
+                size += entry.size
+    except (tarfile.TarError, EOFError, ValueError, OverflowError) as error:
+        raise BadRequest(f"the archive cannot be read: {error}", HINT) from None
+    if not facts:
+        raise BadRequest("there are no files in the archive", HINT)
+    modules = sum(path.endswith(".py") for path, _ in facts)
+    return Unpacked(_digest(facts), len(facts), modules, size)
+
+
+def _kind(entry: tarfile.TarInfo) -> str:
+    if entry.issparse():
+        return "sparse file"
+    if entry.isreg():
+        return "file"
+    if entry.isdir():
+        return "directory"
+    return "link" if entry.issym() or entry.islnk() else "device or pipe"
+
+
+def _write(source: IO[bytes], target: Path, entry: tarfile.TarInfo) -> bytes:
+    """What goes into the digest: the executable bit and the contents."""
+    is_executable = bool(entry.mode & 0o100)
+    target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    hashed, left = hashlib.sha256(b"x" if is_executable else b"-"), entry.size
+    with target.open("xb") as file:
+        while piece := source.read(64 * 1024):
+            file.write(piece)
+            hashed.update(piece)
+            left -= len(piece)
+    if left:
+        raise BadRequest("the archive ends too early", HINT)
+    target.chmod(0o755 if is_executable else 0o644)
+    return hashed.digest()
+
+
+def _digest(facts: list[tuple[str, bytes]]) -> str:
+    whole = hashlib.sha256()
+    for path, fact in sorted(facts):
+        whole.update(path.encode() + b"\0" + fact)
+    return whole.hexdigest()[:40]

@@ -1,0 +1,155 @@
+"""What is deployed: each function's kept revisions, which one is current, and the generation of the whole."""
+
+import difflib
+from collections.abc import Iterable
+
+import msgspec
+
+from attacca.errors import BadRequest, NotFound
+from attacca.model.function import Revision
+from attacca.model.messages import Catalogue, Deleted, Deployed
+
+KEPT_REVISIONS = 10
+RETIRED_NAMES = 4096  # deleted functions whose last number is still remembered
+EPOCH_BITS = 32  # generations of one run of the server
+
+
+class Function(msgspec.Struct, frozen=True):
+    """As it lies in the store. `last` is the highest number ever given to a revision of it."""
+
+    name: str
+    current: int
+    last: int
+    revisions: tuple[Revision, ...]  # by number
+
+    @property
+    def now(self) -> Revision:
+        return self.at(self.current)
+
+    def at(self, number: int) -> Revision:
+        """
+        Raises:
+            NotFound: it is not kept.
+        """
+        for revision in self.revisions:
+            if revision.number == number:
+                return revision
+        kept = ", ".join(str(revision.number) for revision in self.revisions)
+        raise NotFound(f"{self.name} has no revision {number}", f"kept revisions: {kept}")
+
+
+def deployed(before: Function | None, revision: Revision) -> Function:
+    """The new revision is current; beyond KEPT_REVISIONS the oldest go."""
+    older = () if before is None else before.revisions
+    kept = (*older, revision)[-KEPT_REVISIONS:]
+    return Function(revision.function, revision.number, revision.number, kept)
+
+
+def rolled_back(function: Function, to: int | None) -> Function:
+    """An older revision is current again, under its own number; None means the kept one before the current.
+
+    Newer revisions are kept too, so that a rollback can be taken back; the next deploy gets a number of its own.
+
+    Raises:
+        NotFound: there is no such revision.
+        BadRequest: it is current already.
+    """
+    if to is None:
+        earlier = [revision.number for revision in function.revisions if revision.number < function.current]
+        if not earlier:
+            hint = f"attacca describe {function.name} lists what is kept"
+            raise NotFound(f"{function.name} has no revision before {function.current}", hint)
+        to = earlier[-1]
+    number = function.at(to).number
+    if number == function.current:
+        raise BadRequest(
+            f"{function.name} is at revision {to} already", f"attacca describe {function.name} lists the others"
+        )
+    return Function(function.name, number, function.last, function.revisions)
+
+
+def changes(before: Revision | None, after: Revision) -> tuple[str, ...]:
+    """What a person would want to know of the step from one revision to another; environment by name only."""
+    if before is None:
+        return ("new function",)
+    found = ["code"] if before.code != after.code else []
+    if before.bundle != after.bundle:
+        found.append("requirements")
+    found += [
+        f"{field}: {getattr(before, field)} -> {getattr(after, field)}"
+        for field in ("handler", "signature")
+        if getattr(before, field) != getattr(after, field)
+    ]
+    for field in after.settings.__struct_fields__:
+        old, new = getattr(before.settings, field), getattr(after.settings, field)
+        if field == "env":
+            names = sorted({*old, *new})
+            found += [f"env.{name}" for name in names if old.get(name) != new.get(name)]
+        elif field not in ("name", "handler") and old != new:
+            found.append(f"{field}: {_plain(old)} -> {_plain(new)}")
+    return tuple(found)
+
+
+def _plain(value: object) -> str:
+    return "unset" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+class Known:
+    """The functions of one domain. Each change counts the generation up by one; a new epoch starts a higher count.
+
+    Numbers of revisions are not given twice while the server runs, not even to a function that was deleted and comes
+    back: sandboxes of its former life may still run, and are told apart by number.
+    """
+
+    def __init__(self, functions: Iterable[Function], epoch: int) -> None:
+        self.generation = epoch << EPOCH_BITS
+        self._functions = {function.name: function for function in sorted(functions, key=lambda f: f.name)}
+        self._retired: dict[str, int] = {}
+
+    def names(self) -> list[str]:
+        return sorted(self._functions)
+
+    def find(self, name: str) -> Function | None:
+        return self._functions.get(name)
+
+    def get(self, name: str) -> Function:
+        """
+        Raises:
+            NotFound: with near names.
+        """
+        function = self._functions.get(name)
+        if function is None:
+            near = difflib.get_close_matches(name, self._functions, n=3)
+            hint = f"did you mean {' or '.join(near)}?" if near else "attacca list shows what is deployed"
+            raise NotFound(f"there is no function {name!r}", hint)
+        return function
+
+    def next_number(self, name: str) -> int:
+        function = self._functions.get(name)
+        last = 0 if function is None else function.last
+        return max(last, self._retired.get(name, 0)) + 1
+
+    def burn(self, name: str, number: int) -> None:
+        """This number may be known to a worker; it is not given again."""
+        self._retired.pop(name, None)
+        self._retired[name] = number
+        if len(self._retired) > RETIRED_NAMES:
+            del self._retired[next(iter(self._retired))]
+
+    def put(self, function: Function) -> Deployed:
+        self._functions[function.name] = function
+        self.generation += 1
+        return Deployed(self.generation, function.now)
+
+    def remove(self, name: str) -> Deleted:
+        function = self._functions.pop(name)
+        self.burn(name, max(function.last, self._retired.get(name, 0)))
+        self.generation += 1
+        return Deleted(self.generation, name)
+
+    def catalogue(self) -> Catalogue:
+        return Catalogue(self.generation, tuple(self._functions[name].now for name in self.names()))
+
+    def kept(self) -> list[Revision]:
+        """Every revision whose code and bundle must stay."""
+        return [revision for name in self.names() for revision in self._functions[name].revisions]

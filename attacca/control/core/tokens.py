@@ -1,0 +1,45 @@
+"""Tokens of the admin API: who made them and when; of the secret itself only a digest is kept."""
+
+import hashlib
+import hmac
+import re
+from collections.abc import Iterable
+
+import msgspec
+
+from attacca.errors import BadRequest
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._@-]{0,62}")
+
+
+class Token(msgspec.Struct, frozen=True):
+    id: str
+    name: str
+    created_at: float  # seconds since 1970
+    sha256: str
+
+
+def digest(secret: str) -> str:
+    """A plain hash is enough: the secrets are long and random, so nobody can guess their way to one."""
+    return hashlib.sha256(secret.encode(errors="replace")).hexdigest()
+
+
+def make(token_id: str, secret: str, name: str, now: float) -> Token:
+    """
+    Raises:
+        BadRequest: the name is not one.
+    """
+    if name and not NAME.fullmatch(name):
+        raise BadRequest(
+            f"{name[:80]!r} cannot be the name of a token", "letters, digits, spaces and . _ @ -, up to 63"
+        )
+    return Token(token_id, name, now, digest(secret))
+
+
+def match(tokens: Iterable[Token], secret: str) -> Token | None:
+    """The token that the secret belongs to. Looks at all of them, so that time tells nothing."""
+    shown, found = digest(secret), None
+    for token in tokens:
+        if hmac.compare_digest(token.sha256, shown):
+            found = token
+    return found

@@ -1,0 +1,124 @@
+"""One deployment from the uploaded archive to a revision that can be registered, and the words it says on the way."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import msgspec
+
+from attacca.control import archive
+from attacca.control.bundle import Bundles
+from attacca.control.config import ControlConfig
+from attacca.control.core.progress import Step
+from attacca.control.core.requirements import Requirements, parse
+from attacca.control.processes import compile_code
+from attacca.control.state import StateDir, place
+from attacca.errors import BadRequest, Forbidden
+from attacca.model.function import Revision, Settings, Signature
+from attacca.model.messages import Checked
+
+REQUIREMENTS_KB = 256
+Check = Callable[[Revision], Awaitable[Checked]]
+
+
+class Made(msgspec.Struct, frozen=True):
+    """What lies on the disk for a revision."""
+
+    code: str
+    bundle: str | None
+
+
+class Workshop:
+    """Puts code and bundles in their places; knows nothing of functions."""
+
+    def __init__(self, config: ControlConfig, state: StateDir) -> None:
+        self._config = config
+        self._state = state
+        self._bundles = Bundles(state, config.build_timeout_s)
+
+    async def close(self) -> None:
+        await self._bundles.close()
+
+    async def make(self, data: bytes, say: Callable[[Step], None], *, allow_source_builds: bool) -> Made:
+        """
+        Raises:
+            BadRequest, PayloadTooLarge: the archive or its requirements are not taken.
+            Forbidden: this server does not build from source.
+            BuildFailed: pip could not install the requirements.
+        """
+        if allow_source_builds and not self._config.allow_source_builds:
+            raise Forbidden(
+                "this server takes only wheels: building runs the packages' own code with the server's rights",
+                "deploy without --allow-source-builds, or start the server with --set control.allow_source_builds=true",
+            )
+        code = await self._unpack(data, say)
+        required = await asyncio.to_thread(
+            self._requirements, self._state.code / code, allow_source_builds=allow_source_builds
+        )
+        if required is None:
+            return Made(code, None)
+        async for line in self._bundles.build(required, from_source=allow_source_builds):
+            say(Step("build", line))
+        return Made(code, self._bundles.digest(required))
+
+    async def _unpack(self, data: bytes, say: Callable[[Step], None]) -> str:
+        async with self._state.unfinished() as directory:
+            made = directory / "code"
+            unpacked = await asyncio.to_thread(archive.unpack, data, made, self._config.archive)
+            say(Step("unpack", f"{unpacked.files} files, {size(unpacked.bytes)}, code {unpacked.digest[:12]}"))
+            target = self._state.code / unpacked.digest
+            if not target.is_dir():
+                if unpacked.modules:
+                    await compile_code(made, self._config.compile_timeout_s)
+                await asyncio.to_thread(place, made, target)
+        return unpacked.digest
+
+    @staticmethod
+    def _requirements(code: Path, *, allow_source_builds: bool) -> Requirements | None:
+        path = code / "requirements.txt"
+        if not path.is_file():
+            return None
+        if path.stat().st_size > REQUIREMENTS_KB << 10:
+            raise BadRequest(f"requirements.txt is over {REQUIREMENTS_KB} KB", "list what the function imports")
+        try:
+            text = path.read_text(encoding="utf-8-sig")
+        except UnicodeDecodeError:
+            raise BadRequest("requirements.txt is not UTF-8", "save it as UTF-8") from None
+        return parse(text, allow_source_builds=allow_source_builds)
+
+
+class Conversation:
+    """What a running deployment says, kept for the one who reads it at its own pace."""
+
+    def __init__(self) -> None:
+        self._steps: asyncio.Queue[Step | None] = asyncio.Queue()
+
+    def say(self, step: Step) -> None:
+        self._steps.put_nowait(step)
+
+    def end(self) -> None:
+        self._steps.put_nowait(None)
+
+    async def read(self) -> AsyncIterator[Step]:
+        while (step := await self._steps.get()) is not None:
+            yield step
+
+
+def candidate(settings: Settings, made: Made, number: int, now: float) -> Revision:
+    """A revision that nobody has looked into yet: the check fills in handler and signature."""
+    return Revision(
+        function=settings.name,
+        number=number,
+        settings=settings,
+        handler=settings.handler or "",
+        signature=Signature.EVENT_CONTEXT,
+        code=made.code,
+        bundle=made.bundle,
+        created_at=now,
+    )
+
+
+def size(count: int) -> str:
+    if count < 1 << 10:
+        return f"{count} bytes"
+    return f"{count / 1024:.1f} KB" if count < 1 << 20 else f"{count / (1 << 20):.1f} MB"

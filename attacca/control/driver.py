@@ -1,0 +1,296 @@
+"""The control plane at work: deploys, rolls back and deletes; durable first, then announced, then acknowledged."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Sequence
+
+import msgspec
+
+from attacca.control import garbage
+from attacca.control.api import FunctionDetail, FunctionRow, RevisionRow
+from attacca.control.config import ControlConfig
+from attacca.control.core.catalogue import Function, Known, changes, deployed, rolled_back
+from attacca.control.core.progress import Done, Progress, Refused, Step, refused, refused_check
+from attacca.control.deployment import Check, Conversation, Made, Workshop, candidate
+from attacca.control.state import StateDir
+from attacca.control.tokens import Tokens
+from attacca.errors import AttaccaError, Draining, StateCorrupt
+from attacca.io.store.types import ABSENT, Store
+from attacca.kernel.clock import Clock
+from attacca.model.function import Revision, Settings
+from attacca.model.messages import Catalogue, Deleted, Deployed
+
+FUNCTIONS = "functions/"
+EPOCH = "epoch"
+Announce = Callable[[Catalogue | Deployed | Deleted], None]
+Running = Callable[[], Collection[str]]  # ids of revisions that still have sandboxes
+
+
+class Control:
+    """Owns the catalogue of one domain. Deployments of one function take turns; those of several go side by side.
+
+    `running` keeps the code of a revision that is gone from the catalogue until its last sandbox is gone too.
+    """
+
+    def __init__(
+        self,
+        config: ControlConfig,
+        store: Store,
+        clock: Clock,
+        check: Check,
+        announce: Announce,
+        running: Running = tuple,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._check = check
+        self._announce = announce
+        self.state = StateDir(config.state_dir)
+        self.tokens = Tokens(store, clock)
+        self._workshop = Workshop(config, self.state)
+        self._garbage = garbage.Collector(self.state, self._kept, running)
+        self._known = Known((), epoch=0)
+        self._versions: dict[str, int] = {}
+        self._turns = Turns()
+        self._tasks: set[asyncio.Task[Done | Refused]] = set()
+        self._is_closing = False
+
+    async def open(self) -> None:
+        """Take the state directory, read the catalogue and announce it.
+
+        Raises:
+            BadConfig: another server uses the state directory.
+            StateCorrupt: the catalogue cannot be read.
+        """
+        self.state.lock()
+        try:
+            await self._read()
+        except BaseException:
+            self.state.unlock()
+            raise
+        await self._garbage.collect()
+        self._announce(self._known.catalogue())
+
+    async def close(self) -> None:
+        """Give up what is being deployed, and let the state directory go. The store is its owner's to close."""
+        self._is_closing = True
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._workshop.close()
+        await self.tokens.close()
+        await self._garbage.close()
+        self.state.unlock()
+
+    def catalogue(self) -> Catalogue:
+        """For a plane that missed a generation."""
+        return self._known.catalogue()
+
+    async def deploy(
+        self, settings: Settings, archive: bytes, *, allow_source_builds: bool = False
+    ) -> AsyncGenerator[Progress, None]:
+        """Says how it goes; the last word is Done or Refused, and only after Done is there anything to be found.
+
+        A reader who goes away ends it, unless the check has begun: from there on it runs to its end.
+        """
+        talk, checking = Conversation(), asyncio.Event()
+        work = self._deploy(settings, archive, talk, checking, allow_source_builds=allow_source_builds)
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _: talk.end())
+        try:
+            async for step in talk.read():
+                yield step
+            yield outcome(task)
+        finally:
+            if not checking.is_set():
+                task.cancel()
+
+    async def rollback(self, name: str, to: int | None = None) -> Revision:
+        """
+        Raises:
+            NotFound: no such function or revision.
+            BadRequest: it is current already.
+        """
+        async with self._turns.of(name):
+            function = rolled_back(self._known.get(name), to)
+            await self._put(function)
+            return function.now
+
+    async def delete(self, name: str) -> None:
+        """
+        Raises:
+            NotFound: no such function.
+        """
+        async with self._turns.of(name):
+            function = self._known.get(name)
+            await self._store.delete(FUNCTIONS + name, self._versions[name])
+            del self._versions[name]
+            self._announce(self._known.remove(name))
+            self._garbage.retire(function.revisions)
+        await self._garbage.collect()
+
+    def list(self) -> Sequence[FunctionRow]:
+        return [row(self._known.get(name).now) for name in self._known.names()]
+
+    def describe(self, name: str) -> FunctionDetail:
+        """
+        Raises:
+            NotFound: no such function; with near names.
+        """
+        return detail(self._known.get(name))
+
+    async def _deploy(
+        self, settings: Settings, archive: bytes, talk: Conversation, checking: asyncio.Event, *,
+        allow_source_builds: bool,
+    ) -> Done | Refused:  # fmt: skip
+        if self._is_closing:
+            return refused(Draining("the server is shutting down", "deploy again when it is back"))
+        try:
+            async with self._turns.of(settings.name), self._garbage.held_off():
+                made = await self._workshop.make(archive, talk.say, allow_source_builds=allow_source_builds)
+                checking.set()
+                return await self._check_and_register(settings, made, talk)
+        except AttaccaError as error:
+            return refused(error)
+        finally:
+            await self._garbage.collect()
+
+    async def _check_and_register(self, settings: Settings, made: Made, talk: Conversation) -> Done | Refused:
+        number = self._known.next_number(settings.name)
+        revision = candidate(settings, made, number, self._clock.wall())
+        talk.say(Step("check", f"importing revision {number}"))
+        checked = await self._check(revision)
+        for line in checked.logs.splitlines():
+            talk.say(Step("log", line))
+        refusal = refused_check(checked)
+        if refusal is not None:
+            return refusal
+        before = self._known.find(settings.name)
+        function = deployed(before, checked.revision)
+        try:
+            await self._put(function)
+        except BaseException:
+            self._known.burn(settings.name, number)  # a worker may hold a template under this number
+            raise
+        if before is not None:
+            self._garbage.retire([old for old in before.revisions if old not in function.revisions])
+        return Done(
+            checked.revision,
+            checked.timing.imports,
+            None if before is None else before.current,
+            changes(None if before is None else before.now, checked.revision),
+        )
+
+    async def _read(self) -> None:
+        functions = []
+        for entry in await self._store.scan(FUNCTIONS):
+            functions.append(decode(entry.key, entry.value))
+            self._versions[functions[-1].name] = entry.version
+        self._known = Known(functions, await self._next_epoch())
+        await self.tokens.open()
+
+    async def _put(self, function: Function) -> None:
+        key = FUNCTIONS + function.name
+        version = self._versions.get(function.name, ABSENT)
+        entry = await self._store.put_if(key, msgspec.json.encode(function), version)
+        self._versions[function.name] = entry.version
+        self._announce(self._known.put(function))
+
+    async def _next_epoch(self) -> int:
+        """Generations of this run are greater than those of every run before."""
+        entry = await self._store.get(EPOCH)
+        try:
+            epoch = 1 if entry is None else int(entry.value) + 1
+        except ValueError:
+            raise unreadable(EPOCH, "it is not a number") from None
+        await self._store.put_if(EPOCH, str(epoch).encode(), ABSENT if entry is None else entry.version)
+        return epoch
+
+    def _kept(self) -> Sequence[Revision]:
+        return self._known.kept()
+
+
+class Turns:
+    """One at a time per name; a name that nobody waits for costs nothing."""
+
+    def __init__(self) -> None:
+        self._locks: dict[str, tuple[asyncio.Lock, int]] = {}
+
+    @contextlib.asynccontextmanager
+    async def of(self, name: str) -> AsyncIterator[None]:
+        lock, users = self._locks.get(name, (asyncio.Lock(), 0))
+        self._locks[name] = lock, users + 1
+        try:
+            async with lock:
+                yield
+        finally:
+            lock, users = self._locks[name]
+            if users == 1:
+                del self._locks[name]
+            else:
+                self._locks[name] = lock, users - 1
+
+
+def outcome(task: "asyncio.Task[Done | Refused]") -> Done | Refused:
+    if task.cancelled():
+        return refused(Draining("the server is shutting down", "deploy again when it is back"))
+    return task.result()
+
+
+def decode(key: str, value: bytes) -> Function:
+    try:
+        function = msgspec.json.decode(value, type=Function)
+        function.now  # noqa: B018 - a current revision that is not kept is damage too
+    except (msgspec.DecodeError, AttaccaError) as error:
+        raise unreadable(key, str(error)) from None
+    if key != FUNCTIONS + function.name:
+        raise unreadable(key, f"it holds {function.name!r}")
+    return function
+
+
+def unreadable(key: str, reason: str) -> StateCorrupt:
+    return StateCorrupt(
+        f"the entry {key!r} of the state cannot be read: {reason}",
+        "restore state.db from a backup, or move it away to start empty",
+    )
+
+
+def row(now: Revision) -> FunctionRow:
+    return FunctionRow(
+        function=now.function,
+        revision=now.number,
+        handler=now.handler,
+        signature=now.signature,
+        memory_mb=now.settings.memory_mb,
+        timeout_s=now.settings.timeout_s,
+        concurrency=now.settings.concurrency,
+        network=now.settings.network,
+        deployed_at=now.created_at,
+    )
+
+
+def detail(function: Function) -> FunctionDetail:
+    now = function.now
+    rows = [
+        RevisionRow(
+            revision=one.number,
+            is_current=one.number == function.current,
+            handler=one.handler,
+            signature=one.signature,
+            deployed_at=one.created_at,
+            changes=changes(before, one) if before is not None or one.number == 1 else (),
+        )
+        for before, one in zip((None, *function.revisions), function.revisions, strict=False)
+    ]
+    return FunctionDetail(
+        function=function.name,
+        revision=now.number,
+        handler=now.handler,
+        signature=now.signature,
+        settings=now.settings,
+        has_requirements=now.bundle is not None,
+        deployed_at=now.created_at,
+        revisions=tuple(reversed(rows)),
+    )

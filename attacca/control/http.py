@@ -1,0 +1,64 @@
+"""The admin API's doorway: what it needs from the other planes, and who may come in. The routes are in `routes`."""
+
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from attacca.control.core.access import Caller, Door, refuse
+from attacca.control.driver import Control
+from attacca.errors import Forbidden, Unauthorized
+from attacca.model.invocation import Call
+from attacca.model.log import LogLine
+from attacca.model.messages import Evict, Prewarm
+from attacca.model.sandbox import WorkerView
+
+if TYPE_CHECKING:
+    from litestar import Litestar
+
+Scope = MutableMapping[str, Any]
+AsgiApp = Callable[[Scope, Callable[[], Awaitable[Any]], Callable[[Any], Awaitable[None]]], Awaitable[None]]
+
+
+class Observe(Protocol):
+    """What the API shows of the other planes, and the orders that it passes on to them."""
+
+    def workers(self) -> Sequence[WorkerView]: ...
+    def calls(self, function: str | None, limit: int) -> Sequence[Call]:
+        """The newest ended invocations, at most `limit`."""
+
+    def logs(self, function: str, since_s: float | None, follow: bool) -> AsyncIterator[LogLine]:  # noqa: FBT001
+        """`since_s`: how many seconds back; None: all that is kept."""
+
+    def send(self, message: Prewarm | Evict) -> None: ...
+    def info(self) -> dict[str, Any]:
+        """Facts about the server for people and programs."""
+
+
+def door(*, is_loopback: bool) -> Door:
+    """Who owns this process is who owns the server."""
+    return Door(os.getuid(), is_loopback)
+
+
+def admin(control: Control, observe: Observe, access: Door) -> "Litestar":
+    """An ASGI application that needs no lifespan. `scope["state"]["peer_uid"]` says who calls, where that is known.
+
+    Litestar is imported here and not above: it takes as long as the rest of the server together.
+    """
+    from attacca.control.routes import build
+
+    return build(control, observe, access)
+
+
+def refuse_scope(scope: Scope, access: Door, control: Control) -> Unauthorized | Forbidden | None:
+    """The access rule applied to a request."""
+    headers: dict[bytes, str] = {}
+    for name, raw in scope["headers"]:
+        value = raw.decode("latin-1")
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value  # two of one kind pass for neither
+    caller = Caller(
+        peer_uid=scope.get("state", {}).get("peer_uid"),
+        host=headers.get(b"host"),
+        origin=headers.get(b"origin"),
+        authorization=headers.get(b"authorization"),
+    )
+    return refuse(access, caller, control.tokens.is_known)

@@ -1,0 +1,324 @@
+"""The admin API: `/api/...`, JSON in and out, its OpenAPI document at `/api/schema`."""
+
+import logging
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Litestar, Request, Response, delete, get, post
+from litestar.connection import ASGIConnection
+from litestar.datastructures import UploadFile
+from litestar.di import NamedDependency, Provide
+from litestar.exceptions import HTTPException
+from litestar.handlers import BaseRouteHandler
+from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.params import FromPath, FromQuery, JSONBody, MultipartBody, QueryParameter
+from litestar.response import Stream
+
+import attacca
+from attacca.control.api import (
+    DoneBody,
+    DoneLine,
+    ErrorBody,
+    ErrorLine,
+    EvictRequest,
+    FunctionDetail,
+    FunctionRow,
+    NewToken,
+    PrewarmRequest,
+    RevisionNow,
+    RollbackRequest,
+    StepLine,
+    TokenRequest,
+    TokenRow,
+)
+from attacca.control.core.access import Door
+from attacca.control.core.progress import Done, Progress, Refused, Step
+from attacca.control.driver import Control
+from attacca.control.http import Observe, refuse_scope
+from attacca.errors import (
+    AttaccaError,
+    BadRequest,
+    Internal,
+    MethodNotAllowed,
+    NotFound,
+    PayloadTooLarge,
+    Unauthorized,
+)
+from attacca.model.function import Settings
+from attacca.model.invocation import Call
+from attacca.model.log import LogLine
+from attacca.model.messages import Evict, Prewarm
+from attacca.model.sandbox import FunctionView, WorkerView
+
+LOG = logging.getLogger("attacca.control")
+UPLOAD_MB = 256
+NDJSON = "application/x-ndjson"
+MOST_PREWARMED = 10_000
+
+AnyRequest = Request[Any, Any, Any]
+
+
+class Desk:
+    """What every handler works with."""
+
+    def __init__(self, control: Control, observe: Observe) -> None:
+        self.control = control
+        self.observe = observe
+
+
+TheDesk = NamedDependency[Desk]
+
+
+class DeployForm(msgspec.Struct):
+    """`settings`: JSON of the function's settings. `code`: a tar.gz of its directory."""
+
+    settings: str
+    code: UploadFile
+    allow_source_builds: str = "false"
+
+
+@get("/api/functions", sync_to_thread=False)
+def list_functions(desk: TheDesk) -> list[FunctionRow]:
+    return list(desk.control.list())
+
+
+@get("/api/functions/{name:str}", sync_to_thread=False)
+def describe_function(name: FromPath[str], desk: TheDesk) -> FunctionDetail:
+    return msgspec.structs.replace(desk.control.describe(name), statistics=statistics(desk.observe, name))
+
+
+@post("/api/functions", status_code=200, media_type=NDJSON)
+async def deploy_function(data: MultipartBody[DeployForm], desk: TheDesk) -> Stream:
+    """Answers with one JSON object per line; the last has `done` or `error`."""
+    settings = read_settings(data.settings)
+    if data.allow_source_builds not in ("true", "false"):
+        raise BadRequest("allow_source_builds must be true or false", "leave it out for false")
+    archive = await data.code.read()
+    await data.code.close()
+    progress = desk.control.deploy(settings, archive, allow_source_builds=data.allow_source_builds == "true")
+    return Stream(progress_lines(progress), media_type=NDJSON)
+
+
+@delete("/api/functions/{name:str}")
+async def delete_function(name: FromPath[str], desk: TheDesk) -> None:
+    await desk.control.delete(name)
+
+
+@post("/api/functions/{name:str}/rollback", status_code=200)
+async def rollback_function(name: FromPath[str], data: JSONBody[RollbackRequest], desk: TheDesk) -> RevisionNow:
+    before = desk.control.describe(name).revision
+    now = await desk.control.rollback(name, data.to)
+    return RevisionNow(function=name, revision=now.number, handler=now.handler, replaced=before)
+
+
+@post("/api/functions/{name:str}/prewarm", status_code=202, sync_to_thread=False)
+def prewarm_function(name: FromPath[str], data: JSONBody[PrewarmRequest], desk: TheDesk) -> dict[str, int]:
+    if not 1 <= data.count <= MOST_PREWARMED:
+        raise BadRequest(f"count must be between 1 and {MOST_PREWARMED}, not {data.count}", '{"count": 3}')
+    desk.control.describe(name)
+    desk.observe.send(Prewarm(name, data.count))
+    return {"count": data.count}
+
+
+@post("/api/functions/{name:str}/evict", status_code=202, sync_to_thread=False)
+def evict_function(name: FromPath[str], data: JSONBody[EvictRequest], desk: TheDesk) -> dict[str, bool]:
+    desk.control.describe(name)
+    desk.observe.send(Evict(name, data.templates))
+    return {"templates": data.templates}
+
+
+@get("/api/functions/{name:str}/logs", media_type=NDJSON, sync_to_thread=False)
+def read_logs(
+    name: FromPath[str],
+    desk: TheDesk,
+    since: Annotated[
+        float | None, QueryParameter(description="how many seconds back; all that is kept when unset")
+    ] = None,
+    follow: Annotated[bool, QueryParameter(description="go on with what is written from now on")] = False,  # noqa: FBT002
+) -> Stream:
+    desk.control.describe(name)
+    return Stream(log_lines(desk.observe.logs(name, since, follow)), media_type=NDJSON)
+
+
+@get("/api/calls", sync_to_thread=False)
+def list_calls(
+    desk: TheDesk,
+    function: FromQuery[str | None] = None,
+    limit: Annotated[int, QueryParameter(ge=1, le=10_000)] = 100,
+) -> list[Call]:
+    return list(desk.observe.calls(function, limit))
+
+
+@get("/api/workers", sync_to_thread=False)
+def list_workers(desk: TheDesk) -> list[WorkerView]:
+    return list(desk.observe.workers())
+
+
+@get("/api/info", sync_to_thread=False)
+def show_info(desk: TheDesk) -> dict[str, Any]:
+    return desk.observe.info()
+
+
+@get("/api/tokens")
+async def list_tokens(desk: TheDesk) -> list[TokenRow]:
+    rows = await desk.control.tokens.all()
+    return [TokenRow(id=token.id, name=token.name, created_at=token.created_at) for token in rows]
+
+
+@post("/api/tokens", status_code=201)
+async def create_token(data: JSONBody[TokenRequest], desk: TheDesk) -> NewToken:
+    token, secret = await desk.control.tokens.create(data.name)
+    return NewToken(id=token.id, name=token.name, created_at=token.created_at, token=secret)
+
+
+@delete("/api/tokens/{token_id:str}")
+async def delete_token(token_id: FromPath[str], desk: TheDesk) -> None:
+    await desk.control.tokens.delete(token_id)
+
+
+HANDLERS = [
+    list_functions, describe_function, deploy_function, delete_function, rollback_function, prewarm_function,
+    evict_function, read_logs, list_calls, list_workers, show_info, list_tokens, create_token, delete_token,
+]  # fmt: skip
+
+
+def build(control: Control, observe: Observe, access: Door) -> Litestar:
+    def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+        refusal = refuse_scope(connection.scope, access, control)  # type: ignore[arg-type]
+        if refusal is not None:
+            raise refusal
+
+    desk = Desk(control, observe)
+    return Litestar(
+        HANDLERS,
+        guards=[guard],
+        dependencies={"desk": Provide(lambda: desk, sync_to_thread=False)},
+        exception_handlers={AttaccaError: render_ours, HTTPException: render_litestars, Exception: render_bug},
+        openapi_config=OpenAPIConfig(
+            title="attacca",
+            version=attacca.__version__,
+            path="/api/schema",
+            render_plugins=[JsonRenderPlugin(path=["/", "/openapi.json"])],
+        ),
+        request_max_body_size=UPLOAD_MB << 20,
+        logging_config=None,
+        debug=False,
+    )
+
+
+def read_settings(text: str) -> Settings:
+    """
+    Raises:
+        BadRequest: names the setting that is wrong.
+    """
+    try:
+        return msgspec.json.decode(text, type=Settings)
+    except msgspec.DecodeError as error:
+        raise BadRequest(f"settings: {error}", "see the settings in /api/schema, or attacca deploy --help") from None
+
+
+def statistics(observe: Observe, name: str) -> FunctionView | None:
+    for worker in observe.workers():
+        for view in worker.functions:
+            if view.function == name:
+                return view
+    return None
+
+
+async def progress_lines(progress: AsyncIterator[Progress]) -> AsyncIterator[bytes]:
+    try:
+        async for word in progress:
+            yield line(shown(word))
+    except Exception as error:  # noqa: BLE001 - the status line is sent already: this is how the client hears of it
+        yield line(ErrorLine(body(told(error))))
+    finally:
+        await close(progress)
+
+
+async def log_lines(lines: AsyncIterator[LogLine]) -> AsyncIterator[bytes]:
+    try:
+        async for one in lines:
+            yield line(one)
+    finally:
+        await close(lines)
+
+
+async def close(source: AsyncIterator[Any]) -> None:
+    """The reader went away: whoever produces must not wait for the garbage collector to hear of it."""
+    aclose = getattr(source, "aclose", None)
+    if aclose is not None:
+        await aclose()
+
+
+def shown(word: Progress) -> StepLine | DoneLine | ErrorLine:
+    match word:
+        case Step(name=name, text=text):
+            return StepLine(name, text)
+        case Done(revision=now, imports_ms=imports_ms, replaced=replaced, changes=changes):
+            return DoneLine(
+                DoneBody(
+                    function=now.function,
+                    revision=now.number,
+                    handler=now.handler,
+                    signature=now.signature,
+                    imports_ms=imports_ms,
+                    replaced=replaced,
+                    changes=changes,
+                )
+            )
+        case Refused(code=code, message=message, hint=hint, traceback=traceback):
+            return ErrorLine(ErrorBody(code=code, message=message, hint=hint, traceback=traceback))
+
+
+def line(word: msgspec.Struct) -> bytes:
+    return msgspec.json.encode(word) + b"\n"
+
+
+def body(error: AttaccaError) -> ErrorBody:
+    return ErrorBody(code=error.code, message=error.message, hint=error.hint)
+
+
+def told(error: Exception) -> AttaccaError:
+    """What a client hears of a failure; of a bug only that there was one."""
+    if isinstance(error, AttaccaError):
+        return error
+    LOG.error("bug in the admin API", exc_info=error)
+    return Internal("the server failed on this request; nothing is known to be wrong with it", "see the server's log")
+
+
+def render(error: AttaccaError) -> Response[ErrorLine]:
+    headers = {"www-authenticate": "Bearer"} if isinstance(error, Unauthorized) else {}
+    return Response(ErrorLine(body(error)), status_code=error.status, headers=headers, media_type="application/json")
+
+
+def render_ours(_: AnyRequest, error: AttaccaError) -> Response[ErrorLine]:
+    return render(error)
+
+
+def render_bug(_: AnyRequest, error: Exception) -> Response[ErrorLine]:
+    return render(told(error))
+
+
+def render_litestars(request: AnyRequest, error: HTTPException) -> Response[ErrorLine]:
+    path = f"{request.method} {request.url.path}"
+    match error.status_code:
+        case 404:
+            return render(NotFound(f"there is no {path}", "/api/schema lists what there is"))
+        case 405:
+            return render(MethodNotAllowed(f"{path} is not possible", "/api/schema lists what is"))
+        case 413:
+            return render(
+                PayloadTooLarge(f"the body is over {UPLOAD_MB} MB", "list what is not needed in .attaccaignore")
+            )
+        case status if status >= 500:
+            return render(told(error))
+    return render(BadRequest(f"{path}: {reason(error)}", "/api/schema says what is expected"))
+
+
+def reason(error: HTTPException) -> str:
+    """Litestar's own words, with the fields that it names."""
+    extra = error.extra if isinstance(error.extra, list) else []
+    fields = [f"{one.get('key', '')}: {one.get('message', '')}" for one in extra if isinstance(one, dict)]
+    return "; ".join(fields) or error.detail

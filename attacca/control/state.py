@@ -1,0 +1,143 @@
+"""The state directory: what lies where, one server at a time, and how finished directories come to their place."""
+
+import asyncio
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from attacca.errors import BadConfig, StateUnavailable
+
+SYNC_EACH = 200  # up to so many files are synced one by one; beyond, the whole file system is
+
+
+class StateDir:
+    """`state.db`, `code/<digest>/`, `bundles/<digest>/`, `logs/<function>/`, `lock`; `tmp/` for what is unfinished."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.database = path / "state.db"
+        self.code = path / "code"
+        self.bundles = path / "bundles"
+        self.logs = path / "logs"
+        self.tmp = path / "tmp"
+        self._lock: int | None = None
+
+    def make(self) -> None:
+        """The directory itself, for its owner alone.
+
+        Raises:
+            StateUnavailable: it cannot be made.
+        """
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.path.chmod(0o700)
+            for directory in (self.code, self.bundles, self.logs, self.tmp):
+                directory.mkdir(mode=0o755, exist_ok=True)
+                directory.chmod(0o755)
+        except OSError as error:
+            raise StateUnavailable(
+                f"the state directory {self.path} cannot be made: {error.strerror}",
+                "choose one that you can write with --state-dir",
+            ) from error
+
+    def lock(self) -> None:
+        """Keep other servers away until unlock() or the end of the process; then clear what a crash left unfinished.
+
+        Raises:
+            BadConfig: another server has it; its process id is named.
+            StateUnavailable: the directory cannot be made.
+        """
+        self.make()
+        handle = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(handle, 32, 0).decode(errors="replace").strip() or "unknown"
+            os.close(handle)
+            raise BadConfig(
+                f"another attacca uses {self.path} (process {holder})",
+                f"stop it (kill {holder}), or choose another directory with --state-dir",
+            ) from None
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+        self._lock = handle
+        for entry in os.scandir(self.tmp):
+            _remove(Path(entry.path))
+
+    def unlock(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    @asynccontextmanager
+    async def unfinished(self) -> AsyncIterator[Path]:
+        """An empty directory to work in, on the same file system as the finished ones; gone afterwards."""
+        path = Path(tempfile.mkdtemp(dir=self.tmp))
+        try:
+            yield path
+        finally:
+            await asyncio.to_thread(_remove, path)
+
+    def sweep(self, code: Collection[str], bundles: Collection[str]) -> int:
+        """Remove every code and bundle directory that is not named; how many went."""
+        gone = 0
+        for directory, wanted in ((self.code, code), (self.bundles, bundles)):
+            for entry in os.scandir(directory):
+                if entry.name not in wanted:
+                    _remove(Path(entry.path))
+                    gone += 1
+        return gone
+
+
+def place(made: Path, target: Path) -> None:
+    """Settle modes, bring it safely to the disk, and give it its final name in one step.
+
+    Whoever comes second with the same content leaves the first one's in place.
+    """
+    settle(made)
+    try:
+        made.rename(target)
+    except OSError:
+        if not target.is_dir():
+            raise
+        return
+    _sync(target.parent)
+
+
+def settle(directory: Path) -> None:
+    """Directories 0755, files 0644 or 0755, whatever the umask or an archive said; then all of it synced."""
+    files: list[str] = []
+    directories: list[str] = []
+    for root, _, names in os.walk(directory):
+        os.chmod(root, 0o755)
+        directories.append(root)
+        for name in names:
+            path = os.path.join(root, name)
+            if os.path.islink(path):
+                continue
+            os.chmod(path, 0o755 if os.stat(path).st_mode & 0o100 else 0o644)
+            files.append(path)
+    if len(files) > SYNC_EACH:
+        os.sync()
+        return
+    for path in [*files, *directories]:
+        _sync(Path(path))
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,96 @@
+"""The tokens in the store, known by heart so that a request can be judged without asking the disk."""
+
+import asyncio
+import secrets
+
+import msgspec
+
+from attacca.control.core import tokens
+from attacca.control.core.access import bearer
+from attacca.control.core.tokens import Token
+from attacca.errors import AttaccaError, NotFound, StateCorrupt
+from attacca.io.store.types import ABSENT, Change, Store
+from attacca.kernel.clock import Clock
+
+TOKENS = "tokens/"
+PREFIX = "attacca_"  # so that secret scanners know what they have found
+
+
+class Tokens:
+    """Also serves `attacca token create` beside a running server: whichever process writes, the other hears of it."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._known: dict[str, Token] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Read them, and go on listening for those that other processes make or revoke."""
+        for entry in await self._store.scan(TOKENS):
+            self._learn(Change(entry.key, entry))
+        self._task = asyncio.create_task(self._watch())
+
+    async def close(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def create(self, name: str = "") -> tuple[Token, str]:
+        """The token and its secret, which is not to be had again.
+
+        Raises:
+            BadRequest: the name is not one.
+        """
+        secret = PREFIX + secrets.token_urlsafe(32)
+        token = tokens.make(secrets.token_hex(4), secret, name, self._clock.wall())
+        await self._store.put_if(TOKENS + token.id, msgspec.json.encode(token), ABSENT)
+        self._known[token.id] = token
+        return token, secret
+
+    async def delete(self, token_id: str) -> None:
+        """
+        Raises:
+            NotFound: there is no such token.
+        """
+        found = [entry for entry in await self._store.scan(TOKENS) if entry.key == TOKENS + token_id]
+        if not found or not await self._store.delete(found[0].key):
+            raise NotFound(f"there is no token {token_id!r}", "attacca token list shows their ids")
+        self._known.pop(token_id, None)
+
+    async def all(self) -> list[Token]:
+        """From the store, oldest first."""
+        found = [decode(entry.key, entry.value) for entry in await self._store.scan(TOKENS)]
+        return sorted(found, key=lambda token: (token.created_at, token.id))
+
+    def is_known(self, secret: str) -> bool:
+        return tokens.match(self._known.values(), secret) is not None
+
+    def admits(self, authorization: str | None) -> bool:
+        """Does this Authorization header carry one of them?"""
+        secret = None if authorization is None else bearer(authorization)
+        return secret is not None and self.is_known(secret)
+
+    async def _watch(self) -> None:
+        while True:
+            try:
+                async for change in self._store.watch(TOKENS):
+                    self._learn(change)
+            except AttaccaError:
+                await asyncio.sleep(1.0)  # the store is busy, or closing
+
+    def _learn(self, change: Change) -> None:
+        token_id = change.key.removeprefix(TOKENS)
+        if change.entry is None:
+            self._known.pop(token_id, None)
+        else:
+            self._known[token_id] = decode(change.key, change.entry.value)
+
+
+def decode(key: str, value: bytes) -> Token:
+    try:
+        return msgspec.json.decode(value, type=Token)
+    except msgspec.DecodeError as error:
+        raise StateCorrupt(
+            f"the entry {key!r} of the state cannot be read: {error}", "revoke it with attacca token revoke"
+        ) from None

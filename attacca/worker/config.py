@@ -1,0 +1,43 @@
+"""How one worker behaves. Every number says its unit; a policy that does not exist stops the start."""
+
+from typing import Annotated
+
+import msgspec
+
+Positive = Annotated[float, msgspec.Meta(gt=0)]
+NotNegative = Annotated[float, msgspec.Meta(ge=0)]
+
+
+class Choice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A policy by its name, or as module:Class, and what it shall be told."""
+
+    policy: str
+    options: dict[str, object] = {}
+
+
+class WorkerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    name: str = "worker"
+    memory_mb: Annotated[int, msgspec.Meta(ge=32)] = 4096  # what all sandboxes and templates together may hold
+    memory_buffer_mb: Annotated[int, msgspec.Meta(ge=0)] = 0  # kept free in the background
+    buffer_check_s: Positive = 0.5  # the buffer is restored this long after it was found short
+    cores: Annotated[int, msgspec.Meta(ge=1)] = 1
+    queueing: Choice = Choice(policy="fcfs")
+    concurrency: Choice = Choice(policy="aimd")
+    keepalive: Choice = Choice(policy="ttl")
+    templates: bool = True  # keep an imported copy of each revision, from which its sandboxes are forked
+    template_retry_s: Positive = 10.0  # after a template failed; doubles with each failure, up to 32 times
+    template_kept_s: Positive = 30.0  # a checked revision's template waits this long for its deployment
+    start_retry_s: Positive = 1.0  # before sandboxes that nobody waits for are tried again; doubles up to 64 times
+    patience_s: Positive = 1.0  # who waits longer for memory gets it piece by piece, as sandboxes come to rest
+    check_timeout_s: Positive = 60.0  # a check that finds no memory is given up after this long
+    drain_s: NotNegative = 30.0  # what runs may take this long to finish at shutdown
+    body_hold_kb: Annotated[int, msgspec.Meta(ge=1)] = 256  # of a streamed body that comes before its turn; then: pause
+    body_hold_kb_max: Annotated[int, msgspec.Meta(ge=1)] = 8192  # beyond this the invocation is refused
+
+    def __post_init__(self) -> None:
+        if self.memory_buffer_mb >= self.memory_mb:
+            raise ValueError(
+                f"memory_buffer_mb ({self.memory_buffer_mb}) must be less than memory_mb ({self.memory_mb})"
+            )
+        if self.body_hold_kb > self.body_hold_kb_max:
+            raise ValueError("body_hold_kb must not exceed body_hold_kb_max")

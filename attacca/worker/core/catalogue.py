@@ -1,0 +1,184 @@
+"""Which revisions this worker knows: what is current, what is old and still busy, and how many are kept in stock."""
+
+from attacca.model.function import Revision
+from attacca.model.messages import Catalogue as Announced
+from attacca.worker.config import WorkerConfig
+from attacca.worker.core.alarms import Alarm, Alarms, Key
+from attacca.worker.core.checks import Checks
+from attacca.worker.core.events import Command
+from attacca.worker.core.fleet import Fleet, Function, Loss
+from attacca.worker.core.line import Line
+from attacca.worker.core.pool import Pool, Room
+from attacca.worker.core.sandbox import Phase, Sandbox
+
+
+class Catalogue:
+    def __init__(
+        self,
+        config: WorkerConfig,
+        pool: Pool,
+        line: Line,
+        checks: Checks,
+        alarms: Alarms,
+        functions: dict[str, Function],
+    ) -> None:
+        self._config = config
+        self._pool = pool
+        self._line = line
+        self._checks = checks
+        self._alarms = alarms
+        self.functions = functions
+        self.fleets: dict[str, Fleet] = {}  # by revision id: the current ones, and old ones that are busy
+        self._stocked: dict[str, Fleet] = {}  # by function: current ones that want sandboxes ahead of need
+
+    def replace(self, now: float, event: Announced, out: list[Command]) -> None:
+        told = {revision.function: revision for revision in event.current}
+        for name in list(self.functions):
+            if name not in told:
+                self.delete(now, name, out)
+        for revision in told.values():
+            self.adopt(now, revision, out)
+
+    def adopt(self, now: float, revision: Revision, out: list[Command]) -> None:
+        function = self.functions.get(revision.function)
+        if function is None:
+            function = self.functions[revision.function] = Function(revision.function)
+        old = function.current
+        if old is not None and old.revision == revision:
+            return
+        fleet = self.fleets.get(revision.id)
+        if fleet is not None and fleet.revision == revision:
+            fleet.retired = False  # rolled back to while it was still busy
+        else:
+            fleet = Fleet(revision, function)
+            function.fleets.append(fleet)
+            self.fleets[revision.id] = fleet
+        function.current = fleet
+        if old is not None:
+            self._retire(now, old, out)
+        template = self._checks.adopt(revision) if fleet.template is None else None
+        if template is not None:
+            template.fleet = fleet
+            fleet.template = template
+        self._stocked.pop(revision.function, None)
+        if revision.settings.min_sandboxes:
+            self._stocked[revision.function] = fleet
+
+    def delete(self, now: float, name: str, out: list[Command]) -> None:
+        function = self.functions.get(name)
+        if function is None or function.current is None:
+            return
+        old, function.current = function.current, None
+        self._stocked.pop(name, None)
+        self._retire(now, old, out)
+
+    def _retire(self, now: float, fleet: Fleet, out: list[Command]) -> None:
+        fleet.retired = True
+        fleet.wanted = 0
+        self._line.overtake(fleet)
+        self.settle(now, fleet, out)
+
+    def settle(self, now: float, fleet: Fleet, out: list[Command]) -> None:
+        """An old revision that nobody waits for needs no sandboxes but those that run, and no template."""
+        if not fleet.retired or fleet.waiting or fleet.pending:
+            return
+        for sandbox in list(fleet.sandboxes.values()):
+            if sandbox.phase is Phase.STARTING or sandbox.phase is Phase.IDLE:
+                self._pool.kill(now, sandbox, Loss(now, "stopped", ": its revision is not current any more"), out)
+        self._line.recount(fleet)
+        if fleet.template is not None:
+            self._pool.retire(fleet.template, "template dropped with its old revision", out)
+        if fleet.sandboxes:
+            return
+        function = fleet.function
+        if fleet in function.fleets:
+            function.fleets.remove(fleet)
+        if self.fleets.get(fleet.revision.id) is fleet:
+            del self.fleets[fleet.revision.id]
+        if not function.fleets:
+            self.functions.pop(function.name, None)
+
+    # Sandboxes ahead of need.
+
+    def prewarm(self, function: str, count: int) -> None:
+        fleet = self._current(function)
+        if fleet is not None:
+            fleet.wanted += max(0, count)
+            self._stocked[function] = fleet
+
+    def stock(self, now: float, out: list[Command]) -> None:
+        """Make what is wanted, as far as memory goes; nobody who waits is short of it."""
+        for function, fleet in list(self._stocked.items()):
+            self._stock(now, fleet, out)
+            if not fleet.wanted and not fleet.least:
+                del self._stocked[function]
+
+    def _stock(self, now: float, fleet: Fleet, out: list[Command]) -> None:
+        function = fleet.function.name
+        memory_mb = fleet.revision.settings.memory_mb
+        if memory_mb > self._pool.budget_mb:
+            fleet.wanted = 0
+            return
+        if fleet.function.has_laggards:
+            return  # who may need the place
+        retry: Key = (Alarm.RESTOCK, function)
+        while True:
+            is_below = fleet.live < fleet.least and not self._alarms.is_set(retry)
+            if not is_below and not fleet.wanted:
+                return
+            if fleet.is_full:
+                fleet.wanted = 0
+                return
+            room = self._pool.room(now, memory_mb, fleet, out, evict=True)
+            if room is Room.FREE:
+                self._pool.make(now, fleet, "kept as min_sandboxes" if is_below else "ordered ahead", out, ahead=True)
+                fleet.wanted -= 0 if is_below else 1
+                continue
+            if room is Room.NONE:
+                fleet.wanted = 0
+                if is_below:
+                    self._alarms.set(retry, now + self._config.start_retry_s)
+            return
+
+    def start_failed(self, now: float, fleet: Fleet) -> None:
+        """Those that nobody waits for are not tried again at once."""
+        if not fleet.retired and fleet.least:
+            delay_s = self._config.start_retry_s * 2 ** min(fleet.failures - 1, 6)
+            self._alarms.set((Alarm.RESTOCK, fleet.function.name), now + delay_s)
+
+    def evict(self, now: float, function: str, out: list[Command], *, templates: bool) -> None:
+        """By order, so min_sandboxes do not stand against it; they are made anew."""
+        fleet = self._current(function)
+        if fleet is None:
+            return
+        for sandbox in list(fleet.free):
+            if sandbox.idle is not None:
+                self._pool.kill(now, sandbox, Loss(now, "evicted", " by order"), out)
+        if templates and fleet.template is not None:
+            self._pool.retire(fleet.template, "template evicted by order", out)
+
+    def expire(self, now: float, name: str, out: list[Command]) -> None:
+        """A sandbox has been idle for as long as its keeper wanted."""
+        sandbox = self._pool.sandboxes.get(name)
+        if sandbox is None or sandbox.idle is None or sandbox.expiry is None:
+            return
+        fleet = sandbox.fleet
+        if fleet.live <= fleet.least:
+            return
+        self._pool.kill(now, sandbox, Loss(now, "expired", f": {sandbox.expiry.why}"), out)
+        if not fleet.live and not fleet.retired:
+            expiry = self._pool.keeper.prewarm_at(now, fleet.function.name)
+            if expiry is not None:
+                fleet.wanted_why = expiry.why
+                self._alarms.set((Alarm.PREWARM, fleet.function.name), expiry.at)
+
+    def foresee(self, now: float, function: str, out: list[Command]) -> Sandbox | None:
+        """An arrival is expected. A guess evicts nobody."""
+        fleet = self._current(function)
+        if fleet is None or fleet.live or fleet.is_full or not self._pool.fits(fleet.revision.settings.memory_mb):
+            return None
+        return self._pool.make(now, fleet, fleet.wanted_why, out, ahead=True)
+
+    def _current(self, function: str) -> Fleet | None:
+        known = self.functions.get(function)
+        return None if known is None else known.current

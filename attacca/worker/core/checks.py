@@ -1,0 +1,109 @@
+"""Checks of code that is not deployed yet: each makes a template, which waits a while for its deployment."""
+
+from msgspec.structs import replace
+
+from attacca.model.function import Revision
+from attacca.model.invocation import Failed, Timing
+from attacca.model.messages import Checked
+from attacca.worker.config import WorkerConfig
+from attacca.worker.core.alarms import Alarm, Alarms
+from attacca.worker.core.events import Command
+from attacca.worker.core.pool import Pool, Room
+from attacca.worker.core.reports import TemplateFailed, TemplateReady
+from attacca.worker.core.templates import Template, TemplatePhase, is_same_code
+
+DRAINING = Failed("draining", "the worker is shutting down and takes nothing new", "try again when it is up")
+
+
+class Checks:
+    def __init__(self, config: WorkerConfig, pool: Pool, alarms: Alarms) -> None:
+        self._config = config
+        self._pool = pool
+        self._alarms = alarms
+        self._count = 0
+        self.waiting: dict[str, tuple[float, Revision]] = {}  # for memory, since when; by running number
+        self.making: dict[str, Revision] = {}  # by template
+
+    def begin(self, now: float, revision: Revision, out: list[Command], *, draining: bool) -> None:
+        memory_mb = revision.settings.memory_mb
+        if draining:
+            out.append(Checked(revision, DRAINING))
+        elif memory_mb > self._config.memory_mb:
+            out.append(Checked(revision, never_fits(revision, self._config.memory_mb)))
+        else:
+            self._count += 1
+            self.waiting[str(self._count)] = now, revision
+            self._alarms.set((Alarm.CHECK, str(self._count)), now + self._config.check_timeout_s)
+            self._alarms.set((Alarm.PATIENCE, str(self._count)), now + self._config.patience_s)
+
+    def serve(self, now: float, out: list[Command]) -> bool:
+        """True: one is short of memory."""
+        for number, (since, revision) in list(self.waiting.items()):
+            memory_mb = revision.settings.memory_mb
+            hard = now >= since + self._config.patience_s
+            if self._pool.room(now, memory_mb, None, out, evict=True, hard=hard) is not Room.FREE:
+                return True
+            del self.waiting[number]
+            self._forget(number)
+            self.making[self._pool.make_template(now, revision, None, out).id] = revision
+        return False
+
+    def give_up(self, number: str, out: list[Command]) -> None:
+        _, revision = self.waiting.pop(number)
+        waited_s = self._config.check_timeout_s
+        out.append(
+            Checked(
+                revision,
+                Failed(
+                    "no_capacity",
+                    f"no {revision.settings.memory_mb} MB came free within {waited_s:g} s to import the code",
+                    "try again when less is running, or give the worker more memory",
+                ),
+            )
+        )
+
+    def ready(self, now: float, template: Template, event: TemplateReady, out: list[Command]) -> None:
+        revision = self.making.pop(template.id)
+        timing = Timing(sandbox=event.sandbox_ms, code=event.code_ms, imports=event.imports_ms)
+        found = replace(revision, handler=event.handler, signature=event.signature)
+        out.append(Checked(found, None, event.logs, timing))
+        if self._config.templates:
+            self._alarms.set((Alarm.KEPT, template.id), now + self._config.template_kept_s)
+        else:
+            self._pool.retire(template, "templates are off", out)
+
+    def failed(self, template: Template, event: TemplateFailed, out: list[Command]) -> None:
+        revision = self.making.pop(template.id)
+        hint = "the traceback says where" if event.traceback else "see the message"
+        out.append(Checked(revision, Failed(event.code, event.message, hint, event.traceback), event.logs))
+
+    def adopt(self, revision: Revision) -> Template | None:
+        """The template of the check that went before this deployment."""
+        for template in self._pool.templates.values():
+            if (
+                template.fleet is None
+                and template.phase is TemplatePhase.READY
+                and template.id not in self.making
+                and is_same_code(template.revision, revision)
+            ):
+                self._alarms.clear((Alarm.KEPT, template.id))
+                return template
+        return None
+
+    def drain(self, out: list[Command]) -> None:
+        for number, (_, revision) in self.waiting.items():
+            self._forget(number)
+            out.append(Checked(revision, DRAINING))
+        self.waiting.clear()
+
+    def _forget(self, number: str) -> None:
+        self._alarms.clear((Alarm.CHECK, number))
+        self._alarms.clear((Alarm.PATIENCE, number))
+
+
+def never_fits(revision: Revision, budget_mb: int) -> Failed:
+    return Failed(
+        "no_capacity",
+        f"{revision.function!r} asks for {revision.settings.memory_mb} MB, and the whole worker has {budget_mb} MB",
+        "lower memory_mb of the function, or raise memory_mb of the worker",
+    )

@@ -1,0 +1,163 @@
+"""What belongs together on one worker: a function, its revisions' fleets of sandboxes, and who waits for them."""
+
+from collections import deque
+from enum import StrEnum
+
+from attacca.model.function import Revision
+from attacca.model.invocation import Invocation, Start
+from attacca.worker.core.sandbox import Sandbox
+from attacca.worker.core.statistics import Statistics
+from attacca.worker.core.templates import Template, TemplatePhase
+
+
+class Place(StrEnum):
+    QUEUED = "queued"  # in the policy's queue
+    AHEAD = "ahead"  # before the queue: it was popped, or its revision is not current any more
+    PENDING = "pending"  # waits for a sandbox of its fleet that is starting
+    RUNNING = "running"
+
+
+class Item:
+    """One invocation on this worker, from Dispatch to Ended."""
+
+    __slots__ = ("arrived", "began", "fleet", "id", "invocation", "place", "popped", "sandbox", "start", "was_popped")
+
+    def __init__(self, invocation: Invocation, fleet: "Fleet", now: float) -> None:
+        self.id = invocation.id
+        self.invocation = invocation
+        self.fleet = fleet
+        self.arrived = now
+        self.popped = now  # when its turn came
+        self.began = now  # where its cold, template, prewarmed or warm time starts
+        self.was_popped = False  # by the queueing policy, which then wants to hear of its end
+        self.place = Place.QUEUED
+        self.sandbox: Sandbox | None = None
+        self.start = Start.WARM
+
+
+class Loss:
+    """How an idle sandbox was lost, so that the next start can say why it was necessary."""
+
+    __slots__ = ("at", "verb", "why")
+
+    def __init__(self, at: float, verb: str, why: str) -> None:
+        self.at, self.verb, self.why = at, verb, why
+
+    def tell(self, now: float) -> str:
+        ago_s = now - self.at
+        return f"{self.verb} {ago_s:.{0 if ago_s >= 10 else 1}f} s ago{self.why}"
+
+
+class Function:
+    """`total` counts all sandboxes of all its revisions that are not gone: what max_sandboxes bounds."""
+
+    __slots__ = ("current", "fleets", "name", "statistics", "total")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.statistics = Statistics()
+        self.current: Fleet | None = None
+        self.fleets: list[Fleet] = []  # current and old ones that still have something to end
+        self.total = 0
+
+    @property
+    def has_laggards(self) -> bool:
+        """An old revision is still waited for."""
+        return any(fleet.waiting for fleet in self.fleets if fleet is not self.current)
+
+
+class Fleet:
+    """All sandboxes of one revision. Who is pending is never passed by: `pending` and `free` are not both filled."""
+
+    __slots__ = (
+        "bare",
+        "claim",
+        "demanded",
+        "failures",
+        "free",
+        "function",
+        "live",
+        "loss",
+        "pending",
+        "retired",
+        "revision",
+        "running",
+        "sandboxes",
+        "starting",
+        "template",
+        "template_failures",
+        "template_retry_at",
+        "waiting",
+        "wanted",
+        "wanted_why",
+    )
+
+    def __init__(self, revision: Revision, function: Function) -> None:
+        self.revision = revision
+        self.function = function
+        self.retired = False  # not the current revision any more
+        self.sandboxes: dict[str, Sandbox] = {}  # not gone
+        self.free: list[Sandbox] = []  # with a free slot, the newest last
+        self.live = 0  # not dying
+        self.starting = 0
+        self.demanded: dict[str, Sandbox] = {}  # starting because someone waited
+        self.pending: deque[Item] = deque()
+        self.claim = 0  # slots of the worker's limit held by pending ones and by demanded starts
+        self.waiting = 0  # queued or ahead
+        self.running = 0
+        self.wanted = 0  # sandboxes to be made ahead of need, not counting min_sandboxes
+        self.wanted_why = ""
+        self.failures = 0  # starts that failed since one succeeded
+        self.loss: Loss | None = None
+        self.template: Template | None = None  # making or ready
+        self.template_failures = 0
+        self.template_retry_at = 0.0
+        self.bare = "no template yet"  # why there is none
+
+    @property
+    def least(self) -> int:
+        return 0 if self.retired else self.revision.settings.min_sandboxes
+
+    @property
+    def has_its_most(self) -> bool:
+        most = self.revision.settings.max_sandboxes
+        return most is not None and len(self.sandboxes) >= most
+
+    @property
+    def is_full(self) -> bool:
+        """All revisions share the function's bound, which its current revision sets."""
+        current = self.function.current or self
+        most = current.revision.settings.max_sandboxes
+        return (most is not None and self.function.total >= most) or self.has_its_most
+
+    @property
+    def is_idle(self) -> bool:
+        """Nothing of it runs or waits."""
+        return not (self.waiting or self.pending or self.running)
+
+    @property
+    def can_join(self) -> bool:
+        """A sandbox is starting that has a slot for one more."""
+        return len(self.pending) < self.starting * self.revision.settings.concurrency
+
+    @property
+    def ready_template(self) -> Template | None:
+        template = self.template
+        return template if template is not None and template.phase is TemplatePhase.READY else None
+
+    def explain(self, now: float, *, templates: bool) -> str:
+        """Why a sandbox has to be started for someone who waits."""
+        ready = self.live - self.starting
+        if ready:
+            why = f"all {ready} busy" if ready > 1 else "the only one is busy"
+        elif self.starting:
+            why = f"all {self.starting} starting" if self.starting > 1 else "the only one is starting"
+        elif self.loss is not None:
+            why = self.loss.tell(now)
+        else:
+            return "first of this revision"
+        if self.ready_template is not None:
+            return why
+        if not templates:
+            return f"{why}; templates are off"
+        return f"{why}; {'template is being made' if self.template is not None else self.bare}"

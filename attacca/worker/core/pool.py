@@ -1,0 +1,265 @@
+"""Sandboxes and templates within the memory they share: made, at rest, killed, and who must go when room is short.
+
+A sandbox holds its memory from the order to make it until the report that it is gone: what was merely told to die
+may still hold all of it. So memory that is about to be freed is `leaving`, and whoever needs it waits for the report.
+"""
+
+from enum import StrEnum
+
+from attacca.kernel.ids import Ids
+from attacca.model.function import Revision
+from attacca.model.invocation import Start
+from attacca.policy.keepalive.types import Idle, Keeper
+from attacca.worker.config import WorkerConfig
+from attacca.worker.core.alarms import Alarm, Alarms, Key
+from attacca.worker.core.events import Command, DropTemplate, Kill, MakeSandbox, MakeTemplate
+from attacca.worker.core.eviction import Plan, plan
+from attacca.worker.core.fleet import Fleet, Loss
+from attacca.worker.core.sandbox import Phase, Sandbox
+from attacca.worker.core.templates import Template, TemplatePhase
+
+BUFFER: Key = (Alarm.BUFFER, "")
+
+
+class Room(StrEnum):
+    FREE = "free"  # take it now
+    COMING = "coming"  # enough is leaving
+    NONE = "none"
+
+
+class Pool:
+    def __init__(self, config: WorkerConfig, keeper: Keeper, ids: Ids, alarms: Alarms) -> None:
+        self.budget_mb = config.memory_mb
+        self.buffer_mb = config.memory_buffer_mb
+        self._buffer_check_s = config.buffer_check_s
+        self.keeper = keeper
+        self._ids = ids
+        self._alarms = alarms
+        self.sandboxes: dict[str, Sandbox] = {}
+        self.templates: dict[str, Template] = {}
+        self.used_mb = 0
+        self.leaving_mb = 0  # of used_mb: dying sandboxes, dropping templates
+        self.idle_mb = 0  # of used_mb: sandboxes at rest
+
+    # One sandbox's life.
+
+    def make(self, now: float, fleet: Fleet, why: str, out: list[Command], *, ahead: bool) -> Sandbox:
+        """The caller has seen that there is room. `ahead`: of need."""
+        template = fleet.ready_template
+        made = Start.COLD if template is None else Start.TEMPLATE
+        if ahead:
+            made = Start.PREWARMED
+        sandbox = Sandbox(self._ids.next(), fleet, made, why, template, now)
+        self._reserve(now, sandbox.memory_mb)
+        self.sandboxes[sandbox.id] = fleet.sandboxes[sandbox.id] = sandbox
+        fleet.live += 1
+        fleet.starting += 1
+        fleet.function.total += 1
+        if not ahead:
+            fleet.demanded[sandbox.id] = sandbox
+        if template is not None:
+            template.children[sandbox.id] = sandbox
+            template.used_at = now
+        out.append(MakeSandbox(sandbox.id, fleet.revision, None if template is None else template.id, why))
+        return sandbox
+
+    def ready(self, now: float, sandbox: Sandbox) -> bool:
+        """False: it was killed in that moment."""
+        sandbox.ready()
+        if sandbox.phase is Phase.DYING:
+            return False
+        fleet = sandbox.fleet
+        fleet.starting -= 1
+        fleet.demanded.pop(sandbox.id, None)
+        fleet.failures = 0
+        fleet.function.statistics.made_s.add(now - sandbox.made_at)
+        return True
+
+    def rest(self, now: float, sandbox: Sandbox) -> None:
+        """Nothing runs in it."""
+        function = sandbox.fleet.function
+        known = function.statistics
+        idle = Idle(
+            sandbox.id,
+            function.name,
+            sandbox.memory_mb,
+            now,
+            known.invocations,
+            known.made_s.ewma,
+            known.gap_s.ewma,
+            sandbox.served > 0,
+        )
+        sandbox.idle = idle
+        sandbox.rested_at = now
+        self.idle_mb += sandbox.memory_mb
+        sandbox.expiry = expiry = self.keeper.rested(now, idle)
+        if expiry is not None:
+            self._alarms.set(sandbox.alarm, expiry.at)
+        if self.buffer_mb:
+            self._watch_buffer(now)
+
+    def wake(self, now: float, sandbox: Sandbox) -> None:
+        """It is taken into use."""
+        idle = sandbox.idle
+        if idle is not None:
+            self.keeper.taken(now, idle)
+            self._stir(sandbox)
+
+    def doom(self, sandbox: Sandbox) -> None:
+        """It takes nothing new, and is killed when what runs in it has ended."""
+        sandbox.doom()
+        sandbox.fleet.live -= 1
+        if sandbox in sandbox.fleet.free:
+            sandbox.fleet.free.remove(sandbox)
+
+    def kill(self, now: float, sandbox: Sandbox, loss: Loss, out: list[Command]) -> None:
+        before = sandbox.phase
+        sandbox.kill()
+        self._leave(now, sandbox, before, loss)
+        self.leaving_mb += sandbox.memory_mb
+        out.append(Kill(sandbox.id, f"{loss.verb}{loss.why}"))
+
+    def ended(self, now: float, sandbox: Sandbox, loss: Loss, out: list[Command], *, was_ready: bool) -> bool:
+        """The runtime says that it is no more. False: it had been told to die."""
+        before = sandbox.phase
+        if was_ready:
+            sandbox.gone()
+        else:
+            sandbox.failed()
+        if before is Phase.DYING:
+            self.leaving_mb -= sandbox.memory_mb
+        else:
+            self._leave(now, sandbox, before, loss)
+        fleet = sandbox.fleet
+        del self.sandboxes[sandbox.id], fleet.sandboxes[sandbox.id]
+        fleet.function.total -= 1
+        self.used_mb -= sandbox.memory_mb
+        template = sandbox.template
+        if template is not None and template.lose(sandbox.id):
+            self._drop(template, "retired, and its last sandbox is gone", out)
+        return before is not Phase.DYING
+
+    def _stir(self, sandbox: Sandbox) -> None:
+        sandbox.idle = None
+        self.idle_mb -= sandbox.memory_mb
+        if sandbox.expiry is not None:
+            self._alarms.clear(sandbox.alarm)
+
+    def _leave(self, now: float, sandbox: Sandbox, before: Phase, loss: Loss) -> None:
+        """It is out of its fleet's count from now on; it may still hold its memory."""
+        fleet = sandbox.fleet
+        fleet.loss = loss
+        if before is not Phase.DOOMED:
+            fleet.live -= 1
+        if before is Phase.STARTING:
+            fleet.starting -= 1
+            fleet.demanded.pop(sandbox.id, None)
+        if sandbox in fleet.free:
+            fleet.free.remove(sandbox)
+        if sandbox.idle is not None:
+            self.keeper.evicted(now, sandbox.idle)
+            self._stir(sandbox)
+
+    # Templates.
+
+    def make_template(self, now: float, revision: Revision, fleet: Fleet | None, out: list[Command]) -> Template:
+        template = Template(self._ids.next(), revision, fleet, now)
+        self._reserve(now, template.memory_mb)
+        self.templates[template.id] = template
+        if fleet is not None:
+            fleet.template = template
+        out.append(MakeTemplate(template.id, revision))
+        return template
+
+    def template_ready(self, template: Template, memory_mb: int) -> bool:
+        """False: it was dropped in that moment."""
+        before_mb = template.memory_mb
+        template.ready(memory_mb)
+        self.used_mb += template.memory_mb - before_mb
+        return template.phase is TemplatePhase.READY
+
+    def retire(self, template: Template, why: str, out: list[Command]) -> None:
+        """Nothing new is forked from it; it ends when no sandbox is left that was."""
+        fleet = template.fleet
+        if fleet is not None and fleet.template is template:
+            fleet.template = None
+            fleet.bare = why
+        if template.retire():
+            self._drop(template, why, out)
+
+    def template_ended(self, template: Template, *, was_ready: bool) -> None:
+        before = template.phase
+        if was_ready:
+            template.gone()
+        else:
+            template.failed()
+        self.used_mb -= template.memory_mb
+        if before is TemplatePhase.DROPPING:
+            self.leaving_mb -= template.memory_mb
+        del self.templates[template.id]
+
+    def _drop(self, template: Template, why: str, out: list[Command]) -> None:
+        self.leaving_mb += template.memory_mb
+        out.append(DropTemplate(template.id, why))
+
+    # Room.
+
+    def fits(self, ask_mb: int) -> bool:
+        return self.used_mb + ask_mb <= self.budget_mb
+
+    def room(
+        self, now: float, ask_mb: int, fleet: Fleet | None, out: list[Command], *, evict: bool, hard: bool = False
+    ) -> Room:
+        """Make room, for a sandbox of `fleet` or for a template: only if that frees enough. `hard`: begin anyway."""
+        if self.fits(ask_mb):
+            return Room.FREE
+        need_mb = self.used_mb + ask_mb - self.budget_mb - self.leaving()
+        if need_mb <= 0:
+            return Room.COMING
+        if not evict:
+            return Room.NONE
+        chosen = plan(now, need_mb, fleet, self.keeper, self.sandboxes, self.templates, hard=hard)
+        if chosen.short_mb > 0 and not (hard and self._could_ever(need_mb, fleet)):
+            return Room.NONE
+        self._carry_out(now, chosen, " for memory", out)
+        return Room.COMING if chosen.short_mb <= 0 else Room.NONE
+
+    def _could_ever(self, need_mb: int, asking: Fleet | None) -> bool:
+        """Would it be enough if all that others run came to rest?"""
+        others: dict[Fleet, int] = {}
+        for sandbox in self.sandboxes.values():
+            fleet = sandbox.fleet
+            if fleet is not asking and sandbox.phase is not Phase.DYING:
+                others.setdefault(fleet, -fleet.least * sandbox.memory_mb)
+                others[fleet] += sandbox.memory_mb
+        return sum(max(0, spare_mb) for spare_mb in others.values()) >= need_mb
+
+    def leaving(self) -> int:
+        """With the templates that end when the sandboxes that are dying now are gone."""
+        return self.leaving_mb + sum(
+            template.memory_mb
+            for template in self.templates.values()
+            if template.phase is TemplatePhase.RETIRED
+            and all(child.phase is Phase.DYING for child in template.children.values())
+        )
+
+    def restore_buffer(self, now: float, out: list[Command]) -> None:
+        short_mb = self.used_mb + self.buffer_mb - self.budget_mb - self.leaving()
+        if short_mb > 0:
+            chosen = plan(now, short_mb, None, self.keeper, self.sandboxes, self.templates)
+            self._carry_out(now, chosen, " for the free buffer", out)
+
+    def _carry_out(self, now: float, chosen: Plan, why: str, out: list[Command]) -> None:
+        for sandbox in chosen.sandboxes:
+            self.kill(now, sandbox, Loss(now, "evicted", why), out)
+        for template in chosen.templates:
+            self.retire(template, f"template evicted{why}", out)
+
+    def _reserve(self, now: float, memory_mb: int) -> None:
+        self.used_mb += memory_mb
+        assert self.used_mb <= self.budget_mb, "memory is never over-committed"
+        self._watch_buffer(now)
+
+    def _watch_buffer(self, now: float) -> None:
+        if self.used_mb + self.buffer_mb - self.leaving_mb > self.budget_mb and not self._alarms.is_set(BUFFER):
+            self._alarms.set(BUFFER, now + self._buffer_check_s)

@@ -1,0 +1,133 @@
+"""One sandbox's life.
+
+STARTING --ready--> IDLE --take--> BUSY --leave (the last)--> IDLE
+BUSY --doom--> DOOMED: takes nothing new      STARTING, IDLE, BUSY, DOOMED --kill--> DYING
+DYING --ready, leave--> DYING: it was killed in that moment
+STARTING, DYING --failed--> GONE              IDLE, BUSY, DOOMED, DYING --gone--> GONE
+"""
+
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from attacca.errors import IllegalTransition
+from attacca.model.invocation import Start
+from attacca.model.sandbox import SandboxView
+from attacca.policy.keepalive.types import Expiry, Idle
+from attacca.worker.core.alarms import Alarm, Key
+from attacca.worker.core.templates import Template
+
+if TYPE_CHECKING:
+    from attacca.worker.core.fleet import Fleet, Item
+
+
+class Phase(StrEnum):
+    STARTING = "starting"
+    IDLE = "idle"
+    BUSY = "busy"
+    DOOMED = "doomed"
+    DYING = "dying"
+    GONE = "gone"
+
+
+class Sandbox:
+    """`running` holds its invocations by id; `idle` is what its keeper was told when it came to rest."""
+
+    __slots__ = (
+        "alarm",
+        "expiry",
+        "fleet",
+        "id",
+        "idle",
+        "made",
+        "made_at",
+        "memory_mb",
+        "phase",
+        "rested_at",
+        "running",
+        "served",
+        "slots",
+        "template",
+        "why",
+    )
+
+    def __init__(self, name: str, fleet: "Fleet", made: Start, why: str, template: Template | None, now: float) -> None:
+        self.id = name
+        self.fleet = fleet
+        self.made = made
+        self.why = why  # why it was made, told to the first who runs in it
+        self.template = template
+        self.memory_mb = fleet.revision.settings.memory_mb
+        self.slots = fleet.revision.settings.concurrency
+        self.phase = Phase.STARTING
+        self.running: dict[str, Item] = {}
+        self.served = 0
+        self.idle: Idle | None = None
+        self.expiry: Expiry | None = None  # as its keeper answered
+        self.made_at = self.rested_at = now
+        self.alarm: Key = (Alarm.EXPIRY, name)
+
+    @property
+    def is_live(self) -> bool:
+        """It serves, or will."""
+        return self.phase is Phase.STARTING or self.phase is Phase.IDLE or self.phase is Phase.BUSY
+
+    def ready(self) -> None:
+        if self.phase is Phase.STARTING:
+            self.phase = Phase.IDLE
+        elif self.phase is not Phase.DYING:
+            self._refuse("ready")
+
+    def take(self, item: "Item") -> None:
+        running = self.running
+        if len(running) >= self.slots or not (self.phase is Phase.IDLE or self.phase is Phase.BUSY):
+            self._refuse("take")
+        running[item.id] = item
+        self.served += 1
+        self.phase = Phase.BUSY
+
+    def leave(self, invocation: str) -> "Item | None":
+        """None: it was given up before; its slot was free, or the sandbox doomed, since then."""
+        if self.phase is Phase.STARTING or self.phase is Phase.GONE:
+            self._refuse("leave")
+        item = self.running.pop(invocation, None)
+        if item is not None and self.phase is Phase.BUSY and not self.running:
+            self.phase = Phase.IDLE
+        return item
+
+    def doom(self) -> None:
+        if self.phase is not Phase.BUSY:
+            self._refuse("doom")
+        self.phase = Phase.DOOMED
+
+    def kill(self) -> None:
+        if self.phase is Phase.DYING or self.phase is Phase.GONE:
+            self._refuse("kill")
+        self.phase = Phase.DYING
+
+    def failed(self) -> None:
+        if self.phase is not Phase.STARTING and self.phase is not Phase.DYING:
+            self._refuse("failed")
+        self.phase = Phase.GONE
+
+    def gone(self) -> None:
+        if self.phase is Phase.STARTING or self.phase is Phase.GONE:
+            self._refuse("gone")
+        self.phase = Phase.GONE
+
+    def view(self, now: float) -> SandboxView:
+        return SandboxView(
+            id=self.id,
+            revision=self.fleet.revision.id,
+            phase=str(self.phase),
+            memory_mb=self.memory_mb,
+            busy=len(self.running),
+            served=self.served,
+            age_s=now - self.made_at,
+            idle_s=now - self.rested_at if self.phase is Phase.IDLE else 0.0,
+        )
+
+    def _refuse(self, event: str) -> None:
+        raise IllegalTransition(
+            f"sandbox {self.id} is {self.phase}: {event!r} has no row there",
+            "this is a bug in attacca or in its runtime; please report it",
+        )

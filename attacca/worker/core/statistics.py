@@ -1,0 +1,86 @@
+"""What a worker remembers of one function: when it is called, how it is started, how long it takes."""
+
+from attacca.kernel.window import Measure
+from attacca.model.invocation import Start
+from attacca.model.sandbox import FunctionView, Summary
+
+SHARES = (0.5, 0.95, 0.99)
+
+
+class Statistics:
+    """Seconds throughout. `cold_s` and `template_s` run from the order for the sandbox to the answer, `warm_s` and
+    `prewarmed_s` from the hand-over to the answer, `made_s` from the order for a sandbox until it is ready."""
+
+    __slots__ = (
+        "_arrived_at",
+        "cold_s",
+        "errors",
+        "exec_s",
+        "gap_s",
+        "invocations",
+        "made_s",
+        "prewarmed_s",
+        "template_s",
+        "warm_s",
+    )
+
+    def __init__(self) -> None:
+        self._arrived_at: float | None = None
+        self.invocations = 0
+        self.errors = 0
+        self.gap_s = Measure()
+        self.exec_s = Measure()
+        self.cold_s = Measure()
+        self.template_s = Measure()
+        self.prewarmed_s = Measure()
+        self.warm_s = Measure()
+        self.made_s = Measure()
+
+    def arrived(self, now: float) -> None:
+        self.invocations += 1
+        if self._arrived_at is not None:
+            self.gap_s.add(now - self._arrived_at)
+        self._arrived_at = now
+
+    def ran(self, start: Start, exec_s: float, whole_s: float) -> None:
+        self.exec_s.add(exec_s)
+        if start is Start.WARM:
+            self.warm_s.add(whole_s)
+        elif start is Start.TEMPLATE:
+            self.template_s.add(whole_s)
+        elif start is Start.COLD:
+            self.cold_s.add(whole_s)
+        else:
+            self.prewarmed_s.add(whole_s)
+
+    def view(self, function: str, *, queued: int, running: int, idle: int, templates: int) -> FunctionView:
+        return FunctionView(
+            function=function,
+            invocations=self.invocations,
+            cold=self.cold_s.count,
+            template=self.template_s.count,
+            prewarmed=self.prewarmed_s.count,
+            warm=self.warm_s.count,
+            errors=self.errors,
+            gap_s=_summary(self.gap_s, 1),
+            exec_ms=_summary(self.exec_s, 1000),
+            cold_ms=_summary(self.cold_s, 1000),
+            warm_ms=_summary(self.warm_s, 1000),
+            queued=queued,
+            running=running,
+            idle=idle,
+            templates=templates,
+        )
+
+
+def _summary(measure: Measure, per: float) -> Summary:
+    p50, p95, p99 = measure.percentiles(SHARES)
+    return Summary(
+        count=measure.count,
+        mean=measure.mean * per,
+        ewma=measure.ewma * per,
+        p50=p50 * per,
+        p95=p95 * per,
+        p99=p99 * per,
+        max=measure.max * per,
+    )

@@ -1,0 +1,308 @@
+"""The worker's machine: what happens goes in, what is to be done comes out.
+
+Dispatch -> [Run, Started] when a slot is free, [MakeSandbox] when one must be made; RunEnded -> [Ended, the next Run].
+A report about a sandbox in a phase that has no row for it is refused and changes nothing.
+"""
+
+from attacca.errors import IllegalTransition
+from attacca.kernel.ids import Ids
+from attacca.model.invocation import Failed, Outcome
+from attacca.model.messages import (
+    Catalogue as Announced,
+)
+from attacca.model.messages import Check, Deleted, Deployed, Dispatch, Ended, Evict, FromControl, Prewarm, Withdraw
+from attacca.model.sandbox import WorkerView
+from attacca.policy.concurrency.types import Concurrency
+from attacca.policy.keepalive.types import Keepalive
+from attacca.policy.queueing.types import Queueing
+from attacca.worker.config import WorkerConfig
+from attacca.worker.core import invariants, view
+from attacca.worker.core.alarms import Alarm, Alarms
+from attacca.worker.core.catalogue import Catalogue
+from attacca.worker.core.checks import DRAINING, Checks, never_fits
+from attacca.worker.core.events import Command, Drain, Event, Measured, Stop, Tick
+from attacca.worker.core.fleet import Fleet, Function, Item, Loss, Place
+from attacca.worker.core.line import Line
+from attacca.worker.core.pool import Pool
+from attacca.worker.core.reports import (
+    RunEnded,
+    SandboxFailed,
+    SandboxGone,
+    SandboxReady,
+    TemplateFailed,
+    TemplateGone,
+    TemplateReady,
+)
+from attacca.worker.core.sandbox import Phase, Sandbox
+from attacca.worker.core.templates import Template
+
+LOST_STARTS = 3  # in a row, before a start that was merely lost (a fork whose template died) counts as hopeless
+FAILED_FORKS = 2  # in a row, before a template is no longer trusted
+
+
+class WorkerCore:
+    def __init__(
+        self,
+        config: WorkerConfig,
+        queueing: Queueing,
+        concurrency: Concurrency,
+        keepalive: Keepalive,
+        ids: Ids,
+        cores: int,
+        *,
+        shortcut: bool = True,
+    ) -> None:
+        """`shortcut`: an invocation that finds a free slot and nobody waiting runs without the general search."""
+        self.config = config
+        self.concurrency = concurrency
+        self.functions: dict[str, Function] = {}
+        self.alarms = Alarms()
+        self.pool = Pool(config, keepalive.fresh(), ids, self.alarms)
+        self.line = Line(config, self.pool, queueing.fresh(), concurrency, self.alarms, self.functions, cores)
+        self.checks = Checks(config, self.pool, self.alarms)
+        self.catalogue = Catalogue(config, self.pool, self.line, self.checks, self.alarms, self.functions)
+        self.draining = False
+        self._shortcut = shortcut
+
+    def handle(self, now: float, event: Event) -> list[Command]:
+        out: list[Command] = []
+        match event:
+            case Dispatch():
+                self._dispatch(now, event, out)
+            case RunEnded():
+                self._run_ended(now, event, out)
+            case SandboxReady() | SandboxFailed() | SandboxGone():
+                self._sandbox(now, event, out)
+                self._move_on(now, out)
+            case TemplateReady() | TemplateFailed() | TemplateGone():
+                self._template(now, event, out)
+                self._move_on(now, out)
+            case Withdraw():
+                self._withdraw(now, event, out)
+                self._move_on(now, out)
+            case Tick():
+                self._tick(now, out)
+                self._move_on(now, out)
+            case Measured():
+                self.line.adjust(now, event.load_per_core)
+                self._move_on(now, out)
+            case Drain():
+                self._drain(now, out)
+            case _:
+                self._told(now, event, out)
+                self._move_on(now, out)
+        return out
+
+    def wakeup(self) -> float | None:
+        """When it wants the next Tick. A Tick at any other time does no harm."""
+        return self.alarms.next()
+
+    def busy(self) -> int:
+        """Invocations that have not ended."""
+        return len(self.line.items)
+
+    def view(self, now: float) -> WorkerView:
+        return view.of(self, now)
+
+    def check(self) -> None:
+        """Raise AssertionError if what must always hold does not."""
+        invariants.check(self)
+
+    # Invocations.
+
+    def _dispatch(self, now: float, event: Dispatch, out: list[Command]) -> None:
+        invocation = event.invocation
+        fleet = self.catalogue.fleets.get(invocation.revision)
+        if self.draining:
+            out.append(Ended(invocation.id, DRAINING))
+        elif fleet is None:
+            message = f"this worker knows no revision {invocation.revision!r}"
+            out.append(Ended(invocation.id, Failed("not_found", message, "deploy it, or ask for the current one")))
+        elif fleet.revision.settings.memory_mb > self.config.memory_mb:
+            out.append(Ended(invocation.id, never_fits(fleet.revision, self.config.memory_mb)))
+        else:
+            line = self.line
+            at_once = self._shortcut and not (line.ahead or self.checks.waiting or len(line.queue))
+            if not line.join(now, invocation, fleet, out, at_once=at_once):
+                self._move_on(now, out)
+
+    def _run_ended(self, now: float, event: RunEnded, out: list[Command]) -> None:
+        sandbox = self.pool.sandboxes.get(event.sandbox)
+        item = None if sandbox is None else sandbox.leave(event.invocation)
+        if item is None:
+            return  # it was given up, or lost with its sandbox, in that moment
+        line = self.line
+        fleet = item.fleet
+        line.run_ended(now, item, event.outcome, event.run_ms, out)
+        if fleet.template is None and type(event.outcome) is not Failed:
+            self._want_template(now, fleet, out)
+        if line.ahead or self.checks.waiting or fleet.retired or len(line.queue):
+            self._move_on(now, out)
+            self.catalogue.settle(now, fleet, out)
+
+    def _withdraw(self, now: float, event: Withdraw, out: list[Command]) -> None:
+        item = self.line.items.get(event.id)
+        if item is None or (item.place is Place.RUNNING and not event.running):
+            return
+        if item.place is not Place.RUNNING:
+            self.line.drop(now, item, event.outcome, out)
+        else:
+            self._give_up(now, item, event.outcome, out)
+        self.catalogue.settle(now, item.fleet, out)
+
+    def _give_up(self, now: float, item: Item, outcome: Outcome, out: list[Command]) -> None:
+        """What an interrupted handler leaves behind is not trusted, so its sandbox takes nothing new."""
+        sandbox = item.sandbox
+        assert sandbox is not None
+        sandbox.leave(item.id)
+        self.line.lose(now, item, outcome, out)
+        if not sandbox.running:
+            self.pool.kill(now, sandbox, Loss(now, "stopped", ": its invocation was given up"), out)
+            return
+        out.append(Stop(sandbox.id, item.id))
+        if sandbox.phase is not Phase.DOOMED:
+            self.pool.doom(sandbox)
+
+    def _drain(self, now: float, out: list[Command]) -> None:
+        self.draining = True
+        for item in list(self.line.items.values()):
+            if item.place is not Place.RUNNING:
+                self.line.drop(now, item, DRAINING, out)
+        self.checks.drain(out)
+
+    # Sandboxes and templates.
+
+    def _sandbox(self, now: float, event: SandboxReady | SandboxFailed | SandboxGone, out: list[Command]) -> None:
+        sandbox = self.pool.sandboxes.get(event.sandbox)
+        if sandbox is None:
+            raise IllegalTransition(
+                f"{type(event).__name__} about sandbox {event.sandbox}, which this worker does not know",
+                "a runtime reports the end of a sandbox once, and nothing after it",
+            )
+        match event:
+            case SandboxReady():
+                self.line.sandbox_ready(now, sandbox, event, out)
+                if sandbox.template is not None:
+                    sandbox.fleet.template_failures = 0
+            case SandboxFailed():
+                self._start_failed(now, sandbox, event, out)
+            case SandboxGone():
+                lost = list(sandbox.running.values())
+                self.pool.ended(now, sandbox, Loss(now, "died", f": {event.message}"), out, was_ready=True)
+                sandbox.running.clear()
+                outcome = Failed(event.code, event.message, _advice(event.code))
+                for item in lost:
+                    self.line.lose(now, item, outcome, out)
+        self.catalogue.settle(now, sandbox.fleet, out)
+
+    def _start_failed(self, now: float, sandbox: Sandbox, event: SandboxFailed, out: list[Command]) -> None:
+        fleet = sandbox.fleet
+        loss = Loss(now, "failed to start", f": {event.message}")
+        if not self.pool.ended(now, sandbox, loss, out, was_ready=False):
+            return
+        fleet.failures += 1
+        template = fleet.template
+        if template is not None and template is sandbox.template and fleet.failures >= FAILED_FORKS:
+            self.pool.retire(template, "template retired: forks of it failed", out)
+            self._back_off(now, fleet)
+        failed = None
+        was_lost = event.code == "sandbox_lost" or (sandbox.template is not None and not event.traceback)
+        if fleet.failures >= LOST_STARTS or not was_lost:
+            failed = Failed(event.code, event.message, _advice(event.code), event.traceback)
+        self.line.start_failed(now, fleet, failed, out)
+        self.catalogue.start_failed(now, fleet)
+
+    def _template(self, now: float, event: TemplateReady | TemplateFailed | TemplateGone, out: list[Command]) -> None:
+        template = self.pool.templates.get(event.template)
+        if template is None:
+            raise IllegalTransition(
+                f"{type(event).__name__} about template {event.template}, which this worker does not know",
+                "a runtime reports the end of a template once, and nothing after it",
+            )
+        match event:
+            case TemplateReady():
+                if self.pool.template_ready(template, event.memory_mb) and template.id in self.checks.making:
+                    self.checks.ready(now, template, event, out)
+            case TemplateFailed():
+                self._template_ended(now, template, f"template failed: {event.code}", was_ready=False)
+                if template.id in self.checks.making:
+                    self.checks.failed(template, event, out)
+            case TemplateGone():
+                self._template_ended(now, template, f"template died: {event.why}", was_ready=True)
+
+    def _template_ended(self, now: float, template: Template, bare: str, *, was_ready: bool) -> None:
+        self.pool.template_ended(template, was_ready=was_ready)
+        fleet = template.fleet
+        if fleet is not None and fleet.template is template:  # unasked
+            fleet.bare = bare
+            fleet.template = None
+            self._back_off(now, fleet)
+
+    def _back_off(self, now: float, fleet: Fleet) -> None:
+        fleet.template_retry_at = now + self.config.template_retry_s * 2 ** min(fleet.template_failures, 5)
+        fleet.template_failures += 1
+
+    def _want_template(self, now: float, fleet: Fleet, out: list[Command]) -> None:
+        """The revision has shown that it works. A template is worth free memory, but nobody's place."""
+        if not self.config.templates or fleet.retired or self.draining or now < fleet.template_retry_at:
+            return
+        if self.line.ahead or self.checks.waiting or not self.pool.fits(fleet.revision.settings.memory_mb):
+            return
+        self.pool.make_template(now, fleet.revision, fleet, out)
+
+    # The rest.
+
+    def _told(self, now: float, event: FromControl, out: list[Command]) -> None:
+        match event:
+            case Announced():
+                self.catalogue.replace(now, event, out)
+            case Deployed():
+                self.catalogue.adopt(now, event.revision, out)
+            case Deleted():
+                self.catalogue.delete(now, event.function, out)
+            case Prewarm():
+                self.catalogue.prewarm(event.function, event.count)
+            case Evict():
+                self.catalogue.evict(now, event.function, out, templates=event.templates)
+            case Check():
+                self.checks.begin(now, event.revision, out, draining=self.draining)
+
+    def _tick(self, now: float, out: list[Command]) -> None:
+        for alarm, name in self.alarms.ring(now):
+            if alarm is Alarm.EXPIRY:
+                self.catalogue.expire(now, name, out)
+            elif alarm is Alarm.PREWARM and not (self.draining or self.line.ahead or self.checks.waiting):
+                self.catalogue.foresee(now, name, out)
+            elif alarm is Alarm.KEPT and name in self.pool.templates:
+                self._let_go(self.pool.templates[name], out)
+            elif alarm is Alarm.CHECK:
+                self.checks.give_up(name, out)
+            elif alarm is Alarm.BUFFER:
+                self.pool.restore_buffer(now, out)
+
+    def _let_go(self, template: Template, out: list[Command]) -> None:
+        if template.is_open and template.fleet is None:
+            self.pool.retire(template, "checked, but not deployed", out)
+
+    def _move_on(self, now: float, out: list[Command]) -> None:
+        """Give out slots and memory: to who is ahead, to checks, to the queue, and only then ahead of need."""
+        if self.draining:
+            return
+        line = self.line
+        is_short = bool(line.ahead) and line.serve_ahead(now, out)
+        is_short = is_short or (bool(self.checks.waiting) and self.checks.serve(now, out))
+        if line.serve_queue(now, out, is_short=is_short) or is_short:
+            return
+        self.catalogue.stock(now, out)
+
+
+def _advice(code: str) -> str:
+    match code:
+        case "out_of_memory":
+            return "raise memory_mb of the function, or make it need less"
+        case "sandbox_lost":
+            return "its process ended under the invocation; `attacca logs` shows what it wrote last"
+        case "timeout":
+            return "make the module import faster, or raise the limit"
+        case _:
+            return "the traceback says where; `attacca logs` shows what it wrote"

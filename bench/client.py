@@ -1,0 +1,97 @@
+"""Clients that measure: one keep-alive connection on a raw socket, or wrk for many."""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from typing import NamedTuple
+
+BODY = b'{"name":"' + b"x" * 117 + b'"}'  # 128 bytes of JSON
+WRK = """wrk.method = "POST"
+wrk.body = '%s'
+wrk.headers["Content-Type"] = "application/json"
+"""
+WARM_UP = 200
+
+
+class Answer(NamedTuple):
+    status: int
+    start: str  # x-attacca-start, or empty
+    took_s: float
+
+
+class Client:
+    """One connection; `post` waits for the whole answer. Reconnects when the server has closed."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._sock = self._connect()
+
+    def _connect(self) -> socket.socket:
+        sock = socket.create_connection(("127.0.0.1", self._port))
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return sock
+
+    def post(self, path: str, body: bytes = BODY) -> Answer:
+        head = b"POST %b HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+        request = head % (path.encode(), len(body)) + body
+        began = time.perf_counter()
+        self._sock.sendall(request)
+        data = b""
+        while b"\r\n\r\n" not in data:
+            data += self._receive()
+        head, _, rest = data.partition(b"\r\n\r\n")
+        low = head.lower()
+        size = int(low.split(b"content-length:")[1].split(b"\r\n")[0])
+        while len(rest) < size:
+            rest += self._receive()
+        took_s = time.perf_counter() - began
+        start = (
+            low.split(b"x-attacca-start:")[1].split(b"\r\n")[0].strip().decode() if b"x-attacca-start:" in low else ""
+        )
+        return Answer(int(head.split()[1]), start, took_s)
+
+    def _receive(self) -> bytes:
+        data = self._sock.recv(65536)
+        if not data:
+            raise ConnectionError("the server closed the connection in the middle of an answer")
+        return data
+
+    def close(self) -> None:
+        self._sock.close()
+
+
+def latency(port: int, path: str, count: int) -> tuple[float, float]:
+    """p50 and p99 in microseconds over one connection in a closed loop."""
+    client = Client(port)
+    for _ in range(WARM_UP):
+        client.post(path)
+    took = []
+    for _ in range(count):
+        answer = client.post(path)
+        if answer.status != 200:
+            raise RuntimeError(f"{path} answered {answer.status}")
+        took.append(answer.took_s * 1e6)
+    client.close()
+    took.sort()
+    return took[count // 2], took[int(count * 0.99)]
+
+
+def throughput(port: int, path: str, connections: int, seconds: int) -> float:
+    """Requests per second, by wrk with one thread."""
+    if shutil.which("wrk") is None:
+        raise RuntimeError("wrk is missing: scripts/debian.sh wrk installs it")
+    with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
+        script.write(WRK % BODY.decode())
+        script.flush()
+        url = f"http://127.0.0.1:{port}{path}"
+        command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", script.name, url]
+        text = subprocess.run(command, capture_output=True, text=True, check=True, env=dict(os.environ)).stdout
+    if "Non-2xx" in text:
+        raise RuntimeError(text)
+    found = re.search(r"Requests/sec:\s+([\d.]+)", text)
+    assert found is not None, text
+    return float(found.group(1))

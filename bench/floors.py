@@ -1,0 +1,194 @@
+"""The least that a gateway and a sandbox in Python could cost, for everything else to be compared with.
+
+python bench/floors.py echo PORT              an HTTP echo on httptools and uvloop, nothing behind it
+python bench/floors.py relay PORT [SANDBOXES] the same, each body handed over a Unix socket to a waiting Python process
+                                              that decodes the JSON, calls a function and encodes what it returns
+python bench/floors.py fork [MODULE ...]      import the modules, then fork into new namespaces again and again; prints
+                                              {"imports_ms", "p50_ms", "p99_ms", "per_s"}
+"""
+
+import asyncio
+import ctypes
+import gc
+import importlib
+import json
+import os
+import socket
+import struct
+import sys
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import cast
+
+SIZE = struct.Struct("<I")
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
+NAMESPACES = 0x20000 | 0x4000000 | 0x8000000 | 0x20000000 | 0x40000000  # mount, uts, ipc, pid, net
+USER_NAMESPACE = 0x10000000
+FORKS = 300
+
+Reply = Callable[[bytes], None]
+Handle = Callable[[bytes, Reply], None]
+
+
+def _front(handle: Handle) -> type[asyncio.Protocol]:
+    import httptools
+
+    class Front(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            self.transport = cast(asyncio.Transport, transport)
+            self.parser = httptools.HttpRequestParser(self)
+            self.body = b""
+
+        def data_received(self, data: bytes) -> None:
+            self.parser.feed_data(data)
+
+        def on_body(self, body: bytes) -> None:
+            self.body += body
+
+        def on_message_complete(self) -> None:
+            body, self.body = self.body, b""
+            handle(body, self.reply)
+
+        def reply(self, body: bytes) -> None:
+            if not self.transport.is_closing():
+                self.transport.write(ANSWER % (len(body), body))
+
+    return Front
+
+
+async def _listen(port: int, handle: Handle) -> None:
+    await asyncio.get_running_loop().create_server(_front(handle), "127.0.0.1", port)
+    await asyncio.Event().wait()
+
+
+def echo(port: int) -> None:
+    import uvloop
+
+    uvloop.run(_listen(port, lambda body, reply: reply(body)))
+
+
+def _waiting_process(sock: socket.socket) -> None:
+    """What a sandbox cannot do without: read, decode, call, encode, write."""
+    stream = sock.makefile("rb", buffering=65536)
+    while head := stream.read(SIZE.size):
+        result = json.loads(stream.read(SIZE.unpack(head)[0]) or b"{}")
+        body = json.dumps(result).encode()
+        sock.sendall(SIZE.pack(len(body)) + body)
+
+
+class Relay:
+    """Gives each body to an idle process, or queues it."""
+
+    def __init__(self) -> None:
+        self.idle: deque[Waiting] = deque()
+        self.queue: deque[tuple[bytes, Reply]] = deque()
+
+    def handle(self, body: bytes, reply: Reply) -> None:
+        if self.idle:
+            self.idle.pop().run(body, reply)
+        else:
+            self.queue.append((body, reply))
+
+
+class Waiting(asyncio.Protocol):
+    """The relay's end of one process."""
+
+    def __init__(self, relay: Relay) -> None:
+        self.relay, self.rest = relay, b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        self.relay.idle.append(self)
+
+    def data_received(self, data: bytes) -> None:
+        data = self.rest + data
+        if len(data) < SIZE.size or len(data) < SIZE.size + (size := SIZE.unpack_from(data)[0]):
+            self.rest = data
+            return
+        self.rest, reply = b"", self.answer_to
+        if self.relay.queue:
+            self.run(*self.relay.queue.popleft())
+        else:
+            self.relay.idle.append(self)
+        reply(data[SIZE.size : SIZE.size + size])
+
+    def run(self, body: bytes, reply: Reply) -> None:
+        self.answer_to = reply
+        self.transport.write(SIZE.pack(len(body)) + body)
+
+
+def _fork_waiting_process() -> socket.socket:
+    mine, theirs = socket.socketpair()
+    if os.fork() == 0:
+        mine.close()
+        _waiting_process(theirs)
+        os._exit(0)
+    theirs.close()
+    return mine
+
+
+def relay(port: int, sandboxes: int) -> None:
+    import uvloop
+
+    socks, between = [_fork_waiting_process() for _ in range(sandboxes)], Relay()
+
+    async def main() -> None:
+        for sock in socks:
+            await asyncio.get_running_loop().create_unix_connection(lambda: Waiting(between), sock=sock)
+        await _listen(port, between.handle)
+
+    uvloop.run(main())
+
+
+def fork(modules: list[str]) -> dict[str, float]:
+    """A process that has imported the modules forks, and the child answers one byte from namespaces of its own."""
+    began = time.perf_counter()
+    for name in modules:
+        importlib.import_module(name)
+    imports_s = time.perf_counter() - began
+    libc = ctypes.CDLL(None, use_errno=True)
+    flags = NAMESPACES | (USER_NAMESPACE if os.geteuid() != 0 else 0)
+    gc.collect()
+    gc.freeze()
+    took, first = [], time.perf_counter()
+    for _ in range(FORKS):
+        at = time.perf_counter()
+        mine, theirs = socket.socketpair()
+        pid = os.fork()
+        if pid == 0:
+            if libc.unshare(flags) != 0:
+                os._exit(1)
+            inner = os.fork()  # only its children are in the new pid namespace
+            if inner:
+                os.waitpid(inner, 0)
+                os._exit(0)
+            theirs.sendall(theirs.recv(1))
+            os._exit(0)
+        theirs.close()
+        mine.sendall(b"x")
+        if mine.recv(1) != b"x":
+            sys.exit("this machine gives no namespaces to this user")
+        took.append((time.perf_counter() - at) * 1e3)
+        mine.close()
+        os.waitpid(pid, 0)
+    total_s = time.perf_counter() - first
+    took.sort()
+    return {
+        "imports_ms": imports_s * 1e3,
+        "p50_ms": took[FORKS // 2],
+        "p99_ms": took[int(FORKS * 0.99)],
+        "per_s": FORKS / total_s,
+    }
+
+
+if __name__ == "__main__":
+    match sys.argv[1:]:
+        case ["echo", port]:
+            echo(int(port))
+        case ["relay", port, *rest]:
+            relay(int(port), int(rest[0]) if rest else 2)
+        case ["fork", *names]:
+            print(json.dumps(fork(names)))
+        case _:
+            sys.exit(__doc__)

@@ -1,0 +1,208 @@
+"""What is measured: each measure is a ratio to a floor in the same round, or a number of its own."""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from bench.client import Client, latency, throughput
+from bench.server import HERE, Attacca, attacca, floor
+
+FUNCTIONS = HERE / "functions"
+PYTHON = os.path.realpath(sys.executable)
+MEMORY_MB = "20000"
+
+
+class Round(NamedTuple):
+    ours: float
+    floor: float
+
+    @property
+    def ratio(self) -> float:
+        return self.ours / self.floor
+
+
+class Result(NamedTuple):
+    """`bar` is the largest ratio that is good enough, or the smallest with `at_least`. Without a floor it is `ours`."""
+
+    name: str
+    unit: str
+    floor_name: str
+    bar: float
+    rounds: list[Round]
+    at_least: bool = False
+
+    @property
+    def ratios(self) -> list[float]:
+        return sorted(one.ratio for one in self.rounds)
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.ratios)
+
+    @property
+    def is_met(self) -> bool:
+        return self.median >= self.bar if self.at_least else self.median <= self.bar
+
+
+def _echo(server: Attacca) -> None:
+    server.deploy(FUNCTIONS / "echo", "--name", "echo", "--max", "2", "--queue", "1000")
+
+
+def warm(rounds: int, calls: int) -> Iterator[Result]:
+    """One connection, one warm sandbox, 128 bytes of JSON: p50 and p99."""
+    p50, p99 = [], []
+    with attacca() as server, floor("relay") as relay:
+        _echo(server)
+        for _ in range(rounds):
+            lowest = latency(relay, "/", calls)
+            ours = latency(server.port, "/function/echo", calls)
+            p50.append(Round(ours[0], lowest[0]))
+            p99.append(Round(ours[1], lowest[1]))
+    yield Result("warm invocation, 1 connection, p50", "us", "relay p50", 2.0, p50)
+    yield Result("warm invocation, 1 connection, p99", "us", "relay p99", 3.0, p99)
+
+
+def sustained(rounds: int, seconds: int) -> Iterator[Result]:
+    """16 connections on 2 sandboxes."""
+    found = []
+    with attacca() as server, floor("relay") as relay:
+        _echo(server)
+        server.api("POST", "/api/functions/echo/prewarm", {"count": 2})
+        for _ in range(rounds):
+            lowest = throughput(relay, "/", 16, seconds)
+            found.append(Round(throughput(server.port, "/function/echo", 16, seconds), lowest))
+    yield Result("warm throughput, 16 connections, 2 sandboxes", "/s", "relay", 0.4, found, at_least=True)
+
+
+def _starts(server: Attacca, function: str, kind: str, count: int) -> list[float]:
+    """Milliseconds of invocations that had to start a sandbox, as their client saw them."""
+    client = Client(server.port)
+    took: list[float] = []
+    while len(took) < count:
+        server.evict(function)
+        answer = client.post(f"/function/{function}")
+        if answer.status != 200:
+            raise RuntimeError(f"{function} answered {answer.status}")
+        if answer.start == kind:
+            took.append(answer.took_s * 1e3)
+    client.close()
+    return sorted(took)
+
+
+def _fork(modules: list[str], bundle: Path | None) -> dict[str, float]:
+    command = [sys.executable, str(HERE / "floors.py"), "fork", *modules]
+    environment = {**os.environ, "PYTHONPATH": str(bundle)} if bundle is not None else dict(os.environ)
+    found: dict[str, float] = json.loads(
+        subprocess.run(command, env=environment, capture_output=True, check=True).stdout
+    )
+    return found
+
+
+def _whole_process() -> float:
+    began = time.perf_counter()
+    os.waitpid(os.posix_spawn(PYTHON, [PYTHON, "-I", "-S", "-c", "pass"], {}), 0)
+    return (time.perf_counter() - began) * 1e3
+
+
+def template(rounds: int, calls: int) -> Iterator[Result]:
+    """A function that imports FastAPI, pydantic and numpy, started from its template."""
+    found = []
+    with attacca() as server:
+        server.deploy(FUNCTIONS / "heavy", "--name", "heavy", "--handler", "main:app", "--memory", "512")
+        bundle = next((server.state / "bundles").iterdir())
+        for _ in range(rounds):
+            lowest = _fork(["fastapi", "pydantic", "numpy"], bundle)["p50_ms"]
+            took = _starts(server, "heavy", "template", calls)
+            found.append(Round(took[len(took) // 2], lowest))
+    yield Result("template start, FastAPI + pydantic + numpy, p50", "ms", "fork of the same p50", 2.5, found)
+
+
+def cold(rounds: int, calls: int) -> Iterator[Result]:
+    """A function of the standard library only, made from nothing each time; then as many as four clients ask for."""
+    first = []
+    with attacca("--set", "worker.templates=false") as server:
+        server.deploy(FUNCTIONS / "cold", "--name", "cold")
+        for _ in range(rounds):
+            lowest = sorted(_whole_process() for _ in range(calls))
+            took = _starts(server, "cold", "cold", calls)
+            first.append(Round(took[len(took) // 2], lowest[len(lowest) // 2]))
+    with attacca("--set", "worker.templates=false", "--set", "worker.keepalive.idle_s=0.001") as server:
+        server.deploy(FUNCTIONS / "cold", "--name", "cold")
+        many = [Round(_per_second(server, "cold", 4, 4.0), _fork([], None)["per_s"]) for _ in range(rounds)]
+    whole = "python3 -I -S -c pass p50"
+    yield Result("first cold start, standard library only, p50", "ms", whole, 1.0, first)
+    yield Result("cold starts sustained, 4 clients", "/s", "fork per second", 0.4, many, at_least=True)
+
+
+def _per_second(server: Attacca, function: str, clients: int, seconds: float) -> float:
+    """Cold starts per second that clients saw, counting only those that were."""
+    counts = [0] * clients
+    end = time.perf_counter() + seconds
+
+    def ask(place: int) -> None:
+        client = Client(server.port)
+        while time.perf_counter() < end:
+            answer = client.post(f"/function/{function}")
+            counts[place] += answer.status == 200 and answer.start == "cold"
+        client.close()
+
+    threads = [threading.Thread(target=ask, args=(place,)) for place in range(clients)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return sum(counts) / seconds
+
+
+def memory(rounds: int, count: int) -> Iterator[Result]:
+    """What `count` idle sandboxes hold, with zygote, template and keeper, divided by their number (PSS)."""
+    found = []
+    for _ in range(rounds):
+        with attacca("--memory", MEMORY_MB) as server:
+            server.deploy(FUNCTIONS / "cold", "--name", "cold", "--memory", "32")
+            server.api("POST", "/api/functions/cold/prewarm", {"count": count})
+            deadline = time.monotonic() + 120
+            while server.idle("cold") < count:
+                if time.monotonic() > deadline:
+                    raise RuntimeError(f"only {server.idle('cold')} of {count} sandboxes were ready in time")
+                time.sleep(0.05)
+            found.append(Round(sum(map(_pss_mb, _below(server.process.pid))) / count, 1.0))
+    yield Result(f"memory of an idle sandbox, {count} held", "MB", "", 4.0, found)
+
+
+def _below(pid: int) -> Iterator[int]:
+    """All descendants of a process."""
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            yield int(child)
+            yield from _below(int(child))
+
+
+def _pss_mb(pid: int) -> float:
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1]) / 1024
+    return 0.0
+
+
+class Measure(NamedTuple):
+    run: Callable[[int, int], Iterator[Result]]
+    rounds: int
+    size: int  # calls, seconds or sandboxes in a round
+    quick: int
+
+
+MEASURES = {
+    "warm": Measure(warm, 7, 6000, 2000),
+    "sustained": Measure(sustained, 5, 4, 2),
+    "template": Measure(template, 5, 100, 30),
+    "cold": Measure(cold, 5, 100, 30),
+    "memory": Measure(memory, 1, 500, 50),
+}

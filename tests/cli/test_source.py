@@ -1,0 +1,107 @@
+import email
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from attacca.cli.source import default_name, example, find, multipart, own_frames
+from attacca.errors import AttaccaError, BadConfig, BadFunction, NotFound
+from attacca.model.function import Settings
+
+TRACEBACK = """Traceback (most recent call last):
+  File "/usr/lib/python3.11/site-packages/attacca/worker/runtime/process/guest/load.py", line 45, in load
+    module = importlib.import_module(name)
+             ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+  File "<frozen importlib._bootstrap>", line 1206, in _gcd_import
+  File "<frozen importlib._bootstrap_external>", line 940, in exec_module
+  File "/function/main.py", line 3, in <module>
+    import nonsense
+ModuleNotFoundError: No module named 'nonsense'
+"""
+
+
+def function(path: Path, toml: str = "", name: str = "hello") -> Path:
+    folder = path / name
+    folder.mkdir()
+    (folder / "main.py").write_text("def hello(): return 1\n")
+    if toml:
+        (folder / "function.toml").write_text(toml)
+    return folder
+
+
+def test_flags_win_over_the_file_and_the_file_over_defaults(tmp_path: Path) -> None:
+    folder = function(tmp_path, 'memory_mb = 64\ntimeout_s = 5\n[env]\nA = "1"\nB = "1"\n')
+    source = find(folder, {"memory_mb": 256, "timeout_s": None}, {"B": "2"})
+    assert source.settings == Settings(name="hello", memory_mb=256, timeout_s=5.0, env={"A": "1", "B": "2"})
+
+
+def test_a_single_file_has_the_name_of_the_file_and_no_function_toml(tmp_path: Path) -> None:
+    folder = function(tmp_path, 'name = "other"')
+    assert find(folder / "main.py", {}).settings.name == "main"
+    assert find(folder, {}).settings.name == "other"
+    assert find(folder, {"name": "third"}).settings.name == "third"
+
+
+@pytest.mark.parametrize(
+    ("toml", "flags", "what"),
+    [
+        ("memroy_mb = 1", {}, "there is no setting 'memroy_mb'"),
+        ("memory_mb = 1", {}, "memory_mb = 1 is not allowed"),
+        ("", {"network": "all"}, "network = 'all' is not allowed (from --network)"),
+        ("", {"name": "Hello"}, "name = 'Hello' is not allowed (from --name)"),
+        ("min_sandboxes = 3\nmax_sandboxes = 2", {}, "min_sandboxes (3) must not exceed max_sandboxes (2)"),
+    ],
+)
+def test_wrong_settings_are_named(tmp_path: Path, toml: str, flags: dict[str, object], what: str) -> None:
+    with pytest.raises(BadConfig) as caught:
+        find(function(tmp_path, toml), flags)
+    assert what in caught.value.message
+
+
+def test_what_cannot_be_a_function_is_refused_before_anything_is_sent(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "notes.txt").write_text("")
+    refused: dict[str, type[AttaccaError]] = {"nowhere": NotFound, "empty": BadFunction, "notes.txt": BadFunction}
+    for name, kind in refused.items():
+        with pytest.raises(kind):
+            find(tmp_path / name, {})
+
+
+@given(st.text(max_size=70))
+def test_a_default_name_is_always_allowed(name: str) -> None:
+    path = Path("/nowhere") / name.replace("/", "").replace("\0", "")
+    Settings(name=default_name(path))
+    assert find_label(default_name(path))
+
+
+def find_label(name: str) -> bool:
+    return 0 < len(name) <= 63 and name[0].isalpha() and name[-1] != "-" and name == name.lower()
+
+
+def test_multipart_can_be_read_back() -> None:
+    body, content_type = multipart({"settings": b'{"name": "x"}', "code": bytes(range(256))})
+    message = email.message_from_bytes(f"content-type: {content_type}\r\n\r\n".encode() + body)
+    parts = list(message.walk())[1:]
+    assert [part.get_param("name", header="content-disposition") for part in parts] == ["settings", "code"]
+    assert bytes(range(256)) in body
+
+
+def test_a_traceback_begins_with_the_users_own_frames() -> None:
+    assert own_frames(TRACEBACK).splitlines() == [
+        "Traceback (most recent call last):",
+        '  File "/function/main.py", line 3, in <module>',
+        "    import nonsense",
+        "ModuleNotFoundError: No module named 'nonsense'",
+    ]
+
+
+def test_a_traceback_without_own_frames_is_its_last_line() -> None:
+    ours = "\n".join([*TRACEBACK.splitlines()[:6], "Unfit: main.py has no function"])
+    assert own_frames(ours) == "Unfit: main.py has no function"
+    assert own_frames("") == ""
+
+
+@pytest.mark.parametrize("signature", ["asgi", "event_context", "args", "named"])
+def test_the_example_is_a_command(signature: str) -> None:
+    assert example({"function": "hello", "signature": signature}).startswith("attacca invoke hello")

@@ -1,0 +1,156 @@
+"""Screens of the verbs that show tables, at a fixed width and a fixed time."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from attacca.cli import calls, config, deploy, describe, doctor, token, top
+from attacca.cli import list as listing
+from attacca.cli.doctor import Check
+from attacca.cli.screen import console
+from attacca.control.api import FunctionDetail, FunctionRow, RevisionRow
+from attacca.kernel.settings import Given
+from attacca.model.function import Network, Settings, Signature
+from attacca.model.invocation import Call, Start, Timing
+from attacca.model.sandbox import FunctionView, SandboxView, Summary, WorkerView
+from tests.cli.golden import same
+
+NOW = 1_000_000.0
+HELLO = FunctionView(
+    function="hello", invocations=120, cold=1, template=3, warm=116, errors=2, queued=4, running=2, idle=1, templates=1,
+    gap_s=Summary(count=119, mean=0.5, ewma=0.4, p50=0.4, p95=1.0, p99=2.0, max=3.0),
+    exec_ms=Summary(count=120, mean=1.5, ewma=1.25, p50=1.2, p95=3.0, p99=9.0, max=12.0),
+    cold_ms=Summary(count=1, mean=31.0, ewma=31.0, p50=31.0, p95=31.0, p99=31.0, max=31.0),
+)  # fmt: skip
+SETTINGS = Settings(name="hello", env={"DEBUG": "1"}, network=Network.HOST, cpus=0.5)
+
+
+def plain(value: object) -> Any:
+    """As it comes over the wire."""
+    return msgspec.json.decode(msgspec.json.encode(value))
+
+
+def call(
+    number: int, start: Start | None, timing: Timing, status: int = 200, outcome: str = "ok", why: str = ""
+) -> Call:
+    total_ms = sum(msgspec.structs.astuple(timing)) + 0.2
+    return Call(
+        id=f"9f3a01c2d4e5-{number}", function="hello", revision=2, at=NOW - number, status=status, outcome=outcome,
+        start=start, why=why, sandbox="s1" if start else "", timing=timing, total_ms=total_ms,
+    )  # fmt: skip
+
+
+CALLS = [
+    call(1, Start.WARM, Timing(run=0.4), why="idle"),
+    call(5, Start.TEMPLATE, Timing(queued=0.1, placed=0.05, sandbox=1.4, run=0.5), why="every sandbox was busy"),
+    call(
+        70, Start.COLD, Timing(queued=0.2, placed=0.1, sandbox=3.1, code=0.3, imports=182.5, run=12.0), why="first one"
+    ),
+    call(80, None, Timing(queued=60_000.0), 504, "timeout", "waited longer than wait_s"),
+]
+
+
+def test_list(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [
+        FunctionRow(
+            function="hello", revision=2, handler="main:hello", signature=Signature.NAMED, memory_mb=128,
+            timeout_s=30.0, concurrency=1, network=Network.NONE, deployed_at=NOW - 90,
+        ),
+        FunctionRow(
+            function="a-shop-with-a-long-name", revision=31, handler="shop.web.application:app",
+            signature=Signature.ASGI, memory_mb=1024, timeout_s=2.5, concurrency=20, network=Network.HOST,
+            deployed_at=NOW - 200_000,
+        ),
+    ]  # fmt: skip
+    listing.show(plain(rows), NOW, width=110)
+    same("list", capsys.readouterr().out)
+
+
+def test_calls(capsys: pytest.CaptureFixture[str]) -> None:
+    calls.show(plain(CALLS), NOW, with_function=True, width=140)
+    same("calls", capsys.readouterr().out)
+
+
+def test_calls_on_a_narrow_screen_keep_their_numbers(capsys: pytest.CaptureFixture[str]) -> None:
+    calls.show(plain(CALLS), NOW, width=80)
+    same("calls_narrow", capsys.readouterr().out)
+
+
+def test_describe(capsys: pytest.CaptureFixture[str]) -> None:
+    revisions = (
+        RevisionRow(
+            revision=2, is_current=True, handler="main:hello", signature=Signature.NAMED, deployed_at=NOW - 90,
+            changes=("memory_mb 64 -> 128",),
+        ),
+        RevisionRow(
+            revision=1, is_current=False, handler="main:hello", signature=Signature.NAMED, deployed_at=NOW - 4000
+        ),
+    )  # fmt: skip
+    detail = FunctionDetail(
+        function="hello", revision=2, handler="main:hello", signature=Signature.NAMED, settings=SETTINGS,
+        has_requirements=True, deployed_at=NOW - 90, revisions=revisions, statistics=HELLO,
+    )  # fmt: skip
+    describe.show(plain(detail), "http://127.0.0.1:8080", NOW, width=100)
+    same("describe", capsys.readouterr().out)
+
+
+def test_top(capsys: pytest.CaptureFixture[str]) -> None:
+    sandboxes = (
+        SandboxView(id="s1", revision="hello@2", phase="busy", memory_mb=128, busy=1, served=7, age_s=61, idle_s=0),
+        SandboxView(id="s2", revision="hello@2", phase="idle", memory_mb=128, busy=0, served=0, age_s=5, idle_s=5),
+    )
+    view = WorkerView(
+        name="worker",
+        memory_mb=4096,
+        used_mb=1024,
+        queued=4,
+        running=2,
+        limit=2,
+        functions=(HELLO,),
+        sandboxes=sandboxes,
+    )
+    console(width=110).print(top.picture(plain([view]), "http://127.0.0.1:8080"))
+    same("top", capsys.readouterr().out)
+
+
+def test_top_cuts_what_the_screen_does_not_hold(capsys: pytest.CaptureFixture[str]) -> None:
+    one = SandboxView(id="s", revision="hello@2", phase="idle", memory_mb=128, busy=0, served=0, age_s=5, idle_s=5)
+    view = WorkerView(name="worker", memory_mb=4096, used_mb=0, queued=0, running=0, limit=2, sandboxes=(one,) * 30)
+    console(width=110).print(top.picture(plain([view]), "", rows=20))
+    assert "and 18 more" in capsys.readouterr().out
+
+
+def test_doctor(capsys: pytest.CaptureFixture[str]) -> None:
+    checks = [
+        Check("python", ok=True, detail="3.11.7", needed=True),
+        Check("user namespaces", ok=False, detail="EPERM", hint="sysctl user.max_user_namespaces=1000", needed=True),
+        Check("cgroup memory", ok=False, detail="no controller", hint="a watchdog holds memory instead"),
+    ]  # fmt: skip
+    doctor.show(checks, width=100)
+    same("doctor", capsys.readouterr().out)
+
+
+def test_config(capsys: pytest.CaptureFixture[str]) -> None:
+    origins = {
+        "port": Given(8080, "default", ""),
+        "worker.memory_mb": Given(512, "environment", "ATTACCA_WORKER__MEMORY_MB"),
+        "worker.keepalive.options": Given({}, "default", ""),
+        "public": Given(value=True, layer="flag", where="--public"),
+    }
+    config.show(origins, width=100)
+    same("config", capsys.readouterr().out)
+
+
+def test_deployed(capsys: pytest.CaptureFixture[str]) -> None:
+    done = {
+        "function": "hello", "revision": 3, "handler": "main:hello", "signature": "named", "imports_ms": 12.345,
+        "replaced": 2, "changes": ["memory_mb 64 -> 128"], "url": "http://127.0.0.1:8080/function/hello",
+    }  # fmt: skip
+    deploy.show(done, width=100)
+    same("deployed", capsys.readouterr().out)
+
+
+def test_tokens(capsys: pytest.CaptureFixture[str]) -> None:
+    token.show([{"id": "4a55aa25", "name": "laptop", "created_at": NOW - 120}], NOW, width=80)
+    assert capsys.readouterr().out.splitlines()[1].split() == ["4a55aa25", "laptop", "2m", "ago"]

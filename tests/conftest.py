@@ -1,0 +1,77 @@
+"""Which tests are live is decided by their directory; every other test is held to being pure."""
+
+import asyncio
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+LIVE = Path(__file__).parent / "live"
+WORLDLY = {  # audit events that a pure test has no business with
+    "os.exec": "starts a program",
+    "os.fork": "forks",
+    "os.forkpty": "forks",
+    "os.posix_spawn": "starts a program",
+    "os.system": "starts a program",
+    "socket.bind": "opens a socket",
+    "socket.connect": "opens a socket",
+    "socket.getaddrinfo": "looks up a name",
+    "socket.sendto": "sends to a socket",
+    "subprocess.Popen": "starts a program",
+}
+
+
+class Watch:
+    """An audit hook can never be taken out again, so there is one, and it looks only while a pure test runs."""
+
+    def __init__(self) -> None:
+        self.test = ""
+
+    def __call__(self, event: str, _: object) -> None:
+        if event in WORLDLY:
+            self.refuse(event, WORLDLY[event])
+
+    def refuse(self, event: str, what: str) -> None:
+        if self.test:
+            pytest.fail(f"{self.test} {what} ({event}): use an in-memory twin, or move it to tests/live/")
+
+
+watch = Watch()
+sys.addaudithook(watch)
+
+
+def watch_sleep() -> None:
+    """Python tells of sleeping only from 3.14 on."""
+    thread_sleep, task_sleep = time.sleep, asyncio.sleep
+
+    def sleep(seconds: float) -> None:
+        watch.refuse("time.sleep", "sleeps")
+        thread_sleep(seconds)
+
+    async def nap(delay: float, result: object = None) -> object:
+        if delay > 0:
+            watch.refuse("asyncio.sleep", "sleeps")
+        return await task_sleep(delay, result)
+
+    vars(time)["sleep"], vars(asyncio)["sleep"] = sleep, nap
+
+
+watch_sleep()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(LIVE):
+            item.add_marker(pytest.mark.live)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """From the test's first fixture to its last."""
+    watch.test = "" if item.get_closest_marker("live") else item.name
+    try:
+        return (yield)
+    finally:
+        watch.test = ""

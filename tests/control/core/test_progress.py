@@ -1,0 +1,19 @@
+from attacca.control.core.progress import Refused, refused, refused_check
+from attacca.errors import BuildFailed
+from attacca.model.function import Revision, Settings, Signature
+from attacca.model.invocation import Failed
+from attacca.model.messages import Checked
+
+REVISION = Revision(
+    function="f", number=1, settings=Settings(name="f"), handler="", signature=Signature.NAMED, code="c"
+)
+
+
+def test_an_error_keeps_its_code_and_hint() -> None:
+    assert refused(BuildFailed("no", "try")) == Refused("build_failed", "no", "try")
+
+
+def test_a_failed_check_keeps_its_traceback() -> None:
+    failed = Checked(REVISION, Failed("bad_function", "SyntaxError", "fix it", "Traceback"))
+    assert refused_check(failed) == Refused("bad_function", "SyntaxError", "fix it", "Traceback")
+    assert refused_check(Checked(REVISION)) is None

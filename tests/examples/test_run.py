@@ -1,0 +1,58 @@
+"""What `make run` prints: each example's answer in a few words, and the numbers beside it."""
+
+import io
+import json
+
+import pytest
+from rich.console import Console
+
+from attacca.cli.client import Answer
+from examples import run
+from examples.compress.main import compress
+from examples.linsolve.main import main as linsolve
+from examples.markdown.main import handler as markdown
+from examples.page.main import invoice
+from examples.thumbnail.main import thumbnail
+
+INPUTS = {example.name: example.input.read_bytes() for example in run.EXAMPLES}
+
+
+def body(answer: dict[str, object]) -> bytes:
+    content = answer["body"]
+    return content.encode() if isinstance(content, str) else bytes(content)  # type: ignore[call-overload]
+
+
+def test_every_example_has_a_line() -> None:
+    folders = sorted(path.parent.name for path in run.HERE.glob("*/main.py"))
+    assert sorted(example.name for example in run.EXAMPLES) == folders
+
+
+def test_answers_in_a_few_words() -> None:
+    assert run.say_thumbnail(body(thumbnail(INPUTS["thumbnail"]))) == "photo 1600 x 1067 to 320 x 213"
+    assert run.say_markdown(body(markdown(INPUTS["markdown"], None))).startswith("README.md to HTML, ")
+    assert run.say_linsolve(json.dumps(linsolve(json.loads(INPUTS["linsolve"]))).encode()).startswith("8 x 8 system")
+    assert run.say_page(body(invoice(**json.loads(INPUTS["page"])))) == "invoice of 5 lines, EUR 273.60"
+    assert run.say_compress(json.dumps(compress(INPUTS["compress"][:9000])).encode()).endswith(" x smaller")
+    item = {"id": 1, **json.loads(INPUTS["api"])}
+    assert run.say_api(json.dumps(item).encode()) == "added item 1, Oak shelf at 48.50"
+
+
+@pytest.mark.parametrize(("share", "value"), [(0.0, 1.0), (0.5, 2.0), (0.51, 3.0), (0.99, 4.0), (1.0, 4.0)])
+def test_quantiles_are_values_that_were_seen(share: float, value: float) -> None:
+    assert run.quantile([3.0, 1.0, 4.0, 2.0], share) == value
+
+
+def test_a_failure_is_shown_with_its_code() -> None:
+    refusal = Answer(429, {}, b'{"error": {"code": "queue_full", "message": "too many", "try": ""}}')
+    assert run.blame(refusal) == "429 queue_full: too many"
+    assert run.blame(Answer(502, {}, b"<html>")) == "502: <html>"
+
+
+def test_the_table_is_aligned() -> None:
+    row = run.Row("page", "invoice of 5 lines", True, "template", 4.321, 50, 0.5, 1.25, 512, 2048)  # noqa: FBT003
+    console = Console(file=io.StringIO(), width=132)
+    run.show([row, row._replace(function="api", ok=False, result="500 x: [oops]")], console)
+    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert len(lines) == 3
+    assert lines[0].index("first start") == lines[1].index("template") == lines[2].index("template")
+    assert "[oops]" in lines[2]

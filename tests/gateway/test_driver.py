@@ -1,0 +1,180 @@
+import asyncio
+
+from attacca.errors import NotFound, QueueFull
+from attacca.gateway.config import GatewayConfig
+from attacca.gateway.driver import Gateway
+from attacca.kernel.clock import ManualClock
+from attacca.kernel.ids import Ids
+from attacca.kernel.rand import Streams
+from attacca.model.invocation import Failed, Ok, Request
+from attacca.model.messages import (
+    Catalogue,
+    Deleted,
+    Deployed,
+    Dispatch,
+    Ended,
+    Flow,
+    ResponseBody,
+    ResponseHead,
+    Started,
+    Withdraw,
+)
+from tests.gateway.play import WARM, Waiter, gateway, revision
+
+BODY = Request(b"{}")
+
+
+def test_a_worker_that_answers_at_once() -> None:
+    async def story() -> None:
+        made, _, calls = gateway(ManualClock(), revision("echo"))
+        waiter = Waiter()
+        assert made.invoke("echo", BODY, waiter) is None
+        assert waiter.told == ["ended ok 200"]
+        assert [call.outcome for call in calls] == ["ok"]
+        assert made.calls("echo", 5) == calls
+        assert made.busy() == 0
+
+    asyncio.run(story())
+
+
+def test_streams_pass_in_both_directions() -> None:
+    async def story() -> None:
+        made, worker, _ = gateway(ManualClock(), revision("f"))
+        waiter = Waiter()
+        made.invoke("f", Request(b"a", more=True), waiter)
+        taken = waiter.taken
+        assert taken is not None
+        worker.started(taken.id)
+        made.body(taken, b"b", last=True)
+        made.receive(Flow(taken.id, paused=True))
+        made.receive(ResponseHead(taken.id, 206, ()))
+        made.receive(ResponseBody(taken.id, b"x"))
+        made.flow(taken, paused=True)
+        worker.ended(taken.id, Ok(streamed=True))
+        made.body(taken, b"too late", last=True)
+        made.receive(ResponseBody(taken.id, b"too late"))
+        assert waiter.told == ["started", "paused", "head 206", "body x", "ended ok 206"]
+        assert [(body.data, body.last) for body in worker.bodies] == [(b"b", True)]
+        assert worker.flows == [True]
+
+    asyncio.run(story())
+
+
+def test_time_runs_out_once() -> None:
+    async def story() -> None:
+        clock = ManualClock()
+        made, worker, calls = gateway(clock, revision("f", timeout_s=5.0))
+        waiter = Waiter()
+        made.invoke("f", BODY, waiter)
+        (dispatched,) = worker.dispatched
+        worker.started(dispatched.id)
+        clock.time = 5.0
+        made.tick()
+        worker.ended(dispatched.id, Ok())
+        assert waiter.told == ["ended timeout 504"]
+        assert [withdraw.running for withdraw in worker.withdrawn] == [True]
+        assert [call.status for call in calls] == [504]
+
+    asyncio.run(story())
+
+
+def test_the_timer_is_real() -> None:
+    async def story() -> None:
+        loop = asyncio.get_running_loop()
+        over: asyncio.Future[None] = loop.create_future()
+
+        class LoopClock:
+            now = staticmethod(loop.time)
+            wall = staticmethod(loop.time)
+
+        made, worker, _ = gateway(LoopClock(), revision("f", wait_s=0.01), revision("g", wait_s=60.0))
+        worker.on_message = lambda message: over.set_result(None) if isinstance(message, Withdraw) else None
+        slow, quick = Waiter(), Waiter()
+        made.invoke("g", BODY, slow)
+        made.invoke("f", BODY, quick)
+        await over
+        assert (slow.told, quick.told) == ([], ["ended timeout 504"])
+
+    asyncio.run(story())
+
+
+def test_who_left_is_told_nothing() -> None:
+    async def story() -> None:
+        made, worker, calls = gateway(ManualClock(), revision("f"))
+        waiter = Waiter()
+        made.invoke("f", BODY, waiter)
+        assert waiter.taken is not None
+        made.leave(waiter.taken, can_finish=True)
+        (withdraw,) = worker.withdrawn
+        made.receive(Ended(withdraw.id, withdraw.outcome))
+        assert waiter.told == []
+        assert [(call.outcome, call.status) for call in calls] == [("cancelled", 499)]
+
+    asyncio.run(story())
+
+
+def test_what_is_given_up_is_recorded_and_withdrawn() -> None:
+    async def story() -> None:
+        made, worker, calls = gateway(ManualClock(), revision("f"))
+        waiter = Waiter()
+        made.invoke("f", BODY, waiter)
+        assert waiter.taken is not None
+        made.give_up(waiter.taken, NotFound("for example"))
+        made.give_up(waiter.taken, NotFound("for example"))
+        assert [(call.outcome, call.status) for call in calls] == [("not_found", 404)]
+        assert [withdraw.outcome for withdraw in worker.withdrawn] == [Failed("not_found", "for example")]
+        assert waiter.told == []
+
+    asyncio.run(story())
+
+
+def test_control_is_asked_when_something_was_missed() -> None:
+    asked = []
+    clock = ManualClock()
+    made = Gateway(
+        GatewayConfig(), clock, Ids(Streams(1).stream("ids")), lambda message: None, None, lambda: asked.append("all")
+    )
+    made.receive(Catalogue(1, ()))
+    made.receive(Deployed(2, revision("a")))
+    made.receive(Deleted(4, "a"))
+    assert asked == ["all"]
+    assert made.find("a") is not None
+
+
+def test_metrics_tell_what_happened() -> None:
+    async def story() -> None:
+        made, worker, _ = gateway(ManualClock(), revision("echo"), revision("f", queue=1))
+        for name in ("echo", "echo", "f"):
+            made.invoke(name, BODY, Waiter())
+        assert isinstance(made.invoke("f", BODY, Waiter()), QueueFull)
+        made.invoke("nobody", BODY, Waiter())
+        page = made.metrics().decode()
+        assert len(worker.dispatched) == 3
+        for line in (
+            'faas_invocations_total{faas_name="echo",start="warm"} 2.0',
+            'faas_invoke_duration_seconds_bucket{faas_name="echo",le="0.005"} 2.0',
+            'faas_invoke_duration_seconds_count{faas_name="echo"} 2.0',
+            'faas_coldstarts_total{faas_name="echo"} 0.0',
+            'faas_errors_total{code="queue_full",faas_name="f"} 1.0',
+            'faas_errors_total{code="not_found",faas_name=""} 1.0',
+            'faas_queue_depth{faas_name="f"} 1.0',
+            'faas_in_flight{faas_name="f"} 0.0',
+        ):
+            assert line in page
+
+    asyncio.run(story())
+
+
+def test_a_start_that_comes_back_inside_the_dispatch_is_no_waiting() -> None:
+    async def story() -> None:
+        made, worker, _ = gateway(ManualClock(), revision("f", queue=1))
+
+        def start(message: object) -> None:
+            if isinstance(message, Dispatch):
+                made.receive(Started(message.invocation.id, "s", worker.start, "", WARM))
+
+        worker.on_message = start
+        assert [made.invoke("f", BODY, Waiter()) for _ in range(5)] == [None] * 5
+        assert made.busy() == 5
+
+    asyncio.run(story())

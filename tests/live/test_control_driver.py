@@ -1,0 +1,340 @@
+"""Deployments against a real state directory, with a check that reads the code instead of running it."""
+
+import asyncio
+import io
+import os
+import tarfile
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from attacca.control.config import ControlConfig
+from attacca.control.core.progress import Done, Progress, Refused, Step
+from attacca.control.driver import Control
+from attacca.errors import BadConfig, BadRequest, NotFound, StateCorrupt
+from attacca.io.store.memory import MemoryStore
+from attacca.io.store.sqlite import SqliteStore
+from attacca.io.store.types import ABSENT, Store
+from attacca.kernel.clock import SystemClock
+from attacca.model.function import Revision, Settings, Signature
+from attacca.model.invocation import Failed, Timing
+from attacca.model.messages import Catalogue, Checked, Deleted, Deployed
+
+CLOCK = SystemClock()
+
+
+class Bench:
+    """A control plane, and the planes around it: a check that refuses the word `bad`, and ears for announcements."""
+
+    def __init__(self, directory: Path, store: Store) -> None:
+        self.heard: list[Catalogue | Deployed | Deleted] = []
+        self.running: list[str] = []
+        self.checked: list[Revision] = []
+        self.gate: asyncio.Event | None = None
+        self.control = Control(
+            ControlConfig(state_dir=directory), store, CLOCK, self.check, self.heard.append, lambda: self.running
+        )
+
+    async def check(self, revision: Revision) -> Checked:
+        self.checked.append(revision)
+        if self.gate is not None:
+            await self.gate.wait()
+        code = self.control.state.code / revision.code
+        text = "".join(path.read_text() for path in code.glob("*.txt"))
+        if "bad" in text:
+            return Checked(revision, Failed("bad_function", "ImportError: bad", "", "Traceback ..."))
+        found = Revision(
+            function=revision.function,
+            number=revision.number,
+            settings=revision.settings,
+            handler=revision.handler or "main:found",
+            signature=Signature.NAMED,
+            code=revision.code,
+            bundle=revision.bundle,
+            created_at=revision.created_at,
+        )
+        return Checked(found, logs="imported\nfine\n", timing=Timing(imports=2.5))
+
+    async def deploy(self, text: str = "good", name: str = "hello", **files: str) -> list[Progress]:
+        progress = self.control.deploy(Settings(name=name), packed({"main.txt": text, **files}))
+        return [word async for word in progress]
+
+    def directories(self) -> list[str]:
+        state = self.control.state
+        return sorted(os.listdir(state.code) + os.listdir(state.bundles) + os.listdir(state.tmp))
+
+
+def packed(files: dict[str, str]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz", compresslevel=1) as archive:
+        for name, text in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(text)
+            archive.addfile(info, io.BytesIO(text.encode()))
+    return buffer.getvalue()
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while True:
+            if is_so():
+                return
+            await asyncio.sleep(0.001)
+
+
+def story(directory: Path, play: Callable[[Bench], Awaitable[None]]) -> None:
+    async def main() -> None:
+        bench = Bench(directory, MemoryStore(CLOCK))
+        await bench.control.open()
+        await play(bench)
+        await bench.control.close()
+
+    asyncio.run(main())
+
+
+def test_a_deploy_tells_its_steps_and_is_announced(tmp_path: Path) -> None:
+    async def play(bench: Bench) -> None:
+        *steps, done = await bench.deploy("good", **{"lib.py": "x = 1"})
+        assert [(step.name, step.text) for step in steps if isinstance(step, Step)][1:] == [
+            ("check", "importing revision 1"), ("log", "imported"), ("log", "fine"),
+        ]  # fmt: skip
+        assert isinstance(done, Done)
+        assert (done.revision.handler, done.imports_ms, done.replaced) == ("main:found", 2.5, None)
+        catalogue, deployed = bench.heard
+        assert isinstance(catalogue, Catalogue)
+        assert catalogue.current == ()
+        assert deployed == Deployed(catalogue.generation + 1, done.revision)
+        code = bench.control.state.code / done.revision.code
+        assert sorted(os.listdir(code)) == ["__pycache__", "lib.py", "main.txt"]
+        assert (code / "__pycache__").stat().st_mode & 0o777 == 0o755
+
+    story(tmp_path, play)
+
+
+def test_the_same_code_again_is_a_new_revision_over_the_same_directory(tmp_path: Path) -> None:
+    async def play(bench: Bench) -> None:
+        await bench.deploy()
+        *_, done = await bench.deploy()
+        assert isinstance(done, Done)
+        assert (done.revision.number, done.replaced, done.changes) == (2, 1, ())
+        assert len(bench.directories()) == 1
+
+    story(tmp_path, play)
+
+
+def test_refused_code_leaves_nothing(tmp_path: Path) -> None:
+    async def play(bench: Bench) -> None:
+        await bench.deploy("good")
+        before = bench.directories()
+        *_, refused = await bench.deploy("bad")
+        assert isinstance(refused, Refused)
+        assert (refused.code, refused.traceback) == ("bad_function", "Traceback ...")
+        *_, unpacked = [word async for word in bench.control.deploy(Settings(name="x"), b"no archive")]
+        assert isinstance(unpacked, Refused)
+        assert unpacked.code == "bad_request"
+        assert bench.directories() == before
+        assert len(bench.heard) == 2
+        assert [row.function for row in bench.control.list()] == ["hello"]
+        *_, done = await bench.deploy("better")
+        assert isinstance(done, Done)
+        assert done.revision.number == 2
+
+    story(tmp_path, play)
+
+
+def test_building_from_source_needs_the_servers_leave(tmp_path: Path) -> None:
+    async def play(bench: Bench) -> None:
+        progress = bench.control.deploy(Settings(name="x"), packed({"a.txt": ""}), allow_source_builds=True)
+        [refused] = [word async for word in progress]
+        assert isinstance(refused, Refused)
+        assert refused.code == "forbidden"
+
+    story(tmp_path, play)
+
+
+def test_deploys_of_one_function_take_turns_and_others_do_not_wait(tmp_path: Path) -> None:
+    async def play(bench: Bench) -> None:
+        bench.gate = asyncio.Event()
+        first = asyncio.create_task(bench.deploy("one"))
+        await until(lambda: len(bench.checked) == 1)
+        second = asyncio.create_task(bench.deploy("two"))
+        other = asyncio.create_task(bench.deploy("three", name="other"))
+        await until(lambda: len(bench.checked) == 2)
+        assert [revision.function for revision in bench.checked] == ["hello", "other"]
+        bench.gate.set()
+        ends = [steps[-1] for steps in await asyncio.gather(first, second, other)]
+        assert [(end.revision.id, end.replaced) for end in ends if isinstance(end, Done)] == [
+            ("hello@1", None), ("hello@2", 1), ("other@1", None),
+        ]  # fmt: skip
+        first_generation = bench.heard[0].generation
+        assert [message.generation - first_generation for message in bench.heard] == [0, 1, 2, 3]
+
+    story(tmp_path, play)
+
+
+def test_a_reader_who_goes_away_during_the_check_does_not_undo_it(tmp_path: Path) -> None:
+    async def play(bench: Bench) -> None:
+        bench.gate = asyncio.Event()
+        progress = bench.control.deploy(Settings(name="hello"), packed({"a.txt": ""}))
+        async for word in progress:
+            if isinstance(word, Step) and word.name == "check":
+                break
+        await progress.aclose()
+        bench.gate.set()
+        await bench.deploy("next")  # has waited for its turn
+        assert bench.control.describe("hello").revision == 2
+
+    story(tmp_path, play)
+
+
+def test_a_reader_who_goes_away_earlier_ends_it(tmp_path: Path) -> None:
+    async def play(bench: Bench) -> None:
+        progress = bench.control.deploy(Settings(name="hello"), packed({"a.py": "", "b.txt": ""}))
+        assert isinstance(await anext(progress), Step)  # unpacked, and about to be compiled
+        await progress.aclose()
+        await bench.deploy("next", name="hello")
+        assert bench.control.describe("hello").revision == 1
+        assert len(bench.directories()) == 1
+
+    story(tmp_path, play)
+
+
+def test_rollback_and_delete(tmp_path: Path) -> None:
+    async def play(bench: Bench) -> None:
+        for text in ("one", "two", "three"):
+            await bench.deploy(text)
+        assert (await bench.control.rollback("hello")).number == 2
+        assert (await bench.control.rollback("hello", 3)).number == 3
+        with pytest.raises(BadRequest):
+            await bench.control.rollback("hello", 3)
+        detail = bench.control.describe("hello")
+        assert [(one.revision, one.is_current) for one in detail.revisions] == [(3, True), (2, False), (1, False)]
+        assert detail.revisions[0].changes == ("code",)
+        await bench.control.delete("hello")
+        assert bench.directories() == []
+        assert isinstance(bench.heard[-1], Deleted)
+        with pytest.raises(NotFound):
+            await bench.control.delete("hello")
+        *_, done = await bench.deploy("again")
+        assert isinstance(done, Done)
+        assert done.revision.id == "hello@4"
+
+    story(tmp_path, play)
+
+
+def test_code_of_old_revisions_goes_when_they_are_no_longer_kept(tmp_path: Path) -> None:
+    async def play(bench: Bench) -> None:
+        for number in range(13):
+            await bench.deploy(f"text {number}")
+        assert len(bench.directories()) == 10
+
+    story(tmp_path, play)
+
+
+def test_code_that_still_runs_stays_until_it_ends(tmp_path: Path) -> None:
+    async def play(bench: Bench) -> None:
+        await bench.deploy()
+        bench.running = ["hello@1"]
+        await bench.control.delete("hello")
+        assert len(bench.directories()) == 1
+        bench.running = []
+        await bench.deploy("bad")
+        assert bench.directories() == []
+
+    story(tmp_path, play)
+
+
+def test_a_thousand_functions_come_and_go_without_a_trace(tmp_path: Path) -> None:
+    async def play(bench: Bench) -> None:
+        before = len(os.listdir("/proc/self/fd"))
+        for number in range(1000):
+            *_, done = await bench.deploy(str(number), name=f"f{number % 7}")
+            assert isinstance(done, Done)
+            await bench.control.delete(f"f{number % 7}")
+        assert bench.directories() == []
+        assert len(os.listdir("/proc/self/fd")) <= before + 1
+        assert len(asyncio.all_tasks()) <= 2  # this one, and the watch over tokens
+        assert bench.control._turns._locks == {}
+        assert bench.control._garbage._retired == {}
+
+    story(tmp_path, play)
+
+
+def test_functions_survive_a_restart_and_generations_grow(tmp_path: Path) -> None:
+    async def main() -> None:
+        generations = []
+        for round_ in range(2):
+            store = await SqliteStore.open(tmp_path / "state.db", CLOCK)
+            bench = Bench(tmp_path, store)
+            await bench.control.open()
+            catalogue = bench.heard[0]
+            assert isinstance(catalogue, Catalogue)
+            assert [revision.id for revision in catalogue.current] == ["hello@1"] * round_
+            if not round_:
+                await bench.deploy()
+            generations.append(bench.heard[-1].generation)
+            assert len(bench.directories()) == 1
+            await bench.control.close()
+            await store.close()
+        assert generations[0] < generations[1]
+
+    asyncio.run(main())
+
+
+def test_a_second_server_is_refused_and_nothing_is_leaked(tmp_path: Path) -> None:
+    async def play(bench: Bench) -> None:
+        with pytest.raises(BadConfig, match=f"process {os.getpid()}"):
+            await Bench(tmp_path, MemoryStore(CLOCK)).control.open()
+
+    story(tmp_path, play)
+
+
+@pytest.mark.parametrize("value", [b"not json", b'{"name":"other","current":1,"last":1,"revisions":[]}'])
+def test_a_damaged_entry_stops_the_start_and_is_named(tmp_path: Path, value: bytes) -> None:
+    async def main() -> None:
+        store = MemoryStore(CLOCK)
+        entry = await store.put_if("functions/hello", value, ABSENT)
+        control = Bench(tmp_path, store).control
+        with pytest.raises(StateCorrupt, match="functions/hello"):
+            await control.open()
+        assert await store.get("functions/hello") == entry
+        control.state.lock()  # it was let go
+        control.state.unlock()
+
+    asyncio.run(main())
+
+
+def test_closing_ends_what_is_being_deployed(tmp_path: Path) -> None:
+    async def play(bench: Bench) -> None:
+        bench.gate = asyncio.Event()
+        running = asyncio.create_task(bench.deploy())
+        await until(lambda: len(bench.checked) == 1)
+        await bench.control.close()
+        *_, refused = await running
+        assert isinstance(refused, Refused)
+        assert refused.code == "draining"
+
+    story(tmp_path, play)
+
+
+def test_tokens_made_by_another_process_are_known_and_revoked_ones_are_not(tmp_path: Path) -> None:
+    async def main() -> None:
+        ours = await SqliteStore.open(tmp_path / "state.db", CLOCK, poll_s=0.01)
+        theirs = await SqliteStore.open(tmp_path / "state.db", CLOCK)
+        bench, beside = Bench(tmp_path / "a", ours), Bench(tmp_path / "b", theirs)
+        await bench.control.open()
+        token, secret = await beside.control.tokens.create("laptop")
+        await until(lambda: bench.control.tokens.admits(f"Bearer {secret}"))
+        assert [known.name for known in await bench.control.tokens.all()] == ["laptop"]
+        await beside.control.tokens.delete(token.id)
+        await until(lambda: not bench.control.tokens.is_known(secret))
+        assert not bench.control.tokens.admits(None)
+        with pytest.raises(NotFound):
+            await bench.control.tokens.delete("no/such key!")
+        assert secret.encode() not in (tmp_path / "state.db").read_bytes()
+        await bench.control.close()
+        await ours.close()
+        await theirs.close()
+
+    asyncio.run(main())

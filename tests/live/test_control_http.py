@@ -1,0 +1,322 @@
+"""The admin API, called as an ASGI application, over a control plane with a check that takes everything."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from attacca.control.config import ControlConfig
+from attacca.control.core.access import Door
+from attacca.control.driver import Control
+from attacca.control.http import AsgiApp, admin
+from attacca.io.archive import pack
+from attacca.io.store.memory import MemoryStore
+from attacca.kernel.clock import ManualClock
+from attacca.model.function import Revision
+from attacca.model.invocation import Call, Start, Timing
+from attacca.model.log import LogLine
+from attacca.model.messages import Checked, Evict, Prewarm
+from attacca.model.sandbox import FunctionView, WorkerView
+
+OWNER = 1000
+JSON = {"content-type": "application/json"}
+LINE = LogLine(1.0, 1, "s1", "i1", "stdout", "hello")
+CALL = Call(
+    id="i1", function="hello", revision=1, at=1.0, status=200, outcome="ok", start=Start.COLD, why="first",
+    sandbox="s1", timing=Timing(run=2.0), total_ms=3.0,
+)  # fmt: skip
+
+
+class Watched:
+    """The other planes, as far as the API sees them."""
+
+    def __init__(self) -> None:
+        self.sent: list[Prewarm | Evict] = []
+        self.asked: list[object] = []
+        self.readers = 0
+
+    def workers(self) -> Sequence[WorkerView]:
+        views = (FunctionView(function="hello", invocations=7),)
+        return [WorkerView(name="w1", memory_mb=1024, used_mb=64, queued=0, running=0, limit=4, functions=views)]
+
+    def calls(self, function: str | None, limit: int) -> Sequence[Call]:
+        self.asked.append((function, limit))
+        return [CALL]
+
+    async def logs(self, function: str, since_s: float | None, follow: bool) -> AsyncIterator[LogLine]:  # noqa: FBT001
+        self.asked.append((function, since_s, follow))
+        self.readers += 1
+        try:
+            yield LINE
+            if follow:
+                await asyncio.Event().wait()
+        finally:
+            self.readers -= 1
+
+    def send(self, message: Prewarm | Evict) -> None:
+        self.sent.append(message)
+
+    def info(self) -> dict[str, Any]:
+        return {"version": "0"}
+
+
+class Answer(msgspec.Struct):
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def lines(self) -> list[Any]:
+        return [json.loads(line) for line in self.body.splitlines()]
+
+
+class Page:
+    """Speaks ASGI to the application."""
+
+    def __init__(self, app: AsgiApp, watched: Watched, control: Control) -> None:
+        self.app, self.watched, self.control = app, watched, control
+
+    async def ask(
+        self, method: str, path: str, body: bytes = b"", leave_after: bytes | None = None, **more: Any
+    ) -> Answer:
+        """`leave_after`: the client goes away when it has seen this."""
+        headers = {"host": "localhost:8080", "content-length": str(len(body)), **more.pop("headers", {})}
+        route, _, query = path.partition("?")
+        scope = {
+            "type": "http", "asgi": {"version": "3.0", "spec_version": "2.3"}, "http_version": "1.1", "method": method,
+            "scheme": "http", "path": route, "raw_path": route.encode(), "query_string": query.encode(),
+            "root_path": "",
+            "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+            "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 8080),
+            "state": {"peer_uid": more.pop("peer_uid", OWNER)},
+        }  # fmt: skip
+        answer, inbox, left = Answer(0, {}, b""), [body], asyncio.Event()
+
+        async def receive() -> dict[str, Any]:
+            if inbox:
+                return {"type": "http.request", "body": inbox.pop(), "more_body": False}
+            await left.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message: dict[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                answer.status = message["status"]
+                answer.headers = {name.decode(): value.decode() for name, value in message["headers"]}
+            else:
+                answer.body += message.get("body", b"")
+                is_seen = leave_after is not None and leave_after in answer.body
+                if is_seen or not message.get("more_body", False):
+                    left.set()
+
+        await self.app(scope, receive, send)
+        return answer
+
+    async def deploy(self, directory: Path, settings: object = None, **fields: str) -> Answer:
+        fields = {"settings": json.dumps(settings or {"name": "hello"}), **fields}
+        body, kind = form(fields, pack(directory))
+        return await self.ask("POST", "/api/functions", body, headers={"content-type": kind})
+
+    async def post(self, path: str, payload: object) -> Answer:
+        return await self.ask("POST", path, json.dumps(payload).encode(), headers=JSON)
+
+
+def form(fields: dict[str, str], code: bytes | None) -> tuple[bytes, str]:
+    parts = [f'name="{name}"\r\n\r\n{value}'.encode() for name, value in fields.items()]
+    if code is not None:
+        parts.append(b'name="code"; filename="code.tar.gz"\r\nContent-Type: application/gzip\r\n\r\n' + code)
+    body = b"".join(b"--frontier\r\nContent-Disposition: form-data; " + part + b"\r\n" for part in parts)
+    return body + b"--frontier--\r\n", "multipart/form-data; boundary=frontier"
+
+
+def story(directory: Path, play: Callable[[Page], Awaitable[None]], *, is_loopback: bool = True) -> None:
+    async def main() -> None:
+        async def check(revision: Revision) -> Checked:
+            found = msgspec.structs.replace(revision, handler="main:hello")
+            return Checked(found, logs="imported", timing=Timing(imports=1.5))
+
+        clock = ManualClock(50.0)
+        config = ControlConfig(state_dir=directory / "state")
+        control = Control(config, MemoryStore(clock), clock, check, lambda _: None)
+        await control.open()
+        watched = Watched()
+        app = admin(control, watched, Door(OWNER, is_loopback))
+        await play(Page(app, watched, control))  # type: ignore[arg-type]
+        await control.close()
+
+    (directory / "code").mkdir()
+    (directory / "code" / "main.txt").write_text("x")
+    asyncio.run(main())
+
+
+def test_a_function_from_deploy_to_delete(tmp_path: Path) -> None:
+    async def play(page: Page) -> None:
+        answer = await page.deploy(tmp_path / "code")
+        assert (answer.status, answer.headers["content-type"]) == (200, "application/x-ndjson")
+        assert [line.get("step") for line in answer.lines] == ["unpack", "check", "log", None]
+        done = answer.lines[-1]["done"]
+        assert done == {
+            "function": "hello", "revision": 1, "handler": "main:hello", "signature": "event_context",
+            "imports_ms": 1.5, "replaced": None, "changes": ["new function"],
+        }  # fmt: skip
+        await page.deploy(tmp_path / "code", {"name": "hello", "memory_mb": 256})
+        [row] = (await page.ask("GET", "/api/functions")).json
+        assert (row["function"], row["revision"], row["memory_mb"]) == ("hello", 2, 256)
+        detail = (await page.ask("GET", "/api/functions/hello")).json
+        assert detail["settings"]["memory_mb"] == 256
+        assert detail["statistics"]["invocations"] == 7
+        assert [one["changes"] for one in detail["revisions"]] == [["memory_mb: 128 -> 256"], ["new function"]]
+        back = await page.post("/api/functions/hello/rollback", {"to": None})
+        assert (back.status, back.json["revision"], back.json["replaced"]) == (200, 1, 2)
+        gone = await page.ask("DELETE", "/api/functions/hello")
+        assert (gone.status, gone.body) == (204, b"")
+        assert (await page.ask("GET", "/api/functions")).json == []
+
+    story(tmp_path, play)
+
+
+def test_errors_have_one_shape(tmp_path: Path) -> None:
+    async def play(page: Page) -> None:
+        await page.deploy(tmp_path / "code")
+        answers = {
+            "not_found 404": await page.ask("GET", "/api/functions/helo"),
+            "not_found 404 ": await page.ask("GET", "/api/nothing"),
+            "method_not_allowed 405": await page.ask("PUT", "/api/functions"),
+            "bad_request 400": await page.post("/api/functions/hello/rollback", {"to": "x"}),
+            "bad_request 400 ": await page.post("/api/functions/hello/rollback", {"unknown": 1}),
+            "bad_request 400  ": await page.ask("GET", "/api/calls?limit=zero"),
+            "bad_request 400   ": await page.ask("GET", "/api/calls?limit=0"),
+            "bad_request 400    ": await page.post("/api/functions/hello/prewarm", {"count": 0}),
+            "bad_request 400     ": await page.ask("POST", "/api/tokens", b"{", headers=JSON),
+            "not_found 404  ": await page.post("/api/functions/nobody/prewarm", {"count": 1}),
+            "not_found 404   ": await page.ask("DELETE", "/api/tokens/none"),
+            "not_found 404    ": await page.ask("GET", "/api/functions/nobody/logs"),
+        }  # fmt: skip
+        for expected, answer in answers.items():
+            error = answer.json["error"]
+            assert f"{error['code']} {answer.status}" == expected.strip(), answer.body
+            assert error["message"]
+            assert error["try"]
+            assert answer.headers["content-type"] == "application/json"
+        assert "did you mean hello?" in answers["not_found 404"].json["error"]["try"]
+        assert "limit" in answers["bad_request 400  "].json["error"]["message"]
+
+    story(tmp_path, play)
+
+
+@pytest.mark.parametrize(
+    ("fields", "code", "said"),
+    [
+        ({"settings": "{"}, b"x", "settings"),
+        ({"settings": '{"name": "Bad Name"}'}, b"x", "name"),
+        ({"settings": '{"name": "a", "memory": 1}'}, b"x", "memory"),
+        ({"settings": '{"name": "a", "memory_mb": 1}'}, b"x", "memory_mb"),
+        ({"settings": '{"name": "a", "min_sandboxes": 2, "max_sandboxes": 1}'}, b"x", "min_sandboxes"),
+        ({"settings": '{"name": "a"}', "allow_source_builds": "perhaps"}, b"x", "allow_source_builds"),
+        ({"settings": '{"name": "a"}'}, None, "code"),
+        ({}, b"x", "settings"),
+    ],
+)
+def test_a_bad_deployment_is_refused_before_it_starts(
+    tmp_path: Path, fields: dict[str, str], code: bytes | None, said: str
+) -> None:
+    async def play(page: Page) -> None:
+        body, kind = form(fields, code)
+        answer = await page.ask("POST", "/api/functions", body, headers={"content-type": kind})
+        assert answer.status == 400, answer.body
+        assert said in answer.json["error"]["message"]
+
+    story(tmp_path, play)
+
+
+def test_a_refused_archive_is_the_last_line_of_the_stream(tmp_path: Path) -> None:
+    async def play(page: Page) -> None:
+        body, kind = form({"settings": '{"name": "a"}'}, b"not an archive")
+        answer = await page.ask("POST", "/api/functions", body, headers={"content-type": kind})
+        assert answer.status == 200
+        assert answer.lines[-1]["error"]["code"] == "bad_request"
+
+    story(tmp_path, play)
+
+
+def test_orders_and_views_go_through(tmp_path: Path) -> None:
+    async def play(page: Page) -> None:
+        await page.deploy(tmp_path / "code")
+        await page.post("/api/functions/hello/prewarm", {"count": 3})
+        await page.post("/api/functions/hello/evict", {"templates": True})
+        assert page.watched.sent == [Prewarm("hello", 3), Evict("hello", templates=True)]
+        [call] = (await page.ask("GET", "/api/calls?function=hello&limit=5")).json
+        assert (call["start"], call["timing"]["run"]) == ("cold", 2.0)
+        [worker] = (await page.ask("GET", "/api/workers")).json
+        assert worker["functions"][0]["function"] == "hello"
+        assert (await page.ask("GET", "/api/info")).json == {"version": "0"}
+        answer = await page.ask("GET", "/api/functions/hello/logs?since=2.5")
+        assert msgspec.convert(answer.lines, list[LogLine]) == [LINE]
+        assert page.watched.asked == [("hello", 5), ("hello", 2.5, False)]
+
+    story(tmp_path, play)
+
+
+def test_a_follower_who_goes_away_is_let_go(tmp_path: Path) -> None:
+    async def play(page: Page) -> None:
+        await page.deploy(tmp_path / "code")
+        answer = await page.ask("GET", "/api/functions/hello/logs?follow=true", leave_after=b"\n")
+        assert len(answer.lines) == 1
+        assert page.watched.readers == 0
+
+    story(tmp_path, play)
+
+
+def test_strangers_need_a_token(tmp_path: Path) -> None:
+    async def play(page: Page) -> None:
+        made = (await page.post("/api/tokens", {"name": "laptop"})).json
+        bearer = {"authorization": f"Bearer {made['token']}"}
+        for path in ("/api/functions", "/api/schema", "/api/info"):
+            stranger = await page.ask("GET", path, peer_uid=None)
+            assert (stranger.status, stranger.headers["www-authenticate"]) == (401, "Bearer")
+            assert (await page.ask("GET", path, headers={"host": "evil.example"})).status == 403
+            assert (await page.ask("GET", path, peer_uid=None, headers=bearer)).status == 200
+        assert [row["name"] for row in (await page.ask("GET", "/api/tokens")).json] == ["laptop"]
+        assert (await page.ask("DELETE", f"/api/tokens/{made['id']}")).status == 204
+        assert (await page.ask("GET", "/api/info", peer_uid=None, headers=bearer)).status == 401
+
+    story(tmp_path, play)
+
+
+def test_on_an_open_address_everyone_does(tmp_path: Path) -> None:
+    async def play(page: Page) -> None:
+        assert (await page.ask("GET", "/api/functions")).status == 401
+
+    story(tmp_path, play, is_loopback=False)
+
+
+def test_the_schema_names_every_route(tmp_path: Path) -> None:
+    async def play(page: Page) -> None:
+        answer = await page.ask("GET", "/api/schema")
+        assert answer.status == 200
+        schema = answer.json
+        assert schema["info"]["title"] == "attacca"
+        assert len(schema["paths"]) == 11
+        assert "memory_mb" in json.dumps(schema["components"])
+
+    story(tmp_path, play)
+
+
+def test_a_bug_is_told_without_its_insides(tmp_path: Path) -> None:
+    async def play(page: Page) -> None:
+        def broken() -> dict[str, Any]:
+            raise ZeroDivisionError("inside")
+
+        page.watched.info = broken  # type: ignore[method-assign]
+        answer = await page.ask("GET", "/api/info")
+        assert (answer.status, answer.json["error"]["code"]) == (500, "internal")
+        assert b"inside" not in answer.body
+
+    story(tmp_path, play)

@@ -1,0 +1,78 @@
+"""What is not HTTP, or could be read in two ways, is answered once and closed."""
+
+import pytest
+
+from attacca.model.invocation import Ok
+from tests.gateway.wire import get, live, post, site
+
+SMUGGLING = [
+    "Content-Length: 3\r\nTransfer-Encoding: chunked",
+    "Transfer-Encoding: chunked\r\nContent-Length: 3",
+    "Content-Length: 3\r\nContent-Length: 4",
+    "Content-Length: 3\r\nContent-Length: 3",
+    "Content-Length: 3, 3",
+    "Content-Length: +3",
+    "Content-Length: -3",
+    "Content-Length: 0x3",
+    "Content-Length: 99999999999999999999999",
+    "Transfer-Encoding: identity",
+    "Transfer-Encoding: chunked, chunked",
+    "Transfer-Encoding: gzip, chunked",
+    "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
+    "Transfer-Encoding: xchunked",
+    "Content-Length : 3",
+    "Upgrade: h2c\r\nConnection: upgrade\r\nContent-Length: 3",
+]
+
+
+@pytest.mark.parametrize("headers", SMUGGLING)
+def test_a_body_has_one_length(headers: str) -> None:
+    async def story() -> None:
+        async with site() as here, await here.client() as client:
+            client.send(get("/function/echo", headers, method="POST") + b"0\r\n\r\nGET /function/echo HTTP/1.1\r\n\r\n")
+            answer = await client.answer()
+            assert (answer.status, answer.code, answer.headers["connection"]) == (400, "bad_request", "close")
+            assert await client.rest() == b""
+            assert here.worker.dispatched == []
+
+    live(story)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",  # TLS
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"GET / HTTP/2.0\r\n\r\n",
+        b"GET / HTTP/0.9\r\n\r\n",
+        b"GET / HTTQ/1.1\r\n\r\n",
+        b"GET /a b HTTP/1.1\r\n\r\n",
+        b"GET /\0 HTTP/1.1\r\n\r\n",
+        b"FROBNICATE / HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nno colon\r\n\r\n",
+        b"GET / HTTP/1.1\r\nX: a\r\n folded\r\n\0\r\n\r\n",
+        b"GET / HTTP/1.1\r\nX: \x01\r\n\r\n",
+    ],
+)
+def test_what_is_not_http_is_answered_and_closed(request_: bytes) -> None:
+    async def story() -> None:
+        async with site() as here, await here.client() as client:
+            answer = await client.ask(request_)
+            assert (answer.status, answer.code, answer.headers["connection"]) == (400, "bad_request", "close")
+            assert await client.rest() == b""
+
+    live(story)
+
+
+def test_nonsense_behind_a_request_waits_for_its_turn() -> None:
+    async def story() -> None:
+        async with site() as here, await here.client() as client:
+            client.send(post("/function/f", b"x") + b"nonsense\r\n\r\n")
+            await here.until(lambda: bool(here.worker.dispatched))
+            here.worker.started(here.worker.dispatched[0].id)
+            here.worker.ended(here.worker.dispatched[0].id, Ok(b"first"))
+            assert (await client.answer()).body == b"first"
+            assert (await client.answer()).status == 400
+            assert await client.rest() == b""
+
+    live(story)

@@ -1,0 +1,158 @@
+"""The SQLite store on a real disk: conformance, other processes, kill -9, and files that are not ours."""
+
+import asyncio
+import itertools
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from attacca.errors import StateCorrupt, StateUnavailable
+from attacca.io.store.conformance import check_shared, check_store
+from attacca.io.store.sqlite import SqliteStore
+from attacca.io.store.types import ABSENT, Store
+from attacca.kernel.clock import Clock, ManualClock, SystemClock
+
+CLOCK = SystemClock()
+
+WRITER = """
+import asyncio, sys
+from pathlib import Path
+from attacca.io.store.sqlite import SqliteStore
+from attacca.kernel.clock import SystemClock
+
+async def main():
+    store = await SqliteStore.open(Path(sys.argv[1]), SystemClock())
+    for number in range(100_000):
+        await store.put_if(f"k/{number:06}", b"x" * 100, 0)
+        print(number, flush=True)
+
+asyncio.run(main())
+"""
+
+
+def test_the_sqlite_store_does_what_a_store_does(tmp_path: Path) -> None:
+    numbers = itertools.count()
+
+    async def sqlite(clock: Clock) -> Store:
+        return await SqliteStore.open(tmp_path / f"{next(numbers)}.db", clock)
+
+    asyncio.run(check_store(sqlite))
+
+
+def test_two_openings_of_one_file_see_each_other(tmp_path: Path) -> None:
+    async def main() -> None:
+        first = await SqliteStore.open(tmp_path / "state.db", CLOCK, poll_s=0.01)
+        second = await SqliteStore.open(tmp_path / "state.db", CLOCK, poll_s=0.01)
+        await check_shared(first, second)
+        await first.close()
+        await second.close()
+
+    asyncio.run(main())
+
+
+def test_only_the_owner_can_read_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+
+    async def main() -> None:
+        store = await SqliteStore.open(path, CLOCK)
+        await store.put_if("a", b"1", ABSENT)
+        assert {entry.stat().st_mode & 0o777 for entry in os.scandir(tmp_path)} == {0o600}
+        await store.close()
+
+    asyncio.run(main())
+
+
+def test_what_was_acknowledged_survives_kill_9(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    with subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]
+    ) as writer:
+        assert writer.stdout is not None
+        for _ in range(50):
+            acknowledged = int(writer.stdout.readline())
+        writer.send_signal(signal.SIGKILL)
+
+    async def main() -> None:
+        store = await SqliteStore.open(path, CLOCK)
+        keys = [entry.key for entry in await store.scan("k/")]
+        assert keys[: acknowledged + 1] == [f"k/{number:06}" for number in range(acknowledged + 1)]
+        assert keys == [f"k/{number:06}" for number in range(len(keys))]
+        await store.close()
+
+    asyncio.run(main())
+
+
+def refusal(path: Path) -> StateCorrupt:
+    async def main() -> None:
+        store = await SqliteStore.open(path, CLOCK)
+        await store.close()
+
+    before = path.read_bytes()
+    with pytest.raises(StateCorrupt) as caught:
+        asyncio.run(main())
+    assert path.read_bytes() == before
+    assert str(path) in caught.value.message
+    assert caught.value.hint
+    return caught.value
+
+
+@pytest.mark.parametrize("content", [b"not a database", b"SQLite format 3\x00" + b"\x7f" * 5000, b"\x00" * 8192])
+def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "state.db"
+    path.write_bytes(content)
+    refusal(path)
+
+
+def test_damage_in_the_middle_is_found_at_the_start(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+
+    async def fill() -> None:
+        store = await SqliteStore.open(path, ManualClock())
+        for number in range(200):
+            await store.put_if(f"k{number}", os.urandom(500), ABSENT)
+        await store.close()
+
+    asyncio.run(fill())
+    content = bytearray(path.read_bytes())
+    content[8192:16384] = os.urandom(8192)
+    path.write_bytes(content)
+    refusal(path)
+    path.write_bytes(content[: len(content) // 2])
+    refusal(path)
+
+
+def test_a_database_of_another_program_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE bookmarks (url TEXT)")
+    connection.close()
+    assert "another program" in refusal(path).message
+
+
+def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+
+    async def main() -> None:
+        await (await SqliteStore.open(path, CLOCK)).close()
+
+    asyncio.run(main())
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    assert "newer attacca (schema 99" in refusal(path).message
+
+
+def test_a_closed_store_says_so(tmp_path: Path) -> None:
+    async def main() -> None:
+        store = await SqliteStore.open(tmp_path / "state.db", CLOCK)
+        await store.close()
+        await store.close()
+        with pytest.raises(StateUnavailable):
+            await store.get("a")
+
+    asyncio.run(main())

@@ -1,0 +1,146 @@
+"""The twin keeps the runtime's contract: every order ends in exactly one of its reports."""
+
+import asyncio
+
+import pytest
+
+from attacca.kernel.clock import ManualClock, SystemClock
+from attacca.model.invocation import Invocation, Ok, Request
+from attacca.worker.core.reports import (
+    Report,
+    RunEnded,
+    SandboxFailed,
+    SandboxGone,
+    SandboxReady,
+    TemplateFailed,
+    TemplateGone,
+    TemplateReady,
+)
+from attacca.worker.runtime.simulated import Fault, SimulatedRuntime, Times
+from attacca.worker.runtime.types import Runtime
+from tests.worker.stage import revision
+
+ECHO = revision("echo")
+CALL = Invocation("i1", "echo", ECHO.id, Request(body=b"hello"))
+
+
+class Ear:
+    def __init__(self) -> None:
+        self.clock = ManualClock()
+        self.runtime = SimulatedRuntime(self.clock)
+        self.heard: list[Report] = []
+        self.runtime.connect(self.heard.append)
+
+    def listen(self, seconds: float = 1.0) -> list[type]:
+        self.clock.time += seconds
+        while self.runtime.advance():
+            pass
+        heard = [type(report) for report in self.heard]
+        self.heard.clear()
+        return heard
+
+
+def test_it_is_a_runtime() -> None:
+    runtime: Runtime = SimulatedRuntime(ManualClock())
+    assert runtime is not None
+
+
+def test_a_sandbox_is_made_runs_and_goes() -> None:
+    ear = Ear()
+    ear.runtime.make_sandbox("s1", ECHO, None)
+    assert ear.listen(0.0999) == []
+    assert ear.listen(0.001) == [SandboxReady]
+    ear.runtime.run("s1", ECHO, CALL)
+    ear.clock.time += 1
+    ear.runtime.advance()
+    assert ear.heard == [RunEnded("s1", "i1", Ok(body=b"hello"), 10.0)]
+    ear.runtime.kill("s1")
+    assert ear.listen() == [RunEnded, SandboxGone]
+    assert ear.runtime.sandboxes == {}
+
+
+def test_what_is_killed_before_it_is_ready_fails() -> None:
+    ear = Ear()
+    ear.runtime.make_sandbox("s1", ECHO, None)
+    ear.runtime.kill("s1")
+    ear.runtime.make_template("t1", ECHO)
+    ear.runtime.drop_template("t1")
+    assert ear.listen() == [SandboxFailed, TemplateFailed]
+
+
+def test_a_killed_sandbox_ends_no_run() -> None:
+    ear = Ear()
+    ear.runtime.make_sandbox("s1", ECHO, None)
+    ear.listen()
+    ear.runtime.run("s1", ECHO, CALL)
+    ear.runtime.kill("s1")
+    ear.runtime.kill("s1")
+    assert ear.listen() == [SandboxGone]
+    ear.runtime.run("s1", ECHO, CALL)
+    assert ear.listen() == []
+
+
+def test_a_stopped_run_ends_and_the_sandbox_lives_on() -> None:
+    ear = Ear()
+    ear.runtime.make_sandbox("s1", ECHO, None)
+    ear.listen()
+    ear.runtime.run("s1", ECHO, CALL)
+    ear.runtime.stop("s1", "i1")
+    assert ear.listen() == [RunEnded]
+    assert list(ear.runtime.sandboxes) == ["s1"]
+
+
+def test_forks_are_quick_and_die_with_their_template() -> None:
+    ear = Ear()
+    ear.runtime.make_template("t1", ECHO)
+    assert ear.listen() == [TemplateReady]
+    ear.runtime.make_sandbox("s1", ECHO, "t1")
+    assert ear.listen(0.006) == [SandboxReady]
+    ear.runtime.make_sandbox("s2", ECHO, "t1")
+    with pytest.raises(AssertionError, match="dropped under"):
+        ear.runtime.drop_template("t1")
+    ear.runtime.crash_template("t1")
+    assert ear.listen() == [SandboxGone, SandboxFailed, TemplateGone]
+
+
+def test_faults_are_used_up() -> None:
+    ear = Ear()
+    ear.runtime.break_starts("echo", Fault(times=1))
+    ear.runtime.make_sandbox("s1", ECHO, None)
+    ear.runtime.make_sandbox("s2", ECHO, None)
+    assert ear.listen() == [SandboxFailed, SandboxReady]
+
+
+def test_a_streamed_body_is_waited_for() -> None:
+    ear = Ear()
+    ear.runtime.make_sandbox("s1", ECHO, None)
+    ear.listen()
+    ear.runtime.run("s1", ECHO, Invocation("i1", "echo", ECHO.id, Request(body=b"a", more=True)))
+    ear.runtime.body("s1", "i1", b"b", last=False)
+    assert ear.listen() == []
+    ear.runtime.body("s1", "i1", b"c", last=True)
+    ear.clock.time += 1
+    ear.runtime.advance()
+    assert ear.heard == [RunEnded("s1", "i1", Ok(body=b"abc"), 10.0)]
+
+
+def test_more_than_its_slots_is_a_bug_of_the_worker() -> None:
+    ear = Ear()
+    ear.runtime.make_sandbox("s1", ECHO, None)
+    ear.listen()
+    ear.runtime.run("s1", ECHO, CALL)
+    with pytest.raises(AssertionError, match="no free slot"):
+        ear.runtime.run("s1", ECHO, Invocation("i2", "echo", ECHO.id, Request()))
+
+
+def test_on_a_loop_it_reports_by_itself() -> None:
+    async def main() -> None:
+        times = Times(sandbox_ms=0, code_ms=0, imports_ms=1)
+        runtime = SimulatedRuntime(SystemClock(), times, on_loop=True)
+        heard: asyncio.Future[Report] = asyncio.get_running_loop().create_future()
+        await runtime.open(heard.set_result)
+        runtime.make_sandbox("s1", ECHO, None)
+        assert isinstance(await heard, SandboxReady)
+        await runtime.close()
+
+    asyncio.run(main())

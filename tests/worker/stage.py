@@ -1,0 +1,187 @@
+"""A worker core on a simulated runtime under a clock that stands still: what the stories are played on."""
+
+from typing import TypeVar
+
+from attacca.kernel.clock import ManualClock
+from attacca.kernel.ids import Ids
+from attacca.model.function import Revision, Settings, Signature
+from attacca.model.invocation import Failed, Invocation, Outcome, Request, Start
+from attacca.model.messages import Checked, Deleted, Deployed, Dispatch, Ended, Started, Withdraw
+from attacca.policy.concurrency.fixed import Fixed
+from attacca.policy.concurrency.types import Concurrency
+from attacca.policy.keepalive.ttl import Ttl
+from attacca.policy.keepalive.types import Keepalive
+from attacca.policy.queueing.fcfs import Fcfs
+from attacca.policy.queueing.types import Queueing
+from attacca.worker.config import WorkerConfig
+from attacca.worker.core.events import (
+    Command,
+    DropTemplate,
+    Event,
+    Kill,
+    MakeSandbox,
+    MakeTemplate,
+    Run,
+    Stop,
+    Tick,
+)
+from attacca.worker.core.reports import Report
+from attacca.worker.core.worker import WorkerCore
+from attacca.worker.runtime.simulated import Handler, SimulatedRuntime, Times
+
+C = TypeVar("C")
+
+
+class Counted:
+    """Chance that is none: ids without a random prefix."""
+
+    def random(self) -> float:
+        raise NotImplementedError
+
+    expovariate = choice = sample = random
+
+    def getrandbits(self, k: int) -> int:
+        return 0
+
+
+def revision(function: str, number: int = 1, **settings: object) -> Revision:
+    fields = {"memory_mb": 100, "handler": "main:handler", **settings}
+    return Revision(
+        function=function,
+        number=number,
+        settings=Settings(name=function, **fields),  # type: ignore[arg-type]
+        handler="main:handler",
+        signature=Signature.EVENT_CONTEXT,
+        code=f"code-{number}",
+    )
+
+
+class Stage:
+    def __init__(
+        self,
+        config: WorkerConfig | None = None,
+        *,
+        limit: int = 100,
+        times: Times | None = None,
+        handler: Handler | None = None,
+        queueing: Queueing | None = None,
+        concurrency: Concurrency | None = None,
+        keepalive: Keepalive | None = None,
+        shortcut: bool = True,
+    ) -> None:
+        self.clock = ManualClock()
+        self.runtime = SimulatedRuntime(self.clock, times, handler)
+        self.runtime.connect(self._hear)
+        self.core = WorkerCore(
+            config or WorkerConfig(memory_mb=1000),
+            queueing or Fcfs(),
+            concurrency or Fixed(count=limit),
+            keepalive or Ttl(idle_s=60.0),
+            Ids(Counted(), "s"),  # type: ignore[arg-type]
+            2,
+            shortcut=shortcut,
+        )
+        self.said: list[tuple[float, Command]] = []
+        self.started: dict[str, Started] = {}
+        self.ended: dict[str, Ended] = {}
+        self.checked: list[Checked] = []
+        self.sent = 0
+
+    # What happens.
+
+    def tell(self, event: Event) -> list[Command]:
+        now = self.clock.now()
+        commands = self.core.handle(now, event)
+        for command in commands:
+            self.said.append((now, command))
+            self._perform(command)
+        self.core.check()
+        return commands
+
+    def deploy(self, function: str, number: int = 1, **settings: object) -> Revision:
+        found = revision(function, number, **settings)
+        self.tell(Deployed(self.sent, found))
+        return found
+
+    def delete(self, function: str) -> None:
+        self.tell(Deleted(self.sent, function))
+
+    def send(self, of: Revision, count: int = 1) -> str:
+        for _ in range(count):
+            self.sent += 1
+            name = f"{of.function}-{self.sent}"
+            self.tell(Dispatch(Invocation(name, of.function, of.id, Request(body=name.encode()))))
+        return name
+
+    def withdraw(self, name: str, outcome: Outcome | None = None, *, running: bool) -> None:
+        self.tell(Withdraw(name, running, outcome or Failed("timeout", "the clock fired")))
+
+    def play(self, seconds: float) -> "Stage":
+        """Let time pass: reports arrive and the worker wakes when they should, in the order of their times."""
+        until = self.clock.now() + seconds
+        while True:
+            times = [at for at in (self.runtime.next_at(), self.core.wakeup()) if at is not None and at <= until]
+            if not times:
+                break
+            self.clock.time = max(self.clock.time, min(times))
+            while self.runtime.advance():
+                pass
+            wakeup = self.core.wakeup()
+            if wakeup is not None and wakeup <= self.clock.time:
+                self.tell(Tick())
+        self.clock.time = until
+        return self
+
+    # What came of it.
+
+    def all(self, kind: type[C]) -> list[C]:
+        return [command for _, command in self.said if isinstance(command, kind)]
+
+    def start(self, name: str) -> Start:
+        return self.started[name].start
+
+    def why(self, name: str) -> str:
+        return self.started[name].why
+
+    def failure(self, name: str) -> Failed:
+        outcome = self.ended[name].outcome
+        assert isinstance(outcome, Failed), f"{name} ended as {outcome}"
+        return outcome
+
+    def idle(self, function: str) -> int:
+        return next((view.idle for view in self.core.view(self.clock.now()).functions if view.function == function), 0)
+
+    def phases(self) -> list[str]:
+        return [sandbox.phase for sandbox in self.core.view(self.clock.now()).sandboxes]
+
+    @property
+    def used_mb(self) -> int:
+        return self.core.view(self.clock.now()).used_mb
+
+    def _hear(self, report: Report) -> None:
+        self.tell(report)  # type: ignore[arg-type]  # the simulation streams nothing
+
+    def _perform(self, command: Command) -> None:
+        runtime = self.runtime
+        match command:
+            case Run():
+                assert command.invocation.id not in self.ended
+                runtime.run(command.sandbox, command.revision, command.invocation)
+            case Started():
+                assert command.id not in self.started
+                self.started[command.id] = command
+            case Ended():
+                assert command.id not in self.ended, f"{command.id} ended twice"
+                self.ended[command.id] = command
+            case MakeSandbox():
+                runtime.make_sandbox(command.sandbox, command.revision, command.template)
+            case Kill():
+                runtime.kill(command.sandbox)
+            case Stop():
+                runtime.stop(command.sandbox, command.invocation)
+            case MakeTemplate():
+                runtime.make_template(command.template, command.revision)
+            case DropTemplate():
+                runtime.drop_template(command.template)
+            case Checked():
+                self.checked.append(command)

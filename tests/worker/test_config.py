@@ -1,0 +1,24 @@
+import msgspec
+import pytest
+
+from attacca.worker.config import Choice, WorkerConfig
+
+
+def test_a_policy_is_chosen_by_name_and_told_its_options() -> None:
+    told = {"keepalive": {"policy": "ttl", "options": {"idle_s": 60}}}
+    assert msgspec.convert(told, WorkerConfig).keepalive == Choice(policy="ttl", options={"idle_s": 60})
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        ({"memory": 1}, "memory"),
+        ({"memory_mb": 1}, "memory_mb"),
+        ({"memory_mb": 100, "memory_buffer_mb": 100}, "memory_buffer_mb"),
+        ({"body_hold_kb": 10, "body_hold_kb_max": 5}, "body_hold_kb"),
+        ({"queueing": {"name": "fcfs"}}, "name"),
+    ],
+)
+def test_what_is_wrong_is_named(wrong: dict[str, object], named: str) -> None:
+    with pytest.raises(msgspec.ValidationError, match=named):
+        msgspec.convert(wrong, WorkerConfig)
