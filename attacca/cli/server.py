@@ -95,7 +95,7 @@ class Server:
             self._watch,
             lambda: self.gateway.receive(self.control.catalogue()),
         )
-        self.runtime = ProcessRuntime(state.path, config.process)
+        self.runtime = ProcessRuntime(state.path, config.process, clock)
         worker = Worker(
             config.worker, self.runtime, clock, streams, self.gateway.receive, self._log, self._load_per_core
         )

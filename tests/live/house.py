@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import uvloop
 
+from attacca.kernel.clock import SystemClock
 from attacca.model.function import Revision, Settings, Signature
 from attacca.model.invocation import Invocation, Ok, Outcome, Request
 from attacca.worker.core.reports import (
@@ -34,7 +35,7 @@ R = TypeVar("R")
 
 class House:
     def __init__(self, state: Path, options: ProcessOptions) -> None:
-        self.state, self.runtime = state, ProcessRuntime(state, options)
+        self.state, self.runtime = state, ProcessRuntime(state, options, SystemClock())
         self.reports: list[Report] = []
         self._news = asyncio.Event()
         self._count = 0

@@ -1,6 +1,7 @@
 """Memory, cpu and process limits by cgroup: version 2, or version 1 where that is what the machine has."""
 
 import contextlib
+import itertools
 import os
 import secrets
 from pathlib import Path
@@ -30,7 +31,9 @@ class Groups(Protocol):
     def roots(self) -> list[str]:
         """Directories that hold everything made here; whoever tidies up removes them with what is in them."""
 
-    def make(self, name: str) -> Group: ...
+    def make(self) -> Group:
+        """A new group without limits, with a name of its own."""
+
     def close(self) -> None: ...
 
 
@@ -125,6 +128,7 @@ class GroupsV1:
     version = "cgroup v1"
 
     def __init__(self, mounts: dict[str, str], name: str) -> None:
+        self._count = itertools.count(1)
         self._roots = {controller: f"{path}/{name}" for controller, path in mounts.items()}
         for path in self._roots.values():
             os.mkdir(path)
@@ -132,7 +136,8 @@ class GroupsV1:
     def roots(self) -> list[str]:
         return list(self._roots.values())
 
-    def make(self, name: str) -> GroupV1:
+    def make(self) -> GroupV1:
+        name = next(self._count)
         return GroupV1({controller: f"{path}/{name}" for controller, path in self._roots.items()})
 
     def close(self) -> None:
@@ -144,6 +149,7 @@ class GroupsV2:
     version = "cgroup v2"
 
     def __init__(self, parent: str, name: str) -> None:
+        self._count = itertools.count(1)
         self._root = f"{parent}/{name}"
         os.mkdir(self._root)
         try:
@@ -155,8 +161,8 @@ class GroupsV2:
     def roots(self) -> list[str]:
         return [self._root]
 
-    def make(self, name: str) -> GroupV2:
-        return GroupV2(f"{self._root}/{name}")
+    def make(self) -> GroupV2:
+        return GroupV2(f"{self._root}/{next(self._count)}")
 
     def close(self) -> None:
         _remove_tree(self._root)

@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable
 
 from attacca.worker.host.cgroups import Group
+from attacca.worker.runtime.process.hatchery import Hatchery
 
 OUTPUT_READ, OUTPUT_PER_S = 65_536, 4 << 20  # what is written past our capture, straight to descriptors 1 and 2
 STATUS_WAIT_S = 0.05  # how long the parent may take to tell how its child ended
@@ -28,7 +29,7 @@ class Body:
     ) -> None:
         self._loop, self._out = loop, out
         self.group: Group | None = None
-        self.parent: object = None  # the hatchery that was told to make it
+        self.parent: Hatchery | None = None  # that was told to make it
         self._printed, self._ended = printed, ended
         self.pid, self._pidfd = 0, -1
         self._is_doomed = self._is_over = False
@@ -49,9 +50,6 @@ class Body:
         if self._is_doomed or self.pid <= 0:
             self.kill()
             return False
-        if self.group is not None:
-            with contextlib.suppress(ProcessLookupError):
-                self.group.add(self.pid)
         return True
 
     def kill(self, why: str = "") -> None:

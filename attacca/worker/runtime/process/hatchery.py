@@ -8,6 +8,7 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
+from attacca.worker.runtime.process.cradle import Cradle
 from attacca.worker.runtime.process.guest.packets import LARGEST
 
 Hear = Callable[[dict[str, Any], int], None]  # a packet, and the pidfd that came with it or -1
@@ -16,27 +17,29 @@ Hear = Callable[[dict[str, Any], int], None]  # a packet, and the pidfd that cam
 class Hatchery:
     """Sends orders with their descriptors, hands every packet to `hear`, and says once when the other side is gone.
 
-    Descriptors given to `order` belong to the hatchery: it closes them once they are sent.
+    Descriptors that `order` takes belong to the hatchery: it closes them once they are sent.
     """
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, sock: socket.socket, hear: Hear, gone: Callable[[], None]
+        self, loop: asyncio.AbstractEventLoop, sock: socket.socket, cradle: Cradle, hear: Hear, gone: Callable[[], None]
     ) -> None:
         sock.settimeout(0)
+        self.cradle = cradle
         self._loop, self._sock, self._hear, self._gone = loop, sock, hear, gone
         self._waiting: collections.deque[tuple[bytes, tuple[int, ...]]] = collections.deque()
         self.is_open = True
         loop.add_reader(sock, self._readable)
 
     def order(self, message: Any, descriptors: tuple[int, ...] = ()) -> None:
-        """Raises ValueError when the message is too long for one packet."""
+        """
+        Raises:
+            ValueError: it cannot be sent; the descriptors remain the caller's.
+        """
         raw = json.dumps(message).encode()
-        if len(raw) > LARGEST or not self.is_open:
-            for descriptor in descriptors:
-                os.close(descriptor)
-            if self.is_open:
-                raise ValueError(f"an order of {len(raw)} bytes is too long; is its environment very large?")
-            return
+        if not self.is_open:
+            raise ValueError("the process that would fork it is gone")
+        if len(raw) > LARGEST:
+            raise ValueError(f"an order of {len(raw)} bytes is too long; is its environment very large?")
         if not self._waiting:
             self._loop.add_writer(self._sock, self._writable)
         self._waiting.append((raw, descriptors))
@@ -48,6 +51,7 @@ class Hatchery:
             self._loop.remove_reader(self._sock)
             self._loop.remove_writer(self._sock)
             self._sock.close()
+            self.cradle.close()
             while self._waiting:
                 for descriptor in self._waiting.popleft()[1]:
                     os.close(descriptor)

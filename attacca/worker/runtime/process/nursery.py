@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from attacca.errors import IsolationMissing
+from attacca.worker.host.cgroups import Group, Groups
+from attacca.worker.runtime.process.cradle import Cradle
 from attacca.worker.runtime.process.guest import packets
 from attacca.worker.runtime.process.guest.orders import Setting
 from attacca.worker.runtime.process.hatchery import Hatchery, Hear
@@ -31,7 +33,8 @@ class Nursery:
         self,
         code: Path,
         bundles: Path,
-        groups: list[str],
+        groups: Groups | None,
+        spent: Callable[[Group], None],
         hear: Hear,
         lost: Callable[[Hatchery], None],
         *,
@@ -46,9 +49,9 @@ class Nursery:
             outer_id=OUTER_ID if is_root else os.geteuid(),
             outer_group=OUTER_ID if is_root else os.getegid(),
             privileged=is_root,
-            groups=groups,
+            groups=groups.roots() if groups is not None else [],
         )
-        self._births, self._on_loss = hear, lost
+        self._groups, self._spent, self._births, self._on_loss = groups, spent, hear, lost
         self.hatchery: Hatchery | None = None
         self._keeper: subprocess.Popen[bytes] | None = None
         self._lifeline = -1
@@ -88,7 +91,8 @@ class Nursery:
         os.close(lifeline)
         packets.send(ours, self._setting)
         self._first = loop.create_future()
-        self.hatchery = Hatchery(loop, ours, self._hear, self._gone)
+        cradle = Cradle(self._groups, self._spent)
+        self.hatchery = Hatchery(loop, ours, cradle, self._hear, self._gone)
         try:
             told = await asyncio.wait_for(self._first, START_S)
         except TimeoutError:
@@ -98,6 +102,7 @@ class Nursery:
                 f"sandboxes cannot be isolated on this machine: {told['unfit']}",
                 "`attacca doctor` says what is missing; `--isolation none` runs functions without isolation",
             )
+        cradle.settle(int(told["zygote"]))
         self.ready.set()
 
     async def close(self) -> None:

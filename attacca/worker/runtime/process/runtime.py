@@ -7,12 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from attacca.kernel.clock import Clock
 from attacca.model.function import Network, Revision
 from attacca.model.invocation import Invocation
 from attacca.worker.core.reports import SandboxFailed, SandboxGone, Sink, TemplateFailed, TemplateGone
 from attacca.worker.host.cgroups import Group, Groups, open_groups, sweep
 from attacca.worker.host.memory import resident_kb
 from attacca.worker.runtime.process.body import Body
+from attacca.worker.runtime.process.cradle import Cradle
 from attacca.worker.runtime.process.guest.orders import Order
 from attacca.worker.runtime.process.hatchery import Hatchery
 from attacca.worker.runtime.process.nursery import Nursery
@@ -26,7 +28,8 @@ END_S = 10.0  # for the last process to go
 class ProcessRuntime:
     """Implements `worker.runtime.types.Runtime`. `state_dir` holds `code/` and `bundles/`."""
 
-    def __init__(self, state_dir: Path, options: ProcessOptions) -> None:
+    def __init__(self, state_dir: Path, options: ProcessOptions, clock: Clock) -> None:
+        self._clock = clock
         self._code, self._bundles, self._options = state_dir / "code", state_dir / "bundles", options
         self._isolate = options.isolation != "none"
         self._sandboxes: dict[str, Sandbox] = {}
@@ -55,8 +58,15 @@ class ProcessRuntime:
             self._groups = open_groups()
         if self._groups is None:
             self._watchdog = self._loop.create_task(self._watch_memory())
-        roots = self._groups.roots() if self._groups is not None else []
-        self._nursery = Nursery(self._code, self._bundles, roots, self._hear, self._lost, isolate=self._isolate)
+        self._nursery = Nursery(
+            self._code,
+            self._bundles,
+            self._groups,
+            self._leftovers.append,
+            self._hear,
+            self._lost,
+            isolate=self._isolate,
+        )
         try:
             await self._nursery.open()
         except BaseException:
@@ -81,7 +91,8 @@ class ProcessRuntime:
 
     def make_template(self, template: str, revision: Revision) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        made = Template(template, revision, self._loop, ours, self._sink, self._hear, self._lost)
+        cradle = Cradle(self._groups, self._leftovers.append)
+        made = Template(template, revision, self._loop, ours, cradle, self._sink, self._hear, self._lost)
         self._templates[template] = made
         self._order(made, self._nursery.hatchery, theirs, lambda why: self._template_ended(made, why))
 
@@ -91,7 +102,7 @@ class ProcessRuntime:
 
     def make_sandbox(self, sandbox: str, revision: Revision, template: str | None) -> None:
         ours, theirs = socket.socketpair()
-        made = Sandbox(sandbox, revision, self._options, self._loop, ours, self._sink)
+        made = Sandbox(sandbox, revision, self._options, self._loop, ours, self._clock, self._sink)
         self._sandboxes[sandbox] = made
         parent = self._nursery.hatchery
         if template is not None:
@@ -128,21 +139,28 @@ class ProcessRuntime:
         body.parent = parent
         made.timer = self._loop.call_later(self._options.start_timeout_s, self._give_up, made)
         descriptors = (theirs.detach(), writer)
+        if parent is None or not parent.is_open:
+            self._refuse(body, descriptors, "the process that would fork it is gone")
+        else:
+            parent.cradle.next(lambda group: self._send(made, parent, descriptors, group))
+
+    def _send(
+        self, made: Sandbox | Template, parent: Hatchery, descriptors: tuple[int, int], group: Group | None
+    ) -> None:
+        made.body.group = group
+        settings = made.revision.settings
         try:
-            if parent is None or not parent.is_open:
-                raise ValueError("the process that would fork it is gone")
-            self._limit(made.name, body, made.revision)
+            if group is not None:
+                group.limit(settings.memory_mb, self._options.processes, settings.cpus)
             parent.order(self._describe(made), descriptors)
         except (ValueError, OSError) as error:
-            for descriptor in descriptors:
-                os.close(descriptor)
-            body.killed_for = f"it could not be started: {error}"
-            self._loop.call_soon(body.abandon)
+            self._refuse(made.body, descriptors, str(error))
 
-    def _limit(self, name: str, body: Body, revision: Revision) -> None:
-        if self._groups is not None:
-            body.group = self._groups.make(name)
-            body.group.limit(revision.settings.memory_mb, self._options.processes, revision.settings.cpus)
+    def _refuse(self, body: Body, descriptors: tuple[int, int], why: str) -> None:
+        for descriptor in descriptors:
+            os.close(descriptor)
+        body.killed_for = f"it could not be started: {why}"
+        self._loop.call_soon(body.abandon)
 
     def _describe(self, made: Sandbox | Template) -> Order:
         revision, options = made.revision, self._options
@@ -180,14 +198,22 @@ class ProcessRuntime:
             body = self._bodies.get(name)
             if body is None:
                 os.close(pidfd)
-            elif body.born(pidfd):
-                (self._sandboxes.get(name) or self._templates[name]).go()
+            else:
+                self._born(name, body, pidfd)
         elif (name := message.get("ended")) is not None:
             if (body := self._bodies.get(name)) is not None:
                 body.told(message["status"])
         elif (name := message.get("refused")) is not None and (body := self._bodies.get(name)) is not None:
             body.killed_for = f"the kernel refused to make it: {message['error']}"
+            if body.parent is not None:
+                body.parent.cradle.made()
             body.abandon()
+
+    def _born(self, name: str, body: Body, pidfd: int) -> None:
+        if body.parent is not None:
+            body.parent.cradle.made()
+        if body.born(pidfd):
+            (self._sandboxes.get(name) or self._templates[name]).go()
 
     def _lost(self, parent: Hatchery) -> None:
         """A process that others are forked from is gone: what it had not yet made will never be."""
@@ -210,7 +236,7 @@ class ProcessRuntime:
         if body.group is not None:
             was_oom = body.group.oom_kills() > 0
             self._leftovers.append(body.group)
-        self._leftovers = [group for group in self._leftovers if not group.is_removed()]
+        self._leftovers[:] = [group for group in self._leftovers if not group.is_removed()]
         if not self._bodies:
             self._idle.set()
         return was_oom

@@ -5,6 +5,7 @@ import json
 import socket
 from collections.abc import Callable
 
+from attacca.kernel.clock import Clock
 from attacca.model.function import Revision, Signature
 from attacca.model.invocation import Failed, FunctionError, Invocation, Ok
 from attacca.worker.core.reports import (
@@ -37,8 +38,10 @@ class Sandbox:
         options: ProcessOptions,
         loop: asyncio.AbstractEventLoop,
         sock: socket.socket,
+        clock: Clock,
         sink: Sink,
     ) -> None:
+        self._clock, self._ordered = clock, clock.now()
         self.name, self.revision, self._sink, self._loop = name, revision, sink, loop
         self.body: Body
         self.is_ready = False
@@ -153,8 +156,11 @@ class Sandbox:
         if self.timer is not None:
             self.timer.cancel()
         self.is_ready = True
-        numbers = [float(times[name]) for name in ("sandbox_ms", "code_ms", "imports_ms")]
-        self._sink(SandboxReady(self.name, *numbers))
+        code, imports = float(times["code_ms"]), float(times["imports_ms"])
+        whole = (
+            self._clock.now() - self._ordered
+        ) * 1e3  # with what it cannot see itself: the order, the fork, the wait
+        self._sink(SandboxReady(self.name, max(whole - code - imports, 0.0), code, imports))
 
     def _on_failed(self, _number: int, payload: bytes) -> None:
         told = json.loads(payload)

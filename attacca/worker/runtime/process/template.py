@@ -8,6 +8,7 @@ from typing import Any
 from attacca.model.function import Revision, Signature
 from attacca.worker.core.reports import Logged, Sink, TemplateFailed, TemplateReady
 from attacca.worker.runtime.process.body import Body
+from attacca.worker.runtime.process.cradle import Cradle
 from attacca.worker.runtime.process.hatchery import Hatchery
 
 
@@ -23,6 +24,7 @@ class Template:
         revision: Revision,
         loop: asyncio.AbstractEventLoop,
         sock: socket.socket,
+        cradle: Cradle,
         sink: Sink,
         hear: Callable[[dict[str, Any], int], None],
         gone: Callable[[Hatchery], None],
@@ -32,10 +34,11 @@ class Template:
         self.is_ready = False
         self.failure: TemplateFailed | None = None
         self.timer: asyncio.TimerHandle | None = None
-        self.hatchery = Hatchery(loop, sock, self._hear, lambda: gone(self.hatchery))
+        self.hatchery = Hatchery(loop, sock, cradle, self._hear, lambda: gone(self.hatchery))
 
     def go(self) -> None:
-        self.hatchery.order({"go": True})
+        if self.hatchery.is_open:
+            self.hatchery.order({"go": True})
 
     def close(self) -> None:
         self.hatchery.close()
@@ -66,6 +69,7 @@ class Template:
         if self.timer is not None:
             self.timer.cancel()
         self.is_ready = True
+        self.hatchery.cradle.settle(self.body.pid)
         threads = int(told["threads"])
         self._sink(
             TemplateReady(

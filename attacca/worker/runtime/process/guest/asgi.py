@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import importlib
 import json
 import socket
+import sys
 from time import perf_counter
 from typing import Any, cast
 from urllib.parse import unquote
@@ -233,3 +235,12 @@ def serve_on_loop(sock: socket.socket, order: Order, loaded: Loaded, ready: byte
     """The whole life of a sandbox with an event loop; `ready` is sent once the application has started."""
     sock.settimeout(0)
     asyncio.run(_serve(sock, order, loaded, ready))
+
+
+def warm_up(application: Any) -> None:
+    """What web frameworks put off until their first request, done before the fork. Runs nothing of the user's."""
+    if "anyio" in sys.modules:
+        importlib.import_module("anyio._backends._asyncio")
+    build = getattr(application, "build_middleware_stack", None)  # Starlette, and FastAPI with it
+    if callable(build) and getattr(application, "middleware_stack", ...) is None:
+        application.middleware_stack = build()

@@ -47,7 +47,7 @@ def main() -> None:
         os.close(waiting)
         if setting["isolate"] and setting["privileged"]:
             root.map_child(processes, pid, setting["outer_id"], setting["outer_group"])
-        os.write(go_ahead, b"g")
+        os.write(go_ahead, b"%d" % pid)
     except OSError as error:
         packets.send(control, {"unfit": str(error)})
         return

@@ -200,7 +200,7 @@ def _needs_loop(order: Order, loaded: Loaded) -> bool:
 def _warm_up(order: Order, loaded: Loaded) -> None:
     """Load and start what every sandbox of this template will need, once."""
     if _needs_loop(order, loaded):
-        deferred.load("asgi")
+        deferred.load("asgi").warm_up(loaded.call)
     if loaded.is_async:
         importlib.import_module("asyncio")
     elif order["concurrency"] > 1:

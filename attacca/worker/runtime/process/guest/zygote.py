@@ -16,27 +16,28 @@ from attacca.worker.runtime.process.guest.orders import Setting
 
 
 def run(control: socket.socket, setting: Setting, go_ahead: int) -> NoReturn:
-    """The zygote's life. `go_ahead` is readable once the keeper has mapped our user, if it is the one to do so."""
+    """The zygote's life. `go_ahead` brings our pid outside, once the keeper has mapped our user if it is to do so."""
+    outer_pid = int(os.read(go_ahead, 32))
+    os.close(go_ahead)
     if setting["isolate"]:
         try:
-            _settle(setting, go_ahead)
+            _settle(setting)
         except OSError as error:
             packets.send(control, {"unfit": str(error)})
             os._exit(1)
     gc.collect()
     gc.freeze()
     linux.trim()
-    packets.send(control, {"zygote": True})
+    packets.send(control, {"zygote": outer_pid})
     breeder = Breeder(control, linux.OWN_ALL, isolate=setting["isolate"])
     order, channel, out = breeder.run()
     with last_words():
         life.live_from_zygote(order, channel, out, isolate=setting["isolate"], began=perf_counter())
 
 
-def _settle(setting: Setting, go_ahead: int) -> None:
+def _settle(setting: Setting) -> None:
     linux.die_with_parent(0)
     if setting["privileged"]:
-        os.read(go_ahead, 1)
         os.setgroups([])
         os.setresgid(0, 0, 0)
         os.setresuid(0, 0, 0)
@@ -46,4 +47,3 @@ def _settle(setting: Setting, go_ahead: int) -> None:
     else:
         root.map_self(0, setting["outer_id"], setting["outer_group"])
         root.build_hall({"prefix": setting["prefix"], "code": setting["code"], "bundles": setting["bundles"]})
-    os.close(go_ahead)

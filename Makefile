@@ -1,0 +1,66 @@
+# Everything a person types in this checkout. `make help` lists it.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+
+VENV := .venv
+BIN := $(VENV)/bin
+PORT ?= 8080
+LIVE_TIMEOUT_S ?= 600
+CODE := $(wildcard attacca tests examples bench scripts)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help run test check pure live bench fmt docs clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(VENV)/.run ## Start attacca, deploy and invoke the examples, stay up; ONCE=1 ends by itself, PORT=, UP='--isolation none'
+	@$(BIN)/python scripts/run.py --port $(PORT) $(if $(ONCE),--once) $(if $(UP),--up '$(UP)')
+
+test: check pure live ## All checks and all tests
+	@echo "All checks and tests passed."
+
+check: $(VENV)/.dev ## Format, lint, types, import contracts
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/mypy $(CODE)
+	$(BIN)/lint-imports
+
+pure: $(VENV)/.dev ## The tests that need no process, socket or clock
+	$(BIN)/pytest --ignore tests/live --durations=5
+
+live: $(VENV)/.dev ## The tests that start real processes and servers
+	timeout --foreground --signal=INT --kill-after=30 $(LIVE_TIMEOUT_S) $(BIN)/pytest -m live --durations=15
+
+bench: $(VENV)/.dev ## Measure the floors and attacca in the same run, print the ratios, append to bench/history.jsonl
+	@command -v wrk >/dev/null || scripts/debian.sh wrk
+	$(BIN)/python bench/run.py
+
+fmt: $(VENV)/.dev ## Format, and repair what the linter can
+	$(BIN)/ruff check --fix $(CODE)
+	$(BIN)/ruff format $(CODE)
+
+docs: $(VENV)/.dev ## Rewrite the tables of docs/ that follow from the code
+	$(BIN)/python -m scripts.docs
+
+clean: ## Remove what this Makefile made: the virtual environment, caches, and the state of `make run`
+	rm -rf $(VENV) .run dist build .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	find attacca tests examples bench scripts -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+
+# Stamps: an installation is repeated only when pyproject.toml has changed since.
+
+$(BIN)/python:
+	@scripts/venv.sh $(VENV)
+
+$(VENV)/.run: pyproject.toml | $(BIN)/python
+	@echo "Installing attacca into $(VENV)"
+	@$(BIN)/pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml | $(BIN)/python
+	@echo "Installing attacca and what its tests need into $(VENV)"
+	@$(BIN)/pip install --quiet --editable '.[dev]'
+	@touch $@ $(VENV)/.run

@@ -1,0 +1,31 @@
+"""The gateway's settings: where it listens, what it takes, and how long it waits for slow clients."""
+
+from typing import Annotated
+
+import msgspec
+
+Positive = Annotated[float, msgspec.Meta(gt=0)]
+Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]  # 0: any free one
+Count = Annotated[int, msgspec.Meta(ge=1)]
+
+
+class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What one listener allows.
+
+    A body that is collected before the function sees it is kept whole in memory twice, here and in the sandbox, so its
+    bound is low; one that is streamed into an ASGI function passes in pieces, so its bound is high.
+    """
+
+    host: str = "127.0.0.1"
+    port: Port = 8080
+    public: bool = False  # /function needs no token, also on an address that others reach
+    max_body_mb: Positive = 16.0  # collected request bodies
+    max_stream_mb: Positive = 1024.0  # request bodies streamed into ASGI functions
+    max_admin_mb: Positive = 512.0  # request bodies of the admin API: code archives
+    max_head_kb: Count = 32  # request line and headers together
+    max_connections: Count = 10_000
+    head_timeout_s: Positive = 10.0  # from the first byte of a request until its head is complete
+    body_timeout_s: Positive = 30.0  # how far a body may fall behind 1 KB/s; how long the reader of an answer may stall
+    idle_timeout_s: Positive = 75.0  # between two requests of a connection
+    linger_s: Positive = 2.0  # how long the rest of a refused body is read, so that its sender sees the refusal
+    calls_kept: Count = 200  # ended invocations remembered per function

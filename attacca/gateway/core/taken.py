@@ -1,0 +1,111 @@
+"""An admitted invocation: who waits for it, how far it has come, and what is remembered of it."""
+
+from collections import deque
+from typing import Protocol
+
+from attacca.gateway.core.deadlines import ClockName, Lane
+from attacca.gateway.core.statistics import Statistics
+from attacca.model.function import Revision, Settings, Signature
+from attacca.model.invocation import Call, Outcome, Start, Timing
+
+NO_TIME = Timing()
+
+
+class Client(Protocol):
+    """Who waits for the answer. The core only hands it on; the driver calls it."""
+
+    taken: "Taken | None"  # set when the invocation is admitted, before anything can come back
+
+    def started(self) -> None:
+        """A sandbox has it, and the rest of its body may follow. Only called when `taken.more`."""
+
+    def head(self, status: int, headers: tuple[tuple[bytes, bytes], ...]) -> None:
+        """A streamed answer begins."""
+
+    def body(self, data: bytes) -> None: ...
+    def flow(self, paused: bool) -> None:  # noqa: FBT001 - mirrors messages.Flow
+        """The reader of the request's body is slow, or has caught up."""
+
+    def ended(self, taken: "Taken", outcome: Outcome) -> None:
+        """The last word; comes exactly once unless the client has left."""
+
+
+class Clocks:
+    """The three clocks as one revision sets them; an invocation keeps those it was taken with."""
+
+    __slots__ = ("first_byte", "total", "wait")
+
+    def __init__(self, settings: Settings) -> None:
+        first_byte_s = settings.first_byte_s
+        self.wait = Lane(ClockName.WAIT, settings.wait_s)
+        self.first_byte = None if first_byte_s is None else Lane(ClockName.FIRST_BYTE, first_byte_s)
+        self.total = Lane(ClockName.TOTAL, settings.timeout_s)
+
+
+class Function:
+    """A known function: its current revision, its counters and its latest invocations."""
+
+    __slots__ = (
+        "clocks", "is_asgi", "name", "number", "queue", "recent", "revision_id", "running", "statistics", "waiting",
+    )  # fmt: skip
+
+    def __init__(self, revision: Revision, calls_kept: int) -> None:
+        self.name = revision.function
+        self.waiting = 0
+        self.running = 0
+        self.statistics = Statistics()
+        self.recent: deque[Taken] = deque(maxlen=calls_kept)
+        self.adopt(revision)
+
+    def adopt(self, revision: Revision) -> None:
+        self.number = revision.number
+        self.revision_id = revision.id
+        self.is_asgi = revision.signature is Signature.ASGI
+        self.queue = max(revision.settings.queue, 1)  # one is always in the hand-over, also when none may wait
+        self.clocks = Clocks(revision.settings)
+
+
+class Taken:
+    """One admitted invocation, from its arrival until it is forgotten. Times in seconds, `at` since 1970."""
+
+    __slots__ = (
+        "arrived", "at", "client", "clocks", "function", "has_head", "id", "is_done", "more", "outcome", "revision",
+        "run_ms", "sandbox", "start", "status", "timing", "total_ms", "why",
+    )  # fmt: skip
+
+    def __init__(self, name: str, function: Function, client: Client, now: float, at: float) -> None:
+        self.id = name
+        self.function = function
+        self.revision = function.number
+        self.clocks = function.clocks
+        self.client: Client | None = client
+        self.arrived = now
+        self.at = at
+        self.more = False  # its request's body is streamed
+        self.start: Start | None = None  # None: no sandbox has it yet
+        self.sandbox = ""
+        self.why = ""
+        self.timing = NO_TIME
+        self.run_ms = 0.0
+        self.has_head = False
+        self.status = 0
+        self.outcome = ""
+        self.total_ms = 0.0
+        self.is_done = False
+
+    def call(self) -> Call:
+        """What is remembered of it, once it is done."""
+        spent = self.timing
+        return Call(
+            id=self.id,
+            function=self.function.name,
+            revision=self.revision,
+            at=self.at,
+            status=self.status,
+            outcome=self.outcome,
+            start=self.start,
+            why=self.why,
+            sandbox=self.sandbox,
+            timing=Timing(spent.queued, spent.placed, spent.sandbox, spent.code, spent.imports, self.run_ms),
+            total_ms=self.total_ms,
+        )

@@ -1,0 +1,345 @@
+"""One client's connection: bytes become requests, one at a time, and what comes behind is held back.
+
+    nothing ──first byte──▶ head ──blank line──▶ body ──last byte──▶ nothing
+                              │                   │
+                              ▼                   ▼
+                        408, 431, 400       408, 413, 400, or streamed on to whoever wants it
+
+A request that arrives in one piece passes through `data_received`, the parser's callbacks, `open` and `serve`, and
+nothing else. Everything slower is done in `_unfinished`, after a piece that left a request unfinished.
+"""
+
+import asyncio
+from collections import deque
+from typing import NamedTuple
+
+import httptools
+
+from attacca.errors import AttaccaError, BadRequest, HeadersTooLarge, RequestTimeout
+from attacca.gateway.front.serving import Fields, Serving, too_large
+from attacca.gateway.front.state import Front
+
+NOTHING, HEAD, BODY = 0, 1, 2  # how much of the next request has come
+SLICE = 16 * 1024  # bytes parsed at once: bounds the requests that pile up behind one that is being served
+HELD_MOST = 64 * 1024  # bytes held back before the socket is left unread
+SLOWEST_BODY = 1024  # bytes per second
+NOT_HTTP = "send HTTP/1.1, with one length for each body"
+
+
+class Behind(NamedTuple):
+    """A whole request that came while another was being served."""
+
+    method: bytes
+    url: bytes
+    fields: Fields
+    body: bytes
+    version: str
+    keep: bool
+
+
+class Connection(Serving):
+    def __init__(self, front: Front) -> None:
+        super().__init__(front)
+        self.parser = httptools.HttpRequestParser(self)
+        self.slice = min(SLICE, front.max_head)
+        # Of the request that is being parsed.
+        self.phase = NOTHING
+        self.url = b""
+        self.coming: Fields = []
+        self.request_body: bytes | bytearray = b""
+        self.head_size = 0  # bytes of a head that is not complete yet
+        self.framing_size = 0  # bytes of a body's framing since it last brought something
+        self.seen_size = 0  # of a body that is being collected, when it was looked at last
+        self.is_opened = False
+        # Behind it.
+        self.behind: deque[Behind] = deque()
+        self.held = bytearray()
+        self.broken: AttaccaError | None = None  # what came after the last good request
+        self.is_reading = True
+        self.is_advancing = False
+        self.has_peer_ended = False
+        self.unwritten = 0  # bytes that the client had not read at the last sweep
+
+    # What the transport says.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self.since = self.front.now
+        connections = self.front.connections
+        if len(connections) >= self.front.config.max_connections:
+            self.is_closing = True
+            self.transport.abort()
+        else:
+            connections[self] = None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.front.leave(self)
+        self.is_closing = True
+        self.is_busy = False
+        taken, upload = self.taken, self.upload
+        self.taken = self.upload = None
+        self.behind.clear()
+        self.held.clear()
+        if upload is not None:
+            upload.lost()
+        if taken is not None:
+            gateway = self.front.gateway
+            if self.is_streaming and self.is_choked:
+                gateway.flow(taken, paused=False)  # it may finish, although nobody listens
+            gateway.leave(taken, can_finish=not self.is_arriving and (upload is None or upload.is_through))
+
+    def eof_received(self) -> bool:
+        """A client that leaves looks just like one that has only finished sending. So what still waits is withdrawn,
+        and what runs is answered. The admin API takes it as leaving: a log is followed until then."""
+        self.has_peer_ended = True
+        if self.is_closing or self.is_arriving or self.taken is None:
+            return False
+        return self.taken.start is not None
+
+    def data_received(self, data: bytes) -> None:
+        if self.is_busy or self.held or self.is_closing or len(data) > self.slice:
+            if not self.is_closing:
+                self.held += data
+                self._advance()
+        else:
+            self._parse(data)
+
+    # What the parser says.
+
+    def on_url(self, url: bytes) -> None:
+        if self.url:
+            self.url += url
+        else:
+            self.url = url
+            self.phase = HEAD
+            self.head_size = 0
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self.phase == HEAD:  # later ones are trailers, which nobody asked for
+            self.coming.append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        self.phase = BODY
+
+    def on_body(self, data: bytes) -> None:
+        body = self.request_body
+        if not body:
+            self.request_body = data
+        elif type(body) is bytearray:
+            body += data
+        else:
+            self.request_body = bytearray(body) + data
+
+    def on_message_complete(self) -> None:
+        self.phase = NOTHING
+        body, url, fields = bytes(self.request_body), self.url, self.coming
+        self.request_body, self.url, self.coming = b"", b"", []
+        if self.is_arriving:
+            self.is_arriving = self.is_opened = False
+            self.pass_on(body, last=True)
+            return
+        if self.is_busy or self.behind or self.is_closing:
+            parser = self.parser
+            keep, version = parser.should_keep_alive(), parser.get_http_version()
+            self.behind.append(Behind(parser.get_method(), url, fields, body, version, keep))
+            return
+        if self.is_opened:
+            self.is_opened = False
+        else:
+            error = self._open(url, fields)
+            if error is None and b"upgrade" in self.head_of:
+                error = _refuse_upgrade(self.head_of, body)
+            if error is not None:
+                self._fail(error)
+                return
+        self.serve(body)
+
+    def _open(self, url: bytes, fields: Fields) -> AttaccaError | None:
+        parser = self.parser
+        return self.open(parser.get_method(), url, fields, "", keep=parser.should_keep_alive())
+
+    def spoken(self) -> str:
+        return self.parser.get_http_version()
+
+    # Piece by piece.
+
+    def _parse(self, data: bytes) -> None:
+        if self.phase == NOTHING:
+            self.phase = HEAD
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self.held[:0] = data[upgrade.args[0] :]  # it goes on in HTTP/1.1
+            if self.held:
+                self.resume()
+            return
+        except httptools.HttpParserCallbackError as error:
+            raise error.__context__ or error from None
+        except httptools.HttpParserError as error:
+            self._fail(BadRequest(f"the request is not HTTP: {error}", NOT_HTTP))
+            return
+        if self.phase != NOTHING:
+            self._unfinished(len(data))
+
+    def _unfinished(self, size: int) -> None:
+        """A piece of `size` bytes has been parsed, and the request it began or continued is not complete."""
+        if self.phase == HEAD:
+            if self.head_size == 0:
+                self.since = self.front.now
+            self.head_size += size
+            if self.head_size >= self.front.max_head:
+                limit_kb = self.front.config.max_head_kb
+                error = HeadersTooLarge(f"the request's head is over {limit_kb} KB", "send fewer or shorter headers")
+                self._fail(error)
+            return
+        if self.is_closing or (self.is_busy and not self.is_arriving) or self.behind:
+            return
+        data = self.request_body
+        self.framing_size = 0 if len(data) > self.seen_size else self.framing_size + size
+        self.seen_size = len(data)
+        if self.framing_size > self.front.max_head:
+            self._fail(BadRequest("the request's body is framing without content", NOT_HTTP))
+        elif self.is_arriving:
+            if data:
+                self.request_body = b""
+                self.seen_size = 0
+                self.pass_on(bytes(data), last=False)
+        elif self.is_opened:
+            limit = self.limit(is_large=False)
+            if len(data) > limit:
+                self._fail(too_large(limit))
+        else:
+            self._open_early()
+
+    def _open_early(self) -> None:
+        self.is_opened = True
+        self.since = self.front.now
+        self.framing_size = self.seen_size = 0
+        url, fields = self.url, self.coming
+        self.url, self.coming = b"", []
+        error = self._open(url, fields)
+        if error is not None:
+            self._fail(error)
+            return
+        body = bytes(self.request_body)
+        self.serve_early(body)
+        if self.is_arriving:
+            self.request_body = b""  # it was passed on
+        self.update_reading()
+
+    def _advance(self) -> None:
+        """Serve what came behind, as far as it can be served now."""
+        self.is_advancing = True
+        while not self.is_closing and (self.is_arriving or not self.is_busy):
+            if self.is_arriving:
+                if not self.held or (self.upload is not None and self.upload.is_full):
+                    break
+            elif self.behind:
+                self._serve_behind(self.behind.popleft())
+                continue
+            elif self.broken is not None:
+                self._fail(self.broken)
+                break
+            elif self.phase == BODY and not self.is_opened:
+                self._unfinished(0)
+                continue
+            if not self.held:
+                break
+            piece = bytes(self.held[: self.slice])
+            del self.held[: self.slice]
+            self._parse(piece)
+        self.is_advancing = False
+        if self.has_peer_ended and not self.is_busy and not self.is_closing:
+            self.break_off()
+        self.update_reading()
+
+    def _serve_behind(self, request: Behind) -> None:
+        error = self.open(request.method, request.url, request.fields, request.version, keep=request.keep)
+        if error is None and b"upgrade" in self.head_of:
+            error = _refuse_upgrade(self.head_of, request.body)
+        if error is None:
+            self.serve(request.body)
+        else:
+            self._fail(error)
+
+    def _fail(self, error: AttaccaError) -> None:
+        """Nothing after this can be understood: answer what is owed, then this, and close."""
+        if self.is_closing:
+            return
+        if self.is_arriving:
+            self.break_upload(error)
+        elif self.is_busy or self.behind:
+            self.broken = error
+        else:
+            self.is_busy = self.is_arriving = True
+            self.keep = self.is_head = self.is_old = False
+            self.answer_error(error)
+
+    # Reading on.
+
+    def resume(self) -> None:
+        has_more = self.behind or self.held or self.phase != NOTHING or self.broken is not None or self.has_peer_ended
+        if has_more and not self.is_advancing:
+            asyncio.get_running_loop().call_soon(self._advance)
+
+    def update_reading(self) -> None:
+        if self.is_closing:
+            wants = True  # to see the end of it
+        elif self.is_choked:
+            wants = False
+        elif self.is_arriving:
+            wants = self.upload is None or not self.upload.is_full
+        else:
+            wants = not self.is_busy or len(self.held) <= HELD_MOST
+        if wants != self.is_reading and not self.transport.is_closing():
+            self.is_reading = wants
+            if wants:
+                self.transport.resume_reading()
+            else:
+                self.transport.pause_reading()
+
+    # Slow clients.
+
+    def sweep(self, now: float, *, is_ending: bool) -> None:
+        config = self.front.config
+        spent_s = now - self.since
+        if self.is_closing or self.is_choked:
+            self._sweep_writing(now)
+        elif self.is_busy:
+            if self.is_arriving and self.taken is None and self.is_reading and self._is_behind(now, self.streamed_size):
+                self.break_upload(_too_slow("body", config.body_timeout_s))
+        elif self.phase == NOTHING:
+            if (is_ending and not self.held) or spent_s > config.idle_timeout_s:
+                self.break_off()
+        elif self.phase == HEAD:
+            if spent_s > config.head_timeout_s:
+                self._fail(_too_slow("head", config.head_timeout_s))
+        elif self._is_behind(now, len(self.request_body)):
+            self._fail(_too_slow("body", config.body_timeout_s))
+
+    def abandon(self) -> None:
+        self.is_closing = True
+        self.transport.abort()
+
+    def _is_behind(self, now: float, size: int) -> bool:
+        return now - self.since > self.front.config.body_timeout_s + size / SLOWEST_BODY
+
+    def _sweep_writing(self, now: float) -> None:
+        """Wait as long as the client reads at all."""
+        unwritten = self.transport.get_write_buffer_size()
+        if unwritten != self.unwritten:
+            self.unwritten, self.since = unwritten, now
+        config = self.front.config
+        if now - self.since > (config.body_timeout_s if unwritten else config.linger_s):
+            self.abandon()
+
+
+def _too_slow(what: str, limit_s: float) -> RequestTimeout:
+    return RequestTimeout(f"the request's {what} did not arrive within {limit_s:g} s", "send it without long pauses")
+
+
+def _refuse_upgrade(head: dict[bytes, bytes], body: bytes) -> BadRequest | None:
+    """An upgrade is never made, and need not be; but the parser leaves the body of such a request unread."""
+    if body or (head.get(b"content-length", b"0") == b"0" and b"transfer-encoding" not in head):
+        return None
+    return BadRequest("a request that asks for another protocol cannot have a body", "leave out the Upgrade header")

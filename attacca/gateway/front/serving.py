@@ -1,0 +1,210 @@
+"""The half of a connection that decides: what a request asks for, whether its body is wanted, who answers."""
+
+import asyncio
+
+from attacca.errors import AttaccaError, BadRequest, MethodNotAllowed, PayloadTooLarge
+from attacca.gateway import peer
+from attacca.gateway.front import answer
+from attacca.gateway.front.access import refuse_token
+from attacca.gateway.front.answering import Answering
+from attacca.gateway.front.bridge import Bridge, scope_of
+from attacca.gateway.front.pages import page
+from attacca.gateway.front.state import MB, Front
+from attacca.gateway.front.target import Kind, Target
+from attacca.gateway.front.upload import Upload
+from attacca.model.invocation import Request
+
+Fields = list[tuple[bytes, bytes]]
+STREAM_OVER = 64 * 1024  # larger bodies go to ASGI functions in pieces, and are refused before they are read
+METHODS = {name.encode(): name for name in ("GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH")}
+VERSIONS = ("1.0", "1.1")
+NO_FIELDS: Fields = []
+NO_HEADERS: tuple[tuple[bytes, bytes], ...] = ()
+FUNCTION, API = Kind.FUNCTION, Kind.API
+
+
+class Serving(Answering):
+    """Serves the request whose head was last given to `open`. `is_arriving` says that its body is not all there."""
+
+    def __init__(self, front: Front) -> None:
+        super().__init__(front)
+        self.method = b""
+        self.target = Target(Kind.PAGE, "", "/", "")
+        self.fields = NO_FIELDS
+        self.head_of: dict[bytes, bytes] = {}  # the same, the last of each name
+        self.streamed_size = 0
+        self._uid: int | None = None
+        self._is_uid_known = False
+
+    def open(self, method: bytes, url: bytes, fields: Fields, version: str, *, keep: bool) -> AttaccaError | None:
+        """Make it the request that is being served. An empty `version` is asked for only where it makes a difference.
+
+        Returns what is wrong with it; then the connection cannot be used for another.
+        """
+        head = dict(fields)
+        self.method = method
+        self.target = self.front.targets.find(url)
+        self.fields = fields
+        self.head_of = head
+        if not version:  # kept alive without a word about it: that is HTTP/1.1
+            version = self.spoken() if not keep or b"connection" in head else "1.1"
+        self.is_old = version == "1.0"
+        self.keep = keep
+        self.is_head = method == b"HEAD"
+        self.is_plain = keep and not self.is_old and not self.is_head
+        if version not in VERSIONS:
+            return BadRequest(f"HTTP/{version} is not spoken here", "send HTTP/1.1 or HTTP/1.0")
+        if b"transfer-encoding" in head:
+            codings = [value.strip().lower() for name, value in fields if name == b"transfer-encoding"]
+            if codings != [b"chunked"]:
+                return BadRequest("the only Transfer-Encoding understood is chunked", "send the body as it is")
+        if method == b"CONNECT":
+            return MethodNotAllowed("attacca is no proxy", "ask for /function/NAME")
+        return None
+
+    def spoken(self) -> str:
+        """The HTTP version of the request that is being parsed."""
+        raise NotImplementedError
+
+    def serve(self, body: bytes) -> None:
+        """The head is open; its body is here, or, when `is_arriving`, as much as has come."""
+        front, target, more = self.front, self.target, self.is_arriving
+        self.is_busy = True
+        if target.kind is not FUNCTION:
+            self._serve_others(body)
+            return
+        if front.needs_token:
+            refusal = refuse_token(self.fields, front.allow)
+            if refusal is not None:
+                self.answer_error(refusal)
+                return
+        if len(body) > front.max_body and not more:
+            self.answer_error(too_large(front.max_body))
+            return
+        function = front.gateway.find(target.name)
+        method, kind = self.method, self.head_of.get(b"content-type")
+        request = Request(
+            body,
+            "" if kind is None else kind.decode("latin-1"),
+            METHODS.get(method) or method.decode("latin-1"),
+            target.path,
+            target.query,
+            tuple(self.fields) if function is not None and function.is_asgi else NO_HEADERS,
+            more,
+        )
+        error = front.gateway.invoke(target.name, request, self)
+        if error is not None:
+            self.answer_error(error)
+
+    def _serve_others(self, body: bytes) -> None:
+        front, target = self.front, self.target
+        method = METHODS.get(self.method) or self.method.decode("latin-1")
+        if target.kind is not API or front.admin is None:
+            self.answer_whole(page(front, method, target.path, self.fields, self._peer()))
+            return
+        if sum(name == b"host" for name, _ in self.fields) > 1:
+            self.answer_error(BadRequest("the request names two hosts", "send one Host header"))
+            return
+        scope = scope_of(
+            method=method,
+            path=target.path,
+            query=target.query,
+            headers=self.fields,
+            is_old=self.is_old,
+            client=_address(self.transport, "peername"),
+            server=_address(self.transport, "sockname"),
+            uid=self._peer(),
+        )
+        self.upload = Bridge(self, front.admin, scope)
+        self.upload.feed(body, last=not self.is_arriving)
+
+    # Requests whose body is still on its way.
+
+    def serve_early(self, body: bytes) -> None:
+        """Refuse it before its body has come, start it without, or invite the rest of it."""
+        head, front = self.head_of, self.front
+        announced = head.get(b"content-length")
+        length = int(announced) if announced is not None else 0
+        is_chunked = b"transfer-encoding" in head
+        expects = head.get(b"expect", b"").lower() == b"100-continue" and not self.is_old
+        is_large = is_chunked or length > STREAM_OVER
+        limit = self.limit(is_large=is_large)
+        error: AttaccaError | None = None
+        if length > limit:
+            error = too_large(limit)
+        elif self.target.kind is FUNCTION and (length > STREAM_OVER or expects):
+            error = refuse_token(self.fields, front.allow) if front.needs_token else None
+            if error is None:
+                error = front.gateway.refusal(self.target.name)
+        if error is not None:
+            self.is_arriving = self.is_busy = True
+            self.answer_error(error)
+            return
+        if self.target.kind is not FUNCTION or (is_large and self._is_asgi()):
+            self._stream(body)
+        if expects and not self.is_closing and not self.is_streaming:
+            self.transport.write(answer.CONTINUE)
+
+    def _stream(self, body: bytes) -> None:
+        self.is_arriving = True
+        self.streamed_size = len(body)
+        self.serve(body)
+        if self.taken is not None:
+            self.upload = Upload(self.front.gateway, self.taken)
+
+    def limit(self, *, is_large: bool) -> int:
+        """How large the body of the open request may become."""
+        if self.target.kind is not FUNCTION:
+            return self.front.max_admin
+        return self.front.max_stream if is_large and self._is_asgi() else self.front.max_body
+
+    def pass_on(self, data: bytes, *, last: bool) -> None:
+        """More of a streamed body."""
+        self.streamed_size += len(data)
+        limit = self.limit(is_large=True)
+        if self.streamed_size > limit:
+            self.break_upload(too_large(limit))
+        elif self.upload is not None:
+            self.upload.feed(data, last=last)
+
+    def break_upload(self, error: AttaccaError) -> None:
+        """A body that is being streamed turns out to be too large, or no HTTP: it cannot be finished."""
+        taken, upload = self.taken, self.upload
+        self.taken = self.upload = None
+        self.is_arriving = True  # whatever else comes of it is not read
+        if upload is not None:
+            upload.lost()
+        if taken is not None:
+            taken.client = None
+            self.front.gateway.give_up(taken, error)
+        if self.is_streaming:
+            self.is_closing = True
+            self.transport.abort()
+        else:
+            self.keep = False
+            self.answer_error(error, taken)
+
+    def _is_asgi(self) -> bool:
+        function = self.front.gateway.find(self.target.name)
+        return function is not None and function.is_asgi
+
+    def _peer(self) -> int | None:
+        """Looked up when first asked for: reading the kernel's tables takes a while."""
+        if not self._is_uid_known:
+            self._is_uid_known = True
+            theirs, ours = _address(self.transport, "peername"), _address(self.transport, "sockname")
+            if theirs is not None and ours is not None:
+                self._uid = peer.uid(theirs, ours)
+        return self._uid
+
+
+def too_large(limit: int) -> PayloadTooLarge:
+    return PayloadTooLarge(
+        f"the request's body is over the limit of {limit / MB:g} MB",
+        "send less; only ASGI functions take large bodies, in pieces",
+    )
+
+
+def _address(transport: asyncio.Transport, which: str) -> tuple[str, int] | None:
+    found = transport.get_extra_info(which)
+    return (found[0], found[1]) if isinstance(found, tuple) else None

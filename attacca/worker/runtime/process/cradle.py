@@ -1,0 +1,77 @@
+"""The cgroup that a forking process waits in, so that its next child is born with its limits.
+
+Moving a process between cgroups can take the kernel 20 ms (it waits for a grace period), which is several times what a
+start may cost. So the zygote and every template are moved ahead, in the background, into the group of the sandbox that
+they will fork next, instead of each sandbox after its birth.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from attacca.worker.host.cgroups import Group, Groups
+
+Born = Callable[[Group | None], None]
+
+
+class Cradle:
+    """One forking process's place. Without cgroups it is always ready and holds nothing."""
+
+    def __init__(self, groups: Groups | None, spent: Callable[[Group], None]) -> None:
+        """`spent` gets the groups that nobody was born in."""
+        self._groups, self._spent = groups, spent
+        self._pid = 0
+        self._group: Group | None = None
+        self._waiting: list[Born] = []
+        self._is_closed = False
+
+    def settle(self, pid: int) -> None:
+        """The process exists: move it into the first group."""
+        self._pid = pid
+        self._renew()
+
+    def next(self, born: Born) -> None:
+        """Call `born` with the group of the next child as soon as the process is in it; then the process moves on.
+
+        Once the cradle is closed it is called with None, and whoever is called sees that the process is gone.
+        """
+        if self._groups is None or self._is_closed:
+            born(None)
+        elif self._group is None:
+            self._waiting.append(born)
+        else:
+            group, self._group = self._group, None
+            born(group)
+
+    def made(self) -> None:
+        """The child was born: the process may leave."""
+        self._renew()
+
+    def close(self) -> None:
+        self._is_closed = True
+        if self._group is not None:
+            self._spent(self._group)
+            self._group = None
+        waiting, self._waiting = self._waiting, []
+        for born in waiting:
+            born(None)
+
+    def _renew(self) -> None:
+        if self._groups is None or self._is_closed:
+            return
+        try:
+            group = self._groups.make()
+        except OSError:
+            self.close()  # the tree is gone under us: there is nothing to be born into
+            return
+        loop = asyncio.get_running_loop()
+        moved = loop.run_in_executor(None, group.add, self._pid)
+        moved.add_done_callback(lambda future: self._moved(group, future))
+
+    def _moved(self, group: Group, future: "asyncio.Future[None]") -> None:
+        if future.cancelled() or future.exception() is not None or self._is_closed:
+            self._spent(group)
+            self.close()
+        elif self._waiting:
+            self._waiting.pop(0)(group)
+        else:
+            self._group = group

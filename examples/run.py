@@ -1,0 +1,210 @@
+"""Deploy every example to a running server, invoke each on its real input, and print what came of it."""
+
+import argparse
+import json
+import math
+import os
+import re
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from attacca.cli.client import Answer, Client
+from attacca.cli.source import deploy as send
+from attacca.cli.source import find
+from attacca.errors import AttaccaError
+from attacca.io.archive import pack
+
+HERE = Path(__file__).resolve().parent
+URL = os.environ.get("ATTACCA_URL") or "http://127.0.0.1:8080"
+WARM_CALLS, WARM_CALLS_MIN, WARM_S = 50, 5, 2.0  # warm calls of each: as many as fit into two seconds, at least five
+JSON, BYTES = "application/json", "application/octet-stream"
+
+
+class Example(NamedTuple):
+    """One function, what it is sent, and how to say in a few words what it answered."""
+
+    name: str
+    target: str  # what follows /function/
+    input: Path
+    content_type: str
+    say: Callable[[bytes], str]
+
+
+class Row(NamedTuple):
+    """A line of the table. Times in milliseconds as this client saw them."""
+
+    function: str
+    result: str
+    ok: bool
+    start: str
+    first_ms: float
+    warm_calls: int
+    p50_ms: float
+    p99_ms: float
+    bytes_in: int
+    bytes_out: int
+
+
+def size_of_jpeg(data: bytes) -> str:
+    """Width x height, from the frame header that every JPEG has."""
+    at = 2
+    while at + 9 < len(data) and data[at] == 0xFF:
+        if data[at + 1] in (0xC0, 0xC1, 0xC2):
+            return f"{int.from_bytes(data[at + 7 : at + 9])} x {int.from_bytes(data[at + 5 : at + 7])}"
+        at += 2 + int.from_bytes(data[at + 2 : at + 4])
+    raise ValueError("this is not a JPEG")
+
+
+def say_thumbnail(body: bytes) -> str:
+    original = (HERE / "thumbnail/input/lake.jpg").read_bytes()
+    return f"photo {size_of_jpeg(original)} to {size_of_jpeg(body)}"
+
+
+def say_markdown(body: bytes) -> str:
+    return f"README.md to HTML, {len(re.findall(rb'<h[1-6]', body))} headings"
+
+
+def say_linsolve(body: bytes) -> str:
+    answer = json.loads(body)
+    n = len(answer["x"])
+    return f"{n} x {n} system, residual {answer['residual']:.0e}, condition {answer['condition']:.0f}"
+
+
+def say_page(body: bytes) -> str:
+    paid = re.findall(rb"EUR [\d.,]+", body)
+    return f"invoice of {body.count(b'<tr>') - 4} lines, {paid[-1].decode()}"
+
+
+def say_compress(body: bytes) -> str:
+    answer = json.loads(body)
+    best = max(answer["methods"], key=lambda method: method["ratio"])
+    return f"Newton's Opticks, {best['method']} {best['ratio']:.1f} x smaller"
+
+
+def say_api(body: bytes) -> str:
+    item = json.loads(body)
+    return f"added item {item['id']}, {item['name'].split(',')[0]} at {item['price']:.2f}"
+
+
+EXAMPLES = (
+    Example(
+        "thumbnail", "thumbnail?width=320&height=320", HERE / "thumbnail/input/lake.jpg", "image/jpeg", say_thumbnail
+    ),
+    Example("markdown", "markdown", HERE.parent / "README.md", "text/markdown", say_markdown),
+    Example("linsolve", "linsolve", HERE / "linsolve/input/ladder.json", JSON, say_linsolve),
+    Example("page", "page", HERE / "page/input/invoice.json", JSON, say_page),
+    Example("compress", "compress", HERE / "compress/input/opticks.txt", BYTES, say_compress),
+    Example("api", "api/items", HERE / "api/input/item.json", JSON, say_api),
+)
+
+
+def deploy(client: Client, example: Example, console: Console) -> None:
+    """As `attacca deploy` does it, with one line for what came of it instead of the whole log.
+
+    Raises:
+        AttaccaError: it was refused; a traceback goes along as a note.
+    """
+    began = time.perf_counter()
+    source = find(HERE / example.name, {})
+    with console.status(f"Deploying {example.name}") as status:
+        for line in send(client, source, pack(source.path), allow_source_builds=False):
+            if "step" in line:
+                status.update(f"Deploying {example.name}: {line['step']} {line['text'].strip()[:80]}")
+                continue
+            done, took_s = line["done"], time.perf_counter() - began
+            found = f"{done['handler']}, {done['signature']}, imported in {done['imports_ms']:.0f} ms"
+            console.print(f"deployed {example.name:<10} {found:<48} {took_s:6.1f} s", markup=False)
+
+
+def invoke(client: Client, example: Example, body: bytes) -> tuple[Answer, float]:
+    began = time.perf_counter()
+    answer = client.request("POST", f"/function/{example.target}", body, {"content-type": example.content_type})
+    return answer, (time.perf_counter() - began) * 1000
+
+
+def measure(client: Client, example: Example) -> Row:
+    body = example.input.read_bytes()
+    first, first_ms = invoke(client, example, body)
+    answers, times = [first], list[float]()
+    began = time.perf_counter()
+    while len(times) < WARM_CALLS and (len(times) < WARM_CALLS_MIN or time.perf_counter() - began < WARM_S):
+        answer, took_ms = invoke(client, example, body)
+        answers.append(answer)
+        times.append(took_ms)
+    wrong = next((answer for answer in answers if answer.status >= 300), None)
+    return Row(
+        function=example.name,
+        result=example.say(first.body) if wrong is None else blame(wrong),
+        ok=wrong is None,
+        start=first.headers.get("x-attacca-start", "none"),
+        first_ms=first_ms,
+        warm_calls=len(times),
+        p50_ms=quantile(times, 0.5),
+        p99_ms=quantile(times, 0.99),
+        bytes_in=len(body),
+        bytes_out=len(first.body),
+    )
+
+
+def blame(answer: Answer) -> str:
+    try:
+        said: Any = json.loads(answer.body)["error"]
+        return f"{answer.status} {said['code']}: {said['message']}"
+    except (ValueError, KeyError, TypeError):
+        return f"{answer.status}: {answer.body[:80].decode(errors='replace')}"
+
+
+def quantile(values: list[float], share: float) -> float:
+    """The smallest value that at least this share of them does not exceed."""
+    return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]
+
+
+def show(rows: list[Row], console: Console) -> None:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table.add_column("function", style="cyan")
+    table.add_column("what it did")
+    table.add_column("first start")
+    for heading in ("first ms", "warm p50 ms", "p99 ms", "bytes in", "bytes out"):
+        table.add_column(heading, justify="right")
+    for row in rows:
+        result = Text(row.result, style="" if row.ok else "red")
+        times = (f"{value:.2f}" for value in (row.first_ms, row.p50_ms, row.p99_ms))
+        table.add_row(row.function, result, row.start, *times, f"{row.bytes_in:,}", f"{row.bytes_out:,}")
+    console.print(table)
+
+
+def main() -> int:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--json", action="store_true", help="print JSON for programs, and nothing else on stdout")
+    as_json = options.parse_args().json
+    console = Console(highlight=False, stderr=as_json)
+    if not console.is_terminal:
+        console.width = 132
+    try:
+        with Client(URL, os.environ.get("ATTACCA_TOKEN", ""), read_s=600) as client:
+            for example in EXAMPLES:
+                deploy(client, example, console)
+            rows = [measure(client, example) for example in EXAMPLES]
+    except AttaccaError as error:
+        print("\n".join([error.message, *getattr(error, "__notes__", []), f"try: {error.hint}"]), file=sys.stderr)
+        return 1
+    if as_json:
+        print(json.dumps([row._asdict() for row in rows], indent=2))
+    else:
+        console.print()
+        show(rows, console)
+    return 0 if all(row.ok for row in rows) else 1
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

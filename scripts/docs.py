@@ -1,0 +1,139 @@
+"""Write the tables of the documents that follow from the code: `make docs`. A test says when one is stale."""
+
+import inspect
+import re
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+import msgspec.inspect as shape
+
+from attacca import errors
+from attacca.model.function import Settings
+from attacca.policy.concurrency import CONCURRENCY
+from attacca.policy.keepalive import KEEPALIVE
+from attacca.policy.queueing import QUEUEING
+
+ROOT = Path(__file__).resolve().parents[1]
+BLOCK = re.compile(r"(<!-- table: (\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+
+MEANING = {
+    "name": "a letter, then letters, digits and dashes; at most 63, all lower-case",
+    "handler": '`"module:attribute"`; found by itself when unset',
+    "memory_mb": "what one sandbox may hold",
+    "timeout_s": "from the hand-over to a sandbox until the last byte of the answer",
+    "first_byte_s": "from the hand-over to a sandbox until the first byte of the answer; unset: no clock of its own",
+    "wait_s": "from the arrival until a sandbox takes it",
+    "concurrency": "invocations at once in one sandbox",
+    "env": "environment variables, set before the code is imported",
+    "min_sandboxes": "so many are kept, idle or not",
+    "max_sandboxes": "never more than this; unset: as many as memory holds",
+    "cpus": "processors that one sandbox may use; unset: an equal share",
+    "queue": "invocations that may wait for a sandbox; one more is refused with 429",
+    "network": "`none`, or `host`: the machine's network as it is",
+    "idempotent": "the function may be run again for the same request",
+}
+
+
+def settings() -> str:
+    """What `function.toml` may say."""
+    fields = shape.type_info(Settings).fields  # type: ignore[attr-defined]
+    rows = [(f"`{field.name}`", kind(field.type), default(field), MEANING[field.name]) for field in fields]
+    return table(("setting", "value", "default", "meaning"), rows)
+
+
+def kind(info: Any) -> str:
+    """A field's type and bounds in a few words."""
+    match info:
+        case shape.UnionType(types=types):
+            return kind(next(one for one in types if not isinstance(one, shape.NoneType)))
+        case shape.EnumType(cls=cls):
+            return " or ".join(f'`"{member.value}"`' for member in cls)
+        case shape.DictType():
+            return "table of texts"
+        case shape.StrType():
+            return "text"
+        case shape.BoolType():
+            return "true or false"
+        case shape.IntType() | shape.FloatType():
+            return ("whole number" if isinstance(info, shape.IntType) else "number") + bounds(info)
+        case _:
+            raise TypeError(f"no words for {info}")
+
+
+def bounds(info: shape.IntType | shape.FloatType) -> str:
+    if info.ge is not None and info.le is not None:
+        return f", {info.ge:,} to {info.le:,}"
+    if info.gt is not None and info.le is not None:
+        return f" above {info.gt:g}, up to {info.le:,}"
+    if info.ge is not None:
+        return f", {info.ge:g} or more"
+    return f" above {info.gt:g}" if info.gt is not None else ""
+
+
+def default(field: shape.Field) -> str:
+    if field.required:
+        return "the directory's name"
+    value = field.default_factory() if field.default is msgspec.NODEFAULT else field.default
+    if isinstance(value, float):
+        return f"`{value:g}`"
+    return "unset" if value is None or value == {} else f"`{msgspec.json.encode(value).decode()}`"
+
+
+def error_codes() -> str:
+    """Every code that an error's body may carry."""
+    rows = [
+        (f"`{found.code}`", str(found.status), "yes" if found.retryable else "", summary(found))
+        for found in vars(errors).values()
+        if isinstance(found, type) and issubclass(found, errors.AttaccaError) and found is not errors.AttaccaError
+    ]
+    return table(("code", "status", "again?", "what happened"), rows)
+
+
+def policies(family: dict[str, type[Any]]) -> str:
+    rows = []
+    for name, policy in family.items():
+        module = cast("str", inspect.getdoc(inspect.getmodule(policy)))
+        fields = shape.type_info(policy).fields  # type: ignore[attr-defined]
+        options = ", ".join(f"`{field.name}` {default(field).strip('`')}" for field in fields)
+        rows.append((f"`{name}`", module.splitlines()[0], options))
+    return table(("policy", "what it does", "options and defaults"), rows)
+
+
+def summary(described: object) -> str:
+    """The first sentence of a docstring, on one line."""
+    return " ".join((inspect.getdoc(described) or "").split("\n\n")[0].split())
+
+
+def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [head, ("---",) * len(head), *rows]
+    return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "settings": settings,
+    "errors": error_codes,
+    "queueing": lambda: policies(QUEUEING),
+    "concurrency": lambda: policies(CONCURRENCY),
+    "keepalive": lambda: policies(KEEPALIVE),
+}
+
+
+def refresh(text: str) -> str:
+    """The document with every generated table as it should be now."""
+    return BLOCK.sub(lambda found: f"{found[1]}{TABLES[found[2]]()}{found[4]}", text)
+
+
+def main() -> int:
+    for path in sorted((ROOT / "docs").glob("*.md")):
+        old = path.read_text()
+        if (new := refresh(old)) != old:
+            path.write_text(new)
+            print(f"rewrote the tables of {path.relative_to(ROOT)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
