@@ -33,7 +33,7 @@ MEANING = {
     "cpus": "processors that one sandbox may use; unset: an equal share",
     "queue": "invocations that may wait for a sandbox; one more is refused with 429",
     "network": "`none`, or `host`: the machine's network as it is",
-    "idempotent": "the function may be run again for the same request",
+    "idempotent": "the function may be run again for the same request; nothing is retried so far",
 }
 
 

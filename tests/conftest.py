@@ -46,7 +46,7 @@ class Watch:
 
 
 watch = Watch()
-#sys.addaudithook(watch)
+sys.addaudithook(watch)
 
 
 def watch_sleep() -> None:

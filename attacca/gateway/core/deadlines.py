@@ -44,7 +44,7 @@ class Deadlines:
         self._lanes: list[Lane] = []
 
     def add(self, now: float, lane: Lane, entry: str) -> None:
-        lane.entries[entry] = at = now + lane.duration_s
+        at = lane.entries[entry] = now + lane.duration_s
         if not lane.is_listed:
             lane.is_listed = True
             self._lanes.append(lane)

@@ -25,7 +25,6 @@ from attacca.model.messages import Catalogue, Deleted, Deployed, Dispatch, Ended
 RETRY_AFTER_MOST_S = 3600
 WHY_MOST = 500  # characters of an error's message that are remembered
 LEFT = Failed("cancelled", "the client went away", "")
-MADE_FOR_IT = (Start.COLD, Start.TEMPLATE)  # starts that an invocation had to wait for
 
 
 class TimeIsUp(msgspec.Struct, frozen=True):
@@ -102,7 +101,7 @@ class Gate:
         deadlines.add(now, clocks.total, taken.id)
         if clocks.first_byte is not None:
             deadlines.add(now, clocks.first_byte, taken.id)
-        if start in MADE_FOR_IT:
+        if start is not Start.WARM and start is not Start.PREWARMED:  # it was made for this one
             function.statistics.init.add((timing.sandbox + timing.code + timing.imports) / 1e3)
         return taken
 

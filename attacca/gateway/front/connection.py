@@ -80,6 +80,7 @@ class Connection(Serving):
         self.taken = self.upload = None
         self.behind.clear()
         self.held.clear()
+        del self.parser  # it holds this connection's methods: a circle that the garbage collector would have to find
         if upload is not None:
             upload.lost()
         if taken is not None:
@@ -132,7 +133,9 @@ class Connection(Serving):
 
     def on_message_complete(self) -> None:
         self.phase = NOTHING
-        body, url, fields = bytes(self.request_body), self.url, self.coming
+        body, url, fields = self.request_body, self.url, self.coming
+        if not isinstance(body, bytes):
+            body = bytes(body)
         self.request_body, self.url, self.coming = b"", b"", []
         if self.is_arriving:
             self.is_arriving = self.is_opened = False
@@ -146,17 +149,14 @@ class Connection(Serving):
         if self.is_opened:
             self.is_opened = False
         else:
-            error = self._open(url, fields)
+            parser = self.parser
+            error = self.open(parser.get_method(), url, fields, "", keep=parser.should_keep_alive())
             if error is None and b"upgrade" in self.head_of:
                 error = _refuse_upgrade(self.head_of, body)
             if error is not None:
                 self._fail(error)
                 return
         self.serve(body)
-
-    def _open(self, url: bytes, fields: Fields) -> AttaccaError | None:
-        parser = self.parser
-        return self.open(parser.get_method(), url, fields, "", keep=parser.should_keep_alive())
 
     def spoken(self) -> str:
         return self.parser.get_http_version()
@@ -217,7 +217,7 @@ class Connection(Serving):
         self.framing_size = self.seen_size = 0
         url, fields = self.url, self.coming
         self.url, self.coming = b"", []
-        error = self._open(url, fields)
+        error = self.open(self.parser.get_method(), url, fields, "", keep=self.parser.should_keep_alive())
         if error is not None:
             self._fail(error)
             return
