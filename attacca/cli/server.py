@@ -100,12 +100,22 @@ class Server:
             config.worker, self.runtime, clock, streams, self.gateway.receive, self._log, self._load_per_core
         )
         self.worker = worker
-        self.control = Control(config.control, self.store, clock, worker.check, self._announce, self._running)
+        self.control = Control(
+            config.control,
+            self.store,
+            clock,
+            worker.check,
+            self._announce,
+            self._running,
+            is_ordinary_user=os.geteuid() != 0,
+        )
 
     async def _listen(self) -> None:
         config = self.config.gateway
         app = cast(AsgiApp, admin(self.control, self, door(is_loopback=is_loopback(config.host))))
-        front = Front(self.gateway, config, app, lambda: self._is_ready, self._allow)
+        front = Front(
+            self.gateway, config, app, lambda: self._is_ready, self._allow, lambda: self.control.is_uid_shared
+        )
         self._port = (await serve(front)).sockets[0].getsockname()[1]
         self._front = front
 

@@ -9,6 +9,7 @@ import msgspec
 from attacca.control import garbage
 from attacca.control.api import FunctionDetail, FunctionRow, RevisionRow
 from attacca.control.config import ControlConfig
+from attacca.control.core.access import refuse_host_network
 from attacca.control.core.catalogue import Function, Known, changes, deployed, rolled_back
 from attacca.control.core.progress import Done, Progress, Refused, Step, refused, refused_check
 from attacca.control.deployment import Check, Conversation, Made, Workshop, candidate
@@ -17,7 +18,7 @@ from attacca.control.tokens import Tokens
 from attacca.errors import AttaccaError, Draining, StateCorrupt
 from attacca.io.store.types import ABSENT, Store
 from attacca.kernel.clock import Clock
-from attacca.model.function import Revision, Settings
+from attacca.model.function import Network, Revision, Settings
 from attacca.model.messages import Catalogue, Deleted, Deployed
 
 FUNCTIONS = "functions/"
@@ -30,6 +31,7 @@ class Control:
     """Owns the catalogue of one domain. Deployments of one function take turns; those of several go side by side.
 
     `running` keeps the code of a revision that is gone from the catalogue until its last sandbox is gone too.
+    `is_ordinary_user`: sandboxes run as the server's own user, as they do unless that is root.
     """
 
     def __init__(
@@ -40,6 +42,8 @@ class Control:
         check: Check,
         announce: Announce,
         running: Running = tuple,
+        *,
+        is_ordinary_user: bool = False,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -54,6 +58,8 @@ class Control:
         self._turns = Turns()
         self._tasks: set[asyncio.Task[Done | Refused]] = set()
         self._is_closing = False
+        self._is_ordinary_user = is_ordinary_user
+        self.is_uid_shared = False  # since this start, sandboxes with the host's network may run as the server's user
 
     async def open(self) -> None:
         """Take the state directory, read the catalogue and announce it.
@@ -149,6 +155,7 @@ class Control:
             return refused(Draining("the server is shutting down", "deploy again when it is back"))
         try:
             async with self._turns.of(settings.name), self._garbage.held_off():
+                await self._admit(settings)
                 made = await self._workshop.make(archive, talk.say, allow_source_builds=allow_source_builds)
                 checking.set()
                 return await self._check_and_register(settings, made, talk)
@@ -156,6 +163,18 @@ class Control:
             return refused(error)
         finally:
             await self._garbage.collect()
+
+    async def _admit(self, settings: Settings) -> None:
+        """Before the code runs, which is at the check.
+
+        Raises:
+            Forbidden: it would have more rights than its deployer was asked for.
+        """
+        if self._is_ordinary_user and settings.network is Network.HOST:
+            refusal = refuse_host_network(has_token=bool(await self.tokens.all()))
+            if refusal is not None:
+                raise refusal
+            self.is_uid_shared = True
 
     async def _check_and_register(self, settings: Settings, made: Made, talk: Conversation) -> Done | Refused:
         number = self._known.next_number(settings.name)
@@ -189,6 +208,8 @@ class Control:
             functions.append(decode(entry.key, entry.value))
             self._versions[functions[-1].name] = entry.version
         self._known = Known(functions, await self._next_epoch())
+        hosts = [revision.settings.network is Network.HOST for revision in self._known.kept()]
+        self.is_uid_shared = self._is_ordinary_user and any(hosts)
         await self.tokens.open()
 
     async def _put(self, function: Function) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from litestar import Litestar
 
 Scope = MutableMapping[str, Any]
+SCHEMA = "/api/schema/"
 AsgiApp = Callable[[Scope, Callable[[], Awaitable[Any]], Callable[[Any], Awaitable[None]]], Awaitable[None]]
 
 
@@ -59,6 +60,8 @@ def refuse_scope(scope: Scope, access: Door, control: Control) -> Unauthorized |
         peer_uid=scope.get("state", {}).get("peer_uid"),
         host=headers.get(b"host"),
         origin=headers.get(b"origin"),
+        fetch_site=headers.get(b"sec-fetch-site"),
         authorization=headers.get(b"authorization"),
+        is_reading_schema=f"{scope['path']}/".startswith(SCHEMA),
     )
-    return refuse(access, caller, control.tokens.is_known)
+    return refuse(access, caller, control.tokens.is_known, is_uid_shared=control.is_uid_shared)

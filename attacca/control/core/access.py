@@ -23,14 +23,20 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     peer_uid: int | None = None
     host: str | None = None
     origin: str | None = None
+    fetch_site: str | None = None  # Sec-Fetch-Site, which browsers send and no page can change
     authorization: str | None = None
+    is_reading_schema: bool = False  # which does nothing, and says the same of every server
 
 
-def refuse(door: Door, caller: Caller, is_token: Callable[[str], bool]) -> Unauthorized | Forbidden | None:
-    """Why the caller may not come in; None: it may.
+def refuse(
+    door: Door, caller: Caller, is_token: Callable[[str], bool], *, is_uid_shared: bool = False
+) -> Unauthorized | Forbidden | None:
+    """Why the caller may not come in; None: it may. `is_uid_shared`: sandboxes with the host's network run as the
+    server's own user.
 
-    A token that is shown decides alone. Without one, a browser must not be able to lend its user's rights to a page
-    of someone else: so the request has to name this machine (Host) and come from no other site (Origin).
+    A token that is shown decides alone. Without one, a browser must not be able to lend its user's rights to a page:
+    so the request has to name this machine (Host), and to come from no page at all (Origin, Sec-Fetch-Site). A page
+    of this very server is no better than others: functions have pages too, and share its origin.
     """
     if caller.authorization is not None:
         return _refuse_token(caller.authorization, is_token)
@@ -40,13 +46,31 @@ def refuse(door: Door, caller: Caller, is_token: Callable[[str], bool]) -> Unaut
         return Forbidden(
             f"the Host header {caller.host!r} does not name this machine", f"use localhost, or {TRY_TOKEN}"
         )
-    if caller.origin is not None and not is_same_site(caller.origin, caller.host):
-        return Forbidden(f"a page of {caller.origin} may not use the admin API", TRY_TOKEN)
+    if _is_page(caller) and not caller.is_reading_schema:
+        return Forbidden("a page in a browser may not use the admin API, whoever it is of", TRY_TOKEN)
+    if is_uid_shared and not caller.is_reading_schema:
+        message = 'functions with network = "host" run as the user of this server, so that user needs a token too'
+        return Unauthorized(message, TRY_TOKEN)
     if caller.peer_uid is None:
         return Unauthorized("it cannot be told which user is calling", TRY_TOKEN)
     if caller.peer_uid not in (door.server_uid, 0):
         return Unauthorized(f"user {caller.peer_uid} does not own this server", TRY_TOKEN)
     return None
+
+
+def refuse_host_network(*, has_token: bool) -> Forbidden | None:
+    """Why a function may not have the host's network on a server that is an ordinary user."""
+    if has_token:
+        return None
+    return Forbidden(
+        'this server runs as an ordinary user, and so would a function with network = "host": it could use the '
+        "admin API, which asks nothing of that user as long as there is no token",
+        "make a token with `attacca token create` and set ATTACCA_TOKEN, then deploy again; or run the server as root",
+    )
+
+
+def _is_page(caller: Caller) -> bool:
+    return caller.origin is not None or caller.fetch_site not in (None, "none")
 
 
 def bearer(authorization: str) -> str | None:
@@ -76,9 +100,3 @@ def is_local(host: str) -> bool:
         return ipaddress.ip_address(name).is_loopback
     except ValueError:
         return False
-
-
-def is_same_site(origin: str, host: str | None) -> bool:
-    """Is the page that sent the request one of this very server?"""
-    scheme, separator, authority = origin.strip().lower().partition("://")
-    return separator != "" and scheme in ("http", "https") and host is not None and authority == host.strip().lower()

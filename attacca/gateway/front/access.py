@@ -28,22 +28,25 @@ def names_this_machine(host: bytes) -> bool:
     return is_loopback(text.partition(":")[0] if text.count(":") == 1 else text)
 
 
-def is_foreign_page(fields: Fields) -> bool:
-    """Was the request sent by a page of another site, or under a name that is not this machine's (DNS rebinding)?"""
-    hosts = [value.strip().lower() for name, value in fields if name == b"host"]
-    if any(not names_this_machine(host) for host in hosts):
-        return True
-    return any(name == b"origin" and value.strip().lower().partition(b"://")[2] not in hosts for name, value in fields)
+def is_page(fields: Fields) -> bool:
+    """Was the request sent by a page in a browser, or under a name that is not this machine's (DNS rebinding)?
+
+    Pages of our own origin count too: functions have pages.
+    """
+    for name, value in fields:
+        if name == b"origin" or (name == b"host" and not names_this_machine(value)):
+            return True
+        if name == b"sec-fetch-site" and value.strip().lower() != b"none":
+            return True
+    return False
 
 
 def refuse_operator(fields: Fields, uid: int | None, allow: Allow | None, *, on_loopback: bool) -> AttaccaError | None:
     """Why someone may not see what only operators see; None when they may. A token that is shown decides alone."""
     if not on_loopback or uid not in (0, os.getuid()) or any(name == b"authorization" for name, _ in fields):
         return refuse_token(fields, allow)
-    if is_foreign_page(fields):
-        return Forbidden(
-            "a page of another site may not ask for this", f"name this machine as localhost, or {TRY_TOKEN}"
-        )
+    if is_page(fields):
+        return Forbidden("a page in a browser may not ask for this", f"name this machine as localhost, or {TRY_TOKEN}")
     return None
 
 

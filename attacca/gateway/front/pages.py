@@ -34,7 +34,8 @@ def page(front: Front, method: str, path: str, fields: Fields, uid: int | None) 
         if front.gateway.is_draining:
             return _json(503, {"status": "draining"})
         return _json(200, {"status": "ok"}) if front.is_ready() else _json(503, {"status": "starting"})
-    error = refuse_operator(fields, uid, front.allow, on_loopback=front.is_on_loopback)
+    is_uid_proof = front.is_on_loopback and not front.is_uid_shared()
+    error = refuse_operator(fields, uid, front.allow, on_loopback=is_uid_proof)
     if error is not None:
         return answer.of_error(error)
     return answer.Whole(200, [(b"content-type", PROMETHEUS)], front.gateway.metrics())

@@ -41,12 +41,15 @@ class Front:
         admin: AsgiApp | None,
         is_ready: Callable[[], bool],
         allow: Allow | None,
+        is_uid_shared: Callable[[], bool] = lambda: False,
     ) -> None:
+        """`is_uid_shared`: a local peer's uid says nothing, because sandboxes with the host's network have ours."""
         self.gateway = gateway
         self.config = config
         self.admin = admin
         self.is_ready = is_ready
         self.allow = allow
+        self.is_uid_shared = is_uid_shared
         self.is_on_loopback = is_loopback(config.host)
         self.needs_token = not (self.is_on_loopback or config.public)
         self.targets = Targets()

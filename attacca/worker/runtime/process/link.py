@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from attacca.worker.runtime.process.guest.channel import HEAD
 
-READ = 262_144  # bytes at a time
+READ = 65_536  # bytes at a time; a larger buffer would be mapped and unmapped for every frame, at 15 us each
 HIGH, LOW = 262_144, 65_536  # bytes waiting for the sandbox: above, its clients are told to wait; below, to go on
 
 Take = Callable[[int, int, bytes], None]  # kind, invocation, payload

@@ -3,11 +3,12 @@
 import asyncio
 import json
 import socket
+import struct
 from collections.abc import Callable
 
 from attacca.kernel.clock import Clock
 from attacca.model.function import Revision, Signature
-from attacca.model.invocation import Failed, FunctionError, Invocation, Ok
+from attacca.model.invocation import Failed, FunctionError, Invocation, Ok, Request
 from attacca.worker.core.reports import (
     Logged,
     RunBody,
@@ -23,8 +24,10 @@ from attacca.worker.runtime.process.guest import channel as wire
 from attacca.worker.runtime.process.link import Link
 from attacca.worker.runtime.process.options import ProcessOptions
 
+FOREVER_MS = 1e9  # what a sandbox says of its own time is believed up to here
 LATE_BYTES = 16 << 20  # what may still arrive of a streamed answer after its sandbox was told to wait
 LOG_BYTES_PER_S = 32 << 20  # beyond this the sandbox is not our guest's code any more
+INVOKE = struct.Struct(wire.HEAD.format + wire.INVOKE_HEAD.format[1:])
 SLACK = 1 << 20  # of a frame over the largest answer: heads and headers
 
 
@@ -54,7 +57,7 @@ class Sandbox:
         self._running: dict[int, str] = {}
         self._late: dict[int, int] = {}  # invocations that were told to wait: bytes that came all the same
         self._is_alone = revision.settings.concurrency == 1
-        self._wants_all = revision.signature is Signature.ASGI
+        self._is_application = revision.signature is Signature.ASGI
         self._logged, self._logged_since = 0, 0.0
         self._takers: dict[int, Callable[[int, bytes], None]] = {
             wire.READY: self._on_ready,
@@ -78,16 +81,21 @@ class Sandbox:
         self._numbers[name] = number
         self._running[number] = name
         raw_id, kind, query = name.encode(), request.content_type.encode("latin-1"), request.query.encode("latin-1")
-        if self._wants_all:
-            method, path = request.method.encode("latin-1"), request.path.encode("latin-1")
-            pairs = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in request.headers]
-            headers = json.dumps(pairs).encode()
-        else:
-            method = path = headers = b""
-        sizes = (len(raw_id), len(kind), len(method), len(path), len(query), len(headers))
-        text = b"".join((wire.INVOKE_HEAD.pack(request.more, *sizes), raw_id, kind, method, path, query, headers))
-        size = len(text) + len(request.body)
-        self._link.send(b"".join((wire.HEAD.pack(size, wire.INVOKE, number), text, request.body)))
+        if self._is_application:
+            self._request(number, request, raw_id, kind, query)
+            return
+        sizes = (len(raw_id), len(kind), len(query))
+        body = request.body
+        size = 6 + sizes[0] + sizes[1] + sizes[2] + len(body)
+        self._link.send(b"".join((INVOKE.pack(size, wire.INVOKE, number, *sizes), raw_id, kind, query, body)))
+
+    def _request(self, number: int, request: Request, raw_id: bytes, kind: bytes, query: bytes) -> None:
+        method, path = request.method.encode("latin-1"), request.path.encode("latin-1")
+        pairs = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in request.headers]
+        parts = (raw_id, kind, query, method, path, json.dumps(pairs).encode())
+        head = wire.REQUEST_HEAD.pack(request.more, *map(len, parts))
+        size = len(head) + sum(map(len, parts)) + len(request.body)
+        self._link.send(b"".join((wire.HEAD.pack(size, wire.REQUEST, number), head, *parts, request.body)))
 
     def stop(self, invocation: str) -> None:
         self._tell(wire.STOP, invocation, b"")
@@ -131,6 +139,8 @@ class Sandbox:
     def _take(self, kind: int, number: int, payload: bytes) -> None:
         if kind == wire.RESULT:
             took, status, kinds, heads = wire.RESULT_HEAD.unpack_from(payload)
+            if not 0.0 <= took < FOREVER_MS:
+                took = 0.0
             at = 12 + kinds
             headers = _pairs(payload[at : at + heads]) if heads else ()
             body = payload[at + heads :]
@@ -173,7 +183,8 @@ class Sandbox:
         if outcome.type == "MemoryError":
             message = f"the function went over its memory of {self.revision.settings.memory_mb} MB"
             outcome = Failed("out_of_memory", message, HINTS["out_of_memory"], outcome.traceback)
-        self._ended(number, outcome, float(told["run_ms"]))
+        took = float(told["run_ms"])
+        self._ended(number, outcome, took if 0.0 <= took < FOREVER_MS else 0.0)
 
     def _on_broken(self, number: int, payload: bytes) -> None:
         told = json.loads(payload)
@@ -196,7 +207,7 @@ class Sandbox:
 
     def _on_end(self, number: int, payload: bytes) -> None:
         took, *_ = wire.RESULT_HEAD.unpack_from(payload)
-        self._ended(number, Ok(streamed=True), took)
+        self._ended(number, Ok(streamed=True), took if 0.0 <= took < FOREVER_MS else 0.0)
 
     def _on_log(self, number: int, payload: bytes) -> None:
         now = self._loop.time()

@@ -6,7 +6,8 @@ import importlib
 import json
 import socket
 import sys
-from time import perf_counter
+from collections.abc import Coroutine
+from time import monotonic
 from typing import Any, cast
 from urllib.parse import unquote
 
@@ -14,20 +15,20 @@ from attacca.worker.runtime.process.guest import channel as wire
 from attacca.worker.runtime.process.guest import output
 from attacca.worker.runtime.process.guest.load import Loaded
 from attacca.worker.runtime.process.guest.orders import Order
-from attacca.worker.runtime.process.guest.payload import Asked, unpack
+from attacca.worker.runtime.process.guest.payload import Requested, unpack, unpack_request
 from attacca.worker.runtime.process.guest.serve import Server, too_large
 
 
 class Exchange:
     """One request and its answer, as the callables of ASGI see it."""
 
-    def __init__(self, link: "Link", number: int, asked: Asked) -> None:
+    def __init__(self, link: "Link", number: int, asked: Requested) -> None:
         self.link, self.number, self.asked = link, number, asked
         self.incoming: asyncio.Queue[tuple[bytes, bool]] = asyncio.Queue()
         self.incoming.put_nowait((asked.body, asked.more))
         self.flowing, self.done = asyncio.Event(), asyncio.Event()
         self.flowing.set()
-        self.began = perf_counter()
+        self.began = monotonic()
         self._head: tuple[int, bytes, bytes] | None = None
         self._is_head_sent = self._has_whole_body = False
 
@@ -41,7 +42,7 @@ class Exchange:
             "scheme": "http",
             "path": unquote(asked.path) if "%" in asked.path else asked.path,
             "raw_path": asked.path.encode("latin-1"),
-            "query_string": asked.query.encode("latin-1"),
+            "query_string": asked.query,
             "root_path": "",
             "headers": [(k.encode("latin-1"), v.encode("latin-1")) for k, v in json.loads(asked.headers or b"[]")],
             "client": None,
@@ -104,7 +105,7 @@ class Exchange:
         self.link.write(kind, self.number, packed, content_type, headers, body)
 
     def _took(self) -> float:
-        return (perf_counter() - self.began) * 1e3
+        return (monotonic() - self.began) * 1e3
 
 
 class Link(asyncio.Protocol):
@@ -117,7 +118,8 @@ class Link(asyncio.Protocol):
         self.state: dict[str, Any] = {}  # what the application's lifespan shares with its requests
         self.closed, self.writable = asyncio.Event(), asyncio.Event()
         self.writable.set()
-        self._exchanges: dict[int, tuple[Exchange, asyncio.Task[None]]] = {}
+        self._exchanges: dict[int, Exchange] = {}
+        self._tasks: dict[int, asyncio.Task[None]] = {}
         self._buffer = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -148,21 +150,33 @@ class Link(asyncio.Protocol):
 
     def _take(self, kind: int, number: int, payload: bytes) -> None:
         if kind == wire.INVOKE:
-            exchange = Exchange(self, number, unpack(payload))
-            task = asyncio.get_running_loop().create_task(self._run(exchange))
-            self._exchanges[number] = (exchange, task)
-            task.add_done_callback(lambda _: self._exchanges.pop(number, None))
+            self._begin(number, self._answer(number, payload), None)
             return
-        if number not in self._exchanges:
+        if kind == wire.REQUEST:
+            exchange = Exchange(self, number, unpack_request(payload))
+            self._begin(number, self._run(exchange), exchange)
             return
-        exchange, task = self._exchanges[number]
+        if kind == wire.STOP and number in self._tasks:
+            self._tasks[number].cancel()
+        elif number in self._exchanges:
+            self._tell(self._exchanges[number], kind, payload)
+
+    def _begin(self, number: int, work: Coroutine[Any, Any, None], exchange: Exchange | None) -> None:
+        task = self._tasks[number] = asyncio.get_running_loop().create_task(work)
+        if exchange is not None:
+            self._exchanges[number] = exchange
+        task.add_done_callback(lambda _: self._end(number))
+
+    def _end(self, number: int) -> None:
+        del self._tasks[number]
+        self._exchanges.pop(number, None)
+
+    def _tell(self, exchange: Exchange, kind: int, payload: bytes) -> None:
         match kind:
             case wire.BODY:
                 exchange.incoming.put_nowait((payload, True))
             case wire.BODY_END:
                 exchange.incoming.put_nowait((payload, False))
-            case wire.STOP:
-                task.cancel()
             case wire.PAUSE:
                 exchange.flowing.clear()
             case wire.RESUME:
@@ -170,12 +184,13 @@ class Link(asyncio.Protocol):
             case _:
                 pass
 
+    async def _answer(self, number: int, payload: bytes) -> None:
+        output.current.set(number)
+        await self.server.answer_later(number, unpack(payload))
+
     async def _run(self, exchange: Exchange) -> None:
         number, server = exchange.number, self.server
         output.current.set(number)
-        if server.loaded.signature != "asgi":
-            await server.answer_later(number, exchange.asked)
-            return
         try:
             await server.loaded.call(exchange.scope(), exchange.receive, exchange.send)
         except BaseException as error:  # noqa: BLE001 - whatever the user's code raises, the sandbox lives on

@@ -13,7 +13,8 @@ MAX_FRAME = 1 << 30
 
 # worker -> sandbox
 GO = 1  # the limits are in place: import the code, then say READY
-INVOKE = 2
+INVOKE = 2  # a handler
+REQUEST = 8  # an application
 BODY = 3
 BODY_END = 4
 STOP = 5
@@ -30,9 +31,11 @@ RESPONSE_END = 22
 LOG = 23
 BROKEN = 24  # the answer could not be sent: {"code", "message"}
 
-# INVOKE: more u8, then the lengths of id, content type, method, path, query u16 each, of headers u32; then all of
-# them in this order, then the body. Headers are a JSON list of pairs, latin-1 as in HTTP.
-INVOKE_HEAD = struct.Struct("<BHHHHHI")
+# INVOKE: the lengths of id, content type and query u16 each; then the three, then the body.
+INVOKE_HEAD = struct.Struct("<HHH")
+# REQUEST: more u8, then the lengths of id, content type, query, method, path u16 each, of headers u32; then all of them
+# in this order, then the body. Headers are a JSON list of pairs, latin-1 as in HTTP.
+REQUEST_HEAD = struct.Struct("<BHHHHHI")
 # RESULT and RESPONSE_HEAD: run_ms f32, status u16, length of content type u16, of headers u32; then both, then body.
 RESULT_HEAD = struct.Struct("<fHHI")
 

@@ -18,8 +18,8 @@ class Context:
     client_context = None
 
     def __init__(self, function: Function, request_id: str) -> None:
-        self._deadline = time.monotonic() + function.timeout_s
         self._function = function
+        self._began = time.monotonic()
         self.aws_request_id = request_id
 
     @property
@@ -47,4 +47,4 @@ class Context:
         return f"{self._function.name}@{self._function.revision}"
 
     def get_remaining_time_in_millis(self) -> int:
-        return max(0, int((self._deadline - time.monotonic()) * 1000))
+        return max(0, int((self._began + self._function.timeout_s - time.monotonic()) * 1000))

@@ -21,23 +21,20 @@ class Ledger:
 
     def __init__(self, write: wire.Write, limit: int) -> None:
         self.write, self.limit = write, limit
-        self._written: dict[int, int] = {}
+        self.written: dict[int, int] = {}
 
     def emit(self, number: int, stream: str, text: str) -> None:
         raw = text.encode("utf-8", "backslashreplace")
-        before = self._written.get(number, 0)
+        before = self.written.get(number, 0)
         if before >= self.limit:
             return
-        self._written[number] = before + len(raw)
+        self.written[number] = before + len(raw)
         if before + len(raw) >= self.limit:
             raw = raw[: self.limit - before] + b"\n[output of this invocation over %d KB is dropped]\n" % (
                 self.limit >> 10
             )
         name = stream.encode()
         self.write(wire.LOG, number, NAME.pack(len(name)), name, raw)
-
-    def forget(self, number: int) -> None:
-        self._written.pop(number, None)
 
 
 class Output(io.TextIOBase):
@@ -48,7 +45,7 @@ class Output(io.TextIOBase):
 
     def __init__(self, stream: str, descriptor: int) -> None:
         self._stream, self._descriptor = stream, descriptor
-        self._pending: dict[int, list[str]] = {}
+        self.pending: dict[int, list[str]] = {}
         self._size, self._flushed_at = 0, 0.0
         self.ledger: Ledger | None = None
 
@@ -63,7 +60,7 @@ class Output(io.TextIOBase):
 
     def write(self, text: str) -> int:
         if text:
-            self._pending.setdefault(current.get(), []).append(text)
+            self.pending.setdefault(current.get(), []).append(text)
             self._size += len(text)
             now = time.monotonic()
             if self._size > FLUSH_BYTES or (now - self._flushed_at > FLUSH_S and text.endswith("\n")):
@@ -72,8 +69,8 @@ class Output(io.TextIOBase):
         return len(text)
 
     def flush(self) -> None:
-        if self._pending and self.ledger is not None:
-            pending, self._pending, self._size = self._pending, {}, 0
+        if self.pending and self.ledger is not None:
+            pending, self.pending, self._size = self.pending, {}, 0
             for number, texts in pending.items():
                 self.ledger.emit(number, self._stream, "".join(texts))
 

@@ -6,9 +6,11 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
 from attacca.worker.runtime.process.guest import channel as wire
+from attacca.worker.runtime.process.guest import quickjson
 from attacca.worker.runtime.process.guest.load import Parameters
 
 JSON_STARTS = frozenset(b'{["-0123456789tfn \t\r\n')
+JSON = b"application/json"
 FALSE = ("", "0", "false", "no", "off")
 
 
@@ -21,55 +23,79 @@ class Unsendable(Exception):
 
 
 class Asked(NamedTuple):
+    """What a handler is told of its invocation."""
+
     id: str
-    content_type: str
+    content_type: bytes
+    query: bytes
+    body: bytes
+
+
+class Requested(NamedTuple):
+    """What an application is told."""
+
+    id: str
     method: str
     path: str
-    query: str
+    query: bytes
     headers: bytes  # JSON list of pairs
     body: bytes
     more: bool
 
 
 def unpack(payload: bytes) -> Asked:
-    more, *sizes = wire.INVOKE_HEAD.unpack_from(payload)
-    at, texts = wire.INVOKE_HEAD.size, []
+    name, kind, query = wire.INVOKE_HEAD.unpack_from(payload)
+    kind += 6 + name  # now where each ends
+    query += kind
+    return Asked(payload[6 : 6 + name].decode(), payload[6 + name : kind], payload[kind:query], payload[query:])
+
+
+def unpack_request(payload: bytes) -> Requested:
+    more, *sizes = wire.REQUEST_HEAD.unpack_from(payload)
+    at, texts = wire.REQUEST_HEAD.size, []
     for size in sizes:
         texts.append(payload[at : at + size])
         at += size
-    name, kind, method, path, query, headers = texts
-    return Asked(
-        name.decode(),
-        kind.decode("latin-1"),
-        method.decode("latin-1"),
-        path.decode("latin-1"),
-        query.decode("latin-1"),
-        headers,
-        payload[at:],
-        bool(more),
+    name, _, query, method, path, headers = texts
+    return Requested(
+        name.decode(), method.decode("latin-1"), path.decode("latin-1"), query, headers, payload[at:], bool(more)
     )
 
 
 def decode(asked: Asked) -> Any:
-    """The event: JSON where the body is JSON, form fields or query parameters as a dict, else the bytes."""
-    kind, body = asked.content_type, asked.body
+    """The event: JSON where the body is JSON, form fields or query parameters as a dict, else the bytes.
+
+    Raises:
+        BadInput: the body is not what its content type says.
+    """
+    _, kind, query, body = asked
     if not body:
-        return dict(parse_qsl(asked.query, keep_blank_values=True)) if asked.query else {}
-    if kind[:16] == "application/json" or kind.split(";", 1)[0].strip().lower().endswith(("/json", "+json")):
-        try:
-            return json.loads(body)
-        except ValueError as error:
-            raise BadInput(f"the body is not the JSON that its content type says: {error}") from None
-    plain = kind.split(";", 1)[0].strip().lower()
-    if plain in ("", "text/plain", "application/x-www-form-urlencoded"):  # what curl -d and friends send for JSON
+        return dict(_pairs(query)) if query else {}
+    if kind == b"application/json":
+        return _json_of(body)
+    plain = kind.partition(b";")[0].strip().lower()
+    if plain.endswith((b"/json", b"+json")):
+        return _json_of(body)
+    if plain in (b"", b"text/plain", b"application/x-www-form-urlencoded"):  # what curl -d and friends send for JSON
         if body[0] in JSON_STARTS:
             try:
-                return json.loads(body)
+                return quickjson.loads(body)
             except ValueError:
                 pass
-        if plain.endswith("urlencoded"):
-            return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
+        if plain.endswith(b"urlencoded"):
+            return dict(_pairs(body))
     return body
+
+
+def _json_of(body: bytes) -> Any:
+    try:
+        return quickjson.loads(body)
+    except ValueError as error:
+        raise BadInput(f"the body is not the JSON that its content type says: {error}") from None
+
+
+def _pairs(raw: bytes) -> list[tuple[str, str]]:
+    return parse_qsl(raw.decode("utf-8", "replace"), keep_blank_values=True)
 
 
 def fields(event: Any) -> dict[str, Any]:
@@ -79,26 +105,34 @@ def fields(event: Any) -> dict[str, Any]:
     return {"body": event}
 
 
-def named(event: Any, parameters: Parameters, *, from_query: bool) -> dict[str, Any]:
-    """For named parameters.
+def named(event: Any, parameters: Parameters, query: bytes = b"", *, from_query: bool) -> dict[str, Any]:
+    """For named parameters. Beside a body that is no JSON object, the query has the other parameters.
 
     Raises:
         BadInput: one is missing, unknown, or cannot be converted.
     """
     names, required, takes_any, kinds = parameters
-    if not isinstance(event, dict):
-        if len(names) == 1 or len(required) == 1:
-            return {(required or names)[0]: event}
-        raise BadInput(f"send a JSON object with {_list(names)}")
-    missing = [name for name in required if name not in event]
-    unknown = [] if takes_any else [name for name in event if name not in names]
+    told: dict[str, Any] = event if isinstance(event, dict) else _alone(event, parameters, query)
+    missing = [name for name in required if name not in told]
+    unknown = [] if takes_any else [name for name in told if name not in names]
     if missing or unknown:
         says = [f"missing {_list(missing)}"] if missing else []
         says += [f"unknown {_list(unknown)}"] if unknown else []
         raise BadInput(f"{', '.join(says)}; the function takes {_list(names) if names else 'nothing'}")
-    if not from_query or not kinds:
-        return event
-    return {name: _convert(name, value, kinds[name]) if name in kinds else value for name, value in event.items()}
+    return _converted(told, kinds) if from_query and kinds else told
+
+
+def _alone(event: Any, parameters: Parameters, query: bytes) -> dict[str, Any]:
+    """A body that is no JSON object is the one parameter that has to be given; the query has the others."""
+    names, required, _, kinds = parameters
+    if len(names) != 1 and len(required) != 1:
+        raise BadInput(f"send a JSON object with {_list(names)}")
+    beside = _converted(dict(_pairs(query)), kinds) if query else {}
+    return {**beside, (required or names)[0]: event}
+
+
+def _converted(told: dict[str, Any], kinds: dict[str, type]) -> dict[str, Any]:
+    return {name: _convert(name, value, kinds[name]) if name in kinds else value for name, value in told.items()}
 
 
 def _list(names: Any) -> str:
@@ -129,13 +163,15 @@ def encode(result: Any) -> Answer:
     Raises:
         Unsendable: it is nothing that can be sent.
     """
+    if type(result) is dict and "statusCode" not in result:
+        return Answer(200, JSON, b"", _json(result))
     if isinstance(result, bytes | bytearray | memoryview):
         return Answer(200, b"application/octet-stream", b"", bytes(result))
     if isinstance(result, str):
         return Answer(200, b"text/plain; charset=utf-8", b"", _text(result))
     if isinstance(result, dict) and "statusCode" in result:
         return _proxied(result)
-    return Answer(200, b"application/json", b"", _json(result))
+    return Answer(200, JSON, b"", _json(result))
 
 
 def _text(value: str) -> bytes:
@@ -147,7 +183,7 @@ def _text(value: str) -> bytes:
 
 def _json(value: Any) -> bytes:
     try:
-        return json.dumps(value, ensure_ascii=False).encode()
+        return quickjson.dumps(value)
     except (TypeError, ValueError, RecursionError) as error:
         raise Unsendable(f"the function returned a {type(value).__name__} that is not JSON: {error}") from None
 

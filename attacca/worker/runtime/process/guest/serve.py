@@ -5,7 +5,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
-from time import perf_counter
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from attacca.worker.runtime.process.guest import channel as wire
@@ -36,6 +36,7 @@ class Server:
 
     def __init__(self, write: wire.Write, order: Order, loaded: Loaded) -> None:
         self.write, self.loaded = write, loaded
+        self.call, self.is_async = loaded.call, loaded.is_async
         self.function = Function(order["function"], order["revision"], order["memory_mb"], order["timeout_s"])
         self.max_body = order["max_body"]
         self.ledger = output.Ledger(write, order["max_log"])
@@ -52,7 +53,7 @@ class Server:
                 return lambda asked: ((fields(decode(asked)),), {})
             case "named":
                 assert parameters is not None
-                return lambda asked: ((), named(decode(asked), parameters, from_query=not asked.body))
+                return lambda asked: ((), named(decode(asked), parameters, asked.query, from_query=not asked.body))
             case _:  # an application is not called with arguments of ours
                 return lambda _: ((), {})
 
@@ -84,12 +85,12 @@ class Server:
 
     def answer(self, number: int, asked: Asked) -> None:
         output.current.set(number)
-        began = perf_counter()
+        began = monotonic()
         try:
             positional, keywords = self.arguments(asked)
-            began = perf_counter()
-            result = self.loaded.call(*positional, **keywords)
-            if self.loaded.is_async:
+            began = monotonic()
+            result = self.call(*positional, **keywords)
+            if self.is_async:
                 result = self._run_to_end(result)
         except BaseException as error:  # noqa: BLE001 - whatever the user's code raises, the sandbox lives on
             self.fail(number, error, began)
@@ -98,11 +99,11 @@ class Server:
 
     async def answer_later(self, number: int, asked: Asked) -> None:
         """The same for a coroutine handler on a loop that runs several."""
-        began = perf_counter()
+        began = monotonic()
         try:
             positional, keywords = self.arguments(asked)
-            began = perf_counter()
-            result = await self.loaded.call(*positional, **keywords)
+            began = monotonic()
+            result = await self.call(*positional, **keywords)
         except BaseException as error:  # noqa: BLE001 - as in answer()
             self.fail(number, error, began)
         else:
@@ -116,7 +117,7 @@ class Server:
         return self._loop.run_until_complete(coroutine)
 
     def finish(self, number: int, result: Any, began: float) -> None:
-        took = (perf_counter() - began) * 1e3
+        took = (monotonic() - began) * 1e3
         try:
             status, content_type, headers, body = encode(result)
         except Unsendable as error:
@@ -134,7 +135,7 @@ class Server:
             self.refuse(number, "bad_request", str(error))
             return
         self.close_books(number)
-        took = (perf_counter() - began) * 1e3
+        took = (monotonic() - began) * 1e3
         self.write(wire.ERROR, number, json.dumps({**describe(error), "run_ms": took}).encode())
 
     def refuse(self, number: int, code: str, message: str) -> None:
@@ -143,8 +144,10 @@ class Server:
 
     def close_books(self, number: int) -> None:
         """What it printed goes before its answer."""
-        output.flush()
-        self.ledger.forget(number)
+        if output.STDOUT.pending or output.STDERR.pending:
+            output.flush()
+        if self.ledger.written:
+            self.ledger.written.pop(number, None)
 
 
 def too_large(size: int, limit: int) -> str:
@@ -165,7 +168,7 @@ def describe(error: BaseException) -> dict[str, str]:
 
 def reap() -> None:
     """Bury orphans: as pid 1 of our namespace we inherit what the handler's own children leave behind."""
-    if os.getpid() != 1 or "subprocess" not in sys.modules:
+    if "subprocess" not in sys.modules or os.getpid() != 1:
         return
     try:
         while os.waitpid(-1, os.WNOHANG)[0]:

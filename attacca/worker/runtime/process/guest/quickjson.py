@@ -1,0 +1,57 @@
+"""The standard library's JSON, without what `json.loads` and `json.dumps` set up anew for every call.
+
+Falls back to them whenever the quick way does not fit, so the results and the errors are theirs.
+"""
+
+import json
+import json.decoder
+import json.encoder
+from typing import Any
+
+_decoder: Any = json.decoder.JSONDecoder()
+_scan = _decoder.scan_once
+_quote = json.encoder.encode_basestring  # leaves letters as they are: the answer is UTF-8
+
+
+def _refuse(value: Any) -> Any:
+    raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
+
+
+def _make_encoder() -> Any:
+    make: Any = vars(json.encoder)["c_make_encoder"]
+    if make is None:  # an interpreter without the accelerator
+        return None
+    return make({}, _refuse, _quote, None, ": ", ", ", False, False, True)  # noqa: FBT003 - positional in C
+
+
+_encode = _make_encoder()
+
+
+def loads(raw: bytes) -> Any:
+    """
+    Raises:
+        ValueError: it is not JSON.
+    """
+    try:
+        text = raw.decode()
+        value, end = _scan(text, 0)
+        if end == len(text):
+            return value
+    except (StopIteration, ValueError):
+        pass
+    return json.loads(raw)  # white space around it, another encoding, or an error to be told properly
+
+
+def dumps(value: Any) -> bytes:
+    """
+    Raises:
+        TypeError, ValueError, RecursionError: it cannot be JSON.
+    """
+    global _encode  # noqa: PLW0603 - the accelerator remembers what it is inside of, and an error leaves that behind
+    if _encode is None:
+        return json.dumps(value, ensure_ascii=False).encode()
+    try:
+        return "".join(_encode(value, 0)).encode()
+    except BaseException:
+        _encode = _make_encoder()
+        raise
