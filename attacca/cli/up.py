@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from attacca.cli.configuration import ServerConfig
     from attacca.cli.server import Server
 
+COLLECT = 20_000, 20, 50  # an invocation leaves few cycles behind, and none that matters soon
 EXAMPLES = """
 attacca up
 attacca up --port 9000 --state-dir ./state
@@ -146,6 +147,7 @@ async def serve(
         # they are not walked again and again in the middle of invocations, which makes its full rounds short.
         gc.collect()
         gc.freeze()
+        gc.set_threshold(*COLLECT)
         if greet is not None:
             greet(server)
         await signals.wait()

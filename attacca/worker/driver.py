@@ -49,6 +49,7 @@ from attacca.worker.core.worker import WorkerCore
 from attacca.worker.held import Held
 from attacca.worker.runtime.types import Runtime
 
+ANSWERED = ""  # no sandbox: the invocation's Ended has been sent
 STOPPED = Failed("draining", "the worker stopped before the invocation had ended", "try again when it is up")
 
 
@@ -173,6 +174,10 @@ class Worker:
         """A stream's pieces go straight on, unless their invocation has ended: nothing may follow that."""
         match report:
             case RunEnded():
+                if self._where.get(report.invocation) == report.sandbox:
+                    # Who waits for the answer need not wait for the bookkeeping; the core's own Ended comes too late.
+                    self._where[report.invocation] = ANSWERED
+                    self._to_gateway(Ended(report.invocation, report.outcome, report.run_ms))
                 self._feed(report)
             case RunHead():
                 if report.invocation in self._where:
@@ -265,9 +270,11 @@ class Worker:
             self._held.release(invocation.id, lambda body: runtime.body(sandbox, body.id, body.data, body.last))
 
     def _end(self, command: Ended) -> None:
-        if self._where.pop(command.id, None) is None:
-            self._held.drop(command.id)
-        self._to_gateway(command)
+        where = self._where.pop(command.id, None)
+        if where is not ANSWERED:
+            if where is None:
+                self._held.drop(command.id)
+            self._to_gateway(command)
         if self.core.draining and not self.core.busy():
             self._at_rest.set()
 

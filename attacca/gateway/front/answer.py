@@ -19,6 +19,7 @@ WARM = (
     b"x-attacca-start: warm\r\nserver-timing: queued;dur=%.3f, placed;dur=%.3f, sandbox;dur=0, code;dur=0, "
     b"imports;dur=0, run;dur=%.3f\r\n\r\n%b"
 )
+WARM_AT_ONCE = WARM.replace(b"queued;dur=%.3f, placed;dur=%.3f", b"queued;dur=0, placed;dur=0")
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 JSON = b"application/json"
 RETRY_SOON_S = 1

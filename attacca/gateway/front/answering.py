@@ -62,21 +62,13 @@ class Answering(asyncio.Protocol):
             except BadResponse as error:
                 self.answer_error(error, taken)
                 return
-            spent = taken.timing
-            body = outcome.body
-            self.transport.write(
-                answer.WARM
-                % (
-                    kind,
-                    len(body),
-                    self.front.date,
-                    taken.id.encode(),
-                    spent.queued,
-                    spent.placed,
-                    taken.run_ms,
-                    body,
-                )
-            )
+            spent, body, date, name = taken.timing, outcome.body, self.front.date, taken.id.encode()
+            if spent.queued or spent.placed:
+                waited = spent.queued, spent.placed
+                text = answer.WARM % (kind, len(body), date, name, *waited, taken.run_ms, body)
+            else:
+                text = answer.WARM_AT_ONCE % (kind, len(body), date, name, taken.run_ms, body)
+            self.transport.write(text)
             self.finish()
             return
         self.answer_whole(answer.of_outcome(outcome), taken)
