@@ -1,5 +1,6 @@
 """What is measured: each measure is a ratio to a floor in the same round, or a number of its own."""
 
+import itertools
 import json
 import os
 import statistics
@@ -16,6 +17,7 @@ from bench.server import HERE, Attacca, attacca, floor
 
 FUNCTIONS = HERE / "functions"
 PYTHON = os.path.realpath(sys.executable)
+MANY = 24  # functions that take turns in being started cold
 MEMORY_MB = "20000"
 
 
@@ -134,22 +136,25 @@ def cold(rounds: int, calls: int) -> Iterator[Result]:
             took = _starts(server, "cold", "cold", calls)
             first.append(Round(took[len(took) // 2], lowest[len(lowest) // 2]))
     with attacca("--set", "worker.templates=false", "--set", "worker.keepalive.idle_s=0.001") as server:
-        server.deploy(FUNCTIONS / "cold", "--name", "cold")
-        many = [Round(_per_second(server, "cold", 4, 4.0), _fork([], None)["per_s"]) for _ in range(rounds)]
+        names = [f"cold{number}" for number in range(MANY)]
+        for name in names:
+            server.deploy(FUNCTIONS / "cold", "--name", name)
+        many = [Round(_per_second(server, names, 4, 4.0), _fork([], None)["per_s"]) for _ in range(rounds)]
     whole = "python3 -I -S -c pass p50"
     yield Result("first cold start, standard library only, p50", "ms", whole, 1.0, first)
     yield Result("cold starts sustained, 4 clients", "/s", "fork per second", 0.4, many, at_least=True)
 
 
-def _per_second(server: Attacca, function: str, clients: int, seconds: float) -> float:
-    """Cold starts per second that clients saw, counting only those that were."""
+def _per_second(server: Attacca, functions: list[str], clients: int, seconds: float) -> float:
+    """Cold starts per second that clients saw. They go round the functions, whose sandboxes do not outlive a round."""
+    turns = itertools.cycle(functions)
     counts = [0] * clients
     end = time.perf_counter() + seconds
 
     def ask(place: int) -> None:
         client = Client(server.port)
         while time.perf_counter() < end:
-            answer = client.post(f"/function/{function}")
+            answer = client.post(f"/function/{next(turns)}")
             counts[place] += answer.status == 200 and answer.start == "cold"
         client.close()
 

@@ -22,7 +22,7 @@ class WorkerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     buffer_check_s: Positive = 0.5  # the buffer is restored this long after it was found short
     cores: Annotated[int, msgspec.Meta(ge=1)] = 1
     queueing: Choice = Choice(policy="fcfs")
-    concurrency: Choice = Choice(policy="aimd")
+    concurrency: Choice = Choice(policy="fixed", options={"count": 64})  # functions wait more often than they compute
     keepalive: Choice = Choice(policy="ttl")
     templates: bool = True  # keep an imported copy of each revision, from which its sandboxes are forked
     template_retry_s: Positive = 10.0  # after a template failed; doubles with each failure, up to 32 times
