@@ -217,6 +217,9 @@ def inspect(path: Path) -> bool:
     """
     try:
         if not path.exists() or path.stat().st_size == 0:
+            journal = path.with_name(f"{path.name}-wal")
+            if journal.exists() and journal.stat().st_size > 0:  # SQLite would throw it away
+                raise corrupt(path, "it is empty or gone, but there is a journal of its latest writes")
             return False
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", timeout=BUSY_TIMEOUT_S, uri=True)) as db:
             application_id = db.execute("PRAGMA application_id").fetchone()[0]

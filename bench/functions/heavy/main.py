@@ -12,5 +12,5 @@ class Named(pydantic.BaseModel):
 
 
 @app.post("/")
-def hello(named: Named) -> dict[str, object]:
+async def hello(named: Named) -> dict[str, object]:
     return {"hello": named.name, "sum": float(numpy.arange(10).sum())}

@@ -238,6 +238,7 @@ async def _serve(sock: socket.socket, order: Order, loaded: Loaded, ready: bytes
     link = Link()
     await asyncio.get_running_loop().create_unix_connection(lambda: link, sock=sock)
     link.server = Server(link.write, order, loaded)
+    output.capture(link.server.ledger)
     lifespan = await _start_up(link, loaded.call) if loaded.signature == "asgi" else None
     link.server.close_books(0)
     link.write(wire.READY, 0, ready)
@@ -252,10 +253,56 @@ def serve_on_loop(sock: socket.socket, order: Order, loaded: Loaded, ready: byte
     asyncio.run(_serve(sock, order, loaded, ready))
 
 
-def warm_up(application: Any) -> None:
-    """What web frameworks put off until their first request, done before the fork. Runs nothing of the user's."""
+REHEARSAL_S = 1.0
+FRAMEWORKS = ("fastapi", "starlette")
+
+
+def warm_up(order: Order, loaded: Loaded) -> None:
+    """What libraries put off until their first use, done before the fork. Runs nothing of the user's."""
     if "anyio" in sys.modules:
         importlib.import_module("anyio._backends._asyncio")
-    build = getattr(application, "build_middleware_stack", None)  # Starlette, and FastAPI with it
-    if callable(build) and getattr(application, "middleware_stack", ...) is None:
-        application.middleware_stack = build()
+    build = getattr(loaded.call, "build_middleware_stack", None)  # Starlette, and FastAPI with it
+    if callable(build) and getattr(loaded.call, "middleware_stack", ...) is None:
+        loaded.call.middleware_stack = build()  # type: ignore[attr-defined]
+    with contextlib.suppress(Exception):  # it is only a rehearsal
+        asyncio.run(_rehearse(order, loaded._replace(call=_stand_in(loaded.call), signature="asgi", is_async=True)))
+
+
+def _stand_in(application: Any) -> Any:
+    """An application of the same framework with nothing in it but an echo."""
+    kind = type(application)
+    if kind.__module__.partition(".")[0] not in FRAMEWORKS:
+        return _nothing
+    empty: Any = kind()
+    if hasattr(empty, "post"):
+
+        async def echo(body: dict[str, Any]) -> dict[str, Any]:
+            return body
+
+        empty.post("/")(echo)
+    return empty
+
+
+async def _nothing(scope: Any, receive: Any, send: Any) -> None:
+    if scope["type"] == "http":
+        await receive()
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]})
+        await send({"type": "http.response.body", "body": b""})
+
+
+async def _rehearse(order: Order, loaded: Loaded) -> None:
+    """One sandbox's life with a stand-in, so that all that is set up at a first time is there to be forked."""
+    ours, theirs = socket.socketpair()
+    with ours:
+        ours.settimeout(0)
+        link = Link()
+        await asyncio.get_running_loop().create_unix_connection(lambda: link, sock=theirs)
+        link.server = Server(link.write, order, loaded)
+        lifespan = await _start_up(link, loaded.call)
+        headers = json.dumps([("host", "localhost"), ("content-type", "application/json"), ("content-length", "2")])
+        parts = (b"rehearsal", b"application/json", b"", b"POST", b"/", headers.encode())
+        payload = b"".join((wire.REQUEST_HEAD.pack(0, *map(len, parts)), *parts, b"{}"))
+        ours.send(wire.HEAD.pack(len(payload), wire.REQUEST, 1) + payload)
+        await asyncio.wait_for(asyncio.get_running_loop().sock_recv(ours, 65536), REHEARSAL_S)
+    await link.closed.wait()
+    lifespan.cancel()

@@ -186,6 +186,7 @@ def _serve(order: Order, link: wire.Channel, loaded: Loaded, times: dict[str, fl
             link.write(wire.FAILED, 0, json.dumps(_failure(error)).encode())
         return
     server = Server(link.write, order, loaded)
+    output.capture(server.ledger)
     link.write(wire.READY, 0, ready)
     if order["concurrency"] > 1:
         server.serve_in_threads(link, order["concurrency"])
@@ -200,13 +201,17 @@ def _needs_loop(order: Order, loaded: Loaded) -> bool:
 def _warm_up(order: Order, loaded: Loaded) -> None:
     """Load and start what every sandbox of this template will need, once."""
     if _needs_loop(order, loaded):
-        deferred.load("asgi").warm_up(loaded.call)
+        deferred.load("asgi").warm_up(order, loaded)
     if loaded.is_async:
         importlib.import_module("asyncio")
     elif order["concurrency"] > 1:
         importlib.import_module("concurrent.futures.thread")
     if (ssl := sys.modules.get("_ssl")) is not None:
         ssl.RAND_bytes(1)  # OpenSSL sets itself up at its first use, for a millisecond
+    # The first traceback, and the first look of a library at source code, compile the tokenizer's patterns.
+    importlib.import_module("ast")
+    tokenizer: Any = importlib.import_module("tokenize")
+    list(tokenizer.generate_tokens(iter(["pass\n"]).__next__))
 
 
 def _live_as_template(order: Order, sock: socket.socket, times: dict[str, float], *, isolate: bool) -> NoReturn:

@@ -42,7 +42,6 @@ class Server:
         self.ledger = output.Ledger(write, order["max_log"])
         self.arguments = self._arguments_for(loaded)
         self._loop: asyncio.AbstractEventLoop | None = None
-        output.capture(self.ledger)
 
     def _arguments_for(self, loaded: Loaded) -> Callable[[Asked], tuple[tuple[Any, ...], dict[str, Any]]]:
         function, parameters = self.function, loaded.parameters
