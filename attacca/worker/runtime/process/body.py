@@ -41,11 +41,17 @@ class Body:
         os.set_blocking(out, False)
         loop.add_reader(out, self._hear)
 
+    @property
+    def is_born(self) -> bool:
+        return self._pidfd >= 0
+
     def born(self, pidfd: int) -> bool:
-        """The process exists. False when it was killed before it was born."""
-        self._pidfd = pidfd
-        with open(f"/proc/self/fdinfo/{pidfd}") as file:
-            self.pid = next(int(line.split()[1]) for line in file if line.startswith("Pid:"))
+        """The process exists. False when it was killed before it was born.
+
+        Raises:
+            ValueError: this is no pidfd; it remains the caller's.
+        """
+        self.pid, self._pidfd = _pid_of(pidfd), pidfd
         self._loop.add_reader(pidfd, self._gone)
         if self._is_doomed or self.pid <= 0:
             self.kill()
@@ -97,7 +103,11 @@ class Body:
         if status is None or (self.killed_for and os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL):
             return self.killed_for or "its process ended"
         if os.WIFSIGNALED(status):
-            return f"its process was killed by {signal.Signals(os.WTERMSIG(status)).name}"
+            number = os.WTERMSIG(status)
+            name = f"signal {number}"
+            with contextlib.suppress(ValueError):  # most real-time signals have no name
+                name = signal.Signals(number).name
+            return f"its process was killed by {name}"
         return f"its process exited with status {os.WEXITSTATUS(status)}"
 
     def _hear(self) -> None:
@@ -123,3 +133,11 @@ class Body:
     def _listen_again(self) -> None:
         if not self._is_over:
             self._loop.add_reader(self._out, self._hear)
+
+
+def _pid_of(pidfd: int) -> int:
+    try:
+        with open(f"/proc/self/fdinfo/{pidfd}") as file:
+            return next(int(line.split()[1]) for line in file if line.startswith("Pid:"))
+    except (OSError, StopIteration):
+        raise ValueError("it is no pidfd") from None

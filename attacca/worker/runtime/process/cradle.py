@@ -10,6 +10,8 @@ from collections.abc import Callable
 
 from attacca.worker.host.cgroups import Group, Groups
 
+LATER_S = 0.01  # after a birth
+
 Born = Callable[[Group | None], None]
 
 
@@ -22,6 +24,7 @@ class Cradle:
         self._pid = 0
         self._group: Group | None = None
         self._waiting: list[Born] = []
+        self._later: asyncio.TimerHandle | None = None
         self._is_closed = False
 
     def settle(self, pid: int) -> None:
@@ -38,16 +41,31 @@ class Cradle:
             born(None)
         elif self._group is None:
             self._waiting.append(born)
+            if self._later is not None:
+                self._move_on()
         else:
             group, self._group = self._group, None
             born(group)
 
     def made(self) -> None:
-        """The child was born: the process may leave."""
+        """The child was born: the process may leave, when that does not keep the child from its first answer."""
+        if self._groups is None or self._is_closed:
+            return
+        if self._waiting:
+            self._renew()
+        else:
+            self._later = asyncio.get_running_loop().call_later(LATER_S, self._move_on)
+
+    def _move_on(self) -> None:
+        if self._later is not None:
+            self._later.cancel()
+            self._later = None
         self._renew()
 
     def close(self) -> None:
         self._is_closed = True
+        if self._later is not None:
+            self._later.cancel()
         if self._group is not None:
             self._spent(self._group)
             self._group = None

@@ -11,7 +11,9 @@ from typing import Any
 from attacca.worker.runtime.process.cradle import Cradle
 from attacca.worker.runtime.process.guest.packets import LARGEST
 
+PACKETS = 64  # taken at once: who sends without end must not keep the loop from everybody else
 Hear = Callable[[dict[str, Any], int], None]  # a packet, and the pidfd that came with it or -1
+Births = Callable[["Hatchery", dict[str, Any], int], None]  # the same, with who said it
 
 
 class Hatchery:
@@ -72,7 +74,9 @@ class Hatchery:
         self._loop.remove_writer(self._sock)
 
     def _readable(self) -> None:
-        while self.is_open:
+        for _ in range(PACKETS):
+            if not self.is_open:
+                return
             try:
                 raw, descriptors, _, _ = socket.recv_fds(self._sock, LARGEST, 1)
             except BlockingIOError:
@@ -82,7 +86,20 @@ class Hatchery:
             if not raw:
                 self._lost()
                 return
-            self._hear(json.loads(raw), descriptors[0] if descriptors else -1)
+            self._take(raw, descriptors[0] if descriptors else -1)
+
+    def _take(self, raw: bytes, pidfd: int) -> None:
+        """The other side may run a user's code, which can say whatever it likes."""
+        try:
+            message = json.loads(raw)
+        except (ValueError, RecursionError):
+            message = None
+        if pidfd >= 0 and not (isinstance(message, dict) and "made" in message):
+            os.close(pidfd)
+        if isinstance(message, dict):
+            self._hear(message, pidfd)
+        else:
+            self._lost()
 
     def _lost(self) -> None:
         self.close()

@@ -14,7 +14,7 @@ from attacca.worker.host.cgroups import Group, Groups
 from attacca.worker.runtime.process.cradle import Cradle
 from attacca.worker.runtime.process.guest import packets
 from attacca.worker.runtime.process.guest.orders import Setting
-from attacca.worker.runtime.process.hatchery import Hatchery, Hear
+from attacca.worker.runtime.process.hatchery import Births, Hatchery
 
 OUTER_ID = 2_000_000_000  # the host user of all sandboxes when we are root: above every range that systemd hands out
 KEEPER = Path(__file__).parent / "guest" / "keeper.py"
@@ -35,7 +35,7 @@ class Nursery:
         bundles: Path,
         groups: Groups | None,
         spent: Callable[[Group], None],
-        hear: Hear,
+        hear: Births,
         lost: Callable[[Hatchery], None],
         *,
         isolate: bool,
@@ -129,7 +129,8 @@ class Nursery:
             self._first.set_result(message)
             self._first = None
         else:
-            self._births(message, pidfd)
+            assert self.hatchery is not None
+            self._births(self.hatchery, message, pidfd)
 
     def _gone(self) -> None:
         if self._first is not None:

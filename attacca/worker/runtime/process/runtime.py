@@ -154,6 +154,7 @@ class ProcessRuntime:
                 group.limit(settings.memory_mb, self._options.processes, settings.cpus)
             parent.order(self._describe(made), descriptors)
         except (ValueError, OSError) as error:
+            parent.cradle.made()  # nobody was, but the process has to move on for the next
             self._refuse(made.body, descriptors, str(error))
 
     def _refuse(self, body: Body, descriptors: tuple[int, int], why: str) -> None:
@@ -192,27 +193,40 @@ class ProcessRuntime:
             max_log=options.max_log_kb << 10,
         )
 
-    def _hear(self, message: dict[str, Any], pidfd: int) -> None:
-        """A packet from the zygote or a template about one of its children."""
+    def _hear(self, parent: Hatchery, message: dict[str, Any], pidfd: int) -> None:
+        """A packet from the zygote or a template about one of its children; of others' it has nothing to say.
+
+        Raises:
+            NONSENSE: what it says cannot be.
+        """
         if (name := message.get("made")) is not None:
-            body = self._bodies.get(name)
-            if body is None:
-                os.close(pidfd)
-            else:
-                self._born(name, body, pidfd)
+            self._born(parent, name, pidfd)
         elif (name := message.get("ended")) is not None:
-            if (body := self._bodies.get(name)) is not None:
+            if (body := self._child_of(parent, name)) is not None:
                 body.told(message["status"])
-        elif (name := message.get("refused")) is not None and (body := self._bodies.get(name)) is not None:
+        elif (name := message.get("refused")) is not None and (body := self._child_of(parent, name)) is not None:
             body.killed_for = f"the kernel refused to make it: {message['error']}"
-            if body.parent is not None:
-                body.parent.cradle.made()
+            parent.cradle.made()
             body.abandon()
 
-    def _born(self, name: str, body: Body, pidfd: int) -> None:
-        if body.parent is not None:
-            body.parent.cradle.made()
-        if body.born(pidfd):
+    def _child_of(self, parent: Hatchery, name: str) -> Body | None:
+        body = self._bodies.get(name)
+        return body if body is not None and body.parent is parent else None
+
+    def _born(self, parent: Hatchery, name: str, pidfd: int) -> None:
+        body = self._child_of(parent, name)
+        if body is None or body.is_born:
+            if pidfd >= 0:
+                os.close(pidfd)
+            return
+        parent.cradle.made()
+        try:
+            is_wanted = body.born(pidfd)
+        except ValueError:
+            if pidfd >= 0:
+                os.close(pidfd)
+            raise
+        if is_wanted:
             (self._sandboxes.get(name) or self._templates[name]).go()
 
     def _lost(self, parent: Hatchery) -> None:

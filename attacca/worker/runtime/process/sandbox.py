@@ -23,8 +23,8 @@ from attacca.worker.runtime.process.body import Body
 from attacca.worker.runtime.process.guest import channel as wire
 from attacca.worker.runtime.process.link import Link
 from attacca.worker.runtime.process.options import ProcessOptions
+from attacca.worker.runtime.process.untrusted import FOREVER_MS, NONSENSE, milliseconds, read_json
 
-FOREVER_MS = 1e9  # what a sandbox says of its own time is believed up to here
 LATE_BYTES = 16 << 20  # what may still arrive of a streamed answer after its sandbox was told to wait
 LOG_BYTES_PER_S = 32 << 20  # beyond this the sandbox is not our guest's code any more
 INVOKE = struct.Struct(wire.HEAD.format + wire.INVOKE_HEAD.format[1:])
@@ -55,6 +55,7 @@ class Sandbox:
         self._count = 0
         self._numbers: dict[str, int] = {}  # invocation to its number on the channel
         self._running: dict[int, str] = {}
+        self._streaming: dict[int, None] = {}  # invocations whose answer has begun
         self._late: dict[int, int] = {}  # invocations that were told to wait: bytes that came all the same
         self._is_alone = revision.settings.concurrency == 1
         self._is_application = revision.signature is Signature.ASGI
@@ -137,7 +138,10 @@ class Sandbox:
             self._link.send(wire.HEAD.pack(len(data), kind, number) + data)
 
     def _take(self, kind: int, number: int, payload: bytes) -> None:
-        if kind == wire.RESULT:
+        try:
+            if kind != wire.RESULT or number not in self._running:
+                self._takers[kind](number, payload)
+                return
             took, status, kinds, heads = wire.RESULT_HEAD.unpack_from(payload)
             if not 0.0 <= took < FOREVER_MS:
                 took = 0.0
@@ -145,49 +149,49 @@ class Sandbox:
             headers = _pairs(payload[at : at + heads]) if heads else ()
             body = payload[at + heads :]
             outcome = Ok(body, payload[12:at].decode("latin-1"), status, headers)
-            self._ended(number, outcome, took)
-            return
-        try:
-            self._takers[kind](number, payload)
-        except (KeyError, ValueError, IndexError) as error:
+        except NONSENSE as error:
             self.body.kill(f"it sent what no sandbox of ours sends ({type(error).__name__}), and was killed")
+            return
+        self._ended(number, outcome, took)
 
     def _ended(self, number: int, outcome: Ok | FunctionError | Failed, run_ms: float) -> None:
         invocation = self._running.pop(number)  # KeyError: never asked for
         del self._numbers[invocation]
-        if self._late:
+        if self._streaming:
+            self._streaming.pop(number, None)
             self._late.pop(number, None)
         if self._link.is_paused:
             self._link.resume()
         self._sink(RunEnded(self.name, invocation, outcome, run_ms))
 
     def _on_ready(self, _number: int, payload: bytes) -> None:
-        times = json.loads(payload)
+        times = read_json(payload)
+        code, imports = milliseconds(times["code_ms"]), milliseconds(times["imports_ms"])
+        if self.is_ready:
+            raise ValueError("ready once more")
         if self.timer is not None:
             self.timer.cancel()
         self.is_ready = True
-        code, imports = float(times["code_ms"]), float(times["imports_ms"])
         whole = (
             self._clock.now() - self._ordered
         ) * 1e3  # with what it cannot see itself: the order, the fork, the wait
         self._sink(SandboxReady(self.name, max(whole - code - imports, 0.0), code, imports))
 
     def _on_failed(self, _number: int, payload: bytes) -> None:
-        told = json.loads(payload)
+        told = read_json(payload)
         self.failure = SandboxFailed(self.name, str(told["code"]), str(told["message"]), str(told["traceback"]))
 
     def _on_error(self, number: int, payload: bytes) -> None:
-        told = json.loads(payload)
+        told = read_json(payload)
         outcome: FunctionError | Failed
         outcome = FunctionError(str(told["type"]), str(told["message"]), str(told["traceback"]))
         if outcome.type == "MemoryError":
             message = f"the function went over its memory of {self.revision.settings.memory_mb} MB"
             outcome = Failed("out_of_memory", message, HINTS["out_of_memory"], outcome.traceback)
-        took = float(told["run_ms"])
-        self._ended(number, outcome, took if 0.0 <= took < FOREVER_MS else 0.0)
+        self._ended(number, outcome, milliseconds(told["run_ms"]))
 
     def _on_broken(self, number: int, payload: bytes) -> None:
-        told = json.loads(payload)
+        told = read_json(payload)
         code = str(told["code"])
         self._ended(number, Failed(code, str(told["message"]), HINTS[code]), 0.0)
 
@@ -197,8 +201,11 @@ class Sandbox:
         content_type = ((b"content-type", payload[12:at]),) if kinds else ()
         headers = content_type + (_pairs(payload[at : at + heads]) if heads else ())
         self._sink(RunHead(self.name, self._running[number], status, headers))
+        self._streaming[number] = None
 
     def _on_body(self, number: int, payload: bytes) -> None:
+        if number not in self._streaming:
+            raise ValueError("a body before its head")
         if number in self._late:
             self._late[number] += len(payload)
             if self._late[number] > LATE_BYTES:
@@ -207,7 +214,7 @@ class Sandbox:
 
     def _on_end(self, number: int, payload: bytes) -> None:
         took, *_ = wire.RESULT_HEAD.unpack_from(payload)
-        self._ended(number, Ok(streamed=True), took if 0.0 <= took < FOREVER_MS else 0.0)
+        self._ended(number, Ok(streamed=True), milliseconds(took))
 
     def _on_log(self, number: int, payload: bytes) -> None:
         now = self._loop.time()
@@ -240,4 +247,4 @@ HINTS = {
 
 
 def _pairs(raw: bytes) -> tuple[tuple[bytes, bytes], ...]:
-    return tuple((str(k).encode("latin-1"), str(v).encode("latin-1")) for k, v in json.loads(raw))
+    return tuple((str(k).encode("latin-1"), str(v).encode("latin-1")) for k, v in read_json(raw))

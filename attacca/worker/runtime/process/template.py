@@ -9,7 +9,8 @@ from attacca.model.function import Revision, Signature
 from attacca.worker.core.reports import Logged, Sink, TemplateFailed, TemplateReady
 from attacca.worker.runtime.process.body import Body
 from attacca.worker.runtime.process.cradle import Cradle
-from attacca.worker.runtime.process.hatchery import Hatchery
+from attacca.worker.runtime.process.hatchery import Births, Hatchery
+from attacca.worker.runtime.process.untrusted import NONSENSE, milliseconds
 
 
 class Template:
@@ -26,7 +27,7 @@ class Template:
         sock: socket.socket,
         cradle: Cradle,
         sink: Sink,
-        hear: Callable[[dict[str, Any], int], None],
+        hear: Births,
         gone: Callable[[Hatchery], None],
     ) -> None:
         self.name, self.revision, self._sink, self._births = name, revision, sink, hear
@@ -53,6 +54,13 @@ class Template:
         self._sink(Logged(self.revision.function, self.revision.id, self.name, "", "stdout", text))
 
     def _hear(self, message: dict[str, Any], pidfd: int) -> None:
+        """Its import, a user's code, can reach the socket and say whatever it likes."""
+        try:
+            self._understand(message, pidfd)
+        except NONSENSE as error:
+            self.body.kill(f"it said what no template of ours says ({type(error).__name__}), and was killed")
+
+    def _understand(self, message: dict[str, Any], pidfd: int) -> None:
         if "ready" in message:
             self._ready(message["ready"])
         elif "failed" in message:
@@ -63,24 +71,25 @@ class Template:
             code, traceback, logs = str(told["code"]), str(told["traceback"]), str(told["logs"])
             self.failure = TemplateFailed(self.name, code, why, traceback, logs)
         else:
-            self._births(message, pidfd)
+            self._births(self.hatchery, message, pidfd)
 
     def _ready(self, told: dict[str, Any]) -> None:
+        if self.is_ready:
+            raise ValueError("ready once more")
+        threads = int(told["threads"])
+        report = TemplateReady(
+            template=self.name,
+            handler=str(told["handler"]),
+            signature=Signature(told["signature"]),
+            memory_mb=int(told["memory_kb"]) // 1024 + 1,
+            sandbox_ms=milliseconds(told["sandbox_ms"]),
+            code_ms=milliseconds(told["code_ms"]),
+            imports_ms=milliseconds(told["imports_ms"]),
+            logs=str(told["logs"]),
+            unfit="" if threads == 1 else f"its import started {threads - 1} threads, which no fork would have",
+        )
         if self.timer is not None:
             self.timer.cancel()
         self.is_ready = True
         self.hatchery.cradle.settle(self.body.pid)
-        threads = int(told["threads"])
-        self._sink(
-            TemplateReady(
-                template=self.name,
-                handler=str(told["handler"]),
-                signature=Signature(told["signature"]),
-                memory_mb=int(told["memory_kb"]) // 1024 + 1,
-                sandbox_ms=float(told["sandbox_ms"]),
-                code_ms=float(told["code_ms"]),
-                imports_ms=float(told["imports_ms"]),
-                logs=str(told["logs"]),
-                unfit="" if threads == 1 else f"its import started {threads - 1} threads, which no fork would have",
-            )
-        )
+        self._sink(report)

@@ -250,7 +250,9 @@ async def _serve(sock: socket.socket, order: Order, loaded: Loaded, ready: bytes
 def serve_on_loop(sock: socket.socket, order: Order, loaded: Loaded, ready: bytes) -> None:
     """The whole life of a sandbox with an event loop; `ready` is sent once the application has started."""
     sock.settimeout(0)
-    asyncio.run(_serve(sock, order, loaded, ready))
+    loop = asyncio.new_event_loop()  # not asyncio.run(): its signal handlers and its tidy end are not for us
+    asyncio.set_event_loop(loop)
+    loop.run_until_complete(_serve(sock, order, loaded, ready))
 
 
 REHEARSAL_S = 1.0

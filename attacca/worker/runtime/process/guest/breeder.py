@@ -11,13 +11,20 @@ from collections.abc import Iterator
 from attacca.worker.runtime.process.guest import linux, packets
 from attacca.worker.runtime.process.guest.orders import Order
 
+IDLE_MS = 20  # without an order, before the next child's network is made
+
 
 class Breeder:
-    """Runs in a zygote and in every template. `flags` are the namespaces each child gets."""
+    """Runs in a zygote and in every template. `flags` are the namespaces each child gets.
 
-    def __init__(self, control: socket.socket, flags: int, *, isolate: bool) -> None:
+    A network namespace costs more than all others together. With `lends_network` this process lets each child be born
+    in its own, and moves to a new one when it has nothing else to do.
+    """
+
+    def __init__(self, control: socket.socket, flags: int, *, isolate: bool, lends_network: bool = False) -> None:
         self.control, self.isolate = control, isolate
         self._flags = flags if isolate else 0
+        self._lends_network, self._is_network_lent = lends_network and isolate, False
         self._children: dict[int, str] = {}
         self._wake, self._alarm = -1, -1
 
@@ -29,7 +36,10 @@ class Breeder:
         poller.register(self.control, select.POLLIN)
         poller.register(self._wake, select.POLLIN)
         while True:
-            for descriptor, _ in poller.poll():
+            found = poller.poll(IDLE_MS if self._is_network_lent else None)
+            if not found:
+                self._move_network()
+            for descriptor, _ in found:
                 if descriptor == self._wake:
                     self._bury()
                     continue
@@ -47,9 +57,11 @@ class Breeder:
     def _fork(self, order: Order, descriptors: list[int]) -> bool:
         """True in the child."""
         flags = self._flags
-        if self.isolate and not order["host_network"]:
-            flags |= linux.CLONE_NEWNET
         try:
+            if self._is_network_lent:
+                self._move_network()
+            if self.isolate and not order["host_network"] and not self._lends_network:
+                flags |= linux.CLONE_NEWNET
             pid, pidfd = linux.clone(flags)
         except OSError as error:
             for descriptor in descriptors:
@@ -64,11 +76,17 @@ class Breeder:
             self._children.clear()
             return True
         self._children[pid] = order["id"]
+        self._is_network_lent = self._lends_network
         with contextlib.suppress(BrokenPipeError):
             packets.send(self.control, {"made": order["id"]}, (pidfd,))
         for descriptor in (*descriptors, pidfd):
             os.close(descriptor)
         return False
+
+    def _move_network(self) -> None:
+        linux.unshare(linux.CLONE_NEWNET)
+        linux.raise_loopback()
+        self._is_network_lent = False
 
     def _bury(self) -> None:
         with contextlib.suppress(BlockingIOError):

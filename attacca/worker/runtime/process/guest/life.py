@@ -23,6 +23,7 @@ from attacca.worker.runtime.process.guest.serve import Server, describe
 
 CHANNEL = 3  # the one descriptor a sandbox has besides its input and output
 ID = 1000  # user and group inside a template and inside a sandbox; 0 could not be mapped on without a capability
+TO_MOVE_NETWORK = (linux.CAP_NET_ADMIN, linux.CAP_SYS_ADMIN)  # in the template's own user namespace, nowhere else
 SETTINGS = {  # numeric libraries start a thread per core when imported, and threads do not survive a fork
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",
@@ -59,11 +60,11 @@ def _limit(order: Order) -> None:
         resource.setrlimit(kind, (allowed, allowed))
 
 
-def _lock_down(order: Order, *, isolate: bool, template: bool) -> None:
+def _lock_down(order: Order, program: bytes, keep: tuple[int, ...] = (), *, isolate: bool) -> None:
     _limit(order)
     if isolate:
-        linux.drop_capabilities()
-        seccomp.install(seccomp.FOR_TEMPLATES if template else seccomp.FOR_SANDBOXES)
+        linux.drop_capabilities(keep)
+        seccomp.install(program)
     else:
         linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)  # no namespace of ours will end it
         linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)
@@ -127,7 +128,10 @@ def live_from_zygote(order: Order, channel: int, out: int, *, isolate: bool, beg
         linux.set_host_name(order["function"])
         _connect(order)
     placed = perf_counter()
-    _lock_down(order, isolate=isolate, template=template)
+    if template:
+        _lock_down(order, seccomp.FOR_TEMPLATES, TO_MOVE_NETWORK, isolate=isolate)
+    else:
+        _lock_down(order, seccomp.FOR_NEW_SANDBOXES, isolate=isolate)
     _environment(order)
     times = {"sandbox_ms": (isolated - began + perf_counter() - placed) * 1e3, "code_ms": (placed - isolated) * 1e3}
     sock = socket.socket(fileno=CHANNEL)
@@ -146,8 +150,7 @@ def live_from_template(
     if isolate:
         root.map_self(ID, ID)
         root.take_space(order["space_mb"])
-        _connect(order)
-    _lock_down(order, isolate=isolate, template=False)
+    _lock_down(order, seccomp.FOR_FORKED_SANDBOXES, isolate=isolate)
     times = {"sandbox_ms": (perf_counter() - began) * 1e3, "code_ms": 0.0, "imports_ms": 0.0}
     with contextlib.suppress(wire.Closed, OSError):
         link = wire.Channel(socket.socket(fileno=CHANNEL))
@@ -236,7 +239,7 @@ def _live_as_template(order: Order, sock: socket.socket, times: dict[str, float]
     linux.trim()
     found = {"handler": loaded.handler, "signature": loaded.signature, "threads": threads, "logs": _text(printed)}
     packets.send(sock, {"ready": {**times, **found, "imports_ms": imports_ms, "memory_kb": _memory_kb()}})
-    breeder = Breeder(sock, linux.OWN_ALL, isolate=isolate)
+    breeder = Breeder(sock, linux.OWN_ALL, isolate=isolate, lends_network=not order["host_network"])
     child, channel, out = breeder.run()
     with last_words():
         live_from_template(child, channel, out, loaded, isolate=isolate, began=perf_counter())

@@ -41,6 +41,7 @@ AT_RECURSIVE = 0x8000
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_CAPBSET_DROP = 1, 4, 22, 24
 PR_SET_NO_NEW_PRIVS, PR_GET_TID_ADDRESS, PR_CAP_AMBIENT = 38, 40, 47
 SECCOMP_MODE_FILTER = 2
+CAP_NET_ADMIN, CAP_SYS_ADMIN = 12, 21
 SIOCSIFFLAGS, IFF_UP = 0x8914, 1
 LAST_CAP = 63  # asking for one that the kernel does not know is EINVAL, which ends the loop
 
@@ -154,17 +155,18 @@ def die_with_parent(parent: int) -> None:
         os._exit(1)
 
 
-def drop_capabilities() -> None:
-    """Give up every capability, now and for all that is ever executed."""
+def drop_capabilities(keep: tuple[int, ...] = ()) -> None:
+    """Give up every capability but `keep`, now and for all that is ever executed."""
     for capability in range(LAST_CAP + 1):
-        if _prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0:
+        if capability not in keep and _prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0:
             number = ctypes.get_errno()
             if number == errno.EINVAL:
                 break
             raise OSError(number, f"dropping capability {capability}: {os.strerror(number)}")
     header = (ctypes.c_uint32 * 2)(0x20080522, 0)  # _LINUX_CAPABILITY_VERSION_3
-    empty = (ctypes.c_uint32 * 6)()
-    if _syscall(ctypes.c_long(SYS_CAPSET), ctypes.byref(header), ctypes.byref(empty)) != 0:
+    kept = sum(1 << capability for capability in keep)  # all in the first of the two words
+    sets = (ctypes.c_uint32 * 6)(kept, kept, 0, 0, 0, 0)  # effective, permitted, inheritable
+    if _syscall(ctypes.c_long(SYS_CAPSET), ctypes.byref(header), ctypes.byref(sets)) != 0:
         raise _fail("capset")
     prctl(PR_SET_NO_NEW_PRIVS, 1)
 

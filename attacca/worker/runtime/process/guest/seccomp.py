@@ -70,13 +70,12 @@ DENIED: dict[str, tuple[int | None, int | None]] = {
     "move_pages": (279, 239),
     "vmsplice": (278, 75),
     "personality": (135, 92),
-    "unshare": (272, 97),
     "sethostname": (170, 161),
     "setdomainname": (171, 162),
 }
-# A template forks sandboxes that still have to mount their own /proc and /tmp, so these are denied only to sandboxes,
-# and so are the namespace flags of clone.
-DENIED_TO_SANDBOXES: dict[str, tuple[int | None, int | None]] = {"mount": (165, 40)}
+# A template forks sandboxes that still have to mount their own /proc and /tmp, and moves to a new network namespace for
+# each, so these are denied only to sandboxes, and so are the namespace flags of clone.
+DENIED_TO_SANDBOXES: dict[str, tuple[int | None, int | None]] = {"mount": (165, 40), "unshare": (272, 97)}
 CLONE, CLONE3 = (56, 220), (435, 435)
 SOCKET = (41, 198)
 NAMESPACE_FLAGS = 0x7E020000  # CLONE_NEW{NS,CGROUP,UTS,IPC,USER,PID,NET}
@@ -89,56 +88,94 @@ _NUMBER, _ARCH, _FIRST, _SECOND = 0, 4, 16, 24  # offsets in struct seccomp_data
 _ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 
 
+class Program:
+    """Instructions of classic BPF, as struct sock_filter has them."""
+
+    def __init__(self, machine: str) -> None:
+        self.column = 0 if machine == "x86_64" else 1
+        self._steps: list[bytes] = []
+
+    def step(self, code: int, value: int, yes: int = 0, no: int = 0) -> None:
+        self._steps.append(struct.pack("<HBBI", code, yes, no, value))
+
+    def refuse(self, number: int, reason: int) -> None:
+        self.step(_JUMP_EQUAL, number, 0, 1)
+        self.step(_RETURN, _ERRNO | reason)
+
+    def refuse_all(self, names: dict[str, tuple[int | None, int | None]]) -> None:
+        for numbers in names.values():
+            if (number := numbers[self.column]) is not None:
+                self.refuse(number, errno.EPERM)
+
+    def refuse_other_namespaces(self) -> None:
+        """Ends the program for unshare, which is allowed for the network only."""
+        self.step(_JUMP_EQUAL, DENIED_TO_SANDBOXES["unshare"][self.column] or 0, 0, 4)
+        self.step(_LOAD, _FIRST)
+        self.step(_JUMP_EQUAL, linux.CLONE_NEWNET, 1, 0)
+        self.step(_RETURN, _ERRNO | errno.EPERM)
+        self.step(_RETURN, _ALLOW)
+
+    def refuse_namespaces(self) -> None:
+        """Ends the program for clone, which is allowed without them."""
+        self.step(_JUMP_EQUAL, CLONE[self.column], 0, 4)
+        self.step(_LOAD, _FIRST)
+        self.step(_JUMP_SET, NAMESPACE_FLAGS, 0, 1)
+        self.step(_RETURN, _ERRNO | errno.EPERM)
+        self.step(_RETURN, _ALLOW)
+
+    def refuse_sockets(self) -> None:
+        """Ends the program for every call."""
+        self.step(_JUMP_EQUAL, SOCKET[self.column], 0, 10)
+        self.step(_LOAD, _FIRST)
+        self.step(_JUMP_EQUAL, AF_PACKET, 6, 0)
+        self.step(_JUMP_EQUAL, AF_VSOCK, 5, 0)
+        self.step(_JUMP_EQUAL, AF_ALG, 4, 0)
+        self.step(_JUMP_EQUAL, AF_NETLINK, 4, 0)  # libraries list interfaces with a raw netlink socket: harmless
+        self.step(_LOAD, _SECOND)
+        self.step(_AND, SOCK_TYPE_MASK)
+        self.step(_JUMP_EQUAL, SOCK_RAW, 0, 1)
+        self.step(_RETURN, _ERRNO | errno.EPERM)
+        self.step(_RETURN, _ALLOW)
+        self.step(_RETURN, _ALLOW)
+
+    def __bytes__(self) -> bytes:
+        return b"".join(self._steps)
+
+
 def program(machine: str, *, template: bool) -> bytes:
-    """The filter for one architecture, as the kernel reads it (an array of struct sock_filter)."""
-    column = 0 if machine == "x86_64" else 1
-    steps: list[tuple[int, int, int, int]] = []
-
-    def step(code: int, value: int, yes: int = 0, no: int = 0) -> None:
-        steps.append((code, yes, no, value))
-
-    def refuse(number: int, reason: int) -> None:
-        step(_JUMP_EQUAL, number, 0, 1)
-        step(_RETURN, _ERRNO | reason)
-
-    step(_LOAD, _ARCH)
-    step(_JUMP_EQUAL, AUDIT_ARCH[machine], 1, 0)
-    step(_RETURN, _KILL)
-    step(_LOAD, _NUMBER)
+    """The whole filter for one architecture."""
+    made = Program(machine)
+    made.step(_LOAD, _ARCH)
+    made.step(_JUMP_EQUAL, AUDIT_ARCH[machine], 1, 0)
+    made.step(_RETURN, _KILL)
+    made.step(_LOAD, _NUMBER)
     if machine == "x86_64":  # the x32 calls share the architecture and have numbers of their own
-        step(_JUMP_GE, 0x40000000, 0, 1)
-        step(_RETURN, _ERRNO | errno.ENOSYS)
-    names = DENIED if template else DENIED | DENIED_TO_SANDBOXES
-    for numbers in names.values():
-        if (number := numbers[column]) is not None:
-            refuse(number, errno.EPERM)
-    refuse(CLONE3[column], errno.ENOSYS)
-    if not template:
-        step(_JUMP_EQUAL, CLONE[column], 0, 4)
-        step(_LOAD, _FIRST)
-        step(_JUMP_SET, NAMESPACE_FLAGS, 0, 1)
-        step(_RETURN, _ERRNO | errno.EPERM)
-        step(_RETURN, _ALLOW)
-    step(_JUMP_EQUAL, SOCKET[column], 0, 10)
-    step(_LOAD, _FIRST)
-    step(_JUMP_EQUAL, AF_PACKET, 6, 0)
-    step(_JUMP_EQUAL, AF_VSOCK, 5, 0)
-    step(_JUMP_EQUAL, AF_ALG, 4, 0)
-    step(_JUMP_EQUAL, AF_NETLINK, 4, 0)  # libraries list interfaces with a raw netlink socket; it is harmless
-    step(_LOAD, _SECOND)
-    step(_AND, SOCK_TYPE_MASK)
-    step(_JUMP_EQUAL, SOCK_RAW, 0, 1)
-    step(_RETURN, _ERRNO | errno.EPERM)
-    step(_RETURN, _ALLOW)
-    step(_RETURN, _ALLOW)
-    return b"".join(struct.pack("<HBBI", *fields) for fields in steps)
+        made.step(_JUMP_GE, 0x40000000, 0, 1)
+        made.step(_RETURN, _ERRNO | errno.ENOSYS)
+    made.refuse_all(DENIED if template else DENIED | DENIED_TO_SANDBOXES)
+    made.refuse(CLONE3[made.column], errno.ENOSYS)
+    if template:
+        made.refuse_other_namespaces()
+    else:
+        made.refuse_namespaces()
+    made.refuse_sockets()
+    return bytes(made)
 
 
-FOR_TEMPLATES, FOR_SANDBOXES = (
-    (program(linux.MACHINE, template=True), program(linux.MACHINE, template=False))
-    if linux.MACHINE in AUDIT_ARCH
-    else (b"", b"")
-)
+def supplement(machine: str) -> bytes:
+    """What turns a template's filter, which its children inherit, into a sandbox's. Short: the kernel compiles it."""
+    made = Program(machine)
+    made.step(_LOAD, _NUMBER)
+    made.refuse_all(DENIED_TO_SANDBOXES)
+    made.refuse_namespaces()
+    made.step(_RETURN, _ALLOW)
+    return bytes(made)
+
+
+_IS_KNOWN = linux.MACHINE in AUDIT_ARCH
+FOR_TEMPLATES = program(linux.MACHINE, template=True) if _IS_KNOWN else b""
+FOR_NEW_SANDBOXES = program(linux.MACHINE, template=False) if _IS_KNOWN else b""
+FOR_FORKED_SANDBOXES = supplement(linux.MACHINE) if _IS_KNOWN else b""
 
 
 def install(code: bytes) -> None:

@@ -62,6 +62,7 @@ class Server:
         Raises:
             Closed: the worker is gone.
         """
+        os.register_at_fork(after_in_child=self._disown)
         while True:
             kind, number, payload = channel.read()
             if kind == wire.INVOKE:
@@ -76,11 +77,17 @@ class Server:
         """
         from concurrent.futures import ThreadPoolExecutor  # here, because most functions do without
 
+        os.register_at_fork(after_in_child=self._disown)
         with ThreadPoolExecutor(count, "invocation") as pool:
             while True:
                 kind, number, payload = channel.read()
                 if kind == wire.INVOKE:
                     pool.submit(self.answer, number, unpack(payload))
+
+    def _disown(self) -> None:
+        """A child that the handler forks is no sandbox: it prints past the channel, and ends where it would answer."""
+        self.ledger.write = _print
+        self.write = _end
 
     def answer(self, number: int, asked: Asked) -> None:
         output.current.set(number)
@@ -147,6 +154,14 @@ class Server:
             output.flush()
         if self.ledger.written:
             self.ledger.written.pop(number, None)
+
+
+def _print(_kind: int, _number: int, *parts: bytes) -> None:
+    os.write(1, parts[-1])
+
+
+def _end(_kind: int, _number: int, *_: bytes) -> None:
+    os._exit(0)
 
 
 def too_large(size: int, limit: int) -> str:
