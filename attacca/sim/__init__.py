@@ -1,0 +1,1 @@
+"""The same cores in virtual time: engine, world, hardware, network, faults, checks and studies."""
