@@ -174,6 +174,12 @@ class BadConfig(AttaccaError):
     code, status = "bad_config", 400
 
 
+class BadTrace(AttaccaError):
+    """A trace cannot be read, or has rows that make no sense; the message names file and line."""
+
+    code, status = "bad_trace", 422
+
+
 class IsolationMissing(AttaccaError):
     """This kernel or user cannot give an isolation that was asked for."""
 

@@ -11,7 +11,7 @@ import msgspec
 import msgspec.inspect as shape
 
 from attacca import errors
-from attacca.model.function import Settings
+from attacca.model.function import ENV_KB, NAMES, Settings
 from attacca.policy.concurrency import CONCURRENCY
 from attacca.policy.keepalive import KEEPALIVE
 from attacca.policy.queueing import QUEUEING
@@ -20,20 +20,20 @@ ROOT = Path(__file__).resolve().parents[1]
 BLOCK = re.compile(r"(<!-- table: (\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
 MEANING = {
-    "name": "a letter, then letters, digits and dashes; at most 63, all lower-case",
+    "name": NAMES,
     "handler": '`"module:attribute"`; found by itself when unset',
     "memory_mb": "what one sandbox may hold",
     "timeout_s": "from the hand-over to a sandbox until the last byte of the answer",
     "first_byte_s": "from the hand-over to a sandbox until the first byte of the answer; unset: no clock of its own",
     "wait_s": "from the arrival until a sandbox takes it",
     "concurrency": "invocations at once in one sandbox",
-    "env": "environment variables, set before the code is imported",
+    "env": f"environment variables, set before the code is imported; {ENV_KB} KB of them at most",
     "min_sandboxes": "so many are kept, idle or not",
     "max_sandboxes": "never more than this; unset: as many as memory holds",
     "cpus": "processors that one sandbox may use; unset: an equal share",
     "queue": "invocations that may wait for a sandbox; one more is refused with 429",
     "network": "`none`, or `host`: the machine's network as it is",
-    "idempotent": "the function may be run again for the same request; nothing is retried so far",
+    "idempotent": "may be run twice for one request: it is sent again, once, if its sandbox is lost before the answer",
 }
 
 
@@ -49,6 +49,8 @@ def kind(info: Any) -> str:
     match info:
         case shape.UnionType(types=types):
             return kind(next(one for one in types if not isinstance(one, shape.NoneType)))
+        case shape.Metadata(type=described):
+            return kind(described)
         case shape.EnumType(cls=cls):
             return " or ".join(f'`"{member.value}"`' for member in cls)
         case shape.DictType():

@@ -26,7 +26,7 @@ attacca calls hello
 attacca calls --limit 50  # of all functions
 attacca calls hello --json | jq '.[] | select(.start == "cold") | .timing'
 """
-BAR_WIDTH = 16
+BAR_WIDTH, SHORT_BAR_WIDTH = 16, 8
 WIDE = 110  # columns that the numbers of all parts need
 
 
@@ -69,10 +69,11 @@ def show(rows: list[dict[str, Any]], now: float, *, with_function: bool = False,
 def table(rows: list[dict[str, Any]], now: float, *, with_function: bool, with_parts: bool) -> Any:
     """Every column but the last is as wide as it needs; a long reason gives way."""
     from rich.table import Table
+    from rich.text import Text
 
     rows = sorted(rows, key=lambda row: float(row["at"]))
     timings = [split(row["timing"]) for row in rows]
-    found = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
+    found = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0), expand=True)
 
     def column(
         name: str, cells: list[str], style: str = "", header_style: str = "bold", *, right: bool = False
@@ -98,16 +99,17 @@ def table(rows: list[dict[str, Any]], now: float, *, with_function: bool, with_p
         column(part, columns[-1], header_style=f"bold {colour}", right=True)
     columns.append([milliseconds(row["total_ms"]) for row in rows])
     column("total", columns[-1], right=True)
-    found.add_column("", no_wrap=True, min_width=BAR_WIDTH)
-    columns.append([stacked(timing, row["total_ms"]) for timing, row in zip(timings, rows, strict=True)])
+    width = BAR_WIDTH if with_parts else SHORT_BAR_WIDTH
+    found.add_column("", no_wrap=True, min_width=width)
+    columns.append([stacked(timing, row["total_ms"], width) for timing, row in zip(timings, rows, strict=True)])
     found.add_column("why", style="dim", overflow="ellipsis", no_wrap=True, ratio=1)
-    columns.append([row["why"] for row in rows])
+    columns.append([Text(row["why"]) for row in rows])  # the text of a user's exception is no markup
     for row_cells in zip(*columns, strict=True):
         found.add_row(*row_cells)
     return found
 
 
-def stacked(timing: dict[str, float], total_ms: float, width: int = BAR_WIDTH) -> Any:
+def stacked(timing: dict[str, float], total_ms: float, width: int) -> Any:
     """Each part's share of the whole; what is left is what passed between the parts."""
     from rich.text import Text
 

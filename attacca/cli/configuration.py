@@ -111,7 +111,10 @@ def defaults(environ: Mapping[str, str]) -> dict[str, Given]:
     }
     plain = WorkerConfig()
     for family in FAMILIES:
-        found[f"worker.{family}.policy"] = Given(getattr(plain, family).policy, layers.DEFAULT, "")
+        choice = getattr(plain, family)
+        found[f"worker.{family}.policy"] = Given(choice.policy, layers.DEFAULT, "")
+        for name, value in choice.options.items():
+            found[f"worker.{family}.options.{name}"] = Given(value, layers.DEFAULT, "")
     return found
 
 
@@ -155,14 +158,18 @@ def _file(name: str) -> Layer:
 
 
 def _with_one_policy(said: list[dict[str, Given]]) -> list[dict[str, Given]]:
-    """A layer that names another policy than the layers before leaves their options behind: they were not for it."""
+    """A layer that names another policy than the layers before leaves their options behind: they were not for it.
+
+    Options among the defaults are for the policy that nobody named: whoever names one gets it as it is.
+    """
     for family in FAMILIES:
         choice, current = f"worker.{family}", None
         for index, layer in enumerate(said):
             given = layer.get(f"{choice}.policy")
-            if given is not None and given.value != current:
+            if given is not None:
+                stale = said[:index] if given.value != current else said[:1] if index else []
                 current = given.value
-                for before in said[:index]:
+                for before in stale:
                     for key in [key for key in before if key.startswith(f"{choice}.options")]:
                         del before[key]
     return said

@@ -85,13 +85,17 @@ def read_env(pairs: list[str]) -> dict[str, str]:
     """`K=V` as it stands.
 
     Raises:
-        BadConfig: a pair has no `=`.
+        BadConfig: a pair has no `=`, or is no text.
     """
     found = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals or not key:
             raise BadConfig(f"--env {pair!r} is not K=V", "--env DEBUG=1")
+        if any("\ud800" <= char <= "\udfff" for char in pair):
+            raise BadConfig(
+                f"--env {pair!r} is not UTF-8", "write other bytes as base64, and decode them in the function"
+            )
         found[key] = value
     return found
 

@@ -60,6 +60,7 @@ def show(detail: dict[str, Any], url: str, now: float, width: int | None = None)
 
 def settings_table(settings: dict[str, Any]) -> Any:
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="dim")
@@ -68,7 +69,7 @@ def settings_table(settings: dict[str, Any]) -> Any:
         value = settings[key]
         table.add_row(label, UNSET[key] if value is None else _plain(value))
     if settings["env"]:
-        table.add_row("environment", ", ".join(f"{key}={value}" for key, value in settings["env"].items()))
+        table.add_row("environment", Text(", ".join(f"{key}={value}" for key, value in settings["env"].items())))
     return table
 
 

@@ -4,6 +4,8 @@ from typing import Annotated
 
 import msgspec
 
+from attacca.kernel.registry import Choice
+
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]  # 0: any free one
 Count = Annotated[int, msgspec.Meta(ge=1)]
@@ -29,3 +31,6 @@ class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     idle_timeout_s: Positive = 75.0  # between two requests of a connection
     linger_s: Positive = 2.0  # how long the rest of a refused body is read, so that its sender sees the refusal
     calls_kept: Count = 200  # ended invocations remembered per function
+    balancing: Choice = Choice(policy="least_loaded")  # which worker gets an invocation, where there are several
+    silent_s: Positive = 3.0  # a worker that says nothing for so long is lost; three of its heartbeats
+    attempts: Count = 3  # workers that an invocation is sent to, when one after the other is lost

@@ -43,6 +43,7 @@ class Gateway:
         self.clock = clock
         self.on_drain: Callable[[], None] = _nothing  # the listener's: connections end with their answers
         self._gate = Gate(config.calls_kept)
+        self._gate.attach("worker")  # the one behind `to_worker`
         self._ids = ids
         self._to_worker = to_worker
         self._record = record
@@ -72,18 +73,22 @@ class Gateway:
 
     def body(self, taken: Taken, data: bytes, *, last: bool) -> None:
         if not taken.is_done:
-            self._to_worker(Body(taken.id, data, last))
+            self._to_worker(Body(taken.key, data, last))
 
     def flow(self, taken: Taken, *, paused: bool) -> None:
         """The client reads its streamed answer slowly, or has caught up."""
         if not taken.is_done:
-            self._to_worker(Flow(taken.id, paused))
+            self._to_worker(Flow(taken.key, paused))
 
     def leave(self, taken: Taken, *, can_finish: bool) -> None:
         """The client has gone; `can_finish` says that its whole request is here."""
         withdraw = self._gate.leave(taken, can_finish=can_finish)
         if withdraw is not None:
             self._to_worker(withdraw)
+
+    def amend(self, taken: Taken, error: AttaccaError) -> None:
+        """What the function answered cannot be sent, and the client is told so by the caller."""
+        self._gate.amend(taken, Failed(error.code, error.message, error.hint))
 
     def give_up(self, taken: Taken, error: AttaccaError) -> None:
         """The client broke the rules in the middle of it, or the function did; the client is told by the caller."""
@@ -104,14 +109,21 @@ class Gateway:
                 if taken is not None and taken.more and taken.client is not None:
                     taken.client.started()
             case Ended():
-                taken = self._gate.ended(self.clock.now(), message)
-                if taken is not None:
-                    self._answer(taken, message.outcome)
+                ended = self._gate.ended(self.clock.now(), message)
+                if type(ended) is Taken:
+                    self._answer(ended, message.outcome)
+                elif type(ended) is Dispatch:
+                    self._send_again(ended)
             case ResponseHead() | ResponseBody() | Flow():
                 self._stream(message)
             case Catalogue() | Deployed() | Deleted():
                 if self._gate.learn(message) is not None and self._ask_catalogue is not None:
                     self._ask_catalogue()
+
+    def _send_again(self, order: Dispatch) -> None:
+        self._to_worker(order)
+        if self._gate.deadlines.next_at < self._timer_at:
+            self._wind()
 
     def _answer(self, taken: Taken, outcome: Outcome) -> None:
         client = taken.client

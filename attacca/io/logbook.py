@@ -31,6 +31,7 @@ class LogLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     flush_s: float = 0.1
     flush_kb: int = 64
     pending_kb: int = 1024  # what may wait for the disk; more than this at once is dropped, and said so
+    lines_per_s: int = 10_000  # so many are kept of a function; a flood of short lines costs more than its bytes
     line_kb: int = 8
     ring_kb: int = 256  # newest lines, in memory
 
@@ -42,6 +43,8 @@ class _Page:
         self.pending: list[LogLine] = []
         self.pending_bytes = 0
         self.dropped = 0
+        self.second = 0.0  # when counting began
+        self.in_second = 0  # lines since then
         self.ring: deque[LogLine] = deque()
         self.ring_bytes = 0
         self.readers: list[_Reader] = []
@@ -104,7 +107,7 @@ class Logbook:
         most = self._limits.line_kb * 1024
         if not text.isascii():
             text = text.encode(errors="replace").decode()  # lone surrogates have no place in JSON
-        for piece in text.removesuffix("\n").split("\n"):
+        for piece in self._admit(page, at, text.removesuffix("\n")):
             kept = piece if len(piece) <= most else f"{piece[:most]} ... ({len(piece) - most} more characters)"
             self._take(function, page, LogLine(at, number, sandbox, invocation, stream, kept))
 
@@ -149,6 +152,17 @@ class Logbook:
             _dismiss(page)
         self._pages.clear()
         self._thread.shutdown(wait=False)
+
+    def _admit(self, page: _Page, at: float, text: str) -> list[str]:
+        """The lines of it that this second still has room for."""
+        if not 0 <= at - page.second < 1:
+            page.second, page.in_second = at, 0
+        room = self._limits.lines_per_s - page.in_second
+        lines = text.split("\n", room)
+        if len(lines) > room:
+            page.dropped += lines.pop().count("\n") + 1
+        page.in_second += len(lines)
+        return lines
 
     def _take(self, function: str, page: _Page, line: LogLine) -> None:
         limits, size = self._limits, len(line.text) + 100  # about what the line costs, names and quotes included

@@ -11,6 +11,13 @@ from attacca.errors import BadConfig
 P = TypeVar("P")
 
 
+class Choice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A policy by its name, or as module:Class, and what it shall be told."""
+
+    policy: str
+    options: dict[str, object] = {}
+
+
 def build(family: Mapping[str, type[P]], choice: str, options: Mapping[str, object], group: str) -> P:
     """Make the policy `choice` of a family with these options.
 

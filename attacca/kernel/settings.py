@@ -8,8 +8,9 @@ import difflib
 import tomllib
 import types
 from collections.abc import Iterable, Mapping
+from enum import EnumType
 from pathlib import Path
-from typing import Annotated, Any, Generic, NamedTuple, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Generic, NamedTuple, TypeVar, Union, cast, get_args, get_origin
 
 import msgspec
 
@@ -138,7 +139,7 @@ def _decode(kind: type[Any], value: object) -> object:
     if kind is object:
         return value
     if issubclass(kind, Path) and isinstance(value, str):
-        return kind(value).expanduser()
+        return kind(value).expanduser().absolute()
     raise NotImplementedError(f"{kind.__name__} in settings")
 
 
@@ -155,7 +156,7 @@ def _checked(shape: type[msgspec.Struct], key: str, given: Given) -> object:
     except msgspec.ValidationError as error:
         raise BadConfig(
             f"{key} = {_shown(given.value)} is not allowed{_origin(given)}: {_reason(error)}",
-            f"correct it, or leave {key} out to have its default; `attacca config` shows what is in force",
+            _allowed(kind) or f"correct it, or leave {key} out to have its default",
         ) from None
 
 
@@ -197,6 +198,15 @@ def _misfit(merged: Mapping[str, Given], error: msgspec.ValidationError) -> BadC
     return BadConfig(
         f"the settings do not fit together{place}: {_reason(error)}", "change one of the settings named there"
     )
+
+
+def _allowed(kind: Any) -> str:
+    """What may stand there, where its type can say it in words."""
+    inner = _inner(kind)
+    if isinstance(inner, EnumType):
+        return "one of: " + ", ".join(map(str, cast("list[object]", list(inner))))
+    notes = get_args(kind)[1:] if get_origin(kind) is Annotated else ()
+    return next((note.description for note in notes if isinstance(note, msgspec.Meta) and note.description), "")
 
 
 def _reason(error: msgspec.ValidationError) -> str:

@@ -5,8 +5,10 @@ from typing import Annotated
 
 import msgspec
 
-Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$")]  # an RFC 1035 label
+NAMES = "a letter, then letters, digits and dashes; at most 63, all lower-case"  # an RFC 1035 label
+Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$", description=NAMES)]
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
+ENV_KB = 32  # of names and values together: they travel in one packet, with everything else a sandbox is told
 EnvName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 
 
@@ -34,7 +36,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """
 
     name: Name
-    handler: str | None = None  # "module:attribute"; found by itself when unset
+    handler: Annotated[str, msgspec.Meta(max_length=200)] | None = (
+        None  # "module:attribute"; found by itself when unset
+    )
     memory_mb: Annotated[int, msgspec.Meta(ge=32, le=1_048_576)] = 128
     timeout_s: Seconds = 30.0  # from the hand-over to a sandbox until the last byte
     first_byte_s: Seconds | None = None  # from the hand-over to a sandbox until the first byte
@@ -55,6 +59,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             )
         if self.first_byte_s is not None and self.first_byte_s > self.timeout_s:
             raise ValueError(f"first_byte_s ({self.first_byte_s:g}) must not exceed timeout_s ({self.timeout_s:g})")
+        size = sum(len(name) + len(value.encode(errors="replace")) for name, value in self.env.items())
+        if size > ENV_KB * 1024:
+            raise ValueError(f"env has {size / 1024:.0f} KB, and may have {ENV_KB}; put what is large into a file")
+        for name, value in self.env.items():
+            if "\0" in value:
+                raise ValueError(f"env.{name} contains a NUL character, which no environment can")
 
 
 class Revision(msgspec.Struct, frozen=True, kw_only=True):

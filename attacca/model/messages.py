@@ -72,9 +72,10 @@ class Checked(msgspec.Struct, frozen=True, tag=True):
 
 
 class Dispatch(msgspec.Struct, frozen=True, tag=True, gc=False):
-    """Run this. The worker answers with exactly one Ended."""
+    """Run this. The worker answers with exactly one Ended. `worker` names who gets it, where there are several."""
 
     invocation: Invocation
+    worker: str = ""
 
 
 class Body(msgspec.Struct, frozen=True, tag=True, gc=False):
@@ -138,6 +139,19 @@ class Heartbeat(msgspec.Struct, frozen=True, tag=True):
     """What a worker is doing; at least once a second."""
 
     view: WorkerView
+
+
+class WorkerJoined(msgspec.Struct, frozen=True, tag=True):
+    """A worker is there, new and with nothing to do: what an older one of its name had is lost."""
+
+    view: WorkerView
+
+
+class WorkerLeft(msgspec.Struct, frozen=True, tag=True):
+    """A worker is gone, and everything it had with it."""
+
+    worker: str
+    why: str = ""
 
 
 FromControl = Catalogue | Deployed | Deleted | Prewarm | Evict | Check

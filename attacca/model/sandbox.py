@@ -57,6 +57,7 @@ class WorkerView(msgspec.Struct, frozen=True, kw_only=True):
     queued: int
     running: int
     limit: int  # invocations at once, as the concurrency policy has it now
+    cores: int = 1
     draining: bool = False
     functions: tuple[FunctionView, ...] = ()
     sandboxes: tuple[SandboxView, ...] = ()

@@ -4,15 +4,10 @@ from typing import Annotated
 
 import msgspec
 
+from attacca.kernel.registry import Choice
+
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 NotNegative = Annotated[float, msgspec.Meta(ge=0)]
-
-
-class Choice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A policy by its name, or as module:Class, and what it shall be told."""
-
-    policy: str
-    options: dict[str, object] = {}
 
 
 class WorkerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -4,8 +4,8 @@ import pytest
 
 from attacca.cli.configuration import SHORT, ServerConfig, default_state_dir, free_memory_mb, load
 from attacca.errors import BadConfig
+from attacca.kernel.registry import Choice
 from attacca.kernel.settings import keys
-from attacca.worker.config import Choice
 
 HOME = {"HOME": "/home/ann"}
 
@@ -51,6 +51,21 @@ def test_every_short_name_leads_somewhere() -> None:
 )
 def test_options_of_a_policy_may_be_said_in_short(said: str) -> None:
     assert load(HOME, assignments=[said]).value.worker.keepalive == Choice(policy="ttl", options={"idle_s": 5})
+
+
+def test_a_default_policy_has_its_default_options() -> None:
+    assert load(HOME).value.worker.concurrency == Choice(policy="fixed", options={"count": 64})
+    assert load(HOME, assignments=["concurrency.count=8"]).value.worker.concurrency.options == {"count": 8}
+
+
+@pytest.mark.parametrize("named", ["fixed", "aimd"])
+def test_a_policy_that_is_named_is_taken_as_it_is(named: str) -> None:
+    flags = {"concurrency": (named, "--concurrency")}
+    assert load(HOME, "", flags).value.worker.concurrency == Choice(policy=named)
+
+
+def test_a_relative_state_directory_is_one_below_where_it_was_said() -> None:
+    assert load(HOME, "", {"state_dir": ("./state", "--state-dir")}).value.control.state_dir == Path.cwd() / "state"
 
 
 def test_another_policy_leaves_the_options_of_the_one_before_behind(tmp_path: Path) -> None:

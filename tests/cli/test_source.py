@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from attacca.cli.deploy import read_env
 from attacca.cli.source import default_name, example, find, multipart, own_frames
 from attacca.errors import AttaccaError, BadConfig, BadFunction, NotFound
 from attacca.model.function import Settings
@@ -57,6 +58,27 @@ def test_wrong_settings_are_named(tmp_path: Path, toml: str, flags: dict[str, ob
     with pytest.raises(BadConfig) as caught:
         find(function(tmp_path, toml), flags)
     assert what in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("flags", "hint"),
+    [
+        ({"network": "all"}, "one of: none, host"),
+        ({"name": "My Shop"}, "a letter, then letters, digits and dashes; at most 63, all lower-case"),
+        ({"memory_mb": 1}, "correct it, or leave memory_mb out to have its default"),
+    ],
+)
+def test_what_would_be_right_is_said(tmp_path: Path, flags: dict[str, object], hint: str) -> None:
+    with pytest.raises(BadConfig) as caught:
+        find(function(tmp_path), flags)
+    assert caught.value.hint == hint
+
+
+@pytest.mark.parametrize("pair", ["DEBUG", "=1", "NAME=\udcff"])
+def test_an_option_for_the_environment_is_a_name_and_a_text(pair: str) -> None:
+    assert read_env(["A=b=c"]) == {"A": "b=c"}
+    with pytest.raises(BadConfig):
+        read_env([pair])
 
 
 def test_what_cannot_be_a_function_is_refused_before_anything_is_sent(tmp_path: Path) -> None:

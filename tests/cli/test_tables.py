@@ -23,7 +23,7 @@ HELLO = FunctionView(
     exec_ms=Summary(count=120, mean=1.5, ewma=1.25, p50=1.2, p95=3.0, p99=9.0, max=12.0),
     cold_ms=Summary(count=1, mean=31.0, ewma=31.0, p50=31.0, p95=31.0, p99=31.0, max=31.0),
 )  # fmt: skip
-SETTINGS = Settings(name="hello", env={"DEBUG": "1"}, network=Network.HOST, cpus=0.5)
+SETTINGS = Settings(name="hello", env={"DEBUG": "1", "PATTERN": "[/a-z]"}, network=Network.HOST, cpus=0.5)
 
 
 def plain(value: object) -> Any:
@@ -77,6 +77,12 @@ def test_calls_on_a_narrow_screen_keep_their_numbers(capsys: pytest.CaptureFixtu
     same("calls_narrow", capsys.readouterr().out)
 
 
+def test_a_long_reason_gives_way_to_everything_else(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [call(1, Start.COLD, Timing(sandbox=3.0), 500, "function_error", why="[/no] markup " * 20), *CALLS]
+    calls.show(plain(rows), NOW, with_function=True, width=80)
+    same("calls_long_reason", capsys.readouterr().out)
+
+
 def test_describe(capsys: pytest.CaptureFixture[str]) -> None:
     revisions = (
         RevisionRow(
@@ -110,8 +116,9 @@ def test_top(capsys: pytest.CaptureFixture[str]) -> None:
         functions=(HELLO,),
         sandboxes=sandboxes,
     )
-    console(width=110).print(top.picture(plain([view]), "http://127.0.0.1:8080"))
-    same("top", capsys.readouterr().out)
+    for width, name in ((110, "top"), (80, "top_narrow")):
+        console(width=width).print(top.picture(plain([view]), "http://127.0.0.1:8080", width=width))
+        same(name, capsys.readouterr().out)
 
 
 def test_top_cuts_what_the_screen_does_not_hold(capsys: pytest.CaptureFixture[str]) -> None:

@@ -128,6 +128,23 @@ def test_what_is_given_up_is_recorded_and_withdrawn() -> None:
     asyncio.run(story())
 
 
+def test_what_is_sent_again_is_answered_once() -> None:
+    async def story() -> None:
+        made, worker, calls = gateway(ManualClock(), revision("f", idempotent=True))
+        waiter = Waiter()
+        made.invoke("f", BODY, waiter)
+        for outcome in (Failed("sandbox_lost", "it was killed by SIGKILL"), Ok(b"x")):
+            name = worker.dispatched[-1].id
+            worker.started(name)
+            worker.ended(name, outcome)
+        first, again = worker.dispatched
+        assert first == again
+        assert waiter.told == ["ended ok 200"]
+        assert [call.why for call in calls] == ["sent again, it was killed by SIGKILL; "]
+
+    asyncio.run(story())
+
+
 def test_control_is_asked_when_something_was_missed() -> None:
     asked = []
     clock = ManualClock()

@@ -94,6 +94,20 @@ def test_a_flood_is_cut_short_and_says_so(tmp_path: Path) -> None:
     story(tmp_path, play)
 
 
+def test_a_flood_of_short_lines_is_cut_by_their_number(tmp_path: Path) -> None:
+    async def play(book: Logbook, clock: ManualClock) -> None:
+        say(book, "a\nb\n")
+        say(book, "c\nd\ne\n")
+        say(book, "f\n\ng")
+        clock.time += 1.0
+        say(book, "h\n")
+        kept = await texts(book.read("hello"))
+        assert kept[:-1] == ["a", "b", "c", "h"]
+        assert kept[-1].startswith("5 lines were dropped here")
+
+    story(tmp_path, play, LogLimits(lines_per_s=3))
+
+
 def test_an_endless_line_is_cut(tmp_path: Path) -> None:
     async def play(book: Logbook, clock: ManualClock) -> None:
         say(book, "z" * 3000)

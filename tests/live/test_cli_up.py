@@ -211,6 +211,25 @@ def test_dev_deploys_on_every_save_and_survives_errors(server: Server, tmp_path:
         reader.join()
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_dev_takes_the_server_that_it_started_with_it(tmp_path: Path, number: signal.Signals) -> None:
+    (tmp_path / "hello.py").write_text("def hello():\n    return 1\n")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{probe.getsockname()[1]}"
+    environ = {**ENVIRON, "ATTACCA_URL": url, "XDG_STATE_HOME": str(tmp_path)}
+    command = [*ATTACCA, "dev", str(tmp_path / "hello.py"), "--json"]
+    with subprocess.Popen(command, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as dev:
+        assert dev.stdout is not None
+        done = json.loads(dev.stdout.readline())
+        assert (done["function"], done["revision"]) == ("hello", 1)
+        servers = children(dev.pid)
+        dev.send_signal(number)
+        assert dev.wait(20) == 0
+    assert len(servers) == 1
+    assert not Path(f"/proc/{servers[0]}").exists()
+
+
 def seen_at(lines: list[str], what: str) -> int:
     return next(index for index, line in enumerate(lines) if what in line)
 

@@ -17,7 +17,7 @@ from attacca.io.store.memory import MemoryStore
 from attacca.io.store.sqlite import SqliteStore
 from attacca.io.store.types import ABSENT, Store
 from attacca.kernel.clock import SystemClock
-from attacca.model.function import Revision, Settings, Signature
+from attacca.model.function import Network, Revision, Settings, Signature
 from attacca.model.invocation import Failed, Timing
 from attacca.model.messages import Catalogue, Checked, Deleted, Deployed
 
@@ -27,14 +27,16 @@ CLOCK = SystemClock()
 class Bench:
     """A control plane, and the planes around it: a check that refuses the word `bad`, and ears for announcements."""
 
-    def __init__(self, directory: Path, store: Store) -> None:
+    def __init__(self, directory: Path, store: Store, *, is_ordinary_user: bool = False) -> None:
         self.heard: list[Catalogue | Deployed | Deleted] = []
         self.running: list[str] = []
         self.checked: list[Revision] = []
         self.gate: asyncio.Event | None = None
+        self.network = Network.NONE
         self.control = Control(
-            ControlConfig(state_dir=directory), store, CLOCK, self.check, self.heard.append, lambda: self.running
-        )
+            ControlConfig(state_dir=directory), store, CLOCK, self.check, self.heard.append, lambda: self.running,
+            is_ordinary_user=is_ordinary_user,
+        )  # fmt: skip
 
     async def check(self, revision: Revision) -> Checked:
         self.checked.append(revision)
@@ -57,7 +59,8 @@ class Bench:
         return Checked(found, logs="imported\nfine\n", timing=Timing(imports=2.5))
 
     async def deploy(self, text: str = "good", name: str = "hello", **files: str) -> list[Progress]:
-        progress = self.control.deploy(Settings(name=name), packed({"main.txt": text, **files}))
+        settings = Settings(name=name, network=self.network)
+        progress = self.control.deploy(settings, packed({"main.txt": text, **files}))
         return [word async for word in progress]
 
     def directories(self) -> list[str]:
@@ -83,9 +86,9 @@ async def until(is_so: Callable[[], bool]) -> None:
             await asyncio.sleep(0.001)
 
 
-def story(directory: Path, play: Callable[[Bench], Awaitable[None]]) -> None:
+def story(directory: Path, play: Callable[[Bench], Awaitable[None]], *, is_ordinary_user: bool = False) -> None:
     async def main() -> None:
-        bench = Bench(directory, MemoryStore(CLOCK))
+        bench = Bench(directory, MemoryStore(CLOCK), is_ordinary_user=is_ordinary_user)
         await bench.control.open()
         await play(bench)
         await bench.control.close()
@@ -336,5 +339,42 @@ def test_tokens_made_by_another_process_are_known_and_revoked_ones_are_not(tmp_p
         await bench.control.close()
         await ours.close()
         await theirs.close()
+
+    asyncio.run(main())
+
+
+def test_where_sandboxes_are_the_servers_own_user_the_network_of_the_host_asks_for_a_token(tmp_path: Path) -> None:
+    async def play(bench: Bench) -> None:
+        assert isinstance((await bench.deploy(name="inner"))[-1], Done)
+        bench.network = Network.HOST
+        *_, refused = await bench.deploy()
+        assert isinstance(refused, Refused)
+        assert (refused.code, len(bench.checked)) == ("forbidden", 1)
+        assert "token create" in refused.hint
+        assert not bench.control.is_uid_shared
+        await bench.control.tokens.create("laptop")
+        assert isinstance((await bench.deploy())[-1], Done)
+        assert bench.control.is_uid_shared
+        await bench.control.delete("hello")
+        assert bench.control.is_uid_shared, "its sandboxes may still be there"
+
+    story(tmp_path, play, is_ordinary_user=True)
+
+
+@pytest.mark.parametrize("is_ordinary_user", [True, False])
+def test_a_restart_knows_who_has_the_network_of_the_host(tmp_path: Path, is_ordinary_user: bool) -> None:  # noqa: FBT001
+    async def main() -> None:
+        store = MemoryStore(CLOCK)
+        for is_after in (False, True):
+            bench = Bench(tmp_path, store, is_ordinary_user=is_ordinary_user)
+            await bench.control.open()
+            assert bench.control.is_uid_shared == (is_after and is_ordinary_user)
+            if not is_after:
+                await bench.control.tokens.create("laptop")
+                bench.network = Network.HOST
+                await bench.deploy()
+                bench.network = Network.NONE
+                await bench.deploy()  # the revision before may be rolled back to
+            await bench.control.close()
 
     asyncio.run(main())

@@ -290,6 +290,19 @@ def test_strangers_need_a_token(tmp_path: Path) -> None:
     story(tmp_path, play)
 
 
+def test_a_page_in_a_browser_may_only_read_the_schema(tmp_path: Path) -> None:
+    async def play(page: Page) -> None:
+        for headers in ({"sec-fetch-site": "same-origin"}, {"origin": "http://localhost:8080"}):
+            assert (await page.ask("GET", "/api/schema", headers=headers)).status == 200
+            assert (await page.ask("GET", "/api/schema/openapi.json", headers=headers)).status == 200
+            for path in ("/api/info", "/api/schema/../info", "/api/schemas"):
+                assert (await page.ask("GET", path, headers=headers)).status in (403, 404)
+            assert (await page.ask("POST", "/api/tokens", b"{}", headers={**JSON, **headers})).status == 403
+        assert (await page.ask("GET", "/api/info", headers={"sec-fetch-site": "none"})).status == 200
+
+    story(tmp_path, play)
+
+
 def test_on_an_open_address_everyone_does(tmp_path: Path) -> None:
     async def play(page: Page) -> None:
         assert (await page.ask("GET", "/api/functions")).status == 401

@@ -283,6 +283,21 @@ def test_an_answer_that_http_does_not_allow(status: int, headers: tuple[bytes, b
     live(story)
 
 
+@pytest.mark.parametrize(
+    "bad", [Ok(b"x", headers=((b"x", b"a\r\nb: c"),)), Ok(b"x", content_type="a/b\n"), Ok(status=999)]
+)
+def test_a_whole_answer_that_http_does_not_allow_is_remembered_as_one(bad: Ok) -> None:
+    async def story() -> None:
+        async with site() as here, await here.client() as client:
+            here.worker.answers["f"] = lambda request: bad
+            answer = await client.ask(post("/function/f"))
+            assert (answer.status, answer.code) == (500, "bad_response")
+            assert [(call.status, call.outcome) for call in here.calls] == [(500, "bad_response")]
+            assert (await client.ask(post("/function/echo", b"x"))).body == b"x"
+
+    live(story)
+
+
 def test_a_client_that_reads_slowly_slows_the_function() -> None:
     async def story() -> None:
         async with site() as here, await here.client() as client:

@@ -1,7 +1,6 @@
 """What code inside a sandbox may not reach, and what it may not use up: each a real attempt from inside."""
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,9 +11,9 @@ import pytest
 from attacca.model.function import Network, Signature
 from attacca.model.invocation import Failed, Ok
 from attacca.worker.core.reports import SandboxGone
+from tests.live import ordinary
 from tests.live.house import House, call, value, visit
 
-ROOT = Path(__file__).parents[2]
 TRY = """
     import ctypes, errno, os, socket, subprocess, sys
     libc = ctypes.CDLL(None, use_errno=True)
@@ -280,38 +279,17 @@ def test_a_forged_frame_of_a_gigabyte_ends_the_sandbox() -> None:
     assert "frame of 1073741824 bytes" in outcome.message
 
 
-def _other_python() -> str | None:
-    """An interpreter that an ordinary user may run and that has what we need, when we are root."""
-    for python in dict.fromkeys((os.path.realpath(sys.executable), "/usr/bin/python3")):
-        if Path(python).exists() and shutil.which("setpriv"):
-            works = "import msgspec, pytest, subprocess, sys, uvloop; subprocess.check_call([sys.executable, '-c', ''])"
-            command = [*_as_user(python), "-c", works]
-            ran = subprocess.run(command, env=_environment(), check=False, capture_output=True)
-            if ran.returncode == 0:
-                return python
-    return None
-
-
-def _as_user(python: str) -> list[str]:
-    return ["setpriv", "--reuid=54321", "--regid=54321", "--clear-groups", python, "-P"]
-
-
-def _environment() -> dict[str, str]:
-    import msgspec
-
-    paths = f"{ROOT}:{Path(msgspec.__file__).parents[1]}"
-    return {"PATH": os.environ["PATH"], "PYTHONPATH": paths, "PYTHONDONTWRITEBYTECODE": "1", "HOME": "/nonexistent"}
-
-
 @pytest.mark.skipif(os.geteuid() != 0, reason="already an ordinary user")
 def test_all_of_this_holds_for_an_ordinary_user_too() -> None:
-    python = _other_python()
+    python = ordinary.python()
     if python is None:
         pytest.skip("no interpreter that an ordinary user may run has our packages")
-    files = [str(Path(__file__)), str(Path(__file__).with_name("test_process_runtime.py"))]
-    setting = ["-x", "-p", "no:cacheprovider", "--rootdir", str(ROOT), "-c", str(ROOT / "pyproject.toml")]
-    command = [*_as_user(python), "-m", "pytest", *setting, *files]
-    ran = subprocess.run(command, env=_environment(), cwd="/", capture_output=True, text=True, check=False)
+    names = ("test_process_escape.py", "test_process_calls.py", "test_process_lives.py")
+    files = [str(Path(__file__).with_name(name)) for name in names]
+    root = ordinary.ROOT
+    setting = ["-x", "-p", "no:cacheprovider", "--rootdir", str(root), "-c", str(root / "pyproject.toml")]
+    command = [*ordinary.command(python), "-m", "pytest", *setting, *files]
+    ran = subprocess.run(command, env=ordinary.environment(), cwd="/", capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stdout[-4000:] + ran.stderr[-2000:]
 
 

@@ -1,7 +1,8 @@
 import msgspec
 import pytest
 
-from attacca.worker.config import Choice, WorkerConfig
+from attacca.kernel.registry import Choice
+from attacca.worker.config import WorkerConfig
 
 
 def test_a_policy_is_chosen_by_name_and_told_its_options() -> None:

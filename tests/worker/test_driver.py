@@ -8,6 +8,7 @@ import pytest
 from attacca.errors import BadConfig
 from attacca.kernel.clock import SystemClock
 from attacca.kernel.rand import Streams
+from attacca.kernel.registry import Choice
 from attacca.model.function import Revision
 from attacca.model.invocation import Failed, Invocation, Ok, Request, Start
 from attacca.model.messages import (
@@ -22,7 +23,7 @@ from attacca.model.messages import (
     Started,
     Withdraw,
 )
-from attacca.worker.config import Choice, WorkerConfig
+from attacca.worker.config import WorkerConfig
 from attacca.worker.core.reports import Logged, RunBody, RunFlow, RunHead, SandboxReady
 from attacca.worker.driver import Worker
 from attacca.worker.runtime.simulated import Fault, SimulatedRuntime, Times

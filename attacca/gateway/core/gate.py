@@ -1,34 +1,47 @@
-"""The gateway's decisions: who is admitted, when an invocation has waited too long, and what is remembered.
+"""The gateway's decisions: who is admitted and where to, when it has waited too long, and what is remembered.
 
     arrive ──▶ waiting ──Started──▶ running ──Ended──▶ done
-       │          │  wait_s            │  first_byte_s, timeout_s
-       ▼          └────────────────────┴──▶ done, with Failed("timeout") and a Withdraw
-    refused
+       │        │  ▲ │ wait_s         │ │ first_byte_s, timeout_s
+       ▼        │  └─┼─ lost, again ──┘ │
+    refused     └────┴──────────────────┴──▶ done: Failed("timeout") and a Withdraw, or Failed("sandbox_lost")
 
-Every admitted invocation becomes done exactly once. When its client has left, it goes on without one.
+Every admitted invocation becomes done exactly once. When its client has left, it goes on without one. What was lost
+with its sandbox or its worker goes back to waiting where that is safe: see losses.
 """
 
-import math
 from heapq import nlargest
 from operator import attrgetter
 
 import msgspec
 
-from attacca.errors import AttaccaError, Draining, QueueFull
+from attacca.errors import AttaccaError, Draining, NoCapacity
 from attacca.gateway.core.catalogue import AskCatalogue, Functions
 from attacca.gateway.core.clocks import timed_out
 from attacca.gateway.core.deadlines import Deadlines
-from attacca.gateway.core.taken import Client, Function, Taken
-from attacca.model.invocation import Call, Failed, FunctionError, Invocation, Ok, Outcome, Request, Start
-from attacca.model.messages import Catalogue, Deleted, Deployed, Dispatch, Ended, ResponseHead, Started, Withdraw
-
-RETRY_AFTER_MOST_S = 3600
-WHY_MOST = 500  # characters of an error's message that are remembered
-LEFT = Failed("cancelled", "the client went away", "")
+from attacca.gateway.core.losses import LEFT, Losses, Order
+from attacca.gateway.core.outcomes import blame, queue_full
+from attacca.gateway.core.taken import NO_INVOCATION, Client, Road, Taken
+from attacca.gateway.core.workers import ONLY, Workers
+from attacca.model.invocation import Call, Failed, Invocation, Ok, Outcome, Request, Start
+from attacca.model.messages import (
+    Catalogue,
+    Deleted,
+    Deployed,
+    Dispatch,
+    Ended,
+    Heartbeat,
+    ResponseHead,
+    Started,
+    Withdraw,
+    WorkerJoined,
+    WorkerLeft,
+)
+from attacca.policy.balancing.least_loaded import Level
+from attacca.policy.balancing.types import Balancer
 
 
 class TimeIsUp(msgspec.Struct, frozen=True):
-    """A clock has fired: answer the client, and tell the worker to end it."""
+    """A clock has fired: answer the client, and tell `taken.worker`, if there is one, to end it."""
 
     taken: Taken
     outcome: Failed
@@ -36,12 +49,20 @@ class TimeIsUp(msgspec.Struct, frozen=True):
 
 
 class Gate:
-    def __init__(self, calls_kept: int) -> None:
+    """It needs workers: one that shares its process is attached, others join and leave."""
+
+    def __init__(
+        self, calls_kept: int, balancer: Balancer | None = None, *, silent_s: float = 3.0, attempts: int = 3
+    ) -> None:
+        """`silent_s`: who says nothing for so long is lost. `attempts`: so often an invocation is sent, at most."""
         self.functions = Functions(calls_kept)
         self.deadlines = Deadlines()
-        self.taken: dict[str, Taken] = {}
+        self.workers = Workers(balancer or Level(), silent_s)
+        self._links = self.workers.by_name
+        self.taken: dict[str, Taken] = {}  # by key
         self.is_draining = False
         self.unknown = 0  # refusals that no known function can be blamed for
+        self._losses = Losses(self.taken, self.functions, self.deadlines, self.workers, attempts, self._close)
 
     def learn(self, message: Catalogue | Deployed | Deleted) -> AskCatalogue | None:
         return self.functions.learn(message)
@@ -61,7 +82,9 @@ class Gate:
         if self.is_draining:
             error = Draining("the server is shutting down", "send it again a little later, or to another server")
         elif function.waiting >= function.queue:
-            error = _queue_full(function)
+            error = queue_full(function)
+        elif not self._links:
+            error = NoCapacity("no worker is there to run it", "send it again when one has joined")
         else:
             return None
         function.statistics.refuse(error.code)
@@ -71,18 +94,29 @@ class Gate:
         self, now: float, at: float, invocation: str, name: str, request: Request, client: Client
     ) -> Dispatch | AttaccaError:
         function = self.functions.by_name.get(name)
-        if function is None or self.is_draining or function.waiting >= function.queue:
+        if function is None or self.is_draining or function.waiting >= function.queue or not self._links:
             error = self.refusal(name)
             assert error is not None
             return error
-        taken = Taken(invocation, function, client, now, at)
+        link, why = self.workers.only, ONLY
+        if link is None:
+            function.arrive(now)
+            link, why = self.workers.pick(now, name, function.rate)
+        taken = Taken(invocation, function, client, link, now, at)
         if request.more:
             taken.more = True
         client.taken = self.taken[invocation] = taken
+        link.queued += 1
         function.waiting += 1
         function.statistics.taken += 1
         self.deadlines.add(now, taken.clocks.wait, invocation)
-        return Dispatch(Invocation(invocation, name, function.revision_id, request))
+        order = Invocation(invocation, name, function.revision_id, request)
+        if link.is_local:
+            if function.is_idempotent and not request.more:
+                taken.road = Road(order, why, is_idempotent=True)
+            return Dispatch(order)
+        taken.road = Road(order, why, is_idempotent=function.is_idempotent)
+        return Dispatch(order, link.name)
 
     # Progress.
 
@@ -91,11 +125,14 @@ class Gate:
         if taken is None or taken.start is not None:
             return None
         function, clocks, deadlines = taken.function, taken.clocks, self.deadlines
+        link = taken.link
+        link.queued -= 1
+        link.running += 1
         function.waiting -= 1
         function.running += 1
         taken.start = start = message.start
         taken.sandbox = message.sandbox
-        taken.why = message.why
+        taken.why = taken.lost + message.why if taken.lost else message.why
         taken.timing = timing = message.timing
         clocks.wait.entries.pop(taken.id, None)
         deadlines.add(now, clocks.total, taken.id)
@@ -115,27 +152,37 @@ class Gate:
             self.deadlines.remove(taken.clocks.first_byte, taken.id)
         return taken
 
-    def ended(self, now: float, message: Ended) -> Taken | None:
+    def ended(self, now: float, message: Ended) -> Taken | Dispatch | None:
+        """Its answer can go out; or this is to be sent to a worker; or neither, and there is nothing to do."""
         taken = self.taken.get(message.id)
         if taken is None:
             return None  # a clock was faster
+        outcome, road = message.outcome, taken.road
+        if road is not None and type(outcome) is Failed and not self.is_draining:
+            order = self._losses.ended_too_soon(now, taken, road, outcome)
+            if order is not None:
+                return order
         taken.run_ms = message.run_ms
-        self._close(now, taken, message.outcome)
+        self._close(now, taken, outcome)
         return taken
+
+    def amend(self, taken: Taken, outcome: Failed) -> None:
+        """It had ended well, but what the function answered is nothing that can be sent."""
+        blame(taken, outcome)
 
     def leave(self, taken: Taken, *, can_finish: bool) -> Withdraw | None:
         """The client has gone. What runs may go on, unless it waits for the rest of a body that cannot come."""
         if taken.is_done or taken.client is None:
             return None
         taken.client = None
-        return Withdraw(taken.id, not can_finish, LEFT)
+        return Withdraw(taken.key, not can_finish, LEFT) if taken.worker else None
 
     def give_up(self, now: float, taken: Taken, outcome: Failed) -> Withdraw | None:
-        """The client's side of it is broken, and it has been told why."""
+        """The client's side of it is broken, and it has been told why. The Withdraw is for `taken.worker`, if any."""
         if taken.is_done:
             return None
         self._close(now, taken, outcome)
-        return Withdraw(taken.id, running=True, outcome=outcome)
+        return Withdraw(taken.key, running=True, outcome=outcome)
 
     # Time.
 
@@ -143,14 +190,53 @@ class Gate:
         """End what has waited too long."""
         ends = []
         for expired in self.deadlines.expired(now):
-            taken = self.taken.get(expired.id)
+            taken = self.taken.get(self._losses.moved.get(expired.id, expired.id))
             if taken is None:
                 continue  # two of its clocks fired at once
             outcome = timed_out(taken.function.name, expired)
             taken.function.statistics.timed_out(expired.clock.value)
             self._close(now, taken, outcome)
-            ends.append(TimeIsUp(taken, outcome, Withdraw(taken.id, running=True, outcome=outcome)))
+            ends.append(TimeIsUp(taken, outcome, Withdraw(taken.key, running=True, outcome=outcome)))
         return ends
+
+    # Workers.
+
+    def attach(self, name: str) -> None:
+        """One that shares our process and never falls silent. What it has is not sent again."""
+        self.workers.attach(name)
+
+    def joined(self, now: float, message: WorkerJoined) -> list[Order]:
+        name = message.view.name
+        old = self.workers.drop(name)
+        self.workers.join(now, message.view)
+        self._losses.reborn(name)
+        out = [] if old is None else self._losses.lose(now, old, "was started anew")
+        return out + self._losses.place_held(now)
+
+    def left(self, now: float, message: WorkerLeft) -> list[Order]:
+        link = self.workers.drop(message.worker)
+        return [] if link is None else self._losses.lose(now, link, message.why or "left")
+
+    def heard(self, now: float, message: Heartbeat) -> list[Order]:
+        """One that was dropped for its silence is back with this, and has first to end what it has."""
+        view = message.view
+        link = self.workers.by_name.get(view.name)
+        if link is not None:
+            self.workers.hear(now, link, view)
+            return []
+        self.workers.join(now, view)
+        return self._losses.returned(view.name) + self._losses.place_held(now)
+
+    def silent(self, now: float) -> list[Order]:
+        """Drop the workers that were not heard of for too long. There is nothing to do before `workers.silent_at`."""
+        out: list[Order] = []
+        links = self.workers.silent(now)
+        for link in links:  # all of them, before anything is sent to one
+            self.workers.drop(link.name)
+        for link in links:
+            self._losses.abandon(link)
+            out += self._losses.lose(now, link, f"was not heard of for {now - link.heard_at:.1f} s")
+        return out
 
     # Looking back.
 
@@ -165,15 +251,20 @@ class Gate:
         return [taken.call() for taken in latest]
 
     def _close(self, now: float, taken: Taken, outcome: Outcome) -> None:
-        invocation, function, clocks = taken.id, taken.function, taken.clocks
+        invocation, function, clocks, link = taken.id, taken.function, taken.clocks, taken.link
         statistics = function.statistics
-        del self.taken[invocation]
+        del self.taken[taken.key]
         taken.is_done = True
+        if taken.road is not None:
+            taken.road.invocation = NO_INVOCATION
+            self._losses.moved.pop(invocation, None)
         if taken.start is None:
+            link.queued -= 1
             function.waiting -= 1
             clocks.wait.entries.pop(invocation, None)
             statistics.ended["none"] += 1
         else:
+            link.running -= 1
             function.running -= 1
             clocks.total.entries.pop(invocation, None)
             if clocks.first_byte is not None:
@@ -189,42 +280,5 @@ class Gate:
             if not outcome.streamed:
                 taken.status = outcome.status
         else:
-            _blame(taken, outcome)
+            blame(taken, outcome)
         function.recent.append(taken)
-
-
-def _blame(taken: Taken, outcome: Outcome) -> None:
-    match outcome:
-        case Failed(code=code, message=why):
-            pass
-        case FunctionError(type=kind, message=message):
-            code, why = "function_error", f"{kind}: {message}"
-        case Ok():
-            return
-    taken.outcome = code
-    taken.why = why[:WHY_MOST]
-    taken.status = STATUS.get(code, 500)
-    taken.function.statistics.failed(code)
-
-
-def _queue_full(function: Function) -> QueueFull:
-    """Those who wait need about their mean execution each, on as many sandboxes as run now."""
-    exec_s = function.statistics.exec_s
-    estimate_s = math.ceil(function.waiting * exec_s / max(function.running, 1))
-    retry_after_s = min(max(estimate_s, 1), RETRY_AFTER_MOST_S)
-    return QueueFull(
-        f"{function.waiting} invocations of {function.name!r} wait already, as many as its setting queue allows",
-        f"come back in {retry_after_s} s, or raise queue in its function.toml",
-        retry_after_s,
-    )
-
-
-def _statuses(kind: type[AttaccaError]) -> dict[str, int]:
-    found = {}
-    for child in kind.__subclasses__():
-        found[child.code] = child.status
-        found.update(_statuses(child))
-    return found
-
-
-STATUS = _statuses(AttaccaError)  # of every error, by its code

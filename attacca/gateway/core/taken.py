@@ -1,14 +1,17 @@
-"""An admitted invocation: who waits for it, how far it has come, and what is remembered of it."""
+"""An admitted invocation: who waits for it, where it is, how far it has come, and what is remembered of it."""
 
 from collections import deque
 from typing import Protocol
 
 from attacca.gateway.core.deadlines import ClockName, Lane
-from attacca.gateway.core.statistics import Statistics
+from attacca.gateway.core.statistics import EWMA_WEIGHT, Statistics
+from attacca.gateway.core.workers import Link
 from attacca.model.function import Revision, Settings, Signature
-from attacca.model.invocation import Call, Outcome, Start, Timing
+from attacca.model.invocation import Call, Invocation, Outcome, Request, Start, Timing
 
 NO_TIME = Timing()
+NO_INVOCATION = Invocation("", "", "", Request())
+LEAST_GAP_S = 1e-6  # two arrivals at the same moment are not infinitely frequent
 
 
 class Client(Protocol):
@@ -46,11 +49,14 @@ class Function:
     """A known function: its current revision, its counters and its latest invocations."""
 
     __slots__ = (
-        "clocks", "is_asgi", "name", "number", "queue", "recent", "revision_id", "running", "statistics", "waiting",
+        "arrived_at", "clocks", "gap_s", "is_asgi", "is_idempotent", "name", "number", "queue", "recent", "revision_id",
+        "running", "statistics", "waiting",
     )  # fmt: skip
 
     def __init__(self, revision: Revision, calls_kept: int) -> None:
         self.name = revision.function
+        self.arrived_at: float | None = None  # it and the next: only counted where there are several workers
+        self.gap_s: float | None = None  # moving average of the time between arrivals
         self.waiting = 0
         self.running = 0
         self.statistics = Statistics()
@@ -61,20 +67,50 @@ class Function:
         self.number = revision.number
         self.revision_id = revision.id
         self.is_asgi = revision.signature is Signature.ASGI
+        self.is_idempotent = revision.settings.idempotent
         self.queue = max(revision.settings.queue, 1)  # one is always in the hand-over, also when none may wait
         self.clocks = Clocks(revision.settings)
 
+    def arrive(self, now: float) -> None:
+        before, self.arrived_at = self.arrived_at, now
+        if before is not None:
+            gap_s, known_s = now - before, self.gap_s
+            self.gap_s = gap_s if known_s is None else known_s + EWMA_WEIGHT * (gap_s - known_s)
+
+    @property
+    def rate(self) -> float:
+        """Arrivals per second; 0 while there is no telling."""
+        return 0.0 if self.gap_s is None else 1 / max(self.gap_s, LEAST_GAP_S)
+
+
+class Road:
+    """What is needed to send an invocation again; kept only where that may come to pass, as bodies are large."""
+
+    __slots__ = ("attempts", "invocation", "is_idempotent", "why")
+
+    def __init__(self, invocation: Invocation, why: str, *, is_idempotent: bool) -> None:
+        self.invocation = invocation  # as sent last; forgotten when it is done
+        self.why = why  # it is with this worker
+        self.is_idempotent = is_idempotent
+        self.attempts = 1
+
 
 class Taken:
-    """One admitted invocation, from its arrival until it is forgotten. Times in seconds, `at` since 1970."""
+    """One admitted invocation, from its arrival until it is forgotten. Times in seconds, `at` since 1970.
+
+    Between the planes each attempt has a name of its own, so that what is said late of an earlier one is not mistaken:
+    `key` is `id`, then `id~2`, `id~3`. Only a worker in our own process, which says nothing late, keeps to `id`.
+    """
 
     __slots__ = (
-        "arrived", "at", "client", "clocks", "function", "has_head", "id", "is_done", "more", "outcome", "revision",
-        "run_ms", "sandbox", "start", "status", "timing", "total_ms", "why",
+        "arrived", "at", "client", "clocks", "function", "has_head", "id", "is_done", "key", "link", "lost", "more",
+        "outcome", "revision", "road", "run_ms", "sandbox", "start", "status", "timing", "total_ms", "why",
     )  # fmt: skip
 
-    def __init__(self, name: str, function: Function, client: Client, now: float, at: float) -> None:
-        self.id = name
+    def __init__(self, name: str, function: Function, client: Client, link: Link, now: float, at: float) -> None:
+        self.id = self.key = name
+        self.link = link
+        self.road: Road | None = None
         self.function = function
         self.revision = function.number
         self.clocks = function.clocks
@@ -82,6 +118,7 @@ class Taken:
         self.arrived = now
         self.at = at
         self.more = False  # its request's body is streamed
+        self.lost = ""  # why it was sent again
         self.start: Start | None = None  # None: no sandbox has it yet
         self.sandbox = ""
         self.why = ""
@@ -92,6 +129,15 @@ class Taken:
         self.outcome = ""
         self.total_ms = 0.0
         self.is_done = False
+
+    @property
+    def worker(self) -> str:
+        """Who has it, or had it last; empty while it waits for one."""
+        return self.link.name
+
+    @property
+    def attempts(self) -> int:
+        return 1 if self.road is None else self.road.attempts
 
     def call(self) -> Call:
         """What is remembered of it, once it is done."""

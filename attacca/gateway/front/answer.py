@@ -7,7 +7,7 @@ from http import HTTPStatus
 import msgspec
 
 from attacca.errors import AttaccaError, BadResponse, MethodNotAllowed, QueueFull, Unauthorized, envelope
-from attacca.gateway.core.gate import STATUS
+from attacca.gateway.core.outcomes import STATUS
 from attacca.gateway.core.taken import Taken
 from attacca.model.invocation import Failed, FunctionError, Ok, Outcome
 
@@ -148,12 +148,13 @@ def of_error(error: AttaccaError) -> Whole:
 
 
 def of_outcome(outcome: Outcome) -> Whole:
+    """
+    Raises:
+        BadResponse: the function answered with what HTTP does not allow.
+    """
     match outcome:
         case Ok():
-            try:
-                return _of_ok(outcome)
-            except BadResponse as error:
-                return of_error(error)
+            return _of_ok(outcome)
         case FunctionError(type=kind, message=message, traceback=traceback):
             hint = "the traceback shows where; `attacca logs NAME` shows what it printed"
             said = {"code": "function_error", "message": message, "try": hint, "type": kind, "traceback": traceback}

@@ -60,7 +60,7 @@ class Answering(asyncio.Protocol):
             try:
                 kind = answer.content_type(outcome.content_type)
             except BadResponse as error:
-                self.answer_error(error, taken)
+                self.refuse_answer(error, taken)
                 return
             spent, body, date, name = taken.timing, outcome.body, self.front.date, taken.id.encode()
             if spent.queued or spent.placed:
@@ -71,7 +71,12 @@ class Answering(asyncio.Protocol):
             self.transport.write(text)
             self.finish()
             return
-        self.answer_whole(answer.of_outcome(outcome), taken)
+        try:
+            whole = answer.of_outcome(outcome)
+        except BadResponse as error:
+            self.refuse_answer(error, taken)
+        else:
+            self.answer_whole(whole, taken)
 
     def head(self, status: int, headers: tuple[tuple[bytes, bytes], ...]) -> None:
         taken = self.taken
@@ -109,6 +114,10 @@ class Answering(asyncio.Protocol):
             self.resume()
 
     # Whole answers.
+
+    def refuse_answer(self, error: BadResponse, taken: Taken) -> None:
+        self.front.gateway.amend(taken, error)
+        self.answer_error(error, taken)
 
     def answer_error(self, error: AttaccaError, taken: Taken | None = None) -> None:
         self.answer_whole(answer.of_error(error), taken)

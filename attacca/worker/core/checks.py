@@ -74,7 +74,7 @@ class Checks:
 
     def failed(self, template: Template, event: TemplateFailed, out: list[Command]) -> None:
         revision = self.making.pop(template.id)
-        hint = "the traceback says where" if event.traceback else "see the message"
+        hint = "the traceback says where" if event.traceback else ""
         out.append(Checked(revision, Failed(event.code, event.message, hint, event.traceback), event.logs))
 
     def adopt(self, revision: Revision) -> Template | None:

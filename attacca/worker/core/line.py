@@ -271,7 +271,9 @@ class Line:
 
     def lose(self, now: float, item: Item, outcome: Outcome, out: list[Command]) -> None:
         """It ran, and its sandbox is gone or gives it up."""
-        item.fleet.function.statistics.errors += 1
+        statistics = item.fleet.function.statistics
+        statistics.errors += 1
+        statistics.lost[item.start] += 1
         self._left(now, item, now - item.began)
         out.append(Ended(item.id, outcome))
 

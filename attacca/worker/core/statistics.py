@@ -18,6 +18,7 @@ class Statistics:
         "exec_s",
         "gap_s",
         "invocations",
+        "lost",
         "made_s",
         "prewarmed_s",
         "template_s",
@@ -28,6 +29,7 @@ class Statistics:
         self._arrived_at: float | None = None
         self.invocations = 0
         self.errors = 0
+        self.lost = dict.fromkeys(Start, 0)  # by how they started: those that did not come to their end
         self.gap_s = Measure()
         self.exec_s = Measure()
         self.cold_s = Measure()
@@ -57,10 +59,10 @@ class Statistics:
         return FunctionView(
             function=function,
             invocations=self.invocations,
-            cold=self.cold_s.count,
-            template=self.template_s.count,
-            prewarmed=self.prewarmed_s.count,
-            warm=self.warm_s.count,
+            cold=self.cold_s.count + self.lost[Start.COLD],
+            template=self.template_s.count + self.lost[Start.TEMPLATE],
+            prewarmed=self.prewarmed_s.count + self.lost[Start.PREWARMED],
+            warm=self.warm_s.count + self.lost[Start.WARM],
             errors=self.errors,
             gap_s=_summary(self.gap_s, 1),
             exec_ms=_summary(self.exec_s, 1000),

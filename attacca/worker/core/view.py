@@ -18,6 +18,7 @@ def of(worker: "WorkerCore", now: float) -> WorkerView:
         queued=worker.line.queued,
         running=worker.line.running,
         limit=worker.line.limit,
+        cores=worker.config.cores,
         draining=worker.draining,
         functions=tuple(_function(function) for function in worker.functions.values()),
         sandboxes=tuple(sandbox.view(now) for sandbox in worker.pool.sandboxes.values()),

@@ -53,7 +53,7 @@ def test_limits_count_everything_also_what_is_passed_over() -> None:
         take("a", size=-1)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=2 * settings().max_examples)
 @given(st.lists(st.text("ab./\\\x00é", max_size=8), max_size=4))
 def test_whatever_is_taken_stays_inside(paths: list[str]) -> None:
     intake = Intake(LIMITS)

@@ -107,7 +107,7 @@ def test_an_unknown_name_is_answered_with_near_ones() -> None:
 STEPS = st.lists(st.sampled_from(["deploy", "back", "first"]), max_size=30)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=2 * settings().max_examples)
 @given(STEPS)
 def test_whatever_happens_the_current_revision_is_kept_and_numbers_grow(steps: list[str]) -> None:
     function, numbers = after(1), [1]

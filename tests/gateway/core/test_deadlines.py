@@ -1,6 +1,6 @@
 from math import inf
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from attacca.gateway.core.deadlines import ClockName, Deadlines, Expired, Lane
@@ -28,7 +28,6 @@ def test_what_was_removed_never_expires_and_leaves_nothing_to_wake_for() -> None
     assert deadlines.next_at == 105.0
 
 
-@settings(max_examples=60)
 @given(OPS)
 def test_a_dumb_twin_agrees(ops: list[tuple[str, int, int]]) -> None:
     lanes = [Lane(ClockName.WAIT, 1.0), Lane(ClockName.WAIT, 3.0), Lane(ClockName.TOTAL, 2.0)]

@@ -1,5 +1,6 @@
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,6 +14,7 @@ from tests.gateway.play import Waiter, revision
 
 def gate(**settings_: Any) -> Gate:
     made = Gate(calls_kept=5)
+    made.attach("worker")
     made.learn(Catalogue(1, (revision("f", **settings_),)))
     return made
 
@@ -113,7 +115,7 @@ def test_a_client_that_leaves_withdraws_what_waits() -> None:
     assert not withdraw.running
     assert g.leave(waiter.taken, can_finish=True) is None
     taken = g.ended(1.0, Ended("1", withdraw.outcome))
-    assert taken is not None
+    assert isinstance(taken, Taken)
     assert taken.client is None
     assert [(call.outcome, call.status) for call in g.calls(None, 9)] == [("cancelled", 499)]
 
@@ -136,6 +138,84 @@ def test_errors_are_counted_by_code() -> None:
         g.ended(1.0, Ended(name, outcome))
     assert g.functions.by_name["f"].statistics.errors == {"function_error": 1, "out_of_memory": 1}
     assert [call.why for call in g.calls("f", 9)] == ["too much", "ValueError: no"]
+
+
+LOST = Failed("sandbox_lost", "its process exited with status 3")
+
+
+def test_an_idempotent_invocation_whose_sandbox_is_lost_is_sent_once_more() -> None:
+    g = gate(idempotent=True, timeout_s=5.0, wait_s=9.0)
+    first, waiter = arrive(g, 0.0)
+    start(g, 1.0)
+    assert g.ended(2.0, Ended("1", LOST)) == first
+    function = g.functions.by_name["f"]
+    assert (function.waiting, function.running) == (1, 0)
+    assert g.expire(7.0) == []  # the clock of the first attempt has stopped
+    start(g, 8.0, kind=Start.TEMPLATE)
+    assert g.ended(9.0, Ended("1", Ok())) is waiter.taken
+    (call,) = g.calls("f", 9)
+    assert (call.outcome, call.start, call.total_ms) == ("ok", "template", 9000.0)
+    assert call.why == "sent again, its process exited with status 3; because"
+
+
+def test_it_is_sent_again_only_once_and_waits_no_longer_than_others() -> None:
+    g = gate(idempotent=True, wait_s=9.0)
+    for name in ("twice", "waits"):
+        arrive(g, 0.0, name)
+        start(g, 1.0, name)
+        assert isinstance(g.ended(2.0, Ended(name, LOST)), Dispatch)
+    start(g, 3.0, "twice")
+    assert isinstance(g.ended(4.0, Ended("twice", LOST)), Taken)
+    (end,) = g.expire(11.0)
+    assert (end.taken.id, "wait_s = 9" in end.outcome.message) == ("waits", True)
+    assert all(call.why.startswith("sent again, its process") for call in g.calls("f", 9))
+
+
+def lost_after(what: str) -> Taken | Dispatch | None:
+    g = gate(idempotent=what != "plain")
+    waiter = Waiter()
+    g.arrive(0.0, 0.0, "1", "f", Request(b"{}", more=what == "streamed in"), waiter)
+    if what != "waiting":
+        start(g, 0.0)
+    taken = waiter.taken
+    assert taken is not None
+    match what:
+        case "streamed out":
+            g.head(ResponseHead("1", 200, ()))
+        case "client left":
+            g.leave(taken, can_finish=True)
+        case "draining":
+            g.drain()
+        case "replaced":
+            g.learn(Deployed(2, revision("f", 2, idempotent=True)))
+        case "deleted":
+            g.learn(Deleted(2, "f"))
+        case _:
+            pass
+    return g.ended(1.0, Ended("1", Failed("out_of_memory", "") if what == "out of memory" else LOST))
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        *("plain", "streamed in", "streamed out", "waiting", "client left", "draining", "replaced", "deleted"),
+        "out of memory",
+    ],
+)
+def test_nothing_else_is_sent_again(what: str) -> None:
+    assert isinstance(lost_after(what), Taken)
+
+
+def test_an_answer_that_cannot_be_sent_is_remembered_as_such() -> None:
+    g = gate()
+    _, waiter = arrive(g, 0.0)
+    start(g, 0.0)
+    g.ended(1.0, Ended("1", Ok()))
+    assert waiter.taken is not None
+    g.amend(waiter.taken, Failed("bad_response", "a header that HTTP does not allow"))
+    (call,) = g.calls("f", 9)
+    assert (call.status, call.outcome, call.why) == (500, "bad_response", "a header that HTTP does not allow")
+    assert g.functions.by_name["f"].statistics.errors == {"bad_response": 1}
 
 
 def test_only_the_latest_calls_are_kept_the_latest_first() -> None:
@@ -166,11 +246,11 @@ OPS = st.lists(
 )
 
 
-@settings(max_examples=120)
-@given(OPS)
-def test_every_arrival_ends_in_exactly_one_answer(ops: list[tuple[str, int]]) -> None:
+@settings(max_examples=2 * settings().max_examples)
+@given(OPS, st.booleans())
+def test_every_arrival_ends_in_exactly_one_answer(ops: list[tuple[str, int]], idempotent: bool) -> None:  # noqa: FBT001
     """Whatever the order of things: one answer each, the queue within its bound, and the counts add up."""
-    g = Play(queue=3, wait_s=4.0, timeout_s=5.0, first_byte_s=2.0)
+    g = Play(queue=3, wait_s=4.0, timeout_s=5.0, first_byte_s=2.0, idempotent=idempotent)
     for op, number in ops:
         g.do(op, number)
         g.check()
@@ -203,7 +283,8 @@ class Play:
                 self.gate.head(ResponseHead(name, 200, ()))
             case "end":
                 outcome = (Ok(), FunctionError("E", "m"), Failed("sandbox_lost", "m"))[number % 3]
-                self.count(self.gate.ended(self.now, Ended(name, outcome, 1.0)))
+                ended = self.gate.ended(self.now, Ended(name, outcome, 1.0))
+                self.count(ended if isinstance(ended, Taken) else None)
             case "leave" if taken is not None:
                 self.gate.leave(taken, can_finish=number % 2 == 0)
             case "give_up" if taken is not None:
@@ -219,7 +300,9 @@ class Play:
         match op:
             case "deploy":
                 self.generation += 1
-                self.gate.learn(Deployed(self.generation, revision("f", self.generation, queue=3, wait_s=4.0 + number)))
+                like = self.function
+                new = revision("f", self.generation, queue=3, wait_s=4.0 + number, idempotent=like.is_idempotent)
+                self.gate.learn(Deployed(self.generation, new))
             case "drain" if number == 7:
                 self.gate.drain()
 
@@ -241,7 +324,8 @@ class Play:
 
     def check(self) -> None:
         statistics, open_ = self.function.statistics, list(self.gate.taken.values())
-        assert self.function.waiting == sum(taken.start is None for taken in open_) <= 3
+        again = sum(bool(taken.lost) for taken in open_)
+        assert self.function.waiting == sum(taken.start is None for taken in open_) <= 3 + again
         assert self.function.running == sum(taken.start is not None for taken in open_)
         assert statistics.taken == len(self.answers) == sum(statistics.ended.values()) + len(open_)
         assert statistics.refused == self.refused

@@ -3,7 +3,7 @@ import os
 import pytest
 
 from attacca.errors import Forbidden, Unauthorized
-from attacca.gateway.front.access import is_foreign_page, is_loopback, refuse_operator, refuse_token
+from attacca.gateway.front.access import is_loopback, is_page, refuse_operator, refuse_token
 
 ME = os.getuid()
 TOKEN = (b"authorization", b"Bearer right")
@@ -24,7 +24,7 @@ def test_not_loopback(host: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "foreign"),
+    ("fields", "page"),
     [
         ([], False),
         ([(b"host", b"localhost:8080")], False),
@@ -32,14 +32,18 @@ def test_not_loopback(host: str) -> None:
         ([(b"host", b"127.0.0.1")], False),
         ([(b"host", b"evil.example")], True),
         ([(b"host", b"localhost"), (b"host", b"evil.example")], True),
-        ([(b"host", b"localhost:8080"), (b"origin", b"http://localhost:8080")], False),
+        ([(b"host", b"localhost:8080"), (b"origin", b"http://localhost:8080")], True),
+        ([(b"host", b"localhost:8080"), (b"sec-fetch-site", b"none")], False),
+        ([(b"host", b"localhost:8080"), (b"sec-fetch-site", b"same-origin")], True),
+        ([(b"sec-fetch-site", b"cross-site")], True),
+        ([(b"sec-fetch-site", b"none"), (b"sec-fetch-site", b"same-site")], True),
         ([(b"host", b"localhost:8080"), (b"origin", b"http://localhost:3000")], True),
         ([(b"host", b"localhost:8080"), (b"origin", b"null")], True),
         ([(b"origin", b"http://evil.example")], True),
     ],
 )
-def test_foreign_pages(fields: list[tuple[bytes, bytes]], foreign: bool) -> None:  # noqa: FBT001
-    assert is_foreign_page(fields) is foreign
+def test_pages(fields: list[tuple[bytes, bytes]], page: bool) -> None:  # noqa: FBT001
+    assert is_page(fields) is page
 
 
 def test_the_owner_needs_no_token_on_loopback() -> None:

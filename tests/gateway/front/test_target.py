@@ -48,7 +48,7 @@ def test_everything_else(url: bytes, kind: Kind, path: str) -> None:
     assert parse(url)[:3] == (kind, "", path)
 
 
-@settings(max_examples=100)
+@settings(max_examples=2 * settings().max_examples)
 @given(st.binary(max_size=60))
 def test_no_target_is_too_absurd(url: bytes) -> None:
     for prefix in (b"", b"/", b"/function/", b"http://"):

@@ -35,7 +35,7 @@ def test_it_begins_with_the_cores_and_is_asked_at_every_check() -> None:
 
 
 @given(LOADS)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=2 * settings().max_examples)
 def test_it_stays_between_its_bounds_and_says_why(load: Load) -> None:
     answer = POLICY.adjust(0.0, load)
     assert 4 <= answer.most <= 10
@@ -43,7 +43,6 @@ def test_it_stays_between_its_bounds_and_says_why(load: Load) -> None:
 
 
 @given(LOADS, st.integers(0, 3))
-@settings(max_examples=50, deadline=None)
 def test_more_load_never_means_a_higher_limit(load: Load, more: int) -> None:
     busier = msgspec.structs.replace(load, load_per_core=load.load_per_core + more)
     assert POLICY.adjust(0.0, busier).most <= POLICY.adjust(0.0, load).most

@@ -1,7 +1,7 @@
 """Every key-ordered policy against a dumb twin: a list that is searched from end to end each time."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from attacca.kernel.registry import build
@@ -68,7 +68,6 @@ CASES += [("minheap_iat", 0), ("minheap_iat", 2), ("cold_pri", 0), ("cold_pri", 
 
 @pytest.mark.parametrize(("policy", "ageing"), CASES)
 @given(steps=STEPS)
-@settings(max_examples=40, deadline=None)
 def test_it_does_what_the_dumb_twin_does(policy: str, ageing: int, steps: list[tuple[str, object]]) -> None:
     options = {"ageing": float(ageing)} if ageing else {}
     queue = build(QUEUEING, policy, options, "attacca.policy.queueing").fresh()
@@ -159,7 +158,6 @@ def test_what_was_withdrawn_does_not_pile_up() -> None:
 
 
 @given(st.permutations(range(60)), st.permutations(range(60)), st.integers(0, 60))
-@settings(max_examples=40, deadline=None)
 def test_withdrawals_leave_the_others_in_order(pushed: list[int], withdrawn: list[int], count: int) -> None:
     queue = filled(*(Waiting(f"i{key}", "a", 0.0, exec_s=float(key)) for key in pushed))
     for key in withdrawn[:count]:

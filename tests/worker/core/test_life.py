@@ -153,7 +153,7 @@ def has_ended(stage: Stage) -> bool:
 
 
 @given(POLICIES, ACTS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=2 * settings().max_examples)
 def test_every_dispatch_ends_exactly_once(policies: tuple[str, str, str], acts: list[Act]) -> None:
     stage = stage_of(policies)
     theatre = Theatre(stage)
@@ -168,7 +168,6 @@ def test_every_dispatch_ends_exactly_once(policies: tuple[str, str, str], acts: 
 
 
 @given(POLICIES, ACTS)
-@settings(max_examples=60, deadline=None)
 def test_the_shortcut_gives_the_same_answers(policies: tuple[str, str, str], acts: list[Act]) -> None:
     told: list[list[tuple[float, Command]]] = []
     for shortcut in (True, False):
@@ -179,7 +178,6 @@ def test_the_shortcut_gives_the_same_answers(policies: tuple[str, str, str], act
 
 
 @given(POLICIES, ACTS)
-@settings(max_examples=40, deadline=None)
 def test_a_drained_worker_comes_to_rest(policies: tuple[str, str, str], acts: list[Act]) -> None:
     stage = stage_of(policies)
     theatre = Theatre(stage)
@@ -192,7 +190,6 @@ def test_a_drained_worker_comes_to_rest(policies: tuple[str, str, str], acts: li
 
 
 @given(POLICIES, ACTS)
-@settings(max_examples=40, deadline=None)
 def test_what_was_deleted_leaves_nothing(policies: tuple[str, str, str], acts: list[Act]) -> None:
     stage = stage_of(policies)
     theatre = Theatre(stage)

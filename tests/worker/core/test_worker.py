@@ -93,6 +93,8 @@ def test_who_ran_in_a_sandbox_that_died_is_told_so(code: str) -> None:
     third = stage.send(echo)
     stage.play(1)
     assert stage.why(third).startswith("died 0.0 s ago: killed")
+    (counted,) = stage.core.view(stage.clock.now()).functions
+    assert counted.cold + counted.template + counted.warm == counted.invocations == 3
 
 
 def test_reports_about_what_was_killed_are_ignored_but_not_about_what_never_was() -> None:

@@ -94,12 +94,11 @@ class Hatchery:
             message = json.loads(raw)
         except (ValueError, RecursionError):
             message = None
-        if pidfd >= 0 and not (isinstance(message, dict) and "made" in message):
+        if not isinstance(message, dict):
+            message = {}
+        if pidfd >= 0 and "made" not in message:
             os.close(pidfd)
-        if isinstance(message, dict):
-            self._hear(message, pidfd)
-        else:
-            self._lost()
+        self._hear(message, pidfd)
 
     def _lost(self) -> None:
         self.close()

@@ -58,6 +58,7 @@ class Nursery:
         self._first: asyncio.Future[dict[str, Any]] | None = None
         self._restart: asyncio.Task[None] | None = None
         self._is_closing = False
+        self._waiting: list[Callable[[Hatchery], None]] = []
         self.ready = asyncio.Event()
 
     async def open(self) -> None:
@@ -104,6 +105,19 @@ class Nursery:
             )
         cradle.settle(int(told["zygote"]))
         self.ready.set()
+        self._serve_waiting()
+
+    def ask(self, work: Callable[[Hatchery], None]) -> None:
+        """Call `work` with the zygote's hatchery: now or, when the zygote is lost, as soon as there is another."""
+        self._waiting.append(work)
+        if self.ready.is_set() or self._is_closing:
+            self._serve_waiting()
+
+    def _serve_waiting(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for work in waiting:
+            assert self.hatchery is not None
+            work(self.hatchery)
 
     async def close(self) -> None:
         self._is_closing = True
@@ -111,6 +125,7 @@ class Nursery:
             self._restart.cancel()
         self._cut_lifeline()
         await self._keeper_ends()
+        self._serve_waiting()  # who hears that nothing can be made any more
 
     def _cut_lifeline(self) -> None:
         if self._lifeline >= 0:
@@ -122,7 +137,11 @@ class Nursery:
             self.hatchery.close()
         if self._keeper is not None:
             keeper, self._keeper = self._keeper, None
-            await asyncio.get_running_loop().run_in_executor(None, keeper.wait, END_S)
+            try:
+                await asyncio.get_running_loop().run_in_executor(None, keeper.wait, END_S)
+            except subprocess.TimeoutExpired:
+                keeper.kill()
+                keeper.wait()
 
     def _hear(self, message: dict[str, Any], pidfd: int) -> None:
         if self._first is not None and ("zygote" in message or "unfit" in message):

@@ -23,6 +23,7 @@ from attacca.worker.runtime.process.sandbox import Sandbox
 from attacca.worker.runtime.process.template import Template
 
 END_S = 10.0  # for the last process to go
+LAST_WORDS_S = 1.0  # an import that takes too long can say where it was, before it is killed
 
 
 class ProcessRuntime:
@@ -94,7 +95,7 @@ class ProcessRuntime:
         cradle = Cradle(self._groups, self._leftovers.append)
         made = Template(template, revision, self._loop, ours, cradle, self._sink, self._hear, self._lost)
         self._templates[template] = made
-        self._order(made, self._nursery.hatchery, theirs, lambda why: self._template_ended(made, why))
+        self._nursery.ask(self._order(made, theirs, lambda why: self._template_ended(made, why)))
 
     def drop_template(self, template: str) -> None:
         if (made := self._templates.get(template)) is not None:
@@ -104,10 +105,11 @@ class ProcessRuntime:
         ours, theirs = socket.socketpair()
         made = Sandbox(sandbox, revision, self._options, self._loop, ours, self._clock, self._sink)
         self._sandboxes[sandbox] = made
-        parent = self._nursery.hatchery
-        if template is not None:
-            parent = self._templates[template].hatchery if template in self._templates else None
-        self._order(made, parent, theirs, lambda why: self._sandbox_ended(made, why))
+        begin = self._order(made, theirs, lambda why: self._sandbox_ended(made, why))
+        if template is None:
+            self._nursery.ask(begin)
+        else:
+            begin(self._templates[template].hatchery if template in self._templates else None)
 
     def kill(self, sandbox: str) -> None:
         if (made := self._sandboxes.get(sandbox)) is not None:
@@ -132,17 +134,22 @@ class ProcessRuntime:
     # births
 
     def _order(
-        self, made: Sandbox | Template, parent: Hatchery | None, theirs: socket.socket, ended: Callable[[str], None]
-    ) -> None:
+        self, made: Sandbox | Template, theirs: socket.socket, ended: Callable[[str], None]
+    ) -> Callable[[Hatchery | None], None]:
+        """Prepare a birth; what is returned begins it, and is told the parent."""
         reader, writer = os.pipe2(os.O_CLOEXEC)
         body = made.body = self._bodies[made.name] = Body(self._loop, reader, made.printed, ended)
-        body.parent = parent
-        made.timer = self._loop.call_later(self._options.start_timeout_s, self._give_up, made)
+        made.timer = self._loop.call_later(self._options.start_timeout_s + LAST_WORDS_S, self._give_up, made)
         descriptors = (theirs.detach(), writer)
-        if parent is None or not parent.is_open:
-            self._refuse(body, descriptors, "the process that would fork it is gone")
-        else:
-            parent.cradle.next(lambda group: self._send(made, parent, descriptors, group))
+
+        def begin(parent: Hatchery | None) -> None:
+            body.parent = parent
+            if parent is None or not parent.is_open:
+                self._refuse(body, descriptors, "the process that would fork it is gone")
+            else:
+                parent.cradle.next(lambda group: self._send(made, parent, descriptors, group))
+
+        return begin
 
     def _send(
         self, made: Sandbox | Template, parent: Hatchery, descriptors: tuple[int, int], group: Group | None
@@ -184,6 +191,7 @@ class ProcessRuntime:
             signature="" if isinstance(made, Template) else str(revision.signature),
             env=settings.env,
             memory_mb=settings.memory_mb,
+            import_s=options.start_timeout_s,
             timeout_s=settings.timeout_s,
             concurrency=settings.concurrency,
             host_network=settings.network is Network.HOST,
@@ -204,7 +212,7 @@ class ProcessRuntime:
         elif (name := message.get("ended")) is not None:
             if (body := self._child_of(parent, name)) is not None:
                 body.told(message["status"])
-        elif (name := message.get("refused")) is not None and (body := self._child_of(parent, name)) is not None:
+        elif (body := self._child_of(parent, message["refused"])) is not None:
             body.killed_for = f"the kernel refused to make it: {message['error']}"
             parent.cradle.made()
             body.abandon()
@@ -266,7 +274,9 @@ class ProcessRuntime:
         elif was_oom:
             self._sink(SandboxFailed(made.name, "out_of_memory", memory + " while it started"))
         else:
-            self._sink(made.failure or SandboxFailed(made.name, "start_failed", why))
+            parent = made.body.parent
+            code = "sandbox_lost" if parent is not None and not parent.is_open else "start_failed"
+            self._sink(made.failure or SandboxFailed(made.name, code, why))
 
     def _template_ended(self, made: Template, why: str) -> None:
         made.close()

@@ -43,7 +43,7 @@ class Exchange:
             "path": unquote(asked.path) if "%" in asked.path else asked.path,
             "raw_path": asked.path.encode("latin-1"),
             "query_string": asked.query,
-            "root_path": "",
+            "root_path": f"/function/{name}",
             "headers": [(k.encode("latin-1"), v.encode("latin-1")) for k, v in json.loads(asked.headers or b"[]")],
             "client": None,
             "server": (name, None),

@@ -77,8 +77,13 @@ class Breeder:
             return True
         self._children[pid] = order["id"]
         self._is_network_lent = self._lends_network
-        with contextlib.suppress(BrokenPipeError):
+        try:
             packets.send(self.control, {"made": order["id"]}, (pidfd,))
+        except BrokenPipeError:
+            pass
+        except OSError as error:  # the kernel's room for descriptors on their way is per user, and others may fill it
+            os.kill(pid, signal.SIGKILL)
+            packets.send(self.control, {"refused": order["id"], "error": str(error)})
         for descriptor in (*descriptors, pidfd):
             os.close(descriptor)
         return False

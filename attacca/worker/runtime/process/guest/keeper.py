@@ -8,6 +8,7 @@ closes, however the worker ended, the zygote is killed and the worker's cgroups 
 
 import contextlib
 import os
+import resource
 import select
 import signal
 import socket
@@ -26,6 +27,8 @@ TIDY_TRIES, TIDY_WAIT_S = 200, 0.01
 
 def main() -> None:
     sys.path.remove(sys.argv[1])
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]  # also of descriptors on their way, for all of the user's
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     control, lifeline = socket.socket(fileno=int(sys.argv[2])), int(sys.argv[3])
     message, _ = packets.receive(control)
     if message is None:

@@ -100,17 +100,34 @@ def _bundle(order: Order) -> str | None:
     return bundle if bundle is None or bundle.startswith("/") else root.BUNDLE
 
 
+class TooSlow(BaseException):
+    """The import takes too long; raised in the middle of it, so that its traceback says where."""
+
+
 def _import(order: Order) -> Loaded:
     here = _here(order)
     os.chdir(here)
     open_paths(here, _bundle(order))
-    return load(order["handler"], order["signature"], here)
+
+    def interrupt(*_: object) -> NoReturn:
+        raise TooSlow(f"importing the code took longer than {order['import_s']:g} s (start_timeout_s of the server)")
+
+    signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, order["import_s"])
+    try:
+        return load(order["handler"], order["signature"], here)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        if signal.getsignal(signal.SIGALRM) is interrupt:  # else the code has one of its own
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
 
 
 def _failure(error: BaseException) -> dict[str, str]:
     if isinstance(error, Unfit):
         return {"code": "bad_function", "message": error.args[0], "hint": error.args[1], "traceback": ""}
     told = describe(error)
+    if isinstance(error, TooSlow):
+        return {"code": "timeout", "message": told["message"], "hint": "", "traceback": told["traceback"]}
     code = "out_of_memory" if isinstance(error, MemoryError) else "bad_function"
     message = f"importing the code raised {told['type']}: {told['message']}"
     return {"code": code, "message": message, "hint": "", "traceback": told["traceback"]}

@@ -16,6 +16,7 @@ class Order(TypedDict):
     signature: str  # of model.function.Signature, or empty: find it
     env: dict[str, str]
     memory_mb: int
+    import_s: float  # how long the import may take
     timeout_s: float
     concurrency: int
     host_network: bool

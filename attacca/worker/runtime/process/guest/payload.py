@@ -185,7 +185,7 @@ def _json(value: Any) -> bytes:
     try:
         return quickjson.dumps(value)
     except (TypeError, ValueError, RecursionError) as error:
-        raise Unsendable(f"the function returned a {type(value).__name__} that is not JSON: {error}") from None
+        raise Unsendable(f"the function returned {type(value).__name__}, which is not JSON: {error}") from None
 
 
 def _proxied(result: dict[str, Any]) -> Answer:
