@@ -12,7 +12,7 @@ LIVE_TIMEOUT_S ?= 600
 CODE := $(wildcard attacca tests examples bench scripts)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run test check pure live bench fmt docs clean
+.PHONY: help run test check pure long live bench fmt docs clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,7 +20,7 @@ help: ## Show this list
 run: $(VENV)/.run ## Start attacca, deploy and invoke the examples, stay up; ONCE=1 ends by itself, PORT=, UP='--isolation none'
 	@$(BIN)/python scripts/run.py --port $(PORT) $(if $(ONCE),--once) $(if $(UP),--up '$(UP)')
 
-test: check pure live ## All checks and all tests
+test: check pure long live ## All checks and all tests
 	@echo "All checks and tests passed."
 
 check: $(VENV)/.dev ## Format, lint, types, import contracts
@@ -31,6 +31,9 @@ check: $(VENV)/.dev ## Format, lint, types, import contracts
 
 pure: $(VENV)/.dev ## The tests that need no process, socket or clock
 	$(BIN)/pytest --ignore tests/live --durations=5
+
+long: $(VENV)/.dev ## Pure tests that take a while: laws over many runs, traces, figures
+	$(BIN)/pytest -m long --durations=5
 
 live: $(VENV)/.dev ## The tests that start real processes and servers
 	timeout --foreground --signal=INT --kill-after=30 $(LIVE_TIMEOUT_S) $(BIN)/pytest -m live --durations=15

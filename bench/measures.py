@@ -6,6 +6,7 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -197,6 +198,34 @@ def _pss_mb(pid: int) -> float:
     return 0.0
 
 
+SENDING = """name = "sending"
+[workload]
+duration_s = {seconds}
+warmup_s = 0.5
+[[functions]]
+name = "echo"
+duration = {{ mean_ms = 0.1 }}
+shape = {{ kind = "poisson", rate = 2000 }}
+"""
+
+
+def generator(rounds: int, seconds: int) -> Iterator[Result]:
+    """2,000 invocations per second on an absolute schedule: how long after they were due they were sent."""
+    late = []
+    with attacca() as server, floor("relay") as relay, tempfile.TemporaryDirectory() as place:
+        _echo(server)
+        server.api("POST", "/api/functions/echo/prewarm", {"count": 2})
+        scenario = Path(place) / "sending.toml"
+        scenario.write_text(SENDING.format(seconds=seconds + 0.5))
+        for number in range(rounds):
+            lowest = latency(relay, "/", 2000)[0]
+            command = [sys.executable, "-m", "attacca.cli.app", "load", "run", str(scenario), "--no-deploy", "--json"]
+            command += ["--target", f"http://127.0.0.1:{server.port}", "--out", f"{place}/{number}"]
+            told = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+            late.append(Round(told["late_p50_ms"] * 1e3, lowest))
+    yield Result("generator lateness, 2,000 per second, p50", "us", "relay p50", 2.0, late)
+
+
 class Measure(NamedTuple):
     run: Callable[[int, int], Iterator[Result]]
     rounds: int
@@ -210,4 +239,5 @@ MEASURES = {
     "template": Measure(template, 5, 100, 30),
     "cold": Measure(cold, 5, 100, 30),
     "memory": Measure(memory, 1, 500, 50),
+    "generator": Measure(generator, 5, 5, 3),
 }

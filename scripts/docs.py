@@ -12,9 +12,11 @@ import msgspec.inspect as shape
 
 from attacca import errors
 from attacca.model.function import ENV_KB, NAMES, Settings
+from attacca.policy.balancing import BALANCING
 from attacca.policy.concurrency import CONCURRENCY
 from attacca.policy.keepalive import KEEPALIVE
 from attacca.policy.queueing import QUEUEING
+from scripts import scenario_keys
 
 ROOT = Path(__file__).resolve().parents[1]
 BLOCK = re.compile(r"(<!-- table: (\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
@@ -120,6 +122,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "queueing": lambda: policies(QUEUEING),
     "concurrency": lambda: policies(CONCURRENCY),
     "keepalive": lambda: policies(KEEPALIVE),
+    "balancing": lambda: policies(BALANCING),
+    "scenario": scenario_keys.tables,
 }
 
 

@@ -1,6 +1,7 @@
 """Which tests are live is decided by their directory; every other test is held to being pure."""
 
 import asyncio
+import gc
 import os
 import sys
 import time
@@ -11,11 +12,14 @@ import pytest
 from hypothesis import settings
 
 # Laws are tried on few cases, on every run; HYPOTHESIS_PROFILE=thorough tries many. No deadlines: machines are noisy.
-settings.register_profile("quick", max_examples=25, deadline=None)
+settings.register_profile("quick", max_examples=20, deadline=None)
 settings.register_profile("thorough", max_examples=2000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
+gc.set_threshold(100_000, 50, 100)  # collecting as often as Python does by itself is a fifth of the pure tests' time
+
 LIVE = Path(__file__).parent / "live"
+LONG = tuple(Path(__file__).parent / name for name in ("laws", "load/traces", "load/report", "sim"))
 WORLDLY = {  # audit events that a pure test has no business with
     "os.exec": "starts a program",
     "os.fork": "forks",
@@ -72,6 +76,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(LIVE):
             item.add_marker(pytest.mark.live)
+        elif any(item.path.is_relative_to(place) for place in LONG):
+            item.add_marker(pytest.mark.long)
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays: it need not be walked again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)

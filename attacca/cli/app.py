@@ -9,7 +9,7 @@ from typer.core import TyperCommand, TyperGroup
 from attacca import __version__
 from attacca.cli.command import QuickStart, VerbCommand
 
-RUN, FUNCTIONS, WATCH, MACHINE = "Run", "Functions", "Watch", "Machine"
+RUN, FUNCTIONS, WATCH, MACHINE, LABORATORY = "Run", "Functions", "Watch", "Machine", "Laboratory"
 HELP = {"help_option_names": ["-h", "--help"]}
 VERBS = {  # in the order of the help: panel and what it does
     "up": (RUN, "Start everything on this machine: gateway, control and a worker."),
@@ -29,6 +29,12 @@ VERBS = {  # in the order of the help: panel and what it does
     "doctor": (MACHINE, "Check what this machine can do for isolation, and what is missing."),
     "token": (MACHINE, "Create, list and revoke API tokens."),
     "config": (MACHINE, "Show the settings in force and where each comes from."),
+    "trace": (LABORATORY, "Look at traces, convert, cut, scale and sample them; make one up."),
+    "scenario": (LABORATORY, "Check a scenario: what it will ask of the system."),
+    "load": (LABORATORY, "Send load to a running server and record every invocation."),
+    "sim": (LABORATORY, "Simulate a scenario in virtual time; sweep, compare, calibrate."),
+    "validate": (LABORATORY, "Run a scenario live and simulated, and tell how far apart they are."),
+    "report": (LABORATORY, "Show recorded runs: one page, or text."),
 }
 
 EXAMPLES = """

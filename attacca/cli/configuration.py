@@ -13,13 +13,19 @@ from attacca.io.logbook import LogLimits
 from attacca.kernel import registry
 from attacca.kernel import settings as layers
 from attacca.kernel.settings import Given, Layer, Settled
+from attacca.policy.balancing import BALANCING
 from attacca.policy.concurrency import CONCURRENCY
 from attacca.policy.keepalive import KEEPALIVE
 from attacca.policy.queueing import QUEUEING
 from attacca.worker.config import WorkerConfig
 from attacca.worker.runtime.process.options import ProcessOptions
 
-FAMILIES = ("queueing", "concurrency", "keepalive")
+FAMILIES = {  # where each is chosen
+    "queueing": "worker.queueing",
+    "concurrency": "worker.concurrency",
+    "keepalive": "worker.keepalive",
+    "balancing": "gateway.balancing",
+}
 NOT_SETTINGS = ("ATTACCA_URL", "ATTACCA_TOKEN", "ATTACCA_CONFIG")  # they speak to the commands, not to the server
 SHORT = {  # what may be said without its section, in a file, in the environment and with --set
     "state_dir": "control.state_dir",
@@ -29,7 +35,7 @@ SHORT = {  # what may be said without its section, in a file, in the environment
     "public": "gateway.public",
     "memory_mb": "worker.memory_mb",
     "cores": "worker.cores",
-    **{family: f"worker.{family}" for family in FAMILIES},
+    **FAMILIES,
 }
 ISOLATIONS = ("process", "none")
 MEMORY_SHARE = 0.75  # of what is free at the start; the rest is for the system, pages of files, and ourselves
@@ -63,7 +69,7 @@ def load(
         layers.read_assignments(assignments),
     ]
     settled = layers.settle(ServerConfig, _with_one_policy([expand(layer) for layer in said]))
-    check_policies(settled.value.worker)
+    check_policies(settled.value.worker, settled.value.gateway)
     if settled.value.process.isolation not in ISOLATIONS:
         given = settled.origins["process.isolation"]
         raise BadConfig(
@@ -73,10 +79,11 @@ def load(
     return settled
 
 
-def check_policies(worker: WorkerConfig) -> None:
+def check_policies(worker: WorkerConfig, gateway: GatewayConfig) -> None:
     registry.build(QUEUEING, worker.queueing.policy, worker.queueing.options, "attacca.policy.queueing")
     registry.build(CONCURRENCY, worker.concurrency.policy, worker.concurrency.options, "attacca.policy.concurrency")
     registry.build(KEEPALIVE, worker.keepalive.policy, worker.keepalive.options, "attacca.policy.keepalive")
+    registry.build(BALANCING, gateway.balancing.policy, gateway.balancing.options, "attacca.policy.balancing")
 
 
 def expand(layer: Layer) -> dict[str, Given]:
@@ -85,8 +92,7 @@ def expand(layer: Layer) -> dict[str, Given]:
     for key, given in layer.items():
         first, dot, rest = key.partition(".")
         full = SHORT[first] + dot + rest if first in SHORT else key
-        for family in FAMILIES:
-            choice = f"worker.{family}"
+        for choice in FAMILIES.values():
             if full == choice and isinstance(given.value, str):
                 full = f"{choice}.policy"
             elif full.startswith(choice + "."):
@@ -109,12 +115,12 @@ def defaults(environ: Mapping[str, str]) -> dict[str, Given]:
         ),
         "worker.cores": Given(cores, layers.DEFAULT, "all there are"),
     }
-    plain = WorkerConfig()
-    for family in FAMILIES:
-        choice = getattr(plain, family)
-        found[f"worker.{family}.policy"] = Given(choice.policy, layers.DEFAULT, "")
+    plain = {"worker": WorkerConfig(), "gateway": GatewayConfig()}
+    for family, key in FAMILIES.items():
+        choice = getattr(plain[key.partition(".")[0]], family)
+        found[f"{key}.policy"] = Given(choice.policy, layers.DEFAULT, "")
         for name, value in choice.options.items():
-            found[f"worker.{family}.options.{name}"] = Given(value, layers.DEFAULT, "")
+            found[f"{key}.options.{name}"] = Given(value, layers.DEFAULT, "")
     return found
 
 
@@ -162,8 +168,8 @@ def _with_one_policy(said: list[dict[str, Given]]) -> list[dict[str, Given]]:
 
     Options among the defaults are for the policy that nobody named: whoever names one gets it as it is.
     """
-    for family in FAMILIES:
-        choice, current = f"worker.{family}", None
+    for choice in FAMILIES.values():
+        current = None
         for index, layer in enumerate(said):
             given = layer.get(f"{choice}.policy")
             if given is not None:

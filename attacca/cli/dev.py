@@ -1,6 +1,7 @@
 """`attacca dev`: deploys on every save, streams the logs, and goes on whatever happens."""
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -13,8 +14,8 @@ import typer
 
 from attacca.cli.client import Client
 from attacca.cli.deploy import CodePath, Env, Handler, NewName, SourceBuilds, read_env
-from attacca.cli.logs import address, rendered
-from attacca.cli.options import DEFAULT_URL, Token, Url
+from attacca.cli.logs import address, rendered, show_raw
+from attacca.cli.options import DEFAULT_URL, Json, Token, Url
 from attacca.cli.screen import milliseconds, paint, say, show_error
 from attacca.errors import AttaccaError, Unreachable
 
@@ -22,6 +23,7 @@ EXAMPLES = """
 attacca dev hello
 attacca dev shop --env DEBUG=1
 attacca dev hello.py --url http://127.0.0.1:9000  # on a server that runs there
+attacca dev hello --json | jq .text  # a line for each deployment, and for each thing it writes
 """
 READY_S = 30.0  # for a server that we start ourselves
 SETTLE_MS = 60  # an editor saves in several steps
@@ -38,14 +40,17 @@ def run(
     no_up: Annotated[bool, typer.Option("--no-up", help="Do not start a server when none answers.")] = False,
     url: Url = DEFAULT_URL,
     token: Token = "",
+    as_json: Json = False,
 ) -> None:
     """Deploy a function now and on every save, and stream what it writes; until Ctrl-C.
 
     Uses the server at --url, or starts one for as long as this runs.
     """
     code = Path(path)
+    for number in (signal.SIGTERM, signal.SIGHUP):  # a terminal that is closed must not leave our server behind
+        signal.signal(number, signal.default_int_handler)
     server = None if _answers(url, token) else _start(url, may_start=not no_up)
-    session = Session(code, {"name": name, "handler": handler}, read_env(env or []), url, token)
+    session = Session(code, {"name": name, "handler": handler}, read_env(env or []), url, token, as_json=as_json)
     try:
         session.deploy(allow_source_builds=allow_source_builds)
         say(paint(f"Watching {code}; Ctrl-C ends.", "dim", sys.stderr))
@@ -62,12 +67,15 @@ def run(
 class Session:
     """One function under development. Errors are shown; the last revision that worked stays in force."""
 
-    def __init__(self, code: Path, flags: dict[str, object], env: dict[str, str], url: str, token: str) -> None:
+    def __init__(
+        self, code: Path, flags: dict[str, object], env: dict[str, str], url: str, token: str, *, as_json: bool
+    ) -> None:
         self._code = code
         self._flags = flags
         self._env = env
         self._url = url
         self._token = token
+        self._as_json = as_json
         self._followed = ""
 
     def deploy(self, *, allow_source_builds: bool) -> None:
@@ -82,18 +90,24 @@ class Session:
                     if "done" in line:
                         took_ms = (time.monotonic() - began) * 1000  # noqa: TID251
                         self._tell(line["done"], example(line["done"]), took_ms)
+                        self._listen(line["done"]["function"])
                     elif line["step"] in ("build", "log"):
                         say(paint(f"  {line['text'].rstrip()}", "dim", sys.stderr))
         except AttaccaError as error:
-            show_error(error)
+            show_error(error, as_json=self._as_json)
 
     def _tell(self, done: dict[str, Any], example: str, took_ms: float) -> None:
+        if self._as_json:
+            show_raw(done)
+            return
         name = done["function"]
         mark = paint("✓", "bold green", sys.stderr)
         head = (
             f"{mark} {paint(name, 'bold cyan', sys.stderr)} revision {done['revision']} in {milliseconds(took_ms)} ms"
         )
         say(f"{head}{'' if self._followed else '   ' + paint(example, 'bold', sys.stderr)}")
+
+    def _listen(self, name: str) -> None:
         if self._followed != name:
             self._followed = name
             threading.Thread(target=self._follow, args=(name,), daemon=True).start()
@@ -103,11 +117,14 @@ class Session:
         try:
             with Client(self._url, self._token) as client:
                 for line in client.lines("GET", address(name, since_s=0, follow=True)):
-                    sys.stdout.write(rendered(line, sys.stdout) + "\n")
-                    sys.stdout.flush()
+                    if self._as_json:
+                        show_raw(line)
+                    else:
+                        sys.stdout.write(rendered(line, sys.stdout) + "\n")
+                        sys.stdout.flush()
         except AttaccaError as error:
             if not isinstance(error, Unreachable):
-                show_error(error)
+                show_error(error, as_json=self._as_json)
         self._followed = ""
 
 

@@ -120,10 +120,20 @@ def run(
     )
     import uvloop
 
+    take_open_files()
     greet = greet_as_json if as_json else banner
     code = uvloop.run(serve(config, None if quiet else greet, tell if verbose and not as_json else None))
     if code:
         raise typer.Exit(code)
+
+
+def take_open_files() -> None:
+    """As many descriptors as we may have: each connection needs one, each sandbox three."""
+    import resource
+
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 async def serve(

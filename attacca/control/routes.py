@@ -40,6 +40,7 @@ from attacca.control.http import Observe, refuse_scope
 from attacca.errors import (
     AttaccaError,
     BadRequest,
+    Cancelled,
     Internal,
     MethodNotAllowed,
     NotFound,
@@ -312,6 +313,8 @@ def render_litestars(request: AnyRequest, error: HTTPException) -> Response[Erro
             return render(
                 PayloadTooLarge(f"the body is over {UPLOAD_MB} MB", "list what is not needed in .attaccaignore")
             )
+        case 500 if "disconnected" in error.detail:  # Litestar has no class for it
+            return render(Cancelled(f"the client went away in the middle of {path}"))
         case status if status >= 500:
             return render(told(error))
     return render(BadRequest(f"{path}: {reason(error)}", "/api/schema says what is expected"))

@@ -20,7 +20,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 class Distribution(Part, frozen=True, kw_only=True):
     """A duration in milliseconds. `constant`, `exponential` and `lognormal` use mean_ms (lognormal with sigma, of the
-    logarithm), `uniform` low_ms and high_ms, `empirical` draws from values_ms, `bounded_pareto` alpha and both bounds."""
+    logarithm), `uniform` both bounds, `empirical` draws from values_ms, `bounded_pareto` has alpha and both bounds."""
 
     kind: Literal["constant", "exponential", "lognormal", "uniform", "empirical", "bounded_pareto"] = "constant"
     mean_ms: NotNegative = 0.0
@@ -62,6 +62,7 @@ class FunctionPlan(Part, frozen=True, kw_only=True):
     timeout_s: Positive = 300.0
     wait_s: Positive = 300.0
     queue: Count = 1_000_000
+    idempotent: bool = False  # it may be run again when its worker or its sandbox is lost
 
 
 class TraceUse(Part, frozen=True, kw_only=True):

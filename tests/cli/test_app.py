@@ -34,7 +34,9 @@ def test_every_verb_has_help_with_examples_that_begin_with_itself(verb: str) -> 
 
 @pytest.mark.parametrize("verb", CONTEXTS)
 def test_every_verb_speaks_json(verb: str) -> None:
-    assert "--json" in {name for param in load(verb).params for name in param.opts}
+    command = load(verb)
+    for one in getattr(command, "commands", {verb: command}).values():
+        assert "--json" in {name for param in one.params for name in param.opts}, one.name
 
 
 @pytest.mark.parametrize("verb", CONTEXTS)

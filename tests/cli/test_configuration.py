@@ -95,3 +95,11 @@ def test_what_is_wrong_is_named(environ: dict[str, str], said: list[str], what: 
 
 def test_variables_of_the_client_are_no_settings() -> None:
     load({**HOME, "ATTACCA_URL": "http://x", "ATTACCA_TOKEN": "t"})
+
+
+def test_balancing_is_chosen_at_the_gateway() -> None:
+    assert load(HOME).value.gateway.balancing == Choice(policy="least_loaded")
+    chosen = load(HOME, assignments=["balancing=ch_rlu", "balancing.vnodes=5"]).value.gateway.balancing
+    assert chosen == Choice(policy="ch_rlu", options={"vnodes": 5})
+    with pytest.raises(BadConfig, match="no balancing policy is called 'fair'"):
+        load(HOME, assignments=["balancing=fair"])

@@ -3,7 +3,7 @@ from typing import Annotated
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from attacca.errors import BadConfig
@@ -131,14 +131,12 @@ LAYERS = st.lists(
 )
 
 
-@settings(max_examples=60)
 @given(LAYERS)
 def test_no_key_of_a_merge_lies_on_the_way_to_another(layers: list[Layer]) -> None:
     merged = list(merge(layers))
     assert not [(one, other) for one in merged for other in merged if other.startswith(one + ".")]
 
 
-@settings(max_examples=60)
 @given(LAYERS)
 def test_the_last_word_on_a_key_stands_unless_a_later_one_replaced_its_table(layers: list[Layer]) -> None:
     merged = merge(layers)
@@ -146,7 +144,6 @@ def test_the_last_word_on_a_key_stands_unless_a_later_one_replaced_its_table(lay
         assert given_ == [layer[key] for layer in layers if key in layer][-1]
 
 
-@settings(max_examples=60)
 @given(LAYERS, LAYERS)
 def test_merging_in_two_steps_is_merging_in_one(before: list[Layer], after: list[Layer]) -> None:
     assert merge([*before, *after]) == merge([merge(before), *after])

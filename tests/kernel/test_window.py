@@ -20,14 +20,13 @@ def measured(values: list[float]) -> Measure:
 
 
 @given(VALUES, SHARES)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=2 * settings().max_examples)
 def test_a_percentile_is_within_the_stated_error_of_the_exact_one(values: list[float], q: float) -> None:
     exact = sorted(values)[max(1, ceil(q * len(values))) - 1]
     assert measured(values).percentile(q) == pytest.approx(exact, rel=RELATIVE_ERROR * 1.0001)
 
 
 @given(VALUES)
-@settings(max_examples=50, deadline=None)
 def test_percentiles_ascend_and_never_exceed_the_maximum(values: list[float]) -> None:
     measure = measured(values)
     found = measure.percentiles((0.0, 0.5, 0.95, 0.99, 1.0))
@@ -36,7 +35,6 @@ def test_percentiles_ascend_and_never_exceed_the_maximum(values: list[float]) ->
 
 
 @given(VALUES)
-@settings(max_examples=50, deadline=None)
 def test_count_and_mean_are_exact_and_the_moving_average_stays_inside(values: list[float]) -> None:
     measure = measured(values)
     assert measure.count == len(values)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.live import ordinary
-from tests.live.whole import Whole, running, until
+from tests.live.whole import Whole, running, until_nothing_is_left
 
 ONLY_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to be somebody else")
 JSON = {"content-type": "application/json"}
@@ -112,7 +112,7 @@ def test_an_ordinary_users_server_asks_for_a_token_once_a_function_could_pass_fo
         whole.function("insider", INSIDER, network="host")
         assert_insiders_are_strangers(whole)
         whole.kill()
-        until_gone(whole)
+        until_nothing_is_left(whole)
     with running(state, ordinary=python) as again:
         again.token = whole.token
         assert again.info["restored"] == 2
@@ -120,7 +120,7 @@ def test_an_ordinary_users_server_asks_for_a_token_once_a_function_could_pass_fo
         again.delete("insider")
         again.token = ""
         assert again.ask("GET", "/api/functions").status == 401, "a sandbox of it may still be there"
-    until_gone(again)
+    until_nothing_is_left(again)
     with running(state, ordinary=python) as last:
         assert last.ask("GET", "/api/functions").status == 200
 
@@ -136,7 +136,3 @@ def assert_insiders_are_strangers(whole: Whole) -> None:
         assert whole.ask(method, path).code == "unauthorized"
     assert whole.ask("GET", "/api/schema").status == 200
     whole.token = token
-
-
-def until_gone(whole: Whole) -> None:
-    until(lambda: whole.left() == [], "nothing is left")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from attacca.worker.runtime.process.guest import channel as wire
-from tests.live.whole import Later, Whole, running, until
+from tests.live.whole import Later, Whole, deployment, running, until
 
 HEAD = wire.RESULT_HEAD.pack(1.0, 200, 0, 0)
 READY = json.dumps({"sandbox_ms": 1, "code_ms": 1, "imports_ms": 1}).encode()
@@ -230,8 +230,8 @@ def test_descriptors_on_their_way_that_nobody_takes_stop_nobody_else(whole: Whol
     assert hoarding.result().status == 200
 
 
-def test_a_function_with_an_environment_that_cannot_be_sent_stops_nobody_else(whole: Whole) -> None:
-    told = whole.deploy("roomy", "def roomy():\n    return 1\n", env={"ROOM": "x" * 300_000})
-    assert "environment" in told["error"]["message"]
-    whole.function("another", "def another():\n    return 1\n")
-    assert whole.call("another").value == 1
+def test_a_function_with_an_environment_that_cannot_be_sent_is_refused(whole: Whole) -> None:
+    body, fields = deployment("roomy", "def roomy():\n    return 1\n", env={"ROOM": "x" * 300_000})
+    answer = whole.ask("POST", "/api/functions", body, fields)
+    assert (answer.status, answer.code) == (400, "bad_request")
+    assert "env" in answer.error["message"]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.whole import Answer, Later, Whole, running, until
+from tests.live.whole import Answer, Later, Whole, running, until, until_nothing_is_left
 
 WORK = """
     import time
@@ -114,9 +114,7 @@ def test_after_a_kill_nothing_is_left_and_the_functions_are_back(tmp_path: Path,
         first.end()
         load.end()
         assert all(answer.status == 200 for answer in load.answers)
-        until(lambda: not [one for one in first.left() if one.startswith("process")], "no process is left")
-        if not with_keeper:
-            until(lambda: first.left() == [], "the keeper removes the cgroups")
+        until_nothing_is_left(first, "process" if with_keeper else "")
     with running(state) as second:
         assert second.info["restored"] == 1
         assert second.call("work").value == 30

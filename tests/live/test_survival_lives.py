@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.live.whole import Later, Whole, at_once, parse, post, running, until
+from tests.live.whole import Later, Whole, at_once, deployment, parse, post, running, until
 
 WORK = """
     import time
@@ -163,6 +163,16 @@ def test_noise_at_the_front_disturbs_nobody(whole: Whole, conversations: list[li
         assert whole.call("bystander", {"n": 1}).value == 2
         assert time.monotonic() - began < 2
     assert whole.process.poll() is None
+
+
+def test_uploads_that_break_off_are_no_failures_of_ours(whole: Whole) -> None:
+    body, fields = deployment("half", "def half():\n    return 1\n")
+    for cut in (1, len(body) // 2, len(body) - 1):
+        with socket.create_connection(("127.0.0.1", whole.port)) as client:
+            kind = f"Content-Type: {fields['content-type']}"
+            client.sendall(post("/api/functions", body, kind)[: cut - len(body)])
+    assert "half" not in [row["function"] for row in whole.get("/api/functions")]
+    assert whole.said == ""
 
 
 def test_every_wrong_request_to_the_admin_api_is_answered_in_the_envelope(whole: Whole) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sqlite3
 import subprocess
 from collections.abc import Callable
@@ -10,6 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.live.whole import command, running
+
+DATABASE, JOURNAL = "state.db", "state.db-wal"
+Damage = Callable[[Path], None]
 
 
 def overwrite_the_middle(database: Path) -> None:
@@ -57,60 +61,66 @@ def leave(_: Path) -> None:
     """The database has a journal beside it, with its latest writes."""
 
 
-DAMAGES = [overwrite_the_middle, cut, scribble, damage_an_entry, empty_an_entry, spoil_the_epoch]
-
-
 @pytest.fixture(scope="module")
-def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """With a function in it."""
-    state = tmp_path_factory.mktemp("damaged") / "state"
+def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The state of a server that has ended well, with a function in it."""
+    state = tmp_path_factory.mktemp("stopped") / "state"
     with running(state) as whole:
         whole.function("here", "def here():\n    return 1\n")
     return state
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
-def test_damage_is_told_and_left_alone(state: Path, damage: Callable[[Path], None]) -> None:
-    database = state / "state.db"
-    whole = database.read_bytes()
-    try:
-        damage(database)
-        damaged = database.read_bytes()
-        assert damaged != whole
-        done = subprocess.run(command(state), capture_output=True, text=True, timeout=5, check=False)
-        assert done.returncode == 1, done
-        assert done.stdout == ""
-        error = json.loads(done.stderr)["error"]
-        assert error["code"] == "state_corrupt"
-        assert error["message"]
-        assert "backup" in error["try"]
-        assert database.read_bytes() == damaged
-        assert len(os.listdir(state / "code")) == 1, "the code is not taken for garbage"
-    finally:
-        database.write_bytes(whole)
-    with running(state) as again:
-        assert again.call("here").value == 1
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of one that was killed: its latest writes are in a journal beside the database."""
+    state = tmp_path_factory.mktemp("killed") / "state"
+    with running(state) as whole:
+        whole.function("here", "def here():\n    return 1\n")
+        whole.kill()
+    assert (state / JOURNAL).stat().st_size > 0
+    return state
+
+
+def contents(state: Path) -> tuple[bytes | None, bytes]:
+    """Of the database, if there is one, and of its journal: having looked leaves an empty one."""
+    database, journal = state / DATABASE, state / JOURNAL
+    return database.read_bytes() if database.exists() else None, journal.read_bytes() if journal.exists() else b""
+
+
+def refusal(state: Path) -> dict[str, str]:
+    """What a start on it says; it must leave everything as it is."""
+    before = contents(state)
+    done = subprocess.run(command(state), capture_output=True, text=True, timeout=10, check=False)
+    assert (done.returncode, done.stdout) == (1, ""), done
+    assert contents(state) == before
+    assert len(os.listdir(state / "code")) == 1, "the code is not taken for garbage"
+    error: dict[str, str] = json.loads(done.stderr)["error"]
+    return error
+
+
+@pytest.mark.parametrize(
+    "damage", [overwrite_the_middle, cut, scribble, damage_an_entry, empty_an_entry, spoil_the_epoch]
+)
+def test_damage_is_told_and_left_alone(stopped: Path, tmp_path: Path, damage: Damage) -> None:
+    state = Path(shutil.copytree(stopped, tmp_path / "state"))
+    damage(state / DATABASE)
+    error = refusal(state)
+    assert error["code"] == "state_corrupt"
+    assert "backup" in error["try"]
+    assert (stopped / DATABASE).read_bytes() != (state / DATABASE).read_bytes()
 
 
 @pytest.mark.parametrize(
     ("first", "second"), [(scribble, scribble), (empty, scribble), (empty, leave), (remove, leave)]
 )
-def test_damage_to_what_a_kill_leaves_is_told_too(
-    tmp_path: Path, first: Callable[[Path], None], second: Callable[[Path], None]
-) -> None:
-    state = tmp_path / "state"
-    with running(state) as whole:
-        whole.function("here", "def here():\n    return 1\n")
-        whole.kill()
-    files = [state / "state.db", state / "state.db-wal"]
-    kept = [file.read_bytes() for file in files]
-    first(files[0])
-    second(files[1])
-    damaged = [file.exists() and file.read_bytes() for file in files]
-    done = subprocess.run(command(state), capture_output=True, text=True, timeout=5, check=False)
-    assert json.loads(done.stderr)["error"]["code"] == "state_corrupt"
-    assert [file.exists() and file.read_bytes() for file in files] == damaged
-    for file, content in zip(files, kept, strict=True):
-        file.write_bytes(content)
-    with running(state) as again:
-        assert again.call("here").value == 1
+def test_damage_to_what_a_kill_leaves_is_told_too(killed: Path, tmp_path: Path, first: Damage, second: Damage) -> None:
+    state = Path(shutil.copytree(killed, tmp_path / "state"))
+    first(state / DATABASE)
+    second(state / JOURNAL)
+    assert refusal(state)["code"] == "state_corrupt"
+
+
+def test_a_backup_helps(stopped: Path, killed: Path, tmp_path: Path) -> None:
+    for number, source in enumerate((stopped, killed)):
+        with running(Path(shutil.copytree(source, tmp_path / str(number)))) as again:
+            assert again.call("here").value == 1

@@ -91,7 +91,7 @@ class Onlooker:
     def left(self) -> list[str]:
         """What is still there of it, when nothing should be."""
         self.family()
-        alive = [f"process {pid}" for pid, began in self._family.items() if _began(pid) == began]
+        alive = [f"process {pid} {_doing(pid)}" for pid, began in self._family.items() if _began(pid) == began]
         return alive + [str(path) for path in self.cgroups()]
 
     def cgroups(self) -> list[Path]:
@@ -229,6 +229,13 @@ def until(is_so: Callable[[], object], what: str = "", seconds: float = PATIENCE
         time.sleep(0.01)
 
 
+def until_nothing_is_left(whole: Onlooker, of: str = "") -> None:
+    end = time.monotonic() + PATIENCE_S
+    while left := [one for one in whole.left() if one.startswith(of)]:
+        assert time.monotonic() < end, left
+        time.sleep(0.01)
+
+
 class Later(threading.Thread):
     """Something that takes a while, and what came of it."""
 
@@ -331,6 +338,14 @@ def _began(pid: int) -> str:
     """Empty when it is no more; a zombie is no more."""
     stat = _stat(pid)
     return "" if stat[0] in "XZ" else stat[19]
+
+
+def _doing(pid: int) -> str:
+    """For whoever has to find out why it is still there."""
+    try:
+        return f"({_stat(pid)[0]} in {Path(f'/proc/{pid}/wchan').read_text()}, child of {_parent(pid)})"
+    except OSError:
+        return ""
 
 
 def resident_mb(pid: int) -> float:

@@ -1,15 +1,20 @@
 """One schema for every trace: a table of functions, and invocations in the order of their arrival.
 
 functions    function (str, unique), app (str), trigger (str), memory_mb (i32), duration_ms (f64, mean),
-             p1_ms ... p99_ms where the trace has percentiles (nullable), invocations (i64)
-invocations  arrival_s (f64, since the trace began, ascending), function (categorical/enum of the table's names),
+             invocations (i64), and p1_ms ... p99_ms where the trace has percentiles (nullable)
+invocations  arrival_s (f64, since the trace began, ascending), function (u32, the row of the table),
              duration_ms (f64)
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import polars as pl
+
+from attacca.errors import BadConfig
+from attacca.load.traces.bad import Bad
+from attacca.load.traces.spread import Spread
 
 FUNCTION_SCHEMA = {
     "function": pl.String,
@@ -21,10 +26,12 @@ FUNCTION_SCHEMA = {
 }
 INVOCATION_SCHEMA = {"arrival_s": pl.Float64, "function": pl.UInt32, "duration_ms": pl.Float64}
 TRIGGERS = ("http", "timer", "event", "queue", "storage", "orchestration", "others")
+MINUTE_S = 60.0
+CHUNK = 2**18  # rows that a chunk of invocations has at most, about: 5 MB
 
 
 class Trace(Protocol):
-    """What a reader gives. `invocations` may be walked again and yields the same each time."""
+    """What a scenario gets. `invocations` may be walked again and yields the same each time."""
 
     @property
     def functions(self) -> pl.DataFrame:
@@ -33,5 +40,53 @@ class Trace(Protocol):
     @property
     def length_s(self) -> float: ...
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of the numbers should know: rows left out, values that the trace lacks."""
+
     def invocations(self) -> Iterator[pl.DataFrame]:
         """Chunks of INVOCATION_SCHEMA, ascending over all of them; bounded memory."""
+
+
+class Source(Trace, Protocol):
+    """What a format's reader gives: a trace of which parts can be had without reading the rest."""
+
+    def window(self, start_minute: int, minutes: int | None) -> "Source":
+        """Minutes are counted from the trace's first. `invocations` of the functions is that of the part."""
+
+    def only(self, rows: Sequence[int]) -> "Source":
+        """The functions in these rows, in this order."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How to read. `start_minute` and `minutes` let a reader pass over files that are not wanted; it may read more."""
+
+    seed: int = 1
+    spread: Spread = "uniform"
+    start_minute: int = 0
+    minutes: int | None = None
+    bad: Bad = field(default_factory=Bad)
+
+    def wants(self, first_minute: int, minutes: int) -> bool:
+        """Whether a file with these minutes is needed."""
+        ends = None if self.minutes is None else self.start_minute + self.minutes
+        return first_minute + minutes > self.start_minute and (ends is None or first_minute < ends)
+
+
+def as_spread(word: str) -> Spread:
+    """
+    Raises:
+        BadConfig: it is none.
+    """
+    match word:
+        case "uniform" | "exponential" | "equidistant":
+            return word
+        case _:
+            raise BadConfig(f"there is no spread {word!r}", "uniform, exponential or equidistant")
+
+
+def function_table(rows: pl.DataFrame) -> pl.DataFrame:
+    """The schema's columns first, in their types; then what else there is."""
+    more = [name for name in rows.columns if name not in FUNCTION_SCHEMA]
+    return rows.select(*(pl.col(name).cast(kind) for name, kind in FUNCTION_SCHEMA.items()), *more)

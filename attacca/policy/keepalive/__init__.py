@@ -2,8 +2,10 @@
 
 from attacca.policy.keepalive.greedy_dual import GreedyDual
 from attacca.policy.keepalive.hybrid_histogram import HybridHistogram
+from attacca.policy.keepalive.infinite import Infinite
 from attacca.policy.keepalive.landlord import Landlord
 from attacca.policy.keepalive.lru import Lru
+from attacca.policy.keepalive.oracle import Oracle
 from attacca.policy.keepalive.ttl import Ttl
 from attacca.policy.keepalive.types import Keepalive
 
@@ -14,3 +16,4 @@ KEEPALIVE: dict[str, type[Keepalive]] = {
     "hybrid_histogram": HybridHistogram,
     "landlord": Landlord,
 }
+BOUNDS: dict[str, type[Keepalive]] = {"infinite": Infinite, "oracle": Oracle}  # only a simulation can have them

@@ -94,7 +94,7 @@ class Play:
             self.sent(order)
 
     def start(self, number: int) -> None:
-        taken = self.gate.started(self.now, Started(self.attempt(number), "s", Start.WARM, "", Timing()))
+        taken = self.gate.started(self.now, Started(self.attempt(number // 2), "s", Start.WARM, "", Timing()))
         if taken is not None:
             self.began[taken.id] = None
 
@@ -102,7 +102,7 @@ class Play:
         self.gate.head(ResponseHead(self.attempt(number), 200, ()))
 
     def end(self, number: int) -> None:
-        ended = self.gate.ended(self.now, Ended(self.attempt(number // 2), OUTCOMES[number % 4], 1.0))
+        ended = self.gate.ended(self.now, Ended(self.attempt(number // 4), OUTCOMES[number % 4], 1.0))
         if isinstance(ended, Taken):
             self.answered(ended)
         elif ended is not None:
@@ -167,7 +167,10 @@ class Play:
         assert key not in self.attempts, "each attempt has a name of its own"
         taken = self.gate.taken[key]
         assert (order.worker, self.answers[taken.id]) == (taken.worker, 0)
-        assert self.idempotent or taken.id not in self.began, "what may have run is not run again"
+        if taken.id in self.began:
+            assert self.idempotent, "what may have run is not run again"
+            assert not taken.has_head
+            assert not taken.more
         assert taken.attempts <= 3
         self.attempts.append(key)
 

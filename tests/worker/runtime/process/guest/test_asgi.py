@@ -15,8 +15,3 @@ def test_an_application_sees_what_is_below_its_address_and_knows_the_address() -
     told = scope("/items/a%20b")
     assert (told["path"], told["raw_path"], told["root_path"]) == ("/items/a b", b"/items/a%20b", "/function/shop")
     assert (told["method"], told["query_string"], told["headers"]) == ("GET", b"a=1", [(b"host", b"localhost")])
-
-
-def test_one_request_cannot_change_what_the_next_one_shares() -> None:
-    scope("/")["state"]["pool"] = 2
-    assert scope("/")["state"] == {"pool": 1}

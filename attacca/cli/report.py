@@ -1,0 +1,134 @@
+"""`attacca report`: one page, or text, of what recorded runs looked like, and how surely they differ."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from attacca.cli.options import Json
+from attacca.cli.screen import say, show_json
+from attacca.errors import BadConfig, NotFound, StateUnavailable
+
+if TYPE_CHECKING:
+    from attacca.load.report.sections import Report
+
+EXAMPLES = """
+attacca report runs/first  # as text, here
+attacca report runs/first --out first.html
+attacca report runs/lru-* runs/greedy-* --out policies.html --figures figures
+attacca report runs/live runs/simulated  # and how far apart they are
+"""
+
+
+def run(
+    runs: Annotated[
+        list[str],
+        typer.Argument(metavar="RUN...", help="Directories of runs, or that hold some.", show_default=False),
+    ],
+    *,
+    out: Annotated[
+        str,
+        typer.Option("--out", metavar="FILE.html", help="Write one self-contained page.", show_default=False),
+    ] = "",
+    figures: Annotated[
+        str, typer.Option("--figures", metavar="DIR", help="Write each figure as SVG and PNG.", show_default=False)
+    ] = "",
+    text: Annotated[bool, typer.Option("--text", help="Print the text too, beside a page.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show what runs looked like: latencies, slowdown, cold starts, the platform over time, and how policies compare.
+
+    The first run given is the one that the others are compared with. Runs that differ only in their seed count as one
+    configuration, whose numbers come with an interval.
+    """
+    with laboratory():
+        from attacca.load.report.measure import read
+        from attacca.load.report.sections import report
+
+        made = report([read(path) for path in found(runs)])
+        if out:
+            write(made, Path(out))
+        if figures:
+            draw(made, Path(figures))
+    if as_json:
+        show_json(numbers(made))
+    elif text or not (out or figures):
+        from attacca.load.report.text import text as as_text
+
+        sys.stdout.write(as_text(made, width()))
+
+
+class laboratory:  # noqa: N801 - read as a word: with laboratory():
+    """Names what has to be installed, where it is not."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        if isinstance(error, ModuleNotFoundError) and error.name in ("polars", "matplotlib", "numpy"):
+            raise BadConfig(f"the laboratory needs {error.name}", "pip install 'attacca[lab]'") from None
+
+
+def found(given: list[str]) -> list[Path]:
+    """The runs named, and those inside the directories named, in the order given.
+
+    Raises:
+        NotFound: there is none in one of them.
+    """
+    paths: list[Path] = []
+    for name in given:
+        path = Path(name)
+        inside = [path] if is_run(path) else sorted(one.parent for one in path.rglob("run.json") if is_run(one.parent))
+        if not inside:
+            hint = "give the directory that `attacca load run` or `attacca sim run` wrote"
+            raise NotFound(f"there is no run in {name!r}", hint)
+        paths += inside
+    return list(dict.fromkeys(paths))
+
+
+def is_run(path: Path) -> bool:
+    return (path / "run.json").is_file()
+
+
+def width() -> int:
+    import shutil
+
+    return max(shutil.get_terminal_size((120, 40)).columns, 80)
+
+
+def write(made: "Report", path: Path) -> None:
+    from attacca.load.report.page import page
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(page(made), encoding="utf-8")
+    except OSError as error:
+        raise StateUnavailable(f"{path} cannot be written: {error.strerror}", "give another --out") from None
+    say(f"{path}: {path.stat().st_size / 1024:,.0f} kB", "green")
+
+
+def draw(made: "Report", folder: Path) -> None:
+    from attacca.load.report import style
+
+    written = []
+    for section in made.sections:
+        if section.draw is not None:
+            with style.drawing():
+                written += style.export(section.draw(), folder, section.key)
+    say(f"{folder}: {len(written)} files", "green")
+
+
+def numbers(made: "Report") -> dict[str, object]:
+    """For programs: each configuration's metrics with their intervals."""
+    from attacca.load.report.groups import measured
+
+    groups = []
+    for group in made.groups:
+        metrics = {}
+        for name in measured([group]):
+            value = group.metric(name)
+            assert value is not None
+            metrics[name] = {"value": value.value, "low": value.low, "high": value.high, "note": value.note}
+        groups.append({"label": group.label, "kind": group.kind, "seeds": group.seeds, "metrics": metrics})
+    return {"title": made.title, "warnings": made.warnings, "configurations": groups}

@@ -1,0 +1,367 @@
+"""`attacca trace`: look at traces, convert them, cut and scale them, draw samples, and make one up."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+import typer
+
+from attacca.cli.command import VerbCommand, VerbGroup
+from attacca.cli.options import Json
+from attacca.cli.screen import console, say, seconds, show_json
+from attacca.errors import BadConfig
+
+if TYPE_CHECKING:
+    from attacca.load.traces.fitness import Fit
+    from attacca.load.traces.sampling import Distance
+    from attacca.load.traces.summary import Summary
+    from attacca.load.traces.types import Trace
+
+app = typer.Typer(
+    cls=VerbGroup,
+    help="Look at traces of the field, convert, cut, scale and sample them, and make up new ones.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+INFO = """
+attacca trace info azure-2019-500
+attacca trace info azure-2019-500 --minutes 30 --top 20
+attacca trace info azure-2019-500 --json | jq .skew
+"""
+CONVERT = """
+attacca trace convert azure-2019-500 azure --to attacca
+attacca trace convert azure-2019-500 azure.csv --to azure2021 --minutes 30
+"""
+SLICE = "attacca trace slice azure-2019-500 first-half-hour --minutes 30"
+SCALE = """
+attacca trace scale azure-2019-500 tenth --rate 0.1
+attacca trace scale azure-2019-500 slow --time 2 --duration 0.5
+"""
+SAMPLE = """
+attacca trace sample azure-2019-500 fifty -n 50
+attacca trace sample azure-2019-500 sweep -n 25 -n 50 -n 100 -n 200
+"""
+SYNTH = """
+attacca trace synth made-up --functions 200 --minutes 60 --target-rps 20
+attacca trace synth made-up --functions 1000 --minutes 1440 --to azure2019 --seed 7
+"""
+BESIDE = 64  # columns of a row that are not its rhythm
+PLOT = "attacca trace plot azure-2019-500 azure.svg"
+
+Source = Annotated[str, typer.Argument(metavar="PATH", help="A trace's file or directory.", show_default=False)]
+Target = Annotated[str, typer.Argument(metavar="NEW", help="Where to write; nothing may be there.", show_default=False)]
+Format = Annotated[str, typer.Option("--format", metavar="NAME", help="What it is: docs/traces.md lists them.")]
+To = Annotated[str, typer.Option("--to", metavar="NAME", help="The format to write.")]
+Start = Annotated[int, typer.Option("--start", metavar="MINUTE", min=0, help="The first minute, from the trace's own.")]
+Minutes = Annotated[
+    int | None, typer.Option("--minutes", metavar="N", min=1, help="So many of them. Default: all.", show_default=False)
+]
+Spread = Annotated[
+    str,
+    typer.Option("--spread", metavar="HOW", help="uniform, exponential or equidistant: places inside a minute."),
+]
+Seed = Annotated[int, typer.Option("--seed", metavar="N", help="Of places, durations and samples.")]
+SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave malformed rows out, and say how many.")]
+Top = Annotated[int, typer.Option("--top", metavar="N", min=0, help="So many of the busiest functions.")]
+
+
+@app.command("info", cls=VerbCommand, epilog=INFO)
+def info(
+    path: Source, *, top: Top = 10, start: Start = 0, minutes: Minutes = None, format_: Format = "auto",
+    spread: Spread = "uniform", seed: Seed = 1, skip_bad: SkipBad = False, as_json: Json = False,
+) -> None:  # fmt: skip
+    """Show what a trace is: counts, rates, skew, triggers, durations, memory, the rhythm of the busiest functions."""
+    trace = _open(path, format_, spread, seed, start=start, minutes=minutes, skip_bad=skip_bad)
+    from attacca.load.traces.summary import summarise
+
+    if as_json:
+        show_json(msgspec.to_builtins(summarise(trace, top)))
+    else:
+        screen = console()
+        show(summarise(trace, top, max(screen.width - BESIDE, 10)), screen.width)
+
+
+@app.command("convert", cls=VerbCommand, epilog=CONVERT)
+def convert(
+    path: Source, new: Target, *, to: To = "attacca", start: Start = 0, minutes: Minutes = None,
+    format_: Format = "auto", spread: Spread = "uniform", seed: Seed = 1, skip_bad: SkipBad = False,
+    as_json: Json = False,
+) -> None:  # fmt: skip
+    """Write a trace in another format. What that format cannot say is lost."""
+    trace = _open(path, format_, spread, seed, start=start, minutes=minutes, skip_bad=skip_bad)
+    _write(trace, new, to, as_json=as_json)
+
+
+@app.command("slice", cls=VerbCommand, epilog=SLICE)
+def slice_(
+    path: Source, new: Target, *, start: Start = 0, minutes: Minutes = None, to: To = "attacca",
+    format_: Format = "auto", spread: Spread = "uniform", seed: Seed = 1, skip_bad: SkipBad = False,
+    as_json: Json = False,
+) -> None:  # fmt: skip
+    """Write some minutes of a trace: the same invocations that they have in the whole."""
+    trace = _open(path, format_, spread, seed, start=start, minutes=minutes, skip_bad=skip_bad)
+    _write(trace, new, to, as_json=as_json)
+
+
+@app.command("scale", cls=VerbCommand, epilog=SCALE)
+def scale(
+    path: Source, new: Target, *,
+    rate: Annotated[float, typer.Option("--rate", min=0.0, help="Below 1: thinned; above: as many times.")] = 1.0,
+    time: Annotated[float, typer.Option("--time", help="2: the trace takes twice as long.")] = 1.0,
+    duration: Annotated[float, typer.Option("--duration", help="2: every invocation takes twice as long.")] = 1.0,
+    most_ms: Annotated[float, typer.Option("--duration-most-ms", help="None takes longer.")] = float("inf"),
+    to: To = "attacca", format_: Format = "auto", spread: Spread = "uniform", seed: Seed = 1, skip_bad: SkipBad = False,
+    as_json: Json = False,
+) -> None:  # fmt: skip
+    """Write a trace with another rate, speed, or durations. Thinning keeps every function."""
+    for name, value in (("--rate", rate), ("--time", time), ("--duration", duration), ("--duration-most-ms", most_ms)):
+        if not value > 0:
+            raise BadConfig(f"{name} {value:g} is not above 0", f"{name} 0.5")
+    trace = _open(path, format_, spread, seed, skip_bad=skip_bad)
+    from attacca.load.traces.scaled import Scale, Scaled
+
+    scaled = Scaled(trace, Scale(rate=rate, time=time, duration=duration, duration_most_ms=most_ms), seed)
+    _write(scaled, new, to, as_json=as_json)
+
+
+@app.command("sample", cls=VerbCommand, epilog=SAMPLE)
+def sample(
+    path: Source, new: Target, *,
+    sizes: Annotated[
+        list[int], typer.Option("-n", "--functions", min=1, help="How many; give it again for more sizes.")
+    ],
+    start: Start = 0, minutes: Minutes = None, to: To = "attacca", format_: Format = "auto",
+    spread: Spread = "uniform", seed: Seed = 1, skip_bad: SkipBad = False, as_json: Json = False,
+) -> None:  # fmt: skip
+    """Write samples of functions: each near the whole by Wasserstein distance, each holding the smaller ones."""
+    source, notes = _source(path, format_, spread, seed, start=start, minutes=minutes, skip_bad=skip_bad)
+    from attacca.load.traces.sampling import Sampler
+    from attacca.load.traces.writing import write
+
+    there = source.functions.height
+    if max(sizes) > there:
+        raise BadConfig(f"the trace has {there} functions, fewer than {max(sizes)}", f"-n {there} at most")
+    _tell(notes)
+    sampler = Sampler(source.functions, seed)
+    rows = []
+    for size in sorted(set(sizes)):
+        chosen = sampler.take(size)
+        folder = Path(new) / str(size) if len(set(sizes)) > 1 else Path(new)
+        part = source.only(chosen)
+        write(part, folder, to)
+        rows.append((size, int(part.functions["invocations"].sum()), sampler.distance(chosen), str(folder)))
+    if as_json:
+        show_json([
+            {"functions": size, "invocations": calls, "path": where, **msgspec.to_builtins(distance)}
+            for size, calls, distance, where in rows
+        ])  # fmt: skip
+    else:
+        show_samples(rows)
+
+
+@app.command("synth", cls=VerbCommand, epilog=SYNTH)
+def synth(
+    new: Target, *,
+    functions: Annotated[int, typer.Option("--functions", "-n", min=1, help="How many functions.")] = 100,
+    minutes: Annotated[int, typer.Option("--minutes", min=1, help="How long.")] = 60,
+    start: Annotated[int, typer.Option("--start", min=0, help="Minute of the week, from Monday 00:00.")] = 0,
+    target_rps: Annotated[
+        float | None,
+        typer.Option("--target-rps", help="Mean invocations per second. Default: as drawn.", show_default=False),
+    ] = None,
+    coupling: Annotated[
+        float, typer.Option("--rank-coupling", min=0.0, max=1.0, help="How much the popular are the short ones.")
+    ] = 0.0,
+    seed: Seed = 1, to: To = "attacca", as_json: Json = False,
+) -> None:  # fmt: skip
+    """Make up a trace like Azure's from published curves, without any data, and say how well it fits them."""
+    if target_rps is not None and not target_rps > 0:
+        raise BadConfig(f"--target-rps {target_rps:g} is not above 0", "--target-rps 20")
+    from attacca.load.traces import need_laboratory
+
+    need_laboratory()
+    from attacca.load.traces.fitness import fits, load
+    from attacca.load.traces.synth import Azure, Recipe
+    from attacca.load.traces.writing import write
+
+    recipe = Recipe(
+        functions=functions,
+        minutes=minutes,
+        start_minute=start,
+        target_rps=target_rps,
+        rank_coupling=coupling,
+        seed=seed,
+    )
+    made = Azure(recipe)
+    trace = made.trace()
+    write(trace, Path(new), to)
+    invocations = int(trace.functions["invocations"].sum())
+    found = fits(made)
+    if as_json:
+        body = {"path": new, "format": to, "invocations": invocations, "drawn_rps": made.drawn_rps}
+        show_json({**body, "fits": msgspec.to_builtins(found)})
+        return
+    show_fits(found)
+    say(load(made, invocations) + ".")
+    say(f"Written to {new}.", "green")
+
+
+@app.command("plot", cls=VerbCommand, epilog=PLOT)
+def plot(
+    path: Source,
+    out: Annotated[str, typer.Argument(metavar="FIGURE", help="An .svg, .png or .pdf file.", show_default=False)], *,
+    start: Start = 0, minutes: Minutes = None, format_: Format = "auto", spread: Spread = "uniform", seed: Seed = 1,
+    skip_bad: SkipBad = False, as_json: Json = False,
+) -> None:  # fmt: skip
+    """Draw arrivals over time, the skew between functions, and durations."""
+    if Path(out).suffix not in (".svg", ".png", ".pdf"):
+        raise BadConfig(f"{out}: the ending says which form, and this is none", f"{Path(out).stem}.svg")
+    trace = _open(path, format_, spread, seed, start=start, minutes=minutes, skip_bad=skip_bad)
+    try:
+        from attacca.load.traces.figures import draw
+    except ImportError as error:
+        raise BadConfig(f"figures need {error.name}, which is not installed", "pip install 'attacca[lab]'") from None
+    draw(trace, Path(out), Path(path).name)
+    if as_json:
+        show_json({"path": out})
+    else:
+        say(f"Drawn to {out}.", "green")
+
+
+def _open(
+    path: str,
+    format_: str,
+    spread: str,
+    seed: int,
+    *,
+    start: int = 0,
+    minutes: int | None = None,
+    skip_bad: bool = False,
+) -> "Trace":
+    trace: Trace
+    trace, notes = _source(path, format_, spread, seed, start=start, minutes=minutes, skip_bad=skip_bad)
+    _tell(notes)
+    return trace
+
+
+def _source(
+    path: str, format_: str, spread: str, seed: int, *, start: int, minutes: int | None, skip_bad: bool
+) -> tuple[Any, tuple[str, ...]]:
+    """The trace as it is, without the caps that a scenario puts on it."""
+    from attacca.load.traces import need_laboratory
+
+    need_laboratory()
+    from attacca.load.traces.formats import read_part
+    from attacca.load.traces.types import Reading, as_spread
+
+    reading = Reading(seed=seed, spread=as_spread(spread), start_minute=start, minutes=minutes)
+    reading.bad.skip = skip_bad
+    source = read_part(Path(path).expanduser(), format_, reading)
+    left_out = (f"{reading.bad.told()}\n  left out",) * bool(reading.bad.count)
+    return source, source.notes + left_out
+
+
+def _tell(notes: tuple[str, ...]) -> None:
+    for note in notes:
+        say(f"Note: {note}", "yellow")
+
+
+def _write(trace: "Trace", new: str, to: str, *, as_json: bool) -> None:
+    from attacca.load.traces.writing import write
+
+    write(trace, Path(new), to)
+    invocations = int(trace.functions["invocations"].sum())
+    if as_json:
+        body = {"path": new, "format": to, "functions": trace.functions.height, "invocations": invocations}
+        show_json({**body, "length_s": trace.length_s})
+    else:
+        functions = trace.functions.height
+        say(
+            f"Written to {new}: {invocations:,} invocations of {functions:,} functions in {seconds(trace.length_s)}.",
+            "green",
+        )
+
+
+def show(found: "Summary", width: int | None = None) -> None:
+    from rich.table import Table
+
+    from attacca.load.traces.summary import sparkline
+
+    screen = console(width=width)
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column()
+    mean = found.rate_mean
+    table.add_row("functions", f"{found.functions:,} in {found.applications:,} applications, {found.silent:,} silent")
+    table.add_row("invocations", f"{found.invocations:,} in {seconds(found.length_s)}")
+    minute = f"a minute {found.minute_least:,} to {found.minute_most:,}"
+    table.add_row("rate", f"{mean:,.2f} per second; {minute}")
+    table.add_row("at once", f"{found.concurrency:,.1f} running on average, if each starts as it arrives")
+    table.add_row("skew", ", ".join(f"top {top}: {share:.1%}" for top, share in found.skew.items()))
+    triggers = ", ".join(f"{one.trigger} {one.functions:,} ({one.invocations:,})" for one in found.triggers)
+    table.add_row("triggers", triggers)
+    table.add_row("duration, ms", f"functions {_levels(found.function_duration_ms)}")
+    table.add_row("", f"invocations {_levels(found.invocation_duration_ms)}")
+    table.add_row("memory, MB", _levels(found.memory_mb))
+    table.add_row("rhythm", f"[cyan]{sparkline(found.rhythm)}[/]")
+    screen.print(table)
+    if found.top:
+        screen.print()
+        screen.print(_busiest(found))
+
+
+def _busiest(found: "Summary") -> Any:
+    from rich.table import Table
+
+    from attacca.load.traces.summary import sparkline
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("function", style="cyan", no_wrap=True)
+    table.add_column("trigger", style="dim", no_wrap=True)
+    for name in ("invocations", "share", "ms", "MB"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("rhythm", style="cyan", no_wrap=True, overflow="crop")
+    for one in found.top:
+        table.add_row(
+            one.function[:12], one.trigger, f"{one.invocations:,}", f"{one.share:.1%}", f"{one.duration_ms:,.0f}",
+            str(one.memory_mb), sparkline(one.rhythm),
+        )  # fmt: skip
+    return table
+
+
+def _levels(found: dict[str, float]) -> str:
+    return ", ".join(f"{name} {value:,.0f}" if value >= 10 else f"{name} {value:.2g}" for name, value in found.items())
+
+
+def show_samples(rows: list[tuple[int, int, "Distance", str]], width: int | None = None) -> None:
+    """Distances are of distribution functions, in powers of ten; the load's is how far its mean is off."""
+    from rich.table import Table
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in ("functions", "invocations", "rate", "duration", "memory", "load"):
+        table.add_column(name, justify="right")
+    table.add_column("written to", style="cyan", overflow="fold")
+    for size, invocations, distance, where in rows:
+        parts = (distance.rate, distance.duration, distance.memory)
+        table.add_row(
+            f"{size:,}", f"{invocations:,}", *(f"{part:.3f}" for part in parts), f"{distance.load:.1%}", where
+        )
+    console(width=width).print(table)
+
+
+def show_fits(found: "list[Fit]", width: int | None = None) -> None:
+    from rich.table import Table
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in ("what", "got", "published"):
+        table.add_column(name, no_wrap=True)
+    for name in ("measure", "distance", "chance"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for one in found:
+        is_far = one.limit is not None and one.distance > one.limit
+        distance = f"[yellow]{one.distance:.3f}[/]" if is_far else f"{one.distance:.3f}"
+        limit = f"{one.limit:.3f}" if one.limit is not None else "-"
+        table.add_row(one.what, one.got, one.wanted, one.measure, distance, limit)
+    console(width=width).print(table)

@@ -1,0 +1,234 @@
+"""`attacca validate`: one scenario live and simulated, side by side, and how far they are apart."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from attacca.cli.command import Refused
+from attacca.cli.options import Json, Token
+from attacca.cli.report import laboratory, width, write
+from attacca.cli.screen import say, show_json
+from attacca.errors import BadConfig, Conflict, Unreachable
+
+if TYPE_CHECKING:
+    from attacca.load.report.groups import Group
+    from attacca.load.scenario import Hardware, Scenario
+
+EXAMPLES = """
+attacca validate burst.toml  # starts a server as the scenario describes it, and stops it
+attacca validate azure.toml --target http://10.0.0.5:8080 --hardware calibrated.toml
+attacca validate burst.toml --strict --out runs/check --report check.html
+attacca validate burst.toml --live runs/burst-1  # recorded before
+"""
+SERVER_STOPS_S = 60.0
+
+
+def run(
+    path: Annotated[str, typer.Argument(metavar="SCENARIO", help="A scenario's TOML file.", show_default=False)],
+    *,
+    target: Annotated[
+        str,
+        typer.Option("--target", metavar="URL", help="A server. Default: one of our own.", show_default=False),
+    ] = "",
+    live: Annotated[
+        str, typer.Option("--live", metavar="RUN", help="A live run of it that is there.", show_default=False)
+    ] = "",
+    hardware: Annotated[
+        str, typer.Option("--hardware", metavar="FILE", help="What `sim calibrate` wrote.", show_default=False)
+    ] = "",
+    seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="In place of the scenario's.")] = None,
+    out: Annotated[
+        str, typer.Option("--out", metavar="DIR", help="Default: runs/NAME-validation-NUMBER.", show_default=False)
+    ] = "",
+    report: Annotated[
+        str, typer.Option("--report", metavar="FILE.html", help="Write the report of both.", show_default=False)
+    ] = "",
+    up: Annotated[
+        str, typer.Option("--up", metavar="OPTIONS", help="For the server that is started.", show_default=False)
+    ] = "",
+    strict: Annotated[bool, typer.Option("--strict", help="Fail when a metric is beyond its bar.")] = False,
+    token: Token = "",
+    as_json: Json = False,
+) -> None:
+    """Run a scenario live and simulated, with the same seed, and tell how far the simulation is off.
+
+    For each metric: live, simulated, the difference and the interval that so many samples allow.
+    """
+    with laboratory():
+        from attacca.load.report.groups import grouped, twins
+        from attacca.load.report.measure import read as read_digest
+        from attacca.load.report.sections import report as make_report
+
+        scenario = planned(Path(path), seed, hardware)
+        folder = Path(out) if out else free(scenario.name)
+        recorded = Path(live) if live else measure(scenario, folder, target, token, up)
+        simulate(scenario, folder / "simulated")
+        digests = [read_digest(recorded), read_digest(folder / "simulated")]
+        if report:
+            write(make_report(digests), Path(report))
+        pairs = twins(grouped(digests))
+        if not pairs:
+            hint = "give a live run of this very scenario and seed, or none"
+            raise BadConfig(f"{recorded} is no live run of {scenario.name}", hint)
+        show(*pairs[0], folder, as_json=as_json, strict=strict)
+
+
+def planned(path: Path, seed: int | None, hardware: str) -> "Scenario":
+    import msgspec
+
+    from attacca.load.scenario import read
+
+    scenario = read(path)
+    if seed is not None:
+        scenario = msgspec.structs.replace(scenario, seed=seed)
+    if hardware:
+        scenario = msgspec.structs.replace(scenario, hardware=calibrated(Path(hardware)))
+    return scenario
+
+
+def calibrated(path: Path) -> "Hardware":
+    """The table [hardware] of a TOML file, or the whole of a JSON file."""
+    import msgspec
+
+    from attacca.load.scenario import Hardware
+
+    try:
+        decode = msgspec.json.decode if path.suffix == ".json" else msgspec.toml.decode
+        found = decode(path.read_bytes())
+        return msgspec.convert(found.get("hardware", found), Hardware)
+    except OSError as error:
+        raise BadConfig(f"{path}: {error.strerror}", "attacca sim calibrate RUN writes one") from None
+    except msgspec.MsgspecError as error:
+        raise BadConfig(f"{path}: {error}", "attacca sim calibrate RUN writes one") from None
+
+
+def free(name: str) -> Path:
+    from itertools import count
+
+    return next(path for number in count(1) if not (path := Path("runs") / f"{name}-validation-{number}").exists())
+
+
+def simulate(scenario: "Scenario", directory: Path) -> None:
+    from attacca.kernel.clock import SystemClock
+    from attacca.sim.run import Options
+    from attacca.sim.run import run as simulated
+
+    simulated(scenario, SystemClock(), Options(out=directory, replace=True))
+
+
+def measure(scenario: "Scenario", folder: Path, target: str, token: str, up: str) -> Path:
+    """A live run, as `attacca load run` makes it."""
+    import msgspec
+
+    folder.mkdir(parents=True, exist_ok=True)
+    planned_here = folder / "scenario.toml"
+    planned_here.write_bytes(_toml(msgspec.to_builtins(scenario)).encode())
+    out = folder / "live"
+    if (out / "run.json").exists():
+        raise Conflict(f"{out} holds a run already", "give another --out; or this one as --live, to simulate only")
+    words = ["load", "run", str(planned_here), "--out", str(out), "--json"]
+    words += ["--token", token] if token else []
+    if target:
+        _attacca([*words, "--target", target])
+    else:
+        with server(scenario, up) as url:
+            _attacca([*words, "--target", url])
+    return out
+
+
+def _attacca(words: list[str]) -> None:
+    """Another verb, in a process of its own; what it says on stderr is seen."""
+    ended = subprocess.run([*command(), *words], stdout=subprocess.PIPE, check=False)
+    if ended.returncode:
+        raise Refused
+
+
+def command() -> list[str]:
+    return [sys.executable, "-m", "attacca.cli.app"]
+
+
+@contextmanager
+def server(scenario: "Scenario", up: str) -> Iterator[str]:
+    """`attacca up` as the scenario's system describes it, with a state of its own; gone afterwards."""
+    system = scenario.system
+    if system.workers != 1:
+        raise BadConfig(f"the scenario has {system.workers} workers, a server has one", "set system.workers = 1")
+    words = ["up", "--port", "0", "--json", "--memory", str(system.memory_mb), "--cores", str(system.cores)]
+    words += ["--set", f"worker.templates={json.dumps(system.templates)}", *up.split()]
+    for family in ("queueing", "concurrency", "keepalive"):
+        choice = getattr(system, family)
+        words += [f"--{family}", choice.policy]
+        for key, value in choice.options.items():
+            words += ["--set", f"worker.{family}.options.{key}={json.dumps(value)}"]
+    with tempfile.TemporaryDirectory(prefix="attacca-validate-") as state:
+        process = subprocess.Popen(
+            [*command(), *words, "--state-dir", state],
+            stdout=subprocess.PIPE, text=True, env=_environment(), process_group=0,
+        )  # fmt: skip
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            if not line:
+                raise Unreachable("the server did not start", "attacca doctor; or give one that is up with --target")
+            yield json.loads(line)["url"]
+        finally:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(SERVER_STOPS_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _environment() -> dict[str, str]:
+    """Without settings that the scenario does not know of."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("ATTACCA_")}
+
+
+def _toml(tables: dict[str, object]) -> str:
+    """A scenario as a file; what is unset is left out."""
+    lines = [f"{key} = {_inline(value)}" for key, value in tables.items() if value is not None]
+    return "\n".join(lines) + "\n"
+
+
+def _inline(value: object) -> str:
+    if isinstance(value, dict):
+        inside = ", ".join(f"{key} = {_inline(one)}" for key, one in value.items() if one is not None)
+        return f"{{{inside}}}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(_inline(one) for one in value)}]"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def show(live: "Group", simulated: "Group", folder: Path, *, as_json: bool, strict: bool) -> None:
+    from attacca.load.report.groups import quantile_distance
+    from attacca.load.report.text import table
+    from attacca.load.report.validation import gaps, validation
+
+    found = gaps(live, simulated)
+    if as_json:
+        rows = [
+            {"metric": one.metric, "live": one.live.value, "simulated": one.simulated.value, "difference": one.gap,
+             "interval": one.reach, "unit": one.unit, "bar": one.bar, "near": one.is_near}
+            for one in found
+        ]  # fmt: skip
+        show_json({"run": str(folder), "metrics": rows, "ks": quantile_distance(live, simulated)})
+    else:
+        sys.stdout.write("\n".join(table(validation(live, simulated), max(width(), 140))) + "\n")
+        late = live.first.late
+        if late.get("share", 0.0) > 0.1:
+            say(f"{late['share']:.0%} were sent over 10 ms late: the generator was the slow part.", "yellow")
+        say(f"  in {folder}", "dim")
+    far = [one.metric for one in found if not one.is_near]
+    if strict and far:
+        say(f"Beyond their bars: {', '.join(far)}.", "red")
+        raise Refused

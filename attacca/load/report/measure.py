@@ -1,0 +1,262 @@
+"""Make the digest of a run from its records: one pass over the columns that matter."""
+
+import math
+from array import array
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import polars as pl
+
+from attacca.errors import StateCorrupt
+from attacca.load.recorder import INFO, RECORDS, Run, read_run
+from attacca.load.report.digest import COLD, FILE, SHARES, VERSION, Digest, FunctionDigest, Windows
+from attacca.load.report.parts import gantt, split, with_parts
+from attacca.load.report.series import added, idle_share, series, time_mean
+from attacca.load.statistics import (
+    LEAST_S,
+    Interval,
+    WarmUp,
+    batch_interval,
+    fairness,
+    least_samples,
+    quantile,
+    quantile_interval,
+    share_interval,
+    warm_up,
+)
+
+NEEDED: Final = (
+    "phase", "idx", "func", "due", "sent", "late", "enq", "deq", "cold_begin", "ready", "exec_begin", "exec_end",
+    "recv", "status", "err", "start", "req_dur", "mem",
+)  # fmt: skip
+LATE_S: Final = 0.01  # an invocation sent later than this was late
+WINDOWS: Final = 150  # at most so many windows of a run
+QUANTILES: Final = {"p50_ms": 0.5, "p90_ms": 0.9, "p99_ms": 0.99, "p999_ms": 0.999}
+
+
+def read(path: Path) -> Digest:
+    """A run's digest: the one that is kept beside its records while it is newer than they are, else made and kept.
+
+    Raises:
+        NotFound: there is no run in this directory.
+        StateCorrupt: its run.json cannot be read.
+    """
+    kept = _kept(path)
+    if kept is not None:
+        return kept
+    run = read_run(path)
+    if (path / FILE).exists() and not any((path / RECORDS).glob("part-*")):
+        raise StateCorrupt(f"{path / FILE} is not of this version, and its records are gone", "make the run again")
+    made = digest_of(run)
+    write(made, path)
+    return made
+
+
+def _kept(path: Path) -> Digest | None:
+    try:
+        if (path / FILE).stat().st_mtime < (path / INFO).stat().st_mtime:
+            return None
+        kept = msgspec.json.decode((path / FILE).read_bytes(), type=Digest)
+    except (OSError, msgspec.MsgspecError):
+        return None
+    return kept if kept.version == VERSION else None
+
+
+def write(digest: Digest, path: Path) -> None:
+    """Beside the records; a directory that cannot be written to only means that it is made again next time."""
+    try:
+        (path / f"{FILE}.new").write_bytes(msgspec.json.encode(digest))
+        (path / f"{FILE}.new").rename(path / FILE)
+    except OSError:
+        return
+
+
+def digest_of(run: Run) -> Digest:
+    rows = _derived(run.records)
+    measured = rows.filter(pl.col("phase") == "run")
+    if measured.is_empty():
+        measured = rows
+    answered = measured.filter(pl.col("is_good"))
+    ordered = ascending(answered["response"])
+    functions = _functions(measured)
+    samples = run.samples.collect()
+    during = samples.filter(pl.col("t").is_between(measured["due"].min(), measured["due"].max()))
+    span_s = _span(measured)
+    settled = warm_up(answered.sort("due")["response"].to_list())
+    return Digest(
+        info=run.info,
+        metrics=_metrics(measured, answered, ordered, functions, during, span_s),
+        intervals=_intervals(measured, answered, ordered, during),
+        phases=_counts(rows["phase"]),
+        errors=_counts(measured.filter(~pl.col("is_good"))["reason"]),
+        starts=_counts(measured.filter(pl.col("start") != "")["start"]),
+        span_s=span_s,
+        late=_late(measured["late"].drop_nulls()),
+        warm_up=settled,
+        warm_up_s=_seconds_of(settled, answered),
+        quantiles=[quantile(ordered, share) for share in SHARES] if len(ordered) else [],
+        functions=functions,
+        series=series(rows, samples),
+        windows=windows(answered, span_s),
+        split=split(answered),
+        gantt=gantt(answered),
+        durations=_durations(measured),
+    )
+
+
+def _derived(records: pl.LazyFrame) -> pl.DataFrame:
+    rows = records.select(NEEDED).with_columns(
+        pl.col("phase", "start", "err").cast(pl.String).fill_null(""),
+        pl.col("late").fill_null(pl.col("sent") - pl.col("due")),
+        response=pl.col("recv") - pl.col("due"),
+        run_s=pl.col("exec_end") - pl.col("exec_begin"),
+        is_good=(pl.col("status") > 0) & (pl.col("status") < 400) & pl.col("recv").is_not_null(),
+    )
+    reason = pl.when(pl.col("err") != "").then("err").otherwise(pl.format("status {}", pl.col("status")))
+    rows = rows.with_columns(
+        reason=pl.when(pl.col("status") == 0, pl.col("err") == "").then(pl.lit("no answer")).otherwise(reason)
+    )
+    alone = pl.col("run_s").filter((pl.col("start") == "warm") & pl.col("is_good")).median().over("func")
+    fallback = pl.col("run_s").filter(pl.col("is_good")).median().over("func")
+    duration = pl.coalesce("req_dur", alone, fallback)
+    return with_parts(
+        rows.with_columns(duration=duration, is_cold=pl.col("start").is_in(COLD))
+        .with_columns(slowdown=(pl.col("response") / pl.col("duration").clip(LEAST_S)).clip(1.0))
+        .collect()
+    )
+
+
+def _durations(rows: pl.DataFrame) -> str:
+    if len(rows) and rows["req_dur"].null_count() == 0:
+        return "the duration that was asked for"
+    return "the duration that was asked for; where none was, the function's median time in the handler when warm"
+
+
+def _span(rows: pl.DataFrame) -> float:
+    if rows.is_empty():
+        return 0.0
+    first, last = rows["due"].min(), rows["due"].max()
+    assert isinstance(first, float)
+    assert isinstance(last, float)
+    return last - first
+
+
+def ascending(column: pl.Series) -> "array[float]":
+    """The values in order, packed: a list of them would take four times the memory."""
+    return array("d", column.drop_nulls().cast(pl.Float64).sort().to_numpy().tobytes())
+
+
+def _counts(column: pl.Series) -> dict[str, int]:
+    frame = column.cast(pl.String).value_counts(sort=True)
+    return dict(sorted(zip(frame[column.name].to_list(), frame["count"].to_list(), strict=True)))
+
+
+def _late(column: pl.Series) -> dict[str, float]:
+    ordered = ascending(column)
+    if not len(ordered):
+        return {}
+    over = int((column > LATE_S).sum())
+    return {
+        "p50_s": quantile(ordered, 0.5), "p99_s": quantile(ordered, 0.99), "most_s": ordered[-1],
+        "share": over / len(ordered),
+    }  # fmt: skip
+
+
+def _seconds_of(settled: WarmUp, answered: pl.DataFrame) -> float:
+    if not settled.drop:
+        return 0.0
+    due = answered["due"].sort()
+    return float(due[settled.drop]) - float(due[0])
+
+
+def _functions(rows: pl.DataFrame) -> list[FunctionDigest]:
+    good = pl.col("is_good")
+    frame = (
+        rows.group_by(pl.col("func").cast(pl.String).alias("name"))
+        .agg(
+            pl.len().alias("invocations"),
+            (~good).sum().alias("errors"),
+            pl.col("is_cold").sum().alias("cold"),
+            pl.col("duration").filter(good).mean().alias("duration_s"),
+            pl.col("response").filter(good).mean().alias("mean_s"),
+            pl.col("response").filter(good).quantile(0.5, "higher").alias("p50_s"),
+            pl.col("response").filter(good).quantile(0.99, "higher").alias("p99_s"),
+            pl.col("slowdown").filter(good).log().mean().exp().alias("slowdown"),
+            pl.col("slowdown").filter(good).quantile(0.99, "higher").alias("slowdown_p99"),
+        )
+        .sort("name")
+    )
+    frame = frame.with_columns(pl.col(pl.Float64).fill_nan(None))
+    return [FunctionDigest(**row) for row in frame.iter_rows(named=True)]
+
+
+def _metrics(
+    rows: pl.DataFrame, answered: pl.DataFrame, ordered: "array[float]", functions: list[FunctionDigest],
+    samples: pl.DataFrame, span_s: float,
+) -> dict[str, float]:  # fmt: skip
+    started = int((rows["start"] != "").sum())
+    slow = [one.slowdown for one in functions if one.slowdown is not None]
+    found: dict[str, float | None] = {
+        "mean_ms": _milliseconds(answered["response"].mean()),
+        **{name: quantile(ordered, share) * 1e3 if len(ordered) else None for name, share in QUANTILES.items()},
+        "slowdown": _geometric(slow),
+        "slowdown_p99": _geometric([one.slowdown_p99 for one in functions if one.slowdown_p99 is not None]),
+        "overhead_ms": _milliseconds((answered["response"] - answered["run_s"]).median()),
+        "cold_share": int(rows["is_cold"].sum()) / started if started else None,
+        "error_share": 1.0 - len(answered) / len(rows) if len(rows) else None,
+        "throughput": len(answered) / span_s if span_s > 0 else None,
+        "sandboxes": time_mean(samples, "sandboxes"),
+        "busy": time_mean(samples, "busy"),
+        "queued": time_mean(samples, "queued"),
+        "memory_gb": time_mean(samples, "memory_mb", 1024.0),
+        "idle_share": idle_share(samples),
+        "fairness": fairness(slow) if slow else None,
+    }
+    return {name: value for name, value in found.items() if value is not None and math.isfinite(value)}
+
+
+def _milliseconds(value: object) -> float | None:
+    return value * 1e3 if isinstance(value, float) else None
+
+
+def _geometric(values: list[float]) -> float | None:
+    return math.exp(math.fsum(math.log(value) for value in values) / len(values)) if values else None
+
+
+def _intervals(
+    rows: pl.DataFrame, answered: pl.DataFrame, ordered: "array[float]", samples: pl.DataFrame
+) -> dict[str, Interval]:
+    found = {name: _scaled(quantile_interval(ordered, share), 1e3) for name, share in QUANTILES.items()}
+    started = rows.filter(pl.col("start") != "")
+    found["cold_share"] = share_interval(int(started["is_cold"].sum()), len(started))
+    found["mean_ms"] = _scaled(batch_interval(answered.sort("due")["response"].to_list()), 1e3)
+    for name in ("sandboxes", "busy", "queued"):
+        found[name] = batch_interval([float(value) for value in added(samples)[name]])
+    found["error_share"] = share_interval(int((~rows["is_good"]).sum()), len(rows))
+    return {name: interval for name, interval in found.items() if math.isfinite(interval.value)}
+
+
+def _scaled(found: Interval, factor: float) -> Interval:
+    low = None if found.low is None else found.low * factor
+    high = None if found.high is None else found.high * factor
+    return Interval(found.value * factor, low, high, found.samples, found.note, found.confidence)
+
+
+def windows(answered: pl.DataFrame, span_s: float) -> Windows:
+    """What came back in each window, by the moment it was due."""
+    every_s = max(1.0, span_s / WINDOWS)
+    if answered.is_empty():
+        return Windows(every_s)
+    frame = (
+        answered.group_by((pl.col("due") // every_s).alias("window"))
+        .agg(
+            pl.len().alias("count"),
+            pl.col("response").quantile(0.5, "higher").alias("p50"),
+            pl.col("response").quantile(0.99, "higher").alias("p99"),
+        )
+        .sort("window")[1:-1]  # the first and the last are seldom whole
+    )
+    enough = least_samples(0.9)
+    tails = [tail if count >= enough else None for tail, count in zip(frame["p99"], frame["count"], strict=True)]
+    return Windows(every_s, [count / every_s for count in frame["count"]], frame["p50"].to_list(), tails)

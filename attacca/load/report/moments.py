@@ -1,0 +1,166 @@
+"""Figures of time: the platform over the run, where invocations spent it, and one policy against another."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
+
+from attacca.load.report import style
+from attacca.load.report.digest import PART_NAMES, PARTS, Bar, Series
+from attacca.load.report.groups import Group, paired
+from attacca.load.report.metrics import METRICS, span
+
+
+def over_time(groups: Sequence[Group]) -> Figure:
+    """Arrivals, sandboxes and queue of each configuration's first seed."""
+    drawn = style.figure(7.4, 5.2)
+    rows: Sequence[Axes] = drawn.subplots(3, 1, sharex=True)
+    longest = max((group.first.series.t[-1] for group in groups if group.first.series.t), default=1.0)
+    size, unit = (60.0, "minutes") if longest > 300 else (1.0, "seconds")
+    is_alone = len(groups) == 1
+    for index, group in enumerate(groups):
+        found = group.first.series
+        look: dict[str, Any] = {"color": style.colour(index)}
+        t = [moment / size for moment in found.t]
+        if index == 0 or not _is_alike(found, groups[0].first.series):
+            rows[0].plot(t, found.arrivals, linewidth=1.1, **look)
+        rows[1].plot(t, _numbers(found.sandboxes), linewidth=1.3, label="all" if is_alone else group.label, **look)
+        if is_alone:
+            rows[1].fill_between(t, _numbers(found.busy), color=style.colour(2), alpha=0.45, linewidth=0, label="busy")
+        rows[2].plot(t, _numbers(found.queued), linewidth=1.1, **look)
+    begin = _measured_from(groups[0])
+    for axes, title in zip(rows, ("arrivals a second", "sandboxes", "queue"), strict=True):
+        axes.set_title(title)
+        axes.set_ylim(bottom=0.0)
+        if begin > 0:
+            axes.axvspan(0.0, begin / size, color=style.GRID, alpha=0.6, linewidth=0, zorder=0)
+    rows[0].set_xlim(0.0, longest / size)
+    rows[2].set_xlabel(f"{unit} since the run began" + ("; shaded: warm-up, not measured" if begin > 0 else ""))
+    drawn.legend(*rows[1].get_legend_handles_labels(), loc="outside upper left", ncols=min(len(groups) + 1, 5))
+    return drawn
+
+
+def _is_alike(one: Series, other: Series) -> bool:
+    return one.arrivals == other.arrivals
+
+
+def _numbers(values: Sequence[float | None]) -> list[float]:
+    return [float("nan") if value is None else value for value in values]
+
+
+def _measured_from(group: Group) -> float:
+    workload = group.first.info.scenario.get("workload")
+    begin = workload.get("warmup_s", 0.0) if isinstance(workload, dict) else 0.0
+    return float(begin) if group.first.phases.get("warmup") else 0.0
+
+
+def split(groups: Sequence[Group]) -> Figure:
+    """The mean of each kind of start, part by part."""
+    bars = [(group, bar) for group in groups for bar in group.first.split]
+    drawn = style.figure(7.4, 1.1 + 0.36 * len(bars))
+    axes = drawn.subplots()
+    labels = [f"{bar.label} · {group.label}" if len(groups) > 1 else bar.label for group, bar in bars]
+    stack(axes, [bar for _, bar in bars], labels)
+    axes.set_xlabel("mean time of an invocation")
+    part_legend(drawn, [bar for _, bar in bars])
+    return drawn
+
+
+def stack(axes: Axes, bars: Sequence[Bar], labels: Sequence[str]) -> None:
+    most = max((bar.total_s for bar in bars), default=1.0) or 1.0
+    for row, bar in enumerate(bars):
+        left = 0.0
+        for part, value in zip(PARTS, bar.parts, strict=True):
+            if value > 0:
+                axes.barh(row, value, left=left, height=0.62, color=style.PARTS[part], linewidth=0)
+                left += value
+        axes.annotate(
+            span(bar.total_s), (left, row), xytext=(4, 0), textcoords="offset points", va="center", fontsize=8,
+            color=style.SOFT,
+        )  # fmt: skip
+    axes.set_yticks(range(len(bars)), labels)
+    axes.invert_yaxis()
+    axes.grid(visible=False, axis="y")
+    axes.set_xlim(0.0, most * 1.14)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: style.short_span(value)))
+
+
+def part_legend(drawn: Figure, bars: Sequence[Bar]) -> None:
+    """Only the parts that can be seen."""
+    most = max((bar.total_s for bar in bars), default=0.0)
+    seen = [part for index, part in enumerate(PARTS) if any(bar.parts[index] > 0.002 * most for bar in bars)]
+    patches = [Patch(color=style.PARTS[part], label=PART_NAMES[part]) for part in seen]
+    drawn.legend(handles=patches, loc="outside upper left", ncols=len(patches), handlelength=1.0)
+
+
+def gantt(group: Group) -> Figure:
+    """Single invocations from the moment they were due, each group of them at its own scale."""
+    panels = group.first.gantt
+    drawn = style.figure(7.4, 0.8 + 1.5 * len(panels))
+    rows = drawn.subplots(len(panels), 1, squeeze=False)[:, 0]
+    for axes, panel in zip(rows, panels, strict=True):
+        stack(axes, panel.bars, [bar.label for bar in panel.bars])
+        axes.set_title(panel.title)
+    rows[-1].set_xlabel("since it was due")
+    part_legend(drawn, [bar for panel in panels for bar in panel.bars])
+    return drawn
+
+
+def comparison(groups: Sequence[Group], names: Sequence[str]) -> Figure:
+    """Each metric of each configuration as a ratio to the first, with its interval over the seeds."""
+    columns = min(len(names), 3)
+    lines = -(-len(names) // columns)
+    drawn = style.figure(7.4, lines * (0.75 + 0.27 * len(groups)) + 0.2)
+    panels = drawn.subplots(lines, columns, squeeze=False, sharey=True)
+    for place in range(lines * columns):
+        axes = panels[place // columns, place % columns]
+        if place >= len(names):
+            axes.set_visible(False)
+            continue
+        _ratios(axes, groups, names[place])
+    return drawn
+
+
+def _ratios(axes: Axes, groups: Sequence[Group], name: str) -> None:
+    axes.axvline(1.0, color=style.SOFT, linewidth=0.9, linestyle=(0, (3, 3)))
+    ends = [0.9, 1.1]
+    for row, group in enumerate(groups):
+        if row == 0:
+            axes.plot(1.0, 0, "D", markersize=4.5, color=style.colour(0))
+            continue
+        found = paired(groups[0], group, name)
+        if found is None or not found.ratio.value > 0:
+            continue
+        ratio = found.ratio
+        if ratio.low is not None and ratio.high is not None:
+            axes.plot([ratio.low, ratio.high], [row, row], color=style.colour(row), linewidth=2.2)
+            ends += [max(ratio.low, 1e-3), ratio.high]
+        axes.plot(ratio.value, row, "o", markersize=5, color=style.colour(row))
+        ends.append(ratio.value)
+    axes.set_title(METRICS[name].label)
+    axes.set_yticks(range(len(groups)), [group.label for group in groups])
+    axes.set_ylim(len(groups) - 0.5, -0.5)
+    axes.set_xscale("log")
+    axes.set_xlim(min(ends) / 1.12, max(ends) * 1.12)
+    axes.xaxis.set_major_locator(FixedLocator(_ticks(min(ends), max(ends))))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"×{value:g}"))
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """One, and round ratios to both sides; never so many that they touch."""
+    low, high = min(low, 0.9), max(high, 1.1)
+    room = 0.24 * math.log(high / low)
+    found = [1.0]
+    for mark in (1.1, 1.2, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 100.0, 1000.0):
+        if mark <= high * 1.06 and math.log(mark / found[-1]) >= room:
+            found.append(mark)
+    for mark in (0.9, 0.8, 0.7, 0.5, 0.3, 0.2, 0.1, 0.03, 0.01, 0.001):
+        if mark >= low / 1.06 and math.log(found[0] / mark) >= room:
+            found.insert(0, mark)
+    return found

@@ -1,0 +1,220 @@
+"""The numbers of a report as tables of text, the same on the page and in the terminal."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from attacca.load.report import groups as of
+from attacca.load.report.digest import PART_NAMES, PARTS, STARTS, FunctionDigest
+from attacca.load.report.groups import Group, measured, paired
+from attacca.load.report.metrics import METRICS, number, span
+from attacca.load.statistics import Interval, least_samples, quantile
+
+MOST = 12  # rows of a table of functions
+TAILS = {"p50_ms": 0.5, "p90_ms": 0.9, "p99_ms": 0.99, "p999_ms": 0.999}
+
+
+class Table(msgspec.Struct, frozen=True):
+    title: str
+    head: list[str]
+    rows: list[list[str]]
+    note: str = ""
+    has_words: bool = False  # the last column explains; a terminal does without it
+
+
+def upright(table: Table) -> Table:
+    """The only row of a table as a column, which fits beside a figure."""
+    if len(table.rows) != 1 or table.has_words:
+        return table
+    pairs = zip(table.head[1:], table.rows[0][1:], strict=True)
+    return Table(table.title, ["", table.rows[0][0]], [list(pair) for pair in pairs], table.note)
+
+
+def with_interval(name: str, found: Interval | None) -> str:
+    """A value with its uncertainty, in one unit: 12.3 ± 0.4 ms, or 12.3 (11.8 … 13.9) ms where it leans to a side."""
+    if found is None:
+        return "–"
+    factor, unit = (100.0, " %") if METRICS[name].unit == "%" else (1.0, f" {METRICS[name].unit}".rstrip())
+    text = number(found.value * factor)
+    if found.low is None or found.high is None:
+        return text + unit
+    if found.samples > 30 or found.confidence <= 0:  # within one run: it may lean
+        text += f" ({number(found.low * factor)} … {number(found.high * factor)})"
+    else:
+        text += f" ± {number((found.high - found.low) / 2 * factor)}"
+    return text + unit
+
+
+def summary(groups: Sequence[Group]) -> Table:
+    rows = [
+        ["invocations", *(f"{sum(digest.phases.get('run', 0) for digest in group.digests):,}" for group in groups), ""],
+        ["seeds", *(str(len(group.digests)) for group in groups), "runs that differ in nothing else"],
+    ]
+    for name in measured(groups):
+        cells = (with_interval(name, group.metric(name)) for group in groups)
+        rows.append([METRICS[name].label, *cells, METRICS[name].about])
+    return Table("", ["", *(group.label for group in groups), ""], rows, has_words=True)
+
+
+def configurations(groups: Sequence[Group], names: Sequence[str]) -> Table:
+    """A row for each configuration."""
+    rows = [[group.label, *(with_interval(name, group.metric(name)) for name in names)] for group in groups]
+    return Table("", ["", *(METRICS[name].label for name in names)], rows)
+
+
+def comparisons(groups: Sequence[Group], names: Sequence[str]) -> list[Table]:
+    return [comparison(groups, name) for name in names]
+
+
+def comparison(groups: Sequence[Group], name: str) -> Table:
+    """Who is better than the first, and by how much."""
+    rows = [[groups[0].label, with_interval(name, groups[0].metric(name)), "", "", "", ""]]
+    for group in groups[1:]:
+        found = paired(groups[0], group, name)
+        if found is None:
+            rows.append([group.label, with_interval(name, group.metric(name)), "–", "–", "–", "no seed in common"])
+            continue
+        ratio = found.ratio
+        times = f"×{_times(ratio.value)}" if ratio.value == ratio.value else "–"
+        if ratio.low is not None and ratio.high is not None:
+            times += f" ({_times(ratio.low)} … {_times(ratio.high)})"
+        rows.append([
+            group.label, with_interval(name, found.other), with_interval(name, found.difference), times,
+            "–" if found.difference.note else f"{found.chance:.2g}", verdict(name, found.verdict),
+        ])  # fmt: skip
+    head = [METRICS[name].label, "value", "difference", "ratio", "p (Wilcoxon)", f"than {groups[0].label}"]
+    return Table("", head, rows)
+
+
+def _times(value: float) -> str:
+    return f"{value:.3f}" if 0.1 <= value < 10 else number(value)
+
+
+def verdict(name: str, word: str) -> str:
+    """Verdicts are of what should be small; turned round where more is better, and said as more or less of memory."""
+    turned = {"better": "worse", "worse": "better"}
+    return word if METRICS[name].is_better_small else turned.get(word, word)
+
+
+def percentiles(groups: Sequence[Group]) -> Table:
+    rows = []
+    for group in groups:
+        cells = [with_interval(name, group.metric(name)) for name in TAILS]
+        few = [name for name, share in TAILS.items() if group.samples() < least_samples(share)]
+        rows.append([group.label, *cells, f"{group.samples():,}", f"{100 * TAILS[few[0]]:g} % on" if few else "none"])
+    return Table("", ["", "p50", "p90", "p99", "p99.9", "samples", "too few for"], rows)
+
+
+def slowdowns(groups: Sequence[Group]) -> Table:
+    rows = []
+    for group in groups:
+        ordered = sorted(group.slowdowns().values())
+        tails = [f"{number(quantile(ordered, share))} ×" for share in (0.5, 0.9, 0.99)]
+        means = [with_interval(name, group.metric(name)) for name in ("slowdown", "slowdown_p99")]
+        rows.append([group.label, *means, *tails, str(len(ordered))])
+    head = ["", "mean", "of p99s", "half under", "90 % under", "99 % under", "functions"]
+    return Table("", head, rows)
+
+
+def starts(groups: Sequence[Group]) -> Table:
+    seen = [start for start in STARTS if any(start in group.first.starts for group in groups)]
+    rows = []
+    for group in groups:
+        total = sum(sum(digest.starts.values()) for digest in group.digests) or 1
+        counts = [sum(digest.starts.get(start, 0) for digest in group.digests) for start in seen]
+        cells = [f"{count:,} ({100 * count / total:.3g} %)" for count in counts]
+        rows.append([group.label, with_interval("cold_share", group.metric("cold_share")), *cells])
+    return Table("", ["", "cold share", *seen], rows)
+
+
+def throughput(groups: Sequence[Group]) -> Table:
+    names = ("throughput", "p50_ms", "p99_ms", "error_share")
+    rows = [[group.label, *(with_interval(name, group.metric(name)) for name in names)] for group in groups]
+    return Table("", ["", "good answers", "p50", "p99", "errors"], rows)
+
+
+def phases(groups: Sequence[Group]) -> Table:
+    rows = []
+    for group in groups:
+        first, workload = group.first, group.first.info.scenario.get("workload")
+        warm_s = float(workload.get("warmup_s", 0.0)) if isinstance(workload, dict) else 0.0
+        counts = [f"{first.phases.get(phase, 0):,}" for phase in ("warmup", "run", "drain")]
+        cut = f"{span(first.warm_up_s)} more" if first.warm_up.drop else "nothing more"
+        rows.append([group.label, span(warm_s), *counts, cut if first.warm_up.is_settled else "it never settles"])
+    head = ["", "warm-up", "in it", "measured", "in drain", "MSER-5 would drop"]
+    return Table("", head, rows)
+
+
+def platform(groups: Sequence[Group]) -> Table:
+    names = ("sandboxes", "busy", "queued", "memory_gb")
+    rows = [[group.label, *(with_interval(name, group.metric(name)) for name in names)] for group in groups]
+    return Table("", ["", *(METRICS[name].label for name in names)], rows, "means over the measured part")
+
+
+def split(groups: Sequence[Group]) -> Table:
+    bars = [(group, bar) for group in groups for bar in group.first.split]
+    rows = [
+        [f"{bar.label} · {group.label}" if len(groups) > 1 else bar.label, f"{bar.count:,}",
+         *(span(value) if value else "·" for value in bar.parts), span(bar.total_s)]
+        for group, bar in bars
+    ]  # fmt: skip
+    return Table("", ["", "count", *(PART_NAMES[part] for part in PARTS), "all"], rows)
+
+
+def functions(group: Group) -> list[Table]:
+    found = group.first.functions
+    busiest = sorted(found, key=lambda one: (-one.invocations, one.name))[:MOST]
+    tables = [_functions("most invoked" if len(found) > MOST else "", busiest)]
+    if len(found) > MOST:
+        called = [one for one in found if one.slowdown is not None]
+        tables.append(
+            _functions("slowed down most", sorted(called, key=lambda one: (-(one.slowdown or 0.0), one.name))[:MOST])
+        )
+    return tables
+
+
+def _functions(title: str, rows: Sequence[FunctionDigest]) -> Table:
+    cells = [
+        [
+            one.name[:24], f"{one.invocations:,}", f"{one.errors:,}" if one.errors else "·",
+            f"{100 * one.cold / one.invocations:.3g} %",
+            _span(one.duration_s), _span(one.p50_s), _span(one.p99_s) if one.invocations >= 1000 else "too few",
+            "–" if one.slowdown is None else f"{number(one.slowdown)} ×",
+        ]
+        for one in rows
+    ]  # fmt: skip
+    return Table(title, ["function", "invocations", "errors", "cold", "alone", "p50", "p99", "slowdown"], cells)
+
+
+def _span(value_s: float | None) -> str:
+    return "–" if value_s is None else span(value_s)
+
+
+def runs(groups: Sequence[Group]) -> Table:
+    rows = []
+    for group in groups:
+        for digest in group.digests:
+            info, late = digest.info, digest.late
+            behind = f"{span(late['p50_s'])}, {span(late['p99_s'])}, {late['share']:.1%}" if late else "–"
+            events = info.totals.get("hash") or info.totals.get("event_hash") or info.hash
+            rows.append([
+                group.label, info.kind, str(info.seed), f"{sum(digest.phases.values()):,}", span(info.wall_s), behind,
+                str(events)[:12],
+            ])  # fmt: skip
+    head = ["", "kind", "seed", "invocations", "took", "late: p50, p99, over 10 ms", "hash"]
+    return Table("each run", head, rows[:60], f"{len(rows) - 60} more are not shown" if len(rows) > 60 else "")
+
+
+def settings(groups: Sequence[Group]) -> Table:
+    """What all have in common, once; and what differs."""
+    flats = [of.settings(group.first) for group in groups]
+    keys = [key for key in dict.fromkeys(key for flat in flats for key in flat) if not key.startswith("functions.")]
+    rows = []
+    for key in keys:
+        values = [_plain(flat.get(key)) for flat in flats]
+        rows.append([key, values[0] if len(set(values)) == 1 else " | ".join(values)])
+    return Table("settings", ["key", "value"], [row for row in rows if row[1]])
+
+
+def _plain(value: object) -> str:
+    return "" if value in (None, [], {}, ()) else str(value)

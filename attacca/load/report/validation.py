@@ -1,0 +1,72 @@
+"""How far a simulation is from what was measured: per metric, with the interval that the samples allow."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from attacca.load.report.groups import Group, measured, quantile_distance
+from attacca.load.report.metrics import METRICS
+from attacca.load.report.tables import Table, with_interval
+from attacca.load.statistics import Interval, distance_bound
+
+COMPARED: Final = ("mean_ms", "p50_ms", "p99_ms", "cold_share", "sandboxes", "queued")
+BARS: Final = {"mean_ms": 5.0, "p50_ms": 5.0, "p99_ms": 15.0, "cold_share": 2.0}  # percent of live; points of a share
+
+
+class Gap(msgspec.Struct, frozen=True):
+    metric: str
+    live: Interval
+    simulated: Interval
+    gap: float  # percent of live, or points
+    reach: float | None  # half of its interval
+    unit: str
+
+    @property
+    def bar(self) -> float | None:
+        return BARS.get(self.metric)
+
+    @property
+    def is_near(self) -> bool:
+        """Within the bar, where there is one."""
+        return self.bar is None or abs(self.gap) <= self.bar
+
+
+def gaps(live: Group, simulated: Group) -> list[Gap]:
+    found = []
+    for name in measured([live, simulated], COMPARED):
+        left, right = live.metric(name), simulated.metric(name)
+        if left is None or right is None:
+            continue
+        is_share = METRICS[name].unit == "%"
+        if not is_share and not left.value:
+            continue
+        size = 1.0 if is_share else left.value
+        reach = None
+        if left.half is not None and right.half is not None:
+            reach = 100 * float((left.half**2 + right.half**2) ** 0.5) / size
+        unit = "points" if is_share else "%"
+        found.append(Gap(name, left, right, 100 * (right.value - left.value) / size, reach, unit))
+    return found
+
+
+def validation(live: Group, simulated: Group, title: str = "") -> Table:
+    rows = []
+    for one in gaps(live, simulated):
+        both = [with_interval(one.metric, value) for value in (one.live, one.simulated)]
+        reach = "–" if one.reach is None else f"± {one.reach:.1f}"
+        bar = "" if one.bar is None else f"{'within' if one.is_near else 'beyond'} {one.bar:g} {one.unit}"
+        rows.append([METRICS[one.metric].label, *both, f"{one.gap:+.1f} {one.unit}", reach, bar])
+    apart = mean_gap(live.first.series.sandboxes, simulated.first.series.sandboxes)
+    if apart is not None:
+        rows.append(["sandboxes over time", "", "", f"{100 * apart:.1f} %", "–", "mean distance, of live's mean"])
+    bound = distance_bound(max(live.samples(), 1), max(simulated.samples(), 1))
+    rows.append(["KS distance", "", "", f"{quantile_distance(live, simulated):.3f}", "–", f"{bound:.3f} by chance"])
+    return Table(title, ["", "live", "simulated", "difference", "interval", "bar"], rows)
+
+
+def mean_gap(left: Sequence[float | None], right: Sequence[float | None]) -> float | None:
+    """How far two lines are apart on average, as a share of the first one's mean."""
+    both = [(one, two) for one, two in zip(left, right, strict=False) if one is not None and two is not None]
+    size = sum(one for one, _ in both)
+    return sum(abs(one - two) for one, two in both) / size if size else None

@@ -1,0 +1,54 @@
+"""Who is better, and by how much, in sentences."""
+
+from collections.abc import Iterator, Sequence
+
+from attacca.load.report.groups import Group, paired
+from attacca.load.report.lines import lines_of
+from attacca.load.report.metrics import METRICS, number
+from attacca.load.statistics import TOO_FEW
+
+
+def verdicts(groups: Sequence[Group], names: Sequence[str]) -> Iterator[str]:
+    """One sentence for each metric, and for each value of a number that is varied: the best, and what is told apart."""
+    found = lines_of(groups)
+    places = [("", list(groups))]
+    if found is not None and len(found.lines) > 1:
+        key = found.key.rpartition(".")[2]
+        places = [(f" at {key} {value:,g}", some) for value, some in found.at()]
+    for name in names:
+        for place, some in places:
+            known = [group for group in some if group.values(name)]
+            if len(known) > 1:
+                yield f"{METRICS[name].label}{place}: {_verdict(known, name)}"
+
+
+def _verdict(groups: Sequence[Group], name: str) -> str:
+    sign = 1.0 if METRICS[name].is_better_small else -1.0
+    ranked = sorted(groups, key=lambda group: sign * sum(group.values(name)) / len(group.values(name)))
+    best, told, same = ranked[0], [], []
+    for other in ranked[1:]:
+        found = paired(best, other, name)
+        if found is None or found.difference.note:
+            return f"{best.label} looks best, but {TOO_FEW} of seeds in common to tell"
+        if not found.difference.is_sure:
+            same.append(other.label)
+            continue
+        told.append(f"{_much(found.ratio.value, found.ratio.low, found.ratio.high)} than {other.label}")
+    if not told:
+        return f"no difference shown between {', '.join(group.label for group in ranked)}"
+    less = "less" if METRICS[name].is_better_small else "more"
+    rest = f"; not told apart from {', '.join(same)}" if same else ""
+    return f"{best.label} is best: {less} by {', '.join(told)}{rest}"
+
+
+def _much(ratio: float, low: float | None, high: float | None) -> str:
+    """A ratio other / best as how much smaller the best is: 1.25 is 20 % less than the other."""
+    if not ratio > 0:
+        return "all"
+    middle = number(abs(100 * (1 - 1 / ratio)))
+    if not low or not high or low <= 0:
+        return f"{middle} %"
+    ends = sorted(100 * (1 - 1 / end) for end in (low, high))
+    if ends[-1] <= 0:
+        ends = sorted(-end for end in ends)
+    return f"{middle} % ({number(ends[0])} … {number(ends[1])})"

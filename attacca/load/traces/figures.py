@@ -1,0 +1,62 @@
+"""A trace as a figure of three panels: arrivals over time, who has how much of the load, how long functions take."""
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from attacca.load.traces.summary import Walk
+from attacca.load.traces.types import MINUTE_S, Trace
+
+LINE = "#1f5fa8"
+OTHER = "#c8553d"
+
+
+def draw(trace: Trace, path: Path, title: str = "") -> None:
+    """The form follows from the path's ending: svg, png or pdf."""
+    walk = Walk(trace)
+    figure = Figure(figsize=(11, 3.4), layout="constrained")
+    FigureCanvasAgg(figure)
+    rates, skew, durations = figure.subplots(1, 3)
+    if title:
+        figure.suptitle(title, fontsize=10)
+    _rates(rates, walk)
+    _skew(skew, walk)
+    _durations(durations, trace, walk)
+    for axes in (rates, skew, durations):
+        axes.grid(alpha=0.25)
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, dpi=150)
+
+
+def _rates(axes: Axes, walk: Walk) -> None:
+    hours = np.arange(walk.minutes) / 60
+    axes.step(hours, walk.by_minute / MINUTE_S, where="post", color=LINE, linewidth=0.8)
+    axes.set(xlabel="hours", ylabel="invocations per second", title="Arrivals", ylim=(0, None))
+
+
+def _skew(axes: Axes, walk: Walk) -> None:
+    ordered = np.sort(walk.totals)[::-1]
+    total = max(int(ordered.sum()), 1)
+    shares = (np.arange(len(ordered)) + 1) / len(ordered)
+    axes.plot(shares, np.cumsum(ordered) / total, color=LINE)
+    axes.set(
+        xscale="log",
+        xlabel="share of functions, busiest first",
+        ylabel="share of invocations",
+        title="Skew",
+        ylim=(0, 1.02),
+    )
+
+
+def _durations(axes: Axes, trace: Trace, walk: Walk) -> None:
+    means = np.sort(trace.functions["duration_ms"].drop_nulls().to_numpy())
+    axes.plot(means, (np.arange(len(means)) + 1) / max(len(means), 1), color=LINE, label="functions' averages")
+    levels = np.linspace(0.001, 0.999, 200)
+    if walk.totals.sum():
+        values = [float(walk.durations.quantile(float(level))[0]) for level in levels]
+        axes.plot(values, levels, color=OTHER, linestyle="--", label="invocations")
+    axes.set(xscale="log", xlabel="duration, ms", ylabel="share up to it", title="Durations", ylim=(0, 1.02))
+    axes.legend(frameon=False, fontsize=8)

@@ -1,0 +1,142 @@
+"""What goes wrong, when, and for how long: as the scenario says, or drawn from its seed."""
+
+from collections.abc import Callable, Iterator, Sequence
+from math import log1p
+from typing import Any, assert_never
+
+from attacca.load.scenario import Fault, Scenario
+from attacca.model.messages import WorkerJoined
+from attacca.sim.draws import Draws
+from attacca.sim.engine import Engine
+from attacca.sim.hardware import Copy, Job
+from attacca.sim.journal import Journal, What
+from attacca.sim.network import Road
+from attacca.sim.node import Node
+
+HOUR_S = 3600.0
+Planned = tuple[int, Fault, float]  # its number, what, and a share that decides whom it hits
+
+
+class Faults:
+    def __init__(
+        self, scenario: Scenario, length_s: float, engine: Engine, journal: Journal, nodes: Sequence[Node]
+    ) -> None:
+        self.happened = 0
+        self._scenario = scenario
+        self._length_s = length_s
+        self._engine = engine
+        self._journal = journal
+        self._nodes = nodes
+
+    def begin(self) -> None:
+        number = 0
+        for place, fault in enumerate(self._scenario.faults):
+            draws = Draws(self._scenario.seed, f"faults/{place}")
+            for turn, at in enumerate(self._times(fault, draws)):
+                number += 1
+                self._engine.at(at, self._strike, (number, fault, draws.at(2 * turn + 1)))
+
+    def _times(self, fault: Fault, draws: Draws) -> Iterator[float]:
+        if fault.at_s is not None:
+            yield fault.at_s
+            return
+        at, turn = 0.0, 0
+        while fault.rate > 0.0:
+            at -= log1p(-draws.at(2 * turn)) * HOUR_S / fault.rate
+            if at >= self._length_s:
+                return
+            yield at
+            turn += 1
+
+    def _strike(self, planned: Planned) -> None:
+        number, fault, share = planned
+        nodes = self._nodes
+        node = nodes[fault.worker % len(nodes)] if fault.worker is not None else nodes[int(share * len(nodes))]
+        if not node.is_up:
+            return
+        self.happened += 1
+        self._journal.note(What.FAULT, node.place, number)
+        match fault.kind:
+            case "worker_crash":
+                self._crash(node, fault)
+            case "sandbox_crash" | "out_of_memory" | "stuck_sandbox":
+                self._hit_sandbox(node, fault, share)
+            case "slow_worker":
+                self._slow_down(node, fault)
+            case "lost_message":
+                road = _road(node, share)
+                road.lose_next += 1
+                road.look()
+            case "late_message":
+                road = _road(node, share)
+                road.late_next_s += fault.factor
+                road.look()
+            case "partition":
+                self._cut(node, fault)
+            case "clock_skew":
+                node.skew_s += fault.factor
+                node.look_at_clock()
+            case _:
+                assert_never(fault.kind)
+
+    def _later(self, fault: Fault, do: Callable[[Any], None], what: object) -> None:
+        self._engine.at(self._engine.now + fault.for_s, do, what)
+
+    def _crash(self, node: Node, fault: Fault) -> None:
+        node.crash()
+        self._later(fault, self._restart, node)
+
+    def _restart(self, node: Node) -> None:
+        self._journal.note(What.MENDED, node.place, 0)
+        node.start()
+        if node.to_gateway is not None:
+            node.to_gateway.send(WorkerJoined(node.view()), -1 - node.up_count)
+
+    def _hit_sandbox(self, node: Node, fault: Fault, share: float) -> None:
+        """One that runs something, if there is one: the others would not be missed."""
+        machine = node.machine
+        copies = [copy for copy in machine.copies.values() if copy.running] or list(machine.copies.values())
+        if not copies:
+            return
+        copy: Copy = copies[int(share * len(copies))]
+        if fault.kind == "stuck_sandbox":
+            self._later(fault, self._loosen, (node, machine.stick(copy)))
+        elif fault.kind == "out_of_memory":
+            machine.lose(copy.id, "out_of_memory", "it needed more memory than it may have")
+        else:
+            machine.lose(copy.id, "sandbox_lost", "killed by signal 9")
+
+    def _loosen(self, stuck: tuple[Node, list[Job]]) -> None:
+        node, jobs = stuck
+        self._journal.note(What.MENDED, node.place, 0)
+        node.machine.loosen(jobs)
+
+    def _slow_down(self, node: Node, fault: Fault) -> None:
+        node.set_slow(node.slow * fault.factor)
+        self._later(fault, self._speed_up, (node, fault.factor))
+
+    def _speed_up(self, slowed: tuple[Node, float]) -> None:
+        node, factor = slowed
+        self._journal.note(What.MENDED, node.place, 0)
+        node.set_slow(node.slow / factor)
+
+    def _cut(self, node: Node, fault: Fault) -> None:
+        for road in (node.to_gateway, node.from_gateway):
+            assert road is not None
+            road.cuts += 1
+            road.look()
+        self._later(fault, self._join, node)
+
+    def _join(self, node: Node) -> None:
+        self._journal.note(What.MENDED, node.place, 0)
+        for road in (node.to_gateway, node.from_gateway):
+            assert road is not None
+            road.cuts -= 1
+            road.look()
+
+
+def _road(node: Node, share: float) -> Road:
+    """Up or down, by a digit of the share that chose nothing else."""
+    road = node.to_gateway if int(share * 1_000_003) % 2 else node.from_gateway
+    assert road is not None
+    return road

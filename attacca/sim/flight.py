@@ -1,0 +1,47 @@
+"""One invocation on its way through a simulated platform, and the moments that its record wants."""
+
+from attacca.gateway.core.taken import NO_TIME, Taken
+from attacca.load.schedule import Target
+from attacca.model.invocation import Outcome, Start, Timing
+
+UNSEEN = -1.0  # a moment that has not come
+
+
+class Flight:
+    """Who waits for the answer, as the gateway core sees it. Times in seconds since the run began."""
+
+    __slots__ = (
+        "attempt", "due", "enq", "exec_begin", "exec_end", "handed", "idx", "is_answered", "key", "phase", "queue_len",
+        "request_s", "sandbox", "start", "taken", "target", "timing", "worker",
+    )  # fmt: skip
+
+    def __init__(self, idx: int, due: float, target: Target, request_s: float, phase: str) -> None:
+        self.idx = idx
+        self.key = str(idx)  # what gateway and worker call it; another when it is sent again
+        self.due = due
+        self.target = target
+        self.request_s = request_s
+        self.phase = phase
+        self.taken: Taken | None = None
+        self.is_answered = False
+        self.attempt = 1
+        self.worker = -1
+        self.enq = self.handed = self.exec_begin = self.exec_end = UNSEEN
+        self.timing: Timing = NO_TIME  # as it was started
+        self.start: Start | None = None
+        self.sandbox = ""
+        self.queue_len = 0
+
+    def forget_attempt(self) -> None:
+        """It begins anew, elsewhere."""
+        self.attempt += 1
+        self.enq = self.handed = self.exec_begin = self.exec_end = UNSEEN
+        self.timing, self.start, self.sandbox, self.worker = NO_TIME, None, "", -1
+
+    # What the core's Client is. A simulated answer has no body, and comes by the world's own road.
+
+    def started(self) -> None: ...
+    def head(self, status: int, headers: tuple[tuple[bytes, bytes], ...]) -> None: ...
+    def body(self, data: bytes) -> None: ...
+    def flow(self, paused: bool) -> None: ...  # noqa: FBT001 - mirrors the protocol
+    def ended(self, taken: Taken, outcome: Outcome) -> None: ...

@@ -1,0 +1,173 @@
+"""Many scenarios out of one: every combination of what is varied, once for each seed."""
+
+import hashlib
+import itertools
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from attacca.errors import BadConfig
+from attacca.load.scenario import Scenario
+
+HINT: Final = "write it as --set system.keepalive=lru,ttl or --set functions.NAME.memory_mb=128,256"
+FAMILIES: Final = ("queueing", "concurrency", "keepalive", "balancing")
+PARTS: Final = ("workload", "functions", "system", "hardware", "faults", "record")
+NOT_COUNTED: Final = (
+    "cli/",
+    "control/",
+    "io/",
+    "gateway/front/",
+    "load/report/",
+    "worker/runtime/process/",
+)  # never simulated
+
+
+class Axis(msgspec.Struct, frozen=True):
+    key: str  # as in the scenario's file, dotted
+    values: tuple[str, ...]
+
+
+class Cell(msgspec.Struct, frozen=True):
+    """One run of a study."""
+
+    choices: tuple[tuple[str, str], ...]  # key and value, in the order of the axes
+    scenario: Scenario  # its seed included
+    key: str  # the same for the same scenario, seed and code
+
+    @property
+    def label(self) -> str:
+        return " ".join(f"{key.rpartition('.')[2]}={value}" for key, value in self.choices) or self.scenario.name
+
+
+def parse(setting: str) -> Axis:
+    """`worker.keepalive=lru,ttl:idle_s=60`: `worker.` may stand for `system.`, as it does for a server.
+
+    Raises:
+        BadConfig: it is not a key and its values.
+    """
+    key, equals, values = setting.partition("=")
+    key = key.strip()
+    found = tuple(value.strip() for value in values.split(",") if value.strip())
+    if not (key and equals and found):
+        raise BadConfig(f"--set {setting!r} names no key or no values", HINT)
+    first, dot, rest = key.partition(".")
+    if key in FAMILIES or first in FAMILIES:
+        key = f"system.{key}"
+    elif first == "worker":
+        key = f"system{dot}{rest}"
+    return Axis(key, found)
+
+
+def expand(scenario: Scenario, axes: Sequence[Axis], seeds: Sequence[int], mark: str = "") -> list[Cell]:
+    """Configuration by configuration, seed by seed. `mark` is of all else that the outcome depends on.
+
+    Raises:
+        BadConfig: a key does not exist or cannot take a value; it is named.
+    """
+    cells = []
+    for values in itertools.product(*(axis.values for axis in axes)):
+        choices = tuple((axis.key, value) for axis, value in zip(axes, values, strict=True))
+        varied = vary(scenario, dict(choices))
+        for seed in seeds:
+            one = msgspec.structs.replace(varied, seed=seed)
+            cells.append(Cell(choices, one, key_of(one, mark)))
+    return cells
+
+
+def vary(scenario: Scenario, choices: Mapping[str, str]) -> Scenario:
+    plain = msgspec.json.decode(msgspec.json.encode(scenario))
+    for key, value in choices.items():
+        _assign(plain, key, value)
+    try:
+        return msgspec.convert(plain, Scenario)
+    except msgspec.ValidationError as error:
+        told = ", ".join(f"{key}={value}" for key, value in choices.items())
+        raise BadConfig(f"--set {told}: {error}", "docs/laboratory.md lists every key") from None
+
+
+def _assign(plain: dict[str, object], key: str, value: str) -> None:
+    place: object = plain
+    *path, last = key.split(".")
+    for number, name in enumerate(path):
+        place = _step(place, name, key)
+        rest = [*path[number + 1 :], last]
+        if isinstance(place, dict) and "policy" in place and rest[0] not in ("policy", "options"):
+            place.setdefault("options", {})[".".join(rest)] = _value(value)  # an option of a policy
+            return
+    if isinstance(place, list):
+        place[_index(place, last, key)] = _value(value)
+        return
+    if not isinstance(place, dict):
+        raise BadConfig(f"--set {key}: there is no such key", HINT)
+    now = place.get(last)
+    place[last] = choice(value) if isinstance(now, dict) and "policy" in now else _value(value)
+
+
+def _step(place: object, name: str, key: str) -> object:
+    if isinstance(place, list):
+        return place[_index(place, name, key)]
+    if isinstance(place, dict) and place.get(name) is not None:
+        return place[name]
+    raise BadConfig(f"--set {key}: there is no {name!r} in it", f"tables: {', '.join(PARTS)}; {HINT}")
+
+
+def _index(place: list[object], name: str, key: str) -> int:
+    """Of a list's entry, by number or by the name that it has."""
+    for index, entry in enumerate(place):
+        if str(index) == name or (isinstance(entry, dict) and entry.get("name") == name):
+            return index
+    raise BadConfig(f"--set {key}: there is no {name!r} in it", HINT)
+
+
+def choice(value: str) -> dict[str, object]:
+    """`ttl`, `ttl:idle_s=60`, `mine:Class:idle_s=60:other=1`: a policy, then its options."""
+    words = value.split(":")
+    names = [word for word in words if "=" not in word]
+    options = dict(word.split("=", 1) for word in words if "=" in word)
+    return {"policy": ":".join(names), "options": {key: _value(text) for key, text in options.items()}}
+
+
+def _value(text: str) -> object:
+    """A number, a truth or a list where it reads as one, else a text."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def key_of(scenario: Scenario, mark: str) -> str:
+    """Words about a scenario change nothing of what it does."""
+    plain = msgspec.structs.replace(scenario, about="")
+    content = msgspec.json.encode(plain, order="sorted") + mark.encode()
+    return hashlib.blake2b(content, digest_size=10).hexdigest()
+
+
+def fingerprint(scenario: Scenario, package: Path) -> str:
+    """Of the code that simulates and of the trace that it reads: when either changes, nothing cached holds."""
+    digest = hashlib.blake2b(code(package), digest_size=10)
+    if scenario.workload.trace is not None:
+        for path in _files(Path(scenario.workload.trace.path)):
+            digest.update(f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}".encode())
+    return digest.hexdigest()
+
+
+@cache
+def code(package: Path) -> bytes:
+    """As it was when this process first asked, for that is what it runs."""
+    digest = hashlib.blake2b(digest_size=16)
+    for path in sorted(package.rglob("*.py")):
+        name = path.relative_to(package).as_posix()
+        if not name.startswith(NOT_COUNTED):
+            digest.update(name.encode() + path.read_bytes())
+    return digest.digest()
+
+
+def _files(path: Path) -> Iterator[Path]:
+    if path.is_file():
+        yield path
+    elif path.is_dir():
+        yield from (one for one in sorted(path.iterdir()) if one.is_file())

@@ -1,0 +1,304 @@
+"""The simulated machine of one worker: it carries out what the worker core orders, and reports what came of it.
+
+Everything takes as long as the scenario's hardware says. A draw is numbered by what it is for (the n-th start of a
+function, the n-th invocation), so that it is the same in every run that has that start or invocation.
+"""
+
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from attacca.load.scenario import Hardware
+from attacca.model.function import Revision, Signature
+from attacca.model.invocation import Failed, Ok
+from attacca.sim.cpu import Cpu, Shared, Unshared
+from attacca.sim.draws import Duration
+from attacca.sim.engine import Engine
+from attacca.sim.flight import Flight
+from attacca.worker.core.events import DropTemplate, Kill, MakeSandbox, MakeTemplate, Run, Stop
+from attacca.worker.core.reports import (
+    Report,
+    RunEnded,
+    SandboxFailed,
+    SandboxGone,
+    SandboxReady,
+    TemplateFailed,
+    TemplateGone,
+    TemplateReady,
+)
+
+OK = Ok()
+GIVEN_UP = Failed("cancelled", "it was given up")
+TEMPLATE_MB = 16  # what a paused template holds, unless its function reserves less
+STARTS_MOST = 1 << 32  # of one function
+
+
+class Chances:
+    """The durations of a scenario's hardware, shared by all of its machines; `starts` counts each function's."""
+
+    def __init__(self, hardware: Hardware, seed: int, colds: Mapping[str, Duration]) -> None:
+        self.sandbox = Duration(hardware.sandbox, seed, "hardware/sandbox")
+        self.template = Duration(hardware.template, seed, "hardware/template")
+        self.code = Duration(hardware.code, seed, "hardware/code")
+        self.imports = Duration(hardware.imports, seed, "hardware/imports")
+        self.overhead = Duration(hardware.overhead, seed, "hardware/overhead")
+        self.fetch = Duration(hardware.fetch, seed, "hardware/fetch")
+        self.colds = colds  # by function: the whole of its cold start, where it has its own
+        self._starts: dict[str, int] = {}
+        self._functions: dict[str, int] = {}
+
+    def number(self, function: str) -> int:
+        """Of the function's next start."""
+        place = self._functions.setdefault(function, len(self._functions))
+        count = self._starts[function] = self._starts.get(function, -1) + 1
+        return place * STARTS_MOST + count
+
+
+class Steps(msgspec.Struct):
+    """What a start takes, in seconds."""
+
+    sandbox: float
+    code: float = 0.0
+    imports: float = 0.0
+
+    @property
+    def total(self) -> float:
+        return self.sandbox + self.code + self.imports
+
+
+class Copy:
+    """A sandbox or a template. `made_at`: when its start was begun."""
+
+    __slots__ = (
+        "id", "is_ready", "is_template", "is_told", "made_at", "memory_mb", "revision", "running", "steps", "template",
+        "ticket",
+    )  # fmt: skip
+
+    def __init__(self, name: str, revision: Revision, template: str | None, now: float, *, is_template: bool) -> None:
+        self.id = name
+        self.revision = revision
+        self.template = template
+        self.is_template = is_template
+        self.made_at = now
+        self.memory_mb = revision.settings.memory_mb
+        self.running: dict[str, Job] = {}
+        self.steps = Steps(0.0)
+        self.ticket = 0
+        self.is_ready = False
+        self.is_told = False  # to end
+
+
+class Job:
+    """One invocation in a sandbox."""
+
+    __slots__ = ("began", "copy", "flight", "invocation", "is_stuck", "ticket")
+
+    def __init__(self, copy: Copy, invocation: str, flight: Flight, began: float) -> None:
+        self.copy = copy
+        self.invocation = invocation
+        self.flight = flight
+        self.began = began  # its handler
+        self.ticket = 0
+        self.is_stuck = False
+
+
+class Machine:
+    def __init__(
+        self,
+        engine: Engine,
+        hardware: Hardware,
+        chances: Chances,
+        cores: int,
+        memory_mb: int,
+        flights: Mapping[str, Flight],
+        report: Callable[[Report], None],
+    ) -> None:
+        self.copies: dict[str, Copy] = {}
+        self.cpu: Cpu = Unshared(engine) if hardware.cpu == "none" else Shared(engine, cores)
+        self.cores = cores
+        self.memory_mb = memory_mb
+        self.held_mb = 0  # by copies, counted apart from the worker core's own books
+        self.running = 0
+        self.busy = 0  # sandboxes that run something
+        self._engine = engine
+        self._chances = chances
+        self._overhead_s = chances.overhead.constant_s
+        self._starts_compute = hardware.cpu == "contended"
+        self._pressure = hardware.memory_pressure
+        self._images: dict[str, None] | None = {} if hardware.image_cache else None
+        self._flights = flights
+        self._report = report
+
+    # Orders.
+
+    def run(self, order: Run) -> None:
+        copy = self.copies.get(order.sandbox)
+        if copy is None:
+            return  # it died in that moment; its end has been reported
+        invocation = order.invocation.id
+        flight = self._flights[invocation]
+        overhead_s = self._overhead_s
+        if overhead_s is None:
+            overhead_s = self._chances.overhead.at(flight.idx)
+        work_s = overhead_s + flight.request_s
+        if self._pressure:
+            work_s *= self._slowed()
+        job = Job(copy, invocation, flight, self._engine.now + overhead_s)
+        if not copy.running:
+            self.busy += 1
+        copy.running[invocation] = job
+        self.running += 1
+        job.ticket = self.cpu.begin(work_s, self._ran, job)
+
+    def make_sandbox(self, order: MakeSandbox) -> None:
+        copy = self._copy(order.sandbox, order.revision, order.template)
+        self._start(copy)
+
+    def make_template(self, order: MakeTemplate) -> None:
+        self._start(self._copy(order.template, order.revision, None, is_template=True))
+
+    def kill(self, order: Kill) -> None:
+        self._end(order.sandbox, "sandbox_lost", "told to end")
+
+    def drop_template(self, order: DropTemplate) -> None:
+        self._end(order.template, "sandbox_lost", "dropped")
+
+    def stop(self, order: Stop) -> None:
+        copy = self.copies.get(order.sandbox)
+        job = None if copy is None else copy.running.get(order.invocation)
+        if copy is not None and job is not None:
+            self._leave(copy, job)
+            self._report(RunEnded(copy.id, job.invocation, GIVEN_UP, 0.0))
+
+    # What goes wrong.
+
+    def lose(self, name: str, code: str, message: str) -> None:
+        """A sandbox or a template dies by itself; a template takes its sandboxes with it."""
+        copy = self.copies.get(name)
+        if copy is not None and copy.is_template:
+            for child in [one.id for one in self.copies.values() if one.template == name]:
+                self._end(child, code, message)
+        self._end(name, code, message)
+
+    def stick(self, copy: Copy) -> list[Job]:
+        """Its invocations do not go on. The answer is for `loosen`."""
+        stuck = [job for job in copy.running.values() if not job.is_stuck]
+        for job in stuck:
+            self.cpu.give_up(job.ticket)
+            job.is_stuck = True
+        return stuck
+
+    def loosen(self, jobs: list[Job]) -> None:
+        """Those that are still there end at once."""
+        for job in jobs:
+            if job.copy.running.get(job.invocation) is job:
+                job.is_stuck = False
+                self._ran(job)
+
+    def crash(self) -> None:
+        """All is gone, and nobody is told."""
+        for copy in list(self.copies.values()):
+            self._forget(copy)
+
+    # Starts.
+
+    def _copy(self, name: str, revision: Revision, template: str | None, *, is_template: bool = False) -> Copy:
+        assert name not in self.copies, f"{name} exists"
+        copy = Copy(name, revision, template, self._engine.now, is_template=is_template)
+        self.copies[name] = copy
+        self.held_mb += copy.memory_mb
+        return copy
+
+    def _start(self, copy: Copy) -> None:
+        copy.steps = steps = self._steps(copy)
+        if self._starts_compute:
+            copy.ticket = self.cpu.begin(steps.total, self._made, copy)
+        else:
+            copy.ticket = self._engine.at(self._engine.now + steps.total, self._made, copy)
+
+    def _steps(self, copy: Copy) -> Steps:
+        chances, function = self._chances, copy.revision.function
+        number = chances.number(function)
+        slowed = self._slowed() if self._pressure else 1.0
+        if copy.template is not None:
+            return Steps(chances.template.at(number) * slowed)
+        own = chances.colds.get(function)
+        sandbox_s = chances.sandbox.at(number)
+        code_s = chances.code.at(number)
+        if self._images is None or copy.revision.code not in self._images:
+            code_s += chances.fetch.at(number)
+            if self._images is not None:
+                self._images[copy.revision.code] = None
+        if own is not None:
+            total_s = own.at(number)
+            sandbox_s = min(sandbox_s, total_s)
+            code_s = min(code_s, total_s - sandbox_s)
+            return Steps(sandbox_s * slowed, code_s * slowed, (total_s - sandbox_s - code_s) * slowed)
+        return Steps(sandbox_s * slowed, code_s * slowed, chances.imports.at(number) * slowed)
+
+    def _made(self, copy: Copy) -> None:
+        """Whoever shares cores took longer than planned: all of its steps in proportion."""
+        took_s = self._engine.now - copy.made_at
+        longer = took_s / copy.steps.total * 1e3 if copy.steps.total > 0 else 0.0
+        steps = copy.steps
+        copy.is_ready = True
+        times_ms = (steps.sandbox * longer, steps.code * longer, steps.imports * longer)
+        if copy.is_template:
+            kept_mb = min(TEMPLATE_MB, copy.memory_mb)
+            self.held_mb += kept_mb - copy.memory_mb
+            copy.memory_mb = kept_mb
+            handler = copy.revision.handler
+            self._report(TemplateReady(copy.id, handler, Signature.EVENT_CONTEXT, kept_mb, *times_ms))
+        elif copy.template is not None and copy.template not in self.copies:
+            self._end(copy.id, "sandbox_lost", "its template died", was_ready=False)
+        else:
+            self._report(SandboxReady(copy.id, *times_ms))
+
+    # Ends.
+
+    def _ran(self, job: Job) -> None:
+        copy, flight, now = job.copy, job.flight, self._engine.now
+        del copy.running[job.invocation]
+        self.running -= 1
+        if not copy.running:
+            self.busy -= 1
+        if flight.key == job.invocation:  # it was not sent to somebody else meanwhile
+            flight.exec_begin = job.began
+            flight.exec_end = now
+        self._report(RunEnded(copy.id, job.invocation, OK, (now - job.began) * 1e3))
+
+    def _leave(self, copy: Copy, job: Job) -> None:
+        if not job.is_stuck:
+            self.cpu.give_up(job.ticket)
+        del copy.running[job.invocation]
+        self.running -= 1
+        if not copy.running:
+            self.busy -= 1
+
+    def _end(self, name: str, code: str, message: str, *, was_ready: bool = True) -> None:
+        copy = self.copies.get(name)
+        if copy is None:
+            return
+        was_ready = copy.is_ready and was_ready
+        self._forget(copy)
+        report: Report
+        if copy.is_template:
+            report = TemplateGone(name, message) if was_ready else TemplateFailed(name, code, message)
+        else:
+            report = SandboxGone(name, code, message) if was_ready else SandboxFailed(name, code, message)
+        self._report(report)
+
+    def _forget(self, copy: Copy) -> None:
+        for job in list(copy.running.values()):
+            self._leave(copy, job)
+        if not copy.is_ready:
+            if self._starts_compute:
+                self.cpu.give_up(copy.ticket)
+            else:
+                self._engine.cancel(copy.ticket)
+        del self.copies[copy.id]
+        self.held_mb -= copy.memory_mb
+
+    def _slowed(self) -> float:
+        """By how much the memory in use slows down what begins now: not at all up to half, fully when it is full."""
+        return 1.0 + self._pressure * max(0.0, 2.0 * self.held_mb / self.memory_mb - 1.0)

@@ -1,0 +1,143 @@
+"""One simulated run, from a scenario to its totals."""
+
+import contextlib
+import gc
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from attacca.kernel.clock import Clock
+from attacca.load.recorder import Keeper, NullRecorder, Recorder
+from attacca.load.records import RunInfo
+from attacca.load.scenario import Scenario
+from attacca.load.schedule import Schedule
+from attacca.policy.keepalive.types import Keepalive
+from attacca.sim.check import Check
+from attacca.sim.engine import Engine
+from attacca.sim.journal import FILE, Entry, Journal, Reached
+from attacca.sim.ledger import Totals
+from attacca.sim.node import Handle, Node, Wrap
+from attacca.sim.story import Story
+from attacca.sim.world import World
+
+LATEST = 20  # entries shown where a run was told to stop
+Checks = Literal["off", "touched", "all"]
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """How a scenario is run. `checks`: after each event nothing, what it touched, or everything."""
+
+    checks: Checks = "touched"
+    out: Path | None = None  # the run's directory
+    replace: bool = False  # a run that is there already
+    events: bool = False  # keep them in the run's directory
+    stop_at: int | None = None  # an event's number, from 1
+    story: str = ""  # of an invocation or a sandbox
+    keepalive: Keepalive | None = None  # in place of the scenario's
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    totals: Totals
+    events: int
+    hash: str
+    wall_s: float  # of the simulation itself: the trace was read before
+    read_s: float  # the trace and the schedule
+    virtual_s: float
+    faults: int
+    lost_messages: int
+    info: RunInfo
+    story: tuple[str, ...] = ()
+    latest: tuple[Entry, ...] = ()
+
+    def as_json(self) -> dict[str, object]:
+        found: dict[str, object] = {"name": self.info.name, "seed": self.info.seed}
+        found |= msgspec.to_builtins(self.totals)
+        found |= {"wall_s": self.wall_s, "read_s": self.read_s, "virtual_s": self.virtual_s}
+        found |= {"events": self.events, "hash": self.hash, "scenario_hash": self.info.hash}
+        found |= {"faults": self.faults, "lost_messages": self.lost_messages}
+        return found
+
+
+def run(scenario: Scenario, clock: Clock, options: Options | None = None, schedule: Schedule | None = None) -> Outcome:
+    """
+    Raises:
+        BadConfig: something in the scenario makes no sense, or cannot be simulated yet.
+        Conflict: the run's directory holds a run already.
+        Broken: what must always hold did not.
+    """
+    options = options or Options()
+    began = clock.now()
+    schedule = schedule or Schedule(scenario)
+    keeper = _keeper(scenario, clock, options)
+    engine = Engine()
+    path = options.out / FILE if options.out is not None and options.events else None
+    journal = Journal(engine, path, options.stop_at)
+    check = None if options.checks == "off" else Check(thorough=options.checks == "all")
+    story = Story(engine, options.story) if options.story else None
+    world = World(scenario, schedule, keeper, engine, journal, _wrap(check, story), options.keepalive)
+    read_s = clock.now() - began
+    began = clock.now()
+    with _without_collections():
+        _play(world, check)
+    totals = world.ledger.sum_up()
+    latest = tuple(journal.latest(LATEST)) if options.stop_at is not None else ()
+    events, digest = journal.count, journal.close()
+    wall_s = clock.now() - began
+    facts: dict[str, float | str] = {**msgspec.to_builtins(totals), "events": events, "hash": digest}
+    return Outcome(
+        totals=totals,
+        events=events,
+        hash=digest,
+        wall_s=wall_s,
+        read_s=read_s,
+        virtual_s=engine.now,
+        faults=world.faults.happened,
+        lost_messages=world.lost_messages(),
+        info=keeper.close(facts, wall_s),
+        story=tuple(story.lines) if story is not None else (),
+        latest=latest,
+    )
+
+
+def _play(world: World, check: Check | None) -> None:
+    with contextlib.suppress(Reached):
+        if check is None:
+            world.run()
+        else:
+            check.look_at(world.engine, world.front, world.flights, world.nodes)
+            world.run(check.after)
+            check.end(world.ledger.spent_s)
+
+
+def _keeper(scenario: Scenario, clock: Clock, options: Options) -> Keeper:
+    if options.out is None:
+        return NullRecorder(scenario, "simulated", clock.wall())
+    return Recorder(options.out, scenario, "simulated", clock.wall(), replace=options.replace)
+
+
+def _wrap(check: Check | None, story: Story | None) -> Wrap | None:
+    looking_on = [one.wrap for one in (check, story) if one is not None]
+    if not looking_on:
+        return None
+
+    def wrap(node: Node, handle: Handle) -> Handle:
+        for one in looking_on:
+            handle = one(node, handle)
+        return handle
+
+    return wrap
+
+
+@contextlib.contextmanager
+def _without_collections() -> Iterator[None]:
+    """A run makes no garbage in circles, and much that would be searched for it again and again."""
+    was_on = gc.isenabled()
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()

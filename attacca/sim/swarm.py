@@ -1,0 +1,155 @@
+"""Small scenarios drawn from a seed, with faults drawn too: whatever they do, what must always hold does."""
+
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from random import Random  # noqa: TID251 - a type only: the stream itself is the kernel's
+from typing import Final
+
+import msgspec
+
+from attacca.errors import AttaccaError
+from attacca.kernel.clock import Clock
+from attacca.kernel.rand import Streams
+from attacca.load.scenario import (
+    Choice,
+    Clients,
+    Distribution,
+    Fault,
+    FunctionPlan,
+    Hardware,
+    Record,
+    Scenario,
+    Shape,
+    System,
+    Workload,
+)
+from attacca.policy.balancing import BALANCING
+from attacca.policy.concurrency import CONCURRENCY
+from attacca.policy.keepalive import KEEPALIVE
+from attacca.policy.queueing import QUEUEING
+from attacca.sim.front import Broken
+from attacca.sim.run import Options, run
+
+FAULTS: Final = (
+    "worker_crash", "sandbox_crash", "slow_worker", "stuck_sandbox", "out_of_memory", "lost_message", "late_message",
+    "partition", "clock_skew",
+)  # fmt: skip
+LENGTH_S: Final = 20.0
+PATIENCE_S: Final = 15.0  # of every clock: whatever gets lost, an answer comes
+AGAIN_EVERY: Final = 10  # of so many seeds one is run twice: the same seed must give the same events
+
+
+class Found(msgspec.Struct, frozen=True):
+    """A seed that broke something."""
+
+    seed: int
+    why: str
+    trace: str
+
+
+class Tally(msgspec.Struct):
+    runs: int = 0
+    invocations: int = 0
+    events: int = 0
+    faults: int = 0
+    lost_messages: int = 0
+
+
+def swarm(seeds: Sequence[int], clock: Clock, tally: Tally, tell: Callable[[Tally], None]) -> Iterator[Found]:
+    for seed in seeds:
+        found = _try(seed, clock, tally)
+        if found is not None:
+            yield found
+        tell(tally)
+
+
+def _try(seed: int, clock: Clock, tally: Tally) -> Found | None:
+    scenario = draw(seed)
+    options = Options(checks="all")
+    try:
+        outcome = run(scenario, clock, options)
+        if outcome.totals.unanswered:
+            raise Broken(f"{outcome.totals.unanswered} invocations were never answered, though every clock has fired")
+        if seed % AGAIN_EVERY == 0 and run(scenario, clock, options).hash != outcome.hash:
+            raise Broken("the same seed has given other events")
+    except (AssertionError, AttaccaError, ArithmeticError, LookupError, TypeError, ValueError) as error:
+        return Found(seed, f"{type(error).__name__}: {error}", traceback.format_exc())
+    tally.runs += 1
+    tally.invocations += outcome.totals.invocations
+    tally.events += outcome.events
+    tally.faults += outcome.faults
+    tally.lost_messages += outcome.lost_messages
+    return None
+
+
+def draw(seed: int) -> Scenario:
+    """A few functions on a few workers with little memory, under policies and faults that chance picks."""
+    chance = Streams(seed).stream("swarm")
+    return Scenario(
+        name=f"swarm-{seed}",
+        seed=seed,
+        workload=Workload(
+            duration_s=LENGTH_S,
+            drain_s=20 * PATIENCE_S,
+            clients=_clients(chance) if chance.random() < 0.3 else None,
+        ),
+        functions=tuple(_function(chance, number) for number in range(chance.randint(1, 4))),
+        system=_system(chance),
+        hardware=_hardware(chance),
+        faults=tuple(_fault(chance) for _ in range(chance.randint(0, 4))),
+        record=Record(sample_s=5.0, invocations=False),
+    )
+
+
+def _clients(chance: Random) -> Clients:
+    return Clients(count=chance.randint(1, 4), think=Distribution(kind="exponential", mean_ms=chance.choice((0, 200))))
+
+
+def _function(chance: Random, number: int) -> FunctionPlan:
+    return FunctionPlan(
+        name=f"f{number}",
+        memory_mb=chance.choice((32, 64, 128, 400)),
+        duration=Distribution(kind="exponential", mean_ms=chance.choice((1, 50, 500))),
+        cold=Distribution(kind="exponential", mean_ms=300) if chance.random() < 0.3 else None,
+        shape=Shape(kind=chance.choice(("poisson", "constant", "gamma")), rate=chance.choice((0.3, 1, 4)), cv=3.0),
+        concurrency=chance.choice((1, 1, 1, 3)),
+        timeout_s=chance.choice((0.5, PATIENCE_S, PATIENCE_S)),
+        wait_s=chance.choice((0.5, PATIENCE_S, PATIENCE_S)),
+        queue=chance.choice((2, 1000, 1000)),
+        idempotent=chance.random() < 0.5,
+    )
+
+
+def _system(chance: Random) -> System:
+    keepalive = chance.choice(list(KEEPALIVE))
+    return System(
+        workers=chance.randint(1, 3),
+        memory_mb=chance.choice((256, 512, 2048)),
+        cores=chance.randint(1, 4),
+        queueing=Choice(policy=chance.choice(list(QUEUEING))),
+        concurrency=Choice(policy=chance.choice(list(CONCURRENCY)), options={"count": chance.choice((1, 2, 16))}),
+        keepalive=Choice(policy=keepalive, options={"idle_s": chance.choice((0, 1, 30))} if keepalive == "ttl" else {}),
+        balancing=Choice(policy=chance.choice(list(BALANCING))),
+        templates=chance.random() < 0.5,
+    )
+
+
+def _hardware(chance: Random) -> Hardware:
+    network = chance.choice((Distribution(), Distribution(kind="exponential", mean_ms=20)))
+    return Hardware(
+        cpu=chance.choice(("none", "sharing", "contended")),
+        network=network,
+        network_loss=chance.choice((0.0, 0.0, 0.01)),
+        image_cache=chance.random() < 0.5,
+        fetch=Distribution(mean_ms=chance.choice((0, 100))),
+        memory_pressure=chance.choice((0.0, 0.5)),
+    )
+
+
+def _fault(chance: Random) -> Fault:
+    return Fault(
+        kind=chance.choice(FAULTS),
+        rate=chance.choice((200, 1000)),
+        for_s=chance.choice((0.2, 2, 6)),
+        factor=chance.choice((1.5, 5)),
+    )

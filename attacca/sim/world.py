@@ -1,0 +1,245 @@
+"""Joins the cores to the engine: one gateway in front of many workers, and the scenario's invocations that come in."""
+
+from array import array
+from collections.abc import Callable, Iterator
+from itertools import accumulate
+
+from attacca.errors import BadConfig
+from attacca.gateway.core.gate import Gate
+from attacca.kernel.rand import Streams
+from attacca.kernel.registry import build
+from attacca.load.recorder import Keeper, NullRecorder
+from attacca.load.scenario import FunctionPlan, Scenario
+from attacca.load.schedule import RUN, WARMUP, Due, Schedule
+from attacca.model.function import Revision, Settings, Signature
+from attacca.model.messages import Catalogue, Heartbeat, WorkerJoined
+from attacca.policy.balancing import BALANCING
+from attacca.policy.keepalive.oracle import Foresight
+from attacca.policy.keepalive.types import Keepalive
+from attacca.sim.draws import Draws, Duration, pick
+from attacca.sim.engine import Engine
+from attacca.sim.faults import Faults
+from attacca.sim.flight import Flight
+from attacca.sim.front import Front
+from attacca.sim.hardware import Chances
+from attacca.sim.journal import Journal
+from attacca.sim.ledger import Ledger
+from attacca.sim.network import Road
+from attacca.sim.node import Node, Wrap
+
+HEARTBEAT_S = 1.0
+SILENT_S = 3.0
+OF_CLIENTS = 1_000_000_000  # their invocations are numbered from here
+ASK_AGAIN_S = 1e-3
+BEATS_MOST = 1 << 20  # heartbeats of one worker that have draws of their own
+
+
+class World:
+    def __init__(
+        self,
+        scenario: Scenario,
+        schedule: Schedule,
+        keeper: Keeper,
+        engine: Engine,
+        journal: Journal,
+        wrap: Wrap | None = None,
+        keepalive: Keepalive | None = None,
+    ) -> None:
+        """`wrap` is put around every worker core's `handle`, for those who look on.
+
+        Raises:
+            BadConfig: a policy does not exist, or the scenario wants what a simulation cannot do yet.
+        """
+        if scenario.system.mode != "worker":
+            hint = "set system.mode to worker; the scenario itself is sound"
+            raise BadConfig(f"scheduling mode {scenario.system.mode!r} cannot be simulated yet: skipped", hint)
+        self.scenario = scenario
+        self.engine = engine
+        has_rows = scenario.record.invocations and not isinstance(keeper, NullRecorder)
+        self.ledger = Ledger(keeper, scenario.name, scenario.seed, has_rows=has_rows)
+        self.flights: dict[str, Flight] = {}
+        self.catalogue = Catalogue(1, tuple(_revision(target.plan) for target in schedule.functions))
+        self.front = Front(engine, journal, _gate(scenario), self.flights, self.ledger)
+        self.front.gate.learn(self.catalogue)
+        self._schedule = schedule
+        self._coming: Iterator[Due] = iter(schedule)
+        self._sent = 0
+        self.nodes = self._nodes(journal, wrap, keepalive or _foresight(scenario, schedule))
+        self._roads(journal)
+        self.faults = Faults(scenario, schedule.length_s, engine, journal, self.nodes)
+        self._clients = Clients(self) if scenario.workload.clients is not None else None
+
+    def _nodes(self, journal: Journal, wrap: Wrap | None, keepalive: Keepalive | None) -> list[Node]:
+        scenario, targets = self.scenario, self._schedule.functions
+        colds = {
+            target.name: Duration(target.plan.cold, scenario.seed, f"cold/{target.name}")
+            for target in targets
+            if target.plan.cold is not None
+        }
+        chances = Chances(scenario.hardware, scenario.seed, colds)
+        return [
+            Node(place, scenario, self.engine, journal, chances, self.flights, self.catalogue, wrap, keepalive)
+            for place in range(scenario.system.workers)
+        ]
+
+    def _roads(self, journal: Journal) -> None:
+        scenario, front = self.scenario, self.front
+        roads = {}
+        for node in self.nodes:
+            node.to_gateway = Road(self.engine, scenario.hardware, scenario.seed, "up", front.hear)
+            node.from_gateway = Road(self.engine, scenario.hardware, scenario.seed, "down", node.receive)
+            roads[node.name] = (node.place, node.from_gateway)
+        front.roads = roads
+        if self._is_apart:
+            for node in self.nodes:
+                front.hear(WorkerJoined(node.view()))
+        else:
+            front.gate.attach(self.nodes[0].name)
+            roads[""] = roads[self.nodes[0].name]
+
+    @property
+    def _is_apart(self) -> bool:
+        """Workers can be lost, so they are listened to."""
+        return len(self.nodes) > 1 or bool(self.scenario.faults)
+
+    # The run.
+
+    def run(self, after: Callable[[], None] | None = None) -> None:
+        """As long as the schedule, and then until everything is answered or the time for that is over."""
+        engine, scenario, length_s = self.engine, self.scenario, self._schedule.length_s
+        self._pull()
+        if self._clients is not None:
+            self._clients.begin()
+        engine.at(scenario.record.sample_s, self._sample)
+        if self._is_apart:
+            engine.at(HEARTBEAT_S, self._beat, 1)
+        self.faults.begin()
+        engine.run(length_s, after)
+        if self.front.gate.taken:
+            self.front.on_over = self._drained
+            engine.run(length_s + scenario.workload.drain_s, after)
+        for flight in [taken.client for taken in self.front.gate.taken.values()]:
+            assert isinstance(flight, Flight)
+            self.ledger.close_flight(flight, engine.now, 0, "unanswered")
+        self.ledger.totals.invocations = self._sent
+
+    def lost_messages(self) -> int:
+        roads = (road for node in self.nodes for road in (node.to_gateway, node.from_gateway))
+        return sum(road.lost for road in roads if road is not None)
+
+    def _drained(self, flight: Flight) -> None:
+        if not self.front.gate.taken:
+            self.engine.stop()
+
+    def _pull(self) -> None:
+        due = next(self._coming, None)
+        if due is not None:
+            self.engine.at(due.due_s, self._arrive, due)
+
+    def _arrive(self, due: Due) -> None:
+        self._pull()
+        self._sent += 1
+        target = self._schedule.functions[due.function]
+        self.front.arrive(Flight(due.idx, due.due_s, target, due.duration_ms / 1e3, due.phase))
+
+    def send(self, number: int, place: int, seconds: float) -> Flight | None:
+        """One that no schedule wanted. None: the time for that is over."""
+        now = self.engine.now
+        if now >= self._schedule.length_s:
+            return None
+        phase = RUN if now >= self.scenario.workload.warmup_s else WARMUP
+        self._sent += 1
+        return Flight(OF_CLIENTS + number, now, self._schedule.functions[place], seconds, phase)
+
+    def _sample(self, _: None) -> None:
+        engine = self.engine
+        self.ledger.sample(engine.now, self.nodes)
+        engine.at(engine.now + self.scenario.record.sample_s, self._sample)
+
+    def _beat(self, count: int) -> None:
+        for node in self.nodes:
+            if node.is_up and node.to_gateway is not None:
+                node.to_gateway.send(Heartbeat(node.view()), -1 - count - node.place * BEATS_MOST)
+        self.engine.at(self.engine.now + HEARTBEAT_S, self._beat, count + 1)
+
+
+class Clients:
+    """Closed loop: each sends its next invocation when it has thought about its last answer."""
+
+    def __init__(self, world: World) -> None:
+        clients = world.scenario.workload.clients
+        assert clients is not None
+        plans, seed = world.scenario.functions, world.scenario.seed
+        self._world = world
+        self._count = clients.count
+        self._think = Duration(clients.think, seed, "clients/think")
+        self._choice = Draws(seed, "clients/choice")
+        self._durations = [Duration(plan.duration, seed, f"clients/duration/{plan.name}") for plan in plans]
+        self._sums = list(accumulate(plan.weight for plan in plans))
+        self._of: dict[int, int] = {}  # by invocation: its client
+        self._turns = [0] * clients.count
+
+    def begin(self) -> None:
+        if not self._sums:
+            raise BadConfig("there are clients, but no function for them", "add [[functions]] to the scenario")
+        self._world.front.on_over = self._over
+        for client in range(self._count):
+            self._world.engine.at(0.0, self._send, client)
+
+    def _send(self, client: int) -> None:
+        """The n-th invocation of a client is the same one whatever the system does."""
+        turn = self._turns[client]
+        self._turns[client] = turn + 1
+        number = turn * self._count + client
+        place = pick(self._sums, self._choice.at(number))
+        flight = self._world.send(number, place, self._durations[place].at(number))
+        if flight is not None:
+            self._of[flight.idx] = client
+            self._world.front.arrive(flight)
+
+    def _over(self, flight: Flight) -> None:
+        client = self._of.pop(flight.idx, None)
+        if client is not None:
+            engine = self._world.engine
+            think_s = self._think.at(self._turns[client] * self._count + client)
+            if flight.due == engine.now:  # refused at once: a client that does not think would ask for ever
+                think_s = max(think_s, ASK_AGAIN_S)
+            engine.at(engine.now + think_s, self._send, client)
+
+
+def _gate(scenario: Scenario) -> Gate:
+    choice = scenario.system.balancing
+    policy = build(BALANCING, choice.policy, choice.options, "attacca.policy.balancing")
+    return Gate(0, policy.fresh(Streams(scenario.seed).stream("balancing")), silent_s=SILENT_S)
+
+
+def _foresight(scenario: Scenario, schedule: Schedule) -> Keepalive | None:
+    """What an oracle has to be told. Closed-loop clients cannot be foreseen."""
+    if scenario.system.keepalive.policy != "oracle":
+        return None
+    if scenario.workload.clients is not None:
+        raise BadConfig("keep-alive policy 'oracle' cannot foresee closed-loop clients", "use shapes or a trace")
+    arrivals = {target.name: array("d") for target in schedule.functions}
+    for due in schedule:
+        arrivals[schedule.functions[due.function].name].append(due.due_s)
+    return Foresight(arrivals)
+
+
+def _revision(plan: FunctionPlan) -> Revision:
+    settings = Settings(
+        name=plan.name,
+        memory_mb=max(32, plan.memory_mb),
+        timeout_s=plan.timeout_s,
+        wait_s=plan.wait_s,
+        concurrency=plan.concurrency,
+        queue=min(plan.queue, 1_000_000),
+        idempotent=plan.idempotent,
+    )
+    return Revision(
+        function=plan.name,
+        number=1,
+        settings=settings,
+        handler="main:handler",
+        signature=Signature.EVENT_CONTEXT,
+        code=plan.name,
+    )

@@ -1,0 +1,195 @@
+"""Every key of a scenario's file as tables for docs/laboratory.md, from the Structs that read it."""
+
+import inspect
+from typing import Any, cast
+
+import msgspec
+import msgspec.inspect as shape
+
+from attacca.load import scenario
+
+TABLES: dict[str, tuple[type[msgspec.Struct], str]] = {  # in the file, and how it begins there
+    "": (scenario.Scenario, ""),
+    "[workload]": (scenario.Workload, "What comes in, and for how long."),
+    "[workload.trace]": (scenario.TraceUse, ""),
+    "[workload.clients]": (scenario.Clients, ""),
+    "[[functions]]": (scenario.FunctionPlan, "One for each function; with a trace, only to say more of some of its."),
+    "a shape": (scenario.Shape, ""),
+    "a body": (scenario.Body, ""),
+    "a distribution": (scenario.Distribution, ""),
+    "[system]": (scenario.System, "The platform. A live run takes the server as it is."),
+    "a choice": (scenario.Choice, "A policy by name or `module:Class`, and its options: [policies.md](policies.md)."),
+    "[hardware]": (scenario.Hardware, "Of a simulation only; `attacca sim calibrate` writes it from measurements."),
+    "[[faults]]": (scenario.Fault, ""),
+    "[record]": (scenario.Record, "What is kept of a run."),
+}  # fmt: skip
+NAMES = {  # of a Struct as a value
+    "Distribution": "a distribution", "Shape": "a shape", "Body": "a body", "Choice": "a choice",
+    "TraceUse": "a table", "Clients": "a table", "Workload": "a table", "System": "a table", "Hardware": "a table",
+    "Record": "a table", "FunctionPlan": "tables", "Fault": "tables",
+}  # fmt: skip
+MEANING = {
+    "Scenario.name": "of the run; a letter, then letters, digits and dashes",
+    "Scenario.about": "a sentence for reports; changes nothing",
+    "Scenario.seed": "of everything that is drawn",
+    "Scenario.workload": "below",
+    "Scenario.functions": "below",
+    "Scenario.system": "below",
+    "Scenario.hardware": "below",
+    "Scenario.faults": "below",
+    "Scenario.record": "below",
+    "Workload.duration_s": "how long invocations come; unset: as long as the trace",
+    "Workload.warmup_s": "so much of the beginning is run but not measured",
+    "Workload.drain_s": "how long answers are waited for after the last invocation was sent",
+    "Workload.trace": "invocations of a trace",
+    "Workload.clients": "invocations of clients that wait for their answers",
+    "TraceUse.path": "a file or a directory, seen from where the command is run",
+    "TraceUse.format": "`auto` finds out; else a name of [traces.md](traces.md#formats)",
+    "TraceUse.start_minute": "minutes left out at the beginning",
+    "TraceUse.minutes": "how many; unset: all",
+    "TraceUse.spread": "where in its minute an invocation of a trace of counts falls",
+    "TraceUse.sample": "so many functions, like the whole by Wasserstein distance; unset: all",
+    "TraceUse.thin": "the share of the invocations that is kept",
+    "TraceUse.time_scale": "2: half as fast; 0.5: twice as fast",
+    "TraceUse.duration_scale": "every duration times this",
+    "TraceUse.duration_most_ms": "longer ones are cut to this",
+    "TraceUse.memory_least_mb": "functions hold at least this",
+    "Clients.count": "how many",
+    "Clients.think": "from an answer to the client's next invocation",
+    "FunctionPlan.name": "a function of the trace has the name that `attacca scenario check` shows",
+    "FunctionPlan.memory_mb": "what one sandbox holds",
+    "FunctionPlan.duration": "how long its handler takes; a trace's own durations win",
+    "FunctionPlan.cold": "the whole of a cold start of it; unset: as `[hardware]` says",
+    "FunctionPlan.shape": "how its invocations come by themselves; unset: only from the trace or the clients",
+    "FunctionPlan.weight": "how often clients choose it, beside the others",
+    "FunctionPlan.body": "what it does when it is run live",
+    "FunctionPlan.concurrency": "invocations at once in one sandbox",
+    "FunctionPlan.timeout_s": "from the hand-over to a sandbox to the answer",
+    "FunctionPlan.wait_s": "from the arrival until a sandbox takes it",
+    "FunctionPlan.queue": "invocations that may wait; one more is refused with 429",
+    "FunctionPlan.idempotent": "it may be run again when its worker or its sandbox is lost",
+    "Shape.kind": "",
+    "Shape.rate": "a second",
+    "Shape.to_rate": "a second: `ramp` at the end, `step` and `spike` from `at_s`, `mmpp` when high, `sine` at most",
+    "Shape.cv": "of `gamma` and `mmpp`: coefficient of variation of the gaps",
+    "Shape.at_s": "when `step` and `spike` begin",
+    "Shape.for_s": "`spike`: how long; `sine`: the period; `mmpp`: mean time in a state",
+    "Body.kind": "`busy` counts, calibrated to the duration; `example` is a function of `examples/`",
+    "Body.example": "its name",
+    "Body.memory_mb": "of `memory`: how much it touches",
+    "Distribution.kind": "",
+    "Distribution.mean_ms": "of `constant`, `exponential`, `lognormal`",
+    "Distribution.sigma": "of `lognormal`: standard deviation of the logarithm",
+    "Distribution.low_ms": "of `uniform`, `bounded_pareto`",
+    "Distribution.high_ms": "of `uniform`, `bounded_pareto`",
+    "Distribution.alpha": "of `bounded_pareto`",
+    "Distribution.values_ms": "of `empirical`: what is drawn from",
+    "System.workers": "how many; a live server has one",
+    "System.memory_mb": "of each worker, for its sandboxes",
+    "System.cores": "of each worker",
+    "System.mode": "who queues: each worker, or the cluster's gateway (cannot be run yet)",
+    "System.queueing": "who is next on a worker",
+    "System.concurrency": "how many run at once on a worker",
+    "System.keepalive": "who is evicted, and when",
+    "System.balancing": "which worker gets an invocation",
+    "System.templates": "sandboxes are forked from an imported copy after the first",
+    "Choice.policy": "",
+    "Choice.options": "",
+    "Hardware.sandbox": "making a sandbox from nothing",
+    "Hardware.template": "forking one from a template",
+    "Hardware.code": "bringing the code into it",
+    "Hardware.imports": "running the module's top level; a template has done it already",
+    "Hardware.overhead": "of every invocation, beside its handler",
+    "Hardware.cpu": "`none`: nobody slows another; `sharing`: handlers share the cores; `contended`: starts do too",
+    "Hardware.network": "from gateway to worker, one way",
+    "Hardware.network_loss": "the share of messages that is lost",
+    "Hardware.image_cache": "a worker that has not run a function yet must fetch it",
+    "Hardware.fetch": "fetching one",
+    "Hardware.memory_pressure": "how much everything slows down as memory fills",
+    "Fault.kind": "",
+    "Fault.at_s": "when; unset: drawn",
+    "Fault.rate": "so often an hour, where it is drawn",
+    "Fault.for_s": "how long",
+    "Fault.factor": "`slow_worker`: how much slower; `late_message`, `clock_skew`: seconds",
+    "Fault.worker": "which, from 0; unset: drawn",
+    "Record.sample_s": "how often the platform is looked at",
+    "Record.invocations": "whether each invocation has its row",
+}
+
+
+def tables() -> str:
+    """A table of keys for each table of the file."""
+    parts = []
+    for title, (struct, about) in TABLES.items():
+        head = f"#### {'At the top' if not title else title if title.startswith('a ') else f'`{title}`'}"
+        told = about or " ".join((inspect.getdoc(struct) or "").split())
+        fields = cast("Any", shape.type_info(struct)).fields
+        rows = [_row(struct.__name__, field) for field in fields]
+        lines = ["| key | value | default | meaning |", "| --- | --- | --- | --- |", *rows]
+        is_told = told and struct is not scenario.Scenario
+        parts.append("\n".join([head, "", *([told, ""] if is_told else []), *lines]))
+    return "\n" + "\n\n".join(parts) + "\n\n"
+
+
+def _row(struct: str, field: Any) -> str:
+    cells = (f"`{field.name}`", kind(field.type), default(field), MEANING[f"{struct}.{field.name}"])
+    return f"| {' | '.join(cells)} |"
+
+
+def kind(info: Any) -> str:
+    match info:
+        case shape.Metadata(type=inner):
+            return kind(inner)
+        case shape.UnionType(types=types):
+            return kind(next(one for one in types if not isinstance(one, shape.NoneType)))
+        case shape.StructType(cls=cls):
+            return NAMES[cls.__name__]
+        case shape.LiteralType(values=values):
+            return ", ".join(f"`{value}`" for value in values)
+        case shape.VarTupleType(item_type=item):
+            return NAMES[item.cls.__name__] if isinstance(item, shape.StructType) else "numbers"
+        case shape.DictType():
+            return "a table"
+        case shape.StrType():
+            return "text"
+        case shape.BoolType():
+            return "true or false"
+        case shape.IntType() | shape.FloatType():
+            return "whole number" if isinstance(info, shape.IntType) else "number" + _bounds(info)
+        case _:
+            raise TypeError(f"no words for {info}")
+
+
+def _bounds(info: Any) -> str:
+    if info.le is not None:
+        return f", {info.ge:g} to {info.le:g}"
+    return " above 0" if info.gt is not None else ""
+
+
+def default(field: Any) -> str:
+    if field.required:
+        return "needed"
+    value = field.default_factory() if field.default is msgspec.NODEFAULT else field.default
+    match value:
+        case None | () | {} | "":
+            return ""
+        case scenario.Distribution():
+            return _distribution(value)
+        case scenario.Choice():
+            options = "".join(f", `{key}` {one}" for key, one in value.options.items())
+            return f"`{value.policy}`{options}"
+        case scenario.Shape() | scenario.Body():
+            return f"`{value.kind}`"
+        case msgspec.Struct():
+            return ""
+        case bool():
+            return "true" if value else "false"
+        case int() | float():
+            return f"{value:,g}" if abs(value) < 1e6 else f"{value:,.0f}"
+        case _:
+            return f"`{value}`"
+
+
+def _distribution(value: scenario.Distribution) -> str:
+    sigma = f", sigma {value.sigma:g}" if value.kind == "lognormal" else ""
+    return f"{value.kind}, {value.mean_ms:g} ms{sigma}" if value.mean_ms else "nothing"

@@ -1,0 +1,135 @@
+import msgspec
+import pytest
+
+from attacca.errors import NotFound, StateCorrupt
+from attacca.load.recorder import Recorder, read_run
+from attacca.load.report import measure
+from attacca.load.report.digest import PARTS, SHARES, Digest
+from attacca.load.report.measure import digest_of, read
+from tests.load.report.play import digest, record, scenario
+
+
+def row(index: int, **said: object) -> tuple[object, ...]:
+    """An invocation that was due at its number, ran for a second, and was answered at once."""
+    due = float(index)
+    known = {
+        "run": "few", "seed": 1, "phase": "run", "idx": index, "app": "a", "func": "f", "trigger": "http", "due": due,
+        "sent": due, "late": 0.0, "enq": due, "deq": due, "cold_begin": None, "ready": None, "exec_begin": due,
+        "exec_end": due + 1.0, "recv": due + 1.0, "status": 200, "err": "", "start": "warm", "worker": "w",
+        "sandbox": "s", "attempt": 1, "queue_len": 0, "mem": 128, "cpu": 1.0, "req_dur": 1.0, "bytes_in": 0,
+        "bytes_out": 0, "cost": 128.0,
+    }  # fmt: skip
+    return tuple((known | said).values())
+
+
+def digest_of_rows(path: object, *rows: tuple[object, ...], samples: int = 0) -> Digest:
+    from pathlib import Path
+
+    keeper = Recorder(Path(str(path)), scenario(), "live", 1.7e9)
+    for one in rows:
+        keeper.add(one)
+    for second in range(samples):
+        keeper.sample(("few", float(second), "w", 4, 1, 2, 1, 512, 0.5))
+    keeper.close({}, 1.0)
+    return digest_of(read_run(Path(str(path))))
+
+
+def test_responses_count_from_when_they_were_due(tmp_path: object) -> None:
+    found = digest_of_rows(tmp_path, *(row(index, recv=index + 3.0) for index in range(10)))
+    assert found.metrics["mean_ms"] == pytest.approx(3000.0)
+    assert found.metrics["slowdown"] == pytest.approx(3.0)
+    assert found.metrics["overhead_ms"] == pytest.approx(2000.0)
+    assert found.span_s == 9.0
+
+
+def test_warm_up_is_left_out_but_counted(tmp_path: object) -> None:
+    early = [row(index, phase="warmup", recv=index + 50.0) for index in range(5)]
+    found = digest_of_rows(tmp_path, *early, *(row(index) for index in range(5, 25)))
+    assert found.phases == {"run": 20, "warmup": 5}
+    assert found.metrics["p99_ms"] == pytest.approx(1000.0)
+
+
+def test_failures_are_counted_by_their_code_and_have_no_latency(tmp_path: object) -> None:
+    bad = [
+        row(20, status=0, recv=None, start=""), row(21, status=504, err="timeout"), row(22, status=404, start=""),
+    ]  # fmt: skip
+    found = digest_of_rows(tmp_path, *(row(index) for index in range(20)), *bad)
+    assert found.errors == {"no answer": 1, "status 404": 1, "timeout": 1}
+    assert found.metrics["error_share"] == pytest.approx(3 / 23)
+    assert found.metrics["mean_ms"] == pytest.approx(1000.0)
+
+
+def test_cold_and_template_starts_are_cold(tmp_path: object) -> None:
+    starts = ["cold", "template", "prewarmed", "warm", "warm", "warm", "warm", "warm"]
+    found = digest_of_rows(tmp_path, *(row(index, start=start) for index, start in enumerate(starts)))
+    assert found.metrics["cold_share"] == 0.25
+    assert found.starts == {"cold": 1, "prewarmed": 1, "template": 1, "warm": 5}
+
+
+def test_without_a_wish_slowdown_is_measured_by_the_warm_median(tmp_path: object) -> None:
+    rows = [row(index, req_dur=None) for index in range(9)]
+    slow = row(9, req_dur=None, start="cold", exec_end=13.0, recv=14.0)
+    found = digest_of_rows(tmp_path, *rows, slow)
+    assert found.metrics["slowdown"] == pytest.approx(5.0**0.1)
+    assert "median" in found.durations
+
+
+def test_parts_add_up_to_the_response(tmp_path: object) -> None:
+    cold = row(
+        1, start="cold", sent=1.1, enq=1.3, deq=1.6, cold_begin=1.6, ready=2.1, exec_begin=2.2, exec_end=3.2, recv=3.5
+    )
+    found = digest_of_rows(tmp_path, *(row(index) for index in range(5)), cold)
+    parts = dict(zip(PARTS, next(bar for bar in found.split if bar.label == "cold").parts, strict=True))
+    assert parts == pytest.approx({
+        "late": 0.1, "sending": 0.2, "queued": 0.3, "making": 0.5, "handing": 0.1, "running": 1.0, "answering": 0.3,
+    })  # fmt: skip
+    assert sum(parts.values()) == pytest.approx(2.5)
+
+
+def test_moments_that_were_not_recorded_do_not_lose_time(tmp_path: object) -> None:
+    bare = row(1, enq=None, deq=None, exec_begin=None, exec_end=None, recv=2.5)
+    found = digest_of_rows(tmp_path, *[bare] * 5)
+    assert sum(found.split[0].parts) == pytest.approx(1.5)
+
+
+def test_the_platform_is_measured_while_invocations_are(tmp_path: object) -> None:
+    found = digest_of_rows(tmp_path, *(row(index) for index in range(8)), samples=20)
+    assert (found.metrics["sandboxes"], found.metrics["queued"], found.metrics["memory_gb"]) == (4.0, 2.0, 0.5)
+    assert found.metrics["idle_share"] == 0.75
+
+
+def test_an_empty_run_is_no_failure(tmp_path: object) -> None:
+    found = digest_of_rows(tmp_path)
+    assert found.functions == []
+    assert msgspec.json.decode(msgspec.json.encode(found), type=Digest) == found
+
+
+def test_a_run_without_one_good_answer_can_be_kept(tmp_path: object) -> None:
+    found = digest_of_rows(tmp_path, *(row(index, status=500, err="function_error") for index in range(5)))
+    assert msgspec.json.decode(msgspec.json.encode(found), type=Digest) == found
+    assert found.functions[0].slowdown is None
+
+
+def test_a_digest_is_made_once_and_kept(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pathlib import Path
+
+    path = record(Path(str(tmp_path)) / "run", scenario(duration_s=20.0))
+    first = read(path)
+    monkeypatch.setattr(measure, "digest_of", lambda _: pytest.fail("it was there already"))
+    assert read(path) == first
+    (path / "digest.json").write_text("{}")
+    for part in (path / "records").iterdir():
+        part.unlink()
+    with pytest.raises(StateCorrupt):
+        read(path)
+    with pytest.raises(NotFound):
+        read(path / "nothing")
+
+
+def test_quantiles_ascend_and_end_with_the_most(tmp_path: object) -> None:
+    from pathlib import Path
+
+    found = digest(Path(str(tmp_path)), scenario(duration_s=60.0))
+    assert len(found.quantiles) == len(SHARES)
+    assert found.quantiles == sorted(found.quantiles)
+    assert found.quantiles[SHARES.index(0.5)] * 1e3 == found.metrics["p50_ms"]

@@ -1,0 +1,98 @@
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from attacca.errors import BadConfig
+from attacca.load.scenario import FunctionPlan, Scenario, TraceUse, Workload
+from attacca.sim.grid import Axis, expand, fingerprint, key_of, parse, vary
+
+SCENARIO = Scenario(name="one", seed=5, workload=Workload(duration_s=10.0), functions=(FunctionPlan(name="f"),))
+
+
+@pytest.mark.parametrize(
+    ("setting", "axis"),
+    [
+        ("worker.keepalive=lru,ttl", Axis("system.keepalive", ("lru", "ttl"))),
+        ("keepalive=lru", Axis("system.keepalive", ("lru",))),
+        ("keepalive.idle_s=5, 6", Axis("system.keepalive.idle_s", ("5", "6"))),
+        ("worker.memory_mb=512", Axis("system.memory_mb", ("512",))),
+        ("hardware.cpu=none,sharing", Axis("hardware.cpu", ("none", "sharing"))),
+    ],
+)
+def test_what_is_varied(setting: str, axis: Axis) -> None:
+    assert parse(setting) == axis
+
+
+@pytest.mark.parametrize("setting", ["keepalive", "=lru", "keepalive=", "keepalive=,"])
+def test_nothing_varied_is_refused(setting: str) -> None:
+    with pytest.raises(BadConfig):
+        parse(setting)
+
+
+def test_a_policy_brings_its_options() -> None:
+    found = vary(SCENARIO, {"system.keepalive": "ttl:idle_s=60"}).system.keepalive
+    assert (found.policy, found.options) == ("ttl", {"idle_s": 60})
+    found = vary(SCENARIO, {"system.keepalive": "mine:Policy:a=1:b=x"}).system.keepalive
+    assert (found.policy, found.options) == ("mine:Policy", {"a": 1, "b": "x"})
+
+
+def test_an_option_alone_keeps_the_policy() -> None:
+    found = vary(SCENARIO, {"system.keepalive.idle_s": "7"}).system.keepalive
+    assert (found.policy, found.options) == ("ttl", {"idle_s": 7})
+
+
+def test_any_key_can_be_varied() -> None:
+    choices = {
+        "system.memory_mb": "64", "functions.f.memory_mb": "32", "hardware.sandbox.mean_ms": "9.5",
+        "workload.duration_s": "20",
+    }  # fmt: skip
+    found = vary(SCENARIO, choices)
+    assert found.system.memory_mb == 64
+    assert found.functions[0].memory_mb == 32
+    assert found.hardware.sandbox.mean_ms == 9.5
+    assert found.workload.duration_s == 20
+
+
+@pytest.mark.parametrize(
+    "choices",
+    [
+        {"system.memory": "1"}, {"system.memory_mb": "much"}, {"nothing.there": "1"}, {"functions.g.memory_mb": "1"},
+        {"system.memory_mb": "0"}, {"name.first": "x"},
+    ],
+)  # fmt: skip
+def test_a_key_that_is_wrong_is_named(choices: dict[str, str]) -> None:
+    with pytest.raises(BadConfig, match=next(iter(choices)).split(".")[-2]):
+        vary(SCENARIO, choices)
+
+
+def test_every_combination_for_each_seed() -> None:
+    cells = expand(SCENARIO, [parse("keepalive=lru,ttl"), parse("system.workers=1,2,3")], [1, 2])
+    assert len(cells) == 12
+    assert [cell.scenario.seed for cell in cells[:2]] == [1, 2]
+    assert cells[0].label == "keepalive=lru workers=1"
+    assert len({cell.key for cell in cells}) == 12
+    assert expand(SCENARIO, [], [1])[0].label == "one"
+
+
+@given(st.integers(1, 1000), st.text(max_size=20))
+def test_a_key_is_of_what_is_run_and_not_of_words_about_it(seed: int, about: str) -> None:
+    plain = expand(SCENARIO, [], [seed])[0]
+    told = expand(
+        Scenario(name="one", about=about, workload=SCENARIO.workload, functions=SCENARIO.functions), [], [seed]
+    )
+    assert told[0].key == plain.key
+    assert expand(SCENARIO, [], [seed], "other code")[0].key != plain.key
+    assert expand(SCENARIO, [], [seed + 1])[0].key != plain.key
+
+
+def test_another_trace_is_another_study(tmp_path: Path) -> None:
+    trace = tmp_path / "trace.csv"
+    trace.write_text("a")
+    scenario = Scenario(name="one", workload=Workload(trace=TraceUse(path=str(trace))))
+    before = fingerprint(scenario, Path(__file__).parent)
+    assert fingerprint(scenario, Path(__file__).parent) == before
+    trace.write_text("ab")
+    assert fingerprint(scenario, Path(__file__).parent) != before
+    assert key_of(scenario, before) == key_of(scenario, before)
