@@ -9,6 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8080
 LIVE_TIMEOUT_S ?= 600
+LONG := tests/laws tests/load/traces tests/load/report tests/sim
 CODE := $(wildcard attacca tests examples bench scripts)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -30,10 +31,10 @@ check: $(VENV)/.dev ## Format, lint, types, import contracts
 	$(BIN)/lint-imports
 
 pure: $(VENV)/.dev ## The tests that need no process, socket or clock
-	$(BIN)/pytest --ignore tests/live --durations=5
+	$(BIN)/pytest --ignore tests/live $(LONG:%=--ignore %) --durations=5
 
 long: $(VENV)/.dev ## Pure tests that take a while: laws over many runs, traces, figures
-	$(BIN)/pytest -m long --durations=5
+	$(BIN)/pytest $(LONG) --durations=5
 
 live: $(VENV)/.dev ## The tests that start real processes and servers
 	timeout --foreground --signal=INT --kill-after=30 $(LIVE_TIMEOUT_S) $(BIN)/pytest -m live --durations=15

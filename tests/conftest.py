@@ -19,7 +19,6 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 gc.set_threshold(100_000, 50, 100)  # collecting as often as Python does by itself is a fifth of the pure tests' time
 
 LIVE = Path(__file__).parent / "live"
-LONG = tuple(Path(__file__).parent / name for name in ("laws", "load/traces", "load/report", "sim"))
 WORLDLY = {  # audit events that a pure test has no business with
     "os.exec": "starts a program",
     "os.fork": "forks",
@@ -76,8 +75,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(LIVE):
             item.add_marker(pytest.mark.live)
-        elif any(item.path.is_relative_to(place) for place in LONG):
-            item.add_marker(pytest.mark.long)
 
 
 def pytest_collection_finish() -> None:

@@ -52,7 +52,7 @@ class Rows:
 
     def row(self, sent: Sent, split: Split) -> tuple[object, ...]:
         """In the order of records.COLUMNS. What the headers do not tell is null."""
-        idx, function, due, sent_at, received, status, head, error, bytes_in, bytes_out, duration_ms = sent
+        idx, function, due, sent_at, received, status, head, error, bytes_in, bytes_out, duration_ms, _ = sent
         target = self._targets[function]
         is_answered, has_run = status > 0, split.start != ""
         deq = cold_begin = ready = exec_begin = exec_end = None

@@ -11,9 +11,10 @@ from attacca.load.scenario import Clients, FunctionPlan
 SIZE: Final = struct.Struct("<I")
 
 Planned = tuple[int, float, int, float]  # idx, due_s, function, duration_ms
-Sent = tuple[int, int, float, float, float, int, bytes, str, int, int, float]
+Sent = tuple[int, int, float, float, float, int, bytes, str, int, int, float, float]
 """idx, function, due_s, sent_s, recv_s, status, head (of an error: with its body), error, bytes in, bytes out,
-duration_ms. Status 0: no answer came."""
+duration_ms, turn_s: when the generator came to it. From then until it was sent it waited for a connection that the
+platform would take. Status 0: no answer came."""
 
 
 class Call(msgspec.Struct, frozen=True):

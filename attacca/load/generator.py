@@ -38,7 +38,8 @@ from attacca.load.pacing import FINE_SPIN_S, SPIN_S, Pacer
 ROWS_AT_ONCE = 64
 TELL_S = 0.1
 
-Token = tuple[int, float, int, float, int, Client | None]  # idx, due_s, function, duration_ms, bytes in, client
+Token = tuple[int, float, int, float, int, float, Client | None]
+"""idx, due_s, function, duration_ms, bytes in, turn, client"""
 
 
 class Sender(asyncio.Protocol):
@@ -154,16 +155,15 @@ class Sender(asyncio.Protocol):
     def _send(self, idx: int, due_s: float, function: int, duration_ms: float, client: Client | None) -> None:
         request, size = self._setup.calls[function].request(duration_ms)
         self._in_flight += 1
-        self._pool.send(request, (idx, due_s, function, duration_ms, size, client))
+        self._pool.send(request, (idx, due_s, function, duration_ms, size, now(), client))
 
     def _answered(
         self, token: Token, sent: float, received: float, status: int, head: bytes, error: str, size: int
     ) -> None:
-        idx, due_s, function, duration_ms, bytes_in, client = token
+        idx, due_s, function, duration_ms, bytes_in, turn, client = token
         origin, rows = self._origin, self._rows
-        rows.append(
-            (idx, function, due_s, sent - origin, received - origin, status, head, error, bytes_in, size, duration_ms)
-        )
+        times = (due_s, sent - origin, received - origin)
+        rows.append((idx, function, *times, status, head, error, bytes_in, size, duration_ms, turn - origin))
         self._in_flight -= 1
         if len(rows) >= ROWS_AT_ONCE:
             self._tell_rows()

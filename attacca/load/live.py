@@ -277,6 +277,7 @@ class Runner:
         is_failed = status == 0 or status >= 400
         self._standing.add(
             sent_at - due,
+            sent[11] - due,
             received - due,
             (error or f"http_{status}") if is_failed else "",
             split.start,

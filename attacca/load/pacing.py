@@ -74,11 +74,14 @@ class Gate:
     def __init__(self) -> None:
         self.count = 0
         self.late = 0
+        self.held = 0
         self.failed = 0
 
-    def add(self, late_s: float, *, is_failed: bool) -> None:
+    def add(self, late_s: float, held_s: float, *, is_failed: bool) -> None:
+        """`late_s` is the generator's own; `held_s` it had to wait for a connection that the platform would take."""
         self.count += 1
         self.late += late_s > LATE_S
+        self.held += held_s > LATE_S
         self.failed += is_failed
 
     def verdict(self) -> Verdict | None:
@@ -94,4 +97,10 @@ class Gate:
             return Verdict(failures, must_stop=True)
         if late > LATE_WARN:
             return Verdict(lateness, must_stop=False)
-        return Verdict(failures, must_stop=False) if failed > FAILED_WARN else None
+        if failed > FAILED_WARN:
+            return Verdict(failures, must_stop=False)
+        held = self.held / self.count
+        waited = (
+            f"{held:.0%} of the invocations waited more than {LATE_S * 1000:g} ms for the platform to take a connection"
+        )
+        return Verdict(waited, must_stop=False) if held > LATE_WARN else None

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 WARMUP, RUN = "warmup", "run"
 LABEL = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
 DEFAULT_TRIGGER = "http"
-TIMEOUT_S = 300.0  # at least, of a trace's function; beyond it twice what the scenario lets one take: nothing is cut off
+TIMEOUT_S = (
+    300.0  # at least, of a trace's function; beyond it twice what the scenario lets one take: nothing is cut off
+)
 
 Arrival = tuple[float, int, float]  # when, which function, for how many milliseconds
 

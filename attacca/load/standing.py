@@ -36,11 +36,14 @@ class Standing:
         self._answered = 0
         self._shown_count, self._shown_at = 0, 0.0
 
-    def add(self, late_s: float, response_s: float, error: str, start: str, *, is_warmup: bool) -> None:
+    def add(
+        self, late_s: float, turn_s: float, response_s: float, error: str, start: str, *, is_warmup: bool
+    ) -> None:  # fmt: skip
+        """`late_s`: sent after it was due; `turn_s`: of that, until the generator came to it."""
         self._answered += 1
         if is_warmup:
             return
-        self.gate.add(late_s, is_failed=error != "")
+        self.gate.add(turn_s, late_s - turn_s, is_failed=error != "")
         self.invocations += 1
         self._late_ms.add(max(0.0, late_s * 1000))
         if error:
@@ -87,6 +90,7 @@ class Standing:
             "late_p99_ms": late_p99,
             "late_max_ms": self._late_ms.max,
             "late_share": self.gate.late / self.gate.count if self.gate.count else 0.0,
+            "held_share": self.gate.held / self.gate.count if self.gate.count else 0.0,
         }
         found |= {f"start_{start}": float(self.starts[start]) for start in sorted(self.starts)}
         found |= {f"error_{error}": float(self.errors[error]) for error in sorted(self.errors)}

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attacca.load.scenario import Choice, Distribution, Scenario, Shape
+from attacca.load.scenario import Choice, Distribution, Scenario
 from attacca.policy.keepalive import KEEPALIVE
 from tests.sim.play import function, play, play_quick, scenario
 
@@ -15,8 +15,8 @@ from tests.sim.play import function, play, play_quick, scenario
 @pytest.mark.parametrize("idle_s", [0.5, 2.0])
 def test_ttl_under_poisson_arrivals_is_cold_with_exp_minus_lambda_t(idle_s: float) -> None:
     rate = 1.0
-    one = scenario(function(rate=rate), length_s=8000.0, idle_s=idle_s)
-    assert play_quick(one).totals.cold_share == pytest.approx(exp(-rate * idle_s), rel=0.05)
+    one = scenario(function(rate=rate), length_s=15_000.0, idle_s=idle_s)
+    assert play_quick(one).totals.cold_share == pytest.approx(exp(-rate * idle_s), abs=0.01)
 
 
 def with_keepalive(one: Scenario, policy: str) -> Scenario:
@@ -30,7 +30,7 @@ def with_keepalive(one: Scenario, policy: str) -> Scenario:
     room=st.integers(1, 3),
     seed=st.integers(0, 1000),
 )
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=6, deadline=None)
 def test_the_oracle_never_loses(rates: list[float], room: int, seed: int) -> None:
     """One size, and nothing takes time: Belady's rule is optimal."""
     functions = [
@@ -54,4 +54,3 @@ def test_the_same_arrivals_whatever_the_policy() -> None:
     one = scenario(*functions, length_s=30.0, memory_mb=256)
     found = {play_quick(with_keepalive(one, policy)).totals.invocations for policy in ("lru", "ttl", "oracle")}
     assert len(found) == 1
-    assert Shape().kind == "poisson"

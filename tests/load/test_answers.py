@@ -18,7 +18,7 @@ TARGETS = Schedule(scenario(FunctionPlan(name="f", memory_mb=64))).functions
 
 
 def row(head: bytes, status: int = 200, error: str = "", due: float = 2.0) -> dict[str, object]:
-    sent: Sent = (7, 0, due, 2.001, 2.03, status, head, error, 20, 16, 12.0)
+    sent: Sent = (7, 0, due, 2.001, 2.03, status, head, error, 20, 16, 12.0, 2.001)
     values = Rows("r", 1, TARGETS, warmup_s=1.0, worker="w").row(sent, split_of(head))
     return dict(zip((name for name, _, _ in COLUMNS), values, strict=True))
 

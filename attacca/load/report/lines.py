@@ -20,17 +20,13 @@ class Lines(msgspec.Struct, frozen=True):
         """For each value of the number, the configurations that have it, by the name of their line."""
         values = sorted({x for line in self.lines for x, _ in line.points})
         return [
-            (
-                value,
-                [
-                    msgspec.structs.replace(group, label=line.label)
-                    for line in self.lines
-                    for x, group in line.points
-                    if x == value
-                ],
-            )
+            (value, [_named(group, line) for line in self.lines for x, group in line.points if x == value])
             for value in values
         ]
+
+
+def _named(group: Group, line: Line) -> Group:
+    return msgspec.structs.replace(group, label=line.label or group.label)
 
 
 def lines_of(groups: Sequence[Group]) -> Lines | None:

@@ -48,7 +48,7 @@ footer{{color:var(--soft);font-size:13px}}
 
 
 def page(report: Report) -> str:
-    groups = [group.label for group in report.groups]
+    groups = [group.label for group in report.detailed]
     parts = [
         "<!doctype html>",
         '<html lang="en"><head><meta charset="utf-8">',

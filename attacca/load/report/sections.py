@@ -40,15 +40,25 @@ class Report(msgspec.Struct, frozen=True):
     about: list[str]
     warnings: list[str]
     groups: list[Group]
+    detailed: Sequence[Group]  # those of the sections after the grid
     sections: list[Section]
 
 
 def report(digests: Sequence["Digest"]) -> Report:
     groups = grouped(digests)
+    detailed = _in_detail(groups)
     sections = [_fitting(section) for make in GRID if (section := make(groups)) is not None]
-    sections += [_fitting(section) for make in MAKERS if (section := make(groups[:SHOWN])) is not None]
+    sections += [_fitting(section) for make in MAKERS if (section := make(detailed)) is not None]
     names = list(dict.fromkeys(digest.info.name for digest in digests))
-    return Report(", ".join(names[:4]), _about(groups), warnings(groups), groups, sections)
+    return Report(", ".join(names[:4]), _about(groups), warnings(groups), groups, detailed, sections)
+
+
+def _in_detail(groups: Sequence[Group]) -> Sequence[Group]:
+    """Those that have a line or a row each: of a grid, one value of its number; never too many to draw."""
+    found = lines_of(groups)
+    if found is not None and len(found.lines) > 1:
+        return found.at()[len(found.at()) // 2][1][:SHOWN]
+    return groups[:SHOWN]
 
 
 def _fitting(section: Section) -> Section:
@@ -114,8 +124,8 @@ def _curves(groups: Sequence[Group]) -> Section | None:
         return curves(found, names)
 
     says = [f"Each point is the mean over the seeds, with its 95 % interval, at one value of {found.key}."]
-    if len(groups) > SHOWN:
-        says.append(f"There are {len(groups)} configurations; the sections below show the first {SHOWN} of them.")
+    if len(found.lines) > 1:
+        says.append(f"The sections below are at {found.key} = {found.at()[len(found.at()) // 2][0]:,g}.")
     return Section("curves", f"Over {found.key}", says, [tables.configurations(groups, names)], draw, is_wide=True)
 
 

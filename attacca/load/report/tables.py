@@ -10,6 +10,7 @@ from attacca.load.report.groups import Group, measured, paired
 from attacca.load.report.metrics import METRICS, number, span
 from attacca.load.statistics import Interval, least_samples, quantile
 
+ROOM = 4  # configurations beside which there is room for words
 MOST = 12  # rows of a table of functions
 TAILS = {"p50_ms": 0.5, "p90_ms": 0.9, "p99_ms": 0.99, "p999_ms": 0.999}
 
@@ -41,7 +42,8 @@ def with_interval(name: str, found: Interval | None) -> str:
     if found.samples > 30 or found.confidence <= 0:  # within one run: it may lean
         text += f" ({number(found.low * factor)} … {number(found.high * factor)})"
     else:
-        text += f" ± {number((found.high - found.low) / 2 * factor)}"
+        reach = (found.high - found.low) / 2
+        text += f" ± {number(reach * factor if reach > 1e-9 * abs(found.value) else 0.0)}"  # the rest is rounding
     return text + unit
 
 
@@ -53,7 +55,10 @@ def summary(groups: Sequence[Group]) -> Table:
     for name in measured(groups):
         cells = (with_interval(name, group.metric(name)) for group in groups)
         rows.append([METRICS[name].label, *cells, METRICS[name].about])
-    return Table("", ["", *(group.label for group in groups), ""], rows, has_words=True)
+    made = Table("", ["", *(group.label for group in groups), ""], rows, has_words=True)
+    if len(groups) <= ROOM:
+        return made
+    return Table("", made.head[:-1], [row[:-1] for row in rows])
 
 
 def configurations(groups: Sequence[Group], names: Sequence[str]) -> Table:

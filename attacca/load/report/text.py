@@ -31,7 +31,7 @@ def _section(section: Section, report: Report, width: int) -> Iterator[str]:
     if section.key == "time":
         yield from _lines(report, width)
     if section.key == "gantt":
-        yield from _bars(report.groups[0], width)
+        yield from _bars(report.detailed[0], width)
     for one in section.tables:
         yield ""
         yield from table(one, width)
@@ -39,12 +39,12 @@ def _section(section: Section, report: Report, width: int) -> Iterator[str]:
 
 def _lines(report: Report, width: int) -> Iterator[str]:
     yield ""
-    for group in report.groups:
+    for group in report.detailed:
         over = group.first.series
         for name, values in (("arrivals", over.arrivals), ("sandboxes", over.sandboxes), ("queue", over.queued)):
             known = [value for value in values if value is not None]
             if known:
-                label = f"{group.label[:30]} {name}" if len(report.groups) > 1 else name
+                label = f"{group.label[:30]} {name}" if len(report.detailed) > 1 else name
                 yield f"{label:<42}{sparkline(values, width - 60)} most {max(known):,.4g}"
 
 
