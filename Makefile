@@ -9,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8080
 LIVE_TIMEOUT_S ?= 600
-LONG := tests/laws tests/load/traces tests/load/report tests/sim
+LONG := tests/laws tests/load tests/sim tests/cli/test_trace.py
 CODE := $(wildcard attacca tests examples bench scripts)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 

@@ -9,8 +9,9 @@ from typing import Any, cast
 
 from attacca import __version__
 from attacca.cli.configuration import ServerConfig
+from attacca.control.doorway import door
 from attacca.control.driver import Control
-from attacca.control.http import admin, door
+from attacca.control.http import admin
 from attacca.control.state import StateDir
 from attacca.errors import AttaccaError, BadConfig, Conflict
 from attacca.gateway.driver import Gateway
@@ -141,7 +142,7 @@ class Server:
     def _allow(self, authorization: bytes | None) -> bool:
         return self.control.tokens.admits(None if authorization is None else authorization.decode("latin-1"))
 
-    # What the admin API is shown (control.http.Observe).
+    # What the admin API is shown (control.doorway.Observe).
 
     def workers(self) -> list[WorkerView]:
         return [self.worker.view()]

@@ -35,8 +35,8 @@ from attacca.control.api import (
 )
 from attacca.control.core.access import Door
 from attacca.control.core.progress import Done, Progress, Refused, Step
+from attacca.control.doorway import Observe, refuse_scope
 from attacca.control.driver import Control
-from attacca.control.http import Observe, refuse_scope
 from attacca.errors import (
     AttaccaError,
     BadRequest,

@@ -69,6 +69,7 @@ def settings_of(plan: FunctionPlan) -> Settings:
         wait_s=min(plan.wait_s, TIMEOUT_MOST_S),
         concurrency=min(plan.concurrency, 1000),
         queue=min(plan.queue, 1_000_000),
+        idempotent=plan.idempotent,
         env={MARK: "1"},
     )
 

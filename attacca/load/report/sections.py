@@ -125,7 +125,7 @@ def _curves(groups: Sequence[Group]) -> Section | None:
 
     says = [f"Each point is the mean over the seeds, with its 95 % interval, at one value of {found.key}."]
     if len(found.lines) > 1:
-        says.append(f"The sections below are at {found.key} = {found.at()[len(found.at()) // 2][0]:,g}.")
+        says.append(f"The sections below are at {found.key} = {found.at()[len(found.at()) // 2][0]:g}.")
     return Section("curves", f"Over {found.key}", says, [tables.configurations(groups, names)], draw, is_wide=True)
 
 

@@ -14,7 +14,7 @@ def verdicts(groups: Sequence[Group], names: Sequence[str]) -> Iterator[str]:
     places = [("", list(groups))]
     if found is not None and len(found.lines) > 1:
         key = found.key.rpartition(".")[2]
-        places = [(f" at {key} {value:,g}", some) for value, some in found.at()]
+        places = [(f" at {key} {value:g}", some) for value, some in found.at()]
     for name in names:
         for place, some in places:
             known = [group for group in some if group.values(name)]

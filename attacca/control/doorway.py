@@ -1,0 +1,53 @@
+"""The admin API's doorway: what it is shown of the other planes, and who may come in."""
+
+import os
+from collections.abc import AsyncIterator, MutableMapping, Sequence
+from typing import Any, Protocol
+
+from attacca.control.core.access import Caller, Door, refuse
+from attacca.control.driver import Control
+from attacca.errors import Forbidden, Unauthorized
+from attacca.model.invocation import Call
+from attacca.model.log import LogLine
+from attacca.model.messages import Evict, Prewarm
+from attacca.model.sandbox import WorkerView
+
+Scope = MutableMapping[str, Any]
+SCHEMA = "/api/schema/"
+
+
+class Observe(Protocol):
+    """What the API shows of the other planes, and the orders that it passes on to them."""
+
+    def workers(self) -> Sequence[WorkerView]: ...
+    def calls(self, function: str | None, limit: int) -> Sequence[Call]:
+        """The newest ended invocations, at most `limit`."""
+
+    def logs(self, function: str, since_s: float | None, follow: bool) -> AsyncIterator[LogLine]:  # noqa: FBT001
+        """`since_s`: how many seconds back; None: all that is kept."""
+
+    def send(self, message: Prewarm | Evict) -> None: ...
+    def info(self) -> dict[str, Any]:
+        """Facts about the server for people and programs."""
+
+
+def door(*, is_loopback: bool) -> Door:
+    """Who owns this process is who owns the server."""
+    return Door(os.getuid(), is_loopback)
+
+
+def refuse_scope(scope: Scope, access: Door, control: Control) -> Unauthorized | Forbidden | None:
+    """The access rule applied to a request."""
+    headers: dict[bytes, str] = {}
+    for name, raw in scope["headers"]:
+        value = raw.decode("latin-1")
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value  # two of one kind pass for neither
+    caller = Caller(
+        peer_uid=scope.get("state", {}).get("peer_uid"),
+        host=headers.get(b"host"),
+        origin=headers.get(b"origin"),
+        fetch_site=headers.get(b"sec-fetch-site"),
+        authorization=headers.get(b"authorization"),
+        is_reading_schema=f"{scope['path']}/".startswith(SCHEMA),
+    )
+    return refuse(access, caller, control.tokens.is_known, is_uid_shared=control.is_uid_shared)
