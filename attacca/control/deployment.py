@@ -65,12 +65,8 @@ class Workshop:
         async with self._state.unfinished() as directory:
             made = directory / "code"
             unpacked = await asyncio.to_thread(archive.unpack, data, made, self._config.archive)
-            say(
-                Step(
-                    "unpack",
-                    f"{unpacked.files} file{'' if unpacked.files == 1 else 's'}, {size(unpacked.bytes)}, code {unpacked.digest[:12]}",
-                )
-            )
+            files = f"{unpacked.files} file{'' if unpacked.files == 1 else 's'}"
+            say(Step("unpack", f"{files}, {size(unpacked.bytes)}, code {unpacked.digest[:12]}"))
             target = self._state.code / unpacked.digest
             if not target.is_dir():
                 if unpacked.modules:

@@ -24,7 +24,7 @@ from attacca.load.scenario import Scenario
 from attacca.sim.grid import Cell, fingerprint
 
 SIMULATE: Final = "attacca.sim.recorded:simulate"
-CELLS_PER_PROCESS: Final = 25  # a process is renewed after so many, so that nothing piles up in it
+CELLS_PER_PROCESS: Final = 25  # then processes are renewed, so that nothing piles up in them (the pool does it wrong)
 
 
 class Simulate(Protocol):
@@ -137,8 +137,11 @@ class Study:
             for cell, job in zip(cells, jobs, strict=True):
                 yield cell, _tried(job)
         else:
-            with pool(min(processes or cores(), len(cells))) as executor:
-                yield from _as_they_come(executor, cells, jobs)
+            size = min(processes or cores(), len(cells))
+            for start in range(0, len(cells), size * CELLS_PER_PROCESS):
+                some = slice(start, start + size * CELLS_PER_PROCESS)
+                with pool(size) as executor:
+                    yield from _as_they_come(executor, cells[some], jobs[some])
 
     def _job(self, cell: Cell, *, is_here: bool) -> Job:
         kept = str(self._beginning(cell)) if self._keep_records and is_here else None
@@ -190,9 +193,7 @@ def _as_they_come(
 def pool(processes: int) -> ProcessPoolExecutor:
     """Processes that begin anew, since threads of the parent (polars has some) do not survive a fork."""
     os.environ.setdefault("POLARS_MAX_THREADS", "1")  # for them: each has one core
-    return ProcessPoolExecutor(
-        processes, multiprocessing.get_context("spawn"), _ordinary, max_tasks_per_child=CELLS_PER_PROCESS
-    )
+    return ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), _ordinary)
 
 
 def _ordinary() -> None:
