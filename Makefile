@@ -42,6 +42,7 @@ live: $(VENV)/.dev ## The tests that start real processes and servers
 bench: $(VENV)/.dev ## Measure the floors and attacca in the same run, print the ratios, append to bench/history.jsonl
 	@command -v wrk >/dev/null || scripts/debian.sh wrk
 	$(BIN)/python bench/run.py
+	@$(BIN)/python -m scripts.docs
 
 fmt: $(VENV)/.dev ## Format, and repair what the linter can
 	$(BIN)/ruff check --fix $(CODE)

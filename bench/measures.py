@@ -3,7 +3,6 @@
 import itertools
 import json
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -14,44 +13,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench.client import Client, latency, throughput
+from bench.result import Result, Round
 from bench.server import HERE, Attacca, attacca, floor
+from bench.simulation import ALL_MINUTES, eight_hours, simulation
 
 FUNCTIONS = HERE / "functions"
 PYTHON = os.path.realpath(sys.executable)
 MANY = 24  # functions that take turns in being started cold
 MEMORY_MB = "20000"
-
-
-class Round(NamedTuple):
-    ours: float
-    floor: float
-
-    @property
-    def ratio(self) -> float:
-        return self.ours / self.floor
-
-
-class Result(NamedTuple):
-    """`bar` is the largest ratio that is good enough, or the smallest with `at_least`. Without a floor it is `ours`."""
-
-    name: str
-    unit: str
-    floor_name: str
-    bar: float
-    rounds: list[Round]
-    at_least: bool = False
-
-    @property
-    def ratios(self) -> list[float]:
-        return sorted(one.ratio for one in self.rounds)
-
-    @property
-    def median(self) -> float:
-        return statistics.median(self.ratios)
-
-    @property
-    def is_met(self) -> bool:
-        return self.median >= self.bar if self.at_least else self.median <= self.bar
 
 
 def _echo(server: Attacca) -> None:
@@ -240,4 +209,6 @@ MEASURES = {
     "cold": Measure(cold, 5, 100, 30),
     "memory": Measure(memory, 1, 500, 50),
     "generator": Measure(generator, 5, 5, 3),
+    "simulation": Measure(simulation, 5, 171_558, 40_000),
+    "eight_hours": Measure(eight_hours, 1, ALL_MINUTES, 30),
 }

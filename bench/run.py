@@ -21,7 +21,8 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from bench.measures import MEASURES, Result
+from bench.measures import MEASURES
+from bench.result import Result
 
 HISTORY = Path(__file__).parent / "history.jsonl"
 
@@ -61,6 +62,7 @@ def record(results: list[Result]) -> None:
                 "unit": found.unit,
                 "median": round(found.median, 3),
                 "bar": found.bar,
+                "at_least": found.at_least,
                 "met": found.is_met,
                 "rounds": [[round(one.ours, 3), round(one.floor, 3)] for one in found.rounds],
             }

@@ -2,6 +2,7 @@
 
 import inspect
 import re
+import statistics
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -19,6 +20,7 @@ from attacca.policy.queueing import QUEUEING
 from scripts import scenario_keys
 
 ROOT = Path(__file__).resolve().parents[1]
+HISTORY = ROOT / "bench" / "history.jsonl"
 BLOCK = re.compile(r"(<!-- table: (\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
 MEANING = {
@@ -106,6 +108,24 @@ def policies(family: dict[str, type[Any]]) -> str:
     return table(("policy", "what it does", "options and defaults"), rows)
 
 
+def bench() -> str:
+    """The newest recorded figures of every measure (bench/history.jsonl)."""
+    newest: dict[str, Any] = {}
+    for line in HISTORY.read_text().splitlines():
+        for measure in msgspec.json.decode(line)["measures"]:
+            newest.pop(measure["name"], None)
+            newest[measure["name"]] = measure
+    rows = []
+    for name, found in newest.items():
+        ours, floor = (statistics.median(one[place] for one in found["rounds"]) for place in (0, 1))
+        ratios = sorted(one[0] / one[1] for one in found["rounds"])
+        bar = f"{'≥' if found['at_least'] else '≤'} {found['bar']:g}" + ("" if found["met"] else ", missed")
+        against = f"{found['floor']}, {floor:,.1f} {found['unit']}" if found["floor"] else ""
+        spread = f"{found['median']:.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})"
+        rows.append((name, f"{ours:,.1f} {found['unit']}", against, spread, bar))
+    return table(("measure", "attacca", "floor", "ratio (spread)", "bar"), rows)
+
+
 def summary(described: object) -> str:
     """The first sentence of a docstring, on one line."""
     return " ".join((inspect.getdoc(described) or "").split("\n\n")[0].split())
@@ -124,6 +144,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "keepalive": lambda: policies(KEEPALIVE),
     "balancing": lambda: policies(BALANCING),
     "scenario": scenario_keys.tables,
+    "bench": bench,
 }
 
 
@@ -133,7 +154,7 @@ def refresh(text: str) -> str:
 
 
 def main() -> int:
-    for path in sorted((ROOT / "docs").glob("*.md")):
+    for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
         old = path.read_text()
         if (new := refresh(old)) != old:
             path.write_text(new)

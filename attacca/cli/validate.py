@@ -210,6 +210,7 @@ def _inline(value: object) -> str:
 
 
 def show(live: "Group", simulated: "Group", folder: Path, *, as_json: bool, strict: bool) -> None:
+    from attacca.load.pacing import LATE_S, LATE_WARN
     from attacca.load.report.groups import quantile_distance
     from attacca.load.report.text import table
     from attacca.load.report.validation import gaps, validation
@@ -225,8 +226,8 @@ def show(live: "Group", simulated: "Group", folder: Path, *, as_json: bool, stri
     else:
         sys.stdout.write("\n".join(table(validation(live, simulated), max(width(), 140))) + "\n")
         late = live.first.late
-        if late.get("share", 0.0) > 0.1:
-            say(f"{late['share']:.0%} were sent over 10 ms late: the generator was the slow part.", "yellow")
+        if late.get("share", 0.0) > LATE_WARN:
+            say(f"{late['share']:.0%} were sent over {LATE_S * 1e3:g} ms late.", "yellow")
         say(f"  in {folder}", "dim")
     far = [one.metric for one in found if not one.is_near]
     if strict and far:

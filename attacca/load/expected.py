@@ -9,7 +9,7 @@ from attacca.load.shapes import rate_of
 
 WAITING = ("sleep", "io")  # bodies that hold a sandbox and no core
 BUSY_SHARE = 0.8
-ONE_PROCESS_RATE = 4000.0
+ONE_PROCESS_RATE = 5000.0
 PERCENTILE_LEAST = 1000  # invocations, below which a p99 says little
 STEPS = 1000  # of the search for a shape's highest rate
 

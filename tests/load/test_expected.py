@@ -45,7 +45,7 @@ def test_what_cannot_go_well_is_said_before() -> None:
     assert "nothing is left" in of(BUSY, warmup_s=1000.0).warnings[0]
     assert "times out" in of(FunctionPlan(name="slow", duration=Distribution(mean_ms=2000.0), timeout_s=1.0,
                                           shape=Shape(rate=1.0))).warnings[0]  # fmt: skip
-    quick = FunctionPlan(name="quick", duration=Distribution(), shape=Shape(rate=5000.0))
+    quick = FunctionPlan(name="quick", duration=Distribution(), shape=Shape(rate=6000.0))
     assert "--processes" in of(quick).warnings[0]
 
 

@@ -9,6 +9,7 @@ import msgspec
 import polars as pl
 
 from attacca.errors import StateCorrupt
+from attacca.load.pacing import LATE_S
 from attacca.load.recorder import INFO, RECORDS, Run, read_run
 from attacca.load.report.digest import COLD, FILE, SHARES, VERSION, Digest, FunctionDigest, Windows
 from attacca.load.report.parts import gantt, split, with_parts
@@ -30,7 +31,6 @@ NEEDED: Final = (
     "phase", "idx", "func", "due", "sent", "late", "enq", "deq", "cold_begin", "ready", "exec_begin", "exec_end",
     "recv", "status", "err", "start", "req_dur", "mem",
 )  # fmt: skip
-LATE_S: Final = 0.01  # an invocation sent later than this was late
 WINDOWS: Final = 150  # at most so many windows of a run
 QUANTILES: Final = {"p50_ms": 0.5, "p90_ms": 0.9, "p99_ms": 0.99, "p999_ms": 0.999}
 

@@ -4,6 +4,8 @@ from typing import Final
 
 import msgspec
 
+BANDS: Final = 3  # configurations at most whose spread over seeds is drawn, and that are named where they stand
+
 
 class Metric(msgspec.Struct, frozen=True):
     label: str

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from attacca.load.pacing import LATE_S, LATE_STOP, LATE_WARN
 from attacca.load.pairs import LEAST_PAIRS
 from attacca.load.report import tables
 from attacca.load.report.digest import STARTS
@@ -20,10 +21,9 @@ if TYPE_CHECKING:
 
     from attacca.load.report.digest import Digest
 
-LATE_WARN, LATE_STOP = 0.1, 0.2  # shares of invocations that were sent late
 SHOWN: Final = 8  # configurations at most, where each has a line or a row of its own
 CURVES: Final = ("cold_share", "memory_gb", "mean_ms", "p99_ms", "slowdown", "queued")
-COMPARED: Final = ("mean_ms", "p99_ms", "slowdown", "cold_share", "memory_gb")
+COMPARED: Final = ("mean_ms", "p99_ms", "slowdown", "slowdown_p99", "cold_share", "memory_gb")
 
 
 class Section(msgspec.Struct, frozen=True):
@@ -87,10 +87,14 @@ def warnings(groups: Sequence[Group]) -> list[str]:
     found = []
     for group in groups:
         for digest in group.digests:
+            where = f"{group.label}, seed {digest.info.seed}"
+            told = digest.info.totals.get("warning")
             late = digest.late.get("share", 0.0)
-            if late > LATE_WARN:
+            if isinstance(told, str):  # the run judged itself, and knows whose lateness it was
+                found.append(f"{where}: {told}.")
+            elif late > LATE_WARN:
                 much = "do not trust this run" if late > LATE_STOP else "its tail is partly the generator's own"
-                found.append(f"{group.label}, seed {digest.info.seed}: {late:.0%} were sent over 10 ms late: {much}.")
+                found.append(f"{where}: {late:.0%} were sent over {LATE_S * 1e3:g} ms late: {much}.")
             if digest.metrics.get("error_share", 0.0) > 0.01:
                 codes = ", ".join(f"{code} {count:,}" for code, count in digest.errors.items())
                 share = digest.metrics["error_share"]
@@ -192,7 +196,9 @@ def _latency(groups: Sequence[Group]) -> Section:
 
     says = ["Dotted where fewer than ten samples lie beyond."]
     if any(len(group.digests) > 1 for group in groups):
-        says.append("The line is the mean over the seeds, the band their least and most.")
+        says.append(
+            "The line is the mean over the seeds" + (", the band their least and most." if len(groups) <= 3 else ".")
+        )
     return Section("latency", "Response by percentile", says, [tables.percentiles(groups)], draw)
 
 

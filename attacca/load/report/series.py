@@ -1,5 +1,6 @@
 """The platform over time: samples of all workers added up, in as many bins as a figure has room for."""
 
+import math
 from typing import Final
 
 import polars as pl
@@ -15,6 +16,9 @@ def series(rows: pl.DataFrame, samples: pl.DataFrame) -> Series:
         return Series(1.0)
     length_s = float(rows["due"].max() or 0.0)  # type: ignore[arg-type]
     every_s = max(1.0, length_s / BINS)
+    step_s = _step(samples)
+    if step_s > 0:  # whole steps, lest a bin has no sample
+        every_s = math.ceil(every_s / step_s - 1e-9) * step_s
     bins = pl.DataFrame({"bin": range(int(length_s // every_s) + 1)}, schema={"bin": pl.Int64})
     arrivals = _binned(rows, "due", every_s).agg(pl.len().alias("arrivals"))
     gauges = _binned(added(samples), "t", every_s).agg(pl.col(GAUGES).mean())
@@ -30,6 +34,12 @@ def series(rows: pl.DataFrame, samples: pl.DataFrame) -> Series:
 def added(samples: pl.DataFrame) -> pl.DataFrame:
     """One row per moment: the sum over the workers."""
     return samples.group_by("t").agg(pl.col(GAUGES).sum()).sort("t")
+
+
+def _step(samples: pl.DataFrame) -> float:
+    """How often the platform was looked at."""
+    steps = samples["t"].unique().sort().diff().drop_nulls()
+    return round(float(steps.median()), 3) if len(steps) else 0.0  # type: ignore[arg-type]
 
 
 def _binned(frame: pl.DataFrame, column: str, every_s: float) -> "pl.dataframe.group_by.GroupBy":

@@ -10,6 +10,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLo
 from attacca.load.report import style
 from attacca.load.report.digest import SHARES
 from attacca.load.report.groups import Group, is_swept, rate
+from attacca.load.report.metrics import BANDS
 from attacca.load.statistics import TAIL_SAMPLES
 
 NINES = (0.0, 0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999)
@@ -33,7 +34,7 @@ def percentiles(groups: Sequence[Group]) -> Figure:
         axes.plot([at[i] for i in sure], [middle[i] for i in sure], label=group.label, **look)
         rest = shown[len(sure) - 1 if sure else 0 :]
         axes.plot([at[i] for i in rest], [middle[i] for i in rest], linestyle=":", linewidth=1.2, **look)
-        if len(group.digests) > 1:
+        if len(group.digests) > 1 and len(groups) <= BANDS:
             across = [at[i] for i in shown]
             axes.fill_between(across, [least[i] for i in shown], [most[i] for i in shown], alpha=0.15, lw=0, **look)
     axes.set_xscale("log")
@@ -151,16 +152,18 @@ def cold(groups: Sequence[Group]) -> Figure:
                 continue
             axes.errorbar(
                 held.value, 100 * share.value, xerr=held.half, yerr=100 * share.half if share.half else None,
-                fmt="o", markersize=6, capsize=2.5, elinewidth=1.1, color=style.colour(index),
+                fmt="o", markersize=6, capsize=2.5, elinewidth=1.1, color=style.colour(index), label=group.label,
             )  # fmt: skip
-            axes.annotate(
-                group.label, (held.value, 100 * share.value), xytext=(7, 5), textcoords="offset points", fontsize=8.5
-            )
+            if len(groups) <= BANDS:
+                place = (held.value, 100 * share.value)
+                axes.annotate(group.label, place, xytext=(7, 5), textcoords="offset points", fontsize=8.5)
         axes.set_xlabel("memory held by sandboxes, mean over time (GB)")
         axes.set_ylabel("cold share (%)")
         axes.margins(0.16, 0.16)
         axes.set_xlim(left=0.0)
         axes.set_ylim(bottom=0.0)
+        if len(groups) > BANDS:
+            style.legend(axes, loc="upper left")
         return drawn
     for index, group in enumerate(groups):
         shares = sorted(100 * one.cold / one.invocations for one in group.first.functions)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from attacca.load.pacing import LATE_S
 from attacca.load.report import groups as of
 from attacca.load.report.digest import PART_NAMES, PARTS, STARTS, FunctionDigest
 from attacca.load.report.groups import Group, measured, paired
@@ -206,7 +207,7 @@ def runs(groups: Sequence[Group]) -> Table:
                 group.label, info.kind, str(info.seed), f"{sum(digest.phases.values()):,}", span(info.wall_s), behind,
                 str(events)[:12],
             ])  # fmt: skip
-    head = ["", "kind", "seed", "invocations", "took", "late: p50, p99, over 10 ms", "hash"]
+    head = ["", "kind", "seed", "invocations", "took", f"late: p50, p99, over {LATE_S * 1e3:g} ms", "hash"]
     return Table("each run", head, rows[:60], f"{len(rows) - 60} more are not shown" if len(rows) > 60 else "")
 
 

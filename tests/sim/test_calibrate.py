@@ -1,0 +1,53 @@
+from math import exp
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from attacca.errors import BadConfig, NotFound
+from attacca.load.scenario import Hardware, Scenario
+from attacca.sim.calibrate import calibrate, empirical, fitted, toml
+from attacca.sim.draws import Draws, quantile
+from tests.sim.play import INSTANT, exponential, function, play, scenario
+
+
+def test_a_fit_finds_the_lognormal_it_was_drawn_from() -> None:
+    drawn = [quantile(fitted([exp(0.0), exp(1.0)]))(Draws(1, "x").at(number)) * 1e3 for number in range(3000)]
+    again = fitted(drawn)
+    assert again.mean_ms == pytest.approx(fitted([exp(0.0), exp(1.0)]).mean_ms, rel=0.05)
+    assert again.sigma == pytest.approx(fitted([exp(0.0), exp(1.0)]).sigma, rel=0.05)
+
+
+def test_many_values_are_kept_as_percentiles() -> None:
+    kept = empirical([float(value) for value in range(1000)]).values_ms
+    assert (kept[0], kept[50], kept[-1], len(kept)) == (0.0, 500.0, 999.0, 101)
+
+
+def test_timed_functions_become_hardware(tmp_path: Path) -> None:
+    cold = {"sandbox": [5.0] * 6, "code": [1.0] * 6, "imports": [50.0] * 6}
+    starts = {"cold": cold, "template": {part: [2.0] * 6 for part in cold}, "warm": {"overhead": [0.5] * 6}}
+    (tmp_path / "bench.json").write_bytes(msgspec.json.encode({"functions": {"f": {"starts": starts}}}))
+    found = calibrate(tmp_path / "bench.json")
+    assert found.imports.values_ms == (50.0,) * 6
+    assert found.template.values_ms == (6.0,) * 6
+    text = 'name = "x"\n[workload]\nduration_s = 1.0\n[[functions]]\nname = "f"\n' + toml(found)
+    assert msgspec.toml.decode(text.encode(), type=Scenario).hardware == found
+
+
+def test_a_recorded_run_gives_back_the_hardware_it_ran_on(tmp_path: Path) -> None:
+    hardware = msgspec.structs.replace(INSTANT, imports=exponential(80.0), overhead=exponential(2.0))
+    one = scenario(function(rate=5.0, duration=exponential(20.0)), length_s=200.0, hardware=hardware, idle_s=0.5)
+    one = msgspec.structs.replace(one, record=msgspec.structs.replace(one.record, invocations=True))
+    play(one, out=tmp_path / "run", checks="off")
+    found = calibrate(tmp_path / "run")
+    for measured, was in ((found.imports, 80.0), (found.overhead, 2.0)):
+        assert sum(measured.values_ms) / len(measured.values_ms) == pytest.approx(was, rel=0.25)
+
+
+def test_too_little_is_said_to_be_too_little(tmp_path: Path) -> None:
+    (tmp_path / "bench.json").write_text("{}")
+    with pytest.raises(BadConfig, match="fewer than"):
+        calibrate(tmp_path / "bench.json")
+    with pytest.raises(NotFound):
+        calibrate(tmp_path / "nowhere")
+    assert toml(Hardware()) == "[hardware]\n"

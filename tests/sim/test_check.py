@@ -1,0 +1,65 @@
+"""The checks themselves are checked: each notices what was broken on purpose."""
+
+from collections.abc import Callable
+
+import pytest
+
+from attacca.gateway.core.gate import Gate
+from attacca.load.scenario import Distribution
+from attacca.model.messages import Ended
+from attacca.sim.front import Broken
+from attacca.sim.hardware import Copy, Machine
+from attacca.worker.core.line import Line
+from attacca.worker.core.pool import Pool
+from tests.sim.play import function, play, scenario
+
+Break = Callable[[pytest.MonkeyPatch], None]
+
+
+def run() -> None:
+    plan = function(rate=20.0, duration=Distribution(kind="exponential", mean_ms=100.0), memory_mb=100)
+    play(scenario(plan, length_s=10.0, memory_mb=300, idle_s=0.1), checks="touched")
+
+
+def lose_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = Gate.ended
+
+    def forgetful(gate: Gate, now: float, message: Ended) -> object:
+        if message.id == "7":
+            del gate.taken[message.id]
+            return None
+        return ended(gate, now, message)
+
+    monkeypatch.setattr(Gate, "ended", forgetful)
+
+
+def forget_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Pool, "_reserve", lambda pool, now, memory_mb: None)
+
+
+def hold_less_than_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    forget = Machine._forget
+
+    def twice(machine: Machine, copy: Copy) -> None:
+        forget(machine, copy)
+        machine.held_mb -= 1
+
+    monkeypatch.setattr(Machine, "_forget", twice)
+
+
+def miscount(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Line, "recount", lambda line, fleet: setattr(line, "claims", -1))
+
+
+def overtake(monkeypatch: pytest.MonkeyPatch) -> None:
+    from attacca.policy.queueing.fcfs import Fcfs
+
+    monkeypatch.setattr(Fcfs, "key", lambda policy, item: -item.arrived)
+
+
+@pytest.mark.parametrize("break_it", [lose_an_answer, forget_memory, hold_less_than_is_held, miscount, overtake])
+def test_what_is_broken_is_noticed(break_it: Break, monkeypatch: pytest.MonkeyPatch) -> None:
+    run()
+    break_it(monkeypatch)
+    with pytest.raises(Broken):
+        run()

@@ -1,0 +1,146 @@
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from attacca.errors import BadConfig, Conflict
+from attacca.load.recorder import read_run
+from attacca.load.records import COLUMNS
+from attacca.load.scenario import Choice, Clients, Distribution, Hardware, Record, Scenario, System, Workload
+from attacca.sim.journal import part
+from attacca.sim.ledger import Totals
+from tests.sim.play import INSTANT, exponential, function, play, scenario
+
+COLD = msgspec.structs.replace(INSTANT, sandbox=Distribution(mean_ms=30.0), imports=Distribution(mean_ms=70.0))
+BUSY = {
+    "workers": 3,
+    "memory_mb": 512,
+    "templates": True,
+    "balancing": Choice(policy="two_choices"),
+    "keepalive": Choice(policy="greedy_dual"),
+}
+
+
+def busy(seed: int = 1, hardware: Hardware | None = None) -> Scenario:
+    functions = [function(f"f{place}", rate=3.0, duration=exponential(200.0)) for place in range(4)]
+    return scenario(*functions, length_s=20.0, seed=seed, hardware=hardware or Hardware(cpu="contended"), **BUSY)
+
+
+def test_the_first_is_cold_and_pays_for_it() -> None:
+    one = scenario(function(rate=0.5, duration=Distribution(mean_ms=10.0)), length_s=20.0, hardware=COLD)
+    totals = play(one).totals
+    assert totals.invocations == totals.ok > 3
+    assert totals.cold_share == 1 / totals.invocations
+    assert totals.max_ms == pytest.approx(110.0)
+    assert totals.p50_ms == pytest.approx(10.0)
+
+
+def test_templates_spare_the_imports() -> None:
+    """A template is made once an invocation has shown that the code works; every later start is forked from it."""
+    fork = msgspec.structs.replace(COLD, template=Distribution(mean_ms=5.0))
+    one = scenario(function(rate=0.5), length_s=60.0, hardware=fork, templates=True, idle_s=0.0)
+    totals = play(one).totals
+    assert totals.template_share == pytest.approx(totals.cold_share - 1 / totals.invocations)
+    assert totals.p50_ms == pytest.approx(5.0)
+
+
+def test_contended_starts_are_slowed_by_what_runs() -> None:
+    def first_ms(cpu: str) -> float:
+        hardware = msgspec.convert(msgspec.to_builtins(COLD) | {"cpu": cpu}, Hardware)
+        functions = [function(f"f{place}", rate=50.0, duration=Distribution(mean_ms=100.0)) for place in range(2)]
+        return play(scenario(*functions, length_s=0.1, cores=1, hardware=hardware)).totals.mean_ms
+
+    assert first_ms("none") < first_ms("sharing") < first_ms("contended")
+
+
+def test_an_image_is_fetched_once_where_it_is_cached() -> None:
+    def mean_ms(*, is_cached: bool) -> float:
+        hardware = msgspec.structs.replace(INSTANT, fetch=Distribution(mean_ms=100.0), image_cache=is_cached)
+        return play(scenario(function(rate=1.0), length_s=30.0, hardware=hardware, idle_s=0.0)).totals.mean_ms
+
+    assert mean_ms(is_cached=False) == pytest.approx(100.0)
+    assert mean_ms(is_cached=True) < 20.0
+
+
+def test_full_memory_slows_everything_down() -> None:
+    hardware = msgspec.structs.replace(INSTANT, memory_pressure=1.0)
+    one = scenario(function(duration=Distribution(mean_ms=10.0)), length_s=20.0, hardware=hardware, memory_mb=128)
+    assert play(one).totals.p50_ms == pytest.approx(20.0)
+
+
+def test_the_network_is_crossed_twice() -> None:
+    hardware = msgspec.structs.replace(INSTANT, network=Distribution(mean_ms=10.0))
+    assert play(scenario(function(), length_s=20.0, hardware=hardware)).totals.p50_ms == pytest.approx(20.0)
+
+
+def test_closed_loop_clients_send_when_they_have_their_answer() -> None:
+    clients = Clients(count=2, think=Distribution(mean_ms=400.0))
+    plan = msgspec.structs.replace(function(duration=Distribution(mean_ms=100.0)), shape=None)
+    one = scenario(plan, length_s=0, workload=Workload(duration_s=10.0, clients=clients))
+    assert play(one).totals.invocations == 2 * 20
+
+
+def test_a_client_that_is_refused_at_once_does_not_ask_for_ever() -> None:
+    plan = msgspec.structs.replace(function(duration=Distribution(mean_ms=1e5), queue=1), shape=None)
+    one = scenario(plan, length_s=0, limit=1, workload=Workload(duration_s=0.5, clients=Clients(count=3)))
+    assert 100 < play(one).totals.refused < 1100
+
+
+def test_the_same_seed_gives_the_same_events_and_another_seed_others() -> None:
+    first = play(busy())
+    assert play(busy()).hash == play(busy(), checks="off").hash == first.hash
+    assert play(busy(seed=2)).hash != first.hash
+    assert first.totals.unanswered == 0
+
+
+def test_what_is_recorded_is_what_is_summed_up(tmp_path: Path) -> None:
+    one = msgspec.structs.replace(busy(), record=Record(sample_s=1.0))
+    totals = play(one, out=tmp_path / "run").totals
+    run = read_run(tmp_path / "run")
+    rows, samples = run.records.collect(), run.samples.collect()
+    assert rows.columns == [name for name, _, _ in COLUMNS]
+    assert len(rows) == totals.invocations
+    assert (rows["recv"] - rows["due"]).mean() == pytest.approx(totals.mean_ms / 1e3)
+    assert rows["start"].is_in(["cold", "template"]).mean() == pytest.approx(totals.cold_share)
+    assert (rows["ready"] - rows["cold_begin"]).drop_nulls().min() > 0.0  # type: ignore[operator]
+    assert (rows["exec_begin"] - rows["deq"]).min() > -1e-9  # type: ignore[operator]
+    assert sorted(samples["worker"].unique().cast(str).to_list()) == ["w0", "w1", "w2"]
+    assert samples["memory_mb"].max() <= 512  # type: ignore[operator]
+    assert run.info.totals["hash"] == play(one).hash
+    with pytest.raises(Conflict):
+        play(one, out=tmp_path / "run")
+
+
+def test_kept_events_show_where_two_runs_part(tmp_path: Path) -> None:
+    slower = msgspec.structs.replace(busy(), hardware=Hardware(cpu="contended", code=Distribution(mean_ms=0.6)))
+    for name, one in (("one", busy()), ("other", slower)):
+        play(one, out=tmp_path / name, events=True)
+    found = part(tmp_path / "one", tmp_path / "other")
+    assert found is not None
+    assert found.left is not None
+    assert found.right is not None
+    assert found.left.at < found.right.at
+    stopped = play(busy(), stop_at=found.number)
+    assert stopped.events == found.number
+    assert stopped.latest[-1] == found.left
+
+
+def test_a_story_tells_of_one_invocation_or_one_sandbox() -> None:
+    story = "\n".join(play(busy(), story="0").story)
+    for words in ("is given to the worker", "handed to a sandbox", "has run", "ended"):
+        assert words in story
+    sandbox = play(busy(), story="w0-1").story
+    assert "sandbox ordered" in sandbox[0]
+    assert all("w0" in line for line in sandbox)
+
+
+def test_cluster_mode_waits_for_its_control() -> None:
+    one = msgspec.structs.replace(busy(), system=System(mode="cluster"))
+    with pytest.raises(BadConfig, match="skipped"):
+        play(one)
+
+
+def test_nothing_that_happens_is_summed_up_as_nothing() -> None:
+    outcome = play(scenario(function(rate=0.0), length_s=5.0))
+    assert outcome.totals == Totals()
+    assert outcome.as_json()["invocations"] == 0
