@@ -9,11 +9,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8080
 LIVE_TIMEOUT_S ?= 600
+SEEDS ?= 1000
+FIRST ?= 1
 LONG := tests/laws tests/load tests/sim tests/cli/test_trace.py
 CODE := $(wildcard attacca tests examples bench scripts)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run test check pure long live bench fmt docs clean
+.PHONY: help run test check pure long live swarm bench fmt docs clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +40,9 @@ long: $(VENV)/.dev ## Pure tests that take a while: laws over many runs, traces,
 
 live: $(VENV)/.dev ## The tests that start real processes and servers
 	timeout --foreground --signal=INT --kill-after=30 $(LIVE_TIMEOUT_S) $(BIN)/pytest -m live --durations=15
+
+swarm: $(VENV)/.dev ## Many small simulations with drawn faults, everything checked after each event; SEEDS=, FIRST=
+	$(BIN)/attacca sim swarm --seeds $(SEEDS) --first $(FIRST)
 
 bench: $(VENV)/.dev ## Measure the floors and attacca in the same run, print the ratios, append to bench/history.jsonl
 	@command -v wrk >/dev/null || scripts/debian.sh wrk

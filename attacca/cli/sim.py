@@ -92,7 +92,10 @@ def run(
         raise BadConfig("--events has nowhere to keep them", "add --out RUN")
     scenario = read_with(path, settings, seed)
     if scenario.system.mode == "cluster":
-        say(f"{scenario.name}: skipped. Scheduling mode `cluster` cannot be simulated yet; the scenario is sound.")
+        why = "scheduling mode `cluster` cannot be simulated yet; the scenario is sound"
+        say(f"{scenario.name}: skipped, {why}.")
+        if as_json:
+            show_json({"name": scenario.name, "skipped": why})
         return
     options = Options(
         checks="all" if thorough else "touched" if check else "off",
@@ -149,7 +152,7 @@ def tell(outcome: "Outcome", *, is_stopped: bool) -> None:
     per_second = totals.invocations / outcome.wall_s if outcome.wall_s else 0.0
     ended = f"{totals.ok:,} ok, {totals.failed:,} failed, {totals.unanswered:,} unanswered"
     table.add_row("invocations", f"{totals.invocations:,}: {ended}")
-    table.add_row("cold", f"{totals.cold_share:.2%}, of them {totals.template_share:.2%} from a template")
+    table.add_row("cold", f"{totals.cold_share:.2%} of the started; {totals.template_share:.2%} from a template")
     spread = f"p50 {milliseconds(totals.p50_ms)}, p90 {milliseconds(totals.p90_ms)}, p99 {milliseconds(totals.p99_ms)}"
     table.add_row("response", f"mean {milliseconds(totals.mean_ms)} ms, {spread}, max {milliseconds(totals.max_ms)}")
     faster = outcome.virtual_s / outcome.wall_s if outcome.wall_s else 0.0

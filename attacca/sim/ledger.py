@@ -83,6 +83,9 @@ class Ledger:
 
     def sample(self, now: float, nodes: Sequence[Node]) -> None:
         for node in nodes:
+            if not node.is_up:
+                self._keeper.sample((self._run, now, node.name, 0, 0, 0, 0, 0, 0.0))
+                continue
             core, machine = node.core, node.machine
             busy = machine.cpu.busy
             computing = machine.running if busy is None else busy

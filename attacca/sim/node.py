@@ -298,9 +298,9 @@ def _config(scenario: Scenario, name: str) -> WorkerConfig:
 
 
 def _policies(config: WorkerConfig, keepalive: Keepalive | None) -> tuple[Queueing, Concurrency, Keepalive]:
-    queueing, concurrency = config.queueing, config.concurrency
+    queueing, concurrency, keeping = config.queueing, config.concurrency, config.keepalive
     return (
         build(QUEUEING, queueing.policy, queueing.options, "attacca.policy.queueing"),
         build(CONCURRENCY, concurrency.policy, concurrency.options, "attacca.policy.concurrency"),
-        keepalive or build(KEEPALIVE | BOUNDS, config.keepalive.policy, config.keepalive.options, "attacca.policy.keepalive"),
+        keepalive or build(KEEPALIVE | BOUNDS, keeping.policy, keeping.options, "attacca.policy.keepalive"),
     )

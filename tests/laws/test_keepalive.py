@@ -20,7 +20,7 @@ def test_ttl_under_poisson_arrivals_is_cold_with_exp_minus_lambda_t(idle_s: floa
 
 
 def with_keepalive(one: Scenario, policy: str) -> Scenario:
-    options = {"idle_s": 20.0} if policy == "ttl" else {}
+    options: dict[str, object] = {"idle_s": 20.0} if policy == "ttl" else {}
     changed = msgspec.structs.replace(one.system, keepalive=Choice(policy=policy, options=options))
     return msgspec.structs.replace(one, system=changed)
 

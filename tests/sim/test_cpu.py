@@ -15,8 +15,11 @@ def finished(jobs: list[tuple[float, float]], cores: int) -> list[float]:
     def end(place: int) -> None:
         ends[place] = engine.now
 
+    def begin(job: tuple[int, float]) -> None:
+        cpu.begin(job[1], end, job[0])
+
     for place, (at, work_s) in enumerate(jobs):
-        engine.at(at, lambda job: cpu.begin(job[1], end, job[0]), (place, work_s))
+        engine.at(at, begin, (place, work_s))
     engine.run()
     return ends
 

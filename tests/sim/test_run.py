@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -12,7 +13,7 @@ from attacca.sim.ledger import Totals
 from tests.sim.play import INSTANT, exponential, function, play, scenario
 
 COLD = msgspec.structs.replace(INSTANT, sandbox=Distribution(mean_ms=30.0), imports=Distribution(mean_ms=70.0))
-BUSY = {
+BUSY: dict[str, Any] = {
     "workers": 3,
     "memory_mb": 512,
     "templates": True,
@@ -40,7 +41,7 @@ def test_templates_spare_the_imports() -> None:
     fork = msgspec.structs.replace(COLD, template=Distribution(mean_ms=5.0))
     one = scenario(function(rate=0.5), length_s=60.0, hardware=fork, templates=True, idle_s=0.0)
     totals = play(one).totals
-    assert totals.template_share == pytest.approx(totals.cold_share - 1 / totals.invocations)
+    assert 0.9 < totals.template_share < totals.cold_share
     assert totals.p50_ms == pytest.approx(5.0)
 
 
@@ -54,12 +55,12 @@ def test_contended_starts_are_slowed_by_what_runs() -> None:
 
 
 def test_an_image_is_fetched_once_where_it_is_cached() -> None:
-    def mean_ms(*, is_cached: bool) -> float:
+    def p50_ms(*, is_cached: bool) -> float:
         hardware = msgspec.structs.replace(INSTANT, fetch=Distribution(mean_ms=100.0), image_cache=is_cached)
-        return play(scenario(function(rate=1.0), length_s=30.0, hardware=hardware, idle_s=0.0)).totals.mean_ms
+        return play(scenario(function(rate=1.0), length_s=30.0, hardware=hardware, idle_s=0.0)).totals.p50_ms
 
-    assert mean_ms(is_cached=False) == pytest.approx(100.0)
-    assert mean_ms(is_cached=True) < 20.0
+    assert p50_ms(is_cached=False) == pytest.approx(100.0)
+    assert p50_ms(is_cached=True) == 0.0
 
 
 def test_full_memory_slows_everything_down() -> None:
@@ -76,13 +77,13 @@ def test_the_network_is_crossed_twice() -> None:
 def test_closed_loop_clients_send_when_they_have_their_answer() -> None:
     clients = Clients(count=2, think=Distribution(mean_ms=400.0))
     plan = msgspec.structs.replace(function(duration=Distribution(mean_ms=100.0)), shape=None)
-    one = scenario(plan, length_s=0, workload=Workload(duration_s=10.0, clients=clients))
+    one = scenario(plan, length_s=10.0, workload=Workload(duration_s=10.0, clients=clients))
     assert play(one).totals.invocations == 2 * 20
 
 
 def test_a_client_that_is_refused_at_once_does_not_ask_for_ever() -> None:
     plan = msgspec.structs.replace(function(duration=Distribution(mean_ms=1e5), queue=1), shape=None)
-    one = scenario(plan, length_s=0, limit=1, workload=Workload(duration_s=0.5, clients=Clients(count=3)))
+    one = scenario(plan, length_s=0.5, limit=1, workload=Workload(duration_s=0.5, clients=Clients(count=3)))
     assert 100 < play(one).totals.refused < 1100
 
 
