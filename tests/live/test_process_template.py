@@ -75,3 +75,12 @@ def _from_template(source: str) -> object:
         return await house.run(await house.sandbox(revision, template.template), revision)
 
     return visit(story)
+
+
+def test_a_template_may_have_more_sandboxes_than_one_of_them_may_have_processes() -> None:
+    async def story(house: House) -> int:
+        revision = house.function("def handler(): return 1")
+        template = await house.template(revision)
+        return len([await house.sandbox(revision, template.template) for _ in range(12)])
+
+    assert visit(story, processes=8) == 12

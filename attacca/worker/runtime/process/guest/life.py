@@ -22,6 +22,7 @@ from attacca.worker.runtime.process.guest.orders import Order
 from attacca.worker.runtime.process.guest.serve import Server, describe
 
 CHANNEL = 3  # the one descriptor a sandbox has besides its input and output
+FAMILY = 512  # sandboxes that one template may have at once, each with all the processes it is allowed
 ID = 1000  # user and group inside a template and inside a sandbox; 0 could not be mapped on without a capability
 TO_MOVE_NETWORK = (linux.CAP_NET_ADMIN, linux.CAP_SYS_ADMIN)  # in the template's own user namespace, nowhere else
 SETTINGS = {  # numeric libraries start a thread per core when imported, and threads do not survive a fork
@@ -57,7 +58,16 @@ def _limit(order: Order) -> None:
         kind = getattr(resource, f"RLIMIT_{name}")
         hard = resource.getrlimit(kind)[1]
         allowed = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        resource.setrlimit(kind, (allowed, allowed))
+        most = allowed
+        if order["template"] and name == "NPROC":
+            most = value * FAMILY if hard == resource.RLIM_INFINITY else min(value * FAMILY, hard)
+        resource.setrlimit(kind, (allowed, most))
+
+
+def _allow_family() -> None:
+    """The kernel counts the processes of all sandboxes against the template that they were forked from, too."""
+    hard = resource.getrlimit(resource.RLIMIT_NPROC)[1]
+    resource.setrlimit(resource.RLIMIT_NPROC, (hard, hard))
 
 
 def _lock_down(order: Order, program: bytes, keep: tuple[int, ...] = (), *, isolate: bool) -> None:
@@ -256,6 +266,7 @@ def _live_as_template(order: Order, sock: socket.socket, times: dict[str, float]
     linux.trim()
     found = {"handler": loaded.handler, "signature": loaded.signature, "threads": threads, "logs": _text(printed)}
     packets.send(sock, {"ready": {**times, **found, "imports_ms": imports_ms, "memory_kb": _memory_kb()}})
+    _allow_family()
     breeder = Breeder(sock, linux.OWN_ALL, isolate=isolate, lends_network=not order["host_network"])
     child, channel, out = breeder.run()
     with last_words():
