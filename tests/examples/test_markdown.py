@@ -60,5 +60,8 @@ class Tags(HTMLParser):
         if tag not in ("meta", "br", "img", "hr"):
             self.open.append(tag)
 
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """It is closed already."""
+
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
