@@ -11,7 +11,7 @@ PORT ?= 8080
 LIVE_TIMEOUT_S ?= 600
 SEEDS ?= 1000
 FIRST ?= 1
-LONG := tests/laws tests/load tests/sim tests/cli/test_trace.py
+LONG := tests/laws tests/load tests/sim tests/examples tests/cli/test_trace.py tests/cli/test_study.py
 CODE := $(wildcard attacca tests examples bench scripts)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -35,7 +35,7 @@ check: $(VENV)/.dev ## Format, lint, types, import contracts
 pure: $(VENV)/.dev ## The tests that need no process, socket or clock
 	$(BIN)/pytest --ignore tests/live $(LONG:%=--ignore %) --durations=5
 
-long: $(VENV)/.dev ## Pure tests that take a while: laws over many runs, traces, figures
+long: $(VENV)/.dev ## Pure tests that take a while: laws over many runs, traces, figures, the examples
 	$(BIN)/pytest $(LONG) --durations=5
 
 live: $(VENV)/.dev ## The tests that start real processes and servers
