@@ -61,7 +61,7 @@ def whole(tmp_path: Path) -> Iterator[Whole]:
     with running(tmp_path / "state") as one:
         one.function("work", WORK, queue=1000)
         yield one
-    until_nothing_is_left(one)
+    assert one.left() == []
 
 
 @pytest.mark.parametrize("victim", ["sandboxes", "template", "zygote", "keeper"])

@@ -68,8 +68,9 @@ class Onlooker:
         found = {}
         for pid in _pids():
             with contextlib.suppress(OSError):
-                if pid != self.pid and mark in Path(f"/proc/{pid}/mountinfo").read_text().replace("\\040", " "):
-                    found[pid] = _began(pid)
+                is_ours = mark in Path(f"/proc/{pid}/mountinfo").read_text().replace("\\040", " ")
+                if pid != self.pid and is_ours and (began := _began(pid)):  # it may end between the two looks
+                    found[pid] = began
         self._family.update(found)
         return found
 

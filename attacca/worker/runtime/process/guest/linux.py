@@ -148,13 +148,6 @@ def prctl(option: int, first: int = 0, second: int = 0) -> None:
         raise _fail(f"prctl {option}")
 
 
-def die_with_parent(parent: int) -> None:
-    """Be killed when the thread that forked us ends. `parent` is its pid as we see it; 0 from a new pid namespace."""
-    prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)
-
-
 def drop_capabilities(keep: tuple[int, ...] = ()) -> None:
     """Give up every capability but `keep`, now and for all that is ever executed."""
     for capability in range(LAST_CAP + 1):

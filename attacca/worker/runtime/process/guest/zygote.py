@@ -6,6 +6,8 @@ namespace everything below it ends with it.
 
 import gc
 import os
+import select
+import signal
 import socket
 from time import perf_counter
 from typing import NoReturn
@@ -18,13 +20,15 @@ from attacca.worker.runtime.process.guest.orders import Setting
 def run(control: socket.socket, setting: Setting, go_ahead: int) -> NoReturn:
     """The zygote's life. `go_ahead` brings our pid outside, once the keeper has mapped our user if it is to do so."""
     outer_pid = int(os.read(go_ahead, 32))
-    os.close(go_ahead)
     if setting["isolate"]:
         try:
             _settle(setting)
         except OSError as error:
             packets.send(control, {"unfit": str(error)})
             os._exit(1)
+    if select.select([go_ahead], [], [], 0)[0]:  # its end: the keeper died before we had asked to die with it
+        os._exit(1)
+    os.close(go_ahead)
     gc.collect()
     gc.freeze()
     linux.trim()
@@ -36,13 +40,13 @@ def run(control: socket.socket, setting: Setting, go_ahead: int) -> NoReturn:
 
 
 def _settle(setting: Setting) -> None:
-    linux.die_with_parent(0)
+    linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
     if setting["privileged"]:
         os.setgroups([])
         os.setresgid(0, 0, 0)
         os.setresuid(0, 0, 0)
         linux.prctl(linux.PR_SET_DUMPABLE, 1)  # changing the user took /proc/self away from us
-        linux.prctl(linux.PR_SET_PDEATHSIG, 9)  # and this
+        linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)  # and this
         linux.mount("proc", "/proc", "proc", linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC)
     else:
         root.map_self(0, setting["outer_id"], setting["outer_group"])
