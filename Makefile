@@ -15,7 +15,7 @@ LONG := tests/laws tests/load tests/sim tests/examples tests/cli/test_trace.py t
 CODE := $(wildcard attacca tests examples bench scripts)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run test check pure long live swarm bench fmt docs clean
+.PHONY: help run test check pure long live swarm bench lab fmt docs clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ bench: $(VENV)/.dev ## Measure the floors and attacca in the same run, print the
 	$(BIN)/python bench/run.py
 	@$(BIN)/python -m scripts.docs
 
+lab: $(VENV)/.dev ## Simulate the scenarios of examples/lab, write their reports and figures; TRACE=, SEEDS=, ONLY=keepalive
+	scripts/lab.sh $(ONLY)
+
 fmt: $(VENV)/.dev ## Format, and repair what the linter can
 	$(BIN)/ruff check --fix $(CODE)
 	$(BIN)/ruff format $(CODE)
@@ -68,9 +71,11 @@ $(BIN)/python:
 $(VENV)/.run: pyproject.toml | $(BIN)/python
 	@echo "Installing attacca into $(VENV)"
 	@$(BIN)/pip install --quiet --editable .
+	@$(BIN)/python -m compileall -q -j 0 attacca  # pip compiles what it copies, and an editable package is not copied
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml | $(BIN)/python
 	@echo "Installing attacca and what its tests need into $(VENV)"
 	@$(BIN)/pip install --quiet --editable '.[dev]'
+	@$(BIN)/python -m compileall -q -j 0 $(CODE)
 	@touch $@ $(VENV)/.run

@@ -16,6 +16,7 @@ from bench.client import Client, latency, throughput
 from bench.result import Result, Round
 from bench.server import HERE, Attacca, attacca, floor
 from bench.simulation import ALL_MINUTES, eight_hours, simulation
+from bench.validation import validation
 
 FUNCTIONS = HERE / "functions"
 PYTHON = os.path.realpath(sys.executable)
@@ -211,4 +212,5 @@ MEASURES = {
     "generator": Measure(generator, 5, 5, 3),
     "simulation": Measure(simulation, 5, 171_558, 40_000),
     "eight_hours": Measure(eight_hours, 1, ALL_MINUTES, 30),
+    "validation": Measure(validation, 3, 180, 15),
 }

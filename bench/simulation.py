@@ -17,8 +17,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import msgspec
 
-from attacca.load.scenario import Scenario, read
-from attacca.load.schedule import Schedule
+from attacca.load.workload.scenario import Scenario, read
+from attacca.load.workload.schedule import Schedule
 from attacca.sim.run import Options, run
 from bench.mm50 import on_ours, on_simpy
 from bench.result import Result, Round

@@ -21,6 +21,7 @@ from scripts import scenario_keys
 
 ROOT = Path(__file__).resolve().parents[1]
 HISTORY = ROOT / "bench" / "history.jsonl"
+BESIDE = ROOT / "examples" / "lab" / "reports" / "azure-500.json"
 BLOCK = re.compile(r"(<!-- table: (\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
 MEANING = {
@@ -126,6 +127,14 @@ def bench() -> str:
     return table(("measure", "attacca", "floor", "ratio (spread)", "bar"), rows)
 
 
+def beside() -> str:
+    """Our replay of a trace beside what was published of it, as `make lab` recorded it."""
+    recorded = msgspec.json.decode(BESIDE.read_bytes())["beside"]
+    says = " ".join(recorded["says"])
+    figures, setups = (table(tuple(one["head"]), map(tuple, one["rows"])) for one in recorded["tables"])
+    return f"{says}\n\n{figures}\n{setups}"
+
+
 def summary(described: object) -> str:
     """The first sentence of a docstring, on one line."""
     return " ".join((inspect.getdoc(described) or "").split("\n\n")[0].split())
@@ -145,6 +154,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "balancing": lambda: policies(BALANCING),
     "scenario": scenario_keys.tables,
     "bench": bench,
+    "beside": beside,
 }
 
 

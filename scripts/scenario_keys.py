@@ -6,7 +6,7 @@ from typing import Any, cast
 import msgspec
 import msgspec.inspect as shape
 
-from attacca.load import scenario
+from attacca.load.workload import scenario
 
 TABLES: dict[str, tuple[type[msgspec.Struct], str]] = {  # in the file, and how it begins there
     "": (scenario.Scenario, ""),
@@ -40,6 +40,7 @@ MEANING = {
     "Scenario.record": "below",
     "Workload.duration_s": "how long invocations come; unset: as long as the trace",
     "Workload.warmup_s": "so much of the beginning is run but not measured",
+    "Workload.settle": "what MSER-5 says has not settled is not measured either",
     "Workload.drain_s": "how long answers are waited for after the last invocation was sent",
     "Workload.trace": "invocations of a trace",
     "Workload.clients": "invocations of clients that wait for their answers",
@@ -53,6 +54,7 @@ MEANING = {
     "TraceUse.time_scale": "2: half as fast; 0.5: twice as fast",
     "TraceUse.duration_scale": "every duration times this",
     "TraceUse.duration_most_ms": "longer ones are cut to this",
+    "TraceUse.body": "what functions do that only the trace knows",
     "TraceUse.memory_least_mb": "functions hold at least this",
     "Clients.count": "how many",
     "Clients.think": "from an answer to the client's next invocation",
@@ -75,7 +77,9 @@ MEANING = {
     "Shape.at_s": "when `step` and `spike` begin",
     "Shape.for_s": "`spike`: how long; `sine`: the period; `mmpp`: mean time in a state",
     "Body.kind": "`busy` counts, calibrated to the duration; `example` is a function of `examples/`",
+    "Body.busy": "of `busy`: the share of its duration that it computes; for the rest it waits",
     "Body.example": "its name",
+    "Body.path": "what follows its name in the address: `/items`, `?width=64`; unset: what is known of the example",
     "Body.memory_mb": "of `memory`: how much it touches",
     "Distribution.kind": "",
     "Distribution.mean_ms": "of `constant`, `exponential`, `lognormal`",
@@ -92,15 +96,22 @@ MEANING = {
     "System.concurrency": "how many run at once on a worker",
     "System.keepalive": "who is evicted, and when",
     "System.balancing": "which worker gets an invocation",
-    "System.templates": "sandboxes are forked from an imported copy after the first",
+    "System.templates": "sandboxes are forked from an imported copy: one is there from the deployment",
     "Choice.policy": "",
     "Choice.options": "",
     "Hardware.sandbox": "making a sandbox from nothing",
     "Hardware.template": "forking one from a template",
+    "Hardware.template_mb": "what a paused template holds, unless its function reserves less",
     "Hardware.code": "bringing the code into it",
     "Hardware.imports": "running the module's top level; a template has done it already",
     "Hardware.overhead": "of every invocation, beside its handler",
-    "Hardware.cpu": "`none`: nobody slows another; `sharing`: handlers share the cores; `contended`: starts do too",
+    "Hardware.first": "besides, of the first in a sandbox",
+    "Hardware.wakeup": "how long who has something to do waits for a core, where all are taken",
+    "Hardware.cpu": (
+        "`none`: nobody slows another; `sharing`: handlers share all cores; `contended`: they and starts do, and each "
+        "core has a queue of its own"
+    ),
+    "Hardware.background": "cores of each worker that something else keeps busy",
     "Hardware.network": "from gateway to worker, one way",
     "Hardware.network_loss": "the share of messages that is lost",
     "Hardware.image_cache": "a worker that has not run a function yet must fetch it",

@@ -111,7 +111,11 @@ def root(
 
 
 def main() -> None:
-    app()
+    from attacca.cli import streams
+
+    streams.prepare()
+    with streams.said_when_they_fail():
+        app()
 
 
 if __name__ == "__main__":

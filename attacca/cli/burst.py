@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from attacca.cli.client import Answer, Client
-from attacca.cli.screen import STARTS, console, milliseconds
+from attacca.cli.screen import STARTS, console, counted, milliseconds
 from attacca.errors import AttaccaError
 from attacca.kernel.clock import SystemClock
 
@@ -116,8 +116,8 @@ def show(name: str, shots: Sequence[Shot], elapsed_s: float, at_once: int, width
     said = summary(shots, elapsed_s)
     screen = console(width=width)
     screen.print(
-        f"[bold]{said['invocations']}[/] invocations of [cyan]{name}[/], {at_once} at once, in {elapsed_s:.2f} s: "
-        f"[bold]{said['per_s']:g}[/] per second"
+        f"[bold]{counted(said['invocations'], 'invocation')}[/] of [cyan]{name}[/], {at_once} at once, "
+        f"in {elapsed_s:.2f} s: [bold]{said['per_s']:g}[/] per second"
     )
     if said["latency_ms"]:
         screen.print()

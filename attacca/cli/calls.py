@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from attacca.cli.client import Client
+from attacca.cli.client import Client, quoted
 from attacca.cli.options import DEFAULT_URL, Json, MaybeName, Token, Url
 from attacca.cli.screen import (
     PARTS,
@@ -46,6 +46,8 @@ def run(
     query = urllib.parse.urlencode({**({"function": name} if name else {}), "limit": limit})
     with Client(url, token) as client:
         rows = client.json("GET", f"/api/calls?{query}")
+        if name and not rows:
+            client.json("GET", f"/api/functions/{quoted(name)}")  # if it does not exist, that is what there is to say
     if as_json:
         show_json(rows)
     elif not rows:

@@ -53,7 +53,7 @@ def show(origins: dict[str, Any], width: int | None = None) -> None:
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("setting", no_wrap=True)
     table.add_column("value", overflow="fold")
-    table.add_column("from", no_wrap=True)
+    table.add_column("from", overflow="fold")
     for key, given in origins.items():
         colour = COLOURS.get(given.layer, "dim")
         where = f" ({given.where})" if given.where else ""

@@ -18,6 +18,7 @@ from attacca.policy.concurrency import CONCURRENCY
 from attacca.policy.keepalive import KEEPALIVE
 from attacca.policy.queueing import QUEUEING
 from attacca.worker.config import WorkerConfig
+from attacca.worker.host.memory import available_mb
 from attacca.worker.runtime.process.options import ProcessOptions
 
 FAMILIES = {  # where each is chosen
@@ -109,7 +110,7 @@ def defaults(environ: Mapping[str, str]) -> dict[str, Given]:
     found = {
         "control.state_dir": Given(str(default_state_dir(environ)), layers.DEFAULT, ""),
         "worker.memory_mb": Given(
-            max(int(free_memory_mb() * MEMORY_SHARE), MEMORY_LEAST_MB),
+            max(int(available_mb() * MEMORY_SHARE), MEMORY_LEAST_MB),
             layers.DEFAULT,
             f"{MEMORY_SHARE:.0%} of what is free",
         ),
@@ -127,30 +128,6 @@ def defaults(environ: Mapping[str, str]) -> dict[str, Given]:
 def default_state_dir(environ: Mapping[str, str]) -> Path:
     home = environ.get("XDG_STATE_HOME") or str(Path(environ.get("HOME") or "~").expanduser() / ".local" / "state")
     return Path(home) / "attacca"
-
-
-def free_memory_mb() -> int:
-    """What this machine, or the cgroup we are in, can still give."""
-    free = [_meminfo_mb()]
-    for limit, used in (
-        ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
-        ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
-    ):
-        try:
-            free.append((int(Path(limit).read_text()) - int(Path(used).read_text())) // 2**20)
-        except (OSError, ValueError):  # no such controller here, or "max"
-            continue
-    return min(free)
-
-
-def _meminfo_mb() -> int:
-    try:
-        for line in Path("/proc/meminfo").read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) // 1024
-    except (OSError, ValueError):
-        pass
-    return 4096
 
 
 def _file(name: str) -> Layer:

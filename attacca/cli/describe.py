@@ -4,7 +4,7 @@ from typing import Any
 
 from attacca.cli.client import Client, quoted
 from attacca.cli.options import DEFAULT_URL, Json, Name, Token, Url
-from attacca.cli.screen import STARTS, console, milliseconds, seconds, show_json
+from attacca.cli.screen import STARTS, console, counted, milliseconds, seconds, show_json
 
 EXAMPLES = """
 attacca describe hello
@@ -98,7 +98,7 @@ def _counts(view: dict[str, Any]) -> str:
     now = [f"{view[what]} {what}" for what in ("queued", "running", "idle") if view[what]]
     errors = f" [dim]·[/] [red]errors[/] {view['errors']}" if view["errors"] else ""
     here = f" [dim]· now[/] {', '.join(now)}" if now else ""
-    return f"[bold]{view['invocations']}[/] invocations [dim]·[/] {' [dim]·[/] '.join(starts)}{errors}{here}"
+    return f"[bold]{counted(view['invocations'], 'invocation')}[/] [dim]·[/] {' [dim]·[/] '.join(starts)}{errors}{here}"
 
 
 def statistics_table(view: dict[str, Any]) -> Any:

@@ -166,7 +166,7 @@ def _answers(url: str, token: str) -> bool:
 
 
 def _start(url: str, *, may_start: bool) -> subprocess.Popen[bytes]:
-    """`attacca up` as a child; it ends with us.
+    """`attacca up` as a child; it ends with us, however we end: it holds the other end of a pipe of ours.
 
     Raises:
         Unreachable: it is not ours to start, or it did not come up.
@@ -181,13 +181,14 @@ def _start(url: str, *, may_start: bool) -> subprocess.Popen[bytes]:
         "attacca.cli.app",
         "up",
         "--quiet",
+        "--lifeline",
         "--host",
         parts.hostname,
         "--port",
         str(parts.port or 80),
     ]
     environ = {name: value for name, value in os.environ.items() if name not in ("ATTACCA_URL", "ATTACCA_TOKEN")}
-    server = subprocess.Popen(command, env=environ, stdin=subprocess.DEVNULL, process_group=0)
+    server = subprocess.Popen(command, env=environ, stdin=subprocess.PIPE, process_group=0)
     until = time.monotonic() + READY_S  # noqa: TID251
     while time.monotonic() < until and server.poll() is None:  # noqa: TID251
         if _answers(url, ""):

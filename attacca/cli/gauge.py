@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from attacca.cli.screen import STARTS, console, milliseconds, say, seconds
-from attacca.load.standing import Shown
+from attacca.load.live.standing import Shown
 
 
 @contextmanager
@@ -69,9 +69,12 @@ class Complainer:
 
 def line(shown: Shown) -> str:
     failed = f"[red]{shown.failed:,} failed[/]" if shown.failed else "0 failed"
+    said = f"  [dim]{shown.phase}[/]" if shown.phase else ""
+    if not shown.p50_ms:
+        return f"{shown.answered:,} answered  {shown.rate:,.0f}/s  {failed}{said}"
     return (
         f"{shown.answered:,} answered  {shown.rate:,.0f}/s  {failed}  "
-        f"p50 {milliseconds(shown.p50_ms)} ms  p99 {milliseconds(shown.p99_ms)} ms"
+        f"p50 {milliseconds(shown.p50_ms)} ms  p99 {milliseconds(shown.p99_ms)} ms{said}"
     )
 
 

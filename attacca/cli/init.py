@@ -120,6 +120,6 @@ def run(directory: Directory = ".", *, template: Template = "named", as_json: Js
     if as_json:
         show_json({"name": name, "directory": str(path), "template": template, "files": list(files)})
         return
-    say(f"Wrote {', '.join(files)} to {path}.", "green")
+    say(f"Wrote {', '.join(files)} {'here' if path == Path() else f'to {path}'}.", "green")
     say(f"  Try: attacca deploy {path} && attacca invoke {name} {arguments}")
     say(f"  or:  attacca dev {path}")

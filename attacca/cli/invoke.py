@@ -10,7 +10,7 @@ import typer
 from attacca.cli.client import Answer, Client, failure, quoted
 from attacca.cli.command import Refused
 from attacca.cli.options import DEFAULT_URL, Json, Name, Token, Url
-from attacca.cli.screen import STARTS, bar, milliseconds, paint, say, show_json
+from attacca.cli.screen import REST, STARTS, bar, milliseconds, paint, say, show_json
 from attacca.errors import AttaccaError, BadConfig, NotFound
 
 EXAMPLES = """
@@ -180,6 +180,8 @@ def show_heads(status: int, heads: dict[str, str]) -> None:
         say(f"{paint(name, 'cyan', sys.stderr)}: {value}")
     timing = server_timing(heads.get("server-timing", ""))
     if timing:
+        total_ms = timing.pop("total", 0.0)
+        timing[REST] = max(total_ms - sum(timing.values()), 0.0)
         start = heads.get("x-attacca-start", "")
         painted = "".join(paint("━" * cells, colour, sys.stderr) for colour, cells in bar(timing, 32))
         parts = " · ".join(f"{part} {milliseconds(value)}" for part, value in timing.items() if value > 0)

@@ -1,21 +1,24 @@
 """Closed loop from one client to many: what each number of them gets through, and how long they wait for it."""
 
+from collections.abc import Mapping
 from itertools import pairwise
+from pathlib import Path
 from typing import NamedTuple
 
 from attacca.cli.gauge import ticking
 from attacca.cli.screen import console, milliseconds
 from attacca.cli.stage import Stage, perform
 from attacca.errors import BadConfig
-from attacca.load.bodies import fixed_call
-from attacca.load.frames import Call
-from attacca.load.recorder import NullRecorder
-from attacca.load.scenario import Clients, FunctionPlan, Record, Scenario, Workload
-from attacca.load.schedule import Schedule
+from attacca.kernel.clock import SystemClock
+from attacca.load.live.bodies import Known, fixed_call, known_of
+from attacca.load.records.recorder import Recorder
+from attacca.load.workload.scenario import Body, Clients, FunctionPlan, Record, Scenario, Workload
+from attacca.load.workload.schedule import Schedule
 
 WIDTH = 24
 WARMUP_SHARE = 0.2
 DRAIN_S = 10.0
+SAMPLE_S = 0.5
 KNEE = 0.05  # less than so much more throughput from as many clients again
 
 
@@ -28,19 +31,29 @@ class Rung(NamedTuple):
     failed: int
 
 
-def climb(stage: Stage, name: str, body: bytes, most: int, seconds_each: float, *, quiet: bool) -> list[Rung]:
-    """
+def climb(
+    stage: Stage, name: str, asked: Known, most: int, seconds_each: float, directory: Path, *, quiet: bool
+) -> list[Rung]:
+    """Each number of clients is recorded as a run in the directory.
+
     Raises:
         NotFound: there is no such function.
     """
-    plan = FunctionPlan(name=name)
+    asked = known_of(name, asked)
+    plan = FunctionPlan(name=name, body=Body(path=asked.path))
     stage.use([plan])
+    facts = {"server": stage.client.json("GET", "/api/info"), "url": stage.client.url}
     numbers = steps(most)
-    calls = (fixed_call(name, stage.host, stage.token, body),)
+    calls = (fixed_call(name, stage.host, stage.token, asked),)
     rungs = []
     with ticking("clients", len(numbers), quiet=quiet) as tick:
         for count in numbers:
-            rungs.append(_rung(stage, plan, calls, count, seconds_each))
+            scenario = _scenario(plan, count, seconds_each)
+            place = directory / f"clients-{count:0{len(str(most))}d}"
+            keeper = Recorder(place, scenario, "live", SystemClock().wall(), live=facts)
+            ended = perform(scenario, stage, keeper, schedule=Schedule(scenario), calls=calls)
+            keeper.close(ended.totals, ended.wall_s)
+            rungs.append(_rung(count, ended.totals))
             tick()
             if rungs[-1].failed and not rungs[-1].per_s:
                 raise BadConfig(f"{name} fails for every client", f"attacca invoke {name} says why")
@@ -63,9 +76,9 @@ def knee(rungs: list[Rung]) -> int:
     return rungs[-1].clients
 
 
-def _rung(stage: Stage, plan: FunctionPlan, calls: tuple[Call, ...], count: int, seconds_each: float) -> Rung:
-    scenario = Scenario(
-        name="scale",
+def _scenario(plan: FunctionPlan, count: int, seconds_each: float) -> Scenario:
+    return Scenario(
+        name=plan.name,
         workload=Workload(
             duration_s=seconds_each,
             warmup_s=seconds_each * WARMUP_SHARE,
@@ -73,10 +86,11 @@ def _rung(stage: Stage, plan: FunctionPlan, calls: tuple[Call, ...], count: int,
             clients=Clients(count=count),
         ),
         functions=(plan,),
-        record=Record(sample_s=3600.0),
+        record=Record(sample_s=SAMPLE_S),
     )
-    keeper = NullRecorder(scenario, "live", 0.0)
-    totals = perform(scenario, stage, keeper, schedule=Schedule(scenario), calls=calls).totals
+
+
+def _rung(count: int, totals: Mapping[str, float | str]) -> Rung:
     number = {key: float(value) for key, value in totals.items() if isinstance(value, int | float)}
     fine_share = number["ok"] / number["invocations"] if number["invocations"] else 0.0
     return Rung(
@@ -89,7 +103,7 @@ def _rung(stage: Stage, plan: FunctionPlan, calls: tuple[Call, ...], count: int,
     )
 
 
-def show(name: str, rungs: list[Rung], width: int | None = None) -> None:
+def show(name: str, rungs: list[Rung], directory: str = "", width: int | None = None) -> None:
     from rich.table import Table
 
     screen = console(width=width)
@@ -109,3 +123,5 @@ def show(name: str, rungs: list[Rung], width: int | None = None) -> None:
     at = knee(rungs)
     if at < rungs[-1].clients:
         screen.print(f"[cyan]{name}[/] gets hardly more through from [bold]{at}[/] clients on")
+    if directory:
+        screen.print(f"[dim]recorded in {directory}; attacca report {directory}[/]", soft_wrap=True)

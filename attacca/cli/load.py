@@ -8,11 +8,11 @@ import typer
 from attacca.cli.command import Refused, VerbCommand, VerbGroup
 from attacca.cli.options import DEFAULT_URL, Json, Token
 from attacca.cli.screen import say, show_json
+from attacca.errors import BadConfig
 
 if TYPE_CHECKING:
-    from attacca.cli.stage import Stage
-    from attacca.load.expected import Expected
-    from attacca.load.scenario import FunctionPlan, Scenario
+    from attacca.load.live.bodies import Known
+    from attacca.load.workload.scenario import Scenario
 
 app = typer.Typer(
     cls=VerbGroup,
@@ -23,22 +23,34 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 RUN = """
-attacca load run burst.toml
+attacca load run burst.toml  # starts a server as the scenario describes it, and stops it
 attacca load run azure.toml --target http://server:8080 --out runs/azure --processes 2
-attacca load run burst.toml --no-deploy --json | jq .p99_ms
+attacca load run burst.toml --target http://127.0.0.1:8080 --no-deploy --as-it-is --json | jq .p99_ms
 """
 SCALE = """
 attacca load scale hello --clients 16
-attacca load scale hello --clients 64 --seconds 5 -d '{"name": "bob"}' --json
+attacca load scale hello --clients 64 --seconds 5 -d '{"name": "bob"}' --out runs/hello && attacca report runs/hello
+attacca load scale api --path /items
 """
 BENCH = """
 attacca load bench
 attacca load bench hello thumbnail --cold 20 --warm 100 --out bench.json
+attacca load bench shop --path '/items?tag=new' -d '{"name": "cup"}'
+"""
+EXPORT = """
+attacca load export runs/burst-1
+attacca load export runs/burst-1 --out csv --json
 """
 
 ScenarioPath = Annotated[str, typer.Argument(metavar="SCENARIO", help="A scenario's TOML file.", show_default=False)]
 Names = Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Deployed functions. Default: all.")]
 One = Annotated[str, typer.Argument(metavar="NAME", help="A deployed function.", show_default=False)]
+RunTarget = Annotated[
+    str,
+    typer.Option("--target", "--url", metavar="URL", help="A server. Default: one of our own.", show_default=False),
+]
+AsItIs = Annotated[bool, typer.Option("--as-it-is", help="Take the server though it is not what [system] says.")]
+Up = Annotated[str, typer.Option("--up", metavar="OPTIONS", help="For the server that is started.", show_default=False)]
 Target = Annotated[str, typer.Option("--target", "--url", envvar="ATTACCA_URL", metavar="URL", help="The server.")]
 Out = Annotated[
     str,
@@ -46,7 +58,9 @@ Out = Annotated[
         "--out", metavar="DIR", help="Where the run is recorded. Default: runs/NAME-NUMBER.", show_default=False
     ),
 ]
-Processes = Annotated[int, typer.Option("--processes", metavar="N", min=1, max=64, help="That send. Default: 1.")]
+Processes = Annotated[
+    int | None, typer.Option("--processes", metavar="N", min=1, max=64, help="That send. Default: what the rate needs.")
+]
 Seed = Annotated[int | None, typer.Option("--seed", metavar="N", help="In place of the scenario's.")]
 NoDeploy = Annotated[bool, typer.Option("--no-deploy", help="The functions are there already: call them as they are.")]
 Keep = Annotated[bool, typer.Option("--keep", help="Leave what was deployed on the server.")]
@@ -59,7 +73,19 @@ Examples = Annotated[
 ]  # fmt: skip
 Clients = Annotated[int, typer.Option("--clients", metavar="N", min=1, help="At most so many. Default: 16.")]
 StepS = Annotated[float, typer.Option("--seconds", metavar="S", min=0.1, help="With each number. Default: 3.")]
-Data = Annotated[str, typer.Option("--data", "-d", metavar="JSON", help="What each invocation sends. Default: {}.")]
+Data = Annotated[
+    str,
+    typer.Option("--data", "-d", metavar="JSON", help="What each invocation sends. Default: {}.", show_default=False),
+]
+Path_ = Annotated[
+    str, typer.Option("--path", metavar="PATH", help="What follows its name: /items?tag=new.", show_default=False)
+]
+ScaleOut = Annotated[
+    str,
+    typer.Option(
+        "--out", metavar="DIR", help="Where its runs are recorded. Default: runs/NAME-scale-NUMBER.", show_default=False
+    ),
+]
 Cold = Annotated[int, typer.Option("--cold", metavar="N", min=0, help="Cold starts of each. Default: 10.")]
 Warm = Annotated[int, typer.Option("--warm", metavar="N", min=0, help="Warm invocations of each. Default: 50.")]
 BenchOut = Annotated[str, typer.Option("--out", metavar="FILE", help="Write it as JSON.", show_default=False)]
@@ -69,9 +95,11 @@ BenchOut = Annotated[str, typer.Option("--out", metavar="FILE", help="Write it a
 def run(
     path: ScenarioPath,
     *,
-    target: Target = DEFAULT_URL,
+    target: RunTarget = "",
+    as_it_is: AsItIs = False,
+    up: Up = "",
     out: Out = "",
-    processes: Processes = 1,
+    processes: Processes = None,
     seed: Seed = None,
     no_deploy: NoDeploy = False,
     keep: Keep = False,
@@ -81,42 +109,34 @@ def run(
 ) -> None:
     """Run a scenario: deploy its functions, send its invocations when they are due, record each of them.
 
-    Ctrl-C sends nothing more and waits for answers, a second one does not wait; what was recorded stays.
+    Without --target on a server of its own, which is as the scenario's [system] says and gone afterwards. Ctrl-C sends
+    nothing more and waits for answers, a second one does not wait; what was recorded stays.
     """
-    from attacca.cli.client import Client
-    from attacca.cli.gauge import bar, show_totals
+    from attacca.cli.hosting import not_applied, server
+    from attacca.cli.liverun import Order, live
     from attacca.cli.scenario import show as show_expected
-    from attacca.cli.stage import Stage, free_directory, perform
-    from attacca.kernel.clock import SystemClock
-    from attacca.load.expected import expected
-    from attacca.load.recorder import Recorder
-    from attacca.load.schedule import Schedule
+    from attacca.load.workload.expected import expected
+    from attacca.load.workload.schedule import Schedule
 
+    if not target and (no_deploy or keep):
+        raise BadConfig("a server of its own has no functions before the run and none after it", "give --target URL")
     scenario = _read(Path(path), seed)
     schedule = Schedule(scenario)
     asked = expected(scenario, schedule)
     if not as_json:
         show_expected(asked, stderr=True)
-    called = {part.function for part in asked.parts}
-    with Client(target, token) as client, Stage(client, token, keep=keep) as stage:
-        plans = _mapped([one.plan for one in schedule.functions], asked, examples, quiet=as_json)
-        wanted = [plan for plan in plans if plan.name in called]
-        there = stage.use(wanted) if no_deploy else []
-        if not no_deploy:
-            _deploy(stage, wanted, quiet=as_json)
-        directory = Path(out) if out else free_directory(scenario.name)
-        keeper = Recorder(directory, scenario, "live", SystemClock().wall())
-        with bar(quiet=as_json) as show:
-            ended = perform(
-                scenario, stage, keeper,
-                schedule=schedule, calls=stage.calls(plans, there), processes=processes, show=show,
-            )  # fmt: skip
-        keeper.close(ended.totals, ended.wall_s)
-    if as_json:
-        show_json({"run": str(directory), "wall_s": ended.wall_s, **ended.totals})
+    for fault in not_applied(scenario):
+        say(f"{fault}: a live run does without", "yellow")
+    order = Order(
+        scenario, schedule, asked, Path(path), directory=out, processes=processes or asked.processes, examples=examples,
+        as_it_is=as_it_is, no_deploy=no_deploy, keep=keep, as_json=as_json,
+    )  # fmt: skip
+    if target:
+        is_refused = live(order, target, token)
     else:
-        show_totals(ended.totals, ended.wall_s, str(directory))
-    if ended.is_refused:
+        with server(scenario.system, up) as url:
+            is_refused = live(order, url, "", is_ours=True)
+    if is_refused:
         raise Refused
 
 
@@ -126,22 +146,29 @@ def scale(
     *,
     clients: Clients = 16,
     seconds_each: StepS = 3.0,
-    data: Data = "{}",
+    data: Data = "",
+    path: Path_ = "",
+    out: ScaleOut = "",
     target: Target = DEFAULT_URL,
     token: Token = "",
     as_json: Json = False,
 ) -> None:
-    """Call a function from 1, 2, 4, ... clients that wait for their answers: where throughput ends."""
+    """Call a function from 1, 2, 4, ... clients that wait for their answers: where throughput ends.
+
+    Each number of clients is a run of its own; `attacca report` of them draws latency against throughput.
+    """
     from attacca.cli.client import Client
     from attacca.cli.ladder import climb, show
+    from attacca.cli.liverun import free_directory
     from attacca.cli.stage import Stage
 
+    directory = Path(out) if out else free_directory(f"{name}-scale")
     with Client(target, token) as client, Stage(client, token, keep=True) as stage:
-        rungs = climb(stage, name, data.encode(), clients, seconds_each, quiet=as_json)
+        rungs = climb(stage, name, _asked(data, path), clients, seconds_each, directory, quiet=as_json)
     if as_json:
         show_json([rung._asdict() for rung in rungs])
     else:
-        show(name, rungs)
+        show(name, rungs, str(directory))
 
 
 @app.command("bench", cls=VerbCommand, epilog=BENCH)
@@ -150,7 +177,8 @@ def bench(
     *,
     cold: Cold = 10,
     warm: Warm = 50,
-    data: Data = "{}",
+    data: Data = "",
+    path: Path_ = "",
     out: BenchOut = "",
     target: Target = DEFAULT_URL,
     token: Token = "",
@@ -164,7 +192,7 @@ def bench(
     from attacca.cli.timings import measure, show
 
     with Client(target, token) as client, ticking("timing", quiet=as_json) as tick:
-        found = measure(client, names or [], cold, warm, data.encode(), tick)
+        found = measure(client, names or [], cold, warm, _asked(data, path), tick)
     text = msgspec.json.format(msgspec.json.encode(found), indent=1)
     if out:
         Path(out).write_bytes(text + b"\n")
@@ -174,35 +202,34 @@ def bench(
         show(found, out)
 
 
+@app.command("export", cls=VerbCommand, epilog=EXPORT)
+def export(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run's directory.", show_default=False)],
+    *,
+    out: Annotated[str, typer.Option("--out", metavar="DIR", help="Default: RUN/csv.", show_default=False)] = "",
+    as_json: Json = False,
+) -> None:
+    """Write a run, live or simulated, as records.csv and samples.csv, their columns by name."""
+    from attacca.load.records.reading import export_csv, read_run
+
+    written = export_csv(read_run(Path(run)), Path(out) if out else Path(run) / "csv")
+    if as_json:
+        show_json([str(path) for path in written])
+    else:
+        for path in written:
+            say(str(path), "green")
+
+
 def _read(path: Path, seed: int | None) -> "Scenario":
     import msgspec
 
-    from attacca.load.scenario import read
+    from attacca.load.workload.scenario import read
 
     scenario = read(path)
     return scenario if seed is None else msgspec.structs.replace(scenario, seed=seed)
 
 
-def _mapped(
-    plans: "list[FunctionPlan]", asked: "Expected", examples: str, *, quiet: bool
-) -> "tuple[FunctionPlan, ...]":
-    """Examples in place of our own body, where one takes about as long; said how well that goes."""
-    if not examples:
-        return tuple(plans)
-    from attacca.cli.stage import with_examples
-    from attacca.cli.timings import read, run_ms
-    from attacca.load.bodies import map_to_examples, mapping_error
+def _asked(data: str, path: str) -> "Known":
+    from attacca.load.live.bodies import Known
 
-    wanted_ms = {part.function: part.mean_ms for part in asked.parts}
-    mapped = map_to_examples(wanted_ms, run_ms(read(Path(examples))))
-    many, without, error = mapping_error(mapped, {part.function: part.invocations for part in asked.parts})
-    if not quiet:
-        say(f"{many} functions have an example, {error:.1%} off on average; {without} have none near enough")
-    return with_examples(plans, {one.function: one.example for one in mapped})
-
-
-def _deploy(stage: "Stage", plans: "list[FunctionPlan]", *, quiet: bool) -> None:
-    from attacca.cli.gauge import ticking
-
-    with ticking("deploying", len(plans), quiet=quiet) as tick:
-        stage.deploy(plans, tick)
+    return Known(path=path, body=data.encode()) if data else Known(path=path)

@@ -11,6 +11,7 @@ from attacca.cli.screen import say, show_json
 from attacca.errors import BadConfig, NotFound, StateUnavailable
 
 if TYPE_CHECKING:
+    from attacca.load.report.published import Published
     from attacca.load.report.sections import Report
 
 EXAMPLES = """
@@ -18,6 +19,7 @@ attacca report runs/first  # as text, here
 attacca report runs/first --out first.html
 attacca report runs/lru-* runs/greedy-* --out policies.html --figures figures
 attacca report runs/live runs/simulated  # and how far apart they are
+attacca report runs/azure-500 --beside dirigent
 """
 
 
@@ -34,6 +36,15 @@ def run(
     figures: Annotated[
         str, typer.Option("--figures", metavar="DIR", help="Write each figure as SVG and PNG.", show_default=False)
     ] = "",
+    beside: Annotated[
+        str,
+        typer.Option(
+            "--beside",
+            metavar="NAME",
+            help="Show what others published of the same trace: dirigent.",
+            show_default=False,
+        ),
+    ] = "",
     text: Annotated[bool, typer.Option("--text", help="Print the text too, beside a page.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -46,7 +57,7 @@ def run(
         from attacca.load.report.measure import read
         from attacca.load.report.sections import report
 
-        made = report([read(path) for path in found(runs)])
+        made = report([read(path) for path in found(runs)], published(beside))
         if out:
             write(made, Path(out))
         if figures:
@@ -57,6 +68,14 @@ def run(
         from attacca.load.report.text import text as as_text
 
         sys.stdout.write(as_text(made, width()))
+
+
+def published(name: str) -> "Published | None":
+    from attacca.load.report.published import PUBLISHED
+
+    if name and name not in PUBLISHED:
+        raise BadConfig(f"--beside {name}: nothing of that name is known", f"known: {', '.join(PUBLISHED)}")
+    return PUBLISHED[name] if name else None
 
 
 class laboratory:  # noqa: N801 - read as a word: with laboratory():
@@ -131,4 +150,11 @@ def numbers(made: "Report") -> dict[str, object]:
             assert value is not None
             metrics[name] = {"value": value.value, "low": value.low, "high": value.high, "note": value.note}
         groups.append({"label": group.label, "kind": group.kind, "seeds": group.seeds, "metrics": metrics})
-    return {"title": made.title, "warnings": made.warnings, "configurations": groups}
+    found: dict[str, object] = {"title": made.title, "warnings": made.warnings, "configurations": groups}
+    for section in made.sections:
+        if section.key == "beside":
+            found["beside"] = {
+                "says": section.says,
+                "tables": [{"title": one.title, "head": one.head, "rows": one.rows} for one in section.tables],
+            }
+    return found

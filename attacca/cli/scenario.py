@@ -9,7 +9,7 @@ import typer
 from attacca.cli.command import VerbCommand, VerbGroup
 from attacca.cli.options import Json
 from attacca.cli.screen import console, milliseconds, seconds, show_json
-from attacca.load.expected import Expected
+from attacca.load.workload.expected import Expected
 
 app = typer.Typer(
     cls=VerbGroup,
@@ -36,8 +36,8 @@ def group() -> None:
 @app.command("check", cls=VerbCommand, epilog=CHECK)
 def check(path: ScenarioPath, *, as_json: Json = False) -> None:
     """Print the expected load: rates, cores and memory by Little's law, and what is likely to go wrong."""
-    from attacca.load.expected import expected
-    from attacca.load.scenario import read
+    from attacca.load.workload.expected import expected
+    from attacca.load.workload.scenario import read
 
     found = expected(read(Path(path)))
     if as_json:

@@ -3,8 +3,9 @@
 import json
 import os
 import sys
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Literal
 
+from attacca.cli.streams import speaks_unicode
 from attacca.errors import AttaccaError, envelope
 
 if TYPE_CHECKING:
@@ -20,10 +21,11 @@ PARTS = {  # of an invocation's timing, in the order in which they pass; the col
 REST = "rest"  # what passed between the parts
 PARTS_AND_REST = {**PARTS, REST: "bright_black"}
 STARTS = {"cold": "red", "template": "yellow", "prewarmed": "cyan", "warm": "green"}
+PIPED = 200  # columns
 
 
 def is_coloured(stream: IO[str]) -> bool:
-    if os.environ.get("NO_COLOR"):
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return False
     return bool(os.environ.get("FORCE_COLOR")) or stream.isatty()
 
@@ -39,15 +41,21 @@ def say(text: str, style: str = "") -> None:
 
 
 def console(*, stderr: bool = False, width: int | None = None) -> "Console":
+    """For tables and the like. What goes into a pipe or a file has room enough: nothing is folded or left out there."""
     from rich.console import Console
 
-    return Console(stderr=stderr, width=width, highlight=False, emoji=False, soft_wrap=False)
+    stream = sys.stderr if stderr else sys.stdout
+    colours: Literal["auto"] | None = "auto" if is_coloured(stream) else None  # without: nothing bold either
+    if width is None and not stream.isatty() and "COLUMNS" not in os.environ:
+        width = PIPED
+    return Console(stderr=stderr, width=width, color_system=colours, highlight=False, emoji=False, soft_wrap=False)
 
 
 def show_json(value: object) -> None:
     """One JSON document on stdout: indented on a terminal, one line for programs."""
     indent = 2 if sys.stdout.isatty() else None
-    sys.stdout.write(json.dumps(value, indent=indent, ensure_ascii=False) + "\n")
+    is_ascii = not speaks_unicode(sys.stdout.encoding or "utf-8")  # a question mark would be another value
+    sys.stdout.write(json.dumps(value, indent=indent, ensure_ascii=is_ascii) + "\n")
     sys.stdout.flush()
 
 
@@ -84,6 +92,11 @@ def seconds(value: float) -> str:
         if value < most:
             return f"{value / size:.0f}{unit}"
     return f"{value / 86_400:.0f}d"
+
+
+def counted(number: int, what: str) -> str:
+    """1 sandbox, 2 sandboxes."""
+    return f"{number} {what}" + ("" if number == 1 else "es" if what.endswith("x") else "s")
 
 
 def megabytes(size: int) -> str:

@@ -7,6 +7,8 @@ import socket
 from collections.abc import AsyncIterator, Callable
 from typing import Any, cast
 
+import msgspec
+
 from attacca import __version__
 from attacca.cli.configuration import ServerConfig
 from attacca.control.doorway import door
@@ -65,6 +67,7 @@ class Server:
         probe(config.gateway.host, config.gateway.port)
         state = StateDir(config.control.state_dir)
         state.make()
+        state.expect_database()
         self.store = await SqliteStore.open(state.database, clock)
         self._closing.push_async_callback(self.store.close)
         self.logbook = Logbook(state.logs, clock, config.logs)
@@ -107,7 +110,7 @@ class Server:
             clock,
             worker.check,
             self._announce,
-            self._running,
+            worker.held,
             is_ordinary_user=os.geteuid() != 0,
         )
 
@@ -135,9 +138,6 @@ class Server:
 
     def _load_per_core(self) -> float:
         return os.getloadavg()[0] / self.config.worker.cores
-
-    def _running(self) -> list[str]:
-        return [sandbox.revision for sandbox in self.worker.view().sandboxes]
 
     def _allow(self, authorization: bytes | None) -> bool:
         return self.control.tokens.admits(None if authorization is None else authorization.decode("latin-1"))
@@ -172,6 +172,17 @@ class Server:
                 "concurrency": worker.concurrency.policy,
                 "keepalive": worker.keepalive.policy,
             },
+            "system": {
+                "workers": 1,
+                "mode": "worker",
+                "memory_mb": worker.memory_mb,
+                "cores": worker.cores,
+                "templates": worker.templates,
+                "queueing": msgspec.to_builtins(worker.queueing),
+                "concurrency": msgspec.to_builtins(worker.concurrency),
+                "keepalive": msgspec.to_builtins(worker.keepalive),
+            },
+            "at": self._clock.wall(),
         }
 
     # The end.

@@ -13,7 +13,7 @@ from attacca.cli.screen import console, milliseconds, say, seconds, show_json
 from attacca.errors import BadConfig
 
 if TYPE_CHECKING:
-    from attacca.load.scenario import Scenario
+    from attacca.load.workload.scenario import Scenario
     from attacca.sim.run import Outcome
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+QUIET_CORES = 0.25  # that platform, generator and system need at most, where nothing else runs
 RUN = """
 attacca sim run burst.toml
 attacca sim run burst.toml --seed 7 --out runs/burst --events
@@ -34,6 +35,7 @@ attacca sim run burst.toml --story w0-3  # a sandbox's whole life
 DIFF = "attacca sim diff runs/one runs/other"
 CALIBRATE = """
 attacca sim calibrate runs/live > hardware.toml
+attacca sim calibrate runs/live bench.json  # the bench knows the parts of a cold start
 attacca sim calibrate bench.json --fit
 """
 SWARM = """
@@ -121,7 +123,7 @@ def read_with(path: str, settings: list[str], seed: int | None) -> "Scenario":
     """The scenario, as the command line changes it."""
     import msgspec
 
-    from attacca.load.scenario import read
+    from attacca.load.workload.scenario import read
     from attacca.sim.grid import HINT, parse, vary
 
     scenario = read(Path(path))
@@ -189,16 +191,23 @@ def diff(left: RunPath, right: RunPath, *, as_json: Json = False) -> None:
 
 @app.command("calibrate", cls=VerbCommand, epilog=CALIBRATE)
 def calibrate(
-    source: Annotated[str, typer.Argument(metavar="RUN|BENCH.json", help="A live run, or `attacca load bench`.")],
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="RUN|BENCH.json...", help="Live runs, or `attacca load bench`; the first that tells counts."
+        ),
+    ],
     *,
     fit: Annotated[bool, typer.Option("--fit", help="Lognormal distributions, not the measured values.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Write a scenario's [hardware] from what was measured: how long sandboxes, code, imports and the rest take."""
+    """Write a scenario's [hardware] from what was measured: starts, what an invocation costs beside its handler."""
     from attacca.sim.calibrate import calibrate as measure
     from attacca.sim.calibrate import toml
 
-    found = measure(Path(source), fit=fit)
+    found = measure([Path(source) for source in sources], fit=fit)
+    if found.background > QUIET_CORES:
+        say(f"{found.background:.2f} cores were busy with something else: measure on a quiet machine.", "yellow")
     if as_json:
         import msgspec
 
@@ -238,9 +247,6 @@ def swarm(
         say(f"\r{tally.runs:,} runs hold: {tally.invocations:,} invocations, {tally.events:,} events, {lost}.")
     if broken:
         raise Refused
-
-
-study.add(app)
 
 
 study.add(app)

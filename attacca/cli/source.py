@@ -1,6 +1,7 @@
 """What is deployed: the code at a path, and its settings from function.toml and the command line."""
 
 import json
+import os
 import re
 import secrets
 from collections.abc import Iterator, Mapping
@@ -51,6 +52,8 @@ def find(path: Path, flags: Mapping[str, object], env: Mapping[str, str] | None 
         raise NotFound(f"{str(path)!r} does not exist", "attacca init DIR writes a function to start from")
     if path.is_file() and path.suffix != ".py":
         raise BadFunction(f"{str(path)!r} is no Python file", "deploy a .py file, or a directory with one")
+    if path.is_dir() and not os.access(path, os.R_OK | os.X_OK):
+        raise BadFunction(f"{str(path)!r} cannot be read: Permission denied", "check its mode")
     if path.is_dir() and next(path.rglob("*.py"), None) is None:
         raise BadFunction(f"there is no Python file in {str(path)!r}", f"attacca init {path}")
     named = {"name": layers.Given(default_name(path), layers.DEFAULT, f"the name of {path}")}

@@ -5,7 +5,6 @@ import signal
 import urllib.parse
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import count
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,24 +14,27 @@ from attacca.cli.client import Client, quoted
 from attacca.cli.source import Source, deploy, find
 from attacca.errors import AttaccaError, BadConfig, Conflict, NotFound
 from attacca.io.archive import pack
-from attacca.load.bodies import (
+from attacca.kernel.clock import SystemClock
+from attacca.load.live.bodies import (
     MARK,
     SOURCE,
+    Known,
     archive,
-    example_input,
     example_of,
     fixed_call,
+    known_input,
     settings_of,
     timed_call,
 )
-from attacca.load.frames import Call
-from attacca.load.live import Ended, Ending, Live, Runner, SampleRow
-from attacca.load.recorder import Keeper
-from attacca.load.scenario import FunctionPlan, Scenario
-from attacca.load.schedule import Schedule
-from attacca.load.standing import Shown
+from attacca.load.live.runner import Ended, Ending, Live, Runner, SampleRow
+from attacca.load.live.standing import Shown
+from attacca.load.records.recorder import Keeper
+from attacca.load.sending.frames import Call
+from attacca.load.workload.scenario import FunctionPlan, Scenario
+from attacca.load.workload.schedule import Schedule
 
 AT_ONCE = 4  # deployments
+EXCHANGES = 20  # to learn what a server's clock shows
 Tick = Callable[[], None]
 
 
@@ -42,6 +44,8 @@ class Stage:
     def __init__(self, client: Client, token: str, *, keep: bool = False) -> None:
         self.client, self.token, self._keep = client, token, keep
         self._deployed: list[str] = []
+        self.per_ms = 0.0  # turns of our body's busy loop
+        self._memory_mb: dict[str, int] = {}  # that the sandboxes of each reserve
 
     @property
     def host(self) -> str:
@@ -83,6 +87,7 @@ class Stage:
             for _ in deploy(client, source, code, allow_source_builds=False):
                 pass
         self._deployed.append(plan.name)
+        self._memory_mb[plan.name] = source.settings.memory_mb
 
     def calibrate(self, plan: FunctionPlan) -> float:
         """Turns of the busy loop in a millisecond, where it runs; its sandbox goes again."""
@@ -91,15 +96,16 @@ class Stage:
         return float(found["per_ms"])
 
     def calls(self, plans: Sequence[FunctionPlan], there: Collection[str] = ()) -> tuple[Call, ...]:
-        """How each is asked; the busy loop is calibrated on the way. `there`: somebody else's, asked for nothing."""
+        """How each is asked; the busy loop is calibrated on the way. `there`: somebody else's, asked with {}."""
         ours = [plan for plan in plans if plan.body.kind != "example" and plan.name in self._deployed]
-        per_ms = self.calibrate(ours[0]) if ours else 0.0
+        per_ms = self.per_ms = self.calibrate(ours[0]) if ours else 0.0
 
         def call(plan: FunctionPlan) -> Call:
             if plan.name in there:
-                return fixed_call(plan.name, self.host, self.token, b"{}")
+                return fixed_call(plan.name, self.host, self.token, Known(path=plan.body.path))
             if plan.body.kind == "example":
-                return fixed_call(plan.name, self.host, self.token, *example_input(example_of(plan.body)))
+                known = known_input(example_of(plan.body), plan.body.path)
+                return fixed_call(plan.name, self.host, self.token, known)
             return timed_call(plan, self.host, self.token, per_ms)
 
         return tuple(call(plan) for plan in plans)
@@ -114,7 +120,9 @@ class Stage:
         missing = [plan.name for plan in plans if plan.name not in there]
         if missing:
             raise NotFound(f"not deployed: {', '.join(missing[:5])}", "leave --no-deploy out, or deploy them")
-        ours = [plan.name for plan in plans if self._is_ours(plan.name)]
+        settings = {plan.name: self._settings(plan.name) for plan in plans}
+        self._memory_mb |= {name: found["memory_mb"] for name, found in settings.items()}
+        ours = [name for name, found in settings.items() if MARK in found["env"]]
         self._deployed, self._keep = [*self._deployed, *ours], True
         return [plan.name for plan in plans if plan.name not in ours]
 
@@ -126,17 +134,41 @@ class Stage:
             except AttaccaError:  # the server is gone, or somebody was quicker
                 continue
 
+    def memory_mb(self, plan: FunctionPlan) -> int:
+        return self._memory_mb.get(plan.name, plan.memory_mb)
+
     def _is_ours(self, name: str) -> bool:
-        return MARK in self.client.json("GET", f"/api/functions/{quoted(name)}")["settings"]["env"]
+        return MARK in self._settings(name)["env"]
+
+    def _settings(self, name: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.client.json("GET", f"/api/functions/{quoted(name)}")["settings"]
+        return found
+
+    @property
+    def is_here(self) -> bool:
+        """The server is on this machine, and its clocks are ours."""
+        return urllib.parse.urlsplit(self.client.url).hostname in ("localhost", "127.0.0.1", "::1")
+
+    def clock_ahead_s(self) -> tuple[float, float]:
+        """The server's wall clock, of ours, and by how much that may be wrong: from the quickest of several answers."""
+        if self.is_here:
+            return 0.0, 0.0
+        clock, found = SystemClock(), []
+        for _ in range(EXCHANGES):
+            began = clock.wall()
+            told = float(self.client.json("GET", "/api/info")["at"])
+            took_s = clock.wall() - began
+            found.append((took_s / 2, told - began - took_s / 2))
+        error_s, ahead_s = min(found)
+        return ahead_s, error_s
 
 
 class Samples:
     """What the workers say of themselves; with the load of the machine's cores when the server is on this one."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, *, is_here: bool) -> None:
         self._client = client.another()
-        host = urllib.parse.urlsplit(client.url).hostname
-        self._is_here = host in ("localhost", "127.0.0.1", "::1")
+        self._is_here = is_here
         self._busy, self._total = _jiffies() if self._is_here else (0, 0)
 
     def __call__(self) -> Sequence[SampleRow]:
@@ -164,9 +196,12 @@ def perform(
     schedule: Schedule,
     calls: tuple[Call, ...],
     processes: int = 1,
+    ahead_s: float = 0.0,
     show: Callable[[Shown], None] | None = None,
 ) -> Ended:
     """Run it, with Ctrl-C to stop sending and a second one to stop waiting; what was recorded stays.
+
+    `ahead_s`: by so much the server's clock is ahead of ours.
 
     Raises:
         Unreachable: nobody listens there.
@@ -184,12 +219,16 @@ def perform(
         port=parts.port or 80,
         processes=processes,
         worker=workers[0] if len(workers) == 1 else "",
+        memory_mb=tuple(stage.memory_mb(target.plan) for target in schedule.functions),
+        is_here=stage.is_here,
+        clock_ahead_s=ahead_s,
     )
-    samples = Samples(stage.client)
+    samples = Samples(stage.client, is_here=stage.is_here)
 
     async def main() -> Ended:
         ending = Ending()
-        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, ending.interrupt)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, ending.interrupt)
         return await Runner(live, schedule, keeper).run(ending, samples, show)
 
     try:
@@ -206,11 +245,6 @@ def with_examples(schedule_plans: Sequence[FunctionPlan], examples: Mapping[str,
         else plan
         for plan in schedule_plans
     )
-
-
-def free_directory(name: str) -> Path:
-    """runs/NAME-1, or the next number that is free."""
-    return next(path for number in count(1) if not (path := Path("runs") / f"{name}-{number}").exists())
 
 
 def _sample(worker: dict[str, Any], cpu: float | None) -> SampleRow:

@@ -2,13 +2,13 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 
 import typer
 
 from attacca.cli.command import Refused, VerbCommand
 from attacca.cli.options import Json
-from attacca.cli.report import laboratory, numbers, width, write
+from attacca.cli.report import draw, laboratory, numbers, width, write
 from attacca.cli.screen import is_coloured, paint, say, seconds, show_json
 from attacca.errors import BadConfig
 
@@ -25,7 +25,9 @@ attacca sim sweep burst.toml --seeds 100 --on dask://10.0.0.5:8786
 COMPARE = """
 attacca sim compare azure.toml --set worker.keepalive=lru,greedy_dual,hybrid_histogram
 attacca sim compare burst.toml --set worker.queueing=fcfs,minheap,mqfq --seeds 20 --report queueing.html
+attacca sim compare burst.toml --set worker.keepalive=lru,ttl --until cold_share=5  # seeds until each is within 5 %
 """
+MORE: Final = 10  # times as many seeds as were asked for, at most
 SHOWN = "mean_ms,p50_ms,p99_ms,slowdown,slowdown_p99,cold_share,memory_gb"
 
 ScenarioPath = Annotated[str, typer.Argument(metavar="SCENARIO", help="A scenario's TOML file.", show_default=False)]
@@ -39,6 +41,13 @@ Sets = Annotated[
 Seeds = Annotated[
     str, typer.Option("--seeds", metavar="N", help="So many, from the scenario's own on; or some: 3,5,8.")
 ]
+Until = Annotated[
+    str,
+    typer.Option(
+        "--until", metavar="METRIC=PERCENT", show_default=False,
+        help="More seeds, until each configuration's interval is within so much of its mean: mean_ms=5.",
+    ),
+]  # fmt: skip
 On = Annotated[
     str, typer.Option("--on", metavar="dask://HOST:PORT", help="A Dask cluster, not this machine.", show_default=False)
 ]  # fmt: skip
@@ -52,6 +61,9 @@ Records = Annotated[bool, typer.Option("--records", help="Keep each run's record
 ReportFile = Annotated[
     str, typer.Option("--report", metavar="FILE.html", help="Write the report of it all.", show_default=False)
 ]  # fmt: skip
+Figures = Annotated[
+    str, typer.Option("--figures", metavar="DIR", help="Write each figure as SVG and PNG.", show_default=False)
+]  # fmt: skip
 Metrics = Annotated[
     str, typer.Option("--metrics", metavar="A,B", help="Of which to tell.", show_default=False)
 ]  # fmt: skip
@@ -62,16 +74,19 @@ def sweep(
     *,
     sets: Sets = [],  # noqa: B006 - as typer wants it; never changed
     seeds: Seeds = "10",
+    until: Until = "",
     on: On = "",
     processes: Processes = None,
     out: Out = "",
     records: Records = False,
     report: ReportFile = "",
+    figures: Figures = "",
     as_json: Json = False,
 ) -> None:
     """Run every combination of what is varied, once for each seed. What was run before is not run again."""
-    groups, outcome = study(path, sets, seeds, on=on, processes=processes, out=out, records=records)
-    show(groups, outcome, report, as_json=as_json)
+    plan = Plan(path, sets, seeds, until)
+    groups, outcome = study(plan, on=on, processes=processes, out=out, records=records)
+    show(groups, outcome, Wanted(report, figures), as_json=as_json)
 
 
 def compare(
@@ -79,11 +94,13 @@ def compare(
     *,
     sets: Sets = [],  # noqa: B006 - as typer wants it; never changed
     seeds: Seeds = "10",
+    until: Until = "",
     on: On = "",
     processes: Processes = None,
     out: Out = "",
     records: Records = False,
     report: ReportFile = "",
+    figures: Figures = "",
     metrics: Metrics = SHOWN,
     as_json: Json = False,
 ) -> None:
@@ -94,8 +111,9 @@ def compare(
     if not sets:
         raise BadConfig("nothing is varied", "--set worker.keepalive=lru,greedy_dual")
     wanted = metric_names(metrics)
-    groups, outcome = study(path, sets, seeds, on=on, processes=processes, out=out, records=records)
-    show(groups, outcome, report, wanted, as_json=as_json)
+    plan = Plan(path, sets, seeds, until)
+    groups, outcome = study(plan, on=on, processes=processes, out=out, records=records)
+    show(groups, outcome, Wanted(report, figures, wanted), as_json=as_json)
 
 
 def add(app: typer.Typer) -> None:
@@ -126,26 +144,59 @@ def seeds_of(text: str, first: int) -> list[int]:
     return list(range(first, first + found[0]))
 
 
-def study(
-    path: str, sets: list[str], seeds: str, *, on: str, processes: int | None, out: str, records: bool
-) -> tuple[list["Group"], "Outcome"]:
+class Plan(NamedTuple):
+    """As it was typed."""
+
+    path: str
+    sets: list[str]
+    seeds: str
+    until: str = ""
+
+
+def study(plan: Plan, *, on: str, processes: int | None, out: str, records: bool) -> tuple[list["Group"], "Outcome"]:
     """Run what is missing; the configurations in the order of what was varied."""
     with laboratory():
-        from attacca.load.report.groups import grouped
+        from attacca.load.report.groups import grouped, seeds_for
         from attacca.load.report.measure import read as read_digest
-        from attacca.load.scenario import read
+        from attacca.load.workload.scenario import read
         from attacca.sim.grid import expand, parse
         from attacca.sim.study import Study, mark_of
 
-        scenario = read(Path(path))
-        mark = mark_of(scenario)
-        cells = expand(scenario, [parse(setting) for setting in sets], seeds_of(seeds, scenario.seed), mark)
-        planned = Study(Path(out or f"runs/{scenario.name}-study"), cells, mark, keep_records=records)
-        meter = Meter(len(cells))
-        outcome = planned.run(meter.tell, processes, on)
-        meter.close(outcome)
+        scenario = read(Path(plan.path))
+        mark, axes = mark_of(scenario), [parse(setting) for setting in plan.sets]
+        goal = goal_of(plan.until)
+        seeds = seeds_of(plan.seeds, scenario.seed)
+        most = MORE * len(seeds) if goal else len(seeds)
+        while True:
+            cells = expand(scenario, axes, seeds, mark)
+            planned = Study(Path(out or f"runs/{scenario.name}-study"), cells, mark, keep_records=records)
+            meter = Meter(len(cells))
+            outcome = planned.run(meter.tell, processes, on)
+            meter.close(outcome)
+            groups = grouped([read_digest(one) for one in outcome.paths])
+            wanted = 0 if goal is None or outcome.failed else seeds_for(groups, *goal)
+            if wanted <= len(seeds) or len(seeds) >= most:
+                break
+            seeds = [*seeds, *range(max(seeds) + 1, max(seeds) + 1 + min(wanted, most) - len(seeds))]
+        if wanted > len(seeds):
+            say(f"  After {len(seeds)} seeds {plan.until} is not reached; it may take {wanted:,}.", "yellow")
         say(f"  in {planned.directory}", "dim")
-        return grouped([read_digest(one) for one in outcome.paths]), outcome
+        return groups, outcome
+
+
+def goal_of(text: str) -> tuple[str, float] | None:
+    """`mean_ms=5`: the metric, and the share of it that half an interval may be."""
+    if not text:
+        return None
+    name, _, percent = text.partition("=")
+    metric_names(name)
+    try:
+        within = float(percent) / 100
+    except ValueError:
+        within = 0.0
+    if not (name.strip() and within > 0):
+        raise BadConfig(f"--until {text!r} names no metric or no percentage above 0", "--until mean_ms=5")
+    return name.strip(), within
 
 
 class Meter:
@@ -173,18 +224,28 @@ class Meter:
         say(f"{new} run{'s' * (new != 1)} in {took}, {outcome.reused} were there already.", "green")
 
 
-def show(
-    groups: list["Group"], outcome: "Outcome", report: str, metrics: list[str] | None = None, *, as_json: bool
-) -> None:
+class Wanted(NamedTuple):
+    """What is made of the runs: files, and of which metrics is told."""
+
+    report: str = ""
+    figures: str = ""
+    metrics: list[str] | None = None
+
+
+def show(groups: list["Group"], outcome: "Outcome", wanted: Wanted, *, as_json: bool) -> None:
     with laboratory():
         from attacca.load.report.sections import report as make_report
 
-        if report and groups:
-            write(make_report([digest for group in groups for digest in group.digests]), Path(report))
+        if groups and (wanted.report or wanted.figures):
+            made = make_report([digest for group in groups for digest in group.digests])
+            if wanted.report:
+                write(made, Path(wanted.report))
+            if wanted.figures:
+                draw(made, Path(wanted.figures))
         if as_json:
-            show_json(as_numbers(groups, outcome, metrics or []))
+            show_json(as_numbers(groups, outcome, wanted.metrics or []))
         elif groups:
-            sys.stdout.write("\n".join(lines(groups, metrics)) + "\n")
+            sys.stdout.write("\n".join(lines(groups, wanted.metrics)) + "\n")
     for failed in outcome.failed[:10]:
         say(f"{failed.cell.label} seed {failed.cell.scenario.seed} failed: {failed.why}", "red")
     if outcome.failed:

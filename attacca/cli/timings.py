@@ -10,8 +10,8 @@ import msgspec
 from attacca.cli.client import Client, quoted
 from attacca.cli.screen import STARTS, console, milliseconds
 from attacca.errors import AttaccaError, Conflict, NotFound
-from attacca.load.answers import PARTS, split_of
-from attacca.load.bodies import JSON, example_input
+from attacca.load.live.answers import told_by
+from attacca.load.live.bodies import Known, known_of
 
 VERSION = 1
 PARTS_KEPT = ("sandbox", "code", "imports", "run", "overhead", "total")  # overhead: what is in no other part
@@ -40,8 +40,8 @@ class Bench(msgspec.Struct, kw_only=True):
     errors: dict[str, str] = {}  # of functions that could not be timed
 
 
-def measure(client: Client, names: list[str], cold: int, warm: int, body: bytes, tick: Callable[[], None]) -> Bench:
-    """`body` is what each is sent; an example that lies below examples/ gets its own input.
+def measure(client: Client, names: list[str], cold: int, warm: int, asked: Known, tick: Callable[[], None]) -> Bench:
+    """`asked` is what each is sent; one that has its name from a directory below examples/ gets what is known of that.
 
     Raises:
         NotFound: one is not deployed.
@@ -53,18 +53,16 @@ def measure(client: Client, names: list[str], cold: int, warm: int, body: bytes,
     found = Bench(server=client.json("GET", "/api/info"), at=time.time())  # noqa: TID251 - it stands in a file
     for name in names or sorted(there):
         try:
-            found.functions[name] = _time(client, name, cold, warm, body, tick)
+            found.functions[name] = _time(client, name, cold, warm, asked, tick)
         except AttaccaError as error:
             found.errors[name] = error.message
     return found
 
 
-def _time(client: Client, name: str, cold: int, warm: int, body: bytes, tick: Callable[[], None]) -> Timings:
+def _time(client: Client, name: str, cold: int, warm: int, asked: Known, tick: Callable[[], None]) -> Timings:
     settings = client.json("GET", f"/api/functions/{quoted(name)}")["settings"]
     timings = Timings(function=name, memory_mb=settings["memory_mb"], starts={})
-    asked = (body, JSON)
-    if (Path("examples") / name / "input").is_dir():
-        asked = example_input(Path("examples") / name)
+    asked = known_of(name, asked)
     for kind, count in (("cold", cold), ("template", cold), ("warm", warm)):
         if kind == "template" and count and not _has_template(client, name):
             continue
@@ -74,27 +72,25 @@ def _time(client: Client, name: str, cold: int, warm: int, body: bytes, tick: Ca
     return timings
 
 
-def _once(client: Client, name: str, kind: str, asked: tuple[bytes, str], timings: Timings) -> None:
+def _once(client: Client, name: str, kind: str, asked: Known, timings: Timings) -> None:
     """One invocation that starts as asked for. One that starts otherwise is kept for what it is, and tried again."""
-    body, content_type = asked
+    target = f"/function/{quoted(name)}{asked.path}"
     for _ in range(TRIES):
         if kind != "warm":
             _evict(client, name, templates=kind == "cold")
         began = time.perf_counter()  # noqa: TID251 - it is what is measured
-        answer = client.request("POST", f"/function/{quoted(name)}", body, {"content-type": content_type})
+        answer = client.request("POST", target, asked.body, {"content-type": asked.content_type})
         total_ms = (time.perf_counter() - began) * 1000  # noqa: TID251
         if answer.status >= 400:
-            client.fail(answer.status, answer.body, "POST", f"/function/{name}")
+            client.fail(answer.status, answer.body, "POST", target)
         head = "".join(f"\r\n{key}: {value}" for key, value in answer.headers.items()).encode()
-        split = split_of(head)
-        times = timings.starts.setdefault(split.start, {part: [] for part in PARTS_KEPT})
-        values = {part: getattr(split, part) for part in PARTS} | {
-            "overhead": total_ms - split.total,
-            "total": total_ms,
-        }
+        told = told_by(head)
+        times = timings.starts.setdefault(told.start, {part: [] for part in PARTS_KEPT})
+        parts = told.parts()
+        values = parts | {"overhead": total_ms - sum(parts.values()), "total": total_ms}
         for part in PARTS_KEPT:
             times[part].append(round(values[part], 4))
-        if split.start == kind:
+        if told.start == kind:
             return
 
 

@@ -98,6 +98,7 @@ async def _with_tokens(path: Path, work: Callable[[Any], Awaitable[Any]]) -> Any
 
     directory = Directory(path)
     directory.make()
+    directory.expect_database()
     store = await SqliteStore.open(directory.database, SystemClock())
     try:
         return await work(Tokens(store, SystemClock()))

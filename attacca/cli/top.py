@@ -7,7 +7,7 @@ import typer
 
 from attacca.cli.client import Client
 from attacca.cli.options import DEFAULT_URL, Json, Token, Url
-from attacca.cli.screen import console, milliseconds, seconds, show_json
+from attacca.cli.screen import console, counted, milliseconds, seconds, show_json
 
 EXAMPLES = """
 attacca top
@@ -34,7 +34,7 @@ def run(
             show_json(views)
             return
         screen = console()
-        if once or not screen.is_terminal:
+        if once or not screen.is_terminal or screen.is_dumb_terminal:
             screen.print(picture(views, client.url, width=screen.width))
             return
         watch(client, views, every_s)
@@ -80,7 +80,7 @@ def worker_line(view: dict[str, Any], width: int) -> Any:
         f"{view['used_mb']} of {view['memory_mb']} MB",
         (" · ", "dim"), f"{view['running']} running", (f" of {view['limit']} at once", "dim"),
         (" · ", "dim"), (f"{view['queued']} queued", "yellow" if view["queued"] else ""),
-        (" · ", "dim"), f"{len(view['sandboxes'])} sandboxes",
+        (" · ", "dim"), counted(len(view["sandboxes"]), "sandbox"),
         (" · draining", "bold red") if view["draining"] else "",
     )  # fmt: skip
 

@@ -1,7 +1,7 @@
 """`attacca trace`: look at traces, convert them, cut and scale them, draw samples, and make one up."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import msgspec
 import typer
@@ -13,7 +13,7 @@ from attacca.errors import BadConfig
 
 if TYPE_CHECKING:
     from attacca.load.traces.fitness import Fit
-    from attacca.load.traces.sampling import Distance
+    from attacca.load.traces.sampling import Distance, Standing
     from attacca.load.traces.summary import Summary
     from attacca.load.traces.types import Trace
 
@@ -47,6 +47,7 @@ SYNTH = """
 attacca trace synth made-up --functions 200 --minutes 60 --target-rps 20
 attacca trace synth made-up --functions 1000 --minutes 1440 --to azure2019 --seed 7
 """
+OFF = 0.2  # load or work this far from the whole's is not the whole's
 BESIDE = 64  # columns of a row that are not its rhythm
 PLOT = "attacca trace plot azure-2019-500 azure.svg"
 
@@ -65,6 +66,14 @@ Spread = Annotated[
 Seed = Annotated[int, typer.Option("--seed", metavar="N", help="Of places, durations and samples.")]
 SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave malformed rows out, and say how many.")]
 Top = Annotated[int, typer.Option("--top", metavar="N", min=0, help="So many of the busiest functions.")]
+
+
+class Sampled(NamedTuple):
+    size: int
+    invocations: int
+    distance: "Distance"
+    standing: "Standing"
+    where: str
 
 
 @app.command("info", cls=VerbCommand, epilog=INFO)
@@ -151,14 +160,20 @@ def sample(
         folder = Path(new) / str(size) if len(set(sizes)) > 1 else Path(new)
         part = source.only(chosen)
         write(part, folder, to)
-        rows.append((size, int(part.functions["invocations"].sum()), sampler.distance(chosen), str(folder)))
+        calls = int(part.functions["invocations"].sum())
+        rows.append(Sampled(size, calls, sampler.distance(chosen), sampler.standing(chosen), str(folder)))
     if as_json:
         show_json([
-            {"functions": size, "invocations": calls, "path": where, **msgspec.to_builtins(distance)}
-            for size, calls, distance, where in rows
+            {"functions": one.size, "invocations": one.invocations, "path": one.where}
+            | msgspec.to_builtins(one.distance)
+            | {"standing": msgspec.to_builtins(one.standing)}
+            for one in rows
         ])  # fmt: skip
-    else:
-        show_samples(rows)
+        return
+    show_samples(rows)
+    say(f"Written to {', '.join(one.where for one in rows)}.", "green")
+    if sampler.caution():
+        say(f"Note: {sampler.caution()}.", "yellow")
 
 
 @app.command("synth", cls=VerbCommand, epilog=SYNTH)
@@ -335,19 +350,22 @@ def _levels(found: dict[str, float]) -> str:
     return ", ".join(f"{name} {value:,.0f}" if value >= 10 else f"{name} {value:.2g}" for name, value in found.items())
 
 
-def show_samples(rows: list[tuple[int, int, "Distance", str]], width: int | None = None) -> None:
-    """Distances are of distribution functions, in powers of ten; the load's is how far its mean is off."""
+def show_samples(rows: "list[Sampled]", width: int | None = None) -> None:
+    """Wasserstein distances to the whole in powers of ten; load and work are per function, beside the whole's; the last
+    says than how many random samples of its size it is nearer."""
     from rich.table import Table
 
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in ("functions", "invocations", "rate", "duration", "memory", "load"):
-        table.add_column(name, justify="right")
-    table.add_column("written to", style="cyan", overflow="fold")
-    for size, invocations, distance, where in rows:
-        parts = (distance.rate, distance.duration, distance.memory)
+    for name in ("functions", "invocations", "rate", "duration", "memory", "load", "work", "busiest", "nearer"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for one in rows:
+        parts = (one.distance.rate, one.distance.duration, one.distance.memory)
+        beside = (one.standing.load, one.standing.work)
         table.add_row(
-            f"{size:,}", f"{invocations:,}", *(f"{part:.3f}" for part in parts), f"{distance.load:.1%}", where
-        )
+            f"{one.size:,}", f"{one.invocations:,}", *(f"{part:.3f}" for part in parts),
+            *(f"[yellow]{part:+.0%}[/]" if abs(part) > OFF else f"{part:+.0%}" for part in beside),
+            f"{one.standing.dominant:.0%}", f"{one.standing.nearer:.0%}",
+        )  # fmt: skip
     console(width=width).print(table)
 
 

@@ -81,6 +81,9 @@ File = Annotated[
 ]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="A line for each invocation and deployment.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No banner.")]
+Lifeline = Annotated[
+    bool, typer.Option("--lifeline", help="Drain when standard input, a pipe, is closed too.", hidden=True)
+]
 
 
 def run(
@@ -99,6 +102,7 @@ def run(
     file: File = "",
     verbose: Verbose = False,
     quiet: Quiet = False,
+    lifeline: Lifeline = False,
     as_json: Json = False,
 ) -> None:
     """Start gateway, control and a worker in one process.
@@ -122,7 +126,8 @@ def run(
 
     take_open_files()
     greet = greet_as_json if as_json else banner
-    code = uvloop.run(serve(config, None if quiet else greet, tell if verbose and not as_json else None))
+    watch = tell if verbose and not as_json else None
+    code = uvloop.run(serve(config, None if quiet else greet, watch, has_lifeline=lifeline))
     if code:
         raise typer.Exit(code)
 
@@ -137,15 +142,21 @@ def take_open_files() -> None:
 
 
 async def serve(
-    config: "ServerConfig", greet: Callable[["Server"], None] | None, watch: Callable[[object], None] | None
+    config: "ServerConfig",
+    greet: Callable[["Server"], None] | None,
+    watch: Callable[[object], None] | None,
+    *,
+    has_lifeline: bool = False,
 ) -> int:
-    """Until a signal comes; the exit code."""
+    """Until a signal comes, or whoever holds the other end of our standard input is gone; the exit code."""
     from attacca.cli.server import Server
 
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(report)
     server = Server(config, watch)
     signals = Signals(loop)
+    if has_lifeline:
+        loop.add_reader(sys.stdin.fileno(), signals.lose_lifeline)
     opening = loop.create_task(server.open())
     if await signals.comes_before(opening):
         opening.cancel()
@@ -178,6 +189,7 @@ class Signals:
     """SIGINT, SIGTERM and SIGHUP, counted, so that each can be waited for. The third ends us on the spot."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
         self._came = asyncio.Queue[int]()
         self._count = 0
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -189,6 +201,10 @@ class Signals:
         if self._count > 2:
             os._exit(KILLED)
         self._came.put_nowait(number)
+
+    def lose_lifeline(self) -> None:
+        self._loop.remove_reader(sys.stdin.fileno())
+        self._take(signal.SIGHUP)
 
     async def wait(self) -> None:
         await self._came.get()

@@ -1,35 +1,33 @@
 """`attacca validate`: one scenario live and simulated, side by side, and how far they are apart."""
 
 import json
-import os
-import signal
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from attacca.cli.command import Refused
+from attacca.cli.hosting import command
 from attacca.cli.options import Json, Token
 from attacca.cli.report import laboratory, width, write
 from attacca.cli.screen import say, show_json
-from attacca.errors import BadConfig, Conflict, Unreachable
+from attacca.errors import BadConfig, Conflict
 
 if TYPE_CHECKING:
+    from attacca.load.report.digest import Digest
     from attacca.load.report.groups import Group
-    from attacca.load.scenario import Hardware, Scenario
+    from attacca.load.workload.scenario import Hardware, Scenario
 
 EXAMPLES = """
 attacca validate burst.toml  # starts a server as the scenario describes it, and stops it
 attacca validate azure.toml --target http://10.0.0.5:8080 --hardware calibrated.toml
 attacca validate burst.toml --strict --out runs/check --report check.html
+attacca validate burst.toml --runs 3  # and how far live runs are apart from one another
 attacca validate burst.toml --live runs/burst-1  # recorded before
 """
-SERVER_STOPS_S = 60.0
+FOREIGN_CORES = 0.1  # that others may use during a live run, beyond what the calibration has seen
 
 
 def run(
@@ -40,8 +38,10 @@ def run(
         typer.Option("--target", metavar="URL", help="A server. Default: one of our own.", show_default=False),
     ] = "",
     live: Annotated[
-        str, typer.Option("--live", metavar="RUN", help="A live run of it that is there.", show_default=False)
-    ] = "",
+        list[str] | None,
+        typer.Option("--live", metavar="RUN", help="A live run of it that is there. Repeatable.", show_default=False),
+    ] = None,
+    runs: Annotated[int, typer.Option("--runs", metavar="N", min=1, help="Live ones. Default: 1.")] = 1,
     hardware: Annotated[
         str, typer.Option("--hardware", metavar="FILE", help="What `sim calibrate` wrote.", show_default=False)
     ] = "",
@@ -61,7 +61,9 @@ def run(
 ) -> None:
     """Run a scenario live and simulated, with the same seed, and tell how far the simulation is off.
 
-    For each metric: live, simulated, the difference and the interval that so many samples allow.
+    For each metric: live, simulated, the difference and the interval that so many samples allow. Of several live runs
+    their mean counts, and how far they are apart is told: a simulation cannot be nearer to them than they are to one
+    another.
     """
     with laboratory():
         from attacca.load.report.groups import grouped, twins
@@ -70,22 +72,26 @@ def run(
 
         scenario = planned(Path(path), seed, hardware)
         folder = Path(out) if out else free(scenario.name)
-        recorded = Path(live) if live else measure(scenario, folder, target, token, up)
+        names = ["live"] if runs == 1 else [f"live-{number}" for number in range(1, runs + 1)]
+        recorded = [Path(one) for one in live or ()]
+        recorded = recorded or [measure(scenario, folder, name, target, token, up) for name in names]
         simulate(scenario, folder / "simulated")
-        digests = [read_digest(recorded), read_digest(folder / "simulated")]
+        digests = [of_scenario(read_digest(one), scenario) for one in (*recorded, folder / "simulated")]
         if report:
             write(make_report(digests), Path(report))
         pairs = twins(grouped(digests))
         if not pairs:
             hint = "give a live run of this very scenario and seed, or none"
-            raise BadConfig(f"{recorded} is no live run of {scenario.name}", hint)
+            raise BadConfig(f"{', '.join(map(str, recorded))}: no live run of {scenario.name}", hint)
+        if not as_json:
+            caution(scenario, recorded)
         show(*pairs[0], folder, as_json=as_json, strict=strict)
 
 
 def planned(path: Path, seed: int | None, hardware: str) -> "Scenario":
     import msgspec
 
-    from attacca.load.scenario import read
+    from attacca.load.workload.scenario import read
 
     scenario = read(path)
     if seed is not None:
@@ -99,7 +105,7 @@ def calibrated(path: Path) -> "Hardware":
     """The table [hardware] of a TOML file, or the whole of a JSON file."""
     import msgspec
 
-    from attacca.load.scenario import Hardware
+    from attacca.load.workload.scenario import Hardware
 
     try:
         decode = msgspec.json.decode if path.suffix == ".json" else msgspec.toml.decode
@@ -109,6 +115,28 @@ def calibrated(path: Path) -> "Hardware":
         raise BadConfig(f"{path}: {error.strerror}", "attacca sim calibrate RUN writes one") from None
     except msgspec.MsgspecError as error:
         raise BadConfig(f"{path}: {error}", "attacca sim calibrate RUN writes one") from None
+
+
+def caution(scenario: "Scenario", recorded: "list[Path]") -> None:
+    """What makes a difference say little of the simulation."""
+    from attacca.load.workload.scenario import Hardware
+    from attacca.sim.measured import of_run
+
+    hardware = scenario.hardware
+    if hardware == Hardware():
+        say("The simulated hardware is made up: attacca sim calibrate RUN > FILE, and --hardware FILE.", "yellow")
+    for path in recorded:
+        taken, known = of_run(path).background, hardware.background
+        if taken > known + FOREIGN_CORES:
+            say(f"{path}: {taken:.2f} cores were busy with something else, {known:.2f} are known.", "yellow")
+
+
+def of_scenario(digest: "Digest", scenario: "Scenario") -> "Digest":
+    """What a live run's scenario said of simulated hardware says nothing of the run."""
+    import msgspec
+
+    said = {**digest.info.scenario, "hardware": msgspec.to_builtins(scenario.hardware)}
+    return msgspec.structs.replace(digest, info=msgspec.structs.replace(digest.info, scenario=said))
 
 
 def free(name: str) -> Path:
@@ -125,23 +153,20 @@ def simulate(scenario: "Scenario", directory: Path) -> None:
     simulated(scenario, SystemClock(), Options(out=directory, replace=True))
 
 
-def measure(scenario: "Scenario", folder: Path, target: str, token: str, up: str) -> Path:
+def measure(scenario: "Scenario", folder: Path, name: str, target: str, token: str, up: str) -> Path:
     """A live run, as `attacca load run` makes it."""
     import msgspec
 
     folder.mkdir(parents=True, exist_ok=True)
     planned_here = folder / "scenario.toml"
     planned_here.write_bytes(_toml(msgspec.to_builtins(scenario)).encode())
-    out = folder / "live"
+    out = folder / name
     if (out / "run.json").exists():
         raise Conflict(f"{out} holds a run already", "give another --out; or this one as --live, to simulate only")
     words = ["load", "run", str(planned_here), "--out", str(out), "--json"]
     words += ["--token", token] if token else []
-    if target:
-        _attacca([*words, "--target", target])
-    else:
-        with server(scenario, up) as url:
-            _attacca([*words, "--target", url])
+    words += ["--target", target] if target else [f"--up={up}"]
+    _attacca(words)
     return out
 
 
@@ -150,48 +175,6 @@ def _attacca(words: list[str]) -> None:
     ended = subprocess.run([*command(), *words], stdout=subprocess.PIPE, check=False)
     if ended.returncode:
         raise Refused
-
-
-def command() -> list[str]:
-    return [sys.executable, "-m", "attacca.cli.app"]
-
-
-@contextmanager
-def server(scenario: "Scenario", up: str) -> Iterator[str]:
-    """`attacca up` as the scenario's system describes it, with a state of its own; gone afterwards."""
-    system = scenario.system
-    if system.workers != 1:
-        raise BadConfig(f"the scenario has {system.workers} workers, a server has one", "set system.workers = 1")
-    words = ["up", "--port", "0", "--json", "--memory", str(system.memory_mb), "--cores", str(system.cores)]
-    words += ["--set", f"worker.templates={json.dumps(system.templates)}", *up.split()]
-    for family in ("queueing", "concurrency", "keepalive"):
-        choice = getattr(system, family)
-        words += [f"--{family}", choice.policy]
-        for key, value in choice.options.items():
-            words += ["--set", f"worker.{family}.options.{key}={json.dumps(value)}"]
-    with tempfile.TemporaryDirectory(prefix="attacca-validate-") as state:
-        process = subprocess.Popen(
-            [*command(), *words, "--state-dir", state],
-            stdout=subprocess.PIPE, text=True, env=_environment(), process_group=0,
-        )  # fmt: skip
-        try:
-            assert process.stdout is not None
-            line = process.stdout.readline()
-            if not line:
-                raise Unreachable("the server did not start", "attacca doctor; or give one that is up with --target")
-            yield json.loads(line)["url"]
-        finally:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(SERVER_STOPS_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-
-def _environment() -> dict[str, str]:
-    """Without settings that the scenario does not know of."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("ATTACCA_")}
 
 
 def _toml(tables: dict[str, object]) -> str:
@@ -210,15 +193,16 @@ def _inline(value: object) -> str:
 
 
 def show(live: "Group", simulated: "Group", folder: Path, *, as_json: bool, strict: bool) -> None:
-    from attacca.load.pacing import LATE_S, LATE_WARN
     from attacca.load.report.groups import quantile_distance
     from attacca.load.report.text import table
     from attacca.load.report.validation import gaps, validation
+    from attacca.load.sending.pacing import LATE_S, LATE_WARN
 
     found = gaps(live, simulated)
     if as_json:
         rows = [
-            {"metric": one.metric, "live": one.live.value, "simulated": one.simulated.value, "difference": one.gap,
+            {"metric": one.metric, "live": one.live.value, "each": live.values(one.metric), "live_apart": one.spread,
+             "simulated": one.simulated.value, "difference": one.gap,
              "interval": one.reach, "unit": one.unit, "bar": one.bar, "near": one.is_near}
             for one in found
         ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Sequence
 
 import msgspec
@@ -15,22 +16,23 @@ from attacca.control.core.progress import Done, Progress, Refused, Step, refused
 from attacca.control.deployment import Check, Conversation, Made, Workshop, candidate
 from attacca.control.state import StateDir
 from attacca.control.tokens import Tokens
-from attacca.errors import AttaccaError, Draining, StateCorrupt
+from attacca.errors import AttaccaError, Draining, StateCorrupt, StateUnavailable
 from attacca.io.store.types import ABSENT, Store
 from attacca.kernel.clock import Clock
 from attacca.model.function import Network, Revision, Settings
 from attacca.model.messages import Catalogue, Deleted, Deployed
 
+LOG = logging.getLogger("attacca.control")
 FUNCTIONS = "functions/"
 EPOCH = "epoch"
 Announce = Callable[[Catalogue | Deployed | Deleted], None]
-Running = Callable[[], Collection[str]]  # ids of revisions that still have sandboxes
+Held = Callable[[], Collection[Revision]]  # what workers have a sandbox, a template or an invocation of
 
 
 class Control:
     """Owns the catalogue of one domain. Deployments of one function take turns; those of several go side by side.
 
-    `running` keeps the code of a revision that is gone from the catalogue until its last sandbox is gone too.
+    `held` keeps the code of a revision that is gone from the catalogue until its last sandbox is gone too.
     `is_ordinary_user`: sandboxes run as the server's own user, as they do unless that is root.
     """
 
@@ -41,7 +43,7 @@ class Control:
         clock: Clock,
         check: Check,
         announce: Announce,
-        running: Running = tuple,
+        held: Held = tuple,
         *,
         is_ordinary_user: bool = False,
     ) -> None:
@@ -52,7 +54,7 @@ class Control:
         self.state = StateDir(config.state_dir)
         self.tokens = Tokens(store, clock)
         self._workshop = Workshop(config, self.state)
-        self._garbage = garbage.Collector(self.state, self._kept, running)
+        self._garbage = garbage.Collector(self.state, self._kept, held)
         self._known = Known((), epoch=0)
         self._versions: dict[str, int] = {}
         self._turns = Turns()
@@ -66,11 +68,12 @@ class Control:
 
         Raises:
             BadConfig: another server uses the state directory.
-            StateCorrupt: the catalogue cannot be read.
+            StateCorrupt: the catalogue cannot be read, or is new where there is code already.
         """
         self.state.lock()
         try:
             await self._read()
+            self._tell_missing()
         except BaseException:
             self.state.unlock()
             raise
@@ -130,11 +133,10 @@ class Control:
             NotFound: no such function.
         """
         async with self._turns.of(name):
-            function = self._known.get(name)
+            self._known.get(name)
             await self._store.delete(FUNCTIONS + name, self._versions[name])
             del self._versions[name]
             self._announce(self._known.remove(name))
-            self._garbage.retire(function.revisions)
         await self._garbage.collect()
 
     def list(self) -> Sequence[FunctionRow]:
@@ -161,6 +163,9 @@ class Control:
                 return await self._check_and_register(settings, made, talk)
         except AttaccaError as error:
             return refused(error)
+        except OSError as error:
+            what = f"the server cannot keep the code in {self.state.path}: {error.strerror or error}"
+            return refused(StateUnavailable(what, "free space there, or check its mode, and deploy again"))
         finally:
             await self._garbage.collect()
 
@@ -193,8 +198,6 @@ class Control:
         except BaseException:
             self._known.burn(settings.name, number)  # a worker may hold a template under this number
             raise
-        if before is not None:
-            self._garbage.retire([old for old in before.revisions if old not in function.revisions])
         return Done(
             checked.revision,
             checked.timing.imports,
@@ -212,6 +215,14 @@ class Control:
         self.is_uid_shared = self._is_ordinary_user and any(hosts)
         await self.tokens.open()
 
+    def _tell_missing(self) -> None:
+        """The others work; and who deploys this one again has it back."""
+        for revision in self._known.catalogue().current:
+            for path in self.state.missing(revision.code, revision.bundle):
+                LOG.warning(
+                    "%s cannot start: %s is gone; deploy it again, or restore that directory", revision.id, path
+                )
+
     async def _put(self, function: Function) -> None:
         key = FUNCTIONS + function.name
         version = self._versions.get(function.name, ABSENT)
@@ -222,6 +233,8 @@ class Control:
     async def _next_epoch(self) -> int:
         """Generations of this run are greater than those of every run before."""
         entry = await self._store.get(EPOCH)
+        if entry is None:
+            self.state.expect_no_code()
         try:
             epoch = 1 if entry is None else int(entry.value) + 1
         except ValueError:
@@ -274,7 +287,7 @@ def decode(key: str, value: bytes) -> Function:
 def unreadable(key: str, reason: str) -> StateCorrupt:
     return StateCorrupt(
         f"the entry {key!r} of the state cannot be read: {reason}",
-        "restore state.db from a backup, or move it away to start empty",
+        "restore state.db from a backup, or choose another directory with --state-dir to start empty",
     )
 
 

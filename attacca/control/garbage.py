@@ -1,29 +1,27 @@
-"""Removes code and bundles that no kept revision needs: never under a deployment, never under a running sandbox."""
+"""Removes code and bundles that nobody needs: no kept revision, no deployment on its way, no sandbox, no template."""
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 
 from attacca.control.state import StateDir
 from attacca.model.function import Revision
 
-AGAIN_S = 1.0  # how often sandboxes of revisions that are gone are looked for
+AGAIN_S = 1.0  # how often workers are looked at again that have revisions which are gone
 
 
 class Collector:
+    """`kept`: revisions of the catalogue. `held`: those that a worker has a sandbox, a template or an invocation of."""
+
     def __init__(
-        self, state: StateDir, kept: Callable[[], Sequence[Revision]], running: Callable[[], Collection[str]]
+        self, state: StateDir, kept: Callable[[], Sequence[Revision]], held: Callable[[], Collection[Revision]]
     ) -> None:
         self._state = state
         self._kept = kept
-        self._running = running
-        self._retired: dict[str, Revision] = {}  # gone from the catalogue, perhaps not from the sandboxes
+        self._held = held
         self._deployments = 0
         self._disk = asyncio.Lock()  # a sweep, or the start of a deployment
         self._later: asyncio.Task[None] | None = None
-
-    def retire(self, revisions: Iterable[Revision]) -> None:
-        self._retired.update((revision.id, revision) for revision in revisions)
 
     @contextlib.asynccontextmanager
     async def held_off(self) -> AsyncIterator[None]:
@@ -40,13 +38,9 @@ class Collector:
         async with self._disk:
             if self._deployments:
                 return
-            running = self._running()
-            self._retired = {name: revision for name, revision in self._retired.items() if name in running}
-            needed = [*self._kept(), *self._retired.values()]
-            code = {revision.code for revision in needed}
-            bundles = {revision.bundle for revision in needed if revision.bundle is not None}
-            await asyncio.to_thread(self._state.sweep, code, bundles)
-        if self._retired and self._later is None:
+            kept, held = named(self._kept()), named(self._held())
+            await asyncio.to_thread(self._state.sweep, kept | held)
+        if held - kept and self._later is None:
             self._later = asyncio.create_task(self._collect_later())
 
     async def close(self) -> None:
@@ -55,7 +49,12 @@ class Collector:
             await asyncio.gather(self._later, return_exceptions=True)
 
     async def _collect_later(self) -> None:
-        while self._retired:
+        while named(self._held()) - named(self._kept()):
             await asyncio.sleep(AGAIN_S)
             await self.collect()
         self._later = None
+
+
+def named(revisions: Collection[Revision]) -> set[str]:
+    """The directories of their code and bundles."""
+    return {name for revision in revisions for name in (revision.code, revision.bundle) if name is not None}

@@ -35,6 +35,7 @@ from attacca.control.api import (
 )
 from attacca.control.core.access import Door
 from attacca.control.core.progress import Done, Progress, Refused, Step
+from attacca.control.core.statistics import overall
 from attacca.control.doorway import Observe, refuse_scope
 from attacca.control.driver import Control
 from attacca.errors import (
@@ -51,7 +52,7 @@ from attacca.model.function import Settings
 from attacca.model.invocation import Call
 from attacca.model.log import LogLine
 from attacca.model.messages import Evict, Prewarm
-from attacca.model.sandbox import FunctionView, WorkerView
+from attacca.model.sandbox import WorkerView
 
 LOG = logging.getLogger("attacca.control")
 UPLOAD_MB = 256
@@ -87,7 +88,7 @@ def list_functions(desk: TheDesk) -> list[FunctionRow]:
 
 @get("/api/functions/{name:str}", sync_to_thread=False)
 def describe_function(name: FromPath[str], desk: TheDesk) -> FunctionDetail:
-    return msgspec.structs.replace(desk.control.describe(name), statistics=statistics(desk.observe, name))
+    return msgspec.structs.replace(desk.control.describe(name), statistics=overall(desk.observe.workers(), name))
 
 
 @post("/api/functions", status_code=200, media_type=NDJSON)
@@ -218,14 +219,6 @@ def read_settings(text: str) -> Settings:
         return msgspec.json.decode(text, type=Settings)
     except msgspec.DecodeError as error:
         raise BadRequest(f"settings: {error}", "see the settings in /api/schema, or attacca deploy --help") from None
-
-
-def statistics(observe: Observe, name: str) -> FunctionView | None:
-    for worker in observe.workers():
-        for view in worker.functions:
-            if view.function == name:
-                return view
-    return None
 
 
 async def progress_lines(progress: AsyncIterator[Progress]) -> AsyncIterator[bytes]:

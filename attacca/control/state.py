@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from attacca.errors import BadConfig, StateUnavailable
+from attacca.errors import BadConfig, StateCorrupt, StateUnavailable
 
 SYNC_EACH = 200  # up to so many files are synced one by one; beyond, the whole file system is
 
@@ -43,6 +43,33 @@ class StateDir:
                 f"the state directory {self.path} cannot be made: {error.strerror}",
                 "choose one that you can write with --state-dir",
             ) from error
+
+    def expect_database(self) -> None:
+        """
+        Raises:
+            StateCorrupt: it is empty or gone, but code is still there, which would be taken for garbage.
+        """
+        if not self.database.exists() or self.database.stat().st_size == 0:
+            self.expect_no_code()
+
+    def expect_no_code(self) -> None:
+        """
+        Raises:
+            StateCorrupt: nothing is known of the code that is there.
+        """
+        count = sum(1 for _ in os.scandir(self.code))
+        if count:
+            raise StateCorrupt(
+                f"{self.database} is empty or gone, but the code of {count} revision{'s' * (count > 1)} is still in "
+                f"{self.code}; it is left as it is",
+                f"restore state.db from a backup; or, to start empty, move the code away too: "
+                f"mv {self.code} {self.code}.old",
+            )
+
+    def missing(self, code: str, bundle: str | None) -> list[Path]:
+        """Directories of a revision that are not there."""
+        paths = [self.code / code] + ([] if bundle is None else [self.bundles / bundle])
+        return [path for path in paths if not path.is_dir()]
 
     def lock(self) -> None:
         """Keep other servers away until unlock() or the end of the process; then clear what a crash left unfinished.
@@ -82,10 +109,10 @@ class StateDir:
         finally:
             await asyncio.to_thread(_remove, path)
 
-    def sweep(self, code: Collection[str], bundles: Collection[str]) -> int:
+    def sweep(self, wanted: Collection[str]) -> int:
         """Remove every code and bundle directory that is not named; how many went."""
         gone = 0
-        for directory, wanted in ((self.code, code), (self.bundles, bundles)):
+        for directory in (self.code, self.bundles):
             for entry in os.scandir(directory):
                 if entry.name not in wanted:
                     _remove(Path(entry.path))

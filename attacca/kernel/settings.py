@@ -7,7 +7,7 @@ wrong key or value stops the start and is named together with its place.
 import difflib
 import tomllib
 import types
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from enum import EnumType
 from pathlib import Path
 from typing import Annotated, Any, Generic, NamedTuple, TypeVar, Union, cast, get_args, get_origin
@@ -187,8 +187,20 @@ def _unknown(shape: type[msgspec.Struct], key: str, given: Given) -> BadConfig:
         near = [name for name in known if name.rsplit(".", 1)[-1] == last][:1]
     return BadConfig(
         f"there is no setting {key!r}{_origin(given)}",
-        f"did you mean {near[0]!r}?" if near else "known settings: " + ", ".join(known),
+        f"did you mean {near[0]!r}?" if near else f"known settings: {', '.join(_beside(key, known))}",
     )
+
+
+def _beside(key: str, known: Sequence[str]) -> list[str]:
+    """The settings of the innermost known table that it names; of tables inside that, only their names."""
+    while key:
+        key = key.rpartition(".")[0]
+        inside = [
+            name.removeprefix(f"{key}." if key else "") for name in known if not key or name.startswith(f"{key}.")
+        ]
+        if inside:
+            return list(dict.fromkeys(f"{name.split('.')[0]}.*" if "." in name else name for name in inside))
+    return []
 
 
 def _misfit(merged: Mapping[str, Given], error: msgspec.ValidationError) -> BadConfig:

@@ -1,6 +1,7 @@
-"""How long a real machine takes, as a scenario's [hardware]: from a recorded live run, or from timed functions."""
+"""How long a real machine takes, as a scenario's [hardware]: from recorded live runs, and from timed functions."""
 
 from collections.abc import Sequence
+from itertools import accumulate, pairwise
 from math import exp, log, sqrt
 from pathlib import Path
 from typing import Final
@@ -8,13 +9,11 @@ from typing import Final
 import msgspec
 
 from attacca.errors import BadConfig, NotFound
-from attacca.load.scenario import Distribution, Hardware
+from attacca.load.workload.scenario import Distribution, Hardware
+from attacca.sim.measured import Machine, Measured, of_run
 
-VALUES_MOST: Final = 101  # of an empirical distribution: its percentiles
+VALUES_MOST: Final = 100  # of an empirical distribution
 SAMPLES_LEAST: Final = 5  # below which nothing is said
-TO_MS: Final = 1e3
-
-Measured = dict[str, list[float]]  # by field of Hardware: milliseconds
 
 
 class Timed(msgspec.Struct):
@@ -27,29 +26,47 @@ class Bench(msgspec.Struct):
     functions: dict[str, Timed] = {}
 
 
-def calibrate(source: Path, *, fit: bool = False) -> Hardware:
-    """`fit`: lognormal distributions of the same mean, in place of the measured values.
+def calibrate(sources: Sequence[Path], *, fit: bool = False) -> Hardware:
+    """What the first source does not tell, the next one may. `fit`: lognormal distributions of the same mean, in place
+    of the measured values.
 
     Raises:
         NotFound: neither a run nor a file is there.
         BadConfig: there is too little in it to say anything.
     """
-    measured = _of_bench(source) if source.is_file() else _of_run(source)
-    known = {name: values for name, values in measured.items() if len(values) >= SAMPLES_LEAST}
+    machines = [_measure(source) for source in sources]
+    known: Measured = {}
+    for machine in machines:
+        enough = {name: values for name, values in machine.times.items() if len(values) >= SAMPLES_LEAST}
+        if "imports" in known:  # the parts of a start are told by one source, or they do not belong together
+            enough = {name: values for name, values in enough.items() if name not in ("sandbox", "code")}
+        known = enough | known
     if not known:
-        counts = ", ".join(f"{name} {len(values)}" for name, values in measured.items())
+        counts = ", ".join(f"{name} {len(values)}" for machine in machines for name, values in machine.times.items())
         hint = "record more invocations, cold ones among them, or use `attacca load bench`"
-        raise BadConfig(f"{source}: fewer than {SAMPLES_LEAST} of anything were measured ({counts})", hint)
+        names = ", ".join(map(str, sources))
+        raise BadConfig(f"{names}: fewer than {SAMPLES_LEAST} of anything were measured ({counts})", hint)
     shape = fitted if fit else empirical
-    return msgspec.structs.replace(Hardware(), **{name: shape(values) for name, values in known.items()})
+    parts: dict[str, object] = {name: shape(values) for name, values in known.items()}
+    parts["cpu"] = machines[0].cpu
+    parts["background"] = round(max(machine.background for machine in machines), 4)
+    sizes = [machine.template_mb for machine in machines if machine.template_mb is not None]
+    parts["template_mb"] = sizes[0] if sizes else Hardware().template_mb
+    return msgspec.structs.replace(Hardware(), **parts)
 
 
 def empirical(values: Sequence[float]) -> Distribution:
-    """Their percentiles, when there are more of them than that."""
+    """When there are more of them than that, the means of so many equal parts: the mean of all stays what it is."""
     ordered = sorted(max(0.0, value) for value in values)
     if len(ordered) > VALUES_MOST:
-        last = len(ordered) - 1
-        ordered = [ordered[round(place * last / (VALUES_MOST - 1))] for place in range(VALUES_MOST)]
+        size, sums = len(ordered) / VALUES_MOST, [0.0, *accumulate(ordered)]
+
+        def below(part: int) -> float:
+            """The sum of what lies in the first parts; a value on the edge of two belongs to both."""
+            whole = int(part * size)
+            return sums[whole] + (ordered[whole] * (part * size - whole) if part < VALUES_MOST else 0.0)
+
+        ordered = [(high - low) / size for low, high in pairwise(map(below, range(VALUES_MOST + 1)))]
     return Distribution(kind="empirical", values_ms=tuple(round(value, 4) for value in ordered))
 
 
@@ -69,8 +86,9 @@ def toml(hardware: Hardware) -> str:
     default = Hardware()
     for name in hardware.__struct_fields__:
         value = getattr(hardware, name)
-        if value != getattr(default, name) and isinstance(value, Distribution):
-            lines.append(f"{name} = {_inline(value)}")
+        if value != getattr(default, name):
+            said = _inline(value) if isinstance(value, Distribution) else msgspec.json.encode(value).decode()
+            lines.append(f"{name} = {said}")
     return "\n".join(lines) + "\n"
 
 
@@ -86,7 +104,16 @@ def _inline(distribution: Distribution) -> str:
     return f"{{ {', '.join(parts)} }}"
 
 
-def _of_bench(path: Path) -> Measured:
+def _measure(source: Path) -> Machine:
+    if source.is_file():
+        return _of_bench(source)
+    if not source.exists():
+        hint = "attacca load run SCENARIO --out RUN"
+        raise NotFound(f"there is neither a run nor a file at {str(source)!r}", hint)
+    return of_run(source)
+
+
+def _of_bench(path: Path) -> Machine:
     try:
         bench = msgspec.json.decode(path.read_bytes(), type=Bench)
     except (OSError, msgspec.MsgspecError) as error:
@@ -99,28 +126,4 @@ def _of_bench(path: Path) -> Measured:
         parts = [template.get(part, []) for part in ("sandbox", "code", "imports")]
         found["template"] += [sum(values) for values in zip(*parts, strict=True)]
         found["overhead"] += warm.get("overhead", [])
-    return found
-
-
-def _of_run(path: Path) -> Measured:
-    """A record has no split of a start: all of a cold one is written as its imports."""
-    if not path.exists():
-        raise NotFound(f"there is neither a run nor a file at {str(path)!r}", "attacca load run SCENARIO --out RUN")
-    import polars as pl
-
-    from attacca.load.recorder import read_run
-
-    rows = read_run(path).records.filter(pl.col("status") == 200)
-    made_ms = (pl.col("ready") - pl.col("cold_begin")) * TO_MS
-    rest_s = pl.col("recv") - pl.col("sent") - (pl.col("exec_end") - pl.col("exec_begin"))
-    overhead_ms = (rest_s - (pl.col("deq") - pl.col("enq")).fill_null(0.0)) * TO_MS
-    found: Measured = {}
-    for name, start, value in (("imports", "cold", made_ms), ("template", "template", made_ms)):
-        chosen = rows.filter(pl.col("start") == start).select(value.alias("ms")).drop_nulls().collect()
-        found[name] = chosen["ms"].to_list()
-    warm = rows.filter(pl.col("start") == "warm").select(overhead_ms.alias("ms")).drop_nulls().collect()
-    found["overhead"] = warm["ms"].to_list()
-    if found["imports"]:
-        zero = [0.0] * SAMPLES_LEAST
-        found["sandbox"], found["code"] = zero, zero
-    return found
+    return Machine(times=found)

@@ -13,6 +13,7 @@ from attacca.sim.engine import Engine
 from attacca.sim.flight import Flight
 from attacca.sim.front import Broken, Front
 from attacca.sim.node import Handle, Node
+from attacca.worker.core import invariants
 from attacca.worker.core.events import Command, Event, MakeSandbox, Run
 
 RECOUNT_EVERY = 5_000  # events
@@ -99,7 +100,7 @@ class Check:
         assert front is not None
         for node in self._nodes:
             if node.is_up:
-                node.core.check()
+                invariants.check(node.core)
         waiting = dict.fromkeys((function.name for function in front.gate.functions.by_name.values()), 0)
         running = dict(waiting)
         for key, taken in front.gate.taken.items():

@@ -50,7 +50,7 @@ class Shared:
 
     __slots__ = ("_asked", "_at_work", "_cores", "_engine", "_heap", "_rate", "_since", "_speed", "_ticket", "_virtual")
 
-    def __init__(self, engine: Engine, cores: int) -> None:
+    def __init__(self, engine: Engine, cores: float) -> None:
         self._engine = engine
         self._cores = cores
         self._speed = 1.0
@@ -58,26 +58,35 @@ class Shared:
         self._virtual = 0.0
         self._since = 0.0  # when `_virtual` was right
         self._heap: list[tuple[float, int, Callable[[Any], None], Any]] = []
-        self._at_work: dict[int, None] = {}
+        self._at_work: dict[int, float] = {}  # by ticket: the virtual time at which it is done
         self._asked = 0
         self._ticket: int | None = None
 
     @property
-    def busy(self) -> int | None:
+    def busy(self) -> int:
         return len(self._at_work)
 
     def begin(self, work_s: float, do: Callable[[Any], None], what: Any) -> int:
         self._advance()
         self._asked += 1
         heappush(self._heap, (self._virtual + work_s, self._asked, do, what))
-        self._at_work[self._asked] = None
+        self._at_work[self._asked] = self._virtual + work_s
         self._wind()
         return self._asked
 
     def give_up(self, ticket: int) -> None:
+        self.take(ticket)
+
+    def take(self, ticket: int) -> float:
+        """It gives up; the answer is the work that is left of it."""
         self._advance()
-        del self._at_work[ticket]
+        left_s = self._at_work.pop(ticket) - self._virtual
         self._wind()
+        return max(0.0, left_s)
+
+    def oldest(self) -> int:
+        """The ticket of the one that has been here for longest."""
+        return next(iter(self._at_work))
 
     def set_speed(self, speed: float) -> None:
         self._advance()
@@ -109,3 +118,87 @@ class Shared:
         del self._at_work[asked]
         self._wind()
         do(what)
+
+
+class Task:
+    """Where it is at work, and what is to be done then."""
+
+    __slots__ = ("core", "do", "ticket", "what")
+
+    def __init__(self, core: Shared, do: Callable[[Any], None], what: Any) -> None:
+        self.core = core
+        self.ticket = 0
+        self.do = do
+        self.what = what
+
+
+class Cores:
+    """As an operating system has it: each core is shared by its own queue. Who comes joins the shortest; nobody moves
+    until another core has two fewer, so of three on two cores one has a whole core, and two have half a core each.
+
+    `background`: cores that something else keeps busy. It goes where a core is idle, and takes its part of all of them
+    when none is.
+    """
+
+    def __init__(self, engine: Engine, cores: int, background: float = 0.0) -> None:
+        self._cores = [Shared(engine, 1) for _ in range(cores)]
+        self._tasks: dict[int, Task] = {}
+        self._asked = 0
+        self._speed = 1.0
+        self._left = max(0.0, 1.0 - background / cores)  # of a core, when none is idle
+        self._is_slowed = False
+
+    @property
+    def busy(self) -> int | None:
+        return len(self._tasks)
+
+    def begin(self, work_s: float, do: Callable[[Any], None], what: Any) -> int:
+        self._asked += 1
+        task = self._tasks[self._asked] = Task(min(self._cores, key=_busy), do, what)
+        self._place(self._asked, task, work_s)
+        self._pace()
+        return self._asked
+
+    def give_up(self, ticket: int) -> None:
+        task = self._tasks.pop(ticket)
+        task.core.give_up(task.ticket)
+        self._level()
+
+    def set_speed(self, speed: float) -> None:
+        self._speed = speed
+        self._set_speeds()
+
+    def _place(self, asked: int, task: Task, work_s: float) -> None:
+        task.ticket = task.core.begin(work_s, self._finish, asked)
+
+    def _finish(self, asked: int) -> None:
+        task = self._tasks.pop(asked)
+        self._level()
+        task.do(task.what)
+
+    def _level(self) -> None:
+        fewest = min(self._cores, key=_busy)
+        most = max(self._cores, key=_busy)
+        if most.busy - fewest.busy > 1:
+            ticket = most.oldest()
+            asked = next(asked for asked, task in self._tasks.items() if task.core is most and task.ticket == ticket)
+            task = self._tasks[asked]
+            left_s = most.take(ticket)
+            task.core = fewest
+            self._place(asked, task, left_s)
+        self._pace()
+
+    def _pace(self) -> None:
+        is_slowed = self._left < 1.0 and all(core.busy for core in self._cores)
+        if is_slowed != self._is_slowed:
+            self._is_slowed = is_slowed
+            self._set_speeds()
+
+    def _set_speeds(self) -> None:
+        speed = self._speed * (self._left if self._is_slowed else 1.0)
+        for core in self._cores:
+            core.set_speed(speed)
+
+
+def _busy(core: Shared) -> int:
+    return core.busy

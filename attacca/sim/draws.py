@@ -11,7 +11,7 @@ from math import exp, log, log1p
 from statistics import NormalDist
 from typing import assert_never
 
-from attacca.load.scenario import Distribution
+from attacca.load.workload.scenario import Distribution
 
 MASK = (1 << 64) - 1
 GOLDEN = 0x9E3779B97F4A7C15  # the increment and the mixers of SplitMix64 (Steele, Lea and Flood, OOPSLA'14)

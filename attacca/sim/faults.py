@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from math import log1p
 from typing import Any, assert_never
 
-from attacca.load.scenario import Fault, Scenario
+from attacca.load.workload.scenario import Fault, Scenario
 from attacca.model.messages import WorkerJoined
 from attacca.sim.draws import Draws
 from attacca.sim.engine import Engine

@@ -1,7 +1,7 @@
 """One invocation on its way through a simulated platform, and the moments that its record wants."""
 
 from attacca.gateway.core.taken import NO_TIME, Taken
-from attacca.load.schedule import Target
+from attacca.load.workload.schedule import Target
 from attacca.model.invocation import Outcome, Start, Timing
 
 UNSEEN = -1.0  # a moment that has not come

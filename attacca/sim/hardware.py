@@ -4,14 +4,16 @@ Everything takes as long as the scenario's hardware says. A draw is numbered by 
 function, the n-th invocation), so that it is the same in every run that has that start or invocation.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 import msgspec
 
-from attacca.load.scenario import Hardware
+from attacca.errors import BadConfig
+from attacca.load.workload.scenario import Hardware
 from attacca.model.function import Revision, Signature
 from attacca.model.invocation import Failed, Ok
-from attacca.sim.cpu import Cpu, Shared, Unshared
+from attacca.sim.cpu import Cores, Cpu, Shared, Unshared
 from attacca.sim.draws import Duration
 from attacca.sim.engine import Engine
 from attacca.sim.flight import Flight
@@ -29,7 +31,6 @@ from attacca.worker.core.reports import (
 
 OK = Ok()
 GIVEN_UP = Failed("cancelled", "it was given up")
-TEMPLATE_MB = 16  # what a paused template holds, unless its function reserves less
 STARTS_MOST = 1 << 32  # of one function
 
 
@@ -42,6 +43,8 @@ class Chances:
         self.code = Duration(hardware.code, seed, "hardware/code")
         self.imports = Duration(hardware.imports, seed, "hardware/imports")
         self.overhead = Duration(hardware.overhead, seed, "hardware/overhead")
+        self.first = Duration(hardware.first, seed, "hardware/first")
+        self.wakeup = Duration(hardware.wakeup, seed, "hardware/wakeup")
         self.fetch = Duration(hardware.fetch, seed, "hardware/fetch")
         self.colds = colds  # by function: the whole of its cold start, where it has its own
         self._starts: dict[str, int] = {}
@@ -70,8 +73,8 @@ class Copy:
     """A sandbox or a template. `made_at`: when its start was begun."""
 
     __slots__ = (
-        "id", "is_ready", "is_template", "is_told", "made_at", "memory_mb", "revision", "running", "steps", "template",
-        "ticket",
+        "has_run", "id", "is_ready", "is_template", "is_told", "made_at", "memory_mb", "revision", "running", "steps",
+        "template", "ticket",
     )  # fmt: skip
 
     def __init__(self, name: str, revision: Revision, template: str | None, now: float, *, is_template: bool) -> None:
@@ -84,14 +87,15 @@ class Copy:
         self.running: dict[str, Job] = {}
         self.steps = Steps(0.0)
         self.ticket = 0
+        self.has_run = False
         self.is_ready = False
         self.is_told = False  # to end
 
 
 class Job:
-    """One invocation in a sandbox."""
+    """One invocation in a sandbox: on the way to its handler, computing, or waiting for something else than a core."""
 
-    __slots__ = ("began", "copy", "flight", "invocation", "is_stuck", "ticket")
+    __slots__ = ("began", "copy", "flight", "invocation", "is_computing", "is_stuck", "ticket")
 
     def __init__(self, copy: Copy, invocation: str, flight: Flight, began: float) -> None:
         self.copy = copy
@@ -99,6 +103,7 @@ class Job:
         self.flight = flight
         self.began = began  # its handler
         self.ticket = 0
+        self.is_computing = True
         self.is_stuck = False
 
 
@@ -114,7 +119,7 @@ class Machine:
         report: Callable[[Report], None],
     ) -> None:
         self.copies: dict[str, Copy] = {}
-        self.cpu: Cpu = Unshared(engine) if hardware.cpu == "none" else Shared(engine, cores)
+        self.cpu = _cpu(engine, hardware, cores)
         self.cores = cores
         self.memory_mb = memory_mb
         self.held_mb = 0  # by copies, counted apart from the worker core's own books
@@ -123,7 +128,12 @@ class Machine:
         self._engine = engine
         self._chances = chances
         self._overhead_s = chances.overhead.constant_s
+        self._is_shared = hardware.cpu != "none"
         self._starts_compute = hardware.cpu == "contended"
+        self._template_mb = hardware.template_mb
+        self._is_instant = False
+        self._has_first = chances.first.constant_s != 0.0
+        self._has_wakeups = chances.wakeup.constant_s != 0.0
         self._pressure = hardware.memory_pressure
         self._images: dict[str, None] | None = {} if hardware.image_cache else None
         self._flights = flights
@@ -140,15 +150,21 @@ class Machine:
         overhead_s = self._overhead_s
         if overhead_s is None:
             overhead_s = self._chances.overhead.at(flight.idx)
-        work_s = overhead_s + flight.request_s
-        if self._pressure:
-            work_s *= self._slowed()
+        if self._has_first and not copy.has_run:
+            overhead_s += self._chances.first.at(flight.idx)
+        copy.has_run = True
         job = Job(copy, invocation, flight, self._engine.now + overhead_s)
         if not copy.running:
             self.busy += 1
         copy.running[invocation] = job
         self.running += 1
-        job.ticket = self.cpu.begin(work_s, self._ran, job)
+        if self._is_shared:
+            self._later(job, overhead_s, self._arrives)
+        else:
+            work_s = overhead_s + flight.request_s
+            if self._pressure:
+                work_s *= self._slowed()
+            job.ticket = self.cpu.begin(work_s, self._ran, job)
 
     def make_sandbox(self, order: MakeSandbox) -> None:
         copy = self._copy(order.sandbox, order.revision, order.template)
@@ -156,6 +172,13 @@ class Machine:
 
     def make_template(self, order: MakeTemplate) -> None:
         self._start(self._copy(order.template, order.revision, None, is_template=True))
+
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """What is begun meanwhile takes no time."""
+        self._is_instant = True
+        yield
+        self._is_instant = False
 
     def kill(self, order: Kill) -> None:
         self._end(order.sandbox, "sandbox_lost", "told to end")
@@ -169,6 +192,52 @@ class Machine:
         if copy is not None and job is not None:
             self._leave(copy, job)
             self._report(RunEnded(copy.id, job.invocation, GIVEN_UP, 0.0))
+
+    # Where cores are shared: only what is computed needs one.
+
+    def _arrives(self, job: Job) -> None:
+        self._wakes(job, 0, self._compute)
+
+    def _later(self, job: Job, after_s: float, do: Callable[[Job], None]) -> None:
+        """It does not compute until then."""
+        job.is_computing = False
+        job.ticket = self._engine.at(self._engine.now + after_s, do, job)
+
+    def _wakes(self, job: Job, turn: int, do: Callable[[Job], None]) -> None:
+        """When all cores are taken, who wakes up waits for one."""
+        if self._has_wakeups and self.cpu.busy is not None and self.cpu.busy >= self.cores:
+            self._later(job, self._chances.wakeup.at(2 * job.flight.idx + turn), do)
+        else:
+            do(job)
+
+    def _compute(self, job: Job) -> None:
+        flight = job.flight
+        job.began = self._engine.now
+        work_s = flight.request_s * flight.target.plan.body.computing
+        if self._pressure:
+            work_s *= self._slowed()
+        if work_s > 0.0:
+            job.is_computing = True
+            job.ticket = self.cpu.begin(work_s, self._wait, job)
+        else:
+            self._wait(job)
+
+    def _wait(self, job: Job) -> None:
+        flight = job.flight
+        wait_s = flight.request_s * (1.0 - flight.target.plan.body.computing)
+        if wait_s > 0.0:
+            self._later(job, wait_s, self._goes_on)
+        else:
+            self._ran(job)
+
+    def _goes_on(self, job: Job) -> None:
+        self._wakes(job, 1, self._ran)
+
+    def _halt(self, job: Job) -> None:
+        if job.is_computing:
+            self.cpu.give_up(job.ticket)
+        else:
+            self._engine.cancel(job.ticket)
 
     # What goes wrong.
 
@@ -184,7 +253,7 @@ class Machine:
         """Its invocations do not go on. The answer is for `loosen`."""
         stuck = [job for job in copy.running.values() if not job.is_stuck]
         for job in stuck:
-            self.cpu.give_up(job.ticket)
+            self._halt(job)
             job.is_stuck = True
         return stuck
 
@@ -210,6 +279,9 @@ class Machine:
         return copy
 
     def _start(self, copy: Copy) -> None:
+        if self._is_instant:
+            self._made(copy)
+            return
         copy.steps = steps = self._steps(copy)
         if self._starts_compute:
             copy.ticket = self.cpu.begin(steps.total, self._made, copy)
@@ -244,7 +316,7 @@ class Machine:
         copy.is_ready = True
         times_ms = (steps.sandbox * longer, steps.code * longer, steps.imports * longer)
         if copy.is_template:
-            kept_mb = min(TEMPLATE_MB, copy.memory_mb)
+            kept_mb = min(self._template_mb, copy.memory_mb)
             self.held_mb += kept_mb - copy.memory_mb
             copy.memory_mb = kept_mb
             handler = copy.revision.handler
@@ -269,7 +341,7 @@ class Machine:
 
     def _leave(self, copy: Copy, job: Job) -> None:
         if not job.is_stuck:
-            self.cpu.give_up(job.ticket)
+            self._halt(job)
         del copy.running[job.invocation]
         self.running -= 1
         if not copy.running:
@@ -302,3 +374,18 @@ class Machine:
     def _slowed(self) -> float:
         """By how much the memory in use slows down what begins now: not at all up to half, fully when it is full."""
         return 1.0 + self._pressure * max(0.0, 2.0 * self.held_mb / self.memory_mb - 1.0)
+
+
+def _cpu(engine: Engine, hardware: Hardware, cores: int) -> Cpu:
+    """
+    Raises:
+        BadConfig: no core is left.
+    """
+    if hardware.cpu == "none":
+        return Unshared(engine)
+    if hardware.background >= cores:
+        hint = "set hardware.background to less than system.cores"
+        raise BadConfig(f"of {cores} cores {hardware.background:g} are busy with something else", hint)
+    if hardware.cpu == "sharing":
+        return Shared(engine, cores - hardware.background)
+    return Cores(engine, cores, hardware.background)

@@ -6,8 +6,8 @@ from math import ceil
 
 import msgspec
 
-from attacca.load.recorder import Keeper
-from attacca.load.schedule import RUN
+from attacca.load.records.recorder import Keeper
+from attacca.load.workload.schedule import RUN
 from attacca.model.invocation import Start
 from attacca.sim.flight import Flight
 from attacca.sim.node import Node
@@ -71,7 +71,8 @@ class Ledger:
             if made_s:
                 cold_begin, ready = flight.handed - made_s, flight.handed
             if flight.exec_end >= 0.0:
-                exec_begin, exec_end, used_s = flight.exec_begin, flight.exec_end, flight.request_s
+                exec_begin, exec_end = flight.exec_begin, flight.exec_end
+                used_s = flight.request_s * target.plan.body.computing
                 cost = memory_mb * (exec_end - flight.handed)
         due = flight.due
         return (

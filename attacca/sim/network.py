@@ -6,7 +6,7 @@ Where nothing is delayed a message is handed over in the same moment, without an
 from collections.abc import Callable
 from typing import Any
 
-from attacca.load.scenario import Hardware
+from attacca.load.workload.scenario import Hardware
 from attacca.sim.draws import Draws, Duration
 from attacca.sim.engine import Engine
 

@@ -1,15 +1,15 @@
 """One simulated worker: its core, its machine, its clock and its one timer; as dull as the live driver."""
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from math import exp, inf
 
 from attacca.errors import IllegalTransition
 from attacca.kernel.ids import Ids
 from attacca.kernel.registry import Choice, build
-from attacca.load.scenario import Scenario
+from attacca.load.workload.scenario import Scenario
 from attacca.model.invocation import Start
-from attacca.model.messages import Catalogue, Dispatch, Ended, Started, Withdraw
+from attacca.model.messages import Catalogue, Check, Checked, Deployed, Dispatch, Ended, Started, Withdraw
 from attacca.model.sandbox import WorkerView
 from attacca.policy.concurrency import CONCURRENCY
 from attacca.policy.concurrency.types import Concurrency
@@ -85,8 +85,10 @@ class Node:
         catalogue: Catalogue,
         wrap: Wrap | None,
         keepalive: Keepalive | None = None,
+        checked: Collection[str] = (),
     ) -> None:
         """`wrap` is put around the core's `handle`, for those who look on. `keepalive`: in place of the scenario's.
+        `checked`: the functions whose code was checked here when they were deployed.
 
         Raises:
             BadConfig: no such policy, or not with these options.
@@ -107,6 +109,7 @@ class Node:
         self._chances = chances
         self._flights = flights
         self._catalogue = catalogue
+        self._checked = checked
         self._wrap = wrap
         self._ids = Numbers(f"{self.name}-")
         self._later: deque[Event] = deque()
@@ -131,7 +134,17 @@ class Node:
         self._load = 0.0
         if concurrency.every_s is not None:
             self._engine.at(self._engine.now + concurrency.every_s, self._measure, self.up_count)
+        if self.up_count == 1:
+            self._deploy()
         self.feed(self._catalogue)
+
+    def _deploy(self) -> None:
+        """Before the run: a check leaves a template behind, where templates are wanted and there is room."""
+        with self.machine.at_once():
+            for revision in self._catalogue.current:
+                if revision.function in self._checked:
+                    self.feed(Check(revision))
+                    self.feed(Deployed(self._catalogue.generation, revision))
 
     def crash(self) -> None:
         """Nobody is told; who sends here sends into the void."""
@@ -235,6 +248,8 @@ class Node:
                 machine.drop_template(command)
             case Stop():
                 machine.stop(command)
+            case Checked():
+                return  # nobody waits to hear of it
             case _:
                 raise IllegalTransition(f"nobody asked worker {self.name} for {type(command).__name__}", "report it")
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from attacca.kernel.clock import SystemClock
-from attacca.load.scenario import Scenario
+from attacca.load.workload.scenario import Scenario
 from attacca.sim.run import Options, run
 
 

@@ -9,18 +9,20 @@ from typing import Literal
 import msgspec
 
 from attacca.kernel.clock import Clock
-from attacca.load.recorder import Keeper, NullRecorder, Recorder
-from attacca.load.records import RunInfo
-from attacca.load.scenario import Scenario
-from attacca.load.schedule import Schedule
+from attacca.load.records.info import RunInfo
+from attacca.load.records.recorder import Keeper, NullRecorder, Recorder
+from attacca.load.workload.scenario import Scenario
+from attacca.load.workload.schedule import Schedule
+from attacca.policy.balancing.types import Balancer
 from attacca.policy.keepalive.types import Keepalive
 from attacca.sim.check import Check
 from attacca.sim.engine import Engine
+from attacca.sim.foresight import Told, foresee
 from attacca.sim.journal import FILE, Entry, Journal, Reached
 from attacca.sim.ledger import Totals
 from attacca.sim.node import Handle, Node, Wrap
 from attacca.sim.story import Story
-from attacca.sim.world import World
+from attacca.sim.world import World, balancer_of
 
 LATEST = 20  # entries shown where a run was told to stop
 Checks = Literal["off", "touched", "all"]
@@ -76,7 +78,8 @@ def run(scenario: Scenario, clock: Clock, options: Options | None = None, schedu
     journal = Journal(engine, path, options.stop_at)
     check = None if options.checks == "off" else Check(thorough=options.checks == "all")
     story = Story(engine, options.story) if options.story else None
-    world = World(scenario, schedule, keeper, engine, journal, _wrap(check, story), options.keepalive)
+    told = _told(scenario, schedule, clock, options.keepalive)
+    world = World(scenario, schedule, keeper, engine, journal, _wrap(check, story), told.keepalives, told.balancer)
     read_s = clock.now() - began
     began = clock.now()
     with _without_collections():
@@ -99,6 +102,20 @@ def run(scenario: Scenario, clock: Clock, options: Options | None = None, schedu
         story=tuple(story.lines) if story is not None else (),
         latest=latest,
     )
+
+
+def _told(scenario: Scenario, schedule: Schedule, clock: Clock, keepalive: Keepalive | None) -> Told:
+    """What takes the place of the scenario's own policies, where anything does."""
+    if keepalive is not None:
+        return Told([keepalive] * scenario.system.workers)
+
+    def rehearse(plain: Scenario, balancer: Balancer) -> None:
+        engine = Engine()
+        keeper = NullRecorder(plain, "simulated", clock.wall())
+        with _without_collections():
+            World(plain, schedule, keeper, engine, Journal(engine), balancer=balancer).run()
+
+    return foresee(scenario, schedule, balancer_of, rehearse) or Told([])
 
 
 def _play(world: World, check: Check | None) -> None:

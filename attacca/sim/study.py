@@ -20,7 +20,7 @@ from typing import Final, Protocol
 import msgspec
 
 from attacca.errors import AttaccaError, Conflict, StateUnavailable
-from attacca.load.scenario import Scenario
+from attacca.load.workload.scenario import Scenario
 from attacca.sim.grid import Cell, fingerprint
 
 SIMULATE: Final = "attacca.sim.recorded:simulate"
@@ -58,7 +58,7 @@ Tell = Callable[[int, int, Cell], None]  # how many are done, of how many, and w
 
 def perform(job: Job) -> bytes:
     """Simulate, and give back the digest. Runs in a process of its own; needs nothing but the code and the trace."""
-    from attacca.load.recorder import read_run
+    from attacca.load.records.reading import read_run
     from attacca.load.report.measure import digest_of, write
 
     here = mark_of(job.scenario)

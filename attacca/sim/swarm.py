@@ -10,7 +10,7 @@ import msgspec
 from attacca.errors import AttaccaError
 from attacca.kernel.clock import Clock
 from attacca.kernel.rand import Streams
-from attacca.load.scenario import (
+from attacca.load.workload.scenario import (
     Choice,
     Clients,
     Distribution,

@@ -1,20 +1,19 @@
 """Joins the cores to the engine: one gateway in front of many workers, and the scenario's invocations that come in."""
 
-from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
 
 from attacca.errors import BadConfig
 from attacca.gateway.core.gate import Gate
 from attacca.kernel.rand import Streams
 from attacca.kernel.registry import build
-from attacca.load.recorder import Keeper, NullRecorder
-from attacca.load.scenario import FunctionPlan, Scenario
-from attacca.load.schedule import RUN, WARMUP, Due, Schedule
+from attacca.load.records.recorder import Keeper, NullRecorder
+from attacca.load.workload.scenario import FunctionPlan, Scenario
+from attacca.load.workload.schedule import RUN, WARMUP, Due, Schedule
 from attacca.model.function import Revision, Settings, Signature
 from attacca.model.messages import Catalogue, Heartbeat, WorkerJoined
 from attacca.policy.balancing import BALANCING
-from attacca.policy.keepalive.oracle import Foresight
+from attacca.policy.balancing.types import Balancer
 from attacca.policy.keepalive.types import Keepalive
 from attacca.sim.draws import Draws, Duration, pick
 from attacca.sim.engine import Engine
@@ -43,9 +42,11 @@ class World:
         engine: Engine,
         journal: Journal,
         wrap: Wrap | None = None,
-        keepalive: Keepalive | None = None,
+        keepalives: Sequence[Keepalive] | None = None,
+        balancer: Balancer | None = None,
     ) -> None:
-        """`wrap` is put around every worker core's `handle`, for those who look on.
+        """`wrap` is put around every worker core's `handle`, for those who look on. `keepalives`, by worker, and
+        `balancer`: in place of the scenario's.
 
         Raises:
             BadConfig: a policy does not exist, or the scenario wants what a simulation cannot do yet.
@@ -59,17 +60,17 @@ class World:
         self.ledger = Ledger(keeper, scenario.name, scenario.seed, has_rows=has_rows)
         self.flights: dict[str, Flight] = {}
         self.catalogue = Catalogue(1, tuple(_revision(target.plan) for target in schedule.functions))
-        self.front = Front(engine, journal, _gate(scenario), self.flights, self.ledger)
+        self.front = Front(engine, journal, _gate(scenario, balancer), self.flights, self.ledger)
         self.front.gate.learn(self.catalogue)
         self._schedule = schedule
         self._coming: Iterator[Due] = iter(schedule)
         self._sent = 0
-        self.nodes = self._nodes(journal, wrap, keepalive or _foresight(scenario, schedule))
+        self.nodes = self._nodes(journal, wrap, keepalives or [None] * scenario.system.workers)
         self._roads(journal)
         self.faults = Faults(scenario, schedule.length_s, engine, journal, self.nodes)
         self._clients = Clients(self) if scenario.workload.clients is not None else None
 
-    def _nodes(self, journal: Journal, wrap: Wrap | None, keepalive: Keepalive | None) -> list[Node]:
+    def _nodes(self, journal: Journal, wrap: Wrap | None, keepalives: Sequence[Keepalive | None]) -> list[Node]:
         scenario, targets = self.scenario, self._schedule.functions
         colds = {
             target.name: Duration(target.plan.cold, scenario.seed, f"cold/{target.name}")
@@ -77,9 +78,11 @@ class World:
             if target.plan.cold is not None
         }
         chances = Chances(scenario.hardware, scenario.seed, colds)
+        checked = [_called(self._schedule) if scenario.system.templates else set()]
+        checked += [set()] * (scenario.system.workers - 1)
         return [
-            Node(place, scenario, self.engine, journal, chances, self.flights, self.catalogue, wrap, keepalive)
-            for place in range(scenario.system.workers)
+            Node(place, scenario, self.engine, journal, chances, self.flights, self.catalogue, wrap, *more)
+            for place, more in enumerate(zip(keepalives, checked, strict=True))
         ]
 
     def _roads(self, journal: Journal) -> None:
@@ -207,22 +210,21 @@ class Clients:
             engine.at(engine.now + think_s, self._send, client)
 
 
-def _gate(scenario: Scenario) -> Gate:
+def _gate(scenario: Scenario, balancer: Balancer | None) -> Gate:
+    return Gate(0, balancer or balancer_of(scenario), silent_s=SILENT_S)
+
+
+def balancer_of(scenario: Scenario) -> Balancer:
     choice = scenario.system.balancing
     policy = build(BALANCING, choice.policy, choice.options, "attacca.policy.balancing")
-    return Gate(0, policy.fresh(Streams(scenario.seed).stream("balancing")), silent_s=SILENT_S)
+    return policy.fresh(Streams(scenario.seed).stream("balancing"))
 
 
-def _foresight(scenario: Scenario, schedule: Schedule) -> Keepalive | None:
-    """What an oracle has to be told. Closed-loop clients cannot be foreseen."""
-    if scenario.system.keepalive.policy != "oracle":
-        return None
-    if scenario.workload.clients is not None:
-        raise BadConfig("keep-alive policy 'oracle' cannot foresee closed-loop clients", "use shapes or a trace")
-    arrivals = {target.name: array("d") for target in schedule.functions}
-    for due in schedule:
-        arrivals[schedule.functions[due.function].name].append(due.due_s)
-    return Foresight(arrivals)
+def _called(schedule: Schedule) -> set[str]:
+    """The functions that a live run would deploy: control has the first worker check their code."""
+    if schedule.scenario.workload.clients is not None:
+        return {target.name for target in schedule.functions}
+    return {schedule.functions[place].name for place, (many, _) in schedule.counts().items() if many > 0}
 
 
 def _revision(plan: FunctionPlan) -> Revision:

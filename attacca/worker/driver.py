@@ -31,6 +31,7 @@ from attacca.policy.concurrency import CONCURRENCY
 from attacca.policy.keepalive import KEEPALIVE
 from attacca.policy.queueing import QUEUEING
 from attacca.worker.config import WorkerConfig
+from attacca.worker.core import view
 from attacca.worker.core.events import (
     Command,
     Drain,
@@ -162,7 +163,11 @@ class Worker:
             self._checks.remove(entry)
 
     def view(self) -> WorkerView:
-        return self.core.view(self._clock.now())
+        return view.of(self.core, self._clock.now())
+
+    def held(self) -> list[Revision]:
+        """Revisions whose code may still be read here."""
+        return view.held(self.core)
 
     def busy(self) -> int:
         """Invocations that have not ended."""

@@ -2,10 +2,11 @@ from pathlib import Path
 
 import pytest
 
-from attacca.cli.configuration import SHORT, ServerConfig, default_state_dir, free_memory_mb, load
+from attacca.cli.configuration import SHORT, ServerConfig, default_state_dir, load
 from attacca.errors import BadConfig
 from attacca.kernel.registry import Choice
 from attacca.kernel.settings import keys
+from attacca.worker.host.memory import available_mb
 
 HOME = {"HOME": "/home/ann"}
 
@@ -19,7 +20,7 @@ def written(path: Path, text: str) -> str:
 def test_defaults_fit_this_machine() -> None:
     config = load(HOME).value
     assert config.control.state_dir == Path("/home/ann/.local/state/attacca")
-    assert 128 <= config.worker.memory_mb <= max(free_memory_mb(), 128) + 64
+    assert 128 <= config.worker.memory_mb <= max(available_mb(), 128) + 64
     assert config.worker.cores >= 1
     assert config.gateway.host == "127.0.0.1"
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attacca.cli.screen import PARTS, bar, megabytes, milliseconds, paint, seconds, show_error, split
+from attacca.cli.screen import PARTS, bar, counted, megabytes, milliseconds, paint, seconds, show_error, split
 from attacca.errors import NotFound
 
 TIMINGS = st.dictionaries(st.sampled_from(sorted(PARTS)), st.floats(0, 40), max_size=6)
@@ -57,6 +57,14 @@ def test_colours_are_for_terminals(monkeypatch: pytest.MonkeyPatch) -> None:
     assert paint("x", "red", io.StringIO()) == "\x1b[31mx\x1b[0m"
     monkeypatch.setenv("NO_COLOR", "1")
     assert paint("x", "red", io.StringIO()) == "x"
+    monkeypatch.delenv("NO_COLOR")
+    monkeypatch.setenv("TERM", "dumb")
+    assert paint("x", "red", io.StringIO()) == "x"
+
+
+def test_one_is_not_many() -> None:
+    assert [counted(1, "sandbox"), counted(2, "sandbox")] == ["1 sandbox", "2 sandboxes"]
+    assert [counted(1, "invocation"), counted(0, "invocation")] == ["1 invocation", "0 invocations"]
 
 
 def test_an_error_says_what_happened_where_and_what_to_try(capsys: pytest.CaptureFixture[str]) -> None:

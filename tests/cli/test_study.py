@@ -1,3 +1,4 @@
+import json
 import re
 from pathlib import Path
 
@@ -5,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from attacca.cli.app import app
-from attacca.cli.study import metric_names, seeds_of
+from attacca.cli.study import goal_of, metric_names, seeds_of
 from attacca.errors import BadConfig
 
 RUNNER = CliRunner()
@@ -51,3 +52,23 @@ def test_a_directory_without_a_run_is_said_to_have_none(tmp_path: Path) -> None:
     shown = RUNNER.invoke(app, ["report", str(tmp_path)])
     assert shown.exit_code == 1
     assert "there is no run in" in shown.stderr
+
+
+def test_a_goal_is_a_metric_and_a_percentage() -> None:
+    assert goal_of("") is None
+    assert goal_of("mean_ms=5") == ("mean_ms", 0.05)
+    for wrong in ("mean_ms", "mean_ms=0", "mean_ms=x", "mine=5"):
+        with pytest.raises(BadConfig):
+            goal_of(wrong)
+
+
+def test_seeds_are_added_until_the_interval_is_narrow_enough(tmp_path: Path) -> None:
+    path = tmp_path / "s.toml"
+    path.write_text(SCENARIO)
+    words = ["sim", "sweep", str(path), "--seeds", "2", "--out", str(tmp_path / "study"), "--json"]
+    shown = RUNNER.invoke(app, [*words, "--until", "throughput=50"])
+    assert shown.exit_code == 0, shown.output
+    assert json.loads(shown.stdout)["configurations"][0]["seeds"] == [1, 2]
+    shown = RUNNER.invoke(app, [*words, "--until", "throughput=0.001"])
+    assert len(json.loads(shown.stdout)["configurations"][0]["seeds"]) == 20
+    assert "is not reached" in shown.stderr

@@ -66,5 +66,5 @@ def test_a_sweep_leaves_what_is_needed(tmp_path: Path) -> None:
     state.make()
     for path in (state.code / "a", state.code / "b", state.bundles / "c"):
         path.mkdir()
-    assert state.sweep({"a"}, set()) == 2
+    assert state.sweep({"a"}) == 2
     assert os.listdir(state.code) == ["a"]

@@ -3,10 +3,13 @@
 import asyncio
 import json
 from itertools import count
-from typing import Any, NamedTuple
+from types import SimpleNamespace
+from typing import Any, NamedTuple, cast
 
 import pytest
 
+from attacca.worker.runtime.process.guest.asgi import Desk, Exchange
+from attacca.worker.runtime.process.guest.payload import Requested
 from examples.api import main
 
 
@@ -29,11 +32,10 @@ def empty() -> None:
 def call(method: str, target: str, body: object = None) -> Answer:
     path, _, query = target.partition("?")
     data = b"" if body is None else json.dumps(body).encode()
-    scope = {
-        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method, "scheme": "http",
-        "path": path, "raw_path": path.encode(), "root_path": "", "query_string": query.encode(),
-        "headers": [(b"content-type", b"application/json")],
-    }  # fmt: skip
+    headers = b'[["content-type", "application/json"], ["host", "localhost"]]'
+    asked = Requested("9f-1", method, path, query.encode(), headers, data, more=False)
+    link = SimpleNamespace(server=SimpleNamespace(function=SimpleNamespace(name="api")), state={})
+    scope = Exchange(cast(Desk, link), 1, asked).scope()
     events: list[dict[str, Any]] = []
 
     async def run() -> None:
@@ -51,8 +53,8 @@ def call(method: str, target: str, body: object = None) -> Answer:
 
     asyncio.run(run())
     head, *rest = events
-    headers = {name.decode(): value.decode() for name, value in head["headers"]}
-    return Answer(head["status"], headers, [event["body"] for event in rest if event["body"]])
+    said = {name.decode(): value.decode() for name, value in head["headers"]}
+    return Answer(head["status"], said, [event["body"] for event in rest if event["body"]])
 
 
 SHELF = {"name": "shelf", "price": 48.5, "tags": ["wood"]}
@@ -95,3 +97,10 @@ def test_the_export_is_streamed_line_by_line() -> None:
     answer = call("GET", "/export.csv")
     assert answer.headers["content-type"].startswith("text/csv")
     assert answer.chunks == [b"id,name,price,tags\r\n", b"1,shelf,48.5,wood\r\n", b'2,"a ""b"", c",2.0,x y\r\n']
+
+
+def test_a_redirect_and_the_pages_keep_the_functions_address() -> None:
+    answer = call("GET", "/items/?limit=1")
+    assert (answer.status, answer.headers["location"]) == (307, "http://localhost/function/api/items?limit=1")
+    assert b"/function/api/openapi.json" in b"".join(call("GET", "/docs").chunks)
+    assert call("GET", "/openapi.json").json["servers"] == [{"url": "/function/api"}]

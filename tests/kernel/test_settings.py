@@ -94,6 +94,8 @@ def test_a_wrong_key_is_named_with_its_place_and_a_near_one() -> None:
     )
     assert "did you mean 'part.memory_mb'?" in refusal(read_toml("memory_mb = 64", "a.toml"))
     assert "there is no setting 'port.x' (from a.toml)" in refusal(read_toml("[port]\nx = 1", "a.toml"))
+    assert refusal(read_toml("zzz = 1", "a.toml")).endswith("known settings: port, public, where, cpus, env.*, part.*")
+    assert refusal(read_toml("part.zzz = 1", "a.toml")).endswith("known settings: memory_mb, spare_mb, choice.*")
 
 
 def test_a_wrong_value_is_named_with_its_place_and_reason() -> None:

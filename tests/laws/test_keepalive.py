@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attacca.load.scenario import Choice, Distribution, Scenario
+from attacca.load.workload.scenario import Choice, Distribution, Scenario
 from attacca.policy.keepalive import KEEPALIVE
 from tests.sim.play import function, play, play_quick, scenario
 

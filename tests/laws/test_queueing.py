@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attacca.load.scenario import Distribution
-from attacca.load.schedule import Schedule
+from attacca.load.workload.scenario import Distribution
+from attacca.load.workload.schedule import Schedule
 from tests.sim.play import INSTANT, exponential, function, play, play_quick, scenario
 
 SERVICE_MS = 100.0

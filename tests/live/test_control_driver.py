@@ -29,12 +29,12 @@ class Bench:
 
     def __init__(self, directory: Path, store: Store, *, is_ordinary_user: bool = False) -> None:
         self.heard: list[Catalogue | Deployed | Deleted] = []
-        self.running: list[str] = []
+        self.held: list[Revision] = []
         self.checked: list[Revision] = []
         self.gate: asyncio.Event | None = None
         self.network = Network.NONE
         self.control = Control(
-            ControlConfig(state_dir=directory), store, CLOCK, self.check, self.heard.append, lambda: self.running,
+            ControlConfig(state_dir=directory), store, CLOCK, self.check, self.heard.append, lambda: self.held,
             is_ordinary_user=is_ordinary_user,
         )  # fmt: skip
 
@@ -238,12 +238,23 @@ def test_code_of_old_revisions_goes_when_they_are_no_longer_kept(tmp_path: Path)
 def test_code_that_still_runs_stays_until_it_ends(tmp_path: Path) -> None:
     async def play(bench: Bench) -> None:
         await bench.deploy()
-        bench.running = ["hello@1"]
+        bench.held = bench.checked[:1]
         await bench.control.delete("hello")
         assert len(bench.directories()) == 1
-        bench.running = []
+        bench.held = []
         await bench.deploy("bad")
         assert bench.directories() == []
+
+    story(tmp_path, play)
+
+
+def test_a_disk_that_takes_no_code_is_told_of_as_such(tmp_path: Path) -> None:
+    async def play(bench: Bench) -> None:
+        bench.control.state.tmp.rmdir()
+        *_, refused = await bench.deploy()
+        assert isinstance(refused, Refused)
+        assert refused.code == "state_unavailable"
+        assert str(tmp_path) in refused.message
 
     story(tmp_path, play)
 
@@ -259,7 +270,6 @@ def test_a_thousand_functions_come_and_go_without_a_trace(tmp_path: Path) -> Non
         assert len(os.listdir("/proc/self/fd")) <= before + 1
         assert len(asyncio.all_tasks()) <= 2  # this one, and the watch over tokens
         assert bench.control._turns._locks == {}
-        assert bench.control._garbage._retired == {}
 
     story(tmp_path, play)
 

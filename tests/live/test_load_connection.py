@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 import uvloop
 
-from attacca.load.alarm import Alarm
-from attacca.load.connection import LOST, NO_ANSWER, UNREACHABLE, Pool, now
+from attacca.load.sending.alarm import Alarm
+from attacca.load.sending.connection import LOST, NO_ANSWER, UNREACHABLE, Pool, now
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 REQUEST = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"

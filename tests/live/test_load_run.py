@@ -7,13 +7,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 
-from attacca.load.recorder import read_run
+from attacca.load.records.reading import read_run
 from tests.live.whole import Whole
 
 ATTACCA = [sys.executable, "-m", "attacca.cli.app"]
@@ -95,8 +96,13 @@ def test_a_run_records_every_invocation_and_leaves_nothing_behind(server: Whole,
     lateness = (frame["sent"] - frame["due"] - frame["late"]).abs().max()
     assert isinstance(lateness, float)
     assert lateness < 1e-9
-    for before, after in (("due", "sent"), ("enq", "deq"), ("deq", "exec_begin"), ("exec_end", "recv")):
-        assert frame.filter(pl.col(before) > pl.col(after) + 1e-6).height == 0, (before, after)
+    times = ("due", "sent", "enq", "deq", "exec_begin", "exec_end", "recv")
+    for before, after in pairwise(times):
+        assert frame.filter(pl.col(before) > pl.col(after) + 1e-4).height == 0, (before, after)
+    assert frame.select(*times, "sandbox", "queue_len", "cpu").null_count().sum_horizontal().item() == 0
+    assert frame["sandbox"].n_unique() == frame.filter(pl.col("start") != "warm").height
+    live = run.info.live
+    assert (live["is_own"], live["processes"], live["differs"]) == (False, 2, [])
     slept = frame.filter(pl.col("func") == "asleep")
     assert slept.filter((pl.col("exec_end") - pl.col("exec_begin")) < 0.0195).height == 0
     samples = run.samples.collect()
@@ -164,9 +170,13 @@ def test_failures_stop_a_run_that_would_measure_nothing_else(server: Whole, tmp_
 
 def test_the_ladder_and_the_bench_know_a_function(server: Whole, tmp_path: Path) -> None:
     server.function("hello", "def hello(**_):\n    return 1\n")
-    rungs = attacca(server, "load", "scale", "hello", "--clients", "3", "--seconds", "0.5")
+    out = str(tmp_path / "ladder")
+    rungs = attacca(server, "load", "scale", "hello", "--clients", "3", "--seconds", "0.5", "--out", out)
     assert [rung["clients"] for rung in rungs] == [1, 2, 3]
     assert all(rung["per_s"] > 10 and rung["failed"] == 0 for rung in rungs)
+    runs = [read_run(path) for path in sorted((tmp_path / "ladder").iterdir())]
+    assert [run.info.scenario["workload"]["clients"]["count"] for run in runs] == [1, 2, 3]  # type: ignore[index]
+    assert all(run.records.collect().height > 5 for run in runs)
     found = attacca(server, "load", "bench", "hello", "--cold", "2", "--warm", "3", "--out", str(tmp_path / "b.json"))
     assert json.loads((tmp_path / "b.json").read_text()) == found
     starts = found["functions"]["hello"]["starts"]
@@ -175,6 +185,37 @@ def test_the_ladder_and_the_bench_know_a_function(server: Whole, tmp_path: Path)
     assert all(value > 0 for value in starts["cold"]["sandbox"])
     assert set(starts["warm"]) == {"sandbox", "code", "imports", "run", "overhead", "total"}
     server.delete("hello")
+
+
+def test_without_a_target_the_server_is_as_the_scenario_says(tmp_path: Path) -> None:
+    system = "[system]\nmemory_mb = 700\ncores = 3\nkeepalive = { policy = 'lru' }\n"
+    faults = "[[faults]]\nkind = 'partition'\nat_s = 1\n"
+    path = write(tmp_path, SCENARIO.format(duration_s=1.5) + system + faults)
+    done = subprocess.run(
+        [*ATTACCA, "load", "run", path, "--out", str(tmp_path / "run"), "--json"],
+        env=ENVIRON, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "partition at 1 s" in done.stderr
+    run = read_run(tmp_path / "run")
+    assert run.records.collect().height > 50
+    live: Any = run.info.live
+    there = live["server"]["system"]
+    assert (live["is_own"], there["memory_mb"], there["cores"], there["keepalive"]["policy"]) == (True, 700, 3, "lru")
+    assert not Path(live["server"]["state_dir"]).exists()
+    assert not Path(f"/proc/{live['server']['process']}").exists()
+
+
+def test_a_server_that_is_not_what_the_scenario_says_is_refused(server: Whole, tmp_path: Path) -> None:
+    path = write(
+        tmp_path, SCENARIO.format(duration_s=1.0) + "[system]\nmemory_mb = 700\nqueueing = { policy = 'mqfq' }\n"
+    )
+    told = attacca(server, "load", "run", path, "--out", str(tmp_path / "run"), code=1)
+    assert told["error"]["code"] == "conflict"
+    assert "memory_mb is" in told["error"]["message"]
+    assert "queueing is fcfs, not mqfq" in told["error"]["message"]
+    attacca(server, "load", "run", path, "--out", str(tmp_path / "run"), "--as-it-is")
+    assert len(read_run(tmp_path / "run").info.live["differs"]) == 2  # type: ignore[arg-type]
 
 
 def test_nobody_listens(tmp_path: Path) -> None:

@@ -147,10 +147,11 @@ ASGI = """
             body, more = body + message["body"], message["more_body"]
         head = {"type": "http.response.start", "status": 201, "headers": [(b"content-type", b"text/x"), (b"x-a", b"1")]}
         await send(head)
-        if scope["path"] == "/stream":
+        path = scope["path"].removeprefix(scope["root_path"])
+        if path == "/stream":
             for i in range(3):
                 await send({"type": "http.response.body", "body": b"part%d " % i, "more_body": True})
-        text = f"{scope['method']} {scope['path']} {scope['query_string'].decode()} {started} {len(body)}"
+        text = f"{scope['method']} {path} {scope['query_string'].decode()} {started} {len(body)}"
         await send({"type": "http.response.body", "body": text.encode()})
 """
 

@@ -6,6 +6,7 @@ import pytest
 
 from attacca.worker.core.reports import TemplateReady
 from tests.live.house import House, value, visit
+from tests.live.syscalls import NUMBERS
 
 TRY = """
     import ctypes, errno, os, socket
@@ -29,7 +30,7 @@ def test_what_is_read_only_stays_so(place: str) -> None:
     source = (
         TRY
         + f"""
-    remounted = attempt(165, b"none", b"{place}", b"none", {REMOUNT | BIND}, 0)
+    remounted = attempt({NUMBERS["mount"]}, b"none", b"{place}", b"none", {REMOUNT | BIND}, 0)
     result = [remounted, written("{place}/new"), written("/function/main.py"), os.path.exists("/function/new")]
     def handler(): return result
     """
@@ -40,9 +41,10 @@ def test_what_is_read_only_stays_so(place: str) -> None:
 def test_it_moves_to_no_namespace_but_a_network_of_its_own() -> None:
     source = (
         TRY
-        + """
+        + f"""
     kinds = (0x20000, 0x4000000, 0x8000000, 0x10000000, 0x20000000, 0x2000000)
-    result = [attempt(272, kind) for kind in kinds] + [attempt(308, 0, 0), attempt(272, 0x40000000)]
+    unshare, setns = {NUMBERS["unshare"]}, {NUMBERS["setns"]}
+    result = [attempt(unshare, kind) for kind in kinds] + [attempt(setns, 0, 0), attempt(unshare, 0x40000000)]
     def handler(): return result
     """
     )

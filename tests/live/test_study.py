@@ -12,7 +12,7 @@ import pytest
 
 from attacca.errors import Unreachable
 from attacca.load.report.measure import read
-from attacca.load.scenario import FunctionPlan, Scenario, Shape, Workload
+from attacca.load.workload.scenario import FunctionPlan, Scenario, Shape, Workload
 from attacca.sim.grid import Cell, expand, parse
 from attacca.sim.study import Study, mark_of
 

@@ -57,6 +57,12 @@ def remove(database: Path) -> None:
     database.unlink()
 
 
+def spoil_its_beginning(journal: Path) -> None:
+    content = bytearray(journal.read_bytes())
+    content[100] ^= 0xFF
+    journal.write_bytes(content)
+
+
 def leave(_: Path) -> None:
     """The database has a journal beside it, with its latest writes."""
 
@@ -99,7 +105,8 @@ def refusal(state: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    "damage", [overwrite_the_middle, cut, scribble, damage_an_entry, empty_an_entry, spoil_the_epoch]
+    "damage",
+    [overwrite_the_middle, cut, scribble, damage_an_entry, empty_an_entry, spoil_the_epoch, empty, remove],
 )
 def test_damage_is_told_and_left_alone(stopped: Path, tmp_path: Path, damage: Damage) -> None:
     state = Path(shutil.copytree(stopped, tmp_path / "state"))
@@ -107,17 +114,37 @@ def test_damage_is_told_and_left_alone(stopped: Path, tmp_path: Path, damage: Da
     error = refusal(state)
     assert error["code"] == "state_corrupt"
     assert "backup" in error["try"]
-    assert (stopped / DATABASE).read_bytes() != (state / DATABASE).read_bytes()
+    assert contents(stopped) != contents(state)
 
 
 @pytest.mark.parametrize(
-    ("first", "second"), [(scribble, scribble), (empty, scribble), (empty, leave), (remove, leave)]
+    ("first", "second"),
+    [(scribble, scribble), (empty, scribble), (empty, leave), (remove, leave), (leave, spoil_its_beginning)],
 )
 def test_damage_to_what_a_kill_leaves_is_told_too(killed: Path, tmp_path: Path, first: Damage, second: Damage) -> None:
     state = Path(shutil.copytree(killed, tmp_path / "state"))
     first(state / DATABASE)
     second(state / JOURNAL)
     assert refusal(state)["code"] == "state_corrupt"
+
+
+def test_a_last_change_that_cannot_be_read_is_told_of(killed: Path, tmp_path: Path) -> None:
+    state = Path(shutil.copytree(killed, tmp_path / "state"))
+    content = (state / JOURNAL).read_bytes()
+    (state / JOURNAL).write_bytes(content[:-1] + bytes([content[-1] ^ 0xFF]))
+    with running(state) as again:
+        assert "its last change cannot be read" in again.said
+
+
+def test_code_that_is_gone_is_told_of_and_a_deployment_brings_it_back(stopped: Path, tmp_path: Path) -> None:
+    state = Path(shutil.copytree(stopped, tmp_path / "state"))
+    (code,) = (state / "code").iterdir()
+    shutil.rmtree(code)
+    with running(state) as again:
+        assert f"here@1 cannot start: {code} is gone" in again.said
+        assert again.call("here").code == "start_failed"
+        again.function("here", "def here():\n    return 1\n")
+        assert again.call("here").value == 1
 
 
 def test_a_backup_helps(stopped: Path, killed: Path, tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
+
 from tests.live.whole import ENVIRON
 
 SCENARIO = """
@@ -45,3 +47,60 @@ def test_a_scenario_is_validated_and_shown(tmp_path: Path) -> None:
     assert "KS distance" in again.stdout
     shown = attacca("report", f"{out}/live", "--json")
     assert json.loads(shown.stdout)["configurations"][0]["kind"] == "live"
+
+
+CALIBRATED = """
+name = "toy"
+[workload]
+duration_s = 3
+[[functions]]
+name = "often"
+memory_mb = 64
+duration = { mean_ms = 10 }
+shape = { rate = 20 }
+body = { busy = 0.5 }
+[[functions]]
+name = "seldom"
+memory_mb = 64
+duration = { mean_ms = 10 }
+shape = { rate = 4 }
+[system]
+memory_mb = 1024
+cores = 2
+keepalive = { policy = "ttl", options = { idle_s = 0.1 } }
+"""
+
+
+def test_a_simulation_is_calibrated_from_one_run_and_held_against_others(tmp_path: Path) -> None:
+    scenario, hardware = tmp_path / "toy.toml", tmp_path / "hardware.toml"
+    scenario.write_text(CALIBRATED)
+    ran = attacca("load", "run", str(scenario), "--seed", "2", "--out", str(tmp_path / "calibration"), "--json")
+    assert ran.returncode == 0, ran.stderr
+    found = attacca("sim", "calibrate", str(tmp_path / "calibration"))
+    assert found.returncode == 0, found.stderr
+    hardware.write_text(found.stdout)
+    measured = msgspec.toml.decode(found.stdout)["hardware"]
+    assert measured["cpu"] == "contended"
+    assert measured["background"] > 0.0
+    assert 0 < measured.get("template_mb", 1) < 64
+    assert min(measured["overhead"]["values_ms"]) > 0.0
+    assert min(measured["template"]["values_ms"]) > 0.0
+    out = tmp_path / "validation"
+    told = attacca(
+        "validate", str(scenario), "--runs", "2", "--hardware", str(hardware), "--out", str(out), "--json"
+    )  # fmt: skip
+    assert told.returncode == 0, told.stderr
+    rows = {row["metric"]: row for row in json.loads(told.stdout)["metrics"]}
+    assert all(len(row["each"]) == 2 for row in rows.values())
+    assert rows["mean_ms"]["live_apart"] >= 0.0
+    assert {name for name, row in rows.items() if row["bar"] is not None} == {
+        "mean_ms",
+        "p50_ms",
+        "p99_ms",
+        "cold_share",
+    }
+    assert rows["cold_share"]["simulated"] > 0.0
+    again = attacca("validate", str(scenario), "--live", f"{out}/live-1", "--live", f"{out}/live-2", "--out", str(out))
+    assert again.returncode == 0, again.stderr
+    assert "live apart" in again.stdout
+    assert "made up" in again.stderr

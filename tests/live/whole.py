@@ -50,9 +50,11 @@ class Answer(NamedTuple):
         return self.error["code"]
 
 
-def command(state: Path, *options: str, ordinary: str = "") -> list[str]:
+def command(state: Path, *options: str, ordinary: str = "", groups: Sequence[Path] = ()) -> list[str]:
     words = ["up", "--port", "0", "--json", "--memory", "2048", "--state-dir", str(state), *options]
-    return [*(as_ordinary(ordinary) if ordinary else [sys.executable]), "-m", "attacca.cli.app", *words]
+    enter = ["sh", "-c", "".join(f"echo $$ > {group}/cgroup.procs && " for group in groups) + 'exec "$0" "$@"']
+    python = as_ordinary(ordinary) if ordinary else [sys.executable]
+    return [*(enter if groups else []), *python, "-m", "attacca.cli.app", *words]
 
 
 class Onlooker:
@@ -96,17 +98,19 @@ class Onlooker:
         return alive + [str(path) for path in self.cgroups()]
 
     def cgroups(self) -> list[Path]:
-        return [path for place in (".", "*", "*/*") for path in CGROUPS.glob(f"{place}/attacca-{self.pid}-*")]
+        """Wherever they are: beside our own group, or at the top."""
+        mark = f"attacca-{self.pid}-"
+        return [Path(at, name) for at, inside, _ in os.walk(CGROUPS) for name in inside if name.startswith(mark)]
 
 
 class Whole(Onlooker):
-    def __init__(self, state: Path, *options: str, ordinary: str = "") -> None:
-        """`ordinary`: an interpreter for a user who is not root."""
+    def __init__(self, state: Path, *options: str, ordinary: str = "", groups: Sequence[Path] = ()) -> None:
+        """`ordinary`: an interpreter for a user who is not root. `groups`: the cgroups it is to start in."""
         self.token = ""
         log = state.with_name(f"{state.name}-{time.monotonic_ns()}.log")
         self._said = open(log, "w+")  # noqa: SIM115 - as long as we live
         self.process = subprocess.Popen(
-            command(state, *options, ordinary=ordinary),
+            command(state, *options, ordinary=ordinary, groups=groups),
             env=environment() if ordinary else ENVIRON,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -215,8 +219,8 @@ class Whole(Onlooker):
 
 
 @contextlib.contextmanager
-def running(state: Path, *options: str, ordinary: str = "") -> Iterator[Whole]:
-    whole = Whole(state, *options, ordinary=ordinary)
+def running(state: Path, *options: str, ordinary: str = "", groups: Sequence[Path] = ()) -> Iterator[Whole]:
+    whole = Whole(state, *options, ordinary=ordinary, groups=groups)
     try:
         yield whole
     finally:

@@ -5,8 +5,8 @@ from typing import Any
 
 import polars as pl
 
-from attacca.load.scenario import FunctionPlan, Scenario, Workload
 from attacca.load.traces.types import FUNCTION_SCHEMA, INVOCATION_SCHEMA
+from attacca.load.workload.scenario import FunctionPlan, Scenario, Workload
 
 
 class MemoryTrace:

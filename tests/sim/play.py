@@ -3,7 +3,7 @@
 from typing import Any
 
 from attacca.kernel.clock import ManualClock
-from attacca.load.scenario import (
+from attacca.load.workload.scenario import (
     Choice,
     Distribution,
     Fault,

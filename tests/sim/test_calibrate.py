@@ -1,11 +1,12 @@
 from math import exp
 from pathlib import Path
+from statistics import mean
 
 import msgspec
 import pytest
 
 from attacca.errors import BadConfig, NotFound
-from attacca.load.scenario import Hardware, Scenario
+from attacca.load.workload.scenario import Body, Distribution, Hardware, Scenario
 from attacca.sim.calibrate import calibrate, empirical, fitted, toml
 from attacca.sim.draws import Draws, quantile
 from tests.sim.play import INSTANT, exponential, function, play, scenario
@@ -18,16 +19,18 @@ def test_a_fit_finds_the_lognormal_it_was_drawn_from() -> None:
     assert again.sigma == pytest.approx(fitted([exp(0.0), exp(1.0)]).sigma, rel=0.05)
 
 
-def test_many_values_are_kept_as_percentiles() -> None:
+def test_many_values_are_kept_as_a_hundred_of_the_same_mean() -> None:
     kept = empirical([float(value) for value in range(1000)]).values_ms
-    assert (kept[0], kept[50], kept[-1], len(kept)) == (0.0, 500.0, 999.0, 101)
+    assert (kept[0], kept[50], kept[-1], len(kept)) == (4.5, 504.5, 994.5, 100)
+    uneven = [*(float(value) for value in range(140)), 1e6]
+    assert mean(empirical(uneven).values_ms) == pytest.approx(mean(uneven))
 
 
 def test_timed_functions_become_hardware(tmp_path: Path) -> None:
     cold = {"sandbox": [5.0] * 6, "code": [1.0] * 6, "imports": [50.0] * 6}
     starts = {"cold": cold, "template": {part: [2.0] * 6 for part in cold}, "warm": {"overhead": [0.5] * 6}}
     (tmp_path / "bench.json").write_bytes(msgspec.json.encode({"functions": {"f": {"starts": starts}}}))
-    found = calibrate(tmp_path / "bench.json")
+    found = calibrate([tmp_path / "bench.json"])
     assert found.imports.values_ms == (50.0,) * 6
     assert found.template.values_ms == (6.0,) * 6
     text = 'name = "x"\n[workload]\nduration_s = 1.0\n[[functions]]\nname = "f"\n' + toml(found)
@@ -39,15 +42,49 @@ def test_a_recorded_run_gives_back_the_hardware_it_ran_on(tmp_path: Path) -> Non
     one = scenario(function(rate=1.0, duration=exponential(20.0)), length_s=1000.0, hardware=hardware, idle_s=0.5)
     one = msgspec.structs.replace(one, record=msgspec.structs.replace(one.record, invocations=True))
     play(one, out=tmp_path / "run", checks="off")
-    found = calibrate(tmp_path / "run")
+    found = calibrate([tmp_path / "run"])
     for measured, was in ((found.imports, 80.0), (found.overhead, 2.0)):
-        assert sum(measured.values_ms) / len(measured.values_ms) == pytest.approx(was, rel=0.15)
+        assert mean(measured.values_ms) == pytest.approx(was, rel=0.15)
+    assert found.cpu == "none"
+
+
+def test_what_contention_costs_is_not_taken_for_what_the_machine_costs(tmp_path: Path) -> None:
+    """Half of the time one core is taken, and often both: what is measured is what an idle machine takes."""
+    hardware = msgspec.structs.replace(
+        INSTANT,
+        cpu="contended",
+        template=Distribution(mean_ms=5.0),
+        overhead=Distribution(mean_ms=1.0),
+        first=Distribution(mean_ms=3.0),
+        wakeup=exponential(2.0),
+    )
+    functions = [
+        function(f"f{place}", rate=2.0, duration=exponential(100.0), body=Body(busy=0.5)) for place in range(10)
+    ]
+    one = scenario(*functions, length_s=200.0, hardware=hardware, idle_s=0.3, cores=2, templates=True)
+    one = msgspec.structs.replace(one, record=msgspec.structs.replace(one.record, invocations=True))
+    play(one, out=tmp_path / "run", checks="off")
+    found = calibrate([tmp_path / "run"])
+    for measured, was in ((found.template, 5.0), (found.overhead, 1.0), (found.first, 3.0)):
+        assert mean(measured.values_ms) == pytest.approx(was, rel=0.05)
+    assert mean(found.wakeup.values_ms) == pytest.approx(2.0, rel=0.15)
+    assert found.cpu == "contended"
+
+
+def test_the_first_source_that_tells_counts(tmp_path: Path) -> None:
+    warm = {"warm": {"overhead": [0.5] * 6}}
+    cold = {"cold": {"sandbox": [5.0] * 6, "code": [1.0] * 6, "imports": [50.0] * 6}, "warm": {"overhead": [9.0] * 6}}
+    for name, starts in (("warm", warm), ("cold", cold)):
+        (tmp_path / name).write_bytes(msgspec.json.encode({"functions": {"f": {"starts": starts}}}))
+    found = calibrate([tmp_path / "warm", tmp_path / "cold"])
+    assert found.overhead.values_ms == (0.5,) * 6
+    assert found.imports.values_ms == (50.0,) * 6
 
 
 def test_too_little_is_said_to_be_too_little(tmp_path: Path) -> None:
     (tmp_path / "bench.json").write_text("{}")
     with pytest.raises(BadConfig, match="fewer than"):
-        calibrate(tmp_path / "bench.json")
+        calibrate([tmp_path / "bench.json"])
     with pytest.raises(NotFound):
-        calibrate(tmp_path / "nowhere")
+        calibrate([tmp_path / "nowhere"])
     assert toml(Hardware()) == "[hardware]\n"

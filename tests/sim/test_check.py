@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from attacca.gateway.core.gate import Gate
-from attacca.load.scenario import Distribution
+from attacca.load.workload.scenario import Distribution
 from attacca.model.messages import Ended
 from attacca.sim.front import Broken
 from attacca.sim.hardware import Copy, Machine

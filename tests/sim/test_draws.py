@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attacca.load.distributions import mean_ms
-from attacca.load.scenario import Distribution
+from attacca.load.workload.distributions import mean_ms
+from attacca.load.workload.scenario import Distribution
 from attacca.sim.draws import Draws, Duration, pick
 
 MANY = 4000

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from attacca.load.scenario import Distribution, Fault, Hardware
+from attacca.load.workload.scenario import Distribution, Fault, Hardware
 from attacca.sim.run import Outcome
 from tests.sim.play import INSTANT, function, play, scenario
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attacca.errors import BadConfig
-from attacca.load.scenario import FunctionPlan, Scenario, TraceUse, Workload
+from attacca.load.workload.scenario import FunctionPlan, Scenario, TraceUse, Workload
 from attacca.sim.grid import Axis, expand, fingerprint, key_of, parse, vary
 
 SCENARIO = Scenario(name="one", seed=5, workload=Workload(duration_s=10.0), functions=(FunctionPlan(name="f"),))
@@ -96,3 +96,14 @@ def test_another_trace_is_another_study(tmp_path: Path) -> None:
     trace.write_text("ab")
     assert fingerprint(scenario, Path(__file__).parent) != before
     assert key_of(scenario, before) == key_of(scenario, before)
+
+
+def test_what_makes_the_kept_digest_counts_as_code_and_what_draws_it_does_not(tmp_path: Path) -> None:
+    def mark(name: str, text: str) -> str:
+        package = tmp_path / name / text
+        (package / "load/report").mkdir(parents=True)
+        (package / f"load/report/{name}.py").write_text(text)
+        return fingerprint(SCENARIO, package)
+
+    assert mark("measure", "1") != mark("measure", "2")
+    assert mark("style", "1") == mark("style", "2")

@@ -1,4 +1,4 @@
-from attacca.load.scenario import Distribution, Hardware
+from attacca.load.workload.scenario import Distribution, Hardware
 from attacca.sim.engine import Engine
 from attacca.sim.network import Road
 

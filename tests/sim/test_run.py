@@ -5,9 +5,21 @@ import msgspec
 import pytest
 
 from attacca.errors import BadConfig, Conflict
-from attacca.load.recorder import read_run
-from attacca.load.records import COLUMNS
-from attacca.load.scenario import Choice, Clients, Distribution, Hardware, Record, Scenario, System, Workload
+from attacca.load.records.columns import COLUMNS
+from attacca.load.records.reading import read_run
+from attacca.load.workload.scenario import (
+    Body,
+    Choice,
+    Clients,
+    Distribution,
+    FunctionPlan,
+    Hardware,
+    Record,
+    Scenario,
+    Shape,
+    System,
+    Workload,
+)
 from attacca.sim.journal import part
 from attacca.sim.ledger import Totals
 from tests.sim.play import INSTANT, exponential, function, play, scenario
@@ -36,13 +48,62 @@ def test_the_first_is_cold_and_pays_for_it() -> None:
     assert totals.p50_ms == pytest.approx(10.0)
 
 
-def test_templates_spare_the_imports() -> None:
-    """A template is made once an invocation has shown that the code works; every later start is forked from it."""
-    fork = msgspec.structs.replace(COLD, template=Distribution(mean_ms=5.0))
-    one = scenario(function(rate=0.5), length_s=60.0, hardware=fork, templates=True, idle_s=0.0)
+FORK = msgspec.structs.replace(COLD, template=Distribution(mean_ms=5.0))
+
+
+def test_a_deployment_has_left_a_template() -> None:
+    one = scenario(function(rate=0.5), length_s=60.0, hardware=FORK, templates=True, idle_s=0.0)
     totals = play(one).totals
-    assert 0.9 < totals.template_share < totals.cold_share
-    assert totals.p50_ms == pytest.approx(5.0)
+    assert totals.template_share == totals.cold_share == 1.0
+    assert totals.max_ms == pytest.approx(5.0)
+
+
+def test_other_workers_make_a_template_when_the_code_has_shown_that_it_works() -> None:
+    more: dict[str, Any] = {"workers": 2, "balancing": Choice(policy="round_robin")}
+    one = scenario(function(rate=0.5), length_s=60.0, hardware=FORK, templates=True, idle_s=0.0, **more)
+    totals = play(one).totals
+    assert 0.9 < totals.template_share < totals.cold_share == 1.0
+    assert totals.max_ms == pytest.approx(100.0)
+
+
+def test_who_waits_needs_no_core() -> None:
+    """Two at once on one core: a second of work each, and what they wait for passes meanwhile."""
+
+    def mean_ms(body: Body) -> float:
+        hardware = msgspec.structs.replace(INSTANT, cpu="sharing")
+        shape = Shape(kind="constant", rate=1.0)
+        plans = [
+            msgspec.structs.replace(function(name, duration=Distribution(mean_ms=100.0), body=body), shape=shape)
+            for name in ("one", "other")
+        ]
+        return play(scenario(*plans, length_s=10.0, cores=1, hardware=hardware)).totals.mean_ms
+
+    assert mean_ms(Body(kind="sleep")) == pytest.approx(100.0)
+    assert mean_ms(Body(busy=0.5)) == pytest.approx(150.0)
+    assert mean_ms(Body()) == pytest.approx(200.0)
+
+
+def test_the_background_takes_its_part_of_the_cores() -> None:
+    hardware = msgspec.structs.replace(INSTANT, cpu="sharing", background=0.5)
+    one = scenario(function(duration=Distribution(mean_ms=10.0)), length_s=20.0, cores=1, hardware=hardware)
+    assert play(one).totals.p50_ms == pytest.approx(20.0)
+    with pytest.raises(BadConfig, match="busy with something else"):
+        play(msgspec.structs.replace(one, hardware=msgspec.structs.replace(hardware, background=1.0)))
+
+
+def test_who_wakes_up_waits_where_all_cores_are_taken() -> None:
+    hardware = msgspec.structs.replace(
+        INSTANT, cpu="sharing", wakeup=Distribution(mean_ms=3.0), first=Distribution(mean_ms=1.0)
+    )
+    plans = [
+        FunctionPlan(name=name, duration=Distribution(mean_ms=ms), shape=Shape(kind="constant", rate=rate))
+        for name, ms, rate in (("long", 20_000.0, 0.05), ("short", 10.0, 1.0))
+    ]
+    alone = play(scenario(plans[1], length_s=20.0, cores=1, hardware=hardware)).totals
+    assert alone.p50_ms == pytest.approx(10.0)
+    assert alone.max_ms == pytest.approx(11.0)
+    beside = play(scenario(*plans, length_s=20.0, cores=1, hardware=hardware)).totals
+    assert beside.p50_ms == pytest.approx(2 * 10.0 + 3.0)
 
 
 def test_contended_starts_are_slowed_by_what_runs() -> None:
@@ -130,7 +191,7 @@ def test_a_story_tells_of_one_invocation_or_one_sandbox() -> None:
     story = "\n".join(play(busy(), story="0").story)
     for words in ("is given to the worker", "handed to a sandbox", "has run", "ended"):
         assert words in story
-    sandbox = play(busy(), story="w0-1").story
+    sandbox = play(busy(), story="w0-5").story
     assert "sandbox ordered" in sandbox[0]
     assert all("w0" in line for line in sandbox)
 

@@ -5,7 +5,7 @@ import pytest
 from attacca.errors import BadConfig, Conflict
 from attacca.load.report.groups import grouped
 from attacca.load.report.measure import read
-from attacca.load.scenario import FunctionPlan, Scenario, Shape, Workload
+from attacca.load.workload.scenario import FunctionPlan, Scenario, Shape, Workload
 from attacca.sim.cluster import address
 from attacca.sim.grid import Cell, expand, parse
 from attacca.sim.study import Job, Study, mark_of, perform

@@ -14,6 +14,7 @@ from attacca.policy.keepalive.types import Keepalive
 from attacca.policy.queueing.fcfs import Fcfs
 from attacca.policy.queueing.types import Queueing
 from attacca.worker.config import WorkerConfig
+from attacca.worker.core import invariants, view
 from attacca.worker.core.events import (
     Command,
     DropTemplate,
@@ -95,7 +96,7 @@ class Stage:
         for command in commands:
             self.said.append((now, command))
             self._perform(command)
-        self.core.check()
+        invariants.check(self.core)
         return commands
 
     def deploy(self, function: str, number: int = 1, **settings: object) -> Revision:
@@ -149,14 +150,14 @@ class Stage:
         return outcome
 
     def idle(self, function: str) -> int:
-        return next((view.idle for view in self.core.view(self.clock.now()).functions if view.function == function), 0)
+        return next((one.idle for one in view.of(self.core, self.clock.now()).functions if one.function == function), 0)
 
     def phases(self) -> list[str]:
-        return [sandbox.phase for sandbox in self.core.view(self.clock.now()).sandboxes]
+        return [sandbox.phase for sandbox in view.of(self.core, self.clock.now()).sandboxes]
 
     @property
     def used_mb(self) -> int:
-        return self.core.view(self.clock.now()).used_mb
+        return view.of(self.core, self.clock.now()).used_mb
 
     def _hear(self, report: Report) -> None:
         self.tell(report)  # type: ignore[arg-type]  # the simulation streams nothing

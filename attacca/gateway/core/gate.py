@@ -144,8 +144,8 @@ class Gate:
 
     def head(self, message: ResponseHead) -> Taken | None:
         taken = self.taken.get(message.id)
-        if taken is None or taken.has_head:
-            return None
+        if taken is None or taken.start is None or taken.has_head:
+            return None  # what was not started has no answer: it may still be sent to another worker
         taken.has_head = True
         taken.status = message.status
         if taken.clocks.first_byte is not None:

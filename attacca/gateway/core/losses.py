@@ -181,6 +181,7 @@ class Losses:
         link, road.why = self._workers.pick(now, function.name, function.rate)
         taken.link = link
         taken.revision = function.number  # that of a function replaced meanwhile may not be known any more
+        taken.waiting = link.queued
         link.queued += 1
         road.invocation = Invocation(taken.key, function.name, function.revision_id, road.invocation.request)
         return Dispatch(road.invocation, "" if link.is_local else link.name)

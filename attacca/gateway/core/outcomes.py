@@ -29,8 +29,10 @@ def queue_full(function: Function) -> QueueFull:
     exec_s = function.statistics.exec_s
     estimate_s = math.ceil(function.waiting * exec_s / max(function.running, 1))
     retry_after_s = min(max(estimate_s, 1), RETRY_AFTER_MOST_S)
+    who = "1 invocation" if function.waiting == 1 else f"{function.waiting} invocations"
     return QueueFull(
-        f"{function.waiting} invocations of {function.name!r} wait already, as many as its setting queue allows",
+        f"{who} of {function.name!r} {'waits' if function.waiting == 1 else 'wait'} already, "
+        "as many as its setting queue allows",
         f"come back in {retry_after_s} s, or raise queue in its function.toml",
         retry_after_s,
     )

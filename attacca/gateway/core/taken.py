@@ -104,12 +104,13 @@ class Taken:
 
     __slots__ = (
         "arrived", "at", "client", "clocks", "function", "has_head", "id", "is_done", "key", "link", "lost", "more",
-        "outcome", "revision", "road", "run_ms", "sandbox", "start", "status", "timing", "total_ms", "why",
+        "outcome", "revision", "road", "run_ms", "sandbox", "start", "status", "timing", "total_ms", "waiting", "why",
     )  # fmt: skip
 
     def __init__(self, name: str, function: Function, client: Client, link: Link, now: float, at: float) -> None:
         self.id = self.key = name
         self.link = link
+        self.waiting = link.queued  # invocations that waited there when this one came
         self.road: Road | None = None
         self.function = function
         self.revision = function.number

@@ -16,8 +16,9 @@ Headers = tuple[tuple[bytes, bytes], ...]
 
 WARM = (
     b"HTTP/1.1 200 OK\r\ncontent-type: %b\r\ncontent-length: %d\r\ndate: %b\r\nx-attacca-invocation-id: %b\r\n"
-    b"x-attacca-start: warm\r\nserver-timing: queued;dur=%.3f, placed;dur=%.3f, sandbox;dur=0, code;dur=0, "
-    b"imports;dur=0, run;dur=%.3f\r\n\r\n%b"
+    b"x-attacca-start: warm\r\nx-attacca-sandbox: %b\r\nx-attacca-arrived: %d\r\nx-attacca-waiting: %d\r\n"
+    b"server-timing: queued;dur=%.3f, placed;dur=%.3f, sandbox;dur=0, code;dur=0, imports;dur=0, run;dur=%.3f, "
+    b"total;dur=%.3f\r\n\r\n%b"
 )
 WARM_AT_ONCE = WARM.replace(b"queued;dur=%.3f, placed;dur=%.3f", b"queued;dur=0, placed;dur=0")
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -30,7 +31,9 @@ BODILESS = (204, 304)
 DROPPED = frozenset(
     (
         *(b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"proxy-connection", b"te"),
-        *(b"trailer", b"transfer-encoding", b"upgrade", b"x-attacca-invocation-id", b"x-attacca-start"),
+        *(b"trailer", b"transfer-encoding", b"upgrade"),
+        *(b"x-attacca-invocation-id", b"x-attacca-start", b"x-attacca-sandbox", b"x-attacca-arrived"),
+        *(b"x-attacca-waiting", b"x-attacca-attempts"),
     )
 )
 NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -109,11 +112,17 @@ def head(status: int, fields: Fields) -> bytes:
 
 
 def trace(taken: Taken) -> Fields:
-    """Which invocation this was, how it started, and where its time went."""
-    fields = [(b"x-attacca-invocation-id", taken.id.encode())]
+    """Which invocation this was, when it came, how it started, and where its time went."""
+    fields = [
+        (b"x-attacca-invocation-id", taken.id.encode()),
+        (b"x-attacca-arrived", b"%d" % (taken.at * 1e6)),
+        (b"x-attacca-waiting", b"%d" % taken.waiting),
+    ]
+    if taken.attempts > 1:
+        fields.append((b"x-attacca-attempts", b"%d" % taken.attempts))
     spent = taken.timing
     if taken.start is None:
-        return [*fields, (b"server-timing", b"queued;dur=%.3f" % taken.total_ms)]
+        return [*fields, (b"server-timing", b"queued;dur=%.3f, total;dur=%.3f" % (taken.total_ms, taken.total_ms))]
     timing = b"queued;dur=%.3f, placed;dur=%.3f, sandbox;dur=%.3f, code;dur=%.3f, imports;dur=%.3f" % (
         spent.queued,
         spent.placed,
@@ -122,8 +131,9 @@ def trace(taken: Taken) -> Fields:
         spent.imports,
     )
     if taken.is_done:
-        timing += b", run;dur=%.3f" % taken.run_ms
-    return [*fields, (b"x-attacca-start", taken.start.encode()), (b"server-timing", timing)]
+        timing += b", run;dur=%.3f, total;dur=%.3f" % (taken.run_ms, taken.total_ms)
+    sandbox = (b"x-attacca-sandbox", taken.sandbox.encode())
+    return [*fields, (b"x-attacca-start", taken.start.encode()), sandbox, (b"server-timing", timing)]
 
 
 class Whole(msgspec.Struct, frozen=True):
@@ -189,8 +199,9 @@ def _json(value: dict[str, dict[str, str]]) -> bytes:
         return msgspec.json.encode({"error": safe})
 
 
-def whole(answer: Whole, date: bytes, *, keep: bool, is_old: bool, is_head: bool) -> bytes:
-    """An answer's bytes. `is_old`: for HTTP/1.0, where staying open has to be said."""
+def whole(answer: Whole, date: bytes, *, keep: bool, is_old: bool, is_head: bool) -> tuple[bytes, bytes]:
+    """An answer's head and body, apart, as a long body is not to be copied. `is_old`: for HTTP/1.0, where staying open
+    has to be said."""
     status, body = answer.status, answer.body
     fields = [field for field in answer.fields if field[0] != b"content-length"]
     if status not in BODILESS:
@@ -204,5 +215,4 @@ def whole(answer: Whole, date: bytes, *, keep: bool, is_old: bool, is_head: bool
         fields.append((b"connection", b"close"))
     elif is_old:
         fields.append((b"connection", b"keep-alive"))
-    text = head(status, fields)
-    return text if is_head or status in BODILESS else text + body
+    return head(status, fields), b"" if is_head or status in BODILESS else body

@@ -55,6 +55,7 @@ class Answering(asyncio.Protocol):
             and outcome.status == 200
             and not outcome.headers
             and not outcome.streamed
+            and not taken.lost
             and not self.front.is_ending
         ):
             try:
@@ -62,12 +63,17 @@ class Answering(asyncio.Protocol):
             except BadResponse as error:
                 self.refuse_answer(error, taken)
                 return
-            spent, body, date, name = taken.timing, outcome.body, self.front.date, taken.id.encode()
+            spent, body, date, name, sandbox = taken.timing, outcome.body, self.front.date, taken.id, taken.sandbox
             if spent.queued or spent.placed:
-                waited = spent.queued, spent.placed
-                text = answer.WARM % (kind, len(body), date, name, *waited, taken.run_ms, body)
+                text = answer.WARM % (
+                    kind, len(body), date, name.encode(), sandbox.encode(), taken.at * 1e6, taken.waiting,
+                    spent.queued, spent.placed, taken.run_ms, taken.total_ms, body,
+                )  # fmt: skip
             else:
-                text = answer.WARM_AT_ONCE % (kind, len(body), date, name, taken.run_ms, body)
+                text = answer.WARM_AT_ONCE % (
+                    kind, len(body), date, name.encode(), sandbox.encode(), taken.at * 1e6, taken.waiting,
+                    taken.run_ms, taken.total_ms, body,
+                )  # fmt: skip
             self.transport.write(text)
             self.finish()
             return
@@ -127,7 +133,7 @@ class Answering(asyncio.Protocol):
             self.keep = False
         if taken is not None:
             whole = answer.Whole(whole.status, whole.fields + answer.trace(taken), whole.body)
-        self.transport.write(
+        self.transport.writelines(
             answer.whole(whole, self.front.date, keep=self.keep, is_old=self.is_old, is_head=self.is_head)
         )
         self.finish()

@@ -1,6 +1,7 @@
 """A store in one SQLite file: durable when a call returns, and open to several processes at once."""
 
 import asyncio
+import logging
 import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -10,11 +11,13 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 from attacca.errors import AttaccaError, StateCorrupt, StateUnavailable
+from attacca.io.store.journal import Unread, unread
 from attacca.io.store.memory import conflict, differences
 from attacca.io.store.types import ABSENT, Change, Entry, Lease, checked
 from attacca.kernel.clock import Clock
 
 T = TypeVar("T")
+LOG = logging.getLogger("attacca.store")
 
 APPLICATION_ID = 0x61747463  # "attc": tells our files from those of other programs
 SCHEMA_VERSION = 1
@@ -215,12 +218,13 @@ def inspect(path: Path) -> bool:
         StateCorrupt: see SqliteStore.open.
         StateUnavailable: it cannot be read now.
     """
+    journal = path.with_name(f"{path.name}-wal")
     try:
         if not path.exists() or path.stat().st_size == 0:
-            journal = path.with_name(f"{path.name}-wal")
             if journal.exists() and journal.stat().st_size > 0:  # SQLite would throw it away
                 raise corrupt(path, "it is empty or gone, but there is a journal of its latest writes")
             return False
+        tell_unread(path, journal)
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", timeout=BUSY_TIMEOUT_S, uri=True)) as db:
             application_id = db.execute("PRAGMA application_id").fetchone()[0]
             schema_version = db.execute("PRAGMA user_version").fetchone()[0]
@@ -244,6 +248,39 @@ def inspect(path: Path) -> bool:
     return True
 
 
+def tell_unread(path: Path, journal: Path) -> None:
+    """
+    Raises:
+        StateCorrupt: changes that were acknowledged would be passed over without a word.
+    """
+    found = _settled(journal)
+    if found is None:
+        return
+    if not found.is_damage:
+        LOG.warning("%s: its last change cannot be read: it was interrupted by a crash, or is damaged", journal)
+        return
+    merge = f"import sqlite3; sqlite3.connect({str(path)!r}).execute('PRAGMA wal_checkpoint(TRUNCATE)')"
+    raise StateCorrupt(
+        f"the journal {journal} is damaged: {found.commits} of the latest changes cannot be read; it is left as it is",
+        f'restore the state directory from a backup; or go on without them: python3 -c "{merge}"',
+    )
+
+
+def _settled(journal: Path) -> Unread | None:
+    """As it is when nobody writes it: another process may be at it."""
+    content = _content(journal)
+    while (found := unread(content)) is not None:
+        again = _content(journal)
+        if again == content:
+            return found
+        content = again
+    return None
+
+
+def _content(path: Path) -> bytes:
+    return path.read_bytes() if path.exists() else b""
+
+
 def create_privately(path: Path) -> None:
     """An empty file that only its owner can read; SQLite gives the same mode to what it puts beside it."""
     try:
@@ -255,7 +292,7 @@ def create_privately(path: Path) -> None:
 def corrupt(path: Path, reason: str) -> StateCorrupt:
     return StateCorrupt(
         f"the state database {path} cannot be read: {reason}; it is left as it is",
-        f"restore it from a backup, or move it away (mv {path} {path}.bad) to start empty, or choose --state-dir",
+        "restore it from a backup, or choose another directory with --state-dir to start empty",
     )
 
 

@@ -5,11 +5,11 @@ from typing import Final
 
 import msgspec
 
-from attacca.load.records import RunInfo
-from attacca.load.statistics import Interval, WarmUp
+from attacca.load.records.info import RunInfo
+from attacca.load.statistics.samples import Interval, WarmUp
 
 FILE: Final = "digest.json"
-VERSION: Final = 1
+VERSION: Final = 2
 COLD: Final = ("cold", "template")  # a sandbox was made while the invocation waited
 STARTS: Final = ("warm", "prewarmed", "template", "cold")
 PARTS: Final = ("late", "sending", "queued", "making", "handing", "running", "answering")  # in the order they pass
@@ -38,6 +38,7 @@ class FunctionDigest(msgspec.Struct, frozen=True):
     p99_s: float | None
     slowdown: float | None  # geometric mean
     slowdown_p99: float | None
+    scheduling_s: float | None  # mean of what passed from being sent until the answer, less the time in the handler
 
 
 class Series(msgspec.Struct, frozen=True):
@@ -91,6 +92,7 @@ class Digest(msgspec.Struct, frozen=True, kw_only=True):
     warm_up: WarmUp  # where MSER-5 would cut the measured part
     warm_up_s: float  # the same, in seconds from its begin
     quantiles: list[float]  # of response, seconds, at SHARES
+    scheduling: list[float]  # of scheduling latency, likewise
     functions: list[FunctionDigest]
     series: Series
     windows: Windows

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from attacca.load.pairs import Paired, compare
 from attacca.load.report.digest import SHARES, Digest
 from attacca.load.report.metrics import METRICS
-from attacca.load.statistics import TOO_FEW, Interval, mean, mean_interval
+from attacca.load.statistics.pairs import Paired, compare
+from attacca.load.statistics.samples import TOO_FEW, Interval, mean, mean_interval
 
+CLIENTS = "workload.clients.count"  # where it is all that differs, throughput may stand still: the load does not
 NOT_SETTINGS = ("seed", "about", "name", "record")  # of a scenario: they change nothing of what is run
 
 
@@ -69,7 +70,7 @@ def grouped(digests: Iterable[Digest]) -> list[Group]:
     for digest in digests:
         key = msgspec.json.encode([digest.info.kind, sorted(settings(digest).items())]).decode()
         found.setdefault(key, []).append(digest)
-    groups = [sorted(group, key=lambda digest: digest.info.seed) for group in found.values()]
+    groups = [sorted(_newest(group), key=lambda digest: digest.info.seed) for group in found.values()]
     labels = _labels([group[0] for group in groups])
     return [Group(label, group[0].info.kind, group) for label, group in zip(labels, groups, strict=True)]
 
@@ -90,6 +91,37 @@ def _flatten(prefix: str, value: object, into: dict[str, object]) -> None:
             _flatten(f"{prefix}{index}.", inner, into)
     elif not isinstance(value, dict | list | tuple):
         into[prefix.rstrip(".")] = value
+
+
+def _newest(group: Sequence[Digest]) -> list[Digest]:
+    """A simulation of one seed that was run twice is the same run, or of older code: the newer counts. A live run that
+    was repeated is another measurement."""
+    kept: dict[object, Digest] = {}
+    for place, digest in enumerate(group):
+        key = digest.info.seed if digest.info.kind == "simulated" else (place,)
+        if key not in kept or digest.info.started_at >= kept[key].info.started_at:
+            kept[key] = digest
+    return list(kept.values())
+
+
+def seeds_for(groups: Sequence[Group], metric: str, within: float) -> int:
+    """How many seeds it takes until half of each one's interval is at most the share `within` of its mean, judging by
+    those there are; no more than these where that is so already. Intervals shrink with the root of their number."""
+    most = 0
+    for group in groups:
+        found = group.metric(metric)
+        if found is None:
+            continue
+        count = len(group.digests)
+        half = math.inf if found.half is None or count < 2 else found.half
+        room = within * abs(found.value)
+        if half <= room:
+            most = max(most, count)
+        elif not 0.0 < room < math.inf or math.isinf(half):
+            most = max(most, 2 * count)
+        else:
+            most = max(most, count + 1, math.ceil(count * (half / room) ** 2))
+    return most
 
 
 def differing(firsts: Sequence[Digest]) -> list[str]:
@@ -170,8 +202,16 @@ def measured(groups: Sequence[Group], names: Iterable[str] = METRICS) -> list[st
 
 def is_swept(groups: Sequence[Group]) -> bool:
     """Whether the load itself differs between at least three configurations."""
+    if len(groups) >= 3 and differing([group.first for group in groups]) == [CLIENTS]:
+        return True
     rates = sorted(found for group in groups if not math.isnan(found := rate(group)))
     return len(rates) >= 3 and all(after > before * 1.05 for before, after in itertools.pairwise(rates))
+
+
+def load(group: Group) -> float:
+    """How much is asked for: by so many clients that wait for their answers, or at the rate at which answers come."""
+    clients = settings(group.first).get(CLIENTS)
+    return float(clients) if isinstance(clients, int) else rate(group)
 
 
 def rate(group: Group) -> float:

@@ -9,12 +9,13 @@ import msgspec
 import polars as pl
 
 from attacca.errors import StateCorrupt
-from attacca.load.pacing import LATE_S
-from attacca.load.recorder import INFO, RECORDS, Run, read_run
+from attacca.load.records.columns import INFO, RECORDS
+from attacca.load.records.reading import Run, read_run
 from attacca.load.report.digest import COLD, FILE, SHARES, VERSION, Digest, FunctionDigest, Windows
 from attacca.load.report.parts import gantt, split, with_parts
 from attacca.load.report.series import added, idle_share, series, time_mean
-from attacca.load.statistics import (
+from attacca.load.sending.pacing import LATE_S
+from attacca.load.statistics.samples import (
     LEAST_S,
     Interval,
     WarmUp,
@@ -74,16 +75,17 @@ def write(digest: Digest, path: Path) -> None:
 
 def digest_of(run: Run) -> Digest:
     rows = _derived(run.records)
-    measured = rows.filter(pl.col("phase") == "run")
-    if measured.is_empty():
-        measured = rows
+    settled, settled_s = _settled(_measured(rows))
+    workload = run.info.scenario.get("workload")
+    if isinstance(workload, dict) and workload.get("settle") and settled.is_settled:
+        rows = _cut(rows, settled_s)
+    measured = _measured(rows)
     answered = measured.filter(pl.col("is_good"))
     ordered = ascending(answered["response"])
     functions = _functions(measured)
     samples = run.samples.collect()
     during = samples.filter(pl.col("t").is_between(measured["due"].min(), measured["due"].max()))
     span_s = _span(measured)
-    settled = warm_up(answered.sort("due")["response"].to_list())
     return Digest(
         info=run.info,
         metrics=_metrics(measured, answered, ordered, functions, during, span_s),
@@ -94,8 +96,9 @@ def digest_of(run: Run) -> Digest:
         span_s=span_s,
         late=_late(measured["late"].drop_nulls()),
         warm_up=settled,
-        warm_up_s=_seconds_of(settled, answered),
-        quantiles=[quantile(ordered, share) for share in SHARES] if len(ordered) else [],
+        warm_up_s=settled_s,
+        quantiles=_quantiles(ordered),
+        scheduling=_quantiles(ascending(answered["scheduling"])),
         functions=functions,
         series=series(rows, samples),
         windows=windows(answered, span_s),
@@ -111,6 +114,7 @@ def _derived(records: pl.LazyFrame) -> pl.DataFrame:
         pl.col("late").fill_null(pl.col("sent") - pl.col("due")),
         response=pl.col("recv") - pl.col("due"),
         run_s=pl.col("exec_end") - pl.col("exec_begin"),
+        scheduling=pl.col("recv") - pl.coalesce("sent", "due") - (pl.col("exec_end") - pl.col("exec_begin")),
         is_good=(pl.col("status") > 0) & (pl.col("status") < 400) & pl.col("recv").is_not_null(),
     )
     reason = pl.when(pl.col("err") != "").then("err").otherwise(pl.format("status {}", pl.col("status")))
@@ -147,6 +151,10 @@ def ascending(column: pl.Series) -> "array[float]":
     return array("d", column.drop_nulls().cast(pl.Float64).sort().to_numpy().tobytes())
 
 
+def _quantiles(ordered: "array[float]") -> list[float]:
+    return [quantile(ordered, share) for share in SHARES] if len(ordered) else []
+
+
 def _counts(column: pl.Series) -> dict[str, int]:
     frame = column.cast(pl.String).value_counts(sort=True)
     return dict(sorted(zip(frame[column.name].to_list(), frame["count"].to_list(), strict=True)))
@@ -163,11 +171,26 @@ def _late(column: pl.Series) -> dict[str, float]:
     }  # fmt: skip
 
 
-def _seconds_of(settled: WarmUp, answered: pl.DataFrame) -> float:
+def _measured(rows: pl.DataFrame) -> pl.DataFrame:
+    measured = rows.filter(pl.col("phase") == "run")
+    return rows if measured.is_empty() else measured
+
+
+def _settled(measured: pl.DataFrame) -> tuple[WarmUp, float]:
+    """Where MSER-5 would cut, and how many seconds that is from the first that is measured."""
+    answered = measured.filter(pl.col("is_good")).sort("due")
+    settled = warm_up(answered["response"].to_list())
     if not settled.drop:
-        return 0.0
-    due = answered["due"].sort()
-    return float(due[settled.drop]) - float(due[0])
+        return settled, 0.0
+    return settled, float(answered["due"][settled.drop]) - float(measured["due"].min())  # type: ignore[arg-type]
+
+
+def _cut(rows: pl.DataFrame, settled_s: float) -> pl.DataFrame:
+    """What is due so soon after the first that is measured belongs to the warm-up."""
+    is_early = (pl.col("phase") == "run") & (
+        pl.col("due") < pl.col("due").filter(pl.col("phase") == "run").min() + settled_s
+    )
+    return rows.with_columns(phase=pl.when(is_early).then(pl.lit("warmup")).otherwise("phase"))
 
 
 def _functions(rows: pl.DataFrame) -> list[FunctionDigest]:
@@ -184,6 +207,7 @@ def _functions(rows: pl.DataFrame) -> list[FunctionDigest]:
             pl.col("response").filter(good).quantile(0.99, "higher").alias("p99_s"),
             pl.col("slowdown").filter(good).log().mean().exp().alias("slowdown"),
             pl.col("slowdown").filter(good).quantile(0.99, "higher").alias("slowdown_p99"),
+            pl.col("scheduling").filter(good).mean().alias("scheduling_s"),
         )
         .sort("name")
     )

@@ -40,7 +40,10 @@ def over_time(groups: Sequence[Group]) -> Figure:
             axes.axvspan(0.0, begin / size, color=style.GRID, alpha=0.6, linewidth=0, zorder=0)
     rows[0].set_xlim(0.0, longest / size)
     rows[2].set_xlabel(f"{unit} since the run began" + ("; shaded: warm-up, not measured" if begin > 0 else ""))
-    drawn.legend(*rows[1].get_legend_handles_labels(), loc="outside upper left", ncols=min(len(groups) + 1, 5))
+    if is_alone:
+        rows[1].legend(loc="upper right", ncols=2, bbox_to_anchor=(1.0, 1.22), borderaxespad=0.0)
+    else:
+        drawn.legend(*rows[1].get_legend_handles_labels(), loc="outside upper left", ncols=min(len(groups), 5))
     return drawn
 
 
@@ -137,8 +140,9 @@ def _ratios(axes: Axes, groups: Sequence[Group], name: str) -> None:
             continue
         ratio = found.ratio
         if ratio.low is not None and ratio.high is not None:
-            axes.plot([ratio.low, ratio.high], [row, row], color=style.colour(row), linewidth=2.2)
-            ends += [max(ratio.low, 1e-3), ratio.high]
+            least = max(ratio.low, 1e-3)
+            axes.plot([least, ratio.high], [row, row], color=style.colour(row), linewidth=2.2)
+            ends += [least, ratio.high]
         axes.plot(ratio.value, row, "o", markersize=5, color=style.colour(row))
         ends.append(ratio.value)
     axes.set_title(METRICS[name].label)

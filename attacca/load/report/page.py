@@ -35,7 +35,9 @@ caption{{text-align:left;color:var(--soft);padding:2px 0}}
 th,td{{padding:3px 12px 3px 0;text-align:right;white-space:nowrap;border-bottom:1px solid var(--grid)}}
 th{{font-weight:600;vertical-align:bottom}}th:first-child,td:first-child{{text-align:left;padding-right:16px}}
 tr:last-child td{{border-bottom:0}}
-.settings td{{text-align:left;white-space:normal;overflow-wrap:anywhere}}
+.prose td,.prose th{{text-align:left;white-space:normal;overflow-wrap:anywhere;vertical-align:top}}
+.prose td:first-child{{white-space:nowrap;overflow-wrap:normal}}
+.table p{{font-size:13px}}
 .key{{display:inline-block;width:9px;height:9px;border-radius:2px;margin-right:6px}}
 td.words{{text-align:left;color:var(--soft);white-space:normal;padding-left:18px}}
 .better{{color:var(--c2);font-weight:600}}.worse{{color:var(--c1);font-weight:600}}
@@ -98,7 +100,7 @@ def _table(table: Table, groups: list[str]) -> str:
     caption = table.title if table.title not in ("settings", "each run") else ""
     told = f"<caption>{escape(caption)}</caption>" if caption else ""
     note = f"<p>{escape(table.note)}</p>" if table.note else ""
-    kind = " settings" if table.title == "settings" else ""
+    kind = " prose" if table.is_prose else ""
     return (
         f'<div class="table{kind}"><table>{told}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>{note}</div>'
     )

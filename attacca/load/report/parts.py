@@ -7,6 +7,7 @@ import polars as pl
 from attacca.load.report.digest import PARTS, STARTS, Bar, Gantt
 
 COUNT: Final = 5  # bars of each group of single invocations
+NAME_MOST: Final = 20  # letters: names of traces are hashes
 
 
 def with_parts(rows: pl.DataFrame) -> pl.DataFrame:
@@ -53,5 +54,7 @@ def gantt(answered: pl.DataFrame) -> list[Gantt]:
 
 
 def _bars(rows: pl.DataFrame) -> list[Bar]:
-    wanted = rows.select(pl.format("{} #{} {}", pl.col("func").cast(pl.String), "idx", "start"), *PARTS)
+    wanted = rows.select(
+        pl.format("{} #{} {}", pl.col("func").cast(pl.String).str.head(NAME_MOST), "idx", "start"), *PARTS
+    )
     return [Bar(row[0], 1, [float(value or 0.0) for value in row[1:]]) for row in wanted.iter_rows()]

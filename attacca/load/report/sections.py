@@ -5,16 +5,16 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from attacca.load.pacing import LATE_S, LATE_STOP, LATE_WARN
-from attacca.load.pairs import LEAST_PAIRS
-from attacca.load.report import tables
+from attacca.load.report import beside, tables
 from attacca.load.report.digest import STARTS
 from attacca.load.report.groups import Group, grouped, is_swept, measured, twins
 from attacca.load.report.lines import lines_of
 from attacca.load.report.metrics import number
+from attacca.load.report.published import Published
 from attacca.load.report.tables import Table
 from attacca.load.report.validation import validation
 from attacca.load.report.verdicts import verdicts
+from attacca.load.sending.pacing import LATE_S, LATE_STOP, LATE_WARN
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -44,10 +44,12 @@ class Report(msgspec.Struct, frozen=True):
     sections: list[Section]
 
 
-def report(digests: Sequence["Digest"]) -> Report:
+def report(digests: Sequence["Digest"], published: Published | None = None) -> Report:
+    """`published`: of the same workload, to stand beside."""
     groups = grouped(digests)
     detailed = _in_detail(groups)
-    sections = [_fitting(section) for make in GRID if (section := make(groups)) is not None]
+    sections = [_beside(groups, published)] if published is not None else []
+    sections += [_fitting(section) for make in GRID if (section := make(groups)) is not None]
     sections += [_fitting(section) for make in MAKERS if (section := make(detailed)) is not None]
     names = list(dict.fromkeys(digest.info.name for digest in digests))
     return Report(", ".join(names[:4]), _about(groups), warnings(groups), groups, detailed, sections)
@@ -116,6 +118,12 @@ def _summary(groups: Sequence[Group]) -> Section:
     return Section("summary", "Summary", says, [tables.summary(groups)], is_wide=True)
 
 
+def _beside(groups: Sequence[Group], published: Published) -> Section:
+    says = [beside.SAYS, published.source]
+    found = [beside.figures(groups, published), beside.setups(groups, published)]
+    return Section("beside", f"Beside {published.name}", says, found, is_wide=True)
+
+
 def _curves(groups: Sequence[Group]) -> Section | None:
     found = lines_of(groups)
     if found is None:
@@ -153,11 +161,11 @@ def _comparison(groups: Sequence[Group]) -> Section | None:
     shared = set(groups[0].seeds).intersection(*(group.seeds for group in groups[1:]))
     names = measured(groups, COMPARED)
     says = [
-        f"Each as a ratio to {groups[0].label}: the dot is the ratio of means, the bar its 95 % interval by bootstrap "
+        f"Each as a ratio to {groups[0].label}: the dot is the ratio of means, the bar its 95 % interval by Fieller "
         f"over {len(shared)} shared seed{'s' * (len(shared) != 1)}. To the left is less.",
     ]
-    if len(shared) < LEAST_PAIRS:
-        says.append(f"Too few samples: no interval of a ratio from fewer than {LEAST_PAIRS} seeds in common.")
+    if len(shared) < 2:
+        says.append("Too few samples: no interval of a ratio from a single seed.")
     says += verdicts(groups, names)
 
     def draw() -> "Figure":
@@ -231,7 +239,7 @@ def _cold(groups: Sequence[Group]) -> Section | None:
 
 
 def _throughput(groups: Sequence[Group]) -> Section | None:
-    if not any(group.first.windows.rate for group in groups):
+    if not (is_swept(groups) or any(group.first.windows.rate for group in groups)):
         return None
 
     def draw() -> "Figure":

@@ -9,9 +9,9 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLo
 
 from attacca.load.report import style
 from attacca.load.report.digest import SHARES
-from attacca.load.report.groups import Group, is_swept, rate
+from attacca.load.report.groups import Group, is_swept, load, rate
 from attacca.load.report.metrics import BANDS
-from attacca.load.statistics import TAIL_SAMPLES
+from attacca.load.statistics.samples import TAIL_SAMPLES
 
 NINES = (0.0, 0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999)
 
@@ -111,7 +111,7 @@ def throughput(groups: Sequence[Group]) -> Figure:
     drawn = style.figure()
     axes = drawn.subplots()
     if is_swept(groups):
-        points = sorted(groups, key=rate)
+        points = sorted(groups, key=load)
         for index, (name, label) in enumerate((("p50_ms", "median"), ("p99_ms", "p99"))):
             found = [group.metric(name) for group in points]
             axes.plot(

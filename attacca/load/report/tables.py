@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 import msgspec
 
-from attacca.load.pacing import LATE_S
 from attacca.load.report import groups as of
 from attacca.load.report.digest import PART_NAMES, PARTS, STARTS, FunctionDigest
 from attacca.load.report.groups import Group, measured, paired
 from attacca.load.report.metrics import METRICS, number, span
-from attacca.load.statistics import Interval, least_samples, quantile
+from attacca.load.sending.pacing import LATE_S
+from attacca.load.statistics.samples import Interval, least_samples, quantile
 
 ROOM = 4  # configurations beside which there is room for words
 MOST = 12  # rows of a table of functions
@@ -22,6 +22,7 @@ class Table(msgspec.Struct, frozen=True):
     rows: list[list[str]]
     note: str = ""
     has_words: bool = False  # the last column explains; a terminal does without it
+    is_prose: bool = False  # cells are sentences: to the left, and over several lines
 
 
 def upright(table: Table) -> Table:
@@ -145,9 +146,10 @@ def phases(groups: Sequence[Group]) -> Table:
         first, workload = group.first, group.first.info.scenario.get("workload")
         warm_s = float(workload.get("warmup_s", 0.0)) if isinstance(workload, dict) else 0.0
         counts = [f"{first.phases.get(phase, 0):,}" for phase in ("warmup", "run", "drain")]
-        cut = f"{span(first.warm_up_s)} more" if first.warm_up.drop else "nothing more"
+        has_cut = isinstance(workload, dict) and workload.get("settle")
+        cut = f"{span(first.warm_up_s)} {'too' if has_cut else 'more'}" if first.warm_up.drop else "nothing more"
         rows.append([group.label, span(warm_s), *counts, cut if first.warm_up.is_settled else "it never settles"])
-    head = ["", "warm-up", "in it", "measured", "in drain", "MSER-5 would drop"]
+    head = ["", "warm-up", "in it", "measured", "in drain", "MSER-5 drops"]
     return Table("", head, rows)
 
 
@@ -219,7 +221,7 @@ def settings(groups: Sequence[Group]) -> Table:
     for key in keys:
         values = [_plain(flat.get(key)) for flat in flats]
         rows.append([key, values[0] if len(set(values)) == 1 else " | ".join(values)])
-    return Table("settings", ["key", "value"], [row for row in rows if row[1]])
+    return Table("settings", ["key", "value"], [row for row in rows if row[1]], is_prose=True)
 
 
 def _plain(value: object) -> str:

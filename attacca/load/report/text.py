@@ -1,7 +1,8 @@
 """A report as text for the terminal: the same words and numbers, figures as far as letters can draw them."""
 
 from collections.abc import Iterator, Sequence
-from itertools import groupby
+from itertools import groupby, zip_longest
+from textwrap import wrap
 
 from attacca.load.report.digest import PART_NAMES, PARTS
 from attacca.load.report.groups import Group
@@ -73,16 +74,36 @@ def sparkline(values: Sequence[float | None], width: int) -> str:
 
 
 def table(one: Table, width: int) -> list[str]:
+    if one.is_prose:
+        return prose(one, width)
     lines = [f"[{one.title}]"] if one.title else []
     rows = [row[: len(row) - one.has_words] for row in (one.head, *one.rows)]
     widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
-    is_words = one.title == "settings"
     for number, row in enumerate(rows):
         cells = [
-            cell.ljust(size) if place == 0 or is_words else cell.rjust(size)
+            cell.ljust(size) if place == 0 else cell.rjust(size)
             for place, (cell, size) in enumerate(zip(row, widths, strict=True))
         ]
         lines.append("  ".join(cells).rstrip()[: max(width, 80)])
         if number == 0:
             lines.append("  ".join("·" * size for size in widths)[: max(width, 80)])
     return [*lines, one.note] if one.note else lines
+
+
+def prose(one: Table, width: int) -> list[str]:
+    """The first column as wide as it must be, the others share what is left and go on below."""
+    rows = [one.head, *one.rows]
+    first = max(len(row[0]) for row in rows)
+    others = len(one.head) - 1
+    room = max((max(width, 80) - first) // others - 2, 10)
+    sizes = [first, *(min(room, max(len(row[place]) for row in rows)) for place in range(1, others + 1))]
+    lines = [f"[{one.title}]"] if one.title else []
+    for number, row in enumerate(rows):
+        parts = [wrap(cell, size) or [""] for cell, size in zip(row, sizes, strict=True)]
+        lines += [
+            "  ".join(cell.ljust(size) for cell, size in zip(line, sizes, strict=True)).rstrip()
+            for line in zip_longest(*parts, fillvalue="")
+        ]
+        if number == 0:
+            lines.append("  ".join("·" * size for size in sizes))
+    return lines

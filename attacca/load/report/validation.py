@@ -8,7 +8,7 @@ import msgspec
 from attacca.load.report.groups import Group, measured, quantile_distance
 from attacca.load.report.metrics import METRICS
 from attacca.load.report.tables import Table, with_interval
-from attacca.load.statistics import Interval, distance_bound
+from attacca.load.statistics.samples import Interval, distance_bound
 
 COMPARED: Final = ("mean_ms", "p50_ms", "p99_ms", "cold_share", "sandboxes", "queued")
 BARS: Final = {"mean_ms": 5.0, "p50_ms": 5.0, "p99_ms": 15.0, "cold_share": 2.0}  # percent of live; points of a share
@@ -21,6 +21,7 @@ class Gap(msgspec.Struct, frozen=True):
     gap: float  # percent of live, or points
     reach: float | None  # half of its interval
     unit: str
+    spread: float | None = None  # of several live runs: from the least to the most, likewise
 
     @property
     def bar(self) -> float | None:
@@ -45,8 +46,9 @@ def gaps(live: Group, simulated: Group) -> list[Gap]:
         reach = None
         if left.half is not None and right.half is not None:
             reach = 100 * float((left.half**2 + right.half**2) ** 0.5) / size
-        unit = "points" if is_share else "%"
-        found.append(Gap(name, left, right, 100 * (right.value - left.value) / size, reach, unit))
+        unit, values = "points" if is_share else "%", live.values(name)
+        spread = 100 * (max(values) - min(values)) / size if len(values) > 1 else None
+        found.append(Gap(name, left, right, 100 * (right.value - left.value) / size, reach, unit, spread))
     return found
 
 
@@ -56,13 +58,15 @@ def validation(live: Group, simulated: Group, title: str = "") -> Table:
         both = [with_interval(one.metric, value) for value in (one.live, one.simulated)]
         reach = "–" if one.reach is None else f"± {one.reach:.1f}"
         bar = "" if one.bar is None else f"{'within' if one.is_near else 'beyond'} {one.bar:g} {one.unit}"
-        rows.append([METRICS[one.metric].label, *both, f"{one.gap:+.1f} {one.unit}", reach, bar])
+        spread = "–" if one.spread is None else f"{one.spread:.1f} {one.unit}"
+        rows.append([METRICS[one.metric].label, *both, f"{one.gap:+.1f} {one.unit}", reach, spread, bar])
     apart = mean_gap(live.first.series.sandboxes, simulated.first.series.sandboxes)
     if apart is not None:
-        rows.append(["sandboxes over time", "", "", f"{100 * apart:.1f} %", "–", "mean distance, of live's mean"])
+        rows.append(["sandboxes over time", "", "", f"{100 * apart:.1f} %", "–", "–", "mean distance, of live's mean"])
     bound = distance_bound(max(live.samples(), 1), max(simulated.samples(), 1))
-    rows.append(["KS distance", "", "", f"{quantile_distance(live, simulated):.3f}", "–", f"{bound:.3f} by chance"])
-    return Table(title, ["", "live", "simulated", "difference", "interval", "bar"], rows)
+    distance = quantile_distance(live, simulated)
+    rows.append(["KS distance", "", "", f"{distance:.3f}", "–", "–", f"{bound:.3f} by chance"])
+    return Table(title, ["", "live", "simulated", "difference", "interval", "live apart", "bar"], rows)
 
 
 def mean_gap(left: Sequence[float | None], right: Sequence[float | None]) -> float | None:

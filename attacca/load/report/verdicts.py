@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from attacca.load.report.groups import Group, paired
 from attacca.load.report.lines import lines_of
 from attacca.load.report.metrics import METRICS, number
-from attacca.load.statistics import TOO_FEW
+from attacca.load.statistics.samples import TOO_FEW
 
 
 def verdicts(groups: Sequence[Group], names: Sequence[str]) -> Iterator[str]:

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 from attacca.errors import BadConfig
 
 if TYPE_CHECKING:
-    from attacca.load.scenario import TraceUse
     from attacca.load.traces.types import Trace
+    from attacca.load.workload.scenario import TraceUse
 
 
 def open_trace(use: "TraceUse", seed: int, *, skip_bad: bool = False) -> "Trace":

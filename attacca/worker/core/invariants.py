@@ -1,16 +1,16 @@
 """What must hold after every event, counted anew from what there is; tests ask for it after each one."""
 
-from typing import TYPE_CHECKING
-
 from attacca.worker.core.fleet import Fleet, Place
 from attacca.worker.core.sandbox import Phase
 from attacca.worker.core.templates import TemplatePhase
-
-if TYPE_CHECKING:
-    from attacca.worker.core.worker import WorkerCore
+from attacca.worker.core.worker import WorkerCore
 
 
-def check(worker: "WorkerCore") -> None:
+def check(worker: WorkerCore) -> None:
+    """
+    Raises:
+        AssertionError: something that must always hold does not.
+    """
     _memory(worker)
     _line(worker)
     for function in worker.functions.values():
@@ -25,7 +25,7 @@ def check(worker: "WorkerCore") -> None:
         assert (sandbox.idle is not None) == (sandbox.phase is Phase.IDLE), f"{sandbox.id} rests and is {sandbox.phase}"
 
 
-def _memory(worker: "WorkerCore") -> None:
+def _memory(worker: WorkerCore) -> None:
     pool = worker.pool
     sandboxes = list(pool.sandboxes.values())
     templates = list(pool.templates.values())
@@ -42,7 +42,7 @@ def _memory(worker: "WorkerCore") -> None:
         assert held or template.phase is not TemplatePhase.RETIRED, "retired, unused, and not dropped"
 
 
-def _line(worker: "WorkerCore") -> None:
+def _line(worker: WorkerCore) -> None:
     line = worker.line
     items = list(line.items.values())
     assert line.running == sum(item.place is Place.RUNNING for item in items)

@@ -1,16 +1,14 @@
 """What a worker tells of itself."""
 
-from typing import TYPE_CHECKING
-
+from attacca.model.function import Revision
 from attacca.model.sandbox import FunctionView, WorkerView
 from attacca.worker.core.fleet import Function
 from attacca.worker.core.sandbox import Phase
+from attacca.worker.core.templates import TemplatePhase
+from attacca.worker.core.worker import WorkerCore
 
-if TYPE_CHECKING:
-    from attacca.worker.core.worker import WorkerCore
 
-
-def of(worker: "WorkerCore", now: float) -> WorkerView:
+def of(worker: WorkerCore, now: float) -> WorkerView:
     return WorkerView(
         name=worker.config.name,
         memory_mb=worker.pool.budget_mb,
@@ -23,6 +21,14 @@ def of(worker: "WorkerCore", now: float) -> WorkerView:
         functions=tuple(_function(function) for function in worker.functions.values()),
         sandboxes=tuple(sandbox.view(now) for sandbox in worker.pool.sandboxes.values()),
     )
+
+
+def held(worker: WorkerCore) -> list[Revision]:
+    """What there is a sandbox or a template of, or somebody waits for. What is being dropped reads nothing any more."""
+    fleets = [fleet.revision for fleet in worker.catalogue.fleets.values()]
+    sandboxes = [sandbox.fleet.revision for sandbox in worker.pool.sandboxes.values()]
+    templates = worker.pool.templates.values()
+    return fleets + sandboxes + [one.revision for one in templates if one.phase is not TemplatePhase.DROPPING]
 
 
 def _function(function: Function) -> FunctionView:

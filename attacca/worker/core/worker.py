@@ -11,12 +11,10 @@ from attacca.model.messages import (
     Catalogue as Announced,
 )
 from attacca.model.messages import Check, Deleted, Deployed, Dispatch, Ended, Evict, FromControl, Prewarm, Withdraw
-from attacca.model.sandbox import WorkerView
 from attacca.policy.concurrency.types import Concurrency
 from attacca.policy.keepalive.types import Keepalive
 from attacca.policy.queueing.types import Queueing
 from attacca.worker.config import WorkerConfig
-from attacca.worker.core import invariants, view
 from attacca.worker.core.alarms import Alarm, Alarms
 from attacca.worker.core.catalogue import Catalogue
 from attacca.worker.core.checks import DRAINING, Checks, never_fits
@@ -100,13 +98,6 @@ class WorkerCore:
     def busy(self) -> int:
         """Invocations that have not ended."""
         return len(self.line.items)
-
-    def view(self, now: float) -> WorkerView:
-        return view.of(self, now)
-
-    def check(self) -> None:
-        """Raise AssertionError if what must always hold does not."""
-        invariants.check(self)
 
     # Invocations.
 

@@ -1,14 +1,20 @@
 """Memory, cpu and process limits by cgroup: version 2, or version 1 where that is what the machine has."""
 
 import contextlib
+import errno
 import itertools
 import os
 import secrets
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
-CONTROLLERS = ("memory", "cpu", "pids")
-CPU_PERIOD_US = 100_000
+from attacca.worker.host.hierarchy import CONTROLLERS, UNIFIED, Place, places
+
+CPU_PERIOD_US, CPU_LEAST_US = 100_000, 1_000  # the kernel takes no less
+NEEDED = {"memory", "pids"}  # without `cpu` the shares are equal and `cpus` bounds nothing
+HOME = "attacca-home"  # the group that we and whoever lives beside us move to, see `_leave`
+MOVES = 10  # while whom we move forks
 
 
 class Group(Protocol):
@@ -16,8 +22,11 @@ class Group(Protocol):
 
     def limit(self, memory_mb: int, processes: int, cpus: float | None) -> None: ...
     def add(self, pid: int) -> None: ...
-    def oom_kills(self) -> int:
-        """How many processes of the group were killed for going over its memory."""
+    def unite(self) -> None:
+        """Only the sandbox and what it forks live in it from now on: for want of memory they end together."""
+
+    def has_run_out(self) -> bool:
+        """Whether something in it was killed for going over its memory."""
 
     def is_removed(self) -> bool:
         """Remove it; False while something still lives in it."""
@@ -27,6 +36,7 @@ class Groups(Protocol):
     """Where this worker's groups are made."""
 
     version: str
+    controllers: tuple[str, ...]
 
     def roots(self) -> list[str]:
         """Directories that hold everything made here; whoever tidies up removes them with what is in them."""
@@ -53,10 +63,25 @@ def _counter(path: str, word: str) -> int:
     return 0
 
 
+def _quota_us(cpus: float) -> int:
+    return max(int(cpus * CPU_PERIOD_US), CPU_LEAST_US)
+
+
+def _is_gone(directory: str) -> bool:
+    """Remove a group; False while something lives in it."""
+    try:
+        os.rmdir(directory)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
 class GroupV1:
     def __init__(self, directories: dict[str, str]) -> None:
         self._in = directories
-        for path in directories.values():
+        for path in dict.fromkeys(directories.values()):
             os.mkdir(path)
 
     def limit(self, memory_mb: int, processes: int, cpus: float | None) -> None:
@@ -65,73 +90,72 @@ class GroupV1:
         with contextlib.suppress(OSError):  # only where swap is accounted
             _write(f"{self._in['memory']}/memory.memsw.limit_in_bytes", size)
         _write(f"{self._in['pids']}/pids.max", str(processes))
-        if cpus is not None:
-            _write(f"{self._in['cpu']}/cpu.cfs_quota_us", str(int(cpus * CPU_PERIOD_US)))
+        if cpus is not None and "cpu" in self._in:
+            _write(f"{self._in['cpu']}/cpu.cfs_quota_us", str(_quota_us(cpus)))
 
     def add(self, pid: int) -> None:
         for path in self._in.values():
             _write(f"{path}/cgroup.procs", str(pid))
 
-    def oom_kills(self) -> int:
-        return _counter(f"{self._in['memory']}/memory.oom_control", "oom_kill")
+    def unite(self) -> None:
+        """Version 1 kills one process at a time."""
+
+    def has_run_out(self) -> bool:
+        return _counter(f"{self._in['memory']}/memory.oom_control", "oom_kill") > 0
 
     def is_removed(self) -> bool:
-        for path in self._in.values():
-            try:
-                os.rmdir(path)
-            except FileNotFoundError:
-                continue
-            except OSError:
-                return False
-        return True
+        gone = [_is_gone(path) for path in self._in.values()]
+        return all(gone)
 
 
 class GroupV2:
-    def __init__(self, directory: str) -> None:
-        self._in = directory
+    def __init__(self, directory: str, controllers: tuple[str, ...]) -> None:
+        self._in, self._controllers = directory, controllers
         os.mkdir(directory)
 
     def limit(self, memory_mb: int, processes: int, cpus: float | None) -> None:
         _write(f"{self._in}/memory.max", str(memory_mb << 20))
         with contextlib.suppress(OSError):  # only where there is swap
             _write(f"{self._in}/memory.swap.max", "0")
-        _write(f"{self._in}/memory.oom.group", "1")
         _write(f"{self._in}/pids.max", str(processes))
-        if cpus is not None:
-            _write(f"{self._in}/cpu.max", f"{int(cpus * CPU_PERIOD_US)} {CPU_PERIOD_US}")
+        if cpus is not None and "cpu" in self._controllers:
+            _write(f"{self._in}/cpu.max", f"{_quota_us(cpus)} {CPU_PERIOD_US}")
 
     def add(self, pid: int) -> None:
         _write(f"{self._in}/cgroup.procs", str(pid))
 
-    def oom_kills(self) -> int:
-        return _counter(f"{self._in}/memory.events", "oom_kill")
+    def unite(self) -> None:
+        with contextlib.suppress(OSError):  # it is gone already
+            _write(f"{self._in}/memory.oom.group", "1")
+
+    def has_run_out(self) -> bool:
+        events = f"{self._in}/memory.events"  # a kill for the sake of the whole machine is no `oom` of this group
+        return _counter(events, "oom_kill") > 0 and _counter(events, "oom") > 0
 
     def is_removed(self) -> bool:
-        try:
-            os.rmdir(self._in)
-        except FileNotFoundError:
-            return True
-        except OSError:
-            return False
-        return True
+        return _is_gone(self._in)
 
 
-def _remove_tree(path: str) -> None:
-    with contextlib.suppress(OSError):
-        for entry in os.scandir(path):
-            if entry.is_dir():
-                os.rmdir(entry.path)
-        os.rmdir(path)
+def _remove_tree(path: str) -> bool:
+    with contextlib.suppress(OSError), os.scandir(path) as entries:
+        for inner in [entry.path for entry in entries if entry.is_dir()]:
+            _is_gone(inner)
+    return _is_gone(path)
 
 
 class GroupsV1:
     version = "cgroup v1"
 
-    def __init__(self, mounts: dict[str, str], name: str) -> None:
+    def __init__(self, parents: dict[str, str], name: str) -> None:
         self._count = itertools.count(1)
-        self._roots = {controller: f"{path}/{name}" for controller, path in mounts.items()}
-        for path in self._roots.values():
-            os.mkdir(path)
+        self.controllers = tuple(controller for controller in CONTROLLERS if controller in parents)
+        self._roots = {controller: f"{path}/{name}" for controller, path in parents.items()}
+        try:
+            for path in dict.fromkeys(self._roots.values()):
+                os.mkdir(path)
+        except OSError:
+            self.close()
+            raise
 
     def roots(self) -> list[str]:
         return list(self._roots.values())
@@ -148,12 +172,13 @@ class GroupsV1:
 class GroupsV2:
     version = "cgroup v2"
 
-    def __init__(self, parent: str, name: str) -> None:
+    def __init__(self, parent: str, name: str, controllers: tuple[str, ...]) -> None:
         self._count = itertools.count(1)
+        self.controllers = controllers
         self._root = f"{parent}/{name}"
         os.mkdir(self._root)
         try:
-            _write(f"{self._root}/cgroup.subtree_control", " ".join(f"+{c}" for c in CONTROLLERS))
+            _enable(self._root, controllers)
         except OSError:
             os.rmdir(self._root)
             raise
@@ -162,88 +187,101 @@ class GroupsV2:
         return [self._root]
 
     def make(self) -> GroupV2:
-        return GroupV2(f"{self._root}/{next(self._count)}")
+        return GroupV2(f"{self._root}/{next(self._count)}", self.controllers)
 
     def close(self) -> None:
         _remove_tree(self._root)
 
 
-def _own_paths(text: str) -> dict[str, str]:
-    """From /proc/self/cgroup: controller (or "" for version 2) to our path in its hierarchy."""
-    paths: dict[str, str] = {}
-    for line in text.splitlines():
-        _, controllers, path = line.split(":", 2)
-        for controller in controllers.split(","):
-            paths[controller] = path
-    return paths
-
-
-def _mounts(text: str) -> tuple[dict[str, str], str | None]:
-    """From /proc/self/mounts: where each version-1 controller is mounted, and where version 2 is."""
-    one: dict[str, str] = {}
-    two: str | None = None
-    for line in text.splitlines():
-        _, point, kind, options, *_ = line.split(" ")
-        if kind == "cgroup2" and two is None:
-            two = point
-        elif kind == "cgroup":
-            for option in options.split(","):
-                if option in CONTROLLERS:
-                    one.setdefault(option, point)
-    return one, two
-
-
-def _candidates(point: str, own: str) -> list[str]:
-    """Our own group first, then the top of the hierarchy: inside a container only one of them is what it seems."""
-    inner = os.path.normpath(point + own)
-    return [path for path in dict.fromkeys((point, inner)) if os.access(path, os.W_OK)]
-
-
-def _open_v2(point: str, own: str, name: str) -> GroupsV2 | None:
-    for parent in _candidates(point, own):
-        with contextlib.suppress(OSError):
-            offered = Path(parent, "cgroup.controllers").read_text().split()
-            if not set(CONTROLLERS) <= set(offered):
-                continue
-            enabled = Path(parent, "cgroup.subtree_control").read_text().split()
-            missing = [f"+{c}" for c in CONTROLLERS if c not in enabled]
-            if missing:
-                _write(f"{parent}/cgroup.subtree_control", " ".join(missing))
-            return GroupsV2(parent, name)
-    return None
-
-
-def _open_v1(points: dict[str, str], own: dict[str, str], name: str) -> GroupsV1 | None:
-    if set(points) != set(CONTROLLERS):
-        return None
-    for place in (0, -1):
-        choices = {c: _candidates(points[c], own.get(c, "/")) for c in CONTROLLERS}
-        if all(choices.values()):
-            with contextlib.suppress(OSError):
-                return GroupsV1({c: paths[place] for c, paths in choices.items()}, name)
-    return None
-
-
 def open_groups() -> Groups | None:
     """A place for this worker's groups, or None where this user can have none."""
     name = f"attacca-{os.getpid()}-{secrets.token_hex(3)}"
-    own = _own_paths(Path("/proc/self/cgroup").read_text())
-    one, two = _mounts(Path("/proc/self/mounts").read_text())
-    if two is not None and (groups := _open_v2(two, own.get("", "/"), name)) is not None:
+    found = _places()
+    if UNIFIED in found and (groups := _open_v2(found[UNIFIED], name)) is not None:
         return groups
-    return _open_v1(one, own, name)
+    return _open_v1({controller: place for controller, place in found.items() if controller != UNIFIED}, name)
 
 
 def sweep() -> int:
     """Remove what a worker that no longer runs has left behind. Returns how many directories went."""
-    one, two = _mounts(Path("/proc/self/mounts").read_text())
-    own = _own_paths(Path("/proc/self/cgroup").read_text())
     removed = 0
-    for point, path in [(two, own.get("", "/")), *((p, own.get(c, "/")) for c, p in one.items())]:
-        for parent in _candidates(point, path) if point else []:
-            for entry in Path(parent).glob("attacca-*-*"):
-                pid = entry.name.split("-")[1]
-                if pid.isdigit() and not Path(f"/proc/{pid}").exists():
-                    _remove_tree(str(entry))
-                    removed += not entry.exists()
+    for parent in dict.fromkeys(path for place in _places().values() for path in _parents(place)):
+        for entry in Path(parent).glob("attacca-*-*"):
+            pid = entry.name.split("-")[1]
+            if pid.isdigit() and not Path(f"/proc/{pid}").exists():
+                removed += _remove_tree(str(entry))
     return removed
+
+
+def _places() -> dict[str, Place]:
+    return places(Path("/proc/self/cgroup").read_text(), Path("/proc/self/mountinfo").read_text())
+
+
+def _parents(place: Place) -> list[str]:
+    """Where this user may make groups: at the top, or in our own group, of which we may be in the inner one."""
+    own = os.path.dirname(place.own) if os.path.basename(place.own) == HOME else place.own
+    ours = _is_delegated(own)
+    return [path for path in dict.fromkeys((own, place.top) if ours else (place.top, own)) if os.access(path, os.W_OK)]
+
+
+def _is_delegated(group: str) -> bool:
+    """Systemd marks what it leaves to those who live in it; everything else, the top too, it regards as its own."""
+    marks = ("user.delegate", "trusted.delegate")
+    for mark in marks:
+        with contextlib.suppress(OSError):
+            return os.getxattr(group, mark) == b"1"
+    return False
+
+
+def _open_v1(found: dict[str, Place], name: str) -> GroupsV1 | None:
+    choices = {controller: _parents(place) for controller, place in found.items()}
+    choices = {controller: paths for controller, paths in choices.items() if paths}
+    if not set(choices) >= NEEDED:
+        return None
+    for place in (0, -1):
+        with contextlib.suppress(OSError):
+            return GroupsV1({controller: paths[place] for controller, paths in choices.items()}, name)
+    return None
+
+
+def _open_v2(place: Place, name: str) -> GroupsV2 | None:
+    for parent in _parents(place):
+        with contextlib.suppress(OSError):
+            offered = Path(parent, "cgroup.controllers").read_text().split()
+            controllers = tuple(controller for controller in CONTROLLERS if controller in offered)
+            if not set(controllers) >= NEEDED:
+                continue
+            _divide(parent, controllers, is_ours=place.own in (parent, f"{parent}/{HOME}"))
+            return GroupsV2(parent, name, controllers)
+    return None
+
+
+def _enable(group: str, controllers: Iterable[str]) -> None:
+    """Let the groups inside have these controllers."""
+    path = f"{group}/cgroup.subtree_control"
+    enabled = Path(path).read_text().split()
+    if missing := [f"+{controller}" for controller in controllers if controller not in enabled]:
+        _write(path, " ".join(missing))
+
+
+def _divide(group: str, controllers: Iterable[str], *, is_ours: bool) -> None:
+    """A group other than the machine's topmost can hold processes or divide what it may use, but not both (EBUSY)."""
+    for _ in range(MOVES if is_ours else 1):
+        try:
+            _enable(group, controllers)
+            return
+        except OSError as error:
+            if not is_ours or error.errno != errno.EBUSY:
+                raise
+            _leave(group)
+    raise OSError(errno.EBUSY, "processes in it multiply faster than they can be moved", group)
+
+
+def _leave(group: str) -> None:
+    """Move everybody who lives directly in our group one down."""
+    home = f"{group}/{HOME}"
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(home)
+    for pid in Path(group, "cgroup.procs").read_text().split():
+        with contextlib.suppress(ProcessLookupError):
+            _write(f"{home}/cgroup.procs", pid)

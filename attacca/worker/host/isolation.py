@@ -1,5 +1,6 @@
 """What this machine's kernel and user allow a sandbox to have, tried rather than guessed."""
 
+import errno
 import json
 import os
 import platform
@@ -9,12 +10,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from attacca.worker.host.cgroups import open_groups
+from attacca.worker.host.hierarchy import CONTROLLERS
 
 PROBE = Path(__file__).parents[1] / "runtime" / "process" / "guest" / "probe.py"
 PACKAGE_ROOT = Path(__file__).parents[3]
 PROBE_S = 20
-USERNS = "allow unprivileged user namespaces: sysctl user.max_user_namespaces=10000"
-UBUNTU = "; on Ubuntu also kernel.apparmor_restrict_unprivileged_userns=0"
+SWITCHES = "sysctl kernel.unprivileged_userns_clone=1 (Debian), kernel.apparmor_restrict_unprivileged_userns=0 (Ubuntu)"
+LIMITS = "raise the limits: sysctl user.max_user_namespaces=10000, and the same for the other user.max_*_namespaces"
+DELEGATE = "in a session that systemd delegates to you: systemd-run --user --scope -p Delegate=yes ..."
 CONTAINER = "inside a container, give it --security-opt seccomp=unconfined --security-opt systempaths=unconfined"
 
 
@@ -29,13 +32,13 @@ class Finding(NamedTuple):
 
 
 QUESTIONS = {
-    "user": ("user namespace", USERNS + UBUNTU),
+    "user": ("user namespace", f"allow them to everybody: {SWITCHES}; {CONTAINER}"),
     "mount": ("mount namespace", CONTAINER),
     "pid": ("pid namespace", CONTAINER),
     "ipc": ("ipc namespace", CONTAINER),
     "uts": ("uts namespace", CONTAINER),
     "network": ("network namespace", CONTAINER),
-    "nested": ("nested namespaces", "raise user.max_user_namespaces and user.max_pid_namespaces" + UBUNTU),
+    "nested": ("nested namespaces", f"allow them to everybody: {SWITCHES}"),
     "read_only": ("read-only system", "needs Linux 5.12 or newer (mount_setattr)"),
     "proc": ("own /proc", "something is mounted over parts of /proc; " + CONTAINER),
     "filter": ("system call filter", "needs a kernel with CONFIG_SECCOMP_FILTER on x86_64 or aarch64"),
@@ -68,16 +71,32 @@ def _kernel_features() -> list[Finding]:
         found: dict[str, str] = json.loads(ran.stdout)
     except (OSError, subprocess.SubprocessError, ValueError) as error:
         return [Finding("isolation", ok=False, detail=f"the probe did not finish: {error}", hint="report this")]
-    return [Finding(name, not found[key], found[key] or "ok", hint) for key, (name, hint) in QUESTIONS.items()]
+    return findings(found)
+
+
+def findings(found: dict[str, str]) -> list[Finding]:
+    """From what the probe says: error texts by question. What fails just as one before it fails because of it."""
+    told: list[Finding] = []
+    first: dict[str, str] = {}
+    for key, (name, hint) in QUESTIONS.items():
+        error = found[key]
+        if error in first:
+            told.append(Finding(name, ok=False, detail=f"for the same reason as the {first[error]}", hint=""))
+        else:
+            is_limit = error.startswith(f"[Errno {errno.ENOSPC}]")
+            told.append(Finding(name, not error, error or "ok", LIMITS if is_limit else hint))
+        if error:
+            first.setdefault(error, name)
+    return told
 
 
 def _limits() -> Finding:
     groups = open_groups()
     if groups is None:
         detail = "no cgroup can be made: rlimits and a watchdog on resident memory will do it"
-        hint = (
-            "run as root, or in a session that systemd delegates to you: systemd-run --user --scope -p Delegate=yes ..."
-        )
-        return Finding("cgroups", ok=False, detail=detail, hint=hint, needed=False)
+        return Finding("cgroups", ok=False, detail=detail, hint=f"run as root, or {DELEGATE}", needed=False)
     groups.close()
-    return Finding("cgroups", ok=True, detail=f"{groups.version}: memory, cpu, pids", hint="", needed=False)
+    held = f"{groups.version}: {', '.join(groups.controllers)}"
+    missing = [controller for controller in CONTROLLERS if controller not in groups.controllers]
+    detail = held + "".join(f"; no {controller}: `cpus` bounds nothing" for controller in missing)
+    return Finding("cgroups", ok=not missing, detail=detail, hint=DELEGATE, needed=False)

@@ -1,11 +1,12 @@
+from itertools import product
 from math import inf
 
 from hypothesis import given
-from hypothesis import strategies as st
 
 from attacca.gateway.core.deadlines import ClockName, Deadlines, Expired, Lane
+from tests.drawing import several
 
-OPS = st.lists(st.tuples(st.sampled_from(["add", "remove", "wait"]), st.integers(0, 3), st.integers(0, 2)), max_size=40)
+OPS = several(list(product(["add", "remove", "wait"], range(4), range(3))), max_size=40)
 
 
 def test_the_first_in_is_the_first_to_expire() -> None:

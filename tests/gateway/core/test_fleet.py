@@ -1,5 +1,6 @@
 """One gateway and many workers, of which anything may become at any moment."""
 
+from itertools import product
 from typing import Any
 
 from hypothesis import given, settings
@@ -25,24 +26,17 @@ from attacca.model.messages import (
     WorkerLeft,
 )
 from attacca.policy.balancing import BALANCING
+from tests.drawing import several
 from tests.gateway.core.test_workers import view
 from tests.gateway.play import Waiter, revision
 
 OUTCOMES = (Ok(), FunctionError("E", "m"), Failed("sandbox_lost", "m"), Failed("draining", "m"))
 SETTINGS: dict[str, Any] = {"queue": 4, "wait_s": 6.0, "timeout_s": 5.0, "first_byte_s": 3.0}
-OPS = st.lists(
-    st.tuples(
-        st.sampled_from(
-            [
-                *("arrive", "arrive", "arrive", "start", "start", "end", "head", "leave", "give_up"),
-                *("wait", "wait", "joined", "left", "left", "beat", "drains", "deploy", "delete"),
-            ]
-        ),
-        st.integers(0, 7),
-    ),
-    min_size=20,
-    max_size=60,
+KINDS = (
+    *("arrive", "arrive", "arrive", "start", "start", "end", "head", "leave", "give_up"),
+    *("wait", "wait", "joined", "left", "left", "beat", "drains", "deploy", "delete"),
 )
+OPS = several(list(product(KINDS, range(8))), min_size=20, max_size=60)
 
 
 @settings(max_examples=4 * settings().max_examples)

@@ -1,3 +1,4 @@
+from itertools import product
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from attacca.gateway.core.gate import Gate
 from attacca.gateway.core.taken import Taken
 from attacca.model.invocation import Failed, FunctionError, Ok, Request, Start, Timing
 from attacca.model.messages import Catalogue, Deleted, Deployed, Dispatch, Ended, ResponseHead, Started
+from tests.drawing import several
 from tests.gateway.play import Waiter, revision
 
 
@@ -237,13 +239,8 @@ def test_a_deleted_function_lets_its_invocations_finish() -> None:
     assert g.taken == {}
 
 
-OPS = st.lists(
-    st.tuples(
-        st.sampled_from(["arrive", "arrive", "start", "head", "end", "leave", "give_up", "wait", "deploy", "drain"]),
-        st.integers(0, 7),
-    ),
-    max_size=60,
-)
+KINDS = ("arrive", "arrive", "start", "head", "end", "leave", "give_up", "wait", "deploy", "drain")
+OPS = several(list(product(KINDS, range(8))), max_size=60)
 
 
 @settings(max_examples=2 * settings().max_examples)

@@ -15,16 +15,17 @@ DATE = b"Thu, 01 Jan 1970 00:00:00 GMT"
 def text(
     outcome: Ok | FunctionError | Failed, *, keep: bool = True, is_old: bool = False, is_head: bool = False
 ) -> str:
-    return answer.whole(answer.of_outcome(outcome), DATE, keep=keep, is_old=is_old, is_head=is_head).decode("latin-1")
+    parts = answer.whole(answer.of_outcome(outcome), DATE, keep=keep, is_old=is_old, is_head=is_head)
+    return b"".join(parts).decode("latin-1")
 
 
 def taken(start: Start) -> Taken:
     gate, waiter = Gate(1), Waiter()
     gate.attach("worker")
     gate.learn(Catalogue(1, (revision("f"),)))
-    gate.arrive(0.0, 0.0, "9f-1", "f", Request(), waiter)
+    gate.arrive(0.0, 1.7, "9f-1", "f", Request(), waiter)
     gate.started(
-        0.0, Started("9f-1", "s", start, "", Timing(queued=1.0, placed=0.5, sandbox=2.0, code=0.25, imports=30))
+        0.0, Started("9f-1", "s-1", start, "", Timing(queued=1.0, placed=0.5, sandbox=2.0, code=0.25, imports=30))
     )
     gate.ended(1.0, Ended("9f-1", Ok(), run_ms=4.0))
     assert waiter.taken is not None
@@ -124,9 +125,12 @@ def test_where_the_time_went() -> None:
     fields = dict(answer.trace(taken(Start.COLD)))
     assert fields == {
         b"x-attacca-invocation-id": b"9f-1",
+        b"x-attacca-arrived": b"1700000",
+        b"x-attacca-waiting": b"0",
         b"x-attacca-start": b"cold",
+        b"x-attacca-sandbox": b"s-1",
         b"server-timing": b"queued;dur=1.000, placed;dur=0.500, sandbox;dur=2.000, code;dur=0.250, "
-        b"imports;dur=30.000, run;dur=4.000",
+        b"imports;dur=30.000, run;dur=4.000, total;dur=1000.000",
     }
 
 

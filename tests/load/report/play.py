@@ -4,10 +4,11 @@ import heapq
 import random
 from pathlib import Path
 
-from attacca.load.recorder import Recorder, read_run
+from attacca.load.records.reading import read_run
+from attacca.load.records.recorder import Recorder
 from attacca.load.report.digest import Digest
 from attacca.load.report.measure import digest_of
-from attacca.load.scenario import Choice, FunctionPlan, Scenario, System, Workload
+from attacca.load.workload.scenario import Choice, FunctionPlan, Scenario, System, Workload
 
 FUNCTIONS = {"thumbnail": (20.0, 0.3), "mail": (5.0, 0.1), "report": (1.0, 1.2), "tick": (0.2, 0.02)}  # rate, seconds
 

@@ -4,11 +4,20 @@ import msgspec
 import pytest
 
 from attacca.load.report.digest import Digest
-from attacca.load.report.groups import grouped, is_swept, paired, quantile_distance, share_below, twins
+from attacca.load.report.groups import (
+    grouped,
+    is_swept,
+    load,
+    paired,
+    quantile_distance,
+    seeds_for,
+    share_below,
+    twins,
+)
 from attacca.load.report.tables import comparison, upright, with_interval
 from attacca.load.report.validation import gaps, mean_gap
 from attacca.load.report.verdicts import verdicts
-from attacca.load.statistics import Interval
+from attacca.load.statistics.samples import Interval
 from tests.load.report.play import digest, scenario
 
 
@@ -88,6 +97,14 @@ def test_loads_that_rise_are_a_sweep(runs: dict[str, list[Digest]]) -> None:
     assert not is_swept(grouped([at(10.0), at(40.0)]))
     assert not is_swept(grouped([*runs["lru"], *runs["ttl"]]))
 
+    def from_(clients: int) -> Digest:
+        workload = {"clients": {"count": clients}}
+        return msgspec.structs.replace(one, info=msgspec.structs.replace(one.info, scenario={"workload": workload}))
+
+    ladder = grouped([from_(1), from_(4), from_(2)])
+    assert is_swept(ladder), "throughput stands still and the load does not"
+    assert [load(group) for group in ladder] == [1.0, 4.0, 2.0]
+
 
 def test_values_carry_their_interval_in_one_unit() -> None:
     assert with_interval("mean_ms", Interval(12.345, 12.0, 12.69, 10)) == "12.3 ± 0.345 ms"
@@ -110,3 +127,22 @@ def test_share_below() -> None:
 def test_two_lines_apart() -> None:
     assert mean_gap([2.0, None, 2.0], [1.0, 9.0, 3.0]) == 0.5
     assert mean_gap([], []) is None
+
+
+def test_a_simulation_that_was_run_twice_counts_once_and_a_live_run_twice(runs: dict[str, list[Digest]]) -> None:
+    one, live = runs["lru"][0], runs["live"][0]
+    newer = msgspec.structs.replace(one, info=msgspec.structs.replace(one.info, started_at=2e9), span_s=1.0)
+    assert [digest.span_s for digest in grouped([newer, one])[0].digests] == [1.0]
+    assert len(grouped([live, live])[0].digests) == 2
+
+
+def test_how_many_seeds_it_takes_is_judged_by_those_there_are(runs: dict[str, list[Digest]]) -> None:
+    groups = grouped(runs["lru"])
+    found = groups[0].metric("mean_ms")
+    assert found is not None
+    assert found.half is not None
+    ratio = found.half / found.value
+    assert seeds_for(groups, "mean_ms", 1.01 * ratio) == 6
+    assert seeds_for(groups, "mean_ms", ratio / 2) == 24
+    assert seeds_for(grouped(runs["lru"][:1]), "mean_ms", 0.05) == 2
+    assert seeds_for(groups, "no such", 0.05) == 0

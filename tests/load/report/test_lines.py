@@ -60,7 +60,7 @@ def test_two_points_are_no_line(groups: list[Group]) -> None:
 def test_verdicts_are_given_at_each_value(groups: list[Group]) -> None:
     told = list(verdicts(groups, ["cold_share"]))
     assert [sentence.split(":")[0] for sentence in told] == [f"cold share at memory_mb {x}" for x in MEMORY]
-    assert all("lru is best: less by 50.0 % than ttl" in sentence for sentence in told)
+    assert all("lru is best: less by 50.0 % (50.0 … 50.0) than ttl" in sentence for sentence in told)
 
 
 def test_the_grid_comes_first_and_one_value_of_it_in_detail(grid: list[Digest]) -> None:

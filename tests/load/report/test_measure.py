@@ -1,8 +1,11 @@
+from pathlib import Path
+
 import msgspec
 import pytest
 
 from attacca.errors import NotFound, StateCorrupt
-from attacca.load.recorder import Recorder, read_run
+from attacca.load.records.reading import read_run
+from attacca.load.records.recorder import Recorder
 from attacca.load.report import measure
 from attacca.load.report.digest import PARTS, SHARES, Digest
 from attacca.load.report.measure import digest_of, read
@@ -133,3 +136,29 @@ def test_quantiles_ascend_and_end_with_the_most(tmp_path: object) -> None:
     assert len(found.quantiles) == len(SHARES)
     assert found.quantiles == sorted(found.quantiles)
     assert found.quantiles[SHARES.index(0.5)] * 1e3 == found.metrics["p50_ms"]
+
+
+def test_what_has_not_settled_is_left_out_where_the_scenario_says_so(tmp_path: Path) -> None:
+    """Ten seconds of slow answers, then 190 s of quick ones."""
+    rows = [row(index, recv=index + (9.0 if index < 10 else 1.0)) for index in range(200)]
+    plan = scenario()
+    settling = msgspec.structs.replace(plan, workload=msgspec.structs.replace(plan.workload, settle=True))
+    found = []
+    for name, one in (("plain", plan), ("settled", settling)):
+        keeper = Recorder(tmp_path / name, one, "live", 1.7e9)
+        for line in rows:
+            keeper.add(line)
+        keeper.close({}, 1.0)
+        found.append(digest_of(read_run(tmp_path / name)))
+    plain, settled = found
+    assert (plain.warm_up_s, settled.warm_up_s) == (10.0, 10.0)
+    assert plain.phases == {"run": 200}
+    assert settled.phases == {"run": 190, "warmup": 10}
+    assert plain.metrics["mean_ms"] == pytest.approx(1400.0)
+    assert settled.metrics["mean_ms"] == pytest.approx(1000.0)
+
+
+def test_scheduling_latency_counts_from_the_sending_and_leaves_the_handler_out(tmp_path: Path) -> None:
+    found = digest_of_rows(tmp_path, *(row(index, sent=index + 0.5, recv=index + 3.0) for index in range(10)))
+    assert found.scheduling[500] == pytest.approx(1.5)
+    assert found.functions[0].scheduling_s == pytest.approx(1.5)

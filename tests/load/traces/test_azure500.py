@@ -2,9 +2,9 @@
 
 import pytest
 
-from attacca.load.scenario import TraceUse
 from attacca.load.traces import open_trace
 from attacca.load.traces.summary import levels, summarise
+from attacca.load.workload.scenario import TraceUse
 from tests.load.traces.made import AZURE_500, total
 
 pytestmark = pytest.mark.skipif(not AZURE_500.is_dir(), reason="azure-2019-500 is not beside the checkout")

@@ -8,12 +8,12 @@ import polars as pl
 import pytest
 
 from attacca.errors import BadConfig, BadTrace, Conflict
-from attacca.load.scenario import TraceUse
 from attacca.load.traces import open_trace
 from attacca.load.traces.bad import Bad
 from attacca.load.traces.formats import FORMATS, detect, read
 from attacca.load.traces.types import Reading
 from attacca.load.traces.writing import WRITERS, write
+from attacca.load.workload.scenario import TraceUse
 from tests.load.traces.made import azure, events, rows, total, write_lines, written
 
 ROWS = [("a", "f", 1.5, 10.0), ("a", "g", 61.25, 2000.0), ("b", "h", 61.5, 30.0), ("a", "f", 100.0, 20.0)]

@@ -53,3 +53,22 @@ def test_distance_against_a_dumb_twin(one: list[int], other: list[int]) -> None:
     first, second = sorted(one * len(other)), sorted(other * len(one))
     twin = sum(abs(a - b) for a, b in zip(first, second, strict=True)) / len(first)
     assert wasserstein(np.sort(np.array(one, float)), np.sort(np.array(other, float))) == pytest.approx(twin)
+
+
+def test_one_function_that_has_most_of_the_load_is_said_to() -> None:
+    rows = [(10, 10, 10)] * 30 + [(5000, 10, 10)]
+    sampler = Sampler(table(rows), 1)
+    holds = [size for size in range(1, 32) if 30 in sampler.take(size)]
+    assert f"Samples of {holds[0]} functions" in sampler.caution()
+    assert "94%" in sampler.caution()
+    assert Sampler(table(rows[:30]), 1).caution() == ""
+
+
+def test_how_a_sample_stands_beside_the_whole() -> None:
+    sampler = Sampler(table([(10, 10, 10), (20, 10, 10), (30, 100, 10), (40, 1, 10)]), 1)
+    found = sampler.standing([0, 1])
+    assert found.load == pytest.approx(15 / 25 - 1)
+    assert found.work == pytest.approx(150 / 835 - 1)
+    assert found.dominant == pytest.approx(2 / 3)
+    assert sampler.standing([0, 1, 2, 3]).nearer == 0.0  # there is no other of this size
+    assert 0.0 <= found.nearer <= 1.0

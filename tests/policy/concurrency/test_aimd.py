@@ -4,15 +4,18 @@ from hypothesis import strategies as st
 
 from attacca.policy.concurrency.aimd import Aimd
 from attacca.policy.concurrency.types import Load
+from tests.drawing import Every, one
 
 POLICY = Aimd(count=4, max_load=1.0, max_oversubscribe=10)
-LOADS = st.builds(
-    Load,
-    running=st.integers(0, 20),
-    queued=st.integers(0, 20),
-    limit=st.integers(1, 20),
-    cores=st.integers(1, 4),
-    load_per_core=st.integers(0, 3).map(float),
+LOADS = one(
+    Every(
+        Load,
+        running=range(21),
+        queued=range(21),
+        limit=range(1, 21),
+        cores=range(1, 5),
+        load_per_core=[0.0, 1.0, 2.0, 3.0],
+    )
 )
 
 

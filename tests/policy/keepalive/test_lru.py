@@ -8,18 +8,21 @@ from attacca.kernel.registry import build
 from attacca.policy.keepalive import KEEPALIVE
 from attacca.policy.keepalive.lru import Lru
 from attacca.policy.keepalive.types import Idle
+from tests.drawing import Every, one
 
-SMALL = st.integers(0, 6)
+SMALL = [float(n) for n in range(7)]
 IDLES = st.lists(
-    st.builds(
-        Idle,
-        sandbox=st.sampled_from([f"s{n}" for n in range(9)]),
-        function=st.sampled_from("ab"),
-        memory_mb=st.sampled_from([1, 2, 4]),
-        idle_since=SMALL.map(float),
-        uses=SMALL,
-        cold_s=SMALL.map(float),
-        gap_s=SMALL.map(float),
+    one(
+        Every(
+            Idle,
+            sandbox=[f"s{n}" for n in range(9)],
+            function="ab",
+            memory_mb=[1, 2, 4],
+            idle_since=SMALL,
+            uses=range(7),
+            cold_s=SMALL,
+            gap_s=SMALL,
+        )
     ),
     max_size=8,
     unique_by=lambda idle: idle.sandbox,

@@ -3,6 +3,7 @@ from hypothesis import strategies as st
 
 from attacca.policy.keepalive.ttl import Ttl
 from attacca.policy.keepalive.types import Expiry, Idle
+from tests.drawing import several
 
 
 def idle(since: float, name: str = "s1") -> Idle:
@@ -16,7 +17,7 @@ def test_it_goes_a_fixed_time_after_its_last_use() -> None:
     assert keeper.prewarm_at(125.0, "a") is None
 
 
-@given(st.lists(st.integers(0, 20), min_size=1, max_size=10), st.integers(0, 5))
+@given(several(range(21), min_size=1, max_size=10), st.integers(0, 5))
 @settings(max_examples=60, deadline=None)
 def test_an_arrival_is_warm_if_and_only_if_the_pause_before_it_was_shorter(pauses: list[int], idle_s: int) -> None:
     keeper = Ttl(idle_s=float(idle_s)).fresh()

@@ -9,6 +9,7 @@ from attacca.policy.queueing import QUEUEING
 from attacca.policy.queueing.heap import HeapQueue
 from attacca.policy.queueing.minheap import MinHeap
 from attacca.policy.queueing.types import Next, Waiting
+from tests.drawing import Evenly, Every, several
 
 FUNCTIONS = ["a", "b", "c"]
 
@@ -40,26 +41,24 @@ class DumbQueue:
         return first.id
 
 
-SMALL = st.integers(0, 5).map(float)
-FACTS = st.fixed_dictionaries(
-    {
-        "function": st.sampled_from(FUNCTIONS),
-        "exec_s": SMALL,
-        "warm_s": SMALL,
-        "prewarmed_s": SMALL,
-        "cold_s": SMALL,
-        "gap_s": SMALL,
-        "idle": st.sampled_from(["warm", "prewarmed", ""]),
-        "running": st.integers(0, 1),
-    }
+SMALL = [float(n) for n in range(6)]
+PUSH = Every[tuple[str, object]](
+    lambda **facts: ("push", facts),
+    function=FUNCTIONS,
+    exec_s=SMALL,
+    warm_s=SMALL,
+    prewarmed_s=SMALL,
+    cold_s=SMALL,
+    gap_s=SMALL,
+    idle=["warm", "prewarmed", ""],
+    running=[0, 1],
 )
-STEPS = st.lists(
-    st.tuples(st.just("push"), FACTS)
-    | st.tuples(st.just("pop"), st.sampled_from(["", "a", "b", "ab", "abc"]))
-    | st.tuples(st.just("remove"), st.integers(0, 20))
-    | st.tuples(st.just("return"), st.integers(0, 20)),
-    max_size=40,
-)
+OTHERS: list[list[tuple[str, object]]] = [
+    [("pop", blocked) for blocked in ("", "a", "b", "ab", "abc")],
+    [("remove", place) for place in range(21)],
+    [("return", place) for place in range(21)],
+]
+STEPS = several(Evenly(PUSH, *OTHERS), max_size=40)
 
 
 CASES = [("fcfs", 0), ("minheap", 0), ("minheap", 1), ("minheap_ed", 0)]

@@ -1,6 +1,7 @@
 """Fair shares, stickiness and throttling, and a dumb twin that keeps every tag and searches every flow."""
 
 from collections.abc import Sequence
+from itertools import product
 
 import pytest
 from hypothesis import given, settings
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from attacca.policy.queueing.mqfq import SWEEP_LEAST, Mqfq, MqfqQueue
 from attacca.policy.queueing.types import Waiting
+from tests.drawing import Evenly, several
 
 FUNCTIONS = ["a", "b", "c"]
 POLICY = Mqfq(weights={"b": 2.0, "c": 0.5}, allowed_overrun_s=5.0, ttl_s=2.0)
@@ -92,11 +94,13 @@ class DumbMqfq:
         return item.id
 
 
-STEPS = st.lists(
-    st.tuples(st.just("push"), st.sampled_from(FUNCTIONS), st.integers(0, 6))
-    | st.tuples(st.just("pop"), st.sampled_from(["", "a", "b", "ab", "abc"]), st.just(0))
-    | st.tuples(st.just("ended"), st.sampled_from(FUNCTIONS), st.just(0))
-    | st.tuples(st.just("remove"), st.just(""), st.integers(0, 20)),
+STEPS = several(
+    Evenly(
+        list(product(["push"], FUNCTIONS, range(7))),
+        list(product(["pop"], ["", "a", "b", "ab", "abc"], [0])),
+        list(product(["ended"], FUNCTIONS, [0])),
+        list(product(["remove"], [""], range(21))),
+    ),
     max_size=50,
 )
 

@@ -1,7 +1,9 @@
+from itertools import product
+
 from hypothesis import given
-from hypothesis import strategies as st
 
 from attacca.worker.core.alarms import Alarm, Alarms, Key
+from tests.drawing import several
 
 
 def key(name: str) -> Key:
@@ -34,8 +36,7 @@ def test_moving_one_a_thousand_times_costs_one_entry() -> None:
     assert len(alarms._heap) == 1
 
 
-KEYS = st.sampled_from("abc")
-STEPS = st.lists(st.tuples(st.sampled_from(["set", "clear", "ring"]), KEYS, st.integers(0, 9)), max_size=30)
+STEPS = several(list(product(["set", "clear", "ring"], "abc", range(10))), max_size=30)
 
 
 @given(STEPS)

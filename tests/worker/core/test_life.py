@@ -1,6 +1,7 @@
 """Laws: whatever happens in whatever order, what must hold holds, and every invocation ends exactly once."""
 
 from dataclasses import dataclass
+from itertools import product
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,6 +15,7 @@ from attacca.policy.queueing import QUEUEING
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core.events import Command, Drain, Measured
 from attacca.worker.runtime.simulated import Answer, Fault, Times
+from tests.drawing import Every, several
 from tests.worker.stage import Stage, revision
 
 NAMES = ("ant", "bee", "cat")
@@ -39,13 +41,8 @@ KINDS = (
     *["withdraw", "deploy", "delete", "crash", "crash_template", "harm", "mend", "evict", "prewarm", "check"],
     *["measure", "catalogue"],
 )
-ACTS = st.lists(
-    st.builds(Act, st.sampled_from(KINDS), st.integers(0, 4), st.integers(0, 6)),
-    max_size=40,
-)
-POLICIES = st.tuples(
-    st.sampled_from(sorted(QUEUEING)), st.sampled_from(sorted(CONCURRENCY)), st.sampled_from(sorted(KEEPALIVE))
-)
+ACTS = several(Every(Act, kind=KINDS, which=range(5), much=range(7)), max_size=40)
+POLICIES = st.sampled_from(list(product(sorted(QUEUEING), sorted(CONCURRENCY), sorted(KEEPALIVE))))
 
 
 def stage_of(policies: tuple[str, str, str], *, shortcut: bool = True) -> Stage:

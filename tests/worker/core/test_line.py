@@ -6,6 +6,7 @@ from attacca.model.invocation import Ok, Start
 from attacca.policy.concurrency.aimd import Aimd
 from attacca.policy.concurrency.bypass import Bypass
 from attacca.policy.concurrency.types import Limit, Load
+from attacca.worker.core import view
 from attacca.worker.core.events import MakeSandbox, Measured
 from attacca.worker.runtime.simulated import Answer, Times
 from tests.worker.stage import Stage
@@ -130,7 +131,7 @@ def test_the_limit_follows_the_measured_load() -> None:
     stage.tell(Measured(0.1))
     assert len(stage.all(MakeSandbox)) == 2
     stage.tell(Measured(5.0))
-    assert stage.core.view(0).limit == 1
+    assert view.of(stage.core, 0).limit == 1
 
 
 class Never:

@@ -9,6 +9,7 @@ from attacca.errors import IllegalTransition
 from attacca.model.invocation import FunctionError, Start
 from attacca.model.messages import Evict
 from attacca.worker.config import WorkerConfig
+from attacca.worker.core import view
 from attacca.worker.core.events import DropTemplate, MakeTemplate
 from attacca.worker.core.fleet import Fleet, Function
 from attacca.worker.core.sandbox import Sandbox
@@ -116,7 +117,7 @@ def test_a_template_that_fails_is_tried_again_later() -> None:
     stage.send(echo)
     stage.play(1)
     assert len(stage.all(MakeTemplate)) == 2
-    assert stage.core.view(0).functions[0].templates == 1
+    assert view.of(stage.core, 0).functions[0].templates == 1
 
 
 def test_a_template_that_dies_takes_its_sandboxes_with_it_and_starts_are_cold_again() -> None:

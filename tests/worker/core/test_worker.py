@@ -6,6 +6,7 @@ from attacca.errors import IllegalTransition
 from attacca.model.invocation import Failed, Invocation, Ok, Request, Start
 from attacca.model.messages import Dispatch, Ended, Started
 from attacca.worker.config import WorkerConfig
+from attacca.worker.core import invariants, view
 from attacca.worker.core.events import Drain, Kill, MakeSandbox, Run, Stop
 from attacca.worker.core.reports import RunEnded, SandboxGone, SandboxReady
 from attacca.worker.runtime.simulated import Fault, Times
@@ -57,7 +58,7 @@ def test_one_id_is_dispatched_once() -> None:
     stage.send(echo)
     with pytest.raises(IllegalTransition):
         stage.tell(Dispatch(Invocation("echo-1", "echo", echo.id, Request())))
-    stage.core.check()
+    invariants.check(stage.core)
 
 
 def test_each_failed_start_is_told_to_one_who_waited() -> None:
@@ -93,7 +94,7 @@ def test_who_ran_in_a_sandbox_that_died_is_told_so(code: str) -> None:
     third = stage.send(echo)
     stage.play(1)
     assert stage.why(third).startswith("died 0.0 s ago: killed")
-    (counted,) = stage.core.view(stage.clock.now()).functions
+    (counted,) = view.of(stage.core, stage.clock.now()).functions
     assert counted.cold + counted.template + counted.warm == counted.invocations == 3
 
 
@@ -168,4 +169,4 @@ def test_draining_refuses_who_waits_and_finishes_what_runs() -> None:
     stage.play(1)
     assert isinstance(stage.ended[running].outcome, Ok)
     assert stage.core.busy() == 0
-    assert stage.core.view(0).draining
+    assert view.of(stage.core, 0).draining

@@ -23,6 +23,7 @@ class Cradle:
         self._groups, self._spent = groups, spent
         self._pid = 0
         self._group: Group | None = None
+        self._left: Group | None = None  # or about to be: the last child lives in it
         self._waiting: list[Born] = []
         self._later: asyncio.TimerHandle | None = None
         self._is_closed = False
@@ -44,7 +45,7 @@ class Cradle:
             if self._later is not None:
                 self._move_on()
         else:
-            group, self._group = self._group, None
+            group, self._group, self._left = self._group, None, self._group
             born(group)
 
     def made(self) -> None:
@@ -82,14 +83,20 @@ class Cradle:
             self.close()  # the tree is gone under us: there is nothing to be born into
             return
         loop = asyncio.get_running_loop()
-        moved = loop.run_in_executor(None, group.add, self._pid)
+        moved = loop.run_in_executor(None, self._move, group, self._left)
         moved.add_done_callback(lambda future: self._moved(group, future))
+
+    def _move(self, group: Group, left: Group | None) -> None:
+        group.add(self._pid)
+        if left is not None:
+            left.unite()
 
     def _moved(self, group: Group, future: "asyncio.Future[None]") -> None:
         if future.cancelled() or future.exception() is not None or self._is_closed:
             self._spent(group)
             self.close()
         elif self._waiting:
+            self._left = group
             self._waiting.pop(0)(group)
         else:
             self._group = group

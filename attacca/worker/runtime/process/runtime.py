@@ -256,7 +256,7 @@ class ProcessRuntime:
         del self._bodies[name]
         was_oom = body.is_over_memory
         if body.group is not None:
-            was_oom = body.group.oom_kills() > 0
+            was_oom = body.group.has_run_out()
             self._leftovers.append(body.group)
         self._leftovers[:] = [group for group in self._leftovers if not group.is_removed()]
         if not self._bodies:

@@ -21,7 +21,7 @@ from attacca.worker.core.reports import (
 )
 from attacca.worker.runtime.process.body import Body
 from attacca.worker.runtime.process.guest import channel as wire
-from attacca.worker.runtime.process.link import Link
+from attacca.worker.runtime.process.guest.link import Link
 from attacca.worker.runtime.process.options import ProcessOptions
 from attacca.worker.runtime.process.untrusted import FOREVER_MS, NONSENSE, milliseconds, read_json
 

@@ -8,11 +8,12 @@ import socket
 import sys
 from collections.abc import Coroutine
 from time import monotonic
-from typing import Any, cast
+from typing import Any
 from urllib.parse import unquote
 
 from attacca.worker.runtime.process.guest import channel as wire
 from attacca.worker.runtime.process.guest import output
+from attacca.worker.runtime.process.guest.link import Link
 from attacca.worker.runtime.process.guest.load import Loaded
 from attacca.worker.runtime.process.guest.orders import Order
 from attacca.worker.runtime.process.guest.payload import Requested, unpack, unpack_request
@@ -22,40 +23,47 @@ from attacca.worker.runtime.process.guest.serve import Server, too_large
 class Exchange:
     """One request and its answer, as the callables of ASGI see it."""
 
-    def __init__(self, link: "Link", number: int, asked: Requested) -> None:
-        self.link, self.number, self.asked = link, number, asked
-        self.incoming: asyncio.Queue[tuple[bytes, bool]] = asyncio.Queue()
-        self.incoming.put_nowait((asked.body, asked.more))
-        self.flowing, self.done = asyncio.Event(), asyncio.Event()
+    def __init__(self, desk: "Desk", number: int, asked: Requested) -> None:
+        self.desk, self.number, self.asked = desk, number, asked
+        self._bodies = [(asked.body, asked.more)]
+        self._arrived, self.flowing, self.done = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self.flowing.set()
         self.began = monotonic()
         self._head: tuple[int, bytes, bytes] | None = None
         self._is_head_sent = self._has_whole_body = False
 
     def scope(self) -> dict[str, Any]:
-        asked, name = self.asked, self.link.server.function.name
+        asked, name = self.asked, self.desk.server.function.name
+        root = f"/function/{name}"  # the path begins with it: frameworks take it off to route, and keep it to redirect
         return {
             "type": "http",
             "asgi": {"version": "3.0", "spec_version": "2.3"},
             "http_version": "1.1",
             "method": asked.method,
             "scheme": "http",
-            "path": unquote(asked.path) if "%" in asked.path else asked.path,
-            "raw_path": asked.path.encode("latin-1"),
+            "path": root + (unquote(asked.path) if "%" in asked.path else asked.path),
+            "raw_path": (root + asked.path).encode("latin-1"),
             "query_string": asked.query,
-            "root_path": f"/function/{name}",
+            "root_path": root,
             "headers": [(k.encode("latin-1"), v.encode("latin-1")) for k, v in json.loads(asked.headers or b"[]")],
             "client": None,
             "server": (name, None),
-            "state": dict(self.link.state),
+            "state": dict(self.desk.state),
             "extensions": {"attacca": {"invocation": asked.id, "function": name}},
         }
+
+    def bring(self, body: bytes, *, more: bool) -> None:
+        self._bodies.append((body, more))
+        self._arrived.set()
 
     async def receive(self) -> dict[str, Any]:
         if self._has_whole_body:
             await self.done.wait()
             return {"type": "http.disconnect"}
-        body, more = await self.incoming.get()
+        while not self._bodies:
+            self._arrived.clear()
+            await self._arrived.wait()
+        body, more = self._bodies.pop(0)
         self._has_whole_body = not more
         return {"type": "http.request", "body": body, "more_body": more}
 
@@ -82,15 +90,15 @@ class Exchange:
             self._write(wire.RESPONSE_HEAD, b"")
         if data:
             await self.flowing.wait()
-            self.link.write(wire.RESPONSE_BODY, self.number, data)
-            await self.link.writable.wait()
+            self.desk.write(wire.RESPONSE_BODY, self.number, data)
+            await self.desk.writable.wait()
         if not more:
-            self.link.server.close_books(self.number)
-            self.link.write(wire.RESPONSE_END, self.number, wire.RESULT_HEAD.pack(self._took(), 0, 0, 0))
+            self.desk.server.close_books(self.number)
+            self.desk.write(wire.RESPONSE_END, self.number, wire.RESULT_HEAD.pack(self._took(), 0, 0, 0))
             self.done.set()
 
     def _send_whole(self, body: bytes) -> None:
-        server = self.link.server
+        server = self.desk.server
         if len(body) > server.max_body:
             server.refuse(self.number, "response_too_large", too_large(len(body), server.max_body))
         else:
@@ -102,51 +110,36 @@ class Exchange:
         assert self._head is not None
         status, content_type, headers = self._head
         packed = wire.RESULT_HEAD.pack(self._took(), status, len(content_type), len(headers))
-        self.link.write(kind, self.number, packed, content_type, headers, body)
+        self.desk.write(kind, self.number, packed, content_type, headers, body)
 
     def _took(self) -> float:
         return (monotonic() - self.began) * 1e3
 
 
-class Link(asyncio.Protocol):
-    """The channel on the event loop, and the invocations that are on it."""
+class Desk:
+    """The invocations that are on the channel."""
 
-    transport: asyncio.Transport
-    server: Server
-
-    def __init__(self) -> None:
+    def __init__(self, sock: socket.socket, order: Order, loaded: Loaded) -> None:
         self.state: dict[str, Any] = {}  # what the application's lifespan shares with its requests
         self.closed, self.writable = asyncio.Event(), asyncio.Event()
         self.writable.set()
         self._exchanges: dict[int, Exchange] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
-        self._buffer = b""
+        self._loop = asyncio.get_running_loop()
+        self._link = Link(self._loop, sock, wire.MAX_FRAME, self._take, self._lost, self._pressed)
+        self.server = Server(self.write, order, loaded)
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast(asyncio.Transport, transport)  # which uvloop's are not by inheritance
-
-    def connection_lost(self, exc: Exception | None) -> None:
+    def _lost(self, _why: str) -> None:
         self.closed.set()
 
-    def pause_writing(self) -> None:
-        self.writable.clear()
-
-    def resume_writing(self) -> None:
-        self.writable.set()
+    def _pressed(self, paused: bool) -> None:  # noqa: FBT001 - as Link says it
+        if paused:
+            self.writable.clear()
+        else:
+            self.writable.set()
 
     def write(self, kind: int, number: int, *parts: bytes) -> None:
-        self.transport.write(b"".join((wire.HEAD.pack(sum(map(len, parts)), kind, number), *parts)))
-
-    def data_received(self, data: bytes) -> None:
-        buffer = self._buffer + data
-        at = 0
-        while len(buffer) - at >= 9:
-            size, kind, number = wire.HEAD.unpack_from(buffer, at)
-            if len(buffer) - at - 9 < size:
-                break
-            self._take(kind, number, buffer[at + 9 : at + 9 + size])
-            at += 9 + size
-        self._buffer = buffer[at:]
+        self._link.send(b"".join((wire.HEAD.pack(sum(map(len, parts)), kind, number), *parts)))
 
     def _take(self, kind: int, number: int, payload: bytes) -> None:
         if kind == wire.INVOKE:
@@ -162,7 +155,7 @@ class Link(asyncio.Protocol):
             self._tell(self._exchanges[number], kind, payload)
 
     def _begin(self, number: int, work: Coroutine[Any, Any, None], exchange: Exchange | None) -> None:
-        task = self._tasks[number] = asyncio.get_running_loop().create_task(work)
+        task = self._tasks[number] = self._loop.create_task(work)
         if exchange is not None:
             self._exchanges[number] = exchange
         task.add_done_callback(lambda _: self._end(number))
@@ -174,9 +167,9 @@ class Link(asyncio.Protocol):
     def _tell(self, exchange: Exchange, kind: int, payload: bytes) -> None:
         match kind:
             case wire.BODY:
-                exchange.incoming.put_nowait((payload, True))
+                exchange.bring(payload, more=True)
             case wire.BODY_END:
-                exchange.incoming.put_nowait((payload, False))
+                exchange.bring(payload, more=False)
             case wire.PAUSE:
                 exchange.flowing.clear()
             case wire.RESUME:
@@ -201,7 +194,7 @@ class Link(asyncio.Protocol):
                 server.refuse(number, "bad_response", "the application returned without finishing its answer")
 
 
-async def _start_up(link: Link, application: Any) -> asyncio.Task[None]:
+async def _start_up(desk: Desk, application: Any) -> asyncio.Task[None]:
     """Run the application's lifespan as a server would; one that knows no lifespan is left alone.
 
     Raises:
@@ -222,7 +215,7 @@ async def _start_up(link: Link, application: Any) -> asyncio.Task[None]:
         answered.set()
 
     async def run() -> None:
-        scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": link.state}
+        scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": desk.state}
         with contextlib.suppress(Exception):  # the specification: an application may raise to say that it has none
             await application(scope, receive, send)
         answered.set()
@@ -235,27 +228,25 @@ async def _start_up(link: Link, application: Any) -> asyncio.Task[None]:
 
 
 async def _serve(sock: socket.socket, order: Order, loaded: Loaded, ready: bytes) -> None:
-    link = Link()
-    await asyncio.get_running_loop().create_unix_connection(lambda: link, sock=sock)
-    link.server = Server(link.write, order, loaded)
-    output.capture(link.server.ledger)
-    lifespan = await _start_up(link, loaded.call) if loaded.signature == "asgi" else None
-    link.server.close_books(0)
-    link.write(wire.READY, 0, ready)
-    await link.closed.wait()
+    desk = Desk(sock, order, loaded)
+    output.capture(desk.server.ledger)
+    lifespan = await _start_up(desk, loaded.call) if loaded.signature == "asgi" else None
+    desk.server.close_books(0)
+    desk.write(wire.READY, 0, ready)
+    await desk.closed.wait()
     if lifespan is not None:
         lifespan.cancel()
 
 
 def serve_on_loop(sock: socket.socket, order: Order, loaded: Loaded, ready: bytes) -> None:
     """The whole life of a sandbox with an event loop; `ready` is sent once the application has started."""
-    sock.settimeout(0)
     loop = asyncio.new_event_loop()  # not asyncio.run(): its signal handlers and its tidy end are not for us
     asyncio.set_event_loop(loop)
     loop.run_until_complete(_serve(sock, order, loaded, ready))
 
 
 REHEARSAL_S = 1.0
+REHEARSALS = 12  # after which Python has specialized what runs, and writes no more into its code
 FRAMEWORKS = ("fastapi", "starlette")
 
 
@@ -266,8 +257,20 @@ def warm_up(order: Order, loaded: Loaded) -> None:
     build = getattr(loaded.call, "build_middleware_stack", None)  # Starlette, and FastAPI with it
     if callable(build) and getattr(loaded.call, "middleware_stack", ...) is None:
         loaded.call.middleware_stack = build()  # type: ignore[attr-defined]
+    _look_at_endpoints(loaded.call)
+    stand_in = loaded._replace(call=_stand_in(loaded.call), signature="asgi", is_async=True)
     with contextlib.suppress(Exception):  # it is only a rehearsal
-        asyncio.run(_rehearse(order, loaded._replace(call=_stand_in(loaded.call), signature="asgi", is_async=True)))
+        for _ in range(REHEARSALS):
+            asyncio.run(_rehearse(order, stand_in))
+
+
+def _look_at_endpoints(application: Any) -> None:
+    """FastAPI reads, and tokenizes, the source of each endpoint when that is first called."""
+    look = getattr(sys.modules.get("fastapi.routing"), "_extract_endpoint_context", None)
+    if callable(look):
+        with contextlib.suppress(Exception):  # not of its public interface
+            for route in application.routes:
+                look(route.endpoint)
 
 
 def _stand_in(application: Any) -> Any:
@@ -297,14 +300,12 @@ async def _rehearse(order: Order, loaded: Loaded) -> None:
     ours, theirs = socket.socketpair()
     with ours:
         ours.settimeout(0)
-        link = Link()
-        await asyncio.get_running_loop().create_unix_connection(lambda: link, sock=theirs)
-        link.server = Server(link.write, order, loaded)
-        lifespan = await _start_up(link, loaded.call)
+        desk = Desk(theirs, order, loaded)
+        lifespan = await _start_up(desk, loaded.call)
         headers = json.dumps([("host", "localhost"), ("content-type", "application/json"), ("content-length", "2")])
         parts = (b"rehearsal", b"application/json", b"", b"POST", b"/", headers.encode())
         payload = b"".join((wire.REQUEST_HEAD.pack(0, *map(len, parts)), *parts, b"{}"))
         ours.send(wire.HEAD.pack(len(payload), wire.REQUEST, 1) + payload)
         await asyncio.wait_for(asyncio.get_running_loop().sock_recv(ours, 65536), REHEARSAL_S)
-    await link.closed.wait()
+    await desk.closed.wait()
     lifespan.cancel()

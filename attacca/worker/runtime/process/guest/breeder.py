@@ -7,11 +7,12 @@ import signal
 import socket
 import traceback
 from collections.abc import Iterator
+from time import monotonic
 
 from attacca.worker.runtime.process.guest import linux, packets
 from attacca.worker.runtime.process.guest.orders import Order
 
-IDLE_MS = 20  # without an order, before the next child's network is made
+QUIET_S = 0.008  # after a birth, before the next child's network is made: the child has answered by then
 
 
 class Breeder:
@@ -25,6 +26,7 @@ class Breeder:
         self.control, self.isolate = control, isolate
         self._flags = flags if isolate else 0
         self._lends_network, self._is_network_lent = lends_network and isolate, False
+        self._lent_at = 0.0
         self._children: dict[int, str] = {}
         self._wake, self._alarm = -1, -1
 
@@ -36,7 +38,7 @@ class Breeder:
         poller.register(self.control, select.POLLIN)
         poller.register(self._wake, select.POLLIN)
         while True:
-            found = poller.poll(IDLE_MS if self._is_network_lent else None)
+            found = poller.poll(self._patience_ms())
             if not found:
                 self._move_network()
             for descriptor, _ in found:
@@ -48,6 +50,11 @@ class Breeder:
                     os._exit(0)
                 if self._fork(order, descriptors):
                     return order, descriptors[0], descriptors[1]
+
+    def _patience_ms(self) -> float | None:
+        if not self._is_network_lent:
+            return None
+        return max(self._lent_at + QUIET_S - monotonic(), 0.0) * 1e3
 
     def _listen_for_children(self) -> None:
         self._wake, self._alarm = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -76,7 +83,7 @@ class Breeder:
             self._children.clear()
             return True
         self._children[pid] = order["id"]
-        self._is_network_lent = self._lends_network
+        self._is_network_lent, self._lent_at = self._lends_network, monotonic()
         try:
             packets.send(self.control, {"made": order["id"]}, (pidfd,))
         except BrokenPipeError:

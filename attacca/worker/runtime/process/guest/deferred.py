@@ -20,14 +20,17 @@ def _read(name: str) -> CodeType:
     return code
 
 
-_CODE = {name: _read(name) for name in ("asgi",)}
+_CODE = {name: _read(name) for name in ("link", "asgi")}  # each after those that it needs
 
 
 def load(name: str) -> Any:
-    """The module, executed now if it has not been."""
-    whole = f"{PACKAGE}.{name}"
-    if whole not in sys.modules:
-        module = ModuleType(whole)
-        exec(_CODE[name], module.__dict__)  # noqa: S102 - it is our own file
-        sys.modules[whole] = module
+    """The module, executed now if it has not been, after those that it needs."""
+    for part, code in _CODE.items():
+        whole = f"{PACKAGE}.{part}"
+        if whole not in sys.modules:
+            module = ModuleType(whole)
+            exec(code, module.__dict__)  # noqa: S102 - it is our own file
+            sys.modules[whole] = module
+        if part == name:
+            break
     return sys.modules[whole]

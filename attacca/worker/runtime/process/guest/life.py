@@ -164,7 +164,7 @@ def live_from_zygote(order: Order, channel: int, out: int, *, isolate: bool, beg
     sock = socket.socket(fileno=CHANNEL)
     if template:
         _live_as_template(order, sock, times, isolate=isolate)
-    with contextlib.suppress(wire.Closed, OSError):
+    with contextlib.suppress(wire.Closed, ConnectionError):
         _live_as_new_sandbox(order, wire.Channel(sock), times)
     os._exit(0)
 
@@ -179,7 +179,7 @@ def live_from_template(
         root.take_space(order["space_mb"])
     _lock_down(order, seccomp.FOR_FORKED_SANDBOXES, isolate=isolate)
     times = {"sandbox_ms": (perf_counter() - began) * 1e3, "code_ms": 0.0, "imports_ms": 0.0}
-    with contextlib.suppress(wire.Closed, OSError):
+    with contextlib.suppress(wire.Closed, ConnectionError):
         link = wire.Channel(socket.socket(fileno=CHANNEL))
         link.read()  # GO
         try:

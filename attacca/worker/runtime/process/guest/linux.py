@@ -17,6 +17,11 @@ _mount.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_u
 _prctl = libc.prctl
 _prctl.argtypes = [ctypes.c_int, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong]
 
+# Looked up once: in every child that would touch, and so copy, the pages of the loader's tables.
+_before_fork, _after_fork_child, _after_fork_parent = (
+    getattr(ctypes.pythonapi, f"PyOS_{name}") for name in ("BeforeFork", "AfterFork_Child", "AfterFork_Parent")
+)
+
 MACHINE = platform.machine()
 SYS_CLONE, SYS_PIVOT_ROOT, SYS_CAPSET = {"x86_64": (56, 155, 126), "aarch64": (220, 41, 91)}.get(MACHINE, (0, 0, 0))
 SYS_MOUNT_SETATTR = 442
@@ -77,13 +82,13 @@ def clone(flags: int) -> tuple[int, int]:
     # After (flags, stack, parent_tid) come child_tid and tls on x86_64, tls and child_tid elsewhere.
     tail = (_TID_ADDRESS, 0) if MACHINE == "x86_64" else (0, _TID_ADDRESS)
     words = [ctypes.c_ulong(word) for word in (flags, 0, ctypes.addressof(pidfd), *tail)]
-    ctypes.pythonapi.PyOS_BeforeFork()
+    _before_fork()
     pid: int = _syscall(ctypes.c_long(SYS_CLONE), *words)
     if pid == 0:
-        ctypes.pythonapi.PyOS_AfterFork_Child()
+        _after_fork_child()
         return 0, -1
     number = ctypes.get_errno()
-    ctypes.pythonapi.PyOS_AfterFork_Parent()
+    _after_fork_parent()
     if pid < 0:
         raise OSError(number, f"clone: {os.strerror(number)}")
     return pid, pidfd.value

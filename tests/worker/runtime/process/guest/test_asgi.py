@@ -1,17 +1,18 @@
 from types import SimpleNamespace
 from typing import Any, cast
 
-from attacca.worker.runtime.process.guest.asgi import Exchange, Link
+from attacca.worker.runtime.process.guest.asgi import Desk, Exchange
 from attacca.worker.runtime.process.guest.payload import Requested
 
 
 def scope(path: str) -> dict[str, Any]:
-    link = SimpleNamespace(server=SimpleNamespace(function=SimpleNamespace(name="shop")), state={"pool": 1})
+    desk = SimpleNamespace(server=SimpleNamespace(function=SimpleNamespace(name="shop")), state={"pool": 1})
     asked = Requested("9f-1", "GET", path, b"a=1", b'[["host", "localhost"]]', b"", more=False)
-    return Exchange(cast(Link, link), 1, asked).scope()
+    return Exchange(cast(Desk, desk), 1, asked).scope()
 
 
-def test_an_application_sees_what_is_below_its_address_and_knows_the_address() -> None:
+def test_an_application_is_told_its_address_and_which_part_of_the_path_that_is() -> None:
     told = scope("/items/a%20b")
-    assert (told["path"], told["raw_path"], told["root_path"]) == ("/items/a b", b"/items/a%20b", "/function/shop")
+    assert (told["path"], told["raw_path"]) == ("/function/shop/items/a b", b"/function/shop/items/a%20b")
+    assert told["root_path"] == "/function/shop"
     assert (told["method"], told["query_string"], told["headers"]) == ("GET", b"a=1", [(b"host", b"localhost")])

@@ -1,0 +1,1 @@
+"""What is kept of a run, live or simulated: its columns, and how they are written and read back."""

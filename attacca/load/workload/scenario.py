@@ -1,0 +1,204 @@
+"""One file says what is run: workload, functions, system, hardware, faults, seeds; live and simulated alike."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+
+from attacca.errors import BadConfig
+from attacca.model.function import Name
+
+Positive = Annotated[float, msgspec.Meta(gt=0)]
+NotNegative = Annotated[float, msgspec.Meta(ge=0)]
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Count = Annotated[int, msgspec.Meta(ge=1)]
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A table of the file: a key that it does not know stops the run and is named."""
+
+
+class Distribution(Part, frozen=True, kw_only=True):
+    """A duration in milliseconds. `constant`, `exponential` and `lognormal` use mean_ms (lognormal with sigma, of the
+    logarithm), `uniform` both bounds, `empirical` draws from values_ms, `bounded_pareto` has alpha and both bounds."""
+
+    kind: Literal["constant", "exponential", "lognormal", "uniform", "empirical", "bounded_pareto"] = "constant"
+    mean_ms: NotNegative = 0.0
+    sigma: NotNegative = 1.0
+    low_ms: NotNegative = 0.0
+    high_ms: NotNegative = 0.0
+    alpha: Positive = 1.0
+    values_ms: tuple[NotNegative, ...] = ()
+
+
+class Shape(Part, frozen=True, kw_only=True):
+    """How many arrive when. Rates per second. `gamma` and `mmpp` are bursty: cv is the coefficient of variation."""
+
+    kind: Literal["constant", "poisson", "gamma", "mmpp", "ramp", "step", "spike", "sine"] = "poisson"
+    rate: NotNegative = 1.0
+    to_rate: NotNegative = 0.0  # ramp: at the end; step and spike: after or during; mmpp: of the high state; sine: peak
+    cv: Positive = 1.0
+    at_s: NotNegative = 0.0  # step and spike: when
+    for_s: NotNegative = 0.0  # spike: how long; sine: the period; mmpp: mean time in a state
+
+
+class Body(Part, frozen=True, kw_only=True):
+    """What a function does for its duration: it is `busy`, `sleep`s, holds `memory`, does `io`, or is an example.
+    `busy`: the share of its duration that a busy one computes; for the rest it waits. In a simulation that shares its
+    cores, only what is computed needs one. `path`: what follows its name in the address, with its query."""
+
+    kind: Literal["busy", "sleep", "memory", "io", "example"] = "busy"
+    busy: Share = 1.0
+    example: str = ""
+    path: str = ""
+    memory_mb: Annotated[int, msgspec.Meta(ge=0)] = 0
+
+    @property
+    def computing(self) -> float:
+        """The share of its duration in which it needs a core."""
+        match self.kind:
+            case "sleep" | "io":
+                return 0.0
+            case "example":
+                return 1.0
+            case _:
+                return self.busy
+
+
+class FunctionPlan(Part, frozen=True, kw_only=True):
+    name: Name
+    memory_mb: Count = 128
+    duration: Distribution = Distribution(mean_ms=10.0)
+    cold: Distribution | None = None  # unset: the hardware's
+    shape: Shape | None = None  # unset: it is only called by the trace or by the clients
+    weight: Positive = 1.0  # of closed-loop clients' choices
+    body: Body = Body()
+    concurrency: Count = 1
+    timeout_s: Positive = 300.0
+    wait_s: Positive = 300.0
+    queue: Count = 1_000_000
+    idempotent: bool = False  # it may be run again when its worker or its sandbox is lost
+
+
+class TraceUse(Part, frozen=True, kw_only=True):
+    """Which part of which trace. `spread`: where inside its minute an invocation falls. `sample`: so many functions."""
+
+    path: str
+    format: str = "auto"
+    start_minute: Annotated[int, msgspec.Meta(ge=0)] = 0
+    minutes: Count | None = None
+    spread: Literal["uniform", "exponential", "equidistant"] = "uniform"
+    sample: Count | None = None
+    thin: Share = 1.0  # the share of invocations that is kept
+    time_scale: Positive = 1.0  # 2: the trace runs at half its speed
+    duration_scale: Positive = 1.0
+    duration_most_ms: Positive = 900_000.0
+    memory_least_mb: Count = 32
+    body: Body = Body()  # of the functions that only the trace knows
+
+
+class Clients(Part, frozen=True, kw_only=True):
+    """Closed loop: each client sends its next invocation `think_ms` after its last answer."""
+
+    count: Count = 1
+    think: Distribution = Distribution()
+
+
+class Workload(Part, frozen=True, kw_only=True):
+    duration_s: Positive | None = None  # unset: as long as the trace
+    warmup_s: NotNegative = 0.0
+    settle: bool = False  # leave out what MSER-5 would
+    drain_s: NotNegative = 60.0
+    trace: TraceUse | None = None
+    clients: Clients | None = None
+
+
+class Choice(Part, frozen=True, kw_only=True):
+    policy: str
+    options: dict[str, object] = {}
+
+
+class System(Part, frozen=True, kw_only=True):
+    workers: Count = 1
+    memory_mb: Count = 8192  # of each worker
+    cores: Count = 4
+    mode: Literal["worker", "cluster"] = "worker"
+    queueing: Choice = Choice(policy="fcfs")
+    concurrency: Choice = Choice(policy="fixed", options={"count": 64})
+    keepalive: Choice = Choice(policy="ttl")
+    balancing: Choice = Choice(policy="least_loaded")
+    templates: bool = True
+
+
+class Hardware(Part, frozen=True, kw_only=True):
+    """What the simulated machines cost. `cpu`: `none` (as many at once as asked), `sharing` (processor sharing over all
+    cores), `contended` (each core is shared by its own queue, and starts use cores too)."""
+
+    sandbox: Distribution = Distribution(kind="lognormal", mean_ms=5.0, sigma=0.3)
+    template: Distribution = Distribution(kind="lognormal", mean_ms=5.0, sigma=0.3)
+    template_mb: Count = 16  # what a paused template holds, unless its function reserves less
+    code: Distribution = Distribution(mean_ms=0.5)
+    imports: Distribution = Distribution(kind="lognormal", mean_ms=50.0, sigma=0.8)
+    overhead: Distribution = Distribution(mean_ms=0.1)  # of a warm invocation, beside the handler
+    first: Distribution = Distribution()  # besides, of the first in a sandbox
+    wakeup: Distribution = Distribution()  # until who has something to do gets a core, where all are taken
+    cpu: Literal["none", "sharing", "contended"] = "none"
+    background: NotNegative = 0.0  # cores of each worker that are busy with something else than its handlers and starts
+    network: Distribution = Distribution()  # gateway to worker, one way
+    network_loss: Share = 0.0
+    image_cache: bool = False
+    fetch: Distribution = Distribution()  # of an image that is not cached
+    memory_pressure: Share = 0.0  # slow-down of everything when memory is full
+
+
+class Fault(Part, frozen=True, kw_only=True):
+    """What goes wrong. `at_s` set: then; else drawn, `rate` times an hour."""
+
+    kind: Literal[
+        "worker_crash", "sandbox_crash", "slow_worker", "stuck_sandbox", "out_of_memory", "lost_message",
+        "late_message", "partition", "clock_skew",
+    ]  # fmt: skip
+    at_s: NotNegative | None = None
+    rate: NotNegative = 0.0
+    for_s: NotNegative = 10.0
+    factor: Positive = 2.0  # slow_worker: how much; late_message and clock_skew: seconds
+    worker: int | None = None
+
+
+class Record(Part, frozen=True, kw_only=True):
+    sample_s: Positive = 1.0
+    invocations: bool = True
+
+
+class Scenario(Part, frozen=True, kw_only=True):
+    name: Name
+    about: str = ""
+    seed: int = 1
+    workload: Workload = Workload()
+    functions: tuple[FunctionPlan, ...] = ()
+    system: System = System()
+    hardware: Hardware = Hardware()
+    faults: tuple[Fault, ...] = ()
+    record: Record = Record()
+
+    def __post_init__(self) -> None:
+        names = [function.name for function in self.functions]
+        if len(set(names)) != len(names):
+            raise ValueError("two functions have the same name")
+        if self.workload.trace is None and self.workload.duration_s is None:
+            raise ValueError("workload.duration_s is needed where there is no trace")
+        if self.workload.trace is None and not self.functions:
+            raise ValueError("there is neither a trace nor a function")
+
+
+def read(path: Path) -> Scenario:
+    """
+    Raises:
+        BadConfig: the file cannot be read, or something in it makes no sense; the message names it.
+    """
+    try:
+        return msgspec.toml.decode(path.read_bytes(), type=Scenario)
+    except OSError as error:
+        raise BadConfig(f"{path}: {error.strerror}", "give the path of a scenario's TOML file") from None
+    except msgspec.MsgspecError as error:
+        raise BadConfig(f"{path}: {error}", "docs/laboratory.md lists every key") from None

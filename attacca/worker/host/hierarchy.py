@@ -1,0 +1,60 @@
+"""Where cgroups are mounted and where in them we are, read from what the kernel says in /proc/self."""
+
+import os
+from pathlib import PurePosixPath
+from typing import NamedTuple
+
+CONTROLLERS = ("memory", "cpu", "pids")
+UNIFIED = ""  # the name of version 2's only hierarchy, as in /proc/self/cgroup
+
+
+class Place(NamedTuple):
+    """Two directories of one hierarchy: its top, as far as we can see it, and our own group."""
+
+    top: str
+    own: str
+
+    def upwards(self) -> list[str]:
+        """Our own group, what it lies in, and so on to the top: the limits of all of these hold for us."""
+        found = [self.own]
+        while found[-1] != self.top and found[-1] != "/":
+            found.append(os.path.dirname(found[-1]))
+        return found
+
+
+def places(cgroup: str, mountinfo: str) -> dict[str, Place]:
+    """By controller of version 1, and by UNIFIED for version 2, from the texts of the two files of these names."""
+    paths = _paths(cgroup)
+    found: dict[str, Place] = {}
+    for line in mountinfo.splitlines():
+        before, _, after = line.partition(" - ")
+        kind, _, options = after.split(" ", 2)
+        root, point = (_plain(word) for word in before.split(" ")[3:5])
+        names = {"cgroup": options.split(","), "cgroup2": [UNIFIED]}.get(kind, [])
+        for name in names:
+            if name in paths and name not in found:
+                found[name] = Place(point, _below(point, root, paths[name]))
+    return {name: place for name, place in found.items() if name in (*CONTROLLERS, UNIFIED)}
+
+
+def _paths(text: str) -> dict[str, str]:
+    """Our path in each hierarchy."""
+    paths = {}
+    for line in text.splitlines():
+        _, controllers, path = line.split(":", 2)
+        for controller in controllers.split(","):
+            paths[controller] = path
+    return paths
+
+
+def _below(point: str, root: str, path: str) -> str:
+    """Where `path` is seen when `root` of the same hierarchy is mounted at `point`; `point` when it is not seen."""
+    whole = PurePosixPath(path)
+    if ".." in whole.parts or not whole.is_relative_to(root):
+        return point
+    return str(PurePosixPath(point, whole.relative_to(root)))
+
+
+def _plain(word: str) -> str:
+    """Without the octal escapes for spaces and the like."""
+    return word.encode().decode("unicode_escape") if "\\" in word else word

@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# Boot a stock Debian under QEMU and run a command there, in a copy of this checkout: by default the live tests, as root.
+# For what the machine at hand does not have: cgroup version 2, systemd's delegation, another kernel.
+#   scripts/guest.sh [COMMAND...]
+# With GUEST_USER=somebody it runs as an ordinary user, in a scope that systemd leaves to them. The image is made once,
+# by root, in GUEST_DIR (default .guest, 3 GB), and never changed; remove it to have it made again.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+guest=${GUEST_DIR:-.guest} port=${GUEST_PORT:-2222} as=${GUEST_USER:-root}
+[ $# -gt 0 ] || set -- python3 -m pytest -m live -p no:cacheprovider
+packages=systemd-sysv,udev,dbus,dbus-user-session,libpam-systemd,openssh-server,linux-image-cloud-amd64
+packages+=,python3,python3-venv,python3-dev,gcc,make,nodejs,procps,ca-certificates
+accel=tcg,thread=multi
+if [ -w /dev/kvm ] && grep -qwE 'vmx|svm' /proc/cpuinfo; then accel=kvm; fi
+
+make_image() {
+    scripts/debian.sh qemu-system-x86 debootstrap openssh-client e2fsprogs
+    local root=$guest/root
+    debootstrap --variant=minbase --include="$packages" bookworm "$root"
+    python3 -m pip install --quiet --target "$root/usr/local/lib/python3.11/dist-packages" --python-version 3.11 \
+        --only-binary :all: pip $(python3 -c "
+import tomllib
+project = tomllib.load(open('pyproject.toml', 'rb'))['project']
+print(*(one.replace(' ', '') for one in project['dependencies'] + project['optional-dependencies']['dev']))")
+    ssh-keygen -q -t ed25519 -N '' -f "$guest/key"
+    printf '[Match]\nName=en*\n[Network]\nDHCP=yes\n' >"$root/etc/systemd/network/all.network"
+    echo '127.0.0.1 localhost guest' >"$root/etc/hosts"
+    chroot "$root" useradd --create-home --shell /bin/bash somebody
+    chroot "$root" systemctl enable systemd-networkd
+    for home in root home/somebody; do
+        install -D -m 644 "$guest/key.pub" "$root/$home/.ssh/authorized_keys"
+    done
+    cp "$root"/boot/vmlinuz-* "$guest/kernel"
+    cp "$root"/boot/initrd.img-* "$guest/initrd"
+    mkfs.ext4 -q -d "$root" "$guest/new.img" 6G
+    rm -rf "$root"
+    mv "$guest/new.img" "$guest/disk.img"
+}
+
+in_guest() { # USER COMMAND...
+    ssh -q -i "$guest/key" -p "$port" -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null \
+        "$1@127.0.0.1" "${@:2}"
+}
+
+mkdir -p "$guest"
+[ -e "$guest/disk.img" ] || make_image
+qemu-system-x86_64 -accel "$accel" -cpu max -smp 2 -m 6144 -nodefaults -display none -no-reboot -snapshot \
+    -kernel "$guest/kernel" -initrd "$guest/initrd" -append "root=/dev/vda rw console=ttyS0 quiet" \
+    -drive "file=$guest/disk.img,format=raw,if=virtio,cache=unsafe" -serial "file:$guest/console.log" \
+    -device virtio-rng-pci -nic "user,model=virtio-net-pci,hostfwd=tcp:127.0.0.1:$port-:22" 2>"$guest/qemu.log" &
+machine=$!
+trap 'kill $machine; wait $machine || true' EXIT
+until in_guest root true; do
+    kill -0 "$machine" 2>/dev/null || { cat "$guest/qemu.log" >&2 && exit 1; }
+    sleep 1
+done
+git ls-files -coz --exclude-standard |
+    tar --create --null --files-from - --ignore-failed-read --warning=no-failed-read |
+    in_guest root 'mkdir /srv/attacca && cd /srv/attacca && tar --extract --no-same-owner --touch && chmod -R go+rX .'
+[ "$as" = root ] || set -- systemd-run --user --scope --quiet --property Delegate=yes "$@"
+in_guest "$as" "cd /srv/attacca && PYTHONDONTWRITEBYTECODE=1 $(printf '%q ' "$@")"

@@ -1,0 +1,163 @@
+"""Limits by cgroup, of the version that this machine has: as root, and in groups that were left to an ordinary user."""
+
+import contextlib
+import os
+import secrets
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from attacca.worker.host.cgroups import HOME, Group, open_groups, sweep
+from attacca.worker.host.hierarchy import CONTROLLERS, UNIFIED, places
+from tests.live import ordinary
+from tests.live.whole import Whole, running, until, until_nothing_is_left
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make groups for others")
+GREEDY = """
+    def greedy():
+        held = []
+        while True:
+            held.append(bytearray(b"x" * (1 << 20)))
+"""
+BYSTANDER = ["sleep", "1000"]
+GLUTTON = [sys.executable, "-c", "input(); b'x' * 10**9"]
+PARENT = ["sh", "-c", "read go; (true) && (true)"]
+
+
+@pytest.fixture
+def group() -> Iterator[Group]:
+    groups = open_groups()
+    assert groups is not None
+    one = groups.make()
+    yield one
+    until(one.is_removed, "it is empty")
+    groups.close()
+    assert not any(Path(root).exists() for root in groups.roots())
+
+
+@contextlib.contextmanager
+def started(*command: str) -> Iterator[subprocess.Popen[bytes]]:
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
+        yield process
+        process.kill()
+
+
+def test_who_goes_over_memory_is_killed_and_known(group: Group) -> None:
+    with started(*GLUTTON) as process:
+        group.limit(memory_mb=32, processes=4, cpus=None)
+        group.add(process.pid)
+        group.unite()
+        assert not group.has_run_out()
+        assert not group.is_removed()
+        process.communicate(b"go\n")
+        assert process.returncode == -9
+    assert group.has_run_out()
+
+
+def test_processes_are_counted(group: Group) -> None:
+    with started(*PARENT) as process:
+        group.limit(memory_mb=32, processes=1, cpus=1)
+        group.add(process.pid)
+        process.communicate(b"go\n")
+        assert process.returncode != 0, "it could not fork"
+
+
+@pytest.mark.parametrize("cpus", [0.0001, 0.5, 1024])
+def test_every_share_of_processors_that_a_function_may_ask_for_can_be_had(group: Group, cpus: float) -> None:
+    group.limit(memory_mb=32, processes=4, cpus=cpus)
+
+
+def test_what_a_worker_that_is_no_more_has_left_is_swept_and_what_is_in_use_is_not(group: Group) -> None:
+    with started("true") as process:
+        process.wait()
+        gone = process.pid
+    left = [Path(at).with_name(f"attacca-{gone}-0") for at in _roots_of(group)]
+    for path in left:
+        path.mkdir()
+        (path / "1").mkdir()
+    assert sweep() >= len(left)
+    assert not any(path.exists() for path in left)
+    assert all(Path(at).exists() for at in _roots_of(group))
+
+
+def _roots_of(_: Group) -> list[Path]:
+    return [Path(at) for at, _, _ in os.walk("/sys/fs/cgroup") if Path(at).name.startswith(f"attacca-{os.getpid()}-")]
+
+
+# An ordinary user, in groups that were left to it.
+
+
+@pytest.fixture
+def python() -> str:
+    found = ordinary.python()
+    if found is None:
+        pytest.skip("no interpreter that an ordinary user may run has our packages")
+    return found
+
+
+@pytest.fixture
+def state() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="attacca-test-") as name:
+        os.chmod(name, 0o755)
+        path = Path(name, "state")
+        path.mkdir()
+        os.chown(path, ordinary.UID, ordinary.UID)
+        yield path
+
+
+@pytest.fixture
+def delegated() -> Iterator[dict[str, Path]]:
+    """By hierarchy a group that belongs to the ordinary user, as systemd would make it."""
+    found = places(Path("/proc/self/cgroup").read_text(), Path("/proc/self/mountinfo").read_text())
+    name = f"test-{os.getpid()}-{secrets.token_hex(3)}"
+    offered = Path(found[UNIFIED].top, "cgroup.controllers").read_text().split() if UNIFIED in found else []
+    if set(CONTROLLERS) <= set(offered):
+        Path(found[UNIFIED].top, "cgroup.subtree_control").write_text(" ".join(f"+{one}" for one in CONTROLLERS))
+        made = {UNIFIED: Path(found[UNIFIED].top, name)}
+    else:
+        made = {controller: Path(found[controller].top, name) for controller in CONTROLLERS}
+    for path in dict.fromkeys(made.values()):
+        path.mkdir()
+        for inner in (path, path / "cgroup.procs", path / "cgroup.subtree_control"):
+            with contextlib.suppress(FileNotFoundError):  # of version 2 only
+                os.chown(inner, ordinary.UID, ordinary.UID)
+    yield made
+    for path in dict.fromkeys(made.values()):
+        with contextlib.suppress(FileNotFoundError):
+            (path / HOME).rmdir()
+        path.rmdir()
+
+
+def assert_limits_hold(whole: Whole, delegated: dict[str, Path]) -> None:
+    version = "cgroup v2" if UNIFIED in delegated else "cgroup v1"
+    assert whole.get("/api/info")["memory_limits"] == version
+    assert {path.parent for path in whole.cgroups()} == set(delegated.values())
+    whole.function("greedy", GREEDY, memory_mb=64)
+    assert whole.call("greedy").code == "out_of_memory"
+    assert whole.is_well()
+
+
+def test_an_ordinary_user_has_limits_in_a_group_of_its_own(
+    python: str, state: Path, delegated: dict[str, Path]
+) -> None:
+    groups = list(delegated.values())
+    with running(state, ordinary=python, groups=groups) as whole:
+        assert_limits_hold(whole, delegated)
+        whole.kill()
+        until_nothing_is_left(whole)
+    with running(state, ordinary=python, groups=groups if UNIFIED not in delegated else [groups[0] / HOME]) as again:
+        assert_limits_hold(again, delegated)
+    until_nothing_is_left(again)
+
+
+def test_who_lives_in_the_group_beside_the_server_goes_on(python: str, state: Path, delegated: dict[str, Path]) -> None:
+    with started(*BYSTANDER) as bystander:
+        for path in delegated.values():
+            (path / "cgroup.procs").write_text(str(bystander.pid))
+        with running(state, ordinary=python, groups=list(delegated.values())) as whole:
+            assert_limits_hold(whole, delegated)
+        assert bystander.poll() is None

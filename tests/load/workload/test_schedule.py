@@ -1,0 +1,74 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from attacca.load.workload.scenario import Distribution, FunctionPlan, Shape
+from attacca.load.workload.schedule import LABEL, Schedule, label_of
+from tests.load.twin import MemoryTrace, scenario
+
+TICK = FunctionPlan(name="tick", shape=Shape(kind="constant", rate=1.0), duration=Distribution(mean_ms=3.0))
+RAIN = FunctionPlan(
+    name="rain", shape=Shape(rate=5.0), duration=Distribution(kind="exponential", mean_ms=10.0), memory_mb=64
+)
+ROWS = [(0.5, 0, 1.0), (1.0, 1, 2.0), (1.0, 0, 3.0), (2.5, 1, 4.0), (9.5, 0, 5.0)]
+
+
+def test_shapes_are_merged_by_time_and_numbered() -> None:
+    items = list(Schedule(scenario(TICK, RAIN)))
+    assert [item.idx for item in items] == list(range(len(items)))
+    assert [item.due_s for item in items] == sorted(item.due_s for item in items)
+    ticks = [item for item in items if item.function == 0]
+    assert [item.due_s for item in ticks] == [float(second) for second in range(10)]
+    assert {item.duration_ms for item in ticks} == {3.0}
+
+
+@given(st.integers(0, 100))
+def test_walking_again_yields_the_same_and_another_function_changes_nothing(seed: int) -> None:
+    schedule = Schedule(scenario(RAIN, seed=seed))
+    alone = [(item.due_s, item.duration_ms) for item in schedule]
+    assert alone == [(item.due_s, item.duration_ms) for item in schedule]
+    both = Schedule(scenario(TICK, RAIN, seed=seed))
+    assert alone == [(item.due_s, item.duration_ms) for item in both if item.function == 1]
+
+
+def test_the_warm_up_is_the_beginning_of_the_run() -> None:
+    phases = [item.phase for item in Schedule(scenario(TICK, warmup_s=3.0))]
+    assert phases == ["warmup"] * 3 + ["run"] * 7
+
+
+def test_a_trace_brings_its_functions_and_times() -> None:
+    schedule = Schedule(scenario(TICK), MemoryTrace(["Hash/One", "two"], ROWS, 10.0))
+    one, two = schedule.functions[1:]
+    assert (one.label, one.app, one.trigger, one.plan.memory_mb) == ("Hash/One", "app", "timer", 64)
+    assert LABEL.fullmatch(one.name)
+    assert (two.label, two.name) == ("two", "two")
+    from_trace = [(item.due_s, item.function - 1, item.duration_ms) for item in schedule if item.function]
+    assert from_trace == ROWS
+
+
+def test_a_function_that_the_scenario_names_keeps_its_settings() -> None:
+    mine = FunctionPlan(name="two", memory_mb=512, concurrency=4)
+    schedule = Schedule(scenario(mine), MemoryTrace(["one", "two"], ROWS, 10.0))
+    assert [target.name for target in schedule.functions] == ["two", "one"]
+    assert (schedule.functions[0].plan.memory_mb, schedule.functions[0].trigger) == (512, "timer")
+    assert [item.function for item in schedule] == [1, 0, 1, 0, 1]
+
+
+def test_the_shorter_of_trace_and_duration_ends_it() -> None:
+    assert Schedule(scenario(TICK, duration_s=2.0), MemoryTrace(["one"], ROWS[:1], 10.0)).length_s == 2.0
+    cut = Schedule(scenario(FunctionPlan(name="two"), duration_s=2.0), MemoryTrace(["one", "two"], ROWS, 10.0))
+    assert [item.due_s for item in cut] == [0.5, 1.0, 1.0]
+    assert Schedule(scenario(TICK, duration_s=99.0), MemoryTrace(["one", "two"], ROWS, 10.0)).length_s == 10.0
+
+
+def test_counts_are_those_of_the_walk() -> None:
+    schedule = Schedule(scenario(TICK, duration_s=5.0), MemoryTrace(["one", "two"], ROWS, 10.0))
+    counts = schedule.counts()
+    for number in range(3):
+        items = [item for item in schedule if item.function == number]
+        assert counts[number] == (len(items), sum(item.duration_ms for item in items))
+
+
+@given(st.text(max_size=80), st.integers(0, 9999))
+def test_any_name_becomes_one_that_can_be_deployed(name: str, number: int) -> None:
+    label = label_of(name, {}, number)
+    assert LABEL.fullmatch(label)
