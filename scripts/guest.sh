@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Boot a stock Debian under QEMU and run a command there, in a copy of this checkout: by default the live tests, as root.
+# Boot a stock Debian under QEMU and run a command in it as root, in a copy of this checkout: by default the live tests.
 # For what the machine at hand does not have: cgroup version 2, systemd's delegation, another kernel.
 #   scripts/guest.sh [COMMAND...]
 # With GUEST_USER=somebody it runs as an ordinary user, in a scope that systemd leaves to them. The image is made once,

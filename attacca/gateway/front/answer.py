@@ -16,9 +16,8 @@ Headers = tuple[tuple[bytes, bytes], ...]
 
 WARM = (
     b"HTTP/1.1 200 OK\r\ncontent-type: %b\r\ncontent-length: %d\r\ndate: %b\r\nx-attacca-invocation-id: %b\r\n"
-    b"x-attacca-start: warm\r\nx-attacca-sandbox: %b\r\nx-attacca-arrived: %d\r\nx-attacca-waiting: %d\r\n"
-    b"server-timing: queued;dur=%.3f, placed;dur=%.3f, sandbox;dur=0, code;dur=0, imports;dur=0, run;dur=%.3f, "
-    b"total;dur=%.3f\r\n\r\n%b"
+    b"x-attacca-start: warm\r\nserver-timing: queued;dur=%.3f, placed;dur=%.3f, sandbox;dur=0, code;dur=0, "
+    b"imports;dur=0, run;dur=%.3f, total;dur=%.3f\r\n\r\n%b"
 )
 WARM_AT_ONCE = WARM.replace(b"queued;dur=%.3f, placed;dur=%.3f", b"queued;dur=0, placed;dur=0")
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"

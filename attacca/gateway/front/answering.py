@@ -38,7 +38,7 @@ class Answering(asyncio.Protocol):
         self.keep = True
         self.is_old = False  # HTTP/1.0
         self.is_head = False
-        self.is_plain = True  # HTTP/1.1, kept alive, not HEAD: the warm road
+        self.is_plain = True  # HTTP/1.1, kept alive, not HEAD, no details asked for: the warm road
 
     # What the gateway says (core.taken.Client).
 
@@ -63,17 +63,14 @@ class Answering(asyncio.Protocol):
             except BadResponse as error:
                 self.refuse_answer(error, taken)
                 return
-            spent, body, date, name, sandbox = taken.timing, outcome.body, self.front.date, taken.id, taken.sandbox
+            spent, body, date, name = taken.timing, outcome.body, self.front.date, taken.id
             if spent.queued or spent.placed:
                 text = answer.WARM % (
-                    kind, len(body), date, name.encode(), sandbox.encode(), taken.at * 1e6, taken.waiting,
-                    spent.queued, spent.placed, taken.run_ms, taken.total_ms, body,
-                )  # fmt: skip
-            else:
-                text = answer.WARM_AT_ONCE % (
-                    kind, len(body), date, name.encode(), sandbox.encode(), taken.at * 1e6, taken.waiting,
+                    kind, len(body), date, name.encode(), spent.queued, spent.placed,
                     taken.run_ms, taken.total_ms, body,
                 )  # fmt: skip
+            else:
+                text = answer.WARM_AT_ONCE % (kind, len(body), date, name.encode(), taken.run_ms, taken.total_ms, body)
             self.transport.write(text)
             self.finish()
             return

@@ -51,7 +51,7 @@ class Serving(Answering):
         self.is_old = version == "1.0"
         self.keep = keep
         self.is_head = method == b"HEAD"
-        self.is_plain = keep and not self.is_old and not self.is_head
+        self.is_plain = keep and not self.is_old and not self.is_head and b"x-attacca-detail" not in head
         if version not in VERSIONS:
             return BadRequest(f"HTTP/{version} is not spoken here", "send HTTP/1.1 or HTTP/1.0")
         if b"transfer-encoding" in head:

@@ -126,7 +126,7 @@ def fixed_call(name: str, host: str, token: str, known: Known) -> Call:
 def head(target: str, host: str, token: str, content_type: str) -> bytes:
     authorization = f"Authorization: Bearer {token}\r\n" if token else ""
     return (
-        f"POST /function/{target} HTTP/1.1\r\nHost: {host}\r\n{authorization}"
+        f"POST /function/{target} HTTP/1.1\r\nHost: {host}\r\n{authorization}X-Attacca-Detail: 1\r\n"
         f"Content-Type: {content_type}\r\nContent-Length: "
     ).encode()
 

@@ -22,6 +22,7 @@ class HeapQueue:
     """One heap per function, and a sorted list of their heads: a blocked function costs one look, however long its
     line. Withdrawn entries stay in their heap until they come to its head or are half of it."""
 
+    is_memoryless = True
     __slots__ = ("_dead", "_heads", "_lines", "_order", "_pushed", "_waiting")
 
     def __init__(self, order: Order) -> None:

@@ -61,6 +61,7 @@ Head = tuple[tuple[float, int], Flow]  # ranks differ, so flows are never compar
 
 
 class MqfqQueue:
+    is_memoryless = False  # virtual time moves with everyone who passes
     __slots__ = ("_flows", "_heads", "_last", "_policy", "_pushed", "_sweep_at", "_virtual_s", "_waiting")
 
     def __init__(self, policy: Mqfq) -> None:

@@ -33,6 +33,10 @@ class Next(NamedTuple):
 class Queue(Protocol):
     """The waiting invocations of one worker. Ties go to the earlier push."""
 
+    @property
+    def is_memoryless(self) -> bool:
+        """One that is pushed when nobody waits, and popped at once, leaves no trace: then the worker may spare both."""
+
     def push(self, now: float, item: Waiting) -> None: ...
     def pop(self, now: float, can_run: Callable[[str], bool]) -> Next | None:
         """Take out the first whose function can run now; None when there is none."""

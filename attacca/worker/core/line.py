@@ -80,8 +80,12 @@ class Line:
         if free and self.running + self.claims >= self.limit and self.concurrency.can_skip(known.exec_s.ewma):
             self._run(now, item, free[-1], None, out)
             return True
+        at_once = at_once and bool(free) and self.running + self.claims < self.limit
+        if at_once and self.queue.is_memoryless:
+            self._run(now, item, free[-1], None, out)
+            return True
         self.queue.push(now, self._waiting(now, item))
-        if at_once and free and self.running + self.claims < self.limit and self.queue.pop(now, _anyone) is not None:
+        if at_once and self.queue.pop(now, _anyone) is not None:
             item.was_popped = True
             self._run(now, item, free[-1], None, out)
             return True

@@ -61,8 +61,17 @@ def test_a_full_queue_says_when_to_come_back() -> None:
     error, _ = arrive(g, 9.0, "5")
     assert isinstance(error, QueueFull)
     assert error.retry_after_s == 16  # two wait, 8 s each, one sandbox
+    assert error.message.startswith("2 invocations of 'f' wait already")
     start(g, 10.0, "3")
     assert isinstance(arrive(g, 10.0, "6")[0], Dispatch)
+
+
+def test_one_that_waits_is_not_many() -> None:
+    g = gate(queue=1)
+    for name in ("1", "2"):
+        error, _ = arrive(g, 0.0, name)
+    assert isinstance(error, QueueFull)
+    assert error.message.startswith("1 invocation of 'f' waits already")
 
 
 def test_a_queue_of_none_still_has_a_hand_over() -> None:

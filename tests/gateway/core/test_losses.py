@@ -131,6 +131,15 @@ def test_what_ran_and_may_not_run_twice_is_over(what: str) -> None:
     assert ("idempotent" in order.outcome.hint) == (what == "plain")
 
 
+def test_an_answer_that_begins_before_it_was_started_is_none() -> None:
+    g = gate("a", "b")
+    taken = arrive(g, "1")
+    assert g.head(ResponseHead("1", 200, ())) is None
+    assert sent(g.left(1.0, WorkerLeft("a"))) == ["1~2 to b"]
+    start(g, "1~2")
+    assert g.head(ResponseHead("1~2", 200, ())) is taken
+
+
 def test_what_waits_is_sent_again_with_the_current_revision() -> None:
     g = gate("a", "b")
     taken = arrive(g, "1", more=True)
