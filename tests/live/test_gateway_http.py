@@ -27,6 +27,19 @@ def test_an_invocation_and_its_answer() -> None:
     live(story)
 
 
+def test_a_warm_answer_has_its_details_when_they_are_asked_for() -> None:
+    async def story() -> None:
+        async with site() as here, await here.client() as client:
+            short = await client.ask(post("/function/echo", b"1"))
+            told = await client.ask(post("/function/echo", b"1", "X-Attacca-Detail: 1"))
+            details = {"x-attacca-sandbox", "x-attacca-arrived", "x-attacca-waiting"}
+            assert told.headers["x-attacca-start"] == short.headers["x-attacca-start"] == "warm"
+            assert details <= set(told.headers)
+            assert set(short.headers) == set(told.headers) - details
+
+    live(story)
+
+
 def test_a_plain_function_gets_no_headers_and_an_asgi_function_all() -> None:
     async def story() -> None:
         async with site() as here, await here.client() as client:
