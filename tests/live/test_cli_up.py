@@ -129,7 +129,7 @@ def test_what_init_writes_can_be_deployed_and_invoked(server: Server, tmp_path: 
     assert isinstance(calls, list)
     assert (calls[0]["status"], calls[0]["outcome"]) == (200, "ok")
     server.run("calls", f"hi-{template}")
-    assert "invocations" in server.run("describe", f"hi-{template}")
+    assert "1 invocation ·" in server.run("describe", f"hi-{template}")
     assert f"hi-{template}" in server.run("list")
     assert server.said(f"deployed hi-{template}@1")
 
