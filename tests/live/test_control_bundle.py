@@ -46,7 +46,7 @@ def test_a_bundle_is_built_once_for_all_who_ask_and_can_be_imported(tmp_path: Pa
     async def play(bundles: Bundles, state: StateDir) -> None:
         first, second = await asyncio.gather(lines(bundles, TINY), lines(bundles, f"{TINY}  # the same"))
         assert first == second
-        assert "Collecting iniconfig==2.0.0 (from -r requirements.txt (line 1))" in first
+        assert any(line.startswith("Collecting iniconfig==2.0.0") for line in first)  # how it goes on is pip's affair
         [digest] = os.listdir(state.bundles)
         assert digest == bundles.digest(required(TINY))
         assert await lines(bundles, TINY) == [f"bundle {digest[:12]} is there already"]
