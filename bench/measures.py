@@ -212,5 +212,5 @@ MEASURES = {
     "generator": Measure(generator, 5, 5, 3),
     "simulation": Measure(simulation, 5, 171_558, 40_000),
     "eight_hours": Measure(eight_hours, 1, ALL_MINUTES, 30),
-    "validation": Measure(validation, 3, 180, 15),
+    "validation": Measure(validation, 2, 180, 15),
 }
