@@ -88,7 +88,7 @@ class Session:
             with Client(self._url, self._token) as client:
                 for line in deploy(client, source, pack(source.path), allow_source_builds=allow_source_builds):
                     if "done" in line:
-                        took_ms = (time.monotonic() - began) * 1000  # noqa: TID251
+                        took_ms = (time.monotonic() - began) * 1000  # noqa: TID251 - it is told to a person
                         self._tell(line["done"], example(line["done"]), took_ms)
                         self._listen(line["done"]["function"])
                     elif line["step"] in ("build", "log"):
@@ -189,11 +189,11 @@ def _start(url: str, *, may_start: bool) -> subprocess.Popen[bytes]:
     ]
     environ = {name: value for name, value in os.environ.items() if name not in ("ATTACCA_URL", "ATTACCA_TOKEN")}
     server = subprocess.Popen(command, env=environ, stdin=subprocess.PIPE, process_group=0)
-    until = time.monotonic() + READY_S  # noqa: TID251
-    while time.monotonic() < until and server.poll() is None:  # noqa: TID251
+    until = time.monotonic() + READY_S  # noqa: TID251 - a person waits
+    while time.monotonic() < until and server.poll() is None:  # noqa: TID251 - a person waits
         if _answers(url, ""):
             return server
-        time.sleep(0.05)  # noqa: TID251
+        time.sleep(0.05)  # noqa: TID251 - a person waits
     _stop(server)
     raise Unreachable("the server did not come up; what it said stands above", "attacca up --verbose")
 

@@ -1,6 +1,8 @@
 """`attacca report`: one page, or text, of what recorded runs looked like, and how surely they differ."""
 
+import contextlib
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -78,15 +80,15 @@ def published(name: str) -> "Published | None":
     return PUBLISHED[name] if name else None
 
 
-class laboratory:  # noqa: N801 - read as a word: with laboratory():
+@contextlib.contextmanager
+def laboratory() -> Iterator[None]:
     """Names what has to be installed, where it is not."""
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
-        if isinstance(error, ModuleNotFoundError) and error.name in ("polars", "matplotlib", "numpy"):
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name in ("polars", "matplotlib", "numpy"):
             raise BadConfig(f"the laboratory needs {error.name}", "pip install 'attacca[lab]'") from None
+        raise
 
 
 def found(given: list[str]) -> list[Path]:

@@ -20,7 +20,7 @@ class Unusable(AttaccaError):
 def prepare() -> None:
     """One that is closed is like one that goes nowhere; a sign that cannot be shown becomes a question mark."""
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115 - for as long as the process lives
-    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115 - as above
     for stream in (sys.stdout, sys.stderr):
         if not speaks_unicode(stream.encoding):
             stream.reconfigure(errors="replace")  # type: ignore[union-attr]

@@ -80,7 +80,7 @@ def _once(client: Client, name: str, kind: str, asked: Known, timings: Timings) 
             _evict(client, name, templates=kind == "cold")
         began = time.perf_counter()  # noqa: TID251 - it is what is measured
         answer = client.request("POST", target, asked.body, {"content-type": asked.content_type})
-        total_ms = (time.perf_counter() - began) * 1000  # noqa: TID251
+        total_ms = (time.perf_counter() - began) * 1000  # noqa: TID251 - it is what is measured
         if answer.status >= 400:
             client.fail(answer.status, answer.body, "POST", target)
         head = "".join(f"\r\n{key}: {value}" for key, value in answer.headers.items()).encode()
@@ -98,21 +98,21 @@ def _evict(client: Client, name: str, *, templates: bool) -> None:
     """Its sandboxes go, with `templates` its templates too; come back when they have."""
     client.json("POST", f"/api/functions/{quoted(name)}/evict", {"templates": templates})
     until = time.monotonic() + WAIT_S  # noqa: TID251 - a person waits
-    while time.monotonic() < until:  # noqa: TID251
+    while time.monotonic() < until:  # noqa: TID251 - a person waits
         views = [view for view in _views(client) if view["function"] == name]
         if not any(view["idle"] for view in views) and not (templates and any(view["templates"] for view in views)):
             return
-        time.sleep(0.002)  # noqa: TID251
+        time.sleep(0.002)  # noqa: TID251 - a person waits
     raise Conflict(f"the sandboxes of {name!r} do not go", "is somebody else calling it?")
 
 
 def _has_template(client: Client, name: str) -> bool:
     """Whether there is one, or will be in a moment."""
     until = time.monotonic() + TEMPLATE_S  # noqa: TID251 - a person waits
-    while time.monotonic() < until:  # noqa: TID251
+    while time.monotonic() < until:  # noqa: TID251 - a person waits
         if any(view["function"] == name and view["templates"] for view in _views(client)):
             return True
-        time.sleep(0.01)  # noqa: TID251
+        time.sleep(0.01)  # noqa: TID251 - a person waits
     return False
 
 

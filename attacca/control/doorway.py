@@ -23,7 +23,7 @@ class Observe(Protocol):
     def calls(self, function: str | None, limit: int) -> Sequence[Call]:
         """The newest ended invocations, at most `limit`."""
 
-    def logs(self, function: str, since_s: float | None, follow: bool) -> AsyncIterator[LogLine]:  # noqa: FBT001
+    def logs(self, function: str, since_s: float | None, follow: bool) -> AsyncIterator[LogLine]:  # noqa: FBT001 - mirrors Observe
         """`since_s`: how many seconds back; None: all that is kept."""
 
     def send(self, message: Prewarm | Evict) -> None: ...

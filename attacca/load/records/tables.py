@@ -72,6 +72,6 @@ def writing(place: Path) -> Iterator[None]:
 
 def need_polars() -> None:
     try:
-        import polars  # noqa: F401
+        import polars  # noqa: F401 - is it there?
     except ImportError:
         raise BadConfig("the laboratory needs polars, which is not installed", "pip install 'attacca[lab]'") from None

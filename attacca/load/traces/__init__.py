@@ -28,7 +28,7 @@ def need_laboratory() -> None:
         BadConfig: polars or numpy is not installed.
     """
     try:
-        import numpy  # noqa: F401
-        import polars  # noqa: F401
+        import numpy  # noqa: F401 - is it there?
+        import polars  # noqa: F401 - is it there?
     except ImportError as error:
         raise BadConfig(f"traces need {error.name}, which is not installed", "pip install 'attacca[lab]'") from None

@@ -177,13 +177,13 @@ class SimulatedRuntime:
             failed = Failed("cancelled", "it was given up")
             self._later(self.times.kill_ms, lambda: RunEnded(sandbox, invocation, failed, 0.0))
 
-    def body(self, sandbox: str, invocation: str, data: bytes, last: bool) -> None:  # noqa: FBT001
+    def body(self, sandbox: str, invocation: str, data: bytes, last: bool) -> None:  # noqa: FBT001 - mirrors messages.Body
         self.bodies[invocation] = self.bodies.get(invocation, b"") + data
         copy = self.sandboxes.get(sandbox)
         if last and copy is not None and invocation in copy.running:
             self._begin(sandbox, copy.running[invocation])
 
-    def flow(self, sandbox: str, invocation: str, paused: bool) -> None:  # noqa: FBT001
+    def flow(self, sandbox: str, invocation: str, paused: bool) -> None:  # noqa: FBT001 - mirrors messages.Flow
         self.paused[invocation] = paused
 
     # Reports.
