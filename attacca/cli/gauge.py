@@ -78,7 +78,7 @@ def line(shown: Shown) -> str:
     )
 
 
-def show_totals(totals: Mapping[str, float | str], wall_s: float, directory: str, width: int | None = None) -> None:
+def show_totals(totals: Mapping[str, float | str], directory: str, width: int | None = None) -> None:
     from rich.table import Table
 
     screen = console(width=width)
@@ -86,8 +86,8 @@ def show_totals(totals: Mapping[str, float | str], wall_s: float, directory: str
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="dim")
     table.add_column()
-    dropped = f", {number['dropped']:,.0f} never sent" if number["dropped"] else ""
-    table.add_row("invocations", f"{number['invocations']:,.0f} in {seconds(wall_s)}{dropped}")
+    stopped = f", stopped after {seconds(number['stopped_s'])}" if "stopped_s" in number else ""
+    table.add_row("invocations", f"{number['invocations']:,.0f} in {seconds(number['measured_s'])}{stopped}")
     times = ("mean", "p50", "p99", "max")
     table.add_row("response", "  ".join(f"{name} {milliseconds(number[f'{name}_ms'])}" for name in times) + " ms")
     starts = (f"[{style}]{kind} {number[f'start_{kind}']:,.0f}[/]" for kind, style in STARTS.items()

@@ -71,7 +71,7 @@ def live(order: Order, url: str, token: str, *, is_ours: bool = False) -> bool:
     if order.as_json:
         show_json({"run": str(directory), "wall_s": ended.wall_s, **ended.totals})
     else:
-        show_totals(ended.totals, ended.wall_s, str(directory))
+        show_totals(ended.totals, str(directory))
     return ended.is_refused
 
 

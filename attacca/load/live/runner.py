@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Final, NamedTuple, assert_never
 
 import msgspec
@@ -70,7 +70,6 @@ class Live(msgspec.Struct, frozen=True, kw_only=True):
 class Ended(NamedTuple):
     totals: dict[str, float | str]
     wall_s: float
-    is_cut_short: bool  # by a person or by the gate
     is_refused: bool  # by the gate: what was measured is not the system
     standing: Standing
 
@@ -105,7 +104,7 @@ class _Child:
     async def hear(self) -> Sequence[Ready | Results | Done]:
         """What has come meanwhile; nothing when the process has ended."""
         data = await self._reader.read(BLOCK)
-        return [from_sender.decode(body) for body in self._buffer.feed(data)] if data else [Done(0)]
+        return [from_sender.decode(body) for body in self._buffer.feed(data)] if data else [Done()]
 
     async def close(self) -> None:
         with contextlib.suppress(OSError):
@@ -131,8 +130,8 @@ class Runner:
             live.worker, live.memory_mb, [call.is_timed for call in live.calls],
         )  # fmt: skip
         self._standing = Standing()
-        self._dropped = 0
         self._origin = 0.0
+        self._stopped_s = math.inf  # when nothing more was sent, before all was
         self._children: list[_Child] = []
         self._items = iter(schedule)
         self._first: list[Due] = []  # planned before the beginning, because a trace takes a while to open
@@ -163,11 +162,13 @@ class Runner:
         finally:
             await asyncio.gather(*(child.close() for child in self._children))
         wall_s = self._elapsed_s()
-        measured_s = max(0.0, min(wall_s, self._length_s) - self._warmup_s)
-        totals = self._standing.totals(measured_s, self._dropped)
+        measured_s = max(0.0, min(self._stopped_s, self._length_s) - self._warmup_s)
+        totals = self._standing.totals(measured_s)
+        if self._stopped_s < self._length_s:
+            totals["stopped_s"] = self._stopped_s
         verdict = self._standing.gate.verdict()
         is_refused = verdict is not None and verdict.must_stop
-        return Ended(totals, wall_s, ending.stopped.is_set(), is_refused, self._standing)
+        return Ended(totals, wall_s, is_refused, self._standing)
 
     def _elapsed_s(self) -> float:
         return max(0.0, now() - self._origin)
@@ -220,11 +221,14 @@ class Runner:
         self._plan(self._first)
         self._tell(Begin(self._origin))
         await self._feed(ending)
-        self._tell(Finish(now=ending.stopped.is_set()))
+        if ending.stopped.is_set():
+            self._stop()
+        else:
+            self._tell(Finish())
         everything = asyncio.gather(*hearing)
         await _until(everything, ending.stopped, self._length_s - self._elapsed_s_signed())
         if ending.stopped.is_set():
-            self._tell(Finish(now=True))
+            self._stop()
         await _until(everything, ending.given_up, self._live.scenario.workload.drain_s)
         if not everything.done():
             self._tell(GiveUp())
@@ -233,6 +237,10 @@ class Runner:
             everything.result()
         else:
             everything.cancel()
+
+    def _stop(self) -> None:
+        self._stopped_s = min(self._stopped_s, self._elapsed_s())
+        self._tell(Finish(now=True))
 
     def _elapsed_s_signed(self) -> float:
         return now() - self._origin
@@ -251,6 +259,7 @@ class Runner:
             if planned_s == math.inf:
                 return
             await asyncio.sleep(FEED_S)
+        self._plan(list(takewhile(lambda item: item.due_s <= self._elapsed_s_signed(), self._items)))
 
     def _plan(self, batch: Sequence[Due]) -> None:
         count = len(self._children)
@@ -270,8 +279,7 @@ class Runner:
                     case Results(rows=rows):
                         for row in rows:
                             self._record(row)
-                    case Done(dropped=dropped):
-                        self._dropped += dropped
+                    case Done():
                         return
                     case Ready():
                         pass
@@ -293,13 +301,16 @@ class Runner:
         )
 
     async def _judge(self, ending: Ending) -> None:
-        """Ends a run that measures the generator or nothing but failures."""
+        """Ends a run that measures the generator or nothing but failures, without waiting long for its answers."""
         await asyncio.sleep(self._warmup_s + LEAD_S + PATIENCE_S)
         while True:
             await asyncio.sleep(SHOW_S)
             verdict = self._standing.gate.verdict()
             if verdict is not None and verdict.must_stop:
                 ending.stopped.set()
+                await asyncio.sleep(LAST_WORD_S)
+                ending.given_up.set()
+                return
 
     async def _sample(self, sample: Sample) -> None:
         every_s = self._live.scenario.record.sample_s

@@ -72,7 +72,8 @@ class Standing:
             phase=phase,
         )
 
-    def totals(self, elapsed_s: float, dropped: int) -> dict[str, float | str]:
+    def totals(self, measured_s: float) -> dict[str, float | str]:
+        """`measured_s`: how long invocations were sent after the warm-up."""
         p50, p99 = self._response_ms.percentiles((0.5, 0.99))
         late_p50, late_p99 = self._late_ms.percentiles((0.5, 0.99))
         started = sum(self.starts.values())
@@ -81,8 +82,8 @@ class Standing:
             "invocations": self.invocations,
             "ok": self._response_ms.count,
             "failed": sum(self.errors.values()),
-            "dropped": dropped,
-            "rate": self.invocations / elapsed_s if elapsed_s > 0 else 0.0,
+            "measured_s": measured_s,
+            "rate": self.invocations / measured_s if measured_s > 0 else 0.0,
             "cold_share": sum(self.starts[start] for start in COLD) / started if started else 0.0,
             "mean_ms": self._response_ms.mean,
             "p50_ms": p50,

@@ -90,6 +90,9 @@ def warnings(groups: Sequence[Group]) -> list[str]:
     for group in groups:
         for digest in group.digests:
             where = f"{group.label}, seed {digest.info.seed}"
+            stopped_s = digest.info.totals.get("stopped_s")
+            if isinstance(stopped_s, int | float):
+                found.append(f"{where}: stopped after {stopped_s:,.0f} s, before all was sent.")
             told = digest.info.totals.get("warning")
             late = digest.late.get("share", 0.0)
             if isinstance(told, str):  # the run judged itself, and knows whose lateness it was

@@ -158,9 +158,10 @@ class Pool:
     def _fail_waiting(self) -> None:
         """Nobody listens any more, and no connection is left on which they could go out."""
         if not self._links:
-            self._refuse(UNREACHABLE)
+            self.refuse(UNREACHABLE)
 
-    def _refuse(self, error: str) -> None:
+    def refuse(self, error: str) -> None:
+        """What still waits for a connection is answered with this error."""
         waiting, self._waiting = self._waiting, deque()
         for _, token in waiting:
             at = now()
@@ -187,7 +188,7 @@ class Pool:
     def give_up(self) -> None:
         """What has no answer yet gets none."""
         self._is_closed = True
-        self._refuse(NOT_SENT)
+        self.refuse(NOT_SENT)
         for link in list(self._links):
             link.close()
         for task in list(self._tasks):

@@ -75,9 +75,7 @@ class Results(msgspec.Struct, frozen=True, tag=True):
 
 
 class Done(msgspec.Struct, frozen=True, tag=True):
-    """All is answered or given up. `dropped`: planned and never sent."""
-
-    dropped: int
+    """All is answered or given up."""
 
 
 ToSender = Setup | Begin | More | Finish | GiveUp

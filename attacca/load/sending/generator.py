@@ -14,7 +14,7 @@ from collections.abc import Coroutine
 from typing import assert_never, cast
 
 from attacca.load.sending.alarm import alarm
-from attacca.load.sending.connection import Pool, now
+from attacca.load.sending.connection import NOT_SENT, Pool, now
 from attacca.load.sending.frames import (
     Begin,
     Buffer,
@@ -52,7 +52,6 @@ class Sender(asyncio.Protocol):
         self._origin = 0.0
         self._in_flight = 0
         self._until_s = 0.0
-        self._dropped = 0
         self._is_all_sent = self._is_done = False
         self.ended = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -80,10 +79,7 @@ class Sender(asyncio.Protocol):
                 self._pacer.plan([(item[1], item) for item in items])
             case Finish(now=at_once):
                 if at_once:
-                    self._dropped += self._pacer.stop()
-                    self._until_s = 0.0
-                    if self._setup.clients is not None:
-                        self._all_sent()
+                    self._stop()
                 self._pacer.end()
             case GiveUp():
                 self._pool.give_up()
@@ -91,6 +87,18 @@ class Sender(asyncio.Protocol):
                 asyncio.get_running_loop().call_later(TELL_S, self._end)  # once what was cut off has been told
             case _:
                 assert_never(message)
+
+    def _stop(self) -> None:
+        """What is due and did not get out is told as not sent; what is not due yet never was."""
+        at = now() - self._origin
+        while (item := self._pacer.take(at)) is not None:
+            idx, due_s, function, duration_ms = item[1]
+            self._rows.append((idx, function, due_s, at, at, 0, b"", NOT_SENT, 0, 0, duration_ms, at))
+        self._pacer.stop()
+        self._pool.refuse(NOT_SENT)
+        self._until_s = 0.0
+        if self._setup.clients is not None:
+            self._all_sent()
 
     def _start(self, work: Coroutine[None, None, None]) -> None:
         self._tasks.append(asyncio.get_running_loop().create_task(work))
@@ -179,7 +187,7 @@ class Sender(asyncio.Protocol):
         if not self._is_done:
             self._is_done = True
             self._tell_rows()
-            self._tell(Done(self._dropped))
+            self._tell(Done())
 
     async def tell(self) -> None:
         """Rows that are too few to be told at once are told after a while."""

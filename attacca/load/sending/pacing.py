@@ -37,12 +37,10 @@ class Pacer(Generic[T]):
     def end(self) -> None:
         self.is_all = True
 
-    def stop(self) -> int:
-        """What is not sent yet never will be; how many that are."""
-        dropped = len(self._planned)
+    def stop(self) -> None:
+        """What is not sent yet never will be."""
         self._planned.clear()
         self.is_all = True
-        return dropped
 
     def __len__(self) -> int:
         return len(self._planned)

@@ -9,8 +9,8 @@ def test_totals_are_of_the_run_without_its_warm_up() -> None:
     for number in range(8):
         standing.add(0.0, 0.0, 0.010, "", "template" if number == 0 else "warm", is_warmup=False)
     standing.add(0.0, 0.0, 0.0, "queue_full", "", is_warmup=False)
-    totals = standing.totals(2.0, 3)
-    assert (totals["invocations"], totals["ok"], totals["failed"], totals["dropped"]) == (9, 8, 1, 3)
+    totals = standing.totals(2.0)
+    assert (totals["invocations"], totals["ok"], totals["failed"]) == (9, 8, 1)
     assert totals["cold_share"] == pytest.approx(1 / 8)
     assert totals["rate"] == pytest.approx(4.5)
     assert totals["p50_ms"] == pytest.approx(10.0, rel=0.02)
@@ -33,7 +33,7 @@ def test_a_late_generator_is_called_that() -> None:
     for number in range(200):
         late_s = 0.5 if number < 30 else 0.0
         standing.add(late_s, late_s, 0.5, "", "warm", is_warmup=False)
-    assert "by the generator" in str(standing.totals(1.0, 0)["warning"])
+    assert "by the generator" in str(standing.totals(1.0)["warning"])
     assert "15%" in standing.shown(1.0, 1.0).warning
 
 

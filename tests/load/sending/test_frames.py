@@ -27,5 +27,5 @@ def test_frames_arrive_whole_however_they_are_cut(messages: list[ToSender], size
 
 def test_results_keep_their_bytes() -> None:
     message = Results(((7, 0, 1.0, 1.1, 1.2, 200, b"\xffHTTP", "", 3, 4, 5.0, 1.1),))
-    for sent in (message, Done(3)):
+    for sent in (message, Done()):
         assert [from_sender.decode(body) for body in Buffer().feed(frame(sent))] == [sent]
