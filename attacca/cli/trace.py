@@ -1,7 +1,7 @@
 """`attacca trace`: look at traces, convert them, cut and scale them, draw samples, and make one up."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
@@ -9,12 +9,10 @@ import typer
 from attacca.cli.command import VerbCommand, VerbGroup
 from attacca.cli.options import Json
 from attacca.cli.screen import console, say, seconds, show_json
+from attacca.cli.trace_tables import BESIDE, Sampled, show, show_fits, show_samples
 from attacca.errors import BadConfig
 
 if TYPE_CHECKING:
-    from attacca.load.traces.fitness import Fit
-    from attacca.load.traces.sampling import Distance, Standing
-    from attacca.load.traces.summary import Summary
     from attacca.load.traces.types import Trace
 
 app = typer.Typer(
@@ -37,7 +35,7 @@ attacca trace convert azure-2019-500 azure.csv --to azure2021 --minutes 30
 SLICE = "attacca trace slice azure-2019-500 first-half-hour --minutes 30"
 SCALE = """
 attacca trace scale azure-2019-500 tenth --rate 0.1
-attacca trace scale azure-2019-500 slow --time 2 --duration 0.5
+attacca trace scale azure-2019-500 slow --minutes 30 --time 2 --duration 0.5
 """
 SAMPLE = """
 attacca trace sample azure-2019-500 fifty -n 50
@@ -47,8 +45,6 @@ SYNTH = """
 attacca trace synth made-up --functions 200 --minutes 60 --target-rps 20
 attacca trace synth made-up --functions 1000 --minutes 1440 --to azure2019 --seed 7
 """
-OFF = 0.2  # load or work this far from the whole's is not the whole's
-BESIDE = 64  # columns of a row that are not its rhythm
 PLOT = "attacca trace plot azure-2019-500 azure.svg"
 
 Source = Annotated[str, typer.Argument(metavar="PATH", help="A trace's file or directory.", show_default=False)]
@@ -66,14 +62,6 @@ Spread = Annotated[
 Seed = Annotated[int, typer.Option("--seed", metavar="N", help="Of places, durations and samples.")]
 SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave malformed rows out, and say how many.")]
 Top = Annotated[int, typer.Option("--top", metavar="N", min=0, help="So many of the busiest functions.")]
-
-
-class Sampled(NamedTuple):
-    size: int
-    invocations: int
-    distance: "Distance"
-    standing: "Standing"
-    where: str
 
 
 @app.command("info", cls=VerbCommand, epilog=INFO)
@@ -121,14 +109,14 @@ def scale(
     time: Annotated[float, typer.Option("--time", help="2: the trace takes twice as long.")] = 1.0,
     duration: Annotated[float, typer.Option("--duration", help="2: every invocation takes twice as long.")] = 1.0,
     most_ms: Annotated[float, typer.Option("--duration-most-ms", help="None takes longer.")] = float("inf"),
-    to: To = "attacca", format_: Format = "auto", spread: Spread = "uniform", seed: Seed = 1, skip_bad: SkipBad = False,
-    as_json: Json = False,
+    start: Start = 0, minutes: Minutes = None, to: To = "attacca", format_: Format = "auto", spread: Spread = "uniform",
+    seed: Seed = 1, skip_bad: SkipBad = False, as_json: Json = False,
 ) -> None:  # fmt: skip
     """Write a trace with another rate, speed, or durations. Thinning keeps every function."""
     for name, value in (("--rate", rate), ("--time", time), ("--duration", duration), ("--duration-most-ms", most_ms)):
         if not value > 0:
             raise BadConfig(f"{name} {value:g} is not above 0", f"{name} 0.5")
-    trace = _open(path, format_, spread, seed, skip_bad=skip_bad)
+    trace = _open(path, format_, spread, seed, start=start, minutes=minutes, skip_bad=skip_bad)
     from attacca.load.traces.scaled import Scale, Scaled
 
     scaled = Scaled(trace, Scale(rate=rate, time=time, duration=duration, duration_most_ms=most_ms), seed)
@@ -251,9 +239,9 @@ def _open(
     spread: str,
     seed: int,
     *,
-    start: int = 0,
-    minutes: int | None = None,
-    skip_bad: bool = False,
+    start: int,
+    minutes: int | None,
+    skip_bad: bool,
 ) -> "Trace":
     trace: Trace
     trace, notes = _source(path, format_, spread, seed, start=start, minutes=minutes, skip_bad=skip_bad)
@@ -297,89 +285,3 @@ def _write(trace: "Trace", new: str, to: str, *, as_json: bool) -> None:
             f"Written to {new}: {invocations:,} invocations of {functions:,} functions in {seconds(trace.length_s)}.",
             "green",
         )
-
-
-def show(found: "Summary", width: int | None = None) -> None:
-    from rich.table import Table
-
-    from attacca.load.traces.summary import sparkline
-
-    screen = console(width=width)
-    table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column()
-    mean = found.rate_mean
-    table.add_row("functions", f"{found.functions:,} in {found.applications:,} applications, {found.silent:,} silent")
-    table.add_row("invocations", f"{found.invocations:,} in {seconds(found.length_s)}")
-    minute = f"a minute {found.minute_least:,} to {found.minute_most:,}"
-    table.add_row("rate", f"{mean:,.2f} per second; {minute}")
-    table.add_row("at once", f"{found.concurrency:,.1f} running on average, if each starts as it arrives")
-    table.add_row("skew", ", ".join(f"top {top}: {share:.1%}" for top, share in found.skew.items()))
-    triggers = ", ".join(f"{one.trigger} {one.functions:,} ({one.invocations:,})" for one in found.triggers)
-    table.add_row("triggers", triggers)
-    table.add_row("duration, ms", f"functions {_levels(found.function_duration_ms)}")
-    table.add_row("", f"invocations {_levels(found.invocation_duration_ms)}")
-    table.add_row("memory, MB", _levels(found.memory_mb))
-    table.add_row("rhythm", f"[cyan]{sparkline(found.rhythm)}[/]")
-    screen.print(table)
-    if found.top:
-        screen.print()
-        screen.print(_busiest(found))
-
-
-def _busiest(found: "Summary") -> Any:
-    from rich.table import Table
-
-    from attacca.load.traces.summary import sparkline
-
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("function", style="cyan", no_wrap=True)
-    table.add_column("trigger", style="dim", no_wrap=True)
-    for name in ("invocations", "share", "ms", "MB"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("rhythm", style="cyan", no_wrap=True, overflow="crop")
-    for one in found.top:
-        table.add_row(
-            one.function[:12], one.trigger, f"{one.invocations:,}", f"{one.share:.1%}", f"{one.duration_ms:,.0f}",
-            str(one.memory_mb), sparkline(one.rhythm),
-        )  # fmt: skip
-    return table
-
-
-def _levels(found: dict[str, float]) -> str:
-    return ", ".join(f"{name} {value:,.0f}" if value >= 10 else f"{name} {value:.2g}" for name, value in found.items())
-
-
-def show_samples(rows: "list[Sampled]", width: int | None = None) -> None:
-    """Wasserstein distances to the whole in powers of ten; load and work are per function, beside the whole's; the last
-    says than how many random samples of its size it is nearer."""
-    from rich.table import Table
-
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in ("functions", "invocations", "rate", "duration", "memory", "load", "work", "busiest", "nearer"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for one in rows:
-        parts = (one.distance.rate, one.distance.duration, one.distance.memory)
-        beside = (one.standing.load, one.standing.work)
-        table.add_row(
-            f"{one.size:,}", f"{one.invocations:,}", *(f"{part:.3f}" for part in parts),
-            *(f"[yellow]{part:+.0%}[/]" if abs(part) > OFF else f"{part:+.0%}" for part in beside),
-            f"{one.standing.dominant:.0%}", f"{one.standing.nearer:.0%}",
-        )  # fmt: skip
-    console(width=width).print(table)
-
-
-def show_fits(found: "list[Fit]", width: int | None = None) -> None:
-    from rich.table import Table
-
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in ("what", "got", "published"):
-        table.add_column(name, no_wrap=True)
-    for name in ("measure", "distance", "chance"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for one in found:
-        is_far = one.limit is not None and one.distance > one.limit
-        distance = f"[yellow]{one.distance:.3f}[/]" if is_far else f"{one.distance:.3f}"
-        limit = f"{one.limit:.3f}" if one.limit is not None else "-"
-        table.add_row(one.what, one.got, one.wanted, one.measure, distance, limit)
-    console(width=width).print(table)

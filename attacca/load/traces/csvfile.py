@@ -27,6 +27,8 @@ COUNT_MAX = 2**32 - 1
 
 
 def opened(path: Path) -> IO[bytes]:
+    if path.is_dir():
+        raise BadTrace(f"{path}: a directory, where this format is a file", "name the file, or another --format")
     try:
         return gzip.open(path) if path.suffix == ".gz" else path.open("rb")  # type: ignore[return-value]
     except OSError as error:

@@ -32,8 +32,8 @@ def draw(trace: Trace, path: Path, title: str = "") -> None:
 
 
 def _rates(axes: Axes, walk: Walk) -> None:
-    hours = np.arange(walk.minutes) / 60
-    axes.step(hours, walk.by_minute / MINUTE_S, where="post", color=LINE, linewidth=0.8)
+    hours = np.arange(walk.minutes + 1) / 60
+    axes.stairs(walk.by_minute / MINUTE_S, hours, color=LINE, linewidth=0.8, baseline=None)
     axes.set(xlabel="hours", ylabel="invocations per second", title="Arrivals", ylim=(0, None))
 
 

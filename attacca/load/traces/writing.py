@@ -11,6 +11,7 @@ import polars as pl
 from attacca.errors import BadConfig, Conflict
 from attacca.load.traces import own
 from attacca.load.traces.daily import write_azure2019, write_huawei2023
+from attacca.load.traces.formats import ALIASES
 from attacca.load.traces.scaled import evenly
 from attacca.load.traces.types import Trace
 
@@ -23,8 +24,9 @@ def write(trace: Trace, path: Path, name: str) -> None:
         Conflict: something is there already.
         BadConfig: no such format.
     """
+    name = ALIASES.get(name, name)
     if name not in WRITERS:
-        raise BadConfig(f"there is no format {name!r} to write", ", ".join(WRITERS))
+        raise BadConfig(f"there is no format {name!r} to write", ", ".join([*WRITERS, *ALIASES]))
     if path.exists() and (path.is_file() or any(path.iterdir())):
         raise Conflict(f"{path} is there already", "name another, or delete it first")
     if name != "azure2021":
