@@ -1,7 +1,5 @@
 """The server that a scenario describes: one of our own, or somebody's, compared with what is described."""
 
-import contextlib
-import ctypes
 import json
 import os
 import signal
@@ -24,7 +22,6 @@ from attacca.policy.keepalive import KEEPALIVE
 from attacca.policy.queueing import QUEUEING
 
 DRAINS_S, STOPS_S = 0.5, 60.0
-DIES_WITH_PARENT = 1  # PR_SET_PDEATHSIG
 FAMILIES: Mapping[str, Mapping[str, type[Any]]] = {
     "queueing": QUEUEING, "concurrency": CONCURRENCY, "keepalive": KEEPALIVE,
 }  # fmt: skip
@@ -36,7 +33,8 @@ def command() -> list[str]:
 
 @contextmanager
 def server(system: System, up: str = "") -> Iterator[str]:
-    """`attacca up` as the scenario's system describes it, on a free port, with a state of its own; gone afterwards.
+    """`attacca up` as the scenario's system describes it, on a free port, with a state of its own; gone afterwards,
+    and also when we are killed: it ends when its standard input, of which we hold the other end, is closed.
 
     Raises:
         BadConfig: one server cannot be what is described.
@@ -47,11 +45,10 @@ def server(system: System, up: str = "") -> Iterator[str]:
             f"the scenario has {system.workers} workers scheduled by the {system.mode}; a server has one, by itself",
             'set system.workers = 1 and system.mode = "worker", or simulate: attacca sim run SCENARIO',
         )
-    with tempfile.TemporaryDirectory(prefix="attacca-run-") as folder, Path(folder, "log").open("w+b") as log:
+    with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
-            [*command(), *words(system), *up.split(), "--state-dir", str(Path(folder, "state"))],
-            stdout=subprocess.PIPE, stderr=log, text=True, env=environment(), process_group=0,
-            preexec_fn=_die_with_parent,  # noqa: PLW1509 - there is no other thread yet
+            [*command(), *words(system), *up.split(), "--temporary", "--lifeline"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, env=environment(), process_group=0,
         )  # fmt: skip
         try:
             assert process.stdout is not None
@@ -103,12 +100,6 @@ def words(system: System) -> list[str]:
 def environment() -> dict[str, str]:
     """Without settings that the scenario does not know of."""
     return {name: value for name, value in os.environ.items() if not name.startswith("ATTACCA_")}
-
-
-def _die_with_parent() -> None:
-    """Whoever kills us outright must not leave a server behind."""
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(DIES_WITH_PARENT, signal.SIGTERM)
 
 
 class Difference(NamedTuple):

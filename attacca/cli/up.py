@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -84,6 +85,9 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No banner.")]
 Lifeline = Annotated[
     bool, typer.Option("--lifeline", help="Drain when standard input, a pipe, is closed too.", hidden=True)
 ]
+Temporary = Annotated[
+    bool, typer.Option("--temporary", help="The state is in a directory of its own that goes with it.", hidden=True)
+]
 
 
 def run(
@@ -103,6 +107,7 @@ def run(
     verbose: Verbose = False,
     quiet: Quiet = False,
     lifeline: Lifeline = False,
+    temporary: Temporary = False,
     as_json: Json = False,
 ) -> None:
     """Start gateway, control and a worker in one process.
@@ -112,22 +117,25 @@ def run(
     """
     from attacca.cli.configuration import load
 
-    flags = {
-        "host": (host, "--host"), "port": (port, "--port"), "state_dir": (state_dir or None, "--state-dir"),
-        "public": (public, "--public"), "isolation": (isolation, "--isolation"), "memory_mb": (memory_mb, "--memory"),
-        "cores": (cores, "--cores"), "queueing": (queueing, "--queueing"), "keepalive": (keepalive, "--keepalive"),
-        "concurrency": (concurrency, "--concurrency"),
-    }  # fmt: skip
-    config = load(os.environ, file, flags, assignments or []).value
-    logging.basicConfig(
-        level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s %(name)s: %(message)s"
-    )
-    import uvloop
+    with contextlib.ExitStack() as ending:
+        if temporary:
+            state_dir = ending.enter_context(tempfile.TemporaryDirectory(prefix="attacca-"))
+        flags = {
+            "host": (host, "--host"), "port": (port, "--port"), "state_dir": (state_dir or None, "--state-dir"),
+            "public": (public, "--public"), "isolation": (isolation, "--isolation"),
+            "memory_mb": (memory_mb, "--memory"), "cores": (cores, "--cores"), "queueing": (queueing, "--queueing"),
+            "keepalive": (keepalive, "--keepalive"), "concurrency": (concurrency, "--concurrency"),
+        }  # fmt: skip
+        config = load(os.environ, file, flags, assignments or []).value
+        logging.basicConfig(
+            level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s %(name)s: %(message)s"
+        )
+        import uvloop
 
-    take_open_files()
-    greet = greet_as_json if as_json else banner
-    watch = tell if verbose and not as_json else None
-    code = uvloop.run(serve(config, None if quiet else greet, watch, has_lifeline=lifeline))
+        take_open_files()
+        greet = greet_as_json if as_json else banner
+        watch = tell if verbose and not as_json else None
+        code = uvloop.run(serve(config, None if quiet else greet, watch, has_lifeline=lifeline))
     if code:
         raise typer.Exit(code)
 

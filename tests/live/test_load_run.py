@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -15,7 +14,7 @@ import polars as pl
 import pytest
 
 from attacca.load.records.reading import read_run
-from tests.live.whole import Whole
+from tests.live.whole import Whole, until
 
 ATTACCA = [sys.executable, "-m", "attacca.cli.app"]
 ENVIRON = {name: value for name, value in os.environ.items() if not name.startswith("ATTACCA_")}
@@ -125,18 +124,17 @@ def test_ctrl_c_keeps_what_was_recorded_and_cleans_up(server: Whole, tmp_path: P
     path = write(tmp_path, SCENARIO.format(duration_s=60))
     command = [*ATTACCA, "load", "run", path, "--target", url(server), "--out", str(tmp_path / "run"), "--json"]
     with subprocess.Popen(command, env=ENVIRON, stdout=subprocess.PIPE, text=True, process_group=0) as process:
-        until = time.monotonic() + 20
-        while len(server.get("/api/calls?function=quick&limit=60")) < 60:
-            assert time.monotonic() < until
-            time.sleep(0.05)
+        until(lambda: len(server.get("/api/calls?function=quick&limit=60")) == 60, "60 calls")
         os.killpg(process.pid, signal.SIGINT)
         said, _ = process.communicate(timeout=20)
     assert process.returncode == 0
     told = json.loads(said)
     frame = read_run(tmp_path / "run").records.collect()
     assert 30 < frame.height < 2000
-    assert told["dropped"] > 0
-    assert frame["status"].unique().to_list() == [200]
+    assert told["stopped_s"] < 60
+    assert sorted(frame["idx"]) == list(range(frame.height))
+    assert set(frame["due"] <= told["stopped_s"]) == {True}
+    assert {(row["status"], row["err"]) for row in frame.to_dicts()} <= {(200, ""), (0, "not_sent")}
     assert not {"quick", "asleep"} & set(functions(server))
 
 
@@ -204,6 +202,21 @@ def test_without_a_target_the_server_is_as_the_scenario_says(tmp_path: Path) -> 
     assert (live["is_own"], there["memory_mb"], there["cores"], there["keepalive"]["policy"]) == (True, 700, 3, "lru")
     assert not Path(live["server"]["state_dir"]).exists()
     assert not Path(f"/proc/{live['server']['process']}").exists()
+
+
+def test_a_server_of_the_runs_own_ends_with_a_run_that_is_killed(tmp_path: Path) -> None:
+    path = write(tmp_path, SCENARIO.format(duration_s=60))
+    command = [*ATTACCA, "load", "run", path, "--out", str(tmp_path / "run"), "--json"]
+    place = tmp_path / "tmp"
+    place.mkdir()
+    environ = ENVIRON | {"TMPDIR": str(place)}
+    with subprocess.Popen(command, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as process:
+        until(lambda: list(place.glob("attacca-*/code/*")), "code in the server's state")
+        (state,) = place.iterdir()
+        server = int((state / "lock").read_text())
+        process.kill()
+    until(lambda: not Path(f"/proc/{server}").exists(), "the server's end")
+    assert not list(place.iterdir())
 
 
 def test_a_server_that_is_not_what_the_scenario_says_is_refused(server: Whole, tmp_path: Path) -> None:

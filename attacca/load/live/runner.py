@@ -44,6 +44,7 @@ LEAD_S: Final = 0.3  # between the order to begin and the beginning
 READY_S: Final = 20.0
 LAST_WORD_S: Final = 5.0
 SHOW_S: Final = 0.25
+KEEP_S: Final = 10.0  # so much of a run is lost at most when we are killed
 PATIENCE_S: Final = 10.0  # after the warm-up, before a run is judged while it goes on: one hiccup is not 20 % of a run
 LINKS, LINKS_MOST = 16, 1000  # connections opened ahead, of all processes together
 STALL_S: Final = 0.25  # that the platform may stand still without a new connection being needed
@@ -150,7 +151,7 @@ class Runner:
             wall_s = SystemClock().wall() + LEAD_S + self._live.clock_ahead_s
             self._rows.origin = Origin(wall_s, self._origin if self._live.is_here else None)
             sending = asyncio.create_task(self._send(ending))
-            watching = [asyncio.create_task(self._judge(ending))]
+            watching = [asyncio.create_task(self._judge(ending)), asyncio.create_task(self._keep())]
             if sample is not None:
                 watching.append(asyncio.create_task(self._sample(sample)))
             if show is not None:
@@ -311,6 +312,11 @@ class Runner:
                 await asyncio.sleep(LAST_WORD_S)
                 ending.given_up.set()
                 return
+
+    async def _keep(self) -> None:
+        while True:
+            await asyncio.sleep(KEEP_S)
+            self._keeper.keep(self._elapsed_s())
 
     async def _sample(self, sample: Sample) -> None:
         every_s = self._live.scenario.record.sample_s

@@ -13,6 +13,7 @@ from attacca.load.records.tables import Parts, Row, need_polars, writing
 from attacca.load.workload.scenario import Scenario
 
 ROWS_PER_PART: Final = 100_000
+UNENDED: Final = "it still goes on, or was killed: rows and totals are missing"
 
 
 class Keeper(Protocol):
@@ -20,6 +21,9 @@ class Keeper(Protocol):
 
     def add(self, row: Row) -> None: ...
     def sample(self, row: Row) -> None: ...
+    def keep(self, wall_s: float) -> None:
+        """What came until now survives whatever becomes of us."""
+
     def close(self, totals: Totals, wall_s: float) -> RunInfo:
         """No row comes after this."""
 
@@ -57,12 +61,17 @@ class Recorder:
         self._samples = Parts(directory / SAMPLES_FOLDER, SAMPLES, rows_per_part)
         self.add, self.sample = self._records.add, self._samples.add
 
+    def keep(self, wall_s: float) -> None:
+        self.close({"warning": UNENDED}, wall_s)
+
     def close(self, totals: Totals, wall_s: float) -> RunInfo:
         self._records.flush()
         self._samples.flush()
         info = info_of(self._scenario, self._kind, self._started_at, wall_s, totals, self._live)
         with writing(self._directory):
-            (self._directory / INFO).write_bytes(msgspec.json.format(msgspec.json.encode(info), indent=2) + b"\n")
+            new = self._directory / f"{INFO}.new"
+            new.write_bytes(msgspec.json.format(msgspec.json.encode(info), indent=2) + b"\n")
+            new.rename(self._directory / INFO)
         return info
 
 
@@ -76,6 +85,9 @@ class NullRecorder:
         pass
 
     def sample(self, row: Row) -> None:
+        pass
+
+    def keep(self, wall_s: float) -> None:
         pass
 
     def close(self, totals: Totals, wall_s: float) -> RunInfo:

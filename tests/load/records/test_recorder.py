@@ -26,6 +26,20 @@ def record(directory: Path, rows: int, rows_per_part: int = 4) -> None:
     recorder.close({"p99_ms": 1.5, "hash": "abc"}, wall_s=2.0)
 
 
+def test_what_was_kept_is_there_without_an_end(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path, SCENARIO, "live", 100.0)
+    recorder.add(row(0))
+    recorder.keep(1.0)
+    recorder.add(row(1))
+    run = read_run(tmp_path)
+    assert run.records.collect()["idx"].to_list() == [0]
+    assert "killed" in str(run.info.totals["warning"])
+    recorder.close({"p99_ms": 1.5}, wall_s=2.0)
+    ended = read_run(tmp_path)
+    assert ended.records.collect()["idx"].to_list() == [0, 1]
+    assert (ended.info.totals, ended.info.wall_s) == ({"p99_ms": 1.5}, 2.0)
+
+
 def test_what_is_recorded_is_read_back(tmp_path: Path) -> None:
     record(tmp_path / "run", 10)
     run = read_run(tmp_path / "run")
