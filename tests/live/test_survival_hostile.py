@@ -38,7 +38,8 @@ def call(whole: Whole, **arguments: object) -> Answer:
 
 
 def test_a_fork_bomb(whole: Whole) -> None:
-    deploy(whole, "import os\ndef hostile(n=1):\n    while n:\n        os.fork()\n    return 'well'\n")
+    source = "import os\ndef hostile(n=1):\n    while n:\n        os.fork()\n    return 'well'\n"
+    deploy(whole, source, memory_mb=512)  # the limit on processes comes first
     for _ in range(2):
         assert call(whole).code == "function_error"
     assert call(whole, n=0).body == b"well"

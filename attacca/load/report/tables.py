@@ -116,7 +116,7 @@ def slowdowns(groups: Sequence[Group]) -> Table:
     rows = []
     for group in groups:
         ordered = sorted(group.slowdowns().values())
-        tails = [f"{number(quantile(ordered, share))} ×" for share in (0.5, 0.9, 0.99)]
+        tails = [f"{number(quantile(ordered, share))} ×" if ordered else "–" for share in (0.5, 0.9, 0.99)]
         means = [with_interval(name, group.metric(name)) for name in ("slowdown", "slowdown_p99")]
         rows.append([group.label, *means, *tails, str(len(ordered))])
     head = ["", "mean", "of p99s", "half under", "90 % under", "99 % under", "functions"]
