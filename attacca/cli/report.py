@@ -1,8 +1,6 @@
 """`attacca report`: one page, or text, of what recorded runs looked like, and how surely they differ."""
 
-import contextlib
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +9,7 @@ import typer
 from attacca.cli.options import Json
 from attacca.cli.screen import say, show_json
 from attacca.errors import BadConfig, NotFound, StateUnavailable
+from attacca.load.extra import need_lab
 
 if TYPE_CHECKING:
     from attacca.load.report.published import Published
@@ -55,15 +54,15 @@ def run(
     The first run given is the one that the others are compared with. Runs that differ only in their seed count as one
     configuration, whose numbers come with an interval.
     """
-    with laboratory():
-        from attacca.load.report.measure import read
-        from attacca.load.report.sections import report
+    need_lab()
+    from attacca.load.report.measure import read
+    from attacca.load.report.sections import report
 
-        made = report([read(path) for path in found(runs)], published(beside))
-        if out:
-            write(made, Path(out))
-        if figures:
-            draw(made, Path(figures))
+    made = report([read(path) for path in found(runs)], published(beside))
+    if out:
+        write(made, Path(out))
+    if figures:
+        draw(made, Path(figures))
     if as_json:
         show_json(numbers(made))
     elif text or not (out or figures):
@@ -78,17 +77,6 @@ def published(name: str) -> "Published | None":
     if name and name not in PUBLISHED:
         raise BadConfig(f"--beside {name}: nothing of that name is known", f"known: {', '.join(PUBLISHED)}")
     return PUBLISHED[name] if name else None
-
-
-@contextlib.contextmanager
-def laboratory() -> Iterator[None]:
-    """Names what has to be installed, where it is not."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        if error.name in ("polars", "matplotlib", "numpy"):
-            raise BadConfig(f"the laboratory needs {error.name}", "pip install 'attacca[lab]'") from None
-        raise
 
 
 def found(given: list[str]) -> list[Path]:

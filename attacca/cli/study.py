@@ -8,9 +8,10 @@ import typer
 
 from attacca.cli.command import Refused, VerbCommand
 from attacca.cli.options import Json
-from attacca.cli.report import draw, laboratory, numbers, width, write
+from attacca.cli.report import draw, numbers, width, write
 from attacca.cli.screen import is_coloured, paint, say, seconds, show_json
 from attacca.errors import BadConfig
+from attacca.load.extra import need_lab
 
 if TYPE_CHECKING:
     from attacca.load.report.groups import Group
@@ -123,8 +124,9 @@ def add(app: typer.Typer) -> None:
 
 
 def metric_names(text: str) -> list[str]:
-    with laboratory():
-        from attacca.load.report.metrics import METRICS as KNOWN
+    need_lab()
+    from attacca.load.report.metrics import METRICS as KNOWN
+
     names = [name.strip() for name in text.split(",") if name.strip()]
     for name in names:
         if name not in KNOWN:
@@ -155,33 +157,33 @@ class Plan(NamedTuple):
 
 def study(plan: Plan, *, on: str, processes: int | None, out: str, records: bool) -> tuple[list["Group"], "Outcome"]:
     """Run what is missing; the configurations in the order of what was varied."""
-    with laboratory():
-        from attacca.load.report.groups import grouped, seeds_for
-        from attacca.load.report.measure import read as read_digest
-        from attacca.load.workload.scenario import read
-        from attacca.sim.grid import expand, parse
-        from attacca.sim.study import Study, mark_of
+    need_lab()
+    from attacca.load.report.groups import grouped, seeds_for
+    from attacca.load.report.measure import read as read_digest
+    from attacca.load.workload.scenario import read
+    from attacca.sim.grid import expand, parse
+    from attacca.sim.study import Study, mark_of
 
-        scenario = read(Path(plan.path))
-        mark, axes = mark_of(scenario), [parse(setting) for setting in plan.sets]
-        goal = goal_of(plan.until)
-        seeds = seeds_of(plan.seeds, scenario.seed)
-        most = MORE * len(seeds) if goal else len(seeds)
-        while True:
-            cells = expand(scenario, axes, seeds, mark)
-            planned = Study(Path(out or f"runs/{scenario.name}-study"), cells, mark, keep_records=records)
-            meter = Meter(len(cells))
-            outcome = planned.run(meter.tell, processes, on)
-            meter.close(outcome)
-            groups = grouped([read_digest(one) for one in outcome.paths])
-            wanted = 0 if goal is None or outcome.failed else seeds_for(groups, *goal)
-            if wanted <= len(seeds) or len(seeds) >= most:
-                break
-            seeds = [*seeds, *range(max(seeds) + 1, max(seeds) + 1 + min(wanted, most) - len(seeds))]
-        if wanted > len(seeds):
-            say(f"  After {len(seeds)} seeds {plan.until} is not reached; it may take {wanted:,}.", "yellow")
-        say(f"  in {planned.directory}", "dim")
-        return groups, outcome
+    scenario = read(Path(plan.path))
+    mark, axes = mark_of(scenario), [parse(setting) for setting in plan.sets]
+    goal = goal_of(plan.until)
+    seeds = seeds_of(plan.seeds, scenario.seed)
+    most = MORE * len(seeds) if goal else len(seeds)
+    while True:
+        cells = expand(scenario, axes, seeds, mark)
+        planned = Study(Path(out or f"runs/{scenario.name}-study"), cells, mark, keep_records=records)
+        meter = Meter(len(cells))
+        outcome = planned.run(meter.tell, processes, on)
+        meter.close(outcome)
+        groups = grouped([read_digest(one) for one in outcome.paths])
+        wanted = 0 if goal is None or outcome.failed else seeds_for(groups, *goal)
+        if wanted <= len(seeds) or len(seeds) >= most:
+            break
+        seeds = [*seeds, *range(max(seeds) + 1, max(seeds) + 1 + min(wanted, most) - len(seeds))]
+    if wanted > len(seeds):
+        say(f"  After {len(seeds)} seeds {plan.until} is not reached; it may take {wanted:,}.", "yellow")
+    say(f"  in {planned.directory}", "dim")
+    return groups, outcome
 
 
 def goal_of(text: str) -> tuple[str, float] | None:
@@ -233,19 +235,19 @@ class Wanted(NamedTuple):
 
 
 def show(groups: list["Group"], outcome: "Outcome", wanted: Wanted, *, as_json: bool) -> None:
-    with laboratory():
-        from attacca.load.report.sections import report as make_report
+    need_lab()
+    from attacca.load.report.sections import report as make_report
 
-        if groups and (wanted.report or wanted.figures):
-            made = make_report([digest for group in groups for digest in group.digests])
-            if wanted.report:
-                write(made, Path(wanted.report))
-            if wanted.figures:
-                draw(made, Path(wanted.figures))
-        if as_json:
-            show_json(as_numbers(groups, outcome, wanted.metrics or []))
-        elif groups:
-            sys.stdout.write("\n".join(lines(groups, wanted.metrics)) + "\n")
+    if groups and (wanted.report or wanted.figures):
+        made = make_report([digest for group in groups for digest in group.digests])
+        if wanted.report:
+            write(made, Path(wanted.report))
+        if wanted.figures:
+            draw(made, Path(wanted.figures))
+    if as_json:
+        show_json(as_numbers(groups, outcome, wanted.metrics or []))
+    elif groups:
+        sys.stdout.write("\n".join(lines(groups, wanted.metrics)) + "\n")
     for failed in outcome.failed[:10]:
         say(f"{failed.cell.label} seed {failed.cell.scenario.seed} failed: {failed.why}", "red")
     if outcome.failed:

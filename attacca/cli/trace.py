@@ -11,6 +11,7 @@ from attacca.cli.options import Json
 from attacca.cli.screen import console, say, seconds, show_json
 from attacca.cli.trace_tables import BESIDE, Sampled, show, show_fits, show_samples
 from attacca.errors import BadConfig
+from attacca.load.extra import need_lab
 
 if TYPE_CHECKING:
     from attacca.load.traces.types import Trace
@@ -182,9 +183,7 @@ def synth(
     """Make up a trace like Azure's from published curves, without any data, and say how well it fits them."""
     if target_rps is not None and not target_rps > 0:
         raise BadConfig(f"--target-rps {target_rps:g} is not above 0", "--target-rps 20")
-    from attacca.load.traces import need_laboratory
-
-    need_laboratory()
+    need_lab()
     from attacca.load.traces.fitness import fits, load
     from attacca.load.traces.synth import Azure, Recipe
     from attacca.load.traces.writing import write
@@ -222,10 +221,8 @@ def plot(
     if Path(out).suffix not in (".svg", ".png", ".pdf"):
         raise BadConfig(f"{out}: the ending says which form, and this is none", f"{Path(out).stem}.svg")
     trace = _open(path, format_, spread, seed, start=start, minutes=minutes, skip_bad=skip_bad)
-    try:
-        from attacca.load.traces.figures import draw
-    except ImportError as error:
-        raise BadConfig(f"figures need {error.name}, which is not installed", "pip install 'attacca[lab]'") from None
+    from attacca.load.traces.figures import draw
+
     draw(trace, Path(out), Path(path).name)
     if as_json:
         show_json({"path": out})
@@ -253,9 +250,7 @@ def _source(
     path: str, format_: str, spread: str, seed: int, *, start: int, minutes: int | None, skip_bad: bool
 ) -> tuple[Any, tuple[str, ...]]:
     """The trace as it is, without the caps that a scenario puts on it."""
-    from attacca.load.traces import need_laboratory
-
-    need_laboratory()
+    need_lab()
     from attacca.load.traces.formats import read_part
     from attacca.load.traces.types import Reading, as_spread
 

@@ -11,9 +11,10 @@ import typer
 from attacca.cli.command import Refused
 from attacca.cli.hosting import command
 from attacca.cli.options import Json, Token
-from attacca.cli.report import laboratory, width, write
+from attacca.cli.report import width, write
 from attacca.cli.screen import say, show_json
 from attacca.errors import BadConfig, Conflict
+from attacca.load.extra import need_lab
 
 if TYPE_CHECKING:
     from attacca.load.report.digest import Digest
@@ -65,27 +66,27 @@ def run(
     their mean counts, and how far they are apart is told: a simulation cannot be nearer to them than they are to one
     another.
     """
-    with laboratory():
-        from attacca.load.report.groups import grouped, twins
-        from attacca.load.report.measure import read as read_digest
-        from attacca.load.report.sections import report as make_report
+    need_lab()
+    from attacca.load.report.groups import grouped, twins
+    from attacca.load.report.measure import read as read_digest
+    from attacca.load.report.sections import report as make_report
 
-        scenario = planned(Path(path), seed, hardware)
-        folder = Path(out) if out else free(scenario.name)
-        names = ["live"] if runs == 1 else [f"live-{number}" for number in range(1, runs + 1)]
-        recorded = [Path(one) for one in live or ()]
-        recorded = recorded or [measure(scenario, folder, name, target, token, up) for name in names]
-        simulate(scenario, folder / "simulated")
-        digests = [of_scenario(read_digest(one), scenario) for one in (*recorded, folder / "simulated")]
-        if report:
-            write(make_report(digests), Path(report))
-        pairs = twins(grouped(digests))
-        if not pairs:
-            hint = "give a live run of this very scenario and seed, or none"
-            raise BadConfig(f"{', '.join(map(str, recorded))}: no live run of {scenario.name}", hint)
-        if not as_json:
-            caution(scenario, recorded)
-        show(*pairs[0], folder, as_json=as_json, strict=strict)
+    scenario = planned(Path(path), seed, hardware)
+    folder = Path(out) if out else free(scenario.name)
+    names = ["live"] if runs == 1 else [f"live-{number}" for number in range(1, runs + 1)]
+    recorded = [Path(one) for one in live or ()]
+    recorded = recorded or [measure(scenario, folder, name, target, token, up) for name in names]
+    simulate(scenario, folder / "simulated")
+    digests = [of_scenario(read_digest(one), scenario) for one in (*recorded, folder / "simulated")]
+    if report:
+        write(make_report(digests), Path(report))
+    pairs = twins(grouped(digests))
+    if not pairs:
+        hint = "give a live run of this very scenario and seed, or none"
+        raise BadConfig(f"{', '.join(map(str, recorded))}: no live run of {scenario.name}", hint)
+    if not as_json:
+        caution(scenario, recorded)
+    show(*pairs[0], folder, as_json=as_json, strict=strict)
 
 
 def planned(path: Path, seed: int | None, hardware: str) -> "Scenario":

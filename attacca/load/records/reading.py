@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from attacca.errors import NotFound, StateCorrupt
+from attacca.load.extra import need_lab
 from attacca.load.records.columns import COLUMNS, INFO, RECORDS, SAMPLES, SAMPLES_FOLDER, VERSION
 from attacca.load.records.info import RunInfo
-from attacca.load.records.tables import need_polars, scan, writing
+from attacca.load.records.tables import scan, writing
 
 if TYPE_CHECKING:
     import polars as pl
@@ -28,9 +29,9 @@ def read_run(path: Path) -> Run:
     Raises:
         NotFound: there is no run in this directory.
         StateCorrupt: its run.json cannot be read, or is of another version.
-        BadConfig: polars is not installed.
+        BadConfig: the extra `lab` is not installed.
     """
-    need_polars()
+    need_lab()
     try:
         info = msgspec.json.decode((path / INFO).read_bytes(), type=RunInfo)
     except OSError:

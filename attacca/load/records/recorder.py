@@ -7,9 +7,10 @@ from typing import Final, Protocol
 import msgspec
 
 from attacca.errors import Conflict
+from attacca.load.extra import need_lab
 from attacca.load.records.columns import COLUMNS, INFO, RECORDS, SAMPLES, SAMPLES_FOLDER
 from attacca.load.records.info import RunInfo, Totals, info_of
-from attacca.load.records.tables import Parts, Row, need_polars, writing
+from attacca.load.records.tables import Parts, Row, writing
 from attacca.load.workload.scenario import Scenario
 
 ROWS_PER_PART: Final = 100_000
@@ -51,9 +52,9 @@ class Recorder:
         Raises:
             Conflict: the directory holds a run already.
             StateUnavailable: it cannot be written to.
-            BadConfig: polars is not installed.
+            BadConfig: the extra `lab` is not installed.
         """
-        need_polars()
+        need_lab()
         self._directory, self._scenario, self._kind, self._started_at = directory, scenario, kind, started_at
         self._live = live
         _clear(directory, replace=replace)

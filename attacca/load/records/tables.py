@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from attacca.errors import BadConfig, StateUnavailable
+from attacca.errors import StateUnavailable
 
 if TYPE_CHECKING:
     import polars as pl
@@ -68,10 +68,3 @@ def writing(place: Path) -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or str(error)
         raise StateUnavailable(f"{place} cannot be written: {reason}", "give another directory") from None
-
-
-def need_polars() -> None:
-    try:
-        import polars  # noqa: F401 - is it there?
-    except ImportError:
-        raise BadConfig("the laboratory needs polars, which is not installed", "pip install 'attacca[lab]'") from None

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from attacca.errors import BadConfig
+from attacca.load.extra import need_lab
 
 if TYPE_CHECKING:
     from attacca.load.traces.types import Trace
@@ -14,21 +14,9 @@ def open_trace(use: "TraceUse", seed: int, *, skip_bad: bool = False) -> "Trace"
 
     Raises:
         BadTrace: it cannot be read, or nothing is left of it.
-        BadConfig: what reads traces is not installed.
+        BadConfig: the extra `lab` is not installed.
     """
-    need_laboratory()
+    need_lab()
     from attacca.load.traces.formats import open_trace as opened
 
     return opened(use, seed, skip_bad=skip_bad)
-
-
-def need_laboratory() -> None:
-    """
-    Raises:
-        BadConfig: polars or numpy is not installed.
-    """
-    try:
-        import numpy  # noqa: F401 - is it there?
-        import polars  # noqa: F401 - is it there?
-    except ImportError as error:
-        raise BadConfig(f"traces need {error.name}, which is not installed", "pip install 'attacca[lab]'") from None
