@@ -9,6 +9,7 @@ from attacca.cli.command import Refused, VerbCommand, VerbGroup
 from attacca.cli.options import DEFAULT_URL, Json, Token
 from attacca.cli.screen import say, show_json
 from attacca.errors import BadConfig
+from attacca.load.extra import need_lab
 
 if TYPE_CHECKING:
     from attacca.load.live.bodies import Known
@@ -112,6 +113,7 @@ def run(
     Without --target on a server of its own, which is as the scenario's [system] says and gone afterwards. Ctrl-C sends
     nothing more and waits for answers, a second one does not wait; what was recorded stays.
     """
+    need_lab()
     from attacca.cli.hosting import not_applied, server
     from attacca.cli.liverun import Order, live
     from attacca.cli.scenario import show as show_expected

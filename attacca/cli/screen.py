@@ -5,7 +5,6 @@ import os
 import sys
 from typing import IO, TYPE_CHECKING, Any, Literal
 
-from attacca.cli.streams import speaks_unicode
 from attacca.errors import AttaccaError, envelope
 
 if TYPE_CHECKING:
@@ -28,6 +27,10 @@ def is_coloured(stream: IO[str]) -> bool:
     if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return False
     return bool(os.environ.get("FORCE_COLOR")) or stream.isatty()
+
+
+def speaks_unicode(encoding: str) -> bool:
+    return encoding.lower().replace("-", "").startswith("utf")
 
 
 def paint(text: str, style: str, stream: IO[str]) -> str:

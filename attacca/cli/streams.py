@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 
+from attacca.cli.screen import show_error, speaks_unicode
 from attacca.errors import AttaccaError
 
 FAILURE = 1
@@ -24,10 +25,6 @@ def prepare() -> None:
     for stream in (sys.stdout, sys.stderr):
         if not speaks_unicode(stream.encoding):
             stream.reconfigure(errors="replace")  # type: ignore[union-attr]
-
-
-def speaks_unicode(encoding: str) -> bool:
-    return encoding.lower().replace("-", "").startswith("utf")
 
 
 @contextlib.contextmanager
@@ -49,8 +46,6 @@ def said_when_they_fail() -> Iterator[None]:
 
 
 def show(error: OSError | UnicodeEncodeError) -> None:
-    from attacca.cli.screen import show_error
-
     with contextlib.suppress(OSError):
         show_error(refusal(error), as_json="--json" in sys.argv)
 

@@ -162,7 +162,8 @@ def study(plan: Plan, *, on: str, processes: int | None, out: str, records: bool
     from attacca.load.report.measure import read as read_digest
     from attacca.load.workload.scenario import read
     from attacca.sim.grid import expand, parse
-    from attacca.sim.study import Study, mark_of
+    from attacca.sim.job import mark_of
+    from attacca.sim.study import Study
 
     scenario = read(Path(plan.path))
     mark, axes = mark_of(scenario), [parse(setting) for setting in plan.sets]

@@ -2,12 +2,10 @@
 
 import importlib
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from attacca.errors import BadConfig, Unreachable
-
-if TYPE_CHECKING:
-    from attacca.sim.study import Job
+from attacca.sim.job import Job, perform
 
 SCHEME: Final = "dask://"
 PATIENCE_S: Final = 10.0
@@ -21,7 +19,7 @@ def address(url: str) -> str:
     return f"tcp://{host}:{port}"
 
 
-def perform_on(url: str, jobs: Sequence["Job"]) -> Iterator[tuple[int, bytes | BaseException]]:
+def perform_on(url: str, jobs: Sequence[Job]) -> Iterator[tuple[int, bytes | BaseException]]:
     """The number of each job and what came of it, as they come. What has not begun when we leave never begins.
 
     Raises:
@@ -33,8 +31,6 @@ def perform_on(url: str, jobs: Sequence["Job"]) -> Iterator[tuple[int, bytes | B
         distributed: Any = importlib.import_module("distributed")
     except ImportError:
         raise BadConfig("dask.distributed is not installed", "pip install 'attacca[dask]'") from None
-    from attacca.sim.study import perform
-
     try:
         client: Any = distributed.Client(where, timeout=PATIENCE_S, set_as_default=False)
     except (OSError, TimeoutError) as error:

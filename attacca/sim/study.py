@@ -5,41 +5,23 @@ whose directory is there is not run again, so that a study that was interrupted 
 run.json and the digest; the records themselves only on request, for they are a hundred times as large.
 """
 
-import importlib
 import multiprocessing
 import os
 import re
 import shutil
 import signal
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 import msgspec
 
-from attacca.errors import AttaccaError, Conflict, StateUnavailable
-from attacca.load.workload.scenario import Scenario
-from attacca.sim.grid import Cell, fingerprint
+from attacca.errors import AttaccaError, StateUnavailable
+from attacca.sim.grid import Cell
+from attacca.sim.job import SIMULATE, Job, perform
 
-SIMULATE: Final = "attacca.sim.recorded:simulate"
 CELLS_PER_PROCESS: Final = 25  # then processes are renewed, so that nothing piles up in them (the pool does it wrong)
-
-
-class Simulate(Protocol):
-    """Runs one scenario and records it, as `run.json`, records and samples, in a directory."""
-
-    def __call__(self, scenario: Scenario, directory: Path, /) -> None: ...
-
-
-class Job(msgspec.Struct, frozen=True):
-    """What a process, here or on another machine, is told. `directory` unset: nothing but the digest is kept."""
-
-    scenario: Scenario
-    simulate: str
-    mark: str
-    directory: str | None = None
 
 
 class Failed(msgspec.Struct, frozen=True):
@@ -54,35 +36,6 @@ class Outcome(msgspec.Struct, frozen=True):
 
 
 Tell = Callable[[int, int, Cell], None]  # how many are done, of how many, and which was the last
-
-
-def perform(job: Job) -> bytes:
-    """Simulate, and give back the digest. Runs in a process of its own; needs nothing but the code and the trace."""
-    from attacca.load.records.reading import read_run
-    from attacca.load.report.measure import digest_of, write
-
-    here = mark_of(job.scenario)
-    if here != job.mark:
-        raise Conflict("another attacca or another trace lies here", "install the same attacca, and put the same trace")
-    with tempfile.TemporaryDirectory(prefix="attacca-sim-") as place:
-        directory = Path(job.directory or place)
-        find(job.simulate)(job.scenario, directory)
-        digest = digest_of(read_run(directory))
-        if job.directory:
-            write(digest, directory)
-    return msgspec.json.encode(digest)
-
-
-def find(name: str) -> Simulate:
-    module, _, function = name.partition(":")
-    found: Simulate = getattr(importlib.import_module(module), function)
-    return found
-
-
-def mark_of(scenario: Scenario) -> str:
-    import attacca
-
-    return fingerprint(scenario, Path(attacca.__file__).parent)
 
 
 class Study:

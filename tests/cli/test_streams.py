@@ -1,6 +1,7 @@
 import errno
 
-from attacca.cli.streams import refusal, speaks_unicode
+from attacca.cli.screen import speaks_unicode
+from attacca.cli.streams import refusal
 
 
 def test_what_the_system_refuses_is_said_with_its_place() -> None:

@@ -14,7 +14,8 @@ from attacca.errors import Unreachable
 from attacca.load.report.measure import read
 from attacca.load.workload.scenario import FunctionPlan, Scenario, Shape, Workload
 from attacca.sim.grid import Cell, expand, parse
-from attacca.sim.study import Study, mark_of
+from attacca.sim.job import mark_of
+from attacca.sim.study import Study
 
 ROOT = Path(__file__).parents[2]
 SCENARIO = Scenario(

@@ -8,7 +8,8 @@ from attacca.load.report.measure import read
 from attacca.load.workload.scenario import FunctionPlan, Scenario, Shape, Workload
 from attacca.sim.cluster import address
 from attacca.sim.grid import Cell, expand, parse
-from attacca.sim.study import Job, Study, mark_of, perform
+from attacca.sim.job import Job, mark_of, perform
+from attacca.sim.study import Study
 from tests.load.report.play import record
 
 SCENARIO = Scenario(
