@@ -10,20 +10,15 @@ guest=${GUEST_DIR:-.guest} port=${GUEST_PORT:-2222} as=${GUEST_USER:-root}
 [ $# -gt 0 ] || set -- python3 -m pytest -m live -p no:cacheprovider
 packages=systemd-sysv,udev,dbus,dbus-user-session,libpam-systemd,openssh-server,linux-image-cloud-amd64
 packages+=,python3,python3-venv,python3-dev,gcc,make,nodejs,procps,ca-certificates
-environ=(PYTHONDONTWRITEBYTECODE=1)
-accel=tcg,thread=multi
-if [ -w /dev/kvm ] && grep -qwE 'vmx|svm' /proc/cpuinfo; then
-    accel=kvm
-else
-    environ+=(NPY_DISABLE_CPU_FEATURES=X86_V3) # numpy sorts wrongly on an emulated AVX2
-fi
+accel=tcg,thread=multi cpu=max,avx2=off # numpy sorts wrongly on an emulated AVX2
+if [ -w /dev/kvm ] && grep -qwE 'vmx|svm' /proc/cpuinfo; then accel=kvm cpu=max; fi
 
 make_image() {
     scripts/debian.sh qemu-system-x86 debootstrap openssh-client e2fsprogs
     local root=$guest/root
     debootstrap --variant=minbase --include="$packages" bookworm "$root"
     python3 -m pip install --quiet --target "$root/usr/local/lib/python3.11/dist-packages" --python-version 3.11 \
-        --only-binary :all: pip $(python3 -c "
+        --only-binary :all: pip hatchling editables 'polars[rtcompat]' $(python3 -c "
 import tomllib
 project = tomllib.load(open('pyproject.toml', 'rb'))['project']
 print(*(one.replace(' ', '') for one in project['dependencies'] + project['optional-dependencies']['dev']))")
@@ -49,7 +44,7 @@ in_guest() { # USER COMMAND...
 
 mkdir -p "$guest"
 [ -e "$guest/disk.img" ] || make_image
-qemu-system-x86_64 -accel "$accel" -cpu max -smp 2 -m 6144 -nodefaults -display none -no-reboot -snapshot \
+qemu-system-x86_64 -accel "$accel" -cpu "$cpu" -smp 2 -m 6144 -nodefaults -display none -no-reboot -snapshot \
     -kernel "$guest/kernel" -initrd "$guest/initrd" -append "root=/dev/vda rw console=ttyS0 quiet" \
     -drive "file=$guest/disk.img,format=raw,if=virtio,cache=unsafe" -serial "file:$guest/console.log" \
     -device virtio-rng-pci -nic "user,model=virtio-net-pci,hostfwd=tcp:127.0.0.1:$port-:22" 2>"$guest/qemu.log" &
@@ -63,6 +58,8 @@ trusted=/etc/ssl/certs/ca-certificates.crt # a network with an authority of its 
 [ ! -e "$trusted" ] || in_guest root "cat >$trusted" <"$trusted"
 git ls-files -coz --exclude-standard |
     tar --create --null --files-from - --ignore-failed-read --warning=no-failed-read |
-    in_guest root 'mkdir /srv/attacca && cd /srv/attacca && tar --extract --no-same-owner --touch && chmod -R go+rX .'
+    in_guest root 'mkdir /srv/attacca && cd /srv/attacca && tar --extract --no-same-owner --touch &&
+        python3 -m venv --system-site-packages .venv &&
+        .venv/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable . && chmod -R go+rX .'
 [ "$as" = root ] || set -- systemd-run --user --scope --quiet --property Delegate=yes "$@"
-in_guest "$as" "cd /srv/attacca && ${environ[*]} $(printf '%q ' "$@")"
+in_guest "$as" "cd /srv/attacca && PATH=/srv/attacca/.venv/bin:\$PATH PYTHONDONTWRITEBYTECODE=1 $(printf '%q ' "$@")"
