@@ -4,6 +4,7 @@ import os
 import socket
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -70,6 +71,25 @@ def test_children_that_come_back_from_the_handler_are_no_sandboxes(whole: Whole)
     [sandbox] = whole.sandboxes("hostile")
     assert sandbox["served"] == 5
     until(lambda: sorted(whole.logs("hostile").split()) == ["False"] * 5 + ["True"] * 5, "both are heard")
+
+
+def test_a_machine_short_of_memory_takes_functions_before_the_server(whole: Whole) -> None:
+    source = """
+        def hostile():
+            try:
+                with open("/proc/self/oom_score_adj", "w") as file:
+                    file.write("-500")
+            except OSError as error:
+                return type(error).__name__
+            return "done"
+    """
+    deploy(whole, source)
+    assert call(whole).body in (b"OSError", b"PermissionError")
+    worth = {pid: int(Path(f"/proc/{pid}/oom_score_adj").read_text()) for pid in (whole.pid, *whole.family())}
+    mine = worth.pop(whole.pid)
+    assert worth.pop(whole.keeper()) == mine
+    assert len(worth) > 1
+    assert min(worth.values()) >= min(mine + 300, 1000)
 
 
 @pytest.mark.parametrize("one", ["b'x' * (1 << 20)", "[0] * (1 << 17)"])
