@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from attacca.model.function import Revision, Signature
-from attacca.worker.core.reports import SandboxFailed, SandboxGone, TemplateFailed, TemplateReady
+from attacca.model.invocation import Invocation, Request
+from attacca.worker.core.reports import RunBody, SandboxFailed, SandboxGone, TemplateFailed, TemplateReady
 from tests.live.house import House, call, value, visit
 
 ECHO = "def handler(name='world'): return {'hello': name}"
@@ -172,6 +173,29 @@ def running(argument: str) -> int:
             except OSError:
                 continue
     return count
+
+
+def test_a_sandbox_that_dies_while_its_client_reads_slowly_is_reported_too() -> None:
+    """Its channel is not read then, so that the end of the channel is seen only after that of the process."""
+    source = """
+        async def handler(scope, receive, send):
+            if scope["type"] != "http":
+                return
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            while True:
+                await send({"type": "http.response.body", "body": b"x" * 60_000, "more_body": True})
+    """
+
+    async def story(house: House) -> str:
+        revision = house.function(source, Signature.ASGI)
+        sandbox = await house.sandbox(revision)
+        house.runtime.run(sandbox, revision, Invocation("i", revision.function, revision.id, Request()))
+        await house.until(lambda report: isinstance(report, RunBody))
+        house.runtime.flow(sandbox, "i", paused=True)
+        house.runtime.kill(sandbox)
+        return (await house.gone(sandbox)).message
+
+    assert visit(story) == "it was evicted"
 
 
 def test_a_template_that_goes_takes_its_sandboxes_with_it() -> None:

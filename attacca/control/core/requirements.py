@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from urllib.parse import unquote
 
 import msgspec
 
@@ -11,7 +12,10 @@ NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 PACKAGE = re.compile(rf"({NAME})\s*(\[[A-Za-z0-9._,\s-]*\])?\s*(?P<rest>.*)")
 VERSIONS = re.compile(r"\(?[<>=!~][A-Za-z0-9.*+!_<>=~,\s-]*\)?")
 COMMENT = re.compile(r"(^|\s)#.*$")
-OPTIONS = ("--index-url", "-i", "--extra-index-url", "--pre", "--prefer-binary")
+OPTIONS = ("--index-url", "-i", "--extra-index-url")  # with one value
+FLAGS = ("--pre", "--prefer-binary")
+ADDRESS = re.compile(r"([!-~]+)([ \t]+;.*)?")  # pip ends it at a blank, and at nothing else
+WHEEL = re.compile(r"[\w.!+]+(-[\w.!+]+){4,5}\.whl", re.ASCII)
 MOST_LINES = 2000
 
 
@@ -46,11 +50,10 @@ def parse(text: str, *, allow_source_builds: bool) -> Requirements | None:
 
 
 def _refusal(line: str, *, allow_source_builds: bool) -> str:
-    if "${" in line or any(ord(char) < 32 and char != "\t" for char in line):
-        return "variables and control characters are not taken"
+    if "${" in line or "\\" in line or any(ord(char) < 32 and char != "\t" for char in line):
+        return "variables, backslashes and control characters are not taken"
     if line.startswith("-"):
-        option = re.split(r"[\s=]", line, maxsplit=1)[0]
-        return "" if option in OPTIONS else f"the option {option} is not taken"
+        return _option_refusal(line)
     found = PACKAGE.fullmatch(re.sub(r"\s--hash=sha(256|384|512):[0-9a-f]+", "", line))
     if found is None:
         return "this is not the name of a package"
@@ -59,17 +62,32 @@ def _refusal(line: str, *, allow_source_builds: bool) -> str:
     if " --" in line.replace(" --hash=", ""):
         return "options after a package are not taken, except --hash"
     if requirement.startswith("@"):
-        return _address_refusal(found["rest"][1:].strip().split(" ;")[0], allow_source_builds=allow_source_builds)
+        return _address_refusal(found["rest"][1:].strip(), allow_source_builds=allow_source_builds)
     if requirement and VERSIONS.fullmatch(requirement) is None:
         return "a local path or address cannot be installed" if "/" in line else "this is not a version"
     return ""
 
 
-def _address_refusal(address: str, *, allow_source_builds: bool) -> str:
+def _option_refusal(line: str) -> str:
+    """pip reads every option that it finds in a line, so there may be only one."""
+    option, _, given = re.sub(r"[\s=]", " ", line, count=1).partition(" ")
+    values = given.split()
+    if option not in (*OPTIONS, *FLAGS):
+        return f"the option {option} is not taken"
+    if len(values) != (option in OPTIONS) or any(value.startswith("-") for value in values):
+        return f"the option {option} stands alone in its line" + ", with one value" * (option in OPTIONS)
+    return ""
+
+
+def _address_refusal(rest: str, *, allow_source_builds: bool) -> str:
+    found = ADDRESS.fullmatch(rest)
+    if found is None:
+        return "this is not an address, or what follows it is not a marker"
+    address = found[1]
     if not address.startswith(("https://", "git+https://")):
         return "only https addresses are taken"
-    path = re.split(r"[?#]", address)[0]
-    if path.endswith(".whl") and not address.startswith("git+"):
+    name = unquote(re.split(r"[?#]", address)[0]).rpartition("/")[2]
+    if WHEEL.fullmatch(name) and not address.startswith("git+"):
         return ""
     return (
         "" if allow_source_builds else "this address is not a wheel, and would have to be built (--allow-source-builds)"

@@ -19,11 +19,11 @@ def test_packages_in_all_their_forms() -> None:
     text = (
         "flask  # web\nnumpy==2.1.0\nuvicorn[standard]>=0.30,<1\ntyping-extensions ; python_version < '3.12'\n"
         "x~=1.0 \\\n  --hash=sha256:00ff\n--index-url https://pypi.example/simple\n"
-        "p @ https://host.example/p-1-py3-none-any.whl\n"
+        "p @ https://host.example/p-1-py3-none-any.whl\n-i https://one:two@pypi.example/simple?a=b\n"
     )
     found = lines(text)
     assert found is not None
-    assert len(found) == 7
+    assert len(found) == 8
     assert found[0] == "flask"
 
 
@@ -47,6 +47,18 @@ def test_packages_in_all_their_forms() -> None:
         ("a --global-option=x", "options after"),
         ("a==1 --config-settings x=y", "options after"),
         ("a\x00", "control"),
+        ("--pre -r /etc/shadow", "--pre stands alone"),
+        ("--prefer-binary -e /srv/evil", "--prefer-binary stands alone"),
+        ("-i https://h/simple -e git+https://h/x", "-i stands alone"),
+        ("--index-url=https://h/simple --no-binary=:all:", "--index-url stands alone"),
+        ("--pre\t-c /etc/passwd", "--pre stands alone"),
+        ("--index-url --no-binary", "--index-url stands alone"),
+        ("--index-url", "--index-url stands alone"),
+        ("a ; python_version > '3' \\ ", "backslashes"),
+        ('a @ https://h/x.tar.gz\t; platform_machine != "x.whl?"', "wheel"),
+        ("a @ https://h/x-1-py3-none-any.whl\xa0;x.tar.gz", "address"),
+        ("a @ https://h/.whl", "wheel"),
+        ("a @ https://h/x.tar.gz%2f.whl", "wheel"),
     ],
 )
 def test_what_would_run_code_or_read_files_here_is_refused(line: str, reason: str) -> None:

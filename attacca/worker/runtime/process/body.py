@@ -95,6 +95,7 @@ class Body:
         os.close(self._out)
         if self._pidfd >= 0:
             os.close(self._pidfd)
+            self._pidfd = -1  # the number may soon be another process's, and `_ended` may yet ask to kill this one
         self._ended(self._describe_end())
 
     def _describe_end(self) -> str:
