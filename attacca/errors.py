@@ -53,6 +53,12 @@ class MethodNotAllowed(AttaccaError):
     code, status = "method_not_allowed", 405
 
 
+class Unsupported(AttaccaError):
+    """It is asked for in a way that HTTP knows and attacca does not."""
+
+    code, status = "unsupported", 501
+
+
 class Conflict(AttaccaError):
     """Someone else changed it first, or it exists already."""
 
@@ -121,7 +127,7 @@ class TimedOut(AttaccaError):
 
 
 class OutOfMemory(AttaccaError):
-    """The sandbox went over its memory and was killed."""
+    """The function needed more memory than its sandbox may have."""
 
     code, status = "out_of_memory", 500
 

@@ -73,7 +73,7 @@ MEANING = {
     "Shape.kind": "",
     "Shape.rate": "a second",
     "Shape.to_rate": "a second: `ramp` at the end, `step` and `spike` from `at_s`, `mmpp` when high, `sine` at most",
-    "Shape.cv": "of `gamma` and `mmpp`: coefficient of variation of the gaps",
+    "Shape.cv": "of `gamma`: coefficient of variation of the gaps",
     "Shape.at_s": "when `step` and `spike` begin",
     "Shape.for_s": "`spike`: how long; `sine`: the period; `mmpp`: mean time in a state",
     "Body.kind": "`busy` counts, calibrated to the duration; `example` is a function of `examples/`",

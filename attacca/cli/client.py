@@ -38,8 +38,8 @@ class Client:
             raise BadConfig(
                 f"{url!r} is not the address of a server", "--url http://127.0.0.1:8080, or set ATTACCA_URL"
             )
-        self.url = f"{parts.scheme}://{parts.netloc}"
         self._prefix = parts.path.rstrip("/")
+        self.url = f"{parts.scheme}://{parts.netloc}"
         kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         self._connection = kind(parts.hostname, parts.port, timeout=connect_s)
         self._read_s = read_s
@@ -145,7 +145,7 @@ class Client:
 
     def fail(self, status: int, body: bytes, method: str, path: str) -> NoReturn:
         error = failure(status, body)
-        error.add_note(f"at {method} {self.url}{path}")
+        error.add_note(f"at {method} {self.url}{self._prefix}{path}")
         raise error
 
     def _unreachable(self, error: Exception) -> Unreachable:

@@ -130,6 +130,17 @@ def default_state_dir(environ: Mapping[str, str]) -> Path:
     return Path(home) / "attacca"
 
 
+def state_dir(flag: str, file: str = "") -> Path:
+    """Where `attacca up` would keep its state, told the same.
+
+    Raises:
+        BadConfig: what it was told is not right.
+    """
+    if flag:
+        return Path(flag).expanduser()
+    return Path(load(os.environ, file).value.control.state_dir).expanduser()
+
+
 def _file(name: str) -> Layer:
     if not name:
         return {}

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 import urllib.parse
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,6 +28,7 @@ attacca dev hello --json | jq .text  # a line for each deployment, and for each 
 """
 READY_S = 30.0  # for a server that we start ourselves
 SETTLE_MS = 60  # an editor saves in several steps
+AGAIN_MS = 500  # after which we look whether the directory is still the one that is watched
 SKIPPED = ("__pycache__", ".git", ".venv", "venv", "node_modules", ".mypy_cache", ".ruff_cache", ".pytest_cache")
 
 
@@ -50,11 +52,12 @@ def run(
     for number in (signal.SIGTERM, signal.SIGHUP):  # a terminal that is closed must not leave our server behind
         signal.signal(number, signal.default_int_handler)
     server = None if _answers(url, token) else _start(url, may_start=not no_up)
+    changes = _changes(code)
     session = Session(code, {"name": name, "handler": handler}, read_env(env or []), url, token, as_json=as_json)
     try:
         session.deploy(allow_source_builds=allow_source_builds)
         say(paint(f"Watching {code}; Ctrl-C ends.", "dim", sys.stderr))
-        for changed in _changes(code):
+        for changed in changes:
             say(paint(f"{', '.join(changed)} changed", "dim", sys.stderr))
             session.deploy(allow_source_builds=allow_source_builds)
     except KeyboardInterrupt:
@@ -128,12 +131,16 @@ class Session:
         self._followed = ""
 
 
-def _changes(code: Path) -> Any:
-    """Names of what was saved, each time something was."""
-    import watchfiles
-
+def _changes(code: Path) -> Iterator[list[str]]:
+    """Names of what was saved, each time something was. What is there now is taken as seen."""
     root = code.resolve()
     base = root if root.is_dir() else root.parent
+    return _watch(root, base, _identity(base))
+
+
+def _watch(root: Path, base: Path, place: tuple[int, int] | None) -> Iterator[list[str]]:
+    """A directory that is moved away, and another that comes in its place, does not tell: we look now and then."""
+    import watchfiles
 
     def is_wanted(_: watchfiles.Change, name: str) -> bool:
         path = Path(name)
@@ -144,17 +151,38 @@ def _changes(code: Path) -> Any:
             ("~", ".swp", ".swx", ".pyc", ".tmp")
         )
 
-    watched = watchfiles.watch(
-        base,
-        watch_filter=is_wanted,
-        debounce=SETTLE_MS * 4,
-        step=SETTLE_MS,
-        recursive=root.is_dir(),
-        raise_interrupt=True,
-    )
-    for changes in watched:
-        named = {str(Path(name).relative_to(base)): Path(name).exists() for _, name in changes}
-        yield sorted(name for name in named if named[name]) or sorted(named)  # not what an editor made on the way
+    is_new = False
+    while True:
+        watched = watchfiles.watch(
+            base,
+            watch_filter=is_wanted,
+            debounce=SETTLE_MS * 4,
+            step=SETTLE_MS,
+            recursive=root.is_dir(),
+            raise_interrupt=True,
+            rust_timeout=AGAIN_MS,
+            yield_on_timeout=True,
+        )
+        for changes in watched:
+            now = _identity(base)
+            if now not in (place, None):
+                place, is_new = now, True
+                break  # and told once it is watched, so that no save is missed
+            if not changes and not is_new:
+                continue
+            is_new = False
+            named = {str(Path(name).relative_to(base)): Path(name).exists() for _, name in changes}
+            named.pop(".", None)
+            there = sorted(name for name in named if named[name])  # not what an editor made on the way
+            yield there or sorted(named) or [base.name]
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _answers(url: str, token: str) -> bool:
@@ -177,6 +205,7 @@ def _start(url: str, *, may_start: bool) -> subprocess.Popen[bytes]:
     say(paint(f"No server answers at {url}; starting one.", "dim", sys.stderr))
     command = [
         sys.executable,
+        "-P",  # what lies in the working directory, random.py say, is no module of the server's
         "-m",
         "attacca.cli.app",
         "up",

@@ -10,7 +10,7 @@ from typing import Annotated, Any, NamedTuple
 import typer
 
 from attacca.cli.command import Refused
-from attacca.cli.options import Json, StateDir
+from attacca.cli.options import ConfigFile, Json, StateDir
 from attacca.cli.screen import console, show_json
 
 EXAMPLES = """
@@ -32,18 +32,23 @@ class Check(NamedTuple):
 def run(
     *,
     state_dir: StateDir = "",
-    port: Annotated[int, typer.Option("--port", metavar="PORT", help="The port `up` would use.")] = 8080,
+    port: Annotated[
+        int | None, typer.Option("--port", metavar="PORT", help="Default: the one that `up` would use.")
+    ] = None,
+    file: ConfigFile = "",
     as_json: Json = False,
 ) -> None:
     """Check this machine: Python, kernel, each isolation, libraries, state directory, port.
 
     Exits with 1 when something is missing that `attacca up` needs.
     """
-    from attacca.cli.configuration import default_state_dir
+    from attacca.cli.configuration import load
     from attacca.worker.host.isolation import examine
 
-    directory = Path(state_dir).expanduser() if state_dir else default_state_dir(os.environ)
-    checks = [*(Check(f.name, f.ok, f.detail, f.hint, f.needed) for f in examine()), *our_own(directory, port)]
+    flags = {"state_dir": (state_dir or None, "--state-dir"), "port": (port, "--port")}
+    settings = load(os.environ, file, flags).value
+    ours = our_own(Path(settings.control.state_dir).expanduser(), settings.gateway.port)
+    checks = [*(Check(f.name, f.ok, f.detail, f.hint, f.needed) for f in examine()), *ours]
     if as_json:
         show_json([check._asdict() for check in checks])
     else:
@@ -133,6 +138,6 @@ def _port(port: int) -> Check:
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
-            hint = f"attacca list, if it is attacca that listens there; or attacca up --port {port + 1}"
+            hint = f"attacca list --url http://127.0.0.1:{port}, if it is attacca; or attacca up --port {port + 1}"
             return Check("port", ok=False, detail=f"{port}: {error.strerror}", hint=hint)
     return Check("port", ok=True, detail=f"{port} is free")

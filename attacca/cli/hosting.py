@@ -17,8 +17,9 @@ from attacca.cli.client import CLASSES
 from attacca.errors import AttaccaError, BadConfig, Unreachable
 from attacca.kernel.registry import build
 from attacca.load.workload.scenario import Choice, Fault, Scenario, System
+from attacca.policy.balancing import BALANCING
 from attacca.policy.concurrency import CONCURRENCY
-from attacca.policy.keepalive import KEEPALIVE
+from attacca.policy.keepalive import BOUNDS, KEEPALIVE
 from attacca.policy.queueing import QUEUEING
 
 DRAINS_S, STOPS_S = 0.5, 60.0
@@ -28,7 +29,7 @@ FAMILIES: Mapping[str, Mapping[str, type[Any]]] = {
 
 
 def command() -> list[str]:
-    return [sys.executable, "-m", "attacca.cli.app"]
+    return [sys.executable, "-P", "-m", "attacca.cli.app"]
 
 
 @contextmanager
@@ -83,6 +84,17 @@ def _refusal(said: bytes) -> AttaccaError:
     except (ValueError, KeyError, TypeError):
         last = said.decode(errors="replace").strip().rpartition("\n")[2]
         return Unreachable(f"the server did not start: {last}", "attacca doctor; or give one that is up with --target")
+
+
+def check_policies(system: System) -> None:
+    """Make each once, as whoever runs it would.
+
+    Raises:
+        BadConfig: there is none of that name, or an option of it is wrong.
+    """
+    for family, known in {**FAMILIES, "keepalive": {**KEEPALIVE, **BOUNDS}, "balancing": BALANCING}.items():
+        choice: Choice = getattr(system, family)
+        build(known, choice.policy, choice.options, f"attacca.policy.{family}")
 
 
 def words(system: System) -> list[str]:

@@ -1,5 +1,6 @@
 """`attacca init`: a small function to start from, of the kind one asks for."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -121,5 +122,6 @@ def run(directory: Directory = ".", *, template: Template = "named", as_json: Js
         show_json({"name": name, "directory": str(path), "template": template, "files": list(files)})
         return
     say(f"Wrote {', '.join(files)} {'here' if path == Path() else f'to {path}'}.", "green")
-    say(f"  Try: attacca deploy {path} && attacca invoke {name} {arguments}")
-    say(f"  or:  attacca dev {path}")
+    word = shlex.quote(str(path))
+    say(f"  Try: attacca deploy {word} && attacca invoke {name} {arguments}")
+    say(f"  or:  attacca dev {word}")

@@ -114,7 +114,7 @@ def run(
     nothing more and waits for answers, a second one does not wait; what was recorded stays.
     """
     need_lab()
-    from attacca.cli.hosting import not_applied, server
+    from attacca.cli.hosting import check_policies, not_applied, server
     from attacca.cli.liverun import Order, live
     from attacca.cli.scenario import show as show_expected
     from attacca.load.workload.expected import expected
@@ -123,6 +123,14 @@ def run(
     if not target and (no_deploy or keep):
         raise BadConfig("a server of its own has no functions before the run and none after it", "give --target URL")
     scenario = _read(Path(path), seed)
+    check_policies(scenario.system)
+    if scenario.workload.clients is not None and (
+        scenario.workload.trace or any(one.shape for one in scenario.functions)
+    ):
+        raise BadConfig(
+            "a live run sends what its clients choose or what a schedule says, and this scenario has both",
+            "leave out workload.clients, or the trace and the shapes; or simulate it: attacca sim run",
+        )
     schedule = Schedule(scenario)
     asked = expected(scenario, schedule)
     if not as_json:

@@ -49,6 +49,9 @@ Token = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs, and nothing else on stdout.")]
+ConfigFile = Annotated[
+    str, typer.Option("--config", metavar="FILE", envvar="ATTACCA_CONFIG", help="As for `up`.", show_default=False)
+]
 StateDir = Annotated[
     str,
     typer.Option(

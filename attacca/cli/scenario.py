@@ -36,10 +36,13 @@ def group() -> None:
 @app.command("check", cls=VerbCommand, epilog=CHECK)
 def check(path: ScenarioPath, *, as_json: Json = False) -> None:
     """Print the expected load: rates, cores and memory by Little's law, and what is likely to go wrong."""
+    from attacca.cli.hosting import check_policies
     from attacca.load.workload.expected import expected
     from attacca.load.workload.scenario import read
 
-    found = expected(read(Path(path)))
+    scenario = read(Path(path))
+    check_policies(scenario.system)
+    found = expected(scenario)
     if as_json:
         show_json(msgspec.to_builtins(found))
     else:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 CODES = {
     "bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34", "magenta": "35", "cyan": "36",
+    "bright_black": "90",
     "bold red": "1;31", "bold green": "1;32", "bold cyan": "1;36",
 }  # fmt: skip
 PARTS = {  # of an invocation's timing, in the order in which they pass; the colour of each

@@ -99,7 +99,7 @@ class Server:
             self._watch,
             lambda: self.gateway.receive(self.control.catalogue()),
         )
-        self.runtime = ProcessRuntime(state.path, config.process, clock)
+        self.runtime = ProcessRuntime(state.path, config.process, clock, config.worker.memory_mb)
         worker = Worker(
             config.worker, self.runtime, clock, streams, self.gateway.receive, self._log, self._load_per_core
         )
@@ -239,7 +239,7 @@ def cannot_listen(host: str, port: int, error: OSError) -> AttaccaError:
     if error.errno == errno.EADDRINUSE:
         return Conflict(
             f"port {port} on {host} is in use",
-            f"attacca list, if it is attacca that listens there; or attacca up --port {port + 1}",
+            f"attacca list --url http://{host}:{port}, if it is attacca that listens; or attacca up --port {port + 1}",
         )
     if error.errno == errno.EACCES:
         return BadConfig(f"port {port} is reserved for root", "attacca up --port 8080")

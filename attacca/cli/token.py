@@ -1,16 +1,14 @@
 """`attacca token`: API tokens, in the state directory itself, whether or not a server runs on it."""
 
 import asyncio
-import os
 import sys
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from attacca.cli.command import VerbCommand, VerbGroup
-from attacca.cli.options import Json, StateDir
+from attacca.cli.options import ConfigFile, Json, StateDir
 from attacca.cli.screen import console, paint, say, seconds, show_json
 
 app = typer.Typer(
@@ -34,9 +32,9 @@ TokenId = Annotated[str, typer.Argument(metavar="ID", help="As `attacca token li
 
 
 @app.command("create", cls=VerbCommand, epilog=CREATE)
-def create(*, name: TokenName = "", state_dir: StateDir = "", as_json: Json = False) -> None:
+def create(*, name: TokenName = "", state_dir: StateDir = "", file: ConfigFile = "", as_json: Json = False) -> None:
     """Make a token and print it, this once; only its digest is kept."""
-    token, secret = asyncio.run(_with_tokens(_directory(state_dir), lambda tokens: tokens.create(name)))
+    token, secret = asyncio.run(_with_tokens(state_dir, file, lambda tokens: tokens.create(name)))
     if as_json:
         show_json({"id": token.id, "name": token.name, "created_at": token.created_at, "token": secret})
         return
@@ -47,9 +45,9 @@ def create(*, name: TokenName = "", state_dir: StateDir = "", as_json: Json = Fa
 
 
 @app.command("list", cls=VerbCommand, epilog=LIST)
-def list_tokens(*, state_dir: StateDir = "", as_json: Json = False) -> None:
+def list_tokens(*, state_dir: StateDir = "", file: ConfigFile = "", as_json: Json = False) -> None:
     """List the tokens there are; the secrets themselves are not kept."""
-    tokens = asyncio.run(_with_tokens(_directory(state_dir), lambda tokens: tokens.all()))
+    tokens = asyncio.run(_with_tokens(state_dir, file, lambda tokens: tokens.all()))
     rows = [{"id": token.id, "name": token.name, "created_at": token.created_at} for token in tokens]
     if as_json:
         show_json(rows)
@@ -63,9 +61,9 @@ def list_tokens(*, state_dir: StateDir = "", as_json: Json = False) -> None:
 
 
 @app.command("revoke", cls=VerbCommand, epilog=REVOKE)
-def revoke(token_id: TokenId, *, state_dir: StateDir = "", as_json: Json = False) -> None:
+def revoke(token_id: TokenId, *, state_dir: StateDir = "", file: ConfigFile = "", as_json: Json = False) -> None:
     """Make a token worthless; a running server hears of it within a second."""
-    asyncio.run(_with_tokens(_directory(state_dir), lambda tokens: tokens.delete(token_id)))
+    asyncio.run(_with_tokens(state_dir, file, lambda tokens: tokens.delete(token_id)))
     if as_json:
         show_json({"revoked": token_id})
     else:
@@ -84,19 +82,14 @@ def show(rows: list[dict[str, Any]], now: float, width: int | None = None) -> No
     console(width=width).print(table)
 
 
-def _directory(state_dir: str) -> Path:
-    from attacca.cli.configuration import default_state_dir
-
-    return Path(state_dir).expanduser() if state_dir else default_state_dir(os.environ)
-
-
-async def _with_tokens(path: Path, work: Callable[[Any], Awaitable[Any]]) -> Any:
+async def _with_tokens(flag: str, file: str, work: Callable[[Any], Awaitable[Any]]) -> Any:
+    from attacca.cli.configuration import state_dir
     from attacca.control.state import StateDir as Directory
     from attacca.control.tokens import Tokens
     from attacca.io.store.sqlite import SqliteStore
     from attacca.kernel.clock import SystemClock
 
-    directory = Directory(path)
+    directory = Directory(state_dir(flag, file))
     directory.make()
     directory.expect_database()
     store = await SqliteStore.open(directory.database, SystemClock())

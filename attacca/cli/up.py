@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from attacca.cli.options import Json, StateDir
-from attacca.cli.screen import paint, say, show_json
+from attacca.cli.screen import counted, paint, say, show_json
 
 if TYPE_CHECKING:
     from attacca.cli.configuration import ServerConfig
@@ -246,7 +246,7 @@ def banner(server: "Server") -> None:
     rows = {
         "state": f"{info['state_dir']} · {server.restored} function{many} restored",
         "isolation": isolation(server),
-        "worker": f"{worker.memory_mb} MB · {worker.cores} cores · {policies}",
+        "worker": f"{worker.memory_mb} MB · {counted(worker.cores, 'core')} · {policies}",
     }
     out = sys.stdout
     lines = [f"{paint('attacca', 'bold cyan', out)} {__version__} is up at {paint(server.url, 'bold', out)}", ""]

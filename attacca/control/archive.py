@@ -95,6 +95,8 @@ def _extract(plain: IO[bytes], into: Path, limits: ArchiveLimits) -> Unpacked:
                 size += entry.size
     except (tarfile.TarError, EOFError, ValueError, OverflowError) as error:
         raise BadRequest(f"the archive cannot be read: {error}", HINT) from None
+    except RecursionError:  # each extended header is read by who reads the one before it
+        raise BadRequest("the archive has too many extended headers in a row", HINT) from None
     if not facts:
         raise BadRequest("there are no files in the archive", HINT)
     modules = sum(path.endswith(".py") for path, _ in facts)

@@ -60,6 +60,13 @@ class Gateway:
         """Why an invocation would be refused now; for those who would have to send a large body first."""
         return self._gate.refusal(name)
 
+    def refused(self, name: str, error: AttaccaError) -> AttaccaError:
+        """One that the front refuses by itself is counted with the others."""
+        function = self.find(name)
+        if function is not None:
+            function.statistics.refuse(error.code)
+        return error
+
     def invoke(self, name: str, request: Request, client: Client) -> AttaccaError | None:
         """Admit it and hand it on. The client may be answered before this returns."""
         clock, gate = self.clock, self._gate

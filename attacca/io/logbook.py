@@ -110,6 +110,10 @@ class Logbook:
         for piece in self._admit(page, at, text.removesuffix("\n")):
             kept = piece if len(piece) <= most else f"{piece[:most]} ... ({len(piece) - most} more characters)"
             self._take(function, page, LogLine(at, number, sandbox, invocation, stream, kept))
+        if page.dropped:  # to be said soon, also when nothing more is written
+            self._dirty[function] = None
+            if self._timer is None:
+                self._timer = asyncio.get_running_loop().call_later(self._limits.flush_s, self._flush)
 
     async def read(self, function: str, since_s: float | None = None) -> AsyncIterator[LogLine]:
         """What is kept, oldest first; `since_s` leaves out what is older than so many seconds."""

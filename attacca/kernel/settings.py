@@ -205,7 +205,7 @@ def _beside(key: str, known: Sequence[str]) -> list[str]:
 
 def _misfit(merged: Mapping[str, Given], error: msgspec.ValidationError) -> BadConfig:
     """Every value is fine by itself, but something is missing or two do not go together."""
-    origins = sorted({given.where for given in merged.values() if given.where})
+    origins = sorted({given.where for given in merged.values() if given.where and given.layer != DEFAULT})
     place = f" ({', '.join(origins)})" if origins else ""
     return BadConfig(
         f"the settings do not fit together{place}: {_reason(error)}", "change one of the settings named there"

@@ -4,6 +4,7 @@ from attacca.gateway.core.taken import NO_TIME, Taken
 from attacca.load.workload.schedule import Target
 from attacca.model.invocation import Outcome, Start, Timing
 
+ATTEMPT = 1 << 40  # more numbers than the invocations of a run need
 UNSEEN = -1.0  # a moment that has not come
 
 
@@ -11,12 +12,13 @@ class Flight:
     """Who waits for the answer, as the gateway core sees it. Times in seconds since the run began."""
 
     __slots__ = (
-        "attempt", "due", "enq", "exec_begin", "exec_end", "handed", "idx", "is_answered", "key", "phase", "queue_len",
-        "request_s", "sandbox", "start", "taken", "target", "timing", "worker",
+        "attempt", "draw", "due", "enq", "exec_begin", "exec_end", "handed", "idx", "is_answered", "key", "phase",
+        "queue_len", "request_s", "sandbox", "start", "taken", "target", "timing", "worker",
     )  # fmt: skip
 
     def __init__(self, idx: int, due: float, target: Target, request_s: float, phase: str) -> None:
         self.idx = idx
+        self.draw = 2 * idx  # of its messages, and the next number: another attempt has another fate
         self.key = str(idx)  # what gateway and worker call it; another when it is sent again
         self.due = due
         self.target = target
@@ -35,6 +37,7 @@ class Flight:
     def forget_attempt(self) -> None:
         """It begins anew, elsewhere."""
         self.attempt += 1
+        self.draw += ATTEMPT
         self.enq = self.handed = self.exec_begin = self.exec_end = UNSEEN
         self.timing, self.start, self.sandbox, self.worker = NO_TIME, None, "", -1
 

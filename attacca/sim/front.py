@@ -50,7 +50,7 @@ class Front:
         self._flights[flight.key] = flight
         place, road = self.roads[order.worker]
         self._journal.note(What.ARRIVED, place, flight.idx)
-        road.send(order, 2 * flight.idx)
+        road.send(order, flight.draw)
         if gate.deadlines.next_at < self._timer_at:
             self._wind()
 
@@ -123,7 +123,7 @@ class Front:
         assert isinstance(message, Withdraw)
         flight = self._flights.get(message.id)
         if flight is not None:
-            self.roads[worker][1].send(message, 2 * flight.idx + 1)
+            self.roads[worker][1].send(message, flight.draw + 1)
 
     def _send(self, order: Dispatch) -> None:
         """Again."""
@@ -134,7 +134,7 @@ class Front:
         self._flights[flight.key] = flight
         place, road = self.roads[order.worker or taken.worker]
         self._journal.note(What.SENT_AGAIN, place, flight.idx)
-        road.send(order, 2 * flight.idx)
+        road.send(order, flight.draw)
         if self.gate.deadlines.next_at < self._timer_at:
             self._wind()
 

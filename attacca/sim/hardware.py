@@ -139,6 +139,14 @@ class Machine:
         self._flights = flights
         self._report = report
 
+    @property
+    def wanting(self) -> int:
+        """Invocations that need a core now, as a load average counts them: who sleeps does not."""
+        if self.cpu.busy is not None:
+            return self.cpu.busy
+        running = (job for copy in self.copies.values() for job in copy.running.values())
+        return sum(job.flight.target.plan.body.computing > 0 for job in running)
+
     # Orders.
 
     def run(self, order: Run) -> None:

@@ -215,7 +215,7 @@ class Node:
             elif kind is Ended:
                 assert self.to_gateway is not None
                 key = command.id  # type: ignore[union-attr]
-                self.to_gateway.send(command, 2 * self._flights[key].idx + 1)
+                self.to_gateway.send(command, self._flights[key].draw + 1)
             else:
                 self._order(command)
 
@@ -229,7 +229,7 @@ class Node:
             flight.worker = self.place
         self._journal.note(RAN[started.start], self.place, flight.idx)
         assert self.to_gateway is not None
-        self.to_gateway.send(started, 2 * flight.idx)
+        self.to_gateway.send(started, flight.draw)
 
     def _order(self, command: Command) -> None:
         note, place, machine = self._journal.note, self.place, self.machine
@@ -290,7 +290,7 @@ class Node:
         if not self.is_up or up_count != self.up_count or every_s is None:
             return
         kept = exp(-every_s / LOAD_OVER_S)
-        self._load = self._load * kept + self.machine.running * (1 - kept)
+        self._load = self._load * kept + self.machine.wanting * (1 - kept)
         self._engine.at(self._engine.now + every_s, self._measure, up_count)
         self.feed(Measured(self._load / self.config.cores))
 

@@ -65,6 +65,7 @@ class World:
         self._schedule = schedule
         self._coming: Iterator[Due] = iter(schedule)
         self._sent = 0
+        self._moments = Draws(scenario.seed, "samples")
         self.nodes = self._nodes(journal, wrap, keepalives or [None] * scenario.system.workers)
         self._roads(journal)
         self.faults = Faults(scenario, schedule.length_s, engine, journal, self.nodes)
@@ -113,7 +114,7 @@ class World:
         self._pull()
         if self._clients is not None:
             self._clients.begin()
-        engine.at(scenario.record.sample_s, self._sample)
+        self._sample_next(0)
         if self._is_apart:
             engine.at(HEARTBEAT_S, self._beat, 1)
         self.faults.begin()
@@ -154,10 +155,14 @@ class World:
         self._sent += 1
         return Flight(OF_CLIENTS + number, now, self._schedule.functions[place], seconds, phase)
 
-    def _sample(self, _: None) -> None:
-        engine = self.engine
-        self.ledger.sample(engine.now, self.nodes)
-        engine.at(engine.now + self.scenario.record.sample_s, self._sample)
+    def _sample(self, number: int) -> None:
+        self.ledger.sample(self.engine.now, self.nodes)
+        self._sample_next(number + 1)
+
+    def _sample_next(self, number: int) -> None:
+        """Somewhere in each interval: at a steady pace, what is periodic would always be seen in the same phase."""
+        at = (number + self._moments.at(number)) * self.scenario.record.sample_s
+        self.engine.at(at, self._sample, number)
 
     def _beat(self, count: int) -> None:
         for node in self.nodes:
@@ -178,7 +183,8 @@ class Clients:
         self._think = Duration(clients.think, seed, "clients/think")
         self._choice = Draws(seed, "clients/choice")
         self._durations = [Duration(plan.duration, seed, f"clients/duration/{plan.name}") for plan in plans]
-        self._sums = list(accumulate(plan.weight for plan in plans))
+        self._places = [place for place, plan in enumerate(plans) if plan.shape is None] or list(range(len(plans)))
+        self._sums = list(accumulate(plans[place].weight for place in self._places))
         self._of: dict[int, int] = {}  # by invocation: its client
         self._turns = [0] * clients.count
 
@@ -194,7 +200,7 @@ class Clients:
         turn = self._turns[client]
         self._turns[client] = turn + 1
         number = turn * self._count + client
-        place = pick(self._sums, self._choice.at(number))
+        place = self._places[pick(self._sums, self._choice.at(number))]
         flight = self._world.send(number, place, self._durations[place].at(number))
         if flight is not None:
             self._of[flight.idx] = client

@@ -76,6 +76,11 @@ def test_a_server_that_does_not_answer_exits_with_3(monkeypatch: pytest.MonkeyPa
     assert json.loads(shown.stderr)["error"]["code"] == "unreachable"
 
 
+def test_what_init_says_to_try_can_be_pasted(tmp_path: Path) -> None:
+    made = RUNNER.invoke(app, ["init", str(tmp_path / "My Func")])
+    assert f"attacca deploy '{tmp_path}/My Func' && " in made.stderr
+
+
 def test_init_writes_a_function_that_deploy_accepts_and_never_writes_over_one(tmp_path: Path) -> None:
     from attacca.cli.init import TEMPLATES
     from attacca.cli.source import find

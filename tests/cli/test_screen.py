@@ -5,7 +5,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attacca.cli.screen import PARTS, bar, counted, megabytes, milliseconds, paint, seconds, show_error, split
+from attacca.cli.screen import (
+    PARTS,
+    PARTS_AND_REST,
+    STARTS,
+    bar,
+    counted,
+    megabytes,
+    milliseconds,
+    paint,
+    seconds,
+    show_error,
+    split,
+)
 from attacca.errors import NotFound
 
 TIMINGS = st.dictionaries(st.sampled_from(sorted(PARTS)), st.floats(0, 40), max_size=6)
@@ -60,6 +72,14 @@ def test_colours_are_for_terminals(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_COLOR")
     monkeypatch.setenv("TERM", "dumb")
     assert paint("x", "red", io.StringIO()) == "x"
+
+
+def test_every_colour_that_has_a_name_can_be_painted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    for colour in (*PARTS_AND_REST.values(), *STARTS.values()):
+        assert paint("x", colour, io.StringIO()).startswith("\x1b[")
 
 
 def test_one_is_not_many() -> None:

@@ -91,7 +91,7 @@ def test_what_cannot_be_a_function_is_refused_before_anything_is_sent(tmp_path: 
 
 
 # Not hypothesis's own: it needs a second to work out a table of all characters before it draws the first.
-CHARACTERS = st.integers(0, 0x10FFFF).map(chr) | st.sampled_from("aZ09-_. /ßé")
+CHARACTERS = st.characters(exclude_categories=["Cs"]) | st.sampled_from("aZ09-_. /ßé")
 
 
 @given(st.text(CHARACTERS, max_size=70))

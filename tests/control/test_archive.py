@@ -125,6 +125,12 @@ def test_bombs_are_refused_before_they_go_off(tmp_path: Path, make: Callable[[],
     assert sum(path.stat().st_size for path in (tmp_path / "made").rglob("*") if path.is_file()) <= 2 << 20
 
 
+def test_extended_headers_without_end_are_refused(tmp_path: Path) -> None:
+    header = entry("x", b"11 path=ab\n", tarfile.XHDTYPE)
+    with pytest.raises(BadRequest, match="extended headers"):
+        take(tmp_path, *[header] * 1500, entry("main.py"))
+
+
 def test_an_upload_over_the_limit_is_refused_unread(tmp_path: Path) -> None:
     with pytest.raises(PayloadTooLarge, match="over 1 MB"):
         unpack(b"\0" * ((1 << 20) + 1), tmp_path / "made", LIMITS)

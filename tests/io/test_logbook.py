@@ -108,6 +108,19 @@ def test_a_flood_of_short_lines_is_cut_by_their_number(tmp_path: Path) -> None:
     story(tmp_path, play, LogLimits(lines_per_s=3))
 
 
+def test_what_is_dropped_last_is_said_although_nothing_follows(tmp_path: Path) -> None:
+    async def play(book: Logbook, clock: ManualClock) -> None:
+        say(book, "a\nb\nc")
+        await book.flush()
+        following = book.follow("hello")
+        said = asyncio.ensure_future(anext(following))
+        await asyncio.sleep(0)
+        say(book, "d\ne")  # this second has no room for them
+        assert (await asyncio.wait_for(said, 5)).text.startswith("2 lines were dropped here")
+
+    story(tmp_path, play, LogLimits(lines_per_s=3, flush_s=0.001))
+
+
 def test_an_endless_line_is_cut(tmp_path: Path) -> None:
     async def play(book: Logbook, clock: ManualClock) -> None:
         say(book, "z" * 3000)

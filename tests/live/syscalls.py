@@ -25,6 +25,8 @@ _NUMBERS = {  # x86_64, and those that newer architectures share
     "open_by_handle_at": (304, 265),
     "fsopen": (430, 430),
     "mount_setattr": (442, 442),
+    "inotify_init1": (294, 26),
+    "inotify_add_watch": (254, 27),
 }
 IS_X86 = os.uname().machine == "x86_64"
 NUMBERS = {name: both[0 if IS_X86 else 1] for name, both in _NUMBERS.items()}

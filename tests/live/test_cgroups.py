@@ -58,6 +58,19 @@ def test_who_goes_over_memory_is_killed_and_known(group: Group) -> None:
     assert group.has_run_out()
 
 
+def test_all_together_are_held_to_what_the_worker_has() -> None:
+    groups = open_groups()
+    assert groups is not None
+    groups.bound(64)  # and some slack
+    one = groups.make()
+    with started(*GLUTTON) as process:
+        one.add(process.pid)  # without a limit of its own
+        process.communicate(b"go\n")
+        assert process.returncode == -9
+    until(one.is_removed, "it is empty")
+    groups.close()
+
+
 def test_processes_are_counted(group: Group) -> None:
     with started(*PARENT) as process:
         group.limit(memory_mb=32, processes=1, cpus=1)

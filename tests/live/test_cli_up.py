@@ -211,6 +211,29 @@ def test_dev_deploys_on_every_save_and_survives_errors(server: Server, tmp_path:
         reader.join()
 
 
+def test_dev_sees_a_directory_that_comes_in_the_place_of_another(server: Server, tmp_path: Path) -> None:
+    code, other = tmp_path / "placed", tmp_path / "other"
+    for folder in (code, other):
+        folder.mkdir()
+        (folder / "main.py").write_text("def main(args):\n    return {'n': 1}\n")
+    seen: list[str] = []
+    with subprocess.Popen(
+        [*ATTACCA, "dev", str(code)], env={**ENVIRON, "ATTACCA_URL": server.url}, stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    ) as dev:  # fmt: skip
+        reader = threading.Thread(target=lambda: seen.extend(dev.stderr or ()), daemon=True)
+        reader.start()
+        wait_for(lambda: any("Watching" in line for line in seen))
+        code.rename(tmp_path / "away")
+        other.rename(code)
+        wait_for(lambda: any("revision 2" in line for line in seen))
+        (code / "main.py").write_text("def main(args):\n    return {'n': 3}\n")
+        wait_for(lambda: any("revision 3" in line for line in seen))
+        dev.send_signal(signal.SIGINT)
+        assert dev.wait(10) == 0
+        reader.join()
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 def test_dev_takes_the_server_that_it_started_with_it(tmp_path: Path, number: signal.Signals) -> None:
     (tmp_path / "hello.py").write_text("def hello():\n    return 1\n")

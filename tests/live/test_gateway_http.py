@@ -230,9 +230,18 @@ def test_an_upgrade_is_passed_over() -> None:
             client.send(get("/function/echo", "Upgrade: h2c", "Connection: Upgrade, HTTP2-Settings"))
             assert (await client.answer()).status == 200
             assert (await client.ask(post("/function/echo", b"x"))).body == b"x"
-            both = get("/function/echo", "Upgrade: websocket", "Connection: upgrade") + post("/function/echo", b"y")
+            both = get("/function/echo", "Upgrade: h2c", "Connection: upgrade") + post("/function/echo", b"y")
             assert (await client.ask(both)).body == b""
             assert (await client.answer()).body == b"y"
+
+    live(story)
+
+
+def test_a_websocket_is_refused() -> None:
+    async def story() -> None:
+        async with site() as here, await here.client() as client:
+            answer = await client.ask(get("/function/echo", "Upgrade: WebSocket", "Connection: upgrade"))
+            assert (answer.status, answer.code) == (501, "unsupported")
 
     live(story)
 

@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+from typing import Any
 
+import msgspec
 import pytest
 
 from attacca.model.function import Signature
 from attacca.model.invocation import Failed, FunctionError, Ok
-from attacca.worker.core.reports import Logged, RunHead, TemplateReady
+from attacca.worker.core.reports import Logged, RunHead, TemplateFailed, TemplateReady
 from tests.live.house import House, call, value, visit
 
 ECHO = "def handler(name='world'): return {'hello': name}"
@@ -81,6 +83,7 @@ def test_a_user_exception_leaves_the_sandbox_alive() -> None:
         (ECHO, b'{"nam":"x"}', "bad_request", "unknown 'nam'; the function takes 'name'"),
         ("def handler(a, b): ...", b'{"a":1}', "bad_request", "missing 'b'"),
         ("def handler(): return object()", b"", "bad_response", "object"),
+        ("def handler(): return {'x': float('nan')}", b"", "bad_response", "JSON"),
         ("def handler(): return {'statusCode': 99}", b"", "bad_response", "statusCode"),
         ("def handler(): return b'x' * (3 << 20)", b"", "response_too_large", "3.1 MB"),
     ],
@@ -106,6 +109,71 @@ def test_what_is_returned_becomes_an_answer(returned: str, body: bytes, kind: st
     outcome = call(f"def handler(): return {returned}")
     assert isinstance(outcome, Ok)
     assert (outcome.body, outcome.content_type, outcome.status) == (body, kind, status)
+
+
+@pytest.mark.parametrize("name", ["string", "json", "time"])
+def test_a_file_that_pythons_own_module_hides_is_not_taken_for_it(name: str) -> None:
+    async def story(house: House) -> object:
+        revision = house.function("")
+        (house.state / "code" / revision.code / f"{name}.py").write_text("def handler(): return 1")
+        return await house.template(msgspec.structs.replace(revision, handler=name + ":handler"))
+
+    failed = visit(story)
+    assert isinstance(failed, TemplateFailed)
+    assert "has the name of a module of Python's own" in str(failed)
+
+
+UNSPEAKABLE = """
+    class Unspeakable(Exception):
+        def __str__(self): raise TypeError("no text")
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "settings"),
+    [
+        ("def handler(): raise Unspeakable()", {}),
+        ("def handler(): raise Unspeakable()", {"concurrency": 2}),
+        ("async def handler(): raise Unspeakable()", {"concurrency": 2}),
+        ("async def handler(scope, receive, send): raise Unspeakable()", {"signature": Signature.ASGI}),
+    ],
+)
+def test_an_exception_without_a_text_is_an_exception(source: str, settings: dict[str, Any]) -> None:
+    outcome = call(UNSPEAKABLE + "    " + source, **settings)
+    assert isinstance(outcome, FunctionError), outcome
+    assert (outcome.type, outcome.message) == ("Unspeakable", "<exception str() failed>")
+
+
+@pytest.mark.parametrize("settings", [{}, {"concurrency": 2}])
+@pytest.mark.parametrize("body", ["abc", "\u00e9\u00e9\u00e9\u00e9", "!!!!"])
+def test_a_body_that_is_not_base64_is_told_so(body: str, settings: dict[str, Any]) -> None:
+    outcome = call(
+        f"def handler(): return {{'statusCode': 200, 'isBase64Encoded': True, 'body': {body!r}}}", **settings
+    )
+    assert isinstance(outcome, Failed), outcome
+    assert (outcome.code, "base64" in outcome.message) == ("bad_response", True)
+
+
+def test_what_is_raised_after_the_answer_is_in_the_log() -> None:
+    source = """
+        async def handler(scope, receive, send):
+            if scope["type"] != "http":
+                return
+            await send({"type": "http.response.start", "status": 500})
+            await send({"type": "http.response.body", "body": b"Internal Server Error"})
+            raise ValueError("for the server to log")  # as Starlette's ServerErrorMiddleware does
+    """
+
+    async def story(house: House) -> str:
+        revision = house.function(source, Signature.ASGI)
+        sandbox = await house.sandbox(revision)
+        assert isinstance(await house.run(sandbox, revision), Ok)
+        await house.until(lambda r: isinstance(r, Logged) and "ValueError" in r.text)
+        return house.printed("error")
+
+    told = visit(story)
+    assert "main.py" in told
+    assert "for the server to log" in told
 
 
 def test_output_is_captured_with_its_invocation() -> None:

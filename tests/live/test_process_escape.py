@@ -11,6 +11,7 @@ import pytest
 from attacca.model.function import Network, Signature
 from attacca.model.invocation import Failed, Ok
 from attacca.worker.core.reports import SandboxGone
+from attacca.worker.runtime.process.guest.seccomp import DENIED, DENIED_TO_SANDBOXES
 from tests.live import ordinary
 from tests.live.house import House, call, value, visit
 from tests.live.syscalls import IS_X86, NUMBERS
@@ -58,6 +59,8 @@ SYSCALLS = {
     "unshare user": "0x10000000",
     "unshare net": "0x40000000",
     "setns": "0, 0",
+    "inotify_init1": "0",
+    "inotify_add_watch": "0, b'/usr/bin', 0x20",
     "clone user": "0x10000011, 0, 0, 0, 0",
     "keyctl": "0, 0, 0, 0, 0",
     "bpf": "0, 0, 0",
@@ -82,6 +85,13 @@ def test_system_calls_that_reach_out_are_denied() -> None:
     found = inside("{" + ", ".join(f"{name!r}: refused({words})" for name, words in calls.items()) + "}")
     others = {name: answer for name, answer in found.items() if answer != "EPERM"}
     assert others == dict.fromkeys(calls.keys() - SYSCALLS.keys(), "ENOSYS")
+
+
+def test_every_call_of_the_filter_is_denied_whatever_its_arguments() -> None:
+    numbers = {name: both[0 if IS_X86 else 1] for name, both in {**DENIED, **DENIED_TO_SANDBOXES}.items()}
+    calls = {name: number for name, number in numbers.items() if number is not None}
+    found = inside(f"{{name: refused(number, *[-1] * 6) for name, number in {calls}.items()}}")
+    assert found == dict.fromkeys(calls, "EPERM")
 
 
 def test_a_sandbox_has_no_capability_and_can_gain_none() -> None:

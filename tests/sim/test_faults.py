@@ -84,3 +84,12 @@ def test_faults_are_drawn_from_the_seed() -> None:
     counts = {struck(often).faults for _ in range(2)}
     assert len(counts) == 1
     assert 1 <= counts.pop() <= 15
+
+
+def test_what_is_sent_again_may_be_luckier_on_the_road() -> None:
+    """Were all attempts of one invocation alike, none whose first message was lost would ever be answered."""
+    hardware = msgspec.structs.replace(INSTANT, network_loss=0.2)
+    plan = function(rate=20.0, duration=Distribution(mean_ms=1000.0), idempotent=True, wait_s=100.0, timeout_s=100.0)
+    crash = Fault(kind="worker_crash", at_s=20.0, for_s=100.0, worker=0)
+    totals = play(scenario(plan, length_s=60.0, hardware=hardware, faults=(crash,), workers=2)).totals
+    assert totals.failed < 0.15 * totals.invocations

@@ -2,9 +2,11 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import polars as pl
 import pytest
 
 from attacca.errors import BadConfig, Conflict
+from attacca.kernel.clock import ManualClock
 from attacca.load.records.columns import COLUMNS
 from attacca.load.records.reading import read_run
 from attacca.load.workload.scenario import (
@@ -22,6 +24,7 @@ from attacca.load.workload.scenario import (
 )
 from attacca.sim.journal import part
 from attacca.sim.ledger import Totals
+from attacca.sim.run import Options, run
 from tests.sim.play import INSTANT, exponential, function, play, scenario
 
 COLD = msgspec.structs.replace(INSTANT, sandbox=Distribution(mean_ms=30.0), imports=Distribution(mean_ms=70.0))
@@ -206,3 +209,24 @@ def test_nothing_that_happens_is_summed_up_as_nothing() -> None:
     outcome = play(scenario(function(rate=0.0), length_s=5.0))
     assert outcome.totals == Totals()
     assert outcome.as_json()["invocations"] == 0
+
+
+def test_clients_call_what_does_not_come_by_itself_as_when_they_are_live(tmp_path: Path) -> None:
+    plans = function(rate=1.0, duration=Distribution(mean_ms=10.0)), FunctionPlan(name="asked")
+    work = Workload(duration_s=20.0, clients=Clients(count=2, think=Distribution(mean_ms=100.0)))
+    made = msgspec.structs.replace(scenario(*plans, length_s=20.0, workload=work), record=Record())
+    run(made, ManualClock(), Options(out=tmp_path / "run"))
+    rows = pl.read_parquet(tmp_path / "run" / "records" / "part-*.parquet")
+    by_clients = rows.filter(pl.col("idx") >= 1_000_000_000)["func"].cast(pl.String).unique().to_list()
+    assert by_clients == ["asked"]
+
+
+@pytest.mark.parametrize("cpu", ["none", "contended"])
+def test_who_sleeps_does_not_load_the_machine(cpu: Any) -> None:
+    """aimd raises its limit as long as nobody computes."""
+    plan = function(rate=20.0, duration=Distribution(mean_ms=1000.0), body=Body(kind="sleep"))
+    one = scenario(
+        plan, length_s=200.0, hardware=msgspec.structs.replace(INSTANT, cpu=cpu), cores=2,
+        concurrency=Choice(policy="aimd", options={"max_oversubscribe": 64}),
+    )  # fmt: skip
+    assert play(one).totals.p50_ms < 2000.0

@@ -9,7 +9,7 @@ def timed_out(function: str, expired: Expired) -> Failed:
     match expired.clock:
         case ClockName.WAIT:
             message = f"no sandbox took {function!r} within {value} s of its arrival (clock wait_s = {value})"
-            hint = "raise wait_s in its function.toml, or give it more sandboxes with max_sandboxes"
+            hint = "raise wait_s in its function.toml; `attacca top` shows who holds sandboxes and memory"
         case ClockName.FIRST_BYTE:
             message = (
                 f"{function!r} sent no first byte within {value} s of its hand-over to a sandbox "

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import httptools
 
-from attacca.errors import AttaccaError, BadRequest, HeadersTooLarge, RequestTimeout
+from attacca.errors import AttaccaError, BadRequest, HeadersTooLarge, RequestTimeout, Unsupported
 from attacca.gateway.front.serving import Fields, Serving, too_large
 from attacca.gateway.front.state import Front
 
@@ -338,8 +338,11 @@ def _too_slow(what: str, limit_s: float) -> RequestTimeout:
     return RequestTimeout(f"the request's {what} did not arrive within {limit_s:g} s", "send it without long pauses")
 
 
-def _refuse_upgrade(head: dict[bytes, bytes], body: bytes) -> BadRequest | None:
-    """An upgrade is never made, and need not be; but the parser leaves the body of such a request unread."""
+def _refuse_upgrade(head: dict[bytes, bytes], body: bytes) -> AttaccaError | None:
+    """An upgrade is never made, and need not be: the request is served in HTTP/1.1. But a WebSocket is nothing without,
+    and the parser leaves the body of such a request unread."""
+    if head[b"upgrade"].strip().lower() == b"websocket":
+        return Unsupported("WebSockets are not spoken here", "send requests, and stream answers: server-sent events")
     if body or (head.get(b"content-length", b"0") == b"0" and b"transfer-encoding" not in head):
         return None
     return BadRequest("a request that asks for another protocol cannot have a body", "leave out the Upgrade header")

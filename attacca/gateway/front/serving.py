@@ -79,7 +79,7 @@ class Serving(Answering):
                 self.answer_error(refusal)
                 return
         if len(body) > front.max_body and not more:
-            self.answer_error(too_large(front.max_body))
+            self.answer_error(front.gateway.refused(target.name, too_large(front.max_body)))
             return
         function = front.gateway.find(target.name)
         method, kind = self.method, self.head_of.get(b"content-type")
@@ -131,7 +131,7 @@ class Serving(Answering):
         limit = self.limit(is_large=is_large)
         error: AttaccaError | None = None
         if length > limit:
-            error = too_large(limit)
+            error = front.gateway.refused(self.target.name, too_large(limit))
         elif self.target.kind is FUNCTION and (length > STREAM_OVER or expects):
             error = refuse_token(self.fields, front.allow) if front.needs_token else None
             if error is None:

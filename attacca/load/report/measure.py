@@ -88,7 +88,7 @@ def digest_of(run: Run) -> Digest:
     span_s = _span(measured)
     return Digest(
         info=run.info,
-        metrics=_metrics(measured, answered, ordered, functions, during, span_s),
+        metrics=_metrics(measured, answered, ordered, functions, during, _rate(rows, measured, span_s)),
         intervals=_intervals(measured, answered, ordered, during),
         phases=_counts(rows["phase"]),
         errors=_counts(measured.filter(~pl.col("is_good"))["reason"]),
@@ -144,6 +144,15 @@ def _span(rows: pl.DataFrame) -> float:
     assert isinstance(first, float)
     assert isinstance(last, float)
     return last - first
+
+
+def _rate(rows: pl.DataFrame, measured: pl.DataFrame, span_s: float) -> float | None:
+    """Good answers that came while the measured ones were due, of whomever: what is answered in the drain, or was
+    due in the warm-up and answered later, says how much the system did then, not how much was asked of it."""
+    if span_s <= 0:
+        return None
+    came = rows.filter(pl.col("is_good"), pl.col("recv").is_between(measured["due"].min(), measured["due"].max()))
+    return len(came) / span_s
 
 
 def ascending(column: pl.Series) -> "array[float]":
@@ -217,7 +226,7 @@ def _functions(rows: pl.DataFrame) -> list[FunctionDigest]:
 
 def _metrics(
     rows: pl.DataFrame, answered: pl.DataFrame, ordered: "array[float]", functions: list[FunctionDigest],
-    samples: pl.DataFrame, span_s: float,
+    samples: pl.DataFrame, rate: float | None,
 ) -> dict[str, float]:  # fmt: skip
     started = int((rows["start"] != "").sum())
     slow = [one.slowdown for one in functions if one.slowdown is not None]
@@ -229,7 +238,7 @@ def _metrics(
         "overhead_ms": _milliseconds((answered["response"] - answered["run_s"]).median()),
         "cold_share": int(rows["is_cold"].sum()) / started if started else None,
         "error_share": 1.0 - len(answered) / len(rows) if len(rows) else None,
-        "throughput": len(answered) / span_s if span_s > 0 else None,
+        "throughput": rate,
         "sandboxes": time_mean(samples, "sandboxes"),
         "busy": time_mean(samples, "busy"),
         "queued": time_mean(samples, "queued"),

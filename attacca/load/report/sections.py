@@ -93,6 +93,8 @@ def warnings(groups: Sequence[Group]) -> list[str]:
             stopped_s = digest.info.totals.get("stopped_s")
             if isinstance(stopped_s, int | float):
                 found.append(f"{where}: stopped after {stopped_s:,.0f} s, before all was sent.")
+            if not digest.phases.get("run") and digest.phases.get("warmup"):
+                found.append(f"{where}: all of it was due in the warm-up, which is shown as if it were the run.")
             told = digest.info.totals.get("warning")
             late = digest.late.get("share", 0.0)
             if isinstance(told, str):  # the run judged itself, and knows whose lateness it was

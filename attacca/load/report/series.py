@@ -47,7 +47,7 @@ def _binned(frame: pl.DataFrame, column: str, every_s: float) -> "pl.dataframe.g
 
 
 def time_mean(samples: pl.DataFrame, column: str, unit: float = 1.0) -> float | None:
-    """Samples are taken at a steady pace, so that their plain mean is the mean over time."""
+    """There is one sample in each interval of the same length, so that their plain mean is the mean over time."""
     value = added(samples)[column].mean()
     return value / unit if isinstance(value, float) else None
 

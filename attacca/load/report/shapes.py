@@ -168,8 +168,8 @@ def cold(groups: Sequence[Group]) -> Figure:
     for index, group in enumerate(groups):
         shares = sorted(100 * one.cold / one.invocations for one in group.first.functions)
         axes.step(
-            [0.0, *shares], [place / len(shares) for place in range(len(shares) + 1)], where="post", label=group.label,
-            color=style.colour(index),
+            [0.0, *shares], [place / max(len(shares), 1) for place in range(len(shares) + 1)], where="post",
+            label=group.label, color=style.colour(index),
         )  # fmt: skip
     axes.set_xlabel("cold share of a function (%)")
     axes.set_ylabel("share of functions")

@@ -69,7 +69,7 @@ class Events:
             begin = math.floor(first / MINUTE_S) * MINUTE_S
             between = (begin, begin + MINUTE_S * (math.floor((last - begin) / MINUTE_S) + 1) * bool(spool.rows))
         self._spool = spool
-        self._first_s, self._last_s = between
+        self._first_s, self._last_s = map(float, between)  # numpy has another kind, which JSON does not take
         self._rows: npt.NDArray[np.int64] | None = None  # where each row of the spool's functions is now, or -1
         self.length_s = self._last_s - self._first_s
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from math import exp, log
 
-from attacca.errors import BadConfig
 from attacca.kernel.chance import Chance
 from attacca.load.workload.scenario import Distribution
 
@@ -11,12 +10,7 @@ Draw = Callable[[], float]
 
 
 def sampler(distribution: Distribution, chance: Chance) -> Draw:
-    """Draws milliseconds, as many as are asked for.
-
-    Raises:
-        BadConfig: the distribution's numbers make no sense together.
-    """
-    check(distribution)
+    """Draws milliseconds, as many as are asked for."""
     mean, low, high = distribution.mean_ms, distribution.low_ms, distribution.high_ms
     match distribution.kind:
         case "constant":
@@ -32,25 +26,6 @@ def sampler(distribution: Distribution, chance: Chance) -> Draw:
             return lambda: chance.choice(values)
         case "bounded_pareto":
             return _bounded_pareto(distribution.alpha, low, high, chance)
-
-
-def check(distribution: Distribution) -> None:
-    """Raises BadConfig when its numbers make no sense together."""
-    match distribution.kind:
-        case "uniform" if distribution.high_ms < distribution.low_ms:
-            raise BadConfig(
-                f"a uniform duration from {distribution.low_ms:g} to {distribution.high_ms:g} ms",
-                "low_ms must not exceed high_ms",
-            )
-        case "bounded_pareto" if not 0 < distribution.low_ms < distribution.high_ms:
-            raise BadConfig(
-                f"a bounded_pareto duration from {distribution.low_ms:g} to {distribution.high_ms:g} ms",
-                "low_ms must be more than 0 and less than high_ms",
-            )
-        case "empirical" if not distribution.values_ms:
-            raise BadConfig("an empirical duration without values", "give values_ms = [...]")
-        case _:
-            pass
 
 
 def mean_ms(distribution: Distribution) -> float:

@@ -160,6 +160,12 @@ def _of_settings(scenario: Scenario, schedule: Schedule, found: Expected) -> lis
         said.append(f"nothing calls {', '.join(never[:3])}{more}: a shape, a trace or clients would")
     if scenario.workload.warmup_s >= schedule.length_s:
         said.append(f"the warm-up ({scenario.workload.warmup_s:g} s) is as long as the run: nothing is left to measure")
+    there_mb = scenario.system.memory_mb
+    said += [
+        f"{part.function} reserves {part.memory_mb:,} MB and a worker has {there_mb:,}: none of its invocations can run"
+        for part in found.parts
+        if part.memory_mb > there_mb
+    ]
     said += [
         f"{target.name} takes {target.mean_ms:,.0f} ms on average and times out after {target.plan.timeout_s:g} s"
         for target in schedule.functions

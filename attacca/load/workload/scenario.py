@@ -1,5 +1,6 @@
 """One file says what is run: workload, functions, system, hardware, faults, seeds; live and simulated alike."""
 
+from math import inf, isfinite
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -30,9 +31,19 @@ class Distribution(Part, frozen=True, kw_only=True):
     alpha: Positive = 1.0
     values_ms: tuple[NotNegative, ...] = ()
 
+    def __post_init__(self) -> None:
+        if not all(map(isfinite, (self.mean_ms, self.sigma, self.low_ms, self.high_ms, self.alpha, *self.values_ms))):
+            raise ValueError("a duration must be finite")
+        if self.kind == "uniform" and self.high_ms < self.low_ms:
+            raise ValueError("uniform: low_ms must not exceed high_ms")
+        if self.kind == "bounded_pareto" and not 0 < self.low_ms < self.high_ms:
+            raise ValueError("bounded_pareto: low_ms must be more than 0 and less than high_ms")
+        if self.kind == "empirical" and not self.values_ms:
+            raise ValueError("empirical: give values_ms")
+
 
 class Shape(Part, frozen=True, kw_only=True):
-    """How many arrive when. Rates per second. `gamma` and `mmpp` are bursty: cv is the coefficient of variation."""
+    """How many arrive when. Rates per second. `gamma` is bursty by cv, `mmpp` by its two rates."""
 
     kind: Literal["constant", "poisson", "gamma", "mmpp", "ramp", "step", "spike", "sine"] = "poisson"
     rate: NotNegative = 1.0
@@ -40,6 +51,10 @@ class Shape(Part, frozen=True, kw_only=True):
     cv: Positive = 1.0
     at_s: NotNegative = 0.0  # step and spike: when
     for_s: NotNegative = 0.0  # spike: how long; sine: the period; mmpp: mean time in a state
+
+    def __post_init__(self) -> None:
+        if not all(map(isfinite, (self.rate, self.to_rate, self.cv))):
+            raise ValueError("a rate must be finite")
 
 
 class Body(Part, frozen=True, kw_only=True):
@@ -162,11 +177,17 @@ class Fault(Part, frozen=True, kw_only=True):
     rate: NotNegative = 0.0
     for_s: NotNegative = 10.0
     factor: Positive = 2.0  # slow_worker: how much; late_message and clock_skew: seconds
-    worker: int | None = None
+    worker: Annotated[int, msgspec.Meta(ge=0)] | None = None
+
+    def __post_init__(self) -> None:
+        if self.at_s is None and not 0 < self.rate < inf:
+            raise ValueError("a fault needs at_s, or a rate above 0")
+        if self.at_s is not None and self.rate:
+            raise ValueError("a fault has at_s or a rate, not both")
 
 
 class Record(Part, frozen=True, kw_only=True):
-    sample_s: Positive = 1.0
+    sample_s: Annotated[float, msgspec.Meta(ge=0.001)] = 1.0
     invocations: bool = True
 
 
@@ -189,6 +210,9 @@ class Scenario(Part, frozen=True, kw_only=True):
             raise ValueError("workload.duration_s is needed where there is no trace")
         if self.workload.trace is None and not self.functions:
             raise ValueError("there is neither a trace nor a function")
+        for fault in self.faults:
+            if fault.worker is not None and fault.worker >= self.system.workers:
+                raise ValueError(f"a fault of worker {fault.worker}, and workers are 0 to {self.system.workers - 1}")
 
 
 def read(path: Path) -> Scenario:

@@ -41,6 +41,9 @@ class Groups(Protocol):
     def roots(self) -> list[str]:
         """Directories that hold everything made here; whoever tidies up removes them with what is in them."""
 
+    def bound(self, memory_mb: int) -> None:
+        """What all of them together may hold. Pages that several share may outlive the group that they counted in."""
+
     def make(self) -> Group:
         """A new group without limits, with a name of its own."""
 
@@ -65,6 +68,11 @@ def _counter(path: str, word: str) -> int:
 
 def _quota_us(cpus: float) -> int:
     return max(int(cpus * CPU_PERIOD_US), CPU_LEAST_US)
+
+
+def _with_slack(memory_mb: int) -> int:
+    """Nobody who keeps within their own limit must meet the common one."""
+    return memory_mb + memory_mb // 16 + 128
 
 
 def _is_gone(directory: str) -> bool:
@@ -160,6 +168,10 @@ class GroupsV1:
     def roots(self) -> list[str]:
         return list(self._roots.values())
 
+    def bound(self, memory_mb: int) -> None:
+        with contextlib.suppress(OSError):
+            _write(f"{self._roots['memory']}/memory.limit_in_bytes", str(_with_slack(memory_mb) << 20))
+
     def make(self) -> GroupV1:
         name = next(self._count)
         return GroupV1({controller: f"{path}/{name}" for controller, path in self._roots.items()})
@@ -185,6 +197,10 @@ class GroupsV2:
 
     def roots(self) -> list[str]:
         return [self._root]
+
+    def bound(self, memory_mb: int) -> None:
+        with contextlib.suppress(OSError):
+            _write(f"{self._root}/memory.max", str(_with_slack(memory_mb) << 20))
 
     def make(self) -> GroupV2:
         return GroupV2(f"{self._root}/{next(self._count)}", self.controllers)

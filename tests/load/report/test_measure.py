@@ -162,3 +162,10 @@ def test_scheduling_latency_counts_from_the_sending_and_leaves_the_handler_out(t
     found = digest_of_rows(tmp_path, *(row(index, sent=index + 0.5, recv=index + 3.0) for index in range(10)))
     assert found.scheduling[500] == pytest.approx(1.5)
     assert found.functions[0].scheduling_s == pytest.approx(1.5)
+
+
+def test_throughput_is_what_was_answered_meanwhile_not_what_was_asked(tmp_path: object) -> None:
+    """Twenty a second are due for ten seconds, one server answers ten a second: it goes on in the drain."""
+    rows = [row(n, due=n / 20, sent=n / 20, enq=n / 20, deq=n / 10, exec_begin=n / 10, exec_end=(n + 1) / 10,
+                recv=(n + 1) / 10, req_dur=0.1) for n in range(200)]  # fmt: skip
+    assert digest_of_rows(tmp_path, *rows).metrics["throughput"] == pytest.approx(10.0, rel=0.03)

@@ -130,3 +130,12 @@ def test_numbers(value: float, shown: str) -> None:
 )
 def test_spans(value_s: float, shown: str) -> None:
     assert span(value_s) == shown
+
+
+def test_a_run_of_nothing_beside_others_can_be_drawn(tmp_path: Path) -> None:
+    from attacca.load.report.groups import Group
+    from attacca.load.report.shapes import cold
+    from tests.load.report.test_measure import digest_of_rows, row
+
+    full, empty = digest_of_rows(tmp_path / "full", row(0)), digest_of_rows(tmp_path / "empty")
+    cold([Group("full", "simulated", [full]), Group("empty", "simulated", [empty])])

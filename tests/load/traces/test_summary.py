@@ -54,3 +54,14 @@ def test_a_figure(tmp_path: Path) -> None:
     for form in ("svg", "png"):
         draw(events([("a", "f", 1.0, 1000.0), ("b", "g", 61.0, 10.0)]), tmp_path / f"x.{form}", "title")
         assert (tmp_path / f"x.{form}").stat().st_size > 1000
+
+
+def test_a_trace_of_events_is_summed_up_in_plain_numbers(tmp_path: Path) -> None:
+    """`attacca trace info --json` writes them."""
+    from attacca.load.traces import open_trace
+    from attacca.load.workload.scenario import TraceUse
+
+    (tmp_path / "trace.csv").write_text("func_name,invoke_time_ms\ng,70005\ng,10\n")
+    (tmp_path / "metadata.csv").write_text("func_name,cold_dur_ms,warm_dur_ms,mem_mb\ng,100,10,128\n")
+    found = summarise(open_trace(TraceUse(path=str(tmp_path)), seed=1))
+    assert {type(found.length_s), type(found.rate_mean), type(found.concurrency)} == {float}

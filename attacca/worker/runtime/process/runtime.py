@@ -27,10 +27,11 @@ LAST_WORDS_S = 1.0  # an import that takes too long can say where it was, before
 
 
 class ProcessRuntime:
-    """Implements `worker.runtime.types.Runtime`. `state_dir` holds `code/` and `bundles/`."""
+    """Implements `worker.runtime.types.Runtime`. `state_dir` holds `code/` and `bundles/`; `memory_mb` is what
+    the worker gives out to all sandboxes and templates together."""
 
-    def __init__(self, state_dir: Path, options: ProcessOptions, clock: Clock) -> None:
-        self._clock = clock
+    def __init__(self, state_dir: Path, options: ProcessOptions, clock: Clock, memory_mb: int | None = None) -> None:
+        self._clock, self._memory_mb = clock, memory_mb
         self._code, self._bundles, self._options = state_dir / "code", state_dir / "bundles", options
         self._isolate = options.isolation != "none"
         self._sandboxes: dict[str, Sandbox] = {}
@@ -57,6 +58,8 @@ class ProcessRuntime:
         if self._options.use_cgroups:
             sweep()
             self._groups = open_groups()
+        if self._groups is not None and self._memory_mb is not None:
+            self._groups.bound(self._memory_mb)
         if self._groups is None:
             self._watchdog = self._loop.create_task(self._watch_memory())
         self._nursery = Nursery(

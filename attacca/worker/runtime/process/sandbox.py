@@ -240,7 +240,7 @@ class Sandbox:
 
 HINTS = {
     "out_of_memory": "raise memory_mb, in function.toml or with --memory",
-    "bad_request": "`attacca describe NAME` shows how the function wants to be called",
+    "bad_request": "send what the message asks for, as JSON: attacca invoke NAME -d '{...}'",
     "bad_response": "return JSON, str, bytes, or a dict with statusCode, headers and body",
     "response_too_large": "stream the answer from an ASGI app, or raise the server's max_response_mb",
 }

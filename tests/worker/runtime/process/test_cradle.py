@@ -25,6 +25,8 @@ class Written:
     def unite(self) -> None:
         self._story.append(f"{self._number} ends together")
 
+    def bound(self, memory_mb: int) -> None: ...
+
     def limit(self, memory_mb: int, processes: int, cpus: float | None) -> None: ...
 
     def has_run_out(self) -> bool:

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 from attacca.worker.runtime.process.guest import channel as wire
 from attacca.worker.runtime.process.guest import output
 from attacca.worker.runtime.process.guest.link import Link
-from attacca.worker.runtime.process.guest.load import Loaded
+from attacca.worker.runtime.process.guest.load import Loaded, Unfit
 from attacca.worker.runtime.process.guest.orders import Order
 from attacca.worker.runtime.process.guest.payload import Requested, unpack, unpack_request
 from attacca.worker.runtime.process.guest.serve import Server, too_large
@@ -66,6 +66,10 @@ class Exchange:
         body, more = self._bodies.pop(0)
         self._has_whole_body = not more
         return {"type": "http.request", "body": body, "more_body": more}
+
+    @property
+    def began_to_answer(self) -> bool:
+        return self._is_head_sent or self.done.is_set()
 
     async def send(self, message: Any) -> None:
         if message["type"] == "http.response.start":
@@ -187,6 +191,8 @@ class Desk:
         try:
             await server.loaded.call(exchange.scope(), exchange.receive, exchange.send)
         except BaseException as error:  # noqa: BLE001 - whatever the user's code raises, the sandbox lives on
+            if exchange.began_to_answer and not isinstance(error, asyncio.CancelledError):
+                server.report(number, error)  # Starlette answers 500 by itself, and raises for the server to log
             if not exchange.done.is_set():
                 server.fail(number, error, exchange.began)
         else:
@@ -198,7 +204,7 @@ async def _start_up(desk: Desk, application: Any) -> asyncio.Task[None]:
     """Run the application's lifespan as a server would; one that knows no lifespan is left alone.
 
     Raises:
-        RuntimeError: the application says that it cannot start.
+        Unfit: the application says that it cannot start.
     """
     answered = asyncio.Event()
     questions = [{"type": "lifespan.startup"}]
@@ -216,14 +222,16 @@ async def _start_up(desk: Desk, application: Any) -> asyncio.Task[None]:
 
     async def run() -> None:
         scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": desk.state}
-        with contextlib.suppress(Exception):  # the specification: an application may raise to say that it has none
-            await application(scope, receive, send)
-        answered.set()
+        try:
+            with contextlib.suppress(Exception):  # the specification: an application may raise to say that it has none
+                await application(scope, receive, send)
+        finally:
+            answered.set()
 
     task = asyncio.get_running_loop().create_task(run())
     await answered.wait()
     if failure:
-        raise RuntimeError(f"the application's start-up failed: {failure[0]}")
+        raise Unfit(f"the application's start-up failed: {failure[0].strip()}", "mend what its lifespan does first")
     return task
 
 

@@ -211,7 +211,7 @@ def _serve(order: Order, link: wire.Channel, loaded: Loaded, times: dict[str, fl
     if _needs_loop(order, loaded):
         try:
             deferred.load("asgi").serve_on_loop(link.sock, order, loaded, ready)
-        except RuntimeError as error:
+        except Unfit as error:
             link.sock.settimeout(None)
             link.write(wire.FAILED, 0, json.dumps(_failure(error)).encode())
         return

@@ -43,6 +43,7 @@ def load(handler: str, signature: str, here: str) -> Loaded:
     """
     name, attribute = _split(handler, here)
     module = importlib.import_module(name)
+    _expect_ours(module, name, here)
     if attribute:
         target: Any = module
         for part in attribute.split("."):
@@ -59,6 +60,14 @@ def load(handler: str, signature: str, here: str) -> Loaded:
     is_async = found == "asgi" or _is_coroutine_function(target)
     parameters = _parameters(target) if found == "named" else None
     return Loaded(target, f"{name}:{attribute}", found, is_async, module, parameters)
+
+
+def _expect_ours(module: ModuleType, name: str, here: str) -> None:
+    """A file called like a module that is imported already, json.py say, is never looked at: Python has that one."""
+    path = os.path.join(here, *name.split("."))
+    file = getattr(module, "__file__", None) or ""
+    if (os.path.isfile(f"{path}.py") or os.path.isdir(path)) and not file.startswith(os.path.join(here, "")):
+        raise Unfit(f"{name}.py has the name of a module of Python's own, which hides it", "give the file another name")
 
 
 def _split(handler: str, here: str) -> tuple[str, str]:

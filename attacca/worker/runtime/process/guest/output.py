@@ -6,11 +6,13 @@ import logging
 import os
 import struct
 import sys
+import threading
 import time
 
 from attacca.worker.runtime.process.guest import channel as wire
 
 FLUSH_BYTES, FLUSH_S = 8192, 0.1
+LONGEST = 65_536  # of what waits for the end of its line
 NAME = struct.Struct("<B")  # LOG: length of the stream's name, the name, the text
 
 current: contextvars.ContextVar[int] = contextvars.ContextVar("invocation", default=0)
@@ -47,6 +49,7 @@ class Output(io.TextIOBase):
         self._stream, self._descriptor = stream, descriptor
         self.pending: dict[int, list[str]] = {}
         self._size, self._flushed_at = 0, 0.0
+        self._lock = threading.RLock()  # with `concurrency` several threads write
         self.ledger: Ledger | None = None
 
     def writable(self) -> bool:
@@ -60,19 +63,35 @@ class Output(io.TextIOBase):
 
     def write(self, text: str) -> int:
         if text:
-            self.pending.setdefault(current.get(), []).append(text)
-            self._size += len(text)
-            now = time.monotonic()
-            if self._size > FLUSH_BYTES or (now - self._flushed_at > FLUSH_S and text.endswith("\n")):
-                self._flushed_at = now
-                self.flush()
+            with self._lock:
+                self.pending.setdefault(current.get(), []).append(text)
+                self._size += len(text)
+                if self._size > LONGEST:
+                    self.flush()
+                elif "\n" in text and (self._size > FLUSH_BYTES or time.monotonic() - self._flushed_at > FLUSH_S):
+                    self._flush_lines()
         return len(text)
+
+    def _flush_lines(self) -> None:
+        """Whole lines only: what is sent apart is kept as a line of its own."""
+        if self.ledger is None:
+            return
+        self._flushed_at = time.monotonic()
+        pending, self.pending, self._size = self.pending, {}, 0
+        for number, texts in pending.items():
+            lines, end, rest = "".join(texts).rpartition("\n")
+            if end:
+                self.ledger.emit(number, self._stream, lines + end)
+            if rest:
+                self.pending.setdefault(number, []).insert(0, rest)
+                self._size += len(rest)
 
     def flush(self) -> None:
         if self.pending and self.ledger is not None:
-            pending, self.pending, self._size = self.pending, {}, 0
-            for number, texts in pending.items():
-                self.ledger.emit(number, self._stream, "".join(texts))
+            with self._lock:
+                pending, self.pending, self._size = self.pending, {}, 0
+                for number, texts in pending.items():
+                    self.ledger.emit(number, self._stream, "".join(texts))
 
 
 class LogHandler(logging.Handler):

@@ -105,8 +105,9 @@ def fields(event: Any) -> dict[str, Any]:
     return {"body": event}
 
 
-def named(event: Any, parameters: Parameters, query: bytes = b"", *, from_query: bool) -> dict[str, Any]:
+def named(event: Any, parameters: Parameters, query: bytes = b"", *, are_texts: bool) -> dict[str, Any]:
     """For named parameters. Beside a body that is no JSON object, the query has the other parameters.
+    `are_texts`: of a query or a form, which know nothing else.
 
     Raises:
         BadInput: one is missing, unknown, or cannot be converted.
@@ -119,7 +120,7 @@ def named(event: Any, parameters: Parameters, query: bytes = b"", *, from_query:
         says = [f"missing {_list(missing)}"] if missing else []
         says += [f"unknown {_list(unknown)}"] if unknown else []
         raise BadInput(f"{', '.join(says)}; the function takes {_list(names) if names else 'nothing'}")
-    return _converted(told, kinds) if from_query and kinds else told
+    return _converted(told, kinds) if are_texts and kinds else told
 
 
 def _alone(event: Any, parameters: Parameters, query: bytes) -> dict[str, Any]:
@@ -188,6 +189,13 @@ def _json(value: Any) -> bytes:
         raise Unsendable(f"the function returned {type(value).__name__}, which is not JSON: {error}") from None
 
 
+def _unbased(text: str) -> bytes:
+    try:
+        return base64.b64decode("".join(text.split()), validate=True)
+    except ValueError as error:
+        raise Unsendable(f"isBase64Encoded is set, and the body is not base64: {error}") from None
+
+
 def _proxied(result: dict[str, Any]) -> Answer:
     """A dict with `statusCode`: the answer that Lambda's HTTP integrations describe."""
     status, body, headers = result["statusCode"], result.get("body", b""), result.get("headers") or {}
@@ -200,7 +208,7 @@ def _proxied(result: dict[str, Any]) -> Answer:
     kind = "application/json"
     if isinstance(body, str):
         kind = "text/plain; charset=utf-8"
-        body = base64.b64decode(body) if result.get("isBase64Encoded") else _text(body)
+        body = _unbased(body) if result.get("isBase64Encoded") else _text(body)
     elif isinstance(body, bytes | bytearray | memoryview):
         kind, body = "application/octet-stream", bytes(body)
     else:

@@ -21,7 +21,7 @@ def _make_encoder() -> Any:
     make: Any = vars(json.encoder)["c_make_encoder"]
     if make is None:  # an interpreter without the accelerator
         return None
-    return make({}, _refuse, _quote, None, ": ", ", ", False, False, True)  # noqa: FBT003 - positional in C
+    return make({}, _refuse, _quote, None, ": ", ", ", False, False, False)  # noqa: FBT003 - positional in C
 
 
 _encode = _make_encoder()
@@ -49,7 +49,7 @@ def dumps(value: Any) -> bytes:
     """
     global _encode  # noqa: PLW0603 - the accelerator remembers what it is inside of, and an error leaves that behind
     if _encode is None:
-        return json.dumps(value, ensure_ascii=False).encode()
+        return json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
     try:
         return "".join(_encode(value, 0)).encode()
     except BaseException:

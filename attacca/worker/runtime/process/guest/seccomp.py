@@ -65,6 +65,9 @@ DENIED: dict[str, tuple[int | None, int | None]] = {
     "open_by_handle_at": (304, 265),
     "name_to_handle_at": (303, 264),
     "fanotify_init": (300, 262),
+    "inotify_init": (253, None),  # would tell who else opens which of the machine's files, across mount namespaces
+    "inotify_init1": (294, 26),
+    "inotify_add_watch": (254, 27),
     "mbind": (237, 235),
     "migrate_pages": (256, 238),
     "move_pages": (279, 239),

@@ -52,7 +52,12 @@ class Server:
                 return lambda asked: ((fields(decode(asked)),), {})
             case "named":
                 assert parameters is not None
-                return lambda asked: ((), named(decode(asked), parameters, asked.query, from_query=not asked.body))
+
+                def by_name(asked: Asked) -> tuple[tuple[Any, ...], dict[str, Any]]:
+                    are_texts = not asked.body or b"urlencoded" in asked.content_type
+                    return (), named(decode(asked), parameters, asked.query, are_texts=are_texts)
+
+                return by_name
             case _:  # an application is not called with arguments of ours
                 return lambda _: ((), {})
 
@@ -129,6 +134,9 @@ class Server:
         except Unsendable as error:
             self.refuse(number, "bad_response", str(error))
             return
+        except Exception as error:  # noqa: BLE001 - what the user's own classes raise while they are written out
+            self.refuse(number, "bad_response", f"the answer cannot be written: {type(error).__name__}: {said(error)}")
+            return
         if len(body) > self.max_body:
             self.refuse(number, "response_too_large", too_large(len(body), self.max_body))
             return
@@ -147,6 +155,12 @@ class Server:
     def refuse(self, number: int, code: str, message: str) -> None:
         self.close_books(number)
         self.write(wire.BROKEN, number, json.dumps({"code": code, "message": message}).encode())
+
+    def report(self, number: int, error: BaseException) -> None:
+        """What no answer can carry any more is in the log."""
+        output.flush()
+        self.ledger.emit(number, "error", describe(error)["traceback"])
+        self.close_books(number)
 
     def close_books(self, number: int) -> None:
         """What it printed goes before its answer."""
@@ -176,8 +190,15 @@ def describe(error: BaseException) -> dict[str, str]:
     text = "".join(traceback.format_exception(type(error), error, tb))
     if len(text) > TRACEBACK_CHARS:
         text = f"{text[: TRACEBACK_CHARS // 2]}\n...\n{text[-TRACEBACK_CHARS // 2 :]}"
-    message = str(error) if not isinstance(error, SyntaxError) else str(error.msg)
-    return {"type": type(error).__name__, "message": message[:4096], "traceback": text}
+    return {"type": type(error).__name__, "message": said(error)[:4096], "traceback": text}
+
+
+def said(error: BaseException) -> str:
+    """Its text, also if its own way to make one fails."""
+    try:
+        return str(error.msg if isinstance(error, SyntaxError) else error)
+    except Exception:  # noqa: BLE001 - `__str__` is the user's code too
+        return "<exception str() failed>"  # as Python's own tracebacks have it
 
 
 def reap() -> None:
