@@ -120,7 +120,7 @@ MEANING = {
     "Fault.kind": "",
     "Fault.at_s": "when; unset: drawn",
     "Fault.rate": "so often an hour, where it is drawn",
-    "Fault.for_s": "how long",
+    "Fault.for_s": "how long; a `clock_skew` stays",
     "Fault.factor": "`slow_worker`: how much slower; `late_message`, `clock_skew`: seconds",
     "Fault.worker": "which, from 0; unset: drawn",
     "Record.sample_s": "how often the platform is looked at",

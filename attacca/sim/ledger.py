@@ -14,7 +14,7 @@ from attacca.sim.node import Node
 
 
 class Totals(msgspec.Struct, kw_only=True):
-    """Of the invocations that were due after the warm-up; times from when they were due until their answer."""
+    """Counts are of all invocations, shares and times of those that were due after the warm-up, until their answer."""
 
     invocations: int = 0  # all of them
     ok: int = 0
