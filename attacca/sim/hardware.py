@@ -73,7 +73,7 @@ class Copy:
     """A sandbox or a template. `made_at`: when its start was begun."""
 
     __slots__ = (
-        "has_run", "id", "is_ready", "is_template", "is_told", "made_at", "memory_mb", "revision", "running", "steps",
+        "has_run", "id", "is_ready", "is_template", "made_at", "memory_mb", "revision", "running", "steps",
         "template", "ticket",
     )  # fmt: skip
 
@@ -89,7 +89,6 @@ class Copy:
         self.ticket = 0
         self.has_run = False
         self.is_ready = False
-        self.is_told = False  # to end
 
 
 class Job:

@@ -137,9 +137,12 @@ async def site(
 
 
 def live(story: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Run it on the loop that production uses, and never for long."""
+    """On the loop that production uses, and never for long. What a callback raises reaches only the loop."""
+    trouble: list[dict[str, Any]] = []
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.get_loop().set_exception_handler(lambda _, context: trouble.append(context))
         runner.run(_patiently(story()))
+    assert trouble == []
 
 
 async def _patiently(story: Awaitable[None]) -> None:

@@ -18,14 +18,25 @@ class Loud(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     marks: Annotated[int, msgspec.Meta(ge=1)] = 1
 
     def greet(self) -> str:
-        return "hello" + "!" * self.marks
+        return self._word() + "!" * self.marks
+
+    def _word(self) -> str:
+        return "hello"
 
 
 class Shy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def greet(self) -> str:
+        return self._word()
+
+    def _word(self) -> str:
         return "..."
 
     def hide(self) -> None: ...
+
+
+class Brief(msgspec.Struct, frozen=True):
+    def greet(self) -> str:
+        return "hm"
 
 
 class Mute(msgspec.Struct, frozen=True):
@@ -54,14 +65,26 @@ def test_one_from_elsewhere_is_named_as_module_and_class() -> None:
     assert build(f"{__name__}:Loud", marks=2) == Loud(2)
 
 
+def test_a_stranger_need_not_have_what_its_family_keeps_to_itself() -> None:
+    assert build(f"{__name__}:Brief").greet() == "hm"
+
+
 def test_one_that_is_installed_is_found_by_its_entry_point(monkeypatch: pytest.MonkeyPatch) -> None:
-    installed = EntryPoints([EntryPoint("roar", f"{__name__}:Loud", GROUP), EntryPoint("loud", "nowhere:Else", GROUP)])
+    installed = EntryPoints(
+        [
+            EntryPoint("roar", f"{__name__}:Loud", GROUP),
+            EntryPoint("loud", "nowhere:Else", GROUP),
+            EntryPoint("lost", "nowhere:Else", GROUP),
+        ]
+    )
     monkeypatch.setattr(registry, "entry_points", lambda *, group: installed.select(group=group))
     assert build("roar", marks=5) == Loud(5)
     assert build("loud") == Loud(), "a built-in name cannot be taken over"
+    with pytest.raises(BadConfig, match="greeting policy 'lost' cannot be loaded: No module named 'nowhere'"):
+        build("lost")
     with pytest.raises(BadConfig) as refused:
         build("rore")
-    assert "known: loud, roar, shy;" in refused.value.hint
+    assert "known: lost, loud, roar, shy;" in refused.value.hint
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
@@ -102,6 +125,6 @@ def test_an_option_for_a_policy_without_options_is_refused() -> None:
     ],
 )
 def test_a_stranger_that_cannot_serve_is_refused_at_once(choice: str, words: str) -> None:
-    with pytest.raises(BadConfig, match=words) as refused:
+    with pytest.raises(BadConfig, match=f"greeting policy '{choice}' .*{words}") as refused:
         build(choice)
     assert refused.value.hint

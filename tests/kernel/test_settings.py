@@ -81,6 +81,12 @@ def test_texts_become_what_the_field_wants() -> None:
     assert settled.value == Whole(public=True, where=Path("/srv"), cpus=0.5, env={"a": "1"}, port=7)
 
 
+def test_an_empty_table_replaces_a_full_one() -> None:
+    full, empty = read_toml('env.a = "1"', "a.toml"), read_toml("env = {}", "b.toml")
+    assert settle(Whole, [full]).value.env == {"a": "1"}
+    assert settle(Whole, [full, empty]).value.env == {}
+
+
 def test_what_nobody_has_typed_is_taken_for_what_it_looks_like() -> None:
     environment = read_environment({"ATTACCA_PART__CHOICE__OPTIONS__IDLE_S": "60"})
     assignments = read_assignments(["part.choice.options.name=lru", "part.choice.options.most=[1, 2]"])

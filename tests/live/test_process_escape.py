@@ -119,6 +119,18 @@ def test_the_system_and_the_code_are_read_only() -> None:
     assert inside("attempt(lambda: open('/tmp/x', 'w').write('y'))") == ["done", "1"]
 
 
+def test_it_is_somebody_and_somewhere() -> None:
+    who = "__import__('pwd').getpwuid(os.getuid()).pw_name, __import__('grp').getgrgid(os.getgid()).gr_name"
+    assert inside(f"[os.getcwd(), {who}]") == ["/function", "function", "function"]
+
+
+def test_no_limit_can_be_raised() -> None:
+    limits = "__import__('resource')"
+    pairs = inside(f"[{limits}.getrlimit(kind) for kind in ({limits}.RLIMIT_CORE, {limits}.RLIMIT_FSIZE)]")
+    assert [soft == hard for soft, hard in pairs] == [True, True]
+    assert pairs[0] == [0, 0]
+
+
 def test_nothing_of_the_machine_is_seen() -> None:
     assert sorted(inside("os.listdir('/')")) == sorted(
         [

@@ -236,6 +236,12 @@ def test_without_isolation_functions_still_run_and_end() -> None:
     assert visit(story, isolation="none", use_cgroups=False) == [{"hello": "world"}] * 2
 
 
+def test_without_isolation_nobody_gains_privileges_either() -> None:
+    source = "def handler(): return [l.split()[1] for l in open('/proc/self/status') if l.startswith('NoNewPrivs:')]"
+    outcome = call(source, options={"isolation": "none", "use_cgroups": False})
+    assert value(outcome) == ["1"]
+
+
 def test_a_thousand_births_and_deaths_leave_nothing() -> None:
     def world() -> tuple[int, int]:
         return len(os.listdir("/proc/self/fd")), len(Path("/proc/self/mounts").read_text().splitlines())

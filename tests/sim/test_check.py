@@ -9,6 +9,7 @@ from attacca.load.workload.scenario import Distribution
 from attacca.model.messages import Ended
 from attacca.sim.front import Broken
 from attacca.sim.hardware import Copy, Machine
+from attacca.worker.core.events import Run
 from attacca.worker.core.line import Line
 from attacca.worker.core.pool import Pool
 from tests.sim.play import function, play, scenario
@@ -51,13 +52,28 @@ def miscount(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Line, "recount", lambda line, fleet: setattr(line, "claims", -1))
 
 
+def run_less_than_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    begin = Machine.run
+
+    def twice(machine: Machine, order: Run) -> None:
+        begin(machine, order)
+        machine.running -= 1
+
+    monkeypatch.setattr(Machine, "run", twice)
+
+
 def overtake(monkeypatch: pytest.MonkeyPatch) -> None:
     from attacca.policy.queueing.fcfs import Fcfs
 
     monkeypatch.setattr(Fcfs, "key", lambda policy, item: -item.arrived)
 
 
-@pytest.mark.parametrize("break_it", [lose_an_answer, forget_memory, hold_less_than_is_held, miscount, overtake])
+BREAKS = [
+    *(lose_an_answer, forget_memory, hold_less_than_is_held, run_less_than_is_told, miscount, overtake),
+]
+
+
+@pytest.mark.parametrize("break_it", BREAKS)
 def test_what_is_broken_is_noticed(break_it: Break, monkeypatch: pytest.MonkeyPatch) -> None:
     run()
     break_it(monkeypatch)

@@ -70,6 +70,7 @@ class Catalogue:
             return
         old, function.current = function.current, None
         self._stocked.pop(name, None)
+        self._alarms.clear((Alarm.PREWARM, name))
         self._retire(now, old, out)
 
     def _retire(self, now: float, fleet: Fleet, out: list[Command]) -> None:
@@ -169,7 +170,7 @@ class Catalogue:
         if not fleet.live and not fleet.retired:
             expiry = self._pool.keeper.prewarm_at(now, fleet.function.name)
             if expiry is not None:
-                fleet.wanted_why = expiry.why
+                fleet.function.expected_why = expiry.why
                 self._alarms.set((Alarm.PREWARM, fleet.function.name), expiry.at)
 
     def foresee(self, now: float, function: str, out: list[Command]) -> Sandbox | None:
@@ -177,7 +178,7 @@ class Catalogue:
         fleet = self._current(function)
         if fleet is None or fleet.live or fleet.is_full or not self._pool.fits(fleet.revision.settings.memory_mb):
             return None
-        return self._pool.make(now, fleet, fleet.wanted_why, out, ahead=True)
+        return self._pool.make(now, fleet, fleet.function.expected_why, out, ahead=True)
 
     def _current(self, function: str) -> Fleet | None:
         known = self.functions.get(function)

@@ -51,7 +51,7 @@ class Loss:
 class Function:
     """`total` counts all sandboxes of all its revisions that are not gone: what max_sandboxes bounds."""
 
-    __slots__ = ("current", "fleets", "name", "statistics", "total")
+    __slots__ = ("current", "expected_why", "fleets", "name", "statistics", "total")
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -59,6 +59,7 @@ class Function:
         self.current: Fleet | None = None
         self.fleets: list[Fleet] = []  # current and old ones that still have something to end
         self.total = 0
+        self.expected_why = ""  # why the keeper expects an arrival, whichever revision is current by then
 
     @property
     def has_laggards(self) -> bool:
@@ -89,7 +90,6 @@ class Fleet:
         "template_retry_at",
         "waiting",
         "wanted",
-        "wanted_why",
     )
 
     def __init__(self, revision: Revision, function: Function) -> None:
@@ -106,7 +106,6 @@ class Fleet:
         self.waiting = 0  # queued or ahead
         self.running = 0
         self.wanted = 0  # sandboxes to be made ahead of need, not counting min_sandboxes
-        self.wanted_why = ""
         self.failures = 0  # starts that failed since one succeeded
         self.loss: Loss | None = None
         self.template: Template | None = None  # making or ready
@@ -129,11 +128,6 @@ class Fleet:
         current = self.function.current or self
         most = current.revision.settings.max_sandboxes
         return (most is not None and self.function.total >= most) or self.has_its_most
-
-    @property
-    def is_idle(self) -> bool:
-        """Nothing of it runs or waits."""
-        return not (self.waiting or self.pending or self.running)
 
     @property
     def can_join(self) -> bool:

@@ -16,6 +16,7 @@ def take(*paths: str, kind: str = "file", size: int = 1) -> list[str | None]:
 
 def test_files_are_taken_under_clean_paths() -> None:
     assert take("main.py", "./a/b.py", "a//c.py") == ["main.py", "a/b.py", "a/c.py"]
+    assert take("x" * 40, "a/b/c/d") == ["x" * 40, "a/b/c/d"]
 
 
 def test_directories_and_what_no_function_needs_are_passed_over() -> None:

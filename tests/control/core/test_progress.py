@@ -17,3 +17,9 @@ def test_a_failed_check_keeps_its_traceback() -> None:
     failed = Checked(REVISION, Failed("bad_function", "SyntaxError", "fix it", "Traceback"))
     assert refused_check(failed) == Refused("bad_function", "SyntaxError", "fix it", "Traceback")
     assert refused_check(Checked(REVISION)) is None
+
+
+def test_a_failed_check_without_a_hint_says_that_nothing_was_deployed() -> None:
+    refusal = refused_check(Checked(REVISION, Failed("bad_function", "SyntaxError")))
+    assert refusal is not None
+    assert refusal.hint == "nothing was deployed; correct it and deploy again"

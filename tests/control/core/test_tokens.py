@@ -1,11 +1,12 @@
 import pytest
 
-from attacca.control.core.tokens import make, match
+from attacca.control.core.tokens import Token, digest, make, match
 from attacca.errors import BadRequest
 
 
 def test_a_secret_finds_its_token_and_is_not_kept() -> None:
     tokens = [make("a1", "secret one", "laptop", 5.0), make("b2", "secret two", "", 6.0)]
+    assert tokens[0] == Token("a1", "laptop", 5.0, digest("secret one"))
     assert match(tokens, "secret two") == tokens[1]
     assert match(tokens, "secret three") is None
     assert match(tokens, "\udcff") is None
@@ -15,5 +16,5 @@ def test_a_secret_finds_its_token_and_is_not_kept() -> None:
 
 @pytest.mark.parametrize("name", ["a\nb", " x", "x" * 64, "<b>"])
 def test_names_are_readable(name: str) -> None:
-    with pytest.raises(BadRequest):
+    with pytest.raises(BadRequest, match="cannot be the name of a token"):
         make("a1", "s", name, 0.0)

@@ -49,3 +49,10 @@ def test_a_dumb_twin_agrees(ops: list[tuple[str, int, int]]) -> None:
                 del twin[name]
             assert deadlines.next_at == min((at for _, at in twin.values()), default=inf)
         assert deadlines.next_at <= min((at for _, at in twin.values()), default=inf)
+
+
+def test_a_lane_is_listed_once_however_many_wait_in_it() -> None:
+    deadlines, lane = Deadlines(), Lane(ClockName.WAIT, 5.0)
+    for number in range(9):
+        deadlines.add(float(number), lane, f"{number}")
+    assert deadlines._lanes == [lane]

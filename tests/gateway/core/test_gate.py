@@ -1,4 +1,5 @@
 from itertools import product
+from math import inf
 from typing import Any
 
 import pytest
@@ -27,7 +28,9 @@ def arrive(gate: Gate, now: float, name: str = "1", function: str = "f") -> tupl
 
 
 def start(gate: Gate, now: float, name: str = "1", kind: Start = Start.WARM) -> Taken | None:
-    return gate.started(now, Started(name, "s1", kind, "because", Timing(queued=2.0, sandbox=3.0, imports=4.0)))
+    return gate.started(
+        now, Started(name, "s1", kind, "because", Timing(queued=2.0, placed=1.0, sandbox=3.0, imports=4.0))
+    )
 
 
 def test_a_quiet_life() -> None:
@@ -40,7 +43,8 @@ def test_a_quiet_life() -> None:
     assert g.ended(12.0, Ended("1", Ok(b"x", status=201), run_ms=7.0)) is waiter.taken
     (call,) = g.calls("f", 10)
     assert (call.status, call.outcome, call.start, call.why) == (201, "ok", "cold", "because")
-    assert (call.total_ms, call.timing.run, call.timing.imports, call.at) == (2000.0, 7.0, 4.0, 1e9 + 10)
+    assert (call.total_ms, call.at) == (2000.0, 1e9 + 10)
+    assert call.timing == Timing(queued=2.0, placed=1.0, sandbox=3.0, code=0.0, imports=4.0, run=7.0)
     assert g.functions.by_name["f"].statistics.init.sum_s == 0.007
 
 
@@ -86,7 +90,9 @@ def test_draining_takes_nothing_new_and_finishes_the_rest() -> None:
     g = gate()
     arrive(g, 0.0)
     g.drain()
-    assert isinstance(arrive(g, 0.0, "2")[0], Draining)
+    refused, _ = arrive(g, 0.0, "2")
+    assert isinstance(refused, Draining)
+    assert refused.message == "the server is shutting down"
     assert g.ended(1.0, Ended("1", Ok())) is not None
 
 
@@ -104,8 +110,28 @@ def test_the_three_clocks() -> None:
         assert clock in end.outcome.message
         assert clock.split()[0] in end.outcome.hint
         assert end.withdraw.running
+    assert g.functions.by_name["f"].statistics.timeouts == {"first_byte_s": 1, "wait_s": 1, "timeout_s": 1}
     assert g.ended(9.0, Ended("slow", Ok())) is None  # the answer was given
     assert g.taken == {}
+
+
+def test_two_clocks_that_fire_at_once_end_it_once() -> None:
+    g = gate(first_byte_s=2.0, timeout_s=2.0)
+    arrive(g, 0.0)
+    start(g, 1.0)
+    (end,) = g.expire(3.0)
+    assert "timeout_s = 2" in end.outcome.message
+
+
+def test_what_is_over_has_no_clock_left() -> None:
+    g = gate(first_byte_s=2.0)
+    for name in ("waited", "ran"):
+        arrive(g, 0.0, name)
+    start(g, 0.0, "ran")
+    for name in ("waited", "ran"):
+        g.ended(1.0, Ended(name, Ok()))
+    g.expire(1.0)
+    assert g.deadlines.next_at == inf
 
 
 def test_an_invocation_keeps_the_clocks_it_was_taken_with() -> None:

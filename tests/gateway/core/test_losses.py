@@ -16,6 +16,7 @@ from attacca.model.messages import (
     Heartbeat,
     ResponseHead,
     Started,
+    Withdraw,
     WorkerJoined,
     WorkerLeft,
 )
@@ -74,7 +75,7 @@ def test_no_worker_no_admission() -> None:
     g = gate()
     error = g.arrive(0.0, 0.0, "1", "f", Request(), Waiter())
     assert isinstance(error, NoCapacity)
-    assert error.status == 503
+    assert (error.status, error.message) == (503, "no worker is there to run it")
     assert isinstance(g.refusal("f"), NoCapacity)
     g.joined(1.0, WorkerJoined(view("a")))
     assert arrive(g, "2").worker == "a"
@@ -186,7 +187,11 @@ def test_a_worker_that_is_back_ends_what_is_no_longer_its() -> None:
     arrive(g, "1")
     g.heard(2.0, Heartbeat(view("b")))
     g.silent(3.0)
-    assert sent(g.heard(4.0, Heartbeat(view("a")))) == ["end 1 on a"]
+    (order,) = g.heard(4.0, Heartbeat(view("a")))
+    assert sent([order]) == ["end 1 on a"]
+    assert isinstance(order, Send)
+    assert isinstance(order.message, Withdraw)
+    assert order.message.running, "also if it runs there by now"
     assert g.heard(5.0, Heartbeat(view("a"))) == []
     assert g.ended(5.0, Ended("1", Failed("cancelled", ""))) is None
     assert g.workers.by_name["a"].queued == 0
@@ -242,3 +247,11 @@ def test_bodies_are_let_go() -> None:
     assert (taken.road.invocation.request.body, taken.road.why) == (b"body", "the only worker")
     g.ended(1.0, Ended("1", Ok()))
     assert taken.road.invocation.request.body == b""
+
+
+def test_what_is_sent_again_tells_who_waits_where_it_went() -> None:
+    g = gate("a", "b")
+    taken = [arrive(g, name) for name in "123"]
+    assert [one.waiting for one in taken] == [0, 0, 1]
+    g.left(1.0, WorkerLeft("a"))
+    assert [(one.key, one.waiting) for one in taken] == [("1~2", 1), ("2", 0), ("3~2", 2)]

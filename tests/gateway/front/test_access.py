@@ -52,7 +52,9 @@ def test_the_owner_needs_no_token_on_loopback() -> None:
     assert isinstance(refuse_operator([], ME, allow, on_loopback=False), Unauthorized)
     assert isinstance(refuse_operator([], None, allow, on_loopback=True), Unauthorized)
     assert isinstance(refuse_operator([], ME + 1, allow, on_loopback=True), Unauthorized)
-    assert isinstance(refuse_operator([(b"host", b"evil.example")], ME, allow, on_loopback=True), Forbidden)
+    refused = refuse_operator([(b"host", b"evil.example")], ME, allow, on_loopback=True)
+    assert isinstance(refused, Forbidden)
+    assert refused.message == "a page in a browser may not ask for this"
 
 
 def test_a_token_decides_alone() -> None:
@@ -60,4 +62,7 @@ def test_a_token_decides_alone() -> None:
     assert isinstance(refuse_operator([(b"authorization", b"x")], ME, allow, on_loopback=True), Unauthorized)
     assert refuse_token([TOKEN], allow) is None
     assert isinstance(refuse_token([TOKEN], None), Unauthorized)
-    assert isinstance(refuse_token([], allow), Unauthorized)
+    for fields, says in (([], "no token came with the request"), ([(b"authorization", b"x")], "is not known")):
+        refused = refuse_token(fields, allow)
+        assert isinstance(refused, Unauthorized)
+        assert says in refused.message

@@ -141,4 +141,5 @@ def test_content_types_are_remembered_only_when_harmless() -> None:
             answer.content_type("a/b\n")
     for number in range(1000):
         answer.content_type(f"x/{number}")
+        assert len(answer._content_types) <= answer.CONTENT_TYPES_KEPT
     assert answer.content_type("application/json") == b"application/json"

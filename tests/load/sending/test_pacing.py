@@ -108,11 +108,13 @@ def verdicts(late: int, failed: int, held: int = 0, count: int = 200) -> list[bo
 def test_the_gate_warns_and_then_stops() -> None:
     assert verdicts(late=20, failed=60) == []
     assert verdicts(late=21, failed=0) == [False]
+    assert verdicts(late=40, failed=0) == [False]
     assert verdicts(late=41, failed=0) == [True]
     assert verdicts(late=0, failed=61) == [False]
     assert verdicts(late=0, failed=101) == [True]
     assert verdicts(late=30, failed=int(200 * FAILED_STOP) + 1) == [True]
     assert verdicts(late=0, failed=0, held=200) == [False]  # that is the platform's doing
+    assert verdicts(late=0, failed=0, held=20) == []
     assert verdicts(late=99, failed=99, count=JUDGED_LEAST - 1) == []
 
 

@@ -17,6 +17,7 @@ SECOND = [1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4]
 def test_students_own_pairs() -> None:
     found = compare(FIRST, SECOND)
     assert found.difference.value == pytest.approx(1.58)
+    assert (found.base.value, found.other.value) == pytest.approx((0.75, 2.33))
     assert found.difference.low == pytest.approx(0.7001142, abs=1e-6)
     assert found.difference.high == pytest.approx(2.4598858, abs=1e-6)
     assert found.verdict == "worse"
@@ -87,3 +88,4 @@ def test_one_pair_says_nothing() -> None:
     found = compare([1.0], [2.0])
     assert found.verdict == TOO_FEW
     assert math.isnan(found.gain)
+    assert compare([1.0, 2.0], [1.0, 4.0]).gain == pytest.approx(2.5)

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 
 from attacca.load.statistics.samples import (
     TOO_FEW,
+    Interval,
+    batch_interval,
     distance,
     distance_bound,
     fairness,
@@ -37,6 +39,19 @@ def test_one_value_has_no_interval() -> None:
     assert (found.value, found.low, found.note) == (3.0, None, TOO_FEW)
 
 
+def test_what_touches_nothing_is_not_sure() -> None:
+    assert not Interval(1.0, 0.0, 2.0, 9).is_sure
+    assert not Interval(-1.0, -2.0, 0.0, 9).is_sure
+    assert Interval(-1.0, -2.0, -0.1, 9).is_sure
+
+
+def test_batches_are_as_good_as_seeds() -> None:
+    values = [float(value * 7 % 31) for value in range(200)]
+    found, seeds = batch_interval(values), mean_interval([sum(values[at : at + 10]) / 10 for at in range(0, 200, 10)])
+    assert (found.value, found.low, found.high) == pytest.approx((seeds.value, seeds.low, seeds.high))
+    assert batch_interval(values[1:]).note == TOO_FEW
+
+
 def test_intervals_of_the_mean_hold_the_truth_as_often_as_they_say() -> None:
     draw = random.Random(7)
     held = 0
@@ -60,9 +75,10 @@ def test_a_median_lies_between_the_ranks_of_the_tables(count: int, p: float, low
 def test_a_tail_needs_samples_beyond_it() -> None:
     assert [least_samples(p) for p in (0.5, 0.9, 0.99, 0.999, 0.01)] == [20, 100, 1000, 10_000, 1000]
     few = quantile_interval([float(value) for value in range(100)], 0.99)
-    assert (few.value, few.high, few.note) == (98.0, None, TOO_FEW)
+    assert (few.value, few.high, few.half, few.note) == (98.0, None, None, TOO_FEW)
     assert quantile_interval([float(value) for value in range(1000)], 0.99).note == ""
     assert quantile_interval([], 0.5).note == TOO_FEW
+    assert quantile_interval([7.0, 8.0], 1.0) == Interval(8.0, None, None, 2, TOO_FEW)
 
 
 def test_intervals_of_a_quantile_hold_the_truth_at_least_as_often_as_they_say() -> None:

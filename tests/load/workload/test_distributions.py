@@ -11,6 +11,7 @@ from attacca.load.workload.scenario import Distribution
 KINDS = [
     Distribution(mean_ms=5.0),
     Distribution(kind="exponential", mean_ms=5.0),
+    Distribution(kind="exponential", mean_ms=0.5),
     Distribution(kind="lognormal", mean_ms=5.0, sigma=0.5),
     Distribution(kind="uniform", low_ms=2.0, high_ms=8.0),
     Distribution(kind="empirical", values_ms=(1.0, 2.0, 6.0)),

@@ -51,6 +51,9 @@ def test_what_cannot_go_well_is_said_before() -> None:
     big = FunctionPlan(name="big", memory_mb=500, shape=Shape(rate=1.0))
     assert "evicted" in of(IDLE, big, memory_mb=520).warnings[0]
     assert "a p99 needs" in of(BUSY, duration_s=10.0).warnings[0]
+    assert of(FunctionPlan(name="lonely")).warnings == (
+        "nothing is sent at all: the part of the trace may be too short, or its functions too few",
+    )
     assert "nothing calls lonely" in of(BUSY, FunctionPlan(name="lonely")).warnings[0]
     assert "nothing is left" in of(BUSY, warmup_s=1000.0).warnings[0]
     assert "times out" in of(FunctionPlan(name="slow", duration=Distribution(mean_ms=2000.0), timeout_s=1.0,
@@ -63,6 +66,8 @@ def test_a_fault_after_the_end_is_named() -> None:
     late = Scenario(name="late", workload=Workload(duration_s=1000.0), functions=(BUSY,),
                     faults=(Fault(kind="worker_crash", at_s=1000.0),))  # fmt: skip
     assert "after the end" in expected(late).warnings[0]
+    early = msgspec.structs.replace(late, faults=(Fault(kind="worker_crash", at_s=999.0),))
+    assert expected(early).warnings == ()
 
 
 def test_the_highest_rate_is_found() -> None:
@@ -78,6 +83,12 @@ def test_clients_are_as_quick_as_the_functions_they_call() -> None:
     found = of(work, clients=clients)
     assert found.rate == pytest.approx(10.0)
     assert found.running == pytest.approx(4.0)
+    often = FunctionPlan(name="often", duration=Distribution(mean_ms=200.0), weight=3.0)
+    parts = of(work, often, clients=clients).parts
+    assert {part.function: part.mean_ms for part in parts} == pytest.approx({"work": 400.0, "often": 200.0})
+    shares = {part.function: part.invocations for part in parts}
+    assert shares["often"] == pytest.approx(3 * shares["work"])
+    assert sum(shares.values()) == pytest.approx(10 * 1000 / (0.6 + 0.25))
 
 
 def test_a_trace_is_counted() -> None:

@@ -41,6 +41,7 @@ def test_a_trace_brings_its_functions_and_times() -> None:
     assert (one.label, one.app, one.trigger, one.plan.memory_mb) == ("Hash/One", "app", "timer", 64)
     assert LABEL.fullmatch(one.name)
     assert (two.label, two.name) == ("two", "two")
+    assert (one.mean_ms, one.plan.timeout_s) == (7.0, 1800.0), "twice the longest that there may be"
     from_trace = [(item.due_s, item.function - 1, item.duration_ms) for item in schedule if item.function]
     assert from_trace == ROWS
 

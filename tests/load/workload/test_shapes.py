@@ -48,6 +48,25 @@ def test_gaps_vary_as_they_should(kind: str, cv: float) -> None:
     assert pstdev(gaps) / fmean(gaps) == pytest.approx(cv, abs=0.1)
 
 
+@pytest.mark.parametrize("cv", [0.5, 2.0])
+def test_a_gamma_is_as_skewed_as_a_gamma(cv: float) -> None:
+    gaps = [after - before for before, after in pairwise(times(Shape(kind="gamma", rate=50.0, cv=cv), until_s=2000.0))]
+    middle, spread = fmean(gaps), pstdev(gaps)
+    assert fmean(((gap - middle) / spread) ** 3 for gap in gaps) == pytest.approx(2 * cv, rel=0.1)
+
+
+@pytest.mark.parametrize("kind", ["constant", "poisson", "gamma"])
+def test_less_than_one_a_second_is_not_nothing(kind: str) -> None:
+    shape = Shape(kind=kind, rate=0.5)  # type: ignore[arg-type]
+    assert len(times(shape, until_s=4000.0)) == pytest.approx(2000, rel=0.08)
+
+
+def test_the_states_of_an_mmpp_last_as_long_as_they_are_told() -> None:
+    found = times(Shape(kind="mmpp", rate=0.0, to_rate=50.0, for_s=5.0), until_s=4000.0)
+    silences = [after - before for before, after in pairwise(found) if after - before > 1.0]
+    assert fmean(silences) - 1.0 == pytest.approx(5.0, rel=0.1)
+
+
 def test_an_mmpp_is_burstier_than_poisson() -> None:
     shape = Shape(kind="mmpp", rate=1.0, to_rate=99.0, for_s=5.0)
     counts = [0] * int(UNTIL_S)

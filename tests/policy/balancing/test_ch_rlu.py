@@ -15,6 +15,7 @@ FEW = Every(
     bounded_ceil=[0.0, 1.0, 1.5, 3.0],
     chain_length=range(1, 5),
     vnodes=range(1, 4),
+    noise=[0.0, 0.1, 2.0],
     refresh_s=[0.0, 0.5, 1.2],
 )
 

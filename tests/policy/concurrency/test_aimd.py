@@ -49,3 +49,7 @@ def test_it_stays_between_its_bounds_and_says_why(load: Load) -> None:
 def test_more_load_never_means_a_higher_limit(load: Load, more: int) -> None:
     busier = msgspec.structs.replace(load, load_per_core=load.load_per_core + more)
     assert POLICY.adjust(0.0, busier).most <= POLICY.adjust(0.0, load).most
+
+
+def test_nobody_passes_the_limit() -> None:
+    assert not POLICY.can_skip(0.0)

@@ -68,3 +68,14 @@ def test_a_use_restores_the_whole_credit() -> None:
     keeper.taken(2.0, tenant)
     keeper.rested(3.0, tenant)
     assert keeper.good_for(tenant) - keeper.paid == 2.0
+
+
+def test_nothing_is_kept_of_who_is_taken_or_gone() -> None:
+    keeper = Landlord().fresh()
+    tenants = [Idle(name, "a", 1, 0.0, 1, 2.0, 0.0) for name in ("used", "gone")]
+    for tenant in tenants:
+        keeper.rested(0.0, tenant)
+    keeper.victims(1.0, tenants)
+    keeper.taken(1.0, tenants[0])
+    keeper.evicted(1.0, tenants[1])
+    assert (keeper._good, keeper._asked) == ({}, {})

@@ -168,3 +168,25 @@ def test_the_same_invocation_cannot_wait_twice() -> None:
     queue = filled(Waiting("i1", "a", 0.0))
     with pytest.raises(AssertionError, match="i1 waits already"):
         queue.push(0.0, Waiting("i1", "a", 0.0))
+
+
+REASONS = [
+    ("fcfs", Waiting("i", "a", 0.0), "came first"),
+    ("minheap", Waiting("i", "a", 0.0, exec_s=1.0), "shortest expected execution"),
+    ("minheap", Waiting("i", "a", 0.0), "execution time not known yet"),
+    ("minheap_ed", Waiting("i", "a", 0.0, exec_s=1.0), "earliest expected end"),
+    ("minheap_iat", Waiting("i", "a", 0.0, gap_s=1.0), "most frequent arrivals"),
+    ("minheap_iat", Waiting("i", "a", 0.0), "arrival gap not known yet"),
+    ("cold_pri", Waiting("i", "a", 0.0, idle="warm"), "had a warm sandbox"),
+    ("cold_pri", Waiting("i", "a", 0.0, idle="prewarmed"), "had a prewarmed sandbox"),
+    ("cold_pri", Waiting("i", "a", 0.0), "shortest expected cold start"),
+]
+
+
+@pytest.mark.parametrize(("policy", "item", "why"), REASONS)
+def test_each_says_why(policy: str, item: Waiting, why: str) -> None:
+    queue = build(QUEUEING, policy, {}, "attacca.policy.queueing").fresh()
+    queue.push(0.0, item)
+    answer = queue.pop(0.0, lambda _: True)
+    assert answer is not None
+    assert answer.why == why

@@ -2,7 +2,9 @@
 
 from attacca.model.invocation import Ok, Start
 from attacca.model.messages import Catalogue, Evict, Prewarm
-from attacca.worker.core.events import DropTemplate, MakeSandbox, Run
+from attacca.policy.keepalive.hybrid_histogram import HybridHistogram
+from attacca.worker.config import WorkerConfig
+from attacca.worker.core.events import DropTemplate, Kill, MakeSandbox, Run, Tick
 from attacca.worker.runtime.simulated import Fault, Times
 from tests.worker.stage import Stage, revision
 
@@ -171,3 +173,84 @@ def test_a_catalogue_replaces_what_was_known() -> None:
     assert stage.start(stage.send(kept)) is Start.WARM
     assert stage.failure(stage.send(lost)).code == "not_found"
     assert sorted(stage.core.functions) == ["kept", "new"]
+
+
+def test_an_order_to_evict_nobody_is_no_harm() -> None:
+    assert Stage().tell(Evict("nobody", templates=True)) == []
+
+
+def test_what_was_ordered_ahead_and_found_no_memory_is_not_made_later() -> None:
+    stage = Stage(WorkerConfig(memory_mb=300, templates=False))
+    stage.deploy("echo")
+    stage.tell(Prewarm("echo", 9))
+    stage.play(1)
+    assert stage.idle("echo") == 3
+    stage.tell(Evict("echo"))
+    stage.play(5)
+    assert stage.idle("echo") == 0
+
+
+def test_an_old_revision_keeps_to_its_own_bound() -> None:
+    stage = Stage(limit=1, times=Times(run_ms=100))
+    other = stage.deploy("other")
+    old = stage.deploy("echo", max_sandboxes=1)
+    stage.send(other)
+    names = [stage.send(old) for _ in range(3)]
+    stage.deploy("echo", 2, max_sandboxes=5)
+    stage.core.line.limit = 5
+    stage.play(2)
+    assert [made.revision.id for made in stage.all(MakeSandbox)] == ["other@1", "echo@1"]
+    assert all(name in stage.ended for name in names)
+
+
+def test_an_idle_sandbox_of_the_new_revision_makes_way_for_who_still_wants_the_old() -> None:
+    stage = Stage(times=Times(run_ms=1000))
+    old = stage.deploy("echo", max_sandboxes=3)
+    stage.send(old)
+    stage.play(0.2)
+    stage.deploy("echo", 2, max_sandboxes=3, min_sandboxes=2)
+    stage.play(0.2)
+    assert stage.phases() == ["busy", "idle", "idle"]
+    late = stage.send(old, 2)  # the gateway had not heard yet
+    assert [kill.why for kill in stage.all(Kill)] == ["made way for another revision"], "one at a time"
+    stage.play(0.3)
+    assert stage.start(late) is Start.COLD
+
+
+def test_one_who_has_been_evicted_in_the_same_moment_does_not_expire() -> None:
+    """A worker that was not awake for long finds both alarms at once."""
+    stage = Stage(WorkerConfig(memory_mb=300, memory_buffer_mb=150, templates=False))
+    stage.send(stage.deploy("echo"), 2)
+    stage.play(0.2)
+    stage.clock.time += 60.1
+    stage.tell(Tick())
+    assert [kill.why for kill in stage.all(Kill)] == ["evicted for the free buffer", "expired: unused for 60 s"]
+
+
+def expected_again(stage: Stage) -> None:
+    """A function that is called every 20 s, and has no sandbox 5 s after its last call."""
+    echo = stage.deploy("echo")
+    for _ in range(30):
+        stage.send(echo)
+        stage.play(20)
+    stage.send(echo)
+    stage.play(5)
+    assert stage.phases() == []
+
+
+def test_what_is_made_for_an_expected_arrival_says_so_also_after_another_deployment() -> None:
+    stage = Stage(keepalive=HybridHistogram(bin_s=1.0))
+    expected_again(stage)
+    new = stage.deploy("echo", 2)
+    stage.play(15)
+    name = stage.send(new)
+    assert (stage.start(name), stage.why(name)) == (Start.PREWARMED, "pauses last 19 to 20 s")
+
+
+def test_of_a_deleted_function_nothing_is_expected() -> None:
+    stage = Stage(keepalive=HybridHistogram(bin_s=1.0))
+    expected_again(stage)
+    stage.delete("echo")
+    stage.deploy("echo", 2)
+    stage.play(15)
+    assert stage.phases() == []

@@ -1,7 +1,9 @@
 """Stories of checks: code is imported once before it is deployed, and that import is not done in vain."""
 
+from msgspec.structs import replace
+
 from attacca.model.invocation import Start
-from attacca.model.messages import Check
+from attacca.model.messages import Check, Deployed
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core.events import Drain, DropTemplate, MakeTemplate
 from attacca.worker.runtime.simulated import Fault, Times
@@ -67,6 +69,7 @@ def test_a_failed_import_is_told_with_its_traceback() -> None:
     assert error is not None
     assert (error.code, error.message) == ("bad_function", "No module named 'missing'")
     assert error.traceback.startswith("Traceback")
+    assert error.hint == "the traceback says where"
     assert stage.used_mb == 0
 
 
@@ -97,3 +100,25 @@ def test_a_draining_worker_checks_nothing() -> None:
     stage.tell(Drain())
     stage.tell(Check(revision("new")))
     assert [checked.error.code for checked in stage.checked if checked.error] == ["draining", "draining"]
+
+
+def test_a_check_that_took_too_long_has_no_traceback_to_point_at() -> None:
+    stage = Stage()
+    stage.runtime.break_templates("new", Fault(code="timeout", traceback=""))
+    stage.tell(Check(revision("new")))
+    stage.play(1)
+    assert stage.checked[0].error is not None
+    assert stage.checked[0].error.hint == ""
+
+
+def test_no_template_goes_from_one_revision_to_another() -> None:
+    stage = Stage(limit=1, times=Times(run_ms=100))
+    old = stage.deploy("echo")
+    stage.send(old)
+    stage.play(1)
+    stage.send(old, 3)
+    new = replace(old, number=2)  # of the same code
+    stage.tell(Deployed(0, new))
+    name = stage.send(new)
+    stage.play(2)
+    assert stage.start(name) is Start.COLD

@@ -6,6 +6,7 @@ from attacca.model.invocation import Ok, Start
 from attacca.policy.concurrency.aimd import Aimd
 from attacca.policy.concurrency.bypass import Bypass
 from attacca.policy.concurrency.types import Limit, Load
+from attacca.policy.queueing.mqfq import Mqfq, MqfqQueue
 from attacca.worker.core import view
 from attacca.worker.core.events import MakeSandbox, Measured
 from attacca.worker.runtime.simulated import Answer, Times
@@ -154,3 +155,92 @@ def test_a_limit_of_zero_is_one() -> None:
     stage.send(stage.deploy("echo"), 2)
     stage.play(1)
     assert len(stage.ended) == 2
+
+
+class Told:
+    """A limit of two that writes down what it is told."""
+
+    every_s = 1.0
+
+    def __init__(self) -> None:
+        self.loads: list[Load] = []
+
+    def first(self, cores: int) -> int:
+        return 2
+
+    def adjust(self, now: float, load: Load) -> Limit:
+        self.loads.append(load)
+        return Limit(2, "as before")
+
+    def can_skip(self, exec_s: float) -> bool:
+        return False
+
+
+def test_the_policy_is_told_what_runs_and_what_waits() -> None:
+    told = Told()
+    stage = Stage(concurrency=told)
+    stage.send(stage.deploy("echo"), 5)
+    stage.play(0.105)
+    stage.tell(Measured(0.5))
+    assert told.loads == [Load(running=2, queued=3, limit=2, cores=2, load_per_core=0.5)]
+
+
+def test_a_warm_time_begins_at_the_hand_over() -> None:
+    stage = Stage(limit=1, times=Times(run_ms=100))
+    stage.send(stage.deploy("echo"), 3)
+    stage.play(1)
+    (counted,) = view.of(stage.core, stage.clock.now()).functions
+    assert counted.warm_ms.max == pytest.approx(100)
+
+
+def test_a_start_says_what_the_others_do() -> None:
+    stage = Stage()
+    echo = stage.deploy("echo")
+    stage.send(echo, 3)
+    stage.play(0.105)
+    stage.send(echo)
+    assert [made.why.partition(";")[0] for made in stage.all(MakeSandbox)] == [
+        "first of this revision",
+        "the only one is starting",
+        "all 2 starting",
+        "all 3 busy",
+    ]
+
+
+def test_the_queue_hears_of_one_who_is_withdrawn_after_his_turn() -> None:
+    queue = MqfqQueue(Mqfq())
+    stage = Stage()
+    stage.core.line.queue = queue
+    echo = stage.deploy("echo")
+    stage.withdraw(stage.send(echo), running=False)
+    assert queue._flows["echo"].in_flight == 0
+    stage.play(1)
+    stage.core.line.limit = 1
+    stage.send(echo)
+    stage.withdraw(stage.send(echo), running=False)  # his turn had not come
+    assert queue._flows["echo"].in_flight == 1
+
+
+def test_what_pends_counts_until_it_runs_wherever_that_is() -> None:
+    stage = Stage(times=Times(run_ms=50))
+    echo = stage.deploy("echo", concurrency=2)
+    stage.send(echo, 2)
+    stage.play(0.11)
+    stage.send(echo, 2)
+    assert stage.core.line.claims == 2
+    stage.play(0.045)
+    assert (stage.core.line.running, stage.core.line.claims) == (2, 1), "both took the slots of the first two"
+
+
+def test_the_limit_holds_for_warm_starts_too() -> None:
+    stage = Stage(limit=1)
+    one, two = stage.deploy("one"), stage.deploy("two")
+    for function in (one, two):
+        stage.send(function)
+        stage.play(1)
+    stage.send(one)
+    late = stage.send(two)
+    assert late not in stage.started
+    stage.play(1)
+    assert stage.start(late) is Start.WARM
+    assert stage.started[late].timing.queued == pytest.approx(10)

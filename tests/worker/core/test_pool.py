@@ -1,10 +1,13 @@
 """Stories of memory: never over-committed, given to whoever is next, freed by evicting who is needed least."""
 
+import pytest
+
 from attacca.model.invocation import Start
-from attacca.model.messages import Check, Prewarm
+from attacca.model.messages import Check, Evict, Prewarm
 from attacca.policy.keepalive.hybrid_histogram import HybridHistogram
 from attacca.policy.keepalive.lru import Lru
 from attacca.policy.keepalive.ttl import Ttl
+from attacca.policy.keepalive.types import Idle
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core.events import DropTemplate, Kill, MakeSandbox, MakeTemplate
 from attacca.worker.core.reports import SandboxGone
@@ -234,3 +237,82 @@ def test_a_check_waits_for_memory_before_anyone_behind_it() -> None:
     stage.play(2)
     assert stage.checked[0].error is None
     assert behind in stage.ended
+
+
+def test_no_more_of_a_kind_are_evicted_at_once_than_it_can_spare() -> None:
+    stage = Stage(BARE)
+    kept = stage.deploy("kept", min_sandboxes=1)
+    stage.play(1)
+    stage.send(kept, 2)
+    stage.play(1)
+    assert stage.idle("kept") == 2
+    waiting = stage.send(stage.deploy("large", memory_mb=250))
+    stage.play(5)
+    assert waiting not in stage.started
+    assert stage.idle("kept") == 2
+
+
+def test_the_template_of_who_asks_goes_last() -> None:
+    stage = Stage(WorkerConfig(memory_mb=260), times=Times(template_mb=60))
+    one, two = stage.deploy("one"), stage.deploy("two")
+    for function in (one, two):
+        stage.send(function)
+        stage.play(1)
+        stage.tell(Evict(function.function))
+        stage.play(1)
+    stage.tell(Check(revision("new")))
+    stage.play(1)
+    assert stage.used_mb == 180, "three templates"
+    name = stage.send(one)
+    stage.play(1)
+    assert [drop.template for drop in stage.all(DropTemplate)] == [stage.all(MakeTemplate)[1].template]
+    assert stage.start(name) is Start.TEMPLATE
+
+
+def test_a_buffer_that_was_short_while_all_ran_is_restored_when_they_rest() -> None:
+    stage = Stage(WorkerConfig(memory_mb=300, memory_buffer_mb=250, templates=False), times=Times(run_ms=3000))
+    stage.send(stage.deploy("one"))
+    stage.play(3)
+    assert stage.all(Kill) == []
+    stage.play(2)
+    assert [kill.why for kill in stage.all(Kill)] == ["evicted for the free buffer"]
+
+
+def test_a_buffer_is_restored_in_time_however_busy_the_others_are() -> None:
+    stage = Stage(WorkerConfig(memory_mb=300, memory_buffer_mb=150, templates=False))
+    one, two = stage.deploy("one"), stage.deploy("two")
+    stage.send(one)
+    stage.play(0.3)
+    for _ in range(5):
+        stage.send(two)
+        stage.play(0.3)
+    assert [kill.sandbox for kill in stage.all(Kill)] == [stage.started["one-1"].sandbox]
+
+
+def test_a_keeper_is_told_what_a_sandbox_costs_and_how_often_it_is_wanted() -> None:
+    stage = Stage()
+    echo = stage.deploy("echo")
+    for _ in range(3):
+        stage.send(echo)
+        stage.play(7)
+    (sandbox,) = stage.core.pool.sandboxes.values()
+    at_s = stage.clock.now() - 7 + 0.01
+    idle = sandbox.idle
+    assert idle is not None
+    assert idle == Idle(sandbox.id, "echo", 100, idle.idle_since, 3, idle.cold_s, 7.0, used=True)
+    assert (idle.idle_since, idle.cold_s) == pytest.approx((at_s, 0.1))
+
+
+def test_nothing_is_made_ahead_of_need_from_what_somebody_waits_for() -> None:
+    stage = Stage(BARE, limit=2, times=Times(run_ms=5000))
+    kept, small = stage.deploy("kept", min_sandboxes=1), stage.deploy("small")
+    stage.play(1)
+    name = stage.send(kept)
+    stage.send(small)
+    stage.play(1)
+    large = stage.send(stage.deploy("large", memory_mb=250))  # the limit is reached
+    stage.runtime.crash(stage.started[name].sandbox)
+    stage.play(1)
+    assert [made.revision.function for made in stage.all(MakeSandbox)] == ["kept", "small"]
+    stage.play(10)
+    assert large in stage.ended

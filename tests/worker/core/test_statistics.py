@@ -29,6 +29,8 @@ def test_a_view_is_in_milliseconds_but_for_the_gaps() -> None:
     assert view.gap_s.mean == 2.0
     assert view.exec_ms.p50 == pytest.approx(100, rel=0.05)
     assert (view.cold_ms.max, view.warm_ms.count) == (500, 0)
+    known.ran(Start.WARM, 0.1, 0.2)
+    assert known.view("echo", queued=1, running=2, idle=3, templates=1).warm_ms.max == 200
     assert (view.cold, view.warm, view.queued, view.running, view.idle, view.templates) == (1, 0, 1, 2, 3, 1)
 
 

@@ -1,6 +1,7 @@
 """A template's full table, and stories of templates."""
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 from msgspec.structs import replace
@@ -87,6 +88,7 @@ def test_a_function_that_raises_has_a_template_too() -> None:
     stage.play(1)
     assert stage.ended[name].outcome == outcome
     assert len(stage.all(MakeTemplate)) == 1
+    assert view.of(stage.core, 0).functions[0].errors == 1
 
 
 def test_no_templates_when_they_are_off() -> None:
@@ -183,3 +185,29 @@ def test_a_start_that_dies_with_its_template_is_tried_again_from_nothing() -> No
     stage.play(1)
     assert stage.start(name) is Start.COLD
     assert name in stage.ended
+
+
+def test_a_template_that_goes_on_failing_is_tried_ever_more_rarely() -> None:
+    stage = Stage(WorkerConfig(memory_mb=1000, template_retry_s=9.5))
+    stage.runtime.break_templates("echo", Fault(code="start_failed"))
+    echo = stage.deploy("echo")
+    for _ in range(80):
+        stage.send(echo)
+        stage.play(1)
+    tried = [at for at, command in stage.said if isinstance(command, MakeTemplate)]
+    assert [round(later - at) for at, later in pairwise(tried)] == [10, 20, 39]
+
+
+def test_a_retired_template_is_about_to_go_when_the_last_of_its_sandboxes_is() -> None:
+    stage = Stage(WorkerConfig(memory_mb=1000), times=Times(template_mb=50, run_ms=1000))
+    echo = stage.deploy("echo")
+    stage.send(echo)
+    stage.play(2)
+    names = [stage.send(echo) for _ in range(3)]  # the first in the sandbox that was made cold
+    stage.play(0.5)
+    stage.tell(Evict("echo", templates=True))
+    assert stage.core.pool.leaving() == 0
+    stage.withdraw(names[1], running=True)
+    assert stage.core.pool.leaving() == 100
+    stage.withdraw(names[2], running=True)
+    assert stage.core.pool.leaving() == 250

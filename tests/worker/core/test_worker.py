@@ -5,10 +5,11 @@ import pytest
 from attacca.errors import IllegalTransition
 from attacca.model.invocation import Failed, Invocation, Ok, Request, Start
 from attacca.model.messages import Dispatch, Ended, Started
+from attacca.policy.keepalive.hybrid_histogram import HybridHistogram
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core import invariants, view
 from attacca.worker.core.events import Drain, Kill, MakeSandbox, Run, Stop
-from attacca.worker.core.reports import RunEnded, SandboxGone, SandboxReady
+from attacca.worker.core.reports import RunEnded, SandboxGone, SandboxReady, TemplateGone
 from attacca.worker.runtime.simulated import Fault, Times
 from tests.worker.stage import Stage, revision
 
@@ -96,6 +97,7 @@ def test_who_ran_in_a_sandbox_that_died_is_told_so(code: str) -> None:
     assert stage.why(third).startswith("died 0.0 s ago: killed")
     (counted,) = view.of(stage.core, stage.clock.now()).functions
     assert counted.cold + counted.template + counted.warm == counted.invocations == 3
+    assert counted.errors == 2
 
 
 def test_reports_about_what_was_killed_are_ignored_but_not_about_what_never_was() -> None:
@@ -112,6 +114,8 @@ def test_reports_about_what_was_killed_are_ignored_but_not_about_what_never_was(
         stage.tell(SandboxGone(sandbox, "sandbox_lost", "again"))
     with pytest.raises(IllegalTransition):
         stage.tell(SandboxReady("never-was", 1, 1, 1))
+    with pytest.raises(IllegalTransition):
+        stage.tell(TemplateGone("never-was", "again"))
 
 
 def test_who_waits_can_always_be_withdrawn() -> None:
@@ -170,3 +174,20 @@ def test_draining_refuses_who_waits_and_finishes_what_runs() -> None:
     assert isinstance(stage.ended[running].outcome, Ok)
     assert stage.core.busy() == 0
     assert view.of(stage.core, 0).draining
+
+
+def test_a_draining_worker_makes_nothing_ahead_of_need() -> None:
+    stage = Stage(keepalive=HybridHistogram(bin_s=1.0))
+    echo = stage.deploy("echo")
+    for _ in range(30):
+        stage.send(echo)
+        stage.play(20)
+    stage.send(echo)
+    stage.play(5)
+    assert stage.phases() == [], "the next one is expected in 15 s"
+    stage.deploy("kept", min_sandboxes=1)
+    made = len(stage.all(MakeSandbox))
+    stage.tell(Drain())
+    stage.runtime.crash(next(iter(stage.runtime.sandboxes)))
+    stage.play(100)
+    assert len(stage.all(MakeSandbox)) == made

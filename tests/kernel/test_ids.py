@@ -1,0 +1,19 @@
+from attacca.kernel.ids import Ids
+from attacca.kernel.rand import Streams
+
+
+def ids(seed: int, kind: str = "") -> list[str]:
+    made = Ids(Streams(seed).stream("ids"), kind)
+    return [made.next() for _ in range(20)]
+
+
+def test_one_prefix_of_48_bits_and_a_hexadecimal_count() -> None:
+    prefixes, counts = zip(*(name.split("-") for name in ids(1)), strict=True)
+    assert len(set(prefixes)) == 1
+    assert {len(name.partition("-")[0]) for seed in range(9) for name in ids(seed)} == {12}
+    assert [int(count, 16) for count in counts] == list(range(1, 21))
+    assert ids(1, "s") == [f"s{name}" for name in ids(1)]
+
+
+def test_another_start_has_other_names() -> None:
+    assert not set(ids(1)) & set(ids(2))

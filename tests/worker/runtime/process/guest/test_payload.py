@@ -1,0 +1,136 @@
+"""From a request's bytes to a handler's arguments, and from what it returns to an answer."""
+
+import base64
+import json
+from typing import Any
+
+import pytest
+
+from attacca.worker.runtime.process.guest.load import Parameters
+from attacca.worker.runtime.process.guest.payload import (
+    Asked,
+    BadInput,
+    Unsendable,
+    decode,
+    encode,
+    fields,
+    named,
+)
+
+FORM = b"application/x-www-form-urlencoded"
+
+
+def event(body: bytes, kind: bytes = b"", query: bytes = b"") -> Any:
+    return decode(Asked("9f-1", kind, query, body))
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "query", "found"),
+    [
+        (b"", b"", b"", {}),
+        (b"", b"application/json", b"a=1&b=&a=2", {"a": "2", "b": ""}),
+        (b'{"a": 1}', b"application/json", b"", {"a": 1}),
+        (b"[1]", b"Application/JSON; charset=utf-8", b"", [1]),
+        (b"[1]", b"application/vnd.api+json", b"", [1]),
+        (b'{"a": 1}', b"", b"", {"a": 1}),
+        (b'{"a": 1}', FORM, b"", {"a": 1}),
+        (b"a=1&b=x+y", FORM, b"", {"a": "1", "b": "x y"}),
+        (b"hello", b"text/plain", b"", b"hello"),
+        (b"[not json", b"text/plain", b"", b"[not json"),
+        (b"1", b"application/octet-stream", b"", b"1"),
+        (b"\xff\xd8", b"image/jpeg", b"a=1", b"\xff\xd8"),
+    ],
+)
+def test_a_body_is_what_its_type_says_or_what_it_looks_like(body: bytes, kind: bytes, query: bytes, found: Any) -> None:
+    assert event(body, kind, query) == found
+
+
+@pytest.mark.parametrize("kind", [b"application/json", b"application/problem+json"])
+def test_what_calls_itself_json_has_to_be(kind: bytes) -> None:
+    with pytest.raises(BadInput, match="not the JSON that its content type says"):
+        event(b"{", kind)
+
+
+def parameters(*names: str, required: tuple[str, ...] = (), takes_any: bool = False, **kinds: type) -> Parameters:
+    return Parameters(names, required, takes_any, kinds)
+
+
+def test_a_dict_gives_each_parameter_its_own() -> None:
+    assert fields([1]) == {"body": [1]}
+    assert fields({"a": 1}) == {"a": 1}
+    assert named({"a": 1, "z": 2}, parameters("a", takes_any=True), are_texts=False) == {"a": 1, "z": 2}
+    for told, says in (
+        ({}, "missing 'a'; the function takes 'a', 'b'"),
+        ({"a": 1, "z": 2}, "unknown 'z'; the function takes 'a', 'b'"),
+        ({"z": 2}, "missing 'a', unknown 'z'; the function takes 'a', 'b'"),
+    ):
+        with pytest.raises(BadInput, match=says):
+            named(told, parameters("a", "b", required=("a",)), are_texts=False)
+    with pytest.raises(BadInput, match="unknown 'z'; the function takes nothing"):
+        named({"z": 2}, parameters(), are_texts=False)
+
+
+def test_texts_of_a_query_become_what_is_annotated() -> None:
+    takes = parameters("n", "x", "on", "name", n=int, x=float, on=bool)
+    told = {"n": "7", "x": "0.5", "on": "No", "name": "7"}
+    assert named(told, takes, are_texts=True) == {"n": 7, "x": 0.5, "on": False, "name": "7"}
+    assert named(told, takes, are_texts=False) == told, "JSON says itself what it is"
+    assert named({"on": "yes"}, takes, are_texts=True) == {"on": True}
+    with pytest.raises(BadInput, match="'n' must be an integer, not 'x'"):
+        named({"n": "x"}, takes, are_texts=True)
+    with pytest.raises(BadInput, match="'x' must be a number, not 'y'"):
+        named({"x": "y"}, takes, are_texts=True)
+
+
+def test_what_is_no_dict_is_the_one_parameter_and_the_query_has_the_others() -> None:
+    assert named([1], parameters("only"), are_texts=False) == {"only": [1]}
+    photo = parameters("photo", "width", required=("photo",), width=int)
+    assert named(b"jpeg", photo, b"width=320", are_texts=False) == {"photo": b"jpeg", "width": 320}
+    for several in (parameters("a", "b"), parameters("a", "b", required=("a", "b"))):
+        with pytest.raises(BadInput, match="send a JSON object with 'a', 'b'"):
+            named([1], several, are_texts=False)
+
+
+@pytest.mark.parametrize(
+    ("result", "status", "kind", "body"),
+    [
+        ({"a": 1}, 200, "application/json", b'{"a": 1}'),
+        (None, 200, "application/json", b"null"),
+        ("ü", 200, "text/plain; charset=utf-8", "ü".encode()),
+        (bytearray(b"\x00"), 200, "application/octet-stream", b"\x00"),
+        ({"statusCode": 201}, 201, "application/octet-stream", b""),
+        ({"statusCode": "404", "body": "no"}, 404, "text/plain; charset=utf-8", b"no"),
+        ({"statusCode": 200, "body": None}, 200, "application/json", b""),
+        ({"statusCode": 200, "body": {"a": 1}}, 200, "application/json", b'{"a": 1}'),
+        ({"statusCode": 200, "body": b"\x00"}, 200, "application/octet-stream", b"\x00"),
+        ({"statusCode": 200, "body": "<p>", "headers": {"Content-Type": "text/html"}}, 200, "text/html", b"<p>"),
+        (
+            {"statusCode": 599, "body": base64.b64encode(b"\xff").decode(), "isBase64Encoded": True},
+            *(599, "text/plain; charset=utf-8", b"\xff"),
+        ),
+    ],
+)
+def test_what_is_returned_becomes_an_answer(result: Any, status: int, kind: str, body: bytes) -> None:
+    answer = encode(result)
+    assert (answer.status, answer.content_type.decode(), answer.body, answer.headers) == (status, kind, body, b"")
+
+
+def test_headers_may_have_several_values() -> None:
+    answer = encode({"statusCode": 200, "headers": {"set-cookie": ["a=1", "b=2"], "x": 1}})
+    assert json.loads(answer.headers) == [["set-cookie", "a=1"], ["set-cookie", "b=2"], ["x", "1"]]
+
+
+@pytest.mark.parametrize(
+    ("result", "says"),
+    [
+        ({1, 2}, "returned set, which is not JSON"),
+        ("\ud800", "cannot be sent as UTF-8"),
+        ({"statusCode": 199}, "from 200 to 599, not 199"),
+        ({"statusCode": 600}, "from 200 to 599, not 600"),
+        ({"statusCode": "ok"}, "not 'ok'"),
+        ({"statusCode": 200, "headers": ["a"]}, "headers must be a dict, not a list"),
+    ],
+)
+def test_what_cannot_be_sent_is_told(result: Any, says: str) -> None:
+    with pytest.raises(Unsendable, match=says):
+        encode(result)
