@@ -131,6 +131,35 @@ def test_full_memory_slows_everything_down() -> None:
     hardware = msgspec.structs.replace(INSTANT, memory_pressure=1.0)
     one = scenario(function(duration=Distribution(mean_ms=10.0)), length_s=20.0, hardware=hardware, memory_mb=128)
     assert play(one).totals.p50_ms == pytest.approx(20.0)
+    slow = msgspec.structs.replace(COLD, code=Distribution(mean_ms=10.0), memory_pressure=1.0)
+    start = play(scenario(function(), length_s=20.0, hardware=slow, memory_mb=128)).totals
+    assert start.max_ms == pytest.approx(2 * 110.0)
+    own = function(cold=Distribution(mean_ms=50.0))
+    assert play(scenario(own, length_s=20.0, hardware=slow, memory_mb=128)).totals.max_ms == pytest.approx(2 * 50.0)
+
+
+def test_templates_give_way_to_those_who_wait_for_memory() -> None:
+    functions = [function(f"f{place}", rate=0.5) for place in range(3)]
+    one = scenario(*functions, length_s=60.0, hardware=FORK, templates=True, memory_mb=150)
+    totals = play(one).totals
+    assert totals.ok == totals.invocations
+    assert 0.0 < totals.template_share < 1.0
+
+
+def test_a_policy_that_lets_others_pass_is_not_held_to_the_order_of_arrival() -> None:
+    plan = function(rate=10.0, duration=exponential(150.0))
+    one = scenario(plan, length_s=20.0, limit=1, queueing=Choice(policy="minheap"))
+    totals = play(one).totals
+    assert totals.ok == totals.invocations
+
+
+def test_a_limit_follows_the_load_of_the_machine() -> None:
+    limit = Choice(policy="aimd", options={"count": 1, "max_oversubscribe": 8})
+    plan = msgspec.structs.replace(
+        function(duration=Distribution(mean_ms=900.0)), shape=Shape(kind="constant", rate=5.0)
+    )
+    totals = play(scenario(plan, length_s=60.0, hardware=INSTANT, concurrency=limit)).totals
+    assert 900.0 < totals.p90_ms < 4000.0
 
 
 def test_the_network_is_crossed_twice() -> None:
@@ -143,6 +172,15 @@ def test_closed_loop_clients_send_when_they_have_their_answer() -> None:
     plan = msgspec.structs.replace(function(duration=Distribution(mean_ms=100.0)), shape=None)
     one = scenario(plan, length_s=10.0, workload=Workload(duration_s=10.0, clients=clients))
     assert play(one).totals.invocations == 2 * 20
+
+
+def test_clients_leave_out_who_has_arrivals_of_its_own() -> None:
+    free = msgspec.structs.replace(function("free", duration=Distribution(mean_ms=100.0)), shape=None)
+    one = scenario(
+        free, function("shaped", rate=0.0), length_s=10.0, workload=Workload(duration_s=10.0, clients=Clients())
+    )
+    totals = play(one).totals
+    assert totals.cold_share == 1 / totals.invocations < 0.02, "the other was never called"
 
 
 def test_a_client_that_is_refused_at_once_does_not_ask_for_ever() -> None:
