@@ -361,7 +361,7 @@ def test_both_directions_at_once() -> None:
     live(story)
 
 
-FLOOD = 32 << 20
+FLOOD = 32 << 20  # kernels' buffers take some of it
 
 
 async def unread(here: Site, client: Client, data: bytes) -> int:
@@ -379,7 +379,7 @@ def test_a_body_that_nobody_takes_is_left_unread() -> None:
     async def story() -> None:
         async with site(GatewayConfig(port=0, max_stream_mb=100)) as here, await here.client() as client:
             await upload(here, client, f"Content-Length: {FLOOD}", start=False)
-            assert await unread(here, client, bytes(FLOOD)) > FLOOD / 8  # the kernels' buffers took the rest
+            assert await unread(here, client, bytes(FLOOD)) > FLOOD / 8
 
     live(story)
 
@@ -390,7 +390,7 @@ def test_requests_behind_one_that_runs_are_left_unread() -> None:
             client.send(post("/function/f"))
             await here.until(lambda: bool(here.worker.dispatched))
             one = post("/function/f", bytes(60_000))
-            assert await unread(here, client, one * (FLOOD // len(one))) > FLOOD / 8  # the kernels' buffers took the rest
+            assert await unread(here, client, one * (FLOOD // len(one))) > FLOOD / 8
 
     live(story)
 
@@ -399,7 +399,7 @@ def test_requests_of_a_client_that_reads_no_answers_are_left_unread() -> None:
     async def story() -> None:
         async with site() as here, await here.client() as client:
             one = post("/function/echo", bytes(60_000))
-            assert await unread(here, client, one * (FLOOD // len(one))) > FLOOD / 8  # the kernels' buffers took the rest
+            assert await unread(here, client, one * (FLOOD // len(one))) > FLOOD / 8
 
     live(story)
 
