@@ -1,6 +1,7 @@
 """What all verbs have in common as commands: examples in the help, errors that say what to try, and a quick start."""
 
 import inspect
+import sys
 from typing import Any, get_args
 
 from typer import Exit
@@ -10,6 +11,12 @@ from attacca.errors import AttaccaError, BadConfig, Unreachable
 
 FAILURE, USAGE, UNREACHABLE = 1, 2, 3
 PLAIN = (str, str | None, list[str])  # what the command line hands over as it is wanted
+
+
+def ourselves() -> list[str]:
+    """This program once more, for a process of its own. What lies in the working directory, random.py say, is no module
+    of its."""
+    return [sys.executable, "-P", "-m", "attacca.cli.app"]
 
 
 class Refused(Exception):

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from attacca.cli.options import Json
+from attacca.cli.options import ConfigFile, Json
 from attacca.cli.screen import console, say, show_json
 
 EXAMPLES = """
@@ -17,14 +17,13 @@ attacca config --json | jq '."worker.memory_mb"'
 COLOURS = {"file": "cyan", "environment": "yellow", "flag": "green"}
 
 
-File = Annotated[str, typer.Option("--config", metavar="FILE", help="A TOML file, as for `up`.", show_default=False)]
 Check = Annotated[
     str, typer.Option("--check", metavar="FILE", help="Only say whether it is right.", show_default=False)
 ]
 Assignments = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="As for `up`. Repeatable.")]
 
 
-def run(*, file: File = "", check: Check = "", assignments: Assignments = None, as_json: Json = False) -> None:
+def run(*, file: ConfigFile = "", check: Check = "", assignments: Assignments = None, as_json: Json = False) -> None:
     """Show what `attacca up` would go by: defaults, then a file, then ATTACCA_* variables, then flags; the last wins.
 
     A variable's name is the key in capitals with __ for the dot: ATTACCA_WORKER__MEMORY_MB.

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from attacca.cli.client import Client
+from attacca.cli.command import ourselves
 from attacca.cli.deploy import CodePath, Env, Handler, NewName, SourceBuilds, read_env
 from attacca.cli.logs import address, rendered, show_raw
 from attacca.cli.options import DEFAULT_URL, Json, Token, Url
@@ -178,6 +179,7 @@ def _watch(root: Path, base: Path, place: tuple[int, int] | None) -> Iterator[li
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
+    """Which directory it is, whatever it is called; None: there is none."""
     try:
         found = path.stat()
     except OSError:
@@ -204,10 +206,7 @@ def _start(url: str, *, may_start: bool) -> subprocess.Popen[bytes]:
         raise Unreachable(f"no attacca server answers at {url}", "start one there with attacca up")
     say(paint(f"No server answers at {url}; starting one.", "dim", sys.stderr))
     command = [
-        sys.executable,
-        "-P",  # what lies in the working directory, random.py say, is no module of the server's
-        "-m",
-        "attacca.cli.app",
+        *ourselves(),
         "up",
         "--quiet",
         "--lifeline",

@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from attacca.cli.client import CLASSES
+from attacca.cli.command import ourselves
 from attacca.errors import AttaccaError, BadConfig, Unreachable
 from attacca.kernel.registry import build
 from attacca.load.workload.scenario import Choice, Fault, Scenario, System
@@ -26,10 +26,6 @@ DRAINS_S, STOPS_S = 0.5, 60.0
 FAMILIES: Mapping[str, Mapping[str, type[Any]]] = {
     "queueing": QUEUEING, "concurrency": CONCURRENCY, "keepalive": KEEPALIVE,
 }  # fmt: skip
-
-
-def command() -> list[str]:
-    return [sys.executable, "-P", "-m", "attacca.cli.app"]
 
 
 @contextmanager
@@ -48,7 +44,7 @@ def server(system: System, up: str = "") -> Iterator[str]:
         )
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
-            [*command(), *words(system), *up.split(), "--temporary", "--lifeline"],
+            [*ourselves(), *words(system), *up.split(), "--temporary", "--lifeline"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, env=environment(), process_group=0,
         )  # fmt: skip
         try:

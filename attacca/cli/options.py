@@ -50,7 +50,10 @@ Token = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs, and nothing else on stdout.")]
 ConfigFile = Annotated[
-    str, typer.Option("--config", metavar="FILE", envvar="ATTACCA_CONFIG", help="As for `up`.", show_default=False)
+    str,
+    typer.Option(
+        "--config", metavar="FILE", envvar="ATTACCA_CONFIG", help="Settings of the server, in TOML.", show_default=False
+    ),
 ]
 StateDir = Annotated[
     str,

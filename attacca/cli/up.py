@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from attacca.cli.options import Json, StateDir
+from attacca.cli.options import ConfigFile, Json, StateDir
 from attacca.cli.screen import counted, paint, say, show_json
 
 if TYPE_CHECKING:
@@ -77,9 +77,6 @@ Assignments = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Any setting, as `attacca config` lists them. Repeatable."),
 ]
-File = Annotated[
-    str, typer.Option("--config", metavar="FILE", envvar="ATTACCA_CONFIG", help="Settings in TOML.", show_default=False)
-]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="A line for each invocation and deployment.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No banner.")]
 Lifeline = Annotated[
@@ -103,7 +100,7 @@ def run(
     concurrency: Concurrency = None,
     keepalive: Keepalive = None,
     assignments: Assignments = None,
-    file: File = "",
+    file: ConfigFile = "",
     verbose: Verbose = False,
     quiet: Quiet = False,
     lifeline: Lifeline = False,

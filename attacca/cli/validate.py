@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from attacca.cli.command import Refused
-from attacca.cli.hosting import command
+from attacca.cli.command import Refused, ourselves
 from attacca.cli.options import Json, Token
 from attacca.cli.report import width, write
 from attacca.cli.screen import say, show_json
@@ -173,7 +172,7 @@ def measure(scenario: "Scenario", folder: Path, name: str, target: str, token: s
 
 def _attacca(words: list[str]) -> None:
     """Another verb, in a process of its own; what it says on stderr is seen."""
-    ended = subprocess.run([*command(), *words], stdout=subprocess.PIPE, check=False)
+    ended = subprocess.run([*ourselves(), *words], stdout=subprocess.PIPE, check=False)
     if ended.returncode:
         raise Refused
 

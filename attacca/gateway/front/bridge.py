@@ -69,10 +69,6 @@ class Bridge:
     def is_full(self) -> bool:
         return self._size > BUFFER
 
-    @property
-    def is_through(self) -> bool:
-        return True
-
     def feed(self, data: bytes, *, last: bool) -> None:
         if data:
             self._parts.append(data)

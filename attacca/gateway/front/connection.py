@@ -87,7 +87,7 @@ class Connection(Serving):
             gateway = self.front.gateway
             if self.is_streaming and self.is_choked:
                 gateway.flow(taken, paused=False)  # it may finish, although nobody listens
-            gateway.leave(taken, can_finish=not self.is_arriving and (upload is None or upload.is_through))
+            gateway.leave(taken, can_finish=not self.is_arriving)
 
     def eof_received(self) -> bool:
         """A client that leaves looks just like one that has only finished sending. So what still waits is withdrawn,

@@ -66,7 +66,8 @@ def _expect_ours(module: ModuleType, name: str, here: str) -> None:
     """A file called like a module that is imported already, json.py say, is never looked at: Python has that one."""
     path = os.path.join(here, *name.split("."))
     file = getattr(module, "__file__", None) or ""
-    if (os.path.isfile(f"{path}.py") or os.path.isdir(path)) and not file.startswith(os.path.join(here, "")):
+    is_here = os.path.isfile(f"{path}.py") or os.path.isfile(os.path.join(path, "__init__.py"))
+    if is_here and not file.startswith(os.path.join(here, "")):
         raise Unfit(f"{name}.py has the name of a module of Python's own, which hides it", "give the file another name")
 
 

@@ -49,7 +49,7 @@ class Output(io.TextIOBase):
         self._stream, self._descriptor = stream, descriptor
         self.pending: dict[int, list[str]] = {}
         self._size, self._flushed_at = 0, 0.0
-        self._lock = threading.RLock()  # with `concurrency` several threads write
+        self.lock = threading.RLock()  # with `concurrency` several threads write
         self.ledger: Ledger | None = None
 
     def writable(self) -> bool:
@@ -63,7 +63,7 @@ class Output(io.TextIOBase):
 
     def write(self, text: str) -> int:
         if text:
-            with self._lock:
+            with self.lock:
                 self.pending.setdefault(current.get(), []).append(text)
                 self._size += len(text)
                 if self._size > LONGEST:
@@ -88,7 +88,7 @@ class Output(io.TextIOBase):
 
     def flush(self) -> None:
         if self.pending and self.ledger is not None:
-            with self._lock:
+            with self.lock:
                 pending, self.pending, self._size = self.pending, {}, 0
                 for number, texts in pending.items():
                     self.ledger.emit(number, self._stream, "".join(texts))
@@ -132,3 +132,10 @@ def _is_level() -> bool:
 def flush() -> None:
     STDOUT.flush()
     STDERR.flush()
+
+
+def _renew_locks() -> None:
+    STDOUT.lock, STDERR.lock = threading.RLock(), threading.RLock()
+
+
+os.register_at_fork(after_in_child=_renew_locks)  # who held one in the parent is not here to let go of it
