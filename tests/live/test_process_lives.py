@@ -35,7 +35,7 @@ def test_a_template_imports_once_and_every_sandbox_of_it_has_its_own_world() -> 
 
 
 def test_chance_differs_between_sandboxes_of_a_template() -> None:
-    """Also in OpenSSL, which tells forks apart by pid: every sandbox is pid 1."""
+    """Also in OpenSSL, which tells forks apart by process id."""
     source = """
         import random, ssl, secrets, uuid, tempfile
         ssl.create_default_context()
@@ -129,7 +129,7 @@ def test_a_cold_sandbox_that_cannot_import_says_why() -> None:
             "import os\ndef handler():\n    os.closerange(0, 99)\n    import time\n    time.sleep(60)",
             "closed its channel",
         ),
-        ("import os\ndef handler():\n    os.write(3, b'x' * 64)\n    import time\n    time.sleep(60)", "was killed"),
+        ("import os\ndef handler():\n    os.write(4, b'x' * 64)\n    import time\n    time.sleep(60)", "was killed"),
         ("import ctypes\ndef handler(): ctypes.string_at(0)", "killed by SIGSEGV"),
     ],
 )

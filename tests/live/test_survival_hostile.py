@@ -67,7 +67,7 @@ def test_a_bomb_that_catches_everything_is_stopped_by_the_clock(whole: Whole) ->
 def test_children_that_come_back_from_the_handler_are_no_sandboxes(whole: Whole) -> None:
     source = "import os\ndef hostile():\n    child = os.fork() == 0\n    print(child)\n    return os.getpid()\n"
     deploy(whole, source)
-    assert [call(whole).value for _ in range(5)] == [1] * 5, "who answers is the sandbox itself, and always the same"
+    assert len({call(whole).value for _ in range(5)}) == 1, "who answers is the sandbox itself, and always the same"
     [sandbox] = whole.sandboxes("hostile")
     assert sandbox["served"] == 5
     until(lambda: sorted(whole.logs("hostile").split()) == ["False"] * 5 + ["True"] * 5, "both are heard")

@@ -13,20 +13,33 @@ from attacca.worker.host.hierarchy import CONTROLLERS, UNIFIED, Place, places
 
 CPU_PERIOD_US, CPU_LEAST_US = 100_000, 1_000  # the kernel takes no less
 NEEDED = {"memory", "pids"}  # without `cpu` the shares are equal and `cpus` bounds nothing
+INSIDE = "0"  # the group below that whoever is born into one lives in
 HOME = "attacca-home"  # the group that we and whoever lives beside us move to, see `_leave`
 MOVES = 10  # while whom we move forks
 
 
 class Group(Protocol):
-    """The limits of one sandbox."""
+    """The limits of one sandbox, or of a template and all that are forked from it."""
 
     def limit(self, memory_mb: int, processes: int, cpus: float | None) -> None: ...
     def add(self, pid: int) -> None: ...
     def unite(self) -> None:
         """Only the sandbox and what it forks live in it from now on: for want of memory they end together."""
 
+    def divide(self, memory_mb: int, processes: int, cpus: float | None) -> None:
+        """From now on it is for several, each in an `inner` group. Who lives in it already keeps these limits."""
+
+    def resize(self, memory_mb: int, processes: int) -> None:
+        """What all that live in a divided one may have together."""
+
+    def inner(self, name: str) -> "Group":
+        """A new group inside a divided one, without limits of its own."""
+
     def has_run_out(self) -> bool:
         """Whether something in it was killed for going over its memory."""
+
+    def processes(self) -> list[int]:
+        """Who lives in it, groups inside it apart."""
 
     def is_removed(self) -> bool:
         """Remove it; False while something still lives in it."""
@@ -71,8 +84,8 @@ def _quota_us(cpus: float) -> int:
 
 
 def _with_slack(memory_mb: int) -> int:
-    """Nobody who keeps within their own limit must meet the common one."""
-    return memory_mb + memory_mb // 16 + 128
+    """Nobody who keeps within their own limit must meet the common one; some is for what minds the sandboxes."""
+    return memory_mb + memory_mb // 8 + 128
 
 
 def _is_gone(directory: str) -> bool:
@@ -87,67 +100,138 @@ def _is_gone(directory: str) -> bool:
 
 
 class GroupV1:
-    def __init__(self, directories: dict[str, str]) -> None:
+    """`directories` by controller have the limits, and who lives in it lives in the one called `home` below each, so
+    that it can be divided."""
+
+    def __init__(self, directories: dict[str, str], home: str = "") -> None:
         self._in = directories
-        for path in dict.fromkeys(directories.values()):
+        self._home = {controller: f"{path}/{home}" if home else path for controller, path in directories.items()}
+        for path in dict.fromkeys([*directories.values(), *self._home.values()]):
             os.mkdir(path)
 
+    def __repr__(self) -> str:
+        return f"<GroupV1 {self._in['memory']}>"
+
     def limit(self, memory_mb: int, processes: int, cpus: float | None) -> None:
+        self._limit(self._in, memory_mb, processes, cpus)
+
+    def _limit(self, at: dict[str, str], memory_mb: int, processes: int, cpus: float | None) -> None:
         size = str(memory_mb << 20)
-        _write(f"{self._in['memory']}/memory.limit_in_bytes", size)
+        _write(f"{at['memory']}/memory.limit_in_bytes", size)
         with contextlib.suppress(OSError):  # only where swap is accounted
-            _write(f"{self._in['memory']}/memory.memsw.limit_in_bytes", size)
-        _write(f"{self._in['pids']}/pids.max", str(processes))
-        if cpus is not None and "cpu" in self._in:
-            _write(f"{self._in['cpu']}/cpu.cfs_quota_us", str(_quota_us(cpus)))
+            _write(f"{at['memory']}/memory.memsw.limit_in_bytes", size)
+        _write(f"{at['pids']}/pids.max", str(processes))
+        if cpus is not None and "cpu" in at:
+            _write(f"{at['cpu']}/cpu.cfs_quota_us", str(_quota_us(cpus)))
 
     def add(self, pid: int) -> None:
-        for path in self._in.values():
+        for path in self._home.values():
             _write(f"{path}/cgroup.procs", str(pid))
 
     def unite(self) -> None:
         """Version 1 kills one process at a time."""
 
+    def divide(self, memory_mb: int, processes: int, cpus: float | None) -> None:
+        self._limit(self._home, memory_mb, processes, cpus)
+
+    def resize(self, memory_mb: int, processes: int) -> None:
+        memory, both = (f"{self._in['memory']}/memory.{name}limit_in_bytes" for name in ("", "memsw."))
+        for path in (both, memory, both):  # the second is never below the first, growing or shrinking
+            with contextlib.suppress(OSError):  # or it holds more than that, and shrinks later
+                _write(path, str(memory_mb << 20))
+        with contextlib.suppress(OSError):
+            _write(f"{self._in['pids']}/pids.max", str(processes))
+
+    def inner(self, name: str) -> "GroupV1":
+        return GroupV1({controller: f"{path}/{name}" for controller, path in self._in.items()})
+
     def has_run_out(self) -> bool:
-        return _counter(f"{self._in['memory']}/memory.oom_control", "oom_kill") > 0
+        return _counter(f"{self._home['memory']}/memory.oom_control", "oom_kill") > 0
+
+    def processes(self) -> list[int]:
+        return _numbers(f"{self._home['pids']}/cgroup.procs")
 
     def is_removed(self) -> bool:
-        gone = [_is_gone(path) for path in self._in.values()]
+        gone = [_remove_tree(path) for path in self._in.values()]
         return all(gone)
 
 
 class GroupV2:
-    def __init__(self, directory: str, controllers: tuple[str, ...]) -> None:
-        self._in, self._controllers = directory, controllers
-        os.mkdir(directory)
+    """`directory` has the limits, and who lives in it lives in the one called `home` below it, so that it can be
+    divided: a group that shares out what it has can hold no processes."""
+
+    def __init__(self, directory: str, controllers: tuple[str, ...], home: str = "", above: str = "") -> None:
+        self._in, self._controllers, self._above = directory, controllers, above
+        self._home = f"{directory}/{home}" if home else directory
+        for path in dict.fromkeys((directory, self._home)):
+            os.mkdir(path)
+
+    def __repr__(self) -> str:
+        return f"<GroupV2 {self._in}>"
 
     def limit(self, memory_mb: int, processes: int, cpus: float | None) -> None:
-        _write(f"{self._in}/memory.max", str(memory_mb << 20))
+        self._limit(self._in, memory_mb, processes, cpus)
+
+    def _limit(self, at: str, memory_mb: int, processes: int, cpus: float | None) -> None:
+        _write(f"{at}/memory.max", str(memory_mb << 20))
         with contextlib.suppress(OSError):  # only where there is swap
-            _write(f"{self._in}/memory.swap.max", "0")
-        _write(f"{self._in}/pids.max", str(processes))
+            _write(f"{at}/memory.swap.max", "0")
+        _write(f"{at}/pids.max", str(processes))
         if cpus is not None and "cpu" in self._controllers:
-            _write(f"{self._in}/cpu.max", f"{_quota_us(cpus)} {CPU_PERIOD_US}")
+            _write(f"{at}/cpu.max", f"{_quota_us(cpus)} {CPU_PERIOD_US}")
 
     def add(self, pid: int) -> None:
-        _write(f"{self._in}/cgroup.procs", str(pid))
+        _write(f"{self._home}/cgroup.procs", str(pid))
 
     def unite(self) -> None:
+        self._oom_group("1")
+
+    def _oom_group(self, value: str) -> None:
         with contextlib.suppress(OSError):  # it is gone already
-            _write(f"{self._in}/memory.oom.group", "1")
+            _write(f"{self._in}/memory.oom.group", value)
+
+    def divide(self, memory_mb: int, processes: int, cpus: float | None) -> None:
+        _enable(self._in, self._controllers)
+        self._limit(self._home, memory_mb, processes, cpus)
+        self._oom_group("0")
+
+    def resize(self, memory_mb: int, processes: int) -> None:
+        with contextlib.suppress(OSError):  # it is gone already
+            _write(f"{self._in}/memory.max", str(memory_mb << 20))
+            _write(f"{self._in}/pids.max", str(processes))
+
+    def inner(self, name: str) -> "GroupV2":
+        return GroupV2(f"{self._in}/{name}", self._controllers, above=self._in)
 
     def has_run_out(self) -> bool:
-        events = f"{self._in}/memory.events"  # a kill for the sake of the whole machine is no `oom` of this group
-        return _counter(events, "oom_kill") > 0 and _counter(events, "oom") > 0
+        """A kill for the sake of the whole machine is no `oom` of this group, nor of what it was divided from."""
+        events = f"{self._in}/memory.events"
+        if _counter(events, "oom_kill") == 0:
+            return False
+        return _counter(events, "oom") > 0 or (
+            bool(self._above) and _counter(f"{self._above}/memory.events", "oom") > 0
+        )
+
+    def processes(self) -> list[int]:
+        return _numbers(f"{self._home}/cgroup.procs")
 
     def is_removed(self) -> bool:
-        return _is_gone(self._in)
+        return _remove_tree(self._in)
+
+
+def _numbers(path: str) -> list[int]:
+    with contextlib.suppress(OSError), open(path) as file:
+        return [int(word) for word in file.read().split()]
+    return []
 
 
 def _remove_tree(path: str) -> bool:
+    """Remove a group with all that are in it; False while something lives in one."""
+    if _is_gone(path):
+        return True
     with contextlib.suppress(OSError), os.scandir(path) as entries:
         for inner in [entry.path for entry in entries if entry.is_dir()]:
-            _is_gone(inner)
+            _remove_tree(inner)
     return _is_gone(path)
 
 
@@ -174,7 +258,7 @@ class GroupsV1:
 
     def make(self) -> GroupV1:
         name = next(self._count)
-        return GroupV1({controller: f"{path}/{name}" for controller, path in self._roots.items()})
+        return GroupV1({controller: f"{path}/{name}" for controller, path in self._roots.items()}, INSIDE)
 
     def close(self) -> None:
         for path in self._roots.values():
@@ -203,7 +287,7 @@ class GroupsV2:
             _write(f"{self._root}/memory.max", str(_with_slack(memory_mb) << 20))
 
     def make(self) -> GroupV2:
-        return GroupV2(f"{self._root}/{next(self._count)}", self.controllers)
+        return GroupV2(f"{self._root}/{next(self._count)}", self.controllers, INSIDE)
 
     def close(self) -> None:
         _remove_tree(self._root)

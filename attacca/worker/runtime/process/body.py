@@ -30,6 +30,7 @@ class Body:
         self._loop, self._out = loop, out
         self.group: Group | None = None
         self.parent: Hatchery | None = None  # that was told to make it
+        self.number = 0  # of its birth
         self._printed, self._ended = printed, ended
         self.pid, self._pidfd = 0, -1
         self._is_doomed = self._is_over = False
@@ -41,19 +42,19 @@ class Body:
         os.set_blocking(out, False)
         loop.add_reader(out, self._hear)
 
+    def __repr__(self) -> str:
+        state = "over" if self._is_over else f"process {self.pid}" if self.is_born else "not born"
+        return f"<Body {self.number} {state}{', doomed' if self._is_doomed else ''}>"
+
     @property
     def is_born(self) -> bool:
         return self._pidfd >= 0
 
-    def born(self, pidfd: int) -> bool:
-        """The process exists. False when it was killed before it was born.
-
-        Raises:
-            ValueError: this is no pidfd; it remains the caller's.
-        """
-        self.pid, self._pidfd = _pid_of(pidfd), pidfd
+    def born(self, pid: int, pidfd: int) -> bool:
+        """The process exists; its pidfd is ours from here on. False when it was killed before it was born."""
+        self.pid, self._pidfd = pid, pidfd
         self._loop.add_reader(pidfd, self._gone)
-        if self._is_doomed or self.pid <= 0:
+        if self._is_doomed:
             self.kill()
             return False
         return True
@@ -67,10 +68,9 @@ class Body:
                 signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
 
     def told(self, status: int) -> None:
-        """Its parent says how it ended."""
+        """Its parent says how it ended. Of one that was never seen, that is all there will be."""
         self._status = status
-        if self._timer is not None:
-            self._timer.cancel()
+        if self._timer is not None or not self.is_born:
             self._finish()
 
     def abandon(self) -> None:
@@ -86,17 +86,23 @@ class Body:
             self._finish()
 
     def _finish(self) -> None:
+        """All the way, whatever goes wrong on it."""
         if self._is_over:
             return
         self._is_over = True
+        if self._timer is not None:
+            self._timer.cancel()
         self._quota = 0
-        self._hear()
-        self._loop.remove_reader(self._out)
-        os.close(self._out)
-        if self._pidfd >= 0:
-            os.close(self._pidfd)
-            self._pidfd = -1  # the number may soon be another process's, and `_ended` may yet ask to kill this one
-        self._ended(self._describe_end())
+        try:
+            self._hear()
+        finally:
+            self._loop.remove_reader(self._out)
+            os.close(self._out)
+            if self._pidfd >= 0:
+                self._loop.remove_reader(self._pidfd)
+                os.close(self._pidfd)
+                self._pidfd = -1  # the number may soon be another process's, and `_ended` may yet ask to kill this one
+            self._ended(self._describe_end())
 
     def _describe_end(self) -> str:
         """How it ended by itself, if it did; else why we ended it."""
@@ -134,11 +140,3 @@ class Body:
     def _listen_again(self) -> None:
         if not self._is_over:
             self._loop.add_reader(self._out, self._hear)
-
-
-def _pid_of(pidfd: int) -> int:
-    try:
-        with open(f"/proc/self/fdinfo/{pidfd}") as file:
-            return next(int(line.split()[1]) for line in file if line.startswith("Pid:"))
-    except (OSError, StopIteration):
-        raise ValueError("it is no pidfd") from None

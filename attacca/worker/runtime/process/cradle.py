@@ -8,7 +8,7 @@ they will fork next, instead of each sandbox after its birth.
 import asyncio
 from collections.abc import Callable
 
-from attacca.worker.host.cgroups import Group, Groups
+from attacca.worker.host.cgroups import Group
 
 LATER_S = 0.01  # after a birth
 
@@ -18,15 +18,20 @@ Born = Callable[[Group | None], None]
 class Cradle:
     """One forking process's place. Without cgroups it is always ready and holds nothing."""
 
-    def __init__(self, groups: Groups | None, spent: Callable[[Group], None]) -> None:
-        """`spent` gets the groups that nobody was born in."""
-        self._groups, self._spent = groups, spent
+    def __init__(self, make: Callable[[], Group] | None, spent: Callable[[Group], None]) -> None:
+        """`make` is called in another thread. `spent` gets the groups that nobody was born in."""
+        self._make, self._spent = make, spent
         self._pid = 0
         self._group: Group | None = None
         self._left: Group | None = None  # or about to be: the last child lives in it
         self._waiting: list[Born] = []
         self._later: asyncio.TimerHandle | None = None
+        self._is_moving = False
         self._is_closed = False
+
+    def __repr__(self) -> str:
+        state = "closed" if self._is_closed else "moving" if self._is_moving else "ready" if self._group else "left"
+        return f"<Cradle {state}, {len(self._waiting)} waiting>"
 
     def settle(self, pid: int) -> None:
         """The process exists: move it into the first group."""
@@ -38,7 +43,7 @@ class Cradle:
 
         Once the cradle is closed it is called with None, and whoever is called sees that the process is gone.
         """
-        if self._groups is None or self._is_closed:
+        if self._make is None or self._is_closed:
             born(None)
         elif self._group is None:
             self._waiting.append(born)
@@ -49,8 +54,9 @@ class Cradle:
             born(group)
 
     def made(self) -> None:
-        """The child was born: the process may leave, when that does not keep the child from its first answer."""
-        if self._groups is None or self._is_closed:
+        """The child was born, or will not be: the process may leave, when that does not keep the child from its first
+        answer."""
+        if self._make is None or self._is_closed or self._group is not None or self._later is not None:
             return
         if self._waiting:
             self._renew()
@@ -75,25 +81,30 @@ class Cradle:
             born(None)
 
     def _renew(self) -> None:
-        if self._groups is None or self._is_closed:
+        if self._make is None or self._is_closed or self._is_moving:
             return
+        self._is_moving = True
+        moved = asyncio.get_running_loop().run_in_executor(None, self._move, self._make, self._left)
+        moved.add_done_callback(self._moved)
+
+    def _move(self, make: Callable[[], Group], left: Group | None) -> tuple[Group | None, bool]:
+        """Returns the group, and whether the process is in it."""
+        group: Group | None = None
         try:
-            group = self._groups.make()
-        except OSError:
-            self.close()  # the tree is gone under us: there is nothing to be born into
-            return
-        loop = asyncio.get_running_loop()
-        moved = loop.run_in_executor(None, self._move, group, self._left)
-        moved.add_done_callback(lambda future: self._moved(group, future))
+            group = make()
+            group.add(self._pid)
+            if left is not None:
+                left.unite()
+        except OSError:  # the tree, or the process, is gone under us: there is nothing to be born into
+            return group, False
+        return group, True
 
-    def _move(self, group: Group, left: Group | None) -> None:
-        group.add(self._pid)
-        if left is not None:
-            left.unite()
-
-    def _moved(self, group: Group, future: "asyncio.Future[None]") -> None:
-        if future.cancelled() or future.exception() is not None or self._is_closed:
-            self._spent(group)
+    def _moved(self, future: "asyncio.Future[tuple[Group | None, bool]]") -> None:
+        self._is_moving = False
+        group, is_there = (None, False) if future.cancelled() or future.exception() is not None else future.result()
+        if group is None or not is_there or self._is_closed:
+            if group is not None:
+                self._spent(group)
             self.close()
         elif self._waiting:
             self._left = group

@@ -1,105 +1,139 @@
-"""The worker's end of the socket over which a zygote or a template takes orders."""
+"""The worker's end of a process that others are forked from: orders with descriptors go out by a socket that brings
+nothing back; what it says comes by a pipe, in frames."""
 
 import asyncio
 import collections
-import json
+import contextlib
+import errno
 import os
 import socket
 from collections.abc import Callable
-from typing import Any
 
 from attacca.worker.runtime.process.cradle import Cradle
-from attacca.worker.runtime.process.guest.packets import LARGEST
+from attacca.worker.runtime.process.guest import channel as wire
+from attacca.worker.runtime.process.guest.link import Link, Room
+from attacca.worker.runtime.process.guest.orders import BIRTH
+from attacca.worker.runtime.process.lineage import Lineage
 
-PACKETS = 64  # taken at once: who sends without end must not keep the loop from everybody else
-Hear = Callable[[dict[str, Any], int], None]  # a packet, and the pidfd that came with it or -1
-Births = Callable[["Hatchery", dict[str, Any], int], None]  # the same, with who said it
+LARGEST = 1 << 20  # bytes of a frame
+TURN = 8  # frames before everybody else has a turn
+AGAIN_S, AGAIN_TRIES = 0.02, 250  # while the kernel has no room for descriptors on their way
+NO_ROOM = {errno.ETOOMANYREFS, errno.ENOMEM, errno.ENOBUFS, errno.EMFILE}
+
+Hear = Callable[[int, int, bytes], None]  # a frame: kind, number, payload
+
+
+class Order:
+    """A birth that has not been sent yet."""
+
+    __slots__ = ("descriptors", "failed", "raw", "tries")
+
+    def __init__(self, raw: bytes, descriptors: tuple[int, ...], failed: Callable[[str], None]) -> None:
+        self.raw, self.descriptors, self.failed = raw, descriptors, failed
+        self.tries = 0
+
+    def close(self) -> None:
+        for descriptor in self.descriptors:
+            os.close(descriptor)
 
 
 class Hatchery:
-    """Sends orders with their descriptors, hands every packet to `hear`, and says once when the other side is gone.
+    """Hands every frame to `hear`, and says once when the other side is gone.
 
-    Descriptors that `order` takes belong to the hatchery: it closes them once they are sent.
+    Descriptors that `order` takes belong to the hatchery: it closes them once they are sent, or cannot be.
     """
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, sock: socket.socket, cradle: Cradle, hear: Hear, gone: Callable[[], None]
+        self,
+        loop: asyncio.AbstractEventLoop,
+        orders: socket.socket,
+        reader: int,
+        writer: int,
+        cradle: Cradle,
+        hear: Hear,
+        gone: Callable[[str], None],
+        room: Room | None = None,
     ) -> None:
-        sock.settimeout(0)
-        self.cradle = cradle
-        self._loop, self._sock, self._hear, self._gone = loop, sock, hear, gone
-        self._waiting: collections.deque[tuple[bytes, tuple[int, ...]]] = collections.deque()
+        """`writer` is the pipe to it, or -1 if it has none."""
+        orders.settimeout(0)
+        with contextlib.suppress(OSError):
+            orders.shutdown(socket.SHUT_RD)  # whoever would send us something cannot
+        self.cradle, self.lineage = cradle, Lineage()
+        self._loop, self._orders, self._gone = loop, orders, gone
+        self._link = Link(loop, reader, writer, LARGEST, hear, self._lost, lambda _: None, turn=TURN, room=room)
+        self._waiting: collections.deque[Order] = collections.deque()
+        self._again: asyncio.TimerHandle | None = None
+        self._is_writing = False
         self.is_open = True
-        loop.add_reader(sock, self._readable)
 
-    def order(self, message: Any, descriptors: tuple[int, ...] = ()) -> None:
-        """
-        Raises:
-            ValueError: it cannot be sent; the descriptors remain the caller's.
-        """
-        raw = json.dumps(message).encode()
-        if not self.is_open:
-            raise ValueError("the process that would fork it is gone")
-        if len(raw) > LARGEST:
-            raise ValueError(f"an order of {len(raw)} bytes is too long; is its environment very large?")
-        if not self._waiting:
-            self._loop.add_writer(self._sock, self._writable)
-        self._waiting.append((raw, descriptors))
-        self._writable()
+    def __repr__(self) -> str:
+        return f"<Hatchery {'open' if self.is_open else 'closed'}, {len(self._waiting)} waiting, {self.cradle}>"
+
+    def birth(self, number: int, user: int, descriptors: tuple[int, ...], failed: Callable[[str], None]) -> None:
+        """Order one. `failed` is called, never in this call, when it cannot be sent."""
+        self._waiting.append(Order(BIRTH.pack(number, user), descriptors, failed))
+        self._write()
+
+    def go(self) -> None:
+        """Tell a template that it may begin."""
+        self._waiting.append(Order(BIRTH.pack(0, 0), (), lambda _: None))
+        self._write()
+
+    def tell(self, kind: int, payload: bytes = b"") -> None:
+        """A frame by the pipe to it."""
+        self._link.send(wire.HEAD.pack(len(payload), kind, 0) + payload)
 
     def close(self) -> None:
         if self.is_open:
             self.is_open = False
-            self._loop.remove_reader(self._sock)
-            self._loop.remove_writer(self._sock)
-            self._sock.close()
+            if self._is_writing:
+                self._loop.remove_writer(self._orders)
+            if self._again is not None:
+                self._again.cancel()
+            self._orders.close()
+            self._link.close()
             self.cradle.close()
             while self._waiting:
-                for descriptor in self._waiting.popleft()[1]:
-                    os.close(descriptor)
+                self._fail(self._waiting.popleft(), "the process that would fork it is gone")
 
-    def _writable(self) -> None:
-        while self._waiting:
-            raw, descriptors = self._waiting[0]
+    def _write(self) -> None:
+        while self._waiting and self._again is None and self.is_open:
+            order = self._waiting[0]
             try:
-                socket.send_fds(self._sock, [raw], list(descriptors))
+                socket.send_fds(self._orders, [order.raw], list(order.descriptors))
             except BlockingIOError:
+                self._listen(wanted=True)
                 return
-            except OSError:
-                self._lost()
-                return
-            self._waiting.popleft()
-            for descriptor in descriptors:
-                os.close(descriptor)
-        self._loop.remove_writer(self._sock)
+            except OSError as error:
+                if error.errno not in NO_ROOM:
+                    self._lost("it takes no more orders")
+                    return
+                order.tries += 1
+                if order.tries < AGAIN_TRIES:
+                    self._again = self._loop.call_later(AGAIN_S, self._try_again)
+                    return
+                self._fail(self._waiting.popleft(), f"its descriptors cannot be sent: {error.strerror}")
+            else:
+                self._waiting.popleft().close()
+        self._listen(wanted=False)
 
-    def _readable(self) -> None:
-        for _ in range(PACKETS):
-            if not self.is_open:
-                return
-            try:
-                raw, descriptors, _, _ = socket.recv_fds(self._sock, LARGEST, 1)
-            except BlockingIOError:
-                return
-            except OSError:
-                raw, descriptors = b"", []
-            if not raw:
-                self._lost()
-                return
-            self._take(raw, descriptors[0] if descriptors else -1)
+    def _try_again(self) -> None:
+        self._again = None
+        self._write()
 
-    def _take(self, raw: bytes, pidfd: int) -> None:
-        """The other side may run a user's code, which can say whatever it likes."""
-        try:
-            message = json.loads(raw)
-        except (ValueError, RecursionError):
-            message = None
-        if not isinstance(message, dict):
-            message = {}
-        if pidfd >= 0 and "made" not in message:
-            os.close(pidfd)
-        self._hear(message, pidfd)
+    def _fail(self, order: Order, why: str) -> None:
+        order.close()
+        self._loop.call_soon(order.failed, why)
 
-    def _lost(self) -> None:
-        self.close()
-        self._gone()
+    def _listen(self, *, wanted: bool) -> None:
+        if wanted != self._is_writing and self.is_open:
+            self._is_writing = wanted
+            if wanted:
+                self._loop.add_writer(self._orders, self._write)
+            else:
+                self._loop.remove_writer(self._orders)
+
+    def _lost(self, why: str) -> None:
+        if self.is_open:
+            self.close()
+            self._gone(why)

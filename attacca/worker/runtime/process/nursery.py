@@ -1,22 +1,25 @@
 """Starts the zygote through its keeper, and starts another when it is lost."""
 
 import asyncio
+import json
 import os
 import socket
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from attacca.errors import IsolationMissing
 from attacca.worker.host.cgroups import Group, Groups
 from attacca.worker.runtime.process.cradle import Cradle
-from attacca.worker.runtime.process.guest import packets
+from attacca.worker.runtime.process.guest import channel as wire
 from attacca.worker.runtime.process.guest.orders import Setting
-from attacca.worker.runtime.process.hatchery import Births, Hatchery
+from attacca.worker.runtime.process.hatchery import Hatchery
+from attacca.worker.runtime.process.template import Births
+from attacca.worker.runtime.process.untrusted import NONSENSE
 
-OUTER_ID = 2_000_000_000  # the host user of all sandboxes when we are root: above every range that systemd hands out
+OUTER_ID = 2_000_000_000  # the first of the sandboxes' users when we are root: above every range of systemd's
+USERS = 65_536  # as many: the zygote's own, and one for each function
 KEEPER = Path(__file__).parent / "guest" / "keeper.py"
 PACKAGE_ROOT = Path(__file__).parents[4]
 PYTHON = os.path.realpath(sys.executable)  # a virtual environment's own would bring its packages
@@ -48,6 +51,7 @@ class Nursery:
             isolate=isolate,
             outer_id=OUTER_ID if is_root else os.geteuid(),
             outer_group=OUTER_ID if is_root else os.getegid(),
+            users=USERS if is_root else 1,
             privileged=is_root,
             groups=groups.roots() if groups is not None else [],
         )
@@ -55,7 +59,7 @@ class Nursery:
         self.hatchery: Hatchery | None = None
         self._keeper: subprocess.Popen[bytes] | None = None
         self._lifeline = -1
-        self._first: asyncio.Future[dict[str, Any]] | None = None
+        self._first: asyncio.Future[tuple[int, str]] | None = None  # its process, or why there is none
         self._restart: asyncio.Task[None] | None = None
         self._is_closing = False
         self._waiting: list[Callable[[Hatchery], None]] = []
@@ -69,6 +73,7 @@ class Nursery:
         """
         loop = asyncio.get_running_loop()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        reports, told = os.pipe2(os.O_CLOEXEC)
         lifeline, self._lifeline = os.pipe2(os.O_CLOEXEC)
         command = [
             PYTHON,
@@ -79,31 +84,34 @@ class Nursery:
             str(KEEPER),
             str(PACKAGE_ROOT),
             str(theirs.fileno()),
+            str(told),
             str(lifeline),
         ]
         self._keeper = subprocess.Popen(  # noqa: ASYNC220 - a fork and an exec, once
             command,
-            pass_fds=(theirs.fileno(), lifeline),
+            pass_fds=(theirs.fileno(), told, lifeline),
             stdin=subprocess.DEVNULL,
             env={"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"},
             start_new_session=True,  # Ctrl-C in the terminal is for us; we end the sandboxes in our own order
         )
         theirs.close()
+        os.close(told)
         os.close(lifeline)
-        packets.send(ours, self._setting)
+        ours.send(json.dumps(self._setting).encode())
         self._first = loop.create_future()
-        cradle = Cradle(self._groups, self._spent)
-        self.hatchery = Hatchery(loop, ours, cradle, self._hear, self._gone)
+        cradle = Cradle(self._groups.make if self._groups is not None else None, self._spent)
+        self.hatchery = Hatchery(loop, ours, reports, -1, cradle, self._hear, self._gone)
         try:
-            told = await asyncio.wait_for(self._first, START_S)
+            pid, why = await asyncio.wait_for(self._first, START_S)
         except TimeoutError:
-            told = {"unfit": f"no answer within {START_S:g} s"}
-        if "unfit" in told:
+            pid, why = 0, f"no answer within {START_S:g} s"
+        if not pid:
             raise IsolationMissing(
-                f"sandboxes cannot be isolated on this machine: {told['unfit']}",
+                f"sandboxes cannot be isolated on this machine: {why}",
                 "`attacca doctor` says what is missing; `--isolation none` runs functions without isolation",
             )
-        cradle.settle(int(told["zygote"]))
+        self.hatchery.lineage.settle(pid)
+        cradle.settle(pid)
         self.ready.set()
         self._serve_waiting()
 
@@ -143,18 +151,28 @@ class Nursery:
                 keeper.kill()
                 keeper.wait()
 
-    def _hear(self, message: dict[str, Any], pidfd: int) -> None:
-        if self._first is not None and ("zygote" in message or "unfit" in message):
-            self._first.set_result(message)
-            self._first = None
-        else:
-            assert self.hatchery is not None
-            self._births(self.hatchery, message, pidfd)
+    def _hear(self, kind: int, number: int, payload: bytes) -> None:
+        assert self.hatchery is not None
+        try:
+            if self._first is None:
+                self._births(self.hatchery, kind, number, payload)
+            elif kind == wire.HALL:
+                self._answer(wire.PROCESS.unpack(payload)[0], "")
+            elif kind == wire.UNFIT:
+                self._answer(0, payload.decode("utf-8", "replace"))
+        except NONSENSE:  # it runs no code of a user's, so something is wrong with it
+            self.hatchery.close()
+            self._gone("it does not keep to the protocol")
 
-    def _gone(self) -> None:
+    def _answer(self, pid: int, why: str) -> None:
         if self._first is not None:
-            self._first.set_result({"unfit": "the zygote ended before it began"})
+            if not self._first.done():
+                self._first.set_result((pid, why))
             self._first = None
+
+    def _gone(self, _why: str) -> None:
+        if self._first is not None:
+            self._answer(0, "the zygote ended before it began")
         elif not self._is_closing and self.hatchery is not None:
             self.ready.clear()
             self._on_loss(self.hatchery)

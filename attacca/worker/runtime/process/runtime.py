@@ -1,12 +1,14 @@
 """Sandboxes made of processes: a zygote forks them, namespaces and a filter hold them, cgroups limit them."""
 
 import asyncio
+import itertools
+import json
 import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
+from attacca.kernel.budget import Budget
 from attacca.kernel.clock import Clock
 from attacca.model.function import Network, Revision
 from attacca.model.invocation import Invocation
@@ -14,15 +16,21 @@ from attacca.worker.core.reports import SandboxFailed, SandboxGone, Sink, Templa
 from attacca.worker.host.cgroups import Group, Groups, open_groups, sweep
 from attacca.worker.host.memory import resident_kb
 from attacca.worker.runtime.process.body import Body
-from attacca.worker.runtime.process.cradle import Cradle
+from attacca.worker.runtime.process.family import Limits
+from attacca.worker.runtime.process.guest import channel as wire
+from attacca.worker.runtime.process.guest.minder import SANDBOX_PID
 from attacca.worker.runtime.process.guest.orders import Order
 from attacca.worker.runtime.process.hatchery import Hatchery
-from attacca.worker.runtime.process.nursery import Nursery
+from attacca.worker.runtime.process.leftovers import Leftovers
+from attacca.worker.runtime.process.nursery import USERS, Nursery
 from attacca.worker.runtime.process.options import ProcessOptions
-from attacca.worker.runtime.process.sandbox import Sandbox
+from attacca.worker.runtime.process.room import Share
+from attacca.worker.runtime.process.sandbox import SLACK, Sandbox
 from attacca.worker.runtime.process.template import Template
+from attacca.worker.runtime.process.users import Users
 
 END_S = 10.0  # for the last process to go
+FRAMES_MB = 256  # of frames that are not complete, of all sandboxes together; no function may have more than half
 LAST_WORDS_S = 1.0  # an import that takes too long can say where it was, before it is killed
 
 
@@ -37,8 +45,13 @@ class ProcessRuntime:
         self._sandboxes: dict[str, Sandbox] = {}
         self._templates: dict[str, Template] = {}
         self._bodies: dict[str, Body] = {}
+        self._births: dict[int, str] = {}  # numbers of those whose end has not come, and their names
+        self._count = itertools.count(1)
+        self._users = Users(USERS if os.geteuid() == 0 and self._isolate else 1)
+        largest = (options.max_response_mb << 20) + SLACK
+        self._frames = Budget(max(FRAMES_MB << 20, 4 * largest), max(FRAMES_MB << 19, 2 * largest))
         self._groups: Groups | None = None
-        self._leftovers: list[Group] = []  # that something still lived in when they were to go
+        self._leftovers = Leftovers(self._forkers)
         self._watchdog: asyncio.Task[None] | None = None
         self._idle = asyncio.Event()
         self._sink: Sink
@@ -66,7 +79,7 @@ class ProcessRuntime:
             self._code,
             self._bundles,
             self._groups,
-            self._leftovers.append,
+            self._leftovers.add,
             self._hear,
             self._lost,
             isolate=self._isolate,
@@ -86,6 +99,7 @@ class ProcessRuntime:
         self._idle.clear()
         if self._bodies:
             await asyncio.wait_for(self._idle.wait(), END_S)
+        self._leftovers.close()
         if self._groups is not None:
             self._groups.close()
 
@@ -94,25 +108,48 @@ class ProcessRuntime:
         await self._nursery.ready.wait()
 
     def make_template(self, template: str, revision: Revision) -> None:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        cradle = Cradle(self._groups, self._leftovers.append)
-        made = Template(template, revision, self._loop, ours, cradle, self._sink, self._hear, self._lost)
+        orders, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours, inner = _pipes()
+        made = Template(
+            template,
+            revision,
+            self._limits(revision),
+            self._loop,
+            orders,
+            ours,
+            self._leftovers.add,
+            self._sink,
+            self._hear,
+            self._lost,
+            Share(self._frames, revision.function),
+            isolate=self._isolate,
+            has_groups=self._groups is not None,
+        )
         self._templates[template] = made
-        self._nursery.ask(self._order(made, theirs, lambda why: self._template_ended(made, why)))
+        begin = self._order(made, (*inner, theirs.detach()), lambda why: self._template_ended(made, why))
+        made.describe(self._describe(made))
+        self._nursery.ask(begin)
 
     def drop_template(self, template: str) -> None:
         if (made := self._templates.get(template)) is not None:
             made.body.kill("it was dropped")
 
     def make_sandbox(self, sandbox: str, revision: Revision, template: str | None) -> None:
-        ours, theirs = socket.socketpair()
-        made = Sandbox(sandbox, revision, self._options, self._loop, ours, self._clock, self._sink)
+        ours, inner = _pipes()
+        room = Share(self._frames, revision.function)
+        made = Sandbox(sandbox, revision, self._options, self._loop, ours, self._clock, self._sink, room)
         self._sandboxes[sandbox] = made
-        begin = self._order(made, theirs, lambda why: self._sandbox_ended(made, why))
+        parent = self._templates.get(template) if template is not None else None
+        begin = self._order(made, inner, lambda why: self._sandbox_ended(made, parent, why))
         if template is None:
+            made.describe(self._describe(made))
             self._nursery.ask(begin)
+        elif parent is None:
+            begin(None)
         else:
-            begin(self._templates[template].hatchery if template in self._templates else None)
+            parent.lives(1)
+            parent.prepare()
+            begin(parent.hatchery)
 
     def kill(self, sandbox: str) -> None:
         if (made := self._sandboxes.get(sandbox)) is not None:
@@ -137,43 +174,64 @@ class ProcessRuntime:
     # births
 
     def _order(
-        self, made: Sandbox | Template, theirs: socket.socket, ended: Callable[[str], None]
+        self, made: Sandbox | Template, inner: tuple[int, ...], ended: Callable[[str], None]
     ) -> Callable[[Hatchery | None], None]:
-        """Prepare a birth; what is returned begins it, and is told the parent."""
+        """Prepare a birth; what is returned begins it, and is told the parent. `inner` are the child's ends."""
         reader, writer = os.pipe2(os.O_CLOEXEC)
         body = made.body = self._bodies[made.name] = Body(self._loop, reader, made.printed, ended)
+        body.number = next(self._count)
+        self._births[body.number] = made.name
+        user = self._users.take(made.revision.function)
         made.timer = self._loop.call_later(self._options.start_timeout_s + LAST_WORDS_S, self._give_up, made)
-        descriptors = (theirs.detach(), writer)
+        descriptors = (*inner[:2], writer, *inner[2:])
 
         def begin(parent: Hatchery | None) -> None:
             body.parent = parent
             if parent is None or not parent.is_open:
                 self._refuse(body, descriptors, "the process that would fork it is gone")
             else:
-                parent.cradle.next(lambda group: self._send(made, parent, descriptors, group))
+                parent.cradle.next(lambda group: self._send(made, parent, user, descriptors, group))
 
         return begin
 
     def _send(
-        self, made: Sandbox | Template, parent: Hatchery, descriptors: tuple[int, int], group: Group | None
+        self,
+        made: Sandbox | Template,
+        parent: Hatchery,
+        user: int,
+        descriptors: tuple[int, ...],
+        group: Group | None,
     ) -> None:
-        made.body.group = group
-        settings = made.revision.settings
+        body = made.body
+        body.group = group
+        if not parent.is_open:
+            self._refuse(body, descriptors, "the process that would fork it is gone")
+            return
         try:
             if group is not None:
-                group.limit(settings.memory_mb, self._options.processes, settings.cpus)
-            parent.order(self._describe(made), descriptors)
-        except (ValueError, OSError) as error:
+                group.limit(*self._limits(made.revision))
+        except OSError as error:
             parent.cradle.made()  # nobody was, but the process has to move on for the next
-            self._refuse(made.body, descriptors, str(error))
+            self._refuse(body, descriptors, str(error))
+        else:
+            parent.birth(body.number, user, descriptors, lambda why: self._refused(parent, body, why))
 
-    def _refuse(self, body: Body, descriptors: tuple[int, int], why: str) -> None:
+    def _refuse(self, body: Body, descriptors: tuple[int, ...], why: str) -> None:
         for descriptor in descriptors:
             os.close(descriptor)
         body.killed_for = f"it could not be started: {why}"
         self._loop.call_soon(body.abandon)
 
-    def _describe(self, made: Sandbox | Template) -> Order:
+    def _refused(self, parent: Hatchery, body: Body, why: str) -> None:
+        body.killed_for = f"it could not be started: {why}"
+        parent.cradle.made()
+        body.abandon()
+
+    def _limits(self, revision: Revision) -> Limits:
+        settings = revision.settings
+        return Limits(settings.memory_mb, self._options.processes, settings.cpus)
+
+    def _describe(self, made: Sandbox | Template) -> bytes:
         revision, options = made.revision, self._options
         settings, code, bundle = revision.settings, revision.code, revision.bundle
         if not self._isolate:
@@ -183,8 +241,7 @@ class ProcessRuntime:
             limits["NPROC"] = options.processes
         if self._groups is None:
             limits["DATA"] = settings.memory_mb << 21  # the watchdog is exact, this is fast
-        return Order(
-            id=made.name,
+        order = Order(
             template=isinstance(made, Template),
             function=revision.function,
             revision=revision.number,
@@ -203,41 +260,41 @@ class ProcessRuntime:
             max_body=options.max_response_mb << 20,
             max_log=options.max_log_kb << 10,
         )
+        return json.dumps(order).encode()
 
-    def _hear(self, parent: Hatchery, message: dict[str, Any], pidfd: int) -> None:
-        """A packet from the zygote or a template about one of its children; of others' it has nothing to say.
+    def _hear(self, parent: Hatchery, kind: int, number: int, payload: bytes) -> None:
+        """A frame from the zygote or a template about one of its children; of others' it has nothing to say.
 
         Raises:
             NONSENSE: what it says cannot be.
         """
-        if (name := message.get("made")) is not None:
-            self._born(parent, name, pidfd)
-        elif (name := message.get("ended")) is not None:
-            if (body := self._child_of(parent, name)) is not None:
-                body.told(message["status"])
-        elif (body := self._child_of(parent, message["refused"])) is not None:
-            body.killed_for = f"the kernel refused to make it: {message['error']}"
-            parent.cradle.made()
-            body.abandon()
-
-    def _child_of(self, parent: Hatchery, name: str) -> Body | None:
+        name = self._births.get(number, "")
         body = self._bodies.get(name)
-        return body if body is not None and body.parent is parent else None
+        match kind:
+            case wire.MADE:
+                told = wire.PROCESS.unpack(payload)[0]
+                if body is not None and body.parent is parent and not body.is_born:
+                    self._born(parent, name, body, told)
+            case wire.ENDED:
+                status = wire.STATUS.unpack(payload)[0]
+                if body is not None and body.parent is parent:
+                    body.told(status)
+            case wire.REFUSED:
+                if body is not None and body.parent is parent and not body.is_born:
+                    why = payload[:500].decode("utf-8", "replace")
+                    self._refused(parent, body, f"the kernel refused to make it: {why}")
+            case _:
+                raise ValueError("no frame of theirs")
 
-    def _born(self, parent: Hatchery, name: str, pidfd: int) -> None:
-        body = self._child_of(parent, name)
-        if body is None or body.is_born:
-            if pidfd >= 0:
-                os.close(pidfd)
-            return
+    def _born(self, parent: Hatchery, name: str, body: Body, told: int) -> None:
         parent.cradle.made()
-        try:
-            is_wanted = body.born(pidfd)
-        except ValueError:
-            if pidfd >= 0:
-                os.close(pidfd)
-            raise
-        if is_wanted:
+        innermost = 0
+        if self._isolate:
+            innermost = 1 if parent is self._nursery.hatchery else SANDBOX_PID
+        pid, pidfd = parent.lineage.find(told, innermost)
+        if pidfd < 0:
+            body.kill("its process was gone at once")  # or will be told to have ended
+        elif body.born(pid, pidfd):
             (self._sandboxes.get(name) or self._templates[name]).go()
 
     def _lost(self, parent: Hatchery) -> None:
@@ -254,22 +311,32 @@ class ProcessRuntime:
 
     # deaths
 
-    def _was_out_of_memory(self, name: str, body: Body) -> bool:
+    def _was_out_of_memory(self, made: Sandbox | Template) -> bool:
         """Forget the process, and say whether it went over its memory."""
-        del self._bodies[name]
+        body = made.body
+        del self._bodies[made.name]
+        del self._births[body.number]
+        self._users.give(made.revision.function)
+        if body.parent is not None:
+            body.parent.lineage.forget(body.pid)
         was_oom = body.is_over_memory
         if body.group is not None:
             was_oom = body.group.has_run_out()
-            self._leftovers.append(body.group)
-        self._leftovers[:] = [group for group in self._leftovers if not group.is_removed()]
+            self._leftovers.add(body.group)
         if not self._bodies:
             self._idle.set()
         return was_oom
 
-    def _sandbox_ended(self, made: Sandbox, why: str) -> None:
+    def _forkers(self) -> set[int]:
+        zygote = [self._nursery.hatchery] if self._nursery.hatchery is not None else []
+        return {one.lineage.pid for one in (*zygote, *(made.hatchery for made in self._templates.values()))}
+
+    def _sandbox_ended(self, made: Sandbox, template: Template | None, why: str) -> None:
         made.close()
         del self._sandboxes[made.name]
-        was_oom = self._was_out_of_memory(made.name, made.body)
+        was_oom = self._was_out_of_memory(made)
+        if template is not None:
+            template.lives(-1)
         memory = f"it went over its memory of {made.revision.settings.memory_mb} MB"
         if made.is_ready:
             code, message = ("out_of_memory", memory) if was_oom else ("sandbox_lost", why)
@@ -278,13 +345,14 @@ class ProcessRuntime:
             self._sink(SandboxFailed(made.name, "out_of_memory", memory + " while it started"))
         else:
             parent = made.body.parent
-            code = "sandbox_lost" if parent is not None and not parent.is_open else "start_failed"
+            is_our_fault = not made.body.pid or (parent is not None and not parent.is_open)  # and worth another try
+            code = "sandbox_lost" if is_our_fault else "start_failed"
             self._sink(made.failure or SandboxFailed(made.name, code, why))
 
     def _template_ended(self, made: Template, why: str) -> None:
         made.close()
         del self._templates[made.name]
-        was_oom = self._was_out_of_memory(made.name, made.body)
+        was_oom = self._was_out_of_memory(made)
         if made.is_ready:
             self._sink(TemplateGone(made.name, why))
         elif was_oom:
@@ -302,3 +370,10 @@ class ProcessRuntime:
                 if made.body.pid > 0 and resident_kb(made.body.pid) > made.revision.settings.memory_mb * 1024:
                     made.body.is_over_memory = True
                     made.body.kill("it went over its memory")
+
+
+def _pipes() -> tuple[tuple[int, int], tuple[int, int]]:
+    """Two of them: the reader and the writer that are ours, and those of the other side."""
+    our_reader, their_writer = os.pipe2(os.O_CLOEXEC)
+    their_reader, our_writer = os.pipe2(os.O_CLOEXEC)
+    return (our_reader, our_writer), (their_reader, their_writer)

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import socket
 import struct
 from collections.abc import Callable
 
@@ -19,16 +18,20 @@ from attacca.worker.core.reports import (
     SandboxReady,
     Sink,
 )
+from attacca.worker.runtime.process import untrusted
 from attacca.worker.runtime.process.body import Body
 from attacca.worker.runtime.process.guest import channel as wire
-from attacca.worker.runtime.process.guest.link import Link
+from attacca.worker.runtime.process.guest.link import Link, Room
 from attacca.worker.runtime.process.options import ProcessOptions
-from attacca.worker.runtime.process.untrusted import FOREVER_MS, NONSENSE, milliseconds, read_json
+from attacca.worker.runtime.process.untrusted import FOREVER_MS, NONSENSE, HeadTooLarge, milliseconds
 
 LATE_BYTES = 16 << 20  # what may still arrive of a streamed answer after its sandbox was told to wait
 LOG_BYTES_PER_S = 32 << 20  # beyond this the sandbox is not our guest's code any more
 INVOKE = struct.Struct(wire.HEAD.format + wire.INVOKE_HEAD.format[1:])
+LOG_FRAME_BYTES = 512  # what taking one costs us, whatever it holds
+STREAM_MOST = 64  # characters of the name of a log's stream
 SLACK = 1 << 20  # of a frame over the largest answer: heads and headers
+TURN = 8  # frames before everybody else has a turn
 
 
 class Sandbox:
@@ -40,10 +43,12 @@ class Sandbox:
         revision: Revision,
         options: ProcessOptions,
         loop: asyncio.AbstractEventLoop,
-        sock: socket.socket,
+        channel: tuple[int, int],
         clock: Clock,
         sink: Sink,
+        room: Room,
     ) -> None:
+        """`channel` is the descriptor that brings its frames, and the one that takes ours to it."""
         self._clock, self._ordered = clock, clock.now()
         self.name, self.revision, self._sink, self._loop = name, revision, sink, loop
         self.body: Body
@@ -51,7 +56,9 @@ class Sandbox:
         self.failure: SandboxFailed | None = None
         self.timer: asyncio.TimerHandle | None = None
         self._largest = options.max_response_mb << 20
-        self._link = Link(loop, sock, self._largest + SLACK, self._take, self._closed, self._pressed)
+        self._link = Link(
+            loop, *channel, self._largest + SLACK, self._take, self._closed, self._pressed, turn=TURN, room=room
+        )
         self._count = 0
         self._numbers: dict[str, int] = {}  # invocation to its number on the channel
         self._running: dict[int, str] = {}
@@ -71,7 +78,15 @@ class Sandbox:
             wire.LOG: self._on_log,
         }
 
+    def __repr__(self) -> str:
+        state = "ready" if self.is_ready else "starting"
+        return f"<Sandbox {self.name} {state}, {len(self._running)} running, {self._link}>"
+
     # orders
+
+    def describe(self, order: bytes) -> None:
+        """Tell a process that the zygote forks what it is to be."""
+        self._link.send(wire.HEAD.pack(len(order), wire.ORDER, 0) + order)
 
     def go(self) -> None:
         self._link.send(wire.HEAD.pack(0, wire.GO, 0))
@@ -146,9 +161,13 @@ class Sandbox:
             if not 0.0 <= took < FOREVER_MS:
                 took = 0.0
             at = 12 + kinds
-            headers = _pairs(payload[at : at + heads]) if heads else ()
-            body = payload[at + heads :]
-            outcome = Ok(body, payload[12:at].decode("latin-1"), status, headers)
+            outcome: Ok | Failed
+            try:
+                headers = untrusted.fields(payload[at : at + heads]) if heads else ()
+            except HeadTooLarge as error:
+                outcome = Failed("bad_response", str(error), HINTS["bad_response"])
+            else:
+                outcome = Ok(payload[at + heads :], payload[12:at].decode("latin-1"), status, headers)
         except NONSENSE as error:
             self.body.kill(f"it sent what no sandbox of ours sends ({type(error).__name__}), and was killed")
             return
@@ -165,8 +184,7 @@ class Sandbox:
         self._sink(RunEnded(self.name, invocation, outcome, run_ms))
 
     def _on_ready(self, _number: int, payload: bytes) -> None:
-        times = read_json(payload)
-        code, imports = milliseconds(times["code_ms"]), milliseconds(times["imports_ms"])
+        times = untrusted.ready(payload)
         if self.is_ready:
             raise ValueError("ready once more")
         if self.timer is not None:
@@ -175,37 +193,45 @@ class Sandbox:
         whole = (
             self._clock.now() - self._ordered
         ) * 1e3  # with what it cannot see itself: the order, the fork, the wait
-        self._sink(SandboxReady(self.name, max(whole - code - imports, 0.0), code, imports))
+        made = max(whole - times.code_ms - times.imports_ms, 0.0)
+        self._sink(SandboxReady(self.name, made, times.code_ms, times.imports_ms))
 
     def _on_failed(self, _number: int, payload: bytes) -> None:
-        told = read_json(payload)
-        self.failure = SandboxFailed(self.name, str(told["code"]), str(told["message"]), str(told["traceback"]))
+        told = untrusted.not_imported(payload)
+        self.failure = SandboxFailed(self.name, told.code, told.message, told.traceback)
 
     def _on_error(self, number: int, payload: bytes) -> None:
-        told = read_json(payload)
+        told = untrusted.raised(payload)
         outcome: FunctionError | Failed
-        outcome = FunctionError(str(told["type"]), str(told["message"]), str(told["traceback"]))
+        outcome = FunctionError(told.type, told.message, told.traceback)
         if outcome.type == "MemoryError":
             message = f"the function went over its memory of {self.revision.settings.memory_mb} MB"
             outcome = Failed("out_of_memory", message, HINTS["out_of_memory"], outcome.traceback)
-        self._ended(number, outcome, milliseconds(told["run_ms"]))
+        self._ended(number, outcome, told.run_ms)
 
     def _on_broken(self, number: int, payload: bytes) -> None:
-        told = read_json(payload)
-        code = str(told["code"])
-        self._ended(number, Failed(code, str(told["message"]), HINTS[code]), 0.0)
+        told = untrusted.broken(payload)
+        self._ended(number, Failed(told.code, told.message, HINTS[told.code]), 0.0)
 
     def _on_head(self, number: int, payload: bytes) -> None:
+        invocation = self._running[number]
+        if number in self._streaming:
+            raise ValueError("a head once more")
         _, status, kinds, heads = wire.RESULT_HEAD.unpack_from(payload)
         at = 12 + kinds
-        content_type = ((b"content-type", payload[12:at]),) if kinds else ()
-        headers = content_type + (_pairs(payload[at : at + heads]) if heads else ())
-        self._sink(RunHead(self.name, self._running[number], status, headers))
+        kind = payload[12:at]
+        try:
+            headers = untrusted.fields(payload[at : at + heads], kind)
+        except HeadTooLarge:
+            headers = untrusted.TOO_MANY  # the gateway refuses these, and stops the invocation as it should be stopped
         self._streaming[number] = None
+        self._sink(RunHead(self.name, invocation, status, (((b"content-type", kind),) if kinds else ()) + headers))
 
     def _on_body(self, number: int, payload: bytes) -> None:
         if number not in self._streaming:
             raise ValueError("a body before its head")
+        if not payload:
+            raise ValueError("a body without content")
         if number in self._late:
             self._late[number] += len(payload)
             if self._late[number] > LATE_BYTES:
@@ -220,10 +246,12 @@ class Sandbox:
         now = self._loop.time()
         if now - self._logged_since > 1.0:
             self._logged, self._logged_since = 0, now
-        self._logged += len(payload)
+        self._logged += len(payload) + LOG_FRAME_BYTES
         if self._logged > LOG_BYTES_PER_S:
             raise ValueError("a flood of output")
         size = payload[0]
+        if size > STREAM_MOST:
+            raise ValueError("no stream of ours")
         self._log(self._running.get(number, ""), payload[1 : 1 + size].decode(), payload[1 + size :])
 
     def _log(self, invocation: str, stream: str, data: bytes) -> None:
@@ -244,7 +272,3 @@ HINTS = {
     "bad_response": "return JSON, str, bytes, or a dict with statusCode, headers and body",
     "response_too_large": "stream the answer from an ASGI app, or raise the server's max_response_mb",
 }
-
-
-def _pairs(raw: bytes) -> tuple[tuple[bytes, bytes], ...]:
-    return tuple((str(k).encode("latin-1"), str(v).encode("latin-1")) for k, v in read_json(raw))

@@ -3,43 +3,66 @@
 import asyncio
 import socket
 from collections.abc import Callable
-from typing import Any
 
-from attacca.model.function import Revision, Signature
+from attacca.model.function import Revision
 from attacca.worker.core.reports import Logged, Sink, TemplateFailed, TemplateReady
+from attacca.worker.host.cgroups import Group
+from attacca.worker.runtime.process import untrusted
 from attacca.worker.runtime.process.body import Body
 from attacca.worker.runtime.process.cradle import Cradle
-from attacca.worker.runtime.process.hatchery import Births, Hatchery
-from attacca.worker.runtime.process.untrusted import NONSENSE, milliseconds
+from attacca.worker.runtime.process.family import Family, Limits
+from attacca.worker.runtime.process.guest import channel as wire
+from attacca.worker.runtime.process.guest.link import Room
+from attacca.worker.runtime.process.hatchery import Hatchery
+from attacca.worker.runtime.process.lineage import sibling
+from attacca.worker.runtime.process.untrusted import NONSENSE
+
+Births = Callable[[Hatchery, int, int, bytes], None]  # who says it, and the frame
 
 
 class Template:
     """From the order to its end. `sink` hears of everything but its end, which `Body` knows.
 
-    `hear` gets what it says about the sandboxes forked from it; `gone` is called when it can fork no more.
+    `births` gets what it says about the sandboxes forked from it; `gone` is called when it can fork no more.
     """
 
     def __init__(
         self,
         name: str,
         revision: Revision,
+        limits: Limits,
         loop: asyncio.AbstractEventLoop,
-        sock: socket.socket,
-        cradle: Cradle,
+        orders: socket.socket,
+        channel: tuple[int, int],
+        spent: Callable[[Group], None],
         sink: Sink,
-        hear: Births,
+        births: Births,
         gone: Callable[[Hatchery], None],
+        room: Room,
+        *,
+        isolate: bool,
+        has_groups: bool,
     ) -> None:
-        self.name, self.revision, self._sink, self._births = name, revision, sink, hear
+        self.name, self.revision, self._sink, self._births = name, revision, sink, births
+        self._limits, self._isolate = limits, isolate
         self.body: Body
-        self.is_ready = False
+        self.family: Family | None = None
+        self.is_placed = self.is_ready = False
         self.failure: TemplateFailed | None = None
         self.timer: asyncio.TimerHandle | None = None
-        self.hatchery = Hatchery(loop, sock, cradle, self._hear, lambda: gone(self.hatchery))
+        cradle = Cradle(self._make_group if has_groups else None, spent)
+        self.hatchery = Hatchery(loop, orders, *channel, cradle, self._hear, lambda _: gone(self.hatchery), room)
+
+    def __repr__(self) -> str:
+        state = "ready" if self.is_ready else "placed" if self.is_placed else "starting"
+        return f"<Template {self.name} {state}, {self.hatchery}>"
+
+    def describe(self, order: bytes) -> None:
+        """Tell the process that the zygote forks what it is to be."""
+        self.hatchery.tell(wire.ORDER, order)
 
     def go(self) -> None:
-        if self.hatchery.is_open:
-            self.hatchery.order({"go": True})
+        """The process that minds it was born; itself it begins when it is where it will live, see `_placed`."""
 
     def close(self) -> None:
         self.hatchery.close()
@@ -53,43 +76,78 @@ class Template:
         text = data.decode("utf-8", "replace")
         self._sink(Logged(self.revision.function, self.revision.id, self.name, "", "stdout", text))
 
-    def _hear(self, message: dict[str, Any], pidfd: int) -> None:
-        """Its import, a user's code, can reach the socket and say whatever it likes."""
+    def prepare(self) -> None:
+        """A place for one more sandbox will be wanted."""
+        if self._isolate:
+            self.hatchery.tell(wire.PREPARE)
+
+    def lives(self, count: int) -> None:
+        """How many sandboxes that are forked from it there are has changed by so many."""
+        if self.family is not None:
+            self.family.alive += count
+            if count < 0:
+                self.family.bound()
+
+    def _make_group(self) -> Group:
+        assert self.family is not None
+        return self.family.make()
+
+    def _hear(self, kind: int, number: int, payload: bytes) -> None:
+        """Its import, a user's code, can reach the channel and say whatever it likes."""
         try:
-            self._understand(message, pidfd)
+            self._understand(kind, number, payload)
         except NONSENSE as error:
             self.body.kill(f"it said what no template of ours says ({type(error).__name__}), and was killed")
 
-    def _understand(self, message: dict[str, Any], pidfd: int) -> None:
-        if "ready" in message:
-            self._ready(message["ready"])
-        elif "failed" in message:
-            told: dict[str, Any] = message["failed"]
-            why = f"{told['message']} ({told['hint']})" if told["hint"] else str(told["message"])
-            if told["code"] == "out_of_memory":
-                why = f"importing the code went over its memory of {self.revision.settings.memory_mb} MB"
-            code, traceback, logs = str(told["code"]), str(told["traceback"]), str(told["logs"])
-            self.failure = TemplateFailed(self.name, code, why, traceback, logs)
-        else:
-            self._births(self.hatchery, message, pidfd)
+    def _understand(self, kind: int, number: int, payload: bytes) -> None:
+        match kind:
+            case wire.PLACED:
+                self._placed()
+            case wire.READY:
+                self._ready(untrusted.imported(payload))
+            case wire.FAILED:
+                self._failed(untrusted.not_imported(payload))
+            case _:
+                self._births(self.hatchery, kind, number, payload)
 
-    def _ready(self, told: dict[str, Any]) -> None:
-        if self.is_ready:
-            raise ValueError("ready once more")
-        threads = int(told["threads"])
+    def _placed(self) -> None:
+        """No code of a user's runs before GO, so what /proc shows now is so."""
+        if self.is_placed or not self.body.is_born:
+            raise ValueError("not the time for it")
+        self.is_placed = True
+        pid = sibling(self.body.pid) if self._isolate else self.body.pid
+        if not pid:
+            self.body.kill("its process is nowhere to be seen")
+            return
+        self.hatchery.lineage.settle(pid)
+        if self.body.group is not None:
+            self.family = Family(self.body.group, self._limits, self.body.pid)
+        self.hatchery.go()
+
+    def _failed(self, told: untrusted.NotImported) -> None:
+        why = f"{told.message} ({told.hint})" if told.hint else told.message
+        if told.code == "out_of_memory":
+            why = f"importing the code went over its memory of {self.revision.settings.memory_mb} MB"
+        self.failure = TemplateFailed(self.name, told.code, why, told.traceback, told.logs)
+
+    def _ready(self, told: untrusted.Imported) -> None:
+        if self.is_ready or not self.is_placed:
+            raise ValueError("ready once more, or too soon")
         report = TemplateReady(
             template=self.name,
-            handler=str(told["handler"]),
-            signature=Signature(told["signature"]),
-            memory_mb=int(told["memory_kb"]) // 1024 + 1,
-            sandbox_ms=milliseconds(told["sandbox_ms"]),
-            code_ms=milliseconds(told["code_ms"]),
-            imports_ms=milliseconds(told["imports_ms"]),
-            logs=str(told["logs"]),
-            unfit="" if threads == 1 else f"its import started {threads - 1} threads, which no fork would have",
+            handler=told.handler,
+            signature=told.signature,
+            memory_mb=told.memory_kb // 1024 + 1,
+            sandbox_ms=told.sandbox_ms,
+            code_ms=told.code_ms,
+            imports_ms=told.imports_ms,
+            logs=told.logs,
+            unfit=""
+            if told.threads == 1
+            else f"its import started {told.threads - 1} threads, which no fork would have",
         )
         if self.timer is not None:
             self.timer.cancel()
         self.is_ready = True
-        self.hatchery.cradle.settle(self.body.pid)
+        self.hatchery.cradle.settle(self.hatchery.lineage.pid)
         self._sink(report)

@@ -1,28 +1,120 @@
-"""What a user's code can say to us through a descriptor that it should leave alone, and how much of it is believed."""
+"""What a user's code can say to us through a descriptor that it should leave alone, and how much of it is believed.
 
-import json
+Everything is decoded once, here, into what is typed and bounded; what does not fit raises one of NONSENSE.
+"""
+
+import math
 import struct
-from typing import Any
+from typing import Annotated, Any, Literal
 
-NONSENSE = (LookupError, TypeError, ValueError, RecursionError, AttributeError, struct.error)
+import msgspec
+
+from attacca.model.function import Signature
+
+NONSENSE = (
+    LookupError,
+    TypeError,
+    ValueError,
+    ArithmeticError,
+    RecursionError,
+    AttributeError,
+    struct.error,
+    msgspec.MsgspecError,
+)
 FOREVER_MS = 1e9
-MOST = 1 << 20  # bytes of JSON
+FIELDS_MOST, HEAD_BYTES = 200, 64 << 10  # of an answer's head
+TOO_MANY = ((b"x-too-many", b""),) * (FIELDS_MOST + 1)
+
+Short = Annotated[str, msgspec.Meta(max_length=1_000)]
+Text = Annotated[str, msgspec.Meta(max_length=100_000)]
+Milliseconds = Annotated[float, msgspec.Meta(ge=0, lt=FOREVER_MS)]
+Failure = Literal["bad_function", "out_of_memory", "timeout"]
+Breakage = Literal["out_of_memory", "bad_request", "bad_response", "response_too_large"]
+
+
+class Ready(msgspec.Struct, frozen=True):
+    """A sandbox has its code."""
+
+    sandbox_ms: Milliseconds
+    code_ms: Milliseconds
+    imports_ms: Milliseconds
+
+
+class Imported(msgspec.Struct, frozen=True):
+    """A template has its code."""
+
+    sandbox_ms: Milliseconds
+    code_ms: Milliseconds
+    imports_ms: Milliseconds
+    handler: Short
+    signature: Signature
+    threads: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
+    memory_kb: Annotated[int, msgspec.Meta(ge=0, le=1 << 40)]
+    logs: Text = ""
+
+
+class NotImported(msgspec.Struct, frozen=True):
+    """Neither has, nor will have."""
+
+    code: Failure
+    message: Text
+    hint: Text = ""
+    traceback: Text = ""
+    logs: Text = ""
+
+
+class Raised(msgspec.Struct, frozen=True):
+    """A handler raised."""
+
+    type: Short
+    message: Text
+    traceback: Text
+    run_ms: Milliseconds
+
+
+class Broken(msgspec.Struct, frozen=True):
+    """There is no answer that could be sent."""
+
+    code: Breakage
+    message: Text
+
+
+ready = msgspec.json.Decoder(Ready).decode
+imported = msgspec.json.Decoder(Imported).decode
+not_imported = msgspec.json.Decoder(NotImported).decode
+raised = msgspec.json.Decoder(Raised).decode
+broken = msgspec.json.Decoder(Broken).decode
 
 
 def milliseconds(told: Any) -> float:
     """
     Raises:
-        TypeError, ValueError: it is no number.
+        NONSENSE: it is no number.
     """
     took = float(told)
-    return took if 0.0 <= took < FOREVER_MS else 0.0
+    return took if math.isfinite(took) and 0.0 <= took < FOREVER_MS else 0.0
 
 
-def read_json(raw: bytes) -> Any:
-    """
+class HeadTooLarge(Exception):
+    """An answer's head is more than a client would take; the answer is bad, the sandbox is not."""
+
+
+def fields(raw: bytes, content_type: bytes = b"") -> tuple[tuple[bytes, bytes], ...]:
+    """The fields of an answer's head, from a JSON list of pairs.
+
     Raises:
-        ValueError, RecursionError: it is none, or it would take long to read.
+        HeadTooLarge: they are more, or longer, than is allowed, `content_type` among them.
+        NONSENSE: they are none.
     """
-    if len(raw) > MOST:
-        raise ValueError("too long")
-    return json.loads(raw)
+    if len(raw) > 2 * HEAD_BYTES:  # JSON needs less than twice as much for what a field may hold, with some more
+        raise HeadTooLarge(f"the answer's head is over {HEAD_BYTES >> 10} KB")
+    found = _pairs(raw) if raw else []
+    size = len(content_type) + sum(len(name) + len(value) for name, value in found)
+    if size > HEAD_BYTES:
+        raise HeadTooLarge(f"the answer's head has {size / 1024:.0f} KB; at most {HEAD_BYTES >> 10} can be sent")
+    if len(found) > FIELDS_MOST:
+        raise HeadTooLarge(f"the answer has {len(found)} header fields; at most {FIELDS_MOST} can be sent")
+    return tuple((name.encode("latin-1"), value.encode("latin-1")) for name, value in found)
+
+
+_pairs = msgspec.json.Decoder(list[tuple[str, str]]).decode

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import importlib
 import json
-import socket
+import os
 import sys
 from collections.abc import Coroutine
 from time import monotonic
@@ -123,14 +123,14 @@ class Exchange:
 class Desk:
     """The invocations that are on the channel."""
 
-    def __init__(self, sock: socket.socket, order: Order, loaded: Loaded) -> None:
+    def __init__(self, link: wire.Channel, order: Order, loaded: Loaded) -> None:
         self.state: dict[str, Any] = {}  # what the application's lifespan shares with its requests
         self.closed, self.writable = asyncio.Event(), asyncio.Event()
         self.writable.set()
         self._exchanges: dict[int, Exchange] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._loop = asyncio.get_running_loop()
-        self._link = Link(self._loop, sock, wire.MAX_FRAME, self._take, self._lost, self._pressed)
+        self._link = Link(self._loop, link.reader, link.writer, wire.MAX_FRAME, self._take, self._lost, self._pressed)
         self.server = Server(self.write, order, loaded)
 
     def _lost(self, _why: str) -> None:
@@ -235,8 +235,8 @@ async def _start_up(desk: Desk, application: Any) -> asyncio.Task[None]:
     return task
 
 
-async def _serve(sock: socket.socket, order: Order, loaded: Loaded, ready: bytes) -> None:
-    desk = Desk(sock, order, loaded)
+async def _serve(link: wire.Channel, order: Order, loaded: Loaded, ready: bytes) -> None:
+    desk = Desk(link, order, loaded)
     output.capture(desk.server.ledger)
     lifespan = await _start_up(desk, loaded.call) if loaded.signature == "asgi" else None
     desk.server.close_books(0)
@@ -246,11 +246,11 @@ async def _serve(sock: socket.socket, order: Order, loaded: Loaded, ready: bytes
         lifespan.cancel()
 
 
-def serve_on_loop(sock: socket.socket, order: Order, loaded: Loaded, ready: bytes) -> None:
+def serve_on_loop(link: wire.Channel, order: Order, loaded: Loaded, ready: bytes) -> None:
     """The whole life of a sandbox with an event loop; `ready` is sent once the application has started."""
     loop = asyncio.new_event_loop()  # not asyncio.run(): its signal handlers and its tidy end are not for us
     asyncio.set_event_loop(loop)
-    loop.run_until_complete(_serve(sock, order, loaded, ready))
+    loop.run_until_complete(_serve(link, order, loaded, ready))
 
 
 REHEARSAL_S = 1.0
@@ -305,15 +305,26 @@ async def _nothing(scope: Any, receive: Any, send: Any) -> None:
 
 async def _rehearse(order: Order, loaded: Loaded) -> None:
     """One sandbox's life with a stand-in, so that all that is set up at a first time is there to be forked."""
-    ours, theirs = socket.socketpair()
-    with ours:
-        ours.settimeout(0)
-        desk = Desk(theirs, order, loaded)
-        lifespan = await _start_up(desk, loaded.call)
-        headers = json.dumps([("host", "localhost"), ("content-type", "application/json"), ("content-length", "2")])
-        parts = (b"rehearsal", b"application/json", b"", b"POST", b"/", headers.encode())
-        payload = b"".join((wire.REQUEST_HEAD.pack(0, *map(len, parts)), *parts, b"{}"))
-        ours.send(wire.HEAD.pack(len(payload), wire.REQUEST, 1) + payload)
-        await asyncio.wait_for(asyncio.get_running_loop().sock_recv(ours, 65536), REHEARSAL_S)
+    to_desk, from_desk = os.pipe(), os.pipe()
+    desk = Desk(wire.Channel(to_desk[0], from_desk[1]), order, loaded)
+    lifespan = await _start_up(desk, loaded.call)
+    headers = json.dumps([("host", "localhost"), ("content-type", "application/json"), ("content-length", "2")])
+    parts = (b"rehearsal", b"application/json", b"", b"POST", b"/", headers.encode())
+    payload = b"".join((wire.REQUEST_HEAD.pack(0, *map(len, parts)), *parts, b"{}"))
+    try:
+        os.write(to_desk[1], wire.HEAD.pack(len(payload), wire.REQUEST, 1) + payload)
+        await asyncio.wait_for(_can_be_read(from_desk[0]), REHEARSAL_S)
+    finally:
+        os.close(to_desk[1])
+        os.close(from_desk[0])
     await desk.closed.wait()
     lifespan.cancel()
+
+
+async def _can_be_read(descriptor: int) -> None:
+    loop, found = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(descriptor, found.set)
+    try:
+        await found.wait()
+    finally:
+        loop.remove_reader(descriptor)

@@ -6,99 +6,85 @@ import select
 import signal
 import socket
 import traceback
-from collections.abc import Iterator
-from time import monotonic
+from collections.abc import Callable, Iterator
+from typing import Protocol
 
-from attacca.worker.runtime.process.guest import linux, packets
-from attacca.worker.runtime.process.guest.orders import Order
+from attacca.worker.runtime.process.guest import channel as wire
+from attacca.worker.runtime.process.guest.orders import BIRTH
 
-QUIET_S = 0.008  # after a birth, before the next child's network is made: the child has answered by then
+DESCRIPTORS = 4  # at most with one order
+Reports = Callable[..., None]  # (kind, number, *parts)
+
+
+class Forker(Protocol):
+    """How children come into the world."""
+
+    def fork(self, user: int) -> int:
+        """As os.fork: 0 in the child.
+
+        Raises:
+            OSError: there is none.
+        """
+
+    def idle(self) -> tuple[int, Callable[[], None]] | None:
+        """What to do while there is nothing else: a descriptor to wait for, and the work when it can be read."""
 
 
 class Breeder:
-    """Runs in a zygote and in every template. `flags` are the namespaces each child gets.
+    """Runs in a zygote and in every template. Orders come by a socket, with the child's descriptors; reports leave by
+    a pipe."""
 
-    A network namespace costs more than all others together. With `lends_network` this process lets each child be born
-    in its own, and moves to a new one when it has nothing else to do.
-    """
-
-    def __init__(self, control: socket.socket, flags: int, *, isolate: bool, lends_network: bool = False) -> None:
-        self.control, self.isolate = control, isolate
-        self._flags = flags if isolate else 0
-        self._lends_network, self._is_network_lent = lends_network and isolate, False
-        self._lent_at = 0.0
-        self._children: dict[int, str] = {}
+    def __init__(self, orders: socket.socket, report: Reports, forker: Forker) -> None:
+        self._orders, self._report, self._forker = orders, report, forker
+        self._children: dict[int, int] = {}
         self._wake, self._alarm = -1, -1
 
-    def run(self) -> tuple[Order, int, int]:
-        """Serve until the worker is gone, which ends the process. In each child this returns: its order, its channel
-        and its output."""
-        self._listen_for_children()
-        poller = select.poll()
-        poller.register(self.control, select.POLLIN)
-        poller.register(self._wake, select.POLLIN)
-        while True:
-            found = poller.poll(self._patience_ms())
-            if not found:
-                self._move_network()
-            for descriptor, _ in found:
-                if descriptor == self._wake:
-                    self._bury()
-                    continue
-                order, descriptors = packets.receive(self.control)
-                if order is None:
-                    os._exit(0)
-                if self._fork(order, descriptors):
-                    return order, descriptors[0], descriptors[1]
-
-    def _patience_ms(self) -> float | None:
-        if not self._is_network_lent:
-            return None
-        return max(self._lent_at + QUIET_S - monotonic(), 0.0) * 1e3
-
-    def _listen_for_children(self) -> None:
+    def run(self) -> list[int]:
+        """Serve until the worker is gone, which ends the process. In each child this returns its descriptors."""
         self._wake, self._alarm = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(self._alarm, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
+        while True:
+            idle = self._forker.idle()
+            waiting = [self._orders.fileno(), self._wake]
+            found = select.select(waiting if idle is None else [*waiting, idle[0]], [], [])[0]
+            if self._wake in found:
+                self._bury()
+            if waiting[0] in found:
+                if (descriptors := self._next()) is not None:
+                    return descriptors
+            elif idle is not None and idle[0] in found:
+                with contextlib.suppress(OSError):  # it is tried again when a child is wanted
+                    idle[1]()
 
-    def _fork(self, order: Order, descriptors: list[int]) -> bool:
-        """True in the child."""
-        flags = self._flags
+    def _next(self) -> list[int] | None:
+        """Take an order. Returns in the child, if there is one, its descriptors."""
+        raw, descriptors, _, _ = socket.recv_fds(self._orders, BIRTH.size, DESCRIPTORS)
+        if not raw:
+            os._exit(0)
+        number, user = BIRTH.unpack(raw)
         try:
-            if self._is_network_lent:
-                self._move_network()
-            if self.isolate and not order["host_network"] and not self._lends_network:
-                flags |= linux.CLONE_NEWNET
-            pid, pidfd = linux.clone(flags)
+            pid = self._forker.fork(user)
         except OSError as error:
-            for descriptor in descriptors:
-                os.close(descriptor)
-            packets.send(self.control, {"refused": order["id"], "error": str(error)})
-            return False
-        if pid == 0:
-            signal.set_wakeup_fd(-1)
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            os.close(self._wake)
-            os.close(self._alarm)
-            self._children.clear()
-            return True
-        self._children[pid] = order["id"]
-        self._is_network_lent, self._lent_at = self._lends_network, monotonic()
-        try:
-            packets.send(self.control, {"made": order["id"]}, (pidfd,))
-        except BrokenPipeError:
-            pass
-        except OSError as error:  # the kernel's room for descriptors on their way is per user, and others may fill it
-            os.kill(pid, signal.SIGKILL)
-            packets.send(self.control, {"refused": order["id"], "error": str(error)})
-        for descriptor in (*descriptors, pidfd):
+            self._tell(wire.REFUSED, number, str(error).encode())
+        else:
+            if pid == 0:
+                signal.set_wakeup_fd(-1)
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                os.close(self._wake)
+                os.close(self._alarm)
+                self._orders.close()
+                self._children.clear()
+                return descriptors
+            self._children[pid] = number
+            self._tell(wire.MADE, number, wire.PROCESS.pack(pid))
+        for descriptor in descriptors:
             os.close(descriptor)
-        return False
+        return None
 
-    def _move_network(self) -> None:
-        linux.unshare(linux.CLONE_NEWNET)
-        linux.raise_loopback()
-        self._is_network_lent = False
+    def _tell(self, kind: int, number: int, payload: bytes) -> None:
+        with contextlib.suppress(BrokenPipeError):  # the worker is gone, as the next look at the orders will show
+            self._report(kind, number, payload)
 
     def _bury(self) -> None:
         with contextlib.suppress(BlockingIOError):
@@ -109,17 +95,24 @@ class Breeder:
                 pid, status = os.waitpid(-1, os.WNOHANG)
                 if pid == 0:
                     return
-                if (name := self._children.pop(pid, None)) is not None:
-                    with contextlib.suppress(BrokenPipeError):
-                        packets.send(self.control, {"ended": name, "status": status})
+                if (number := self._children.pop(pid, None)) is not None:
+                    self._tell(wire.ENDED, number, wire.STATUS.pack(status))
 
 
 @contextlib.contextmanager
-def last_words() -> Iterator[None]:
+def or_last_words() -> Iterator[None]:
     """A child never returns into its parent's code: whatever goes wrong is written where the worker hears it."""
     try:
         yield
     except BaseException:  # noqa: BLE001 - there is nobody above to handle it
         with contextlib.suppress(OSError):
             os.write(2, f"attacca: this process could not go on:\n{traceback.format_exc()}".encode())
+        os._exit(70)
+
+
+@contextlib.contextmanager
+def last_words() -> Iterator[None]:
+    """The same for what never ends but by ending the process."""
+    with or_last_words():
+        yield
     os._exit(70)

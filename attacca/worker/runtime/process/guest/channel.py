@@ -1,9 +1,11 @@
-"""The frames between a worker and one sandbox: `length u32, kind u8, invocation u32`, then `length` bytes.
+"""The frames between a worker and what it has made: `length u32, kind u8, number u32`, then `length` bytes.
 
-`invocation` counts the invocations of one sandbox and is chosen by the worker. All integers little-endian.
+They travel in two pipes, one for each direction: a pipe carries bytes and nothing else, so that no descriptor of a
+user's choice can reach the worker. All integers little-endian. `number` is chosen by the worker: it counts the
+invocations of one sandbox, or the births that were ordered.
 """
 
-import socket
+import os
 import struct
 import threading
 from collections.abc import Callable
@@ -12,7 +14,8 @@ HEAD = struct.Struct("<IBI")
 MAX_FRAME = 1 << 30
 
 # worker -> sandbox
-GO = 1  # the limits are in place: import the code, then say READY
+ORDER = 9  # what to be, see orders.Order: the first frame to whoever was forked by the zygote
+GO = 1  # the worker holds on to this process: import the code, then say READY
 INVOKE = 2  # a handler
 REQUEST = 8  # an application
 BODY = 3
@@ -20,6 +23,8 @@ BODY_END = 4
 STOP = 5
 PAUSE = 6  # the client reads slowly: send no more of this answer
 RESUME = 7
+# worker -> the process that minds a template
+PREPARE = 10  # a place for one more sandbox
 # sandbox -> worker
 READY = 16
 FAILED = 17
@@ -30,6 +35,13 @@ RESPONSE_BODY = 21
 RESPONSE_END = 22
 LOG = 23
 BROKEN = 24  # the answer could not be sent: {"code", "message"}
+# zygote or template -> worker
+HALL = 32  # a zygote is there: its process id u32, as its keeper sees it
+UNFIT = 33  # it will not be: a text
+PLACED = 34  # a template's process is where it will import the code, and waits for GO
+MADE = 35  # a birth: the child's process id u32, as its parent sees it
+REFUSED = 36  # no birth: a text
+ENDED = 37  # a child: its wait status i32
 
 # INVOKE: the lengths of id, content type and query u16 each; then the three, then the body.
 INVOKE_HEAD = struct.Struct("<HHH")
@@ -38,7 +50,8 @@ INVOKE_HEAD = struct.Struct("<HHH")
 REQUEST_HEAD = struct.Struct("<BHHHHHI")
 # RESULT and RESPONSE_HEAD: run_ms f32, status u16, length of content type u16, of headers u32; then both, then body.
 RESULT_HEAD = struct.Struct("<fHHI")
-
+PROCESS = struct.Struct("<I")
+STATUS = struct.Struct("<i")
 
 Write = Callable[..., None]  # (kind, invocation, *parts), whoever carries it
 
@@ -48,15 +61,15 @@ class Closed(Exception):
 
 
 class Channel:
-    """The sandbox's end, blocking. Writing is safe from several threads."""
+    """The inner end, blocking: frames from one descriptor, frames to the other. Several threads may write."""
 
-    def __init__(self, sock: socket.socket) -> None:
-        self.sock = sock
+    def __init__(self, reader: int, writer: int) -> None:
+        self.reader, self.writer = reader, writer
         self._buffer = b""
         self._lock = threading.Lock()
 
     def read(self) -> tuple[int, int, bytes]:
-        """The next frame: kind, invocation, payload.
+        """The next frame: kind, number, payload.
 
         Raises:
             Closed: there will be no more.
@@ -73,7 +86,7 @@ class Channel:
 
     def _receive(self) -> bytes:
         try:
-            data = self.sock.recv(65536)
+            data = os.read(self.reader, 65536)
         except OSError as error:
             raise Closed from error
         if not data:
@@ -85,7 +98,7 @@ class Channel:
         whole[: len(start)] = start
         view, filled = memoryview(whole), len(start)
         while filled < end:
-            count = self.sock.recv_into(view[filled:])
+            count = os.readv(self.reader, [view[filled:]])
             if count == 0:
                 raise Closed
             filled += count
@@ -95,8 +108,13 @@ class Channel:
         size = sum(map(len, parts))
         with self._lock:
             if size <= 65536:
-                self.sock.sendall(b"".join((HEAD.pack(size, kind, number), *parts)))
+                self._send(b"".join((HEAD.pack(size, kind, number), *parts)))
                 return
-            self.sock.sendall(HEAD.pack(size, kind, number))
+            self._send(HEAD.pack(size, kind, number))
             for part in parts:
-                self.sock.sendall(part)
+                self._send(part)
+
+    def _send(self, data: bytes) -> None:
+        sent = os.write(self.writer, data)
+        while sent < len(data):
+            sent += os.write(self.writer, memoryview(data)[sent:])

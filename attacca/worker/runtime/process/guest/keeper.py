@@ -1,12 +1,13 @@
 """Started by the worker with a bare interpreter: prepares the zygote, outlives the worker by a moment, and tidies up.
 
-    python -I -S keeper.py PACKAGE_ROOT CONTROL LIFELINE
+    python -I -S keeper.py PACKAGE_ROOT ORDERS REPORTS LIFELINE
 
-The setting arrives as the first packet on CONTROL. LIFELINE is a pipe whose other end only the worker holds: when it
-closes, however the worker ended, the zygote is killed and the worker's cgroups are removed.
+The setting arrives as the first packet on ORDERS, as JSON. LIFELINE is a pipe whose other end only the worker holds:
+when it closes, however the worker ended, the zygote is killed and the worker's cgroups are removed.
 """
 
 import contextlib
+import json
 import os
 import resource
 import select
@@ -18,11 +19,13 @@ import time
 if __name__ == "__main__":
     sys.path.insert(0, sys.argv[1])
 
-from attacca.worker.runtime.process.guest import linux, packets, root, zygote
+from attacca.worker.runtime.process.guest import channel as wire
+from attacca.worker.runtime.process.guest import linux, root, zygote
 from attacca.worker.runtime.process.guest.breeder import last_words
 from attacca.worker.runtime.process.guest.orders import Setting
 
 TIDY_TRIES, TIDY_WAIT_S = 200, 0.01
+LARGEST = 64 * 1024  # bytes of a setting
 FIRST = 300  # counts like as many thousandths of the machine's memory
 
 
@@ -30,11 +33,11 @@ def main() -> None:
     sys.path.remove(sys.argv[1])
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]  # also of descriptors on their way, for all of the user's
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    control, lifeline = socket.socket(fileno=int(sys.argv[2])), int(sys.argv[3])
-    message, _ = packets.receive(control)
-    if message is None:
+    orders = socket.socket(fileno=int(sys.argv[2]))
+    reports, lifeline = int(sys.argv[3]), int(sys.argv[4])
+    if not (raw := orders.recv(LARGEST)):
         return
-    setting: Setting = message
+    setting: Setting = json.loads(raw)
     groups = [(os.open(os.path.dirname(path), os.O_PATH), os.path.basename(path)) for path in setting["groups"]]
     processes = os.open("/proc", os.O_PATH)  # the hall's own /proc will be the zygote's
     waiting, go_ahead = os.pipe()
@@ -42,21 +45,23 @@ def main() -> None:
         if setting["isolate"] and setting["privileged"]:
             linux.unshare(linux.CLONE_NEWNS)
             root.build_hall({"prefix": setting["prefix"], "code": setting["code"], "bundles": setting["bundles"]})
-        pid, pidfd = linux.clone(linux.OWN_ALL if setting["isolate"] else 0)
+        pid = linux.clone(linux.OWN_ALL if setting["isolate"] else 0)
         if pid == 0:
             for descriptor in (lifeline, go_ahead, processes, *(parent for parent, _ in groups)):
                 os.close(descriptor)
             with last_words():
-                zygote.run(control, setting, waiting)
+                zygote.run(orders, reports, setting, waiting)
         os.close(waiting)
         if setting["isolate"] and setting["privileged"]:
-            root.map_child(processes, pid, setting["outer_id"], setting["outer_group"])
+            root.map_child(processes, pid, setting["outer_id"], setting["outer_group"], setting["users"])
         _go_first(processes, pid)
+        pidfd = os.pidfd_open(pid)
         os.write(go_ahead, b"%d" % pid)
     except OSError as error:
-        packets.send(control, {"unfit": str(error)})
+        wire.Channel(-1, reports).write(wire.UNFIT, 0, str(error).encode())
         return
-    control.close()
+    orders.close()
+    os.close(reports)
     if _is_worker_gone(lifeline, pid, pidfd):
         _tidy(groups)
 
@@ -86,20 +91,26 @@ def _tidy(groups: list[tuple[int, str]]) -> None:
     """Remove the cgroups once the last process has left them; a group that is still busy after two seconds stays."""
     for parent, name in groups:
         for _ in range(TIDY_TRIES):
-            try:
-                inner = os.open(name, os.O_RDONLY, dir_fd=parent)
-            except FileNotFoundError:
+            if _is_removed(parent, name):
                 break
-            with os.scandir(inner) as entries:
-                for entry in [entry.name for entry in entries if entry.is_dir()]:
-                    with contextlib.suppress(OSError):
-                        os.rmdir(entry, dir_fd=inner)
-            os.close(inner)
-            try:
-                os.rmdir(name, dir_fd=parent)
-                break
-            except OSError:
-                time.sleep(TIDY_WAIT_S)
+            time.sleep(TIDY_WAIT_S)
+
+
+def _is_removed(parent: int, name: str) -> bool:
+    """Remove a group with all that are in it; False while something lives in one."""
+    try:
+        inner = os.open(name, os.O_RDONLY, dir_fd=parent)
+    except FileNotFoundError:
+        return True
+    with os.scandir(inner) as entries:
+        for entry in [entry.name for entry in entries if entry.is_dir()]:
+            _is_removed(inner, entry)
+    os.close(inner)
+    try:
+        os.rmdir(name, dir_fd=parent)
+    except OSError:
+        return False
+    return True
 
 
 if __name__ == "__main__":

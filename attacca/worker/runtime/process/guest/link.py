@@ -1,8 +1,8 @@
-"""An end of a sandbox's channel on an event loop: frames out, frames in, and how much is on its way."""
+"""An end of a channel on an event loop: frames out, frames in, and how much is on its way."""
 
-import socket
+import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from attacca.worker.runtime.process.guest.channel import HEAD
 
@@ -11,34 +11,64 @@ if TYPE_CHECKING:
 
 READ = 65_536  # bytes at a time; a larger buffer would be mapped and unmapped for every frame, at 15 us each
 HIGH, LOW = 262_144, 65_536  # bytes waiting for the other side: above, whoever writes is told to wait; below, to go on
+STALL_S, STALL_BYTES = 10.0, 1 << 20  # a frame that has begun: in each such time so much of it comes, or its end
+ALL = 1 << 30
 
-Take = Callable[[int, int, bytes], None]  # kind, invocation, payload
+Take = Callable[[int, int, bytes], None]  # kind, number, payload
+
+
+class Room(Protocol):
+    """Who says how much of what others send may be held."""
+
+    def take(self, size: int, granted: Callable[[], None]) -> bool:
+        """Whether so much may be held now; if not, `granted` is called when it may."""
+
+    def give(self, size: int) -> None:
+        """What was granted is needed no more; or, if it was not granted yet, not wanted."""
 
 
 class Link:
     """Not for several threads. `take` gets every frame; `closed` is called once when the other side lets go.
 
-    A frame longer than `max_frame` means that it does not keep to the protocol, which counts as letting go.
+    A frame longer than `max_frame` means that it does not keep to the protocol, which counts as letting go. Where the
+    other side cannot be trusted, `turn` is how many frames are taken before everybody else on the loop has a turn, and
+    `room` is asked before a long frame is collected: while there is none, nothing is read.
     """
 
     def __init__(
         self,
         loop: "asyncio.AbstractEventLoop",
-        sock: socket.socket,
+        reader: int,
+        writer: int,
         max_frame: int,
         take: Take,
         closed: Callable[[str], None],
         pressed: Callable[[bool], None],
+        *,
+        turn: int = ALL,
+        room: Room | None = None,
     ) -> None:
-        sock.setblocking(False)  # noqa: FBT003 - the standard library's own signature
-        self._loop, self._sock, self._max_frame = loop, sock, max_frame
+        """Both descriptors are ours from here on; `writer` may be -1."""
+        os.set_blocking(reader, False)
+        self._loop, self._reader, self._writer, self._max_frame = loop, reader, writer, max_frame
+        if writer >= 0:
+            os.set_blocking(writer, False)
         self._take, self._closed, self._pressed = take, closed, pressed
-        self._recv, self._send = sock.recv, sock.send
-        self._rest: bytearray | bytes = b""
+        self._turn, self._room = turn, room
+        self._rest: bytearray | bytes = b""  # of a frame that is not complete
+        self._held: tuple[bytes, int] | None = None  # frames that wait for the next turn, and where they begin
+        self._granted = 0  # bytes of room that the frame in `_rest` has
+        self._is_waiting = False  # for room
+        self._stall: asyncio.TimerHandle | None = None
+        self._seen = 0  # of `_rest`, when the clock was set
         self._backlog = bytearray()
         self._is_pressed = self.is_paused = False
-        self.is_open = True
-        loop.add_reader(sock, self._readable)
+        self._is_reading = self.is_open = True
+        loop.add_reader(reader, self._readable)
+
+    def __repr__(self) -> str:
+        state = "closed" if not self.is_open else "paused" if self.is_paused else "open"
+        return f"<Link {state}, {len(self._rest)} bytes in, {len(self._backlog)} out>"
 
     def send(self, data: bytes) -> None:
         """Write now what can be written now, the rest when the other side reads."""
@@ -48,7 +78,7 @@ class Link:
             self._backlog += data
         else:
             try:
-                sent = self._send(data)
+                sent = os.write(self._writer, data)
             except BlockingIOError:
                 sent = 0
             except OSError:
@@ -56,7 +86,7 @@ class Link:
             if sent == len(data):
                 return
             self._backlog += memoryview(data)[sent:]
-            self._loop.add_writer(self._sock, self._writable)
+            self._loop.add_writer(self._writer, self._writable)
         if len(self._backlog) > HIGH and not self._is_pressed:
             self._is_pressed = True
             self._pressed(self._is_pressed)
@@ -64,29 +94,36 @@ class Link:
     def pause(self) -> None:
         if self.is_open and not self.is_paused:
             self.is_paused = True
-            self._loop.remove_reader(self._sock)
+            self._update()
 
     def resume(self) -> None:
         if self.is_open and self.is_paused:
             self.is_paused = False
-            self._loop.add_reader(self._sock, self._readable)
+            self._update()
 
     def close(self) -> None:
         """Take what has already arrived, then let go."""
         if not self.is_open:
             return
-        self.resume()
-        while self._readable():
+        self.is_paused = self._is_waiting = False
+        self._turn, self._room = ALL, None
+        if self._held is not None:
+            self._go_on()
+        while self._readable():  # which is False once it is shut
             pass
         self._shut()
 
     def _shut(self) -> None:
         if self.is_open:
             self.is_open = False
-            self._loop.remove_reader(self._sock)
-            self._loop.remove_writer(self._sock)
-            self._sock.close()
+            self._update()
+            self._release()
+            os.close(self._reader)
+            if self._writer >= 0:
+                self._loop.remove_writer(self._writer)
+                os.close(self._writer)
             self._backlog.clear()
+            self._rest, self._held = b"", None
 
     def _lost(self, why: str) -> None:
         self._shut()
@@ -94,23 +131,39 @@ class Link:
 
     def _writable(self) -> None:
         try:
-            sent = self._send(self._backlog)
+            sent = os.write(self._writer, self._backlog)
         except BlockingIOError:
             return
         except OSError:
-            self._loop.remove_writer(self._sock)
+            self._loop.remove_writer(self._writer)
             return
         del self._backlog[:sent]
         if not self._backlog:
-            self._loop.remove_writer(self._sock)
+            self._loop.remove_writer(self._writer)
         if self._is_pressed and len(self._backlog) < LOW:
             self._is_pressed = False
             self._pressed(self._is_pressed)
 
+    # what comes
+
+    def _update(self) -> None:
+        """Read, or stop reading, as the state of things asks."""
+        wants = self.is_open and not (self.is_paused or self._is_waiting or self._held is not None)
+        if wants != self._is_reading:
+            self._is_reading = wants
+            if wants:
+                self._loop.add_reader(self._reader, self._readable)
+            else:
+                self._loop.remove_reader(self._reader)
+        if self._room is not None:
+            self._set_clock()
+
     def _readable(self) -> bool:
         """Take what is there; False when there is nothing."""
+        if not self.is_open:
+            return False
         try:
-            data = self._recv(READ)
+            data = os.read(self._reader, READ)
         except BlockingIOError:
             return False
         except OSError:
@@ -121,13 +174,16 @@ class Link:
         if self._rest:
             self._rest += data  # a bytearray: long frames grow in place
             if len(self._rest) >= 9 and len(self._rest) < 9 + HEAD.unpack_from(self._rest)[0] <= 9 + self._max_frame:
+                if self._room is not None:
+                    self._collect()
                 return True
             data, self._rest = bytes(self._rest), b""  # a long frame is not held twice while it is passed on
-        self._parse(data)
+            self._release()
+        self._parse(data, 0)
         return True
 
-    def _parse(self, data: bytes) -> None:
-        at, length = 0, len(data)
+    def _parse(self, data: bytes, at: int) -> None:
+        length, left = len(data), self._turn
         while length - at >= 9:
             size, kind, number = HEAD.unpack_from(data, at)
             if size > self._max_frame:
@@ -136,8 +192,67 @@ class Link:
             end = at + 9 + size
             if end > length:
                 break
+            if left == 0:
+                self._held = data, at
+                self._update()
+                self._loop.call_soon(self._go_on)
+                return
+            left -= 1
             self._take(kind, number, data[at + 9 : end])
             if not self.is_open:
                 return
             at = end
-        self._rest = bytearray(data[at:]) if at < length else b""
+        if at < length:
+            self._rest = bytearray(data[at:])
+            if self._room is not None:
+                self._collect()
+
+    def _go_on(self) -> None:
+        """The next turn of those that wait."""
+        if self.is_open and self._held is not None:
+            (data, at), self._held = self._held, None
+            self._parse(data, at)
+            if self.is_open:
+                self._update()
+
+    # a frame that is not complete, of somebody who cannot be trusted
+
+    def _collect(self) -> None:
+        """Ask for room, once its size is known and is worth asking; and watch that it gets on."""
+        if not self._granted and len(self._rest) >= 9:
+            size = HEAD.unpack_from(self._rest)[0]
+            if size > READ and self._room is not None:
+                self._granted = size
+                if not self._room.take(size, self._has_room):
+                    self._is_waiting = True
+                    self._update()
+        if self._stall is None:
+            self._set_clock()
+
+    def _has_room(self) -> None:
+        self._is_waiting = False
+        self._update()
+
+    def _release(self) -> None:
+        if self._granted and self._room is not None:
+            self._room.give(self._granted)
+        self._granted, self._is_waiting = 0, False
+        if self._stall is not None:
+            self._stall.cancel()
+            self._stall = None
+
+    def _set_clock(self) -> None:
+        """It runs while we read, and something is owed to us."""
+        if self._stall is not None:
+            self._stall.cancel()
+            self._stall = None
+        if self._rest and self._is_reading:
+            self._seen = len(self._rest)
+            self._stall = self._loop.call_later(STALL_S, self._check)
+
+    def _check(self) -> None:
+        self._stall = None
+        if len(self._rest) - self._seen < STALL_BYTES:
+            self._lost(f"it stopped in the middle of a frame for {STALL_S:g} s")
+        else:
+            self._set_clock()

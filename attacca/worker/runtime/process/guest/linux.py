@@ -32,7 +32,6 @@ CLONE_NEWIPC = 0x8000000
 CLONE_NEWUSER = 0x10000000
 CLONE_NEWPID = 0x20000000
 CLONE_NEWNET = 0x40000000
-CLONE_PIDFD = 0x1000
 CLONE_CHILD_CLEARTID = 0x200000
 CLONE_CHILD_SETTID = 0x1000000
 OWN_ALL = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS
@@ -46,7 +45,7 @@ AT_RECURSIVE = 0x8000
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_CAPBSET_DROP = 1, 4, 22, 24
 PR_SET_NO_NEW_PRIVS, PR_GET_TID_ADDRESS, PR_CAP_AMBIENT = 38, 40, 47
 SECCOMP_MODE_FILTER = 2
-CAP_NET_ADMIN, CAP_SYS_ADMIN = 12, 21
+CAP_SYS_CHROOT, CAP_SYS_ADMIN = 18, 21
 SIOCSIFFLAGS, IFF_UP = 0x8914, 1
 LAST_CAP = 63  # asking for one that the kernel does not know is EINVAL, which ends the loop
 
@@ -67,36 +66,41 @@ def _thread_id_address() -> int:
 _TID_ADDRESS = _thread_id_address()
 
 
-def clone(flags: int) -> tuple[int, int]:
-    """Fork into new namespaces with one system call. Returns (pid, pidfd) in the parent and (0, -1) in the child.
+def clone(flags: int) -> int:
+    """Fork into new namespaces with one system call. Returns as os.fork does.
 
-    Only for a process with one thread: the handlers of pthread_atfork are not run.
+    Only for a process with one thread and no library of a user's: the handlers of pthread_atfork are not run.
 
     Raises:
         OSError: the kernel refused.
     """
-    pidfd = ctypes.c_int(-1)
-    flags |= CLONE_PIDFD | signal.SIGCHLD
+    flags |= signal.SIGCHLD
     if _TID_ADDRESS:
         flags |= CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID
     # After (flags, stack, parent_tid) come child_tid and tls on x86_64, tls and child_tid elsewhere.
     tail = (_TID_ADDRESS, 0) if MACHINE == "x86_64" else (0, _TID_ADDRESS)
-    words = [ctypes.c_ulong(word) for word in (flags, 0, ctypes.addressof(pidfd), *tail)]
+    words = [ctypes.c_ulong(word) for word in (flags, 0, 0, *tail)]
     _before_fork()
     pid: int = _syscall(ctypes.c_long(SYS_CLONE), *words)
     if pid == 0:
         _after_fork_child()
-        return 0, -1
+        return 0
     number = ctypes.get_errno()
     _after_fork_parent()
     if pid < 0:
         raise OSError(number, f"clone: {os.strerror(number)}")
-    return pid, pidfd.value
+    return pid
 
 
 def unshare(flags: int) -> None:
     if libc.unshare(flags) != 0:
         raise _fail("unshare")
+
+
+def join(descriptor: int, kind: int) -> None:
+    """Enter a namespace; one of processes is for the children that are forked from now on."""
+    if libc.setns(descriptor, kind) != 0:
+        raise _fail("setns")
 
 
 def mount(source: str, target: str, kind: str = "", flags: int = 0, options: str = "") -> None:

@@ -1,12 +1,19 @@
-"""What the worker tells the zygote about a sandbox to make, as it travels: JSON beside two descriptors."""
+"""What the worker tells a process that the zygote has forked about what it is to be; JSON, in its own channel.
 
+Of all this the zygote hears nothing: what passes through it stays in memory that later children inherit.
+"""
+
+import struct
 from typing import TypedDict
+
+# What does pass through a process that forks, with the child's descriptors: the number of the birth, and who of the
+# range of users the child is to be. Births are numbered from 1; 0 with no descriptors is a template's GO.
+BIRTH = struct.Struct("<II")
 
 
 class Order(TypedDict):
-    """Make one sandbox, or, when `template`, one that can be forked from."""
+    """Be one sandbox, or, when `template`, one that can be forked from."""
 
-    id: str
     template: bool
     function: str
     revision: int
@@ -33,7 +40,8 @@ class Setting(TypedDict):
     code: str
     bundles: str
     isolate: bool
-    outer_id: int  # the host's user that sandboxes are; our own when we cannot choose
+    outer_id: int  # the first of the host's users that sandboxes are; our own when we cannot choose
     outer_group: int
+    users: int  # how many there are
     privileged: bool
     groups: list[str]  # the worker's own cgroups, to be removed when it is gone

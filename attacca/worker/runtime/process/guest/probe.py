@@ -16,7 +16,7 @@ def attempt(flags: int, work: Callable[[], None]) -> str:
     """Run `work` in a child with these namespaces; "" when it went well, else what was refused."""
     reader, writer = os.pipe()
     try:
-        pid, pidfd = linux.clone(flags)
+        pid = linux.clone(flags)
     except OSError as error:
         return str(error)
     if pid == 0:
@@ -27,7 +27,6 @@ def attempt(flags: int, work: Callable[[], None]) -> str:
             os.write(writer, str(error).encode())
         os._exit(0)
     os.close(writer)
-    os.close(pidfd)
     said = os.read(reader, 4096).decode()
     os.close(reader)
     os.waitpid(pid, 0)

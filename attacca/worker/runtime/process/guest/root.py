@@ -7,8 +7,8 @@ The zygote lives in a hall that holds everything any sandbox may be given:
     /bundles   their dependencies, by digest
     /stage     where one sandbox's own root is put together
 
-A sandbox made by the zygote binds /base to /stage, its code and bundle into it, and makes that its root. One forked
-from a template has that root already and only needs its own /proc, /tmp and /dev/shm.
+A sandbox made by the zygote binds /base to /stage, its code and bundle into it, and makes that its root. The place of
+one that is forked from a template has that root already and only needs its own /proc, /tmp and /dev/shm.
 """
 
 import os
@@ -42,6 +42,7 @@ GROUP = "root:x:0:\nfunction:x:1000:\n"
 EMPTY = ("function", "bundle", "proc", "tmp", "dev", "etc")
 HERE = "/function"
 BUNDLE = "/bundle"
+ID = 1000  # user and group inside a template and inside a sandbox; 0 could not be mapped on without a capability
 
 
 class Sources(TypedDict):
@@ -116,42 +117,50 @@ def _copy_setting(source: str, target: str, outside: str) -> None:
             copy.write(file.read())
 
 
-def enter_own(code: str, bundle: str | None, space_mb: int) -> None:
-    """From the hall into a root of our own, with this function's code in it."""
+def enter_own(code: str, bundle: str | None, space_mb: int) -> int:
+    """From the hall into a root of our own, with this function's code in it. Returns what `take_space` does."""
     linux.bind("/base", "/stage")
     linux.bind(f"/code/{code}", "/stage" + HERE)
     if bundle:
         linux.bind(f"/bundles/{bundle}", "/stage" + BUNDLE)
-    take_space(space_mb, "/stage")
+    writable = take_space(space_mb, "/stage")
     linux.swap_root("/stage")
+    return writable
 
 
-def take_space(space_mb: int, root: str = "") -> None:
-    """Our own /proc, /tmp and /dev/shm over what is there."""
+def take_space(space_mb: int, root: str = "") -> int:
+    """Our own /proc, /tmp and /dev/shm over what is there. What is seen of /proc cannot be written to: there, a process
+    could make itself the last to be ended for want of memory. Returns a descriptor of one that can, out of sight."""
     quiet = linux.MS_NOSUID | linux.MS_NODEV
     linux.mount("proc", f"{root}/proc", "proc", quiet | linux.MS_NOEXEC)
+    writable = os.open(f"{root}/proc", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    linux.mount("proc", f"{root}/proc", "proc", quiet | linux.MS_NOEXEC | linux.MS_RDONLY)
     size = f"size={space_mb}m,nr_inodes={space_mb * 256},mode=1777"
     linux.mount("tmp", f"{root}/tmp", "tmpfs", quiet, size)
     linux.mount("shm", f"{root}/dev/shm", "tmpfs", quiet | linux.MS_NOEXEC, size)
+    return writable
 
 
-def map_self(inside: int, outside: int, group: int | None = None) -> None:
-    """Give this process's only user and group a number in its new user namespace. `group` is `outside` unless given."""
-    for path, text in (
-        ("/proc/self/setgroups", "deny"),
-        ("/proc/self/uid_map", f"{inside} {outside} 1"),
-        ("/proc/self/gid_map", f"{inside} {outside if group is None else group} 1"),
+def map_self(inside: int, outside: int, group: int | None = None, processes: int | None = None) -> None:
+    """Give this process's only user and group a number in its new user namespace. `group` is `outside` unless given;
+    `processes` is a descriptor of a /proc other than the one at its usual place."""
+    own = "/proc/self/" if processes is None else "self/"
+    for name, text in (
+        ("setgroups", "deny"),
+        ("uid_map", f"{inside} {outside} 1"),
+        ("gid_map", f"{inside} {outside if group is None else group} 1"),
     ):
-        _write(path, text)
+        _write(own + name, text, processes)
 
 
-def map_child(processes: int, pid: int, outside: int, group: int) -> None:
-    """Let our child, seen from outside its new user namespace, be user `outside`. Needs the right to be that user.
+def map_child(processes: int, pid: int, outside: int, group: int, users: int) -> None:
+    """Let our child, seen from outside its new user namespace, be user `outside`, and be able to become any of as many
+    as `users` from there on. Needs the right to be all of them.
 
     `processes` is a descriptor of a /proc in which `pid` is what we call the child.
     """
-    _write(f"{pid}/uid_map", f"0 {outside} 1", processes)
-    _write(f"{pid}/gid_map", f"0 {group} 1", processes)
+    _write(f"{pid}/uid_map", f"0 {outside} {users}", processes)
+    _write(f"{pid}/gid_map", f"0 {group} {users}", processes)
 
 
 def _write(path: str, text: str, directory: int | None = None) -> None:

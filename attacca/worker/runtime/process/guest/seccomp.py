@@ -29,7 +29,6 @@ DENIED: dict[str, tuple[int | None, int | None]] = {
     "fsmount": (432, 432),
     "fspick": (433, 433),
     "mount_setattr": (442, 442),
-    "setns": (308, 268),
     "keyctl": (250, 219),
     "add_key": (248, 217),
     "request_key": (249, 218),
@@ -78,7 +77,11 @@ DENIED: dict[str, tuple[int | None, int | None]] = {
 }
 # A template forks sandboxes that still have to mount their own /proc and /tmp, and moves to a new network namespace for
 # each, so these are denied only to sandboxes, and so are the namespace flags of clone.
-DENIED_TO_SANDBOXES: dict[str, tuple[int | None, int | None]] = {"mount": (165, 40), "unshare": (272, 97)}
+DENIED_TO_SANDBOXES: dict[str, tuple[int | None, int | None]] = {
+    "mount": (165, 40),
+    "unshare": (272, 97),
+    "setns": (308, 268),
+}
 CLONE, CLONE3 = (56, 220), (435, 435)
 SOCKET = (41, 198)
 NAMESPACE_FLAGS = 0x7E020000  # CLONE_NEW{NS,CGROUP,UTS,IPC,USER,PID,NET}

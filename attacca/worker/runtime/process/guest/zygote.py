@@ -1,7 +1,7 @@
 """The first process of the sandboxes' world: it lives in the hall and forks whatever the worker orders.
 
-It runs no code of a user's. When the worker goes, its socket closes, the zygote ends, and because it is pid 1 of its
-namespace everything below it ends with it.
+It runs no code of a user's, and hears nothing of one: a child learns by its own channel what it is to be. When the
+worker goes, its socket closes, the zygote ends, and because it is pid 1 of its namespace everything below it ends too.
 """
 
 import gc
@@ -12,19 +12,21 @@ import socket
 from time import perf_counter
 from typing import NoReturn
 
-from attacca.worker.runtime.process.guest import life, linux, packets, root
+from attacca.worker.runtime.process.guest import channel as wire
+from attacca.worker.runtime.process.guest import life, linux, root, template
 from attacca.worker.runtime.process.guest.breeder import Breeder, last_words
 from attacca.worker.runtime.process.guest.orders import Setting
 
 
-def run(control: socket.socket, setting: Setting, go_ahead: int) -> NoReturn:
-    """The zygote's life. `go_ahead` brings our pid outside, once the keeper has mapped our user if it is to do so."""
+def run(orders: socket.socket, reports: int, setting: Setting, go_ahead: int) -> NoReturn:
+    """The zygote's life. `go_ahead` brings our pid outside, once the keeper has mapped our users if it is to do so."""
     outer_pid = int(os.read(go_ahead, 32))
+    report = wire.Channel(-1, reports).write
     if setting["isolate"]:
         try:
             _settle(setting)
         except OSError as error:
-            packets.send(control, {"unfit": str(error)})
+            report(wire.UNFIT, 0, str(error).encode())
             os._exit(1)
     if select.select([go_ahead], [], [], 0)[0]:  # its end: the keeper died before we had asked to die with it
         os._exit(1)
@@ -32,11 +34,47 @@ def run(control: socket.socket, setting: Setting, go_ahead: int) -> NoReturn:
     gc.collect()
     gc.freeze()
     linux.trim()
-    packets.send(control, {"zygote": outer_pid})
-    breeder = Breeder(control, linux.OWN_ALL, isolate=setting["isolate"])
-    order, channel, out = breeder.run()
+    report(wire.HALL, 0, wire.PROCESS.pack(outer_pid))
+    isolate = setting["isolate"]
+    forker = Forker(linux.OWN_ALL if isolate else 0)
+    descriptors = Breeder(orders, report, forker).run()
     with last_words():
-        life.live_from_zygote(order, channel, out, isolate=setting["isolate"], began=perf_counter())
+        live = template.live if len(descriptors) == template.DESCRIPTORS else life.live
+        live(descriptors, forker.user, isolate=isolate, began=perf_counter())
+
+
+class Forker:
+    """Every child is born into namespaces of its own, and its user namespace belongs to the user that it is to be."""
+
+    def __init__(self, flags: int) -> None:
+        self._flags = flags
+        self.user = 0
+
+    def fork(self, user: int) -> int:
+        """Who makes a user namespace may map himself into it, and nobody else; so for a moment we are this user."""
+        self.user = user
+        if user == 0:
+            return linux.clone(self._flags)
+        os.setegid(user)
+        os.seteuid(user)
+        pid = -1
+        try:
+            pid = linux.clone(self._flags)
+        finally:
+            if pid:
+                os.seteuid(0)
+                os.setegid(0)
+                _appear()
+        return pid
+
+    def idle(self) -> None:
+        return None
+
+
+def _appear() -> None:
+    """Changing the user takes /proc/self away from us, and the wish to die with our parent."""
+    linux.prctl(linux.PR_SET_DUMPABLE, 1)
+    linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _settle(setting: Setting) -> None:
@@ -45,8 +83,7 @@ def _settle(setting: Setting) -> None:
         os.setgroups([])
         os.setresgid(0, 0, 0)
         os.setresuid(0, 0, 0)
-        linux.prctl(linux.PR_SET_DUMPABLE, 1)  # changing the user took /proc/self away from us
-        linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)  # and this
+        _appear()
         linux.mount("proc", "/proc", "proc", linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC)
     else:
         root.map_self(0, setting["outer_id"], setting["outer_group"])

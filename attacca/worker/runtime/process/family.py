@@ -1,0 +1,56 @@
+"""The cgroups of one template and of what is forked from it.
+
+family/          what all of them may have together: so much for the template, and so much for each sandbox alive
+  0/             where the template was born, and what its import may have left running
+  minder/        who minds it, and the first processes of its sandboxes: ours, without limits of their own
+  1/ 2/ ...      one for each birth, which the template waits in, with its revision's limits
+"""
+
+import itertools
+from typing import NamedTuple
+
+from attacca.worker.host.cgroups import Group
+
+SPARE = 2  # the template itself, and the group that it waits in
+OURS_MB, EACH_MB = 32, 2  # for the minder, and for the first process of each sandbox
+OURS, EACH = 8, 2  # processes, likewise
+
+
+class Limits(NamedTuple):
+    memory_mb: int
+    processes: int
+    cpus: float | None
+
+
+class Family:
+    def __init__(self, group: Group, limits: Limits, minder: int) -> None:
+        """`group` is the one that the template was born in; `minder` is the process that it was."""
+        self._group, self._limits, self._minder = group, limits, minder
+        self._count = itertools.count(1)
+        self._is_divided = False
+        self.alive = 0
+
+    def __repr__(self) -> str:
+        return f"<Family of {self.alive} in {self._group}>"
+
+    def make(self) -> Group:
+        """The group of the next birth, with its limits. For another thread: it takes the kernel a while.
+
+        Raises:
+            OSError: the tree, or the minder, is gone.
+        """
+        self.bound()
+        if not self._is_divided:
+            self._group.divide(*self._limits)
+            self._group.inner("minder").add(self._minder)
+            self._is_divided = True
+        group = self._group.inner(str(next(self._count)))
+        group.limit(*self._limits)
+        return group
+
+    def bound(self) -> None:
+        """What they may have together follows from how many they are."""
+        many = self.alive + SPARE
+        self._group.resize(
+            many * (self._limits.memory_mb + EACH_MB) + OURS_MB, many * (self._limits.processes + EACH) + OURS
+        )

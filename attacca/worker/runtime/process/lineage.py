@@ -1,0 +1,98 @@
+"""Who is whose child, as /proc tells it: what a process says of its children is believed as far as it is seen there."""
+
+import contextlib
+import os
+import select
+from typing import NamedTuple
+
+MOST_STATUS = 8192  # bytes of /proc/PID/status that are read
+
+
+class Ids(NamedTuple):
+    """A process's parent, and its own number in each namespace, from ours to its innermost."""
+
+    parent: int
+    numbers: tuple[int, ...]
+
+
+class Lineage:
+    """The children of one process that are known already, so that a new one is found at once."""
+
+    def __init__(self) -> None:
+        self.pid = 0
+        self.depth = 1
+        self._known: set[int] = set()
+
+    def __repr__(self) -> str:
+        return f"<Lineage of {self.pid}, {len(self._known)} known>"
+
+    def settle(self, pid: int) -> None:
+        """The parent. It has to be there, and held."""
+        self.pid = pid
+        found = ids(pid)
+        self.depth = len(found.numbers) if found is not None else 1
+
+    def find(self, number: int, innermost: int) -> tuple[int, int]:
+        """(pid, pidfd) of the new child that its parent calls `number`, and that is `innermost` in a namespace of its
+        own (0: it has none); (0, -1) when there is no such child."""
+        for pid in children(self.pid):
+            if pid in self._known:
+                continue
+            with contextlib.suppress(OSError):
+                pidfd = os.pidfd_open(pid)
+                if self._is_it(pid, number, innermost) and not select.select([pidfd], [], [], 0)[0]:
+                    self._known.add(pid)
+                    return pid, pidfd
+                os.close(pidfd)
+        return 0, -1
+
+    def forget(self, pid: int) -> None:
+        self._known.discard(pid)
+
+    def _is_it(self, pid: int, number: int, innermost: int) -> bool:
+        found = ids(pid)
+        if found is None or found.parent != self.pid or len(found.numbers) < self.depth:
+            return False
+        inner = found.numbers[self.depth :]
+        return found.numbers[self.depth - 1] == number and inner == ((innermost,) if innermost else ())
+
+
+def sibling(pid: int) -> int:
+    """The one child of this process that lives in the same namespace of processes as it does; 0: there is none, or more
+    than one."""
+    own = ids(pid)
+    if own is None:
+        return 0
+    depths = [(child, ids(child)) for child in children(pid)]
+    found = [child for child, its in depths if its is not None and len(its.numbers) == len(own.numbers)]
+    return found[0] if len(found) == 1 else 0
+
+
+def children(pid: int) -> list[int]:
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children", "rb") as file:
+            return [int(word) for word in file.read().split()]
+    except (OSError, ValueError):
+        return []
+
+
+def ids(pid: int) -> Ids | None:
+    """None when it is gone."""
+    try:
+        with open(f"/proc/{pid}/status", "rb") as file:
+            return read_ids(file.read(MOST_STATUS))
+    except OSError:
+        return None
+
+
+def read_ids(status: bytes) -> Ids | None:
+    """From the text of /proc/PID/status."""
+    parent = -1
+    numbers: tuple[int, ...] = ()
+    for line in status.split(b"\n"):
+        name, _, rest = line.partition(b":")
+        if name == b"PPid":
+            parent = int(rest)
+        elif name == b"NSpid":
+            numbers = tuple(int(word) for word in rest.split())
+    return Ids(parent, numbers) if parent >= 0 and numbers else None
