@@ -62,7 +62,9 @@ class Template:
         self.hatchery.tell(wire.ORDER, order)
 
     def go(self) -> None:
-        """The process that minds it was born; itself it begins when it is where it will live, see `_placed`."""
+        """The process that minds it was born; it may have placed the template already."""
+        if self.is_placed:
+            self._begin()
 
     def close(self) -> None:
         self.hatchery.close()
@@ -111,10 +113,14 @@ class Template:
                 self._births(self.hatchery, kind, number, payload)
 
     def _placed(self) -> None:
-        """No code of a user's runs before GO, so what /proc shows now is so."""
-        if self.is_placed or not self.body.is_born:
-            raise ValueError("not the time for it")
+        if self.is_placed:
+            raise ValueError("placed once more")
         self.is_placed = True
+        if self.body.is_born:
+            self._begin()
+
+    def _begin(self) -> None:
+        """No code of a user's runs before GO, so what /proc shows now is so."""
         pid = sibling(self.body.pid) if self._isolate else self.body.pid
         if not pid:
             self.body.kill("its process is nowhere to be seen")
