@@ -13,6 +13,7 @@ READ = 65_536  # bytes at a time; a larger buffer would be mapped and unmapped f
 HIGH, LOW = 262_144, 65_536  # bytes waiting for the other side: above, whoever writes is told to wait; below, to go on
 STALL_S, STALL_BYTES = 10.0, 1 << 20  # a frame that has begun: in each such time so much of it comes, or its end
 ALL = 1 << 30
+LAST_READS = max(16 * os.sysconf("SC_PAGE_SIZE") // READ, 1)  # what a pipe holds unless it was enlarged
 
 Take = Callable[[int, int, bytes], None]  # kind, number, payload
 
@@ -105,12 +106,14 @@ class Link:
         """Take what has already arrived, then let go."""
         if not self.is_open:
             return
-        self.is_paused = self._is_waiting = False
+        self._release()
+        self.is_paused = False
         self._turn, self._room = ALL, None
         if self._held is not None:
             self._go_on()
-        while self._readable():  # which is False once it is shut
-            pass
+        for _ in range(LAST_READS):  # and no more, because somebody else may have the other end and write for ever
+            if not self._readable():
+                break
         self._shut()
 
     def _shut(self) -> None:

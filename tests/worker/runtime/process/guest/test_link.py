@@ -1,6 +1,7 @@
-"""Frames over a pair of sockets, on a loop that a test turns by hand."""
+"""Frames over a pair of pipes, on a loop whose turns and time a test takes by hand."""
 
-import socket
+import heapq
+import os
 from collections.abc import Callable, Iterator
 from typing import Any, cast
 
@@ -9,68 +10,170 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attacca.worker.runtime.process.guest.channel import HEAD
-from attacca.worker.runtime.process.guest.link import HIGH, LOW, Link
+from attacca.worker.runtime.process.guest.link import ALL, HIGH, LOW, READ, STALL_BYTES, STALL_S, Link
 
 MOST = 100
+LONG = 200_000  # room is asked for what is longer than READ
+
+
+class Timer:
+    def __init__(self, at: float, do: Callable[[], Any]) -> None:
+        self.at, self.do, self.is_cancelled = at, do, False
+
+    def cancel(self) -> None:
+        self.is_cancelled = True
+
+    def __lt__(self, other: "Timer") -> bool:
+        return self.at < other.at
 
 
 class Loop:
     def __init__(self) -> None:
-        self.readers: dict[socket.socket, Callable[[], Any]] = {}
-        self.writers: dict[socket.socket, Callable[[], Any]] = {}
+        self.readers: dict[int, Callable[[], Any]] = {}
+        self.writers: dict[int, Callable[[], Any]] = {}
+        self._soon: list[Callable[[], Any]] = []
+        self._timers: list[Timer] = []
+        self.now = 0.0
 
-    def add_reader(self, sock: socket.socket, do: Callable[[], Any]) -> None:
-        self.readers[sock] = do
+    def add_reader(self, descriptor: int, do: Callable[[], Any]) -> None:
+        self.readers[descriptor] = do
 
-    def add_writer(self, sock: socket.socket, do: Callable[[], Any]) -> None:
-        self.writers[sock] = do
+    def add_writer(self, descriptor: int, do: Callable[[], Any]) -> None:
+        self.writers[descriptor] = do
 
-    def remove_reader(self, sock: socket.socket) -> None:
-        self.readers.pop(sock, None)
+    def remove_reader(self, descriptor: int) -> None:
+        self.readers.pop(descriptor, None)
 
-    def remove_writer(self, sock: socket.socket) -> None:
-        self.writers.pop(sock, None)
+    def remove_writer(self, descriptor: int) -> None:
+        self.writers.pop(descriptor, None)
+
+    def call_soon(self, do: Callable[[], Any]) -> None:
+        self._soon.append(do)
+
+    def call_later(self, seconds: float, do: Callable[[], Any]) -> Timer:
+        timer = Timer(self.now + seconds, do)
+        heapq.heappush(self._timers, timer)
+        return timer
 
     def turn(self) -> None:
-        for do in [*self.readers.values(), *self.writers.values()]:
+        soon, self._soon = self._soon, []
+        for do in [*soon, *self.readers.values(), *self.writers.values()]:
             do()
+
+    def wait(self, seconds: float) -> None:
+        end = self.now + seconds
+        while self._timers and self._timers[0].at <= end:
+            timer = heapq.heappop(self._timers)
+            if not timer.is_cancelled:
+                self.now = timer.at
+                timer.do()
+        self.now = end
+
+    def has_timer(self) -> bool:
+        return any(not timer.is_cancelled for timer in self._timers)
+
+    def is_empty(self) -> bool:
+        return not (self.readers or self.writers or self.has_timer())
+
+
+class Purse:
+    """Room on paper: there is some, or whoever asks has to wait."""
+
+    def __init__(self) -> None:
+        self.held = self.asked = 0
+        self.is_empty = False
+        self._granted: Callable[[], None] | None = None
+
+    def take(self, size: int, granted: Callable[[], None]) -> bool:
+        assert not self.is_waiting, "one frame at a time"
+        self.asked += 1
+        if self.is_empty:
+            self._size, self._granted = size, granted
+            return False
+        self.held += size
+        return True
+
+    def give(self, size: int) -> None:
+        if self._granted is not None:
+            assert size == self._size
+            self._granted = None
+        else:
+            self.held -= size
+            assert self.held >= 0, "no more than was granted"
+
+    @property
+    def is_waiting(self) -> bool:
+        return self._granted is not None
+
+    def grant(self) -> None:
+        if self._granted is not None:
+            granted, self._granted = self._granted, None
+            self.held += self._size
+            granted()
 
 
 class Ends:
-    """A link, and the bare socket at its other end."""
+    """A link, and the bare pipes at its other end."""
 
-    def __init__(self) -> None:
-        self.loop = Loop()
-        self.sock, self.far = socket.socketpair()
-        self.far.setblocking(False)  # noqa: FBT003 - the standard library's own signature
+    def __init__(self, most: int = MOST, turn: int = ALL, room: Purse | None = None) -> None:
+        self.loop, self.room = Loop(), room
+        self.reader, self.far_writer = os.pipe()
+        self.far_reader, self.writer = os.pipe()
+        for far in (self.far_reader, self.far_writer):
+            os.set_blocking(far, False)
         self.came: list[tuple[int, int, bytes]] = []
         self.ended: list[str] = []
         self.pressed: list[bool] = []
         self.link = Link(
             cast("Any", self.loop),
-            self.sock,
-            MOST,
+            self.reader,
+            self.writer,
+            most,
             lambda kind, number, data: self.came.append((kind, number, data)),
             self.ended.append,
             self.pressed.append,
+            turn=turn,
+            room=room,
         )
 
     def arrive(self, data: bytes) -> None:
-        self.far.sendall(data)
+        assert os.write(self.far_writer, data) == len(data)
         self.loop.turn()
+
+    def pour(self, data: bytes) -> None:
+        """More than a pipe holds, until it is read or nobody reads."""
+        while data and self.reader in self.loop.readers:
+            data = data[os.write(self.far_writer, data) :]
+            self.loop.turn()
+
+    def settle(self) -> None:
+        for _ in range(200):
+            self.loop.turn()
 
     def drain(self) -> int:
         """How much the link has written."""
         count = 0
         while True:
             try:
-                count += len(self.far.recv(1 << 20))
+                count += len(os.read(self.far_reader, 1 << 20))
             except BlockingIOError:
                 return count
 
+    def hang_up(self) -> None:
+        if self.far_writer >= 0:
+            os.close(self.far_writer)
+            self.far_writer = -1
+
     def close(self) -> None:
-        self.sock.close()
-        self.far.close()
+        """For the test's sake. Nothing of it is left, however it ended."""
+        self.link.close()
+        assert self.loop.is_empty()
+        for descriptor in (self.reader, self.writer):
+            with pytest.raises(OSError, match="Bad file descriptor"):
+                os.fstat(descriptor)
+        assert self.room is None or (self.room.held == 0 and not self.room.is_waiting)
+        self.hang_up()
+        os.close(self.far_reader)
 
 
 @pytest.fixture
@@ -80,11 +183,24 @@ def ends() -> Iterator[Ends]:
     made.close()
 
 
+@pytest.fixture
+def purse() -> Purse:
+    return Purse()
+
+
+@pytest.fixture
+def long(purse: Purse) -> Iterator[Ends]:
+    made = Ends(2 * STALL_BYTES, room=purse)
+    yield made
+    made.close()
+
+
 def frame(kind: int, number: int, data: bytes = b"") -> bytes:
     return HEAD.pack(len(data), kind, number) + data
 
 
 FRAMES = st.lists(st.tuples(st.integers(1, 9), st.integers(0, 9), st.binary(max_size=12)), max_size=6)
+PIECES = st.lists(st.tuples(st.integers(0, 60), st.sampled_from(["", "pause", "resume", "turn"])), max_size=12)
 
 
 @given(FRAMES, st.lists(st.integers(0, 60), max_size=6))
@@ -99,6 +215,58 @@ def test_frames_are_taken_wherever_they_are_cut(frames: list[tuple[int, int, byt
     ends.close()
 
 
+@given(FRAMES, PIECES, st.integers(1, 3), st.booleans())
+def test_no_more_of_them_in_a_turn_than_is_fair_and_none_is_lost(
+    frames: list[tuple[int, int, bytes]], pieces: list[tuple[int, str]], fair: int, is_closed: bool
+) -> None:
+    """However they are cut, and whoever pauses, goes on or closes in between."""
+    ends = Ends(turn=fair)
+    data = b"".join(frame(*one) for one in frames)
+    turns = 0
+    for size, then in [*pieces, (len(data), "")]:
+        before = len(ends.came)
+        if data[:size]:
+            ends.arrive(data[:size])
+            data = data[size:]
+        elif then == "turn":
+            ends.loop.turn()
+        assert len(ends.came) - before <= fair
+        assert ends.came == frames[: len(ends.came)]
+        if then in ("pause", "resume"):
+            getattr(ends.link, then)()
+    if is_closed:
+        ends.link.close()
+    else:
+        ends.link.resume()
+        while len(ends.came) < len(frames):
+            before, turns = len(ends.came), turns + 1
+            ends.loop.turn()
+            assert len(ends.came) - before <= fair
+            assert turns < 50
+    assert ends.came == frames
+    ends.close()
+
+
+def test_one_who_sends_many_is_not_read_while_they_wait_for_their_turn() -> None:
+    ends = Ends(turn=2)
+    ends.arrive(5 * frame(1, 1))
+    assert (len(ends.came), ends.loop.readers) == (2, {})
+    ends.loop.turn()
+    ends.loop.turn()
+    assert len(ends.came) == 5
+    assert ends.reader in ends.loop.readers
+    ends.close()
+
+
+def test_none_is_taken_once_whoever_takes_them_has_let_go() -> None:
+    ends = Ends(turn=2)
+    ends.arrive(3 * frame(1, 1) + HEAD.pack(MOST + 1, 1, 1) + frame(1, 2))
+    ends.settle()
+    assert ends.came == 3 * [(1, 1, b"")]
+    assert ends.ended == [f"it sent a frame of {MOST + 1} bytes"]
+    ends.close()
+
+
 def test_an_empty_frame_is_taken_at_once(ends: Ends) -> None:
     ends.arrive(frame(4, 1))
     assert ends.came == [(4, 1, b"")]
@@ -110,11 +278,21 @@ def test_a_frame_may_be_as_long_as_it_may_be_and_not_longer(ends: Ends) -> None:
     ends.arrive(frame(1, 2, b"x" * (MOST + 1)))
     assert ends.ended == [f"it sent a frame of {MOST + 1} bytes"]
     assert not ends.link.is_open
-    assert (ends.loop.readers, ends.loop.writers) == ({}, {})
+    assert ends.loop.is_empty()
+
+
+@pytest.mark.parametrize("cut", [1, 8, 9, 10])
+def test_how_long_it_is_counts_as_soon_as_it_is_known(ends: Ends, cut: int) -> None:
+    raw = frame(1, 2, b"x" * (MOST + 1))
+    ends.arrive(raw[:cut])
+    assert ends.link.is_open is (cut < 9)
+    if cut < 9:
+        ends.arrive(raw[cut:])
+    assert ends.ended == [f"it sent a frame of {MOST + 1} bytes"]
 
 
 def test_it_ends_once_when_the_other_side_lets_go(ends: Ends) -> None:
-    ends.far.close()
+    ends.hang_up()
     ends.loop.turn()
     ends.loop.turn()
     assert ends.ended == ["it closed its channel"]
@@ -123,13 +301,23 @@ def test_it_ends_once_when_the_other_side_lets_go(ends: Ends) -> None:
 
 def test_what_has_arrived_is_taken_before_it_is_closed(ends: Ends) -> None:
     ends.link.pause()
-    ends.arrive(1000 * frame(1, 1, b"x" * MOST))
+    ends.arrive(500 * frame(1, 1, b"x" * MOST))
     assert ends.came == []
     ends.link.close()
-    assert len(ends.came) == 1000
+    assert len(ends.came) == 500
     assert not ends.link.is_open
-    assert ends.sock.fileno() == -1
     assert ends.ended == [], "who closes it knows"
+
+
+def test_what_still_arrives_while_it_is_closed_is_not_waited_for() -> None:
+    """Somebody else may have the other end, and write for ever."""
+    ends = Ends()
+    vars(ends.link)["_take"] = lambda *_: os.write(ends.far_writer, frame(1, 1))
+    ends.link.pause()
+    ends.arrive(3 * frame(1, 1))
+    ends.link.close()
+    assert not ends.link.is_open
+    ends.close()
 
 
 def test_who_is_paused_takes_nothing_until_it_goes_on(ends: Ends) -> None:
@@ -160,5 +348,166 @@ def test_who_writes_faster_than_the_other_side_reads_is_told_to_wait_and_to_go_o
 
 def test_what_can_be_written_at_once_is(ends: Ends) -> None:
     ends.link.send(b"hello")
-    assert ends.far.recv(9) == b"hello"
+    assert os.read(ends.far_reader, 9) == b"hello"
     assert ends.loop.writers == {}
+
+
+def test_it_says_how_it_is(ends: Ends) -> None:
+    assert repr(ends.link) == "<Link open, 0 bytes in, 0 out>"
+    ends.arrive(frame(1, 1, b"hello")[:-2])
+    ends.link.pause()
+    assert repr(ends.link) == "<Link paused, 12 bytes in, 0 out>"
+    ends.link.close()
+    assert repr(ends.link) == "<Link closed, 0 bytes in, 0 out>"
+
+
+# who cannot be trusted
+
+SIZES = st.sampled_from([0, 5, READ, READ + 1, 150_000, LONG])
+DOINGS = st.sampled_from(["write", "write", "turn", "full", "grant", "pause", "resume", "wait"])
+ENDS = st.sampled_from(["complete", "close", "hang up", "too long", "stall"])
+
+
+def finish(ends: Ends, frames: list[tuple[int, int, bytes]], data: bytes, how: str) -> None:
+    if how == "complete":
+        for _ in range(len(frames) + 1):
+            ends.room.grant() if ends.room is not None else None
+            ends.link.resume()
+            ends.settle()
+            sent = len(data)
+            while data and sent:
+                sent = 0
+                try:
+                    sent = os.write(ends.far_writer, data)
+                except BlockingIOError:
+                    break
+                data = data[sent:]
+                ends.loop.turn()
+        assert ends.came == frames
+    elif how == "close":
+        ends.link.close()
+    elif how == "hang up":
+        ends.hang_up()
+        ends.settle()
+    elif how == "too long":
+        ends.link.resume()
+        vars(ends.link)["_max_frame"] = 0
+        ends.settle()
+    else:
+        ends.loop.wait(2 * STALL_S)
+
+
+@given(st.lists(SIZES, max_size=4), st.lists(st.tuples(DOINGS, st.integers(1, 40_000)), max_size=25), ENDS)
+def test_room_for_a_long_frame_is_given_back_however_it_ends(
+    sizes: list[int], doings: list[tuple[str, int]], how: str
+) -> None:
+    purse = Purse()
+    ends = Ends(LONG, turn=2, room=purse)
+    frames = [(1, number, bytes(size)) for number, size in enumerate(sizes)]
+    data = b"".join(frame(*one) for one in frames)
+    for doing, size in doings:
+        match doing:
+            case "write" if data and ends.link.is_open:
+                try:
+                    data = data[os.write(ends.far_writer, data[:size]) :]
+                except BlockingIOError:
+                    assert ends.reader not in ends.loop.readers or ends.settle() is None
+            case "turn":
+                ends.loop.turn()
+            case "full":
+                purse.is_empty = not purse.is_empty
+            case "grant":
+                purse.grant()
+            case "wait":
+                ends.loop.wait(STALL_S / 10)
+            case "pause" | "resume":
+                getattr(ends.link, doing)()
+        assert ends.came == frames[: len(ends.came)]
+        if purse.is_waiting or ends.link.is_paused or not ends.link.is_open:
+            assert ends.reader not in ends.loop.readers, "nothing is read"
+            assert not ends.loop.has_timer(), "nothing is owed while nobody reads"
+    purse.is_empty = False
+    if ends.link.is_open:
+        finish(ends, frames, data, how)
+    ends.close()
+
+
+def test_room_is_asked_before_a_long_frame_is_collected_and_given_back_when_it_is_there(
+    long: Ends, purse: Purse
+) -> None:
+    raw = frame(1, 1, bytes(LONG))
+    long.arrive(raw[:8])
+    assert purse.asked == 0, "nobody knows how long it is"
+    long.arrive(raw[8:9])
+    assert (purse.asked, purse.held) == (1, LONG)
+    long.pour(raw[9:])
+    assert (purse.asked, purse.held) == (1, 0)
+    assert [len(data) for *_, data in long.came] == [LONG]
+
+
+def test_a_short_frame_needs_no_room(long: Ends, purse: Purse) -> None:
+    long.pour(frame(1, 1, bytes(READ)))
+    assert (purse.asked, len(long.came)) == (0, 1)
+
+
+def test_while_there_is_no_room_nothing_is_read(long: Ends, purse: Purse) -> None:
+    purse.is_empty = True
+    raw = frame(1, 1, bytes(LONG))
+    long.arrive(raw[:100])
+    assert (long.loop.readers, long.loop.has_timer()) == ({}, False)
+    long.loop.wait(5 * STALL_S)
+    long.link.pause()
+    purse.grant()
+    assert long.loop.readers == {}, "there is room, but it is paused"
+    long.link.resume()
+    long.pour(raw[100:])
+    assert (purse.held, len(long.came), long.ended) == (0, 1, [])
+
+
+@pytest.mark.parametrize("sent", [1, 8, 9, 100])
+def test_who_stops_in_the_middle_of_a_frame_is_ended(long: Ends, sent: int) -> None:
+    long.loop.wait(5 * STALL_S)
+    assert long.ended == [], "between frames one may be silent"
+    long.arrive(frame(1, 1, bytes(1000))[:sent])
+    long.loop.wait(STALL_S - 1)
+    assert long.link.is_open
+    long.loop.wait(1)
+    assert long.ended == [f"it stopped in the middle of a frame for {STALL_S:g} s"]
+    assert long.loop.is_empty()
+
+
+def test_who_drips_is_ended(long: Ends) -> None:
+    raw = frame(1, 1, bytes(LONG))
+    for at in range(2 * int(STALL_S)):
+        if long.link.is_open:
+            long.arrive(raw[at : at + 1])
+            long.loop.wait(1)
+    assert long.ended == [f"it stopped in the middle of a frame for {STALL_S:g} s"]
+
+
+def test_who_gets_on_is_not_ended(long: Ends, purse: Purse) -> None:
+    raw = frame(1, 1, bytes(2 * STALL_BYTES))
+    half = STALL_BYTES + 2 * READ
+    long.pour(raw[:half])
+    long.loop.wait(STALL_S)
+    long.pour(raw[half:-1])
+    long.loop.wait(STALL_S - 1)
+    long.pour(raw[-1:])
+    long.loop.wait(5 * STALL_S)
+    assert (long.ended, len(long.came), purse.held) == ([], 1, 0)
+
+
+def test_the_time_that_nobody_reads_is_not_its_own(long: Ends) -> None:
+    raw = frame(1, 1, bytes(1000))
+    long.arrive(raw[:100])
+    long.link.pause()
+    long.loop.wait(5 * STALL_S)
+    long.link.resume()
+    long.loop.wait(STALL_S - 1)
+    long.arrive(raw[100:])
+    assert (long.ended, len(long.came)) == ([], 1)
+
+
+def test_who_may_send_what_it_likes_has_no_clock(ends: Ends) -> None:
+    ends.arrive(frame(1, 1, b"hello")[:-1])
+    assert not ends.loop.has_timer()
