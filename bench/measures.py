@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench.client import Client, latency, throughput
+from bench.floods import floods
 from bench.result import Result, Round
 from bench.server import HERE, Attacca, attacca, floor
 from bench.simulation import ALL_MINUTES, eight_hours, simulation
@@ -209,6 +210,7 @@ MEASURES = {
     "template": Measure(template, 5, 100, 30),
     "cold": Measure(cold, 5, 100, 30),
     "memory": Measure(memory, 1, 500, 50),
+    "floods": Measure(floods, 3, 3000, 1500),
     "generator": Measure(generator, 5, 5, 3),
     "simulation": Measure(simulation, 5, 171_558, 40_000),
     "eight_hours": Measure(eight_hours, 1, ALL_MINUTES, 30),

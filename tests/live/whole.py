@@ -65,14 +65,19 @@ class Onlooker:
         self._family: dict[int, str] = {}
 
     def family(self) -> dict[int, str]:
-        """Every process that belongs to it now, and when each began; remembered for `left`."""
+        """Every process that belongs to it now, and when each began; remembered for `left`. Keeper and zygote see where
+        its code lies; sandboxes do not, and are known by whose children they are."""
         mark = f"{self._state.resolve()}/code"
-        found = {}
-        for pid in _pids():
+        pids = [pid for pid in _pids() if pid != self.pid]
+        ours = {pid for pid, began in self._family.items() if _began(pid) == began}
+        for pid in pids:
             with contextlib.suppress(OSError):
-                is_ours = mark in Path(f"/proc/{pid}/mountinfo").read_text().replace("\\040", " ")
-                if pid != self.pid and is_ours and (began := _began(pid)):  # it may end between the two looks
-                    found[pid] = began
+                if mark in Path(f"/proc/{pid}/mountinfo").read_text().replace("\\040", " "):
+                    ours.add(pid)
+        parents = {pid: _parent(pid) for pid in pids}
+        while more := {pid for pid, parent in parents.items() if parent in ours and pid not in ours}:
+            ours |= more
+        found = {pid: began for pid in ours if (began := _began(pid))}  # it may end between the two looks
         self._family.update(found)
         return found
 

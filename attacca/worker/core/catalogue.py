@@ -1,5 +1,7 @@
 """Which revisions this worker knows: what is current, what is old and still busy, and how many are kept in stock."""
 
+import math
+
 from attacca.model.function import Revision
 from attacca.model.messages import Catalogue as Announced
 from attacca.worker.config import WorkerConfig
@@ -10,6 +12,7 @@ from attacca.worker.core.fleet import Fleet, Function, Loss
 from attacca.worker.core.line import Line
 from attacca.worker.core.pool import Pool, Room
 from attacca.worker.core.sandbox import Phase, Sandbox
+from attacca.worker.core.templates import Template
 
 
 class Catalogue:
@@ -60,9 +63,16 @@ class Catalogue:
         if template is not None:
             template.fleet = fleet
             fleet.template = template
+            self.take_template(fleet, template, out)
         self._stocked.pop(revision.function, None)
         if revision.settings.min_sandboxes:
             self._stocked[revision.function] = fleet
+
+    def take_template(self, fleet: Fleet, template: Template, out: list[Command]) -> None:
+        """It is ready. Code that leaves it unfit would do so again, so it is the last one of this revision."""
+        if template.unfit:
+            self._pool.retire(template, f"no template: {template.unfit}", out)
+            fleet.template_retry_at = math.inf
 
     def delete(self, now: float, name: str, out: list[Command]) -> None:
         function = self.functions.get(name)

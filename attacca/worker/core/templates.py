@@ -27,7 +27,7 @@ class TemplatePhase(StrEnum):
 class Template:
     """`fleet` is None while it belongs to a check, or to a checked revision that is not deployed yet."""
 
-    __slots__ = ("children", "fleet", "id", "memory_mb", "phase", "revision", "used_at")
+    __slots__ = ("children", "fleet", "id", "memory_mb", "phase", "revision", "unfit", "used_at")
 
     def __init__(self, name: str, revision: Revision, fleet: "Fleet | None", now: float) -> None:
         self.id = name
@@ -37,6 +37,7 @@ class Template:
         self.memory_mb = revision.settings.memory_mb  # until it is measured
         self.children: dict[str, Sandbox] = {}  # forked from it and not gone yet
         self.used_at = now
+        self.unfit = ""  # why nothing can be forked from it, although the code was imported
 
     @property
     def is_open(self) -> bool:

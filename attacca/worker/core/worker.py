@@ -212,8 +212,12 @@ class WorkerCore:
             )
         match event:
             case TemplateReady():
-                if self.pool.template_ready(template, event.memory_mb) and template.id in self.checks.making:
-                    self.checks.ready(now, template, event, out)
+                template.unfit = event.unfit
+                if self.pool.template_ready(template, event.memory_mb):
+                    if template.id in self.checks.making:
+                        self.checks.ready(now, template, event, out)
+                    elif template.fleet is not None and template.fleet.template is template:
+                        self.catalogue.take_template(template.fleet, template, out)
             case TemplateFailed():
                 self._template_ended(now, template, f"template failed: {event.code}", was_ready=False)
                 if template.id in self.checks.making:

@@ -8,11 +8,12 @@ from msgspec.structs import replace
 
 from attacca.errors import IllegalTransition
 from attacca.model.invocation import FunctionError, Start
-from attacca.model.messages import Evict
+from attacca.model.messages import Check, Evict
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core import view
 from attacca.worker.core.events import DropTemplate, MakeTemplate
 from attacca.worker.core.fleet import Fleet, Function
+from attacca.worker.core.reports import Report, TemplateReady
 from attacca.worker.core.sandbox import Sandbox
 from attacca.worker.core.templates import Template, TemplatePhase, is_same_code
 from attacca.worker.runtime.simulated import Answer, Fault, Times
@@ -211,3 +212,28 @@ def test_a_retired_template_is_about_to_go_when_the_last_of_its_sandboxes_is() -
     assert stage.core.pool.leaving() == 100
     stage.withdraw(names[2], running=True)
     assert stage.core.pool.leaving() == 250
+
+
+@pytest.mark.parametrize("is_checked", [True, False])
+def test_code_that_leaves_its_template_unfit_gets_no_other(is_checked: bool) -> None:  # noqa: FBT001 - a parameter
+    """Its import started threads, say: nothing is forked from it, and its sandboxes start from nothing."""
+    stage = Stage()
+
+    def hear(report: Report) -> None:
+        is_ready = isinstance(report, TemplateReady)
+        stage.tell(replace(report, unfit="it has threads") if is_ready else report)  # type: ignore[arg-type]
+
+    stage.runtime.connect(hear)
+    if is_checked:
+        stage.tell(Check(revision("echo")))
+        stage.play(1)
+        assert stage.checked[0].error is None
+    echo = stage.deploy("echo")
+    stage.send(echo)
+    stage.play(1)
+    stage.send(echo, 5)
+    name = stage.send(echo)
+    stage.play(1)
+    assert stage.start(name) is Start.COLD
+    assert "no template: it has threads" in stage.why(name)
+    assert len(stage.all(MakeTemplate)) == len(stage.all(DropTemplate)) == 1

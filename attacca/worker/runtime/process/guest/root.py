@@ -6,6 +6,7 @@ The zygote lives in a hall that holds everything any sandbox may be given:
     /code      the code of all functions, by digest
     /bundles   their dependencies, by digest
     /stage     where one sandbox's own root is put together
+    /nothing   an empty directory
 
 A sandbox made by the zygote binds /base to /stage, its code and bundle into it, and makes that its root. The place of
 one that is forked from a template has that root already and only needs its own /proc, /tmp and /dev/shm.
@@ -59,7 +60,7 @@ def build_hall(sources: Sources) -> None:
     linux.mount("hall", "/tmp", "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, "mode=755,size=1m")
     os.mkdir("/tmp/outside")
     linux.pivot_root("/tmp", "outside")
-    for name in ("base", "code", "bundles", "stage", "proc"):
+    for name in ("base", "code", "bundles", "stage", "nothing", "proc"):
         os.mkdir(f"/{name}")
     # The kernel allows a new /proc only where one is already seen whole, so before the old root goes.
     linux.mount("proc", "/proc", "proc", linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC)
@@ -120,12 +121,21 @@ def _copy_setting(source: str, target: str, outside: str) -> None:
 def enter_own(code: str, bundle: str | None, space_mb: int) -> int:
     """From the hall into a root of our own, with this function's code in it. Returns what `take_space` does."""
     linux.bind("/base", "/stage")
-    linux.bind(f"/code/{code}", "/stage" + HERE)
+    _show(f"/code/{code}", "/stage" + HERE)
     if bundle:
-        linux.bind(f"/bundles/{bundle}", "/stage" + BUNDLE)
+        _show(f"/bundles/{bundle}", "/stage" + BUNDLE)
     writable = take_space(space_mb, "/stage")
     linux.swap_root("/stage")
     return writable
+
+
+def _show(source: str, target: str) -> None:
+    """Read-only, and without saying where on the machine it lies, as the table of mounts would of a bind."""
+    try:
+        flags = linux.MS_RDONLY | linux.MS_NOSUID | linux.MS_NODEV
+        linux.mount("code", target, "overlay", flags, f"lowerdir={source}:/nothing")
+    except OSError:  # not on top of this file system, or not in a kernel that lets no ordinary user do it
+        linux.bind(source, target)
 
 
 def take_space(space_mb: int, root: str = "") -> int:
