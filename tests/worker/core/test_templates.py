@@ -217,7 +217,7 @@ def test_a_retired_template_is_about_to_go_when_the_last_of_its_sandboxes_is() -
 @pytest.mark.parametrize("is_checked", [True, False])
 def test_code_that_leaves_its_template_unfit_gets_no_other(is_checked: bool) -> None:  # noqa: FBT001 - a parameter
     """Its import started threads, say: nothing is forked from it, and its sandboxes start from nothing."""
-    stage = Stage()
+    stage = Stage(times=Times(run_ms=1000))
 
     def hear(report: Report) -> None:
         is_ready = isinstance(report, TemplateReady)
@@ -230,10 +230,10 @@ def test_code_that_leaves_its_template_unfit_gets_no_other(is_checked: bool) -> 
         assert stage.checked[0].error is None
     echo = stage.deploy("echo")
     stage.send(echo)
-    stage.play(1)
-    stage.send(echo, 5)
+    stage.play(2)
+    stage.send(echo, 2)
     name = stage.send(echo)
-    stage.play(1)
+    stage.play(2)
     assert stage.start(name) is Start.COLD
     assert "no template: it has threads" in stage.why(name)
     assert len(stage.all(MakeTemplate)) == len(stage.all(DropTemplate)) == 1
