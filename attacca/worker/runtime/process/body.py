@@ -9,7 +9,7 @@ from collections.abc import Callable
 from attacca.worker.host.cgroups import Group
 from attacca.worker.runtime.process.hatchery import Hatchery
 
-OUTPUT_READ, OUTPUT_PER_S = 65_536, 4 << 20  # what is written past our capture, straight to descriptors 1 and 2
+OUTPUT_READ, OUTPUT_PER_S = 16_384, 4 << 20  # what is written past our capture, straight to descriptors 1 and 2
 STATUS_WAIT_S = 0.05  # how long the parent may take to tell how its child ended
 
 

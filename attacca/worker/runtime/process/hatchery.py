@@ -14,9 +14,11 @@ from attacca.worker.runtime.process.guest import channel as wire
 from attacca.worker.runtime.process.guest.link import Link, Room
 from attacca.worker.runtime.process.guest.orders import BIRTH
 from attacca.worker.runtime.process.lineage import Lineage
+from attacca.worker.runtime.process.pace import Pace
 
 LARGEST = 1 << 20  # bytes of a frame
 TURN = 8  # frames before everybody else has a turn
+PER_S = 4000  # frames; who says more is listened to more slowly
 AGAIN_S, AGAIN_TRIES = 0.02, 250  # while the kernel has no room for descriptors on their way
 NO_ROOM = {errno.ETOOMANYREFS, errno.ENOMEM, errno.ENOBUFS, errno.EMFILE}
 
@@ -60,7 +62,8 @@ class Hatchery:
             orders.shutdown(socket.SHUT_RD)  # whoever would send us something cannot
         self.cradle, self.lineage = cradle, Lineage()
         self._loop, self._orders, self._gone = loop, orders, gone
-        self._link = Link(loop, reader, writer, LARGEST, hear, self._lost, lambda _: None, turn=TURN, room=room)
+        self._hear, self._pace = hear, Pace(PER_S, loop.time)
+        self._link = Link(loop, reader, writer, LARGEST, self._take, self._lost, lambda _: None, turn=TURN, room=room)
         self._waiting: collections.deque[Order] = collections.deque()
         self._again: asyncio.TimerHandle | None = None
         self._is_writing = False
@@ -82,6 +85,11 @@ class Hatchery:
     def tell(self, kind: int, payload: bytes = b"") -> None:
         """A frame by the pipe to it."""
         self._link.send(wire.HEAD.pack(len(payload), kind, 0) + payload)
+
+    def _take(self, kind: int, number: int, payload: bytes) -> None:
+        if wait_s := self._pace.wait_s(1 + len(payload) / 1024):
+            self._link.rest(wait_s)
+        self._hear(kind, number, payload)
 
     def close(self) -> None:
         if self.is_open:

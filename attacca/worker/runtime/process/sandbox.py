@@ -23,12 +23,14 @@ from attacca.worker.runtime.process.body import Body
 from attacca.worker.runtime.process.guest import channel as wire
 from attacca.worker.runtime.process.guest.link import Link, Room
 from attacca.worker.runtime.process.options import ProcessOptions
+from attacca.worker.runtime.process.pace import Pace
 from attacca.worker.runtime.process.untrusted import FOREVER_MS, NONSENSE, HeadTooLarge, milliseconds
 
 LATE_BYTES = 16 << 20  # what may still arrive of a streamed answer after its sandbox was told to wait
-LOG_BYTES_PER_S = 32 << 20  # beyond this the sandbox is not our guest's code any more
+LOG_MOST = 68 << 10  # bytes of one log frame
+PER_S = 4000  # frames that answer nothing; who says more is listened to more slowly
+LOG_UNIT = 1024  # bytes of log that weigh as much as a frame
 INVOKE = struct.Struct(wire.HEAD.format + wire.INVOKE_HEAD.format[1:])
-LOG_FRAME_BYTES = 512  # what taking one costs us, whatever it holds
 STREAM_MOST = 64  # characters of the name of a log's stream
 SLACK = 1 << 20  # of a frame over the largest answer: heads and headers
 TURN = 8  # frames before everybody else has a turn
@@ -66,7 +68,7 @@ class Sandbox:
         self._late: dict[int, int] = {}  # invocations that were told to wait: bytes that came all the same
         self._is_alone = revision.settings.concurrency == 1
         self._is_application = revision.signature is Signature.ASGI
-        self._logged, self._logged_since = 0, 0.0
+        self._pace = Pace(PER_S, loop.time)
         self._takers: dict[int, Callable[[int, bytes], None]] = {
             wire.READY: self._on_ready,
             wire.FAILED: self._on_failed,
@@ -236,6 +238,7 @@ class Sandbox:
             self._late[number] += len(payload)
             if self._late[number] > LATE_BYTES:
                 raise ValueError("it does not wait")
+        self._weigh(1)
         self._sink(RunBody(self.name, self._running[number], payload))
 
     def _on_end(self, number: int, payload: bytes) -> None:
@@ -243,16 +246,15 @@ class Sandbox:
         self._ended(number, Ok(streamed=True), milliseconds(took))
 
     def _on_log(self, number: int, payload: bytes) -> None:
-        now = self._loop.time()
-        if now - self._logged_since > 1.0:
-            self._logged, self._logged_since = 0, now
-        self._logged += len(payload) + LOG_FRAME_BYTES
-        if self._logged > LOG_BYTES_PER_S:
-            raise ValueError("a flood of output")
         size = payload[0]
-        if size > STREAM_MOST:
-            raise ValueError("no stream of ours")
+        if size > STREAM_MOST or len(payload) > LOG_MOST:
+            raise ValueError("no log of ours")
+        self._weigh(1 + len(payload) / LOG_UNIT)
         self._log(self._running.get(number, ""), payload[1 : 1 + size].decode(), payload[1 + size :])
+
+    def _weigh(self, units: float) -> None:
+        if wait_s := self._pace.wait_s(units):
+            self._link.rest(wait_s)
 
     def _log(self, invocation: str, stream: str, data: bytes) -> None:
         text = data.decode("utf-8", "replace")

@@ -13,6 +13,7 @@ READ = 65_536  # bytes at a time; a larger buffer would be mapped and unmapped f
 HIGH, LOW = 262_144, 65_536  # bytes waiting for the other side: above, whoever writes is told to wait; below, to go on
 STALL_S, STALL_BYTES = 10.0, 1 << 20  # a frame that has begun: in each such time so much of it comes, or its end
 ALL = 1 << 30
+LAST_FRAMES = 64  # taken of what has arrived of somebody who is let go of
 LAST_READS = max(16 * os.sysconf("SC_PAGE_SIZE") // READ, 1)  # what a pipe holds unless it was enlarged
 
 Take = Callable[[int, int, bytes], None]  # kind, number, payload
@@ -60,11 +61,13 @@ class Link:
         self._held: tuple[bytes, int] | None = None  # frames that wait for the next turn, and where they begin
         self._granted = 0  # bytes of room that the frame in `_rest` has
         self._is_waiting = False  # for room
+        self._rests: asyncio.TimerHandle | None = None
         self._stall: asyncio.TimerHandle | None = None
         self._seen = 0  # of `_rest`, when the clock was set
         self._backlog = bytearray()
         self._is_pressed = self.is_paused = False
         self._is_reading = self.is_open = True
+        self._is_closing = False
         loop.add_reader(reader, self._readable)
 
     def __repr__(self) -> str:
@@ -102,17 +105,27 @@ class Link:
             self.is_paused = False
             self._update()
 
+    def rest(self, seconds: float) -> None:
+        """Read nothing for so long: the other side says more than anybody can listen to."""
+        if self.is_open and self._rests is None:
+            self._rests = self._loop.call_later(seconds, self._wake)
+            self._update()
+
+    def _wake(self) -> None:
+        self._rests = None
+        self._go_on()
+        self._update()
+
     def close(self) -> None:
-        """Take what has already arrived, then let go."""
+        """Take what has already arrived, if it is not too much to be taken at once; then let go."""
         if not self.is_open:
             return
         self._release()
-        self.is_paused = False
-        self._turn, self._room = ALL, None
-        if self._held is not None:
-            self._go_on()
+        self.is_paused, self._is_closing = False, True
+        self._turn, self._room = LAST_FRAMES, None
+        self._go_on()
         for _ in range(LAST_READS):  # and no more, because somebody else may have the other end and write for ever
-            if not self._readable():
+            if self._held is not None or not self._readable():
                 break
         self._shut()
 
@@ -121,6 +134,8 @@ class Link:
             self.is_open = False
             self._update()
             self._release()
+            if self._rests is not None:
+                self._rests.cancel()
             os.close(self._reader)
             if self._writer >= 0:
                 self._loop.remove_writer(self._writer)
@@ -151,7 +166,8 @@ class Link:
 
     def _update(self) -> None:
         """Read, or stop reading, as the state of things asks."""
-        wants = self.is_open and not (self.is_paused or self._is_waiting or self._held is not None)
+        is_busy = self.is_paused or self._is_waiting or self._rests is not None or self._held is not None
+        wants = self.is_open and not is_busy
         if wants != self._is_reading:
             self._is_reading = wants
             if wants:
@@ -195,10 +211,11 @@ class Link:
             end = at + 9 + size
             if end > length:
                 break
-            if left == 0:
+            if left == 0 or (self._rests is not None and not self._is_closing):
                 self._held = data, at
                 self._update()
-                self._loop.call_soon(self._go_on)
+                if self._rests is None:
+                    self._loop.call_soon(self._go_on)
                 return
             left -= 1
             self._take(kind, number, data[at + 9 : end])

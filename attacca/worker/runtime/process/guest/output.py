@@ -8,6 +8,7 @@ import struct
 import sys
 import threading
 import time
+from collections.abc import Iterator
 
 from attacca.worker.runtime.process.guest import channel as wire
 
@@ -36,7 +37,22 @@ class Ledger:
                 self.limit >> 10
             )
         name = stream.encode()
-        self.write(wire.LOG, number, NAME.pack(len(name)), name, raw)
+        for piece in pieces(raw):
+            self.write(wire.LOG, number, NAME.pack(len(name)), name, piece)
+
+
+def pieces(raw: bytes) -> Iterator[bytes]:
+    """Cut where a line ends, if one does, so that none is longer than the worker takes at once."""
+    at = 0
+    while len(raw) - at > LONGEST:
+        end = raw.rfind(b"\n", at, at + LONGEST) + 1
+        if end <= at:
+            end = at + LONGEST
+            while raw[end] & 0xC0 == 0x80:  # inside a character
+                end -= 1
+        yield raw[at:end]
+        at = end
+    yield raw[at:]
 
 
 class Output(io.TextIOBase):
