@@ -11,8 +11,9 @@ from attacca.kernel.clock import Clock
 from attacca.model.function import Network, Revision
 from attacca.model.invocation import Invocation
 from attacca.worker.core.reports import SandboxFailed, SandboxGone, Sink, TemplateFailed, TemplateGone
+from attacca.worker.host import watch
 from attacca.worker.host.cgroups import Group, Groups, open_groups, sweep
-from attacca.worker.host.memory import resident_kb
+from attacca.worker.host.isolation import no_limits
 from attacca.worker.runtime.process.body import Body
 from attacca.worker.runtime.process.cradle import Cradle
 from attacca.worker.runtime.process.guest.orders import Order
@@ -61,6 +62,8 @@ class ProcessRuntime:
         if self._groups is not None and self._memory_mb is not None:
             self._groups.bound(self._memory_mb)
         if self._groups is None:
+            if self._options.must_enforce:
+                raise no_limits()
             self._watchdog = self._loop.create_task(self._watch_memory())
         self._nursery = Nursery(
             self._code,
@@ -298,7 +301,8 @@ class ProcessRuntime:
         while True:
             await asyncio.sleep(self._options.watchdog_s)
             everyone: list[Sandbox | Template] = [*self._sandboxes.values(), *self._templates.values()]
-            for made in everyone:
-                if made.body.pid > 0 and resident_kb(made.body.pid) > made.revision.settings.memory_mb * 1024:
-                    made.body.is_over_memory = True
-                    made.body.kill("it went over its memory")
+            bodies = {made.body.pid: made.body for made in everyone if made.body.pid > 0}
+            limits = {made.body.pid: made.revision.settings.memory_mb << 10 for made in everyone if made.body.pid > 0}
+            for pid, found in (await asyncio.to_thread(watch.over, limits, self._options.processes)).items():
+                bodies[pid].is_over_memory = found.is_memory
+                bodies[pid].kill(found.why)
