@@ -91,7 +91,8 @@ class Attacca:
 def attacca(*options: str) -> Iterator[Attacca]:
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="attacca-bench-") as state:
-        command = [sys.executable, "-m", "attacca.cli.app", "up", "--port", str(port), "--state-dir", state, *options]
+        command = [sys.executable, "-m", "attacca.cli.app", "up", "--port", str(port), "--state-dir", state]
+        command += ["--memory-limits", "watch", *options]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             _wait_until_open(port, process, "/healthz")

@@ -1,6 +1,7 @@
 """What `make run` does once everything is installed: a server, the examples on it, and a place to play."""
 
 import argparse
+import json
 import os
 import shlex
 import signal
@@ -40,7 +41,8 @@ def pick_port(wanted: int) -> int:
 
 def start(port: int, place: Path, more: list[str]) -> subprocess.Popen[bytes]:
     """`attacca up`, in a process group of its own: we alone pass signals on, so that it gets each of them once."""
-    command = [str(BIN / "attacca"), "up", "--port", str(port), "--state-dir", str(place / "state"), *more]
+    command = [str(BIN / "attacca"), "up", "--port", str(port), "--state-dir", str(place / "state")]
+    command += ["--memory-limits", "watch", *more]
     print(f"$ {shlex.join(['attacca', *command[1:]])}")
     with (place / LOG).open("wb") as log:
         return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, process_group=0)
@@ -55,6 +57,13 @@ def is_ready(server: subprocess.Popen[bytes], url: str) -> bool:
         except OSError:  # nobody there yet, or 503
             time.sleep(0.05)
     return False
+
+
+def say_how_memory_is_held(url: str) -> None:
+    with urllib.request.urlopen(f"{url}/api/info") as answer:
+        info = json.load(answer)
+    if info["isolation"] != "none" and not info["memory_limits"].startswith("cgroup"):
+        print("No cgroup can be made, so memory is watched, not enforced (--memory-limits watch); see attacca doctor.")
 
 
 def blame(server: subprocess.Popen[bytes], log: Path) -> int:
@@ -96,6 +105,7 @@ def run(server: subprocess.Popen[bytes], url: str, log: Path, *, once: bool) -> 
     if not is_ready(server, url):
         blame(server, log)
         return stop(server) or 1
+    say_how_memory_is_held(url)
     examples = [sys.executable, str(ROOT / "examples/run.py")]
     environ = {**os.environ, "ATTACCA_URL": url, "PYTHONPATH": str(ROOT)}
     code = subprocess.run(examples, env=environ, check=False).returncode

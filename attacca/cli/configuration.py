@@ -31,6 +31,7 @@ NOT_SETTINGS = ("ATTACCA_URL", "ATTACCA_TOKEN", "ATTACCA_CONFIG")  # they speak 
 SHORT = {  # what may be said without its section, in a file, in the environment and with --set
     "state_dir": "control.state_dir",
     "isolation": "process.isolation",
+    "memory_limits": "process.memory_limits",
     "host": "gateway.host",
     "port": "gateway.port",
     "public": "gateway.public",

@@ -214,6 +214,8 @@ def _start(url: str, *, may_start: bool) -> subprocess.Popen[bytes]:
         parts.hostname,
         "--port",
         str(parts.port or 80),
+        "--memory-limits",
+        "watch",
     ]
     environ = {name: value for name, value in os.environ.items() if name not in ("ATTACCA_URL", "ATTACCA_TOKEN")}
     server = subprocess.Popen(command, env=environ, stdin=subprocess.PIPE, process_group=0)

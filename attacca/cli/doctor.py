@@ -48,7 +48,8 @@ def run(
     flags = {"state_dir": (state_dir or None, "--state-dir"), "port": (port, "--port")}
     settings = load(os.environ, file, flags).value
     ours = our_own(Path(settings.control.state_dir).expanduser(), settings.gateway.port)
-    checks = [*(Check(f.name, f.ok, f.detail, f.hint, f.needed) for f in examine()), *ours]
+    found = examine(is_watch_enough=settings.process.memory_limits == "watch")
+    checks = [*(Check(f.name, f.ok, f.detail, f.hint, f.needed) for f in found), *ours]
     if as_json:
         show_json([check._asdict() for check in checks])
     else:
@@ -73,7 +74,7 @@ def show(checks: Iterable[Check], width: int | None = None) -> None:
     weaker = [check.name for check in checks if not check.ok and not check.needed]
     screen.print()
     if missing:
-        screen.print(f"[bold red]Missing:[/] {', '.join(missing)}. attacca up cannot isolate functions without.")
+        screen.print(f"[bold red]Missing:[/] {', '.join(missing)}. attacca up does not start without.")
         screen.print("[bold green]Try:[/] what stands beside each; or attacca up --isolation none, for code you trust")
     elif weaker:
         screen.print(f"[bold green]Ready.[/] Weaker than it could be: {', '.join(weaker)}.")

@@ -14,6 +14,7 @@ import msgspec
 
 from attacca.cli.client import CLASSES
 from attacca.cli.command import ourselves
+from attacca.cli.screen import say
 from attacca.errors import AttaccaError, BadConfig, Unreachable
 from attacca.kernel.registry import build
 from attacca.load.workload.scenario import Choice, Fault, Scenario, System
@@ -21,6 +22,7 @@ from attacca.policy.balancing import BALANCING
 from attacca.policy.concurrency import CONCURRENCY
 from attacca.policy.keepalive import BOUNDS, KEEPALIVE
 from attacca.policy.queueing import QUEUEING
+from attacca.worker.host.watch import no_group
 
 DRAINS_S, STOPS_S = 0.5, 60.0
 FAMILIES: Mapping[str, Mapping[str, type[Any]]] = {
@@ -54,7 +56,10 @@ def server(system: System, up: str = "") -> Iterator[str]:
                 process.wait(STOPS_S)
                 log.seek(0)
                 raise _refusal(log.read())
-            yield json.loads(line)["url"]
+            info = json.loads(line)
+            if warning := no_group(info):
+                say(warning)
+            yield info["url"]
         finally:
             _end(process)
 
@@ -96,6 +101,7 @@ def check_policies(system: System) -> None:
 def words(system: System) -> list[str]:
     """The command line of a server that is so."""
     found = ["up", "--port", "0", "--json", "--memory", str(system.memory_mb), "--cores", str(system.cores)]
+    found += ["--memory-limits", "watch"]  # whoever measures as an ordinary user does so on a machine of their own
     found += ["--set", f"worker.templates={json.dumps(system.templates)}"]
     for family in FAMILIES:
         choice: Choice = getattr(system, family)

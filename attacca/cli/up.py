@@ -56,6 +56,15 @@ Memory = Annotated[
         "--memory", metavar="MB", help="For all sandboxes. Default: 75 % of what is free.", rich_help_panel=POLICY_PANEL
     ),
 ]
+MemoryLimits = Annotated[
+    str | None,
+    typer.Option(
+        "--memory-limits",
+        metavar="enforce|watch",
+        help="watch: start without cgroups, too.",
+        rich_help_panel=POLICY_PANEL,
+    ),
+]
 Cores = Annotated[
     int | None, typer.Option("--cores", metavar="N", help="Default: all there are.", rich_help_panel=POLICY_PANEL)
 ]
@@ -95,6 +104,7 @@ def run(
     public: Public = None,
     isolation: Isolation = None,
     memory_mb: Memory = None,
+    memory_limits: MemoryLimits = None,
     cores: Cores = None,
     queueing: Queueing = None,
     concurrency: Concurrency = None,
@@ -120,7 +130,8 @@ def run(
         flags = {
             "host": (host, "--host"), "port": (port, "--port"), "state_dir": (state_dir or None, "--state-dir"),
             "public": (public, "--public"), "isolation": (isolation, "--isolation"),
-            "memory_mb": (memory_mb, "--memory"), "cores": (cores, "--cores"), "queueing": (queueing, "--queueing"),
+            "memory_mb": (memory_mb, "--memory"), "memory_limits": (memory_limits, "--memory-limits"),
+            "cores": (cores, "--cores"), "queueing": (queueing, "--queueing"),
             "keepalive": (keepalive, "--keepalive"), "concurrency": (concurrency, "--concurrency"),
         }  # fmt: skip
         config = load(os.environ, file, flags, assignments or []).value
@@ -155,6 +166,7 @@ async def serve(
 ) -> int:
     """Until a signal comes, or whoever holds the other end of our standard input is gone; the exit code."""
     from attacca.cli.server import Server
+    from attacca.worker.host.watch import no_group
 
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(report)
@@ -176,6 +188,8 @@ async def serve(
         gc.set_threshold(*COLLECT)
         if greet is not None:
             greet(server)
+        if warning := no_group(server.info()):
+            remark(warning)
         await signals.wait()
         remark("Draining: what runs may finish; Ctrl-C again ends it at once.")
         draining = loop.create_task(server.drain())

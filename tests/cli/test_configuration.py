@@ -94,6 +94,7 @@ def test_another_policy_leaves_the_options_of_the_one_before_behind(tmp_path: Pa
         ({}, ["keepalive=nothing"], "no keepalive policy is called 'nothing'"),
         ({}, ["keepalive.idle=3"], "keepalive policy 'ttl'"),
         ({}, ["isolation=maybe"], "process.isolation = 'maybe' is not allowed"),
+        ({}, ["memory_limits=maybe"], "process.memory_limits = 'maybe' is not allowed"),
         ({}, ["worker.memory_mb=64", "worker.memory_buffer_mb=64"], "memory_buffer_mb (64) must be less"),
         ({"ATTACCA_CONFIG": "/nowhere.toml"}, [], "'/nowhere.toml' cannot be read"),
     ],

@@ -52,6 +52,7 @@ def test_the_command_line_says_all_of_it() -> None:
     for part in (
         "--memory 512",
         "--cores 4",
+        "--memory-limits watch",
         "worker.templates=false",
         "--keepalive ttl",
         "keepalive.options.idle_s=3.5",

@@ -122,7 +122,7 @@ def visit(story: Callable[[House], Awaitable[R]], **options: Any) -> R:
 
     async def main() -> R:
         with tempfile.TemporaryDirectory(prefix="attacca-test-") as state:
-            house = House(Path(state), ProcessOptions(**options))
+            house = House(Path(state), ProcessOptions(**{"memory_limits": "watch", **options}))
             await house.runtime.open(house.hear)
             try:
                 return await story(house)

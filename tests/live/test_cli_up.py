@@ -33,7 +33,8 @@ class Server:
 
     def __init__(self, state_dir: Path, *options: str) -> None:
         self.lines: list[str] = []
-        command = [*ATTACCA, "up", "--port", "0", "--memory", "1024", "--state-dir", str(state_dir), *options]
+        command = [*ATTACCA, "up", "--port", "0", "--memory", "1024", "--memory-limits", "watch"]
+        command += ["--state-dir", str(state_dir), *options]
         self.process = subprocess.Popen(
             command, env=ENVIRON, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             process_group=0,
@@ -371,6 +372,7 @@ def test_a_damaged_database_is_told_and_left_alone(tmp_path: Path) -> None:
 
 def test_a_program_that_starts_it_is_told_where_it_is(tmp_path: Path) -> None:
     command = [*ATTACCA, "up", "--port", "0", "--json", "--state-dir", str(tmp_path / "state"), "--keepalive", "lru"]
+    command += ["--memory-limits", "watch"]
     with subprocess.Popen(command, env=ENVIRON, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
         assert server.stdout is not None
         said = json.loads(server.stdout.readline())

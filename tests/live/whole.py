@@ -51,7 +51,8 @@ class Answer(NamedTuple):
 
 
 def command(state: Path, *options: str, ordinary: str = "", groups: Sequence[Path] = ()) -> list[str]:
-    words = ["up", "--port", "0", "--json", "--memory", "2048", "--state-dir", str(state), *options]
+    words = ["up", "--port", "0", "--json", "--memory", "2048", "--memory-limits", "watch"]
+    words += ["--state-dir", str(state), *options]
     enter = ["sh", "-c", "".join(f"echo $$ > {group}/cgroup.procs && " for group in groups) + 'exec "$0" "$@"']
     python = as_ordinary(ordinary) if ordinary else [sys.executable]
     return [*(enter if groups else []), *python, "-m", "attacca.cli.app", *words]

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+from attacca.errors import IsolationMissing
 from attacca.worker.host.cgroups import open_groups
 from attacca.worker.host.hierarchy import CONTROLLERS
 
@@ -18,6 +19,11 @@ PROBE_S = 20
 SWITCHES = "sysctl kernel.unprivileged_userns_clone=1 (Debian), kernel.apparmor_restrict_unprivileged_userns=0 (Ubuntu)"
 LIMITS = "raise the limits: sysctl user.max_user_namespaces=10000, and the same for the other user.max_*_namespaces"
 DELEGATE = "in a session that systemd delegates to you: systemd-run --user --scope -p Delegate=yes ..."
+NO_GROUP = "this user can make no cgroup with a memory controller"
+WAYS = (
+    "or systemd-run --user --scope -p Delegate=yes attacca up, where systemd delegates to you; "
+    "or attacca up --memory-limits watch, which looks at what they hold five times per second"
+)
 CONTAINER = "inside a container, give it --security-opt seccomp=unconfined --security-opt systempaths=unconfined"
 
 
@@ -45,9 +51,14 @@ QUESTIONS = {
 }
 
 
-def examine() -> tuple[Finding, ...]:
+def examine(*, is_watch_enough: bool = False) -> tuple[Finding, ...]:
     """Try everything. Takes a fraction of a second."""
-    return (_python(), _kernel(), *_kernel_features(), _limits())
+    return (_python(), _kernel(), *_kernel_features(), _limits(is_needed=not is_watch_enough))
+
+
+def no_limits() -> IsolationMissing:
+    """What `attacca up` says where it cannot keep what it promises."""
+    return IsolationMissing(f"nothing holds functions to their memory_mb: {NO_GROUP}", f"run as root; {WAYS}")
 
 
 def _python() -> Finding:
@@ -90,11 +101,10 @@ def findings(found: dict[str, str]) -> list[Finding]:
     return told
 
 
-def _limits() -> Finding:
+def _limits(*, is_needed: bool) -> Finding:
     groups = open_groups()
     if groups is None:
-        detail = "no cgroup can be made: rlimits and a watchdog on resident memory will do it"
-        return Finding("cgroups", ok=False, detail=detail, hint=f"run as root, or {DELEGATE}", needed=False)
+        return Finding("cgroups", ok=False, detail=NO_GROUP, hint=f"run as root; {WAYS}", needed=is_needed)
     groups.close()
     held = f"{groups.version}: {', '.join(groups.controllers)}"
     missing = [controller for controller in CONTROLLERS if controller not in groups.controllers]

@@ -1,4 +1,4 @@
-"""How much memory this machine can still give, and how much of it a process and its descendants hold."""
+"""How much memory this machine can still give."""
 
 import os
 from pathlib import Path
@@ -31,16 +31,3 @@ def _machine_mb() -> int:
         if line.startswith("MemAvailable:"):
             return int(line.split()[1]) // 1024
     return os.sysconf("SC_PHYS_PAGES") * PAGE_KB // 1024
-
-
-def resident_kb(pid: int) -> int:
-    """Resident memory of a process and all below it; 0 when it is gone. Shared pages count for each."""
-    try:
-        with open(f"/proc/{pid}/statm") as file:
-            total = int(file.read().split()[1]) * PAGE_KB
-        for task in os.listdir(f"/proc/{pid}/task"):
-            with open(f"/proc/{pid}/task/{task}/children") as file:
-                total += sum(resident_kb(int(child)) for child in file.read().split())
-    except OSError:
-        return 0
-    return total

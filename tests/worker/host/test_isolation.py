@@ -2,7 +2,7 @@
 
 import pytest
 
-from attacca.worker.host.isolation import CONTAINER, LIMITS, QUESTIONS, SWITCHES, findings
+from attacca.worker.host.isolation import CONTAINER, LIMITS, QUESTIONS, SWITCHES, findings, no_limits
 
 FINE = dict.fromkeys(QUESTIONS, "")
 REFUSED = "[Errno 1] clone: Operation not permitted"
@@ -43,3 +43,9 @@ def test_other_errors_beside_it_keep_their_own_hints() -> None:
     told = missing(user=FULL, nested=FULL, read_only="[Errno 38] mount_setattr /tmp/usr: Function not implemented")
     assert told["nested namespaces"] == ("for the same reason as the user namespace", "")
     assert "5.12" in told["read-only system"][1]
+
+
+def test_without_limits_there_are_three_ways_on() -> None:
+    error = no_limits()
+    assert "memory_mb" in error.message
+    assert all(way in error.hint for way in ("root", "systemd-run", "--memory-limits watch"))

@@ -22,16 +22,22 @@ class Limits(NamedTuple):
     cpus: float | None
 
 
+def ours(alive: int) -> Limits:
+    """What who minds a template with so many sandboxes, and the first processes of their places, may have."""
+    many = alive + SPARE
+    return Limits(many * EACH_MB + OURS_MB, many * EACH + OURS, None)
+
+
 class Family:
     def __init__(self, group: Group, limits: Limits, minder: int) -> None:
         """`group` is the one that the template was born in; `minder` is the process that it was."""
         self._group, self._limits, self._minder = group, limits, minder
         self._count = itertools.count(1)
         self._is_divided = False
-        self.alive = 0
+        self._alive = 0
 
     def __repr__(self) -> str:
-        return f"<Family of {self.alive} in {self._group}>"
+        return f"<Family of {self._alive} in {self._group}>"
 
     def make(self) -> Group:
         """The group of the next birth, with its limits. For another thread: it takes the kernel a while.
@@ -39,7 +45,7 @@ class Family:
         Raises:
             OSError: the tree, or the minder, is gone.
         """
-        self.bound()
+        self.bound(self._alive)
         if not self._is_divided:
             self._group.divide(*self._limits)
             self._group.inner("minder").add(self._minder)
@@ -48,9 +54,8 @@ class Family:
         group.limit(*self._limits)
         return group
 
-    def bound(self) -> None:
-        """What they may have together follows from how many they are."""
-        many = self.alive + SPARE
-        self._group.resize(
-            many * (self._limits.memory_mb + EACH_MB) + OURS_MB, many * (self._limits.processes + EACH) + OURS
-        )
+    def bound(self, alive: int) -> None:
+        """What they may have together follows from how many sandboxes there are."""
+        self._alive = alive
+        many, own = alive + SPARE, ours(alive)
+        self._group.resize(many * self._limits.memory_mb + own.memory_mb, many * self._limits.processes + own.processes)

@@ -13,8 +13,10 @@ from attacca.kernel.clock import Clock
 from attacca.model.function import Network, Revision
 from attacca.model.invocation import Invocation
 from attacca.worker.core.reports import SandboxFailed, SandboxGone, Sink, TemplateFailed, TemplateGone
+from attacca.worker.host import watch
 from attacca.worker.host.cgroups import Group, Groups, open_groups, sweep
-from attacca.worker.host.memory import resident_kb
+from attacca.worker.host.isolation import no_limits
+from attacca.worker.runtime.process import family
 from attacca.worker.runtime.process.body import Body
 from attacca.worker.runtime.process.family import Limits
 from attacca.worker.runtime.process.guest import channel as wire
@@ -74,6 +76,8 @@ class ProcessRuntime:
         if self._groups is not None and self._memory_mb is not None:
             self._groups.bound(self._memory_mb)
         if self._groups is None:
+            if self._options.must_enforce:
+                raise no_limits()
             self._watchdog = self._loop.create_task(self._watch_memory())
         self._nursery = Nursery(
             self._code,
@@ -366,10 +370,18 @@ class ProcessRuntime:
         while True:
             await asyncio.sleep(self._options.watchdog_s)
             everyone: list[Sandbox | Template] = [*self._sandboxes.values(), *self._templates.values()]
-            for made in everyone:
-                if made.body.pid > 0 and resident_kb(made.body.pid) > made.revision.settings.memory_mb * 1024:
-                    made.body.is_over_memory = True
-                    made.body.kill("it went over its memory")
+            bodies = {made.body.pid: made.body for made in everyone if made.body.pid > 0}
+            limits = {made.body.pid: self._watched(made) for made in everyone if made.body.pid > 0}
+            for pid, found in (await asyncio.to_thread(watch.over, limits)).items():
+                bodies[pid].is_over_memory = found.is_memory
+                bodies[pid].kill(found.why)
+
+    def _watched(self, made: Sandbox | Template) -> watch.Limit:
+        memory_mb, processes, _ = self._limits(made.revision)
+        if isinstance(made, Template):  # with it counts what minds it, and its sandboxes
+            ours = family.ours(made.alive)
+            return watch.Limit((memory_mb + ours.memory_mb) << 10, processes + ours.processes)
+        return watch.Limit(memory_mb << 10, processes)
 
 
 def _pipes() -> tuple[tuple[int, int], tuple[int, int]]:

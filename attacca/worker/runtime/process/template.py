@@ -47,6 +47,7 @@ class Template:
         self._limits, self._isolate = limits, isolate
         self.body: Body
         self.family: Family | None = None
+        self.alive = 0  # sandboxes that are forked from it
         self.is_placed = self.is_ready = False
         self.failure: TemplateFailed | None = None
         self.timer: asyncio.TimerHandle | None = None
@@ -85,10 +86,9 @@ class Template:
 
     def lives(self, count: int) -> None:
         """How many sandboxes that are forked from it there are has changed by so many."""
+        self.alive += count
         if self.family is not None:
-            self.family.alive += count
-            if count < 0:
-                self.family.bound()
+            self.family.bound(self.alive)
 
     def _make_group(self) -> Group:
         assert self.family is not None

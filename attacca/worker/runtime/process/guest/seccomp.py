@@ -1,186 +1,195 @@
-"""The system calls a sandbox may not make, as a BPF program for the kernel.
+"""The system calls a sandbox may make, as a BPF program for the kernel.
 
-A list of what is denied rather than of what is allowed: functions bring libraries that nobody here has seen. Denied
-is what changes the machine, reaches into other processes, makes namespaces, or has been the way out of containers.
-Denied calls fail with EPERM; clone3 fails with ENOSYS, because its arguments lie in memory where a filter cannot see
-them, and every C library then falls back to clone, whose flags are checked.
+One filter holds for a template, from the first line of a function's import, and for its sandboxes. A template may do
+one thing more: be moved into namespaces that somebody trusted has prepared. `calls.py` has the lists; here is what is
+asked of the calls that some need and some abuse, and how it all becomes a program.
 """
 
 import ctypes
 import errno
 import struct
+from collections.abc import Sequence
+from typing import NamedTuple
 
-from attacca.worker.runtime.process.guest import linux
+from attacca.worker.runtime.process.guest import calls, linux
 
-# name: (x86_64, aarch64); None where the architecture has no such call
-DENIED: dict[str, tuple[int | None, int | None]] = {
-    "ptrace": (101, 117),
-    "process_vm_readv": (310, 270),
-    "process_vm_writev": (311, 271),
-    "kcmp": (312, 272),
-    "pidfd_getfd": (438, 438),
-    "umount2": (166, 39),
-    "pivot_root": (155, 41),
-    "chroot": (161, 51),
-    "move_mount": (429, 429),
-    "open_tree": (428, 428),
-    "fsopen": (430, 430),
-    "fsconfig": (431, 431),
-    "fsmount": (432, 432),
-    "fspick": (433, 433),
-    "mount_setattr": (442, 442),
-    "keyctl": (250, 219),
-    "add_key": (248, 217),
-    "request_key": (249, 218),
-    "bpf": (321, 280),
-    "perf_event_open": (298, 241),
-    "userfaultfd": (323, 282),
-    "io_uring_setup": (425, 425),
-    "io_uring_enter": (426, 426),
-    "io_uring_register": (427, 427),
-    "kexec_load": (246, 104),
-    "kexec_file_load": (320, 294),
-    "init_module": (175, 105),
-    "finit_module": (313, 273),
-    "delete_module": (176, 106),
-    "reboot": (169, 142),
-    "swapon": (167, 224),
-    "swapoff": (168, 225),
-    "acct": (163, 89),
-    "quotactl": (179, 60),
-    "quotactl_fd": (443, 443),
-    "nfsservctl": (180, 42),
-    "settimeofday": (164, 170),
-    "clock_settime": (227, 112),
-    "clock_adjtime": (305, 266),
-    "adjtimex": (159, 171),
-    "syslog": (103, 116),
-    "lookup_dcookie": (212, 18),
-    "vhangup": (153, 58),
-    "iopl": (172, None),
-    "ioperm": (173, None),
-    "modify_ldt": (154, None),
-    "uselib": (134, None),
-    "open_by_handle_at": (304, 265),
-    "name_to_handle_at": (303, 264),
-    "fanotify_init": (300, 262),
-    "inotify_init": (253, None),  # would tell who else opens which of the machine's files, across mount namespaces
-    "inotify_init1": (294, 26),
-    "inotify_add_watch": (254, 27),
-    "mbind": (237, 235),
-    "migrate_pages": (256, 238),
-    "move_pages": (279, 239),
-    "vmsplice": (278, 75),
-    "personality": (135, 92),
-    "sethostname": (170, 161),
-    "setdomainname": (171, 162),
-}
-# A template forks sandboxes that still have to mount their own /proc and /tmp, and moves to a new network namespace for
-# each, so these are denied only to sandboxes, and so are the namespace flags of clone.
-DENIED_TO_SANDBOXES: dict[str, tuple[int | None, int | None]] = {
-    "mount": (165, 40),
-    "unshare": (272, 97),
-    "setns": (308, 268),
-}
-CLONE, CLONE3 = (56, 220), (435, 435)
-SOCKET = (41, 198)
-NAMESPACE_FLAGS = 0x7E020000  # CLONE_NEW{NS,CGROUP,UTS,IPC,USER,PID,NET}
 AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
-AF_PACKET, AF_NETLINK, AF_VSOCK, AF_ALG = 17, 16, 40, 38
-SOCK_RAW, SOCK_TYPE_MASK = 3, 0xF
+NAMESPACE_FLAGS = 0x7E020000  # CLONE_NEW{NS,CGROUP,UTS,IPC,USER,PID,NET}
+CLONE_PARENT = 0x8000  # a child that is its maker's sibling, and so in nobody's family
+PREPARED = linux.CLONE_NEWPID | linux.CLONE_NEWNS | linux.CLONE_NEWNET | linux.CLONE_NEWIPC | linux.CLONE_NEWUTS
+ENTERED = (  # what a template may enter: all that was prepared, or a part of it; 0 would be whatever it finds
+    PREPARED,
+    *(linux.CLONE_NEWPID, linux.CLONE_NEWNS, linux.CLONE_NEWNET, linux.CLONE_NEWIPC, linux.CLONE_NEWUTS),
+    linux.CLONE_NEWUSER,
+)
+AF_UNIX, AF_INET, AF_INET6, AF_NETLINK, NETLINK_ROUTE = 1, 2, 10, 16, 0
+SOCK_TYPE_MASK, SOCK_STREAM, SOCK_DGRAM = 0xF, 1, 2
+IP_PROTOCOLS = (0, 6, 17)  # whatever suits the type, TCP, UDP
+SOL_SOCKET, SOL_TCP, TCP_ULP = 1, 6, 31
+SO_ATTACH = (26, 50, 51, 52)  # programs for the kernel to run: their memory counts for nobody, and all share its limit
+FORBIDDEN_IOCTLS = (
+    *(0x5412, 0x541C, 0x541D, 0x5423),  # TIOCSTI, TIOCLINUX, TIOCCONS, TIOCSETD: what others' terminals do
+    *(0x5760, 0x5761),  # IOC_WATCH_QUEUE_SET_SIZE, ..._FILTER: another way to a large pipe
+)
+NAMESPACE_IOCTLS, IOCTL_TYPE_MASK = 0xB700, 0xFF00
+F_SETPIPE_SZ, PIPE_B = 1031, 65_536
+# Not F_NOTIFY, which like inotify tells what others open, nor F_SETLEASE, which makes others wait.
+FCNTL_COMMANDS = (*range(12), 15, 16, 17, 36, 37, 38, 1025, *range(1027, 1031), *range(1032, 1039))
+PR_SET_DUMPABLE, IS_DUMPABLE = linux.PR_SET_DUMPABLE, 1
+# Not PR_SET_MM, PR_SET_PTRACER, PR_SCHED_CORE (an idle sibling of every core), PR_SET_MEMORY_MERGE (see madvise).
+PRCTL_OPTIONS = (
+    *(1, 2, 3, 7, 8, 15, 16, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 36, 37, 38, 39, 40, 41, 42, 47),
+    *range(50, 57),  # vectors, speculation and tagged addresses of this process
+    *(60, 61, 63, 64, 65, 66, 74, 75, 76),
+    *(0x53564D41, 0x41555856),  # PR_SET_VMA, PR_GET_AUXV
+)
+MADV_MERGEABLE = 12  # pages equal to others' are merged, and how long a write takes then tells that they were equal
+MAP_HUGETLB, MFD_HUGETLB = 0x40000, 4  # pages of a pool that all share and that count for nobody
 
-_LOAD, _JUMP_EQUAL, _JUMP_SET, _JUMP_GE, _AND, _RETURN = 0x20, 0x15, 0x45, 0x35, 0x54, 0x06
-_NUMBER, _ARCH, _FIRST, _SECOND = 0, 4, 16, 24  # offsets in struct seccomp_data; arguments by their low halves
+_LOAD, _JUMP, _JUMP_EQUAL, _JUMP_GE, _AND, _RETURN = 0x20, 0x05, 0x15, 0x35, 0x54, 0x06
+_NUMBER, _ARCH = 0, 4  # offsets in struct seccomp_data
+_FIRST, _SECOND, _THIRD, _FOURTH = 16, 24, 32, 40  # arguments by their low halves, which is all the kernel takes here
+_HIGH = 4  # and on to the high one
 _ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
+_FARTHEST = 255  # that a conditional jump reaches
 
 
-class Program:
-    """Instructions of classic BPF, as struct sock_filter has them."""
+class Step(NamedTuple):
+    """An instruction of classic BPF, as struct sock_filter has it."""
 
-    def __init__(self, machine: str) -> None:
-        self.column = 0 if machine == "x86_64" else 1
-        self._steps: list[bytes] = []
+    code: int
+    value: int
+    yes: int = 0
+    no: int = 0
 
-    def step(self, code: int, value: int, yes: int = 0, no: int = 0) -> None:
-        self._steps.append(struct.pack("<HBBI", code, yes, no, value))
 
-    def refuse(self, number: int, reason: int) -> None:
-        self.step(_JUMP_EQUAL, number, 0, 1)
-        self.step(_RETURN, _ERRNO | reason)
+Steps = list[Step]
 
-    def refuse_all(self, names: dict[str, tuple[int | None, int | None]]) -> None:
-        for numbers in names.values():
-            if (number := numbers[self.column]) is not None:
-                self.refuse(number, errno.EPERM)
+ALLOW, KILL, PRETEND = [Step(_RETURN, _ALLOW)], [Step(_RETURN, _KILL)], [Step(_RETURN, _ERRNO)]
 
-    def refuse_other_namespaces(self) -> None:
-        """Ends the program for unshare, which is allowed for the network only."""
-        self.step(_JUMP_EQUAL, DENIED_TO_SANDBOXES["unshare"][self.column] or 0, 0, 4)
-        self.step(_LOAD, _FIRST)
-        self.step(_JUMP_EQUAL, linux.CLONE_NEWNET, 1, 0)
-        self.step(_RETURN, _ERRNO | errno.EPERM)
-        self.step(_RETURN, _ALLOW)
 
-    def refuse_namespaces(self) -> None:
-        """Ends the program for clone, which is allowed without them."""
-        self.step(_JUMP_EQUAL, CLONE[self.column], 0, 4)
-        self.step(_LOAD, _FIRST)
-        self.step(_JUMP_SET, NAMESPACE_FLAGS, 0, 1)
-        self.step(_RETURN, _ERRNO | errno.EPERM)
-        self.step(_RETURN, _ALLOW)
+def _refuse(reason: int) -> Steps:
+    return [Step(_RETURN, _ERRNO | reason)]
 
-    def refuse_sockets(self) -> None:
-        """Ends the program for every call."""
-        self.step(_JUMP_EQUAL, SOCKET[self.column], 0, 10)
-        self.step(_LOAD, _FIRST)
-        self.step(_JUMP_EQUAL, AF_PACKET, 6, 0)
-        self.step(_JUMP_EQUAL, AF_VSOCK, 5, 0)
-        self.step(_JUMP_EQUAL, AF_ALG, 4, 0)
-        self.step(_JUMP_EQUAL, AF_NETLINK, 4, 0)  # libraries list interfaces with a raw netlink socket: harmless
-        self.step(_LOAD, _SECOND)
-        self.step(_AND, SOCK_TYPE_MASK)
-        self.step(_JUMP_EQUAL, SOCK_RAW, 0, 1)
-        self.step(_RETURN, _ERRNO | errno.EPERM)
-        self.step(_RETURN, _ALLOW)
-        self.step(_RETURN, _ALLOW)
 
-    def __bytes__(self) -> bytes:
-        return b"".join(self._steps)
+ABSENT, DENY, UNKNOWN = _refuse(errno.ENOSYS), _refuse(errno.EPERM), _refuse(errno.EINVAL)
+
+
+def _choose(argument: int, values: Sequence[int], found: Steps, otherwise: Steps, mask: int | None = None) -> Steps:
+    """`found` if the argument, as far as `mask` shows it, is one of these values. Both end the program."""
+    load = [Step(_LOAD, argument)] + ([] if mask is None else [Step(_AND, mask)])
+    over = len(values) + len(otherwise)
+    assert over <= _FARTHEST
+    return [*load, *(Step(_JUMP_EQUAL, value, over - i - 1) for i, value in enumerate(values)), *otherwise, *found]
+
+
+def _sockets() -> Steps:
+    """Families that the kernel might lack are answered as if it lacked them, which every library is ready for. Types
+    and protocols are refused as to anybody without the right to raw sockets."""
+    unknown = _refuse(errno.EAFNOSUPPORT)
+    internet = _choose(_THIRD, IP_PROTOCOLS, ALLOW, DENY)
+    internet = _choose(_SECOND, (SOCK_STREAM, SOCK_DGRAM), internet, DENY, SOCK_TYPE_MASK)
+    netlink = _choose(_THIRD, (NETLINK_ROUTE,), ALLOW, unknown)  # libraries list interfaces with it
+    rest = _choose(_FIRST, (AF_NETLINK,), netlink, unknown)
+    return _choose(_FIRST, (AF_UNIX,), ALLOW, _choose(_FIRST, (AF_INET, AF_INET6), internet, rest))
+
+
+def _socket_options() -> Steps:
+    transport = _choose(_THIRD, (TCP_ULP,), DENY, ALLOW)  # a second protocol, which the kernel may have to load
+    return _choose(
+        _SECOND, (SOL_SOCKET,), _choose(_THIRD, SO_ATTACH, DENY, ALLOW), _choose(_SECOND, (SOL_TCP,), transport, ALLOW)
+    )
+
+
+def _file_controls() -> Steps:
+    """What all pipes of one user may hold is limited, and a pipe of 1 MB takes the room of 16 as they are made. When
+    it is used up, the pipes of others are smaller; so none grows, and the kernel has the same answer then."""
+    small = [Step(_LOAD, _THIRD), Step(_JUMP_GE, PIPE_B + 1, 0, 1), *DENY, *ALLOW]
+    pipe = _choose(_THIRD + _HIGH, (0,), small, DENY)
+    return _choose(_SECOND, (F_SETPIPE_SZ,), pipe, _choose(_SECOND, FCNTL_COMMANDS, ALLOW, UNKNOWN))
+
+
+def _process_controls() -> Steps:
+    """A process that is not dumpable could not be looked at by a server that is an ordinary user."""
+    dumpable = _choose(_SECOND, (IS_DUMPABLE,), ALLOW, DENY)
+    return _choose(_FIRST, (PR_SET_DUMPABLE,), dumpable, _choose(_FIRST, PRCTL_OPTIONS, ALLOW, UNKNOWN))
+
+
+def _device_controls() -> Steps:
+    rest = _choose(_SECOND, (NAMESPACE_IOCTLS,), DENY, ALLOW, IOCTL_TYPE_MASK)
+    return _choose(_SECOND, FORBIDDEN_IOCTLS, DENY, rest)
+
+
+QUESTIONS: dict[str, Steps] = {
+    "clone": _choose(_FIRST, (0,), ALLOW, DENY, NAMESPACE_FLAGS | CLONE_PARENT),
+    "socket": _sockets(),
+    "socketpair": _sockets(),
+    "setsockopt": _socket_options(),
+    "ioctl": _device_controls(),
+    "fcntl": _file_controls(),
+    "prctl": _process_controls(),
+    "madvise": _choose(_THIRD, (MADV_MERGEABLE,), UNKNOWN, ALLOW),
+    "mmap": _choose(_FOURTH, (0,), ALLOW, _refuse(errno.ENOMEM), MAP_HUGETLB),
+    "memfd_create": _choose(_SECOND, (0,), ALLOW, UNKNOWN, MFD_HUGETLB),
+    "setns": DENY,
+}
+ENTER = {"setns": _choose(_SECOND, ENTERED, ALLOW, DENY)}
+
+
+def answers(machine: str, *, template: bool) -> dict[int, Steps]:
+    """What is done about each call, by number; those that are not here are absent."""
+    found: dict[int, Steps] = {}
+    for table, steps in ((calls.ALLOWED, ALLOW), (calls.DENIED, DENY), (calls.PRETENDED, PRETEND)):
+        found |= dict.fromkeys(calls.numbers(table, machine).values(), steps)
+    questions = QUESTIONS | ENTER if template else QUESTIONS
+    return found | {number: questions[name] for name, number in calls.numbers(calls.ASKED, machine).items()}
+
+
+def _runs(found: dict[int, Steps]) -> list[tuple[int, Steps]]:
+    """The first number of every run of calls that are treated alike, from 0 on."""
+    runs: list[tuple[int, Steps]] = []
+    for number in range(max(found) + 2):
+        steps = found.get(number, ABSENT)
+        if not runs or runs[-1][1] != steps:
+            runs.append((number, steps))
+    return runs
+
+
+def _search(runs: list[tuple[int, Steps]]) -> Steps:
+    """Find the run that the number is in by halving, and do what is done about it. When a filter is put on, the kernel
+    runs it for every call there is, to remember which are simply allowed."""
+    if len(runs) == 1:
+        return runs[0][1]
+    middle = len(runs) // 2
+    below, above = _search(runs[:middle]), _search(runs[middle:])
+    if len(below) <= _FARTHEST:
+        return [Step(_JUMP_GE, runs[middle][0], len(below)), *below, *above]
+    return [Step(_JUMP_GE, runs[middle][0], 0, 1), Step(_JUMP, len(below)), *below, *above]
+
+
+def _pack(steps: Steps) -> bytes:
+    return b"".join(struct.pack("<HBBI", step.code, step.yes, step.no, step.value) for step in steps)
+
+
+def _whole(machine: str, found: dict[int, Steps]) -> bytes:
+    own = [Step(_LOAD, _ARCH), Step(_JUMP_EQUAL, AUDIT_ARCH[machine], 1), *KILL]
+    return _pack([*own, Step(_LOAD, _NUMBER), *_search(_runs(found))])  # x32's numbers lie above all others: absent
 
 
 def program(machine: str, *, template: bool) -> bytes:
     """The whole filter for one architecture."""
-    made = Program(machine)
-    made.step(_LOAD, _ARCH)
-    made.step(_JUMP_EQUAL, AUDIT_ARCH[machine], 1, 0)
-    made.step(_RETURN, _KILL)
-    made.step(_LOAD, _NUMBER)
-    if machine == "x86_64":  # the x32 calls share the architecture and have numbers of their own
-        made.step(_JUMP_GE, 0x40000000, 0, 1)
-        made.step(_RETURN, _ERRNO | errno.ENOSYS)
-    made.refuse_all(DENIED if template else DENIED | DENIED_TO_SANDBOXES)
-    made.refuse(CLONE3[made.column], errno.ENOSYS)
-    if template:
-        made.refuse_other_namespaces()
-    else:
-        made.refuse_namespaces()
-    made.refuse_sockets()
-    return bytes(made)
+    return _whole(machine, answers(machine, template=template))
 
 
 def supplement(machine: str) -> bytes:
-    """What turns a template's filter, which its children inherit, into a sandbox's. Short: the kernel compiles it."""
-    made = Program(machine)
-    made.step(_LOAD, _NUMBER)
-    made.refuse_all(DENIED_TO_SANDBOXES)
-    made.refuse_namespaces()
-    made.step(_RETURN, _ALLOW)
-    return bytes(made)
+    """What turns a template's filter, which its children inherit, into a sandbox's. Short: every start has it."""
+    setns = calls.numbers(calls.ASKED, machine)["setns"]
+    return _pack(_choose(_NUMBER, (setns,), DENY, ALLOW))
 
 
 _IS_KNOWN = linux.MACHINE in AUDIT_ARCH
-FOR_TEMPLATES = program(linux.MACHINE, template=True) if _IS_KNOWN else b""
 FOR_NEW_SANDBOXES = program(linux.MACHINE, template=False) if _IS_KNOWN else b""
+FOR_TEMPLATES = program(linux.MACHINE, template=True) if _IS_KNOWN else b""
 FOR_FORKED_SANDBOXES = supplement(linux.MACHINE) if _IS_KNOWN else b""
 
 
