@@ -1,59 +1,62 @@
-"""Who may ask for what: local users and tokens, and why a page in a browser is neither."""
+"""Who asks, as the front sees it: the decision of `kernel.access`, and the memory of heads that are beyond doubt."""
 
-import ipaddress
 import os
 from collections.abc import Callable
 
-from attacca.errors import AttaccaError, Forbidden, Unauthorized
+from attacca.errors import BadRequest
+from attacca.kernel.access import Asked, Caller, Door, PeerUid, Refusal, caller, is_loopback, misnamed, refuse
 
 Allow = Callable[[bytes | None], bool]
 Fields = list[tuple[bytes, bytes]]
-TRY_TOKEN = "send `Authorization: Bearer TOKEN`; `attacca token create` on the server makes one"
+KEPT = 1024  # heads remembered
+KEPT_NAMES, KEPT_LENGTH = 32, 1024
 
 
-def is_loopback(host: str) -> bool:
-    if host.lower().removesuffix(".") == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+class Access:
+    def __init__(self, host: str, *, is_public: bool, allow: Allow | None, is_uid_shared: Callable[[], bool]) -> None:
+        """`allow` judges the value of an Authorization header. `is_uid_shared`: a local peer's uid says nothing, as
+        sandboxes with the host's network have ours."""
+        self.door = Door(os.getuid(), is_loopback(host), is_public)
+        self._allow = allow
+        self._is_uid_shared = is_uid_shared
+        # By the value of Host and the names of all fields, none of them twice. What else they say does not matter to
+        # whoever calls a function: the next such head is not looked at.
+        self.harmless: dict[tuple[bytes | None, ...], None] = {}
 
+    def examine(self, fields: Fields, *, is_old: bool) -> BadRequest | Refusal | None:
+        """Why a head is malformed, or, if nothing is wrong with it, why its sender may not call functions."""
+        hosts = [value for name, value in fields if name == b"host"]
+        error = misnamed(hosts, is_needed=not is_old)
+        if error is not None:
+            return error
+        sender = caller(fields)
+        refusal = refuse(self.door, sender, Asked.FUNCTION, self._is_token, _nobody)
+        if refusal is None and hosts and self._is_beyond_doubt(sender):
+            self._remember(fields, hosts[0])
+        return refusal
 
-def names_this_machine(host: bytes) -> bool:
-    """Does a Host header's value name this machine by loopback, whatever the port?"""
-    text = host.decode("latin-1").strip()
-    if text.startswith("["):
-        return is_loopback(text[1:].partition("]")[0])
-    return is_loopback(text.partition(":")[0] if text.count(":") == 1 else text)
+    def refuse_operator(self, fields: Fields, peer_uid: PeerUid) -> Refusal | None:
+        """Why its sender may not see what only operators see."""
+        is_shared = self._is_uid_shared()
+        return refuse(self.door, caller(fields), Asked.OPERATION, self._is_token, peer_uid, is_uid_shared=is_shared)
 
+    def _is_token(self, secret: str) -> bool:
+        return self._allow is not None and self._allow(b"Bearer " + secret.encode("latin-1"))
 
-def is_page(fields: Fields) -> bool:
-    """Was the request sent by a page in a browser, or under a name that is not this machine's (DNS rebinding)?
-
-    Pages of our own origin count too: functions have pages.
-    """
-    for name, value in fields:
-        if name == b"origin" or (name == b"host" and not names_this_machine(value)):
+    def _is_beyond_doubt(self, sender: Caller) -> bool:
+        """Would another with the same Host and the same fields be let in whatever these say?"""
+        if self.door.is_public:
             return True
-        if name == b"sec-fetch-site" and value.strip().lower() != b"none":
-            return True
-    return False
+        return self.door.is_loopback and sender.origin is None and sender.fetch_site is None
+
+    def _remember(self, fields: Fields, host: bytes) -> None:
+        key = (host, *dict(fields))
+        if len(key) != len(fields) + 1 or len(key) > KEPT_NAMES or sum(map(len, key)) > KEPT_LENGTH:
+            return
+        if len(self.harmless) >= KEPT:
+            self.harmless.clear()
+        self.harmless[key] = None
 
 
-def refuse_operator(fields: Fields, uid: int | None, allow: Allow | None, *, on_loopback: bool) -> AttaccaError | None:
-    """Why someone may not see what only operators see; None when they may. A token that is shown decides alone."""
-    if not on_loopback or uid not in (0, os.getuid()) or any(name == b"authorization" for name, _ in fields):
-        return refuse_token(fields, allow)
-    if is_page(fields):
-        return Forbidden("a page in a browser may not ask for this", f"name this machine as localhost, or {TRY_TOKEN}")
-    return None
-
-
-def refuse_token(fields: Fields, allow: Allow | None) -> AttaccaError | None:
-    """Why the request's token is not good enough; None when it is."""
-    authorization = next((value for name, value in fields if name == b"authorization"), None)
-    if allow is not None and allow(authorization):
-        return None
-    what = "no token came with the request" if authorization is None else "the request's token is not known"
-    return Unauthorized(what, TRY_TOKEN)
+def _nobody() -> None:
+    """Who calls a function is not asked for."""

@@ -5,7 +5,7 @@ import socket
 import struct
 from typing import cast
 
-from attacca.errors import AttaccaError, BadResponse
+from attacca.errors import AttaccaError, BadResponse, Overloaded
 from attacca.gateway.core.taken import Taken
 from attacca.gateway.front import answer
 from attacca.gateway.front.state import Front
@@ -13,6 +13,7 @@ from attacca.gateway.front.upload import Sink
 from attacca.model.invocation import Ok, Outcome, Start
 
 WARM_START = Start.WARM
+TURNED_AWAY_MOST = 128  # connections that are told that they are one too many; more are just closed
 RESET = struct.pack("ii", 1, 0)  # linger for no time: what is unsent is dropped, and the client told so
 
 
@@ -27,8 +28,10 @@ class Answering(asyncio.Protocol):
         self.upload: Sink | None = None  # who gets the rest of the request's body
         self.is_busy = False  # an answer is owed
         self.is_arriving = False  # and the request that it is owed for still arrives
+        self.is_passing_by = False  # and nobody wants the rest of it: it was refused, and the answer is out
         self.is_streaming = False  # the answer's head is out
         self.is_choked = False  # the client does not read what we write
+        self.is_turned_away = False  # it is one too many
         self.is_closing = False  # nothing that arrives matters any more
         self.is_bodiless = False  # an answer without a body, whatever the function sends
         self.is_chunked = False
@@ -126,7 +129,7 @@ class Answering(asyncio.Protocol):
         self.answer_whole(answer.of_error(error), taken)
 
     def answer_whole(self, whole: answer.Whole, taken: Taken | None = None) -> None:
-        if self.is_arriving or self.front.is_ending:
+        if (self.is_arriving and not self.is_passing_by) or self.front.is_ending:
             self.keep = False
         if taken is not None:
             whole = answer.Whole(whole.status, whole.fields + answer.trace(taken), whole.body)
@@ -204,14 +207,32 @@ class Answering(asyncio.Protocol):
         self.taken = None
         self.upload = None
         if self.is_arriving:
-            self.is_arriving = False
-            self.linger()
+            if self.is_passing_by:
+                self.is_busy = True
+            else:
+                self.is_arriving = False
+                self.linger()
             return
         self.since = self.front.now
         if self.keep:
             self.resume()
         else:
             self.break_off()
+
+    def turn_away(self) -> None:
+        """It is one too many, and told so before it has said anything."""
+        front = self.front
+        self.is_closing = self.is_turned_away = True
+        front.turned_away += 1
+        if front.turned_away > TURNED_AWAY_MOST:
+            self.transport.abort()
+            return
+        most = front.config.max_connections
+        error = Overloaded(f"there are {most} connections already", "come back later, or raise gateway.max_connections")
+        self.transport.writelines(
+            answer.whole(answer.of_error(error), front.date, keep=False, is_old=False, is_head=False)
+        )
+        self.linger()
 
     def linger(self) -> None:
         """Let the client read its answer before its unread request makes the kernel reset the connection."""
