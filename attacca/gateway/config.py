@@ -28,7 +28,7 @@ class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     buffers_mb: Positive = 512.0  # all that is held of requests, together; half of it, at most, for one function
     max_stream_mb: Positive = 1024.0  # request bodies streamed into ASGI functions
     max_admin_mb: Positive = 512.0  # request bodies of the admin API: code archives
-    max_head_kb: Count = 32  # request line and headers together
+    max_head_kb: Annotated[int, msgspec.Meta(ge=1, le=64)] = 32  # request line and headers together
     max_connections: Count = 10_000
     head_timeout_s: Positive = 10.0  # from the first byte of a request until its head is complete
     body_timeout_s: Positive = 30.0  # how long a body may bring less than 1 KB/s, or wait for room in the buffers; how

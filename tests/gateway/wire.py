@@ -9,7 +9,6 @@ import msgspec
 import uvloop
 
 from attacca.gateway.config import GatewayConfig
-from attacca.gateway.driver import Gateway
 from attacca.gateway.front.access import Allow
 from attacca.gateway.front.state import AsgiApp, Front
 from attacca.gateway.http import serve
@@ -99,8 +98,8 @@ class Client:
 class Site:
     """A listening gateway with the functions echo and f, and an ASGI function called stream."""
 
-    def __init__(self, made: Gateway, worker: Worker, calls: list[Call], port: int) -> None:
-        self.gateway, self.worker, self.calls, self.port = made, worker, calls, port
+    def __init__(self, front: Front, worker: Worker, calls: list[Call], port: int) -> None:
+        self.front, self.gateway, self.worker, self.calls, self.port = front, front.gateway, worker, calls, port
         self._moved = asyncio.Event()
         worker.on_message = lambda message: self._moved.set()
 
@@ -130,7 +129,7 @@ async def site(
     front = Front(made, config, admin, is_ready, allow)
     server = await serve(front)
     try:
-        yield Site(made, worker, calls, server.sockets[0].getsockname()[1])
+        yield Site(front, worker, calls, server.sockets[0].getsockname()[1])
     finally:
         front.end()
         await front.ended()
@@ -155,5 +154,10 @@ def post(path: str, body: bytes = b"", *headers: str) -> bytes:
     return "\r\n".join(lines).encode("latin-1") + body
 
 
+def raw(path: str, *headers: str, method: str = "GET", version: str = "HTTP/1.1") -> bytes:
+    """A head without a Host, unless it is given one."""
+    return "\r\n".join([f"{method} {path} {version}", *headers, "", ""]).encode("latin-1")
+
+
 def get(path: str, *headers: str, method: str = "GET", version: str = "HTTP/1.1") -> bytes:
-    return "\r\n".join([f"{method} {path} {version}", "Host: localhost", *headers, "", ""]).encode("latin-1")
+    return raw(path, "Host: localhost", *headers, method=method, version=version)

@@ -1,5 +1,7 @@
 """How fast a body has to come: laws, and the ways to be slow."""
 
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +12,7 @@ STRETCH_S = 30.0
 MB = 1 << 20
 
 
-def lasts(sizes: list[float], *, every_s: float = 1.0, is_pressed: bool = False) -> float | None:
+def lasts(sizes: Sequence[float], *, every_s: float = 1.0, is_pressed: bool = False) -> float | None:
     """When a body that has come so far at each look is given up; None when it is not."""
     pace: Pace | None = begin(0.0)
     for number, size in enumerate(sizes, 1):
@@ -43,7 +45,7 @@ def test_what_came_at_once_does_not_excuse_a_trickle(size: int, trickle: int) ->
 
 def test_pauses_are_allowed_that_are_shorter_than_the_stretch() -> None:
     bursts = [50 * SLOWEST * (1 + n // 25) for n in range(200)]
-    assert lasts(bursts) is None  # type: ignore[arg-type]
+    assert lasts(bursts) is None
 
 
 @pytest.mark.parametrize("is_pressed", [False, True])

@@ -23,8 +23,8 @@ def test_what_rooms_have_is_what_the_budget_holds(steps: list[tuple[int, int, st
         if what == "leave":
             room.leave()
         elif what == "take" and not room.is_waiting:
-            before = room.size
-            assert room.size == (size if room.take(size) else before)
+            expected = {True: size, False: room.size}
+            assert expected[room.take(size)] == room.size
         elif room.size == 0 and not room.is_waiting:
             room.wait(size, lambda number=number: granted.append(number))  # type: ignore[misc]
         assert budget.held == sum(room.size for room in rooms) <= 12
