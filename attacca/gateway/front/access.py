@@ -45,9 +45,10 @@ class Access:
 
     def _is_beyond_doubt(self, sender: Caller) -> bool:
         """Would another with the same Host and the same fields be let in whatever these say?"""
-        if self.door.is_public:
-            return True
-        return self.door.is_loopback and sender.origin is None and sender.fetch_site is None
+        if sender.origin is not None or sender.fetch_site is not None:
+            return self.door.is_public
+        without_token = Caller(host=sender.host, is_proxied=sender.is_proxied)
+        return refuse(self.door, without_token, Asked.FUNCTION, self._is_token, _nobody) is None
 
     def _remember(self, fields: Fields, host: bytes) -> None:
         key = (host, *dict(fields))

@@ -38,6 +38,20 @@ def test_a_head_is_passed_over_only_when_it_would_be_let_in(
             assert type(door.examine(fields, is_old=False)) is type(said)
 
 
+VALUES = st.sampled_from([b"", b"Bearer right", b"Bearer wrong", b"none", b"cross-site", b"http://localhost", b"null"])
+
+
+@given(st.lists(st.sampled_from(PAIRS), max_size=4), st.lists(VALUES, min_size=4, max_size=4), st.booleans())
+def test_what_the_other_fields_of_such_a_head_say_does_not_matter(
+    fields: Fields, values: list[bytes], is_public: bool  # noqa: FBT001
+) -> None:  # fmt: skip
+    door = access(is_public=is_public)
+    door.examine(fields, is_old=False)
+    others = [(name, value if name == b"host" else values[at]) for at, (name, value) in enumerate(fields)]
+    if is_passed_over(door, others):
+        assert access(is_public=is_public).examine(others, is_old=False) is None
+
+
 def test_the_usual_head_is_passed_over_the_second_time() -> None:
     for door in (access(), access(host="0.0.0.0", is_public=True)):
         fields = [(b"host", b"localhost:80"), (b"content-length", b"5")]
@@ -47,6 +61,14 @@ def test_the_usual_head_is_passed_over_the_second_time() -> None:
         assert not is_passed_over(door, [(b"host", b"localhost:81"), (b"content-length", b"6")])
         assert not is_passed_over(door, [*fields, (b"via", b"x")])
         assert not is_passed_over(door, [*fields, (b"host", b"localhost:80")])
+
+
+def test_a_token_lets_in_only_who_shows_it() -> None:
+    for extra in ([], [(b"origin", b"null")], [(b"via", b"x")]):
+        door = access()
+        fields = [(b"host", b"evil.example"), *extra]
+        assert door.examine([*fields, (b"authorization", b"Bearer right")], is_old=False) is None
+        assert not is_passed_over(door, [*fields, (b"authorization", b"Bearer wrong")])
 
 
 def test_where_a_token_is_needed_nothing_is_passed_over() -> None:
