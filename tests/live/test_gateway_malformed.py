@@ -2,6 +2,7 @@
 
 import pytest
 
+from attacca.gateway.config import GatewayConfig
 from attacca.model.invocation import Ok
 from tests.gateway.wire import get, live, post, site
 
@@ -100,6 +101,22 @@ def test_a_chunks_size_is_a_number(size: bytes) -> None:
                     client.send(get(path, "Transfer-Encoding: chunked", method="POST") + size + b"\r\nx\r\n0\r\n\r\n")
                     assert (await client.answer()).status == 400
                     assert await client.rest() == b""
+
+    live(story)
+
+
+@pytest.mark.parametrize("limit_kb", [1, 4, 16, 32])
+def test_a_head_is_measured_by_itself_wherever_it_is_cut(limit_kb: int) -> None:
+    async def story() -> None:
+        async with site(GatewayConfig(port=0, max_head_kb=limit_kb)) as here, await here.client() as client:
+            padding = "X: " + "y" * (limit_kb * 512)
+            one = post("/function/echo", b"0", padding)
+            count = 200_000 // len(one)
+            client.send(one * count)
+            for _ in range(count):
+                assert (await client.answer()).status == 200
+            client.send(one * 3 + get("/function/echo", "X: " + "y" * (limit_kb * 2048)))
+            assert [(await client.answer()).status for _ in range(4)] == [200, 200, 200, 431]
 
     live(story)
 

@@ -23,6 +23,7 @@ from attacca.gateway.front.serving import Fields, too_large
 from attacca.gateway.front.state import Front
 
 NOTHING, HEAD, BODY = 0, 1, 2  # how much of the next request has come
+METHOD_MOST = 20  # bytes
 HELD_MOST = 64 * 1024  # bytes held back before the socket is left unread
 NOT_HTTP = "send HTTP/1.1, with one length for each body"
 
@@ -184,13 +185,15 @@ class Connection(Collecting):
             self.fail(BadRequest(f"the request is not HTTP: {error}", NOT_HTTP))
             return
         if self.phase != NOTHING:
-            self._unfinished(len(data))
+            self._unfinished(data)
 
-    def _unfinished(self, size: int) -> None:
-        """A piece of `size` bytes has been parsed, and the request it began or continued is not complete."""
+    def _unfinished(self, piece: bytes) -> None:
+        """A piece has been parsed, and the request that it began or continued is not complete."""
+        size = len(piece)
         if self.phase == HEAD:
             if self.head_size == 0:
                 self.since = self.front.now
+                size -= max(piece.rfind(self.url) - METHOD_MOST, 0)  # other requests may have come before it
             self.head_size += size
             if self.head_size >= self.front.max_head:
                 limit_kb = self.front.config.max_head_kb
@@ -251,7 +254,7 @@ class Connection(Collecting):
                 self.fail(self.broken)
                 break
             elif self.phase == BODY and not self.is_opened:
-                self._unfinished(0)
+                self._unfinished(b"")
                 continue
             if not self.held:
                 break
