@@ -25,7 +25,7 @@ class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     port: Port = 8080
     public: bool = False  # /function needs no token, also on an address that others reach
     max_body_mb: Positive = 16.0  # collected request bodies
-    buffers_mb: Positive = 512.0  # all that is held of requests, together; half of it, at most, for one function
+    buffers_mb: Positive = 512.0  # held of all requests, and as much again of answers; for one function at most half
     max_stream_mb: Positive = 1024.0  # request bodies streamed into ASGI functions
     max_admin_mb: Positive = 512.0  # request bodies of the admin API: code archives
     max_head_kb: Annotated[int, msgspec.Meta(ge=1, le=64)] = 32  # request line and headers together

@@ -17,6 +17,7 @@ from attacca.model.function import Revision, Signature
 from attacca.model.invocation import Call
 from tests.gateway.play import Worker, gateway, revision
 
+CHUNKED = "Transfer-Encoding: chunked"
 PATIENCE_S = 5.0  # a test that waits longer than this hangs
 
 
@@ -161,3 +162,18 @@ def raw(path: str, *headers: str, method: str = "GET", version: str = "HTTP/1.1"
 
 def get(path: str, *headers: str, method: str = "GET", version: str = "HTTP/1.1") -> bytes:
     return raw(path, "Host: localhost", *headers, method=method, version=version)
+
+
+def chunk(size: int) -> bytes:
+    return b"%x\r\n%b\r\n" % (size, bytes(size))
+
+
+async def time_passes(here: Site, turns: int = 50) -> None:
+    async with await here.client() as other:
+        for _ in range(turns):
+            assert (await other.ask(get("/healthz"))).status in (200, 503)
+
+
+async def until(here: Site, what: Callable[[], bool]) -> None:
+    while not what():
+        await time_passes(here, 1)

@@ -1,17 +1,15 @@
 """Bodies that nobody will want are not read, and those that somebody may want take no more room than there is."""
 
 import asyncio
-from collections.abc import Callable
 
 import pytest
 
 from attacca.gateway.config import GatewayConfig
 from attacca.model.invocation import Ok, Outcome
 from tests.gateway.play import revision
-from tests.gateway.wire import Client, Site, get, live, post, raw, site
+from tests.gateway.wire import CHUNKED, Client, Site, chunk, get, live, post, raw, site, time_passes, until
 
 MB = 1 << 20
-CHUNKED = "Transfer-Encoding: chunked"
 ANYWHERE = GatewayConfig(host="0.0.0.0", port=0)
 TIGHT = GatewayConfig(port=0, buffers_mb=16, max_body_mb=4)  # room for one large body of a function, and two of all
 FRAMINGS = {
@@ -21,21 +19,6 @@ FRAMINGS = {
     "invited": ("Content-Length: 9", "Expect: 100-continue"),
     "chunked and invited": (CHUNKED, "Expect: 100-continue"),
 }
-
-
-def chunk(size: int) -> bytes:
-    return b"%x\r\n%b\r\n" % (size, bytes(size))
-
-
-async def time_passes(here: Site, turns: int = 50) -> None:
-    async with await here.client() as other:
-        for _ in range(turns):
-            assert (await other.ask(get("/healthz"))).status in (200, 503)
-
-
-async def until(here: Site, what: Callable[[], bool]) -> None:
-    while not what():
-        await time_passes(here, 1)
 
 
 @pytest.mark.parametrize("framing", FRAMINGS.values(), ids=FRAMINGS)
@@ -319,29 +302,5 @@ def test_what_comes_behind_takes_room_too() -> None:
                 client.close()
             assert 0 < refused < len(clients)
             await until(here, lambda: here.front.rooms.pieces.held == 0)
-
-    live(story)
-
-
-def test_who_is_one_too_many_is_told_and_not_for_long() -> None:
-    async def story() -> None:
-        async with site(GatewayConfig(port=0, max_connections=1, linger_s=0.05)) as here, await here.client() as first:
-            assert (await first.ask(post("/function/echo", b"x"))).body == b"x"
-            for request in (b"", get("/healthz"), get("/function/echo", CHUNKED, method="POST") + chunk(100_000)):
-                async with await here.client() as client:
-                    client.send(request)
-                    assert (await client.answer()).status == 503
-                    assert await client.rest() == b""
-            assert (await first.ask(post("/function/echo", b"x"))).body == b"x"
-        async with site(GatewayConfig(port=0, max_connections=1, linger_s=60)) as here, await here.client() as first:
-            assert (await first.ask(post("/function/echo", b"x"))).body == b"x"
-            many = [await here.client() for _ in range(300)]
-            answers = await asyncio.gather(*(client.rest() for client in many[150:]), return_exceptions=True)
-            assert sum(isinstance(found, bytes) and found != b"" for found in answers) < 150, "others are just closed"
-            assert here.front.turned_away <= 128
-            for client in many:
-                client.close()
-            first.close()
-        assert here.front.turned_away == 0
 
     live(story)

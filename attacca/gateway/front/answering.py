@@ -8,12 +8,14 @@ from typing import cast
 from attacca.errors import AttaccaError, BadResponse, Overloaded
 from attacca.gateway.core.taken import Taken
 from attacca.gateway.front import answer
+from attacca.gateway.front.room import Room, overloaded
 from attacca.gateway.front.state import Front
 from attacca.gateway.front.upload import Sink
 from attacca.model.invocation import Ok, Outcome, Start
 
 WARM_START = Start.WARM
 TURNED_AWAY_MOST = 128  # connections that are told that they are one too many; more are just closed
+LARGE = 64 * 1024  # bytes of an answer that do not count
 RESET = struct.pack("ii", 1, 0)  # linger for no time: what is unsent is dropped, and the client told so
 
 
@@ -31,6 +33,7 @@ class Answering(asyncio.Protocol):
         self.is_passing_by = False  # and nobody wants the rest of it: it was refused, and the answer is out
         self.is_streaming = False  # the answer's head is out
         self.is_choked = False  # the client does not read what we write
+        self.unread: Room | None = None  # for the large answers among that
         self.is_turned_away = False  # it is one too many
         self.is_closing = False  # nothing that arrives matters any more
         self.is_bodiless = False  # an answer without a body, whatever the function sends
@@ -48,6 +51,13 @@ class Answering(asyncio.Protocol):
     def ended(self, taken: Taken, outcome: Outcome) -> None:
         if self.is_streaming:
             self.finish_stream(is_whole=type(outcome) is Ok)
+            return
+        if (
+            type(outcome) is Ok
+            and len(outcome.body) > LARGE
+            and not self._make_room_for_answer(taken, len(outcome.body))
+        ):
+            self.refuse_answer(overloaded("the answer"), taken)
             return
         if self.is_arriving:
             self.keep = self.is_plain = False  # the rest of the body has nowhere to go
@@ -121,7 +131,21 @@ class Answering(asyncio.Protocol):
 
     # Whole answers.
 
-    def refuse_answer(self, error: BadResponse, taken: Taken) -> None:
+    def _make_room_for_answer(self, taken: Taken, size: int) -> bool:
+        """Until its client has read it, or nearly. What is larger than a share takes all of that."""
+        answers = self.front.rooms.answers
+        room = self.unread or Room(answers, taken.function.name)
+        if not room.take(min(room.size + size, answers.share)):
+            return False
+        self.unread = room
+        return True
+
+    def leave_answers(self) -> None:
+        if self.unread is not None:
+            self.unread.leave()
+            self.unread = None
+
+    def refuse_answer(self, error: AttaccaError, taken: Taken) -> None:
         self.front.gateway.amend(taken, error)
         self.answer_error(error, taken)
 
@@ -206,6 +230,8 @@ class Answering(asyncio.Protocol):
         self.is_busy = self.is_streaming = False
         self.taken = None
         self.upload = None
+        if self.unread is not None and not self.is_choked:
+            self.leave_answers()
         if self.is_arriving:
             if self.is_passing_by:
                 self.is_busy = True
@@ -262,7 +288,9 @@ class Answering(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self.is_choked = False
+        self.leave_answers()
         self.tell_flow()
+        self.resume()
 
     def tell_flow(self) -> None:
         if self.taken is not None:

@@ -75,6 +75,7 @@ class Connection(Collecting):
         self.front.leave(self)
         self.is_closing = True
         self.drop_collected()
+        self.leave_answers()
         self.is_busy = False
         taken, upload = self.taken, self.upload
         self.taken = self.upload = None
@@ -95,7 +96,7 @@ class Connection(Collecting):
         and what runs is answered. The admin API takes it as leaving: a log is followed until then."""
         self.has_peer_ended = True
         if self.is_closing or self.is_arriving or self.taken is None:
-            return False
+            return self.is_choked and bool(self.behind)
         return self.taken.start is not None
 
     def data_received(self, data: bytes) -> None:
@@ -243,7 +244,7 @@ class Connection(Collecting):
     def _advance(self) -> None:
         """Serve what came behind, as far as it can be served now."""
         self.is_advancing = True
-        while not self.is_closing and (self.is_arriving or not self.is_busy):
+        while not self.is_closing and (self.is_arriving or not (self.is_busy or self.is_choked)):
             if self.is_arriving:
                 if not self.held or (self.upload is not None and self.upload.is_full):
                     break
@@ -262,7 +263,7 @@ class Connection(Collecting):
             del self.held[: self.slice]
             self._parse(piece)
         self.is_advancing = False
-        if self.has_peer_ended and not self.is_busy and not self.is_closing:
+        if self.has_peer_ended and not (self.is_busy or self.is_closing or (self.is_choked and self.behind)):
             self.break_off()
         self.make_room_behind()
         self.update_reading()

@@ -1,4 +1,4 @@
-"""Room for what the gateway holds of requests: had before it is read, and charged to the function that it is for."""
+"""Room for what the gateway holds: had before a request is read or an answer written, and charged to its function."""
 
 from collections.abc import Callable
 
@@ -11,12 +11,13 @@ WAITING_MOST = 256  # who comes after so many does not wait: each that leaves ha
 
 
 class Rooms:
-    """Two budgets, so that large bodies under way do not stand in the way of small ones."""
+    """Budgets apart, so that large bodies do not stand in the way of small ones, nor unread answers of either."""
 
     def __init__(self, config: GatewayConfig) -> None:
         size = int(config.buffers_mb * MB)
         self.bodies = _budget(size - int(size * PIECES_SHARE))
         self.pieces = _budget(int(size * PIECES_SHARE))
+        self.answers = _budget(size)
 
 
 def _budget(size: int) -> Budget:
@@ -77,6 +78,6 @@ class Room:
 
 def overloaded(what: str) -> Overloaded:
     return Overloaded(
-        f"there is no room for {what}: others hold all that a function may hold of requests",
+        f"there is no room for {what}: others hold all that one function may hold here",
         "send it again a little later; or raise gateway.buffers_mb",
     )
