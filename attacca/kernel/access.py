@@ -176,6 +176,11 @@ def is_own_page(caller: Caller) -> bool:
     return caller.host is not None and caller.origin.lower() == f"http://{caller.host.lower()}"
 
 
+def is_telling(name: bytes) -> bool:
+    """Does a field of this name say something against its sender? Host does too, and is looked at by its value."""
+    return name in (b"origin", b"sec-fetch-site") or is_of_a_proxy(name)
+
+
 def is_of_a_proxy(name: bytes) -> bool:
     """Is it a header that proxies add? Some of them write `_` for `-`."""
     name = name.replace(b"_", b"-")

@@ -2,14 +2,15 @@
 
 import os
 from collections.abc import Callable
+from typing import Any
 
 from attacca.errors import BadRequest
-from attacca.kernel.access import Asked, Caller, Door, PeerUid, Refusal, caller, is_loopback, misnamed, refuse
+from attacca.kernel.access import Asked, Door, PeerUid, Refusal, caller, is_loopback, is_telling, misnamed, refuse
 
 Allow = Callable[[bytes | None], bool]
 Fields = list[tuple[bytes, bytes]]
-KEPT = 1024  # heads remembered
-KEPT_NAMES, KEPT_LENGTH = 32, 1024
+KEPT = 1024  # hosts remembered, and names of fields
+KEPT_LENGTH = 64
 
 
 class Access:
@@ -19,9 +20,9 @@ class Access:
         self.door = Door(os.getuid(), is_loopback(host), is_public)
         self._allow = allow
         self._is_uid_shared = is_uid_shared
-        # By the value of Host and the names of all fields, none of them twice. What else they say does not matter to
-        # whoever calls a function: the next such head is not looked at.
-        self.harmless: dict[tuple[bytes | None, ...], None] = {}
+        # A head with one of these hosts, and none but fields that do not matter whatever they say, is not examined.
+        self.hosts: set[bytes | None] = set()
+        self.names: set[bytes] = set()
 
     def examine(self, fields: Fields, *, is_old: bool) -> BadRequest | Refusal | None:
         """Why a head is malformed, or, if nothing is wrong with it, why its sender may not call functions."""
@@ -29,11 +30,9 @@ class Access:
         error = misnamed(hosts, is_needed=not is_old)
         if error is not None:
             return error
-        sender = caller(fields)
-        refusal = refuse(self.door, sender, Asked.FUNCTION, self._is_token, _nobody)
-        if refusal is None and hosts and self._is_beyond_doubt(sender):
+        if hosts:
             self._remember(fields, hosts[0])
-        return refusal
+        return refuse(self.door, caller(fields), Asked.FUNCTION, self._is_token, _nobody)
 
     def refuse_operator(self, fields: Fields, peer_uid: PeerUid) -> Refusal | None:
         """Why its sender may not see what only operators see."""
@@ -43,20 +42,20 @@ class Access:
     def _is_token(self, secret: str) -> bool:
         return self._allow is not None and self._allow(b"Bearer " + secret.encode("latin-1"))
 
-    def _is_beyond_doubt(self, sender: Caller) -> bool:
-        """Would another with the same Host and the same fields be let in whatever these say?"""
-        if sender.origin is not None or sender.fetch_site is not None:
-            return self.door.is_public
-        without_token = Caller(host=sender.host, is_proxied=sender.is_proxied)
-        return refuse(self.door, without_token, Asked.FUNCTION, self._is_token, _nobody) is None
-
     def _remember(self, fields: Fields, host: bytes) -> None:
-        key = (host, *dict(fields))
-        if len(key) != len(fields) + 1 or len(key) > KEPT_NAMES or sum(map(len, key)) > KEPT_LENGTH:
+        if refuse(self.door, caller([(b"host", host)]), Asked.FUNCTION, self._is_token, _nobody) is not None:
             return
-        if len(self.harmless) >= KEPT:
-            self.harmless.clear()
-        self.harmless[key] = None
+        _add(self.hosts, host)
+        for name, _ in fields:
+            if self.door.is_public or not is_telling(name):
+                _add(self.names, name)
+
+
+def _add(known: set[Any], one: bytes) -> None:
+    if len(one) <= KEPT_LENGTH:
+        if len(known) >= KEPT:
+            known.clear()
+        known.add(one)
 
 
 def _nobody() -> None:

@@ -34,7 +34,7 @@ class Serving(Answering):
         self.fields = NO_FIELDS
         self.head_of: dict[bytes, bytes] = {}  # the same, the last of each name
         self.refusal: Refusal | None = None  # why its sender may not call functions
-        self.harmless = front.access.harmless
+        self.known_hosts, self.known_names = front.access.hosts, front.access.names
         self.streamed_size = 0
         self.announced: int | None = None  # its Content-Length; None: it comes in chunks
         self.expects = False  # it waits for 100 Continue
@@ -68,7 +68,11 @@ class Serving(Answering):
         if method == b"CONNECT":
             return MethodNotAllowed("attacca is no proxy", "ask for /function/NAME")
         self.refusal = None
-        if (head.get(b"host"), *head) not in self.harmless or len(head) != len(fields):
+        if (
+            len(head) != len(fields)
+            or head.get(b"host") not in self.known_hosts
+            or not self.known_names.issuperset(head)
+        ):
             found = front.access.examine(fields, is_old=self.is_old)
             if isinstance(found, BadRequest):
                 return found
