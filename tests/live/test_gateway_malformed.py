@@ -121,6 +121,25 @@ def test_a_head_is_measured_by_itself_wherever_it_is_cut(limit_kb: int) -> None:
     live(story)
 
 
+def test_a_head_has_at_most_so_many_fields_however_short() -> None:
+    async def story() -> None:
+        async with site() as here:
+            fields = [f"a{number}:" for number in range(199)]
+            async with await here.client() as client:
+                for _ in range(2):
+                    assert (await client.ask(get("/function/echo", *fields))).status == 200
+            for more in (1, 7000):
+                for path in ("/function/echo", "/healthz", "/api/x"):
+                    async with await here.client() as client:
+                        answer = await client.ask(get(path, *fields, *["b:"] * more))
+                        assert (answer.status, answer.code) == (431, "headers_too_large")
+            async with await here.client() as client:  # not complete
+                client.send(get("/function/echo", *fields, "b:", "c:")[:-2])
+                assert (await client.answer()).status == 431
+
+    live(story)
+
+
 def test_nonsense_behind_a_request_waits_for_its_turn() -> None:
     async def story() -> None:
         async with site() as here, await here.client() as client:

@@ -4,11 +4,12 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from attacca.errors import BadRequest
+from attacca.errors import BadRequest, HeadersTooLarge
 from attacca.kernel.access import Asked, Door, PeerUid, Refusal, caller, is_loopback, is_telling, misnamed, refuse
 
 Allow = Callable[[bytes | None], bool]
 Fields = list[tuple[bytes, bytes]]
+FIELDS_MOST = 200  # of a request's head: the shortest take thirty times their bytes in memory
 KEPT = 1024  # hosts remembered, and names of fields
 KEPT_LENGTH = 64
 
@@ -24,8 +25,10 @@ class Access:
         self.hosts: set[bytes | None] = set()
         self.names: set[bytes] = set()
 
-    def examine(self, fields: Fields, *, is_old: bool) -> BadRequest | Refusal | None:
+    def examine(self, fields: Fields, *, is_old: bool) -> BadRequest | HeadersTooLarge | Refusal | None:
         """Why a head is malformed, or, if nothing is wrong with it, why its sender may not call functions."""
+        if len(fields) > FIELDS_MOST:
+            return too_many_fields()
         hosts = [value for name, value in fields if name == b"host"]
         error = misnamed(hosts, is_needed=not is_old)
         if error is not None:
@@ -49,6 +52,10 @@ class Access:
         for name, _ in fields:
             if self.door.is_public or not is_telling(name):
                 _add(self.names, name)
+
+
+def too_many_fields() -> HeadersTooLarge:
+    return HeadersTooLarge(f"the request's head has more than {FIELDS_MOST} fields", "send fewer headers")
 
 
 def _add(known: set[Any], one: bytes) -> None:

@@ -16,6 +16,7 @@ class Collecting(Serving):
         self.room: Room | None = None  # for it
         self.is_waiting = False  # for that room
         self.pace = pace.begin(0.0)  # of the body, wherever it goes
+        self.draining: pace.Pace | None = None  # of large answers that are read slowly
         self.held = bytearray()  # bytes behind the request that is being served
         self.held_room: Room | None = None
         self.is_reading = True
@@ -113,6 +114,16 @@ class Collecting(Serving):
             return False
         self.pace = found
         return True
+
+    def drains(self, now: float, unwritten: int) -> bool:
+        """Are large answers read as fast as a body has to come? The less is unwritten, the more has been."""
+        if self.unread is None:
+            self.draining = None
+            return True
+        before = self.draining or pace.begin(now, -unwritten)
+        stretch_s = self.front.config.body_timeout_s
+        self.draining = pace.go_on(before, now, -unwritten, stretch_s, is_pressed=self.unread.is_crowded)
+        return self.draining is not None
 
 
 def too_slow(what: str, limit_s: float) -> RequestTimeout:

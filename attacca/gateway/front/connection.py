@@ -18,6 +18,7 @@ import httptools
 
 from attacca.errors import AttaccaError, BadRequest, HeadersTooLarge, Unsupported
 from attacca.gateway.front import pace
+from attacca.gateway.front.access import FIELDS_MOST, too_many_fields
 from attacca.gateway.front.collecting import SLICE, Collecting, too_slow
 from attacca.gateway.front.serving import Fields, too_large
 from attacca.gateway.front.state import Front
@@ -190,21 +191,13 @@ class Connection(Collecting):
 
     def _unfinished(self, piece: bytes) -> None:
         """A piece has been parsed, and the request that it began or continued is not complete."""
-        size = len(piece)
         if self.phase == HEAD:
-            if self.head_size == 0:
-                self.since = self.front.now
-                size -= max(piece.rfind(self.url) - METHOD_MOST, 0)  # other requests may have come before it
-            self.head_size += size
-            if self.head_size >= self.front.max_head:
-                limit_kb = self.front.config.max_head_kb
-                error = HeadersTooLarge(f"the request's head is over {limit_kb} KB", "send fewer or shorter headers")
-                self.fail(error)
+            self._unfinished_head(piece)
             return
         if self.is_closing or (self.is_busy and not self.is_arriving) or self.behind:
             return
         data = self.request_body
-        self.framing_size = 0 if len(data) > self.seen_size else self.framing_size + size
+        self.framing_size = 0 if len(data) > self.seen_size else self.framing_size + len(piece)
         self.seen_size = len(data)
         if self.framing_size > self.front.max_head:
             self.fail(BadRequest("the request's body is framing without content", NOT_HTTP))
@@ -221,6 +214,18 @@ class Connection(Collecting):
                 self.make_room()
         else:
             self._open_early()
+
+    def _unfinished_head(self, piece: bytes) -> None:
+        size = len(piece)
+        if self.head_size == 0:
+            self.since = self.front.now
+            size -= max(piece.rfind(self.url) - METHOD_MOST, 0)  # other requests may have come before it
+        self.head_size += size
+        if self.head_size >= self.front.max_head:
+            limit_kb = self.front.config.max_head_kb
+            self.fail(HeadersTooLarge(f"the request's head is over {limit_kb} KB", "send fewer or shorter headers"))
+        elif len(self.coming) > FIELDS_MOST:
+            self.fail(too_many_fields())
 
     def _open_early(self) -> None:
         self.is_opened = True
@@ -344,7 +349,9 @@ class Connection(Collecting):
         if unwritten != self.unwritten:
             self.unwritten, self.since = unwritten, now
         config = self.front.config
-        if now - self.since > (config.body_timeout_s if unwritten else config.linger_s):
+        if now - self.since > (config.body_timeout_s if unwritten else config.linger_s) or not self.drains(
+            now, unwritten
+        ):
             self.abandon()
 
 

@@ -67,6 +67,12 @@ class Room:
         """Does somebody wait for it?"""
         return self.size > 0 and self._budget.is_wanted(self._owner)
 
+    @property
+    def is_crowded(self) -> bool:
+        """Is more than half taken of what its owner may have, or of all?"""
+        budget = self._budget
+        return 2 * budget.of(self._owner) > budget.share or 2 * budget.held > budget.total
+
     def leave(self) -> None:
         if self._waiting is not None:
             self._budget.withdraw(self._waiting)

@@ -2,9 +2,10 @@
 
 import asyncio
 
-from attacca.errors import AttaccaError, BadRequest, MethodNotAllowed, PayloadTooLarge
+from attacca.errors import AttaccaError, BadRequest, HeadersTooLarge, MethodNotAllowed, PayloadTooLarge
 from attacca.gateway import peer
 from attacca.gateway.front import answer
+from attacca.gateway.front.access import FIELDS_MOST
 from attacca.gateway.front.answering import Answering
 from attacca.gateway.front.bridge import Bridge, scope_of
 from attacca.gateway.front.pages import page
@@ -70,11 +71,12 @@ class Serving(Answering):
         self.refusal = None
         if (
             len(head) != len(fields)
+            or len(head) > FIELDS_MOST
             or head.get(b"host") not in self.known_hosts
             or not self.known_names.issuperset(head)
         ):
             found = front.access.examine(fields, is_old=self.is_old)
-            if isinstance(found, BadRequest):
+            if isinstance(found, BadRequest | HeadersTooLarge):
                 return found
             self.refusal = found
         return None

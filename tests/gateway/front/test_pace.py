@@ -14,7 +14,7 @@ MB = 1 << 20
 
 def lasts(sizes: Sequence[float], *, every_s: float = 1.0, is_pressed: bool = False) -> float | None:
     """When a body that has come so far at each look is given up; None when it is not."""
-    pace: Pace | None = begin(0.0)
+    pace: Pace | None = begin(0.0, int(min(sizes[0], 0)))
     for number, size in enumerate(sizes, 1):
         assert pace is not None
         pace = go_on(pace, number * every_s, int(size), STRETCH_S, is_pressed=is_pressed)
@@ -54,6 +54,14 @@ def test_where_others_wait_for_its_room_it_has_to_hurry(is_pressed: bool) -> Non
     assert (lasts(slow, is_pressed=is_pressed) is not None) is is_pressed
     fast = [n * SLOWEST_PRESSED * 2 for n in range(1, 100)]
     assert lasts(fast, is_pressed=is_pressed) is None
+
+
+def test_what_drains_is_looked_at_the_other_way_round() -> None:
+    left = [100 * MB - n * SLOWEST / 2 for n in range(200)]
+    ended = lasts([-size for size in left])
+    assert ended is not None
+    assert ended <= 2 * STRETCH_S + 2
+    assert lasts([-(100 * MB - n * SLOWEST * 2) for n in range(200)]) is None
 
 
 def test_a_slow_beginning_is_not_held_against_it_at_once() -> None:

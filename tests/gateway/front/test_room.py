@@ -58,6 +58,17 @@ def test_the_whole_being_short_presses_everybody() -> None:
     assert other.is_wanted
 
 
+def test_a_crowd_is_more_than_half() -> None:
+    budget = Budget(16, 8)
+    one, other, third = Room(budget, "a"), Room(budget, "a"), Room(budget, "b")
+    assert one.take(4)
+    assert not one.is_crowded
+    assert other.take(1)
+    assert (one.is_crowded, third.is_crowded) == (True, False)
+    assert third.take(4)
+    assert third.is_crowded
+
+
 def test_no_more_wait_than_can_be_looked_through() -> None:
     budget = Budget(8, 4)
     assert Room(budget, "a").take(4)
