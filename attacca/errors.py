@@ -93,6 +93,12 @@ class QueueFull(AttaccaError):
         self.retry_after_s = retry_after_s
 
 
+class Overloaded(AttaccaError):
+    """What the server holds of requests is at its bound; waiting helps."""
+
+    code, status, retryable = "overloaded", 503, True
+
+
 class Draining(AttaccaError):
     """The server is shutting down and takes nothing new."""
 

@@ -17,11 +17,11 @@ from attacca.control.http import admin
 from attacca.control.state import StateDir
 from attacca.errors import AttaccaError, BadConfig, Conflict
 from attacca.gateway.driver import Gateway
-from attacca.gateway.front.access import is_loopback
 from attacca.gateway.front.state import AsgiApp, Front
 from attacca.gateway.http import serve
 from attacca.io.logbook import Logbook
 from attacca.io.store.sqlite import SqliteStore
+from attacca.kernel.access import is_loopback
 from attacca.kernel.clock import Clock, SystemClock
 from attacca.kernel.ids import Ids
 from attacca.kernel.rand import Streams

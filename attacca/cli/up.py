@@ -42,7 +42,9 @@ Port = Annotated[
 ]
 Public = Annotated[
     bool | None,
-    typer.Option("--public", help="/function needs no token, on any address.", rich_help_panel=SERVER_PANEL),
+    typer.Option(
+        "--public", help="Anybody may call functions: no token, any Host, any site.", rich_help_panel=SERVER_PANEL
+    ),
 ]
 Isolation = Annotated[
     str | None,

@@ -4,9 +4,8 @@ import os
 from collections.abc import AsyncIterator, MutableMapping, Sequence
 from typing import Any, Protocol
 
-from attacca.control.core.access import Caller, Door, refuse
 from attacca.control.driver import Control
-from attacca.errors import Forbidden, Unauthorized
+from attacca.kernel.access import Asked, Door, Refusal, caller, refuse
 from attacca.model.invocation import Call
 from attacca.model.log import LogLine
 from attacca.model.messages import Evict, Prewarm
@@ -36,18 +35,13 @@ def door(*, is_loopback: bool) -> Door:
     return Door(os.getuid(), is_loopback)
 
 
-def refuse_scope(scope: Scope, access: Door, control: Control) -> Unauthorized | Forbidden | None:
+def refuse_scope(scope: Scope, access: Door, control: Control) -> Refusal | None:
     """The access rule applied to a request."""
-    headers: dict[bytes, str] = {}
-    for name, raw in scope["headers"]:
-        value = raw.decode("latin-1")
-        headers[name] = f"{headers[name]}, {value}" if name in headers else value  # two of one kind pass for neither
-    caller = Caller(
-        peer_uid=scope.get("state", {}).get("peer_uid"),
-        host=headers.get(b"host"),
-        origin=headers.get(b"origin"),
-        fetch_site=headers.get(b"sec-fetch-site"),
-        authorization=headers.get(b"authorization"),
-        is_reading_schema=f"{scope['path']}/".startswith(SCHEMA),
-    )
-    return refuse(access, caller, control.tokens.is_known, is_uid_shared=control.is_uid_shared)
+    asked = Asked.SCHEMA if f"{scope['path']}/".startswith(SCHEMA) else Asked.OPERATION
+    peer_uid = scope.get("state", {}).get("peer_uid", _nobody)
+    is_known = control.tokens.is_known
+    return refuse(access, caller(scope["headers"]), asked, is_known, peer_uid, is_uid_shared=control.is_uid_shared)
+
+
+def _nobody() -> None:
+    """Whoever carries requests here cannot tell who sends them."""

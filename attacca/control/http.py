@@ -3,9 +3,9 @@
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from attacca.control.core.access import Door
 from attacca.control.doorway import Observe, Scope
 from attacca.control.driver import Control
+from attacca.kernel.access import Door
 
 if TYPE_CHECKING:
     from litestar import Litestar
@@ -14,7 +14,7 @@ AsgiApp = Callable[[Scope, Callable[[], Awaitable[Any]], Callable[[Any], Awaitab
 
 
 def admin(control: Control, observe: Observe, access: Door) -> "Litestar":
-    """An ASGI application that needs no lifespan. `scope["state"]["peer_uid"]` says who calls, where that is known.
+    """An ASGI application that needs no lifespan. `scope["state"]["peer_uid"]` finds out who calls, if it can.
 
     Litestar is imported here and not above: it takes as long as the rest of the server together.
     """

@@ -33,7 +33,6 @@ from attacca.control.api import (
     TokenRequest,
     TokenRow,
 )
-from attacca.control.core.access import Door
 from attacca.control.core.progress import Done, Progress, Refused, Step
 from attacca.control.core.statistics import overall
 from attacca.control.doorway import Observe, refuse_scope
@@ -48,6 +47,7 @@ from attacca.errors import (
     PayloadTooLarge,
     Unauthorized,
 )
+from attacca.kernel.access import Door
 from attacca.model.function import Settings
 from attacca.model.invocation import Call
 from attacca.model.log import LogLine

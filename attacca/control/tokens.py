@@ -6,10 +6,10 @@ import secrets
 import msgspec
 
 from attacca.control.core import tokens
-from attacca.control.core.access import bearer
 from attacca.control.core.tokens import Token
 from attacca.errors import AttaccaError, NotFound, StateCorrupt
 from attacca.io.store.types import ABSENT, Change, Store
+from attacca.kernel.access import bearer
 from attacca.kernel.clock import Clock
 
 TOKENS = "tokens/"

@@ -6,6 +6,9 @@ import msgspec
 
 from attacca.kernel.registry import Choice
 
+PIECES_SHARE = 0.25  # of the buffers, for what is small and what waits its turn; the rest is for whole bodies
+FUNCTION_SHARE = 0.5  # of either part, for one function
+
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]  # 0: any free one
 Count = Annotated[int, msgspec.Meta(ge=1)]
@@ -22,15 +25,25 @@ class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     port: Port = 8080
     public: bool = False  # /function needs no token, also on an address that others reach
     max_body_mb: Positive = 16.0  # collected request bodies
+    buffers_mb: Positive = 512.0  # held of all requests, and as much again of answers; for one function at most half
     max_stream_mb: Positive = 1024.0  # request bodies streamed into ASGI functions
     max_admin_mb: Positive = 512.0  # request bodies of the admin API: code archives
-    max_head_kb: Count = 32  # request line and headers together
+    max_head_kb: Annotated[int, msgspec.Meta(ge=1, le=64)] = 32  # request line and headers together
     max_connections: Count = 10_000
     head_timeout_s: Positive = 10.0  # from the first byte of a request until its head is complete
-    body_timeout_s: Positive = 30.0  # how far a body may fall behind 1 KB/s; how long the reader of an answer may stall
+    body_timeout_s: Positive = 30.0  # how long a body may bring less than 1 KB/s, or wait for room in the buffers; how
+    # long the reader of an answer may stall
     idle_timeout_s: Positive = 75.0  # between two requests of a connection
     linger_s: Positive = 2.0  # how long the rest of a refused body is read, so that its sender sees the refusal
     calls_kept: Count = 200  # ended invocations remembered per function
     balancing: Choice = Choice(policy="least_loaded")  # which worker gets an invocation, where there are several
     silent_s: Positive = 3.0  # a worker that says nothing for so long is lost; three of its heartbeats
     attempts: Count = 3  # workers that an invocation is sent to, when one after the other is lost
+
+    def __post_init__(self) -> None:
+        share_mb = self.buffers_mb * (1 - PIECES_SHARE) * FUNCTION_SHARE
+        if self.max_body_mb > share_mb:
+            raise ValueError(
+                f"max_body_mb ({self.max_body_mb:g}) must not be more than one function's share of buffers_mb "
+                f"({self.buffers_mb:g}), which is {share_mb:g}"
+            )

@@ -101,6 +101,8 @@ class Gateway:
         """The client broke the rules in the middle of it, or the function did; the client is told by the caller."""
         withdraw = self._gate.give_up(self.clock.now(), taken, Failed(error.code, error.message, error.hint))
         if withdraw is not None:
+            if taken.on_end is not None:
+                taken.on_end()
             if self._record is not None:
                 self._record(taken.call())
             self._to_worker(withdraw)
@@ -137,6 +139,8 @@ class Gateway:
         if client is not None:
             taken.client = None
             client.ended(taken, outcome)
+        if taken.on_end is not None:
+            taken.on_end()
         if self._record is not None:
             self._record(taken.call())
 

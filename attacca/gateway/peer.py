@@ -1,52 +1,84 @@
-"""Which user owns the other end of a connection from this machine, as the kernel's socket tables tell it."""
+"""Which user owns the other end of a connection from this machine: one exact question to the kernel (sock_diag).
+
+No table is read, so it costs the same however many connections there are. A kernel that cannot answer makes everybody
+a stranger, who needs a token.
+"""
 
 import ipaddress
-import sys
-from pathlib import Path
-
-TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
-ESTABLISHED = "01"
-NOBODYS = "0"  # the inode of a socket that no process holds any more; its uid says nothing
+import socket
+import struct
 
 Address = tuple[str, int]
 
-
-def spelled(address: Address, *, as_v6: bool) -> str:
-    """As the table spells it: the address in words of 32 bits in the machine's order, then the port."""
-    ip: ipaddress.IPv4Address | ipaddress.IPv6Address = ipaddress.ip_address(address[0].partition("%")[0])
-    if isinstance(ip, ipaddress.IPv4Address) and as_v6:
-        ip = ipaddress.IPv6Address(b"\0" * 10 + b"\xff\xff" + ip.packed)
-    raw = ip.packed
-    words = (int.from_bytes(raw[at : at + 4], sys.byteorder) for at in range(0, len(raw), 4))
-    return "".join(f"{word:08X}" for word in words) + f":{address[1]:04X}"
-
-
-def owner(table: str, theirs: str, ours: str) -> int | None:
-    """The uid of the socket that is bound to `theirs` and connected to `ours`; None when the table lacks it.
-
-    Only an established socket that some process still holds counts: the table shows all others as root's.
-    """
-    for line in table.splitlines():
-        if theirs not in line:
-            continue
-        fields = line.split()
-        if len(fields) < 10 or fields[1] != theirs or fields[2] != ours:
-            continue
-        if fields[3] != ESTABLISHED or fields[9] == NOBODYS or not fields[7].isdecimal():
-            return None
-        return int(fields[7])
-    return None
+SOCK_DIAG, BY_FAMILY, ERROR, REQUEST = 4, 20, 2, 1  # NETLINK_SOCK_DIAG, SOCK_DIAG_BY_FAMILY, NLMSG_ERROR, NLM_F_REQUEST
+HEADER = struct.Struct("=IHHII")  # struct nlmsghdr: length, type, flags, sequence, port
+ASKED = struct.Struct("=BBBBI")  # the beginning of struct inet_diag_req_v2: family, protocol, extensions, -, states
+ENDS = struct.Struct("!HH16s16s")  # of both: ports and addresses, the asked one's own first
+ANY_COOKIE = struct.pack("=III", 0, 0xFFFFFFFF, 0xFFFFFFFF)  # on any interface
+TOLD = struct.Struct("=BBBB")  # the beginning of struct inet_diag_msg: family, state, timer, retransmissions
+OWNER = struct.Struct("=IIIII")  # its end: expires, receive queue, send queue, uid, inode
+OWNER_AT = HEADER.size + TOLD.size + ENDS.size + len(ANY_COOKIE)
+ANY_STATE, ESTABLISHED = 0xFFF, 1
+NOBODYS = 0  # the inode of a socket that no process holds any more; its uid says nothing
+SIZE = 8192
 
 
-def uid(theirs: Address, ours: Address, tables: tuple[Path, Path] = TABLES) -> int | None:
+def uid(theirs: Address, ours: Address) -> int | None:
     """Who is at the other end; None when it is not of this machine, or cannot be told."""
-    try:
-        is_v4 = ipaddress.ip_address(theirs[0].partition("%")[0]).version == 4
-        for as_v6, path in enumerate(tables):
-            if is_v4 or as_v6:
-                found = owner(path.read_text(), spelled(theirs, as_v6=bool(as_v6)), spelled(ours, as_v6=bool(as_v6)))
-                if found is not None:
-                    return found
-    except (OSError, ValueError):
+    ends = packed(theirs, ours)
+    if ends is None:
         return None
-    return None
+    family, asked = ends
+    message = ASKED.pack(family, socket.IPPROTO_TCP, 0, 0, ANY_STATE) + asked + ANY_COOKIE
+    try:
+        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, SOCK_DIAG) as kernel:
+            kernel.sendto(HEADER.pack(HEADER.size + len(message), BY_FAMILY, REQUEST, 1, 0) + message, (0, 0))
+            told, sender = kernel.recvfrom(SIZE)  # the kernel answers while it is asked
+    except OSError:
+        return None
+    return owner(told, asked) if sender[0] == 0 else None
+
+
+def packed(theirs: Address, ours: Address) -> tuple[int, bytes] | None:
+    """The address family to ask in, and both ends as the kernel writes them; None when they do not go together."""
+    try:
+        one, other = _plain(theirs[0]), _plain(ours[0])
+        if one.version != other.version:
+            return None
+        family = socket.AF_INET if one.version == 4 else socket.AF_INET6
+        return int(family), ENDS.pack(theirs[1], ours[1], one.packed, other.packed)
+    except (ValueError, struct.error):
+        return None
+
+
+def _plain(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """Where both ends are IPv4 addresses, the kernel keeps them as such, whatever the sockets call themselves."""
+    address = ipaddress.ip_address(text.partition("%")[0])
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return mapped or address
+
+
+def owner(told: bytes, asked: bytes) -> int | None:
+    """The uid in the kernel's answer. Only an established socket between just these ends counts, and only while some
+    process holds it: the kernel shows all others as root's, and has a listening one stand in for what is not there."""
+    if len(told) < OWNER_AT + OWNER.size:
+        return None
+    length, kind, *_ = HEADER.unpack_from(told)
+    if kind != BY_FAMILY or length > len(told):
+        return None
+    family, state, *_ = TOLD.unpack_from(told, HEADER.size)
+    ends = told[HEADER.size + TOLD.size : OWNER_AT - len(ANY_COOKIE)]
+    if state != ESTABLISHED or not _are_same(family, ends, asked):
+        return None
+    *_, user, inode = OWNER.unpack_from(told, OWNER_AT)
+    return None if inode == NOBODYS else int(user)
+
+
+def _are_same(family: int, told: bytes, asked: bytes) -> bool:
+    if told == asked:
+        return True
+    if family != socket.AF_INET6:
+        return False
+    mapped = b"\0" * 10 + b"\xff\xff"  # an IPv6 socket that speaks IPv4
+    *ports, one, other = ENDS.unpack(asked)
+    return told == ENDS.pack(*ports, mapped + one[:4], mapped + other[:4])

@@ -28,6 +28,18 @@ class Budget:
         """What this owner holds."""
         return self._by_owner.get(owner, 0)
 
+    @property
+    def waiting(self) -> int:
+        """How many have asked and not got."""
+        return len(self._waiting)
+
+    def is_wanted(self, owner: str) -> bool:
+        """Does somebody wait who might be served if this owner gave back what it has?"""
+        return any(asked.owner == owner or self._is_within_share(asked) for asked in self._waiting)
+
+    def _is_within_share(self, asked: Waiting) -> bool:
+        return asked.size <= self.share - self.of(asked.owner)
+
     def take(self, owner: str, size: int) -> bool:
         """Take it now, or nothing: False. Who waits does not come before who can be served at once, but is the first to
         be asked when something is given back."""

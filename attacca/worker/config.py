@@ -28,6 +28,7 @@ class WorkerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     drain_s: NotNegative = 30.0  # what runs may take this long to finish at shutdown
     body_hold_kb: Annotated[int, msgspec.Meta(ge=1)] = 256  # of a streamed body that comes before its turn; then: pause
     body_hold_kb_max: Annotated[int, msgspec.Meta(ge=1)] = 8192  # beyond this the invocation is refused
+    body_hold_mb: Annotated[int, msgspec.Meta(ge=1)] = 128  # of all of them; half of it, at most, for one function
 
     def __post_init__(self) -> None:
         if self.memory_buffer_mb >= self.memory_mb:

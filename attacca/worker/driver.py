@@ -141,7 +141,7 @@ class Worker:
         match message:
             case Dispatch():
                 if message.invocation.request.more:
-                    self._held.expect(message.invocation.id)
+                    self._held.expect(message.invocation.id, message.invocation.function)
                 self._feed(message)
             case Body():
                 self._body(message)
@@ -202,13 +202,8 @@ class Worker:
         sandbox = self._where.get(body.id)
         if sandbox is not None:
             self._runtime.body(sandbox, body.id, body.data, body.last)
-        elif not self._held.keep(body):
-            too_large = Failed(
-                "payload_too_large",
-                f"more than {self.config.body_hold_kb_max} kB came before a sandbox could take it",
-                "send less, or wait for the first answer before sending on",
-            )
-            self._feed(Withdraw(body.id, running=False, outcome=too_large))
+        elif (refusal := self._held.keep(body)) is not None:
+            self._feed(Withdraw(body.id, running=False, outcome=refusal))
 
     def _feed(self, event: Event) -> None:
         """One event at a time: what arises while commands are carried out has its turn after them."""

@@ -2,46 +2,78 @@
 
 from collections.abc import Callable
 
+from attacca.errors import Overloaded, PayloadTooLarge
+from attacca.kernel.budget import Budget
+from attacca.model.invocation import Failed
 from attacca.model.messages import Body, Flow, FromWorker
 from attacca.worker.config import WorkerConfig
+
+MB = 1024 * 1024
+PIECE_BYTES = 256  # what a piece takes beside its data
+
+
+class Waits:
+    """What one invocation has waiting for it."""
+
+    __slots__ = ("bodies", "function", "size", "taken")
+
+    def __init__(self, function: str) -> None:
+        self.function = function
+        self.bodies: list[Body] = []
+        self.size = 0
+        self.taken = 0  # of the budget
 
 
 class Held:
     def __init__(self, config: WorkerConfig, to_gateway: Callable[[FromWorker], None]) -> None:
         self._pause_bytes = config.body_hold_kb * 1024
-        self._most_bytes = config.body_hold_kb_max * 1024
+        self._most_kb = config.body_hold_kb_max
+        self._budget = Budget(config.body_hold_mb * MB, config.body_hold_mb * MB // 2)
         self._to_gateway = to_gateway
-        self._bodies: dict[str, list[Body]] = {}
-        self._bytes: dict[str, int] = {}
+        self._waits: dict[str, Waits] = {}
 
-    def expect(self, invocation: str) -> None:
-        self._bodies[invocation] = []
-        self._bytes[invocation] = 0
+    def expect(self, invocation: str, function: str) -> None:
+        self._waits[invocation] = Waits(function)
 
-    def keep(self, body: Body) -> bool:
-        """False: it is too much. What nobody expects any more is let go."""
-        bodies = self._bodies.get(body.id)
-        if bodies is None:
-            return True
-        before = self._bytes[body.id]
+    def keep(self, body: Body) -> Failed | None:
+        """Why it cannot be kept. What nobody expects any more is let go."""
+        waits = self._waits.get(body.id)
+        if waits is None:
+            return None
+        before = waits.size
         held = before + len(body.data)
-        if held > self._most_bytes:
-            return False
-        bodies.append(body)
-        self._bytes[body.id] = held
+        if held > self._most_kb * 1024:
+            return Failed(
+                PayloadTooLarge.code,
+                f"more than {self._most_kb} kB came before a sandbox could take it",
+                "send less, or wait for the first answer before sending on",
+            )
+        takes = len(body.data) + PIECE_BYTES
+        if not self._budget.take(waits.function, takes):
+            return Failed(
+                Overloaded.code,
+                f"too many requests of {waits.function!r} wait for a sandbox with their bodies",
+                "send it again a little later; or raise worker.body_hold_mb",
+            )
+        waits.bodies.append(body)
+        waits.size = held
+        waits.taken += takes
         if before < self._pause_bytes <= held and not body.last:
             self._to_gateway(Flow(body.id, paused=True))
-        return True
+        return None
 
     def release(self, invocation: str, give: Callable[[Body], None]) -> None:
         """Its sandbox takes them now, and paces the sender itself from here on."""
-        held = self._bytes.get(invocation, 0)
         bodies = self.drop(invocation)
         for body in bodies:
             give(body)
+        held = sum(len(body.data) for body in bodies)
         if held >= self._pause_bytes and not bodies[-1].last:
             self._to_gateway(Flow(invocation, paused=False))
 
     def drop(self, invocation: str) -> list[Body]:
-        self._bytes.pop(invocation, None)
-        return self._bodies.pop(invocation, [])
+        waits = self._waits.pop(invocation, None)
+        if waits is None:
+            return []
+        self._budget.give(waits.function, waits.taken)
+        return waits.bodies

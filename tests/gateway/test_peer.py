@@ -1,55 +1,108 @@
-import os
-from pathlib import Path
+"""The question to the kernel and what is believed of its answer, byte by byte."""
 
-from attacca.gateway.peer import owner, spelled, uid
+import socket
+import struct
 
-ROW = (
-    "   {n}: {local} {remote} {state} 00000000:00000000 00:00000000 00000000  {uid}        0 {inode} 1 0 20 4 30 10 -1"
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from attacca.gateway.peer import ANY_COOKIE, ENDS, ESTABLISHED, HEADER, OWNER, TOLD, owner, packed, uid
+
+CLIENT, SERVER = ("127.0.0.1", 50_000), ("127.0.0.1", 8080)
+MAPPED = bytes(10) + b"\xff\xff"
+BY_FAMILY, ERROR = 20, 2
+LISTENING, TIME_WAIT, CLOSE_WAIT = 10, 6, 8
+
+
+def ends(theirs: tuple[str, int] = CLIENT, ours: tuple[str, int] = SERVER) -> bytes:
+    found = packed(theirs, ours)
+    assert found is not None
+    return found[1]
+
+
+def told(
+    asked: bytes,
+    *,
+    kind: int = BY_FAMILY,
+    family: int = socket.AF_INET,
+    state: int = ESTABLISHED,
+    user: int = 1000,
+    inode: int = 7,
+) -> bytes:
+    body = TOLD.pack(family, state, 0, 0) + asked + ANY_COOKIE + OWNER.pack(0, 0, 0, user, inode)
+    return HEADER.pack(HEADER.size + len(body), kind, 0, 1, 0) + body
+
+
+def test_both_ends_are_packed_as_the_kernel_has_them() -> None:
+    address = bytes((127, 0, 0, 1)) + bytes(12)
+    assert packed(CLIENT, SERVER) == (socket.AF_INET, struct.pack("!HH", 50_000, 8080) + address + address)
+    v6 = bytes(15) + b"\1"
+    assert packed(("::1", 1), ("::1", 2)) == (socket.AF_INET6, struct.pack("!HH", 1, 2) + v6 + v6)
+
+
+def test_ipv4_is_asked_for_as_such_whatever_a_socket_calls_it() -> None:
+    assert packed(("::ffff:127.0.0.1", 50_000), ("::ffff:127.0.0.1", 8080)) == packed(CLIENT, SERVER)
+    assert packed(("::ffff:127.0.0.1", 50_000), SERVER) == packed(CLIENT, SERVER)
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        (("not an address", 1), SERVER),
+        (("", 1), SERVER),
+        (("::1", 1), SERVER),
+        (("127.0.0.1", -1), SERVER),
+        (("127.0.0.1", 65_536), SERVER),
+        (("127.0.0.1\n", 1), SERVER),
+    ],
 )
-HEADER = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode"
-CLIENT, SERVER = "0100007F:C350", "0100007F:1F90"
+def test_what_is_no_connection_is_not_asked_for(theirs: tuple[str, int], ours: tuple[str, int]) -> None:
+    assert packed(theirs, ours) is None
+    assert uid(theirs, ours) is None
 
 
-def table(*rows: tuple[str, str, str, int, int]) -> str:
-    lines = [
-        ROW.format(n=n, local=local, remote=remote, state=state, uid=owned, inode=inode)
-        for n, (local, remote, state, owned, inode) in enumerate(rows)
-    ]
-    return "\n".join([HEADER, *lines, ""])
+def test_the_owner_is_who_the_kernel_says() -> None:
+    for user in (0, 1000, 4_294_967_294):
+        assert owner(told(ends(), user=user), ends()) == user
 
 
-def test_addresses_are_spelled_as_the_kernel_does() -> None:
-    if os.sys.byteorder == "little":  # type: ignore[attr-defined]
-        assert spelled(("127.0.0.1", 8080), as_v6=False) == "0100007F:1F90"
-        assert spelled(("127.0.0.1", 8080), as_v6=True) == "0000000000000000FFFF00000100007F:1F90"
-        assert spelled(("::1", 80), as_v6=True) == "00000000000000000000000001000000:0050"
+def test_an_ipv6_socket_that_speaks_ipv4_is_told_in_ipv6() -> None:
+    one = MAPPED + bytes((127, 0, 0, 1))
+    as_v6 = ENDS.pack(CLIENT[1], SERVER[1], one, one)
+    assert owner(told(as_v6, family=socket.AF_INET6), ends()) == 1000
+    assert owner(told(as_v6, family=socket.AF_INET), ends()) is None
 
 
-def test_the_owner_is_that_of_the_clients_end() -> None:
-    text = table((SERVER, CLIENT, "01", 0, 11), (CLIENT, SERVER, "01", 1000, 12))
-    assert owner(text, CLIENT, SERVER) == 1000
+def test_another_socket_proves_nothing() -> None:
+    others = [
+        ends(SERVER, CLIENT), ends(("127.0.0.1", 50_001)), ends(CLIENT, ("127.0.0.1", 8081)),
+        ends(("127.0.0.2", 50_000)), ends(CLIENT, ("127.0.0.2", 8080)), bytes(ENDS.size),
+    ]  # fmt: skip
+    for other in others:
+        for family in (socket.AF_INET, socket.AF_INET6):
+            assert owner(told(other, family=family), ends()) is None
 
 
-def test_a_stranger_is_nobody() -> None:
-    assert owner(table((SERVER, CLIENT, "01", 0, 11)), CLIENT, SERVER) is None
-    assert owner("", CLIENT, SERVER) is None
+@pytest.mark.parametrize("state", [state for state in range(14) if state != ESTABLISHED])
+def test_a_socket_in_any_other_state_proves_nothing(state: int) -> None:
+    assert owner(told(ends(), state=state, user=0), ends()) is None
 
 
 def test_a_socket_that_no_process_holds_proves_nothing() -> None:
-    for state, inode in (("01", 0), ("06", 0), ("04", 12), ("05", 0)):
-        assert owner(table((CLIENT, SERVER, state, 0, inode)), CLIENT, SERVER) is None
+    assert owner(told(ends(), user=0, inode=0), ends()) is None
 
 
-def test_a_table_cut_short_proves_nothing() -> None:
-    assert owner(f"{HEADER}\n 0: {CLIENT} {SERVER} 01", CLIENT, SERVER) is None
+def test_an_error_proves_nothing() -> None:
+    assert owner(told(ends(), kind=ERROR), ends()) is None
+    assert owner(HEADER.pack(HEADER.size + 4, ERROR, 0, 1, 0) + struct.pack("=i", -2), ends()) is None
 
 
-def test_both_tables_are_read(tmp_path: Path) -> None:
-    v4, v6 = tmp_path / "tcp", tmp_path / "tcp6"
-    client, server = ("127.0.0.1", 50_000), ("127.0.0.1", 8080)
-    v4.write_text(table())
-    v6.write_text(table((spelled(client, as_v6=True), spelled(server, as_v6=True), "01", 7, 5)))
-    assert uid(client, server, (v4, v6)) == 7
-    assert uid(("::1", 1), ("::1", 2), (v4, v6)) is None
-    assert uid(client, server, (tmp_path / "none", v6)) is None
-    assert uid(("not an address", 1), server, (v4, v6)) is None
+@given(st.integers(0, len(told(ends())) - 1))
+def test_an_answer_cut_short_proves_nothing(size: int) -> None:
+    assert owner(told(ends())[:size], ends()) is None
+
+
+@given(st.binary(max_size=200))
+def test_nothing_that_is_told_raises(raw: bytes) -> None:
+    owner(raw, ends())

@@ -9,7 +9,6 @@ import msgspec
 import uvloop
 
 from attacca.gateway.config import GatewayConfig
-from attacca.gateway.driver import Gateway
 from attacca.gateway.front.access import Allow
 from attacca.gateway.front.state import AsgiApp, Front
 from attacca.gateway.http import serve
@@ -18,6 +17,7 @@ from attacca.model.function import Revision, Signature
 from attacca.model.invocation import Call
 from tests.gateway.play import Worker, gateway, revision
 
+CHUNKED = "Transfer-Encoding: chunked"
 PATIENCE_S = 5.0  # a test that waits longer than this hangs
 
 
@@ -99,8 +99,8 @@ class Client:
 class Site:
     """A listening gateway with the functions echo and f, and an ASGI function called stream."""
 
-    def __init__(self, made: Gateway, worker: Worker, calls: list[Call], port: int) -> None:
-        self.gateway, self.worker, self.calls, self.port = made, worker, calls, port
+    def __init__(self, front: Front, worker: Worker, calls: list[Call], port: int) -> None:
+        self.front, self.gateway, self.worker, self.calls, self.port = front, front.gateway, worker, calls, port
         self._moved = asyncio.Event()
         worker.on_message = lambda message: self._moved.set()
 
@@ -130,7 +130,7 @@ async def site(
     front = Front(made, config, admin, is_ready, allow)
     server = await serve(front)
     try:
-        yield Site(made, worker, calls, server.sockets[0].getsockname()[1])
+        yield Site(front, worker, calls, server.sockets[0].getsockname()[1])
     finally:
         front.end()
         await front.ended()
@@ -155,5 +155,25 @@ def post(path: str, body: bytes = b"", *headers: str) -> bytes:
     return "\r\n".join(lines).encode("latin-1") + body
 
 
+def raw(path: str, *headers: str, method: str = "GET", version: str = "HTTP/1.1") -> bytes:
+    """A head without a Host, unless it is given one."""
+    return "\r\n".join([f"{method} {path} {version}", *headers, "", ""]).encode("latin-1")
+
+
 def get(path: str, *headers: str, method: str = "GET", version: str = "HTTP/1.1") -> bytes:
-    return "\r\n".join([f"{method} {path} {version}", "Host: localhost", *headers, "", ""]).encode("latin-1")
+    return raw(path, "Host: localhost", *headers, method=method, version=version)
+
+
+def chunk(size: int) -> bytes:
+    return b"%x\r\n%b\r\n" % (size, bytes(size))
+
+
+async def time_passes(here: Site, turns: int = 50) -> None:
+    async with await here.client() as other:
+        for _ in range(turns):
+            assert (await other.ask(get("/healthz"))).status in (200, 503)
+
+
+async def until(here: Site, what: Callable[[], bool]) -> None:
+    while not what():
+        await time_passes(here, 1)

@@ -10,11 +10,11 @@ import msgspec
 import pytest
 
 from attacca.control.config import ControlConfig
-from attacca.control.core.access import Door
 from attacca.control.driver import Control
 from attacca.control.http import AsgiApp, admin
 from attacca.io.archive import pack
 from attacca.io.store.memory import MemoryStore
+from attacca.kernel.access import Door
 from attacca.kernel.clock import ManualClock
 from attacca.model.function import Revision
 from attacca.model.invocation import Call, Start, Timing
@@ -88,6 +88,7 @@ class Page:
         self, method: str, path: str, body: bytes = b"", leave_after: bytes | None = None, **more: Any
     ) -> Answer:
         """`leave_after`: the client goes away when it has seen this."""
+        uid = more.pop("peer_uid", OWNER)
         headers = {"host": "localhost:8080", "content-length": str(len(body)), **more.pop("headers", {})}
         route, _, query = path.partition("?")
         scope = {
@@ -96,7 +97,7 @@ class Page:
             "root_path": "",
             "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
             "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 8080),
-            "state": {"peer_uid": more.pop("peer_uid", OWNER)},
+            "state": {"peer_uid": lambda: uid},
         }  # fmt: skip
         answer, inbox, left = Answer(0, {}, b""), [body], asyncio.Event()
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from attacca.gateway.config import GatewayConfig
 from attacca.model.invocation import Ok
 from tests.gateway.wire import get, live, post, site
 
@@ -22,6 +23,17 @@ SMUGGLING = [
     "Transfer-Encoding: xchunked",
     "Content-Length : 3",
     "Upgrade: h2c\r\nConnection: upgrade\r\nContent-Length: 3",
+    "Content-Length: " + "9" * 18 + "9",
+    "Content-Length: " + "9" * 5000,
+    "Content-Length: 1e3",
+    "Content-Length: 1_0",
+    "Content-Length: \xb2",
+    "Content-Length:",
+    "Transfer-Encoding: chunked, gzip",
+    "Transfer-Encoding: chunked;q=1",
+    "Transfer-Encoding:",
+    "Transfer-Encoding: \x0bchunked",
+    "Content-Length: 3\r\nTransfer-Encoding: identity",
 ]
 
 
@@ -60,6 +72,70 @@ def test_what_is_not_http_is_answered_and_closed(request_: bytes) -> None:
             answer = await client.ask(request_)
             assert (answer.status, answer.code, answer.headers["connection"]) == (400, "bad_request", "close")
             assert await client.rest() == b""
+
+    live(story)
+
+
+@pytest.mark.parametrize("connection", ["close", "keep-alive"])
+@pytest.mark.parametrize("path", ["/function/echo", "/function/stream", "/api/x", "/healthz"])
+def test_http_1_0_has_no_chunks(path: str, connection: str) -> None:
+    async def story() -> None:
+        async with site() as here:
+            for rest in (b"0\r\n\r\n", b"5\r\nhello\r\n0\r\n\r\n", b""):
+                async with await here.client() as client:
+                    headers = ("Transfer-Encoding: chunked", f"Connection: {connection}")
+                    client.send(get(path, *headers, method="POST", version="HTTP/1.0") + rest)
+                    assert (await client.answer()).status == 400
+                    assert await client.rest() == b""
+            assert here.worker.dispatched == []
+
+    live(story)
+
+
+@pytest.mark.parametrize("size", [b"-1", b"+1", b"0x1", b"1_0", b"", b" 1", b"f" * 17, b"f" * 5000, b"g", b"\xb2"])
+def test_a_chunks_size_is_a_number(size: bytes) -> None:
+    async def story() -> None:
+        async with site() as here:
+            for path in ("/function/echo", "/function/stream", "/function/nobody"):
+                async with await here.client() as client:
+                    client.send(get(path, "Transfer-Encoding: chunked", method="POST") + size + b"\r\nx\r\n0\r\n\r\n")
+                    assert (await client.answer()).status == 400
+                    assert await client.rest() == b""
+
+    live(story)
+
+
+@pytest.mark.parametrize("limit_kb", [1, 4, 16, 32])
+def test_a_head_is_measured_by_itself_wherever_it_is_cut(limit_kb: int) -> None:
+    async def story() -> None:
+        async with site(GatewayConfig(port=0, max_head_kb=limit_kb)) as here, await here.client() as client:
+            padding = "X: " + "y" * (limit_kb * 512)
+            one = post("/function/echo", b"0", padding)
+            count = 200_000 // len(one)
+            client.send(one * count)
+            for _ in range(count):
+                assert (await client.answer()).status == 200
+            client.send(one * 3 + get("/function/echo", "X: " + "y" * (limit_kb * 2048)))
+            assert [(await client.answer()).status for _ in range(4)] == [200, 200, 200, 431]
+
+    live(story)
+
+
+def test_a_head_has_at_most_so_many_fields_however_short() -> None:
+    async def story() -> None:
+        async with site() as here:
+            fields = [f"a{number}:" for number in range(199)]
+            async with await here.client() as client:
+                for _ in range(2):
+                    assert (await client.ask(get("/function/echo", *fields))).status == 200
+            for more in (1, 7000):
+                for path in ("/function/echo", "/healthz", "/api/x"):
+                    async with await here.client() as client:
+                        answer = await client.ask(get(path, *fields, *["b:"] * more))
+                        assert (answer.status, answer.code) == (431, "headers_too_large")
+            async with await here.client() as client:  # not complete
+                client.send(get("/function/echo", *fields, "b:", "c:")[:-2])
+                assert (await client.answer()).status == 431
 
     live(story)
 

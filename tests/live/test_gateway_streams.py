@@ -298,6 +298,21 @@ def test_a_whole_answer_that_http_does_not_allow_is_remembered_as_one(bad: Ok) -
     live(story)
 
 
+@pytest.mark.parametrize("count", [201, 20_000])
+def test_a_streamed_answer_with_too_large_a_head_is_refused(count: int) -> None:
+    async def story() -> None:
+        async with site() as here, await here.client() as client:
+            headers = tuple((b"x-%d" % number, b"y") for number in range(count))
+            name = await download(here, client, get("/function/stream"), *headers)
+            here.gateway.receive(ResponseBody(name, b"late"))
+            answer = await client.answer()
+            assert (answer.status, answer.code) == (500, "bad_response")
+            assert [(call.status, call.outcome) for call in here.calls] == [(500, "bad_response")]
+            assert (await client.ask(post("/function/echo", b"x"))).body == b"x"
+
+    live(story)
+
+
 def test_a_client_that_reads_slowly_slows_the_function() -> None:
     async def story() -> None:
         async with site() as here, await here.client() as client:

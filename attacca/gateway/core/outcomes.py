@@ -27,8 +27,8 @@ def blame(taken: Taken, outcome: Outcome) -> None:
 def queue_full(function: Function) -> QueueFull:
     """Those who wait need about their mean execution each, on as many sandboxes as run now."""
     exec_s = function.statistics.exec_s
-    estimate_s = math.ceil(function.waiting * exec_s / max(function.running, 1))
-    retry_after_s = min(max(estimate_s, 1), RETRY_AFTER_MOST_S)
+    estimate_s = function.waiting * exec_s / max(function.running, 1)
+    retry_after_s = max(math.ceil(estimate_s), 1) if estimate_s < RETRY_AFTER_MOST_S else RETRY_AFTER_MOST_S
     who = "1 invocation" if function.waiting == 1 else f"{function.waiting} invocations"
     return QueueFull(
         f"{who} of {function.name!r} {'waits' if function.waiting == 1 else 'wait'} already, "

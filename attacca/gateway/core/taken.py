@@ -1,6 +1,7 @@
 """An admitted invocation: who waits for it, where it is, how far it has come, and what is remembered of it."""
 
 from collections import deque
+from collections.abc import Callable
 from typing import Protocol
 
 from attacca.gateway.core.deadlines import ClockName, Lane
@@ -104,7 +105,8 @@ class Taken:
 
     __slots__ = (
         "arrived", "at", "client", "clocks", "function", "has_head", "id", "is_done", "key", "link", "lost", "more",
-        "outcome", "revision", "road", "run_ms", "sandbox", "start", "status", "timing", "total_ms", "waiting", "why",
+        "on_end", "outcome", "revision", "road", "run_ms", "sandbox", "start", "status", "timing", "total_ms",
+        "waiting", "why",
     )  # fmt: skip
 
     def __init__(self, name: str, function: Function, client: Client, link: Link, now: float, at: float) -> None:
@@ -119,6 +121,7 @@ class Taken:
         self.arrived = now
         self.at = at
         self.more = False  # its request's body is streamed
+        self.on_end: Callable[[], None] | None = None  # told when it is over, also when nobody waits for its answer
         self.lost = ""  # why it was sent again
         self.start: Start | None = None  # None: no sandbox has it yet
         self.sandbox = ""

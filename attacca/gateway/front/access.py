@@ -1,59 +1,69 @@
-"""Who may ask for what: local users and tokens, and why a page in a browser is neither."""
+"""Who asks, as the front sees it: the decision of `kernel.access`, and the memory of heads that are beyond doubt."""
 
-import ipaddress
 import os
 from collections.abc import Callable
+from typing import Any
 
-from attacca.errors import AttaccaError, Forbidden, Unauthorized
+from attacca.errors import BadRequest, HeadersTooLarge
+from attacca.kernel.access import Asked, Door, PeerUid, Refusal, caller, is_loopback, is_telling, misnamed, refuse
 
 Allow = Callable[[bytes | None], bool]
 Fields = list[tuple[bytes, bytes]]
-TRY_TOKEN = "send `Authorization: Bearer TOKEN`; `attacca token create` on the server makes one"
+FIELDS_MOST = 200  # of a request's head: the shortest take thirty times their bytes in memory
+KEPT = 1024  # hosts remembered, and names of fields
+KEPT_LENGTH = 64
 
 
-def is_loopback(host: str) -> bool:
-    if host.lower().removesuffix(".") == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+class Access:
+    def __init__(self, host: str, *, is_public: bool, allow: Allow | None, is_uid_shared: Callable[[], bool]) -> None:
+        """`allow` judges the value of an Authorization header. `is_uid_shared`: a local peer's uid says nothing, as
+        sandboxes with the host's network have ours."""
+        self.door = Door(os.getuid(), is_loopback(host), is_public)
+        self._allow = allow
+        self._is_uid_shared = is_uid_shared
+        # A head with one of these hosts, and none but fields that do not matter whatever they say, is not examined.
+        self.hosts: set[bytes | None] = set()
+        self.names: set[bytes] = set()
+
+    def examine(self, fields: Fields, *, is_old: bool) -> BadRequest | HeadersTooLarge | Refusal | None:
+        """Why a head is malformed, or, if nothing is wrong with it, why its sender may not call functions."""
+        if len(fields) > FIELDS_MOST:
+            return too_many_fields()
+        hosts = [value for name, value in fields if name == b"host"]
+        error = misnamed(hosts, is_needed=not is_old)
+        if error is not None:
+            return error
+        if hosts:
+            self._remember(fields, hosts[0])
+        return refuse(self.door, caller(fields), Asked.FUNCTION, self._is_token, _nobody)
+
+    def refuse_operator(self, fields: Fields, peer_uid: PeerUid) -> Refusal | None:
+        """Why its sender may not see what only operators see."""
+        is_shared = self._is_uid_shared()
+        return refuse(self.door, caller(fields), Asked.OPERATION, self._is_token, peer_uid, is_uid_shared=is_shared)
+
+    def _is_token(self, secret: str) -> bool:
+        return self._allow is not None and self._allow(b"Bearer " + secret.encode("latin-1"))
+
+    def _remember(self, fields: Fields, host: bytes) -> None:
+        if refuse(self.door, caller([(b"host", host)]), Asked.FUNCTION, self._is_token, _nobody) is not None:
+            return
+        _add(self.hosts, host)
+        for name, _ in fields:
+            if self.door.is_public or not is_telling(name):
+                _add(self.names, name)
 
 
-def names_this_machine(host: bytes) -> bool:
-    """Does a Host header's value name this machine by loopback, whatever the port?"""
-    text = host.decode("latin-1").strip()
-    if text.startswith("["):
-        return is_loopback(text[1:].partition("]")[0])
-    return is_loopback(text.partition(":")[0] if text.count(":") == 1 else text)
+def too_many_fields() -> HeadersTooLarge:
+    return HeadersTooLarge(f"the request's head has more than {FIELDS_MOST} fields", "send fewer headers")
 
 
-def is_page(fields: Fields) -> bool:
-    """Was the request sent by a page in a browser, or under a name that is not this machine's (DNS rebinding)?
-
-    Pages of our own origin count too: functions have pages.
-    """
-    for name, value in fields:
-        if name == b"origin" or (name == b"host" and not names_this_machine(value)):
-            return True
-        if name == b"sec-fetch-site" and value.strip().lower() != b"none":
-            return True
-    return False
+def _add(known: set[Any], one: bytes) -> None:
+    if len(one) <= KEPT_LENGTH:
+        if len(known) >= KEPT:
+            known.clear()
+        known.add(one)
 
 
-def refuse_operator(fields: Fields, uid: int | None, allow: Allow | None, *, on_loopback: bool) -> AttaccaError | None:
-    """Why someone may not see what only operators see; None when they may. A token that is shown decides alone."""
-    if not on_loopback or uid not in (0, os.getuid()) or any(name == b"authorization" for name, _ in fields):
-        return refuse_token(fields, allow)
-    if is_page(fields):
-        return Forbidden("a page in a browser may not ask for this", f"name this machine as localhost, or {TRY_TOKEN}")
-    return None
-
-
-def refuse_token(fields: Fields, allow: Allow | None) -> AttaccaError | None:
-    """Why the request's token is not good enough; None when it is."""
-    authorization = next((value for name, value in fields if name == b"authorization"), None)
-    if allow is not None and allow(authorization):
-        return None
-    what = "no token came with the request" if authorization is None else "the request's token is not known"
-    return Unauthorized(what, TRY_TOKEN)
+def _nobody() -> None:
+    """Who calls a function is not asked for."""

@@ -1,7 +1,7 @@
 """Answers as bytes: one formatting for the warm road, and the general case for everything else."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from http import HTTPStatus
 
 import msgspec
@@ -37,7 +37,10 @@ DROPPED = frozenset(
 )
 NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
-CONTENT_TYPES_KEPT = 256
+HEAD_MOST = 64 * 1024  # bytes of the function's own fields, with what separates them
+FIELDS_MOST = 200  # and how many there may be beside the content type
+SEPARATORS = 4  # bytes: a colon, a space, the end of the line
+CONTENT_TYPES_KEPT, CONTENT_TYPE_LENGTH = 256, 256
 _content_types: dict[str, bytes] = {"application/json": JSON}
 
 
@@ -45,25 +48,35 @@ def content_type(text: str) -> bytes:
     """As bytes, once it is known to be harmless.
 
     Raises:
-        BadResponse: it would break out of its header.
+        BadResponse: it would break out of its header, or is longer than a head may be.
     """
     known = _content_types.get(text)
     if known is None:
+        if len(text) > HEAD_MOST:
+            raise _too_much(f"{len(text) // 1024} KB")
         known = text.encode("latin-1", "replace")
         if VALUE.fullmatch(known) is None:
             raise _bad_header(b"content-type")
-        if len(_content_types) >= CONTENT_TYPES_KEPT:
-            _content_types.clear()
-        _content_types[text] = known
+        if len(text) <= CONTENT_TYPE_LENGTH:
+            if len(_content_types) >= CONTENT_TYPES_KEPT:
+                _content_types.clear()
+            _content_types[text] = known
     return known
 
 
-def clean(headers: Iterable[tuple[bytes, bytes]]) -> Fields:
-    """A function's headers with lower-case names, without those that are not its own to set.
+def clean(headers: Sequence[tuple[bytes, bytes]], content_type: str = "") -> Fields:
+    """A function's headers with lower-case names, without those that are not its own to set. `content_type` counts with
+    them, but is not one of them.
 
     Raises:
-        BadResponse: a name or value would break out of its header.
+        BadResponse: they are too many or too long, or a name or value would break out of its header.
     """
+    count = len(headers)
+    if count > FIELDS_MOST + 1 or (count > FIELDS_MOST and not _has_type(headers)):
+        raise _too_much(f"{count} fields")
+    size = sum(len(name) + len(value) + SEPARATORS for name, value in headers) + len(content_type)
+    if size > HEAD_MOST:
+        raise _too_much(f"{size // 1024} KB")
     kept = []
     for name, value in headers:
         if NAME.fullmatch(name) is None:
@@ -76,11 +89,22 @@ def clean(headers: Iterable[tuple[bytes, bytes]]) -> Fields:
     return kept
 
 
+def _has_type(headers: Sequence[tuple[bytes, bytes]]) -> bool:
+    return any(name.lower() == b"content-type" for name, _ in headers)
+
+
 def _bad_header(name: bytes) -> BadResponse:
     shown = name[:60].decode("latin-1")
     return BadResponse(
         f"the function set a header that HTTP does not allow: {shown!r}",
         "a header's name is letters, digits and dashes; its value has no line breaks",
+    )
+
+
+def _too_much(found: str) -> BadResponse:
+    return BadResponse(
+        f"the head of the function's answer has {found}",
+        f"set at most {FIELDS_MOST} headers with {HEAD_MOST // 1024} KB together, and put the rest into the body",
     )
 
 
@@ -183,7 +207,7 @@ def _of_ok(outcome: Ok) -> Whole:
     check_status(outcome.status)
     if outcome.streamed:
         raise BadResponse("the function's answer has no beginning", "answer with a status before the body")
-    fields = clean(outcome.headers)
+    fields = clean(outcome.headers, outcome.content_type)
     declared_length(fields)
     if outcome.content_type and not any(name == b"content-type" for name, _ in fields):
         fields.insert(0, (b"content-type", content_type(outcome.content_type)))

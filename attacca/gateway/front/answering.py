@@ -5,14 +5,17 @@ import socket
 import struct
 from typing import cast
 
-from attacca.errors import AttaccaError, BadResponse
+from attacca.errors import AttaccaError, BadResponse, Overloaded
 from attacca.gateway.core.taken import Taken
 from attacca.gateway.front import answer
+from attacca.gateway.front.room import Room, overloaded
 from attacca.gateway.front.state import Front
 from attacca.gateway.front.upload import Sink
 from attacca.model.invocation import Ok, Outcome, Start
 
 WARM_START = Start.WARM
+TURNED_AWAY_MOST = 128  # connections that are told that they are one too many; more are just closed
+LARGE = 64 * 1024  # bytes of an answer that do not count
 RESET = struct.pack("ii", 1, 0)  # linger for no time: what is unsent is dropped, and the client told so
 
 
@@ -27,8 +30,11 @@ class Answering(asyncio.Protocol):
         self.upload: Sink | None = None  # who gets the rest of the request's body
         self.is_busy = False  # an answer is owed
         self.is_arriving = False  # and the request that it is owed for still arrives
+        self.is_passing_by = False  # and nobody wants the rest of it: it was refused, and the answer is out
         self.is_streaming = False  # the answer's head is out
         self.is_choked = False  # the client does not read what we write
+        self.unread: Room | None = None  # for the large answers among that
+        self.is_turned_away = False  # it is one too many
         self.is_closing = False  # nothing that arrives matters any more
         self.is_bodiless = False  # an answer without a body, whatever the function sends
         self.is_chunked = False
@@ -45,6 +51,13 @@ class Answering(asyncio.Protocol):
     def ended(self, taken: Taken, outcome: Outcome) -> None:
         if self.is_streaming:
             self.finish_stream(is_whole=type(outcome) is Ok)
+            return
+        if (
+            type(outcome) is Ok
+            and len(outcome.body) > LARGE
+            and not self._make_room_for_answer(taken, len(outcome.body))
+        ):
+            self.refuse_answer(overloaded("the answer"), taken)
             return
         if self.is_arriving:
             self.keep = self.is_plain = False  # the rest of the body has nowhere to go
@@ -118,7 +131,21 @@ class Answering(asyncio.Protocol):
 
     # Whole answers.
 
-    def refuse_answer(self, error: BadResponse, taken: Taken) -> None:
+    def _make_room_for_answer(self, taken: Taken, size: int) -> bool:
+        """Until its client has read it, or nearly. What is larger than a share takes all of that."""
+        answers = self.front.rooms.answers
+        room = self.unread or Room(answers, taken.function.name)
+        if not room.take(min(room.size + size, answers.share)):
+            return False
+        self.unread = room
+        return True
+
+    def leave_answers(self) -> None:
+        if self.unread is not None:
+            self.unread.leave()
+            self.unread = None
+
+    def refuse_answer(self, error: AttaccaError, taken: Taken) -> None:
         self.front.gateway.amend(taken, error)
         self.answer_error(error, taken)
 
@@ -126,7 +153,7 @@ class Answering(asyncio.Protocol):
         self.answer_whole(answer.of_error(error), taken)
 
     def answer_whole(self, whole: answer.Whole, taken: Taken | None = None) -> None:
-        if self.is_arriving or self.front.is_ending:
+        if (self.is_arriving and not self.is_passing_by) or self.front.is_ending:
             self.keep = False
         if taken is not None:
             whole = answer.Whole(whole.status, whole.fields + answer.trace(taken), whole.body)
@@ -203,15 +230,35 @@ class Answering(asyncio.Protocol):
         self.is_busy = self.is_streaming = False
         self.taken = None
         self.upload = None
+        if self.unread is not None and not self.is_choked:
+            self.leave_answers()
         if self.is_arriving:
-            self.is_arriving = False
-            self.linger()
+            if self.is_passing_by:
+                self.is_busy = True
+            else:
+                self.is_arriving = False
+                self.linger()
             return
         self.since = self.front.now
         if self.keep:
             self.resume()
         else:
             self.break_off()
+
+    def turn_away(self) -> None:
+        """It is one too many, and told so before it has said anything."""
+        front = self.front
+        self.is_closing = self.is_turned_away = True
+        front.turned_away += 1
+        if front.turned_away > TURNED_AWAY_MOST:
+            self.transport.abort()
+            return
+        most = front.config.max_connections
+        error = Overloaded(f"there are {most} connections already", "come back later, or raise gateway.max_connections")
+        self.transport.writelines(
+            answer.whole(answer.of_error(error), front.date, keep=False, is_old=False, is_head=False)
+        )
+        self.linger()
 
     def linger(self) -> None:
         """Let the client read its answer before its unread request makes the kernel reset the connection."""
@@ -241,7 +288,9 @@ class Answering(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self.is_choked = False
+        self.leave_answers()
         self.tell_flow()
+        self.resume()
 
     def tell_flow(self) -> None:
         if self.taken is not None:

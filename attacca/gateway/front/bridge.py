@@ -8,6 +8,7 @@ from urllib.parse import unquote
 from attacca.errors import BadResponse, Internal
 from attacca.gateway.front import answer
 from attacca.gateway.front.state import AsgiApp, Message, Scope
+from attacca.kernel.access import PeerUid
 
 if TYPE_CHECKING:
     from attacca.gateway.front.answering import Answering
@@ -25,7 +26,7 @@ def scope_of(
     is_old: bool,
     client: tuple[str, int] | None,
     server: tuple[str, int] | None,
-    uid: int | None,
+    peer_uid: PeerUid,
 ) -> Scope:
     return {
         "type": "http",
@@ -40,7 +41,7 @@ def scope_of(
         "headers": headers,
         "client": client,
         "server": server,
-        "state": {"peer_uid": uid},
+        "state": {"peer_uid": lambda: peer_uid()},  # noqa: PLW0108 - a method would be copied with what it belongs to
     }
 
 

@@ -6,7 +6,8 @@
                         408, 431, 400       408, 413, 400, or streamed on to whoever wants it
 
 A request that arrives in one piece passes through `data_received`, the parser's callbacks, `open` and `serve`, and
-nothing else. Everything slower is done in `_unfinished`, after a piece that left a request unfinished.
+nothing else. Everything slower is done in `_unfinished`, after a piece that left a request unfinished: there its
+sender, its function and the queue are looked at before its body is, and the body has to find room (see room).
 """
 
 import asyncio
@@ -15,14 +16,16 @@ from typing import NamedTuple
 
 import httptools
 
-from attacca.errors import AttaccaError, BadRequest, HeadersTooLarge, RequestTimeout, Unsupported
-from attacca.gateway.front.serving import Fields, Serving, too_large
+from attacca.errors import AttaccaError, BadRequest, HeadersTooLarge, Unsupported
+from attacca.gateway.front import pace
+from attacca.gateway.front.access import FIELDS_MOST, too_many_fields
+from attacca.gateway.front.collecting import SLICE, Collecting, too_slow
+from attacca.gateway.front.serving import Fields, too_large
 from attacca.gateway.front.state import Front
 
 NOTHING, HEAD, BODY = 0, 1, 2  # how much of the next request has come
-SLICE = 16 * 1024  # bytes parsed at once: bounds the requests that pile up behind one that is being served
+METHOD_MOST = 20  # bytes
 HELD_MOST = 64 * 1024  # bytes held back before the socket is left unread
-SLOWEST_BODY = 1024  # bytes per second
 NOT_HTTP = "send HTTP/1.1, with one length for each body"
 
 
@@ -37,7 +40,7 @@ class Behind(NamedTuple):
     keep: bool
 
 
-class Connection(Serving):
+class Connection(Collecting):
     def __init__(self, front: Front) -> None:
         super().__init__(front)
         self.parser = httptools.HttpRequestParser(self)
@@ -46,16 +49,13 @@ class Connection(Serving):
         self.phase = NOTHING
         self.url = b""
         self.coming: Fields = []
-        self.request_body: bytes | bytearray = b""
         self.head_size = 0  # bytes of a head that is not complete yet
         self.framing_size = 0  # bytes of a body's framing since it last brought something
         self.seen_size = 0  # of a body that is being collected, when it was looked at last
         self.is_opened = False
         # Behind it.
         self.behind: deque[Behind] = deque()
-        self.held = bytearray()
         self.broken: AttaccaError | None = None  # what came after the last good request
-        self.is_reading = True
         self.is_advancing = False
         self.has_peer_ended = False
         self.unwritten = 0  # bytes that the client had not read at the last sweep
@@ -65,21 +65,24 @@ class Connection(Serving):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         self.since = self.front.now
-        connections = self.front.connections
-        if len(connections) >= self.front.config.max_connections:
-            self.is_closing = True
-            self.transport.abort()
-        else:
-            connections[self] = None
+        front = self.front
+        is_too_many = len(front.connections) - front.turned_away >= front.config.max_connections
+        front.connections[self] = None
+        if is_too_many:
+            self.turn_away()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self.front.turned_away -= self.is_turned_away
         self.front.leave(self)
         self.is_closing = True
+        self.drop_collected()
+        self.leave_answers()
         self.is_busy = False
         taken, upload = self.taken, self.upload
         self.taken = self.upload = None
         self.behind.clear()
         self.held.clear()
+        self.make_room_behind()
         del self.parser  # it holds this connection's methods: a circle that the garbage collector would have to find
         if upload is not None:
             upload.lost()
@@ -94,7 +97,7 @@ class Connection(Serving):
         and what runs is answered. The admin API takes it as leaving: a log is followed until then."""
         self.has_peer_ended = True
         if self.is_closing or self.is_arriving or self.taken is None:
-            return False
+            return self.is_choked and bool(self.behind)
         return self.taken.start is not None
 
     def data_received(self, data: bytes) -> None:
@@ -139,7 +142,11 @@ class Connection(Serving):
         self.request_body, self.url, self.coming = b"", b"", []
         if self.is_arriving:
             self.is_arriving = self.is_opened = False
-            self.pass_on(body, last=True)
+            if self.is_passing_by:
+                self.is_passing_by = False
+                self.finish()
+            else:
+                self.pass_on(body, last=True)
             return
         if self.is_busy or self.behind or self.is_closing:
             parser = self.parser
@@ -148,15 +155,16 @@ class Connection(Serving):
             return
         if self.is_opened:
             self.is_opened = False
+            self.serve_collected(body)
         else:
             parser = self.parser
             error = self.open(parser.get_method(), url, fields, "", keep=parser.should_keep_alive())
             if error is None and b"upgrade" in self.head_of:
                 error = _refuse_upgrade(self.head_of, body)
-            if error is not None:
-                self._fail(error)
-                return
-        self.serve(body)
+            if error is None:
+                self.serve(body)
+            else:
+                self.fail(error)
 
     def spoken(self) -> str:
         return self.parser.get_http_version()
@@ -176,29 +184,23 @@ class Connection(Serving):
         except httptools.HttpParserCallbackError as error:
             raise error.__context__ or error from None
         except httptools.HttpParserError as error:
-            self._fail(BadRequest(f"the request is not HTTP: {error}", NOT_HTTP))
+            self.fail(BadRequest(f"the request is not HTTP: {error}", NOT_HTTP))
             return
         if self.phase != NOTHING:
-            self._unfinished(len(data))
+            self._unfinished(data)
 
-    def _unfinished(self, size: int) -> None:
-        """A piece of `size` bytes has been parsed, and the request it began or continued is not complete."""
+    def _unfinished(self, piece: bytes) -> None:
+        """A piece has been parsed, and the request that it began or continued is not complete."""
         if self.phase == HEAD:
-            if self.head_size == 0:
-                self.since = self.front.now
-            self.head_size += size
-            if self.head_size >= self.front.max_head:
-                limit_kb = self.front.config.max_head_kb
-                error = HeadersTooLarge(f"the request's head is over {limit_kb} KB", "send fewer or shorter headers")
-                self._fail(error)
+            self._unfinished_head(piece)
             return
         if self.is_closing or (self.is_busy and not self.is_arriving) or self.behind:
             return
         data = self.request_body
-        self.framing_size = 0 if len(data) > self.seen_size else self.framing_size + size
+        self.framing_size = 0 if len(data) > self.seen_size else self.framing_size + len(piece)
         self.seen_size = len(data)
         if self.framing_size > self.front.max_head:
-            self._fail(BadRequest("the request's body is framing without content", NOT_HTTP))
+            self.fail(BadRequest("the request's body is framing without content", NOT_HTTP))
         elif self.is_arriving:
             if data:
                 self.request_body = b""
@@ -207,30 +209,47 @@ class Connection(Serving):
         elif self.is_opened:
             limit = self.limit(is_large=False)
             if len(data) > limit:
-                self._fail(too_large(limit))
+                self.fail(too_large(limit))
+            else:
+                self.make_room()
         else:
             self._open_early()
 
+    def _unfinished_head(self, piece: bytes) -> None:
+        size = len(piece)
+        if self.head_size == 0:
+            self.since = self.front.now
+            size -= max(piece.rfind(self.url) - METHOD_MOST, 0)  # other requests may have come before it
+        self.head_size += size
+        if self.head_size >= self.front.max_head:
+            limit_kb = self.front.config.max_head_kb
+            self.fail(HeadersTooLarge(f"the request's head is over {limit_kb} KB", "send fewer or shorter headers"))
+        elif len(self.coming) > FIELDS_MOST:
+            self.fail(too_many_fields())
+
     def _open_early(self) -> None:
         self.is_opened = True
-        self.since = self.front.now
+        self.pace = pace.begin(self.front.now)
         self.framing_size = self.seen_size = 0
         url, fields = self.url, self.coming
         self.url, self.coming = b"", []
         error = self.open(self.parser.get_method(), url, fields, "", keep=self.parser.should_keep_alive())
         if error is not None:
-            self._fail(error)
+            self.fail(error)
             return
-        body = bytes(self.request_body)
-        self.serve_early(body)
+        self.serve_early(bytes(self.request_body))
         if self.is_arriving:
             self.request_body = b""  # it was passed on
+        elif not self.is_closing:
+            self.make_room()
+        if not self.is_waiting:
+            self.invite()
         self.update_reading()
 
     def _advance(self) -> None:
         """Serve what came behind, as far as it can be served now."""
         self.is_advancing = True
-        while not self.is_closing and (self.is_arriving or not self.is_busy):
+        while not self.is_closing and (self.is_arriving or not (self.is_busy or self.is_choked)):
             if self.is_arriving:
                 if not self.held or (self.upload is not None and self.upload.is_full):
                     break
@@ -238,10 +257,10 @@ class Connection(Serving):
                 self._serve_behind(self.behind.popleft())
                 continue
             elif self.broken is not None:
-                self._fail(self.broken)
+                self.fail(self.broken)
                 break
             elif self.phase == BODY and not self.is_opened:
-                self._unfinished(0)
+                self._unfinished(b"")
                 continue
             if not self.held:
                 break
@@ -249,8 +268,9 @@ class Connection(Serving):
             del self.held[: self.slice]
             self._parse(piece)
         self.is_advancing = False
-        if self.has_peer_ended and not self.is_busy and not self.is_closing:
+        if self.has_peer_ended and not (self.is_busy or self.is_closing or (self.is_choked and self.behind)):
             self.break_off()
+        self.make_room_behind()
         self.update_reading()
 
     def _serve_behind(self, request: Behind) -> None:
@@ -260,9 +280,9 @@ class Connection(Serving):
         if error is None:
             self.serve(request.body)
         else:
-            self._fail(error)
+            self.fail(error)
 
-    def _fail(self, error: AttaccaError) -> None:
+    def fail(self, error: AttaccaError) -> None:
         """Nothing after this can be understood: answer what is owed, then this, and close."""
         if self.is_closing:
             return
@@ -271,6 +291,7 @@ class Connection(Serving):
         elif self.is_busy or self.behind:
             self.broken = error
         else:
+            self.drop_collected()
             self.is_busy = self.is_arriving = True
             self.keep = self.is_head = self.is_old = False
             self.answer_error(error)
@@ -285,7 +306,7 @@ class Connection(Serving):
     def update_reading(self) -> None:
         if self.is_closing:
             wants = True  # to see the end of it
-        elif self.is_choked:
+        elif self.is_choked or self.is_waiting:
             wants = False
         elif self.is_arriving:
             wants = self.upload is None or not self.upload.is_full
@@ -305,24 +326,22 @@ class Connection(Serving):
         spent_s = now - self.since
         if self.is_closing or self.is_choked:
             self._sweep_writing(now)
+        elif self.is_waiting:
+            self.sweep_waiting(spent_s)
         elif self.is_busy:
-            if self.is_arriving and self.taken is None and self.is_reading and self._is_behind(now, self.streamed_size):
-                self.break_upload(_too_slow("body", config.body_timeout_s))
+            self.sweep_arriving(now)
         elif self.phase == NOTHING:
             if (is_ending and not self.held) or spent_s > config.idle_timeout_s:
                 self.break_off()
         elif self.phase == HEAD:
             if spent_s > config.head_timeout_s:
-                self._fail(_too_slow("head", config.head_timeout_s))
-        elif self._is_behind(now, len(self.request_body)):
-            self._fail(_too_slow("body", config.body_timeout_s))
+                self.fail(too_slow("head", config.head_timeout_s))
+        elif not self.keeps_pace(now, len(self.request_body)):
+            self.fail(too_slow("body", config.body_timeout_s))
 
     def abandon(self) -> None:
         self.is_closing = True
         self.transport.abort()
-
-    def _is_behind(self, now: float, size: int) -> bool:
-        return now - self.since > self.front.config.body_timeout_s + size / SLOWEST_BODY
 
     def _sweep_writing(self, now: float) -> None:
         """Wait as long as the client reads at all."""
@@ -330,12 +349,10 @@ class Connection(Serving):
         if unwritten != self.unwritten:
             self.unwritten, self.since = unwritten, now
         config = self.front.config
-        if now - self.since > (config.body_timeout_s if unwritten else config.linger_s):
+        if now - self.since > (config.body_timeout_s if unwritten else config.linger_s) or not self.drains(
+            now, unwritten
+        ):
             self.abandon()
-
-
-def _too_slow(what: str, limit_s: float) -> RequestTimeout:
-    return RequestTimeout(f"the request's {what} did not arrive within {limit_s:g} s", "send it without long pauses")
 
 
 def _refuse_upgrade(head: dict[bytes, bytes], body: bytes) -> AttaccaError | None:

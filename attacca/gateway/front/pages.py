@@ -5,8 +5,9 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from attacca.errors import AttaccaError, MethodNotAllowed, NotFound
 from attacca.gateway.front import answer
-from attacca.gateway.front.access import Fields, refuse_operator
+from attacca.gateway.front.access import Fields
 from attacca.gateway.front.state import Front
+from attacca.kernel.access import PeerUid
 
 PROMETHEUS = CONTENT_TYPE_LATEST.encode()
 FRONT_PAGE = {
@@ -19,7 +20,7 @@ FRONT_PAGE = {
 }
 
 
-def page(front: Front, method: str, path: str, fields: Fields, uid: int | None) -> answer.Whole:
+def page(front: Front, method: str, path: str, fields: Fields, peer_uid: PeerUid) -> answer.Whole:
     error: AttaccaError | None
     if path not in ("/", "/healthz", "/metrics"):
         shown = path if len(path) <= 100 else path[:97] + "..."
@@ -34,8 +35,7 @@ def page(front: Front, method: str, path: str, fields: Fields, uid: int | None) 
         if front.gateway.is_draining:
             return _json(503, {"status": "draining"})
         return _json(200, {"status": "ok"}) if front.is_ready() else _json(503, {"status": "starting"})
-    is_uid_proof = front.is_on_loopback and not front.is_uid_shared()
-    error = refuse_operator(fields, uid, front.allow, on_loopback=is_uid_proof)
+    error = front.access.refuse_operator(fields, peer_uid)
     if error is not None:
         return answer.of_error(error)
     return answer.Whole(200, [(b"content-type", PROMETHEUS)], front.gateway.metrics())

@@ -2,22 +2,24 @@
 
 import asyncio
 
-from attacca.errors import AttaccaError, BadRequest, MethodNotAllowed, PayloadTooLarge
+from attacca.errors import AttaccaError, BadRequest, HeadersTooLarge, MethodNotAllowed, PayloadTooLarge
 from attacca.gateway import peer
 from attacca.gateway.front import answer
-from attacca.gateway.front.access import refuse_token
+from attacca.gateway.front.access import FIELDS_MOST
 from attacca.gateway.front.answering import Answering
 from attacca.gateway.front.bridge import Bridge, scope_of
 from attacca.gateway.front.pages import page
 from attacca.gateway.front.state import MB, Front
 from attacca.gateway.front.target import Kind, Target
 from attacca.gateway.front.upload import Upload
+from attacca.kernel.access import Refusal
 from attacca.model.invocation import Request
 
 Fields = list[tuple[bytes, bytes]]
 STREAM_OVER = 64 * 1024  # larger bodies go to ASGI functions in pieces, and are refused before they are read
 METHODS = {name.encode(): name for name in ("GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH")}
 VERSIONS = ("1.0", "1.1")
+LENGTH_DIGITS = 18  # of a Content-Length: more are no length
 NO_FIELDS: Fields = []
 NO_HEADERS: tuple[tuple[bytes, bytes], ...] = ()
 FUNCTION, API = Kind.FUNCTION, Kind.API
@@ -32,7 +34,11 @@ class Serving(Answering):
         self.target = Target(Kind.PAGE, "", "/", "")
         self.fields = NO_FIELDS
         self.head_of: dict[bytes, bytes] = {}  # the same, the last of each name
+        self.refusal: Refusal | None = None  # why its sender may not call functions
+        self.known_hosts, self.known_names = front.access.hosts, front.access.names
         self.streamed_size = 0
+        self.announced: int | None = None  # its Content-Length; None: it comes in chunks
+        self.expects = False  # it waits for 100 Continue
         self._uid: int | None = None
         self._is_uid_known = False
 
@@ -41,9 +47,9 @@ class Serving(Answering):
 
         Returns what is wrong with it; then the connection cannot be used for another.
         """
-        head = dict(fields)
+        front, head = self.front, dict(fields)
         self.method = method
-        self.target = self.front.targets.find(url)
+        self.target = front.targets.find(url)
         self.fields = fields
         self.head_of = head
         if not version:  # kept alive without a word about it: that is HTTP/1.1
@@ -55,11 +61,24 @@ class Serving(Answering):
         if version not in VERSIONS:
             return BadRequest(f"HTTP/{version} is not spoken here", "send HTTP/1.1 or HTTP/1.0")
         if b"transfer-encoding" in head:
+            if self.is_old:
+                return BadRequest("HTTP/1.0 knows no Transfer-Encoding", "send HTTP/1.1, or a Content-Length")
             codings = [value.strip().lower() for name, value in fields if name == b"transfer-encoding"]
             if codings != [b"chunked"]:
                 return BadRequest("the only Transfer-Encoding understood is chunked", "send the body as it is")
         if method == b"CONNECT":
             return MethodNotAllowed("attacca is no proxy", "ask for /function/NAME")
+        self.refusal = None
+        if (
+            len(head) != len(fields)
+            or len(head) > FIELDS_MOST
+            or head.get(b"host") not in self.known_hosts
+            or not self.known_names.issuperset(head)
+        ):
+            found = front.access.examine(fields, is_old=self.is_old)
+            if isinstance(found, BadRequest | HeadersTooLarge):
+                return found
+            self.refusal = found
         return None
 
     def spoken(self) -> str:
@@ -73,11 +92,9 @@ class Serving(Answering):
         if target.kind is not FUNCTION:
             self._serve_others(body)
             return
-        if front.needs_token:
-            refusal = refuse_token(self.fields, front.allow)
-            if refusal is not None:
-                self.answer_error(refusal)
-                return
+        if self.refusal is not None:
+            self.answer_error(self.refusal)
+            return
         if len(body) > front.max_body and not more:
             self.answer_error(front.gateway.refused(target.name, too_large(front.max_body)))
             return
@@ -100,10 +117,7 @@ class Serving(Answering):
         front, target = self.front, self.target
         method = METHODS.get(self.method) or self.method.decode("latin-1")
         if target.kind is not API or front.admin is None:
-            self.answer_whole(page(front, method, target.path, self.fields, self._peer()))
-            return
-        if sum(name == b"host" for name, _ in self.fields) > 1:
-            self.answer_error(BadRequest("the request names two hosts", "send one Host header"))
+            self.answer_whole(page(front, method, target.path, self.fields, self._peer_uid))
             return
         scope = scope_of(
             method=method,
@@ -113,7 +127,7 @@ class Serving(Answering):
             is_old=self.is_old,
             client=_address(self.transport, "peername"),
             server=_address(self.transport, "sockname"),
-            uid=self._peer(),
+            peer_uid=self._peer_uid,
         )
         self.upload = Bridge(self, front.admin, scope)
         self.upload.feed(body, last=not self.is_arriving)
@@ -121,29 +135,40 @@ class Serving(Answering):
     # Requests whose body is still on its way.
 
     def serve_early(self, body: bytes) -> None:
-        """Refuse it before its body has come, start it without, or invite the rest of it."""
+        """Refuse it before its body has come, or start it without."""
         head, front = self.head_of, self.front
-        announced = head.get(b"content-length")
-        length = int(announced) if announced is not None else 0
+        announced = head.get(b"content-length", b"0")
         is_chunked = b"transfer-encoding" in head
-        expects = head.get(b"expect", b"").lower() == b"100-continue" and not self.is_old
+        length = int(announced) if announced.isdigit() and len(announced) <= LENGTH_DIGITS else -1
+        self.announced = None if is_chunked else length
+        self.expects = head.get(b"expect", b"").lower() == b"100-continue" and not self.is_old
         is_large = is_chunked or length > STREAM_OVER
         limit = self.limit(is_large=is_large)
         error: AttaccaError | None = None
-        if length > limit:
+        if length < 0:
+            error = BadRequest("the Content-Length is not a number of bytes", "send digits")
+        elif length > limit:
             error = front.gateway.refused(self.target.name, too_large(limit))
-        elif self.target.kind is FUNCTION and (length > STREAM_OVER or expects):
-            error = refuse_token(self.fields, front.allow) if front.needs_token else None
-            if error is None:
-                error = front.gateway.refusal(self.target.name)
+        elif self.target.kind is FUNCTION:
+            error = self.refusal or front.gateway.refusal(self.target.name)
         if error is not None:
-            self.is_arriving = self.is_busy = True
-            self.answer_error(error)
-            return
-        if self.target.kind is not FUNCTION or (is_large and self._is_asgi()):
+            self._turn_down(error, len(body), is_small=0 <= length <= STREAM_OVER)
+        elif self.target.kind is not FUNCTION or (is_large and self._is_asgi()):
             self._stream(body)
-        if expects and not self.is_closing and not self.is_streaming:
+
+    def _turn_down(self, error: AttaccaError, size: int, *, is_small: bool) -> None:
+        """Answer now. What still comes of a small body is let pass by, and the connection goes on; who waits to be
+        invited may never send it, and the rest of a large one would take too long."""
+        self.is_busy = self.is_arriving = True
+        self.streamed_size = size
+        self.is_passing_by = is_small and self.keep and not self.expects and not self.front.is_ending
+        self.answer_error(error)
+
+    def invite(self) -> None:
+        """Ask for the body, if its sender waits for that."""
+        if self.expects and not self.is_closing and not self.is_streaming:
             self.transport.write(answer.CONTINUE)
+        self.expects = False
 
     def _stream(self, body: bytes) -> None:
         self.is_arriving = True
@@ -161,7 +186,7 @@ class Serving(Answering):
     def pass_on(self, data: bytes, *, last: bool) -> None:
         """More of a streamed body."""
         self.streamed_size += len(data)
-        limit = self.limit(is_large=True)
+        limit = STREAM_OVER if self.is_passing_by else self.limit(is_large=True)
         if self.streamed_size > limit:
             self.break_upload(too_large(limit))
         elif self.upload is not None:
@@ -169,6 +194,10 @@ class Serving(Answering):
 
     def break_upload(self, error: AttaccaError) -> None:
         """A body that is being streamed turns out to be too large, or no HTTP: it cannot be finished."""
+        if self.is_passing_by:
+            self.is_passing_by = self.is_arriving = self.is_busy = False
+            self.linger()
+            return
         taken, upload = self.taken, self.upload
         self.taken = self.upload = None
         self.is_arriving = True  # whatever else comes of it is not read
@@ -188,8 +217,7 @@ class Serving(Answering):
         function = self.front.gateway.find(self.target.name)
         return function is not None and function.is_asgi
 
-    def _peer(self) -> int | None:
-        """Looked up when first asked for: reading the kernel's tables takes a while."""
+    def _peer_uid(self) -> int | None:
         if not self._is_uid_known:
             self._is_uid_known = True
             theirs, ours = _address(self.transport, "peername"), _address(self.transport, "sockname")

@@ -7,7 +7,8 @@ from typing import Any, Protocol
 
 from attacca.gateway.config import GatewayConfig
 from attacca.gateway.driver import Gateway
-from attacca.gateway.front.access import Allow, is_loopback
+from attacca.gateway.front.access import Access, Allow
+from attacca.gateway.front.room import Rooms
 from attacca.gateway.front.target import Targets
 
 Scope = MutableMapping[str, Any]
@@ -43,17 +44,16 @@ class Front:
         allow: Allow | None,
         is_uid_shared: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`is_uid_shared`: a local peer's uid says nothing, because sandboxes with the host's network have ours."""
+        """`allow` and `is_uid_shared` are for `access.Access`."""
         self.gateway = gateway
         self.config = config
         self.admin = admin
         self.is_ready = is_ready
-        self.allow = allow
-        self.is_uid_shared = is_uid_shared
-        self.is_on_loopback = is_loopback(config.host)
-        self.needs_token = not (self.is_on_loopback or config.public)
+        self.access = Access(config.host, is_public=config.public, allow=allow, is_uid_shared=is_uid_shared)
+        self.rooms = Rooms(config)
         self.targets = Targets()
         self.connections: dict[Swept, None] = {}
+        self.turned_away = 0  # of them: those that were one too many, and are on their way out
         self.is_ending = False  # every answer is the last of its connection
         self.now = gateway.clock.now()
         self.date = b""

@@ -1,68 +1,94 @@
-import os
+"""What the front remembers of heads: never more than that it does not matter what else they say."""
 
-import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from attacca.errors import Forbidden, Unauthorized
-from attacca.gateway.front.access import is_loopback, is_page, refuse_operator, refuse_token
+from attacca.errors import BadRequest
+from attacca.gateway.front.access import KEPT, Access, Fields
 
-ME = os.getuid()
-TOKEN = (b"authorization", b"Bearer right")
-
-
-def allow(authorization: bytes | None) -> bool:
-    return authorization == b"Bearer right"
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost", "LOCALHOST."])
-def test_loopback(host: str) -> None:
-    assert is_loopback(host)
+PAIRS = [
+    (b"host", b"localhost"), (b"host", b"localhost:80"), (b"host", b"evil.example"), (b"host", b"a b"),
+    (b"origin", b"http://localhost"), (b"origin", b"null"), (b"sec-fetch-site", b"none"),
+    (b"sec-fetch-site", b"cross-site"), (b"authorization", b"Bearer right"), (b"authorization", b"Bearer wrong"),
+    (b"via", b"1.1 x"), (b"content-type", b"a"), (b"content-type", b"b"), (b"x-one", b"1"),
+]  # fmt: skip
+HEADS = st.lists(st.lists(st.sampled_from(PAIRS), max_size=4), max_size=8)
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.1", "example.org", "", "localhost.example.org"])
-def test_not_loopback(host: str) -> None:
-    assert not is_loopback(host)
+def access(*, host: str = "127.0.0.1", is_public: bool = False) -> Access:
+    return Access(host, is_public=is_public, allow=lambda value: value == b"Bearer right", is_uid_shared=lambda: False)
 
 
-@pytest.mark.parametrize(
-    ("fields", "page"),
-    [
-        ([], False),
-        ([(b"host", b"localhost:8080")], False),
-        ([(b"host", b"[::1]:8080")], False),
-        ([(b"host", b"127.0.0.1")], False),
-        ([(b"host", b"evil.example")], True),
-        ([(b"host", b"localhost"), (b"host", b"evil.example")], True),
-        ([(b"host", b"localhost:8080"), (b"origin", b"http://localhost:8080")], True),
-        ([(b"host", b"localhost:8080"), (b"sec-fetch-site", b"none")], False),
-        ([(b"host", b"localhost:8080"), (b"sec-fetch-site", b"same-origin")], True),
-        ([(b"sec-fetch-site", b"cross-site")], True),
-        ([(b"sec-fetch-site", b"none"), (b"sec-fetch-site", b"same-site")], True),
-        ([(b"host", b"localhost:8080"), (b"origin", b"http://localhost:3000")], True),
-        ([(b"host", b"localhost:8080"), (b"origin", b"null")], True),
-        ([(b"origin", b"http://evil.example")], True),
-    ],
-)
-def test_pages(fields: list[tuple[bytes, bytes]], page: bool) -> None:  # noqa: FBT001
-    assert is_page(fields) is page
+def is_passed_over(one: Access, fields: Fields) -> bool:
+    """As a connection looks at a head."""
+    head = dict(fields)
+    return len(head) == len(fields) and head.get(b"host") in one.hosts and one.names.issuperset(head)
 
 
-def test_the_owner_needs_no_token_on_loopback() -> None:
-    assert refuse_operator([], ME, None, on_loopback=True) is None
-    assert refuse_operator([], 0, None, on_loopback=True) is None
-    assert isinstance(refuse_operator([], ME, allow, on_loopback=False), Unauthorized)
-    assert isinstance(refuse_operator([], None, allow, on_loopback=True), Unauthorized)
-    assert isinstance(refuse_operator([], ME + 1, allow, on_loopback=True), Unauthorized)
-    refused = refuse_operator([(b"host", b"evil.example")], ME, allow, on_loopback=True)
-    assert isinstance(refused, Forbidden)
-    assert refused.message == "a page in a browser may not ask for this"
+@given(HEADS, st.booleans(), st.sampled_from(["127.0.0.1", "0.0.0.0"]))
+def test_a_head_is_passed_over_only_when_it_would_be_let_in(
+    heads: list[Fields], is_public: bool, host: str  # noqa: FBT001
+) -> None:  # fmt: skip
+    door = access(host=host, is_public=is_public)
+    for fields in heads:
+        said = access(host=host, is_public=is_public).examine(fields, is_old=False)
+        if is_passed_over(door, fields):
+            assert said is None
+        else:
+            assert type(door.examine(fields, is_old=False)) is type(said)
 
 
-def test_a_token_decides_alone() -> None:
-    assert refuse_operator([TOKEN], None, allow, on_loopback=False) is None
-    assert isinstance(refuse_operator([(b"authorization", b"x")], ME, allow, on_loopback=True), Unauthorized)
-    assert refuse_token([TOKEN], allow) is None
-    assert isinstance(refuse_token([TOKEN], None), Unauthorized)
-    for fields, says in (([], "no token came with the request"), ([(b"authorization", b"x")], "is not known")):
-        refused = refuse_token(fields, allow)
-        assert isinstance(refused, Unauthorized)
-        assert says in refused.message
+VALUES = st.sampled_from([b"", b"Bearer right", b"Bearer wrong", b"none", b"cross-site", b"http://localhost", b"null"])
+
+
+@given(st.lists(st.sampled_from(PAIRS), max_size=4), st.lists(VALUES, min_size=4, max_size=4), st.booleans())
+def test_what_the_other_fields_of_such_a_head_say_does_not_matter(
+    fields: Fields, values: list[bytes], is_public: bool  # noqa: FBT001
+) -> None:  # fmt: skip
+    door = access(is_public=is_public)
+    door.examine(fields, is_old=False)
+    others = [(name, value if name == b"host" else values[at]) for at, (name, value) in enumerate(fields)]
+    if is_passed_over(door, others):
+        assert access(is_public=is_public).examine(others, is_old=False) is None
+
+
+def test_the_usual_head_is_passed_over_the_second_time() -> None:
+    for door in (access(), access(host="0.0.0.0", is_public=True)):
+        fields = [(b"host", b"localhost:80"), (b"content-length", b"5")]
+        assert not is_passed_over(door, fields)
+        assert door.examine(fields, is_old=False) is None
+        assert is_passed_over(door, [(b"host", b"localhost:80"), (b"content-length", b"6")])
+        assert not is_passed_over(door, [(b"host", b"localhost:81"), (b"content-length", b"6")])
+        assert not is_passed_over(door, [*fields, (b"via", b"x")])
+        assert not is_passed_over(door, [*fields, (b"host", b"localhost:80")])
+
+
+def test_a_token_lets_in_only_who_shows_it() -> None:
+    for extra in ([], [(b"origin", b"null")], [(b"via", b"x")]):
+        door = access()
+        fields = [(b"host", b"evil.example"), *extra]
+        assert door.examine([*fields, (b"authorization", b"Bearer right")], is_old=False) is None
+        assert not is_passed_over(door, [*fields, (b"authorization", b"Bearer wrong")])
+
+
+def test_where_a_token_is_needed_nothing_is_passed_over() -> None:
+    door = access(host="0.0.0.0")
+    fields = [(b"host", b"x"), (b"authorization", b"Bearer right")]
+    assert door.examine(fields, is_old=False) is None
+    assert door.hosts == set()
+
+
+def test_what_is_remembered_is_bounded() -> None:
+    door = access()
+    for number in range(KEPT * 3):
+        door.examine([(b"host", b"127.0.%d.%d" % divmod(number, 250)), (b"x-%d" % number, b"")], is_old=False)
+        assert len(door.hosts) <= KEPT
+        assert len(door.names) <= KEPT
+    door.examine([(b"host", b"localhost"), (b"x" * 5000, b"")], is_old=False)
+    assert max(map(len, door.names)) < 100
+
+
+def test_a_malformed_host_is_told_before_who_may_not() -> None:
+    assert isinstance(access().examine([(b"host", b"localhost:abc")], is_old=False), BadRequest)
+    assert isinstance(access().examine([], is_old=False), BadRequest)
+    assert access().examine([], is_old=True) is None

@@ -1,3 +1,5 @@
+from collections.abc import Iterator
+
 import msgspec
 import pytest
 
@@ -143,3 +145,65 @@ def test_content_types_are_remembered_only_when_harmless() -> None:
         answer.content_type(f"x/{number}")
         assert len(answer._content_types) <= answer.CONTENT_TYPES_KEPT
     assert answer.content_type("application/json") == b"application/json"
+
+
+class Unlooked(tuple[tuple[bytes, bytes], ...]):
+    """Headers that must not be looked at one by one."""
+
+    __slots__ = ()
+
+    def __iter__(self) -> Iterator[tuple[bytes, bytes]]:
+        raise AssertionError("too many to be looked at")
+
+
+def many(count: int, size: int = 1) -> tuple[tuple[bytes, bytes], ...]:
+    return tuple((b"x-%d" % number, b"y" * size) for number in range(count))
+
+
+TYPE = ((b"content-type", b"text/plain"),)
+
+
+def test_a_head_has_a_limit() -> None:
+    for allowed in (many(200), TYPE + many(200), many(1, 65_000), many(150, 400)):
+        assert answer.clean(allowed) == list(allowed)
+    long = (((b"y" * 66_000, b""),), many(1, 66_000), many(150, 500))
+    for refused in (many(201), TYPE + many(201), many(20_000), *long):
+        with pytest.raises(BadResponse, match="head of the function's answer has"):
+            answer.clean(refused)
+        with pytest.raises(BadResponse):
+            answer.of_outcome(Ok(headers=refused))
+    with pytest.raises(BadResponse):
+        answer.of_outcome(Ok(content_type="x" * 66_000))
+    with pytest.raises(BadResponse):
+        answer.of_outcome(Ok(content_type="x" * 40_000, headers=many(1, 40_000)))
+
+
+def test_too_many_are_refused_unseen() -> None:
+    for count in (202, 60_000):
+        with pytest.raises(BadResponse):
+            answer.clean(Unlooked(many(count)))
+
+
+def test_long_content_types_are_not_remembered() -> None:
+    for number in range(1000):
+        answer.content_type(f"text/{number}" + "x" * 60_000)
+    assert sum(len(known) for known in vars(answer)["_content_types"]) < 1 << 20
+
+
+@pytest.mark.parametrize("end", ["\n", "\r", "\r\n", "\0", "\x0b", "\r\nx: y", "\n\n"])
+def test_a_line_ends_nowhere_within_a_field(end: str) -> None:
+    raw = end.encode()
+    for headers in (
+        ((b"x" + raw, b"y"),),
+        ((b"x", b"y" + raw),),
+        ((raw, b"y"),),
+        ((raw + b"x", b"y"),),
+        ((b"", b"y"),),
+    ):
+        with pytest.raises(BadResponse, match="does not allow"):
+            answer.clean(headers)
+    with pytest.raises(BadResponse, match="does not allow"):
+        answer.content_type("text/plain" + end)
+    for length in (b"5" + raw, raw, b"9" * 5000, b"-1", b"+5", b"5_0", "５".encode()):
+        with pytest.raises(BadResponse):
+            answer.declared_length([(b"content-length", length)])

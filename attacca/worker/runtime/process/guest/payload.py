@@ -11,7 +11,9 @@ from attacca.worker.runtime.process.guest.load import Parameters
 
 JSON_STARTS = frozenset(b'{["-0123456789tfn \t\r\n')
 JSON = b"application/json"
+NOT_JSON = (json.JSONDecodeError, UnicodeDecodeError)
 FALSE = ("", "0", "false", "no", "off")
+SHOWN = 100  # characters of a value that is refused
 
 
 class BadInput(Exception):
@@ -72,26 +74,42 @@ def decode(asked: Asked) -> Any:
     if not body:
         return dict(_pairs(query)) if query else {}
     if kind == b"application/json":
-        return _json_of(body)
+        return _json_that_says_so(body)
     plain = kind.partition(b";")[0].strip().lower()
     if plain.endswith((b"/json", b"+json")):
-        return _json_of(body)
+        return _json_that_says_so(body)
     if plain in (b"", b"text/plain", b"application/x-www-form-urlencoded"):  # what curl -d and friends send for JSON
         if body[0] in JSON_STARTS:
             try:
-                return quickjson.loads(body)
-            except ValueError:
+                return _json_of(body)
+            except NOT_JSON:
                 pass
         if plain.endswith(b"urlencoded"):
             return dict(_pairs(body))
     return body
 
 
+def _json_that_says_so(body: bytes) -> Any:
+    try:
+        return _json_of(body)
+    except NOT_JSON as error:
+        raise BadInput(f"the body is not the JSON that its content type says: {error}") from None
+
+
 def _json_of(body: bytes) -> Any:
+    """
+    Raises:
+        JSONDecodeError, UnicodeDecodeError: it is none.
+        BadInput: it is, but more than Python takes.
+    """
     try:
         return quickjson.loads(body)
+    except NOT_JSON:
+        raise
+    except RecursionError:
+        raise BadInput("the body is JSON with too many levels") from None
     except ValueError as error:
-        raise BadInput(f"the body is not the JSON that its content type says: {error}") from None
+        raise BadInput(f"the body is JSON with a number that is too long: {error}") from None
 
 
 def _pairs(raw: bytes) -> list[tuple[str, str]]:
@@ -148,7 +166,8 @@ def _convert(name: str, value: Any, kind: type) -> Any:
     try:
         return kind(value)
     except ValueError:
-        raise BadInput(f"{name!r} must be {'an integer' if kind is int else 'a number'}, not {value!r}") from None
+        shown = value if len(value) <= SHOWN else value[:SHOWN] + "..."
+        raise BadInput(f"{name!r} must be {'an integer' if kind is int else 'a number'}, not {shown!r}") from None
 
 
 class Answer(NamedTuple):

@@ -8,7 +8,12 @@ import json.decoder
 import json.encoder
 from typing import Any
 
-_decoder: Any = json.decoder.JSONDecoder()
+
+def _refuse_constant(name: str) -> Any:
+    raise json.JSONDecodeError(f"{name} is not JSON", name, 0)
+
+
+_decoder: Any = json.decoder.JSONDecoder(parse_constant=_refuse_constant)
 _scan = _decoder.scan_once
 _quote = json.encoder.encode_basestring  # leaves letters as they are: the answer is UTF-8
 
@@ -30,7 +35,8 @@ _encode = _make_encoder()
 def loads(raw: bytes) -> Any:
     """
     Raises:
-        ValueError: it is not JSON.
+        JSONDecodeError, UnicodeDecodeError: it is not JSON.
+        ValueError, RecursionError: it is, but with more digits or levels than Python takes.
     """
     try:
         text = raw.decode()
@@ -39,7 +45,9 @@ def loads(raw: bytes) -> Any:
             return value
     except (StopIteration, ValueError):
         pass
-    return json.loads(raw)  # white space around it, another encoding, or an error to be told properly
+    return json.loads(
+        raw, parse_constant=_refuse_constant
+    )  # white space around it, another encoding, or an error to be told properly
 
 
 def dumps(value: Any) -> bytes:

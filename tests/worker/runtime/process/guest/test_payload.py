@@ -51,6 +51,54 @@ def test_what_calls_itself_json_has_to_be(kind: bytes) -> None:
         event(b"{", kind)
 
 
+KINDS = [b"application/json", b"application/x+json", b"", b"text/plain", FORM]
+LEVELS = 100_000
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * LEVELS, b"[" * LEVELS + b"]" * LEVELS, b'{"a":' * LEVELS, b'{"a":[' * LEVELS, b" \n" + b"[" * LEVELS,
+        b'{"a": ' + b"[" * LEVELS + b"]" * LEVELS + b"}", b"[1, " * LEVELS,
+    ],
+)  # fmt: skip
+def test_json_that_is_too_deep_is_the_clients_fault_whatever_it_is_called(body: bytes, kind: bytes) -> None:
+    with pytest.raises(BadInput, match="too many levels"):
+        event(body, kind)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "body", [b"9" * 5000, b"-" + b"9" * 5000, b'{"a": [' + b"1" * 5000 + b"]}", b" " + b"9" * 5000]
+)
+def test_so_is_a_number_that_is_too_long(body: bytes, kind: bytes) -> None:
+    with pytest.raises(BadInput, match="number that is too long"):
+        event(body, kind)
+
+
+@pytest.mark.parametrize("body", [b"[NaN]", b"[Infinity]", b"-Infinity", b'{"a": NaN}', b" [NaN] "])
+def test_numbers_that_json_does_not_know_are_no_json(body: bytes) -> None:
+    with pytest.raises(BadInput, match="is not JSON"):
+        event(body, b"application/json")
+    assert event(body, b"text/plain") == body
+
+
+def test_the_rest_is_what_python_makes_of_it() -> None:
+    assert event(b"[1e999, -1e999, 1e-999]", b"application/json") == [float("inf"), float("-inf"), 0.0]
+    assert event(b"[" + b"9" * 400 + b".0]") == [float("inf")]
+    assert event(b'"\\ud800"', b"application/json") == "\ud800"
+    assert event(b'{"\\udfff": 1}') == {"\udfff": 1}
+    assert event(b"[" * 500 + b"]" * 500) != []
+    with pytest.raises(Unsendable):
+        encode("\ud800")
+    with pytest.raises(Unsendable):
+        encode([float("inf")])
+    with pytest.raises(BadInput, match="'n' must be an integer") as refused:
+        named({"n": "9" * 5000}, parameters("n", n=int), are_texts=True)
+    assert len(str(refused.value)) < 200
+
+
 def parameters(*names: str, required: tuple[str, ...] = (), takes_any: bool = False, **kinds: type) -> Parameters:
     return Parameters(names, required, takes_any, kinds)
 
