@@ -14,6 +14,7 @@ from attacca.control.core.access import refuse_host_network
 from attacca.control.core.catalogue import Function, Known, changes, deployed, rolled_back
 from attacca.control.core.progress import Done, Progress, Refused, Step, refused, refused_check
 from attacca.control.deployment import Check, Conversation, Made, Workshop, candidate
+from attacca.control.reception import Reception, Upload
 from attacca.control.state import StateDir
 from attacca.control.tokens import Tokens
 from attacca.errors import AttaccaError, Draining, StateCorrupt, StateUnavailable
@@ -27,6 +28,7 @@ FUNCTIONS = "functions/"
 EPOCH = "epoch"
 Announce = Callable[[Catalogue | Deployed | Deleted], None]
 Held = Callable[[], Collection[Revision]]  # what workers have a sandbox, a template or an invocation of
+Refuse = Callable[[Settings], AttaccaError | None]  # why workers cannot keep what these settings reserve
 
 
 class Control:
@@ -44,6 +46,7 @@ class Control:
         check: Check,
         announce: Announce,
         held: Held = tuple,
+        refuse: Refuse = lambda _: None,
         *,
         is_ordinary_user: bool = False,
     ) -> None:
@@ -51,7 +54,10 @@ class Control:
         self._clock = clock
         self._check = check
         self._announce = announce
+        self._refuse = refuse
+        self._registering = asyncio.Lock()
         self.state = StateDir(config.state_dir)
+        self.reception = Reception(self.state.tmp, config.uploads, config.archive.packed_mb)
         self.tokens = Tokens(store, clock)
         self._workshop = Workshop(config, self.state)
         self._garbage = garbage.Collector(self.state, self._kept, held)
@@ -95,19 +101,27 @@ class Control:
         """For a plane that missed a generation."""
         return self._known.catalogue()
 
-    async def deploy(
-        self, settings: Settings, archive: bytes, *, allow_source_builds: bool = False
+    def deploy(
+        self, settings: Settings, upload: Upload, *, allow_source_builds: bool = False
     ) -> AsyncGenerator[Progress, None]:
         """Says how it goes; the last word is Done or Refused, and only after Done is there anything to be found.
 
-        A reader who goes away ends it, unless the check has begun: from there on it runs to its end.
+        A reader who goes away ends it, unless the check has begun: from there on it runs to its end. It begins at once,
+        and closes the upload, also when nobody reads.
         """
         talk, checking = Conversation(), asyncio.Event()
-        work = self._deploy(settings, archive, talk, checking, allow_source_builds=allow_source_builds)
+        work = self._deploy(settings, upload, talk, checking, allow_source_builds=allow_source_builds)
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         task.add_done_callback(lambda _: talk.end())
+        task.add_done_callback(lambda _: upload.close())
+        return self._read_along(task, talk, checking)
+
+    @staticmethod
+    async def _read_along(
+        task: "asyncio.Task[Done | Refused]", talk: Conversation, checking: asyncio.Event
+    ) -> AsyncGenerator[Progress, None]:
         try:
             async for step in talk.read():
                 yield step
@@ -121,10 +135,11 @@ class Control:
         Raises:
             NotFound: no such function or revision.
             BadRequest: it is current already.
+            TooMuchReserved: its min_sandboxes do not fit beside those of the others.
         """
         async with self._turns.of(name):
             function = rolled_back(self._known.get(name), to)
-            await self._put(function)
+            await self._register(function)
             return function.now
 
     async def delete(self, name: str) -> None:
@@ -150,7 +165,7 @@ class Control:
         return detail(self._known.get(name))
 
     async def _deploy(
-        self, settings: Settings, archive: bytes, talk: Conversation, checking: asyncio.Event, *,
+        self, settings: Settings, upload: Upload, talk: Conversation, checking: asyncio.Event, *,
         allow_source_builds: bool,
     ) -> Done | Refused:  # fmt: skip
         if self._is_closing:
@@ -158,7 +173,7 @@ class Control:
         try:
             async with self._turns.of(settings.name), self._garbage.held_off():
                 await self._admit(settings)
-                made = await self._workshop.make(archive, talk.say, allow_source_builds=allow_source_builds)
+                made = await self._workshop.make(upload, talk.say, allow_source_builds=allow_source_builds)
                 checking.set()
                 return await self._check_and_register(settings, made, talk)
         except AttaccaError as error:
@@ -174,11 +189,15 @@ class Control:
 
         Raises:
             Forbidden: it would have more rights than its deployer was asked for.
+            TooMuchReserved: its min_sandboxes do not fit beside those of the others.
         """
+        refusal = self._refuse(settings)
+        if refusal is not None:
+            raise refusal
         if self._is_ordinary_user and settings.network is Network.HOST:
-            refusal = refuse_host_network(has_token=bool(await self.tokens.all()))
-            if refusal is not None:
-                raise refusal
+            forbidden = refuse_host_network(has_token=bool(await self.tokens.all()))
+            if forbidden is not None:
+                raise forbidden
             self.is_uid_shared = True
 
     async def _check_and_register(self, settings: Settings, made: Made, talk: Conversation) -> Done | Refused:
@@ -194,7 +213,7 @@ class Control:
         before = self._known.find(settings.name)
         function = deployed(before, checked.revision)
         try:
-            await self._put(function)
+            await self._register(function)
         except BaseException:
             self._known.burn(settings.name, number)  # a worker may hold a template under this number
             raise
@@ -222,6 +241,14 @@ class Control:
                 LOG.warning(
                     "%s cannot start: %s is gone; deploy it again, or restore that directory", revision.id, path
                 )
+
+    async def _register(self, function: Function) -> None:
+        """One after the other: two that fit, each for itself, need not fit together."""
+        async with self._registering:
+            refusal = self._refuse(function.now.settings)
+            if refusal is not None:
+                raise refusal
+            await self._put(function)
 
     async def _put(self, function: Function) -> None:
         key = FUNCTIONS + function.name

@@ -2,18 +2,27 @@
 
 import logging
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import msgspec
 from litestar import Litestar, Request, Response, delete, get, post
 from litestar.connection import ASGIConnection
-from litestar.datastructures import UploadFile
 from litestar.di import NamedDependency, Provide
 from litestar.exceptions import HTTPException
 from litestar.handlers import BaseRouteHandler
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
-from litestar.params import FromPath, FromQuery, JSONBody, MultipartBody, QueryParameter
+from litestar.openapi.spec import (
+    OpenAPIFormat,
+    OpenAPIMediaType,
+    OpenAPIType,
+    Operation,
+    Reference,
+    RequestBody,
+    Schema,
+)
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from litestar.response import Stream
 
 import attacca
@@ -34,6 +43,7 @@ from attacca.control.api import (
     TokenRow,
 )
 from attacca.control.core.access import Door
+from attacca.control.core.form import boundary_of
 from attacca.control.core.progress import Done, Progress, Refused, Step
 from attacca.control.core.statistics import overall
 from attacca.control.doorway import Observe, refuse_scope
@@ -46,6 +56,7 @@ from attacca.errors import (
     MethodNotAllowed,
     NotFound,
     PayloadTooLarge,
+    TooManyDeployments,
     Unauthorized,
 )
 from attacca.model.function import Settings
@@ -73,12 +84,15 @@ class Desk:
 TheDesk = NamedDependency[Desk]
 
 
-class DeployForm(msgspec.Struct):
-    """`settings`: JSON of the function's settings. `code`: a tar.gz of its directory."""
+@dataclass
+class DeployOperation(Operation):
+    """The body is read by hand, in pieces; the schema shows it all the same."""
 
-    settings: str
-    code: UploadFile
-    allow_source_builds: str = "false"
+    def __post_init__(self) -> None:
+        text, file = Schema(type=OpenAPIType.STRING), Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY)
+        fields: dict[str, Schema | Reference] = {"settings": text, "code": file, "allow_source_builds": text}
+        form = Schema(type=OpenAPIType.OBJECT, properties=fields, required=["settings", "code"])
+        self.request_body = RequestBody(content={"multipart/form-data": OpenAPIMediaType(schema=form)}, required=True)
 
 
 @get("/api/functions", sync_to_thread=False)
@@ -91,15 +105,20 @@ def describe_function(name: FromPath[str], desk: TheDesk) -> FunctionDetail:
     return msgspec.structs.replace(desk.control.describe(name), statistics=overall(desk.observe.workers(), name))
 
 
-@post("/api/functions", status_code=200, media_type=NDJSON)
-async def deploy_function(data: MultipartBody[DeployForm], desk: TheDesk) -> Stream:
+@post("/api/functions", status_code=200, media_type=NDJSON, operation_class=DeployOperation)
+async def deploy_function(request: AnyRequest, desk: TheDesk) -> Stream:
     """Answers with one JSON object per line; the last has `done` or `error`."""
-    settings = read_settings(data.settings)
-    if data.allow_source_builds not in ("true", "false"):
-        raise BadRequest("allow_source_builds must be true or false", "leave it out for false")
-    archive = await data.code.read()
-    await data.code.close()
-    progress = desk.control.deploy(settings, archive, allow_source_builds=data.allow_source_builds == "true")
+    boundary = boundary_of(request.headers.get("content-type", ""))
+    upload = await desk.control.reception.take(request.stream(), boundary)
+    try:
+        settings = read_settings(upload.fields["settings"])
+        building = upload.fields.get("allow_source_builds", "false")
+        if building not in ("true", "false"):
+            raise BadRequest("allow_source_builds must be true or false", "leave it out for false")
+        progress = desk.control.deploy(settings, upload, allow_source_builds=building == "true")
+    except BaseException:
+        upload.close()
+        raise
     return Stream(progress_lines(progress), media_type=NDJSON)
 
 
@@ -284,6 +303,8 @@ def told(error: Exception) -> AttaccaError:
 
 def render(error: AttaccaError) -> Response[ErrorLine]:
     headers = {"www-authenticate": "Bearer"} if isinstance(error, Unauthorized) else {}
+    if isinstance(error, TooManyDeployments):
+        headers["retry-after"] = str(error.retry_after_s)
     return Response(ErrorLine(body(error)), status_code=error.status, headers=headers, media_type="application/json")
 
 

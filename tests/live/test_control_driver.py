@@ -12,6 +12,7 @@ import pytest
 from attacca.control.config import ControlConfig
 from attacca.control.core.progress import Done, Progress, Refused, Step
 from attacca.control.driver import Control
+from attacca.control.reception import Upload
 from attacca.errors import BadConfig, BadRequest, NotFound, StateCorrupt
 from attacca.io.store.memory import MemoryStore
 from attacca.io.store.sqlite import SqliteStore
@@ -60,12 +61,16 @@ class Bench:
 
     async def deploy(self, text: str = "good", name: str = "hello", **files: str) -> list[Progress]:
         settings = Settings(name=name, network=self.network)
-        progress = self.control.deploy(settings, packed({"main.txt": text, **files}))
+        progress = self.control.deploy(settings, upload(packed({"main.txt": text, **files})))
         return [word async for word in progress]
 
     def directories(self) -> list[str]:
         state = self.control.state
         return sorted(os.listdir(state.code) + os.listdir(state.bundles) + os.listdir(state.tmp))
+
+
+def upload(data: bytes) -> Upload:
+    return Upload(io.BytesIO(data))
 
 
 def packed(files: dict[str, str]) -> bytes:
@@ -133,7 +138,7 @@ def test_refused_code_leaves_nothing(tmp_path: Path) -> None:
         *_, refused = await bench.deploy("bad")
         assert isinstance(refused, Refused)
         assert (refused.code, refused.traceback) == ("bad_function", "Traceback ...")
-        *_, unpacked = [word async for word in bench.control.deploy(Settings(name="x"), b"no archive")]
+        *_, unpacked = [word async for word in bench.control.deploy(Settings(name="x"), upload(b"no archive"))]
         assert isinstance(unpacked, Refused)
         assert unpacked.code == "bad_request"
         assert bench.directories() == before
@@ -148,7 +153,7 @@ def test_refused_code_leaves_nothing(tmp_path: Path) -> None:
 
 def test_building_from_source_needs_the_servers_leave(tmp_path: Path) -> None:
     async def play(bench: Bench) -> None:
-        progress = bench.control.deploy(Settings(name="x"), packed({"a.txt": ""}), allow_source_builds=True)
+        progress = bench.control.deploy(Settings(name="x"), upload(packed({"a.txt": ""})), allow_source_builds=True)
         [refused] = [word async for word in progress]
         assert isinstance(refused, Refused)
         assert refused.code == "forbidden"
@@ -179,7 +184,7 @@ def test_deploys_of_one_function_take_turns_and_others_do_not_wait(tmp_path: Pat
 def test_a_reader_who_goes_away_during_the_check_does_not_undo_it(tmp_path: Path) -> None:
     async def play(bench: Bench) -> None:
         bench.gate = asyncio.Event()
-        progress = bench.control.deploy(Settings(name="hello"), packed({"a.txt": ""}))
+        progress = bench.control.deploy(Settings(name="hello"), upload(packed({"a.txt": ""})))
         async for word in progress:
             if isinstance(word, Step) and word.name == "check":
                 break
@@ -193,7 +198,7 @@ def test_a_reader_who_goes_away_during_the_check_does_not_undo_it(tmp_path: Path
 
 def test_a_reader_who_goes_away_earlier_ends_it(tmp_path: Path) -> None:
     async def play(bench: Bench) -> None:
-        progress = bench.control.deploy(Settings(name="hello"), packed({"a.py": "", "b.txt": ""}))
+        progress = bench.control.deploy(Settings(name="hello"), upload(packed({"a.py": "", "b.txt": ""})))
         assert isinstance(await anext(progress), Step)  # unpacked, and about to be compiled
         await progress.aclose()
         await bench.deploy("next", name="hello")
