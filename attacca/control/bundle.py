@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from attacca.control.core.requirements import Requirements
+from attacca.control.core.requirements import Requirements, masked
 from attacca.control.processes import Exit, Limits, compile_code, run_lines
 from attacca.control.state import StateDir, place
 from attacca.errors import BuildFailed
@@ -120,8 +120,8 @@ class Bundles:
                     output = run_lines(arguments, environment(directory / "tmp"), directory, Limits(), ended)
                     async with contextlib.aclosing(output):
                         async for line in output:
-                            last.append(line)
-                            build.say(line)
+                            last.append(masked(line))
+                            build.say(last[-1])
             except TimeoutError:
                 raise BuildFailed(
                     f"pip did not end within {self._timeout_s:g} s\n" + "\n".join(last),
