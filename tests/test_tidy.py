@@ -98,7 +98,11 @@ def ends(text: str) -> Iterator[str]:
         if not isinstance(node, ast.Call):
             continue
         asked = [one.value for one in node.keywords if one.arg == "pattern"]
-        if isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name) and node.func.value.id == "re":
+        if (
+            isinstance(node.func, ast.Attribute)
+            and isinstance(node.func.value, ast.Name)
+            and node.func.value.id == "re"
+        ):
             asked += node.args[:1]
         for constant in (one for each in asked for one in ast.walk(each) if isinstance(one, ast.Constant)):
             pattern = constant.value.decode("latin-1") if isinstance(constant.value, bytes) else constant.value
@@ -114,5 +118,5 @@ def test_no_pattern_lets_a_last_line_feed_through() -> None:
 
 
 def test_a_pattern_that_does_is_found() -> None:
-    text = 'import re\nA = re.compile(rb"a$")\nB = Meta(pattern="^b|c$")\nC = re.match(f"{x}(y$)", z)\nD = re.compile(r"\\$")\n'
+    text = 're.compile(rb"a$"), Meta(pattern="^b|c$"), re.match(f"{x}(y$)", z), re.compile(r"\\$")'
     assert list(ends(text)) == ["a$", "^b|c$", "(y$)"]

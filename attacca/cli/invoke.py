@@ -3,14 +3,14 @@
 import contextlib
 import json
 import sys
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 import typer
 
 from attacca.cli.client import Answer, Client, failure, quoted
 from attacca.cli.command import Refused
 from attacca.cli.options import DEFAULT_URL, Json, Name, Token, Url
-from attacca.cli.screen import REST, STARTS, bar, milliseconds, paint, say, show_json
+from attacca.cli.screen import REST, STARTS, bar, joined, json_text, milliseconds, paint, say, show_json, shown
 from attacca.errors import AttaccaError, BadConfig, NotFound
 
 EXAMPLES = """
@@ -150,8 +150,10 @@ def one(client: Client, method: str, target: str, body: bytes, headers: dict[str
     if kind.startswith(JSON) and sys.stdout.isatty():
         _write(response.read(), kind)
     else:  # as it comes: it may be a stream that goes on for long
+        show = _shower()
         while chunk := response.read1():
-            _write(chunk, "")
+            show(chunk)
+        show(b"", is_last=True)
     if sys.stdout.isatty():
         sys.stdout.write("\n")
 
@@ -167,25 +169,44 @@ def _refusal(status: int, content: bytes) -> AttaccaError | None:
 
 def _write(content: bytes, kind: str) -> None:
     if kind.startswith(JSON) and sys.stdout.isatty():
-        with contextlib.suppress(ValueError):
-            content = json.dumps(json.loads(content), indent=2, ensure_ascii=False).encode()
-    sys.stdout.flush()
-    sys.stdout.buffer.write(content)
-    sys.stdout.buffer.flush()
+        with contextlib.suppress(ValueError, RecursionError):
+            content = json_text(json.loads(content), 2).encode(errors="replace")
+    _shower()(content, is_last=True)
+
+
+class Shower(Protocol):
+    def __call__(self, content: bytes, *, is_last: bool = False) -> None: ...
+
+
+def _shower() -> Shower:
+    """Writes an answer piece by piece: byte for byte for a program, and for a terminal with what is invisible spelt."""
+    import codecs
+
+    stream = sys.stdout
+    decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace") if stream.isatty() else None
+
+    def show(content: bytes, *, is_last: bool = False) -> None:
+        stream.flush()
+        if decoder is not None:
+            content = shown(decoder.decode(content, is_last)).encode(stream.encoding, "replace")
+        stream.buffer.write(content)
+        stream.buffer.flush()
+
+    return show
 
 
 def show_heads(status: int, heads: dict[str, str]) -> None:
     say(f"HTTP {status}", "bold green" if status < 400 else "bold red")
     for name, value in heads.items():
-        say(f"{paint(name, 'cyan', sys.stderr)}: {value}")
+        say(joined(paint(name, "cyan", sys.stderr), ": ", value))
     timing = server_timing(heads.get("server-timing", ""))
     if timing:
         total_ms = timing.pop("total", 0.0)
         timing[REST] = max(total_ms - sum(timing.values()), 0.0)
         start = heads.get("x-attacca-start", "")
-        painted = "".join(paint("━" * cells, colour, sys.stderr) for colour, cells in bar(timing, 32))
+        painted = joined(*(paint("━" * cells, colour, sys.stderr) for colour, cells in bar(timing, 32)))
         parts = " · ".join(f"{part} {milliseconds(value)}" for part, value in timing.items() if value > 0)
-        say(f"{paint(start, STARTS.get(start, 'bold'), sys.stderr)} {painted} {parts} ms")
+        say(joined(paint(start, STARTS.get(start, "bold"), sys.stderr), " ", painted, f" {parts} ms"))
     say("")
 
 

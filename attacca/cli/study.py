@@ -9,7 +9,7 @@ import typer
 from attacca.cli.command import Refused, VerbCommand
 from attacca.cli.options import Json
 from attacca.cli.report import draw, numbers, width, write
-from attacca.cli.screen import is_coloured, paint, say, seconds, show_json
+from attacca.cli.screen import is_coloured, paint, put, say, seconds, show_json, visible
 from attacca.errors import BadConfig
 from attacca.load.extra import need_lab
 
@@ -215,7 +215,7 @@ class Meter:
         if not sys.stderr.isatty():
             return
         left_s = (self._clock.now() - self._began) / done * (of - done)
-        line = f"{done}/{of} runs · {seconds(left_s)} to go · {cell.label} seed {cell.scenario.seed}"
+        line = visible(f"{done}/{of} runs · {seconds(left_s)} to go · {cell.label} seed {cell.scenario.seed}")
         sys.stderr.write(f"\r\x1b[2K{line[: width() - 1]}")
         sys.stderr.flush()
 
@@ -248,7 +248,8 @@ def show(groups: list["Group"], outcome: "Outcome", wanted: Wanted, *, as_json: 
     if as_json:
         show_json(as_numbers(groups, outcome, wanted.metrics or []))
     elif groups:
-        sys.stdout.write("\n".join(lines(groups, wanted.metrics)) + "\n")
+        for line in lines(groups, wanted.metrics):
+            put(line)
     for failed in outcome.failed[:10]:
         say(f"{failed.cell.label} seed {failed.cell.scenario.seed} failed: {failed.why}", "red")
     if outcome.failed:
