@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Sequence
 
 import msgspec
@@ -13,19 +14,20 @@ from attacca.control.config import ControlConfig
 from attacca.control.core.access import refuse_host_network
 from attacca.control.core.catalogue import Function, Known, changes, deployed, rolled_back
 from attacca.control.core.progress import Done, Progress, Refused, Step, refused, refused_check
+from attacca.control.core.stored import FUNCTIONS, decode, unreadable
 from attacca.control.deployment import Check, Conversation, Made, Workshop, candidate
 from attacca.control.reception import Reception, Upload
 from attacca.control.state import StateDir
 from attacca.control.tokens import Tokens
-from attacca.errors import AttaccaError, Draining, StateCorrupt, StateUnavailable
+from attacca.errors import AttaccaError, Draining, StateUnavailable
 from attacca.io.store.types import ABSENT, Store
 from attacca.kernel.clock import Clock
 from attacca.model.function import Network, Revision, Settings
 from attacca.model.messages import Catalogue, Deleted, Deployed
 
 LOG = logging.getLogger("attacca.control")
-FUNCTIONS = "functions/"
 EPOCH = "epoch"
+EPOCHS = re.compile(rb"[0-9]{1,9}")
 Announce = Callable[[Catalogue | Deployed | Deleted], None]
 Held = Callable[[], Collection[Revision]]  # what workers have a sandbox, a template or an invocation of
 Refuse = Callable[[Settings], AttaccaError | None]  # why workers cannot keep what these settings reserve
@@ -262,10 +264,9 @@ class Control:
         entry = await self._store.get(EPOCH)
         if entry is None:
             self.state.expect_no_code()
-        try:
-            epoch = 1 if entry is None else int(entry.value) + 1
-        except ValueError:
-            raise unreadable(EPOCH, "it is not a number") from None
+        if entry is not None and EPOCHS.fullmatch(entry.value) is None:
+            raise unreadable(EPOCH, "it is not a number that counts starts")
+        epoch = 1 if entry is None else int(entry.value) + 1
         await self._store.put_if(EPOCH, str(epoch).encode(), ABSENT if entry is None else entry.version)
         return epoch
 
@@ -298,24 +299,6 @@ def outcome(task: "asyncio.Task[Done | Refused]") -> Done | Refused:
     if task.cancelled():
         return refused(Draining("the server is shutting down", "deploy again when it is back"))
     return task.result()
-
-
-def decode(key: str, value: bytes) -> Function:
-    try:
-        function = msgspec.json.decode(value, type=Function)
-        function.now  # noqa: B018 - a current revision that is not kept is damage too
-    except (msgspec.DecodeError, AttaccaError) as error:
-        raise unreadable(key, str(error)) from None
-    if key != FUNCTIONS + function.name:
-        raise unreadable(key, f"it holds {function.name!r}")
-    return function
-
-
-def unreadable(key: str, reason: str) -> StateCorrupt:
-    return StateCorrupt(
-        f"the entry {key!r} of the state cannot be read: {reason}",
-        "restore state.db from a backup, or choose another directory with --state-dir to start empty",
-    )
 
 
 def row(now: Revision) -> FunctionRow:
