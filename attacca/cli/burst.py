@@ -1,13 +1,12 @@
 """Many invocations from several connections at once, and what they add up to."""
 
-import json
 import math
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from attacca.cli.client import Answer, Client
+from attacca.cli.client import Answer, Client, decoded
 from attacca.cli.screen import STARTS, console, counted, marked, milliseconds
 from attacca.errors import AttaccaError
 from attacca.kernel.clock import SystemClock
@@ -169,7 +168,7 @@ def _shot(answer: Answer | AttaccaError, ms: float) -> Shot:
     if answer.status < 400:
         return Shot(ms, start, "")
     try:
-        return Shot(ms, start, str(json.loads(answer.body)["error"]["code"]))
+        return Shot(ms, start, str(decoded(answer.body)["error"]["code"]))
     except (ValueError, KeyError, TypeError):
         return Shot(ms, start, f"HTTP {answer.status}")
 

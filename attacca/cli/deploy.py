@@ -91,10 +91,10 @@ def read_env(pairs: list[str]) -> dict[str, str]:
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals or not key:
-            raise BadConfig(f"--env {pair!r} is not K=V", "--env DEBUG=1")
+            raise BadConfig(f"--env {pair[:8]!r}... is not K=V", "--env DEBUG=1")
         if any("\ud800" <= char <= "\udfff" for char in pair):
             raise BadConfig(
-                f"--env {pair!r} is not UTF-8", "write other bytes as base64, and decode them in the function"
+                f"--env {key!r} is not UTF-8", "write other bytes as base64, and decode them in the function"
             )
         found[key] = value
     return found

@@ -2,12 +2,13 @@
 
 import contextlib
 import json
+import math
 import sys
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, NoReturn, Protocol
 
 import typer
 
-from attacca.cli.client import Answer, Client, failure, quoted
+from attacca.cli.client import Answer, Client, decoded, failure, quoted
 from attacca.cli.command import Refused
 from attacca.cli.options import DEFAULT_URL, Json, Name, Token, Url
 from attacca.cli.screen import REST, STARTS, bar, joined, json_text, milliseconds, paint, say, show_json, shown
@@ -107,9 +108,19 @@ def _pair(arg: str) -> tuple[str, Any]:
     if not equals or not key:
         raise BadConfig(f"-a {arg!r} is not K=V", "-a name=bob")
     try:
-        return key, json.loads(value)
-    except ValueError:
+        return key, json.loads(value, parse_constant=_no_number, parse_float=_finite)
+    except (ValueError, RecursionError):
         return key, value
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    return value if math.isfinite(value) else _no_number(text)
+
+
+def _no_number(text: str) -> NoReturn:
+    """JSON has none without end."""
+    raise ValueError(text)
 
 
 def _guess(content: bytes, file: str) -> str:
@@ -118,7 +129,7 @@ def _guess(content: bytes, file: str) -> str:
     if file and (kind := mimetypes.guess_type(file)[0]):
         return kind
     try:
-        json.loads(content)
+        decoded(content)
     except ValueError:
         try:
             content.decode()
@@ -160,7 +171,7 @@ def one(client: Client, method: str, target: str, body: bytes, headers: dict[str
 
 def _refusal(status: int, content: bytes) -> AttaccaError | None:
     try:
-        if set(json.loads(content)["error"]) >= {"code", "message"}:
+        if set(decoded(content)["error"]) >= {"code", "message"}:
             return failure(status, content)
     except (ValueError, KeyError, TypeError):
         pass
@@ -169,8 +180,8 @@ def _refusal(status: int, content: bytes) -> AttaccaError | None:
 
 def _write(content: bytes, kind: str) -> None:
     if kind.startswith(JSON) and sys.stdout.isatty():
-        with contextlib.suppress(ValueError, RecursionError):
-            content = json_text(json.loads(content), 2).encode(errors="replace")
+        with contextlib.suppress(ValueError):
+            content = json_text(decoded(content), 2).encode(errors="replace")
     _shower()(content, is_last=True)
 
 
@@ -245,7 +256,7 @@ def show_answer_as_json(answer: Answer) -> None:
 def _body_as_json(answer: Answer) -> dict[str, Any]:
     if answer.headers.get("content-type", "").startswith(JSON):
         try:
-            return {"body": json.loads(answer.body)}
+            return {"body": decoded(answer.body)}
         except ValueError:
             pass
     try:

@@ -17,6 +17,7 @@ attacca logs hello -f  # until Ctrl-C
 attacca logs hello --since 10m
 attacca logs hello --json | jq -r 'select(.stream == "stderr") | .text'
 """
+YEARS_S = 315_360_000  # ten of them
 UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 COLOURS = {"stdout": "", "stderr": "yellow", "warning": "yellow", "error": "red", "critical": "red", "debug": "dim"}
 
@@ -78,7 +79,10 @@ def span(text: str) -> float:
     Raises:
         BadConfig: it is not written like that.
     """
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhd]?)", text.strip())
+    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([smhd]?)", text.strip())
     if not found:
-        raise BadConfig(f"--since {text!r} is not a span of time", "--since 30s, or 10m, 2h, 1d")
-    return float(found[1]) * UNITS_S[found[2] or "s"]
+        raise BadConfig(f"--since {text[:80]!r} is not a span of time", "--since 30s, or 10m, 2h, 1d")
+    length_s = float(found[1]) * UNITS_S[found[2] or "s"]
+    if length_s > YEARS_S:
+        raise BadConfig(f"--since {text[:80]!r} is longer ago than anything is kept", "leave it out to see all")
+    return length_s

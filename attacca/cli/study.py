@@ -138,12 +138,15 @@ def seeds_of(text: str, first: int) -> list[int]:
     try:
         found = [int(word) for word in text.split(",")]
     except ValueError:
-        raise BadConfig(f"--seeds {text!r} is neither a number nor a list of them", "--seeds 10") from None
+        raise BadConfig(f"--seeds {text[:80]!r} is neither a number nor a list of them", "--seeds 10") from None
     if len(found) > 1:
         return list(dict.fromkeys(found))
-    if found[0] < 1:
-        raise BadConfig(f"--seeds {text!r}: at least one is needed", "--seeds 10")
+    if not 1 <= found[0] <= SEEDS_MOST:
+        raise BadConfig(f"--seeds {text[:80]!r}: at least one is needed, and at most {SEEDS_MOST:,}", "--seeds 10")
     return list(range(first, first + found[0]))
+
+
+SEEDS_MOST = 1_000_000
 
 
 class Plan(NamedTuple):
@@ -197,8 +200,8 @@ def goal_of(text: str) -> tuple[str, float] | None:
         within = float(percent) / 100
     except ValueError:
         within = 0.0
-    if not (name.strip() and within > 0):
-        raise BadConfig(f"--until {text!r} names no metric or no percentage above 0", "--until mean_ms=5")
+    if not (name.strip() and 0 < within <= 1):
+        raise BadConfig(f"--until {text!r} names no metric or no percentage up to 100", "--until mean_ms=5")
     return name.strip(), within
 
 

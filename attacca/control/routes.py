@@ -68,7 +68,8 @@ from attacca.model.sandbox import WorkerView
 LOG = logging.getLogger("attacca.control")
 UPLOAD_MB = 256
 NDJSON = "application/x-ndjson"
-MOST_PREWARMED = 10_000
+JSON_KB = 64  # of every body that is no archive
+AGES_S = 315_360_000  # ten years back
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -82,6 +83,24 @@ class Desk:
 
 
 TheDesk = NamedDependency[Desk]
+
+
+class ByTheLetter(Request[Any, Any, Any]):
+    """Takes JSON for what it is: no text for a number, no number for a truth, and no depth that nobody asked for."""
+
+    async def json(self) -> Any:
+        """
+        Raises:
+            BadRequest: names the field.
+        """
+        asked = self.route_handler.parsed_fn_signature.parameters["data"]
+        path = f"{self.method} {self.url.path}"
+        try:
+            return msgspec.to_builtins(msgspec.json.decode(await self.body(), type=asked.annotation))
+        except (msgspec.DecodeError, UnicodeError) as error:
+            raise BadRequest(f"{path}: {error}", "/api/schema says what is expected") from None
+        except RecursionError:
+            raise BadRequest(f"{path}: it is nested too deeply", "/api/schema says what is expected") from None
 
 
 @dataclass
@@ -105,7 +124,10 @@ def describe_function(name: FromPath[str], desk: TheDesk) -> FunctionDetail:
     return msgspec.structs.replace(desk.control.describe(name), statistics=overall(desk.observe.workers(), name))
 
 
-@post("/api/functions", status_code=200, media_type=NDJSON, operation_class=DeployOperation)
+@post(
+    "/api/functions", status_code=200, media_type=NDJSON, operation_class=DeployOperation,
+    request_max_body_size=UPLOAD_MB << 20,
+)  # fmt: skip
 async def deploy_function(request: AnyRequest, desk: TheDesk) -> Stream:
     """Answers with one JSON object per line; the last has `done` or `error`."""
     boundary = boundary_of(request.headers.get("content-type", ""))
@@ -136,8 +158,6 @@ async def rollback_function(name: FromPath[str], data: JSONBody[RollbackRequest]
 
 @post("/api/functions/{name:str}/prewarm", status_code=202, sync_to_thread=False)
 def prewarm_function(name: FromPath[str], data: JSONBody[PrewarmRequest], desk: TheDesk) -> dict[str, int]:
-    if not 1 <= data.count <= MOST_PREWARMED:
-        raise BadRequest(f"count must be between 1 and {MOST_PREWARMED}, not {data.count}", '{"count": 3}')
     desk.control.describe(name)
     desk.observe.send(Prewarm(name, data.count))
     return {"count": data.count}
@@ -155,7 +175,7 @@ def read_logs(
     name: FromPath[str],
     desk: TheDesk,
     since: Annotated[
-        float | None, QueryParameter(description="how many seconds back; all that is kept when unset")
+        float | None, QueryParameter(ge=0, le=AGES_S, description="how many seconds back; all that is kept when unset")
     ] = None,
     follow: Annotated[bool, QueryParameter(description="go on with what is written from now on")] = False,  # noqa: FBT002
 ) -> Stream:
@@ -223,7 +243,8 @@ def build(control: Control, observe: Observe, access: Door) -> Litestar:
             path="/api/schema",
             render_plugins=[JsonRenderPlugin(path=["/", "/openapi.json"])],
         ),
-        request_max_body_size=UPLOAD_MB << 20,
+        request_class=ByTheLetter,
+        request_max_body_size=JSON_KB << 10,
         logging_config=None,
         debug=False,
     )
@@ -234,10 +255,13 @@ def read_settings(text: str) -> Settings:
     Raises:
         BadRequest: names the setting that is wrong.
     """
+    hint = "see the settings in /api/schema, or attacca deploy --help"
     try:
         return msgspec.json.decode(text, type=Settings)
-    except msgspec.DecodeError as error:
-        raise BadRequest(f"settings: {error}", "see the settings in /api/schema, or attacca deploy --help") from None
+    except (msgspec.DecodeError, UnicodeError) as error:
+        raise BadRequest(f"settings: {error}", hint) from None
+    except RecursionError:
+        raise BadRequest("settings: it is nested too deeply", hint) from None
 
 
 async def progress_lines(progress: AsyncIterator[Progress]) -> AsyncIterator[bytes]:
@@ -324,6 +348,8 @@ def render_litestars(request: AnyRequest, error: HTTPException) -> Response[Erro
         case 405:
             return render(MethodNotAllowed(f"{path} is not possible", "/api/schema lists what is"))
         case 413:
+            if path != "POST /api/functions":
+                return render(PayloadTooLarge(f"{path}: the body is over {JSON_KB} KB", "/api/schema says what fits"))
             return render(
                 PayloadTooLarge(f"the body is over {UPLOAD_MB} MB", "list what is not needed in .attaccaignore")
             )

@@ -18,6 +18,9 @@ from attacca.errors import BadConfig
 
 Shape = TypeVar("Shape", bound=msgspec.Struct)
 
+MOST = 10**15  # of any number, whatever it counts
+SHOWN_MOST = 200  # characters of a value that is refused
+SECRET = "env."  # what stands below is nobody's business but the function's
 DEFAULT, FILE, ENVIRONMENT, FLAG = "default", "file", "environment", "flag"
 
 
@@ -47,8 +50,8 @@ def read_toml(text: str, where: str) -> dict[str, Given]:
     """
     try:
         tree = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise BadConfig(f"{where} is not valid TOML: {error}", f"correct {where} at that place") from None
+    except (ValueError, RecursionError) as error:  # of its own, of numbers with thousands of digits, of deep nesting
+        raise BadConfig(f"{where} is not valid TOML: {_brief(error)}", f"correct {where} at that place") from None
     return {key: Given(value, FILE, where) for key, value in _flat(tree)}
 
 
@@ -152,12 +155,15 @@ def _checked(shape: type[msgspec.Struct], key: str, given: Given) -> object:
     if kind in (Any, object):  # nothing says what it should be, so a text from outside is what it looks like
         return _value(value) if given.layer == ENVIRONMENT and isinstance(value, str) else value
     try:
-        return plain(msgspec.convert(value, kind, strict=False, dec_hook=_decode))
-    except msgspec.ValidationError as error:
+        found = plain(msgspec.convert(value, kind, strict=False, dec_hook=_decode))
+        _expect_size(found)
+    except (msgspec.ValidationError, ValueError, OverflowError, RecursionError) as error:
+        shown = "..." if key.startswith(SECRET) else _shown(given.value)
         raise BadConfig(
-            f"{key} = {_shown(given.value)} is not allowed{_origin(given)}: {_reason(error)}",
+            f"{key} = {shown} is not allowed{_origin(given)}: {_brief(error)}",
             _allowed(kind) or f"correct it, or leave {key} out to have its default",
         ) from None
+    return found
 
 
 def _kind_at(shape: type[msgspec.Struct], key: str) -> Any:
@@ -221,8 +227,25 @@ def _allowed(kind: Any) -> str:
     return next((note.description for note in notes if isinstance(note, msgspec.Meta) and note.description), "")
 
 
-def _reason(error: msgspec.ValidationError) -> str:
+def _reason(error: Exception) -> str:
     return str(error).split(" - at `$")[0]
+
+
+def _brief(error: Exception) -> str:
+    return "it is nested too deeply" if isinstance(error, RecursionError) else _reason(error)
+
+
+def _expect_size(value: object) -> None:
+    """No setting is endless, or so large that counting with it fails.
+
+    Raises:
+        ValueError: this one is.
+    """
+    if isinstance(value, int | float) and not -MOST <= value <= MOST:
+        raise ValueError(f"numbers go up to {MOST:g}")
+    inside = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
+    for one in inside:
+        _expect_size(one)
 
 
 def _origin(given: Given) -> str:
@@ -230,13 +253,14 @@ def _origin(given: Given) -> str:
 
 
 def _shown(value: object) -> str:
-    return repr(value) if isinstance(value, str) else msgspec.json.encode(value).decode()
+    text = repr(value) if isinstance(value, str) else msgspec.json.encode(value, enc_hook=str).decode()
+    return text if len(text) <= SHOWN_MOST else text[:SHOWN_MOST] + "..."
 
 
 def _value(text: str) -> object:
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         return text
 
 
