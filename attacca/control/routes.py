@@ -68,7 +68,7 @@ from attacca.model.sandbox import WorkerView
 LOG = logging.getLogger("attacca.control")
 UPLOAD_MB = 256
 NDJSON = "application/x-ndjson"
-JSON_KB = 64  # of every body that is no archive
+JSON_KB = 1024  # of every body that is no archive
 AGES_S = 315_360_000  # ten years back
 
 AnyRequest = Request[Any, Any, Any]

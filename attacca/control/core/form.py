@@ -102,15 +102,7 @@ class Form:
         if at < 0:
             return False
         events.append(Began(_name(bytes(self._held[:at]))))
-        del self._held[: at + 2]  # an empty field's boundary begins with the line end that is left
-        self._step = self._first
-        return True
-
-    def _first(self, events: list[Event]) -> bool:
-        if len(self._held) < len(self._mark):
-            return False
-        if not self._held.startswith(self._mark):
-            del self._held[:2]
+        del self._held[: at + 4]
         self._step = self._content
         return True
 
