@@ -49,10 +49,10 @@ def read_toml(text: str, where: str) -> dict[str, Given]:
         BadConfig: it is not TOML.
     """
     try:
-        tree = tomllib.loads(text)
+        leaves = dict(_flat(tomllib.loads(text)))
     except (ValueError, RecursionError) as error:  # of its own, of numbers with thousands of digits, of deep nesting
         raise BadConfig(f"{where} is not valid TOML: {_brief(error)}", f"correct {where} at that place") from None
-    return {key: Given(value, FILE, where) for key, value in _flat(tree)}
+    return {key: Given(value, FILE, where) for key, value in leaves.items()}
 
 
 def read_environment(
@@ -141,8 +141,13 @@ def _decode(kind: type[Any], value: object) -> object:
     """The types beyond msgspec's own that settings have."""
     if kind is object:
         return value
-    if issubclass(kind, Path) and isinstance(value, str):
-        return kind(value).expanduser().absolute()
+    if issubclass(kind, Path):
+        if not isinstance(value, str) or "\0" in value:
+            raise ValueError("Expected the path of a file")
+        try:
+            return kind(value).expanduser().absolute()
+        except RuntimeError:
+            raise ValueError("nobody is known by that name") from None
     raise NotImplementedError(f"{kind.__name__} in settings")
 
 
@@ -152,10 +157,11 @@ def _checked(shape: type[msgspec.Struct], key: str, given: Given) -> object:
     if kind is None:
         raise _unknown(shape, key, given)
     value = given.value
-    if kind in (Any, object):  # nothing says what it should be, so a text from outside is what it looks like
-        return _value(value) if given.layer == ENVIRONMENT and isinstance(value, str) else value
+    is_free = kind in (Any, object)  # nothing says what it should be, so a text from outside is what it looks like
+    if is_free and given.layer == ENVIRONMENT and isinstance(value, str):
+        value = _value(value)
     try:
-        found = plain(msgspec.convert(value, kind, strict=False, dec_hook=_decode))
+        found = value if is_free else plain(msgspec.convert(value, kind, strict=False, dec_hook=_decode))
         _expect_size(found)
     except (msgspec.ValidationError, ValueError, OverflowError, RecursionError) as error:
         shown = "..." if key.startswith(SECRET) else _shown(given.value)
@@ -186,7 +192,7 @@ def _kind_at(shape: type[msgspec.Struct], key: str) -> Any:
 
 
 def _unknown(shape: type[msgspec.Struct], key: str, given: Given) -> BadConfig:
-    known = keys(shape)
+    known, key = keys(shape), key[:SHOWN_MOST]
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
     if not near:  # the right word at the wrong depth
         last = key.rsplit(".", 1)[-1]
@@ -253,7 +259,10 @@ def _origin(given: Given) -> str:
 
 
 def _shown(value: object) -> str:
-    text = repr(value) if isinstance(value, str) else msgspec.json.encode(value, enc_hook=str).decode()
+    try:
+        text = repr(value) if isinstance(value, str) else msgspec.json.encode(value, enc_hook=str).decode()
+    except (ValueError, RecursionError):  # a number with thousands of digits, or something very deep
+        return "this"
     return text if len(text) <= SHOWN_MOST else text[:SHOWN_MOST] + "..."
 
 
