@@ -57,7 +57,7 @@ class RevisionNow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RollbackRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    to: Annotated[int, msgspec.Meta(ge=1, le=2**53)] | None = None  # None: the one before the current
+    to: Annotated[int, msgspec.Meta(ge=-(2**53), le=2**53)] | None = None  # None: the one before the current
 
 
 class PrewarmRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

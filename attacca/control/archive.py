@@ -64,6 +64,8 @@ def _inflate(packed: IO[bytes], plain: IO[bytes], limits: ArchiveLimits) -> None
         raise BadRequest("the archive is not gzip data, or damaged", HINT) from None
     if not inflater.eof:
         raise BadRequest("the archive ends too early", HINT)
+    if inflater.unused_data or packed.read(1):
+        raise BadRequest("something comes after the archive's gzip data", HINT)
     plain.seek(0)
 
 

@@ -239,7 +239,7 @@ def test_a_bad_deployment_is_refused_before_it_starts(
 
 WRONG = [
     ("rollback", '{"to": 1e400}', "to"), ("rollback", '{"to": true}', "to"), ("rollback", '{"to": "1"}', "to"),
-    ("rollback", '{"to": 1.5}', "to"), ("rollback", '{"to": -1}', "to"), ("rollback", '{"to": 0}', "to"),
+    ("rollback", '{"to": 1.5}', "to"), ("rollback", '{"to": 1e30}', "to"), ("rollback", '{"to": "\u0661"}', "to"),
     ("rollback", f'{{"to": {"9" * 5000}}}', "to"), ("rollback", f'{{"to": {"9" * 40}}}', "to"),
     ("rollback", f'{{"to": {"[" * 100_000}', "to"), ("rollback", "[" * 100_000, "object"),
     ("rollback", f'{{"x": {"[" * 100_000}', "deep|unknown"),

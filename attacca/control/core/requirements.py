@@ -18,6 +18,7 @@ MOST_LINES = 2000
 MOST_SIGNS, MOST_WITH_HASHES = 2000, 65_536  # of one line
 OPTIONS = {"-i": "--index-url", "--index-url": "--index-url", "--extra-index-url": "--extra-index-url"}
 FLAGS = ("--pre", "--prefer-binary")
+ARCHIVES = (".zip", ".whl", ".tar", ".gz", ".tgz", ".bz2", ".tbz", ".xz", ".txz", ".lz", ".tlz", ".lzma")
 COMMENT = re.compile(r"(?:^|\s)#.*")
 HASH = re.compile(r"--hash[= ](sha(?:256|384|512):[0-9a-f]+)")
 PACKAGE = re.compile(
@@ -143,7 +144,10 @@ def _understood(line: str, *, allow_source_builds: bool) -> str:
         tail = _address(rest[1:].strip(), allow_source_builds=allow_source_builds)
     else:
         versions, semicolon, marker = rest.partition(";")
-        tail = _versions(versions.strip(), line) + (_marker(marker) if semicolon else "")
+        tail = _versions(versions.strip(), line)
+        if (package["name"] + tail).lower().endswith(ARCHIVES):
+            raise _Refused("pip takes this for a file of the server", BY_NAME)
+        tail += _marker(marker) if semicolon else ""
     return head + tail + "".join(reversed(hashes))
 
 
