@@ -177,6 +177,22 @@ class BuildFailed(AttaccaError):
     code, status = "build_failed", 422
 
 
+class TooMuchReserved(AttaccaError):
+    """Its min_sandboxes, or what is ordered ahead, need memory that the worker can never give."""
+
+    code, status = "too_much_reserved", 422
+
+
+class TooManyDeployments(AttaccaError):
+    """As many deployments are on their way as the server takes at once; come back after `retry_after_s`."""
+
+    code, status, retryable = "too_many_deployments", 503, True
+
+    def __init__(self, message: str, hint: str = "", retry_after_s: int = 5) -> None:
+        super().__init__(message, hint)
+        self.retry_after_s = retry_after_s
+
+
 # What stops a process from starting, or a command from working.
 
 

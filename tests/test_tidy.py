@@ -88,3 +88,35 @@ def test_words() -> None:
 
 def test_what_is_longer_for_now_still_exists() -> None:
     assert [name for name in sorted(LONGER_FOR_NOW) if not (ROOT / name).exists()] == []
+
+
+def ends(text: str) -> Iterator[str]:
+    """Patterns for Python's `re` in which a dollar sign is an end: it also matches before a last line feed."""
+    if "$" not in text:
+        return
+    for node in ast.walk(ast.parse(text)):
+        if not isinstance(node, ast.Call):
+            continue
+        asked = [one.value for one in node.keywords if one.arg == "pattern"]
+        if (
+            isinstance(node.func, ast.Attribute)
+            and isinstance(node.func.value, ast.Name)
+            and node.func.value.id == "re"
+        ):
+            asked += node.args[:1]
+        for constant in (one for each in asked for one in ast.walk(each) if isinstance(one, ast.Constant)):
+            pattern = constant.value.decode("latin-1") if isinstance(constant.value, bytes) else constant.value
+            if isinstance(pattern, str) and DOLLAR.search(pattern):
+                yield pattern
+
+
+DOLLAR = re.compile(r"(?<!\\)(?:\\\\)*\$(?:\Z|[)|])")
+
+
+def test_no_pattern_lets_a_last_line_feed_through() -> None:
+    assert {name_of(path): found for path in PACKAGE if (found := list(ends(path.read_text())))} == {}
+
+
+def test_a_pattern_that_does_is_found() -> None:
+    text = 're.compile(rb"a$"), Meta(pattern="^b|c$"), re.match(f"{x}(y$)", z), re.compile(r"\\$")'
+    assert list(ends(text)) == ["a$", "^b|c$", "(y$)"]

@@ -1,14 +1,13 @@
 """Many invocations from several connections at once, and what they add up to."""
 
-import json
 import math
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from attacca.cli.client import Answer, Client
-from attacca.cli.screen import STARTS, console, counted, milliseconds
+from attacca.cli.client import Answer, Client, decoded
+from attacca.cli.screen import STARTS, console, counted, marked, milliseconds
 from attacca.errors import AttaccaError
 from attacca.kernel.clock import SystemClock
 
@@ -115,17 +114,16 @@ def histogram(values: Sequence[float], rows: int = 8) -> list[tuple[float, float
 def show(name: str, shots: Sequence[Shot], elapsed_s: float, at_once: int, width: int | None = None) -> None:
     said = summary(shots, elapsed_s)
     screen = console(width=width)
-    screen.print(
-        f"[bold]{counted(said['invocations'], 'invocation')}[/] of [cyan]{name}[/], {at_once} at once, "
-        f"in {elapsed_s:.2f} s: [bold]{said['per_s']:g}[/] per second"
-    )
+    what = "[bold]{}[/] of [cyan]{}[/], {} at once, in {} s: [bold]{}[/] per second"
+    many, per_s = counted(said["invocations"], "invocation"), f"{said['per_s']:g}"
+    screen.print(marked(what, many, name, at_once, f"{elapsed_s:.2f}", per_s))
     if said["latency_ms"]:
         screen.print()
         screen.print(_latencies(said))
         screen.print()
         screen.print(_histogram([shot.ms for shot in shots if not shot.error]))
     for error, count in said["errors"].items():
-        screen.print(f"[red]{count:>6}[/] {error}")
+        screen.print(marked("[red]{}[/] {}", f"{count:>6}", error))
 
 
 def _latencies(said: dict[str, Any]) -> Any:
@@ -141,7 +139,7 @@ def _latencies(said: dict[str, Any]) -> Any:
     ]
     for label, style, count, values in rows:
         cells = (milliseconds(values[name]) for name in ("p50", "p90", "p99", "max"))
-        table.add_row(f"[{style}]{label}[/]" if style else label, str(count), *cells)
+        table.add_row(marked(f"[{style}]{{}}[/]", label) if style else label, str(count), *cells)
     return table
 
 
@@ -170,7 +168,7 @@ def _shot(answer: Answer | AttaccaError, ms: float) -> Shot:
     if answer.status < 400:
         return Shot(ms, start, "")
     try:
-        return Shot(ms, start, str(json.loads(answer.body)["error"]["code"]))
+        return Shot(ms, start, str(decoded(answer.body)["error"]["code"]))
     except (ValueError, KeyError, TypeError):
         return Shot(ms, start, f"HTTP {answer.status}")
 

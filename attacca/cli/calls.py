@@ -14,11 +14,13 @@ from attacca.cli.screen import (
     STARTS,
     bar,
     console,
+    marked,
     milliseconds,
     say,
     seconds,
     show_json,
     split,
+    visible,
 )
 
 EXAMPLES = """
@@ -65,7 +67,7 @@ def show(rows: list[dict[str, Any]], now: float, *, with_function: bool = False,
     screen.print(table(rows, now, with_function=with_function, with_parts=has_room))
     screen.print(legend())
     if not has_room:
-        screen.print("[dim]The numbers of each part need a wider terminal, or --json.[/]")
+        screen.print(marked("[dim]The numbers of each part need a wider terminal, or --json.[/]"))
 
 
 def table(rows: list[dict[str, Any]], now: float, *, with_function: bool, with_parts: bool) -> Any:
@@ -105,7 +107,7 @@ def table(rows: list[dict[str, Any]], now: float, *, with_function: bool, with_p
     found.add_column("", no_wrap=True, min_width=width)
     columns.append([stacked(timing, row["total_ms"], width) for timing, row in zip(timings, rows, strict=True)])
     found.add_column("why", style="dim", overflow="ellipsis", no_wrap=True, ratio=1)
-    columns.append([Text(row["why"]) for row in rows])  # the text of a user's exception is no markup
+    columns.append([Text(visible(row["why"])) for row in rows])  # the text of a user's exception is no markup
     for row_cells in zip(*columns, strict=True):
         found.add_row(*row_cells)
     return found
@@ -146,4 +148,4 @@ def _start(row: dict[str, Any]) -> Any:
     start = row["start"]
     if start is None:
         return Text("-", style="dim")
-    return Text(start, style=STARTS.get(start, ""))
+    return Text(visible(start), style=STARTS.get(start, ""))

@@ -116,7 +116,7 @@ class Client:
         answer = self.request(method, path, body, headers)
         if answer.status >= 400:
             self.fail(answer.status, answer.body, method, path)
-        return json.loads(answer.body) if answer.body else None
+        return self._understood(answer.body) if answer.body else None
 
     def lines(
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
@@ -132,7 +132,7 @@ class Client:
         try:
             while line := response.readline():
                 if line.strip():
-                    yield json.loads(line)
+                    yield self._understood(line)
         except (OSError, http.client.HTTPException) as error:
             raise self._lost(error) from None
         finally:
@@ -147,6 +147,14 @@ class Client:
         error = failure(status, body)
         error.add_note(f"at {method} {self.url}{self._prefix}{path}")
         raise error
+
+    def _understood(self, text: bytes) -> Any:
+        try:
+            return decoded(text)
+        except ValueError as error:
+            raise ServerFailed(
+                f"what {self.url} answers is no JSON ({error})", "see whether it is attacca that listens there"
+            ) from None
 
     def _unreachable(self, error: Exception) -> Unreachable:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
@@ -166,12 +174,24 @@ class Client:
 def failure(status: int, body: bytes) -> AttaccaError:
     """The error that an answer stands for; a traceback goes along as a note."""
     try:
-        said = json.loads(body)["error"]
-        code, message, hint = said["code"], said["message"], said.get("try", "")
-    except (ValueError, KeyError, TypeError):
+        said = decoded(body)["error"]
+        code, message = str(said["code"]), str(said["message"])
+        hint, traceback = str(said.get("try", "")), str(said.get("traceback", ""))
+    except (ValueError, KeyError, TypeError, AttributeError):
         text = body.decode(errors="replace").strip()[:500]
         return ServerFailed(f"the server answered {status}{': ' + text if text else ''}", "attacca up --verbose")
-    return from_words(code, message, hint, said.get("traceback", ""))
+    return from_words(code, message, hint, traceback)
+
+
+def decoded(text: str | bytes) -> Any:
+    """
+    Raises:
+        ValueError: it is no JSON, or too deep.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
 
 
 def from_words(code: str, message: str, hint: str = "", traceback: str = "") -> AttaccaError:

@@ -4,12 +4,13 @@ import inspect
 import sys
 from typing import Any, get_args
 
-from typer import Exit
+from typer import BadParameter, Exit
 from typer.core import TyperCommand, TyperGroup
 
 from attacca.errors import AttaccaError, BadConfig, Unreachable
 
 FAILURE, USAGE, UNREACHABLE = 1, 2, 3
+NUMBER_MOST = 10**15
 PLAIN = (str, str | None, list[str])  # what the command line hands over as it is wanted
 
 
@@ -84,6 +85,13 @@ def exit_code(error: AttaccaError) -> int:
             return FAILURE
 
 
+def _sized(ctx: Any, param: Any, value: Any) -> Any:
+    """No option counts to infinity, nor to where counting fails."""
+    if isinstance(value, int | float) and not -NUMBER_MOST <= value <= NUMBER_MOST:
+        raise BadParameter(f"{value} is no number up to {NUMBER_MOST:g}.", ctx=ctx, param=param)
+    return value
+
+
 def _convert_only_what_must_be(param: Any, wanted: object) -> None:
     convert = param.process_value
 
@@ -98,7 +106,7 @@ def _convert_only_what_must_be(param: Any, wanted: object) -> None:
         else:
             as_is = True  # a default: it has its type already
         if not as_is:
-            return convert(ctx, value)
+            return _sized(ctx, param, convert(ctx, value))
         return value if param.callback is None else param.callback(ctx, param, value)
 
     param.process_value = process_value

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from attacca.cli.options import ConfigFile, Json
-from attacca.cli.screen import console, say, show_json
+from attacca.cli.screen import console, marked, say, show_json
 
 EXAMPLES = """
 attacca config
@@ -56,13 +56,13 @@ def show(origins: dict[str, Any], width: int | None = None) -> None:
     for key, given in origins.items():
         colour = COLOURS.get(given.layer, "dim")
         where = f" ({given.where})" if given.where else ""
-        table.add_row(key, _shown(given.value), f"[{colour}]{given.layer}{where}[/]")
+        table.add_row(key, _shown(given.value), marked(f"[{colour}]{{}}[/]", given.layer + where))
     console(width=width).print(table)
 
 
-def _shown(value: object) -> str:
+def _shown(value: object) -> Any:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, float):
         return f"{value:g}"
-    return str(value) if value not in ({}, None, "") else "[dim]-[/]"
+    return str(value) if value not in ({}, None, "") else marked("[dim]-[/]")

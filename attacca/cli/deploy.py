@@ -8,7 +8,7 @@ import typer
 
 from attacca.cli.client import Client
 from attacca.cli.options import DEFAULT_URL, Json, Token, Url
-from attacca.cli.screen import console, megabytes, milliseconds, show_json
+from attacca.cli.screen import console, marked, megabytes, milliseconds, show_json, visible
 from attacca.errors import BadConfig
 
 EXAMPLES = """
@@ -91,10 +91,10 @@ def read_env(pairs: list[str]) -> dict[str, str]:
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals or not key:
-            raise BadConfig(f"--env {pair!r} is not K=V", "--env DEBUG=1")
+            raise BadConfig(f"--env {pair[:8]!r}... is not K=V", "--env DEBUG=1")
         if any("\ud800" <= char <= "\udfff" for char in pair):
             raise BadConfig(
-                f"--env {pair!r} is not UTF-8", "write other bytes as base64, and decode them in the function"
+                f"--env {key!r} is not UTF-8", "write other bytes as base64, and decode them in the function"
             )
         found[key] = value
     return found
@@ -127,15 +127,15 @@ def steps(name: str, *, quiet: bool = False) -> tuple[Callable[[str, str], None]
     from rich.text import Text
 
     screen = console(stderr=True)
-    status = screen.status(f"Deploying {name}", spinner="dots") if screen.is_terminal else None
+    status = screen.status(Text(f"Deploying {name}"), spinner="dots") if screen.is_terminal else None
     if status is not None:
         status.start()
 
     def step(kind: str, text: str) -> None:
-        for line in text.rstrip("\n").splitlines() or [""]:
-            screen.print(Text.assemble((f"{kind:>7} ", "dim cyan"), (line, "dim")), soft_wrap=True)
+        for line in visible(text).rstrip("\n").splitlines() or [""]:
+            screen.print(Text.assemble((f"{visible(kind):>7} ", "dim cyan"), (line, "dim")), soft_wrap=True)
         if status is not None:
-            status.update(f"Deploying {name}: {kind}")
+            status.update(Text(visible(f"Deploying {name}: {kind}")))
 
     return step, status.stop if status is not None else (lambda: None)
 
@@ -144,15 +144,17 @@ def show(done: dict[str, Any], width: int | None = None) -> None:
     from attacca.cli.source import example
 
     screen = console(width=width)
-    before = f" [dim](replaces {done['replaced']})[/]" if done["replaced"] else ""
-    screen.print(f"[bold green]✓[/] [bold cyan]{done['function']}[/] revision [bold]{done['revision']}[/]{before}")
+    what = "[bold green]✓[/] [bold cyan]{}[/] revision [bold]{}[/]"
+    before = [done["replaced"]] if done["replaced"] else []
+    what += " [dim](replaces {})[/]" * len(before)
+    screen.print(marked(what, done["function"], done["revision"], *before))
     imports = milliseconds(done["imports_ms"])
     rows = {
-        "handler": f"{done['handler']} [dim]· {done['signature']} · imported in {imports} ms[/]",
-        "url": done["url"],
-        "invoke": f"[bold]{example(done)}[/]",
+        "handler": marked("{} [dim]· {} · imported in {} ms[/]", done["handler"], done["signature"], imports),
+        "url": marked("{}", done["url"]),
+        "invoke": marked("[bold]{}[/]", example(done)),
     }
     if done.get("changes"):
-        rows = {"changed": ", ".join(done["changes"]), **rows}
+        rows = {"changed": marked("{}", ", ".join(done["changes"])), **rows}
     for label, text in rows.items():
-        screen.print(f"  [dim]{label:<8}[/] {text}", soft_wrap=True)
+        screen.print(marked("  [dim]{}[/] ", f"{label:<8}") + text, soft_wrap=True)

@@ -4,7 +4,7 @@ from typing import Any
 
 from attacca.cli.client import Client, quoted
 from attacca.cli.options import DEFAULT_URL, Json, Name, Token, Url
-from attacca.cli.screen import STARTS, console, counted, milliseconds, seconds, show_json
+from attacca.cli.screen import STARTS, console, counted, marked, milliseconds, seconds, show_json, visible
 
 EXAMPLES = """
 attacca describe hello
@@ -40,11 +40,10 @@ def run(name: Name, *, url: Url = DEFAULT_URL, token: Token = "", as_json: Json 
 
 def show(detail: dict[str, Any], url: str, now: float, width: int | None = None) -> None:
     screen = console(width=width)
-    screen.print(
-        f"[bold cyan]{detail['function']}[/] [dim]revision[/] {detail['revision']} [dim]·[/] {detail['handler']} "
-        f"[dim]·[/] {detail['signature']}{' [dim]·[/] has requirements' if detail['has_requirements'] else ''}"
-    )
-    screen.print(f"[dim]{url}/function/{detail['function']}[/]")
+    what = "[bold cyan]{}[/] [dim]revision[/] {} [dim]·[/] {} [dim]·[/] {}"
+    what += " [dim]·[/] has requirements" * bool(detail["has_requirements"])
+    screen.print(marked(what, detail["function"], detail["revision"], detail["handler"], detail["signature"]))
+    screen.print(marked("[dim]{}/function/{}[/]", url, detail["function"]))
     screen.print()
     screen.print(settings_table(detail["settings"]))
     screen.print()
@@ -55,7 +54,7 @@ def show(detail: dict[str, Any], url: str, now: float, width: int | None = None)
         screen.print(_counts(statistics))
         screen.print(statistics_table(statistics))
     else:
-        screen.print(f"[dim]Not invoked yet. Try:[/] attacca invoke {detail['function']}")
+        screen.print(marked("[dim]Not invoked yet. Try:[/] attacca invoke {}", detail["function"]))
 
 
 def settings_table(settings: dict[str, Any]) -> Any:
@@ -69,7 +68,9 @@ def settings_table(settings: dict[str, Any]) -> Any:
         value = settings[key]
         table.add_row(label, UNSET[key] if value is None else _plain(value))
     if settings["env"]:
-        table.add_row("environment", Text(", ".join(f"{key}={value}" for key, value in settings["env"].items())))
+        table.add_row(
+            "environment", Text(visible(", ".join(f"{key}={value}" for key, value in settings["env"].items())))
+        )
     return table
 
 
@@ -85,7 +86,7 @@ def revisions_table(revisions: list[dict[str, Any]], now: float) -> Any:
     for row in revisions:
         table.add_row(
             str(row["revision"]),
-            "[green]current[/]" if row["is_current"] else "",
+            marked("[green]current[/]") if row["is_current"] else "",
             f"{seconds(now - row['deployed_at'])} ago",
             row["handler"],
             ", ".join(row["changes"]),
@@ -93,12 +94,14 @@ def revisions_table(revisions: list[dict[str, Any]], now: float) -> Any:
     return table
 
 
-def _counts(view: dict[str, Any]) -> str:
+def _counts(view: dict[str, Any]) -> Any:
+    """Numbers alone, so nothing of it is from outside."""
     starts = [f"[{colour}]{start}[/] {view[start]}" for start, colour in STARTS.items() if view[start]]
     now = [f"{view[what]} {what}" for what in ("queued", "running", "idle") if view[what]]
     errors = f" [dim]·[/] [red]errors[/] {view['errors']}" if view["errors"] else ""
     here = f" [dim]· now[/] {', '.join(now)}" if now else ""
-    return f"[bold]{counted(view['invocations'], 'invocation')}[/] [dim]·[/] {' [dim]·[/] '.join(starts)}{errors}{here}"
+    said = f"[bold]{counted(view['invocations'], 'invocation')}[/] [dim]·[/] {' [dim]·[/] '.join(starts)}{errors}{here}"
+    return marked(said)
 
 
 def statistics_table(view: dict[str, Any]) -> Any:

@@ -18,7 +18,7 @@ from attacca.cli.command import ourselves
 from attacca.cli.deploy import CodePath, Env, Handler, NewName, SourceBuilds, read_env
 from attacca.cli.logs import address, rendered, show_raw
 from attacca.cli.options import DEFAULT_URL, Json, Token, Url
-from attacca.cli.screen import milliseconds, paint, say, show_error
+from attacca.cli.screen import joined, milliseconds, paint, put, say, show_error
 from attacca.errors import AttaccaError, Unreachable
 
 EXAMPLES = """
@@ -106,10 +106,9 @@ class Session:
             return
         name = done["function"]
         mark = paint("✓", "bold green", sys.stderr)
-        head = (
-            f"{mark} {paint(name, 'bold cyan', sys.stderr)} revision {done['revision']} in {milliseconds(took_ms)} ms"
-        )
-        say(f"{head}{'' if self._followed else '   ' + paint(example, 'bold', sys.stderr)}")
+        said = f" revision {done['revision']} in {milliseconds(took_ms)} ms"
+        tried = [] if self._followed else ["   ", paint(example, "bold", sys.stderr)]
+        say(joined(mark, " ", paint(name, "bold cyan", sys.stderr), said, *tried))
 
     def _listen(self, name: str) -> None:
         if self._followed != name:
@@ -124,8 +123,7 @@ class Session:
                     if self._as_json:
                         show_raw(line)
                     else:
-                        sys.stdout.write(rendered(line, sys.stdout) + "\n")
-                        sys.stdout.flush()
+                        put(rendered(line, sys.stdout))
         except AttaccaError as error:
             if not isinstance(error, Unreachable):
                 show_error(error, as_json=self._as_json)

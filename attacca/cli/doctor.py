@@ -11,7 +11,7 @@ import typer
 
 from attacca.cli.command import Refused
 from attacca.cli.options import ConfigFile, Json, StateDir
-from attacca.cli.screen import console, show_json
+from attacca.cli.screen import console, marked, show_json, visible
 
 EXAMPLES = """
 attacca doctor
@@ -74,31 +74,33 @@ def show(checks: Iterable[Check], width: int | None = None) -> None:
     weaker = [check.name for check in checks if not check.ok and not check.needed]
     screen.print()
     if missing:
-        screen.print(f"[bold red]Missing:[/] {', '.join(missing)}. attacca up does not start without.")
-        screen.print("[bold green]Try:[/] what stands beside each; or attacca up --isolation none, for code you trust")
+        what = "[bold red]Missing:[/] {}. attacca up does not start without."
+        screen.print(marked(what, ", ".join(missing)))
+        hint = "[bold green]Try:[/] what stands beside each; or attacca up --isolation none, for code you trust"
+        screen.print(marked(hint))
     elif weaker:
-        screen.print(f"[bold green]Ready.[/] Weaker than it could be: {', '.join(weaker)}.")
+        screen.print(marked("[bold green]Ready.[/] Weaker than it could be: {}.", ", ".join(weaker)))
     else:
-        screen.print("[bold green]Ready.[/] Everything is here.")
+        screen.print(marked("[bold green]Ready.[/] Everything is here."))
 
 
 def our_own(state_dir: Path, port: int) -> list[Check]:
     return [_libraries(), _pip(), _state_dir(state_dir), _port(port)]
 
 
-def _mark(check: Check) -> str:
+def _mark(check: Check) -> Any:
     if check.ok:
-        return "[green]ok[/]"
-    return "[bold red]missing[/]" if check.needed else "[yellow]weaker[/]"
+        return marked("[green]ok[/]")
+    return marked("[bold red]missing[/]" if check.needed else "[yellow]weaker[/]")
 
 
 def _explained(check: Check) -> Any:
     from rich.text import Text
 
-    text = Text(check.detail, style="dim" if check.ok else "")
+    text = Text(visible(check.detail), style="dim" if check.ok else "")
     if not check.ok and check.hint:
         text.append("\nTry: ", style="bold green")
-        text.append(check.hint)
+        text.append(visible(check.hint))
     return text
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
-from attacca.cli.screen import STARTS, console, milliseconds, say, seconds
+from attacca.cli.screen import STARTS, console, marked, milliseconds, say, seconds
 from attacca.load.live.standing import Shown
 
 
@@ -68,8 +68,11 @@ class Complainer:
 
 
 def line(shown: Shown) -> str:
+    """With markup, as a progress bar wants it."""
+    from rich.markup import escape
+
     failed = f"[red]{shown.failed:,} failed[/]" if shown.failed else "0 failed"
-    said = f"  [dim]{shown.phase}[/]" if shown.phase else ""
+    said = f"  [dim]{escape(shown.phase)}[/]" if shown.phase else ""
     if not shown.p50_ms:
         return f"{shown.answered:,} answered  {shown.rate:,.0f}/s  {failed}{said}"
     return (
@@ -92,10 +95,11 @@ def show_totals(totals: Mapping[str, float | str], directory: str, width: int | 
     table.add_row("response", "  ".join(f"{name} {milliseconds(number[f'{name}_ms'])}" for name in times) + " ms")
     starts = (f"[{style}]{kind} {number[f'start_{kind}']:,.0f}[/]" for kind, style in STARTS.items()
               if f"start_{kind}" in number)  # fmt: skip
-    table.add_row("starts", f"{'  '.join(starts)}  ({number['cold_share']:.2%} had to wait for one)")
+    table.add_row("starts", marked(f"{'  '.join(starts)}  ({number['cold_share']:.2%} had to wait for one)"))
     errors = {key.removeprefix("error_"): value for key, value in number.items() if key.startswith("error_")}
     if errors:
-        table.add_row("failed", "[red]" + "  ".join(f"{name} {count:,.0f}" for name, count in errors.items()) + "[/]")
+        listed = "  ".join(f"{name} {count:,.0f}" for name, count in errors.items())
+        table.add_row("failed", marked("[red]{}[/]", listed))
     table.add_row(
         "sent",
         f"late by p50 {milliseconds(number['late_p50_ms'])}  p99 {milliseconds(number['late_p99_ms'])} ms; "
@@ -105,4 +109,4 @@ def show_totals(totals: Mapping[str, float | str], directory: str, width: int | 
         table.add_row("recorded", directory)
     screen.print(table)
     if "warning" in totals:
-        screen.print(f"[yellow]![/] {totals['warning']}", soft_wrap=True)
+        screen.print(marked("[yellow]![/] {}", totals["warning"]), soft_wrap=True)

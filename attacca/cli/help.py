@@ -69,7 +69,7 @@ def _meaning(param: Any) -> str:
 
 
 def _section(title: str, rows: list[tuple[str, str]], width: int, column: int = COLUMN) -> list[str]:
-    lines = [paint(title, "bold", sys.stdout)]
+    lines: list[str] = [paint(title, "bold", sys.stdout)]
     for name, meaning in rows:
         wrapped = textwrap.wrap(meaning, max(width - column, 20)) or [""]
         head = f"  {name}"
@@ -85,7 +85,7 @@ def _section(title: str, rows: list[tuple[str, str]], width: int, column: int = 
 def _examples(examples: list[str]) -> list[str]:
     if not examples:
         return []
-    lines = [paint("Examples", "bold", sys.stdout)]
+    lines: list[str] = [paint("Examples", "bold", sys.stdout)]
     for example in examples:
         command, mark, remark = example.partition("  # ")
         lines.append(f"  {paint('$', 'dim', sys.stdout)} {command}{paint(mark + remark, 'dim', sys.stdout)}")

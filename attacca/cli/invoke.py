@@ -2,15 +2,16 @@
 
 import contextlib
 import json
+import math
 import sys
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn, Protocol
 
 import typer
 
-from attacca.cli.client import Answer, Client, failure, quoted
+from attacca.cli.client import Answer, Client, decoded, failure, quoted
 from attacca.cli.command import Refused
 from attacca.cli.options import DEFAULT_URL, Json, Name, Token, Url
-from attacca.cli.screen import REST, STARTS, bar, milliseconds, paint, say, show_json
+from attacca.cli.screen import REST, STARTS, bar, joined, json_text, milliseconds, paint, say, show_json, shown
 from attacca.errors import AttaccaError, BadConfig, NotFound
 
 EXAMPLES = """
@@ -107,9 +108,19 @@ def _pair(arg: str) -> tuple[str, Any]:
     if not equals or not key:
         raise BadConfig(f"-a {arg!r} is not K=V", "-a name=bob")
     try:
-        return key, json.loads(value)
-    except ValueError:
+        return key, json.loads(value, parse_constant=_no_number, parse_float=_finite)
+    except (ValueError, RecursionError):
         return key, value
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    return value if math.isfinite(value) else _no_number(text)
+
+
+def _no_number(text: str) -> NoReturn:
+    """JSON has none without end."""
+    raise ValueError(text)
 
 
 def _guess(content: bytes, file: str) -> str:
@@ -118,7 +129,7 @@ def _guess(content: bytes, file: str) -> str:
     if file and (kind := mimetypes.guess_type(file)[0]):
         return kind
     try:
-        json.loads(content)
+        decoded(content)
     except ValueError:
         try:
             content.decode()
@@ -150,15 +161,17 @@ def one(client: Client, method: str, target: str, body: bytes, headers: dict[str
     if kind.startswith(JSON) and sys.stdout.isatty():
         _write(response.read(), kind)
     else:  # as it comes: it may be a stream that goes on for long
+        show = _shower()
         while chunk := response.read1():
-            _write(chunk, "")
+            show(chunk)
+        show(b"", is_last=True)
     if sys.stdout.isatty():
         sys.stdout.write("\n")
 
 
 def _refusal(status: int, content: bytes) -> AttaccaError | None:
     try:
-        if set(json.loads(content)["error"]) >= {"code", "message"}:
+        if set(decoded(content)["error"]) >= {"code", "message"}:
             return failure(status, content)
     except (ValueError, KeyError, TypeError):
         pass
@@ -168,24 +181,43 @@ def _refusal(status: int, content: bytes) -> AttaccaError | None:
 def _write(content: bytes, kind: str) -> None:
     if kind.startswith(JSON) and sys.stdout.isatty():
         with contextlib.suppress(ValueError):
-            content = json.dumps(json.loads(content), indent=2, ensure_ascii=False).encode()
-    sys.stdout.flush()
-    sys.stdout.buffer.write(content)
-    sys.stdout.buffer.flush()
+            content = json_text(decoded(content), 2).encode(errors="replace")
+    _shower()(content, is_last=True)
+
+
+class Shower(Protocol):
+    def __call__(self, content: bytes, *, is_last: bool = False) -> None: ...
+
+
+def _shower() -> Shower:
+    """Writes an answer piece by piece: byte for byte for a program, and for a terminal with what is invisible spelt."""
+    import codecs
+
+    stream = sys.stdout
+    decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace") if stream.isatty() else None
+
+    def show(content: bytes, *, is_last: bool = False) -> None:
+        stream.flush()
+        if decoder is not None:
+            content = shown(decoder.decode(content, is_last)).encode(stream.encoding, "replace")
+        stream.buffer.write(content)
+        stream.buffer.flush()
+
+    return show
 
 
 def show_heads(status: int, heads: dict[str, str]) -> None:
     say(f"HTTP {status}", "bold green" if status < 400 else "bold red")
     for name, value in heads.items():
-        say(f"{paint(name, 'cyan', sys.stderr)}: {value}")
+        say(joined(paint(name, "cyan", sys.stderr), ": ", value))
     timing = server_timing(heads.get("server-timing", ""))
     if timing:
         total_ms = timing.pop("total", 0.0)
         timing[REST] = max(total_ms - sum(timing.values()), 0.0)
         start = heads.get("x-attacca-start", "")
-        painted = "".join(paint("━" * cells, colour, sys.stderr) for colour, cells in bar(timing, 32))
+        painted = joined(*(paint("━" * cells, colour, sys.stderr) for colour, cells in bar(timing, 32)))
         parts = " · ".join(f"{part} {milliseconds(value)}" for part, value in timing.items() if value > 0)
-        say(f"{paint(start, STARTS.get(start, 'bold'), sys.stderr)} {painted} {parts} ms")
+        say(joined(paint(start, STARTS.get(start, "bold"), sys.stderr), " ", painted, f" {parts} ms"))
     say("")
 
 
@@ -224,7 +256,7 @@ def show_answer_as_json(answer: Answer) -> None:
 def _body_as_json(answer: Answer) -> dict[str, Any]:
     if answer.headers.get("content-type", "").startswith(JSON):
         try:
-            return {"body": json.loads(answer.body)}
+            return {"body": decoded(answer.body)}
         except ValueError:
             pass
     try:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from attacca.cli.gauge import ticking
-from attacca.cli.screen import console, milliseconds
+from attacca.cli.screen import console, marked, milliseconds
 from attacca.cli.stage import Stage, perform
 from attacca.errors import BadConfig
 from attacca.kernel.clock import SystemClock
@@ -116,12 +116,12 @@ def show(name: str, rungs: list[Rung], directory: str = "", width: int | None = 
     most = max(rung.per_s for rung in rungs) or 1.0
     for rung in rungs:
         times = (milliseconds(value) for value in (rung.mean_ms, rung.p50_ms, rung.p99_ms))
-        failed = f"[red]{rung.failed}[/]" if rung.failed else ""
+        failed = marked("[red]{}[/]", rung.failed) if rung.failed else ""
         bar = "█" * max(1, round(WIDTH * rung.per_s / most))
         table.add_row(str(rung.clients), f"{rung.per_s:,.0f}", bar, *times, failed)
     screen.print(table)
     at = knee(rungs)
     if at < rungs[-1].clients:
-        screen.print(f"[cyan]{name}[/] gets hardly more through from [bold]{at}[/] clients on")
+        screen.print(marked("[cyan]{}[/] gets hardly more through from [bold]{}[/] clients on", name, at))
     if directory:
-        screen.print(f"[dim]recorded in {directory}; attacca report {directory}[/]", soft_wrap=True)
+        screen.print(marked("[dim]recorded in {}; attacca report {}[/]", directory, directory), soft_wrap=True)

@@ -8,7 +8,7 @@ import typer
 
 from attacca.cli.client import Client, quoted
 from attacca.cli.options import DEFAULT_URL, Json, Name, Token, Url
-from attacca.cli.screen import paint
+from attacca.cli.screen import is_coloured, joined, json_text, paint, put
 from attacca.errors import BadConfig
 
 EXAMPLES = """
@@ -17,6 +17,7 @@ attacca logs hello -f  # until Ctrl-C
 attacca logs hello --since 10m
 attacca logs hello --json | jq -r 'select(.stream == "stderr") | .text'
 """
+YEARS_S = 315_360_000  # ten of them
 UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 COLOURS = {"stdout": "", "stderr": "yellow", "warning": "yellow", "error": "red", "critical": "red", "debug": "dim"}
 
@@ -40,8 +41,7 @@ def run(
                 if as_json:
                     show_raw(line)
                 else:
-                    sys.stdout.write(rendered(line, sys.stdout) + "\n")
-                    sys.stdout.flush()
+                    put(rendered(line, sys.stdout))
         except KeyboardInterrupt:
             raise typer.Exit(0) from None
 
@@ -53,14 +53,12 @@ def address(name: str, *, since_s: float | None, follow: bool) -> str:
 
 
 def show_raw(line: dict[str, Any]) -> None:
-    import json
-
-    sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
+    sys.stdout.write(json_text(line) + "\n")
     sys.stdout.flush()
 
 
 def rendered(line: dict[str, Any], stream: TextIO) -> str:
-    """`12:30:01.250 9f3a-1 stdout  text`, with the stream's colour on the text."""
+    """`12:30:01.250 9f3a-1 stdout  text`, with the stream's colour on the text; without colours, to the letter."""
     import datetime
 
     at = datetime.datetime.fromtimestamp(line["at"], datetime.UTC).astimezone()
@@ -69,8 +67,10 @@ def rendered(line: dict[str, Any], stream: TextIO) -> str:
     kind = str(line["stream"]).lower()
     colour = COLOURS.get(kind, "")
     text = str(line["text"]).rstrip("\n")
-    head = paint(f"{clock} {who} {kind:<6} ", "dim", stream)
-    return head + (paint(text, colour, stream) if colour else text)
+    head = f"{clock} {who} {kind:<6} "
+    if not is_coloured(stream):
+        return head + text
+    return joined(paint(head, "dim", stream), paint(text, colour, stream) if colour else text)
 
 
 def span(text: str) -> float:
@@ -79,7 +79,10 @@ def span(text: str) -> float:
     Raises:
         BadConfig: it is not written like that.
     """
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhd]?)", text.strip())
+    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([smhd]?)", text.strip())
     if not found:
-        raise BadConfig(f"--since {text!r} is not a span of time", "--since 30s, or 10m, 2h, 1d")
-    return float(found[1]) * UNITS_S[found[2] or "s"]
+        raise BadConfig(f"--since {text[:80]!r} is not a span of time", "--since 30s, or 10m, 2h, 1d")
+    length_s = float(found[1]) * UNITS_S[found[2] or "s"]
+    if length_s > YEARS_S:
+        raise BadConfig(f"--since {text[:80]!r} is longer ago than anything is kept", "leave it out to see all")
+    return length_s

@@ -1,13 +1,12 @@
 """`attacca report`: one page, or text, of what recorded runs looked like, and how surely they differ."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from attacca.cli.options import Json
-from attacca.cli.screen import say, show_json
+from attacca.cli.screen import put, say, show_json
 from attacca.errors import BadConfig, NotFound, StateUnavailable
 from attacca.load.extra import need_lab
 
@@ -68,7 +67,7 @@ def run(
     elif text or not (out or figures):
         from attacca.load.report.text import text as as_text
 
-        sys.stdout.write(as_text(made, width()))
+        put(as_text(made, width()).removesuffix("\n"))
 
 
 def published(name: str) -> "Published | None":

@@ -8,7 +8,7 @@ import typer
 
 from attacca.cli.command import VerbCommand, VerbGroup
 from attacca.cli.options import Json
-from attacca.cli.screen import console, milliseconds, seconds, show_json
+from attacca.cli.screen import console, marked, milliseconds, seconds, show_json
 from attacca.load.workload.expected import Expected
 
 app = typer.Typer(
@@ -68,11 +68,11 @@ def show(found: Expected, *, stderr: bool = False, width: int | None = None) -> 
         f"{found.memory_mb:,.0f} MB for what runs, {found.memory_each_mb:,} MB for one sandbox of each, "
         f"{found.memory_there_mb:,} MB there",
     )
-    screen.print(f"[bold cyan]{found.name}[/]")
+    screen.print(marked("[bold cyan]{}[/]", found.name))
     screen.print(table)
     _show_parts(found, screen)
     for warning in found.warnings:
-        screen.print(f"[yellow]![/] {warning}", soft_wrap=True)
+        screen.print(marked("[yellow]![/] {}", warning), soft_wrap=True)
 
 
 def _show_parts(found: Expected, screen: "object") -> None:
@@ -96,4 +96,4 @@ def _show_parts(found: Expected, screen: "object") -> None:
     screen.print()
     screen.print(table)
     if len(found.parts) > MOST_ROWS:
-        screen.print(f"[dim]and {len(found.parts) - MOST_ROWS:,} more[/]")
+        screen.print(marked(f"[dim]and {len(found.parts) - MOST_ROWS:,} more[/]"))

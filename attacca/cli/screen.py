@@ -1,5 +1,6 @@
 """What people see: colours, numbers, errors. rich is imported only when something is laid out with it."""
 
+import functools
 import json
 import os
 import sys
@@ -9,7 +10,9 @@ from attacca.errors import AttaccaError, envelope
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.text import Text
 
+INVISIBLE = ("Cc", "Cf", "Cs", "Zl", "Zp")  # of Unicode's categories: controls, formats, halves of signs, line ends
 CODES = {
     "bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34", "magenta": "35", "cyan": "36",
     "bright_black": "90",
@@ -22,6 +25,7 @@ REST = "rest"  # what passed between the parts
 PARTS_AND_REST = {**PARTS, REST: "bright_black"}
 STARTS = {"cold": "red", "template": "yellow", "prewarmed": "cyan", "warm": "green"}
 PIPED = 200  # columns
+HOLE = "\0"  # where a value goes: no value has it, once it is visible
 
 
 def is_coloured(stream: IO[str]) -> bool:
@@ -34,49 +38,142 @@ def speaks_unicode(encoding: str) -> bool:
     return encoding.lower().replace("-", "").startswith("utf")
 
 
-def paint(text: str, style: str, stream: IO[str]) -> str:
-    return f"\x1b[{CODES[style]}m{text}\x1b[0m" if text and is_coloured(stream) else text
+class Painted(str):
+    """Text whose control sequences are our own: what came from outside has been made visible in it."""
+
+    __slots__ = ()
+
+
+def visible(text: str) -> str:
+    """Nothing in it commands a terminal, or hides: `\\x1b` for an escape, `\\u202e` for a change of direction.
+
+    Line feeds and tabs stay. What others wrote is shown through this, and through nothing else.
+    """
+    if text.isprintable():
+        return text
+    return "".join(sign if _is_harmless(sign) else _spelt(sign) for sign in text.replace("\r\n", "\n"))
+
+
+def _is_harmless(sign: str) -> bool:
+    if sign.isprintable() or sign in "\n\t":
+        return True
+    import unicodedata
+
+    return unicodedata.category(sign) not in INVISIBLE
+
+
+def _spelt(sign: str) -> str:
+    code = ord(sign)
+    if sign == "\r":
+        return "\\r"
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def shown(text: str) -> Painted:
+    return text if isinstance(text, Painted) else Painted(visible(text))
+
+
+def joined(*parts: str) -> Painted:
+    """Painted text and what others wrote, one after the other."""
+    return Painted("".join(shown(part) for part in parts))
+
+
+def paint(text: str, style: str, stream: IO[str]) -> Painted:
+    text = shown(text)
+    return Painted(f"\x1b[{CODES[style]}m{text}\x1b[0m") if text and is_coloured(stream) else text
 
 
 def say(text: str, style: str = "") -> None:
     """A line for people; never on stdout, which belongs to results."""
-    sys.stderr.write((paint(text, style, sys.stderr) if style else text) + "\n")
+    sys.stderr.write(shown(paint(text, style, sys.stderr) if style else text) + "\n")
     sys.stderr.flush()
 
 
-def console(*, stderr: bool = False, width: int | None = None) -> "Console":
-    """For tables and the like. What goes into a pipe or a file has room enough: nothing is folded or left out there."""
-    from rich.console import Console
+def put(text: str) -> None:
+    """A line of the result, on stdout: made visible on a terminal, and as it is for a program."""
+    sys.stdout.write((shown(text) if sys.stdout.isatty() else text) + "\n")
+    sys.stdout.flush()
 
+
+def console(*, stderr: bool = False, width: int | None = None) -> "Console":
+    """For tables and the like. What goes into a pipe or a file has room enough: nothing is folded or left out there.
+
+    Its texts are shown to the letter: brackets are no markup, for which there is `marked`.
+    """
     stream = sys.stderr if stderr else sys.stdout
     colours: Literal["auto"] | None = "auto" if is_coloured(stream) else None  # without: nothing bold either
     if width is None and not stream.isatty() and "COLUMNS" not in os.environ:
         width = PIPED
-    return Console(stderr=stderr, width=width, color_system=colours, highlight=False, emoji=False, soft_wrap=False)
+    return _door()(
+        stderr=stderr, width=width, color_system=colours, highlight=False, emoji=False, soft_wrap=False, markup=False
+    )
+
+
+@functools.cache
+def _door() -> "type[Console]":
+    from rich.console import Console
+    from rich.segment import Segment
+
+    class Door(Console):
+        """Whatever is laid out, its text passes here: no control character in it reaches the terminal."""
+
+        def render_str(self, text: str, **more: Any) -> Any:
+            return super().render_str(visible(text), **more)
+
+        def render(self, renderable: Any, options: Any = None) -> Any:
+            for segment in super().render(renderable, options):
+                if segment.control or segment.text.isprintable():
+                    yield segment
+                else:
+                    yield Segment(visible(segment.text), segment.style)
+
+    return Door
+
+
+def marked(template: str, *values: object) -> "Text":
+    """`[bold]{}[/] revision {}`: the template's own markup, and values that stay what they are."""
+    from rich.text import Span, Text
+
+    text = Text.from_markup(template.replace("{}", HOLE), emoji=False)
+    assert text.plain.count(HOLE) == len(values), template
+    for value in values:
+        filling, at = visible(str(value)), text.plain.index(HOLE)
+        more = len(filling) - 1
+        spans = [
+            Span(one.start + more * (one.start > at), one.end + more * (one.end > at), one.style) for one in text.spans
+        ]
+        text = Text(text.plain.replace(HOLE, filling, 1), spans=spans)
+    return text
+
+
+def json_text(value: object, indent: int | None = None) -> str:
+    """JSON in which nothing is invisible, wherever it is shown; for a program it is the same."""
+    is_ascii = not speaks_unicode(sys.stdout.encoding or "utf-8")  # a question mark would be another value
+    text = json.dumps(value, indent=indent, ensure_ascii=is_ascii)
+    if text.isprintable():
+        return text
+    return "".join(sign if _is_harmless(sign) else json.dumps(sign)[1:-1].replace("\x7f", "\\u007f") for sign in text)
 
 
 def show_json(value: object) -> None:
     """One JSON document on stdout: indented on a terminal, one line for programs."""
-    indent = 2 if sys.stdout.isatty() else None
-    is_ascii = not speaks_unicode(sys.stdout.encoding or "utf-8")  # a question mark would be another value
-    sys.stdout.write(json.dumps(value, indent=indent, ensure_ascii=is_ascii) + "\n")
+    sys.stdout.write(json_text(value, 2 if sys.stdout.isatty() else None) + "\n")
     sys.stdout.flush()
 
 
 def show_error(error: AttaccaError, *, as_json: bool = False) -> None:
     """What happened, where, and what to try; on stderr."""
+    notes = getattr(error, "__notes__", [])
     if as_json:
-        notes = getattr(error, "__notes__", [])
         body = envelope(error, **({"detail": "\n".join(notes)} if notes else {}))
-        sys.stderr.write(json.dumps(body, ensure_ascii=False) + "\n")
+        sys.stderr.write(json_text(body) + "\n")
         return
-    sys.stderr.write(f"{paint('Error:', 'bold red', sys.stderr)} {error.message}\n")
-    for note in getattr(error, "__notes__", []):
-        for line in note.rstrip().splitlines():
-            sys.stderr.write(paint(f"  {line}", "dim", sys.stderr) + "\n")
+    say(joined(paint("Error:", "bold red", sys.stderr), " ", error.message))
+    for note in notes:
+        for line in visible(note).rstrip().splitlines():
+            say(f"  {line}", "dim")
     if error.hint:
-        sys.stderr.write(f"  {paint('Try:', 'bold green', sys.stderr)} {error.hint}\n")
-    sys.stderr.flush()
+        say(joined("  ", paint("Try:", "bold green", sys.stderr), " ", error.hint))
 
 
 def milliseconds(value: float) -> str:

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import logging
 import os
 import socket
 from collections.abc import AsyncIterator, Callable
@@ -33,6 +34,7 @@ from attacca.worker.core.reports import Logged
 from attacca.worker.driver import Worker
 from attacca.worker.runtime.process.runtime import ProcessRuntime
 
+LOG = logging.getLogger("attacca.server")
 Watch = Callable[[object], None]  # is told of each ended invocation and each change of the catalogue
 
 
@@ -81,6 +83,7 @@ class Server:
         await self.worker.open()
         self._closing.push_async_callback(self.worker.close)
         self.worker.receive(self.control.catalogue())
+        self._tell_short()
         await self._listen()
         self._is_ready = True
 
@@ -111,8 +114,18 @@ class Server:
             worker.check,
             self._announce,
             worker.held,
+            worker.core.catalogue.refuse,
             is_ordinary_user=os.geteuid() != 0,
         )
+
+    def _tell_short(self) -> None:
+        """This start may have less memory than the one in which they were deployed."""
+        for settings, granted in self.worker.core.catalogue.short():
+            LOG.warning(
+                "%s keeps %d of its %d min_sandboxes: with %d MB each they are more than --memory %d holds beside the "
+                "others; start with more, or deploy it again with fewer",
+                settings.name, granted, settings.min_sandboxes, settings.memory_mb, self.config.worker.memory_mb,
+            )  # fmt: skip
 
     async def _listen(self) -> None:
         config = self.config.gateway
@@ -154,6 +167,10 @@ class Server:
         return self.logbook.follow(function, since_s) if follow else self.logbook.read(function, since_s)
 
     def send(self, message: Prewarm | Evict) -> None:
+        if isinstance(message, Prewarm):
+            refusal = self.worker.core.catalogue.refuse_order(message.function, message.count)
+            if refusal is not None:
+                raise refusal
         self.worker.receive(message)
 
     def info(self) -> dict[str, Any]:

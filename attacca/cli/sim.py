@@ -9,7 +9,7 @@ import typer
 from attacca.cli import study
 from attacca.cli.command import Refused, VerbCommand, VerbGroup
 from attacca.cli.options import Json
-from attacca.cli.screen import console, milliseconds, say, seconds, show_json
+from attacca.cli.screen import console, marked, milliseconds, put, say, seconds, show_json
 from attacca.errors import BadConfig
 
 if TYPE_CHECKING:
@@ -139,11 +139,11 @@ def read_with(path: str, settings: list[str], seed: int | None) -> "Scenario":
 
 def tell(outcome: "Outcome", *, is_stopped: bool) -> None:
     for line in outcome.story:
-        sys.stdout.write(line + "\n")
+        put(line)
     if is_stopped:
         say(f"Stopped at event {outcome.events:,}, {outcome.virtual_s:.6f} s. The latest:")
         for entry in outcome.latest:
-            sys.stdout.write(entry.text() + "\n")
+            put(entry.text())
         return
     from rich.table import Table
 
@@ -164,7 +164,7 @@ def tell(outcome: "Outcome", *, is_stopped: bool) -> None:
         table.add_row("faults", f"{outcome.faults:,}, and {outcome.lost_messages:,} messages lost")
     table.add_row("seed, hash", f"{outcome.info.seed}, {outcome.hash}")
     screen = console()
-    screen.print(f"[bold cyan]{outcome.info.name}[/]")
+    screen.print(marked("[bold cyan]{}[/]", outcome.info.name))
     screen.print(table)
 
 
@@ -183,9 +183,9 @@ def diff(left: RunPath, right: RunPath, *, as_json: Json = False) -> None:
         say("They are equal, event by event.", "green")
         return
     for entry in found.before:
-        sys.stdout.write(f"  {entry.text()}\n")
+        put(f"  {entry.text()}")
     for mark, one in (("-", found.left), ("+", found.right)):
-        sys.stdout.write(f"{mark} {'     (it had ended)' if one is None else one.text()}\n")
+        put(f"{mark} {'     (it had ended)' if one is None else one.text()}")
     say(f"They part at event {found.number:,}: look there with --replay-to {found.number}.")
 
 
@@ -213,7 +213,7 @@ def calibrate(
 
         show_json(msgspec.to_builtins(found))
     else:
-        sys.stdout.write(toml(found))
+        put(toml(found).removesuffix("\n"))
 
 
 @app.command("swarm", cls=VerbCommand, epilog=SWARM)

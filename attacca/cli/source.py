@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from attacca.cli.client import Client, from_words
-from attacca.errors import BadFunction, NotFound
+from attacca.errors import BadConfig, BadFunction, NotFound
 from attacca.kernel import settings as layers
 from attacca.model.function import Settings
 
@@ -68,7 +68,11 @@ def _file(path: Path) -> layers.Layer:
     file = path / FILE
     if not path.is_dir() or not file.is_file():
         return {}
-    return layers.read_toml(file.read_text(), str(file))
+    try:
+        text = file.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise BadConfig(f"{file} is not UTF-8", "save it as UTF-8") from None
+    return layers.read_toml(text, str(file))
 
 
 def default_name(path: Path) -> str:

@@ -9,7 +9,7 @@ import typer
 from attacca.cli.command import Refused, VerbCommand
 from attacca.cli.options import Json
 from attacca.cli.report import draw, numbers, width, write
-from attacca.cli.screen import is_coloured, paint, say, seconds, show_json
+from attacca.cli.screen import is_coloured, paint, put, say, seconds, show_json, visible
 from attacca.errors import BadConfig
 from attacca.load.extra import need_lab
 
@@ -138,12 +138,15 @@ def seeds_of(text: str, first: int) -> list[int]:
     try:
         found = [int(word) for word in text.split(",")]
     except ValueError:
-        raise BadConfig(f"--seeds {text!r} is neither a number nor a list of them", "--seeds 10") from None
+        raise BadConfig(f"--seeds {text[:80]!r} is neither a number nor a list of them", "--seeds 10") from None
     if len(found) > 1:
         return list(dict.fromkeys(found))
-    if found[0] < 1:
-        raise BadConfig(f"--seeds {text!r}: at least one is needed", "--seeds 10")
+    if not 1 <= found[0] <= SEEDS_MOST:
+        raise BadConfig(f"--seeds {text[:80]!r}: at least one is needed, and at most {SEEDS_MOST:,}", "--seeds 10")
     return list(range(first, first + found[0]))
+
+
+SEEDS_MOST = 1_000_000
 
 
 class Plan(NamedTuple):
@@ -197,8 +200,8 @@ def goal_of(text: str) -> tuple[str, float] | None:
         within = float(percent) / 100
     except ValueError:
         within = 0.0
-    if not (name.strip() and within > 0):
-        raise BadConfig(f"--until {text!r} names no metric or no percentage above 0", "--until mean_ms=5")
+    if not (name.strip() and 0 < within <= 1):
+        raise BadConfig(f"--until {text!r} names no metric or no percentage up to 100", "--until mean_ms=5")
     return name.strip(), within
 
 
@@ -215,7 +218,7 @@ class Meter:
         if not sys.stderr.isatty():
             return
         left_s = (self._clock.now() - self._began) / done * (of - done)
-        line = f"{done}/{of} runs · {seconds(left_s)} to go · {cell.label} seed {cell.scenario.seed}"
+        line = visible(f"{done}/{of} runs · {seconds(left_s)} to go · {cell.label} seed {cell.scenario.seed}")
         sys.stderr.write(f"\r\x1b[2K{line[: width() - 1]}")
         sys.stderr.flush()
 
@@ -248,7 +251,8 @@ def show(groups: list["Group"], outcome: "Outcome", wanted: Wanted, *, as_json: 
     if as_json:
         show_json(as_numbers(groups, outcome, wanted.metrics or []))
     elif groups:
-        sys.stdout.write("\n".join(lines(groups, wanted.metrics)) + "\n")
+        for line in lines(groups, wanted.metrics):
+            put(line)
     for failed in outcome.failed[:10]:
         say(f"{failed.cell.label} seed {failed.cell.scenario.seed} failed: {failed.why}", "red")
     if outcome.failed:

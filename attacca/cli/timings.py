@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from attacca.cli.client import Client, quoted
-from attacca.cli.screen import STARTS, console, milliseconds
+from attacca.cli.screen import STARTS, console, marked, milliseconds
 from attacca.errors import AttaccaError, Conflict, NotFound
 from attacca.load.live.answers import told_by
 from attacca.load.live.bodies import Known, known_of
@@ -157,9 +157,9 @@ def show(bench: Bench, out: str, width: int | None = None) -> None:
             times = timings.starts.get(start)
             if times is not None:
                 cells = (milliseconds(median(times[part])) for part in ("total", *PARTS_KEPT[:-1]))
-                table.add_row(name, f"[{STARTS[start]}]{start}[/]", str(len(times["total"])), *cells)
+                table.add_row(name, marked(f"[{STARTS[start]}]{{}}[/]", start), str(len(times["total"])), *cells)
     screen.print(table)
     for name, error in bench.errors.items():
-        screen.print(f"[red]{name}[/] {error}", markup=True, soft_wrap=True)
+        screen.print(marked("[red]{}[/] {}", name, error), soft_wrap=True)
     if out:
-        screen.print(f"[dim]written to {out}[/]")
+        screen.print(marked("[dim]written to {}[/]", out))

@@ -7,7 +7,7 @@ import typer
 
 from attacca.cli.client import Client
 from attacca.cli.options import DEFAULT_URL, Json, Token, Url
-from attacca.cli.screen import console, counted, milliseconds, seconds, show_json
+from attacca.cli.screen import console, counted, marked, milliseconds, seconds, show_json, visible
 
 EXAMPLES = """
 attacca top
@@ -59,7 +59,7 @@ def picture(views: list[dict[str, Any]], url: str, rows: int = 0, width: int = W
     from rich.console import Group
     from rich.text import Text
 
-    parts: list[Any] = [Text.assemble(("attacca top ", "bold"), (url, "dim"))]
+    parts: list[Any] = [Text.assemble(("attacca top ", "bold"), (visible(url), "dim"))]
     parts += [worker_line(view, 24 if width >= WIDE else 0) for view in views]
     functions = [function for view in views for function in view["functions"]]
     sandboxes = [sandbox for view in views for sandbox in view["sandboxes"]]
@@ -75,7 +75,7 @@ def worker_line(view: dict[str, Any], width: int) -> Any:
 
     filled = min(width, round(width * view["used_mb"] / max(view["memory_mb"], 1)))
     return Text.assemble(
-        (f"{view['name']} ", "bold cyan"),
+        (f"{visible(view['name'])} ", "bold cyan"),
         ("█" * filled, "green"), ("░" * (width - filled), "dim"), " " * bool(width),
         f"{view['used_mb']} of {view['memory_mb']} MB",
         (" · ", "dim"), f"{view['running']} running", (f" of {view['limit']} at once", "dim"),
@@ -126,14 +126,15 @@ def sandboxes_table(sandboxes: list[dict[str, Any]]) -> Any:
     for row in sorted(sandboxes, key=lambda row: (-row["busy"], row["idle_s"], row["id"])):
         phase = str(row["phase"])
         colour = PHASES.get(phase, "")
+        shown = marked(f"[{colour}]{{}}[/]", phase) if colour else phase
         table.add_row(
-            row["id"], row["revision"], f"[{colour}]{phase}[/]" if colour else phase, f"{row['memory_mb']} MB",
+            row["id"], row["revision"], shown, f"{row['memory_mb']} MB",
             _count(row["busy"], "green"), _count(row["served"]), seconds(row["age_s"]), seconds(row["idle_s"]),
         )  # fmt: skip
     return table
 
 
-def _count(value: int, colour: str = "") -> str:
+def _count(value: int, colour: str = "") -> Any:
     if not value:
-        return "[dim]·[/]"
-    return f"[{colour}]{value}[/]" if colour else str(value)
+        return marked("[dim]·[/]")
+    return marked(f"[{colour}]{{}}[/]", value) if colour else str(value)

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from attacca.cli.screen import console, seconds
+from attacca.cli.screen import console, marked, seconds
 
 if TYPE_CHECKING:
     from attacca.load.traces.fitness import Fit
@@ -42,7 +42,7 @@ def show(found: "Summary", width: int | None = None) -> None:
     table.add_row("duration, ms", f"functions {_levels(found.function_duration_ms)}")
     table.add_row("", f"invocations {_levels(found.invocation_duration_ms)}")
     table.add_row("memory, MB", _levels(found.memory_mb))
-    table.add_row("rhythm", f"[cyan]{sparkline(found.rhythm)}[/]")
+    table.add_row("rhythm", marked("[cyan]{}[/]", sparkline(found.rhythm)))
     screen.print(table)
     if found.top:
         screen.print()
@@ -85,7 +85,7 @@ def show_samples(rows: "list[Sampled]", width: int | None = None) -> None:
         beside = (one.standing.load, one.standing.work)
         table.add_row(
             f"{one.size:,}", f"{one.invocations:,}", *(f"{part:.3f}" for part in parts),
-            *(f"[yellow]{part:+.0%}[/]" if abs(part) > OFF else f"{part:+.0%}" for part in beside),
+            *(marked("[yellow]{}[/]", f"{part:+.0%}") if abs(part) > OFF else f"{part:+.0%}" for part in beside),
             f"{one.standing.dominant:.0%}", f"{one.standing.nearer:.0%}",
         )  # fmt: skip
     console(width=width).print(table)
@@ -101,7 +101,7 @@ def show_fits(found: "list[Fit]", width: int | None = None) -> None:
         table.add_column(name, justify="right", no_wrap=True)
     for one in found:
         is_far = one.limit is not None and one.distance > one.limit
-        distance = f"[yellow]{one.distance:.3f}[/]" if is_far else f"{one.distance:.3f}"
+        distance = marked("[yellow]{}[/]", f"{one.distance:.3f}") if is_far else f"{one.distance:.3f}"
         limit = f"{one.limit:.3f}" if one.limit is not None else "-"
         table.add_row(one.what, one.got, one.wanted, one.measure, distance, limit)
     console(width=width).print(table)

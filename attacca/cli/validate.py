@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +10,7 @@ import typer
 from attacca.cli.command import Refused, ourselves
 from attacca.cli.options import Json, Token
 from attacca.cli.report import width, write
-from attacca.cli.screen import say, show_json
+from attacca.cli.screen import put, say, show_json
 from attacca.errors import BadConfig, Conflict
 from attacca.load.extra import need_lab
 
@@ -208,7 +207,7 @@ def show(live: "Group", simulated: "Group", folder: Path, *, as_json: bool, stri
         ]  # fmt: skip
         show_json({"run": str(folder), "metrics": rows, "ks": quantile_distance(live, simulated)})
     else:
-        sys.stdout.write("\n".join(table(validation(live, simulated), max(width(), 140))) + "\n")
+        put("\n".join(table(validation(live, simulated), max(width(), 140))))
         late = live.first.late
         if late.get("share", 0.0) > LATE_WARN:
             say(f"{late['share']:.0%} were sent over {LATE_S * 1e3:g} ms late.", "yellow")

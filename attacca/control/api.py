@@ -1,5 +1,7 @@
 """What the admin API says on the wire: the shapes of its answers and requests."""
 
+from typing import Annotated
+
 import msgspec
 
 from attacca.model.function import Network, Settings, Signature
@@ -55,11 +57,11 @@ class RevisionNow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RollbackRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    to: int | None = None  # None: the one before the current
+    to: Annotated[int, msgspec.Meta(ge=-(2**53), le=2**53)] | None = None  # None: the one before the current
 
 
 class PrewarmRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    count: int = 1
+    count: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1
 
 
 class EvictRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -67,7 +69,7 @@ class EvictRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class TokenRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    name: str = ""
+    name: Annotated[str, msgspec.Meta(max_length=63)] = ""
 
 
 class TokenRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,6 +1,7 @@
 """Unpacks an uploaded archive into the state directory, under the digest of its contents."""
 
 import hashlib
+import io
 import tarfile
 import zlib
 from pathlib import Path
@@ -13,6 +14,7 @@ from attacca.control.core.archive import Intake, Item
 from attacca.errors import BadRequest, PayloadTooLarge
 
 CHUNK = 1 << 20
+PIECE = 64 * 1024  # of what is packed: it may unpack to a thousand times that
 HINT = "send a .tar.gz of the directory, as `attacca deploy` makes it"
 
 
@@ -23,46 +25,52 @@ class Unpacked(msgspec.Struct, frozen=True):
     bytes: int
 
 
-def unpack(data: bytes, into: Path, limits: ArchiveLimits) -> Unpacked:
+def unpack(packed: IO[bytes] | bytes, into: Path, limits: ArchiveLimits) -> Unpacked:
     """Write the files of a tar.gz into an empty directory. Blocking: belongs in a thread.
 
     Nothing in the archive is believed: sizes are counted as they come, links and devices refused, modes reduced to one
-    bit, and no header may be large, since those are held in memory.
+    bit, and no header may be large, since those are held in memory. Of a file no more than a piece is held at a time.
 
     Raises:
         BadRequest: it is not an archive, or has something in it that is not taken.
         PayloadTooLarge: it is over a limit.
     """
-    if len(data) > limits.packed_mb << 20:
-        raise PayloadTooLarge(f"the archive is over {limits.packed_mb} MB", "list what is not needed in .attaccaignore")
+    source = io.BytesIO(packed) if isinstance(packed, bytes) else packed
+    if source.seek(0, io.SEEK_END) > limits.packed_mb << 20:
+        raise _too_large(f"is over {limits.packed_mb} MB")
+    source.seek(0)
     plain_path = into.parent / f"{into.name}.tar"
     try:
         with plain_path.open("w+b") as plain:
-            _inflate(data, plain, limits)
+            _inflate(source, plain, limits)
             return _extract(plain, into, limits)
     finally:
         plain_path.unlink(missing_ok=True)
 
 
-def _inflate(data: bytes, plain: IO[bytes], limits: ArchiveLimits) -> None:
+def _inflate(packed: IO[bytes], plain: IO[bytes], limits: ArchiveLimits) -> None:
     most = (limits.unpacked_mb << 20) + limits.entries * 2048  # the contents, and a header for each
-    inflater, size, rest = zlib.decompressobj(wbits=31), 0, data
+    inflater, size = zlib.decompressobj(wbits=31), 0
     try:
-        while rest and not inflater.eof:
-            piece = inflater.decompress(rest, CHUNK)
-            rest = inflater.unconsumed_tail
-            size += len(piece)
-            if size > most:
-                raise PayloadTooLarge(
-                    f"the archive unpacks to more than {limits.unpacked_mb} MB",
-                    "list what is not needed in .attaccaignore",
-                )
-            plain.write(piece)
+        while not inflater.eof and (rest := packed.read(PIECE)):
+            while rest and not inflater.eof:
+                piece = inflater.decompress(rest, CHUNK)
+                rest = inflater.unconsumed_tail
+                size += len(piece)
+                if size > most:
+                    raise _too_large(f"unpacks to more than {limits.unpacked_mb} MB")
+                plain.write(piece)
     except zlib.error:
         raise BadRequest("the archive is not gzip data, or damaged", HINT) from None
     if not inflater.eof:
         raise BadRequest("the archive ends too early", HINT)
+    if inflater.unused_data or packed.read(1):
+        raise BadRequest("something comes after the archive's gzip data", HINT)
     plain.seek(0)
+
+
+def _too_large(what: str) -> PayloadTooLarge:
+    return PayloadTooLarge(f"the archive {what}", "list what is not needed in .attaccaignore")
 
 
 class _Careful:

@@ -9,13 +9,13 @@ from collections import deque
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from attacca.control.core.requirements import Requirements
+from attacca.control.core.requirements import Requirements, masked
 from attacca.control.processes import Exit, Limits, compile_code, run_lines
 from attacca.control.state import StateDir, place
 from attacca.errors import BuildFailed
 
 LAST_LINES = 15  # of pip, in an error
-MOST_LINES = 5_000  # kept of one build
+MOST_KB = 512  # kept of what one build says
 PASSED_ON = ("HOME", "PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "NETRC")
 PASSED_ON_PREFIXES = ("PIP_", "XDG_")
 PROXIES = ("http_proxy", "https_proxy", "no_proxy", "all_proxy")
@@ -27,12 +27,14 @@ class _Build:
 
     def __init__(self) -> None:
         self.lines: list[str] = []
+        self.size = 0
         self.readers = 0
         self.changed = asyncio.Event()
         self.task: asyncio.Task[None] | None = None
 
     def say(self, line: str) -> None:
-        if len(self.lines) < MOST_LINES:
+        self.size += len(line) + 64
+        if self.size <= MOST_KB << 10:
             self.lines.append(line)
             self.wake()
 
@@ -45,9 +47,10 @@ class _Build:
 class Bundles:
     """Builds of the same digest run once at a time; whoever asks meanwhile reads along from the beginning."""
 
-    def __init__(self, state: StateDir, timeout_s: float) -> None:
+    def __init__(self, state: StateDir, timeout_s: float, most: int = 4) -> None:
         self._state = state
         self._timeout_s = timeout_s
+        self._slots = asyncio.Semaphore(most)
         self._running: dict[str, _Build] = {}
 
     def digest(self, requirements: Requirements) -> str:
@@ -103,7 +106,9 @@ class Bundles:
             del self._running[key]
 
     async def _work(self, build: _Build, digest: str, requirements: Requirements, *, from_source: bool) -> None:
-        async with self._state.unfinished() as directory:
+        if self._slots.locked():
+            build.say("waiting for other builds to end")
+        async with self._slots, self._state.unfinished() as directory:
             made = directory / "packages"
             (directory / "tmp").mkdir()
             (directory / "requirements.txt").write_text("\n".join([*requirements.lines, ""]))
@@ -115,8 +120,8 @@ class Bundles:
                     output = run_lines(arguments, environment(directory / "tmp"), directory, Limits(), ended)
                     async with contextlib.aclosing(output):
                         async for line in output:
-                            last.append(line)
-                            build.say(line)
+                            last.append(masked(line))
+                            build.say(last[-1])
             except TimeoutError:
                 raise BuildFailed(
                     f"pip did not end within {self._timeout_s:g} s\n" + "\n".join(last),

@@ -6,21 +6,24 @@ from typing import Annotated
 import msgspec
 
 Positive = Annotated[float, msgspec.Meta(gt=0)]
+Count = Annotated[int, msgspec.Meta(ge=1)]
 
 
 class ArchiveLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How large the code of one function may be."""
 
-    packed_mb: int = 256
-    unpacked_mb: int = 512
-    entries: int = 20_000
-    path_bytes: int = 1024
-    depth: int = 32
+    packed_mb: Annotated[int, msgspec.Meta(ge=1, le=4096)] = 256
+    unpacked_mb: Annotated[int, msgspec.Meta(ge=1, le=65_536)] = 512
+    entries: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 20_000
+    path_bytes: Annotated[int, msgspec.Meta(ge=1, le=4096)] = 1024
+    depth: Annotated[int, msgspec.Meta(ge=1, le=256)] = 32
 
 
 class ControlConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     state_dir: Path
     allow_source_builds: bool = False  # may a deployment have packages built here, with the server's rights?
+    uploads: Count = 8  # deployments that are being uploaded and unpacked at once
+    builds: Count = 4  # bundles that are being built at once
     build_timeout_s: Positive = 600.0
     compile_timeout_s: Positive = 60.0
     archive: ArchiveLimits = ArchiveLimits()

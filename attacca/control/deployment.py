@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import IO
 
 import msgspec
 
@@ -12,6 +13,7 @@ from attacca.control.config import ControlConfig
 from attacca.control.core.progress import Step
 from attacca.control.core.requirements import Requirements, parse
 from attacca.control.processes import compile_code
+from attacca.control.reception import Upload
 from attacca.control.state import StateDir, place
 from attacca.errors import BadRequest, Forbidden
 from attacca.model.function import Revision, Settings, Signature
@@ -34,13 +36,14 @@ class Workshop:
     def __init__(self, config: ControlConfig, state: StateDir) -> None:
         self._config = config
         self._state = state
-        self._bundles = Bundles(state, config.build_timeout_s)
+        self._bundles = Bundles(state, config.build_timeout_s, config.builds)
 
     async def close(self) -> None:
         await self._bundles.close()
 
-    async def make(self, data: bytes, say: Callable[[Step], None], *, allow_source_builds: bool) -> Made:
-        """
+    async def make(self, upload: Upload, say: Callable[[Step], None], *, allow_source_builds: bool) -> Made:
+        """The upload is let go as soon as it is unpacked.
+
         Raises:
             BadRequest, PayloadTooLarge: the archive or its requirements are not taken.
             Forbidden: this server does not build from source.
@@ -51,7 +54,8 @@ class Workshop:
                 "this server takes only wheels: building runs the packages' own code with the server's rights",
                 "deploy without --allow-source-builds, or start the server with --set control.allow_source_builds=true",
             )
-        code = await self._unpack(data, say)
+        code = await self._unpack(upload.code, say)
+        upload.close()
         required = await asyncio.to_thread(
             self._requirements, self._state.code / code, allow_source_builds=allow_source_builds
         )
@@ -61,10 +65,10 @@ class Workshop:
             say(Step("build", line))
         return Made(code, self._bundles.digest(required))
 
-    async def _unpack(self, data: bytes, say: Callable[[Step], None]) -> str:
+    async def _unpack(self, packed: IO[bytes], say: Callable[[Step], None]) -> str:
         async with self._state.unfinished() as directory:
             made = directory / "code"
-            unpacked = await asyncio.to_thread(archive.unpack, data, made, self._config.archive)
+            unpacked = await asyncio.to_thread(archive.unpack, packed, made, self._config.archive)
             files = f"{unpacked.files} file{'' if unpacked.files == 1 else 's'}"
             say(Step("unpack", f"{files}, {size(unpacked.bytes)}, code {unpacked.digest[:12]}"))
             target = self._state.code / unpacked.digest

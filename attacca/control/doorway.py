@@ -25,7 +25,12 @@ class Observe(Protocol):
     def logs(self, function: str, since_s: float | None, follow: bool) -> AsyncIterator[LogLine]:  # noqa: FBT001 - mirrors Observe
         """`since_s`: how many seconds back; None: all that is kept."""
 
-    def send(self, message: Prewarm | Evict) -> None: ...
+    def send(self, message: Prewarm | Evict) -> None:
+        """
+        Raises:
+            TooMuchReserved: so many sandboxes can never be made ahead.
+        """
+
     def info(self) -> dict[str, Any]:
         """Facts about the server for people and programs."""
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Sequence
 
 import msgspec
@@ -13,20 +14,23 @@ from attacca.control.config import ControlConfig
 from attacca.control.core.access import refuse_host_network
 from attacca.control.core.catalogue import Function, Known, changes, deployed, rolled_back
 from attacca.control.core.progress import Done, Progress, Refused, Step, refused, refused_check
+from attacca.control.core.stored import FUNCTIONS, decode, unreadable
 from attacca.control.deployment import Check, Conversation, Made, Workshop, candidate
+from attacca.control.reception import Reception, Upload
 from attacca.control.state import StateDir
 from attacca.control.tokens import Tokens
-from attacca.errors import AttaccaError, Draining, StateCorrupt, StateUnavailable
+from attacca.errors import AttaccaError, BadFunction, Draining, StateUnavailable
 from attacca.io.store.types import ABSENT, Store
 from attacca.kernel.clock import Clock
-from attacca.model.function import Network, Revision, Settings
+from attacca.model.function import HANDLER, Network, Revision, Settings
 from attacca.model.messages import Catalogue, Deleted, Deployed
 
 LOG = logging.getLogger("attacca.control")
-FUNCTIONS = "functions/"
 EPOCH = "epoch"
+EPOCHS = re.compile(rb"[0-9]{1,9}")
 Announce = Callable[[Catalogue | Deployed | Deleted], None]
 Held = Callable[[], Collection[Revision]]  # what workers have a sandbox, a template or an invocation of
+Refuse = Callable[[Settings], AttaccaError | None]  # why workers cannot keep what these settings reserve
 
 
 class Control:
@@ -44,6 +48,7 @@ class Control:
         check: Check,
         announce: Announce,
         held: Held = tuple,
+        refuse: Refuse = lambda _: None,
         *,
         is_ordinary_user: bool = False,
     ) -> None:
@@ -51,7 +56,10 @@ class Control:
         self._clock = clock
         self._check = check
         self._announce = announce
+        self._refuse = refuse
+        self._registering = asyncio.Lock()
         self.state = StateDir(config.state_dir)
+        self.reception = Reception(self.state.tmp, config.uploads, config.archive.packed_mb)
         self.tokens = Tokens(store, clock)
         self._workshop = Workshop(config, self.state)
         self._garbage = garbage.Collector(self.state, self._kept, held)
@@ -95,19 +103,27 @@ class Control:
         """For a plane that missed a generation."""
         return self._known.catalogue()
 
-    async def deploy(
-        self, settings: Settings, archive: bytes, *, allow_source_builds: bool = False
+    def deploy(
+        self, settings: Settings, upload: Upload, *, allow_source_builds: bool = False
     ) -> AsyncGenerator[Progress, None]:
         """Says how it goes; the last word is Done or Refused, and only after Done is there anything to be found.
 
-        A reader who goes away ends it, unless the check has begun: from there on it runs to its end.
+        A reader who goes away ends it, unless the check has begun: from there on it runs to its end. It begins at once,
+        and closes the upload, also when nobody reads.
         """
         talk, checking = Conversation(), asyncio.Event()
-        work = self._deploy(settings, archive, talk, checking, allow_source_builds=allow_source_builds)
+        work = self._deploy(settings, upload, talk, checking, allow_source_builds=allow_source_builds)
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         task.add_done_callback(lambda _: talk.end())
+        task.add_done_callback(lambda _: upload.close())
+        return self._read_along(task, talk, checking)
+
+    @staticmethod
+    async def _read_along(
+        task: "asyncio.Task[Done | Refused]", talk: Conversation, checking: asyncio.Event
+    ) -> AsyncGenerator[Progress, None]:
         try:
             async for step in talk.read():
                 yield step
@@ -121,10 +137,11 @@ class Control:
         Raises:
             NotFound: no such function or revision.
             BadRequest: it is current already.
+            TooMuchReserved: its min_sandboxes do not fit beside those of the others.
         """
         async with self._turns.of(name):
             function = rolled_back(self._known.get(name), to)
-            await self._put(function)
+            await self._register(function)
             return function.now
 
     async def delete(self, name: str) -> None:
@@ -150,7 +167,7 @@ class Control:
         return detail(self._known.get(name))
 
     async def _deploy(
-        self, settings: Settings, archive: bytes, talk: Conversation, checking: asyncio.Event, *,
+        self, settings: Settings, upload: Upload, talk: Conversation, checking: asyncio.Event, *,
         allow_source_builds: bool,
     ) -> Done | Refused:  # fmt: skip
         if self._is_closing:
@@ -158,7 +175,7 @@ class Control:
         try:
             async with self._turns.of(settings.name), self._garbage.held_off():
                 await self._admit(settings)
-                made = await self._workshop.make(archive, talk.say, allow_source_builds=allow_source_builds)
+                made = await self._workshop.make(upload, talk.say, allow_source_builds=allow_source_builds)
                 checking.set()
                 return await self._check_and_register(settings, made, talk)
         except AttaccaError as error:
@@ -174,11 +191,15 @@ class Control:
 
         Raises:
             Forbidden: it would have more rights than its deployer was asked for.
+            TooMuchReserved: its min_sandboxes do not fit beside those of the others.
         """
+        refusal = self._refuse(settings)
+        if refusal is not None:
+            raise refusal
         if self._is_ordinary_user and settings.network is Network.HOST:
-            refusal = refuse_host_network(has_token=bool(await self.tokens.all()))
-            if refusal is not None:
-                raise refusal
+            forbidden = refuse_host_network(has_token=bool(await self.tokens.all()))
+            if forbidden is not None:
+                raise forbidden
             self.is_uid_shared = True
 
     async def _check_and_register(self, settings: Settings, made: Made, talk: Conversation) -> Done | Refused:
@@ -191,10 +212,12 @@ class Control:
         refusal = refused_check(checked)
         if refusal is not None:
             return refusal
+        if HANDLER.match(checked.revision.handler) is None:  # the code itself has a hand in what is found in it
+            return refused(BadFunction("what was found as the handler is no name of one", "name it with --handler"))
         before = self._known.find(settings.name)
         function = deployed(before, checked.revision)
         try:
-            await self._put(function)
+            await self._register(function)
         except BaseException:
             self._known.burn(settings.name, number)  # a worker may hold a template under this number
             raise
@@ -223,6 +246,14 @@ class Control:
                     "%s cannot start: %s is gone; deploy it again, or restore that directory", revision.id, path
                 )
 
+    async def _register(self, function: Function) -> None:
+        """One after the other: two that fit, each for itself, need not fit together."""
+        async with self._registering:
+            refusal = self._refuse(function.now.settings)
+            if refusal is not None:
+                raise refusal
+            await self._put(function)
+
     async def _put(self, function: Function) -> None:
         key = FUNCTIONS + function.name
         version = self._versions.get(function.name, ABSENT)
@@ -235,10 +266,9 @@ class Control:
         entry = await self._store.get(EPOCH)
         if entry is None:
             self.state.expect_no_code()
-        try:
-            epoch = 1 if entry is None else int(entry.value) + 1
-        except ValueError:
-            raise unreadable(EPOCH, "it is not a number") from None
+        if entry is not None and EPOCHS.fullmatch(entry.value) is None:
+            raise unreadable(EPOCH, "it is not a number that counts starts")
+        epoch = 1 if entry is None else int(entry.value) + 1
         await self._store.put_if(EPOCH, str(epoch).encode(), ABSENT if entry is None else entry.version)
         return epoch
 
@@ -271,24 +301,6 @@ def outcome(task: "asyncio.Task[Done | Refused]") -> Done | Refused:
     if task.cancelled():
         return refused(Draining("the server is shutting down", "deploy again when it is back"))
     return task.result()
-
-
-def decode(key: str, value: bytes) -> Function:
-    try:
-        function = msgspec.json.decode(value, type=Function)
-        function.now  # noqa: B018 - a current revision that is not kept is damage too
-    except (msgspec.DecodeError, AttaccaError) as error:
-        raise unreadable(key, str(error)) from None
-    if key != FUNCTIONS + function.name:
-        raise unreadable(key, f"it holds {function.name!r}")
-    return function
-
-
-def unreadable(key: str, reason: str) -> StateCorrupt:
-    return StateCorrupt(
-        f"the entry {key!r} of the state cannot be read: {reason}",
-        "restore state.db from a backup, or choose another directory with --state-dir to start empty",
-    )
 
 
 def row(now: Revision) -> FunctionRow:

@@ -2,18 +2,27 @@
 
 import logging
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import msgspec
 from litestar import Litestar, Request, Response, delete, get, post
 from litestar.connection import ASGIConnection
-from litestar.datastructures import UploadFile
 from litestar.di import NamedDependency, Provide
 from litestar.exceptions import HTTPException
 from litestar.handlers import BaseRouteHandler
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
-from litestar.params import FromPath, FromQuery, JSONBody, MultipartBody, QueryParameter
+from litestar.openapi.spec import (
+    OpenAPIFormat,
+    OpenAPIMediaType,
+    OpenAPIType,
+    Operation,
+    Reference,
+    RequestBody,
+    Schema,
+)
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from litestar.response import Stream
 
 import attacca
@@ -33,6 +42,7 @@ from attacca.control.api import (
     TokenRequest,
     TokenRow,
 )
+from attacca.control.core.form import boundary_of
 from attacca.control.core.progress import Done, Progress, Refused, Step
 from attacca.control.core.statistics import overall
 from attacca.control.doorway import Observe, refuse_scope
@@ -45,6 +55,7 @@ from attacca.errors import (
     MethodNotAllowed,
     NotFound,
     PayloadTooLarge,
+    TooManyDeployments,
     Unauthorized,
 )
 from attacca.kernel.access import Door
@@ -57,7 +68,8 @@ from attacca.model.sandbox import WorkerView
 LOG = logging.getLogger("attacca.control")
 UPLOAD_MB = 256
 NDJSON = "application/x-ndjson"
-MOST_PREWARMED = 10_000
+JSON_KB = 1024  # of every body that is no archive
+AGES_S = 315_360_000  # ten years back
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -73,12 +85,33 @@ class Desk:
 TheDesk = NamedDependency[Desk]
 
 
-class DeployForm(msgspec.Struct):
-    """`settings`: JSON of the function's settings. `code`: a tar.gz of its directory."""
+class ByTheLetter(Request[Any, Any, Any]):
+    """Takes JSON for what it is: no text for a number, no number for a truth, and no depth that nobody asked for."""
 
-    settings: str
-    code: UploadFile
-    allow_source_builds: str = "false"
+    async def json(self) -> Any:
+        """
+        Raises:
+            BadRequest: names the field.
+        """
+        asked = self.route_handler.parsed_fn_signature.parameters["data"]
+        path = f"{self.method} {self.url.path}"
+        try:
+            return msgspec.to_builtins(msgspec.json.decode(await self.body(), type=asked.annotation))
+        except (msgspec.DecodeError, UnicodeError) as error:
+            raise BadRequest(f"{path}: {error}", "/api/schema says what is expected") from None
+        except RecursionError:
+            raise BadRequest(f"{path}: it is nested too deeply", "/api/schema says what is expected") from None
+
+
+@dataclass
+class DeployOperation(Operation):
+    """The body is read by hand, in pieces; the schema shows it all the same."""
+
+    def __post_init__(self) -> None:
+        text, file = Schema(type=OpenAPIType.STRING), Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY)
+        fields: dict[str, Schema | Reference] = {"settings": text, "code": file, "allow_source_builds": text}
+        form = Schema(type=OpenAPIType.OBJECT, properties=fields, required=["settings", "code"])
+        self.request_body = RequestBody(content={"multipart/form-data": OpenAPIMediaType(schema=form)}, required=True)
 
 
 @get("/api/functions", sync_to_thread=False)
@@ -91,15 +124,23 @@ def describe_function(name: FromPath[str], desk: TheDesk) -> FunctionDetail:
     return msgspec.structs.replace(desk.control.describe(name), statistics=overall(desk.observe.workers(), name))
 
 
-@post("/api/functions", status_code=200, media_type=NDJSON)
-async def deploy_function(data: MultipartBody[DeployForm], desk: TheDesk) -> Stream:
+@post(
+    "/api/functions", status_code=200, media_type=NDJSON, operation_class=DeployOperation,
+    request_max_body_size=UPLOAD_MB << 20,
+)  # fmt: skip
+async def deploy_function(request: AnyRequest, desk: TheDesk) -> Stream:
     """Answers with one JSON object per line; the last has `done` or `error`."""
-    settings = read_settings(data.settings)
-    if data.allow_source_builds not in ("true", "false"):
-        raise BadRequest("allow_source_builds must be true or false", "leave it out for false")
-    archive = await data.code.read()
-    await data.code.close()
-    progress = desk.control.deploy(settings, archive, allow_source_builds=data.allow_source_builds == "true")
+    boundary = boundary_of(request.headers.get("content-type", ""))
+    upload = await desk.control.reception.take(request.stream(), boundary)
+    try:
+        settings = read_settings(upload.fields["settings"])
+        building = upload.fields.get("allow_source_builds", "false")
+        if building not in ("true", "false"):
+            raise BadRequest("allow_source_builds must be true or false", "leave it out for false")
+        progress = desk.control.deploy(settings, upload, allow_source_builds=building == "true")
+    except BaseException:
+        upload.close()
+        raise
     return Stream(progress_lines(progress), media_type=NDJSON)
 
 
@@ -117,8 +158,6 @@ async def rollback_function(name: FromPath[str], data: JSONBody[RollbackRequest]
 
 @post("/api/functions/{name:str}/prewarm", status_code=202, sync_to_thread=False)
 def prewarm_function(name: FromPath[str], data: JSONBody[PrewarmRequest], desk: TheDesk) -> dict[str, int]:
-    if not 1 <= data.count <= MOST_PREWARMED:
-        raise BadRequest(f"count must be between 1 and {MOST_PREWARMED}, not {data.count}", '{"count": 3}')
     desk.control.describe(name)
     desk.observe.send(Prewarm(name, data.count))
     return {"count": data.count}
@@ -136,7 +175,7 @@ def read_logs(
     name: FromPath[str],
     desk: TheDesk,
     since: Annotated[
-        float | None, QueryParameter(description="how many seconds back; all that is kept when unset")
+        float | None, QueryParameter(ge=0, le=AGES_S, description="how many seconds back; all that is kept when unset")
     ] = None,
     follow: Annotated[bool, QueryParameter(description="go on with what is written from now on")] = False,  # noqa: FBT002
 ) -> Stream:
@@ -204,7 +243,8 @@ def build(control: Control, observe: Observe, access: Door) -> Litestar:
             path="/api/schema",
             render_plugins=[JsonRenderPlugin(path=["/", "/openapi.json"])],
         ),
-        request_max_body_size=UPLOAD_MB << 20,
+        request_class=ByTheLetter,
+        request_max_body_size=JSON_KB << 10,
         logging_config=None,
         debug=False,
     )
@@ -215,10 +255,13 @@ def read_settings(text: str) -> Settings:
     Raises:
         BadRequest: names the setting that is wrong.
     """
+    hint = "see the settings in /api/schema, or attacca deploy --help"
     try:
         return msgspec.json.decode(text, type=Settings)
-    except msgspec.DecodeError as error:
-        raise BadRequest(f"settings: {error}", "see the settings in /api/schema, or attacca deploy --help") from None
+    except (msgspec.DecodeError, UnicodeError) as error:
+        raise BadRequest(f"settings: {error}", hint) from None
+    except RecursionError:
+        raise BadRequest("settings: it is nested too deeply", hint) from None
 
 
 async def progress_lines(progress: AsyncIterator[Progress]) -> AsyncIterator[bytes]:
@@ -284,6 +327,8 @@ def told(error: Exception) -> AttaccaError:
 
 def render(error: AttaccaError) -> Response[ErrorLine]:
     headers = {"www-authenticate": "Bearer"} if isinstance(error, Unauthorized) else {}
+    if isinstance(error, TooManyDeployments):
+        headers["retry-after"] = str(error.retry_after_s)
     return Response(ErrorLine(body(error)), status_code=error.status, headers=headers, media_type="application/json")
 
 
@@ -303,6 +348,8 @@ def render_litestars(request: AnyRequest, error: HTTPException) -> Response[Erro
         case 405:
             return render(MethodNotAllowed(f"{path} is not possible", "/api/schema lists what is"))
         case 413:
+            if path != "POST /api/functions":
+                return render(PayloadTooLarge(f"{path}: the body is over {JSON_KB} KB", "/api/schema says what fits"))
             return render(
                 PayloadTooLarge(f"the body is over {UPLOAD_MB} MB", "list what is not needed in .attaccaignore")
             )

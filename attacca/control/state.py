@@ -49,7 +49,7 @@ class StateDir:
         Raises:
             StateCorrupt: it is empty or gone, but code is still there, which would be taken for garbage.
         """
-        if not self.database.exists() or self.database.stat().st_size == 0:
+        if not self.database.exists() or (self.database.is_file() and self.database.stat().st_size == 0):
             self.expect_no_code()
 
     def expect_no_code(self) -> None:

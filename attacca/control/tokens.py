@@ -89,8 +89,11 @@ class Tokens:
 
 def decode(key: str, value: bytes) -> Token:
     try:
-        return msgspec.json.decode(value, type=Token)
-    except msgspec.DecodeError as error:
+        token = msgspec.json.decode(value, type=Token)
+        if key != TOKENS + token.id or not tokens.is_name(token.name):
+            raise ValueError("it is no token of that id")
+    except (ValueError, RecursionError) as error:  # msgspec's own is one
         raise StateCorrupt(
             f"the entry {key!r} of the state cannot be read: {error}", "revoke it with attacca token revoke"
         ) from None
+    return token

@@ -248,7 +248,7 @@ async def _decoded(files: "asyncio.Future[list[bytes]]", since: float | None) ->
                 await asyncio.sleep(0)  # long logs must not hold up the loop
             try:
                 line = DECODER.decode(raw)
-            except msgspec.DecodeError:
+            except (msgspec.DecodeError, RecursionError):
                 continue  # half a line, from a machine that went down
             if since is None or line.at > since:
                 yield line

@@ -5,6 +5,7 @@ wrong key or value stops the start and is named together with its place.
 """
 
 import difflib
+import math
 import tomllib
 import types
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,7 +19,11 @@ from attacca.errors import BadConfig
 
 Shape = TypeVar("Shape", bound=msgspec.Struct)
 
+MOST = 10**15  # of any number, whatever it counts
+SHOWN_MOST = 200  # characters of a value that is refused
+SECRET = "env."  # what stands below is nobody's business but the function's
 DEFAULT, FILE, ENVIRONMENT, FLAG = "default", "file", "environment", "flag"
+DEEPEST = 16  # levels of tables and lists; a few are needed, and everything that walks them may recurse
 
 
 class Given(NamedTuple):
@@ -43,25 +48,34 @@ def read_toml(text: str, where: str) -> dict[str, Given]:
     """The leaves of a TOML document.
 
     Raises:
-        BadConfig: it is not TOML.
+        BadConfig: it is not TOML, or nested without sense.
     """
     try:
         tree = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # more than TOML's own: numbers that Python does not read either
         raise BadConfig(f"{where} is not valid TOML: {error}", f"correct {where} at that place") from None
+    except RecursionError:
+        tree = None
+    if tree is None or not _is_flat_enough(tree):
+        raise BadConfig(f"{where} is nested too deeply", "settings are a name and a value, in a table or two")
     return {key: Given(value, FILE, where) for key, value in _flat(tree)}
 
 
 def read_environment(
     environ: Mapping[str, str], prefix: str = "ATTACCA_", ignore: Iterable[str] = ()
 ) -> dict[str, Given]:
-    """`ATTACCA_WORKER__MEMORY_MB=512` is `worker.memory_mb`; variables named in `ignore` mean something else."""
+    """`ATTACCA_WORKER__MEMORY_MB=512` is `worker.memory_mb`; variables named in `ignore` mean something else.
+
+    Raises:
+        BadConfig: a variable is no text.
+    """
     passed_over = frozenset(ignore)
-    return {
-        name.removeprefix(prefix).lower().replace("__", "."): Given(value, ENVIRONMENT, name)
-        for name, value in environ.items()
-        if name.startswith(prefix) and name not in passed_over
-    }
+    layer = {}
+    for name, value in environ.items():
+        if name.startswith(prefix) and name not in passed_over:
+            _check_text(f"{name}={value}")
+            layer[name.removeprefix(prefix).lower().replace("__", ".")] = Given(value, ENVIRONMENT, name)
+    return layer
 
 
 def read_flags(flags: Mapping[str, tuple[object, str]]) -> dict[str, Given]:
@@ -73,10 +87,11 @@ def read_assignments(assignments: Iterable[str], where: str = "--set") -> dict[s
     """`worker.keepalive.ttl_s=60`, as `--set` takes it; the value may be written as TOML or as plain text.
 
     Raises:
-        BadConfig: an assignment has no `=`.
+        BadConfig: an assignment has no `=`, or is no text.
     """
     layer = {}
     for assignment in assignments:
+        _check_text(assignment)
         key, equals, text = assignment.partition("=")
         if not equals or not key.strip():
             raise BadConfig(f"{where} {assignment!r} is not KEY=VALUE", f"{where} worker.memory_mb=2048")
@@ -138,8 +153,13 @@ def _decode(kind: type[Any], value: object) -> object:
     """The types beyond msgspec's own that settings have."""
     if kind is object:
         return value
-    if issubclass(kind, Path) and isinstance(value, str):
-        return kind(value).expanduser().absolute()
+    if issubclass(kind, Path):
+        if not isinstance(value, str) or "\0" in value:
+            raise ValueError("Expected a path")
+        try:
+            return kind(value).expanduser().absolute()
+        except RuntimeError:
+            raise ValueError("nobody is known by that name") from None
     raise NotImplementedError(f"{kind.__name__} in settings")
 
 
@@ -149,15 +169,19 @@ def _checked(shape: type[msgspec.Struct], key: str, given: Given) -> object:
     if kind is None:
         raise _unknown(shape, key, given)
     value = given.value
-    if kind in (Any, object):  # nothing says what it should be, so a text from outside is what it looks like
-        return _value(value) if given.layer == ENVIRONMENT and isinstance(value, str) else value
+    is_free = kind in (Any, object)  # nothing says what it should be, so a text from outside is what it looks like
+    if is_free and given.layer == ENVIRONMENT and isinstance(value, str):
+        value = _value(value)
     try:
-        return plain(msgspec.convert(value, kind, strict=False, dec_hook=_decode))
-    except msgspec.ValidationError as error:
+        found = value if is_free else plain(msgspec.convert(value, kind, strict=False, dec_hook=_decode))
+        _expect_size(found)
+    except (msgspec.ValidationError, ValueError, OverflowError, RecursionError) as error:
+        shown = "..." if key.startswith(SECRET) else _shown(given.value)
         raise BadConfig(
-            f"{key} = {_shown(given.value)} is not allowed{_origin(given)}: {_reason(error)}",
+            f"{key} = {shown} is not allowed{_origin(given)}: {_brief(error)}",
             _allowed(kind) or f"correct it, or leave {key} out to have its default",
         ) from None
+    return found
 
 
 def _kind_at(shape: type[msgspec.Struct], key: str) -> Any:
@@ -180,7 +204,7 @@ def _kind_at(shape: type[msgspec.Struct], key: str) -> Any:
 
 
 def _unknown(shape: type[msgspec.Struct], key: str, given: Given) -> BadConfig:
-    known = keys(shape)
+    known, key = keys(shape), key[:SHOWN_MOST]
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
     if not near:  # the right word at the wrong depth
         last = key.rsplit(".", 1)[-1]
@@ -221,8 +245,27 @@ def _allowed(kind: Any) -> str:
     return next((note.description for note in notes if isinstance(note, msgspec.Meta) and note.description), "")
 
 
-def _reason(error: msgspec.ValidationError) -> str:
+def _reason(error: Exception) -> str:
     return str(error).split(" - at `$")[0]
+
+
+def _brief(error: Exception) -> str:
+    return "it is nested too deeply" if isinstance(error, RecursionError) else _reason(error)
+
+
+def _expect_size(value: object) -> None:
+    """No setting is endless, or so large that counting with it fails.
+
+    Raises:
+        ValueError: this one is.
+    """
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("Expected a number with an end")
+    if isinstance(value, int | float) and not -MOST <= value <= MOST:
+        raise ValueError(f"numbers go up to {MOST:g}")
+    inside = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
+    for one in inside:
+        _expect_size(one)
 
 
 def _origin(given: Given) -> str:
@@ -230,14 +273,39 @@ def _origin(given: Given) -> str:
 
 
 def _shown(value: object) -> str:
-    return repr(value) if isinstance(value, str) else msgspec.json.encode(value).decode()
+    try:
+        text = repr(value) if isinstance(value, str) else msgspec.json.encode(value, enc_hook=str).decode()
+    except (ValueError, RecursionError):  # a number with thousands of digits, or something very deep
+        return "this"
+    return text if len(text) <= SHOWN_MOST else text[:SHOWN_MOST] + "..."
 
 
 def _value(text: str) -> object:
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+        value = cast("object", tomllib.loads(f"value = {text}")["value"])
+    except (ValueError, RecursionError):
         return text
+    return value if _is_flat_enough(value) else text
+
+
+def _check_text(given: str) -> None:
+    """Arguments and variables may be any bytes; Python keeps those that are no UTF-8 as halves of characters."""
+    if any("\ud800" <= char <= "\udfff" for char in given):
+        raise BadConfig(f"{given!r} is not UTF-8", "write it as text")
+
+
+def _is_flat_enough(value: object) -> bool:
+    level: list[object] = [value]
+    for _ in range(DEEPEST):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, Mapping | list)
+            for inner in (outer.values() if isinstance(outer, Mapping) else outer)
+        ]
+        if not level:
+            return True
+    return False
 
 
 def _flat(tree: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, object]]:

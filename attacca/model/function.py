@@ -1,15 +1,19 @@
 """What a user deploys: a function's settings, and each revision of its code."""
 
+import re
 from enum import StrEnum
 from typing import Annotated
 
 import msgspec
 
 NAMES = "a letter, then letters, digits and dashes; at most 63, all lower-case"  # an RFC 1035 label
-Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$", description=NAMES)]
+Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z]([a-z0-9-]{0,61}[a-z0-9])?\Z", description=NAMES)]
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
+HANDLER = re.compile(r"(?:[\w.-]+(?::[\w.]+)?)?\Z")  # of a module and what is in it; empty: found by itself
+Handler = Annotated[str, msgspec.Meta(max_length=200, pattern=f"^{HANDLER.pattern}", description="MODULE:NAME")]
+ENV_MOST = 500
 ENV_KB = 32  # of names and values together: they travel in one packet, with everything else a sandbox is told
-EnvName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+EnvName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*\Z")]
 
 
 class Network(StrEnum):
@@ -36,9 +40,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """
 
     name: Name
-    handler: Annotated[str, msgspec.Meta(max_length=200)] | None = (
-        None  # "module:attribute"; found by itself when unset
-    )
+    handler: Handler | None = None  # "module:attribute"; found by itself when unset
     memory_mb: Annotated[int, msgspec.Meta(ge=32, le=1_048_576)] = 128
     timeout_s: Seconds = 30.0  # from the hand-over to a sandbox until the last byte
     first_byte_s: Seconds | None = None  # from the hand-over to a sandbox until the first byte
@@ -59,12 +61,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             )
         if self.first_byte_s is not None and self.first_byte_s > self.timeout_s:
             raise ValueError(f"first_byte_s ({self.first_byte_s:g}) must not exceed timeout_s ({self.timeout_s:g})")
+        if len(self.env) > ENV_MOST:
+            raise ValueError(f"env has {len(self.env)} variables, and may have {ENV_MOST}; put them into a file")
         size = sum(len(name) + len(value.encode(errors="replace")) for name, value in self.env.items())
         if size > ENV_KB * 1024:
             raise ValueError(f"env has {size / 1024:.0f} KB, and may have {ENV_KB}; put what is large into a file")
         for name, value in self.env.items():
             if "\0" in value:
                 raise ValueError(f"env.{name} contains a NUL character, which no environment can")
+            if any("\ud800" <= sign <= "\udfff" for sign in value):
+                raise ValueError(f"env.{name} is not UTF-8; write other bytes as base64, and decode them")
 
 
 class Revision(msgspec.Struct, frozen=True, kw_only=True):

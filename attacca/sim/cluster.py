@@ -14,7 +14,7 @@ PATIENCE_S: Final = 10.0
 def address(url: str) -> str:
     """dask://HOST:PORT as Dask says it."""
     host, _, port = url.removeprefix(SCHEME).rstrip("/").rpartition(":")
-    if not url.startswith(SCHEME) or not host or not port.isdigit():
+    if not url.startswith(SCHEME) or not host or not (port.isascii() and port.isdigit()):
         raise BadConfig(f"--on {url!r} is no address of a cluster", "write it as --on dask://HOST:PORT")
     return f"tcp://{host}:{port}"
 

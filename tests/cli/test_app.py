@@ -58,6 +58,25 @@ def test_wrong_use_exits_with_2(words: list[str]) -> None:
     assert RUNNER.invoke(app, words).exit_code == 2
 
 
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf", "1e400", "9" * 5000, "1e300", "0x10"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "top --every",
+        "prewarm x -n",
+        "calls -n",
+        "rollback x --to",
+        "deploy . --timeout",
+        "invoke x -n",
+        "sim run x --seed",
+    ],
+)
+def test_a_number_without_end_is_wrong_use(words: str, value: str) -> None:
+    shown = RUNNER.invoke(app, [*words.split(), value])
+    assert shown.exit_code == 2, shown.output
+    assert shown.exception is None or isinstance(shown.exception, SystemExit)
+
+
 def test_a_wrong_setting_is_a_wrong_use_too() -> None:
     shown = RUNNER.invoke(app, ["invoke", "hello", "-a", "name"])
     assert shown.exit_code == 2

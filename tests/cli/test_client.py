@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from attacca.cli.client import CLASSES, Client, failure, quoted
+from attacca.cli.client import CLASSES, Client, decoded, failure, quoted
 from attacca.errors import AttaccaError, BadConfig, FunctionFailed, envelope
 
 
@@ -21,6 +21,12 @@ def test_a_traceback_goes_along() -> None:
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"error": 1}', b'{"error": {"code": "x"}}', b"\xff"])
 def test_an_answer_that_is_not_ours_is_told_as_it_is(body: bytes) -> None:
     assert failure(502, body).message.startswith("the server answered 502")
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "<html>", "", b"\xff"])
+def test_what_is_no_json_is_told_so(text: str | bytes) -> None:
+    with pytest.raises(ValueError, match=r"\w"):
+        decoded(text)
 
 
 def test_an_unknown_code_is_kept() -> None:

@@ -21,6 +21,14 @@ def test_the_type_of_a_body_is_seen_by_its_look(data: str, kind: str) -> None:
     assert read_body(data, [], "") == (data.encode(), kind)
 
 
+def test_what_json_has_no_word_for_is_text() -> None:
+    args = ["a=NaN", "b=1e999", "c=-Infinity", f"d={'9' * 5000}", f"e={'[' * 100_000}"]
+    body, kind = read_body(None, args, "")
+    assert kind == "application/json"
+    assert all(isinstance(value, str) for value in json.loads(body).values())
+    assert read_body("[" * 100_000, [], "")[1].startswith("text/plain")
+
+
 def test_no_body_is_no_body() -> None:
     assert read_body(None, [], "")[0] == b""
 

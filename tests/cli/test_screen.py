@@ -1,22 +1,29 @@
 import io
 import json
+import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.text import Text
 
 from attacca.cli.screen import (
     PARTS,
     PARTS_AND_REST,
     STARTS,
     bar,
+    console,
     counted,
+    joined,
+    json_text,
+    marked,
     megabytes,
     milliseconds,
     paint,
     seconds,
     show_error,
     split,
+    visible,
 )
 from attacca.errors import NotFound
 
@@ -101,3 +108,52 @@ def test_an_error_for_programs_is_json_on_stderr(capsys: pytest.CaptureFixture[s
     shown = capsys.readouterr()
     assert shown.out == ""
     assert json.loads(shown.err) == {"error": {"code": "not_found", "message": "no", "try": "yes"}}
+
+
+@given(st.text())
+def test_what_is_visible_commands_no_terminal_and_hides_nothing(text: str) -> None:
+    shown = visible(text)
+    assert {unicodedata.category(sign) for sign in shown if sign not in "\n\t"} & {
+        "Cc",
+        "Cf",
+        "Cs",
+        "Zl",
+        "Zp",
+    } == set()
+    assert visible(shown) == shown
+    assert shown == text or not text.isprintable()
+
+
+def test_how_the_invisible_is_spelt() -> None:
+    text = "a\tb\r\nc\rd\x1b]0;x\x07\x9b\x7f\u202e\u2066\u200b\u2028\ud800\U000e0001\xadé日\u3000\xa0"
+    assert visible(text) == (
+        r"a" "\tb\n" r"c\rd\x1b]0;x\x07\x9b\x7f\u202e\u2066\u200b\u2028\ud800\U000e0001\xad" "é日\u3000\xa0"
+    )
+
+
+def test_painted_text_keeps_our_colours_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    painted = joined(paint("\x1b[8mx", "red", io.StringIO()), "\x1b[31m")
+    assert painted == "\x1b[31m\\x1b[8mx\x1b[0m\\x1b[31m"
+    assert paint(painted, "dim", io.StringIO()) == f"\x1b[2m{painted}\x1b[0m"
+
+
+@given(st.text())
+def test_a_value_in_a_template_is_never_markup(value: str) -> None:
+    text = marked("[bold]{}[/] and {}", value, value)
+    assert text.plain == f"{visible(value)} and {visible(value)}"
+    assert [(one.start, one.end, one.style) for one in text.spans] == [(0, len(visible(value)), "bold")]
+
+
+@pytest.mark.parametrize("value", ["[/]", "[link=http://x]y[/link]", "[bold]", "\\[red]", "\x1b[2J", "{}", "\0"])
+def test_a_table_shows_brackets_to_the_letter(value: str, capsys: pytest.CaptureFixture[str]) -> None:
+    console(width=200).print(value, Text(value), marked("[red]{}[/]", value))
+    assert capsys.readouterr().out == f"{visible(value)} {visible(value)} {visible(value)}\n"
+
+
+@given(st.recursive(st.text() | st.integers() | st.none(), lambda inner: st.dictionaries(st.text(), inner, max_size=3)))
+def test_json_is_the_same_and_all_visible(value: object) -> None:
+    assert json.loads(json_text(value)) == value
+    assert visible(json_text(value, 2)) == json_text(value, 2)

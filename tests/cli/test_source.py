@@ -61,6 +61,32 @@ def test_wrong_settings_are_named(tmp_path: Path, toml: str, flags: dict[str, ob
 
 
 @pytest.mark.parametrize(
+    "toml", ["timeout_s = inf", "timeout_s = nan", f"queue = {'9' * 5000}", f"queue = {'[' * 3000}"]
+)
+def test_numbers_without_end_are_refused(tmp_path: Path, toml: str) -> None:
+    with pytest.raises(BadConfig):
+        find(function(tmp_path, toml), {})
+
+
+@pytest.mark.parametrize(
+    ("toml", "env"),
+    [("[env]\nA = ['s3cret']", {}), ("[env]\nA = 123123", {}), ("", {"A": "s3cret\0"}), ("", {"A\n": "s3cret"})],
+)
+def test_a_value_of_the_environment_is_not_repeated(tmp_path: Path, toml: str, env: dict[str, str]) -> None:
+    with pytest.raises(BadConfig) as caught:
+        find(function(tmp_path, toml), {}, env)
+    assert "s3cret" not in caught.value.message + caught.value.hint
+    assert "123123" not in caught.value.message + caught.value.hint
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    folder = function(tmp_path, "x = 1")
+    (folder / "function.toml").write_bytes(b"\xff")
+    with pytest.raises(BadConfig, match="UTF-8"):
+        find(folder, {})
+
+
+@pytest.mark.parametrize(
     ("flags", "hint"),
     [
         ({"network": "all"}, "one of: none, host"),

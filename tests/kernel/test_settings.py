@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -111,7 +112,7 @@ def test_a_wrong_value_is_named_with_its_place_and_reason() -> None:
     assert "public = 'maybe' is not allowed (from ATTACCA_PUBLIC)" in refusal(
         read_environment({"ATTACCA_PUBLIC": "maybe"})
     )
-    assert "env.a = 1 is not allowed (from a.toml): Expected `str`, got `int`" in refusal(
+    assert "env.a = ... is not allowed (from a.toml): Expected `str`, got `int`" in refusal(
         read_toml("env.a = 1", "a.toml")
     )
 
@@ -126,6 +127,30 @@ def test_what_cannot_be_read_is_told_so() -> None:
         read_toml("port = ", "a.toml")
     with pytest.raises(BadConfig, match="'port' is not KEY=VALUE"):
         read_assignments(["port"])
+
+
+STRANGE = (
+    "1e400", "-1e400", "nan", "inf", "-inf", "9" * 5000, "0x" + "f" * 5000, "1" + "0" * 40, "[" * 5000, "{a=" * 3000,
+    "true", "1_000", "\x00", "9999-99-99", "\ud800", "1e15", "-1", "", "[1e400]",
+)  # fmt: skip
+
+
+@given(st.sampled_from([*keys(Whole), "part", "no.such", "a" + ".a" * 3000]), st.sampled_from(STRANGE) | st.text())
+def test_a_value_from_outside_is_a_setting_or_refused(key: str, text: str) -> None:
+    key = key.removesuffix(".*")
+    readers: list[Callable[[], Layer]] = [
+        lambda: read_toml(f"{key} = {text}", "a.toml"),
+        lambda: read_assignments([f"{key}={text}"]),
+        lambda: read_environment({f"ATTACCA_{key.replace('.', '__')}": text}),
+    ]
+    for read in readers:
+        try:
+            settled = settle(Whole, [read()])
+        except BadConfig as error:
+            assert error.hint  # noqa: PT017 - either is fine
+            continue
+        numbers = [given.value for given in settled.origins.values() if isinstance(given.value, int | float)]
+        assert all(-(10**15) <= number <= 10**15 for number in numbers)
 
 
 def test_keys_name_every_setting() -> None:

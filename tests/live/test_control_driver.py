@@ -11,8 +11,9 @@ import pytest
 
 from attacca.control.config import ControlConfig
 from attacca.control.core.progress import Done, Progress, Refused, Step
-from attacca.control.driver import Control
-from attacca.errors import BadConfig, BadRequest, NotFound, StateCorrupt
+from attacca.control.driver import Control, Refuse
+from attacca.control.reception import Upload
+from attacca.errors import AttaccaError, BadConfig, BadRequest, NotFound, StateCorrupt, TooMuchReserved
 from attacca.io.store.memory import MemoryStore
 from attacca.io.store.sqlite import SqliteStore
 from attacca.io.store.types import ABSENT, Store
@@ -27,15 +28,18 @@ CLOCK = SystemClock()
 class Bench:
     """A control plane, and the planes around it: a check that refuses the word `bad`, and ears for announcements."""
 
-    def __init__(self, directory: Path, store: Store, *, is_ordinary_user: bool = False) -> None:
+    def __init__(
+        self, directory: Path, store: Store, *, is_ordinary_user: bool = False, refuse: Refuse = lambda _: None
+    ) -> None:
         self.heard: list[Catalogue | Deployed | Deleted] = []
         self.held: list[Revision] = []
         self.checked: list[Revision] = []
         self.gate: asyncio.Event | None = None
         self.network = Network.NONE
+        self.handler = "main:found"
         self.control = Control(
             ControlConfig(state_dir=directory), store, CLOCK, self.check, self.heard.append, lambda: self.held,
-            is_ordinary_user=is_ordinary_user,
+            refuse, is_ordinary_user=is_ordinary_user,
         )  # fmt: skip
 
     async def check(self, revision: Revision) -> Checked:
@@ -50,7 +54,7 @@ class Bench:
             function=revision.function,
             number=revision.number,
             settings=revision.settings,
-            handler=revision.handler or "main:found",
+            handler=revision.handler or self.handler,
             signature=Signature.NAMED,
             code=revision.code,
             bundle=revision.bundle,
@@ -60,12 +64,16 @@ class Bench:
 
     async def deploy(self, text: str = "good", name: str = "hello", **files: str) -> list[Progress]:
         settings = Settings(name=name, network=self.network)
-        progress = self.control.deploy(settings, packed({"main.txt": text, **files}))
+        progress = self.control.deploy(settings, upload(packed({"main.txt": text, **files})))
         return [word async for word in progress]
 
     def directories(self) -> list[str]:
         state = self.control.state
         return sorted(os.listdir(state.code) + os.listdir(state.bundles) + os.listdir(state.tmp))
+
+
+def upload(data: bytes) -> Upload:
+    return Upload(io.BytesIO(data))
 
 
 def packed(files: dict[str, str]) -> bytes:
@@ -133,7 +141,7 @@ def test_refused_code_leaves_nothing(tmp_path: Path) -> None:
         *_, refused = await bench.deploy("bad")
         assert isinstance(refused, Refused)
         assert (refused.code, refused.traceback) == ("bad_function", "Traceback ...")
-        *_, unpacked = [word async for word in bench.control.deploy(Settings(name="x"), b"no archive")]
+        *_, unpacked = [word async for word in bench.control.deploy(Settings(name="x"), upload(b"no archive"))]
         assert isinstance(unpacked, Refused)
         assert unpacked.code == "bad_request"
         assert bench.directories() == before
@@ -146,9 +154,101 @@ def test_refused_code_leaves_nothing(tmp_path: Path) -> None:
     story(tmp_path, play)
 
 
+class Room:
+    """Ten sandboxes may be kept by all functions together."""
+
+    def __init__(self) -> None:
+        self.bench: Bench | None = None
+
+    def refuse(self, settings: Settings) -> AttaccaError | None:
+        assert self.bench is not None
+        current = self.bench.control.catalogue().current
+        others = sum(one.settings.min_sandboxes for one in current if one.function != settings.name)
+        return TooMuchReserved("too many", "fewer") if others + settings.min_sandboxes > 10 else None
+
+
+def crowded(directory: Path, play: Callable[[Bench], Awaitable[None]]) -> None:
+    async def main() -> None:
+        room = Room()
+        room.bench = bench = Bench(directory, MemoryStore(CLOCK), refuse=room.refuse)
+        await bench.control.open()
+        await play(bench)
+        await bench.control.close()
+
+    asyncio.run(main())
+
+
+async def kept(bench: Bench, name: str, count: int) -> Progress:
+    settings = Settings(name=name, min_sandboxes=count)
+    return [word async for word in bench.control.deploy(settings, upload(packed({"a.txt": name})))][-1]
+
+
+def test_who_reserves_too_much_is_refused_before_anything_is_unpacked(tmp_path: Path) -> None:
+    async def play(bench: Bench) -> None:
+        refused = await kept(bench, "greedy", 11)
+        assert isinstance(refused, Refused)
+        assert (refused.code, refused.hint) == ("too_much_reserved", "fewer")
+        assert (bench.checked, bench.directories()) == ([], [])
+        assert isinstance(await kept(bench, "greedy", 10), Done)
+
+    crowded(tmp_path, play)
+
+
+def test_of_two_that_fit_only_one_by_one_the_second_is_refused(tmp_path: Path) -> None:
+    async def play(bench: Bench) -> None:
+        bench.gate = asyncio.Event()
+        both = [asyncio.create_task(kept(bench, name, 6)) for name in ("one", "two")]
+        await until(lambda: len(bench.checked) == 2)
+        bench.gate.set()
+        ended = [await task for task in both]
+        assert sorted(type(one).__name__ for one in ended) == ["Done", "Refused"]
+        assert len(bench.control.catalogue().current) == 1
+        assert len(bench.directories()) == 1
+
+    crowded(tmp_path, play)
+
+
+def test_a_rollback_reserves_no_more_than_there_is(tmp_path: Path) -> None:
+    async def play(bench: Bench) -> None:
+        await kept(bench, "one", 8)
+        await kept(bench, "one", 1)
+        await kept(bench, "two", 8)
+        with pytest.raises(TooMuchReserved):
+            await bench.control.rollback("one")
+        assert [one.number for one in bench.control.catalogue().current] == [2, 1]
+        await bench.control.delete("two")
+        assert (await bench.control.rollback("one")).number == 1
+
+    crowded(tmp_path, play)
+
+
+@pytest.mark.parametrize("handler", ["main:f\n", "\x1b]0;x", "a b", "../x:y"])
+def test_what_is_found_as_the_handler_must_be_a_name(tmp_path: Path, handler: str) -> None:
+    async def play(bench: Bench) -> None:
+        bench.handler = handler
+        *_, refused = await bench.deploy()
+        assert isinstance(refused, Refused)
+        assert (refused.code, bench.directories()) == ("bad_function", [])
+
+    story(tmp_path, play)
+
+
+def test_an_upload_is_closed_whatever_comes_of_it(tmp_path: Path) -> None:
+    async def play(bench: Bench) -> None:
+        for archive in (packed({"main.txt": "good"}), packed({"main.txt": "bad"}), b"none"):
+            sent = upload(archive)
+            assert [word async for word in bench.control.deploy(Settings(name="a"), sent)]
+            assert sent.code.closed
+        unread = upload(packed({"main.txt": "good"}))
+        await bench.control.deploy(Settings(name="a"), unread).aclose()
+        await until(lambda: unread.code.closed)
+
+    story(tmp_path, play)
+
+
 def test_building_from_source_needs_the_servers_leave(tmp_path: Path) -> None:
     async def play(bench: Bench) -> None:
-        progress = bench.control.deploy(Settings(name="x"), packed({"a.txt": ""}), allow_source_builds=True)
+        progress = bench.control.deploy(Settings(name="x"), upload(packed({"a.txt": ""})), allow_source_builds=True)
         [refused] = [word async for word in progress]
         assert isinstance(refused, Refused)
         assert refused.code == "forbidden"
@@ -179,7 +279,7 @@ def test_deploys_of_one_function_take_turns_and_others_do_not_wait(tmp_path: Pat
 def test_a_reader_who_goes_away_during_the_check_does_not_undo_it(tmp_path: Path) -> None:
     async def play(bench: Bench) -> None:
         bench.gate = asyncio.Event()
-        progress = bench.control.deploy(Settings(name="hello"), packed({"a.txt": ""}))
+        progress = bench.control.deploy(Settings(name="hello"), upload(packed({"a.txt": ""})))
         async for word in progress:
             if isinstance(word, Step) and word.name == "check":
                 break
@@ -193,7 +293,7 @@ def test_a_reader_who_goes_away_during_the_check_does_not_undo_it(tmp_path: Path
 
 def test_a_reader_who_goes_away_earlier_ends_it(tmp_path: Path) -> None:
     async def play(bench: Bench) -> None:
-        progress = bench.control.deploy(Settings(name="hello"), packed({"a.py": "", "b.txt": ""}))
+        progress = bench.control.deploy(Settings(name="hello"), upload(packed({"a.py": "", "b.txt": ""})))
         assert isinstance(await anext(progress), Step)  # unpacked, and about to be compiled
         await progress.aclose()
         await bench.deploy("next", name="hello")

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -233,6 +234,87 @@ def test_a_bad_deployment_is_refused_before_it_starts(
         answer = await page.ask("POST", "/api/functions", body, headers={"content-type": kind})
         assert answer.status == 400, answer.body
         assert said in answer.json["error"]["message"]
+
+    story(tmp_path, play)
+
+
+WRONG = [
+    ("rollback", '{"to": 1e400}', "to"), ("rollback", '{"to": true}', "to"), ("rollback", '{"to": "1"}', "to"),
+    ("rollback", '{"to": 1.5}', "to"), ("rollback", '{"to": 1e30}', "to"), ("rollback", '{"to": "\u0661"}', "to"),
+    ("rollback", f'{{"to": {"9" * 5000}}}', "to"), ("rollback", f'{{"to": {"9" * 40}}}', "to"),
+    ("rollback", f'{{"to": {"[" * 100_000}', "to"), ("rollback", "[" * 100_000, "object"),
+    ("rollback", f'{{"x": {"[" * 100_000}', "deep|unknown"),
+    ("rollback", "[]", "object"), ("rollback", "NaN", "malformed"),
+    ("prewarm", '{"count": true}', "count"), ("prewarm", '{"count": "2"}', "count"),
+    ("prewarm", '{"count": 10001}', "count"), ("prewarm", '{"count": 1e400}', "count"),
+    ("prewarm", '{"count": null}', "count"), ("prewarm", '{"count": -1}', "count"),
+    ("evict", '{"templates": 1}', "templates"), ("evict", '{"templates": "true"}', "templates"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("verb", "body", "said"), WRONG, ids=range(len(WRONG)))
+def test_numbers_and_depths_from_outside_are_refused_by_name(tmp_path: Path, verb: str, body: str, said: str) -> None:
+    async def play(page: Page) -> None:
+        await page.deploy(tmp_path / "code")
+        answer = await page.ask("POST", f"/api/functions/hello/{verb}", body.encode(), headers=JSON)
+        assert (answer.status, answer.json["error"]["code"]) == (400, "bad_request"), answer.body
+        assert re.search(said, answer.json["error"]["message"])
+
+    story(tmp_path, play)
+
+
+@pytest.mark.parametrize("since", ["nan", "inf", "-inf", "1e400", "-1", "1e300", "9" * 5000, "", "abc", "%00", "1_0"])
+def test_a_time_that_is_none_is_refused_by_name(tmp_path: Path, since: str) -> None:
+    async def play(page: Page) -> None:
+        await page.deploy(tmp_path / "code")
+        for path in (f"/api/functions/hello/logs?since={since}", f"/api/calls?limit={since}"):
+            answer = await page.ask("GET", path)
+            assert answer.status == 400, answer.body
+            assert re.search("since|limit", answer.json["error"]["message"])
+
+    story(tmp_path, play)
+
+
+SETTINGS = [
+    '{"name": "a", "memory_mb": 1e400}', '{"name": "a", "timeout_s": 1e400}', '{"name": "a", "queue": true}',
+    f'{{"name": "a", "min_sandboxes": {"9" * 5000}}}', f'{{"name": "a", "env": {"[" * 100_000}', "[" * 100_000,
+    '{"name": "a\\n"}', '{"name": "a", "handler": "a\\u001b"}', '{"name": "a", "env": {"A\\n": ""}}',
+    '{"name": "a", "env": {"A": "s3cret\\u0000"}}', f'{{"name": "a", "env": {{"A": "{"s3cret" * 10_000}"}}}}',
+    '{"name": "a", "env": {"A": ["s3cret"]}}', '{"name": "a", "env": {"A": "\\ud800"}}', "", "null",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("said", SETTINGS, ids=range(len(SETTINGS)))
+def test_settings_that_cannot_be_are_refused_without_a_secret(tmp_path: Path, said: str) -> None:
+    async def play(page: Page) -> None:
+        body, kind = form({"settings": said}, b"x")
+        answer = await page.ask("POST", "/api/functions", body, headers={"content-type": kind})
+        assert (answer.status, answer.json["error"]["code"]) == (400, "bad_request"), answer.body
+        assert b"s3cret" not in answer.body
+
+    story(tmp_path, play)
+
+
+def test_a_small_request_has_a_small_body(tmp_path: Path) -> None:
+    async def play(page: Page) -> None:
+        answer = await page.ask("POST", "/api/tokens", b'{"name": "' + b"x" * 3_000_000 + b'"}', headers=JSON)
+        assert (answer.status, answer.json["error"]["code"]) == (413, "payload_too_large")
+
+    story(tmp_path, play)
+
+
+def test_the_environment_is_named_and_not_told(tmp_path: Path) -> None:
+    async def play(page: Page) -> None:
+        said = [{"name": "hello", "env": {"KEY": secret}} for secret in ("s3cret", "n3w")]
+        answers = [await page.deploy(tmp_path / "code", one) for one in said]
+        answers += [await page.ask("GET", f"/api/{path}") for path in ("functions", "workers", "calls", "info")]
+        for answer in answers:
+            assert b"s3cret" not in answer.body
+            assert b"n3w" not in answer.body
+        assert answers[1].lines[-1]["done"]["changes"] == ["env.KEY"]
+        detail = (await page.ask("GET", "/api/functions/hello")).json
+        assert detail["settings"].pop("env") == {"KEY": "n3w"}, "who may change it may also read it"
+        assert "n3w" not in str(detail)
 
     story(tmp_path, play)
 

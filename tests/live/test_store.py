@@ -1,6 +1,7 @@
 """The SQLite store on a real disk: conformance, other processes, kill -9, and files that are not ours."""
 
 import asyncio
+import contextlib
 import itertools
 import os
 import signal
@@ -145,6 +146,58 @@ def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
     connection.execute("PRAGMA user_version = 99")
     connection.close()
     assert "newer attacca (schema 99" in refusal(path).message
+
+
+OTHERS = {
+    "PRAGMA user_version = 0": "schema version 0",
+    "PRAGMA user_version = -1": "schema version -1",
+    "PRAGMA application_id = 0": "another program",
+    "DROP TABLE leases": "table 'leases' is missing",
+    "DROP TABLE counter": "table 'counter' is missing",
+    "DROP TABLE entries; CREATE VIEW entries AS SELECT 'a' AS key": "table 'entries' is missing",
+    "ALTER TABLE entries DROP COLUMN version": "no column 'version'",
+    "ALTER TABLE leases RENAME COLUMN fence TO gate": "no column 'fence'",
+    "ALTER TABLE counter ADD COLUMN more TEXT": "column 'more'",
+    "DROP TABLE counter; CREATE TABLE counter (count TEXT NOT NULL)": "no column 'count' of type INTEGER",
+    "CREATE TABLE bookmarks (url TEXT)": "table 'bookmarks'",
+    "CREATE TRIGGER t AFTER INSERT ON entries BEGIN DELETE FROM entries; END": "trigger 't'",
+    "DELETE FROM counter": "count of changes",
+    "INSERT INTO counter VALUES (1)": "count of changes",
+    "UPDATE counter SET count = 9007199254740993": "count of changes",
+    "UPDATE counter SET count = 'many'": "another type",
+    "UPDATE entries SET value = 'text'": "another type",
+    "UPDATE entries SET version = 7": "count of changes",
+}
+
+
+@pytest.mark.parametrize("statements", OTHERS)
+def test_a_database_that_is_not_as_attacca_makes_it_is_refused_as_what_it_is(tmp_path: Path, statements: str) -> None:
+    path = tmp_path / "state.db"
+
+    async def main() -> None:
+        store = await SqliteStore.open(path, CLOCK)
+        await store.put_if("a", b"1", ABSENT)
+        await store.close()
+
+    asyncio.run(main())
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.executescript(statements)
+    assert OTHERS[statements] in refusal(path).message
+
+
+def test_what_another_program_has_only_marked_is_not_taken(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.executescript("PRAGMA user_version = 3; VACUUM")
+    assert "another program" in refusal(path).message
+
+
+@pytest.mark.parametrize("kind", ["directory", "pipe"])
+def test_what_is_no_file_is_refused_as_that(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "state.db"
+    path.mkdir() if kind == "directory" else os.mkfifo(path)
+    with pytest.raises(StateCorrupt, match="directory" if kind == "directory" else "no file"):
+        asyncio.run(SqliteStore.open(path, CLOCK))
 
 
 def test_a_closed_store_says_so(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gc
+import io
 import json
 import os
 from collections import Counter
@@ -14,6 +15,7 @@ import uvloop
 from attacca.cli.configuration import load
 from attacca.cli.server import Server
 from attacca.control.core.progress import Done
+from attacca.control.reception import Upload
 from attacca.model.function import Settings
 from tests.live.whole import Onlooker, at_once, post, resident_mb, running, tarball, until_nothing_is_left
 
@@ -121,7 +123,7 @@ async def cycles(server: Server, numbers: range) -> None:
 
 
 async def deploy(server: Server, name: str, source: str) -> None:
-    words = [word async for word in server.control.deploy(Settings(name=name), tarball(source))]
+    words = [word async for word in server.control.deploy(Settings(name=name), Upload(io.BytesIO(tarball(source))))]
     assert isinstance(words[-1], Done), words[-1]
 
 

@@ -1,11 +1,16 @@
 import msgspec
 import pytest
 
-from attacca.model.function import ENV_KB, Settings
+from attacca.model.function import ENV_KB, ENV_MOST, Settings
 
 
 def settings(**said: object) -> Settings:
     return msgspec.convert({"name": "f", **said}, Settings)
+
+
+@pytest.mark.parametrize("handler", [None, "", "main:handler", "a.b.c", "my-module:App.run", "größe:läuft", "handler"])
+def test_handlers_that_are_names(handler: str | None) -> None:
+    assert settings(handler=handler).handler == handler
 
 
 def test_an_environment_of_the_largest_size_is_taken() -> None:
@@ -22,6 +27,22 @@ def test_an_environment_of_the_largest_size_is_taken() -> None:
         ({"first_byte_s": 31}, "must not exceed timeout_s"),
         ({"handler": "x" * 201}, "length <= 200"),
         ({"name": "My_Func"}, "regex"),
+        ({"name": "f\n"}, "regex"),
+        ({"handler": "main:f\n"}, "regex"),
+        ({"handler": "\x1b]0;x"}, "regex"),
+        ({"handler": "a b"}, "regex"),
+        ({"handler": "../a:b/c"}, "regex"),
+        ({"env": {"A\n": ""}}, "regex"),
+        ({"env": {"A=B": ""}}, "regex"),
+        ({"env": {"": ""}}, "regex"),
+        ({"env": {"A": "\ud800"}}, "env.A is not UTF-8|surrogates"),
+        ({"env": {f"A{number}": "" for number in range(ENV_MOST + 1)}}, "501 variables, and may have 500"),
+        ({"env": {"A" * (ENV_KB * 1024): "x"}}, "env has 32 KB"),
+        ({"memory_mb": 10**30}, "<= 1048576"),
+        ({"min_sandboxes": True}, "bool"),
+        ({"timeout_s": float("nan")}, "> 0"),
+        ({"timeout_s": float("inf")}, "<= 86400"),
+        ({"cpus": float("inf")}, "<= 1024"),
     ],
 )
 def test_what_cannot_be_is_refused_and_named(said: dict[str, object], why: str) -> None:

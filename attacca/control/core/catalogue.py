@@ -119,6 +119,7 @@ class Known:
         """
         function = self._functions.get(name)
         if function is None:
+            name = name[:80]
             near = difflib.get_close_matches(name, self._functions, n=3)
             hint = f"did you mean {' or '.join(near)}?" if near else "attacca list shows what is deployed"
             raise NotFound(f"there is no function {name!r}", hint)

@@ -24,12 +24,17 @@ def digest(secret: str) -> str:
     return hashlib.sha256(secret.encode(errors="replace")).hexdigest()
 
 
+def is_name(name: str) -> bool:
+    """It may be left out."""
+    return not name or NAME.fullmatch(name) is not None
+
+
 def make(token_id: str, secret: str, name: str, now: float) -> Token:
     """
     Raises:
         BadRequest: the name is not one.
     """
-    if name and not NAME.fullmatch(name):
+    if not is_name(name):
         raise BadRequest(
             f"{name[:80]!r} cannot be the name of a token", "letters, digits, spaces and . _ @ -, up to 63"
         )

@@ -13,24 +13,15 @@ from typing import Self, TypeVar
 from attacca.errors import AttaccaError, StateCorrupt, StateUnavailable
 from attacca.io.store.journal import Unread, unread
 from attacca.io.store.memory import conflict, differences
+from attacca.io.store.schema import APPLICATION_ID, SCHEMA, SCHEMA_VERSION, complaint, is_empty
 from attacca.io.store.types import ABSENT, Change, Entry, Lease, checked
 from attacca.kernel.clock import Clock
 
 T = TypeVar("T")
 LOG = logging.getLogger("attacca.store")
 
-APPLICATION_ID = 0x61747463  # "attc": tells our files from those of other programs
-SCHEMA_VERSION = 1
 BUSY_TIMEOUT_S = 10.0
 POLL_S = 0.5  # how soon a watcher sees what another process wrote
-
-SCHEMA = """
-CREATE TABLE entries (key TEXT PRIMARY KEY, value BLOB NOT NULL, version INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE leases (key TEXT PRIMARY KEY, holder TEXT NOT NULL, fence INTEGER NOT NULL, expires_at REAL NOT NULL)
-    WITHOUT ROWID;
-CREATE TABLE counter (count INTEGER NOT NULL);
-INSERT INTO counter VALUES (0);
-"""
 
 
 class SqliteStore:
@@ -220,31 +211,26 @@ def inspect(path: Path) -> bool:
     """
     journal = path.with_name(f"{path.name}-wal")
     try:
+        if path.exists() and not path.is_file():
+            raise corrupt(path, "it is a directory" if path.is_dir() else "it is no file")
         if not path.exists() or path.stat().st_size == 0:
             if journal.exists() and journal.stat().st_size > 0:  # SQLite would throw it away
                 raise corrupt(path, "it is empty or gone, but there is a journal of its latest writes")
             return False
         tell_unread(path, journal)
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", timeout=BUSY_TIMEOUT_S, uri=True)) as db:
-            application_id = db.execute("PRAGMA application_id").fetchone()[0]
-            schema_version = db.execute("PRAGMA user_version").fetchone()[0]
-            tables = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
-            damage = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+            if is_empty(db):
+                return False
+            found = complaint(db)
     except sqlite3.Error as error:
         raise translated(path, error) from error
     except OSError as error:
         raise StateUnavailable(f"{path} cannot be opened: {error.strerror}", "check its owner and mode") from error
-    if application_id == 0 and tables == 0:
-        return False
-    if application_id != APPLICATION_ID:
-        raise corrupt(path, "it is a database of another program")
-    if schema_version > SCHEMA_VERSION:
-        raise StateCorrupt(
-            f"{path} was written by a newer attacca (schema {schema_version}, this one knows {SCHEMA_VERSION})",
-            "install that version again, or choose another directory with --state-dir",
-        )
-    if damage != "ok":
-        raise corrupt(path, damage)
+    if "a newer attacca" in found:
+        hint = "install that version again, or choose another directory with --state-dir"
+        raise StateCorrupt(f"the state database {path} cannot be read: {found}; it is left as it is", hint)
+    if found:
+        raise corrupt(path, found)
     return True
 
 

@@ -21,7 +21,7 @@ from attacca.load.traces.marks import Floats, keys
 from attacca.load.traces.quantiles import Quantiles
 from attacca.load.traces.types import Reading, function_table
 
-DAY = re.compile(r"day_(\d+)\.csv(\.gz)?$")
+DAY = re.compile(r"day_(\d+)\.csv(\.gz)?\Z")
 DAY_S, DAY_MINUTES = 86_400, 1440
 REQUESTS = {"requests_minute": 60.0, "requests_second": 1.0}
 PERCENTILES = (0, 1, 25, 50, 75, 99, 100)

@@ -22,7 +22,7 @@ WEEK = "week_*"
 CONFIGS = "app_configs"
 FORMS = (".parquet", ".jsonl", ".json", ".pickle", ".pkl")
 AT_ONCE = 64  # applications of a parquet file
-SIZE = re.compile(r"^\s*([\d.]+)\s*([KMGT]?)i?B?\s*$")
+SIZE = re.compile(r"^\s*([\d.]+)\s*([KMGT]?)i?B?\s*\Z")
 UNITS = {"K": 1 / 1024, "M": 1.0, "G": 1024.0, "T": 1024.0**2}
 
 

@@ -2,15 +2,18 @@
 
 import math
 
-from attacca.model.function import Revision
+from attacca.errors import AttaccaError
+from attacca.model.function import Revision, Settings
 from attacca.model.messages import Catalogue as Announced
 from attacca.worker.config import WorkerConfig
+from attacca.worker.core import reserve
 from attacca.worker.core.alarms import Alarm, Alarms, Key
 from attacca.worker.core.checks import Checks
 from attacca.worker.core.events import Command
 from attacca.worker.core.fleet import Fleet, Function, Loss
 from attacca.worker.core.line import Line
 from attacca.worker.core.pool import Pool, Room
+from attacca.worker.core.reserve import Wish
 from attacca.worker.core.sandbox import Phase, Sandbox
 from attacca.worker.core.templates import Template
 
@@ -32,17 +35,30 @@ class Catalogue:
         self._alarms = alarms
         self.functions = functions
         self.fleets: dict[str, Fleet] = {}  # by revision id: the current ones, and old ones that are busy
+        self._keeping: dict[str, Fleet] = {}  # by function: current ones with min_sandboxes
         self._stocked: dict[str, Fleet] = {}  # by function: current ones that want sandboxes ahead of need
 
     def replace(self, now: float, event: Announced, out: list[Command]) -> None:
+        kept = self.granted()
         told = {revision.function: revision for revision in event.current}
         for name in list(self.functions):
             if name not in told:
-                self.delete(now, name, out)
+                self._delete(now, name, out)
         for revision in told.values():
-            self.adopt(now, revision, out)
+            self._adopt(now, revision, out)
+        self._share(kept)
 
     def adopt(self, now: float, revision: Revision, out: list[Command]) -> None:
+        kept = self.granted()
+        self._adopt(now, revision, out)
+        self._share(kept, revision.function)
+
+    def delete(self, now: float, name: str, out: list[Command]) -> None:
+        kept = self.granted()
+        self._delete(now, name, out)
+        self._share(kept)
+
+    def _adopt(self, now: float, revision: Revision, out: list[Command]) -> None:
         function = self.functions.get(revision.function)
         if function is None:
             function = self.functions[revision.function] = Function(revision.function)
@@ -65,8 +81,9 @@ class Catalogue:
             fleet.template = template
             self.take_template(fleet, template, out)
         self._stocked.pop(revision.function, None)
+        self._keeping.pop(revision.function, None)
         if revision.settings.min_sandboxes:
-            self._stocked[revision.function] = fleet
+            self._keeping[revision.function] = fleet
 
     def take_template(self, fleet: Fleet, template: Template, out: list[Command]) -> None:
         """It is ready. Code that leaves it unfit would do so again, so it is the last one of this revision."""
@@ -74,14 +91,59 @@ class Catalogue:
             self._pool.retire(template, f"no template: {template.unfit}", out)
             fleet.template_retry_at = math.inf
 
-    def delete(self, now: float, name: str, out: list[Command]) -> None:
+    def _delete(self, now: float, name: str, out: list[Command]) -> None:
         function = self.functions.get(name)
         if function is None or function.current is None:
             return
         old, function.current = function.current, None
         self._stocked.pop(name, None)
+        self._keeping.pop(name, None)
         self._alarms.clear((Alarm.PREWARM, name))
         self._retire(now, old, out)
+
+    # What is reserved.
+
+    def granted(self) -> dict[str, int]:
+        """Of those that want min_sandboxes: how many they have."""
+        return {name: fleet.granted for name, fleet in self._keeping.items()}
+
+    def short(self) -> list[tuple[Settings, int]]:
+        """Who wants more min_sandboxes than it has been granted, and how many those are."""
+        short = [fleet for fleet in self._keeping.values() if fleet.granted < fleet.revision.settings.min_sandboxes]
+        return [(fleet.revision.settings, fleet.granted) for fleet in short]
+
+    def refuse(self, settings: Settings) -> AttaccaError | None:
+        """Why it cannot be deployed with these; None: it can. Who never fits at all hears of it at the check."""
+        if settings.memory_mb > self._config.memory_mb or not (self._keeping or settings.min_sandboxes):
+            return None
+        others = [one for one in self._wishes() if one.function != settings.name]
+        return reserve.refuse(self._config, reserve.wish(settings), others, self.granted())
+
+    def refuse_order(self, function: str, count: int) -> AttaccaError | None:
+        """Why so many sandboxes cannot be made ahead of need."""
+        fleet = self._current(function)
+        if fleet is None:
+            return None
+        memory_mb = fleet.revision.settings.memory_mb
+        return reserve.refuse_order(self._config, function, count, self._orderable(memory_mb), memory_mb)
+
+    def _orderable(self, memory_mb: int) -> int:
+        return reserve.orderable(self._config, self._wishes(), self.granted(), memory_mb)
+
+    def _share(self, kept: dict[str, int], first: str = "") -> None:
+        """Who has just been deployed comes before those that have less than they want."""
+        if not self._keeping:
+            return
+        wishes = sorted(self._wishes(), key=lambda one: (one.function != first, one.function))
+        granted = reserve.grant(self._config, wishes, kept)
+        for name, fleet in self._keeping.items():
+            fleet.granted = granted[name]
+            if fleet.granted:
+                self._stocked[name] = fleet
+
+    def _wishes(self) -> list[Wish]:
+        current = [function.current for function in self.functions.values()]
+        return [reserve.wish(fleet.revision.settings) for fleet in current if fleet is not None]
 
     def _retire(self, now: float, fleet: Fleet, out: list[Command]) -> None:
         fleet.retired = True
@@ -114,7 +176,8 @@ class Catalogue:
     def prewarm(self, function: str, count: int) -> None:
         fleet = self._current(function)
         if fleet is not None:
-            fleet.wanted += max(0, count)
+            most = self._orderable(fleet.revision.settings.memory_mb)
+            fleet.wanted = max(0, min(fleet.wanted + count, most))
             self._stocked[function] = fleet
 
     def stock(self, now: float, out: list[Command]) -> None:

@@ -2,6 +2,7 @@
 
 from msgspec.structs import replace
 
+from attacca.errors import AttaccaError
 from attacca.model.function import Revision
 from attacca.model.invocation import Failed, Timing
 from attacca.model.messages import Checked
@@ -24,10 +25,15 @@ class Checks:
         self.waiting: dict[str, tuple[float, Revision]] = {}  # for memory, since when; by running number
         self.making: dict[str, Revision] = {}  # by template
 
-    def begin(self, now: float, revision: Revision, out: list[Command], *, draining: bool) -> None:
+    def begin(
+        self, now: float, revision: Revision, refusal: AttaccaError | None, out: list[Command], *, draining: bool
+    ) -> None:
+        """`refusal`: why it could not be deployed, whatever its code is."""
         memory_mb = revision.settings.memory_mb
         if draining:
             out.append(Checked(revision, DRAINING))
+        elif refusal is not None:
+            out.append(Checked(revision, Failed(refusal.code, refusal.message, refusal.hint)))
         elif memory_mb > self._config.memory_mb:
             out.append(Checked(revision, never_fits(revision, self._config.memory_mb)))
         else:

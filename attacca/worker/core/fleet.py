@@ -77,6 +77,7 @@ class Fleet:
         "failures",
         "free",
         "function",
+        "granted",
         "live",
         "loss",
         "pending",
@@ -96,6 +97,7 @@ class Fleet:
         self.revision = revision
         self.function = function
         self.retired = False  # not the current revision any more
+        self.granted = 0  # of min_sandboxes: so many are kept whatever others need (see reserve)
         self.sandboxes: dict[str, Sandbox] = {}  # not gone
         self.free: list[Sandbox] = []  # with a free slot, the newest last
         self.live = 0  # not dying
@@ -115,7 +117,7 @@ class Fleet:
 
     @property
     def least(self) -> int:
-        return 0 if self.retired else self.revision.settings.min_sandboxes
+        return 0 if self.retired else self.granted
 
     @property
     def has_its_most(self) -> bool:

@@ -1,6 +1,7 @@
 """What must hold after every event, counted anew from what there is; tests ask for it after each one."""
 
 from attacca.worker.core.fleet import Fleet, Place
+from attacca.worker.core.reserve import cost_mb
 from attacca.worker.core.sandbox import Phase
 from attacca.worker.core.templates import TemplatePhase
 from attacca.worker.core.worker import WorkerCore
@@ -12,6 +13,7 @@ def check(worker: WorkerCore) -> None:
         AssertionError: something that must always hold does not.
     """
     _memory(worker)
+    _reserved(worker)
     _line(worker)
     for function in worker.functions.values():
         for fleet in function.fleets:
@@ -40,6 +42,17 @@ def _memory(worker: WorkerCore) -> None:
         assert list(template.children) == held
         assert not (held and template.phase is TemplatePhase.DROPPING), "dropped under its sandboxes"
         assert held or template.phase is not TemplatePhase.RETIRED, "retired, unused, and not dropped"
+
+
+def _reserved(worker: WorkerCore) -> None:
+    """Whatever is kept, one more sandbox or template of any function would fit beside it."""
+    current = [function.current for function in worker.functions.values() if function.current is not None]
+    config = worker.config
+    reserved_mb = sum(cost_mb(config, fleet.least, fleet.revision.settings.memory_mb) for fleet in current)
+    sizes_mb = [fleet.revision.settings.memory_mb for fleet in current]
+    largest_mb = max((size_mb for size_mb in sizes_mb if size_mb <= config.memory_mb), default=0)
+    assert not reserved_mb or reserved_mb + largest_mb <= config.memory_mb
+    assert all(fleet.granted <= fleet.revision.settings.min_sandboxes for fleet in current)
 
 
 def _line(worker: WorkerCore) -> None:

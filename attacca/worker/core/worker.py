@@ -260,7 +260,8 @@ class WorkerCore:
             case Evict():
                 self.catalogue.evict(now, event.function, out, templates=event.templates)
             case Check():
-                self.checks.begin(now, event.revision, out, draining=self.draining)
+                refusal = self.catalogue.refuse(event.revision.settings)
+                self.checks.begin(now, event.revision, refusal, out, draining=self.draining)
 
     def _tick(self, now: float, out: list[Command]) -> None:
         for alarm, name in self.alarms.ring(now):

@@ -1,7 +1,14 @@
+"""What is taken is written anew, so pip is never shown anything else."""
+
+import contextlib
+import re
+
 import pytest
+from hypothesis import given
 
 from attacca.control.core.requirements import parse
 from attacca.errors import BadRequest
+from tests.control.core.lines import TEXTS
 
 
 def lines(text: str, *, allow_source_builds: bool = False) -> tuple[str, ...] | None:
@@ -52,11 +59,36 @@ def test_packages_in_all_their_forms() -> None:
         ("-i https://h/simple -e git+https://h/x", "-i stands alone"),
         ("--index-url=https://h/simple --no-binary=:all:", "--index-url stands alone"),
         ("--pre\t-c /etc/passwd", "--pre stands alone"),
-        ("--index-url --no-binary", "--index-url stands alone"),
+        ("--index-url --no-binary", "no http or https address"),
         ("--index-url", "--index-url stands alone"),
         ("a ; python_version > '3' \\ ", "backslashes"),
         ('a @ https://h/x.tar.gz\t; platform_machine != "x.whl?"', "wheel"),
         ("a @ https://h/x-1-py3-none-any.whl\xa0;x.tar.gz", "address"),
+        ("o.zip", "file of the server"),
+        ("o.Tar.GZ[extra]", "file of the server"),
+        ("flask==1.whl ; os_name == 'posix'", "file of the server"),
+        ("-i file:///srv/simple", "no http or https address"),
+        ("-i /srv/simple", "no http or https address"),
+        ("-ifile:///srv/simple", "option -ifile"),
+        ("--index-url='file:///srv'", "no http or https address"),
+        ("--index-u https://h/simple", "option --index-u"),
+        ("--extra-index-url=FILE://h/simple", "no http or https address"),
+        ("--no-index", "option --no-index"),
+        ("-f https://h/links", "option -f"),
+        ("-i https://h/${HOME}", "variables"),
+        ("-i https://h/simple --hash=sha256:00", "hash belongs"),
+        ("a ; os_name == 'x' -c /etc/passwd", "options after"),
+        ("a ; os_name == 'x -e .'", "options after"),
+        ("a ; __import__('os')", "marker"),
+        ("a ;", "marker"),
+        ("a\x0b-i file:///srv", "control"),
+        ("a  # harmless \u2028-i file:///srv", "control"),
+        ("a\r-r /etc/passwd", "control"),
+        ("a\x85", "control"),
+        ("\uff41==1", "ASCII"),
+        ("a==\u0661", "ASCII"),
+        ("a==1 \\\n -r /etc/passwd", "options after"),
+        ("a" * 3000, "characters"),
         ("a @ https://h/.whl", "wheel"),
         ("a @ https://h/x.tar.gz%2f.whl", "wheel"),
     ],
@@ -77,3 +109,59 @@ def test_the_digest_depends_on_what_is_installed_and_for_whom() -> None:
     assert one.digest("cp311", "linux") == other.digest("cp311", "linux")
     assert one.digest("cp312", "linux") != one.digest("cp311", "linux")
     assert one.digest("cp311", "musl") != one.digest("cp311", "linux")
+
+
+def test_a_refusal_names_the_line_and_says_what_to_write() -> None:
+    with pytest.raises(BadRequest) as caught:
+        parse("flask\n# \\\nnumpy \\\n  ==1\n\n-i file:///x\n", allow_source_builds=False)
+    assert "line 6" in caught.value.message
+    assert "--index-url https://" in caught.value.hint
+
+
+def test_credentials_are_not_repeated() -> None:
+    with pytest.raises(BadRequest) as caught:
+        parse("a @ http://one:secret@h/x.whl\n", allow_source_builds=False)
+    assert "secret" not in caught.value.message
+
+
+def test_it_is_written_anew() -> None:
+    text = (
+        "Flask [async,  env] >= 3 , < 4;python_version<'3.12'and(os_name=='posix')   --hash=sha256:0 --hash=sha256:f\n"
+        "x\\\n==1\n# a comment \\\ny (>=2)\n-i\thttps://h/simple\n"
+        "z@https://h/z-1-py3-none-any.whl#sha256=00  ; extra == 'a'"
+    )
+    assert lines(text) == (
+        "Flask[async,env]>=3,<4 ; python_version < '3.12' and ( os_name == 'posix' ) --hash=sha256:0 --hash=sha256:f",
+        "x==1",
+        "y>=2",
+        "--index-url https://h/simple",
+        "z @ https://h/z-1-py3-none-any.whl#sha256=00 ; extra == 'a'",
+    )
+
+
+OPTION = re.compile(r"--pre|--prefer-binary|(--index-url|--extra-index-url) https?://[!-~]+")
+PACKAGE = re.compile(r"[A-Za-z0-9][!-~]*( @ https://[!-~]+)?( ;( [!-~]+)+?)?( --hash=sha\d{3}:[0-9a-f]+)*")
+
+
+@given(TEXTS)
+def test_whatever_is_taken_has_one_of_few_shapes(text: str) -> None:
+    try:
+        found = parse(text, allow_source_builds=False)
+    except BadRequest:
+        return
+    for line in () if found is None else found.lines:
+        assert OPTION.fullmatch(line) or PACKAGE.fullmatch(line)
+        assert "file:" not in line
+        dashed = [word for word in line.split(" ")[1:] if word.startswith("-")]
+        assert all(word.startswith("--hash=") for word in dashed)
+        again = parse(line, allow_source_builds=False)
+        assert again is None or again.lines == (line,)
+
+
+@pytest.mark.parametrize(
+    "text", ["a" + "-" * 200_000, " " * 200_000 + "#", "a" + " --hash=sha256:00" * 15_000, "a ;" + "(" * 1990]
+)
+def test_what_is_long_takes_no_long_time(text: str) -> None:
+    """Were it looked at again for each of its signs, this would not end."""
+    with contextlib.suppress(BadRequest):
+        parse(text, allow_source_builds=False)

@@ -154,21 +154,21 @@ def test_a_template_may_not_hold_more_than_its_limit() -> None:
 
 
 def test_min_sandboxes_are_not_evicted() -> None:
-    stage = Stage(BARE)
+    stage = Stage(WorkerConfig(memory_mb=500, templates=False), times=Times(run_ms=60_000))
     stage.deploy("kept", min_sandboxes=2)
     stage.play(1)
-    waiting = stage.send(stage.deploy("large", memory_mb=200))
+    waiting = stage.send(stage.deploy("large", memory_mb=200), 2)
     stage.play(5)
     assert waiting not in stage.started
     assert stage.idle("kept") == 2
     stage.deploy("kept", 2, min_sandboxes=1)
     stage.play(5)
-    assert waiting in stage.ended
+    assert waiting in stage.started
 
 
 def test_min_sandboxes_come_back_when_there_is_memory() -> None:
-    stage = Stage(BARE, times=Times(run_ms=3000))
-    stage.send(stage.deploy("large", memory_mb=250))
+    stage = Stage(WorkerConfig(memory_mb=400, templates=False), times=Times(run_ms=3000))
+    stage.send(stage.deploy("large", memory_mb=200), 2)
     stage.play(0.2)
     stage.deploy("kept", min_sandboxes=1)
     stage.play(2)
@@ -240,13 +240,13 @@ def test_a_check_waits_for_memory_before_anyone_behind_it() -> None:
 
 
 def test_no_more_of_a_kind_are_evicted_at_once_than_it_can_spare() -> None:
-    stage = Stage(BARE)
+    stage = Stage(WorkerConfig(memory_mb=400, templates=False), times=Times(run_ms=60_000))
     kept = stage.deploy("kept", min_sandboxes=1)
     stage.play(1)
     stage.send(kept, 2)
-    stage.play(1)
+    stage.play(61)
     assert stage.idle("kept") == 2
-    waiting = stage.send(stage.deploy("large", memory_mb=250))
+    waiting = stage.send(stage.deploy("large", memory_mb=200), 2)
     stage.play(5)
     assert waiting not in stage.started
     assert stage.idle("kept") == 2

@@ -1,0 +1,134 @@
+"""multipart/form-data in pieces, as they come: which field begins, what is in it, and that it ends. Pure."""
+
+import re
+from collections.abc import Callable
+from email.message import Message
+
+import msgspec
+
+from attacca.errors import BadRequest
+
+HEAD_BYTES = 4096  # of one field
+BEFORE_BYTES = 1024  # what may stand before the first one
+HINT = "send multipart/form-data with the fields settings and code, as `attacca deploy` does"
+BOUNDARY = re.compile(r"[A-Za-z0-9'()+_,./:=? -]{0,69}[A-Za-z0-9'()+_,./:=?-]")  # RFC 2046
+
+
+class Began(msgspec.Struct, frozen=True):
+    name: str
+
+
+class Piece(msgspec.Struct, frozen=True):
+    data: bytes
+
+
+class Over(msgspec.Struct, frozen=True):
+    """The field that began last is complete."""
+
+
+Event = Began | Piece | Over
+
+
+def boundary_of(content_type: str) -> str:
+    """
+    Raises:
+        BadRequest: it is no multipart/form-data, or names no boundary.
+    """
+    message = Message()
+    message["content-type"] = content_type
+    boundary = message.get_param("boundary") if message.get_content_type() == "multipart/form-data" else None
+    if not isinstance(boundary, str) or BOUNDARY.fullmatch(boundary) is None:
+        raise BadRequest("the body is no multipart/form-data with a boundary", HINT)
+    return boundary
+
+
+class Form:
+    """Keeps no more than a field's head, or what may turn out to be the beginning of a boundary."""
+
+    def __init__(self, boundary: str) -> None:
+        self._mark = b"\r\n--" + boundary.encode()
+        self._held = bytearray(b"\r\n")  # the first boundary has no line end before it
+        self._passed = 0  # before the first boundary
+        self._step: Callable[[list[Event]], bool] = self._before  # False: it needs more
+        self.is_over = False
+
+    def feed(self, data: bytes) -> list[Event]:
+        """
+        Raises:
+            BadRequest: it is malformed.
+        """
+        self._held += data
+        events: list[Event] = []
+        while not self.is_over and self._step(events):
+            pass
+        if self.is_over:
+            self._held.clear()
+        return events
+
+    def end(self) -> None:
+        """
+        Raises:
+            BadRequest: the last boundary has not come.
+        """
+        if not self.is_over:
+            raise BadRequest("the body ends in the middle of a field", HINT)
+
+    def _before(self, _: list[Event]) -> bool:
+        at = self._held.find(self._mark)
+        self._passed += max(at, 0) if at >= 0 else max(0, len(self._held) - len(self._mark))
+        if self._passed > BEFORE_BYTES:
+            raise BadRequest("the body does not begin with its boundary", HINT)
+        if at < 0:
+            del self._held[: -len(self._mark)]
+            return False
+        del self._held[: at + len(self._mark)]
+        self._step = self._after_mark
+        return True
+
+    def _after_mark(self, _: list[Event]) -> bool:
+        if len(self._held) < 2:
+            return False
+        if self._held.startswith(b"--"):
+            self.is_over = True
+        elif not self._held.startswith(b"\r\n"):
+            raise BadRequest("a boundary in the body is followed by something else", HINT)
+        self._step = self._head  # which ends at the first empty line, so the line end stays
+        return True
+
+    def _head(self, events: list[Event]) -> bool:
+        at = self._held.find(b"\r\n\r\n")
+        if at > HEAD_BYTES or (at < 0 and len(self._held) > HEAD_BYTES):
+            raise BadRequest("the head of a field is too long", HINT)
+        if at < 0:
+            return False
+        events.append(Began(_name(bytes(self._held[:at]))))
+        del self._held[: at + 4]
+        self._step = self._content
+        return True
+
+    def _content(self, events: list[Event]) -> bool:
+        at = self._held.find(self._mark)
+        if at < 0:
+            keep = len(self._mark) - 1
+            if len(self._held) > keep:
+                events.append(Piece(bytes(self._held[:-keep])))
+                del self._held[:-keep]
+            return False
+        if at:
+            events.append(Piece(bytes(self._held[:at])))
+        events.append(Over())
+        del self._held[: at + len(self._mark)]
+        self._step = self._after_mark
+        return True
+
+
+def _name(head: bytes) -> str:
+    message = Message()
+    for line in head.split(b"\r\n"):
+        name, colon, value = line.partition(b":")
+        if colon and name.strip().lower() == b"content-disposition":
+            message["content-disposition"] = value.strip().decode(errors="replace")
+    name_given = message.get_param("name", header="content-disposition")
+    if not isinstance(name_given, str):
+        raise BadRequest("a field of the body has no name", HINT)
+    return name_given
