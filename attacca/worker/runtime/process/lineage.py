@@ -40,10 +40,8 @@ class Lineage:
                 continue
             with contextlib.suppress(OSError):
                 pidfd = os.pidfd_open(pid)
-                if (
-                    is_child(ids(pid), self.pid, self.depth, number, innermost)
-                    and not select.select([pidfd], [], [], 0)[0]
-                ):
+                is_it = is_child(ids(pid), self.pid, self.depth, number, innermost)
+                if is_it and not select.select([pidfd], [], [], 0)[0]:
                     self._known.add(pid)
                     return pid, pidfd
                 os.close(pidfd)

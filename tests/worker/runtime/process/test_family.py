@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attacca.worker.runtime.process.family import EACH, EACH_MB, OURS, OURS_MB, Family, Limits
+from attacca.worker.runtime.process.family import EACH, EACH_MB, OURS, OURS_MB, SPARE, Family, Limits, ours
 from tests.worker.runtime.process.paper import Paper
 
 MINDER = 7
@@ -15,7 +15,7 @@ def test_it_is_divided_once_and_each_group_has_limits_before_anybody_is_in_it() 
     family = Family(paper.make(), LIMITS, MINDER)
     family.make()
     family.make()
-    together = f"1 resize {2 * (128 + EACH_MB) + OURS_MB} {2 * (64 + EACH) + OURS}"
+    together = f"1 resize {SPARE * (128 + EACH_MB) + OURS_MB} {SPARE * (64 + EACH) + OURS}"
     assert paper.story == [
         together,
         "1 divide 128 64 0.5",
@@ -32,8 +32,7 @@ def test_it_is_divided_once_and_each_group_has_limits_before_anybody_is_in_it() 
 def bound_of(limits: Limits, alive: int) -> tuple[int, int]:
     paper = Paper()
     family = Family(paper.make(), limits, MINDER)
-    family.alive = alive
-    family.bound()
+    family.bound(alive)
     [told] = paper.story
     _, what, memory_mb, processes = told.split()
     assert what == "resize"
@@ -44,13 +43,14 @@ def bound_of(limits: Limits, alive: int) -> tuple[int, int]:
 def test_what_they_have_together_is_enough_for_all_and_little_more(memory_mb: int, processes: int, alive: int) -> None:
     limits = Limits(memory_mb, processes, None)
     memory, many = bound_of(limits, alive)
-    for have, each, ours in ((memory, memory_mb, OURS_MB), (many, processes, OURS)):
-        assert have >= (alive + 2) * each + ours, "nobody within their own limit meets the common one"
+    own = ours(alive)
+    for have, each, rest in ((memory, memory_mb, own.memory_mb), (many, processes, own.processes)):
+        assert have >= (alive + SPARE) * each + rest, "nobody within their own limit meets the common one"
     more, more_many = bound_of(limits, alive + 1)
     assert (more - memory, more_many - many) == (memory_mb + EACH_MB, processes + EACH), "what one more needs"
 
 
 def test_it_says_how_it_is() -> None:
     family = Family(Paper().make(), LIMITS, MINDER)
-    family.alive = 3
+    family.bound(3)
     assert repr(family) == "<Family of 3 in <Place 1>>"

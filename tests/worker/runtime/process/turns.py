@@ -66,8 +66,8 @@ class Loop:
                 timer.do()
         self.now = end
 
-    def has_timer(self) -> bool:
-        return any(not timer.is_cancelled for timer in self._timers)
+    def has_timer(self, but: Callable[[], Any] | None = None) -> bool:
+        return any(not timer.is_cancelled and timer.do != but for timer in self._timers)
 
     def is_empty(self) -> bool:
         return not (self.readers or self.writers or self.has_timer())

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attacca.worker.runtime.process.guest.channel import HEAD
-from attacca.worker.runtime.process.guest.link import ALL, HIGH, LOW, READ, STALL_BYTES, STALL_S, Link
+from attacca.worker.runtime.process.guest.link import ALL, HIGH, LAST_FRAMES, LOW, READ, STALL_BYTES, STALL_S, Link
 from tests.worker.runtime.process.turns import Loop
 
 MOST = 100
@@ -242,12 +242,57 @@ def test_it_ends_once_when_the_other_side_lets_go(ends: Ends) -> None:
 
 def test_what_has_arrived_is_taken_before_it_is_closed(ends: Ends) -> None:
     ends.link.pause()
-    ends.arrive(500 * frame(1, 1, b"x" * MOST))
+    ends.arrive(LAST_FRAMES * frame(1, 1, b"x" * MOST))
     assert ends.came == []
     ends.link.close()
-    assert len(ends.came) == 500
+    assert len(ends.came) == LAST_FRAMES
     assert not ends.link.is_open
     assert ends.ended == [], "who closes it knows"
+
+
+@pytest.mark.parametrize("turn", [ALL, 2])
+def test_of_a_flood_that_has_arrived_only_some_is(turn: int) -> None:
+    ends = Ends(turn=turn)
+    ends.link.pause()
+    ends.arrive(7000 * frame(1, 1))
+    ends.link.close()
+    assert len(ends.came) == LAST_FRAMES
+    ends.loop.turn()
+    assert len(ends.came) == LAST_FRAMES
+    ends.close()
+
+
+def test_who_is_to_rest_is_not_heard_for_so_long() -> None:
+    ends = Ends(turn=2)
+    rests = iter([5.0])
+
+    def take(kind: int, number: int, data: bytes) -> None:
+        ends.came.append((kind, number, data))
+        ends.link.rest(next(rests, 0.0))
+
+    vars(ends.link)["_take"] = take
+    ends.arrive(4 * frame(1, 1))
+    ends.settle()
+    assert (len(ends.came), ends.loop.readers) == (1, {})
+    ends.loop.wait(4)
+    ends.settle()
+    assert len(ends.came) == 1
+    ends.link.pause()
+    ends.loop.wait(1)
+    ends.link.resume()
+    ends.loop.wait(0)
+    ends.settle()
+    assert len(ends.came) == 4
+    ends.close()
+
+
+def test_who_rests_is_closed_all_the_same(ends: Ends) -> None:
+    ends.link.rest(5.0)
+    ends.link.rest(5.0)
+    ends.arrive(frame(1, 1))
+    assert (ends.came, ends.loop.readers) == ([], {})
+    ends.link.close()
+    assert ends.came == [(1, 1, b"")]
 
 
 def test_what_still_arrives_while_it_is_closed_is_not_waited_for() -> None:
@@ -330,6 +375,7 @@ class Suspect(Ends):
             for _ in range(2 * len(self.frames) + len(self.data) // 50_000 + 1):
                 self.purse.grant()
                 self.link.resume()
+                self.loop.wait(STALL_S / 5)
                 self.settle()
                 self.write(65_536)
             self.settle()
@@ -354,6 +400,7 @@ DOINGS: dict[str, Callable[[Suspect, int], None]] = {
     "pause": lambda ends, _: ends.link.pause(),
     "resume": lambda ends, _: ends.link.resume(),
     "wait": lambda ends, _: ends.loop.wait(STALL_S / 10),
+    "rest": lambda ends, _: ends.link.rest(STALL_S / 5),
 }
 DOING = st.tuples(st.sampled_from([*DOINGS, "write", "turn", "turn"]), st.integers(1, 70_000))
 
@@ -369,7 +416,7 @@ def test_room_for_a_long_frame_is_given_back_however_it_ends(
         assert ends.came == ends.frames[: len(ends.came)]
         if ends.purse.is_waiting or ends.link.is_paused or not ends.link.is_open:
             assert ends.reader not in ends.loop.readers, "nothing is read"
-            assert not ends.loop.has_timer(), "nothing is owed while nobody reads"
+            assert not ends.loop.has_timer(but=ends.link._wake), "nothing is owed while nobody reads"
     ends.finish(how)
     ends.close()
 
