@@ -27,6 +27,7 @@ class Cradle:
         self._waiting: list[Born] = []
         self._later: asyncio.TimerHandle | None = None
         self._is_moving = False
+        self._is_stuck = False  # it could not be moved
         self._is_closed = False
 
     def __repr__(self) -> str:
@@ -41,13 +42,14 @@ class Cradle:
     def next(self, born: Born) -> None:
         """Call `born` with the group of the next child as soon as the process is in it; then the process moves on.
 
-        Once the cradle is closed it is called with None, and whoever is called sees that the process is gone.
+        It is called with None when the cradle is closed, and when the process could not be moved: nobody must be born
+        then, because it would be into the group of another.
         """
         if self._make is None or self._is_closed:
             born(None)
         elif self._group is None:
             self._waiting.append(born)
-            if self._later is not None:
+            if self._later is not None or self._is_stuck:
                 self._move_on()
         else:
             group, self._group, self._left = self._group, None, self._group
@@ -76,14 +78,17 @@ class Cradle:
         if self._group is not None:
             self._spent(self._group)
             self._group = None
+        self._disappoint()
+
+    def _disappoint(self) -> None:
         waiting, self._waiting = self._waiting, []
         for born in waiting:
             born(None)
 
     def _renew(self) -> None:
-        if self._make is None or self._is_closed or self._is_moving:
+        if self._make is None or self._is_closed or self._is_moving or self._group is not None or not self._pid:
             return
-        self._is_moving = True
+        self._is_moving, self._is_stuck = True, False
         moved = asyncio.get_running_loop().run_in_executor(None, self._move, self._make, self._left)
         moved.add_done_callback(self._moved)
 
@@ -105,7 +110,8 @@ class Cradle:
         if group is None or not is_there or self._is_closed:
             if group is not None:
                 self._spent(group)
-            self.close()
+            self._is_stuck = True  # and is tried again when somebody wants to be born
+            self._disappoint()
         elif self._waiting:
             self._left = group
             self._waiting.pop(0)(group)

@@ -14,9 +14,9 @@ FIRST_S, MOST_S = 0.05, 2.0  # between looks at groups that something still live
 class Leftovers:
     """Removes them, and ends who still lives in one: a process that a template forked behind our back, say."""
 
-    def __init__(self, ours: Callable[[], Collection[int]]) -> None:
+    def __init__(self, ours: Callable[[], Collection[int]], kill: Callable[[int, int], None] = os.kill) -> None:
         """`ours` are processes that may be found in one that they are just about to leave: those that fork others."""
-        self._ours = ours
+        self._ours, self._kill = ours, kill
         self._groups: list[Group] = []
         self._timer: asyncio.TimerHandle | None = None
         self._wait_s = FIRST_S
@@ -39,9 +39,9 @@ class Leftovers:
         ours = self._ours() if self._groups else ()
         for group in self._groups:
             for pid in group.processes():
-                if pid not in ours:
+                if pid and pid not in ours:  # 0 is somebody whom we cannot see, and would be all of us
                     with contextlib.suppress(OSError):
-                        os.kill(pid, signal.SIGKILL)
+                        self._kill(pid, signal.SIGKILL)
         if self._groups:
             self._timer = asyncio.get_running_loop().call_later(self._wait_s, self._look)
             self._wait_s = min(self._wait_s * 2, MOST_S)

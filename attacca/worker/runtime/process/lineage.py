@@ -40,7 +40,8 @@ class Lineage:
                 continue
             with contextlib.suppress(OSError):
                 pidfd = os.pidfd_open(pid)
-                if self._is_it(pid, number, innermost) and not select.select([pidfd], [], [], 0)[0]:
+                is_it = is_child(ids(pid), self.pid, self.depth, number, innermost)
+                if is_it and not select.select([pidfd], [], [], 0)[0]:
                     self._known.add(pid)
                     return pid, pidfd
                 os.close(pidfd)
@@ -49,12 +50,13 @@ class Lineage:
     def forget(self, pid: int) -> None:
         self._known.discard(pid)
 
-    def _is_it(self, pid: int, number: int, innermost: int) -> bool:
-        found = ids(pid)
-        if found is None or found.parent != self.pid or len(found.numbers) < self.depth:
-            return False
-        inner = found.numbers[self.depth :]
-        return found.numbers[self.depth - 1] == number and inner == ((innermost,) if innermost else ())
+
+def is_child(found: Ids | None, parent: int, depth: int, number: int, innermost: int) -> bool:
+    """Whether it is `parent`'s child, which calls it `number` where it lives, `depth` namespaces down from outside."""
+    if found is None or found.parent != parent or len(found.numbers) < depth:
+        return False
+    inner = found.numbers[depth:]
+    return found.numbers[depth - 1] == number and inner == ((innermost,) if innermost else ())
 
 
 def sibling(pid: int) -> int:

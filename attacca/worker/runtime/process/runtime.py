@@ -211,6 +211,9 @@ class ProcessRuntime:
         if not parent.is_open:
             self._refuse(body, descriptors, "the process that would fork it is gone")
             return
+        if group is None and self._groups is not None:
+            self._refuse(body, descriptors, "there is no cgroup for it")
+            return
         try:
             if group is not None:
                 group.limit(*self._limits(made.revision))

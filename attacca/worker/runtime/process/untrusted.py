@@ -23,6 +23,7 @@ NONSENSE = (
 )
 FOREVER_MS = 1e9
 FIELDS_MOST, HEAD_BYTES = 200, 64 << 10  # of an answer's head
+JSON_BYTES = 2 * HEAD_BYTES + 10 * FIELDS_MOST  # letters escaped or in two bytes, and what stands around them
 TOO_MANY = ((b"x-too-many", b""),) * (FIELDS_MOST + 1)
 
 Short = Annotated[str, msgspec.Meta(max_length=1_000)]
@@ -106,7 +107,7 @@ def fields(raw: bytes, content_type: bytes = b"") -> tuple[tuple[bytes, bytes], 
         HeadTooLarge: they are more, or longer, than is allowed, `content_type` among them.
         NONSENSE: they are none.
     """
-    if len(raw) > 2 * HEAD_BYTES:  # JSON needs less than twice as much for what a field may hold, with some more
+    if len(raw) > JSON_BYTES:
         raise HeadTooLarge(f"the answer's head is over {HEAD_BYTES >> 10} KB")
     found = _pairs(raw) if raw else []
     size = len(content_type) + sum(len(name) + len(value) for name, value in found)

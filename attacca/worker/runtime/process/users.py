@@ -20,8 +20,7 @@ class Users:
             held[1] += 1
             return held[0]
         number = self._free.popleft() if self._free else 0
-        if number:
-            self._taken[function] = [number, 1]
+        self._taken[function] = [number, 1]  # also 0, so that all that hold it are the same until the last lets go
         return number
 
     def give(self, function: str) -> None:
@@ -30,4 +29,5 @@ class Users:
         held[1] -= 1
         if held[1] == 0:
             del self._taken[function]
-            self._free.append(held[0])
+            if held[0]:
+                self._free.append(held[0])

@@ -79,7 +79,7 @@ class Exchange:
                     kind = bytes(value)
                 else:
                     headers.append([name.decode("latin-1"), value.decode("latin-1")])
-            self._head = (message["status"], kind, json.dumps(headers).encode() if headers else b"")
+            self._head = (message["status"], kind, json.dumps(headers, ensure_ascii=False).encode() if headers else b"")
         elif message["type"] == "http.response.body":
             await self._send_body(bytes(message.get("body", b"")), more=bool(message.get("more_body", False)))
 

@@ -215,6 +215,15 @@ def _unbased(text: str) -> bytes:
         raise Unsendable(f"isBase64Encoded is set, and the body is not base64: {error}") from None
 
 
+def _fields(pairs: list[list[str]]) -> bytes:
+    raw = json.dumps(pairs, ensure_ascii=False)
+    try:
+        raw.encode("latin-1")
+    except UnicodeEncodeError as error:
+        raise Unsendable(f"no header can hold {error.object[error.start]!r}: only the letters of latin-1") from None
+    return raw.encode()
+
+
 def _proxied(result: dict[str, Any]) -> Answer:
     """A dict with `statusCode`: the answer that Lambda's HTTP integrations describe."""
     status, body, headers = result["statusCode"], result.get("body", b""), result.get("headers") or {}
@@ -238,4 +247,4 @@ def _proxied(result: dict[str, Any]) -> Answer:
             kind = str(value)
             continue
         pairs += [[str(name), str(one)] for one in (value if isinstance(value, list) else [value])]
-    return Answer(status, kind.encode("latin-1", "replace"), json.dumps(pairs).encode() if pairs else b"", body)
+    return Answer(status, kind.encode("latin-1", "replace"), _fields(pairs) if pairs else b"", body)

@@ -1,6 +1,6 @@
 """Frames over a pair of pipes, on a loop whose turns and time a test takes by hand."""
 
-import heapq
+import contextlib
 import os
 from collections.abc import Callable, Iterator
 from typing import Any, cast
@@ -10,70 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attacca.worker.runtime.process.guest.channel import HEAD
-from attacca.worker.runtime.process.guest.link import ALL, HIGH, LOW, READ, STALL_BYTES, STALL_S, Link
+from attacca.worker.runtime.process.guest.link import ALL, HIGH, LAST_FRAMES, LOW, READ, STALL_BYTES, STALL_S, Link
+from tests.worker.runtime.process.turns import Loop
 
 MOST = 100
 LONG = 200_000  # room is asked for what is longer than READ
-
-
-class Timer:
-    def __init__(self, at: float, do: Callable[[], Any]) -> None:
-        self.at, self.do, self.is_cancelled = at, do, False
-
-    def cancel(self) -> None:
-        self.is_cancelled = True
-
-    def __lt__(self, other: "Timer") -> bool:
-        return self.at < other.at
-
-
-class Loop:
-    def __init__(self) -> None:
-        self.readers: dict[int, Callable[[], Any]] = {}
-        self.writers: dict[int, Callable[[], Any]] = {}
-        self._soon: list[Callable[[], Any]] = []
-        self._timers: list[Timer] = []
-        self.now = 0.0
-
-    def add_reader(self, descriptor: int, do: Callable[[], Any]) -> None:
-        self.readers[descriptor] = do
-
-    def add_writer(self, descriptor: int, do: Callable[[], Any]) -> None:
-        self.writers[descriptor] = do
-
-    def remove_reader(self, descriptor: int) -> None:
-        self.readers.pop(descriptor, None)
-
-    def remove_writer(self, descriptor: int) -> None:
-        self.writers.pop(descriptor, None)
-
-    def call_soon(self, do: Callable[[], Any]) -> None:
-        self._soon.append(do)
-
-    def call_later(self, seconds: float, do: Callable[[], Any]) -> Timer:
-        timer = Timer(self.now + seconds, do)
-        heapq.heappush(self._timers, timer)
-        return timer
-
-    def turn(self) -> None:
-        soon, self._soon = self._soon, []
-        for do in [*soon, *self.readers.values(), *self.writers.values()]:
-            do()
-
-    def wait(self, seconds: float) -> None:
-        end = self.now + seconds
-        while self._timers and self._timers[0].at <= end:
-            timer = heapq.heappop(self._timers)
-            if not timer.is_cancelled:
-                self.now = timer.at
-                timer.do()
-        self.now = end
-
-    def has_timer(self) -> bool:
-        return any(not timer.is_cancelled for timer in self._timers)
-
-    def is_empty(self) -> bool:
-        return not (self.readers or self.writers or self.has_timer())
 
 
 class Purse:
@@ -215,9 +156,9 @@ def test_frames_are_taken_wherever_they_are_cut(frames: list[tuple[int, int, byt
     ends.close()
 
 
-@given(FRAMES, PIECES, st.integers(1, 3), st.booleans())
+@given(FRAMES, PIECES, st.integers(1, 3), st.sampled_from(["close", "all"]))
 def test_no_more_of_them_in_a_turn_than_is_fair_and_none_is_lost(
-    frames: list[tuple[int, int, bytes]], pieces: list[tuple[int, str]], fair: int, is_closed: bool
+    frames: list[tuple[int, int, bytes]], pieces: list[tuple[int, str]], fair: int, ending: str
 ) -> None:
     """However they are cut, and whoever pauses, goes on or closes in between."""
     ends = Ends(turn=fair)
@@ -234,7 +175,7 @@ def test_no_more_of_them_in_a_turn_than_is_fair_and_none_is_lost(
         assert ends.came == frames[: len(ends.came)]
         if then in ("pause", "resume"):
             getattr(ends.link, then)()
-    if is_closed:
+    if ending == "close":
         ends.link.close()
     else:
         ends.link.resume()
@@ -301,12 +242,57 @@ def test_it_ends_once_when_the_other_side_lets_go(ends: Ends) -> None:
 
 def test_what_has_arrived_is_taken_before_it_is_closed(ends: Ends) -> None:
     ends.link.pause()
-    ends.arrive(500 * frame(1, 1, b"x" * MOST))
+    ends.arrive(LAST_FRAMES * frame(1, 1, b"x" * MOST))
     assert ends.came == []
     ends.link.close()
-    assert len(ends.came) == 500
+    assert len(ends.came) == LAST_FRAMES
     assert not ends.link.is_open
     assert ends.ended == [], "who closes it knows"
+
+
+@pytest.mark.parametrize("turn", [ALL, 2])
+def test_of_a_flood_that_has_arrived_only_some_is(turn: int) -> None:
+    ends = Ends(turn=turn)
+    ends.link.pause()
+    ends.arrive(7000 * frame(1, 1))
+    ends.link.close()
+    assert len(ends.came) == LAST_FRAMES
+    ends.loop.turn()
+    assert len(ends.came) == LAST_FRAMES
+    ends.close()
+
+
+def test_who_is_to_rest_is_not_heard_for_so_long() -> None:
+    ends = Ends(turn=2)
+    rests = iter([5.0])
+
+    def take(kind: int, number: int, data: bytes) -> None:
+        ends.came.append((kind, number, data))
+        ends.link.rest(next(rests, 0.0))
+
+    vars(ends.link)["_take"] = take
+    ends.arrive(4 * frame(1, 1))
+    ends.settle()
+    assert (len(ends.came), ends.loop.readers) == (1, {})
+    ends.loop.wait(4)
+    ends.settle()
+    assert len(ends.came) == 1
+    ends.link.pause()
+    ends.loop.wait(1)
+    ends.link.resume()
+    ends.loop.wait(0)
+    ends.settle()
+    assert len(ends.came) == 4
+    ends.close()
+
+
+def test_who_rests_is_closed_all_the_same(ends: Ends) -> None:
+    ends.link.rest(5.0)
+    ends.link.rest(5.0)
+    ends.arrive(frame(1, 1))
+    assert (ends.came, ends.loop.readers) == ([], {})
+    ends.link.close()
+    assert ends.came == [(1, 1, b"")]
 
 
 def test_what_still_arrives_while_it_is_closed_is_not_waited_for() -> None:
@@ -364,71 +350,74 @@ def test_it_says_how_it_is(ends: Ends) -> None:
 # who cannot be trusted
 
 SIZES = st.sampled_from([0, 5, READ, READ + 1, 150_000, LONG])
-DOINGS = st.sampled_from(["write", "write", "turn", "full", "grant", "pause", "resume", "wait"])
-ENDS = st.sampled_from(["complete", "close", "hang up", "too long", "stall"])
+ENDINGS = st.sampled_from(["complete", "close", "hang up", "too long", "stall"])
 
 
-def finish(ends: Ends, frames: list[tuple[int, int, bytes]], data: bytes, how: str) -> None:
-    if how == "complete":
-        for _ in range(len(frames) + 1):
-            ends.room.grant() if ends.room is not None else None
-            ends.link.resume()
-            ends.settle()
-            sent = len(data)
-            while data and sent:
-                sent = 0
-                try:
-                    sent = os.write(ends.far_writer, data)
-                except BlockingIOError:
-                    break
-                data = data[sent:]
-                ends.loop.turn()
-        assert ends.came == frames
-    elif how == "close":
-        ends.link.close()
-    elif how == "hang up":
-        ends.hang_up()
-        ends.settle()
-    elif how == "too long":
-        ends.link.resume()
-        vars(ends.link)["_max_frame"] = 0
-        ends.settle()
-    else:
-        ends.loop.wait(2 * STALL_S)
+class Suspect(Ends):
+    """Frames of these sizes are on their way."""
+
+    def __init__(self, sizes: list[int]) -> None:
+        self.purse = Purse()
+        super().__init__(LONG, turn=2, room=self.purse)
+        self.frames = [(1, number, bytes(size)) for number, size in enumerate(sizes)]
+        self.data = b"".join(frame(*one) for one in self.frames)
+
+    def write(self, size: int) -> None:
+        with contextlib.suppress(BlockingIOError, BrokenPipeError):
+            self.data = self.data[os.write(self.far_writer, self.data[:size]) :]
+
+    def fill_or_empty(self) -> None:
+        self.purse.is_empty = not self.purse.is_empty
+
+    def finish(self, how: str) -> None:
+        self.purse.is_empty = False
+        if how == "complete" and self.link.is_open:
+            for _ in range(2 * len(self.frames) + len(self.data) // 50_000 + 1):
+                self.purse.grant()
+                self.link.resume()
+                self.loop.wait(STALL_S / 5)
+                self.settle()
+                self.write(65_536)
+            self.settle()
+            assert self.came == self.frames
+        elif how == "close":
+            self.link.close()
+        elif how == "hang up":
+            self.hang_up()
+            self.settle()
+        elif how == "too long":
+            vars(self.link)["_max_frame"] = 0
+            self.settle()
+        else:
+            self.loop.wait(2 * STALL_S)
 
 
-@given(st.lists(SIZES, max_size=4), st.lists(st.tuples(DOINGS, st.integers(1, 40_000)), max_size=25), ENDS)
+DOINGS: dict[str, Callable[[Suspect, int], None]] = {
+    "write": Suspect.write,
+    "turn": lambda ends, _: ends.loop.turn(),
+    "full": lambda ends, _: ends.fill_or_empty(),
+    "grant": lambda ends, _: ends.purse.grant(),
+    "pause": lambda ends, _: ends.link.pause(),
+    "resume": lambda ends, _: ends.link.resume(),
+    "wait": lambda ends, _: ends.loop.wait(STALL_S / 10),
+    "rest": lambda ends, _: ends.link.rest(STALL_S / 5),
+}
+DOING = st.tuples(st.sampled_from([*DOINGS, "write", "turn", "turn"]), st.integers(1, 70_000))
+
+
+@given(st.lists(SIZES, max_size=4), st.lists(DOING, max_size=25), ENDINGS)
 def test_room_for_a_long_frame_is_given_back_however_it_ends(
     sizes: list[int], doings: list[tuple[str, int]], how: str
 ) -> None:
-    purse = Purse()
-    ends = Ends(LONG, turn=2, room=purse)
-    frames = [(1, number, bytes(size)) for number, size in enumerate(sizes)]
-    data = b"".join(frame(*one) for one in frames)
+    """Which `close` looks for."""
+    ends = Suspect(sizes)
     for doing, size in doings:
-        match doing:
-            case "write" if data and ends.link.is_open:
-                try:
-                    data = data[os.write(ends.far_writer, data[:size]) :]
-                except BlockingIOError:
-                    assert ends.reader not in ends.loop.readers or ends.settle() is None
-            case "turn":
-                ends.loop.turn()
-            case "full":
-                purse.is_empty = not purse.is_empty
-            case "grant":
-                purse.grant()
-            case "wait":
-                ends.loop.wait(STALL_S / 10)
-            case "pause" | "resume":
-                getattr(ends.link, doing)()
-        assert ends.came == frames[: len(ends.came)]
-        if purse.is_waiting or ends.link.is_paused or not ends.link.is_open:
+        DOINGS[doing](ends, size)
+        assert ends.came == ends.frames[: len(ends.came)]
+        if ends.purse.is_waiting or ends.link.is_paused or not ends.link.is_open:
             assert ends.reader not in ends.loop.readers, "nothing is read"
-            assert not ends.loop.has_timer(), "nothing is owed while nobody reads"
-    purse.is_empty = False
-    if ends.link.is_open:
-        finish(ends, frames, data, how)
+            assert not ends.loop.has_timer(but=ends.link._wake), "nothing is owed while nobody reads"
+    ends.finish(how)
     ends.close()
 
 

@@ -163,6 +163,11 @@ def test_what_is_returned_becomes_an_answer(result: Any, status: int, kind: str,
     assert (answer.status, answer.content_type.decode(), answer.body, answer.headers) == (status, kind, body, b"")
 
 
+def test_headers_may_have_all_letters_of_latin_1() -> None:
+    answer = encode({"statusCode": 200, "headers": {"x": "\xe9\xff"}})
+    assert answer.headers == '[["x", "\xe9\xff"]]'.encode()
+
+
 def test_headers_may_have_several_values() -> None:
     answer = encode({"statusCode": 200, "headers": {"set-cookie": ["a=1", "b=2"], "x": 1}})
     assert json.loads(answer.headers) == [["set-cookie", "a=1"], ["set-cookie", "b=2"], ["x", "1"]]
@@ -177,6 +182,8 @@ def test_headers_may_have_several_values() -> None:
         ({"statusCode": 600}, "from 200 to 599, not 600"),
         ({"statusCode": "ok"}, "not 'ok'"),
         ({"statusCode": 200, "headers": ["a"]}, "headers must be a dict, not a list"),
+        ({"statusCode": 200, "headers": {"x": "5 \u20ac"}}, "no header can hold '\u20ac'"),
+        ({"statusCode": 200, "headers": {"x": "\ud800"}}, "only the letters of latin-1"),
     ],
 )
 def test_what_cannot_be_sent_is_told(result: Any, says: str) -> None:
