@@ -19,6 +19,7 @@ from attacca.errors import BadConfig
 Shape = TypeVar("Shape", bound=msgspec.Struct)
 
 DEFAULT, FILE, ENVIRONMENT, FLAG = "default", "file", "environment", "flag"
+DEEPEST = 16  # levels of tables and lists; a few are needed, and everything that walks them may recurse
 
 
 class Given(NamedTuple):
@@ -43,25 +44,34 @@ def read_toml(text: str, where: str) -> dict[str, Given]:
     """The leaves of a TOML document.
 
     Raises:
-        BadConfig: it is not TOML.
+        BadConfig: it is not TOML, or nested without sense.
     """
     try:
         tree = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # more than TOML's own: numbers that Python does not read either
         raise BadConfig(f"{where} is not valid TOML: {error}", f"correct {where} at that place") from None
+    except RecursionError:
+        tree = None
+    if tree is None or not _is_flat_enough(tree):
+        raise BadConfig(f"{where} is nested too deeply", "settings are a name and a value, in a table or two")
     return {key: Given(value, FILE, where) for key, value in _flat(tree)}
 
 
 def read_environment(
     environ: Mapping[str, str], prefix: str = "ATTACCA_", ignore: Iterable[str] = ()
 ) -> dict[str, Given]:
-    """`ATTACCA_WORKER__MEMORY_MB=512` is `worker.memory_mb`; variables named in `ignore` mean something else."""
+    """`ATTACCA_WORKER__MEMORY_MB=512` is `worker.memory_mb`; variables named in `ignore` mean something else.
+
+    Raises:
+        BadConfig: a variable is no text.
+    """
     passed_over = frozenset(ignore)
-    return {
-        name.removeprefix(prefix).lower().replace("__", "."): Given(value, ENVIRONMENT, name)
-        for name, value in environ.items()
-        if name.startswith(prefix) and name not in passed_over
-    }
+    layer = {}
+    for name, value in environ.items():
+        if name.startswith(prefix) and name not in passed_over:
+            _check_text(f"{name}={value}")
+            layer[name.removeprefix(prefix).lower().replace("__", ".")] = Given(value, ENVIRONMENT, name)
+    return layer
 
 
 def read_flags(flags: Mapping[str, tuple[object, str]]) -> dict[str, Given]:
@@ -73,10 +83,11 @@ def read_assignments(assignments: Iterable[str], where: str = "--set") -> dict[s
     """`worker.keepalive.ttl_s=60`, as `--set` takes it; the value may be written as TOML or as plain text.
 
     Raises:
-        BadConfig: an assignment has no `=`.
+        BadConfig: an assignment has no `=`, or is no text.
     """
     layer = {}
     for assignment in assignments:
+        _check_text(assignment)
         key, equals, text = assignment.partition("=")
         if not equals or not key.strip():
             raise BadConfig(f"{where} {assignment!r} is not KEY=VALUE", f"{where} worker.memory_mb=2048")
@@ -138,7 +149,9 @@ def _decode(kind: type[Any], value: object) -> object:
     """The types beyond msgspec's own that settings have."""
     if kind is object:
         return value
-    if issubclass(kind, Path) and isinstance(value, str):
+    if issubclass(kind, Path):
+        if not isinstance(value, str) or "\0" in value:
+            raise ValueError("Expected a path")
         return kind(value).expanduser().absolute()
     raise NotImplementedError(f"{kind.__name__} in settings")
 
@@ -235,9 +248,30 @@ def _shown(value: object) -> str:
 
 def _value(text: str) -> object:
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+        value = cast("object", tomllib.loads(f"value = {text}")["value"])
+    except (ValueError, RecursionError):
         return text
+    return value if _is_flat_enough(value) else text
+
+
+def _check_text(given: str) -> None:
+    """Arguments and variables may be any bytes; Python keeps those that are no UTF-8 as halves of characters."""
+    if any("\ud800" <= char <= "\udfff" for char in given):
+        raise BadConfig(f"{given!r} is not UTF-8", "write it as text")
+
+
+def _is_flat_enough(value: object) -> bool:
+    level: list[object] = [value]
+    for _ in range(DEEPEST):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, Mapping | list)
+            for inner in (outer.values() if isinstance(outer, Mapping) else outer)
+        ]
+        if not level:
+            return True
+    return False
 
 
 def _flat(tree: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, object]]:

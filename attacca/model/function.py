@@ -6,10 +6,10 @@ from typing import Annotated
 import msgspec
 
 NAMES = "a letter, then letters, digits and dashes; at most 63, all lower-case"  # an RFC 1035 label
-Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$", description=NAMES)]
+Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z]([a-z0-9-]{0,61}[a-z0-9])?(?!\n)$", description=NAMES)]
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
 ENV_KB = 32  # of names and values together: they travel in one packet, with everything else a sandbox is told
-EnvName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+EnvName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*(?!\n)$")]
 
 
 class Network(StrEnum):
