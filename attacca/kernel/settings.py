@@ -5,6 +5,7 @@ wrong key or value stops the start and is named together with its place.
 """
 
 import difflib
+import math
 import tomllib
 import types
 from collections.abc import Iterable, Mapping, Sequence
@@ -165,12 +166,17 @@ def _checked(shape: type[msgspec.Struct], key: str, given: Given) -> object:
     if kind in (Any, object):  # nothing says what it should be, so a text from outside is what it looks like
         return _value(value) if given.layer == ENVIRONMENT and isinstance(value, str) else value
     try:
-        return plain(msgspec.convert(value, kind, strict=False, dec_hook=_decode))
+        found = plain(msgspec.convert(value, kind, strict=False, dec_hook=_decode))
     except msgspec.ValidationError as error:
         raise BadConfig(
             f"{key} = {_shown(given.value)} is not allowed{_origin(given)}: {_reason(error)}",
             _allowed(kind) or f"correct it, or leave {key} out to have its default",
         ) from None
+    if isinstance(found, float) and not math.isfinite(found):
+        raise BadConfig(
+            f"{key} = {given.value} is not allowed{_origin(given)}: Expected a number with an end", "a large one will do"
+        )
+    return found
 
 
 def _kind_at(shape: type[msgspec.Struct], key: str) -> Any:

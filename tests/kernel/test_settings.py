@@ -173,7 +173,7 @@ def test_what_is_no_value_is_text(text: str) -> None:
 def test_what_is_no_utf8_is_refused_by_name() -> None:
     with pytest.raises(BadConfig, match=r"part\.memory_mb=.*not UTF-8"):
         read_assignments(["part.memory_mb=\udcff"])
-    with pytest.raises(BadConfig, match="ATTACCA_PORT=.*not UTF-8"):
+    with pytest.raises(BadConfig, match=r"ATTACCA_PORT=.*not UTF-8"):
         read_environment({"ATTACCA_PORT": "\udcff"})
     assert read_environment({"ELSE": "\udcff"}) == {}
 
@@ -181,3 +181,8 @@ def test_what_is_no_utf8_is_refused_by_name() -> None:
 @pytest.mark.parametrize("value", [{}, [], 1.5, "a\0b"])
 def test_a_path_is_a_path(value: object) -> None:
     assert "Expected a path" in refusal({"where": Given(value, FILE, "attacca.toml")})
+
+
+@pytest.mark.parametrize("number", ["inf", "-inf", "nan", float("inf")])
+def test_a_number_has_an_end(number: object) -> None:
+    assert "a number with an end" in refusal({"cpus": Given(number, FLAG, "--set")})
