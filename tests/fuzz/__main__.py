@@ -77,7 +77,7 @@ def report_alone(name: str, seed: int, seconds: float) -> int:
 
 
 def shown(tally: Tally) -> dict[str, Any]:
-    found = {fault.mark: [keep(fault), fault.told.strip().splitlines()[-1]] for fault in tally.faults}
+    found = {fault.mark: [keep(fault), fault.said] for fault in tally.faults}
     return {**tally._asdict(), "faults": found}
 
 
@@ -146,7 +146,7 @@ def complaints(name: str, row: dict[str, Any]) -> Iterator[str]:
     if "died" in row:
         yield f"\n{name} ended with status {row['died']}; what it wrote is above"
     for mark, (path, said) in row["faults"].items():
-        yield f"\n{name}: {mark}\n  {said[:300]}\n  make fuzz REPLAY={path}"
+        yield f"\n{name}: {mark}\n  {said}\n  make fuzz REPLAY={path}"
 
 
 if __name__ == "__main__":

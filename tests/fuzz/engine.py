@@ -29,7 +29,8 @@ FLOOR_S, FLOOR_BYTES = 0.002, 1 << 18  # below this nothing is dear
 class Fault(NamedTuple):
     door: str
     mark: str  # faults with the same mark are one
-    told: str
+    said: str  # in short
+    told: str  # the whole of it
     data: bytes
 
 
@@ -107,7 +108,7 @@ class Fuzz:
                 verdict = self.door.check(data)
             assert verdict == "taken", f"a valid input came to {verdict!r}"
         except FINDINGS as error:
-            self._faults.setdefault(mark_of(error), Fault(self.door.name, mark_of(error), told(error), data))
+            self._faults.setdefault(mark_of(error), self._fault(error, data))
             return False
         return True
 
@@ -189,18 +190,19 @@ class Fuzz:
         mark = mark_of(error)
         if mark in self._faults:
             return
-        self._faults[mark] = Fault(self.door.name, mark, told(error), data)
+        self._faults[mark] = self._fault(error, data)
         if not self.door.is_slow and not isinstance(error, Hangs):
             smaller = cut_down(data, lambda one: self._mark(one) == mark)
-            self._faults[mark] = self._faults[mark]._replace(data=smaller, told=self._told(smaller))
+            again = self._error(smaller)
+            self._faults[mark] = self._fault(error if again is None else again, smaller)._replace(mark=mark)
+
+    def _fault(self, error: BaseException, data: bytes) -> Fault:
+        said = f"{type(error).__name__}: {error}"
+        return Fault(self.door.name, mark_of(error), said[:300], "".join(traceback.format_exception(error)), data)
 
     def _mark(self, data: bytes) -> str:
         error = self._error(data)
         return "" if error is None else mark_of(error)
-
-    def _told(self, data: bytes) -> str:
-        error = self._error(data)
-        return "" if error is None else told(error)
 
     def _error(self, data: bytes) -> BaseException | None:
         begun = time.thread_time()
@@ -258,10 +260,6 @@ def mark_of(error: BaseException) -> str:
     last = mine[-1] if mine else frames[-1]
     what = gist(str(error))[:60] if isinstance(error, AssertionError) else ""
     return f"{type(error).__name__} at {Path(last.filename).name}:{last.lineno} {what}".strip()
-
-
-def told(error: BaseException) -> str:
-    return "".join(traceback.format_exception(error))
 
 
 def cut_down(data: bytes, fails: Callable[[bytes], bool]) -> bytes:

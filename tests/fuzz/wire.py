@@ -82,6 +82,7 @@ class Wire(asyncio.Transport):
         self.out = bytearray()
         self.is_lost = self.has_ended = self._is_closing = False
         self.is_reading = True
+        self.ended = asyncio.Event()
         self.protocol = Connection(front)
         self.protocol.connection_made(self)
 
@@ -98,6 +99,7 @@ class Wire(asyncio.Transport):
 
     def write_eof(self) -> None:
         self.has_ended = True
+        self.ended.set()
 
     def close(self) -> None:
         if not self._is_closing:
@@ -127,6 +129,7 @@ class Wire(asyncio.Transport):
     def _lose(self) -> None:
         if not self.is_lost:
             self.is_lost = True
+            self.ended.set()
             self.protocol.connection_lost(None)
 
     # The client's side.

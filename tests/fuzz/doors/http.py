@@ -151,7 +151,8 @@ def answer(desk: Desk, invocation: Invocation, body: bytes) -> None:
 def answered(asked: list[Asked], found: list[Answer], understood: list[Understood], *, is_clean: bool, is_open: bool) -> None:
     """Who reads by the letter sees the same requests as we did, and one answer to each."""
     statuses = [one.status for one in found]
-    assert all(status < 500 or status == 501 for status in statuses), f"it fails: {statuses}"
+    expected = (501,) if is_clean else (501, 504)  # a body that never comes is waited for as long as its function may run
+    assert all(status < 500 or status in expected for status in statuses), f"it fails: {statuses}"
     assert len(found) <= len(asked) + (not is_clean), "there are more answers than requests"
     assert len(found) == len(asked) or not is_open, "a request is not answered, and the connection is open"
     assert not any(one.closes for one in found[:-1]), "it answers behind `connection: close`"
