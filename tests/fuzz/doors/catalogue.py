@@ -36,6 +36,7 @@ from tests.fuzz.wire import Desk, Place, Wire
 T = TypeVar("T")
 NAMES = ("a", "b", "long-name")
 STEPS, STORIES = 25, 4
+PATIENCE_S = 10.0
 BAD_CODE = (b"", b"no archive", gzip.compress(b"no tar"), gzip.compress(entry("../up", b"x") + end()))
 BAD_SETTINGS = (
     *("", "{", "[]", '{"name":1}', '{"name":"A"}', '{"name":"a\\n"}', '{"name":"a","memory_mb":1e400}', '{"name":"a","x":1}', "9" * 5000),
@@ -109,7 +110,11 @@ class House:
         head = [f"{method} {path} HTTP/1.1", "Host: localhost", "Connection: close", f"Content-Length: {len(body)}", bearer]
         wire = Wire(self.place.front)
         await wire.feed(["\r\n".join([*head, *lines, "", ""]).encode() + body])
-        await wire.ended.wait()
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                await wire.ended.wait()
+        except TimeoutError:
+            raise AssertionError(f"no answer to {method} {path}: {bytes(wire.out[:300])!r}") from None
         await wire.hang_up()
         [answer] = answers(bytes(wire.out), [method.encode()], has_ended=True)
         return answer
