@@ -16,7 +16,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 
-from tests.fuzz.doors import DOORS
+from tests.fuzz.doors import NAMES, make
 from tests.fuzz.engine import ROOT, Fault, Fuzz, Tally, replay
 
 FOUND = ROOT / ".fuzz"
@@ -31,10 +31,10 @@ def main() -> int:
     if said.alone:
         return report_alone(said.alone, said.seed, said.seconds)
     seed = said.seed if said.seed is not None else random.randrange(1_000_000)
-    names = [name for name in said.doors.split(",") if name] or list(DOORS)
-    unknown = sorted({*names} - {*DOORS})
+    names = [name for name in said.doors.split(",") if name] or list(NAMES)
+    unknown = sorted({*names} - {*NAMES})
     if unknown:
-        print(f"there is no door {', '.join(unknown)}; there are {', '.join(DOORS)}", file=sys.stderr)
+        print(f"there is no door {', '.join(unknown)}; there are {', '.join(NAMES)}", file=sys.stderr)
         return 2
     print(f"seed {seed}: make fuzz MINUTES={said.minutes:g} DOORS={','.join(names)} SEED={seed}")
     rows = asyncio.run(side_by_side(names, seed, said.minutes * 60))
@@ -44,7 +44,7 @@ def main() -> int:
 def read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("--minutes", type=float, default=5.0, help="for all doors together")
-    parser.add_argument("--doors", default="", help=f"of {','.join(DOORS)}")
+    parser.add_argument("--doors", default="", help=f"of {','.join(NAMES)}")
     parser.add_argument("--seed", type=int, help="drawn when not given, and shown")
     parser.add_argument("--replay", default="", metavar="FILE", help="give one input again")
     parser.add_argument("--alone", default="", help=argparse.SUPPRESS)
@@ -53,7 +53,7 @@ def read_arguments() -> argparse.Namespace:
 
 
 def give_again(path: Path) -> int:
-    door = DOORS[path.name.rpartition("-")[0]]()
+    door = make(path.name.rpartition("-")[0])
     fault = replay(door, path.read_bytes())
     print(fault.told if fault else f"{path.name}: nothing is wrong with it any more")
     return 1 if fault else 0
@@ -71,7 +71,7 @@ def report_alone(name: str, seed: int, seconds: float) -> int:
             told_at = time.monotonic()
             print(json.dumps(shown(tally)), flush=True)
 
-    tally = Fuzz(DOORS[name](), seed).run(lambda _: time.monotonic() < ends_at, tell)
+    tally = Fuzz(make(name), seed).run(lambda _: time.monotonic() < ends_at, tell)
     print(json.dumps(shown(tally)), flush=True)
     return 0
 

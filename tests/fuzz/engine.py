@@ -19,7 +19,7 @@ from tests.fuzz.door import Door
 ROOT = Path(__file__).parents[2]
 OURS = str(ROOT / "attacca")
 TRACED, WEIGHED, SOUND = 8, 32, 64  # one input in so many: lines followed, memory weighed, a seed tried once more
-HANGS_S = 60.0  # no finding: what has not come back by then never would
+HANGS_S, STORY_HANGS_S = 60.0, 900.0  # what has not come back by then never would
 MOST_CUTS, MOST_CUTS_S = 400, 20.0  # tries to make an input that fails smaller
 TIMES = 5  # a suspect is timed so often, and its best time counts
 KEPT = 4000  # inputs in a corpus
@@ -104,7 +104,7 @@ class Fuzz:
 
     def _expect_taken(self, data: bytes) -> bool:
         try:
-            with limited():
+            with limited(self.door):
                 verdict = self.door.check(data)
             assert verdict == "taken", f"a valid input came to {verdict!r}"
         except FINDINGS as error:
@@ -116,7 +116,7 @@ class Fuzz:
         self._tried += 1
         number, begun = self._tried, time.thread_time()
         try:
-            with limited():
+            with limited(self.door):
                 verdict = self._follow(data) if number % TRACED == 0 else self.door.check(data)
             self._hold_to_cost(data, time.thread_time() - begun, weigh=number % WEIGHED == 0)
         except FINDINGS as error:
@@ -207,7 +207,7 @@ class Fuzz:
     def _error(self, data: bytes) -> BaseException | None:
         begun = time.thread_time()
         try:
-            with limited():
+            with limited(self.door):
                 self.door.check(data)
             self._hold_to_cost(data, time.thread_time() - begun, weigh=True)
         except FINDINGS as error:
@@ -229,14 +229,15 @@ def replay(door: Door, data: bytes) -> Fault | None:
 
 
 @contextlib.contextmanager
-def limited() -> Iterator[None]:
+def limited(door: Door) -> Iterator[None]:
     """What never comes back is a fault too."""
+    limit_s = STORY_HANGS_S if door.is_slow else HANGS_S
 
     def stop(_number: int, _frame: FrameType | None) -> None:
-        raise Hangs(f"it does not come back within {HANGS_S:g} s")
+        raise Hangs(f"it does not come back within {limit_s:g} s")
 
     before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, HANGS_S, 1.0)  # again, where nobody heard it
+    signal.setitimer(signal.ITIMER_REAL, limit_s, 1.0)  # again, where nobody heard it
     try:
         yield
     finally:

@@ -51,7 +51,7 @@ PATHS = (
     *("functions", "functions/", "functions/a", "functions/a/rollback", "functions/a/prewarm", "functions/a/evict", "functions/a/logs"),
     *("functions/%00", "functions/%ff", "functions/a%2fb", "functions/../tokens", "functions/" + "x" * 3000, "tokens", "tokens/x", "tokens/%2e%2e"),
     *("calls?limit=1&limit=2", "calls?limit=-1", "calls?limit=" + "9" * 5000, "calls?function=%ff", "functions/a/logs?since=nan", "functions/a/logs?since=1e400"),
-    *("workers", "info", "schema", "schema/openapi.json", "schema/x", "", "é", "calls?limit=٣", "functions/a/logs?since=inf", "functions/a/logs?follow=maybe"),
+    *("workers", "info", "schema", "schema/openapi.json", "", "é", "calls?limit=٣", "functions/a/logs?since=inf", "functions/a/logs?follow=maybe"),
 )
 METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS")
 
