@@ -5,7 +5,7 @@ from importlib import import_module
 from tests.fuzz.door import Door
 
 PURE = ("http", "answers", "archives", "requirements", "settings", "catalogue", "frames")
-LIVE = ("admin",)  # with processes and sockets
+LIVE = ("packets", "admin")  # with processes and sockets
 NAMES = (*PURE, *LIVE)
 
 
