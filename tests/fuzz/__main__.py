@@ -1,4 +1,4 @@
-"""`make fuzz`: every door for as long as one likes, side by side, with what was found in files that can be given again."""
+"""`make fuzz`: every door for as long as one likes, side by side; what is found lies in files to be given again."""
 
 import argparse
 import asyncio

@@ -3,7 +3,15 @@
 from random import Random
 from typing import ClassVar
 
+from attacca.errors import AttaccaError
 from tests.fuzz.mutation import mutate
+
+
+def refusal(error: AttaccaError) -> str:
+    """A verdict; and every refusal says what to try."""
+    assert error.message, "it is refused without a word"
+    assert error.hint, "it is refused, and nothing says what to try"
+    return f"refused: {error.message}"
 
 
 class Door:

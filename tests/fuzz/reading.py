@@ -8,7 +8,9 @@ TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 SEEN = rb"[\x21-\x7e\x80-\xff]"
 TARGET = rb"/%b*|[A-Za-z][A-Za-z0-9+.-]*:%b+|\*|%b+:[0-9]+" % (SEEN, SEEN, SEEN)
 LINE = re.compile(rb"(%b) (%b) +HTTP/(1\.[01])\r\n" % (TOKEN, TARGET))  # several blanks, as RFC 9112 (3) allows
-FIELD = re.compile(rb"(%b):[ \t]*((?:[\x21-\x7e\x80-\xff](?:[\t \x21-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?)[ \t]*\r\n" % TOKEN)
+FIELD = re.compile(
+    rb"(%b):[ \t]*((?:[\x21-\x7e\x80-\xff](?:[\t \x21-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?)[ \t]*\r\n" % TOKEN
+)
 CHUNK = re.compile(rb"([0-9A-Fa-f]{1,16})(?:[ \t]*;[\t \x21-\x7e\x80-\xff]*)?\r\n")
 LENGTH = re.compile(rb"[0-9]{1,18}")
 STATUS = re.compile(rb"HTTP/1\.1 ([1-5][0-9][0-9]) ([\t \x21-\x7e\x80-\xff]*)\r\n")
@@ -66,7 +68,7 @@ def _request(data: bytes, at: int) -> Asked | None:
     fields, at = read
     asked = Asked(line[1], line[2], line[3], fields, b"", at)
     hosts, lengths, codings = asked.all(b"host"), asked.all(b"content-length"), asked.all(b"transfer-encoding")
-    if False and (len(hosts) > 1 or (not hosts and asked.version == b"1.1")):
+    if len(hosts) > 1 or (not hosts and asked.version == b"1.1"):
         return None
     if codings:
         is_chunked = [one.lower() for one in codings] == [b"chunked"] and not lengths and asked.version == b"1.1"
@@ -94,7 +96,7 @@ def _counted(data: bytes, at: int, lengths: list[bytes]) -> tuple[bytes, int] | 
 
 
 def _chunks(data: bytes, at: int) -> tuple[bytes, int] | None:
-    body = []
+    body: list[bytes] = []
     while (head := CHUNK.match(data, at)) is not None:
         at, size = head.end(), int(head[1], 16)
         if size == 0:
@@ -113,7 +115,8 @@ def answers(data: bytes, methods: list[bytes], *, has_ended: bool) -> list[Answe
 
     `methods`: of the requests that they answer, as far as those could be understood.
     """
-    at, found = 0, []
+    at = 0
+    found: list[Answer] = []
     while at < len(data):
         line = STATUS.match(data, at)
         assert line is not None, f"this is no status line: {data[at : at + 60]!r}"
@@ -135,7 +138,8 @@ def _answered(data: bytes, at: int, answer: Answer, method: bytes, *, has_ended:
     lengths, codings = answer.all(b"content-length"), answer.all(b"transfer-encoding")
     assert not (lengths and codings), "an answer has two lengths"
     if answer.status in (204, 304):
-        assert not codings and not (lengths and answer.status == 204), "an answer without a body has a length"
+        assert not codings, "an answer without a body has a coding"
+        assert not lengths or answer.status == 304, "an answer without a body has a length"
     is_unread = 400 <= answer.status < 500 and answer.closes  # then whoever refuses may not know what was asked
     if answer.status in (204, 304) or (method == b"HEAD" and not is_unread) or (is_unread and at == len(data)):
         return b"", at
@@ -148,5 +152,6 @@ def _answered(data: bytes, at: int, answer: Answer, method: bytes, *, has_ended:
         found = _counted(data, at, lengths)
         assert found is not None or has_ended, "an answer is shorter than it says"
         return found or (b"", len(data))
-    assert answer.closes and has_ended, "nobody can tell where an answer ends"
+    assert answer.closes, "nobody can tell where an answer ends"
+    assert has_ended, "an answer does not end"
     return data[at:], len(data)

@@ -81,7 +81,7 @@ class Wire(asyncio.Transport):
         super().__init__()
         self.out = bytearray()
         self.is_lost = self.has_ended = self._is_closing = False
-        self.is_reading = True
+        self.is_read = True
         self.ended = asyncio.Event()
         self.protocol = Connection(front)
         self.protocol.connection_made(self)
@@ -113,12 +113,14 @@ class Wire(asyncio.Transport):
         return self._is_closing
 
     def pause_reading(self) -> None:
-        assert not self._is_closing and self.is_reading, "it stops reading twice"
-        self.is_reading = False
+        assert not self._is_closing, "it stops reading what has ended"
+        assert self.is_read, "it stops reading twice"
+        self.is_read = False
 
     def resume_reading(self) -> None:
-        assert not self._is_closing and not self.is_reading, "it goes on reading twice"
-        self.is_reading = True
+        assert not self._is_closing, "it goes on reading what has ended"
+        assert not self.is_read, "it goes on reading twice"
+        self.is_read = True
 
     def get_write_buffer_size(self) -> int:
         return 0
@@ -137,10 +139,10 @@ class Wire(asyncio.Transport):
     async def feed(self, pieces: Sequence[bytes]) -> None:
         for piece in pieces:
             for _ in range(TURNS):
-                if self.is_reading:
+                if self.is_read:
                     break
                 await asyncio.sleep(0)
-            assert self.is_reading, "it stops reading for good, and nobody is slow"
+            assert self.is_read, "it stops reading for good, and nobody is slow"
             if self._is_closing:
                 break
             self.protocol.data_received(piece)
@@ -206,6 +208,7 @@ class Place:
         assert not self.front.connections, "a connection is left over"
         for name in self.names:
             function = self.gateway.find(name)
-            assert function is not None and (function.waiting, function.running) == (0, 0), "a count is left over"
+            assert function is not None
+            assert (function.waiting, function.running) == (0, 0), "a count is left over"
         if self.trouble:
             raise self.trouble[0].get("exception") or AssertionError(self.trouble[0]["message"])

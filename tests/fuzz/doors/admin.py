@@ -1,4 +1,4 @@
-"""The admin API of a server that runs, by its own OpenAPI document: what that promises holds, and nothing else does harm."""
+"""The admin API of a running server, by its own OpenAPI document: what that promises holds, and nothing does harm."""
 
 import contextlib
 import tempfile
@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis.errors import Unsatisfiable
 from schemathesis import APIOperation, Case, GenerationMode
 from schemathesis.checks import CHECKS
+from schemathesis.core.result import Ok
 
 from tests.fuzz.door import Door
 from tests.live.whole import Whole
@@ -34,7 +35,9 @@ class Admin(Door):
     def open(self) -> None:
         self._room = tempfile.TemporaryDirectory(prefix="attacca-fuzz-")
         self._server = Whole(Path(self._room.name) / "state")
-        self._token = self._server.ask("POST", "/api/tokens", b'{"name":"fuzz"}', {"content-type": "application/json"}).value["token"]
+        self._token = self._server.ask(
+            "POST", "/api/tokens", b'{"name":"fuzz"}', {"content-type": "application/json"}
+        ).value["token"]
         self._url = f"http://127.0.0.1:{self._server.port}"
         self._session = requests.Session()
         with warnings.catch_warnings():
@@ -56,6 +59,7 @@ class Admin(Door):
         self._server.function("known", SOURCE)
         chance = Random(int(data))
         for result in self._schema.get_all_operations():
+            assert isinstance(result, Ok), result
             for mode in GenerationMode:
                 self._try(result.ok(), mode, chance.randrange(1 << 30))
         assert self._server.is_well(), "it is not well"
@@ -71,13 +75,14 @@ class Admin(Door):
         @seed(number)
         @quick
         @given(case=operation.as_strategy(generation_mode=mode))
-        def go(case: Case) -> None:
+        def go(case: Case[Any]) -> None:
             (case.query or {}).pop("follow", None)  # which has no end
-            ours = {"headers": {"Authorization": f"Bearer {self._token}"}, "timeout": PATIENCE_S}
+            ours: dict[str, Any] = {"headers": {"Authorization": f"Bearer {self._token}"}, "timeout": PATIENCE_S}
             answer = case.call(self._url, self._session, **ours)
             is_well = answer.status_code < 400
             names = (*CHECKED, "status_code_conformance", "response_schema_conformance") if is_well else CHECKED
-            case.validate_response(answer, [CHECKS.get_one(name) for name in names], transport_kwargs=ours)
+            checks: Any = [CHECKS.get_one(name) for name in names]
+            case.validate_response(answer, checks, transport_kwargs=ours)
             assert is_well or {"code", "message", "try"} <= set(answer.json()["error"]), "an error without its envelope"
             stranger = {"Authorization": "Bearer attacca_nobody"}
             status = case.call(self._url, self._session, headers=stranger, timeout=PATIENCE_S).status_code

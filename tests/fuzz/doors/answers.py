@@ -1,4 +1,4 @@
-"""What functions answer: whatever a sandbox says, its client sees one answer that is HTTP, and others see nothing of it."""
+"""What functions answer: whatever a sandbox says, its client sees one answer that is HTTP, and others none of it."""
 
 import contextlib
 import re
@@ -20,20 +20,50 @@ HEAD, BODY, END, WHOLE, FAILED, RAISED = b"h", b"b", b"e", b"w", b"f", b"r"
 CONFIG = GatewayConfig(port=0)
 FUNCTIONS = (revision("echo"), revision("wild", signature=Signature.ASGI))
 OURS = {
-    b"content-type", b"content-length", b"transfer-encoding", b"date", b"connection", b"server-timing", b"retry-after",
+    b"content-type", b"content-length", b"transfer-encoding", b"date", b"connection", b"server-timing",
+    b"retry-after",
     b"x-attacca-invocation-id", b"x-attacca-arrived", b"x-attacca-waiting", b"x-attacca-start", b"x-attacca-sandbox",
 }  # fmt: skip
 ID = re.compile(rb"[0-9a-f]+-[0-9a-f]+")
 NAMES = (
-    b"x", b"X-Y", b"content-length", b"Content-Length", b"transfer-encoding", b"connection", b"date", b"x-attacca-sandbox", b"X-ATTACCA-START",
-    b"set-cookie", b"server-timing", b"upgrade", b"trailer", b"te", b"", b" x", b"x ", b"a:b", b"a\r\nb", b"\xff", b"location", b"content-type",
+    b"x", b"X-Y", b"content-length", b"Content-Length", b"transfer-encoding", b"connection", b"date",
+    b"x-attacca-sandbox", b"X-ATTACCA-START",
+    b"set-cookie", b"server-timing", b"upgrade", b"trailer", b"te", b"", b" x", b"x ", b"a:b", b"a\r\nb", b"\xff",
+    b"location", b"content-type",
 )  # fmt: skip
 VALUES = (
-    b"1", b"0", b"5", b"chunked", b"close", b"keep-alive", b"a\r\nb: c", b"a\nb", b"a\r", b"\0", b"", b" ", b"\xff", b"x" * 2000, b"text/plain",
+    b"1", b"0", b"5", b"chunked", b"close", b"keep-alive", b"a\r\nb: c", b"a\nb", b"a\r", b"\0", b"", b" ", b"\xff",
+    b"x" * 2000, b"text/plain",
     b"HTTP/1.1 200 OK", *(number.encode() for number in NUMBERS),
 )  # fmt: skip
-STATUSES = (b"200", b"200", b"200", b"204", b"304", b"100", b"101", b"199", b"599", b"600", b"404", b"500", b"0", b"-1", b"65535")
-CODES = (b"timeout", b"out_of_memory", b"sandbox_lost", b"no_capacity", b"draining", b"bad_response", b"", b"x", b"a\r\nb")
+STATUSES = (
+    b"200",
+    b"200",
+    b"200",
+    b"204",
+    b"304",
+    b"100",
+    b"101",
+    b"199",
+    b"599",
+    b"600",
+    b"404",
+    b"500",
+    b"0",
+    b"-1",
+    b"65535",
+)
+CODES = (
+    b"timeout",
+    b"out_of_memory",
+    b"sandbox_lost",
+    b"no_capacity",
+    b"draining",
+    b"bad_response",
+    b"",
+    b"x",
+    b"a\r\nb",
+)
 
 
 class Answers(Door):
@@ -123,7 +153,8 @@ def report(kind: bytes, name: str, parts: list[bytes]) -> ResponseHead | Respons
             return Ended(name, Failed(*texts), 1.0)
         case b"r":
             return Ended(name, FunctionError(*texts), 1.0)
-    return None
+        case _:
+            return None
 
 
 def text(raw: bytes) -> str:
@@ -143,7 +174,12 @@ def said(*words: tuple[bytes, ...]) -> bytes:
 
 
 def drawn(chance: Random) -> tuple[bytes, ...]:
-    fields = [chance.choice(chance.choice((NAMES, VALUES))) if chance.random() < 0.1 else chance.choice((NAMES, VALUES)[at % 2]) for at in range(chance.choice((0, 2, 4)))]
+    fields = [
+        chance.choice(chance.choice((NAMES, VALUES)))
+        if chance.random() < 0.1
+        else chance.choice((NAMES, VALUES)[at % 2])
+        for at in range(chance.choice((0, 2, 4)))
+    ]
     match chance.choice("hhbbewwwfr"):
         case "h":
             return (HEAD, chance.choice(STATUSES), *fields)
@@ -152,7 +188,13 @@ def drawn(chance: Random) -> tuple[bytes, ...]:
         case "e":
             return (END,)
         case "w":
-            return (WHOLE, chance.choice(STATUSES), chance.choice((b"text/plain", *VALUES)), chance.choice(VALUES), *fields)
+            return (
+                WHOLE,
+                chance.choice(STATUSES),
+                chance.choice((b"text/plain", *VALUES)),
+                chance.choice(VALUES),
+                *fields,
+            )
         case "f":
             return (FAILED, chance.choice(CODES), chance.choice(VALUES), chance.choice(VALUES))
         case _:
@@ -167,7 +209,9 @@ def harmless(answer: Answer, data: bytes) -> None:
     theirs = {part.lower() for word in data.split(WORD) for part in word.split(PART)}
     strangers = {name for name, _ in answer.fields} - OURS - theirs
     assert not strangers, f"headers out of nowhere: {sorted(strangers)}"
-    assert all(len(answer.all(name)) <= 1 for name in OURS if name.startswith(b"x-")), "one of our own headers is there twice"
+    assert all(len(answer.all(name)) <= 1 for name in OURS if name.startswith(b"x-")), (
+        "one of our own headers is there twice"
+    )
     assert all(ID.fullmatch(value) for value in answer.all(b"x-attacca-invocation-id")), "an id that is not ours"
     assert answer.all(b"x-attacca-sandbox") in ([], [b"s1"]), "a sandbox that is not ours"
     assert answer.all(b"x-attacca-start") in ([], [b"warm"]), "a start that is not ours"

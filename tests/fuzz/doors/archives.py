@@ -15,7 +15,7 @@ from attacca.control.archive import Unpacked, unpack
 from attacca.control.config import ArchiveLimits
 from attacca.errors import BadRequest, PayloadTooLarge
 from attacca.io.archive import pack
-from tests.fuzz.door import Door
+from tests.fuzz.door import Door, refusal
 from tests.fuzz.mutation import NUMBERS, mutate
 
 LIMITS = ArchiveLimits(packed_mb=1, unpacked_mb=1, entries=40, path_bytes=200, depth=6)
@@ -130,9 +130,8 @@ class Archives(Door):
         try:
             unpacked = unpack(sent, made, LIMITS)
         except (BadRequest, PayloadTooLarge) as error:
-            assert error.hint, "a refusal says what to try"
             sound(made)
-            return f"refused: {error.message}"
+            return refusal(error)
         else:
             found = sound(made)
             agrees(unpacked, found, made)
@@ -202,13 +201,14 @@ def reads_the_same(sent: bytes, found: dict[str, tuple[int, bytes]], room: Path)
             archive.extractall(theirs, [one.replace(mtime=0) for one in wanted], filter="data")
         other = tree(theirs)
         for path, (_, content) in other.items():
-            assert path in found and found[path][1] == content, f"Python's filter reads {path!r} otherwise"
+            assert path in found, f"Python's filter finds {path!r}"
+            assert found[path][1] == content, f"Python's filter reads {path!r} otherwise"
     finally:
         shutil.rmtree(theirs)
 
 
 def plain(name: str) -> str:
-    """Without the dots that mean nothing; a file that calls itself a directory we take as a file, and Python does not."""
+    """Without dots that mean nothing. A file that calls itself a directory is a file to us, and not to Python."""
     return os.path.normpath(name) if not name.endswith(("/", "/.")) else ""
 
 

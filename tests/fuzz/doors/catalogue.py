@@ -3,35 +3,20 @@
 import asyncio
 import gzip
 import json
-import shutil
-import tempfile
-from collections.abc import Coroutine
-from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple, TypeVar, cast
 
-import msgspec
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, get_state_machine_test, invariant, precondition, rule
 
 from attacca.cli.source import multipart
-from attacca.control.config import ControlConfig
-from attacca.control.core.access import Door as Doorway
 from attacca.control.core.catalogue import KEPT_REVISIONS
-from attacca.control.driver import Control
-from attacca.control.http import admin
-from attacca.gateway.config import GatewayConfig
-from attacca.io.store.memory import MemoryStore
-from attacca.kernel.clock import ManualClock
-from attacca.model.function import Revision
-from attacca.model.invocation import Failed, Invocation, Ok
-from attacca.model.messages import Checked, Evict, Prewarm
 from tests.fuzz.door import Door
 from tests.fuzz.doors.archives import end, entry
-from tests.fuzz.mutation import NUMBERS, UNICODE
-from tests.fuzz.reading import Answer, answers
-from tests.fuzz.wire import Desk, Place, Wire
+from tests.fuzz.house import House
+from tests.fuzz.mutation import UNICODE
+from tests.fuzz.reading import Answer
 
 T = TypeVar("T")
 NAMES = ("a", "b", "long-name")
@@ -39,19 +24,72 @@ STEPS, STORIES = 25, 4
 PATIENCE_S = 10.0
 BAD_CODE = (b"", b"no archive", gzip.compress(b"no tar"), gzip.compress(entry("../up", b"x") + end()))
 BAD_SETTINGS = (
-    *("", "{", "[]", '{"name":1}', '{"name":"A"}', '{"name":"a\\n"}', '{"name":"a","memory_mb":1e400}', '{"name":"a","x":1}', "9" * 5000),
-    *("[" * 100_000, '{"name":"a","env":{"A":"\\ud800"}}', '{"name":"a","timeout_s":NaN}', '{"name":"a","queue":-1}', '{"name":"a\x00"}'),
+    *(
+        "",
+        "{",
+        "[]",
+        '{"name":1}',
+        '{"name":"A"}',
+        '{"name":"a\\n"}',
+        '{"name":"a","memory_mb":1e400}',
+        '{"name":"a","x":1}',
+        "9" * 5000,
+    ),
+    *(
+        "[" * 100_000,
+        '{"name":"a","env":{"A":"\\ud800"}}',
+        '{"name":"a","timeout_s":NaN}',
+        '{"name":"a","queue":-1}',
+        '{"name":"a\x00"}',
+    ),
 )
 BODIES = (
-    *("", "{", "null", "[]", "[" * 100_000, '{"to":1e400}', '{"to":"1"}', '{"to":true}', '{"to":1.5}', '{"name":1}', '{"count":0}', '"\\ud800"'),
-    *(f'{{"{key}":{number}}}' for key in ("to", "count") for number in ("-1", "9" * 30, "9" * 5000, "9223372036854775808")),
-    *(f'{{"name":{json.dumps("x" + text)}}}' for text in UNICODE), '{"templates":1}', '{"name":"' + "x" * 100_000 + '"}',
+    *("", "{", "null", "[]", "[" * 100_000, '{"to":1e400}', '{"to":"1"}', '{"to":true}', '{"to":1.5}', '{"name":1}',
+      '{"count":0}', '"\\ud800"'),
+    *(f'{{"{key}":{number}}}' for key in ("to", "count") for number in ("-1", "9" * 30, "9" * 5000,
+      "9223372036854775808")),
+    *(f'{{"name":{json.dumps("x" + text)}}}' for text in UNICODE), '{"templates":1}',
+      '{"name":"' + "x" * 100_000 + '"}',
 )  # fmt: skip
 PATHS = (
-    *("functions", "functions/", "functions/a", "functions/a/rollback", "functions/a/prewarm", "functions/a/evict", "functions/a/logs"),
-    *("functions/%00", "functions/%ff", "functions/a%2fb", "functions/../tokens", "functions/" + "x" * 3000, "tokens", "tokens/x", "tokens/%2e%2e"),
-    *("calls?limit=1&limit=2", "calls?limit=-1", "calls?limit=" + "9" * 5000, "calls?function=%ff", "functions/a/logs?since=nan", "functions/a/logs?since=1e400"),
-    *("workers", "info", "schema", "schema/openapi.json", "", "é", "calls?limit=٣", "functions/a/logs?since=inf", "functions/a/logs?follow=maybe"),
+    *(
+        "functions",
+        "functions/",
+        "functions/a",
+        "functions/a/rollback",
+        "functions/a/prewarm",
+        "functions/a/evict",
+        "functions/a/logs",
+    ),
+    *(
+        "functions/%00",
+        "functions/%ff",
+        "functions/a%2fb",
+        "functions/../tokens",
+        "functions/" + "x" * 3000,
+        "tokens",
+        "tokens/x",
+        "tokens/%2e%2e",
+    ),
+    *(
+        "calls?limit=1&limit=2",
+        "calls?limit=-1",
+        "calls?limit=" + "9" * 5000,
+        "calls?function=%ff",
+        "functions/a/logs?since=nan",
+        "functions/a/logs?since=1e400",
+    ),
+    *(
+        "workers",
+        "info",
+        "schema",
+        "schema/openapi.json",
+        "",
+        "é",
+        "calls?limit=٣",
+        "functions/a/logs?since=inf",
+        "functions/a/logs?follow=maybe",
+    ),
 )
 METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS")
 
@@ -63,86 +101,6 @@ class Kept(NamedTuple):
     last: int
     revisions: tuple[int, ...]
     memory_mb: int
-
-
-class House:
-    """A gateway and a control plane in memory, joined as in a server; a worker that says which revision it was asked."""
-
-    def __init__(self) -> None:
-        self.room = Path(tempfile.mkdtemp(prefix="attacca-fuzz-"))
-        self.place = Place(GatewayConfig(port=0, max_head_kb=16), (), which)
-        self.store = MemoryStore(self.place.clock)
-        self.sent: list[Prewarm | Evict] = []
-        self.control: Control
-        self.run(self._open())
-        _, self.secret = self.run(self.control.tokens.create("ours"))
-
-    def run(self, story: Coroutine[Any, Any, T]) -> T:
-        return self.place.loop.run_until_complete(story)
-
-    async def _open(self) -> None:
-        config = ControlConfig(state_dir=self.room / "state")
-        clock, tell = cast(ManualClock, self.place.clock), self.place.gateway.receive
-        self.control = Control(config, self.store, clock, self._check, tell)
-        await self.control.open()
-        self.place.front.admin = admin(self.control, Seen(self.sent), Doorway(0, is_loopback=True))  # type: ignore[assignment]
-
-    async def _check(self, revision: Revision) -> Checked:
-        code = (self.room / "state" / "code" / revision.code / "main.txt").read_text()
-        if code == "fails":
-            return Checked(revision, Failed("bad_function", "it fails", "mend it"))
-        return Checked(msgspec.structs.replace(revision, handler="main:handler"))
-
-    def restart(self) -> None:
-        self.run(self.control.close())
-        self.run(self._open())
-
-    def close(self) -> None:
-        self.run(self.control.close())
-        self.place.close()
-        shutil.rmtree(self.room)
-
-    def ask(self, method: str, path: str, body: bytes = b"", *lines: str, token: str | None = None) -> Answer:
-        return self.run(self.asking(method, path, body, *lines, token=token))
-
-    async def asking(self, method: str, path: str, body: bytes = b"", *lines: str, token: str | None = None) -> Answer:
-        bearer = f"Authorization: Bearer {self.secret if token is None else token}"
-        head = [f"{method} {path} HTTP/1.1", "Host: localhost", "Connection: close", f"Content-Length: {len(body)}", bearer]
-        wire = Wire(self.place.front)
-        await wire.feed(["\r\n".join([*head, *lines, "", ""]).encode() + body])
-        try:
-            async with asyncio.timeout(PATIENCE_S):
-                await wire.ended.wait()
-        except TimeoutError:
-            raise AssertionError(f"no answer to {method} {path}: {bytes(wire.out[:300])!r}") from None
-        await wire.hang_up()
-        [answer] = answers(bytes(wire.out), [method.encode()], has_ended=True)
-        return answer
-
-
-class Seen:
-    """The other planes, of which the API shows little here."""
-
-    def __init__(self, sent: list[Prewarm | Evict]) -> None:
-        self.send = sent.append
-
-    def workers(self) -> list[Any]:
-        return []
-
-    def calls(self, function: str | None, limit: int) -> list[Any]:
-        assert 1 <= limit <= 10_000, "a limit comes through that is none"
-        return []
-
-    async def logs(self, function: str, since_s: float | None, follow: bool) -> Any:  # noqa: FBT001 - mirrors Observe
-        for line in ():
-            yield line
-
-    def info(self) -> dict[str, Any]:
-        return {}
-
-
-def which(desk: Desk, invocation: Invocation, _body: bytes) -> None:
-    desk.end(invocation.id, Ok(invocation.revision.encode(), "text/plain"))
 
 
 class Stories(RuleBasedStateMachine):
@@ -160,11 +118,15 @@ class Stories(RuleBasedStateMachine):
 
     @rule(name=st.sampled_from(NAMES), memory_mb=st.sampled_from((64, 128)), text=st.sampled_from(("one", "two")))
     def deploy(self, name: str, memory_mb: int, text: str) -> None:
-        self._deployed(name, memory_mb, self.house.ask("POST", *deployment({"name": name, "memory_mb": memory_mb}, text)))
+        self._deployed(
+            name, memory_mb, self.house.ask("POST", *deployment({"name": name, "memory_mb": memory_mb}, text))
+        )
 
     @rule(name=st.sampled_from(NAMES))
     def deploy_twice_at_once(self, name: str) -> None:
-        asking = [self.house.asking("POST", *deployment({"name": name, "memory_mb": 64}, text)) for text in ("one", "two")]
+        asking = [
+            self.house.asking("POST", *deployment({"name": name, "memory_mb": 64}, text)) for text in ("one", "two")
+        ]
 
         async def both() -> list[Answer]:
             return await asyncio.gather(*asking)
@@ -247,9 +209,19 @@ class Stories(RuleBasedStateMachine):
     def deploy_what_fails(self, name: str) -> None:
         assert last(self.house.ask("POST", *deployment({"name": name}, "fails")))["error"]["code"] == "bad_function"
 
-    @rule(method=st.sampled_from(METHODS), path=st.sampled_from(PATHS), body=st.sampled_from(BODIES), kind=st.sampled_from(("json", "x", "multipart/form-data")))
+    @rule(
+        method=st.sampled_from(METHODS),
+        path=st.sampled_from(PATHS),
+        body=st.sampled_from(BODIES),
+        kind=st.sampled_from(("json", "x", "multipart/form-data")),
+    )
     def talk_nonsense(self, method: str, path: str, body: str, kind: str) -> None:
-        is_order = method in ("DELETE", "POST") and path in ("functions/a", "functions/a/rollback", "tokens", "functions/a/../tokens")
+        is_order = method in ("DELETE", "POST") and path in (
+            "functions/a",
+            "functions/a/rollback",
+            "tokens",
+            "functions/a/../tokens",
+        )
         if is_order and method == "DELETE":
             return
         kind = "application/json" if kind == "json" else kind
@@ -280,7 +252,9 @@ class Stories(RuleBasedStateMachine):
     @invariant()
     def what_is_deployed_is_what_answers(self) -> None:
         rows = value(self.house.ask("GET", "/api/functions"))
-        assert {row["function"]: row["revision"] for row in rows} == {name: one.current for name, one in self.known.items()}
+        assert {row["function"]: row["revision"] for row in rows} == {
+            name: one.current for name, one in self.known.items()
+        }
         for name in NAMES:
             answer, function = self.house.ask("POST", f"/function/{name}", b"{}"), self.known.get(name)
             expected = (404, None) if function is None else (200, f"{name}@{function.current}".encode())
@@ -309,7 +283,12 @@ def form(parts: dict[str, bytes]) -> tuple[str, bytes, str]:
 
 def deployment(said: object, text: str) -> tuple[str, bytes, str]:
     settings_ = said if isinstance(said, str) else json.dumps(said)
-    return form({"settings": settings_.encode("utf-8", "replace"), "code": gzip.compress(entry("main.txt", text.encode()) + end())})
+    return form(
+        {
+            "settings": settings_.encode("utf-8", "replace"),
+            "code": gzip.compress(entry("main.txt", text.encode()) + end()),
+        }
+    )
 
 
 def value(answer: Answer) -> Any:

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from itertools import pairwise
 from random import Random
 from zlib import crc32
 
@@ -11,8 +12,9 @@ from attacca.gateway.config import GatewayConfig
 from attacca.model.function import Signature
 from attacca.model.invocation import Invocation, Ok
 from attacca.model.messages import ResponseBody, ResponseHead
+from tests.fuzz.asking import CHUNKED, WORDS, drawn
 from tests.fuzz.door import Door
-from tests.fuzz.mutation import NUMBERS, mutate
+from tests.fuzz.mutation import mutate
 from tests.fuzz.reading import Answer, Asked, answers, requests
 from tests.fuzz.wire import Desk, Place, Understood, Wire
 from tests.gateway.play import revision
@@ -23,31 +25,6 @@ FUNCTIONS = (revision("echo"), revision("later"), revision("stream", signature=S
 NAMES = {one.function for one in FUNCTIONS}
 PROBE = post("/function/echo", b"still there?")
 CHANGING = re.compile(rb"(date|x-attacca-[a-z-]+|server-timing): [^\r]*")
-CHUNKED = "Transfer-Encoding: chunked"
-METHODS = ("GET", "POST", "PUT", "HEAD", "OPTIONS", "DELETE", "PATCH", "TRACE", "CONNECT", "get", "PRI", "M-SEARCH", "", "G T", "\x00")
-TARGETS = (
-    *("/function/echo", "/function/later", "/function/stream", "/function/echo/a/b?c=d", "/function/stream/x%2fy?z#w", "/function/nobody"),
-    *("/function/", "/function", "/", "/healthz", "/metrics", "/api", "/api/functions", "*", "host:80", "http://h/function/echo"),
-    *("http://h", "HTTP://h:1/function/echo?x", "ftp://h/x", "//function/echo", "/function/%65cho", "/function/ec%00ho", "/function/%"),
-    *("/./function/echo", "/function/../function/echo", "/a b", "/é", "/\x7f", "", "?", "#", "/function/echo?" + "q" * 3000, "/" + "x" * 5000),
-)
-VERSIONS = ("HTTP/1.1", "HTTP/1.1", "HTTP/1.1", "HTTP/1.1", "HTTP/1.0", "HTTP/0.9", "HTTP/2.0", "HTTP/1.2", "HTTP/1.10", "http/1.1", "", "HTTP/ 1.1")
-HEADERS = (
-    *("Host: localhost", "Host: localhost:8080", "Host: localhost:abc", "Host:", "Host: [::1]", "Host: a, b", "Host: é", "hOST: localhost"),
-    *("Content-Length: 0", "Content-Length: 5", "Content-Length: 05", "Content-Length: +5", "Content-Length: -5", "Content-Length: 5,5"),
-    *("Content-Length: 5 5", "Content-Length: 0x5", "Content-Length:", "Content-Length : 5", " Content-Length: 5", "Content_Length: 5"),
-    *(f"Content-Length: {number}" for number in NUMBERS),
-    *(CHUNKED, "transfer-encoding:chunked", "Transfer-Encoding: Chunked", "Transfer-Encoding: chunked ", "Transfer-Encoding: gzip, chunked"),
-    *("Transfer-Encoding: chunked, identity", "Transfer-Encoding: identity", "Transfer-Encoding:", "Transfer-Encoding: \x0bchunked"),
-    *("Transfer-Encoding: xchunked", "Transfer-Encoding\t: chunked", "Transfer-Encoding:\r\n chunked", 'Transfer-Encoding: "chunked"'),
-    *("Connection: close", "Connection: keep-alive", "Connection: close, keep-alive", "Connection: upgrade", "Connection: x", "Keep-Alive: 5"),
-    *("Upgrade: h2c", "Upgrade: websocket", "Expect: 100-continue", "Expect: x", "TE: trailers", "Trailer: X", "Content-Type: text/plain"),
-    *("X:", "X: \x00", "X: a\rb", "X: a\nb", "X: \xff", "X\x00: a", ": a", "no colon", " folded", "\tfolded", "X: " + "y" * 4000, "\r", "\n"),
-    *("X-Attacca-Detail: 1", "Origin: http://x", "Authorization: Bearer x", "Forwarded: for=1", "Via: x", "X-Forwarded-For: 1"),
-)
-SIZES = ("0", "5", "05", "00000000005", "5;x=y", "5 ;x", "5;" + "e" * 300, "0x5", "-5", "+5", "5 ", " 5", "a", "A", "G", "", "F" * 16, "1" + "0" * 16, "5\n")
-TRAILERS = ("", "", "", "T: 1\r\n", "Content-Length: 5\r\n", "T : 1\r\n", "bad\r\n", "T: " + "t" * 5000 + "\r\n")
-WORDS = (b"\r\n", b"\n", b"\r", b"\r\n\r\n", b"\r\r\n", b"0\r\n\r\n", b" ", b"\t", b":", b"\0", b"HTTP/1.1", *(line.encode() + b"\r\n" for line in HEADERS))
 
 
 class Http(Door):
@@ -101,7 +78,9 @@ class Http(Door):
         place, told = self._place, []
         for pieces in cuttings(data):
             wire = place.connect()
-            is_well = place.loop.run_until_complete(self._talk(wire, pieces, probes=is_clean and all(one.keeps for one in asked)))
+            is_well = place.loop.run_until_complete(
+                self._talk(wire, pieces, probes=is_clean and all(one.keeps for one in asked))
+            )
             understood = list(place.desk.understood)
             found = answers(bytes(wire.out), methods, has_ended=True)
             place.is_as_before()
@@ -148,16 +127,21 @@ def answer(desk: Desk, invocation: Invocation, body: bytes) -> None:
 # The oracle.
 
 
-def answered(asked: list[Asked], found: list[Answer], understood: list[Understood], *, is_clean: bool, is_open: bool) -> None:
+def answered(
+    asked: list[Asked], found: list[Answer], understood: list[Understood], *, is_clean: bool, is_open: bool
+) -> None:
     """Who reads by the letter sees the same requests as we did, and one answer to each."""
     statuses = [one.status for one in found]
-    expected = (501,) if is_clean else (501, 504)  # a body that never comes is waited for as long as its function may run
+    expected = (
+        (501,) if is_clean else (501, 504)
+    )  # a body that never comes is waited for as long as its function may run
     assert all(status < 500 or status in expected for status in statuses), f"it fails: {statuses}"
     assert len(found) <= len(asked) + (not is_clean), "there are more answers than requests"
     assert len(found) == len(asked) or not is_open, "a request is not answered, and the connection is open"
     assert not any(one.closes for one in found[:-1]), "it answers behind `connection: close`"
     if len(found) < len(asked):
-        assert found and found[-1].closes, "a request is not answered"
+        assert found, "no request is answered"
+        assert found[-1].closes, "a request is not answered"
         assert found[-1].status >= 400 or not asked[len(found) - 1].keeps, "it closes without a reason"
     rest = iter(understood)
     for ask, got in zip(asked, found, strict=False):
@@ -237,32 +221,10 @@ def summary(found: list[Answer]) -> str:
 def cuttings(data: bytes) -> list[list[bytes]]:
     chance = Random(crc32(data))
     places = sorted({chance.randint(0, len(data)) for _ in range(chance.randint(1, 6))} | {0, len(data)})
-    pieces = [data[start:end] for start, end in zip(places, places[1:], strict=False)]
-    single = [data[at : at + 1] for at in range(len(data))] if len(data) <= 600 else [data[at : at + 97] for at in range(0, len(data), 97)]
+    pieces = [data[start:end] for start, end in pairwise(places)]
+    single = (
+        [data[at : at + 1] for at in range(len(data))]
+        if len(data) <= 600
+        else [data[at : at + 97] for at in range(0, len(data), 97)]
+    )
     return [[data], [piece for piece in pieces if piece], single]
-
-
-def drawn(chance: Random) -> bytes:
-    """Mostly right: a request is wrong in one thing or two."""
-    body = b"hello"
-    method = chance.choice(METHODS) if chance.random() < 0.15 else chance.choice(METHODS[:4])
-    target = chance.choice(TARGETS) if chance.random() < 0.4 else chance.choice(TARGETS[:3])
-    lines = [] if chance.random() < 0.1 else ["Host: localhost"]
-    match chance.randrange(4):
-        case 0:
-            lines.append("Content-Length: 5")
-        case 1:
-            lines.append(CHUNKED)
-            size = chance.choice(SIZES) if chance.random() < 0.3 else "5"
-            last = chance.choice(SIZES) if chance.random() < 0.1 else "0"
-            body = f"{size}\r\nhello\r\n{last}\r\n{chance.choice(TRAILERS)}\r\n".encode()
-        case 2:
-            lines.append("Content-Length: 3000")
-            body = b"x" * 3000
-        case _:
-            body = b""
-    for _ in range(chance.choice((0, 0, 1, 1, 2, 4))):
-        lines.insert(chance.randint(0, len(lines)), chance.choice(HEADERS))
-    version = chance.choice(VERSIONS)
-    end = "\r\n" if chance.random() < 0.97 else "\n"
-    return end.join([f"{method} {target} {version}", *lines, "", ""]).encode() + body

@@ -19,22 +19,31 @@ from pip._internal.utils.temp_dir import global_tempdir_manager
 
 from attacca.control.core.requirements import Requirements, parse
 from attacca.errors import BadRequest
-from tests.fuzz.door import Door
+from tests.fuzz.door import Door, refusal
 from tests.fuzz.mutation import UNICODE, mutate
 
 BUILDING = b"source builds\n"  # the first line of an input that may build
 ALLOWED = {"index_url", "extra_index_urls", "pre", "prefer_binary"}
 HASH = "--hash=sha256:" + "0" * 64
 PIECES = (
-    *("flask", "Flask_RESTful", "a", "a.b-c_d", "foo.zip", "foo.whl", "x-1-py3-none-any.whl", "foo.tar.gz", ".", "..", "./a"),
-    *("/etc/passwd", "~/x", "a/b", "[extra]", "[a,b]", "[", "==1.0", ">=1,<2", "~=1.0", "===x", "==1.*", " == 1 ", "(>=1)"),
-    *("@", " @ ", "https://h/x-1-py3-none-any.whl", "https://h/x.tar.gz", "http://h/x-1-py3-none-any.whl", "file:///etc/x"),
-    *("git+https://h/x@v1", "git+ssh://h/x", "https://u:p@h/x-1-py3-none-any.whl#sha256=00", "#egg=x", "&subdirectory=y"),
-    *(";", " ; ", "python_version < '3.12'", "extra == 'x'", " # note", "#", "\\\n", "\\", "${HOME}", "$HOME", "%(HOME)s"),
-    *(HASH, "--hash=md5:0", "--pre", "--prefer-binary", "-r", "-c", "-e", "-i", "-f", "--index-url", "--extra-index-url"),
-    *("--no-index", "--trusted-host", "--find-links", "--no-binary", ":all:", "--only-binary", "--global-option", "--config-settings"),
-    *("--requirement", "--editable", "--constraint", "--use-feature", "--require-hashes", "--no", "--in", "--ex=", "=", " ", "\t", "\n"),
-    *("\r", "\r\n", "\x0b", "\x0c", "\x1c", "\x85", "\u2028", '"', "'", "-*- coding: utf-7 -*-", "# coding: utf-16\n", "+AC8-"),
+    *("flask", "Flask_RESTful", "a", "a.b-c_d", "foo.zip", "foo.whl", "x-1-py3-none-any.whl", "foo.tar.gz", ".",
+      "..", "./a"),
+    *("/etc/passwd", "~/x", "a/b", "[extra]", "[a,b]", "[", "==1.0", ">=1,<2", "~=1.0", "===x", "==1.*", " == 1 ",
+      "(>=1)"),
+    *("@", " @ ", "https://h/x-1-py3-none-any.whl", "https://h/x.tar.gz", "http://h/x-1-py3-none-any.whl",
+      "file:///etc/x"),
+    *("git+https://h/x@v1", "git+ssh://h/x", "https://u:p@h/x-1-py3-none-any.whl#sha256=00", "#egg=x",
+      "&subdirectory=y"),
+    *(";", " ; ", "python_version < '3.12'", "extra == 'x'", " # note", "#", "\\\n", "\\", "${HOME}", "$HOME",
+      "%(HOME)s"),
+    *(HASH, "--hash=md5:0", "--pre", "--prefer-binary", "-r", "-c", "-e", "-i", "-f", "--index-url",
+      "--extra-index-url"),
+    *("--no-index", "--trusted-host", "--find-links", "--no-binary", ":all:", "--only-binary", "--global-option",
+      "--config-settings"),
+    *("--requirement", "--editable", "--constraint", "--use-feature", "--require-hashes", "--no", "--in", "--ex=",
+      "=", " ", "\t", "\n"),
+    *("\r", "\r\n", "\x0b", "\x0c", "\x1c", "\x85", "\u2028", '"', "'", "-*- coding: utf-7 -*-",
+      "# coding: utf-16\n", "+AC8-"),
     *("--index-url=file:///etc", "-ifile:///etc", "-i http://h/simple", "--extra-index-url=/tmp", "https://h/simple"),
 )  # fmt: skip
 SOUND = (
@@ -57,7 +66,7 @@ class Surprise(Exception):
 class Session(PipSession):
     """Opens nothing: a requirements file that pip is given may not lead to another."""
 
-    def get(self, url: str | bytes, **_: object) -> object:  # type: ignore[override]
+    def get(self, url: str | bytes, **_: object) -> object:
         raise Surprise(f"pip would fetch {url!r}")
 
 
@@ -104,8 +113,7 @@ class Files(Door):
         try:
             found = parse(text, allow_source_builds=may_build)
         except BadRequest as error:
-            assert error.hint, "a refusal says what to try"
-            return f"refused: {error.message.rpartition(': ')[2]}"
+            return refusal(error)
         if found is None:
             return "nothing required"
         self._as_pip_reads_it(found, may_build=may_build)

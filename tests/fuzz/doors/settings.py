@@ -18,7 +18,7 @@ from attacca.control.routes import read_settings
 from attacca.errors import BadConfig, BadRequest
 from attacca.kernel import settings as layers
 from attacca.model.function import ENV_KB, Settings
-from tests.fuzz.door import Door
+from tests.fuzz.door import Door, refusal
 from tests.fuzz.mutation import NUMBERS, UNICODE, mutate
 
 TOML, JSON, SERVER, SET = b"t", b"j", b"s", b"="  # the first byte of an input
@@ -32,12 +32,14 @@ WHOLE = {
 }  # fmt: skip
 VALUES = (
     *NUMBERS, '""', '"x"', "true", "false", "null", "[]", "{}", "[1]", '{"a":1}', '{"a":{"b":1}}', '"none"', '"host"',
-    '"1"', '"0.5"', '"\\u0000"', '"\\ud800"', '"a\\nb"', '"shop\\n"', "2024-01-01", "07:32:00", "1979-05-27T07:32:00Z",
+    '"1"', '"0.5"', '"\\u0000"', '"\\ud800"', '"a\\nb"', '"shop\\n"', "2024-01-01", "07:32:00",
+    "1979-05-27T07:32:00Z",
     "'''x'''", '"""\nx"""', '"' + "x" * 300 + '"', "[" * 500 + "]" * 500, "0b1", "0o7", "1_000", "{a=1}", "{a.b=1}",
     *(json.dumps(text) for text in UNICODE), *(json.dumps("A" + text) for text in UNICODE),
 )  # fmt: skip
 KEYS = (
-    *FIELDS, "env.A", "env.\"A B\"", 'env."A\\n"', "env.A.B", "env.1", 'env.""', "env", '"name "', "Name", "nam", "[env]",
+    *FIELDS, "env.A", "env.\"A B\"", 'env."A\\n"', "env.A.B", "env.1", 'env.""', "env", '"name "', "Name", "nam",
+    "[env]",
     "[[env]]", "[env.A]", "a.b.c", '"__proto__"', "é", "name.x",
     "gateway.port", "gateway.max_body_mb", "worker.memory_mb", "control.state_dir", "worker.keepalive.policy",
     "gateway.balancing.policy", "gateway.balancing.x", "worker.keepalive", "gateway",
@@ -125,8 +127,7 @@ class Written(Door):
             else:
                 settles(load({}, assignments=[rest.decode("utf-8", "surrogateescape")]))
         except (BadConfig, BadRequest) as error:
-            assert error.hint, "a refusal says what to try"
-            return f"refused: {error.message}"
+            return refusal(error)
         return "taken"
 
 
