@@ -11,11 +11,12 @@ PORT ?= 8080
 LIVE_TIMEOUT_S ?= 600
 SEEDS ?= 1000
 FIRST ?= 1
-LONG := tests/laws tests/load tests/sim tests/examples tests/cli/test_trace.py tests/cli/test_study.py
+MINUTES ?= 5
+LONG := tests/laws tests/load tests/sim tests/fuzz tests/examples tests/cli/test_trace.py tests/cli/test_study.py
 CODE := $(wildcard attacca tests examples bench scripts)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run test check pure long live swarm bench lab fmt docs clean
+.PHONY: help run test check pure long live fuzz swarm bench lab fmt docs clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +42,9 @@ long: $(VENV)/.dev ## Pure tests that take a while: laws over many runs, traces,
 live: $(VENV)/.dev ## The tests that start real processes and servers
 	timeout --foreground --signal=INT --kill-after=30 $(LIVE_TIMEOUT_S) $(BIN)/pytest -m live --durations=15
 
+fuzz: $(VENV)/.dev ## Bad input at every door, cut down where it does harm; MINUTES=, DOORS=http,archives, SEED=, REPLAY=file
+	@$(BIN)/python -m tests.fuzz --minutes $(MINUTES) --doors '$(DOORS)' $(SEED:%=--seed %) $(REPLAY:%=--replay %)
+
 swarm: $(VENV)/.dev ## Many small simulations with drawn faults, everything checked after each event; SEEDS=, FIRST=
 	$(BIN)/attacca sim swarm --seeds $(SEEDS) --first $(FIRST)
 
@@ -60,7 +64,7 @@ docs: $(VENV)/.dev ## Rewrite the tables of docs/ that follow from the code
 	$(BIN)/python -m scripts.docs
 
 clean: ## Remove what this Makefile made: the virtual environment, caches, and the state of `make run`
-	rm -rf $(VENV) .run dist build .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) .run .fuzz dist build .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	find attacca tests examples bench scripts -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 # Stamps: an installation is repeated only when pyproject.toml has changed since.

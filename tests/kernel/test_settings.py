@@ -180,3 +180,34 @@ def test_the_last_word_on_a_key_stands_unless_a_later_one_replaced_its_table(lay
 @given(LAYERS, LAYERS)
 def test_merging_in_two_steps_is_merging_in_one(before: list[Layer], after: list[Layer]) -> None:
     assert merge([*before, *after]) == merge([merge(before), *after])
+
+
+@pytest.mark.parametrize(
+    "text", ["a = " + "[" * 500 + "]" * 500, "a = " + "[" * 20_000, ".".join("a" * 500) + " = 1", "a = " + "9" * 5000]
+)
+def test_what_nobody_would_write_is_no_file_of_settings(text: str) -> None:
+    with pytest.raises(BadConfig):
+        read_toml(text, "attacca.toml")
+
+
+@pytest.mark.parametrize("text", ["[" * 20_000, "[" * 500 + "]" * 500, "9" * 5000])
+def test_what_is_no_value_is_text(text: str) -> None:
+    assert read_assignments([f"a={text}"])["a"].value == text
+
+
+def test_what_is_no_utf8_is_refused_by_name() -> None:
+    with pytest.raises(BadConfig, match=r"part\.memory_mb=.*not UTF-8"):
+        read_assignments(["part.memory_mb=\udcff"])
+    with pytest.raises(BadConfig, match=r"ATTACCA_PORT=.*not UTF-8"):
+        read_environment({"ATTACCA_PORT": "\udcff"})
+    assert read_environment({"ELSE": "\udcff"}) == {}
+
+
+@pytest.mark.parametrize("value", [{}, [], 1.5, "a\0b"])
+def test_a_path_is_a_path(value: object) -> None:
+    assert "Expected a path" in refusal({"where": Given(value, FILE, "attacca.toml")})
+
+
+@pytest.mark.parametrize("number", ["inf", "-inf", "nan", float("inf")])
+def test_a_number_has_an_end(number: object) -> None:
+    assert "a number with an end" in refusal({"cpus": Given(number, FLAG, "--set")})

@@ -48,3 +48,11 @@ def test_an_environment_of_the_largest_size_is_taken() -> None:
 def test_what_cannot_be_is_refused_and_named(said: dict[str, object], why: str) -> None:
     with pytest.raises(msgspec.ValidationError, match=why):
         settings(**said)
+
+
+@pytest.mark.parametrize("trap", ["a\n", "a\r", "a\0", "a\u2028", "\na"])
+def test_no_line_ends_in_a_name(trap: str) -> None:
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert({"name": trap}, Settings)
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert({"name": "a", "env": {trap: "x"}}, Settings)

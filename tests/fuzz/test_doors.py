@@ -1,0 +1,18 @@
+"""Some inputs at every door, the same ones each time; `make fuzz` goes on from there."""
+
+import pytest
+
+from tests.fuzz.doors import PURE, make
+from tests.fuzz.engine import Fuzz
+
+COUNTS = {"http": 150, "archives": 500, "requirements": 600, "settings": 400, "catalogue": 0}
+
+
+@pytest.mark.parametrize("name", COUNTS)
+def test_whatever_comes_in_by_a_door_the_house_stands(name: str) -> None:
+    tally = Fuzz(make(name), seed=1).run(lambda tried: tried < COUNTS[name])
+    assert [f"{fault.mark}\n{fault.data!r}\n{fault.told}" for fault in tally.faults] == []
+
+
+def test_every_pure_door_is_tried() -> None:
+    assert set(COUNTS) == set(PURE)

@@ -1,0 +1,40 @@
+"""A loop whose clock we set, that counts its turns, and writes down what escapes to it."""
+
+import asyncio
+import os
+from typing import Any
+
+
+class Warped(asyncio.SelectorEventLoop):
+    def __init__(self) -> None:
+        self.ahead_s, self.turn = 0.0, 0
+        super().__init__()
+        self.trouble: list[dict[str, Any]] = []
+        self.set_exception_handler(lambda _, context: self.trouble.append(context))
+
+    def time(self) -> float:
+        return super().time() + self.ahead_s
+
+    def _run_once(self) -> None:
+        self.turn += 1
+        super()._run_once()  # type: ignore[misc]
+
+    def turns(self, count: int) -> None:
+        async def some() -> None:
+            for _ in range(count):
+                await asyncio.sleep(0)
+
+        self.run_until_complete(some())
+
+    def wait(self, seconds: float) -> None:
+        self.ahead_s += seconds
+        self.turns(3)
+
+    def raise_trouble(self) -> None:
+        trouble, self.trouble = self.trouble, []
+        if trouble:
+            raise trouble[0].get("exception") or AssertionError(trouble[0]["message"])
+
+
+def descriptors() -> set[str]:
+    return set(os.listdir("/proc/self/fd"))
