@@ -110,7 +110,7 @@ def ends(text: str) -> Iterator[str]:
                 yield pattern
 
 
-DOLLAR = re.compile(r"(?<!\\)(?:\\\\)*\$(?:\Z|[)|])")
+DOLLAR = re.compile(r"(?<!\\)(?<!\(\?!\\n\))(?:\\\\)*\$(?:\Z|[)|])")  # but for `(?!\n)$`, which every dialect has
 
 
 def test_no_pattern_lets_a_last_line_feed_through() -> None:

@@ -10,11 +10,11 @@ from typing import Any, TypeVar
 import msgspec
 
 from attacca.control.config import ControlConfig
-from attacca.control.core.access import Door as Doorway
 from attacca.control.driver import Control
 from attacca.control.http import admin
 from attacca.gateway.config import GatewayConfig
 from attacca.io.store.memory import MemoryStore
+from attacca.kernel.access import Door as Doorway
 from attacca.model.function import Revision
 from attacca.model.invocation import Failed, Invocation, Ok
 from attacca.model.messages import Checked, Evict, Prewarm

@@ -8,7 +8,7 @@ from typing import Any
 
 from attacca.model.function import Signature
 from attacca.model.invocation import Ok
-from attacca.worker.runtime.process.guest import linux, seccomp
+from attacca.worker.runtime.process.guest import seccomp
 from tests.live import ordinary
 from tests.live.house import House, call, value, visit
 from tests.live.inside import TRY, inside
