@@ -33,6 +33,7 @@ from attacca.worker.runtime.process.users import Users
 
 END_S = 10.0  # for the last process to go
 FRAMES_MB = 256  # of frames that are not complete, of all sandboxes together; no function may have more than half
+SIGNALS = 1024  # queued, and timers, in one sandbox
 LAST_WORDS_S = 1.0  # an import that takes too long can say where it was, before it is killed
 
 
@@ -244,6 +245,7 @@ class ProcessRuntime:
         if not self._isolate:
             code, bundle = str(self._code / code), str(self._bundles / bundle) if bundle else None
         limits = {"CORE": 0, "NOFILE": options.open_files, "FSIZE": options.space_mb << 20}
+        limits |= {"SIGPENDING": SIGNALS, "MSGQUEUE": 0}  # which all of a user's processes share
         if self._isolate:  # a user namespace of its own counts its own processes; otherwise it would count the user's
             limits["NPROC"] = options.processes
         if self._groups is None:
