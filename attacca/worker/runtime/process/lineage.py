@@ -5,6 +5,7 @@ import os
 import select
 from typing import NamedTuple
 
+LOOKS = 3
 MOST_STATUS = 8192  # bytes of /proc/PID/status that are read
 
 
@@ -63,14 +64,16 @@ def sibling(pid: int) -> int:
     """The one child of this process that lives in the same namespace of processes as it does; 0: there is none, or more
     than one."""
     own = ids(pid)
-    if own is None:
-        return 0
-    depths = [(child, ids(child)) for child in children(pid)]
-    found = [child for child, its in depths if its is not None and len(its.numbers) == len(own.numbers)]
-    return found[0] if len(found) == 1 else 0
+    for _ in range(LOOKS if own is not None else 0):
+        depths = [(child, ids(child)) for child in children(pid)]
+        found = [child for child, its in depths if its is not None and own and len(its.numbers) == len(own.numbers)]
+        if found:
+            return found[0] if len(found) == 1 else 0
+    return 0
 
 
 def children(pid: int) -> list[int]:
+    """The kernel may leave some out while others end."""
     try:
         with open(f"/proc/{pid}/task/{pid}/children", "rb") as file:
             return [int(word) for word in file.read().split()]

@@ -33,6 +33,7 @@ from attacca.worker.runtime.process.users import Users
 
 END_S = 10.0  # for the last process to go
 FRAMES_MB = 256  # of frames that are not complete, of all sandboxes together; no function may have more than half
+SEEK_S, SEEK_TRIES = 0.001, 10  # for a process that was born; a second in all
 SIGNALS = 1024  # queued, and timers, in one sandbox
 LAST_WORDS_S = 1.0  # an import that takes too long can say where it was, before it is killed
 
@@ -300,11 +301,21 @@ class ProcessRuntime:
         innermost = 0
         if self._isolate:
             innermost = 1 if parent is self._nursery.hatchery else SANDBOX_PID
-        pid, pidfd = parent.lineage.find(told, innermost)
-        if pidfd < 0:
-            body.kill("its process was gone at once")  # or will be told to have ended
-        elif body.born(pid, pidfd):
-            (self._sandboxes.get(name) or self._templates[name]).go()
+        self._seek(parent, name, body, (told, innermost), 0)
+
+    def _seek(self, parent: Hatchery, name: str, body: Body, who: tuple[int, int], tries: int) -> None:
+        """Find it among its parent's children: the kernel may leave some out while others end."""
+        if self._bodies.get(name) is not body:
+            return
+        pid, pidfd = parent.lineage.find(*who)
+        if pidfd >= 0:
+            if body.born(pid, pidfd):
+                (self._sandboxes.get(name) or self._templates[name]).go()
+        elif tries < SEEK_TRIES:
+            self._loop.call_later(SEEK_S * 2**tries, self._seek, parent, name, body, who, tries + 1)
+        else:
+            body.killed_for = "its process is nowhere to be seen"
+            body.abandon()
 
     def _lost(self, parent: Hatchery) -> None:
         """A process that others are forked from is gone: what it had not yet made will never be."""
