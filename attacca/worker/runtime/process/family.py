@@ -29,9 +29,9 @@ def ours(alive: int) -> Limits:
 
 
 class Family:
-    def __init__(self, group: Group, limits: Limits, minder: int) -> None:
-        """`group` is the one that the template was born in; `minder` is the process that it was."""
-        self._group, self._limits, self._minder = group, limits, minder
+    def __init__(self, group: Group, limits: Limits, minders: list[int]) -> None:
+        """`group` is the one that the template was born in; `minders` are those processes in it that are ours."""
+        self._group, self._limits, self._minders = group, limits, minders
         self._count = itertools.count(1)
         self._is_divided = False
         self._alive = 0
@@ -48,7 +48,9 @@ class Family:
         self.bound(self._alive)
         if not self._is_divided:
             self._group.divide(*self._limits)
-            self._group.inner("minder").add(self._minder)
+            minder = self._group.inner("minder")
+            for pid in self._minders:
+                minder.add(pid)
             self._is_divided = True
         group = self._group.inner(str(next(self._count)))
         group.limit(*self._limits)

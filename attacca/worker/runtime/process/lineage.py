@@ -60,16 +60,15 @@ def is_child(found: Ids | None, parent: int, depth: int, number: int, innermost:
     return found.numbers[depth - 1] == number and inner == ((innermost,) if innermost else ())
 
 
-def sibling(pid: int) -> int:
-    """The one child of this process that lives in the same namespace of processes as it does; 0: there is none, or more
-    than one."""
+def household(pid: int) -> list[int]:
+    """The children of this process that live in the same namespace of processes as it does, the first-born first."""
     own = ids(pid)
+    found: list[tuple[int, int]] = []
     for _ in range(LOOKS if own is not None else 0):
-        depths = [(child, ids(child)) for child in children(pid)]
-        found = [child for child, its in depths if its is not None and own and len(its.numbers) == len(own.numbers)]
-        if found:
-            return found[0] if len(found) == 1 else 0
-    return 0
+        each = [(its.numbers, child) for child in children(pid) if (its := ids(child)) is not None]
+        now = [(numbers[-1], child) for numbers, child in each if own and len(numbers) == len(own.numbers)]
+        found = max(found, now, key=len)
+    return [child for _, child in sorted(found)]
 
 
 def children(pid: int) -> list[int]:

@@ -14,9 +14,10 @@ from attacca.worker.runtime.process.family import Family, Limits
 from attacca.worker.runtime.process.guest import channel as wire
 from attacca.worker.runtime.process.guest.link import Room
 from attacca.worker.runtime.process.hatchery import Hatchery
-from attacca.worker.runtime.process.lineage import sibling
+from attacca.worker.runtime.process.lineage import household
 from attacca.worker.runtime.process.untrusted import NONSENSE
 
+HOUSEHOLD = 2  # of a minder: whom it forks the first processes of places from, and the template
 Births = Callable[[Hatchery, int, int, bytes], None]  # who says it, and the frame
 
 
@@ -121,13 +122,16 @@ class Template:
 
     def _begin(self) -> None:
         """No code of a user's runs before GO, so what /proc shows now is so."""
-        pid = sibling(self.body.pid) if self._isolate else self.body.pid
-        if not pid:
-            self.body.kill("its process is nowhere to be seen")
-            return
+        pid, minders = self.body.pid, [self.body.pid]
+        if self._isolate:
+            found = household(self.body.pid)
+            if len(found) != HOUSEHOLD:
+                self.body.kill("its process is nowhere to be seen")
+                return
+            minders, pid = [self.body.pid, found[0]], found[1]
         self.hatchery.lineage.settle(pid)
         if self.body.group is not None:
-            self.family = Family(self.body.group, self._limits, self.body.pid)
+            self.family = Family(self.body.group, self._limits, minders)
         self.hatchery.go()
 
     def _failed(self, told: untrusted.NotImported) -> None:

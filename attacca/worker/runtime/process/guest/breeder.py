@@ -54,8 +54,7 @@ class Breeder:
                 if (descriptors := self._next()) is not None:
                     return descriptors
             elif idle is not None and idle[0] in found:
-                with contextlib.suppress(OSError):  # it is tried again when a child is wanted
-                    idle[1]()
+                idle[1]()
 
     def _next(self) -> list[int] | None:
         """Take an order. Returns in the child, if there is one, its descriptors."""

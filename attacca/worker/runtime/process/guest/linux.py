@@ -3,11 +3,13 @@
 import ctypes
 import errno
 import fcntl
+import functools
 import os
 import platform
 import signal
 import socket
 import struct
+from collections.abc import Callable
 
 libc = ctypes.PyDLL(None, use_errno=True)  # PyDLL keeps the GIL: a raw clone must not return to a released one
 _syscall = libc.syscall
@@ -74,14 +76,9 @@ def clone(flags: int) -> int:
     Raises:
         OSError: the kernel refused.
     """
-    flags |= signal.SIGCHLD
-    if _TID_ADDRESS:
-        flags |= CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID
-    # After (flags, stack, parent_tid) come child_tid and tls on x86_64, tls and child_tid elsewhere.
-    tail = (_TID_ADDRESS, 0) if MACHINE == "x86_64" else (0, _TID_ADDRESS)
-    words = [ctypes.c_ulong(word) for word in (flags, 0, 0, *tail)]
+    fork = bare_clone(flags)
     _before_fork()
-    pid: int = _syscall(ctypes.c_long(SYS_CLONE), *words)
+    pid = fork()
     if pid == 0:
         _after_fork_child()
         return 0
@@ -90,6 +87,17 @@ def clone(flags: int) -> int:
     if pid < 0:
         raise OSError(number, f"clone: {os.strerror(number)}")
     return pid
+
+
+def bare_clone(flags: int) -> Callable[[], int]:
+    """The same ready to be called, without the handlers of Python's, for a child that will do very little: what they
+    write to is copied. Negative when the kernel refused."""
+    flags |= signal.SIGCHLD
+    if _TID_ADDRESS:
+        flags |= CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID
+    # After (flags, stack, parent_tid) come child_tid and tls on x86_64, tls and child_tid elsewhere.
+    tail = (_TID_ADDRESS, 0) if MACHINE == "x86_64" else (0, _TID_ADDRESS)
+    return functools.partial(_syscall, ctypes.c_long(SYS_CLONE), *map(ctypes.c_ulong, (flags, 0, 0, *tail)))
 
 
 def unshare(flags: int) -> None:

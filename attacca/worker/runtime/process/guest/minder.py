@@ -8,15 +8,19 @@ notices.
 """
 
 import contextlib
+import ctypes
+import errno
+import gc
 import os
 import select
 import signal
 import socket
+import sys
 from collections.abc import Callable
-from typing import NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from attacca.worker.runtime.process.guest import channel as wire
-from attacca.worker.runtime.process.guest import linux, root
+from attacca.worker.runtime.process.guest import linux, root, seccomp
 from attacca.worker.runtime.process.guest.breeder import or_last_words
 from attacca.worker.runtime.process.guest.orders import Order
 
@@ -31,6 +35,10 @@ USER = "user"
 TEXT = 1024  # bytes of an error
 FAR, VERY_FAR = 300, 30_000  # process ids of a template: its sandboxes are 2, so what compares them sees a fork
 SANDBOX_PID = 2
+SIG_IGN = 1
+BIRTH_PIPE = (0, 1)  # of a place's first process: its two ends
+MADE, FAILED = 0xFFFF_FFFF, 0xFFFF_FFFE  # what it says to its minder; its maker says its process id
+MADE_WORD, FAILED_WORD = (word.to_bytes(4, sys.byteorder) for word in (MADE, FAILED))
 LAST_S = 1.0
 
 
@@ -44,6 +52,13 @@ class Place(NamedTuple):
     def close(self) -> None:
         for descriptor in (*(one for one, _ in self.kinds), self.user, self.birth):
             os.close(descriptor)
+
+
+def close_all_but(kept: set[int]) -> None:
+    for descriptor in set(range(max(kept))) - kept:
+        with contextlib.suppress(OSError):
+            os.close(descriptor)
+    os.closerange(max(kept) + 1, 1 << 20)
 
 
 def fork_far(processes: int) -> int:
@@ -66,8 +81,8 @@ def fork_far(processes: int) -> int:
         os.waitpid(pid, 0)
 
 
-def mind(order: Order, worker: wire.Channel, hands: socket.socket, template: int) -> NoReturn:
-    """Prepare a place, and one more for each PREPARE, until the template ends. `hands` reaches the template."""
+def mind(worker: wire.Channel, carpenter: "Carpenter", template: int) -> NoReturn:
+    """Have a place prepared, and one more for each PREPARE, until the template ends."""
 
     def bury(*_: object) -> None:
         with contextlib.suppress(ChildProcessError):
@@ -80,7 +95,10 @@ def mind(order: Order, worker: wire.Channel, hands: socket.socket, template: int
     bury()
     with contextlib.suppress(wire.Closed):
         while True:
-            _prepare(order, worker.reader, hands)
+            try:
+                carpenter.prepare()
+            except OSError as error:
+                carpenter.hands.send(str(error).encode()[:TEXT] or b"?")
             while worker.read()[0] != wire.PREPARE:
                 pass
     select.select([pidfd], [], [], LAST_S)  # its end may be why the worker let go, and then is to be told
@@ -93,63 +111,124 @@ def _exit_code(status: int) -> int:
     return 128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
 
 
-def _prepare(order: Order, worker: int, hands: socket.socket) -> None:
-    try:
-        pid = linux.clone(sum(flag for kind, flag in KINDS.items() if kind in _kinds(order)))
-    except OSError as error:
-        hands.send(str(error).encode()[:TEXT])
-        return
-    if pid == 0:
-        os.close(worker)
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+class Carpenter:
+    """Makes places. Each begins as the minder's own namespaces, which moves on to new ones for the next."""
+
+    def __init__(self, order: Order, hands: socket.socket, processes: int) -> None:
+        """`hands` reaches the template; `processes` is a descriptor of a /proc that can be written to."""
+        self._order, self.hands, self._processes = order, hands, processes
+        own = ("mnt", "ipc", "uts") if order["host_network"] else ("mnt", "ipc", "uts", "net")
+        self._own = {kind: KINDS[kind] for kind in own}
+        self._home = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)  # with nothing of any place mounted
+        wanted, self._want = os.pipe2(os.O_CLOEXEC)
+        self._told, tell = os.pipe2(os.O_CLOEXEC)
+        mold = Mold(wanted, tell, sum(self._own.values()))
+        if os.fork() == 0:
+            close_all_but({wanted, tell, mold.minder})
+            mold.live()
+        mold.close()
+
+    def descriptors(self) -> set[int]:
+        return {self.hands.fileno(), self._processes, self._home, self._want, self._told}
+
+    def prepare(self) -> None:
+        """Make one, and hand it over.
+
+        Raises:
+            OSError: the kernel refused something.
+        """
+        linux.join(self._home, linux.CLONE_NEWNS)
+        linux.unshare(sum(self._own.values()))
+        root.take_room(self._order["space_mb"])
+        if "net" in self._own:
+            linux.raise_loopback()
+        os.write(self._want, b"!")
+        pid = self._hear()
+        opened: list[int] = []
         try:
-            reader = _furnish(order, hands)
-        except OSError as error:
-            with contextlib.suppress(OSError):
-                hands.send(str(error).encode()[:TEXT])
-            os._exit(1)
-        _hold(reader)
+            root.map_other(self._processes, pid)
+            places = [f"{pid}/ns/pid", *(f"self/ns/{kind}" for kind in self._own), f"{pid}/ns/user"]
+            for place in places:  # at /proc there is now what the place sees of it
+                opened.append(os.open(place, os.O_RDONLY | os.O_CLOEXEC, dir_fd=self._processes))  # noqa: PERF401
+            birth = f"{pid}/fd/{BIRTH_PIPE[1]}"
+            opened.append(os.open(birth, os.O_WRONLY | os.O_CLOEXEC, dir_fd=self._processes))
+            os.write(opened[-1], b".")
+            socket.send_fds(self.hands, [",".join(("pid", *self._own)).encode()], opened)
+        finally:
+            for descriptor in opened:
+                os.close(descriptor)
+
+    def _hear(self) -> int:
+        """The process that holds the new place, once both it and who made it have spoken."""
+        told = [int.from_bytes(os.read(self._told, 4), sys.byteorder) for _ in range(2)]
+        if FAILED in told:
+            raise OSError(errno.EIO, "a place for a sandbox could not be made")
+        return next(word for word in told if word != MADE)
 
 
-def _kinds(order: Order) -> list[str]:
-    return [kind for kind in KINDS if kind != "net" or not order["host_network"]]
+class Mold:
+    """Whom the first processes of all places are forked from: it does next to nothing in between, so that what they
+    share with it stays shared."""
 
+    def __init__(self, wanted: int, tell: int, kinds: int) -> None:
+        self.minder = os.pidfd_open(os.getpid())
+        self._wanted, self._tell = wanted, tell
+        self._inside = Inside(tell, self.minder, kinds)
+        self._fork = linux.bare_clone(linux.CLONE_NEWPID)
 
-def _furnish(order: Order, hands: socket.socket) -> int:
-    """Make the place, and hand it over. Returns where its birth will be told."""
-    writable = root.take_space(order["space_mb"])
-    if not order["host_network"]:
-        linux.raise_loopback()
-    reader, writer = os.pipe2(os.O_CLOEXEC)
-    kinds = _kinds(order)
-    linux.unshare(linux.CLONE_NEWUSER)  # last: it owns nothing, and is there for counting processes
-    root.map_self(root.ID, root.ID, processes=writable)
-    descriptors = [os.open(f"/proc/self/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC) for kind in (*kinds, USER)]
-    socket.send_fds(hands, [",".join(kinds).encode()], [*descriptors, writer])
-    return reader
+    def close(self) -> None:
+        for descriptor in (self.minder, self._wanted, self._tell):
+            os.close(descriptor)
 
-
-def _hold(reader: int) -> NoReturn:
-    """The first process of the place: its end is the end of everything in it. It ends with the sandbox."""
-    linux.prctl(linux.PR_SET_DUMPABLE, 0)  # out of reach of the template's code
-    os.closerange(0, reader)
-    os.closerange(reader + 1, 1 << 20)
-    linux.drop_capabilities()
-    if not os.read(reader, 1):
-        os._exit(0)  # nobody was born here
-    try:
-        sandbox = os.pidfd_open(SANDBOX_PID)
-    except OSError:
+    def live(self) -> NoReturn:
+        linux.libc.signal(int(signal.SIGCHLD), ctypes.c_void_p(SIG_IGN))  # for those that it forks, too
+        gc.freeze()
+        while os.read(self._wanted, 1):
+            pid = self._fork()
+            if pid == 0:
+                self._inside.live()
+            os.write(self._tell, (pid if pid > 0 else FAILED).to_bytes(4, sys.byteorder))
+            if pid < 0:
+                os.write(self._tell, FAILED_WORD)
         os._exit(0)
-    wake, alarm = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-    signal.set_wakeup_fd(alarm, warn_on_full_buffer=False)
-    signal.signal(signal.SIGCHLD, lambda *_: None)
-    while sandbox not in select.select([sandbox, wake], [], [])[0]:
-        os.read(wake, 512)
-        with contextlib.suppress(ChildProcessError):
-            while os.waitpid(-1, os.WNOHANG)[0]:
-                pass
-    os._exit(0)
+
+
+class Inside:
+    """The first process of a place: its end is the end of everything in it, and it ends with the sandbox.
+
+    There is one for each sandbox, and what it writes to is copied; so all that it does is put together before it is
+    there, and it runs next to nothing of Python. In a user namespace of its own a template's code could reach it, so
+    by then it can do no more than wait.
+    """
+
+    def __init__(self, tell: int, minder: int, kinds: int) -> None:
+        """`tell` hears that the place is made; `minder` is a pidfd of whose namespaces of these kinds it has."""
+        quiet, mode = linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC | linux.MS_RDONLY, linux.SECCOMP_MODE_FILTER
+        self._tell, self._poll, self._filter = tell, select.poll(), seccomp.Code(seccomp.FOR_HOLDERS)
+        self._steps: list[tuple[Any, tuple[Any, ...]]] = [
+            (linux.libc.setns, (minder, kinds)),
+            (linux.libc.mount, (b"proc", b"/proc", b"proc", quiet, None)),
+            (linux.libc.pipe, ((ctypes.c_int * 2)(),)),  # which becomes BIRTH_PIPE, as 0 and 1 are free
+            (linux.libc.prctl, (linux.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)),
+            (linux.libc.prctl, (linux.PR_SET_SECCOMP, mode, self._filter.address, 0, 0)),
+            (linux.libc.unshare, (linux.CLONE_NEWUSER,)),  # last: it owns nothing, and is there to count processes
+        ]
+
+    def live(self) -> NoReturn:
+        for call, words in self._steps:
+            if call(*words) == -1:
+                os.write(self._tell, FAILED_WORD)
+                os._exit(1)
+        os.write(self._tell, MADE_WORD)
+        reader, writer = BIRTH_PIPE
+        os.read(reader, 1)
+        os.close(writer)
+        os.closerange(reader + 1, 1 << 20)
+        if os.read(reader, 1):
+            with contextlib.suppress(OSError):  # it has ended already
+                self._poll.register(os.pidfd_open(SANDBOX_PID))
+                self._poll.poll()
+        os._exit(0)
 
 
 class Forker:
@@ -158,13 +237,14 @@ class Forker:
     def __init__(self, hands: socket.socket, here: str) -> None:
         """`here` is the working directory, which entering a place loses."""
         self._hands, self._here = hands, here
-        self._place: Place | None = None
+        self._next: Place | OSError | None = None  # where the next child will be born, or why it will not
 
     def fork(self, user: int) -> int:
-        if self._place is None:
+        if self._next is None:
             self._move()
-        place, self._place = self._place, None
-        assert place is not None
+        place, self._next = self._next, None
+        if not isinstance(place, Place):
+            raise place or OSError("nothing was prepared")
         try:
             pid = os.fork()
         except OSError:
@@ -179,23 +259,23 @@ class Forker:
         return pid
 
     def idle(self) -> tuple[int, Callable[[], None]] | None:
-        return None if self._place is not None else (self._hands.fileno(), self._move)
+        return None if self._next is not None else (self._hands.fileno(), self._move)
 
     def _move(self) -> None:
-        """Enter the next place, which may have to be waited for.
-
-        Raises:
-            OSError: none could be made.
-        """
-        place = _take(self._hands)
+        """Enter the next place, which may have to be waited for. What went wrong is for the child that it was for."""
         try:
-            for descriptor, kind in place.kinds:
-                linux.join(descriptor, kind)
-            os.chdir(self._here)
-        except OSError:
-            place.close()
-            raise
-        self._place = place
+            place = _take(self._hands)
+            try:
+                for descriptor, kind in place.kinds:
+                    linux.join(descriptor, kind)
+                os.chdir(self._here)
+            except OSError:
+                place.close()
+                raise
+        except OSError as error:
+            self._next = error
+        else:
+            self._next = place
 
 
 def _take(hands: socket.socket) -> Place:

@@ -145,22 +145,33 @@ def take_space(space_mb: int, root: str = "") -> int:
     linux.mount("proc", f"{root}/proc", "proc", quiet | linux.MS_NOEXEC)
     writable = os.open(f"{root}/proc", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     linux.mount("proc", f"{root}/proc", "proc", quiet | linux.MS_NOEXEC | linux.MS_RDONLY)
-    size = f"size={space_mb}m,nr_inodes={space_mb * 256},mode=1777"
-    linux.mount("tmp", f"{root}/tmp", "tmpfs", quiet, size)
-    linux.mount("shm", f"{root}/dev/shm", "tmpfs", quiet | linux.MS_NOEXEC, size)
+    take_room(space_mb, root)
     return writable
 
 
-def map_self(inside: int, outside: int, group: int | None = None, processes: int | None = None) -> None:
-    """Give this process's only user and group a number in its new user namespace. `group` is `outside` unless given;
-    `processes` is a descriptor of a /proc other than the one at its usual place."""
-    own = "/proc/self/" if processes is None else "self/"
+def take_room(space_mb: int, root: str = "") -> None:
+    """Our own /tmp and /dev/shm over what is there."""
+    quiet = linux.MS_NOSUID | linux.MS_NODEV
+    size = f"size={space_mb}m,nr_inodes={space_mb * 256},mode=1777"
+    linux.mount("tmp", f"{root}/tmp", "tmpfs", quiet, size)
+    linux.mount("shm", f"{root}/dev/shm", "tmpfs", quiet | linux.MS_NOEXEC, size)
+
+
+def map_self(inside: int, outside: int, group: int | None = None) -> None:
+    """Give this process's only user and group a number in its new user namespace. `group` is `outside` unless given."""
     for name, text in (
         ("setgroups", "deny"),
         ("uid_map", f"{inside} {outside} 1"),
         ("gid_map", f"{inside} {outside if group is None else group} 1"),
     ):
-        _write(own + name, text, processes)
+        _write(f"/proc/self/{name}", text)
+
+
+def map_other(processes: int, pid: int) -> None:
+    """Let a child of ours in a user namespace of its own keep the number that it has here. `processes` is a descriptor
+    of a /proc that can be written to, in which `pid` is what we call the child."""
+    for name, text in (("setgroups", "deny"), ("uid_map", f"{ID} {ID} 1"), ("gid_map", f"{ID} {ID} 1")):
+        _write(f"{pid}/{name}", text, processes)
 
 
 def map_child(processes: int, pid: int, outside: int, group: int, users: int) -> None:

@@ -136,6 +136,13 @@ QUESTIONS: dict[str, Steps] = {
 ENTER = {"setns": _choose(_SECOND, ENTERED, ALLOW, DENY)}
 
 
+HELD = (
+    *("read", "write", "close", "close_range", "poll", "ppoll", "pidfd_open", "exit", "exit_group", "getpid"),
+    *("brk", "mmap", "munmap", "mremap", "madvise", "futex", "rt_sigreturn", "rt_sigprocmask", "restart_syscall"),
+)
+OWN_USER = _choose(_FIRST, (linux.CLONE_NEWUSER,), ALLOW, DENY)
+
+
 def answers(machine: str, *, template: bool) -> dict[int, Steps]:
     """What is done about each call, by number; those that are not here are absent."""
     found: dict[int, Steps] = {}
@@ -187,10 +194,19 @@ def supplement(machine: str) -> bytes:
     return _pack(_choose(_NUMBER, (setns,), DENY, ALLOW))
 
 
+def holding(machine: str) -> bytes:
+    """For the first process of a place, which a template could look into: it enters a user namespace of its own, and
+    then waits."""
+    known = calls.numbers(calls.ALLOWED + calls.ASKED, machine)
+    found = {known[name]: ALLOW for name in HELD if name in known}
+    return _whole(machine, found | {calls.numbers(calls.DENIED, machine)["unshare"]: OWN_USER})
+
+
 _IS_KNOWN = linux.MACHINE in AUDIT_ARCH
 FOR_NEW_SANDBOXES = program(linux.MACHINE, template=False) if _IS_KNOWN else b""
 FOR_TEMPLATES = program(linux.MACHINE, template=True) if _IS_KNOWN else b""
 FOR_FORKED_SANDBOXES = supplement(linux.MACHINE) if _IS_KNOWN else b""
+FOR_HOLDERS = holding(linux.MACHINE) if _IS_KNOWN else b""
 
 
 def install(code: bytes) -> None:
@@ -199,7 +215,15 @@ def install(code: bytes) -> None:
     Raises:
         OSError: the kernel has no seccomp filters.
     """
-    buffer = ctypes.create_string_buffer(code, len(code))
-    fprog = struct.pack("@HP", len(code) // 8, ctypes.addressof(buffer))
-    holder = ctypes.create_string_buffer(fprog, len(fprog))
-    linux.prctl(linux.PR_SET_SECCOMP, linux.SECCOMP_MODE_FILTER, ctypes.addressof(holder))
+    kept = Code(code)
+    linux.prctl(linux.PR_SET_SECCOMP, linux.SECCOMP_MODE_FILTER, kept.address)
+
+
+class Code:
+    """A filter as the kernel takes it: `address` is good as long as this is kept."""
+
+    def __init__(self, code: bytes) -> None:
+        self._steps = ctypes.create_string_buffer(code, len(code))
+        fprog = struct.pack("@HP", len(code) // 8, ctypes.addressof(self._steps))
+        self._program = ctypes.create_string_buffer(fprog, len(fprog))
+        self.address = ctypes.addressof(self._program)

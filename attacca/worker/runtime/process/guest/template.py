@@ -37,16 +37,16 @@ def live(descriptors: list[int], user: int, *, isolate: bool, began: float) -> N
     if not isolate:
         _live(order, None, times)
     minders, hands = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    carpenter = minder.Carpenter(order, minders, writable)
     pid = minder.fork_far(writable)
-    os.close(writable)
     if pid == 0:
-        minders.close()
+        minder.close_all_but({0, 1, 2, life.READER, life.WRITER, ORDERS, hands.fileno()})
+        minders.detach()
         with last_words():
             _live(order, hands, times)
-    hands.close()
-    os.closerange(life.WRITER, minders.fileno())
-    os.closerange(minders.fileno() + 1, 1 << 20)
-    minder.mind(order, link, minders, pid)
+    hands.detach()
+    minder.close_all_but({0, 1, 2, life.READER, *carpenter.descriptors()})
+    minder.mind(link, carpenter, pid)
 
 
 def _live(order: Order, hands: socket.socket | None, times: dict[str, float]) -> NoReturn:
