@@ -35,6 +35,7 @@ class Serving(Answering):
         self.fields = NO_FIELDS
         self.head_of: dict[bytes, bytes] = {}  # the same, the last of each name
         self.refusal: Refusal | None = None  # why its sender may not call functions
+        self.needs_token = front.access.needs_token
         self.known_hosts, self.known_names = front.access.hosts, front.access.names
         self.streamed_size = 0
         self.announced: int | None = None  # its Content-Length; None: it comes in chunks
@@ -79,6 +80,8 @@ class Serving(Answering):
             if isinstance(found, BadRequest | HeadersTooLarge):
                 return found
             self.refusal = found
+        elif self.needs_token:
+            self.refusal = front.access.refuse_stranger(head.get(b"authorization"))
         return None
 
     def spoken(self) -> str:
