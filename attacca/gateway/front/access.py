@@ -34,8 +34,8 @@ class Access:
         self._allow = allow
         self._is_uid_shared = is_uid_shared
         self.needs_token = not (self.door.is_loopback or is_public)
-        # A head with one of these hosts, and none but fields that do not matter whatever they say, is not examined. Where
-        # everybody needs a token, that is all that is looked at.
+        # A head with one of these hosts, and none but fields that do not matter whatever they say, is not examined.
+        # Where everybody needs a token, that is all that is looked at.
         self.hosts: set[bytes | None] = set()
         self.names: set[bytes] = set()
 

@@ -78,14 +78,9 @@ def test_a_token_lets_in_only_who_shows_it() -> None:
 
 def test_where_a_token_is_needed_it_is_asked_for_every_time() -> None:
     door = access(host="0.0.0.0")
-    for token, is_right in (
-        (b"Bearer right", True),
-        (b"Bearer wrong", False),
-        (b"Basic x", False),
-        (b"Bearer right", True),
-    ):
+    for token in (b"Bearer right", b"Bearer wrong", b"Basic x", b"", b"Bearer right"):
         fields = [(b"host", b"x"), (b"authorization", token), (b"origin", b"null")]
-        assert (judge(door, fields) is None) is is_right
+        assert (judge(door, fields) is None) is (token == b"Bearer right")
         assert is_passed_over(door, fields)
     assert judge(door, [(b"host", b"x")]) is not None
 
