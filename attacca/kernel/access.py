@@ -127,13 +127,14 @@ def _refuse_call(door: Door, caller: Caller, is_token: Callable[[str], bool]) ->
     """Every user of this machine may call functions."""
     if door.is_public:
         return None
+    if caller.authorization is not None:
+        by_token = _refuse_token(caller.authorization, is_token)
+        if by_token is None or not door.is_loopback:
+            return by_token
     refusal = _refuse_stranger(door, caller, TRY_PUBLIC)
     if refusal is None and is_page(caller) and not is_own_page(caller):
-        refusal = Forbidden("a page of another site may not call functions here", TRY_PUBLIC)
-    if refusal is None or caller.authorization is None:
-        return refusal
-    by_token = _refuse_token(caller.authorization, is_token)
-    return by_token if by_token is None or not door.is_loopback else refusal
+        return Forbidden("a page of another site may not call functions here", TRY_PUBLIC)
+    return refusal
 
 
 def _refuse_stranger(door: Door, caller: Caller, hint: str) -> Refusal | None:

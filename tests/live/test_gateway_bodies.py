@@ -164,7 +164,7 @@ def test_an_invitation_waits_for_room() -> None:
 @pytest.mark.parametrize("framing", [CHUNKED, f"Content-Length: {MB * 4}"])
 def test_waiting_for_room_has_an_end(framing: str) -> None:
     async def story() -> None:
-        config = GatewayConfig(port=0, buffers_mb=16, max_body_mb=4, body_timeout_s=0.1)
+        config = GatewayConfig(port=0, buffers_mb=16, max_body_mb=4, body_timeout_s=0.5)
         async with site(config) as here, await here.client() as client, await occupy(here) as first:
             client.send(get("/function/f", framing, method="POST") + chunk(MB))
             answer = await client.answer()
@@ -208,7 +208,8 @@ def test_large_bodies_do_not_keep_small_ones_or_other_functions_waiting() -> Non
 )
 def test_room_is_given_back_however_a_body_ends(how: str, rest: bytes | None, status: int | None) -> None:
     async def story() -> None:
-        config = GatewayConfig(port=0, buffers_mb=16, max_body_mb=2, body_timeout_s=0.1, linger_s=0.05)
+        patience_s = 0.1 if how == "stalls" else 30.0
+        config = GatewayConfig(port=0, buffers_mb=16, max_body_mb=2, body_timeout_s=patience_s, linger_s=0.05)
         async with site(config) as here, await here.client() as client:
             client.send(get("/function/echo", CHUNKED, method="POST") + chunk(MB))
             await until(here, lambda: here.front.rooms.bodies.held == 2 * MB)
@@ -300,7 +301,7 @@ def test_what_comes_behind_takes_room_too() -> None:
                 assert set(statuses[:-1]) <= {200}
                 refused += statuses[-1] == 503
                 client.close()
-            assert 0 < refused < len(clients)
+            assert refused > 0
             await until(here, lambda: here.front.rooms.pieces.held == 0)
 
     live(story)

@@ -11,7 +11,7 @@ from attacca.gateway.config import GatewayConfig
 from attacca.model.function import Signature
 from attacca.model.invocation import Ok
 from tests.gateway.play import revision
-from tests.gateway.wire import Site, get, live, post, site
+from tests.gateway.wire import Site, get, live, post, raw, site
 
 QUICK = GatewayConfig(
     port=0, head_timeout_s=0.08, body_timeout_s=0.08, idle_timeout_s=0.08, linger_s=0.08, max_body_mb=0.01
@@ -32,6 +32,13 @@ VALID = [
     + b"5\r\nhello\r\n3;x=y\r\nabc\r\n0\r\nT: 1\r\n\r\n",
     get("/function/nobody", "Transfer-Encoding: chunked", method="PUT") + b"2\r\nhi\r\n0\r\n\r\n",
     get("/function/echo", "Connection: keep-alive", version="HTTP/1.0"),
+    post("/function/nobody", b"z" * 300),
+    post("/function/echo", b"z" * 300, "Origin: http://evil.example"),
+    post("/function/stream", b"z" * 300, "X-Forwarded-For: 1.2.3.4"),
+    post("/healthz", b"z" * 300),
+    post("/nothing", b"z" * 300),
+    raw("/function/echo", "Host: evil.example", "Content-Length: 2", method="POST") + b"hi",
+    get("/metrics", "Transfer-Encoding: chunked", method="DELETE") + b"2\r\nhi\r\n0\r\n\r\n",
 ]
 CHANGING = re.compile(rb"(date|x-attacca-(invocation-id|sandbox|arrived|waiting)|server-timing): [^\r]*")
 

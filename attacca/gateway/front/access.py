@@ -5,7 +5,19 @@ from collections.abc import Callable
 from typing import Any
 
 from attacca.errors import BadRequest, HeadersTooLarge
-from attacca.kernel.access import Asked, Door, PeerUid, Refusal, caller, is_loopback, is_telling, misnamed, refuse
+from attacca.kernel.access import (
+    Asked,
+    Caller,
+    Door,
+    PeerUid,
+    Refusal,
+    caller,
+    is_local,
+    is_loopback,
+    is_telling,
+    misnamed,
+    refuse,
+)
 
 Allow = Callable[[bytes | None], bool]
 Fields = list[tuple[bytes, bytes]]
@@ -21,7 +33,9 @@ class Access:
         self.door = Door(os.getuid(), is_loopback(host), is_public)
         self._allow = allow
         self._is_uid_shared = is_uid_shared
+        self.needs_token = not (self.door.is_loopback or is_public)
         # A head with one of these hosts, and none but fields that do not matter whatever they say, is not examined.
+        # Where everybody needs a token, that is all that is looked at.
         self.hosts: set[bytes | None] = set()
         self.names: set[bytes] = set()
 
@@ -45,12 +59,17 @@ class Access:
     def _is_token(self, secret: str) -> bool:
         return self._allow is not None and self._allow(b"Bearer " + secret.encode("latin-1"))
 
+    def refuse_stranger(self, authorization: bytes | None) -> Refusal | None:
+        """Why who shows this may not call functions where everybody needs a token."""
+        shown = None if authorization is None else authorization.decode("latin-1")
+        return refuse(self.door, Caller(authorization=shown), Asked.FUNCTION, self._is_token, _nobody)
+
     def _remember(self, fields: Fields, host: bytes) -> None:
-        if refuse(self.door, caller([(b"host", host)]), Asked.FUNCTION, self._is_token, _nobody) is not None:
-            return
-        _add(self.hosts, host)
+        is_all_the_same = self.needs_token or self.door.is_public
+        if is_all_the_same or is_local(host.decode("latin-1")):
+            _add(self.hosts, host)
         for name, _ in fields:
-            if self.door.is_public or not is_telling(name):
+            if is_all_the_same or not is_telling(name):
                 _add(self.names, name)
 
 

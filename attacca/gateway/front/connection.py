@@ -348,10 +348,8 @@ class Connection(Collecting):
         unwritten = self.transport.get_write_buffer_size()
         if unwritten != self.unwritten:
             self.unwritten, self.since = unwritten, now
-        config = self.front.config
-        if now - self.since > (config.body_timeout_s if unwritten else config.linger_s) or not self.drains(
-            now, unwritten
-        ):
+        patience_s = self.front.config.body_timeout_s if unwritten else self.front.config.linger_s
+        if now - self.since > patience_s or not self.drains(now, unwritten):
             self.abandon()
 
 

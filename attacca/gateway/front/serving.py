@@ -35,6 +35,7 @@ class Serving(Answering):
         self.fields = NO_FIELDS
         self.head_of: dict[bytes, bytes] = {}  # the same, the last of each name
         self.refusal: Refusal | None = None  # why its sender may not call functions
+        self.needs_token = front.access.needs_token
         self.known_hosts, self.known_names = front.access.hosts, front.access.names
         self.streamed_size = 0
         self.announced: int | None = None  # its Content-Length; None: it comes in chunks
@@ -79,6 +80,8 @@ class Serving(Answering):
             if isinstance(found, BadRequest | HeadersTooLarge):
                 return found
             self.refusal = found
+        elif self.needs_token:
+            self.refusal = front.access.refuse_stranger(head.get(b"authorization"))
         return None
 
     def spoken(self) -> str:
@@ -152,17 +155,20 @@ class Serving(Answering):
         elif self.target.kind is FUNCTION:
             error = self.refusal or front.gateway.refusal(self.target.name)
         if error is not None:
-            self._turn_down(error, len(body), is_small=0 <= length <= STREAM_OVER)
+            self.is_busy = self.is_arriving = True
+            self.streamed_size = len(body)
+            self._let_pass(length)
+            self.answer_error(error)
         elif self.target.kind is not FUNCTION or (is_large and self._is_asgi()):
+            if self.target.kind is Kind.PAGE:
+                self._let_pass(length)
             self._stream(body)
 
-    def _turn_down(self, error: AttaccaError, size: int, *, is_small: bool) -> None:
-        """Answer now. What still comes of a small body is let pass by, and the connection goes on; who waits to be
-        invited may never send it, and the rest of a large one would take too long."""
-        self.is_busy = self.is_arriving = True
-        self.streamed_size = size
+    def _let_pass(self, length: int) -> None:
+        """The answer does not wait for the body. What still comes of a small one passes by, and the connection goes on;
+        who waits to be invited may never send it, and the rest of a large one would take too long."""
+        is_small = 0 <= length <= STREAM_OVER
         self.is_passing_by = is_small and self.keep and not self.expects and not self.front.is_ending
-        self.answer_error(error)
 
     def invite(self) -> None:
         """Ask for the body, if its sender waits for that."""

@@ -25,31 +25,36 @@ def is_passed_over(one: Access, fields: Fields) -> bool:
     return len(head) == len(fields) and head.get(b"host") in one.hosts and one.names.issuperset(head)
 
 
+def judge(one: Access, fields: Fields) -> object:
+    if not is_passed_over(one, fields):
+        return one.examine(fields, is_old=False)
+    return one.refuse_stranger(dict(fields).get(b"authorization")) if one.needs_token else None
+
+
 @given(HEADS, st.booleans(), st.sampled_from(["127.0.0.1", "0.0.0.0"]))
-def test_a_head_is_passed_over_only_when_it_would_be_let_in(
-    heads: list[Fields], is_public: bool, host: str  # noqa: FBT001
-) -> None:  # fmt: skip
+def test_what_was_seen_before_changes_nothing(heads: list[Fields], is_public: bool, host: str) -> None:  # noqa: FBT001
     door = access(host=host, is_public=is_public)
     for fields in heads:
-        said = access(host=host, is_public=is_public).examine(fields, is_old=False)
-        if is_passed_over(door, fields):
-            assert said is None
-        else:
-            assert type(door.examine(fields, is_old=False)) is type(said)
+        said = judge(access(host=host, is_public=is_public), fields)
+        assert type(judge(door, fields)) is type(said)
 
 
 VALUES = st.sampled_from([b"", b"Bearer right", b"Bearer wrong", b"none", b"cross-site", b"http://localhost", b"null"])
 
 
-@given(st.lists(st.sampled_from(PAIRS), max_size=4), st.lists(VALUES, min_size=4, max_size=4), st.booleans())
+DOORS = st.sampled_from([("127.0.0.1", False), ("127.0.0.1", True), ("0.0.0.0", False), ("0.0.0.0", True)])
+
+
+@given(st.lists(st.sampled_from(PAIRS), max_size=4), st.lists(VALUES, min_size=4, max_size=4), DOORS)
 def test_what_the_other_fields_of_such_a_head_say_does_not_matter(
-    fields: Fields, values: list[bytes], is_public: bool  # noqa: FBT001
-) -> None:  # fmt: skip
-    door = access(is_public=is_public)
+    fields: Fields, values: list[bytes], where: tuple[str, bool]
+) -> None:
+    host, is_public = where
+    door = access(host=host, is_public=is_public)
     door.examine(fields, is_old=False)
     others = [(name, value if name == b"host" else values[at]) for at, (name, value) in enumerate(fields)]
-    if is_passed_over(door, others):
-        assert access(is_public=is_public).examine(others, is_old=False) is None
+    said = access(host=host, is_public=is_public).examine(others, is_old=False)
+    assert type(judge(door, others)) is type(said)
 
 
 def test_the_usual_head_is_passed_over_the_second_time() -> None:
@@ -71,11 +76,13 @@ def test_a_token_lets_in_only_who_shows_it() -> None:
         assert not is_passed_over(door, [*fields, (b"authorization", b"Bearer wrong")])
 
 
-def test_where_a_token_is_needed_nothing_is_passed_over() -> None:
+def test_where_a_token_is_needed_it_is_asked_for_every_time() -> None:
     door = access(host="0.0.0.0")
-    fields = [(b"host", b"x"), (b"authorization", b"Bearer right")]
-    assert door.examine(fields, is_old=False) is None
-    assert door.hosts == set()
+    for token in (b"Bearer right", b"Bearer wrong", b"Basic x", b"", b"Bearer right"):
+        fields = [(b"host", b"x"), (b"authorization", token), (b"origin", b"null")]
+        assert (judge(door, fields) is None) is (token == b"Bearer right")
+        assert is_passed_over(door, fields)
+    assert judge(door, [(b"host", b"x")]) is not None
 
 
 def test_what_is_remembered_is_bounded() -> None:
