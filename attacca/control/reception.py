@@ -11,6 +11,7 @@ from attacca.control.core.form import HINT, Began, Event, Form, Over, Piece
 from attacca.errors import BadRequest, PayloadTooLarge, StateUnavailable, TooManyDeployments
 
 WAIT_S = 30.0  # for one of the others to end
+WAITING_MOST = 64
 FIELD_KB = {"settings": 256, "allow_source_builds": 1}
 CODE = "code"
 
@@ -39,6 +40,7 @@ class Reception:
         self._code_mb = code_mb
         self._wait_s = wait_s
         self._slots = asyncio.Semaphore(most)
+        self._waiting = 0
 
     async def take(self, body: AsyncIterator[bytes], boundary: str) -> Upload:
         """The caller closes it.
@@ -48,15 +50,7 @@ class Reception:
             BadRequest, PayloadTooLarge: it is not what a deployment consists of.
             StateUnavailable: the disk does not take it.
         """
-        try:
-            async with asyncio.timeout(self._wait_s):
-                await self._slots.acquire()
-        except TimeoutError:
-            raise TooManyDeployments(
-                f"{self._most} deployments are being uploaded and unpacked, and none of them has ended within "
-                f"{self._wait_s:g} s",
-                "try again in a moment, or set control.uploads higher",
-            ) from None
+        await self._enter()
         with contextlib.ExitStack() as undo:
             undo.callback(self._slots.release)
             try:
@@ -71,6 +65,20 @@ class Reception:
                 ) from None
             undo.pop_all()
         return upload
+
+    async def _enter(self) -> None:
+        hint = "try again in a moment, or set control.uploads higher"
+        if self._waiting >= WAITING_MOST:
+            raise TooManyDeployments(f"{WAITING_MOST} deployments wait already to be uploaded", hint)
+        self._waiting += 1
+        try:
+            async with asyncio.timeout(self._wait_s):
+                await self._slots.acquire()
+        except TimeoutError:
+            many = f"{self._most} deployments are being uploaded and unpacked, and none of them has ended"
+            raise TooManyDeployments(f"{many} within {self._wait_s:g} s", hint) from None
+        finally:
+            self._waiting -= 1
 
     async def _fill(self, upload: Upload, body: AsyncIterator[bytes], form: Form) -> None:
         desk = _Desk(self._code_mb)

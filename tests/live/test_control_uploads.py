@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from attacca.control.reception import Reception
+from attacca.control.reception import WAITING_MOST, Reception
 from attacca.errors import AttaccaError, BadRequest, PayloadTooLarge, TooManyDeployments
 from tests.live.whole import Whole, resident_mb, running, until
 
@@ -85,6 +85,24 @@ def test_who_comes_when_all_places_are_taken_waits_and_is_then_refused(tmp_path:
             await reception.take(pieces(body), "edge")
         second.close()
         third.close()
+
+    asyncio.run(main())
+
+
+def test_no_more_wait_than_can_be_remembered(tmp_path: Path) -> None:
+    async def main() -> None:
+        reception = Reception(tmp_path, 1, 1)
+        body = part("settings", b"{}") + part("code", b"") + b"--edge--"
+        first = await reception.take(pieces(body), "edge")
+        waiting = [asyncio.create_task(reception.take(pieces(body), "edge")) for _ in range(WAITING_MOST)]
+        await asyncio.sleep(0)
+        with pytest.raises(TooManyDeployments, match="wait already"):
+            await reception.take(pieces(body), "edge")
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        first.close()
+        (await reception.take(pieces(body), "edge")).close()
 
     asyncio.run(main())
 
