@@ -112,5 +112,5 @@ def test_no_pattern_lets_a_last_line_feed_through() -> None:
 
 
 def test_a_pattern_that_does_is_found() -> None:
-    text = r"""re.compile(rb"a$"), Meta(pattern="^b|c$"), re.match(f"{x}(y$)", z), re.compile(r"\$"), re.match(r"(?!\n)$")"""
+    text = r"""re.compile(rb"a$"), Meta(pattern="^b|c$"), re.match(f"{x}(y$)"), re.compile(r"\$"), re.sub(r"(?!\n)$")"""
     assert list(ends(text)) == ["a$", "^b|c$", "(y$)"]

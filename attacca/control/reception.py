@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import IO
 
-from attacca.control.core.form import HINT, Began, Event, Form, Over, Piece
+from attacca.control.core.form import HINT, Began, Event, Form, Over, Piece, boundary_of
 from attacca.errors import BadRequest, PayloadTooLarge, StateUnavailable, TooManyDeployments
 
 WAIT_S = 30.0  # for one of the others to end
@@ -42,7 +42,7 @@ class Reception:
         self._slots = asyncio.Semaphore(most)
         self._waiting = 0
 
-    async def take(self, body: AsyncIterator[bytes], boundary: str) -> Upload:
+    async def take(self, body: AsyncIterator[bytes], content_type: str) -> Upload:
         """The caller closes it.
 
         Raises:
@@ -50,6 +50,7 @@ class Reception:
             BadRequest, PayloadTooLarge: it is not what a deployment consists of.
             StateUnavailable: the disk does not take it.
         """
+        form = Form(boundary_of(content_type))
         await self._enter()
         with contextlib.ExitStack() as undo:
             undo.callback(self._slots.release)
@@ -57,7 +58,7 @@ class Reception:
                 upload = Upload(tempfile.TemporaryFile(dir=self._directory), self._slots)  # noqa: SIM115 - see Upload
                 undo.pop_all()
                 undo.callback(upload.close)
-                await self._fill(upload, body, Form(boundary))
+                await self._fill(upload, body, form)
             except OSError as error:
                 raise StateUnavailable(
                     f"the server cannot keep the upload in {self._directory}: {error.strerror or error}",
