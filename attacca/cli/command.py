@@ -11,6 +11,7 @@ from attacca.errors import AttaccaError, BadConfig, Unreachable
 
 FAILURE, USAGE, UNREACHABLE = 1, 2, 3
 NUMBER_MOST = 10**15
+BOUNDS = "look for such a place in the files that are named on the command line"
 PLAIN = (str, str | None, list[str])  # what the command line hands over as it is wanted
 
 
@@ -55,6 +56,12 @@ class VerbCommand(QuickStart, TyperCommand):
 
             show_error(error, as_json=as_json)
             raise Exit(exit_code(error)) from None
+        except (RecursionError, OverflowError) as error:
+            from attacca.cli.screen import show_error
+
+            said = BadConfig(f"what was given is nested too deeply, or has too large a number in it ({error})", BOUNDS)
+            show_error(said, as_json=as_json)
+            raise Exit(exit_code(said)) from None
         except Refused:
             raise Exit(FAILURE) from None
 

@@ -45,10 +45,10 @@ def show(detail: dict[str, Any], url: str, now: float, width: int | None = None)
     screen.print(marked(what, detail["function"], detail["revision"], detail["handler"], detail["signature"]))
     screen.print(marked("[dim]{}/function/{}[/]", url, detail["function"]))
     screen.print()
-    screen.print(settings_table(detail["settings"]))
+    statistics = detail.get("statistics")
+    screen.print(settings_table(detail["settings"], None if statistics is None else statistics.get("kept")))
     screen.print()
     screen.print(revisions_table(detail["revisions"], now))
-    statistics = detail.get("statistics")
     screen.print()
     if statistics and statistics["invocations"]:
         screen.print(_counts(statistics))
@@ -57,7 +57,8 @@ def show(detail: dict[str, Any], url: str, now: float, width: int | None = None)
         screen.print(marked("[dim]Not invoked yet. Try:[/] attacca invoke {}", detail["function"]))
 
 
-def settings_table(settings: dict[str, Any]) -> Any:
+def settings_table(settings: dict[str, Any], kept: int | None = None) -> Any:
+    """`kept`: how many of its min_sandboxes the workers have room for."""
     from rich.table import Table
     from rich.text import Text
 
@@ -66,7 +67,9 @@ def settings_table(settings: dict[str, Any]) -> Any:
     table.add_column()
     for key, label in SETTINGS.items():
         value = settings[key]
-        table.add_row(label, UNSET[key] if value is None else _plain(value))
+        is_short = key == "min_sandboxes" and kept is not None and kept < value
+        said = f"{value}, but there is room for {kept}" if is_short else _plain(value)
+        table.add_row(label, UNSET[key] if value is None else said)
     if settings["env"]:
         table.add_row(
             "environment", Text(visible(", ".join(f"{key}={value}" for key, value in settings["env"].items())))

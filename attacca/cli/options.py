@@ -20,7 +20,8 @@ def complete_name(incomplete: str) -> list[str]:
             rows = client.functions()
     except AttaccaError:
         return []
-    return [row["function"] for row in rows if row["function"].startswith(incomplete)]
+    names = [str(row["function"]) for row in rows]
+    return [name for name in names if name.startswith(incomplete) and name.isascii() and name.isprintable()]
 
 
 Name = Annotated[

@@ -3,7 +3,9 @@
 import functools
 import json
 import os
+import re
 import sys
+from collections.abc import Callable
 from typing import IO, TYPE_CHECKING, Any, Literal
 
 from attacca.errors import AttaccaError, envelope
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
+UNUSUAL = re.compile(r"[^\n\t -~]+")
 INVISIBLE = ("Cc", "Cf", "Cs", "Zl", "Zp")  # of Unicode's categories: controls, formats, halves of signs, line ends
 CODES = {
     "bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34", "magenta": "35", "cyan": "36",
@@ -49,17 +52,19 @@ def visible(text: str) -> str:
 
     Line feeds and tabs stay. What others wrote is shown through this, and through nothing else.
     """
-    if text.isprintable():
-        return text
-    return "".join(sign if _is_harmless(sign) else _spelt(sign) for sign in text.replace("\r\n", "\n"))
+    return _without_invisible(text.replace("\r\n", "\n"), _spelt)
 
 
-def _is_harmless(sign: str) -> bool:
-    if sign.isprintable() or sign in "\n\t":
-        return True
+def _without_invisible(text: str, spell: Callable[[str], str]) -> str:
+    return UNUSUAL.sub(lambda found: _each(found[0], spell), text)
+
+
+def _each(run: str, spell: Callable[[str], str]) -> str:
+    if run.isprintable():
+        return run
     import unicodedata
 
-    return unicodedata.category(sign) not in INVISIBLE
+    return "".join(spell(sign) if unicodedata.category(sign) in INVISIBLE else sign for sign in run)
 
 
 def _spelt(sign: str) -> str:
@@ -150,9 +155,7 @@ def json_text(value: object, indent: int | None = None) -> str:
     """JSON in which nothing is invisible, wherever it is shown; for a program it is the same."""
     is_ascii = not speaks_unicode(sys.stdout.encoding or "utf-8")  # a question mark would be another value
     text = json.dumps(value, indent=indent, ensure_ascii=is_ascii)
-    if text.isprintable():
-        return text
-    return "".join(sign if _is_harmless(sign) else json.dumps(sign)[1:-1].replace("\x7f", "\\u007f") for sign in text)
+    return _without_invisible(text, lambda sign: json.dumps(sign)[1:-1].replace("\x7f", "\\u007f"))
 
 
 def show_json(value: object) -> None:

@@ -139,7 +139,7 @@ def read(path: Path) -> Bench:
     """
     try:
         return msgspec.json.decode(path.read_bytes(), type=Bench)
-    except (OSError, msgspec.MsgspecError) as error:
+    except (OSError, msgspec.MsgspecError, RecursionError) as error:
         raise NotFound(f"{path} cannot be read: {error}", "attacca load bench --out FILE writes one") from None
 
 

@@ -109,10 +109,11 @@ def calibrated(path: Path) -> "Hardware":
     try:
         decode = msgspec.json.decode if path.suffix == ".json" else msgspec.toml.decode
         found = decode(path.read_bytes())
-        return msgspec.convert(found.get("hardware", found), Hardware)
+        table = found.get("hardware", found) if isinstance(found, dict) else found
+        return msgspec.convert(table, Hardware)
     except OSError as error:
         raise BadConfig(f"{path}: {error.strerror}", "attacca sim calibrate RUN writes one") from None
-    except msgspec.MsgspecError as error:
+    except (ValueError, RecursionError) as error:  # msgspec's own, and what TOML says of numbers and depths
         raise BadConfig(f"{path}: {error}", "attacca sim calibrate RUN writes one") from None
 
 

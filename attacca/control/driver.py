@@ -22,7 +22,7 @@ from attacca.control.tokens import Tokens
 from attacca.errors import AttaccaError, BadFunction, Draining, StateUnavailable
 from attacca.io.store.types import ABSENT, Store
 from attacca.kernel.clock import Clock
-from attacca.model.function import HANDLER, Network, Revision, Settings
+from attacca.model.function import Network, Revision, Settings, is_handler
 from attacca.model.messages import Catalogue, Deleted, Deployed
 
 LOG = logging.getLogger("attacca.control")
@@ -212,7 +212,7 @@ class Control:
         refusal = refused_check(checked)
         if refusal is not None:
             return refusal
-        if HANDLER.match(checked.revision.handler) is None:  # the code itself has a hand in what is found in it
+        if not is_handler(checked.revision.handler):  # the code itself has a hand in what is found in it
             return refused(BadFunction("what was found as the handler is no name of one", "name it with --handler"))
         before = self._known.find(settings.name)
         function = deployed(before, checked.revision)

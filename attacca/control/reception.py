@@ -7,10 +7,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import IO
 
-from attacca.control.core.form import HINT, Began, Event, Form, Over, Piece
+from attacca.control.core.form import HINT, Began, Event, Form, Over, Piece, boundary_of
 from attacca.errors import BadRequest, PayloadTooLarge, StateUnavailable, TooManyDeployments
 
 WAIT_S = 30.0  # for one of the others to end
+WAITING_MOST = 64
 FIELD_KB = {"settings": 256, "allow_source_builds": 1}
 CODE = "code"
 
@@ -39,8 +40,9 @@ class Reception:
         self._code_mb = code_mb
         self._wait_s = wait_s
         self._slots = asyncio.Semaphore(most)
+        self._waiting = 0
 
-    async def take(self, body: AsyncIterator[bytes], boundary: str) -> Upload:
+    async def take(self, body: AsyncIterator[bytes], content_type: str) -> Upload:
         """The caller closes it.
 
         Raises:
@@ -48,22 +50,15 @@ class Reception:
             BadRequest, PayloadTooLarge: it is not what a deployment consists of.
             StateUnavailable: the disk does not take it.
         """
-        try:
-            async with asyncio.timeout(self._wait_s):
-                await self._slots.acquire()
-        except TimeoutError:
-            raise TooManyDeployments(
-                f"{self._most} deployments are being uploaded and unpacked, and none of them has ended within "
-                f"{self._wait_s:g} s",
-                "try again in a moment, or set control.uploads higher",
-            ) from None
+        form = Form(boundary_of(content_type))
+        await self._enter()
         with contextlib.ExitStack() as undo:
             undo.callback(self._slots.release)
             try:
                 upload = Upload(tempfile.TemporaryFile(dir=self._directory), self._slots)  # noqa: SIM115 - see Upload
                 undo.pop_all()
                 undo.callback(upload.close)
-                await self._fill(upload, body, Form(boundary))
+                await self._fill(upload, body, form)
             except OSError as error:
                 raise StateUnavailable(
                     f"the server cannot keep the upload in {self._directory}: {error.strerror or error}",
@@ -71,6 +66,20 @@ class Reception:
                 ) from None
             undo.pop_all()
         return upload
+
+    async def _enter(self) -> None:
+        hint = "try again in a moment, or set control.uploads higher"
+        if self._waiting >= WAITING_MOST:
+            raise TooManyDeployments(f"{WAITING_MOST} deployments wait already to be uploaded", hint)
+        self._waiting += 1
+        try:
+            async with asyncio.timeout(self._wait_s):
+                await self._slots.acquire()
+        except TimeoutError:
+            many = f"{self._most} deployments are being uploaded and unpacked, and none of them has ended"
+            raise TooManyDeployments(f"{many} within {self._wait_s:g} s", hint) from None
+        finally:
+            self._waiting -= 1
 
     async def _fill(self, upload: Upload, body: AsyncIterator[bytes], form: Form) -> None:
         desk = _Desk(self._code_mb)

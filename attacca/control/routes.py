@@ -42,7 +42,6 @@ from attacca.control.api import (
     TokenRequest,
     TokenRow,
 )
-from attacca.control.core.form import boundary_of
 from attacca.control.core.progress import Done, Progress, Refused, Step
 from attacca.control.core.statistics import overall
 from attacca.control.doorway import Observe, refuse_scope
@@ -130,8 +129,7 @@ def describe_function(name: FromPath[str], desk: TheDesk) -> FunctionDetail:
 )  # fmt: skip
 async def deploy_function(request: AnyRequest, desk: TheDesk) -> Stream:
     """Answers with one JSON object per line; the last has `done` or `error`."""
-    boundary = boundary_of(request.headers.get("content-type", ""))
-    upload = await desk.control.reception.take(request.stream(), boundary)
+    upload = await desk.control.reception.take(request.stream(), request.headers.get("content-type", ""))
     try:
         settings = read_settings(upload.fields["settings"])
         building = upload.fields.get("allow_source_builds", "false")

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
 
@@ -16,6 +16,7 @@ from attacca.model.log import LogLine
 from attacca.model.messages import Catalogue, Deleted, Deployed
 
 T = TypeVar("T")
+Kb = Annotated[int, msgspec.Meta(ge=1, le=1_048_576)]
 
 FOLLOW_LINES = 2_000  # what may wait for one who follows
 NEWEST = "log.ndjson"  # older ones are log.1.ndjson, log.2.ndjson, ...
@@ -26,14 +27,14 @@ DECODER = msgspec.json.Decoder(LogLine)
 class LogLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How much is kept of each function."""
 
-    file_kb: int = 2048
-    files: int = 5
-    flush_s: float = 0.1
-    flush_kb: int = 64
-    pending_kb: int = 1024  # what may wait for the disk; more than this at once is dropped, and said so
-    lines_per_s: int = 10_000  # so many are kept of a function; a flood of short lines costs more than its bytes
-    line_kb: int = 8
-    ring_kb: int = 256  # newest lines, in memory
+    file_kb: Kb = 2048
+    files: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 5
+    flush_s: Annotated[float, msgspec.Meta(gt=0, le=3600)] = 0.1
+    flush_kb: Kb = 64
+    pending_kb: Kb = 1024  # what may wait for the disk; more than this at once is dropped, and said so
+    lines_per_s: Annotated[int, msgspec.Meta(ge=1)] = 10_000  # of one function: short lines cost more than their bytes
+    line_kb: Kb = 8
+    ring_kb: Kb = 256  # newest lines, in memory
 
 
 class _Page:

@@ -9,11 +9,17 @@ import msgspec
 NAMES = "a letter, then letters, digits and dashes; at most 63, all lower-case"  # an RFC 1035 label
 Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z]([a-z0-9-]{0,61}[a-z0-9])?(?!\n)$", description=NAMES)]
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
-HANDLER = re.compile(r"(?:[\w.-]+(?::[\w.]+)?)?(?!\n)$")  # of a module and what is in it; empty: found by itself
-Handler = Annotated[str, msgspec.Meta(max_length=200, pattern=f"^{HANDLER.pattern}", description="MODULE:NAME")]
+HANDLER = re.compile(r"^(?:[\w.-]+(?::[\w.]+)?)?(?!\n)$")  # of a module and what is in it; empty: found by itself
+HANDLER_MOST = 200
+Handler = Annotated[str, msgspec.Meta(max_length=HANDLER_MOST, pattern=HANDLER.pattern, description="MODULE:NAME")]
 ENV_MOST = 500
 ENV_KB = 32  # of names and values together: they travel in one packet, with everything else a sandbox is told
 EnvName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*(?!\n)$")]
+
+
+def is_handler(text: str) -> bool:
+    """Can this be what was found in somebody's code?"""
+    return len(text) <= HANDLER_MOST and HANDLER.match(text) is not None
 
 
 class Network(StrEnum):

@@ -46,6 +46,7 @@ class FunctionView(msgspec.Struct, frozen=True, kw_only=True):
     running: int = 0
     idle: int = 0
     templates: int = 0
+    kept: int = 0  # of min_sandboxes: so many are kept whatever others need
 
 
 class WorkerView(msgspec.Struct, frozen=True, kw_only=True):

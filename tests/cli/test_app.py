@@ -77,6 +77,14 @@ def test_a_number_without_end_is_wrong_use(words: str, value: str) -> None:
     assert shown.exception is None or isinstance(shown.exception, SystemExit)
 
 
+@pytest.mark.parametrize("words", ["scenario check", "sim run", "load run", "config --check"])
+def test_a_file_without_a_bottom_is_wrong_use(tmp_path: Path, words: str) -> None:
+    (tmp_path / "deep.toml").write_text("a = " + "[" * 20_000)
+    shown = RUNNER.invoke(app, [*words.split(), str(tmp_path / "deep.toml")])
+    assert shown.exit_code == 2, shown.output
+    assert shown.exception is None or isinstance(shown.exception, SystemExit)
+
+
 def test_a_wrong_setting_is_a_wrong_use_too() -> None:
     shown = RUNNER.invoke(app, ["invoke", "hello", "-a", "name"])
     assert shown.exit_code == 2

@@ -51,6 +51,14 @@ CALLS = [
 ]
 
 
+def test_min_sandboxes_that_there_is_no_room_for_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    settings = plain(Settings(name="hello", min_sandboxes=20))
+    for kept, said in ((13, "20, but there is room for 13"), (20, "20"), (None, "20")):
+        console(width=100).print(describe.settings_table(settings, kept))
+        line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("sandboxes, at least"))
+        assert line.removeprefix("sandboxes, at least").strip() == said
+
+
 def test_list(capsys: pytest.CaptureFixture[str]) -> None:
     rows = [
         FunctionRow(

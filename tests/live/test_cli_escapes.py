@@ -214,9 +214,23 @@ def test_names_of_files_and_settings_are_text_too(tmp_path: Path) -> None:
     for words in (["doctor"], ["config"]):
         written = on_terminal(words, "http://127.0.0.1:1", ATTACCA_CONTROL__STATE_DIR=f"/tmp/{evil}")
         expect_text_alone(written, letters=("TITLE",))
+
+
+def test_tables_of_the_laboratory_show_names_as_text(tmp_path: Path) -> None:
+    evil = EVIL.replace("\r", "").replace("\u2028", "").replace("\x85", "").replace("\x0b", "")
     trace = tmp_path / "trace.csv"
-    trace.write_text(f"app,func,end_timestamp,duration\n{evil},{evil},1,0.5\n", newline="")
-    expect_text_alone(on_terminal(["trace", "show", str(trace)], "http://127.0.0.1:1"), letters=())
+    rows = "".join(f"{evil},{evil}{number % 3},{number}.0,0.5\n" for number in range(1, 60))
+    trace.write_text(f"app,func,end_timestamp,duration\n{rows}", newline="")
+    expect_text_alone(on_terminal(["trace", "info", str(trace)], "http://127.0.0.1:1"), letters=("x1b]0;",))
+    scenario = tmp_path / "scenario.toml"
+    scenario.write_text(
+        f"name = 'evil'\nseed = 1\n[workload.trace]\npath = '{trace}'\nformat = 'azure2021'\nminutes = 1\n"
+        "[system]\nmemory_mb = 1000\n"
+    )
+    expect_text_alone(on_terminal(["scenario", "check", str(scenario)], "http://127.0.0.1:1"), letters=("title",))
+    run = str(tmp_path / "run")
+    expect_text_alone(on_terminal(["sim", "run", str(scenario), "--out", run], "http://127.0.0.1:1"), letters=("evil",))
+    expect_text_alone(on_terminal(["report", run], "http://127.0.0.1:1"), letters=("evil",))
 
 
 def test_who_is_no_terminal_gets_the_bytes(liar: ThreadingHTTPServer) -> None:

@@ -222,7 +222,7 @@ def test_a_rollback_reserves_no_more_than_there_is(tmp_path: Path) -> None:
     crowded(tmp_path, play)
 
 
-@pytest.mark.parametrize("handler", ["main:f\n", "\x1b]0;x", "a b", "../x:y"])
+@pytest.mark.parametrize("handler", ["main:f\n", "\x1b]0;x", "a b", "../x:y", "x" * 201])
 def test_what_is_found_as_the_handler_must_be_a_name(tmp_path: Path, handler: str) -> None:
     async def play(bench: Bench) -> None:
         bench.handler = handler

@@ -55,6 +55,8 @@ def test_a_start_with_less_memory_keeps_what_fits_says_so_and_takes_a_correction
     with running(state, "--memory", "600") as whole:
         assert "ant keeps 13 of its 20 min_sandboxes" in whole.said
         assert "bee keeps 0 of its 20 min_sandboxes" in whole.said
+        kept = {name: whole.get(f"/api/functions/{name}")["statistics"]["kept"] for name in ("ant", "bee")}
+        assert kept == {"ant": 13, "bee": 0}
         assert works(whole, "other")
         assert works(whole, "bee")
         whole.function("bee", HELLO, min_sandboxes=0, memory_mb=32)

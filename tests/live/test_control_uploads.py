@@ -13,12 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from attacca.control.reception import Reception
+from attacca.control.reception import WAITING_MOST, Reception
 from attacca.errors import AttaccaError, BadRequest, PayloadTooLarge, TooManyDeployments
 from tests.live.whole import Whole, resident_mb, running, until
 
 HELLO = "def hello(name='world'):\n    return name\n"
 MOST_MB = 30  # that four uploads may make the server grow by
+KIND = "multipart/form-data; boundary=edge"
 FRAME = b'--edge\r\ncontent-disposition: form-data; name="%s"\r\n\r\n'
 
 
@@ -33,7 +34,7 @@ async def pieces(*parts: bytes) -> AsyncIterator[bytes]:
 
 def taken(reception: Reception, *parts: bytes) -> tuple[dict[str, str], bytes]:
     async def main() -> tuple[dict[str, str], bytes]:
-        upload = await reception.take(pieces(*parts), "edge")
+        upload = await reception.take(pieces(*parts), KIND)
         with contextlib.closing(upload):
             return upload.fields, upload.code.read()
 
@@ -75,16 +76,34 @@ def test_who_comes_when_all_places_are_taken_waits_and_is_then_refused(tmp_path:
     async def main() -> None:
         reception = Reception(tmp_path, 2, 1, wait_s=0.05)
         body = part("settings", b"{}") + part("code", b"") + b"--edge--"
-        first, second = [await reception.take(pieces(body), "edge") for _ in range(2)]
+        first, second = [await reception.take(pieces(body), KIND) for _ in range(2)]
         with pytest.raises(TooManyDeployments, match="2 deployments"):
-            await reception.take(pieces(body), "edge")
+            await reception.take(pieces(body), KIND)
         first.close()
         first.close()
-        third = await reception.take(pieces(body), "edge")
+        third = await reception.take(pieces(body), KIND)
         with pytest.raises(TooManyDeployments):
-            await reception.take(pieces(body), "edge")
+            await reception.take(pieces(body), KIND)
         second.close()
         third.close()
+
+    asyncio.run(main())
+
+
+def test_no_more_wait_than_can_be_remembered(tmp_path: Path) -> None:
+    async def main() -> None:
+        reception = Reception(tmp_path, 1, 1)
+        body = part("settings", b"{}") + part("code", b"") + b"--edge--"
+        first = await reception.take(pieces(body), KIND)
+        waiting = [asyncio.create_task(reception.take(pieces(body), KIND)) for _ in range(WAITING_MOST)]
+        await asyncio.sleep(0)
+        with pytest.raises(TooManyDeployments, match="wait already"):
+            await reception.take(pieces(body), KIND)
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        first.close()
+        (await reception.take(pieces(body), KIND)).close()
 
     asyncio.run(main())
 
@@ -102,7 +121,7 @@ def large(megabytes: int) -> bytes:
 
 def deploy(whole: Whole, name: str, archive: bytes) -> bytes:
     body = part("settings", json.dumps({"name": name}).encode()) + part("code", archive) + b"--edge--\r\n"
-    kind = {"content-type": "multipart/form-data; boundary=edge"}
+    kind = {"content-type": KIND}
     return whole.ask("POST", "/api/functions", body, kind, wait_s=120).body
 
 

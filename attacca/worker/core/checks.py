@@ -1,5 +1,7 @@
 """Checks of code that is not deployed yet: each makes a template, which waits a while for its deployment."""
 
+from collections.abc import Mapping
+
 from msgspec.structs import replace
 
 from attacca.errors import AttaccaError
@@ -9,6 +11,7 @@ from attacca.model.messages import Checked
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core.alarms import Alarm, Alarms
 from attacca.worker.core.events import Command
+from attacca.worker.core.fleet import Function
 from attacca.worker.core.pool import Pool, Room
 from attacca.worker.core.reports import TemplateFailed, TemplateReady
 from attacca.worker.core.templates import Template, TemplatePhase, is_same_code
@@ -17,8 +20,9 @@ DRAINING = Failed("draining", "the worker is shutting down and takes nothing new
 
 
 class Checks:
-    def __init__(self, config: WorkerConfig, pool: Pool, alarms: Alarms) -> None:
+    def __init__(self, config: WorkerConfig, pool: Pool, alarms: Alarms, functions: Mapping[str, Function]) -> None:
         self._config = config
+        self._functions = functions
         self._pool = pool
         self._alarms = alarms
         self._count = 0
@@ -47,7 +51,9 @@ class Checks:
         for number, (since, revision) in list(self.waiting.items()):
             memory_mb = revision.settings.memory_mb
             hard = now >= since + self._config.patience_s
-            if self._pool.room(now, memory_mb, None, out, evict=True, hard=hard) is not Room.FREE:
+            known = self._functions.get(revision.function) if hard else None
+            yields = None if known is None else known.current  # a correction takes the place of what it corrects
+            if self._pool.room(now, memory_mb, None, out, evict=True, hard=hard, yields=yields) is not Room.FREE:
                 return True
             del self.waiting[number]
             self._forget(number)

@@ -24,10 +24,12 @@ def plan(
     templates: Mapping[str, Template],
     *,
     hard: bool = False,
+    yields: Fleet | None = None,
 ) -> Plan:
     """Nobody is evicted below its min_sandboxes, or for one of its own kind; the asker's own template goes last.
 
-    `hard`: a template goes also if its fleet has sandboxes, as long as none of them was forked from it.
+    `hard`: a template goes also if its fleet has sandboxes, as long as none of them was forked from it. `yields`: its
+    min_sandboxes do not stand against it, since what asks is to replace it.
     """
     chosen: dict[str, Sandbox] = {}
     spare: dict[Fleet, int] = {}
@@ -37,7 +39,7 @@ def plan(
             break
         sandbox = sandboxes[idle.sandbox]
         fleet = sandbox.fleet
-        left = spare.get(fleet, fleet.live - fleet.least)
+        left = spare.get(fleet, fleet.live - (0 if fleet is yields else fleet.least))
         if fleet is asking or left <= 0:
             continue
         spare[fleet] = left - 1

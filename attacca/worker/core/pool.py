@@ -208,9 +208,20 @@ class Pool:
         return self.used_mb + ask_mb <= self.budget_mb
 
     def room(
-        self, now: float, ask_mb: int, fleet: Fleet | None, out: list[Command], *, evict: bool, hard: bool = False
+        self,
+        now: float,
+        ask_mb: int,
+        fleet: Fleet | None,
+        out: list[Command],
+        *,
+        evict: bool,
+        hard: bool = False,
+        yields: Fleet | None = None,
     ) -> Room:
-        """Make room, for a sandbox of `fleet` or for a template: only if that frees enough. `hard`: begin anyway."""
+        """Make room, for a sandbox of `fleet` or for a template: only if that frees enough. `hard`: begin anyway.
+
+        `yields`: gives up its min_sandboxes too, because it is to be replaced by what is made.
+        """
         if self.fits(ask_mb):
             return Room.FREE
         need_mb = self.used_mb + ask_mb - self.budget_mb - self.leaving()
@@ -218,19 +229,19 @@ class Pool:
             return Room.COMING
         if not evict:
             return Room.NONE
-        chosen = plan(now, need_mb, fleet, self.keeper, self.sandboxes, self.templates, hard=hard)
-        if chosen.short_mb > 0 and not (hard and self._could_ever(need_mb, fleet)):
+        chosen = plan(now, need_mb, fleet, self.keeper, self.sandboxes, self.templates, hard=hard, yields=yields)
+        if chosen.short_mb > 0 and not (hard and self._could_ever(need_mb, fleet, yields)):
             return Room.NONE
         self._carry_out(now, chosen, " for memory", out)
         return Room.COMING if chosen.short_mb <= 0 else Room.NONE
 
-    def _could_ever(self, need_mb: int, asking: Fleet | None) -> bool:
+    def _could_ever(self, need_mb: int, asking: Fleet | None, yields: Fleet | None) -> bool:
         """Would it be enough if all that others run came to rest?"""
         others: dict[Fleet, int] = {}
         for sandbox in self.sandboxes.values():
             fleet = sandbox.fleet
             if fleet is not asking and sandbox.phase is not Phase.DYING:
-                others.setdefault(fleet, -fleet.least * sandbox.memory_mb)
+                others.setdefault(fleet, 0 if fleet is yields else -fleet.least * sandbox.memory_mb)
                 others[fleet] += sandbox.memory_mb
         return sum(max(0, spare_mb) for spare_mb in others.values()) >= need_mb
 

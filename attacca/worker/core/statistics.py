@@ -55,7 +55,9 @@ class Statistics:
         else:
             self.prewarmed_s.add(whole_s)
 
-    def view(self, function: str, *, queued: int, running: int, idle: int, templates: int) -> FunctionView:
+    def view(
+        self, function: str, *, queued: int, running: int, idle: int, templates: int, kept: int = 0
+    ) -> FunctionView:
         return FunctionView(
             function=function,
             invocations=self.invocations,
@@ -72,6 +74,7 @@ class Statistics:
             running=running,
             idle=idle,
             templates=templates,
+            kept=kept,
         )
 
 

@@ -39,4 +39,5 @@ def _function(function: Function) -> FunctionView:
         running=sum(fleet.running for fleet in fleets),
         idle=sum(sandbox.phase is Phase.IDLE for fleet in fleets for sandbox in fleet.sandboxes.values()),
         templates=sum(fleet.ready_template is not None for fleet in fleets),
+        kept=sum(fleet.least for fleet in fleets),
     )

@@ -57,7 +57,7 @@ class WorkerCore:
         self.alarms = Alarms()
         self.pool = Pool(config, keepalive.fresh(), ids, self.alarms)
         self.line = Line(config, self.pool, queueing.fresh(), concurrency, self.alarms, self.functions, cores)
-        self.checks = Checks(config, self.pool, self.alarms)
+        self.checks = Checks(config, self.pool, self.alarms, self.functions)
         self.catalogue = Catalogue(config, self.pool, self.line, self.checks, self.alarms, self.functions)
         self.draining = False
         self._shortcut = shortcut

@@ -5,10 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attacca.errors import TooMuchReserved
-from attacca.model.messages import Catalogue, Check, Prewarm
+from attacca.model.function import Revision
+from attacca.model.messages import Catalogue, Check, Deployed, Prewarm
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core.events import MakeTemplate
 from attacca.worker.core.reserve import Wish, cost_mb, grant, refuse, room_mb
+from attacca.worker.runtime.simulated import Times
 from tests.worker.stage import Stage, revision
 
 SIZES_MB = (32, 64, 100, 128, 300, 900)
@@ -77,6 +79,47 @@ def test_who_asks_for_no_more_than_it_has_is_always_taken(
         others = [other for other in wishes if other is not one]
         if one.memory_mb <= config.memory_mb:
             assert refuse(config, less, others, granted) is None
+
+
+FUNCTIONS = st.lists(
+    st.tuples(st.sampled_from("abcde"), st.integers(0, 12), st.sampled_from((32, 64, 100, 200, 300))), max_size=8
+)
+
+
+@given(
+    FUNCTIONS,
+    st.builds(WorkerConfig, memory_mb=st.just(1000), templates=st.booleans()),
+    st.sampled_from((16, 64, 400)),
+    st.sampled_from((1, 20)),
+)
+def test_whatever_was_taken_every_function_runs_and_every_correction_is_checked(
+    functions: list[tuple[str, int, int]], config: WorkerConfig, template_mb: int, sent: int
+) -> None:
+    stage = Stage(config, times=Times(template_mb=template_mb, run_ms=200))
+    current: dict[str, Revision] = {}
+    for number, (name, count, memory_mb) in enumerate(functions, 1):
+        wanted = revision(name, number, min_sandboxes=count, memory_mb=memory_mb)
+        stage.tell(Check(wanted))
+        stage.play(30)
+        error = stage.checked[-1].error
+        assert error is None or error.code == "too_much_reserved"
+        if error is None:
+            current[name] = wanted
+            stage.tell(Deployed(number, wanted))
+            stage.play(3)
+    for one in current.values():
+        ended = stage.send(one, sent)
+        stage.play(60)
+        assert ended in stage.ended
+    for name, one in current.items():
+        for settings in ({"min_sandboxes": one.settings.min_sandboxes}, {}):
+            stage.tell(Check(revision(name, 99, memory_mb=one.settings.memory_mb, **settings)))
+            stage.play(50)
+            assert stage.checked[-1].error is None
+    assert stage.core.catalogue.short() == []
+    stage.play(120)
+    for name, one in current.items():
+        assert stage.idle(name) >= one.settings.min_sandboxes
 
 
 def test_a_refusal_has_the_numbers_and_what_fits() -> None:
