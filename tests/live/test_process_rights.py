@@ -10,7 +10,14 @@ from tests.live import ordinary
 from tests.live.house import House, value, visit
 from tests.live.syscalls import NUMBERS
 
-KINDS = {"cgroup": 0x2000000, "ipc": 0x8000000, "mnt": 0x20000, "net": 0x40000000, "pid": 0x20000000, "user": 0x10000000}
+KINDS = {
+    "cgroup": 0x2000000,
+    "ipc": 0x8000000,
+    "mnt": 0x20000,
+    "net": 0x40000000,
+    "pid": 0x20000000,
+    "user": 0x10000000,
+}
 SOURCE = f"""
     import ctypes, errno, os, signal, socket
 

@@ -1,6 +1,5 @@
 """Who of the machine's users a function is, and that nothing of the kernel's is its to write."""
 
-import asyncio
 import os
 from pathlib import Path
 
@@ -30,9 +29,7 @@ def below(pid: int) -> list[int]:
 
 async def until_none_is_taken(house: House) -> None:
     free = house.runtime._users._free
-    async with asyncio.timeout(20):
-        while house.runtime._users._taken:
-            await asyncio.sleep(0.01)
+    await house.quiet(lambda: house.runtime._users._taken)
     assert len(free) == len(set(free)), "each number is free once"
 
 
@@ -80,7 +77,8 @@ def test_inside_all_are_the_same_ordinary_user() -> None:
 
 
 WRITABLE = """[
-    os.path.join(at, name) for top in ("/proc/self", "/proc/1", "/proc/sys", "/proc/irq", "/proc/fs", "/proc/thread-self")
+    os.path.join(at, name)
+    for top in ("/proc/self", "/proc/1", "/proc/sys", "/proc/irq", "/proc/fs", "/proc/thread-self")
     for at, inner, names in [*os.walk(top), ("/proc", [], os.listdir("/proc"))] for name in names
     if not os.path.islink(os.path.join(at, name)) and "/map_files/" not in at and writes(os.path.join(at, name))
 ]"""
