@@ -4,6 +4,7 @@ import asyncio
 import json
 import tempfile
 import textwrap
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -108,6 +109,13 @@ class House:
 
     async def template_gone(self, template: str) -> None:
         await self.until(lambda r: isinstance(r, TemplateGone) and r.template == template)
+
+    async def quiet(self, left: Callable[[], object]) -> None:
+        """Wait until nothing is left of what no report tells the end of."""
+        end = time.monotonic() + PATIENCE_S
+        while found := left():
+            assert time.monotonic() < end, found
+            await asyncio.sleep(0.01)
 
     def printed(self, stream: str = "stdout") -> str:
         return "".join(r.text for r in self.reports if isinstance(r, Logged) and r.stream == stream)

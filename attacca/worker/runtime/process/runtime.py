@@ -328,6 +328,9 @@ class ProcessRuntime:
         message = f"importing the code took longer than {seconds:g} s (start_timeout_s of the server)"
         made.time_out(message)
         made.body.kill(message)
+        for template in self._templates.values():
+            if template.hatchery is made.body.parent and not made.body.is_born:
+                template.body.kill("it made no sandbox in time")  # and so will not make this one
 
     # deaths
 
@@ -372,6 +375,7 @@ class ProcessRuntime:
     def _template_ended(self, made: Template, why: str) -> None:
         made.close()
         del self._templates[made.name]
+        self._lost(made.hatchery)
         was_oom = self._was_out_of_memory(made)
         if made.is_ready:
             self._sink(TemplateGone(made.name, why))
