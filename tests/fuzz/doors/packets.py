@@ -236,11 +236,18 @@ class Story:
                 return
             with contextlib.suppress(BlockingIOError):
                 os.write(writer, data[at : at + 8192])
-            self.loop.turns(3 + 8192 // wire.HEAD.size // TURN)
+            self._heard_out()
+
+    def _heard_out(self) -> None:
+        template = self.runtime._templates.get("t")
+        if template is not None:
+            self.loop.hear_out(template.hatchery._link)
 
     def _fate(self) -> str:
-        found = self.runtime._bodies.get("t")
-        return found.killed_for if found is not None else "it is gone"
+        found = self.runtime._templates.get("t")
+        if found is None:
+            return "it is gone"
+        return found.body.killed_for or ("" if found.hatchery.is_open else "its channel is closed")
 
     def _forks_on(self, writer: int) -> None:
         """An honest birth after all this, if one is still owed and there is a child for it."""
@@ -254,7 +261,7 @@ class Story:
             and self.runtime._templates["t"].is_placed
         ):
             os.write(writer, made(SECOND, free[0]))
-            self.loop.turns(3)
+            self._heard_out()
             assert body.is_born, "an honest birth is not believed"
 
     def _others_are_well(self, writer: int, later: int, theirs: Revision) -> None:
