@@ -45,7 +45,7 @@ TEMPLATE, OTHER, LATER, FIRST, SECOND = 1, 2, 3, 4, 5  # numbers of births: its 
 KINDS = (wire.PLACED, wire.READY, wire.FAILED, wire.MADE, wire.REFUSED, wire.ENDED)
 STRANGE = (0, 9, 10, wire.RESULT, wire.ERROR, wire.LOG, wire.HALL, wire.UNFIT, 99, 255)
 GRANDCHILDREN = 2
-PATIENCE_S = 10.0
+PATIENCE_S = 3.0
 
 
 class Packets(Door):
@@ -283,20 +283,20 @@ class Story:
         assert most <= may, f"it takes more than its turn: {most}"
 
     def _end(self, orders: int) -> None:
-        """All processes of the story end, and who forked them says so, or is gone."""
+        """All processes of the story end, and who forked them says so. Others still hold the ends of their pipes."""
         for process in (self.template, self.other, self.later):
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-        if orders >= 0:
-            self._take_all(orders)
-        for descriptor in self.held:
-            os.close(descriptor)
         for number in (TEMPLATE, OTHER, LATER):
             self.zygote.say(wire.ENDED, number, wire.STATUS.pack(9))
         end = time.monotonic() + PATIENCE_S
         while self.runtime._bodies and time.monotonic() < end:
             self.loop.wait(0.05)
+        if orders >= 0:
+            self._take_all(orders)
+        for descriptor in self.held:
+            os.close(descriptor)
         self.zygote.close()
         self.loop.turns(2)
 
