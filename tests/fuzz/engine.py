@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 OURS = str(ROOT / "attacca")
 TRACED, WEIGHED, SOUND = 8, 32, 64  # one input in so many: lines followed, memory weighed, a seed tried once more
 HANGS_S, STORY_HANGS_S = 60.0, 900.0  # what has not come back by then never would
-MOST_CUTS, MOST_CUTS_S = 400, 20.0  # tries to make an input that fails smaller
+MOST_CUTS, DEAR_CUTS, MOST_CUTS_S = 400, 20, 20.0  # tries to make an input that fails, or costs much, smaller
 TIMES = 5  # a suspect is timed so often, and its best time counts
 KEPT = 4000  # inputs in a corpus
 FLOOR_S, FLOOR_BYTES = 0.002, 1 << 18  # below this nothing is dear
@@ -52,6 +52,10 @@ class Hangs(BaseException):
 
 
 FINDINGS = (Exception, Hangs, SystemExit)
+
+
+class Dear(AssertionError):
+    """It is answered as it should be, and costs far more than that should."""
 
 
 class Cost(NamedTuple):
@@ -162,10 +166,12 @@ class Fuzz:
         if seconds > may * max(dearest.seconds, FLOOR_S):
             seconds = self._seconds(data)
             ratio = seconds / max(dearest.seconds, FLOOR_S)
-            assert ratio <= may, f"it takes {ratio:.0f} times as long as the dearest valid input"
+            if ratio > may:
+                raise Dear(f"it takes {ratio:.0f} times as long as the dearest valid input")
         if weigh:
             ratio = self._bytes(data) / max(dearest.bytes, FLOOR_BYTES)
-            assert ratio <= may, f"it takes {ratio:.0f} times as much memory as the dearest valid input"
+            if ratio > may:
+                raise Dear(f"it takes {ratio:.0f} times as much memory as the dearest valid input")
 
     def _seconds(self, data: bytes) -> float:
         best = float("inf")
@@ -192,12 +198,13 @@ class Fuzz:
             return
         self._faults[mark] = self._fault(error, data)
         if not self.door.is_slow and not isinstance(error, Hangs):
-            smaller = cut_down(data, lambda one: self._mark(one) == mark)
+            most = DEAR_CUTS if isinstance(error, Dear) else MOST_CUTS
+            smaller = cut_down(data, lambda one: self._mark(one) == mark, most)
             again = self._error(smaller)
             self._faults[mark] = self._fault(error if again is None else again, smaller)._replace(mark=mark)
 
     def _fault(self, error: BaseException, data: bytes) -> Fault:
-        said = f"{type(error).__name__}: {error}"
+        said = f"{type(error).__name__}: {first_line(error)}"
         return Fault(self.door.name, mark_of(error), said[:300], "".join(traceback.format_exception(error)), data)
 
     def _mark(self, data: bytes) -> str:
@@ -259,13 +266,18 @@ def mark_of(error: BaseException) -> str:
     if isinstance(error, RecursionError):  # how deep it was when it ended is chance
         mine = [frame for frame in mine if frame.filename.startswith(OURS)][:1]
     last = mine[-1] if mine else frames[-1]
-    what = gist(str(error))[:60] if isinstance(error, AssertionError) else ""
+    what = gist(first_line(error))[:60] if isinstance(error, AssertionError) else ""
     return f"{type(error).__name__} at {Path(last.filename).name}:{last.lineno} {what}".strip()
 
 
-def cut_down(data: bytes, fails: Callable[[bytes], bool]) -> bytes:
+def first_line(error: BaseException) -> str:
+    """pytest adds more to a failed assertion."""
+    return str(error).partition("\n")[0]
+
+
+def cut_down(data: bytes, fails: Callable[[bytes], bool], most: int = MOST_CUTS) -> bytes:
     """Leave out pieces, ever smaller ones, as long as it still fails in the same way."""
-    left, ends_at, size = MOST_CUTS, time.monotonic() + MOST_CUTS_S, max(len(data) // 2, 1)
+    left, ends_at, size = most, time.monotonic() + MOST_CUTS_S, max(len(data) // 2, 1)
     while left > 0 and time.monotonic() < ends_at:
         at, is_smaller = 0, False
         while at < len(data) and left > 0 and time.monotonic() < ends_at:

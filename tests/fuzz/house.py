@@ -10,11 +10,11 @@ from typing import Any, TypeVar
 import msgspec
 
 from attacca.control.config import ControlConfig
+from attacca.control.doorway import door
 from attacca.control.driver import Control
 from attacca.control.http import admin
 from attacca.gateway.config import GatewayConfig
 from attacca.io.store.memory import MemoryStore
-from attacca.kernel.access import Door as Doorway
 from attacca.model.function import Revision
 from attacca.model.invocation import Failed, Invocation, Ok
 from attacca.model.messages import Checked, Evict, Prewarm
@@ -45,7 +45,7 @@ class House:
         clock, tell = self.place.clock, self.place.gateway.receive
         self.control = Control(config, self.store, clock, self._check, tell)
         await self.control.open()
-        self.place.front.admin = admin(self.control, Seen(self.sent), Doorway(0, is_loopback=True))  # type: ignore[assignment]
+        self.place.front.admin = admin(self.control, Seen(self.sent), door(is_loopback=True))  # type: ignore[assignment]
 
     async def _check(self, revision: Revision) -> Checked:
         code = (self.room / "state" / "code" / revision.code / "main.txt").read_text()

@@ -7,7 +7,7 @@ from typing import NamedTuple
 TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 SEEN = rb"[\x21-\x7e\x80-\xff]"
 TARGET = rb"/%b*|[A-Za-z][A-Za-z0-9+.-]*:%b+|\*|%b+:[0-9]+" % (SEEN, SEEN, SEEN)
-LINE = re.compile(rb"(%b) (%b) +HTTP/(1\.[01])\r\n" % (TOKEN, TARGET))  # several blanks, as RFC 9112 (3) allows
+LINE = re.compile(rb"(%b) +(%b) +HTTP/(1\.[01])\r\n" % (TOKEN, TARGET))  # several blanks, as RFC 9112 (3) allows
 FIELD = re.compile(
     rb"(%b):[ \t]*((?:[\x21-\x7e\x80-\xff](?:[\t \x21-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?)[ \t]*\r\n" % TOKEN
 )
@@ -140,7 +140,7 @@ def _answered(data: bytes, at: int, answer: Answer, method: bytes, *, has_ended:
     if answer.status in (204, 304):
         assert not codings, "an answer without a body has a coding"
         assert not lengths or answer.status == 304, "an answer without a body has a length"
-    is_unread = 400 <= answer.status < 500 and answer.closes  # then whoever refuses may not know what was asked
+    is_unread = answer.status >= 400 and answer.closes  # then whoever refuses may not know what was asked
     if answer.status in (204, 304) or (method == b"HEAD" and not is_unread) or (is_unread and at == len(data)):
         return b"", at
     if codings:

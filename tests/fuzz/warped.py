@@ -4,6 +4,8 @@ import asyncio
 import os
 from typing import Any
 
+from attacca.worker.runtime.process.guest.link import Link
+
 
 class Warped(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
@@ -29,6 +31,13 @@ class Warped(asyncio.SelectorEventLoop):
     def wait(self, seconds: float) -> None:
         self.ahead_s += seconds
         self.turns(3)
+
+    def hear_out(self, link: Link) -> None:
+        """Until all that has come is taken, also of somebody who is listened to slowly."""
+        self.turns(2)
+        while link.is_open and (link._held is not None or link._rests is not None):
+            self.wait(0.05 if link._rests is not None else 0.0)
+        self.turns(2)
 
     def raise_trouble(self) -> None:
         trouble, self.trouble = self.trouble, []

@@ -16,7 +16,7 @@ from attacca.model.invocation import Failed, FunctionError, Invocation, Ok, Requ
 from attacca.worker.core.reports import Logged, Report, RunBody, RunEnded, RunFlow, RunHead, SandboxReady
 from attacca.worker.runtime.process.body import Body
 from attacca.worker.runtime.process.guest import channel as wire
-from attacca.worker.runtime.process.guest.link import STALL_S
+from attacca.worker.runtime.process.guest.link import LAST_FRAMES, LAST_READS, STALL_S
 from attacca.worker.runtime.process.options import ProcessOptions
 from attacca.worker.runtime.process.room import Share
 from attacca.worker.runtime.process.sandbox import HINTS, SLACK, STREAM_MOST, TURN, Sandbox
@@ -186,6 +186,7 @@ class Story:
         self.loop.raise_trouble()
         coherent(self.reports, [*self.runs, PROBE])
         assert most <= TURN, "it takes more than its turn"
+        assert max(self.by_turn.values(), default=0) <= LAST_FRAMES * (1 + LAST_READS), "its end takes too long"
         assert self.budget.held == 0, "room is left over"
         assert descriptors() == self.before, "a descriptor is left open"
         return fate, believed
@@ -198,10 +199,7 @@ class Story:
             self._calm()
 
     def _calm(self) -> None:
-        self.loop.turns(2)
-        while has_more(self.sandbox):
-            self.loop.turns(1)
-        self.loop.turns(2)
+        self.loop.hear_out(self.sandbox._link)
 
     def _wait_out(self, said: bytes) -> None:
         """Half a frame does not occupy us for ever."""
@@ -222,11 +220,6 @@ class Story:
         self.loop.turns(2)
         for descriptor in (self.far_writer, self.far_reader, self.far_out):
             os.close(descriptor)
-
-
-def has_more(sandbox: Sandbox) -> bool:
-    """Frames that wait for their turn."""
-    return sandbox._link._held is not None
 
 
 # The oracle.
