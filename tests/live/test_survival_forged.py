@@ -308,7 +308,7 @@ def test_descriptors_on_their_way_that_nobody_takes_stop_nobody_else(whole: Whol
 
 
 def test_a_function_with_an_environment_that_cannot_be_sent_is_refused(whole: Whole) -> None:
-    body, fields = deployment("roomy", "def roomy():\n    return 1\n", env={"ROOM": "x" * 300_000})
+    body, fields = deployment("roomy", "def roomy():\n    return 1\n", env={"ROOM": "x" * 40_000})
     answer = whole.ask("POST", "/api/functions", body, fields)
     assert (answer.status, answer.code) == (400, "bad_request")
     assert "env" in answer.error["message"]

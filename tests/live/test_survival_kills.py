@@ -81,7 +81,7 @@ def test_who_loses_a_process_of_the_sandboxes_goes_on(whole: Whole, victim: str)
     counts = load.end()
     assert load.broken == 0, "every client has an answer"
     assert set(counts) == {"ok", "sandbox_lost"}, "who was in it; who only waited has waited a little longer"
-    assert counts["sandbox_lost"] <= CLIENTS
+    assert counts["sandbox_lost"] <= 2 * CLIENTS, "who comes back at once may meet one that has not ended yet"
     assert whole.is_well()
     assert whole.worker()["running"] == 0
     metrics = whole.metrics()

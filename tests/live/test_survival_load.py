@@ -151,8 +151,8 @@ class Held(NamedTuple):
 
 
 async def at_rest(eyes: Onlooker, state: Path, before: Held | None = None) -> Held:
-    """Once nobody is left but keeper, zygote, one template with who minds it, who makes its places, and the next of them, and
-    nothing is more than before."""
+    """Once nobody is left but keeper, zygote, and one template with who minds it, who makes its places, and the next of
+    them; and nothing is more than before."""
     now = held(eyes, state)
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(10):

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple, cast
 
 import pytest
 
+from attacca.worker.runtime.process.lineage import children, household
 from tests.live.ordinary import command as as_ordinary
 from tests.live.ordinary import environment
 
@@ -94,8 +95,9 @@ class Onlooker:
         zygote = self.zygote()
         return [pid for pid in self.family() if _parent(pid) == zygote]
 
-    def forked_from(self, pid: int) -> list[int]:
-        return [one for one in self.family() if _parent(one) == pid]
+    def forked_from(self, minder: int) -> list[int]:
+        """Sandboxes of the template that this one minds."""
+        return children(household(minder)[-1])
 
     def left(self) -> list[str]:
         """What is still there of it, when nothing should be."""

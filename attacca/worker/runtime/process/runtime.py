@@ -13,10 +13,8 @@ from attacca.kernel.clock import Clock
 from attacca.model.function import Network, Revision
 from attacca.model.invocation import Invocation
 from attacca.worker.core.reports import SandboxFailed, SandboxGone, Sink, TemplateFailed, TemplateGone
-from attacca.worker.host import watch
 from attacca.worker.host.cgroups import Group, Groups, open_groups, sweep
 from attacca.worker.host.isolation import no_limits
-from attacca.worker.runtime.process import family
 from attacca.worker.runtime.process.body import Body
 from attacca.worker.runtime.process.family import Limits
 from attacca.worker.runtime.process.guest import channel as wire
@@ -30,6 +28,7 @@ from attacca.worker.runtime.process.room import Share
 from attacca.worker.runtime.process.sandbox import SLACK, Sandbox
 from attacca.worker.runtime.process.template import Template
 from attacca.worker.runtime.process.users import Users
+from attacca.worker.runtime.process.watchdog import look_at
 
 END_S = 10.0  # for the last process to go
 FRAMES_MB = 256  # of frames that are not complete, of all sandboxes together; no function may have more than half
@@ -80,7 +79,7 @@ class ProcessRuntime:
         if self._groups is None:
             if self._options.must_enforce:
                 raise no_limits()
-            self._watchdog = self._loop.create_task(self._watch_memory())
+            self._watchdog = self._loop.create_task(look_at(self._everyone, self._options))
         self._nursery = Nursery(
             self._code,
             self._bundles,
@@ -332,6 +331,9 @@ class ProcessRuntime:
             if template.hatchery is made.body.parent and not made.body.is_born:
                 template.body.kill("it made no sandbox in time")  # and so will not make this one
 
+    def _everyone(self) -> list[Sandbox | Template]:
+        return [*self._sandboxes.values(), *self._templates.values()]
+
     # deaths
 
     def _was_out_of_memory(self, made: Sandbox | Template) -> bool:
@@ -384,24 +386,6 @@ class ProcessRuntime:
             self._sink(TemplateFailed(made.name, "out_of_memory", memory))
         else:
             self._sink(made.failure or TemplateFailed(made.name, "start_failed", why))
-
-    async def _watch_memory(self) -> None:
-        """Where there is no cgroup: look at what every sandbox holds, and end those that hold too much."""
-        while True:
-            await asyncio.sleep(self._options.watchdog_s)
-            everyone: list[Sandbox | Template] = [*self._sandboxes.values(), *self._templates.values()]
-            bodies = {made.body.pid: made.body for made in everyone if made.body.pid > 0}
-            limits = {made.body.pid: self._watched(made) for made in everyone if made.body.pid > 0}
-            for pid, found in (await asyncio.to_thread(watch.over, limits)).items():
-                bodies[pid].is_over_memory = found.is_memory
-                bodies[pid].kill(found.why)
-
-    def _watched(self, made: Sandbox | Template) -> watch.Limit:
-        memory_mb, processes, _ = self._limits(made.revision)
-        if isinstance(made, Template):  # with it counts what minds it, and its sandboxes
-            ours = family.ours(made.alive)
-            return watch.Limit((memory_mb + ours.memory_mb) << 10, processes + ours.processes)
-        return watch.Limit(memory_mb << 10, processes)
 
 
 def _pipes() -> tuple[tuple[int, int], tuple[int, int]]:

@@ -6,13 +6,13 @@ from hypothesis import strategies as st
 from attacca.worker.runtime.process.family import EACH, EACH_MB, OURS, OURS_MB, SPARE, Family, Limits, ours
 from tests.worker.runtime.process.paper import Paper
 
-MINDER = 7
+MINDERS = [7, 8]
 LIMITS = Limits(128, 64, 0.5)
 
 
 def test_it_is_divided_once_and_each_group_has_limits_before_anybody_is_in_it() -> None:
     paper = Paper()
-    family = Family(paper.make(), LIMITS, MINDER)
+    family = Family(paper.make(), LIMITS, MINDERS)
     family.make()
     family.make()
     together = f"1 resize {SPARE * (128 + EACH_MB) + OURS_MB} {SPARE * (64 + EACH) + OURS}"
@@ -20,7 +20,8 @@ def test_it_is_divided_once_and_each_group_has_limits_before_anybody_is_in_it() 
         together,
         "1 divide 128 64 0.5",
         "1 inner minder",
-        f"1/minder add {MINDER}",
+        "1/minder add 7",
+        "1/minder add 8",
         "1 inner 1",
         "1/1 limit 128 64 0.5",
         together,
@@ -31,7 +32,7 @@ def test_it_is_divided_once_and_each_group_has_limits_before_anybody_is_in_it() 
 
 def bound_of(limits: Limits, alive: int) -> tuple[int, int]:
     paper = Paper()
-    family = Family(paper.make(), limits, MINDER)
+    family = Family(paper.make(), limits, MINDERS)
     family.bound(alive)
     [told] = paper.story
     _, what, memory_mb, processes = told.split()
@@ -51,6 +52,6 @@ def test_what_they_have_together_is_enough_for_all_and_little_more(memory_mb: in
 
 
 def test_it_says_how_it_is() -> None:
-    family = Family(Paper().make(), LIMITS, MINDER)
+    family = Family(Paper().make(), LIMITS, MINDERS)
     family.bound(3)
     assert repr(family) == "<Family of 3 in <Place 1>>"
