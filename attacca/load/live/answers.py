@@ -133,7 +133,8 @@ class Rows:
                 cold_begin, ready = deq + told.placed / 1000, begin
         began = BEGAN.search(head) if self.origin.monotonic_s is not None else None
         if began is not None and self.origin.monotonic_s is not None:
-            begin = max(float(began[1]) - self.origin.monotonic_s, begin or enq)
+            at_most = received - (told.run or 0.0) / 1000
+            begin = max(min(float(began[1]) - self.origin.monotonic_s, at_most), begin or enq)
         end = begin + told.run / 1000 if begin is not None and told.run is not None else None
         return Within(enq, deq, cold_begin, ready, begin, end)
 
