@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from attacca.cli.options import ConfigFile, Json, StateDir
-from attacca.cli.screen import counted, paint, say, show_json
+from attacca.cli.screen import counted, paint, say, show_json, visible
 
 if TYPE_CHECKING:
     from attacca.cli.configuration import ServerConfig
@@ -137,9 +137,9 @@ def run(
             "keepalive": (keepalive, "--keepalive"), "concurrency": (concurrency, "--concurrency"),
         }  # fmt: skip
         config = load(os.environ, file, flags, assignments or []).value
-        logging.basicConfig(
-            level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s %(name)s: %(message)s"
-        )
+        handler = logging.StreamHandler()
+        handler.setFormatter(Visible("%(levelname)s %(name)s: %(message)s"))
+        logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, handlers=[handler])
         import uvloop
 
         take_open_files()
@@ -276,6 +276,13 @@ def isolation(server: "Server") -> str:
     if server.config.process.isolation == "none":
         return paint("none: functions may do whatever you may", "bold red", sys.stdout)
     return f"process · memory held by {server.runtime.limits}"
+
+
+class Visible(logging.Formatter):
+    """What is logged may hold what others wrote: names, paths, tracebacks."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return visible(super().format(record))
 
 
 def tell(event: object) -> None:
