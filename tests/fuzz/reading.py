@@ -15,6 +15,7 @@ CHUNK = re.compile(rb"([0-9A-Fa-f]{1,16})(?:[ \t]*;[\t \x21-\x7e\x80-\xff]*)?\r\
 LENGTH = re.compile(rb"[0-9]{1,18}")
 STATUS = re.compile(rb"HTTP/1\.1 ([1-5][0-9][0-9]) ([\t \x21-\x7e\x80-\xff]*)\r\n")
 LOWER = re.compile(rb"[!#$%&'*+.^_`|~0-9a-z-]+")
+FRAMING = (b"content-length", b"transfer-encoding")
 ONCE = (b"content-length", b"transfer-encoding", b"connection")
 
 Fields = list[tuple[bytes, bytes]]
@@ -27,6 +28,7 @@ class Asked(NamedTuple):
     fields: Fields
     body: bytes
     end: int  # where the next one begins
+    around: int = 0  # bytes that are not its body
 
     def all(self, name: bytes) -> list[bytes]:
         return [value for one, value in self.fields if one == name]
@@ -54,13 +56,13 @@ def requests(data: bytes) -> Iterator[Asked]:
     """Those that are whole, up to the first that is not one."""
     at = 0
     while (asked := _request(data, at)) is not None:
-        yield asked
+        yield asked._replace(around=asked.end - at - len(asked.body))
         at = asked.end
 
 
 def _request(data: bytes, at: int) -> Asked | None:
-    while data.startswith(b"\r\n", at):
-        at += 2
+    while data.startswith((b"\r", b"\n"), at):  # empty lines, which mean nothing
+        at += 1
     line = LINE.match(data, at)
     read = None if line is None else _fields(data, line.end())
     if line is None or read is None:
@@ -101,7 +103,9 @@ def _chunks(data: bytes, at: int) -> tuple[bytes, int] | None:
         at, size = head.end(), int(head[1], 16)
         if size == 0:
             trailers = _fields(data, at)
-            return None if trailers is None else (b"".join(body), trailers[1])
+            if trailers is None or any(name in FRAMING for name, _ in trailers[0]):
+                return None
+            return b"".join(body), trailers[1]
         body.append(data[at : at + size])
         at += size
         if not data.startswith(b"\r\n", at):
