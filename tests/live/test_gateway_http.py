@@ -240,6 +240,9 @@ def test_a_websocket_is_refused() -> None:
         async with site() as here, await here.client() as client:
             answer = await client.ask(get("/function/echo", "Upgrade: WebSocket", "Connection: upgrade"))
             assert (answer.status, answer.code) == (501, "unsupported")
+        async with site() as here, await here.client() as client:
+            answer = await client.ask(get("/function/echo", "Upgrade: websocket", "Content-Length: 5", method="POST"))
+            assert (answer.status, answer.code) == (501, "unsupported"), "also before its body has come"
 
     live(story)
 

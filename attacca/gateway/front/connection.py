@@ -234,6 +234,8 @@ class Connection(Collecting):
         url, fields = self.url, self.coming
         self.url, self.coming = b"", []
         error = self.open(self.parser.get_method(), url, fields, "", keep=self.parser.should_keep_alive())
+        if error is None and b"upgrade" in self.head_of:
+            error = _refuse_upgrade(self.head_of, b"it comes")
         if error is not None:
             self.fail(error)
             return
