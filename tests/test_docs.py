@@ -150,3 +150,9 @@ def test_a_wrong_command_is_found() -> None:
     assert complaint("attacca lst") == "there is no verb 'lst'"
     assert complaint("attacca list --yaml") == "no option --yaml"
     assert complaint("attacca list --json  # all of them") == ""
+
+
+def test_what_is_said_to_be_tested_is() -> None:
+    named = re.findall(r"`([\w/]*test_\w+\.py)`", (ROOT / "docs" / "isolation.md").read_text())
+    assert len(named) > 20
+    assert [name for name in named if not (ROOT / "tests" / name).is_file()] == []

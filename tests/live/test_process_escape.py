@@ -66,6 +66,12 @@ def test_nothing_of_the_machine_is_seen() -> None:
     assert inside("sorted(set(os.listdir('/proc/self/fd')) - {'5'})") == ["0", "1", "2", "3", "4"]
 
 
+def test_where_on_the_machine_its_code_lies_is_not_told() -> None:
+    """The state directory of a test has a name that is easy to find."""
+    places = "('mountinfo', 'mounts', 'mountstats', 'maps', 'environ', 'cmdline')"
+    assert inside(f"[one for one in {places} if 'attacca-test-' in open('/proc/self/' + one).read()]") == []
+
+
 def test_the_state_directory_and_other_functions_are_out_of_reach() -> None:
     found = inside(
         "[str(e) for top in ('/', '/tmp', '/proc', '/proc/self/root', '/proc/self/cwd/..') for e in os.listdir(top)"
