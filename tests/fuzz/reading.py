@@ -27,6 +27,7 @@ class Asked(NamedTuple):
     fields: Fields
     body: bytes
     end: int  # where the next one begins
+    around: int = 0  # bytes that are not its body
 
     def all(self, name: bytes) -> list[bytes]:
         return [value for one, value in self.fields if one == name]
@@ -54,13 +55,13 @@ def requests(data: bytes) -> Iterator[Asked]:
     """Those that are whole, up to the first that is not one."""
     at = 0
     while (asked := _request(data, at)) is not None:
-        yield asked
+        yield asked._replace(around=asked.end - at - len(asked.body))
         at = asked.end
 
 
 def _request(data: bytes, at: int) -> Asked | None:
-    while data.startswith(b"\r\n", at):
-        at += 2
+    while data.startswith((b"\r", b"\n"), at):  # empty lines, which mean nothing
+        at += 1
     line = LINE.match(data, at)
     read = None if line is None else _fields(data, line.end())
     if line is None or read is None:

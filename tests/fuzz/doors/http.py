@@ -75,6 +75,7 @@ class Http(Door):
         asked = list(requests(data))
         is_clean = not data or bool(asked and asked[-1].end == len(data))
         methods = [one.method for one in asked]
+        is_too_much = any(one.around >= CONFIG.max_head_kb << 10 for one in asked)  # as is seen sooner or later
         place, told = self._place, []
         for pieces in cuttings(data):
             wire = place.connect()
@@ -87,10 +88,10 @@ class Http(Door):
             if is_well:
                 last, probe = found.pop(), understood.pop()
                 assert (last.status, last.body, probe.body) == (200, b"still there?", b"still there?"), "it is not well"
-            answered(asked, found, understood, is_clean=is_clean, is_open=is_well)
             told.append((understood, found))
-        for other in told[1:]:
-            the_same(told[0], other)
+            if not is_too_much:
+                answered(asked, found, understood, is_clean=is_clean, is_open=is_well)
+                the_same(told[0], told[-1], asked)
         agrees_with_h11(data, asked)
         found = told[0][1]
         return "taken" if is_clean and all(one.status in (200, 404) for one in found) else f"refused: {summary(found)}"
@@ -142,7 +143,8 @@ def answered(
     if len(found) < len(asked):
         assert found, "no request is answered"
         assert found[-1].closes, "a request is not answered"
-        assert found[-1].status >= 400 or not asked[len(found) - 1].keeps, "it closes without a reason"
+        last = asked[len(found) - 1]
+        assert found[-1].status >= 400 or last.body or not last.keeps, "it closes without a reason"
     rest = iter(understood)
     for ask, got in zip(asked, found, strict=False):
         if got.status == 200 and (name := function_of(ask)) in NAMES:
@@ -168,24 +170,22 @@ def reads(ask: Asked, name: str) -> Understood:
     return Understood(name or function, ask.method.decode(), (found[2] if found else "") or "/", query, kind, ask.body)
 
 
-def the_same(one: tuple[list[Understood], list[Answer]], other: tuple[list[Understood], list[Answer]]) -> None:
-    """However it was cut. A request that is refused before its body has come takes what is behind it along."""
+def the_same(
+    one: tuple[list[Understood], list[Answer]], other: tuple[list[Understood], list[Answer]], asked: list[Asked]
+) -> None:
+    """However it was cut. What is answered to a broken request behind the others depends on how much of it had come;
+    and one that is answered before its body has come takes what is behind it along."""
     (understood, found), (differently, too) = one, other
     count = min(len(understood), len(differently))
     assert understood[:count] == differently[:count], "it understands the same bytes in two ways"
-    for this, that in zip(found, too, strict=False):
-        if this.status >= 400 and that.status >= 400 and (this.closes or that.closes):
-            return
-        if is_over_a_limit(this) or is_over_a_limit(that):  # which is seen as long as it is not complete
+    for ask, this, that in zip(asked, found, too, strict=False):
+        is_early = (this.closes != that.closes or 501 in (this.status, that.status)) and ask.body
+        if is_early or (this.status >= 400 and that.status >= 400 and (this.closes or that.closes)):
             return
         assert constant(this) == constant(that), "an answer depends on how the bytes were cut"
-    more = max(found, too, key=len)[min(len(found), len(too)) :]
-    assert all(one.status == 408 for one in more), "the number of answers depends on how the bytes were cut"
+    whole = len(asked)
+    assert min(len(found), whole) == min(len(too), whole), "the number of answers depends on how the bytes were cut"
     assert len(understood) == len(differently), "it understands more when the bytes are cut otherwise"
-
-
-def is_over_a_limit(one: Answer) -> bool:
-    return one.status == 431 or b"framing without content" in one.body
 
 
 def constant(one: Answer) -> tuple[int, list[bytes], bytes]:
