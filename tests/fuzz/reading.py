@@ -15,6 +15,7 @@ CHUNK = re.compile(rb"([0-9A-Fa-f]{1,16})(?:[ \t]*;[\t \x21-\x7e\x80-\xff]*)?\r\
 LENGTH = re.compile(rb"[0-9]{1,18}")
 STATUS = re.compile(rb"HTTP/1\.1 ([1-5][0-9][0-9]) ([\t \x21-\x7e\x80-\xff]*)\r\n")
 LOWER = re.compile(rb"[!#$%&'*+.^_`|~0-9a-z-]+")
+FRAMING = (b"content-length", b"transfer-encoding")
 ONCE = (b"content-length", b"transfer-encoding", b"connection")
 
 Fields = list[tuple[bytes, bytes]]
@@ -102,7 +103,9 @@ def _chunks(data: bytes, at: int) -> tuple[bytes, int] | None:
         at, size = head.end(), int(head[1], 16)
         if size == 0:
             trailers = _fields(data, at)
-            return None if trailers is None else (b"".join(body), trailers[1])
+            if trailers is None or any(name in FRAMING for name, _ in trailers[0]):
+                return None
+            return b"".join(body), trailers[1]
         body.append(data[at : at + size])
         at += size
         if not data.startswith(b"\r\n", at):

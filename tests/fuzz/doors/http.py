@@ -57,6 +57,20 @@ class Http(Door):
         many = b"".join(post("/function/later", b"%d" % number) for number in range(120))
         return [*single, single[0] + single[6] + single[4] + single[1], single[7] + single[0] + single[11], many]
 
+    def traps(self) -> list[bytes]:
+        first, last = post("/function/later", b"first"), post("/function/echo", b"last")
+        bad = [
+            b"GET /function/echo HTTP/1.1\r\n\r\n",
+            get("/function/echo", "Host: localhost"),
+            get("/function/echo", "Transfer-Encoding: identity"),
+            get("/function/echo", "Transfer-Encoding: gzip, chunked") + b"0\r\n\r\n",
+            get("/function/echo", *(f"X-{number}: 1" for number in range(250))),
+            get("/function/echo", "Upgrade: websocket", "Connection: upgrade"),
+            get("localhost:80", method="CONNECT"),
+            b"nonsense\r\n\r\n",
+        ]
+        return [start + one + last for one in bad for start in (b"", first, first + last)]
+
     def make(self, chance: Random, corpus: list[bytes]) -> bytes:
         if chance.random() < 0.5:
             data = b"".join(drawn(chance) for _ in range(chance.choice((1, 1, 2, 3))))

@@ -8,11 +8,10 @@ import tempfile
 from optparse import Values
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from pip._internal.exceptions import PipError
-from pip._internal.network.session import PipSession
 from pip._internal.req.constructors import install_req_from_line
 from pip._internal.req.req_file import RequirementsFileParser, get_line_parser
 from pip._internal.utils.temp_dir import global_tempdir_manager
@@ -63,10 +62,10 @@ class Surprise(Exception):
     """pip wanted more than the file that it was given."""
 
 
-class Session(PipSession):
+class Session:
     """Opens nothing: a requirements file that pip is given may not lead to another."""
 
-    def get(self, url: str | bytes, **_: object) -> object:
+    def get(self, url: str, **_: object) -> None:
         raise Surprise(f"pip would fetch {url!r}")
 
 
@@ -131,7 +130,9 @@ class Files(Door):
 
         try:
             with global_tempdir_manager(), contextlib.redirect_stderr(io.StringIO()):
-                parsed = list(RequirementsFileParser(self._session, read).parse(str(self._listed), constraint=False))
+                parsed = list(
+                    RequirementsFileParser(cast(Any, self._session), read).parse(str(self._listed), constraint=False)
+                )
         except (PipError, ValueError, RecursionError):
             return  # pip ends without having installed anything, and who deploys it is told
         assert len(parsed) == len(found.lines), "pip finds lines that we did not see"
