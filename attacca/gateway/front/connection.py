@@ -280,6 +280,7 @@ class Connection(Collecting):
         if error is None:
             self.serve(request.body)
         else:
+            self.behind.clear()
             self.fail(error)
 
     def fail(self, error: AttaccaError) -> None:
