@@ -11,7 +11,7 @@ LINE = re.compile(rb"(%b) +(%b) +HTTP/(1\.[01])\r\n" % (TOKEN, TARGET))  # sever
 FIELD = re.compile(
     rb"(%b):[ \t]*((?:[\x21-\x7e\x80-\xff](?:[\t \x21-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?)[ \t]*\r\n" % TOKEN
 )
-CHUNK = re.compile(rb"([0-9A-Fa-f]{1,16})(?:[ \t]*;[\t \x21-\x7e\x80-\xff]*)?\r\n")
+CHUNK = re.compile(rb"(0*[0-9A-Fa-f]{1,16})(?:[ \t]*;[\t \x21-\x7e\x80-\xff]*)?\r\n")
 LENGTH = re.compile(rb"[0-9]{1,18}")
 STATUS = re.compile(rb"HTTP/1\.1 ([1-5][0-9][0-9]) ([\t \x21-\x7e\x80-\xff]*)\r\n")
 LOWER = re.compile(rb"[!#$%&'*+.^_`|~0-9a-z-]+")

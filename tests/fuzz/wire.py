@@ -158,6 +158,13 @@ class Wire(asyncio.Transport):
             self.close()
             await self.settle()
 
+    async def leave_at_once(self, data: bytes) -> None:
+        """All that was sent, and nobody waits for the answer."""
+        self.protocol.data_received(data)
+        self._is_closing = self.has_ended = True
+        self._lose()
+        await self.settle()
+
     async def settle(self) -> None:
         """Until nothing more comes of what was sent."""
         calm, before = 0, -1

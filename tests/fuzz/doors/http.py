@@ -106,6 +106,8 @@ class Http(Door):
             if not is_too_much:
                 answered(asked, found, understood, is_clean=is_clean, is_open=is_well)
                 the_same(told[0], told[-1], asked)
+        place.loop.run_until_complete(place.connect().leave_at_once(data))
+        place.is_as_before()
         agrees_with_h11(data, asked)
         found = told[0][1]
         return "taken" if is_clean and all(one.status in (200, 404) for one in found) else f"refused: {summary(found)}"
