@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from attacca.worker.runtime.process.cradle import Cradle
 from attacca.worker.runtime.process.guest.channel import HEAD, PREPARE
 from attacca.worker.runtime.process.guest.orders import BIRTH
-from attacca.worker.runtime.process.hatchery import AGAIN_S, AGAIN_TRIES, LARGEST, NO_ROOM, TURN, Hatchery
+from attacca.worker.runtime.process.hatchery import AGAIN_S, AGAIN_TRIES, LARGEST, NO_ROOM, PER_S, TURN, Hatchery
 from tests.worker.runtime.process.turns import Loop
 
 FULL = OSError(errno.ETOOMANYREFS, "too many references")
@@ -180,6 +180,19 @@ def test_what_it_says_is_heard_a_few_at_a_time_and_never_much_at_once(house: Hou
     house.loop.turn()
     house.loop.turn()
     assert house.gone == [f"it sent a frame of {LARGEST + 1} bytes"]
+
+
+def test_who_says_more_than_anybody_can_listen_to_is_listened_to_more_slowly(house: House) -> None:
+    os.write(house.writer, 7000 * HEAD.pack(0, 5, 1))
+    for _ in range(2000):
+        house.loop.turn()
+    assert len(house.heard) < 0.1 * PER_S
+    for tenth in range(1, 10):
+        house.loop.wait(0.1)
+        for _ in range(200):
+            house.loop.turn()
+        assert len(house.heard) <= (tenth + 1) / 10 * PER_S
+    assert len(house.heard) > 0.01 * PER_S
 
 
 def test_whoever_closes_it_is_not_told(house: House) -> None:

@@ -338,6 +338,52 @@ def test_what_can_be_written_at_once_is(ends: Ends) -> None:
     assert ends.loop.writers == {}
 
 
+def test_what_waits_to_be_written_goes_first(ends: Ends) -> None:
+    ends.link.send(b"x" * HIGH)
+    assert os.read(ends.far_reader, 10_000) == b"x" * 10_000
+    ends.link.send(b"last")
+    written = b""
+    while len(written) < HIGH - 10_000 + 4:
+        written += os.read(ends.far_reader, 1 << 20)
+        ends.loop.turn()
+    assert written.endswith(b"xlast")
+
+
+def test_who_is_closed_writes_nothing_to_whoever_has_its_descriptor_now(ends: Ends) -> None:
+    ends.link.close()
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+    assert ends.writer in (reader, writer) or ends.reader in (reader, writer)
+    os.dup2(writer, ends.writer) if ends.writer != writer else None
+    ends.link.send(b"x")
+    with pytest.raises(BlockingIOError):
+        os.read(reader, 1)
+    for descriptor in {reader, writer, ends.writer}:
+        os.close(descriptor)
+
+
+def test_one_that_only_hears_needs_no_other_way() -> None:
+    loop, (reader, far) = Loop(), os.pipe()
+    came: list[int] = []
+    only = Link(cast("Any", loop), reader, -1, MOST, lambda kind, *_: came.append(kind), lambda _: None, lambda _: None)
+    os.write(far, frame(7, 1))
+    loop.turn()
+    only.close()
+    os.close(far)
+    assert came == [7]
+    assert loop.is_empty()
+
+
+def test_who_closes_it_while_taking_one_gets_no_other(ends: Ends) -> None:
+    def take(kind: int, number: int, data: bytes) -> None:
+        ends.came.append((kind, number, data))
+        ends.link.close()
+
+    vars(ends.link)["_take"] = take
+    ends.arrive(3 * frame(1, 1))
+    assert len(ends.came) == 1
+
+
 def test_it_says_how_it_is(ends: Ends) -> None:
     assert repr(ends.link) == "<Link open, 0 bytes in, 0 out>"
     ends.arrive(frame(1, 1, b"hello")[:-2])
@@ -455,6 +501,8 @@ def test_while_there_is_no_room_nothing_is_read(long: Ends, purse: Purse) -> Non
 
 @pytest.mark.parametrize("sent", [1, 8, 9, 100])
 def test_who_stops_in_the_middle_of_a_frame_is_ended(long: Ends, sent: int) -> None:
+    long.link.pause()
+    long.link.resume()
     long.loop.wait(5 * STALL_S)
     assert long.ended == [], "between frames one may be silent"
     long.arrive(frame(1, 1, bytes(1000))[:sent])
@@ -498,5 +546,8 @@ def test_the_time_that_nobody_reads_is_not_its_own(long: Ends) -> None:
 
 
 def test_who_may_send_what_it_likes_has_no_clock(ends: Ends) -> None:
-    ends.arrive(frame(1, 1, b"hello")[:-1])
-    assert not ends.loop.has_timer()
+    for piece in (frame(1, 1, b"hello")[:-2], b"l"):
+        ends.arrive(piece)
+        ends.link.pause()
+        ends.link.resume()
+        assert not ends.loop.has_timer()
