@@ -63,8 +63,9 @@ def test_whoever_does_not_go_on_is_ended_and_so_are_those_that_waited_behind(mon
         sayers = [await house.sandbox(half) for _ in range(HALF_SAYERS)]
         for sandbox in sayers:
             asyncio.get_running_loop().create_task(house.run(sandbox, half))
-        for sandbox in sayers:
-            assert "stopped in the middle of a frame" in (await house.gone(sandbox)).message
+        said = [(await house.gone(sandbox)).message for sandbox in sayers]
+        stopped = [one for one in said if "stopped in the middle of a frame" in one]
+        assert len(stopped) > HALF_SAYERS / 2, "some may see that nobody listens, and end by themselves first"
         await house.quiet(lambda: house.runtime._frames.held)
 
     visit(story, max_response_mb=LARGEST_MB)

@@ -169,6 +169,33 @@ def test_a_template_that_makes_processes_later_keeps_to_the_bound_of_its_family_
     visit(story, processes=PROCESSES)
 
 
+def test_while_no_group_can_be_made_nobody_is_born_into_anothers() -> None:
+    async def story(house: House) -> None:
+        if not has_groups(house):
+            pytest.skip("there are no cgroups")
+        revision = house.function("def handler(): return 1")
+        zygote = house.runtime._nursery.hatchery
+        assert zygote is not None
+        make, parts = vars(zygote.cradle)["_make"], vars(zygote.cradle)
+
+        def refuse() -> Any:
+            raise OSError("no room for another")
+
+        parts["_make"] = refuse
+        first = await house.sandbox(revision)  # the zygote waits in a group already
+        await house.quiet(lambda: not parts["_is_stuck"])
+        house.runtime.make_sandbox("second", revision, None)
+        report = await house.until(lambda report: getattr(report, "sandbox", "") == "second")
+        assert isinstance(report, SandboxFailed)
+        assert "no cgroup" in report.message
+        parts["_make"] = make
+        third = await house.sandbox(revision)
+        bodies = house.runtime._bodies
+        assert bodies[third].group not in (None, bodies[first].group)
+
+    visit(story)
+
+
 def test_who_keeps_to_its_limit_is_not_ended_for_it(tmp_path: Path) -> None:
     victim = """
         import os
