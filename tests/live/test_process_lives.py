@@ -268,3 +268,32 @@ def test_a_thousand_births_and_deaths_leave_nothing() -> None:
 
     before, after = visit(story)
     assert before == after
+
+
+def test_a_template_that_lets_go_of_its_channel_is_ended() -> None:
+    source = """
+        import os
+        def before_template():
+            if os.fork() == 0:
+                return
+            os._exit(0)
+    """
+    closes = """
+        import threading, os, signal, time
+        def close(*_):
+            os.close(4)
+        signal.signal(signal.SIGVTALRM, close)
+        def before_template():
+            signal.setitimer(signal.ITIMER_REAL, 0.2)
+        signal.signal(signal.SIGALRM, close)
+        def handler(): return 1
+    """
+
+    async def story(house: House) -> object:
+        template = await house.template(house.function(closes))
+        assert isinstance(template, TemplateReady)
+        await house.template_gone(template.template)
+        return await house.template(house.function(source))
+
+    report = visit(story, start_timeout_s=2.0)
+    assert isinstance(report, TemplateFailed)

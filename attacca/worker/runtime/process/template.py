@@ -17,6 +17,7 @@ from attacca.worker.runtime.process.hatchery import Hatchery
 from attacca.worker.runtime.process.lineage import household
 from attacca.worker.runtime.process.untrusted import NONSENSE
 
+END_S = 0.5
 HOUSEHOLD = 2  # of a minder: whom it forks the first processes of places from, and the template
 Births = Callable[[Hatchery, int, int, bytes], None]  # who says it, and the frame
 
@@ -53,7 +54,8 @@ class Template:
         self.failure: TemplateFailed | None = None
         self.timer: asyncio.TimerHandle | None = None
         cradle = Cradle(self._make_group if has_groups else None, spent)
-        self.hatchery = Hatchery(loop, orders, *channel, cradle, self._hear, lambda _: gone(self.hatchery), room)
+        self._gone, self._loop = gone, loop
+        self.hatchery = Hatchery(loop, orders, *channel, cradle, self._hear, self._lost, room)
 
     def __repr__(self) -> str:
         state = "ready" if self.is_ready else "placed" if self.is_placed else "starting"
@@ -94,6 +96,11 @@ class Template:
     def _make_group(self) -> Group:
         assert self.family is not None
         return self.family.make()
+
+    def _lost(self, why: str) -> None:
+        """Nothing can be forked from it any more. Its end, which has a better reason to tell, may be why."""
+        self._loop.call_later(END_S, self.body.kill, why)
+        self._gone(self.hatchery)
 
     def _hear(self, kind: int, number: int, payload: bytes) -> None:
         """Its import, a user's code, can reach the channel and say whatever it likes."""
