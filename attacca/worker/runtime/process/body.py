@@ -107,7 +107,7 @@ class Body:
     def _describe_end(self) -> str:
         """How it ended by itself, if it did; else why we ended it."""
         status = self._status
-        if status is None or (self.killed_for and os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL):
+        if status is None or (self.killed_for and status in (0, signal.SIGKILL)):  # it may leave before it is ended
             return self.killed_for or "its process ended"
         if os.WIFSIGNALED(status):
             number = os.WTERMSIG(status)
