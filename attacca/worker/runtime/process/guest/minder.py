@@ -161,7 +161,7 @@ class Carpenter:
     def _hear(self) -> int:
         """The process that holds the new place, once both it and who made it have spoken."""
         told = [int.from_bytes(os.read(self._told, 4), sys.byteorder) for _ in range(2)]
-        if FAILED in told:
+        if FAILED in told or 0 in told:  # the latter when the mold is gone
             raise OSError(errno.EIO, "a place for a sandbox could not be made")
         return next(word for word in told if word != MADE)
 
