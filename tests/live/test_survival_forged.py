@@ -23,7 +23,7 @@ FORGER = """
             data = raw.encode("latin-1")
             while data:
                 data = data[os.write(4, data):]
-            time.sleep(20)
+            time.sleep(3)
         return "well"
 """
 

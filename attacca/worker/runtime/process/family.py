@@ -34,10 +34,10 @@ class Family:
         self._group, self._limits, self._minders = group, limits, minders
         self._count = itertools.count(1)
         self._is_divided = False
-        self._alive = 0
+        self.alive = 0  # sandboxes
 
     def __repr__(self) -> str:
-        return f"<Family of {self._alive} in {self._group}>"
+        return f"<Family of {self.alive} in {self._group}>"
 
     def make(self) -> Group:
         """The group of the next birth, with its limits. For another thread: it takes the kernel a while.
@@ -45,7 +45,7 @@ class Family:
         Raises:
             OSError: the tree, or the minder, is gone.
         """
-        self.bound(self._alive)
+        self.bound()
         if not self._is_divided:
             self._group.divide(*self._limits)
             minder = self._group.inner("minder")
@@ -56,8 +56,7 @@ class Family:
         group.limit(*self._limits)
         return group
 
-    def bound(self, alive: int) -> None:
+    def bound(self) -> None:
         """What they may have together follows from how many sandboxes there are."""
-        self._alive = alive
-        many, own = alive + SPARE, ours(alive)
+        many, own = self.alive + SPARE, ours(self.alive)
         self._group.resize(many * self._limits.memory_mb + own.memory_mb, many * self._limits.processes + own.processes)

@@ -2,10 +2,12 @@
 
 import contextlib
 import os
+import re
 import select
 from typing import NamedTuple
 
 LOOKS = 3
+PARENT, NUMBERS = re.compile(rb"^PPid:\s*(\d+)$", re.MULTILINE), re.compile(rb"^NSpid:\s*(\d[\d\s]*?)$", re.MULTILINE)
 MOST_STATUS = 8192  # bytes of /proc/PID/status that are read
 
 
@@ -91,12 +93,7 @@ def ids(pid: int) -> Ids | None:
 
 def read_ids(status: bytes) -> Ids | None:
     """From the text of /proc/PID/status."""
-    parent = -1
-    numbers: tuple[int, ...] = ()
-    for line in status.split(b"\n"):
-        name, _, rest = line.partition(b":")
-        if name == b"PPid":
-            parent = int(rest)
-        elif name == b"NSpid":
-            numbers = tuple(int(word) for word in rest.split())
-    return Ids(parent, numbers) if parent >= 0 and numbers else None
+    parent, numbers = PARENT.search(status), NUMBERS.search(status)
+    if parent is None or numbers is None:
+        return None
+    return Ids(int(parent[1]), tuple(map(int, numbers[1].split())))

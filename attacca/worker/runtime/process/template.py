@@ -90,8 +90,10 @@ class Template:
     def lives(self, count: int) -> None:
         """How many sandboxes that are forked from it there are has changed by so many."""
         self.alive += count
-        if self.family is not None:
-            self.family.bound(self.alive)
+        if self.family is not None:  # there is room for one more already, until the next group is made
+            self.family.alive = self.alive
+            if count < 0:
+                self.family.bound()
 
     def _make_group(self) -> Group:
         assert self.family is not None

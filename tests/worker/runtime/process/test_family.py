@@ -33,7 +33,8 @@ def test_it_is_divided_once_and_each_group_has_limits_before_anybody_is_in_it() 
 def bound_of(limits: Limits, alive: int) -> tuple[int, int]:
     paper = Paper()
     family = Family(paper.make(), limits, MINDERS)
-    family.bound(alive)
+    family.alive = alive
+    family.bound()
     [told] = paper.story
     _, what, memory_mb, processes = told.split()
     assert what == "resize"
@@ -53,5 +54,5 @@ def test_what_they_have_together_is_enough_for_all_and_little_more(memory_mb: in
 
 def test_it_says_how_it_is() -> None:
     family = Family(Paper().make(), LIMITS, MINDERS)
-    family.bound(3)
+    family.alive = 3
     assert repr(family) == "<Family of 3 in <Place 1>>"

@@ -130,8 +130,8 @@ def failure(error: BaseException) -> dict[str, str]:
 
 
 def settle(order: Order, user: int, *, isolate: bool, began: float) -> tuple[dict[str, float], int]:
-    """Move a child of the zygote into a world of its own. Returns what took how long, and a descriptor of a /proc that
-    can be written to, or -1."""
+    """Move a child of the zygote into a world of its own. Returns what took how long, and for a template a descriptor
+    of a /proc that can be written to."""
     isolated, writable = perf_counter(), -1
     if isolate:
         linux.prctl(linux.PR_SET_DUMPABLE, 1)  # being born as another user took /proc/self away
@@ -142,7 +142,7 @@ def settle(order: Order, user: int, *, isolate: bool, began: float) -> tuple[dic
             linux.unshare(linux.CLONE_NEWNET)
             linux.raise_loopback()
         isolated = perf_counter()
-        writable = root.enter_own(order["code"], order["bundle"], order["space_mb"])
+        writable = root.enter_own(order["code"], order["bundle"], order["space_mb"], template=order["template"])
         linux.set_host_name(order["function"])
     placed = perf_counter()
     return {"sandbox_ms": (isolated - began) * 1e3, "code_ms": (placed - isolated) * 1e3}, writable
@@ -155,9 +155,7 @@ def live(descriptors: list[int], user: int, *, isolate: bool, began: float) -> N
     link = wire.Channel(READER, WRITER)
     with contextlib.suppress(wire.Closed, ConnectionError):
         order: Order = json.loads(link.read()[2])
-        times, writable = settle(order, user, isolate=isolate, began=began)
-        if writable >= 0:
-            os.close(writable)
+        times, _ = settle(order, user, isolate=isolate, began=began)
         lock_down(order, seccomp.FOR_NEW_SANDBOXES, isolate=isolate, template=False)
         set_environment(order)
         _live_as_new_sandbox(order, link, times)

@@ -39,6 +39,7 @@ SIG_IGN = 1
 BIRTH_PIPE = (0, 1)  # of a place's first process: its two ends
 MADE, FAILED = 0xFFFF_FFFF, 0xFFFF_FFFE  # what it says to its minder; its maker says its process id
 MADE_WORD, FAILED_WORD = (word.to_bytes(4, sys.byteorder) for word in (MADE, FAILED))
+QUIET_S = 0.008  # after a birth, before the next place is made: the sandbox has answered by then
 LAST_S = 1.0
 
 
@@ -101,6 +102,8 @@ def mind(worker: wire.Channel, carpenter: "Carpenter", template: int) -> NoRetur
                 carpenter.hands.send(str(error).encode()[:TEXT] or b"?")
             while worker.read()[0] != wire.PREPARE:
                 pass
+            if select.select([carpenter.hands], [], [], QUIET_S)[0]:  # somebody waits for it
+                carpenter.hands.recv(1)
     select.select([pidfd], [], [], LAST_S)  # its end may be why the worker let go, and then is to be told
     bury()
     os._exit(0)
@@ -241,6 +244,7 @@ class Forker:
 
     def fork(self, user: int) -> int:
         if self._next is None:
+            self._hands.send(b"!")
             self._move()
         place, self._next = self._next, None
         if not isinstance(place, Place):

@@ -118,13 +118,16 @@ def _copy_setting(source: str, target: str, outside: str) -> None:
             copy.write(file.read())
 
 
-def enter_own(code: str, bundle: str | None, space_mb: int) -> int:
-    """From the hall into a root of our own, with this function's code in it. Returns what `take_space` does."""
+def enter_own(code: str, bundle: str | None, space_mb: int, *, template: bool) -> int:
+    """From the hall into a root of our own, with this function's code in it. Returns for a template what
+    `hide_processes` does, and -1 for a sandbox."""
     linux.bind("/base", "/stage")
     _show(f"/code/{code}", "/stage" + HERE)
     if bundle:
         _show(f"/bundles/{bundle}", "/stage" + BUNDLE)
-    writable = take_space(space_mb, "/stage")
+    writable = hide_processes("/stage") if template else -1
+    show_processes("/stage")
+    take_room(space_mb, "/stage")
     linux.swap_root("/stage")
     return writable
 
@@ -138,15 +141,17 @@ def _show(source: str, target: str) -> None:
         linux.bind(source, target)
 
 
-def take_space(space_mb: int, root: str = "") -> int:
-    """Our own /proc, /tmp and /dev/shm over what is there. What is seen of /proc cannot be written to: there, a process
-    could make itself the last to be ended for want of memory. Returns a descriptor of one that can, out of sight."""
-    quiet = linux.MS_NOSUID | linux.MS_NODEV
-    linux.mount("proc", f"{root}/proc", "proc", quiet | linux.MS_NOEXEC)
-    writable = os.open(f"{root}/proc", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    linux.mount("proc", f"{root}/proc", "proc", quiet | linux.MS_NOEXEC | linux.MS_RDONLY)
-    take_room(space_mb, root)
-    return writable
+def show_processes(root: str = "") -> None:
+    """Our own /proc over what is there. It cannot be written to: there, a process could make itself the last to be
+    ended for want of memory."""
+    quiet = linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC
+    linux.mount("proc", f"{root}/proc", "proc", quiet | linux.MS_RDONLY)
+
+
+def hide_processes(root: str = "") -> int:
+    """A descriptor of a /proc that can be written to, and that `show_processes` puts out of sight."""
+    linux.mount("proc", f"{root}/proc", "proc", linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC)
+    return os.open(f"{root}/proc", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
 
 
 def take_room(space_mb: int, root: str = "") -> None:
