@@ -1,6 +1,7 @@
 """A child is found among several, once, and only while it lives."""
 
 import os
+import resource
 import subprocess
 from collections.abc import Iterator
 
@@ -55,3 +56,18 @@ def test_who_has_ended_is_not_found(lineage: Lineage, two: tuple[Child, Child]) 
     two[0].kill()
     os.waitid(os.P_PID, two[0].pid, os.WEXITED | os.WNOWAIT)
     assert lineage.find(two[0].pid, 0) == (0, -1)
+
+
+def test_it_is_found_by_whoever_has_many_files_open(lineage: Lineage, two: tuple[Child, Child]) -> None:
+    """More than select() can name."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(2000, hard), hard))
+    many = [os.open("/dev/null", os.O_RDONLY) for _ in range(1100)]
+    try:
+        pid, pidfd = lineage.find(two[0].pid, 0)
+        os.close(pidfd)
+        assert (pid, pidfd > 1023) == (two[0].pid, True)
+    finally:
+        for descriptor in many:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -44,7 +44,7 @@ class Lineage:
             with contextlib.suppress(OSError):
                 pidfd = os.pidfd_open(pid)
                 is_it = is_child(ids(pid), self.pid, self.depth, number, innermost)
-                if is_it and not select.select([pidfd], [], [], 0)[0]:
+                if is_it and not _has_ended(pidfd):
                     self._known.add(pid)
                     return pid, pidfd
                 os.close(pidfd)
@@ -60,6 +60,12 @@ def is_child(found: Ids | None, parent: int, depth: int, number: int, innermost:
         return False
     inner = found.numbers[depth:]
     return found.numbers[depth - 1] == number and inner == ((innermost,) if innermost else ())
+
+
+def _has_ended(pidfd: int) -> bool:
+    poll = select.poll()  # select() knows no descriptors beyond 1023
+    poll.register(pidfd, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def household(pid: int) -> list[int]:

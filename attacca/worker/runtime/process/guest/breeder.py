@@ -30,6 +30,14 @@ class Forker(Protocol):
         """What to do while there is nothing else: a descriptor to wait for, and the work when it can be read."""
 
 
+def ready(descriptors: list[int], patience_s: float | None = None) -> list[int]:
+    """Those that can be read, once one can. Not select(), which knows none beyond 1023."""
+    poll = select.poll()
+    for descriptor in descriptors:
+        poll.register(descriptor, select.POLLIN)
+    return [descriptor for descriptor, _ in poll.poll(None if patience_s is None else patience_s * 1e3)]
+
+
 class Breeder:
     """Runs in a zygote and in every template. Orders come by a socket, with the child's descriptors; reports leave by
     a pipe."""
@@ -47,7 +55,7 @@ class Breeder:
         while True:
             idle = self._forker.idle()
             waiting = [self._orders.fileno(), self._wake]
-            found = select.select(waiting if idle is None else [*waiting, idle[0]], [], [])[0]
+            found = ready(waiting if idle is None else [*waiting, idle[0]])
             if self._wake in found:
                 self._bury()
             if waiting[0] in found:

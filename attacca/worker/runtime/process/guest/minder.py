@@ -21,7 +21,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from attacca.worker.runtime.process.guest import channel as wire
 from attacca.worker.runtime.process.guest import linux, root, seccomp
-from attacca.worker.runtime.process.guest.breeder import or_last_words
+from attacca.worker.runtime.process.guest.breeder import or_last_words, ready
 from attacca.worker.runtime.process.guest.orders import Order
 
 KINDS = {
@@ -102,9 +102,9 @@ def mind(worker: wire.Channel, carpenter: "Carpenter", template: int) -> NoRetur
                 carpenter.hands.send(str(error).encode()[:TEXT] or b"?")
             while worker.read()[0] != wire.PREPARE:
                 pass
-            if select.select([carpenter.hands], [], [], QUIET_S)[0]:  # somebody waits for it
+            if ready([carpenter.hands.fileno()], QUIET_S):  # somebody waits for it
                 carpenter.hands.recv(1)
-    select.select([pidfd], [], [], LAST_S)  # its end may be why the worker let go, and then is to be told
+    ready([pidfd], LAST_S)  # its end may be why the worker let go, and then is to be told
     bury()
     os._exit(0)
 
