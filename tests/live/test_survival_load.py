@@ -151,15 +151,15 @@ class Held(NamedTuple):
 
 
 async def at_rest(eyes: Onlooker, state: Path, before: Held | None = None) -> Held:
-    """Once nobody is left but keeper, zygote, and one template with who minds it, who makes its places, and the next of
+    """Once nobody is left but keeper, zygote, and one template with who minds it, who makes its places, and two of
     them; and nothing is more than before."""
     now = held(eyes, state)
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(10):
-            while now.directories != (1, 0, 0, 0) or now.processes != 6 or is_more(now, before):
+            while now.directories != (1, 0, 0, 0) or now.processes != 7 or is_more(now, before):
                 await asyncio.sleep(0.05)
                 now = held(eyes, state)
-    assert (now.directories, now.processes) == ((1, 0, 0, 0), 6)
+    assert (now.directories, now.processes) == ((1, 0, 0, 0), 7)
     assert not is_more(now, before), f"{before}\n{now}"
     return now
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from attacca.model.function import Signature
+from attacca.worker.runtime.process.guest.channel import FIELDS_MOST, HEAD_BYTES
 
 NONSENSE = (
     LookupError,
@@ -22,7 +23,6 @@ NONSENSE = (
     msgspec.MsgspecError,
 )
 FOREVER_MS = 1e9
-FIELDS_MOST, HEAD_BYTES = 200, 64 << 10  # of an answer's head
 JSON_BYTES = 2 * HEAD_BYTES + 10 * FIELDS_MOST  # letters escaped or in two bytes, and what stands around them
 TOO_MANY = ((b"x-too-many", b""),) * (FIELDS_MOST + 1)
 

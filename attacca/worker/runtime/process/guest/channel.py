@@ -50,6 +50,7 @@ INVOKE_HEAD = struct.Struct("<HHH")
 REQUEST_HEAD = struct.Struct("<BHHHHHI")
 # RESULT and RESPONSE_HEAD: run_ms f32, status u16, length of content type u16, of headers u32; then both, then body.
 RESULT_HEAD = struct.Struct("<fHHI")
+FIELDS_MOST, HEAD_BYTES = 200, 64 << 10  # of an answer's head: who looks at more would be looking for long
 PROCESS = struct.Struct("<I")
 STATUS = struct.Struct("<i")
 

@@ -40,6 +40,7 @@ BIRTH_PIPE = (0, 1)  # of a place's first process: its two ends
 MADE, FAILED = 0xFFFF_FFFF, 0xFFFF_FFFE  # what it says to its minder; its maker says its process id
 MADE_WORD, FAILED_WORD = (word.to_bytes(4, sys.byteorder) for word in (MADE, FAILED))
 QUIET_S = 0.008  # after a birth, before the next place is made: the sandbox has answered by then
+AHEAD = 2  # places: one that the template has entered, and the next
 LAST_S = 1.0
 
 
@@ -83,7 +84,7 @@ def fork_far(processes: int) -> int:
 
 
 def mind(worker: wire.Channel, carpenter: "Carpenter", template: int) -> NoReturn:
-    """Have a place prepared, and one more for each PREPARE, until the template ends."""
+    """Have a few places prepared, and one more for each PREPARE, until the template ends."""
 
     def bury(*_: object) -> None:
         with contextlib.suppress(ChildProcessError):
@@ -95,15 +96,14 @@ def mind(worker: wire.Channel, carpenter: "Carpenter", template: int) -> NoRetur
     signal.signal(signal.SIGCHLD, bury)
     bury()
     with contextlib.suppress(wire.Closed):
+        for _ in range(AHEAD):
+            carpenter.prepare_or_say_why()
         while True:
-            try:
-                carpenter.prepare()
-            except OSError as error:
-                carpenter.hands.send(str(error).encode()[:TEXT] or b"?")
             while worker.read()[0] != wire.PREPARE:
                 pass
             if ready([carpenter.hands.fileno()], QUIET_S):  # somebody waits for it
                 carpenter.hands.recv(1)
+            carpenter.prepare_or_say_why()
     ready([pidfd], LAST_S)  # its end may be why the worker let go, and then is to be told
     bury()
     os._exit(0)
@@ -133,6 +133,12 @@ class Carpenter:
 
     def descriptors(self) -> set[int]:
         return {self.hands.fileno(), self._processes, self._home, self._want, self._told}
+
+    def prepare_or_say_why(self) -> None:
+        try:
+            self.prepare()
+        except OSError as error:
+            self.hands.send(str(error).encode()[:TEXT] or b"?")
 
     def prepare(self) -> None:
         """Make one, and hand it over.
@@ -244,7 +250,8 @@ class Forker:
 
     def fork(self, user: int) -> int:
         if self._next is None:
-            self._hands.send(b"!")
+            if not ready([self._hands.fileno()], 0):
+                self._hands.send(b"!")
             self._move()
         place, self._next = self._next, None
         if not isinstance(place, Place):

@@ -247,4 +247,10 @@ def _proxied(result: dict[str, Any]) -> Answer:
             kind = str(value)
             continue
         pairs += [[str(name), str(one)] for one in (value if isinstance(value, list) else [value])]
+    size = len(kind) + sum(len(name) + len(value) for name, value in pairs)
+    if len(pairs) > wire.FIELDS_MOST or size > wire.HEAD_BYTES:
+        raise Unsendable(
+            f"the answer has {len(pairs)} headers with {size / 1024:.0f} KB;"
+            f" at most {wire.FIELDS_MOST} with {wire.HEAD_BYTES >> 10} KB can be sent"
+        )
     return Answer(status, kind.encode("latin-1", "replace"), _fields(pairs) if pairs else b"", body)
