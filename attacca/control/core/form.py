@@ -11,6 +11,7 @@ from attacca.errors import BadRequest
 HEAD_BYTES = 4096  # of one field
 BEFORE_BYTES = 1024  # what may stand before the first one
 HINT = "send multipart/form-data with the fields settings and code, as `attacca deploy` does"
+UNSEEN = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 BOUNDARY = re.compile(r"[A-Za-z0-9'()+_,./:=? -]{0,69}[A-Za-z0-9'()+_,./:=?-]")  # RFC 2046
 
 
@@ -97,10 +98,12 @@ class Form:
 
     def _head(self, events: list[Event]) -> bool:
         at = self._held.find(b"\r\n\r\n")
-        if at > HEAD_BYTES or (at < 0 and len(self._held) > HEAD_BYTES):
+        if at > HEAD_BYTES or (at < 0 and len(self._held) > HEAD_BYTES + 3):  # its end may be there but for a byte
             raise BadRequest("the head of a field is too long", HINT)
         if at < 0:
             return False
+        if self._held.find(self._mark, 0, at) >= 0:
+            raise BadRequest("a boundary in the body is followed by something else", HINT)
         events.append(Began(_name(bytes(self._held[:at]))))
         del self._held[: at + 4]
         self._step = self._content
@@ -123,12 +126,20 @@ class Form:
 
 
 def _name(head: bytes) -> str:
+    """
+    Raises:
+        BadRequest: it has none, or another reader could find another one.
+    """
     message = Message()
-    for line in head.split(b"\r\n"):
-        name, colon, value = line.partition(b":")
-        if colon and name.strip().lower() == b"content-disposition":
+    for line in head.split(b"\r\n")[1:]:
+        field, colon, value = line.partition(b":")
+        if not colon or UNSEEN.search(line) or field != field.strip():
+            raise BadRequest("a line in the head of a field is none", HINT)
+        if field.lower() == b"content-disposition":
             message["content-disposition"] = value.strip().decode(errors="replace")
-    name_given = message.get_param("name", header="content-disposition")
-    if not isinstance(name_given, str):
-        raise BadRequest("a field of the body has no name", HINT)
-    return name_given
+    kinds = message.get_all("content-disposition", [])
+    said = message.get_params([], header="content-disposition")
+    names = [value for key, value in said if key.lower() == "name"]
+    if len(kinds) != 1 or said[0][0].lower() != "form-data" or len(names) != 1 or not isinstance(names[0], str):
+        raise BadRequest("a field of the body needs one Content-Disposition: form-data, with one name", HINT)
+    return names[0]
