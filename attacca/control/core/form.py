@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable
-from email.message import Message
 
 import msgspec
 
@@ -12,6 +11,7 @@ HEAD_BYTES = 4096  # of one field
 BEFORE_BYTES = 1024  # what may stand before the first one
 HINT = "send multipart/form-data with the fields settings and code, as `attacca deploy` does"
 UNSEEN = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+PARAMETER = re.compile(r"""[ \t]*;[ \t]*([!#$%&'*+.^_`|~0-9A-Za-z-]+)=(?:"((?:[^"\\]|\\.)*)"|([^ \t";]+))""")
 BOUNDARY = re.compile(r"[A-Za-z0-9'()+_,./:=? -]{0,69}[A-Za-z0-9'()+_,./:=?-]")  # RFC 2046
 
 
@@ -35,12 +35,10 @@ def boundary_of(content_type: str) -> str:
     Raises:
         BadRequest: it is no multipart/form-data, or names no boundary.
     """
-    message = Message()
-    message["content-type"] = content_type
-    boundary = message.get_param("boundary") if message.get_content_type() == "multipart/form-data" else None
-    if not isinstance(boundary, str) or BOUNDARY.fullmatch(boundary) is None:
+    kind, boundaries = _parameters(content_type, "boundary")
+    if kind != "multipart/form-data" or len(boundaries) != 1 or BOUNDARY.fullmatch(boundaries[0]) is None:
         raise BadRequest("the body is no multipart/form-data with a boundary", HINT)
-    return boundary
+    return boundaries[0]
 
 
 class Form:
@@ -130,16 +128,25 @@ def _name(head: bytes) -> str:
     Raises:
         BadRequest: it has none, or another reader could find another one.
     """
-    message = Message()
+    found = []
     for line in head.split(b"\r\n")[1:]:
         field, colon, value = line.partition(b":")
         if not colon or UNSEEN.search(line) or field != field.strip():
             raise BadRequest("a line in the head of a field is none", HINT)
         if field.lower() == b"content-disposition":
-            message["content-disposition"] = value.strip().decode(errors="replace")
-    kinds = message.get_all("content-disposition", [])
-    said = message.get_params([], header="content-disposition")
-    names = [value for key, value in said if key.lower() == "name"]
-    if len(kinds) != 1 or said[0][0].lower() != "form-data" or len(names) != 1 or not isinstance(names[0], str):
+            found.append(_parameters(value.decode(errors="replace"), "name"))
+    kind, names = found[0] if len(found) == 1 else ("", [])
+    if kind != "form-data" or len(names) != 1:
         raise BadRequest("a field of the body needs one Content-Disposition: form-data, with one name", HINT)
     return names[0]
+
+
+def _parameters(text: str, wanted: str) -> tuple[str, list[str]]:
+    """What a field's value is of, and the values of one parameter; nothing where the grammar is not kept."""
+    kind, semicolon, rest = text.partition(";")
+    rest, at, found = semicolon + rest, 0, list[str]()
+    while match := PARAMETER.match(rest, at):
+        at = match.end()
+        if match[1].lower() == wanted:
+            found.append(match[3] if match[2] is None else re.sub(r'\\(["\\])', r"\1", match[2]))
+    return ("", []) if rest[at:].strip("; \t") else (kind.strip(" \t").lower(), found)

@@ -120,3 +120,18 @@ def test_how_long_a_head_may_be_does_not_hang_on_the_cut(size: int) -> None:
             return False
 
     assert is_taken([body]) is is_taken([body[at : at + 1] for at in range(len(body))]) is (size <= HEAD_BYTES)
+
+
+@pytest.mark.parametrize(
+    "kind", ["multipart/form-data; x*%s=y; boundary=edge", 'multipart/form-data; x="\\"; boundary=no"; boundary=edge;']
+)
+def test_other_parameters_are_passed_over(kind: str) -> None:
+    assert boundary_of(kind.replace("%s", "9" * 5000)) == "edge"
+
+
+@pytest.mark.parametrize(
+    "rest", ["; boundary=a; boundary=b", '; boundary="a', "; boundary=a b", "; boundary*=utf-8''a", ";="]
+)
+def test_a_boundary_has_one_reading(rest: str) -> None:
+    with pytest.raises(BadRequest):
+        boundary_of("multipart/form-data" + rest)

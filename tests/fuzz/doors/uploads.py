@@ -78,12 +78,11 @@ class Uploads(Door):
         shutil.rmtree(self._room)
 
     def seeds(self) -> list[bytes]:
-        large = multipart({"settings": b"{}", "code": bytes(range(256)) * 180})
         hard = b"\r\n--edg\r\n--edg\r\r\n-\r\n--\r\n\r\n--ed"
         parts = body("edge", [(HEADS[0] % "settings", b"{}"), (HEADS[2] % "code", hard)])
         return [
             given(*whole()),
-            given(large[1], large[0]),
+            given(*whole(bytes(range(256)) * 180)),
             given(KINDS[0] % "edge", parts),
             given(KINDS[1] % "a b", body("a b", [(HEADS[1] % "code", b""), (HEADS[0] % "settings", b"")])),
             given(KINDS[0] % "edge", b"preamble\r\n" + parts + b"epilogue"),
@@ -97,6 +96,8 @@ class Uploads(Door):
         return [
             *(given(kind, body("edge", [(long, b"{}"), second])) for long in longs),
             given(kind, b"x" * 40_000),
+            given(KINDS[0] % "edge" + "; x*" + "9" * 5000 + "=y", body("edge", [first, second])),
+            given(kind, body("edge", [(first[0] + "; x*" + "9" * 4000 + "=y", b"{}"), second])),
             given(kind, b"\r\n--edge" + b"\r\n" * 20_000),
             given(kind, body("edge", [first, (HEADS[0] % "allow_source_builds", b"x" * 1025), second])),
             given(kind, body("edge", [first, (HEADS[0] % "code", b"\r\n--edg" * 6000)])),
@@ -220,10 +221,11 @@ def given(kind: str, sent: bytes) -> bytes:
     return kind.encode("latin-1", "replace") + SPLIT + sent
 
 
-def whole() -> tuple[str, bytes]:
-    """As `attacca deploy` sends it."""
-    sent, kind = multipart({"settings": b'{"name":"x"}', "allow_source_builds": b"false", "code": b"\x1f\x8b\0"})
-    return kind, sent
+def whole(code: bytes = b"\x1f\x8b\0") -> tuple[str, bytes]:
+    """As `attacca deploy` sends it, but for a boundary that is the same each time."""
+    sent, kind = multipart({"settings": b'{"name":"x"}', "allow_source_builds": b"false", "code": code})
+    drawn = boundary_of(kind)
+    return kind.replace(drawn, "attacca-0"), sent.replace(drawn.encode(), b"attacca-0")
 
 
 def body(boundary: str, parts: Sequence[tuple[str, bytes]], end: bytes = b"--\r\n") -> bytes:
