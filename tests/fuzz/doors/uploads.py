@@ -223,8 +223,8 @@ def given(kind: str, sent: bytes) -> bytes:
 
 def whole(code: bytes = b"\x1f\x8b\0") -> tuple[str, bytes]:
     """As `attacca deploy` sends it, but for a boundary that is the same each time."""
-    sent, kind = multipart({"settings": b'{"name":"x"}', "allow_source_builds": b"false", "code": code})
-    drawn = boundary_of(kind)
+    pieces, kind = multipart({"settings": b'{"name":"x"}', "allow_source_builds": b"false", "code": code})
+    sent, drawn = b"".join(piece for piece in pieces if isinstance(piece, bytes)), boundary_of(kind)
     return kind.replace(drawn, "attacca-0"), sent.replace(drawn.encode(), b"attacca-0")
 
 
