@@ -68,7 +68,7 @@ class Uploads(Door):
     def open(self) -> None:
         self._room = Path(tempfile.mkdtemp(prefix="attacca-fuzz-"))
         self._loop = asyncio.new_event_loop()
-        self._reception = Reception(self._room, most=1, code_mb=1)
+        self._reception = Reception(self._room, most=1, code_mb=1, wait_s=5.0)
         self._take(*whole())
         self._descriptors = descriptors()
 
