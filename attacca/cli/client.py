@@ -119,7 +119,11 @@ class Client:
         return self._understood(answer.body) if answer.body else None
 
     def lines(
-        self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        body: bytes | Iterable[bytes] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Iterator[dict[str, Any]]:
         """A stream of JSON lines, each as it comes.
 

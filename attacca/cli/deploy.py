@@ -102,21 +102,21 @@ def read_env(pairs: list[str]) -> dict[str, str]:
 
 def send(client: Client, source: Any, *, allow_source_builds: bool, quiet: bool) -> dict[str, Any]:
     """Pack, send, show the steps, and say what came of it."""
-    from attacca.cli.source import deploy
-    from attacca.io.archive import pack
+    from attacca.cli.source import deploy, size_of
+    from attacca.io.archive import packed
 
-    archive = pack(source.path)
-    step, stop = steps(source.settings.name, quiet=quiet)
-    step("send", f"{megabytes(len(archive))} of {source.path}")
     done: dict[str, Any] = {}
-    try:
-        for line in deploy(client, source, archive, allow_source_builds=allow_source_builds):
-            if "done" in line:
-                done = line["done"]
-            else:
-                step(line["step"], line["text"])
-    finally:
-        stop()
+    with packed(source.path) as archive:
+        step, stop = steps(source.settings.name, quiet=quiet)
+        step("send", f"{megabytes(size_of(archive))} of {source.path}")
+        try:
+            for line in deploy(client, source, archive, allow_source_builds=allow_source_builds):
+                if "done" in line:
+                    done = line["done"]
+                else:
+                    step(line["step"], line["text"])
+        finally:
+            stop()
     return {**done, "url": f"{client.url}/function/{done['function']}"}
 
 

@@ -84,13 +84,13 @@ class Session:
 
     def deploy(self, *, allow_source_builds: bool) -> None:
         from attacca.cli.source import deploy, example, find
-        from attacca.io.archive import pack
+        from attacca.io.archive import packed
 
         began = time.monotonic()  # noqa: TID251 - shown to a person
         try:
             source = find(self._code, self._flags, self._env)
-            with Client(self._url, self._token) as client:
-                for line in deploy(client, source, pack(source.path), allow_source_builds=allow_source_builds):
+            with Client(self._url, self._token) as client, packed(source.path) as archive:
+                for line in deploy(client, source, archive, allow_source_builds=allow_source_builds):
                     if "done" in line:
                         took_ms = (time.monotonic() - began) * 1000  # noqa: TID251 - it is told to a person
                         self._tell(line["done"], example(line["done"]), took_ms)

@@ -4,9 +4,9 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import msgspec
 
@@ -16,6 +16,7 @@ from attacca.kernel import settings as layers
 from attacca.model.function import Settings
 
 FILE = "function.toml"
+BLOCK = 64 * 1024  # of an archive on its way
 OPTIONS = {  # the option of `attacca deploy` that sets each field
     "name": "--name",
     "handler": "--handler",
@@ -84,36 +85,55 @@ def default_name(path: Path) -> str:
     return (label if label[0].isalpha() else f"f-{label}")[:63].rstrip("-")
 
 
-def deploy(client: Client, source: Source, archive: bytes, *, allow_source_builds: bool) -> Iterator[dict[str, Any]]:
-    """Send it; the steps as they come, and last `{"done": ...}`.
+def deploy(
+    client: Client, source: Source, archive: IO[bytes], *, allow_source_builds: bool
+) -> Iterator[dict[str, Any]]:
+    """Send it in pieces; the steps as they come, and last `{"done": ...}`.
 
     Raises:
         AttaccaError: the server refused it; a traceback goes along as a note.
     """
-    body, content_type = multipart(
+    pieces, content_type = multipart(
         {
             "settings": msgspec.json.encode(source.settings),
             "allow_source_builds": b"true" if allow_source_builds else b"false",
             "code": archive,
         }
     )
-    for line in client.lines("POST", "/api/functions", body, {"content-type": content_type}):
+    headers = {"content-type": content_type, "content-length": str(sum(map(size_of, pieces)))}
+    for line in client.lines("POST", "/api/functions", _blocks(pieces), headers):
         if "error" in line:
             said = line["error"]
             raise from_words(said["code"], said["message"], said.get("try", ""), own_frames(said.get("traceback", "")))
         yield line
 
 
-def multipart(parts: Mapping[str, bytes]) -> tuple[bytes, str]:
-    """multipart/form-data and its content type; the archive goes as a file."""
+def multipart(parts: Mapping[str, bytes | IO[bytes]]) -> tuple[list[bytes | IO[bytes]], str]:
+    """multipart/form-data, one piece after the other, and its content type; the archive goes as a file."""
     boundary = f"attacca-{secrets.token_hex(16)}"
-    pieces = []
+    pieces: list[bytes | IO[bytes]] = []
     for name, content in parts.items():
         file = '; filename="code.tar.gz"\r\ncontent-type: application/gzip' if name == "code" else ""
         head = f'--{boundary}\r\ncontent-disposition: form-data; name="{name}"{file}\r\n\r\n'
         pieces += [head.encode(), content, b"\r\n"]
     pieces.append(f"--{boundary}--\r\n".encode())
-    return b"".join(pieces), f"multipart/form-data; boundary={boundary}"
+    return pieces, f"multipart/form-data; boundary={boundary}"
+
+
+def size_of(piece: bytes | IO[bytes]) -> int:
+    if isinstance(piece, bytes):
+        return len(piece)
+    here, end = piece.tell(), piece.seek(0, os.SEEK_END)
+    return end - piece.seek(here)
+
+
+def _blocks(pieces: Sequence[bytes | IO[bytes]]) -> Iterator[bytes]:
+    for piece in pieces:
+        if isinstance(piece, bytes):
+            yield piece
+        else:
+            while block := piece.read(BLOCK):
+                yield block
 
 
 def own_frames(traceback: str) -> str:

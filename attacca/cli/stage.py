@@ -1,6 +1,7 @@
 """Set up a live run on a server: deploy what the scenario names, watch the platform, take everything down again."""
 
 import asyncio
+import io
 import signal
 import urllib.parse
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -84,7 +85,7 @@ class Stage:
             source = find(path, {"name": plan.name, "memory_mb": plan.memory_mb}, {MARK: "1"})
             code = pack(path)
         with self.client.another() as client:
-            for _ in deploy(client, source, code, allow_source_builds=False):
+            for _ in deploy(client, source, io.BytesIO(code), allow_source_builds=False):
                 pass
         self._deployed.append(plan.name)
         self._memory_mb[plan.name] = source.settings.memory_mb

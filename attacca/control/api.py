@@ -4,8 +4,11 @@ from typing import Annotated
 
 import msgspec
 
+from attacca.control.core.tokens import NAME
 from attacca.model.function import Network, Settings, Signature
 from attacca.model.sandbox import FunctionView
+
+TOKEN_NAME = rf"^({NAME.pattern})?(?!\n)$"  # the same in Python and in ECMAScript, where OpenAPI reads it
 
 
 class FunctionRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,7 +72,7 @@ class EvictRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class TokenRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    name: Annotated[str, msgspec.Meta(max_length=63)] = ""
+    name: Annotated[str, msgspec.Meta(max_length=63, extra_json_schema={"extra": {"pattern": TOKEN_NAME}})] = ""
 
 
 class TokenRow(msgspec.Struct, frozen=True, kw_only=True):

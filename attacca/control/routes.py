@@ -2,26 +2,15 @@
 
 import logging
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 import msgspec
-from litestar import Litestar, Request, Response, delete, get, post
+from litestar import Litestar, Request, Response, Router, delete, get, post
 from litestar.connection import ASGIConnection
 from litestar.di import NamedDependency, Provide
 from litestar.exceptions import HTTPException
 from litestar.handlers import BaseRouteHandler
 from litestar.openapi.config import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
-from litestar.openapi.spec import (
-    OpenAPIFormat,
-    OpenAPIMediaType,
-    OpenAPIType,
-    Operation,
-    Reference,
-    RequestBody,
-    Schema,
-)
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from litestar.response import Stream
 
@@ -44,6 +33,7 @@ from attacca.control.api import (
 )
 from attacca.control.core.progress import Done, Progress, Refused, Step
 from attacca.control.core.statistics import overall
+from attacca.control.document import PATH, DeployOperation, Document, expect_page, refusals
 from attacca.control.doorway import Observe, refuse_scope
 from attacca.control.driver import Control
 from attacca.errors import (
@@ -102,29 +92,18 @@ class ByTheLetter(Request[Any, Any, Any]):
             raise BadRequest(f"{path}: it is nested too deeply", "/api/schema says what is expected") from None
 
 
-@dataclass
-class DeployOperation(Operation):
-    """The body is read by hand, in pieces; the schema shows it all the same."""
-
-    def __post_init__(self) -> None:
-        text, file = Schema(type=OpenAPIType.STRING), Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY)
-        fields: dict[str, Schema | Reference] = {"settings": text, "code": file, "allow_source_builds": text}
-        form = Schema(type=OpenAPIType.OBJECT, properties=fields, required=["settings", "code"])
-        self.request_body = RequestBody(content={"multipart/form-data": OpenAPIMediaType(schema=form)}, required=True)
-
-
-@get("/api/functions", sync_to_thread=False)
+@get("/api/functions", responses=refusals(), sync_to_thread=False)
 def list_functions(desk: TheDesk) -> list[FunctionRow]:
     return list(desk.control.list())
 
 
-@get("/api/functions/{name:str}", sync_to_thread=False)
+@get("/api/functions/{name:str}", responses=refusals(404), sync_to_thread=False)
 def describe_function(name: FromPath[str], desk: TheDesk) -> FunctionDetail:
     return msgspec.structs.replace(desk.control.describe(name), statistics=overall(desk.observe.workers(), name))
 
 
 @post(
-    "/api/functions", status_code=200, media_type=NDJSON, operation_class=DeployOperation,
+    "/api/functions", status_code=200, media_type=NDJSON, operation_class=DeployOperation, responses=refusals(413),
     request_max_body_size=UPLOAD_MB << 20,
 )  # fmt: skip
 async def deploy_function(request: AnyRequest, desk: TheDesk) -> Stream:
@@ -142,38 +121,44 @@ async def deploy_function(request: AnyRequest, desk: TheDesk) -> Stream:
     return Stream(progress_lines(progress), media_type=NDJSON)
 
 
-@delete("/api/functions/{name:str}")
+@delete("/api/functions/{name:str}", responses=refusals(404, 409))
 async def delete_function(name: FromPath[str], desk: TheDesk) -> None:
     await desk.control.delete(name)
 
 
-@post("/api/functions/{name:str}/rollback", status_code=200)
+@post("/api/functions/{name:str}/rollback", status_code=200, responses=refusals(404, 409, 413, 422))
 async def rollback_function(name: FromPath[str], data: JSONBody[RollbackRequest], desk: TheDesk) -> RevisionNow:
     before = desk.control.describe(name).revision
     now = await desk.control.rollback(name, data.to)
     return RevisionNow(function=name, revision=now.number, handler=now.handler, replaced=before)
 
 
-@post("/api/functions/{name:str}/prewarm", status_code=202, sync_to_thread=False)
+@post("/api/functions/{name:str}/prewarm", status_code=202, responses=refusals(404, 413, 422), sync_to_thread=False)
 def prewarm_function(name: FromPath[str], data: JSONBody[PrewarmRequest], desk: TheDesk) -> dict[str, int]:
     desk.control.describe(name)
     desk.observe.send(Prewarm(name, data.count))
     return {"count": data.count}
 
 
-@post("/api/functions/{name:str}/evict", status_code=202, sync_to_thread=False)
+@post("/api/functions/{name:str}/evict", status_code=202, responses=refusals(404, 413), sync_to_thread=False)
 def evict_function(name: FromPath[str], data: JSONBody[EvictRequest], desk: TheDesk) -> dict[str, bool]:
     desk.control.describe(name)
     desk.observe.send(Evict(name, data.templates))
     return {"templates": data.templates}
 
 
-@get("/api/functions/{name:str}/logs", media_type=NDJSON, sync_to_thread=False)
+@get("/api/functions/{name:str}/logs", media_type=NDJSON, responses=refusals(404), sync_to_thread=False)
 def read_logs(
     name: FromPath[str],
     desk: TheDesk,
     since: Annotated[
-        float | None, QueryParameter(ge=0, le=AGES_S, description="how many seconds back; all that is kept when unset")
+        float | None,
+        QueryParameter(
+            ge=0,
+            le=AGES_S,
+            description="how many seconds back; all that is kept when unset",
+            schema_extra={"minimum": 0},  # Litestar leaves out bounds of 0
+        ),
     ] = None,
     follow: Annotated[bool, QueryParameter(description="go on with what is written from now on")] = False,  # noqa: FBT002
 ) -> Stream:
@@ -181,7 +166,7 @@ def read_logs(
     return Stream(log_lines(desk.observe.logs(name, since, follow)), media_type=NDJSON)
 
 
-@get("/api/calls", sync_to_thread=False)
+@get("/api/calls", responses=refusals(), sync_to_thread=False)
 def list_calls(
     desk: TheDesk,
     function: FromQuery[str | None] = None,
@@ -190,29 +175,29 @@ def list_calls(
     return list(desk.observe.calls(function, limit))
 
 
-@get("/api/workers", sync_to_thread=False)
+@get("/api/workers", responses=refusals(), sync_to_thread=False)
 def list_workers(desk: TheDesk) -> list[WorkerView]:
     return list(desk.observe.workers())
 
 
-@get("/api/info", sync_to_thread=False)
+@get("/api/info", responses=refusals(), sync_to_thread=False)
 def show_info(desk: TheDesk) -> dict[str, Any]:
     return desk.observe.info()
 
 
-@get("/api/tokens")
+@get("/api/tokens", responses=refusals())
 async def list_tokens(desk: TheDesk) -> list[TokenRow]:
     rows = await desk.control.tokens.all()
     return [TokenRow(id=token.id, name=token.name, created_at=token.created_at) for token in rows]
 
 
-@post("/api/tokens", status_code=201)
+@post("/api/tokens", status_code=201, responses=refusals(409, 413))
 async def create_token(data: JSONBody[TokenRequest], desk: TheDesk) -> NewToken:
     token, secret = await desk.control.tokens.create(data.name)
     return NewToken(id=token.id, name=token.name, created_at=token.created_at, token=secret)
 
 
-@delete("/api/tokens/{token_id:str}")
+@delete("/api/tokens/{token_id:str}", responses=refusals(404, 409))
 async def delete_token(token_id: FromPath[str], desk: TheDesk) -> None:
     await desk.control.tokens.delete(token_id)
 
@@ -238,8 +223,9 @@ def build(control: Control, observe: Observe, access: Door) -> Litestar:
         openapi_config=OpenAPIConfig(
             title="attacca",
             version=attacca.__version__,
-            path="/api/schema",
-            render_plugins=[JsonRenderPlugin(path=["/", "/openapi.json"])],
+            path=PATH,
+            render_plugins=[Document()],
+            openapi_router=Router(PATH, route_handlers=[], before_request=expect_page, include_in_schema=False),
         ),
         request_class=ByTheLetter,
         request_max_body_size=JSON_KB << 10,

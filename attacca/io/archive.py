@@ -1,12 +1,15 @@
 """Packs a file or a directory of code for the way to a server; the same content gives the same bytes."""
 
+import contextlib
 import fnmatch
 import gzip
 import io
 import os
 import tarfile
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from attacca.errors import BadRequest, NotFound, PayloadTooLarge
 
@@ -14,9 +17,26 @@ IGNORED = ("__pycache__", ".git", ".hg", ".svn", ".venv", "venv", "node_modules"
            ".pytest_cache", "*.pyc", ".DS_Store", ".attaccaignore")  # fmt: skip
 UNPACKED_MB = 512
 COMPRESSION = 6
+IN_MEMORY_MB = 8
+
+
+@contextlib.contextmanager
+def packed(path: Path) -> Iterator[IO[bytes]]:
+    """As `pack_into` does it; on the disk where it is large."""
+    with tempfile.SpooledTemporaryFile(IN_MEMORY_MB << 20, prefix="attacca-") as file:
+        pack_into(path, file)
+        file.seek(0)
+        yield file
 
 
 def pack(path: Path) -> bytes:
+    """As `pack_into` does it, in memory."""
+    buffer = io.BytesIO()
+    pack_into(path, buffer)
+    return buffer.getvalue()
+
+
+def pack_into(path: Path, file: IO[bytes]) -> None:
     """A tar.gz: of a directory its contents, of a file the file alone.
 
     Names of IGNORED are left out, and what the directory's `.attaccaignore` lists: one pattern per line, `*.csv` or
@@ -35,30 +55,34 @@ def pack(path: Path) -> bytes:
         files = [(path.name, path)]
     else:
         raise NotFound(f"there is no file or directory {path}", "check the path")
-    return _packed(files)
+    _write(files, file)
 
 
-def _packed(files: list[tuple[str, Path]]) -> bytes:
-    room, buffer = UNPACKED_MB << 20, io.BytesIO()
+def _write(files: list[tuple[str, Path]], target: IO[bytes]) -> None:
+    room = UNPACKED_MB << 20
     with (
-        gzip.GzipFile(fileobj=buffer, mode="wb", compresslevel=COMPRESSION, mtime=0) as zipped,
+        gzip.GzipFile(fileobj=target, mode="wb", compresslevel=COMPRESSION, mtime=0) as zipped,
         tarfile.open(fileobj=zipped, mode="w", format=tarfile.PAX_FORMAT) as archive,
     ):
         for name, path in sorted(files):
             try:
-                content = path.read_bytes()
+                with path.open("rb") as content:
+                    entry = tarfile.TarInfo(name)
+                    entry.size = os.fstat(content.fileno()).st_size
+                    entry.mode = 0o755 if os.access(path, os.X_OK) else 0o644
+                    room -= entry.size
+                    _expect_room(room)
+                    archive.addfile(entry, content)
             except OSError as error:
-                raise BadRequest(f"{path} cannot be read: {error.strerror}", "check its mode") from None
-            room -= len(content)
-            if room < 0:
-                raise PayloadTooLarge(
-                    f"this is more than {UNPACKED_MB} MB of code", "list what is not needed in .attaccaignore"
-                )
-            entry = tarfile.TarInfo(name)
-            entry.size = len(content)
-            entry.mode = 0o755 if os.access(path, os.X_OK) else 0o644
-            archive.addfile(entry, io.BytesIO(content))
-    return buffer.getvalue()
+                hint = f"check its mode, and that there is space in {tempfile.gettempdir()}"
+                raise BadRequest(f"{path} cannot be packed: {error.strerror or error}", hint) from None
+
+
+def _expect_room(room: int) -> None:
+    if room < 0:
+        raise PayloadTooLarge(
+            f"this is more than {UNPACKED_MB} MB of code", "list what is not needed in .attaccaignore"
+        )
 
 
 def _patterns(directory: Path) -> list[str]:

@@ -1,4 +1,5 @@
 import email
+import io
 from pathlib import Path
 
 import pytest
@@ -132,7 +133,8 @@ def find_label(name: str) -> bool:
 
 
 def test_multipart_can_be_read_back() -> None:
-    body, content_type = multipart({"settings": b'{"name": "x"}', "code": bytes(range(256))})
+    pieces, content_type = multipart({"settings": b'{"name": "x"}', "code": io.BytesIO(bytes(range(256)))})
+    body = b"".join(piece if isinstance(piece, bytes) else piece.read() for piece in pieces)
     message = email.message_from_bytes(f"content-type: {content_type}\r\n\r\n".encode() + body)
     parts = list(message.walk())[1:]
     assert [part.get_param("name", header="content-disposition") for part in parts] == ["settings", "code"]

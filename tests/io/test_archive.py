@@ -2,12 +2,13 @@ import gzip
 import io
 import os
 import tarfile
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
 from attacca.errors import BadRequest, NotFound
-from attacca.io.archive import pack
+from attacca.io.archive import pack, packed
 
 
 def tree(root: Path, *names: str) -> Path:
@@ -65,3 +66,16 @@ def test_what_cannot_be_packed_is_named(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(BadRequest, match="pipe is neither"):
         pack(tmp_path)
+
+
+def test_what_is_large_is_not_held_in_memory(tmp_path: Path) -> None:
+    (tmp_path / "main.py").write_text("pass\n")
+    with (tmp_path / "large.bin").open("wb") as file:
+        file.truncate(64 << 20)
+    tracemalloc.start()
+    try:
+        with packed(tmp_path) as archive:
+            assert tracemalloc.get_traced_memory()[1] < 16 << 20
+            assert names(archive.read()) == ["large.bin", "main.py"]
+    finally:
+        tracemalloc.stop()

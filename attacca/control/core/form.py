@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable
-from email.message import Message
 
 import msgspec
 
@@ -11,6 +10,8 @@ from attacca.errors import BadRequest
 HEAD_BYTES = 4096  # of one field
 BEFORE_BYTES = 1024  # what may stand before the first one
 HINT = "send multipart/form-data with the fields settings and code, as `attacca deploy` does"
+UNSEEN = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+PARAMETER = re.compile(r"""[ \t]*;[ \t]*([!#$%&'*+.^_`|~0-9A-Za-z-]+)=(?:"((?:[^"\\]|\\.)*)"|([^ \t";]+))""")
 BOUNDARY = re.compile(r"[A-Za-z0-9'()+_,./:=? -]{0,69}[A-Za-z0-9'()+_,./:=?-]")  # RFC 2046
 
 
@@ -34,12 +35,10 @@ def boundary_of(content_type: str) -> str:
     Raises:
         BadRequest: it is no multipart/form-data, or names no boundary.
     """
-    message = Message()
-    message["content-type"] = content_type
-    boundary = message.get_param("boundary") if message.get_content_type() == "multipart/form-data" else None
-    if not isinstance(boundary, str) or BOUNDARY.fullmatch(boundary) is None:
+    kind, boundaries = _parameters(content_type, "boundary")
+    if kind != "multipart/form-data" or len(boundaries) != 1 or BOUNDARY.fullmatch(boundaries[0]) is None:
         raise BadRequest("the body is no multipart/form-data with a boundary", HINT)
-    return boundary
+    return boundaries[0]
 
 
 class Form:
@@ -97,10 +96,12 @@ class Form:
 
     def _head(self, events: list[Event]) -> bool:
         at = self._held.find(b"\r\n\r\n")
-        if at > HEAD_BYTES or (at < 0 and len(self._held) > HEAD_BYTES):
+        if at > HEAD_BYTES or (at < 0 and len(self._held) > HEAD_BYTES + 3):  # its end may be there but for a byte
             raise BadRequest("the head of a field is too long", HINT)
         if at < 0:
             return False
+        if self._held.find(self._mark, 0, at) >= 0:
+            raise BadRequest("a boundary in the body is followed by something else", HINT)
         events.append(Began(_name(bytes(self._held[:at]))))
         del self._held[: at + 4]
         self._step = self._content
@@ -123,12 +124,29 @@ class Form:
 
 
 def _name(head: bytes) -> str:
-    message = Message()
-    for line in head.split(b"\r\n"):
-        name, colon, value = line.partition(b":")
-        if colon and name.strip().lower() == b"content-disposition":
-            message["content-disposition"] = value.strip().decode(errors="replace")
-    name_given = message.get_param("name", header="content-disposition")
-    if not isinstance(name_given, str):
-        raise BadRequest("a field of the body has no name", HINT)
-    return name_given
+    """
+    Raises:
+        BadRequest: it has none, or another reader could find another one.
+    """
+    found = []
+    for line in head.split(b"\r\n")[1:]:
+        field, colon, value = line.partition(b":")
+        if not colon or UNSEEN.search(line) or field != field.strip():
+            raise BadRequest("a line in the head of a field is none", HINT)
+        if field.lower() == b"content-disposition":
+            found.append(_parameters(value.decode(errors="replace"), "name"))
+    kind, names = found[0] if len(found) == 1 else ("", [])
+    if kind != "form-data" or len(names) != 1:
+        raise BadRequest("a field of the body needs one Content-Disposition: form-data, with one name", HINT)
+    return names[0]
+
+
+def _parameters(text: str, wanted: str) -> tuple[str, list[str]]:
+    """What a field's value is of, and the values of one parameter; nothing where the grammar is not kept."""
+    kind, semicolon, rest = text.partition(";")
+    rest, at, found = semicolon + rest, 0, list[str]()
+    while match := PARAMETER.match(rest, at):
+        at = match.end()
+        if match[1].lower() == wanted:
+            found.append(match[3] if match[2] is None else re.sub(r'\\(["\\])', r"\1", match[2]))
+    return ("", []) if rest[at:].strip("; \t") else (kind.strip(" \t").lower(), found)

@@ -172,5 +172,5 @@ def _request(path: Path) -> Request:
         return Request()
     try:
         return msgspec.toml.decode(path.read_bytes(), type=Request)
-    except msgspec.MsgspecError as error:
+    except (OSError, ValueError, RecursionError) as error:  # msgspec's own is a ValueError
         raise BadConfig(f"{path}: {error}", "it has path, body and content_type") from None

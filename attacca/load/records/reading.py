@@ -37,7 +37,7 @@ def read_run(path: Path) -> Run:
     except OSError:
         hint = "give the directory that `attacca load run` or `attacca sim run` wrote"
         raise NotFound(f"there is no run in {str(path)!r}: no {INFO}", hint) from None
-    except msgspec.MsgspecError as error:
+    except (ValueError, RecursionError) as error:  # msgspec's own is one
         raise StateCorrupt(f"{path / INFO} cannot be read: {error}", "record the run again") from None
     if info.version != VERSION:
         raise StateCorrupt(

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from attacca.errors import StateUnavailable
+from attacca.errors import StateCorrupt, StateUnavailable
 
 if TYPE_CHECKING:
     import polars as pl
@@ -53,12 +53,31 @@ def _frame(rows: Sequence[Row], columns: Columns) -> "pl.DataFrame":
 
 
 def scan(folder: Path, columns: Columns) -> "pl.LazyFrame":
+    """
+    Raises:
+        StateCorrupt: a part is not whole, or of other columns.
+    """
     import polars as pl
 
     parts = sorted(folder.glob("part-*.parquet"))
     if not parts:
         return pl.LazyFrame(schema={name: getattr(pl, kind) for name, kind, _ in columns})
+    for part in parts:
+        _expect(part, columns)
     return pl.scan_parquet(parts)
+
+
+def _expect(part: Path, columns: Columns) -> None:
+    import polars as pl
+
+    try:
+        found = pl.read_parquet_schema(part)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        said = (getattr(error, "strerror", None) or str(error)).splitlines()[0]
+        raise StateCorrupt(f"{part} cannot be read: {said}", "record the run again") from None
+    other = [name for name, kind, _ in columns if found.get(name) != getattr(pl, kind)]
+    if other:
+        raise StateCorrupt(f"{part}: {', '.join(other)} is missing, or of another type", "record the run again")
 
 
 @contextlib.contextmanager

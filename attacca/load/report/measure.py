@@ -59,7 +59,7 @@ def _kept(path: Path) -> Digest | None:
         if (path / FILE).stat().st_mtime < (path / INFO).stat().st_mtime:
             return None
         kept = msgspec.json.decode((path / FILE).read_bytes(), type=Digest)
-    except (OSError, msgspec.MsgspecError):
+    except (OSError, ValueError, RecursionError):  # msgspec's own is a ValueError
         return None
     return kept if kept.version == VERSION else None
 

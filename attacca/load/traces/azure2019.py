@@ -21,7 +21,8 @@ from attacca.load.traces.csvfile import TYPES, Kind, blocks, header
 from attacca.load.traces.quantiles import Quantiles
 from attacca.load.traces.types import Reading, function_table
 
-DAY = re.compile(r"\.d(\d+)\.csv(\.gz)?\Z")
+DAY = re.compile(r"\.d(\d{1,6})\.csv(\.gz)?\Z")
+MINUTE = re.compile(r"0|[1-9][0-9]{0,8}")
 DAY_MINUTES = 1440
 PERCENTILES = (0, 1, 25, 50, 75, 99, 100)
 LEAST_MS = 1.0  # durations are whole milliseconds in the trace; 0 stands for less than one
@@ -111,7 +112,7 @@ class _Invocations:
         self.first, self.last = 2**31, 0
 
     def read(self, path: Path, offset: int) -> None:
-        minutes = sorted(int(name) for name in header(path) if name.isascii() and name.isdigit())
+        minutes = sorted(int(name) for name in header(path) if MINUTE.fullmatch(name))
         if not minutes:
             raise BadTrace(f"{path}:1: there is no column of a minute", "columns 1 to 1440, or a part of them")
         kinds: dict[str, Kind] = {"HashApp": "text", "HashFunction": "text", "Trigger": "text"}

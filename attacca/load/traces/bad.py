@@ -1,10 +1,43 @@
-"""Rows that cannot be read: where they are and why; refused, or left out where that was asked for."""
+"""What cannot be read: where, and why. Rows are refused, or left out where that was asked for; a file is refused."""
 
+import contextlib
+import csv
+import zlib
+from collections.abc import Iterator
 from pathlib import Path
+
+import polars as pl
 
 from attacca.errors import BadTrace
 
 SHOWN = 5
+MOST = 1e15  # of every number: seconds, milliseconds, megabytes; beyond it their sums lose what is behind the point
+UNREADABLE = (  # what the libraries raise that read a file
+    OSError, EOFError, zlib.error, csv.Error, ValueError, OverflowError, RecursionError, pl.exceptions.PolarsError,
+)  # fmt: skip
+
+
+@contextlib.contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """
+    Raises:
+        BadTrace: the file is not whole, or not what its name says.
+    """
+    try:
+        yield
+    except UNREADABLE as error:
+        why = "it is nested too deeply" if isinstance(error, RecursionError) else _first_line(error)
+        raise BadTrace(f"{path}: it cannot be read: {why}", "get the file anew, or export it once more") from None
+
+
+def _first_line(error: Exception) -> str:
+    said = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return str(said).splitlines()[0][:200]
+
+
+def brief(field: str) -> str:
+    """As it is quoted in a complaint."""
+    return repr(field if len(field) <= 40 else field[:40] + "...")
 
 
 class Bad:

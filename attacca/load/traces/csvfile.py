@@ -14,7 +14,7 @@ from typing import IO, Literal
 import polars as pl
 
 from attacca.errors import BadTrace
-from attacca.load.traces.bad import Bad
+from attacca.load.traces.bad import MOST, Bad, brief, readable
 
 BLOCK = 16 * 1024 * 1024
 # text: not empty; number: finite; amount: a number of 0 or more; count: a whole one; maybe: an amount, empty or NaN
@@ -36,7 +36,7 @@ def opened(path: Path) -> IO[bytes]:
 
 
 def header(path: Path) -> list[str]:
-    with opened(path) as file:
+    with readable(path), opened(path) as file:
         return _names(file.readline(BLOCK))
 
 
@@ -51,7 +51,7 @@ def blocks(path: Path, kinds: Mapping[str, Kind], bad: Bad, size: int = BLOCK) -
     Raises:
         BadTrace: there is no such file, or it lacks a wanted column.
     """
-    with opened(path) as file:
+    with readable(path), opened(path) as file:
         names = _names(file.readline(BLOCK))
         missing = [name for name in kinds if name not in names]
         if missing:
@@ -90,7 +90,8 @@ class _Reading:
         frame = self._fast(text)
         if frame is None:
             good = self._row_by_row(text, line)
-            frame = self._parsed(good) if good else None
+            with readable(self.path):
+                frame = self._parsed(good) if good else None
         if frame is not None and frame.height:
             yield frame
 
@@ -113,12 +114,12 @@ class _Reading:
         answers = list(frame.select(checks).row(0)) if checks else []
         numbers = [name for name, kind in self.kinds.items() if kind in ("number", "amount")]
         if numbers:
-            answers += frame.select(pl.col(numbers).is_finite().all()).row(0)
+            answers += frame.select((pl.col(numbers).abs() <= MOST).all()).row(0)
         if self.amounts:
             least = frame.select(pl.col(self.amounts).fill_nan(None).min()).row(0)
             most = frame.select(pl.col(self.amounts).fill_nan(None).max()).row(0)
             answers += [one is None or one >= 0 for one in least]
-            answers += [one is None or math.isfinite(one) for one in most]
+            answers += [one is None or one <= MOST for one in most]
         return all(answers)
 
     def _row_by_row(self, text: bytes, line: int) -> bytes:
@@ -157,8 +158,7 @@ def complaint(kind: Kind, field: str) -> str:
         case "maybe" if field in ("", "NaN", "nan"):
             return ""
         case "count":
-            is_count = field.isascii() and field.isdigit() and int(field) <= COUNT_MAX
-            return "" if is_count else f"is {field!r}, which is not a count"
+            return "" if _is_count(field) else f"is {brief(field)}, which is not a count"
         case _:
             return _number_complaint(kind, field)
 
@@ -168,6 +168,15 @@ def _number_complaint(kind: Kind, field: str) -> str:
         value = float(field)
     except ValueError:
         value = math.nan
-    if not math.isfinite(value) or field != field.strip() or "_" in field:
-        return f"is {field!r}, which is not a number"
-    return f"is {field!r}, which is below 0" if value < 0 and kind != "number" else ""
+    if not math.isfinite(value) or not field.isascii() or field != field.strip() or "_" in field:
+        return f"is {brief(field)}, which is not a number"
+    if abs(value) > MOST:
+        return f"is {brief(field)}, which is over {MOST:g}"
+    return f"is {brief(field)}, which is below 0" if value < 0 and kind != "number" else ""
+
+
+def _is_count(field: str) -> bool:
+    digits = field.lstrip("0")  # of any number of digits, int reads only so many
+    return (
+        field.isascii() and field.isdigit() and len(digits) <= len(str(COUNT_MAX)) and int(digits or "0") <= COUNT_MAX
+    )

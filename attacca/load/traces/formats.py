@@ -7,7 +7,7 @@ import msgspec
 
 from attacca.errors import BadTrace
 from attacca.load.traces import azure2019, azure2021, huawei2023, huawei2025, ibm2026, iluvatar, own
-from attacca.load.traces.bad import Bad
+from attacca.load.traces.bad import Bad, readable
 from attacca.load.traces.sampling import Sampler
 from attacca.load.traces.scaled import Scale, Scaled
 from attacca.load.traces.types import Reading, Source, Trace
@@ -58,7 +58,8 @@ def read(path: Path, name: str, reading: Reading) -> Source:
         name = detect(path)
     if name not in FORMATS:
         raise BadTrace(f"there is no format {name!r}", f"auto, {', '.join([*FORMATS, *ALIASES])}")
-    return FORMATS[name].read(path, reading)
+    with readable(path):
+        return FORMATS[name].read(path, reading)
 
 
 def read_part(path: Path, name: str, reading: Reading) -> Source:

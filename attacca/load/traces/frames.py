@@ -98,17 +98,8 @@ def columns(path: Path) -> dict[str, list[Any]]:
         with path.open("rb") as file:
             found = _Restricted(file).load()
         return _as_columns(found)
-    except (
-        pickle.UnpicklingError,
-        EOFError,
-        OSError,
-        ValueError,
-        TypeError,
-        AttributeError,
-        IndexError,
-        KeyError,
-    ) as error:
-        raise BadTrace(f"{path}: this pickle is not read: {error}", hint) from None
+    except Exception as error:  # noqa: BLE001 - a pickle is a program, and its author's mistakes are of every kind
+        raise BadTrace(f"{path}: this pickle is not read: {str(error)[:200] or type(error).__name__}", hint) from None
 
 
 def _as_columns(found: Any) -> dict[str, list[Any]]:

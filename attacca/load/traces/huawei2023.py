@@ -16,15 +16,16 @@ from attacca.errors import BadTrace
 from attacca.load.traces import unknown
 from attacca.load.traces.counted import Counted
 from attacca.load.traces.counts import Counts
-from attacca.load.traces.csvfile import Kind, blocks, header
+from attacca.load.traces.csvfile import COUNT_MAX, Kind, blocks, header
 from attacca.load.traces.marks import Floats, keys
 from attacca.load.traces.quantiles import Quantiles
 from attacca.load.traces.types import Reading, function_table
 
-DAY = re.compile(r"day_(\d+)\.csv(\.gz)?\Z")
+DAY = re.compile(r"day_(\d{1,6})\.csv(\.gz)?\Z")
 DAY_S, DAY_MINUTES = 86_400, 1440
 REQUESTS = {"requests_minute": 60.0, "requests_second": 1.0}
 PERCENTILES = (0, 1, 25, 50, 75, 99, 100)
+HINT = "see that day_NNN.csv has the times of that day"
 APP = "huawei"  # the trace does not say whose a function is
 
 
@@ -61,9 +62,12 @@ def read(path: Path, reading: Reading) -> Counted:
     counts, last = Counts(), 0
     for day in wanted:
         for times, values in _rows(days[day], names, reading):
+            cells = (times - first * DAY_S) // int(bin_s)
+            if cells.min() < 0 or cells.max() > COUNT_MAX or values.max(initial=0) > COUNT_MAX:
+                raise BadTrace(f"{days[day]}: a time is before its first day, or a number is over {COUNT_MAX}", HINT)
             last = max(last, int(times[-1]) // int(bin_s) + 1)
             row, column = np.nonzero(values)
-            counts.add((times[row] - first * DAY_S) // int(bin_s), column, np.rint(values[row, column]))
+            counts.add(cells[row], column, np.rint(values[row, column]))
         counts.seal()
     table, quantiles, notes = _described(folder.parent, wanted, names, reading)
     reading.bad.settle()

@@ -11,7 +11,7 @@ from pathlib import Path
 import polars as pl
 
 from attacca.errors import BadTrace
-from attacca.load.traces.csvfile import Kind, blocks, header
+from attacca.load.traces.csvfile import Kind, blocks, header, whole
 from attacca.load.traces.events import Events, Gathering
 from attacca.load.traces.types import Reading
 from attacca.load.traces.unknown import MEMORY_MB
@@ -60,7 +60,7 @@ def read(path: Path, reading: Reading) -> Events:
     for frame in _requests(requests, reading) if requests else _as_requests(cold, reading):
         gathering.add(frame)
     table = gathering.functions("others", MEMORY_MB)
-    table = table.with_columns(_memory(pl.col("function")), _triggers(path, table["function"]))
+    table = table.with_columns(_memory(pl.col("function")), _triggers(path, table["function"], reading))
     if cold and requests:
         each = (
             pl.concat(cold_starts(path, reading))
@@ -111,18 +111,20 @@ _FUNCTION = pl.concat_str("funcName", "userID", _POOL, separator="---").alias("f
 
 def _memory(function: pl.Expr) -> pl.Expr:
     """pool22-300-128: 300 thousandths of a core, 128 MB."""
-    return function.str.extract(r"---pool\d+-\d+-(\d+)").cast(pl.Int32).fill_null(MEMORY_MB).alias("memory_mb")
+    return (
+        function.str.extract(r"---pool\d+-\d+-(\d+)")
+        .cast(pl.Int32, strict=False)
+        .fill_null(MEMORY_MB)
+        .alias("memory_mb")
+    )
 
 
-def _triggers(path: Path, functions: pl.Series) -> pl.Series:
+def _triggers(path: Path, functions: pl.Series, reading: Reading) -> pl.Series:
     folder = path if path.is_dir() else path.parent
     file = next((one for one in sorted(folder.rglob("*.csv*")) if {"funcID", TRIGGER} <= set(header(one))), None)
     known: dict[str, str] = {}
     if file is not None:
-        rows = pl.read_csv(
-            file, columns=["funcID", TRIGGER], schema_overrides={"funcID": pl.String, TRIGGER: pl.String}
-        )
-        known = dict(rows.iter_rows())
+        known = dict(whole(file, {"funcID": "text", TRIGGER: "any"}, reading.bad).iter_rows())
     return pl.Series("trigger", [_kind(known.get(function)) for function in functions], dtype=pl.String)
 
 

@@ -14,6 +14,7 @@ import polars as pl
 
 from attacca.errors import BadTrace
 from attacca.load.traces import frames
+from attacca.load.traces.bad import MOST, readable
 from attacca.load.traces.events import Events, Gathering
 from attacca.load.traces.types import Reading
 from attacca.load.traces.unknown import MEMORY_MB
@@ -21,6 +22,7 @@ from attacca.load.traces.unknown import MEMORY_MB
 WEEK = "week_*"
 CONFIGS = "app_configs"
 FORMS = (".parquet", ".jsonl", ".json", ".pickle", ".pkl")
+INT_MOST = 2**31 - 1
 AT_ONCE = 64  # applications of a parquet file
 SIZE = re.compile(r"^\s*([\d.]+)\s*([KMGT]?)i?B?\s*\Z")
 UNITS = {"K": 1 / 1024, "M": 1.0, "G": 1024.0, "T": 1024.0**2}
@@ -64,12 +66,8 @@ def read(path: Path, reading: Reading) -> Events:
         )
     gathering = Gathering()
     for week in weeks:
-        for line, row in _rows(week):
-            why = _complaint(row)
-            if why:
-                reading.bad.row(week, line, why)
-            elif row.invocation_times:
-                gathering.add(_frame(row))
+        with readable(week):
+            _gather(week, gathering, reading)
     reading.bad.settle()
     table = gathering.functions("http", MEMORY_MB)
     folder = path if path.is_dir() else path.parent
@@ -77,9 +75,20 @@ def read(path: Path, reading: Reading) -> Events:
     if config is None:
         note = f"there is no {CONFIGS}: {MEMORY_MB} MB for each application"
         return Events(table, gathering.spool, notes=(note,))
-    table = table.join(_configs(config), on="function", how="left", maintain_order="left", suffix="_set")
+    with readable(config):
+        settings = _configs(config)
+    table = table.join(settings, on="function", how="left", maintain_order="left", suffix="_set")
     memory = pl.coalesce("memory_mb_set", "memory_mb").cast(pl.Int32)
     return Events(table.with_columns(memory_mb=memory).drop("memory_mb_set"), gathering.spool)
+
+
+def _gather(week: Path, gathering: Gathering, reading: Reading) -> None:
+    for line, row in _rows(week):
+        why = _complaint(row)
+        if why:
+            reading.bad.row(week, line, why)
+        elif row.invocation_times:
+            gathering.add(_frame(row))
 
 
 def _frame(row: Application) -> pl.DataFrame:
@@ -93,8 +102,8 @@ def _complaint(row: Application | str) -> str:
         return row
     if len(row.invocation_times) != len(row.app_exec_times):
         return f"{len(row.invocation_times)} InvocationTimes, and {len(row.app_exec_times)} AppExecTimes"
-    if any(not value >= 0 for value in (*row.invocation_times, *row.app_exec_times)):
-        return "a time or a duration is below 0, or no number"
+    if any(not 0 <= value <= MOST for value in (*row.invocation_times, *row.app_exec_times)):
+        return f"a time or a duration is below 0, over {MOST:g}, or no number"
     return ""
 
 
@@ -105,9 +114,10 @@ def _rows(path: Path) -> Iterator[tuple[int, Any]]:
         return
     for number, row in enumerate(_table_rows(path), 1):
         try:
-            yield number, msgspec.convert(row, Application, strict=False)
+            found: Any = msgspec.convert(row, Application, strict=False)
         except msgspec.ValidationError as error:
-            yield number, str(error)
+            found = str(error)
+        yield number, found
 
 
 def _json_rows(path: Path) -> Iterator[tuple[int, Any]]:
@@ -116,9 +126,10 @@ def _json_rows(path: Path) -> Iterator[tuple[int, Any]]:
         for number, line in enumerate(file, 1):
             if line.strip():
                 try:
-                    yield number, decoder.decode(line)
-                except msgspec.MsgspecError as error:
-                    yield number, str(error)
+                    row: Any = decoder.decode(line)
+                except (ValueError, RecursionError) as error:  # msgspec's own is one
+                    row = str(error)
+                yield number, row
 
 
 def _table_rows(path: Path) -> Iterator[dict[str, Any]]:
@@ -150,9 +161,8 @@ def _configs(path: Path) -> pl.DataFrame:
     if path.suffix == ".parquet":
         table: dict[str, list[Any]] = pl.read_parquet(path).to_dict(as_series=False)
     elif path.suffix in (".jsonl", ".json"):
-        rows = [
-            msgspec.json.decode(line, type=dict[str, Any]) for line in path.read_bytes().splitlines() if line.strip()
-        ]
+        lines = path.read_bytes().splitlines()
+        rows = [_config(path, number, line) for number, line in enumerate(lines, 1) if line.strip()]
         table = {name: [row.get(name) for row in rows] for name in dict.fromkeys(name for row in rows for name in row)}
     else:
         table = frames.columns(path)
@@ -168,6 +178,13 @@ def _configs(path: Path) -> pl.DataFrame:
     return pl.DataFrame(columns, schema=schema).unique("function", keep="last", maintain_order=True)
 
 
+def _config(path: Path, number: int, line: bytes) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(line, type=dict[str, Any])
+    except (ValueError, RecursionError) as error:
+        raise BadTrace(f"{path}:{number}: {error}", "mend that line, or leave it out") from None
+
+
 def megabytes(value: Any) -> int | None:
     """`4G`, `512M`, or a number: of gigabytes when it is below 64, else of megabytes, else of bytes."""
     found = SIZE.match(str(value))
@@ -177,11 +194,13 @@ def megabytes(value: Any) -> int | None:
     if not unit:
         unit = "G" if size < 64 else "M"
         size = size / 1024**2 if size >= 1024**2 else size
-    return max(1, round(size * UNITS[unit]))
+    size *= UNITS[unit]
+    return max(1, round(size)) if size < INT_MOST else None
 
 
 def _whole(value: Any) -> int | None:
     try:
-        return int(float(value))
+        number = float(value)
     except (TypeError, ValueError, OverflowError):
         return None
+    return int(number) if abs(number) < INT_MOST else None

@@ -22,6 +22,7 @@ class Spool:
     def __init__(self, in_memory: int = IN_MEMORY, span_s: float = SPAN_S) -> None:
         self.in_memory, self.span_s = in_memory, span_s
         self.rows = 0
+        self._first_s, self._last_s = float("inf"), float("-inf")
         self._loose: list[pl.DataFrame] = []
         self._loose_rows = 0
         self._spans: dict[int, list[pl.DataFrame]] = {}
@@ -32,6 +33,10 @@ class Spool:
     def add(self, frame: pl.DataFrame) -> None:
         self._loose.append(frame.select(pl.col(name).cast(kind) for name, kind in INVOCATION_SCHEMA.items()))
         self._loose_rows += frame.height
+        if frame.height:
+            arrivals = frame["arrival_s"].to_numpy()
+            self._first_s = min(self._first_s, float(arrivals.min()))
+            self._last_s = max(self._last_s, float(arrivals.max()))
         self.rows += frame.height
         if self._loose_rows >= GATHER:
             self._put_away()
@@ -50,15 +55,7 @@ class Spool:
 
     def range(self) -> tuple[float, float]:
         """The first arrival and the last; nothing: 0 and 0."""
-        self._put_away()
-        spans = sorted(self._spans.keys() | self._files.keys())
-        if not spans:
-            return 0.0, 0.0
-        ends = [
-            [frame["arrival_s"] for frame in self.chunks(span * self.span_s, (span + 1) * self.span_s)]
-            for span in (spans[0], spans[-1])
-        ]
-        return float(ends[0][0][0]), float(ends[1][-1][-1])
+        return (self._first_s, self._last_s) if self.rows else (0.0, 0.0)
 
     def _put_away(self) -> None:
         if not self._loose:

@@ -12,7 +12,8 @@ from attacca.model.function import Name
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 NotNegative = Annotated[float, msgspec.Meta(ge=0)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
-Count = Annotated[int, msgspec.Meta(ge=1)]
+MOST = 2**53  # beyond it a number of JSON, and of our own arithmetic, is no longer exact
+Count = Annotated[int, msgspec.Meta(ge=1, le=MOST)]
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -66,7 +67,7 @@ class Body(Part, frozen=True, kw_only=True):
     busy: Share = 1.0
     example: str = ""
     path: str = ""
-    memory_mb: Annotated[int, msgspec.Meta(ge=0)] = 0
+    memory_mb: Annotated[int, msgspec.Meta(ge=0, le=MOST)] = 0
 
     @property
     def computing(self) -> float:
@@ -100,7 +101,7 @@ class TraceUse(Part, frozen=True, kw_only=True):
 
     path: str
     format: str = "auto"
-    start_minute: Annotated[int, msgspec.Meta(ge=0)] = 0
+    start_minute: Annotated[int, msgspec.Meta(ge=0, le=MOST)] = 0
     minutes: Count | None = None
     spread: Literal["uniform", "exponential", "equidistant"] = "uniform"
     sample: Count | None = None
@@ -177,7 +178,7 @@ class Fault(Part, frozen=True, kw_only=True):
     rate: NotNegative = 0.0
     for_s: NotNegative = 10.0
     factor: Positive = 2.0  # slow_worker: how much; late_message and clock_skew: seconds
-    worker: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    worker: Annotated[int, msgspec.Meta(ge=0, le=MOST)] | None = None
 
     def __post_init__(self) -> None:
         if self.at_s is None and not 0 < self.rate < inf:
@@ -194,7 +195,7 @@ class Record(Part, frozen=True, kw_only=True):
 class Scenario(Part, frozen=True, kw_only=True):
     name: Name
     about: str = ""
-    seed: int = 1
+    seed: Annotated[int, msgspec.Meta(ge=-MOST, le=MOST)] = 1
     workload: Workload = Workload()
     functions: tuple[FunctionPlan, ...] = ()
     system: System = System()
@@ -224,5 +225,7 @@ def read(path: Path) -> Scenario:
         return msgspec.toml.decode(path.read_bytes(), type=Scenario)
     except OSError as error:
         raise BadConfig(f"{path}: {error.strerror}", "give the path of a scenario's TOML file") from None
-    except msgspec.MsgspecError as error:
+    except ValueError as error:  # also TOML's own, and numbers that Python does not read
         raise BadConfig(f"{path}: {error}", "docs/laboratory.md lists every key") from None
+    except RecursionError:
+        raise BadConfig(f"{path}: it is nested too deeply", "docs/laboratory.md lists every key") from None

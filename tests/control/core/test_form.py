@@ -91,3 +91,47 @@ def test_a_boundary_is_needed(kind: str) -> None:
     with pytest.raises(BadRequest):
         boundary_of(kind)
     assert boundary_of('multipart/form-data; boundary="a b"') == "a b"
+
+
+SETTINGS = b'Content-Disposition: form-data; name="settings"'
+AMBIGUOUS = (
+    SETTINGS + b'; name="code"', SETTINGS + b"\r\n" + SETTINGS, b'Content-Disposition: attachment; name="settings"',
+    b'Content-Disposition: name="settings"', b"Content-Disposition: form-data; name*=utf-8''settings",
+    SETTINGS + b"\nX: y", SETTINGS + b"\0", SETTINGS + b"\r\nno colon", SETTINGS + b"\r\n--edge: y",
+    SETTINGS.replace(b":", b" :"), SETTINGS + b"\r\n folded: y", b"",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("head", AMBIGUOUS, ids=range(len(AMBIGUOUS)))
+def test_a_head_that_others_could_read_otherwise_is_refused(head: bytes) -> None:
+    with pytest.raises(BadRequest):
+        read([b"--edge\r\n" + head + b"\r\n\r\n{}\r\n--edge--"])
+
+
+@pytest.mark.parametrize("size", range(HEAD_BYTES - 2, HEAD_BYTES + 3))
+def test_how_long_a_head_may_be_does_not_hang_on_the_cut(size: int) -> None:
+    filled = SETTINGS + b"\r\nX: "
+    body = b"--edge\r\n" + filled + b"y" * (size - len(filled) - 2) + b"\r\n\r\n{}\r\n--edge--"
+
+    def is_taken(pieces: list[bytes]) -> bool:
+        try:
+            return read(pieces) == [("settings", b"{}")]
+        except BadRequest:
+            return False
+
+    assert is_taken([body]) is is_taken([body[at : at + 1] for at in range(len(body))]) is (size <= HEAD_BYTES)
+
+
+@pytest.mark.parametrize(
+    "kind", ["multipart/form-data; x*%s=y; boundary=edge", 'multipart/form-data; x="\\"; boundary=no"; boundary=edge;']
+)
+def test_other_parameters_are_passed_over(kind: str) -> None:
+    assert boundary_of(kind.replace("%s", "9" * 5000)) == "edge"
+
+
+@pytest.mark.parametrize(
+    "rest", ["; boundary=a; boundary=b", '; boundary="a', "; boundary=a b", "; boundary*=utf-8''a", ";="]
+)
+def test_a_boundary_has_one_reading(rest: str) -> None:
+    with pytest.raises(BadRequest):
+        boundary_of("multipart/form-data" + rest)

@@ -277,8 +277,8 @@ class Stories(RuleBasedStateMachine):
 
 
 def form(parts: dict[str, bytes]) -> tuple[str, bytes, str]:
-    body, kind = multipart(parts)
-    return "/api/functions", body, f"Content-Type: {kind}"
+    pieces, kind = multipart(parts)
+    return "/api/functions", b"".join(piece for piece in pieces if isinstance(piece, bytes)), f"Content-Type: {kind}"
 
 
 def deployment(said: object, text: str) -> tuple[str, bytes, str]:

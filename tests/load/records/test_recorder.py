@@ -115,3 +115,18 @@ def test_the_null_recorder_says_what_was_run() -> None:
     keeper = NullRecorder(SCENARIO, "simulated", 5.0)
     keeper.add(())
     assert keeper.close({"a": 1.0}, 3.0).hash == hash_of(SCENARIO)
+
+
+@pytest.mark.parametrize("content", [b"", b"\0", b"[" * 5000, b'{"version":' + b"1" * 5000 + b"}", b"\xff\xfe{}"])
+def test_a_run_that_is_damaged_is_named(tmp_path: Path, content: bytes) -> None:
+    record(tmp_path, 10)
+    part = next((tmp_path / "records").glob("part-*"))
+    whole = part.read_bytes()
+    for damaged in (content, whole[:-9], whole[: len(whole) // 2]):
+        part.write_bytes(damaged)
+        with pytest.raises(StateCorrupt, match=part.name):
+            read_run(tmp_path)
+    part.write_bytes(whole)
+    (tmp_path / "run.json").write_bytes(content)
+    with pytest.raises(StateCorrupt, match=r"run\.json"):
+        read_run(tmp_path)

@@ -31,6 +31,12 @@ def read(path: Path, text: str, size: int = 1 << 20) -> tuple[list[tuple[object,
         ("x,1,many,3", "size is 'many', which is not a number"),
         ("x,1,inf,3", "size is 'inf', which is not a number"),
         ('x,1,2,"', "unexpected end of data"),
+        ("x," + "1" * 5000 + ",2,3", "many is '" + "1" * 40 + "...', which is not a count"),
+        ("x," + "0" * 5000 + "12345678901,2,3", "many is '" + "0" * 40 + "...', which is not a count"),
+        ("x,\u0663,2,3", "many is '\u0663', which is not a count"),
+        ("x,1,\u0663,3", "size is '\u0663', which is not a number"),
+        ("x,1,1e300,3", "size is '1e300', which is over 1e+15"),
+        ("x,1," + "9" * 5000 + ",3", "size is '" + "9" * 40 + "...', which is not a number"),
     ],
 )
 def test_what_is_wrong_with_a_row_is_said_with_its_line(tmp_path: Path, line: str, why: str) -> None:

@@ -205,3 +205,19 @@ def test_our_own_form_is_checked(tmp_path: Path) -> None:
     assert "version 99" in own_is_spoiled(old, tmp_path / "old").message
     assert "no column app" in own_is_spoiled(lacking, tmp_path / "lacking").message
     assert "do not ascend" in own_is_spoiled(unsorted, tmp_path / "unsorted").message
+
+
+def test_a_file_that_is_not_whole_is_named(tmp_path: Path) -> None:
+    for name in FORMATS:
+        root = tmp_path / name
+        path = root / "trace.csv" if name == "azure2021" else root
+        written(events(ROWS), path, name)
+        for file in [one for one in root.rglob("*") if one.is_file()]:
+            whole = file.read_bytes()
+            for content in (b"", b"\0", whole[: len(whole) // 2] + b"[" * 3000, b"\xff\xfe" + whole, b"1" * 5000):
+                file.write_bytes(content)
+                try:
+                    total(read(path, name, Reading()))
+                except BadTrace as error:
+                    assert str(tmp_path) in error.message  # noqa: PT017 - some of it may make sense
+            file.write_bytes(whole)
