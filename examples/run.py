@@ -1,6 +1,7 @@
 """Deploy every example to a running server, invoke each on its real input, and print what came of it."""
 
 import argparse
+import io
 import json
 import math
 import os
@@ -114,7 +115,7 @@ def deploy(client: Client, example: Example, console: Console) -> None:
     began = time.perf_counter()
     source = find(HERE / example.name, {})
     with console.status(f"Deploying {example.name}") as status:
-        for line in send(client, source, pack(source.path), allow_source_builds=False):
+        for line in send(client, source, io.BytesIO(pack(source.path)), allow_source_builds=False):
             if "step" in line:
                 status.update(f"Deploying {example.name}: {line['step']} {line['text'].strip()[:80]}")
                 continue

@@ -16,11 +16,12 @@ from attacca.model.invocation import Failed, FunctionError, Invocation, Ok, Requ
 from attacca.worker.core.reports import Logged, Report, RunBody, RunEnded, RunFlow, RunHead, SandboxReady
 from attacca.worker.runtime.process.body import Body
 from attacca.worker.runtime.process.guest import channel as wire
+from attacca.worker.runtime.process.guest.channel import FIELDS_MOST
 from attacca.worker.runtime.process.guest.link import LAST_FRAMES, LAST_READS, STALL_S
 from attacca.worker.runtime.process.options import ProcessOptions
 from attacca.worker.runtime.process.room import Share
 from attacca.worker.runtime.process.sandbox import HINTS, SLACK, STREAM_MOST, TURN, Sandbox
-from attacca.worker.runtime.process.untrusted import FIELDS_MOST, FOREVER_MS
+from attacca.worker.runtime.process.untrusted import FOREVER_MS
 from tests.fuzz.door import Door
 from tests.fuzz.mutation import NUMBERS, UNICODE, mutate
 from tests.fuzz.warped import Warped, descriptors

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from attacca.model.function import Signature
 from attacca.worker.runtime.process import untrusted
-from attacca.worker.runtime.process.untrusted import FIELDS_MOST, FOREVER_MS, HEAD_BYTES, NONSENSE, HeadTooLarge, fields
+from attacca.worker.runtime.process.guest.channel import FIELDS_MOST, HEAD_BYTES
+from attacca.worker.runtime.process.untrusted import FOREVER_MS, NONSENSE, HeadTooLarge, fields
 
 TIMES = st.floats(0, 1e8) | st.integers(0, 10**8)
 SHORT, TEXT = st.text(max_size=20), st.text(max_size=20)

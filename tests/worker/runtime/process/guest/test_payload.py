@@ -195,4 +195,6 @@ def test_what_cannot_be_sent_is_told(result: Any, says: str) -> None:
 def test_a_head_that_nobody_would_take_is_not_sent(headers: dict[str, str]) -> None:
     with pytest.raises(Unsendable, match="at most 200 with 64 KB"):
         encode({"statusCode": 200, "headers": headers})
-    encode({"statusCode": 200, "headers": dict(list(headers.items())[:200]) if len(headers) > 1 else {"x": "y" * 65_000}})
+    encode(
+        {"statusCode": 200, "headers": dict(list(headers.items())[:200]) if len(headers) > 1 else {"x": "y" * 65_000}}
+    )
