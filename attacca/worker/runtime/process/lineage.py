@@ -7,7 +7,7 @@ import select
 from typing import NamedTuple
 
 LOOKS = 3
-PARENT, NUMBERS = re.compile(rb"^PPid:\s*(\d+)$", re.MULTILINE), re.compile(rb"^NSpid:\s*(\d[\d\s]*?)$", re.MULTILINE)
+PARENT, NUMBERS = (re.compile(rb"^%b:([\d\s]+?)\n" % name, re.MULTILINE) for name in (b"PPid", b"NSpid"))
 MOST_STATUS = 8192  # bytes of /proc/PID/status that are read
 
 
