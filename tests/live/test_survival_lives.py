@@ -91,20 +91,23 @@ def test_a_hundred_clients_that_leave_at_once_leave_nothing_behind(whole: Whole)
     whole.delete("work")
 
 
+LONG = {"s": 5}  # than a deployment takes, also where everything is slow
+
+
 def test_a_new_revision_a_rollback_and_a_deletion_let_what_runs_finish(whole: Whole) -> None:
     deploy(whole, "one")
-    first = Later(lambda: whole.call("work", {"s": 0.8}))
+    first = Later(lambda: whole.call("work", LONG))
     until(lambda: whole.worker()["running"] == 1, "revision 1 runs")
     deploy(whole, "two")
     assert whole.call("work").body == b"two"
-    second = Later(lambda: whole.call("work", {"s": 0.8}))
+    second = Later(lambda: whole.call("work", LONG))
     until(lambda: whole.worker()["running"] == 2, "revision 2 runs too")
     whole.ask("POST", "/api/functions/work/rollback", b"{}", {"content-type": "application/json"})
     assert first.is_alive()
     first_answer = first.result()
     assert first_answer.body == b"one"
     assert whole.call("work").body == b"one"
-    third = Later(lambda: whole.call("work", {"s": 0.8}))
+    third = Later(lambda: whole.call("work", LONG))
     until(lambda: sum(one["busy"] for one in whole.sandboxes("work")) >= 1, "it runs")
     whole.delete("work")
     assert whole.call("work").code == "not_found"

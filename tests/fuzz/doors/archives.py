@@ -192,7 +192,10 @@ def same_again(unpacked: Unpacked, found: dict[str, tuple[int, bytes]], room: Pa
 
 
 def reads_the_same(sent: bytes, found: dict[str, tuple[int, bytes]], room: Path) -> None:
-    """Python's own filter for archives that nobody trusts has nothing against what we took, and reads the same."""
+    """Python's own filter for archives that nobody trusts has nothing against what we took, and reads the same. Older
+    Pythons have none."""
+    if not hasattr(tarfile, "data_filter"):
+        return
     theirs = room / "theirs"
     theirs.mkdir()
     try:
