@@ -70,7 +70,10 @@ def load(
         layers.read_flags(flags or {}),
         layers.read_assignments(assignments),
     ]
-    settled = layers.settle(ServerConfig, _with_one_policy([expand(layer) for layer in said]))
+    try:
+        settled = layers.settle(ServerConfig, _with_one_policy([expand(layer) for layer in said]))
+    except RecursionError:
+        raise BadConfig("a setting is nested too deeply", "`attacca config` lists those that there are") from None
     check_policies(settled.value.worker, settled.value.gateway)
     if settled.value.process.isolation not in ISOLATIONS:
         given = settled.origins["process.isolation"]

@@ -78,7 +78,16 @@ class _Careful:
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
-        self.seek, self.tell = file.seek, file.tell
+        self.tell = file.tell
+
+    def seek(self, offset: int) -> int:
+        """
+        Raises:
+            ValueError: a header points to before the beginning.
+        """
+        if offset < 0:
+            raise ValueError("a header points to before its beginning")
+        return self._file.seek(offset)
 
     def read(self, size: int = -1) -> bytes:
         if not 0 <= size <= CHUNK:

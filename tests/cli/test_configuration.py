@@ -115,3 +115,8 @@ def test_balancing_is_chosen_at_the_gateway() -> None:
     assert chosen == Choice(policy="ch_rlu", options={"vnodes": 5})
     with pytest.raises(BadConfig, match="no balancing policy is called 'fair'"):
         load(HOME, assignments=["balancing=fair"])
+
+
+def test_a_name_without_end_is_refused() -> None:
+    with pytest.raises(BadConfig, match="nested too deeply"):
+        load({}, assignments=["worker.keepalive." + "x." * 2000 + "x=1"])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from attacca.control.archive import Unpacked, unpack
+from attacca.control.archive import Unpacked, _Careful, unpack
 from attacca.control.config import ArchiveLimits
 from attacca.errors import AttaccaError, BadRequest, PayloadTooLarge
 from attacca.io.archive import pack
@@ -148,3 +148,8 @@ def test_a_pax_archive_with_long_and_foreign_names_is_read(tmp_path: Path) -> No
         info.size = 1
         made.addfile(info, io.BytesIO(b"1"))
     assert unpack(buffer.getvalue(), tmp_path / "made", LIMITS).files == 1
+
+
+def test_a_header_that_points_to_before_the_beginning_is_refused() -> None:
+    with pytest.raises(ValueError, match="before its beginning"):
+        _Careful(io.BytesIO(b"x")).seek(-1)

@@ -72,7 +72,7 @@ def _expect(part: Path, columns: Columns) -> None:
 
     try:
         found = pl.read_parquet_schema(part)
-    except (OSError, pl.exceptions.PolarsError) as error:
+    except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         said = (getattr(error, "strerror", None) or str(error)).splitlines()[0]
         raise StateCorrupt(f"{part} cannot be read: {said}", "record the run again") from None
     other = [name for name, kind, _ in columns if found.get(name) != getattr(pl, kind)]

@@ -14,6 +14,7 @@ SHOWN = 5
 MOST = 1e15  # of every number: seconds, milliseconds, megabytes; beyond it their sums lose what is behind the point
 UNREADABLE = (  # what the libraries raise that read a file
     OSError, EOFError, zlib.error, csv.Error, ValueError, OverflowError, RecursionError, pl.exceptions.PolarsError,
+    pl.exceptions.PanicException,  # on damaged pages behind a sound footer
 )  # fmt: skip
 
 

@@ -40,7 +40,7 @@ class Body:
         self.is_over_memory = False  # as the watchdog saw it; where there is a cgroup, that knows
         self.killed_for = ""  # why we killed it, when the reason is not obvious to whoever hears of it
         os.set_blocking(out, False)
-        loop.add_reader(out, self._hear)
+        loop.add_reader(out, self._heard)
 
     def __repr__(self) -> str:
         state = "over" if self._is_over else f"process {self.pid}" if self.is_born else "not born"
@@ -79,6 +79,8 @@ class Body:
             self._finish()
 
     def _gone(self) -> None:
+        if self._is_over:  # both it and its parent spoke in one turn of the loop
+            return
         self._loop.remove_reader(self._pidfd)
         if self._status is None:
             self._timer = self._loop.call_later(STATUS_WAIT_S, self._finish)
@@ -117,6 +119,10 @@ class Body:
             return f"its process was killed by {name}"
         return f"its process exited with status {os.WEXITSTATUS(status)}"
 
+    def _heard(self) -> None:
+        if not self._is_over:  # the descriptor may be somebody else's by now
+            self._hear()
+
     def _hear(self) -> None:
         """Read a piece; a flood is slowed down by not reading, which stops only the one who floods."""
         now = self._loop.time()
@@ -139,4 +145,4 @@ class Body:
 
     def _listen_again(self) -> None:
         if not self._is_over:
-            self._loop.add_reader(self._out, self._hear)
+            self._loop.add_reader(self._out, self._heard)
