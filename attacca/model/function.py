@@ -13,7 +13,7 @@ HANDLER = re.compile(r"^(?:[\w.-]+(?::[\w.]+)?)?(?!\n)$")  # of a module and wha
 HANDLER_MOST = 200
 Handler = Annotated[str, msgspec.Meta(max_length=HANDLER_MOST, pattern=HANDLER.pattern, description="MODULE:NAME")]
 ENV_MOST = 500
-ENV_KB = 32  # of names and values together: they travel in one packet, with everything else a sandbox is told
+ENV_KB = 32  # of names and values together
 EnvName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*(?!\n)$")]
 
 

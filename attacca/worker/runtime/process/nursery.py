@@ -29,7 +29,7 @@ START_S, END_S, RESTART_S = 20.0, 10.0, 0.2
 class Nursery:
     """Holds the zygote's socket, its keeper and the lifeline that ends both with us.
 
-    `hear` gets the zygote's packets; `lost` is called with the hatchery of a zygote that died on its own.
+    `hear` gets the zygote's frames; `lost` is called with the hatchery of a zygote that died on its own.
     """
 
     def __init__(

@@ -158,7 +158,7 @@ class Carpenter:
             root.map_other(self._processes, pid)
             places = [f"{pid}/ns/pid", *(f"self/ns/{kind}" for kind in self._own), f"{pid}/ns/user"]
             for place in places:  # at /proc there is now what the place sees of it
-                opened.append(os.open(place, os.O_RDONLY | os.O_CLOEXEC, dir_fd=self._processes))  # noqa: PERF401
+                opened.append(os.open(place, os.O_RDONLY | os.O_CLOEXEC, dir_fd=self._processes))  # noqa: PERF401 - each is to be closed, also if the next fails
             birth = f"{pid}/fd/{BIRTH_PIPE[1]}"
             opened.append(os.open(birth, os.O_WRONLY | os.O_CLOEXEC, dir_fd=self._processes))
             os.write(opened[-1], b".")

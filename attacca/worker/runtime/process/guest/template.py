@@ -169,8 +169,6 @@ def _hook(module: ModuleType, name: str) -> None:
 
 
 def _reseed() -> None:
-    """Generators that every fork would repeat. `random` reseeds itself; secrets and uuid ask the kernel."""
+    """Generators that every fork would repeat. `random` and OpenSSL notice one; secrets and uuid ask the kernel."""
     if (numpy_random := sys.modules.get("numpy.random")) is not None:
         numpy_random.seed(int.from_bytes(os.urandom(4)))
-    if (ssl := sys.modules.get("_ssl")) is not None:
-        ssl.RAND_add(os.urandom(48), 48.0)  # OpenSSL notices a fork by a changed pid, and every sandbox is pid 1
