@@ -27,6 +27,7 @@ BLOCK = re.compile(r"(<!-- table: (\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 MEANING = {
     "name": NAMES,
     "handler": '`"module:attribute"`; found by itself when unset',
+    "event": "what a handler is told: the body alone, or the HTTP request; recognised from the code when unset",
     "memory_mb": "what one sandbox may hold",
     "timeout_s": "from the hand-over to a sandbox until the last byte of the answer",
     "first_byte_s": "from the hand-over to a sandbox until the first byte of the answer; unset: no clock of its own",

@@ -110,7 +110,7 @@ class Conversation:
 
 
 def candidate(settings: Settings, made: Made, number: int, now: float) -> Revision:
-    """A revision that nobody has looked into yet: the check fills in handler and signature."""
+    """A revision that nobody has looked into yet: the check fills in handler, signature and event."""
     return Revision(
         function=settings.name,
         number=number,

@@ -33,9 +33,26 @@ class Signature(StrEnum):
     """How a handler wants to be called."""
 
     EVENT_CONTEXT = "event_context"  # handler(event, context), as on Lambda
-    ARGS = "args"  # main(args): a dict in, a dict out
+    EVENT = "event"  # handler(event)
+    ARGS = "args"  # main(args): a dict in, a dict out, as on OpenWhisk
+    TEXT = "text"  # handle(req): the body as a text, as on OpenFaaS
     NAMED = "named"  # hello(name="world"): named parameters
+    REQUEST = "request"  # f(request): a request of the web framework that the function brings
+    WSGI = "wsgi"  # a WSGI application
     ASGI = "asgi"  # an ASGI 3 application
+
+
+class EventShape(StrEnum):
+    """What a handler that takes an event is told of the HTTP request."""
+
+    PLAIN = "plain"  # its body alone, decoded, or its query
+    HTTP = "http"  # method, path, query, headers, cookies and body
+    API_GATEWAY_V1 = "api-gateway-v1"  # the same, as Amazon's REST APIs write it
+    API_GATEWAY_V2 = "api-gateway-v2"  # and as its HTTP APIs and function URLs do
+
+
+APPLICATIONS = (Signature.REQUEST, Signature.WSGI, Signature.ASGI)
+STREAMED = (Signature.WSGI, Signature.ASGI)
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -47,6 +64,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     name: Name
     handler: Handler | None = None  # "module:attribute"; found by itself when unset
+    event: EventShape | None = None  # recognised from the handler when unset
     memory_mb: Annotated[int, msgspec.Meta(ge=32, le=1_048_576)] = 128
     timeout_s: Seconds = 30.0  # from the hand-over to a sandbox until the last byte
     first_byte_s: Seconds | None = None  # from the hand-over to a sandbox until the first byte
@@ -87,6 +105,7 @@ class Revision(msgspec.Struct, frozen=True, kw_only=True):
     settings: Settings
     handler: str  # "module:attribute", as found
     signature: Signature
+    event: EventShape = EventShape.PLAIN  # as found, or as set
     code: str
     bundle: str | None = None
     created_at: float = 0.0  # seconds since 1970
@@ -94,3 +113,13 @@ class Revision(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def id(self) -> str:
         return f"{self.function}@{self.number}"
+
+    @property
+    def takes_requests(self) -> bool:
+        """Is it told of the whole request, and not of its body alone?"""
+        return self.signature in APPLICATIONS or self.event is not EventShape.PLAIN
+
+    @property
+    def takes_streams(self) -> bool:
+        """Does it take a body that has not arrived yet?"""
+        return self.signature in STREAMED

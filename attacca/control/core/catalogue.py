@@ -77,7 +77,7 @@ def changes(before: Revision | None, after: Revision) -> tuple[str, ...]:
         found.append("requirements")
     found += [
         f"{field}: {getattr(before, field)} -> {getattr(after, field)}"
-        for field in ("handler", "signature")
+        for field in ("handler", "signature", "event")
         if getattr(before, field) != getattr(after, field)
     ]
     for field in after.settings.__struct_fields__:
@@ -85,7 +85,7 @@ def changes(before: Revision | None, after: Revision) -> tuple[str, ...]:
         if field == "env":
             names = sorted({*old, *new})
             found += [f"env.{name}" for name in names if old.get(name) != new.get(name)]
-        elif field not in ("name", "handler") and old != new:
+        elif field not in ("name", "handler", "event") and old != new:
             found.append(f"{field}: {_plain(old)} -> {_plain(new)}")
     return tuple(found)
 

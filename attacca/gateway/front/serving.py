@@ -109,7 +109,7 @@ class Serving(Answering):
             METHODS.get(method) or method.decode("latin-1"),
             target.path,
             target.query,
-            tuple(self.fields) if function is not None and function.is_asgi else NO_HEADERS,
+            tuple(self.fields) if function is not None and function.takes_requests else NO_HEADERS,
             more,
         )
         error = front.gateway.invoke(target.name, request, self)
@@ -159,7 +159,7 @@ class Serving(Answering):
             self.streamed_size = len(body)
             self._let_pass(length)
             self.answer_error(error)
-        elif self.target.kind is not FUNCTION or (is_large and self._is_asgi()):
+        elif self.target.kind is not FUNCTION or (is_large and self._takes_streams()):
             if self.target.kind is Kind.PAGE:
                 self._let_pass(length)
             self._stream(body)
@@ -187,7 +187,7 @@ class Serving(Answering):
         """How large the body of the open request may become."""
         if self.target.kind is not FUNCTION:
             return self.front.max_admin
-        return self.front.max_stream if is_large and self._is_asgi() else self.front.max_body
+        return self.front.max_stream if is_large and self._takes_streams() else self.front.max_body
 
     def pass_on(self, data: bytes, *, last: bool) -> None:
         """More of a streamed body."""
@@ -219,9 +219,9 @@ class Serving(Answering):
             self.keep = False
             self.answer_error(error, taken)
 
-    def _is_asgi(self) -> bool:
+    def _takes_streams(self) -> bool:
         function = self.front.gateway.find(self.target.name)
-        return function is not None and function.is_asgi
+        return function is not None and function.takes_streams
 
     def _peer_uid(self) -> int | None:
         if not self._is_uid_known:
@@ -235,7 +235,7 @@ class Serving(Answering):
 def too_large(limit: int) -> PayloadTooLarge:
     return PayloadTooLarge(
         f"the request's body is over the limit of {limit / MB:g} MB",
-        "send less; only ASGI functions take large bodies, in pieces",
+        "send less; only ASGI and WSGI functions take large bodies, in pieces",
     )
 
 

@@ -77,7 +77,7 @@ class Checks:
     def ready(self, now: float, template: Template, event: TemplateReady, out: list[Command]) -> None:
         revision = self.making.pop(template.id)
         timing = Timing(sandbox=event.sandbox_ms, code=event.code_ms, imports=event.imports_ms)
-        found = replace(revision, handler=event.handler, signature=event.signature)
+        found = replace(revision, handler=event.handler, signature=event.signature, event=event.event)
         out.append(Checked(found, None, event.logs, timing))
         if self._config.templates:
             self._alarms.set((Alarm.KEPT, template.id), now + self._config.template_kept_s)

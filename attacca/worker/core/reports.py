@@ -4,14 +4,14 @@ from collections.abc import Callable
 
 import msgspec
 
-from attacca.model.function import Signature
+from attacca.model.function import EventShape, Signature
 from attacca.model.invocation import Outcome
 
 # What a runtime reports. Every order ends in exactly one of its reports, also when its process dies.
 
 
 class TemplateReady(msgspec.Struct, frozen=True):
-    """The code is imported. `handler` and `signature` are what was found in it. Times in ms."""
+    """The code is imported. `handler`, `signature` and `event` are what was found in it. Times in ms."""
 
     template: str
     handler: str
@@ -20,6 +20,7 @@ class TemplateReady(msgspec.Struct, frozen=True):
     sandbox_ms: float
     code_ms: float
     imports_ms: float
+    event: EventShape = EventShape.PLAIN
     logs: str = ""  # what the import printed
     unfit: str = ""  # why nothing can be forked from it, although the code was imported; it should be dropped
 

@@ -339,6 +339,7 @@ def imported() -> dict[str, Any]:
         "handler": "main:handler",
         "signature": "named",
         "threads": 1,
+        "event": "plain",
         "memory_kb": 10_000,
         "logs": "hello\n",
     }

@@ -258,6 +258,7 @@ class ProcessRuntime:
             bundle=bundle,
             handler=revision.handler,
             signature="" if isinstance(made, Template) else str(revision.signature),
+            event=str(settings.event or "") if isinstance(made, Template) else str(revision.event),
             env=settings.env,
             memory_mb=settings.memory_mb,
             import_s=options.start_timeout_s,

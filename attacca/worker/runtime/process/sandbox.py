@@ -6,7 +6,7 @@ import struct
 from collections.abc import Callable
 
 from attacca.kernel.clock import Clock
-from attacca.model.function import Revision, Signature
+from attacca.model.function import Revision
 from attacca.model.invocation import Failed, FunctionError, Invocation, Ok, Request
 from attacca.worker.core.reports import (
     Logged,
@@ -67,7 +67,7 @@ class Sandbox:
         self._streaming: dict[int, None] = {}  # invocations whose answer has begun
         self._late: dict[int, int] = {}  # invocations that were told to wait: bytes that came all the same
         self._is_alone = revision.settings.concurrency == 1
-        self._is_application = revision.signature is Signature.ASGI
+        self._takes_requests = revision.takes_requests
         self._pace = Pace(PER_S, loop.time)
         self._takers: dict[int, Callable[[int, bytes], None]] = {
             wire.READY: self._on_ready,
@@ -99,7 +99,7 @@ class Sandbox:
         self._numbers[name] = number
         self._running[number] = name
         raw_id, kind, query = name.encode(), request.content_type.encode("latin-1"), request.query.encode("latin-1")
-        if self._is_application:
+        if self._takes_requests:
             self._request(number, request, raw_id, kind, query)
             return
         sizes = (len(raw_id), len(kind), len(query))

@@ -156,6 +156,7 @@ class Template:
             template=self.name,
             handler=told.handler,
             signature=told.signature,
+            event=told.event,
             memory_mb=told.memory_kb // 1024 + 1,
             sandbox_ms=told.sandbox_ms,
             code_ms=told.code_ms,

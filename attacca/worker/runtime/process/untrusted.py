@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from attacca.model.function import Signature
+from attacca.model.function import EventShape, Signature
 from attacca.worker.runtime.process.guest.channel import FIELDS_MOST, HEAD_BYTES
 
 NONSENSE = (
@@ -49,6 +49,7 @@ class Imported(msgspec.Struct, frozen=True):
     imports_ms: Milliseconds
     handler: Short
     signature: Signature
+    event: EventShape
     threads: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
     memory_kb: Annotated[int, msgspec.Meta(ge=0, le=1 << 40)]
     logs: Text = ""

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attacca.model.function import Signature
+from attacca.model.function import EventShape, Signature
 from attacca.worker.runtime.process import untrusted
 from attacca.worker.runtime.process.guest.channel import FIELDS_MOST, HEAD_BYTES
 from attacca.worker.runtime.process.untrusted import FOREVER_MS, NONSENSE, HeadTooLarge, fields
@@ -28,6 +28,7 @@ DOORS: dict[str, tuple[Callable[[bytes], Any], Any]] = {
                 "handler": SHORT,
                 "signature": st.sampled_from([str(one) for one in Signature]),
                 "threads": st.integers(1, 1_000_000),
+                "event": st.sampled_from([str(one) for one in EventShape]),
                 "memory_kb": st.integers(0, 1 << 40),
                 "logs": TEXT,
             }

@@ -16,8 +16,8 @@ MAX_FRAME = 1 << 30
 # worker -> sandbox
 ORDER = 9  # what to be, see orders.Order: the first frame to whoever was forked by the zygote
 GO = 1  # the worker holds on to this process: import the code, then say READY
-INVOKE = 2  # a handler
-REQUEST = 8  # an application
+INVOKE = 2  # a handler that takes a body alone
+REQUEST = 8  # one that takes requests
 BODY = 3
 BODY_END = 4
 STOP = 5

@@ -111,7 +111,7 @@ def import_code(order: Order) -> Loaded:
     signal.signal(signal.SIGALRM, interrupt)
     signal.setitimer(signal.ITIMER_REAL, order["import_s"])
     try:
-        return load(order["handler"], order["signature"], here)
+        return load(order["handler"], order["signature"], order["event"], here)
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         if signal.getsignal(signal.SIGALRM) is interrupt:  # else the code has one of its own

@@ -29,12 +29,13 @@ class Loaded(NamedTuple):
     call: Callable[..., Any]
     handler: str
     signature: str
+    event: str  # of model.function.EventShape
     is_async: bool
     module: ModuleType
     parameters: Parameters | None
 
 
-def load(handler: str, signature: str, here: str) -> Loaded:
+def load(handler: str, signature: str, event: str, here: str) -> Loaded:
     """Import and look. `handler` is "module:attribute", "module.attribute", "attribute" or empty.
 
     Raises:
@@ -59,7 +60,7 @@ def load(handler: str, signature: str, here: str) -> Loaded:
     found = signature or describe(target)
     is_async = found == "asgi" or _is_coroutine_function(target)
     parameters = _parameters(target) if found == "named" else None
-    return Loaded(target, f"{name}:{attribute}", found, is_async, module, parameters)
+    return Loaded(target, f"{name}:{attribute}", found, event or "plain", is_async, module, parameters)
 
 
 def _expect_ours(module: ModuleType, name: str, here: str) -> None:

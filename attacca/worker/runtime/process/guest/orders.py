@@ -21,6 +21,7 @@ class Order(TypedDict):
     bundle: str | None
     handler: str  # "module:attribute", or empty: find it
     signature: str  # of model.function.Signature, or empty: find it
+    event: str  # of model.function.EventShape, or empty: find it
     env: dict[str, str]
     memory_mb: int
     import_s: float  # how long the import may take

@@ -98,7 +98,13 @@ def _prepare(order: Order, report: wire.Write, times: dict[str, float]) -> Loade
     gc.collect()
     gc.freeze()  # what the collector touches, the kernel copies
     linux.trim()
-    found = {"handler": loaded.handler, "signature": loaded.signature, "threads": threads, "logs": _text(printed)}
+    found = {
+        "handler": loaded.handler,
+        "signature": loaded.signature,
+        "event": loaded.event,
+        "threads": threads,
+        "logs": _text(printed),
+    }
     report(wire.READY, 0, _json({**times, **found, "imports_ms": imports_ms, "memory_kb": _memory_kb()}))
     _allow_family()
     return loaded
