@@ -18,6 +18,8 @@ METHODS = (
     "get",
     "PRI",
     "M-SEARCH",
+    "SOURCE",
+    "PLAY",
     "",
     "G T",
     "\x00",
@@ -76,6 +78,9 @@ VERSIONS = (
     "HTTP/1.2",
     "HTTP/1.10",
     "http/1.1",
+    "RTSP/1.1",
+    "RTSP/1.0",
+    "ICE/1.1",
     "",
     "HTTP/ 1.1",
 )
@@ -188,7 +193,11 @@ SIZES = (
     "1" + "0" * 16,
     "5\n",
 )
-TRAILERS = ("", "", "", "T: 1\r\n", "Content-Length: 5\r\n", "T : 1\r\n", "bad\r\n", "T: " + "t" * 5000 + "\r\n")
+TRAILERS = (
+    *("", "", "", "T: 1\r\n", "Content-Length: 5\r\n", "T : 1\r\n", "bad\r\n", "T: " + "t" * 5000 + "\r\n"),
+    *("Connection: close\r\n", "T: 1\r\nconnection: Keep-Alive\r\n", "Upgrade: x\r\nConnection: upgrade\r\n"),
+    *("Transfer-Encoding: chunked\r\n", "Proxy-Connection: close\r\n", "Host: other\r\n"),
+)
 WORDS = (
     b"\r\n",
     b"\n",
@@ -201,6 +210,7 @@ WORDS = (
     b":",
     b"\0",
     b"HTTP/1.1",
+    b" RTSP/1.1",
     *(line.encode() + b"\r\n" for line in HEADERS),
 )
 

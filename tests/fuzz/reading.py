@@ -15,7 +15,7 @@ CHUNK = re.compile(rb"(0*[0-9A-Fa-f]{1,16})(?:[ \t]*;[\t \x21-\x7e\x80-\xff]*)?\
 LENGTH = re.compile(rb"[0-9]{1,18}")
 STATUS = re.compile(rb"HTTP/1\.1 ([1-5][0-9][0-9]) ([\t \x21-\x7e\x80-\xff]*)\r\n")
 LOWER = re.compile(rb"[!#$%&'*+.^_`|~0-9a-z-]+")
-FRAMING = (b"content-length", b"transfer-encoding")
+NO_TRAILERS = (b"content-length", b"transfer-encoding", b"connection", b"proxy-connection", b"upgrade")
 ONCE = (b"content-length", b"transfer-encoding", b"connection")
 
 Fields = list[tuple[bytes, bytes]]
@@ -50,6 +50,11 @@ class Answer(NamedTuple):
     @property
     def closes(self) -> bool:
         return self.all(b"connection") == [b"close"]
+
+    @property
+    def is_endless(self) -> bool:
+        """Only the end of the connection is its end."""
+        return not self.all(b"content-length") and not self.all(b"transfer-encoding")
 
 
 def requests(data: bytes) -> Iterator[Asked]:
@@ -103,7 +108,7 @@ def _chunks(data: bytes, at: int) -> tuple[bytes, int] | None:
         at, size = head.end(), int(head[1], 16)
         if size == 0:
             trailers = _fields(data, at)
-            if trailers is None or any(name in FRAMING for name, _ in trailers[0]):
+            if trailers is None or any(name in NO_TRAILERS for name, _ in trailers[0]):
                 return None
             return b"".join(body), trailers[1]
         body.append(data[at : at + size])

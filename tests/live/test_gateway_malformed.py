@@ -4,7 +4,7 @@ import pytest
 
 from attacca.gateway.config import GatewayConfig
 from attacca.model.invocation import Ok
-from tests.gateway.wire import get, live, post, site
+from tests.gateway.wire import get, live, post, site, time_passes
 
 SMUGGLING = [
     "Content-Length: 3\r\nTransfer-Encoding: chunked",
@@ -61,6 +61,11 @@ def test_a_body_has_one_length(headers: str) -> None:
         b"GET /a b HTTP/1.1\r\n\r\n",
         b"GET /\0 HTTP/1.1\r\n\r\n",
         b"FROBNICATE / HTTP/1.1\r\n\r\n",
+        b"GET /function/echo RTSP/1.1\r\nHost: localhost\r\n\r\n",
+        b"\r\n\r\nPOST  /function/echo  RTSP/1.0\r\nHost: localhost\r\n\r\n",
+        b"PLAY /function/echo RTSP/1.1\r\nHost: localhost\r\n\r\n",
+        b"SOURCE /function/echo ICE/1.1\r\nHost: localhost\r\n\r\n",
+        b"SOURCE /function/echo HTTP/1.0\r\n\r\n",
         b"GET / HTTP/1.1\r\nno colon\r\n\r\n",
         b"GET / HTTP/1.1\r\nX: a\r\n folded\r\n\0\r\n\r\n",
         b"GET / HTTP/1.1\r\nX: \x01\r\n\r\n",
@@ -150,5 +155,94 @@ def test_nonsense_behind_a_request_waits_for_its_turn() -> None:
             assert (await client.answer()).body == b"first"
             assert (await client.answer()).status == 400
             assert await client.rest() == b""
+
+    live(story)
+
+
+@pytest.mark.parametrize("target", ["/function/echo", "/function/stream"])
+@pytest.mark.parametrize(
+    "trailer",
+    ["Connection: close", "T: 1\r\nconnection:", "Upgrade: x", "Content-Length: 1", "Transfer-Encoding: chunked"],
+)
+def test_a_trailer_says_nothing_of_body_or_connection(target: str, trailer: str) -> None:
+    async def story() -> None:
+        bad = get(target, "Transfer-Encoding: chunked", method="PUT")
+        pieces = bad, b"2\r\nhi\r\n", f"0\r\n{trailer}\r\n\r\n".encode()
+        for sent in (pieces, (b"".join(pieces),), (get("/healthz") + b"".join(pieces),)):
+            async with site() as here, await here.client() as client:
+                for piece in sent:
+                    client.send(piece)
+                    await time_passes(here, 2)
+                    if target == "/function/stream" and piece is bad:
+                        await here.until(lambda: bool(here.worker.dispatched))
+                        here.worker.started(here.worker.dispatched[0].id)
+                client.send(get("/function/echo"))
+                if sent[0].startswith(b"GET"):
+                    assert (await client.answer()).status in (200, 503)
+                answer = await client.answer()
+                assert (answer.status, answer.code, answer.headers["connection"]) == (400, "bad_request", "close")
+                assert await client.rest() == b""
+
+    live(story)
+
+
+def test_other_trailers_are_read_over() -> None:
+    async def story() -> None:
+        async with site() as here, await here.client() as client:
+            for trailer in (b"", b"T: 1\r\n", b"Host: other\r\nContent-Type: x\r\n"):
+                head = get("/function/echo", "Transfer-Encoding: chunked", method="PUT")
+                answer = await client.ask(head + b"2\r\nhi\r\n0\r\n" + trailer + b"\r\n")
+                assert (answer.status, answer.body) == (200, b"hi")
+
+    live(story)
+
+
+RTSP = get("/function/echo", version="RTSP/1.1")
+
+
+@pytest.mark.parametrize("cut", range(1, len("GET /function/echo RTSP/1.1")))
+def test_rtsp_is_refused_wherever_it_is_cut(cut: int) -> None:
+    async def story() -> None:
+        async with site() as here, await here.client() as client:
+            client.send(post("/function/echo", b"first") + RTSP[:cut])
+            assert (await client.answer()).body == b"first"
+            client.send(RTSP[cut:] + post("/function/echo", b"last"))
+            answer = await client.answer()
+            assert (answer.status, answer.headers["connection"]) == (400, "close")
+            assert await client.rest() == b""
+            assert len(here.worker.dispatched) == 1
+
+    live(story)
+
+
+def test_nothing_overtakes_rtsp_behind_a_request() -> None:
+    async def story() -> None:
+        async with site() as here, await here.client() as client:
+            client.send(post("/function/f", b"x") + RTSP)
+            await here.until(lambda: bool(here.worker.dispatched))
+            client.send(post("/function/echo", b"last"))
+            await time_passes(here, 2)
+            here.worker.started(here.worker.dispatched[0].id)
+            here.worker.ended(here.worker.dispatched[0].id, Ok(b"first"))
+            assert (await client.answer()).body == b"first"
+            assert (await client.answer()).status == 400
+            assert await client.rest() == b""
+            assert len(here.worker.dispatched) == 1
+
+    live(story)
+
+
+def test_a_body_or_a_field_may_speak_of_rtsp() -> None:
+    async def story() -> None:
+        text = RTSP * 40
+        async with site() as here, await here.client() as client:
+            client.send(post("/function/echo", text, "X: GET /x RTSP/1.1") * 3)
+            for _ in range(3):
+                assert (await client.answer()).body == text
+            one = post("/function/echo", text)
+            for at in range(0, len(one), 61):
+                client.send(one[at : at + 61])
+                await time_passes(here, 1)
+            assert (await client.answer()).body == text
 
     live(story)

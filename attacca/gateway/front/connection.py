@@ -17,7 +17,7 @@ from typing import NamedTuple
 import httptools
 
 from attacca.errors import AttaccaError, BadRequest, HeadersTooLarge, Unsupported
-from attacca.gateway.front import pace
+from attacca.gateway.front import pace, rtsp
 from attacca.gateway.front.access import FIELDS_MOST, too_many_fields
 from attacca.gateway.front.collecting import SLICE, Collecting, too_slow
 from attacca.gateway.front.serving import Fields, too_large
@@ -25,8 +25,12 @@ from attacca.gateway.front.state import Front
 
 NOTHING, HEAD, BODY = 0, 1, 2  # how much of the next request has come
 METHOD_MOST = 20  # bytes
+RTSP_HINT = rtsp.HINT
 HELD_MOST = 64 * 1024  # bytes held back before the socket is left unread
 NOT_HTTP = "send HTTP/1.1, with one length for each body"
+NO_TRAILERS = frozenset(  # too late for them, and the parser would follow them all the same
+    (b"connection", b"proxy-connection", b"upgrade", b"content-length", b"transfer-encoding")
+)
 
 
 class Behind(NamedTuple):
@@ -50,9 +54,11 @@ class Connection(Collecting):
         self.url = b""
         self.coming: Fields = []
         self.head_size = 0  # bytes of a head that is not complete yet
+        self.line = b""  # what has come of its first line, until a field has
         self.framing_size = 0  # bytes of a body's framing since it last brought something
         self.seen_size = 0  # of a body that is being collected, when it was looked at last
         self.is_opened = False
+        self.misplaced: BadRequest | None = None  # a trailer that the parser was stopped at
         # Behind it.
         self.behind: deque[Behind] = deque()
         self.broken: AttaccaError | None = None  # what came after the last good request
@@ -119,8 +125,11 @@ class Connection(Collecting):
             self.head_size = 0
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self.phase == HEAD:  # later ones are trailers, which nobody asked for
+        if self.phase == HEAD:
             self.coming.append((name.lower(), value))
+        elif name.lower() in NO_TRAILERS:  # of the others nobody asked for any
+            self.misplaced = BadRequest(f"{name.decode('latin-1')} is no field behind a body", "send it in the head")
+            raise self.misplaced
 
     def on_headers_complete(self) -> None:
         self.phase = BODY
@@ -172,6 +181,10 @@ class Connection(Collecting):
     # Piece by piece.
 
     def _parse(self, data: bytes) -> None:
+        if self.line or RTSP_HINT in data:
+            data = self._before_rtsp(data)
+            if not data:
+                return
         if self.phase == NOTHING:
             self.phase = HEAD
         try:
@@ -182,12 +195,32 @@ class Connection(Collecting):
                 self.resume()
             return
         except httptools.HttpParserCallbackError as error:
-            raise error.__context__ or error from None
+            if self.misplaced is None:
+                raise error.__context__ or error from None
+            self.fail(self.misplaced)
+            return
         except httptools.HttpParserError as error:
             self.fail(BadRequest(f"the request is not HTTP: {error}", NOT_HTTP))
             return
         if self.phase != NOTHING:
             self._unfinished(data)
+
+    def _before_rtsp(self, data: bytes) -> bytes:
+        """As much as is not RTSP. Only when all before it is parsed one knows whether a request begins there."""
+        place = rtsp.place(data)
+        if place < len(data) and not self.is_advancing:
+            self.held[:0] = data
+            self._advance()
+            return b""
+        is_line = self.phase == HEAD and not self.coming
+        if (self.phase == NOTHING and rtsp.is_asked(data)) or (is_line and rtsp.is_going_on(self.line, data)):
+            self.held[:0] = data  # unread, so that nothing overtakes the refusal
+            self.fail(BadRequest("RTSP is not spoken here", NOT_HTTP))
+            return b""
+        if b"\n" in data:
+            self.line = b""
+        self.held[:0] = data[place:]
+        return data[:place]
 
     def _unfinished(self, piece: bytes) -> None:
         """A piece has been parsed, and the request that it began or continued is not complete."""
@@ -221,6 +254,7 @@ class Connection(Collecting):
             self.since = self.front.now
             size -= max(piece.rfind(self.url) - METHOD_MOST, 0)  # other requests may have come before it
         self.head_size += size
+        self.line = b"" if self.coming else self.line + piece[piece.rfind(b"\n") + 1 :]
         if self.head_size >= self.front.max_head:
             limit_kb = self.front.config.max_head_kb
             self.fail(HeadersTooLarge(f"the request's head is over {limit_kb} KB", "send fewer or shorter headers"))

@@ -4,7 +4,7 @@ import asyncio
 
 from attacca.errors import AttaccaError, BadRequest, HeadersTooLarge, MethodNotAllowed, PayloadTooLarge
 from attacca.gateway import peer
-from attacca.gateway.front import answer
+from attacca.gateway.front import answer, rtsp
 from attacca.gateway.front.access import FIELDS_MOST
 from attacca.gateway.front.answering import Answering
 from attacca.gateway.front.bridge import Bridge, scope_of
@@ -18,6 +18,10 @@ from attacca.model.invocation import Request
 Fields = list[tuple[bytes, bytes]]
 STREAM_OVER = 64 * 1024  # larger bodies go to ASGI functions in pieces, and are refused before they are read
 METHODS = {name.encode(): name for name in ("GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH")}
+FOREIGN: dict[bytes, AttaccaError] = {
+    b"CONNECT": MethodNotAllowed("attacca is no proxy", "ask for /function/NAME"),
+    **dict.fromkeys(rtsp.METHODS, BadRequest("RTSP and Icecast are not spoken here", "send HTTP/1.1")),
+}
 VERSIONS = ("1.0", "1.1")
 LENGTH_DIGITS = 18  # of a Content-Length: more are no length
 NO_FIELDS: Fields = []
@@ -67,8 +71,8 @@ class Serving(Answering):
             codings = [value.strip().lower() for name, value in fields if name == b"transfer-encoding"]
             if codings != [b"chunked"]:
                 return BadRequest("the only Transfer-Encoding understood is chunked", "send the body as it is")
-        if method == b"CONNECT":
-            return MethodNotAllowed("attacca is no proxy", "ask for /function/NAME")
+        if method in FOREIGN:
+            return FOREIGN[method]
         self.refusal = None
         if (
             len(head) != len(fields)
