@@ -283,13 +283,13 @@ def tarball(source: str) -> bytes:
     return buffer.getvalue()
 
 
-def deployment(name: str, source: str, **settings: object) -> tuple[bytes, dict[str, str]]:
-    """Body and headers of a request that deploys it."""
+def deployment(name: str, source: str | bytes, **settings: object) -> tuple[bytes, dict[str, str]]:
+    """Body and headers of a request that deploys it; `source` is a file's text, or a packed directory."""
     said = json.dumps({"name": name, **settings}).encode()
     disposition = b"--frontier\r\nContent-Disposition: form-data; name="
     body = b"".join(
         (disposition, b'"settings"\r\n\r\n', said, b"\r\n", disposition, b'"code"; filename="code.tar.gz"\r\n\r\n',
-         tarball(source), b"\r\n--frontier--\r\n")
+         source if isinstance(source, bytes) else tarball(source), b"\r\n--frontier--\r\n")
     )  # fmt: skip
     return body, {"content-type": "multipart/form-data; boundary=frontier"}
 
