@@ -57,7 +57,7 @@ def set_secret(
         say(f"{name} is set; from now on it is given to {users}.", "green")
     else:
         say(f"{name} is set.", "green")
-        say(f'  Try: secrets = {{ {name} = "env" }} in function.toml, and deploy')
+        say(f'  Try: secrets = {{ {name} = "{"file" if "-" in name else "env"}" }} in function.toml, and deploy')
 
 
 @app.command("list", cls=VerbCommand, epilog=LIST)
