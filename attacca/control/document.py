@@ -68,7 +68,8 @@ class SecretOperation(Operation):
     """The body is the value, as it is."""
 
     def __post_init__(self) -> None:
-        value = Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY, min_length=1, max_length=SECRET_KB << 10)
+        most = f"at most {SECRET_KB} KB"
+        value = Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY, min_length=1, description=most)
         kind = "application/octet-stream"
         self.request_body = RequestBody(content={kind: OpenAPIMediaType(schema=value)}, required=True)
         for parameter in self.parameters or ():
