@@ -166,8 +166,9 @@ class Control:
         """The functions whose current revisions ask for it."""
         return [name for name in self._known.names() if secret in self._known.get(name).now.settings.secrets]
 
-    async def delete_secret(self, name: str, *, force: bool) -> None:
-        """
+    async def delete_secret(self, name: str, *, force: bool) -> Sequence[str]:
+        """The functions that ask for it all the same.
+
         Raises:
             NotFound: there is no such secret.
             SecretInUse: a function asks for it, and could not start without.
@@ -180,6 +181,7 @@ class Control:
                 f"deploy without it first; or attacca secret delete {name} --force, and they start no more",
             )
         await self.secrets.delete(name)
+        return users
 
     def list(self) -> Sequence[FunctionRow]:
         return [row(self._known.get(name).now) for name in self._known.names()]

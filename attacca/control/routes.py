@@ -1,7 +1,7 @@
 """The admin API: `/api/...`, JSON in and out, its OpenAPI document at `/api/schema`."""
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -210,24 +210,23 @@ def list_secrets(desk: TheDesk) -> list[SecretRow]:
 
 
 @put(
-    "/api/secrets/{secret:str}", responses=refusals(413), operation_class=SecretOperation,
+    "/api/secrets/{name:str}", responses=refusals(413), operation_class=SecretOperation,
     request_max_body_size=SECRET_KB << 10,
 )  # fmt: skip
-async def set_secret(secret: FromPath[str], request: AnyRequest, desk: TheDesk) -> SecretRow:
+async def set_secret(name: FromPath[str], request: AnyRequest, desk: TheDesk) -> SecretRow:
     """The body is the value, whatever it is. Idle sandboxes and templates that have the value before it go."""
-    row = secret_row(desk, await desk.control.secrets.set(secret, await request.body()))
-    for function in row.functions:
-        desk.observe.send(Evict(function, templates=True, is_renewal=True))
+    row = secret_row(desk, await desk.control.secrets.set(name, await request.body()))
+    renew(desk, row.functions)
     return row
 
 
-@delete("/api/secrets/{secret:str}", responses=refusals(404, 409))
+@delete("/api/secrets/{name:str}", responses=refusals(404, 409))
 async def delete_secret(
-    secret: FromPath[str],
+    name: FromPath[str],
     desk: TheDesk,
     force: Annotated[bool, QueryParameter(description="also if a function asks for it")] = False,  # noqa: FBT002
 ) -> None:
-    await desk.control.delete_secret(secret, force=force)
+    renew(desk, await desk.control.delete_secret(name, force=force))
 
 
 HANDLERS = [
@@ -284,6 +283,11 @@ def read_settings(text: str) -> Settings:
             "send the value itself",
         )
     return settings
+
+
+def renew(desk: Desk, functions: Sequence[str]) -> None:
+    for function in functions:
+        desk.observe.send(Evict(function, templates=True, is_renewal=True))
 
 
 def secret_row(desk: Desk, secret: Secret) -> SecretRow:
