@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.live import ordinary
 from tests.live.whole import ENVIRON, Answer, Later, Whole, deployment, running, until
 
 SOURCE = """
@@ -233,3 +234,8 @@ def _files_with(state: Path, word: str) -> list[str]:
 def test_a_server_without_secrets_does_not_wait_for_the_cipher() -> None:
     code = "import sys, attacca.cli.server, attacca.cli.secret; print('cryptography' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="these tests themselves are run by somebody else already")
+def test_it_is_so_for_an_ordinary_user_too() -> None:
+    ordinary.run_again(__file__)
