@@ -116,7 +116,7 @@ def _read(name: str, file: str) -> bytes:
     else:
         value = sys.stdin.buffer.read(most + 3).removesuffix(b"\n").removesuffix(b"\r")
     if not value:
-        raise BadRequest(f"{name} has no value", f"printf %s VALUE | attacca secret set {name}")
+        raise BadRequest(f"{name} has no value", f"attacca secret set {name} --file FILE")
     if len(value) > most:
         raise PayloadTooLarge(f"a secret has at most {SECRET_KB} KB", "what is larger is no secret but data")
     return value
