@@ -193,6 +193,18 @@ class TooManyDeployments(AttaccaError):
         self.retry_after_s = retry_after_s
 
 
+class SecretMissing(AttaccaError):
+    """The function asks for a secret that is not set."""
+
+    code, status = "secret_missing", 422
+
+
+class SecretInUse(AttaccaError):
+    """A function's current revision asks for this secret, so it is not deleted."""
+
+    code, status = "secret_in_use", 409
+
+
 # What stops a process from starting, or a command from working.
 
 

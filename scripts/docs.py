@@ -34,6 +34,7 @@ MEANING = {
     "wait_s": "from the arrival until a sandbox takes it",
     "concurrency": "invocations at once in one sandbox",
     "env": f"environment variables, set before the code is imported; {ENV_KB} KB of them at most",
+    "secrets": "what of [the secrets](#secrets) it is given, and how",
     "min_sandboxes": "so many are kept, idle or not",
     "max_sandboxes": "never more than this; unset: as many as memory holds",
     "cpus": "processors that one sandbox may use; unset: an equal share",
@@ -59,6 +60,8 @@ def kind(info: Any) -> str:
             return kind(described)
         case shape.EnumType(cls=cls):
             return " or ".join(f'`"{member.value}"`' for member in cls)
+        case shape.DictType(value_type=shape.EnumType() as value):
+            return f"table of {kind(value)}"
         case shape.DictType():
             return "table of texts"
         case shape.StrType():

@@ -23,6 +23,7 @@ VERBS = {  # in the order of the help: panel and what it does
     "delete": (FUNCTIONS, "Delete a function."),
     "prewarm": (FUNCTIONS, "Make idle sandboxes ahead of need."),
     "evict": (FUNCTIONS, "Let idle sandboxes go, so that the next start is a cold one."),
+    "secret": (FUNCTIONS, "Set, list and delete what functions are given in confidence."),
     "logs": (WATCH, "Show what a function wrote."),
     "calls": (WATCH, "Show recent invocations and where their time went."),
     "top": (WATCH, "Watch workers, functions and sandboxes live."),

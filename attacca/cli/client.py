@@ -112,7 +112,14 @@ class Client:
             AttaccaError: what the server refused with, or Unreachable.
         """
         body = None if payload is None else json.dumps(payload).encode()
-        headers = {} if payload is None else {"content-type": "application/json"}
+        return self._asked(method, path, body, "application/json")
+
+    def put(self, path: str, value: bytes) -> Any:
+        """What the admin API says to bytes that are no JSON. Raises as `json` does."""
+        return self._asked("PUT", path, value, "application/octet-stream")
+
+    def _asked(self, method: str, path: str, body: bytes | None, kind: str) -> Any:
+        headers = {} if body is None else {"content-type": kind}
         answer = self.request(method, path, body, headers)
         if answer.status >= 400:
             self.fail(answer.status, answer.body, method, path)

@@ -30,6 +30,7 @@ FAMILIES = {  # where each is chosen
 NOT_SETTINGS = ("ATTACCA_URL", "ATTACCA_TOKEN", "ATTACCA_CONFIG")  # they speak to the commands, not to the server
 SHORT = {  # what may be said without its section, in a file, in the environment and with --set
     "state_dir": "control.state_dir",
+    "secret_key_file": "control.secret_key_file",
     "isolation": "process.isolation",
     "memory_limits": "process.memory_limits",
     "host": "gateway.host",

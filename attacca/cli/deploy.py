@@ -27,6 +27,7 @@ FirstByte = Annotated[float | None, typer.Option("--first-byte", metavar="SECOND
 Wait = Annotated[float | None, typer.Option("--wait", metavar="SECONDS", help="For a sandbox. Default: 60.")]
 AtOnce = Annotated[int | None, typer.Option("--concurrency", metavar="N", help="At once in one sandbox. Default: 1.")]
 Env = Annotated[list[str] | None, typer.Option("--env", "-e", metavar="K=V", help="A variable. Repeatable.")]
+Secret = Annotated[list[str] | None, typer.Option("--secret", metavar="NAME[=file]", help="In env. Repeatable.")]
 Least = Annotated[int | None, typer.Option("--min", metavar="N", help="Sandboxes at least. Default: 0.")]
 Most = Annotated[int | None, typer.Option("--max", metavar="N", help="Sandboxes at most. Default: as memory holds.")]
 Cpus = Annotated[float | None, typer.Option("--cpus", metavar="N", help="Default: an equal share.")]
@@ -49,6 +50,7 @@ def run(
     wait_s: Wait = None,
     concurrency: AtOnce = None,
     env: Env = None,
+    secret: Secret = None,
     min_sandboxes: Least = None,
     max_sandboxes: Most = None,
     cpus: Cpus = None,
@@ -72,7 +74,7 @@ def run(
         "wait_s": wait_s, "concurrency": concurrency, "min_sandboxes": min_sandboxes, "max_sandboxes": max_sandboxes,
         "cpus": cpus, "queue": queue, "network": network, "idempotent": idempotent,
     }  # fmt: skip
-    source = find(Path(path), flags, read_env(env or []))
+    source = find(Path(path), flags, read_env(env or []), read_secrets(secret or []))
     with Client(url, token) as client:
         done = send(client, source, allow_source_builds=allow_source_builds, quiet=as_json)
     if as_json:
@@ -98,6 +100,11 @@ def read_env(pairs: list[str]) -> dict[str, str]:
             )
         found[key] = value
     return found
+
+
+def read_secrets(names: list[str]) -> dict[str, str]:
+    """`NAME` is NAME=env."""
+    return {name: kind if equals else "env" for name, equals, kind in (one.partition("=") for one in names)}
 
 
 def send(client: Client, source: Any, *, allow_source_builds: bool, quiet: bool) -> dict[str, Any]:

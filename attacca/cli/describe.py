@@ -5,6 +5,7 @@ from typing import Any
 from attacca.cli.client import Client, quoted
 from attacca.cli.options import DEFAULT_URL, Json, Name, Token, Url
 from attacca.cli.screen import STARTS, console, counted, marked, milliseconds, seconds, show_json, visible
+from attacca.model.function import MASK
 
 EXAMPLES = """
 attacca describe hello
@@ -71,9 +72,9 @@ def settings_table(settings: dict[str, Any], kept: int | None = None) -> Any:
         said = f"{value}, but there is room for {kept}" if is_short else _plain(value)
         table.add_row(label, UNSET[key] if value is None else said)
     if settings["env"]:
-        table.add_row(
-            "environment", Text(visible(", ".join(f"{key}={value}" for key, value in settings["env"].items())))
-        )
+        table.add_row("environment", Text(visible(", ".join(f"{key}={MASK}" for key in settings["env"]))))
+    if secrets := settings.get("secrets"):
+        table.add_row("secrets", Text(visible(", ".join(f"{name} as {kind}" for name, kind in secrets.items()))))
     return table
 
 

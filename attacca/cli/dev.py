@@ -15,7 +15,7 @@ import typer
 
 from attacca.cli.client import Client
 from attacca.cli.command import ourselves
-from attacca.cli.deploy import CodePath, Env, Handler, NewName, SourceBuilds, read_env
+from attacca.cli.deploy import CodePath, Env, Handler, NewName, Secret, SourceBuilds, read_env, read_secrets
 from attacca.cli.logs import address, rendered, show_raw
 from attacca.cli.options import DEFAULT_URL, Json, Token, Url
 from attacca.cli.screen import joined, milliseconds, paint, put, say, show_error
@@ -39,6 +39,7 @@ def run(
     name: NewName = None,
     handler: Handler = None,
     env: Env = None,
+    secret: Secret = None,
     allow_source_builds: SourceBuilds = False,
     no_up: Annotated[bool, typer.Option("--no-up", help="Do not start a server when none answers.")] = False,
     url: Url = DEFAULT_URL,
@@ -54,7 +55,9 @@ def run(
         signal.signal(number, signal.default_int_handler)
     server = None if _answers(url, token) else _start(url, may_start=not no_up)
     changes = _changes(code)
-    session = Session(code, {"name": name, "handler": handler}, read_env(env or []), url, token, as_json=as_json)
+    flags: dict[str, object] = {"name": name, "handler": handler}
+    given = read_env(env or []), read_secrets(secret or [])
+    session = Session(code, flags, given, url, token, as_json=as_json)
     try:
         session.deploy(allow_source_builds=allow_source_builds)
         say(paint(f"Watching {code}; Ctrl-C ends.", "dim", sys.stderr))
@@ -72,11 +75,19 @@ class Session:
     """One function under development. Errors are shown; the last revision that worked stays in force."""
 
     def __init__(
-        self, code: Path, flags: dict[str, object], env: dict[str, str], url: str, token: str, *, as_json: bool
+        self,
+        code: Path,
+        flags: dict[str, object],
+        given: tuple[dict[str, str], dict[str, str]],
+        url: str,
+        token: str,
+        *,
+        as_json: bool,
     ) -> None:
+        """`given`: its environment, and how it is given its secrets."""
         self._code = code
         self._flags = flags
-        self._env = env
+        self._given = given
         self._url = url
         self._token = token
         self._as_json = as_json
@@ -88,7 +99,7 @@ class Session:
 
         began = time.monotonic()  # noqa: TID251 - shown to a person
         try:
-            source = find(self._code, self._flags, self._env)
+            source = find(self._code, self._flags, *self._given)
             with Client(self._url, self._token) as client, packed(source.path) as archive:
                 for line in deploy(client, source, archive, allow_source_builds=allow_source_builds):
                     if "done" in line:

@@ -94,6 +94,9 @@ class Server:
         def to_worker(message: ToWorker) -> None:
             worker.receive(message)
 
+        def secret(name: str) -> bytes:
+            return self.control.secrets.value(name)
+
         self.gateway = Gateway(
             config.gateway,
             clock,
@@ -102,7 +105,7 @@ class Server:
             self._watch,
             lambda: self.gateway.receive(self.control.catalogue()),
         )
-        self.runtime = ProcessRuntime(state.path, config.process, clock, config.worker.memory_mb)
+        self.runtime = ProcessRuntime(state.path, config.process, clock, config.worker.memory_mb, secret)
         worker = Worker(
             config.worker, self.runtime, clock, streams, self.gateway.receive, self._log, self._load_per_core
         )

@@ -41,7 +41,12 @@ class Source(msgspec.Struct, frozen=True):
     settings: Settings
 
 
-def find(path: Path, flags: Mapping[str, object], env: Mapping[str, str] | None = None) -> Source:
+def find(
+    path: Path,
+    flags: Mapping[str, object],
+    env: Mapping[str, str] | None = None,
+    secrets: Mapping[str, str] | None = None,
+) -> Source:
     """Look at the path, read its function.toml, let flags win, and check everything.
 
     Raises:
@@ -60,6 +65,7 @@ def find(path: Path, flags: Mapping[str, object], env: Mapping[str, str] | None 
     named = {"name": layers.Given(default_name(path), layers.DEFAULT, f"the name of {path}")}
     given = {key: (value, OPTIONS[key]) for key, value in flags.items()}
     given |= {f"env.{key}": (value, f"--env {key}") for key, value in (env or {}).items()}
+    given |= {f"secrets.{key}": (value, f"--secret {key}") for key, value in (secrets or {}).items()}
     settled = layers.settle(Settings, [named, _file(path), layers.read_flags(given)])
     return Source(path, settled.value)
 

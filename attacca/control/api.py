@@ -43,7 +43,7 @@ class FunctionDetail(msgspec.Struct, frozen=True, kw_only=True):
     revision: int
     handler: str
     signature: Signature
-    settings: Settings
+    settings: Settings  # no value of `env` is told
     has_requirements: bool
     deployed_at: float
     revisions: tuple[RevisionRow, ...]
@@ -69,6 +69,14 @@ class PrewarmRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class EvictRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     templates: bool = False
+
+
+class SecretRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A secret, without its value. `functions` are those whose current revisions ask for it."""
+
+    name: str
+    set_at: float  # seconds since 1970
+    functions: tuple[str, ...]
 
 
 class TokenRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -13,12 +13,14 @@ from litestar.openapi.spec import (
     OpenAPIMediaType,
     OpenAPIType,
     Operation,
+    Parameter,
     Reference,
     RequestBody,
     Schema,
 )
 
 from attacca.control.api import ErrorLine, EvictRequest, PrewarmRequest, RollbackRequest, TokenRequest
+from attacca.model.function import SECRET_KB, SECRET_NAME
 
 PATH = "/api/schema"
 PAGES = ("/", "/openapi.json")  # below it
@@ -27,8 +29,8 @@ WHY = {
     400: "The request is malformed, or asks for what makes no sense",
     401: "There is no token, or one that is not known",
     403: "The caller may not do this",
-    404: "There is no such function, revision or token",
-    409: "Somebody else changed it first",
+    404: "There is no such function, revision, token or secret",
+    409: "Somebody else changed it first, or a function asks for it",
     413: "The body is too large",
     422: "It reserves more memory than there is",
     500: "The server failed; its log says more",
@@ -59,6 +61,20 @@ class DeployOperation(Operation):
             type=OpenAPIType.OBJECT, properties=fields, required=["settings", "code"], additional_properties=False
         )
         self.request_body = RequestBody(content={"multipart/form-data": OpenAPIMediaType(schema=form)}, required=True)
+
+
+@dataclass
+class SecretOperation(Operation):
+    """The body is the value, as it is."""
+
+    def __post_init__(self) -> None:
+        most = f"at most {SECRET_KB} KB"
+        value = Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY, min_length=1, description=most)
+        kind = "application/octet-stream"
+        self.request_body = RequestBody(content={kind: OpenAPIMediaType(schema=value)}, required=True)
+        for parameter in self.parameters or ():
+            if isinstance(parameter, Parameter) and isinstance(parameter.schema, Schema):
+                parameter.schema.pattern = SECRET_NAME.pattern
 
 
 class Document(JsonRenderPlugin):

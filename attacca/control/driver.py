@@ -17,12 +17,14 @@ from attacca.control.core.progress import Done, Progress, Refused, Step, refused
 from attacca.control.core.stored import FUNCTIONS, decode, unreadable
 from attacca.control.deployment import Check, Conversation, Made, Workshop, candidate
 from attacca.control.reception import Reception, Upload
+from attacca.control.secrets import Secrets
 from attacca.control.state import StateDir
 from attacca.control.tokens import Tokens
-from attacca.errors import AttaccaError, BadFunction, Draining, StateUnavailable
+from attacca.errors import AttaccaError, BadFunction, Draining, SecretInUse, StateUnavailable
 from attacca.io.store.types import ABSENT, Store
+from attacca.io.vault.sealed import SealedVault
 from attacca.kernel.clock import Clock
-from attacca.model.function import Network, Revision, Settings, is_handler
+from attacca.model.function import Network, Revision, Settings, is_handler, masked
 from attacca.model.messages import Catalogue, Deleted, Deployed
 
 LOG = logging.getLogger("attacca.control")
@@ -61,6 +63,8 @@ class Control:
         self.state = StateDir(config.state_dir)
         self.reception = Reception(self.state.tmp, config.uploads, config.archive.packed_mb)
         self.tokens = Tokens(store, clock)
+        vault = SealedVault(config.secret_key_file or self.state.secret_key)
+        self.secrets = Secrets(store, vault, clock)
         self._workshop = Workshop(config, self.state)
         self._garbage = garbage.Collector(self.state, self._kept, held)
         self._known = Known((), epoch=0)
@@ -137,10 +141,12 @@ class Control:
         Raises:
             NotFound: no such function or revision.
             BadRequest: it is current already.
+            SecretMissing: it asks for one that is not set any more.
             TooMuchReserved: its min_sandboxes do not fit beside those of the others.
         """
         async with self._turns.of(name):
             function = rolled_back(self._known.get(name), to)
+            self.secrets.expect_all_of(function.now.settings)
             await self._register(function)
             return function.now
 
@@ -155,6 +161,27 @@ class Control:
             del self._versions[name]
             self._announce(self._known.remove(name))
         await self._garbage.collect()
+
+    def users_of(self, secret: str) -> Sequence[str]:
+        """The functions whose current revisions ask for it."""
+        return [name for name in self._known.names() if secret in self._known.get(name).now.settings.secrets]
+
+    async def delete_secret(self, name: str, *, force: bool) -> Sequence[str]:
+        """The functions that ask for it all the same.
+
+        Raises:
+            NotFound: there is no such secret.
+            SecretInUse: a function asks for it, and could not start without.
+        """
+        self.secrets.expect(name)
+        users = self.users_of(name)
+        if users and not force:
+            raise SecretInUse(
+                f"{name} is asked for by {', '.join(users[:5])}{' and others' * (len(users) > 5)}",
+                f"deploy without it first; or attacca secret delete {name} --force, and they start no more",
+            )
+        await self.secrets.delete(name)
+        return users
 
     def list(self) -> Sequence[FunctionRow]:
         return [row(self._known.get(name).now) for name in self._known.names()]
@@ -191,11 +218,13 @@ class Control:
 
         Raises:
             Forbidden: it would have more rights than its deployer was asked for.
+            SecretMissing: it asks for one that is not set.
             TooMuchReserved: its min_sandboxes do not fit beside those of the others.
         """
         refusal = self._refuse(settings)
         if refusal is not None:
             raise refusal
+        self.secrets.expect_all_of(settings)
         if self._is_ordinary_user and settings.network is Network.HOST:
             forbidden = refuse_host_network(has_token=bool(await self.tokens.all()))
             if forbidden is not None:
@@ -237,6 +266,7 @@ class Control:
         hosts = [revision.settings.network is Network.HOST for revision in self._known.kept()]
         self.is_uid_shared = self._is_ordinary_user and any(hosts)
         await self.tokens.open()
+        await self.secrets.open()
 
     def _tell_missing(self) -> None:
         """The others work; and who deploys this one again has it back."""
@@ -335,7 +365,7 @@ def detail(function: Function) -> FunctionDetail:
         revision=now.number,
         handler=now.handler,
         signature=now.signature,
-        settings=now.settings,
+        settings=masked(now.settings),
         has_requirements=now.bundle is not None,
         deployed_at=now.created_at,
         revisions=tuple(reversed(rows)),

@@ -1,11 +1,11 @@
 """The admin API: `/api/...`, JSON in and out, its OpenAPI document at `/api/schema`."""
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Annotated, Any
 
 import msgspec
-from litestar import Litestar, Request, Response, Router, delete, get, post
+from litestar import Litestar, Request, Response, Router, delete, get, post, put
 from litestar.connection import ASGIConnection
 from litestar.di import NamedDependency, Provide
 from litestar.exceptions import HTTPException
@@ -27,15 +27,17 @@ from attacca.control.api import (
     PrewarmRequest,
     RevisionNow,
     RollbackRequest,
+    SecretRow,
     StepLine,
     TokenRequest,
     TokenRow,
 )
 from attacca.control.core.progress import Done, Progress, Refused, Step
 from attacca.control.core.statistics import overall
-from attacca.control.document import PATH, DeployOperation, Document, expect_page, refusals
+from attacca.control.document import PATH, DeployOperation, Document, SecretOperation, expect_page, refusals
 from attacca.control.doorway import Observe, refuse_scope
 from attacca.control.driver import Control
+from attacca.control.secrets import Secret
 from attacca.errors import (
     AttaccaError,
     BadRequest,
@@ -48,7 +50,7 @@ from attacca.errors import (
     Unauthorized,
 )
 from attacca.kernel.access import Door
-from attacca.model.function import Settings
+from attacca.model.function import MASK, SECRET_KB, SECRETS, Settings
 from attacca.model.invocation import Call
 from attacca.model.log import LogLine
 from attacca.model.messages import Evict, Prewarm
@@ -202,9 +204,35 @@ async def delete_token(token_id: FromPath[str], desk: TheDesk) -> None:
     await desk.control.tokens.delete(token_id)
 
 
+@get("/api/secrets", responses=refusals(), sync_to_thread=False)
+def list_secrets(desk: TheDesk) -> list[SecretRow]:
+    return [secret_row(desk, secret) for secret in desk.control.secrets.all()]
+
+
+@put(
+    "/api/secrets/{name:str}", responses=refusals(413), operation_class=SecretOperation,
+    request_max_body_size=SECRET_KB << 10,
+)  # fmt: skip
+async def set_secret(name: FromPath[str], request: AnyRequest, desk: TheDesk) -> SecretRow:
+    """The body is the value, whatever it is. Idle sandboxes and templates that have the value before it go."""
+    row = secret_row(desk, await desk.control.secrets.set(name, await request.body()))
+    renew(desk, row.functions)
+    return row
+
+
+@delete("/api/secrets/{name:str}", responses=refusals(404, 409))
+async def delete_secret(
+    name: FromPath[str],
+    desk: TheDesk,
+    force: Annotated[bool, QueryParameter(description="also if a function asks for it")] = False,  # noqa: FBT002
+) -> None:
+    renew(desk, await desk.control.delete_secret(name, force=force))
+
+
 HANDLERS = [
     list_functions, describe_function, deploy_function, delete_function, rollback_function, prewarm_function,
     evict_function, read_logs, list_calls, list_workers, show_info, list_tokens, create_token, delete_token,
+    list_secrets, set_secret, delete_secret,
 ]  # fmt: skip
 
 
@@ -241,11 +269,29 @@ def read_settings(text: str) -> Settings:
     """
     hint = "see the settings in /api/schema, or attacca deploy --help"
     try:
-        return msgspec.json.decode(text, type=Settings)
+        settings = msgspec.json.decode(text, type=Settings)
     except (msgspec.DecodeError, UnicodeError) as error:
+        if "`$.secrets" in str(error):  # whoever took it for the place of a value would have it told
+            raise BadRequest(f"settings: secrets is not {SECRETS}", "attacca secret set NAME") from None
         raise BadRequest(f"settings: {error}", hint) from None
     except RecursionError:
         raise BadRequest("settings: it is nested too deeply", hint) from None
+    hidden = [name for name, value in settings.env.items() if value == MASK]
+    if hidden:
+        raise BadRequest(
+            f"settings: env.{hidden[0]} is {MASK!r}, which stands for a value that is not shown",
+            "send the value itself",
+        )
+    return settings
+
+
+def renew(desk: Desk, functions: Sequence[str]) -> None:
+    for function in functions:
+        desk.observe.send(Evict(function, templates=True, is_renewal=True))
+
+
+def secret_row(desk: Desk, secret: Secret) -> SecretRow:
+    return SecretRow(name=secret.name, set_at=secret.set_at, functions=tuple(desk.control.users_of(secret.name)))
 
 
 async def progress_lines(progress: AsyncIterator[Progress]) -> AsyncIterator[bytes]:
@@ -333,7 +379,8 @@ def render_litestars(request: AnyRequest, error: HTTPException) -> Response[Erro
             return render(MethodNotAllowed(f"{path} is not possible", "/api/schema lists what is"))
         case 413:
             if path != "POST /api/functions":
-                return render(PayloadTooLarge(f"{path}: the body is over {JSON_KB} KB", "/api/schema says what fits"))
+                most = SECRET_KB if path.startswith("PUT /api/secrets/") else JSON_KB
+                return render(PayloadTooLarge(f"{path}: the body is over {most} KB", "/api/schema says what fits"))
             return render(
                 PayloadTooLarge(f"the body is over {UPLOAD_MB} MB", "list what is not needed in .attaccaignore")
             )

@@ -15,7 +15,8 @@ SYNC_EACH = 200  # up to so many files are synced one by one; beyond, the whole 
 
 
 class StateDir:
-    """`state.db`, `code/<digest>/`, `bundles/<digest>/`, `logs/<function>/`, `lock`; `tmp/` for what is unfinished."""
+    """`state.db`, `code/<digest>/`, `bundles/<digest>/`, `logs/<function>/`, `lock`, `secret.key` unless it is kept
+    elsewhere; `tmp/` for what is unfinished."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -24,6 +25,7 @@ class StateDir:
         self.bundles = path / "bundles"
         self.logs = path / "logs"
         self.tmp = path / "tmp"
+        self.secret_key = path / "secret.key"
         self._lock: int | None = None
 
     def make(self) -> None:

@@ -21,7 +21,7 @@ Shape = TypeVar("Shape", bound=msgspec.Struct)
 
 MOST = 10**15  # of any number, whatever it counts
 SHOWN_MOST = 200  # characters of a value that is refused
-SECRET = "env."  # what stands below is nobody's business but the function's
+SECRETS = ("env", "secrets")  # what stands at and below these is nobody's business but the function's
 DEFAULT, FILE, ENVIRONMENT, FLAG = "default", "file", "environment", "flag"
 DEEPEST = 16  # levels of tables and lists; a few are needed, and everything that walks them may recurse
 
@@ -176,9 +176,12 @@ def _checked(shape: type[msgspec.Struct], key: str, given: Given) -> object:
         found = value if is_free else plain(msgspec.convert(value, kind, strict=False, dec_hook=_decode))
         _expect_size(found)
     except (msgspec.ValidationError, ValueError, OverflowError, RecursionError) as error:
-        shown = "..." if key.startswith(SECRET) else _shown(given.value)
+        is_secret = key.partition(".")[0] in SECRETS
+        shown, brief = "..." if is_secret else _shown(given.value), _brief(error)
+        if is_secret and brief.startswith("Invalid enum value"):  # and then the value
+            brief = "it is none of these"
         raise BadConfig(
-            f"{key} = {shown} is not allowed{_origin(given)}: {_brief(error)}",
+            f"{key} = {shown} is not allowed{_origin(given)}: {brief}",
             _allowed(kind) or f"correct it, or leave {key} out to have its default",
         ) from None
     return found

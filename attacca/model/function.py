@@ -14,7 +14,14 @@ HANDLER_MOST = 200
 Handler = Annotated[str, msgspec.Meta(max_length=HANDLER_MOST, pattern=HANDLER.pattern, description="MODULE:NAME")]
 ENV_MOST = 500
 ENV_KB = 32  # of names and values together
-EnvName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*(?!\n)$")]
+ENV_NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*(?!\n)$")
+EnvName = Annotated[str, msgspec.Meta(pattern=ENV_NAME.pattern)]
+SECRETS_MOST = 32  # of one function
+SECRET_KB = 64  # of one value
+SECRET_NAMES = "a letter or _, then letters, digits, _ and dashes; at most 64"
+SECRET_NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_-]{0,63}(?!\n)$")
+SecretName = Annotated[str, msgspec.Meta(pattern=SECRET_NAME.pattern, description=SECRET_NAMES)]
+MASK = "***"  # shown in the place of a value
 
 
 def is_handler(text: str) -> bool:
@@ -27,6 +34,13 @@ class Network(StrEnum):
 
     NONE = "none"
     HOST = "host"
+
+
+class SecretAs(StrEnum):
+    """How a function is given a secret."""
+
+    ENV = "env"  # an environment variable of its name
+    FILE = "file"  # /run/secrets/NAME
 
 
 class Signature(StrEnum):
@@ -51,6 +65,8 @@ class EventShape(StrEnum):
     API_GATEWAY_V2 = "api-gateway-v2"  # and as its HTTP APIs and function URLs do
 
 
+ENV = f'NAME = "text" each; where settings are shown, {MASK} stands for every value'
+SECRETS = 'NAME = "env" or NAME = "file" each; the value is given by: attacca secret set NAME'
 APPLICATIONS = (Signature.REQUEST, Signature.WSGI, Signature.ASGI)
 STREAMED = (Signature.WSGI, Signature.ASGI)
 
@@ -70,7 +86,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     first_byte_s: Seconds | None = None  # from the hand-over to a sandbox until the first byte
     wait_s: Seconds = 60.0  # from the arrival until a sandbox takes it
     concurrency: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 1  # invocations at once in one sandbox
-    env: dict[EnvName, str] = {}
+    env: Annotated[dict[EnvName, str], msgspec.Meta(description=ENV)] = {}
+    secrets: Annotated[dict[SecretName, SecretAs], msgspec.Meta(description=SECRETS)] = {}
     min_sandboxes: Annotated[int, msgspec.Meta(ge=0, le=10_000)] = 0
     max_sandboxes: Annotated[int, msgspec.Meta(ge=1, le=10_000)] | None = None
     cpus: Annotated[float, msgspec.Meta(gt=0, le=1024)] | None = None
@@ -85,16 +102,45 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             )
         if self.first_byte_s is not None and self.first_byte_s > self.timeout_s:
             raise ValueError(f"first_byte_s ({self.first_byte_s:g}) must not exceed timeout_s ({self.timeout_s:g})")
-        if len(self.env) > ENV_MOST:
-            raise ValueError(f"env has {len(self.env)} variables, and may have {ENV_MOST}; put them into a file")
-        size = sum(len(name) + len(value.encode(errors="replace")) for name, value in self.env.items())
-        if size > ENV_KB * 1024:
-            raise ValueError(f"env has {size / 1024:.0f} KB, and may have {ENV_KB}; put what is large into a file")
-        for name, value in self.env.items():
-            if "\0" in value:
-                raise ValueError(f"env.{name} contains a NUL character, which no environment can")
-            if any("\ud800" <= sign <= "\udfff" for sign in value):
-                raise ValueError(f"env.{name} is not UTF-8; write other bytes as base64, and decode them")
+        _expect_environment(self.env)
+        _expect_secrets(self)
+
+    def __repr__(self) -> str:
+        """What is logged or asserted may be read by anybody."""
+        shown = {field: getattr(self, field) for field in self.__struct_fields__}
+        shown["env"] = dict.fromkeys(self.env, MASK)
+        return f"Settings({', '.join(f'{field}={value!r}' for field, value in shown.items())})"
+
+    def secrets_as(self, kind: SecretAs) -> list[str]:
+        return [name for name, wanted in self.secrets.items() if wanted is kind]
+
+
+def _expect_environment(env: dict[str, str]) -> None:
+    if len(env) > ENV_MOST:
+        raise ValueError(f"env has {len(env)} variables, and may have {ENV_MOST}; put them into a file")
+    size = sum(len(name) + len(value.encode(errors="replace")) for name, value in env.items())
+    if size > ENV_KB * 1024:
+        raise ValueError(f"env has {size / 1024:.0f} KB, and may have {ENV_KB}; put what is large into a file")
+    for name, value in env.items():
+        if "\0" in value:
+            raise ValueError(f"env.{name} contains a NUL character, which no environment can")
+        if any("\ud800" <= sign <= "\udfff" for sign in value):
+            raise ValueError(f"env.{name} is not UTF-8; write other bytes as base64, and decode them")
+
+
+def _expect_secrets(settings: Settings) -> None:
+    if len(settings.secrets) > SECRETS_MOST:
+        raise ValueError(f"secrets has {len(settings.secrets)} names, and may have {SECRETS_MOST}")
+    for name in settings.secrets_as(SecretAs.ENV):
+        if name in settings.env:
+            raise ValueError(f"{name} is in env and in secrets; leave it out of one of them")
+        if ENV_NAME.match(name) is None:
+            raise ValueError(f'secrets.{name} cannot be the name of a variable; write {name} = "file"')
+
+
+def masked(settings: Settings) -> Settings:
+    """As they may be shown."""
+    return msgspec.structs.replace(settings, env=dict.fromkeys(settings.env, MASK))
 
 
 class Revision(msgspec.Struct, frozen=True, kw_only=True):

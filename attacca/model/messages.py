@@ -41,10 +41,14 @@ class Prewarm(msgspec.Struct, frozen=True, tag=True):
 
 
 class Evict(msgspec.Struct, frozen=True, tag=True):
-    """Idle sandboxes of the function go; with `templates`, its templates too, so that the next start is cold."""
+    """Idle sandboxes of the function go; with `templates`, its templates too, so that the next start is cold.
+
+    `is_renewal`: what they were made of has changed, so that those at work take nothing new, and go when it is done.
+    """
 
     function: str
     templates: bool = False
+    is_renewal: bool = False
 
 
 class Check(msgspec.Struct, frozen=True, tag=True):

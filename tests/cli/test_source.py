@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attacca.cli.deploy import read_env
+from attacca.cli.deploy import read_env, read_secrets
 from attacca.cli.source import default_name, example, find, multipart, own_frames
 from attacca.errors import AttaccaError, BadConfig, BadFunction, NotFound
-from attacca.model.function import Settings
+from attacca.model.function import SecretAs, Settings
 
 TRACEBACK = """Traceback (most recent call last):
   File "/usr/lib/python3.11/site-packages/attacca/worker/runtime/process/guest/load.py", line 45, in load
@@ -71,7 +71,13 @@ def test_numbers_without_end_are_refused(tmp_path: Path, toml: str) -> None:
 
 @pytest.mark.parametrize(
     ("toml", "env"),
-    [("[env]\nA = ['s3cret']", {}), ("[env]\nA = 123123", {}), ("", {"A": "s3cret\0"}), ("", {"A\n": "s3cret"})],
+    [
+        *((toml, {}) for toml in ("env = 's3cret'", "[env]\nA = ['s3cret']", "[env]\nA = 123123")),
+        *((toml, {}) for toml in ("secrets = 's3cret'", "secrets = ['s3cret']", "secrets = { A = 's3cret' }")),
+        ("[secrets.A]\nB = 's3cret'", {}),
+        ("", {"A": "s3cret\0"}),
+        ("", {"A\n": "s3cret"}),
+    ],
 )
 def test_a_value_of_the_environment_is_not_repeated(tmp_path: Path, toml: str, env: dict[str, str]) -> None:
     with pytest.raises(BadConfig) as caught:
@@ -99,6 +105,16 @@ def test_what_would_be_right_is_said(tmp_path: Path, flags: dict[str, object], h
     with pytest.raises(BadConfig) as caught:
         find(function(tmp_path), flags)
     assert caught.value.hint == hint
+
+
+def test_secrets_are_asked_for_in_the_file_and_by_options(tmp_path: Path) -> None:
+    folder = function(tmp_path, '[secrets]\nA = "env"\nTLS-KEY = "file"')
+    found = find(folder, {}, {}, read_secrets(["A=file", "B"])).settings.secrets
+    assert found == {"A": SecretAs.FILE, "TLS-KEY": SecretAs.FILE, "B": SecretAs.ENV}
+    for wrong in ("A=s3cret", "A=", "1A"):
+        with pytest.raises(BadConfig) as caught:
+            find(folder, {}, {}, read_secrets([wrong]))
+        assert "s3cret" not in caught.value.message + caught.value.hint
 
 
 @pytest.mark.parametrize("pair", ["DEBUG", "=1", "NAME=\udcff"])

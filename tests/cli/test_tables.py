@@ -5,13 +5,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from attacca.cli import calls, config, deploy, describe, doctor, token, top
+from attacca.cli import calls, config, deploy, describe, doctor, secret, token, top
 from attacca.cli import list as listing
 from attacca.cli.doctor import Check
 from attacca.cli.screen import console
 from attacca.control.api import FunctionDetail, FunctionRow, RevisionRow
 from attacca.kernel.settings import Given
-from attacca.model.function import Network, Settings, Signature
+from attacca.model.function import Network, SecretAs, Settings, Signature
 from attacca.model.invocation import Call, Start, Timing
 from attacca.model.sandbox import FunctionView, SandboxView, Summary, WorkerView
 from tests.cli.golden import same
@@ -23,7 +23,10 @@ HELLO = FunctionView(
     exec_ms=Summary(count=120, mean=1.5, ewma=1.25, p50=1.2, p95=3.0, p99=9.0, max=12.0),
     cold_ms=Summary(count=1, mean=31.0, ewma=31.0, p50=31.0, p95=31.0, p99=31.0, max=31.0),
 )  # fmt: skip
-SETTINGS = Settings(name="hello", env={"DEBUG": "1", "PATTERN": "[/a-z]"}, network=Network.HOST, cpus=0.5)
+SETTINGS = Settings(
+    name="hello", env={"DEBUG": "1", "PATTERN": "[/a-z]"}, secrets={"DB": SecretAs.ENV, "tls-key": SecretAs.FILE},
+    network=Network.HOST, cpus=0.5,
+)  # fmt: skip
 
 
 def plain(value: object) -> Any:
@@ -164,6 +167,15 @@ def test_deployed(capsys: pytest.CaptureFixture[str]) -> None:
     }  # fmt: skip
     deploy.show(done, width=100)
     same("deployed", capsys.readouterr().out)
+
+
+def test_secrets(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [
+        {"name": "DB", "set_at": NOW - 90, "functions": ["hello", "shop"]},
+        {"name": "tls-key", "set_at": NOW - 4000, "functions": []},
+    ]
+    secret.show(rows, NOW, width=60)
+    same("secrets", capsys.readouterr().out)
 
 
 def test_tokens(capsys: pytest.CaptureFixture[str]) -> None:

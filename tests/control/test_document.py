@@ -75,6 +75,27 @@ def test_below_the_document_there_is_nothing_in_html(house: House, where: str) -
     assert {"code", "message", "try"} <= set(json.loads(answer.body)["error"])
 
 
+def test_that_values_of_the_environment_are_not_shown_is_said(document: dict[str, Any]) -> None:
+    settings = document["components"]["schemas"]["Settings"]["properties"]
+    assert "***" in settings["env"]["description"]
+    assert "attacca secret set" in settings["secrets"]["description"]
+
+
+def test_a_secret_is_any_bytes(house: House, document: dict[str, Any]) -> None:
+    operation = document["paths"]["/api/secrets/{name}"]["put"]
+    assert list(operation["requestBody"]["content"]) == ["application/octet-stream"]
+    assert house.ask("PUT", "/api/secrets/A", bytes(range(256))).status == 200
+    for name, value, status in (
+        ("A", b"", 400),
+        ("A.B", b"x", 400),
+        ("A", b"x" * (64 << 10), 200),
+        ("A", b"x" * ((64 << 10) + 1), 413),
+    ):
+        assert house.ask("PUT", f"/api/secrets/{name}", value).status == status
+    assert house.ask("DELETE", "/api/secrets/A").status == 204
+    assert house.ask("DELETE", "/api/secrets/A").status == 404
+
+
 def test_bounds_of_nought_are_described(document: dict[str, Any]) -> None:
     parameters = document["paths"]["/api/functions/{name}/logs"]["get"]["parameters"]
     [since] = [one for one in parameters if one["name"] == "since"]

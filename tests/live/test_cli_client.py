@@ -245,3 +245,23 @@ def test_a_server_that_hangs_up_is_no_riddle() -> None:
         thread.join()
     assert shown.exit_code == 3
     assert "broke off without an answer" in shown.stderr
+
+
+def test_a_secret_is_read_and_never_said(twin: Twin, tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    twin.says("PUT /api/secrets/A%20B", {"name": "A B", "set_at": 1.0, "functions": ["shop"]})
+    given = {b"s3cret\n": b"s3cret", b"s3cret\r\n": b"s3cret", b"s3cret\n\n": b"s3cret\n", b"\xff\0": b"\xff\0"}
+    for stdin, sent in given.items():
+        shown = attacca(twin, "secret", "set", "A B", stdin=stdin)
+        assert (shown.exit_code, twin.seen.pop()[2]) == (0, sent), shown.output
+        key.write_bytes(stdin)
+        assert attacca(twin, "secret", "set", "A B", "--file", str(key)).exit_code == 0
+        assert twin.seen.pop()[2] == stdin, "a file is taken to its last byte"
+        assert "shop" in shown.output
+        assert "s3cret" not in shown.output
+    for stdin in (b"", b"\n", b"s3cret" * 20_000):
+        shown = attacca(twin, "secret", "set", "A B", "--json", stdin=stdin)
+        assert (shown.exit_code != 0, twin.seen) == (True, []), "nothing was sent"
+        assert "s3cret" not in shown.output
+    assert attacca(twin, "secret", "set", "A B", "--file", str(tmp_path / "none")).exit_code != 0
+    assert attacca(twin, "secret", "set", "A B", "s3cret").exit_code != 0, "it is no argument"

@@ -40,7 +40,13 @@ def test_a_fresh_sandbox_holds_nothing_of_others(tmp_path: Path, templates: str)
     """
     with running(tmp_path / "state", "--set", f"worker.templates={templates}") as whole:
         for number in range(OTHERS):
-            settings = {"env": {f"KEY_{canary}": f"{canary}-{number}", "PAD": "x" * (number * 997 % 20_000)}}
+            for kind in ("env", "file"):
+                answer = whole.ask("PUT", f"/api/secrets/S{number}_{kind}", f"{canary}-{kind}".encode())
+                assert answer.status == 200
+            settings = {
+                "env": {f"KEY_{canary}": f"{canary}-{number}", "PAD": "x" * (number * 997 % 20_000)},
+                "secrets": {f"S{number}_env": "env", f"S{number}_file": "file"},
+            }
             whole.function(f"f{canary}-{number}", source, handler=f"main:h{canary}", **settings)
             assert whole.call(f"f{canary}-{number}").status == 200
         whole.function("scan", SCAN)
@@ -52,5 +58,7 @@ def test_a_fresh_sandbox_holds_nothing_of_others(tmp_path: Path, templates: str)
 def test_the_eye_sees_what_is_there(tmp_path: Path) -> None:
     canary = secrets.token_hex(8)
     with running(tmp_path / "state") as whole:
-        whole.function("scan", SCAN, env={"KEY": canary})
-        assert whole.call("scan", {"half": canary[:8]}).value != []
+        for number, said in enumerate(({"env": {"KEY": canary}}, {"secrets": {"KEY": "env"}})):
+            assert whole.ask("PUT", "/api/secrets/KEY", canary.encode()).status == 200
+            whole.function(f"scan{number}", SCAN, **said)
+            assert whole.call(f"scan{number}", {"half": canary[:8]}).value != []

@@ -1,7 +1,7 @@
 import msgspec
 import pytest
 
-from attacca.model.function import ENV_KB, ENV_MOST, Settings
+from attacca.model.function import ENV_KB, ENV_MOST, SECRETS_MOST, SecretAs, Settings, masked
 
 
 def settings(**said: object) -> Settings:
@@ -38,6 +38,14 @@ def test_an_environment_of_the_largest_size_is_taken() -> None:
         ({"env": {"A": "\ud800"}}, "env.A is not UTF-8|surrogates"),
         ({"env": {f"A{number}": "" for number in range(ENV_MOST + 1)}}, "501 variables, and may have 500"),
         ({"env": {"A" * (ENV_KB * 1024): "x"}}, "env has 32 KB"),
+        ({"secrets": {"A": "both"}}, "enum"),
+        ({"secrets": ["A"]}, "object"),
+        ({"secrets": {"A.B": "file"}}, "regex"),
+        ({"secrets": {"A" * 65: "file"}}, "regex"),
+        ({"secrets": {"A\n": "file"}}, "regex"),
+        ({"secrets": {"A-B": "env"}}, 'secrets.A-B cannot be the name of a variable; write A-B = "file"'),
+        ({"secrets": {"A": "env"}, "env": {"A": ""}}, "A is in env and in secrets"),
+        ({"secrets": {f"A{number}": "env" for number in range(SECRETS_MOST + 1)}}, "33 names, and may have 32"),
         ({"memory_mb": 10**30}, "<= 1048576"),
         ({"min_sandboxes": True}, "bool"),
         ({"timeout_s": float("nan")}, "> 0"),
@@ -48,6 +56,19 @@ def test_an_environment_of_the_largest_size_is_taken() -> None:
 def test_what_cannot_be_is_refused_and_named(said: dict[str, object], why: str) -> None:
     with pytest.raises(msgspec.ValidationError, match=why):
         settings(**said)
+
+
+def test_a_secret_may_be_a_file_of_a_variables_name_and_of_one_that_no_variable_has() -> None:
+    found = settings(env={"A": "x"}, secrets={"A": "file", "b-c": "file", "_D": "env"})
+    assert found.secrets_as(SecretAs.FILE) == ["A", "b-c"]
+    assert found.secrets_as(SecretAs.ENV) == ["_D"]
+
+
+def test_no_value_of_the_environment_is_shown() -> None:
+    found = settings(env={"A": "s3cret", "B": ""}, memory_mb=64)
+    assert masked(found) == settings(env={"A": "***", "B": "***"}, memory_mb=64)
+    assert "s3cret" not in f"{found!r} {found} {masked(found)!r}"
+    assert "memory_mb=64" in repr(found)
 
 
 @pytest.mark.parametrize("trap", ["a\n", "a\r", "a\0", "a\u2028", "\na"])

@@ -82,9 +82,9 @@ def changes(before: Revision | None, after: Revision) -> tuple[str, ...]:
     ]
     for field in after.settings.__struct_fields__:
         old, new = getattr(before.settings, field), getattr(after.settings, field)
-        if field == "env":
+        if field in ("env", "secrets"):
             names = sorted({*old, *new})
-            found += [f"env.{name}" for name in names if old.get(name) != new.get(name)]
+            found += [f"{field}.{name}" for name in names if old.get(name) != new.get(name)]
         elif field not in ("name", "handler", "event") and old != new:
             found.append(f"{field}: {_plain(old)} -> {_plain(new)}")
     return tuple(found)

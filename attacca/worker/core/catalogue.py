@@ -5,6 +5,7 @@ import math
 from attacca.errors import AttaccaError
 from attacca.model.function import Revision, Settings
 from attacca.model.messages import Catalogue as Announced
+from attacca.model.messages import Evict
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core import reserve
 from attacca.worker.core.alarms import Alarm, Alarms, Key
@@ -220,16 +221,27 @@ class Catalogue:
             delay_s = self._config.start_retry_s * 2 ** min(fleet.failures - 1, 6)
             self._alarms.set((Alarm.RESTOCK, fleet.function.name), now + delay_s)
 
-    def evict(self, now: float, function: str, out: list[Command], *, templates: bool) -> None:
+    def evict(self, now: float, order: Evict, out: list[Command]) -> None:
         """By order, so min_sandboxes do not stand against it; they are made anew."""
-        fleet = self._current(function)
+        fleet = self._current(order.function)
         if fleet is None:
             return
         for sandbox in list(fleet.free):
             if sandbox.idle is not None:
                 self._pool.kill(now, sandbox, Loss(now, "evicted", " by order"), out)
-        if templates and fleet.template is not None:
+        if order.is_renewal:
+            self._renew(now, fleet, out)
+        if order.templates and fleet.template is not None:
             self._pool.retire(fleet.template, "template evicted by order", out)
+
+    def _renew(self, now: float, fleet: Fleet, out: list[Command]) -> None:
+        """What starts or works was made of what has changed; who counted on a start gets another."""
+        for sandbox in list(fleet.sandboxes.values()):
+            if sandbox.phase is Phase.STARTING:
+                self._pool.kill(now, sandbox, Loss(now, "stopped", ": a secret of it has changed"), out)
+            elif sandbox.phase is Phase.BUSY:
+                self._pool.doom(sandbox, ": a secret of it has changed")
+        self._line.start_failed(now, fleet, None, out)
 
     def expire(self, now: float, name: str, out: list[Command]) -> None:
         """A sandbox has been idle for as long as its keeper wanted."""

@@ -253,7 +253,7 @@ class Line:
         fleet = sandbox.fleet
         if sandbox.phase is Phase.DOOMED:
             if not sandbox.running:
-                self._pool.kill(now, sandbox, Loss(now, "stopped", ": an invocation in it was given up"), out)
+                self._pool.kill(now, sandbox, Loss(now, "stopped", sandbox.doomed), out)
             return
         if len(sandbox.running) == sandbox.slots - 1:
             fleet.free.append(sandbox)

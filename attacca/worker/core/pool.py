@@ -105,9 +105,9 @@ class Pool:
             self.keeper.taken(now, idle)
             self._stir(sandbox)
 
-    def doom(self, sandbox: Sandbox) -> None:
+    def doom(self, sandbox: Sandbox, why: str) -> None:
         """It takes nothing new, and is killed when what runs in it has ended."""
-        sandbox.doom()
+        sandbox.doom(why)
         sandbox.fleet.live -= 1
         if sandbox in sandbox.fleet.free:
             sandbox.fleet.free.remove(sandbox)

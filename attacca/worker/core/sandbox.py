@@ -34,6 +34,7 @@ class Sandbox:
 
     __slots__ = (
         "alarm",
+        "doomed",
         "expiry",
         "fleet",
         "id",
@@ -59,6 +60,7 @@ class Sandbox:
         self.memory_mb = fleet.revision.settings.memory_mb
         self.slots = fleet.revision.settings.concurrency
         self.phase = Phase.STARTING
+        self.doomed = ""  # why it is
         self.running: dict[str, Item] = {}
         self.served = 0
         self.idle: Idle | None = None
@@ -94,9 +96,10 @@ class Sandbox:
             self.phase = Phase.IDLE
         return item
 
-    def doom(self) -> None:
+    def doom(self, why: str) -> None:
         if self.phase is not Phase.BUSY:
             self._refuse("doom")
+        self.doomed = why
         self.phase = Phase.DOOMED
 
     def kill(self) -> None:

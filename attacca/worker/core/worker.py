@@ -152,7 +152,7 @@ class WorkerCore:
             return
         out.append(Stop(sandbox.id, item.id))
         if sandbox.phase is not Phase.DOOMED:
-            self.pool.doom(sandbox)
+            self.pool.doom(sandbox, ": an invocation in it was given up")
 
     def _drain(self, now: float, out: list[Command]) -> None:
         self.draining = True
@@ -258,7 +258,7 @@ class WorkerCore:
             case Prewarm():
                 self.catalogue.prewarm(event.function, event.count)
             case Evict():
-                self.catalogue.evict(now, event.function, out, templates=event.templates)
+                self.catalogue.evict(now, event, out)
             case Check():
                 refusal = self.catalogue.refuse(event.revision.settings)
                 self.checks.begin(now, event.revision, refusal, out, draining=self.draining)

@@ -72,6 +72,15 @@ PATHS = (
         "tokens/%2e%2e",
     ),
     *(
+        "secrets",
+        "secrets/A",
+        "secrets/A?force=true",
+        "secrets/A?force=x",
+        "secrets/A.B",
+        "secrets/%00",
+        "secrets/" + "A" * 65,
+    ),
+    *(
         "calls?limit=1&limit=2",
         "calls?limit=-1",
         "calls?limit=" + "9" * 5000,

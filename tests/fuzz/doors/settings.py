@@ -24,21 +24,24 @@ from tests.fuzz.mutation import NUMBERS, UNICODE, mutate
 TOML, JSON, SERVER, SET = b"t", b"j", b"s", b"="  # the first byte of an input
 FIELDS = tuple(field.name for field in msgspec.structs.fields(Settings))
 NAME = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
+SECRET = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 WHOLE = {
     "name": "shop", "handler": "main:app", "memory_mb": 256, "timeout_s": 10.5, "first_byte_s": 2, "wait_s": 5,
     "concurrency": 20, "env": {"MODE": "test", "_x": "é😀\t"}, "min_sandboxes": 1, "max_sandboxes": 4, "cpus": 0.5,
-    "queue": 10, "network": "host", "idempotent": True,
+    "queue": 10, "network": "host", "idempotent": True, "secrets": {"KEY": "env", "tls-key": "file"},
 }  # fmt: skip
 VALUES = (
     *NUMBERS, '""', '"x"', "true", "false", "null", "[]", "{}", "[1]", '{"a":1}', '{"a":{"b":1}}', '"none"', '"host"',
+    '"env"', '"file"',
     '"1"', '"0.5"', '"\\u0000"', '"\\ud800"', '"a\\nb"', '"shop\\n"', "2024-01-01", "07:32:00",
     "1979-05-27T07:32:00Z",
     "'''x'''", '"""\nx"""', '"' + "x" * 300 + '"', "[" * 500 + "]" * 500, "0b1", "0o7", "1_000", "{a=1}", "{a.b=1}",
     *(json.dumps(text) for text in UNICODE), *(json.dumps("A" + text) for text in UNICODE),
 )  # fmt: skip
 KEYS = (
-    *FIELDS, "env.A", "env.\"A B\"", 'env."A\\n"', "env.A.B", "env.1", 'env.""', "env", '"name "', "Name", "nam",
+    *FIELDS, "env.A", "env.\"A B\"", 'env."A\\n"', "env.A.B", "env.1", 'env.""', "env",
+    "secrets.A", "secrets.a-b", '"name "', "Name", "nam",
     "[env]",
     "[[env]]", "[env.A]", "a.b.c", '"__proto__"', "é", "name.x",
     "gateway.port", "gateway.max_body_mb", "worker.memory_mb", "control.state_dir", "worker.keepalive.policy",
@@ -60,10 +63,11 @@ class Written(Door):
 
     def seeds(self) -> list[bytes]:
         env = "\n".join(f'V{number} = "{"x" * 100}"' for number in range(250))
-        plain = {key: value for key, value in WHOLE.items() if key != "env"}
+        plain = {key: value for key, value in WHOLE.items() if key not in ("env", "secrets")}
         toml = "".join(f"{key} = {json.dumps(value)}\n" for key, value in plain.items())
         return [
             TOML + toml.encode() + '[env]\nMODE = "test"\n_x = "é😀"\n'.encode(),
+            TOML + b"[secrets]\nKEY = 'env'\ntls-key = 'file'\n",
             TOML + b"",
             TOML + b"memory_mb = 64\nenv = { A = '1' }\n",
             TOML + b"env.A = '1'\nenv.B = '2'\n",
@@ -147,6 +151,10 @@ def whole(settings: Settings) -> None:
         assert "\0" not in value, "a variable cannot be set"
     size = sum(len(name.encode()) + len(value.encode()) for name, value in settings.env.items())
     assert size <= ENV_KB << 10, "the environment is too large"
+    assert len(settings.secrets) <= 32, "too many secrets"
+    assert all(SECRET.fullmatch(name) for name in settings.secrets), "a secret's name is none"
+    variables = [name for name, kind in settings.secrets.items() if kind == "env"]
+    assert all(VARIABLE.fullmatch(name) and name not in settings.env for name in variables), "a secret is no variable"
     assert settings.handler is None or len(settings.handler) <= 200, "the handler is too long"
     sent = msgspec.json.encode(settings)
     assert read_settings(sent.decode()) == settings, "the server reads it otherwise"

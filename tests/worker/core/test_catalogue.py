@@ -53,6 +53,22 @@ def test_evict_makes_the_next_start_a_template_or_a_cold_one() -> None:
     )
 
 
+def test_a_renewal_leaves_nothing_of_what_was_before() -> None:
+    stage = Stage(times=Times(run_ms=5000))
+    echo = stage.deploy("echo")
+    working = stage.send(echo)
+    stage.play(1)
+    starting = stage.send(echo)
+    before = set(stage.core.pool.sandboxes)
+    assert len(before) == 2
+    stage.tell(Evict("echo", templates=True, is_renewal=True))
+    stage.play(20)
+    assert isinstance(stage.ended[working].outcome, Ok), "what runs may finish"
+    assert isinstance(stage.ended[starting].outcome, Ok), "who counted on a start gets another"
+    assert stage.started[starting].sandbox not in before
+    assert not before & set(stage.core.pool.sandboxes)
+
+
 def test_prewarm_makes_as_many_more() -> None:
     stage = Stage()
     echo = stage.deploy("echo")

@@ -132,7 +132,7 @@ class Theatre:
         self.stage.runtime.mend(name)
 
     def evict(self, name: str, act: Act) -> None:
-        self.stage.tell(Evict(name, templates=act.much % 2 == 0))
+        self.stage.tell(Evict(name, templates=act.much % 2 == 0, is_renewal=act.much % 3 == 0))
 
     def prewarm(self, name: str, act: Act) -> None:
         self.stage.tell(Prewarm(name, act.much))

@@ -37,7 +37,7 @@ def in_phase(phase: Phase) -> Sandbox:
         sandbox.take(item("a"))
         sandbox.take(item("b"))
     if phase is Phase.DOOMED:
-        sandbox.doom()
+        sandbox.doom("")
     if phase is Phase.DYING:
         sandbox.kill()
     return sandbox
@@ -53,7 +53,7 @@ EVENTS: list[Callable[[Sandbox], object]] = [
     lambda sandbox: sandbox.take(item("c")),
     lambda sandbox: sandbox.leave("a"),
     leave_last,
-    Sandbox.doom,
+    lambda sandbox: sandbox.doom(""),
     Sandbox.kill,
     Sandbox.failed,
     Sandbox.gone,

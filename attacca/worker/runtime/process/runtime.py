@@ -2,24 +2,24 @@
 
 import asyncio
 import itertools
-import json
 import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
 
+from attacca.errors import AttaccaError
 from attacca.kernel.budget import Budget
 from attacca.kernel.clock import Clock
-from attacca.model.function import Network, Revision
+from attacca.model.function import Revision
 from attacca.model.invocation import Invocation
 from attacca.worker.core.reports import SandboxFailed, SandboxGone, Sink, TemplateFailed, TemplateGone
 from attacca.worker.host.cgroups import Group, Groups, open_groups, sweep
 from attacca.worker.host.isolation import no_limits
 from attacca.worker.runtime.process.body import Body
+from attacca.worker.runtime.process.description import Secret, describe, no_secret
 from attacca.worker.runtime.process.family import Limits
 from attacca.worker.runtime.process.guest import channel as wire
 from attacca.worker.runtime.process.guest.minder import SANDBOX_PID
-from attacca.worker.runtime.process.guest.orders import Order
 from attacca.worker.runtime.process.hatchery import Hatchery
 from attacca.worker.runtime.process.leftovers import Leftovers
 from attacca.worker.runtime.process.nursery import USERS, Nursery
@@ -33,16 +33,22 @@ from attacca.worker.runtime.process.watchdog import look_at
 END_S = 10.0  # for the last process to go
 FRAMES_MB = 256  # of frames that are not complete, of all sandboxes together; no function may have more than half
 SEEK_S, SEEK_TRIES = 0.001, 10  # for a process that was born; a second in all
-SIGNALS = 1024  # queued, and timers, in one sandbox
 LAST_WORDS_S = 1.0  # an import that takes too long can say where it was, before it is killed
 
 
 class ProcessRuntime:
     """Implements `worker.runtime.types.Runtime`. `state_dir` holds `code/` and `bundles/`; `memory_mb` is what
-    the worker gives out to all sandboxes and templates together."""
+    the worker gives out to all sandboxes and templates together; `secret` gives the value of one when it is wanted."""
 
-    def __init__(self, state_dir: Path, options: ProcessOptions, clock: Clock, memory_mb: int | None = None) -> None:
-        self._clock, self._memory_mb = clock, memory_mb
+    def __init__(
+        self,
+        state_dir: Path,
+        options: ProcessOptions,
+        clock: Clock,
+        memory_mb: int | None = None,
+        secret: Secret = no_secret,
+    ) -> None:
+        self._clock, self._memory_mb, self._secret = clock, memory_mb, secret
         self._code, self._bundles, self._options = state_dir / "code", state_dir / "bundles", options
         self._isolate = options.isolation != "none"
         self._sandboxes: dict[str, Sandbox] = {}
@@ -132,8 +138,7 @@ class ProcessRuntime:
         )
         self._templates[template] = made
         begin = self._order(made, (*inner, theirs.detach()), lambda why: self._template_ended(made, why))
-        made.describe(self._describe(made))
-        self._nursery.ask(begin)
+        self._beget(made, begin)
 
     def drop_template(self, template: str) -> None:
         if (made := self._templates.get(template)) is not None:
@@ -147,8 +152,7 @@ class ProcessRuntime:
         parent = self._templates.get(template) if template is not None else None
         begin = self._order(made, inner, lambda why: self._sandbox_ended(made, parent, why))
         if template is None:
-            made.describe(self._describe(made))
-            self._nursery.ask(begin)
+            self._beget(made, begin)
         elif parent is None:
             begin(None)
         else:
@@ -199,6 +203,16 @@ class ProcessRuntime:
 
         return begin
 
+    def _beget(self, made: Sandbox | Template, begin: Callable[[Hatchery | None], None]) -> None:
+        """From the zygote, if it can be told what it is to be."""
+        try:
+            made.describe(self._describe(made))
+        except AttaccaError as error:
+            made.fail("start_failed", f"{error.message} ({error.hint})")
+            begin(None)
+        else:
+            self._nursery.ask(begin)
+
     def _send(
         self,
         made: Sandbox | Template,
@@ -240,37 +254,15 @@ class ProcessRuntime:
         return Limits(settings.memory_mb, self._options.processes, settings.cpus)
 
     def _describe(self, made: Sandbox | Template) -> bytes:
-        revision, options = made.revision, self._options
-        settings, code, bundle = revision.settings, revision.code, revision.bundle
-        if not self._isolate:
-            code, bundle = str(self._code / code), str(self._bundles / bundle) if bundle else None
-        limits = {"CORE": 0, "NOFILE": options.open_files, "FSIZE": options.space_mb << 20}
-        limits |= {"SIGPENDING": SIGNALS, "MSGQUEUE": 0}  # which all of a user's processes share
-        if self._isolate:  # a user namespace of its own counts its own processes; otherwise it would count the user's
-            limits["NPROC"] = options.processes
-        if self._groups is None:
-            limits["DATA"] = settings.memory_mb << 21  # the watchdog is exact, this is fast
-        order = Order(
+        places = None if self._isolate else (self._code, self._bundles)
+        return describe(
+            made.revision,
+            self._options,
+            self._secret,
+            places,
             template=isinstance(made, Template),
-            function=revision.function,
-            revision=revision.number,
-            code=code,
-            bundle=bundle,
-            handler=revision.handler,
-            signature="" if isinstance(made, Template) else str(revision.signature),
-            event=str(settings.event or "") if isinstance(made, Template) else str(revision.event),
-            env=settings.env,
-            memory_mb=settings.memory_mb,
-            import_s=options.start_timeout_s,
-            timeout_s=settings.timeout_s,
-            concurrency=settings.concurrency,
-            host_network=settings.network is Network.HOST,
-            space_mb=min(options.space_mb, settings.memory_mb),
-            limits=limits,
-            max_body=options.max_response_mb << 20,
-            max_log=options.max_log_kb << 10,
+            has_groups=self._groups is not None,
         )
-        return json.dumps(order).encode()
 
     def _hear(self, parent: Hatchery, kind: int, number: int, payload: bytes) -> None:
         """A frame from the zygote or a template about one of its children; of others' it has nothing to say.
@@ -326,7 +318,7 @@ class ProcessRuntime:
     def _give_up(self, made: Sandbox | Template) -> None:
         seconds = self._options.start_timeout_s
         message = f"importing the code took longer than {seconds:g} s (start_timeout_s of the server)"
-        made.time_out(message)
+        made.fail("timeout", message)
         made.body.kill(message)
         for template in self._templates.values():
             if template.hatchery is made.body.parent and not made.body.is_born:

@@ -140,8 +140,8 @@ class Sandbox:
         if self.timer is not None:
             self.timer.cancel()
 
-    def time_out(self, message: str) -> None:
-        self.failure = SandboxFailed(self.name, "timeout", message)
+    def fail(self, code: str, message: str) -> None:
+        self.failure = SandboxFailed(self.name, code, message)
 
     def printed(self, data: bytes) -> None:
         """Output that went past our capture: from C code, from its own children, or straight to the descriptor."""

@@ -75,8 +75,8 @@ class Template:
         if self.timer is not None:
             self.timer.cancel()
 
-    def time_out(self, message: str) -> None:
-        self.failure = TemplateFailed(self.name, "timeout", message)
+    def fail(self, code: str, message: str) -> None:
+        self.failure = TemplateFailed(self.name, code, message)
 
     def printed(self, data: bytes) -> None:
         text = data.decode("utf-8", "replace")

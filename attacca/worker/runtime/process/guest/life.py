@@ -142,7 +142,10 @@ def settle(order: Order, user: int, *, isolate: bool, began: float) -> tuple[dic
             linux.unshare(linux.CLONE_NEWNET)
             linux.raise_loopback()
         isolated = perf_counter()
-        writable = root.enter_own(order["code"], order["bundle"], order["space_mb"], template=order["template"])
+        writable = root.enter_own(
+            order["code"], order["bundle"], order["space_mb"], order["secrets"], template=order["template"]
+        )
+        order["secrets"] = {}
         linux.set_host_name(order["function"])
     placed = perf_counter()
     return {"sandbox_ms": (isolated - began) * 1e3, "code_ms": (placed - isolated) * 1e3}, writable

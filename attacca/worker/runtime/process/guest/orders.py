@@ -23,6 +23,7 @@ class Order(TypedDict):
     signature: str  # of model.function.Signature, or empty: find it
     event: str  # of model.function.EventShape, or empty: find it
     env: dict[str, str]
+    secrets: dict[str, str]  # files below root.SECRETS: names, and bytes as latin-1 has them
     memory_mb: int
     import_s: float  # how long the import may take
     timeout_s: float

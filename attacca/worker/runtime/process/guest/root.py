@@ -40,7 +40,9 @@ DEVICES = ("null", "zero", "full", "random", "urandom")
 LINKS = {"fd": "/proc/self/fd", "stdin": "/proc/self/fd/0", "stdout": "/proc/self/fd/1", "stderr": "/proc/self/fd/2"}
 PASSWD = "root:x:0:0:root:/nonexistent:/usr/sbin/nologin\nfunction:x:1000:1000:function:/tmp:/usr/sbin/nologin\n"
 GROUP = "root:x:0:\nfunction:x:1000:\n"
-EMPTY = ("function", "bundle", "proc", "tmp", "dev", "etc")
+EMPTY = ("function", "bundle", "proc", "tmp", "dev", "etc", "run", "run/secrets", "var", "var/openfaas")
+SECRETS = "/run/secrets"
+SECRETS_THERE = "/var/openfaas/secrets"  # where functions of OpenFaaS look for them
 HERE = "/function"
 BUNDLE = "/bundle"
 ID = 1000  # user and group inside a template and inside a sandbox; 0 could not be mapped on without a capability
@@ -77,6 +79,7 @@ def build_hall(sources: Sources) -> None:
 def _furnish(base: str, outside: str, prefix: str) -> None:
     for name in EMPTY:
         os.mkdir(f"{base}/{name}")
+    os.symlink(SECRETS, base + SECRETS_THERE)
     for path in SYSTEM:
         if os.path.islink(outside + path):
             os.symlink(os.readlink(outside + path), base + path)
@@ -118,13 +121,15 @@ def _copy_setting(source: str, target: str, outside: str) -> None:
             copy.write(file.read())
 
 
-def enter_own(code: str, bundle: str | None, space_mb: int, *, template: bool) -> int:
+def enter_own(code: str, bundle: str | None, space_mb: int, secrets: dict[str, str], *, template: bool) -> int:
     """From the hall into a root of our own, with this function's code in it. Returns for a template what
     `hide_processes` does, and -1 for a sandbox."""
     linux.bind("/base", "/stage")
     _show(f"/code/{code}", "/stage" + HERE)
     if bundle:
         _show(f"/bundles/{bundle}", "/stage" + BUNDLE)
+    if secrets:
+        _keep_secrets(secrets, "/stage" + SECRETS)
     writable = hide_processes("/stage") if template else -1
     show_processes("/stage")
     take_room(space_mb, "/stage")
@@ -139,6 +144,16 @@ def _show(source: str, target: str) -> None:
         linux.mount("code", target, "overlay", flags, f"lowerdir={source}:/nothing")
     except OSError:  # not on top of this file system, or not in a kernel that lets no ordinary user do it
         linux.bind(source, target)
+
+
+def _keep_secrets(secrets: dict[str, str], path: str) -> None:
+    """In memory, for us alone, and not to be written to once they are there. Places of a template have them from it."""
+    linux.mount("secrets", path, "tmpfs", linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC, "size=8m,mode=0500")
+    for name, value in secrets.items():
+        descriptor = os.open(f"{path}/{name}", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400)
+        with open(descriptor, "wb") as file:
+            file.write(value.encode("latin-1"))
+    linux.make_read_only(path)
 
 
 def show_processes(root: str = "") -> None:

@@ -1,0 +1,85 @@
+"""What a process that the zygote has forked is told: from a revision, the server's options, and its secrets."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from attacca.errors import BadFunction, SecretMissing
+from attacca.model.function import Network, Revision, SecretAs
+from attacca.worker.runtime.process.guest.orders import Order
+from attacca.worker.runtime.process.options import ProcessOptions
+
+SIGNALS = 1024  # queued, and timers, in one sandbox
+Secret = Callable[[str], bytes]  # the value of a name; raises an AttaccaError when there is none to be had
+
+
+def no_secret(name: str) -> bytes:
+    raise SecretMissing(f"the secret {name} is not set", f"attacca secret set {name}")
+
+
+def describe(
+    revision: Revision,
+    options: ProcessOptions,
+    secret: Secret,
+    places: tuple[Path, Path] | None,
+    *,
+    template: bool,
+    has_groups: bool,
+) -> bytes:
+    """`places` hold code and bundles where there is no isolation. The values of secrets are nowhere kept but in this.
+
+    Raises:
+        AttaccaError: a secret is not to be had.
+    """
+    settings, code, bundle = revision.settings, revision.code, revision.bundle
+    if places is not None:
+        code, bundle = str(places[0] / code), str(places[1] / bundle) if bundle else None
+    limits = {"CORE": 0, "NOFILE": options.open_files, "FSIZE": options.space_mb << 20}
+    limits |= {"SIGPENDING": SIGNALS, "MSGQUEUE": 0}  # which all of a user's processes share
+    if places is None:  # a user namespace of its own counts its own processes; otherwise it would count the user's
+        limits["NPROC"] = options.processes
+    if not has_groups:
+        limits["DATA"] = settings.memory_mb << 21  # the watchdog is exact, this is fast
+    order = Order(
+        template=template,
+        function=revision.function,
+        revision=revision.number,
+        code=code,
+        bundle=bundle,
+        handler=revision.handler,
+        signature="" if template else str(revision.signature),
+        event=str(settings.event or "") if template else str(revision.event),
+        env=settings.env | variables(revision, secret),
+        secrets=files(revision, secret, has_files=places is None),
+        memory_mb=settings.memory_mb,
+        import_s=options.start_timeout_s,
+        timeout_s=settings.timeout_s,
+        concurrency=settings.concurrency,
+        host_network=settings.network is Network.HOST,
+        space_mb=min(options.space_mb, settings.memory_mb),
+        limits=limits,
+        max_body=options.max_response_mb << 20,
+        max_log=options.max_log_kb << 10,
+    )
+    return json.dumps(order).encode()
+
+
+def variables(revision: Revision, secret: Secret) -> dict[str, str]:
+    """Any bytes but NUL, in the way in which Python has them in an environment."""
+    found = {}
+    for name in revision.settings.secrets_as(SecretAs.ENV):
+        value = secret(name)
+        if b"\0" in value:
+            raise BadFunction(f"the secret {name} contains a NUL, which no variable can", f'write {name} = "file"')
+        found[name] = value.decode(errors="surrogateescape")
+    return found
+
+
+def files(revision: Revision, secret: Secret, *, has_files: bool) -> dict[str, str]:
+    names = revision.settings.secrets_as(SecretAs.FILE)
+    if names and not has_files:
+        raise BadFunction(
+            f"the secret {names[0]} cannot be a file: without isolation there is no place for it",
+            f'write {names[0]} = "env", or start the server without --isolation none',
+        )
+    return {name: secret(name).decode("latin-1") for name in names}
