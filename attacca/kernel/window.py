@@ -16,12 +16,13 @@ PER_LEAST = 1 / LEAST
 PER_GROWTH = 1 / log(GROWTH)
 LAST = int(log(MOST * PER_LEAST) * PER_GROWTH)
 ZERO = -1  # the bucket of what counts as 0
+LATEST_MOST = 128
 
 
 class Measure:
     """Values are durations, gaps or sizes: never negative. Everything is 0 before the first one."""
 
-    __slots__ = ("_buckets", "_total", "count", "ewma", "max")
+    __slots__ = ("_buckets", "_latest", "_total", "count", "ewma", "max")
 
     def __init__(self) -> None:
         self.count = 0
@@ -29,6 +30,10 @@ class Measure:
         self.max = 0.0
         self._total = 0.0
         self._buckets: dict[int, int] = {}  # only those that hold something
+        self._latest: list[float] = []  # not in a bucket yet: many are sorted in for the price of a few
+
+    def __repr__(self) -> str:
+        return f"<Measure of {self.count}: mean {self.mean:g}, lately {self.ewma:g}, at most {self.max:g}>"
 
     def add(self, value: float) -> None:
         if self.count:
@@ -39,14 +44,22 @@ class Measure:
         self._total += value
         if value > self.max:
             self.max = value
-        if value < LEAST:
-            bucket = ZERO
-        elif value < MOST:
-            bucket = int(log(value * PER_LEAST) * PER_GROWTH)
-        else:
-            bucket = LAST
+        latest = self._latest
+        latest.append(value)
+        if len(latest) == LATEST_MOST:
+            self._sort_in()
+
+    def _sort_in(self) -> None:
         buckets = self._buckets
-        buckets[bucket] = buckets.get(bucket, 0) + 1
+        for value in self._latest:
+            if value < LEAST:
+                bucket = ZERO
+            elif value < MOST:
+                bucket = int(log(value * PER_LEAST) * PER_GROWTH)
+            else:
+                bucket = LAST
+            buckets[bucket] = buckets.get(bucket, 0) + 1
+        self._latest.clear()
 
     @property
     def mean(self) -> float:
@@ -58,6 +71,7 @@ class Measure:
 
     def percentiles(self, qs: Sequence[float]) -> list[float]:
         """Several percentiles, asked for in ascending order, for the price of one."""
+        self._sort_in()
         found: list[float] = []
         buckets = iter(sorted(self._buckets.items()))
         bucket, seen = ZERO, 0

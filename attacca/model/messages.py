@@ -1,5 +1,8 @@
 """The words that planes say to each other. In one process they are passed as they are; apart, as frames."""
 
+from collections.abc import Mapping
+from functools import cached_property
+
 import msgspec
 
 from attacca.model.function import Revision
@@ -9,11 +12,23 @@ from attacca.model.sandbox import WorkerView
 # control -> gateway and worker
 
 
-class Catalogue(msgspec.Struct, frozen=True, tag=True):
-    """The whole state: the current revision of every function. Replaces what was known."""
+class Catalogue(msgspec.Struct, frozen=True, tag=True, dict=True):
+    """The whole state: the current revision of every function. Replaces what was known.
+
+    Many workers of one process share it: what is looked up in it is counted once for all of them.
+    """
 
     generation: int
     current: tuple[Revision, ...]
+
+    @cached_property
+    def by_function(self) -> Mapping[str, Revision]:
+        return {revision.function: revision for revision in self.current}
+
+    @cached_property
+    def reserving(self) -> tuple[Revision, ...]:
+        """Those that want sandboxes whether anybody calls them or not."""
+        return tuple(one for one in self.by_function.values() if one.settings.min_sandboxes)
 
 
 class Deployed(msgspec.Struct, frozen=True, tag=True):

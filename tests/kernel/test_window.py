@@ -66,3 +66,10 @@ def test_memory_is_bounded_whatever_comes() -> None:
 def test_a_percentile_is_a_share_not_a_number_of_percent() -> None:
     with pytest.raises(AssertionError, match="a share from 0 to 1"):
         Measure().percentile(99)
+
+
+def test_it_says_what_it_holds() -> None:
+    measure = Measure()
+    for value in (1.0, 3.0):
+        measure.add(value)
+    assert repr(measure) == "<Measure of 2: mean 2, lately 1.2, at most 3>"

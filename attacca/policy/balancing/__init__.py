@@ -1,5 +1,6 @@
 """Balancing policies: which worker gets the next invocation."""
 
+from attacca.policy.balancing.ch_bl import ChBl
 from attacca.policy.balancing.ch_rlu import ChRlu
 from attacca.policy.balancing.least_loaded import LeastLoaded
 from attacca.policy.balancing.random import Random
@@ -12,5 +13,6 @@ BALANCING: dict[str, type[Balancing]] = {
     "round_robin": RoundRobin,
     "least_loaded": LeastLoaded,
     "two_choices": TwoChoices,
+    "ch_bl": ChBl,
     "ch_rlu": ChRlu,
 }

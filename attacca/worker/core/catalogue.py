@@ -1,6 +1,11 @@
-"""Which revisions this worker knows: what is current, what is old and still busy, and how many are kept in stock."""
+"""Which revisions this worker knows: what is current, what is old and still busy, and how many are kept in stock.
+
+What a catalogue announces is looked up in it, and has a Function and a Fleet here once somebody asks for it: of many
+thousand functions, one of a thousand workers may never see but a few.
+"""
 
 import math
+from collections.abc import Mapping
 
 from attacca.errors import AttaccaError
 from attacca.model.function import Revision, Settings
@@ -36,18 +41,38 @@ class Catalogue:
         self._alarms = alarms
         self.functions = functions
         self.fleets: dict[str, Fleet] = {}  # by revision id: the current ones, and old ones that are busy
+        self._announced: Mapping[str, Revision] = {}  # by function, as the last catalogue had it
+        self._outdated: set[str] = set()  # functions that are here, or have gone, since then
         self._keeping: dict[str, Fleet] = {}  # by function: current ones with min_sandboxes
         self._stocked: dict[str, Fleet] = {}  # by function: current ones that want sandboxes ahead of need
 
     def replace(self, now: float, event: Announced, out: list[Command]) -> None:
         kept = self.granted()
-        told = {revision.function: revision for revision in event.current}
+        told = event.by_function
         for name in list(self.functions):
             if name not in told:
                 self._delete(now, name, out)
-        for revision in told.values():
-            self._adopt(now, revision, out)
+        self._announced = told
+        self._outdated.clear()
+        wanted = {*self.functions, *(one.function for one in event.reserving), *self._checks.unclaimed()}
+        for name in sorted(wanted & told.keys()):
+            self._adopt(now, told[name], out)
         self._share(kept)
+
+    def find(self, now: float, revision: str, out: list[Command]) -> Fleet | None:
+        """By its id. It is None of a revision that nobody has told us of."""
+        fleet = self.fleets.get(revision)
+        if fleet is None:
+            name = revision.rpartition("@")[0]
+            told = self._told(name)
+            if told is not None and told.id == revision:
+                self._adopt(now, told, out)
+                return self.fleets[revision]
+        return fleet
+
+    def _told(self, name: str) -> Revision | None:
+        """What was announced of it and is still so, although it is not here yet."""
+        return None if name in self._outdated else self._announced.get(name)
 
     def adopt(self, now: float, revision: Revision, out: list[Command]) -> None:
         kept = self.granted()
@@ -60,6 +85,7 @@ class Catalogue:
         self._share(kept)
 
     def _adopt(self, now: float, revision: Revision, out: list[Command]) -> None:
+        self._outdated.add(revision.function)
         function = self.functions.get(revision.function)
         if function is None:
             function = self.functions[revision.function] = Function(revision.function)
@@ -93,6 +119,7 @@ class Catalogue:
             fleet.template_retry_at = math.inf
 
     def _delete(self, now: float, name: str, out: list[Command]) -> None:
+        self._outdated.add(name)
         function = self.functions.get(name)
         if function is None or function.current is None:
             return
@@ -122,11 +149,17 @@ class Catalogue:
 
     def refuse_order(self, function: str, count: int) -> AttaccaError | None:
         """Why so many sandboxes cannot be made ahead of need."""
-        fleet = self._current(function)
-        if fleet is None:
+        settings = self._settings_of(function)
+        if settings is None:
             return None
-        memory_mb = fleet.revision.settings.memory_mb
+        memory_mb = settings.memory_mb
         return reserve.refuse_order(self._config, function, count, self._orderable(memory_mb), memory_mb)
+
+    def _settings_of(self, function: str) -> Settings | None:
+        known, told = self.functions.get(function), self._told(function)
+        if told is not None:
+            return told.settings
+        return None if known is None or known.current is None else known.current.revision.settings
 
     def _orderable(self, memory_mb: int) -> int:
         return reserve.orderable(self._config, self._wishes(), self.granted(), memory_mb)
@@ -143,8 +176,9 @@ class Catalogue:
                 self._stocked[name] = fleet
 
     def _wishes(self) -> list[Wish]:
-        current = [function.current for function in self.functions.values()]
-        return [reserve.wish(fleet.revision.settings) for fleet in current if fleet is not None]
+        told = [one.settings for name, one in self._announced.items() if name not in self._outdated]
+        here = [function.current.revision.settings for function in self.functions.values() if function.current]
+        return [reserve.wish(settings) for settings in (*told, *here)]
 
     def _retire(self, now: float, fleet: Fleet, out: list[Command]) -> None:
         fleet.retired = True
@@ -174,8 +208,9 @@ class Catalogue:
 
     # Sandboxes ahead of need.
 
-    def prewarm(self, function: str, count: int) -> None:
-        fleet = self._current(function)
+    def prewarm(self, now: float, function: str, count: int, out: list[Command]) -> None:
+        told = self._told(function)
+        fleet = self._current(function) if told is None else self.find(now, told.id, out)
         if fleet is not None:
             most = self._orderable(fleet.revision.settings.memory_mb)
             fleet.wanted = max(0, min(fleet.wanted + count, most))

@@ -1,6 +1,6 @@
 """Checks of code that is not deployed yet: each makes a template, which waits a while for its deployment."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from msgspec.structs import replace
 
@@ -101,6 +101,11 @@ class Checks:
                 self._alarms.clear((Alarm.KEPT, template.id))
                 return template
         return None
+
+    def unclaimed(self) -> Iterable[str]:
+        """The functions whose code has been checked, and waits for its deployment."""
+        templates = self._pool.templates.values()
+        return [one.revision.function for one in templates if one.fleet is None and one.id not in self.making]
 
     def drain(self, out: list[Command]) -> None:
         for number, (_, revision) in self.waiting.items():

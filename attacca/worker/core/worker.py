@@ -103,7 +103,7 @@ class WorkerCore:
 
     def _dispatch(self, now: float, event: Dispatch, out: list[Command]) -> None:
         invocation = event.invocation
-        fleet = self.catalogue.fleets.get(invocation.revision)
+        fleet = self.catalogue.find(now, invocation.revision, out)
         if self.draining:
             out.append(Ended(invocation.id, DRAINING))
         elif fleet is None:
@@ -256,7 +256,7 @@ class WorkerCore:
             case Deleted():
                 self.catalogue.delete(now, event.function, out)
             case Prewarm():
-                self.catalogue.prewarm(event.function, event.count)
+                self.catalogue.prewarm(now, event.function, event.count, out)
             case Evict():
                 self.catalogue.evict(now, event, out)
             case Check():

@@ -188,6 +188,10 @@ def test_a_catalogue_replaces_what_was_known() -> None:
     stage.tell(Catalogue(1, (revision("kept"), revision("new"))))
     assert stage.start(stage.send(kept)) is Start.WARM
     assert stage.failure(stage.send(lost)).code == "not_found"
+    assert sorted(stage.core.functions) == ["kept"]
+    name = stage.send(revision("new"))
+    stage.play(3)
+    assert stage.start(name) is not Start.WARM
     assert sorted(stage.core.functions) == ["kept", "new"]
 
 

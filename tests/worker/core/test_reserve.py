@@ -153,7 +153,7 @@ def test_a_worker_with_less_memory_than_before_reserves_what_fits_in_order_and_c
     stage.tell(Catalogue(1, (*wanted, revision("cat", memory_mb=300))))
     stage.play(60)
     assert stage.core.catalogue.granted() == {"ant": 6, "bee": 0}
-    assert [(settings.name, count) for settings, count in stage.core.catalogue.short()] == [("bee", 0), ("ant", 6)]
+    assert [(settings.name, count) for settings, count in stage.core.catalogue.short()] == [("ant", 6), ("bee", 0)]
     assert stage.idle("ant") >= 6
     ended = stage.send(revision("cat", memory_mb=300))
     stage.play(5)
