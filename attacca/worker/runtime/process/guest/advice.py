@@ -128,7 +128,7 @@ def _missing(name: str, here: str) -> str:
         return f"Python has no {top} since {since}, and this is {VERSION}: {brought_by} in requirements.txt brings it"
     if top in INFRASTRUCTURE:
         return "this describes infrastructure, it is no function: deploy the directory of the function that it names"
-    return _elsewhere(name, here) or _other_build(name, here) or _to_require(name, here)
+    return _other_build(name, here) or _elsewhere(name, here) or _to_require(name, here)
 
 
 def _elsewhere(name: str, here: str) -> str:
@@ -259,7 +259,7 @@ def _frames(error: BaseException) -> Iterator[tuple[str, str]]:
 
 def _is_of_environment(error: BaseException) -> bool:
     frames = list(_frames(error))
-    return bool(frames) and frames[-1][1] == "__getitem__" and frames[-1][0] == os.__file__.replace(".pyc", ".py")
+    return bool(frames) and frames[-1][1] == "__getitem__" and frames[-1][0] in ("<frozen os>", os.__file__)
 
 
 def _variable(name: str) -> str:

@@ -71,6 +71,8 @@ def _evaluated(note: str, spaces: dict[str, Any]) -> Any:
     """A text is an expression in the function's own module."""
     if note in PLAIN:
         return PLAIN[note]
+    if note[:1] in ("'", '"'):  # a text within a text
+        return _evaluated(note[1:-1], spaces)
     return eval(note, dict(spaces))  # the user's code, in the user's sandbox
 
 

@@ -105,10 +105,10 @@ class Finder:
                 raise self._several(clear, attribute)
             if clear:
                 return Place(clear[0], attribute)
-        if first is not None:  # it says itself what it lacks
-            return Place(first, attribute)
         if attribute and self.path(attribute):
             return Place(attribute)
+        if first is not None:  # it says itself what it lacks
+            return Place(first, attribute)
         seen = (
             ", ".join(sorted(entry for entry in os.listdir(self.here) if entry.endswith(".py"))) or "no .py file at all"
         )

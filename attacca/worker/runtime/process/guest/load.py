@@ -190,7 +190,9 @@ def _is_app(name: str, value: Any) -> bool:
 
 
 def _is_other(value: Any) -> bool:
-    return isinstance(value, type) or frameworks.package(value) in frameworks.NOT_CALLED
+    return (isinstance(value, type) and not frameworks.signature(value)) or frameworks.package(
+        value
+    ) in frameworks.NOT_CALLED
 
 
 def _clear(names: list[str], values: dict[str, Any], source: Source) -> list[str]:
