@@ -227,6 +227,11 @@ def _refuse_what_is_none(target: Any, shown: str) -> None:
     if isinstance(target, type) and not frameworks.signature(target):
         if takes(target).names[:1] == ("scope",):
             raise _asgi_2(shown)
+        if any(one.__name__ == "BaseHTTPRequestHandler" for one in target.__mro__):
+            raise Unfit(
+                f"{shown} is a request handler of http.server, which wants a socket",
+                'take a WSGI or ASGI app, or `def handler(event, context)` with event = "http"',
+            )
         raise Unfit(
             f"{shown} is a class, and calling it makes an object and no answer",
             f"name a function, or make an object that can be called: `handler = {target.__name__}()`",

@@ -193,6 +193,12 @@ def test_what_a_wrapper_gives_is_not_missed(tmp_path: Path) -> None:
         ("class Shop: ...", "main:Shop", "main:Shop is a class", "`handler = Shop()`"),
         ("class handler: ...", "", "main:handler is a class", "name a function"),
         ("class Shop:\n    def sell(self, event): ...", "main:Shop.sell", "is a method", "handler = Shop().sell"),
+        (
+            "from http.server import BaseHTTPRequestHandler\nclass handler(BaseHTTPRequestHandler): ...",
+            "",
+            "is a request handler of http.server",
+            "take a WSGI or ASGI app",
+        ),
         ("import json", "main:json", "main:json is a module", "main.json:function"),
         ("HANDLER = 3", "main:HANDLER", "is not callable, it is of int", "--handler"),
         (

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from textwrap import dedent
+from types import ModuleType
 
 from attacca.worker.runtime.process.guest.load import Loaded, Unfit, load, open_paths
 
