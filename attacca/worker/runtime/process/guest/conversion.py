@@ -29,12 +29,13 @@ class Kind(NamedTuple):
     many: type | None = None  # list, tuple, set or frozenset of these
 
 
-INTEGER, NUMBER, TRUTH = (
-    Kind(int, "an integer"),
-    Kind(float, "a number"),
-    Kind(lambda text: text.lower() not in FALSE, ""),
-)
-OF_TYPES = {int: INTEGER, float: NUMBER, bool: TRUTH}
+TEXT = Kind(str, "a text")
+OF_TYPES: dict[type, Kind] = {
+    int: Kind(int, "an integer"),
+    float: Kind(float, "a number"),
+    bool: Kind(lambda text: text.lower() not in FALSE, ""),
+    **{many: TEXT._replace(many=many) for many in SEQUENCES},
+}
 
 
 def annotations(function: FunctionType) -> dict[str, Any]:
@@ -77,10 +78,8 @@ def _evaluated(note: str, spaces: dict[str, Any]) -> Any:
 
 
 def kind_of(note: Any) -> Kind | None:
-    if note in (int, float, bool):
-        return OF_TYPES[note]
     if isinstance(note, type) and not hasattr(note, "__origin__"):
-        return _of_class(note)
+        return OF_TYPES.get(note) or _of_class(note)
     if isinstance(note, UnionType):
         return _of_union(note.__args__)
     return _of_typing(note) if hasattr(note, "__origin__") else None
@@ -106,7 +105,7 @@ def _of_typing(note: Any) -> Kind | None:
     if name.endswith("Literal"):
         return _one_of({str(value): value for value in arguments})
     if origin in SEQUENCES:
-        one = kind_of(arguments[0]) or Kind(str, "a text")
+        one = kind_of(arguments[0]) or TEXT
         return one._replace(many=origin, is_optional=False)
     return None
 
