@@ -3,9 +3,7 @@
 None of these packages is imported here: a function that brings one has it imported already.
 """
 
-import os
 import sys
-import time
 from collections.abc import Callable
 from types import FunctionType, MethodType, ModuleType
 from typing import Any
@@ -23,22 +21,6 @@ FACTORIES = frozenset(
      "get_wsgi_application", "get_asgi_application", "get_application"}
 )  # fmt: skip
 THREE, TWO = 3, 2
-
-
-class ActionContext:
-    """The second argument of DigitalOcean's `main(event, context)`."""
-
-    api_host = api_key = namespace = ""
-
-    def __init__(self) -> None:
-        environment = os.environ.get
-        self.function_name = environment("AWS_LAMBDA_FUNCTION_NAME", "")
-        self.function_version = environment("AWS_LAMBDA_FUNCTION_VERSION", "")
-        self.activation_id = self.request_id = os.urandom(16).hex()
-        self._began, self.deadline = time.monotonic(), int(time.time() * 1000) + 30_000
-
-    def get_remaining_time_in_millis(self) -> int:
-        return max(0, 30_000 - int((time.monotonic() - self._began) * 1000))
 
 
 def package(value: Any) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from types import CoroutineType, FunctionType, GeneratorType, ModuleType
 from typing import Any, NamedTuple
 
-from attacca.worker.runtime.process.guest import frameworks, shapes
+from attacca.worker.runtime.process.guest import frameworks, platforms, shapes
 from attacca.worker.runtime.process.guest.find import ATTRIBUTES, DUNDER_MAIN, Finder
 from attacca.worker.runtime.process.guest.find import Unfit as Unfit
 from attacca.worker.runtime.process.guest.signature import (
@@ -286,7 +286,9 @@ def _adapted(target: Any, found: str, wants: Takes) -> Any:
     if found == "request" and not wants.names and not wants.any_positional:
         return lambda _request: target()
     if found == "args" and wants.needed == 2:
-        return lambda args: target(args, frameworks.ActionContext())
+        return lambda args: target(args, platforms.ActionContext())
+    if found == "event_context" and wants.event_at == 1:
+        return lambda event, context: target(platforms.NuclioContext(context), event)
     return target
 
 

@@ -42,7 +42,7 @@ def recognise(signature: str, target: Any, wants: Takes, module: ModuleType, sou
     if signature not in TAKE_EVENTS:
         return PLAIN
     known = CLASSES.get(_last(wants)) or _of_class(type(target)) or _by_libraries(module)
-    return known or shape(source.usage(wants.function, 0))
+    return known or shape(source.usage(wants.function, wants.event_at))
 
 
 def is_action(wants: Takes, source: Source) -> bool:

@@ -63,6 +63,11 @@ class Takes(NamedTuple):
         )
 
     @property
+    def event_at(self) -> int:
+        """The place of the event: on Nuclio the context comes first."""
+        return int(self.names[:2] == ("context", "event"))
+
+    @property
     def notes(self) -> dict[str, Any]:
         return {} if self.function is None else conversion.annotations(self.function)
 
@@ -232,7 +237,7 @@ def _is_wsgi(name: str, wants: Takes, names: tuple[str, ...], source: Source) ->
 
 def _takes_context(name: str, wants: Takes, names: tuple[str, ...]) -> bool:
     """An event and a context, whatever they are called?"""
-    if name == "lambda_handler" or names[1] in CONTEXTS or "LambdaContext" in _label(wants, 1):
+    if name == "lambda_handler" or wants.event_at == 1 or names[1] in CONTEXTS or "LambdaContext" in _label(wants, 1):
         return True
     if names[0] in EVENTS:
         return wants.needed != 1 or names[1] in ("", "c")

@@ -5,6 +5,7 @@ word in a docstring or in somebody else's dict says nothing. Where the source ca
 """
 
 import os
+from contextlib import suppress
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -61,7 +62,8 @@ class Source:
             return Usage()
         name = function.__code__.co_varnames[_first(function) + position]
         reading = Reading(self)
-        reading.follow(function, {name: ()})
+        with suppress(RecursionError):  # of an expression that goes too deep
+            reading.follow(function, {name: ()})
         return reading.usage()
 
     def definition(self, function: FunctionType) -> "ast.AST | None":

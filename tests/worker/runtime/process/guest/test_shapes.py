@@ -1,6 +1,7 @@
 """Which shape of event a handler takes, by what it reads of it."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -176,6 +177,25 @@ def test_digital_ocean_finds_the_request_beside_its_parameters(tmp_path: Path) -
     assert loaded.call({"http": {"method": "GET"}})[0] == "GET"
     loaded = look(tmp_path, "def main(args): return args.get('http', {}).get('path')")
     assert (loaded.signature, loaded.event) == ("args", HTTP)
+
+
+def test_nuclio_has_the_context_first(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    code = """
+        def handler(context, event):
+            context.logger.warning("one")
+            context.logger.warning_with("two", item=3)
+            return context.Response(body=event.body, status_code=201), context.name
+    """
+    loaded = look(tmp_path, code)
+    assert (loaded.signature, loaded.event) == ("event_context", HTTP)
+    answer = {"statusCode": 201, "headers": {"content-type": "text/plain"}, "body": "it"}
+    assert loaded.call(SimpleNamespace(body="it"), SimpleNamespace(name="context")) == (answer, "context")
+    assert caplog.messages == ["one", "two item=3"]
+
+
+def test_an_expression_may_be_as_deep_as_python_takes(tmp_path: Path) -> None:
+    deep = " + ".join(["'x'"] * 900)
+    assert look(tmp_path, lines(f"return event['httpMethod'] + {deep}")).event in (PLAIN, V1)
 
 
 @pytest.mark.parametrize("event", [V1, V2, HTTP, PLAIN])

@@ -61,6 +61,7 @@ LAYERS = """
         ("async def handler(event, context): ...", "event_context"),
         ("def handler(event, context):\n    yield 1", "event_context"),
         ("async def handler(event, context):\n    yield 1", "event_context"),
+        ("def handler(context, event): ...", "event_context"),
         # Scaleway, DigitalOcean
         ("def handle(event, context): ...", "event_context"),
         ("def main(event, context): ...", "event_context"),
