@@ -21,7 +21,9 @@ OF_V1 = frozenset({"httpMethod", "multiValueQueryStringParameters", "multiValueH
 OF_V1_CONTEXT = frozenset({"identity", "resourcePath", "httpMethod", "elb", "resourceId"})
 OF_V2 = frozenset({"rawPath", "rawQueryString"})
 OF_BOTH = frozenset({"queryStringParameters", "pathParameters", "isBase64Encoded", "stageVariables"})
-WITH_STATUS = frozenset({"path", "resource", "requestContext", "cookies"})  # plain events may have these, too
+WITH_STATUS = frozenset(
+    {"path", "resource", "requestContext", "cookies", "headers"}
+)  # plain events may have these, too
 OF_OTHERS = frozenset(  # what SQS, S3, EventBridge, authorizers, Cognito and Step Functions send
     {"Records", "detail", "detail-type", "methodArn", "authorizationToken", "routeArn", "triggerSource", "awslogs",
      "RequestType"}
@@ -42,7 +44,7 @@ def recognise(signature: str, target: Any, wants: Takes, module: ModuleType, sou
     if signature not in TAKE_EVENTS:
         return PLAIN
     known = CLASSES.get(_last(wants)) or _of_class(type(target)) or _by_libraries(module)
-    return known or shape(source.usage(wants.function, wants.event_at))
+    return known or shape(source.usage(wants.function, wants.event_at, getattr(target, "__self__", target)))
 
 
 def is_action(wants: Takes, source: Source) -> bool:
@@ -93,7 +95,7 @@ def shape(use: Usage) -> str:
         return V2
     if top & OF_V1 or any(keys == ("requestContext", one) for keys in below for one in OF_V1_CONTEXT):
         return V1
-    if top & OF_BOTH or (use.has_status and _reads_a_request(use, top, below)):
+    if top & OF_BOTH or (use.has_status and _reads_a_request(use, top)):
         return V2 if _is_lower_case(use, top, below) else V1
     return PLAIN
 
@@ -104,9 +106,9 @@ def _is_openwhisk(top: set[str], below: set[Keys]) -> bool:
     )
 
 
-def _reads_a_request(use: Usage, top: set[str], below: set[Keys]) -> bool:
+def _reads_a_request(use: Usage, top: set[str]) -> bool:
     """Of a handler that answers with a status: a body that is decoded as a text is a request's, and so is a header."""
-    return ("body",) in use.parsed or bool(top & WITH_STATUS) or any(keys[0] == "headers" for keys in below)
+    return ("body",) in use.parsed or bool(top & WITH_STATUS)
 
 
 def _is_lower_case(use: Usage, top: set[str], below: set[Keys]) -> bool:

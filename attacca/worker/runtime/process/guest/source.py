@@ -56,12 +56,12 @@ class Source:
                 self._trees[path] = None
         return self._trees[path]
 
-    def usage(self, function: FunctionType | None, position: int) -> Usage:
-        """What becomes of a parameter."""
+    def usage(self, function: FunctionType | None, position: int, owner: Any = None) -> Usage:
+        """What becomes of a parameter. `owner`: the object whose method the function is."""
         if function is None or position >= function.__code__.co_argcount:
             return Usage()
         name = function.__code__.co_varnames[_first(function) + position]
-        reading = Reading(self)
+        reading = Reading(self, owner)
         with suppress(RecursionError):  # of an expression that goes too deep
             reading.follow(function, {name: ()})
         return reading.usage()
@@ -91,8 +91,8 @@ def _first(function: FunctionType) -> int:
 class Reading:
     """One argument, followed from function to function."""
 
-    def __init__(self, source: Source) -> None:
-        self.source = source
+    def __init__(self, source: Source, owner: Any = None) -> None:
+        self.source, self.owner = source, owner
         self.paths: set[Keys] = set()
         self.taken: set[Keys] = set()
         self.attributes: set[str] = set()
@@ -265,16 +265,30 @@ class _Walk:
             node = node.value
         return [node.id, *parts] if isinstance(node, self.ast.Name) else []
 
+    def _own(self, name: str) -> FunctionType | None:
+        """A function that the object holds, or another of its methods."""
+        held = getattr(self.reading.owner, "__dict__", {}).get(name)
+        return held if isinstance(held, FunctionType) else _method(self.function, name)
+
     def _resolve(self, dotted: list[str]) -> FunctionType | None:
         """By looking, and nothing of the user's runs for it: only modules and classes are asked."""
         if dotted[0] in ("self", "cls"):
-            return _method(self.function, dotted[-1]) if len(dotted) == 2 else None
-        found = self.function.__globals__.get(dotted[0])
+            return self._own(dotted[1]) if len(dotted) == 2 else None
+        found = _enclosed(self.function, dotted[0]) or self.function.__globals__.get(dotted[0])
         for part in dotted[1:]:
             found = vars(found).get(part) if isinstance(found, ModuleType | type) else None
         while isinstance(found, FunctionType) and isinstance(vars(found).get("__wrapped__"), FunctionType):
             found = vars(found)["__wrapped__"]
         return found if isinstance(found, FunctionType) else None
+
+
+def _enclosed(function: FunctionType, name: str) -> Any:
+    """What a wrapper wraps is a variable of the function around it."""
+    for known, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=False):
+        if known == name:
+            with suppress(ValueError):  # not set yet
+                return cell.cell_contents
+    return None
 
 
 def _method(function: FunctionType, name: str) -> FunctionType | None:

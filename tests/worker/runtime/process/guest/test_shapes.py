@@ -45,6 +45,7 @@ def lines(*body: str, head: str = "def handler(event, context):") -> str:
         (["token = event['headers'].get('Authorization')", STATUS], V1),
         (["token = event['headers'].get('authorization')", STATUS], V2),
         (["name = event['cookies'][0]", STATUS], V2),
+        (["headers = {name.lower(): value for name, value in event['headers'].items()}", STATUS], V1),
         # nothing that only HTTP has
         ([STATUS], PLAIN),
         (["return event['name']"], PLAIN),
@@ -85,6 +86,9 @@ def test_what_is_read_tells_the_shape(tmp_path: Path, body: list[str], shape: st
         "class Api:\n    def handle(self, event, context): return self.route(event)\n"
         "    def route(self, event): return event['httpMethod']\nhandler = Api().handle",
         "import tools\ndef handler(event, context): return tools.method(event)",
+        "from tools import explicit\n@explicit\ndef handler(asked, context): return asked['httpMethod']",
+        "class Layer:\n    def __init__(self, f): self.f = f\n    def __call__(self, event, context):\n"
+        "        return self.f(event, context)\n@Layer\ndef handler(asked, context): return asked['httpMethod']",
         "from tools import method\ndef handler(event, context): return method(event)",
         "from tools import answered\n@answered\ndef handler(event, context): return event['httpMethod']",
         "handler = lambda event, context: event['httpMethod']",
@@ -97,6 +101,10 @@ def test_it_is_followed_wherever_it_goes(tmp_path: Path, code: str) -> None:
     tools = """
         import functools
         def method(event): return event["httpMethod"]
+        def explicit(f):
+            @functools.wraps(f)
+            def inner(event, context): return f(event, context)
+            return inner
         def answered(f):
             @functools.wraps(f)
             def inner(*args, **kwargs): return f(*args, **kwargs)
