@@ -8,7 +8,7 @@ import typer
 
 from attacca.cli.client import Client
 from attacca.cli.options import DEFAULT_URL, Json, Token, Url
-from attacca.cli.screen import console, marked, megabytes, milliseconds, show_json, visible
+from attacca.cli.screen import console, marked, megabytes, milliseconds, show_json, visible, wants
 from attacca.errors import BadConfig
 
 EXAMPLES = """
@@ -157,7 +157,7 @@ def show(done: dict[str, Any], width: int | None = None) -> None:
     screen.print(marked(what, done["function"], done["revision"], *before))
     imports = milliseconds(done["imports_ms"])
     rows = {
-        "handler": marked("{} [dim]· {} · imported in {} ms[/]", done["handler"], done["signature"], imports),
+        "handler": marked("{} [dim]· {} · imported in {} ms[/]", done["handler"], wants(done), imports),
         "url": marked("{}", done["url"]),
         "invoke": marked("[bold]{}[/]", example(done)),
     }

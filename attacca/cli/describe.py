@@ -4,7 +4,7 @@ from typing import Any
 
 from attacca.cli.client import Client, quoted
 from attacca.cli.options import DEFAULT_URL, Json, Name, Token, Url
-from attacca.cli.screen import STARTS, console, counted, marked, milliseconds, seconds, show_json, visible
+from attacca.cli.screen import STARTS, console, counted, marked, milliseconds, seconds, show_json, visible, wants
 from attacca.model.function import MASK
 
 EXAMPLES = """
@@ -43,7 +43,7 @@ def show(detail: dict[str, Any], url: str, now: float, width: int | None = None)
     screen = console(width=width)
     what = "[bold cyan]{}[/] [dim]revision[/] {} [dim]·[/] {} [dim]·[/] {}"
     what += " [dim]·[/] has requirements" * bool(detail["has_requirements"])
-    screen.print(marked(what, detail["function"], detail["revision"], detail["handler"], detail["signature"]))
+    screen.print(marked(what, detail["function"], detail["revision"], detail["handler"], wants(detail)))
     screen.print(marked("[dim]{}/function/{}[/]", url, detail["function"]))
     screen.print()
     statistics = detail.get("statistics")

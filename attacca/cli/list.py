@@ -4,7 +4,7 @@ from typing import Any
 
 from attacca.cli.client import Client
 from attacca.cli.options import DEFAULT_URL, Json, Token, Url
-from attacca.cli.screen import console, say, seconds, show_json
+from attacca.cli.screen import console, say, seconds, show_json, wants
 
 EXAMPLES = """
 attacca list
@@ -47,7 +47,7 @@ def table(rows: list[dict[str, Any]], now: float) -> Any:
     found.add_column("deployed", justify="right", style="dim")
     for row in rows:
         found.add_row(
-            row["function"], str(row["revision"]), row["handler"], row["signature"], f"{row['memory_mb']} MB",
+            row["function"], str(row["revision"]), row["handler"], wants(row), f"{row['memory_mb']} MB",
             f"{row['timeout_s']:g} s", row["network"], f"{seconds(now - row['deployed_at'])} ago",
         )  # fmt: skip
     return found

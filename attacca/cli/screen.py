@@ -231,3 +231,9 @@ def bar(timing: dict[str, float], width: int) -> list[tuple[str, int]]:
     while sum(cells.values()) < width:
         cells[max(cells, key=lambda part: spent[part])] += 1
     return [(PARTS_AND_REST[part], cells[part]) for part in spent]
+
+
+def wants(row: dict[str, Any]) -> str:
+    """How a function is called; and with what shape of event, if that is not plain."""
+    shape = row.get("event", "plain")
+    return str(row["signature"]) if shape == "plain" else f"{row['signature']}, {shape}"

@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 
 from attacca.control.core.tokens import NAME
-from attacca.model.function import Network, Settings, Signature
+from attacca.model.function import EventShape, Network, Settings, Signature
 from attacca.model.sandbox import FunctionView
 
 TOKEN_NAME = rf"^({NAME.pattern})?(?!\n)$"  # the same in Python and in ECMAScript, where OpenAPI reads it
@@ -18,6 +18,7 @@ class FunctionRow(msgspec.Struct, frozen=True, kw_only=True):
     revision: int
     handler: str
     signature: Signature
+    event: EventShape = EventShape.PLAIN
     memory_mb: int
     timeout_s: float
     concurrency: int
@@ -43,6 +44,7 @@ class FunctionDetail(msgspec.Struct, frozen=True, kw_only=True):
     revision: int
     handler: str
     signature: Signature
+    event: EventShape = EventShape.PLAIN
     settings: Settings  # no value of `env` is told
     has_requirements: bool
     deployed_at: float
@@ -110,6 +112,7 @@ class DoneBody(msgspec.Struct, frozen=True, kw_only=True):
     revision: int
     handler: str
     signature: Signature
+    event: EventShape = EventShape.PLAIN
     imports_ms: float
     replaced: int | None
     changes: tuple[str, ...] = ()

@@ -330,6 +330,7 @@ def shown(word: Progress) -> StepLine | DoneLine | ErrorLine:
                     revision=now.number,
                     handler=now.handler,
                     signature=now.signature,
+                    event=now.event,
                     imports_ms=imports_ms,
                     replaced=replaced,
                     changes=changes,

@@ -9,7 +9,8 @@ import msgspec
 NAMES = "a letter, then letters, digits and dashes; at most 63, all lower-case"  # an RFC 1035 label
 Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z]([a-z0-9-]{0,61}[a-z0-9])?(?!\n)$", description=NAMES)]
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
-HANDLER = re.compile(r"^(?:[\w.-]+(?::[\w.]+)?)?(?!\n)$")  # of a module and what is in it; empty: found by itself
+# A module, by its name or its path, and what is in it, perhaps to be called first. Empty: found by itself.
+HANDLER = re.compile(r"^(?:[\w-]+(?:[./][\w-]+)*(?::\w+(?:\.\w+)*)?(?:\(\))?)?(?!\n)$")
 HANDLER_MOST = 200
 Handler = Annotated[str, msgspec.Meta(max_length=HANDLER_MOST, pattern=HANDLER.pattern, description="MODULE:NAME")]
 ENV_MOST = 500
@@ -79,7 +80,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """
 
     name: Name
-    handler: Handler | None = None  # "module:attribute"; found by itself when unset
+    handler: Handler | None = None  # "module:attribute" or "directory/module.attribute"; found by itself when unset
     event: EventShape | None = None  # recognised from the handler when unset
     memory_mb: Annotated[int, msgspec.Meta(ge=32, le=1_048_576)] = 128
     timeout_s: Seconds = 30.0  # from the hand-over to a sandbox until the last byte

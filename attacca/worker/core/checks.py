@@ -86,7 +86,7 @@ class Checks:
 
     def failed(self, template: Template, event: TemplateFailed, out: list[Command]) -> None:
         revision = self.making.pop(template.id)
-        hint = "the traceback says where" if event.traceback else ""
+        hint = event.hint or ("the traceback says where" if event.traceback else "")
         out.append(Checked(revision, Failed(event.code, event.message, hint, event.traceback), event.logs))
 
     def adopt(self, revision: Revision) -> Template | None:

@@ -33,6 +33,7 @@ class TemplateFailed(msgspec.Struct, frozen=True):
     message: str
     traceback: str = ""
     logs: str = ""
+    hint: str = ""
 
 
 class TemplateGone(msgspec.Struct, frozen=True):

@@ -144,10 +144,10 @@ class Template:
         self.hatchery.go()
 
     def _failed(self, told: untrusted.NotImported) -> None:
-        why = f"{told.message} ({told.hint})" if told.hint else told.message
+        why, hint = told.message, told.hint
         if told.code == "out_of_memory":
-            why = f"importing the code went over its memory of {self.revision.settings.memory_mb} MB"
-        self.failure = TemplateFailed(self.name, told.code, why, told.traceback, told.logs)
+            why, hint = f"importing the code went over its memory of {self.revision.settings.memory_mb} MB", ""
+        self.failure = TemplateFailed(self.name, told.code, why, told.traceback, told.logs, hint)
 
     def _ready(self, told: untrusted.Imported) -> None:
         if self.is_ready or not self.is_placed:

@@ -10,8 +10,8 @@ import signal
 from time import perf_counter
 from typing import NoReturn
 
+from attacca.worker.runtime.process.guest import advice, deferred, linux, output, root, seccomp
 from attacca.worker.runtime.process.guest import channel as wire
-from attacca.worker.runtime.process.guest import deferred, linux, output, root, seccomp
 from attacca.worker.runtime.process.guest.load import Loaded, Unfit, load, open_paths
 from attacca.worker.runtime.process.guest.orders import Order
 from attacca.worker.runtime.process.guest.serve import Server, describe
@@ -121,12 +121,12 @@ def import_code(order: Order) -> Loaded:
 def failure(error: BaseException) -> dict[str, str]:
     if isinstance(error, Unfit):
         return {"code": "bad_function", "message": error.args[0], "hint": error.args[1], "traceback": ""}
-    told = describe(error)
+    told, hint = describe(error), advice.hint(error, os.environ.get("LAMBDA_TASK_ROOT", root.HERE))
     if isinstance(error, TooSlow):
-        return {"code": "timeout", "message": told["message"], "hint": "", "traceback": told["traceback"]}
+        return {"code": "timeout", "message": told["message"], "hint": hint, "traceback": told["traceback"]}
     code = "out_of_memory" if isinstance(error, MemoryError) else "bad_function"
     message = f"importing the code raised {told['type']}: {told['message']}"
-    return {"code": code, "message": message, "hint": "", "traceback": told["traceback"]}
+    return {"code": code, "message": message, "hint": hint, "traceback": told["traceback"]}
 
 
 def settle(order: Order, user: int, *, isolate: bool, began: float) -> tuple[dict[str, float], int]:

@@ -1,28 +1,27 @@
 """Finds a function's handler and how it wants to be called, by importing the code and looking at it."""
 
 import importlib
+import importlib.util
 import os
 import sys
 from collections.abc import Callable
-from types import FunctionType, ModuleType
+from types import CoroutineType, FunctionType, GeneratorType, ModuleType
 from typing import Any, NamedTuple
 
-MODULES = ("main", "app", "handler", "lambda_function", "function", "index")
-ATTRIBUTES = ("handler", "lambda_handler", "main", "app", "application")
-NOT_CODE = ("setup", "conftest", "noxfile", "manage")
+from attacca.worker.runtime.process.guest import frameworks, platforms, shapes
+from attacca.worker.runtime.process.guest.find import ATTRIBUTES, DUNDER_MAIN, Finder
+from attacca.worker.runtime.process.guest.find import Unfit as Unfit
+from attacca.worker.runtime.process.guest.signature import (
+    Parameters as Parameters,  # for who decodes what these are given
+)
+from attacca.worker.runtime.process.guest.signature import Takes, describe, is_async, parameters, takes
+from attacca.worker.runtime.process.guest.source import Source
 
-
-class Unfit(Exception):
-    """The code was imported, or could not even be tried, and has no handler that can be called. Args: what, hint."""
-
-
-class Parameters(NamedTuple):
-    """What a function with named parameters accepts."""
-
-    names: tuple[str, ...]
-    required: tuple[str, ...]
-    takes_any: bool
-    kinds: dict[str, type]  # of those annotated as int, float or bool: what a query string is converted to
+MAIN = "main__"  # what a `__main__.py` is imported as, because `__main__` would run what only a script runs
+PARENT = "function"  # of a handler that imports relatively, as OpenFaaS has it
+APPS = ("app", "application", "api", "server")
+CLEAR = frozenset({"event_context", "asgi", "wsgi", "request"})
+NOBODY = "give it a default, or name another function with --handler"
 
 
 class Loaded(NamedTuple):
@@ -30,65 +29,125 @@ class Loaded(NamedTuple):
     handler: str
     signature: str
     event: str  # of model.function.EventShape
-    is_async: bool
+    is_async: bool  # as far as can be seen: what it returns may have to be awaited all the same, or not
     module: ModuleType
     parameters: Parameters | None
 
 
 def load(handler: str, signature: str, event: str, here: str) -> Loaded:
-    """Import and look. `handler` is "module:attribute", "module.attribute", "attribute" or empty.
+    """Import and look. `handler` is "module:attribute", "directory/module.attribute", "attribute" or empty.
 
     Raises:
         Unfit: there is nothing to call.
         BaseException: whatever the code raises when it is imported.
     """
-    name, attribute = _split(handler, here)
-    module = importlib.import_module(name)
-    _expect_ours(module, name, here)
-    if attribute:
-        target: Any = module
-        for part in attribute.split("."):
-            if not hasattr(target, part):
-                raise Unfit(
-                    f"{name}.py has no {attribute!r}", f"it has: {', '.join(_public(module)) or 'nothing public'}"
-                )
-            target = getattr(target, part)
-    else:
-        attribute, target = _find(module)
-    if not callable(target):
-        raise Unfit(f"{name}:{attribute} is not callable", "name a function or an ASGI app with --handler")
-    found = signature or describe(target)
-    is_async = found == "asgi" or _is_coroutine_function(target)
-    parameters = _parameters(target) if found == "named" else None
-    return Loaded(target, f"{name}:{attribute}", found, event or "plain", is_async, module, parameters)
+    source = Source(here)
+    finder = Finder(here, source)
+    place = finder.place(handler or _target())
+    module = _import(place.module, finder)
+    attribute, target = _reach(module, place) if place.attribute else _find(module, place.module, source)
+    shown, name = f"{place.module}:{attribute}", attribute.removesuffix("()").rpartition(".")[2]
+    if attribute.endswith("()"):
+        target = _made(target, shown)
+    _refuse_what_is_none(target, shown)
+    wants = takes(target, name)
+    found = signature
+    served = frameworks.registered(target, name)
+    if served is not None:
+        target, found = served
+    found = found or describe(target, name, wants, source)
+    if found == "named" and _asks_flask(wants):
+        found = "request"
+    _refuse_what_nobody_calls(target, shown, found, wants)
+    shape = _shape(event, found, shown) or shapes.recognise(found, target, wants, module, source)
+    if not signature and found == "event_context" and shapes.is_action(wants, source):
+        found = "args"
+    call = target if served is not None else _adapted(target, found, wants)
+    named = parameters(wants) if found == "named" else None
+    return Loaded(call, shown, found, shape, found == "asgi" or is_async(target, name), module, named)
 
 
-def _expect_ours(module: ModuleType, name: str, here: str) -> None:
+def _target() -> str:
+    """What functions-framework's own variables say."""
+    target, path = os.environ.get("FUNCTION_TARGET", ""), os.environ.get("FUNCTION_SOURCE", "")
+    if not target.replace("_", "a").isalnum():
+        return ""
+    module = os.path.normpath(path).removesuffix(".py")
+    return f"{module}:{target}" if path.endswith(".py") and not module.startswith(("/", "..")) else target
+
+
+def _import(name: str, finder: Finder) -> ModuleType:
+    try:
+        module = _imported(name, finder)
+    except ImportError as error:
+        if not _wants_parent(error, finder):
+            raise
+        parent = ModuleType(PARENT)
+        parent.__path__ = [finder.here]
+        sys.modules[PARENT] = parent
+        module = importlib.import_module(f"{PARENT}.{name}")
+    _expect_ours(module, name, finder)
+    return module
+
+
+def _imported(name: str, finder: Finder) -> ModuleType:
+    if name != DUNDER_MAIN:
+        return importlib.import_module(name)
+    path = finder.path(name)
+    spec = importlib.util.spec_from_file_location(MAIN, path) if path else None
+    if spec is None or spec.loader is None:
+        raise Unfit("there is no __main__.py", "name the file: --handler module:function")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[MAIN] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _wants_parent(error: ImportError, finder: Finder) -> bool:
+    """OpenFaaS imports the handler's directory as the package `function`."""
+    if finder.path(PARENT):
+        return False
+    return "no known parent package" in str(error) or (error.name or "").split(".")[0] == PARENT
+
+
+def _expect_ours(module: ModuleType, name: str, finder: Finder) -> None:
     """A file called like a module that is imported already, json.py say, is never looked at: Python has that one."""
-    path = os.path.join(here, *name.split("."))
     file = getattr(module, "__file__", None) or ""
-    is_here = os.path.isfile(f"{path}.py") or os.path.isfile(os.path.join(path, "__init__.py"))
-    if is_here and not file.startswith(os.path.join(here, "")):
+    if finder.path(name) and not file.startswith(os.path.join(finder.here, "")):
         raise Unfit(f"{name}.py has the name of a module of Python's own, which hides it", "give the file another name")
 
 
-def _split(handler: str, here: str) -> tuple[str, str]:
-    if ":" in handler:
-        name, attribute = handler.split(":", 1)
-        return name, attribute
-    if "." in handler:
-        name, attribute = handler.rsplit(".", 1)
-        return name, attribute
-    files = sorted(entry for entry in os.listdir(here) if entry.endswith(".py"))
-    names = [file[:-3] for file in files]
-    for name in MODULES:
-        if name in names:
-            return name, handler
-    rest = [name for name in names if not name.startswith(("test_", "_")) and name not in NOT_CODE]
-    if len(rest) == 1:
-        return rest[0], handler
-    seen = ", ".join(files) or "no .py file at all"
-    raise Unfit(f"cannot tell which file is the function: found {seen}", "name it: --handler module:function")
+def _reach(module: ModuleType, place: Any) -> tuple[str, Any]:
+    target: Any = module
+    parts = place.attribute.removesuffix("()").split(".")
+    for part in parts:
+        if not hasattr(target, part):
+            raise Unfit(
+                f"{_file(place.module)} has no {place.attribute!r}", f"it has: {_listed(module) or 'nothing public'}"
+            )
+        parent, target = target, getattr(target, part)
+    if (
+        isinstance(parent, type)
+        and isinstance(vars(parent).get(parts[-1]), FunctionType)
+        and _is_bound_to_nothing(target)
+    ):
+        raise Unfit(
+            f"{place.module}:{place.attribute} is a method, and there is no object whose method it could be",
+            f"make one in the code, `handler = {parent.__name__}().{parts[-1]}`, or make it a staticmethod",
+        )
+    return place.attribute, target
+
+
+def _is_bound_to_nothing(target: Any) -> bool:
+    return bool(target.__code__.co_varnames[:1] == ("self",) and target.__code__.co_argcount)
+
+
+def _file(module: str) -> str:
+    return f"{module.replace('.', '/')}.py"
+
+
+def _listed(module: ModuleType) -> str:
+    return ", ".join(_public(module))
 
 
 def _public(module: ModuleType) -> list[str]:
@@ -99,94 +158,142 @@ def _public(module: ModuleType) -> list[str]:
     ]
 
 
-def _find(module: ModuleType) -> tuple[str, Any]:
-    for name in ATTRIBUTES:
-        target = getattr(module, name, None)
-        if callable(target):
-            return name, target
-    apps = [name for name, value in vars(module).items() if not name.startswith("_") and _is_asgi_object(value)]
-    functions = [name for name in _public(module) if isinstance(getattr(module, name), FunctionType)]
-    names = apps or functions
-    if len(names) == 1:
-        return names[0], getattr(module, names[0])
-    if names:
+def _find(module: ModuleType, name: str, source: Source) -> tuple[str, Any]:
+    """What in the module is it: what is marked as one, what is called like one, the only application or function."""
+    values = vars(module)
+    marked = [one for one in _public(module) if frameworks.is_marked(values[one], one)]
+    apps = _apps(values)
+    named = [one for one in ("handler", "lambda_handler") if callable(values.get(one))]
+    conventional = [one for one in ATTRIBUTES if callable(values.get(one)) and not _is_other(values[one])]
+    functions = [one for one in _public(module) if isinstance(values[one], FunctionType)]
+    makers = [f"{one}()" for one in functions if one in frameworks.FACTORIES and takes(values[one]).needed == 0]
+    for choice in (marked, named[:1], apps, conventional[:1], makers, functions):
+        clear = choice if len(choice) < 2 else _clear(choice, values, source)
+        if len(clear) == 1:
+            return clear[0], values[clear[0].removesuffix("()")]
+        if choice:
+            options = " or ".join(f"--handler {name}:{one}" for one in choice)
+            raise Unfit(f"{_file(name)} has several functions: {', '.join(choice)}", f"name one: {options}")
+    raise Unfit(f"{_file(name)} has no function", "define `def handler(event, context)` or an ASGI or WSGI `app`")
+
+
+def _apps(values: dict[str, Any]) -> list[str]:
+    """Applications, each once; those called so first, and alone when there are any."""
+    found = {id(value): name for name, value in reversed(list(values.items())) if _is_app(name, value)}
+    names = list(reversed(found.values()))
+    known = [name for name in APPS if name in names]
+    return known[:1] or names
+
+
+def _is_app(name: str, value: Any) -> bool:
+    return not name.startswith("_") and frameworks.is_app(value)
+
+
+def _is_other(value: Any) -> bool:
+    return (isinstance(value, type) and not frameworks.signature(value)) or frameworks.package(
+        value
+    ) in frameworks.NOT_CALLED
+
+
+def _clear(names: list[str], values: dict[str, Any], source: Source) -> list[str]:
+    """Of several functions, the only one with parameters that nobody else has."""
+    known = [name for name in names if not name.endswith("()")]
+    return [name for name in known if describe(values[name], name, takes(values[name], name), source) in CLEAR]
+
+
+def _made(target: Any, shown: str) -> Any:
+    if not callable(target):
+        raise Unfit(f"{shown}: what is to be called there cannot be", "name a function that makes an application")
+    return target()
+
+
+def _refuse_what_is_none(target: Any, shown: str) -> None:
+    """What can never answer, whoever calls it."""
+    kind = type(target).__name__
+    if isinstance(target, ModuleType):
+        raise Unfit(f"{shown} is a module", f"name what is in it: --handler {shown.replace(':', '.')}:function")
+    if isinstance(target, CoroutineType | GeneratorType):
+        what = "a coroutine" if isinstance(target, CoroutineType) else "a generator"
+        raise Unfit(f"{shown} is {what} that was made by a call", "name the function itself, without calling it")
+    other = frameworks.NOT_CALLED.get(frameworks.package(target))
+    if other is not None and not isinstance(target, FunctionType):
         raise Unfit(
-            f"{module.__name__}.py has several functions: {', '.join(names)}", "name one: --handler module:function"
+            f"{shown} is {other} ({frameworks.package(target)}), which answers no requests", "name a function of it"
         )
-    raise Unfit(f"{module.__name__}.py has no function", "define `def handler(event, context)` or an ASGI `app`")
+    if not callable(target):
+        raise Unfit(
+            f"{shown} is not callable, it is of {kind}", "name a function or an ASGI or WSGI app with --handler"
+        )
+    if isinstance(target, type) and not frameworks.signature(target):
+        if takes(target).names[:1] == ("scope",):
+            raise _asgi_2(shown)
+        if any(one.__name__ == "BaseHTTPRequestHandler" for one in target.__mro__):
+            raise Unfit(
+                f"{shown} is a request handler of http.server, which wants a socket",
+                'take a WSGI or ASGI app, or `def handler(event, context)` with event = "http"',
+            )
+        raise Unfit(
+            f"{shown} is a class, and calling it makes an object and no answer",
+            f"name a function, or make an object that can be called: `handler = {target.__name__}()`",
+        )
 
 
-def _is_coroutine_function(target: Any) -> bool:
-    code = getattr(target, "__code__", None) or getattr(getattr(type(target), "__call__", None), "__code__", None)  # noqa: B004 - wanted for its code
-    return bool(code is not None and code.co_flags & 0x80)  # CO_COROUTINE, as inspect has it
-
-
-def _arguments(target: Any) -> list[str]:
-    """Names of the positional parameters, without self."""
-    bound = target
-    if not isinstance(target, FunctionType):
-        bound = getattr(target, "__func__", None) or getattr(type(target), "__call__", None)  # noqa: B004 - wanted for its code
-    code = getattr(getattr(bound, "__wrapped__", bound), "__code__", None)
-    if code is None:
-        return []
-    names = list(code.co_varnames[: code.co_argcount])
-    return names[1:] if names[:1] == ["self"] else names
-
-
-def _is_asgi_object(value: Any) -> bool:
-    if isinstance(value, type | FunctionType | ModuleType) or not callable(value):
-        return False
-    return _arguments(value)[:3] == ["scope", "receive", "send"]
-
-
-def describe(target: Any) -> str:
-    """Which of model.function.Signature the target wants."""
-    names = _arguments(target)
-    if names[:3] == ["scope", "receive", "send"]:
-        return "asgi"
-    if len(names) >= 2 and (names[1] == "context" or names[0] == "event"):
-        return "event_context"
-    if len(names) == 1 and names[0] in ("args", "params"):
-        return "args"
-    return "named"
-
-
-def _parameters(target: Any) -> Parameters:
-    plain = getattr(target, "__wrapped__", target)
-    if not isinstance(plain, FunctionType):
-        return _inspected(target)
-    code, defaults = plain.__code__, len(plain.__defaults__ or ())
-    positional = code.co_varnames[: code.co_argcount]
-    keywords = code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
-    required = positional[: len(positional) - defaults] + tuple(
-        k for k in keywords if k not in (plain.__kwdefaults__ or ())
-    )
-    return Parameters(positional + keywords, required, bool(code.co_flags & 0x08), _kinds(plain.__annotations__))
-
-
-def _inspected(target: Any) -> Parameters:
-    import inspect  # costs 10 ms, and most handlers are plain functions
-
-    try:
-        signature = inspect.signature(target)
-    except (TypeError, ValueError):  # builtins do not say what they take
-        return Parameters((), (), takes_any=True, kinds={})
-    named = [p for p in signature.parameters.values() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
-    return Parameters(
-        tuple(p.name for p in named),
-        tuple(p.name for p in named if p.default is p.empty),
-        any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values()),
-        _kinds({p.name: p.annotation for p in named}),
+def _asgi_2(shown: str) -> Unfit:
+    return Unfit(
+        f"{shown} is an ASGI 2 application, which is called twice",
+        "make it ASGI 3: `app = asgiref.compatibility.guarantee_single_callable(app)`",
     )
 
 
-def _kinds(annotations: dict[str, Any]) -> dict[str, type]:
-    kinds: dict[str, type] = {"int": int, "float": float, "bool": bool}
-    labels = {name: getattr(note, "__name__", note) for name, note in annotations.items()}
-    return {name: kinds[label] for name, label in labels.items() if isinstance(label, str) and label in kinds}
+def _refuse_what_nobody_calls(target: Any, shown: str, found: str, wants: Takes) -> None:
+    """Parameters that have to be given, and that nothing gives."""
+    if found not in ("asgi", "wsgi") and wants.names[:1] == ("scope",) and wants.needed == 1:
+        raise _asgi_2(shown)
+    note = wants.notes.get(wants.names[0]) if wants.names else None
+    if getattr(note, "__module__", "").startswith("azure.functions"):
+        raise Unfit(
+            f"{shown} is an Azure function, whose request nobody makes here",
+            "take `def main(request)`, with flask in requirements.txt, and return a text or a dict",
+        )
+    if wants.function is not target:  # what wraps it may give the rest
+        return
+    given = {"event_context": 2, "event": 1, "args": 2, "text": 1, "request": 1}.get(found)
+    if found == "named" and (few := wants.names[: min(wants.only, wants.needed)]):
+        raise Unfit(f"{shown} takes {few[0]!r} by position alone, and a request has names", "leave out the `/`")
+    if given is not None and (rest := (*wants.names[given : wants.needed], *wants.needed_keywords)):
+        raise Unfit(f"{shown} has to be given {', '.join(map(repr, rest))} besides, which nobody does", NOBODY)
+
+
+def _shape(event: str, found: str, shown: str) -> str:
+    """What the settings say of the event. Empty: nothing."""
+    if event in ("", shapes.PLAIN) or found in shapes.TAKE_EVENTS:
+        return event
+    if found in ("named", "text"):
+        raise Unfit(
+            f"the setting event is {event!r}, and {shown} takes no event",
+            "define it as `def handler(event, context)`, or leave the setting out",
+        )
+    return shapes.PLAIN
+
+
+def _asks_flask(wants: Takes) -> bool:
+    function = wants.function
+    return function is not None and not wants.names and not wants.keywords and frameworks.uses_flask_request(function)
+
+
+def _adapted(target: Any, found: str, wants: Takes) -> Any:
+    """What is called in its place, where it takes more or less than its signature says."""
+    if found == "request" and not wants.names and not wants.any_positional:
+        return lambda _request: target()
+    if found == "args" and wants.needed == 2:
+        return lambda args: target(args, platforms.ActionContext())
+    if found == "event_context" and wants.event_at == 1:
+        return lambda event, context: target(platforms.NuclioContext(context), event)
+    return target
 
 
 def open_paths(here: str, bundle: str | None) -> None:
     """Let `import` find the function's own modules first, then its bundle, then the standard library."""
-    sys.path[:0] = [here, bundle] if bundle else [here]
+    src = os.path.join(here, "src")
+    sys.path[:0] = [here, *([src] if os.path.isdir(src) else []), *([bundle] if bundle else [])]
     importlib.invalidate_caches()

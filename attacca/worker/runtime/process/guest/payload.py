@@ -7,12 +7,12 @@ from urllib.parse import parse_qsl
 
 from attacca.worker.runtime.process.guest import channel as wire
 from attacca.worker.runtime.process.guest import quickjson
+from attacca.worker.runtime.process.guest.conversion import Kind
 from attacca.worker.runtime.process.guest.load import Parameters
 
 JSON_STARTS = frozenset(b'{["-0123456789tfn \t\r\n')
 JSON = b"application/json"
 NOT_JSON = (json.JSONDecodeError, UnicodeDecodeError)
-FALSE = ("", "0", "false", "no", "off")
 SHOWN = 100  # characters of a value that is refused
 
 
@@ -150,7 +150,7 @@ def _alone(event: Any, parameters: Parameters, query: bytes) -> dict[str, Any]:
     return {**beside, (required or names)[0]: event}
 
 
-def _converted(told: dict[str, Any], kinds: dict[str, type]) -> dict[str, Any]:
+def _converted(told: dict[str, Any], kinds: dict[str, Kind]) -> dict[str, Any]:
     return {name: _convert(name, value, kinds[name]) if name in kinds else value for name, value in told.items()}
 
 
@@ -158,16 +158,21 @@ def _list(names: Any) -> str:
     return ", ".join(repr(str(name)) for name in names)
 
 
-def _convert(name: str, value: Any, kind: type) -> Any:
+def _convert(name: str, value: Any, kind: Kind) -> Any:
+    if kind.many is not None:
+        several = value if isinstance(value, list) else [value]
+        return kind.many(_convert(name, one, kind._replace(many=None)) for one in several)
+    if type(value) is list and all(isinstance(one, str) for one in value):
+        raise BadInput(f"{name!r} must be given once, not {len(value)} times")
     if not isinstance(value, str):
         return value
-    if kind is bool:
-        return value.lower() not in FALSE
+    if kind.is_optional and not value:
+        return None
     try:
-        return kind(value)
-    except ValueError:
+        return kind.make(value)
+    except (ValueError, ArithmeticError, TypeError):
         shown = value if len(value) <= SHOWN else value[:SHOWN] + "..."
-        raise BadInput(f"{name!r} must be {'an integer' if kind is int else 'a number'}, not {shown!r}") from None
+        raise BadInput(f"{name!r} must be {kind.must_be}, not {shown!r}") from None
 
 
 class Answer(NamedTuple):

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from attacca.worker.runtime.process.guest.conversion import OF_TYPES
 from attacca.worker.runtime.process.guest.load import Parameters
 from attacca.worker.runtime.process.guest.payload import (
     Asked,
@@ -100,7 +101,7 @@ def test_the_rest_is_what_python_makes_of_it() -> None:
 
 
 def parameters(*names: str, required: tuple[str, ...] = (), takes_any: bool = False, **kinds: type) -> Parameters:
-    return Parameters(names, required, takes_any, kinds)
+    return Parameters(names, required, takes_any, {name: OF_TYPES[kind] for name, kind in kinds.items()})
 
 
 def test_a_dict_gives_each_parameter_its_own() -> None:
