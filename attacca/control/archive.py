@@ -16,6 +16,7 @@ from attacca.errors import BadRequest, PayloadTooLarge
 CHUNK = 1 << 20
 PIECE = 64 * 1024  # of what is packed: it may unpack to a thousand times that
 HINT = "send a .tar.gz of the directory, as `attacca deploy` makes it"
+OF_ZIP = "`attacca deploy code.zip` sends it as it is wanted"
 
 
 class Unpacked(msgspec.Struct, frozen=True):
@@ -61,6 +62,9 @@ def _inflate(packed: IO[bytes], plain: IO[bytes], limits: ArchiveLimits) -> None
                     raise _too_large(f"unpacks to more than {limits.unpacked_mb} MB")
                 plain.write(piece)
     except zlib.error:
+        packed.seek(0)
+        if packed.read(4) == b"PK\x03\x04":
+            raise BadRequest("the archive is a .zip, and the server takes .tar.gz", OF_ZIP) from None
         raise BadRequest("the archive is not gzip data, or damaged", HINT) from None
     if not inflater.eof:
         raise BadRequest("the archive ends too early", HINT)

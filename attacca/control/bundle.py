@@ -4,6 +4,7 @@ import asyncio
 import configparser
 import contextlib
 import os
+import re
 import shutil
 import sys
 import sysconfig
@@ -22,6 +23,7 @@ from attacca.errors import BuildFailed
 
 MOST_KB = 512  # kept of what one build says
 MOST_LINES = 300  # of them looked at for why it failed
+OWN_PLACE = re.compile(r"Using C?Python .* at: ")  # uv says where the server lies, which is nobody's business
 HERE = (
     f"{sys.implementation.name.replace('cpython', 'CPython')} {sys.version_info[0]}.{sys.version_info[1]} "
     f"on {sysconfig.get_platform()}"
@@ -136,6 +138,8 @@ class Bundles:
                     output = run_lines(words, environment, directory, Limits(), ended)
                     async with contextlib.aclosing(output):
                         async for line in output:
+                            if OWN_PLACE.match(line):
+                                continue
                             last.append(masked(line))
                             build.say(last[-1])
             except TimeoutError:
