@@ -105,7 +105,7 @@ def read_headers(lines: list[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for line in lines:
         name, colon, value = line.partition(":")
-        name, value = name.strip().lower(), value.strip()
+        name, value = name.strip(" \t").lower(), value.strip(" \t")
         if not colon or re.fullmatch(r"[!#$%&'*+.^_`|~0-9a-z-]+", name) is None:
             raise BadConfig(f"-H {line[:80]!r} is not NAME: VALUE", "-H 'Accept: text/html'")
         if re.fullmatch(r"[\t -~\xa0-\xff]*", value) is None:

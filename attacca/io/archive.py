@@ -62,11 +62,18 @@ def pack_into(path: Path, file: IO[bytes]) -> list[str]:
         if not files:
             raise BadRequest(f"there is nothing to deploy in {path}", "put the code there, or check .attaccaignore")
     elif path.is_file():
-        files = [(path.name, path)]
+        files, notes = [(path.name, path)], _beside(path)
     else:
         raise NotFound(f"there is no file or directory {path}", "check the path")
     _write(files, file)
     return notes
+
+
+def _beside(path: Path) -> list[str]:
+    """What one may take for a part of a file that is deployed alone."""
+    there = [name for name in ("requirements.txt", "function.toml") if (path.parent / name).is_file()]
+    where = path.parent if str(path.parent) != "." else "the directory"
+    return [f"{' and '.join(there)} beside {path.name} stays behind: deploy {where} to have it read"] if there else []
 
 
 def _write(files: list[tuple[str, Path]], target: IO[bytes]) -> None:
