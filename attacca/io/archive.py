@@ -19,6 +19,7 @@ IGNORED = ("__pycache__", ".git", ".hg", ".svn", ".venv", "venv", "node_modules"
            ".pytest_cache", "*.pyc", ".DS_Store", ".attaccaignore")  # fmt: skip
 UNPACKED_MB = 512
 FILES = 20_000
+LINKS = 1000  # to directories: what is behind them is packed again for each
 LOST_LINK_BYTES = 255
 COMPRESSION = 6
 DEEPEST = 100
@@ -111,7 +112,7 @@ class _Walk:
         self._root = top.resolve()
         self._is_ignored = _ignoring(_patterns(top))
         self._found: list[tuple[str, Path]] = []
-        self._directories = 0
+        self._links = 0
         self.notes: list[str] = []
 
     def files(self) -> list[tuple[str, Path]]:
@@ -124,8 +125,6 @@ class _Walk:
             raise BadRequest(f"{directory} is a link to a directory that it lies in itself", HOW_TO_LEAVE_OUT)
         if len(above) > DEEPEST:
             raise BadRequest(f"{directory} is too deep", HOW_TO_LEAVE_OUT)
-        self._expect_few()
-        self._directories += 1
         with os.scandir(directory) as entries:
             for entry in entries:
                 name = prefix + entry.name
@@ -136,10 +135,14 @@ class _Walk:
         path = Path(entry.path)
         target = self._target(path) if entry.is_symlink() else real / entry.name
         if entry.is_dir():
+            self._links += entry.is_symlink()
+            self._expect_few()
             self._enter(path, target, name + "/", (*above, real))
         elif entry.is_file():
             lost = self._lost_link(entry, real)
             if lost is not None:
+                self._links += 1
+                self._expect_few()
                 self.notes.append(f"{name} is a file that names a directory, as git leaves a link: taken for the link")
                 self._enter(lost, lost, name + "/", (*above, real))
                 return
@@ -164,13 +167,12 @@ class _Walk:
         return target if is_link and next(target.glob("*.py"), None) is not None else None
 
     def _expect_few(self) -> None:
-        """Links can make few directories look like very many."""
-        if len(self._found) == FILES or self._directories == FILES:
-            what = "files" if len(self._found) == FILES else "directories"
-            raise PayloadTooLarge(
-                f"there are more than {FILES} {what} in {self._top}{self._most()}",
-                "list what is not needed in .attaccaignore",
-            )
+        if len(self._found) == FILES:
+            what = f"there are more than {FILES} files in {self._top}, {self._most()}"
+            raise PayloadTooLarge(what, "list what is not needed in .attaccaignore")
+        if self._links > LINKS:
+            what = f"more than {LINKS} links to directories are to be followed in {self._top}"
+            raise PayloadTooLarge(what, "list what is not needed in .attaccaignore")
 
     def _target(self, link: Path) -> Path:
         """
@@ -194,10 +196,8 @@ class _Walk:
     def _most(self) -> str:
         """Where to look first."""
         counts = Counter(name.partition("/")[0] if "/" in name else "." for name, _ in self._found)
-        if not counts:
-            return ""
         place, count = max(counts.items(), key=lambda item: (item[1], item[0]))
-        return f", {count} files or more in {self._top if place == '.' else self._top / place}"
+        return f"{count} files or more in {self._top if place == '.' else self._top / place}"
 
 
 def _is_directory(entry: "os.DirEntry[str]") -> bool:

@@ -126,13 +126,13 @@ def test_links_that_lead_out_or_nowhere_or_round_are_named(tmp_path: Path, name:
 
 
 def test_links_cannot_make_much_of_little(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("attacca.io.archive.FILES", 100)
+    monkeypatch.setattr("attacca.io.archive.LINKS", 100)
     for depth in range(12):
         (tmp_path / f"d{depth}").mkdir()
         for name in "ab":
             (tmp_path / f"d{depth}" / name).symlink_to(f"../d{depth + 1}")
     tree(tmp_path, "d12/x.py")
-    with pytest.raises(PayloadTooLarge, match="more than 100"):
+    with pytest.raises(PayloadTooLarge, match="more than 100 links"):
         pack(tmp_path)
 
 
