@@ -57,18 +57,16 @@ def find(code: Path, python: str, *, allow_source_builds: bool) -> Found:
     text = folder.read(LIST)
     if text is not None:
         reading.take(text, LIST)
-        return Found(reading.found(), (*reading.notes, *_beside(folder)))
+        notes = _project_too(folder, reading, python) if reading.wants_project else _beside(folder)
+        return Found(reading.found(), (*reading.notes, *notes))
     declared = _declared(folder)
     if declared is None:
         return Found(None, _unread(folder, tuple(NOT_READ)))
     expect_python(declared, python)
-    notes = [f"{declared.name} says what is required"] if declared.says_something() else []
-    for entry in declared.entries:
-        reading.take_line(entry.line, entry.where)
-    for path in declared.files:
-        reading.take_line(f"-r {path}", declared.name)
+    said = [f"{declared.name} says what is required"] if declared.says_something() else []
+    _take(reading, declared)
     left = _unread(folder, LOCKS if declared.says_something() else tuple(NOT_READ))
-    return Found(reading.found(), (*notes, *declared.notes, *reading.notes, *left))
+    return Found(reading.found(), (*said, *declared.notes, *reading.notes, *left))
 
 
 def _declared(folder: "Folder") -> Declared | None:
@@ -84,6 +82,27 @@ def _declared(folder: "Folder") -> Declared | None:
             "write what all of them need into requirements.txt, or leave one header",
         )
     return found[0] if found else project
+
+
+def _take(reading: Reading, declared: Declared) -> None:
+    for entry in declared.entries:
+        reading.take_line(entry.line, entry.where)
+    for path in declared.files:
+        reading.take_line(f"-r {path}", declared.name)
+
+
+def _project_too(folder: "Folder", reading: Reading, python: str) -> tuple[str, ...]:
+    """`-e .`: the code is there already, and is imported as it lies there."""
+    text = folder.read(PYPROJECT)
+    if text is None:
+        return (f"{LIST} names the function itself: its code is there, and what its setup.py requires is not read",)
+    project = read_pyproject(text)
+    expect_python(project, python)
+    _take(reading, project)
+    return (
+        f"{LIST} names the function itself: its code is there, and {PYPROJECT} says what it requires",
+        *project.notes,
+    )
 
 
 def _beside(folder: "Folder") -> tuple[str, ...]:

@@ -54,6 +54,13 @@ def lines(directory: Path, files: dict[str, str | bytes]) -> list[str]:
             ["b"],
             "pyproject.toml says",
         ),
+        (
+            {"requirements.txt": "-e .\na", "pyproject.toml": PROJECT},
+            ["a", "from-project"],
+            "names the function itself",
+        ),
+        ({"requirements.txt": "-e file:.\na", "setup.py": ""}, ["a"], "setup.py requires is not read"),
+        ({"requirements.txt": "./\n", "pyproject.toml": PROJECT}, ["from-project"], "names the function itself"),
         ({"requirements.txt": codecs.BOM_UTF16_LE + "a==1\r\n".encode("utf-16-le")}, ["a==1"], ""),
         ({"requirements.txt": codecs.BOM_UTF8 + b"a\n"}, ["a"], ""),
     ],

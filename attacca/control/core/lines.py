@@ -31,6 +31,7 @@ MARKER = re.compile(
     r"(?P<sign>===|[<>!~=]=|[<>()])|(?P<text>'[A-Za-z0-9._*+!:,~/-]*'|\"[A-Za-z0-9._*+!:,~/-]*\"))[ \t]*"
 )
 CONDA = re.compile(r"=[ \t]*[A-Za-z0-9.*+!_]+(?:=[A-Za-z0-9._]+)?")
+OWN = re.compile(r"(?:(?:-e|--editable)[ \t=][ \t]*)?(?:file:)?\./?")
 DEBIAN = re.compile(r"pkg[-_]resources==0\.0\.0")
 SHORT = re.compile(r"\A(-[rc])([^ \t=-])")  # pip takes the value without a blank too
 PATH = re.compile(r"[^\"'#%?*:;<>|]+|[a-z]+://[^ \t]*")
@@ -103,7 +104,11 @@ class Skipped(NamedTuple):
     why: str
 
 
-Line = Package | Option | Include | Skipped
+class Own(NamedTuple):
+    """The project whose directory this is: its code is there, and what it needs is said elsewhere."""
+
+
+Line = Package | Option | Include | Skipped | Own
 
 
 def masked(text: str) -> str:
@@ -148,6 +153,8 @@ def understood(line: str, *, allow_source_builds: bool) -> Line:
             line = line[:at].rstrip()
     if len(line) > MOST_SIGNS:
         raise Unclear(f"it has more than {MOST_SIGNS} characters", BY_NAME)
+    if OWN.fullmatch(line):
+        return Own()
     if line.startswith("-"):
         if hashes:
             raise Unclear("a hash belongs to a package", BY_NAME)

@@ -13,6 +13,7 @@ from attacca.control.core.lines import (
     COMMENT,
     Include,
     Option,
+    Own,
     Package,
     Skipped,
     Unclear,
@@ -62,6 +63,7 @@ class Reading:
         self._allow_source_builds = allow_source_builds
         self._lines: list[str] = []
         self._constraints: list[str] = []
+        self.wants_project = False  # what the project itself needs is wanted too
         self.notes: list[str] = []  # what was passed over, and why
         self._count = 0
         self._open: list[str] = []
@@ -104,6 +106,8 @@ class Reading:
                 self._lines += [text] if text else []
             case Skipped(why):
                 self.notes.append(f"{where}: {stripped} is passed over: {why}")
+            case Own():
+                self.wants_project |= not is_constraint
             case Include(path, is_of_constraints):
                 if is_constraint and not is_of_constraints:
                     raise Unclear("constraints only bound what is required elsewhere", "name the file with -c")
