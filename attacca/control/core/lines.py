@@ -32,6 +32,8 @@ MARKER = re.compile(
 )
 CONDA = re.compile(r"=[ \t]*[A-Za-z0-9.*+!_]+(?:=[A-Za-z0-9._]+)?")
 OWN = re.compile(r"(?:(?:-e|--editable)[ \t=][ \t]*)?(?:file:)?\./?")
+BARE = re.compile(r"(?:(?:-e|--editable)[ \t=][ \t]*(?=git\+))?((?:git\+)?https://)")
+EGG = re.compile(r"[#&]egg=([A-Za-z0-9._-]+(?:\[[A-Za-z0-9._,-]*\])?)(?:&|(?=[ \t;]|\Z))")
 DEBIAN = re.compile(r"pkg[-_]resources==0\.0\.0")
 SHORT = re.compile(r"\A(-[rc])([^ \t=-])")  # pip takes the value without a blank too
 PATH = re.compile(r"[^\"'#%?*:;<>|]+|[a-z]+://[^ \t]*")
@@ -155,6 +157,7 @@ def understood(line: str, *, allow_source_builds: bool) -> Line:
         raise Unclear(f"it has more than {MOST_SIGNS} characters", BY_NAME)
     if OWN.fullmatch(line):
         return Own()
+    line = _named(line)
     if line.startswith("-"):
         if hashes:
             raise Unclear("a hash belongs to a package", BY_NAME)
@@ -162,6 +165,24 @@ def understood(line: str, *, allow_source_builds: bool) -> Line:
     if DEBIAN.fullmatch(line):
         return Skipped("no package of that name can be installed: Debian's pip lists it by mistake")
     return _package(line, "".join(reversed(hashes)), allow_source_builds=allow_source_builds)
+
+
+def _named(line: str) -> str:
+    """`name @ address` of an address that says the name itself, by `#egg=` or as that of a wheel."""
+    found = BARE.match(line)
+    if found is None:
+        return line
+    address = line[found.start(1) :]
+    egg = EGG.search(address)
+    wheel = unquote(re.split(r"[?#;\s]", address)[0]).rpartition("/")[2]
+    if egg is None and WHEEL.fullmatch(wheel) is None:
+        raise Unclear("an address needs the name of its package", "write `name @ https://...`")
+    name = wheel.partition("-")[0] if egg is None else egg[1]
+    return f"{name} @ {EGG.sub(_without_egg, address, count=1)}"
+
+
+def _without_egg(found: re.Match[str]) -> str:
+    return "#" if found[0].startswith("#") and found[0].endswith("&") else ""
 
 
 def _package(line: str, hashes: str, *, allow_source_builds: bool) -> Package:

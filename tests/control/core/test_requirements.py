@@ -54,6 +54,11 @@ def test_packages_in_all_their_forms() -> None:
         ("numpy=1.26", "conda"),
         ("idna @ file:///home/conda/feedstock/idna", "file of the machine"),
         ("-e ./lib", "option -e"),
+        ("-e git+https://h/x#egg=x", "would have to be built"),
+        ("-e https://h/a-1-py3-none-any.whl", "option -e"),
+        ("git+https://h/x", "needs the name"),
+        ("https://h/x.tar.gz", "needs the name"),
+        ("https://h/x.tar.gz#egg=x", "wheel"),
         ("--find-links=/tmp", "option --find-links"),
         ("--trusted-host x", "option --trusted-host"),
         ("./local", "name"),
@@ -116,6 +121,20 @@ def test_what_would_run_code_or_read_files_here_is_refused(line: str, reason: st
 
 def test_sources_are_taken_where_building_is_allowed() -> None:
     assert lines("a @ git+https://h/x@v1", allow_source_builds=True) == ("a @ git+https://h/x@v1",)
+
+
+@pytest.mark.parametrize(
+    ("line", "written"),
+    [
+        ("https://h/my_shop-1.0-py3-none-any.whl", "my_shop @ https://h/my_shop-1.0-py3-none-any.whl"),
+        ("https://h/a-1-py3-none-any.whl ; os_name == 'x'", "a @ https://h/a-1-py3-none-any.whl ; os_name == 'x'"),
+        ("git+https://h/x.git@v1#egg=x", "x @ git+https://h/x.git@v1"),
+        ("-e git+https://h/x@0123#egg=x[a]&subdirectory=y", "x[a] @ git+https://h/x@0123#subdirectory=y"),
+        ("git+https://h/x#subdirectory=y&egg=x", "x @ git+https://h/x#subdirectory=y"),
+    ],
+)
+def test_an_address_that_says_its_name_is_written_with_it(line: str, written: str) -> None:
+    assert lines(line, allow_source_builds=True) == (written,)
 
 
 def test_the_digest_depends_on_what_is_installed_and_for_whom() -> None:
