@@ -182,6 +182,7 @@ class _Walk:
         points = os.readlink(link)
         try:
             real = link.resolve(strict=True)
+            link.stat()  # which minds a slash at the end, behind what is no directory
         except FileNotFoundError:
             raise BadRequest(f"{link} is a link to {points}, which does not exist", HOW_TO_LEAVE_OUT) from None
         except (OSError, RuntimeError):

@@ -108,6 +108,8 @@ def test_a_link_to_a_directory_inside_is_that_directory_again(tmp_path: Path) ->
         ("lib/self", ".", "lies in itself"),
         ("lib/up", "..", "lies in itself"),
         ("x", "x", "leads nowhere"),
+        ("x", "main.py/", "leads nowhere"),
+        ("x", "y" * 300, "leads nowhere"),
         ("x", "nowhere", "link to nowhere, which does not exist"),
         ("x", "..", "leads out"),
         ("x", "/etc", "leads out"),

@@ -59,6 +59,7 @@ class Zips(Door):
             zipped([("door", b"../outside/canary", LINK)]),
             zipped([("d/self", b"..", LINK), ("a", b"1", 0)]),
             zipped([("a", b"a", LINK)]),
+            zipped([("a", b"1", 0), ("x", b"a/", LINK)]),
             b"",
             b"PK\x05\x06" + bytes(18),
             b"PK\x05\x06" + b"\xff" * 18,
@@ -91,7 +92,7 @@ class Zips(Door):
             assert tree(self._room) == self._before, "something is left outside, or behind"
 
     def _bounded(self, made: Path) -> None:
-        sizes = [path.lstat().st_size for path in made.rglob("*") if path.is_file() and not path.is_symlink()]
+        sizes = [path.lstat().st_size for path in made.rglob("*") if not path.is_symlink() and path.is_file()]
         assert len(sizes) <= LIMITS.entries, "more files than it may have"
         assert sum(sizes) <= LIMITS.unpacked_mb << 20, "more bytes than it may have"
 
