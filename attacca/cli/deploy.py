@@ -1,6 +1,6 @@
 """`attacca deploy`: code becomes a function, step by step before one's eyes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,10 +15,13 @@ EXAMPLES = """
 attacca deploy hello.py
 attacca deploy ./shop --name shop --memory 512 --concurrency 20
 attacca deploy ./fetcher --network host --timeout 10 --env API=https://example.org
+attacca deploy shop.zip --handler shop.web:app
 attacca deploy ./shop --json | jq .url
 """
 
-CodePath = Annotated[str, typer.Argument(metavar="PATH", help="A Python file or a directory.", show_default=False)]
+CodePath = Annotated[
+    str, typer.Argument(metavar="PATH", help="A Python file, a directory, or a .zip of one.", show_default=False)
+]
 NewName = Annotated[str | None, typer.Option("--name", metavar="NAME", help="Default: the file's or directory's name.")]
 Handler = Annotated[str | None, typer.Option("--handler", metavar="MODULE:NAME", help="Default: found by itself.")]
 Memory = Annotated[int | None, typer.Option("--memory", metavar="MB", help="For each sandbox. Default: 128.")]
@@ -62,21 +65,23 @@ def run(
     token: Token = "",
     as_json: Json = False,
 ) -> None:
-    """Deploy a Python file or a directory as a function.
+    """Deploy a Python file, a directory, or a .zip of one as a function.
 
     Settings may stand in function.toml in the directory; options win. The code is imported once before it is
     accepted: when that fails, you see why, and what was deployed before stays.
     """
     from attacca.cli.source import find
+    from attacca.cli.zipped import opened
 
     flags = {
         "name": name, "handler": handler, "memory_mb": memory_mb, "timeout_s": timeout_s, "first_byte_s": first_byte_s,
         "wait_s": wait_s, "concurrency": concurrency, "min_sandboxes": min_sandboxes, "max_sandboxes": max_sandboxes,
         "cpus": cpus, "queue": queue, "network": network, "idempotent": idempotent,
     }  # fmt: skip
-    source = find(Path(path), flags, read_env(env or []), read_secrets(secret or []))
-    with Client(url, token) as client:
-        done = send(client, source, allow_source_builds=allow_source_builds, quiet=as_json)
+    with opened(Path(path)) as code:
+        source = find(code.path, flags, read_env(env or []), read_secrets(secret or []), Path(path))
+        with Client(url, token) as client:
+            done = send(client, source, path, code.notes, allow_source_builds=allow_source_builds, quiet=as_json)
     if as_json:
         show_json(done)
     else:
@@ -107,15 +112,20 @@ def read_secrets(names: list[str]) -> dict[str, str]:
     return {name: kind if equals else "env" for name, equals, kind in (one.partition("=") for one in names)}
 
 
-def send(client: Client, source: Any, *, allow_source_builds: bool, quiet: bool) -> dict[str, Any]:
+def send(
+    client: Client, source: Any, shown: str, notes: Iterable[str], *, allow_source_builds: bool, quiet: bool
+) -> dict[str, Any]:
     """Pack, send, show the steps, and say what came of it."""
     from attacca.cli.source import deploy, size_of
     from attacca.io.archive import packed
 
     done: dict[str, Any] = {}
-    with packed(source.path) as archive:
+    said = [*notes]
+    with packed(source.path, said) as archive:
         step, stop = steps(source.settings.name, quiet=quiet)
-        step("send", f"{megabytes(size_of(archive))} of {source.path}")
+        for note in said:
+            step("note", note)
+        step("send", f"{megabytes(size_of(archive))} of {shown}")
         try:
             for line in deploy(client, source, archive, allow_source_builds=allow_source_builds):
                 if "done" in line:

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import math
+import re
 import sys
 from typing import Annotated, Any, NoReturn, Protocol
 
@@ -19,13 +20,17 @@ attacca invoke hello
 attacca invoke hello -a name=bob -a times=3
 attacca invoke hello -d '{"name": "bob"}' -i  # with headers and timing
 attacca invoke thumbnail -f photo.jpg > small.jpg
-attacca invoke shop -X GET --path /items/7 --query lang=en  # an ASGI function
+attacca invoke hello -d @event.json
+attacca invoke shop -X GET --path /items/7 --query lang=en --query page=2  # an ASGI function
 attacca invoke hello -n 1000 -c 8  # how fast is it?
 """
 JSON, BYTES = "application/json", "application/octet-stream"
 
 
-Data = Annotated[str | None, typer.Option("--data", "-d", metavar="JSON", help="The body.", show_default=False)]
+Data = Annotated[
+    str | None,
+    typer.Option("--data", "-d", metavar="JSON", help="The body; @FILE reads one, @- stdin.", show_default=False),
+]
 Args = Annotated[
     list[str] | None,
     typer.Option("--arg", "-a", metavar="K=V", help="A field of a JSON body; V is JSON, or else a text. Repeatable."),
@@ -35,9 +40,14 @@ File = Annotated[
 ]
 Method = Annotated[str, typer.Option("--method", "-X", metavar="METHOD", help="The HTTP method.")]
 Path = Annotated[str, typer.Option("--path", metavar="/SUB", help="Below the function.", show_default=False)]
-Query = Annotated[str, typer.Option("--query", metavar="A=B&C=D", help="The query.", show_default=False)]
+Query = Annotated[
+    list[str] | None, typer.Option("--query", metavar="A=B&C=D", help="The query. Repeatable.", show_default=False)
+]
 ContentType = Annotated[
     str, typer.Option("--content-type", metavar="TYPE", help="Of the body. Default: by its look.", show_default=False)
+]
+Header = Annotated[
+    list[str] | None, typer.Option("--header", "-H", metavar="K: V", help="Repeatable.", show_default=False)
 ]
 Include = Annotated[bool, typer.Option("--include", "-i", help="Headers and timing too, on stderr.")]
 Count = Annotated[int, typer.Option("-n", "--count", min=1, metavar="N", help="So many times.")]
@@ -52,8 +62,9 @@ def run(
     file: File = "",
     method: Method = "POST",
     path: Path = "",
-    query: Query = "",
+    query: Query = None,
     content_type: ContentType = "",
+    header: Header = None,
     include: Include = False,
     count: Count = 1,
     at_once: AtOnce = 1,
@@ -66,8 +77,9 @@ def run(
     JSON is indented when stdout is a terminal. With -n, a summary of latencies, starts and errors instead.
     """
     body, kind = read_body(data, args or [], file)
-    target = f"/function/{quoted(name)}{sub_path(path)}{'?' + query.removeprefix('?') if query else ''}"
+    target = f"/function/{quoted(name)}{sub_path(path)}{together(query or [])}"
     headers = {"content-type": content_type or kind} if body or content_type else {}
+    headers |= read_headers(header or [])
     if count > 1:
         many(name, method, target, body, headers, Client(url, token), count=count, at_once=at_once, as_json=as_json)
         return
@@ -76,6 +88,30 @@ def run(
             show_answer_as_json(client.request(method, target, body, headers))
         else:
             one(client, method, target, body, headers, include=include)
+
+
+def together(queries: list[str]) -> str:
+    """What several options say, one after the other."""
+    parts = [part for query in queries if (part := query.removeprefix("?"))]
+    return "?" + "&".join(parts) if parts else ""
+
+
+def read_headers(lines: list[str]) -> dict[str, str]:
+    """Those of one name are one, as HTTP has it.
+
+    Raises:
+        BadConfig: one has no colon, or characters that no header may have.
+    """
+    found: dict[str, str] = {}
+    for line in lines:
+        name, colon, value = line.partition(":")
+        name, value = name.strip(" \t").lower(), value.strip(" \t")
+        if not colon or re.fullmatch(r"[!#$%&'*+.^_`|~0-9a-z-]+", name) is None:
+            raise BadConfig(f"-H {line[:80]!r} is not NAME: VALUE", "-H 'Accept: text/html'")
+        if re.fullmatch(r"[\t -~\xa0-\xff]*", value) is None:
+            raise BadConfig(f"-H {name}: a header is of visible latin-1 characters", "write others as %E2%82%AC")
+        found[name] = f"{found[name]}{'; ' if name == 'cookie' else ', '}{value}" if name in found else value
+    return found
 
 
 def read_body(data: str | None, args: list[str], file: str) -> tuple[bytes, str]:
@@ -87,6 +123,8 @@ def read_body(data: str | None, args: list[str], file: str) -> tuple[bytes, str]
     """
     if (data is not None) + bool(args) + bool(file) > 1:
         raise BadConfig("-d, -a and -f each say what the body is", "give one of them")
+    if data is not None and data.startswith("@") and len(data) > 1:  # as curl has it
+        file, data = data[1:], None
     if args:
         return json.dumps(dict(_pair(arg) for arg in args), ensure_ascii=False).encode(), JSON
     if file == "-":
@@ -97,7 +135,9 @@ def read_body(data: str | None, args: list[str], file: str) -> tuple[bytes, str]
             with open(file, "rb") as source:
                 content = source.read()
         except OSError as error:
-            raise NotFound(f"{file!r} cannot be read: {error.strerror}", "check the name after -f") from None
+            raise NotFound(
+                f"{file!r} cannot be read: {error.strerror}", "check the name after -f, or after -d @"
+            ) from None
         return content, _guess(content, file)
     text = (data or "").encode()
     return text, _guess(text, "")

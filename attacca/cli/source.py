@@ -13,6 +13,7 @@ import msgspec
 from attacca.cli.client import Client, from_words
 from attacca.errors import BadConfig, BadFunction, NotFound
 from attacca.kernel import settings as layers
+from attacca.kernel.text import AS_UTF_8, decoded
 from attacca.model.function import Settings
 
 FILE = "function.toml"
@@ -46,8 +47,9 @@ def find(
     flags: Mapping[str, object],
     env: Mapping[str, str] | None = None,
     secrets: Mapping[str, str] | None = None,
+    name_of: Path | None = None,
 ) -> Source:
-    """Look at the path, read its function.toml, let flags win, and check everything.
+    """Look at the path, read its function.toml, let flags win, and check everything. `name_of`: whose name it has.
 
     Raises:
         NotFound: nothing is there.
@@ -57,12 +59,14 @@ def find(
     if not path.exists():
         raise NotFound(f"{str(path)!r} does not exist", "attacca init DIR writes a function to start from")
     if path.is_file() and path.suffix != ".py":
-        raise BadFunction(f"{str(path)!r} is no Python file", "deploy a .py file, or a directory with one")
+        raise BadFunction(
+            f"{str(path)!r} is no Python file", "deploy a .py file, a directory with one, or a .zip of it"
+        )
     if path.is_dir() and not os.access(path, os.R_OK | os.X_OK):
         raise BadFunction(f"{str(path)!r} cannot be read: Permission denied", "check its mode")
     if path.is_dir() and next(path.rglob("*.py"), None) is None:
         raise BadFunction(f"there is no Python file in {str(path)!r}", f"attacca init {path}")
-    named = {"name": layers.Given(default_name(path), layers.DEFAULT, f"the name of {path}")}
+    named = {"name": layers.Given(default_name(name_of or path), layers.DEFAULT, f"the name of {name_of or path}")}
     given = {key: (value, OPTIONS[key]) for key, value in flags.items()}
     given |= {f"env.{key}": (value, f"--env {key}") for key, value in (env or {}).items()}
     given |= {f"secrets.{key}": (value, f"--secret {key}") for key, value in (secrets or {}).items()}
@@ -76,9 +80,11 @@ def _file(path: Path) -> layers.Layer:
     if not path.is_dir() or not file.is_file():
         return {}
     try:
-        text = file.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        raise BadConfig(f"{file} is not UTF-8", "save it as UTF-8") from None
+        text = decoded(file.read_bytes())
+    except ValueError as wrong:
+        raise BadConfig(f"{file} {wrong}", AS_UTF_8) from None
+    except OSError as error:
+        raise BadConfig(f"{file} cannot be read: {error.strerror}", "check its mode") from None
     return layers.read_toml(text, str(file))
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import re
 import tarfile
 import zlib
 from pathlib import Path
@@ -10,12 +11,16 @@ from typing import IO
 import msgspec
 
 from attacca.control.config import ArchiveLimits
-from attacca.control.core.archive import Intake, Item
+from attacca.control.core.archive import Intake, Item, too_many_entries
 from attacca.errors import BadRequest, PayloadTooLarge
 
 CHUNK = 1 << 20
 PIECE = 64 * 1024  # of what is packed: it may unpack to a thousand times that
+OCTAL = re.compile(rb"[0-7]{1,11}")
+COUNTED = tarfile.REGTYPE + tarfile.AREGTYPE + tarfile.DIRTYPE
+EXTENDED = b"xgLK"  # what goes before an entry, and is none
 HINT = "send a .tar.gz of the directory, as `attacca deploy` makes it"
+OF_ZIP = "`attacca deploy code.zip` sends it as it is wanted"
 
 
 class Unpacked(msgspec.Struct, frozen=True):
@@ -50,7 +55,7 @@ def unpack(packed: IO[bytes] | bytes, into: Path, limits: ArchiveLimits) -> Unpa
 
 def _inflate(packed: IO[bytes], plain: IO[bytes], limits: ArchiveLimits) -> None:
     most = (limits.unpacked_mb << 20) + limits.entries * 2048  # the contents, and a header for each
-    inflater, size = zlib.decompressobj(wbits=31), 0
+    inflater, size, headers = zlib.decompressobj(wbits=31), 0, _Headers()
     try:
         while not inflater.eof and (rest := packed.read(PIECE)):
             while rest and not inflater.eof:
@@ -59,14 +64,51 @@ def _inflate(packed: IO[bytes], plain: IO[bytes], limits: ArchiveLimits) -> None
                 size += len(piece)
                 if size > most:
                     raise _too_large(f"unpacks to more than {limits.unpacked_mb} MB")
+                if headers.count(piece) > limits.entries:
+                    raise too_many_entries(limits)
                 plain.write(piece)
     except zlib.error:
+        packed.seek(0)
+        if packed.read(4) == b"PK\x03\x04":
+            raise BadRequest("the archive is a .zip, and the server takes .tar.gz", OF_ZIP) from None
         raise BadRequest("the archive is not gzip data, or damaged", HINT) from None
     if not inflater.eof:
         raise BadRequest("the archive ends too early", HINT)
     if inflater.unused_data or packed.read(1):
         raise BadRequest("something comes after the archive's gzip data", HINT)
     plain.seek(0)
+
+
+class _Headers:
+    """Counts entries while they come, so that a million empty ones are refused before they are on the disk.
+
+    It gives up at what it does not know; who reads the archive afterwards counts again.
+    """
+
+    def __init__(self) -> None:
+        self._found = 0
+        self._skip = 0  # bytes of contents until the next header
+        self._part = b""
+        self._is_counting = True
+
+    def count(self, piece: bytes) -> int:
+        data, at = self._part + piece, 0
+        while self._is_counting:
+            step = min(self._skip, len(data) - at)
+            at, self._skip = at + step, self._skip - step
+            if len(data) - at < tarfile.BLOCKSIZE:
+                break
+            self._take(data[at : at + tarfile.BLOCKSIZE])
+            at += tarfile.BLOCKSIZE
+        self._part = data[at:] if self._is_counting else b""
+        return self._found
+
+    def _take(self, header: bytes) -> None:
+        kind, size = header[156:157], header[124:136].strip(b" \0")
+        self._is_counting = kind in COUNTED + EXTENDED and OCTAL.fullmatch(size) is not None
+        if self._is_counting:
+            self._found += kind in COUNTED
+            self._skip = 0 if kind == tarfile.DIRTYPE else -(-int(size, 8) // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
 
 
 def _too_large(what: str) -> PayloadTooLarge:

@@ -1,25 +1,33 @@
 """Turns a requirements.txt into a directory of installed packages, once for everyone who requires the same."""
 
 import asyncio
+import configparser
 import contextlib
 import os
+import re
+import shutil
 import sys
 import sysconfig
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 
-from attacca.control.core.requirements import Requirements, masked
+from attacca.control.core.failure import LAST_LINES
+from attacca.control.core.failure import hint as explained
+from attacca.control.core.installer import BOUNDS, LISTED, Installer, arguments, choose, listed, pip_settings
+from attacca.control.core.lines import masked
+from attacca.control.core.requirements import Requirements
 from attacca.control.processes import Exit, Limits, compile_code, run_lines
 from attacca.control.state import StateDir, place
 from attacca.errors import BuildFailed
 
-LAST_LINES = 15  # of pip, in an error
 MOST_KB = 512  # kept of what one build says
-PASSED_ON = ("HOME", "PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "NETRC")
-PASSED_ON_PREFIXES = ("PIP_", "XDG_")
-PROXIES = ("http_proxy", "https_proxy", "no_proxy", "all_proxy")
-NO_WHEEL = ("no matching distribution", "could not find a version", "from versions: none")
+MOST_LINES = 300  # of them looked at for why it failed
+OWN_PLACE = re.compile(r"Using C?Python .* at: ")  # uv says where the server lies, which is nobody's business
+HERE = (
+    f"{sys.implementation.name.replace('cpython', 'CPython')} {sys.version_info[0]}.{sys.version_info[1]} "
+    f"on {sysconfig.get_platform()}"
+)
 
 
 class _Build:
@@ -47,8 +55,15 @@ class _Build:
 class Bundles:
     """Builds of the same digest run once at a time; whoever asks meanwhile reads along from the beginning."""
 
-    def __init__(self, state: StateDir, timeout_s: float, most: int = 4) -> None:
+    def __init__(
+        self,
+        state: StateDir,
+        timeout_s: float,
+        most: int = 4,
+        find_installer: Callable[[Mapping[str, str]], Installer] | None = None,
+    ) -> None:
         self._state = state
+        self._installer = find_installer or installer
         self._timeout_s = timeout_s
         self._slots = asyncio.Semaphore(most)
         self._running: dict[str, _Build] = {}
@@ -61,7 +76,7 @@ class Bundles:
         """Lines of progress; afterwards `bundles/<digest>/` is there. It goes on as long as anyone reads.
 
         Raises:
-            BuildFailed: with the last lines that pip wrote, and what to try; nothing is left of it.
+            BuildFailed: with the last lines that pip or uv wrote, and what to try; nothing is left of it.
         """
         digest = self.digest(requirements)
         if (self._state.bundles / digest).is_dir():
@@ -109,60 +124,58 @@ class Bundles:
         if self._slots.locked():
             build.say("waiting for other builds to end")
         async with self._slots, self._state.unfinished() as directory:
-            made = directory / "packages"
-            (directory / "tmp").mkdir()
-            (directory / "requirements.txt").write_text("\n".join([*requirements.lines, ""]))
-            arguments = pip_arguments("requirements.txt", made, from_source=from_source)
-            last: deque[str] = deque(maxlen=LAST_LINES)
+            made, tmp = directory / "packages", directory / "tmp"
+            tmp.mkdir()
+            chosen = await asyncio.to_thread(self._installer, os.environ)
+            (directory / LISTED).write_text(listed(chosen, requirements))
+            (directory / BOUNDS).write_text("\n".join([*requirements.constraints, ""]))
+            words = arguments(chosen, requirements, made, sys.executable, from_source=from_source)
+            environment = {**chosen.environment, "LANG": "C.UTF-8", "TMPDIR": str(tmp)}
+            last: deque[str] = deque(maxlen=MOST_LINES)
             ended = Exit()
             try:
                 async with asyncio.timeout(self._timeout_s):
-                    output = run_lines(arguments, environment(directory / "tmp"), directory, Limits(), ended)
+                    output = run_lines(words, environment, directory, Limits(), ended)
                     async with contextlib.aclosing(output):
                         async for line in output:
+                            if OWN_PLACE.match(line):
+                                continue
                             last.append(masked(line))
                             build.say(last[-1])
             except TimeoutError:
                 raise BuildFailed(
-                    f"pip did not end within {self._timeout_s:g} s\n" + "\n".join(last),
+                    f"{chosen.name} did not end within {self._timeout_s:g} s\n" + "\n".join([*last][-LAST_LINES:]),
                     "check the network, or set control.build_timeout_s higher",
                 ) from None
             if ended.status != 0:
-                raise failure(list(last), ended.status, from_source=from_source)
+                raise failure(list(last), ended.status, chosen.name, from_source=from_source)
+            (made / ".lock").unlink(missing_ok=True)  # uv's
             made.mkdir(exist_ok=True)  # every line may have had a marker that does not hold here
             await compile_code(made, self._timeout_s)
             await asyncio.to_thread(place, made, self._state.bundles / digest)
 
 
-def pip_arguments(listed: str, target: Path, *, from_source: bool) -> list[str]:
-    wheels_only = [] if from_source else ["--only-binary=:all:"]
-    return [
-        sys.executable, "-I", "-m", "pip", "install", "--target", str(target), "-r", listed, *wheels_only,
-        "--no-input", "--disable-pip-version-check", "--progress-bar", "off", "--no-compile",
-        "--no-warn-script-location", "--root-user-action", "ignore",
+def installer(environ: Mapping[str, str]) -> Installer:
+    """Blocking: reads pip's configuration, as far as it is there."""
+    home = Path(environ.get("HOME", "/root"))
+    places = [
+        Path("/etc/xdg/pip/pip.conf"), Path("/etc/pip.conf"), home / ".pip" / "pip.conf",
+        Path(environ.get("XDG_CONFIG_HOME") or home / ".config") / "pip" / "pip.conf",
+        Path(sys.prefix) / "pip.conf", Path(environ.get("PIP_CONFIG_FILE") or os.devnull),
     ]  # fmt: skip
+    files = []
+    for path in places:
+        read = configparser.RawConfigParser()
+        try:
+            read.read(path, encoding="utf-8")
+        except (configparser.Error, ValueError):  # pip says what is wrong with it
+            return choose(None, sys.executable, environ, {})
+        files.append({section: dict(read[section]) for section in read.sections()})
+    uv = shutil.which("uv", path=environ.get("PATH"))
+    return choose(uv, sys.executable, environ, pip_settings(environ, files))
 
 
-def environment(tmp: Path) -> dict[str, str]:
-    """pip's own configuration and the way to the network; nothing else of the server's."""
-    found = {
-        name: value
-        for name, value in os.environ.items()
-        if name in PASSED_ON or name.startswith(PASSED_ON_PREFIXES) or name.lower() in PROXIES
-    }
-    return {**found, "LANG": "C.UTF-8", "TMPDIR": str(tmp)}
-
-
-def failure(last: list[str], status: int | None, *, from_source: bool) -> BuildFailed:
-    said = "\n".join(last)
-    lower = said.lower()
-    if "no module named pip" in lower:
-        hint = "install pip where attacca runs: python -m ensurepip"
-    elif "connection" in lower or "name resolution" in lower or "timed out" in lower:
-        hint = "the server could not reach the package index; check its network, PIP_INDEX_URL and proxies"
-    elif any(words in lower for words in NO_WHEEL):
-        hint = "check name and version; for a package without a wheel for this Python: --allow-source-builds"
-        hint = "check name and version" if from_source else hint
-    else:
-        hint = "correct requirements.txt and deploy again"
-    return BuildFailed(f"pip ended with status {status}:\n{said}", hint)
+def failure(said: list[str], status: int | None, name: str, *, from_source: bool) -> BuildFailed:
+    what, hint = explained(said, name, HERE, from_source=from_source)
+    last = "\n".join(said[-LAST_LINES:])
+    return BuildFailed(f"{what}\n" * bool(what) + f"{name} ended with status {status}:\n{last}", hint)

@@ -1,25 +1,24 @@
 """One deployment from the uploaded archive to a revision that can be registered, and the words it says on the way."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
 from typing import IO
 
 import msgspec
 
-from attacca.control import archive
+from attacca.control import archive, manifest
 from attacca.control.bundle import Bundles
 from attacca.control.config import ControlConfig
 from attacca.control.core.progress import Step
-from attacca.control.core.requirements import Requirements, parse
 from attacca.control.processes import compile_code
 from attacca.control.reception import Upload
 from attacca.control.state import StateDir, place
-from attacca.errors import BadRequest, Forbidden
+from attacca.errors import Forbidden
 from attacca.model.function import Revision, Settings, Signature
 from attacca.model.messages import Checked
 
-REQUIREMENTS_KB = 256
+PYTHON = ".".join(map(str, sys.version_info[:3]))
 Check = Callable[[Revision], Awaitable[Checked]]
 
 
@@ -47,7 +46,7 @@ class Workshop:
         Raises:
             BadRequest, PayloadTooLarge: the archive or its requirements are not taken.
             Forbidden: this server does not build from source.
-            BuildFailed: pip could not install the requirements.
+            BuildFailed: the requirements could not be installed.
         """
         if allow_source_builds and not self._config.allow_source_builds:
             raise Forbidden(
@@ -56,9 +55,12 @@ class Workshop:
             )
         code = await self._unpack(upload.code, say)
         upload.close()
-        required = await asyncio.to_thread(
-            self._requirements, self._state.code / code, allow_source_builds=allow_source_builds
+        found = await asyncio.to_thread(
+            manifest.find, self._state.code / code, PYTHON, allow_source_builds=allow_source_builds
         )
+        for note in found.notes:
+            say(Step("build", note))
+        required = found.requirements
         if required is None:
             return Made(code, None)
         async for line in self._bundles.build(required, from_source=allow_source_builds):
@@ -77,19 +79,6 @@ class Workshop:
                     await compile_code(made, self._config.compile_timeout_s)
                 await asyncio.to_thread(place, made, target)
         return unpacked.digest
-
-    @staticmethod
-    def _requirements(code: Path, *, allow_source_builds: bool) -> Requirements | None:
-        path = code / "requirements.txt"
-        if not path.is_file():
-            return None
-        if path.stat().st_size > REQUIREMENTS_KB << 10:
-            raise BadRequest(f"requirements.txt is over {REQUIREMENTS_KB} KB", "list what the function imports")
-        try:
-            text = path.read_text(encoding="utf-8-sig")
-        except UnicodeDecodeError:
-            raise BadRequest("requirements.txt is not UTF-8", "save it as UTF-8") from None
-        return parse(text, allow_source_builds=allow_source_builds)
 
 
 class Conversation:

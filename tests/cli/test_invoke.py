@@ -1,9 +1,10 @@
+import io
 import json
 from pathlib import Path
 
 import pytest
 
-from attacca.cli.invoke import read_body, server_timing, sub_path
+from attacca.cli.invoke import read_body, read_headers, server_timing, sub_path, together
 from attacca.errors import BadConfig, NotFound
 
 
@@ -59,3 +60,40 @@ def test_a_sub_path_is_quoted_once(path: str, sub: str) -> None:
 def test_server_timing_is_read_as_numbers() -> None:
     assert server_timing('queued;dur=0.1, run;dur=3;desc="x", broken;dur=, x') == {"queued": 0.1, "run": 3.0}
     assert server_timing("") == {}
+
+
+def test_an_at_names_a_file_as_with_curl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "event.json").write_text('{"a": 1}')
+    assert read_body(f"@{tmp_path}/event.json", [], "") == (b'{"a": 1}', "application/json")
+    assert read_body("@", [], "")[0] == b"@"
+    with pytest.raises(NotFound, match="nothing"):
+        read_body(f"@{tmp_path}/nothing", [], "")
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"[1]")))
+    assert read_body("@-", [], "") == (b"[1]", "application/json")
+
+
+@pytest.mark.parametrize(
+    ("queries", "target"),
+    [
+        ([], ""),
+        ([""], ""),
+        (["a=1"], "?a=1"),
+        (["a=1", "a=2"], "?a=1&a=2"),
+        (["?a=1&b=2", "a=1"], "?a=1&b=2&a=1"),
+        (["a=1&", ""], "?a=1&"),
+    ],
+)
+def test_what_several_options_ask_is_asked_in_their_order(queries: list[str], target: str) -> None:
+    assert together(queries) == target
+
+
+def test_headers_of_one_name_are_one() -> None:
+    assert read_headers(["X-A: 1", "x-a:2", "Cookie: a=1", "Cookie: b=2", "X-Empty:"]) == {
+        "x-a": "1, 2", "cookie": "a=1; b=2", "x-empty": "",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("line", ["nothing", ": x", "a b: c", "a: \r\nb: c", "a: \u20ac", "\xe9: x"])
+def test_what_is_no_header_is_refused(line: str) -> None:
+    with pytest.raises(BadConfig):
+        read_headers([line])

@@ -43,6 +43,7 @@ def test_a_single_file_has_the_name_of_the_file_and_no_function_toml(tmp_path: P
     assert find(folder / "main.py", {}).settings.name == "main"
     assert find(folder, {}).settings.name == "other"
     assert find(folder, {"name": "third"}).settings.name == "third"
+    assert find(function(tmp_path, "", "repo-main"), {}, name_of=tmp_path / "shop.zip").settings.name == "shop-zip"
 
 
 @pytest.mark.parametrize(
@@ -91,6 +92,18 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     (folder / "function.toml").write_bytes(b"\xff")
     with pytest.raises(BadConfig, match="UTF-8"):
         find(folder, {})
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_settings_are_read_as_editors_and_shells_save_them(tmp_path: Path, encoding: str) -> None:
+    folder = function(tmp_path, "x = 1")
+    (folder / "function.toml").write_bytes('memory_mb = 64\r\n[env]\nA = "é"\n'.encode(encoding))
+    assert find(folder, {}).settings == Settings(name="hello", memory_mb=64, env={"A": "é"})
+
+
+def test_what_is_no_toml_is_refused_with_its_line(tmp_path: Path) -> None:
+    with pytest.raises(BadConfig, match="line 2"):
+        find(function(tmp_path, "memory_mb = 64\ntimeout_s = = 5\n"), {})
 
 
 @pytest.mark.parametrize(

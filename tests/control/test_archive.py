@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from attacca.control.archive import Unpacked, _Careful, unpack
+from attacca.control.archive import Unpacked, _Careful, _Headers, unpack
 from attacca.control.config import ArchiveLimits
 from attacca.errors import AttaccaError, BadRequest, PayloadTooLarge
 from attacca.io.archive import pack
@@ -129,6 +129,29 @@ def test_extended_headers_without_end_are_refused(tmp_path: Path) -> None:
     header = entry("x", b"11 path=ab\n", tarfile.XHDTYPE)
     with pytest.raises(BadRequest, match="extended headers"):
         take(tmp_path, *[header] * 1500, entry("main.py"))
+
+
+def test_many_entries_are_counted_before_anything_is_written(tmp_path: Path) -> None:
+    with pytest.raises(PayloadTooLarge, match="more than 50 entries"):
+        unpack(too_many(), tmp_path / "made", LIMITS)
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("piece", [1, 511, 512, 513, 10_000])
+def test_headers_are_counted_however_they_come(piece: int) -> None:
+    data = (
+        entry("a", b"x" * 513) + entry("././@LongLink", b"l" * 600, tarfile.GNUTYPE_LONGNAME) + entry("b", b"")
+        + entry("d/", b"", tarfile.DIRTYPE) + entry("c", b"1")
+    )  # fmt: skip
+    headers = _Headers()
+    counts = [headers.count(data[at : at + piece]) for at in range(0, len(data), piece)]
+    assert counts[-1] == 4
+    assert headers.count(bytes(512) + entry("e", b"")) == 4  # behind the end
+
+
+def test_a_zip_is_told_from_what_is_damaged(tmp_path: Path) -> None:
+    with pytest.raises(BadRequest, match=r"a \.zip, and the server takes \.tar\.gz"):
+        unpack(b"PK\x03\x04" + bytes(100), tmp_path / "made", LIMITS)
 
 
 def test_an_upload_over_the_limit_is_refused_unread(tmp_path: Path) -> None:

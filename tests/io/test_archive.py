@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from attacca.errors import BadRequest, NotFound
+from attacca.errors import BadRequest, NotFound, PayloadTooLarge
 from attacca.io.archive import pack, packed
 
 
@@ -79,3 +79,102 @@ def test_what_is_large_is_not_held_in_memory(tmp_path: Path) -> None:
             assert names(archive.read()) == ["large.bin", "main.py"]
     finally:
         tracemalloc.stop()
+
+
+def contents(archive: bytes) -> dict[str, bytes]:
+    with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as file:
+        found = {entry.name: file.extractfile(entry) for entry in file}
+        return {name: b"" if content is None else content.read() for name, content in found.items()}
+
+
+def test_a_link_to_a_directory_inside_is_that_directory_again(tmp_path: Path) -> None:
+    root = tree(tmp_path / "root", "main.py", "lib/common/tax.py", "lib/common/deep/x.py")
+    (root / "common").symlink_to("lib/common")
+    (root / "a").symlink_to(root / "lib", target_is_directory=True)  # an absolute one
+    (root / "lib" / "up.py").symlink_to("../main.py")
+    os.link(root / "main.py", root / "hard.py")
+    assert names(pack(root)) == [
+        *("a/common/deep/x.py", "a/common/tax.py", "a/up.py", "common/deep/x.py", "common/tax.py", "hard.py"),
+        *("lib/common/deep/x.py", "lib/common/tax.py", "lib/up.py", "main.py"),
+    ]
+    whole = tree(tmp_path / "whole", "main.py", "lib/common/tax.py")
+    (tmp_path / "alias").symlink_to(whole)
+    assert names(pack(tmp_path / "alias")) == ["lib/common/tax.py", "main.py"]
+
+
+@pytest.mark.parametrize(
+    ("name", "points", "said"),
+    [
+        ("lib/self", ".", "lies in itself"),
+        ("lib/up", "..", "lies in itself"),
+        ("x", "x", "leads nowhere"),
+        ("x", "main.py/", "leads nowhere"),
+        ("x", "y" * 300, "leads nowhere"),
+        ("x", "nowhere", "link to nowhere, which does not exist"),
+        ("x", "..", "leads out"),
+        ("x", "/etc", "leads out"),
+        ("x", "/etc/passwd", "leads out"),
+        ("lib/x", "../../outside.py", "leads out"),
+    ],
+)
+def test_links_that_lead_out_or_nowhere_or_round_are_named(tmp_path: Path, name: str, points: str, said: str) -> None:
+    root = tree(tmp_path / "root", "main.py", "lib/a.py")
+    tree(tmp_path, "outside.py")
+    (root / name).symlink_to(points)
+    with pytest.raises(BadRequest, match=said):
+        pack(root)
+    (root / ".attaccaignore").write_text(f"/{name}\n")
+    assert names(pack(root)) == ["lib/a.py", "main.py"]
+
+
+def test_links_cannot_make_much_of_little(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("attacca.io.archive.LINKS", 100)
+    for depth in range(12):
+        (tmp_path / f"d{depth}").mkdir()
+        for name in "ab":
+            (tmp_path / f"d{depth}" / name).symlink_to(f"../d{depth + 1}")
+    tree(tmp_path, "d12/x.py")
+    with pytest.raises(PayloadTooLarge, match="more than 100 links"):
+        pack(tmp_path)
+
+
+def test_many_files_are_refused_with_a_count_and_their_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("attacca.io.archive.FILES", 10)
+    tree(tmp_path, "main.py", *(f"data/{number}" for number in range(20)))
+    with pytest.raises(PayloadTooLarge, match=r"more than 10 files in .*, \d+ files or more in .*data"):
+        pack(tmp_path)
+    (tmp_path / ".attaccaignore").write_text("data/\n")
+    assert names(pack(tmp_path)) == ["main.py"]
+
+
+def test_a_link_that_git_could_not_make_is_taken_for_one_and_said(tmp_path: Path) -> None:
+    tree(tmp_path, "main.py", "lib/common/tax.py", "data/v1/x.csv")
+    (tmp_path / "common").write_text("lib/common")
+    others = {
+        "current": "data/v1", "notes": "lib/common\n", "common.txt": "lib/common", "lib_": "lib", "out": "../..",
+        "VERSION": "1.0", "blob": "\0\xff", "none": "lib/nothing",
+    }  # fmt: skip
+    for name, words in others.items():
+        (tmp_path / name).write_text(words)
+    notes: list[str] = []
+    with packed(tmp_path, notes) as archive:
+        found = contents(archive.read())
+    assert "common/tax.py" in found
+    assert "common" not in found
+    assert {name: found[name] for name in others} == {name: words.encode() for name, words in others.items()}
+    assert notes == ["common is a file that names a directory, as git leaves a link: taken for the link"]
+
+
+def test_what_lies_beside_a_single_file_is_said_to_stay_behind(tmp_path: Path) -> None:
+    tree(tmp_path, "hello.py", "requirements.txt")
+    notes: list[str] = []
+    with packed(tmp_path / "hello.py", notes):
+        pass
+    assert len(notes) == 1
+    assert notes[0].startswith("requirements.txt beside hello.py stays behind")
+
+
+def test_an_ignore_file_with_a_mark_is_read(tmp_path: Path) -> None:
+    tree(tmp_path, "main.py", "data")
+    (tmp_path / ".attaccaignore").write_bytes(b"\xef\xbb\xbfdata\r\n")
+    assert names(pack(tmp_path)) == ["main.py"]

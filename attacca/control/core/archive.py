@@ -56,13 +56,17 @@ class Intake:
         if item.size < 0:
             raise BadRequest(f"{item.path!r} in the archive has a negative size", "pack the directory again")
         if self._entries > limits.entries:
-            raise PayloadTooLarge(
-                f"the archive has more than {limits.entries} entries", "list what is not needed in .attaccaignore"
-            )
+            raise too_many_entries(limits)
         if self._bytes > limits.unpacked_mb << 20:
             raise PayloadTooLarge(
                 f"the archive unpacks to more than {limits.unpacked_mb} MB", "list what is not needed in .attaccaignore"
             )
+
+
+def too_many_entries(limits: ArchiveLimits) -> PayloadTooLarge:
+    return PayloadTooLarge(
+        f"the archive has more than {limits.entries} entries", "list what is not needed in .attaccaignore"
+    )
 
 
 def clean(path: str, limits: ArchiveLimits) -> tuple[str, ...]:

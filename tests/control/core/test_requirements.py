@@ -6,7 +6,7 @@ import re
 import pytest
 from hypothesis import given
 
-from attacca.control.core.requirements import parse
+from attacca.control.core.requirements import Reading, parse
 from attacca.errors import BadRequest
 from tests.control.core.lines import TEXTS
 
@@ -37,8 +37,28 @@ def test_packages_in_all_their_forms() -> None:
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        ("-r /etc/passwd", "option -r"),
-        ("-e .", "option -e"),
+        ("-r /etc/passwd", "leads out"),
+        ("-r", "name of one file"),
+        ("-r base.txt -e .", "name of one file"),
+        ("-r base.txt --hash=sha256:00", "hash belongs"),
+        ("--requirement=https://h/base.txt", "not fetched"),
+        ("-c ../bounds.txt", "leads out"),
+        ("-c a/../../bounds.txt", "leads out"),
+        ("-r ~/base.txt", "leads out"),
+        ("-r a/..", "directory"),
+        ("-r '../a b.txt'", "leads out"),
+        ("-r nowhere.txt", "no file nowhere.txt in the function"),
+        ("--no-binary=:all:", "only wheels"),
+        ("--only-binary", "no names"),
+        ("numpy=1.26=py311h64a7726_0", "conda"),
+        ("numpy=1.26", "conda"),
+        ("idna @ file:///home/conda/feedstock/idna", "file of the machine"),
+        ("-e ./lib", "option -e"),
+        ("-e git+https://h/x#egg=x", "would have to be built"),
+        ("-e https://h/a-1-py3-none-any.whl", "option -e"),
+        ("git+https://h/x", "needs the name"),
+        ("https://h/x.tar.gz", "needs the name"),
+        ("https://h/x.tar.gz#egg=x", "wheel"),
         ("--find-links=/tmp", "option --find-links"),
         ("--trusted-host x", "option --trusted-host"),
         ("./local", "name"),
@@ -70,6 +90,7 @@ def test_packages_in_all_their_forms() -> None:
         ("-i file:///srv/simple", "no http or https address"),
         ("-i /srv/simple", "no http or https address"),
         ("-ifile:///srv/simple", "option -ifile"),
+        ("-rfile:///srv/base.txt", "not fetched"),
         ("--index-url='file:///srv'", "no http or https address"),
         ("--index-u https://h/simple", "option --index-u"),
         ("--extra-index-url=FILE://h/simple", "no http or https address"),
@@ -100,6 +121,20 @@ def test_what_would_run_code_or_read_files_here_is_refused(line: str, reason: st
 
 def test_sources_are_taken_where_building_is_allowed() -> None:
     assert lines("a @ git+https://h/x@v1", allow_source_builds=True) == ("a @ git+https://h/x@v1",)
+
+
+@pytest.mark.parametrize(
+    ("line", "written"),
+    [
+        ("https://h/my_shop-1.0-py3-none-any.whl", "my_shop @ https://h/my_shop-1.0-py3-none-any.whl"),
+        ("https://h/a-1-py3-none-any.whl ; os_name == 'x'", "a @ https://h/a-1-py3-none-any.whl ; os_name == 'x'"),
+        ("git+https://h/x.git@v1#egg=x", "x @ git+https://h/x.git@v1"),
+        ("-e git+https://h/x@0123#egg=x[a]&subdirectory=y", "x[a] @ git+https://h/x@0123#subdirectory=y"),
+        ("git+https://h/x#subdirectory=y&egg=x", "x @ git+https://h/x#subdirectory=y"),
+    ],
+)
+def test_an_address_that_says_its_name_is_written_with_it(line: str, written: str) -> None:
+    assert lines(line, allow_source_builds=True) == (written,)
 
 
 def test_the_digest_depends_on_what_is_installed_and_for_whom() -> None:
@@ -139,7 +174,7 @@ def test_it_is_written_anew() -> None:
     )
 
 
-OPTION = re.compile(r"--pre|--prefer-binary|(--index-url|--extra-index-url) https?://[!-~]+")
+OPTION = re.compile(r"--pre|--prefer-binary|--require-hashes|(--index-url|--extra-index-url) https?://[!-~]+")
 PACKAGE = re.compile(r"[A-Za-z0-9][!-~]*( @ https://[!-~]+)?( ;( [!-~]+)+?)?( --hash=sha\d{3}:[0-9a-f]+)*")
 
 
@@ -165,3 +200,74 @@ def test_what_is_long_takes_no_long_time(text: str) -> None:
     """Were it looked at again for each of its signs, this would not end."""
     with contextlib.suppress(BadRequest):
         parse(text, allow_source_builds=False)
+
+
+def files(**texts: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Of `requirements.txt` and others; `requirements__base` is requirements/base.txt."""
+    named = {name.replace("__", "/") + ".txt": text for name, text in texts.items()}
+    found = parse(named["requirements.txt"], allow_source_builds=False, read=named.get)
+    assert found is not None
+    return found.lines, found.constraints
+
+
+def test_other_files_are_read_from_where_they_are_named() -> None:
+    assert files(
+        requirements="-r requirements/base.txt\nflask\n-cbounds.txt\n",
+        requirements__base="--requirement=more.txt\n--constraint ../bounds.txt\n--pre\n",
+        requirements__more='idna ; python_version > "3"\n-c "./../bounds.txt"\n',
+        bounds="idna==3.7 --hash=sha256:00\nuvicorn[standard]<1\n-i https://h/simple\n-c deeper.txt\n",
+        deeper="flask<4",
+    ) == (
+        ('idna ; python_version > "3"', "--index-url https://h/simple", "--pre", "flask"),
+        ("idna==3.7 --hash=sha256:00", "uvicorn<1", "flask<4"),
+    )
+
+
+def test_a_file_that_two_name_is_read_once_and_may_require_and_bound() -> None:
+    found = files(requirements="-r a.txt\n-r b.txt\n-c c.txt", a="-r c.txt", b="-r c.txt", c="idna==3.7")
+    assert found == (("idna==3.7",), ("idna==3.7",))
+
+
+@pytest.mark.parametrize(
+    ("texts", "said"),
+    [
+        ({"requirements": "-r a.txt", "a": "-r b.txt", "b": "\n-r a.txt"}, "b.txt, line 2: '-r a.txt': .*circle: "),
+        ({"requirements": "-r requirements.txt"}, "circle"),
+        ({"requirements": "-c a.txt", "a": "-r b.txt", "b": "x"}, "a.txt, line 1: .*only bound"),
+        ({"requirements": "-r a.txt", "a": "x\n\n-e lib"}, "a.txt, line 3: '-e lib': .*in place"),
+        ({"requirements": "-r d/a.txt", "d__a": "-r ../../x.txt"}, "d/a.txt, line 1: .*leads out"),
+        ({"requirements": "".join(f"-r f{n}.txt\n" for n in range(60)), **{f"f{n}": "" for n in range(60)}}, "50"),
+        ({"requirements": "-r a.txt\n-r b.txt", "a": "x\n" * 1500, "b": "y\n" * 1500}, "b.txt, line 499: .*2000 lines"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_in_another_file_names_that_file(texts: dict[str, str], said: str) -> None:
+    with pytest.raises(BadRequest, match=said):
+        files(**texts)
+
+
+def test_constraints_are_part_of_the_digest() -> None:
+    one, other, same = (
+        parse("-c c.txt\nidna", allow_source_builds=False, read={"c.txt": text}.get)
+        for text in ("idna==3.7", "idna==3.6", "idna == 3.7")
+    )
+    plain = parse("idna", allow_source_builds=False)
+    assert one is not None
+    assert other is not None
+    assert plain is not None
+    digests = [found.digest("cp311", "linux") for found in (one, other, plain)]
+    assert len(set(digests)) == 3
+    assert same == one
+
+
+def test_what_pip_freeze_writes_on_debian_and_what_holds_anyway_is_passed_over() -> None:
+    reading = Reading(lambda _: None, allow_source_builds=False)
+    reading.take("pkg-resources==0.0.0\n--only-binary=:all:\nidna>=3,\n", "requirements.txt")
+    found = reading.found()
+    assert found is not None
+    assert found.lines == ("idna>=3",)
+    assert reading.notes == [
+        "requirements.txt, line 1: pkg-resources==0.0.0 is passed over: no package of that name can be installed: "
+        "Debian's pip lists it by mistake"
+    ]
+    assert lines("--only-binary numpy,scipy\nx", allow_source_builds=True) == ("--only-binary numpy,scipy", "x")
+    assert lines("--require-hashes\nx==1 --hash=sha256:00") == ("--require-hashes", "x==1 --hash=sha256:00")

@@ -1,8 +1,10 @@
-"""A requirements.txt: of whatever we let through, pip's own parser sees packages by name and wheels by https alone."""
+"""A requirements.txt, with what it names, a pyproject.toml and a script's header: of whatever we let through, pip's own
+parser sees packages by name and wheels by https alone."""
 
 import contextlib
 import io
 import logging
+import re
 import shutil
 import tempfile
 from optparse import Values
@@ -16,13 +18,16 @@ from pip._internal.req.constructors import install_req_from_line
 from pip._internal.req.req_file import RequirementsFileParser, get_line_parser
 from pip._internal.utils.temp_dir import global_tempdir_manager
 
-from attacca.control.core.requirements import Requirements, parse
+from attacca.control.core.requirements import parse
+from attacca.control.manifest import find
 from attacca.errors import BadRequest
 from tests.fuzz.door import Door, refusal
 from tests.fuzz.mutation import UNICODE, mutate
 
 BUILDING = b"source builds\n"  # the first line of an input that may build
-ALLOWED = {"index_url", "extra_index_urls", "pre", "prefer_binary"}
+ALLOWED = {"index_url", "extra_index_urls", "pre", "prefer_binary", "require_hashes"}
+FILES = ("requirements.txt", "a.txt", "d/b.txt", "d/a.txt", "pyproject.toml", "main.py", "setup.py", "uv.lock")
+MARK = re.compile(rb"^=== (\S+)\n", re.MULTILINE)  # what follows is in another file
 HASH = "--hash=sha256:" + "0" * 64
 PIECES = (
     *("flask", "Flask_RESTful", "a", "a.b-c_d", "foo.zip", "foo.whl", "x-1-py3-none-any.whl", "foo.tar.gz", ".",
@@ -43,9 +48,23 @@ PIECES = (
       "=", " ", "\t", "\n"),
     *("\r", "\r\n", "\x0b", "\x0c", "\x1c", "\x85", "\u2028", '"', "'", "-*- coding: utf-7 -*-",
       "# coding: utf-16\n", "+AC8-"),
+    *("-r a.txt\n", "-r d/b.txt\n", "-c a.txt\n", "-r ../b.txt", "-r ../outside", "-c ./d/../a.txt", "-ra.txt",
+      "=== a.txt\n", "=== d/b.txt\n", "=== pyproject.toml\n", "=== main.py\n", "--require-hashes", "a=1.0=py3_0",
+      "pkg-resources==0.0.0"),
+    *("[project]\n", 'dependencies = ["idna"]\n', 'dependencies = ["', '"]\n', 'requires-python = ">=3.9"\n',
+      'dynamic = ["dependencies"]\n', '[tool.setuptools.dynamic]\ndependencies = {file = "a.txt"}\n',
+      "[tool.poetry.dependencies]\n", 'x = "^1.2"\n', 'python = "~3.11"\n', "[tool.uv.sources]\n",
+      "x = {path = '..'}\n"),
+    *("# /// script\n", "# dependencies = ['idna']\n", "# ///\n", "# "),
     *("--index-url=file:///etc", "-ifile:///etc", "-i http://h/simple", "--extra-index-url=/tmp", "https://h/simple"),
 )  # fmt: skip
 SOUND = (
+    "-r d/b.txt\nflask\n=== d/b.txt\n-c ../a.txt\nidna\n=== a.txt\nidna==3.7\n",
+    "=== pyproject.toml\n[project]\nrequires-python = '>=3.8'\ndependencies = [\n  'idna==3.7',\n  'a[b]>=1',\n]\n",
+    "=== pyproject.toml\n[project]\ndynamic = ['dependencies']\n[tool.setuptools.dynamic]\n"
+    "dependencies = {file = 'a.txt'}\n=== a.txt\nidna\n",
+    "=== pyproject.toml\n[tool.poetry.dependencies]\npython = '^3'\nidna = '^3.7'\nx = {version='~1', extras=['a']}\n",
+    "=== main.py\n# /// script\n# dependencies = ['idna==3.7']\n# ///\nimport idna\n",
     "flask\n",
     "flask==3.0 # web\nnumpy>=1.26,<3\n",
     "uvicorn[standard]>=0.30 ; python_version < '4'\n",
@@ -76,6 +95,9 @@ class Files(Door):
     def open(self) -> None:
         self._room = Path(tempfile.mkdtemp(prefix="attacca-fuzz-"))
         self._listed = self._room / "requirements.txt"
+        self._code = self._room / "code"
+        (self._room / "outside").write_text("outside==1\n")
+        (self._room / "b.txt").write_text("outside==1\n")
         self._session = Session()
         logging.getLogger("pip").setLevel(logging.CRITICAL)
 
@@ -106,20 +128,38 @@ class Files(Door):
     def check(self, data: bytes) -> str:
         may_build = data.startswith(BUILDING)
         try:
-            text = data.removeprefix(BUILDING).decode("utf-8-sig")
-        except UnicodeDecodeError:
-            return "refused: not UTF-8"
-        try:
-            found = parse(text, allow_source_builds=may_build)
+            self._write(data.removeprefix(BUILDING))
+            told = find(self._code, "3.11.7", allow_source_builds=may_build)
         except BadRequest as error:
             return refusal(error)
+        finally:
+            shutil.rmtree(self._code)
+        found = told.requirements
+        assert all(note.isprintable() and len(note) < 2500 for note in told.notes), "a note is not for a screen"
         if found is None:
             return "nothing required"
-        self._as_pip_reads_it(found, may_build=may_build)
+        assert not any("outside" in line for line in (*found.lines, *found.constraints)), "a file outside was read"
+        assert not any(line.startswith("-") for line in found.constraints), "a constraint is an option"
+        again = parse("\n".join(found.lines), allow_source_builds=may_build)
+        assert again is not None, "what was written anew is read as nothing"
+        assert again.lines == found.lines, "what was written anew is read otherwise"
+        self._as_pip_reads_it(found.lines, may_build=may_build)
+        self._as_pip_reads_it(found.constraints, may_build=may_build)
         return "taken"
 
-    def _as_pip_reads_it(self, found: Requirements, *, may_build: bool) -> None:
-        self._listed.write_text("\n".join([*found.lines, ""]))
+    def _write(self, data: bytes) -> None:
+        """The first part is requirements.txt, unless it is empty."""
+        first, *rest = MARK.split(data)
+        self._code.mkdir()
+        (self._code / "d").mkdir()
+        if first or not rest:
+            (self._code / "requirements.txt").write_bytes(first)
+        for name, content in zip(rest[::2], rest[1::2], strict=True):
+            if name.decode(errors="replace") in FILES:
+                (self._code / name.decode()).write_bytes(content)
+
+    def _as_pip_reads_it(self, lines: tuple[str, ...], *, may_build: bool) -> None:
+        self._listed.write_text("\n".join([*lines, ""]))
         reads, packages = get_line_parser(None), []
 
         def read(line: str) -> tuple[str, Values]:
@@ -135,8 +175,8 @@ class Files(Door):
                 )
         except (PipError, ValueError, RecursionError):
             return  # pip ends without having installed anything, and who deploys it is told
-        assert len(parsed) == len(found.lines), "pip finds lines that we did not see"
-        assert len(packages) == sum(not line.startswith("-") for line in found.lines), "pip finds other packages"
+        assert len(parsed) == len(lines), "pip finds lines that we did not see"
+        assert len(packages) == sum(not line.startswith("-") for line in lines), "pip finds other packages"
 
 
 def harmless(package: str, given: dict[str, Any], *, may_build: bool) -> None:
