@@ -180,7 +180,7 @@ def test_deploy_sends_code_and_settings_and_shows_the_steps(twin: Twin, tmp_path
     assert "✓ hello revision 1" in shown.stdout
     assert f"{twin.url}/function/hello" in shown.stdout
     body = twin.seen[0][2]
-    assert b'{"name":"hello","handler":null,"event":null,"memory_mb":64' in body
+    assert b'{"name":"hello","handler":null,"memory_mb":64' in body
     assert b'"A":"1=2"' in body
     said = json.loads(attacca(twin, "deploy", str(tmp_path / "hello.py"), "--json").stdout)
     assert said == {**DONE, "url": f"{twin.url}/function/hello"}
