@@ -44,12 +44,12 @@ class FunctionDetail(msgspec.Struct, frozen=True, kw_only=True):
     revision: int
     handler: str
     signature: Signature
-    event: EventShape = EventShape.PLAIN
     settings: Settings  # no value of `env` is told
     has_requirements: bool
     deployed_at: float
     revisions: tuple[RevisionRow, ...]
     statistics: FunctionView | None = None  # None: no worker has seen it
+    event: EventShape = EventShape.PLAIN
 
 
 class RevisionNow(msgspec.Struct, frozen=True, kw_only=True):

@@ -366,9 +366,9 @@ def detail(function: Function) -> FunctionDetail:
         revision=now.number,
         handler=now.handler,
         signature=now.signature,
-        event=now.event,
         settings=masked(now.settings),
         has_requirements=now.bundle is not None,
         deployed_at=now.created_at,
         revisions=tuple(reversed(rows)),
+        event=now.event,
     )

@@ -8,7 +8,7 @@ import pytest
 from attacca.cli import calls, config, deploy, describe, doctor, secret, token, top
 from attacca.cli import list as listing
 from attacca.cli.doctor import Check
-from attacca.cli.screen import console
+from attacca.cli.screen import console, wants
 from attacca.control.api import FunctionDetail, FunctionRow, RevisionRow
 from attacca.kernel.settings import Given
 from attacca.model.function import Network, SecretAs, Settings, Signature
@@ -181,3 +181,9 @@ def test_secrets(capsys: pytest.CaptureFixture[str]) -> None:
 def test_tokens(capsys: pytest.CaptureFixture[str]) -> None:
     token.show([{"id": "4a55aa25", "name": "laptop", "created_at": NOW - 120}], NOW, width=80)
     assert capsys.readouterr().out.splitlines()[1].split() == ["4a55aa25", "laptop", "2m", "ago"]
+
+
+def test_the_shape_of_an_event_is_shown_where_it_is_not_plain() -> None:
+    assert wants({"signature": "named"}) == "named"
+    assert wants({"signature": "event", "event": "plain"}) == "event"
+    assert wants({"signature": "event_context", "event": "api-gateway-v1"}) == "event_context, api-gateway-v1"

@@ -166,7 +166,7 @@ def test_a_function_from_deploy_to_delete(tmp_path: Path) -> None:
         done = answer.lines[-1]["done"]
         assert done == {
             "function": "hello", "revision": 1, "handler": "main:hello", "signature": "event_context",
-            "imports_ms": 1.5, "replaced": None, "changes": ["new function"],
+            "event": "plain", "imports_ms": 1.5, "replaced": None, "changes": ["new function"],
         }  # fmt: skip
         await page.deploy(tmp_path / "code", {"name": "hello", "memory_mb": 256})
         [row] = (await page.ask("GET", "/api/functions")).json

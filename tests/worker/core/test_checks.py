@@ -6,6 +6,7 @@ from attacca.model.invocation import Start
 from attacca.model.messages import Check, Deployed
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core.events import Drain, DropTemplate, MakeTemplate
+from attacca.worker.core.reports import TemplateFailed
 from attacca.worker.runtime.simulated import Fault, Times
 from tests.worker.stage import Stage, revision
 
@@ -122,3 +123,13 @@ def test_no_template_goes_from_one_revision_to_another() -> None:
     name = stage.send(new)
     stage.play(2)
     assert stage.start(name) is Start.COLD
+
+
+def test_what_the_sandbox_advises_is_passed_on() -> None:
+    stage = Stage()
+    stage.tell(Check(revision("new")))
+    [made] = stage.all(MakeTemplate)
+    stage.tell(TemplateFailed(made.template, "bad_function", "no cv2", "Traceback", hint="list opencv-python-headless"))
+    error = stage.checked[0].error
+    assert error is not None
+    assert (error.message, error.hint) == ("no cv2", "list opencv-python-headless")
