@@ -110,8 +110,9 @@ class Sandbox:
     def _request(self, number: int, request: Request, raw_id: bytes, kind: bytes, query: bytes) -> None:
         method, path = request.method.encode("latin-1"), request.path.encode("latin-1")
         pairs = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in request.headers]
-        parts = (raw_id, kind, query, method, path, json.dumps(pairs).encode())
-        head = wire.REQUEST_HEAD.pack(request.more, *map(len, parts))
+        client, scheme = request.client.encode("latin-1", "replace"), request.scheme.encode("latin-1", "replace")
+        parts = (raw_id, kind, query, method, path, client, scheme, json.dumps(pairs).encode())
+        head = wire.REQUEST_HEAD.pack(request.more, request.port, *map(len, parts))
         size = len(head) + sum(map(len, parts)) + len(request.body)
         self._link.send(b"".join((wire.HEAD.pack(size, wire.REQUEST, number), head, *parts, request.body)))
 
@@ -133,6 +134,11 @@ class Sandbox:
             self._late.setdefault(number, 0)
         else:
             self._late.pop(number, None)
+
+    def leave(self, invocation: str) -> None:
+        """Its client is gone."""
+        if self._takes_requests or self._numbers.get(invocation) in self._streaming:
+            self._tell(wire.GONE, invocation, b"")
 
     def close(self) -> None:
         """Take what it still said, then let go of the channel."""
