@@ -37,6 +37,8 @@ from attacca.worker.runtime.process.guest.payload import (
 )
 
 if TYPE_CHECKING:
+    import asyncio
+
     from attacca.worker.runtime.process.guest.pieces import Line
 
 Arguments = Callable[[Any], tuple[tuple[Any, ...], dict[str, Any]]]  # of what was asked
@@ -69,7 +71,8 @@ class Server:
         self.lines: dict[int, Line] = {}  # those running that hear what else is said of them
         self._pull: Callable[[], None] | None = None
         self._has_more: Callable[[], bool] | None = None
-        self._loops = threading.local()
+        self.loops: list[asyncio.AbstractEventLoop] = []  # one for each thread that needed one
+        self._here = threading.local()
 
     def serve_one_by_one(self, channel: wire.Channel) -> None:
         """The whole life of a sandbox whose handler runs alone: read, call, answer.
@@ -191,11 +194,12 @@ class Server:
         """What an awaitable comes to; anything else is that already."""
         if not hasattr(result, "__await__"):
             return result
-        loop = getattr(self._loops, "loop", None)
+        loop = getattr(self._here, "loop", None)
         if loop is None:
             import asyncio  # here, because most functions do without
 
-            loop = self._loops.loop = asyncio.new_event_loop()
+            loop = self._here.loop = asyncio.new_event_loop()
+            self.loops.append(loop)
         return loop.run_until_complete(_awaited(result))
 
     def finish(self, number: int, result: Any, began: float) -> Stream | Awaited | None:

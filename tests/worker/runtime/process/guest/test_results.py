@@ -42,7 +42,15 @@ def test_the_first_piece_says_what_they_all_are(parts: tuple[Any, ...], kind: by
 
 
 def test_what_can_only_be_gone_through_once_is_sent_in_pieces() -> None:
-    for one in (pieces("a"), map(str, [1]), csv.reader(["a,b"]), later("a"), io.BytesIO(b"abc"), io.StringIO("abc")):
+    several: tuple[Any, ...] = (
+        pieces("a"),
+        map(str, [1]),
+        csv.reader(["a,b"]),
+        later("a"),
+        io.BytesIO(b"abc"),
+        io.StringIO("abc"),
+    )
+    for one in several:
         assert isinstance(encode(one), Stream)
     file = encode(io.BytesIO(b"x" * 100_000))
     assert isinstance(file, Stream)
