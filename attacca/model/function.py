@@ -14,6 +14,9 @@ HANDLER_MOST = 200
 Handler = Annotated[str, msgspec.Meta(max_length=HANDLER_MOST, pattern=HANDLER.pattern, description="MODULE:NAME")]
 ENV_MOST = 500
 ENV_KB = 32  # of names and values together
+Origin = Annotated[
+    str, msgspec.Meta(pattern=r"^(\*|https?://[A-Za-z0-9.:\[\]-]{1,255})(?!\n)$", description="an origin")
+]
 EnvName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*(?!\n)$")]
 
 
@@ -77,6 +80,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     queue: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 100
     network: Network = Network.NONE
     idempotent: bool = False
+    cors: tuple[
+        Origin, ...
+    ] = ()  # pages of these may call it: answers to their browsers' questions come from the gateway
 
     def __post_init__(self) -> None:
         if self.max_sandboxes is not None and self.min_sandboxes > self.max_sandboxes:

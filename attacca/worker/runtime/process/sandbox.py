@@ -175,7 +175,7 @@ class Sandbox:
             except HeadTooLarge as error:
                 outcome = Failed("bad_response", str(error), HINTS["bad_response"])
             else:
-                outcome = Ok(payload[at + heads :], payload[12:at].decode("latin-1"), status, headers)
+                outcome = Ok(payload[at + heads :], payload[12:at].decode("latin-1").strip(), status, headers)
         except NONSENSE as error:
             self.body.kill(f"it sent what no sandbox of ours sends ({type(error).__name__}), and was killed")
             return
@@ -227,13 +227,13 @@ class Sandbox:
             raise ValueError("a head once more")
         _, status, kinds, heads = wire.RESULT_HEAD.unpack_from(payload)
         at = 12 + kinds
-        kind = payload[12:at]
+        kind = payload[12:at].strip()
         try:
             headers = untrusted.fields(payload[at : at + heads], kind)
         except HeadTooLarge:
             headers = untrusted.TOO_MANY  # the gateway refuses these, and stops the invocation as it should be stopped
         self._streaming[number] = None
-        self._sink(RunHead(self.name, invocation, status, (((b"content-type", kind),) if kinds else ()) + headers))
+        self._sink(RunHead(self.name, invocation, status, (((b"content-type", kind),) if kind else ()) + headers))
 
     def _on_body(self, number: int, payload: bytes) -> None:
         if number not in self._streaming:

@@ -72,7 +72,8 @@ def test_pieces_may_have_a_head() -> None:
 def test_a_body_a_status_and_headers_are_an_answer_and_other_tuples_are_lists() -> None:
     assert encode(("no", 404, {"x": "1"})) == (404, b"text/plain; charset=utf-8", b'[["x", "1"]]', b"no")
     assert encode(({"a": 1}, 201, {})) == (201, b"application/json", b"", b'{"a": 1}')
-    for one in ((1, 200), ("a", 404), (1, 200, 3), ("a", 99, {}), ("a", True, {}), (1, 2, 3, 4)):
+    lists: list[Any] = [(1, 200), ("a", 404), (1, 200, 3), ("a", 99, {}), ("a", True, {}), (1, 2, 3, 4)]
+    for one in lists:
         assert encode(one) == (200, b"application/json", b"", json.dumps(one).encode())
 
 
