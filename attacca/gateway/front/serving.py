@@ -97,6 +97,10 @@ class Serving(Answering):
         if target.kind is not FUNCTION:
             self._serve_others(body)
             return
+        function = front.gateway.find(target.name)
+        if function is not None and function.cors and b"origin" in self.head_of:
+            self.cors = cors.fields(function.cors, self.head_of[b"origin"])
+            self.is_plain = False
         if self.method == b"OPTIONS" and self._serve_options():
             return
         if self.refusal is not None:
@@ -105,10 +109,6 @@ class Serving(Answering):
         if len(body) > front.max_body and not more:
             self.answer_error(front.gateway.refused(target.name, too_large(front.max_body)))
             return
-        function = front.gateway.find(target.name)
-        if function is not None and function.cors and b"origin" in self.head_of:
-            self.cors = cors.fields(function.cors, self.head_of[b"origin"])
-            self.is_plain = False
         method, kind = self.method, self.head_of.get(b"content-type")
         content_type = "" if kind is None else kind.decode("latin-1")
         named = METHODS.get(method) or method.decode("latin-1")

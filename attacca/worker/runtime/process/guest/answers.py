@@ -68,6 +68,15 @@ def encode_action(result: Any) -> Answer | Stream | Awaited:
     return encode(result)
 
 
+def encode_gateway(result: Any) -> Answer | Stream | Awaited:
+    """The same behind Amazon's gateways, where a text that does not say what it is is JSON."""
+    if isinstance(result, str):
+        return Answer(200, JSON, b"", as_text(result))
+    if isinstance(result, dict) and "statusCode" in result:
+        return proxied(result, "application/json")
+    return encode(result)
+
+
 def encode_response(result: Any) -> Answer | Stream | Awaited:
     """The same for `f(request)`, which may answer as Flask's views do."""
     if isinstance(result, tuple):
@@ -94,7 +103,7 @@ def as_json(value: Any) -> bytes:
         raise Unsendable(f"the function returned {kind}, which is not JSON: {error}") from None
 
 
-def proxied(result: dict[str, Any]) -> Answer | Stream:
+def proxied(result: dict[str, Any], text_kind: str = "text/plain; charset=utf-8") -> Answer | Stream:
     """A dict with `statusCode`: the answer that Lambda's HTTP integrations describe.
 
     Raises:
@@ -103,7 +112,7 @@ def proxied(result: dict[str, Any]) -> Answer | Stream:
     status, body, headers = status_of(result["statusCode"]), result.get("body", b""), result.get("headers") or ()
     kind, pieces, close = "application/json", None, None
     if isinstance(body, str):
-        kind = "text/plain; charset=utf-8"
+        kind = text_kind
         body = unbased(body) if result.get("isBase64Encoded") else as_text(body)
     elif isinstance(body, BINARY):
         kind, body = "application/octet-stream", bytes(body)

@@ -18,6 +18,7 @@ from attacca.worker.runtime.process.guest.answers import (
     Unsendable,
     encode,
     encode_action,
+    encode_gateway,
     encode_response,
 )
 from attacca.worker.runtime.process.guest.context import Context, Function
@@ -67,7 +68,8 @@ class Server:
         self.is_shared = order["concurrency"] > 1
         self.ledger = output.Ledger(write, order["max_log"])
         self.arguments = arguments_for(loaded, self.function)
-        self.encode = ENCODERS.get(loaded.signature, encode)
+        is_gateways = loaded.event.startswith("api-gateway")
+        self.encode = encode_gateway if is_gateways else ENCODERS.get(loaded.signature, encode)
         self.lines: dict[int, Line] = {}  # those running that hear what else is said of them
         self._pull: Callable[[], None] | None = None
         self._has_more: Callable[[], bool] | None = None
@@ -83,6 +85,8 @@ class Server:
         os.register_at_fork(after_in_child=self._disown)
         self._pull, self._has_more = lambda: self._hear(*channel.read()), lambda: channel.has_more
         respond = self._responder()
+        if sys.version_info >= (3, 14):  # before, a main thread has one when it is asked for
+            give_loop()
         while True:
             kind, number, payload = channel.read()
             if kind == wire.INVOKE:
@@ -103,7 +107,7 @@ class Server:
 
         os.register_at_fork(after_in_child=self._disown)
         respond, is_application = self._responder(), self.loaded.signature == "wsgi"
-        with ThreadPoolExecutor(count, "invocation") as pool:
+        with ThreadPoolExecutor(count, "invocation", give_loop) as pool:
             while True:
                 kind, number, payload = channel.read()
                 if kind == wire.INVOKE:
@@ -303,6 +307,14 @@ def body_of(asked: Asked | Requested) -> str | bytes:
 
 async def _awaited(result: Any) -> Any:
     return await result
+
+
+def give_loop() -> None:
+    """`asyncio.get_event_loop()` finds one in this thread, as adapters of Lambda's, which knows one thread, expect."""
+    if "asyncio" in sys.modules:
+        import asyncio
+
+        asyncio.set_event_loop(asyncio.new_event_loop())
 
 
 def _print(_kind: int, _number: int, *parts: bytes) -> None:
