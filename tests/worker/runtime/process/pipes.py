@@ -1,5 +1,6 @@
 """A sandbox's server between two pipes, in a thread; the test is the worker."""
 
+import asyncio
 import json
 import os
 import threading
@@ -94,6 +95,7 @@ def serving(
         with suppress(wire.Closed):
             server.serve_in_threads(link, concurrency) if concurrency > 1 else server.serve_one_by_one(link)
 
+    policy = asyncio.get_event_loop_policy()
     thread = threading.Thread(target=serve)
     thread.start()
     try:
@@ -103,6 +105,7 @@ def serving(
         thread.join()
         for descriptor in (inner[0], inner[1], outer[0]):
             os.close(descriptor)
+        asyncio.set_event_loop_policy(policy)
         for loop in server.loops:
             loop.close()
         assert server.lines == {}

@@ -22,6 +22,7 @@ def _read(name: str) -> CodeType:
 
 NEEDS = {  # what of these each imports
     "link": (),
+    "loops": (),
     "values": (),
     "results": (),
     "pieces": (),

@@ -86,7 +86,7 @@ class Server:
         self._pull, self._has_more = lambda: self._hear(*channel.read()), lambda: channel.has_more
         respond = self._responder()
         if sys.version_info >= (3, 14):  # before, a main thread has one when it is asked for
-            give_loop()
+            lend_loops()
         while True:
             kind, number, payload = channel.read()
             if kind == wire.INVOKE:
@@ -107,7 +107,8 @@ class Server:
 
         os.register_at_fork(after_in_child=self._disown)
         respond, is_application = self._responder(), self.loaded.signature == "wsgi"
-        with ThreadPoolExecutor(count, "invocation", give_loop) as pool:
+        lend_loops()
+        with ThreadPoolExecutor(count, "invocation") as pool:
             while True:
                 kind, number, payload = channel.read()
                 if kind == wire.INVOKE:
@@ -309,12 +310,9 @@ async def _awaited(result: Any) -> Any:
     return await result
 
 
-def give_loop() -> None:
-    """`asyncio.get_event_loop()` finds one in this thread, as adapters of Lambda's, which knows one thread, expect."""
+def lend_loops() -> None:
     if "asyncio" in sys.modules:
-        import asyncio
-
-        asyncio.set_event_loop(asyncio.new_event_loop())
+        deferred.load("loops").lend()
 
 
 def _print(_kind: int, _number: int, *parts: bytes) -> None:

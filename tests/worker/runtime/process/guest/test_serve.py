@@ -109,6 +109,20 @@ def test_an_awaitable_of_a_plain_function_is_awaited() -> None:
             assert worker.answer()[3] == b'{"a": 1}'
 
 
+def test_who_asks_for_the_current_loop_in_a_thread_gets_one() -> None:
+    def handler(_event: Any) -> Any:
+        loop = asyncio.get_event_loop_policy().get_event_loop()
+        try:
+            return loop.run_until_complete(asyncio.sleep(0, "done"))
+        finally:
+            loop.close()
+            asyncio.set_event_loop(None)
+
+    with serving(handler, "event", concurrency=2) as worker:
+        worker.invoke()
+        assert worker.answer()[3] == b"done"
+
+
 def test_a_header_of_other_letters_is_refused_and_the_next_answer_is_well() -> None:
     told = iter(({"statusCode": 200, "headers": {"x-name": "č"}}, "well"))
     with serving(lambda _: next(told), "event") as worker:
