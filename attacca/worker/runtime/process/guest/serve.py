@@ -50,10 +50,13 @@ DECODER = json.decoder.__file__
 
 
 def adapted(loaded: Loaded) -> Loaded:
-    """What takes a request of a web framework's is served as an application of that framework's."""
-    if loaded.signature != "request":
-        return loaded
-    found: Loaded = deferred.load("web").application(loaded)
+    """What takes a request of a web framework's is served as an application of that framework's. A template asks too, so
+    that what is needed for it is there before the fork."""
+    found: Loaded = deferred.load("web").application(loaded) if loaded.signature == "request" else loaded
+    if found.signature == "wsgi":
+        deferred.load("wsgi")
+    elif found.event != "plain":
+        deferred.load("events")
     return found
 
 
