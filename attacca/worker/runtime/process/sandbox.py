@@ -278,5 +278,5 @@ HINTS = {
     "out_of_memory": "raise memory_mb, in function.toml or with --memory",
     "bad_request": "send what the message asks for, as JSON: attacca invoke NAME -d '{...}'",
     "bad_response": "return JSON, str, bytes, or a dict with statusCode, headers and body",
-    "response_too_large": "send the answer in pieces, from a generator or an application, or raise the server's max_response_mb",
+    "response_too_large": "send it in pieces, from a generator or an application, or raise max_response_mb",
 }
