@@ -15,7 +15,9 @@ def is_preflight(head: Mapping[bytes, bytes]) -> bool:
 
 
 def allows(cors: Sequence[str], origin: bytes | None) -> bool:
-    return origin is not None and bool(cors) and ("*" in cors or origin.decode("latin-1").lower() in cors)
+    if origin is None or not cors:
+        return False
+    return "*" in cors or origin.decode("latin-1").lower() in map(str.lower, cors)
 
 
 def fields(cors: Sequence[str], origin: bytes | None) -> Fields:

@@ -50,8 +50,8 @@ DECODER = json.decoder.__file__
 
 
 def adapted(loaded: Loaded) -> Loaded:
-    """What takes a request of a framework's is served as an application of that framework's. A template asks too, so that
-    what is needed for it is there before the fork."""
+    """What takes a request of a framework's is served as an application of that framework's. A template asks too, so
+    that what is needed for it is there before the fork."""
     found: Loaded = deferred.load("web").application(loaded) if loaded.signature == "request" else loaded
     if found.signature == "wsgi":
         deferred.load("wsgi")
