@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     from attacca.worker.runtime.process.guest.pieces import Line
 
 Arguments = Callable[[Any], tuple[tuple[Any, ...], dict[str, Any]]]  # of what was asked
-ENCODERS = {"args": encode_action, "request": encode_response}
 TRACEBACK_CHARS = 16_384
 GUEST = os.path.dirname(__file__)
 DECODER = json.decoder.__file__
@@ -71,8 +70,7 @@ class Server:
         self.is_shared = order["concurrency"] > 1
         self.ledger = output.Ledger(write, order["max_log"])
         self.arguments = arguments_for(loaded, self.function)
-        is_gateways = loaded.event.startswith("api-gateway")
-        self.encode = encode_gateway if is_gateways else ENCODERS.get(loaded.signature, encode)
+        self.encode = encoder_for(loaded)
         self.lines: dict[int, Line] = {}  # those running that hear what else is said of them
         self._pull: Callable[[], None] | None = None
         self._has_more: Callable[[], bool] | None = None
@@ -266,6 +264,19 @@ class Server:
             output.flush()
         if self.ledger.written:
             self.ledger.written.pop(number, None)
+
+
+def encoder_for(loaded: Loaded) -> Callable[[Any], Answer | Stream | Awaited]:
+    """How what the handler returns becomes an answer."""
+    if loaded.event.startswith("api-gateway"):
+        return encode_gateway
+    match loaded.signature, loaded.event:
+        case "request", _:
+            return encode_response
+        case "args", "http":
+            return encode_action
+        case _:
+            return encode
 
 
 def arguments_for(loaded: Loaded, function: Function) -> Arguments:

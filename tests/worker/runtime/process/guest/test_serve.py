@@ -169,6 +169,15 @@ def test_every_signature_gets_its_event() -> None:
     ]
 
 
+def test_an_action_that_is_told_of_the_request_answers_with_its_body() -> None:
+    with serving(lambda _: {"body": "hi"}, "args", "http") as worker:
+        worker.request()
+        assert worker.answer()[1::2] == ("text/plain; charset=utf-8", b"hi")
+    with serving(lambda _: {"body": "hi"}, "args") as worker:
+        worker.invoke()
+        assert worker.answer()[1::2] == ("application/json", b'{"body": "hi"}')
+
+
 # A request of our own.
 
 
