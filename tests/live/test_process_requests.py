@@ -58,6 +58,33 @@ def test_a_wsgi_application_reads_and_writes_in_pieces(concurrency: int) -> None
     assert body == b"PUT one two 203.0.113.7"
 
 
+WAITS = """
+    import time
+
+    def handler(environ, start_response):
+        start_response("200 OK", [])
+        if environ["PATH_INFO"] == "/long":
+            while True:
+                yield b"tick"
+                time.sleep(0.01)
+        yield b"short"
+"""
+
+
+def test_a_wsgi_application_that_is_stopped_ends_beside_others() -> None:
+    async def story(house: House) -> bytes:
+        revision = house.function(WAITS, Signature.WSGI, concurrency=2)
+        sandbox = await house.sandbox(revision)
+        house.runtime.run(sandbox, revision, Invocation("i", revision.function, revision.id, Request(path="/long")))
+        await house.until(partial(is_of, "i", RunBody))
+        house.runtime.stop(sandbox, "i")
+        await house.until(partial(is_of, "i", RunEnded))
+        assert await house.run(sandbox, revision, path="/short") == Ok(streamed=True)
+        return house.streamed()[1]
+
+    assert visit(story).endswith(b"tickshort")
+
+
 def is_of(name: str, kind: type[RunBody | RunEnded], report: Report) -> bool:
     return isinstance(report, kind) and report.invocation == name
 
@@ -79,10 +106,11 @@ def test_a_generator_is_closed_when_its_client_goes_and_its_sandbox_lives_on(con
     visit(story)
 
 
+@pytest.mark.parametrize("source", [STREAMS, "async def handler(event, context): return (str(n) for n in range(3))"])
 @pytest.mark.parametrize("concurrency", [1, 4])
-def test_a_coroutine_may_return_pieces(concurrency: int) -> None:
+def test_a_coroutine_may_return_pieces(concurrency: int, source: str) -> None:
     async def story(house: House) -> bytes:
-        revision = house.function(STREAMS, Signature.EVENT_CONTEXT, concurrency=concurrency)
+        revision = house.function(source, Signature.EVENT_CONTEXT, concurrency=concurrency)
         sandbox = await house.sandbox(revision)
         assert await house.run(sandbox, revision) == Ok(streamed=True)
         return house.streamed()[1]

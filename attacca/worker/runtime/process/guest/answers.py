@@ -62,7 +62,7 @@ def encode(result: Any) -> Answer | Stream | Awaited:
 
 
 def encode_action(result: Any) -> Answer | Stream | Awaited:
-    """The same for `main(args)` that is told of the request, where a status is not needed to make an answer of a dict."""
+    """The same for `main(args)` that is told of the request: there an answer needs no status."""
     if isinstance(result, dict) and "body" in result and result.keys() <= {"statusCode", "headers", "body"}:
         return deferred.load("results").action(result)  # type: ignore[no-any-return]
     return encode(result)

@@ -202,9 +202,11 @@ class Desk:
 
     async def _answer(self, number: int, asked: Asked | Requested) -> None:
         output.current.set(number)
+        began = monotonic()
         stream = await self.server.answer_later(number, asked)
         if stream is not None:
             exchange = self._exchanges[number] = Exchange(self, number, NOTHING)
+            exchange.began = began
             await self._pour(exchange, stream)
 
     async def _pour(self, exchange: Exchange, stream: Stream) -> None:
