@@ -41,6 +41,7 @@ MEANING = {
     "queue": "invocations that may wait for a sandbox; one more is refused with 429",
     "network": "`none`, or `host`: the machine's network as it is",
     "idempotent": "may be run twice for one request: it is sent again, once, if its sandbox is lost before the answer",
+    "cors": 'origins (`"https://shop.example"`, or `"*"`) whose [pages may call it](http.md#pages-of-other-sites)',
 }
 
 
@@ -64,6 +65,8 @@ def kind(info: Any) -> str:
             return f"table of {kind(value)}"
         case shape.DictType():
             return "table of texts"
+        case shape.VarTupleType():
+            return "list of texts"
         case shape.StrType():
             return "text"
         case shape.BoolType():
@@ -90,7 +93,7 @@ def default(field: shape.Field) -> str:
     value = field.default_factory() if field.default is msgspec.NODEFAULT else field.default
     if isinstance(value, float):
         return f"`{value:g}`"
-    return "unset" if value is None or value == {} else f"`{msgspec.json.encode(value).decode()}`"
+    return "unset" if value is None or value in ({}, ()) else f"`{msgspec.json.encode(value).decode()}`"
 
 
 def error_codes() -> str:

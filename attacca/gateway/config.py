@@ -1,5 +1,6 @@
 """The gateway's settings: where it listens, what it takes, and how long it waits for slow clients."""
 
+import ipaddress
 from typing import Annotated
 
 import msgspec
@@ -18,15 +19,16 @@ class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """What one listener allows.
 
     A body that is collected before the function sees it is kept whole in memory twice, here and in the sandbox, so its
-    bound is low; one that is streamed into an ASGI function passes in pieces, so its bound is high.
+    bound is low; one that is streamed into an ASGI or WSGI function passes in pieces, so its bound is high.
     """
 
     host: str = "127.0.0.1"
     port: Port = 8080
     public: bool = False  # /function needs no token, also on an address that others reach
+    proxies: tuple[str, ...] = ("127.0.0.0/8", "::1")  # addresses, and ranges of them, whose X-Forwarded-* is believed
     max_body_mb: Positive = 16.0  # collected request bodies
     buffers_mb: Positive = 512.0  # held of all requests, and as much again of answers; for one function at most half
-    max_stream_mb: Positive = 1024.0  # request bodies streamed into ASGI functions
+    max_stream_mb: Positive = 1024.0  # request bodies streamed into ASGI and WSGI functions
     max_admin_mb: Positive = 512.0  # request bodies of the admin API: code archives
     max_head_kb: Annotated[int, msgspec.Meta(ge=1, le=64)] = 32  # request line and headers together
     max_connections: Count = 10_000
@@ -41,6 +43,11 @@ class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     attempts: Count = 3  # workers that an invocation is sent to, when one after the other is lost
 
     def __post_init__(self) -> None:
+        for one in self.proxies:
+            try:
+                ipaddress.ip_network(one, strict=False)
+            except ValueError:
+                raise ValueError(f"proxies: {one!r} is no address and no range of them, like 10.0.0.0/8") from None
         share_mb = self.buffers_mb * (1 - PIECES_SHARE) * FUNCTION_SHARE
         if self.max_body_mb > share_mb:
             raise ValueError(

@@ -8,6 +8,7 @@ from attacca.errors import AttaccaError
 from attacca.gateway import metrics
 from attacca.gateway.config import GatewayConfig
 from attacca.gateway.core.gate import Gate
+from attacca.gateway.core.losses import LEFT
 from attacca.gateway.core.taken import Client, Function, Taken
 from attacca.kernel.clock import Clock
 from attacca.kernel.ids import Ids
@@ -25,6 +26,7 @@ from attacca.model.messages import (
     ResponseHead,
     Started,
     ToWorker,
+    Withdraw,
 )
 
 
@@ -92,6 +94,11 @@ class Gateway:
         withdraw = self._gate.leave(taken, can_finish=can_finish)
         if withdraw is not None:
             self._to_worker(withdraw)
+
+    def hint_leaving(self, taken: Taken) -> None:
+        """The client will send nothing more, and may have gone; the answer is still wanted, as far as is known."""
+        if taken.function.hears_leaving and taken.start is not None and not taken.is_done:
+            self._to_worker(Withdraw(taken.key, running=False, outcome=LEFT))
 
     def amend(self, taken: Taken, error: AttaccaError) -> None:
         """What the function answered cannot be sent, and the client is told so by the caller."""

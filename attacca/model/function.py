@@ -23,6 +23,9 @@ SECRET_NAMES = "a letter or _, then letters, digits, _ and dashes; at most 64"
 SECRET_NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_-]{0,63}(?!\n)$")
 SecretName = Annotated[str, msgspec.Meta(pattern=SECRET_NAME.pattern, description=SECRET_NAMES)]
 MASK = "***"  # shown in the place of a value
+Origin = Annotated[
+    str, msgspec.Meta(pattern=r"^(\*|https?://[A-Za-z0-9.:\[\]-]{1,255})(?!\n)$", description="an origin")
+]
 
 
 def is_handler(text: str) -> bool:
@@ -95,6 +98,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     queue: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 100
     network: Network = Network.NONE
     idempotent: bool = False
+    cors: tuple[
+        Origin, ...
+    ] = ()  # pages of these may call it: answers to their browsers' questions come from the gateway
 
     def __post_init__(self) -> None:
         if self.max_sandboxes is not None and self.min_sandboxes > self.max_sandboxes:

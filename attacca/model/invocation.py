@@ -24,6 +24,9 @@ class Request(msgspec.Struct, frozen=True, gc=False):
     query: str = ""  # without the question mark
     headers: tuple[tuple[bytes, bytes], ...] = ()  # lower-case names, in the order sent
     more: bool = False
+    client: str = ""  # its address, told like `headers` only to who is told of the whole request
+    port: int = 0
+    scheme: str = "http"
 
 
 class Invocation(msgspec.Struct, frozen=True, gc=False):

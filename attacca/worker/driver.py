@@ -149,6 +149,8 @@ class Worker:
                 sandbox = self._where.get(message.id)
                 if sandbox is not None:
                     self._runtime.flow(sandbox, message.id, message.paused)
+            case Withdraw(running=False) if message.id in self._where:
+                self._runtime.leave(self._where[message.id], message.id)
             case _:
                 self._feed(message)
 

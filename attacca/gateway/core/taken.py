@@ -7,7 +7,7 @@ from typing import Protocol
 from attacca.gateway.core.deadlines import ClockName, Lane
 from attacca.gateway.core.statistics import EWMA_WEIGHT, Statistics
 from attacca.gateway.core.workers import Link
-from attacca.model.function import Revision, Settings
+from attacca.model.function import Revision, Settings, Signature
 from attacca.model.invocation import Call, Invocation, Outcome, Request, Start, Timing
 
 NO_TIME = Timing()
@@ -50,8 +50,8 @@ class Function:
     """A known function: its current revision, its counters and its latest invocations."""
 
     __slots__ = (
-        "arrived_at", "clocks", "gap_s", "is_idempotent", "name", "number", "queue", "recent", "revision_id", "running",
-        "statistics", "takes_requests", "takes_streams", "waiting",
+        "arrived_at", "clocks", "cors", "gap_s", "hears_leaving", "is_idempotent", "name", "number", "queue", "recent",
+        "revision_id", "running", "statistics", "takes_requests", "takes_streams", "waiting",
     )  # fmt: skip
 
     def __init__(self, revision: Revision, calls_kept: int) -> None:
@@ -68,6 +68,8 @@ class Function:
         self.number = revision.number
         self.revision_id = revision.id
         self.takes_requests, self.takes_streams = revision.takes_requests, revision.takes_streams
+        self.hears_leaving = revision.signature is Signature.ASGI  # before the end of its answer
+        self.cors = revision.settings.cors
         self.is_idempotent = revision.settings.idempotent
         self.queue = max(revision.settings.queue, 1)  # one is always in the hand-over, also when none may wait
         self.clocks = Clocks(revision.settings)

@@ -7,7 +7,7 @@ from typing import cast
 
 from attacca.errors import AttaccaError, BadResponse, Overloaded
 from attacca.gateway.core.taken import Taken
-from attacca.gateway.front import answer
+from attacca.gateway.front import answer, cors
 from attacca.gateway.front.room import Room, overloaded
 from attacca.gateway.front.state import Front
 from attacca.gateway.front.upload import Sink
@@ -44,6 +44,7 @@ class Answering(asyncio.Protocol):
         self.keep = True
         self.is_old = False  # HTTP/1.0
         self.is_head = False
+        self.cors: answer.Fields = []  # what a page of another site is told beside the answer
         self.is_plain = True  # HTTP/1.1, kept alive, not HEAD, no details asked for: the warm road
 
     # What the gateway says (core.taken.Client).
@@ -68,6 +69,7 @@ class Answering(asyncio.Protocol):
             and outcome.status == 200
             and not outcome.headers
             and not outcome.streamed
+            and outcome.content_type
             and not taken.lost
             and not self.front.is_ending
         ):
@@ -157,6 +159,8 @@ class Answering(asyncio.Protocol):
             self.keep = False
         if taken is not None:
             whole = answer.Whole(whole.status, whole.fields + answer.trace(taken), whole.body)
+        if self.cors:
+            whole = answer.Whole(whole.status, cors.added(whole.fields, self.cors), whole.body)
         self.transport.writelines(
             answer.whole(whole, self.front.date, keep=self.keep, is_old=self.is_old, is_head=self.is_head)
         )
@@ -171,6 +175,8 @@ class Answering(asyncio.Protocol):
             BadResponse: the status or the length make no sense.
         """
         answer.check_status(status)
+        if self.cors:
+            fields = cors.added(fields, self.cors)
         length = answer.declared_length(fields)
         self.is_bodiless = self.is_head or status in answer.BODILESS
         self.left = -1 if length is None or self.is_bodiless else length

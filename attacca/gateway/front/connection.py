@@ -104,6 +104,7 @@ class Connection(Collecting):
         self.has_peer_ended = True
         if self.is_closing or self.is_arriving or self.taken is None:
             return self.is_choked and bool(self.behind)
+        self.front.gateway.hint_leaving(self.taken)
         return self.taken.start is not None
 
     def data_received(self, data: bytes) -> None:

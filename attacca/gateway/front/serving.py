@@ -4,7 +4,7 @@ import asyncio
 
 from attacca.errors import AttaccaError, BadRequest, HeadersTooLarge, MethodNotAllowed, PayloadTooLarge
 from attacca.gateway import peer
-from attacca.gateway.front import answer, rtsp
+from attacca.gateway.front import answer, cors, rtsp
 from attacca.gateway.front.access import FIELDS_MOST
 from attacca.gateway.front.answering import Answering
 from attacca.gateway.front.bridge import Bridge, scope_of
@@ -44,6 +44,7 @@ class Serving(Answering):
         self.streamed_size = 0
         self.announced: int | None = None  # its Content-Length; None: it comes in chunks
         self.expects = False  # it waits for 100 Continue
+        self._address: tuple[str, int] | None = None
         self._uid: int | None = None
         self._is_uid_known = False
 
@@ -57,6 +58,7 @@ class Serving(Answering):
         self.target = front.targets.find(url)
         self.fields = fields
         self.head_of = head
+        self.cors = NO_FIELDS
         if not version:  # kept alive without a word about it: that is HTTP/1.1
             version = self.spoken() if not keep or b"connection" in head else "1.1"
         self.is_old = version == "1.0"
@@ -99,26 +101,51 @@ class Serving(Answering):
         if target.kind is not FUNCTION:
             self._serve_others(body)
             return
+        function = front.gateway.find(target.name)
+        if function is not None and function.cors and b"origin" in self.head_of:
+            self.cors = cors.fields(function.cors, self.head_of[b"origin"])
+            self.is_plain = False
+        if self.method == b"OPTIONS" and self._serve_options():
+            return
         if self.refusal is not None:
             self.answer_error(self.refusal)
             return
         if len(body) > front.max_body and not more:
             self.answer_error(front.gateway.refused(target.name, too_large(front.max_body)))
             return
-        function = front.gateway.find(target.name)
         method, kind = self.method, self.head_of.get(b"content-type")
-        request = Request(
-            body,
-            "" if kind is None else kind.decode("latin-1"),
-            METHODS.get(method) or method.decode("latin-1"),
-            target.path,
-            target.query,
-            tuple(self.fields) if function is not None and function.takes_requests else NO_HEADERS,
-            more,
-        )
+        content_type = "" if kind is None else kind.decode("latin-1")
+        named = METHODS.get(method) or method.decode("latin-1")
+        if function is not None and function.takes_requests:
+            origin = front.proxies.origin(self._peer(), self.fields)
+            request = Request(
+                *(body, content_type, named, target.path, target.query),
+                _at_host(self.fields, origin.host),
+                *(more, origin.client, origin.port, origin.scheme),
+            )
+        else:
+            request = Request(body, content_type, named, target.path, target.query, NO_HEADERS, more)
         error = front.gateway.invoke(target.name, request, self)
         if error is not None:
             self.answer_error(error)
+
+    def _serve_options(self) -> bool:
+        """Answer it, unless it is the function's own. What a page may ask says nothing that not everybody may know."""
+        function = self.front.gateway.find(self.target.name)
+        if function is None:
+            return False
+        is_asked_for = cors.is_preflight(self.head_of) and bool(function.cors)
+        if function.takes_requests and not is_asked_for:
+            return False
+        if self.refusal is not None and not (is_asked_for and cors.allows(function.cors, self.head_of[b"origin"])):
+            return False
+        self.answer_whole(cors.options(function.cors, self.head_of))
+        return True
+
+    def _peer(self) -> tuple[str, int] | None:
+        if self._address is None:
+            self._address = _address(self.transport, "peername")
+        return self._address
 
     def _serve_others(self, body: bytes) -> None:
         front, target = self.front, self.target
@@ -246,3 +273,10 @@ def too_large(limit: int) -> PayloadTooLarge:
 def _address(transport: asyncio.Transport, which: str) -> tuple[str, int] | None:
     found = transport.get_extra_info(which)
     return (found[0], found[1]) if isinstance(found, tuple) else None
+
+
+def _at_host(fields: Fields, host: bytes) -> tuple[tuple[bytes, bytes], ...]:
+    """The headers, with the host that the outermost proxy was asked for."""
+    if not host:
+        return tuple(fields)
+    return tuple((name, host if name == b"host" else value) for name, value in fields)

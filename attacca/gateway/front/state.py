@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from attacca.gateway.config import GatewayConfig
 from attacca.gateway.driver import Gateway
 from attacca.gateway.front.access import Access, Allow
+from attacca.gateway.front.proxies import Proxies
 from attacca.gateway.front.room import Rooms
 from attacca.gateway.front.target import Targets
 
@@ -50,6 +51,7 @@ class Front:
         self.admin = admin
         self.is_ready = is_ready
         self.access = Access(config.host, is_public=config.public, allow=allow, is_uid_shared=is_uid_shared)
+        self.proxies = Proxies(config.proxies)
         self.rooms = Rooms(config)
         self.targets = Targets()
         self.connections: dict[Swept, None] = {}

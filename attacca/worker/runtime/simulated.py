@@ -78,6 +78,7 @@ class SimulatedRuntime:
         self.templates: dict[str, _Copy] = {}
         self.bodies: dict[str, bytes] = {}  # by invocation: what was streamed to it
         self.paused: dict[str, bool] = {}  # by invocation: as its reader asked
+        self.left: list[str] = []  # invocations whose clients went away
         self._clock = clock
         self._handler = handler or self._echo
         self._on_loop = on_loop
@@ -185,6 +186,9 @@ class SimulatedRuntime:
 
     def flow(self, sandbox: str, invocation: str, paused: bool) -> None:  # noqa: FBT001 - mirrors messages.Flow
         self.paused[invocation] = paused
+
+    def leave(self, sandbox: str, invocation: str) -> None:
+        self.left.append(invocation)
 
     # Reports.
 

@@ -34,3 +34,5 @@ class Runtime(Protocol):
 
     def body(self, sandbox: str, invocation: str, data: bytes, last: bool) -> None: ...  # noqa: FBT001 - mirrors messages.Body
     def flow(self, sandbox: str, invocation: str, paused: bool) -> None: ...  # noqa: FBT001 - mirrors messages.Flow
+    def leave(self, sandbox: str, invocation: str) -> None:
+        """The client of a running invocation has gone; whoever can tell the function does."""

@@ -46,7 +46,7 @@ class Http(Door):
             get("/function/echo?a=b"),
             get("/healthz"),
             get("/nothing/here"),
-            get("http://localhost/function/echo", method="OPTIONS"),
+            get("http://localhost/function/stream", method="OPTIONS"),
             get("/function/echo", method="HEAD"),
             get("/function/echo", CHUNKED, method="PUT") + chunks,
             get("/function/stream", CHUNKED, method="POST") + chunks,

@@ -180,6 +180,10 @@ class ProcessRuntime:
         if (made := self._sandboxes.get(sandbox)) is not None:
             made.flow(invocation, paused=paused)
 
+    def leave(self, sandbox: str, invocation: str) -> None:
+        if (made := self._sandboxes.get(sandbox)) is not None:
+            made.leave(invocation)
+
     # births
 
     def _order(

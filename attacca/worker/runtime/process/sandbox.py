@@ -110,8 +110,9 @@ class Sandbox:
     def _request(self, number: int, request: Request, raw_id: bytes, kind: bytes, query: bytes) -> None:
         method, path = request.method.encode("latin-1"), request.path.encode("latin-1")
         pairs = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in request.headers]
-        parts = (raw_id, kind, query, method, path, json.dumps(pairs).encode())
-        head = wire.REQUEST_HEAD.pack(request.more, *map(len, parts))
+        client, scheme = request.client.encode("latin-1", "replace"), request.scheme.encode("latin-1", "replace")
+        parts = (raw_id, kind, query, method, path, client, scheme, json.dumps(pairs).encode())
+        head = wire.REQUEST_HEAD.pack(request.more, request.port, *map(len, parts))
         size = len(head) + sum(map(len, parts)) + len(request.body)
         self._link.send(b"".join((wire.HEAD.pack(size, wire.REQUEST, number), head, *parts, request.body)))
 
@@ -133,6 +134,11 @@ class Sandbox:
             self._late.setdefault(number, 0)
         else:
             self._late.pop(number, None)
+
+    def leave(self, invocation: str) -> None:
+        """Its client is gone."""
+        if self._takes_requests or self._numbers.get(invocation) in self._streaming:
+            self._tell(wire.GONE, invocation, b"")
 
     def close(self) -> None:
         """Take what it still said, then let go of the channel."""
@@ -169,7 +175,7 @@ class Sandbox:
             except HeadTooLarge as error:
                 outcome = Failed("bad_response", str(error), HINTS["bad_response"])
             else:
-                outcome = Ok(payload[at + heads :], payload[12:at].decode("latin-1"), status, headers)
+                outcome = Ok(payload[at + heads :], payload[12:at].decode("latin-1").strip(), status, headers)
         except NONSENSE as error:
             self.body.kill(f"it sent what no sandbox of ours sends ({type(error).__name__}), and was killed")
             return
@@ -221,13 +227,13 @@ class Sandbox:
             raise ValueError("a head once more")
         _, status, kinds, heads = wire.RESULT_HEAD.unpack_from(payload)
         at = 12 + kinds
-        kind = payload[12:at]
+        kind = payload[12:at].strip()
         try:
             headers = untrusted.fields(payload[at : at + heads], kind)
         except HeadTooLarge:
             headers = untrusted.TOO_MANY  # the gateway refuses these, and stops the invocation as it should be stopped
         self._streaming[number] = None
-        self._sink(RunHead(self.name, invocation, status, (((b"content-type", kind),) if kinds else ()) + headers))
+        self._sink(RunHead(self.name, invocation, status, (((b"content-type", kind),) if kind else ()) + headers))
 
     def _on_body(self, number: int, payload: bytes) -> None:
         if number not in self._streaming:
@@ -272,5 +278,5 @@ HINTS = {
     "out_of_memory": "raise memory_mb, in function.toml or with --memory",
     "bad_request": "send what the message asks for, as JSON: attacca invoke NAME -d '{...}'",
     "bad_response": "return JSON, str, bytes, or a dict with statusCode, headers and body",
-    "response_too_large": "stream the answer from an ASGI app, or raise the server's max_response_mb",
+    "response_too_large": "send it in pieces, from a generator or an application, or raise max_response_mb",
 }

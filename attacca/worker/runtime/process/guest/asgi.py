@@ -6,18 +6,22 @@ import importlib
 import json
 import os
 import sys
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from time import monotonic
 from typing import Any
 from urllib.parse import unquote
 
 from attacca.worker.runtime.process.guest import channel as wire
-from attacca.worker.runtime.process.guest import output
+from attacca.worker.runtime.process.guest import deferred, output
+from attacca.worker.runtime.process.guest.answers import Stream
 from attacca.worker.runtime.process.guest.link import Link
 from attacca.worker.runtime.process.guest.load import Loaded, Unfit
 from attacca.worker.runtime.process.guest.orders import Order
-from attacca.worker.runtime.process.guest.payload import Requested, unpack, unpack_request
+from attacca.worker.runtime.process.guest.payload import Asked, Requested, unpack, unpack_request
 from attacca.worker.runtime.process.guest.serve import Server, too_large
+
+PIECE_MOST = 256 << 10  # bytes of a frame
+NOTHING = Requested("", "", "", b"", b"", b"", more=False)
 
 
 class Exchange:
@@ -26,10 +30,11 @@ class Exchange:
     def __init__(self, desk: "Desk", number: int, asked: Requested) -> None:
         self.desk, self.number, self.asked = desk, number, asked
         self._bodies = [(asked.body, asked.more)]
-        self._arrived, self.flowing, self.done = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._moved, self.flowing, self.done = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self.flowing.set()
         self.began = monotonic()
-        self._head: tuple[int, bytes, bytes] | None = None
+        self.head: tuple[int, bytes, bytes] | None = None
+        self.is_gone = False  # the client is; what is sent goes nowhere
         self._is_head_sent = self._has_whole_body = False
 
     def scope(self) -> dict[str, Any]:
@@ -40,13 +45,13 @@ class Exchange:
             "asgi": {"version": "3.0", "spec_version": "2.3"},
             "http_version": "1.1",
             "method": asked.method,
-            "scheme": "http",
+            "scheme": asked.scheme,
             "path": root + (unquote(asked.path) if "%" in asked.path else asked.path),
             "raw_path": (root + asked.path).encode("latin-1"),
             "query_string": asked.query,
             "root_path": root,
             "headers": [(k.encode("latin-1"), v.encode("latin-1")) for k, v in json.loads(asked.headers or b"[]")],
-            "client": None,
+            "client": (asked.client, asked.port) if asked.client else None,
             "server": (name, None),
             "state": dict(self.desk.state),
             "extensions": {"attacca": {"invocation": asked.id, "function": name}},
@@ -54,15 +59,24 @@ class Exchange:
 
     def bring(self, body: bytes, *, more: bool) -> None:
         self._bodies.append((body, more))
-        self._arrived.set()
+        self._moved.set()
+
+    def leave(self) -> None:
+        """The client has gone."""
+        self.is_gone = True
+        self._moved.set()
+        self.flowing.set()
+
+    def finish(self) -> None:
+        self.done.set()
+        self._moved.set()
 
     async def receive(self) -> dict[str, Any]:
-        if self._has_whole_body:
-            await self.done.wait()
-            return {"type": "http.disconnect"}
-        while not self._bodies:
-            self._arrived.clear()
-            await self._arrived.wait()
+        while self._has_whole_body or not self._bodies:
+            if self.is_gone or (self._has_whole_body and self.done.is_set()):
+                return {"type": "http.disconnect"}
+            self._moved.clear()
+            await self._moved.wait()
         body, more = self._bodies.pop(0)
         self._has_whole_body = not more
         return {"type": "http.request", "body": body, "more_body": more}
@@ -79,12 +93,12 @@ class Exchange:
                     kind = bytes(value)
                 else:
                     headers.append([name.decode("latin-1"), value.decode("latin-1")])
-            self._head = (message["status"], kind, json.dumps(headers, ensure_ascii=False).encode() if headers else b"")
+            self.head = (message["status"], kind, json.dumps(headers, ensure_ascii=False).encode() if headers else b"")
         elif message["type"] == "http.response.body":
-            await self._send_body(bytes(message.get("body", b"")), more=bool(message.get("more_body", False)))
+            await self.send_body(bytes(message.get("body", b"")), more=bool(message.get("more_body", False)))
 
-    async def _send_body(self, data: bytes, *, more: bool) -> None:
-        if self._head is None:
+    async def send_body(self, data: bytes, *, more: bool) -> None:
+        if self.head is None:
             raise RuntimeError("http.response.body was sent before http.response.start")
         if not more and not self._is_head_sent:
             self._send_whole(data)
@@ -92,14 +106,14 @@ class Exchange:
         if not self._is_head_sent:
             self._is_head_sent = True
             self._write(wire.RESPONSE_HEAD, b"")
-        if data:
+        for at in range(0, len(data), PIECE_MOST):
             await self.flowing.wait()
-            self.desk.write(wire.RESPONSE_BODY, self.number, data)
+            self.desk.write(wire.RESPONSE_BODY, self.number, data[at : at + PIECE_MOST])
             await self.desk.writable.wait()
         if not more:
             self.desk.server.close_books(self.number)
             self.desk.write(wire.RESPONSE_END, self.number, wire.RESULT_HEAD.pack(self._took(), 0, 0, 0))
-            self.done.set()
+            self.finish()
 
     def _send_whole(self, body: bytes) -> None:
         server = self.desk.server
@@ -108,11 +122,11 @@ class Exchange:
         else:
             server.close_books(self.number)
             self._write(wire.RESULT, body)
-        self.done.set()
+        self.finish()
 
     def _write(self, kind: int, body: bytes) -> None:
-        assert self._head is not None
-        status, content_type, headers = self._head
+        assert self.head is not None
+        status, content_type, headers = self.head
         packed = wire.RESULT_HEAD.pack(self._took(), status, len(content_type), len(headers))
         self.desk.write(kind, self.number, packed, content_type, headers, body)
 
@@ -147,11 +161,14 @@ class Desk:
 
     def _take(self, kind: int, number: int, payload: bytes) -> None:
         if kind == wire.INVOKE:
-            self._begin(number, self._answer(number, payload), None)
+            self._begin(number, self._answer(number, unpack(payload)), None)
             return
         if kind == wire.REQUEST:
             exchange = Exchange(self, number, unpack_request(payload))
-            self._begin(number, self._run(exchange), exchange)
+            is_application = self.server.loaded.signature == "asgi"
+            self._begin(
+                number, self._run(exchange) if is_application else self._answer(number, exchange.asked), exchange
+            )
             return
         if kind == wire.STOP and number in self._tasks:
             self._tasks[number].cancel()
@@ -178,12 +195,38 @@ class Desk:
                 exchange.flowing.clear()
             case wire.RESUME:
                 exchange.flowing.set()
+            case wire.GONE:
+                exchange.leave()
             case _:
                 pass
 
-    async def _answer(self, number: int, payload: bytes) -> None:
+    async def _answer(self, number: int, asked: Asked | Requested) -> None:
         output.current.set(number)
-        await self.server.answer_later(number, unpack(payload))
+        began = monotonic()
+        stream = await self.server.answer_later(number, asked)
+        if stream is not None:
+            exchange = self._exchanges[number] = Exchange(self, number, NOTHING)
+            exchange.began = began
+            await self._pour(exchange, stream)
+
+    async def _pour(self, exchange: Exchange, stream: Stream) -> None:
+        """Send what a handler makes piece by piece, as it makes it."""
+        server, writer = self.server, deferred.load("results").Writer(stream.content_type)
+        try:
+            async for piece in _iterate(stream.pieces):
+                data = writer.write(piece)
+                exchange.head = exchange.head or (stream.status, writer.content_type, stream.headers)
+                await exchange.send_body(data, more=True)
+                if exchange.is_gone:
+                    break
+            if (found := stream.close and stream.close()) and hasattr(found, "__await__"):
+                await found
+            exchange.head = exchange.head or (stream.status, stream.content_type, stream.headers)
+            await exchange.send_body(b"", more=False)
+        except BaseException as error:  # noqa: BLE001 - whatever the user's code raises, the sandbox lives on
+            if exchange.began_to_answer:
+                server.report(exchange.number, error)
+            server.fail(exchange.number, error, exchange.began)
 
     async def _run(self, exchange: Exchange) -> None:
         number, server = exchange.number, self.server
@@ -197,7 +240,26 @@ class Desk:
                 server.fail(number, error, exchange.began)
         else:
             if not exchange.done.is_set():
-                server.refuse(number, "bad_response", "the application returned without finishing its answer")
+                await _give_up(exchange)
+
+
+async def _give_up(exchange: Exchange) -> None:
+    """The application returned without finishing its answer, which it may when nobody is there to read it."""
+    if exchange.is_gone and exchange.began_to_answer:
+        await exchange.send_body(b"", more=False)
+        return
+    message = "the application returned without finishing its answer"
+    exchange.desk.server.refuse(exchange.number, "bad_response", message)
+
+
+async def _iterate(pieces: Any) -> AsyncIterator[Any]:
+    if hasattr(pieces, "__aiter__"):
+        async for piece in pieces:
+            yield piece
+        return
+    following = iter(pieces)
+    while (piece := await asyncio.to_thread(next, following, NOTHING)) is not NOTHING:
+        yield piece
 
 
 async def _start_up(desk: Desk, application: Any) -> asyncio.Task[None]:
@@ -309,8 +371,8 @@ async def _rehearse(order: Order, loaded: Loaded) -> None:
     desk = Desk(wire.Channel(to_desk[0], from_desk[1]), order, loaded)
     lifespan = await _start_up(desk, loaded.call)
     headers = json.dumps([("host", "localhost"), ("content-type", "application/json"), ("content-length", "2")])
-    parts = (b"rehearsal", b"application/json", b"", b"POST", b"/", headers.encode())
-    payload = b"".join((wire.REQUEST_HEAD.pack(0, *map(len, parts)), *parts, b"{}"))
+    parts = (b"rehearsal", b"application/json", b"", b"POST", b"/", b"127.0.0.1", b"http", headers.encode())
+    payload = b"".join((wire.REQUEST_HEAD.pack(0, 0, *map(len, parts)), *parts, b"{}"))
     try:
         os.write(to_desk[1], wire.HEAD.pack(len(payload), wire.REQUEST, 1) + payload)
         await asyncio.wait_for(_can_be_read(from_desk[0]), REHEARSAL_S)

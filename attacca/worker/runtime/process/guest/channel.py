@@ -6,6 +6,7 @@ invocations of one sandbox, or the births that were ordered.
 """
 
 import os
+import select
 import struct
 import threading
 from collections.abc import Callable
@@ -17,12 +18,13 @@ MAX_FRAME = 1 << 30
 ORDER = 9  # what to be, see orders.Order: the first frame to whoever was forked by the zygote
 GO = 1  # the worker holds on to this process: import the code, then say READY
 INVOKE = 2  # a handler that takes a body alone
-REQUEST = 8  # one that takes requests
+REQUEST = 8  # one that is told of the whole request
 BODY = 3
 BODY_END = 4
 STOP = 5
 PAUSE = 6  # the client reads slowly: send no more of this answer
 RESUME = 7
+GONE = 11  # the client of this invocation went away; what runs may go on, and need not
 # worker -> the process that minds a template
 PREPARE = 10  # a place for one more sandbox
 # sandbox -> worker
@@ -45,9 +47,10 @@ ENDED = 37  # a child: its wait status i32
 
 # INVOKE: the lengths of id, content type and query u16 each; then the three, then the body.
 INVOKE_HEAD = struct.Struct("<HHH")
-# REQUEST: more u8, then the lengths of id, content type, query, method, path u16 each, of headers u32; then all of them
-# in this order, then the body. Headers are a JSON list of pairs, latin-1 as in HTTP.
-REQUEST_HEAD = struct.Struct("<BHHHHHI")
+# REQUEST: more u8, the client's port u16, then the lengths of id, content type, query, method, path, the client's
+# address and scheme u16 each, of headers u32; then all of them in this order, then the body. Headers are a JSON list of
+# pairs, latin-1 as in HTTP.
+REQUEST_HEAD = struct.Struct("<BHHHHHHHHI")
 # RESULT and RESPONSE_HEAD: run_ms f32, status u16, length of content type u16, of headers u32; then both, then body.
 RESULT_HEAD = struct.Struct("<fHHI")
 FIELDS_MOST, HEAD_BYTES = 200, 64 << 10  # of an answer's head: who looks at more would be looking for long
@@ -84,6 +87,15 @@ class Channel:
             buffer = self._receive_until(buffer, end)
         self._buffer = buffer[end:]
         return kind, number, buffer[9:end]
+
+    @property
+    def has_more(self) -> bool:
+        """Is there something to read, so that `read` would not wait long?"""
+        if self._buffer:
+            return True
+        waiting = select.poll()
+        waiting.register(self.reader, select.POLLIN)
+        return bool(waiting.poll(0))
 
     def _receive(self) -> bytes:
         try:

@@ -1,5 +1,6 @@
 """The `context` argument of a handler, with the attributes that Lambda's has."""
 
+import os
 import time
 
 
@@ -45,6 +46,10 @@ class Context:
     @property
     def log_stream_name(self) -> str:
         return f"{self._function.name}@{self._function.revision}"
+
+    @property
+    def hostname(self) -> str:  # as OpenFaaS has it
+        return os.uname().nodename
 
     def get_remaining_time_in_millis(self) -> int:
         return max(0, int((self._began + self._function.timeout_s - time.monotonic()) * 1000))

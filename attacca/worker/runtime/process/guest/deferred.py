@@ -20,17 +20,27 @@ def _read(name: str) -> CodeType:
     return code
 
 
-_CODE = {name: _read(name) for name in ("link", "asgi")}  # each after those that it needs
+NEEDS = {  # what of these each imports
+    "link": (),
+    "loops": (),
+    "values": (),
+    "results": (),
+    "pieces": (),
+    "events": (),
+    "asgi": ("link",),
+    "wsgi": ("pieces",),
+    "web": ("events",),
+}
+_CODE = {name: _read(name) for name in NEEDS}
 
 
 def load(name: str) -> Any:
     """The module, executed now if it has not been, after those that it needs."""
-    for part, code in _CODE.items():
-        whole = f"{PACKAGE}.{part}"
-        if whole not in sys.modules:
-            module = ModuleType(whole)
-            exec(code, module.__dict__)  # noqa: S102 - it is our own file
-            sys.modules[whole] = module
-        if part == name:
-            break
+    whole = f"{PACKAGE}.{name}"
+    if whole not in sys.modules:
+        for part in NEEDS[name]:
+            load(part)
+        module = ModuleType(whole)
+        exec(_CODE[name], module.__dict__)  # noqa: S102 - it is our own file
+        sys.modules[whole] = module
     return sys.modules[whole]

@@ -14,7 +14,7 @@ from attacca.worker.runtime.process.guest import advice, deferred, linux, output
 from attacca.worker.runtime.process.guest import channel as wire
 from attacca.worker.runtime.process.guest.load import Loaded, Unfit, load, open_paths
 from attacca.worker.runtime.process.guest.orders import Order
-from attacca.worker.runtime.process.guest.serve import Server, describe
+from attacca.worker.runtime.process.guest.serve import Server, adapted, describe
 
 READER, WRITER = 3, 4  # from the worker and to it: the descriptors that a sandbox has besides its input and output
 FAMILY = 512  # sandboxes that one template may have at once, each with all the processes it is allowed
@@ -180,7 +180,7 @@ def _live_as_new_sandbox(order: Order, link: wire.Channel, times: dict[str, floa
 
 
 def serve(order: Order, link: wire.Channel, loaded: Loaded, times: dict[str, float]) -> None:
-    ready = json.dumps(times).encode()
+    ready, loaded = json.dumps(times).encode(), adapted(loaded)
     if needs_loop(order, loaded):
         try:
             deferred.load("asgi").serve_on_loop(link, order, loaded, ready)
@@ -198,4 +198,5 @@ def serve(order: Order, link: wire.Channel, loaded: Loaded, times: dict[str, flo
 
 
 def needs_loop(order: Order, loaded: Loaded) -> bool:
+    loaded = adapted(loaded)
     return loaded.signature == "asgi" or (loaded.is_async and order["concurrency"] > 1)

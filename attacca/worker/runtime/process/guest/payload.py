@@ -1,6 +1,5 @@
-"""Turns a request's bytes into what a handler is called with, and what it returns into an answer."""
+"""Turns a request's bytes into what a handler is called with. What it returns is for `answers`."""
 
-import base64
 import json
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
@@ -11,17 +10,13 @@ from attacca.worker.runtime.process.guest.conversion import Kind
 from attacca.worker.runtime.process.guest.load import Parameters
 
 JSON_STARTS = frozenset(b'{["-0123456789tfn \t\r\n')
-JSON = b"application/json"
+TOO_DEEP = "the body is JSON with too many levels"
 NOT_JSON = (json.JSONDecodeError, UnicodeDecodeError)
 SHOWN = 100  # characters of a value that is refused
 
 
 class BadInput(Exception):
     """The request does not fit the function; the client is told."""
-
-
-class Unsendable(Exception):
-    """The function's result cannot become an answer."""
 
 
 class Asked(NamedTuple):
@@ -34,7 +29,7 @@ class Asked(NamedTuple):
 
 
 class Requested(NamedTuple):
-    """What an application is told."""
+    """What is told to whoever is told of the whole request."""
 
     id: str
     method: str
@@ -43,6 +38,10 @@ class Requested(NamedTuple):
     headers: bytes  # JSON list of pairs
     body: bytes
     more: bool
+    content_type: bytes = b""
+    client: str = ""  # its address, empty where that is not known
+    port: int = 0
+    scheme: str = "http"
 
 
 def unpack(payload: bytes) -> Asked:
@@ -53,15 +52,30 @@ def unpack(payload: bytes) -> Asked:
 
 
 def unpack_request(payload: bytes) -> Requested:
-    more, *sizes = wire.REQUEST_HEAD.unpack_from(payload)
+    more, port, *sizes = wire.REQUEST_HEAD.unpack_from(payload)
     at, texts = wire.REQUEST_HEAD.size, []
     for size in sizes:
         texts.append(payload[at : at + size])
         at += size
-    name, _, query, method, path, headers = texts
+    name, kind, query, method, path, client, scheme, headers = texts
     return Requested(
-        name.decode(), method.decode("latin-1"), path.decode("latin-1"), query, headers, payload[at:], bool(more)
+        name.decode(),
+        method.decode("latin-1"),
+        path.decode("latin-1"),
+        query,
+        headers,
+        payload[at:],
+        bool(more),
+        kind,
+        client.decode("latin-1"),
+        port,
+        scheme.decode("latin-1"),
     )
+
+
+def alone(asked: Requested) -> Asked:
+    """Of a whole request what a plain handler is told."""
+    return Asked(asked.id, asked.content_type, asked.query, asked.body)
 
 
 def decode(asked: Asked) -> Any:
@@ -72,7 +86,7 @@ def decode(asked: Asked) -> Any:
     """
     _, kind, query, body = asked
     if not body:
-        return dict(_pairs(query)) if query else {}
+        return gathered(query) if query else {}
     if kind == b"application/json":
         return _json_that_says_so(body)
     plain = kind.partition(b";")[0].strip().lower()
@@ -85,7 +99,7 @@ def decode(asked: Asked) -> Any:
             except NOT_JSON:
                 pass
         if plain.endswith(b"urlencoded"):
-            return dict(_pairs(body))
+            return gathered(body)
     return body
 
 
@@ -107,13 +121,26 @@ def _json_of(body: bytes) -> Any:
     except NOT_JSON:
         raise
     except RecursionError:
-        raise BadInput("the body is JSON with too many levels") from None
+        raise BadInput(TOO_DEEP) from None
     except ValueError as error:
         raise BadInput(f"the body is JSON with a number that is too long: {error}") from None
 
 
-def _pairs(raw: bytes) -> list[tuple[str, str]]:
+def pairs(raw: bytes) -> list[tuple[str, str]]:
+    """Of a query or a form."""
     return parse_qsl(raw.decode("utf-8", "replace"), keep_blank_values=True)
+
+
+def gathered(raw: bytes) -> dict[str, Any]:
+    """The same by name: a text, or a list of them where the name stands more than once."""
+    found = pairs(raw)
+    told: dict[str, Any] = dict(found)
+    if len(told) == len(found):
+        return told
+    lists: dict[str, list[str]] = {}
+    for name, value in found:
+        lists.setdefault(name, []).append(value)
+    return {name: values if len(values) > 1 else values[0] for name, values in lists.items()}
 
 
 def fields(event: Any) -> dict[str, Any]:
@@ -146,7 +173,7 @@ def _alone(event: Any, parameters: Parameters, query: bytes) -> dict[str, Any]:
     names, required, _, kinds = parameters
     if len(names) != 1 and len(required) != 1:
         raise BadInput(f"send a JSON object with {_list(names)}")
-    beside = _converted(dict(_pairs(query)), kinds) if query else {}
+    beside = _converted(gathered(query), kinds) if query else {}
     return {**beside, (required or names)[0]: event}
 
 
@@ -173,89 +200,3 @@ def _convert(name: str, value: Any, kind: Kind) -> Any:
     except (ValueError, ArithmeticError, TypeError):
         shown = value if len(value) <= SHOWN else value[:SHOWN] + "..."
         raise BadInput(f"{name!r} must be {kind.must_be}, not {shown!r}") from None
-
-
-class Answer(NamedTuple):
-    status: int
-    content_type: bytes
-    headers: bytes  # JSON list of pairs, or empty
-    body: bytes
-
-
-def encode(result: Any) -> Answer:
-    """What the handler returned, as an answer.
-
-    Raises:
-        Unsendable: it is nothing that can be sent.
-    """
-    if type(result) is dict and "statusCode" not in result:
-        return Answer(200, JSON, b"", _json(result))
-    if isinstance(result, bytes | bytearray | memoryview):
-        return Answer(200, b"application/octet-stream", b"", bytes(result))
-    if isinstance(result, str):
-        return Answer(200, b"text/plain; charset=utf-8", b"", _text(result))
-    if isinstance(result, dict) and "statusCode" in result:
-        return _proxied(result)
-    return Answer(200, JSON, b"", _json(result))
-
-
-def _text(value: str) -> bytes:
-    try:
-        return value.encode()
-    except UnicodeEncodeError as error:
-        raise Unsendable(f"the text cannot be sent as UTF-8: {error}") from None
-
-
-def _json(value: Any) -> bytes:
-    try:
-        return quickjson.dumps(value)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise Unsendable(f"the function returned {type(value).__name__}, which is not JSON: {error}") from None
-
-
-def _unbased(text: str) -> bytes:
-    try:
-        return base64.b64decode("".join(text.split()), validate=True)
-    except ValueError as error:
-        raise Unsendable(f"isBase64Encoded is set, and the body is not base64: {error}") from None
-
-
-def _fields(pairs: list[list[str]]) -> bytes:
-    raw = json.dumps(pairs, ensure_ascii=False)
-    try:
-        raw.encode("latin-1")
-    except UnicodeEncodeError as error:
-        raise Unsendable(f"no header can hold {error.object[error.start]!r}: only the letters of latin-1") from None
-    return raw.encode()
-
-
-def _proxied(result: dict[str, Any]) -> Answer:
-    """A dict with `statusCode`: the answer that Lambda's HTTP integrations describe."""
-    status, body, headers = result["statusCode"], result.get("body", b""), result.get("headers") or {}
-    if isinstance(status, str) and status.isdigit():
-        status = int(status)
-    if not isinstance(status, int) or not 200 <= status <= 599:
-        raise Unsendable(f"statusCode must be a number from 200 to 599, not {status!r}")
-    if not isinstance(headers, dict):
-        raise Unsendable(f"headers must be a dict, not a {type(headers).__name__}")
-    kind = "application/json"
-    if isinstance(body, str):
-        kind = "text/plain; charset=utf-8"
-        body = _unbased(body) if result.get("isBase64Encoded") else _text(body)
-    elif isinstance(body, bytes | bytearray | memoryview):
-        kind, body = "application/octet-stream", bytes(body)
-    else:
-        body = b"" if body is None else _json(body)
-    pairs = []
-    for name, value in headers.items():
-        if str(name).lower() == "content-type":
-            kind = str(value)
-            continue
-        pairs += [[str(name), str(one)] for one in (value if isinstance(value, list) else [value])]
-    size = len(kind) + sum(len(name) + len(value) for name, value in pairs)
-    if len(pairs) > wire.FIELDS_MOST or size > wire.HEAD_BYTES:
-        raise Unsendable(
-            f"the answer has {len(pairs)} headers with {size / 1024:.0f} KB;"
-            f" at most {wire.FIELDS_MOST} with {wire.HEAD_BYTES >> 10} KB can be sent"
-        )
-    return Answer(status, kind.encode("latin-1", "replace"), _fields(pairs) if pairs else b"", body)

@@ -1,12 +1,15 @@
 """The standard library's JSON, without what `json.loads` and `json.dumps` set up anew for every call.
 
-Falls back to them whenever the quick way does not fit, so the results and the errors are theirs.
+Falls back to them whenever the quick way does not fit, so the results and the errors are theirs; what JSON does not
+know is made simple by `values`.
 """
 
 import json
 import json.decoder
 import json.encoder
 from typing import Any
+
+from attacca.worker.runtime.process.guest import deferred
 
 
 def _refuse_constant(name: str) -> Any:
@@ -18,15 +21,15 @@ _scan = _decoder.scan_once
 _quote = json.encoder.encode_basestring  # leaves letters as they are: the answer is UTF-8
 
 
-def _refuse(value: Any) -> Any:
-    raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
+def _simplify(value: Any) -> Any:
+    return deferred.load("values").simple(value)
 
 
 def _make_encoder() -> Any:
     make: Any = vars(json.encoder)["c_make_encoder"]
     if make is None:  # an interpreter without the accelerator
         return None
-    return make({}, _refuse, _quote, None, ": ", ", ", False, False, False)  # noqa: FBT003 - positional in C
+    return make({}, _simplify, _quote, None, ": ", ", ", False, False, False)  # noqa: FBT003 - positional in C
 
 
 _encode = _make_encoder()
@@ -57,7 +60,7 @@ def dumps(value: Any) -> bytes:
     """
     global _encode  # noqa: PLW0603 - the accelerator remembers what it is inside of, and an error leaves that behind
     if _encode is None:
-        return json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+        return json.dumps(value, ensure_ascii=False, allow_nan=False, default=_simplify).encode()
     try:
         return "".join(_encode(value, 0)).encode()
     except BaseException:
