@@ -48,11 +48,13 @@ class Asked(Enum):
 
 
 class Door(msgspec.Struct, frozen=True):
-    """Where the server listens, as whom it runs, and whether its functions are for everybody."""
+    """Where the server listens, as whom it runs, and whether its functions are for everybody. `knows_proxies`: those on
+    this machine are named as ones that functions may be called through."""
 
     server_uid: int
     is_loopback: bool
     is_public: bool = False
+    knows_proxies: bool = False
 
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
@@ -124,23 +126,23 @@ def refuse(
 
 
 def _refuse_call(door: Door, caller: Caller, is_token: Callable[[str], bool]) -> Refusal | None:
-    """Every user of this machine may call functions."""
+    """Every user of this machine may call functions, also through a proxy on it that is known."""
     if door.is_public:
         return None
     if caller.authorization is not None:
         by_token = _refuse_token(caller.authorization, is_token)
         if by_token is None or not door.is_loopback:
             return by_token
-    refusal = _refuse_stranger(door, caller, TRY_PUBLIC)
+    refusal = _refuse_stranger(door, caller, TRY_PUBLIC, knows_proxies=door.knows_proxies)
     if refusal is None and is_page(caller) and not is_own_page(caller):
         return Forbidden("a page of another site may not call functions here", TRY_PUBLIC)
     return refusal
 
 
-def _refuse_stranger(door: Door, caller: Caller, hint: str) -> Refusal | None:
+def _refuse_stranger(door: Door, caller: Caller, hint: str, *, knows_proxies: bool = False) -> Refusal | None:
     if not door.is_loopback:
         return Unauthorized("this server is open to other machines, so it wants a token", hint)
-    if caller.is_proxied:
+    if caller.is_proxied and not knows_proxies:
         return Unauthorized("the request came through a proxy, so it may be anybody's, and wants a token", hint)
     if caller.host is not None and not is_local(caller.host):
         shown = caller.host[:100]

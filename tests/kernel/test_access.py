@@ -22,6 +22,7 @@ from attacca.kernel.access import (
 
 OWNER, ROOT, OTHER = 1000, 0, 1001
 LOOPBACK, OPEN = Door(OWNER, is_loopback=True), Door(OWNER, is_loopback=False)
+BEHIND = Door(OWNER, is_loopback=True, knows_proxies=True)
 PUBLIC, OPEN_PUBLIC = Door(OWNER, is_loopback=True, is_public=True), Door(OWNER, is_loopback=False, is_public=True)
 TOKEN = "Bearer right"
 HERE = "localhost:8080"
@@ -229,7 +230,7 @@ CALLERS = st.builds(
     Caller, host=st.none() | TEXT, origin=st.none() | TEXT, fetch_site=st.none() | TEXT, authorization=st.none() | TEXT,
     is_proxied=st.booleans(),
 )  # fmt: skip
-DOORS = st.sampled_from([LOOPBACK, OPEN, PUBLIC, OPEN_PUBLIC])
+DOORS = st.sampled_from([LOOPBACK, OPEN, PUBLIC, OPEN_PUBLIC, BEHIND])
 UIDS = st.sampled_from([None, OWNER, ROOT, OTHER])
 
 
@@ -253,6 +254,16 @@ def test_what_browsers_and_proxies_add_never_helps(one: Caller, uid: int | None)
     for asked in Asked:
         if refuse(LOOPBACK, one, asked, is_right, lambda: uid) is None:
             assert refuse(LOOPBACK, plain, asked, is_right, lambda: uid) is None
+
+
+def test_functions_may_be_called_through_a_proxy_that_is_known_and_nothing_else_may() -> None:
+    through = Caller(host=HERE, is_proxied=True)
+    assert refuse(BEHIND, through, Asked.FUNCTION, is_right, unasked) is None
+    assert refuse(LOOPBACK, through, Asked.FUNCTION, is_right, unasked) is not None
+    for asked in (Asked.OPERATION, Asked.SCHEMA):
+        assert refuse(BEHIND, through, asked, is_right, unasked) is not None
+    for other in (Caller(host="evil.example", is_proxied=True), Caller(host=HERE, origin="null", is_proxied=True)):
+        assert refuse(BEHIND, other, Asked.FUNCTION, is_right, unasked) is not None
 
 
 def test_two_of_one_kind_pass_for_neither() -> None:

@@ -14,6 +14,7 @@ BAD_HOSTS = [
 ]  # fmt: skip
 TOKEN = "Authorization: Bearer right"
 PUBLIC = GatewayConfig(port=0, public=True)
+NO_PROXIES = GatewayConfig(port=0, proxies=())
 
 
 def allow(authorization: bytes | None) -> bool:
@@ -93,7 +94,7 @@ OWN_PAGE = (200, ["Host: localhost:8080", "Origin: http://localhost:8080", "Sec-
 
 def test_functions_are_for_this_machine_and_their_own_pages() -> None:
     async def story() -> None:
-        async with site(allow=allow) as here, await here.client() as client:
+        async with site(NO_PROXIES, allow=allow) as here, await here.client() as client:
             for expected, headers in [*STRANGERS, *TOOLS, OWN_PAGE] * 2:  # on one connection, and with a memory
                 assert (await client.ask(raw("/function/echo", *headers))).status == expected, headers
             for expected, headers in STRANGERS:
@@ -111,6 +112,20 @@ def test_public_functions_are_for_everybody_and_nothing_else_is() -> None:
                 assert (await client.ask(raw("/function/echo", *headers))).status == 200
             for expected, headers in [*STRANGERS, *TOOLS, (403, OWN_PAGE[1])]:
                 assert (await client.ask(raw("/metrics", *headers))).status == expected
+
+    live(story)
+
+
+def test_functions_may_be_called_through_proxies_that_are_named() -> None:
+    """Those on this machine are, unless something else is set. What they say of the caller does not open other doors."""
+
+    async def story() -> None:
+        async with site(allow=allow) as here, await here.client() as client:
+            for expected, headers in [*STRANGERS, *TOOLS] * 2:
+                known = 200 if expected == 401 else expected
+                assert (await client.ask(raw("/function/echo", *headers))).status == known, headers
+                assert (await client.ask(raw("/function/echo", *headers, "X-Forwarded-Proto: https"))).status == known
+            assert (await client.ask(raw("/function/echo", "Host: evil.example", "Via: 1.1 proxy"))).status == 403
 
     live(story)
 

@@ -27,10 +27,18 @@ KEPT_LENGTH = 64
 
 
 class Access:
-    def __init__(self, host: str, *, is_public: bool, allow: Allow | None, is_uid_shared: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        host: str,
+        *,
+        is_public: bool,
+        allow: Allow | None,
+        is_uid_shared: Callable[[], bool],
+        knows_proxies: bool = False,
+    ) -> None:
         """`allow` judges the value of an Authorization header. `is_uid_shared`: a local peer's uid says nothing, as
-        sandboxes with the host's network have ours."""
-        self.door = Door(os.getuid(), is_loopback(host), is_public)
+        sandboxes with the host's network have ours. `knows_proxies`: see Door."""
+        self.door = Door(os.getuid(), is_loopback(host), is_public, knows_proxies)
         self._allow = allow
         self._is_uid_shared = is_uid_shared
         self.needs_token = not (self.door.is_loopback or is_public)

@@ -16,11 +16,11 @@ from typing import NamedTuple
 
 import httptools
 
-from attacca.errors import AttaccaError, BadRequest, HeadersTooLarge, Unsupported
+from attacca.errors import AttaccaError, BadRequest, HeadersTooLarge
 from attacca.gateway.front import pace, rtsp
 from attacca.gateway.front.access import FIELDS_MOST, too_many_fields
 from attacca.gateway.front.collecting import SLICE, Collecting, too_slow
-from attacca.gateway.front.serving import Fields, too_large
+from attacca.gateway.front.serving import Fields, refuse_upgrade, too_large
 from attacca.gateway.front.state import Front
 
 NOTHING, HEAD, BODY = 0, 1, 2  # how much of the next request has come
@@ -170,7 +170,7 @@ class Connection(Collecting):
             parser = self.parser
             error = self.open(parser.get_method(), url, fields, "", keep=parser.should_keep_alive())
             if error is None and b"upgrade" in self.head_of:
-                error = _refuse_upgrade(self.head_of, body)
+                error = refuse_upgrade(self.head_of, body)
             if error is None:
                 self.serve(body)
             else:
@@ -270,7 +270,7 @@ class Connection(Collecting):
         self.url, self.coming = b"", []
         error = self.open(self.parser.get_method(), url, fields, "", keep=self.parser.should_keep_alive())
         if error is None and b"upgrade" in self.head_of:
-            error = _refuse_upgrade(self.head_of, b"it comes")
+            error = refuse_upgrade(self.head_of, b"it comes")
         if error is not None:
             self.fail(error)
             return
@@ -313,7 +313,7 @@ class Connection(Collecting):
     def _serve_behind(self, request: Behind) -> None:
         error = self.open(request.method, request.url, request.fields, request.version, keep=request.keep)
         if error is None and b"upgrade" in self.head_of:
-            error = _refuse_upgrade(self.head_of, request.body)
+            error = refuse_upgrade(self.head_of, request.body)
         if error is None:
             self.serve(request.body)
         else:
@@ -389,13 +389,3 @@ class Connection(Collecting):
         patience_s = self.front.config.body_timeout_s if unwritten else self.front.config.linger_s
         if now - self.since > patience_s or not self.drains(now, unwritten):
             self.abandon()
-
-
-def _refuse_upgrade(head: dict[bytes, bytes], body: bytes) -> AttaccaError | None:
-    """An upgrade is never made, and need not be: the request is served in HTTP/1.1. But a WebSocket is nothing without,
-    and the parser leaves the body of such a request unread."""
-    if head[b"upgrade"].strip().lower() == b"websocket":
-        return Unsupported("WebSockets are not spoken here", "send requests, and stream answers: server-sent events")
-    if body or (head.get(b"content-length", b"0") == b"0" and b"transfer-encoding" not in head):
-        return None
-    return BadRequest("a request that asks for another protocol cannot have a body", "leave out the Upgrade header")

@@ -39,7 +39,7 @@ class Proxies:
         if peer is None:
             return Origin("", 0, "http", b"")
         name, port = peer
-        if not self._is_named_peer(name):
+        if not self.knows(name):
             return Origin(name, port, "http", b"")
         found: dict[bytes, bytes] = {}
         for field, value in fields:
@@ -47,7 +47,8 @@ class Proxies:
                 found[field] = found[field] + b"," + value if field in found else value
         return self._told(name, port, found) if found else Origin(name, port, "http", b"")
 
-    def _is_named_peer(self, name: str) -> bool:
+    def knows(self, name: str) -> bool:
+        """Is the peer with this address named?"""
         is_named = self._known.get(name)
         if is_named is None:
             address = parse(name)

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from attacca.errors import AttaccaError, BadRequest, HeadersTooLarge, MethodNotAllowed, PayloadTooLarge
+from attacca.errors import AttaccaError, BadRequest, HeadersTooLarge, MethodNotAllowed, PayloadTooLarge, Unsupported
 from attacca.gateway import peer
 from attacca.gateway.front import answer, cors, rtsp
 from attacca.gateway.front.access import FIELDS_MOST
@@ -268,6 +268,16 @@ def too_large(limit: int) -> PayloadTooLarge:
         f"the request's body is over the limit of {limit / MB:g} MB",
         "send less; only ASGI and WSGI functions take large bodies, in pieces",
     )
+
+
+def refuse_upgrade(head: dict[bytes, bytes], body: bytes) -> AttaccaError | None:
+    """An upgrade is never made, and need not be: the request is served in HTTP/1.1. But a WebSocket is nothing without,
+    and the parser leaves the body of such a request unread."""
+    if head[b"upgrade"].strip().lower() == b"websocket":
+        return Unsupported("WebSockets are not spoken here", "send requests, and stream answers: server-sent events")
+    if body or (head.get(b"content-length", b"0") == b"0" and b"transfer-encoding" not in head):
+        return None
+    return BadRequest("a request that asks for another protocol cannot have a body", "leave out the Upgrade header")
 
 
 def _address(transport: asyncio.Transport, which: str) -> tuple[str, int] | None:

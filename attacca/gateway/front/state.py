@@ -18,6 +18,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+LOOPBACK = "127.0.0.1"
 MB = 1024 * 1024
 SWEEP_S = 1.0
 
@@ -50,8 +51,14 @@ class Front:
         self.config = config
         self.admin = admin
         self.is_ready = is_ready
-        self.access = Access(config.host, is_public=config.public, allow=allow, is_uid_shared=is_uid_shared)
         self.proxies = Proxies(config.proxies)
+        self.access = Access(
+            config.host,
+            is_public=config.public,
+            allow=allow,
+            is_uid_shared=is_uid_shared,
+            knows_proxies=self.proxies.knows(LOOPBACK),
+        )
         self.rooms = Rooms(config)
         self.targets = Targets()
         self.connections: dict[Swept, None] = {}
