@@ -117,7 +117,7 @@ def test_public_functions_are_for_everybody_and_nothing_else_is() -> None:
 
 
 def test_functions_may_be_called_through_proxies_that_are_named() -> None:
-    """Those on this machine are, unless something else is set. What they say of the caller does not open other doors."""
+    """Those on this machine are, unless something else is set. What they say opens no other door."""
 
     async def story() -> None:
         async with site(allow=allow) as here, await here.client() as client:
