@@ -56,8 +56,7 @@ def pieces(raw: bytes) -> Iterator[bytes]:
         end = raw.rfind(b"\n", at, at + LONGEST) + 1
         if end <= at:
             end = at + LONGEST
-            while end > at + 1 and raw[end] & 0xC0 == 0x80:  # inside a character
-                end -= 1
+            end -= next((back for back in range(4) if raw[end - back] & 0xC0 != 0x80), 0)  # not inside a character
         yield raw[at:end]
         at = end
     yield raw[at:]
