@@ -1,10 +1,12 @@
 """What a template's import has made besides memory: each sandbox has it as if it were cold, or is cold."""
 
+import os
 from typing import Any
 
 import pytest
 
 from attacca.worker.core.reports import TemplateReady
+from tests.live import ordinary
 from tests.live.house import House, value, visit
 
 MADE_AND_HAD = {  # what the import does, and what two sandboxes after one another find
@@ -138,3 +140,8 @@ def test_an_application_with_an_event_loop_is_forked_from() -> None:
     template = visit(story)
     assert isinstance(template, TemplateReady)
     assert template.unfit == ""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="is the ordinary user already")
+def test_the_same_without_privileges() -> None:
+    ordinary.run_again(__file__)

@@ -1,5 +1,6 @@
 """The world that a function finds: what a script would see that `python3 main.py` runs."""
 
+import os
 import sys
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 
 from attacca.model.invocation import FunctionError, Ok
 from attacca.worker.core.reports import Logged, SandboxGone, TemplateReady
+from tests.live import ordinary
 from tests.live.house import House, call, value, visit
 from tests.live.inside import inside
 
@@ -340,3 +342,8 @@ def test_a_process_that_ends_itself_is_lost() -> None:
 def test_six_megabytes_go_in_and_come_out() -> None:
     body = b'{"x":"' + b"a" * (6 << 20) + b'"}'
     assert value(call("def handler(x): return {'x': x}", body)) == {"x": "a" * (6 << 20)}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="is the ordinary user already")
+def test_the_same_without_privileges() -> None:
+    ordinary.run_again(__file__)

@@ -116,8 +116,8 @@ IMPORTED = """
 
 """
 READIED = {
-    "handler": "main:imported", "signature": "named", "event": "plain", "unfit": "", "notes": [], "logs": "", "sandbox_ms": 1,
-    "code_ms": 1, "imports_ms": 1, "memory_kb": 1000,
+    "handler": "main:imported", "signature": "named", "event": "plain", "unfit": "", "notes": [], "logs": "",
+    "sandbox_ms": 1, "code_ms": 1, "imports_ms": 1, "memory_kb": 1000,
 }  # fmt: skip
 HANDLER = "main:imported"
 
