@@ -103,6 +103,8 @@ def _prepare(
         inherited = heritage.take_stock(known, isolate=isolate, renews=hasattr(loaded.module, "after_fork"))
     except heritage.Unforkable as reason:
         unfit = f"its import {reason}"
+    except OSError as error:
+        unfit = f"what its import made cannot be looked at ({error})"
     gc.freeze()  # what the collector touches, the kernel copies
     linux.trim()
     found = {
