@@ -136,10 +136,16 @@ def obey(env: dict[str, str]) -> None:
 
 def add_paths(order: Order, before: list[str]) -> None:
     """Its PYTHONPATH, after its own directory; and for the children all that was put in front of `before`."""
-    here = here_of(order)
-    named = [os.path.join(here, path) for path in order["env"].get("PYTHONPATH", "").split(os.pathsep) if path]
+    named = [_place(here_of(order), path) for path in order["env"].get("PYTHONPATH", "").split(os.pathsep) if path]
     sys.path[1:1] = [path for path in dict.fromkeys(named) if path not in sys.path]
     os.environ["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path not in before)
+
+
+def _place(here: str, path: str) -> str:
+    """Without isolation the code lies elsewhere than its settings know."""
+    return os.path.join(
+        here, path.removeprefix(root.HERE).lstrip("/") if f"{path}/".startswith(root.HERE + "/") else path
+    )
 
 
 def without_effect(env: dict[str, str]) -> list[str]:
