@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from attacca.model.function import Signature
 from attacca.model.invocation import FunctionError, Ok
 from attacca.worker.core.reports import Logged, SandboxGone, TemplateReady
 from tests.live import ordinary
@@ -318,6 +319,34 @@ def test_a_sandbox_lives_through(body: str, answer: object) -> None:
         for sandbox in (await house.sandbox(revision), await house.sandbox(revision, template.template)):
             assert value(await house.run(sandbox, revision)) == answer
             assert (await house.run(sandbox, revision, b'{"again":true}')).body == b"alive"  # type: ignore[union-attr]
+
+    visit(story)
+
+
+def test_a_child_of_an_application_prints_past_its_channel_and_answers_nobody() -> None:
+    source = """
+        import multiprocessing, os
+        def talk():
+            for number in range(1000):
+                print("of a child", number)
+        async def handler(scope, receive, send):
+            if scope["type"] != "http":
+                raise ValueError
+            child = multiprocessing.get_context("fork").Process(target=talk)
+            child.start()
+            child.join()
+            pid = os.fork()
+            status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) if pid else 0
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b"%d %d" % (child.exitcode, status)})
+    """
+
+    async def story(house: House) -> None:
+        revision = house.function(source, Signature.ASGI)
+        sandbox = await house.sandbox(revision)
+        for _ in range(2):
+            assert (await house.run(sandbox, revision)).body == b"0 0"  # type: ignore[union-attr]
+        await house.until(lambda _: house.printed().count("of a child 999\n") == 2)
 
     visit(story)
 
