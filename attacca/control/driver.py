@@ -238,6 +238,8 @@ class Control:
         checked = await self._check(revision)
         for line in checked.logs.splitlines():
             talk.say(Step("log", line))
+        for note in checked.notes:
+            talk.say(Step("note", note))
         refusal = refused_check(checked)
         if refusal is not None:
             return refusal

@@ -85,6 +85,7 @@ class Checked(msgspec.Struct, frozen=True, tag=True):
     error: Failed | None = None
     logs: str = ""  # what the import printed
     timing: Timing = Timing()
+    notes: tuple[str, ...] = ()  # what whoever deploys it should know
 
 
 # gateway -> worker

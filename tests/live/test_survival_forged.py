@@ -116,8 +116,8 @@ IMPORTED = """
 
 """
 READIED = {
-    "handler": "main:imported", "signature": "named", "event": "plain", "threads": 1, "logs": "", "sandbox_ms": 1,
-    "code_ms": 1, "imports_ms": 1, "memory_kb": 1000,
+    "handler": "main:imported", "signature": "named", "event": "plain", "unfit": "", "notes": [], "logs": "",
+    "sandbox_ms": 1, "code_ms": 1, "imports_ms": 1, "memory_kb": 1000,
 }  # fmt: skip
 HANDLER = "main:imported"
 
@@ -137,7 +137,7 @@ SAYINGS = {
     "a readiness of another shape": (wire.READY, b"5"),
     "times that are none": (wire.READY, readied(imports_ms="soon")),
     "times beyond all numbers": (wire.READY, readied(imports_ms=10**400)),
-    "threads beyond all numbers": (wire.READY, readied(threads=10**30)),
+    "notes without end": (wire.READY, readied(notes=["x"] * 1000)),
     "less than no memory": (wire.READY, readied(memory_kb=-1)),
     "a failure of another shape": (wire.FAILED, b"[]"),
     "a place once more": (wire.PLACED, b""),

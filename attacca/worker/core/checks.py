@@ -18,6 +18,8 @@ from attacca.worker.core.templates import Template, TemplatePhase, is_same_code
 
 DRAINING = Failed("draining", "the worker is shutting down and takes nothing new", "try again when it is up")
 
+COLD = "sandboxes start cold; make it in after_fork or on first use to start in milliseconds"
+
 
 class Checks:
     def __init__(self, config: WorkerConfig, pool: Pool, alarms: Alarms, functions: Mapping[str, Function]) -> None:
@@ -78,7 +80,8 @@ class Checks:
         revision = self.making.pop(template.id)
         timing = Timing(sandbox=event.sandbox_ms, code=event.code_ms, imports=event.imports_ms)
         found = replace(revision, handler=event.handler, signature=event.signature, event=event.event)
-        out.append(Checked(found, None, event.logs, timing))
+        notes = event.notes if not event.unfit else (*event.notes, f"{event.unfit}: {COLD}")
+        out.append(Checked(found, None, event.logs, timing, notes))
         if self._config.templates:
             self._alarms.set((Alarm.KEPT, template.id), now + self._config.template_kept_s)
         else:

@@ -23,6 +23,7 @@ class TemplateReady(msgspec.Struct, frozen=True):
     event: EventShape = EventShape.PLAIN
     logs: str = ""  # what the import printed
     unfit: str = ""  # why nothing can be forked from it, although the code was imported; it should be dropped
+    notes: tuple[str, ...] = ()  # what whoever deploys it should know
 
 
 class TemplateFailed(msgspec.Struct, frozen=True):

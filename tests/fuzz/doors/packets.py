@@ -338,7 +338,8 @@ def imported() -> dict[str, Any]:
     return times() | {
         "handler": "main:handler",
         "signature": "named",
-        "threads": 1,
+        "unfit": "",
+        "notes": ["TZ"],
         "event": "plain",
         "memory_kb": 10_000,
         "logs": "hello\n",

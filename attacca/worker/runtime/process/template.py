@@ -162,9 +162,8 @@ class Template:
             code_ms=told.code_ms,
             imports_ms=told.imports_ms,
             logs=told.logs,
-            unfit=""
-            if told.threads == 1
-            else f"its import started {told.threads - 1} threads, which no fork would have",
+            unfit=told.unfit,
+            notes=told.notes,
         )
         if self.timer is not None:
             self.timer.cancel()

@@ -23,6 +23,7 @@ NONSENSE = (
     msgspec.MsgspecError,
 )
 FOREVER_MS = 1e9
+NOTES_MOST = 100
 JSON_BYTES = 2 * HEAD_BYTES + 10 * FIELDS_MOST  # letters escaped or in two bytes, and what stands around them
 TOO_MANY = ((b"x-too-many", b""),) * (FIELDS_MOST + 1)
 
@@ -50,8 +51,9 @@ class Imported(msgspec.Struct, frozen=True):
     handler: Short
     signature: Signature
     event: EventShape
-    threads: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
     memory_kb: Annotated[int, msgspec.Meta(ge=0, le=1 << 40)]
+    unfit: Short = ""
+    notes: Annotated[tuple[Short, ...], msgspec.Meta(max_length=NOTES_MOST)] = ()
     logs: Text = ""
 
 

@@ -159,6 +159,11 @@ class Desk:
     def write(self, kind: int, number: int, *parts: bytes) -> None:
         self._link.send(b"".join((wire.HEAD.pack(sum(map(len, parts)), kind, number), *parts)))
 
+    def disown(self) -> None:
+        """As `Server` does: a child that the application forks has no channel."""
+        self.server._disown()
+        self.write = self.server.write  # type: ignore[method-assign]
+
     def _take(self, kind: int, number: int, payload: bytes) -> None:
         if kind == wire.INVOKE:
             self._begin(number, self._answer(number, unpack(payload)), None)
@@ -300,6 +305,7 @@ async def _start_up(desk: Desk, application: Any) -> asyncio.Task[None]:
 async def _serve(link: wire.Channel, order: Order, loaded: Loaded, ready: bytes) -> None:
     desk = Desk(link, order, loaded)
     output.capture(desk.server.ledger)
+    os.register_at_fork(after_in_child=desk.disown)
     lifespan = await _start_up(desk, loaded.call) if loaded.signature == "asgi" else None
     desk.server.close_books(0)
     desk.write(wire.READY, 0, ready)

@@ -7,7 +7,7 @@ import signal
 import socket
 import traceback
 from collections.abc import Callable, Iterator
-from typing import Protocol
+from typing import Any, Protocol
 
 from attacca.worker.runtime.process.guest import channel as wire
 from attacca.worker.runtime.process.guest.orders import BIRTH
@@ -46,12 +46,13 @@ class Breeder:
         self._orders, self._report, self._forker = orders, report, forker
         self._children: dict[int, int] = {}
         self._wake, self._alarm = -1, -1
+        self._before: tuple[int, Any] = (-1, signal.SIG_DFL)  # what the code itself does about signals
 
     def run(self) -> list[int]:
         """Serve until the worker is gone, which ends the process. In each child this returns its descriptors."""
         self._wake, self._alarm = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        signal.set_wakeup_fd(self._alarm, warn_on_full_buffer=False)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
+        wakes = signal.set_wakeup_fd(self._alarm, warn_on_full_buffer=False)
+        self._before = wakes, signal.signal(signal.SIGCHLD, lambda *_: None)
         while True:
             idle = self._forker.idle()
             waiting = [self._orders.fileno(), self._wake]
@@ -76,8 +77,8 @@ class Breeder:
             self._tell(wire.REFUSED, number, str(error).encode())
         else:
             if pid == 0:
-                signal.set_wakeup_fd(-1)
-                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                signal.set_wakeup_fd(self._before[0])
+                signal.signal(signal.SIGCHLD, self._before[1])
                 os.close(self._wake)
                 os.close(self._alarm)
                 self._orders.close()

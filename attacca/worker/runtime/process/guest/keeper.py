@@ -20,7 +20,7 @@ if __name__ == "__main__":
     sys.path.insert(0, sys.argv[1])
 
 from attacca.worker.runtime.process.guest import channel as wire
-from attacca.worker.runtime.process.guest import linux, root, zygote
+from attacca.worker.runtime.process.guest import linux, root, script, zygote
 from attacca.worker.runtime.process.guest.breeder import last_words
 from attacca.worker.runtime.process.guest.orders import Setting
 
@@ -30,11 +30,13 @@ FIRST = 300  # counts like as many thousandths of the machine's memory
 
 
 def main() -> None:
-    sys.path.remove(sys.argv[1])
+    _, package_root, orders_at, reports_at, lifeline_at = sys.argv
+    sys.path.remove(package_root)
+    script.be_ordinary()
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]  # also of descriptors on their way, for all of the user's
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    orders = socket.socket(fileno=int(sys.argv[2]))
-    reports, lifeline = int(sys.argv[3]), int(sys.argv[4])
+    orders = socket.socket(fileno=int(orders_at))
+    reports, lifeline = int(reports_at), int(lifeline_at)
     if not (raw := orders.recv(LARGEST)):
         return
     setting: Setting = json.loads(raw)

@@ -7,10 +7,11 @@ import json
 import os
 import resource
 import signal
+import sys
 from time import perf_counter
 from typing import NoReturn
 
-from attacca.worker.runtime.process.guest import advice, deferred, linux, output, root, seccomp
+from attacca.worker.runtime.process.guest import advice, deferred, linux, output, root, script, seccomp
 from attacca.worker.runtime.process.guest import channel as wire
 from attacca.worker.runtime.process.guest.load import Loaded, Unfit, load, open_paths
 from attacca.worker.runtime.process.guest.orders import Order
@@ -18,17 +19,6 @@ from attacca.worker.runtime.process.guest.serve import Server, adapted, describe
 
 READER, WRITER = 3, 4  # from the worker and to it: the descriptors that a sandbox has besides its input and output
 FAMILY = 512  # sandboxes that one template may have at once, each with all the processes it is allowed
-SETTINGS = {  # numeric libraries start a thread per core when imported, and threads do not survive a fork
-    "OPENBLAS_NUM_THREADS": "1",
-    "OMP_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "NUMEXPR_NUM_THREADS": "1",
-    "PATH": "/usr/local/bin:/usr/bin:/bin",
-    "HOME": "/tmp",
-    "TMPDIR": "/tmp",
-    "LANG": "C.UTF-8",
-    "PYTHONDONTWRITEBYTECODE": "1",
-}
 
 
 def take_descriptors(descriptors: list[int], out: int, *, keep_others: bool) -> None:
@@ -71,39 +61,18 @@ def lock_down(order: Order, program: bytes, keep: tuple[int, ...] = (), *, isola
         linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)
 
 
-def set_environment(order: Order) -> None:
-    os.environ.clear()
-    os.environ.update(SETTINGS)
-    os.environ.update(
-        {
-            "ATTACCA_FUNCTION": order["function"],
-            "ATTACCA_REVISION": str(order["revision"]),
-            "AWS_LAMBDA_FUNCTION_NAME": order["function"],
-            "AWS_LAMBDA_FUNCTION_VERSION": str(order["revision"]),
-            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(order["memory_mb"]),
-            "LAMBDA_TASK_ROOT": here_of(order),
-        }
-    )
-    os.environ.update(order["env"])
-
-
-def here_of(order: Order) -> str:
-    return order["code"] if order["code"].startswith("/") else root.HERE
-
-
-def _bundle(order: Order) -> str | None:
-    bundle = order["bundle"]
-    return bundle if bundle is None or bundle.startswith("/") else root.BUNDLE
-
-
 class TooSlow(BaseException):
     """The import takes too long; raised in the middle of it, so that its traceback says where."""
 
 
 def import_code(order: Order) -> Loaded:
-    here = here_of(order)
+    here = script.here_of(order)
     os.chdir(here)
-    open_paths(here, _bundle(order))
+    before = list(sys.path)
+    open_paths(here, script.bundle_of(order))
+    script.add_paths(order, before)
+    script.obey(order["env"])
+    pose = script.Script(here)
 
     def interrupt(*_: object) -> NoReturn:
         raise TooSlow(f"importing the code took longer than {order['import_s']:g} s (start_timeout_s of the server)")
@@ -111,8 +80,11 @@ def import_code(order: Order) -> Loaded:
     signal.signal(signal.SIGALRM, interrupt)
     signal.setitimer(signal.ITIMER_REAL, order["import_s"])
     try:
-        return load(order["handler"], order["signature"], order["event"], here)
+        loaded = load(order["handler"], order["signature"], order["event"], here)
+        pose.settle(loaded.handler, loaded.module)
+        return loaded
     finally:
+        pose.end()
         signal.setitimer(signal.ITIMER_REAL, 0)
         if signal.getsignal(signal.SIGALRM) is interrupt:  # else the code has one of its own
             signal.signal(signal.SIGALRM, signal.SIG_DFL)
@@ -160,7 +132,7 @@ def live(descriptors: list[int], user: int, *, isolate: bool, began: float) -> N
         order: Order = json.loads(link.read()[2])
         times, _ = settle(order, user, isolate=isolate, began=began)
         lock_down(order, seccomp.FOR_NEW_SANDBOXES, isolate=isolate, template=False)
-        set_environment(order)
+        script.set_environment(order)
         _live_as_new_sandbox(order, link, times)
     os._exit(0)
 

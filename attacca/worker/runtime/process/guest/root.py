@@ -13,6 +13,7 @@ one that is forked from a template has that root already and only needs its own 
 """
 
 import os
+import sys
 from typing import TypedDict
 
 from attacca.worker.runtime.process.guest import linux
@@ -40,11 +41,12 @@ DEVICES = ("null", "zero", "full", "random", "urandom")
 LINKS = {"fd": "/proc/self/fd", "stdin": "/proc/self/fd/0", "stdout": "/proc/self/fd/1", "stderr": "/proc/self/fd/2"}
 PASSWD = "root:x:0:0:root:/nonexistent:/usr/sbin/nologin\nfunction:x:1000:1000:function:/tmp:/usr/sbin/nologin\n"
 GROUP = "root:x:0:\nfunction:x:1000:\n"
-EMPTY = ("function", "bundle", "proc", "tmp", "dev", "etc", "run", "run/secrets", "var", "var/openfaas")
+EMPTY = ("function", "bundle", "proc", "tmp", "dev", "etc", "run", "run/python", "run/secrets", "var", "var/openfaas")
 SECRETS = "/run/secrets"
 SECRETS_THERE = "/var/openfaas/secrets"  # where functions of OpenFaaS look for them
 HERE = "/function"
 BUNDLE = "/bundle"
+PROGRAMS = "/run/python"  # where `python` and `python3` are what runs the function, whatever the system calls so
 ID = 1000  # user and group inside a template and inside a sandbox; 0 could not be mapped on without a capability
 
 
@@ -92,12 +94,18 @@ def _furnish(base: str, outside: str, prefix: str) -> None:
     for name, text in (("passwd", PASSWD), ("group", GROUP)):
         with open(f"{base}/etc/{name}", "w") as file:
             file.write(text)
-    os.mkdir(f"{base}/dev/shm", 0o1777)
+    for name in ("python", "python3"):
+        os.symlink(sys.executable, f"{base}{PROGRAMS}/{name}")
+    _add_devices(f"{base}/dev", f"{outside}/dev")
+
+
+def _add_devices(inside: str, outside: str) -> None:
+    os.mkdir(f"{inside}/shm", 0o1777)
     for name in DEVICES:
-        os.close(os.open(f"{base}/dev/{name}", os.O_CREAT, 0o666))
-        linux.bind(f"{outside}/dev/{name}", f"{base}/dev/{name}")
+        os.close(os.open(f"{inside}/{name}", os.O_CREAT, 0o666))
+        linux.bind(f"{outside}/{name}", f"{inside}/{name}")
     for name, target in LINKS.items():
-        os.symlink(target, f"{base}/dev/{name}")
+        os.symlink(target, f"{inside}/{name}")
 
 
 def _bind_at(base: str, outside: str, path: str) -> None:

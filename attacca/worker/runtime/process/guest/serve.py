@@ -1,5 +1,6 @@
 """A sandbox at work: takes invocations from its channel, calls the handler, sends what came of it."""
 
+import contextlib
 import json
 import os
 import sys
@@ -143,6 +144,7 @@ class Server:
         """A child that the handler forks is no sandbox: it prints past the channel, and ends where it would answer."""
         self.ledger.write = _print
         self.write = _end
+        self.fail = _leave  # type: ignore[assignment,method-assign]
 
     def answer(self, number: int, asked: Asked | Requested) -> None:
         output.current.set(number)
@@ -330,11 +332,25 @@ def lend_loops() -> None:
 
 
 def _print(_kind: int, _number: int, *parts: bytes) -> None:
-    os.write(1, parts[-1])
+    with contextlib.suppress(OSError):  # the handler may have closed it
+        os.write(1, parts[-1])
 
 
 def _end(_kind: int, _number: int, *_: bytes) -> None:
     os._exit(0)
+
+
+def _leave(_number: int, error: BaseException, _began: float) -> None:
+    """As a program ends that does not handle this."""
+    status = 1
+    if isinstance(error, SystemExit):
+        told = error.code
+        status = told if isinstance(told, int) else 0 if told is None else 1
+    with contextlib.suppress(Exception):  # the handler may have closed it
+        if not isinstance(error, SystemExit):
+            print(describe(error)["traceback"], end="", file=sys.stderr)
+        output.flush()
+    os._exit(status & 0xFF)
 
 
 def too_large(size: int, limit: int) -> str:

@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import Any, NoReturn
 
 from attacca.worker.runtime.process.guest import channel as wire
-from attacca.worker.runtime.process.guest import deferred, life, linux, minder, output, seccomp
+from attacca.worker.runtime.process.guest import deferred, heritage, life, linux, minder, output, script, seccomp
 from attacca.worker.runtime.process.guest.breeder import Breeder, last_words
 from attacca.worker.runtime.process.guest.load import Loaded
 from attacca.worker.runtime.process.guest.orders import BIRTH, Order
@@ -56,17 +56,17 @@ def _live(order: Order, hands: socket.socket | None, times: dict[str, float]) ->
     os.close(ORDERS)
     began = perf_counter()
     life.lock_down(order, seccomp.FOR_TEMPLATES, TO_ENTER_PLACES, isolate=isolate, template=True)
-    life.set_environment(order)
+    script.set_environment(order)
     times["sandbox_ms"] += (perf_counter() - began) * 1e3
     orders, report = socket.socket(fileno=life.READER), wire.Channel(-1, life.WRITER).write
     report(wire.PLACED, 0)
     if orders.recv(BIRTH.size) != BIRTH.pack(0, 0):  # go
         os._exit(0)
-    loaded = _prepare(order, report, times)
-    forker = Plain() if hands is None else minder.Forker(hands, life.here_of(order))
+    loaded, inherited = _prepare(order, report, times, isolate=isolate)
+    forker = Plain() if hands is None else minder.Forker(hands, script.here_of(order))
     descriptors = Breeder(orders, report, forker).run()
     with last_words():
-        _live_as_sandbox(order, descriptors, loaded, isolate=isolate, began=perf_counter())
+        _live_as_sandbox(order, descriptors, loaded, inherited, isolate=isolate, began=perf_counter())
 
 
 class Plain:
@@ -79,8 +79,11 @@ class Plain:
         return None
 
 
-def _prepare(order: Order, report: wire.Write, times: dict[str, float]) -> Loaded:
+def _prepare(
+    order: Order, report: wire.Write, times: dict[str, float], *, isolate: bool
+) -> tuple[Loaded, heritage.Heritage]:
     """Import the code, and say what came of it; the process ends when it cannot be imported."""
+    known = heritage.descriptors()
     printed: list[bytes] = []
     output.capture(output.Ledger(lambda _kind, _number, *parts: printed.append(parts[-1]), order["max_log"] // 8))
     began = perf_counter()
@@ -94,20 +97,27 @@ def _prepare(order: Order, report: wire.Write, times: dict[str, float]) -> Loade
         os._exit(1)
     imports_ms = (perf_counter() - began) * 1e3
     output.flush()
-    threads = len(os.listdir("/proc/self/task"))
-    gc.collect()
+    gc.collect()  # also what nobody holds any more, before it is looked at what is there
+    unfit, inherited = "", heritage.NOTHING
+    try:
+        inherited = heritage.take_stock(known, isolate=isolate, renews=hasattr(loaded.module, "after_fork"))
+    except heritage.Unforkable as reason:
+        unfit = f"its import {reason}"
+    except OSError as error:
+        unfit = f"what its import made cannot be looked at ({error})"
     gc.freeze()  # what the collector touches, the kernel copies
     linux.trim()
     found = {
         "handler": loaded.handler,
         "signature": loaded.signature,
         "event": loaded.event,
-        "threads": threads,
+        "unfit": unfit,
+        "notes": script.without_effect(order["env"]),
         "logs": _text(printed),
     }
     report(wire.READY, 0, _json({**times, **found, "imports_ms": imports_ms, "memory_kb": _memory_kb()}))
     _allow_family()
-    return loaded
+    return loaded, inherited
 
 
 def _json(told: dict[str, Any]) -> bytes:
@@ -120,7 +130,15 @@ def _allow_family() -> None:
     resource.setrlimit(resource.RLIMIT_NPROC, (hard, hard))
 
 
-def _live_as_sandbox(order: Order, descriptors: list[int], loaded: Loaded, *, isolate: bool, began: float) -> NoReturn:
+def _live_as_sandbox(
+    order: Order,
+    descriptors: list[int],
+    loaded: Loaded,
+    inherited: heritage.Heritage,
+    *,
+    isolate: bool,
+    began: float,
+) -> NoReturn:
     """A sandbox forked from its template: the code is already imported."""
     reader, writer, out = descriptors
     life.take_descriptors([reader, writer], out, keep_others=True)
@@ -130,6 +148,7 @@ def _live_as_sandbox(order: Order, descriptors: list[int], loaded: Loaded, *, is
         link = wire.Channel(life.READER, life.WRITER)
         link.read()  # GO
         try:
+            heritage.come_into(inherited)
             _reseed()
             _hook(loaded.module, "after_fork")
         except BaseException as error:  # noqa: BLE001 - the user's hook may raise anything
