@@ -3,8 +3,7 @@
 import hashlib
 import itertools
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -12,20 +11,10 @@ import msgspec
 
 from attacca.errors import BadConfig
 from attacca.load.workload.scenario import Scenario
+from attacca.sim.sources import FAMILIES, code, plugins
 
 HINT: Final = "write it as --set system.keepalive=lru,ttl or --set functions.NAME.memory_mb=128,256"
-FAMILIES: Final = ("queueing", "concurrency", "keepalive", "balancing")
 PARTS: Final = ("workload", "functions", "system", "hardware", "faults", "record")
-NOT_COUNTED: Final = (
-    "cli/",
-    "control/",
-    "io/",
-    "gateway/front/",
-    "load/live/",
-    "load/report/",
-    "worker/runtime/process/",
-)  # never simulated
-DIGESTING: Final = tuple(f"load/report/{name}.py" for name in ("digest", "measure", "parts", "series"))  # what is kept
 
 
 class Axis(msgspec.Struct, frozen=True):
@@ -38,7 +27,8 @@ class Cell(msgspec.Struct, frozen=True):
 
     choices: tuple[tuple[str, str], ...]  # key and value, in the order of the axes
     scenario: Scenario  # its seed included
-    key: str  # the same for the same scenario, seed and code
+    key: str  # the same for the same scenario, seed and mark
+    mark: str = ""  # of all else that the outcome depends on
 
     @property
     def label(self) -> str:
@@ -64,8 +54,10 @@ def parse(setting: str) -> Axis:
     return Axis(key, found)
 
 
-def expand(scenario: Scenario, axes: Sequence[Axis], seeds: Sequence[int], mark: str = "") -> list[Cell]:
-    """Configuration by configuration, seed by seed. `mark` is of all else that the outcome depends on.
+def expand(
+    scenario: Scenario, axes: Sequence[Axis], seeds: Sequence[int], mark_of: Callable[[Scenario], str] = lambda _: ""
+) -> list[Cell]:
+    """Configuration by configuration, seed by seed. `mark_of`: all else that the outcome depends on, code and trace.
 
     Raises:
         BadConfig: a key does not exist or cannot take a value; it is named.
@@ -74,9 +66,10 @@ def expand(scenario: Scenario, axes: Sequence[Axis], seeds: Sequence[int], mark:
     for values in itertools.product(*(axis.values for axis in axes)):
         choices = tuple((axis.key, value) for axis, value in zip(axes, values, strict=True))
         varied = vary(scenario, dict(choices))
+        mark = mark_of(varied)
         for seed in seeds:
             one = msgspec.structs.replace(varied, seed=seed)
-            cells.append(Cell(choices, one, key_of(one, mark)))
+            cells.append(Cell(choices, one, key_of(one, mark), mark))
     return cells
 
 
@@ -149,27 +142,19 @@ def key_of(scenario: Scenario, mark: str) -> str:
 
 
 def fingerprint(scenario: Scenario, package: Path) -> str:
-    """Of the code that simulates and of the trace that it reads: when either changes, nothing cached holds."""
+    """Of the code that simulates, of the policies that others wrote, and of the trace that is read: when one of them
+    changes, nothing cached holds."""
     digest = hashlib.blake2b(code(package), digest_size=10)
+    for name, content in plugins(scenario).items():
+        digest.update(f"{name} {content}".encode())
     if scenario.workload.trace is not None:
         for path in _files(Path(scenario.workload.trace.path)):
             digest.update(f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}".encode())
     return digest.hexdigest()
 
 
-@cache
-def code(package: Path) -> bytes:
-    """As it was when this process first asked, for that is what it runs."""
-    digest = hashlib.blake2b(digest_size=16)
-    for path in sorted(package.rglob("*.py")):
-        name = path.relative_to(package).as_posix()
-        if name in DIGESTING or not name.startswith(NOT_COUNTED):
-            digest.update(name.encode() + path.read_bytes())
-    return digest.digest()
-
-
 def _files(path: Path) -> Iterator[Path]:
     if path.is_file():
         yield path
     elif path.is_dir():
-        yield from (one for one in sorted(path.iterdir()) if one.is_file())
+        yield from (one for one in sorted(path.rglob("*")) if one.is_file())

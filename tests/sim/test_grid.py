@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from attacca.errors import BadConfig
 from attacca.load.workload.scenario import FunctionPlan, Scenario, TraceUse, Workload
 from attacca.sim.grid import Axis, expand, fingerprint, key_of, parse, vary
+from attacca.sim.job import mark_of
 
 SCENARIO = Scenario(name="one", seed=5, workload=Workload(duration_s=10.0), functions=(FunctionPlan(name="f"),))
 
@@ -83,7 +84,7 @@ def test_a_key_is_of_what_is_run_and_not_of_words_about_it(seed: int, about: str
         Scenario(name="one", about=about, workload=SCENARIO.workload, functions=SCENARIO.functions), [], [seed]
     )
     assert told[0].key == plain.key
-    assert expand(SCENARIO, [], [seed], "other code")[0].key != plain.key
+    assert expand(SCENARIO, [], [seed], lambda _: "other code")[0].key != plain.key
     assert expand(SCENARIO, [], [seed + 1])[0].key != plain.key
 
 
@@ -107,3 +108,17 @@ def test_what_makes_the_kept_digest_counts_as_code_and_what_draws_it_does_not(tm
 
     assert mark("measure", "1") != mark("measure", "2")
     assert mark("style", "1") == mark("style", "2")
+
+
+def test_a_trace_can_be_varied_and_each_has_its_own_mark(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name / "invocations").mkdir(parents=True)
+        (tmp_path / name / "invocations/part-0").write_text(name)
+    scenario = Scenario(name="one", workload=Workload(trace=TraceUse(path=str(tmp_path / "a"))))
+    axis = parse(f"workload.trace.path={tmp_path / 'a'},{tmp_path / 'b'}")
+    cells = expand(scenario, [axis], [1], mark_of)
+    assert [cell.mark for cell in cells] == [mark_of(cell.scenario) for cell in cells]
+    assert len({cell.mark for cell in cells}) == 2
+    (tmp_path / "b/invocations/part-0").write_text("longer")
+    again = expand(scenario, [axis], [1], mark_of)
+    assert [one.mark == other.mark for one, other in zip(cells, again, strict=True)] == [True, False]
