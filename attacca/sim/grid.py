@@ -1,5 +1,6 @@
 """Many scenarios out of one: every combination of what is varied, once for each seed."""
 
+import contextlib
 import hashlib
 import itertools
 import json
@@ -43,7 +44,7 @@ def parse(setting: str) -> Axis:
     """
     key, equals, values = setting.partition("=")
     key = key.strip()
-    found = tuple(value.strip() for value in values.split(",") if value.strip())
+    found = tuple(value.strip() for value in parted(values, ",") if value.strip())
     if not (key and equals and found):
         raise BadConfig(f"--set {setting!r} names no key or no values", HINT)
     first, dot, rest = key.partition(".")
@@ -54,6 +55,19 @@ def parse(setting: str) -> Axis:
     return Axis(key, found)
 
 
+def parted(text: str, at: str) -> list[str]:
+    """Cut at each sign that is not inside brackets or quotes: `[1,2],[3]` are two lists."""
+    found, depth, is_quoted = [""], 0, False
+    for sign in text:
+        is_quoted ^= sign == '"'
+        depth += 0 if is_quoted else (sign in "[{") - (sign in "]}")
+        if sign == at and not (depth > 0 or is_quoted):
+            found.append("")
+        else:
+            found[-1] += sign
+    return found
+
+
 def expand(
     scenario: Scenario, axes: Sequence[Axis], seeds: Sequence[int], mark_of: Callable[[Scenario], str] = lambda _: ""
 ) -> list[Cell]:
@@ -62,6 +76,8 @@ def expand(
     Raises:
         BadConfig: a key does not exist or cannot take a value; it is named.
     """
+    if any(axis.key == "seed" for axis in axes):
+        raise BadConfig("--set seed: every configuration is run with the same seeds", "--seeds 1,2,3 says which")
     cells = []
     for values in itertools.product(*(axis.values for axis in axes)):
         choices = tuple((axis.key, value) for axis, value in zip(axes, values, strict=True))
@@ -74,38 +90,52 @@ def expand(
 
 
 def vary(scenario: Scenario, choices: Mapping[str, str]) -> Scenario:
-    plain = msgspec.json.decode(msgspec.json.encode(scenario))
-    for key, value in choices.items():
-        _assign(plain, key, value)
+    """
+    Raises:
+        BadConfig: a key does not exist or cannot take a value; it is named.
+    """
     try:
-        return msgspec.convert(plain, Scenario)
+        return _varied(scenario, choices, "")
     except msgspec.ValidationError as error:
+        for key in choices:  # a path that is called 2019 is a text
+            with contextlib.suppress(msgspec.ValidationError):
+                return _varied(scenario, choices, key)
         told = ", ".join(f"{key}={value}" for key, value in choices.items())
         raise BadConfig(f"--set {told}: {error}", "docs/laboratory.md lists every key") from None
 
 
-def _assign(plain: dict[str, object], key: str, value: str) -> None:
+def _varied(scenario: Scenario, choices: Mapping[str, str], text: str) -> Scenario:
+    """`text`: the key whose value is taken as it is written."""
+    plain = msgspec.json.decode(msgspec.json.encode(scenario))
+    for key, value in choices.items():
+        _assign(plain, key, value, str if key == text else _value)
+    return msgspec.convert(plain, Scenario)
+
+
+def _assign(plain: dict[str, object], key: str, value: str, read: Callable[[str], object]) -> None:
     place: object = plain
     *path, last = key.split(".")
     for number, name in enumerate(path):
         place = _step(place, name, key)
         rest = [*path[number + 1 :], last]
         if isinstance(place, dict) and "policy" in place and rest[0] not in ("policy", "options"):
-            place.setdefault("options", {})[".".join(rest)] = _value(value)  # an option of a policy
+            place.setdefault("options", {})[".".join(rest)] = read(value)  # an option of a policy
             return
     if isinstance(place, list):
-        place[_index(place, last, key)] = _value(value)
+        place[_index(place, last, key)] = read(value)
         return
     if not isinstance(place, dict):
         raise BadConfig(f"--set {key}: there is no such key", HINT)
     now = place.get(last)
-    place[last] = choice(value) if isinstance(now, dict) and "policy" in now else _value(value)
+    place[last] = choice(value) if isinstance(now, dict) and "policy" in now else read(value)
 
 
 def _step(place: object, name: str, key: str) -> object:
     if isinstance(place, list):
         return place[_index(place, name, key)]
-    if isinstance(place, dict) and place.get(name) is not None:
+    if isinstance(place, dict) and name in place:
+        if place[name] is None:  # a table that the file leaves out
+            place[name] = {}
         return place[name]
     raise BadConfig(f"--set {key}: there is no {name!r} in it", f"tables: {', '.join(PARTS)}; {HINT}")
 
@@ -120,7 +150,7 @@ def _index(place: list[object], name: str, key: str) -> int:
 
 def choice(value: str) -> dict[str, object]:
     """`ttl`, `ttl:idle_s=60`, `mine:Class:idle_s=60:other=1`: a policy, then its options."""
-    words = value.split(":")
+    words = parted(value, ":")
     names = [word for word in words if "=" not in word]
     options = dict(word.split("=", 1) for word in words if "=" in word)
     return {"policy": ":".join(names), "options": {key: _value(text) for key, text in options.items()}}
