@@ -17,6 +17,10 @@ ENV_KB = 32  # of names and values together
 EnvName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*(?!\n)$")]
 
 
+LABEL_MOST = 200
+Label = Annotated[str, msgspec.Meta(max_length=LABEL_MOST)]
+
+
 def is_handler(text: str) -> bool:
     """Can this be what was found in somebody's code?"""
     return len(text) <= HANDLER_MOST and HANDLER.match(text) is not None
@@ -77,6 +81,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     queue: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 100
     network: Network = Network.NONE
     idempotent: bool = False
+    application: Label = ""  # what it belongs to, for policies and figures; empty: to itself
+    trigger: Label = "http"  # what calls it, for policies
 
     def __post_init__(self) -> None:
         if self.max_sandboxes is not None and self.min_sandboxes > self.max_sandboxes:

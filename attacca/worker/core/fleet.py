@@ -3,7 +3,8 @@
 from collections import deque
 from enum import StrEnum
 
-from attacca.model.function import Revision
+from attacca.kernel.window import Measure
+from attacca.model.function import Revision, Settings
 from attacca.model.invocation import Invocation, Start
 from attacca.worker.core.sandbox import Sandbox
 from attacca.worker.core.statistics import Statistics
@@ -49,9 +50,10 @@ class Loss:
 
 
 class Function:
-    """`total` counts all sandboxes of all its revisions that are not gone: what max_sandboxes bounds."""
+    """`total` counts all sandboxes of all its revisions that are not gone: what max_sandboxes bounds. It is a
+    `policy.keepalive.types.Known`."""
 
-    __slots__ = ("current", "expected_why", "fleets", "name", "statistics", "total")
+    __slots__ = ("cached_uses", "current", "expected", "expected_why", "fleets", "idle", "name", "statistics", "total")
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -59,7 +61,54 @@ class Function:
         self.current: Fleet | None = None
         self.fleets: list[Fleet] = []  # current and old ones that still have something to end
         self.total = 0
+        self.idle = 0  # sandboxes at rest
+        self.cached_uses = 0  # invocations that were handed to sandboxes which are not dying or gone
+        self.expected = 1  # sandboxes that the keeper wants when an arrival is expected
         self.expected_why = ""  # why the keeper expects an arrival, whichever revision is current by then
+
+    @property
+    def application(self) -> str:
+        return self._settings.application or self.name
+
+    @property
+    def trigger(self) -> str:
+        return self._settings.trigger
+
+    @property
+    def memory_mb(self) -> int:
+        return self._settings.memory_mb
+
+    @property
+    def _settings(self) -> Settings:
+        return (self.current or self.fleets[-1]).revision.settings
+
+    @property
+    def invocations(self) -> int:
+        return self.statistics.invocations
+
+    @property
+    def running(self) -> int:
+        return sum(fleet.running for fleet in self.fleets)
+
+    @property
+    def pending(self) -> int:
+        return sum(len(fleet.pending) for fleet in self.fleets)
+
+    @property
+    def sandboxes(self) -> int:
+        return sum(fleet.live for fleet in self.fleets)
+
+    @property
+    def exec_s(self) -> Measure:
+        return self.statistics.exec_s
+
+    @property
+    def cold_s(self) -> Measure:
+        return self.statistics.made_s
+
+    @property
+    def gap_s(self) -> Measure:
+        return self.statistics.gap_s
 
     @property
     def has_laggards(self) -> bool:
