@@ -40,6 +40,8 @@ MEANING = {
     "queue": "invocations that may wait for a sandbox; one more is refused with 429",
     "network": "`none`, or `host`: the machine's network as it is",
     "idempotent": "may be run twice for one request: it is sent again, once, if its sandbox is lost before the answer",
+    "application": "what it belongs to, for policies and figures; unset: to itself",
+    "trigger": "what calls it, for policies: `http`, `timer`, `queue`, ...",
 }
 
 

@@ -20,6 +20,7 @@ from attacca.load.workload.scenario import (
     Scenario,
     Shape,
     System,
+    TraceUse,
     Workload,
 )
 from attacca.sim.journal import part
@@ -268,3 +269,13 @@ def test_who_sleeps_does_not_load_the_machine(cpu: Any) -> None:
         concurrency=Choice(policy="aimd", options={"max_oversubscribe": 64}),
     )  # fmt: skip
     assert play(one).totals.p50_ms < 2000.0
+
+
+def test_a_trace_says_what_its_cold_starts_take(tmp_path: Path) -> None:
+    (tmp_path / "trace.csv").write_text("func_name,invoke_time_ms\na,0\nb,10\n")
+    (tmp_path / "metadata.csv").write_text("func_name,cold_dur_ms,warm_dur_ms,mem_mb\na,900,100,128\nb,500,100,128\n")
+    trace = TraceUse(path=str(tmp_path))
+    one = scenario(length_s=60.0, workload=Workload(trace=trace))
+    assert play(one).totals.mean_ms == pytest.approx((900 + 500) / 2)
+    other = Workload(trace=msgspec.structs.replace(trace, cold="hardware"))
+    assert play(msgspec.structs.replace(one, workload=other)).totals.mean_ms == pytest.approx(100)
