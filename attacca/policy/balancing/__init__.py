@@ -2,6 +2,7 @@
 
 from attacca.policy.balancing.ch_rlu import ChRlu
 from attacca.policy.balancing.least_loaded import LeastLoaded
+from attacca.policy.balancing.pull import Pull
 from attacca.policy.balancing.random import Random
 from attacca.policy.balancing.round_robin import RoundRobin
 from attacca.policy.balancing.two_choices import TwoChoices
@@ -13,4 +14,5 @@ BALANCING: dict[str, type[Balancing]] = {
     "least_loaded": LeastLoaded,
     "two_choices": TwoChoices,
     "ch_rlu": ChRlu,
+    "pull": Pull,
 }
