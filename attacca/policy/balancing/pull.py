@@ -11,8 +11,8 @@ from attacca.policy.balancing.types import Asked, Picked, Worker
 
 class Pull(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Hiku (Akbari and Hauswirth, CCGRID'25): a worker stands in a function's queue once for each sandbox of it that
-    came to rest there, and leaves it when one is taken or evicted. An invocation goes to the one in its function's queue
-    with the fewest connections (queued + running); if the queue is empty, to the one with the fewest of all.
+    came to rest there, and leaves it when one is taken or evicted. An invocation goes to the one in its function's
+    queue with the fewest connections (queued + running); if the queue is empty, to the one with the fewest of all.
 
     Two things differ. Equals go to the smaller name; theirs are drawn by lot where the queue is empty. And a worker
     leaves the queue as soon as it is picked, so that two invocations on their way are not sent for one sandbox.
