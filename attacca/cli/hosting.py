@@ -62,7 +62,8 @@ def server(system: System, up: str = "") -> Iterator[str]:
                 say(warning)
             yield info["url"]
         finally:
-            _end(process)
+            with process:  # its pipes are closed, whatever became of it
+                _end(process)
 
 
 def _end(process: "subprocess.Popen[str]") -> None:

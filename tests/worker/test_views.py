@@ -35,10 +35,11 @@ def look_as_a_gateway_does(core: WorkerCore) -> None:
     told = view.of(core, 0.0)
     link = Link(told.name, 0.0)
     link.hear(5.0, told)
-    held = [*core.pool.sandboxes.values(), *core.pool.templates.values()]
+    held_mb = sum(one.memory_mb for one in core.pool.sandboxes.values())
+    held_mb += sum(one.memory_mb for one in core.pool.templates.values())
     assert (link.name, link.heard_at, link.is_draining) == (core.config.name, 5.0, core.draining)
     assert (link.memory_mb, link.cores, link.limit) == (core.config.memory_mb, core.config.cores, core.line.limit)
-    assert link.memory_free_mb == core.config.memory_mb - sum(one.memory_mb for one in held)
+    assert link.memory_free_mb == core.config.memory_mb - held_mb
     for name in core.functions:
         there = [one for one in core.pool.sandboxes.values() if one.fleet.function.name == name]
         assert link.idle(name) == sum(one.phase is Phase.IDLE for one in there)
@@ -52,7 +53,7 @@ def test_every_field_is_what_is_so(seed: int) -> None:
         core, chance = house.worker.core, Streams(seed).stream("calls")
         recount = Recount(core)
         recounts.append(recount)
-        core.handle = recount.wrap(core.handle)  # type: ignore[method-assign]
+        core.handle = recount.wrap(core.handle)  # type: ignore[method-assign,assignment]
         for number, one in enumerate(FUNCTIONS):
             house.worker.receive(Deployed(2 + number, one))
         for number in range(60):
