@@ -19,5 +19,5 @@ def check_whole(queueing: Queueing, concurrency: Concurrency, keepalive: Keepali
     begin_queue(queueing)
     checked(concurrency)
     if not isinstance(keepalive, Oracle):  # it is told the future when the run begins
-        begin_keeper(keepalive, Nowhere())
+        begin_keeper(keepalive, Nowhere(Streams(1).stream("keepalive")))
     begin_balancer(balancing, Streams(1).stream("balancing"))

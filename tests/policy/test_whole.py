@@ -64,7 +64,7 @@ def without(whole: type[object], name: str) -> object:
 
 
 def keeper(name: str) -> None:
-    keepalive.begin(Policy(without(LruKeeper, name)), keepalive.Nowhere())  # type: ignore[arg-type]
+    keepalive.begin(Policy(without(LruKeeper, name)), keepalive.Nowhere(Streams(1).stream("x")))  # type: ignore[arg-type]
 
 
 def queue(name: str) -> None:

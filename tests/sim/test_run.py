@@ -23,6 +23,8 @@ from attacca.load.workload.scenario import (
     TraceUse,
     Workload,
 )
+from attacca.policy.keepalive.lru import LruKeeper
+from attacca.policy.keepalive.types import Expiry, House, Idle
 from attacca.sim.journal import part
 from attacca.sim.ledger import Totals
 from attacca.sim.run import Options, run
@@ -279,3 +281,27 @@ def test_a_trace_says_what_its_cold_starts_take(tmp_path: Path) -> None:
     assert play(one).totals.mean_ms == pytest.approx((900 + 500) / 2)
     other = Workload(trace=msgspec.structs.replace(trace, cold="hardware"))
     assert play(msgspec.structs.replace(one, workload=other)).totals.mean_ms == pytest.approx(100)
+
+
+class Dice(msgspec.Struct, frozen=True):
+    """Keeps each for as long as chance says."""
+
+    def fresh(self, house: House) -> "Thrown":
+        return Thrown(house)
+
+
+class Thrown(LruKeeper):
+    def __init__(self, house: House) -> None:
+        self.chance = house.chance
+
+    def rested(self, now: float, idle: Idle) -> Expiry | None:
+        return Expiry(now + self.chance.expovariate(1.0), "thrown")
+
+
+def test_a_keepers_chance_is_the_seeds() -> None:
+    def thrown(seed: int, memory_mb: int = 4096) -> str:
+        one = scenario(function(rate=2.0), length_s=60.0, seed=seed, memory_mb=memory_mb)
+        return play(one, keepalive=Dice()).hash
+
+    assert thrown(1) == thrown(1) == thrown(1, memory_mb=8192)
+    assert thrown(1) != thrown(2)

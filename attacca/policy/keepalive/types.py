@@ -5,7 +5,6 @@ from typing import Final, NamedTuple, Protocol, cast
 
 import msgspec
 
-from attacca.errors import BadConfig
 from attacca.kernel import protocol
 from attacca.kernel.chance import Chance
 from attacca.kernel.window import Measure
@@ -183,12 +182,11 @@ Keepalive = Blind | Seeing  # frozen parameters that make a keeper
 class Nowhere:
     """A worker with nothing in it: enough to see whether a policy makes a keeper."""
 
-    memory_mb = used_mb = idle_mb = 0
-    pressure = 0.0
-
-    @property
-    def chance(self) -> Chance:
-        raise BadConfig("a keeper may not draw from its chance before anything has happened", "draw when it is asked")
+    def __init__(self, chance: Chance) -> None:
+        self.memory_mb = 1
+        self.used_mb = self.idle_mb = 0
+        self.pressure = 0.0
+        self.chance = chance
 
     def known(self, function: str) -> Known | None:
         return None

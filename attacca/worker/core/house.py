@@ -1,26 +1,32 @@
 """The worker as its keeper sees it: the books themselves, so that whoever looks sees what is so."""
 
 from collections.abc import Mapping
+from math import inf
 from typing import TYPE_CHECKING
 
 from attacca.kernel.chance import Chance
-from attacca.worker.core.alarms import Alarm, Alarms
+from attacca.worker.core.alarms import Alarm, Alarms, Key
 from attacca.worker.core.fleet import Function
 
 if TYPE_CHECKING:
     from attacca.worker.core.pool import Pool
 
 
+KEEPER: Key = (Alarm.KEEPER, "")
+LEAST_S = 1e-3  # between two awakenings
+
+
 class House:
     """It is a `policy.keepalive.types.House`."""
 
-    __slots__ = ("_alarms", "_chance", "_functions", "_pool")
+    __slots__ = ("_alarms", "_chance", "_earliest", "_functions", "_pool")
 
     def __init__(self, pool: "Pool", alarms: Alarms, functions: Mapping[str, Function], chance: Chance | None) -> None:
         self._pool = pool
         self._alarms = alarms
         self._functions = functions
         self._chance = chance
+        self._earliest = -inf
 
     @property
     def memory_mb(self) -> int:
@@ -47,4 +53,11 @@ class House:
         return self._functions.get(function)
 
     def wake_at(self, at: float) -> None:
-        self._alarms.set((Alarm.KEEPER, ""), at)
+        """Not at once, when it has just been woken: nothing else would ever have its turn."""
+        if at == inf:
+            self._alarms.clear(KEEPER)
+        else:
+            self._alarms.set(KEEPER, at if at > self._earliest else self._earliest)
+
+    def woken(self, now: float) -> None:
+        self._earliest = now + LEAST_S

@@ -51,7 +51,8 @@ class Pool:
         self.leaving_mb = 0  # of used_mb: dying sandboxes, dropping templates
         self.idle_mb = 0  # of used_mb: sandboxes at rest
         self.news: dict[str, int] | None = None  # how many rest of those of which that has changed; None: nobody asks
-        self.keeper: Keeper = begin(keepalive, House(self, alarms, functions, chance))
+        self.house = House(self, alarms, functions, chance)
+        self.keeper: Keeper = begin(keepalive, self.house)
         self._tell_made: Callable[[float, str], None] | None = getattr(self.keeper, "made", None)
 
     # One sandbox's life.

@@ -290,6 +290,7 @@ class WorkerCore:
 
     def _wake_keeper(self, now: float, out: list[Command]) -> None:
         woke: Callable[[float], Iterable[Ahead]] | None = getattr(self.pool.keeper, "woke", None)
+        self.pool.house.woken(now)
         orders = list(woke(now)) if woke is not None else []
         if not (self.draining or self.line.ahead or self.checks.waiting):
             for order in orders:
