@@ -4,7 +4,7 @@ from collections import deque
 from enum import StrEnum
 
 from attacca.kernel.window import Measure
-from attacca.model.function import Revision, Settings
+from attacca.model.function import Revision
 from attacca.model.invocation import Invocation, Start
 from attacca.worker.core.sandbox import Sandbox
 from attacca.worker.core.statistics import Statistics
@@ -68,19 +68,19 @@ class Function:
 
     @property
     def application(self) -> str:
-        return self._settings.application or self.name
+        return self._latest.application
 
     @property
     def trigger(self) -> str:
-        return self._settings.trigger
+        return self._latest.trigger
 
     @property
     def memory_mb(self) -> int:
-        return self._settings.memory_mb
+        return self._latest.revision.settings.memory_mb
 
     @property
-    def _settings(self) -> Settings:
-        return (self.current or self.fleets[-1]).revision.settings
+    def _latest(self) -> "Fleet":
+        return self.current or self.fleets[-1]
 
     @property
     def invocations(self) -> int:
@@ -120,6 +120,7 @@ class Fleet:
     """All sandboxes of one revision. Who is pending is never passed by: `pending` and `free` are not both filled."""
 
     __slots__ = (
+        "application",
         "bare",
         "claim",
         "demanded",
@@ -138,6 +139,7 @@ class Fleet:
         "template",
         "template_failures",
         "template_retry_at",
+        "trigger",
         "waiting",
         "wanted",
     )
@@ -145,6 +147,8 @@ class Fleet:
     def __init__(self, revision: Revision, function: Function) -> None:
         self.revision = revision
         self.function = function
+        self.application = revision.settings.application or function.name
+        self.trigger = revision.settings.trigger
         self.retired = False  # not the current revision any more
         self.granted = 0  # of min_sandboxes: so many are kept whatever others need (see reserve)
         self.sandboxes: dict[str, Sandbox] = {}  # not gone

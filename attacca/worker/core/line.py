@@ -221,14 +221,15 @@ class Line:
         else:
             timing = AT_ONCE if now == item.arrived else Timing(queued=(now - item.arrived) * 1000)
             item.began = now
-        pended = item.place is Place.PENDING
+        tell_began = self._tell_began
+        pended = tell_began is not None and item.place is Place.PENDING
         item.place = Place.RUNNING
         item.sandbox = sandbox
         item.start = start
         self.running += 1
         fleet.running += 1
-        if self._tell_began is not None:
-            self._tell_began(now, Use(fleet.function.name, sandbox.id, start.value, pended))
+        if tell_began is not None:
+            tell_began(now, Use(fleet.function.name, sandbox.id, start.value, pended))
         out.append(Run(sandbox.id, fleet.revision, item.invocation))
         out.append(Started(item.id, sandbox.id, start, why, timing))
 

@@ -93,9 +93,9 @@ class Pool:
 
     def rest(self, now: float, sandbox: Sandbox) -> None:
         """Nothing runs in it."""
-        function = sandbox.fleet.function
-        known = function.statistics
-        settings = sandbox.fleet.revision.settings
+        fleet = sandbox.fleet
+        function = fleet.function
+        known, served = function.statistics, sandbox.served
         idle = Idle(
             sandbox.id,
             function.name,
@@ -104,12 +104,12 @@ class Pool:
             known.invocations,
             known.made_s.ewma,
             known.gap_s.ewma,
-            sandbox.served > 0,
-            sandbox.served,
+            served > 0,
+            served,
             function.cached_uses,
             known.exec_s.ewma,
-            settings.application or function.name,
-            settings.trigger,
+            fleet.application,
+            fleet.trigger,
         )
         function.idle += 1
         if self.news is not None:
