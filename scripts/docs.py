@@ -42,6 +42,8 @@ MEANING = {
     "network": "`none`, or `host`: the machine's network as it is",
     "idempotent": "may be run twice for one request: it is sent again, once, if its sandbox is lost before the answer",
     "cors": 'origins (`"https://shop.example"`, or `"*"`) whose [pages may call it](http.md#pages-of-other-sites)',
+    "application": "what it belongs to, for policies and figures; unset: to itself",
+    "trigger": "what calls it, for policies: `http`, `timer`, `queue`, ...",
 }
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from attacca.cli.whole import check_whole
 from attacca.control.config import ControlConfig
 from attacca.errors import BadConfig
 from attacca.gateway.config import GatewayConfig
@@ -86,10 +87,14 @@ def load(
 
 
 def check_policies(worker: WorkerConfig, gateway: GatewayConfig) -> None:
-    registry.build(QUEUEING, worker.queueing.policy, worker.queueing.options, "attacca.policy.queueing")
-    registry.build(CONCURRENCY, worker.concurrency.policy, worker.concurrency.options, "attacca.policy.concurrency")
-    registry.build(KEEPALIVE, worker.keepalive.policy, worker.keepalive.options, "attacca.policy.keepalive")
-    registry.build(BALANCING, gateway.balancing.policy, gateway.balancing.options, "attacca.policy.balancing")
+    check_whole(
+        registry.build(QUEUEING, worker.queueing.policy, worker.queueing.options, "attacca.policy.queueing"),
+        registry.build(
+            CONCURRENCY, worker.concurrency.policy, worker.concurrency.options, "attacca.policy.concurrency"
+        ),
+        registry.build(KEEPALIVE, worker.keepalive.policy, worker.keepalive.options, "attacca.policy.keepalive"),
+        registry.build(BALANCING, gateway.balancing.policy, gateway.balancing.options, "attacca.policy.balancing"),
+    )
 
 
 def expand(layer: Layer) -> dict[str, Given]:

@@ -15,6 +15,7 @@ import msgspec
 from attacca.cli.client import CLASSES
 from attacca.cli.command import ourselves
 from attacca.cli.screen import say
+from attacca.cli.whole import check_whole
 from attacca.errors import AttaccaError, BadConfig, Unreachable
 from attacca.kernel.registry import build
 from attacca.load.workload.scenario import Choice, Fault, Scenario, System
@@ -61,7 +62,8 @@ def server(system: System, up: str = "") -> Iterator[str]:
                 say(warning)
             yield info["url"]
         finally:
-            _end(process)
+            with process:  # its pipes are closed, whatever became of it
+                _end(process)
 
 
 def _end(process: "subprocess.Popen[str]") -> None:
@@ -93,9 +95,11 @@ def check_policies(system: System) -> None:
     Raises:
         BadConfig: there is none of that name, or an option of it is wrong.
     """
+    made: dict[str, Any] = {}
     for family, known in {**FAMILIES, "keepalive": {**KEEPALIVE, **BOUNDS}, "balancing": BALANCING}.items():
         choice: Choice = getattr(system, family)
-        build(known, choice.policy, choice.options, f"attacca.policy.{family}")
+        made[family] = build(known, choice.policy, choice.options, f"attacca.policy.{family}")
+    check_whole(**made)
 
 
 def words(system: System) -> list[str]:

@@ -68,11 +68,23 @@ def show(found: Expected, *, stderr: bool = False, width: int | None = None) -> 
         f"{found.memory_mb:,.0f} MB for what runs, {found.memory_each_mb:,} MB for one sandbox of each, "
         f"{found.memory_there_mb:,} MB there",
     )
+    table.add_row("cold starts", _colds(found))
     screen.print(marked("[bold cyan]{}[/]", found.name))
     screen.print(table)
     _show_parts(found, screen)
     for warning in found.warnings:
         screen.print(marked("[yellow]![/] {}", warning), soft_wrap=True)
+
+
+def _colds(found: Expected) -> str:
+    """What a simulated one takes, and who says so."""
+    rest = found.called - found.cold_traced - found.cold_own
+    said = [
+        f"{count:,} as {whose} says"
+        for count, whose in ((found.cold_traced, "the trace"), (found.cold_own, "[[functions]]"), (rest, "[hardware]"))
+        if count
+    ]
+    return f"{milliseconds(found.cold_ms)} ms on average, simulated: {', '.join(said) or 'none'}"
 
 
 def _show_parts(found: Expected, screen: "object") -> None:

@@ -169,13 +169,15 @@ def study(plan: Plan, *, on: str, processes: int | None, out: str, records: bool
     from attacca.sim.study import Study
 
     scenario = read(Path(plan.path))
-    mark, axes = mark_of(scenario), [parse(setting) for setting in plan.sets]
+    axes = [parse(setting) for setting in plan.sets]
     goal = goal_of(plan.until)
     seeds = seeds_of(plan.seeds, scenario.seed)
     most = MORE * len(seeds) if goal else len(seeds)
     while True:
-        cells = expand(scenario, axes, seeds, mark)
-        planned = Study(Path(out or f"runs/{scenario.name}-study"), cells, mark, keep_records=records)
+        cells = expand(scenario, axes, seeds, mark_of)
+        planned = Study(Path(out or f"runs/{scenario.name}-study"), cells, keep_records=records)
+        if outdated := planned.outdated():
+            say(f"  {outdated} that are there were made by other code, settings or traces: they are run anew.", "dim")
         meter = Meter(len(cells))
         outcome = planned.run(meter.tell, processes, on)
         meter.close(outcome)

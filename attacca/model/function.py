@@ -28,6 +28,10 @@ Origin = Annotated[
 ]
 
 
+LABEL_MOST = 200
+Label = Annotated[str, msgspec.Meta(max_length=LABEL_MOST)]
+
+
 def is_handler(text: str) -> bool:
     """Can this be what was found in somebody's code?"""
     return len(text) <= HANDLER_MOST and HANDLER.match(text) is not None
@@ -101,6 +105,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     cors: tuple[
         Origin, ...
     ] = ()  # pages of these may call it: answers to their browsers' questions come from the gateway
+    application: Label = ""  # what it belongs to, for policies and figures; empty: to itself
+    trigger: Label = "http"  # what calls it, for policies
 
     def __post_init__(self) -> None:
         if self.max_sandboxes is not None and self.min_sandboxes > self.max_sandboxes:

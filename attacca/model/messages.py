@@ -161,6 +161,15 @@ class Heartbeat(msgspec.Struct, frozen=True, tag=True):
     view: WorkerView
 
 
+class Resting(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """So many sandboxes of the function are idle on the worker now. Said of each change, before what came of it, once
+    a gateway wants to know."""
+
+    worker: str
+    function: str
+    idle: int
+
+
 class WorkerJoined(msgspec.Struct, frozen=True, tag=True):
     """A worker is there, new and with nothing to do: what an older one of its name had is lost."""
 

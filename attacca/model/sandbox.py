@@ -62,3 +62,4 @@ class WorkerView(msgspec.Struct, frozen=True, kw_only=True):
     draining: bool = False
     functions: tuple[FunctionView, ...] = ()
     sandboxes: tuple[SandboxView, ...] = ()
+    idle: dict[str, int] | None = None  # by function, where there are any; None: nobody asks, or `functions` say it

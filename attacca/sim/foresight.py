@@ -13,11 +13,13 @@ import msgspec
 from attacca.errors import BadConfig
 from attacca.load.workload.scenario import Scenario
 from attacca.load.workload.schedule import Schedule
-from attacca.policy.balancing.types import Asked, Balancer, Picked, Worker
+from attacca.policy.balancing.types import Asked, Balancer, Done, Picked, Worker
 from attacca.policy.keepalive.oracle import Course, Foresight
 from attacca.policy.keepalive.types import Keepalive
 
 ORACLE = "oracle"
+Ended = Callable[[float, Done], None]
+Resting = Callable[[float, str, str, int], None]
 Rehearse = Callable[[Scenario, Balancer], None]  # run it through, balanced like this
 
 
@@ -26,11 +28,17 @@ class Told(msgspec.Struct, frozen=True):
     balancer: Balancer | None = None  # in place of the scenario's
 
 
+def listening(inner: Balancer) -> tuple[Ended | None, Resting | None]:
+    """What it wants to hear of reaches it also through whoever stands before it."""
+    return getattr(inner, "ended", None), getattr(inner, "resting", None)
+
+
 class Noted:
     """Balances as another does, and writes down what it said of each function's invocations, one by one."""
 
     def __init__(self, inner: Balancer) -> None:
         self._inner = inner
+        self.ended, self.resting = listening(inner)
         self.said: dict[str, list[Picked]] = {}
 
     def among(self, workers: Sequence[Worker]) -> None:
@@ -48,6 +56,7 @@ class Again:
     def __init__(self, said: dict[str, list[Picked]], inner: Balancer) -> None:
         self._said = {function: iter(picked) for function, picked in said.items()}
         self._inner = inner
+        self.ended, self.resting = listening(inner)
         self._there: frozenset[str] = frozenset()
 
     def among(self, workers: Sequence[Worker]) -> None:

@@ -8,7 +8,7 @@ from attacca.gateway.core.gate import Gate
 from attacca.gateway.core.losses import Answer, Send
 from attacca.gateway.core.taken import Taken
 from attacca.model.invocation import Request
-from attacca.model.messages import Dispatch, Ended, Heartbeat, Started, ToWorker, Withdraw, WorkerJoined
+from attacca.model.messages import Dispatch, Ended, Heartbeat, Resting, Started, ToWorker, Withdraw, WorkerJoined
 from attacca.sim.engine import Engine
 from attacca.sim.flight import Flight
 from attacca.sim.journal import NOBODY, Journal, What
@@ -16,7 +16,7 @@ from attacca.sim.ledger import Ledger
 from attacca.sim.network import Road
 
 REQUEST = Request()
-FromNode = Started | Ended | Heartbeat | WorkerJoined
+FromNode = Started | Ended | Resting | Heartbeat | WorkerJoined
 
 
 class Broken(AssertionError):
@@ -62,6 +62,8 @@ class Front:
                 self._wind()
         elif kind is Ended:
             self._ended(now, message)  # type: ignore[arg-type]
+        elif kind is Resting:
+            self.gate.resting(now, message)  # type: ignore[arg-type]
         else:
             self._heard(now, message)  # type: ignore[arg-type]
 

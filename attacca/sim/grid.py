@@ -1,10 +1,10 @@
 """Many scenarios out of one: every combination of what is varied, once for each seed."""
 
+import contextlib
 import hashlib
 import itertools
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -12,20 +12,10 @@ import msgspec
 
 from attacca.errors import BadConfig
 from attacca.load.workload.scenario import Scenario
+from attacca.sim.sources import FAMILIES, code, plugins
 
 HINT: Final = "write it as --set system.keepalive=lru,ttl or --set functions.NAME.memory_mb=128,256"
-FAMILIES: Final = ("queueing", "concurrency", "keepalive", "balancing")
 PARTS: Final = ("workload", "functions", "system", "hardware", "faults", "record")
-NOT_COUNTED: Final = (
-    "cli/",
-    "control/",
-    "io/",
-    "gateway/front/",
-    "load/live/",
-    "load/report/",
-    "worker/runtime/process/",
-)  # never simulated
-DIGESTING: Final = tuple(f"load/report/{name}.py" for name in ("digest", "measure", "parts", "series"))  # what is kept
 
 
 class Axis(msgspec.Struct, frozen=True):
@@ -38,7 +28,8 @@ class Cell(msgspec.Struct, frozen=True):
 
     choices: tuple[tuple[str, str], ...]  # key and value, in the order of the axes
     scenario: Scenario  # its seed included
-    key: str  # the same for the same scenario, seed and code
+    key: str  # the same for the same scenario, seed and mark
+    mark: str = ""  # of all else that the outcome depends on
 
     @property
     def label(self) -> str:
@@ -53,7 +44,7 @@ def parse(setting: str) -> Axis:
     """
     key, equals, values = setting.partition("=")
     key = key.strip()
-    found = tuple(value.strip() for value in values.split(",") if value.strip())
+    found = tuple(value.strip() for value in parted(values, ",") if value.strip())
     if not (key and equals and found):
         raise BadConfig(f"--set {setting!r} names no key or no values", HINT)
     first, dot, rest = key.partition(".")
@@ -64,55 +55,87 @@ def parse(setting: str) -> Axis:
     return Axis(key, found)
 
 
-def expand(scenario: Scenario, axes: Sequence[Axis], seeds: Sequence[int], mark: str = "") -> list[Cell]:
-    """Configuration by configuration, seed by seed. `mark` is of all else that the outcome depends on.
+def parted(text: str, at: str) -> list[str]:
+    """Cut at each sign that is not inside brackets or quotes: `[1,2],[3]` are two lists."""
+    found, depth, is_quoted = [""], 0, False
+    for sign in text:
+        is_quoted ^= sign == '"'
+        depth += 0 if is_quoted else (sign in "[{") - (sign in "]}")
+        if sign == at and not (depth > 0 or is_quoted):
+            found.append("")
+        else:
+            found[-1] += sign
+    return found
+
+
+def expand(
+    scenario: Scenario, axes: Sequence[Axis], seeds: Sequence[int], mark_of: Callable[[Scenario], str] = lambda _: ""
+) -> list[Cell]:
+    """Configuration by configuration, seed by seed. `mark_of`: all else that the outcome depends on, code and trace.
 
     Raises:
         BadConfig: a key does not exist or cannot take a value; it is named.
     """
+    if any(axis.key == "seed" for axis in axes):
+        raise BadConfig("--set seed: every configuration is run with the same seeds", "--seeds 1,2,3 says which")
     cells = []
     for values in itertools.product(*(axis.values for axis in axes)):
         choices = tuple((axis.key, value) for axis, value in zip(axes, values, strict=True))
         varied = vary(scenario, dict(choices))
+        mark = mark_of(varied)
         for seed in seeds:
             one = msgspec.structs.replace(varied, seed=seed)
-            cells.append(Cell(choices, one, key_of(one, mark)))
+            cells.append(Cell(choices, one, key_of(one, mark), mark))
     return cells
 
 
 def vary(scenario: Scenario, choices: Mapping[str, str]) -> Scenario:
-    plain = msgspec.json.decode(msgspec.json.encode(scenario))
-    for key, value in choices.items():
-        _assign(plain, key, value)
+    """
+    Raises:
+        BadConfig: a key does not exist or cannot take a value; it is named.
+    """
     try:
-        return msgspec.convert(plain, Scenario)
+        return _varied(scenario, choices, "")
     except msgspec.ValidationError as error:
+        for key in choices:  # a path that is called 2019 is a text
+            with contextlib.suppress(msgspec.ValidationError):
+                return _varied(scenario, choices, key)
         told = ", ".join(f"{key}={value}" for key, value in choices.items())
         raise BadConfig(f"--set {told}: {error}", "docs/laboratory.md lists every key") from None
 
 
-def _assign(plain: dict[str, object], key: str, value: str) -> None:
+def _varied(scenario: Scenario, choices: Mapping[str, str], text: str) -> Scenario:
+    """`text`: the key whose value is taken as it is written."""
+    plain = msgspec.json.decode(msgspec.json.encode(scenario))
+    for key, value in choices.items():
+        _assign(plain, key, value, str if key == text else _value)
+    return msgspec.convert(plain, Scenario)
+
+
+def _assign(plain: dict[str, object], key: str, value: str, read: Callable[[str], object]) -> None:
     place: object = plain
     *path, last = key.split(".")
     for number, name in enumerate(path):
         place = _step(place, name, key)
         rest = [*path[number + 1 :], last]
         if isinstance(place, dict) and "policy" in place and rest[0] not in ("policy", "options"):
-            place.setdefault("options", {})[".".join(rest)] = _value(value)  # an option of a policy
+            place.setdefault("options", {})[".".join(rest)] = read(value)  # an option of a policy
             return
     if isinstance(place, list):
-        place[_index(place, last, key)] = _value(value)
+        place[_index(place, last, key)] = read(value)
         return
     if not isinstance(place, dict):
         raise BadConfig(f"--set {key}: there is no such key", HINT)
     now = place.get(last)
-    place[last] = choice(value) if isinstance(now, dict) and "policy" in now else _value(value)
+    place[last] = choice(value) if isinstance(now, dict) and "policy" in now else read(value)
 
 
 def _step(place: object, name: str, key: str) -> object:
     if isinstance(place, list):
         return place[_index(place, name, key)]
-    if isinstance(place, dict) and place.get(name) is not None:
+    if isinstance(place, dict) and name in place:
+        if place[name] is None:  # a table that the file leaves out
+            place[name] = {}
         return place[name]
     raise BadConfig(f"--set {key}: there is no {name!r} in it", f"tables: {', '.join(PARTS)}; {HINT}")
 
@@ -127,7 +150,7 @@ def _index(place: list[object], name: str, key: str) -> int:
 
 def choice(value: str) -> dict[str, object]:
     """`ttl`, `ttl:idle_s=60`, `mine:Class:idle_s=60:other=1`: a policy, then its options."""
-    words = value.split(":")
+    words = parted(value, ":")
     names = [word for word in words if "=" not in word]
     options = dict(word.split("=", 1) for word in words if "=" in word)
     return {"policy": ":".join(names), "options": {key: _value(text) for key, text in options.items()}}
@@ -149,27 +172,19 @@ def key_of(scenario: Scenario, mark: str) -> str:
 
 
 def fingerprint(scenario: Scenario, package: Path) -> str:
-    """Of the code that simulates and of the trace that it reads: when either changes, nothing cached holds."""
+    """Of the code that simulates, of the policies that others wrote, and of the trace that is read: when one of them
+    changes, nothing cached holds."""
     digest = hashlib.blake2b(code(package), digest_size=10)
+    for name, content in plugins(scenario).items():
+        digest.update(f"{name} {content}".encode())
     if scenario.workload.trace is not None:
         for path in _files(Path(scenario.workload.trace.path)):
             digest.update(f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}".encode())
     return digest.hexdigest()
 
 
-@cache
-def code(package: Path) -> bytes:
-    """As it was when this process first asked, for that is what it runs."""
-    digest = hashlib.blake2b(digest_size=16)
-    for path in sorted(package.rglob("*.py")):
-        name = path.relative_to(package).as_posix()
-        if name in DIGESTING or not name.startswith(NOT_COUNTED):
-            digest.update(name.encode() + path.read_bytes())
-    return digest.digest()
-
-
 def _files(path: Path) -> Iterator[Path]:
     if path.is_file():
         yield path
     elif path.is_dir():
-        yield from (one for one in sorted(path.iterdir()) if one.is_file())
+        yield from (one for one in sorted(path.rglob("*")) if one.is_file())

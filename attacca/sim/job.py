@@ -36,7 +36,8 @@ def perform(job: Job) -> bytes:
 
     here = mark_of(job.scenario)
     if here != job.mark:
-        raise Conflict("another attacca or another trace lies here", "install the same attacca, and put the same trace")
+        what = "another attacca, another trace or another policy of yours lies here"
+        raise Conflict(what, "install the same attacca and policies, and put the same trace")
     with tempfile.TemporaryDirectory(prefix="attacca-sim-") as place:
         directory = Path(job.directory or place)
         find(job.simulate)(job.scenario, directory)

@@ -1,15 +1,16 @@
 """One simulated worker: its core, its machine, its clock and its one timer; as dull as the live driver."""
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Collection, Mapping
 from math import exp, inf
 
 from attacca.errors import IllegalTransition
 from attacca.kernel.ids import Ids
+from attacca.kernel.rand import Streams
 from attacca.kernel.registry import Choice, build
 from attacca.load.workload.scenario import Scenario
 from attacca.model.invocation import Start
-from attacca.model.messages import Catalogue, Check, Checked, Deployed, Dispatch, Ended, Started, Withdraw
+from attacca.model.messages import Catalogue, Check, Checked, Deployed, Dispatch, Ended, Resting, Started, Withdraw
 from attacca.model.sandbox import WorkerView
 from attacca.policy.concurrency import CONCURRENCY
 from attacca.policy.concurrency.types import Concurrency
@@ -51,6 +52,7 @@ Handle = Callable[[float, Event], list[Command]]
 Wrap = Callable[["Node", Handle], Handle]
 
 EARLY_S = 1e-6  # more than what two clocks lose by being subtracted: a timer must not ring early
+TOLD_FROM = 1 << 50  # draws of what is said of idle sandboxes are numbered from here down
 ENDLESS_MB = 1 << 40
 LOAD_OVER_S = 60.0  # the load average that concurrency policies look at
 RAN = {
@@ -111,7 +113,11 @@ class Node:
         self._catalogue = catalogue
         self._checked = checked
         self._wrap = wrap
+        self._seed = scenario.seed
         self._ids = Numbers(f"{self.name}-")
+        self._tells_idle = False
+        self._news: dict[str, int] = {}  # the core's, as long as somebody wants to hear them
+        self._told = 0
         self._later: deque[Event] = deque()
         self._is_feeding = False
         self._timer: int | None = None
@@ -122,7 +128,10 @@ class Node:
         """A new core on an empty machine."""
         queueing, concurrency, keepalive = self._policies
         config = self.config
-        self.core = WorkerCore(config, queueing, concurrency, keepalive, self._ids, config.cores)
+        chance = Streams(self._seed).stream(f"keepalive/{self.name}/{self.up_count}")
+        self.core = WorkerCore(config, queueing, concurrency, keepalive, self._ids, config.cores, chance=chance)
+        if self._tells_idle:
+            self.core.pool.news = self._news = {}
         self.machine = Machine(
             self._engine, self._hardware, self._chances, config.cores, config.memory_mb, self._flights, self._report
         )
@@ -171,8 +180,26 @@ class Node:
                 self._journal.note(What.ENTERED, self.place, flight.idx)
         self.feed(message)
 
+    def tell_idle(self) -> None:
+        """From now on, of each change."""
+        self._tells_idle = True
+        self.core.pool.news = self._news = self._idle()
+        self._tell_news()
+
+    def _tell_news(self) -> None:
+        news, road = self._news, self.to_gateway
+        if road is not None:
+            for function, idle in news.items():
+                self._told += 1
+                road.send(Resting(self.name, function, idle), -TOLD_FROM - self._told)
+        news.clear()
+
+    def _idle(self) -> dict[str, int]:
+        resting = (sandbox for sandbox in self.core.pool.sandboxes.values() if sandbox.idle is not None)
+        return dict(Counter(sandbox.fleet.function.name for sandbox in resting))
+
     def view(self) -> WorkerView:
-        """Without its lists of functions and sandboxes: no balancing policy here asks for them."""
+        """Without its lists of functions and sandboxes: no balancing policy asks for more than the idle ones."""
         core = self.core
         return WorkerView(
             name=self.name,
@@ -182,6 +209,7 @@ class Node:
             running=core.line.running,
             limit=core.line.limit,
             cores=self.config.cores,
+            idle=self._idle() if self._tells_idle else None,
         )
 
     def feed(self, event: Event) -> None:
@@ -206,7 +234,10 @@ class Node:
 
     def _step(self, event: Event) -> None:
         machine = self.machine
-        for command in self._handle(self._engine.now + self.skew_s, event):
+        commands = self._handle(self._engine.now + self.skew_s, event)
+        if self._news:
+            self._tell_news()
+        for command in commands:
             kind = type(command)
             if kind is Run:
                 machine.run(command)  # type: ignore[arg-type]

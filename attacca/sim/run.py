@@ -8,6 +8,7 @@ from typing import Literal
 
 import msgspec
 
+import attacca
 from attacca.kernel.clock import Clock
 from attacca.load.records.info import RunInfo
 from attacca.load.records.recorder import Keeper, NullRecorder, Recorder
@@ -21,6 +22,7 @@ from attacca.sim.foresight import Told, foresee
 from attacca.sim.journal import FILE, Entry, Journal, Reached
 from attacca.sim.ledger import Totals
 from attacca.sim.node import Handle, Node, Wrap
+from attacca.sim.sources import deciding
 from attacca.sim.story import Story
 from attacca.sim.world import World, balancer_of
 
@@ -131,7 +133,8 @@ def _play(world: World, check: Check | None) -> None:
 def _keeper(scenario: Scenario, clock: Clock, options: Options) -> Keeper:
     if options.out is None:
         return NullRecorder(scenario, "simulated", clock.wall())
-    return Recorder(options.out, scenario, "simulated", clock.wall(), replace=options.replace)
+    told = deciding(scenario, Path(attacca.__file__).parent)
+    return Recorder(options.out, scenario, "simulated", clock.wall(), replace=options.replace, code=told)
 
 
 def _wrap(check: Check | None, story: Story | None) -> Wrap | None:

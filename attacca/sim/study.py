@@ -42,14 +42,18 @@ class Study:
     """A directory of runs and the cells that belong in it."""
 
     def __init__(
-        self, directory: Path, cells: Sequence[Cell], mark: str, *, simulate: str = SIMULATE, keep_records: bool = False
+        self, directory: Path, cells: Sequence[Cell], *, simulate: str = SIMULATE, keep_records: bool = False
     ) -> None:
-        self.directory, self.cells, self._mark = directory, list(cells), mark
+        self.directory, self.cells = directory, list(cells)
         self._simulate, self._keep_records = simulate, keep_records
 
     def path(self, cell: Cell) -> Path:
         words = re.sub(r"[^\w.=-]+", "-", cell.label)[:60]
         return self.directory / f"{words}-seed{cell.scenario.seed}-{cell.key}"
+
+    def outdated(self) -> int:
+        """Of the missing ones, those that are there as other code, settings or traces made them."""
+        return sum(any(self.directory.glob(self.path(cell).name.rpartition("-")[0] + "-*")) for cell in self.missing())
 
     def missing(self) -> list[Cell]:
         return [cell for cell in self.cells if not (self.path(cell) / "digest.json").exists()]
@@ -100,7 +104,7 @@ class Study:
         kept = str(self._beginning(cell)) if self._keep_records and is_here else None
         if kept:
             shutil.rmtree(kept, ignore_errors=True)  # of an earlier try
-        return Job(cell.scenario, self._simulate, self._mark, kept)
+        return Job(cell.scenario, self._simulate, cell.mark, kept)
 
     def _beginning(self, cell: Cell) -> Path:
         """Where a run is recorded before it is whole."""

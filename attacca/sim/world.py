@@ -8,12 +8,12 @@ from attacca.gateway.core.gate import Gate
 from attacca.kernel.rand import Streams
 from attacca.kernel.registry import build
 from attacca.load.records.recorder import Keeper, NullRecorder
-from attacca.load.workload.scenario import FunctionPlan, Scenario
-from attacca.load.workload.schedule import RUN, WARMUP, Due, Schedule
-from attacca.model.function import Revision, Settings, Signature
+from attacca.load.workload.scenario import Scenario
+from attacca.load.workload.schedule import RUN, WARMUP, Due, Schedule, Target
+from attacca.model.function import LABEL_MOST, Revision, Settings, Signature
 from attacca.model.messages import Catalogue, Heartbeat, WorkerJoined
 from attacca.policy.balancing import BALANCING
-from attacca.policy.balancing.types import Balancer
+from attacca.policy.balancing.types import Balancer, begin
 from attacca.policy.keepalive.types import Keepalive
 from attacca.sim.draws import Draws, Duration, pick
 from attacca.sim.engine import Engine
@@ -59,7 +59,7 @@ class World:
         has_rows = scenario.record.invocations and not isinstance(keeper, NullRecorder)
         self.ledger = Ledger(keeper, scenario.name, scenario.seed, has_rows=has_rows)
         self.flights: dict[str, Flight] = {}
-        self.catalogue = Catalogue(1, tuple(_revision(target.plan) for target in schedule.functions))
+        self.catalogue = Catalogue(1, tuple(_revision(target) for target in schedule.functions))
         self.front = Front(engine, journal, _gate(scenario, balancer), self.flights, self.ledger)
         self.front.gate.learn(self.catalogue)
         self._schedule = schedule
@@ -68,6 +68,9 @@ class World:
         self._moments = Draws(scenario.seed, "samples")
         self.nodes = self._nodes(journal, wrap, keepalives or [None] * scenario.system.workers)
         self._roads(journal)
+        self.front.gate.workers.on_asked = self._tell_idle
+        if self.front.gate.workers.is_asked:
+            self._tell_idle()
         self.faults = Faults(scenario, schedule.length_s, engine, journal, self.nodes)
         self._clients = Clients(self) if scenario.workload.clients is not None else None
 
@@ -100,6 +103,10 @@ class World:
         else:
             front.gate.attach(self.nodes[0].name)
             roads[""] = roads[self.nodes[0].name]
+
+    def _tell_idle(self) -> None:
+        for node in self.nodes:
+            node.tell_idle()
 
     @property
     def _is_apart(self) -> bool:
@@ -223,7 +230,7 @@ def _gate(scenario: Scenario, balancer: Balancer | None) -> Gate:
 def balancer_of(scenario: Scenario) -> Balancer:
     choice = scenario.system.balancing
     policy = build(BALANCING, choice.policy, choice.options, "attacca.policy.balancing")
-    return policy.fresh(Streams(scenario.seed).stream("balancing"))
+    return begin(policy, Streams(scenario.seed).stream("balancing"))
 
 
 def _called(schedule: Schedule) -> set[str]:
@@ -233,7 +240,8 @@ def _called(schedule: Schedule) -> set[str]:
     return {schedule.functions[place].name for place, (many, _) in schedule.counts().items() if many > 0}
 
 
-def _revision(plan: FunctionPlan) -> Revision:
+def _revision(target: Target) -> Revision:
+    plan = target.plan
     settings = Settings(
         name=plan.name,
         memory_mb=max(32, plan.memory_mb),
@@ -242,6 +250,8 @@ def _revision(plan: FunctionPlan) -> Revision:
         concurrency=plan.concurrency,
         queue=min(plan.queue, 1_000_000),
         idempotent=plan.idempotent,
+        application=target.app[:LABEL_MOST],
+        trigger=target.trigger[:LABEL_MOST],
     )
     return Revision(
         function=plan.name,

@@ -81,6 +81,7 @@ class Worker:
             build(KEEPALIVE, config.keepalive.policy, config.keepalive.options, "attacca.policy.keepalive"),
             Ids(streams.stream("worker/ids")),
             config.cores,
+            chance=streams.stream("worker/keepalive"),
         )
         self._runtime = runtime
         self._clock = clock

@@ -43,6 +43,7 @@ def test_one_cell_is_run_reported_and_found_again(tmp_path: Path) -> None:
     assert shown.exit_code == 0, shown.output
     assert "mean response" in shown.stdout
     assert page.read_text().startswith("<!doctype html>")
+    assert re.search(r"<footer>.* · code [0-9a-f]{12}</footer>", page.read_text())
     assert re.search("0 runs in .*, 1 were there already", RUNNER.invoke(app, words).stderr)
     shown = RUNNER.invoke(app, ["report", str(tmp_path / "study")])
     assert "Response by percentile" in shown.stdout

@@ -65,6 +65,9 @@ def drawn(rates: list[float], mean_ms: float, room: int, seed: int, workers: int
     )
 
 
+BLIND = sorted(set(BALANCING) - {"pull"})  # who looks at what is idle balances otherwise when other sandboxes are kept
+
+
 def cold(one: Scenario, keepalive: str = "oracle", balancing: str = "round_robin") -> int:
     system = msgspec.structs.replace(one.system, keepalive=Choice(policy=keepalive), balancing=Choice(policy=balancing))
     totals = play_quick(msgspec.structs.replace(one, system=system)).totals
@@ -90,7 +93,7 @@ def test_nor_on_several_workers(rates: list[float], mean_ms: float, room: int, s
     assert cold(one) == sum(least_cold(runs, room) for runs in each)
 
 
-@given(RATES, MEANS, st.integers(2, 4), st.integers(0, 10_000), st.sampled_from(sorted(BALANCING)))
+@given(RATES, MEANS, st.integers(2, 4), st.integers(0, 10_000), st.sampled_from(BLIND))
 @settings(max_examples=12, deadline=None)
 def test_it_never_loses_whoever_balances(
     rates: list[float], mean_ms: float, room: int, seed: int, balancing: str

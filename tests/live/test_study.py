@@ -27,9 +27,8 @@ PATIENCE_S = 30.0
 
 
 def study(directory: Path) -> Study:
-    mark = mark_of(SCENARIO)
-    cells = expand(SCENARIO, [parse("worker.keepalive=lru,ttl:idle_s=1")], [1, 2], mark)
-    return Study(directory, cells, mark)
+    cells = expand(SCENARIO, [parse("worker.keepalive=lru,ttl:idle_s=1")], [1, 2], mark_of)
+    return Study(directory, cells)
 
 
 def silent(_done: int, _of: int, _cell: Cell) -> None:

@@ -8,7 +8,7 @@ from attacca.load.workload.scenario import Choice, Clients, Scenario, Workload
 from attacca.load.workload.schedule import Schedule
 from attacca.policy.balancing.types import Asked, Balancer, Picked, Worker
 from attacca.sim.foresight import Again, Noted, foresee
-from tests.sim.play import function, play, scenario
+from tests.sim.play import exponential, function, play, scenario
 
 
 class Place:
@@ -83,3 +83,17 @@ def test_each_of_several_workers_gets_what_it_got_in_the_rehearsal() -> None:
     first, second = play(oracle(workers=3)), play(oracle(workers=3))
     assert first.hash == second.hash
     assert first.totals.ok == first.totals.invocations > 0
+
+
+def test_what_a_balancer_wants_to_hear_of_reaches_it_through_others() -> None:
+    """`pull` is nothing without it, and would become its own fallback in silence."""
+    functions = [function(f"f{place}", rate=0.5, duration=exponential(500.0)) for place in range(3)]
+    one = scenario(*functions, length_s=200.0, workers=3, memory_mb=1024)
+    pulled = msgspec.structs.replace(
+        one.system, balancing=Choice(policy="pull"), keepalive=Choice(policy="oracle"), memory_mb=1 << 16
+    )
+    plain = msgspec.structs.replace(pulled, keepalive=Choice(policy="lru"))
+    found = [play(msgspec.structs.replace(one, system=system)).totals.cold_share for system in (pulled, plain)]
+    assert found[0] == pytest.approx(found[1]), "nothing has to go, so the oracle keeps what lru keeps"
+    level = msgspec.structs.replace(plain, balancing=Choice(policy="least_loaded"))
+    assert play(msgspec.structs.replace(one, system=level)).totals.cold_share > found[1]

@@ -1,12 +1,25 @@
+import json
+from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from attacca.errors import BadConfig
-from attacca.load.workload.scenario import FunctionPlan, Scenario, TraceUse, Workload
+from attacca.load.workload.scenario import (
+    Clients,
+    Distribution,
+    Fault,
+    FunctionPlan,
+    Scenario,
+    Shape,
+    TraceUse,
+    Workload,
+)
 from attacca.sim.grid import Axis, expand, fingerprint, key_of, parse, vary
+from attacca.sim.job import mark_of
 
 SCENARIO = Scenario(name="one", seed=5, workload=Workload(duration_s=10.0), functions=(FunctionPlan(name="f"),))
 
@@ -23,6 +36,69 @@ SCENARIO = Scenario(name="one", seed=5, workload=Workload(duration_s=10.0), func
 )
 def test_what_is_varied(setting: str, axis: Axis) -> None:
     assert parse(setting) == axis
+
+
+@pytest.mark.parametrize(
+    ("setting", "values"),
+    [
+        ("functions.f.duration.values_ms=[1,2],[3]", ("[1,2]", "[3]")),
+        ('queueing=mqfq:weights={"f":2,"g":1},fcfs', ('mqfq:weights={"f":2,"g":1}', "fcfs")),
+        ('about="a,b",c', ('"a,b"', "c")),
+    ],
+)
+def test_a_list_or_a_table_is_one_value(setting: str, values: tuple[str, ...]) -> None:
+    assert parse(setting).values == values
+
+
+def test_an_option_may_be_a_table() -> None:
+    found = vary(SCENARIO, {"system.queueing": 'mqfq:weights={"f":2,"g":1}:ttl_s=3'}).system.queueing
+    assert (found.policy, found.options) == ("mqfq", {"weights": {"f": 2, "g": 1}, "ttl_s": 3})
+
+
+def leaves(plain: object, before: str = "") -> Iterator[str]:
+    if isinstance(plain, dict) and plain and "policy" not in plain:
+        for key, inner in plain.items():
+            yield from leaves(inner, f"{before}.{key}" if before else key)
+    elif isinstance(plain, list) and plain and isinstance(plain[0], dict):
+        yield from leaves(plain[0], f"{before}.0")
+    else:
+        yield before
+
+
+WHOLE = Scenario(
+    name="one",
+    workload=Workload(trace=TraceUse(path="a"), clients=Clients(), duration_s=5.0),
+    functions=(FunctionPlan(name="f", shape=Shape(), cold=Distribution()),),
+    faults=(Fault(kind="worker_crash", at_s=1.0),),
+)
+
+
+@pytest.mark.parametrize("key", list(leaves(msgspec.to_builtins(WHOLE))))
+def test_every_key_can_be_set_to_what_it_is_and_the_run_is_the_same(key: str) -> None:
+    value: object = msgspec.to_builtins(WHOLE)
+    for name in key.split("."):
+        value = value[int(name) if name.isdigit() else name]  # type: ignore[index]
+    if isinstance(value, dict):  # a policy
+        options = "".join(f":{name}={json.dumps(option)}" for name, option in value["options"].items())
+        text = value["policy"] + options
+    else:
+        text = value if isinstance(value, str) else json.dumps(value)
+    assert vary(WHOLE, {key: text}) == WHOLE
+
+
+def test_a_table_that_the_file_leaves_out_can_be_varied() -> None:
+    assert vary(SCENARIO, {"workload.clients.count": "3"}).workload.clients == Clients(count=3)
+    assert vary(SCENARIO, {"functions.f.cold.mean_ms": "9"}).functions[0].cold == Distribution(mean_ms=9.0)
+    assert vary(SCENARIO, {"functions.f.shape.rate": "9"}).functions[0].shape == Shape(rate=9.0)
+
+
+def test_a_text_that_reads_as_a_number_is_still_a_text() -> None:
+    assert vary(WHOLE, {"workload.trace.path": "2019", "system.workers": "2"}).workload.trace == TraceUse(path="2019")
+
+
+def test_seeds_are_not_varied_in_silence() -> None:
+    with pytest.raises(BadConfig, match="same seeds"):
+        expand(SCENARIO, [parse("seed=1,2")], [1])
 
 
 @pytest.mark.parametrize("setting", ["keepalive", "=lru", "keepalive=", "keepalive=,"])
@@ -83,7 +159,7 @@ def test_a_key_is_of_what_is_run_and_not_of_words_about_it(seed: int, about: str
         Scenario(name="one", about=about, workload=SCENARIO.workload, functions=SCENARIO.functions), [], [seed]
     )
     assert told[0].key == plain.key
-    assert expand(SCENARIO, [], [seed], "other code")[0].key != plain.key
+    assert expand(SCENARIO, [], [seed], lambda _: "other code")[0].key != plain.key
     assert expand(SCENARIO, [], [seed + 1])[0].key != plain.key
 
 
@@ -107,3 +183,17 @@ def test_what_makes_the_kept_digest_counts_as_code_and_what_draws_it_does_not(tm
 
     assert mark("measure", "1") != mark("measure", "2")
     assert mark("style", "1") == mark("style", "2")
+
+
+def test_a_trace_can_be_varied_and_each_has_its_own_mark(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name / "invocations").mkdir(parents=True)
+        (tmp_path / name / "invocations/part-0").write_text(name)
+    scenario = Scenario(name="one", workload=Workload(trace=TraceUse(path=str(tmp_path / "a"))))
+    axis = parse(f"workload.trace.path={tmp_path / 'a'},{tmp_path / 'b'}")
+    cells = expand(scenario, [axis], [1], mark_of)
+    assert [cell.mark for cell in cells] == [mark_of(cell.scenario) for cell in cells]
+    assert len({cell.mark for cell in cells}) == 2
+    (tmp_path / "b/invocations/part-0").write_text("longer")
+    again = expand(scenario, [axis], [1], mark_of)
+    assert [one.mark == other.mark for one, other in zip(cells, again, strict=True)] == [True, False]

@@ -20,8 +20,11 @@ from attacca.load.workload.scenario import (
     Scenario,
     Shape,
     System,
+    TraceUse,
     Workload,
 )
+from attacca.policy.keepalive.lru import LruKeeper
+from attacca.policy.keepalive.types import Expiry, House, Idle
 from attacca.sim.journal import part
 from attacca.sim.ledger import Totals
 from attacca.sim.run import Options, run
@@ -268,3 +271,37 @@ def test_who_sleeps_does_not_load_the_machine(cpu: Any) -> None:
         concurrency=Choice(policy="aimd", options={"max_oversubscribe": 64}),
     )  # fmt: skip
     assert play(one).totals.p50_ms < 2000.0
+
+
+def test_a_trace_says_what_its_cold_starts_take(tmp_path: Path) -> None:
+    (tmp_path / "trace.csv").write_text("func_name,invoke_time_ms\na,0\nb,10\n")
+    (tmp_path / "metadata.csv").write_text("func_name,cold_dur_ms,warm_dur_ms,mem_mb\na,900,100,128\nb,500,100,128\n")
+    trace = TraceUse(path=str(tmp_path))
+    one = scenario(length_s=60.0, workload=Workload(trace=trace))
+    assert play(one).totals.mean_ms == pytest.approx((900 + 500) / 2)
+    other = Workload(trace=msgspec.structs.replace(trace, cold="hardware"))
+    assert play(msgspec.structs.replace(one, workload=other)).totals.mean_ms == pytest.approx(100)
+
+
+class Dice(msgspec.Struct, frozen=True):
+    """Keeps each for as long as chance says."""
+
+    def fresh(self, house: House) -> "Thrown":
+        return Thrown(house)
+
+
+class Thrown(LruKeeper):
+    def __init__(self, house: House) -> None:
+        self.chance = house.chance
+
+    def rested(self, now: float, idle: Idle) -> Expiry | None:
+        return Expiry(now + self.chance.expovariate(1.0), "thrown")
+
+
+def test_a_keepers_chance_is_the_seeds() -> None:
+    def thrown(seed: int, memory_mb: int = 4096) -> str:
+        one = scenario(function(rate=2.0), length_s=60.0, seed=seed, memory_mb=memory_mb)
+        return play(one, keepalive=Dice()).hash
+
+    assert thrown(1) == thrown(1) == thrown(1, memory_mb=8192)
+    assert thrown(1) != thrown(2)

@@ -29,9 +29,8 @@ def simulate(scenario: Scenario, directory: Path) -> None:
 
 
 def study(directory: Path, seeds: list[int], *, keep_records: bool = False) -> Study:
-    mark = mark_of(SCENARIO)
-    cells = expand(SCENARIO, [parse("worker.keepalive=lru,ttl")], seeds, mark)
-    return Study(directory, cells, mark, simulate=f"{__name__}:simulate", keep_records=keep_records)
+    cells = expand(SCENARIO, [parse("worker.keepalive=lru,ttl")], seeds, mark_of)
+    return Study(directory, cells, simulate=f"{__name__}:simulate", keep_records=keep_records)
 
 
 def silent(_done: int, _of: int, _cell: Cell) -> None:

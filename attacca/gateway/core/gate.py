@@ -31,13 +31,14 @@ from attacca.model.messages import (
     Ended,
     Heartbeat,
     ResponseHead,
+    Resting,
     Started,
     Withdraw,
     WorkerJoined,
     WorkerLeft,
 )
 from attacca.policy.balancing.least_loaded import Level
-from attacca.policy.balancing.types import Balancer
+from attacca.policy.balancing.types import Balancer, Done
 
 
 class TimeIsUp(msgspec.Struct, frozen=True):
@@ -101,7 +102,7 @@ class Gate:
         link, why = self.workers.only, ONLY
         if link is None:
             function.arrive(now)
-            link, why = self.workers.pick(now, name, function.rate)
+            link, why = self.workers.pick(now, function.asked())
         taken = Taken(invocation, function, client, link, now, at)
         if request.more:
             taken.more = True
@@ -213,6 +214,9 @@ class Gate:
         out = [] if old is None else self._losses.lose(now, old, "was started anew")
         return out + self._losses.place_held(now)
 
+    def resting(self, now: float, message: Resting) -> None:
+        self.workers.rests(now, message)
+
     def left(self, now: float, message: WorkerLeft) -> list[Order]:
         link = self.workers.drop(message.worker)
         return [] if link is None else self._losses.lose(now, link, message.why or "left")
@@ -282,3 +286,6 @@ class Gate:
         else:
             blame(taken, outcome)
         function.recent.append(taken)
+        if self.workers.tell_ended is not None and taken.start is not None:
+            done = Done(link.name, function.name, taken.start.value, taken.run_ms / 1e3, type(outcome) is Ok)
+            self.workers.tell_ended(now, done)

@@ -178,7 +178,7 @@ class Losses:
             self._nowhere.queued += 1
             self._held.append(taken)
             return None
-        link, road.why = self._workers.pick(now, function.name, function.rate)
+        link, road.why = self._workers.pick(now, function.asked())
         taken.link = link
         taken.revision = function.number  # that of a function replaced meanwhile may not be known any more
         taken.waiting = link.queued

@@ -9,6 +9,7 @@ from attacca.gateway.core.statistics import EWMA_WEIGHT, Statistics
 from attacca.gateway.core.workers import Link
 from attacca.model.function import Revision, Settings, Signature
 from attacca.model.invocation import Call, Invocation, Outcome, Request, Start, Timing
+from attacca.policy.balancing.types import Asked
 
 NO_TIME = Timing()
 NO_INVOCATION = Invocation("", "", "", Request())
@@ -50,8 +51,9 @@ class Function:
     """A known function: its current revision, its counters and its latest invocations."""
 
     __slots__ = (
-        "arrived_at", "clocks", "cors", "gap_s", "hears_leaving", "is_idempotent", "name", "number", "queue", "recent",
-        "revision_id", "running", "statistics", "takes_requests", "takes_streams", "waiting",
+        "application", "arrived_at", "clocks", "cors", "gap_s", "hears_leaving", "is_idempotent", "memory_mb", "name",
+        "number", "queue", "recent", "revision_id", "running", "statistics", "takes_requests", "takes_streams",
+        "trigger", "waiting",
     )  # fmt: skip
 
     def __init__(self, revision: Revision, calls_kept: int) -> None:
@@ -71,6 +73,9 @@ class Function:
         self.hears_leaving = revision.signature is Signature.ASGI  # before the end of its answer
         self.cors = revision.settings.cors
         self.is_idempotent = revision.settings.idempotent
+        self.memory_mb = revision.settings.memory_mb
+        self.application = revision.settings.application or revision.function
+        self.trigger = revision.settings.trigger
         self.queue = max(revision.settings.queue, 1)  # one is always in the hand-over, also when none may wait
         self.clocks = Clocks(revision.settings)
 
@@ -79,6 +84,10 @@ class Function:
         if before is not None:
             gap_s, known_s = now - before, self.gap_s
             self.gap_s = gap_s if known_s is None else known_s + EWMA_WEIGHT * (gap_s - known_s)
+
+    def asked(self) -> Asked:
+        exec_s = self.statistics.exec_s
+        return Asked(self.name, self.rate, exec_s, self.memory_mb, self.application, self.trigger)
 
     @property
     def rate(self) -> float:

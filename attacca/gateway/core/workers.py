@@ -1,9 +1,11 @@
 """The workers that a gateway sends to: what each was sent and has not ended, what each last said, and who is next."""
 
+from collections.abc import Callable
 from math import inf
 
+from attacca.model.messages import Resting
 from attacca.model.sandbox import WorkerView
-from attacca.policy.balancing.types import Asked, Balancer
+from attacca.policy.balancing.types import Asked, Balancer, Done
 
 ONLY = "the only worker"
 
@@ -12,43 +14,56 @@ class Link:
     """One worker, from its joining until it is dropped. It is a `policy.balancing.types.Worker`."""
 
     __slots__ = (
-        "_idle", "cores", "heard_at", "is_draining", "is_local", "limit", "memory_free_mb", "name", "queued", "running",
-        "view",
+        "_ask", "_idle", "cores", "heard_at", "is_draining", "is_local", "limit", "memory_free_mb", "memory_mb", "name",
+        "queued", "running", "view",
     )  # fmt: skip
 
-    def __init__(self, name: str, now: float, *, is_local: bool = False) -> None:
+    def __init__(self, name: str, now: float, ask: Callable[[], None] | None = None, *, is_local: bool = False) -> None:
+        self._ask = ask  # so that workers say what rests
         self.name = name
         self.is_local = is_local  # it lives and dies with this gateway
         self.queued = 0
         self.running = 0
         self.limit = 1
         self.cores = 1
+        self.memory_mb = 0
         self.memory_free_mb = 0
         self.heard_at = now
         self.is_draining = False
         self.view: WorkerView | None = None
-        self._idle: dict[str, int] | None = None
+        self._idle: dict[str, int] | None = None  # None: as the view says
 
     def hear(self, now: float, view: WorkerView) -> None:
         self.heard_at = now
         self.limit = max(view.limit, 1)
         self.cores = max(view.cores, 1)
+        self.memory_mb = view.memory_mb
         self.memory_free_mb = max(view.memory_mb - view.used_mb, 0)
         self.is_draining = view.draining
         self.view = view
-        self._idle = None
+        if view.idle is not None:
+            self._idle = dict(view.idle)
+        elif view.functions:
+            self._idle = None
 
     def idle(self, function: str) -> int:
+        if self._ask is not None:
+            self._ask()
+        return self.resting().get(function, 0)
+
+    def resting(self) -> dict[str, int]:
         if self._idle is None:  # counted when it is first asked for: few policies do
             known = () if self.view is None else self.view.functions
             self._idle = {one.function: one.idle for one in known}
-        return self._idle.get(function, 0)
+        return self._idle
 
 
 class Workers:
     """`only` is the one to take when there is nothing to choose: the road without a policy."""
 
-    __slots__ = ("_balancer", "by_name", "only", "silent_at", "silent_s")
+    __slots__ = (
+        "_balancer", "_tell_resting", "by_name", "is_asked", "on_asked", "only", "silent_at", "silent_s", "tell_ended",
+    )  # fmt: skip
 
     def __init__(self, balancer: Balancer, silent_s: float) -> None:
         self.by_name: dict[str, Link] = {}
@@ -56,24 +71,53 @@ class Workers:
         self.silent_s = silent_s
         self.silent_at = inf  # nobody is silent for too long earlier; it may be too early, never too late
         self._balancer = balancer
+        self.tell_ended: Callable[[float, Done], None] | None = getattr(balancer, "ended", None)
+        self._tell_resting: Callable[[float, str, str, int], None] | None = getattr(balancer, "resting", None)
+        self.is_asked = self._tell_resting is not None  # workers are to say what rests
+        self.on_asked: Callable[[], None] | None = None
+
+    def ask(self) -> None:
+        if not self.is_asked:
+            self.is_asked = True
+            if self.on_asked is not None:
+                self.on_asked()
+
+    def rests(self, now: float, message: Resting) -> None:
+        link = self.by_name.get(message.worker)
+        if link is not None:
+            link.resting()[message.function] = message.idle
+            if self._tell_resting is not None:
+                self._tell_resting(now, message.worker, message.function, message.idle)
+
+    def _compare(self, now: float, link: Link, before: dict[str, int]) -> None:
+        """What was lost on the way is made good."""
+        if self._tell_resting is None:
+            return
+        after = link.resting()
+        for function in sorted({**before, **after}):
+            if before.get(function, 0) != after.get(function, 0):
+                self._tell_resting(now, link.name, function, after.get(function, 0))
 
     def attach(self, name: str) -> Link:
         """One that shares our process: it is never silent."""
-        link = self.by_name[name] = Link(name, -inf, is_local=True)
+        link = self.by_name[name] = Link(name, -inf, self.ask, is_local=True)
         self.renew()
         return link
 
     def join(self, now: float, view: WorkerView) -> Link:
         assert view.name not in self.by_name, f"worker {view.name} is there already"
-        link = self.by_name[view.name] = Link(view.name, now)
+        link = self.by_name[view.name] = Link(view.name, now, self.ask)
         link.hear(now, view)
         self.silent_at = min(self.silent_at, now + self.silent_s)
         self.renew()
+        self._compare(now, link, {})
         return link
 
     def hear(self, now: float, link: Link, view: WorkerView) -> None:
         was_draining = link.is_draining
+        before = link.resting() if self._tell_resting is not None else {}
         link.hear(now, view)
+        self._compare(now, link, before)
         if link.is_draining is not was_draining:
             self.renew()
 
@@ -96,12 +140,12 @@ class Workers:
                 self.silent_at = min(self.silent_at, at)
         return sorted(found, key=_name)
 
-    def pick(self, now: float, function: str, rate: float) -> tuple[Link, str]:
+    def pick(self, now: float, asked: Asked) -> tuple[Link, str]:
         """There must be one."""
         only = self.only
         if only is not None:
             return only, ONLY
-        worker, why = self._balancer.pick(now, Asked(function, rate))
+        worker, why = self._balancer.pick(now, asked)
         return self.by_name[worker], why
 
     def renew(self) -> None:

@@ -23,7 +23,7 @@ class RunInfo(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
     hash: str  # of the scenario and the seed; of a simulation, besides, its event hash is in `totals`
     scenario: dict[str, object]
-    versions: dict[str, str]  # attacca, python, kernel, machine, its cores
+    versions: dict[str, str]  # attacca, python, kernel, machine, its cores; digests of the code that decided
     started_at: float  # seconds since 1970
     wall_s: float
     totals: dict[str, float | str]
@@ -42,6 +42,7 @@ def info_of(
     wall_s: float,
     totals: Totals,
     live: Mapping[str, object] | None = None,
+    code: Mapping[str, str] | None = None,
 ) -> RunInfo:
     return RunInfo(
         name=scenario.name,
@@ -55,6 +56,7 @@ def info_of(
             "kernel": platform.release(),
             "machine": platform.machine(),
             "cores": str(os.cpu_count()),
+            **(code or {}),
         },
         started_at=started_at,
         wall_s=wall_s,

@@ -45,9 +45,10 @@ class Recorder:
         *,
         replace: bool = False,
         live: Mapping[str, object] | None = None,
+        code: Mapping[str, str] | None = None,
     ) -> None:
         """`kind` is live or simulated, `started_at` in seconds since 1970. `replace` lets an earlier run go.
-        `live`: what is to be said of a live run besides its scenario.
+        `live`: what is to be said of a live run besides its scenario. `code`: digests of what decides a simulated one.
 
         Raises:
             Conflict: the directory holds a run already.
@@ -56,7 +57,7 @@ class Recorder:
         """
         need_lab()
         self._directory, self._scenario, self._kind, self._started_at = directory, scenario, kind, started_at
-        self._live = live
+        self._live, self._code = live, code
         _clear(directory, replace=replace)
         self._records = Parts(directory / RECORDS, COLUMNS, rows_per_part)
         self._samples = Parts(directory / SAMPLES_FOLDER, SAMPLES, rows_per_part)
@@ -68,7 +69,7 @@ class Recorder:
     def close(self, totals: Totals, wall_s: float) -> RunInfo:
         self._records.flush()
         self._samples.flush()
-        info = info_of(self._scenario, self._kind, self._started_at, wall_s, totals, self._live)
+        info = info_of(self._scenario, self._kind, self._started_at, wall_s, totals, self._live, self._code)
         with writing(self._directory):
             new = self._directory / f"{INFO}.new"
             new.write_bytes(msgspec.json.format(msgspec.json.encode(info), indent=2) + b"\n")

@@ -65,7 +65,7 @@ def page(report: Report) -> str:
     links = (f'<a href="#{section.key}">{escape(section.title)}</a>' for section in report.sections)
     parts += ["<nav>", *links, "</nav></header>"]
     parts += [_section(section, groups) for section in report.sections]
-    versions = report.groups[0].first.info.versions
+    versions = {name: version for group in report.groups for name, version in group.first.info.versions.items()}
     told = " · ".join(f"{name} {version}" for name, version in versions.items())
     parts.append(f"<footer>{escape(told)}</footer></main></body></html>")
     return "\n".join(parts) + "\n"

@@ -40,6 +40,9 @@ class Expected(msgspec.Struct, frozen=True, kw_only=True):
     memory_mb: float  # that running ones reserve on average
     memory_each_mb: int  # one sandbox of every function that is called
     memory_there_mb: int
+    cold_ms: float  # what a cold start takes, on average over the functions that are called
+    cold_traced: int  # of them, those whose cold starts take what the trace says
+    cold_own: int  # and those of which the scenario itself says it; all others take what [hardware] says
     parts: tuple[Part, ...]  # the busiest first
     warnings: tuple[str, ...]
 
@@ -61,6 +64,7 @@ def expected(scenario: Scenario, schedule: Schedule | None = None) -> Expected:
         counts |= _of_clients(scenario, scenario.workload.clients)
     rows = [(schedule.functions[number], many, total_ms) for number, (many, total_ms) in sorted(counts.items())]
     parts = [_part(target, many, total_ms, length_s) for target, many, total_ms in rows if many > 0]
+    called = [target for target, many, _ in rows if many > 0]
     computing = {target.name: target.plan.body.computing for target in schedule.functions}
     system = scenario.system
     found = Expected(
@@ -77,10 +81,20 @@ def expected(scenario: Scenario, schedule: Schedule | None = None) -> Expected:
         memory_mb=sum(part.running * part.memory_mb for part in parts),
         memory_each_mb=sum(part.memory_mb for part in parts),
         memory_there_mb=system.memory_mb * system.workers,
+        cold_ms=sum(_cold_ms(scenario, target) for target in called) / max(len(called), 1),
+        cold_traced=sum(target.is_cold_traced for target in called),
+        cold_own=sum(target.plan.cold is not None and not target.is_cold_traced for target in called),
         parts=tuple(sorted(parts, key=lambda part: (-part.running, part.function))),
         warnings=(),
     )
     return msgspec.structs.replace(found, warnings=(*_of_load(found), *_of_settings(scenario, schedule, found)))
+
+
+def _cold_ms(scenario: Scenario, target: Target) -> float:
+    hardware = scenario.hardware
+    if target.plan.cold is not None:
+        return mean_ms(target.plan.cold)
+    return mean_ms(hardware.sandbox) + mean_ms(hardware.code) + mean_ms(hardware.imports)
 
 
 def _part(target: Target, many: float, total_ms: float, length_s: float) -> Part:

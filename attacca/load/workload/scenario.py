@@ -111,6 +111,7 @@ class TraceUse(Part, frozen=True, kw_only=True):
     duration_most_ms: Positive = 900_000.0
     memory_least_mb: Count = 32
     body: Body = Body()  # of the functions that only the trace knows
+    cold: Literal["trace", "hardware"] = "trace"  # what a cold start takes, where the trace knows it
 
 
 class Clients(Part, frozen=True, kw_only=True):

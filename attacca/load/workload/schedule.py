@@ -48,6 +48,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     app: str
     trigger: str
     mean_ms: float
+    is_cold_traced: bool = False  # what a cold start takes is the trace's word
 
     @property
     def name(self) -> str:
@@ -155,11 +156,18 @@ def _join(targets: list[Target], table: "pl.DataFrame", use: TraceUse) -> list[i
     by_name = {target.name: number for number, target in enumerate(targets)}
     places = []
     columns = [table[name].to_list() for name in ("function", "app", "trigger", "memory_mb", "duration_ms")]
-    for number, (function, app, trigger, memory_mb, duration_ms) in enumerate(zip(*columns, strict=True)):
+    columns.append(_colds(table, use))
+    for number, (function, app, trigger, memory_mb, duration_ms, cold) in enumerate(zip(*columns, strict=True)):
         place = by_name.get(function)
         if place is not None and place < len(targets):
+            known = targets[place].plan
             targets[place] = msgspec.structs.replace(
-                targets[place], app=app, trigger=trigger, mean_ms=duration_ms or 0.0
+                targets[place],
+                plan=known if known.cold is not None else msgspec.structs.replace(known, cold=cold),
+                app=app,
+                trigger=trigger,
+                mean_ms=duration_ms or 0.0,
+                is_cold_traced=known.cold is None and cold is not None,
             )
         else:
             place = len(targets)
@@ -169,14 +177,25 @@ def _join(targets: list[Target], table: "pl.DataFrame", use: TraceUse) -> list[i
                 name=name,
                 memory_mb=max(memory_mb or 0, use.memory_least_mb),
                 duration=Distribution(mean_ms=duration_ms or 0.0),
+                cold=cold,
                 body=use.body,
                 timeout_s=max(TIMEOUT_S, 2 * use.duration_most_ms / 1000),
             )
             targets.append(
-                Target(plan=plan, label=function, app=app, trigger=trigger, mean_ms=duration_ms or 0.0)
+                Target(
+                    plan=plan, label=function, app=app, trigger=trigger, mean_ms=duration_ms or 0.0,
+                    is_cold_traced=cold is not None,
+                )
             )  # fmt: skip
         places.append(place)
     return places
+
+
+def _colds(table: "pl.DataFrame", use: TraceUse) -> list[Distribution | None]:
+    """Of each function: what its cold starts take. A start that takes no time is one that nobody has measured."""
+    if use.cold == "hardware" or "cold_ms" not in table.columns:
+        return [None] * table.height
+    return [Distribution(mean_ms=cold_ms) if cold_ms else None for cold_ms in table["cold_ms"].to_list()]
 
 
 def _length(scenario: Scenario, trace: "Trace | None") -> float:

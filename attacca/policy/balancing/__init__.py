@@ -3,6 +3,7 @@
 from attacca.policy.balancing.ch_bl import ChBl
 from attacca.policy.balancing.ch_rlu import ChRlu
 from attacca.policy.balancing.least_loaded import LeastLoaded
+from attacca.policy.balancing.pull import Pull
 from attacca.policy.balancing.random import Random
 from attacca.policy.balancing.round_robin import RoundRobin
 from attacca.policy.balancing.two_choices import TwoChoices
@@ -15,4 +16,5 @@ BALANCING: dict[str, type[Balancing]] = {
     "two_choices": TwoChoices,
     "ch_bl": ChBl,
     "ch_rlu": ChRlu,
+    "pull": Pull,
 }

@@ -1,16 +1,18 @@
 """What a balancing policy is told, and what it answers: which worker gets the next invocation."""
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
+from attacca.kernel import protocol
 from attacca.kernel.chance import Chance
 
 
 class Worker(Protocol):
     """One worker, as the asking gateway knows it now. `queued` and `running` are the gateway's own count of what it has
-    sent there and has not ended, and so never stale; the rest is what the worker last said of itself."""
+    sent there and has not ended, and so never stale; `idle` is what the worker has said of each change since somebody
+    first asked for it; the rest is what it said of itself in its last heartbeat, a second old at most."""
 
     @property
     def name(self) -> str: ...
@@ -27,7 +29,13 @@ class Worker(Protocol):
         """At least 1."""
 
     @property
-    def memory_free_mb(self) -> int: ...
+    def memory_mb(self) -> int:
+        """Of all its sandboxes and templates."""
+
+    @property
+    def memory_free_mb(self) -> int:
+        """Of it, held by none."""
+
     @property
     def heard_at(self) -> float:
         """When it last said something of itself, in seconds on the gateway's clock."""
@@ -37,10 +45,14 @@ class Worker(Protocol):
 
 
 class Asked(msgspec.Struct, frozen=True, gc=False):
-    """The invocation that needs a worker. `rate` is its function's arrivals per second; 0 while it is not known."""
+    """The invocation that needs a worker, and what this gateway knows of its function; 0 while it is not known."""
 
     function: str
-    rate: float = 0.0
+    rate: float = 0.0  # arrivals per second, by a moving average
+    exec_s: float = 0.0  # its handler's own time, a moving average: how long it will probably run
+    memory_mb: int = 0  # of one sandbox
+    application: str = ""
+    trigger: str = ""
 
 
 class Picked(NamedTuple):
@@ -48,8 +60,19 @@ class Picked(NamedTuple):
     why: str
 
 
+class Done(NamedTuple):
+    """An invocation that a sandbox had is over."""
+
+    worker: str
+    function: str
+    start: str  # warm, cold, template or prewarmed
+    run_s: float  # the handler's own time; 0: it did not come to its end
+    is_ok: bool
+
+
 class Balancer(Protocol):
-    """What one gateway remembers in order to decide. Its answers never depend on the order of its workers."""
+    """What one gateway remembers in order to decide. Its answers never depend on the order of its workers. See
+    `Listening` for what else it may have."""
 
     def among(self, workers: Sequence[Worker]) -> None:
         """From now on it is these. Each keeps showing what is so at the moment of looking."""
@@ -58,7 +81,39 @@ class Balancer(Protocol):
         """Only called while there is at least one worker. Equal scores go to the smaller name."""
 
 
+class Listening(Protocol):
+    """What a balancer may have besides; whatever it has is called."""
+
+    def ended(self, now: float, done: Done) -> None:
+        """A completion."""
+
+    def resting(self, now: float, worker: str, function: str, idle: int) -> None:
+        """The worker has now so many idle sandboxes of the function: one more, as one came to rest, or fewer, as one
+        was taken, evicted or lost."""
+
+
 class Balancing(Protocol):
     """A policy: frozen parameters that make a balancer."""
 
     def fresh(self, chance: Chance) -> Balancer: ...
+
+
+BALANCER: Final[protocol.Wanted] = {"among": ("workers",), "pick": ("now", "asked")}
+LISTENING: Final[protocol.Wanted] = {
+    "ended": ("now", "done"),
+    "resting": ("now", "worker", "function", "idle"),
+}
+
+
+def begin(policy: Balancing, chance: Chance) -> Balancer:
+    """A balancer, which has all that it will be asked for.
+
+    Raises:
+        BadConfig: it has not.
+    """
+    whose = f"balancing policy {type(policy).__name__}"
+    hint = "docs/write-a-policy.md says what each is for; copy the shape of LeastLoaded"
+    protocol.check(policy, {"fresh": ("chance",)}, {}, whose, hint)
+    balancer = policy.fresh(chance)
+    protocol.check(balancer, BALANCER, LISTENING, whose, hint)
+    return balancer

@@ -1,8 +1,10 @@
 """What a concurrency policy is told, and what it answers: how many invocations run at once on this worker."""
 
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import msgspec
+
+from attacca.kernel import protocol
 
 
 class Load(msgspec.Struct, frozen=True):
@@ -31,3 +33,21 @@ class Concurrency(Protocol):
     def adjust(self, now: float, load: Load) -> Limit: ...
     def can_skip(self, exec_s: float) -> bool:
         """May an invocation of a function this short run above the limit, if an idle sandbox of it is at hand?"""
+
+
+CONCURRENCY: Final[protocol.Wanted] = {
+    "every_s": None,
+    "first": ("cores",),
+    "adjust": ("now", "load"),
+    "can_skip": ("exec_s",),
+}
+
+
+def checked(policy: Concurrency) -> Concurrency:
+    """
+    Raises:
+        BadConfig: it lacks something that it will be asked for.
+    """
+    hint = "docs/write-a-policy.md says what each is for; copy the shape of Fixed"
+    protocol.check(policy, CONCURRENCY, {}, f"concurrency policy {type(policy).__name__}", hint)
+    return policy

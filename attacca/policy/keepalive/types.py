@@ -1,13 +1,93 @@
 """What a keep-alive policy is told, and what it answers: who is evicted, and when."""
 
 from collections.abc import Iterable
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol, cast
 
 import msgspec
 
+from attacca.kernel import protocol
+from attacca.kernel.chance import Chance
+from attacca.kernel.window import Measure
+
+
+class Known(Protocol):
+    """What the worker knows of one function, as it is at the moment of looking. Times in seconds; 0 when unknown."""
+
+    @property
+    def application(self) -> str:
+        """What it belongs to: its own name, unless something else was said."""
+
+    @property
+    def trigger(self) -> str:
+        """What calls it: http, timer, queue, ..."""
+
+    @property
+    def memory_mb(self) -> int:
+        """Of one sandbox."""
+
+    @property
+    def invocations(self) -> int:
+        """Those that arrived so far."""
+
+    @property
+    def running(self) -> int: ...
+    @property
+    def pending(self) -> int:
+        """Invocations that wait for a sandbox that is being made."""
+
+    @property
+    def sandboxes(self) -> int:
+        """Those that serve, rest, or are being made."""
+
+    @property
+    def idle(self) -> int: ...
+    @property
+    def cached_uses(self) -> int:
+        """Invocations that were handed to those of its sandboxes that are there now."""
+
+    @property
+    def exec_s(self) -> Measure:
+        """The handler's own time. Of this and the next two: `mean`, `ewma` (a moving average), `percentile(0.95)`."""
+
+    @property
+    def cold_s(self) -> Measure:
+        """What making a sandbox took."""
+
+    @property
+    def gap_s(self) -> Measure:
+        """The time between arrivals."""
+
+
+class House(Protocol):
+    """The worker around a keeper, as it is at the moment of looking, and what the keeper may ask of it."""
+
+    @property
+    def memory_mb(self) -> int:
+        """Of all sandboxes and templates together."""
+
+    @property
+    def used_mb(self) -> int:
+        """Of them, in use or about to be free."""
+
+    @property
+    def idle_mb(self) -> int:
+        """Of them, sandboxes at rest."""
+
+    @property
+    def pressure(self) -> float:
+        """The share of the memory that is in use, from 0 to 1."""
+
+    @property
+    def chance(self) -> Chance:
+        """The same draws whenever the same scenario is simulated with the same seed."""
+
+    def known(self, function: str) -> Known | None: ...
+    def wake_at(self, at: float) -> None:
+        """`woke` is called then, or soon after. One call at a time: a later order takes the place of an earlier one."""
+
 
 class Idle(msgspec.Struct, frozen=True, gc=False):
-    """One idle sandbox. Times in seconds on the worker's clock."""
+    """One idle sandbox, as it was when it came to rest. Times in seconds on the worker's clock."""
 
     sandbox: str
     function: str
@@ -17,15 +97,40 @@ class Idle(msgspec.Struct, frozen=True, gc=False):
     cold_s: float  # what a new one would cost: the moving average of its function's cold starts
     gap_s: float  # moving average of the time between its function's arrivals; 0 when unknown
     used: bool = True  # False: made ahead of need, nothing has run in it yet
+    served: int = 0  # invocations that were handed to it
+    cached_uses: int = 0  # and to all of its function's sandboxes that are there
+    exec_s: float = 0.0  # moving average of its function's own time
+    application: str = ""
+    trigger: str = ""
 
 
 class Expiry(NamedTuple):
+    """`copies`: so many sandboxes, where they are to be made."""
+
     at: float
+    why: str
+    copies: int = 1
+
+
+class Use(NamedTuple):
+    """`start`: warm, cold, template or prewarmed. `pended`: it waited for a sandbox that was being made."""
+
+    function: str
+    sandbox: str
+    start: str
+    pended: bool
+
+
+class Ahead(NamedTuple):
+    """Make so many sandboxes of a function now, as far as memory is free."""
+
+    function: str
+    copies: int
     why: str
 
 
 class Keeper(Protocol):
-    """What one worker remembers to decide about its idle sandboxes."""
+    """What one worker remembers to decide about its idle sandboxes. See `Listening` for what else it may have."""
 
     def arrived(self, now: float, function: str) -> None:
         """An invocation of the function arrived."""
@@ -43,10 +148,79 @@ class Keeper(Protocol):
         """It is gone."""
 
     def prewarm_at(self, now: float, function: str) -> Expiry | None:
-        """When a sandbox should be made ahead of the next arrival, asked when the function's last one expires."""
+        """When sandboxes should be made ahead of the next arrival, asked when the function's last one expires."""
 
 
-class Keepalive(Protocol):
-    """A policy: frozen parameters that make a keeper."""
+class Listening(Protocol):
+    """What a keeper may have besides; whatever it has is called."""
+
+    def made(self, now: float, function: str) -> None:
+        """A sandbox of the function is being made for somebody who waits, and `pended` until it was there."""
+
+    def began(self, now: float, use: Use) -> None:
+        """An invocation was handed to a sandbox."""
+
+    def woke(self, now: float) -> Iterable[Ahead]:
+        """The moment that was asked for with `wake_at` has come."""
+
+
+class Blind(Protocol):
+    """A policy whose keeper needs no more than it is told."""
 
     def fresh(self) -> Keeper: ...
+
+
+class Seeing(Protocol):
+    """One whose keeper looks around."""
+
+    def fresh(self, house: House) -> Keeper: ...
+
+
+Keepalive = Blind | Seeing  # frozen parameters that make a keeper
+
+
+class Nowhere:
+    """A worker with nothing in it: enough to see whether a policy makes a keeper."""
+
+    def __init__(self, chance: Chance) -> None:
+        self.memory_mb = 1
+        self.used_mb = self.idle_mb = 0
+        self.pressure = 0.0
+        self.chance = chance
+
+    def known(self, function: str) -> Known | None:
+        return None
+
+    def wake_at(self, at: float) -> None:
+        pass
+
+
+KEEPER: Final[protocol.Wanted] = {
+    "arrived": ("now", "function"),
+    "rested": ("now", "idle"),
+    "taken": ("now", "idle"),
+    "victims": ("now", "idle"),
+    "evicted": ("now", "idle"),
+    "prewarm_at": ("now", "function"),
+}
+LISTENING: Final[protocol.Wanted] = {
+    "made": ("now", "function"),
+    "began": ("now", "use"),
+    "woke": ("now",),
+}
+
+
+def begin(policy: Keepalive, house: House) -> Keeper:
+    """A keeper, which has all that it will be asked for.
+
+    Raises:
+        BadConfig: it has not.
+    """
+    if protocol.takes(policy, "fresh", 0):
+        keeper = cast("Blind", policy).fresh()
+    else:
+        keeper = cast("Seeing", policy).fresh(house)
+    whose = f"keep-alive policy {type(policy).__name__}"
+    hint = "docs/write-a-policy.md says what each is for; whoever inherits from LruKeeper has them all"
+    protocol.check(keeper, KEEPER, LISTENING, whose, hint)
+    return keeper

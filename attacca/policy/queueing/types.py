@@ -1,9 +1,11 @@
 """What a queueing policy is told, and what it answers: who is next on this worker."""
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import msgspec
+
+from attacca.kernel import protocol
 
 
 class Waiting(msgspec.Struct, frozen=True, gc=False):
@@ -55,3 +57,26 @@ class Queueing(Protocol):
     """A policy: frozen parameters that make a queue."""
 
     def fresh(self) -> Queue: ...
+
+
+QUEUE: Final[protocol.Wanted] = {
+    "is_memoryless": None,
+    "push": ("now", "item"),
+    "pop": ("now", "can_run"),
+    "remove": ("invocation",),
+    "ended": ("now", "function", "exec_s"),
+    "__len__": (),
+    "count": ("function",),
+}
+
+
+def begin(policy: Queueing) -> Queue:
+    """A queue, which has all that it will be asked for.
+
+    Raises:
+        BadConfig: it has not.
+    """
+    queue = policy.fresh()
+    hint = "docs/write-a-policy.md says what each is for; HeapQueue has them all"
+    protocol.check(queue, QUEUE, {}, f"queueing policy {type(policy).__name__}", hint)
+    return queue

@@ -12,6 +12,7 @@ class Alarm(IntEnum):
     CHECK = 4  # a check that waits for memory
     PATIENCE = 5  # someone waits too long for memory
     BUFFER = 6  # too little memory is free
+    KEEPER = 7  # whenever it asked for
 
 
 Key = tuple[Alarm, str]

@@ -11,6 +11,7 @@ from attacca.errors import AttaccaError
 from attacca.model.function import Revision, Settings
 from attacca.model.messages import Catalogue as Announced
 from attacca.model.messages import Evict
+from attacca.policy.keepalive.types import Ahead
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core import reserve
 from attacca.worker.core.alarms import Alarm, Alarms, Key
@@ -20,7 +21,7 @@ from attacca.worker.core.fleet import Fleet, Function, Loss
 from attacca.worker.core.line import Line
 from attacca.worker.core.pool import Pool, Room
 from attacca.worker.core.reserve import Wish
-from attacca.worker.core.sandbox import Phase, Sandbox
+from attacca.worker.core.sandbox import Phase
 from attacca.worker.core.templates import Template
 
 
@@ -290,15 +291,24 @@ class Catalogue:
         if not fleet.live and not fleet.retired:
             expiry = self._pool.keeper.prewarm_at(now, fleet.function.name)
             if expiry is not None:
-                fleet.function.expected_why = expiry.why
+                fleet.function.expected, fleet.function.expected_why = expiry.copies, expiry.why
                 self._alarms.set((Alarm.PREWARM, fleet.function.name), expiry.at)
 
-    def foresee(self, now: float, function: str, out: list[Command]) -> Sandbox | None:
-        """An arrival is expected. A guess evicts nobody."""
+    def foresee(self, now: float, function: str, out: list[Command]) -> None:
+        """An arrival is expected."""
         fleet = self._current(function)
-        if fleet is None or fleet.live or fleet.is_full or not self._pool.fits(fleet.revision.settings.memory_mb):
-            return None
-        return self._pool.make(now, fleet, fleet.function.expected_why, out, ahead=True)
+        if fleet is not None and not fleet.live:
+            self.ahead(now, Ahead(function, fleet.function.expected, fleet.function.expected_why), out)
+
+    def ahead(self, now: float, order: Ahead, out: list[Command]) -> None:
+        """What a keeper wants. A guess evicts nobody."""
+        fleet = self._current(order.function)
+        if fleet is None:
+            return
+        for _ in range(order.copies):
+            if fleet.is_full or not self._pool.fits(fleet.revision.settings.memory_mb):
+                return
+            self._pool.make(now, fleet, order.why, out, ahead=True)
 
     def _current(self, function: str) -> Fleet | None:
         known = self.functions.get(function)

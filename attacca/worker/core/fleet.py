@@ -3,6 +3,7 @@
 from collections import deque
 from enum import StrEnum
 
+from attacca.kernel.window import Measure
 from attacca.model.function import Revision
 from attacca.model.invocation import Invocation, Start
 from attacca.worker.core.sandbox import Sandbox
@@ -49,9 +50,10 @@ class Loss:
 
 
 class Function:
-    """`total` counts all sandboxes of all its revisions that are not gone: what max_sandboxes bounds."""
+    """`total` counts all sandboxes of all its revisions that are not gone: what max_sandboxes bounds. It is a
+    `policy.keepalive.types.Known`."""
 
-    __slots__ = ("current", "expected_why", "fleets", "name", "statistics", "total")
+    __slots__ = ("cached_uses", "current", "expected", "expected_why", "fleets", "idle", "name", "statistics", "total")
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -59,7 +61,54 @@ class Function:
         self.current: Fleet | None = None
         self.fleets: list[Fleet] = []  # current and old ones that still have something to end
         self.total = 0
+        self.idle = 0  # sandboxes at rest
+        self.cached_uses = 0  # invocations that were handed to sandboxes which are not dying or gone
+        self.expected = 1  # sandboxes that the keeper wants when an arrival is expected
         self.expected_why = ""  # why the keeper expects an arrival, whichever revision is current by then
+
+    @property
+    def application(self) -> str:
+        return self._latest.application
+
+    @property
+    def trigger(self) -> str:
+        return self._latest.trigger
+
+    @property
+    def memory_mb(self) -> int:
+        return self._latest.revision.settings.memory_mb
+
+    @property
+    def _latest(self) -> "Fleet":
+        return self.current or self.fleets[-1]
+
+    @property
+    def invocations(self) -> int:
+        return self.statistics.invocations
+
+    @property
+    def running(self) -> int:
+        return sum(fleet.running for fleet in self.fleets)
+
+    @property
+    def pending(self) -> int:
+        return sum(len(fleet.pending) for fleet in self.fleets)
+
+    @property
+    def sandboxes(self) -> int:
+        return sum(fleet.live for fleet in self.fleets)
+
+    @property
+    def exec_s(self) -> Measure:
+        return self.statistics.exec_s
+
+    @property
+    def cold_s(self) -> Measure:
+        return self.statistics.made_s
+
+    @property
+    def gap_s(self) -> Measure:
+        return self.statistics.gap_s
 
     @property
     def has_laggards(self) -> bool:
@@ -71,6 +120,7 @@ class Fleet:
     """All sandboxes of one revision. Who is pending is never passed by: `pending` and `free` are not both filled."""
 
     __slots__ = (
+        "application",
         "bare",
         "claim",
         "demanded",
@@ -89,6 +139,7 @@ class Fleet:
         "template",
         "template_failures",
         "template_retry_at",
+        "trigger",
         "waiting",
         "wanted",
     )
@@ -96,6 +147,8 @@ class Fleet:
     def __init__(self, revision: Revision, function: Function) -> None:
         self.revision = revision
         self.function = function
+        self.application = revision.settings.application or function.name
+        self.trigger = revision.settings.trigger
         self.retired = False  # not the current revision any more
         self.granted = 0  # of min_sandboxes: so many are kept whatever others need (see reserve)
         self.sandboxes: dict[str, Sandbox] = {}  # not gone

@@ -19,6 +19,9 @@ def check(worker: WorkerCore) -> None:
         for fleet in function.fleets:
             _fleet(fleet)
         assert function.total == sum(len(fleet.sandboxes) for fleet in function.fleets)
+        there = [one for fleet in function.fleets for one in fleet.sandboxes.values()]
+        assert function.idle == sum(one.idle is not None for one in there)
+        assert function.cached_uses == sum(one.served for one in there if one.phase is not Phase.DYING)
         assert function.current is None or function.current in function.fleets
     for sandbox in worker.pool.sandboxes.values():
         assert sandbox.fleet.sandboxes[sandbox.id] is sandbox

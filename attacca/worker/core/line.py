@@ -9,12 +9,14 @@ The limit counts what runs and what pends. A start that was ordered for somebody
 counts until it is ready: it imports, and costs as much as a run.
 """
 
+from collections.abc import Callable
 from enum import StrEnum
 
 from attacca.errors import IllegalTransition
 from attacca.model.invocation import Failed, Invocation, Ok, Outcome, Start, Timing
 from attacca.model.messages import Ended, Started
 from attacca.policy.concurrency.types import Concurrency, Load
+from attacca.policy.keepalive.types import Use
 from attacca.policy.queueing.types import Queue, Waiting
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core.alarms import Alarm, Alarms, Key
@@ -59,6 +61,7 @@ class Line:
         self.running = 0
         self.claims = 0  # of all fleets
         self.limit = max(1, concurrency.first(cores))
+        self._tell_began: Callable[[float, Use], None] | None = getattr(pool.keeper, "began", None)
 
     # Arriving.
 
@@ -218,11 +221,15 @@ class Line:
         else:
             timing = AT_ONCE if now == item.arrived else Timing(queued=(now - item.arrived) * 1000)
             item.began = now
+        tell_began = self._tell_began
+        pended = tell_began is not None and item.place is Place.PENDING
         item.place = Place.RUNNING
         item.sandbox = sandbox
         item.start = start
         self.running += 1
         fleet.running += 1
+        if tell_began is not None:
+            tell_began(now, Use(fleet.function.name, sandbox.id, start.value, pended))
         out.append(Run(sandbox.id, fleet.revision, item.invocation))
         out.append(Started(item.id, sandbox.id, start, why, timing))
 

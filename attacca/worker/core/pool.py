@@ -4,17 +4,20 @@ A sandbox holds its memory from the order to make it until the report that it is
 may still hold all of it. So memory that is about to be freed is `leaving`, and whoever needs it waits for the report.
 """
 
+from collections.abc import Callable
 from enum import StrEnum
 
+from attacca.kernel.chance import Chance
 from attacca.kernel.ids import Ids
 from attacca.model.function import Revision
 from attacca.model.invocation import Start
-from attacca.policy.keepalive.types import Idle, Keeper
+from attacca.policy.keepalive.types import Idle, Keepalive, Keeper, begin
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core.alarms import Alarm, Alarms, Key
 from attacca.worker.core.events import Command, DropTemplate, Kill, MakeSandbox, MakeTemplate
 from attacca.worker.core.eviction import Plan, plan
-from attacca.worker.core.fleet import Fleet, Loss
+from attacca.worker.core.fleet import Fleet, Function, Loss
+from attacca.worker.core.house import House
 from attacca.worker.core.sandbox import Phase, Sandbox
 from attacca.worker.core.templates import Template, TemplatePhase
 
@@ -28,11 +31,18 @@ class Room(StrEnum):
 
 
 class Pool:
-    def __init__(self, config: WorkerConfig, keeper: Keeper, ids: Ids, alarms: Alarms) -> None:
+    def __init__(
+        self,
+        config: WorkerConfig,
+        keepalive: Keepalive,
+        ids: Ids,
+        alarms: Alarms,
+        functions: dict[str, Function],
+        chance: Chance | None,
+    ) -> None:
         self.budget_mb = config.memory_mb
         self.buffer_mb = config.memory_buffer_mb
         self._buffer_check_s = config.buffer_check_s
-        self.keeper = keeper
         self._ids = ids
         self._alarms = alarms
         self.sandboxes: dict[str, Sandbox] = {}
@@ -40,6 +50,10 @@ class Pool:
         self.used_mb = 0
         self.leaving_mb = 0  # of used_mb: dying sandboxes, dropping templates
         self.idle_mb = 0  # of used_mb: sandboxes at rest
+        self.news: dict[str, int] | None = None  # how many rest of those of which that has changed; None: nobody asks
+        self.house = House(self, alarms, functions, chance)
+        self.keeper: Keeper = begin(keepalive, self.house)
+        self._tell_made: Callable[[float, str], None] | None = getattr(self.keeper, "made", None)
 
     # One sandbox's life.
 
@@ -61,6 +75,8 @@ class Pool:
             template.children[sandbox.id] = sandbox
             template.used_at = now
         out.append(MakeSandbox(sandbox.id, fleet.revision, None if template is None else template.id, why))
+        if self._tell_made is not None and not ahead:
+            self._tell_made(now, fleet.function.name)
         return sandbox
 
     def ready(self, now: float, sandbox: Sandbox) -> bool:
@@ -77,8 +93,9 @@ class Pool:
 
     def rest(self, now: float, sandbox: Sandbox) -> None:
         """Nothing runs in it."""
-        function = sandbox.fleet.function
-        known = function.statistics
+        fleet = sandbox.fleet
+        function = fleet.function
+        known, served = function.statistics, sandbox.served
         idle = Idle(
             sandbox.id,
             function.name,
@@ -87,8 +104,16 @@ class Pool:
             known.invocations,
             known.made_s.ewma,
             known.gap_s.ewma,
-            sandbox.served > 0,
+            served > 0,
+            served,
+            function.cached_uses,
+            known.exec_s.ewma,
+            fleet.application,
+            fleet.trigger,
         )
+        function.idle += 1
+        if self.news is not None:
+            self.news[function.name] = function.idle
         sandbox.idle = idle
         sandbox.rested_at = now
         self.idle_mb += sandbox.memory_mb
@@ -142,6 +167,10 @@ class Pool:
     def _stir(self, sandbox: Sandbox) -> None:
         sandbox.idle = None
         self.idle_mb -= sandbox.memory_mb
+        function = sandbox.fleet.function
+        function.idle -= 1
+        if self.news is not None:
+            self.news[function.name] = function.idle
         if sandbox.expiry is not None:
             self._alarms.clear(sandbox.alarm)
 
@@ -149,6 +178,7 @@ class Pool:
         """It is out of its fleet's count from now on; it may still hold its memory."""
         fleet = sandbox.fleet
         fleet.loss = loss
+        fleet.function.cached_uses -= sandbox.served
         if before is not Phase.DOOMED:
             fleet.live -= 1
         if before is Phase.STARTING:

@@ -85,6 +85,7 @@ class Sandbox:
             self._refuse("take")
         running[item.id] = item
         self.served += 1
+        self.fleet.function.cached_uses += 1
         self.phase = Phase.BUSY
 
     def leave(self, invocation: str) -> "Item | None":

@@ -4,16 +4,20 @@ Dispatch -> [Run, Started] when a slot is free, [MakeSandbox] when one must be m
 A report about a sandbox in a phase that has no row for it is refused and changes nothing.
 """
 
+from collections.abc import Callable, Iterable
+
 from attacca.errors import IllegalTransition
+from attacca.kernel.chance import Chance
 from attacca.kernel.ids import Ids
 from attacca.model.invocation import Failed, Outcome
 from attacca.model.messages import (
     Catalogue as Announced,
 )
 from attacca.model.messages import Check, Deleted, Deployed, Dispatch, Ended, Evict, FromControl, Prewarm, Withdraw
-from attacca.policy.concurrency.types import Concurrency
-from attacca.policy.keepalive.types import Keepalive
+from attacca.policy.concurrency.types import Concurrency, checked
+from attacca.policy.keepalive.types import Ahead, Keepalive
 from attacca.policy.queueing.types import Queueing
+from attacca.policy.queueing.types import begin as begin_queue
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core.alarms import Alarm, Alarms
 from attacca.worker.core.catalogue import Catalogue
@@ -48,15 +52,21 @@ class WorkerCore:
         ids: Ids,
         cores: int,
         *,
+        chance: Chance | None = None,
         shortcut: bool = True,
     ) -> None:
-        """`shortcut`: an invocation that finds a free slot and nobody waiting runs without the general search."""
+        """`chance`: what a keeper may draw from. `shortcut`: an invocation that finds a free slot and nobody waiting
+        runs without the general search.
+
+        Raises:
+            BadConfig: a policy lacks something that it will be asked for.
+        """
         self.config = config
-        self.concurrency = concurrency
+        self.concurrency = checked(concurrency)
         self.functions: dict[str, Function] = {}
         self.alarms = Alarms()
-        self.pool = Pool(config, keepalive.fresh(), ids, self.alarms)
-        self.line = Line(config, self.pool, queueing.fresh(), concurrency, self.alarms, self.functions, cores)
+        self.pool = Pool(config, keepalive, ids, self.alarms, self.functions, chance)
+        self.line = Line(config, self.pool, begin_queue(queueing), concurrency, self.alarms, self.functions, cores)
         self.checks = Checks(config, self.pool, self.alarms, self.functions)
         self.catalogue = Catalogue(config, self.pool, self.line, self.checks, self.alarms, self.functions)
         self.draining = False
@@ -275,6 +285,16 @@ class WorkerCore:
                 self.checks.give_up(name, out)
             elif alarm is Alarm.BUFFER:
                 self.pool.restore_buffer(now, out)
+            elif alarm is Alarm.KEEPER:
+                self._wake_keeper(now, out)
+
+    def _wake_keeper(self, now: float, out: list[Command]) -> None:
+        woke: Callable[[float], Iterable[Ahead]] | None = getattr(self.pool.keeper, "woke", None)
+        self.pool.house.woken(now)
+        orders = list(woke(now)) if woke is not None else []
+        if not (self.draining or self.line.ahead or self.checks.waiting):
+            for order in orders:
+                self.catalogue.ahead(now, order, out)
 
     def _let_go(self, template: Template, out: list[Command]) -> None:
         if template.is_open and template.fleet is None:

@@ -5,6 +5,7 @@ from attacca.gateway.core.workers import Workers
 from attacca.model.sandbox import FunctionView, WorkerView
 from attacca.policy.balancing.least_loaded import Level
 from attacca.policy.balancing.round_robin import Turns
+from attacca.policy.balancing.types import Asked
 
 
 def view(name: str, **more: Any) -> WorkerView:
@@ -25,7 +26,7 @@ def test_the_only_one_is_taken_without_asking() -> None:
     assert workers.only is None
     link = workers.join(0.0, view("a"))
     assert workers.only is link
-    assert workers.pick(0.0, "f", 0.0) == (link, "the only worker")
+    assert workers.pick(0.0, Asked("f")) == (link, "the only worker")
     workers.join(0.0, view("b"))
     assert workers.only is None
     workers.drop("b")
@@ -37,9 +38,9 @@ def test_one_that_drains_is_passed_over_unless_all_do() -> None:
     workers = Workers(Turns(), 3.0)
     links = [workers.join(0.0, view(name)) for name in "ab"]
     workers.hear(1.0, links[0], view("a", draining=True))
-    assert [workers.pick(1.0, "f", 0.0)[0].name for _ in range(2)] == ["b", "b"]
+    assert [workers.pick(1.0, Asked("f"))[0].name for _ in range(2)] == ["b", "b"]
     workers.hear(1.0, links[1], view("b", draining=True))
-    assert [workers.pick(1.0, "f", 0.0)[0].name for _ in range(2)] == ["a", "b"]
+    assert [workers.pick(1.0, Asked("f"))[0].name for _ in range(2)] == ["a", "b"]
 
 
 def test_silence_is_noticed_when_it_is_due() -> None:

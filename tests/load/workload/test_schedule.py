@@ -1,7 +1,12 @@
+from pathlib import Path
+
+import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attacca.load.workload.scenario import Distribution, FunctionPlan, Shape
+from attacca.load.workload.expected import expected
+from attacca.load.workload.scenario import Distribution, FunctionPlan, Scenario, Shape, TraceUse, Workload
 from attacca.load.workload.schedule import LABEL, Schedule, label_of
 from tests.load.twin import MemoryTrace, scenario
 
@@ -73,3 +78,34 @@ def test_counts_are_those_of_the_walk() -> None:
 def test_any_name_becomes_one_that_can_be_deployed(name: str, number: int) -> None:
     label = label_of(name, {}, number)
     assert LABEL.fullmatch(label)
+
+
+@pytest.fixture
+def measured(tmp_path: Path) -> Scenario:
+    """A trace that says what cold invocations took, of all its functions but the last."""
+    (tmp_path / "trace.csv").write_text("func_name,invoke_time_ms\na,0\nb,10\nc,20\n")
+    metadata = "func_name,cold_dur_ms,warm_dur_ms,mem_mb\na,900,100,128\nb,500,100,128\nc,,100,128\n"
+    (tmp_path / "metadata.csv").write_text(metadata)
+    return Scenario(name="one", workload=Workload(trace=TraceUse(path=str(tmp_path))))
+
+
+def colds(one: Scenario) -> list[float | None]:
+    plans = [target.plan for target in Schedule(one).functions]
+    return [None if plan.cold is None else plan.cold.mean_ms for plan in plans]
+
+
+def test_a_traces_cold_starts_are_simulated_unless_something_else_is_said(measured: Scenario) -> None:
+    assert colds(measured) == [800.0, 400.0, None]
+    own = (FunctionPlan(name="b", cold=Distribution(mean_ms=7.0)), FunctionPlan(name="a"))
+    assert colds(msgspec.structs.replace(measured, functions=own)) == [7.0, 800.0, None]
+    use = measured.workload.trace
+    assert use is not None
+    plain = Workload(trace=msgspec.structs.replace(use, cold="hardware"))
+    assert colds(msgspec.structs.replace(measured, workload=plain)) == [None, None, None]
+
+
+def test_it_is_told_who_says_what_cold_starts_take(measured: Scenario) -> None:
+    own = (FunctionPlan(name="b", cold=Distribution(mean_ms=100.0)),)
+    found = expected(msgspec.structs.replace(measured, functions=own))
+    assert (found.called, found.cold_traced, found.cold_own) == (3, 1, 1)
+    assert found.cold_ms == pytest.approx((800.0 + 100.0 + 5.0 + 0.5 + 50.0) / 3)

@@ -20,6 +20,7 @@ class Facts(msgspec.Struct):
     running: int = 0
     limit: int = 4
     cores: int = 2
+    memory_mb: int = 2048
     memory_free_mb: int = 1024
     heard_at: float = 0.0
     warm: dict[str, int] = {}

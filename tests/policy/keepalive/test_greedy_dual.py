@@ -1,4 +1,4 @@
-"""The published formula, against a twin that works it out for everybody at every step."""
+"""Both formulas, against twins that work them out for everybody at every step."""
 
 from collections.abc import Sequence
 from itertools import product
@@ -6,9 +6,11 @@ from itertools import product
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attacca.policy.keepalive.greedy_dual import GreedyDual
-from attacca.policy.keepalive.types import Idle
+from attacca.policy.keepalive.greedy_dual import CachedKeeper, GreedyDual
+from attacca.policy.keepalive.rent import RentKeeper
+from attacca.policy.keepalive.types import Idle, Use
 from tests.drawing import several
+from tests.policy.keepalive.here import Facts, Here
 
 NAMES = [f"s{n}" for n in range(5)]
 FACTS = list(product(range(1, 7), range(9), [1, 2, 4]))  # uses, cold_s, memory_mb
@@ -18,7 +20,7 @@ STEPS = several(list(product(["rest", "take", "pressure"], NAMES, FACTS)), max_s
 @given(STEPS, st.integers(1, 3))
 @settings(max_examples=60, deadline=None)
 def test_it_does_what_the_dumb_twin_does(steps: Sequence[tuple[str, str, tuple[int, int, int]]], needed: int) -> None:
-    keeper = GreedyDual().fresh()
+    keeper = ever()
     clock = 0.0
     resting: dict[str, tuple[float, Idle]] = {}  # with Pr, as it was at rest
     for now, (step, name, (uses, cold_s, memory_mb)) in enumerate(steps):
@@ -39,12 +41,18 @@ def test_it_does_what_the_dumb_twin_does(steps: Sequence[tuple[str, str, tuple[i
         assert keeper.paid == clock
 
 
+def ever() -> RentKeeper:
+    keeper = GreedyDual(frequency="ever").fresh(Here())
+    assert isinstance(keeper, RentKeeper)
+    return keeper
+
+
 def idle(name: str, uses: int = 1, cold_s: float = 1.0, memory_mb: int = 1, since: float = 0.0) -> Idle:
     return Idle(name, name, memory_mb, since, uses, cold_s, 0.0)
 
 
 def first_to_go(*idles: Idle) -> str:
-    keeper = GreedyDual().fresh()
+    keeper = ever()
     for one in idles:
         keeper.rested(one.idle_since, one)
     return keeper.victims(9.0, idles)[0].sandbox
@@ -58,7 +66,7 @@ def test_rare_cheap_and_large_ones_go_first() -> None:
 
 
 def test_what_was_used_often_long_ago_goes_in_the_end() -> None:
-    keeper = GreedyDual().fresh()
+    keeper = ever()
     favourite = idle("favourite", uses=5)
     keeper.rested(0.0, favourite)
     for n in range(20):
@@ -72,7 +80,7 @@ def test_what_was_used_often_long_ago_goes_in_the_end() -> None:
 
 
 def test_one_that_leaves_out_of_turn_does_not_move_the_clock() -> None:
-    keeper = GreedyDual().fresh()
+    keeper = ever()
     dear, cheap = idle("dear", uses=9), idle("cheap")
     for one in (dear, cheap):
         keeper.rested(0.0, one)
@@ -87,9 +95,57 @@ def test_one_that_leaves_out_of_turn_does_not_move_the_clock() -> None:
 
 
 def test_those_who_may_not_go_do_not_hold_the_clock_back() -> None:
-    keeper = GreedyDual().fresh()
+    keeper = ever()
     kept, free = idle("kept", uses=1), idle("free", uses=3)
     for one in (kept, free):
         keeper.rested(0.0, one)
     keeper.evicted(1.0, keeper.victims(1.0, [free])[0])
     assert keeper.paid == 3.0
+
+
+MOVES = several(list(product(["make", "run", "rest", "room"], range(4), "ab")), max_size=40)
+COST_S = {"a": 3.0, "b": 1.0}
+
+
+@given(MOVES)
+@settings(max_examples=100, deadline=None)
+def test_the_published_one_does_what_its_dumb_twin_does(moves: Sequence[tuple[str, int, str]]) -> None:
+    """The twin keeps the uses of every sandbox there is, and a priority for each."""
+    here = Here(functions={name: Facts() for name in "ab"})
+    for function, cost_s in COST_S.items():
+        here.functions[function].cold_s.add(cost_s)
+    keeper = GreedyDual().fresh(here)
+    assert isinstance(keeper, CachedKeeper)
+    clock, uses, priority = 0.0, {}, {}  # type: ignore[var-annotated]
+    resting: dict[str, Idle] = {}
+
+    def use(name: str) -> None:
+        function = name[0]
+        uses[name] += 1
+        frequency = sum(count for other, count in uses.items() if other[0] == function)
+        priority.update({one: clock + frequency * COST_S[function] for one in uses if one[0] == function})
+
+    for now, (move, number, function) in enumerate(moves):
+        name, facts = f"{function}{number}", here.functions[function]
+        if move == "make" and name not in uses:
+            uses[name] = 0
+            keeper.made(now, function)
+            use(name)
+            facts.cached_uses += 1
+            keeper.began(now, Use(function, name, "cold", pended=True))
+        elif move == "run" and name in resting:
+            keeper.taken(now, resting.pop(name))
+            use(name)
+            facts.cached_uses += 1
+            keeper.began(now, Use(function, name, "warm", pended=False))
+        elif move == "rest" and name in uses and name not in resting:
+            resting[name] = Idle(name, function, 1, float(now), 0, COST_S[function], 0.0)
+            assert keeper.rested(now, resting[name]) is None
+        elif move == "room" and resting:
+            first = min(resting.values(), key=lambda one: (priority[one.sandbox], one.idle_since))
+            assert keeper.victims(now, resting.values())[0] == first
+            keeper.evicted(now, first)
+            clock = priority[first.sandbox]
+            del resting[first.sandbox]
+            here.functions[first.function].cached_uses -= uses.pop(first.sandbox)
+        assert keeper.clock == clock

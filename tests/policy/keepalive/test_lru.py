@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from attacca.kernel.registry import build
 from attacca.policy.keepalive import KEEPALIVE
 from attacca.policy.keepalive.lru import Lru
-from attacca.policy.keepalive.types import Idle
+from attacca.policy.keepalive.types import Idle, begin
 from tests.drawing import Every, one
+from tests.policy.keepalive.here import Here
 
 SMALL = [float(n) for n in range(7)]
 IDLES = st.lists(
@@ -50,7 +51,7 @@ def test_nothing_expires_and_nothing_is_made_ahead() -> None:
 @given(idles=IDLES, shuffled=st.randoms(use_true_random=False))
 @settings(max_examples=30, deadline=None)
 def test_every_keeper_names_all_in_an_order_of_its_own(policy: str, idles: list[Idle], shuffled: object) -> None:
-    keeper = build(KEEPALIVE, policy, {}, "attacca.policy.keepalive").fresh()
+    keeper = begin(build(KEEPALIVE, policy, {}, "attacca.policy.keepalive"), Here())
     for now, idle in enumerate(idles):
         keeper.arrived(now, idle.function)
         expiry = keeper.rested(now, idle)

@@ -299,8 +299,11 @@ def test_a_keeper_is_told_what_a_sandbox_costs_and_how_often_it_is_wanted() -> N
     at_s = stage.clock.now() - 7 + 0.01
     idle = sandbox.idle
     assert idle is not None
-    assert idle == Idle(sandbox.id, "echo", 100, idle.idle_since, 3, idle.cold_s, 7.0, used=True)
-    assert (idle.idle_since, idle.cold_s) == pytest.approx((at_s, 0.1))
+    assert idle == Idle(
+        sandbox.id, "echo", 100, idle.idle_since, 3, idle.cold_s, 7.0,
+        used=True, served=3, cached_uses=3, exec_s=idle.exec_s, application="echo", trigger="http",
+    )  # fmt: skip
+    assert (idle.idle_since, idle.cold_s, idle.exec_s) == pytest.approx((at_s, 0.1, 0.01))
 
 
 def test_nothing_is_made_ahead_of_need_from_what_somebody_waits_for() -> None:

@@ -1,0 +1,50 @@
+"""Has what a stranger made all that it will be asked for? Found out at the start, not at the first time."""
+
+import inspect
+from collections.abc import Mapping, Sequence
+
+from attacca.errors import BadConfig
+
+Wanted = Mapping[str, Sequence[str] | None]  # a method and what it is called with, or an attribute
+
+
+def check(made: object, wanted: Wanted, may_have: Wanted, whose: str, hint: str) -> None:
+    """
+    Raises:
+        BadConfig: something is missing, or cannot be called as it will be; all of it is named.
+    """
+    lacking = [_called(name, of) for name, of in wanted.items() if not _has(made, name, of)]
+    if lacking:
+        raise BadConfig(f"{whose}: {_kind(made)} lacks {', '.join(lacking)}", hint)
+    there = {**wanted, **{name: of for name, of in may_have.items() if hasattr(made, name)}}
+    wrong = [_called(name, of) for name, of in there.items() if of is not None and not takes(made, name, len(of))]
+    if wrong:
+        raise BadConfig(f"{whose}: {_kind(made)} cannot be called as {', '.join(wrong)}", hint)
+
+
+def takes(made: object, name: str, count: int) -> bool:
+    """Can a method be called with so many arguments? Of one that does not tell, it is believed."""
+    method = getattr(made, name)
+    try:
+        signature = inspect.signature(method)
+    except ValueError:  # compiled
+        return True
+    except TypeError:
+        return False
+    try:
+        signature.bind(*range(count))
+    except TypeError:
+        return False
+    return True
+
+
+def _has(made: object, name: str, of: Sequence[str] | None) -> bool:
+    return hasattr(made, name) and (of is None or callable(getattr(made, name)))
+
+
+def _called(name: str, of: Sequence[str] | None) -> str:
+    return name if of is None else f"{name}({', '.join(of)})"
+
+
+def _kind(made: object) -> str:
+    return "what it makes" if made is None else type(made).__name__

@@ -1,0 +1,63 @@
+"""The worker as its keeper sees it: the books themselves, so that whoever looks sees what is so."""
+
+from collections.abc import Mapping
+from math import inf
+from typing import TYPE_CHECKING
+
+from attacca.kernel.chance import Chance
+from attacca.worker.core.alarms import Alarm, Alarms, Key
+from attacca.worker.core.fleet import Function
+
+if TYPE_CHECKING:
+    from attacca.worker.core.pool import Pool
+
+
+KEEPER: Key = (Alarm.KEEPER, "")
+LEAST_S = 1e-3  # between two awakenings
+
+
+class House:
+    """It is a `policy.keepalive.types.House`."""
+
+    __slots__ = ("_alarms", "_chance", "_earliest", "_functions", "_pool")
+
+    def __init__(self, pool: "Pool", alarms: Alarms, functions: Mapping[str, Function], chance: Chance | None) -> None:
+        self._pool = pool
+        self._alarms = alarms
+        self._functions = functions
+        self._chance = chance
+        self._earliest = -inf
+
+    @property
+    def memory_mb(self) -> int:
+        return self._pool.budget_mb
+
+    @property
+    def used_mb(self) -> int:
+        return self._pool.used_mb
+
+    @property
+    def idle_mb(self) -> int:
+        return self._pool.idle_mb
+
+    @property
+    def pressure(self) -> float:
+        return self._pool.used_mb / self._pool.budget_mb
+
+    @property
+    def chance(self) -> Chance:
+        assert self._chance is not None, "nobody gave this worker any chance"
+        return self._chance
+
+    def known(self, function: str) -> Function | None:
+        return self._functions.get(function)
+
+    def wake_at(self, at: float) -> None:
+        """Not at once, when it has just been woken: nothing else would ever have its turn."""
+        if at == inf:
+            self._alarms.clear(KEEPER)
+        else:
+            self._alarms.set(KEEPER, at if at > self._earliest else self._earliest)
+
+    def woken(self, now: float) -> None:
+        self._earliest = now + LEAST_S

@@ -1,0 +1,104 @@
+"""Strangers that lack one thing are refused before the first invocation, whatever it is."""
+
+import inspect
+from collections.abc import Callable
+
+import pytest
+
+from attacca.cli.whole import check_whole
+from attacca.errors import BadConfig
+from attacca.kernel.protocol import Wanted
+from attacca.kernel.rand import Streams
+from attacca.policy.balancing import BALANCING
+from attacca.policy.balancing import types as balancing
+from attacca.policy.balancing.least_loaded import LeastLoaded, Level
+from attacca.policy.concurrency import CONCURRENCY
+from attacca.policy.concurrency import types as concurrency
+from attacca.policy.concurrency.fixed import Fixed
+from attacca.policy.keepalive import BOUNDS, KEEPALIVE
+from attacca.policy.keepalive import types as keepalive
+from attacca.policy.keepalive.lru import Lru, LruKeeper
+from attacca.policy.queueing import QUEUEING
+from attacca.policy.queueing import types as queueing
+from attacca.policy.queueing.fcfs import Fcfs
+
+PROTOCOLS = [
+    (keepalive.Keeper, keepalive.KEEPER),
+    (keepalive.Listening, keepalive.LISTENING),
+    (queueing.Queue, queueing.QUEUE),
+    (concurrency.Concurrency, concurrency.CONCURRENCY),
+    (balancing.Balancer, balancing.BALANCER),
+    (balancing.Listening, balancing.LISTENING),
+]
+
+
+@pytest.mark.parametrize(("shape", "wanted"), PROTOCOLS)
+def test_what_is_checked_is_what_the_types_say(shape: type[object], wanted: Wanted) -> None:
+    own = {name: of for name, of in vars(shape).items() if name == "__len__" or not name.startswith("_")}
+    told = {
+        name: tuple(inspect.signature(of).parameters)[1:] if inspect.isfunction(of) else None
+        for name, of in own.items()
+    }
+    assert told == wanted
+
+
+class Policy:
+    """Makes what it is told to."""
+
+    def __init__(self, made: object) -> None:
+        self._made = made
+
+    def fresh(self, *_: object) -> object:
+        return self._made
+
+
+def without(whole: type[object], name: str) -> object:
+    """One that has all of it but one."""
+    shown = {
+        key: getattr(whole, key) for key in dir(whole) if key not in (name, "__dict__", "__weakref__", "__class__")
+    }
+    plain = {key: value for key, value in shown.items() if callable(value) or not key.startswith("__")}
+    return type(
+        "Lame", (), {key: value for key, value in plain.items() if not key.startswith("__") or key == "__len__"}
+    )()
+
+
+def keeper(name: str) -> None:
+    keepalive.begin(Policy(without(LruKeeper, name)), keepalive.Nowhere(Streams(1).stream("x")))  # type: ignore[arg-type]
+
+
+def queue(name: str) -> None:
+    queueing.begin(Policy(without(type(Fcfs().fresh()), name)))  # type: ignore[arg-type]
+
+
+def balancer(name: str) -> None:
+    balancing.begin(Policy(without(Level, name)), Streams(1).stream("x"))  # type: ignore[arg-type]
+
+
+def limits(name: str) -> None:
+    concurrency.checked(without(Fixed, name))  # type: ignore[arg-type]
+
+
+LACKING: list[tuple[Callable[[str], None], str]] = [
+    *((keeper, name) for name in keepalive.KEEPER),
+    *((queue, name) for name in queueing.QUEUE),
+    *((balancer, name) for name in balancing.BALANCER),
+    *((limits, name) for name in concurrency.CONCURRENCY),
+]
+
+
+@pytest.mark.parametrize(("make", "name"), LACKING)
+def test_what_is_missing_is_named(make: Callable[[str], None], name: str) -> None:
+    with pytest.raises(BadConfig, match=f"lacks {name}"):
+        make(name)
+
+
+def test_all_of_ours_are_whole() -> None:
+    for policy in (*KEEPALIVE.values(), *BOUNDS.values()):
+        check_whole(Fcfs(), Fixed(), policy(), LeastLoaded())
+    for queued in QUEUEING.values():
+        check_whole(queued(), Fixed(), Lru(), LeastLoaded())
+    for limited in CONCURRENCY.values():
+        check_whole(Fcfs(), limited(), Lru(), LeastLoaded())
+    for balanced in BALANCING.values():
+        check_whole(Fcfs(), Fixed(), Lru(), balanced())

@@ -1,0 +1,150 @@
+"""What policies are told, against a recount of the simulated state at every decision, in small runs with faults."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import msgspec
+import pytest
+
+from attacca.kernel.rand import Streams
+from attacca.load.records.recorder import NullRecorder
+from attacca.load.workload.scenario import Choice, Distribution, Scenario
+from attacca.load.workload.schedule import Schedule
+from attacca.model.sandbox import WorkerView
+from attacca.policy.balancing.pull import Pull
+from attacca.policy.balancing.types import Asked, Balancer, Done, Picked, Worker
+from attacca.sim.engine import Engine
+from attacca.sim.journal import Journal
+from attacca.sim.node import Handle, Node
+from attacca.sim.swarm import draw
+from attacca.sim.world import HEARTBEAT_S, World, balancer_of
+from tests.worker.recount import Recount, ewma, same
+
+
+class Watched:
+    """Stands before a balancer and counts what it is shown. `is_instant`: what a worker says is heard at once."""
+
+    def __init__(self, inner: Balancer, *, is_instant: bool) -> None:
+        self._inner = inner
+        self._workers: Sequence[Worker] = ()
+        self._is_instant = is_instant
+        self._arrived: dict[str, list[float]] = {}
+        self._ran_s: dict[str, list[float]] = {}
+        self.world: World | None = None
+        self.said: dict[str, tuple[int, int]] = {}  # free memory and limit, when each worker last spoke of itself
+        self.looks = self.idle = 0
+
+    def among(self, workers: Sequence[Worker]) -> None:
+        self._workers = workers
+        self._inner.among(workers)
+
+    def ended(self, now: float, done: Done) -> None:
+        if done.run_s > 0:
+            self._ran_s.setdefault(done.function, []).append(done.run_s)
+
+    def pick(self, now: float, asked: Asked) -> Picked:
+        world = self.world
+        assert world is not None
+        self.looks += 1
+        for worker in self._workers:
+            self._look_at(world, now, worker)
+        target = next(one for one in world._schedule.functions if one.name == asked.function)
+        assert (asked.application, asked.trigger, asked.memory_mb) == (
+            target.app,
+            target.trigger,
+            target.plan.memory_mb,
+        )
+        same(asked.exec_s, ewma(self._ran_s.get(asked.function, ())), "exec_s")
+        if self._is_instant:  # then nothing is sent again
+            arrived = self._arrived.setdefault(asked.function, [])
+            arrived.append(now)
+            gaps = [after - before for before, after in pairwise(arrived)]
+            same(asked.rate, 1 / max(ewma(gaps), 1e-6) if gaps else 0.0, "rate")
+        return self._inner.pick(now, asked)
+
+    def _look_at(self, world: World, now: float, worker: Worker) -> None:
+        node = next(node for node in world.nodes if node.name == worker.name)
+        mine = [taken for taken in world.front.gate.taken.values() if taken.link is worker]
+        assert worker.queued == sum(taken.start is None for taken in mine)
+        assert worker.running == sum(taken.start is not None for taken in mine)
+        assert (worker.cores, worker.memory_mb) == (node.config.cores, node.config.memory_mb)
+        assert 0 <= worker.memory_free_mb <= worker.memory_mb
+        if not self._is_instant:
+            return
+        assert (worker.memory_free_mb, worker.limit) == self.said[worker.name]
+        assert now - worker.heard_at <= HEARTBEAT_S
+        for name in node.core.functions:
+            there = [one for one in node.machine.copies.values() if one.revision.function == name]
+            resting = sum(one.is_ready and not one.running for one in there if not one.is_template)
+            assert worker.idle(name) == resting, f"{name} on {worker.name}"
+            self.idle += resting
+
+
+def watch(one: Scenario, *, is_instant: bool = False) -> tuple[Watched, list[Recount]]:
+    recounts: list[Recount] = []
+
+    def wrap(node: Node, handle: Handle) -> Handle:
+        recounts.append(Recount(node.core))
+        return recounts[-1].wrap(handle)
+
+    engine, watched = Engine(), Watched(balancer_of(one), is_instant=is_instant)
+    nowhere = NullRecorder(one, "simulated", 0.0)
+    watched.world = world = World(one, Schedule(one), nowhere, engine, Journal(engine), wrap, balancer=watched)
+    for node in world.nodes:
+        listen(node, watched)
+    world.run()
+    return watched, recounts
+
+
+def listen(node: Node, watched: Watched) -> None:
+    """What it says of itself, counted when it says it."""
+    plain = node.view
+
+    def view() -> WorkerView:
+        held_mb = sum(copy.memory_mb for copy in node.machine.copies.values())
+        watched.said[node.name] = (node.config.memory_mb - held_mb, node.core.line.limit)
+        return plain()
+
+    view()
+    node.view = view  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("seed", range(30, 42))
+def test_every_field_is_what_is_so_whatever_goes_wrong(seed: int) -> None:
+    one = draw(seed)
+    wild = msgspec.structs.replace(one.system, concurrency=Choice(policy="aimd"), memory_mb=512)
+    watched, recounts = watch(msgspec.structs.replace(one, system=wild))
+    assert (watched.looks > 0) == (one.system.workers > 1)
+    for name in ("idle", "known", "house", "waiting", "load"):
+        assert sum(recount.looks[name] for recount in recounts) > 0, name
+
+
+@pytest.mark.parametrize("seed", range(50, 54))
+def test_what_is_idle_elsewhere_is_what_is_idle_there(seed: int) -> None:
+    one = draw(seed)
+    calm = msgspec.structs.replace(one.hardware, network=Distribution(), network_loss=0.0)
+    three = msgspec.structs.replace(one.system, workers=3, memory_mb=512)
+    watched, _ = watch(msgspec.structs.replace(one, system=three, hardware=calm, faults=()), is_instant=True)
+    assert watched.looks > 0
+    assert watched.idle > 0
+
+
+def test_who_first_looks_late_sees_what_is_so() -> None:
+    """Nobody says what rests before somebody looks."""
+    one = draw(50)
+    calm = msgspec.structs.replace(one.hardware, network=Distribution(), network_loss=0.0)
+    three = msgspec.structs.replace(one.system, workers=3, memory_mb=2048, keepalive=Choice(policy="lru"))
+    engine, watched = Engine(), Watched(Pull().fresh(Streams(1).stream("x")), is_instant=True)
+    plain = msgspec.structs.replace(one, system=three, hardware=calm, faults=())
+    world = World(plain, Schedule(plain), NullRecorder(plain, "simulated", 0.0), engine, Journal(engine))
+    engine.at(10.0, lambda _: look(world, watched), None)
+    world.run()
+    assert watched.idle > 0
+
+
+def look(world: World, watched: Watched) -> None:
+    for node in world.nodes:
+        link = world.front.gate.workers.by_name[node.name]
+        for name, function in node.core.functions.items():
+            assert link.idle(name) == function.idle
+            watched.idle += function.idle
