@@ -267,9 +267,10 @@ def _tell(notes: tuple[str, ...]) -> None:
 
 
 def _write(trace: "Trace", new: str, to: str, *, as_json: bool) -> None:
-    from attacca.load.traces.writing import write
+    from attacca.load.traces.writing import stand_ins, write
 
     write(trace, Path(new), to)
+    _tell(stand_ins(trace, to))
     invocations = int(trace.functions["invocations"].sum())
     if as_json:
         body = {"path": new, "format": to, "functions": trace.functions.height, "invocations": invocations}

@@ -1,7 +1,8 @@
 """Ilúvatar's load generator: invocations as func_name,invoke_time_ms, and metadata that say what each function is.
 
 A directory holds trace.csv and metadata.csv; given a file X.csv, the metadata are X-metadata.csv, metadata-X.csv or
-metadata.csv beside it. An invocation takes its function's warm_dur_ms.
+metadata.csv beside it. An invocation takes its function's warm_dur_ms. cold_dur_ms is that of a whole cold invocation:
+the start itself takes what it is longer.
 """
 
 from pathlib import Path
@@ -32,7 +33,7 @@ def read(path: Path, reading: Reading) -> Events:
     functions = known.select(
         pl.col("func_name").alias("function"), pl.col("app").fill_null(pl.col("func_name")),
         pl.col("trigger").fill_null("others"), memory_mb=pl.col("mem_mb").ceil(), warm_ms="warm_dur_ms",
-        cold_ms="cold_dur_ms",
+        cold_ms=(pl.col("cold_dur_ms") - pl.col("warm_dur_ms")).clip(lower_bound=0),
     )  # fmt: skip
     numbers = functions.select(pl.col("function").alias("func_name"), pl.int_range(pl.len()).alias("function"))
     gathering = Gathering()

@@ -179,7 +179,7 @@ def test_iluvatar_needs_metadata_and_leaves_out_what_has_none(tmp_path: Path) ->
     write_lines(tmp_path / "metadata-in.csv", ["func_name,cold_dur_ms,warm_dur_ms,mem_mb", "f,900,100,128"])
     trace = read(tmp_path / "in.csv", "auto", Reading())
     assert rows(trace) == [(0.0, 0, 100.0), (70.0, 0, 100.0)]
-    assert trace.functions["cold_ms"].to_list() == [900.0]
+    assert trace.functions["cold_ms"].to_list() == [800.0]
     assert trace.notes == ("1 invocations of functions without metadata are left out",)
 
 
