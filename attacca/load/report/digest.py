@@ -9,7 +9,7 @@ from attacca.load.records.info import RunInfo
 from attacca.load.statistics.samples import Interval, WarmUp
 
 FILE: Final = "digest.json"
-VERSION: Final = 2
+VERSION: Final = 3
 COLD: Final = ("cold", "template")  # a sandbox was made while the invocation waited
 STARTS: Final = ("warm", "prewarmed", "template", "cold")
 PARTS: Final = ("late", "sending", "queued", "making", "handing", "running", "answering")  # in the order they pass
@@ -83,7 +83,7 @@ class Digest(msgspec.Struct, frozen=True, kw_only=True):
     version: int = VERSION
     info: RunInfo
     metrics: dict[str, float]  # names of metrics.py; what could not be measured is not in it
-    intervals: dict[str, Interval]  # within this run, by order statistics or Wilson's
+    intervals: dict[str, Interval]  # within this run, by batches that follow one another
     phases: dict[str, int]
     errors: dict[str, int]  # code -> how many
     starts: dict[str, int]

@@ -9,7 +9,8 @@ import msgspec
 from attacca.load.report.digest import SHARES, Digest
 from attacca.load.report.metrics import METRICS
 from attacca.load.statistics.pairs import Paired, compare
-from attacca.load.statistics.samples import TOO_FEW, Interval, mean, mean_interval
+from attacca.load.statistics.samples import Interval, mean, mean_interval
+from attacca.load.statistics.within import ONE_RUN
 
 CLIENTS = "workload.clients.count"  # where it is all that differs, throughput may stand still: the load does not
 NOT_SETTINGS = ("seed", "about", "name", "record")  # of a scenario: they change nothing of what is run
@@ -38,7 +39,7 @@ class Group(msgspec.Struct, frozen=True):
             return None
         if len(values) > 1:
             return mean_interval(values)
-        return self.first.intervals.get(name) or Interval(values[0], None, None, 1, TOO_FEW)
+        return self.first.intervals.get(name) or Interval(values[0], None, None, 1, ONE_RUN)
 
     def quantiles(self) -> tuple[list[float], list[float], list[float]]:
         """Of response at SHARES: least, mean and most over the seeds."""

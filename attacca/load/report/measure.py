@@ -19,14 +19,12 @@ from attacca.load.statistics.samples import (
     LEAST_S,
     Interval,
     WarmUp,
-    batch_interval,
     fairness,
     least_samples,
     quantile,
-    quantile_interval,
-    share_interval,
     warm_up,
 )
+from attacca.load.statistics.within import mean_within, quantiles_within, share_within
 
 NEEDED: Final = (
     "phase", "idx", "func", "due", "sent", "late", "enq", "deq", "cold_begin", "ready", "exec_begin", "exec_end",
@@ -89,7 +87,7 @@ def digest_of(run: Run) -> Digest:
     return Digest(
         info=run.info,
         metrics=_metrics(measured, answered, ordered, functions, during, _rate(rows, measured, span_s)),
-        intervals=_intervals(measured, answered, ordered, during),
+        intervals=_intervals(measured, answered, during),
         phases=_counts(rows["phase"]),
         errors=_counts(measured.filter(~pl.col("is_good"))["reason"]),
         starts=_counts(measured.filter(pl.col("start") != "")["start"]),
@@ -257,16 +255,17 @@ def _geometric(values: list[float]) -> float | None:
     return math.exp(math.fsum(math.log(value) for value in values) / len(values)) if values else None
 
 
-def _intervals(
-    rows: pl.DataFrame, answered: pl.DataFrame, ordered: "array[float]", samples: pl.DataFrame
-) -> dict[str, Interval]:
-    found = {name: _scaled(quantile_interval(ordered, share), 1e3) for name, share in QUANTILES.items()}
-    started = rows.filter(pl.col("start") != "")
-    found["cold_share"] = share_interval(int(started["is_cold"].sum()), len(started))
-    found["mean_ms"] = _scaled(batch_interval(answered.sort("due")["response"].to_list()), 1e3)
+def _intervals(rows: pl.DataFrame, answered: pl.DataFrame, samples: pl.DataFrame) -> dict[str, Interval]:
+    """In the order in which they were due: neighbours depend on each other."""
+    responses = answered.sort("due")["response"].to_numpy()
+    tails = quantiles_within(responses, list(QUANTILES.values()))
+    found = {name: _scaled(tail, 1e3) for name, tail in zip(QUANTILES, tails, strict=True)}
+    found["mean_ms"] = _scaled(mean_within(responses), 1e3)
+    inorder = rows.sort("due")
+    found["cold_share"] = share_within(inorder.filter(pl.col("start") != "")["is_cold"].to_numpy())
+    found["error_share"] = share_within((~inorder["is_good"]).to_numpy())
     for name in ("sandboxes", "busy", "queued"):
-        found[name] = batch_interval([float(value) for value in added(samples)[name]])
-    found["error_share"] = share_interval(int((~rows["is_good"]).sum()), len(rows))
+        found[name] = mean_within(added(samples)[name].cast(pl.Float64).to_numpy())
     return {name: interval for name, interval in found.items() if math.isfinite(interval.value)}
 
 

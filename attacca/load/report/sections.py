@@ -118,7 +118,8 @@ def warnings(groups: Sequence[Group]) -> list[str]:
 
 def _summary(groups: Sequence[Group]) -> Section:
     says = [
-        "± and (…) are 95 % intervals: Student's t over seeds; in a single run batch means, order statistics, Wilson's."
+        "± and (…) are 95 % intervals: Student's t over seeds; within a single run by batches that follow one another, "
+        "wide as neighbours depend on each other, and none where it is too short for that."
     ]
     return Section("summary", "Summary", says, [tables.summary(groups)], is_wide=True)
 

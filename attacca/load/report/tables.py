@@ -9,7 +9,8 @@ from attacca.load.report.digest import PART_NAMES, PARTS, STARTS, FunctionDigest
 from attacca.load.report.groups import Group, measured, paired
 from attacca.load.report.metrics import METRICS, number, span
 from attacca.load.sending.pacing import LATE_S
-from attacca.load.statistics.samples import Interval, least_samples, quantile
+from attacca.load.statistics.samples import TOO_FEW, Interval, least_samples, quantile
+from attacca.load.statistics.within import ONE_RUN
 
 ROOM = 4  # configurations beside which there is room for words
 MOST = 12  # rows of a table of functions
@@ -57,10 +58,21 @@ def summary(groups: Sequence[Group]) -> Table:
     for name in measured(groups):
         cells = (with_interval(name, group.metric(name)) for group in groups)
         rows.append([METRICS[name].label, *cells, METRICS[name].about])
-    made = Table("", ["", *(group.label for group in groups), ""], rows, has_words=True)
+    made = Table("", ["", *(group.label for group in groups), ""], rows, _without(groups), has_words=True)
     if len(groups) <= ROOM:
         return made
-    return Table("", made.head[:-1], [row[:-1] for row in rows])
+    return Table("", made.head[:-1], [row[:-1] for row in rows], made.note)
+
+
+def _without(groups: Sequence[Group]) -> str:
+    """What a single run says without saying how surely."""
+    found = dict.fromkeys(
+        METRICS[name].label
+        for group in groups
+        for name in measured([group])
+        if (interval := group.metric(name)) is not None and interval.note in (ONE_RUN, TOO_FEW) and interval.low is None
+    )
+    return f"{ONE_RUN} for {', '.join(found)}" if found else ""
 
 
 def configurations(groups: Sequence[Group], names: Sequence[str]) -> Table:
