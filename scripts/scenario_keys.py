@@ -50,6 +50,7 @@ MEANING = {
     "TraceUse.minutes": "how many; unset: all",
     "TraceUse.spread": "where in its minute an invocation of a trace of counts falls",
     "TraceUse.sample": "so many functions, like the whole by Wasserstein distance; unset: all",
+    "TraceUse.keep": "of a sample: what functions are like, how often they are invoked, or [both](traces.md)",
     "TraceUse.thin": "the share of the invocations that is kept",
     "TraceUse.time_scale": "2: half as fast; 0.5: twice as fast",
     "TraceUse.duration_scale": "every duration times this",

@@ -97,7 +97,8 @@ class FunctionPlan(Part, frozen=True, kw_only=True):
 
 
 class TraceUse(Part, frozen=True, kw_only=True):
-    """Which part of which trace. `spread`: where inside its minute an invocation falls. `sample`: so many functions."""
+    """Which part of which trace. `spread`: where inside its minute an invocation falls. `sample`: so many functions.
+    `keep`: what a sample has of the whole."""
 
     path: str
     format: str = "auto"
@@ -105,6 +106,9 @@ class TraceUse(Part, frozen=True, kw_only=True):
     minutes: Count | None = None
     spread: Literal["uniform", "exponential", "equidistant"] = "uniform"
     sample: Count | None = None
+    keep: Literal["shape", "load", "both"] = (
+        "both"  # of a sample: what functions are like, or how often they are called
+    )
     thin: Share = 1.0  # the share of invocations that is kept
     time_scale: Positive = 1.0  # 2: the trace runs at half its speed
     duration_scale: Positive = 1.0
