@@ -64,6 +64,10 @@ def run(
         draw(made, Path(figures))
     if as_json:
         show_json(numbers(made))
+    elif beside and (out or figures) and not text:
+        from attacca.load.report.text import section
+
+        put("\n".join(section(made, "beside", width())))
     elif text or not (out or figures):
         from attacca.load.report.text import text as as_text
 

@@ -187,7 +187,15 @@ def study(plan: Plan, *, on: str, processes: int | None, out: str, records: bool
     if wanted > len(seeds):
         say(f"  After {len(seeds)} seeds {plan.until} is not reached; it may take {wanted:,}.", "yellow")
     say(f"  in {planned.directory}", "dim")
+    cautions(groups)
     return groups, outcome
+
+
+def cautions(groups: list["Group"]) -> None:
+    """What was not measured at all."""
+    early = [one.label for one in groups if one.first.phases.get("warmup") and not one.first.phases.get("run")]
+    if early:
+        say(f"! All was due in the warm-up, and is shown as if it were the run: {', '.join(early[:3])}.", "yellow")
 
 
 def goal_of(text: str) -> tuple[str, float] | None:

@@ -2,7 +2,6 @@
 
 import hashlib
 import itertools
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -11,10 +10,10 @@ from typing import Final
 import msgspec
 
 from attacca.errors import BadConfig
+from attacca.load.workload.choices import FAMILIES, choice, value_of
 from attacca.load.workload.scenario import Scenario
 
 HINT: Final = "write it as --set system.keepalive=lru,ttl or --set functions.NAME.memory_mb=128,256"
-FAMILIES: Final = ("queueing", "concurrency", "keepalive", "balancing")
 PARTS: Final = ("workload", "functions", "system", "hardware", "faults", "record")
 NOT_COUNTED: Final = (
     "cli/",
@@ -98,15 +97,15 @@ def _assign(plain: dict[str, object], key: str, value: str) -> None:
         place = _step(place, name, key)
         rest = [*path[number + 1 :], last]
         if isinstance(place, dict) and "policy" in place and rest[0] not in ("policy", "options"):
-            place.setdefault("options", {})[".".join(rest)] = _value(value)  # an option of a policy
+            place.setdefault("options", {})[".".join(rest)] = value_of(value)  # an option of a policy
             return
     if isinstance(place, list):
-        place[_index(place, last, key)] = _value(value)
+        place[_index(place, last, key)] = value_of(value)
         return
     if not isinstance(place, dict):
         raise BadConfig(f"--set {key}: there is no such key", HINT)
     now = place.get(last)
-    place[last] = choice(value) if isinstance(now, dict) and "policy" in now else _value(value)
+    place[last] = choice(value).plain() if isinstance(now, dict) and "policy" in now else value_of(value)
 
 
 def _step(place: object, name: str, key: str) -> object:
@@ -123,22 +122,6 @@ def _index(place: list[object], name: str, key: str) -> int:
         if str(index) == name or (isinstance(entry, dict) and entry.get("name") == name):
             return index
     raise BadConfig(f"--set {key}: there is no {name!r} in it", HINT)
-
-
-def choice(value: str) -> dict[str, object]:
-    """`ttl`, `ttl:idle_s=60`, `mine:Class:idle_s=60:other=1`: a policy, then its options."""
-    words = value.split(":")
-    names = [word for word in words if "=" not in word]
-    options = dict(word.split("=", 1) for word in words if "=" in word)
-    return {"policy": ":".join(names), "options": {key: _value(text) for key, text in options.items()}}
-
-
-def _value(text: str) -> object:
-    """A number, a truth or a list where it reads as one, else a text."""
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
 
 
 def key_of(scenario: Scenario, mark: str) -> str:

@@ -1,5 +1,6 @@
 """The numbers of a report as tables of text, the same on the page and in the terminal."""
 
+import math
 from collections.abc import Sequence
 
 import msgspec
@@ -13,6 +14,7 @@ from attacca.load.statistics.samples import TOO_FEW, Interval, least_samples, qu
 from attacca.load.statistics.within import ONE_RUN
 
 ROOM = 4  # configurations beside which there is room for words
+SEEDS_FOR_RANKS = 7  # with fewer than 8, even all on one side are less than 1 in 100
 MOST = 12  # rows of a table of functions
 TAILS = {"p50_ms": 0.5, "p90_ms": 0.9, "p99_ms": 0.99, "p999_ms": 0.999}
 
@@ -87,13 +89,13 @@ def comparisons(groups: Sequence[Group], names: Sequence[str]) -> list[Table]:
 
 def comparison(groups: Sequence[Group], name: str) -> Table:
     """Who is better than the first, and by how much."""
-    rows = [[groups[0].label, with_interval(name, groups[0].metric(name)), "", "", "", ""]]
+    rows, fewest = [[groups[0].label, with_interval(name, groups[0].metric(name)), "", "", "", ""]], math.inf
     for group in groups[1:]:
         found = paired(groups[0], group, name)
         if found is None:
             rows.append([group.label, with_interval(name, group.metric(name)), "–", "–", "–", "no seed in common"])
             continue
-        ratio = found.ratio
+        ratio, fewest = found.ratio, min(fewest, found.difference.samples)
         times = f"×{_times(ratio.value)}" if ratio.value == ratio.value else "–"
         if ratio.low is not None and ratio.high is not None:
             times += f" ({_times(ratio.low)} … {_times(ratio.high)})"
@@ -102,7 +104,15 @@ def comparison(groups: Sequence[Group], name: str) -> Table:
             "–" if found.difference.note else f"{found.chance:.2g}", verdict(name, found.verdict),
         ])  # fmt: skip
     head = [METRICS[name].label, "value", "difference", "ratio", "p (Wilcoxon)", f"than {groups[0].label}"]
-    return Table("", head, rows)
+    return Table("", head, rows, _floor(fewest))
+
+
+def _floor(pairs: float) -> str:
+    """Ranks of so few seeds cannot say more, however clear the difference is."""
+    if not 2 <= pairs <= SEEDS_FOR_RANKS:
+        return ""
+    least = 0.5 ** (pairs - 1)
+    return f"of {pairs:.0f} seeds no p (Wilcoxon) is below {least:.2g}: the verdict is the paired t's, by its interval"
 
 
 def _times(value: float) -> str:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from attacca.errors import BadConfig
+from attacca.load.workload.choices import spelt_out
 from attacca.model.function import Name
 
 Positive = Annotated[float, msgspec.Meta(gt=0)]
@@ -148,6 +149,8 @@ class System(Part, frozen=True, kw_only=True):
     keepalive: Choice = Choice(policy="ttl")
     balancing: Choice = Choice(policy="least_loaded")
     templates: bool = True
+    silent_s: Positive = 3.0  # a worker that says nothing for so long is lost
+    attempts: Count = 3  # workers that an invocation is sent to, when one after the other is lost
 
 
 class Hardware(Part, frozen=True, kw_only=True):
@@ -226,7 +229,7 @@ def read(path: Path) -> Scenario:
         BadConfig: the file cannot be read, or something in it makes no sense; the message names it.
     """
     try:
-        return msgspec.toml.decode(path.read_bytes(), type=Scenario)
+        return msgspec.convert(spelt_out(msgspec.toml.decode(path.read_bytes())), Scenario)
     except OSError as error:
         raise BadConfig(f"{path}: {error.strerror}", "give the path of a scenario's TOML file") from None
     except ValueError as error:  # also TOML's own, and numbers that Python does not read
