@@ -8,7 +8,7 @@ import typer
 
 from attacca.cli.command import Refused, VerbCommand
 from attacca.cli.options import Json
-from attacca.cli.report import draw, numbers, width, write
+from attacca.cli.report import Width, draw, numbers, width, write
 from attacca.cli.screen import is_coloured, paint, put, say, seconds, show_json, visible
 from attacca.errors import BadConfig
 from attacca.load.extra import need_lab
@@ -63,7 +63,7 @@ ReportFile = Annotated[
     str, typer.Option("--report", metavar="FILE.html", help="Write the report of it all.", show_default=False)
 ]  # fmt: skip
 Figures = Annotated[
-    str, typer.Option("--figures", metavar="DIR", help="Write each figure as SVG and PNG.", show_default=False)
+    str, typer.Option("--figures", metavar="DIR", help="Write each figure as SVG, PDF and PNG.", show_default=False)
 ]  # fmt: skip
 Metrics = Annotated[
     str, typer.Option("--metrics", metavar="A,B", help="Of which to tell.", show_default=False)
@@ -82,12 +82,13 @@ def sweep(
     records: Records = False,
     report: ReportFile = "",
     figures: Figures = "",
+    wide: Width = "page",
     as_json: Json = False,
 ) -> None:
     """Run every combination of what is varied, once for each seed. What was run before is not run again."""
     plan = Plan(path, sets, seeds, until)
     groups, outcome = study(plan, on=on, processes=processes, out=out, records=records)
-    show(groups, outcome, Wanted(report, figures), as_json=as_json)
+    show(groups, outcome, Wanted(report, figures, wide), as_json=as_json)
 
 
 def compare(
@@ -102,6 +103,7 @@ def compare(
     records: Records = False,
     report: ReportFile = "",
     figures: Figures = "",
+    wide: Width = "page",
     metrics: Metrics = SHOWN,
     as_json: Json = False,
 ) -> None:
@@ -114,7 +116,7 @@ def compare(
     wanted = metric_names(metrics)
     plan = Plan(path, sets, seeds, until)
     groups, outcome = study(plan, on=on, processes=processes, out=out, records=records)
-    show(groups, outcome, Wanted(report, figures, wanted), as_json=as_json)
+    show(groups, outcome, Wanted(report, figures, wide, wanted), as_json=as_json)
 
 
 def add(app: typer.Typer) -> None:
@@ -243,6 +245,7 @@ class Wanted(NamedTuple):
 
     report: str = ""
     figures: str = ""
+    wide: str = "page"
     metrics: list[str] | None = None
 
 
@@ -255,7 +258,7 @@ def show(groups: list["Group"], outcome: "Outcome", wanted: Wanted, *, as_json: 
         if wanted.report:
             write(made, Path(wanted.report))
         if wanted.figures:
-            draw(made, Path(wanted.figures))
+            draw(made, Path(wanted.figures), wanted.wide)
     if as_json:
         show_json(as_numbers(groups, outcome, wanted.metrics or []))
     elif groups:

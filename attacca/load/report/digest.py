@@ -41,6 +41,15 @@ class FunctionDigest(msgspec.Struct, frozen=True):
     scheduling_s: float | None  # mean of what passed from being sent until the answer, less the time in the handler
 
 
+class ApplicationDigest(msgspec.Struct, frozen=True):
+    """An application's functions taken together."""
+
+    name: str
+    invocations: int
+    cold_share: float  # of its invocations
+    slowdown: float | None  # geometric mean over its invocations; None where none went well
+
+
 class Series(msgspec.Struct, frozen=True):
     """Over the whole run, warm-up and drain included; nan where nothing was sampled. Times are middles of bins."""
 
@@ -94,6 +103,7 @@ class Digest(msgspec.Struct, frozen=True, kw_only=True):
     quantiles: list[float]  # of response, seconds, at SHARES
     scheduling: list[float]  # of scheduling latency, likewise
     functions: list[FunctionDigest]
+    applications: list[ApplicationDigest]
     series: Series
     windows: Windows
     split: list[Bar]  # the mean of each kind of start

@@ -20,6 +20,7 @@ class Group(msgspec.Struct, frozen=True):
     label: str
     kind: str
     digests: list[Digest]  # by seed
+    is_base: bool = False  # the others are compared with it
 
     @property
     def seeds(self) -> list[int]:
@@ -58,6 +59,25 @@ class Group(msgspec.Struct, frozen=True):
             for function in digest.functions:
                 if function.slowdown is not None:
                     logs.setdefault(function.name, []).append(math.log(function.slowdown))
+        return {name: math.exp(mean(values)) for name, values in sorted(logs.items())}
+
+    def cold_shares(self) -> dict[str, float]:
+        """Of each application's invocations over all seeds, those that were cold."""
+        cold: dict[str, list[float]] = {}
+        for digest in self.digests:
+            for one in digest.applications:
+                found = cold.setdefault(one.name, [0.0, 0.0])
+                found[0] += one.cold_share * one.invocations
+                found[1] += one.invocations
+        return {name: hits / many for name, (hits, many) in sorted(cold.items())}
+
+    def slowdowns_of_applications(self) -> dict[str, float]:
+        """Each application's geometric mean, over all seeds in which it was called."""
+        logs: dict[str, list[float]] = {}
+        for digest in self.digests:
+            for one in digest.applications:
+                if one.slowdown is not None:
+                    logs.setdefault(one.name, []).append(math.log(one.slowdown))
         return {name: math.exp(mean(values)) for name, values in sorted(logs.items())}
 
 

@@ -11,7 +11,16 @@ import polars as pl
 from attacca.errors import StateCorrupt
 from attacca.load.records.columns import INFO, RECORDS
 from attacca.load.records.reading import Run, read_run
-from attacca.load.report.digest import COLD, FILE, SHARES, VERSION, Digest, FunctionDigest, Windows
+from attacca.load.report.digest import (
+    COLD,
+    FILE,
+    SHARES,
+    VERSION,
+    ApplicationDigest,
+    Digest,
+    FunctionDigest,
+    Windows,
+)
 from attacca.load.report.parts import gantt, split, with_parts
 from attacca.load.report.series import added, idle_share, series, time_mean
 from attacca.load.sending.pacing import LATE_S
@@ -27,7 +36,7 @@ from attacca.load.statistics.samples import (
 from attacca.load.statistics.within import mean_within, quantiles_within, share_within
 
 NEEDED: Final = (
-    "phase", "idx", "func", "due", "sent", "late", "enq", "deq", "cold_begin", "ready", "exec_begin", "exec_end",
+    "phase", "idx", "app", "func", "due", "sent", "late", "enq", "deq", "cold_begin", "ready", "exec_begin", "exec_end",
     "recv", "status", "err", "start", "req_dur", "mem",
 )  # fmt: skip
 WINDOWS: Final = 150  # at most so many windows of a run
@@ -80,13 +89,14 @@ def digest_of(run: Run) -> Digest:
     measured = _measured(rows)
     answered = measured.filter(pl.col("is_good"))
     ordered = ascending(answered["response"])
-    functions = _functions(measured)
+    functions, applications = _functions(measured), _applications(measured)
     samples = run.samples.collect()
     during = samples.filter(pl.col("t").is_between(measured["due"].min(), measured["due"].max()))
     span_s = _span(measured)
     return Digest(
         info=run.info,
-        metrics=_metrics(measured, answered, ordered, functions, during, _rate(rows, measured, span_s)),
+        metrics=_metrics(measured, answered, ordered, functions, during, _rate(rows, measured, span_s))
+        | _more(rows, measured, during, applications),
         intervals=_intervals(measured, answered, during),
         phases=_counts(rows["phase"]),
         errors=_counts(measured.filter(~pl.col("is_good"))["reason"]),
@@ -98,6 +108,7 @@ def digest_of(run: Run) -> Digest:
         quantiles=_quantiles(ordered),
         scheduling=_quantiles(ascending(answered["scheduling"])),
         functions=functions,
+        applications=applications,
         series=series(rows, samples),
         windows=windows(answered, span_s),
         split=split(answered),
@@ -220,6 +231,43 @@ def _functions(rows: pl.DataFrame) -> list[FunctionDigest]:
     )
     frame = frame.with_columns(pl.col(pl.Float64).fill_nan(None))
     return [FunctionDigest(**row) for row in frame.iter_rows(named=True)]
+
+
+def _applications(rows: pl.DataFrame) -> list[ApplicationDigest]:
+    """A function without one is one by itself."""
+    good, app, func = pl.col("is_good"), pl.col("app").cast(pl.String), pl.col("func").cast(pl.String)
+    frame = (
+        rows.group_by(pl.when(app.fill_null("") == "").then(func).otherwise(app).alias("name"))
+        .agg(
+            pl.len().alias("invocations"),
+            pl.col("is_cold").mean().alias("cold_share"),
+            pl.col("slowdown").filter(good).log().mean().exp().alias("slowdown"),
+        )
+        .sort("name")
+    )
+    return [
+        ApplicationDigest(**row) for row in frame.with_columns(pl.col("slowdown").fill_nan(None)).iter_rows(named=True)
+    ]
+
+
+def _more(
+    rows: pl.DataFrame, measured: pl.DataFrame, samples: pl.DataFrame, applications: list[ApplicationDigest]
+) -> dict[str, float]:
+    found = {
+        "wasted_gb_s": _wasted(rows, measured, time_mean(samples, "memory_mb", 1024.0)),
+        "slowdown_apps": _geometric([one.slowdown for one in applications if one.slowdown is not None]),
+    }
+    return {name: value for name, value in found.items() if value is not None and math.isfinite(value)}
+
+
+def _wasted(rows: pl.DataFrame, measured: pl.DataFrame, held_gb: float | None) -> float | None:
+    """What was held while the measured were due, less what invocations ran in meanwhile, of whatever phase."""
+    if held_gb is None or measured.is_empty():
+        return None
+    begin, end = measured["due"].min(), measured["due"].max()
+    ran_s = (pl.min_horizontal("exec_end", pl.lit(end)) - pl.max_horizontal("exec_begin", pl.lit(begin))).clip(0.0)
+    used = float(rows.select((ran_s * pl.col("mem").cast(pl.Float64)).sum()).item()) / 1024.0
+    return max(held_gb * _span(measured) - used, 0.0)
 
 
 def _metrics(

@@ -145,6 +145,25 @@ def slowdowns(groups: Sequence[Group]) -> Table:
     return Table("", head, rows)
 
 
+def of_applications(groups: Sequence[Group]) -> list[Table]:
+    """How slowed down, and how cold, the applications are."""
+    shares = (0.5, 0.75, 0.9, 1.0)
+    heads = [f"{100 * share:g} % under" if share < 1.0 else "most" for share in shares]
+    slow, cold = [], []
+    for group in groups:
+        found = sorted(group.slowdowns_of_applications().values())
+        tails = [f"{number(quantile(found, share))} ×" if found else "–" for share in shares]
+        slow.append([group.label, with_interval("slowdown_apps", group.metric("slowdown_apps")), *tails])
+        chances = sorted(group.cold_shares().values())
+        tails = [f"{100 * quantile(chances, share):.3g} %" if chances else "–" for share in shares]
+        never = sum(share == 0.0 for share in chances) / len(chances) if chances else math.nan
+        cold.append([group.label, str(len(chances)), f"{never:.0%}", *tails])
+    return [
+        Table("cold starts of applications, % of their invocations", ["", "applications", "never", *heads], cold),
+        Table("slowdown of applications, geometric mean", ["", "mean", *heads], slow),
+    ]
+
+
 def starts(groups: Sequence[Group]) -> Table:
     seen = [start for start in STARTS if any(start in group.first.starts for group in groups)]
     rows = []
