@@ -13,7 +13,7 @@ from attacca.load.report.looks import in_order
 from attacca.load.report.metrics import number
 from attacca.load.report.published import Published
 from attacca.load.report.tables import Table
-from attacca.load.report.validation import validation
+from attacca.load.report.validation import against_itself, validation
 from attacca.load.report.verdicts import verdicts
 from attacca.load.sending.pacing import LATE_S, LATE_STOP, LATE_WARN
 
@@ -201,7 +201,14 @@ def _live(groups: Sequence[Group]) -> Section | None:
         "live",
         "Live against simulated",
         says,
-        [validation(live, other, other.label * (len(pairs) > 1)) for live, other in pairs],
+        [
+            table
+            for live, other in pairs
+            for table in (
+                *([against_itself(live)] if len(live.digests) > 1 else []),
+                validation(live, other, other.label * (len(pairs) > 1)),
+            )
+        ],
         draw,
     )
 

@@ -109,6 +109,8 @@ class Sampler:
         return self._random[size]
 
     def _sample(self, size: int, within: Rows) -> Rows:
+        if comb(self._count, size) <= ALL_WAYS:
+            return self._best(size)
         limit = self._drawn(size)[0][0]
         self._chance = _chance(self._seed, f"traces/sample/{self.keep}/{size}")
         ours = self._grown(within[:0], size, within) if self.ranking is None else np.sort(self.ranking[:size])
