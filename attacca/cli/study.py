@@ -29,7 +29,7 @@ attacca sim compare burst.toml --set worker.queueing=fcfs,minheap,mqfq --seeds 2
 attacca sim compare burst.toml --set worker.keepalive=lru,ttl --until cold_share=5  # seeds until each is within 5 %
 """
 MORE: Final = 10  # times as many seeds as were asked for, at most
-SHOWN = "mean_ms,p50_ms,p99_ms,slowdown,slowdown_p99,cold_share,memory_gb"
+SHOWN = "mean_ms,p50_ms,p99_ms,slowdown,slowdown_p99,cold_share,memory_gb,wasted_gb_s"
 
 ScenarioPath = Annotated[str, typer.Argument(metavar="SCENARIO", help="A scenario's TOML file.", show_default=False)]
 Sets = Annotated[
@@ -273,10 +273,13 @@ def show(groups: list["Group"], outcome: "Outcome", wanted: Wanted, *, as_json: 
 def lines(groups: list["Group"], metrics: list[str] | None) -> list[str]:
     """The table of all metrics; or, to compare, a table for each and a sentence on who is better."""
     from attacca.load.report.groups import measured
+    from attacca.load.report.looks import in_order
     from attacca.load.report.tables import comparison, configurations
     from attacca.load.report.text import table
     from attacca.load.report.verdicts import verdicts
 
+    base, ordered = groups[0], in_order(groups)
+    groups = ordered if metrics is None else [base, *(group for group in ordered if group is not base)]
     if metrics is None:
         return table(configurations(groups, measured(groups, SHOWN.split(","))), max(width(), 200))
     names = measured(groups, metrics)
@@ -304,6 +307,7 @@ def as_numbers(groups: list["Group"], outcome: "Outcome", metrics: list[str]) ->
                     "metric": name, "base": groups[0].label, "other": group.label,
                     "difference": pair.difference.value, "low": pair.difference.low, "high": pair.difference.high,
                     "ratio": pair.ratio.value, "ratio_low": pair.ratio.low, "ratio_high": pair.ratio.high,
-                    "wilcoxon": pair.chance, "verdict": pair.verdict,
+                    "wilcoxon": pair.chance, "wilcoxon_least": 0.5 ** max(pair.difference.samples - 1, 0),
+                    "verdict": pair.verdict,
                 })  # fmt: skip
     return {**found, "comparisons": against} if metrics else found

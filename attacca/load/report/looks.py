@@ -25,7 +25,7 @@ PLACES: Final = {  # by the key of the choice: its policies, in the order in whi
 
 class Look(msgspec.Struct, frozen=True):
     place: int  # of the colour
-    variant: int = 0  # of those with one policy and other options: another dash and marker
+    pattern: int  # of dash and marker: the same, but for a second one of the same policy
 
     @property
     def colour(self) -> str:
@@ -33,11 +33,11 @@ class Look(msgspec.Struct, frozen=True):
 
     @property
     def line(self) -> dict[str, Any]:
-        return {"color": self.colour, "linestyle": style.dash(self.place + self.variant)}
+        return {"color": self.colour, "linestyle": style.dash(self.pattern)}
 
     @property
     def marker(self) -> str:
-        return style.marker(self.place + self.variant)
+        return style.marker(self.pattern)
 
 
 def in_order(groups: Sequence[Group]) -> list[Group]:
@@ -53,12 +53,15 @@ def looks(groups: Sequence[Group]) -> dict[str, Look]:
     """By label."""
     key = _varied(groups)
     if key is None:
-        return {group.label: Look(place) for place, group in enumerate(groups)}
+        return {group.label: Look(place, place) for place, group in enumerate(groups)}
     places = _places(_names(groups, key), PLACES[key])
+    free = [pattern for pattern in range(len(style.DASHES)) if pattern not in places.values()]
     found: dict[str, Look] = {}
     for group in sorted(groups, key=lambda group: group.label):
         place = places[_policy(group, key)]
-        found[group.label] = Look(place, sum(look.place == place for look in found.values()))
+        before = sum(look.place == place for look in found.values())
+        pattern = place if not before else free.pop(0) if free else place + before
+        found[group.label] = Look(place, pattern)
     return found
 
 

@@ -195,9 +195,11 @@ def phases(groups: Sequence[Group]) -> Table:
 
 
 def platform(groups: Sequence[Group]) -> Table:
-    names = ("sandboxes", "busy", "queued", "memory_gb")
+    names = ("sandboxes", "busy", "queued", "memory_gb", "wasted_gb_s")
     rows = [[group.label, *(with_interval(name, group.metric(name)) for name in names)] for group in groups]
-    return Table("", ["", *(METRICS[name].label for name in names)], rows, "means over the measured part")
+    wasted = METRICS["wasted_gb_s"]
+    note = f"means over the measured part; {wasted.label}: {wasted.about}"
+    return Table("", ["", *(METRICS[name].label for name in names)], rows, note)
 
 
 def split(groups: Sequence[Group]) -> Table:
