@@ -52,7 +52,8 @@ class Sampler:
         self.near, self.keep = Nearness(functions), keep
         self._count, self._seed = functions.height, seed
         self._chance = _chance(seed, "traces/sample")
-        self.ranking = self._ranked() if keep == "shape" else None
+        self._held: Rows = np.arange(0)  # the ranking, as far as it was needed
+        self._of_ranking = self._chance
         self._random: dict[int, list[tuple[float, Rows]]] = {}
 
     def take(self, size: int) -> list[int]:
@@ -113,9 +114,10 @@ class Sampler:
             return self._best(size)
         limit = self._drawn(size)[0][0]
         self._chance = _chance(self._seed, f"traces/sample/{self.keep}/{size}")
-        ours = self._grown(within[:0], size, within) if self.ranking is None else np.sort(self.ranking[:size])
+        is_ranked = self.keep == "shape"
+        ours = self._ranked(size) if is_ranked else self._grown(within[:0], size, within)
         judged = self._judged(ours)
-        if judged <= limit and (self.ranking is not None or len(within) == self._count):
+        if judged <= limit and (is_ranked or len(within) == self._count):
             return ours
         best = self._best(size)
         return ours if judged <= min(limit, BEARABLE * self._judged(best)) else best
@@ -131,13 +133,16 @@ class Sampler:
 
     # The ranking.
 
-    def _ranked(self) -> Rows:
+    def _ranked(self, size: int) -> Rows:
+        """The first of the ranking, which grows as far as it must: the same whatever was asked before."""
         every: Rows = np.arange(self._count)
-        held = every[:0]
-        while len(held) < self._count:
+        others, self._chance = self._chance, self._of_ranking
+        while len(self._held) < size:
+            held = self._held
             more = min(max(len(held) // GROUP, 1) if len(held) else BEGIN, self._count - len(held))
-            held = np.concatenate([held, self._ordered(held, self._grown(held, more, every))])
-        return held
+            self._held = np.concatenate([held, self._ordered(held, self._grown(held, more, every))])
+        self._chance = others
+        return np.sort(self._held[:size])
 
     def _grown(self, held: Rows, more: int, within: Rows) -> Rows:
         """So many others, with whom those that are held are nearest to the whole."""
