@@ -29,7 +29,7 @@ TRIALS = 24
 RANDOM = 100  # random samples that one is measured against
 DOMINANT = 0.2  # of all invocations: a function that decides alone whether a small sample has the whole's load
 ORDERS = 16
-ONE_BY_ONE = 150
+ONE_BY_ONE, ORDER_WORK = 150, 300_000  # so many are put in order one by one; fewer when there are many functions
 SWAPS, SWAP_WORK = 400, 2_000_000  # tries each time; fewer when there are many functions
 BEARABLE = 1.5  # so much further than the best that is found may one be that lies within a larger
 ALL_WAYS = 5000  # samples of a size that are few enough to look at each
@@ -195,7 +195,7 @@ class Sampler:
     def _ordered(self, held: Rows, more: Rows) -> Rows:
         """An order of coming that stays near to the whole on the way: the next is the best of some, or, where they are
         many, the whole order is."""
-        if len(more) > ONE_BY_ONE:
+        if len(more) > min(ONE_BY_ONE, ORDER_WORK // self._count):
             cuts = [len(more) * quarter // 4 for quarter in (1, 2, 3)]
 
             def farness(order: Rows) -> float:
