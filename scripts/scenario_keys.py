@@ -8,6 +8,10 @@ import msgspec.inspect as shape
 
 from attacca.load.workload import scenario
 
+CHOICE = (
+    "A policy ([policies.md](policies.md)), by name or `module:Class`, and its options beside it: "
+    '`{ policy = "ttl", idle_s = 60 }`, or `"lru"` where there are none. So a server\'s settings have it too.'
+)
 TABLES: dict[str, tuple[type[msgspec.Struct], str]] = {  # in the file, and how it begins there
     "": (scenario.Scenario, ""),
     "[workload]": (scenario.Workload, "What comes in, and for how long."),
@@ -18,7 +22,7 @@ TABLES: dict[str, tuple[type[msgspec.Struct], str]] = {  # in the file, and how 
     "a body": (scenario.Body, ""),
     "a distribution": (scenario.Distribution, ""),
     "[system]": (scenario.System, "The platform. A live run takes the server as it is."),
-    "a choice": (scenario.Choice, "A policy by name or `module:Class`, and its options: [policies.md](policies.md)."),
+    "a choice": (scenario.Choice, CHOICE),
     "[hardware]": (scenario.Hardware, "Of a simulation only; `attacca sim calibrate` writes it from measurements."),
     "[[faults]]": (scenario.Fault, ""),
     "[record]": (scenario.Record, "What is kept of a run."),
@@ -50,6 +54,7 @@ MEANING = {
     "TraceUse.minutes": "how many; unset: all",
     "TraceUse.spread": "where in its minute an invocation of a trace of counts falls",
     "TraceUse.sample": "so many functions, like the whole by Wasserstein distance; unset: all",
+    "TraceUse.keep": "of a sample: what functions are like, how often they are invoked, or [both](traces.md)",
     "TraceUse.thin": "the share of the invocations that is kept",
     "TraceUse.time_scale": "2: half as fast; 0.5: twice as fast",
     "TraceUse.duration_scale": "every duration times this",
@@ -98,6 +103,8 @@ MEANING = {
     "System.keepalive": "who is evicted, and when",
     "System.balancing": "which worker gets an invocation",
     "System.templates": "sandboxes are forked from an imported copy: one is there from the deployment",
+    "System.silent_s": "a worker that says nothing for so long is lost: `gateway.silent_s` of a server",
+    "System.attempts": "workers that an invocation is sent to, when one after the other is lost: `gateway.attempts`",
     "Choice.policy": "",
     "Choice.options": "",
     "Hardware.sandbox": "making a sandbox from nothing",

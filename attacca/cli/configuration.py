@@ -14,6 +14,7 @@ from attacca.io.logbook import LogLimits
 from attacca.kernel import registry
 from attacca.kernel import settings as layers
 from attacca.kernel.settings import Given, Layer, Settled
+from attacca.load.workload import choices
 from attacca.policy.balancing import BALANCING
 from attacca.policy.concurrency import CONCURRENCY
 from attacca.policy.keepalive import KEEPALIVE
@@ -99,19 +100,25 @@ def check_policies(worker: WorkerConfig, gateway: GatewayConfig) -> None:
 
 def expand(layer: Layer) -> dict[str, Given]:
     """Short keys in full: `port`, `keepalive = "lru"`, `worker.keepalive.ttl_s`."""
-    expanded = {}
+    expanded: dict[str, Given] = {}
     for key, given in layer.items():
         first, dot, rest = key.partition(".")
-        full = SHORT[first] + dot + rest if first in SHORT else key
-        for choice in FAMILIES.values():
-            if full == choice and isinstance(given.value, str):
-                full = f"{choice}.policy"
-            elif full.startswith(choice + "."):
-                option = full.removeprefix(choice + ".")
-                if option != "policy" and option.partition(".")[0] != "options":
-                    full = f"{choice}.options.{option}"
-        expanded[full] = given
+        expanded |= _in_full(SHORT[first] + dot + rest if first in SHORT else key, given)
     return expanded
+
+
+def _in_full(key: str, given: Given) -> dict[str, Given]:
+    """A policy may bring its options, as a study takes it: `ttl:idle_s=60`."""
+    for choice in FAMILIES.values():
+        if key == choice and isinstance(given.value, str):
+            made = choices.choice(given.value)
+            options = [(f"{choice}.options.{name}", value) for name, value in made.options.items()]
+            return {name: given._replace(value=value) for name, value in ((f"{choice}.policy", made.policy), *options)}
+        if key.startswith(f"{choice}."):
+            option = key.removeprefix(f"{choice}.")
+            if option != "policy" and option.partition(".")[0] != "options":
+                return {f"{choice}.options.{option}": given}
+    return {key: given}
 
 
 def defaults(environ: Mapping[str, str]) -> dict[str, Given]:

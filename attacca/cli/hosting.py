@@ -26,6 +26,7 @@ from attacca.policy.queueing import QUEUEING
 from attacca.worker.host.watch import no_group
 
 DRAINS_S, STOPS_S = 0.5, 60.0
+OF_SEVERAL = ("balancing", "silent_s", "attempts")  # with one worker they decide nothing
 FAMILIES: Mapping[str, Mapping[str, type[Any]]] = {
     "queueing": QUEUEING, "concurrency": CONCURRENCY, "keepalive": KEEPALIVE,
 }  # fmt: skip
@@ -140,7 +141,7 @@ def differences(system: System, there: Mapping[str, Any], keys: Collection[str])
     """`there` is `system` of the server's /api/info; of a server that does not tell, everything differs."""
     found = []
     for key in System.__struct_fields__:
-        if key == "balancing" or key not in keys:  # one worker, whoever chooses it
+        if key in OF_SEVERAL or key not in keys:
             continue
         wanted, given = msgspec.to_builtins(getattr(system, key)), there.get(key)
         if key in FAMILIES:

@@ -18,9 +18,14 @@ EXAMPLES = """
 attacca report runs/first  # as text, here
 attacca report runs/first --out first.html
 attacca report runs/lru-* runs/greedy-* --out policies.html --figures figures
+attacca report runs/lru-* runs/ttl-* --figures figures --width column  # of a paper in two columns
 attacca report runs/live runs/simulated  # and how far apart they are
 attacca report runs/azure-500 --beside dirigent
 """
+
+Width = Annotated[
+    str, typer.Option("--width", metavar="WIDTH", help="Of the figures, in a paper: column or page.")
+]  # fmt: skip
 
 
 def run(
@@ -34,8 +39,9 @@ def run(
         typer.Option("--out", metavar="FILE.html", help="Write one self-contained page.", show_default=False),
     ] = "",
     figures: Annotated[
-        str, typer.Option("--figures", metavar="DIR", help="Write each figure as SVG and PNG.", show_default=False)
+        str, typer.Option("--figures", metavar="DIR", help="Write each figure as SVG, PDF and PNG.", show_default=False)
     ] = "",
+    wide: Width = "page",
     beside: Annotated[
         str,
         typer.Option(
@@ -61,9 +67,13 @@ def run(
     if out:
         write(made, Path(out))
     if figures:
-        draw(made, Path(figures))
+        draw(made, Path(figures), wide)
     if as_json:
         show_json(numbers(made))
+    elif beside and (out or figures) and not text:
+        from attacca.load.report.text import section
+
+        put("\n".join(section(made, "beside", width())))
     elif text or not (out or figures):
         from attacca.load.report.text import text as as_text
 
@@ -116,13 +126,19 @@ def write(made: "Report", path: Path) -> None:
     say(f"{path}: {path.stat().st_size / 1024:,.0f} kB", "green")
 
 
-def draw(made: "Report", folder: Path) -> None:
+def draw(made: "Report", folder: Path, wide: str = "page") -> None:
+    """
+    Raises:
+        BadConfig: a paper has no such width.
+    """
     from attacca.load.report import style
 
+    if wide not in style.WIDTHS:
+        raise BadConfig(f"--width {wide[:40]!r} is no width of a paper", " or ".join(style.WIDTHS))
     written = []
     for section in made.sections:
         if section.draw is not None:
-            with style.drawing():
+            with style.drawing(wide):
                 written += style.export(section.draw(), folder, section.key)
     say(f"{folder}: {len(written)} files", "green")
 

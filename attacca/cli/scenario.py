@@ -1,6 +1,5 @@
 """`attacca scenario`: what a scenario will ask of the system, before anything runs."""
 
-from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -22,6 +21,7 @@ app = typer.Typer(
 CHECK = """
 attacca scenario check burst.toml
 attacca scenario check burst.toml --json | jq .cores
+attacca scenario check burst.toml --set system.memory_mb=1024 --set functions.f.shape.rate=50
 """
 MOST_ROWS = 10
 
@@ -34,13 +34,24 @@ def group() -> None:
 
 
 @app.command("check", cls=VerbCommand, epilog=CHECK)
-def check(path: ScenarioPath, *, as_json: Json = False) -> None:
+def check(
+    path: ScenarioPath,
+    *,
+    settings: Annotated[
+        list[str],
+        typer.Option("--set", metavar="KEY=VALUE", help="Change the scenario, once or more often.", show_default=False),
+    ] = [],  # noqa: B006 - typer wants the default itself
+    seed: Annotated[
+        int | None, typer.Option("--seed", metavar="N", help="In place of the scenario's.", show_default=False)
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """Print the expected load: rates, cores and memory by Little's law, and what is likely to go wrong."""
     from attacca.cli.hosting import check_policies
+    from attacca.cli.sim import read_with
     from attacca.load.workload.expected import expected
-    from attacca.load.workload.scenario import read
 
-    scenario = read(Path(path))
+    scenario = read_with(path, settings, seed)
     check_policies(scenario.system)
     found = expected(scenario)
     if as_json:

@@ -147,6 +147,8 @@ def tell(outcome: "Outcome", *, is_stopped: bool) -> None:
         return
     from rich.table import Table
 
+    for warning in outcome.warnings:
+        say(f"! {warning}", "yellow")
     totals = outcome.totals
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="dim")

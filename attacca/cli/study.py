@@ -8,7 +8,7 @@ import typer
 
 from attacca.cli.command import Refused, VerbCommand
 from attacca.cli.options import Json
-from attacca.cli.report import draw, numbers, width, write
+from attacca.cli.report import Width, draw, numbers, width, write
 from attacca.cli.screen import is_coloured, paint, put, say, seconds, show_json, visible
 from attacca.errors import BadConfig
 from attacca.load.extra import need_lab
@@ -29,7 +29,7 @@ attacca sim compare burst.toml --set worker.queueing=fcfs,minheap,mqfq --seeds 2
 attacca sim compare burst.toml --set worker.keepalive=lru,ttl --until cold_share=5  # seeds until each is within 5 %
 """
 MORE: Final = 10  # times as many seeds as were asked for, at most
-SHOWN = "mean_ms,p50_ms,p99_ms,slowdown,slowdown_p99,cold_share,memory_gb"
+SHOWN = "mean_ms,p50_ms,p99_ms,slowdown,slowdown_p99,cold_share,memory_gb,wasted_gb_s"
 
 ScenarioPath = Annotated[str, typer.Argument(metavar="SCENARIO", help="A scenario's TOML file.", show_default=False)]
 Sets = Annotated[
@@ -63,7 +63,7 @@ ReportFile = Annotated[
     str, typer.Option("--report", metavar="FILE.html", help="Write the report of it all.", show_default=False)
 ]  # fmt: skip
 Figures = Annotated[
-    str, typer.Option("--figures", metavar="DIR", help="Write each figure as SVG and PNG.", show_default=False)
+    str, typer.Option("--figures", metavar="DIR", help="Write each figure as SVG, PDF and PNG.", show_default=False)
 ]  # fmt: skip
 Metrics = Annotated[
     str, typer.Option("--metrics", metavar="A,B", help="Of which to tell.", show_default=False)
@@ -82,12 +82,13 @@ def sweep(
     records: Records = False,
     report: ReportFile = "",
     figures: Figures = "",
+    wide: Width = "page",
     as_json: Json = False,
 ) -> None:
     """Run every combination of what is varied, once for each seed. What was run before is not run again."""
     plan = Plan(path, sets, seeds, until)
     groups, outcome = study(plan, on=on, processes=processes, out=out, records=records)
-    show(groups, outcome, Wanted(report, figures), as_json=as_json)
+    show(groups, outcome, Wanted(report, figures, wide), as_json=as_json)
 
 
 def compare(
@@ -102,6 +103,7 @@ def compare(
     records: Records = False,
     report: ReportFile = "",
     figures: Figures = "",
+    wide: Width = "page",
     metrics: Metrics = SHOWN,
     as_json: Json = False,
 ) -> None:
@@ -114,7 +116,7 @@ def compare(
     wanted = metric_names(metrics)
     plan = Plan(path, sets, seeds, until)
     groups, outcome = study(plan, on=on, processes=processes, out=out, records=records)
-    show(groups, outcome, Wanted(report, figures, wanted), as_json=as_json)
+    show(groups, outcome, Wanted(report, figures, wide, wanted), as_json=as_json)
 
 
 def add(app: typer.Typer) -> None:
@@ -189,7 +191,15 @@ def study(plan: Plan, *, on: str, processes: int | None, out: str, records: bool
     if wanted > len(seeds):
         say(f"  After {len(seeds)} seeds {plan.until} is not reached; it may take {wanted:,}.", "yellow")
     say(f"  in {planned.directory}", "dim")
+    cautions(groups)
     return groups, outcome
+
+
+def cautions(groups: list["Group"]) -> None:
+    """What was not measured at all."""
+    early = [one.label for one in groups if one.first.phases.get("warmup") and not one.first.phases.get("run")]
+    if early:
+        say(f"! All was due in the warm-up, and is shown as if it were the run: {', '.join(early[:3])}.", "yellow")
 
 
 def goal_of(text: str) -> tuple[str, float] | None:
@@ -237,6 +247,7 @@ class Wanted(NamedTuple):
 
     report: str = ""
     figures: str = ""
+    wide: str = "page"
     metrics: list[str] | None = None
 
 
@@ -249,7 +260,7 @@ def show(groups: list["Group"], outcome: "Outcome", wanted: Wanted, *, as_json: 
         if wanted.report:
             write(made, Path(wanted.report))
         if wanted.figures:
-            draw(made, Path(wanted.figures))
+            draw(made, Path(wanted.figures), wanted.wide)
     if as_json:
         show_json(as_numbers(groups, outcome, wanted.metrics or []))
     elif groups:
@@ -264,10 +275,13 @@ def show(groups: list["Group"], outcome: "Outcome", wanted: Wanted, *, as_json: 
 def lines(groups: list["Group"], metrics: list[str] | None) -> list[str]:
     """The table of all metrics; or, to compare, a table for each and a sentence on who is better."""
     from attacca.load.report.groups import measured
+    from attacca.load.report.looks import in_order
     from attacca.load.report.tables import comparison, configurations
     from attacca.load.report.text import table
     from attacca.load.report.verdicts import verdicts
 
+    base, ordered = groups[0], in_order(groups)
+    groups = ordered if metrics is None else [base, *(group for group in ordered if group is not base)]
     if metrics is None:
         return table(configurations(groups, measured(groups, SHOWN.split(","))), max(width(), 200))
     names = measured(groups, metrics)
@@ -295,6 +309,7 @@ def as_numbers(groups: list["Group"], outcome: "Outcome", metrics: list[str]) ->
                     "metric": name, "base": groups[0].label, "other": group.label,
                     "difference": pair.difference.value, "low": pair.difference.low, "high": pair.difference.high,
                     "ratio": pair.ratio.value, "ratio_low": pair.ratio.low, "ratio_high": pair.ratio.high,
-                    "wilcoxon": pair.chance, "verdict": pair.verdict,
+                    "wilcoxon": pair.chance, "wilcoxon_least": 0.5 ** max(pair.difference.samples - 1, 0),
+                    "verdict": pair.verdict,
                 })  # fmt: skip
     return {**found, "comparisons": against} if metrics else found

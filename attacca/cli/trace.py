@@ -130,11 +130,15 @@ def sample(
     sizes: Annotated[
         list[int], typer.Option("-n", "--functions", min=1, help="How many; give it again for more sizes.")
     ],
+    keep: Annotated[
+        str, typer.Option("--keep", metavar="WHAT", help="shape: what functions are like; load: invocations; both.")
+    ] = "both",
     start: Start = 0, minutes: Minutes = None, to: To = "attacca", format_: Format = "auto",
     spread: Spread = "uniform", seed: Seed = 1, skip_bad: SkipBad = False, as_json: Json = False,
 ) -> None:  # fmt: skip
-    """Write samples of functions: each near the whole by Wasserstein distance, each holding the smaller ones."""
+    """Write samples of functions, near the whole in their shape, their load or both; the smaller within the larger."""
     source, notes = _source(path, format_, spread, seed, start=start, minutes=minutes, skip_bad=skip_bad)
+    from attacca.load.traces.nearness import as_keep
     from attacca.load.traces.sampling import Sampler
     from attacca.load.traces.writing import write
 
@@ -142,10 +146,9 @@ def sample(
     if max(sizes) > there:
         raise BadConfig(f"the trace has {there} functions, fewer than {max(sizes)}", f"-n {there} at most")
     _tell(notes)
-    sampler = Sampler(source.functions, seed)
+    sampler = Sampler(source.functions, seed, as_keep(keep))
     rows = []
-    for size in sorted(set(sizes)):
-        chosen = sampler.take(size)
+    for size, chosen in reversed(sampler.chain(sizes).items()):
         folder = Path(new) / str(size) if len(set(sizes)) > 1 else Path(new)
         part = source.only(chosen)
         write(part, folder, to)
@@ -154,7 +157,7 @@ def sample(
     if as_json:
         show_json([
             {"functions": one.size, "invocations": one.invocations, "path": one.where}
-            | msgspec.to_builtins(one.distance)
+            | msgspec.to_builtins(one.distance) | {"shape": one.distance.shape}
             | {"standing": msgspec.to_builtins(one.standing)}
             for one in rows
         ])  # fmt: skip
@@ -267,9 +270,10 @@ def _tell(notes: tuple[str, ...]) -> None:
 
 
 def _write(trace: "Trace", new: str, to: str, *, as_json: bool) -> None:
-    from attacca.load.traces.writing import write
+    from attacca.load.traces.writing import stand_ins, write
 
     write(trace, Path(new), to)
+    _tell(stand_ins(trace, to))
     invocations = int(trace.functions["invocations"].sum())
     if as_json:
         body = {"path": new, "format": to, "functions": trace.functions.height, "invocations": invocations}

@@ -6,9 +6,14 @@ from attacca.cli.screen import console, marked, seconds
 
 if TYPE_CHECKING:
     from attacca.load.traces.fitness import Fit
-    from attacca.load.traces.sampling import Distance, Standing
+    from attacca.load.traces.nearness import Distance
+    from attacca.load.traces.sampling import Standing
     from attacca.load.traces.summary import Summary
 
+COLUMNS = (
+    "functions", "invocations", "rate", "duration", "memory", "shape", "load", "work", "busiest", "best of 100",
+    "nearer",
+)  # fmt: skip
 OFF = 0.2  # load or work this far from the whole's is not the whole's
 BESIDE = 64  # columns of a row that are not its rhythm
 
@@ -73,20 +78,21 @@ def _levels(found: dict[str, float]) -> str:
 
 
 def show_samples(rows: "list[Sampled]", width: int | None = None) -> None:
-    """Wasserstein distances to the whole in powers of ten; load and work are per function, beside the whole's; the last
-    says than how many random samples of its size it is nearer."""
+    """The shape is the sum of the three Wasserstein distances before it, in powers of ten; load and work are per
+    function, beside the whole's; the last say how near the best of the random samples of its size is, in what is kept,
+    and than how many of them this one is nearer."""
     from rich.table import Table
 
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in ("functions", "invocations", "rate", "duration", "memory", "load", "work", "busiest", "nearer"):
+    for name in COLUMNS:
         table.add_column(name, justify="right", no_wrap=True)
     for one in rows:
-        parts = (one.distance.rate, one.distance.duration, one.distance.memory)
+        parts = (one.distance.rate, one.distance.duration, one.distance.memory, one.distance.shape)
         beside = (one.standing.load, one.standing.work)
         table.add_row(
             f"{one.size:,}", f"{one.invocations:,}", *(f"{part:.3f}" for part in parts),
             *(marked("[yellow]{}[/]", f"{part:+.0%}") if abs(part) > OFF else f"{part:+.0%}" for part in beside),
-            f"{one.standing.dominant:.0%}", f"{one.standing.nearer:.0%}",
+            f"{one.standing.dominant:.0%}", f"{one.standing.best:.3f}", f"{one.standing.nearer:.0%}",
         )  # fmt: skip
     console(width=width).print(table)
 

@@ -15,6 +15,9 @@ from attacca.errors import BadConfig, Conflict
 from attacca.load.extra import need_lab
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from attacca.load.live.steady import Machine
     from attacca.load.report.digest import Digest
     from attacca.load.report.groups import Group
     from attacca.load.workload.scenario import Hardware, Scenario
@@ -60,9 +63,10 @@ def run(
 ) -> None:
     """Run a scenario live and simulated, with the same seed, and tell how far the simulation is off.
 
-    For each metric: live, simulated, the difference and the interval that so many samples allow. Of several live runs
-    their mean counts, and how far they are apart is told: a simulation cannot be nearer to them than they are to one
-    another.
+    First whether this machine is quiet enough to tell. Live and simulated runs take turns. Then, of several live runs
+    (--runs), how far they are from one another: no simulation can be nearer to them than that, and where it is beyond
+    the bar there is no verdict. Then for each metric live, simulated, the difference, and the interval that so many
+    samples allow.
     """
     need_lab()
     from attacca.load.report.groups import grouped, twins
@@ -71,10 +75,13 @@ def run(
 
     scenario = planned(Path(path), seed, hardware)
     folder = Path(out) if out else free(scenario.name)
-    names = ["live"] if runs == 1 else [f"live-{number}" for number in range(1, runs + 1)]
+    machine = None if live else seen(as_json=as_json)
     recorded = [Path(one) for one in live or ()]
-    recorded = recorded or [measure(scenario, folder, name, target, token, up) for name in names]
-    simulate(scenario, folder / "simulated")
+    if not recorded:
+        names = ["live"] if runs == 1 else [f"live-{number}" for number in range(1, runs + 1)]
+        recorded = in_turns(scenario, folder, [measure_of(scenario, folder, name, target, token, up) for name in names])
+    else:
+        simulate(scenario, folder / "simulated")
     digests = [of_scenario(read_digest(one), scenario) for one in (*recorded, folder / "simulated")]
     if report:
         write(make_report(digests), Path(report))
@@ -84,7 +91,34 @@ def run(
         raise BadConfig(f"{', '.join(map(str, recorded))}: no live run of {scenario.name}", hint)
     if not as_json:
         caution(scenario, recorded)
-    show(*pairs[0], folder, as_json=as_json, strict=strict)
+    show(*pairs[0], folder, machine, as_json=as_json, strict=strict)
+
+
+def seen(*, as_json: bool) -> "Machine":
+    """What this machine is like, said before it is measured."""
+    from attacca.kernel.clock import SystemClock
+    from attacca.load.live.steady import look
+
+    machine = look(SystemClock().now)
+    if not as_json:
+        say(machine.told(), "yellow" if machine.reasons() else "green")
+    return machine
+
+
+def in_turns(scenario: "Scenario", folder: Path, live: "list[Callable[[], Path]]") -> list[Path]:
+    """A simulation after each live run: whatever drifts on the machine meets both, and the same seed must give the
+    same events each time."""
+    recorded, hashes = [], set()
+    for one in live:
+        recorded.append(one())
+        hashes.add(simulate(scenario, folder / "simulated"))
+    if len(hashes) > 1:
+        say(f"! {len(hashes)} different simulations of one seed: {', '.join(sorted(hashes))}", "red")
+    return recorded
+
+
+def measure_of(scenario: "Scenario", folder: Path, name: str, target: str, token: str, up: str) -> "Callable[[], Path]":
+    return lambda: measure(scenario, folder, name, target, token, up)
 
 
 def planned(path: Path, seed: int | None, hardware: str) -> "Scenario":
@@ -145,12 +179,12 @@ def free(name: str) -> Path:
     return next(path for number in count(1) if not (path := Path("runs") / f"{name}-validation-{number}").exists())
 
 
-def simulate(scenario: "Scenario", directory: Path) -> None:
+def simulate(scenario: "Scenario", directory: Path) -> str:
     from attacca.kernel.clock import SystemClock
     from attacca.sim.run import Options
     from attacca.sim.run import run as simulated
 
-    simulated(scenario, SystemClock(), Options(out=directory, replace=True))
+    return simulated(scenario, SystemClock(), Options(out=directory, replace=True)).hash
 
 
 def measure(scenario: "Scenario", folder: Path, name: str, target: str, token: str, up: str) -> Path:
@@ -192,10 +226,13 @@ def _inline(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def show(live: "Group", simulated: "Group", folder: Path, *, as_json: bool, strict: bool) -> None:
+def show(
+    live: "Group", simulated: "Group", folder: Path, machine: "Machine | None", *, as_json: bool, strict: bool
+) -> None:
+    from attacca.load.live.steady import plain
     from attacca.load.report.groups import quantile_distance
     from attacca.load.report.text import table
-    from attacca.load.report.validation import gaps, validation
+    from attacca.load.report.validation import against_itself, gaps, validation
     from attacca.load.sending.pacing import LATE_S, LATE_WARN
 
     found = gaps(live, simulated)
@@ -203,11 +240,15 @@ def show(live: "Group", simulated: "Group", folder: Path, *, as_json: bool, stri
         rows = [
             {"metric": one.metric, "live": one.live.value, "each": live.values(one.metric), "live_apart": one.spread,
              "simulated": one.simulated.value, "difference": one.gap,
-             "interval": one.reach, "unit": one.unit, "bar": one.bar, "near": one.is_near}
+             "interval": one.reach, "unit": one.unit, "bar": one.bar, "near": one.is_near,
+             "verdict": one.verdict}
             for one in found
         ]  # fmt: skip
-        show_json({"run": str(folder), "metrics": rows, "ks": quantile_distance(live, simulated)})
+        told = {"run": str(folder), "metrics": rows, "ks": quantile_distance(live, simulated)}
+        show_json({**told, "machine": plain(machine)} if machine is not None else told)
     else:
+        put("\n".join(table(against_itself(live), max(width(), 140))))
+        put("")
         put("\n".join(table(validation(live, simulated), max(width(), 140))))
         late = live.first.late
         if late.get("share", 0.0) > LATE_WARN:

@@ -14,6 +14,7 @@ from attacca.sim.measured import Machine, Measured, of_run
 
 VALUES_MOST: Final = 100  # of an empirical distribution
 SAMPLES_LEAST: Final = 5  # below which nothing is said
+BUSY_LEAST: Final = 4  # times as many invocations: then there were not too few of them
 
 
 class Timed(msgspec.Struct):
@@ -41,11 +42,8 @@ def calibrate(sources: Sequence[Path], *, fit: bool = False) -> Hardware:
         if "imports" in known:  # the parts of a start are told by one source, or they do not belong together
             enough = {name: values for name, values in enough.items() if name not in ("sandbox", "code")}
         known = enough | known
-    if not known:
-        counts = ", ".join(f"{name} {len(values)}" for machine in machines for name, values in machine.times.items())
-        hint = "record more invocations, cold ones among them, or use `attacca load bench`"
-        names = ", ".join(map(str, sources))
-        raise BadConfig(f"{names}: fewer than {SAMPLES_LEAST} of anything were measured ({counts})", hint)
+    if not known or any(_is_crowded(one) for one in machines):
+        raise _too_few(", ".join(map(str, sources)), machines)
     shape = fitted if fit else empirical
     parts: dict[str, object] = {name: shape(values) for name, values in known.items()}
     parts["cpu"] = machines[0].cpu
@@ -53,6 +51,28 @@ def calibrate(sources: Sequence[Path], *, fit: bool = False) -> Hardware:
     sizes = [machine.template_mb for machine in machines if machine.template_mb is not None]
     parts["template_mb"] = sizes[0] if sizes else Hardware().template_mb
     return msgspec.structs.replace(Hardware(), **parts)
+
+
+def _is_crowded(machine: Machine) -> bool:
+    """Many invocations, and hardly one that nobody was in the way of, though they share the cores."""
+    many = machine.answered >= BUSY_LEAST * SAMPLES_LEAST
+    return machine.cpu == "contended" and many and machine.quiet < SAMPLES_LEAST
+
+
+def _too_few(names: str, machines: Sequence[Machine]) -> BadConfig:
+    """More invocations help where there were few of them; not where somebody was in the way of each."""
+    if any(_is_crowded(one) for one in machines):
+        answered, quiet = sum(one.answered for one in machines), sum(one.quiet for one in machines)
+        cores, background = max(one.cores for one in machines), max(one.background for one in machines)
+        taken = f", {background:.2f} of them by something else" * (background > 0.0)
+        return BadConfig(
+            f"{names}: only {quiet} of {answered:,} invocations found a core free all the time: "
+            f"the {cores} cores were taken{taken}",
+            "calibrate with a lower rate or more cores, on a machine that does nothing else; more of them do not help",
+        )
+    counts = ", ".join(f"{name} {len(values)}" for machine in machines for name, values in machine.times.items())
+    hint = "record more invocations, cold ones among them, or use `attacca load bench`"
+    return BadConfig(f"{names}: fewer than {SAMPLES_LEAST} of anything were measured ({counts})", hint)
 
 
 def empirical(values: Sequence[float]) -> Distribution:

@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import itertools
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -11,8 +10,9 @@ from typing import Final
 import msgspec
 
 from attacca.errors import BadConfig
+from attacca.load.workload.choices import FAMILIES, choice, parted, value_of
 from attacca.load.workload.scenario import Scenario
-from attacca.sim.sources import FAMILIES, code, plugins
+from attacca.sim.sources import code, plugins
 
 HINT: Final = "write it as --set system.keepalive=lru,ttl or --set functions.NAME.memory_mb=128,256"
 PARTS: Final = ("workload", "functions", "system", "hardware", "faults", "record")
@@ -55,19 +55,6 @@ def parse(setting: str) -> Axis:
     return Axis(key, found)
 
 
-def parted(text: str, at: str) -> list[str]:
-    """Cut at each sign that is not inside brackets or quotes: `[1,2],[3]` are two lists."""
-    found, depth, is_quoted = [""], 0, False
-    for sign in text:
-        is_quoted ^= sign == '"'
-        depth += 0 if is_quoted else (sign in "[{") - (sign in "]}")
-        if sign == at and not (depth > 0 or is_quoted):
-            found.append("")
-        else:
-            found[-1] += sign
-    return found
-
-
 def expand(
     scenario: Scenario, axes: Sequence[Axis], seeds: Sequence[int], mark_of: Callable[[Scenario], str] = lambda _: ""
 ) -> list[Cell]:
@@ -108,7 +95,7 @@ def _varied(scenario: Scenario, choices: Mapping[str, str], text: str) -> Scenar
     """`text`: the key whose value is taken as it is written."""
     plain = msgspec.json.decode(msgspec.json.encode(scenario))
     for key, value in choices.items():
-        _assign(plain, key, value, str if key == text else _value)
+        _assign(plain, key, value, str if key == text else value_of)
     return msgspec.convert(plain, Scenario)
 
 
@@ -127,7 +114,7 @@ def _assign(plain: dict[str, object], key: str, value: str, read: Callable[[str]
     if not isinstance(place, dict):
         raise BadConfig(f"--set {key}: there is no such key", HINT)
     now = place.get(last)
-    place[last] = choice(value) if isinstance(now, dict) and "policy" in now else read(value)
+    place[last] = choice(value).plain() if isinstance(now, dict) and "policy" in now else read(value)
 
 
 def _step(place: object, name: str, key: str) -> object:
@@ -146,22 +133,6 @@ def _index(place: list[object], name: str, key: str) -> int:
         if str(index) == name or (isinstance(entry, dict) and entry.get("name") == name):
             return index
     raise BadConfig(f"--set {key}: there is no {name!r} in it", HINT)
-
-
-def choice(value: str) -> dict[str, object]:
-    """`ttl`, `ttl:idle_s=60`, `mine:Class:idle_s=60:other=1`: a policy, then its options."""
-    words = parted(value, ":")
-    names = [word for word in words if "=" not in word]
-    options = dict(word.split("=", 1) for word in words if "=" in word)
-    return {"policy": ":".join(names), "options": {key: _value(text) for key, text in options.items()}}
-
-
-def _value(text: str) -> object:
-    """A number, a truth or a list where it reads as one, else a text."""
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
 
 
 def key_of(scenario: Scenario, mark: str) -> str:

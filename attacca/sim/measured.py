@@ -33,6 +33,9 @@ class Machine(msgspec.Struct, kw_only=True):
     """What was measured. `background`: the cores that are busy with something else than handlers and starts."""
 
     times: Measured
+    answered: int = 0  # invocations that were looked at
+    quiet: int = 0  # those of them that nobody was in the way of
+    cores: int = 0
     cpu: str = "contended"
     background: float = 0.0
     template_mb: int | None = None
@@ -45,13 +48,11 @@ def of_run(path: Path) -> Machine:
     rows = run.records.filter((pl.col("status") == 200) & pl.col("exec_end").is_not_null()).select(NEEDED).collect()
     look = _Look(rows, scenario)
     if run.info.kind != "live":
-        return Machine(times=look.times(), cpu=scenario.hardware.cpu)
-    samples = run.samples.sort("t").collect()
-    return Machine(
-        times=look.times(),
-        background=_background(samples, run.info, look),
-        template_mb=_template_mb(samples, rows["func"].n_unique()),
-    )
+        return look.machine(scenario.hardware.cpu)
+    found, samples = look.machine(), run.samples.sort("t").collect()
+    found.background = _background(samples, run.info, look)
+    found.template_mb = _template_mb(samples, rows["func"].n_unique())
+    return found
 
 
 class _Look:
@@ -82,13 +83,22 @@ class _Look:
         self._when: Floats = np.concatenate([[-np.inf], when[order]])
         self._count: Floats = np.concatenate([[0.0], np.cumsum(change)])
 
+    def machine(self, cpu: str = "contended") -> Machine:
+        quiet = self._quiet()
+        return Machine(times=self.times(), answered=len(quiet), quiet=int(quiet.sum()), cores=self.cores, cpu=cpu)
+
     def _undisturbed(self) -> Flags:
-        """At most all cores but one were computed on, meanwhile. Where none had that luck, all count."""
+        """Where none had that luck, all count."""
+        found = self._quiet()
+        return found if found.any() else np.ones(len(found), dtype=np.bool_)
+
+    def _quiet(self) -> Flags:
+        """At most all cores but one were computed on, meanwhile."""
         full = np.concatenate([[0], np.cumsum(self._count > max(1, self.cores - 1))])
         first = np.searchsorted(self._when, self._at["due"], side="right") - 1
         last = np.searchsorted(self._when, self._at["recv"], side="right")
         found: Flags = full[last] == full[first]
-        return found if found.any() else np.ones(len(found), dtype=np.bool_)
+        return found
 
     def times(self) -> Measured:
         at, start, quiet = self._at, self._start, self._undisturbed()

@@ -52,6 +52,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     faults: int
     lost_messages: int
     info: RunInfo
+    warnings: tuple[str, ...] = ()  # what makes the numbers less than they seem
     story: tuple[str, ...] = ()
     latest: tuple[Entry, ...] = ()
 
@@ -61,6 +62,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
         found |= {"wall_s": self.wall_s, "read_s": self.read_s, "virtual_s": self.virtual_s}
         found |= {"events": self.events, "hash": self.hash, "scenario_hash": self.info.hash}
         found |= {"faults": self.faults, "lost_messages": self.lost_messages}
+        found |= {"warnings": list(self.warnings)} if self.warnings else {}
         return found
 
 
@@ -101,6 +103,7 @@ def run(scenario: Scenario, clock: Clock, options: Options | None = None, schedu
         faults=world.faults.happened,
         lost_messages=world.lost_messages(),
         info=keeper.close(facts, wall_s),
+        warnings=(*schedule.unmeasured(),),
         story=tuple(story.lines) if story is not None else (),
         latest=latest,
     )

@@ -27,7 +27,6 @@ from attacca.sim.network import Road
 from attacca.sim.node import Node, Wrap
 
 HEARTBEAT_S = 1.0
-SILENT_S = 3.0
 OF_CLIENTS = 1_000_000_000  # their invocations are numbered from here
 ASK_AGAIN_S = 1e-3
 BEATS_MOST = 1 << 20  # heartbeats of one worker that have draws of their own
@@ -224,7 +223,8 @@ class Clients:
 
 
 def _gate(scenario: Scenario, balancer: Balancer | None) -> Gate:
-    return Gate(0, balancer or balancer_of(scenario), silent_s=SILENT_S)
+    system = scenario.system
+    return Gate(0, balancer or balancer_of(scenario), silent_s=system.silent_s, attempts=system.attempts)
 
 
 def balancer_of(scenario: Scenario) -> Balancer:

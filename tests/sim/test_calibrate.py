@@ -88,3 +88,20 @@ def test_too_little_is_said_to_be_too_little(tmp_path: Path) -> None:
     with pytest.raises(NotFound):
         calibrate([tmp_path / "nowhere"])
     assert toml(Hardware()) == "[hardware]\n"
+
+
+def test_where_somebody_was_in_everybodys_way_more_invocations_are_not_asked_for(tmp_path: Path) -> None:
+    """One core, and always somebody at it; then nobody, and too few invocations."""
+    hardware = msgspec.structs.replace(INSTANT, cpu="contended")
+    busy = scenario(function(rate=20.0, duration=exponential(300.0)), length_s=30.0, hardware=hardware)
+    system = msgspec.structs.replace(busy.system, cores=1, memory_mb=100_000)
+    kept = msgspec.structs.replace(busy.record, invocations=True)
+    play(msgspec.structs.replace(busy, system=system, record=kept), out=tmp_path / "busy", checks="off")
+    few = scenario(function(rate=0.02, duration=exponential(3.0)), length_s=100.0, hardware=hardware)
+    play(msgspec.structs.replace(few, record=kept), out=tmp_path / "few", checks="off")
+    with pytest.raises(BadConfig, match="found a core free all the time: the 1 cores were taken") as refused:
+        calibrate([tmp_path / "busy"])
+    assert "lower rate" in refused.value.hint
+    with pytest.raises(BadConfig, match="fewer than 5 of anything") as refused:
+        calibrate([tmp_path / "few"])
+    assert "more invocations" in refused.value.hint

@@ -10,6 +10,8 @@ from attacca.sim.journal import What
 from attacca.sim.run import Outcome
 from tests.sim.play import INSTANT, function, play, scenario
 
+ONE_OF_TWO: tuple[dict[str, Any], ...] = ({"silent_s": 6.0}, {"attempts": 1})
+
 
 def struck(fault: Fault, hardware: Hardware = INSTANT, workers: int = 1, **more: Any) -> Outcome:
     plan = function(rate=5.0, duration=Distribution(mean_ms=1000.0), **more)
@@ -29,6 +31,15 @@ def test_an_idempotent_function_survives_the_crash_of_its_worker() -> None:
     totals = struck(crash, workers=2, idempotent=True).totals
     assert totals.ok == totals.invocations
     assert totals.max_ms > 3000.0  # three heartbeats
+
+
+def test_silence_and_attempts_are_as_the_system_says() -> None:
+    crash = Fault(kind="worker_crash", at_s=10.0, for_s=8.0, worker=0)
+    plan = function(rate=5.0, duration=Distribution(mean_ms=1000.0), idempotent=True)
+    plain = scenario(plan, length_s=20.0, faults=(crash,), workers=2)
+    patient, once = (scenario(plan, length_s=20.0, faults=(crash,), workers=2, **more) for more in ONE_OF_TWO)
+    assert 3000.0 < play(plain).totals.max_ms < 6000.0 < play(patient).totals.max_ms
+    assert play(plain).totals.failed == 0 < play(once).totals.failed
 
 
 @pytest.mark.parametrize(("kind", "code"), [("sandbox_crash", "sandbox_lost"), ("out_of_memory", "out_of_memory")])

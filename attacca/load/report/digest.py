@@ -9,7 +9,7 @@ from attacca.load.records.info import RunInfo
 from attacca.load.statistics.samples import Interval, WarmUp
 
 FILE: Final = "digest.json"
-VERSION: Final = 2
+VERSION: Final = 3
 COLD: Final = ("cold", "template")  # a sandbox was made while the invocation waited
 STARTS: Final = ("warm", "prewarmed", "template", "cold")
 PARTS: Final = ("late", "sending", "queued", "making", "handing", "running", "answering")  # in the order they pass
@@ -39,6 +39,15 @@ class FunctionDigest(msgspec.Struct, frozen=True):
     slowdown: float | None  # geometric mean
     slowdown_p99: float | None
     scheduling_s: float | None  # mean of what passed from being sent until the answer, less the time in the handler
+
+
+class ApplicationDigest(msgspec.Struct, frozen=True):
+    """An application's functions taken together."""
+
+    name: str
+    invocations: int
+    cold_share: float  # of its invocations
+    slowdown: float | None  # geometric mean over its invocations; None where none went well
 
 
 class Series(msgspec.Struct, frozen=True):
@@ -83,7 +92,7 @@ class Digest(msgspec.Struct, frozen=True, kw_only=True):
     version: int = VERSION
     info: RunInfo
     metrics: dict[str, float]  # names of metrics.py; what could not be measured is not in it
-    intervals: dict[str, Interval]  # within this run, by order statistics or Wilson's
+    intervals: dict[str, Interval]  # within this run, by batches that follow one another
     phases: dict[str, int]
     errors: dict[str, int]  # code -> how many
     starts: dict[str, int]
@@ -94,6 +103,7 @@ class Digest(msgspec.Struct, frozen=True, kw_only=True):
     quantiles: list[float]  # of response, seconds, at SHARES
     scheduling: list[float]  # of scheduling latency, likewise
     functions: list[FunctionDigest]
+    applications: list[ApplicationDigest]
     series: Series
     windows: Windows
     split: list[Bar]  # the mean of each kind of start

@@ -9,7 +9,8 @@ import msgspec
 from attacca.load.report.digest import SHARES, Digest
 from attacca.load.report.metrics import METRICS
 from attacca.load.statistics.pairs import Paired, compare
-from attacca.load.statistics.samples import TOO_FEW, Interval, mean, mean_interval
+from attacca.load.statistics.samples import Interval, mean, mean_interval
+from attacca.load.statistics.within import ONE_RUN
 
 CLIENTS = "workload.clients.count"  # where it is all that differs, throughput may stand still: the load does not
 NOT_SETTINGS = ("seed", "about", "name", "record")  # of a scenario: they change nothing of what is run
@@ -19,6 +20,7 @@ class Group(msgspec.Struct, frozen=True):
     label: str
     kind: str
     digests: list[Digest]  # by seed
+    is_base: bool = False  # the others are compared with it
 
     @property
     def seeds(self) -> list[int]:
@@ -38,7 +40,7 @@ class Group(msgspec.Struct, frozen=True):
             return None
         if len(values) > 1:
             return mean_interval(values)
-        return self.first.intervals.get(name) or Interval(values[0], None, None, 1, TOO_FEW)
+        return self.first.intervals.get(name) or Interval(values[0], None, None, 1, ONE_RUN)
 
     def quantiles(self) -> tuple[list[float], list[float], list[float]]:
         """Of response at SHARES: least, mean and most over the seeds."""
@@ -57,6 +59,25 @@ class Group(msgspec.Struct, frozen=True):
             for function in digest.functions:
                 if function.slowdown is not None:
                     logs.setdefault(function.name, []).append(math.log(function.slowdown))
+        return {name: math.exp(mean(values)) for name, values in sorted(logs.items())}
+
+    def cold_shares(self) -> dict[str, float]:
+        """Of each application's invocations over all seeds, those that were cold."""
+        cold: dict[str, list[float]] = {}
+        for digest in self.digests:
+            for one in digest.applications:
+                found = cold.setdefault(one.name, [0.0, 0.0])
+                found[0] += one.cold_share * one.invocations
+                found[1] += one.invocations
+        return {name: hits / many for name, (hits, many) in sorted(cold.items())}
+
+    def slowdowns_of_applications(self) -> dict[str, float]:
+        """Each application's geometric mean, over all seeds in which it was called."""
+        logs: dict[str, list[float]] = {}
+        for digest in self.digests:
+            for one in digest.applications:
+                if one.slowdown is not None:
+                    logs.setdefault(one.name, []).append(math.log(one.slowdown))
         return {name: math.exp(mean(values)) for name, values in sorted(logs.items())}
 
 

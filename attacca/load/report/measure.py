@@ -11,7 +11,16 @@ import polars as pl
 from attacca.errors import StateCorrupt
 from attacca.load.records.columns import INFO, RECORDS
 from attacca.load.records.reading import Run, read_run
-from attacca.load.report.digest import COLD, FILE, SHARES, VERSION, Digest, FunctionDigest, Windows
+from attacca.load.report.digest import (
+    COLD,
+    FILE,
+    SHARES,
+    VERSION,
+    ApplicationDigest,
+    Digest,
+    FunctionDigest,
+    Windows,
+)
 from attacca.load.report.parts import gantt, split, with_parts
 from attacca.load.report.series import added, idle_share, series, time_mean
 from attacca.load.sending.pacing import LATE_S
@@ -19,17 +28,15 @@ from attacca.load.statistics.samples import (
     LEAST_S,
     Interval,
     WarmUp,
-    batch_interval,
     fairness,
     least_samples,
     quantile,
-    quantile_interval,
-    share_interval,
     warm_up,
 )
+from attacca.load.statistics.within import mean_within, quantiles_within, share_within
 
 NEEDED: Final = (
-    "phase", "idx", "func", "due", "sent", "late", "enq", "deq", "cold_begin", "ready", "exec_begin", "exec_end",
+    "phase", "idx", "app", "func", "due", "sent", "late", "enq", "deq", "cold_begin", "ready", "exec_begin", "exec_end",
     "recv", "status", "err", "start", "req_dur", "mem",
 )  # fmt: skip
 WINDOWS: Final = 150  # at most so many windows of a run
@@ -82,14 +89,15 @@ def digest_of(run: Run) -> Digest:
     measured = _measured(rows)
     answered = measured.filter(pl.col("is_good"))
     ordered = ascending(answered["response"])
-    functions = _functions(measured)
+    functions, applications = _functions(measured), _applications(measured)
     samples = run.samples.collect()
     during = samples.filter(pl.col("t").is_between(measured["due"].min(), measured["due"].max()))
     span_s = _span(measured)
     return Digest(
         info=run.info,
-        metrics=_metrics(measured, answered, ordered, functions, during, _rate(rows, measured, span_s)),
-        intervals=_intervals(measured, answered, ordered, during),
+        metrics=_metrics(measured, answered, ordered, functions, during, _rate(rows, measured, span_s))
+        | _more(rows, measured, during, applications),
+        intervals=_intervals(measured, answered, during),
         phases=_counts(rows["phase"]),
         errors=_counts(measured.filter(~pl.col("is_good"))["reason"]),
         starts=_counts(measured.filter(pl.col("start") != "")["start"]),
@@ -100,6 +108,7 @@ def digest_of(run: Run) -> Digest:
         quantiles=_quantiles(ordered),
         scheduling=_quantiles(ascending(answered["scheduling"])),
         functions=functions,
+        applications=applications,
         series=series(rows, samples),
         windows=windows(answered, span_s),
         split=split(answered),
@@ -224,6 +233,43 @@ def _functions(rows: pl.DataFrame) -> list[FunctionDigest]:
     return [FunctionDigest(**row) for row in frame.iter_rows(named=True)]
 
 
+def _applications(rows: pl.DataFrame) -> list[ApplicationDigest]:
+    """A function without one is one by itself."""
+    good, app, func = pl.col("is_good"), pl.col("app").cast(pl.String), pl.col("func").cast(pl.String)
+    frame = (
+        rows.group_by(pl.when(app.fill_null("") == "").then(func).otherwise(app).alias("name"))
+        .agg(
+            pl.len().alias("invocations"),
+            pl.col("is_cold").mean().alias("cold_share"),
+            pl.col("slowdown").filter(good).log().mean().exp().alias("slowdown"),
+        )
+        .sort("name")
+    )
+    return [
+        ApplicationDigest(**row) for row in frame.with_columns(pl.col("slowdown").fill_nan(None)).iter_rows(named=True)
+    ]
+
+
+def _more(
+    rows: pl.DataFrame, measured: pl.DataFrame, samples: pl.DataFrame, applications: list[ApplicationDigest]
+) -> dict[str, float]:
+    found = {
+        "wasted_gb_s": _wasted(rows, measured, time_mean(samples, "memory_mb", 1024.0)),
+        "slowdown_apps": _geometric([one.slowdown for one in applications if one.slowdown is not None]),
+    }
+    return {name: value for name, value in found.items() if value is not None and math.isfinite(value)}
+
+
+def _wasted(rows: pl.DataFrame, measured: pl.DataFrame, held_gb: float | None) -> float | None:
+    """What was held while the measured were due, less what invocations ran in meanwhile, of whatever phase."""
+    if held_gb is None or measured.is_empty():
+        return None
+    begin, end = measured["due"].min(), measured["due"].max()
+    ran_s = (pl.min_horizontal("exec_end", pl.lit(end)) - pl.max_horizontal("exec_begin", pl.lit(begin))).clip(0.0)
+    used = float(rows.select((ran_s * pl.col("mem").cast(pl.Float64)).sum()).item()) / 1024.0
+    return max(held_gb * _span(measured) - used, 0.0)
+
+
 def _metrics(
     rows: pl.DataFrame, answered: pl.DataFrame, ordered: "array[float]", functions: list[FunctionDigest],
     samples: pl.DataFrame, rate: float | None,
@@ -257,16 +303,17 @@ def _geometric(values: list[float]) -> float | None:
     return math.exp(math.fsum(math.log(value) for value in values) / len(values)) if values else None
 
 
-def _intervals(
-    rows: pl.DataFrame, answered: pl.DataFrame, ordered: "array[float]", samples: pl.DataFrame
-) -> dict[str, Interval]:
-    found = {name: _scaled(quantile_interval(ordered, share), 1e3) for name, share in QUANTILES.items()}
-    started = rows.filter(pl.col("start") != "")
-    found["cold_share"] = share_interval(int(started["is_cold"].sum()), len(started))
-    found["mean_ms"] = _scaled(batch_interval(answered.sort("due")["response"].to_list()), 1e3)
+def _intervals(rows: pl.DataFrame, answered: pl.DataFrame, samples: pl.DataFrame) -> dict[str, Interval]:
+    """In the order in which they were due: neighbours depend on each other."""
+    responses = answered.sort("due")["response"].to_numpy()
+    tails = quantiles_within(responses, list(QUANTILES.values()))
+    found = {name: _scaled(tail, 1e3) for name, tail in zip(QUANTILES, tails, strict=True)}
+    found["mean_ms"] = _scaled(mean_within(responses), 1e3)
+    inorder = rows.sort("due")
+    found["cold_share"] = share_within(inorder.filter(pl.col("start") != "")["is_cold"].to_numpy())
+    found["error_share"] = share_within((~inorder["is_good"]).to_numpy())
     for name in ("sandboxes", "busy", "queued"):
-        found[name] = batch_interval([float(value) for value in added(samples)[name]])
-    found["error_share"] = share_interval(int((~rows["is_good"]).sum()), len(rows))
+        found[name] = mean_within(added(samples)[name].cast(pl.Float64).to_numpy())
     return {name: interval for name, interval in found.items() if math.isfinite(interval.value)}
 
 

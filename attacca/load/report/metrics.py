@@ -4,8 +4,6 @@ from typing import Final
 
 import msgspec
 
-BANDS: Final = 3  # configurations at most whose spread over seeds is drawn, and that are named where they stand
-
 
 class Metric(msgspec.Struct, frozen=True):
     label: str
@@ -22,6 +20,9 @@ METRICS: Final = {
     "p999_ms": Metric("p99.9 response", "ms", "999 of 1000 took at most this long"),
     "slowdown": Metric("slowdown", "×", "response over duration alone; geometric mean of each function, then of all"),
     "slowdown_p99": Metric("p99 slowdown", "×", "each function's 99th percentile, geometric mean over functions"),
+    "slowdown_apps": Metric(
+        "slowdown of applications", "×", "geometric mean over the invocations of each application, then of all"
+    ),
     "overhead_ms": Metric("median overhead", "ms", "response less the time in the handler"),
     "cold_share": Metric("cold share", "%", "of the started, those for which a sandbox was made (cold or template)"),
     "error_share": Metric("errors", "%", "no answer, or one with status 400 or more"),
@@ -30,6 +31,9 @@ METRICS: Final = {
     "busy": Metric("busy sandboxes", "", "mean over time"),
     "queued": Metric("queue", "", "invocations that wait, mean over time"),
     "memory_gb": Metric("memory held", "GB", "reserved by sandboxes, mean over time"),
+    "wasted_gb_s": Metric(
+        "wasted memory", "GB s", "memory held over the measured time, less what handlers ran in: memory × their time"
+    ),
     "idle_share": Metric("idle sandboxes", "%", "of the sandboxes there are, those that run nothing, over time"),
     "fairness": Metric("fairness", "", "Jain's index of the functions' slowdowns; 1: alike", is_better_small=False),
 }  # fmt: skip

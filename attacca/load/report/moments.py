@@ -2,36 +2,35 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter, NullLocator
 
 from attacca.load.report import style
 from attacca.load.report.digest import PART_NAMES, PARTS, Bar, Series
 from attacca.load.report.groups import Group, paired
+from attacca.load.report.looks import looks
 from attacca.load.report.metrics import METRICS, span
 
 
 def over_time(groups: Sequence[Group]) -> Figure:
     """Arrivals, sandboxes and queue of each configuration's first seed."""
-    drawn = style.figure(7.4, 5.2)
+    drawn, look = style.figure(4.4 if style.is_narrow() else 5.2), looks(groups)
     rows: Sequence[Axes] = drawn.subplots(3, 1, sharex=True)
     longest = max((group.first.series.t[-1] for group in groups if group.first.series.t), default=1.0)
     size, unit = (60.0, "minutes") if longest > 300 else (1.0, "seconds")
     is_alone = len(groups) == 1
     for index, group in enumerate(groups):
-        found = group.first.series
-        look: dict[str, Any] = {"color": style.colour(index)}
+        found, mine = group.first.series, look[group.label].line
         t = [moment / size for moment in found.t]
         if index == 0 or not _is_alike(found, groups[0].first.series):
-            rows[0].plot(t, found.arrivals, linewidth=1.1, **look)
-        rows[1].plot(t, _numbers(found.sandboxes), linewidth=1.3, label="all" if is_alone else group.label, **look)
+            rows[0].plot(t, found.arrivals, linewidth=1.1, **mine)
+        rows[1].plot(t, _numbers(found.sandboxes), linewidth=1.3, label="all" if is_alone else group.label, **mine)
         if is_alone:
             rows[1].fill_between(t, _numbers(found.busy), color=style.colour(2), alpha=0.45, linewidth=0, label="busy")
-        rows[2].plot(t, _numbers(found.queued), linewidth=1.1, **look)
+        rows[2].plot(t, _numbers(found.queued), linewidth=1.1, **mine)
     begin = _measured_from(groups[0])
     for axes, title in zip(rows, ("arrivals a second", "sandboxes", "queue"), strict=True):
         axes.set_title(title)
@@ -39,11 +38,8 @@ def over_time(groups: Sequence[Group]) -> Figure:
         if begin > 0:
             axes.axvspan(0.0, begin / size, color=style.GRID, alpha=0.6, linewidth=0, zorder=0)
     rows[0].set_xlim(0.0, longest / size)
-    rows[2].set_xlabel(f"{unit} since the run began" + ("; shaded: warm-up, not measured" if begin > 0 else ""))
-    if is_alone:
-        rows[1].legend(loc="upper right", ncols=2, bbox_to_anchor=(1.0, 1.22), borderaxespad=0.0)
-    else:
-        drawn.legend(*rows[1].get_legend_handles_labels(), loc="outside upper left", ncols=min(len(groups), 5))
+    rows[2].set_xlabel(f"{unit} since the run began" + ("; shaded: warm-up" if begin > 0 else ""))
+    style.key(drawn, *rows[1].get_legend_handles_labels())
     return drawn
 
 
@@ -64,7 +60,7 @@ def _measured_from(group: Group) -> float:
 def split(groups: Sequence[Group]) -> Figure:
     """The mean of each kind of start, part by part."""
     bars = [(group, bar) for group in groups for bar in group.first.split]
-    drawn = style.figure(7.4, 1.1 + 0.36 * len(bars))
+    drawn = style.figure(1.1 + 0.36 * len(bars))
     axes = drawn.subplots()
     labels = [f"{bar.label} · {group.label}" if len(groups) > 1 else bar.label for group, bar in bars]
     stack(axes, [bar for _, bar in bars], labels)
@@ -88,8 +84,15 @@ def stack(axes: Axes, bars: Sequence[Bar], labels: Sequence[str]) -> None:
     axes.set_yticks(range(len(bars)), labels)
     axes.invert_yaxis()
     axes.grid(visible=False, axis="y")
-    axes.set_xlim(0.0, most * 1.14)
+    axes.set_xlim(0.0, most * (1.25 if style.is_narrow() else 1.14))
+    axes.xaxis.set_major_locator(MaxNLocator(2 if style.is_narrow() else 6))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: style.short_span(value)))
+
+
+def _short(label: str) -> str:
+    """A long name of a function leaves no room in a column."""
+    name, mark, rest = label.partition(" #")
+    return f"{name[:8]}{'…' * (len(name) > 8)}{mark}{rest}"
 
 
 def part_legend(drawn: Figure, bars: Sequence[Bar]) -> None:
@@ -97,17 +100,17 @@ def part_legend(drawn: Figure, bars: Sequence[Bar]) -> None:
     most = max((bar.total_s for bar in bars), default=0.0)
     seen = [part for index, part in enumerate(PARTS) if any(bar.parts[index] > 0.002 * most for bar in bars)]
     patches = [Patch(color=style.PARTS[part], label=PART_NAMES[part]) for part in seen]
-    drawn.legend(handles=patches, loc="outside upper left", ncols=len(patches), handlelength=1.0)
+    style.key(drawn, patches, [PART_NAMES[part] for part in seen])
 
 
 def gantt(group: Group) -> Figure:
     """Single invocations from the moment they were due, each group of them at its own scale."""
     panels = group.first.gantt
-    drawn = style.figure(7.4, 0.8 + 1.5 * len(panels))
+    drawn = style.figure(0.8 + 1.5 * len(panels))
     rows = drawn.subplots(len(panels), 1, squeeze=False)[:, 0]
     for axes, panel in zip(rows, panels, strict=True):
-        stack(axes, panel.bars, [bar.label for bar in panel.bars])
-        axes.set_title(panel.title)
+        stack(axes, panel.bars, [_short(bar.label) if style.is_narrow() else bar.label for bar in panel.bars])
+        axes.set_title(panel.title.removeprefix("around the ") if style.is_narrow() else panel.title)
     rows[-1].set_xlabel("since it was due")
     part_legend(drawn, [bar for panel in panels for bar in panel.bars])
     return drawn
@@ -115,9 +118,9 @@ def gantt(group: Group) -> Figure:
 
 def comparison(groups: Sequence[Group], names: Sequence[str]) -> Figure:
     """Each metric of each configuration as a ratio to the first, with its interval over the seeds."""
-    columns = min(len(names), 3)
+    columns = style.beside(min(len(names), 3))
     lines = -(-len(names) // columns)
-    drawn = style.figure(7.4, lines * (0.75 + 0.27 * len(groups)) + 0.2)
+    drawn = style.figure(lines * (0.75 + 0.27 * len(groups)) + 0.2)
     panels = drawn.subplots(lines, columns, squeeze=False, sharey=True)
     for place in range(lines * columns):
         axes = panels[place // columns, place % columns]
@@ -130,10 +133,11 @@ def comparison(groups: Sequence[Group], names: Sequence[str]) -> Figure:
 
 def _ratios(axes: Axes, groups: Sequence[Group], name: str) -> None:
     axes.axvline(1.0, color=style.SOFT, linewidth=0.9, linestyle=(0, (3, 3)))
-    ends = [0.9, 1.1]
+    ends, look = [0.9, 1.1], looks(groups)
     for row, group in enumerate(groups):
+        mine = look[group.label]
         if row == 0:
-            axes.plot(1.0, 0, "D", markersize=4.5, color=style.colour(0))
+            axes.plot(1.0, 0, mine.marker, markersize=4.5, color=mine.colour)
             continue
         found = paired(groups[0], group, name)
         if found is None or not found.ratio.value > 0:
@@ -141,9 +145,9 @@ def _ratios(axes: Axes, groups: Sequence[Group], name: str) -> None:
         ratio = found.ratio
         if ratio.low is not None and ratio.high is not None:
             least = max(ratio.low, 1e-3)
-            axes.plot([least, ratio.high], [row, row], color=style.colour(row), linewidth=2.2)
+            axes.plot([least, ratio.high], [row, row], color=mine.colour, linewidth=2.2)
             ends += [least, ratio.high]
-        axes.plot(ratio.value, row, "o", markersize=5, color=style.colour(row))
+        axes.plot(ratio.value, row, mine.marker, markersize=5, color=mine.colour)
         ends.append(ratio.value)
     axes.set_title(METRICS[name].label)
     axes.set_yticks(range(len(groups)), [group.label for group in groups])

@@ -1,9 +1,11 @@
 """A report as one HTML file that needs nothing else: no network, no script, light or dark as its reader likes."""
 
+from collections.abc import Mapping
 from html import escape
 from typing import Final
 
 from attacca.load.report import style
+from attacca.load.report.looks import looks
 from attacca.load.report.sections import Report, Section
 from attacca.load.report.tables import Table
 
@@ -50,7 +52,7 @@ footer{{color:var(--soft);font-size:13px}}
 
 
 def page(report: Report) -> str:
-    groups = [group.label for group in report.detailed]
+    groups = {label: look.place for label, look in looks(report.detailed).items()}
     parts = [
         "<!doctype html>",
         '<html lang="en"><head><meta charset="utf-8">',
@@ -71,7 +73,7 @@ def page(report: Report) -> str:
     return "\n".join(parts) + "\n"
 
 
-def _section(section: Section, groups: list[str]) -> str:
+def _section(section: Section, groups: Mapping[str, int]) -> str:
     words = "".join(f"<p>{escape(line)}</p>" for line in section.says)
     if section.key == "runs":
         folded = (
@@ -94,7 +96,7 @@ def _drawn(section: Section) -> str:
         )
 
 
-def _table(table: Table, groups: list[str]) -> str:
+def _table(table: Table, groups: Mapping[str, int]) -> str:
     head = "".join(f"<th>{_name(cell, groups)}</th>" for cell in table.head)
     rows = "".join(f"<tr>{_row(row, table, groups)}</tr>" for row in table.rows)
     caption = table.title if table.title not in ("settings", "each run") else ""
@@ -106,20 +108,20 @@ def _table(table: Table, groups: list[str]) -> str:
     )
 
 
-def _row(row: list[str], table: Table, groups: list[str]) -> str:
+def _row(row: list[str], table: Table, groups: Mapping[str, int]) -> str:
     told = [f'<td class="words">{escape(cell)}</td>' for cell in row[-1:]] if table.has_words else []
     return "".join([*(_cell(cell, groups) for cell in row[: len(row) - len(told)]), *told])
 
 
-def _cell(cell: str, groups: list[str]) -> str:
+def _cell(cell: str, groups: Mapping[str, int]) -> str:
     if cell in ("better", "worse"):
         return f'<td class="{cell}">{cell}</td>'
     return f"<td>{_name(cell, groups)}</td>"
 
 
-def _name(cell: str, groups: list[str]) -> str:
+def _name(cell: str, groups: Mapping[str, int]) -> str:
     """A configuration's name carries the colour that it has in the figures."""
     if len(groups) > 1 and cell in groups:
-        place = groups.index(cell) % len(style.COLOURS)
+        place = groups[cell] % len(style.COLOURS)
         return f'<span class="key" style="background:var(--c{place})"></span>{escape(cell)}'
     return escape(cell)

@@ -9,10 +9,11 @@ from attacca.load.report import beside, tables
 from attacca.load.report.digest import STARTS
 from attacca.load.report.groups import Group, grouped, is_swept, measured, twins
 from attacca.load.report.lines import lines_of
+from attacca.load.report.looks import in_order
 from attacca.load.report.metrics import number
 from attacca.load.report.published import Published
 from attacca.load.report.tables import Table
-from attacca.load.report.validation import validation
+from attacca.load.report.validation import against_itself, validation
 from attacca.load.report.verdicts import verdicts
 from attacca.load.sending.pacing import LATE_S, LATE_STOP, LATE_WARN
 
@@ -46,7 +47,8 @@ class Report(msgspec.Struct, frozen=True):
 
 def report(digests: Sequence["Digest"], published: Published | None = None) -> Report:
     """`published`: of the same workload, to stand beside."""
-    groups = grouped(digests)
+    given = grouped(digests)
+    groups = in_order([msgspec.structs.replace(group, is_base=place == 0) for place, group in enumerate(given)])
     detailed = _in_detail(groups)
     sections = [_beside(groups, published)] if published is not None else []
     sections += [_fitting(section) for make in GRID if (section := make(groups)) is not None]
@@ -118,7 +120,8 @@ def warnings(groups: Sequence[Group]) -> list[str]:
 
 def _summary(groups: Sequence[Group]) -> Section:
     says = [
-        "± and (…) are 95 % intervals: Student's t over seeds; in a single run batch means, order statistics, Wilson's."
+        "± and (…) are 95 % intervals: Student's t over seeds; within a single run by batches that follow one another, "
+        "wide as neighbours depend on each other, and none where it is too short for that."
     ]
     return Section("summary", "Summary", says, [tables.summary(groups)], is_wide=True)
 
@@ -161,8 +164,10 @@ def _tradeoff(groups: Sequence[Group]) -> Section | None:
 
 
 def _comparison(groups: Sequence[Group]) -> Section | None:
+    """With the first that was given, or what comes of it, before the others."""
     if len(groups) < 2 or len({group.kind for group in groups}) > 1:
         return None
+    groups = sorted(groups, key=lambda group: not group.is_base)
     shared = set(groups[0].seeds).intersection(*(group.seeds for group in groups[1:]))
     names = measured(groups, COMPARED)
     says = [
@@ -196,7 +201,14 @@ def _live(groups: Sequence[Group]) -> Section | None:
         "live",
         "Live against simulated",
         says,
-        [validation(live, other, other.label * (len(pairs) > 1)) for live, other in pairs],
+        [
+            table
+            for live, other in pairs
+            for table in (
+                *([against_itself(live)] if len(live.digests) > 1 else []),
+                validation(live, other, other.label * (len(pairs) > 1)),
+            )
+        ],
         draw,
     )
 
@@ -209,9 +221,7 @@ def _latency(groups: Sequence[Group]) -> Section:
 
     says = ["Dotted where fewer than ten samples lie beyond."]
     if any(len(group.digests) > 1 for group in groups):
-        says.append(
-            "The line is the mean over the seeds" + (", the band their least and most." if len(groups) <= 3 else ".")
-        )
+        says.append("The line is the mean over the seeds, the band their least and most.")
     return Section("latency", "Response by percentile", says, [tables.percentiles(groups)], draw)
 
 
@@ -241,6 +251,22 @@ def _cold(groups: Sequence[Group]) -> Section | None:
     if len(groups) > 1 and all(group.values("memory_gb") for group in groups):
         says.append("What is nearer to the lower left corner is better in both.")
     return Section("cold", "Cold starts", says, [tables.starts(groups)], draw)
+
+
+def _applications(groups: Sequence[Group]) -> Section | None:
+    if not any(group.first.applications for group in groups):
+        return None
+
+    def draw() -> "Figure":
+        from attacca.load.report.shapes import cold_of_applications
+
+        return cold_of_applications(groups)
+
+    says = [
+        "An application is the functions that the trace puts into one, or a function by itself. Its cold share is of "
+        "its invocations; its slowdown the geometric mean over them, of all seeds."
+    ]
+    return Section("applications", "Applications", says, tables.of_applications(groups), draw)
 
 
 def _throughput(groups: Sequence[Group]) -> Section | None:
@@ -313,5 +339,6 @@ def _runs(groups: Sequence[Group]) -> Section:
 Make = Callable[[Sequence[Group]], Section | None]
 GRID: Final[tuple[Make, ...]] = (_tradeoff, _curves)  # of all configurations
 MAKERS: Final[tuple[Make, ...]] = (
-    _summary, _comparison, _live, _latency, _slowdown, _cold, _throughput, _time, _split, _gantt, _functions, _runs,
+    _summary, _comparison, _live, _latency, _slowdown, _cold, _applications, _throughput, _time, _split, _gantt,
+    _functions, _runs,
 )  # fmt: skip

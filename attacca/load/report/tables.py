@@ -1,5 +1,6 @@
 """The numbers of a report as tables of text, the same on the page and in the terminal."""
 
+import math
 from collections.abc import Sequence
 
 import msgspec
@@ -9,9 +10,11 @@ from attacca.load.report.digest import PART_NAMES, PARTS, STARTS, FunctionDigest
 from attacca.load.report.groups import Group, measured, paired
 from attacca.load.report.metrics import METRICS, number, span
 from attacca.load.sending.pacing import LATE_S
-from attacca.load.statistics.samples import Interval, least_samples, quantile
+from attacca.load.statistics.samples import TOO_FEW, Interval, least_samples, quantile
+from attacca.load.statistics.within import ONE_RUN
 
 ROOM = 4  # configurations beside which there is room for words
+SEEDS_FOR_RANKS = 7  # with fewer than 8, even all on one side are less than 1 in 100
 MOST = 12  # rows of a table of functions
 TAILS = {"p50_ms": 0.5, "p90_ms": 0.9, "p99_ms": 0.99, "p999_ms": 0.999}
 
@@ -57,10 +60,21 @@ def summary(groups: Sequence[Group]) -> Table:
     for name in measured(groups):
         cells = (with_interval(name, group.metric(name)) for group in groups)
         rows.append([METRICS[name].label, *cells, METRICS[name].about])
-    made = Table("", ["", *(group.label for group in groups), ""], rows, has_words=True)
+    made = Table("", ["", *(group.label for group in groups), ""], rows, _without(groups), has_words=True)
     if len(groups) <= ROOM:
         return made
-    return Table("", made.head[:-1], [row[:-1] for row in rows])
+    return Table("", made.head[:-1], [row[:-1] for row in rows], made.note)
+
+
+def _without(groups: Sequence[Group]) -> str:
+    """What a single run says without saying how surely."""
+    found = dict.fromkeys(
+        METRICS[name].label
+        for group in groups
+        for name in measured([group])
+        if (interval := group.metric(name)) is not None and interval.note in (ONE_RUN, TOO_FEW) and interval.low is None
+    )
+    return f"{ONE_RUN} for {', '.join(found)}" if found else ""
 
 
 def configurations(groups: Sequence[Group], names: Sequence[str]) -> Table:
@@ -75,13 +89,13 @@ def comparisons(groups: Sequence[Group], names: Sequence[str]) -> list[Table]:
 
 def comparison(groups: Sequence[Group], name: str) -> Table:
     """Who is better than the first, and by how much."""
-    rows = [[groups[0].label, with_interval(name, groups[0].metric(name)), "", "", "", ""]]
+    rows, fewest = [[groups[0].label, with_interval(name, groups[0].metric(name)), "", "", "", ""]], math.inf
     for group in groups[1:]:
         found = paired(groups[0], group, name)
         if found is None:
             rows.append([group.label, with_interval(name, group.metric(name)), "–", "–", "–", "no seed in common"])
             continue
-        ratio = found.ratio
+        ratio, fewest = found.ratio, min(fewest, found.difference.samples)
         times = f"×{_times(ratio.value)}" if ratio.value == ratio.value else "–"
         if ratio.low is not None and ratio.high is not None:
             times += f" ({_times(ratio.low)} … {_times(ratio.high)})"
@@ -90,7 +104,15 @@ def comparison(groups: Sequence[Group], name: str) -> Table:
             "–" if found.difference.note else f"{found.chance:.2g}", verdict(name, found.verdict),
         ])  # fmt: skip
     head = [METRICS[name].label, "value", "difference", "ratio", "p (Wilcoxon)", f"than {groups[0].label}"]
-    return Table("", head, rows)
+    return Table("", head, rows, _floor(fewest))
+
+
+def _floor(pairs: float) -> str:
+    """Ranks of so few seeds cannot say more, however clear the difference is."""
+    if not 2 <= pairs <= SEEDS_FOR_RANKS:
+        return ""
+    least = 0.5 ** (pairs - 1)
+    return f"of {pairs:.0f} seeds no p (Wilcoxon) is below {least:.2g}: the verdict is the paired t's, by its interval"
 
 
 def _times(value: float) -> str:
@@ -121,6 +143,25 @@ def slowdowns(groups: Sequence[Group]) -> Table:
         rows.append([group.label, *means, *tails, str(len(ordered))])
     head = ["", "mean", "of p99s", "half under", "90 % under", "99 % under", "functions"]
     return Table("", head, rows)
+
+
+def of_applications(groups: Sequence[Group]) -> list[Table]:
+    """How slowed down, and how cold, the applications are."""
+    shares = (0.5, 0.75, 0.9, 1.0)
+    heads = [f"{100 * share:g} % under" if share < 1.0 else "most" for share in shares]
+    slow, cold = [], []
+    for group in groups:
+        found = sorted(group.slowdowns_of_applications().values())
+        tails = [f"{number(quantile(found, share))} ×" if found else "–" for share in shares]
+        slow.append([group.label, with_interval("slowdown_apps", group.metric("slowdown_apps")), *tails])
+        chances = sorted(group.cold_shares().values())
+        tails = [f"{100 * quantile(chances, share):.3g} %" if chances else "–" for share in shares]
+        never = sum(share == 0.0 for share in chances) / len(chances) if chances else math.nan
+        cold.append([group.label, str(len(chances)), f"{never:.0%}", *tails])
+    return [
+        Table("cold starts of applications, % of their invocations", ["", "applications", "never", *heads], cold),
+        Table("slowdown of applications, geometric mean", ["", "mean", *heads], slow),
+    ]
 
 
 def starts(groups: Sequence[Group]) -> Table:
@@ -154,9 +195,11 @@ def phases(groups: Sequence[Group]) -> Table:
 
 
 def platform(groups: Sequence[Group]) -> Table:
-    names = ("sandboxes", "busy", "queued", "memory_gb")
+    names = ("sandboxes", "busy", "queued", "memory_gb", "wasted_gb_s")
     rows = [[group.label, *(with_interval(name, group.metric(name)) for name in names)] for group in groups]
-    return Table("", ["", *(METRICS[name].label for name in names)], rows, "means over the measured part")
+    wasted = METRICS["wasted_gb_s"]
+    note = f"means over the measured part; {wasted.label}: {wasted.about}"
+    return Table("", ["", *(METRICS[name].label for name in names)], rows, note)
 
 
 def split(groups: Sequence[Group]) -> Table:

@@ -25,6 +25,10 @@ def text(report: Report, width: int = 120) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
+def section(report: Report, key: str, width: int) -> list[str]:
+    return [line for one in report.sections if one.key == key for line in _section(one, report, width)]
+
+
 def _section(section: Section, report: Report, width: int) -> Iterator[str]:
     yield section.title
     yield "-" * len(section.title)

@@ -6,9 +6,9 @@ from typing import Final
 import msgspec
 
 from attacca.load.report.groups import Group, measured, quantile_distance
-from attacca.load.report.metrics import METRICS
+from attacca.load.report.metrics import METRICS, number
 from attacca.load.report.tables import Table, with_interval
-from attacca.load.statistics.samples import Interval, distance_bound
+from attacca.load.statistics.samples import Interval, distance_bound, mean
 
 COMPARED: Final = ("mean_ms", "p50_ms", "p99_ms", "cold_share", "sandboxes", "queued")
 BARS: Final = {"mean_ms": 5.0, "p50_ms": 5.0, "p99_ms": 15.0, "cold_share": 2.0}  # percent of live; points of a share
@@ -31,6 +31,35 @@ class Gap(msgspec.Struct, frozen=True):
     def is_near(self) -> bool:
         """Within the bar, where there is one."""
         return self.bar is None or abs(self.gap) <= self.bar
+
+    @property
+    def verdict(self) -> str:
+        """None where live runs are further from one another than a simulation may be from them."""
+        if self.bar is None:
+            return ""
+        if self.spread is not None and self.spread > self.bar:
+            return f"no verdict: live apart beyond {self.bar:g} {self.unit}"
+        return f"{'within' if self.is_near else 'beyond'} {self.bar:g} {self.unit}"
+
+
+def against_itself(live: Group) -> Table:
+    """How far live runs of one seed are from one another, which is what the machine does to them."""
+    rows = []
+    for name in measured([live], COMPARED):
+        values = live.values(name)
+        middle, is_share = mean(values), METRICS[name].unit == "%"
+        if not (is_share or middle):
+            continue
+        apart = 100 * (max(values) - min(values)) / (1.0 if is_share else middle)
+        unit, bar = "points" if is_share else "%", BARS.get(name)
+        word = "" if bar is None else "enough alike" if apart <= bar else f"further apart than the bar, {bar:g} {unit}"
+        factor = 100.0 if is_share else 1.0
+        each = " | ".join(number(value * factor) for value in values)
+        rows.append(
+            [METRICS[name].label, each, f"{apart:.1f} {unit}" if len(values) > 1 else "–", word * (len(values) > 1)]
+        )
+    note = "" if len(live.digests) > 1 else "one live run: nothing says how far live runs are apart here; --runs 3"
+    return Table("live against live", ["", "each run", "apart", ""], rows, note)
 
 
 def gaps(live: Group, simulated: Group) -> list[Gap]:
@@ -57,9 +86,8 @@ def validation(live: Group, simulated: Group, title: str = "") -> Table:
     for one in gaps(live, simulated):
         both = [with_interval(one.metric, value) for value in (one.live, one.simulated)]
         reach = "–" if one.reach is None else f"± {one.reach:.1f}"
-        bar = "" if one.bar is None else f"{'within' if one.is_near else 'beyond'} {one.bar:g} {one.unit}"
         spread = "–" if one.spread is None else f"{one.spread:.1f} {one.unit}"
-        rows.append([METRICS[one.metric].label, *both, f"{one.gap:+.1f} {one.unit}", reach, spread, bar])
+        rows.append([METRICS[one.metric].label, *both, f"{one.gap:+.1f} {one.unit}", reach, spread, one.verdict])
     apart = mean_gap(live.first.series.sandboxes, simulated.first.series.sandboxes)
     if apart is not None:
         rows.append(["sandboxes over time", "", "", f"{100 * apart:.1f} %", "–", "–", "mean distance, of live's mean"])

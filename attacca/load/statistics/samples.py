@@ -54,18 +54,6 @@ def mean_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> In
     return Interval(mean(values), mean(values) - reach, mean(values) + reach, count, "", confidence)
 
 
-def batch_interval(values: Sequence[float], batches: int = 20, confidence: float = CONFIDENCE) -> Interval:
-    """Of the mean of one run, by means of batches that follow one another: long enough, they hardly depend on each
-    other, though the values in them do. Batches of fewer than ten values say nothing."""
-    size = len(values) // batches
-    if size < 10:
-        return Interval(mean(values), None, None, len(values), TOO_FEW, confidence)
-    means = [mean(values[start * size : (start + 1) * size]) for start in range(batches)]
-    reach = t_quantile((1.0 + confidence) / 2.0, batches - 1) * deviation(means) / math.sqrt(batches)
-    middle = mean(values)
-    return Interval(middle, middle - reach, middle + reach, len(values), "", confidence)
-
-
 def quantile(ordered: Sequence[float], p: float) -> float:
     """Of ascending values: the least that at least a share p of them do not exceed; so it did occur."""
     if len(ordered) == 0:
@@ -82,7 +70,7 @@ def quantile_interval(ordered: Sequence[float], p: float, confidence: float = CO
     """By order statistics, whatever the distribution: how many of n values lie below the quantile is binomial.
 
     Both tails hold at most half of what `confidence` leaves over. Values that depend on one another (neighbours in
-    one queue) make it too narrow; then take each seed's quantile and `mean_interval`.
+    one queue) make it too narrow: see `within`, or take each seed's quantile and `mean_interval`.
     """
     count = len(ordered)
     value = quantile(ordered, p)
@@ -97,7 +85,7 @@ def quantile_interval(ordered: Sequence[float], p: float, confidence: float = CO
     return Interval(value, low, high, count, "" if is_enough else TOO_FEW, confidence)
 
 
-def share_interval(hits: int, count: int, confidence: float = CONFIDENCE) -> Interval:
+def share_interval(hits: float, count: float, confidence: float = CONFIDENCE) -> Interval:
     """Wilson's interval of a share, which stays inside 0 and 1."""
     if count == 0:
         return Interval(math.nan, None, None, 0, TOO_FEW, confidence)
@@ -105,7 +93,7 @@ def share_interval(hits: int, count: int, confidence: float = CONFIDENCE) -> Int
     middle = (share + z * z / (2 * count)) / (1 + z * z / count)
     reach = z / (1 + z * z / count) * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
     low = 0.0 if hits == 0 else middle - reach
-    return Interval(share, low, 1.0 if hits == count else middle + reach, count, "", confidence)
+    return Interval(share, low, 1.0 if hits == count else middle + reach, int(count), "", confidence)
 
 
 def geometric_mean(values: Sequence[float]) -> float:

@@ -1,7 +1,8 @@
 """Azure Functions 2019: counts per minute, durations per function, memory per app, in three families of CSV files.
 
 A directory has either Azure's own names, one file per day, or InVitro's three files (Dirigent uses them too), whose
-memory is per function. Functions that lack a duration or a memory are left out, as InVitro does; the memory of an app
+memory is per function. InVitro's early samples say `minute_1` for `1`, know no triggers, and have a memory per app.
+Functions that lack a duration or a memory are left out, as InVitro does; the memory of an app
 is divided evenly among its functions. Minutes need not begin at 1: the first column that there is begins the trace.
 """
 
@@ -22,9 +23,10 @@ from attacca.load.traces.quantiles import Quantiles
 from attacca.load.traces.types import Reading, function_table
 
 DAY = re.compile(r"\.d(\d{1,6})\.csv(\.gz)?\Z")
-MINUTE = re.compile(r"0|[1-9][0-9]{0,8}")
+MINUTE = re.compile(r"(?:minute_)?(0|[1-9][0-9]{0,8})", re.IGNORECASE)
 DAY_MINUTES = 1440
 PERCENTILES = (0, 1, 25, 50, 75, 99, 100)
+UNTOLD = "others"  # the trigger of functions of which none is told
 LEAST_MS = 1.0  # durations are whole milliseconds in the trace; 0 stands for less than one
 FAMILIES = {
     "invocations": ("invocations_per_function_md.anon.d*.csv*", "invocations.csv"),
@@ -112,16 +114,19 @@ class _Invocations:
         self.first, self.last = 2**31, 0
 
     def read(self, path: Path, offset: int) -> None:
-        minutes = sorted(int(name) for name in header(path) if MINUTE.fullmatch(name))
+        names = header(path)
+        minutes = sorted((int(found[1]), name) for name in names if (found := MINUTE.fullmatch(name)))
         if not minutes:
-            raise BadTrace(f"{path}:1: there is no column of a minute", "columns 1 to 1440, or a part of them")
-        kinds: dict[str, Kind] = {"HashApp": "text", "HashFunction": "text", "Trigger": "text"}
-        kinds |= {str(minute): "count" for minute in minutes}
-        bins = np.array(minutes, dtype=np.int64) + offset
+            hint = "columns 1 to 1440, or minute_1 and so on, or a part of them"
+            raise BadTrace(f"{path}:1: there is no column of a minute", hint)
+        kinds: dict[str, Kind] = {"HashApp": "text", "HashFunction": "text"}
+        kinds |= {"Trigger": "any"} if "Trigger" in names else {}
+        kinds |= {name: "count" for _, name in minutes}
+        bins = np.array([minute for minute, _ in minutes], dtype=np.int64) + offset
         self.first, self.last = min(self.first, int(bins[0])), max(self.last, int(bins[-1]) + 1)
         for block in blocks(path, kinds, self.bad):
             rows = self._rows_of(block)
-            counts = block.select(str(minute) for minute in minutes).to_numpy()
+            counts = block.select(name for _, name in minutes).to_numpy()
             mine = rows >= 0
             row, column = np.nonzero(counts * mine[:, None])
             self.counts.add(bins[column], rows[row], counts[row, column])
@@ -129,7 +134,8 @@ class _Invocations:
 
     def _rows_of(self, block: pl.DataFrame) -> npt.NDArray[np.int64]:
         found = []
-        for app, function, trigger in block.select("HashApp", "HashFunction", "Trigger").iter_rows():
+        told = pl.col("Trigger") if "Trigger" in block.columns else pl.lit(UNTOLD)
+        for app, function, trigger in block.select("HashApp", "HashFunction", told).iter_rows():
             key = (app, function)
             if key not in self.known:
                 self.unknown[key] = None
@@ -137,7 +143,7 @@ class _Invocations:
                 continue
             if key not in self.rows:
                 self.rows[key] = len(self.rows)
-                self.triggers.append(trigger.lower())
+                self.triggers.append((trigger or UNTOLD).lower())
             found.append(self.rows[key])
         return np.array(found, dtype=np.int64)
 

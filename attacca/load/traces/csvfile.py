@@ -55,7 +55,7 @@ def blocks(path: Path, kinds: Mapping[str, Kind], bad: Bad, size: int = BLOCK) -
         names = _names(file.readline(BLOCK))
         missing = [name for name in kinds if name not in names]
         if missing:
-            raise BadTrace(f"{path}:1: there is no column {', '.join(missing)}", "attacca trace info --help")
+            raise BadTrace(f"{path}:1: there is no column {', '.join(missing)}", _there(names))
         reading = _Reading(path, names, kinds, bad)
         line = 2
         rest = b""
@@ -69,6 +69,11 @@ def blocks(path: Path, kinds: Mapping[str, Kind], bad: Bad, size: int = BLOCK) -
         yield from reading.read(rest, line)
 
 
+def _there(names: list[str]) -> str:
+    shown = ", ".join(brief(name) for name in names[:8]) + ", ..." * (len(names) > 8)
+    return f"its columns are {shown}; docs/traces.md shows what each format has"
+
+
 def whole(path: Path, kinds: Mapping[str, Kind], bad: Bad) -> pl.DataFrame:
     """All rows at once, of a file that is known to be small."""
     frames = list(blocks(path, kinds, bad))
@@ -78,7 +83,7 @@ def whole(path: Path, kinds: Mapping[str, Kind], bad: Bad) -> pl.DataFrame:
 class _Reading:
     def __init__(self, path: Path, names: list[str], kinds: Mapping[str, Kind], bad: Bad) -> None:
         if len(set(names)) != len(names):
-            raise BadTrace(f"{path}:1: two columns have the same name", "attacca trace info --help")
+            raise BadTrace(f"{path}:1: two columns have the same name", _there(names))
         self.path, self.names, self.kinds, self.bad = path, names, kinds, bad
         self.schema = {name: TYPES[kinds.get(name, "any")] for name in names}
         self.amounts = [name for name, kind in kinds.items() if kind in ("amount", "maybe")]

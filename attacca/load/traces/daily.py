@@ -75,7 +75,8 @@ def write_azure2019(trace: Trace, path: Path) -> None:
 
 
 def _durations(trace: Trace, sketch: Sketch, owners: pl.DataFrame) -> pl.DataFrame:
-    """The percentiles that the trace came with, or else those of what was written."""
+    """The percentiles that the trace came with, or else those of what was written. As in the release, all are whole
+    milliseconds, least and most written as decimals."""
     table = trace.functions
     names = [f"p{level}_ms" for level in PERCENTILES]
     mean = np.where(sketch.counts > 0, sketch.means(), table["duration_ms"].to_numpy())
@@ -86,9 +87,11 @@ def _durations(trace: Trace, sketch: Sketch, owners: pl.DataFrame) -> pl.DataFra
         ends = {0: sketch.least, 100: sketch.most}
         values = np.column_stack([ends.get(level, sketch.quantile(level / 100)) for level in PERCENTILES])
         values = np.where(sketch.counts[:, None] > 0, values, mean[:, None])
+    whole = np.maximum(np.rint(values), 1.0)
     columns = {
-        "Average": mean, "Count": table["invocations"].to_numpy(), "Minimum": values[:, 0], "Maximum": values[:, -1],
-        **{f"percentile_Average_{level}": values[:, column] for column, level in enumerate(PERCENTILES)},
+        "Average": np.maximum(np.rint(mean), 1.0).astype(np.int64), "Count": table["invocations"].to_numpy(),
+        "Minimum": whole[:, 0], "Maximum": whole[:, -1],
+        **{f"percentile_Average_{level}": whole[:, at].astype(np.int64) for at, level in enumerate(PERCENTILES)},
     }  # fmt: skip
     return owners.hstack(pl.DataFrame(columns))
 

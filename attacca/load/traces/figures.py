@@ -5,30 +5,27 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
+from attacca.load.report import style
 from attacca.load.traces.summary import Walk
 from attacca.load.traces.types import MINUTE_S, Trace
 
-LINE = "#1f5fa8"
-OTHER = "#c8553d"
+LINE, OTHER = style.COLOURS[0], style.COLOURS[2]
 
 
 def draw(trace: Trace, path: Path, title: str = "") -> None:
     """The form follows from the path's ending: svg, png or pdf."""
     walk = Walk(trace)
-    figure = Figure(figsize=(11, 3.4), layout="constrained")
-    FigureCanvasAgg(figure)
-    rates, skew, durations = figure.subplots(1, 3)
-    if title:
-        figure.suptitle(title, fontsize=10)
-    _rates(rates, walk)
-    _skew(skew, walk)
-    _durations(durations, trace, walk)
-    for axes in (rates, skew, durations):
-        axes.grid(alpha=0.25)
-        axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(path, dpi=150)
+    with style.drawing():
+        figure = style.figure(2.8)
+        FigureCanvasAgg(figure)
+        rates, skew, durations = figure.subplots(1, 3)
+        if title:
+            figure.supxlabel(title, fontsize=8, color=style.SOFT)
+        _rates(rates, walk)
+        _skew(skew, walk)
+        _durations(durations, trace, walk)
+        figure.savefig(path, dpi=200)
 
 
 def _rates(axes: Axes, walk: Walk) -> None:
@@ -44,7 +41,7 @@ def _skew(axes: Axes, walk: Walk) -> None:
     axes.plot(shares, np.cumsum(ordered) / total, color=LINE)
     axes.set(
         xscale="log",
-        xlabel="share of functions, busiest first",
+        xlabel="share of functions",
         ylabel="share of invocations",
         title="Skew",
         ylim=(0, 1.02),
@@ -53,10 +50,11 @@ def _skew(axes: Axes, walk: Walk) -> None:
 
 def _durations(axes: Axes, trace: Trace, walk: Walk) -> None:
     means = np.sort(trace.functions["duration_ms"].drop_nulls().to_numpy())
-    axes.plot(means, (np.arange(len(means)) + 1) / max(len(means), 1), color=LINE, label="functions' averages")
+    shares = (np.arange(len(means)) + 1) / max(len(means), 1)
+    axes.plot(means, shares, color=LINE, label="durations: functions' averages")
     levels = np.linspace(0.001, 0.999, 200)
     if walk.totals.sum():
         values = [float(walk.durations.quantile(float(level))[0]) for level in levels]
-        axes.plot(values, levels, color=OTHER, linestyle="--", label="invocations")
+        axes.plot(values, levels, color=OTHER, linestyle="--", label="durations: invocations")
     axes.set(xscale="log", xlabel="duration, ms", ylabel="share up to it", title="Durations", ylim=(0, 1.02))
-    axes.legend(frameon=False, fontsize=8)
+    style.legend(axes)

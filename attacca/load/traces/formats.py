@@ -89,7 +89,7 @@ def open_trace(use: TraceUse, seed: int, *, skip_bad: bool = False) -> Trace:
     )
     source = read_part(Path(use.path).expanduser(), use.format, reading)
     if use.sample is not None and use.sample < source.functions.height:
-        source = source.only(Sampler(source.functions, seed).take(use.sample))
+        source = source.only(Sampler(source.functions, seed, use.keep).take(use.sample))
     scale = Scale(
         rate=use.thin, time=use.time_scale, duration=use.duration_scale, duration_most_ms=use.duration_most_ms,
         memory_least_mb=use.memory_least_mb,

@@ -172,8 +172,7 @@ def _of_settings(scenario: Scenario, schedule: Schedule, found: Expected) -> lis
     elif never:
         more = f" and {len(never) - 3} more" if len(never) > 3 else ""
         said.append(f"nothing calls {', '.join(never[:3])}{more}: a shape, a trace or clients would")
-    if scenario.workload.warmup_s >= schedule.length_s:
-        said.append(f"the warm-up ({scenario.workload.warmup_s:g} s) is as long as the run: nothing is left to measure")
+    said += schedule.unmeasured()
     there_mb = scenario.system.memory_mb
     said += [
         f"{part.function} reserves {part.memory_mb:,} MB and a worker has {there_mb:,}: none of its invocations can run"

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from attacca.errors import BadConfig
+from attacca.load.workload.choices import spelt_out
 from attacca.model.function import Name
 
 Positive = Annotated[float, msgspec.Meta(gt=0)]
@@ -97,7 +98,8 @@ class FunctionPlan(Part, frozen=True, kw_only=True):
 
 
 class TraceUse(Part, frozen=True, kw_only=True):
-    """Which part of which trace. `spread`: where inside its minute an invocation falls. `sample`: so many functions."""
+    """Which part of which trace. `spread`: where inside its minute an invocation falls. `sample`: so many functions.
+    `keep`: what a sample has of the whole."""
 
     path: str
     format: str = "auto"
@@ -105,6 +107,9 @@ class TraceUse(Part, frozen=True, kw_only=True):
     minutes: Count | None = None
     spread: Literal["uniform", "exponential", "equidistant"] = "uniform"
     sample: Count | None = None
+    keep: Literal["shape", "load", "both"] = (
+        "both"  # of a sample: what functions are like, or how often they are called
+    )
     thin: Share = 1.0  # the share of invocations that is kept
     time_scale: Positive = 1.0  # 2: the trace runs at half its speed
     duration_scale: Positive = 1.0
@@ -145,6 +150,8 @@ class System(Part, frozen=True, kw_only=True):
     keepalive: Choice = Choice(policy="ttl")
     balancing: Choice = Choice(policy="least_loaded")
     templates: bool = True
+    silent_s: Positive = 3.0  # a worker that says nothing for so long is lost
+    attempts: Count = 3  # workers that an invocation is sent to, when one after the other is lost
 
 
 class Hardware(Part, frozen=True, kw_only=True):
@@ -223,7 +230,7 @@ def read(path: Path) -> Scenario:
         BadConfig: the file cannot be read, or something in it makes no sense; the message names it.
     """
     try:
-        return msgspec.toml.decode(path.read_bytes(), type=Scenario)
+        return msgspec.convert(spelt_out(msgspec.toml.decode(path.read_bytes())), Scenario)
     except OSError as error:
         raise BadConfig(f"{path}: {error.strerror}", "give the path of a scenario's TOML file") from None
     except ValueError as error:  # also TOML's own, and numbers that Python does not read

@@ -113,6 +113,13 @@ class Schedule:
                     return
                 yield at, places[function], duration_ms
 
+    def unmeasured(self) -> list[str]:
+        """Why nothing would be measured, where that is so."""
+        warmup_s = self.scenario.workload.warmup_s
+        if warmup_s < self.length_s:
+            return []
+        return [f"the warm-up ({warmup_s:g} s) is as long as the run ({self.length_s:g} s): nothing is left to measure"]
+
     def counts(self) -> dict[int, tuple[float, float]]:
         """Of each function that is called: how many invocations, and the milliseconds of them all. Shapes: expected."""
         from attacca.load.workload.shapes import expected_count

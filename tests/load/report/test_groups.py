@@ -15,7 +15,7 @@ from attacca.load.report.groups import (
     twins,
 )
 from attacca.load.report.tables import comparison, upright, with_interval
-from attacca.load.report.validation import gaps, mean_gap
+from attacca.load.report.validation import against_itself, gaps, mean_gap
 from attacca.load.report.verdicts import verdicts
 from attacca.load.statistics.samples import Interval
 from tests.load.report.play import digest, scenario
@@ -146,3 +146,17 @@ def test_how_many_seeds_it_takes_is_judged_by_those_there_are(runs: dict[str, li
     assert seeds_for(groups, "mean_ms", ratio / 2) == 24
     assert seeds_for(grouped(runs["lru"][:1]), "mean_ms", 0.05) == 2
     assert seeds_for(groups, "no such", 0.05) == 0
+
+
+def test_live_runs_are_held_against_one_another_before_a_simulation_is(runs: dict[str, list[Digest]]) -> None:
+    live, simulated = runs["live"][0], grouped(runs["ttl"])[0]
+    slower = msgspec.structs.replace(live, metrics={**live.metrics, "mean_ms": 1.5 * live.metrics["mean_ms"]})
+    apart, alone = grouped([live, slower])[0], grouped([live])[0]
+    told = {row[0]: row for row in against_itself(apart).rows}
+    assert told["mean response"][2:] == ["40.0 %", "further apart than the bar, 5 %"]
+    assert told["median response"][2:] == ["0.0 %", "enough alike"]
+    assert "one live run" in against_itself(alone).note
+    found = {one.metric: one.verdict for one in gaps(apart, simulated)}
+    assert found["mean_ms"].startswith("no verdict")
+    assert found["p50_ms"].startswith(("within", "beyond"))
+    assert not any(one.verdict.startswith("no") for one in gaps(alone, simulated))

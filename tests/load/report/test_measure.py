@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -169,3 +170,23 @@ def test_throughput_is_what_was_answered_meanwhile_not_what_was_asked(tmp_path: 
     rows = [row(n, due=n / 20, sent=n / 20, enq=n / 20, deq=n / 10, exec_begin=n / 10, exec_end=(n + 1) / 10,
                 recv=(n + 1) / 10, req_dur=0.1) for n in range(200)]  # fmt: skip
     assert digest_of_rows(tmp_path, *rows).metrics["throughput"] == pytest.approx(10.0, rel=0.03)
+
+
+def test_wasted_is_what_was_held_while_nothing_ran_in_it(tmp_path: object) -> None:
+    """Half a gigabyte for seven seconds, and seven of 128 MB for one second each; the eighth begins at the end."""
+    found = digest_of_rows(tmp_path, *(row(index) for index in range(8)), samples=20)
+    assert found.metrics["wasted_gb_s"] == pytest.approx(0.5 * 7 - 7 * 0.125)
+    assert (
+        "wasted_gb_s" not in digest_of_rows(Path(str(tmp_path)) / "bare", *(row(index) for index in range(8))).metrics
+    )
+
+
+def test_an_application_is_its_functions_together_or_a_function_by_itself(tmp_path: object) -> None:
+    rows = [
+        row(0, app="a", func="f", start="cold", recv=4.0), row(1, app="a", func="g"), row(2, app="", func="h"),
+        row(3, app="", func="h", start="template", recv=5.0), row(4, app="a", func="g"), row(5, app="a", func="g"),
+    ]  # fmt: skip
+    found = digest_of_rows(tmp_path, *rows)
+    told: dict[str, Any] = {one.name: (one.invocations, one.cold_share, one.slowdown) for one in found.applications}
+    assert told == {"a": (4, 0.25, pytest.approx(4.0**0.25)), "h": (2, 0.5, pytest.approx(2.0**0.5))}
+    assert found.metrics["slowdown_apps"] == pytest.approx((4.0**0.25 * 2.0**0.5) ** 0.5)

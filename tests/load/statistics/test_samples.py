@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from attacca.load.statistics.samples import (
     TOO_FEW,
     Interval,
-    batch_interval,
     distance,
     distance_bound,
     fairness,
@@ -43,13 +42,6 @@ def test_what_touches_nothing_is_not_sure() -> None:
     assert not Interval(1.0, 0.0, 2.0, 9).is_sure
     assert not Interval(-1.0, -2.0, 0.0, 9).is_sure
     assert Interval(-1.0, -2.0, -0.1, 9).is_sure
-
-
-def test_batches_are_as_good_as_seeds() -> None:
-    values = [float(value * 7 % 31) for value in range(200)]
-    found, seeds = batch_interval(values), mean_interval([sum(values[at : at + 10]) / 10 for at in range(0, 200, 10)])
-    assert (found.value, found.low, found.high) == pytest.approx((seeds.value, seeds.low, seeds.high))
-    assert batch_interval(values[1:]).note == TOO_FEW
 
 
 def test_intervals_of_the_mean_hold_the_truth_as_often_as_they_say() -> None:
