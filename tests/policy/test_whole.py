@@ -102,3 +102,17 @@ def test_all_of_ours_are_whole() -> None:
         check_whole(Fcfs(), limited(), Lru(), LeastLoaded())
     for balanced in BALANCING.values():
         check_whole(Fcfs(), Fixed(), Lru(), balanced())
+
+
+class Greedy:
+    def fresh(self, house: object, more: object) -> None: ...
+
+
+def test_one_that_cannot_be_made_is_refused_too() -> None:
+    for make in (
+        lambda: keepalive.begin(Greedy(), keepalive.Nowhere(Streams(1).stream("x"))),  # type: ignore[arg-type]
+        lambda: queueing.begin(Greedy()),  # type: ignore[arg-type]
+        lambda: balancing.begin(Greedy(), Streams(1).stream("x")),  # type: ignore[arg-type]
+    ):
+        with pytest.raises(BadConfig, match="Greedy cannot be called as fresh"):
+            make()

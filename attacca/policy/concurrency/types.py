@@ -48,6 +48,6 @@ def checked(policy: Concurrency) -> Concurrency:
     Raises:
         BadConfig: it lacks something that it will be asked for.
     """
-    hint = "docs/write-a-policy.md says what each is for; copy the shape of Fixed"
+    hint = "attacca/policy/concurrency/types.py says what each is for; copy the shape of Fixed"
     protocol.check(policy, CONCURRENCY, {}, f"concurrency policy {type(policy).__name__}", hint)
     return policy

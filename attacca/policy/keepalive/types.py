@@ -216,11 +216,12 @@ def begin(policy: Keepalive, house: House) -> Keeper:
     Raises:
         BadConfig: it has not.
     """
+    whose = f"keep-alive policy {type(policy).__name__}"
+    hint = "docs/write-a-policy.md says what each is for; whoever inherits from LruKeeper has them all"
     if protocol.takes(policy, "fresh", 0):
         keeper = cast("Blind", policy).fresh()
     else:
+        protocol.check(policy, {"fresh": ("house",)}, {}, whose, hint)
         keeper = cast("Seeing", policy).fresh(house)
-    whose = f"keep-alive policy {type(policy).__name__}"
-    hint = "docs/write-a-policy.md says what each is for; whoever inherits from LruKeeper has them all"
     protocol.check(keeper, KEEPER, LISTENING, whose, hint)
     return keeper

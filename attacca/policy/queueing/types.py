@@ -76,7 +76,9 @@ def begin(policy: Queueing) -> Queue:
     Raises:
         BadConfig: it has not.
     """
+    whose = f"queueing policy {type(policy).__name__}"
+    hint = "attacca/policy/queueing/types.py says what each is for; HeapQueue has them all"
+    protocol.check(policy, {"fresh": ()}, {}, whose, hint)
     queue = policy.fresh()
-    hint = "docs/write-a-policy.md says what each is for; HeapQueue has them all"
-    protocol.check(queue, QUEUE, {}, f"queueing policy {type(policy).__name__}", hint)
+    protocol.check(queue, QUEUE, {}, whose, hint)
     return queue

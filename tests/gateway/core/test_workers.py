@@ -1,11 +1,13 @@
+from collections.abc import Sequence
 from math import inf
 from typing import Any
 
 from attacca.gateway.core.workers import Workers
+from attacca.model.messages import Resting
 from attacca.model.sandbox import FunctionView, WorkerView
 from attacca.policy.balancing.least_loaded import Level
 from attacca.policy.balancing.round_robin import Turns
-from attacca.policy.balancing.types import Asked
+from attacca.policy.balancing.types import Asked, Picked, Worker
 
 
 def view(name: str, **more: Any) -> WorkerView:
@@ -53,3 +55,40 @@ def test_silence_is_noticed_when_it_is_due() -> None:
     assert workers.silent(3.0) == []
     assert workers.silent_at == 4.0
     assert workers.silent(5.5) == [a, b]
+
+
+class Ear:
+    """Picks the first, and keeps what it hears."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[float, str, str, int]] = []
+
+    def among(self, workers: Sequence[Worker]) -> None: ...
+    def pick(self, now: float, asked: Asked) -> Picked:
+        raise NotImplementedError
+
+    def resting(self, now: float, worker: str, function: str, idle: int) -> None:
+        self.heard.append((now, worker, function, idle))
+
+
+def test_workers_are_asked_what_rests_when_somebody_first_looks_and_once() -> None:
+    workers, asked = Workers(Level(), 3.0), []
+    workers.on_asked = lambda: asked.append(len(asked))
+    link = workers.join(0.0, view("a"))
+    assert not workers.is_asked
+    assert (link.idle("f"), link.idle("f"), asked, workers.is_asked) == (0, 0, [0], True)
+    assert Workers(Ear(), 3.0).is_asked, "who listens need not look"
+
+
+def test_each_change_is_told_and_what_was_lost_is_made_good() -> None:
+    ear = Ear()
+    workers = Workers(ear, 3.0)
+    link = workers.join(0.0, view("a", idle={"f": 1}))
+    workers.rests(1.0, Resting("a", "g", 2))
+    workers.rests(1.0, Resting("nobody", "g", 2))
+    assert (link.idle("f"), link.idle("g")) == (1, 2)
+    workers.hear(2.0, link, view("a"))  # says nothing of it
+    assert (link.idle("f"), link.idle("g")) == (1, 2)
+    workers.hear(3.0, link, view("a", idle={"g": 2, "h": 1}))
+    assert (link.idle("f"), link.idle("g"), link.idle("h")) == (0, 2, 1)
+    assert ear.heard == [(0.0, "a", "f", 1), (1.0, "a", "g", 2), (3.0, "a", "f", 0), (3.0, "a", "h", 1)]
