@@ -286,6 +286,8 @@ class Gate:
         else:
             blame(taken, outcome)
         function.recent.append(taken)
+        if self.workers.tell_eased is not None:
+            self.workers.tell_eased(link.name)
         if self.workers.tell_ended is not None and taken.start is not None:
             done = Done(link.name, function.name, taken.start.value, taken.run_ms / 1e3, type(outcome) is Ok)
             self.workers.tell_ended(now, done)

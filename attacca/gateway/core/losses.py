@@ -123,6 +123,7 @@ class Losses:
             if taken.start is None or taken.lost or not self._can_repeat(taken, road):
                 return None
             taken.link.running -= 1
+            self._workers.ease(taken.link)
         elif outcome.code == Draining.code:
             others = any(not link.is_draining for link in self._workers.by_name.values() if link is not taken.link)
             if taken.start is not None or not others or road.attempts >= self._attempts:

@@ -62,7 +62,8 @@ class Workers:
     """`only` is the one to take when there is nothing to choose: the road without a policy."""
 
     __slots__ = (
-        "_balancer", "_tell_resting", "by_name", "is_asked", "on_asked", "only", "silent_at", "silent_s", "tell_ended",
+        "_balancer", "_tell_eased", "_tell_resting", "by_name", "is_asked", "on_asked", "only", "silent_at", "silent_s",
+        "tell_eased", "tell_ended",
     )  # fmt: skip
 
     def __init__(self, balancer: Balancer, silent_s: float) -> None:
@@ -72,6 +73,8 @@ class Workers:
         self.silent_at = inf  # nobody is silent for too long earlier; it may be too early, never too late
         self._balancer = balancer
         self.tell_ended: Callable[[float, Done], None] | None = getattr(balancer, "ended", None)
+        self._tell_eased: Callable[[str], None] | None = getattr(balancer, "eased", None)
+        self.tell_eased: Callable[[str], None] | None = None  # where there is nothing to choose, nobody listens
         self._tell_resting: Callable[[float, str, str, int], None] | None = getattr(balancer, "resting", None)
         self.is_asked = self._tell_resting is not None  # workers are to say what rests
         self.on_asked: Callable[[], None] | None = None
@@ -114,12 +117,18 @@ class Workers:
         return link
 
     def hear(self, now: float, link: Link, view: WorkerView) -> None:
-        was_draining = link.is_draining
+        was_draining, limit = link.is_draining, link.limit
         before = link.resting() if self._tell_resting is not None else {}
         link.hear(now, view)
         self._compare(now, link, before)
         if link.is_draining is not was_draining:
             self.renew()
+        elif link.limit != limit:
+            self.ease(link)
+
+    def ease(self, link: Link) -> None:
+        if self.tell_eased is not None:
+            self.tell_eased(link.name)
 
     def drop(self, name: str) -> Link | None:
         link = self.by_name.pop(name, None)
@@ -153,6 +162,7 @@ class Workers:
         links = list(self.by_name.values())
         links = [link for link in links if not link.is_draining] or links
         self.only = links[0] if len(links) == 1 else None
+        self.tell_eased = self._tell_eased if self.only is None else None
         self._balancer.among(links)
 
 

@@ -1,12 +1,14 @@
 """The worker with the smallest share of its slots in use or waited for."""
 
 from collections.abc import Sequence
-from operator import attrgetter
+from heapq import heapify, heappush, heapreplace
 
 import msgspec
 
 from attacca.kernel.chance import Chance
 from attacca.policy.balancing.types import Asked, Picked, Worker
+
+SPARE = 32
 
 
 class LeastLoaded(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -21,18 +23,44 @@ class LeastLoaded(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class Level:
-    __slots__ = ("_workers",)
+    """A heap of loads as they were looked at. Whoever has more by now is put back with that when its turn comes; who
+    has less is put in once more when that is told. So no decision looks at all workers."""
+
+    __slots__ = ("_heap", "_most", "_workers")
 
     def __init__(self) -> None:
-        self._workers: list[Worker] = []
+        self._workers: dict[str, Worker] = {}
+        self._heap: list[tuple[float, str]] = []  # of each worker at least one entry that is not above its load
+        self._most = 0  # entries, before those that say nothing any more are left behind
+
+    def __repr__(self) -> str:
+        return f"<Level {len(self._workers)} workers, {len(self._heap)} entries>"
 
     def among(self, workers: Sequence[Worker]) -> None:
-        self._workers = sorted(workers, key=attrgetter("name"))
+        self._workers = {worker.name: worker for worker in workers}
+        self._most = 2 * len(workers) + SPARE
+        self._look()
+
+    def eased(self, worker: str) -> None:
+        known = self._workers.get(worker)
+        if known is not None:
+            heappush(self._heap, (_load(known), worker))
+            if len(self._heap) > self._most:
+                self._look()
 
     def pick(self, now: float, asked: Asked) -> Picked:
-        best, least = "", float("inf")
-        for worker in self._workers:
-            load = (worker.queued + worker.running) / worker.limit
-            if load < least:
-                best, least = worker.name, load
-        return Picked(best, "least loaded")
+        heap, workers = self._heap, self._workers
+        while True:
+            entry = heap[0]
+            load = _load(workers[entry[1]])
+            if load <= entry[0]:
+                return Picked(entry[1], "least loaded")
+            heapreplace(heap, (load, entry[1]))
+
+    def _look(self) -> None:
+        self._heap = [(_load(worker), name) for name, worker in self._workers.items()]
+        heapify(self._heap)
+
+
+def _load(worker: Worker) -> float:
+    return (worker.queued + worker.running) / worker.limit

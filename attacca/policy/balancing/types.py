@@ -87,6 +87,9 @@ class Listening(Protocol):
     def ended(self, now: float, done: Done) -> None:
         """A completion."""
 
+    def eased(self, worker: str) -> None:
+        """It has one invocation less than a moment ago, for whatever reason, or runs more or fewer at once."""
+
     def resting(self, now: float, worker: str, function: str, idle: int) -> None:
         """The worker has now so many idle sandboxes of the function: one more, as one came to rest, or fewer, as one
         was taken, evicted or lost."""
@@ -101,6 +104,7 @@ class Balancing(Protocol):
 BALANCER: Final[protocol.Wanted] = {"among": ("workers",), "pick": ("now", "asked")}
 LISTENING: Final[protocol.Wanted] = {
     "ended": ("now", "done"),
+    "eased": ("worker",),
     "resting": ("now", "worker", "function", "idle"),
 }
 
