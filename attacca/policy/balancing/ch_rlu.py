@@ -1,124 +1,156 @@
-"""Each function stays at its place on a ring of workers; popular ones go on to a neighbour when theirs is loaded."""
+"""Each function stays at its place on a ring of workers, and goes on round it when that is loaded, or soon will be."""
 
-from bisect import bisect_right
-from collections.abc import Iterator, Sequence
-from hashlib import blake2b
+from collections.abc import Sequence
 from heapq import nsmallest
+from itertools import islice
 from math import cos, inf, log, pi, sqrt
 from operator import attrgetter
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
 from attacca.kernel.chance import Chance
-from attacca.policy.balancing.types import Asked, Picked, Worker
+from attacca.policy.balancing.ring import Ring
+from attacca.policy.balancing.types import Asked, Balancer, Picked, Worker
 
 NotNegative = Annotated[float, msgspec.Meta(ge=0)]
 Count = Annotated[int, msgspec.Meta(ge=1)]
 
 
 class ChRlu(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Consistent hashing with random load updates (Fuerst, Sharma: HPDC 2022), as Ilúvatar's `CHRLU` has it.
+    """Consistent hashing with random load updates (Fuerst, Sharma: HPDC 2022).
 
-    Every worker has `vnodes` places on a ring, every function one; its chain is the first `chain_length` workers after
-    it. A function that is not popular goes to the first of its chain. A popular one walks it: a worker's load plus
-    noise ~ Normal(rate / cores, `noise`) must not exceed `bounded_ceil`; the first that fits gets it, and keeps the
-    noise in its load; if none fits, the first of the chain gets it. Popular are the `popular_share` of the functions
-    with the highest arrival rates. Loads and popularity are looked at anew every `refresh_s`.
+    Every worker has `vnodes` places on a ring, every function one. An invocation goes to the first worker after its
+    function's place whose load, (queued + running) / cores, is not above `bounded_ceil`; if there is none, to the least
+    loaded of all. Popular are the `popular_share` of the functions with the highest arrival rates, looked at every
+    `refresh_s`: to what such a one finds is added noise ~ Normal(rate * exec_s / cores, `noise`), the load that all of
+    it would bring, so that it moves on before its place is full, and leaves that to the others.
 
-    Three things differ. Places are hashes of names, the same after every restart. A function whose rate is not known
-    is not popular. And load is (queued + running) / cores by the gateway's own count, not a load average of a minute.
+    `like = "code"` does what Ilúvatar's `CHRLU` does in place of that. Only the popular move on, through the first
+    `chain_length` workers; their noise has the mean rate / cores, which is no load: a function that is called often
+    enough exceeds `bounded_ceil` everywhere by that alone, however short it runs, and then all of it goes to the first
+    worker. Loads are as they were at the last look, with the noise since. Two things differ: places are hashes of
+    names, the same after every restart; and a function whose rate is not known is not popular.
     """
 
+    like: Literal["paper", "code"] = "paper"
     popular_share: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.1
     bounded_ceil: NotNegative = 1.5
-    chain_length: Count = 4
+    chain_length: Count = 4  # of "code"
     vnodes: Count = 3
     noise: NotNegative = 0.1  # standard deviation
     refresh_s: NotNegative = 0.5
 
-    def fresh(self, chance: Chance) -> "Ring":
-        return Ring(self, chance)
+    def fresh(self, chance: Chance) -> Balancer:
+        return Bounded(self, chance) if self.like == "paper" else Chained(self, chance)
 
 
-class Ring:
-    __slots__ = ("_chains", "_chance", "_loads", "_places", "_policy", "_popular", "_rates", "_refresh_at", "_workers")
+class Favour:
+    """Which functions are popular, as last looked at."""
 
-    def __init__(self, policy: ChRlu, chance: Chance) -> None:
+    __slots__ = ("_policy", "_popular", "_rates", "_refresh_at")
+
+    def __init__(self, policy: ChRlu) -> None:
         self._policy = policy
-        self._chance = chance
-        self._workers: list[Worker] = []
-        self._places: list[tuple[int, str, Worker]] = []  # sorted; two names at one place go by name
-        self._chains: dict[str, list[Worker]] = {}  # by function, as long as the workers stay the same
-        self._loads: dict[str, float] = {}  # by worker: as last looked at, and the noise since
         self._rates: dict[str, float] = {}  # by function that was ever invoked
         self._popular: dict[str, None] = {}
         self._refresh_at = -inf
 
+    def __contains__(self, function: str) -> bool:
+        return function in self._popular
+
+    def __repr__(self) -> str:
+        return f"<Favour {len(self._popular)} of {len(self._rates)} functions>"
+
+    def forget(self) -> None:
+        """Look at the next chance."""
+        self._refresh_at = -inf
+
+    def hear(self, now: float, asked: Asked) -> bool:
+        """True: everything was looked at anew."""
+        self._rates[asked.function] = asked.rate
+        if now < self._refresh_at:
+            return False
+        self._refresh_at = now + self._policy.refresh_s
+        most = int(self._policy.popular_share * len(self._rates) + 0.5)
+        known = ((-rate, name) for name, rate in self._rates.items() if rate > 0)
+        self._popular = dict.fromkeys(name for _, name in nsmallest(most, known))
+        return True
+
+
+class Bounded:
+    """As the paper means it."""
+
+    __slots__ = ("_chance", "_favour", "_policy", "_ring", "_workers")
+
+    def __init__(self, policy: ChRlu, chance: Chance) -> None:
+        self._policy = policy
+        self._chance = chance
+        self._ring = Ring(policy.vnodes)
+        self._favour = Favour(policy)
+        self._workers: list[Worker] = []
+
     def among(self, workers: Sequence[Worker]) -> None:
         self._workers = sorted(workers, key=attrgetter("name"))
-        numbers = range(self._policy.vnodes)
-        places = (
-            (place_of(f"{worker.name}/{number}"), worker.name, worker) for worker in workers for number in numbers
-        )
-        self._places = sorted(places, key=_place_and_name)
+        self._ring.among(workers)
+
+    def pick(self, now: float, asked: Asked) -> Picked:
+        self._favour.hear(now, asked)
+        policy = self._policy
+        is_popular = asked.function in self._favour
+        work = asked.rate * asked.exec_s  # how many of it run at once, by Little's law
+        for passed, worker in enumerate(self._ring.after(asked.function)):
+            load = _load(worker)
+            if is_popular:
+                load += normal(self._chance, work / worker.cores, policy.noise)
+            if load <= policy.bounded_ceil:
+                whose = "popular: " if is_popular else ""
+                return Picked(worker.name, f"{whose}{passed} before it are loaded" if passed else f"{whose}first")
+        return Picked(min(self._workers, key=_load).name, "all are loaded: least of them")
+
+
+class Chained:
+    """As Ilúvatar's code has it."""
+
+    __slots__ = ("_chains", "_chance", "_favour", "_loads", "_policy", "_ring", "_workers")
+
+    def __init__(self, policy: ChRlu, chance: Chance) -> None:
+        self._policy = policy
+        self._chance = chance
+        self._ring = Ring(policy.vnodes)
+        self._favour = Favour(policy)
+        self._workers: list[Worker] = []
+        self._chains: dict[str, list[Worker]] = {}  # by function, as long as the workers stay the same
+        self._loads: dict[str, float] = {}  # by worker: as last looked at, and the noise since
+
+    def among(self, workers: Sequence[Worker]) -> None:
+        self._workers = list(workers)
+        self._ring.among(workers)
         self._chains.clear()
-        self._refresh_at = -inf
+        self._favour.forget()
 
     def pick(self, now: float, asked: Asked) -> Picked:
         function = asked.function
-        self._rates[function] = asked.rate
-        if now >= self._refresh_at:
-            self._refresh(now)
+        if self._favour.hear(now, asked):
+            self._loads = {worker.name: _load(worker) for worker in self._workers}
         chain = self._chains.get(function)
         if chain is None:
-            chain = self._chains[function] = self._chain(function)
-        if function not in self._popular:
+            chain = self._chains[function] = list(islice(self._ring.after(function), self._policy.chain_length))
+        if function not in self._favour:
             return Picked(chain[0].name, "first of its chain")
         loads, most = self._loads, self._policy.bounded_ceil
         for worker in chain:
-            noise = self._normal(asked.rate / worker.cores)
+            noise = normal(self._chance, asked.rate / worker.cores, self._policy.noise)
             if loads[worker.name] + noise <= most:
                 loads[worker.name] += noise
                 return Picked(worker.name, "popular: first of its chain that is not overloaded")
         return Picked(chain[0].name, "popular: all of its chain are overloaded")
 
-    def _refresh(self, now: float) -> None:
-        self._refresh_at = now + self._policy.refresh_s
-        self._loads = {worker.name: (worker.queued + worker.running) / worker.cores for worker in self._workers}
-        most = int(self._policy.popular_share * len(self._rates) + 0.5)
-        known = ((-rate, name) for name, rate in self._rates.items() if rate > 0)
-        self._popular = dict.fromkeys(name for _, name in nsmallest(most, known))
 
-    def _chain(self, function: str) -> list[Worker]:
-        chain: list[Worker] = []
-        for worker in self._around(place_of(function)):
-            if worker not in chain:
-                chain.append(worker)
-                if len(chain) == self._policy.chain_length:
-                    break
-        return chain
-
-    def _around(self, place: int) -> Iterator[Worker]:
-        begin = bisect_right(self._places, place, key=_place)
-        for _, _, worker in self._places[begin:]:
-            yield worker
-        for _, _, worker in self._places[:begin]:
-            yield worker
-
-    def _normal(self, mean: float) -> float:
-        chance = self._chance
-        return mean + self._policy.noise * sqrt(-2 * log(1 - chance.random())) * cos(2 * pi * chance.random())
+def normal(chance: Chance, mean: float, deviation: float) -> float:
+    """One draw, by Box and Muller's rule."""
+    return mean + deviation * sqrt(-2 * log(1 - chance.random())) * cos(2 * pi * chance.random())
 
 
-def place_of(name: str) -> int:
-    """The same in every process: Python's own hash of a text is not."""
-    return int.from_bytes(blake2b(name.encode(), digest_size=8).digest())
-
-
-def _place(entry: tuple[int, str, Worker]) -> int:
-    return entry[0]
-
-
-def _place_and_name(entry: tuple[int, str, Worker]) -> tuple[int, str]:
-    return entry[:2]
+def _load(worker: Worker) -> float:
+    return (worker.queued + worker.running) / worker.cores
