@@ -11,6 +11,7 @@ from tests.gateway.wire import CHUNKED, Client, Site, chunk, get, live, post, ra
 
 MB = 1 << 20
 ANYWHERE = GatewayConfig(host="0.0.0.0", port=0)
+NO_PROXIES = GatewayConfig(port=0, proxies=())
 TIGHT = GatewayConfig(port=0, buffers_mb=16, max_body_mb=4)  # room for one large body of a function, and two of all
 FRAMINGS = {
     "small": ("Content-Length: 9",),
@@ -42,7 +43,7 @@ def test_what_is_refused_is_refused_when_its_head_is_there(
     path: str, headers: tuple[str, ...], status: int, framing: tuple[str, ...]
 ) -> None:
     async def story() -> None:
-        async with site() as here:
+        async with site(NO_PROXIES) as here:
             full = [await here.client() for _ in range(2)]
             for number, one in enumerate(full):
                 one.send(post("/function/f", b"x"))

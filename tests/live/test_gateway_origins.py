@@ -35,9 +35,10 @@ def test_what_a_named_proxy_says_is_told_to_the_function(
     live(story)
 
 
-def test_a_proxy_on_this_machine_needs_a_token_where_functions_are_not_public() -> None:
+@pytest.mark.parametrize("proxies", [(), ("10.0.0.0/8",)])
+def test_a_proxy_on_this_machine_that_is_not_named_needs_a_token(proxies: tuple[str, ...]) -> None:
     async def story() -> None:
-        async with site() as here, await here.client() as client:
+        async with site(GatewayConfig(port=0, proxies=proxies)) as here, await here.client() as client:
             assert (await client.ask(get("/function/stream", *FORWARDED))).status == 401
             assert here.worker.dispatched == []
 

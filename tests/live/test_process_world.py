@@ -263,9 +263,9 @@ def test_a_thread_writes_after_the_answer_and_while_others_answer() -> None:
         ended = threading.Event()
         def talk():
             for number in range(300):
-                print("late", number)
+                print(f"late {number}\\n", end="")  # in one write: what several threads print in pieces is mixed
             ended.wait()
-            print("last")
+            print("last\\n", end="")
         def handler(end=False):
             threading.Thread(target=talk, daemon=True).start()
             if end:

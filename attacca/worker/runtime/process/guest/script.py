@@ -137,7 +137,7 @@ def obey(env: dict[str, str]) -> None:
 def add_paths(order: Order, before: list[str]) -> None:
     """Its PYTHONPATH, after its own directory; and for the children all that was put in front of `before`."""
     named = [_place(here_of(order), path) for path in order["env"].get("PYTHONPATH", "").split(os.pathsep) if path]
-    sys.path[1:1] = [path for path in dict.fromkeys(named) if path not in sys.path]
+    sys.path[:] = dict.fromkeys([*sys.path[:1], *named, *sys.path[1:]])
     os.environ["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path not in before)
 
 
