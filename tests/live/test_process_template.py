@@ -2,6 +2,7 @@
 
 import asyncio
 
+import msgspec
 import pytest
 
 from attacca.worker.core.reports import TemplateReady
@@ -74,6 +75,7 @@ def _from_template(source: str) -> object:
         revision = house.function(source)
         template = await house.template(revision)
         assert isinstance(template, TemplateReady), template
+        revision = msgspec.structs.replace(revision, signature=template.signature, event=template.event)
         return await house.run(await house.sandbox(revision, template.template), revision)
 
     return visit(story)
@@ -86,3 +88,17 @@ def test_a_template_may_have_more_sandboxes_than_one_of_them_may_have_processes(
         return len([await house.sandbox(revision, template.template) for _ in range(12)])
 
     assert visit(story, processes=8) == 12
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "def handler(event, context):\n    calls.append(event)\n    return calls",
+        "def handler(name=''):\n    calls.append(name)\n    return calls",
+        "async def handler(event, context):\n    calls.append(event)\n    return calls",
+        "def handler(environ, start_response):\n    calls.append(1)\n    start_response('200 OK', [])\n    return [b'[1]']",
+    ],
+)
+def test_what_is_rehearsed_before_the_fork_is_none_of_the_functions(source: str) -> None:
+    found = value(_from_template(f"calls = []\n{source}"))
+    assert len(found) == 1

@@ -86,7 +86,7 @@ class Server:
         """
         os.register_at_fork(after_in_child=self._disown)
         self._pull, self._has_more = lambda: self._hear(*channel.read()), lambda: channel.has_more
-        respond = self._responder()
+        respond = self.responder()
         if sys.version_info >= (3, 14):  # before, a main thread has one when it is asked for
             lend_loops()
         while True:
@@ -108,7 +108,7 @@ class Server:
         from concurrent.futures import ThreadPoolExecutor  # here, because most functions do without
 
         os.register_at_fork(after_in_child=self._disown)
-        respond, is_application = self._responder(), self.loaded.signature == "wsgi"
+        respond, is_application = self.responder(), self.loaded.signature == "wsgi"
         lend_loops()
         with ThreadPoolExecutor(count, "invocation") as pool:
             while True:
@@ -122,7 +122,7 @@ class Server:
                 else:
                     self._hear(kind, number, payload)
 
-    def _responder(self) -> Callable[[int, Requested], None]:
+    def responder(self) -> Callable[[int, Requested], None]:
         if self.loaded.signature != "wsgi":
             return self.answer
         respond: Callable[[int, Requested], None] = deferred.load("wsgi").Application(self).answer

@@ -14,7 +14,17 @@ from types import ModuleType
 from typing import Any, NoReturn
 
 from attacca.worker.runtime.process.guest import channel as wire
-from attacca.worker.runtime.process.guest import deferred, heritage, life, linux, minder, output, script, seccomp
+from attacca.worker.runtime.process.guest import (
+    deferred,
+    heritage,
+    life,
+    linux,
+    minder,
+    output,
+    rehearsal,
+    script,
+    seccomp,
+)
 from attacca.worker.runtime.process.guest.breeder import Breeder, last_words
 from attacca.worker.runtime.process.guest.load import Loaded
 from attacca.worker.runtime.process.guest.orders import BIRTH, Order
@@ -162,6 +172,8 @@ def _warm_up(order: Order, loaded: Loaded) -> None:
     """Load and start what every sandbox of this template will need, once."""
     if life.needs_loop(order, loaded):
         deferred.load("asgi").warm_up(order, loaded)
+    else:
+        rehearsal.rehearse(order, loaded)
     if loaded.is_async:
         importlib.import_module("asyncio")
     elif order["concurrency"] > 1:
