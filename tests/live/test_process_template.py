@@ -96,7 +96,8 @@ def test_a_template_may_have_more_sandboxes_than_one_of_them_may_have_processes(
         "def handler(event, context):\n    calls.append(event)\n    return calls",
         "def handler(name=''):\n    calls.append(name)\n    return calls",
         "async def handler(event, context):\n    calls.append(event)\n    return calls",
-        "def handler(environ, start_response):\n    calls.append(1)\n    start_response('200 OK', [])\n    return [b'[1]']",
+        "def handler(environ, start_response):\n    calls.append(1)\n    start_response('200 OK', [])\n"
+        "    return [str(calls).encode()]",
     ],
 )
 def test_what_is_rehearsed_before_the_fork_is_none_of_the_functions(source: str) -> None:
