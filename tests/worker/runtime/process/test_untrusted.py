@@ -75,7 +75,7 @@ def test_one_thing_wrong_with_it_is_nonsense_or_changes_nothing_else(door: str, 
     name = data.draw(st.sampled_from(sorted(told)))
     wrong = data.draw(ANYTHING)
     try:
-        found = msgspec.to_builtins(decode(json.dumps({**told, name: wrong}).encode()))
+        found = json.loads(msgspec.json.encode(decode(json.dumps({**told, name: wrong}).encode())))
     except NONSENSE:
         return
     assert type(found[name]) in (type(wrong), float), "nothing is taken for something else"
