@@ -107,8 +107,9 @@ def _is_openwhisk(top: set[str], below: set[Keys]) -> bool:
 
 
 def _reads_a_request(use: Usage, top: set[str]) -> bool:
-    """Of a handler that answers with a status: a body that is decoded as a text is a request's, and so is a header."""
-    return ("body",) in use.parsed or bool(top & WITH_STATUS)
+    """Of a handler that answers with a status: a body that is decoded as a text, or is all that it reads, is a
+    request's, and so is a header. A letter with a body has an address, too."""
+    return ("body",) in use.parsed or top == {"body"} or bool(top & WITH_STATUS)
 
 
 def _is_lower_case(use: Usage, top: set[str], below: set[Keys]) -> bool:

@@ -41,6 +41,8 @@ def lines(*body: str, head: str = "def handler(event, context):") -> str:
         (["body = json.loads(event['body'])", STATUS], V1),
         (["body = json.loads(event.get('body') or '{}')", STATUS], V1),
         (["event = json.loads(event['body'])", "name = event['name']", STATUS], V1),
+        (["print(event['body'])", STATUS], V1),
+        (["send(event['subject'], event['body'])", STATUS], PLAIN),
         (["if event['path'] == '/': " + STATUS], V1),
         (["token = event['headers'].get('Authorization')", STATUS], V1),
         (["token = event['headers'].get('authorization')", STATUS], V2),
