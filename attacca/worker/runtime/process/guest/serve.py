@@ -20,6 +20,7 @@ from attacca.worker.runtime.process.guest.answers import (
     encode,
     encode_action,
     encode_gateway,
+    encode_handle,
     encode_response,
 )
 from attacca.worker.runtime.process.guest.context import Context, Function
@@ -270,6 +271,8 @@ class Server:
 
 def encoder_for(loaded: Loaded) -> Callable[[Any], Answer | Stream | Awaited]:
     """How what the handler returns becomes an answer."""
+    if loaded.signature == "event_context" and loaded.handler.endswith(":handle"):
+        return encode_handle
     if loaded.event.startswith("api-gateway"):
         return encode_gateway
     match loaded.signature, loaded.event:
