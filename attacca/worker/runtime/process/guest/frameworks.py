@@ -3,6 +3,7 @@
 None of these packages is imported here: a function that brings one has it imported already.
 """
 
+import importlib
 import sys
 from collections.abc import Callable
 from types import FunctionType, MethodType, ModuleType
@@ -128,6 +129,18 @@ def _asgi_app(function: Any, kind: str | None) -> tuple[Callable[..., Any], str]
     if make is None or module is None:
         return None
     return make(function.__name__, getattr(module, "__file__", ""), kind, module, module.__spec__), "asgi"
+
+
+def wants_cloud_event(name: str) -> bool:
+    return name.lower().replace("_", "") == "cloudevent"
+
+
+def cloud_event(function: Any, name: str) -> tuple[Callable[..., Any], str] | None:
+    """What serves a function of a CloudEvent that no decorator has marked; None without functions-framework."""
+    try:
+        return _wsgi_app(importlib.import_module("functions_framework"), function, name, "cloudevent")
+    except ImportError:
+        return None
 
 
 def is_marked(function: Any, name: str) -> bool:
