@@ -12,6 +12,12 @@ NAMED = (  # in the words of pip, and of uv
     re.compile(rf"No matching distribution found for {PACKAGE}"),
     re.compile(rf"(?:Because|because|and) {PACKAGE} has no (?:usable wheels|wheels with a matching)"),
 )
+IN_PLACE = {
+    "psycopg2": "psycopg2-binary",
+    "sklearn": "scikit-learn",
+    "dotenv": "python-dotenv",
+    "bs4": "beautifulsoup4",
+}
 OF_OTHER_PYTHONS = re.compile(r"Ignored the following versions that require a different python version: (.+)")  # pip's
 FOR_PYTHON = re.compile(r"\(([\d.]+\+?)\) does not satisfy Python([<>=!~]\S+) and " + PACKAGE)  # uv's
 BUILT = (
@@ -62,6 +68,8 @@ def hint(said: Sequence[str], installer: str, here: str, *, from_source: bool) -
         if from_source:
             return "", "check name and version"
         what = f"{package} has no wheel for {here}, or does not exist" if package else ""
+        if other := IN_PLACE.get(re.split(r"[^\w.-]", package.lower())[0]):
+            return what, f"require {other} in its place, which is the same and has wheels"
         return what, (
             "check name and version, or choose a version that has a wheel; what has none can be built where the server "
             "allows it: --allow-source-builds"

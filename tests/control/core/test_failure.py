@@ -90,6 +90,13 @@ def test_what_a_build_lacks_is_named(said: str, package: str, missing: str, debi
     assert debian in then
 
 
+def test_what_has_a_twin_with_wheels_is_named() -> None:
+    said = ["ERROR: No matching distribution found for psycopg2==2.9.2"]
+    assert "require psycopg2-binary" in hint(said, "pip", HERE, from_source=False)[1]
+    said = ["ERROR: No matching distribution found for psycopg2-binary==2.9"]
+    assert "--allow-source-builds" in hint(said, "pip", HERE, from_source=False)[1]
+
+
 def test_an_index_that_is_not_reached_is_no_missing_package() -> None:
     said = ["WARNING: Retrying after connection broken by 'NewConnectionError'", *PIP.splitlines()]
     assert "PIP_INDEX_URL" in hint(said, "pip", HERE, from_source=False)[1]

@@ -197,6 +197,8 @@ def _to_require(name: str, here: str) -> str:
         return f"{below} lists it, and only one at the top is read: deploy the directory {os.path.dirname(below)}"
     own = "requirements.txt" if "requirements.txt" in there or "pyproject.toml" not in there else "pyproject.toml"
     if own in there and _lists(os.path.join(here, own), brought_by):
+        if "." in name and name.split(".")[0] in sys.modules:
+            return f"the installed {brought_by} has no {name}: ask in {own} for the version that the code is for"
         return f"{own} lists {brought_by}, which brings no module {name}: look up which package does"
     unread = next((file for file in UNREAD if file in there), None)
     if unread is not None and own not in there:

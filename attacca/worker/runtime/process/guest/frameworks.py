@@ -86,13 +86,14 @@ def is_event_app(value: Any) -> bool:
     return not isinstance(value, type) and signature(value) == "event_context"
 
 
-def uses_flask_request(function: FunctionType) -> bool:
-    """Fission's way: `main()` takes nothing, and asks `flask.request`."""
+def uses_flask(function: FunctionType) -> bool:
+    """Fission's way: `main()` takes nothing, and asks `flask.request`, or anything else of Flask's."""
     flask = sys.modules.get("flask")
     if flask is None:
         return False
     known = [function.__globals__.get(name) for name in function.__code__.co_names]
-    return any(one is flask or one is getattr(flask, "request", flask) for one in known if one is not None)
+    offered = [value for name, value in vars(flask).items() if not name.startswith("_")]
+    return any(one is flask or any(one is other for other in offered) for one in known if one is not None)
 
 
 def registered(function: Any, name: str) -> tuple[Callable[..., Any], str] | None:

@@ -283,7 +283,7 @@ def _reads_input(function: FunctionType) -> bool:
 
 def _shape(event: str, found: str, shown: str) -> str:
     """What the settings say of the event. Empty: nothing."""
-    if event in ("", shapes.PLAIN) or found in shapes.TAKE_EVENTS:
+    if event in ("", shapes.PLAIN) or found in shapes.TAKE_EVENTS or (found, event) == ("text", shapes.HTTP):
         return event
     if found in ("named", "text"):
         raise Unfit(
@@ -298,7 +298,7 @@ def _is_view(wants: Takes, source: Source) -> bool:
     function = wants.function
     if function is None or wants.names or wants.keywords:
         return False
-    return frameworks.uses_flask_request(function) or source.returns_status(function)
+    return frameworks.uses_flask(function) or source.returns_status(function)
 
 
 def _cloud_event(target: Any, name: str, shown: str, wants: Takes) -> tuple[Callable[..., Any], str] | None:

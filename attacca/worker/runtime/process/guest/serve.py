@@ -32,6 +32,7 @@ from attacca.worker.runtime.process.guest.payload import (
     BadInput,
     Requested,
     alone,
+    body_of,
     decode,
     fields,
     named,
@@ -299,7 +300,8 @@ def arguments_for(loaded: Loaded, function: Function) -> Arguments:
         case "args":
             return lambda asked: ((fields(event(asked)),), {})
         case "text":
-            return lambda asked: ((body_of(asked),), {})
+            body = deferred.load("events").watched if shape == "http" else body_of
+            return lambda asked: ((body(asked),), {})
         case "request":
             request = deferred.load("web").Request
             return lambda asked: ((request(asked, function.name),), {})
@@ -315,14 +317,6 @@ def arguments_for(loaded: Loaded, function: Function) -> Arguments:
             return by_name
         case _:  # an application is not called with arguments of ours
             return lambda _: ((), {})
-
-
-def body_of(asked: Asked | Requested) -> str | bytes:
-    """As OpenFaaS gives it: a text, if it is one."""
-    try:
-        return asked.body.decode()
-    except UnicodeDecodeError:
-        return asked.body
 
 
 async def _awaited(result: Any) -> Any:

@@ -81,6 +81,10 @@ def test_a_module_has_a_distribution(name: str, distribution: str) -> None:
             "requirements.txt lists nothing-such, which brings no module nothing_such: look up which package does",
         ),
         (
+            {"main.py": "import json.prices", "requirements.txt": "json"},
+            "the installed json has no json.prices: ask in requirements.txt for the version that the code is for",
+        ),
+        (
             {"main.py": "import prices", "lib/prices.py": ""},
             "it is in the function as lib/prices.py: import it as lib.prices, or move it to the top",
         ),

@@ -329,9 +329,17 @@ def test_a_text_that_is_none_of_these(tmp_path: Path, annotation: str, text: Any
     assert str(caught.value) == said
 
 
-def test_fission_asks_flask(tmp_path: Path) -> None:
-    code = "from flask import request\ndef main(): return request"
-    bundle = {"flask/__init__.py": "request = object()"}
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from flask import request\ndef main(): return request",
+        "import flask\ndef main(): return flask.request",
+        "from flask import current_app\ndef main(): return current_app",
+        "from flask import jsonify as as_json\ndef main(): return as_json",
+    ],
+)
+def test_fission_asks_flask(tmp_path: Path, code: str) -> None:
+    bundle = {"flask/__init__.py": "import os\nrequest, current_app, jsonify = object(), object(), object()"}
     loaded = look(tmp_path, code, bundle=bundle)
     assert loaded.signature == "request"
     assert loaded.call("a request") is not None
