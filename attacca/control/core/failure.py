@@ -12,6 +12,8 @@ NAMED = (  # in the words of pip, and of uv
     re.compile(rf"No matching distribution found for {PACKAGE}"),
     re.compile(rf"(?:Because|because|and) {PACKAGE} has no (?:usable wheels|wheels with a matching)"),
 )
+OFFERED = re.compile(r"\(from versions: ([^)]+)\)")  # pip's: those that have a wheel
+SERVERS = frozenset({"uwsgi", "mod-wsgi", "mod_wsgi", "bjoern", "meinheld"})
 IN_PLACE = {
     "psycopg2": "psycopg2-binary",
     "sklearn": "scikit-learn",
@@ -68,13 +70,24 @@ def hint(said: Sequence[str], installer: str, here: str, *, from_source: bool) -
         if from_source:
             return "", "check name and version"
         what = f"{package} has no wheel for {here}, or does not exist" if package else ""
-        if other := IN_PLACE.get(re.split(r"[^\w.-]", package.lower())[0]):
-            return what, f"require {other} in its place, which is the same and has wheels"
-        return what, (
-            "check name and version, or choose a version that has a wheel; what has none can be built where the server "
-            "allows it: --allow-source-builds"
-        )
+        return what, _other_wheel("\n".join(said), package)
     return "", "correct what is required, and deploy again"
+
+
+def _other_wheel(text: str, package: str) -> str:
+    """What to require instead of what has no wheel."""
+    name = re.split(r"[^\w.-]", package.lower())[0]
+    if name in SERVERS:
+        return "leave it out: an application is served without it"
+    if other := IN_PLACE.get(name):
+        return f"require {other} in its place, which is the same and has wheels"
+    found = OFFERED.search(text)
+    newer = [one for one in found[1].split(", ") if _holds(one, ">", package.partition("==")[2])] if found else []
+    choose = f"require {name}=={newer[0]}, which has one" if newer else "choose a version that has a wheel"
+    return (
+        f"check name and version, or {choose}; what has none can be built where the server allows it: "
+        "--allow-source-builds"
+    )
 
 
 def _other_python(text: str, package: str) -> str:

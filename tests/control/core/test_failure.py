@@ -93,8 +93,25 @@ def test_what_a_build_lacks_is_named(said: str, package: str, missing: str, debi
 def test_what_has_a_twin_with_wheels_is_named() -> None:
     said = ["ERROR: No matching distribution found for psycopg2==2.9.2"]
     assert "require psycopg2-binary" in hint(said, "pip", HERE, from_source=False)[1]
-    said = ["ERROR: No matching distribution found for psycopg2-binary==2.9"]
-    assert "--allow-source-builds" in hint(said, "pip", HERE, from_source=False)[1]
+    said = ["ERROR: No matching distribution found for uwsgi==2.0.22"]
+    assert hint(said, "pip", HERE, from_source=False)[1].startswith("leave it out")
+
+
+@pytest.mark.parametrize(
+    ("offered", "then"),
+    [
+        ("2.9.2, 2.9.3, 2.9.5rc1, 2.9.5, 2.9.6", "or require psycopg2-binary==2.9.5, which has one; what"),
+        ("2.8", "or choose a version that has a wheel; what"),
+        ("none", "or choose a version that has a wheel; what"),
+    ],
+)
+def test_the_next_version_with_a_wheel_is_named(offered: str, then: str) -> None:
+    said = [
+        "ERROR: Could not find a version that satisfies the requirement psycopg2-binary==2.9.3 "
+        f"(from versions: {offered})",
+        "ERROR: No matching distribution found for psycopg2-binary==2.9.3",
+    ]
+    assert then in hint(said, "pip", HERE, from_source=False)[1]
 
 
 def test_an_index_that_is_not_reached_is_no_missing_package() -> None:

@@ -196,7 +196,9 @@ def _to_require(name: str, here: str) -> str:
     if below is not None and "requirements.txt" not in there and _lists(os.path.join(here, below), brought_by):
         return f"{below} lists it, and only one at the top is read: deploy the directory {os.path.dirname(below)}"
     own = "requirements.txt" if "requirements.txt" in there or "pyproject.toml" not in there else "pyproject.toml"
-    if own in there and _lists(os.path.join(here, own), brought_by):
+    if own in there and (line := _lists(os.path.join(here, own), brought_by)):
+        if "python" in (marker := line.partition(";")[2].strip(" ,")):
+            return f"{own} asks for {brought_by} only where {marker}, and this is Python {VERSION}"
         if "." in name and name.split(".")[0] in sys.modules:
             return f"the installed {brought_by} has no {name}: ask in {own} for the version that the code is for"
         return f"{own} lists {brought_by}, which brings no module {name}: look up which package does"
@@ -223,14 +225,16 @@ def distribution(name: str) -> str:
     return parts[0].replace("_", "-")
 
 
-def _lists(path: str, wanted: str) -> bool:
+def _lists(path: str, wanted: str) -> str:
+    """The line that names it; rather one without a condition."""
     try:
         with open(path, encoding="utf-8-sig", errors="replace") as file:
             text = file.read(100_000)
     except OSError:
-        return False
+        return ""
     plain = re.escape(wanted.lower()).replace(r"\-", "[-_.]")
-    return re.search(rf"(?mi)^\W*{plain}(?![\w.-])", text) is not None
+    lines = re.findall(rf"(?mi)^\W*{plain}(?![\w.-]).*", text)
+    return min(lines, key=lambda line: ";" in line, default="")
 
 
 def _hidden(error: BaseException, here: str) -> str:

@@ -81,6 +81,11 @@ def test_a_module_has_a_distribution(name: str, distribution: str) -> None:
             "requirements.txt lists nothing-such, which brings no module nothing_such: look up which package does",
         ),
         (
+            {"main.py": "import nothing_such", "requirements.txt": "Nothing-Such==6 ; python_version < '3'"},
+            "requirements.txt asks for nothing-such only where python_version < '3', and this is Python "
+            f"{advice.VERSION}",
+        ),
+        (
             {"main.py": "import json.prices", "requirements.txt": "json"},
             "the installed json has no json.prices: ask in requirements.txt for the version that the code is for",
         ),
