@@ -7,11 +7,21 @@ LAST_LINES = 15  # of the installer, in an error
 NO_WHEEL = ("no matching distribution", "could not find a version", "no usable wheels", "no wheels with a matching",
             "no solution found")  # fmt: skip
 UNREACHED = ("connection", "name resolution", "timed out", "dns error", "failed to fetch", "error sending request")
-PACKAGE = r"['`]?([A-Za-z0-9][A-Za-z0-9._-]*(?:\[[^\]]*\])?(?:[<>=!~]=?=?[A-Za-z0-9.*+!_-]+)?)"
+PACKAGE = r"['`]?([A-Za-z0-9][A-Za-z0-9._-]*(?:\[[^\]]*\])?(?:,?[<>=!~]=?=?[A-Za-z0-9.*+!_-]+)*)"
 NAMED = (  # in the words of pip, and of uv
     re.compile(rf"No matching distribution found for {PACKAGE}"),
     re.compile(rf"(?:Because|because|and) {PACKAGE} has no (?:usable wheels|wheels with a matching)"),
 )
+OFFERED = re.compile(r"\(from versions: ([^)]+)\)")  # pip's: those that have a wheel
+SERVERS = frozenset({"uwsgi", "mod-wsgi", "mod_wsgi", "bjoern", "meinheld"})
+IN_PLACE = {
+    "psycopg2": "psycopg2-binary",
+    "sklearn": "scikit-learn",
+    "dotenv": "python-dotenv",
+    "bs4": "beautifulsoup4",
+}
+OF_OTHER_PYTHONS = re.compile(r"Ignored the following versions that require a different python version: (.+)")  # pip's
+FOR_PYTHON = re.compile(r"\(([\d.]+\+?)\) does not satisfy Python([<>=!~]\S+) and " + PACKAGE)  # uv's
 BUILT = (
     re.compile(rf"Failed to build installable wheels for some pyproject\.toml based projects \(?{PACKAGE}"),
     re.compile(rf"Failed building wheel for {PACKAGE}"),
@@ -54,14 +64,60 @@ def hint(said: Sequence[str], installer: str, here: str, *, from_source: bool) -
         return "", "check the name"
     if any(words in lower for words in NO_WHEEL):
         package = _first(NAMED, text)
+        if python := _other_python("\n".join(said), package):
+            what = f"{python}, and this server runs functions with {here}"
+            return what, "ask for a version that is for this Python, or start attacca with such a Python"
         if from_source:
             return "", "check name and version"
         what = f"{package} has no wheel for {here}, or does not exist" if package else ""
-        return what, (
-            "check name and version, or choose a version that has a wheel; what has none can be built where the server "
-            "allows it: --allow-source-builds"
-        )
+        return what, _other_wheel("\n".join(said), package)
     return "", "correct what is required, and deploy again"
+
+
+def _other_wheel(text: str, package: str) -> str:
+    """What to require instead of what has no wheel."""
+    name = re.split(r"[^\w.-]", package.lower())[0]
+    if name in SERVERS:
+        return "leave it out: an application is served without it"
+    if other := IN_PLACE.get(name):
+        return f"require {other} in its place, which is the same and has wheels"
+    found = OFFERED.search(text)
+    newer = [one for one in found[1].split(", ") if _holds(one, ">", package.partition("==")[2])] if found else []
+    choose = f"require {name}=={newer[0]}, which has one" if newer else "choose a version that has a wheel"
+    return (
+        f"check name and version, or {choose}; what has none can be built where the server allows it: "
+        "--allow-source-builds"
+    )
+
+
+def _other_python(text: str, package: str) -> str:
+    """Which Python it wants, where all the versions that would do are for another."""
+    if by_uv := FOR_PYTHON.search(text):
+        return f"{by_uv[3].rstrip('.,')} requires Python {by_uv[2].rstrip('.,')}"
+    ignored = OF_OTHER_PYTHONS.search(text)
+    name, _, _ = re.split(r"([<>=!~\[])", f"{package}=", maxsplit=1)
+    conditions = re.findall(r"([<>=!~]=?=?)([^,<>=!~]+)", package)
+    for said in ignored[1].split(";") if ignored and conditions else ():
+        version, _, python = said.strip().partition(" Requires-Python ")
+        if all(_holds(version, operator, bound) for operator, bound in conditions):
+            return f"{name} {version} requires Python {python}"
+    return ""
+
+
+def _holds(version: str, operator: str, bound: str) -> bool:
+    """As far as numbers say it: pre-releases and locals are taken for none."""
+    if not re.fullmatch(r"[\d.]+", version) or not re.fullmatch(r"[\d.]+(\.\*)?", bound):
+        return False
+    parts = [int(part) for part in bound.removesuffix(".*").split(".") if part]
+    numbers = [int(part) for part in version.split(".") if part]
+    begins_so = numbers[: len(parts)] == parts
+    width = max(len(parts), len(numbers))
+    one, other = (each + [0] * (width - len(each)) for each in (numbers, parts))
+    is_same = begins_so if bound.endswith(".*") else one == other
+    compared = {"<": one < other, ">": one > other, "<=": one <= other, ">=": one >= other, "!=": not is_same}
+    if operator == "~=":
+        return one >= other and numbers[: len(parts) - 1] == parts[:-1]
+    return compared.get(operator, is_same)
 
 
 def _missing(text: str) -> str:

@@ -64,7 +64,7 @@ def arguments(
     if installer.name == "pip":
         return [
             *common, "--no-input", "--disable-pip-version-check", "--progress-bar", "off", "--no-compile",
-            "--no-warn-script-location", "--root-user-action", "ignore",
+            "--no-warn-script-location", "--no-warn-conflicts", "--root-user-action", "ignore",
         ]  # fmt: skip
     pre = ["--prerelease", "allow"] if "--pre" in requirements.lines else []
     hashed = ["--require-hashes"] if any(map(_wants_hashes, requirements.lines)) else []

@@ -26,6 +26,52 @@ def test_a_package_without_a_wheel_is_named_with_this_python(said: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("wanted", "ignored", "what"),
+    [
+        (
+            "django<6.1,>=6.0",
+            "5.0 Requires-Python >=3.10; 6.0 Requires-Python >=3.12",
+            "django 6.0 requires Python >=3.12",
+        ),
+        ("numpy==1.21.2", "1.21.2 Requires-Python >=3.7,<3.11", "numpy 1.21.2 requires Python >=3.7,<3.11"),
+        ("numpy~=1.21.0", "1.21.2 Requires-Python <3.11", "numpy 1.21.2 requires Python <3.11"),
+        ("numpy==1.21.*", "1.21.2 Requires-Python <3.11", "numpy 1.21.2 requires Python <3.11"),
+        (
+            "numpy[x]!=1.21.2,>1.20",
+            "1.21.2 Requires-Python <3; 1.22 Requires-Python <3.11",
+            "numpy 1.22 requires Python <3.11",
+        ),
+        ("sqlalchemy<1.3,>=1.2", "1.7 Requires-Python <3.9", ""),  # of another package
+        ("nothing", "1.7 Requires-Python <3.9", ""),
+        ("odd==1.0rc1", "1.0rc1 Requires-Python <3.9; 1.0 Requires-Python <3.9", ""),
+    ],
+)
+def test_a_version_that_is_for_another_python_is_told_from_one_without_a_wheel(
+    wanted: str, ignored: str, what: str
+) -> None:
+    said = [
+        f"ERROR: Ignored the following versions that require a different python version: {ignored}",
+        f"ERROR: No matching distribution found for {wanted}",
+    ]
+    found, then = hint(said, "pip", HERE, from_source=False)
+    assert found == (
+        f"{what}, and this server runs functions with {HERE}"
+        if what
+        else f"{wanted} has no wheel for {HERE}, or does not exist"
+    )
+    assert ("such a Python" in then) is bool(what)
+
+
+def test_uv_says_itself_that_it_is_for_another_python() -> None:
+    said = """  x No solution found when resolving dependencies:
+      Because the current Python version (3.11.7) does not satisfy Python>=3.12 and django==6.0 depends on Python>=3.12,
+      we can conclude that django==6.0 cannot be used."""
+    what, then = hint(said.splitlines(), "uv", HERE, from_source=True)
+    assert what == f"django==6.0 requires Python >=3.12, and this server runs functions with {HERE}"
+    assert "such a Python" in then
+
+
+@pytest.mark.parametrize(
     ("said", "package", "missing", "debian"),
     [
         (GCC, "uwsgi", "gcc", "build-essential"),
@@ -42,6 +88,30 @@ def test_what_a_build_lacks_is_named(said: str, package: str, missing: str, debi
     assert what == f"{package} has to be compiled, and {missing} is missing on the server"
     assert ("apt install" in then) is bool(debian)
     assert debian in then
+
+
+def test_what_has_a_twin_with_wheels_is_named() -> None:
+    said = ["ERROR: No matching distribution found for psycopg2==2.9.2"]
+    assert "require psycopg2-binary" in hint(said, "pip", HERE, from_source=False)[1]
+    said = ["ERROR: No matching distribution found for uwsgi==2.0.22"]
+    assert hint(said, "pip", HERE, from_source=False)[1].startswith("leave it out")
+
+
+@pytest.mark.parametrize(
+    ("offered", "then"),
+    [
+        ("2.9.2, 2.9.3, 2.9.5rc1, 2.9.5, 2.9.6", "or require psycopg2-binary==2.9.5, which has one; what"),
+        ("2.8", "or choose a version that has a wheel; what"),
+        ("none", "or choose a version that has a wheel; what"),
+    ],
+)
+def test_the_next_version_with_a_wheel_is_named(offered: str, then: str) -> None:
+    said = [
+        "ERROR: Could not find a version that satisfies the requirement psycopg2-binary==2.9.3 "
+        f"(from versions: {offered})",
+        "ERROR: No matching distribution found for psycopg2-binary==2.9.3",
+    ]
+    assert then in hint(said, "pip", HERE, from_source=False)[1]
 
 
 def test_an_index_that_is_not_reached_is_no_missing_package() -> None:

@@ -8,6 +8,7 @@ import re
 import socket
 import sys
 from collections.abc import Iterator
+from traceback import walk_tb
 from types import TracebackType
 
 DISTRIBUTIONS = {  # what is imported, and what brings it; where both have one name, nothing stands here
@@ -18,7 +19,7 @@ DISTRIBUTIONS = {  # what is imported, and what brings it; where both have one n
     "googleapiclient": "google-api-python-client", "grpc": "grpcio", "jose": "python-jose", "jwt": "PyJWT",
     "kafka": "kafka-python", "ldap": "python-ldap", "magic": "python-magic", "Levenshtein": "python-Levenshtein",
     "MySQLdb": "mysqlclient", "mysql": "mysql-connector-python", "nacl": "PyNaCl", "OpenSSL": "pyOpenSSL",
-    "PIL": "pillow", "pkg_resources": "setuptools", "pptx": "python-pptx", "psycopg2": "psycopg2-binary",
+    "PIL": "pillow", "pkg_resources": "setuptools<81", "pptx": "python-pptx", "psycopg2": "psycopg2-binary",
     "rest_framework": "djangorestframework", "serial": "pyserial", "skimage": "scikit-image",
     "sklearn": "scikit-learn", "slugify": "python-slugify", "socketio": "python-socketio",
     "telegram": "python-telegram-bot", "win32api": "pywin32", "yaml": "PyYAML", "zmq": "pyzmq",
@@ -26,8 +27,11 @@ DISTRIBUTIONS = {  # what is imported, and what brings it; where both have one n
     "multipart": "python-multipart", "ruamel": "ruamel.yaml", "usb": "pyusb", "wx": "wxPython",
     "Xlib": "python-xlib", "azure.functions": "azure-functions", "azure.storage.blob": "azure-storage-blob",
     "azure.identity": "azure-identity", "google.protobuf": "protobuf", "google.oauth2": "google-auth",
-    "google.auth": "google-auth", "google.genai": "google-genai", "google.generativeai": "google-generativeai",
+    "google.auth": "google-auth", "opentelemetry": "opentelemetry-api",
+    "opentelemetry.sdk": "opentelemetry-sdk",
+    "google.genai": "google-genai", "google.generativeai": "google-generativeai",
 }  # fmt: skip
+SHARED = frozenset({"google", "google.cloud", "azure", "opentelemetry"})  # many distributions have a part of these
 REMOVED = {  # of the standard library: since when, and what brings it back
     "distutils": ("3.12", "setuptools"), "imp": ("3.12", "zombie-imp"), "asyncore": ("3.12", "pyasyncore"),
     "asynchat": ("3.12", "pyasynchat"), "smtpd": ("3.12", "aiosmtpd"), "cgi": ("3.13", "legacy-cgi"),
@@ -75,6 +79,7 @@ NAMES = ("Name or service not known", "Temporary failure in name resolution", "N
 NO_NETWORK = 'network = "host"'
 REACHES = f"{NO_NETWORK} in function.toml, or --network host, if it is to reach others while it is imported"
 VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
+CREDENTIALS = re.compile(r"\w*Credential\w*(?:Error|Exception)\b")
 LOOPS = frozenset({"serve_forever", "run_forever", "mainloop", "start_polling", "infinity_polling", "run_simple"})
 
 
@@ -99,9 +104,9 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 def _of(error: BaseException, here: str) -> str:
     match error:
         case ModuleNotFoundError() if error.name:
-            return _hidden(error, here) or _missing(error.name, here)
+            return _hidden(error, here) or _missing(_whole(error, error.name), here)
         case ImportError():
-            return _hidden(error, here) or _unloadable(str(error), here)
+            return _hidden(error, here) or _of_another_python(error, here) or _unloadable(str(error), here)
         case SyntaxError():
             return _misspelt(error)
         case KeyError() if _is_of_environment(error):
@@ -109,7 +114,7 @@ def _of(error: BaseException, here: str) -> str:
         case SystemExit():
             return 'it ends itself when it is imported: put what a script does under `if __name__ == "__main__":`'
         case AttributeError():
-            return _hidden(error, here)
+            return _hidden(error, here) or _of_another_python(error, here)
         case OSError():
             return _of_system(error)
         case _:
@@ -117,6 +122,17 @@ def _of(error: BaseException, here: str) -> str:
     if type(error).__name__ == "TooSlow":
         return _endless(error)
     return _of_text(f"{type(error).__name__}: {error}")
+
+
+def _whole(error: BaseException, name: str) -> str:
+    """Of `google` and `azure` Python says no more; the line has what was to be imported of them."""
+    if name not in SHARED:
+        return name
+    import linecache
+
+    lines = [linecache.getline(frame.f_code.co_filename, line) for frame, line in walk_tb(error.__traceback__)]
+    found = re.search(rf"(?:from\s+({name}[\w.]*)\s+import\s+(\w+)|import\s+({name}[\w.]+))", "".join(lines[-1:]))
+    return name if found is None else found[3] or f"{found[1]}.{found[2]}"
 
 
 def _missing(name: str, here: str) -> str:
@@ -176,8 +192,15 @@ def _wrong_build(what: str) -> str:
 
 def _to_require(name: str, here: str) -> str:
     brought_by, there = distribution(name), set(os.listdir(here))
+    below = next((path for path in _walk(here) if path.endswith("/requirements.txt")), None)
+    if below is not None and "requirements.txt" not in there and _lists(os.path.join(here, below), brought_by):
+        return f"{below} lists it, and only one at the top is read: deploy the directory {os.path.dirname(below)}"
     own = "requirements.txt" if "requirements.txt" in there or "pyproject.toml" not in there else "pyproject.toml"
-    if own in there and _lists(os.path.join(here, own), brought_by):
+    if own in there and (line := _lists(os.path.join(here, own), brought_by)):
+        if "python" in (marker := line.partition(";")[2].strip(" ,")):
+            return f"{own} asks for {brought_by} only where {marker}, and this is Python {VERSION}"
+        if "." in name and name.split(".")[0] in sys.modules:
+            return f"the installed {brought_by} has no {name}: ask in {own} for the version that the code is for"
         return f"{own} lists {brought_by}, which brings no module {name}: look up which package does"
     unread = next((file for file in UNREAD if file in there), None)
     if unread is not None and own not in there:
@@ -189,25 +212,29 @@ def _to_require(name: str, here: str) -> str:
 def distribution(name: str) -> str:
     """What to install for a module."""
     parts = name.split(".")
+    if parts[0] == "opentelemetry" and parts[1:2] in (["exporter"], ["instrumentation"]):
+        return "-".join(parts[:3])
     for count in (3, 2, 1):
         known = DISTRIBUTIONS.get(".".join(parts[:count]))
         if known is not None:
             return known
     if parts[:2] == ["google", "cloud"] and len(parts) > 2:
         return f"google-cloud-{parts[2].partition('_v')[0].replace('_', '-')}"
-    if parts[0] in ("azure", "opentelemetry") and len(parts) > 1:
+    if parts[0] == "azure" and len(parts) > 1:
         return "-".join(parts[:3])
     return parts[0].replace("_", "-")
 
 
-def _lists(path: str, wanted: str) -> bool:
+def _lists(path: str, wanted: str) -> str:
+    """The line that names it; rather one without a condition."""
     try:
         with open(path, encoding="utf-8-sig", errors="replace") as file:
             text = file.read(100_000)
     except OSError:
-        return False
+        return ""
     plain = re.escape(wanted.lower()).replace(r"\-", "[-_.]")
-    return re.search(rf"(?mi)^\W*{plain}(?![\w.-])", text) is not None
+    lines = re.findall(rf"(?mi)^\W*{plain}(?![\w.-]).*", text)
+    return min(lines, key=lambda line: ";" in line, default="")
 
 
 def _hidden(error: BaseException, here: str) -> str:
@@ -217,6 +244,29 @@ def _hidden(error: BaseException, here: str) -> str:
         if name in sys.stdlib_module_names and os.path.isfile(os.path.join(here, f"{name}.py")):
             return f"{name}.py has the name of a module of Python's own, and hides it: give the file another name"
     return ""
+
+
+def _of_another_python(error: BaseException, here: str) -> str:
+    """A module of Python's own has no longer, or not yet, what a package wants of it."""
+    said = str(error)
+    found = re.search(r"cannot import name '(?P<name>\w+)' from '(?P<of>[\w.]+)'", said) or re.search(
+        r"module '(?P<of>[\w.]+)' has no attribute '(?P<name>\w+)'", said
+    )
+    files = [file for file, _ in _frames(error) if not file.startswith("<")]
+    if found is None or not files or found["of"].split(".")[0] not in sys.stdlib_module_names:
+        return ""
+    lacks = f"{found['of']} has no {found['name']} in the server's Python {VERSION}"
+    if files[-1].startswith(os.path.join(here, "")):
+        return f"{lacks}: the code was written for another, or for none"
+    package = distribution(os.path.basename(_top(files[-1])).removesuffix(".py"))
+    return f"{lacks}: this version of {package} is for another; ask for one that is for {VERSION} in requirements.txt"
+
+
+def _top(file: str) -> str:
+    """The package, or the module, that a file belongs to."""
+    while os.path.isfile(os.path.join(os.path.dirname(file), "__init__.py")):
+        file = os.path.dirname(file)
+    return file
 
 
 def _unloadable(said: str, here: str) -> str:
@@ -294,6 +344,8 @@ def _of_text(said: str) -> str:
     """Errors whose classes are not the standard library's."""
     if any(word in said for word in NAMES):
         return REACHES * _is_cut_off()
+    if CREDENTIALS.search(said):
+        return "it asks for credentials while it is imported: set them, or make that client when it is first used"
     if "no running event loop" in said or "no current event loop" in said:
         return "make it when it is first used: while the code is imported, no event loop runs"
     found = re.search(r"(?:UndefinedValueError|EnvError|ImproperlyConfigured).*?\b([A-Z][A-Z0-9_]{2,})\b", said)

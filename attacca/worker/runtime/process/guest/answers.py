@@ -11,6 +11,7 @@ from attacca.worker.runtime.process.guest import deferred, quickjson
 JSON, TEXT, BYTES = b"application/json", b"text/plain; charset=utf-8", b"application/octet-stream"
 BINARY = (bytes, bytearray, memoryview)
 SEVERAL = (list, tuple)
+HANDLED = frozenset({"statusCode", "headers", "body", "isBase64Encoded"})
 AT_ONCE = (dict, list, int, float, type(None))
 
 
@@ -65,6 +66,13 @@ def encode_action(result: Any) -> Answer | Stream | Awaited:
     """The same for `main(args)` that is told of the request: there an answer needs no status."""
     if isinstance(result, dict) and "body" in result and result.keys() <= {"statusCode", "headers", "body"}:
         return deferred.load("results").action(result)  # type: ignore[no-any-return]
+    return encode(result)
+
+
+def encode_handle(result: Any) -> Answer | Stream | Awaited:
+    """The same for `handle(event, context)`, OpenFaaS's and Scaleway's, where an answer needs no status either."""
+    if isinstance(result, dict) and "body" in result and result.keys() <= HANDLED:
+        return proxied({"statusCode": 200, **result})
     return encode(result)
 
 

@@ -7,6 +7,7 @@ directory that holds one of those.
 
 import os
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any, NamedTuple
 
 from attacca.worker.runtime.process.guest.source import Source
@@ -16,12 +17,14 @@ MODULES = (
     "server", "api",
 )  # fmt: skip
 DUNDER_MAIN = "__main__"  # the file of a zipped OpenWhisk action
+PACKAGE = "__init__"  # the directory is one itself
 ATTRIBUTES = ("handler", "lambda_handler", "main", "handle", "app", "application")
 NOT_CODE = frozenset({"setup", "conftest", "noxfile", "manage", "tasks", "fabfile", "locustfile", "gunicorn_conf"})
 NOT_FUNCTIONS = frozenset(
     {"tests", "test", "docs", "doc", "examples", "scripts", "migrations", "node_modules", "venv", "env", "build",
      "dist", "templates", "static", "data", "infra", "cdk", "deploy", "terraform", "site-packages", "__pycache__"}
 )  # fmt: skip
+LOOKED_AT = 300  # directories
 SHOWN = 12  # candidates that are named
 
 
@@ -109,10 +112,16 @@ class Finder:
             return Place(attribute)
         if first is not None:  # it says itself what it lacks
             return Place(first, attribute)
-        seen = (
-            ", ".join(sorted(entry for entry in os.listdir(self.here) if entry.endswith(".py"))) or "no .py file at all"
-        )
-        raise Unfit(f"cannot tell which file is the function: found {seen}", "name it: --handler module:function")
+        raise self._nothing()
+
+    def _nothing(self) -> Unfit:
+        what, hint = "cannot tell which file is the function", "name it: --handler module:function"
+        if seen := sorted(entry for entry in os.listdir(self.here) if entry.endswith(".py")):
+            return Unfit(f"{what}: found {', '.join(seen)}", hint)
+        if below := list(islice(_below(self.here), SHOWN)):
+            hint = f"deploy the directory that holds it, such as {os.path.dirname(below[0])}"
+            return Unfit(f"{what}: none is at the top, but there is {', '.join(below)}", hint)
+        return Unfit(f"{what}: found no .py file at all", hint)
 
     def _likeliest(self, modules: list[str]) -> list[str]:
         named_so = [name for name in modules if self._held(name).is_named_so]
@@ -143,6 +152,8 @@ class Finder:
                     yield [name]
             yield [name for name in _files(root) if name not in MODULES]
             yield list(self._inside(root))
+            if _is_file(root, PACKAGE) and self._fits(PACKAGE, ""):
+                yield [PACKAGE]
 
     def _django(self, root: str) -> list[str]:
         """Beside `manage.py` lies the project, which has one of them."""
@@ -191,6 +202,17 @@ def _files(root: str) -> list[str]:
         for name in names
         if not name.startswith(("test_", "_")) and not name.endswith("_test") and name not in NOT_CODE
     ]
+
+
+def _below(here: str) -> Iterator[str]:
+    """What could be one in the directories of a whole project."""
+    waiting, looked_at = _directories(here), 0
+    while waiting and looked_at < LOOKED_AT:
+        folder, looked_at = waiting.pop(0), looked_at + 1
+        whole = os.path.join(here, folder)
+        names = [*_files(whole), *([DUNDER_MAIN] if _is_file(whole, DUNDER_MAIN) else [])]
+        yield from (f"{folder}/{name}.py" for name in names)
+        waiting += [os.path.join(folder, one) for one in _directories(whole)]
 
 
 def _directories(root: str) -> list[str]:

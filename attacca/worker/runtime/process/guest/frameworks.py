@@ -3,6 +3,7 @@
 None of these packages is imported here: a function that brings one has it imported already.
 """
 
+import importlib
 import sys
 from collections.abc import Callable
 from types import FunctionType, MethodType, ModuleType
@@ -85,13 +86,14 @@ def is_event_app(value: Any) -> bool:
     return not isinstance(value, type) and signature(value) == "event_context"
 
 
-def uses_flask_request(function: FunctionType) -> bool:
-    """Fission's way: `main()` takes nothing, and asks `flask.request`."""
+def uses_flask(function: FunctionType) -> bool:
+    """Fission's way: `main()` takes nothing, and asks `flask.request`, or anything else of Flask's."""
     flask = sys.modules.get("flask")
     if flask is None:
         return False
     known = [function.__globals__.get(name) for name in function.__code__.co_names]
-    return any(one is flask or one is getattr(flask, "request", flask) for one in known if one is not None)
+    offered = [value for name, value in vars(flask).items() if not name.startswith("_")]
+    return any(one is flask or any(one is other for other in offered) for one in known if one is not None)
 
 
 def registered(function: Any, name: str) -> tuple[Callable[..., Any], str] | None:
@@ -128,6 +130,18 @@ def _asgi_app(function: Any, kind: str | None) -> tuple[Callable[..., Any], str]
     if make is None or module is None:
         return None
     return make(function.__name__, getattr(module, "__file__", ""), kind, module, module.__spec__), "asgi"
+
+
+def wants_cloud_event(name: str) -> bool:
+    return name.lower().replace("_", "") == "cloudevent"
+
+
+def cloud_event(function: Any, name: str) -> tuple[Callable[..., Any], str] | None:
+    """What serves a function of a CloudEvent that no decorator has marked; None without functions-framework."""
+    try:
+        return _wsgi_app(importlib.import_module("functions_framework"), function, name, "cloudevent")
+    except ImportError:
+        return None
 
 
 def is_marked(function: Any, name: str) -> bool:

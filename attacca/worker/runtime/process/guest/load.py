@@ -21,6 +21,7 @@ MAIN = "main__"  # what a `__main__.py` is imported as, because `__main__` would
 PARENT = "function"  # of a handler that imports relatively, as OpenFaaS has it
 APPS = ("app", "application", "api", "server")
 CLEAR = frozenset({"event_context", "asgi", "wsgi", "request"})
+NOT_AZURE = "take `def main(request)`, with flask in requirements.txt, and return a text or a dict"
 NOBODY = "give it a default, or name another function with --handler"
 
 
@@ -52,11 +53,11 @@ def load(handler: str, signature: str, event: str, here: str) -> Loaded:
     _refuse_what_is_none(target, shown)
     wants = takes(target, name)
     found = signature
-    served = frameworks.registered(target, name)
+    served = frameworks.registered(target, name) or _cloud_event(target, name, shown, wants)
     if served is not None:
         target, found = served
     found = found or describe(target, name, wants, source)
-    if found == "named" and _asks_flask(wants):
+    if found == "named" and _is_view(wants, source):
         found = "request"
     _refuse_what_nobody_calls(target, shown, found, wants)
     shape = _shape(event, found, shown) or shapes.recognise(found, target, wants, module, source)
@@ -174,6 +175,11 @@ def _find(module: ModuleType, name: str, source: Source) -> tuple[str, Any]:
         if choice:
             options = " or ".join(f"--handler {name}:{one}" for one in choice)
             raise Unfit(f"{_file(name)} has several functions: {', '.join(choice)}", f"name one: {options}")
+    if of_azure := [one for one, value in values.items() if type(value).__name__ in ("FunctionApp", "Blueprint")]:
+        raise Unfit(
+            f"{_file(name)} has {of_azure[0]}, a FunctionApp, whose functions only Azure's own host finds and calls",
+            NOT_AZURE,
+        )
     raise Unfit(f"{_file(name)} has no function", "define `def handler(event, context)` or an ASGI or WSGI `app`")
 
 
@@ -253,10 +259,15 @@ def _refuse_what_nobody_calls(target: Any, shown: str, found: str, wants: Takes)
     if getattr(note, "__module__", "").startswith("azure.functions"):
         raise Unfit(
             f"{shown} is an Azure function, whose request nobody makes here",
-            "take `def main(request)`, with flask in requirements.txt, and return a text or a dict",
+            NOT_AZURE,
         )
     if wants.function is not target:  # what wraps it may give the rest
         return
+    if found == "named" and not (wants.names or wants.keywords) and _reads_input(wants.function):
+        raise Unfit(
+            f"{shown} takes nothing and reads its standard input, where nothing comes",
+            'take the body as `def handle(req)`; what stands under `if __name__ == "__main__":` is not run here',
+        )
     given = {"event_context": 2, "event": 1, "args": 2, "text": 1, "request": 1}.get(found)
     if found == "named" and (few := wants.names[: min(wants.only, wants.needed)]):
         raise Unfit(f"{shown} takes {few[0]!r} by position alone, and a request has names", "leave out the `/`")
@@ -264,9 +275,15 @@ def _refuse_what_nobody_calls(target: Any, shown: str, found: str, wants: Takes)
         raise Unfit(f"{shown} has to be given {', '.join(map(repr, rest))} besides, which nobody does", NOBODY)
 
 
+def _reads_input(function: FunctionType) -> bool:
+    """As programs for OpenFaaS's classic watchdog do."""
+    names = function.__code__.co_names
+    return "stdin" in names or ("input" in names and "input" not in function.__globals__)
+
+
 def _shape(event: str, found: str, shown: str) -> str:
     """What the settings say of the event. Empty: nothing."""
-    if event in ("", shapes.PLAIN) or found in shapes.TAKE_EVENTS:
+    if event in ("", shapes.PLAIN) or found in shapes.TAKE_EVENTS or (found, event) == ("text", shapes.HTTP):
         return event
     if found in ("named", "text"):
         raise Unfit(
@@ -276,9 +293,25 @@ def _shape(event: str, found: str, shown: str) -> str:
     return shapes.PLAIN
 
 
-def _asks_flask(wants: Takes) -> bool:
+def _is_view(wants: Takes, source: Source) -> bool:
+    """Fission's `main()`, which takes nothing: it asks `flask.request`, or answers as a view of Flask's does."""
     function = wants.function
-    return function is not None and not wants.names and not wants.keywords and frameworks.uses_flask_request(function)
+    if function is None or wants.names or wants.keywords:
+        return False
+    return frameworks.uses_flask(function) or source.returns_status(function)
+
+
+def _cloud_event(target: Any, name: str, shown: str, wants: Takes) -> tuple[Callable[..., Any], str] | None:
+    """functions-framework started with --signature-type=cloudevent, where no decorator says so."""
+    if wants.needed != 1 or wants.function is not target or not frameworks.wants_cloud_event(wants.names[0]):
+        return None
+    served = frameworks.cloud_event(target, name)
+    if served is None:
+        raise Unfit(
+            f"{shown} takes a CloudEvent, which functions-framework makes of a request",
+            "list functions-framework in requirements.txt beside the code",
+        )
+    return served
 
 
 def _adapted(target: Any, found: str, wants: Takes) -> Any:

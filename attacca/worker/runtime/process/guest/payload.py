@@ -73,6 +73,14 @@ def unpack_request(payload: bytes) -> Requested:
     )
 
 
+def body_of(asked: Asked | Requested) -> str | bytes:
+    """As OpenFaaS gives it: a text, if it is one."""
+    try:
+        return asked.body.decode()
+    except UnicodeDecodeError:
+        return asked.body
+
+
 def alone(asked: Requested) -> Asked:
     """Of a whole request what a plain handler is told."""
     return Asked(asked.id, asked.content_type, asked.query, asked.body)

@@ -25,14 +25,14 @@ class ActionContext:
 
 
 class NuclioLogger:
-    """`logger.info("sold", ...)` and `logger.info_with("sold", item=3)`."""
+    """`logger.info("sold", ...)` and `logger.info_with("sold", item=3)`, or `("sold", "item", 3)`."""
 
     def __getattr__(self, name: str) -> Any:
         write = getattr(logging.getLogger("function"), name.removesuffix("_with"))
         if not name.endswith("_with"):
             return write
-        return lambda message, **fields: write(
-            " ".join([message, *(f"{key}={value}" for key, value in fields.items())])
+        return lambda message, *pairs, **fields: write(
+            " ".join([str(message), *map(str, pairs), *(f"{key}={value}" for key, value in fields.items())])
         )
 
 

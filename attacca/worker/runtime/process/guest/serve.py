@@ -20,6 +20,7 @@ from attacca.worker.runtime.process.guest.answers import (
     encode,
     encode_action,
     encode_gateway,
+    encode_handle,
     encode_response,
 )
 from attacca.worker.runtime.process.guest.context import Context, Function
@@ -31,6 +32,7 @@ from attacca.worker.runtime.process.guest.payload import (
     BadInput,
     Requested,
     alone,
+    body_of,
     decode,
     fields,
     named,
@@ -270,6 +272,8 @@ class Server:
 
 def encoder_for(loaded: Loaded) -> Callable[[Any], Answer | Stream | Awaited]:
     """How what the handler returns becomes an answer."""
+    if loaded.signature == "event_context" and loaded.handler.endswith(":handle"):
+        return encode_handle
     if loaded.event.startswith("api-gateway"):
         return encode_gateway
     match loaded.signature, loaded.event:
@@ -296,7 +300,8 @@ def arguments_for(loaded: Loaded, function: Function) -> Arguments:
         case "args":
             return lambda asked: ((fields(event(asked)),), {})
         case "text":
-            return lambda asked: ((body_of(asked),), {})
+            body = deferred.load("events").watched if shape == "http" else body_of
+            return lambda asked: ((body(asked),), {})
         case "request":
             request = deferred.load("web").Request
             return lambda asked: ((request(asked, function.name),), {})
@@ -312,14 +317,6 @@ def arguments_for(loaded: Loaded, function: Function) -> Arguments:
             return by_name
         case _:  # an application is not called with arguments of ours
             return lambda _: ((), {})
-
-
-def body_of(asked: Asked | Requested) -> str | bytes:
-    """As OpenFaaS gives it: a text, if it is one."""
-    try:
-        return asked.body.decode()
-    except UnicodeDecodeError:
-        return asked.body
 
 
 async def _awaited(result: Any) -> Any:

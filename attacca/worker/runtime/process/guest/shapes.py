@@ -28,12 +28,15 @@ OF_OTHERS = frozenset(  # what SQS, S3, EventBridge, authorizers, Cognito and St
     {"Records", "detail", "detail-type", "methodArn", "authorizationToken", "routeArn", "triggerSource", "awslogs",
      "RequestType"}
 )  # fmt: skip
+WATCHDOGS = "Http_"  # variables of OpenFaaS's classic watchdog
 OF_REQUESTS = frozenset({"method", "headers", "query", "path", "body", "queryString"})
 CLASSES = {  # Powertools' resolvers and data classes, and typing packages, by what they are called
     "APIGatewayRestResolver": V1, "ApiGatewayResolver": V1, "ALBResolver": V1, "Chalice": V1,
     "APIGatewayHttpResolver": V2, "LambdaFunctionUrlResolver": V2, "VPCLatticeV2Resolver": V2, "Mangum": V2,
     "APIGatewayProxyEvent": V1, "APIGatewayProxyEventV1": V1, "ALBEvent": V1,
-    "APIGatewayProxyEventV2": V2, "LambdaFunctionUrlEvent": V2,
+    "APIGatewayProxyEventV2": V2, "LambdaFunctionUrlEvent": V2, "APIGatewayProxyEventModel": V1, "AlbModel": V1,
+    "APIGatewayProxyEventV2Model": V2, "LambdaFunctionUrlModel": V2, "ApiGatewayEnvelope": V1,
+    "ApiGatewayV2Envelope": V2, "LambdaFunctionUrlEnvelope": V2,
 }  # fmt: skip
 ADAPTERS = {"mangum": V2, "apig_wsgi": V2, "awsgi": V1, "serverless_wsgi": V1}
 LIBRARIES = frozenset({"aws_lambda_powertools", "aws_lambda_typing", "chalice", *ADAPTERS})
@@ -41,9 +44,11 @@ LIBRARIES = frozenset({"aws_lambda_powertools", "aws_lambda_typing", "chalice", 
 
 def recognise(signature: str, target: Any, wants: Takes, module: ModuleType, source: Source) -> str:
     """Which of model.function.EventShape the handler reads."""
+    if signature == "text":
+        return HTTP if source.mentions(wants.function, WATCHDOGS) else PLAIN
     if signature not in TAKE_EVENTS:
         return PLAIN
-    known = CLASSES.get(_last(wants)) or _of_class(type(target)) or _by_libraries(module)
+    known = _of_note(wants) or _of_class(type(target)) or _by_libraries(module)
     return known or shape(source.usage(wants.function, wants.event_at, getattr(target, "__self__", target)))
 
 
@@ -54,10 +59,13 @@ def is_action(wants: Takes, source: Source) -> bool:
     )
 
 
-def _last(wants: Takes) -> str:
-    """The name of the class that the event is said to be of."""
+def _of_note(wants: Takes) -> str | None:
+    """By the class that the event is said to be of, or what that is derived from."""
     note = wants.notes.get(wants.names[0]) if wants.names else None
-    return conversion.label(note).split("[")[0].rpartition(".")[2]
+    note = wants.spaces.get(note.strip("'\""), note) if isinstance(note, str) else note
+    derived = note.__mro__[1:-1] if isinstance(note, type) else ()
+    names = [conversion.label(note).split("[")[0].rpartition(".")[2], *(one.__name__ for one in derived)]
+    return next((CLASSES[name] for name in names if name in CLASSES), None)
 
 
 def _of_class(kind: type) -> str | None:
@@ -80,7 +88,7 @@ def _by_libraries(module: ModuleType) -> str | None:
 
 def _is_event(value: type) -> bool:
     return value.__module__.split(".")[0] in LIBRARIES and (
-        "data_classes" in value.__module__ or value.__name__ == "Mangum"
+        any(part in value.__module__ for part in ("data_classes", "envelopes")) or value.__name__ == "Mangum"
     )
 
 
@@ -107,8 +115,9 @@ def _is_openwhisk(top: set[str], below: set[Keys]) -> bool:
 
 
 def _reads_a_request(use: Usage, top: set[str]) -> bool:
-    """Of a handler that answers with a status: a body that is decoded as a text is a request's, and so is a header."""
-    return ("body",) in use.parsed or bool(top & WITH_STATUS)
+    """Of a handler that answers with a status: a body that is decoded as a text, or is all that it reads, is a
+    request's, and so is a header. A letter with a body has an address, too."""
+    return ("body",) in use.parsed or top == {"body"} or bool(top & WITH_STATUS)
 
 
 def _is_lower_case(use: Usage, top: set[str], below: set[Keys]) -> bool:

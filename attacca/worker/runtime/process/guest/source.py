@@ -83,6 +83,29 @@ class Source:
                 return node
         return None
 
+    def mentions(self, function: FunctionType | None, beginning: str) -> bool:
+        """Does a text in its file begin so?"""
+        path = function.__code__.co_filename if function is not None else None
+        tree = self.tree(str(path)) if self.is_ours(path) else None
+        if tree is None:
+            return False
+        import ast
+
+        texts = [one.value for one in ast.walk(tree) if isinstance(one, ast.Constant)]
+        return any(isinstance(text, str) and text.startswith(beginning) for text in texts)
+
+    def returns_status(self, function: FunctionType) -> bool:
+        """Is `return body, 404` written in it?"""
+        node = self.definition(function)
+        if node is None:
+            return False
+        import ast
+
+        returned = [one.value for one in ast.walk(node) if isinstance(one, ast.Return)]
+        seconds = [one.elts[1] for one in returned if isinstance(one, ast.Tuple) and len(one.elts) in (2, 3)]
+        codes = [one.value for one in seconds if isinstance(one, ast.Constant)]
+        return any(type(code) is int and 200 <= code <= 599 for code in codes)
+
 
 def _first(function: FunctionType) -> int:
     return int(function.__code__.co_varnames[:1] in (("self",), ("cls",)))

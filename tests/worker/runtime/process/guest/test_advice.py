@@ -37,7 +37,10 @@ HANDLER = "\ndef handler(event, context): ..."
         ("google.protobuf.message", "protobuf"),
         ("azure.storage.blob", "azure-storage-blob"),
         ("azure.cosmos", "azure-cosmos"),
-        ("opentelemetry.trace", "opentelemetry-trace"),
+        ("opentelemetry.trace", "opentelemetry-api"),
+        ("opentelemetry.sdk.trace.export", "opentelemetry-sdk"),
+        ("opentelemetry.exporter.otlp.proto.grpc", "opentelemetry-exporter-otlp"),
+        ("pkg_resources", "setuptools<81"),  # later ones have none
         ("requests", "requests"),
         ("flask_restful", "flask-restful"),
     ],
@@ -50,6 +53,19 @@ def test_a_module_has_a_distribution(name: str, distribution: str) -> None:
     ("files", "said"),
     [
         ({"main.py": "import cv2"}, "list opencv-python-headless in requirements.txt beside the code"),
+        (
+            {"main.py": "import no_such", "shop/requirements.txt": "no-such==1\n", "requirements-dev.txt": "no-such"},
+            "shop/requirements.txt lists it, and only one at the top is read: deploy the directory shop",
+        ),
+        (
+            {"main.py": "from collections import Iterable"},
+            f"collections has no Iterable in the server's Python {advice.VERSION}: the code was written for another,"
+            " or for none",
+        ),
+        (
+            {"main.py": "class DefaultCredentialsError(Exception): ...\nraise DefaultCredentialsError('none found')"},
+            "it asks for credentials while it is imported: set them, or make that client when it is first used",
+        ),
         ({"main.py": "import boto3x, boto3"}, "list boto3x in requirements.txt beside the code"),
         (
             {"main.py": "import yaml_", "Pipfile": ""},
@@ -63,6 +79,15 @@ def test_a_module_has_a_distribution(name: str, distribution: str) -> None:
         (
             {"main.py": "import nothing_such", "requirements.txt": "Nothing_Such>=1\n"},
             "requirements.txt lists nothing-such, which brings no module nothing_such: look up which package does",
+        ),
+        (
+            {"main.py": "import nothing_such", "requirements.txt": "Nothing-Such==6 ; python_version < '3'"},
+            "requirements.txt asks for nothing-such only where python_version < '3', and this is Python "
+            f"{advice.VERSION}",
+        ),
+        (
+            {"main.py": "import json.prices", "requirements.txt": "json"},
+            "the installed json has no json.prices: ask in requirements.txt for the version that the code is for",
         ),
         (
             {"main.py": "import prices", "lib/prices.py": ""},
@@ -131,6 +156,30 @@ def test_what_python_no_longer_has(tmp_path: Path) -> None:
         assert said == "list asyncore in requirements.txt beside the code"
     else:
         assert said.startswith(f"Python has no asyncore since 3.12, and this is {advice.VERSION}: pyasyncore in")
+
+
+def test_a_package_that_was_made_for_another_python(tmp_path: Path) -> None:
+    bundle = {"jwt/__init__.py": "from . import api", "jwt/api.py": "import inspect\ninspect.getargspec(len)"}
+    try:
+        look(tmp_path, "import jwt", bundle=bundle)
+    except AttributeError as error:
+        said = advice.hint(error, str(tmp_path / "function"))
+    assert said.startswith(f"inspect has no getargspec in the server's Python {advice.VERSION}: this version of PyJWT")
+
+
+@pytest.mark.parametrize(
+    ("line", "distribution"),
+    [
+        ("from google.cloud import storage", "google-cloud-storage"),
+        ("import google.cloud.storage as storage", "google-cloud-storage"),
+        ("from google import genai", "google-genai"),
+        ("import azure.functions as func", "azure-functions"),
+    ],
+)
+def test_of_a_name_that_many_share_the_line_says_which(tmp_path: Path, line: str, distribution: str) -> None:
+    raising = f"raise ModuleNotFoundError('', name={line.split()[1].split('.')[0]!r})"
+    said = advised(tmp_path, f"{raising}  # {line}")
+    assert said == f"list {distribution} in requirements.txt beside the code"
 
 
 def test_a_file_that_hides_a_module_of_pythons(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from attacca.worker.runtime.process.guest.answers import Answer, Unsendable, encode, encode_action
+from attacca.worker.runtime.process.guest.answers import Answer, Unsendable, encode, encode_action, encode_handle
 
 
 def head(result: Any) -> list[list[str]]:
@@ -93,6 +93,13 @@ def test_a_head_that_nobody_would_take_is_not_sent(headers: dict[str, str]) -> N
     encode(
         {"statusCode": 200, "headers": dict(list(headers.items())[:200]) if len(headers) > 1 else {"x": "y" * 65_000}}
     )
+
+
+def test_a_handle_needs_no_status_to_answer_with_a_body() -> None:
+    whole = {"body": "hi", "headers": {"Content-Type": ["text/html"], "x-a": "1"}}
+    assert encode_handle(whole) == Answer(200, b"text/html", b'[["x-a", "1"]]', b"hi")
+    assert encode_handle({"body": "aGk=", "isBase64Encoded": True, "statusCode": 201}).body == b"hi"  # type: ignore[union-attr]
+    assert encode_handle({"body": 1, "more": 2}) == encode({"body": 1, "more": 2})
 
 
 def test_an_action_needs_no_status_to_answer_with_a_body() -> None:

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 from typing import Any
 
 import pytest
@@ -48,6 +49,16 @@ def test_our_own_shape_has_everything_by_name() -> None:
     assert json.loads(json.dumps(event)) == event, "it can be sent back"
     assert event["headers"]["X-Key"] == event["headers"].get("X-KEY") == "k"
     assert "Content-Type" in event["headers"]
+
+
+def test_the_classic_watchdog_has_it_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "environ", {"PATH": "/bin", "Http_X_Before": "1"})
+    assert events.watched(asked()) == '{"a": 1}'
+    found = os.environ
+    assert (found["Http_Method"], found["Http_Path"], found["PATH"]) == ("POST", "/items/a b", "/bin")
+    assert (found["Http_Query"], found["Http_Content_Length"]) == ("tag=a&tag=b&n=1&empty=", "8")
+    assert (found["Http_X_Key"], found["Http_X_Two"], found["Http_User_Agent"]) == ("k", "1, 2", "curl/8")
+    assert "Http_X_Before" not in found
 
 
 def test_its_fields_are_attributes_as_openfaas_has_them() -> None:

@@ -30,6 +30,7 @@ PRICE = "def price(): return 48.5"
         (["src/shop/handler.py"], "shop.handler:handler"),
         (["src/hello.py"], "hello:handler"),
         (["my-function.py"], "my-function:handler"),
+        (["__init__.py", "helper.txt"], "__init__:handler"),  # Azure's, whose directory is a package
     ],
 )
 def test_the_file_is_where_people_put_it(tmp_path: Path, files: list[str], found: str) -> None:
@@ -158,6 +159,11 @@ def test_several_functions_are_named_too(tmp_path: Path) -> None:
     ("files", "what"),
     [
         ({}, "cannot tell which file is the function: found no .py file at all"),
+        (
+            {"project.yml": "", "packages/sample/hello/hello.py": HELLO, "packages/sample/bye/__main__.py": HELLO},
+            "cannot tell which file is the function: none is at the top, but there is"
+            " packages/sample/bye/__main__.py, packages/sample/hello/hello.py",
+        ),
         ({"main.py": "X = 1"}, "main.py has no function"),
         ({"json.py": HELLO}, "json.py has the name of a module of Python's own, which hides it"),
     ],

@@ -41,6 +41,8 @@ def lines(*body: str, head: str = "def handler(event, context):") -> str:
         (["body = json.loads(event['body'])", STATUS], V1),
         (["body = json.loads(event.get('body') or '{}')", STATUS], V1),
         (["event = json.loads(event['body'])", "name = event['name']", STATUS], V1),
+        (["print(event['body'])", STATUS], V1),
+        (["send(event['subject'], event['body'])", STATUS], PLAIN),
         (["if event['path'] == '/': " + STATUS], V1),
         (["token = event['headers'].get('Authorization')", STATUS], V1),
         (["token = event['headers'].get('authorization')", STATUS], V2),
@@ -159,6 +161,18 @@ RESOLVED = "\ndef lambda_handler(event, context): return app.resolve(event, cont
             ("main:lambda_handler", "event_context", V2),
         ),
         (
+            "from aws_lambda_powertools.data_classes import APIGatewayProxyEventV2\n"
+            "class Order(APIGatewayProxyEventV2): ...\n"
+            "def lambda_handler(event: Order, context): return event.body",
+            ("main:lambda_handler", "event_context", V2),
+        ),
+        (
+            "from aws_lambda_powertools.data_classes import APIGatewayProxyEventV2\n"
+            "class Order(APIGatewayProxyEventV2): ...\n"
+            "def lambda_handler(event: 'Order', context): return event.body",
+            ("main:lambda_handler", "event_context", V2),
+        ),
+        (
             "from mangum import Mangum\nasync def app(scope, receive, send): ...\nhandler = Mangum(app)",
             ("main:handler", "event_context", V2),
         ),
@@ -187,18 +201,29 @@ def test_digital_ocean_finds_the_request_beside_its_parameters(tmp_path: Path) -
     assert (loaded.signature, loaded.event) == ("args", HTTP)
 
 
+@pytest.mark.parametrize(
+    ("line", "shape"),
+    [("os.getenv('Http_Query')", HTTP), ("os.environ['Http_X_Key']", HTTP), ("'of Http_Query'", PLAIN)],
+)
+def test_who_reads_the_watchdogs_variables_is_told_of_the_request(tmp_path: Path, line: str, shape: str) -> None:
+    code = f"import os\ndef handle(req): return {line}"
+    assert look(tmp_path, code)[2:4] == ("text", shape)
+    assert look(tmp_path, code, event="http")[2:4] == ("text", HTTP)
+
+
 def test_nuclio_has_the_context_first(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     code = """
         def handler(context, event):
             context.logger.warning("one")
             context.logger.warning_with("two", item=3)
+            context.logger.warning_with("three", "item", 3)
             return context.Response(body=event.body, status_code=201), context.name
     """
     loaded = look(tmp_path, code)
     assert (loaded.signature, loaded.event) == ("event_context", HTTP)
     answer = {"statusCode": 201, "headers": {"content-type": "text/plain"}, "body": "it"}
     assert loaded.call(SimpleNamespace(body="it"), SimpleNamespace(name="context")) == (answer, "context")
-    assert caplog.messages == ["one", "two item=3"]
+    assert caplog.messages == ["one", "two item=3", "three item 3"]
 
 
 def test_an_expression_may_be_as_deep_as_python_takes(tmp_path: Path) -> None:
