@@ -157,9 +157,15 @@ def held(pid: int, apart: Collection[int] = (), enough_kb: int = 0, most: int = 
     rough = _together(found, family.values())
     if rough.memory_kb <= enough_kb:
         return rough
-    shares = [own_share(one, _text(f"/proc/{process}/smaps_rollup")) for process, one in family.items()]
+    shares = [_share(process, one) for process, one in family.items()]
     exact = _together(found, shares)
     return exact._replace(shared=max(exact.shared - _mapped_kb(family, spaces, opened.files), 0))
+
+
+def _share(pid: int, before: Own) -> Own:
+    """Of one that has ended since it was looked at, nothing: what it shared is counted with the others."""
+    rollup = _text(f"/proc/{pid}/smaps_rollup")
+    return own_share(before if rollup else own(_text(f"/proc/{pid}/status")), rollup)
 
 
 def _together(found: Held, owns: Iterable[Own]) -> Held:
