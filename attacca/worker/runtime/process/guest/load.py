@@ -316,6 +316,8 @@ def _cloud_event(target: Any, name: str, shown: str, wants: Takes) -> tuple[Call
 
 def _adapted(target: Any, found: str, wants: Takes) -> Any:
     """What is called in its place, where it takes more or less than its signature says."""
+    if found == "asgi":
+        return frameworks.at_its_root(target)
     if found == "request" and not wants.names and not wants.any_positional:
         return lambda _request: target()
     if found == "args" and wants.needed == 2:
