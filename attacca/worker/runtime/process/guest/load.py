@@ -268,6 +268,8 @@ def _refuse_what_nobody_calls(target: Any, shown: str, found: str, wants: Takes)
             f"{shown} takes nothing and reads its standard input, where nothing comes",
             'take the body as `def handle(req)`; what stands under `if __name__ == "__main__":` is not run here',
         )
+    if found == "named" and wants.needed and wants.names[0] == "ctx":  # as on Fn
+        raise Unfit(f"{shown} has to be given a context first, which nobody does", "`def handler(event, context)`")
     given = {"event_context": 2, "event": 1, "args": 2, "text": 1, "request": 1}.get(found)
     if found == "named" and (few := wants.names[: min(wants.only, wants.needed)]):
         raise Unfit(f"{shown} takes {few[0]!r} by position alone, and a request has names", "leave out the `/`")

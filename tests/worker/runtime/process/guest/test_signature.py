@@ -408,6 +408,12 @@ def test_falcons_asgi_routes_by_what_follows_its_root(tmp_path: Path) -> None:
     assert sent == ["/things", ""]
 
 
+def test_a_context_comes_second(tmp_path: Path) -> None:
+    what, hint = refusal(tmp_path, "def handler(ctx, data=None): ...")
+    assert what == "main:handler has to be given a context first, which nobody does"
+    assert hint == "`def handler(event, context)`"
+
+
 def test_azures_own_application_is_refused_with_what_to_write(tmp_path: Path) -> None:
     what, hint = refusal(tmp_path, "class FunctionApp: ...\napp = FunctionApp()\ndel FunctionApp")
     assert what == "main.py has app, a FunctionApp, whose functions only Azure's own host finds and calls"
