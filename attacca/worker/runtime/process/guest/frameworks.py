@@ -11,6 +11,7 @@ from typing import Any
 
 ASGI = frozenset({"starlette", "fastapi", "quart", "litestar", "sanic", "blacksheep", "robyn"})
 WSGI = frozenset({"falcon", "pyramid", "django"})
+ROUTE_WHOLE_PATHS = frozenset({"falcon", "microdot"})
 EVENTS = frozenset({"chalice", "mangum", "apig_wsgi"})  # called with an event and a context
 NOT_CALLED = {
     "typer": "a command line", "click": "a command line", "celery": "a task queue",
@@ -76,6 +77,18 @@ def _of_class(kind: type) -> str:
     if len(places) == THREE and places[1:] == ("receive", "send") and hasattr(kind, "__await__"):
         return "asgi"
     return "wsgi" if len(places) == TWO and places[1] == "start_response" and hasattr(kind, "__iter__") else ""
+
+
+def at_its_root(app: Any) -> Any:
+    """Falcon's and Microdot's ASGI applications look for their routes in the whole path: they get what follows."""
+    if not ROUTE_WHOLE_PATHS.intersection(_packages(app)):
+        return app
+
+    async def inner(scope: dict[str, Any], receive: Any, send: Any) -> None:
+        path, root = scope.get("path", ""), scope.get("root_path", "")
+        await app({**scope, "path": path.removeprefix(root)} if root else scope, receive, send)
+
+    return inner
 
 
 def is_app(value: Any) -> bool:

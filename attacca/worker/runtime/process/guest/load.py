@@ -268,6 +268,8 @@ def _refuse_what_nobody_calls(target: Any, shown: str, found: str, wants: Takes)
             f"{shown} takes nothing and reads its standard input, where nothing comes",
             'take the body as `def handle(req)`; what stands under `if __name__ == "__main__":` is not run here',
         )
+    if found == "named" and wants.needed and wants.names[0] == "ctx":  # as on Fn
+        raise Unfit(f"{shown} has to be given a context first, which nobody does", "`def handler(event, context)`")
     given = {"event_context": 2, "event": 1, "args": 2, "text": 1, "request": 1}.get(found)
     if found == "named" and (few := wants.names[: min(wants.only, wants.needed)]):
         raise Unfit(f"{shown} takes {few[0]!r} by position alone, and a request has names", "leave out the `/`")
@@ -316,6 +318,8 @@ def _cloud_event(target: Any, name: str, shown: str, wants: Takes) -> tuple[Call
 
 def _adapted(target: Any, found: str, wants: Takes) -> Any:
     """What is called in its place, where it takes more or less than its signature says."""
+    if found == "asgi":
+        return frameworks.at_its_root(target)
     if found == "request" and not wants.names and not wants.any_positional:
         return lambda _request: target()
     if found == "args" and wants.needed == 2:

@@ -1,5 +1,6 @@
 """How functions that people write want to be called."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -388,6 +389,29 @@ def test_a_cloud_event_that_nobody_makes(tmp_path: Path) -> None:
     what, hint = refusal(tmp_path, "def hello(cloud_event): ...", "main:hello")
     assert what == "main:hello takes a CloudEvent, which functions-framework makes of a request"
     assert hint == "list functions-framework in requirements.txt beside the code"
+
+
+def test_falcons_asgi_routes_by_what_follows_its_root(tmp_path: Path) -> None:
+    falcon = """
+        class App:
+            async def __call__(self, scope, receive, send): await send(scope["path"])
+    """
+    loaded = look(tmp_path, "import falcon\napp = falcon.App()", bundle={"falcon.py": falcon})
+    assert loaded.signature == "asgi"
+    sent: list[str] = []
+
+    async def send(path: str) -> None:
+        sent.append(path)
+
+    asyncio.run(loaded.call({"path": "/function/x/things", "root_path": "/function/x"}, None, send))
+    asyncio.run(loaded.call({"type": "lifespan", "path": ""}, None, send))
+    assert sent == ["/things", ""]
+
+
+def test_a_context_comes_second(tmp_path: Path) -> None:
+    what, hint = refusal(tmp_path, "def handler(ctx, data=None): ...")
+    assert what == "main:handler has to be given a context first, which nobody does"
+    assert hint == "`def handler(event, context)`"
 
 
 def test_azures_own_application_is_refused_with_what_to_write(tmp_path: Path) -> None:
