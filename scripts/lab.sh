@@ -22,7 +22,7 @@ study() {
 }
 
 keepalive() {
-    study keepalive 5 tradeoff --set worker.keepalive=lru,ttl:idle_s=60,greedy_dual,landlord,hybrid_histogram,oracle \
+    study keepalive 5 tradeoff --set worker.keepalive=lru,ttl:idle_s=60,greedy_dual,greedy_dual:frequency=ever,landlord,hybrid_histogram,oracle \
         --set worker.memory_mb=6144,8192,12288,16384,24576
 }
 

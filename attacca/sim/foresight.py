@@ -19,6 +19,7 @@ from attacca.policy.keepalive.types import Keepalive
 
 ORACLE = "oracle"
 Ended = Callable[[float, Done], None]
+Eased = Callable[[str], None]
 Resting = Callable[[float, str, str, int], None]
 Rehearse = Callable[[Scenario, Balancer], None]  # run it through, balanced like this
 
@@ -28,9 +29,9 @@ class Told(msgspec.Struct, frozen=True):
     balancer: Balancer | None = None  # in place of the scenario's
 
 
-def listening(inner: Balancer) -> tuple[Ended | None, Resting | None]:
+def listening(inner: Balancer) -> tuple[Ended | None, Resting | None, Eased | None]:
     """What it wants to hear of reaches it also through whoever stands before it."""
-    return getattr(inner, "ended", None), getattr(inner, "resting", None)
+    return getattr(inner, "ended", None), getattr(inner, "resting", None), getattr(inner, "eased", None)
 
 
 class Noted:
@@ -38,7 +39,7 @@ class Noted:
 
     def __init__(self, inner: Balancer) -> None:
         self._inner = inner
-        self.ended, self.resting = listening(inner)
+        self.ended, self.resting, self.eased = listening(inner)
         self.said: dict[str, list[Picked]] = {}
 
     def among(self, workers: Sequence[Worker]) -> None:
@@ -56,7 +57,7 @@ class Again:
     def __init__(self, said: dict[str, list[Picked]], inner: Balancer) -> None:
         self._said = {function: iter(picked) for function, picked in said.items()}
         self._inner = inner
-        self.ended, self.resting = listening(inner)
+        self.ended, self.resting, self.eased = listening(inner)
         self._there: frozenset[str] = frozenset()
 
     def among(self, workers: Sequence[Worker]) -> None:

@@ -4,9 +4,11 @@ import msgspec
 import pytest
 
 from attacca.errors import BadConfig
+from attacca.kernel.rand import Streams
 from attacca.load.workload.scenario import Choice, Clients, Scenario, Workload
 from attacca.load.workload.schedule import Schedule
-from attacca.policy.balancing.types import Asked, Balancer, Picked, Worker
+from attacca.policy.balancing.least_loaded import LeastLoaded
+from attacca.policy.balancing.types import LISTENING, Asked, Balancer, Picked, Worker
 from attacca.sim.foresight import Again, Noted, foresee
 from tests.sim.play import exponential, function, play, scenario
 
@@ -97,3 +99,10 @@ def test_what_a_balancer_wants_to_hear_of_reaches_it_through_others() -> None:
     assert found[0] == pytest.approx(found[1]), "nothing has to go, so the oracle keeps what lru keeps"
     level = msgspec.structs.replace(plain, balancing=Choice(policy="least_loaded"))
     assert play(msgspec.structs.replace(one, system=level)).totals.cold_share > found[1]
+
+
+def test_whoever_stands_before_a_balancer_passes_on_all_that_it_may_hear_of() -> None:
+    inner = LeastLoaded().fresh(Streams(1).stream("balancing"))
+    for before in (Noted(inner), Again({}, inner)):
+        for name in LISTENING:
+            assert getattr(before, name) == getattr(inner, name, None), name
