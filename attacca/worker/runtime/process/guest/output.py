@@ -196,15 +196,34 @@ HANDLER = LogHandler()
 HANDLER.setFormatter(logging.Formatter("%(name)s: %(message)s"))
 
 
+def prepare() -> None:
+    """Once, before anybody is forked who will print: making text files takes longer than putting them in place."""
+    reader, pipe = os.pipe()
+    kept = [os.dup(pen.descriptor) for pen in (STDOUT, STDERR)]
+    for pen in (STDOUT, STDERR):
+        os.dup2(pipe, pen.descriptor)  # what the children will have there: a file asks whether it can be searched
+    _make()
+    for old, pen in zip(kept, (STDOUT, STDERR), strict=True):
+        os.dup2(old, pen.descriptor)
+    for descriptor in (reader, pipe, *kept):
+        os.close(descriptor)
+
+
+def _make() -> None:
+    STDOUT.file, STDERR.file = Output(STDOUT, "<stdout>"), Output(STDERR, "<stderr>")
+    logging.getLogger().addHandler(HANDLER)
+
+
 def capture(ledger: Ledger) -> None:
     """From here on, what this process prints and logs goes to the worker."""
+    is_first = STDOUT.ledger is None
     STDOUT.ledger = STDERR.ledger = HANDLER.ledger = ledger
-    if STDOUT.file is None:  # once: the function may put others in their place
-        sys.stdout = sys.__stdout__ = STDOUT.file = Output(STDOUT, "<stdout>")  # type: ignore[misc]
-        sys.stderr = sys.__stderr__ = STDERR.file = Output(STDERR, "<stderr>")  # type: ignore[misc]
-        root = logging.getLogger()
-        root.addHandler(HANDLER)
-        root.setLevel(os.environ.get("LOG_LEVEL", "INFO").upper() if _is_level() else "INFO")
+    if is_first:  # once: the function may put others in their place
+        if STDOUT.file is None:
+            _make()
+        sys.stdout = sys.__stdout__ = STDOUT.file  # type: ignore[misc]
+        sys.stderr = sys.__stderr__ = STDERR.file  # type: ignore[misc]
+        logging.getLogger().setLevel(os.environ.get("LOG_LEVEL", "INFO").upper() if _is_level() else "INFO")
 
 
 def _is_level() -> bool:

@@ -28,6 +28,15 @@ SETTINGS = {  # numeric libraries start a thread per core when imported, and thr
 }
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 REGION = "us-east-1"  # boto3 makes no client without one
+ALWAYS = {
+    **SETTINGS,
+    "PATH": f"{root.PROGRAMS}:{os.path.dirname(sys.executable)}:{SYSTEM_PATH}",
+    "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+    "AWS_EXECUTION_ENV": "AWS_Lambda_python{}.{}".format(*sys.version_info),
+    "AWS_REGION": REGION,
+    "AWS_DEFAULT_REGION": REGION,
+    "__OW_NAMESPACE": "_",
+}
 LOCALE = ("LC_ALL", "LC_CTYPE", "LANG")
 ZONES = "/usr/share/zoneinfo"
 TOO_LATE = (  # what an interpreter asks for when it starts, and ours has started
@@ -59,6 +68,13 @@ def be_ordinary() -> None:
     sys.orig_argv[:] = [sys.executable]
 
 
+def clear_environment() -> None:
+    """Once, in the keeper: of the server's own variables nothing is left."""
+    os.environ.clear()
+    os.environ.update(ALWAYS)
+    time.tzset()
+
+
 def here_of(order: Order) -> str:
     return order["code"] if order["code"].startswith("/") else root.HERE
 
@@ -73,19 +89,14 @@ def environment(order: Order) -> dict[str, str]:
     function, revision, here = order["function"], str(order["revision"]), here_of(order)
     handler = order["handler"].replace(":", ".")
     return {
-        **SETTINGS,
-        "PATH": f"{root.PROGRAMS}:{os.path.dirname(sys.executable)}:{SYSTEM_PATH}",
+        **ALWAYS,
         "ATTACCA_FUNCTION": function,
         "ATTACCA_REVISION": revision,
         "AWS_LAMBDA_FUNCTION_NAME": function,
         "AWS_LAMBDA_FUNCTION_VERSION": revision,
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(order["memory_mb"]),
-        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
         "AWS_LAMBDA_LOG_GROUP_NAME": f"/attacca/{function}",
         "AWS_LAMBDA_LOG_STREAM_NAME": f"{function}@{revision}",
-        "AWS_EXECUTION_ENV": "AWS_Lambda_python{}.{}".format(*sys.version_info),
-        "AWS_REGION": REGION,
-        "AWS_DEFAULT_REGION": REGION,
         "LAMBDA_TASK_ROOT": here,
         "LAMBDA_RUNTIME_DIR": bundle_of(order) or here,
         "_HANDLER": handler,
@@ -95,15 +106,17 @@ def environment(order: Order) -> dict[str, str]:
         "K_REVISION": f"{function}-{revision}",
         "__OW_ACTION_NAME": f"/_/{function}",
         "__OW_ACTION_VERSION": revision,
-        "__OW_NAMESPACE": "_",
         **order["env"],
     }
 
 
 def set_environment(order: Order) -> None:
-    os.environ.clear()
-    os.environ.update(environment(order))
-    time.tzset()
+    """What all have is there since the zygote, which none of it concerns."""
+    for name, value in environment(order).items():
+        if os.environ.get(name) != value:
+            os.environ[name] = value
+    if "TZ" in order["env"]:
+        time.tzset()
     if any(name in order["env"] for name in LOCALE):
         import locale  # costs 2 ms, and most functions leave it as it is
 

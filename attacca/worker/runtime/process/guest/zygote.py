@@ -13,7 +13,7 @@ from time import perf_counter
 from typing import NoReturn
 
 from attacca.worker.runtime.process.guest import channel as wire
-from attacca.worker.runtime.process.guest import life, linux, root, template
+from attacca.worker.runtime.process.guest import life, linux, output, root, template
 from attacca.worker.runtime.process.guest.breeder import Breeder, last_words
 from attacca.worker.runtime.process.guest.orders import Setting
 
@@ -31,6 +31,7 @@ def run(orders: socket.socket, reports: int, setting: Setting, go_ahead: int) ->
     if select.select([go_ahead], [], [], 0)[0]:  # its end: the keeper died before we had asked to die with it
         os._exit(1)
     os.close(go_ahead)
+    output.prepare()
     gc.collect()
     gc.freeze()
     linux.trim()
