@@ -85,11 +85,10 @@ def bundle_of(order: Order) -> str | None:
 
 
 def environment(order: Order) -> dict[str, str]:
-    """Ours, what other platforms always set, and what its settings say, which wins."""
+    """Beside what all have: its own names, as other platforms set them, and what its settings say, which wins."""
     function, revision, here = order["function"], str(order["revision"]), here_of(order)
     handler = order["handler"].replace(":", ".")
     return {
-        **ALWAYS,
         "ATTACCA_FUNCTION": function,
         "ATTACCA_REVISION": revision,
         "AWS_LAMBDA_FUNCTION_NAME": function,
@@ -111,10 +110,9 @@ def environment(order: Order) -> dict[str, str]:
 
 
 def set_environment(order: Order) -> None:
-    """What all have is there since the zygote, which none of it concerns."""
+    """What all have is there since the keeper, and is not touched: what is would have to be copied."""
     for name, value in environment(order).items():
-        if os.environ.get(name) != value:
-            os.environ[name] = value
+        os.environ[name] = value
     if "TZ" in order["env"]:
         time.tzset()
     if any(name in order["env"] for name in LOCALE):
