@@ -18,8 +18,8 @@ from attacca.control.http.app import admin
 from attacca.control.http.authorization import door
 from attacca.errors import AttaccaError, BadConfig, Conflict
 from attacca.gateway.driver import Gateway
-from attacca.gateway.front.state import AsgiApp, Front
-from attacca.gateway.http import serve
+from attacca.gateway.http.listener import serve
+from attacca.gateway.http.server import AsgiApp, Front
 from attacca.io.logbook import Logbook
 from attacca.io.store.sqlite import SqliteStore
 from attacca.kernel.access import is_loopback

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attacca.gateway.front.pace import SLOWEST, SLOWEST_PRESSED, Pace, begin, go_on
+from attacca.gateway.http.pace import SLOWEST, SLOWEST_PRESSED, Pace, begin, go_on
 
 STRETCH_S = 30.0
 MB = 1 << 20

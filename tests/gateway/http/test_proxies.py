@@ -3,7 +3,7 @@
 import pytest
 
 from attacca.gateway.config import GatewayConfig
-from attacca.gateway.front.proxies import Proxies
+from attacca.gateway.http.proxies import Proxies
 
 NEAR = ("127.0.0.1", 5123)
 PROXIES = Proxies(["127.0.0.0/8", "::1", "10.0.0.0/8"])

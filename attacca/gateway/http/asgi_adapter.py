@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from attacca.errors import BadResponse, Internal
-from attacca.gateway.front import answer
-from attacca.gateway.front.state import AsgiApp, Message, Scope
+from attacca.gateway.http import response
+from attacca.gateway.http.server import AsgiApp, Message, Scope
 from attacca.kernel.access import PeerUid
 
 if TYPE_CHECKING:
-    from attacca.gateway.front.answering import Answering
+    from attacca.gateway.http.writer import Answering
 
 BUFFER = 256 * 1024  # bytes of a request's body that may wait for the application
 log = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ class Bridge:
         self._has_all = False
         self._is_lost = False
         self._is_answered = False
-        self._start: tuple[int, answer.Fields] | None = None
+        self._start: tuple[int, response.Fields] | None = None
         self._has_head = False
         self._moved = asyncio.Event()  # something arrived, or the client has gone
         self._can_write = asyncio.Event()
@@ -116,7 +116,7 @@ class Bridge:
         if self._is_lost or self._is_answered:
             return
         if message["type"] == "http.response.start":
-            self._start = (message["status"], answer.clean(message.get("headers", ())))
+            self._start = (message["status"], response.clean(message.get("headers", ())))
         elif message["type"] == "http.response.body":
             self._write(message.get("body", b""), more=message.get("more_body", False))
             await self._can_write.wait()
@@ -128,7 +128,7 @@ class Bridge:
         status, fields = self._start
         if not self._has_head and not more:
             self._end()
-            connection.answer_whole(answer.Whole(status, fields, body))
+            connection.answer_whole(response.Whole(status, fields, body))
             return
         if not self._has_head:
             self._has_head = True

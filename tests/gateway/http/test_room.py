@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attacca.gateway.config import GatewayConfig
-from attacca.gateway.front.room import WAITING_MOST, Room, Rooms
+from attacca.gateway.http.room import WAITING_MOST, Room, Rooms
 from attacca.kernel.budget import Budget
 
 

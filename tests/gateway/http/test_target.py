@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attacca.gateway.front.target import KEPT, Kind, Target, Targets, parse
+from attacca.gateway.http.target import KEPT, Kind, Target, Targets, parse
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,10 @@
 """The half of a connection that holds: what has come of a body, what came behind, and the room that both take."""
 
 from attacca.errors import AttaccaError, RequestTimeout
-from attacca.gateway.front import pace
-from attacca.gateway.front.room import Room, overloaded
-from attacca.gateway.front.serving import STREAM_OVER, Serving
-from attacca.gateway.front.state import Front
+from attacca.gateway.http import pace
+from attacca.gateway.http.handler import STREAM_OVER, Serving
+from attacca.gateway.http.room import Room, overloaded
+from attacca.gateway.http.server import Front
 
 SLICE = 16 * 1024  # bytes parsed at once: bounds the requests that pile up behind one that is being served
 

@@ -4,9 +4,9 @@ import msgspec
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from attacca.errors import AttaccaError, MethodNotAllowed, NotFound
-from attacca.gateway.front import answer
-from attacca.gateway.front.access import Fields
-from attacca.gateway.front.state import Front
+from attacca.gateway.http import response
+from attacca.gateway.http.access import Fields
+from attacca.gateway.http.server import Front
 from attacca.kernel.access import PeerUid
 
 PROMETHEUS = CONTENT_TYPE_LATEST.encode()
@@ -20,15 +20,15 @@ FRONT_PAGE = {
 }
 
 
-def page(front: Front, method: str, path: str, fields: Fields, peer_uid: PeerUid) -> answer.Whole:
+def page(front: Front, method: str, path: str, fields: Fields, peer_uid: PeerUid) -> response.Whole:
     error: AttaccaError | None
     if path not in ("/", "/healthz", "/metrics"):
         shown = path if len(path) <= 100 else path[:97] + "..."
         hint = "functions are at /function/NAME, the API is described at /api/schema"
         error = NotFound(f"nothing is at {shown!r}", hint)
-        return answer.of_error(error)
+        return response.of_error(error)
     if method not in ("GET", "HEAD"):
-        return answer.of_error(MethodNotAllowed(f"{path} cannot be asked for with {method}", "use GET"))
+        return response.of_error(MethodNotAllowed(f"{path} cannot be asked for with {method}", "use GET"))
     if path == "/":
         return _json(200, FRONT_PAGE)
     if path == "/healthz":
@@ -37,12 +37,12 @@ def page(front: Front, method: str, path: str, fields: Fields, peer_uid: PeerUid
         return _json(200, {"status": "ok"}) if front.is_ready() else _json(503, {"status": "starting"})
     error = front.access.refuse_operator(fields, peer_uid)
     if error is not None:
-        return answer.of_error(error)
-    return answer.Whole(200, [(b"content-type", PROMETHEUS)], front.gateway.metrics())
+        return response.of_error(error)
+    return response.Whole(200, [(b"content-type", PROMETHEUS)], front.gateway.metrics())
 
 
-def _json(status: int, value: dict[str, str]) -> answer.Whole:
-    fields = [(b"content-type", answer.JSON)]
+def _json(status: int, value: dict[str, str]) -> response.Whole:
+    fields = [(b"content-type", response.JSON)]
     if status == 503:
-        fields.append((b"retry-after", b"%d" % answer.RETRY_SOON_S))
-    return answer.Whole(status, fields, msgspec.json.encode(value))
+        fields.append((b"retry-after", b"%d" % response.RETRY_SOON_S))
+    return response.Whole(status, fields, msgspec.json.encode(value))

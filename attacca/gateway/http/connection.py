@@ -17,11 +17,11 @@ from typing import NamedTuple
 import httptools
 
 from attacca.errors import AttaccaError, BadRequest, HeadersTooLarge
-from attacca.gateway.front import pace, rtsp
-from attacca.gateway.front.access import FIELDS_MOST, too_many_fields
-from attacca.gateway.front.collecting import SLICE, Collecting, too_slow
-from attacca.gateway.front.serving import Fields, refuse_upgrade, too_large
-from attacca.gateway.front.state import Front
+from attacca.gateway.http import pace, rtsp
+from attacca.gateway.http.access import FIELDS_MOST, too_many_fields
+from attacca.gateway.http.handler import Fields, refuse_upgrade, too_large
+from attacca.gateway.http.reader import SLICE, Collecting, too_slow
+from attacca.gateway.http.server import Front
 
 NOTHING, HEAD, BODY = 0, 1, 2  # how much of the next request has come
 METHOD_MOST = 20  # bytes

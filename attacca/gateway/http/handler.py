@@ -3,15 +3,14 @@
 import asyncio
 
 from attacca.errors import AttaccaError, BadRequest, HeadersTooLarge, MethodNotAllowed, PayloadTooLarge, Unsupported
-from attacca.gateway import peer
-from attacca.gateway.front import answer, cors, rtsp
-from attacca.gateway.front.access import FIELDS_MOST
-from attacca.gateway.front.answering import Answering
-from attacca.gateway.front.bridge import Bridge, scope_of
-from attacca.gateway.front.pages import page
-from attacca.gateway.front.state import MB, Front
-from attacca.gateway.front.target import Kind, Target
-from attacca.gateway.front.upload import Upload
+from attacca.gateway.http import cors, peer_uid, response, rtsp
+from attacca.gateway.http.access import FIELDS_MOST
+from attacca.gateway.http.asgi_adapter import Bridge, scope_of
+from attacca.gateway.http.pages import page
+from attacca.gateway.http.server import MB, Front
+from attacca.gateway.http.target import Kind, Target
+from attacca.gateway.http.upload import Upload
+from attacca.gateway.http.writer import Answering
 from attacca.kernel.access import Refusal
 from attacca.model.invocation import Request
 
@@ -204,7 +203,7 @@ class Serving(Answering):
     def invite(self) -> None:
         """Ask for the body, if its sender waits for that."""
         if self.expects and not self.is_closing and not self.is_streaming:
-            self.transport.write(answer.CONTINUE)
+            self.transport.write(response.CONTINUE)
         self.expects = False
 
     def _stream(self, body: bytes) -> None:
@@ -259,7 +258,7 @@ class Serving(Answering):
             self._is_uid_known = True
             theirs, ours = _address(self.transport, "peername"), _address(self.transport, "sockname")
             if theirs is not None and ours is not None:
-                self._uid = peer.uid(theirs, ours)
+                self._uid = peer_uid.uid(theirs, ours)
         return self._uid
 
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from attacca.errors import BadConfig
 from attacca.gateway.config import GatewayConfig
 from attacca.gateway.driver import Gateway
-from attacca.gateway.front.access import Allow
-from attacca.gateway.front.connection import Connection
-from attacca.gateway.front.state import AsgiApp, Front
+from attacca.gateway.http.access import Allow
+from attacca.gateway.http.connection import Connection
+from attacca.gateway.http.server import AsgiApp, Front
 
 BACKLOG = 1024
 

@@ -6,7 +6,7 @@ import pytest
 from attacca.errors import BadResponse, Draining, QueueFull, Unauthorized
 from attacca.gateway.core.gate import Gate
 from attacca.gateway.core.taken import Taken
-from attacca.gateway.front import answer
+from attacca.gateway.http import response
 from attacca.model.invocation import Failed, FunctionError, Ok, Request, Start, Timing
 from attacca.model.messages import Catalogue, Ended, Started
 from tests.gateway.play import Waiter, revision
@@ -17,7 +17,7 @@ DATE = b"Thu, 01 Jan 1970 00:00:00 GMT"
 def text(
     outcome: Ok | FunctionError | Failed, *, keep: bool = True, is_old: bool = False, is_head: bool = False
 ) -> str:
-    parts = answer.whole(answer.of_outcome(outcome), DATE, keep=keep, is_old=is_old, is_head=is_head)
+    parts = response.whole(response.of_outcome(outcome), DATE, keep=keep, is_old=is_old, is_head=is_head)
     return b"".join(parts).decode("latin-1")
 
 
@@ -93,19 +93,19 @@ def test_a_functions_headers_pass_except_those_of_the_connection() -> None:
 )
 def test_no_answer_breaks_out_of_its_head(outcome: Ok) -> None:
     with pytest.raises(BadResponse):
-        answer.of_outcome(outcome)
+        response.of_outcome(outcome)
 
 
 def test_errors_have_one_shape() -> None:
-    full = answer.of_error(QueueFull("full", "come back", 7))
+    full = response.of_error(QueueFull("full", "come back", 7))
     assert (full.status, dict(full.fields)[b"retry-after"]) == (429, b"7")
     assert msgspec.json.decode(full.body) == {"error": {"code": "queue_full", "message": "full", "try": "come back"}}
-    assert dict(answer.of_error(Draining("bye")).fields)[b"retry-after"] == b"1"
-    assert dict(answer.of_error(Unauthorized("who")).fields)[b"www-authenticate"] == b"Bearer"
+    assert dict(response.of_error(Draining("bye")).fields)[b"retry-after"] == b"1"
+    assert dict(response.of_error(Unauthorized("who")).fields)[b"www-authenticate"] == b"Bearer"
 
 
 def test_a_users_exception() -> None:
-    found = answer.of_outcome(FunctionError("ValueError", "no", "Traceback ..."))
+    found = response.of_outcome(FunctionError("ValueError", "no", "Traceback ..."))
     error = msgspec.json.decode(found.body)["error"]
     assert found.status == 500
     assert (error["code"], error["type"], error["traceback"]) == ("function_error", "ValueError", "Traceback ...")
@@ -113,18 +113,18 @@ def test_a_users_exception() -> None:
 
 def test_what_a_failure_says() -> None:
     for code, status in (("timeout", 504), ("sandbox_lost", 502), ("no_capacity", 503), ("draining", 503), ("?", 500)):
-        found = answer.of_outcome(Failed(code, "why", "try this"))
+        found = response.of_outcome(Failed(code, "why", "try this"))
         assert found.status == status
         assert (b"retry-after" in dict(found.fields)) is (status == 503)
-    assert b"boom" in answer.of_outcome(Failed("start_failed", "why", traceback="boom")).body
+    assert b"boom" in response.of_outcome(Failed("start_failed", "why", traceback="boom")).body
 
 
 def test_half_a_surrogate_pair_is_no_reason_to_fail() -> None:
-    assert b'"message":"?"' in answer.of_outcome(FunctionError("E", "\ud800")).body
+    assert b'"message":"?"' in response.of_outcome(FunctionError("E", "\ud800")).body
 
 
 def test_where_the_time_went() -> None:
-    fields = dict(answer.trace(taken(Start.COLD)))
+    fields = dict(response.trace(taken(Start.COLD)))
     assert fields == {
         b"x-attacca-invocation-id": b"9f-1",
         b"x-attacca-arrived": b"1700000",
@@ -137,14 +137,14 @@ def test_where_the_time_went() -> None:
 
 
 def test_content_types_are_remembered_only_when_harmless() -> None:
-    assert answer.content_type("a/b") == b"a/b"
+    assert response.content_type("a/b") == b"a/b"
     for _ in range(2):
         with pytest.raises(BadResponse):
-            answer.content_type("a/b\n")
+            response.content_type("a/b\n")
     for number in range(1000):
-        answer.content_type(f"x/{number}")
-        assert len(answer._content_types) <= answer.CONTENT_TYPES_KEPT
-    assert answer.content_type("application/json") == b"application/json"
+        response.content_type(f"x/{number}")
+        assert len(response._content_types) <= response.CONTENT_TYPES_KEPT
+    assert response.content_type("application/json") == b"application/json"
 
 
 class Unlooked(tuple[tuple[bytes, bytes], ...]):
@@ -165,29 +165,29 @@ TYPE = ((b"content-type", b"text/plain"),)
 
 def test_a_head_has_a_limit() -> None:
     for allowed in (many(200), TYPE + many(200), many(1, 65_000), many(150, 400)):
-        assert answer.clean(allowed) == list(allowed)
+        assert response.clean(allowed) == list(allowed)
     long = (((b"y" * 66_000, b""),), many(1, 66_000), many(150, 500))
     for refused in (many(201), TYPE + many(201), many(20_000), *long):
         with pytest.raises(BadResponse, match="head of the function's answer has"):
-            answer.clean(refused)
+            response.clean(refused)
         with pytest.raises(BadResponse):
-            answer.of_outcome(Ok(headers=refused))
+            response.of_outcome(Ok(headers=refused))
     with pytest.raises(BadResponse):
-        answer.of_outcome(Ok(content_type="x" * 66_000))
+        response.of_outcome(Ok(content_type="x" * 66_000))
     with pytest.raises(BadResponse):
-        answer.of_outcome(Ok(content_type="x" * 40_000, headers=many(1, 40_000)))
+        response.of_outcome(Ok(content_type="x" * 40_000, headers=many(1, 40_000)))
 
 
 def test_too_many_are_refused_unseen() -> None:
     for count in (202, 60_000):
         with pytest.raises(BadResponse):
-            answer.clean(Unlooked(many(count)))
+            response.clean(Unlooked(many(count)))
 
 
 def test_long_content_types_are_not_remembered() -> None:
     for number in range(1000):
-        answer.content_type(f"text/{number}" + "x" * 60_000)
-    assert sum(len(known) for known in vars(answer)["_content_types"]) < 1 << 20
+        response.content_type(f"text/{number}" + "x" * 60_000)
+    assert sum(len(known) for known in vars(response)["_content_types"]) < 1 << 20
 
 
 @pytest.mark.parametrize("end", ["\n", "\r", "\r\n", "\0", "\x0b", "\r\nx: y", "\n\n"])
@@ -201,9 +201,9 @@ def test_a_line_ends_nowhere_within_a_field(end: str) -> None:
         ((b"", b"y"),),
     ):
         with pytest.raises(BadResponse, match="does not allow"):
-            answer.clean(headers)
+            response.clean(headers)
     with pytest.raises(BadResponse, match="does not allow"):
-        answer.content_type("text/plain" + end)
+        response.content_type("text/plain" + end)
     for length in (b"5" + raw, raw, b"9" * 5000, b"-1", b"+5", b"5_0", "５".encode()):
         with pytest.raises(BadResponse):
-            answer.declared_length([(b"content-length", length)])
+            response.declared_length([(b"content-length", length)])

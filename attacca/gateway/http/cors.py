@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from attacca.gateway.front.answer import Fields, Whole
+from attacca.gateway.http.response import Fields, Whole
 
 METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 AGE_S = 600  # how long a browser may remember an answer

@@ -1,7 +1,7 @@
 """What a browser is told on behalf of a page of another site."""
 
-from attacca.gateway.front import cors
-from attacca.gateway.front.cors import METHODS
+from attacca.gateway.http import cors
+from attacca.gateway.http.cors import METHODS
 
 SHOP = b"https://shop.example"
 ASKED = {b"origin": SHOP, b"access-control-request-method": b"PUT", b"access-control-request-headers": b"x-a, x-b"}

@@ -7,10 +7,10 @@ from typing import cast
 
 from attacca.errors import AttaccaError, BadResponse, Overloaded
 from attacca.gateway.core.taken import Taken
-from attacca.gateway.front import answer, cors
-from attacca.gateway.front.room import Room, overloaded
-from attacca.gateway.front.state import Front
-from attacca.gateway.front.upload import Sink
+from attacca.gateway.http import cors, response
+from attacca.gateway.http.room import Room, overloaded
+from attacca.gateway.http.server import Front
+from attacca.gateway.http.upload import Sink
 from attacca.model.invocation import Ok, Outcome, Start
 
 WARM_START = Start.WARM
@@ -44,7 +44,7 @@ class Answering(asyncio.Protocol):
         self.keep = True
         self.is_old = False  # HTTP/1.0
         self.is_head = False
-        self.cors: answer.Fields = []  # what a page of another site is told beside the answer
+        self.cors: response.Fields = []  # what a page of another site is told beside the answer
         self.is_plain = True  # HTTP/1.1, kept alive, not HEAD, no details asked for: the warm road
 
     # What the gateway says (core.taken.Client).
@@ -74,23 +74,31 @@ class Answering(asyncio.Protocol):
             and not self.front.is_ending
         ):
             try:
-                kind = answer.content_type(outcome.content_type)
+                kind = response.content_type(outcome.content_type)
             except BadResponse as error:
                 self.refuse_answer(error, taken)
                 return
             spent, body, date, name = taken.timing, outcome.body, self.front.date, taken.id
             if spent.queued or spent.placed:
-                text = answer.WARM % (
+                text = response.WARM % (
                     kind, len(body), date, name.encode(), spent.queued, spent.placed,
                     taken.run_ms, taken.total_ms, body,
                 )  # fmt: skip
             else:
-                text = answer.WARM_AT_ONCE % (kind, len(body), date, name.encode(), taken.run_ms, taken.total_ms, body)
+                text = response.WARM_AT_ONCE % (
+                    kind,
+                    len(body),
+                    date,
+                    name.encode(),
+                    taken.run_ms,
+                    taken.total_ms,
+                    body,
+                )
             self.transport.write(text)
             self.finish()
             return
         try:
-            whole = answer.of_outcome(outcome)
+            whole = response.of_outcome(outcome)
         except BadResponse as error:
             self.refuse_answer(error, taken)
         else:
@@ -100,7 +108,7 @@ class Answering(asyncio.Protocol):
         taken = self.taken
         assert taken is not None
         try:
-            self.start_stream(status, answer.clean(headers) + answer.trace(taken))
+            self.start_stream(status, response.clean(headers) + response.trace(taken))
         except BadResponse as error:
             taken.client = None
             self.front.gateway.give_up(taken, error)
@@ -152,33 +160,33 @@ class Answering(asyncio.Protocol):
         self.answer_error(error, taken)
 
     def answer_error(self, error: AttaccaError, taken: Taken | None = None) -> None:
-        self.answer_whole(answer.of_error(error), taken)
+        self.answer_whole(response.of_error(error), taken)
 
-    def answer_whole(self, whole: answer.Whole, taken: Taken | None = None) -> None:
+    def answer_whole(self, whole: response.Whole, taken: Taken | None = None) -> None:
         if (self.is_arriving and not self.is_passing_by) or self.front.is_ending:
             self.keep = False
         if taken is not None:
-            whole = answer.Whole(whole.status, whole.fields + answer.trace(taken), whole.body)
+            whole = response.Whole(whole.status, whole.fields + response.trace(taken), whole.body)
         if self.cors:
-            whole = answer.Whole(whole.status, cors.added(whole.fields, self.cors), whole.body)
+            whole = response.Whole(whole.status, cors.added(whole.fields, self.cors), whole.body)
         self.transport.writelines(
-            answer.whole(whole, self.front.date, keep=self.keep, is_old=self.is_old, is_head=self.is_head)
+            response.whole(whole, self.front.date, keep=self.keep, is_old=self.is_old, is_head=self.is_head)
         )
         self.finish()
 
     # Streamed answers.
 
-    def start_stream(self, status: int, fields: answer.Fields) -> None:
+    def start_stream(self, status: int, fields: response.Fields) -> None:
         """Write the head of an answer that follows in pieces.
 
         Raises:
             BadResponse: the status or the length make no sense.
         """
-        answer.check_status(status)
+        response.check_status(status)
         if self.cors:
             fields = cors.added(fields, self.cors)
-        length = answer.declared_length(fields)
-        self.is_bodiless = self.is_head or status in answer.BODILESS
+        length = response.declared_length(fields)
+        self.is_bodiless = self.is_head or status in response.BODILESS
         self.left = -1 if length is None or self.is_bodiless else length
         self.is_chunked = length is None and not self.is_bodiless and not self.is_old
         if self.front.is_ending or (length is None and self.is_old and not self.is_bodiless):
@@ -194,7 +202,7 @@ class Answering(asyncio.Protocol):
         elif self.is_old:
             fields.append((b"connection", b"keep-alive"))
         self.is_streaming = True
-        self.transport.write(answer.head(status, fields))
+        self.transport.write(response.head(status, fields))
         if self.is_choked:
             self.tell_flow()
 
@@ -262,7 +270,7 @@ class Answering(asyncio.Protocol):
         most = front.config.max_connections
         error = Overloaded(f"there are {most} connections already", "come back later, or raise gateway.max_connections")
         self.transport.writelines(
-            answer.whole(answer.of_error(error), front.date, keep=False, is_old=False, is_head=False)
+            response.whole(response.of_error(error), front.date, keep=False, is_old=False, is_head=False)
         )
         self.linger()
 

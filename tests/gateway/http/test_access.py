@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attacca.errors import BadRequest
-from attacca.gateway.front.access import KEPT, Access, Fields
+from attacca.gateway.http.access import KEPT, Access, Fields
 
 PAIRS = [
     (b"host", b"localhost"), (b"host", b"localhost:80"), (b"host", b"evil.example"), (b"host", b"a b"),

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attacca.gateway.peer import ANY_COOKIE, ENDS, ESTABLISHED, HEADER, OWNER, TOLD, owner, packed, uid
+from attacca.gateway.http.peer_uid import ANY_COOKIE, ENDS, ESTABLISHED, HEADER, OWNER, TOLD, owner, packed, uid
 
 CLIENT, SERVER = ("127.0.0.1", 50_000), ("127.0.0.1", 8080)
 MAPPED = bytes(10) + b"\xff\xff"

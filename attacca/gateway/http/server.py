@@ -7,10 +7,10 @@ from typing import Any, Protocol
 
 from attacca.gateway.config import GatewayConfig
 from attacca.gateway.driver import Gateway
-from attacca.gateway.front.access import Access, Allow
-from attacca.gateway.front.proxies import Proxies
-from attacca.gateway.front.room import Rooms
-from attacca.gateway.front.target import Targets
+from attacca.gateway.http.access import Access, Allow
+from attacca.gateway.http.proxies import Proxies
+from attacca.gateway.http.room import Rooms
+from attacca.gateway.http.target import Targets
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from attacca.gateway.front.rtsp import is_asked, is_going_on, place
+from attacca.gateway.http.rtsp import is_asked, is_going_on, place
 
 LINE = b"GET /x RTSP/1.0\r\n"
 
