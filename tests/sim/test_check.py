@@ -10,8 +10,8 @@ from attacca.model.messages import Ended
 from attacca.sim.front import Broken
 from attacca.sim.hardware import Copy, Machine
 from attacca.worker.core.events import Run
-from attacca.worker.core.line import Line
 from attacca.worker.core.pool import Pool
+from attacca.worker.core.scheduler import Line
 from tests.sim.play import function, play, scenario
 
 Break = Callable[[pytest.MonkeyPatch], None]

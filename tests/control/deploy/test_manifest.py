@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from attacca.control.manifest import Found, find
+from attacca.control.deploy.manifest import Found, find
 from attacca.errors import BadRequest
 
 PROJECT = '[project]\nname = "x"\nrequires-python = ">=3.8"\ndependencies = ["from-project"]\n'

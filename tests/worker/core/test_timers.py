@@ -2,7 +2,7 @@ from itertools import product
 
 from hypothesis import given
 
-from attacca.worker.core.alarms import Alarm, Alarms, Key
+from attacca.worker.core.timers import Alarm, Alarms, Key
 from tests.drawing import several
 
 

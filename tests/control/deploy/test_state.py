@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from attacca.control.state import StateDir, place
+from attacca.control.deploy.state import StateDir, place
 from attacca.errors import BadConfig, StateUnavailable
 
 

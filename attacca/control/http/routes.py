@@ -34,9 +34,9 @@ from attacca.control.api import (
 )
 from attacca.control.core.progress import Done, Progress, Refused, Step
 from attacca.control.core.statistics import overall
-from attacca.control.document import PATH, DeployOperation, Document, SecretOperation, expect_page, refusals
-from attacca.control.doorway import Observe, refuse_scope
 from attacca.control.driver import Control
+from attacca.control.http.authorization import Observe, refuse_scope
+from attacca.control.http.document import PATH, DeployOperation, Document, SecretOperation, expect_page, refusals
 from attacca.control.secrets import Secret
 from attacca.errors import (
     AttaccaError,

@@ -1,6 +1,6 @@
 import pytest
 
-from attacca.control.core.poetry import Unknown, requirement, versions
+from attacca.control.core.packages.poetry import Unknown, requirement, versions
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,8 @@
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from attacca.control.doorway import Observe, Scope
 from attacca.control.driver import Control
+from attacca.control.http.authorization import Observe, Scope
 from attacca.kernel.access import Door
 
 if TYPE_CHECKING:
@@ -18,6 +18,6 @@ def admin(control: Control, observe: Observe, access: Door) -> "Litestar":
 
     Litestar is imported here and not above: it takes as long as the rest of the server together.
     """
-    from attacca.control.routes import build
+    from attacca.control.http.routes import build
 
     return build(control, observe, access)

@@ -12,13 +12,13 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 
-from attacca.control.core.failure import LAST_LINES
-from attacca.control.core.failure import hint as explained
-from attacca.control.core.installer import BOUNDS, LISTED, Installer, arguments, choose, listed, pip_settings
-from attacca.control.core.lines import masked
-from attacca.control.core.requirements import Requirements
-from attacca.control.processes import Exit, Limits, compile_code, run_lines
-from attacca.control.state import StateDir, place
+from attacca.control.core.packages.failure import LAST_LINES
+from attacca.control.core.packages.failure import hint as explained
+from attacca.control.core.packages.installer import BOUNDS, LISTED, Installer, arguments, choose, listed, pip_settings
+from attacca.control.core.packages.lines import masked
+from attacca.control.core.packages.requirements import Requirements
+from attacca.control.deploy.processes import Exit, Limits, compile_code, run_lines
+from attacca.control.deploy.state import StateDir, place
 from attacca.errors import BuildFailed
 
 MOST_KB = 512  # kept of what one build says

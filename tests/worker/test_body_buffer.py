@@ -1,7 +1,7 @@
 from attacca.gateway.core.outcomes import STATUS
 from attacca.model.messages import Body, Flow, FromWorker
+from attacca.worker.body_buffer import Held
 from attacca.worker.config import WorkerConfig
-from attacca.worker.held import Held
 
 SMALL = WorkerConfig(body_hold_kb=1, body_hold_kb_max=3)
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from attacca.control.core.lines import (
+from attacca.control.core.packages.lines import (
     COMMENT,
     Include,
     Option,

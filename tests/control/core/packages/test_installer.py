@@ -2,8 +2,8 @@ from pathlib import PurePath
 
 import pytest
 
-from attacca.control.core.installer import arguments, choose, listed, pip_settings
-from attacca.control.core.requirements import Requirements
+from attacca.control.core.packages.installer import arguments, choose, listed, pip_settings
+from attacca.control.core.packages.requirements import Requirements
 
 SERVER = {
     "PATH": "/bin",

@@ -5,7 +5,7 @@ from pathlib import PurePath
 
 import msgspec
 
-from attacca.control.core.requirements import Requirements
+from attacca.control.core.packages.requirements import Requirements
 
 LISTED, BOUNDS = "requirements.txt", "constraints.txt"
 PASSED_ON = ("HOME", "PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "NETRC")

@@ -19,12 +19,12 @@ from attacca.policy.concurrency.types import Concurrency, Load
 from attacca.policy.keepalive.types import Use
 from attacca.policy.queueing.types import Queue, Waiting
 from attacca.worker.config import WorkerConfig
-from attacca.worker.core.alarms import Alarm, Alarms, Key
 from attacca.worker.core.events import Command, Run
-from attacca.worker.core.fleet import Fleet, Function, Item, Loss, Place
 from attacca.worker.core.pool import Pool, Room
 from attacca.worker.core.reports import SandboxReady
 from attacca.worker.core.sandbox import Phase, Sandbox
+from attacca.worker.core.state import Fleet, Function, Item, Loss, Place
+from attacca.worker.core.timers import Alarm, Alarms, Key
 
 REUSED = "a slot was free"
 AT_ONCE = Timing()

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from attacca.control.archive import Unpacked, _Careful, _Headers, unpack
 from attacca.control.config import ArchiveLimits
+from attacca.control.deploy.archive import Unpacked, _Careful, _Headers, unpack
 from attacca.errors import AttaccaError, BadRequest, PayloadTooLarge
 from attacca.io.archive import pack
 

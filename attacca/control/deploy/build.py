@@ -7,13 +7,13 @@ from typing import IO
 
 import msgspec
 
-from attacca.control import archive, manifest
-from attacca.control.bundle import Bundles
 from attacca.control.config import ControlConfig
 from attacca.control.core.progress import Step
-from attacca.control.processes import compile_code
-from attacca.control.reception import Upload
-from attacca.control.state import StateDir, place
+from attacca.control.deploy import archive, manifest
+from attacca.control.deploy.bundle import Bundles
+from attacca.control.deploy.processes import compile_code
+from attacca.control.deploy.reception import Upload
+from attacca.control.deploy.state import StateDir, place
 from attacca.errors import Forbidden
 from attacca.model.function import Revision, Settings, Signature
 from attacca.model.messages import Checked

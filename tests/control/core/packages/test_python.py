@@ -1,6 +1,6 @@
 import pytest
 
-from attacca.control.core.python import holds
+from attacca.control.core.packages.python import holds
 
 
 @pytest.mark.parametrize(

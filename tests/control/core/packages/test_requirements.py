@@ -6,9 +6,9 @@ import re
 import pytest
 from hypothesis import given
 
-from attacca.control.core.requirements import Reading, parse
+from attacca.control.core.packages.requirements import Reading, parse
 from attacca.errors import BadRequest
-from tests.control.core.lines import TEXTS
+from tests.control.core.packages.lines import TEXTS
 
 
 def lines(text: str, *, allow_source_builds: bool = False) -> tuple[str, ...] | None:

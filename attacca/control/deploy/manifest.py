@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from attacca.control.core.project import (
+from attacca.control.core.packages.project import (
     HEADS,
     PYPROJECT,
     Declared,
@@ -14,7 +14,7 @@ from attacca.control.core.project import (
     read_pyproject,
     read_script,
 )
-from attacca.control.core.requirements import Reading, Requirements
+from attacca.control.core.packages.requirements import Reading, Requirements
 from attacca.errors import BadRequest
 from attacca.kernel.text import AS_UTF_8, decoded
 

@@ -1,6 +1,6 @@
 import pytest
 
-from attacca.control.core.failure import hint
+from attacca.control.core.packages.failure import hint
 
 HERE = "CPython 3.11 on linux-x86_64"
 PIP = """ERROR: Could not find a version that satisfies the requirement docopt==0.6.2 (from versions: none)

@@ -1,6 +1,6 @@
 import pytest
 
-from attacca.control.core.project import Declared, expect_python, read_pyproject, read_script
+from attacca.control.core.packages.project import Declared, expect_python, read_pyproject, read_script
 from attacca.errors import BadRequest
 
 SCRIPT = """#!/usr/bin/env -S uv run

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 
-from attacca.control.state import StateDir
+from attacca.control.deploy.state import StateDir
 from attacca.model.function import Revision
 
 AGAIN_S = 1.0  # how often workers are looked at again that have revisions which are gone

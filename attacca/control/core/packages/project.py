@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from attacca.control.core import poetry
-from attacca.control.core.python import holds
+from attacca.control.core.packages import poetry
+from attacca.control.core.packages.python import holds
 from attacca.errors import BadRequest
 
 PYPROJECT = "pyproject.toml"
