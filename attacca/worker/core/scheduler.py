@@ -14,7 +14,7 @@ from enum import StrEnum
 
 from attacca.errors import IllegalTransition
 from attacca.model.invocation import Failed, Invocation, Ok, Outcome, Start, Timing
-from attacca.model.messages import Ended, Started
+from attacca.model.messages import Ended, Send, Started
 from attacca.policy.concurrency.types import Concurrency, Load
 from attacca.policy.keepalive.types import Use
 from attacca.policy.queueing.types import Queue, Waiting
@@ -65,7 +65,9 @@ class Line:
 
     # Arriving.
 
-    def join(self, now: float, invocation: Invocation, fleet: Fleet, out: list[Command], *, at_once: bool) -> bool:
+    def join(
+        self, now: float, peer: str, invocation: Invocation, fleet: Fleet, out: list[Command], *, at_once: bool
+    ) -> bool:
         """True: it runs already. `at_once`: it may be, nobody else waits for anything."""
         if invocation.id in self.items:
             raise IllegalTransition(f"invocation {invocation.id} was dispatched twice", "give each one its own id")
@@ -73,7 +75,7 @@ class Line:
         known = fleet.function.statistics
         known.arrived(now)
         self._pool.keeper.arrived(now, name)
-        self.items[invocation.id] = item = Item(invocation, fleet, now)
+        self.items[invocation.id] = item = Item(peer, invocation, fleet, now)
         if fleet.retired:
             item.place = Place.AHEAD
             self.ahead.append(item)
@@ -230,8 +232,8 @@ class Line:
         fleet.running += 1
         if tell_began is not None:
             tell_began(now, Use(fleet.function.name, sandbox.id, start.value, pended))
-        out.append(Run(sandbox.id, fleet.revision, item.invocation))
-        out.append(Started(item.id, sandbox.id, start, why, timing))
+        out.append(Run(sandbox.id, fleet.revision, item.invocation, item.peer))
+        out.append(Send(item.peer, Started(item.id, sandbox.id, start, why, timing)))
 
     def sandbox_ready(self, now: float, sandbox: Sandbox, ready: SandboxReady, out: list[Command]) -> None:
         fleet = sandbox.fleet
@@ -251,7 +253,7 @@ class Line:
         statistics.ran(item.start, run_ms / 1000, now - item.began)
         if type(outcome) is not Ok:
             statistics.errors += 1
-        out.append(Ended(item.id, outcome, run_ms))
+        out.append(Send(item.peer, Ended(item.id, outcome, run_ms)))
         sandbox = item.sandbox
         assert sandbox is not None
         self.vacate(now, sandbox, out)
@@ -286,7 +288,7 @@ class Line:
         statistics.errors += 1
         statistics.lost[item.start] += 1
         self._left(now, item, now - item.began)
-        out.append(Ended(item.id, outcome))
+        out.append(Send(item.peer, Ended(item.id, outcome)))
 
     def drop(self, now: float, item: Item, outcome: Outcome, out: list[Command]) -> None:
         """It waited, wherever that was."""
@@ -304,7 +306,7 @@ class Line:
         del self.items[item.id]
         if item.was_popped:
             self.queue.ended(now, fleet.function.name, 0.0)
-        out.append(Ended(item.id, outcome))
+        out.append(Send(item.peer, Ended(item.id, outcome)))
 
     def start_failed(self, now: float, fleet: Fleet, failed: Failed | None, out: list[Command]) -> None:
         """One who counted on it is told, if it makes no sense to try again; the others are placed anew."""

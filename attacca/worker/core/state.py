@@ -21,9 +21,12 @@ class Place(StrEnum):
 class Item:
     """One invocation on this worker, from Dispatch to Ended."""
 
-    __slots__ = ("arrived", "began", "fleet", "id", "invocation", "place", "popped", "sandbox", "start", "was_popped")
+    __slots__ = (
+        "arrived", "began", "fleet", "id", "invocation", "peer", "place", "popped", "sandbox", "start", "was_popped",
+    )  # fmt: skip
 
-    def __init__(self, invocation: Invocation, fleet: "Fleet", now: float) -> None:
+    def __init__(self, peer: str, invocation: Invocation, fleet: "Fleet", now: float) -> None:
+        self.peer = peer  # who sent it
         self.id = invocation.id
         self.invocation = invocation
         self.fleet = fleet
