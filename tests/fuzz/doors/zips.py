@@ -10,7 +10,7 @@ import zipfile
 from pathlib import Path
 from random import Random
 
-from attacca.cli.zipped import unpack
+from attacca.cli.functions.zipped import unpack
 from attacca.control import archive
 from attacca.control.config import ArchiveLimits
 from attacca.errors import BadRequest, PayloadTooLarge
