@@ -26,7 +26,7 @@ NOT_COUNTED: Final = (
     "cli/",
     "control/",
     "io/",
-    "gateway/front/",
+    "gateway/http/",
     "load/live/",
     "load/report/",
     "worker/runtime/process/",
