@@ -3,9 +3,9 @@ from typing import Any
 import pytest
 
 from attacca.errors import NoCapacity
-from attacca.gateway.core.gate import Gate
-from attacca.gateway.core.losses import Answer, Order, Send
-from attacca.gateway.core.taken import Taken
+from attacca.gateway.core.gateway import GatewayCore
+from attacca.gateway.core.inflight import Inflight
+from attacca.gateway.core.retries import Answer, Order, Send
 from attacca.model.invocation import Failed, Ok, Request, Start, Timing
 from attacca.model.messages import (
     Catalogue,
@@ -24,15 +24,15 @@ from tests.gateway.core.test_workers import view
 from tests.gateway.play import Waiter, revision
 
 
-def gate(*workers: str, attempts: int = 3, **settings: Any) -> Gate:
-    made = Gate(calls_kept=5, attempts=attempts)
+def gate(*workers: str, attempts: int = 3, **settings: Any) -> GatewayCore:
+    made = GatewayCore(calls_kept=5, attempts=attempts)
     made.learn(Catalogue(1, (revision("f", **settings),)))
     for name in workers:
         made.joined(0.0, WorkerJoined(view(name)))
     return made
 
 
-def arrive(gate: Gate, name: str, now: float = 0.0, *, more: bool = False) -> Taken:
+def arrive(gate: GatewayCore, name: str, now: float = 0.0, *, more: bool = False) -> Inflight:
     waiter = Waiter()
     order = gate.arrive(now, now, name, "f", Request(b"body", more=more), waiter)
     assert isinstance(order, Dispatch)
@@ -41,7 +41,7 @@ def arrive(gate: Gate, name: str, now: float = 0.0, *, more: bool = False) -> Ta
     return waiter.taken
 
 
-def start(gate: Gate, key: str, now: float = 0.0) -> Taken | None:
+def start(gate: GatewayCore, key: str, now: float = 0.0) -> Inflight | None:
     return gate.started(now, Started(key, "s1", Start.WARM, "because", Timing()))
 
 

@@ -18,9 +18,9 @@ from attacca.errors import AttaccaError, Draining, NoCapacity
 from attacca.gateway.core.catalogue import AskCatalogue, Functions
 from attacca.gateway.core.clocks import timed_out
 from attacca.gateway.core.deadlines import Deadlines
-from attacca.gateway.core.losses import LEFT, Losses, Order
+from attacca.gateway.core.inflight import NO_INVOCATION, Client, Inflight, RetryState
 from attacca.gateway.core.outcomes import blame, queue_full
-from attacca.gateway.core.taken import NO_INVOCATION, Client, Road, Taken
+from attacca.gateway.core.retries import LEFT, Order, Retries
 from attacca.gateway.core.workers import ONLY, Workers
 from attacca.model.invocation import Call, Failed, Invocation, Ok, Outcome, Request, Start
 from attacca.model.messages import (
@@ -44,12 +44,12 @@ from attacca.policy.balancing.types import Balancer, Done
 class TimeIsUp(msgspec.Struct, frozen=True):
     """A clock has fired: answer the client, and tell `taken.worker`, if there is one, to end it."""
 
-    taken: Taken
+    taken: Inflight
     outcome: Failed
     withdraw: Withdraw
 
 
-class Gate:
+class GatewayCore:
     """It needs workers: one that shares its process is attached, others join and leave."""
 
     def __init__(
@@ -60,10 +60,10 @@ class Gate:
         self.deadlines = Deadlines()
         self.workers = Workers(balancer or Level(), silent_s)
         self._links = self.workers.by_name
-        self.taken: dict[str, Taken] = {}  # by key
+        self.taken: dict[str, Inflight] = {}  # by key
         self.is_draining = False
         self.unknown = 0  # refusals that no known function can be blamed for
-        self._losses = Losses(self.taken, self.functions, self.deadlines, self.workers, attempts, self._close)
+        self._losses = Retries(self.taken, self.functions, self.deadlines, self.workers, attempts, self._close)
 
     def learn(self, message: Catalogue | Deployed | Deleted) -> AskCatalogue | None:
         return self.functions.learn(message)
@@ -103,7 +103,7 @@ class Gate:
         if link is None:
             function.arrive(now)
             link, why = self.workers.pick(now, function.asked())
-        taken = Taken(invocation, function, client, link, now, at)
+        taken = Inflight(invocation, function, client, link, now, at)
         if request.more:
             taken.more = True
         client.taken = self.taken[invocation] = taken
@@ -114,14 +114,14 @@ class Gate:
         order = Invocation(invocation, name, function.revision_id, request)
         if link.is_local:
             if function.is_idempotent and not request.more:
-                taken.road = Road(order, why, is_idempotent=True)
+                taken.road = RetryState(order, why, is_idempotent=True)
             return Dispatch(order)
-        taken.road = Road(order, why, is_idempotent=function.is_idempotent)
+        taken.road = RetryState(order, why, is_idempotent=function.is_idempotent)
         return Dispatch(order, link.name)
 
     # Progress.
 
-    def started(self, now: float, message: Started) -> Taken | None:
+    def started(self, now: float, message: Started) -> Inflight | None:
         taken = self.taken.get(message.id)
         if taken is None or taken.start is not None:
             return None
@@ -143,7 +143,7 @@ class Gate:
             function.statistics.init.add((timing.sandbox + timing.code + timing.imports) / 1e3)
         return taken
 
-    def head(self, message: ResponseHead) -> Taken | None:
+    def head(self, message: ResponseHead) -> Inflight | None:
         taken = self.taken.get(message.id)
         if taken is None or taken.start is None or taken.has_head:
             return None  # what was not started has no answer: it may still be sent to another worker
@@ -153,7 +153,7 @@ class Gate:
             self.deadlines.remove(taken.clocks.first_byte, taken.id)
         return taken
 
-    def ended(self, now: float, message: Ended) -> Taken | Dispatch | None:
+    def ended(self, now: float, message: Ended) -> Inflight | Dispatch | None:
         """Its answer can go out; or this is to be sent to a worker; or neither, and there is nothing to do."""
         taken = self.taken.get(message.id)
         if taken is None:
@@ -167,18 +167,18 @@ class Gate:
         self._close(now, taken, outcome)
         return taken
 
-    def amend(self, taken: Taken, outcome: Failed) -> None:
+    def amend(self, taken: Inflight, outcome: Failed) -> None:
         """It had ended well, but what the function answered is nothing that can be sent."""
         blame(taken, outcome)
 
-    def leave(self, taken: Taken, *, can_finish: bool) -> Withdraw | None:
+    def leave(self, taken: Inflight, *, can_finish: bool) -> Withdraw | None:
         """The client has gone. What runs may go on, unless it waits for the rest of a body that cannot come."""
         if taken.is_done or taken.client is None:
             return None
         taken.client = None
         return Withdraw(taken.key, not can_finish, LEFT) if taken.worker else None
 
-    def give_up(self, now: float, taken: Taken, outcome: Failed) -> Withdraw | None:
+    def give_up(self, now: float, taken: Inflight, outcome: Failed) -> Withdraw | None:
         """The client's side of it is broken, and it has been told why. The Withdraw is for `taken.worker`, if any."""
         if taken.is_done:
             return None
@@ -254,7 +254,7 @@ class Gate:
             latest = nlargest(limit, every, key=attrgetter("at"))
         return [taken.call() for taken in latest]
 
-    def _close(self, now: float, taken: Taken, outcome: Outcome) -> None:
+    def _close(self, now: float, taken: Inflight, outcome: Outcome) -> None:
         invocation, function, clocks, link = taken.id, taken.function, taken.clocks, taken.link
         statistics = function.statistics
         del self.taken[taken.key]

@@ -1,6 +1,6 @@
 import pytest
 
-from attacca.gateway.core.taken import Function
+from attacca.gateway.core.inflight import Function
 from tests.gateway.play import revision
 
 

@@ -7,27 +7,29 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attacca.errors import AttaccaError, Draining, NotFound, QueueFull
-from attacca.gateway.core.gate import Gate
-from attacca.gateway.core.taken import Taken
+from attacca.gateway.core.gateway import GatewayCore
+from attacca.gateway.core.inflight import Inflight
 from attacca.model.invocation import Failed, FunctionError, Ok, Request, Start, Timing
 from attacca.model.messages import Catalogue, Deleted, Deployed, Dispatch, Ended, ResponseHead, Started
 from tests.drawing import several
 from tests.gateway.play import Waiter, revision
 
 
-def gate(**settings_: Any) -> Gate:
-    made = Gate(calls_kept=5)
+def gate(**settings_: Any) -> GatewayCore:
+    made = GatewayCore(calls_kept=5)
     made.attach("worker")
     made.learn(Catalogue(1, (revision("f", **settings_),)))
     return made
 
 
-def arrive(gate: Gate, now: float, name: str = "1", function: str = "f") -> tuple[Dispatch | AttaccaError, Waiter]:
+def arrive(
+    gate: GatewayCore, now: float, name: str = "1", function: str = "f"
+) -> tuple[Dispatch | AttaccaError, Waiter]:
     waiter = Waiter()
     return gate.arrive(now, 1e9 + now, name, function, Request(b"{}"), waiter), waiter
 
 
-def start(gate: Gate, now: float, name: str = "1", kind: Start = Start.WARM) -> Taken | None:
+def start(gate: GatewayCore, now: float, name: str = "1", kind: Start = Start.WARM) -> Inflight | None:
     return gate.started(
         now, Started(name, "s1", kind, "because", Timing(queued=2.0, placed=1.0, sandbox=3.0, imports=4.0))
     )
@@ -152,7 +154,7 @@ def test_a_client_that_leaves_withdraws_what_waits() -> None:
     assert not withdraw.running
     assert g.leave(waiter.taken, can_finish=True) is None
     taken = g.ended(1.0, Ended("1", withdraw.outcome))
-    assert isinstance(taken, Taken)
+    assert isinstance(taken, Inflight)
     assert taken.client is None
     assert [(call.outcome, call.status) for call in g.calls(None, 9)] == [("cancelled", 499)]
 
@@ -202,13 +204,13 @@ def test_it_is_sent_again_only_once_and_waits_no_longer_than_others() -> None:
         start(g, 1.0, name)
         assert isinstance(g.ended(2.0, Ended(name, LOST)), Dispatch)
     start(g, 3.0, "twice")
-    assert isinstance(g.ended(4.0, Ended("twice", LOST)), Taken)
+    assert isinstance(g.ended(4.0, Ended("twice", LOST)), Inflight)
     (end,) = g.expire(11.0)
     assert (end.taken.id, "wait_s = 9" in end.outcome.message) == ("waits", True)
     assert all(call.why.startswith("sent again, its process") for call in g.calls("f", 9))
 
 
-def lost_after(what: str) -> Taken | Dispatch | None:
+def lost_after(what: str) -> Inflight | Dispatch | None:
     g = gate(idempotent=what != "plain")
     waiter = Waiter()
     g.arrive(0.0, 0.0, "1", "f", Request(b"{}", more=what == "streamed in"), waiter)
@@ -240,7 +242,7 @@ def lost_after(what: str) -> Taken | Dispatch | None:
     ],
 )
 def test_nothing_else_is_sent_again(what: str) -> None:
-    assert isinstance(lost_after(what), Taken)
+    assert isinstance(lost_after(what), Inflight)
 
 
 def test_an_answer_that_cannot_be_sent_is_remembered_as_such() -> None:
@@ -316,7 +318,7 @@ class Play:
             case "end":
                 outcome = (Ok(), FunctionError("E", "m"), Failed("sandbox_lost", "m"))[number % 3]
                 ended = self.gate.ended(self.now, Ended(name, outcome, 1.0))
-                self.count(ended if isinstance(ended, Taken) else None)
+                self.count(ended if isinstance(ended, Inflight) else None)
             case "leave" if taken is not None:
                 self.gate.leave(taken, can_finish=number % 2 == 0)
             case "give_up" if taken is not None:
@@ -346,7 +348,7 @@ class Play:
         else:
             self.refused += 1
 
-    def count(self, taken: Taken | None) -> None:
+    def count(self, taken: Inflight | None) -> None:
         if taken is not None:
             self.answers[taken.id] += 1
 

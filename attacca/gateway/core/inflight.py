@@ -6,7 +6,7 @@ from typing import Protocol
 
 from attacca.gateway.core.deadlines import ClockName, Lane
 from attacca.gateway.core.statistics import EWMA_WEIGHT, Statistics
-from attacca.gateway.core.workers import Link
+from attacca.gateway.core.workers import WorkerHandle
 from attacca.model.function import Revision, Settings, Signature
 from attacca.model.invocation import Call, Invocation, Outcome, Request, Start, Timing
 from attacca.policy.balancing.types import Asked
@@ -19,7 +19,7 @@ LEAST_GAP_S = 1e-6  # two arrivals at the same moment are not infinitely frequen
 class Client(Protocol):
     """Who waits for the answer. The core only hands it on; the driver calls it."""
 
-    taken: "Taken | None"  # set when the invocation is admitted, before anything can come back
+    taken: "Inflight | None"  # set when the invocation is admitted, before anything can come back
 
     def started(self) -> None:
         """A sandbox has it, and the rest of its body may follow. Only called when `taken.more`."""
@@ -31,7 +31,7 @@ class Client(Protocol):
     def flow(self, paused: bool) -> None:  # noqa: FBT001 - mirrors messages.Flow
         """The reader of the request's body is slow, or has caught up."""
 
-    def ended(self, taken: "Taken", outcome: Outcome) -> None:
+    def ended(self, taken: "Inflight", outcome: Outcome) -> None:
         """The last word; comes exactly once unless the client has left."""
 
 
@@ -63,7 +63,7 @@ class Function:
         self.waiting = 0
         self.running = 0
         self.statistics = Statistics()
-        self.recent: deque[Taken] = deque(maxlen=calls_kept)
+        self.recent: deque[Inflight] = deque(maxlen=calls_kept)
         self.adopt(revision)
 
     def adopt(self, revision: Revision) -> None:
@@ -95,7 +95,7 @@ class Function:
         return 0.0 if self.gap_s is None else 1 / max(self.gap_s, LEAST_GAP_S)
 
 
-class Road:
+class RetryState:
     """What is needed to send an invocation again; kept only where that may come to pass, as bodies are large."""
 
     __slots__ = ("attempts", "invocation", "is_idempotent", "why")
@@ -107,7 +107,7 @@ class Road:
         self.attempts = 1
 
 
-class Taken:
+class Inflight:
     """One admitted invocation, from its arrival until it is forgotten. Times in seconds, `at` since 1970.
 
     Between the planes each attempt has a name of its own, so that what is said late of an earlier one is not mistaken:
@@ -120,11 +120,13 @@ class Taken:
         "waiting", "why",
     )  # fmt: skip
 
-    def __init__(self, name: str, function: Function, client: Client, link: Link, now: float, at: float) -> None:
+    def __init__(
+        self, name: str, function: Function, client: Client, link: WorkerHandle, now: float, at: float
+    ) -> None:
         self.id = self.key = name
         self.link = link
         self.waiting = link.queued  # invocations that waited there when this one came
-        self.road: Road | None = None
+        self.road: RetryState | None = None
         self.function = function
         self.revision = function.number
         self.clocks = function.clocks

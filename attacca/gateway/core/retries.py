@@ -11,8 +11,8 @@ import msgspec
 from attacca.errors import Draining, SandboxLost
 from attacca.gateway.core.catalogue import Functions
 from attacca.gateway.core.deadlines import Deadlines
-from attacca.gateway.core.taken import NO_TIME, Road, Taken
-from attacca.gateway.core.workers import Link, Workers
+from attacca.gateway.core.inflight import NO_TIME, Inflight, RetryState
+from attacca.gateway.core.workers import WorkerHandle, Workers
 from attacca.model.invocation import Failed, Invocation
 from attacca.model.messages import Dispatch, Withdraw
 
@@ -31,22 +31,22 @@ class Send(msgspec.Struct, frozen=True):
 class Answer(msgspec.Struct, frozen=True):
     """It is over: tell its client, if that is still there."""
 
-    taken: Taken
+    taken: Inflight
     outcome: Failed
 
 
 Order = Send | Answer
 
 
-class Losses:
+class Retries:
     def __init__(
         self,
-        taken: dict[str, Taken],
+        taken: dict[str, Inflight],
         functions: Functions,
         deadlines: Deadlines,
         workers: Workers,
         attempts: int,
-        close: Callable[[float, Taken, Failed], None],
+        close: Callable[[float, Inflight, Failed], None],
     ) -> None:
         """`attempts`: so often an invocation is sent to workers that are lost, at most."""
         self.moved: dict[str, str] = {}  # of those that have another key than their id
@@ -56,11 +56,11 @@ class Losses:
         self._workers = workers
         self._attempts = attempts
         self._close = close
-        self._nowhere = Link("", 0.0)  # has those that wait for a worker to join
-        self._held: list[Taken] = []  # they, and such that ended meanwhile
+        self._nowhere = WorkerHandle("", 0.0)  # has those that wait for a worker to join
+        self._held: list[Inflight] = []  # they, and such that ended meanwhile
         self._abandoned: dict[str, list[str]] = {}  # by silent worker: what it may still think it has to do
 
-    def lose(self, now: float, link: Link, why: str) -> list[Order]:
+    def lose(self, now: float, link: WorkerHandle, why: str) -> list[Order]:
         """A worker is gone; `link` has been dropped."""
         out: list[Order] = []
         for taken in [taken for taken in self._taken.values() if taken.link is link]:
@@ -81,7 +81,7 @@ class Losses:
                 self._answer(now, taken, outcome, out)
         return out
 
-    def abandon(self, link: Link) -> None:
+    def abandon(self, link: WorkerHandle) -> None:
         """It is only silent, and may come back with what it has; call it before `lose`."""
         while len(self._abandoned) >= ABANDONED_MOST:
             del self._abandoned[next(iter(self._abandoned))]
@@ -110,7 +110,7 @@ class Losses:
                 self._send(now, taken, road, out)
         return out
 
-    def ended_too_soon(self, now: float, taken: Taken, road: Road, outcome: Failed) -> Dispatch | None:
+    def ended_too_soon(self, now: float, taken: Inflight, road: RetryState, outcome: Failed) -> Dispatch | None:
         """A worker says that it lost the sandbox, or that it will not start it as it drains. Its new order, if any.
 
         A lost sandbox is made good once; another one is rather the function's own doing.
@@ -139,7 +139,7 @@ class Losses:
         assert order is not None, "who has said this is a worker"
         return order
 
-    def _can_repeat(self, taken: Taken, road: Road) -> bool:
+    def _can_repeat(self, taken: Inflight, road: RetryState) -> bool:
         function = taken.function
         if self._functions.by_name.get(function.name) is not function:
             return False  # deleted: no worker would know it
@@ -148,7 +148,7 @@ class Losses:
         is_current = taken.revision == function.number
         return road.is_idempotent and is_current and not (taken.has_head or taken.more)
 
-    def _again(self, now: float, taken: Taken, road: Road) -> None:
+    def _again(self, now: float, taken: Inflight, road: RetryState) -> None:
         """It waits anew: if it had started, with a new wait_s, else for what is left of the old one."""
         function, clocks = taken.function, taken.clocks
         road.attempts += 1
@@ -166,12 +166,12 @@ class Losses:
             clocks.first_byte.entries.pop(taken.id, None)
         self._deadlines.add(now, clocks.wait, taken.id)
 
-    def _send(self, now: float, taken: Taken, road: Road, out: list[Order]) -> None:
+    def _send(self, now: float, taken: Inflight, road: RetryState, out: list[Order]) -> None:
         order = self._place(now, taken, road)
         if order is not None:
             out.append(Send(order.worker, order))
 
-    def _place(self, now: float, taken: Taken, road: Road) -> Dispatch | None:
+    def _place(self, now: float, taken: Inflight, road: RetryState) -> Dispatch | None:
         """With no worker, it waits for one to join."""
         function = taken.function
         if not self._workers.by_name:
@@ -187,12 +187,12 @@ class Losses:
         road.invocation = Invocation(taken.key, function.name, function.revision_id, road.invocation.request)
         return Dispatch(road.invocation, "" if link.is_local else link.name)
 
-    def _answer(self, now: float, taken: Taken, outcome: Failed, out: list[Order]) -> None:
+    def _answer(self, now: float, taken: Inflight, outcome: Failed, out: list[Order]) -> None:
         self._close(now, taken, outcome)
         out.append(Answer(taken, outcome))
 
 
-def _advice(taken: Taken) -> str:
+def _advice(taken: Inflight) -> str:
     if taken.road is not None and taken.road.is_idempotent:
         return "part of it was on the way already, or its function was replaced: send it again"
     return "send it again if that does no harm; `idempotent = true` in its function.toml has it done for you"
