@@ -88,7 +88,7 @@ class Check(msgspec.Struct, frozen=True, tag=True):
 
 
 class Checked(msgspec.Struct, frozen=True, tag=True):
-    """The answer to the Check of that id: the revision with the handler and signature that were found, or why it is refused.
+    """The answer to the Check of that id: the revision with what was found in it, or why it is refused.
 
     `error.code` is one of errors.py: bad_function, timeout, out_of_memory, start_failed, no_capacity.
     """
@@ -198,4 +198,4 @@ class WorkerLeft(msgspec.Struct, frozen=True, tag=True):
 
 FromControl = Catalogue | Deployed | Deleted | Prewarm | Evict | Check
 ToWorker = Dispatch | Body | Withdraw | Flow
-FromWorker = Started | ResponseHead | ResponseBody | Ended | Flow
+FromWorker = Started | ResponseHead | ResponseBody | Ended | Flow | Heartbeat | Resting | WorkerJoined

@@ -10,7 +10,7 @@ from attacca.model.function import Revision
 from attacca.model.invocation import Failed, Timing
 from attacca.model.messages import Check, Checked, Send
 from attacca.worker.config import WorkerConfig
-from attacca.worker.core.events import Command
+from attacca.worker.core.events import Command, ToPeer
 from attacca.worker.core.pool import Pool, Room
 from attacca.worker.core.reports import TemplateFailed, TemplateReady
 from attacca.worker.core.state import Function
@@ -30,7 +30,7 @@ class Asked(msgspec.Struct, frozen=True):
     revision: Revision
     since: float
 
-    def refused(self, error: Failed, logs: str = "") -> Send[Checked]:
+    def refused(self, error: Failed, logs: str = "") -> Send[ToPeer]:
         return Send(self.peer, Checked(self.id, self.revision, error, logs))
 
 

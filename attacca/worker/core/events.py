@@ -128,4 +128,4 @@ class Stop(msgspec.Struct, frozen=True):
 
 
 ToPeer = Started | Ended | Checked
-Command = Run | Send[Started] | Send[Ended] | Send[Checked] | MakeSandbox | Kill | Stop | MakeTemplate | DropTemplate
+Command = Run | Send[ToPeer] | MakeSandbox | Kill | Stop | MakeTemplate | DropTemplate

@@ -1,6 +1,7 @@
 """The worker's machine: what happens goes in, what is to be done comes out.
 
-Dispatch -> [Run, Send(Started)] when a slot is free, [MakeSandbox] when one must be made; RunEnded -> [Send(Ended), the next Run].
+Dispatch -> [Run, Send(Started)] when a slot is free, [MakeSandbox] when one must be made.
+RunEnded -> [Send(Ended)], and the Run of whoever is next.
 A report about a sandbox in a phase that has no row for it is refused and changes nothing.
 """
 
@@ -37,6 +38,8 @@ from attacca.worker.core.scheduler import Scheduler
 from attacca.worker.core.state import Fleet, Function, Loss, Place, QueuedInvocation
 from attacca.worker.core.templates import Template
 from attacca.worker.core.timers import Alarm, Alarms
+
+Told = Announced | Deployed | Deleted | Prewarm | Evict | Measured | PeerLost | Drain
 
 LOST_STARTS = 3  # in a row, before a start that was merely lost (a fork whose template died) counts as hopeless
 FORSAKEN = Failed("cancelled", "the gateway that sent it is gone")
@@ -97,14 +100,6 @@ class WorkerCore:
                 self._move_on(now, out)
             case Tick():
                 self._tick(now, out)
-                self._move_on(now, out)
-            case Measured():
-                self.scheduler.adjust(now, event.load_per_core)
-                self._move_on(now, out)
-            case Drain():
-                self._drain(now, out)
-            case PeerLost():
-                self._forsake(now, event.peer, out)
                 self._move_on(now, out)
             case _:
                 self._told(now, event, out)
@@ -277,7 +272,7 @@ class WorkerCore:
 
     # The rest.
 
-    def _told(self, now: float, event: Announced | Deployed | Deleted | Prewarm | Evict, out: list[Command]) -> None:
+    def _told(self, now: float, event: Told, out: list[Command]) -> None:
         match event:
             case Announced():
                 self.catalogue.replace(now, event, out)
@@ -289,6 +284,12 @@ class WorkerCore:
                 self.catalogue.prewarm(now, event.function, event.count, out)
             case Evict():
                 self.catalogue.evict(now, event, out)
+            case Measured():
+                self.scheduler.adjust(now, event.load_per_core)
+            case PeerLost():
+                self._forsake(now, event.peer, out)
+            case Drain():
+                self._drain(now, out)
 
     def _tick(self, now: float, out: list[Command]) -> None:
         for alarm, name in self.alarms.ring(now):
