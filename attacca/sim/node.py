@@ -196,7 +196,7 @@ class Node:
 
     def _idle(self) -> dict[str, int]:
         resting = (sandbox for sandbox in self.core.pool.sandboxes.values() if sandbox.idle is not None)
-        return dict(Counter(sandbox.fleet.function.name for sandbox in resting))
+        return dict(Counter(sandbox.state.function.name for sandbox in resting))
 
     def view(self) -> WorkerView:
         """Without its lists of functions and sandboxes: no balancing policy asks for more than the idle ones."""

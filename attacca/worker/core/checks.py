@@ -96,7 +96,7 @@ class Checks:
         """The template of the check that went before this deployment."""
         for template in self._pool.templates.values():
             if (
-                template.fleet is None
+                template.state is None
                 and template.phase is TemplatePhase.READY
                 and template.id not in self.making
                 and is_same_code(template.revision, revision)
@@ -108,7 +108,7 @@ class Checks:
     def unclaimed(self) -> Iterable[str]:
         """The functions whose code has been checked, and waits for its deployment."""
         templates = self._pool.templates.values()
-        return [one.revision.function for one in templates if one.fleet is None and one.id not in self.making]
+        return [one.revision.function for one in templates if one.state is None and one.id not in self.making]
 
     def drain(self, out: list[Command]) -> None:
         for number, (_, revision) in self.waiting.items():

@@ -17,7 +17,7 @@ from attacca.worker.core.templates import Template
 from attacca.worker.core.timers import Alarm, Key
 
 if TYPE_CHECKING:
-    from attacca.worker.core.state import Fleet, QueuedInvocation
+    from attacca.worker.core.state import QueuedInvocation, RevisionState
 
 
 class Phase(StrEnum):
@@ -36,7 +36,6 @@ class Sandbox:
         "alarm",
         "doomed",
         "expiry",
-        "fleet",
         "id",
         "idle",
         "made",
@@ -47,18 +46,21 @@ class Sandbox:
         "running",
         "served",
         "slots",
+        "state",
         "template",
         "why",
     )
 
-    def __init__(self, name: str, fleet: "Fleet", made: Start, why: str, template: Template | None, now: float) -> None:
+    def __init__(
+        self, name: str, state: "RevisionState", made: Start, why: str, template: Template | None, now: float
+    ) -> None:
         self.id = name
-        self.fleet = fleet
+        self.state = state
         self.made = made
         self.why = why  # why it was made, told to the first who runs in it
         self.template = template
-        self.memory_mb = fleet.revision.settings.memory_mb
-        self.slots = fleet.revision.settings.concurrency
+        self.memory_mb = state.revision.settings.memory_mb
+        self.slots = state.revision.settings.concurrency
         self.phase = Phase.STARTING
         self.doomed = ""  # why it is
         self.running: dict[str, QueuedInvocation] = {}
@@ -85,7 +87,7 @@ class Sandbox:
             self._refuse("take")
         running[item.id] = item
         self.served += 1
-        self.fleet.function.cached_uses += 1
+        self.state.function.cached_uses += 1
         self.phase = Phase.BUSY
 
     def leave(self, invocation: str) -> "QueuedInvocation | None":
@@ -121,7 +123,7 @@ class Sandbox:
     def view(self, now: float) -> SandboxView:
         return SandboxView(
             id=self.id,
-            revision=self.fleet.revision.id,
+            revision=self.state.revision.id,
             phase=str(self.phase),
             memory_mb=self.memory_mb,
             busy=len(self.running),

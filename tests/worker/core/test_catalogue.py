@@ -123,7 +123,7 @@ def test_what_waits_for_an_old_revision_still_runs_on_it() -> None:
     on = {run.invocation.id: run.revision.number for run in stage.all(Run)}
     assert [on[name] for name in [*names, last, late]] == [1, 1, 1, 2, 1]
     stage.play(1)
-    assert list(stage.core.catalogue.fleets) == ["echo@2"]
+    assert list(stage.core.catalogue.states) == ["echo@2"]
 
 
 def test_an_old_revision_gets_a_sandbox_although_the_new_one_has_all_there_may_be() -> None:
