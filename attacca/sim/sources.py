@@ -27,6 +27,7 @@ NOT_COUNTED: Final = (
     "control/",
     "io/",
     "gateway/front/",
+    "guest/",
     "load/live/",
     "load/report/",
     "worker/runtime/process/",
