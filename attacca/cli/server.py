@@ -12,14 +12,14 @@ import msgspec
 
 from attacca import __version__
 from attacca.cli.configuration import ServerConfig
-from attacca.control.doorway import door
+from attacca.control.deploy.state import StateDir
 from attacca.control.driver import Control
-from attacca.control.http import admin
-from attacca.control.state import StateDir
+from attacca.control.http.app import admin
+from attacca.control.http.authorization import door
 from attacca.errors import AttaccaError, BadConfig, Conflict
 from attacca.gateway.driver import Gateway
-from attacca.gateway.front.state import AsgiApp, Front
-from attacca.gateway.http import serve
+from attacca.gateway.http.listener import serve
+from attacca.gateway.http.server import AsgiApp, Front
 from attacca.io.logbook import Logbook
 from attacca.io.store.sqlite import SqliteStore
 from attacca.kernel.access import is_loopback
@@ -158,7 +158,7 @@ class Server:
     def _allow(self, authorization: bytes | None) -> bool:
         return self.control.tokens.admits(None if authorization is None else authorization.decode("latin-1"))
 
-    # What the admin API is shown (control.doorway.Observe).
+    # What the admin API is shown (control.http.authorization.Observe).
 
     def workers(self) -> list[WorkerView]:
         return [self.worker.view()]

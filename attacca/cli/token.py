@@ -84,7 +84,7 @@ def show(rows: list[dict[str, Any]], now: float, width: int | None = None) -> No
 
 async def _with_tokens(flag: str, file: str, work: Callable[[Any], Awaitable[Any]]) -> Any:
     from attacca.cli.configuration import state_dir
-    from attacca.control.state import StateDir as Directory
+    from attacca.control.deploy.state import StateDir as Directory
     from attacca.control.tokens import Tokens
     from attacca.io.store.sqlite import SqliteStore
     from attacca.kernel.clock import SystemClock

@@ -8,17 +8,17 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection,
 
 import msgspec
 
-from attacca.control import garbage
 from attacca.control.api import FunctionDetail, FunctionRow, RevisionRow
 from attacca.control.config import ControlConfig
 from attacca.control.core.access import refuse_host_network
 from attacca.control.core.catalogue import Function, Known, changes, deployed, rolled_back
 from attacca.control.core.progress import Done, Progress, Refused, Step, refused, refused_check
 from attacca.control.core.stored import FUNCTIONS, decode, unreadable
-from attacca.control.deployment import Check, Conversation, Made, Workshop, candidate
-from attacca.control.reception import Reception, Upload
+from attacca.control.deploy import garbage
+from attacca.control.deploy.build import Check, Conversation, Made, Workshop, candidate
+from attacca.control.deploy.reception import Reception, Upload
+from attacca.control.deploy.state import StateDir
 from attacca.control.secrets import Secrets
-from attacca.control.state import StateDir
 from attacca.control.tokens import Tokens
 from attacca.errors import AttaccaError, BadFunction, Draining, SecretInUse, StateUnavailable
 from attacca.io.store.types import ABSENT, Store

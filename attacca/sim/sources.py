@@ -26,7 +26,7 @@ NOT_COUNTED: Final = (
     "cli/",
     "control/",
     "io/",
-    "gateway/front/",
+    "gateway/http/",
     "guest/",
     "load/live/",
     "load/report/",

@@ -11,8 +11,8 @@ import pytest
 
 from attacca.control.config import ControlConfig
 from attacca.control.core.progress import Done, Progress, Refused, Step
+from attacca.control.deploy.reception import Upload
 from attacca.control.driver import Control, Refuse
-from attacca.control.reception import Upload
 from attacca.errors import AttaccaError, BadConfig, BadRequest, NotFound, StateCorrupt, TooMuchReserved
 from attacca.io.store.memory import MemoryStore
 from attacca.io.store.sqlite import SqliteStore

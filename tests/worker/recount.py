@@ -12,10 +12,10 @@ from attacca.policy.concurrency.types import Concurrency, Limit, Load
 from attacca.policy.keepalive.types import Ahead, Expiry, House, Idle, Keeper, Known
 from attacca.policy.queueing.types import Next, Queue, Waiting
 from attacca.worker.core.events import Command, Event, Measured
-from attacca.worker.core.fleet import Place
 from attacca.worker.core.house import House as OwnHouse
 from attacca.worker.core.reports import RunEnded, SandboxReady
 from attacca.worker.core.sandbox import Phase, Sandbox
+from attacca.worker.core.state import Place
 from attacca.worker.core.worker import WorkerCore
 
 OVER = (Phase.DYING, Phase.GONE)

@@ -5,7 +5,7 @@ import asyncio
 import msgspec
 import pytest
 
-from attacca.gateway.core.workers import Link
+from attacca.gateway.core.workers import WorkerHandle
 from attacca.kernel.rand import Streams
 from attacca.kernel.registry import Choice
 from attacca.model.messages import Deployed
@@ -33,7 +33,7 @@ CONFIG = WorkerConfig(
 
 def look_as_a_gateway_does(core: WorkerCore) -> None:
     told = view.of(core, 0.0)
-    link = Link(told.name, 0.0)
+    link = WorkerHandle(told.name, 0.0)
     link.hear(5.0, told)
     held_mb = sum(one.memory_mb for one in core.pool.sandboxes.values())
     held_mb += sum(one.memory_mb for one in core.pool.templates.values())

@@ -14,15 +14,15 @@ from attacca.model.messages import Evict
 from attacca.policy.keepalive.types import Ahead
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core import reserve
-from attacca.worker.core.alarms import Alarm, Alarms, Key
 from attacca.worker.core.checks import Checks
 from attacca.worker.core.events import Command
-from attacca.worker.core.fleet import Fleet, Function, Loss
-from attacca.worker.core.line import Line
 from attacca.worker.core.pool import Pool, Room
 from attacca.worker.core.reserve import Wish
 from attacca.worker.core.sandbox import Phase
+from attacca.worker.core.scheduler import Line
+from attacca.worker.core.state import Fleet, Function, Loss
 from attacca.worker.core.templates import Template
+from attacca.worker.core.timers import Alarm, Alarms, Key
 
 
 class Catalogue:

@@ -9,12 +9,12 @@ from attacca.model.function import Revision
 from attacca.model.invocation import Failed, Timing
 from attacca.model.messages import Checked
 from attacca.worker.config import WorkerConfig
-from attacca.worker.core.alarms import Alarm, Alarms
 from attacca.worker.core.events import Command
-from attacca.worker.core.fleet import Function
 from attacca.worker.core.pool import Pool, Room
 from attacca.worker.core.reports import TemplateFailed, TemplateReady
+from attacca.worker.core.state import Function
 from attacca.worker.core.templates import Template, TemplatePhase, is_same_code
+from attacca.worker.core.timers import Alarm, Alarms
 
 DRAINING = Failed("draining", "the worker is shutting down and takes nothing new", "try again when it is up")
 

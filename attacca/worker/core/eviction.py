@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from attacca.policy.keepalive.types import Keeper
-from attacca.worker.core.fleet import Fleet
 from attacca.worker.core.sandbox import Phase, Sandbox
+from attacca.worker.core.state import Fleet
 from attacca.worker.core.templates import Template, TemplatePhase
 
 

@@ -5,8 +5,8 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from attacca.kernel.chance import Chance
-from attacca.worker.core.alarms import Alarm, Alarms, Key
-from attacca.worker.core.fleet import Function
+from attacca.worker.core.state import Function
+from attacca.worker.core.timers import Alarm, Alarms, Key
 
 if TYPE_CHECKING:
     from attacca.worker.core.pool import Pool

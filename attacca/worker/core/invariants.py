@@ -1,8 +1,8 @@
 """What must hold after every event, counted anew from what there is; tests ask for it after each one."""
 
-from attacca.worker.core.fleet import Fleet, Place
 from attacca.worker.core.reserve import cost_mb
 from attacca.worker.core.sandbox import Phase
+from attacca.worker.core.state import Fleet, Place
 from attacca.worker.core.templates import TemplatePhase
 from attacca.worker.core.worker import WorkerCore
 

@@ -13,13 +13,13 @@ from attacca.model.function import Revision
 from attacca.model.invocation import Start
 from attacca.policy.keepalive.types import Idle, Keepalive, Keeper, begin
 from attacca.worker.config import WorkerConfig
-from attacca.worker.core.alarms import Alarm, Alarms, Key
 from attacca.worker.core.events import Command, DropTemplate, Kill, MakeSandbox, MakeTemplate
 from attacca.worker.core.eviction import Plan, plan
-from attacca.worker.core.fleet import Fleet, Function, Loss
 from attacca.worker.core.house import House
 from attacca.worker.core.sandbox import Phase, Sandbox
+from attacca.worker.core.state import Fleet, Function, Loss
 from attacca.worker.core.templates import Template, TemplatePhase
+from attacca.worker.core.timers import Alarm, Alarms, Key
 
 BUFFER: Key = (Alarm.BUFFER, "")
 

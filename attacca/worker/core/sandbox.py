@@ -13,11 +13,11 @@ from attacca.errors import IllegalTransition
 from attacca.model.invocation import Start
 from attacca.model.sandbox import SandboxView
 from attacca.policy.keepalive.types import Expiry, Idle
-from attacca.worker.core.alarms import Alarm, Key
 from attacca.worker.core.templates import Template
+from attacca.worker.core.timers import Alarm, Key
 
 if TYPE_CHECKING:
-    from attacca.worker.core.fleet import Fleet, Item
+    from attacca.worker.core.state import Fleet, Item
 
 
 class Phase(StrEnum):

@@ -12,8 +12,8 @@ from attacca.errors import IllegalTransition
 from attacca.model.function import Revision
 
 if TYPE_CHECKING:
-    from attacca.worker.core.fleet import Fleet
     from attacca.worker.core.sandbox import Sandbox
+    from attacca.worker.core.state import Fleet
 
 
 class TemplatePhase(StrEnum):

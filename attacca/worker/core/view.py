@@ -2,8 +2,8 @@
 
 from attacca.model.function import Revision
 from attacca.model.sandbox import FunctionView, WorkerView
-from attacca.worker.core.fleet import Function
 from attacca.worker.core.sandbox import Phase
+from attacca.worker.core.state import Function
 from attacca.worker.core.templates import TemplatePhase
 from attacca.worker.core.worker import WorkerCore
 

@@ -19,12 +19,9 @@ from attacca.policy.keepalive.types import Ahead, Keepalive
 from attacca.policy.queueing.types import Queueing
 from attacca.policy.queueing.types import begin as begin_queue
 from attacca.worker.config import WorkerConfig
-from attacca.worker.core.alarms import Alarm, Alarms
 from attacca.worker.core.catalogue import Catalogue
 from attacca.worker.core.checks import DRAINING, Checks, never_fits
 from attacca.worker.core.events import Command, Drain, Event, Measured, Stop, Tick
-from attacca.worker.core.fleet import Fleet, Function, Item, Loss, Place
-from attacca.worker.core.line import Line
 from attacca.worker.core.pool import Pool
 from attacca.worker.core.reports import (
     RunEnded,
@@ -36,7 +33,10 @@ from attacca.worker.core.reports import (
     TemplateReady,
 )
 from attacca.worker.core.sandbox import Phase, Sandbox
+from attacca.worker.core.scheduler import Line
+from attacca.worker.core.state import Fleet, Function, Item, Loss, Place
 from attacca.worker.core.templates import Template
+from attacca.worker.core.timers import Alarm, Alarms
 
 LOST_STARTS = 3  # in a row, before a start that was merely lost (a fork whose template died) counts as hopeless
 FAILED_FORKS = 2  # in a row, before a template is no longer trusted

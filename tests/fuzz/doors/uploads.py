@@ -17,7 +17,7 @@ from multipart import MultipartError, MultipartSegment, PushMultipartParser  # t
 
 from attacca.cli.source import multipart
 from attacca.control.core.form import HEAD_BYTES, Form, boundary_of
-from attacca.control.reception import FIELD_KB, Reception
+from attacca.control.deploy.reception import FIELD_KB, Reception
 from attacca.errors import AttaccaError, BadRequest, PayloadTooLarge
 from tests.fuzz.door import Door, refusal
 from tests.fuzz.mutation import NUMBERS, UNICODE, mutate

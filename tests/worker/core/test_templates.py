@@ -12,9 +12,9 @@ from attacca.model.messages import Check, Evict
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core import view
 from attacca.worker.core.events import DropTemplate, MakeTemplate
-from attacca.worker.core.fleet import Fleet, Function
 from attacca.worker.core.reports import Report, TemplateReady
 from attacca.worker.core.sandbox import Sandbox
+from attacca.worker.core.state import Fleet, Function
 from attacca.worker.core.templates import Template, TemplatePhase, is_same_code
 from attacca.worker.runtime.simulated import Answer, Fault, Times
 from tests.worker.stage import Stage, revision
