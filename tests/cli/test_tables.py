@@ -9,7 +9,7 @@ from attacca.cli import calls, config, deploy, describe, doctor, secret, token, 
 from attacca.cli import list as listing
 from attacca.cli.doctor import Check
 from attacca.cli.screen import console, wants
-from attacca.control.api import FunctionDetail, FunctionRow, RevisionRow
+from attacca.control.http.api import FunctionDetail, FunctionRow, RevisionRow
 from attacca.kernel.settings import Given
 from attacca.model.function import Network, SecretAs, Settings, Signature
 from attacca.model.invocation import Call, Start, Timing
