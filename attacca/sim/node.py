@@ -175,7 +175,7 @@ class Node:
             now = self._engine.now
             if flight.key == message.invocation.id:
                 flight.enq = now
-                flight.queue_len = self.core.line.queued
+                flight.queue_len = self.core.scheduler.queued
             if now != flight.due:
                 self._journal.note(What.ENTERED, self.place, flight.idx)
         self.feed(message)
@@ -205,9 +205,9 @@ class Node:
             name=self.name,
             memory_mb=self.config.memory_mb,
             used_mb=core.pool.used_mb,
-            queued=core.line.queued,
-            running=core.line.running,
-            limit=core.line.limit,
+            queued=core.scheduler.queued,
+            running=core.scheduler.running,
+            limit=core.scheduler.limit,
             cores=self.config.cores,
             idle=self._idle() if self._tells_idle else None,
         )

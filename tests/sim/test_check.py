@@ -11,7 +11,7 @@ from attacca.sim.front import Broken
 from attacca.sim.hardware import Copy, Machine
 from attacca.worker.core.events import Run
 from attacca.worker.core.pool import Pool
-from attacca.worker.core.scheduler import Line
+from attacca.worker.core.scheduler import Scheduler
 from tests.sim.play import function, play, scenario
 
 Break = Callable[[pytest.MonkeyPatch], None]
@@ -49,7 +49,7 @@ def hold_less_than_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def miscount(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Line, "recount", lambda line, fleet: setattr(line, "claims", -1))
+    monkeypatch.setattr(Scheduler, "recount", lambda scheduler, fleet: setattr(scheduler, "claims", -1))
 
 
 def run_less_than_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

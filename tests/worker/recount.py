@@ -56,8 +56,8 @@ class Recount:
         self.load_per_core = 0.0
         self.house: House = OwnHouse(core.pool, core.alarms, core.functions, None)
         core.pool.keeper = WatchedKeeper(self, core.pool.keeper)
-        core.line.queue = WatchedQueue(self, core.line.queue)
-        core.line.concurrency = WatchedLimit(self, core.line.concurrency)
+        core.scheduler.queue = WatchedQueue(self, core.scheduler.queue)
+        core.scheduler.concurrency = WatchedLimit(self, core.scheduler.concurrency)
 
     def wrap(self, handle: Callable[[float, Event], list[Command]]) -> Callable[[float, Event], list[Command]]:
         def watched(now: float, event: Event) -> list[Command]:
@@ -121,7 +121,7 @@ class Recount:
         assert (known.application, known.trigger) == (settings.application or function, settings.trigger)
         assert known.memory_mb == settings.memory_mb
         assert known.invocations == len(history.arrived)
-        items = [item for item in self.core.line.items.values() if item.fleet.function.name == function]
+        items = [item for item in self.core.scheduler.items.values() if item.fleet.function.name == function]
         assert known.running == sum(item.place is Place.RUNNING for item in items)
         assert known.sandboxes == sum(one.is_live for one in there)
         assert known.idle == sum(one.idle is not None for one in there)
@@ -156,16 +156,16 @@ class Recount:
         self.looks["waiting"] += 1
         history, there = self.of(item.function), self.sandboxes(item.function)
         assert item.arrived == now == history.arrived[-1]
-        assert item.function == self.core.line.items[item.id].fleet.function.name
+        assert item.function == self.core.scheduler.items[item.id].fleet.function.name
         same(item.exec_s, ewma(history.ran_s), "exec_s")
         same(item.warm_s, ewma(history.whole_s[Start.WARM]), "warm_s")
         same(item.prewarmed_s, ewma(history.whole_s[Start.PREWARMED]), "prewarmed_s")
-        fleet = self.core.line.items[item.id].fleet
+        fleet = self.core.scheduler.items[item.id].fleet
         kinds = [Start.COLD, Start.TEMPLATE] if fleet.template is None else [Start.TEMPLATE, Start.COLD]
         cold = history.whole_s[kinds[0]] or history.whole_s[kinds[1]]
         same(item.cold_s, ewma(cold), "cold_s")
         same(item.gap_s, ewma(history.gaps()), "gap_s")
-        items = [one for one in self.core.line.items.values() if one.fleet is fleet]
+        items = [one for one in self.core.scheduler.items.values() if one.fleet is fleet]
         assert item.running == sum(one.place is Place.RUNNING for one in items)
         ready = (Phase.IDLE, Phase.BUSY)
         roomy = [one for one in there if one.fleet is fleet and one.phase in ready and len(one.running) < one.slots]
@@ -173,13 +173,13 @@ class Recount:
 
     def load(self, load: Load) -> None:
         self.looks["load"] += 1
-        line = self.core.line
-        running = sum(item.place is Place.RUNNING for item in line.items.values())
+        scheduler = self.core.scheduler
+        running = sum(item.place is Place.RUNNING for item in scheduler.items.values())
         fleets = self.core.catalogue.fleets.values()
         claims = sum(max(len(fleet.pending), len(fleet.demanded)) for fleet in fleets)
         assert load.running == running + claims
-        assert load.queued == len(line.items) - running
-        assert (load.limit, load.cores) == (line.limit, self.core.config.cores)
+        assert load.queued == len(scheduler.items) - running
+        assert (load.limit, load.cores) == (scheduler.limit, self.core.config.cores)
         assert load.load_per_core == self.load_per_core
 
 

@@ -38,7 +38,7 @@ def look_as_a_gateway_does(core: WorkerCore) -> None:
     held_mb = sum(one.memory_mb for one in core.pool.sandboxes.values())
     held_mb += sum(one.memory_mb for one in core.pool.templates.values())
     assert (link.name, link.heard_at, link.is_draining) == (core.config.name, 5.0, core.draining)
-    assert (link.memory_mb, link.cores, link.limit) == (core.config.memory_mb, core.config.cores, core.line.limit)
+    assert (link.memory_mb, link.cores, link.limit) == (core.config.memory_mb, core.config.cores, core.scheduler.limit)
     assert link.memory_free_mb == core.config.memory_mb - held_mb
     for name in core.functions:
         there = [one for one in core.pool.sandboxes.values() if one.fleet.function.name == name]

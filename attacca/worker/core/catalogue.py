@@ -19,7 +19,7 @@ from attacca.worker.core.events import Command
 from attacca.worker.core.pool import Pool, Room
 from attacca.worker.core.reserve import Wish
 from attacca.worker.core.sandbox import Phase
-from attacca.worker.core.scheduler import Line
+from attacca.worker.core.scheduler import Scheduler
 from attacca.worker.core.state import Fleet, Function, Loss
 from attacca.worker.core.templates import Template
 from attacca.worker.core.timers import Alarm, Alarms, Key
@@ -30,14 +30,14 @@ class Catalogue:
         self,
         config: WorkerConfig,
         pool: Pool,
-        line: Line,
+        scheduler: Scheduler,
         checks: Checks,
         alarms: Alarms,
         functions: dict[str, Function],
     ) -> None:
         self._config = config
         self._pool = pool
-        self._line = line
+        self._scheduler = scheduler
         self._checks = checks
         self._alarms = alarms
         self.functions = functions
@@ -184,7 +184,7 @@ class Catalogue:
     def _retire(self, now: float, fleet: Fleet, out: list[Command]) -> None:
         fleet.retired = True
         fleet.wanted = 0
-        self._line.overtake(fleet)
+        self._scheduler.overtake(fleet)
         self.settle(now, fleet, out)
 
     def settle(self, now: float, fleet: Fleet, out: list[Command]) -> None:
@@ -194,7 +194,7 @@ class Catalogue:
         for sandbox in list(fleet.sandboxes.values()):
             if sandbox.phase is Phase.STARTING or sandbox.phase is Phase.IDLE:
                 self._pool.kill(now, sandbox, Loss(now, "stopped", ": its revision is not current any more"), out)
-        self._line.recount(fleet)
+        self._scheduler.recount(fleet)
         if fleet.template is not None:
             self._pool.retire(fleet.template, "template dropped with its old revision", out)
         if fleet.sandboxes:
@@ -277,7 +277,7 @@ class Catalogue:
                 self._pool.kill(now, sandbox, Loss(now, "stopped", ": a secret of it has changed"), out)
             elif sandbox.phase is Phase.BUSY:
                 self._pool.doom(sandbox, ": a secret of it has changed")
-        self._line.start_failed(now, fleet, None, out)
+        self._scheduler.start_failed(now, fleet, None, out)
 
     def expire(self, now: float, name: str, out: list[Command]) -> None:
         """A sandbox has been idle for as long as its keeper wanted."""

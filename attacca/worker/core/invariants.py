@@ -14,7 +14,7 @@ def check(worker: WorkerCore) -> None:
     """
     _memory(worker)
     _reserved(worker)
-    _line(worker)
+    _scheduler(worker)
     for function in worker.functions.values():
         for fleet in function.fleets:
             _fleet(fleet)
@@ -58,21 +58,21 @@ def _reserved(worker: WorkerCore) -> None:
     assert all(fleet.granted <= fleet.revision.settings.min_sandboxes for fleet in current)
 
 
-def _line(worker: WorkerCore) -> None:
-    line = worker.line
-    items = list(line.items.values())
-    assert line.running == sum(item.place is Place.RUNNING for item in items)
-    assert line.ahead == [item for item in line.ahead if item.place is Place.AHEAD]
-    assert len(line.ahead) == sum(item.place is Place.AHEAD for item in items)
-    assert len(line.queue) == sum(item.place is Place.QUEUED for item in items)
+def _scheduler(worker: WorkerCore) -> None:
+    scheduler = worker.scheduler
+    items = list(scheduler.items.values())
+    assert scheduler.running == sum(item.place is Place.RUNNING for item in items)
+    assert scheduler.head_of_line == [item for item in scheduler.head_of_line if item.place is Place.HEAD_OF_LINE]
+    assert len(scheduler.head_of_line) == sum(item.place is Place.HEAD_OF_LINE for item in items)
+    assert len(scheduler.queue) == sum(item.place is Place.QUEUED for item in items)
     for item in items:
         if item.place is Place.RUNNING:
             assert item.sandbox is not None
             assert item.sandbox.running[item.id] is item
     fleets = [fleet for function in worker.functions.values() for fleet in function.fleets]
-    assert line.claims == sum(fleet.claim for fleet in fleets)
-    assert line.running == sum(fleet.running for fleet in fleets)
-    assert line.queued == sum(fleet.waiting + len(fleet.pending) for fleet in fleets)
+    assert scheduler.claims == sum(fleet.claim for fleet in fleets)
+    assert scheduler.running == sum(fleet.running for fleet in fleets)
+    assert scheduler.queued == sum(fleet.waiting + len(fleet.pending) for fleet in fleets)
 
 
 def _fleet(fleet: Fleet) -> None:

@@ -17,7 +17,7 @@ from attacca.worker.core.templates import Template
 from attacca.worker.core.timers import Alarm, Key
 
 if TYPE_CHECKING:
-    from attacca.worker.core.state import Fleet, Item
+    from attacca.worker.core.state import Fleet, QueuedInvocation
 
 
 class Phase(StrEnum):
@@ -61,7 +61,7 @@ class Sandbox:
         self.slots = fleet.revision.settings.concurrency
         self.phase = Phase.STARTING
         self.doomed = ""  # why it is
-        self.running: dict[str, Item] = {}
+        self.running: dict[str, QueuedInvocation] = {}
         self.served = 0
         self.idle: Idle | None = None
         self.expiry: Expiry | None = None  # as its keeper answered
@@ -79,7 +79,7 @@ class Sandbox:
         elif self.phase is not Phase.DYING:
             self._refuse("ready")
 
-    def take(self, item: "Item") -> None:
+    def take(self, item: "QueuedInvocation") -> None:
         running = self.running
         if len(running) >= self.slots or not (self.phase is Phase.IDLE or self.phase is Phase.BUSY):
             self._refuse("take")
@@ -88,7 +88,7 @@ class Sandbox:
         self.fleet.function.cached_uses += 1
         self.phase = Phase.BUSY
 
-    def leave(self, invocation: str) -> "Item | None":
+    def leave(self, invocation: str) -> "QueuedInvocation | None":
         """None: it was given up before; its slot was free, or the sandbox doomed, since then."""
         if self.phase is Phase.STARTING or self.phase is Phase.GONE:
             self._refuse("leave")

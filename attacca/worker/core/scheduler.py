@@ -2,7 +2,7 @@
 
 An invocation waits in the policy's queue until its turn comes and the concurrency limit lets it pass. Then it runs on
 a free slot; or pends on a sandbox that starts, for it or for somebody before it; or, when that sandbox's memory is not
-there yet, stands ahead of the queue: until it has its memory nobody behind it gets new memory, so that it does not
+there yet, stands at the head of the line: until it has its memory nobody behind it gets new memory, so that it does not
 starve, while whoever finds a free slot passes by.
 
 The limit counts what runs and what pends. A start that was ordered for somebody who has meanwhile found a free slot
@@ -23,7 +23,7 @@ from attacca.worker.core.events import Command, Run
 from attacca.worker.core.pool import Pool, Room
 from attacca.worker.core.reports import SandboxReady
 from attacca.worker.core.sandbox import Phase, Sandbox
-from attacca.worker.core.state import Fleet, Function, Item, Loss, Place
+from attacca.worker.core.state import Fleet, Function, Loss, Place, QueuedInvocation
 from attacca.worker.core.timers import Alarm, Alarms, Key
 
 REUSED = "a slot was free"
@@ -37,7 +37,7 @@ class Placed(StrEnum):
     SHORT = "short"  # of memory
 
 
-class Line:
+class Scheduler:
     def __init__(
         self,
         config: WorkerConfig,
@@ -56,8 +56,8 @@ class Line:
         self._alarms = alarms
         self._functions = functions
         self._cores = cores
-        self.items: dict[str, Item] = {}
-        self.ahead: list[Item] = []
+        self.items: dict[str, QueuedInvocation] = {}
+        self.head_of_line: list[QueuedInvocation] = []
         self.running = 0
         self.claims = 0  # of all fleets
         self.limit = max(1, concurrency.first(cores))
@@ -73,10 +73,10 @@ class Line:
         known = fleet.function.statistics
         known.arrived(now)
         self._pool.keeper.arrived(now, name)
-        self.items[invocation.id] = item = Item(invocation, fleet, now)
+        self.items[invocation.id] = item = QueuedInvocation(invocation, fleet, now)
         if fleet.retired:
-            item.place = Place.AHEAD
-            self.ahead.append(item)
+            item.place = Place.HEAD_OF_LINE
+            self.head_of_line.append(item)
             fleet.waiting += 1
             return False
         free = fleet.free
@@ -95,7 +95,7 @@ class Line:
         fleet.waiting += 1
         return False
 
-    def _waiting(self, now: float, item: Item) -> Waiting:
+    def _waiting(self, now: float, item: QueuedInvocation) -> Waiting:
         fleet = item.fleet
         known = fleet.function.statistics
         if fleet.template is None:
@@ -120,15 +120,15 @@ class Line:
 
     # Whose turn it is.
 
-    def serve_ahead(self, now: float, out: list[Command]) -> bool:
+    def serve_head_of_line(self, now: float, out: list[Command]) -> bool:
         """True: somebody is short of memory."""
         is_short = False
-        for item in list(self.ahead):
+        for item in list(self.head_of_line):
             if self.running + self.claims >= self.limit:
                 break
             placed = self._place(now, item, out, may_start=not is_short)
             if placed is Placed.YES:
-                self.ahead.remove(item)
+                self.head_of_line.remove(item)
             elif placed is Placed.SHORT:
                 is_short = True
         return is_short
@@ -144,8 +144,8 @@ class Line:
             item.popped = now
             item.was_popped = True
             if self._place(now, item, out, may_start=True) is not Placed.YES:
-                item.place = Place.AHEAD
-                self.ahead.append(item)
+                item.place = Place.HEAD_OF_LINE
+                self.head_of_line.append(item)
                 is_short = True
         return is_short
 
@@ -157,7 +157,7 @@ class Line:
         fleet = self._functions[function].current
         return fleet is not None and (bool(fleet.free) or fleet.can_join or not fleet.is_full)
 
-    def _place(self, now: float, item: Item, out: list[Command], *, may_start: bool) -> Placed:
+    def _place(self, now: float, item: QueuedInvocation, out: list[Command], *, may_start: bool) -> Placed:
         fleet = item.fleet
         if fleet.free:
             fleet.waiting -= 1
@@ -203,7 +203,9 @@ class Line:
 
     # Running.
 
-    def _run(self, now: float, item: Item, sandbox: Sandbox, ready: SandboxReady | None, out: list[Command]) -> None:
+    def _run(
+        self, now: float, item: QueuedInvocation, sandbox: Sandbox, ready: SandboxReady | None, out: list[Command]
+    ) -> None:
         """In a slot of the newest free sandbox. `ready`: the item has waited for this sandbox to start."""
         fleet = item.fleet
         if sandbox.served:
@@ -244,7 +246,9 @@ class Line:
         if not sandbox.running:
             self._pool.rest(now, sandbox)
 
-    def run_ended(self, now: float, item: Item, outcome: Outcome, run_ms: float, out: list[Command]) -> None:
+    def run_ended(
+        self, now: float, item: QueuedInvocation, outcome: Outcome, run_ms: float, out: list[Command]
+    ) -> None:
         """Its slot is free, and whoever pends takes it."""
         self._left(now, item, run_ms / 1000)
         statistics = item.fleet.function.statistics
@@ -270,7 +274,7 @@ class Line:
         elif not sandbox.running:
             self._pool.rest(now, sandbox)
 
-    def _left(self, now: float, item: Item, exec_s: float) -> None:
+    def _left(self, now: float, item: QueuedInvocation, exec_s: float) -> None:
         """It does not run any more."""
         del self.items[item.id]
         self.running -= 1
@@ -280,7 +284,7 @@ class Line:
 
     # Ending otherwise.
 
-    def lose(self, now: float, item: Item, outcome: Outcome, out: list[Command]) -> None:
+    def lose(self, now: float, item: QueuedInvocation, outcome: Outcome, out: list[Command]) -> None:
         """It ran, and its sandbox is gone or gives it up."""
         statistics = item.fleet.function.statistics
         statistics.errors += 1
@@ -288,7 +292,7 @@ class Line:
         self._left(now, item, now - item.began)
         out.append(Ended(item.id, outcome))
 
-    def drop(self, now: float, item: Item, outcome: Outcome, out: list[Command]) -> None:
+    def drop(self, now: float, item: QueuedInvocation, outcome: Outcome, out: list[Command]) -> None:
         """It waited, wherever that was."""
         fleet = item.fleet
         if item.place is Place.PENDING:
@@ -296,8 +300,8 @@ class Line:
             self.recount(fleet)
         else:
             fleet.waiting -= 1
-            if item.place is Place.AHEAD:
-                self.ahead.remove(item)
+            if item.place is Place.HEAD_OF_LINE:
+                self.head_of_line.remove(item)
             else:
                 self.queue.remove(item.id)
         fleet.function.statistics.errors += 1
@@ -310,13 +314,13 @@ class Line:
         """One who counted on it is told, if it makes no sense to try again; the others are placed anew."""
         if failed is not None and _lacks(fleet):
             self.drop(now, fleet.pending[0], failed, out)
-        again: list[Item] = []
+        again: list[QueuedInvocation] = []
         while _lacks(fleet):
             item = fleet.pending.pop()
-            item.place = Place.AHEAD
+            item.place = Place.HEAD_OF_LINE
             fleet.waiting += 1
             again.insert(0, item)
-        self.ahead[:0] = again
+        self.head_of_line[:0] = again
         self.recount(fleet)
 
     def overtake(self, fleet: Fleet) -> None:
@@ -324,8 +328,8 @@ class Line:
         for item in self.items.values():
             if item.fleet is fleet and item.place is Place.QUEUED:
                 self.queue.remove(item.id)
-                item.place = Place.AHEAD
-                self.ahead.append(item)
+                item.place = Place.HEAD_OF_LINE
+                self.head_of_line.append(item)
 
     def adjust(self, now: float, load_per_core: float) -> None:
         load = Load(self.running + self.claims, self.queued, self.limit, self._cores, load_per_core)
@@ -346,7 +350,7 @@ def _lacks(fleet: Fleet) -> bool:
     return len(fleet.pending) > fleet.starting * fleet.revision.settings.concurrency
 
 
-def _waited(now: float, item: Item, sandbox: Sandbox, ready: SandboxReady) -> Timing:
+def _waited(now: float, item: QueuedInvocation, sandbox: Sandbox, ready: SandboxReady) -> Timing:
     """Who came when the start was under way has waited for its end only: its times are cut from the front."""
     queued = (item.popped - item.arrived) * 1000
     if item.popped <= sandbox.made_at:

@@ -13,12 +13,12 @@ from attacca.worker.core.templates import Template, TemplatePhase
 
 class Place(StrEnum):
     QUEUED = "queued"  # in the policy's queue
-    AHEAD = "ahead"  # before the queue: it was popped, or its revision is not current any more
+    HEAD_OF_LINE = "head_of_line"  # before the queue: it was popped, or its revision is not current any more
     PENDING = "pending"  # waits for a sandbox of its fleet that is starting
     RUNNING = "running"
 
 
-class Item:
+class QueuedInvocation:
     """One invocation on this worker, from Dispatch to Ended."""
 
     __slots__ = ("arrived", "began", "fleet", "id", "invocation", "place", "popped", "sandbox", "start", "was_popped")
@@ -156,9 +156,9 @@ class Fleet:
         self.live = 0  # not dying
         self.starting = 0
         self.demanded: dict[str, Sandbox] = {}  # starting because someone waited
-        self.pending: deque[Item] = deque()
+        self.pending: deque[QueuedInvocation] = deque()
         self.claim = 0  # slots of the worker's limit held by pending ones and by demanded starts
-        self.waiting = 0  # queued or ahead
+        self.waiting = 0  # queued, or at the head of the line
         self.running = 0
         self.wanted = 0  # sandboxes to be made ahead of need, not counting min_sandboxes
         self.failures = 0  # starts that failed since one succeeded

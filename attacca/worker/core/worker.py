@@ -33,8 +33,8 @@ from attacca.worker.core.reports import (
     TemplateReady,
 )
 from attacca.worker.core.sandbox import Phase, Sandbox
-from attacca.worker.core.scheduler import Line
-from attacca.worker.core.state import Fleet, Function, Item, Loss, Place
+from attacca.worker.core.scheduler import Scheduler
+from attacca.worker.core.state import Fleet, Function, Loss, Place, QueuedInvocation
 from attacca.worker.core.templates import Template
 from attacca.worker.core.timers import Alarm, Alarms
 
@@ -66,9 +66,11 @@ class WorkerCore:
         self.functions: dict[str, Function] = {}
         self.alarms = Alarms()
         self.pool = Pool(config, keepalive, ids, self.alarms, self.functions, chance)
-        self.line = Line(config, self.pool, begin_queue(queueing), concurrency, self.alarms, self.functions, cores)
+        self.scheduler = Scheduler(
+            config, self.pool, begin_queue(queueing), concurrency, self.alarms, self.functions, cores
+        )
         self.checks = Checks(config, self.pool, self.alarms, self.functions)
-        self.catalogue = Catalogue(config, self.pool, self.line, self.checks, self.alarms, self.functions)
+        self.catalogue = Catalogue(config, self.pool, self.scheduler, self.checks, self.alarms, self.functions)
         self.draining = False
         self._shortcut = shortcut
 
@@ -92,7 +94,7 @@ class WorkerCore:
                 self._tick(now, out)
                 self._move_on(now, out)
             case Measured():
-                self.line.adjust(now, event.load_per_core)
+                self.scheduler.adjust(now, event.load_per_core)
                 self._move_on(now, out)
             case Drain():
                 self._drain(now, out)
@@ -107,7 +109,7 @@ class WorkerCore:
 
     def busy(self) -> int:
         """Invocations that have not ended."""
-        return len(self.line.items)
+        return len(self.scheduler.items)
 
     # Invocations.
 
@@ -122,9 +124,9 @@ class WorkerCore:
         elif fleet.revision.settings.memory_mb > self.config.memory_mb:
             out.append(Ended(invocation.id, never_fits(fleet.revision, self.config.memory_mb)))
         else:
-            line = self.line
-            at_once = self._shortcut and not (line.ahead or self.checks.waiting or len(line.queue))
-            if not line.join(now, invocation, fleet, out, at_once=at_once):
+            scheduler = self.scheduler
+            at_once = self._shortcut and not (scheduler.head_of_line or self.checks.waiting or len(scheduler.queue))
+            if not scheduler.join(now, invocation, fleet, out, at_once=at_once):
                 self._move_on(now, out)
 
     def _run_ended(self, now: float, event: RunEnded, out: list[Command]) -> None:
@@ -132,31 +134,31 @@ class WorkerCore:
         item = None if sandbox is None else sandbox.leave(event.invocation)
         if item is None:
             return  # it was given up, or lost with its sandbox, in that moment
-        line = self.line
+        scheduler = self.scheduler
         fleet = item.fleet
-        line.run_ended(now, item, event.outcome, event.run_ms, out)
+        scheduler.run_ended(now, item, event.outcome, event.run_ms, out)
         if fleet.template is None and type(event.outcome) is not Failed:
             self._want_template(now, fleet, out)
-        if line.ahead or self.checks.waiting or fleet.retired or len(line.queue):
+        if scheduler.head_of_line or self.checks.waiting or fleet.retired or len(scheduler.queue):
             self._move_on(now, out)
             self.catalogue.settle(now, fleet, out)
 
     def _withdraw(self, now: float, event: Withdraw, out: list[Command]) -> None:
-        item = self.line.items.get(event.id)
+        item = self.scheduler.items.get(event.id)
         if item is None or (item.place is Place.RUNNING and not event.running):
             return
         if item.place is not Place.RUNNING:
-            self.line.drop(now, item, event.outcome, out)
+            self.scheduler.drop(now, item, event.outcome, out)
         else:
             self._give_up(now, item, event.outcome, out)
         self.catalogue.settle(now, item.fleet, out)
 
-    def _give_up(self, now: float, item: Item, outcome: Outcome, out: list[Command]) -> None:
+    def _give_up(self, now: float, item: QueuedInvocation, outcome: Outcome, out: list[Command]) -> None:
         """What an interrupted handler leaves behind is not trusted, so its sandbox takes nothing new."""
         sandbox = item.sandbox
         assert sandbox is not None
         sandbox.leave(item.id)
-        self.line.lose(now, item, outcome, out)
+        self.scheduler.lose(now, item, outcome, out)
         if not sandbox.running:
             self.pool.kill(now, sandbox, Loss(now, "stopped", ": its invocation was given up"), out)
             return
@@ -166,9 +168,9 @@ class WorkerCore:
 
     def _drain(self, now: float, out: list[Command]) -> None:
         self.draining = True
-        for item in list(self.line.items.values()):
+        for item in list(self.scheduler.items.values()):
             if item.place is not Place.RUNNING:
-                self.line.drop(now, item, DRAINING, out)
+                self.scheduler.drop(now, item, DRAINING, out)
         self.checks.drain(out)
 
     # Sandboxes and templates.
@@ -182,7 +184,7 @@ class WorkerCore:
             )
         match event:
             case SandboxReady():
-                self.line.sandbox_ready(now, sandbox, event, out)
+                self.scheduler.sandbox_ready(now, sandbox, event, out)
                 if sandbox.template is not None:
                     sandbox.fleet.template_failures = 0
             case SandboxFailed():
@@ -193,7 +195,7 @@ class WorkerCore:
                 sandbox.running.clear()
                 outcome = Failed(event.code, event.message, _advice(event.code))
                 for item in lost:
-                    self.line.lose(now, item, outcome, out)
+                    self.scheduler.lose(now, item, outcome, out)
         self.catalogue.settle(now, sandbox.fleet, out)
 
     def _start_failed(self, now: float, sandbox: Sandbox, event: SandboxFailed, out: list[Command]) -> None:
@@ -210,7 +212,7 @@ class WorkerCore:
         was_lost = event.code == "sandbox_lost" or (sandbox.template is not None and not event.traceback)
         if fleet.failures >= LOST_STARTS or not was_lost:
             failed = Failed(event.code, event.message, _advice(event.code), event.traceback)
-        self.line.start_failed(now, fleet, failed, out)
+        self.scheduler.start_failed(now, fleet, failed, out)
         self.catalogue.start_failed(now, fleet)
 
     def _template(self, now: float, event: TemplateReady | TemplateFailed | TemplateGone, out: list[Command]) -> None:
@@ -251,7 +253,7 @@ class WorkerCore:
         """The revision has shown that it works. A template is worth free memory, but nobody's place."""
         if not self.config.templates or fleet.retired or self.draining or now < fleet.template_retry_at:
             return
-        if self.line.ahead or self.checks.waiting or not self.pool.fits(fleet.revision.settings.memory_mb):
+        if self.scheduler.head_of_line or self.checks.waiting or not self.pool.fits(fleet.revision.settings.memory_mb):
             return
         self.pool.make_template(now, fleet.revision, fleet, out)
 
@@ -277,7 +279,7 @@ class WorkerCore:
         for alarm, name in self.alarms.ring(now):
             if alarm is Alarm.EXPIRY:
                 self.catalogue.expire(now, name, out)
-            elif alarm is Alarm.PREWARM and not (self.draining or self.line.ahead or self.checks.waiting):
+            elif alarm is Alarm.PREWARM and not (self.draining or self.scheduler.head_of_line or self.checks.waiting):
                 self.catalogue.foresee(now, name, out)
             elif alarm is Alarm.KEPT and name in self.pool.templates:
                 self._let_go(self.pool.templates[name], out)
@@ -292,7 +294,7 @@ class WorkerCore:
         woke: Callable[[float], Iterable[Ahead]] | None = getattr(self.pool.keeper, "woke", None)
         self.pool.house.woken(now)
         orders = list(woke(now)) if woke is not None else []
-        if not (self.draining or self.line.ahead or self.checks.waiting):
+        if not (self.draining or self.scheduler.head_of_line or self.checks.waiting):
             for order in orders:
                 self.catalogue.ahead(now, order, out)
 
@@ -301,13 +303,13 @@ class WorkerCore:
             self.pool.retire(template, "checked, but not deployed", out)
 
     def _move_on(self, now: float, out: list[Command]) -> None:
-        """Give out slots and memory: to who is ahead, to checks, to the queue, and only then ahead of need."""
+        """Give out slots and memory: to the head of the line, to checks, to the queue, and only then ahead of need."""
         if self.draining:
             return
-        line = self.line
-        is_short = bool(line.ahead) and line.serve_ahead(now, out)
+        scheduler = self.scheduler
+        is_short = bool(scheduler.head_of_line) and scheduler.serve_head_of_line(now, out)
         is_short = is_short or (bool(self.checks.waiting) and self.checks.serve(now, out))
-        if line.serve_queue(now, out, is_short=is_short) or is_short:
+        if scheduler.serve_queue(now, out, is_short=is_short) or is_short:
             return
         self.catalogue.stock(now, out)
 

@@ -217,7 +217,7 @@ def test_an_old_revision_keeps_to_its_own_bound() -> None:
     stage.send(other)
     names = [stage.send(old) for _ in range(3)]
     stage.deploy("echo", 2, max_sandboxes=5)
-    stage.core.line.limit = 5
+    stage.core.scheduler.limit = 5
     stage.play(2)
     assert [made.revision.id for made in stage.all(MakeSandbox)] == ["other@1", "echo@1"]
     assert all(name in stage.ended for name in names)

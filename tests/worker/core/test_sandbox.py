@@ -7,7 +7,7 @@ import pytest
 from attacca.errors import IllegalTransition
 from attacca.model.invocation import Invocation, Request, Start
 from attacca.worker.core.sandbox import Phase, Sandbox
-from attacca.worker.core.state import Fleet, Function, Item
+from attacca.worker.core.state import Fleet, Function, QueuedInvocation
 from tests.worker.stage import revision
 
 TABLE = """\
@@ -22,8 +22,8 @@ gone      !       !       !       !       !       !       !       !
 FLEET = Fleet(revision("echo", concurrency=3), Function("echo"))
 
 
-def item(name: str) -> Item:
-    return Item(Invocation(name, "echo", "echo@1", Request()), FLEET, 0.0)
+def item(name: str) -> QueuedInvocation:
+    return QueuedInvocation(Invocation(name, "echo", "echo@1", Request()), FLEET, 0.0)
 
 
 def in_phase(phase: Phase) -> Sandbox:

@@ -106,7 +106,7 @@ def test_the_limit_holds_and_counts_starts() -> None:
     stage.send(echo, 5)
     assert len(stage.all(MakeSandbox)) == 2
     stage.play(0.105)
-    assert stage.core.line.running == 2
+    assert stage.core.scheduler.running == 2
     stage.play(2)
     assert len(stage.ended) == 5
     assert len(stage.all(MakeSandbox)) == 2
@@ -210,12 +210,12 @@ def test_a_start_says_what_the_others_do() -> None:
 def test_the_queue_hears_of_one_who_is_withdrawn_after_his_turn() -> None:
     queue = MqfqQueue(Mqfq())
     stage = Stage()
-    stage.core.line.queue = queue
+    stage.core.scheduler.queue = queue
     echo = stage.deploy("echo")
     stage.withdraw(stage.send(echo), running=False)
     assert queue._flows["echo"].in_flight == 0
     stage.play(1)
-    stage.core.line.limit = 1
+    stage.core.scheduler.limit = 1
     stage.send(echo)
     stage.withdraw(stage.send(echo), running=False)  # his turn had not come
     assert queue._flows["echo"].in_flight == 1
@@ -227,9 +227,9 @@ def test_what_pends_counts_until_it_runs_wherever_that_is() -> None:
     stage.send(echo, 2)
     stage.play(0.11)
     stage.send(echo, 2)
-    assert stage.core.line.claims == 2
+    assert stage.core.scheduler.claims == 2
     stage.play(0.045)
-    assert (stage.core.line.running, stage.core.line.claims) == (2, 1), "both took the slots of the first two"
+    assert (stage.core.scheduler.running, stage.core.scheduler.claims) == (2, 1), "both took the slots of the first two"
 
 
 def test_the_limit_holds_for_warm_starts_too() -> None:
