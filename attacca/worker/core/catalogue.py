@@ -8,16 +8,16 @@ import math
 from collections.abc import Mapping
 
 from attacca.errors import AttaccaError
+from attacca.model import reserve
 from attacca.model.function import Revision, Settings
 from attacca.model.messages import Catalogue as Announced
 from attacca.model.messages import Evict
+from attacca.model.reserve import Wish
 from attacca.policy.keepalive.types import Ahead
 from attacca.worker.config import WorkerConfig
-from attacca.worker.core import reserve
 from attacca.worker.core.checks import Checks
 from attacca.worker.core.events import Command
 from attacca.worker.core.pool import Pool, Room
-from attacca.worker.core.reserve import Wish
 from attacca.worker.core.sandbox import Phase
 from attacca.worker.core.scheduler import Scheduler
 from attacca.worker.core.state import Function, Loss, RevisionState

@@ -1,6 +1,6 @@
 """What must hold after every event, counted anew from what there is; tests ask for it after each one."""
 
-from attacca.worker.core.reserve import cost_mb
+from attacca.model.reserve import cost_mb
 from attacca.worker.core.sandbox import Phase
 from attacca.worker.core.state import Place, RevisionState
 from attacca.worker.core.templates import TemplatePhase
