@@ -136,7 +136,7 @@ class Node:
             self._engine, self._hardware, self._chances, config.cores, config.memory_mb, self._flights, self._report
         )
         self.machine.cpu.set_speed(1.0 / self.slow)
-        self._next_alarm = self.core.alarms.next
+        self._next_timer = self.core.timers.next
         self._handle: Handle = self.core.handle if self._wrap is None else self._wrap(self, self.core.handle)
         self.is_up = True
         self.up_count += 1
@@ -225,7 +225,7 @@ class Node:
         self.look_at_clock()
 
     def look_at_clock(self) -> None:
-        wakeup = self._next_alarm()
+        wakeup = self._next_timer()
         if wakeup is not None:
             if self.skew_s:
                 wakeup += EARLY_S - self.skew_s

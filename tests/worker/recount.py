@@ -54,7 +54,7 @@ class Recount:
         self.looks = dict.fromkeys(("idle", "known", "house", "waiting", "load"), 0)
         self.histories: dict[str, History] = {}
         self.load_per_core = 0.0
-        self.house: House = OwnHouse(core.pool, core.alarms, core.functions, None)
+        self.house: House = OwnHouse(core.pool, core.timers, core.functions, None)
         core.pool.keeper = WatchedKeeper(self, core.pool.keeper)
         core.scheduler.queue = WatchedQueue(self, core.scheduler.queue)
         core.scheduler.concurrency = WatchedLimit(self, core.scheduler.concurrency)

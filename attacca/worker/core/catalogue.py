@@ -22,7 +22,7 @@ from attacca.worker.core.sandbox import Phase
 from attacca.worker.core.scheduler import Scheduler
 from attacca.worker.core.state import Function, Loss, RevisionState
 from attacca.worker.core.templates import Template
-from attacca.worker.core.timers import Alarm, Alarms, Key
+from attacca.worker.core.timers import Key, Timer, Timers
 
 
 class Catalogue:
@@ -32,14 +32,14 @@ class Catalogue:
         pool: Pool,
         scheduler: Scheduler,
         checks: Checks,
-        alarms: Alarms,
+        timers: Timers,
         functions: dict[str, Function],
     ) -> None:
         self._config = config
         self._pool = pool
         self._scheduler = scheduler
         self._checks = checks
-        self._alarms = alarms
+        self._timers = timers
         self.functions = functions
         self.states: dict[str, RevisionState] = {}  # by revision id: the current ones, and old ones that are busy
         self._announced: Mapping[str, Revision] = {}  # by function, as the last catalogue had it
@@ -127,7 +127,7 @@ class Catalogue:
         old, function.current = function.current, None
         self._stocked.pop(name, None)
         self._keeping.pop(name, None)
-        self._alarms.clear((Alarm.PREWARM, name))
+        self._timers.clear((Timer.PREWARM, name))
         self._retire(now, old, out)
 
     # What is reserved.
@@ -232,9 +232,9 @@ class Catalogue:
             return
         if state.function.has_laggards:
             return  # who may need the place
-        retry: Key = (Alarm.RESTOCK, function)
+        retry: Key = (Timer.RESTOCK, function)
         while True:
-            is_below = state.live < state.least and not self._alarms.is_set(retry)
+            is_below = state.live < state.least and not self._timers.is_set(retry)
             if not is_below and not state.wanted:
                 return
             if state.is_full:
@@ -248,14 +248,14 @@ class Catalogue:
             if room is Room.NONE:
                 state.wanted = 0
                 if is_below:
-                    self._alarms.set(retry, now + self._config.start_retry_s)
+                    self._timers.set(retry, now + self._config.start_retry_s)
             return
 
     def start_failed(self, now: float, state: RevisionState) -> None:
         """Those that nobody waits for are not tried again at once."""
         if not state.retired and state.least:
             delay_s = self._config.start_retry_s * 2 ** min(state.failures - 1, 6)
-            self._alarms.set((Alarm.RESTOCK, state.function.name), now + delay_s)
+            self._timers.set((Timer.RESTOCK, state.function.name), now + delay_s)
 
     def evict(self, now: float, order: Evict, out: list[Command]) -> None:
         """By order, so min_sandboxes do not stand against it; they are made anew."""
@@ -292,7 +292,7 @@ class Catalogue:
             expiry = self._pool.keeper.prewarm_at(now, state.function.name)
             if expiry is not None:
                 state.function.expected, state.function.expected_why = expiry.copies, expiry.why
-                self._alarms.set((Alarm.PREWARM, state.function.name), expiry.at)
+                self._timers.set((Timer.PREWARM, state.function.name), expiry.at)
 
     def foresee(self, now: float, function: str, out: list[Command]) -> None:
         """An arrival is expected."""

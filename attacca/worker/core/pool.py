@@ -19,9 +19,9 @@ from attacca.worker.core.house import House
 from attacca.worker.core.sandbox import Phase, Sandbox
 from attacca.worker.core.state import Function, Loss, RevisionState
 from attacca.worker.core.templates import Template, TemplatePhase
-from attacca.worker.core.timers import Alarm, Alarms, Key
+from attacca.worker.core.timers import Key, Timer, Timers
 
-BUFFER: Key = (Alarm.BUFFER, "")
+BUFFER: Key = (Timer.BUFFER, "")
 
 
 class Room(StrEnum):
@@ -36,7 +36,7 @@ class Pool:
         config: WorkerConfig,
         keepalive: Keepalive,
         ids: Ids,
-        alarms: Alarms,
+        timers: Timers,
         functions: dict[str, Function],
         chance: Chance | None,
     ) -> None:
@@ -44,14 +44,14 @@ class Pool:
         self.buffer_mb = config.memory_buffer_mb
         self._buffer_check_s = config.buffer_check_s
         self._ids = ids
-        self._alarms = alarms
+        self._timers = timers
         self.sandboxes: dict[str, Sandbox] = {}
         self.templates: dict[str, Template] = {}
         self.used_mb = 0
         self.leaving_mb = 0  # of used_mb: dying sandboxes, dropping templates
         self.idle_mb = 0  # of used_mb: sandboxes at rest
         self.news: dict[str, int] | None = None  # how many rest of those of which that has changed; None: nobody asks
-        self.house = House(self, alarms, functions, chance)
+        self.house = House(self, timers, functions, chance)
         self.keeper: Keeper = begin(keepalive, self.house)
         self._tell_made: Callable[[float, str], None] | None = getattr(self.keeper, "made", None)
 
@@ -119,7 +119,7 @@ class Pool:
         self.idle_mb += sandbox.memory_mb
         sandbox.expiry = expiry = self.keeper.rested(now, idle)
         if expiry is not None:
-            self._alarms.set(sandbox.alarm, expiry.at)
+            self._timers.set(sandbox.timer, expiry.at)
         if self.buffer_mb:
             self._watch_buffer(now)
 
@@ -172,7 +172,7 @@ class Pool:
         if self.news is not None:
             self.news[function.name] = function.idle
         if sandbox.expiry is not None:
-            self._alarms.clear(sandbox.alarm)
+            self._timers.clear(sandbox.timer)
 
     def _leave(self, now: float, sandbox: Sandbox, before: Phase, loss: Loss) -> None:
         """It is out of its revision's count from now on; it may still hold its memory."""
@@ -304,5 +304,5 @@ class Pool:
         self._watch_buffer(now)
 
     def _watch_buffer(self, now: float) -> None:
-        if self.used_mb + self.buffer_mb - self.leaving_mb > self.budget_mb and not self._alarms.is_set(BUFFER):
-            self._alarms.set(BUFFER, now + self._buffer_check_s)
+        if self.used_mb + self.buffer_mb - self.leaving_mb > self.budget_mb and not self._timers.is_set(BUFFER):
+            self._timers.set(BUFFER, now + self._buffer_check_s)

@@ -14,7 +14,7 @@ from attacca.model.invocation import Start
 from attacca.model.sandbox import SandboxView
 from attacca.policy.keepalive.types import Expiry, Idle
 from attacca.worker.core.templates import Template
-from attacca.worker.core.timers import Alarm, Key
+from attacca.worker.core.timers import Key, Timer
 
 if TYPE_CHECKING:
     from attacca.worker.core.state import QueuedInvocation, RevisionState
@@ -33,7 +33,6 @@ class Sandbox:
     """`running` holds its invocations by id; `idle` is what its keeper was told when it came to rest."""
 
     __slots__ = (
-        "alarm",
         "doomed",
         "expiry",
         "id",
@@ -48,6 +47,7 @@ class Sandbox:
         "slots",
         "state",
         "template",
+        "timer",
         "why",
     )
 
@@ -68,7 +68,7 @@ class Sandbox:
         self.idle: Idle | None = None
         self.expiry: Expiry | None = None  # as its keeper answered
         self.made_at = self.rested_at = now
-        self.alarm: Key = (Alarm.EXPIRY, name)
+        self.timer: Key = (Timer.EXPIRY, name)
 
     @property
     def is_live(self) -> bool:

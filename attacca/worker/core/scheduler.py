@@ -24,11 +24,11 @@ from attacca.worker.core.pool import Pool, Room
 from attacca.worker.core.reports import SandboxReady
 from attacca.worker.core.sandbox import Phase, Sandbox
 from attacca.worker.core.state import Function, Loss, Place, QueuedInvocation, RevisionState
-from attacca.worker.core.timers import Alarm, Alarms, Key
+from attacca.worker.core.timers import Key, Timer, Timers
 
 REUSED = "a slot was free"
 AT_ONCE = Timing()
-PATIENCE: Key = (Alarm.PATIENCE, "")
+PATIENCE: Key = (Timer.PATIENCE, "")
 
 
 class Placed(StrEnum):
@@ -44,7 +44,7 @@ class Scheduler:
         pool: Pool,
         queue: Queue,
         concurrency: Concurrency,
-        alarms: Alarms,
+        timers: Timers,
         functions: dict[str, Function],
         cores: int,
     ) -> None:
@@ -53,7 +53,7 @@ class Scheduler:
         self._pool = pool
         self.queue = queue
         self.concurrency = concurrency
-        self._alarms = alarms
+        self._timers = timers
         self._functions = functions
         self._cores = cores
         self.items: dict[str, QueuedInvocation] = {}
@@ -174,8 +174,8 @@ class Scheduler:
             hard_at = item.popped + self._patience_s
             memory_mb = state.revision.settings.memory_mb
             if self._pool.room(now, memory_mb, state, out, evict=True, hard=now >= hard_at) is not Room.FREE:
-                if now < hard_at and not self._alarms.is_set(PATIENCE):
-                    self._alarms.set(PATIENCE, hard_at)
+                if now < hard_at and not self._timers.is_set(PATIENCE):
+                    self._timers.set(PATIENCE, hard_at)
                 return Placed.SHORT
             self._pool.make(now, state, state.explain(now, templates=self._templates), out, ahead=False)
         state.waiting -= 1

@@ -36,7 +36,7 @@ from attacca.worker.core.sandbox import Phase, Sandbox
 from attacca.worker.core.scheduler import Scheduler
 from attacca.worker.core.state import Function, Loss, Place, QueuedInvocation, RevisionState
 from attacca.worker.core.templates import Template
-from attacca.worker.core.timers import Alarm, Alarms
+from attacca.worker.core.timers import Timer, Timers
 
 LOST_STARTS = 3  # in a row, before a start that was merely lost (a fork whose template died) counts as hopeless
 FAILED_FORKS = 2  # in a row, before a template is no longer trusted
@@ -64,13 +64,13 @@ class WorkerCore:
         self.config = config
         self.concurrency = checked(concurrency)
         self.functions: dict[str, Function] = {}
-        self.alarms = Alarms()
-        self.pool = Pool(config, keepalive, ids, self.alarms, self.functions, chance)
+        self.timers = Timers()
+        self.pool = Pool(config, keepalive, ids, self.timers, self.functions, chance)
         self.scheduler = Scheduler(
-            config, self.pool, begin_queue(queueing), concurrency, self.alarms, self.functions, cores
+            config, self.pool, begin_queue(queueing), concurrency, self.timers, self.functions, cores
         )
-        self.checks = Checks(config, self.pool, self.alarms, self.functions)
-        self.catalogue = Catalogue(config, self.pool, self.scheduler, self.checks, self.alarms, self.functions)
+        self.checks = Checks(config, self.pool, self.timers, self.functions)
+        self.catalogue = Catalogue(config, self.pool, self.scheduler, self.checks, self.timers, self.functions)
         self.draining = False
         self._shortcut = shortcut
 
@@ -105,7 +105,7 @@ class WorkerCore:
 
     def wakeup(self) -> float | None:
         """When it wants the next Tick. A Tick at any other time does no harm."""
-        return self.alarms.next()
+        return self.timers.next()
 
     def busy(self) -> int:
         """Invocations that have not ended."""
@@ -276,18 +276,18 @@ class WorkerCore:
                 self.checks.begin(now, event.revision, refusal, out, draining=self.draining)
 
     def _tick(self, now: float, out: list[Command]) -> None:
-        for alarm, name in self.alarms.ring(now):
-            if alarm is Alarm.EXPIRY:
+        for timer, name in self.timers.pop_due(now):
+            if timer is Timer.EXPIRY:
                 self.catalogue.expire(now, name, out)
-            elif alarm is Alarm.PREWARM and not (self.draining or self.scheduler.head_of_line or self.checks.waiting):
+            elif timer is Timer.PREWARM and not (self.draining or self.scheduler.head_of_line or self.checks.waiting):
                 self.catalogue.foresee(now, name, out)
-            elif alarm is Alarm.KEPT and name in self.pool.templates:
+            elif timer is Timer.KEPT and name in self.pool.templates:
                 self._let_go(self.pool.templates[name], out)
-            elif alarm is Alarm.CHECK:
+            elif timer is Timer.CHECK:
                 self.checks.give_up(name, out)
-            elif alarm is Alarm.BUFFER:
+            elif timer is Timer.BUFFER:
                 self.pool.restore_buffer(now, out)
-            elif alarm is Alarm.KEEPER:
+            elif timer is Timer.KEEPALIVE:
                 self._wake_keeper(now, out)
 
     def _wake_keeper(self, now: float, out: list[Command]) -> None:
