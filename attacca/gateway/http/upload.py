@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from attacca.gateway.core.taken import Taken
+from attacca.gateway.core.inflight import Inflight
 from attacca.gateway.driver import Gateway
 
 
@@ -28,7 +28,7 @@ class Sink(Protocol):
 class Upload:
     """Into a sandbox: nothing more is read until one has been found."""
 
-    def __init__(self, gateway: Gateway, taken: Taken) -> None:
+    def __init__(self, gateway: Gateway, taken: Inflight) -> None:
         self._gateway = gateway
         self._taken = taken
         self._is_open = taken.start is not None

@@ -6,7 +6,7 @@ import struct
 from typing import cast
 
 from attacca.errors import AttaccaError, BadResponse, Overloaded
-from attacca.gateway.core.taken import Taken
+from attacca.gateway.core.inflight import Inflight
 from attacca.gateway.http import cors, response
 from attacca.gateway.http.room import Room, overloaded
 from attacca.gateway.http.server import Front
@@ -26,7 +26,7 @@ class Answering(asyncio.Protocol):
 
     def __init__(self, front: Front) -> None:
         self.front = front
-        self.taken: Taken | None = None
+        self.taken: Inflight | None = None
         self.upload: Sink | None = None  # who gets the rest of the request's body
         self.is_busy = False  # an answer is owed
         self.is_arriving = False  # and the request that it is owed for still arrives
@@ -47,9 +47,9 @@ class Answering(asyncio.Protocol):
         self.cors: response.Fields = []  # what a page of another site is told beside the answer
         self.is_plain = True  # HTTP/1.1, kept alive, not HEAD, no details asked for: the warm road
 
-    # What the gateway says (core.taken.Client).
+    # What the gateway says (core.inflight.Client).
 
-    def ended(self, taken: Taken, outcome: Outcome) -> None:
+    def ended(self, taken: Inflight, outcome: Outcome) -> None:
         if self.is_streaming:
             self.finish_stream(is_whole=type(outcome) is Ok)
             return
@@ -141,7 +141,7 @@ class Answering(asyncio.Protocol):
 
     # Whole answers.
 
-    def _make_room_for_answer(self, taken: Taken, size: int) -> bool:
+    def _make_room_for_answer(self, taken: Inflight, size: int) -> bool:
         """Until its client has read it, or nearly. What is larger than a share takes all of that."""
         answers = self.front.rooms.answers
         room = self.unread or Room(answers, taken.function.name)
@@ -155,14 +155,14 @@ class Answering(asyncio.Protocol):
             self.unread.leave()
             self.unread = None
 
-    def refuse_answer(self, error: AttaccaError, taken: Taken) -> None:
+    def refuse_answer(self, error: AttaccaError, taken: Inflight) -> None:
         self.front.gateway.amend(taken, error)
         self.answer_error(error, taken)
 
-    def answer_error(self, error: AttaccaError, taken: Taken | None = None) -> None:
+    def answer_error(self, error: AttaccaError, taken: Inflight | None = None) -> None:
         self.answer_whole(response.of_error(error), taken)
 
-    def answer_whole(self, whole: response.Whole, taken: Taken | None = None) -> None:
+    def answer_whole(self, whole: response.Whole, taken: Inflight | None = None) -> None:
         if (self.is_arriving and not self.is_passing_by) or self.front.is_ending:
             self.keep = False
         if taken is not None:

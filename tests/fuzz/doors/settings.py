@@ -12,8 +12,8 @@ from random import Random
 
 import msgspec
 
-from attacca.cli.configuration import ServerConfig, load
-from attacca.cli.source import find
+from attacca.cli.serve.configuration import ServerConfig, load
+from attacca.client.source import find
 from attacca.control.http.routes import read_settings
 from attacca.errors import BadConfig, BadRequest
 from attacca.kernel import settings as layers

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from multipart import MultipartError, MultipartSegment, PushMultipartParser  # type: ignore[import-untyped]
 
-from attacca.cli.source import multipart
+from attacca.client.source import multipart
 from attacca.control.core.form import HEAD_BYTES, Form, boundary_of
 from attacca.control.deploy.reception import FIELD_KB, Reception
 from attacca.errors import AttaccaError, BadRequest, PayloadTooLarge

@@ -10,7 +10,7 @@ import zipfile
 from pathlib import Path
 from random import Random
 
-from attacca.cli.zipped import unpack
+from attacca.cli.functions.zipped import unpack
 from attacca.control.config import ArchiveLimits
 from attacca.control.deploy import archive
 from attacca.errors import BadRequest, PayloadTooLarge
