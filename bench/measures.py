@@ -1,5 +1,6 @@
 """What is measured: each measure is a ratio to a floor in the same round, or a number of its own."""
 
+import contextlib
 import itertools
 import json
 import os
@@ -15,7 +16,7 @@ from typing import NamedTuple
 from bench.client import Client, latency, throughput
 from bench.floods import floods
 from bench.result import Result, Round
-from bench.server import HERE, Attacca, attacca, floor
+from bench.server import HERE, Attacca, attacca, floor, uvicorn
 from bench.simulation import ALL_MINUTES, eight_hours, scale, simulation, sweep
 from bench.validation import validation
 
@@ -53,6 +54,39 @@ def sustained(rounds: int, seconds: int) -> Iterator[Result]:
             lowest = throughput(relay, "/", 16, seconds)
             found.append(Round(throughput(server.port, "/function/echo", 16, seconds), lowest))
     yield Result("warm throughput, 16 connections, 2 sandboxes", "/s", "relay", 0.4, found, at_least=True)
+
+
+def application(rounds: int, calls: int) -> Iterator[Result]:
+    """A FastAPI application in one warm sandbox, beside one uvicorn process that serves it; one connection."""
+    p50 = []
+    with _application("1") as (server, beside):
+        for _ in range(rounds):
+            lowest = latency(beside, "/", calls)[0]
+            p50.append(Round(latency(server.port, "/function/web", calls)[0], lowest))
+    yield Result("FastAPI application, 1 connection, p50", "us", "uvicorn p50", 1.6, p50)
+
+
+def applications(rounds: int, seconds: int) -> Iterator[Result]:
+    """The same application in two sandboxes, and again one uvicorn process; 16 connections."""
+    found = []
+    with _application("2") as (server, beside):
+        server.api("POST", "/api/functions/web/prewarm", {"count": 2})
+        for _ in range(rounds):
+            lowest = throughput(beside, "/", 16, seconds)
+            found.append(Round(throughput(server.port, "/function/web", 16, seconds), lowest))
+    name = "FastAPI application, 16 connections, 2 sandboxes"
+    yield Result(name, "/s", "1 uvicorn process", 0.9, found, at_least=True)
+
+
+@contextlib.contextmanager
+def _application(sandboxes: str) -> Iterator[tuple[Attacca, int]]:
+    """A server that has it, and the port of a uvicorn process that runs the same code with the same bundle."""
+    with attacca() as server:
+        options = ("--name", "web", "--handler", "main:app", "--memory", "512", "--max", sandboxes, "--queue", "1000")
+        server.deploy(FUNCTIONS / "web", *options)
+        bundle = next((server.state / "bundles").iterdir())
+        with uvicorn(FUNCTIONS / "web", "main:app", bundle) as port:
+            yield server, port
 
 
 def _starts(server: Attacca, function: str, kind: str, count: int) -> list[float]:
@@ -207,6 +241,8 @@ class Measure(NamedTuple):
 MEASURES = {
     "warm": Measure(warm, 7, 6000, 2000),
     "sustained": Measure(sustained, 5, 4, 2),
+    "application": Measure(application, 7, 4000, 1500),
+    "applications": Measure(applications, 5, 4, 2),
     "template": Measure(template, 5, 100, 30),
     "cold": Measure(cold, 5, 100, 30),
     "memory": Measure(memory, 1, 500, 50),

@@ -54,6 +54,21 @@ def floor(kind: str, *arguments: str) -> Iterator[int]:
         process.wait()
 
 
+@contextlib.contextmanager
+def uvicorn(code: Path, application: str, bundle: Path) -> Iterator[int]:
+    """The port of one uvicorn process as its users start it, which imports from `bundle` what the application needs."""
+    port = free_port()
+    command = [sys.executable, "-m", "uvicorn", application, "--port", str(port), "--no-access-log"]
+    environment = {**os.environ, "PYTHONPATH": str(bundle)}
+    process = subprocess.Popen([*command, "--app-dir", str(code)], env=environment, stderr=subprocess.DEVNULL)
+    try:
+        _wait_until_open(port, process, None)
+        yield port
+    finally:
+        process.terminate()
+        process.wait()
+
+
 class Attacca:
     """A running server with a state directory of its own."""
 

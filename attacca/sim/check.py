@@ -150,10 +150,11 @@ def _memory(node: Node) -> None:
 def _counts(node: Node) -> None:
     if not node.is_up:
         return
-    line = node.core.line
-    if min(line.running, line.claims, line.queued) < 0:
-        raise Broken(f"{node.name}: {line.running} run, {line.claims} slots are claimed, {line.queued} wait")
-    if line.running != node.machine.running:
-        raise Broken(f"{node.name}: its core counts {line.running} that run, its machine {node.machine.running}")
-    if node.config.concurrency.policy == "fixed" and line.running + line.claims > line.limit:
-        raise Broken(f"{node.name}: {line.running} run and {line.claims} slots are claimed of {line.limit}")
+    scheduler = node.core.scheduler
+    running, claims = scheduler.running, scheduler.claims
+    if min(running, claims, scheduler.queued) < 0:
+        raise Broken(f"{node.name}: {running} run, {claims} slots are claimed, {scheduler.queued} wait")
+    if running != node.machine.running:
+        raise Broken(f"{node.name}: its core counts {running} that run, its machine {node.machine.running}")
+    if node.config.concurrency.policy == "fixed" and running + claims > scheduler.limit:
+        raise Broken(f"{node.name}: {running} run and {claims} slots are claimed of {scheduler.limit}")

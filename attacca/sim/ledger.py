@@ -92,7 +92,7 @@ class Ledger:
             computing = machine.running if busy is None else busy
             self._keeper.sample(
                 (
-                    self._run, now, node.name, len(core.pool.sandboxes), machine.busy, core.line.queued,
+                    self._run, now, node.name, len(core.pool.sandboxes), machine.busy, core.scheduler.queued,
                     machine.running, core.pool.used_mb, min(1.0, computing / machine.cores),
                 )
             )  # fmt: skip

@@ -136,7 +136,7 @@ class Node:
             self._engine, self._hardware, self._chances, config.cores, config.memory_mb, self._flights, self._report
         )
         self.machine.cpu.set_speed(1.0 / self.slow)
-        self._next_alarm = self.core.alarms.next
+        self._next_timer = self.core.timers.next
         self._handle: Handle = self.core.handle if self._wrap is None else self._wrap(self, self.core.handle)
         self.is_up = True
         self.up_count += 1
@@ -175,7 +175,7 @@ class Node:
             now = self._engine.now
             if flight.key == message.invocation.id:
                 flight.enq = now
-                flight.queue_len = self.core.line.queued
+                flight.queue_len = self.core.scheduler.queued
             if now != flight.due:
                 self._journal.note(What.ENTERED, self.place, flight.idx)
         self.feed(message)
@@ -196,7 +196,7 @@ class Node:
 
     def _idle(self) -> dict[str, int]:
         resting = (sandbox for sandbox in self.core.pool.sandboxes.values() if sandbox.idle is not None)
-        return dict(Counter(sandbox.fleet.function.name for sandbox in resting))
+        return dict(Counter(sandbox.state.function.name for sandbox in resting))
 
     def view(self) -> WorkerView:
         """Without its lists of functions and sandboxes: no balancing policy asks for more than the idle ones."""
@@ -205,9 +205,9 @@ class Node:
             name=self.name,
             memory_mb=self.config.memory_mb,
             used_mb=core.pool.used_mb,
-            queued=core.line.queued,
-            running=core.line.running,
-            limit=core.line.limit,
+            queued=core.scheduler.queued,
+            running=core.scheduler.running,
+            limit=core.scheduler.limit,
             cores=self.config.cores,
             idle=self._idle() if self._tells_idle else None,
         )
@@ -225,7 +225,7 @@ class Node:
         self.look_at_clock()
 
     def look_at_clock(self) -> None:
-        wakeup = self._next_alarm()
+        wakeup = self._next_timer()
         if wakeup is not None:
             if self.skew_s:
                 wakeup += EARLY_S - self.skew_s

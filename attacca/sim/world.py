@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
 
 from attacca.errors import BadConfig
-from attacca.gateway.core.gate import Gate
+from attacca.gateway.core.gateway import GatewayCore
 from attacca.kernel.rand import Streams
 from attacca.kernel.registry import build
 from attacca.load.records.recorder import Keeper, NullRecorder
@@ -222,9 +222,9 @@ class Clients:
             engine.at(engine.now + think_s, self._send, client)
 
 
-def _gate(scenario: Scenario, balancer: Balancer | None) -> Gate:
+def _gate(scenario: Scenario, balancer: Balancer | None) -> GatewayCore:
     system = scenario.system
-    return Gate(0, balancer or balancer_of(scenario), silent_s=system.silent_s, attempts=system.attempts)
+    return GatewayCore(0, balancer or balancer_of(scenario), silent_s=system.silent_s, attempts=system.attempts)
 
 
 def balancer_of(scenario: Scenario) -> Balancer:

@@ -30,6 +30,7 @@ from attacca.model.sandbox import WorkerView
 from attacca.policy.concurrency import CONCURRENCY
 from attacca.policy.keepalive import KEEPALIVE
 from attacca.policy.queueing import QUEUEING
+from attacca.worker.body_buffer import Held
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core import view
 from attacca.worker.core.events import (
@@ -47,7 +48,6 @@ from attacca.worker.core.events import (
 )
 from attacca.worker.core.reports import Logged, Report, RunBody, RunEnded, RunFlow, RunHead
 from attacca.worker.core.worker import WorkerCore
-from attacca.worker.held import Held
 from attacca.worker.runtime.types import Runtime
 
 ANSWERED = ""  # no sandbox: the invocation's Ended has been sent

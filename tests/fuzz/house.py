@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 import msgspec
 
 from attacca.control.config import ControlConfig
-from attacca.control.doorway import door
 from attacca.control.driver import Control
-from attacca.control.http import admin
+from attacca.control.http.app import admin
+from attacca.control.http.authorization import door
 from attacca.gateway.config import GatewayConfig
 from attacca.io.store.memory import MemoryStore
 from attacca.model.function import Revision

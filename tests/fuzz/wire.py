@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 from attacca.gateway.config import GatewayConfig
 from attacca.gateway.driver import Gateway
-from attacca.gateway.front.connection import Connection
-from attacca.gateway.front.state import AsgiApp, Front
+from attacca.gateway.http.connection import Connection
+from attacca.gateway.http.server import AsgiApp, Front
 from attacca.kernel.clock import ManualClock
 from attacca.kernel.ids import Ids
 from attacca.kernel.rand import Streams

@@ -9,9 +9,9 @@ import msgspec
 import uvloop
 
 from attacca.gateway.config import GatewayConfig
-from attacca.gateway.front.access import Allow
-from attacca.gateway.front.state import AsgiApp, Front
-from attacca.gateway.http import serve
+from attacca.gateway.http.access import Allow
+from attacca.gateway.http.listener import serve
+from attacca.gateway.http.server import AsgiApp, Front
 from attacca.kernel.clock import SystemClock
 from attacca.model.function import Revision, Signature
 from attacca.model.invocation import Call

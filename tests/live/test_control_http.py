@@ -12,7 +12,7 @@ import pytest
 
 from attacca.control.config import ControlConfig
 from attacca.control.driver import Control
-from attacca.control.http import AsgiApp, admin
+from attacca.control.http.app import AsgiApp, admin
 from attacca.io.archive import pack
 from attacca.io.store.memory import MemoryStore
 from attacca.kernel.access import Door

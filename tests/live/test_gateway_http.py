@@ -4,7 +4,7 @@ import pytest
 
 from attacca.errors import BadConfig
 from attacca.gateway.config import GatewayConfig
-from attacca.gateway.http import listen
+from attacca.gateway.http.listener import listen
 from attacca.model.invocation import FunctionError, Ok, Request
 from tests.gateway.wire import Site, get, live, post, site
 

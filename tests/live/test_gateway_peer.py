@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from attacca.gateway import peer
 from attacca.gateway.config import GatewayConfig
-from attacca.gateway.front.state import Receive, Scope, Send
+from attacca.gateway.http import peer_uid
+from attacca.gateway.http.server import Receive, Scope, Send
 from tests.gateway.wire import get, live, post, site
 
 ONLY_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to be somebody else")
@@ -38,7 +38,7 @@ def pair(request: pytest.FixtureRequest) -> Iterator[tuple[socket.socket, socket
 
 
 def of(ours: socket.socket) -> int | None:
-    return peer.uid(ours.getpeername()[:2], ours.getsockname()[:2])
+    return peer_uid.uid(ours.getpeername()[:2], ours.getsockname()[:2])
 
 
 def test_it_is_us(pair: tuple[socket.socket, socket.socket]) -> None:
@@ -50,27 +50,27 @@ def test_it_is_somebody_else(pair: tuple[socket.socket, socket.socket]) -> None:
     client, ours = pair
     os.fchown(client.fileno(), SOMEBODY, -1)
     assert of(ours) == SOMEBODY
-    assert peer.uid(client.getpeername()[:2], client.getsockname()[:2]) == 0, "the other way round it is the server"
+    assert peer_uid.uid(client.getpeername()[:2], client.getsockname()[:2]) == 0, "the other way round it is the server"
 
 
 def test_who_has_gone_or_only_half_is_nobody(pair: tuple[socket.socket, socket.socket]) -> None:
     client, ours = pair
     theirs, here = ours.getpeername()[:2], ours.getsockname()[:2]
     client.shutdown(socket.SHUT_WR)
-    assert peer.uid(theirs, here) is None
+    assert peer_uid.uid(theirs, here) is None
     client.close()
-    assert peer.uid(theirs, here) is None
+    assert peer_uid.uid(theirs, here) is None
 
 
 def test_one_who_only_listens_stands_for_nobody() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        assert peer.uid(server.getsockname(), ("127.0.0.1", 1)) is None
+        assert peer_uid.uid(server.getsockname(), ("127.0.0.1", 1)) is None
 
 
 def test_a_kernel_that_does_not_answer_makes_strangers(
     pair: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(peer, "SOCK_DIAG", 31)  # no such protocol
+    monkeypatch.setattr(peer_uid, "SOCK_DIAG", 31)  # no such protocol
     assert of(pair[1]) is None
 
 
@@ -85,7 +85,7 @@ def test_only_what_it_decides_asks_who_calls(monkeypatch: pytest.MonkeyPatch) ->
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b""})
 
-    monkeypatch.setattr(peer, "uid", count)
+    monkeypatch.setattr(peer_uid, "uid", count)
 
     async def story() -> None:
         async with site(GatewayConfig(port=0), admin=app) as here, await here.client() as client:
@@ -103,5 +103,5 @@ def test_only_what_it_decides_asks_who_calls(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_no_table_of_the_kernel_is_read() -> None:
-    for path in Path(peer.__file__).parent.rglob("*.py"):
+    for path in Path(peer_uid.__file__).parent.rglob("*.py"):
         assert "/proc/" not in path.read_text(), path

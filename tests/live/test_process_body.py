@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attacca.worker.runtime.process.body import OUTPUT_PER_S, OUTPUT_READ, STATUS_WAIT_S, Body
+from attacca.worker.runtime.process.child_process import OUTPUT_PER_S, OUTPUT_READ, STATUS_WAIT_S, Body
 from tests.worker.runtime.process.turns import Loop
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from attacca.guest import channel as wire
 from attacca.worker.core.reports import SandboxFailed, SandboxReady, TemplateReady
-from attacca.worker.runtime.process.guest import channel as wire
 from tests.live import ordinary
 from tests.live.house import House, visit
 

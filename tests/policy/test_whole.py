@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from attacca.cli.whole import check_whole
+from attacca.cli.serve.whole import check_whole
 from attacca.errors import BadConfig
 from attacca.kernel.protocol import Wanted
 from attacca.kernel.rand import Streams

@@ -6,10 +6,11 @@ from pathlib import Path
 import msgspec
 
 from attacca.errors import BadTrace
-from attacca.load.traces import azure2019, azure2021, huawei2023, huawei2025, ibm2026, iluvatar, own
-from attacca.load.traces.bad import Bad, readable
-from attacca.load.traces.sampling import Sampler
-from attacca.load.traces.scaled import Scale, Scaled
+from attacca.load.traces.readers import azure2019, azure2021, huawei2023, huawei2025, ibm2026, iluvatar
+from attacca.load.traces.readers import native as own
+from attacca.load.traces.readers.bad import Bad, readable
+from attacca.load.traces.transforms.sampling import Sampler
+from attacca.load.traces.transforms.scaled import Scale, Scaled
 from attacca.load.traces.types import Reading, Source, Trace
 from attacca.load.workload.scenario import TraceUse
 

@@ -13,7 +13,7 @@ from typing import Protocol
 import polars as pl
 
 from attacca.errors import BadConfig
-from attacca.load.traces.bad import Bad
+from attacca.load.traces.readers.bad import Bad
 from attacca.load.traces.spread import Spread
 
 FUNCTION_SCHEMA = {

@@ -9,10 +9,10 @@ import numpy as np
 import polars as pl
 
 from attacca.errors import BadConfig, Conflict
-from attacca.load.traces import own
 from attacca.load.traces.daily import write_azure2019, write_huawei2023
 from attacca.load.traces.formats import ALIASES
-from attacca.load.traces.scaled import evenly
+from attacca.load.traces.readers import native as own
+from attacca.load.traces.transforms.scaled import evenly
 from attacca.load.traces.types import Trace
 
 WEEK_S = 7 * 86_400.0

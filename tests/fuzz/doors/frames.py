@@ -9,15 +9,15 @@ from random import Random
 from typing import Any
 from zlib import crc32
 
+from attacca.guest import channel as wire
+from attacca.guest.channel import FIELDS_MOST
+from attacca.guest.link import LAST_FRAMES, LAST_READS, STALL_S
 from attacca.kernel.budget import Budget
 from attacca.kernel.clock import ManualClock
 from attacca.model.function import Signature
 from attacca.model.invocation import Failed, FunctionError, Invocation, Ok, Request
 from attacca.worker.core.reports import Logged, Report, RunBody, RunEnded, RunFlow, RunHead, SandboxReady
-from attacca.worker.runtime.process.body import Body
-from attacca.worker.runtime.process.guest import channel as wire
-from attacca.worker.runtime.process.guest.channel import FIELDS_MOST
-from attacca.worker.runtime.process.guest.link import LAST_FRAMES, LAST_READS, STALL_S
+from attacca.worker.runtime.process.child_process import Body
 from attacca.worker.runtime.process.options import ProcessOptions
 from attacca.worker.runtime.process.room import Share
 from attacca.worker.runtime.process.sandbox import HINTS, SLACK, STREAM_MOST, TURN, Sandbox

@@ -14,6 +14,8 @@ from pathlib import Path
 from random import Random
 from typing import Any, cast
 
+from attacca.guest import channel as wire
+from attacca.guest.link import LAST_FRAMES, LAST_READS
 from attacca.kernel.clock import ManualClock
 from attacca.model.function import Revision
 from attacca.model.invocation import Invocation, Ok, Request
@@ -27,13 +29,11 @@ from attacca.worker.core.reports import (
     TemplateGone,
     TemplateReady,
 )
-from attacca.worker.runtime.process.cradle import Cradle
-from attacca.worker.runtime.process.guest import channel as wire
-from attacca.worker.runtime.process.guest.link import LAST_FRAMES, LAST_READS
-from attacca.worker.runtime.process.guest.orders import BIRTH
-from attacca.worker.runtime.process.hatchery import LARGEST, TURN, Hatchery
+from attacca.worker.runtime.process.cgroup_slot import Cradle
+from attacca.worker.runtime.process.fork_client import LARGEST, TURN, Hatchery
 from attacca.worker.runtime.process.options import ProcessOptions
 from attacca.worker.runtime.process.runtime import ProcessRuntime
+from attacca.worker.runtime.process.zygote.spawn_spec import BIRTH
 from tests.fuzz.door import Door
 from tests.fuzz.doors.frames import as_json, frame, head, left_over, odd, times
 from tests.fuzz.mutation import NUMBERS, UNICODE, mutate

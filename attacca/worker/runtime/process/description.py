@@ -6,8 +6,8 @@ from pathlib import Path
 
 from attacca.errors import BadFunction, SecretMissing
 from attacca.model.function import Network, Revision, SecretAs
-from attacca.worker.runtime.process.guest.orders import Order
 from attacca.worker.runtime.process.options import ProcessOptions
+from attacca.worker.runtime.process.zygote.spawn_spec import Order
 
 SIGNALS = 1024  # queued, and timers, in one sandbox
 Secret = Callable[[str], bytes]  # the value of a name; raises an AttaccaError when there is none to be had

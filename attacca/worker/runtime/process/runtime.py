@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from attacca.errors import AttaccaError
+from attacca.guest import channel as wire
 from attacca.kernel.budget import Budget
 from attacca.kernel.clock import Clock
 from attacca.model.function import Revision
@@ -15,20 +16,19 @@ from attacca.model.invocation import Invocation
 from attacca.worker.core.reports import SandboxFailed, SandboxGone, Sink, TemplateFailed, TemplateGone
 from attacca.worker.host.cgroups import Group, Groups, open_groups, sweep
 from attacca.worker.host.isolation import no_limits
-from attacca.worker.runtime.process.body import Body
+from attacca.worker.runtime.process.child_process import Body
 from attacca.worker.runtime.process.description import Secret, describe, no_secret
 from attacca.worker.runtime.process.family import Limits
-from attacca.worker.runtime.process.guest import channel as wire
-from attacca.worker.runtime.process.guest.minder import SANDBOX_PID
-from attacca.worker.runtime.process.hatchery import Hatchery
+from attacca.worker.runtime.process.fork_client import Hatchery
 from attacca.worker.runtime.process.leftovers import Leftovers
-from attacca.worker.runtime.process.nursery import USERS, Nursery
 from attacca.worker.runtime.process.options import ProcessOptions
 from attacca.worker.runtime.process.room import Share
 from attacca.worker.runtime.process.sandbox import SLACK, Sandbox
 from attacca.worker.runtime.process.template import Template
 from attacca.worker.runtime.process.users import Users
 from attacca.worker.runtime.process.watchdog import look_at
+from attacca.worker.runtime.process.zygote.minder import SANDBOX_PID
+from attacca.worker.runtime.process.zygote_manager import USERS, Nursery
 
 END_S = 10.0  # for the last process to go
 FRAMES_MB = 256  # of frames that are not complete, of all sandboxes together; no function may have more than half

@@ -5,6 +5,8 @@ import json
 import struct
 from collections.abc import Callable
 
+from attacca.guest import channel as wire
+from attacca.guest.link import Link, Room
 from attacca.kernel.clock import Clock
 from attacca.model.function import Revision
 from attacca.model.invocation import Failed, FunctionError, Invocation, Ok, Request
@@ -19,9 +21,7 @@ from attacca.worker.core.reports import (
     Sink,
 )
 from attacca.worker.runtime.process import untrusted
-from attacca.worker.runtime.process.body import Body
-from attacca.worker.runtime.process.guest import channel as wire
-from attacca.worker.runtime.process.guest.link import Link, Room
+from attacca.worker.runtime.process.child_process import Body
 from attacca.worker.runtime.process.options import ProcessOptions
 from attacca.worker.runtime.process.pace import Pace
 from attacca.worker.runtime.process.untrusted import FOREVER_MS, NONSENSE, HeadTooLarge, milliseconds

@@ -4,16 +4,16 @@ import asyncio
 import socket
 from collections.abc import Callable
 
+from attacca.guest import channel as wire
+from attacca.guest.link import Room
 from attacca.model.function import Revision
 from attacca.worker.core.reports import Logged, Sink, TemplateFailed, TemplateReady
 from attacca.worker.host.cgroups import Group
 from attacca.worker.runtime.process import untrusted
-from attacca.worker.runtime.process.body import Body
-from attacca.worker.runtime.process.cradle import Cradle
+from attacca.worker.runtime.process.cgroup_slot import Cradle
+from attacca.worker.runtime.process.child_process import Body
 from attacca.worker.runtime.process.family import Family, Limits
-from attacca.worker.runtime.process.guest import channel as wire
-from attacca.worker.runtime.process.guest.link import Room
-from attacca.worker.runtime.process.hatchery import Hatchery
+from attacca.worker.runtime.process.fork_client import Hatchery
 from attacca.worker.runtime.process.lineage import household
 from attacca.worker.runtime.process.untrusted import NONSENSE
 

@@ -1,0 +1,46 @@
+"""The gateway's listener: one port for functions, the admin API, health and metrics."""
+
+import asyncio
+import socket
+from collections.abc import Callable
+
+from attacca.errors import BadConfig
+from attacca.gateway.config import GatewayConfig
+from attacca.gateway.driver import Gateway
+from attacca.gateway.http.access import Allow
+from attacca.gateway.http.connection import Connection
+from attacca.gateway.http.server import AsgiApp, Front
+
+BACKLOG = 1024
+
+
+async def listen(
+    gateway: Gateway,
+    config: GatewayConfig,
+    admin: AsgiApp | None,
+    is_ready: Callable[[], bool],
+    allow: Allow | None = None,
+) -> asyncio.Server:
+    """Serve until the server is closed; connections end with the answers that they wait for.
+
+    `allow` judges the value of an Authorization header. On loopback, and with `public`, /function does without.
+
+    Raises:
+        BadConfig: nothing can listen at the address.
+    """
+    return await serve(Front(gateway, config, admin, is_ready, allow))
+
+
+async def serve(front: Front) -> asyncio.Server:
+    """Listen for a front that was made before; `front.end()` and `front.ended()` see its connections off."""
+    host, port = front.config.host, front.config.port
+    loop = asyncio.get_running_loop()
+    try:
+        server = await loop.create_server(lambda: Connection(front), host, port, backlog=BACKLOG)
+    except (OSError, socket.gaierror) as error:
+        raise BadConfig(
+            f"cannot listen on {host}:{port}: {error.strerror or error}",
+            "is another server there? choose another with --port",
+        ) from error
+    front.open(server)
+    return server

@@ -1,0 +1,131 @@
+"""What all connections of one listener share: settings, the coarse clock, and the sweep over slow clients."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from email.utils import formatdate
+from typing import Any, Protocol
+
+from attacca.gateway.config import GatewayConfig
+from attacca.gateway.driver import Gateway
+from attacca.gateway.http.access import Access, Allow
+from attacca.gateway.http.proxies import Proxies
+from attacca.gateway.http.room import Rooms
+from attacca.gateway.http.target import Targets
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+LOOPBACK = "127.0.0.1"
+MB = 1024 * 1024
+SWEEP_S = 1.0
+
+
+class Swept(Protocol):
+    """A connection, as the sweep sees it."""
+
+    def sweep(self, now: float, *, is_ending: bool) -> None:
+        """Close it if its client is too slow, or, when all of this ends, if it is idle."""
+
+    def abandon(self) -> None:
+        """Close it now, whatever it waits for."""
+
+
+class Front:
+    """The sweep is one timer for all connections: `now` and `date` are as old as the last sweep, which is enough for
+    clients that are slow by seconds, and costs a request nothing."""
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        config: GatewayConfig,
+        admin: AsgiApp | None,
+        is_ready: Callable[[], bool],
+        allow: Allow | None,
+        is_uid_shared: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """`allow` and `is_uid_shared` are for `access.Access`."""
+        self.gateway = gateway
+        self.config = config
+        self.admin = admin
+        self.is_ready = is_ready
+        self.proxies = Proxies(config.proxies)
+        self.access = Access(
+            config.host,
+            is_public=config.public,
+            allow=allow,
+            is_uid_shared=is_uid_shared,
+            knows_proxies=self.proxies.knows(LOOPBACK),
+        )
+        self.rooms = Rooms(config)
+        self.targets = Targets()
+        self.connections: dict[Swept, None] = {}
+        self.turned_away = 0  # of them: those that were one too many, and are on their way out
+        self.is_ending = False  # every answer is the last of its connection
+        self.now = gateway.clock.now()
+        self.date = b""
+        self.max_head = config.max_head_kb * 1024
+        self.max_body = int(config.max_body_mb * MB)
+        self.max_stream = int(config.max_stream_mb * MB)
+        self.max_admin = int(config.max_admin_mb * MB)
+        shortest_s = min(config.head_timeout_s, config.body_timeout_s, config.idle_timeout_s, config.linger_s)
+        self._sweep_s = min(SWEEP_S, shortest_s / 4)
+        self._timer: asyncio.TimerHandle | None = None
+        self._server: asyncio.Server | None = None
+        self._has_ended = asyncio.Event()
+
+    def open(self, server: asyncio.Server) -> None:
+        self._server = server
+        self.gateway.on_drain = self.drain
+        self.sweep()
+
+    def sweep(self) -> None:
+        """Once in a while, until the listener is closed and its last connection gone."""
+        self.now = now = self.gateway.clock.now()
+        self.date = formatdate(self.gateway.clock.wall(), usegmt=True).encode()
+        for connection in list(self.connections):
+            connection.sweep(now, is_ending=self.is_ending)
+        if self._is_over():
+            self._has_ended.set()
+        else:
+            self._timer = asyncio.get_running_loop().call_later(self._sweep_s, self.sweep)
+
+    def leave(self, connection: Swept) -> None:
+        self.connections.pop(connection, None)
+        if self._is_over():
+            self._stop()
+
+    def drain(self) -> None:
+        """Every answer from now on is the last of its connection; idle connections go with the next sweep."""
+        self.is_ending = True
+
+    def end(self) -> None:
+        """Accept nothing new, and drain; idle connections go at once."""
+        if self._server is not None:
+            self._server.close()
+        self.drain()
+        for connection in list(self.connections):
+            connection.sweep(self.now, is_ending=True)
+        if self._is_over():
+            self._stop()
+
+    async def ended(self) -> None:
+        """Until all connections are gone; those that are only waiting for their client are dropped after a while."""
+        try:
+            async with asyncio.timeout(self.config.linger_s):
+                await self._has_ended.wait()
+        except TimeoutError:
+            for connection in list(self.connections):
+                connection.abandon()
+            await self._has_ended.wait()
+
+    def _is_over(self) -> bool:
+        return self._server is not None and not self._server.is_serving() and not self.connections
+
+    def _stop(self) -> None:
+        self._has_ended.set()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
