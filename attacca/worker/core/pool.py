@@ -130,9 +130,9 @@ class Pool:
             self.keeper.taken(now, idle)
             self._stir(sandbox)
 
-    def doom(self, sandbox: Sandbox, why: str) -> None:
+    def start_draining(self, sandbox: Sandbox, why: str) -> None:
         """It takes nothing new, and is killed when what runs in it has ended."""
-        sandbox.doom(why)
+        sandbox.start_draining(why)
         sandbox.state.live -= 1
         if sandbox in sandbox.state.free:
             sandbox.state.free.remove(sandbox)
@@ -179,7 +179,7 @@ class Pool:
         state = sandbox.state
         state.loss = loss
         state.function.cached_uses -= sandbox.served
-        if before is not Phase.DOOMED:
+        if before is not Phase.DRAINING:
             state.live -= 1
         if before is Phase.STARTING:
             state.starting -= 1
@@ -215,7 +215,7 @@ class Pool:
         state = template.state
         if state is not None and state.template is template:
             state.template = None
-            state.bare = why
+            state.no_template_reason = why
         if template.retire():
             self._drop(template, why, out)
 

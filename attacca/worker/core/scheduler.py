@@ -264,9 +264,9 @@ class Scheduler:
 
     def vacate(self, now: float, sandbox: Sandbox, out: list[Command]) -> None:
         state = sandbox.state
-        if sandbox.phase is Phase.DOOMED:
+        if sandbox.phase is Phase.DRAINING:
             if not sandbox.running:
-                self._pool.kill(now, sandbox, Loss(now, "stopped", sandbox.doomed), out)
+                self._pool.kill(now, sandbox, Loss(now, "stopped", sandbox.drained_why), out)
             return
         if len(sandbox.running) == sandbox.slots - 1:
             state.free.append(sandbox)
