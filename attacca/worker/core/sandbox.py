@@ -37,11 +37,11 @@ class Sandbox:
         "expiry",
         "id",
         "idle",
+        "idle_since",
         "made",
         "made_at",
         "memory_mb",
         "phase",
-        "rested_at",
         "running",
         "served",
         "slots",
@@ -67,7 +67,7 @@ class Sandbox:
         self.served = 0
         self.idle: Idle | None = None
         self.expiry: Expiry | None = None  # as its keeper answered
-        self.made_at = self.rested_at = now
+        self.made_at = self.idle_since = now
         self.timer: Key = (Timer.EXPIRY, name)
 
     @property
@@ -129,7 +129,7 @@ class Sandbox:
             busy=len(self.running),
             served=self.served,
             age_s=now - self.made_at,
-            idle_s=now - self.rested_at if self.phase is Phase.IDLE else 0.0,
+            idle_s=now - self.idle_since if self.phase is Phase.IDLE else 0.0,
         )
 
     def _refuse(self, event: str) -> None:
