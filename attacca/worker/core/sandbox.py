@@ -14,10 +14,10 @@ from attacca.model.invocation import Start
 from attacca.model.sandbox import SandboxView
 from attacca.policy.keepalive.types import Expiry, Idle
 from attacca.worker.core.templates import Template
-from attacca.worker.core.timers import Alarm, Key
+from attacca.worker.core.timers import Key, Timer
 
 if TYPE_CHECKING:
-    from attacca.worker.core.state import Fleet, QueuedInvocation
+    from attacca.worker.core.state import QueuedInvocation, RevisionState
 
 
 class Phase(StrEnum):
@@ -33,10 +33,8 @@ class Sandbox:
     """`running` holds its invocations by id; `idle` is what its keeper was told when it came to rest."""
 
     __slots__ = (
-        "alarm",
         "doomed",
         "expiry",
-        "fleet",
         "id",
         "idle",
         "made",
@@ -47,18 +45,22 @@ class Sandbox:
         "running",
         "served",
         "slots",
+        "state",
         "template",
+        "timer",
         "why",
     )
 
-    def __init__(self, name: str, fleet: "Fleet", made: Start, why: str, template: Template | None, now: float) -> None:
+    def __init__(
+        self, name: str, state: "RevisionState", made: Start, why: str, template: Template | None, now: float
+    ) -> None:
         self.id = name
-        self.fleet = fleet
+        self.state = state
         self.made = made
         self.why = why  # why it was made, told to the first who runs in it
         self.template = template
-        self.memory_mb = fleet.revision.settings.memory_mb
-        self.slots = fleet.revision.settings.concurrency
+        self.memory_mb = state.revision.settings.memory_mb
+        self.slots = state.revision.settings.concurrency
         self.phase = Phase.STARTING
         self.doomed = ""  # why it is
         self.running: dict[str, QueuedInvocation] = {}
@@ -66,7 +68,7 @@ class Sandbox:
         self.idle: Idle | None = None
         self.expiry: Expiry | None = None  # as its keeper answered
         self.made_at = self.rested_at = now
-        self.alarm: Key = (Alarm.EXPIRY, name)
+        self.timer: Key = (Timer.EXPIRY, name)
 
     @property
     def is_live(self) -> bool:
@@ -85,7 +87,7 @@ class Sandbox:
             self._refuse("take")
         running[item.id] = item
         self.served += 1
-        self.fleet.function.cached_uses += 1
+        self.state.function.cached_uses += 1
         self.phase = Phase.BUSY
 
     def leave(self, invocation: str) -> "QueuedInvocation | None":
@@ -121,7 +123,7 @@ class Sandbox:
     def view(self, now: float) -> SandboxView:
         return SandboxView(
             id=self.id,
-            revision=self.fleet.revision.id,
+            revision=self.state.revision.id,
             phase=str(self.phase),
             memory_mb=self.memory_mb,
             busy=len(self.running),

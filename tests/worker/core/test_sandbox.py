@@ -7,7 +7,7 @@ import pytest
 from attacca.errors import IllegalTransition
 from attacca.model.invocation import Invocation, Request, Start
 from attacca.worker.core.sandbox import Phase, Sandbox
-from attacca.worker.core.state import Fleet, Function, QueuedInvocation
+from attacca.worker.core.state import Function, QueuedInvocation, RevisionState
 from tests.worker.stage import revision
 
 TABLE = """\
@@ -19,16 +19,16 @@ doomed    !       !       doomed  doomed  !       dying   !       gone
 dying     dying   !       dying   dying   !       !       gone    gone
 gone      !       !       !       !       !       !       !       !
 """
-FLEET = Fleet(revision("echo", concurrency=3), Function("echo"))
+STATE = RevisionState(revision("echo", concurrency=3), Function("echo"))
 
 
 def item(name: str) -> QueuedInvocation:
-    return QueuedInvocation(Invocation(name, "echo", "echo@1", Request()), FLEET, 0.0)
+    return QueuedInvocation(Invocation(name, "echo", "echo@1", Request()), STATE, 0.0)
 
 
 def in_phase(phase: Phase) -> Sandbox:
     """Two run in it, where any can."""
-    sandbox = Sandbox("s1", FLEET, Start.COLD, "first", None, 0.0)
+    sandbox = Sandbox("s1", STATE, Start.COLD, "first", None, 0.0)
     if phase in (Phase.STARTING, Phase.GONE):
         sandbox.phase = phase
         return sandbox

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from attacca.errors import TooMuchReserved
 from attacca.model.function import Revision
 from attacca.model.messages import Catalogue, Check, Deployed, Prewarm
+from attacca.model.reserve import Wish, cost_mb, grant, refuse, room_mb
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core.events import MakeTemplate
-from attacca.worker.core.reserve import Wish, cost_mb, grant, refuse, room_mb
 from attacca.worker.runtime.simulated import Times
 from tests.worker.stage import Stage, revision
 
