@@ -1,8 +1,8 @@
 """What a function sees of the interpreter that runs it: what a script would see that `python3 main.py` runs.
 
 In truth it is a bare interpreter that has never heard of the machine's packages, started for the supervisor with words
-of the server's. Children that the function starts are ordinary ones; the standard library tells them what to be from what
-it finds here.
+of the server's. Children that the function starts are ordinary ones; the standard library tells them what to be from
+what it finds here.
 """
 
 import ctypes
