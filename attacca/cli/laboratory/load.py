@@ -114,9 +114,11 @@ def run(
     nothing more and waits for answers, a second one does not wait; what was recorded stays.
     """
     need_lab()
+    from attacca.cli.laboratory.scenario import check_policies
     from attacca.cli.laboratory.scenario import show as show_expected
+    from attacca.cli.screens.progress import Watching, show_totals
     from attacca.lab.live_run import Order, live
-    from attacca.lab.local_server import check_policies, not_applied, server
+    from attacca.lab.local_server import not_applied, server
     from attacca.load.workload.expected import expected
     from attacca.load.workload.schedule import Schedule
 
@@ -139,14 +141,19 @@ def run(
         say(f"{fault}: a live run does without", "yellow")
     order = Order(
         scenario, schedule, asked, Path(path), directory=out, processes=processes or asked.processes, examples=examples,
-        as_it_is=as_it_is, no_deploy=no_deploy, keep=keep, as_json=as_json,
+        as_it_is=as_it_is, no_deploy=no_deploy, keep=keep,
     )  # fmt: skip
+    watching = Watching(quiet=as_json)
     if target:
-        is_refused = live(order, target, token)
+        directory, ended = live(order, target, token, watching)
     else:
-        with server(scenario.system, up) as url:
-            is_refused = live(order, url, "", is_ours=True)
-    if is_refused:
+        with server(scenario.system, up, say) as url:
+            directory, ended = live(order, url, "", watching, is_ours=True)
+    if as_json:
+        show_json({"run": str(directory), "wall_s": ended.wall_s, **ended.totals})
+    else:
+        show_totals(ended.totals, str(directory))
+    if ended.is_refused:
         raise Refused
 
 
@@ -167,14 +174,20 @@ def scale(
 
     Each number of clients is a run of its own; `attacca report` of them draws latency against throughput.
     """
+    from attacca.cli.screens.progress import ticking
+    from attacca.cli.screens.ramp import show
     from attacca.client.http import Client
-    from attacca.lab.environment import Stage
+    from attacca.lab.environment import Environment
     from attacca.lab.live_run import free_directory
-    from attacca.lab.ramp import climb, show
+    from attacca.lab.ramp import climb, steps
 
     directory = Path(out) if out else free_directory(f"{name}-scale")
-    with Client(target, token) as client, Stage(client, token, keep=True) as stage:
-        rungs = climb(stage, name, _asked(data, path), clients, seconds_each, directory, quiet=as_json)
+    with (
+        Client(target, token) as client,
+        Environment(client, token, keep=True) as environment,
+        ticking("clients", len(steps(clients)), quiet=as_json) as tick,
+    ):
+        rungs = climb(environment, name, _asked(data, path), clients, seconds_each, directory, tick)
     if as_json:
         show_json([rung._asdict() for rung in rungs])
     else:
@@ -197,9 +210,10 @@ def bench(
     """Time functions cold, from their template and warm, and where the time goes."""
     import msgspec
 
+    from attacca.cli.screens.bench import show
     from attacca.cli.screens.progress import ticking
     from attacca.client.http import Client
-    from attacca.lab.bench import measure, show
+    from attacca.lab.bench import measure
 
     with Client(target, token) as client, ticking("timing", quiet=as_json) as tick:
         found = measure(client, names or [], cold, warm, _asked(data, path), tick)
