@@ -136,7 +136,7 @@ class Node:
             self._engine, self._hardware, self._chances, config.cores, config.memory_mb, self._flights, self._report
         )
         self.machine.cpu.set_speed(1.0 / self.slow)
-        self._next_alarm = self.core.alarms.next
+        self._next_timer = self.core.timers.next
         self._handle: Handle = self.core.handle if self._wrap is None else self._wrap(self, self.core.handle)
         self.is_up = True
         self.up_count += 1
@@ -196,7 +196,7 @@ class Node:
 
     def _idle(self) -> dict[str, int]:
         resting = (sandbox for sandbox in self.core.pool.sandboxes.values() if sandbox.idle is not None)
-        return dict(Counter(sandbox.fleet.function.name for sandbox in resting))
+        return dict(Counter(sandbox.state.function.name for sandbox in resting))
 
     def view(self) -> WorkerView:
         """Without its lists of functions and sandboxes: no balancing policy asks for more than the idle ones."""
@@ -225,7 +225,7 @@ class Node:
         self.look_at_clock()
 
     def look_at_clock(self) -> None:
-        wakeup = self._next_alarm()
+        wakeup = self._next_timer()
         if wakeup is not None:
             if self.skew_s:
                 wakeup += EARLY_S - self.skew_s

@@ -11,7 +11,7 @@ from attacca.cli.screens.terminal import console, wants
 from attacca.cli.serve import config, doctor, token
 from attacca.cli.serve.doctor import Check
 from attacca.cli.watch import calls, top
-from attacca.control.api import FunctionDetail, FunctionRow, RevisionRow
+from attacca.control.http.api import FunctionDetail, FunctionRow, RevisionRow
 from attacca.kernel.settings import Given
 from attacca.model.function import Network, SecretAs, Settings, Signature
 from attacca.model.invocation import Call, Start, Timing

@@ -12,7 +12,7 @@ from attacca.errors import AttaccaError, BadConfig, BadFunction, NotFound
 from attacca.model.function import SecretAs, Settings
 
 TRACEBACK = """Traceback (most recent call last):
-  File "/usr/lib/python3.11/site-packages/attacca/worker/runtime/process/guest/load.py", line 45, in load
+  File "/usr/lib/python3.11/site-packages/attacca/guest/load.py", line 45, in load
     module = importlib.import_module(name)
              ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
   File "<frozen importlib._bootstrap>", line 1206, in _gcd_import

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple, cast
 
 import pytest
 
-from attacca.worker.runtime.process.guest.asgi import Desk, Exchange
-from attacca.worker.runtime.process.guest.payload import Requested
+from attacca.guest.asgi import Desk, Exchange
+from attacca.guest.payload import Requested
 from examples.api import main
 
 

@@ -49,7 +49,7 @@ def hold_less_than_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def miscount(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Scheduler, "recount", lambda scheduler, fleet: setattr(scheduler, "claims", -1))
+    monkeypatch.setattr(Scheduler, "recount", lambda scheduler, state: setattr(scheduler, "claims", -1))
 
 
 def run_less_than_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

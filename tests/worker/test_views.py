@@ -41,7 +41,7 @@ def look_as_a_gateway_does(core: WorkerCore) -> None:
     assert (link.memory_mb, link.cores, link.limit) == (core.config.memory_mb, core.config.cores, core.scheduler.limit)
     assert link.memory_free_mb == core.config.memory_mb - held_mb
     for name in core.functions:
-        there = [one for one in core.pool.sandboxes.values() if one.fleet.function.name == name]
+        there = [one for one in core.pool.sandboxes.values() if one.state.function.name == name]
         assert link.idle(name) == sum(one.phase is Phase.IDLE for one in there)
 
 

@@ -29,7 +29,7 @@ class Made(msgspec.Struct, frozen=True):
     bundle: str | None
 
 
-class Workshop:
+class Builder:
     """Puts code and bundles in their places; knows nothing of functions."""
 
     def __init__(self, config: ControlConfig, state: StateDir) -> None:
@@ -81,7 +81,7 @@ class Workshop:
         return unpacked.digest
 
 
-class Conversation:
+class ProgressStream:
     """What a running deployment says, kept for the one who reads it at its own pace."""
 
     def __init__(self) -> None:

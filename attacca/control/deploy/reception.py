@@ -82,18 +82,18 @@ class Reception:
             self._waiting -= 1
 
     async def _fill(self, upload: Upload, body: AsyncIterator[bytes], form: Form) -> None:
-        desk = _Desk(self._code_mb)
+        fields = _Fields(self._code_mb)
         async for data in body:
             events = form.feed(data)
-            code = b"".join([piece for event in events if (piece := desk.take(event))])
+            code = b"".join([piece for event in events if (piece := fields.take(event))])
             if code:
                 await asyncio.to_thread(upload.code.write, code)
         form.end()
-        upload.fields = desk.fields()
+        upload.fields = fields.fields()
         await asyncio.to_thread(upload.code.seek, 0)
 
 
-class _Desk:
+class _Fields:
     """Sorts what comes: each field once, none too large."""
 
     def __init__(self, code_mb: int) -> None:

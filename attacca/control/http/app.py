@@ -1,4 +1,4 @@
-"""The admin API as an ASGI application. What it answers is in `routes`, who may ask in `doorway`."""
+"""The admin API as an ASGI application. What it answers is in `routes`, who may ask in `authorization`."""
 
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any

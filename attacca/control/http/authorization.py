@@ -1,4 +1,4 @@
-"""The admin API's doorway: what it is shown of the other planes, and who may come in."""
+"""Authorization of the admin API: what it is shown of the other planes, and who may come in."""
 
 import os
 from collections.abc import AsyncIterator, MutableMapping, Sequence

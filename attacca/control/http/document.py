@@ -19,7 +19,7 @@ from litestar.openapi.spec import (
     Schema,
 )
 
-from attacca.control.api import ErrorLine, EvictRequest, PrewarmRequest, RollbackRequest, TokenRequest
+from attacca.control.http.api import ErrorLine, EvictRequest, PrewarmRequest, RollbackRequest, TokenRequest
 from attacca.model.function import SECRET_KB, SECRET_NAME
 
 PATH = "/api/schema"

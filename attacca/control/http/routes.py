@@ -15,9 +15,10 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from litestar.response import Stream
 
 import attacca
-from attacca.control.api import (
-    DoneBody,
-    DoneLine,
+from attacca.control.core.progress import Progress
+from attacca.control.core.statistics import overall
+from attacca.control.driver import Control
+from attacca.control.http.api import (
     ErrorBody,
     ErrorLine,
     EvictRequest,
@@ -28,15 +29,12 @@ from attacca.control.api import (
     RevisionNow,
     RollbackRequest,
     SecretRow,
-    StepLine,
     TokenRequest,
     TokenRow,
 )
-from attacca.control.core.progress import Done, Progress, Refused, Step
-from attacca.control.core.statistics import overall
-from attacca.control.driver import Control
 from attacca.control.http.authorization import Observe, refuse_scope
 from attacca.control.http.document import PATH, DeployOperation, Document, SecretOperation, expect_page, refusals
+from attacca.control.http.rows import detail, progress_line, row
 from attacca.control.secrets import Secret
 from attacca.errors import (
     AttaccaError,
@@ -65,7 +63,7 @@ AGES_S = 315_360_000  # ten years back
 AnyRequest = Request[Any, Any, Any]
 
 
-class Desk:
+class ApiContext:
     """What every handler works with."""
 
     def __init__(self, control: Control, observe: Observe) -> None:
@@ -73,7 +71,7 @@ class Desk:
         self.observe = observe
 
 
-TheDesk = NamedDependency[Desk]
+TheContext = NamedDependency[ApiContext]
 
 
 class ByTheLetter(Request[Any, Any, Any]):
@@ -95,28 +93,29 @@ class ByTheLetter(Request[Any, Any, Any]):
 
 
 @get("/api/functions", responses=refusals(), sync_to_thread=False)
-def list_functions(desk: TheDesk) -> list[FunctionRow]:
-    return list(desk.control.list())
+def list_functions(context: TheContext) -> list[FunctionRow]:
+    return [row(function.now) for function in context.control.functions()]
 
 
 @get("/api/functions/{name:str}", responses=refusals(404), sync_to_thread=False)
-def describe_function(name: FromPath[str], desk: TheDesk) -> FunctionDetail:
-    return msgspec.structs.replace(desk.control.describe(name), statistics=overall(desk.observe.workers(), name))
+def describe_function(name: FromPath[str], context: TheContext) -> FunctionDetail:
+    shown = detail(context.control.function(name))
+    return msgspec.structs.replace(shown, statistics=overall(context.observe.workers(), name))
 
 
 @post(
     "/api/functions", status_code=200, media_type=NDJSON, operation_class=DeployOperation, responses=refusals(413),
     request_max_body_size=UPLOAD_MB << 20,
 )  # fmt: skip
-async def deploy_function(request: AnyRequest, desk: TheDesk) -> Stream:
+async def deploy_function(request: AnyRequest, context: TheContext) -> Stream:
     """Answers with one JSON object per line; the last has `done` or `error`."""
-    upload = await desk.control.reception.take(request.stream(), request.headers.get("content-type", ""))
+    upload = await context.control.reception.take(request.stream(), request.headers.get("content-type", ""))
     try:
         settings = read_settings(upload.fields["settings"])
         building = upload.fields.get("allow_source_builds", "false")
         if building not in ("true", "false"):
             raise BadRequest("allow_source_builds must be true or false", "leave it out for false")
-        progress = desk.control.deploy(settings, upload, allow_source_builds=building == "true")
+        progress = context.control.deploy(settings, upload, allow_source_builds=building == "true")
     except BaseException:
         upload.close()
         raise
@@ -124,35 +123,35 @@ async def deploy_function(request: AnyRequest, desk: TheDesk) -> Stream:
 
 
 @delete("/api/functions/{name:str}", responses=refusals(404, 409))
-async def delete_function(name: FromPath[str], desk: TheDesk) -> None:
-    await desk.control.delete(name)
+async def delete_function(name: FromPath[str], context: TheContext) -> None:
+    await context.control.delete(name)
 
 
 @post("/api/functions/{name:str}/rollback", status_code=200, responses=refusals(404, 409, 413, 422))
-async def rollback_function(name: FromPath[str], data: JSONBody[RollbackRequest], desk: TheDesk) -> RevisionNow:
-    before = desk.control.describe(name).revision
-    now = await desk.control.rollback(name, data.to)
+async def rollback_function(name: FromPath[str], data: JSONBody[RollbackRequest], context: TheContext) -> RevisionNow:
+    before = context.control.function(name).current
+    now = await context.control.rollback(name, data.to)
     return RevisionNow(function=name, revision=now.number, handler=now.handler, replaced=before)
 
 
 @post("/api/functions/{name:str}/prewarm", status_code=202, responses=refusals(404, 413, 422), sync_to_thread=False)
-def prewarm_function(name: FromPath[str], data: JSONBody[PrewarmRequest], desk: TheDesk) -> dict[str, int]:
-    desk.control.describe(name)
-    desk.observe.send(Prewarm(name, data.count))
+def prewarm_function(name: FromPath[str], data: JSONBody[PrewarmRequest], context: TheContext) -> dict[str, int]:
+    context.control.function(name)
+    context.observe.send(Prewarm(name, data.count))
     return {"count": data.count}
 
 
 @post("/api/functions/{name:str}/evict", status_code=202, responses=refusals(404, 413), sync_to_thread=False)
-def evict_function(name: FromPath[str], data: JSONBody[EvictRequest], desk: TheDesk) -> dict[str, bool]:
-    desk.control.describe(name)
-    desk.observe.send(Evict(name, data.templates))
+def evict_function(name: FromPath[str], data: JSONBody[EvictRequest], context: TheContext) -> dict[str, bool]:
+    context.control.function(name)
+    context.observe.send(Evict(name, data.templates))
     return {"templates": data.templates}
 
 
 @get("/api/functions/{name:str}/logs", media_type=NDJSON, responses=refusals(404), sync_to_thread=False)
 def read_logs(
     name: FromPath[str],
-    desk: TheDesk,
+    context: TheContext,
     since: Annotated[
         float | None,
         QueryParameter(
@@ -164,69 +163,69 @@ def read_logs(
     ] = None,
     follow: Annotated[bool, QueryParameter(description="go on with what is written from now on")] = False,  # noqa: FBT002
 ) -> Stream:
-    desk.control.describe(name)
-    return Stream(log_lines(desk.observe.logs(name, since, follow)), media_type=NDJSON)
+    context.control.function(name)
+    return Stream(log_lines(context.observe.logs(name, since, follow)), media_type=NDJSON)
 
 
 @get("/api/calls", responses=refusals(), sync_to_thread=False)
 def list_calls(
-    desk: TheDesk,
+    context: TheContext,
     function: FromQuery[str | None] = None,
     limit: Annotated[int, QueryParameter(ge=1, le=10_000)] = 100,
 ) -> list[Call]:
-    return list(desk.observe.calls(function, limit))
+    return list(context.observe.calls(function, limit))
 
 
 @get("/api/workers", responses=refusals(), sync_to_thread=False)
-def list_workers(desk: TheDesk) -> list[WorkerView]:
-    return list(desk.observe.workers())
+def list_workers(context: TheContext) -> list[WorkerView]:
+    return list(context.observe.workers())
 
 
 @get("/api/info", responses=refusals(), sync_to_thread=False)
-def show_info(desk: TheDesk) -> dict[str, Any]:
-    return desk.observe.info()
+def show_info(context: TheContext) -> dict[str, Any]:
+    return context.observe.info()
 
 
 @get("/api/tokens", responses=refusals())
-async def list_tokens(desk: TheDesk) -> list[TokenRow]:
-    rows = await desk.control.tokens.all()
+async def list_tokens(context: TheContext) -> list[TokenRow]:
+    rows = await context.control.tokens.all()
     return [TokenRow(id=token.id, name=token.name, created_at=token.created_at) for token in rows]
 
 
 @post("/api/tokens", status_code=201, responses=refusals(409, 413))
-async def create_token(data: JSONBody[TokenRequest], desk: TheDesk) -> NewToken:
-    token, secret = await desk.control.tokens.create(data.name)
+async def create_token(data: JSONBody[TokenRequest], context: TheContext) -> NewToken:
+    token, secret = await context.control.tokens.create(data.name)
     return NewToken(id=token.id, name=token.name, created_at=token.created_at, token=secret)
 
 
 @delete("/api/tokens/{token_id:str}", responses=refusals(404, 409))
-async def delete_token(token_id: FromPath[str], desk: TheDesk) -> None:
-    await desk.control.tokens.delete(token_id)
+async def delete_token(token_id: FromPath[str], context: TheContext) -> None:
+    await context.control.tokens.delete(token_id)
 
 
 @get("/api/secrets", responses=refusals(), sync_to_thread=False)
-def list_secrets(desk: TheDesk) -> list[SecretRow]:
-    return [secret_row(desk, secret) for secret in desk.control.secrets.all()]
+def list_secrets(context: TheContext) -> list[SecretRow]:
+    return [secret_row(context, secret) for secret in context.control.secrets.all()]
 
 
 @put(
     "/api/secrets/{name:str}", responses=refusals(413), operation_class=SecretOperation,
     request_max_body_size=SECRET_KB << 10,
 )  # fmt: skip
-async def set_secret(name: FromPath[str], request: AnyRequest, desk: TheDesk) -> SecretRow:
+async def set_secret(name: FromPath[str], request: AnyRequest, context: TheContext) -> SecretRow:
     """The body is the value, whatever it is. Idle sandboxes and templates that have the value before it go."""
-    row = secret_row(desk, await desk.control.secrets.set(name, await request.body()))
-    renew(desk, row.functions)
+    row = secret_row(context, await context.control.secrets.set(name, await request.body()))
+    renew(context, row.functions)
     return row
 
 
 @delete("/api/secrets/{name:str}", responses=refusals(404, 409))
 async def delete_secret(
     name: FromPath[str],
-    desk: TheDesk,
+    context: TheContext,
     force: Annotated[bool, QueryParameter(description="also if a function asks for it")] = False,  # noqa: FBT002
 ) -> None:
-    renew(desk, await desk.control.delete_secret(name, force=force))
+    renew(context, await context.control.delete_secret(name, force=force))
 
 
 HANDLERS = [
@@ -242,11 +241,11 @@ def build(control: Control, observe: Observe, access: Door) -> Litestar:
         if refusal is not None:
             raise refusal
 
-    desk = Desk(control, observe)
+    context = ApiContext(control, observe)
     return Litestar(
         HANDLERS,
         guards=[guard],
-        dependencies={"desk": Provide(lambda: desk, sync_to_thread=False)},
+        dependencies={"context": Provide(lambda: context, sync_to_thread=False)},
         exception_handlers={AttaccaError: render_ours, HTTPException: render_litestars, Exception: render_bug},
         openapi_config=OpenAPIConfig(
             title="attacca",
@@ -285,19 +284,19 @@ def read_settings(text: str) -> Settings:
     return settings
 
 
-def renew(desk: Desk, functions: Sequence[str]) -> None:
+def renew(context: ApiContext, functions: Sequence[str]) -> None:
     for function in functions:
-        desk.observe.send(Evict(function, templates=True, is_renewal=True))
+        context.observe.send(Evict(function, templates=True, is_renewal=True))
 
 
-def secret_row(desk: Desk, secret: Secret) -> SecretRow:
-    return SecretRow(name=secret.name, set_at=secret.set_at, functions=tuple(desk.control.users_of(secret.name)))
+def secret_row(context: ApiContext, secret: Secret) -> SecretRow:
+    return SecretRow(name=secret.name, set_at=secret.set_at, functions=tuple(context.control.users_of(secret.name)))
 
 
 async def progress_lines(progress: AsyncIterator[Progress]) -> AsyncIterator[bytes]:
     try:
         async for word in progress:
-            yield line(shown(word))
+            yield line(progress_line(word))
     except Exception as error:  # noqa: BLE001 - the status line is sent already: this is how the client hears of it
         yield line(ErrorLine(body(told(error))))
     finally:
@@ -317,27 +316,6 @@ async def close(source: AsyncIterator[Any]) -> None:
     aclose = getattr(source, "aclose", None)
     if aclose is not None:
         await aclose()
-
-
-def shown(word: Progress) -> StepLine | DoneLine | ErrorLine:
-    match word:
-        case Step(name=name, text=text):
-            return StepLine(name, text)
-        case Done(revision=now, imports_ms=imports_ms, replaced=replaced, changes=changes):
-            return DoneLine(
-                DoneBody(
-                    function=now.function,
-                    revision=now.number,
-                    handler=now.handler,
-                    signature=now.signature,
-                    event=now.event,
-                    imports_ms=imports_ms,
-                    replaced=replaced,
-                    changes=changes,
-                )
-            )
-        case Refused(code=code, message=message, hint=hint, traceback=traceback):
-            return ErrorLine(ErrorBody(code=code, message=message, hint=hint, traceback=traceback))
 
 
 def line(word: msgspec.Struct) -> bytes:

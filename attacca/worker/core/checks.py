@@ -14,7 +14,7 @@ from attacca.worker.core.pool import Pool, Room
 from attacca.worker.core.reports import TemplateFailed, TemplateReady
 from attacca.worker.core.state import Function
 from attacca.worker.core.templates import Template, TemplatePhase, is_same_code
-from attacca.worker.core.timers import Alarm, Alarms
+from attacca.worker.core.timers import Timer, Timers
 
 DRAINING = Failed("draining", "the worker is shutting down and takes nothing new", "try again when it is up")
 
@@ -22,11 +22,11 @@ COLD = "sandboxes start cold; make it in after_fork or on first use to start in 
 
 
 class Checks:
-    def __init__(self, config: WorkerConfig, pool: Pool, alarms: Alarms, functions: Mapping[str, Function]) -> None:
+    def __init__(self, config: WorkerConfig, pool: Pool, timers: Timers, functions: Mapping[str, Function]) -> None:
         self._config = config
         self._functions = functions
         self._pool = pool
-        self._alarms = alarms
+        self._timers = timers
         self._count = 0
         self.waiting: dict[str, tuple[float, Revision]] = {}  # for memory, since when; by running number
         self.making: dict[str, Revision] = {}  # by template
@@ -45,8 +45,8 @@ class Checks:
         else:
             self._count += 1
             self.waiting[str(self._count)] = now, revision
-            self._alarms.set((Alarm.CHECK, str(self._count)), now + self._config.check_timeout_s)
-            self._alarms.set((Alarm.PATIENCE, str(self._count)), now + self._config.patience_s)
+            self._timers.set((Timer.CHECK, str(self._count)), now + self._config.check_timeout_s)
+            self._timers.set((Timer.PATIENCE, str(self._count)), now + self._config.patience_s)
 
     def serve(self, now: float, out: list[Command]) -> bool:
         """True: one is short of memory."""
@@ -83,7 +83,7 @@ class Checks:
         notes = event.notes if not event.unfit else (*event.notes, f"{event.unfit}: {COLD}")
         out.append(Checked(found, None, event.logs, timing, notes))
         if self._config.templates:
-            self._alarms.set((Alarm.KEPT, template.id), now + self._config.template_kept_s)
+            self._timers.set((Timer.KEPT, template.id), now + self._config.template_kept_s)
         else:
             self._pool.retire(template, "templates are off", out)
 
@@ -96,19 +96,19 @@ class Checks:
         """The template of the check that went before this deployment."""
         for template in self._pool.templates.values():
             if (
-                template.fleet is None
+                template.state is None
                 and template.phase is TemplatePhase.READY
                 and template.id not in self.making
                 and is_same_code(template.revision, revision)
             ):
-                self._alarms.clear((Alarm.KEPT, template.id))
+                self._timers.clear((Timer.KEPT, template.id))
                 return template
         return None
 
     def unclaimed(self) -> Iterable[str]:
         """The functions whose code has been checked, and waits for its deployment."""
         templates = self._pool.templates.values()
-        return [one.revision.function for one in templates if one.fleet is None and one.id not in self.making]
+        return [one.revision.function for one in templates if one.state is None and one.id not in self.making]
 
     def drain(self, out: list[Command]) -> None:
         for number, (_, revision) in self.waiting.items():
@@ -117,8 +117,8 @@ class Checks:
         self.waiting.clear()
 
     def _forget(self, number: str) -> None:
-        self._alarms.clear((Alarm.CHECK, number))
-        self._alarms.clear((Alarm.PATIENCE, number))
+        self._timers.clear((Timer.CHECK, number))
+        self._timers.clear((Timer.PATIENCE, number))
 
 
 def never_fits(revision: Revision, budget_mb: int) -> Failed:

@@ -23,12 +23,12 @@ from attacca.worker.core.events import Command, Run
 from attacca.worker.core.pool import Pool, Room
 from attacca.worker.core.reports import SandboxReady
 from attacca.worker.core.sandbox import Phase, Sandbox
-from attacca.worker.core.state import Fleet, Function, Loss, Place, QueuedInvocation
-from attacca.worker.core.timers import Alarm, Alarms, Key
+from attacca.worker.core.state import Function, Loss, Place, QueuedInvocation, RevisionState
+from attacca.worker.core.timers import Key, Timer, Timers
 
 REUSED = "a slot was free"
 AT_ONCE = Timing()
-PATIENCE: Key = (Alarm.PATIENCE, "")
+PATIENCE: Key = (Timer.PATIENCE, "")
 
 
 class Placed(StrEnum):
@@ -44,7 +44,7 @@ class Scheduler:
         pool: Pool,
         queue: Queue,
         concurrency: Concurrency,
-        alarms: Alarms,
+        timers: Timers,
         functions: dict[str, Function],
         cores: int,
     ) -> None:
@@ -53,33 +53,35 @@ class Scheduler:
         self._pool = pool
         self.queue = queue
         self.concurrency = concurrency
-        self._alarms = alarms
+        self._timers = timers
         self._functions = functions
         self._cores = cores
         self.items: dict[str, QueuedInvocation] = {}
         self.head_of_line: list[QueuedInvocation] = []
         self.running = 0
-        self.claims = 0  # of all fleets
+        self.claims = 0  # of all revisions
         self.limit = max(1, concurrency.first(cores))
         self._tell_began: Callable[[float, Use], None] | None = getattr(pool.keeper, "began", None)
 
     # Arriving.
 
-    def join(self, now: float, invocation: Invocation, fleet: Fleet, out: list[Command], *, at_once: bool) -> bool:
+    def join(
+        self, now: float, invocation: Invocation, state: RevisionState, out: list[Command], *, at_once: bool
+    ) -> bool:
         """True: it runs already. `at_once`: it may be, nobody else waits for anything."""
         if invocation.id in self.items:
             raise IllegalTransition(f"invocation {invocation.id} was dispatched twice", "give each one its own id")
-        name = fleet.function.name
-        known = fleet.function.statistics
+        name = state.function.name
+        known = state.function.statistics
         known.arrived(now)
         self._pool.keeper.arrived(now, name)
-        self.items[invocation.id] = item = QueuedInvocation(invocation, fleet, now)
-        if fleet.retired:
+        self.items[invocation.id] = item = QueuedInvocation(invocation, state, now)
+        if state.retired:
             item.place = Place.HEAD_OF_LINE
             self.head_of_line.append(item)
-            fleet.waiting += 1
+            state.waiting += 1
             return False
-        free = fleet.free
+        free = state.free
         if free and self.running + self.claims >= self.limit and self.concurrency.can_skip(known.exec_s.ewma):
             self._run(now, item, free[-1], None, out)
             return True
@@ -92,22 +94,22 @@ class Scheduler:
             item.was_popped = True
             self._run(now, item, free[-1], None, out)
             return True
-        fleet.waiting += 1
+        state.waiting += 1
         return False
 
     def _waiting(self, now: float, item: QueuedInvocation) -> Waiting:
-        fleet = item.fleet
-        known = fleet.function.statistics
-        if fleet.template is None:
+        state = item.state
+        known = state.function.statistics
+        if state.template is None:
             cold = known.cold_s if known.cold_s.count else known.template_s
         else:
             cold = known.template_s if known.template_s.count else known.cold_s
         idle = ""
-        if fleet.free:
-            idle = "warm" if fleet.free[-1].served else "prewarmed"
+        if state.free:
+            idle = "warm" if state.free[-1].served else "prewarmed"
         return Waiting(
             item.id,
-            fleet.function.name,
+            state.function.name,
             now,
             known.exec_s.ewma,
             known.warm_s.ewma,
@@ -115,7 +117,7 @@ class Scheduler:
             cold.ewma,
             known.gap_s.ewma,
             idle,
-            fleet.running,
+            state.running,
         )
 
     # Whose turn it is.
@@ -150,56 +152,56 @@ class Scheduler:
         return is_short
 
     def _has_slot(self, function: str) -> bool:
-        fleet = self._functions[function].current
-        return fleet is not None and (bool(fleet.free) or fleet.can_join)
+        state = self._functions[function].current
+        return state is not None and (bool(state.free) or state.can_join)
 
     def _can_place(self, function: str) -> bool:
-        fleet = self._functions[function].current
-        return fleet is not None and (bool(fleet.free) or fleet.can_join or not fleet.is_full)
+        state = self._functions[function].current
+        return state is not None and (bool(state.free) or state.can_join or not state.is_full)
 
     def _place(self, now: float, item: QueuedInvocation, out: list[Command], *, may_start: bool) -> Placed:
-        fleet = item.fleet
-        if fleet.free:
-            fleet.waiting -= 1
-            self._run(now, item, fleet.free[-1], None, out)
+        state = item.state
+        if state.free:
+            state.waiting -= 1
+            self._run(now, item, state.free[-1], None, out)
             return Placed.YES
-        if not fleet.can_join:
+        if not state.can_join:
             if not may_start:
                 return Placed.NO
-            if fleet.is_full:
-                self._make_way(now, fleet, out)
+            if state.is_full:
+                self._make_way(now, state, out)
                 return Placed.NO
             hard_at = item.popped + self._patience_s
-            memory_mb = fleet.revision.settings.memory_mb
-            if self._pool.room(now, memory_mb, fleet, out, evict=True, hard=now >= hard_at) is not Room.FREE:
-                if now < hard_at and not self._alarms.is_set(PATIENCE):
-                    self._alarms.set(PATIENCE, hard_at)
+            memory_mb = state.revision.settings.memory_mb
+            if self._pool.room(now, memory_mb, state, out, evict=True, hard=now >= hard_at) is not Room.FREE:
+                if now < hard_at and not self._timers.is_set(PATIENCE):
+                    self._timers.set(PATIENCE, hard_at)
                 return Placed.SHORT
-            self._pool.make(now, fleet, fleet.explain(now, templates=self._templates), out, ahead=False)
-        fleet.waiting -= 1
+            self._pool.make(now, state, state.explain(now, templates=self._templates), out, ahead=False)
+        state.waiting -= 1
         item.popped = now
         item.place = Place.PENDING
-        fleet.pending.append(item)
-        self.recount(fleet)
+        state.pending.append(item)
+        self.recount(state)
         return Placed.YES
 
-    def _make_way(self, now: float, fleet: Fleet, out: list[Command]) -> None:
+    def _make_way(self, now: float, state: RevisionState, out: list[Command]) -> None:
         """The function has all the sandboxes it may have, but an idle one of another revision can go for this one."""
-        function = fleet.function
-        if fleet.has_its_most or any(
-            sandbox.phase is Phase.DYING for other in function.fleets for sandbox in other.sandboxes.values()
+        function = state.function
+        if state.has_its_most or any(
+            sandbox.phase is Phase.DYING for other in function.states for sandbox in other.sandboxes.values()
         ):
             return
-        for other in function.fleets:
+        for other in function.states:
             for sandbox in other.free:
-                if other is not fleet and sandbox.idle is not None:
+                if other is not state and sandbox.idle is not None:
                     self._pool.kill(now, sandbox, Loss(now, "made way", " for another revision"), out)
                     return
 
-    def recount(self, fleet: Fleet) -> None:
-        claim = max(len(fleet.pending), len(fleet.demanded))
-        self.claims += claim - fleet.claim
-        fleet.claim = claim
+    def recount(self, state: RevisionState) -> None:
+        claim = max(len(state.pending), len(state.demanded))
+        self.claims += claim - state.claim
+        state.claim = claim
 
     # Running.
 
@@ -207,16 +209,16 @@ class Scheduler:
         self, now: float, item: QueuedInvocation, sandbox: Sandbox, ready: SandboxReady | None, out: list[Command]
     ) -> None:
         """In a slot of the newest free sandbox. `ready`: the item has waited for this sandbox to start."""
-        fleet = item.fleet
+        state = item.state
         if sandbox.served:
             start, why = Start.WARM, REUSED
         else:
             start, why = sandbox.made, sandbox.why
         if sandbox.idle is not None:
-            self._pool.wake(now, sandbox)
+            self._pool.became_busy(now, sandbox)
         sandbox.take(item)
         if len(sandbox.running) == sandbox.slots:
-            fleet.free.pop()
+            state.free.pop()
         if ready is not None:
             timing = _waited(now, item, sandbox, ready)
             item.began = item.popped
@@ -229,29 +231,29 @@ class Scheduler:
         item.sandbox = sandbox
         item.start = start
         self.running += 1
-        fleet.running += 1
+        state.running += 1
         if tell_began is not None:
-            tell_began(now, Use(fleet.function.name, sandbox.id, start.value, pended))
-        out.append(Run(sandbox.id, fleet.revision, item.invocation))
+            tell_began(now, Use(state.function.name, sandbox.id, start.value, pended))
+        out.append(Run(sandbox.id, state.revision, item.invocation))
         out.append(Started(item.id, sandbox.id, start, why, timing))
 
     def sandbox_ready(self, now: float, sandbox: Sandbox, ready: SandboxReady, out: list[Command]) -> None:
-        fleet = sandbox.fleet
+        state = sandbox.state
         if not self._pool.ready(now, sandbox):
             return
-        fleet.free.append(sandbox)
-        while fleet.pending and len(sandbox.running) < sandbox.slots:
-            self._run(now, fleet.pending.popleft(), sandbox, ready, out)
-        self.recount(fleet)
+        state.free.append(sandbox)
+        while state.pending and len(sandbox.running) < sandbox.slots:
+            self._run(now, state.pending.popleft(), sandbox, ready, out)
+        self.recount(state)
         if not sandbox.running:
-            self._pool.rest(now, sandbox)
+            self._pool.became_idle(now, sandbox)
 
     def run_ended(
         self, now: float, item: QueuedInvocation, outcome: Outcome, run_ms: float, out: list[Command]
     ) -> None:
         """Its slot is free, and whoever pends takes it."""
         self._left(now, item, run_ms / 1000)
-        statistics = item.fleet.function.statistics
+        statistics = item.state.function.statistics
         statistics.ran(item.start, run_ms / 1000, now - item.began)
         if type(outcome) is not Ok:
             statistics.errors += 1
@@ -261,32 +263,32 @@ class Scheduler:
         self.vacate(now, sandbox, out)
 
     def vacate(self, now: float, sandbox: Sandbox, out: list[Command]) -> None:
-        fleet = sandbox.fleet
-        if sandbox.phase is Phase.DOOMED:
+        state = sandbox.state
+        if sandbox.phase is Phase.DRAINING:
             if not sandbox.running:
-                self._pool.kill(now, sandbox, Loss(now, "stopped", sandbox.doomed), out)
+                self._pool.kill(now, sandbox, Loss(now, "stopped", sandbox.drained_why), out)
             return
         if len(sandbox.running) == sandbox.slots - 1:
-            fleet.free.append(sandbox)
-        if fleet.pending:
-            self._run(now, fleet.pending.popleft(), sandbox, None, out)
-            self.recount(fleet)
+            state.free.append(sandbox)
+        if state.pending:
+            self._run(now, state.pending.popleft(), sandbox, None, out)
+            self.recount(state)
         elif not sandbox.running:
-            self._pool.rest(now, sandbox)
+            self._pool.became_idle(now, sandbox)
 
     def _left(self, now: float, item: QueuedInvocation, exec_s: float) -> None:
         """It does not run any more."""
         del self.items[item.id]
         self.running -= 1
-        item.fleet.running -= 1
+        item.state.running -= 1
         if item.was_popped:
-            self.queue.ended(now, item.fleet.function.name, exec_s)
+            self.queue.ended(now, item.state.function.name, exec_s)
 
     # Ending otherwise.
 
     def lose(self, now: float, item: QueuedInvocation, outcome: Outcome, out: list[Command]) -> None:
         """It ran, and its sandbox is gone or gives it up."""
-        statistics = item.fleet.function.statistics
+        statistics = item.state.function.statistics
         statistics.errors += 1
         statistics.lost[item.start] += 1
         self._left(now, item, now - item.began)
@@ -294,39 +296,39 @@ class Scheduler:
 
     def drop(self, now: float, item: QueuedInvocation, outcome: Outcome, out: list[Command]) -> None:
         """It waited, wherever that was."""
-        fleet = item.fleet
+        state = item.state
         if item.place is Place.PENDING:
-            fleet.pending.remove(item)
-            self.recount(fleet)
+            state.pending.remove(item)
+            self.recount(state)
         else:
-            fleet.waiting -= 1
+            state.waiting -= 1
             if item.place is Place.HEAD_OF_LINE:
                 self.head_of_line.remove(item)
             else:
                 self.queue.remove(item.id)
-        fleet.function.statistics.errors += 1
+        state.function.statistics.errors += 1
         del self.items[item.id]
         if item.was_popped:
-            self.queue.ended(now, fleet.function.name, 0.0)
+            self.queue.ended(now, state.function.name, 0.0)
         out.append(Ended(item.id, outcome))
 
-    def start_failed(self, now: float, fleet: Fleet, failed: Failed | None, out: list[Command]) -> None:
+    def start_failed(self, now: float, state: RevisionState, failed: Failed | None, out: list[Command]) -> None:
         """One who counted on it is told, if it makes no sense to try again; the others are placed anew."""
-        if failed is not None and _lacks(fleet):
-            self.drop(now, fleet.pending[0], failed, out)
+        if failed is not None and _lacks(state):
+            self.drop(now, state.pending[0], failed, out)
         again: list[QueuedInvocation] = []
-        while _lacks(fleet):
-            item = fleet.pending.pop()
+        while _lacks(state):
+            item = state.pending.pop()
             item.place = Place.HEAD_OF_LINE
-            fleet.waiting += 1
+            state.waiting += 1
             again.insert(0, item)
         self.head_of_line[:0] = again
-        self.recount(fleet)
+        self.recount(state)
 
-    def overtake(self, fleet: Fleet) -> None:
+    def overtake(self, state: RevisionState) -> None:
         """Its revision is not current any more: what waits for it goes before the queue, which knows only functions."""
         for item in self.items.values():
-            if item.fleet is fleet and item.place is Place.QUEUED:
+            if item.state is state and item.place is Place.QUEUED:
                 self.queue.remove(item.id)
                 item.place = Place.HEAD_OF_LINE
                 self.head_of_line.append(item)
@@ -345,9 +347,9 @@ def _anyone(function: str) -> bool:
     return True
 
 
-def _lacks(fleet: Fleet) -> bool:
+def _lacks(state: RevisionState) -> bool:
     """More pend than starting sandboxes will have slots for."""
-    return len(fleet.pending) > fleet.starting * fleet.revision.settings.concurrency
+    return len(state.pending) > state.starting * state.revision.settings.concurrency
 
 
 def _waited(now: float, item: QueuedInvocation, sandbox: Sandbox, ready: SandboxReady) -> Timing:

@@ -1,4 +1,4 @@
-"""What belongs together on one worker: a function, its revisions' fleets of sandboxes, and who waits for them."""
+"""What belongs together on one worker: a function, its revisions and their sandboxes, and who waits for them."""
 
 from collections import deque
 from enum import StrEnum
@@ -14,19 +14,19 @@ from attacca.worker.core.templates import Template, TemplatePhase
 class Place(StrEnum):
     QUEUED = "queued"  # in the policy's queue
     HEAD_OF_LINE = "head_of_line"  # before the queue: it was popped, or its revision is not current any more
-    PENDING = "pending"  # waits for a sandbox of its fleet that is starting
+    PENDING = "pending"  # waits for a sandbox of its revision that is starting
     RUNNING = "running"
 
 
 class QueuedInvocation:
     """One invocation on this worker, from Dispatch to Ended."""
 
-    __slots__ = ("arrived", "began", "fleet", "id", "invocation", "place", "popped", "sandbox", "start", "was_popped")
+    __slots__ = ("arrived", "began", "id", "invocation", "place", "popped", "sandbox", "start", "state", "was_popped")
 
-    def __init__(self, invocation: Invocation, fleet: "Fleet", now: float) -> None:
+    def __init__(self, invocation: Invocation, state: "RevisionState", now: float) -> None:
         self.id = invocation.id
         self.invocation = invocation
-        self.fleet = fleet
+        self.state = state
         self.arrived = now
         self.popped = now  # when its turn came
         self.began = now  # where its cold, template, prewarmed or warm time starts
@@ -53,13 +53,13 @@ class Function:
     """`total` counts all sandboxes of all its revisions that are not gone: what max_sandboxes bounds. It is a
     `policy.keepalive.types.Known`."""
 
-    __slots__ = ("cached_uses", "current", "expected", "expected_why", "fleets", "idle", "name", "statistics", "total")
+    __slots__ = ("cached_uses", "current", "expected", "expected_why", "idle", "name", "states", "statistics", "total")
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.statistics = Statistics()
-        self.current: Fleet | None = None
-        self.fleets: list[Fleet] = []  # current and old ones that still have something to end
+        self.current: RevisionState | None = None
+        self.states: list[RevisionState] = []  # current and old ones that still have something to end
         self.total = 0
         self.idle = 0  # sandboxes at rest
         self.cached_uses = 0  # invocations that were handed to sandboxes which are not dying or gone
@@ -79,8 +79,8 @@ class Function:
         return self._latest.revision.settings.memory_mb
 
     @property
-    def _latest(self) -> "Fleet":
-        return self.current or self.fleets[-1]
+    def _latest(self) -> "RevisionState":
+        return self.current or self.states[-1]
 
     @property
     def invocations(self) -> int:
@@ -88,15 +88,15 @@ class Function:
 
     @property
     def running(self) -> int:
-        return sum(fleet.running for fleet in self.fleets)
+        return sum(state.running for state in self.states)
 
     @property
     def pending(self) -> int:
-        return sum(len(fleet.pending) for fleet in self.fleets)
+        return sum(len(state.pending) for state in self.states)
 
     @property
     def sandboxes(self) -> int:
-        return sum(fleet.live for fleet in self.fleets)
+        return sum(state.live for state in self.states)
 
     @property
     def exec_s(self) -> Measure:
@@ -113,15 +113,14 @@ class Function:
     @property
     def has_laggards(self) -> bool:
         """An old revision is still waited for."""
-        return any(fleet.waiting for fleet in self.fleets if fleet is not self.current)
+        return any(state.waiting for state in self.states if state is not self.current)
 
 
-class Fleet:
+class RevisionState:
     """All sandboxes of one revision. Who is pending is never passed by: `pending` and `free` are not both filled."""
 
     __slots__ = (
         "application",
-        "bare",
         "claim",
         "demanded",
         "failures",
@@ -130,6 +129,7 @@ class Fleet:
         "granted",
         "live",
         "loss",
+        "no_template_reason",
         "pending",
         "retired",
         "revision",
@@ -166,7 +166,7 @@ class Fleet:
         self.template: Template | None = None  # making or ready
         self.template_failures = 0
         self.template_retry_at = 0.0
-        self.bare = "no template yet"  # why there is none
+        self.no_template_reason = "no template yet"  # why there is none
 
     @property
     def least(self) -> int:
@@ -209,4 +209,4 @@ class Fleet:
             return why
         if not templates:
             return f"{why}; templates are off"
-        return f"{why}; {'template is being made' if self.template is not None else self.bare}"
+        return f"{why}; {'template is being made' if self.template is not None else self.no_template_reason}"

@@ -4,7 +4,7 @@ from enum import IntEnum
 from heapq import heappop, heappush
 
 
-class Alarm(IntEnum):
+class Timer(IntEnum):
     EXPIRY = 0  # of an idle sandbox
     PREWARM = 1  # of a function
     RESTOCK = 2  # of a revision whose sandboxes failed to start
@@ -12,13 +12,13 @@ class Alarm(IntEnum):
     CHECK = 4  # a check that waits for memory
     PATIENCE = 5  # someone waits too long for memory
     BUFFER = 6  # too little memory is free
-    KEEPER = 7  # whenever it asked for
+    KEEPALIVE = 7  # whenever it asked for
 
 
-Key = tuple[Alarm, str]
+Key = tuple[Timer, str]
 
 
-class Alarms:
+class Timers:
     """A key that is moved later leaves its old entry in the heap, which goes off, is seen to be early, and is put back.
 
     So a sandbox that is used a thousand times a second costs one entry, not a thousand.
@@ -48,9 +48,9 @@ class Alarms:
         """Not later than the earliest due time."""
         return self._heap[0][0] if self._heap else None
 
-    def ring(self, now: float) -> list[Key]:
+    def pop_due(self, now: float) -> list[Key]:
         """The keys that are due, the earliest first. They are not set any more."""
-        rung: list[Key] = []
+        due_keys: list[Key] = []
         while self._heap and self._heap[0][0] <= now:
             at, _, key = heappop(self._heap)
             if self._armed.get(key) != at:
@@ -63,8 +63,8 @@ class Alarms:
                 self._arm(key, due)
             else:
                 del self._due[key]
-                rung.append(key)
-        return rung
+                due_keys.append(key)
+        return due_keys
 
     def _arm(self, key: Key, at: float) -> None:
         self._armed[key] = at

@@ -25,19 +25,19 @@ def of(worker: WorkerCore, now: float) -> WorkerView:
 
 def held(worker: WorkerCore) -> list[Revision]:
     """What there is a sandbox or a template of, or somebody waits for. What is being dropped reads nothing any more."""
-    fleets = [fleet.revision for fleet in worker.catalogue.fleets.values()]
-    sandboxes = [sandbox.fleet.revision for sandbox in worker.pool.sandboxes.values()]
+    states = [state.revision for state in worker.catalogue.states.values()]
+    sandboxes = [sandbox.state.revision for sandbox in worker.pool.sandboxes.values()]
     templates = worker.pool.templates.values()
-    return fleets + sandboxes + [one.revision for one in templates if one.phase is not TemplatePhase.DROPPING]
+    return states + sandboxes + [one.revision for one in templates if one.phase is not TemplatePhase.DROPPING]
 
 
 def _function(function: Function) -> FunctionView:
-    fleets = function.fleets
+    states = function.states
     return function.statistics.view(
         function.name,
-        queued=sum(fleet.waiting + len(fleet.pending) for fleet in fleets),
-        running=sum(fleet.running for fleet in fleets),
-        idle=sum(sandbox.phase is Phase.IDLE for fleet in fleets for sandbox in fleet.sandboxes.values()),
-        templates=sum(fleet.ready_template is not None for fleet in fleets),
-        kept=sum(fleet.least for fleet in fleets),
+        queued=sum(state.waiting + len(state.pending) for state in states),
+        running=sum(state.running for state in states),
+        idle=sum(sandbox.phase is Phase.IDLE for state in states for sandbox in state.sandboxes.values()),
+        templates=sum(state.ready_template is not None for state in states),
+        kept=sum(state.least for state in states),
     )

@@ -34,9 +34,9 @@ from attacca.worker.core.reports import (
 )
 from attacca.worker.core.sandbox import Phase, Sandbox
 from attacca.worker.core.scheduler import Scheduler
-from attacca.worker.core.state import Fleet, Function, Loss, Place, QueuedInvocation
+from attacca.worker.core.state import Function, Loss, Place, QueuedInvocation, RevisionState
 from attacca.worker.core.templates import Template
-from attacca.worker.core.timers import Alarm, Alarms
+from attacca.worker.core.timers import Timer, Timers
 
 LOST_STARTS = 3  # in a row, before a start that was merely lost (a fork whose template died) counts as hopeless
 FAILED_FORKS = 2  # in a row, before a template is no longer trusted
@@ -64,13 +64,13 @@ class WorkerCore:
         self.config = config
         self.concurrency = checked(concurrency)
         self.functions: dict[str, Function] = {}
-        self.alarms = Alarms()
-        self.pool = Pool(config, keepalive, ids, self.alarms, self.functions, chance)
+        self.timers = Timers()
+        self.pool = Pool(config, keepalive, ids, self.timers, self.functions, chance)
         self.scheduler = Scheduler(
-            config, self.pool, begin_queue(queueing), concurrency, self.alarms, self.functions, cores
+            config, self.pool, begin_queue(queueing), concurrency, self.timers, self.functions, cores
         )
-        self.checks = Checks(config, self.pool, self.alarms, self.functions)
-        self.catalogue = Catalogue(config, self.pool, self.scheduler, self.checks, self.alarms, self.functions)
+        self.checks = Checks(config, self.pool, self.timers, self.functions)
+        self.catalogue = Catalogue(config, self.pool, self.scheduler, self.checks, self.timers, self.functions)
         self.draining = False
         self._shortcut = shortcut
 
@@ -105,7 +105,7 @@ class WorkerCore:
 
     def wakeup(self) -> float | None:
         """When it wants the next Tick. A Tick at any other time does no harm."""
-        return self.alarms.next()
+        return self.timers.next()
 
     def busy(self) -> int:
         """Invocations that have not ended."""
@@ -115,18 +115,18 @@ class WorkerCore:
 
     def _dispatch(self, now: float, event: Dispatch, out: list[Command]) -> None:
         invocation = event.invocation
-        fleet = self.catalogue.find(now, invocation.revision, out)
+        state = self.catalogue.find(now, invocation.revision, out)
         if self.draining:
             out.append(Ended(invocation.id, DRAINING))
-        elif fleet is None:
+        elif state is None:
             message = f"this worker knows no revision {invocation.revision!r}"
             out.append(Ended(invocation.id, Failed("not_found", message, "deploy it, or ask for the current one")))
-        elif fleet.revision.settings.memory_mb > self.config.memory_mb:
-            out.append(Ended(invocation.id, never_fits(fleet.revision, self.config.memory_mb)))
+        elif state.revision.settings.memory_mb > self.config.memory_mb:
+            out.append(Ended(invocation.id, never_fits(state.revision, self.config.memory_mb)))
         else:
             scheduler = self.scheduler
             at_once = self._shortcut and not (scheduler.head_of_line or self.checks.waiting or len(scheduler.queue))
-            if not scheduler.join(now, invocation, fleet, out, at_once=at_once):
+            if not scheduler.join(now, invocation, state, out, at_once=at_once):
                 self._move_on(now, out)
 
     def _run_ended(self, now: float, event: RunEnded, out: list[Command]) -> None:
@@ -135,13 +135,13 @@ class WorkerCore:
         if item is None:
             return  # it was given up, or lost with its sandbox, in that moment
         scheduler = self.scheduler
-        fleet = item.fleet
+        state = item.state
         scheduler.run_ended(now, item, event.outcome, event.run_ms, out)
-        if fleet.template is None and type(event.outcome) is not Failed:
-            self._want_template(now, fleet, out)
-        if scheduler.head_of_line or self.checks.waiting or fleet.retired or len(scheduler.queue):
+        if state.template is None and type(event.outcome) is not Failed:
+            self._want_template(now, state, out)
+        if scheduler.head_of_line or self.checks.waiting or state.retired or len(scheduler.queue):
             self._move_on(now, out)
-            self.catalogue.settle(now, fleet, out)
+            self.catalogue.settle(now, state, out)
 
     def _withdraw(self, now: float, event: Withdraw, out: list[Command]) -> None:
         item = self.scheduler.items.get(event.id)
@@ -151,7 +151,7 @@ class WorkerCore:
             self.scheduler.drop(now, item, event.outcome, out)
         else:
             self._give_up(now, item, event.outcome, out)
-        self.catalogue.settle(now, item.fleet, out)
+        self.catalogue.settle(now, item.state, out)
 
     def _give_up(self, now: float, item: QueuedInvocation, outcome: Outcome, out: list[Command]) -> None:
         """What an interrupted handler leaves behind is not trusted, so its sandbox takes nothing new."""
@@ -163,8 +163,8 @@ class WorkerCore:
             self.pool.kill(now, sandbox, Loss(now, "stopped", ": its invocation was given up"), out)
             return
         out.append(Stop(sandbox.id, item.id))
-        if sandbox.phase is not Phase.DOOMED:
-            self.pool.doom(sandbox, ": an invocation in it was given up")
+        if sandbox.phase is not Phase.DRAINING:
+            self.pool.start_draining(sandbox, ": an invocation in it was given up")
 
     def _drain(self, now: float, out: list[Command]) -> None:
         self.draining = True
@@ -186,7 +186,7 @@ class WorkerCore:
             case SandboxReady():
                 self.scheduler.sandbox_ready(now, sandbox, event, out)
                 if sandbox.template is not None:
-                    sandbox.fleet.template_failures = 0
+                    sandbox.state.template_failures = 0
             case SandboxFailed():
                 self._start_failed(now, sandbox, event, out)
             case SandboxGone():
@@ -196,24 +196,24 @@ class WorkerCore:
                 outcome = Failed(event.code, event.message, _advice(event.code))
                 for item in lost:
                     self.scheduler.lose(now, item, outcome, out)
-        self.catalogue.settle(now, sandbox.fleet, out)
+        self.catalogue.settle(now, sandbox.state, out)
 
     def _start_failed(self, now: float, sandbox: Sandbox, event: SandboxFailed, out: list[Command]) -> None:
-        fleet = sandbox.fleet
+        state = sandbox.state
         loss = Loss(now, "failed to start", f": {event.message}")
         if not self.pool.ended(now, sandbox, loss, out, was_ready=False):
             return
-        fleet.failures += 1
-        template = fleet.template
-        if template is not None and template is sandbox.template and fleet.failures >= FAILED_FORKS:
+        state.failures += 1
+        template = state.template
+        if template is not None and template is sandbox.template and state.failures >= FAILED_FORKS:
             self.pool.retire(template, "template retired: forks of it failed", out)
-            self._back_off(now, fleet)
+            self._back_off(now, state)
         failed = None
         was_lost = event.code == "sandbox_lost" or (sandbox.template is not None and not event.traceback)
-        if fleet.failures >= LOST_STARTS or not was_lost:
+        if state.failures >= LOST_STARTS or not was_lost:
             failed = Failed(event.code, event.message, _advice(event.code), event.traceback)
-        self.scheduler.start_failed(now, fleet, failed, out)
-        self.catalogue.start_failed(now, fleet)
+        self.scheduler.start_failed(now, state, failed, out)
+        self.catalogue.start_failed(now, state)
 
     def _template(self, now: float, event: TemplateReady | TemplateFailed | TemplateGone, out: list[Command]) -> None:
         template = self.pool.templates.get(event.template)
@@ -228,8 +228,8 @@ class WorkerCore:
                 if self.pool.template_ready(template, event.memory_mb):
                     if template.id in self.checks.making:
                         self.checks.ready(now, template, event, out)
-                    elif template.fleet is not None and template.fleet.template is template:
-                        self.catalogue.take_template(template.fleet, template, out)
+                    elif template.state is not None and template.state.template is template:
+                        self.catalogue.take_template(template.state, template, out)
             case TemplateFailed():
                 self._template_ended(now, template, f"template failed: {event.code}", was_ready=False)
                 if template.id in self.checks.making:
@@ -237,25 +237,25 @@ class WorkerCore:
             case TemplateGone():
                 self._template_ended(now, template, f"template died: {event.why}", was_ready=True)
 
-    def _template_ended(self, now: float, template: Template, bare: str, *, was_ready: bool) -> None:
+    def _template_ended(self, now: float, template: Template, no_template_reason: str, *, was_ready: bool) -> None:
         self.pool.template_ended(template, was_ready=was_ready)
-        fleet = template.fleet
-        if fleet is not None and fleet.template is template:  # unasked
-            fleet.bare = bare
-            fleet.template = None
-            self._back_off(now, fleet)
+        state = template.state
+        if state is not None and state.template is template:  # unasked
+            state.no_template_reason = no_template_reason
+            state.template = None
+            self._back_off(now, state)
 
-    def _back_off(self, now: float, fleet: Fleet) -> None:
-        fleet.template_retry_at = now + self.config.template_retry_s * 2 ** min(fleet.template_failures, 5)
-        fleet.template_failures += 1
+    def _back_off(self, now: float, state: RevisionState) -> None:
+        state.template_retry_at = now + self.config.template_retry_s * 2 ** min(state.template_failures, 5)
+        state.template_failures += 1
 
-    def _want_template(self, now: float, fleet: Fleet, out: list[Command]) -> None:
+    def _want_template(self, now: float, state: RevisionState, out: list[Command]) -> None:
         """The revision has shown that it works. A template is worth free memory, but nobody's place."""
-        if not self.config.templates or fleet.retired or self.draining or now < fleet.template_retry_at:
+        if not self.config.templates or state.retired or self.draining or now < state.template_retry_at:
             return
-        if self.scheduler.head_of_line or self.checks.waiting or not self.pool.fits(fleet.revision.settings.memory_mb):
+        if self.scheduler.head_of_line or self.checks.waiting or not self.pool.fits(state.revision.settings.memory_mb):
             return
-        self.pool.make_template(now, fleet.revision, fleet, out)
+        self.pool.make_template(now, state.revision, state, out)
 
     # The rest.
 
@@ -276,18 +276,18 @@ class WorkerCore:
                 self.checks.begin(now, event.revision, refusal, out, draining=self.draining)
 
     def _tick(self, now: float, out: list[Command]) -> None:
-        for alarm, name in self.alarms.ring(now):
-            if alarm is Alarm.EXPIRY:
+        for timer, name in self.timers.pop_due(now):
+            if timer is Timer.EXPIRY:
                 self.catalogue.expire(now, name, out)
-            elif alarm is Alarm.PREWARM and not (self.draining or self.scheduler.head_of_line or self.checks.waiting):
+            elif timer is Timer.PREWARM and not (self.draining or self.scheduler.head_of_line or self.checks.waiting):
                 self.catalogue.foresee(now, name, out)
-            elif alarm is Alarm.KEPT and name in self.pool.templates:
+            elif timer is Timer.KEPT and name in self.pool.templates:
                 self._let_go(self.pool.templates[name], out)
-            elif alarm is Alarm.CHECK:
+            elif timer is Timer.CHECK:
                 self.checks.give_up(name, out)
-            elif alarm is Alarm.BUFFER:
+            elif timer is Timer.BUFFER:
                 self.pool.restore_buffer(now, out)
-            elif alarm is Alarm.KEEPER:
+            elif timer is Timer.KEEPALIVE:
                 self._wake_keeper(now, out)
 
     def _wake_keeper(self, now: float, out: list[Command]) -> None:
@@ -299,7 +299,7 @@ class WorkerCore:
                 self.catalogue.ahead(now, order, out)
 
     def _let_go(self, template: Template, out: list[Command]) -> None:
-        if template.is_open and template.fleet is None:
+        if template.is_open and template.state is None:
             self.pool.retire(template, "checked, but not deployed", out)
 
     def _move_on(self, now: float, out: list[Command]) -> None:

@@ -196,4 +196,4 @@ def test_what_was_deleted_leaves_nothing(policies: tuple[str, str, str], acts: l
     theatre.finish()
     assert stage.used_mb == 0
     assert stage.core.functions == {}
-    assert stage.core.catalogue.fleets == {}
+    assert stage.core.catalogue.states == {}

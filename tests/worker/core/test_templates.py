@@ -14,7 +14,7 @@ from attacca.worker.core import view
 from attacca.worker.core.events import DropTemplate, MakeTemplate
 from attacca.worker.core.reports import Report, TemplateReady
 from attacca.worker.core.sandbox import Sandbox
-from attacca.worker.core.state import Fleet, Function
+from attacca.worker.core.state import Function, RevisionState
 from attacca.worker.core.templates import Template, TemplatePhase, is_same_code
 from attacca.worker.runtime.simulated import Answer, Fault, Times
 from tests.worker.stage import Stage, revision
@@ -48,8 +48,8 @@ def test_every_phase_meets_every_event(phase: str, event: Callable[[Template], o
     template = Template("t1", revision("echo"), None, 0.0)
     template.phase = TemplatePhase("ready" if phase == "unused" else phase)
     if phase in ("ready", "retired"):
-        fleet = Fleet(template.revision, Function("echo"))
-        template.children["s1"] = Sandbox("s1", fleet, Start.TEMPLATE, "", template, 0.0)
+        state = RevisionState(template.revision, Function("echo"))
+        template.children["s1"] = Sandbox("s1", state, Start.TEMPLATE, "", template, 0.0)
     before = template.phase
     if becomes == "!":
         with pytest.raises(IllegalTransition, match=f"template t1 is {before}: "):

@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from attacca.guest.channel import FIELDS_MOST, HEAD_BYTES
 from attacca.model.function import EventShape, Signature
-from attacca.worker.runtime.process.guest.channel import FIELDS_MOST, HEAD_BYTES
 
 NONSENSE = (
     LookupError,

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from attacca.guest.channel import FIELDS_MOST, HEAD_BYTES
 from attacca.model.function import EventShape, Signature
 from attacca.worker.runtime.process import untrusted
-from attacca.worker.runtime.process.guest.channel import FIELDS_MOST, HEAD_BYTES
 from attacca.worker.runtime.process.untrusted import FOREVER_MS, NONSENSE, HeadTooLarge, fields
 
 TIMES = st.floats(0, 1e8) | st.integers(0, 10**8)
