@@ -126,13 +126,7 @@ def run(
         raise BadConfig("a server of its own has no functions before the run and none after it", "give --target URL")
     scenario = _read(Path(path), seed)
     check_policies(scenario.system)
-    if scenario.workload.clients is not None and (
-        scenario.workload.trace or any(one.shape for one in scenario.functions)
-    ):
-        raise BadConfig(
-            "a live run sends what its clients choose or what a schedule says, and this scenario has both",
-            "leave out workload.clients, or the trace and the shapes; or simulate it: attacca sim run",
-        )
+    _expect_one_source(scenario)
     schedule = Schedule(scenario)
     asked = expected(scenario, schedule)
     if not as_json:
@@ -242,6 +236,15 @@ def export(
     else:
         for path in written:
             say(str(path), "green")
+
+
+def _expect_one_source(scenario: "Scenario") -> None:
+    workload = scenario.workload
+    if workload.clients is not None and (workload.trace or any(plan.shape for plan in scenario.functions)):
+        raise BadConfig(
+            "a live run sends what its clients choose or what a schedule says, and this scenario has both",
+            "leave out workload.clients, or the trace and the shapes; or simulate it: attacca sim run",
+        )
 
 
 def _read(path: Path, seed: int | None) -> "Scenario":

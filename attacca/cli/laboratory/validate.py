@@ -73,11 +73,10 @@ def run(
     folder = Path(out) if out else free_directory(scenario.name)
     machine = None if live else seen(as_json=as_json)
     recorded = [Path(directory) for directory in live or ()]
-    if not recorded:
-        names = ["live"] if runs == 1 else [f"live-{number}" for number in range(1, runs + 1)]
-        recorded = measured(scenario, folder, names, Target(target, token, up))
-    else:
+    if recorded:
         simulate(scenario, folder / "simulated")
+    else:
+        recorded = measured(scenario, folder, runs, Target(target, token, up))
     digests = [of_scenario(read_digest(directory), scenario) for directory in (*recorded, folder / "simulated")]
     if report:
         write(make_report(digests), Path(report))
@@ -102,12 +101,13 @@ def seen(*, as_json: bool) -> "Machine":
     return machine
 
 
-def measured(scenario: "Scenario", folder: Path, names: list[str], target: "Target") -> list[Path]:
-    """The live runs of these names; a simulation takes its turn after each."""
+def measured(scenario: "Scenario", folder: Path, runs: int, target: "Target") -> list[Path]:
+    """So many live runs; a simulation takes its turn after each."""
     from functools import partial
 
     from attacca.lab.validate import Failed, in_turns, measure
 
+    names = ["live"] if runs == 1 else [f"live-{number}" for number in range(1, runs + 1)]
     try:
         turns = in_turns(scenario, folder, [partial(measure, scenario, folder, name, target) for name in names])
     except Failed:
