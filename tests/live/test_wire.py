@@ -6,8 +6,8 @@ from typing import Any
 import uvloop
 
 from attacca.io.wire.conformance import LEFT, RIGHT, SMALL, Recorder, Word, check_link
-from attacca.io.wire.stream import StreamLink
 from attacca.io.wire.strangers import Hand, check_bytes
+from attacca.io.wire.stream import StreamLink
 from attacca.io.wire.tcp import Dialer, Listener
 from attacca.io.wire.types import Hello, Limits, Receiver
 

@@ -25,6 +25,7 @@ attacca validate burst.toml --strict --out runs/check --report check.html
 attacca validate burst.toml --runs 3  # and how far live runs are apart from one another
 attacca validate burst.toml --live runs/burst-1  # recorded before
 """
+OF_THIS = "give a live run of this very scenario and seed, or none"
 
 
 def run(
@@ -82,8 +83,7 @@ def run(
         write(make_report(digests), Path(report))
     pairs = twins(grouped(digests))
     if not pairs:
-        hint = "give a live run of this very scenario and seed, or none"
-        raise BadConfig(f"{', '.join(map(str, recorded))}: no live run of {scenario.name}", hint)
+        raise BadConfig(f"{', '.join(map(str, recorded))}: no live run of {scenario.name}", OF_THIS)
     if not as_json:
         for caution in cautions(scenario, recorded):
             say(caution, "yellow")

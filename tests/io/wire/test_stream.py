@@ -2,8 +2,8 @@ import asyncio
 from typing import Any
 
 from attacca.io.wire.conformance import LEFT, RIGHT, SMALL, Recorder, Word, check_link
-from attacca.io.wire.stream import StreamLink
 from attacca.io.wire.strangers import Hand, check_bytes
+from attacca.io.wire.stream import StreamLink
 from attacca.io.wire.types import Hello, Limits, Receiver
 from tests.io.wire.pipe import PipeHand, joined
 
