@@ -82,7 +82,9 @@ class Server:
             raise no_token(config)
         await self.worker.open()
         self._closing.push_async_callback(self.worker.close)
+        self._closing.callback(self.gateway.close)
         self.worker.receive("control", self.control.catalogue())
+        self.worker.join("gateway")
         self._tell_short()
         await self._listen()
         self._is_ready = True
@@ -91,7 +93,7 @@ class Server:
         """Two planes call each other: the gateway's calls go through a name that is bound a moment later."""
         config, clock, streams = self.config, self._clock, Streams.from_entropy()
 
-        def to_worker(message: ToWorker) -> None:
+        def to_worker(_: str, message: ToWorker) -> None:
             worker.receive("gateway", message)
 
         def to_gateway(_: str, message: FromWorker) -> None:
@@ -104,6 +106,7 @@ class Server:
             config.gateway,
             clock,
             Ids(streams.stream("invocations")),
+            streams.stream("balancing"),
             to_worker,
             self._watch,
             lambda: self.gateway.receive(self.control.catalogue()),
