@@ -29,7 +29,7 @@ from attacca.lab.bodies import (
 )
 from attacca.lab.runner import Ended, Ending, Live, Runner, SampleRow
 from attacca.lab.standing import Shown
-from attacca.load.records.recorder import Keeper
+from attacca.load.records.recorder import RecordSink
 from attacca.load.sending.frames import Call
 from attacca.load.workload.scenario import FunctionPlan, Scenario
 from attacca.load.workload.schedule import Schedule
@@ -192,7 +192,7 @@ class Samples:
 def perform(
     scenario: Scenario,
     stage: Stage,
-    keeper: Keeper,
+    sink: RecordSink,
     *,
     schedule: Schedule,
     calls: tuple[Call, ...],
@@ -230,7 +230,7 @@ def perform(
         ending = Ending()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, ending.interrupt)
-        return await Runner(live, schedule, keeper).run(ending, samples, show)
+        return await Runner(live, schedule, sink).run(ending, samples, show)
 
     try:
         return uvloop.run(main())

@@ -61,13 +61,13 @@ def live(order: Order, url: str, token: str, *, is_ours: bool = False) -> bool:
                                                            if plan.body.kind == "example"},
         }  # fmt: skip
         directory = Path(order.directory) if order.directory else free_directory(scenario.name)
-        keeper = Recorder(directory, scenario, "live", SystemClock().wall(), live=facts)
+        sink = Recorder(directory, scenario, "live", SystemClock().wall(), live=facts)
         with bar(quiet=quiet) as show:
             ended = perform(
-                scenario, stage, keeper,
+                scenario, stage, sink,
                 schedule=schedule, calls=calls, processes=order.processes, ahead_s=ahead_s, show=show,
             )  # fmt: skip
-        keeper.close(ended.totals, ended.wall_s)
+        sink.close(ended.totals, ended.wall_s)
     if order.as_json:
         show_json({"run": str(directory), "wall_s": ended.wall_s, **ended.totals})
     else:

@@ -50,9 +50,9 @@ def climb(
         for count in numbers:
             scenario = _scenario(plan, count, seconds_each)
             place = directory / f"clients-{count:0{len(str(most))}d}"
-            keeper = Recorder(place, scenario, "live", SystemClock().wall(), live=facts)
-            ended = perform(scenario, stage, keeper, schedule=Schedule(scenario), calls=calls)
-            keeper.close(ended.totals, ended.wall_s)
+            sink = Recorder(place, scenario, "live", SystemClock().wall(), live=facts)
+            ended = perform(scenario, stage, sink, schedule=Schedule(scenario), calls=calls)
+            sink.close(ended.totals, ended.wall_s)
             rungs.append(_rung(count, ended.totals))
             tick()
             if rungs[-1].failed and not rungs[-1].per_s:

@@ -1,4 +1,4 @@
-"""Who must go when memory is short: idle sandboxes in the order of the keep-alive policy, then templates that nobody uses."""
+"""Who must go when memory is short: idle sandboxes as the policy orders them, then templates that nobody uses."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
