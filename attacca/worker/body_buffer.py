@@ -24,7 +24,7 @@ class Waits:
         self.taken = 0  # of the budget
 
 
-class Held:
+class BodyBuffer:
     def __init__(self, config: WorkerConfig, to_gateway: Callable[[FromWorker], None]) -> None:
         self._pause_bytes = config.body_hold_kb * 1024
         self._most_kb = config.body_hold_kb_max

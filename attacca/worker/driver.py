@@ -30,7 +30,7 @@ from attacca.model.sandbox import WorkerView
 from attacca.policy.concurrency import CONCURRENCY
 from attacca.policy.keepalive import KEEPALIVE
 from attacca.policy.queueing import QUEUEING
-from attacca.worker.body_buffer import Held
+from attacca.worker.body_buffer import BodyBuffer
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core import view
 from attacca.worker.core.events import (
@@ -90,7 +90,7 @@ class Worker:
         self._load_per_core = load_per_core
         self._measure_s = concurrency.every_s if load_per_core is not None else None
         self._where: dict[str, str] = {}  # by running invocation: its sandbox
-        self._held = Held(config, to_gateway)
+        self._body_buffer = BodyBuffer(config, to_gateway)
         self._checks: list[tuple[Revision, asyncio.Future[Checked]]] = []
         self._later: deque[Event] = deque()
         self._is_feeding = False
@@ -142,7 +142,7 @@ class Worker:
         match message:
             case Dispatch():
                 if message.invocation.request.more:
-                    self._held.expect(message.invocation.id, message.invocation.function)
+                    self._body_buffer.expect(message.invocation.id, message.invocation.function)
                 self._feed(message)
             case Body():
                 self._body(message)
@@ -205,7 +205,7 @@ class Worker:
         sandbox = self._where.get(body.id)
         if sandbox is not None:
             self._runtime.body(sandbox, body.id, body.data, body.last)
-        elif (refusal := self._held.keep(body)) is not None:
+        elif (refusal := self._body_buffer.keep(body)) is not None:
             self._feed(Withdraw(body.id, running=False, outcome=refusal))
 
     def _feed(self, event: Event) -> None:
@@ -270,13 +270,13 @@ class Worker:
         self._runtime.run(sandbox, command.revision, invocation)
         if invocation.request.more:
             runtime = self._runtime
-            self._held.release(invocation.id, lambda body: runtime.body(sandbox, body.id, body.data, body.last))
+            self._body_buffer.release(invocation.id, lambda body: runtime.body(sandbox, body.id, body.data, body.last))
 
     def _end(self, command: Ended) -> None:
         where = self._where.pop(command.id, None)
         if where is not ANSWERED:
             if where is None:
-                self._held.drop(command.id)
+                self._body_buffer.drop(command.id)
             self._to_gateway(command)
         if self.core.draining and not self.core.busy():
             self._at_rest.set()
