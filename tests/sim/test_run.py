@@ -294,7 +294,7 @@ class Thrown(LruKeeper):
     def __init__(self, house: House) -> None:
         self.chance = house.chance
 
-    def rested(self, now: float, idle: Idle) -> Expiry | None:
+    def became_idle(self, now: float, idle: Idle) -> Expiry | None:
         return Expiry(now + self.chance.expovariate(1.0), "thrown")
 
 

@@ -192,14 +192,14 @@ class WatchedKeeper:
         self._recount.look_around()
         self._inner.arrived(now, function)
 
-    def rested(self, now: float, idle: Idle) -> Expiry | None:
+    def became_idle(self, now: float, idle: Idle) -> Expiry | None:
         self._recount.idle(now, idle)
         self._recount.look_around()
-        return self._inner.rested(now, idle)
+        return self._inner.became_idle(now, idle)
 
-    def taken(self, now: float, idle: Idle) -> None:
+    def became_busy(self, now: float, idle: Idle) -> None:
         assert self._recount.core.pool.sandboxes[idle.sandbox].idle is idle
-        self._inner.taken(now, idle)
+        self._inner.became_busy(now, idle)
 
     def victims(self, now: float, idle: Iterable[Idle]) -> list[Idle]:
         told = list(idle)

@@ -51,7 +51,7 @@ class CachedKeeper(LruKeeper):
         clock = self._marks[use.function][0] if use.pended and use.function in self._marks else self.clock
         self._marks[use.function] = (clock, self._uses(use.function))
 
-    def taken(self, now: float, idle: Idle) -> None:
+    def became_busy(self, now: float, idle: Idle) -> None:
         self._asked.pop(idle.sandbox, None)
 
     def victims(self, now: float, idle: Iterable[Idle]) -> list[Idle]:

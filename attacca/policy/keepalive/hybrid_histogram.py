@@ -131,7 +131,7 @@ class HistogramKeeper(LruKeeper):
             histogram.add(now - histogram.rest)
             histogram.rest = None
 
-    def rested(self, now: float, idle: Idle) -> Expiry | None:
+    def became_idle(self, now: float, idle: Idle) -> Expiry | None:
         histogram = self._functions.get(idle.function)
         if histogram is None:
             histogram = self._functions[idle.function] = Histogram(self._policy)

@@ -21,10 +21,10 @@ class LruKeeper:
 
     def arrived(self, now: float, function: str) -> None: ...
 
-    def rested(self, now: float, idle: Idle) -> Expiry | None:
+    def became_idle(self, now: float, idle: Idle) -> Expiry | None:
         return None
 
-    def taken(self, now: float, idle: Idle) -> None: ...
+    def became_busy(self, now: float, idle: Idle) -> None: ...
 
     def victims(self, now: float, idle: Iterable[Idle]) -> list[Idle]:
         return sorted(idle, key=longest_unused)

@@ -92,7 +92,7 @@ class OracleKeeper(LruKeeper):
     def arrived(self, now: float, function: str) -> None:
         self._seen[function] = self._seen.get(function, 0) + 1
 
-    def rested(self, now: float, idle: Idle) -> Expiry | None:
+    def became_idle(self, now: float, idle: Idle) -> Expiry | None:
         return Expiry(now, "never called again") if self._needed(now, idle.function, 1) == inf else None
 
     def victims(self, now: float, idle: Iterable[Idle]) -> list[Idle]:

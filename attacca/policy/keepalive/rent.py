@@ -22,11 +22,11 @@ class RentKeeper(LruKeeper):
         self._good: dict[str, float] = {}  # by resting sandbox
         self._asked: dict[str, float] = {}  # those of the last `victims` that still rest
 
-    def rested(self, now: float, idle: Idle) -> Expiry | None:
+    def became_idle(self, now: float, idle: Idle) -> Expiry | None:
         self._good[idle.sandbox] = self.paid + self._worth(idle)
         return None
 
-    def taken(self, now: float, idle: Idle) -> None:
+    def became_busy(self, now: float, idle: Idle) -> None:
         self._good.pop(idle.sandbox, None)
         self._asked.pop(idle.sandbox, None)
 

@@ -24,5 +24,5 @@ class TtlKeeper(LruKeeper):
         self._idle_s = idle_s
         self._why = f"unused for {idle_s:g} s"
 
-    def rested(self, now: float, idle: Idle) -> Expiry | None:
+    def became_idle(self, now: float, idle: Idle) -> Expiry | None:
         return Expiry(idle.idle_since + self._idle_s, self._why)

@@ -135,10 +135,10 @@ class Keeper(Protocol):
     def arrived(self, now: float, function: str) -> None:
         """An invocation of the function arrived."""
 
-    def rested(self, now: float, idle: Idle) -> Expiry | None:
+    def became_idle(self, now: float, idle: Idle) -> Expiry | None:
         """The sandbox came to rest. When should it go if nothing uses it? None: only under pressure."""
 
-    def taken(self, now: float, idle: Idle) -> None:
+    def became_busy(self, now: float, idle: Idle) -> None:
         """An idle sandbox was taken into use: a hit."""
 
     def victims(self, now: float, idle: Iterable[Idle]) -> list[Idle]:
@@ -197,8 +197,8 @@ class Nowhere:
 
 KEEPER: Final[protocol.Wanted] = {
     "arrived": ("now", "function"),
-    "rested": ("now", "idle"),
-    "taken": ("now", "idle"),
+    "became_idle": ("now", "idle"),
+    "became_busy": ("now", "idle"),
     "victims": ("now", "idle"),
     "evicted": ("now", "idle"),
     "prewarm_at": ("now", "function"),

@@ -91,7 +91,7 @@ class Pool:
         state.function.statistics.made_s.add(now - sandbox.made_at)
         return True
 
-    def rest(self, now: float, sandbox: Sandbox) -> None:
+    def became_idle(self, now: float, sandbox: Sandbox) -> None:
         """Nothing runs in it."""
         state = sandbox.state
         function = state.function
@@ -115,24 +115,24 @@ class Pool:
         if self.news is not None:
             self.news[function.name] = function.idle
         sandbox.idle = idle
-        sandbox.rested_at = now
+        sandbox.idle_since = now
         self.idle_mb += sandbox.memory_mb
-        sandbox.expiry = expiry = self.keeper.rested(now, idle)
+        sandbox.expiry = expiry = self.keeper.became_idle(now, idle)
         if expiry is not None:
             self._timers.set(sandbox.timer, expiry.at)
         if self.buffer_mb:
             self._watch_buffer(now)
 
-    def wake(self, now: float, sandbox: Sandbox) -> None:
+    def became_busy(self, now: float, sandbox: Sandbox) -> None:
         """It is taken into use."""
         idle = sandbox.idle
         if idle is not None:
-            self.keeper.taken(now, idle)
+            self.keeper.became_busy(now, idle)
             self._stir(sandbox)
 
-    def doom(self, sandbox: Sandbox, why: str) -> None:
+    def start_draining(self, sandbox: Sandbox, why: str) -> None:
         """It takes nothing new, and is killed when what runs in it has ended."""
-        sandbox.doom(why)
+        sandbox.start_draining(why)
         sandbox.state.live -= 1
         if sandbox in sandbox.state.free:
             sandbox.state.free.remove(sandbox)
@@ -179,7 +179,7 @@ class Pool:
         state = sandbox.state
         state.loss = loss
         state.function.cached_uses -= sandbox.served
-        if before is not Phase.DOOMED:
+        if before is not Phase.DRAINING:
             state.live -= 1
         if before is Phase.STARTING:
             state.starting -= 1
@@ -215,7 +215,7 @@ class Pool:
         state = template.state
         if state is not None and state.template is template:
             state.template = None
-            state.bare = why
+            state.no_template_reason = why
         if template.retire():
             self._drop(template, why, out)
 

@@ -215,7 +215,7 @@ class Scheduler:
         else:
             start, why = sandbox.made, sandbox.why
         if sandbox.idle is not None:
-            self._pool.wake(now, sandbox)
+            self._pool.became_busy(now, sandbox)
         sandbox.take(item)
         if len(sandbox.running) == sandbox.slots:
             state.free.pop()
@@ -246,7 +246,7 @@ class Scheduler:
             self._run(now, state.pending.popleft(), sandbox, ready, out)
         self.recount(state)
         if not sandbox.running:
-            self._pool.rest(now, sandbox)
+            self._pool.became_idle(now, sandbox)
 
     def run_ended(
         self, now: float, item: QueuedInvocation, outcome: Outcome, run_ms: float, out: list[Command]
@@ -264,9 +264,9 @@ class Scheduler:
 
     def vacate(self, now: float, sandbox: Sandbox, out: list[Command]) -> None:
         state = sandbox.state
-        if sandbox.phase is Phase.DOOMED:
+        if sandbox.phase is Phase.DRAINING:
             if not sandbox.running:
-                self._pool.kill(now, sandbox, Loss(now, "stopped", sandbox.doomed), out)
+                self._pool.kill(now, sandbox, Loss(now, "stopped", sandbox.drained_why), out)
             return
         if len(sandbox.running) == sandbox.slots - 1:
             state.free.append(sandbox)
@@ -274,7 +274,7 @@ class Scheduler:
             self._run(now, state.pending.popleft(), sandbox, None, out)
             self.recount(state)
         elif not sandbox.running:
-            self._pool.rest(now, sandbox)
+            self._pool.became_idle(now, sandbox)
 
     def _left(self, now: float, item: QueuedInvocation, exec_s: float) -> None:
         """It does not run any more."""

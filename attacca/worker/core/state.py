@@ -121,7 +121,6 @@ class RevisionState:
 
     __slots__ = (
         "application",
-        "bare",
         "claim",
         "demanded",
         "failures",
@@ -130,6 +129,7 @@ class RevisionState:
         "granted",
         "live",
         "loss",
+        "no_template_reason",
         "pending",
         "retired",
         "revision",
@@ -166,7 +166,7 @@ class RevisionState:
         self.template: Template | None = None  # making or ready
         self.template_failures = 0
         self.template_retry_at = 0.0
-        self.bare = "no template yet"  # why there is none
+        self.no_template_reason = "no template yet"  # why there is none
 
     @property
     def least(self) -> int:
@@ -209,4 +209,4 @@ class RevisionState:
             return why
         if not templates:
             return f"{why}; templates are off"
-        return f"{why}; {'template is being made' if self.template is not None else self.bare}"
+        return f"{why}; {'template is being made' if self.template is not None else self.no_template_reason}"

@@ -163,8 +163,8 @@ class WorkerCore:
             self.pool.kill(now, sandbox, Loss(now, "stopped", ": its invocation was given up"), out)
             return
         out.append(Stop(sandbox.id, item.id))
-        if sandbox.phase is not Phase.DOOMED:
-            self.pool.doom(sandbox, ": an invocation in it was given up")
+        if sandbox.phase is not Phase.DRAINING:
+            self.pool.start_draining(sandbox, ": an invocation in it was given up")
 
     def _drain(self, now: float, out: list[Command]) -> None:
         self.draining = True
@@ -237,11 +237,11 @@ class WorkerCore:
             case TemplateGone():
                 self._template_ended(now, template, f"template died: {event.why}", was_ready=True)
 
-    def _template_ended(self, now: float, template: Template, bare: str, *, was_ready: bool) -> None:
+    def _template_ended(self, now: float, template: Template, no_template_reason: str, *, was_ready: bool) -> None:
         self.pool.template_ended(template, was_ready=was_ready)
         state = template.state
         if state is not None and state.template is template:  # unasked
-            state.bare = bare
+            state.no_template_reason = no_template_reason
             state.template = None
             self._back_off(now, state)
 

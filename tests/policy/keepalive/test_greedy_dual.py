@@ -34,10 +34,10 @@ def test_it_does_what_the_dumb_twin_does(steps: Sequence[tuple[str, str, tuple[i
                 clock = first[0]
         elif step == "rest" and name not in resting:
             idle = Idle(name, "a", memory_mb, float(now), uses, float(cold_s), 0.0)
-            assert keeper.rested(now, idle) is None
+            assert keeper.became_idle(now, idle) is None
             resting[name] = (clock + uses * cold_s / memory_mb, idle)
         elif step == "take" and name in resting:
-            keeper.taken(now, resting.pop(name)[1])
+            keeper.became_busy(now, resting.pop(name)[1])
         assert keeper.paid == clock
 
 
@@ -54,7 +54,7 @@ def idle(name: str, uses: int = 1, cold_s: float = 1.0, memory_mb: int = 1, sinc
 def first_to_go(*idles: Idle) -> str:
     keeper = ever()
     for one in idles:
-        keeper.rested(one.idle_since, one)
+        keeper.became_idle(one.idle_since, one)
     return keeper.victims(9.0, idles)[0].sandbox
 
 
@@ -68,10 +68,10 @@ def test_rare_cheap_and_large_ones_go_first() -> None:
 def test_what_was_used_often_long_ago_goes_in_the_end() -> None:
     keeper = ever()
     favourite = idle("favourite", uses=5)
-    keeper.rested(0.0, favourite)
+    keeper.became_idle(0.0, favourite)
     for n in range(20):
         guest = idle(f"guest{n}", uses=1, since=float(n))
-        keeper.rested(n, guest)
+        keeper.became_idle(n, guest)
         first = keeper.victims(n, [favourite, guest])[0]
         keeper.evicted(n, first)
         if first is favourite:
@@ -83,10 +83,10 @@ def test_one_that_leaves_out_of_turn_does_not_move_the_clock() -> None:
     keeper = ever()
     dear, cheap = idle("dear", uses=9), idle("cheap")
     for one in (dear, cheap):
-        keeper.rested(0.0, one)
+        keeper.became_idle(0.0, one)
     keeper.evicted(1.0, dear)  # nobody was asked for a victim
     assert keeper.paid == 0.0
-    keeper.rested(2.0, dear)
+    keeper.became_idle(2.0, dear)
     keeper.victims(3.0, [dear, cheap])
     keeper.evicted(3.0, dear)  # cheap was to go first
     assert keeper.paid == 0.0
@@ -98,7 +98,7 @@ def test_those_who_may_not_go_do_not_hold_the_clock_back() -> None:
     keeper = ever()
     kept, free = idle("kept", uses=1), idle("free", uses=3)
     for one in (kept, free):
-        keeper.rested(0.0, one)
+        keeper.became_idle(0.0, one)
     keeper.evicted(1.0, keeper.victims(1.0, [free])[0])
     assert keeper.paid == 3.0
 
@@ -134,13 +134,13 @@ def test_the_published_one_does_what_its_dumb_twin_does(moves: Sequence[tuple[st
             facts.cached_uses += 1
             keeper.began(now, Use(function, name, "cold", pended=True))
         elif move == "run" and name in resting:
-            keeper.taken(now, resting.pop(name))
+            keeper.became_busy(now, resting.pop(name))
             use(name)
             facts.cached_uses += 1
             keeper.began(now, Use(function, name, "warm", pended=False))
         elif move == "rest" and name in uses and name not in resting:
             resting[name] = Idle(name, function, 1, float(now), 0, COST_S[function], 0.0)
-            assert keeper.rested(now, resting[name]) is None
+            assert keeper.became_idle(now, resting[name]) is None
         elif move == "room" and resting:
             first = min(resting.values(), key=lambda one: (priority[one.sandbox], one.idle_since))
             assert keeper.victims(now, resting.values())[0] == first

@@ -49,10 +49,10 @@ def test_it_does_what_the_dumb_twin_does(steps: Sequence[tuple[str, str, tuple[i
             assert dumb.evict() == victims[0]
         elif step == "rest" and name not in dumb.idle:
             idle = Idle(name, "a", memory_mb, float(now), 7, float(cold_s), 0.0)
-            assert keeper.rested(now, idle) is None
+            assert keeper.became_idle(now, idle) is None
             dumb.rest(idle)
         elif step == "take" and name in dumb.idle:
-            keeper.taken(now, dumb.take(name))
+            keeper.became_busy(now, dumb.take(name))
         for tenant, idle in dumb.idle.items():
             assert (keeper.good_for(idle) - keeper.paid) * idle.memory_mb == dumb.credit[tenant]
 
@@ -60,13 +60,13 @@ def test_it_does_what_the_dumb_twin_does(steps: Sequence[tuple[str, str, tuple[i
 def test_a_use_restores_the_whole_credit() -> None:
     keeper = Landlord().fresh()
     tenant, guest = (Idle(name, "a", 1, 0.0, 1, 2.0, 0.0) for name in ("tenant", "guest"))
-    keeper.rested(0.0, tenant)
-    keeper.rested(0.0, guest)
+    keeper.became_idle(0.0, tenant)
+    keeper.became_idle(0.0, guest)
     keeper.victims(1.0, [tenant, guest])
     keeper.evicted(1.0, guest)
     assert keeper.good_for(tenant) - keeper.paid == 0.0
-    keeper.taken(2.0, tenant)
-    keeper.rested(3.0, tenant)
+    keeper.became_busy(2.0, tenant)
+    keeper.became_idle(3.0, tenant)
     assert keeper.good_for(tenant) - keeper.paid == 2.0
 
 
@@ -74,8 +74,8 @@ def test_nothing_is_kept_of_who_is_taken_or_gone() -> None:
     keeper = Landlord().fresh()
     tenants = [Idle(name, "a", 1, 0.0, 1, 2.0, 0.0) for name in ("used", "gone")]
     for tenant in tenants:
-        keeper.rested(0.0, tenant)
+        keeper.became_idle(0.0, tenant)
     keeper.victims(1.0, tenants)
-    keeper.taken(1.0, tenants[0])
+    keeper.became_busy(1.0, tenants[0])
     keeper.evicted(1.0, tenants[1])
     assert (keeper._good, keeper._asked) == ({}, {})

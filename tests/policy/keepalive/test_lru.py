@@ -43,7 +43,7 @@ def test_the_longest_unused_goes_first(idles: list[Idle]) -> None:
 def test_nothing_expires_and_nothing_is_made_ahead() -> None:
     keeper = Lru().fresh()
     idle = Idle("s1", "a", 128, 0.0, uses=1, cold_s=1.0, gap_s=0.0)
-    assert keeper.rested(0.0, idle) is None
+    assert keeper.became_idle(0.0, idle) is None
     assert keeper.prewarm_at(0.0, "a") is None
 
 
@@ -54,7 +54,7 @@ def test_every_keeper_names_all_in_an_order_of_its_own(policy: str, idles: list[
     keeper = begin(build(KEEPALIVE, policy, {}, "attacca.policy.keepalive"), Here())
     for now, idle in enumerate(idles):
         keeper.arrived(now, idle.function)
-        expiry = keeper.rested(now, idle)
+        expiry = keeper.became_idle(now, idle)
         assert expiry is None or (expiry.at >= min(now, idle.idle_since) and expiry.why)
     victims = keeper.victims(9.0, idles)
     mixed = list(idles)

@@ -25,8 +25,8 @@ def test_who_is_used_again_last_goes_first() -> None:
     told = keeper(soon=[5.0, 6.0], late=[9.0], never=[1.0])
     resting = [idle("s1", "soon"), idle("s2", "late"), idle("s3", "never")]
     assert [one.function for one in told.victims(2.0, resting)] == ["never", "late", "soon"]
-    assert told.rested(2.0, resting[0]) is None
-    expiry = told.rested(2.0, resting[2])
+    assert told.became_idle(2.0, resting[0]) is None
+    expiry = told.became_idle(2.0, resting[2])
     assert expiry is not None
     assert expiry.at == 2.0
 
@@ -90,4 +90,4 @@ def test_a_real_worker_cannot_have_one() -> None:
 
 
 def test_infinite_lets_nothing_expire() -> None:
-    assert Infinite().fresh().rested(0.0, idle("s1", "a")) is None
+    assert Infinite().fresh().became_idle(0.0, idle("s1", "a")) is None

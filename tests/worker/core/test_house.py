@@ -23,7 +23,7 @@ class Asking(LruKeeper):
         self.answer: Callable[[float], list[Ahead]] = lambda now: []
         self.stay_s: float | None = None
 
-    def rested(self, now: float, idle: Idle) -> Expiry | None:
+    def became_idle(self, now: float, idle: Idle) -> Expiry | None:
         return None if self.stay_s is None else Expiry(now + self.stay_s, "told so")
 
     def prewarm_at(self, now: float, function: str) -> Expiry | None:

@@ -152,7 +152,7 @@ def test_a_shared_sandbox_finishes_what_else_runs_in_it_and_takes_nothing_new() 
     stage.play(0.105)
     stage.withdraw(names[0], running=True)
     assert [stop.invocation for stop in stage.all(Stop)] == [names[0]]
-    assert stage.phases() == ["doomed"]
+    assert stage.phases() == ["draining"]
     other = stage.send(echo)
     stage.play(0.0955)
     assert isinstance(stage.ended[names[1]].outcome, Ok)
