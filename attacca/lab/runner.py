@@ -16,7 +16,7 @@ from attacca.errors import Unreachable
 from attacca.kernel.clock import SystemClock
 from attacca.lab.answers import Origin, Rows, told_by
 from attacca.lab.standing import Shown, Standing
-from attacca.load.records.recorder import Keeper
+from attacca.load.records.recorder import RecordSink
 from attacca.load.sending.connection import now
 from attacca.load.sending.frames import (
     Begin,
@@ -121,7 +121,7 @@ class _Child:
 class Runner:
     """One live run, from its processes to its totals."""
 
-    def __init__(self, live: Live, schedule: Schedule, keeper: Keeper) -> None:
+    def __init__(self, live: Live, schedule: Schedule, keeper: RecordSink) -> None:
         self._live, self._schedule, self._keeper = live, schedule, keeper
         scenario = live.scenario
         self._length_s = schedule.length_s

@@ -6,7 +6,7 @@ from math import ceil
 
 import msgspec
 
-from attacca.load.records.recorder import Keeper
+from attacca.load.records.recorder import RecordSink
 from attacca.load.workload.schedule import RUN
 from attacca.model.invocation import Start
 from attacca.sim.flight import Flight
@@ -31,7 +31,7 @@ class Totals(msgspec.Struct, kw_only=True):
 
 
 class Ledger:
-    def __init__(self, keeper: Keeper, run: str, seed: int, *, has_rows: bool) -> None:
+    def __init__(self, keeper: RecordSink, run: str, seed: int, *, has_rows: bool) -> None:
         """`has_rows`: a row per invocation is wanted."""
         self.totals = Totals()
         self._keeper = keeper

@@ -11,7 +11,7 @@ import msgspec
 import attacca
 from attacca.kernel.clock import Clock
 from attacca.load.records.info import RunInfo
-from attacca.load.records.recorder import Keeper, NullRecorder, Recorder
+from attacca.load.records.recorder import NullRecorder, Recorder, RecordSink
 from attacca.load.workload.scenario import Scenario
 from attacca.load.workload.schedule import Schedule
 from attacca.policy.balancing.types import Balancer
@@ -133,7 +133,7 @@ def _play(world: World, check: Check | None) -> None:
             check.end(world.ledger.spent_s)
 
 
-def _keeper(scenario: Scenario, clock: Clock, options: Options) -> Keeper:
+def _keeper(scenario: Scenario, clock: Clock, options: Options) -> RecordSink:
     if options.out is None:
         return NullRecorder(scenario, "simulated", clock.wall())
     told = deciding(scenario, Path(attacca.__file__).parent)

@@ -7,7 +7,7 @@ from attacca.errors import BadConfig
 from attacca.gateway.core.gateway import GatewayCore
 from attacca.kernel.rand import Streams
 from attacca.kernel.registry import build
-from attacca.load.records.recorder import Keeper, NullRecorder
+from attacca.load.records.recorder import NullRecorder, RecordSink
 from attacca.load.workload.scenario import Scenario
 from attacca.load.workload.schedule import RUN, WARMUP, Due, Schedule, Target
 from attacca.model.function import LABEL_MOST, Revision, Settings, Signature
@@ -37,7 +37,7 @@ class World:
         self,
         scenario: Scenario,
         schedule: Schedule,
-        keeper: Keeper,
+        keeper: RecordSink,
         engine: Engine,
         journal: Journal,
         wrap: Wrap | None = None,
