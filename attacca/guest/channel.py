@@ -15,7 +15,7 @@ HEAD = struct.Struct("<IBI")
 MAX_FRAME = 1 << 30
 
 # worker -> sandbox
-ORDER = 9  # what to be, see orders.Order: the first frame to whoever was forked by the zygote
+ORDER = 9  # what to be, a JSON object: the first frame to whoever was forked by the zygote
 GO = 1  # the worker holds on to this process: import the code, then say READY
 INVOKE = 2  # a handler that takes a body alone
 REQUEST = 8  # one that is told of the whole request
@@ -38,7 +38,7 @@ RESPONSE_END = 22
 LOG = 23
 BROKEN = 24  # the answer could not be sent: {"code", "message"}
 # zygote or template -> worker
-HALL = 32  # a zygote is there: its process id u32, as its keeper sees it
+HALL = 32  # a zygote is there: its process id u32, as its supervisor sees it
 UNFIT = 33  # it will not be: a text
 PLACED = 34  # a template's process is where it will import the code, and waits for GO
 MADE = 35  # a birth: the child's process id u32, as its parent sees it

@@ -21,7 +21,7 @@ from attacca.worker.core.reports import (
     Sink,
 )
 from attacca.worker.runtime.process import untrusted
-from attacca.worker.runtime.process.child_process import Body
+from attacca.worker.runtime.process.child_process import ChildProcess
 from attacca.worker.runtime.process.options import ProcessOptions
 from attacca.worker.runtime.process.pace import Pace
 from attacca.worker.runtime.process.untrusted import FOREVER_MS, NONSENSE, HeadTooLarge, milliseconds
@@ -37,8 +37,8 @@ SLACK = 1 << 20  # of a frame over the largest answer: heads and headers
 TURN = 8  # frames before everybody else has a turn
 
 
-class Sandbox:
-    """One sandbox, from the order to its end. `sink` hears of everything but its end, which `Body` knows."""
+class SandboxProcess:
+    """One sandbox, from the order to its end. `sink` hears of everything but its end, which `ChildProcess` knows."""
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class Sandbox:
         """`channel` is the descriptor that brings its frames, and the one that takes ours to it."""
         self._clock, self._ordered = clock, clock.now()
         self.name, self.revision, self._sink, self._loop = name, revision, sink, loop
-        self.body: Body
+        self.process: ChildProcess
         self.is_ready = False
         self.failure: SandboxFailed | None = None
         self.timer: asyncio.TimerHandle | None = None
@@ -83,7 +83,7 @@ class Sandbox:
 
     def __repr__(self) -> str:
         state = "ready" if self.is_ready else "starting"
-        return f"<Sandbox {self.name} {state}, {len(self._running)} running, {self._link}>"
+        return f"<SandboxProcess {self.name} {state}, {len(self._running)} running, {self._link}>"
 
     # orders
 
@@ -178,7 +178,7 @@ class Sandbox:
             else:
                 outcome = Ok(payload[at + heads :], payload[12:at].decode("latin-1").strip(), status, headers)
         except NONSENSE as error:
-            self.body.kill(f"it sent what no sandbox of ours sends ({type(error).__name__}), and was killed")
+            self.process.kill(f"it sent what no sandbox of ours sends ({type(error).__name__}), and was killed")
             return
         self._ended(number, outcome, took)
 
@@ -268,7 +268,7 @@ class Sandbox:
         self._sink(Logged(self.revision.function, self.revision.id, self.name, invocation, stream, text))
 
     def _closed(self, why: str) -> None:
-        self.body.kill(why + ", and was killed")
+        self.process.kill(why + ", and was killed")
 
     def _pressed(self, paused: bool) -> None:  # noqa: FBT001 - mirrors messages.Flow
         for invocation in list(self._numbers):

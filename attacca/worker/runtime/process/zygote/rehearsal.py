@@ -14,7 +14,7 @@ from attacca.guest.load import Loaded
 from attacca.guest.payload import unpack, unpack_request
 from attacca.guest.serve import Server, adapted, reap
 from attacca.worker.runtime.process.zygote import heritage
-from attacca.worker.runtime.process.zygote.spawn_spec import Order
+from attacca.worker.runtime.process.zygote.spawn_spec import SpawnSpec
 
 TIMES = 12  # after which Python has specialized what runs, and writes no more into its code
 BODY = b'{"name": "rehearsal"}'
@@ -22,7 +22,7 @@ HEADERS = (b"host", b"localhost", b"content-type", b"application/json")
 ID, JSON, QUERY = b"rehearsal", b"application/json", b""
 
 
-def rehearse(order: Order, loaded: Loaded) -> None:
+def rehearse(spec: SpawnSpec, loaded: Loaded) -> None:
     """Runs nothing of the user's: stand-ins answer."""
     found = adapted(loaded)
     stand_in = found._replace(call=_application if found.signature == "wsgi" else _answer, is_async=False)
@@ -31,17 +31,17 @@ def rehearse(order: Order, loaded: Loaded) -> None:
         for _ in range(TIMES):
             link = wire.Channel(to_sandbox[0], from_sandbox[1])
             os.write(to_sandbox[1], _frame(found))
-            contextvars.copy_context().run(_live, link, order, stand_in)
+            contextvars.copy_context().run(_live, link, spec, stand_in)
             os.read(from_sandbox[0], 65_536)
     finally:
         for descriptor in (*to_sandbox, *from_sandbox):
             os.close(descriptor)
 
 
-def _live(link: wire.Channel, order: Order, loaded: Loaded) -> None:
+def _live(link: wire.Channel, spec: SpawnSpec, loaded: Loaded) -> None:
     heritage.come_into(heritage.NOTHING)
     json.dumps({"sandbox_ms": 0.0, "code_ms": 0.0, "imports_ms": 0.0}).encode()
-    server = Server(link.write, order, adapted(loaded))
+    server = Server(link.write, spec, adapted(loaded))
     respond = server.responder()
     kind, number, payload = link.read()
     if kind == wire.INVOKE:
