@@ -7,7 +7,6 @@ from typing import Any
 
 import msgspec
 
-from attacca.cli.screens.terminal import STARTS, console, marked, milliseconds
 from attacca.client.http import Client, quoted
 from attacca.errors import AttaccaError, Conflict, NotFound
 from attacca.lab.answers import told_by
@@ -141,25 +140,3 @@ def read(path: Path) -> Bench:
         return msgspec.json.decode(path.read_bytes(), type=Bench)
     except (OSError, msgspec.MsgspecError, RecursionError) as error:
         raise NotFound(f"{path} cannot be read: {error}", "attacca load bench --out FILE writes one") from None
-
-
-def show(bench: Bench, out: str, width: int | None = None) -> None:
-    from rich.table import Table
-
-    screen = console(width=width)
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("function", style="cyan", no_wrap=True)
-    table.add_column("start")
-    for heading in ("count", "p50 ms", *PARTS_KEPT[:-1]):
-        table.add_column(heading, justify="right")
-    for name, timings in bench.functions.items():
-        for start in STARTS:
-            times = timings.starts.get(start)
-            if times is not None:
-                cells = (milliseconds(median(times[part])) for part in ("total", *PARTS_KEPT[:-1]))
-                table.add_row(name, marked(f"[{STARTS[start]}]{{}}[/]", start), str(len(times["total"])), *cells)
-    screen.print(table)
-    for name, error in bench.errors.items():
-        screen.print(marked("[red]{}[/] {}", name, error), soft_wrap=True)
-    if out:
-        screen.print(marked("[dim]written to {}[/]", out))

@@ -6,13 +6,12 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from attacca.cli.screens.terminal import STARTS, console, counted, marked, milliseconds
 from attacca.client.http import Answer, Client, decoded
 from attacca.errors import AttaccaError
 from attacca.kernel.clock import SystemClock
+from attacca.model.invocation import Start
 
 QUANTILES = {"p50": 0.50, "p90": 0.90, "p99": 0.99}
-BLOCKS = " ▏▎▍▌▋▊▉█"
 
 
 class Shot(NamedTuple):
@@ -72,15 +71,15 @@ def summary(shots: Sequence[Shot], elapsed_s: float) -> dict[str, Any]:
     fine = sorted(shot.ms for shot in shots if not shot.error)
     errors = Counter(shot.error for shot in shots if shot.error)
     starts = Counter(shot.start for shot in shots if shot.start)
-    by_start = {start: sorted(s.ms for s in shots if s.start == start and not s.error) for start in STARTS}
+    by_start = {start: sorted(s.ms for s in shots if s.start == start and not s.error) for start in Start}
     return {
         "invocations": len(shots),
         "ok": len(fine),
         "elapsed_s": round(elapsed_s, 4),
         "per_s": round(len(shots) / elapsed_s, 1) if elapsed_s else 0.0,
         "latency_ms": spread(fine),
-        "starts": {start: starts[start] for start in STARTS if starts[start]},
-        "latency_ms_by_start": {start: spread(values) for start, values in by_start.items() if values},
+        "starts": {start.value: starts[start] for start in Start if starts[start]},
+        "latency_ms_by_start": {start.value: spread(values) for start, values in by_start.items() if values},
         "errors": dict(errors.most_common()),
     }
 
@@ -111,56 +110,6 @@ def histogram(values: Sequence[float], rows: int = 8) -> list[tuple[float, float
     return list(zip(edges, edges[1:], counts, strict=False))
 
 
-def show(name: str, shots: Sequence[Shot], elapsed_s: float, at_once: int, width: int | None = None) -> None:
-    said = summary(shots, elapsed_s)
-    screen = console(width=width)
-    what = "[bold]{}[/] of [cyan]{}[/], {} at once, in {} s: [bold]{}[/] per second"
-    many, per_s = counted(said["invocations"], "invocation"), f"{said['per_s']:g}"
-    screen.print(marked(what, many, name, at_once, f"{elapsed_s:.2f}", per_s))
-    if said["latency_ms"]:
-        screen.print()
-        screen.print(_latencies(said))
-        screen.print()
-        screen.print(_histogram([shot.ms for shot in shots if not shot.error]))
-    for error, count in said["errors"].items():
-        screen.print(marked("[red]{}[/] {}", f"{count:>6}", error))
-
-
-def _latencies(said: dict[str, Any]) -> Any:
-    from rich.table import Table
-
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("ms")
-    for heading in ("count", "p50", "p90", "p99", "max"):
-        table.add_column(heading, justify="right")
-    rows = [("all", "", said["ok"], said["latency_ms"])]
-    rows += [
-        (start, STARTS[start], said["starts"][start], values) for start, values in said["latency_ms_by_start"].items()
-    ]
-    for label, style, count, values in rows:
-        cells = (milliseconds(values[name]) for name in ("p50", "p90", "p99", "max"))
-        table.add_row(marked(f"[{style}]{{}}[/]", label) if style else label, str(count), *cells)
-    return table
-
-
-def _histogram(values: Sequence[float], width: int = 32) -> Any:
-    from rich.table import Table
-
-    buckets = histogram(values)
-    most = max(count for _, _, count in buckets)
-    table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_column(justify="right", style="dim")
-    table.add_column(style="green", min_width=width)
-    table.add_column(justify="right")
-    for low, high, count in buckets:
-        eighths = round(8 * width * count / most)
-        block = "█" * (eighths // 8) + BLOCKS[eighths % 8].strip()
-        if count and not block:
-            block = BLOCKS[1]
-        table.add_row(f"{milliseconds(low)} to {milliseconds(high)}", block, str(count) if count else "")
-    return table
-
-
 def _shot(answer: Answer | AttaccaError, ms: float) -> Shot:
     if isinstance(answer, AttaccaError):
         return Shot(ms, "", answer.code)
@@ -171,17 +120,3 @@ def _shot(answer: Answer | AttaccaError, ms: float) -> Shot:
         return Shot(ms, start, str(decoded(answer.body)["error"]["code"]))
     except (ValueError, KeyError, TypeError):
         return Shot(ms, start, f"HTTP {answer.status}")
-
-
-def progress(total: int, *, quiet: bool) -> tuple[Callable[[], None], Callable[[], None]]:
-    """Two calls: one more is done, and all are. A bar on a terminal, nothing elsewhere."""
-    if quiet or not console(stderr=True).is_terminal:
-        return (lambda: None), (lambda: None)
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
-
-    shown = Progress(
-        BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console(stderr=True), transient=True
-    )
-    task = shown.add_task("", total=total)
-    shown.start()
-    return (lambda: shown.advance(task)), shown.stop

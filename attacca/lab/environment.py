@@ -29,7 +29,7 @@ from attacca.lab.bodies import (
 )
 from attacca.lab.runner import Ended, Ending, Live, Runner, SampleRow
 from attacca.lab.standing import Shown
-from attacca.load.records.recorder import Keeper
+from attacca.load.records.recorder import RecordSink
 from attacca.load.sending.frames import Call
 from attacca.load.workload.scenario import FunctionPlan, Scenario
 from attacca.load.workload.schedule import Schedule
@@ -39,7 +39,7 @@ EXCHANGES = 20  # to learn what a server's clock shows
 Tick = Callable[[], None]
 
 
-class Stage:
+class Environment:
     """The functions of one run on one server. Leaving it deletes what it deployed."""
 
     def __init__(self, client: Client, token: str, *, keep: bool = False) -> None:
@@ -191,8 +191,8 @@ class Samples:
 
 def perform(
     scenario: Scenario,
-    stage: Stage,
-    keeper: Keeper,
+    environment: Environment,
+    records: RecordSink,
     *,
     schedule: Schedule,
     calls: tuple[Call, ...],
@@ -209,10 +209,10 @@ def perform(
     """
     import uvloop
 
-    parts = urllib.parse.urlsplit(stage.client.url)
+    parts = urllib.parse.urlsplit(environment.client.url)
     if parts.scheme != "http" or not parts.hostname:
-        raise BadConfig(f"load goes over plain HTTP, not to {stage.client.url}", "--target http://HOST:PORT")
-    workers = [worker["name"] for worker in stage.client.json("GET", "/api/workers")]
+        raise BadConfig(f"load goes over plain HTTP, not to {environment.client.url}", "--target http://HOST:PORT")
+    workers = [worker["name"] for worker in environment.client.json("GET", "/api/workers")]
     live = Live(
         scenario=scenario,
         calls=calls,
@@ -220,17 +220,17 @@ def perform(
         port=parts.port or 80,
         processes=processes,
         worker=workers[0] if len(workers) == 1 else "",
-        memory_mb=tuple(stage.memory_mb(target.plan) for target in schedule.functions),
-        is_here=stage.is_here,
+        memory_mb=tuple(environment.memory_mb(target.plan) for target in schedule.functions),
+        is_here=environment.is_here,
         clock_ahead_s=ahead_s,
     )
-    samples = Samples(stage.client, is_here=stage.is_here)
+    samples = Samples(environment.client, is_here=environment.is_here)
 
     async def main() -> Ended:
         ending = Ending()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, ending.interrupt)
-        return await Runner(live, schedule, keeper).run(ending, samples, show)
+        return await Runner(live, schedule, records).run(ending, samples, show)
 
     try:
         return uvloop.run(main())

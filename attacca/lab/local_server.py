@@ -5,23 +5,20 @@ import os
 import signal
 import subprocess
 import tempfile
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
 
-from attacca.cli.screens.terminal import say
-from attacca.cli.serve.whole import check_whole
 from attacca.client.http import CLASSES
 from attacca.client.program import ourselves
 from attacca.errors import AttaccaError, BadConfig, Unreachable
 from attacca.kernel.registry import build
 from attacca.load.workload.scenario import Choice, Fault, Scenario, System
-from attacca.policy.balancing import BALANCING
 from attacca.policy.concurrency import CONCURRENCY
-from attacca.policy.keepalive import BOUNDS, KEEPALIVE
+from attacca.policy.keepalive import KEEPALIVE
 from attacca.policy.queueing import QUEUEING
 from attacca.worker.host.watch import no_group
 
@@ -33,7 +30,7 @@ FAMILIES: Mapping[str, Mapping[str, type[Any]]] = {
 
 
 @contextmanager
-def server(system: System, up: str = "") -> Iterator[str]:
+def server(system: System, up: str = "", remark: Callable[[str], None] = lambda _: None) -> Iterator[str]:
     """`attacca up` as the scenario's system describes it, on a free port, with a state of its own; gone afterwards,
     and also when we are killed: it ends when its standard input, of which we hold the other end, is closed.
 
@@ -60,7 +57,7 @@ def server(system: System, up: str = "") -> Iterator[str]:
                 raise _refusal(log.read())
             info = json.loads(line)
             if warning := no_group(info):
-                say(warning)
+                remark(warning)
             yield info["url"]
         finally:
             with process:  # its pipes are closed, whatever became of it
@@ -88,19 +85,6 @@ def _refusal(said: bytes) -> AttaccaError:
     except (ValueError, KeyError, TypeError):
         last = said.decode(errors="replace").strip().rpartition("\n")[2]
         return Unreachable(f"the server did not start: {last}", "attacca doctor; or give one that is up with --target")
-
-
-def check_policies(system: System) -> None:
-    """Make each once, as whoever runs it would.
-
-    Raises:
-        BadConfig: there is none of that name, or an option of it is wrong.
-    """
-    made: dict[str, Any] = {}
-    for family, known in {**FAMILIES, "keepalive": {**KEEPALIVE, **BOUNDS}, "balancing": BALANCING}.items():
-        choice: Choice = getattr(system, family)
-        made[family] = build(known, choice.policy, choice.options, f"attacca.policy.{family}")
-    check_whole(**made)
 
 
 def words(system: System) -> list[str]:

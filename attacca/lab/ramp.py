@@ -5,17 +5,14 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
-from attacca.cli.screens.progress import ticking
-from attacca.cli.screens.terminal import console, marked, milliseconds
 from attacca.errors import BadConfig
 from attacca.kernel.clock import SystemClock
 from attacca.lab.bodies import Known, fixed_call, known_of
-from attacca.lab.environment import Stage, perform
+from attacca.lab.environment import Environment, Tick, perform
 from attacca.load.records.recorder import Recorder
 from attacca.load.workload.scenario import Body, Clients, FunctionPlan, Record, Scenario, Workload
 from attacca.load.workload.schedule import Schedule
 
-WIDTH = 24
 WARMUP_SHARE = 0.2
 DRAIN_S = 10.0
 SAMPLE_S = 0.5
@@ -32,7 +29,7 @@ class Rung(NamedTuple):
 
 
 def climb(
-    stage: Stage, name: str, asked: Known, most: int, seconds_each: float, directory: Path, *, quiet: bool
+    environment: Environment, name: str, asked: Known, most: int, seconds_each: float, directory: Path, tick: Tick
 ) -> list[Rung]:
     """Each number of clients is recorded as a run in the directory.
 
@@ -41,22 +38,21 @@ def climb(
     """
     asked = known_of(name, asked)
     plan = FunctionPlan(name=name, body=Body(path=asked.path))
-    stage.use([plan])
-    facts = {"server": stage.client.json("GET", "/api/info"), "url": stage.client.url}
+    environment.use([plan])
+    facts = {"server": environment.client.json("GET", "/api/info"), "url": environment.client.url}
     numbers = steps(most)
-    calls = (fixed_call(name, stage.host, stage.token, asked),)
+    calls = (fixed_call(name, environment.host, environment.token, asked),)
     rungs = []
-    with ticking("clients", len(numbers), quiet=quiet) as tick:
-        for count in numbers:
-            scenario = _scenario(plan, count, seconds_each)
-            place = directory / f"clients-{count:0{len(str(most))}d}"
-            keeper = Recorder(place, scenario, "live", SystemClock().wall(), live=facts)
-            ended = perform(scenario, stage, keeper, schedule=Schedule(scenario), calls=calls)
-            keeper.close(ended.totals, ended.wall_s)
-            rungs.append(_rung(count, ended.totals))
-            tick()
-            if rungs[-1].failed and not rungs[-1].per_s:
-                raise BadConfig(f"{name} fails for every client", f"attacca invoke {name} says why")
+    for count in numbers:
+        scenario = _scenario(plan, count, seconds_each)
+        place = directory / f"clients-{count:0{len(str(most))}d}"
+        recorder = Recorder(place, scenario, "live", SystemClock().wall(), live=facts)
+        ended = perform(scenario, environment, recorder, schedule=Schedule(scenario), calls=calls)
+        recorder.close(ended.totals, ended.wall_s)
+        rungs.append(_rung(count, ended.totals))
+        tick()
+        if rungs[-1].failed and not rungs[-1].per_s:
+            raise BadConfig(f"{name} fails for every client", f"attacca invoke {name} says why")
     return rungs
 
 
@@ -101,27 +97,3 @@ def _rung(count: int, totals: Mapping[str, float | str]) -> Rung:
         p99_ms=number["p99_ms"],
         failed=int(number["failed"]),
     )
-
-
-def show(name: str, rungs: list[Rung], directory: str = "", width: int | None = None) -> None:
-    from rich.table import Table
-
-    screen = console(width=width)
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for heading in ("clients", "per second"):
-        table.add_column(heading, justify="right")
-    table.add_column("", style="green", min_width=WIDTH)
-    for heading in ("mean ms", "p50", "p99", "failed"):
-        table.add_column(heading, justify="right")
-    most = max(rung.per_s for rung in rungs) or 1.0
-    for rung in rungs:
-        times = (milliseconds(value) for value in (rung.mean_ms, rung.p50_ms, rung.p99_ms))
-        failed = marked("[red]{}[/]", rung.failed) if rung.failed else ""
-        bar = "█" * max(1, round(WIDTH * rung.per_s / most))
-        table.add_row(str(rung.clients), f"{rung.per_s:,.0f}", bar, *times, failed)
-    screen.print(table)
-    at = knee(rungs)
-    if at < rungs[-1].clients:
-        screen.print(marked("[cyan]{}[/] gets hardly more through from [bold]{}[/] clients on", name, at))
-    if directory:
-        screen.print(marked("[dim]recorded in {}; attacca report {}[/]", directory, directory), soft_wrap=True)

@@ -1,9 +1,7 @@
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attacca.lab.burst import Shot, histogram, quantile, show, summary
-from tests.cli.golden import same
+from attacca.lab.burst import Shot, histogram, quantile, summary
 
 TIMES = st.lists(st.floats(0.01, 40), min_size=1, max_size=30)
 SHOTS = [Shot(ms, "warm", "") for ms in (1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 2.0, 3.0)]
@@ -30,13 +28,3 @@ def test_a_summary_counts_everything_once() -> None:
     assert said["errors"] == {"queue_full": 2}
     assert said["latency_ms"]["max"] == 31.0
     assert said["latency_ms_by_start"]["warm"]["p50"] == 1.3
-
-
-def test_the_screen_of_a_burst(capsys: pytest.CaptureFixture[str]) -> None:
-    show("hello", SHOTS, 0.5, 4, width=80)
-    same("burst", capsys.readouterr().out)
-
-
-def test_a_burst_without_one_success_has_no_latencies(capsys: pytest.CaptureFixture[str]) -> None:
-    show("hello", [Shot(1.0, "", "not_found")] * 3, 0.1, 1, width=80)
-    assert capsys.readouterr().out.splitlines()[-1].strip() == "3 not_found"

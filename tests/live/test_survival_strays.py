@@ -72,11 +72,11 @@ def below(pid: int) -> list[int]:
 
 def left(house: House) -> dict[str, Any]:
     runtime = house.runtime
-    zygote = runtime._nursery.hatchery
+    zygote = runtime._zygotes.fork_client
     assert zygote is not None
     found = {
         "processes": below(zygote.lineage.pid),
-        "bodies": runtime._bodies,
+        "children": runtime._processes,
         "births": runtime._births,
         "sandboxes": runtime._sandboxes,
         "templates": runtime._templates,

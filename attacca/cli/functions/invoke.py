@@ -330,9 +330,11 @@ def many(
     at_once: int,
     as_json: bool,
 ) -> None:
+    from attacca.cli.screens.burst import show as show_burst
+    from attacca.cli.screens.progress import counting
     from attacca.lab import burst
 
-    tick, stop = burst.progress(count, quiet=as_json)
+    tick, stop = counting(count, quiet=as_json)
     try:
         shots, elapsed_s = burst.fire(
             lambda each: each.request(method, target, body, headers), client.another, count, at_once, tick
@@ -342,6 +344,6 @@ def many(
     if as_json:
         show_json(burst.summary(shots, elapsed_s))
     else:
-        burst.show(name, shots, elapsed_s, at_once)
+        show_burst(name, shots, elapsed_s, at_once)
     if any(shot.error for shot in shots):
         raise Refused

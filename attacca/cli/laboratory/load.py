@@ -114,9 +114,11 @@ def run(
     nothing more and waits for answers, a second one does not wait; what was recorded stays.
     """
     need_lab()
+    from attacca.cli.laboratory.scenario import check_policies
     from attacca.cli.laboratory.scenario import show as show_expected
+    from attacca.cli.screens.progress import Watching, show_totals
     from attacca.lab.live_run import Order, live
-    from attacca.lab.local_server import check_policies, not_applied, server
+    from attacca.lab.local_server import not_applied, server
     from attacca.load.workload.expected import expected
     from attacca.load.workload.schedule import Schedule
 
@@ -124,13 +126,7 @@ def run(
         raise BadConfig("a server of its own has no functions before the run and none after it", "give --target URL")
     scenario = _read(Path(path), seed)
     check_policies(scenario.system)
-    if scenario.workload.clients is not None and (
-        scenario.workload.trace or any(one.shape for one in scenario.functions)
-    ):
-        raise BadConfig(
-            "a live run sends what its clients choose or what a schedule says, and this scenario has both",
-            "leave out workload.clients, or the trace and the shapes; or simulate it: attacca sim run",
-        )
+    _expect_one_source(scenario)
     schedule = Schedule(scenario)
     asked = expected(scenario, schedule)
     if not as_json:
@@ -139,14 +135,19 @@ def run(
         say(f"{fault}: a live run does without", "yellow")
     order = Order(
         scenario, schedule, asked, Path(path), directory=out, processes=processes or asked.processes, examples=examples,
-        as_it_is=as_it_is, no_deploy=no_deploy, keep=keep, as_json=as_json,
+        as_it_is=as_it_is, no_deploy=no_deploy, keep=keep,
     )  # fmt: skip
+    watching = Watching(quiet=as_json)
     if target:
-        is_refused = live(order, target, token)
+        directory, ended = live(order, target, token, watching)
     else:
-        with server(scenario.system, up) as url:
-            is_refused = live(order, url, "", is_ours=True)
-    if is_refused:
+        with server(scenario.system, up, say) as url:
+            directory, ended = live(order, url, "", watching, is_ours=True)
+    if as_json:
+        show_json({"run": str(directory), "wall_s": ended.wall_s, **ended.totals})
+    else:
+        show_totals(ended.totals, str(directory))
+    if ended.is_refused:
         raise Refused
 
 
@@ -167,14 +168,20 @@ def scale(
 
     Each number of clients is a run of its own; `attacca report` of them draws latency against throughput.
     """
+    from attacca.cli.screens.progress import ticking
+    from attacca.cli.screens.ramp import show
     from attacca.client.http import Client
-    from attacca.lab.environment import Stage
+    from attacca.lab.environment import Environment
     from attacca.lab.live_run import free_directory
-    from attacca.lab.ramp import climb, show
+    from attacca.lab.ramp import climb, steps
 
     directory = Path(out) if out else free_directory(f"{name}-scale")
-    with Client(target, token) as client, Stage(client, token, keep=True) as stage:
-        rungs = climb(stage, name, _asked(data, path), clients, seconds_each, directory, quiet=as_json)
+    with (
+        Client(target, token) as client,
+        Environment(client, token, keep=True) as environment,
+        ticking("clients", len(steps(clients)), quiet=as_json) as tick,
+    ):
+        rungs = climb(environment, name, _asked(data, path), clients, seconds_each, directory, tick)
     if as_json:
         show_json([rung._asdict() for rung in rungs])
     else:
@@ -197,9 +204,10 @@ def bench(
     """Time functions cold, from their template and warm, and where the time goes."""
     import msgspec
 
+    from attacca.cli.screens.bench import show
     from attacca.cli.screens.progress import ticking
     from attacca.client.http import Client
-    from attacca.lab.bench import measure, show
+    from attacca.lab.bench import measure
 
     with Client(target, token) as client, ticking("timing", quiet=as_json) as tick:
         found = measure(client, names or [], cold, warm, _asked(data, path), tick)
@@ -228,6 +236,15 @@ def export(
     else:
         for path in written:
             say(str(path), "green")
+
+
+def _expect_one_source(scenario: "Scenario") -> None:
+    workload = scenario.workload
+    if workload.clients is not None and (workload.trace or any(plan.shape for plan in scenario.functions)):
+        raise BadConfig(
+            "a live run sends what its clients choose or what a schedule says, and this scenario has both",
+            "leave out workload.clients, or the trace and the shapes; or simulate it: attacca sim run",
+        )
 
 
 def _read(path: Path, seed: int | None) -> "Scenario":

@@ -1,6 +1,7 @@
 """`attacca scenario`: what a scenario will ask of the system, before anything runs."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import msgspec
 import typer
@@ -9,6 +10,7 @@ from attacca.cli.command import VerbCommand, VerbGroup
 from attacca.cli.options import Json
 from attacca.cli.screens.terminal import console, marked, milliseconds, seconds, show_json
 from attacca.load.workload.expected import Expected
+from attacca.load.workload.scenario import Choice, System
 
 app = typer.Typer(
     cls=VerbGroup,
@@ -48,7 +50,6 @@ def check(
 ) -> None:
     """Print the expected load: rates, cores and memory by Little's law, and what is likely to go wrong."""
     from attacca.cli.laboratory.sim import read_with
-    from attacca.lab.local_server import check_policies
     from attacca.load.workload.expected import expected
 
     scenario = read_with(path, settings, seed)
@@ -58,6 +59,31 @@ def check(
         show_json(msgspec.to_builtins(found))
     else:
         show(found)
+
+
+def check_policies(system: System) -> None:
+    """Make each of a scenario's policies once, as whoever runs it would.
+
+    Raises:
+        BadConfig: there is none of that name, or an option of it is wrong.
+    """
+    from attacca.cli.serve.whole import check_whole
+    from attacca.kernel.registry import build
+    from attacca.policy.balancing import BALANCING
+    from attacca.policy.concurrency import CONCURRENCY
+    from attacca.policy.keepalive import BOUNDS, KEEPALIVE
+    from attacca.policy.queueing import QUEUEING
+
+    def made(family: str, known: Mapping[str, type[Any]]) -> Any:
+        choice: Choice = getattr(system, family)
+        return build(known, choice.policy, choice.options, f"attacca.policy.{family}")
+
+    check_whole(
+        made("queueing", QUEUEING),
+        made("concurrency", CONCURRENCY),
+        made("keepalive", {**KEEPALIVE, **BOUNDS}),
+        made("balancing", BALANCING),
+    )
 
 
 def show(found: Expected, *, stderr: bool = False, width: int | None = None) -> None:

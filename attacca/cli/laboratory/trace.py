@@ -255,7 +255,7 @@ def _source(
     """The trace as it is, without the caps that a scenario puts on it."""
     need_lab()
     from attacca.load.traces.formats import read_part
-    from attacca.load.traces.types import Reading, as_spread
+    from attacca.load.traces.reading import Reading, as_spread
 
     reading = Reading(seed=seed, spread=as_spread(spread), start_minute=start, minutes=minutes)
     reading.bad.skip = skip_bad

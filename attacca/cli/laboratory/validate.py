@@ -1,7 +1,5 @@
 """`attacca validate`: one scenario live and simulated, side by side, and how far they are apart."""
 
-import json
-import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,17 +9,14 @@ from attacca.cli.command import Refused
 from attacca.cli.laboratory.report import width, write
 from attacca.cli.options import Json, Token
 from attacca.cli.screens.terminal import put, say, show_json
-from attacca.client.program import ourselves
-from attacca.errors import BadConfig, Conflict
+from attacca.errors import BadConfig
 from attacca.load.extra import need_lab
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from attacca.lab.steady import Machine
-    from attacca.load.report.digest import Digest
+    from attacca.lab.validate import Target
     from attacca.load.report.groups import Group
-    from attacca.load.workload.scenario import Hardware, Scenario
+    from attacca.load.workload.scenario import Scenario
 
 EXAMPLES = """
 attacca validate burst.toml  # starts a server as the scenario describes it, and stops it
@@ -30,7 +25,7 @@ attacca validate burst.toml --strict --out runs/check --report check.html
 attacca validate burst.toml --runs 3  # and how far live runs are apart from one another
 attacca validate burst.toml --live runs/burst-1  # recorded before
 """
-FOREIGN_CORES = 0.1  # that others may use during a live run, beyond what the calibration has seen
+OF_THIS = "give a live run of this very scenario and seed, or none"
 
 
 def run(
@@ -70,28 +65,28 @@ def run(
     samples allow.
     """
     need_lab()
+    from attacca.lab.validate import Target, cautions, free_directory, of_scenario, planned, simulate
     from attacca.load.report.groups import grouped, twins
     from attacca.load.report.measure import read as read_digest
     from attacca.load.report.sections import report as make_report
 
     scenario = planned(Path(path), seed, hardware)
-    folder = Path(out) if out else free(scenario.name)
+    folder = Path(out) if out else free_directory(scenario.name)
     machine = None if live else seen(as_json=as_json)
-    recorded = [Path(one) for one in live or ()]
-    if not recorded:
-        names = ["live"] if runs == 1 else [f"live-{number}" for number in range(1, runs + 1)]
-        recorded = in_turns(scenario, folder, [measure_of(scenario, folder, name, target, token, up) for name in names])
-    else:
+    recorded = [Path(directory) for directory in live or ()]
+    if recorded:
         simulate(scenario, folder / "simulated")
-    digests = [of_scenario(read_digest(one), scenario) for one in (*recorded, folder / "simulated")]
+    else:
+        recorded = measured(scenario, folder, runs, Target(target, token, up))
+    digests = [of_scenario(read_digest(directory), scenario) for directory in (*recorded, folder / "simulated")]
     if report:
         write(make_report(digests), Path(report))
     pairs = twins(grouped(digests))
     if not pairs:
-        hint = "give a live run of this very scenario and seed, or none"
-        raise BadConfig(f"{', '.join(map(str, recorded))}: no live run of {scenario.name}", hint)
+        raise BadConfig(f"{', '.join(map(str, recorded))}: no live run of {scenario.name}", OF_THIS)
     if not as_json:
-        caution(scenario, recorded)
+        for caution in cautions(scenario, recorded):
+            say(caution, "yellow")
     show(*pairs[0], folder, machine, as_json=as_json, strict=strict)
 
 
@@ -106,125 +101,20 @@ def seen(*, as_json: bool) -> "Machine":
     return machine
 
 
-def in_turns(scenario: "Scenario", folder: Path, live: "list[Callable[[], Path]]") -> list[Path]:
-    """A simulation after each live run: whatever drifts on the machine meets both, and the same seed must give the
-    same events each time."""
-    recorded, hashes = [], set()
-    for one in live:
-        recorded.append(one())
-        hashes.add(simulate(scenario, folder / "simulated"))
-    if len(hashes) > 1:
-        say(f"! {len(hashes)} different simulations of one seed: {', '.join(sorted(hashes))}", "red")
-    return recorded
+def measured(scenario: "Scenario", folder: Path, runs: int, target: "Target") -> list[Path]:
+    """So many live runs; a simulation takes its turn after each."""
+    from functools import partial
 
+    from attacca.lab.validate import Failed, in_turns, measure
 
-def measure_of(scenario: "Scenario", folder: Path, name: str, target: str, token: str, up: str) -> "Callable[[], Path]":
-    return lambda: measure(scenario, folder, name, target, token, up)
-
-
-def planned(path: Path, seed: int | None, hardware: str) -> "Scenario":
-    import msgspec
-
-    from attacca.load.workload.scenario import read
-
-    scenario = read(path)
-    if seed is not None:
-        scenario = msgspec.structs.replace(scenario, seed=seed)
-    if hardware:
-        scenario = msgspec.structs.replace(scenario, hardware=calibrated(Path(hardware)))
-    return scenario
-
-
-def calibrated(path: Path) -> "Hardware":
-    """The table [hardware] of a TOML file, or the whole of a JSON file."""
-    import msgspec
-
-    from attacca.load.workload.scenario import Hardware
-
+    names = ["live"] if runs == 1 else [f"live-{number}" for number in range(1, runs + 1)]
     try:
-        decode = msgspec.json.decode if path.suffix == ".json" else msgspec.toml.decode
-        found = decode(path.read_bytes())
-        table = found.get("hardware", found) if isinstance(found, dict) else found
-        return msgspec.convert(table, Hardware)
-    except OSError as error:
-        raise BadConfig(f"{path}: {error.strerror}", "attacca sim calibrate RUN writes one") from None
-    except (ValueError, RecursionError) as error:  # msgspec's own, and what TOML says of numbers and depths
-        raise BadConfig(f"{path}: {error}", "attacca sim calibrate RUN writes one") from None
-
-
-def caution(scenario: "Scenario", recorded: "list[Path]") -> None:
-    """What makes a difference say little of the simulation."""
-    from attacca.load.workload.scenario import Hardware
-    from attacca.sim.measured import of_run
-
-    hardware = scenario.hardware
-    if hardware == Hardware():
-        say("The simulated hardware is made up: attacca sim calibrate RUN > FILE, and --hardware FILE.", "yellow")
-    for path in recorded:
-        taken, known = of_run(path).background, hardware.background
-        if taken > known + FOREIGN_CORES:
-            say(f"{path}: {taken:.2f} cores were busy with something else, {known:.2f} are known.", "yellow")
-
-
-def of_scenario(digest: "Digest", scenario: "Scenario") -> "Digest":
-    """What a live run's scenario said of simulated hardware says nothing of the run."""
-    import msgspec
-
-    said = {**digest.info.scenario, "hardware": msgspec.to_builtins(scenario.hardware)}
-    return msgspec.structs.replace(digest, info=msgspec.structs.replace(digest.info, scenario=said))
-
-
-def free(name: str) -> Path:
-    from itertools import count
-
-    return next(path for number in count(1) if not (path := Path("runs") / f"{name}-validation-{number}").exists())
-
-
-def simulate(scenario: "Scenario", directory: Path) -> str:
-    from attacca.kernel.clock import SystemClock
-    from attacca.sim.run import Options
-    from attacca.sim.run import run as simulated
-
-    return simulated(scenario, SystemClock(), Options(out=directory, replace=True)).hash
-
-
-def measure(scenario: "Scenario", folder: Path, name: str, target: str, token: str, up: str) -> Path:
-    """A live run, as `attacca load run` makes it."""
-    import msgspec
-
-    folder.mkdir(parents=True, exist_ok=True)
-    planned_here = folder / "scenario.toml"
-    planned_here.write_bytes(_toml(msgspec.to_builtins(scenario)).encode())
-    out = folder / name
-    if (out / "run.json").exists():
-        raise Conflict(f"{out} holds a run already", "give another --out; or this one as --live, to simulate only")
-    words = ["load", "run", str(planned_here), "--out", str(out), "--json"]
-    words += ["--token", token] if token else []
-    words += ["--target", target] if target else [f"--up={up}"]
-    _attacca(words)
-    return out
-
-
-def _attacca(words: list[str]) -> None:
-    """Another verb, in a process of its own; what it says on stderr is seen."""
-    ended = subprocess.run([*ourselves(), *words], stdout=subprocess.PIPE, check=False)
-    if ended.returncode:
-        raise Refused
-
-
-def _toml(tables: dict[str, object]) -> str:
-    """A scenario as a file; what is unset is left out."""
-    lines = [f"{key} = {_inline(value)}" for key, value in tables.items() if value is not None]
-    return "\n".join(lines) + "\n"
-
-
-def _inline(value: object) -> str:
-    if isinstance(value, dict):
-        inside = ", ".join(f"{key} = {_inline(one)}" for key, one in value.items() if one is not None)
-        return f"{{{inside}}}"
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(_inline(one) for one in value)}]"
-    return json.dumps(value, ensure_ascii=False)
+        turns = in_turns(scenario, folder, [partial(measure, scenario, folder, name, target) for name in names])
+    except Failed:
+        raise Refused from None
+    if len(turns.hashes) > 1:
+        say(f"! {len(turns.hashes)} different simulations of one seed: {', '.join(sorted(turns.hashes))}", "red")
+    return turns.recorded
 
 
 def show(
@@ -236,14 +126,14 @@ def show(
     from attacca.load.report.validation import against_itself, gaps, validation
     from attacca.load.sending.pacing import LATE_S, LATE_WARN
 
-    found = gaps(live, simulated)
+    differences = gaps(live, simulated)
     if as_json:
         rows = [
             {"metric": one.metric, "live": one.live.value, "each": live.values(one.metric), "live_apart": one.spread,
              "simulated": one.simulated.value, "difference": one.gap,
              "interval": one.reach, "unit": one.unit, "bar": one.bar, "near": one.is_near,
              "verdict": one.verdict}
-            for one in found
+            for one in differences
         ]  # fmt: skip
         told = {"run": str(folder), "metrics": rows, "ks": quantile_distance(live, simulated)}
         show_json({**told, "machine": plain(machine)} if machine is not None else told)
@@ -255,7 +145,7 @@ def show(
         if late.get("share", 0.0) > LATE_WARN:
             say(f"{late['share']:.0%} were sent over {LATE_S * 1e3:g} ms late.", "yellow")
         say(f"  in {folder}", "dim")
-    far = [one.metric for one in found if not one.is_near]
+    far = [one.metric for one in differences if not one.is_near]
     if strict and far:
         say(f"Beyond their bars: {', '.join(far)}.", "red")
         raise Refused

@@ -1,7 +1,7 @@
 """What a live run shows: a bar while it goes on, and its totals."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from attacca.cli.screens.terminal import STARTS, console, marked, milliseconds, say, seconds
 from attacca.lab.standing import Shown
@@ -38,6 +38,29 @@ def bar(*, quiet: bool) -> Iterator[Callable[[Shown], None] | None]:
         yield show
 
 
+class Watching:
+    """Shows a live run to whoever started it; `quiet`: not what is only for people."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet = quiet
+
+    def __repr__(self) -> str:
+        return f"Watching(quiet={self._quiet})"
+
+    def remark(self, text: str) -> None:
+        if not self._quiet:
+            say(text)
+
+    def warn(self, text: str) -> None:
+        say(text, "yellow")
+
+    def deploying(self, total: int) -> AbstractContextManager[Callable[[], None]]:
+        return ticking("deploying", total, quiet=self._quiet)
+
+    def running(self) -> AbstractContextManager[Callable[[Shown], None] | None]:
+        return bar(quiet=self._quiet)
+
+
 @contextmanager
 def ticking(what: str, total: int | None = None, *, quiet: bool) -> Iterator[Callable[[], None]]:
     """A call that says: one more is done."""
@@ -52,6 +75,20 @@ def ticking(what: str, total: int | None = None, *, quiet: bool) -> Iterator[Cal
     task = progress.add_task(what, total=total)
     with progress:
         yield lambda: progress.advance(task)
+
+
+def counting(total: int, *, quiet: bool) -> tuple[Callable[[], None], Callable[[], None]]:
+    """Two calls: one more is done, and all are. A bar on a terminal, nothing elsewhere."""
+    if quiet or not console(stderr=True).is_terminal:
+        return (lambda: None), (lambda: None)
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
+
+    shown = Progress(
+        BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console(stderr=True), transient=True
+    )
+    task = shown.add_task("", total=total)
+    shown.start()
+    return (lambda: shown.advance(task)), shown.stop
 
 
 class Complainer:

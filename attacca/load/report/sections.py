@@ -9,13 +9,12 @@ from attacca.load.report import comparison as beside
 from attacca.load.report import tables
 from attacca.load.report.digest import STARTS
 from attacca.load.report.groups import Group, grouped, is_swept, measured, twins
-from attacca.load.report.lines import lines_of
 from attacca.load.report.looks import in_order
 from attacca.load.report.metrics import number
 from attacca.load.report.published import Published
 from attacca.load.report.tables import Table
 from attacca.load.report.validation import against_itself, validation
-from attacca.load.report.verdicts import verdicts
+from attacca.load.report.verdicts import lines_of, verdicts
 from attacca.load.sending.pacing import LATE_S, LATE_STOP, LATE_WARN
 
 if TYPE_CHECKING:

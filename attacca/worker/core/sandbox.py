@@ -1,9 +1,9 @@
 """One sandbox's life.
 
 STARTING --ready--> IDLE --take--> BUSY --leave (the last)--> IDLE
-BUSY --doom--> DOOMED: takes nothing new      STARTING, IDLE, BUSY, DOOMED --kill--> DYING
+BUSY --start_draining--> DRAINING: takes nothing new      STARTING, IDLE, BUSY, DRAINING --kill--> DYING
 DYING --ready, leave--> DYING: it was killed in that moment
-STARTING, DYING --failed--> GONE              IDLE, BUSY, DOOMED, DYING --gone--> GONE
+STARTING, DYING --failed--> GONE              IDLE, BUSY, DRAINING, DYING --gone--> GONE
 """
 
 from enum import StrEnum
@@ -24,24 +24,24 @@ class Phase(StrEnum):
     STARTING = "starting"
     IDLE = "idle"
     BUSY = "busy"
-    DOOMED = "doomed"
+    DRAINING = "draining"
     DYING = "dying"
     GONE = "gone"
 
 
 class Sandbox:
-    """`running` holds its invocations by id; `idle` is what its keeper was told when it came to rest."""
+    """`running` holds its invocations by id; `idle` is what the keep-alive policy was told when it became idle."""
 
     __slots__ = (
-        "doomed",
+        "drained_why",
         "expiry",
         "id",
         "idle",
+        "idle_since",
         "made",
         "made_at",
         "memory_mb",
         "phase",
-        "rested_at",
         "running",
         "served",
         "slots",
@@ -62,12 +62,12 @@ class Sandbox:
         self.memory_mb = state.revision.settings.memory_mb
         self.slots = state.revision.settings.concurrency
         self.phase = Phase.STARTING
-        self.doomed = ""  # why it is
+        self.drained_why = ""  # why it is
         self.running: dict[str, QueuedInvocation] = {}
         self.served = 0
         self.idle: Idle | None = None
-        self.expiry: Expiry | None = None  # as its keeper answered
-        self.made_at = self.rested_at = now
+        self.expiry: Expiry | None = None  # as the keep-alive policy answered
+        self.made_at = self.idle_since = now
         self.timer: Key = (Timer.EXPIRY, name)
 
     @property
@@ -91,7 +91,7 @@ class Sandbox:
         self.phase = Phase.BUSY
 
     def leave(self, invocation: str) -> "QueuedInvocation | None":
-        """None: it was given up before; its slot was free, or the sandbox doomed, since then."""
+        """None: it was given up before; its slot was free, or the sandbox was draining, since then."""
         if self.phase is Phase.STARTING or self.phase is Phase.GONE:
             self._refuse("leave")
         item = self.running.pop(invocation, None)
@@ -99,11 +99,11 @@ class Sandbox:
             self.phase = Phase.IDLE
         return item
 
-    def doom(self, why: str) -> None:
+    def start_draining(self, why: str) -> None:
         if self.phase is not Phase.BUSY:
-            self._refuse("doom")
-        self.doomed = why
-        self.phase = Phase.DOOMED
+            self._refuse("start_draining")
+        self.drained_why = why
+        self.phase = Phase.DRAINING
 
     def kill(self) -> None:
         if self.phase is Phase.DYING or self.phase is Phase.GONE:
@@ -129,7 +129,7 @@ class Sandbox:
             busy=len(self.running),
             served=self.served,
             age_s=now - self.made_at,
-            idle_s=now - self.rested_at if self.phase is Phase.IDLE else 0.0,
+            idle_s=now - self.idle_since if self.phase is Phase.IDLE else 0.0,
         )
 
     def _refuse(self, event: str) -> None:

@@ -15,12 +15,12 @@ import numpy.typing as npt
 import polars as pl
 
 from attacca.errors import BadTrace
-from attacca.load.traces.quantiles import Quantiles
-from attacca.load.traces.readers.bad import Bad
+from attacca.load.traces.draws import Quantiles
 from attacca.load.traces.readers.counted import Counted
 from attacca.load.traces.readers.counts import Counts
 from attacca.load.traces.readers.csvfile import TYPES, Kind, blocks, header
-from attacca.load.traces.types import Reading, function_table
+from attacca.load.traces.reading import Bad, Reading
+from attacca.load.traces.types import function_table
 
 DAY = re.compile(r"\.d(\d{1,6})\.csv(\.gz)?\Z")
 MINUTE = re.compile(r"(?:minute_)?(0|[1-9][0-9]{0,8})", re.IGNORECASE)

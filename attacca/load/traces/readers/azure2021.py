@@ -6,7 +6,7 @@ import polars as pl
 
 from attacca.load.traces.events import Events, Gathering
 from attacca.load.traces.readers.csvfile import Kind, blocks, header
-from attacca.load.traces.types import Reading
+from attacca.load.traces.reading import Reading
 
 COLUMNS: dict[str, Kind] = {"app": "text", "func": "text", "end_timestamp": "number", "duration": "amount"}
 MEMORY_MB = 200  # the trace has none; InVitro's stand-in, about the mean of 2019

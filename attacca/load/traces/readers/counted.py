@@ -6,11 +6,10 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from attacca.load.traces.marks import Keys, Marks, keys
-from attacca.load.traces.quantiles import Quantiles
+from attacca.load.traces.draws import Keys, Marks, Quantiles, Spread, keys, places
 from attacca.load.traces.readers.counts import Cells, Counts
-from attacca.load.traces.spread import Spread, places
-from attacca.load.traces.types import CHUNK, INVOCATION_SCHEMA, MINUTE_S, Reading
+from attacca.load.traces.reading import Reading
+from attacca.load.traces.types import CHUNK, INVOCATION_SCHEMA, MINUTE_S
 
 ABSENT = -1
 

@@ -14,7 +14,7 @@ from typing import IO, Literal
 import polars as pl
 
 from attacca.errors import BadTrace
-from attacca.load.traces.readers.bad import MOST, Bad, brief, readable
+from attacca.load.traces.reading import MOST, Bad, brief, readable
 
 BLOCK = 16 * 1024 * 1024
 # text: not empty; number: finite; amount: a number of 0 or more; count: a whole one; maybe: an amount, empty or NaN

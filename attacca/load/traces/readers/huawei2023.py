@@ -13,13 +13,12 @@ import numpy as np
 import polars as pl
 
 from attacca.errors import BadTrace
-from attacca.load.traces import unknown
-from attacca.load.traces.marks import Floats, keys
-from attacca.load.traces.quantiles import Quantiles
+from attacca.load.traces.draws import MEMORY_MB, Floats, Quantiles, keys, unknown_durations_ms
 from attacca.load.traces.readers.counted import Counted
 from attacca.load.traces.readers.counts import Counts
 from attacca.load.traces.readers.csvfile import COUNT_MAX, Kind, blocks, header
-from attacca.load.traces.types import Reading, function_table
+from attacca.load.traces.reading import Reading
+from attacca.load.traces.types import function_table
 
 DAY = re.compile(r"day_(\d{1,6})\.csv(\.gz)?\Z")
 DAY_S, DAY_MINUTES = 86_400, 1440
@@ -88,17 +87,17 @@ def _described(
 ) -> tuple[pl.DataFrame, Quantiles, tuple[str, ...]]:
     """The functions' table, their durations, and what had to be made up."""
     delays = _stacked(folder / "function_delay_minute", days, names, reading)
-    made_up = unknown.durations_ms(reading.seed, keys(names))
+    made_up = unknown_durations_ms(reading.seed, keys(names))
     values, means, without = _percentiles(delays, made_up)
     memory = _memory(folder, days, names, reading)
     notes = (
         *((f"the trace has no durations of {without} functions: theirs are made up",) * bool(without)),
-        *((f"the trace has no memory: {unknown.MEMORY_MB} MB for each function",) * (memory is None)),
+        *((f"the trace has no memory: {MEMORY_MB} MB for each function",) * (memory is None)),
         "the trace has no triggers",
     )
     table = pl.DataFrame({"function": names}, schema={"function": pl.String}).with_columns(
         app=pl.lit(APP), trigger=pl.lit("others"), duration_ms=pl.Series(means), invocations=0,
-        memory_mb=pl.Series(memory) if memory is not None else pl.lit(unknown.MEMORY_MB),
+        memory_mb=pl.Series(memory) if memory is not None else pl.lit(MEMORY_MB),
         **{f"p{level}_ms": pl.Series(values[:, column]) for column, level in enumerate(PERCENTILES)},
     )  # fmt: skip
     return function_table(table), Quantiles(np.array(PERCENTILES) / 100, values, means), notes
@@ -138,4 +137,4 @@ def _memory(folder: Path, days: list[int], names: list[str], reading: Reading) -
     known = (limits > 0) & (pods > 0)
     total, number = np.where(known, limits, 0).sum(axis=0), np.where(known, pods, 0).sum(axis=0)
     each = np.ceil(total / np.maximum(number, 1e-9))
-    return np.where(number > 0, np.maximum(each, 1), unknown.MEMORY_MB)
+    return np.where(number > 0, np.maximum(each, 1), MEMORY_MB)

@@ -11,10 +11,10 @@ from pathlib import Path
 import polars as pl
 
 from attacca.errors import BadTrace
+from attacca.load.traces.draws import MEMORY_MB
 from attacca.load.traces.events import Events, Gathering
 from attacca.load.traces.readers.csvfile import Kind, blocks, header, whole
-from attacca.load.traces.types import Reading
-from attacca.load.traces.unknown import MEMORY_MB
+from attacca.load.traces.reading import Reading
 
 REQUESTS: dict[str, Kind] = {
     "time_frontend": "amount", "totalCost_frontend": "maybe", "totalCost_worker": "maybe", "runtimeCost": "maybe",

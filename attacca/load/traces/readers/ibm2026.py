@@ -13,11 +13,10 @@ import msgspec
 import polars as pl
 
 from attacca.errors import BadTrace
+from attacca.load.traces.draws import MEMORY_MB
 from attacca.load.traces.events import Events, Gathering
 from attacca.load.traces.readers import frames
-from attacca.load.traces.readers.bad import MOST, readable
-from attacca.load.traces.types import Reading
-from attacca.load.traces.unknown import MEMORY_MB
+from attacca.load.traces.reading import MOST, Reading, readable
 
 WEEK = "week_*"
 CONFIGS = "app_configs"

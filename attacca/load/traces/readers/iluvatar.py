@@ -13,7 +13,8 @@ import polars as pl
 from attacca.errors import BadTrace
 from attacca.load.traces.events import Events, Gathering
 from attacca.load.traces.readers.csvfile import TYPES, Kind, blocks, header, whole
-from attacca.load.traces.types import TRIGGERS, Reading
+from attacca.load.traces.reading import Reading
+from attacca.load.traces.types import TRIGGERS
 
 TRACE, METADATA = "trace.csv", "metadata.csv"
 COLUMNS: dict[str, Kind] = {"func_name": "text", "invoke_time_ms": "amount"}

@@ -10,8 +10,8 @@ import polars as pl
 
 from attacca.errors import BadTrace
 from attacca.load.traces.events import invocations_of
-from attacca.load.traces.readers.bad import MOST, readable
-from attacca.load.traces.types import CHUNK, FUNCTION_SCHEMA, INVOCATION_SCHEMA, MINUTE_S, Reading, function_table
+from attacca.load.traces.reading import MOST, Reading, readable
+from attacca.load.traces.types import CHUNK, FUNCTION_SCHEMA, INVOCATION_SCHEMA, MINUTE_S, function_table
 
 ABOUT, FUNCTIONS, INVOCATIONS = "trace.json", "functions.parquet", "invocations"
 VERSION = 1

@@ -6,7 +6,7 @@ load is how far the invocations per function are off, as a share of the whole's.
 """
 
 from collections.abc import Sequence
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
 import numpy as np
@@ -14,10 +14,10 @@ import numpy.typing as npt
 import polars as pl
 
 from attacca.errors import BadConfig
-from attacca.load.traces.marks import Floats
+from attacca.load.traces.draws import Floats
+from attacca.load.traces.types import Keep
 
 Rows = npt.NDArray[np.int64]
-Keep = Literal["shape", "load", "both"]
 
 FIRST: Final = 50.0  # where the load is kept, so much of the shape is given for it
 

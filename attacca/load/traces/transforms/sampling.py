@@ -21,8 +21,9 @@ import numpy as np
 import polars as pl
 
 from attacca.kernel.rand import Streams
-from attacca.load.traces.marks import Floats
-from attacca.load.traces.transforms.nearness import Distance, Keep, Nearness, Rows
+from attacca.load.traces.draws import Floats
+from attacca.load.traces.transforms.nearness import Distance, Nearness, Rows
+from attacca.load.traces.types import Keep
 
 BEGIN, GROUP = 10, 4  # the first sample's functions; then a quarter comes again and again
 TRIALS = 24

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from attacca.load.traces.draws import Floats, Marks, keys
 from attacca.load.traces.events import invocations_of
-from attacca.load.traces.marks import Floats, Marks, keys
 from attacca.load.traces.types import CHUNK, MINUTE_S, Trace
 
 

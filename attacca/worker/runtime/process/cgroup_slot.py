@@ -15,7 +15,7 @@ LATER_S = 0.01  # after a birth
 Born = Callable[[Group | None], None]
 
 
-class Cradle:
+class CgroupSlot:
     """One forking process's place. Without cgroups it is always ready and holds nothing."""
 
     def __init__(self, make: Callable[[], Group] | None, spent: Callable[[Group], None]) -> None:
@@ -32,7 +32,7 @@ class Cradle:
 
     def __repr__(self) -> str:
         state = "closed" if self._is_closed else "moving" if self._is_moving else "ready" if self._group else "left"
-        return f"<Cradle {state}, {len(self._waiting)} waiting>"
+        return f"<CgroupSlot {state}, {len(self._waiting)} waiting>"
 
     def settle(self, pid: int) -> None:
         """The process exists: move it into the first group."""
@@ -42,7 +42,7 @@ class Cradle:
     def next(self, born: Born) -> None:
         """Call `born` with the group of the next child as soon as the process is in it; then the process moves on.
 
-        It is called with None when the cradle is closed, and when the process could not be moved: nobody must be born
+        It is called with None when the slot is closed, and when the process could not be moved: nobody must be born
         then, because it would be into the group of another.
         """
         if self._make is None or self._is_closed:

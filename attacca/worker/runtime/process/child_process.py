@@ -7,13 +7,13 @@ import signal
 from collections.abc import Callable
 
 from attacca.worker.host.cgroups import Group
-from attacca.worker.runtime.process.fork_client import Hatchery
+from attacca.worker.runtime.process.fork_client import ForkClient
 
 OUTPUT_READ, OUTPUT_PER_S = 16_384, 4 << 20  # what is written past our capture, straight to descriptors 1 and 2
 STATUS_WAIT_S = 0.05  # how long the parent may take to tell how its child ended
 
 
-class Body:
+class ChildProcess:
     """The process of one sandbox or template, from the moment it was ordered.
 
     `ended` is called once, with what is known of the end, when the process is gone (never before `born`).
@@ -29,7 +29,7 @@ class Body:
     ) -> None:
         self._loop, self._out = loop, out
         self.group: Group | None = None
-        self.parent: Hatchery | None = None  # that was told to make it
+        self.parent: ForkClient | None = None  # that was told to make it
         self.number = 0  # of its birth
         self._printed, self._ended = printed, ended
         self.pid, self._pidfd = 0, -1
@@ -44,7 +44,7 @@ class Body:
 
     def __repr__(self) -> str:
         state = "over" if self._is_over else f"process {self.pid}" if self.is_born else "not born"
-        return f"<Body {self.number} {state}{', doomed' if self._is_doomed else ''}>"
+        return f"<ChildProcess {self.number} {state}{', doomed' if self._is_doomed else ''}>"
 
     @property
     def is_born(self) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from attacca.guest import channel as wire
 from attacca.guest.link import Link, Room
-from attacca.worker.runtime.process.cgroup_slot import Cradle
+from attacca.worker.runtime.process.cgroup_slot import CgroupSlot
 from attacca.worker.runtime.process.lineage import Lineage
 from attacca.worker.runtime.process.pace import Pace
 from attacca.worker.runtime.process.zygote.spawn_spec import BIRTH
@@ -25,7 +25,7 @@ NO_ROOM = {errno.ETOOMANYREFS, errno.ENOMEM, errno.ENOBUFS, errno.EMFILE}
 Hear = Callable[[int, int, bytes], None]  # a frame: kind, number, payload
 
 
-class Order:
+class SpawnOrder:
     """A birth that has not been sent yet."""
 
     __slots__ = ("descriptors", "failed", "raw", "tries")
@@ -39,10 +39,10 @@ class Order:
             os.close(descriptor)
 
 
-class Hatchery:
+class ForkClient:
     """Hands every frame to `hear`, and says once when the other side is gone.
 
-    Descriptors that `order` takes belong to the hatchery: it closes them once they are sent, or cannot be.
+    Descriptors that `order` takes belong to the client: it closes them once they are sent, or cannot be.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Hatchery:
         orders: socket.socket,
         reader: int,
         writer: int,
-        cradle: Cradle,
+        slot: CgroupSlot,
         hear: Hear,
         gone: Callable[[str], None],
         room: Room | None = None,
@@ -60,26 +60,26 @@ class Hatchery:
         orders.settimeout(0)
         with contextlib.suppress(OSError):
             orders.shutdown(socket.SHUT_RD)  # whoever would send us something cannot
-        self.cradle, self.lineage = cradle, Lineage()
+        self.slot, self.lineage = slot, Lineage()
         self._loop, self._orders, self._gone = loop, orders, gone
         self._hear, self._pace = hear, Pace(PER_S, loop.time)
         self._link = Link(loop, reader, writer, LARGEST, self._take, self._lost, lambda _: None, turn=TURN, room=room)
-        self._waiting: collections.deque[Order] = collections.deque()
+        self._waiting: collections.deque[SpawnOrder] = collections.deque()
         self._again: asyncio.TimerHandle | None = None
         self._is_writing = False
         self.is_open = True
 
     def __repr__(self) -> str:
-        return f"<Hatchery {'open' if self.is_open else 'closed'}, {len(self._waiting)} waiting, {self.cradle}>"
+        return f"<ForkClient {'open' if self.is_open else 'closed'}, {len(self._waiting)} waiting, {self.slot}>"
 
     def birth(self, number: int, user: int, descriptors: tuple[int, ...], failed: Callable[[str], None]) -> None:
         """Order one. `failed` is called, never in this call, when it cannot be sent."""
-        self._waiting.append(Order(BIRTH.pack(number, user), descriptors, failed))
+        self._waiting.append(SpawnOrder(BIRTH.pack(number, user), descriptors, failed))
         self._write()
 
     def go(self) -> None:
         """Tell a template that it may begin."""
-        self._waiting.append(Order(BIRTH.pack(0, 0), (), lambda _: None))
+        self._waiting.append(SpawnOrder(BIRTH.pack(0, 0), (), lambda _: None))
         self._write()
 
     def tell(self, kind: int, payload: bytes = b"") -> None:
@@ -100,7 +100,7 @@ class Hatchery:
                 self._again.cancel()
             self._orders.close()
             self._link.close()
-            self.cradle.close()
+            self.slot.close()
             while self._waiting:
                 self._fail(self._waiting.popleft(), "the process that would fork it is gone")
 
@@ -129,7 +129,7 @@ class Hatchery:
         self._again = None
         self._write()
 
-    def _fail(self, order: Order, why: str) -> None:
+    def _fail(self, order: SpawnOrder, why: str) -> None:
         order.close()
         self._loop.call_soon(order.failed, why)
 

@@ -4,8 +4,7 @@ import pytest
 
 from attacca.errors import BadTrace
 from attacca.load.traces.readers.azure2019 import is_azure2019, read
-from attacca.load.traces.readers.bad import Bad
-from attacca.load.traces.types import Reading
+from attacca.load.traces.reading import Bad, Reading
 from tests.load.traces.made import PERCENTILES, azure, rows, total, write_lines
 
 

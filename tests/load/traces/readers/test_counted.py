@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from attacca.load.traces import types
 from attacca.load.traces.readers.azure2019 import read
 from attacca.load.traces.readers.counts import Counts
-from attacca.load.traces.types import Reading
+from attacca.load.traces.reading import Reading
 from tests.load.traces.made import azure, rows, total
 
 

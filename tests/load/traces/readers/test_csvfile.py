@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attacca.errors import BadTrace
-from attacca.load.traces.readers.bad import SHOWN, Bad
 from attacca.load.traces.readers.csvfile import Kind, blocks, complaint, header, whole
+from attacca.load.traces.reading import SHOWN, Bad
 
 KINDS: dict[str, Kind] = {"name": "text", "many": "count", "size": "maybe"}
 

@@ -11,7 +11,7 @@ import pytest
 from attacca.errors import BadTrace
 from attacca.load.traces.readers import frames
 from attacca.load.traces.readers.ibm2026 import megabytes, read
-from attacca.load.traces.types import Reading
+from attacca.load.traces.reading import Reading
 from tests.load.traces.made import rows
 
 WEEK = {

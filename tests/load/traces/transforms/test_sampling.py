@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attacca.load.traces.transforms.nearness import Keep, Nearness, wasserstein
+from attacca.load.traces.transforms.nearness import Nearness, wasserstein
 from attacca.load.traces.transforms.sampling import RANDOM, Sampler
+from attacca.load.traces.types import Keep
 
 TABLES = st.lists(st.tuples(st.integers(0, 1000), st.integers(1, 500), st.integers(1, 64)), min_size=1, max_size=12)
 

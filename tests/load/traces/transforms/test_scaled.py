@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attacca.load.traces.readers.azure2019 import read
+from attacca.load.traces.reading import Reading
 from attacca.load.traces.transforms.scaled import Scale, Scaled, evenly, whole_minutes
-from attacca.load.traces.types import Reading
 from tests.load.traces.made import azure, events, rows, total
 
 EVENTS = st.lists(

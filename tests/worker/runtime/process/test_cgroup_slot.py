@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from attacca.worker.host.cgroups import Group
-from attacca.worker.runtime.process.cgroup_slot import Cradle
+from attacca.worker.runtime.process.cgroup_slot import CgroupSlot
 from tests.worker.runtime.process.paper import Paper, Place
 
 PID = 7
@@ -44,8 +44,8 @@ class Hand(ThreadPoolExecutor):
             future.set_result(work())
 
 
-class Nursery:
-    """A cradle, who was born in it, and the process that lies there."""
+class Bedside:
+    """A slot, who was born in it, and the process that lies there."""
 
     def __init__(self, loop: Loop) -> None:
         self.loop, self.hand, self.paper = loop, Hand(), Paper()
@@ -53,7 +53,7 @@ class Nursery:
         self.births: list[list[Group | None]] = []
         self.spent: list[Group] = []
         self.is_settled = False
-        self.cradle = Cradle(self.paper.make, self.spent.append)
+        self.slot = CgroupSlot(self.paper.make, self.spent.append)
 
     def order(self) -> None:
         told: list[Group | None] = []
@@ -63,12 +63,12 @@ class Nursery:
             assert group is None or self.paper.where.get(PID) is group, "its parent is where it is to be born"
             told.append(group)
 
-        self.cradle.next(born)
+        self.slot.next(born)
 
     def settle(self) -> None:
         if not self.is_settled:
             self.is_settled = True
-            self.cradle.settle(PID)
+            self.slot.settle(PID)
 
     def hand_over(self, fails: str = "") -> None:
         self.paper.fails = {fails}
@@ -90,25 +90,25 @@ class Nursery:
         await self.look()
 
 
-def visit(story: Callable[[Nursery], Awaitable[None]]) -> None:
+def visit(story: Callable[[Bedside], Awaitable[None]]) -> None:
     loop = Loop()
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
 
         async def main() -> None:
-            await story(Nursery(loop))
+            await story(Bedside(loop))
 
         runner.run(main())
 
 
 DOINGS = {
-    "next": lambda nursery: nursery.order(),
-    "made": lambda nursery: nursery.cradle.made(),
-    "settle": lambda nursery: nursery.settle(),
-    "moved": lambda nursery: nursery.hand_over(),
-    "stuck": lambda nursery: nursery.hand_over("make"),
-    "lost": lambda nursery: nursery.hand_over("add"),
-    "later": lambda nursery: nursery.pass_by(1.0),
-    "close": lambda nursery: nursery.cradle.close(),
+    "next": lambda bedside: bedside.order(),
+    "made": lambda bedside: bedside.slot.made(),
+    "settle": lambda bedside: bedside.settle(),
+    "moved": lambda bedside: bedside.hand_over(),
+    "stuck": lambda bedside: bedside.hand_over("make"),
+    "lost": lambda bedside: bedside.hand_over("add"),
+    "later": lambda bedside: bedside.pass_by(1.0),
+    "close": lambda bedside: bedside.slot.close(),
 }
 
 
@@ -116,79 +116,79 @@ DOINGS = {
 @example(["made", "settle", "moved", "later", "moved"])
 @example(["made", "settle"])
 def test_every_birth_is_told_once_and_no_group_is_lost(doings: list[str]) -> None:
-    async def story(nursery: Nursery) -> None:
-        cradle = nursery.cradle
+    async def story(bedside: Bedside) -> None:
+        slot = bedside.slot
         for doing in doings:
-            DOINGS[doing](nursery)
-            await nursery.look()
-            assert all(len(told) <= 1 for told in nursery.births)
-        cradle.close()
-        await nursery.finish()
-        nursery.order()
-        assert all(len(told) == 1 for told in nursery.births)
-        assert nursery.births[-1] == [None], "it is closed"
-        given = [group for [group] in nursery.births if group is not None]
-        ended = [*given, *nursery.spent]
-        assert sorted(map(repr, ended)) == sorted(map(repr, nursery.paper.made)), "each is somebody's, or spent"
-        assert set(nursery.paper.where) <= {PID}
-        await nursery.wait(1.0)
-        assert nursery.hand.moves == []
+            DOINGS[doing](bedside)
+            await bedside.look()
+            assert all(len(told) <= 1 for told in bedside.births)
+        slot.close()
+        await bedside.finish()
+        bedside.order()
+        assert all(len(told) == 1 for told in bedside.births)
+        assert bedside.births[-1] == [None], "it is closed"
+        given = [group for [group] in bedside.births if group is not None]
+        ended = [*given, *bedside.spent]
+        assert sorted(map(repr, ended)) == sorted(map(repr, bedside.paper.made)), "each is somebody's, or spent"
+        assert set(bedside.paper.where) <= {PID}
+        await bedside.wait(1.0)
+        assert bedside.hand.moves == []
 
     visit(story)
 
 
 @given(st.integers(1, 5), st.booleans())
 def test_whoever_is_ordered_is_born_in_the_order_of_asking(count: int, is_late: bool) -> None:  # noqa: FBT001 - drawn
-    async def story(nursery: Nursery) -> None:
+    async def story(bedside: Bedside) -> None:
         if not is_late:
-            nursery.cradle.settle(PID)
-            await nursery.finish()
+            bedside.slot.settle(PID)
+            await bedside.finish()
         for _ in range(count):
-            nursery.order()
+            bedside.order()
         if is_late:
-            nursery.cradle.settle(PID)
-            await nursery.finish()
+            bedside.slot.settle(PID)
+            await bedside.finish()
         for number in range(count):
-            assert [bool(told) for told in nursery.births] == [at <= number for at in range(count)]
-            nursery.cradle.made()
-            await nursery.finish()
-        assert [group for [group] in nursery.births] == nursery.paper.made[:count]
+            assert [bool(told) for told in bedside.births] == [at <= number for at in range(count)]
+            bedside.slot.made()
+            await bedside.finish()
+        assert [group for [group] in bedside.births] == bedside.paper.made[:count]
 
     visit(story)
 
 
 def test_a_group_ends_together_only_once_the_parent_has_left_it() -> None:
-    async def story(nursery: Nursery) -> None:
-        nursery.order()
-        nursery.order()
-        nursery.cradle.settle(PID)
-        await nursery.finish()
-        first, *_ = nursery.paper.made
-        assert (nursery.births, first.is_united) == ([[first], []], False)
-        nursery.cradle.made()
-        await nursery.finish()
-        _, second = nursery.paper.made
-        assert (nursery.births, first.is_united, second.is_united) == ([[first], [second]], True, False)
-        nursery.cradle.close()
-        assert nursery.spent == [], "the second child has it"
+    async def story(bedside: Bedside) -> None:
+        bedside.order()
+        bedside.order()
+        bedside.slot.settle(PID)
+        await bedside.finish()
+        first, *_ = bedside.paper.made
+        assert (bedside.births, first.is_united) == ([[first], []], False)
+        bedside.slot.made()
+        await bedside.finish()
+        _, second = bedside.paper.made
+        assert (bedside.births, first.is_united, second.is_united) == ([[first], [second]], True, False)
+        bedside.slot.close()
+        assert bedside.spent == [], "the second child has it"
 
     visit(story)
 
 
 def test_it_leaves_a_while_after_a_birth_or_at_once_when_somebody_waits() -> None:
-    async def story(nursery: Nursery) -> None:
-        nursery.cradle.settle(PID)
-        await nursery.finish()
-        nursery.order()
-        nursery.cradle.made()
-        assert nursery.hand.moves == []
-        await nursery.wait(1.0)
-        assert len(nursery.hand.moves) == 1
-        await nursery.finish()
-        nursery.order()
-        nursery.cradle.made()
-        nursery.order()
-        assert len(nursery.hand.moves) == 1
+    async def story(bedside: Bedside) -> None:
+        bedside.slot.settle(PID)
+        await bedside.finish()
+        bedside.order()
+        bedside.slot.made()
+        assert bedside.hand.moves == []
+        await bedside.wait(1.0)
+        assert len(bedside.hand.moves) == 1
+        await bedside.finish()
+        bedside.order()
+        bedside.slot.made()
+        bedside.order()
+        assert len(bedside.hand.moves) == 1
 
     visit(story)
 
@@ -197,45 +197,45 @@ def test_it_leaves_a_while_after_a_birth_or_at_once_when_somebody_waits() -> Non
 def test_where_it_cannot_be_moved_nobody_is_born_into_the_group_of_another(fails: str) -> None:
     """And the next one tries again: it may have been for a moment only."""
 
-    async def story(nursery: Nursery) -> None:
-        nursery.cradle.settle(PID)
-        await nursery.finish()
-        nursery.order()
-        nursery.order()
-        nursery.cradle.made()
-        await nursery.finish(fails)
-        assert nursery.births[1] == [None]
-        nursery.order()
-        await nursery.finish()
-        assert nursery.births[2] == [nursery.paper.made[-1]]
+    async def story(bedside: Bedside) -> None:
+        bedside.slot.settle(PID)
+        await bedside.finish()
+        bedside.order()
+        bedside.order()
+        bedside.slot.made()
+        await bedside.finish(fails)
+        assert bedside.births[1] == [None]
+        bedside.order()
+        await bedside.finish()
+        assert bedside.births[2] == [bedside.paper.made[-1]]
 
     visit(story)
 
 
 def test_without_cgroups_it_is_always_ready() -> None:
     told: list[Group | None] = []
-    cradle = Cradle(None, lambda group: None)
-    cradle.settle(PID)
-    cradle.next(told.append)
-    cradle.made()
+    slot = CgroupSlot(None, lambda group: None)
+    slot.settle(PID)
+    slot.next(told.append)
+    slot.made()
     assert told == [None]
 
 
 def test_it_says_how_it_is() -> None:
-    async def story(nursery: Nursery) -> None:
-        cradle = nursery.cradle
-        assert repr(cradle) == "<Cradle left, 0 waiting>"
-        cradle.settle(PID)
-        nursery.order()
-        assert repr(cradle) == "<Cradle moving, 1 waiting>"
-        await nursery.finish()
-        assert repr(cradle) == "<Cradle left, 0 waiting>"
-        cradle.made()
-        await nursery.wait(1.0)
-        await nursery.finish()
-        assert repr(cradle) == "<Cradle ready, 0 waiting>"
-        cradle.close()
-        assert repr(cradle) == "<Cradle closed, 0 waiting>"
+    async def story(bedside: Bedside) -> None:
+        slot = bedside.slot
+        assert repr(slot) == "<CgroupSlot left, 0 waiting>"
+        slot.settle(PID)
+        bedside.order()
+        assert repr(slot) == "<CgroupSlot moving, 1 waiting>"
+        await bedside.finish()
+        assert repr(slot) == "<CgroupSlot left, 0 waiting>"
+        slot.made()
+        await bedside.wait(1.0)
+        await bedside.finish()
+        assert repr(slot) == "<CgroupSlot ready, 0 waiting>"
+        slot.close()
+        assert repr(slot) == "<CgroupSlot closed, 0 waiting>"
 
     visit(story)
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attacca.guest.channel import HEAD, PREPARE
-from attacca.worker.runtime.process.cgroup_slot import Cradle
-from attacca.worker.runtime.process.fork_client import AGAIN_S, AGAIN_TRIES, LARGEST, NO_ROOM, PER_S, TURN, Hatchery
+from attacca.worker.runtime.process.cgroup_slot import CgroupSlot
+from attacca.worker.runtime.process.fork_client import AGAIN_S, AGAIN_TRIES, LARGEST, NO_ROOM, PER_S, TURN, ForkClient
 from attacca.worker.runtime.process.zygote.spawn_spec import BIRTH
 from tests.worker.runtime.process.turns import Loop
 
@@ -50,12 +50,12 @@ class House:
         self.gone: list[str] = []
         self.failed: list[tuple[int, str]] = []
         self.descriptors: list[int] = []
-        self.hatchery = Hatchery(
+        self.fork_client = ForkClient(
             cast("Any", self.loop),
             cast("Any", self.orders),
             self.reader,
             self.tells,
-            Cradle(None, lambda group: None),
+            CgroupSlot(None, lambda group: None),
             lambda *frame: self.heard.append(frame),
             self.gone.append,
         )
@@ -66,7 +66,7 @@ class House:
         self.descriptors.append(descriptor)
         number = len(self.descriptors)
         before = list(self.failed)
-        self.hatchery.birth(number, 0, (descriptor,), lambda why: self.failed.append((number, why)))
+        self.fork_client.birth(number, 0, (descriptor,), lambda why: self.failed.append((number, why)))
         assert self.failed == before, "never in this call"
 
     def hang_up(self) -> None:
@@ -75,7 +75,7 @@ class House:
             self.writer = -1
 
     def end(self) -> None:
-        self.hatchery.close()
+        self.fork_client.close()
         self.loop.turn()
         assert self.loop.is_empty()
         for descriptor in (self.reader, self.tells, *self.descriptors):
@@ -97,7 +97,7 @@ def set_failure(error: OSError | None) -> Callable[[House], None]:
 
 
 DOINGS: dict[str, Callable[[House], None]] = {
-    "birth": lambda house: house.birth() if house.hatchery.is_open else None,
+    "birth": lambda house: house.birth() if house.fork_client.is_open else None,
     "full": set_failure(FULL),
     "busy": set_failure(BlockingIOError()),
     "broken": set_failure(BrokenPipeError()),
@@ -116,8 +116,8 @@ def test_every_order_is_sent_once_or_fails_once(doings: list[str]) -> None:
     for doing in doings:
         DOINGS[doing](house)
         assert len(house.gone) <= 1
-        assert house.orders.is_closed is not house.hatchery.is_open
-    house.hatchery.close()
+        assert house.orders.is_closed is not house.fork_client.is_open
+    house.fork_client.close()
     house.loop.turn()
     assert sorted([number for number, _ in house.orders.sent] + [number for number, _ in house.failed]) == list(
         range(1, len(house.descriptors) + 1)
@@ -197,21 +197,21 @@ def test_who_says_more_than_anybody_can_listen_to_is_listened_to_more_slowly(hou
 
 def test_whoever_closes_it_is_not_told(house: House) -> None:
     house.hang_up()
-    house.hatchery.close()
+    house.fork_client.close()
     assert house.gone == []
 
 
 def test_a_template_is_told_by_the_one_and_its_minder_by_the_other(house: House) -> None:
-    house.hatchery.go()
-    house.hatchery.tell(PREPARE, b"x")
+    house.fork_client.go()
+    house.fork_client.tell(PREPARE, b"x")
     assert house.orders.sent == [(0, 0)]
     assert os.read(house.far_reader, 100) == HEAD.pack(1, PREPARE, 0) + b"x"
 
 
 def test_it_says_how_it_is(house: House) -> None:
-    assert repr(house.hatchery) == "<Hatchery open, 0 waiting, <Cradle left, 0 waiting>>"
+    assert repr(house.fork_client) == "<ForkClient open, 0 waiting, <CgroupSlot left, 0 waiting>>"
     house.orders.fails = FULL
     house.birth()
-    assert repr(house.hatchery) == "<Hatchery open, 1 waiting, <Cradle left, 0 waiting>>"
-    house.hatchery.close()
-    assert repr(house.hatchery) == "<Hatchery closed, 0 waiting, <Cradle closed, 0 waiting>>"
+    assert repr(house.fork_client) == "<ForkClient open, 1 waiting, <CgroupSlot left, 0 waiting>>"
+    house.fork_client.close()
+    assert repr(house.fork_client) == "<ForkClient closed, 0 waiting, <CgroupSlot closed, 0 waiting>>"

@@ -16,7 +16,7 @@ from attacca.guest import channel as wire
 from attacca.guest.load import Loaded, Unfit, load, open_paths
 from attacca.guest.serve import Server, adapted, describe
 from attacca.worker.runtime.process.zygote import linux, rootfs, script, seccomp
-from attacca.worker.runtime.process.zygote.spawn_spec import Order
+from attacca.worker.runtime.process.zygote.spawn_spec import SpawnSpec
 
 READER, WRITER = 3, 4  # from the worker and to it: the descriptors that a sandbox has besides its input and output
 FAMILY = 512  # sandboxes that one template may have at once, each with all the processes it is allowed
@@ -40,8 +40,8 @@ def take_descriptors(descriptors: list[int], out: int, *, keep_others: bool) -> 
         os.closerange(places.stop, 1 << 20)
 
 
-def _limit(order: Order, *, template: bool) -> None:
-    for name, value in order["limits"].items():
+def _limit(spec: SpawnSpec, *, template: bool) -> None:
+    for name, value in spec["limits"].items():
         kind = getattr(resource, f"RLIMIT_{name}")
         hard = resource.getrlimit(kind)[1]
         allowed = value if hard == resource.RLIM_INFINITY else min(value, hard)
@@ -51,9 +51,9 @@ def _limit(order: Order, *, template: bool) -> None:
         resource.setrlimit(kind, (allowed, most))
 
 
-def lock_down(order: Order, program: bytes, keep: tuple[int, ...] = (), *, isolate: bool, template: bool) -> None:
+def lock_down(spec: SpawnSpec, program: bytes, keep: tuple[int, ...] = (), *, isolate: bool, template: bool) -> None:
     """From here on it has no rights but these, and the limits of its revision."""
-    _limit(order, template=template)
+    _limit(spec, template=template)
     if isolate:
         linux.drop_capabilities(keep)
         seccomp.install(program)
@@ -66,22 +66,22 @@ class TooSlow(BaseException):
     """The import takes too long; raised in the middle of it, so that its traceback says where."""
 
 
-def import_code(order: Order) -> Loaded:
-    here = script.here_of(order)
+def import_code(spec: SpawnSpec) -> Loaded:
+    here = script.here_of(spec)
     os.chdir(here)
     before = list(sys.path)
-    open_paths(here, script.bundle_of(order))
-    script.add_paths(order, before)
-    script.obey(order["env"])
+    open_paths(here, script.bundle_of(spec))
+    script.add_paths(spec, before)
+    script.obey(spec["env"])
     pose = script.Script(here)
 
     def interrupt(*_: object) -> NoReturn:
-        raise TooSlow(f"importing the code took longer than {order['import_s']:g} s (start_timeout_s of the server)")
+        raise TooSlow(f"importing the code took longer than {spec['import_s']:g} s (start_timeout_s of the server)")
 
     signal.signal(signal.SIGALRM, interrupt)
-    signal.setitimer(signal.ITIMER_REAL, order["import_s"])
+    signal.setitimer(signal.ITIMER_REAL, spec["import_s"])
     try:
-        loaded = load(order["handler"], order["signature"], order["event"], here)
+        loaded = load(spec["handler"], spec["signature"], spec["event"], here)
         pose.settle(loaded.handler, loaded.module)
         return loaded
     finally:
@@ -102,7 +102,7 @@ def failure(error: BaseException) -> dict[str, str]:
     return {"code": code, "message": message, "hint": hint, "traceback": told["traceback"]}
 
 
-def settle(order: Order, user: int, *, isolate: bool, began: float) -> tuple[dict[str, float], int]:
+def settle(spec: SpawnSpec, user: int, *, isolate: bool, began: float) -> tuple[dict[str, float], int]:
     """Move a child of the zygote into a world of its own. Returns what took how long, and for a template a descriptor
     of a /proc that can be written to."""
     isolated, writable = perf_counter(), -1
@@ -111,15 +111,15 @@ def settle(order: Order, user: int, *, isolate: bool, began: float) -> tuple[dic
         rootfs.map_self(rootfs.ID, user)
         os.setresgid(rootfs.ID, rootfs.ID, rootfs.ID)
         os.setresuid(rootfs.ID, rootfs.ID, rootfs.ID)
-        if not order["host_network"]:
+        if not spec["host_network"]:
             linux.unshare(linux.CLONE_NEWNET)
             linux.raise_loopback()
         isolated = perf_counter()
         writable = rootfs.enter_own(
-            order["code"], order["bundle"], order["space_mb"], order["secrets"], template=order["template"]
+            spec["code"], spec["bundle"], spec["space_mb"], spec["secrets"], template=spec["template"]
         )
-        order["secrets"] = {}
-        linux.set_host_name(order["function"])
+        spec["secrets"] = {}
+        linux.set_host_name(spec["function"])
     placed = perf_counter()
     return {"sandbox_ms": (isolated - began) * 1e3, "code_ms": (placed - isolated) * 1e3}, writable
 
@@ -130,46 +130,46 @@ def live(descriptors: list[int], user: int, *, isolate: bool, began: float) -> N
     take_descriptors([reader, writer], out, keep_others=False)
     link = wire.Channel(READER, WRITER)
     with contextlib.suppress(wire.Closed, ConnectionError):
-        order: Order = json.loads(link.read()[2])
-        times, _ = settle(order, user, isolate=isolate, began=began)
-        lock_down(order, seccomp.FOR_NEW_SANDBOXES, isolate=isolate, template=False)
-        script.set_environment(order)
-        _live_as_new_sandbox(order, link, times)
+        spec: SpawnSpec = json.loads(link.read()[2])
+        times, _ = settle(spec, user, isolate=isolate, began=began)
+        lock_down(spec, seccomp.FOR_NEW_SANDBOXES, isolate=isolate, template=False)
+        script.set_environment(spec)
+        _live_as_new_sandbox(spec, link, times)
     os._exit(0)
 
 
-def _live_as_new_sandbox(order: Order, link: wire.Channel, times: dict[str, float]) -> None:
+def _live_as_new_sandbox(spec: SpawnSpec, link: wire.Channel, times: dict[str, float]) -> None:
     link.read()  # GO
-    output.capture(output.Ledger(link.write, order["max_log"]))
+    output.capture(output.Ledger(link.write, spec["max_log"]))
     began = perf_counter()
     try:
-        loaded = import_code(order)
+        loaded = import_code(spec)
     except BaseException as error:  # noqa: BLE001 - the user's code may raise anything
         output.flush()
         link.write(wire.FAILED, 0, json.dumps(failure(error)).encode())
         os._exit(1)
     gc.freeze()
-    serve(order, link, loaded, {**times, "imports_ms": (perf_counter() - began) * 1e3})
+    serve(spec, link, loaded, {**times, "imports_ms": (perf_counter() - began) * 1e3})
 
 
-def serve(order: Order, link: wire.Channel, loaded: Loaded, times: dict[str, float]) -> None:
+def serve(spec: SpawnSpec, link: wire.Channel, loaded: Loaded, times: dict[str, float]) -> None:
     ready, loaded = json.dumps(times).encode(), adapted(loaded)
-    if needs_loop(order, loaded):
+    if needs_loop(spec, loaded):
         try:
-            deferred.load("asgi").serve_on_loop(link, order, loaded, ready)
+            deferred.load("asgi").serve_on_loop(link, spec, loaded, ready)
         except Unfit as error:
             os.set_blocking(link.writer, True)
             link.write(wire.FAILED, 0, json.dumps(failure(error)).encode())
         return
-    server = Server(link.write, order, loaded)
+    server = Server(link.write, spec, loaded)
     output.capture(server.ledger)
     link.write(wire.READY, 0, ready)
-    if order["concurrency"] > 1:
-        server.serve_in_threads(link, order["concurrency"])
+    if spec["concurrency"] > 1:
+        server.serve_in_threads(link, spec["concurrency"])
     else:
         server.serve_one_by_one(link)
 
 
-def needs_loop(order: Order, loaded: Loaded) -> bool:
+def needs_loop(spec: SpawnSpec, loaded: Loaded) -> bool:
     loaded = adapted(loaded)
-    return loaded.signature == "asgi" or (loaded.is_async and order["concurrency"] > 1)
+    return loaded.signature == "asgi" or (loaded.is_async and spec["concurrency"] > 1)

@@ -38,7 +38,7 @@ def ready(descriptors: list[int], patience_s: float | None = None) -> list[int]:
     return [descriptor for descriptor, _ in poll.poll(None if patience_s is None else patience_s * 1e3)]
 
 
-class Breeder:
+class ForkServer:
     """Runs in a zygote and in every template. Orders come by a socket, with the child's descriptors; reports leave by
     a pipe."""
 

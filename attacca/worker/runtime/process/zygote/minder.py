@@ -22,7 +22,7 @@ from typing import Any, NamedTuple, NoReturn
 from attacca.guest import channel as wire
 from attacca.worker.runtime.process.zygote import linux, rootfs, seccomp
 from attacca.worker.runtime.process.zygote.forkserver import or_last_words, ready
-from attacca.worker.runtime.process.zygote.spawn_spec import Order
+from attacca.worker.runtime.process.zygote.spawn_spec import SpawnSpec
 
 KINDS = {
     "pid": linux.CLONE_NEWPID,
@@ -117,10 +117,10 @@ def _exit_code(status: int) -> int:
 class Carpenter:
     """Makes places. Each begins as the minder's own namespaces, which moves on to new ones for the next."""
 
-    def __init__(self, order: Order, hands: socket.socket, processes: int) -> None:
+    def __init__(self, spec: SpawnSpec, hands: socket.socket, processes: int) -> None:
         """`hands` reaches the template; `processes` is a descriptor of a /proc that can be written to."""
-        self._order, self.hands, self._processes = order, hands, processes
-        own = ("mnt", "ipc", "uts") if order["host_network"] else ("mnt", "ipc", "uts", "net")
+        self._spec, self.hands, self._processes = spec, hands, processes
+        own = ("mnt", "ipc", "uts") if spec["host_network"] else ("mnt", "ipc", "uts", "net")
         self._own = {kind: KINDS[kind] for kind in own}
         self._home = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)  # with nothing of any place mounted
         wanted, self._want = os.pipe2(os.O_CLOEXEC)
@@ -148,7 +148,7 @@ class Carpenter:
         """
         linux.join(self._home, linux.CLONE_NEWNS)
         linux.unshare(sum(self._own.values()))
-        rootfs.take_room(self._order["space_mb"])
+        rootfs.take_room(self._spec["space_mb"])
         if "net" in self._own:
             linux.raise_loopback()
         os.write(self._want, b"!")
@@ -240,8 +240,8 @@ class Inside:
         os._exit(0)
 
 
-class Forker:
-    """How a template's children come into the world: each into the next place. See `breeder.Forker`."""
+class PlaceForker:
+    """How a template's children come into the world: each into the next place. See `forkserver.Forker`."""
 
     def __init__(self, hands: socket.socket, here: str) -> None:
         """`here` is the working directory, which entering a place loses."""

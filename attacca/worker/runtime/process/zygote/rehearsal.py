@@ -14,14 +14,15 @@ from attacca.guest.load import Loaded
 from attacca.guest.payload import unpack, unpack_request
 from attacca.guest.serve import Server, adapted, reap
 from attacca.worker.runtime.process.zygote import heritage
-from attacca.worker.runtime.process.zygote.spawn_spec import Order
+from attacca.worker.runtime.process.zygote.spawn_spec import SpawnSpec
 
 TIMES = 12  # after which Python has specialized what runs, and writes no more into its code
 BODY = b'{"name": "rehearsal"}'
+HEADERS = (b"host", b"localhost", b"content-type", b"application/json")
 ID, JSON, QUERY = b"rehearsal", b"application/json", b""
 
 
-def rehearse(order: Order, loaded: Loaded) -> None:
+def rehearse(spec: SpawnSpec, loaded: Loaded) -> None:
     """Runs nothing of the user's: stand-ins answer."""
     found = adapted(loaded)
     stand_in = found._replace(call=_application if found.signature == "wsgi" else _answer, is_async=False)
@@ -30,17 +31,17 @@ def rehearse(order: Order, loaded: Loaded) -> None:
         for _ in range(TIMES):
             link = wire.Channel(to_sandbox[0], from_sandbox[1])
             os.write(to_sandbox[1], _frame(found))
-            contextvars.copy_context().run(_live, link, order, stand_in)
+            contextvars.copy_context().run(_live, link, spec, stand_in)
             os.read(from_sandbox[0], 65_536)
     finally:
         for descriptor in (*to_sandbox, *from_sandbox):
             os.close(descriptor)
 
 
-def _live(link: wire.Channel, order: Order, loaded: Loaded) -> None:
+def _live(link: wire.Channel, spec: SpawnSpec, loaded: Loaded) -> None:
     heritage.come_into(heritage.NOTHING)
     json.dumps({"sandbox_ms": 0.0, "code_ms": 0.0, "imports_ms": 0.0}).encode()
-    server = Server(link.write, order, adapted(loaded))
+    server = Server(link.write, spec, adapted(loaded))
     respond = server.responder()
     kind, number, payload = link.read()
     if kind == wire.INVOKE:
@@ -52,13 +53,11 @@ def _live(link: wire.Channel, order: Order, loaded: Loaded) -> None:
 
 def _frame(loaded: Loaded) -> bytes:
     if loaded.signature != "wsgi" and loaded.event == "plain":
-        parts: tuple[bytes, ...] = (ID, JSON, QUERY)
-        kind, head = wire.INVOKE, wire.INVOKE_HEAD.pack(*map(len, parts))
+        parts = (ID, JSON, QUERY)
+        kind, payload = wire.INVOKE, b"".join((wire.INVOKE_HEAD.pack(*map(len, parts)), *parts, BODY))
     else:
-        headers = json.dumps([("host", "localhost"), ("content-type", "application/json")]).encode()
-        parts = (ID, JSON, QUERY, b"POST", b"/", b"127.0.0.1", b"http", headers)
-        kind, head = wire.REQUEST, wire.REQUEST_HEAD.pack(0, 0, *map(len, parts))
-    payload = b"".join((head, *parts, BODY))
+        head = wire.lines((ID, JSON, QUERY, b"POST", b"/", b"127.0.0.1", b"http", *HEADERS))
+        kind, payload = wire.REQUEST, wire.REQUEST_HEAD.pack(0, 0, len(head)) + head + BODY
     return wire.HEAD.pack(len(payload), kind, 1) + payload
 
 

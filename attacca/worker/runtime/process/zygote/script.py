@@ -1,8 +1,8 @@
 """What a function sees of the interpreter that runs it: what a script would see that `python3 main.py` runs.
 
-In truth it is a bare interpreter that has never heard of the machine's packages, started for the keeper with words of
-the server's. Children that the function starts are ordinary ones; the standard library tells them what to be from what
-it finds here.
+In truth it is a bare interpreter that has never heard of the machine's packages, started for the supervisor with words
+of the server's. Children that the function starts are ordinary ones; the standard library tells them what to be from
+what it finds here.
 """
 
 import ctypes
@@ -14,7 +14,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 
 from attacca.worker.runtime.process.zygote import rootfs
-from attacca.worker.runtime.process.zygote.spawn_spec import Order
+from attacca.worker.runtime.process.zygote.spawn_spec import SpawnSpec
 
 SETTINGS = {  # numeric libraries start a thread per core when imported, and threads do not survive a fork
     "OPENBLAS_NUM_THREADS": "1",
@@ -55,7 +55,7 @@ ORDINARY = {  # of sys.flags, where a bare interpreter's differ
 
 
 def be_ordinary() -> None:
-    """Once, in the keeper: let what is read from `sys` and `builtins` be an ordinary interpreter's."""
+    """Once, in the supervisor: let what is read from `sys` and `builtins` be an ordinary interpreter's."""
     site.setquit()  # its flag has kept `site` from looking for packages when it was imported
     site.setcopyright()
     site.sethelper()
@@ -69,35 +69,35 @@ def be_ordinary() -> None:
 
 
 def clear_environment() -> None:
-    """Once, in the keeper: of the server's own variables nothing is left."""
+    """Once, in the supervisor: of the server's own variables nothing is left."""
     os.environ.clear()
     os.environ.update(ALWAYS)
     time.tzset()
 
 
-def here_of(order: Order) -> str:
-    return order["code"] if order["code"].startswith("/") else rootfs.HERE
+def here_of(spec: SpawnSpec) -> str:
+    return spec["code"] if spec["code"].startswith("/") else rootfs.HERE
 
 
-def bundle_of(order: Order) -> str | None:
-    bundle = order["bundle"]
+def bundle_of(spec: SpawnSpec) -> str | None:
+    bundle = spec["bundle"]
     return bundle if bundle is None or bundle.startswith("/") else rootfs.BUNDLE
 
 
-def environment(order: Order) -> dict[str, str]:
+def environment(spec: SpawnSpec) -> dict[str, str]:
     """Beside what all have: its own names, as other platforms set them, and what its settings say, which wins."""
-    function, revision, here = order["function"], str(order["revision"]), here_of(order)
-    handler = order["handler"].replace(":", ".")
+    function, revision, here = spec["function"], str(spec["revision"]), here_of(spec)
+    handler = spec["handler"].replace(":", ".")
     return {
         "ATTACCA_FUNCTION": function,
         "ATTACCA_REVISION": revision,
         "AWS_LAMBDA_FUNCTION_NAME": function,
         "AWS_LAMBDA_FUNCTION_VERSION": revision,
-        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(order["memory_mb"]),
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(spec["memory_mb"]),
         "AWS_LAMBDA_LOG_GROUP_NAME": f"/attacca/{function}",
         "AWS_LAMBDA_LOG_STREAM_NAME": f"{function}@{revision}",
         "LAMBDA_TASK_ROOT": here,
-        "LAMBDA_RUNTIME_DIR": bundle_of(order) or here,
+        "LAMBDA_RUNTIME_DIR": bundle_of(spec) or here,
         "_HANDLER": handler,
         "FUNCTION_TARGET": handler.rpartition(".")[2],
         "K_SERVICE": function,
@@ -105,17 +105,17 @@ def environment(order: Order) -> dict[str, str]:
         "K_REVISION": f"{function}-{revision}",
         "__OW_ACTION_NAME": f"/_/{function}",
         "__OW_ACTION_VERSION": revision,
-        **order["env"],
+        **spec["env"],
     }
 
 
-def set_environment(order: Order) -> None:
-    """What all have is there since the keeper, and is not touched: what is would have to be copied."""
-    for name, value in environment(order).items():
+def set_environment(spec: SpawnSpec) -> None:
+    """What all have is there since the supervisor, and is not touched: what is would have to be copied."""
+    for name, value in environment(spec).items():
         os.environ[name] = value
-    if "TZ" in order["env"]:
+    if "TZ" in spec["env"]:
         time.tzset()
-    if any(name in order["env"] for name in LOCALE):
+    if any(name in spec["env"] for name in LOCALE):
         import locale  # costs 2 ms, and most functions leave it as it is
 
         try:
@@ -145,9 +145,9 @@ def obey(env: dict[str, str]) -> None:
         sys.pycache_prefix = env["PYTHONPYCACHEPREFIX"]
 
 
-def add_paths(order: Order, before: list[str]) -> None:
+def add_paths(spec: SpawnSpec, before: list[str]) -> None:
     """Its PYTHONPATH, after its own directory; and for the children all that was put in front of `before`."""
-    named = [_place(here_of(order), path) for path in order["env"].get("PYTHONPATH", "").split(os.pathsep) if path]
+    named = [_place(here_of(spec), path) for path in spec["env"].get("PYTHONPATH", "").split(os.pathsep) if path]
     sys.path[:] = dict.fromkeys([*sys.path[:1], *named, *sys.path[1:]])
     os.environ["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path not in before)
 

@@ -13,7 +13,7 @@ from attacca.guest.spec import AgentSpec
 BIRTH = struct.Struct("<II")
 
 
-class Order(AgentSpec):
+class SpawnSpec(AgentSpec):
     """Be one sandbox, or, when `template`, one that can be forked from."""
 
     template: bool
@@ -30,8 +30,8 @@ class Order(AgentSpec):
     limits: dict[str, int]  # names of resource.RLIMIT_*, without the prefix
 
 
-class Setting(TypedDict):
-    """How the keeper is to set up the zygote."""
+class ZygoteSetting(TypedDict):
+    """How the supervisor is to set up the zygote."""
 
     prefix: str
     code: str

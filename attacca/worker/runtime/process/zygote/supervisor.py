@@ -22,7 +22,7 @@ if __name__ == "__main__":
 from attacca.guest import channel as wire
 from attacca.worker.runtime.process.zygote import linux, rootfs, script, zygote
 from attacca.worker.runtime.process.zygote.forkserver import last_words
-from attacca.worker.runtime.process.zygote.spawn_spec import Setting
+from attacca.worker.runtime.process.zygote.spawn_spec import ZygoteSetting
 
 TIDY_TRIES, TIDY_WAIT_S = 200, 0.01
 LARGEST = 64 * 1024  # bytes of a setting
@@ -40,7 +40,7 @@ def main() -> None:
     reports, lifeline = int(reports_at), int(lifeline_at)
     if not (raw := orders.recv(LARGEST)):
         return
-    setting: Setting = json.loads(raw)
+    setting: ZygoteSetting = json.loads(raw)
     groups = [(os.open(os.path.dirname(path), os.O_PATH), os.path.basename(path)) for path in setting["groups"]]
     processes = os.open("/proc", os.O_PATH)  # the hall's own /proc will be the zygote's
     waiting, go_ahead = os.pipe()

@@ -17,8 +17,8 @@ from attacca.guest import channel as wire
 from attacca.guest import deferred, output
 from attacca.guest.load import Loaded
 from attacca.worker.runtime.process.zygote import child, heritage, linux, minder, rehearsal, script, seccomp
-from attacca.worker.runtime.process.zygote.forkserver import Breeder, last_words
-from attacca.worker.runtime.process.zygote.spawn_spec import BIRTH, Order
+from attacca.worker.runtime.process.zygote.forkserver import ForkServer, last_words
+from attacca.worker.runtime.process.zygote.spawn_spec import BIRTH, SpawnSpec
 
 ORDERS = 5  # where the process that minds it has them; the template has them at child.READER
 DESCRIPTORS = 4  # what it is born with: reader, writer, output, orders
@@ -31,47 +31,47 @@ def live(descriptors: list[int], user: int, *, isolate: bool, began: float) -> N
     child.take_descriptors([reader, writer, orders], out, keep_others=False)
     link = wire.Channel(child.READER, child.WRITER)
     try:
-        order: Order = json.loads(link.read()[2])
+        spec: SpawnSpec = json.loads(link.read()[2])
     except wire.Closed:
         os._exit(0)
-    times, writable = child.settle(order, user, isolate=isolate, began=began)
+    times, writable = child.settle(spec, user, isolate=isolate, began=began)
     if not isolate:
-        _live(order, None, times)
+        _live(spec, None, times)
     minders, hands = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    carpenter = minder.Carpenter(order, minders, writable)
+    carpenter = minder.Carpenter(spec, minders, writable)
     pid = minder.fork_far(writable)
     if pid == 0:
         minder.close_all_but({0, 1, 2, child.READER, child.WRITER, ORDERS, hands.fileno()})
         minders.detach()
         with last_words():
-            _live(order, hands, times)
+            _live(spec, hands, times)
     hands.detach()
     minder.close_all_but({0, 1, 2, child.READER, *carpenter.descriptors()})
     minder.mind(link, carpenter, pid)
 
 
-def _live(order: Order, hands: socket.socket | None, times: dict[str, float]) -> NoReturn:
+def _live(spec: SpawnSpec, hands: socket.socket | None, times: dict[str, float]) -> NoReturn:
     """`hands` brings the places that its sandboxes are forked into; without isolation there are none."""
     isolate = hands is not None
     os.dup2(ORDERS, child.READER, inheritable=False)
     os.close(ORDERS)
     began = perf_counter()
-    child.lock_down(order, seccomp.FOR_TEMPLATES, TO_ENTER_PLACES, isolate=isolate, template=True)
-    script.set_environment(order)
+    child.lock_down(spec, seccomp.FOR_TEMPLATES, TO_ENTER_PLACES, isolate=isolate, template=True)
+    script.set_environment(spec)
     times["sandbox_ms"] += (perf_counter() - began) * 1e3
     orders, report = socket.socket(fileno=child.READER), wire.Channel(-1, child.WRITER).write
     report(wire.PLACED, 0)
     if orders.recv(BIRTH.size) != BIRTH.pack(0, 0):  # go
         os._exit(0)
-    loaded, inherited = _prepare(order, report, times, isolate=isolate)
-    forker = Plain() if hands is None else minder.Forker(hands, script.here_of(order))
-    descriptors = Breeder(orders, report, forker).run()
+    loaded, inherited = _prepare(spec, report, times, isolate=isolate)
+    forker = PlainForker() if hands is None else minder.PlaceForker(hands, script.here_of(spec))
+    descriptors = ForkServer(orders, report, forker).run()
     with last_words():
-        _live_as_sandbox(order, descriptors, loaded, inherited, isolate=isolate, began=perf_counter())
+        _live_as_sandbox(spec, descriptors, loaded, inherited, isolate=isolate, began=perf_counter())
 
 
-class Plain:
-    """How a template's children come into the world without isolation. See `breeder.Forker`."""
+class PlainForker:
+    """How a template's children come into the world without isolation. See `forkserver.Forker`."""
 
     def fork(self, user: int) -> int:
         return os.fork()
@@ -81,16 +81,16 @@ class Plain:
 
 
 def _prepare(
-    order: Order, report: wire.Write, times: dict[str, float], *, isolate: bool
+    spec: SpawnSpec, report: wire.Write, times: dict[str, float], *, isolate: bool
 ) -> tuple[Loaded, heritage.Heritage]:
     """Import the code, and say what came of it; the process ends when it cannot be imported."""
     known = heritage.descriptors()
     printed: list[bytes] = []
-    output.capture(output.Ledger(lambda _kind, _number, *parts: printed.append(parts[-1]), order["max_log"] // 8))
+    output.capture(output.Ledger(lambda _kind, _number, *parts: printed.append(parts[-1]), spec["max_log"] // 8))
     began = perf_counter()
     try:
-        loaded = child.import_code(order)
-        _warm_up(order, loaded)
+        loaded = child.import_code(spec)
+        _warm_up(spec, loaded)
         _hook(loaded.module, "before_template")
     except BaseException as error:  # noqa: BLE001 - the user's code may raise anything
         output.flush()
@@ -113,7 +113,7 @@ def _prepare(
         "signature": loaded.signature,
         "event": loaded.event,
         "unfit": unfit,
-        "notes": script.without_effect(order["env"]),
+        "notes": script.without_effect(spec["env"]),
         "logs": _text(printed),
     }
     report(wire.READY, 0, _json({**times, **found, "imports_ms": imports_ms, "memory_kb": _memory_kb()}))
@@ -132,7 +132,7 @@ def _allow_family() -> None:
 
 
 def _live_as_sandbox(
-    order: Order,
+    spec: SpawnSpec,
     descriptors: list[int],
     loaded: Loaded,
     inherited: heritage.Heritage,
@@ -143,7 +143,7 @@ def _live_as_sandbox(
     """A sandbox forked from its template: the code is already imported."""
     reader, writer, out = descriptors
     child.take_descriptors([reader, writer], out, keep_others=True)
-    child.lock_down(order, seccomp.FOR_FORKED_SANDBOXES, isolate=isolate, template=False)
+    child.lock_down(spec, seccomp.FOR_FORKED_SANDBOXES, isolate=isolate, template=False)
     times = {"sandbox_ms": (perf_counter() - began) * 1e3, "code_ms": 0.0, "imports_ms": 0.0}
     with contextlib.suppress(wire.Closed, ConnectionError):
         link = wire.Channel(child.READER, child.WRITER)
@@ -155,19 +155,19 @@ def _live_as_sandbox(
         except BaseException as error:  # noqa: BLE001 - the user's hook may raise anything
             link.write(wire.FAILED, 0, json.dumps(child.failure(error)).encode())
             os._exit(1)
-        child.serve(order, link, loaded, times)
+        child.serve(spec, link, loaded, times)
     os._exit(0)
 
 
-def _warm_up(order: Order, loaded: Loaded) -> None:
+def _warm_up(spec: SpawnSpec, loaded: Loaded) -> None:
     """Load and start what every sandbox of this template will need, once."""
-    if child.needs_loop(order, loaded):
-        deferred.load("asgi").warm_up(order, loaded)
+    if child.needs_loop(spec, loaded):
+        deferred.load("asgi").warm_up(spec, loaded)
     else:
-        rehearsal.rehearse(order, loaded)
+        rehearsal.rehearse(spec, loaded)
     if loaded.is_async:
         importlib.import_module("asyncio")
-    elif order["concurrency"] > 1:
+    elif spec["concurrency"] > 1:
         importlib.import_module("concurrent.futures.thread")
     if (ssl := sys.modules.get("_ssl")) is not None:
         ssl.RAND_bytes(1)  # OpenSSL sets itself up at its first use, for a millisecond

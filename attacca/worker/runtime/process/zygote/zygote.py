@@ -15,12 +15,12 @@ from typing import NoReturn
 from attacca.guest import channel as wire
 from attacca.guest import output
 from attacca.worker.runtime.process.zygote import child, linux, rootfs, template
-from attacca.worker.runtime.process.zygote.forkserver import Breeder, last_words
-from attacca.worker.runtime.process.zygote.spawn_spec import Setting
+from attacca.worker.runtime.process.zygote.forkserver import ForkServer, last_words
+from attacca.worker.runtime.process.zygote.spawn_spec import ZygoteSetting
 
 
-def run(orders: socket.socket, reports: int, setting: Setting, go_ahead: int) -> NoReturn:
-    """The zygote's life. `go_ahead` brings our pid outside, once the keeper has mapped our users if it is to do so."""
+def run(orders: socket.socket, reports: int, setting: ZygoteSetting, go_ahead: int) -> NoReturn:
+    """The zygote's life. `go_ahead` brings our pid outside, once the supervisor has mapped our users if it must."""
     outer_pid = int(os.read(go_ahead, 32))
     report = wire.Channel(-1, reports).write
     if setting["isolate"]:
@@ -29,7 +29,7 @@ def run(orders: socket.socket, reports: int, setting: Setting, go_ahead: int) ->
         except OSError as error:
             report(wire.UNFIT, 0, str(error).encode())
             os._exit(1)
-    if select.select([go_ahead], [], [], 0)[0]:  # its end: the keeper died before we had asked to die with it
+    if select.select([go_ahead], [], [], 0)[0]:  # its end: the supervisor died before we had asked to die with it
         os._exit(1)
     os.close(go_ahead)
     output.prepare()
@@ -38,14 +38,14 @@ def run(orders: socket.socket, reports: int, setting: Setting, go_ahead: int) ->
     linux.trim()
     report(wire.HALL, 0, wire.PROCESS.pack(outer_pid))
     isolate = setting["isolate"]
-    forker = Forker(linux.OWN_ALL if isolate else 0)
-    descriptors = Breeder(orders, report, forker).run()
+    forker = NamespaceForker(linux.OWN_ALL if isolate else 0)
+    descriptors = ForkServer(orders, report, forker).run()
     with last_words():
         live = template.live if len(descriptors) == template.DESCRIPTORS else child.live
         live(descriptors, forker.user, isolate=isolate, began=perf_counter())
 
 
-class Forker:
+class NamespaceForker:
     """Every child is born into namespaces of its own, and its user namespace belongs to the user that it is to be."""
 
     def __init__(self, flags: int) -> None:
@@ -79,7 +79,7 @@ def _appear() -> None:
     linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _settle(setting: Setting) -> None:
+def _settle(setting: ZygoteSetting) -> None:
     linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
     if setting["privileged"]:
         os.setgroups([])

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attacca.worker.runtime.process.child_process import OUTPUT_PER_S, OUTPUT_READ, STATUS_WAIT_S, Body
+from attacca.worker.runtime.process.child_process import OUTPUT_PER_S, OUTPUT_READ, STATUS_WAIT_S, ChildProcess
 from tests.worker.runtime.process.turns import Loop
 
 
@@ -22,12 +22,12 @@ class House:
         self.pidfd = -1
         self.ended: list[str] = []
         self.printed: list[bytes] = []
-        self.body = Body(cast("Any", self.loop), self.out, self.printed.append, self.ended.append)
+        self.child = ChildProcess(cast("Any", self.loop), self.out, self.printed.append, self.ended.append)
 
     def born(self) -> bool:
         self.process = subprocess.Popen(["sleep", "60"])
         self.pidfd = os.pidfd_open(self.process.pid)
-        return self.body.born(self.process.pid, self.pidfd)
+        return self.child.born(self.process.pid, self.pidfd)
 
     def die(self) -> None:
         if self.process is not None:
@@ -54,21 +54,21 @@ DOINGS = st.sampled_from(["born", "told", "kill", "die", "hear", "abandon", "wai
 @given(st.lists(DOINGS, max_size=10))
 def test_it_ends_once_whatever_comes_first(doings: list[str]) -> None:
     house, said = House(), 0
-    body = house.body
+    child = house.child
     for doing in doings:
         match doing:
             case "born" if house.process is None and not house.ended:
-                assert house.born() is not body.killed_for.startswith("killed")
+                assert house.born() is not child.killed_for.startswith("killed")
             case "told" if not house.ended:
-                body.told(9)
+                child.told(9)
             case "kill":
-                body.kill("killed")
+                child.kill("killed")
             case "die":
                 house.die()
             case "hear":
                 house.hear()
             case "abandon":
-                body.abandon()
+                child.abandon()
             case "wait":
                 house.loop.wait(STATUS_WAIT_S)
             case "print" if not house.ended:
@@ -79,7 +79,7 @@ def test_it_ends_once_whatever_comes_first(doings: list[str]) -> None:
     house.die()
     house.hear()
     house.loop.wait(STATUS_WAIT_S)
-    body.abandon()
+    child.abandon()
     assert len(house.ended) == 1
     assert b"".join(house.printed) == b"x" * said, "its last words, too"
     house.end()
@@ -91,7 +91,7 @@ def test_how_it_ended_is_waited_for_but_not_for_long() -> None:
     house.die()
     house.hear()
     assert house.ended == []
-    house.body.told(signal.SIGSEGV)
+    house.child.told(signal.SIGSEGV)
     assert house.ended == ["its process was killed by SIGSEGV"]
     house.end()
     house = House()
@@ -115,8 +115,8 @@ def test_how_it_ended_is_waited_for_but_not_for_long() -> None:
 )
 def test_what_it_says_of_the_end(status: int, says: str) -> None:
     house = House()
-    house.body.kill("we did it")
-    house.body.told(status)
+    house.child.kill("we did it")
+    house.child.told(status)
     assert len(house.ended) == 1
     assert status < 0 or house.ended == [says]
     house.end()
@@ -124,12 +124,12 @@ def test_what_it_says_of_the_end(status: int, says: str) -> None:
 
 def test_who_is_killed_before_it_is_born_does_not_live() -> None:
     house = House()
-    house.body.kill("too late")
+    house.child.kill("too late")
     assert not house.born()
     assert house.process is not None
     house.process.wait()
     house.hear()
-    house.body.told(9)
+    house.child.told(9)
     assert house.ended == ["too late"]
     house.end()
 
@@ -137,7 +137,7 @@ def test_who_is_killed_before_it_is_born_does_not_live() -> None:
 def test_the_last_words_are_heard_before_the_end() -> None:
     house = House()
     os.write(house.far_out, b"help")
-    house.body.abandon()
+    house.child.abandon()
     assert house.printed == [b"help"]
     house.end()
 
@@ -156,20 +156,20 @@ def test_who_floods_is_heard_slowly() -> None:
     assert OUTPUT_PER_S <= flood() * OUTPUT_READ <= OUTPUT_PER_S + OUTPUT_READ
     house.loop.wait(1.0)
     assert flood() > 0
-    house.body.abandon()
+    house.child.abandon()
     house.loop.wait(1.0)
     house.end()
 
 
 def test_it_says_how_it_is() -> None:
     house = House()
-    assert repr(house.body) == "<Body 0 not born>"
+    assert repr(house.child) == "<ChildProcess 0 not born>"
     house.born()
-    assert repr(house.body) == f"<Body 0 process {house.body.pid}>"
-    house.body.kill()
-    assert repr(house.body) == f"<Body 0 process {house.body.pid}, doomed>"
+    assert repr(house.child) == f"<ChildProcess 0 process {house.child.pid}>"
+    house.child.kill()
+    assert repr(house.child) == f"<ChildProcess 0 process {house.child.pid}, doomed>"
     house.die()
     house.hear()
     house.loop.wait(STATUS_WAIT_S)
-    assert repr(house.body) == "<Body 0 over, doomed>"
+    assert repr(house.child) == "<ChildProcess 0 over, doomed>"
     house.end()

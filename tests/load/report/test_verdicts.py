@@ -7,10 +7,9 @@ from attacca.load.report import style
 from attacca.load.report.curves import curves, tradeoff
 from attacca.load.report.digest import Digest
 from attacca.load.report.groups import Group, grouped
-from attacca.load.report.lines import lines_of
 from attacca.load.report.page import page
 from attacca.load.report.sections import report
-from attacca.load.report.verdicts import verdicts
+from attacca.load.report.verdicts import lines_of, verdicts
 from tests.load.report.play import digest, scenario
 
 MEMORY = (1024, 2048, 4096)

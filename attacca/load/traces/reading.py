@@ -1,14 +1,17 @@
-"""What cannot be read: where, and why. Rows are refused, or left out where that was asked for; a file is refused."""
+"""How a trace is read, and what of it cannot be: rows are refused, or left out where that was asked for; a file is
+refused."""
 
 import contextlib
 import csv
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
 
-from attacca.errors import BadTrace
+from attacca.errors import BadConfig, BadTrace
+from attacca.load.traces.draws import Spread
 
 SHOWN = 5
 MOST = 1e15  # of every number: seconds, milliseconds, megabytes; beyond it their sums lose what is behind the point
@@ -67,3 +70,31 @@ class Bad:
         more = f"\n  and {self.count - len(self.first)} more" * (self.count > len(self.first))
         rows = "a row is" if self.count == 1 else f"{self.count} rows are"
         return f"{rows} malformed:\n  " + "\n  ".join(self.first) + more
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How to read. `start_minute` and `minutes` let a reader pass over files that are not wanted; it may read more."""
+
+    seed: int = 1
+    spread: Spread = "uniform"
+    start_minute: int = 0
+    minutes: int | None = None
+    bad: Bad = field(default_factory=Bad)
+
+    def wants(self, first_minute: int, minutes: int) -> bool:
+        """Whether a file with these minutes is needed."""
+        ends = None if self.minutes is None else self.start_minute + self.minutes
+        return first_minute + minutes > self.start_minute and (ends is None or first_minute < ends)
+
+
+def as_spread(word: str) -> Spread:
+    """
+    Raises:
+        BadConfig: it is none.
+    """
+    match word:
+        case "uniform" | "exponential" | "equidistant":
+            return word
+        case _:
+            raise BadConfig(f"there is no spread {word!r}", "uniform, exponential or equidistant")
