@@ -21,9 +21,22 @@ class Place(StrEnum):
 class QueuedInvocation:
     """One invocation on this worker, from Dispatch to Ended."""
 
-    __slots__ = ("arrived", "began", "id", "invocation", "place", "popped", "sandbox", "start", "state", "was_popped")
+    __slots__ = (
+        "arrived",
+        "began",
+        "id",
+        "invocation",
+        "peer",
+        "place",
+        "popped",
+        "sandbox",
+        "start",
+        "state",
+        "was_popped",
+    )  # fmt: skip
 
-    def __init__(self, invocation: Invocation, state: "RevisionState", now: float) -> None:
+    def __init__(self, peer: str, invocation: Invocation, state: "RevisionState", now: float) -> None:
+        self.peer = peer  # who sent it
         self.id = invocation.id
         self.invocation = invocation
         self.state = state
@@ -63,8 +76,8 @@ class Function:
         self.total = 0
         self.idle = 0  # sandboxes at rest
         self.cached_uses = 0  # invocations that were handed to sandboxes which are not dying or gone
-        self.expected = 1  # sandboxes that the keeper wants when an arrival is expected
-        self.expected_why = ""  # why the keeper expects an arrival, whichever revision is current by then
+        self.expected = 1  # sandboxes that the keep-alive policy wants when an arrival is expected
+        self.expected_why = ""  # why it expects an arrival, whichever revision is current by then
 
     @property
     def application(self) -> str:
