@@ -1,5 +1,6 @@
 """Carries out what the gateway core decides: sends to workers, and tells the clients that wait."""
 
+import logging
 from collections.abc import Callable
 
 from attacca.errors import AttaccaError
@@ -22,7 +23,7 @@ from attacca.gateway.core.events import (
     Refuse,
     Refused,
     Tick,
-    WatchIdle,
+    WorkerLost,
 )
 from attacca.gateway.core.gateway import GatewayCore
 from attacca.gateway.core.inflight import Client, Function, Inflight
@@ -47,6 +48,8 @@ from attacca.model.messages import (
 )
 from attacca.policy.balancing import BALANCING
 from attacca.policy.balancing.types import begin
+
+LOG = logging.getLogger("attacca.gateway")
 
 
 class Gateway:
@@ -159,8 +162,10 @@ class Gateway:
                 case AskCatalogue():
                     if self._ask_catalogue is not None:
                         self._ask_catalogue()
-                case Refuse() | WatchIdle():
-                    pass  # who asked for it has the first; what rests is in every heartbeat
+                case WorkerLost():
+                    LOG.warning("worker %r %s: what it had is given to others", command.worker, command.why)
+                case Refuse():
+                    pass  # `invoke` has it
                 case Send() | Answer():
                     raise AssertionError("they are carried out before")
 

@@ -120,8 +120,11 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
     outcome: Outcome
 
 
-class WatchIdle(msgspec.Struct, frozen=True):
-    """Have all workers say what rests on them (`Resting`), from now on."""
+class WorkerLost(msgspec.Struct, frozen=True):
+    """It was not heard of for too long, and nothing is sent to it any more until it is heard again."""
+
+    worker: str
+    why: str
 
 
-Command = Send[ToWorker] | Answer | Pass | Refuse | AskCatalogue | WatchIdle
+Command = Send[ToWorker] | Answer | Pass | Refuse | AskCatalogue | WorkerLost

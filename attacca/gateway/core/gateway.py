@@ -32,7 +32,7 @@ from attacca.gateway.core.events import (
     Refuse,
     Refused,
     Tick,
-    WatchIdle,
+    WorkerLost,
 )
 from attacca.gateway.core.inflight import NO_REQUEST, Function, Inflight
 from attacca.gateway.core.retries import LEFT, Retries
@@ -52,10 +52,12 @@ from attacca.model.messages import (
     Resting,
     Send,
     Started,
+    WatchIdle,
     Withdraw,
     WorkerJoined,
     WorkerLeft,
 )
+from attacca.model.sandbox import WorkerView
 from attacca.policy.balancing.least_loaded import Level
 from attacca.policy.balancing.types import Balancer, Done
 
@@ -179,7 +181,7 @@ class GatewayCore:
         picked = self.workers.pick(now, function.asked())
         if self.workers.is_asked and not self._is_watching:
             self._is_watching = True
-            out.append(WatchIdle())
+            out.extend(Send(name, WatchIdle()) for name in self._handles)
         return picked
 
     def _count_refusal(self, name: str, code: str) -> None:
@@ -320,9 +322,11 @@ class GatewayCore:
             handles = self.workers.silent(now)
             for handle in handles:  # all of them, before anything is sent to one
                 self.workers.drop(handle.name)
-            for handle in handles:
+            whys = [f"was not heard of for {now - handle.heard_at:.1f} s" for handle in handles]
+            out.extend(WorkerLost(handle.name, why) for handle, why in zip(handles, whys, strict=True))
+            for handle, why in zip(handles, whys, strict=True):
                 self.retries.abandon(handle)
-                self.retries.lose(now, handle, f"was not heard of for {now - handle.heard_at:.1f} s", out)
+                self.retries.lose(now, handle, why, out)
 
     # Workers.
 
@@ -358,11 +362,16 @@ class GatewayCore:
     def _joined(self, now: float, message: WorkerJoined, out: list[Command]) -> None:
         name = message.view.name
         old = self.workers.drop(name)
-        self.workers.join(now, message.view)
+        self._join(now, message.view, out)
         self.retries.reborn(name)
         if old is not None:
             self.retries.lose(now, old, "was started anew", out)
         self.retries.place_held(now, out)
+
+    def _join(self, now: float, view: WorkerView, out: list[Command]) -> None:
+        self.workers.join(now, view)
+        if self._is_watching:
+            out.append(Send(view.name, WatchIdle()))
 
     def _heard(self, now: float, message: Heartbeat, out: list[Command]) -> None:
         """One that was dropped for its silence is back with this, and has first to end what it has."""
@@ -371,6 +380,6 @@ class GatewayCore:
         if handle is not None:
             self.workers.hear(now, handle, view)
             return
-        self.workers.join(now, view)
+        self._join(now, view, out)
         self.retries.returned(view.name, out)
         self.retries.place_held(now, out)

@@ -51,9 +51,11 @@ def _workers(core: GatewayCore) -> None:
 
 
 def _functions(core: GatewayCore) -> None:
-    functions = dict.fromkeys([*core.functions.by_name.values(), *(one.function for one in core.inflight.values())])
-    for function in functions:
-        _function(function, [one for one in core.inflight.values() if one.function is function])
+    theirs: dict[Function, list[Inflight]] = {function: [] for function in core.functions.by_name.values()}
+    for one in core.inflight.values():
+        theirs.setdefault(one.function, []).append(one)
+    for function, inflight in theirs.items():
+        _function(function, inflight)
 
 
 def _function(function: Function, inflight: list[Inflight]) -> None:

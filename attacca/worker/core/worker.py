@@ -14,7 +14,19 @@ from attacca.model.invocation import Failed, Outcome
 from attacca.model.messages import (
     Catalogue as Announced,
 )
-from attacca.model.messages import Check, Deleted, Deployed, Dispatch, Ended, Evict, Prewarm, Send, Withdraw
+from attacca.model.messages import (
+    Check,
+    Deleted,
+    Deployed,
+    Dispatch,
+    Ended,
+    Evict,
+    Prewarm,
+    Resting,
+    Send,
+    WatchIdle,
+    Withdraw,
+)
 from attacca.policy.concurrency.types import Concurrency, checked
 from attacca.policy.keepalive.types import Ahead, Keepalive
 from attacca.policy.queueing.types import Queueing
@@ -59,8 +71,8 @@ class WorkerCore:
         chance: Chance | None = None,
         shortcut: bool = True,
     ) -> None:
-        """`chance`: what a keeper may draw from. `shortcut`: an invocation that finds a free slot and nobody waiting
-        runs without the general search.
+        """`chance`: what a keep-alive policy may draw from. `shortcut`: an invocation that finds a free slot and
+        nobody waiting runs without the general search.
 
         Raises:
             BadConfig: a policy lacks something that it will be asked for.
@@ -76,17 +88,14 @@ class WorkerCore:
         self.checks = Checks(config, self.pool, self.timers, self.functions)
         self.catalogue = Catalogue(config, self.pool, self.scheduler, self.checks, self.timers, self.functions)
         self.draining = False
+        self._watchers: list[str] = []  # gateways that want to hear what rests
         self._shortcut = shortcut
 
     def handle(self, now: float, event: Event) -> list[Command]:
         out: list[Command] = []
         match event:
             case Received():
-                message = event.message
-                if isinstance(message, Dispatch):
-                    self._dispatch(now, event.peer, message, out)
-                else:
-                    self._check(now, event.peer, message, out)
+                self._received(now, event.peer, event.message, out)
             case RunEnded():
                 self._run_ended(now, event, out)
             case SandboxReady() | SandboxFailed() | SandboxGone():
@@ -104,6 +113,8 @@ class WorkerCore:
             case _:
                 self._told(now, event, out)
                 self._move_on(now, out)
+        if self.pool.news:
+            self._tell_news(out)
         return out
 
     def wakeup(self) -> float | None:
@@ -113,6 +124,26 @@ class WorkerCore:
     def busy(self) -> int:
         """Invocations that have not ended."""
         return len(self.scheduler.items)
+
+    def _received(self, now: float, peer: str, message: Dispatch | Check | WatchIdle, out: list[Command]) -> None:
+        if isinstance(message, Dispatch):
+            self._dispatch(now, peer, message, out)
+        elif isinstance(message, Check):
+            refusal = self.catalogue.refuse(message.revision.settings)
+            self.checks.begin(now, peer, message, refusal, out, draining=self.draining)
+            self._move_on(now, out)
+        else:
+            self._watchers.append(peer)
+            idle = ((function.name, function.idle) for function in self.functions.values())
+            self.pool.news = {name: count for name, count in idle if count}
+
+    def _tell_news(self, out: list[Command]) -> None:
+        """Before what has come of it."""
+        news = self.pool.news
+        assert news is not None
+        name = self.config.name
+        out[:0] = [Send(peer, Resting(name, *one)) for peer in self._watchers for one in news.items()]
+        news.clear()
 
     # Invocations.
 
@@ -170,12 +201,8 @@ class WorkerCore:
         if sandbox.phase is not Phase.DRAINING:
             self.pool.start_draining(sandbox, ": an invocation in it was given up")
 
-    def _check(self, now: float, peer: str, message: Check, out: list[Command]) -> None:
-        refusal = self.catalogue.refuse(message.revision.settings)
-        self.checks.begin(now, peer, message, refusal, out, draining=self.draining)
-        self._move_on(now, out)
-
     def _forsake(self, now: float, peer: str, out: list[Command]) -> None:
+        self._watchers = [one for one in self._watchers if one != peer]
         for item in [item for item in self.scheduler.items.values() if item.peer == peer]:
             self._withdraw(now, Withdraw(item.id, running=True, outcome=FORSAKEN), out)
 
@@ -304,10 +331,10 @@ class WorkerCore:
             elif timer is Timer.BUFFER:
                 self.pool.restore_buffer(now, out)
             elif timer is Timer.KEEPALIVE:
-                self._wake_keeper(now, out)
+                self._wake_keepalive(now, out)
 
-    def _wake_keeper(self, now: float, out: list[Command]) -> None:
-        woke: Callable[[float], Iterable[Ahead]] | None = getattr(self.pool.keeper, "woke", None)
+    def _wake_keepalive(self, now: float, out: list[Command]) -> None:
+        woke: Callable[[float], Iterable[Ahead]] | None = getattr(self.pool.keepalive, "woke", None)
         self.pool.house.woken(now)
         orders = list(woke(now)) if woke is not None else []
         if not (self.draining or self.scheduler.head_of_line or self.checks.waiting):
