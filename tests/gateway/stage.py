@@ -17,6 +17,7 @@ from attacca.gateway.core.events import (
     Pass,
     Refuse,
     Tick,
+    WorkerLost,
 )
 from attacca.gateway.core.gateway import GatewayCore
 from attacca.gateway.core.inflight import Inflight
@@ -154,6 +155,8 @@ def _text(command: Command) -> str:
             return f"{command.inflight.id} hears {type(command.message).__name__}"
         case Refuse():
             return f"refused: {command.error.code}"
+        case WorkerLost():
+            return f"lost {command.worker}"
         case _:
             return type(command).__name__
 

@@ -73,6 +73,7 @@ class Watched:
             return
         assert (worker.memory_free_mb, worker.limit) == self.said[worker.name]
         assert now - worker.heard_at <= HEARTBEAT_S
+        assert worker.idle("nobody") == 0  # who looks for the first time has it said from then on
         for name in node.core.functions:
             there = [one for one in node.machine.copies.values() if one.revision.function == name]
             resting = sum(one.is_ready and not one.running for one in there if not one.is_template)

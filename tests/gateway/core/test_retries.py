@@ -52,8 +52,8 @@ def test_what_waited_on_a_silent_worker_goes_to_another_and_what_ran_is_over() -
     g.start(2.0, "runs")
     assert g.core.wakeup() == 3.0
     assert g.tick(2.9) == []
-    assert told(g.tick(3.0)) == ["waits~2 to b"]
-    assert told(g.tick(5.0)) == ["runs sandbox_lost"]
+    assert told(g.tick(3.0)) == ["lost a", "waits~2 to b"]
+    assert told(g.tick(5.0)) == ["lost b", "runs sandbox_lost"]
     assert (waits.worker, waits.attempts, waits.key) == ("", 3, "waits~3")
     assert repr(g.core.retries) == "<Retries 1 wait for a worker, 2 workers may come back>"
 
@@ -63,8 +63,8 @@ def test_an_idempotent_one_that_ran_is_sent_again_and_the_late_answer_is_ignored
     one = g.admit(0.0)
     g.start(1.0)
     beat(g, 2.0, "b")
-    (order,) = g.tick(3.0)
-    assert told([order]) == ["1~2 to b"]
+    lost, order = g.tick(3.0)
+    assert told([lost, order]) == ["lost a", "1~2 to b"]
     assert dispatched(order).invocation.request.body == b"{}"
     beat(g, 3.0, "b")
     assert g.start(3.5) == g.end(3.5, Ok(b"late")) == []
