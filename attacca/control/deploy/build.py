@@ -15,7 +15,7 @@ from attacca.control.deploy.processes import compile_code
 from attacca.control.deploy.reception import Upload
 from attacca.control.deploy.state import StateDir, place
 from attacca.errors import Forbidden
-from attacca.model.function import Revision, Settings, Signature
+from attacca.model.function import PythonDirectory, Revision, Settings, Signature
 from attacca.model.messages import Checked
 
 PYTHON = ".".join(map(str, sys.version_info[:3]))
@@ -106,8 +106,7 @@ def candidate(settings: Settings, made: Made, number: int, now: float) -> Revisi
         settings=settings,
         handler=settings.handler or "",
         signature=Signature.EVENT_CONTEXT,
-        code=made.code,
-        bundle=made.bundle,
+        artefact=PythonDirectory(made.code, made.bundle),
         created_at=now,
     )
 

@@ -56,5 +56,5 @@ class Collector:
 
 
 def named(revisions: Collection[Revision]) -> set[str]:
-    """The directories of their code and bundles."""
-    return {name for revision in revisions for name in (revision.code, revision.bundle) if name is not None}
+    """What lies in the state directory for them."""
+    return {digest for revision in revisions for digest in revision.artefact.digests}
