@@ -10,6 +10,8 @@ from attacca.errors import AttaccaError, StateCorrupt
 from attacca.model.function import EventShape, PythonDirectory, Revision, Settings, Signature
 
 FUNCTIONS = "functions/"
+EPOCH = "epoch"
+EPOCHS = re.compile(rb"[0-9]{1,9}")
 DIGEST = re.compile(r"[0-9a-f]{40}")
 NUMBERS = 2**53  # beyond, JSON's numbers are not told apart everywhere
 
@@ -77,6 +79,12 @@ def _function(value: bytes) -> Function:
         except msgspec.ValidationError:
             pass  # then it is wrong as it is written today
         raise
+
+
+def read_epoch(value: bytes) -> int:
+    if EPOCHS.fullmatch(value) is None:
+        raise unreadable(EPOCH, "it is not a number that counts starts")
+    return int(value)
 
 
 def wrong(function: Function) -> str:
