@@ -16,7 +16,7 @@ from attacca.model.resources import KINDS, NOTHING, Resources, amount, largest, 
 USUAL_MB = 128  # what a function has that says nothing: new code finds at least that
 
 
-class Capacity(Protocol):
+class Budget(Protocol):
     """What a worker has for sandboxes and templates, and what of it stays free; do templates live beside sandboxes?"""
 
     @property
@@ -39,14 +39,14 @@ def wish(settings: Settings) -> Wish:
     return Wish(settings.name, settings.min_sandboxes, settings.resources)
 
 
-def cost(config: Capacity, count: int, resources: Resources) -> Resources:
+def cost(config: Budget, count: int, resources: Resources) -> Resources:
     """Of so many sandboxes, with the template they are forked from, which lives as long as they do."""
     if not count:
         return NOTHING
     return resources * count + (resources.memory_alone() if config.templates else NOTHING)
 
 
-def room(config: Capacity, wishes: Iterable[Wish]) -> Resources:
+def room(config: Budget, wishes: Iterable[Wish]) -> Resources:
     """What nobody reserves: enough for the largest function that fits at all, and for the free buffer."""
     capacity = config.resources
     usual = Resources(max(min(USUAL_MB, capacity.memory_mb // 2), config.memory_buffer_mb))
@@ -54,7 +54,7 @@ def room(config: Capacity, wishes: Iterable[Wish]) -> Resources:
     return largest([usual, *(size for size in sizes if size.fits(capacity))])
 
 
-def grant(config: Capacity, wishes: Sequence[Wish], kept: Mapping[str, int]) -> dict[str, int]:
+def grant(config: Budget, wishes: Sequence[Wish], kept: Mapping[str, int]) -> dict[str, int]:
     """How many each gets: first what is `kept`, as long as that fits; then what is left, in the order of the wishes."""
     left = config.resources - room(config, wishes)
     granted = {one.function: 0 for one in wishes}
@@ -70,7 +70,7 @@ def grant(config: Capacity, wishes: Sequence[Wish], kept: Mapping[str, int]) -> 
     return granted
 
 
-def refuse(config: Capacity, asked: Wish, others: Sequence[Wish], granted: Mapping[str, int]) -> TooMuchReserved | None:
+def refuse(config: Budget, asked: Wish, others: Sequence[Wish], granted: Mapping[str, int]) -> TooMuchReserved | None:
     """Why a deployment is not taken; None: it gets all that it asks for, and nobody loses what is `granted` now."""
     after = grant(config, [asked, *others], granted)
     kept = {one.function: min(one.count, granted.get(one.function, 0)) for one in others}
@@ -81,7 +81,7 @@ def refuse(config: Capacity, asked: Wish, others: Sequence[Wish], granted: Mappi
     return _too_much(config, asked, of_others, names, config.resources - room(config, [asked, *others]))
 
 
-def _too_much(config: Capacity, asked: Wish, kept: Resources, names: list[str], free: Resources) -> TooMuchReserved:
+def _too_much(config: Budget, asked: Wish, kept: Resources, names: list[str], free: Resources) -> TooMuchReserved:
     """`kept` for others, with these `names`, and `free` if there were none."""
     is_in_the_way = asked.count == 0 or not kept.fits(free)
     wanted = cost(config, asked.count, asked.resources)
@@ -105,13 +105,13 @@ def _too_much(config: Capacity, asked: Wish, kept: Resources, names: list[str], 
     )
 
 
-def orderable(config: Capacity, wishes: Sequence[Wish], granted: Mapping[str, int], resources: Resources) -> int:
+def orderable(config: Budget, wishes: Sequence[Wish], granted: Mapping[str, int], resources: Resources) -> int:
     """How many sandboxes of that size can be ordered ahead beside what is reserved."""
     reserved = total(cost(config, granted.get(one.function, 0), one.resources) for one in wishes)
     return max(0, resources.times_in(config.resources - reserved))
 
 
-def refuse_order(config: Capacity, function: str, count: int, most: int, resources: Resources) -> AttaccaError | None:
+def refuse_order(config: Budget, function: str, count: int, most: int, resources: Resources) -> AttaccaError | None:
     if count <= most:
         return None
     kind = _scarce(resources * count, config.resources)
@@ -124,7 +124,7 @@ def refuse_order(config: Capacity, function: str, count: int, most: int, resourc
     )
 
 
-def _most(config: Capacity, left: Resources, resources: Resources) -> int:
+def _most(config: Budget, left: Resources, resources: Resources) -> int:
     template = resources.memory_alone() if config.templates else NOTHING
     return max(0, resources.times_in(left - template))
 
@@ -134,7 +134,7 @@ def _scarce(wanted: Resources, free: Resources) -> str:
     return next((kind for kind in KINDS if getattr(wanted, kind) > getattr(free, kind)), KINDS[0])
 
 
-def _more(config: Capacity, kind: str) -> str:
+def _more(config: Budget, kind: str) -> str:
     """More than it has."""
     name = "--memory" if kind == KINDS[0] else kind
     return f"more than {name} {getattr(config.resources, kind)}"

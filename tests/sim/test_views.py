@@ -32,9 +32,7 @@ class Watched:
         self._arrived: dict[str, list[float]] = {}
         self._ran_s: dict[str, list[float]] = {}
         self.world: World | None = None
-        self.said: dict[
-            str, tuple[Resources, int]
-        ] = {}  # free, and the limit, when each last spoke of itself
+        self.said: dict[str, tuple[Resources, int]] = {}  # free, and the limit, when each last spoke of itself
         self.looks = self.idle = 0
 
     def among(self, workers: Sequence[Worker]) -> None:
