@@ -45,7 +45,7 @@ class House:
         clock, tell = self.place.clock, self.place.gateway.receive
         self.control = Control(config, self.store, clock, self._check, tell)
         await self.control.open()
-        self.place.front.admin = admin(self.control, Seen(self.sent), door(is_loopback=True))  # type: ignore[assignment]
+        self.place.server.admin = admin(self.control, Seen(self.sent), door(is_loopback=True))  # type: ignore[assignment]
 
     async def _check(self, revision: Revision) -> Checked:
         code = (self.room / "state" / "code" / revision.code / "main.txt").read_text()
@@ -74,7 +74,7 @@ class House:
             f"Content-Length: {len(body)}",
             bearer,
         ]
-        wire = Wire(self.place.front)
+        wire = Wire(self.place.server)
         await wire.feed(["\r\n".join([*head, *lines, "", ""]).encode() + body])
         try:
             async with asyncio.timeout(PATIENCE_S):
