@@ -12,7 +12,7 @@ LIVE_TIMEOUT_S ?= 1200
 SEEDS ?= 1000
 FIRST ?= 1
 MINUTES ?= 5
-LONG := tests/laws tests/load tests/sim tests/fuzz tests/examples tests/cli/test_trace.py tests/cli/test_study.py
+LONG := tests/laws tests/load tests/sim tests/fuzz tests/examples tests/cli/laboratory
 CODE := $(wildcard attacca tests examples bench scripts)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 

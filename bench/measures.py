@@ -173,7 +173,7 @@ def _per_second(server: Attacca, functions: list[str], clients: int, seconds: fl
 
 
 def memory(rounds: int, count: int) -> Iterator[Result]:
-    """What `count` idle sandboxes hold, with zygote, template and keeper, divided by their number (PSS)."""
+    """What `count` idle sandboxes hold, with zygote, template and supervisor, divided by their number (PSS)."""
     found = []
     for _ in range(rounds):
         with attacca("--memory", MEMORY_MB) as server:

@@ -16,9 +16,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from attacca.cli.client import Answer, Client
-from attacca.cli.source import deploy as send
-from attacca.cli.source import find
+from attacca.client.http import Answer, Client
+from attacca.client.source import deploy as send
+from attacca.client.source import find
 from attacca.errors import AttaccaError
 from attacca.io.archive import pack
 

@@ -120,6 +120,15 @@ def policies(family: dict[str, type[Any]]) -> str:
 
 def bench() -> str:
     """The newest recorded figures of every measure (bench/history.jsonl)."""
+    return _measures(lambda _: True)
+
+
+def peers() -> str:
+    """Of those, what is measured beside another server."""
+    return _measures(lambda measure: "uvicorn" in measure["floor"])
+
+
+def _measures(is_wanted: Callable[[Any], bool]) -> str:
     newest: dict[str, Any] = {}
     for line in HISTORY.read_text().splitlines():
         for measure in msgspec.json.decode(line)["measures"]:
@@ -127,13 +136,15 @@ def bench() -> str:
             newest[measure["name"]] = measure
     rows = []
     for name, found in newest.items():
+        if not is_wanted(found):
+            continue
         ours, floor = (statistics.median(one[place] for one in found["rounds"]) for place in (0, 1))
         ratios = sorted(one[0] / one[1] for one in found["rounds"])
         bar = f"{'≥' if found['at_least'] else '≤'} {found['bar']:g}" + ("" if found["met"] else ", missed")
         against = f"{found['floor']}, {floor:,.1f} {found['unit']}" if found["floor"] else ""
         spread = f"{found['median']:.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})"
         rows.append((name, f"{ours:,.1f} {found['unit']}", against, spread, bar))
-    return table(("measure", "attacca", "floor", "ratio (spread)", "bar"), rows)
+    return table(("measure", "attacca", "beside", "ratio (spread)", "bar"), rows)
 
 
 def beside() -> str:
@@ -163,6 +174,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "balancing": lambda: policies(BALANCING),
     "scenario": scenario_keys.tables,
     "bench": bench,
+    "peers": peers,
     "beside": beside,
 }
 

@@ -121,7 +121,7 @@ def test_every_make_target_exists(path: Path) -> None:
 
 def test_the_admin_api_is_listed_whole() -> None:
     """Every route of the server, with its method, and no other."""
-    source = (ROOT / "attacca/control/routes.py").read_text()
+    source = (ROOT / "attacca/control/http/routes.py").read_text()
     routes = re.findall(r'^@(get|post|put|delete)\(\s*"([^"]+)"', source, re.MULTILINE)
     served = [f"{method.upper()} {route.replace(':str', '').replace('token_id', 'id')}" for method, route in routes]
     told = set(re.findall(r"`((?:GET|POST|PUT|DELETE) /api/[^`]+)`", (ROOT / "docs/http.md").read_text()))

@@ -11,31 +11,31 @@ from attacca.cli.command import QuickStart, VerbCommand
 
 RUN, FUNCTIONS, WATCH, MACHINE, LABORATORY = "Run", "Functions", "Watch", "Machine", "Laboratory"
 HELP = {"help_option_names": ["-h", "--help"]}
-VERBS = {  # in the order of the help: panel and what it does
-    "up": (RUN, "Start everything on this machine: gateway, control and a worker."),
-    "init": (RUN, "Write a new function to start from."),
-    "dev": (RUN, "Deploy a function, and again on every save; stream its logs."),
-    "deploy": (FUNCTIONS, "Deploy a file or a directory as a function."),
-    "invoke": (FUNCTIONS, "Invoke a function; with -n, many times, with a summary."),
-    "list": (FUNCTIONS, "List the deployed functions."),
-    "describe": (FUNCTIONS, "Show a function's settings, revisions and statistics."),
-    "rollback": (FUNCTIONS, "Go back to an earlier revision."),
-    "delete": (FUNCTIONS, "Delete a function."),
-    "prewarm": (FUNCTIONS, "Make idle sandboxes ahead of need."),
-    "evict": (FUNCTIONS, "Let idle sandboxes go, so that the next start is a cold one."),
-    "secret": (FUNCTIONS, "Set, list and delete what functions are given in confidence."),
-    "logs": (WATCH, "Show what a function wrote."),
-    "calls": (WATCH, "Show recent invocations and where their time went."),
-    "top": (WATCH, "Watch workers, functions and sandboxes live."),
-    "doctor": (MACHINE, "Check what this machine can do for isolation, and what is missing."),
-    "token": (MACHINE, "Create, list and revoke API tokens."),
-    "config": (MACHINE, "Show the settings in force and where each comes from."),
-    "trace": (LABORATORY, "Look at traces, convert, cut, scale and sample them; make one up."),
-    "scenario": (LABORATORY, "Check a scenario: what it will ask of the system."),
-    "load": (LABORATORY, "Send load to a running server and record every invocation."),
-    "sim": (LABORATORY, "Simulate a scenario in virtual time; sweep, compare, calibrate."),
-    "validate": (LABORATORY, "Run a scenario live and simulated, and tell how far apart they are."),
-    "report": (LABORATORY, "Show recorded runs: one page, or text."),
+VERBS = {  # in the order of the help: panel, where its module is, and what it does
+    "up": (RUN, "serve", "Start everything on this machine: gateway, control and a worker."),
+    "init": (RUN, "functions", "Write a new function to start from."),
+    "dev": (RUN, "functions", "Deploy a function, and again on every save; stream its logs."),
+    "deploy": (FUNCTIONS, "functions", "Deploy a file or a directory as a function."),
+    "invoke": (FUNCTIONS, "functions", "Invoke a function; with -n, many times, with a summary."),
+    "list": (FUNCTIONS, "functions", "List the deployed functions."),
+    "describe": (FUNCTIONS, "functions", "Show a function's settings, revisions and statistics."),
+    "rollback": (FUNCTIONS, "functions", "Go back to an earlier revision."),
+    "delete": (FUNCTIONS, "functions", "Delete a function."),
+    "prewarm": (FUNCTIONS, "functions", "Make idle sandboxes ahead of need."),
+    "evict": (FUNCTIONS, "functions", "Let idle sandboxes go, so that the next start is a cold one."),
+    "secret": (FUNCTIONS, "functions", "Set, list and delete what functions are given in confidence."),
+    "logs": (WATCH, "watch", "Show what a function wrote."),
+    "calls": (WATCH, "watch", "Show recent invocations and where their time went."),
+    "top": (WATCH, "watch", "Watch workers, functions and sandboxes live."),
+    "doctor": (MACHINE, "serve", "Check what this machine can do for isolation, and what is missing."),
+    "token": (MACHINE, "serve", "Create, list and revoke API tokens."),
+    "config": (MACHINE, "serve", "Show the settings in force and where each comes from."),
+    "trace": (LABORATORY, "laboratory", "Look at traces, convert, cut, scale and sample them; make one up."),
+    "scenario": (LABORATORY, "laboratory", "Check a scenario: what it will ask of the system."),
+    "load": (LABORATORY, "laboratory", "Send load to a running server and record every invocation."),
+    "sim": (LABORATORY, "laboratory", "Simulate a scenario in virtual time; sweep, compare, calibrate."),
+    "validate": (LABORATORY, "laboratory", "Run a scenario live and simulated, and tell how far apart they are."),
+    "report": (LABORATORY, "laboratory", "Show recorded runs: one page, or text."),
 }
 
 EXAMPLES = """
@@ -56,14 +56,14 @@ class Verbs(QuickStart, TyperGroup):
         """A stand-in with the summary: enough for help and completion."""
         if cmd_name not in VERBS:
             return None
-        panel, summary = VERBS[cmd_name]
+        panel, _, summary = VERBS[cmd_name]
         return TyperCommand(cmd_name, help=summary, rich_help_panel=panel)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
-        from attacca.cli.help import show
+        from attacca.cli.screens.help import show
 
         panels: dict[str, list[tuple[str, str]]] = {}
-        for verb, (panel, summary) in VERBS.items():
+        for verb, (panel, _, summary) in VERBS.items():
             panels.setdefault(panel, []).append((verb, summary))
         show(ctx, self, EXAMPLES.strip().splitlines(), panels)
 
@@ -75,7 +75,7 @@ class Verbs(QuickStart, TyperGroup):
 
 def load(verb: str) -> Any:
     """The command of one verb. A verb's module has `run` and `EXAMPLES`, or an `app` when it has verbs of its own."""
-    module = importlib.import_module(f"attacca.cli.{verb}")
+    module = importlib.import_module(f"attacca.cli.{VERBS[verb][1]}.{verb}")
     if hasattr(module, "app"):
         command = typer.main.get_command(module.app)
         command.name = verb
@@ -112,7 +112,7 @@ def root(
 
 
 def main() -> None:
-    from attacca.cli import streams
+    from attacca.cli.screens import streams
 
     streams.prepare()
     with streams.said_when_they_fail():

@@ -1,7 +1,6 @@
 """What all verbs have in common as commands: examples in the help, errors that say what to try, and a quick start."""
 
 import inspect
-import sys
 from typing import Any, get_args
 
 from typer import BadParameter, Exit
@@ -13,12 +12,6 @@ FAILURE, USAGE, UNREACHABLE = 1, 2, 3
 NUMBER_MOST = 10**15
 BOUNDS = "look for such a place in the files that are named on the command line"
 PLAIN = (str, str | None, list[str])  # what the command line hands over as it is wanted
-
-
-def ourselves() -> list[str]:
-    """This program once more, for a process of its own. What lies in the working directory, random.py say, is no module
-    of its."""
-    return [sys.executable, "-P", "-m", "attacca.cli.app"]
 
 
 class Refused(Exception):
@@ -52,12 +45,12 @@ class VerbCommand(QuickStart, TyperCommand):
         try:
             return super().invoke(ctx)
         except AttaccaError as error:
-            from attacca.cli.screen import show_error
+            from attacca.cli.screens.terminal import show_error
 
             show_error(error, as_json=as_json)
             raise Exit(exit_code(error)) from None
         except (RecursionError, OverflowError) as error:
-            from attacca.cli.screen import show_error
+            from attacca.cli.screens.terminal import show_error
 
             said = BadConfig(f"what was given is nested too deeply, or has too large a number in it ({error})", BOUNDS)
             show_error(said, as_json=as_json)
@@ -66,7 +59,7 @@ class VerbCommand(QuickStart, TyperCommand):
             raise Exit(FAILURE) from None
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
-        from attacca.cli.help import show
+        from attacca.cli.screens.help import show
 
         show(ctx, self, self.examples)
 
@@ -75,7 +68,7 @@ class VerbGroup(QuickStart, TyperGroup):
     """A verb that has verbs of its own."""
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
-        from attacca.cli.help import show
+        from attacca.cli.screens.help import show
 
         verbs = [(name, (command.help or "").split("\n")[0]) for name, command in self.commands.items()]
         examples = [line for command in self.commands.values() for line in getattr(command, "examples", [])]

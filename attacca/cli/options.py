@@ -11,7 +11,7 @@ def complete_name(incomplete: str) -> list[str]:
     """Names of deployed functions, for the shell; silence when no server answers quickly."""
     import os
 
-    from attacca.cli.client import Client
+    from attacca.client.http import Client
     from attacca.errors import AttaccaError
 
     url, token = os.environ.get("ATTACCA_URL") or DEFAULT_URL, os.environ.get("ATTACCA_TOKEN", "")

@@ -8,23 +8,22 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection,
 
 import msgspec
 
-from attacca.control import garbage
-from attacca.control.api import FunctionDetail, FunctionRow, RevisionRow
 from attacca.control.config import ControlConfig
 from attacca.control.core.access import refuse_host_network
-from attacca.control.core.catalogue import Function, Known, changes, deployed, rolled_back
+from attacca.control.core.catalogue import CatalogueState, Function, changes, deployed, rolled_back
 from attacca.control.core.progress import Done, Progress, Refused, Step, refused, refused_check
 from attacca.control.core.stored import FUNCTIONS, decode, unreadable
-from attacca.control.deployment import Check, Conversation, Made, Workshop, candidate
-from attacca.control.reception import Reception, Upload
+from attacca.control.deploy import garbage
+from attacca.control.deploy.build import Builder, Check, Made, ProgressStream, candidate
+from attacca.control.deploy.reception import Reception, Upload
+from attacca.control.deploy.state import StateDir
 from attacca.control.secrets import Secrets
-from attacca.control.state import StateDir
 from attacca.control.tokens import Tokens
 from attacca.errors import AttaccaError, BadFunction, Draining, SecretInUse, StateUnavailable
 from attacca.io.store.types import ABSENT, Store
 from attacca.io.vault.sealed import SealedVault
 from attacca.kernel.clock import Clock
-from attacca.model.function import Network, Revision, Settings, is_handler, masked
+from attacca.model.function import Network, Revision, Settings, is_handler
 from attacca.model.messages import Catalogue, Deleted, Deployed
 
 LOG = logging.getLogger("attacca.control")
@@ -65,11 +64,11 @@ class Control:
         self.tokens = Tokens(store, clock)
         vault = SealedVault(config.secret_key_file or self.state.secret_key)
         self.secrets = Secrets(store, vault, clock)
-        self._workshop = Workshop(config, self.state)
+        self._builder = Builder(config, self.state)
         self._garbage = garbage.Collector(self.state, self._kept, held)
-        self._known = Known((), epoch=0)
+        self._known = CatalogueState((), epoch=0)
         self._versions: dict[str, int] = {}
-        self._turns = Turns()
+        self._turns = KeyedLock()
         self._tasks: set[asyncio.Task[Done | Refused]] = set()
         self._is_closing = False
         self._is_ordinary_user = is_ordinary_user
@@ -98,7 +97,7 @@ class Control:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._workshop.close()
+        await self._builder.close()
         await self.tokens.close()
         await self._garbage.close()
         self.state.unlock()
@@ -115,21 +114,21 @@ class Control:
         A reader who goes away ends it, unless the check has begun: from there on it runs to its end. It begins at once,
         and closes the upload, also when nobody reads.
         """
-        talk, checking = Conversation(), asyncio.Event()
-        work = self._deploy(settings, upload, talk, checking, allow_source_builds=allow_source_builds)
+        stream, checking = ProgressStream(), asyncio.Event()
+        work = self._deploy(settings, upload, stream, checking, allow_source_builds=allow_source_builds)
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        task.add_done_callback(lambda _: talk.end())
+        task.add_done_callback(lambda _: stream.end())
         task.add_done_callback(lambda _: upload.close())
-        return self._read_along(task, talk, checking)
+        return self._read_along(task, stream, checking)
 
     @staticmethod
     async def _read_along(
-        task: "asyncio.Task[Done | Refused]", talk: Conversation, checking: asyncio.Event
+        task: "asyncio.Task[Done | Refused]", stream: ProgressStream, checking: asyncio.Event
     ) -> AsyncGenerator[Progress, None]:
         try:
-            async for step in talk.read():
+            async for step in stream.read():
                 yield step
             yield outcome(task)
         finally:
@@ -183,18 +182,19 @@ class Control:
         await self.secrets.delete(name)
         return users
 
-    def list(self) -> Sequence[FunctionRow]:
-        return [row(self._known.get(name).now) for name in self._known.names()]
+    def functions(self) -> Sequence[Function]:
+        """By name."""
+        return [self._known.get(name) for name in self._known.names()]
 
-    def describe(self, name: str) -> FunctionDetail:
+    def function(self, name: str) -> Function:
         """
         Raises:
             NotFound: no such function; with near names.
         """
-        return detail(self._known.get(name))
+        return self._known.get(name)
 
     async def _deploy(
-        self, settings: Settings, upload: Upload, talk: Conversation, checking: asyncio.Event, *,
+        self, settings: Settings, upload: Upload, stream: ProgressStream, checking: asyncio.Event, *,
         allow_source_builds: bool,
     ) -> Done | Refused:  # fmt: skip
         if self._is_closing:
@@ -202,9 +202,9 @@ class Control:
         try:
             async with self._turns.of(settings.name), self._garbage.held_off():
                 await self._admit(settings)
-                made = await self._workshop.make(upload, talk.say, allow_source_builds=allow_source_builds)
+                made = await self._builder.make(upload, stream.say, allow_source_builds=allow_source_builds)
                 checking.set()
-                return await self._check_and_register(settings, made, talk)
+                return await self._check_and_register(settings, made, stream)
         except AttaccaError as error:
             return refused(error)
         except OSError as error:
@@ -231,15 +231,15 @@ class Control:
                 raise forbidden
             self.is_uid_shared = True
 
-    async def _check_and_register(self, settings: Settings, made: Made, talk: Conversation) -> Done | Refused:
+    async def _check_and_register(self, settings: Settings, made: Made, stream: ProgressStream) -> Done | Refused:
         number = self._known.next_number(settings.name)
         revision = candidate(settings, made, number, self._clock.wall())
-        talk.say(Step("check", f"importing revision {number}"))
+        stream.say(Step("check", f"importing revision {number}"))
         checked = await self._check(revision)
         for line in checked.logs.splitlines():
-            talk.say(Step("log", line))
+            stream.say(Step("log", line))
         for note in checked.notes:
-            talk.say(Step("note", note))
+            stream.say(Step("note", note))
         refusal = refused_check(checked)
         if refusal is not None:
             return refusal
@@ -250,7 +250,7 @@ class Control:
         try:
             await self._register(function)
         except BaseException:
-            self._known.burn(settings.name, number)  # a worker may hold a template under this number
+            self._known.reserve(settings.name, number)  # a worker may hold a template under this number
             raise
         return Done(
             checked.revision,
@@ -264,7 +264,7 @@ class Control:
         for entry in await self._store.scan(FUNCTIONS):
             functions.append(decode(entry.key, entry.value))
             self._versions[functions[-1].name] = entry.version
-        self._known = Known(functions, await self._next_epoch())
+        self._known = CatalogueState(functions, await self._next_epoch())
         hosts = [revision.settings.network is Network.HOST for revision in self._known.kept()]
         self.is_uid_shared = self._is_ordinary_user and any(hosts)
         await self.tokens.open()
@@ -308,7 +308,7 @@ class Control:
         return self._known.kept()
 
 
-class Turns:
+class KeyedLock:
     """One at a time per name; a name that nobody waits for costs nothing."""
 
     def __init__(self) -> None:
@@ -333,44 +333,3 @@ def outcome(task: "asyncio.Task[Done | Refused]") -> Done | Refused:
     if task.cancelled():
         return refused(Draining("the server is shutting down", "deploy again when it is back"))
     return task.result()
-
-
-def row(now: Revision) -> FunctionRow:
-    return FunctionRow(
-        function=now.function,
-        revision=now.number,
-        handler=now.handler,
-        signature=now.signature,
-        event=now.event,
-        memory_mb=now.settings.memory_mb,
-        timeout_s=now.settings.timeout_s,
-        concurrency=now.settings.concurrency,
-        network=now.settings.network,
-        deployed_at=now.created_at,
-    )
-
-
-def detail(function: Function) -> FunctionDetail:
-    now = function.now
-    rows = [
-        RevisionRow(
-            revision=one.number,
-            is_current=one.number == function.current,
-            handler=one.handler,
-            signature=one.signature,
-            deployed_at=one.created_at,
-            changes=changes(before, one) if before is not None or one.number == 1 else (),
-        )
-        for before, one in zip((None, *function.revisions), function.revisions, strict=False)
-    ]
-    return FunctionDetail(
-        function=function.name,
-        revision=now.number,
-        handler=now.handler,
-        signature=now.signature,
-        settings=masked(now.settings),
-        has_requirements=now.bundle is not None,
-        deployed_at=now.created_at,
-        revisions=tuple(reversed(rows)),
-        event=now.event,
-    )

@@ -7,9 +7,9 @@ from math import inf
 from attacca.errors import AttaccaError
 from attacca.gateway import metrics
 from attacca.gateway.config import GatewayConfig
-from attacca.gateway.core.gate import Gate
-from attacca.gateway.core.losses import LEFT
-from attacca.gateway.core.taken import Client, Function, Taken
+from attacca.gateway.core.gateway import GatewayCore
+from attacca.gateway.core.inflight import Client, Function, Inflight
+from attacca.gateway.core.retries import LEFT
 from attacca.kernel.clock import Clock
 from attacca.kernel.ids import Ids
 from attacca.model.invocation import Call, Failed, Outcome, Request
@@ -22,11 +22,14 @@ from attacca.model.messages import (
     Ended,
     Flow,
     FromWorker,
+    Heartbeat,
     ResponseBody,
     ResponseHead,
+    Resting,
     Started,
     ToWorker,
     Withdraw,
+    WorkerJoined,
 )
 
 
@@ -44,7 +47,7 @@ class Gateway:
     ) -> None:
         self.clock = clock
         self.on_drain: Callable[[], None] = _nothing  # the listener's: connections end with their answers
-        self._gate = Gate(config.calls_kept)
+        self._gate = GatewayCore(config.calls_kept)
         self._gate.attach("worker")  # the one behind `to_worker`
         self._ids = ids
         self._to_worker = to_worker
@@ -80,31 +83,31 @@ class Gateway:
             self._wind()
         return None
 
-    def body(self, taken: Taken, data: bytes, *, last: bool) -> None:
+    def body(self, taken: Inflight, data: bytes, *, last: bool) -> None:
         if not taken.is_done:
             self._to_worker(Body(taken.key, data, last))
 
-    def flow(self, taken: Taken, *, paused: bool) -> None:
+    def flow(self, taken: Inflight, *, paused: bool) -> None:
         """The client reads its streamed answer slowly, or has caught up."""
         if not taken.is_done:
             self._to_worker(Flow(taken.key, paused))
 
-    def leave(self, taken: Taken, *, can_finish: bool) -> None:
+    def leave(self, taken: Inflight, *, can_finish: bool) -> None:
         """The client has gone; `can_finish` says that its whole request is here."""
         withdraw = self._gate.leave(taken, can_finish=can_finish)
         if withdraw is not None:
             self._to_worker(withdraw)
 
-    def hint_leaving(self, taken: Taken) -> None:
+    def hint_leaving(self, taken: Inflight) -> None:
         """The client will send nothing more, and may have gone; the answer is still wanted, as far as is known."""
         if taken.function.hears_leaving and taken.start is not None and not taken.is_done:
             self._to_worker(Withdraw(taken.key, running=False, outcome=LEFT))
 
-    def amend(self, taken: Taken, error: AttaccaError) -> None:
+    def amend(self, taken: Inflight, error: AttaccaError) -> None:
         """What the function answered cannot be sent, and the client is told so by the caller."""
         self._gate.amend(taken, Failed(error.code, error.message, error.hint))
 
-    def give_up(self, taken: Taken, error: AttaccaError) -> None:
+    def give_up(self, taken: Inflight, error: AttaccaError) -> None:
         """The client broke the rules in the middle of it, or the function did; the client is told by the caller."""
         withdraw = self._gate.give_up(self.clock.now(), taken, Failed(error.code, error.message, error.hint))
         if withdraw is not None:
@@ -126,13 +129,15 @@ class Gateway:
                     taken.client.started()
             case Ended():
                 ended = self._gate.ended(self.clock.now(), message)
-                if type(ended) is Taken:
+                if type(ended) is Inflight:
                     self._answer(ended, message.outcome)
                 elif type(ended) is Dispatch:
                     self._send_again(ended)
             case ResponseHead() | ResponseBody() | Flow():
                 self._stream(message)
-            case Catalogue() | Deployed() | Deleted():
+            case Heartbeat() | Resting() | WorkerJoined():
+                pass  # the only worker is attached
+            case _:
                 if self._gate.learn(message) is not None and self._ask_catalogue is not None:
                     self._ask_catalogue()
 
@@ -141,7 +146,7 @@ class Gateway:
         if self._gate.deadlines.next_at < self._timer_at:
             self._wind()
 
-    def _answer(self, taken: Taken, outcome: Outcome) -> None:
+    def _answer(self, taken: Inflight, outcome: Outcome) -> None:
         client = taken.client
         if client is not None:
             taken.client = None

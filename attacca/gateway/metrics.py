@@ -6,16 +6,16 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from attacca.gateway.core.gate import Gate
+from attacca.gateway.core.gateway import GatewayCore
+from attacca.gateway.core.inflight import Function
 from attacca.gateway.core.statistics import BOUNDS_S, Histogram
-from attacca.gateway.core.taken import Function
 from attacca.model.invocation import Start
 
 NAME = "faas_name"
 BOUNDS = [f"{bound:g}" for bound in BOUNDS_S] + ["+Inf"]
 
 
-def render(gate: Gate) -> bytes:
+def render(gate: GatewayCore) -> bytes:
     """Prometheus text."""
     registry = CollectorRegistry()
     registry.register(_Page(gate))
@@ -23,7 +23,7 @@ def render(gate: Gate) -> bytes:
 
 
 class _Page(Collector):
-    def __init__(self, gate: Gate) -> None:
+    def __init__(self, gate: GatewayCore) -> None:
         self._gate = gate
 
     def describe(self) -> Iterable[Metric]:

@@ -1,6 +1,6 @@
 """One invocation on its way through a simulated platform, and the moments that its record wants."""
 
-from attacca.gateway.core.taken import NO_TIME, Taken
+from attacca.gateway.core.inflight import NO_TIME, Inflight
 from attacca.load.workload.schedule import Target
 from attacca.model.invocation import Outcome, Start, Timing
 
@@ -24,7 +24,7 @@ class Flight:
         self.target = target
         self.request_s = request_s
         self.phase = phase
-        self.taken: Taken | None = None
+        self.taken: Inflight | None = None
         self.is_answered = False
         self.attempt = 1
         self.worker = -1
@@ -47,4 +47,4 @@ class Flight:
     def head(self, status: int, headers: tuple[tuple[bytes, bytes], ...]) -> None: ...
     def body(self, data: bytes) -> None: ...
     def flow(self, paused: bool) -> None: ...  # noqa: FBT001 - mirrors the protocol
-    def ended(self, taken: Taken, outcome: Outcome) -> None: ...
+    def ended(self, taken: Inflight, outcome: Outcome) -> None: ...

@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from math import inf
 
 from attacca.errors import AttaccaError
-from attacca.gateway.core.gate import Gate
-from attacca.gateway.core.losses import Answer, Send
-from attacca.gateway.core.taken import Taken
+from attacca.gateway.core.gateway import GatewayCore
+from attacca.gateway.core.inflight import Inflight
+from attacca.gateway.core.retries import Answer, Send
 from attacca.model.invocation import Request
 from attacca.model.messages import Dispatch, Ended, Heartbeat, Resting, Started, ToWorker, Withdraw, WorkerJoined
 from attacca.sim.engine import Engine
@@ -25,7 +25,7 @@ class Broken(AssertionError):
 
 class Front:
     def __init__(
-        self, engine: Engine, journal: Journal, gate: Gate, flights: dict[str, Flight], ledger: Ledger
+        self, engine: Engine, journal: Journal, gate: GatewayCore, flights: dict[str, Flight], ledger: Ledger
     ) -> None:
         self.gate = gate
         self.arrived = 0
@@ -70,7 +70,7 @@ class Front:
     def _ended(self, now: float, message: Ended) -> None:
         ended = self.gate.ended(now, message)
         kind = type(ended)
-        if kind is Taken:
+        if kind is Inflight:
             self._answer(self._flights.pop(message.id), ended)  # type: ignore[arg-type]
         elif kind is Dispatch:
             self._send(ended)  # type: ignore[arg-type]
@@ -142,7 +142,7 @@ class Front:
 
     # Answers.
 
-    def _of(self, taken: Taken) -> Flight:
+    def _of(self, taken: Inflight) -> Flight:
         client = taken.client
         assert isinstance(client, Flight)
         return client
@@ -152,7 +152,7 @@ class Front:
         self._ledger.totals.refused += 1
         self._close(flight, error.status, error.code)
 
-    def _answer(self, flight: Flight, taken: Taken) -> None:
+    def _answer(self, flight: Flight, taken: Inflight) -> None:
         if not taken.is_done:
             raise Broken(f"invocation {flight.idx} is answered before the gateway is done with it")
         taken.client = None

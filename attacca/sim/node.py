@@ -10,7 +10,7 @@ from attacca.kernel.rand import Streams
 from attacca.kernel.registry import Choice, build
 from attacca.load.workload.scenario import Scenario
 from attacca.model.invocation import Start
-from attacca.model.messages import Catalogue, Check, Checked, Deployed, Dispatch, Ended, Resting, Started, Withdraw
+from attacca.model.messages import Catalogue, Check, Deployed, Dispatch, Ended, Resting, Send, Started, Withdraw
 from attacca.model.sandbox import WorkerView
 from attacca.policy.concurrency import CONCURRENCY
 from attacca.policy.concurrency.types import Concurrency
@@ -32,6 +32,7 @@ from attacca.worker.core.events import (
     MakeSandbox,
     MakeTemplate,
     Measured,
+    Received,
     Run,
     Stop,
     Tick,
@@ -53,6 +54,7 @@ Wrap = Callable[["Node", Handle], Handle]
 
 EARLY_S = 1e-6  # more than what two clocks lose by being subtracted: a timer must not ring early
 TOLD_FROM = 1 << 50  # draws of what is said of idle sandboxes are numbered from here down
+FRONT = "gateway"
 ENDLESS_MB = 1 << 40
 LOAD_OVER_S = 60.0  # the load average that concurrency policies look at
 RAN = {
@@ -136,7 +138,7 @@ class Node:
             self._engine, self._hardware, self._chances, config.cores, config.memory_mb, self._flights, self._report
         )
         self.machine.cpu.set_speed(1.0 / self.slow)
-        self._next_alarm = self.core.alarms.next
+        self._next_timer = self.core.timers.next
         self._handle: Handle = self.core.handle if self._wrap is None else self._wrap(self, self.core.handle)
         self.is_up = True
         self.up_count += 1
@@ -152,7 +154,7 @@ class Node:
         with self.machine.at_once():
             for revision in self._catalogue.current:
                 if revision.function in self._checked:
-                    self.feed(Check(revision))
+                    self.feed(Received(FRONT, Check(revision.id, revision)))
                     self.feed(Deployed(self._catalogue.generation, revision))
 
     def crash(self) -> None:
@@ -175,10 +177,12 @@ class Node:
             now = self._engine.now
             if flight.key == message.invocation.id:
                 flight.enq = now
-                flight.queue_len = self.core.line.queued
+                flight.queue_len = self.core.scheduler.queued
             if now != flight.due:
                 self._journal.note(What.ENTERED, self.place, flight.idx)
-        self.feed(message)
+            self.feed(Received(FRONT, message))
+        else:
+            self.feed(message)  # type: ignore[arg-type]
 
     def tell_idle(self) -> None:
         """From now on, of each change."""
@@ -196,7 +200,7 @@ class Node:
 
     def _idle(self) -> dict[str, int]:
         resting = (sandbox for sandbox in self.core.pool.sandboxes.values() if sandbox.idle is not None)
-        return dict(Counter(sandbox.fleet.function.name for sandbox in resting))
+        return dict(Counter(sandbox.state.function.name for sandbox in resting))
 
     def view(self) -> WorkerView:
         """Without its lists of functions and sandboxes: no balancing policy asks for more than the idle ones."""
@@ -205,9 +209,9 @@ class Node:
             name=self.name,
             memory_mb=self.config.memory_mb,
             used_mb=core.pool.used_mb,
-            queued=core.line.queued,
-            running=core.line.running,
-            limit=core.line.limit,
+            queued=core.scheduler.queued,
+            running=core.scheduler.running,
+            limit=core.scheduler.limit,
             cores=self.config.cores,
             idle=self._idle() if self._tells_idle else None,
         )
@@ -225,7 +229,7 @@ class Node:
         self.look_at_clock()
 
     def look_at_clock(self) -> None:
-        wakeup = self._next_alarm()
+        wakeup = self._next_timer()
         if wakeup is not None:
             if self.skew_s:
                 wakeup += EARLY_S - self.skew_s
@@ -241,12 +245,14 @@ class Node:
             kind = type(command)
             if kind is Run:
                 machine.run(command)  # type: ignore[arg-type]
-            elif kind is Started:
-                self._started(command)  # type: ignore[arg-type]
-            elif kind is Ended:
-                assert self.to_gateway is not None
-                key = command.id  # type: ignore[union-attr]
-                self.to_gateway.send(command, self._flights[key].draw + 1)
+            elif kind is Send:
+                message = command.message  # type: ignore[union-attr]
+                what = type(message)
+                if what is Started:
+                    self._started(message)  # type: ignore[arg-type]
+                elif what is Ended:
+                    assert self.to_gateway is not None
+                    self.to_gateway.send(message, self._flights[message.id].draw + 1)
             else:
                 self._order(command)
 
@@ -279,8 +285,6 @@ class Node:
                 machine.drop_template(command)
             case Stop():
                 machine.stop(command)
-            case Checked():
-                return  # nobody waits to hear of it
             case _:
                 raise IllegalTransition(f"nobody asked worker {self.name} for {type(command).__name__}", "report it")
 

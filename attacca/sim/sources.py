@@ -27,6 +27,7 @@ NOT_COUNTED: Final = (
     "control/",
     "io/",
     "gateway/http/",
+    "guest/",
     "load/live/",
     "load/report/",
     "worker/runtime/process/",

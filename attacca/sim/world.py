@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
 
 from attacca.errors import BadConfig
-from attacca.gateway.core.gate import Gate
+from attacca.gateway.core.gateway import GatewayCore
 from attacca.kernel.rand import Streams
 from attacca.kernel.registry import build
-from attacca.load.records.recorder import Keeper, NullRecorder
+from attacca.load.records.recorder import NullRecorder, RecordSink
 from attacca.load.workload.scenario import Scenario
 from attacca.load.workload.schedule import RUN, WARMUP, Due, Schedule, Target
 from attacca.model.function import LABEL_MOST, Revision, Settings, Signature
@@ -37,7 +37,7 @@ class World:
         self,
         scenario: Scenario,
         schedule: Schedule,
-        keeper: Keeper,
+        sink: RecordSink,
         engine: Engine,
         journal: Journal,
         wrap: Wrap | None = None,
@@ -55,8 +55,8 @@ class World:
             raise BadConfig(f"scheduling mode {scenario.system.mode!r} cannot be simulated yet: skipped", hint)
         self.scenario = scenario
         self.engine = engine
-        has_rows = scenario.record.invocations and not isinstance(keeper, NullRecorder)
-        self.ledger = Ledger(keeper, scenario.name, scenario.seed, has_rows=has_rows)
+        has_rows = scenario.record.invocations and not isinstance(sink, NullRecorder)
+        self.ledger = Ledger(sink, scenario.name, scenario.seed, has_rows=has_rows)
         self.flights: dict[str, Flight] = {}
         self.catalogue = Catalogue(1, tuple(_revision(target) for target in schedule.functions))
         self.front = Front(engine, journal, _gate(scenario, balancer), self.flights, self.ledger)
@@ -222,9 +222,9 @@ class Clients:
             engine.at(engine.now + think_s, self._send, client)
 
 
-def _gate(scenario: Scenario, balancer: Balancer | None) -> Gate:
+def _gate(scenario: Scenario, balancer: Balancer | None) -> GatewayCore:
     system = scenario.system
-    return Gate(0, balancer or balancer_of(scenario), silent_s=system.silent_s, attempts=system.attempts)
+    return GatewayCore(0, balancer or balancer_of(scenario), silent_s=system.silent_s, attempts=system.attempts)
 
 
 def balancer_of(scenario: Scenario) -> Balancer:

@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from attacca import __version__
 from attacca.cli.app import VERBS, app, load
-from attacca.cli.client import Client
+from attacca.client.http import Client
 from attacca.errors import Unreachable
 
 RUNNER = CliRunner()
@@ -41,7 +41,9 @@ def test_every_verb_speaks_json(verb: str) -> None:
 
 @pytest.mark.parametrize("verb", CONTEXTS)
 def test_a_verbs_module_says_in_its_first_sentence_what_it_does(verb: str) -> None:
-    assert (importlib.import_module(f"attacca.cli.{verb}").__doc__ or "").startswith(f"`attacca {verb}`:")
+    assert (importlib.import_module(f"attacca.cli.{VERBS[verb][1]}.{verb}").__doc__ or "").startswith(
+        f"`attacca {verb}`:"
+    )
 
 
 def test_a_wrong_verb_is_a_wrong_use_and_a_near_one_is_named() -> None:
@@ -109,8 +111,8 @@ def test_what_init_says_to_try_can_be_pasted(tmp_path: Path) -> None:
 
 
 def test_init_writes_a_function_that_deploy_accepts_and_never_writes_over_one(tmp_path: Path) -> None:
-    from attacca.cli.init import TEMPLATES
-    from attacca.cli.source import find
+    from attacca.cli.functions.init import TEMPLATES
+    from attacca.client.source import find
 
     for template in TEMPLATES:
         folder = tmp_path / f"My_{template}"

@@ -5,11 +5,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from attacca.cli import calls, config, deploy, describe, doctor, secret, token, top
-from attacca.cli import list as listing
-from attacca.cli.doctor import Check
-from attacca.cli.screen import console, wants
-from attacca.control.api import FunctionDetail, FunctionRow, RevisionRow
+from attacca.cli.functions import deploy, describe, secret
+from attacca.cli.functions import list as listing
+from attacca.cli.screens.terminal import console, wants
+from attacca.cli.serve import config, doctor, token
+from attacca.cli.serve.doctor import Check
+from attacca.cli.watch import calls, top
+from attacca.control.http.api import FunctionDetail, FunctionRow, RevisionRow
 from attacca.kernel.settings import Given
 from attacca.model.function import Network, SecretAs, Settings, Signature
 from attacca.model.invocation import Call, Start, Timing

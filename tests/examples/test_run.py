@@ -6,7 +6,7 @@ import json
 import pytest
 from rich.console import Console
 
-from attacca.cli.client import Answer
+from attacca.client.http import Answer
 from examples import run
 from examples.compress.main import compress
 from examples.linsolve.main import main as linsolve

@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 import msgspec
 
 from attacca.control.config import ControlConfig
-from attacca.control.doorway import door
 from attacca.control.driver import Control
-from attacca.control.http import admin
+from attacca.control.http.app import admin
+from attacca.control.http.authorization import door
 from attacca.gateway.config import GatewayConfig
 from attacca.io.store.memory import MemoryStore
 from attacca.model.function import Revision
@@ -50,8 +50,8 @@ class House:
     async def _check(self, revision: Revision) -> Checked:
         code = (self.room / "state" / "code" / revision.code / "main.txt").read_text()
         if code == "fails":
-            return Checked(revision, Failed("bad_function", "it fails", "mend it"))
-        return Checked(msgspec.structs.replace(revision, handler="main:handler"))
+            return Checked("1", revision, Failed("bad_function", "it fails", "mend it"))
+        return Checked("1", msgspec.structs.replace(revision, handler="main:handler"))
 
     def restart(self) -> None:
         self.run(self.control.close())

@@ -4,7 +4,7 @@ import asyncio
 import os
 from typing import Any
 
-from attacca.worker.runtime.process.guest.link import Link
+from attacca.guest.link import Link
 
 
 class Warped(asyncio.SelectorEventLoop):

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from attacca.gateway.config import GatewayConfig
-from attacca.gateway.core.taken import Taken
+from attacca.gateway.core.inflight import Inflight
 from attacca.gateway.driver import Gateway
 from attacca.kernel.clock import Clock
 from attacca.kernel.ids import Ids
@@ -31,7 +31,7 @@ class Waiter:
     """A client that writes down what it is told."""
 
     def __init__(self) -> None:
-        self.taken: Taken | None = None
+        self.taken: Inflight | None = None
         self.told: list[str] = []
         self.outcomes: list[Outcome] = []
 
@@ -47,7 +47,7 @@ class Waiter:
     def flow(self, paused: bool) -> None:  # noqa: FBT001 - mirrors the protocol
         self.told.append("paused" if paused else "goes on")
 
-    def ended(self, taken: Taken, outcome: Outcome) -> None:
+    def ended(self, taken: Inflight, outcome: Outcome) -> None:
         self.told.append(f"ended {taken.outcome} {taken.status}")
         self.outcomes.append(outcome)
 

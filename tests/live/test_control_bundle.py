@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from attacca.control.bundle import Bundles, installer
-from attacca.control.core.installer import Installer, choose
-from attacca.control.core.requirements import Requirements, parse
-from attacca.control.state import StateDir
+from attacca.control.core.packages.installer import Installer, choose
+from attacca.control.core.packages.requirements import Requirements, parse
+from attacca.control.deploy.bundle import Bundles, installer
+from attacca.control.deploy.state import StateDir
 from attacca.errors import BuildFailed
 
 TINY = "iniconfig==2.0.0"  # one small wheel

@@ -11,8 +11,8 @@ import pytest
 
 from attacca.control.config import ControlConfig
 from attacca.control.core.progress import Done, Progress, Refused, Step
+from attacca.control.deploy.reception import Upload
 from attacca.control.driver import Control, Refuse
-from attacca.control.reception import Upload
 from attacca.errors import AttaccaError, BadConfig, BadRequest, NotFound, StateCorrupt, TooMuchReserved
 from attacca.io.store.memory import MemoryStore
 from attacca.io.store.sqlite import SqliteStore
@@ -49,7 +49,7 @@ class Bench:
         code = self.control.state.code / revision.code
         text = "".join(path.read_text() for path in code.glob("*.txt"))
         if "bad" in text:
-            return Checked(revision, Failed("bad_function", "ImportError: bad", "", "Traceback ..."))
+            return Checked("1", revision, Failed("bad_function", "ImportError: bad", "", "Traceback ..."))
         found = Revision(
             function=revision.function,
             number=revision.number,
@@ -60,7 +60,7 @@ class Bench:
             bundle=revision.bundle,
             created_at=revision.created_at,
         )
-        return Checked(found, logs="imported\nfine\n", timing=Timing(imports=2.5))
+        return Checked("1", found, logs="imported\nfine\n", timing=Timing(imports=2.5))
 
     async def deploy(self, text: str = "good", name: str = "hello", **files: str) -> list[Progress]:
         settings = Settings(name=name, network=self.network)
@@ -146,7 +146,7 @@ def test_refused_code_leaves_nothing(tmp_path: Path) -> None:
         assert unpacked.code == "bad_request"
         assert bench.directories() == before
         assert len(bench.heard) == 2
-        assert [row.function for row in bench.control.list()] == ["hello"]
+        assert [function.name for function in bench.control.functions()] == ["hello"]
         *_, done = await bench.deploy("better")
         assert isinstance(done, Done)
         assert done.revision.number == 2
@@ -286,7 +286,7 @@ def test_a_reader_who_goes_away_during_the_check_does_not_undo_it(tmp_path: Path
         await progress.aclose()
         bench.gate.set()
         await bench.deploy("next")  # has waited for its turn
-        assert bench.control.describe("hello").revision == 2
+        assert bench.control.function("hello").current == 2
 
     story(tmp_path, play)
 
@@ -297,7 +297,7 @@ def test_a_reader_who_goes_away_earlier_ends_it(tmp_path: Path) -> None:
         assert isinstance(await anext(progress), Step)  # unpacked, and about to be compiled
         await progress.aclose()
         await bench.deploy("next", name="hello")
-        assert bench.control.describe("hello").revision == 1
+        assert bench.control.function("hello").current == 1
         assert len(bench.directories()) == 1
 
     story(tmp_path, play)
@@ -311,9 +311,8 @@ def test_rollback_and_delete(tmp_path: Path) -> None:
         assert (await bench.control.rollback("hello", 3)).number == 3
         with pytest.raises(BadRequest):
             await bench.control.rollback("hello", 3)
-        detail = bench.control.describe("hello")
-        assert [(one.revision, one.is_current) for one in detail.revisions] == [(3, True), (2, False), (1, False)]
-        assert detail.revisions[0].changes == ("code",)
+        function = bench.control.function("hello")
+        assert (function.current, [one.number for one in function.revisions]) == (3, [1, 2, 3])
         await bench.control.delete("hello")
         assert bench.directories() == []
         assert isinstance(bench.heard[-1], Deleted)

@@ -9,9 +9,9 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from attacca.control.core.requirements import parse
+from attacca.control.core.packages.requirements import parse
 from attacca.errors import BadRequest
-from tests.control.core.lines import TEXTS
+from tests.control.core.packages.lines import TEXTS
 
 READ = """
 import json, sys

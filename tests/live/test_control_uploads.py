@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from attacca.control.reception import WAITING_MOST, Reception
+from attacca.control.deploy.reception import WAITING_MOST, Reception
 from attacca.errors import AttaccaError, BadRequest, PayloadTooLarge, TooManyDeployments
 from tests.live.whole import Whole, resident_mb, running, until
 

@@ -8,8 +8,8 @@ import pytest
 
 from attacca.model.function import Signature
 from attacca.worker.core.reports import TemplateFailed, TemplateReady
+from tests.guest.written import write
 from tests.live.house import House, value, visit
-from tests.worker.runtime.process.guest.written import write
 
 PRICE = "def price(): return 48.5"
 LAYER = """

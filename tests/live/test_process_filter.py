@@ -8,7 +8,7 @@ from typing import Any
 
 from attacca.model.function import Signature
 from attacca.model.invocation import Ok
-from attacca.worker.runtime.process.guest import seccomp
+from attacca.worker.runtime.process.zygote import seccomp
 from tests.live import ordinary
 from tests.live.house import House, call, value, visit
 from tests.live.inside import TRY, inside
@@ -115,7 +115,7 @@ def _under(*programs: bytes, names: dict[str, int], calls: dict[str, str]) -> di
     words = ", ".join(f"{name!r}: refused({call})" for name, call in calls.items())
     source = (
         f"import sys; sys.path.insert(0, {str(ordinary.ROOT)!r})\n"
-        "from attacca.worker.runtime.process.guest import linux, seccomp\n"
+        "from attacca.worker.runtime.process.zygote import linux, seccomp\n"
         f"{textwrap.dedent(TRY)}\nlinux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)\n{installs}"
         f"found = {{name: refused(number, *[-1] * 6) for name, number in {names}.items()}}\n"
         f"print(__import__('json').dumps(found | {{{words}}}))"

@@ -216,9 +216,9 @@ def test_after_the_loss_of_the_zygote_there_is_another() -> None:
     async def story(house: House) -> object:
         revision = house.function(ECHO)
         sandbox = await house.sandbox(revision)
-        keeper = house.runtime._nursery._keeper
-        assert keeper is not None
-        os.kill(children(keeper.pid)[0], signal.SIGKILL)
+        supervisor = house.runtime._zygotes._supervisor
+        assert supervisor is not None
+        os.kill(children(supervisor.pid)[0], signal.SIGKILL)
         assert (await house.gone(sandbox)).code == "sandbox_lost"
         await house.runtime.ready()
         return value(await house.run(await house.sandbox(revision), revision, b'{"name":"again"}'))

@@ -37,7 +37,7 @@ async def until_none_is_taken(house: House) -> None:
 def test_each_function_is_a_user_of_its_own_and_all_of_it_the_same() -> None:
     async def story(house: House) -> None:
         number: dict[str, set[int]] = {}
-        zygote = house.runtime._nursery.hatchery
+        zygote = house.runtime._zygotes.fork_client
         assert zygote is not None
         for name in ("one", "two", "three"):
             revision = house.function("def handler(): return 1", name=name)
@@ -45,7 +45,7 @@ def test_each_function_is_a_user_of_its_own_and_all_of_it_the_same() -> None:
             assert isinstance(template, TemplateReady)
             made = [await house.sandbox(revision), await house.sandbox(revision)]
             made += [await house.sandbox(revision, template.template) for _ in range(2)]
-            bodies = [house.runtime._bodies[one].pid for one in (*made, template.template)]
+            bodies = [house.runtime._processes[one].pid for one in (*made, template.template)]
             everybody = {*bodies, *(pid for one in bodies for pid in below(one))}
             assert len(everybody) > len(bodies), "who minds a template and its places is of the same"
             own = set.union(*map(users, everybody))
@@ -53,7 +53,7 @@ def test_each_function_is_a_user_of_its_own_and_all_of_it_the_same() -> None:
             number[name] = own
         assert len(set.union(*number.values())) == 3
         assert not set.union(*number.values()) & {os.getuid(), os.geteuid(), 0, *users(zygote.lineage.pid)}
-        for body in list(house.runtime._bodies.values()):
+        for body in list(house.runtime._processes.values()):
             body.kill("the test is over")
         await until_none_is_taken(house)
 
@@ -65,7 +65,7 @@ def test_whoever_is_not_root_is_the_same_outside() -> None:
     async def story(house: House) -> None:
         revision = house.function("def handler(): return 1")
         sandbox = await house.sandbox(revision)
-        assert users(house.runtime._bodies[sandbox].pid) == {os.getuid()} == {os.getgid()}
+        assert users(house.runtime._processes[sandbox].pid) == {os.getuid()} == {os.getgid()}
         house.runtime.kill(sandbox)
         await until_none_is_taken(house)
 

@@ -232,7 +232,7 @@ def _files_with(state: Path, word: str) -> list[str]:
 
 
 def test_a_server_without_secrets_does_not_wait_for_the_cipher() -> None:
-    code = "import sys, attacca.cli.server, attacca.cli.secret; print('cryptography' in sys.modules)"
+    code = "import sys, attacca.cli.serve.server, attacca.cli.functions.secret; print('cryptography' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
 
 

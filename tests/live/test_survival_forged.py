@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from attacca.worker.runtime.process.guest import channel as wire
+from attacca.guest import channel as wire
 from tests.live.whole import Later, Whole, deployment, running, until
 
 HEAD = wire.RESULT_HEAD.pack(1.0, 200, 0, 0)

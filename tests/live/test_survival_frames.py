@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from attacca.guest import channel as wire
+from attacca.guest import link
 from attacca.model.invocation import Ok
-from attacca.worker.runtime.process.guest import channel as wire
-from attacca.worker.runtime.process.guest import link
 from tests.live import ordinary
 from tests.live.house import House, visit
 from tests.live.whole import Later, Whole, resident_mb, running

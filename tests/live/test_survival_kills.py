@@ -100,8 +100,8 @@ def test_every_sandbox_of_a_killed_template_ends_with_it(whole: Whole) -> None:
     load.end()
 
 
-@pytest.mark.parametrize("with_keeper", [False, True], ids=["alone", "with its keeper"])
-def test_after_a_kill_nothing_is_left_and_the_functions_are_back(tmp_path: Path, with_keeper: bool) -> None:  # noqa: FBT001
+@pytest.mark.parametrize("with_supervisor", [False, True], ids=["alone", "with its supervisor"])
+def test_after_a_kill_nothing_is_left_and_the_functions_are_back(tmp_path: Path, with_supervisor: bool) -> None:  # noqa: FBT001
     state = tmp_path / "state"
     with running(state) as first:
         first.function("work", WORK)
@@ -109,12 +109,12 @@ def test_after_a_kill_nothing_is_left_and_the_functions_are_back(tmp_path: Path,
         keeper = first.keeper()
         assert len(first.family()) > 3
         first.process.kill()
-        if with_keeper:  # then nobody is there to tidy up
+        if with_supervisor:  # then nobody is there to tidy up
             os.kill(keeper, signal.SIGKILL)
         first.end()
         load.end()
         assert all(answer.status == 200 for answer in load.answers)
-        until_nothing_is_left(first, "process" if with_keeper else "")
+        until_nothing_is_left(first, "process" if with_supervisor else "")
     with running(state) as second:
         assert second.info["restored"] == 1
         assert second.call("work").value == 30

@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 import uvloop
 
-from attacca.cli.configuration import load
-from attacca.cli.server import Server
+from attacca.cli.serve.configuration import load
+from attacca.cli.serve.server import Server
 from attacca.control.core.progress import Done
-from attacca.control.reception import Upload
+from attacca.control.deploy.reception import Upload
 from attacca.model.function import Settings
 from tests.live.whole import Onlooker, at_once, post, resident_mb, running, tarball, until_nothing_is_left
 

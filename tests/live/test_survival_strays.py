@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from attacca.guest import channel as wire
 from attacca.worker.core.reports import SandboxFailed, SandboxReady, TemplateReady
-from attacca.worker.runtime.process.guest import channel as wire
 from tests.live import ordinary
 from tests.live.house import House, visit
 
@@ -72,11 +72,11 @@ def below(pid: int) -> list[int]:
 
 def left(house: House) -> dict[str, Any]:
     runtime = house.runtime
-    zygote = runtime._nursery.hatchery
+    zygote = runtime._zygotes.fork_client
     assert zygote is not None
     found = {
         "processes": below(zygote.lineage.pid),
-        "bodies": runtime._bodies,
+        "children": runtime._processes,
         "births": runtime._births,
         "sandboxes": runtime._sandboxes,
         "templates": runtime._templates,

@@ -122,7 +122,7 @@ def test_a_template_that_takes_memory_later_keeps_to_the_bound_of_its_family() -
         revision = house.function(source("before_template = lambda: again(lambda: grow(8))"), memory_mb=LIMIT_MB)
         template = await house.template(revision)
         assert isinstance(template, TemplateReady)
-        group = house.runtime._templates[template.template].body.group
+        group = house.runtime._templates[template.template].process.group
         many, own = 1 + SPARE, ours(1)
         peaks = [0.0]
         for number in range(40):
@@ -148,18 +148,18 @@ def test_a_template_that_makes_processes_later_keeps_to_the_bound_of_its_family_
         revision = house.function(source("before_template = lambda: again(lambda: fork(1))"))
         template = await house.template(revision)
         assert isinstance(template, TemplateReady)
-        body = house.runtime._templates[template.template].body
+        process = house.runtime._templates[template.template].process
         many, own = 1 + SPARE, ours(1)
         most = 0
         for number in range(4):
             house.runtime.make_sandbox(name := f"birth{number}", revision, template.template)
             report = await house.until(lambda r: getattr(r, "sandbox", "") == name)
-            most = max(most, processes(body.group))
+            most = max(most, processes(process.group))
             if isinstance(report, SandboxReady):  # it is not found where it should be when others came before it
                 house.runtime.kill(name)
                 await house.gone(name)
         for _ in range(50):
-            most = max(most, processes(body.group))
+            most = max(most, processes(process.group))
             await asyncio.sleep(0.01)
         assert PROCESSES / 2 < most <= many * PROCESSES + own.processes
         house.runtime.drop_template(template.template)
@@ -174,9 +174,9 @@ def test_while_no_group_can_be_made_nobody_is_born_into_anothers() -> None:
         if not has_groups(house):
             pytest.skip("there are no cgroups")
         revision = house.function("def handler(): return 1")
-        zygote = house.runtime._nursery.hatchery
+        zygote = house.runtime._zygotes.fork_client
         assert zygote is not None
-        make, parts = vars(zygote.cradle)["_make"], vars(zygote.cradle)
+        make, parts = vars(zygote.slot)["_make"], vars(zygote.slot)
 
         def refuse() -> Any:
             raise OSError("no room for another")
@@ -190,8 +190,8 @@ def test_while_no_group_can_be_made_nobody_is_born_into_anothers() -> None:
         assert "no cgroup" in report.message
         parts["_make"] = make
         third = await house.sandbox(revision)
-        bodies = house.runtime._bodies
-        assert bodies[third].group not in (None, bodies[first].group)
+        children = house.runtime._processes
+        assert children[third].group not in (None, children[first].group)
 
     visit(story)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from attacca.cli.hosting import server
+from attacca.lab.local_server import server
 from attacca.load.workload.scenario import Choice, System
 
 PAGE = Path(__file__).parents[2] / "docs/write-a-policy.md"

@@ -4,14 +4,14 @@ from collections.abc import Callable
 
 import pytest
 
-from attacca.gateway.core.gate import Gate
+from attacca.gateway.core.gateway import GatewayCore
 from attacca.load.workload.scenario import Distribution
 from attacca.model.messages import Ended
 from attacca.sim.front import Broken
 from attacca.sim.hardware import Copy, Machine
 from attacca.worker.core.events import Run
-from attacca.worker.core.line import Line
 from attacca.worker.core.pool import Pool
+from attacca.worker.core.scheduler import Scheduler
 from tests.sim.play import function, play, scenario
 
 Break = Callable[[pytest.MonkeyPatch], None]
@@ -23,15 +23,15 @@ def run() -> None:
 
 
 def lose_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    ended = Gate.ended
+    ended = GatewayCore.ended
 
-    def forgetful(gate: Gate, now: float, message: Ended) -> object:
+    def forgetful(gate: GatewayCore, now: float, message: Ended) -> object:
         if message.id == "7":
             del gate.taken[message.id]
             return None
         return ended(gate, now, message)
 
-    monkeypatch.setattr(Gate, "ended", forgetful)
+    monkeypatch.setattr(GatewayCore, "ended", forgetful)
 
 
 def forget_memory(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,7 +49,7 @@ def hold_less_than_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def miscount(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Line, "recount", lambda line, fleet: setattr(line, "claims", -1))
+    monkeypatch.setattr(Scheduler, "recount", lambda scheduler, state: setattr(scheduler, "claims", -1))
 
 
 def run_less_than_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

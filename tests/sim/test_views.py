@@ -102,7 +102,7 @@ def listen(node: Node, watched: Watched) -> None:
 
     def view() -> WorkerView:
         held_mb = sum(copy.memory_mb for copy in node.machine.copies.values())
-        watched.said[node.name] = (node.config.memory_mb - held_mb, node.core.line.limit)
+        watched.said[node.name] = (node.config.memory_mb - held_mb, node.core.scheduler.limit)
         return plain()
 
     view()

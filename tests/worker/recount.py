@@ -9,13 +9,13 @@ import msgspec
 from attacca.model.invocation import Start
 from attacca.model.messages import Dispatch
 from attacca.policy.concurrency.types import Concurrency, Limit, Load
-from attacca.policy.keepalive.types import Ahead, Expiry, House, Idle, Keeper, Known
+from attacca.policy.keepalive.types import Ahead, Expiry, House, Idle, KeepaliveState, Known
 from attacca.policy.queueing.types import Next, Queue, Waiting
-from attacca.worker.core.events import Command, Event, Measured
-from attacca.worker.core.fleet import Place
+from attacca.worker.core.events import Command, Event, Measured, Received
 from attacca.worker.core.house import House as OwnHouse
 from attacca.worker.core.reports import RunEnded, SandboxReady
 from attacca.worker.core.sandbox import Phase, Sandbox
+from attacca.worker.core.state import Place
 from attacca.worker.core.worker import WorkerCore
 
 OVER = (Phase.DYING, Phase.GONE)
@@ -54,10 +54,10 @@ class Recount:
         self.looks = dict.fromkeys(("idle", "known", "house", "waiting", "load"), 0)
         self.histories: dict[str, History] = {}
         self.load_per_core = 0.0
-        self.house: House = OwnHouse(core.pool, core.alarms, core.functions, None)
-        core.pool.keeper = WatchedKeeper(self, core.pool.keeper)
-        core.line.queue = WatchedQueue(self, core.line.queue)
-        core.line.concurrency = WatchedLimit(self, core.line.concurrency)
+        self.house: House = OwnHouse(core.pool, core.timers, core.functions, None)
+        core.pool.keepalive = WatchedKeepalive(self, core.pool.keepalive)
+        core.scheduler.queue = WatchedQueue(self, core.scheduler.queue)
+        core.scheduler.concurrency = WatchedLimit(self, core.scheduler.concurrency)
 
     def wrap(self, handle: Callable[[float, Event], list[Command]]) -> Callable[[float, Event], list[Command]]:
         def watched(now: float, event: Event) -> list[Command]:
@@ -71,16 +71,17 @@ class Recount:
 
     def hear(self, now: float, event: Event) -> None:
         core = self.core
-        if type(event) is Dispatch and not core.draining:
-            fleet = core.catalogue.find(now, event.invocation.revision, [])  # it has no books before it is asked for
-            if fleet is not None and fleet.revision.settings.memory_mb <= core.config.memory_mb:
-                self.of(event.invocation.function).arrived.append(now)
+        if isinstance(event, Received) and isinstance(event.message, Dispatch) and not core.draining:
+            invocation = event.message.invocation
+            state = core.catalogue.find(now, invocation.revision, [])  # it has no books before it is asked for
+            if state is not None and state.revision.settings.memory_mb <= core.config.memory_mb:
+                self.of(invocation.function).arrived.append(now)
         elif type(event) is RunEnded:
             self._ran(now, event)
         elif type(event) is SandboxReady:
             sandbox = core.pool.sandboxes[event.sandbox]
             if sandbox.phase is Phase.STARTING:
-                self.of(sandbox.fleet.function.name).made_s.append(now - sandbox.made_at)
+                self.of(sandbox.state.function.name).made_s.append(now - sandbox.made_at)
         elif type(event) is Measured:
             self.load_per_core = event.load_per_core
 
@@ -88,14 +89,14 @@ class Recount:
         sandbox = self.core.pool.sandboxes.get(event.sandbox)
         item = None if sandbox is None else sandbox.running.get(event.invocation)
         if item is not None:
-            history = self.of(item.fleet.function.name)
+            history = self.of(item.state.function.name)
             history.ran_s.append(event.run_ms / 1000)
             history.whole_s[item.start].append(now - item.began)
 
     # What there is.
 
     def sandboxes(self, function: str) -> list[Sandbox]:
-        return [one for one in self.core.pool.sandboxes.values() if one.fleet.function.name == function]
+        return [one for one in self.core.pool.sandboxes.values() if one.state.function.name == function]
 
     def look_around(self) -> None:
         self.looks["house"] += 1
@@ -115,13 +116,13 @@ class Recount:
     def look_at(self, function: str, known: Known) -> None:
         self.looks["known"] += 1
         there, history = self.sandboxes(function), self.of(function)
-        settings = self.core.functions[function].fleets[-1].revision.settings
+        settings = self.core.functions[function].states[-1].revision.settings
         current = self.core.functions[function].current
         settings = settings if current is None else current.revision.settings
         assert (known.application, known.trigger) == (settings.application or function, settings.trigger)
         assert known.memory_mb == settings.memory_mb
         assert known.invocations == len(history.arrived)
-        items = [item for item in self.core.line.items.values() if item.fleet.function.name == function]
+        items = [item for item in self.core.scheduler.items.values() if item.state.function.name == function]
         assert known.running == sum(item.place is Place.RUNNING for item in items)
         assert known.sandboxes == sum(one.is_live for one in there)
         assert known.idle == sum(one.idle is not None for one in there)
@@ -140,9 +141,9 @@ class Recount:
         """As it came to rest."""
         self.looks["idle"] += 1
         sandbox, history = self.core.pool.sandboxes[idle.sandbox], self.of(idle.function)
-        settings = sandbox.fleet.revision.settings
+        settings = sandbox.state.revision.settings
         assert not sandbox.running
-        assert (idle.function, idle.memory_mb) == (sandbox.fleet.function.name, settings.memory_mb)
+        assert (idle.function, idle.memory_mb) == (sandbox.state.function.name, settings.memory_mb)
         assert idle.idle_since == now
         assert (idle.uses, idle.served, idle.used) == (len(history.arrived), sandbox.served, sandbox.served > 0)
         there = self.sandboxes(idle.function)
@@ -156,35 +157,35 @@ class Recount:
         self.looks["waiting"] += 1
         history, there = self.of(item.function), self.sandboxes(item.function)
         assert item.arrived == now == history.arrived[-1]
-        assert item.function == self.core.line.items[item.id].fleet.function.name
+        assert item.function == self.core.scheduler.items[item.id].state.function.name
         same(item.exec_s, ewma(history.ran_s), "exec_s")
         same(item.warm_s, ewma(history.whole_s[Start.WARM]), "warm_s")
         same(item.prewarmed_s, ewma(history.whole_s[Start.PREWARMED]), "prewarmed_s")
-        fleet = self.core.line.items[item.id].fleet
-        kinds = [Start.COLD, Start.TEMPLATE] if fleet.template is None else [Start.TEMPLATE, Start.COLD]
+        state = self.core.scheduler.items[item.id].state
+        kinds = [Start.COLD, Start.TEMPLATE] if state.template is None else [Start.TEMPLATE, Start.COLD]
         cold = history.whole_s[kinds[0]] or history.whole_s[kinds[1]]
         same(item.cold_s, ewma(cold), "cold_s")
         same(item.gap_s, ewma(history.gaps()), "gap_s")
-        items = [one for one in self.core.line.items.values() if one.fleet is fleet]
+        items = [one for one in self.core.scheduler.items.values() if one.state is state]
         assert item.running == sum(one.place is Place.RUNNING for one in items)
         ready = (Phase.IDLE, Phase.BUSY)
-        roomy = [one for one in there if one.fleet is fleet and one.phase in ready and len(one.running) < one.slots]
+        roomy = [one for one in there if one.state is state and one.phase in ready and len(one.running) < one.slots]
         assert item.idle in ({"warm" if one.served else "prewarmed" for one in roomy} or {""})
 
     def load(self, load: Load) -> None:
         self.looks["load"] += 1
-        line = self.core.line
-        running = sum(item.place is Place.RUNNING for item in line.items.values())
-        fleets = self.core.catalogue.fleets.values()
-        claims = sum(max(len(fleet.pending), len(fleet.demanded)) for fleet in fleets)
+        scheduler = self.core.scheduler
+        running = sum(item.place is Place.RUNNING for item in scheduler.items.values())
+        states = self.core.catalogue.states.values()
+        claims = sum(max(len(state.pending), len(state.demanded)) for state in states)
         assert load.running == running + claims
-        assert load.queued == len(line.items) - running
-        assert (load.limit, load.cores) == (line.limit, self.core.config.cores)
+        assert load.queued == len(scheduler.items) - running
+        assert (load.limit, load.cores) == (scheduler.limit, self.core.config.cores)
         assert load.load_per_core == self.load_per_core
 
 
-class WatchedKeeper:
-    def __init__(self, recount: Recount, inner: Keeper) -> None:
+class WatchedKeepalive:
+    def __init__(self, recount: Recount, inner: KeepaliveState) -> None:
         self._recount, self._inner = recount, inner
         self.made, self.began, self.woke = _nothing, _nothing, _none
 
@@ -192,14 +193,14 @@ class WatchedKeeper:
         self._recount.look_around()
         self._inner.arrived(now, function)
 
-    def rested(self, now: float, idle: Idle) -> Expiry | None:
+    def became_idle(self, now: float, idle: Idle) -> Expiry | None:
         self._recount.idle(now, idle)
         self._recount.look_around()
-        return self._inner.rested(now, idle)
+        return self._inner.became_idle(now, idle)
 
-    def taken(self, now: float, idle: Idle) -> None:
+    def became_busy(self, now: float, idle: Idle) -> None:
         assert self._recount.core.pool.sandboxes[idle.sandbox].idle is idle
-        self._inner.taken(now, idle)
+        self._inner.became_busy(now, idle)
 
     def victims(self, now: float, idle: Iterable[Idle]) -> list[Idle]:
         told = list(idle)

@@ -5,7 +5,7 @@ import asyncio
 import msgspec
 import pytest
 
-from attacca.gateway.core.workers import Link
+from attacca.gateway.core.workers import WorkerHandle
 from attacca.kernel.rand import Streams
 from attacca.kernel.registry import Choice
 from attacca.model.messages import Deployed
@@ -33,15 +33,15 @@ CONFIG = WorkerConfig(
 
 def look_as_a_gateway_does(core: WorkerCore) -> None:
     told = view.of(core, 0.0)
-    link = Link(told.name, 0.0)
+    link = WorkerHandle(told.name, 0.0)
     link.hear(5.0, told)
     held_mb = sum(one.memory_mb for one in core.pool.sandboxes.values())
     held_mb += sum(one.memory_mb for one in core.pool.templates.values())
     assert (link.name, link.heard_at, link.is_draining) == (core.config.name, 5.0, core.draining)
-    assert (link.memory_mb, link.cores, link.limit) == (core.config.memory_mb, core.config.cores, core.line.limit)
+    assert (link.memory_mb, link.cores, link.limit) == (core.config.memory_mb, core.config.cores, core.scheduler.limit)
     assert link.memory_free_mb == core.config.memory_mb - held_mb
     for name in core.functions:
-        there = [one for one in core.pool.sandboxes.values() if one.fleet.function.name == name]
+        there = [one for one in core.pool.sandboxes.values() if one.state.function.name == name]
         assert link.idle(name) == sum(one.phase is Phase.IDLE for one in there)
 
 
@@ -53,9 +53,9 @@ def test_every_field_is_what_is_so(seed: int) -> None:
         core, chance = house.worker.core, Streams(seed).stream("calls")
         recount = Recount(core)
         recounts.append(recount)
-        core.handle = recount.wrap(core.handle)  # type: ignore[method-assign,assignment]
+        house.worker._drive._handle = recount.wrap(core.handle)
         for number, one in enumerate(FUNCTIONS):
-            house.worker.receive(Deployed(2 + number, one))
+            house.worker.receive("control", Deployed(2 + number, one))
         for number in range(60):
             house.send(f"{number}", chance.choice(FUNCTIONS))
             look_as_a_gateway_does(core)

@@ -94,7 +94,7 @@ def _plain(value: object) -> str:
     return "unset" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
-class Known:
+class CatalogueState:
     """The functions of one domain. Each change counts the generation up by one; a new epoch starts a higher count.
 
     Numbers of revisions are not given twice while the server runs, not even to a function that was deleted and comes
@@ -130,7 +130,7 @@ class Known:
         last = 0 if function is None else function.last
         return max(last, self._retired.get(name, 0)) + 1
 
-    def burn(self, name: str, number: int) -> None:
+    def reserve(self, name: str, number: int) -> None:
         """This number may be known to a worker; it is not given again."""
         self._retired.pop(name, None)
         self._retired[name] = number
@@ -144,7 +144,7 @@ class Known:
 
     def remove(self, name: str) -> Deleted:
         function = self._functions.pop(name)
-        self.burn(name, max(function.last, self._retired.get(name, 0)))
+        self.reserve(name, max(function.last, self._retired.get(name, 0)))
         self.generation += 1
         return Deleted(self.generation, name)
 

@@ -5,7 +5,7 @@ import difflib
 import msgspec
 
 from attacca.errors import NotFound
-from attacca.gateway.core.taken import Function
+from attacca.gateway.core.inflight import Function
 from attacca.model.function import Revision
 from attacca.model.messages import Catalogue, Deleted, Deployed
 

@@ -3,14 +3,14 @@
 import math
 
 from attacca.errors import AttaccaError, QueueFull
-from attacca.gateway.core.taken import Function, Taken
+from attacca.gateway.core.inflight import Function, Inflight
 from attacca.model.invocation import Failed, FunctionError, Ok, Outcome
 
 RETRY_AFTER_MOST_S = 3600
 WHY_MOST = 500  # characters of an error's message that are remembered
 
 
-def blame(taken: Taken, outcome: Outcome) -> None:
+def blame(taken: Inflight, outcome: Outcome) -> None:
     match outcome:
         case Failed(code=code, message=why):
             pass

@@ -10,7 +10,7 @@ from attacca.policy.balancing.types import Asked, Balancer, Done
 ONLY = "the only worker"
 
 
-class Link:
+class WorkerHandle:
     """One worker, from its joining until it is dropped. It is a `policy.balancing.types.Worker`."""
 
     __slots__ = (
@@ -67,8 +67,8 @@ class Workers:
     )  # fmt: skip
 
     def __init__(self, balancer: Balancer, silent_s: float) -> None:
-        self.by_name: dict[str, Link] = {}
-        self.only: Link | None = None
+        self.by_name: dict[str, WorkerHandle] = {}
+        self.only: WorkerHandle | None = None
         self.silent_s = silent_s
         self.silent_at = inf  # nobody is silent for too long earlier; it may be too early, never too late
         self._balancer = balancer
@@ -92,7 +92,7 @@ class Workers:
             if self._tell_resting is not None:
                 self._tell_resting(now, message.worker, message.function, message.idle)
 
-    def _compare(self, now: float, link: Link, before: dict[str, int]) -> None:
+    def _compare(self, now: float, link: WorkerHandle, before: dict[str, int]) -> None:
         """What was lost on the way is made good."""
         if self._tell_resting is None:
             return
@@ -101,22 +101,22 @@ class Workers:
             if before.get(function, 0) != after.get(function, 0):
                 self._tell_resting(now, link.name, function, after.get(function, 0))
 
-    def attach(self, name: str) -> Link:
+    def attach(self, name: str) -> WorkerHandle:
         """One that shares our process: it is never silent."""
-        link = self.by_name[name] = Link(name, -inf, self.ask, is_local=True)
+        link = self.by_name[name] = WorkerHandle(name, -inf, self.ask, is_local=True)
         self.renew()
         return link
 
-    def join(self, now: float, view: WorkerView) -> Link:
+    def join(self, now: float, view: WorkerView) -> WorkerHandle:
         assert view.name not in self.by_name, f"worker {view.name} is there already"
-        link = self.by_name[view.name] = Link(view.name, now, self.ask)
+        link = self.by_name[view.name] = WorkerHandle(view.name, now, self.ask)
         link.hear(now, view)
         self.silent_at = min(self.silent_at, now + self.silent_s)
         self.renew()
         self._compare(now, link, {})
         return link
 
-    def hear(self, now: float, link: Link, view: WorkerView) -> None:
+    def hear(self, now: float, link: WorkerHandle, view: WorkerView) -> None:
         was_draining, limit = link.is_draining, link.limit
         before = link.resting() if self._tell_resting is not None else {}
         link.hear(now, view)
@@ -126,17 +126,17 @@ class Workers:
         elif link.limit != limit:
             self.ease(link)
 
-    def ease(self, link: Link) -> None:
+    def ease(self, link: WorkerHandle) -> None:
         if self.tell_eased is not None:
             self.tell_eased(link.name)
 
-    def drop(self, name: str) -> Link | None:
+    def drop(self, name: str) -> WorkerHandle | None:
         link = self.by_name.pop(name, None)
         if link is not None:
             self.renew()
         return link
 
-    def silent(self, now: float) -> list[Link]:
+    def silent(self, now: float) -> list[WorkerHandle]:
         """Those not heard of for too long, the smaller name first. They are not dropped yet."""
         found, self.silent_at = [], inf
         for link in self.by_name.values():
@@ -149,7 +149,7 @@ class Workers:
                 self.silent_at = min(self.silent_at, at)
         return sorted(found, key=_name)
 
-    def pick(self, now: float, asked: Asked) -> tuple[Link, str]:
+    def pick(self, now: float, asked: Asked) -> tuple[WorkerHandle, str]:
         """There must be one."""
         only = self.only
         if only is not None:
@@ -166,5 +166,5 @@ class Workers:
         self._balancer.among(links)
 
 
-def _name(link: Link) -> str:
+def _name(link: WorkerHandle) -> str:
     return link.name

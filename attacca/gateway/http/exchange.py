@@ -1,10 +1,10 @@
 """One request and its answer at a time: who answers, how, and what becomes of a body that comes later (see phases).
 
-It is the client of whatever invocation is made for the request (core.taken.Client), and used again for the next.
+It is the client of whatever invocation is made for the request (core.inflight.Client), and used again for the next.
 """
 
 from attacca.errors import AttaccaError, BadRequest, BadResponse
-from attacca.gateway.core.taken import Taken
+from attacca.gateway.core.inflight import Inflight
 from attacca.gateway.http import cors, phases
 from attacca.gateway.http.asgi_adapter import AsgiAdapter, scope_of
 from attacca.gateway.http.handler import PLAINLY, Action, Admin, Invoke, Refuse, Serve, Told
@@ -33,7 +33,7 @@ class Exchange:
 
     def __init__(self, server: HttpServer, owner: Owner, writer: Writer, ends: Ends) -> None:
         self.phase = IDLE
-        self.taken: Taken | None = None
+        self.taken: Inflight | None = None
         self.sink: Sink | None = None  # who gets the rest of the request's body
         self.intake = Intake(server.rooms)
         self.streamed_size = 0
@@ -227,7 +227,7 @@ class Exchange:
 
     # What the gateway says.
 
-    def ended(self, taken: Taken, outcome: Outcome) -> None:
+    def ended(self, taken: Inflight, outcome: Outcome) -> None:
         if self.phase is not SERVED:
             if self.phase is not UPLOADING:
                 self.end_stream(is_whole=type(outcome) is Ok)
@@ -284,7 +284,7 @@ class Exchange:
             self.sink.flow(paused=paused)
             self._owner.read_on()
 
-    def _amend(self, error: AttaccaError, taken: Taken) -> None:
+    def _amend(self, error: AttaccaError, taken: Inflight) -> None:
         """What the function answered cannot be sent."""
         self._gateway.amend(taken, error)
         self.respond(self._told.error(error, taken))

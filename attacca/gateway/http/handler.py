@@ -9,7 +9,7 @@ from typing import Protocol
 import msgspec
 
 from attacca.errors import AttaccaError
-from attacca.gateway.core.taken import Taken
+from attacca.gateway.core.inflight import Inflight
 from attacca.gateway.http import response
 from attacca.gateway.http.peer_uid import Ends
 from attacca.gateway.http.request import Head
@@ -20,15 +20,15 @@ from attacca.model.invocation import Outcome
 class Told(Protocol):
     """How what becomes of an invocation is said. `taken` is None where it was not admitted."""
 
-    def outcome(self, outcome: Outcome, taken: Taken) -> Whole:
+    def outcome(self, outcome: Outcome, taken: Inflight) -> Whole:
         """
         Raises:
             BadResponse: the function answered with what HTTP does not allow.
         """
 
-    def error(self, error: AttaccaError, taken: Taken | None) -> Whole: ...
+    def error(self, error: AttaccaError, taken: Inflight | None) -> Whole: ...
 
-    def head(self, headers: Headers, taken: Taken) -> Fields:
+    def head(self, headers: Headers, taken: Inflight) -> Fields:
         """The fields of an answer that comes in pieces.
 
         Raises:
@@ -39,17 +39,17 @@ class Told(Protocol):
 class Plainly:
     """As attacca says it: the function's own answer, and beside it which invocation that was."""
 
-    def outcome(self, outcome: Outcome, taken: Taken) -> Whole:
+    def outcome(self, outcome: Outcome, taken: Inflight) -> Whole:
         return traced(response.of_outcome(outcome), taken)
 
-    def error(self, error: AttaccaError, taken: Taken | None) -> Whole:
+    def error(self, error: AttaccaError, taken: Inflight | None) -> Whole:
         return traced(response.of_error(error), taken)
 
-    def head(self, headers: Headers, taken: Taken) -> Fields:
+    def head(self, headers: Headers, taken: Inflight) -> Fields:
         return response.clean(headers) + response.trace(taken)
 
 
-def traced(answer: Whole, taken: Taken | None) -> Whole:
+def traced(answer: Whole, taken: Inflight | None) -> Whole:
     if taken is None:
         return answer
     return Whole(answer.status, answer.fields + response.trace(taken), answer.body)

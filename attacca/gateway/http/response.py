@@ -7,8 +7,8 @@ from http import HTTPStatus
 import msgspec
 
 from attacca.errors import AttaccaError, BadResponse, MethodNotAllowed, QueueFull, Unauthorized, envelope
+from attacca.gateway.core.inflight import Inflight
 from attacca.gateway.core.outcomes import STATUS
-from attacca.gateway.core.taken import Taken
 from attacca.model.invocation import Failed, FunctionError, Ok, Outcome
 
 Fields = list[tuple[bytes, bytes]]
@@ -134,7 +134,7 @@ def head(status: int, fields: Fields) -> bytes:
     return b"\r\n".join(lines) + b"\r\n\r\n"
 
 
-def trace(taken: Taken) -> Fields:
+def trace(taken: Inflight) -> Fields:
     """Which invocation this was, when it came, how it started, and where its time went."""
     fields = [
         (b"x-attacca-invocation-id", taken.id.encode()),

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from attacca.gateway.core.taken import Function
+from attacca.gateway.core.inflight import Function
 from attacca.gateway.driver import Gateway
 from attacca.gateway.http import cors
 from attacca.gateway.http.access import Access

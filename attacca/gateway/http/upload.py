@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from attacca.gateway.core.taken import Taken
+from attacca.gateway.core.inflight import Inflight
 from attacca.gateway.driver import Gateway
 
 
@@ -30,7 +30,7 @@ class Upload:
 
     __slots__ = ("_gateway", "_is_open", "_is_paused", "_taken")
 
-    def __init__(self, gateway: Gateway, taken: Taken) -> None:
+    def __init__(self, gateway: Gateway, taken: Inflight) -> None:
         self._gateway = gateway
         self._taken = taken
         self._is_open = taken.start is not None

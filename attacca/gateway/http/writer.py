@@ -6,7 +6,7 @@ import struct
 from enum import Enum
 from typing import Protocol
 
-from attacca.gateway.core.taken import Taken
+from attacca.gateway.core.inflight import Inflight
 from attacca.gateway.http import pace, response
 from attacca.gateway.http.request import Head
 from attacca.gateway.http.response import Fields, Whole
@@ -72,7 +72,7 @@ class Writer:
 
     # Whole answers.
 
-    def warm(self, outcome: Ok, taken: Taken) -> None:
+    def warm(self, outcome: Ok, taken: Inflight) -> None:
         """The shortest of them all: of a warm invocation, about which nobody asks more.
 
         Raises:

@@ -17,7 +17,7 @@ ROWS_PER_PART: Final = 100_000
 UNENDED: Final = "it still goes on, or was killed: rows and totals are missing"
 
 
-class Keeper(Protocol):
+class RecordSink(Protocol):
     """Where rows go: to a Recorder, or nowhere."""
 
     def add(self, row: Row) -> None: ...

@@ -6,9 +6,9 @@ import msgspec
 from matplotlib.figure import Figure
 
 from attacca.load.report import style
-from attacca.load.report.lines import Lines
 from attacca.load.report.looks import Look, looks
 from attacca.load.report.metrics import METRICS
+from attacca.load.report.verdicts import Lines
 
 
 def curves(found: Lines, names: Sequence[str]) -> Figure:

@@ -11,6 +11,7 @@ import polars as pl
 from attacca.errors import StateCorrupt
 from attacca.load.records.columns import INFO, RECORDS
 from attacca.load.records.reading import Run, read_run
+from attacca.load.report.breakdown import added, gantt, idle_share, series, split, time_mean, with_parts
 from attacca.load.report.digest import (
     COLD,
     FILE,
@@ -21,8 +22,6 @@ from attacca.load.report.digest import (
     FunctionDigest,
     Windows,
 )
-from attacca.load.report.parts import gantt, split, with_parts
-from attacca.load.report.series import added, idle_share, series, time_mean
 from attacca.load.sending.pacing import LATE_S
 from attacca.load.statistics.samples import (
     LEAST_S,

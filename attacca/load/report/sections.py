@@ -5,16 +5,16 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from attacca.load.report import beside, tables
+from attacca.load.report import comparison as beside
+from attacca.load.report import tables
 from attacca.load.report.digest import STARTS
 from attacca.load.report.groups import Group, grouped, is_swept, measured, twins
-from attacca.load.report.lines import lines_of
 from attacca.load.report.looks import in_order
 from attacca.load.report.metrics import number
 from attacca.load.report.published import Published
 from attacca.load.report.tables import Table
 from attacca.load.report.validation import against_itself, validation
-from attacca.load.report.verdicts import verdicts
+from attacca.load.report.verdicts import lines_of, verdicts
 from attacca.load.sending.pacing import LATE_S, LATE_STOP, LATE_WARN
 
 if TYPE_CHECKING:
@@ -179,7 +179,7 @@ def _comparison(groups: Sequence[Group]) -> Section | None:
     says += verdicts(groups, names)
 
     def draw() -> "Figure":
-        from attacca.load.report.moments import comparison
+        from attacca.load.report.timeseries import comparison
 
         return comparison(groups, names)
 
@@ -290,7 +290,7 @@ def _time(groups: Sequence[Group]) -> Section | None:
         return None
 
     def draw() -> "Figure":
-        from attacca.load.report.moments import over_time
+        from attacca.load.report.timeseries import over_time
 
         return over_time(groups)
 
@@ -303,7 +303,7 @@ def _split(groups: Sequence[Group]) -> Section | None:
         return None
 
     def draw() -> "Figure":
-        from attacca.load.report.moments import split
+        from attacca.load.report.timeseries import split
 
         return split(groups)
 
@@ -317,7 +317,7 @@ def _gantt(groups: Sequence[Group]) -> Section | None:
         return None
 
     def draw() -> "Figure":
-        from attacca.load.report.moments import gantt
+        from attacca.load.report.timeseries import gantt
 
         return gantt(groups[0])
 

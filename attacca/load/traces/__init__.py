@@ -5,11 +5,10 @@ from typing import TYPE_CHECKING
 from attacca.load.extra import need_lab
 
 if TYPE_CHECKING:
-    from attacca.load.traces.types import Trace
-    from attacca.load.workload.scenario import TraceUse
+    from attacca.load.traces.types import Trace, Use
 
 
-def open_trace(use: "TraceUse", seed: int, *, skip_bad: bool = False) -> "Trace":
+def open_trace(use: "Use", seed: int, *, skip_bad: bool = False) -> "Trace":
     """The part of a trace that a scenario uses. The same use and seed give the same invocations.
 
     Raises:

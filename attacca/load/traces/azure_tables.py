@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from attacca.load.traces.marks import Floats
+from attacca.load.traces.draws import Floats
 
 Curve = tuple[tuple[float, float], ...]  # (value, share of functions or applications up to it)
 

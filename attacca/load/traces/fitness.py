@@ -4,7 +4,7 @@ import msgspec
 import numpy as np
 
 from attacca.load.traces import azure_tables as azure
-from attacca.load.traces.marks import Floats
+from attacca.load.traces.draws import Floats
 from attacca.load.traces.synth import DAY_S, Azure
 
 

@@ -6,12 +6,11 @@ from pathlib import Path
 import msgspec
 
 from attacca.errors import BadTrace
-from attacca.load.traces import azure2019, azure2021, huawei2023, huawei2025, ibm2026, iluvatar, own
-from attacca.load.traces.bad import Bad, readable
-from attacca.load.traces.sampling import Sampler
-from attacca.load.traces.scaled import Scale, Scaled
-from attacca.load.traces.types import Reading, Source, Trace
-from attacca.load.workload.scenario import TraceUse
+from attacca.load.traces.readers import azure2019, azure2021, huawei2023, huawei2025, ibm2026, iluvatar, native
+from attacca.load.traces.reading import Bad, Reading, readable
+from attacca.load.traces.transforms.sampling import Sampler
+from attacca.load.traces.transforms.scaled import Scale, Scaled
+from attacca.load.traces.types import Source, Trace, Use
 
 
 class Format(msgspec.Struct, frozen=True):
@@ -21,7 +20,7 @@ class Format(msgspec.Struct, frozen=True):
 
 
 FORMATS = {  # in the order in which they are tried
-    "attacca": Format("attacca's own: functions and invocations as parquet", own.is_own, own.read),
+    "attacca": Format("attacca's own: functions and invocations as parquet", native.is_own, native.read),
     "azure2019": Format("Azure Functions 2019; InVitro and Dirigent", azure2019.is_azure2019, azure2019.read),
     "huawei2023": Format("Huawei 2023, private and public", huawei2023.is_huawei2023, huawei2023.read),
     "ibm2026": Format("IBM Code Engine 2026", ibm2026.is_ibm2026, ibm2026.read),
@@ -78,7 +77,7 @@ def read_part(path: Path, name: str, reading: Reading) -> Source:
     return source
 
 
-def open_trace(use: TraceUse, seed: int, *, skip_bad: bool = False) -> Trace:
+def open_trace(use: Use, seed: int, *, skip_bad: bool = False) -> Trace:
     """The part of a trace that a scenario uses. The same use and seed give the same invocations.
 
     Raises:

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from attacca.load.traces.marks import Floats
+from attacca.load.traces.draws import Floats
 
 GROWTH = 1.04  # a cell's upper edge over its lower; its middle is within 2 % of all that is in it
 LEAST, MOST = 1e-3, 1e8  # of values; what lies outside goes to the cells at the ends

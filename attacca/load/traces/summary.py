@@ -5,7 +5,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from attacca.load.traces.marks import Floats
+from attacca.load.traces.draws import Floats
 from attacca.load.traces.sketch import Sketch
 from attacca.load.traces.types import MINUTE_S, TRIGGERS, Trace
 

@@ -14,8 +14,8 @@ import polars as pl
 
 from attacca.kernel.rand import Streams
 from attacca.load.traces import azure_tables as azure
+from attacca.load.traces.draws import Floats
 from attacca.load.traces.events import Events, Gathering
-from attacca.load.traces.marks import Floats
 from attacca.load.traces.types import MINUTE_S
 
 DAY_S = 86_400.0

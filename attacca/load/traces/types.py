@@ -7,14 +7,11 @@ invocations  arrival_s (f64, since the trace began, ascending), function (u32, t
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
 import polars as pl
 
-from attacca.errors import BadConfig
-from attacca.load.traces.bad import Bad
-from attacca.load.traces.spread import Spread
+from attacca.load.traces.draws import Spread
 
 FUNCTION_SCHEMA = {
     "function": pl.String,
@@ -28,6 +25,8 @@ INVOCATION_SCHEMA = {"arrival_s": pl.Float64, "function": pl.UInt32, "duration_m
 TRIGGERS = ("http", "timer", "event", "queue", "storage", "orchestration", "others")
 MINUTE_S = 60.0
 CHUNK = 2**18  # rows that a chunk of invocations has at most, about: 5 MB
+
+Keep = Literal["shape", "load", "both"]  # what a sample has of the whole: what functions are like, how often called
 
 
 class Trace(Protocol):
@@ -58,32 +57,33 @@ class Source(Trace, Protocol):
         """The functions in these rows, in this order."""
 
 
-@dataclass(frozen=True)
-class Reading:
-    """How to read. `start_minute` and `minutes` let a reader pass over files that are not wanted; it may read more."""
+class Use(Protocol):
+    """Which part of which trace is wanted, and how it is changed: a scenario's `workload.trace`."""
 
-    seed: int = 1
-    spread: Spread = "uniform"
-    start_minute: int = 0
-    minutes: int | None = None
-    bad: Bad = field(default_factory=Bad)
-
-    def wants(self, first_minute: int, minutes: int) -> bool:
-        """Whether a file with these minutes is needed."""
-        ends = None if self.minutes is None else self.start_minute + self.minutes
-        return first_minute + minutes > self.start_minute and (ends is None or first_minute < ends)
-
-
-def as_spread(word: str) -> Spread:
-    """
-    Raises:
-        BadConfig: it is none.
-    """
-    match word:
-        case "uniform" | "exponential" | "equidistant":
-            return word
-        case _:
-            raise BadConfig(f"there is no spread {word!r}", "uniform, exponential or equidistant")
+    @property
+    def path(self) -> str: ...
+    @property
+    def format(self) -> str: ...
+    @property
+    def start_minute(self) -> int: ...
+    @property
+    def minutes(self) -> int | None: ...
+    @property
+    def spread(self) -> Spread: ...
+    @property
+    def sample(self) -> int | None: ...
+    @property
+    def keep(self) -> Keep: ...
+    @property
+    def thin(self) -> float: ...
+    @property
+    def time_scale(self) -> float: ...
+    @property
+    def duration_scale(self) -> float: ...
+    @property
+    def duration_most_ms(self) -> float: ...
+    @property
+    def memory_least_mb(self) -> int: ...
 
 
 def function_table(rows: pl.DataFrame) -> pl.DataFrame:

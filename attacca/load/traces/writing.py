@@ -9,10 +9,10 @@ import numpy as np
 import polars as pl
 
 from attacca.errors import BadConfig, Conflict
-from attacca.load.traces import own
 from attacca.load.traces.daily import write_azure2019, write_huawei2023
 from attacca.load.traces.formats import ALIASES
-from attacca.load.traces.scaled import evenly
+from attacca.load.traces.readers import native
+from attacca.load.traces.transforms.scaled import evenly
 from attacca.load.traces.types import Trace
 
 WEEK_S = 7 * 86_400.0
@@ -50,13 +50,13 @@ def stand_ins(trace: Trace, name: str) -> tuple[str, ...]:
 
 
 def write_own(trace: Trace, path: Path) -> None:
-    folder = path / own.INVOCATIONS
+    folder = path / native.INVOCATIONS
     folder.mkdir()
     for number, chunk in enumerate(evenly(trace.invocations())):
         chunk.write_parquet(folder / f"part-{number:05d}.parquet")
-    trace.functions.write_parquet(path / own.FUNCTIONS)
-    about = {"version": own.VERSION, "length_s": trace.length_s, "notes": list(trace.notes)}
-    (path / own.ABOUT).write_text(json.dumps(about, indent=1) + "\n")
+    trace.functions.write_parquet(path / native.FUNCTIONS)
+    about = {"version": native.VERSION, "length_s": trace.length_s, "notes": list(trace.notes)}
+    (path / native.ABOUT).write_text(json.dumps(about, indent=1) + "\n")
 
 
 def write_azure2021(trace: Trace, path: Path) -> None:

@@ -15,7 +15,7 @@ PERCENTILE_LEAST = 1000  # invocations, below which a p99 says little
 STEPS = 1000  # of the search for a shape's highest rate
 
 
-class Part(msgspec.Struct, frozen=True, kw_only=True):
+class FunctionLoad(msgspec.Struct, frozen=True, kw_only=True):
     """What one function is expected to get."""
 
     function: str
@@ -43,7 +43,7 @@ class Expected(msgspec.Struct, frozen=True, kw_only=True):
     cold_ms: float  # what a cold start takes, on average over the functions that are called
     cold_traced: int  # of them, those whose cold starts take what the trace says
     cold_own: int  # and those of which the scenario itself says it; all others take what [hardware] says
-    parts: tuple[Part, ...]  # the busiest first
+    parts: tuple[FunctionLoad, ...]  # the busiest first
     warnings: tuple[str, ...]
 
     @property
@@ -97,8 +97,8 @@ def _cold_ms(scenario: Scenario, target: Target) -> float:
     return mean_ms(hardware.sandbox) + mean_ms(hardware.code) + mean_ms(hardware.imports)
 
 
-def _part(target: Target, many: float, total_ms: float, length_s: float) -> Part:
-    return Part(
+def _part(target: Target, many: float, total_ms: float, length_s: float) -> FunctionLoad:
+    return FunctionLoad(
         function=target.name,
         invocations=many,
         rate=many / length_s,

@@ -10,21 +10,21 @@ from attacca.policy.keepalive.types import Expiry, Idle
 class Lru(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Least recently used, as in Ilúvatar: no sandbox expires by itself."""
 
-    def fresh(self) -> "LruKeeper":
-        return LruKeeper()
+    def fresh(self) -> "LruState":
+        return LruState()
 
 
-class LruKeeper:
+class LruState:
     """Remembers nothing: how long each one has rested is among its facts."""
 
     __slots__ = ()
 
     def arrived(self, now: float, function: str) -> None: ...
 
-    def rested(self, now: float, idle: Idle) -> Expiry | None:
+    def became_idle(self, now: float, idle: Idle) -> Expiry | None:
         return None
 
-    def taken(self, now: float, idle: Idle) -> None: ...
+    def became_busy(self, now: float, idle: Idle) -> None: ...
 
     def victims(self, now: float, idle: Iterable[Idle]) -> list[Idle]:
         return sorted(idle, key=longest_unused)

@@ -1,12 +1,12 @@
-"""The keeper behind greedy_dual and landlord: room has a price, and who cannot pay it any longer goes."""
+"""The state behind greedy_dual and landlord: room has a price, and who cannot pay it any longer goes."""
 
 from collections.abc import Callable, Iterable
 
-from attacca.policy.keepalive.lru import LruKeeper, longest_unused
+from attacca.policy.keepalive.lru import LruState, longest_unused
 from attacca.policy.keepalive.types import Expiry, Idle
 
 
-class RentKeeper(LruKeeper):
+class RentState(LruState):
     """A sandbox that comes to rest is good for `paid` plus its worth. Whoever is good for least goes first, and
     `paid` rises to what it was good for: everybody else has lost that much, without being touched.
 
@@ -22,11 +22,11 @@ class RentKeeper(LruKeeper):
         self._good: dict[str, float] = {}  # by resting sandbox
         self._asked: dict[str, float] = {}  # those of the last `victims` that still rest
 
-    def rested(self, now: float, idle: Idle) -> Expiry | None:
+    def became_idle(self, now: float, idle: Idle) -> Expiry | None:
         self._good[idle.sandbox] = self.paid + self._worth(idle)
         return None
 
-    def taken(self, now: float, idle: Idle) -> None:
+    def became_busy(self, now: float, idle: Idle) -> None:
         self._good.pop(idle.sandbox, None)
         self._asked.pop(idle.sandbox, None)
 

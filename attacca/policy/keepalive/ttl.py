@@ -4,7 +4,7 @@ from typing import Annotated
 
 import msgspec
 
-from attacca.policy.keepalive.lru import LruKeeper
+from attacca.policy.keepalive.lru import LruState
 from attacca.policy.keepalive.types import Expiry, Idle
 
 
@@ -13,16 +13,16 @@ class Ttl(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
     idle_s: Annotated[float, msgspec.Meta(ge=0)] = 600.0
 
-    def fresh(self) -> "TtlKeeper":
-        return TtlKeeper(self.idle_s)
+    def fresh(self) -> "TtlState":
+        return TtlState(self.idle_s)
 
 
-class TtlKeeper(LruKeeper):
+class TtlState(LruState):
     __slots__ = ("_idle_s", "_why")
 
     def __init__(self, idle_s: float) -> None:
         self._idle_s = idle_s
         self._why = f"unused for {idle_s:g} s"
 
-    def rested(self, now: float, idle: Idle) -> Expiry | None:
+    def became_idle(self, now: float, idle: Idle) -> Expiry | None:
         return Expiry(idle.idle_since + self._idle_s, self._why)

@@ -1,29 +1,29 @@
-"""The worker as its keeper sees it: the books themselves, so that whoever looks sees what is so."""
+"""The worker as its keep-alive policy sees it: the books themselves, so that whoever looks sees what is so."""
 
 from collections.abc import Mapping
 from math import inf
 from typing import TYPE_CHECKING
 
 from attacca.kernel.chance import Chance
-from attacca.worker.core.alarms import Alarm, Alarms, Key
-from attacca.worker.core.fleet import Function
+from attacca.worker.core.state import Function
+from attacca.worker.core.timers import Key, Timer, Timers
 
 if TYPE_CHECKING:
     from attacca.worker.core.pool import Pool
 
 
-KEEPER: Key = (Alarm.KEEPER, "")
+KEEPALIVE: Key = (Timer.KEEPALIVE, "")
 LEAST_S = 1e-3  # between two awakenings
 
 
 class House:
     """It is a `policy.keepalive.types.House`."""
 
-    __slots__ = ("_alarms", "_chance", "_earliest", "_functions", "_pool")
+    __slots__ = ("_chance", "_earliest", "_functions", "_pool", "_timers")
 
-    def __init__(self, pool: "Pool", alarms: Alarms, functions: Mapping[str, Function], chance: Chance | None) -> None:
+    def __init__(self, pool: "Pool", timers: Timers, functions: Mapping[str, Function], chance: Chance | None) -> None:
         self._pool = pool
-        self._alarms = alarms
+        self._timers = timers
         self._functions = functions
         self._chance = chance
         self._earliest = -inf
@@ -55,9 +55,9 @@ class House:
     def wake_at(self, at: float) -> None:
         """Not at once, when it has just been woken: nothing else would ever have its turn."""
         if at == inf:
-            self._alarms.clear(KEEPER)
+            self._timers.clear(KEEPALIVE)
         else:
-            self._alarms.set(KEEPER, at if at > self._earliest else self._earliest)
+            self._timers.set(KEEPALIVE, at if at > self._earliest else self._earliest)
 
     def woken(self, now: float) -> None:
         self._earliest = now + LEAST_S

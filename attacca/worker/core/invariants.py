@@ -1,8 +1,8 @@
 """What must hold after every event, counted anew from what there is; tests ask for it after each one."""
 
-from attacca.worker.core.fleet import Fleet, Place
-from attacca.worker.core.reserve import cost_mb
+from attacca.model.reserve import cost_mb
 from attacca.worker.core.sandbox import Phase
+from attacca.worker.core.state import Place, RevisionState
 from attacca.worker.core.templates import TemplatePhase
 from attacca.worker.core.worker import WorkerCore
 
@@ -14,17 +14,17 @@ def check(worker: WorkerCore) -> None:
     """
     _memory(worker)
     _reserved(worker)
-    _line(worker)
+    _scheduler(worker)
     for function in worker.functions.values():
-        for fleet in function.fleets:
-            _fleet(fleet)
-        assert function.total == sum(len(fleet.sandboxes) for fleet in function.fleets)
-        there = [one for fleet in function.fleets for one in fleet.sandboxes.values()]
+        for state in function.states:
+            _state(state)
+        assert function.total == sum(len(state.sandboxes) for state in function.states)
+        there = [one for state in function.states for one in state.sandboxes.values()]
         assert function.idle == sum(one.idle is not None for one in there)
         assert function.cached_uses == sum(one.served for one in there if one.phase is not Phase.DYING)
-        assert function.current is None or function.current in function.fleets
+        assert function.current is None or function.current in function.states
     for sandbox in worker.pool.sandboxes.values():
-        assert sandbox.fleet.sandboxes[sandbox.id] is sandbox
+        assert sandbox.state.sandboxes[sandbox.id] is sandbox
         assert len(sandbox.running) <= sandbox.slots
         assert (sandbox.phase is Phase.BUSY) <= bool(sandbox.running), f"{sandbox.id} is busy with nothing"
         assert (sandbox.idle is not None) == (sandbox.phase is Phase.IDLE), f"{sandbox.id} rests and is {sandbox.phase}"
@@ -51,44 +51,44 @@ def _reserved(worker: WorkerCore) -> None:
     """Whatever is kept, one more sandbox or template of any function would fit beside it."""
     current = [function.current for function in worker.functions.values() if function.current is not None]
     config = worker.config
-    reserved_mb = sum(cost_mb(config, fleet.least, fleet.revision.settings.memory_mb) for fleet in current)
-    sizes_mb = [fleet.revision.settings.memory_mb for fleet in current]
+    reserved_mb = sum(cost_mb(config, state.least, state.revision.settings.memory_mb) for state in current)
+    sizes_mb = [state.revision.settings.memory_mb for state in current]
     largest_mb = max((size_mb for size_mb in sizes_mb if size_mb <= config.memory_mb), default=0)
     assert not reserved_mb or reserved_mb + largest_mb <= config.memory_mb
-    assert all(fleet.granted <= fleet.revision.settings.min_sandboxes for fleet in current)
+    assert all(state.granted <= state.revision.settings.min_sandboxes for state in current)
 
 
-def _line(worker: WorkerCore) -> None:
-    line = worker.line
-    items = list(line.items.values())
-    assert line.running == sum(item.place is Place.RUNNING for item in items)
-    assert line.ahead == [item for item in line.ahead if item.place is Place.AHEAD]
-    assert len(line.ahead) == sum(item.place is Place.AHEAD for item in items)
-    assert len(line.queue) == sum(item.place is Place.QUEUED for item in items)
+def _scheduler(worker: WorkerCore) -> None:
+    scheduler = worker.scheduler
+    items = list(scheduler.items.values())
+    assert scheduler.running == sum(item.place is Place.RUNNING for item in items)
+    assert scheduler.head_of_line == [item for item in scheduler.head_of_line if item.place is Place.HEAD_OF_LINE]
+    assert len(scheduler.head_of_line) == sum(item.place is Place.HEAD_OF_LINE for item in items)
+    assert len(scheduler.queue) == sum(item.place is Place.QUEUED for item in items)
     for item in items:
         if item.place is Place.RUNNING:
             assert item.sandbox is not None
             assert item.sandbox.running[item.id] is item
-    fleets = [fleet for function in worker.functions.values() for fleet in function.fleets]
-    assert line.claims == sum(fleet.claim for fleet in fleets)
-    assert line.running == sum(fleet.running for fleet in fleets)
-    assert line.queued == sum(fleet.waiting + len(fleet.pending) for fleet in fleets)
+    states = [state for function in worker.functions.values() for state in function.states]
+    assert scheduler.claims == sum(state.claim for state in states)
+    assert scheduler.running == sum(state.running for state in states)
+    assert scheduler.queued == sum(state.waiting + len(state.pending) for state in states)
 
 
-def _fleet(fleet: Fleet) -> None:
-    sandboxes = list(fleet.sandboxes.values())
-    concurrency = fleet.revision.settings.concurrency
+def _state(state: RevisionState) -> None:
+    sandboxes = list(state.sandboxes.values())
+    concurrency = state.revision.settings.concurrency
     live = [one for one in sandboxes if one.is_live]
     starting = [one for one in sandboxes if one.phase is Phase.STARTING]
-    assert fleet.live == len(live)
-    assert fleet.starting == len(starting)
-    assert all(one in starting for one in fleet.demanded.values())
-    assert fleet.claim == max(len(fleet.pending), len(fleet.demanded))
-    assert len(fleet.pending) <= fleet.starting * concurrency, "somebody pends on nothing"
-    assert not (fleet.pending and fleet.free), "somebody pends beside a free slot"
+    assert state.live == len(live)
+    assert state.starting == len(starting)
+    assert all(one in starting for one in state.demanded.values())
+    assert state.claim == max(len(state.pending), len(state.demanded))
+    assert len(state.pending) <= state.starting * concurrency, "somebody pends on nothing"
+    assert not (state.pending and state.free), "somebody pends beside a free slot"
     roomy = [one for one in live if one.phase is not Phase.STARTING and len(one.running) < one.slots]
-    assert len(fleet.free) == len(roomy)
-    assert all(one in roomy for one in fleet.free)
-    assert fleet.running >= sum(len(one.running) for one in sandboxes)
-    most = fleet.revision.settings.max_sandboxes
-    assert most is None or len(sandboxes) <= most or fleet.retired
+    assert len(state.free) == len(roomy)
+    assert all(one in roomy for one in state.free)
+    assert state.running >= sum(len(one.running) for one in sandboxes)
+    most = state.revision.settings.max_sandboxes
+    assert most is None or len(sandboxes) <= most or state.retired

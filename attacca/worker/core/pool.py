@@ -11,17 +11,17 @@ from attacca.kernel.chance import Chance
 from attacca.kernel.ids import Ids
 from attacca.model.function import Revision
 from attacca.model.invocation import Start
-from attacca.policy.keepalive.types import Idle, Keepalive, Keeper, begin
+from attacca.policy.keepalive.types import Idle, Keepalive, KeepaliveState, begin
 from attacca.worker.config import WorkerConfig
-from attacca.worker.core.alarms import Alarm, Alarms, Key
 from attacca.worker.core.events import Command, DropTemplate, Kill, MakeSandbox, MakeTemplate
 from attacca.worker.core.eviction import Plan, plan
-from attacca.worker.core.fleet import Fleet, Function, Loss
 from attacca.worker.core.house import House
 from attacca.worker.core.sandbox import Phase, Sandbox
+from attacca.worker.core.state import Function, Loss, RevisionState
 from attacca.worker.core.templates import Template, TemplatePhase
+from attacca.worker.core.timers import Key, Timer, Timers
 
-BUFFER: Key = (Alarm.BUFFER, "")
+BUFFER: Key = (Timer.BUFFER, "")
 
 
 class Room(StrEnum):
@@ -36,7 +36,7 @@ class Pool:
         config: WorkerConfig,
         keepalive: Keepalive,
         ids: Ids,
-        alarms: Alarms,
+        timers: Timers,
         functions: dict[str, Function],
         chance: Chance | None,
     ) -> None:
@@ -44,39 +44,39 @@ class Pool:
         self.buffer_mb = config.memory_buffer_mb
         self._buffer_check_s = config.buffer_check_s
         self._ids = ids
-        self._alarms = alarms
+        self._timers = timers
         self.sandboxes: dict[str, Sandbox] = {}
         self.templates: dict[str, Template] = {}
         self.used_mb = 0
         self.leaving_mb = 0  # of used_mb: dying sandboxes, dropping templates
         self.idle_mb = 0  # of used_mb: sandboxes at rest
         self.news: dict[str, int] | None = None  # how many rest of those of which that has changed; None: nobody asks
-        self.house = House(self, alarms, functions, chance)
-        self.keeper: Keeper = begin(keepalive, self.house)
-        self._tell_made: Callable[[float, str], None] | None = getattr(self.keeper, "made", None)
+        self.house = House(self, timers, functions, chance)
+        self.keepalive: KeepaliveState = begin(keepalive, self.house)
+        self._tell_made: Callable[[float, str], None] | None = getattr(self.keepalive, "made", None)
 
     # One sandbox's life.
 
-    def make(self, now: float, fleet: Fleet, why: str, out: list[Command], *, ahead: bool) -> Sandbox:
+    def make(self, now: float, state: RevisionState, why: str, out: list[Command], *, ahead: bool) -> Sandbox:
         """The caller has seen that there is room. `ahead`: of need."""
-        template = fleet.ready_template
+        template = state.ready_template
         made = Start.COLD if template is None else Start.TEMPLATE
         if ahead:
             made = Start.PREWARMED
-        sandbox = Sandbox(self._ids.next(), fleet, made, why, template, now)
+        sandbox = Sandbox(self._ids.next(), state, made, why, template, now)
         self._reserve(now, sandbox.memory_mb)
-        self.sandboxes[sandbox.id] = fleet.sandboxes[sandbox.id] = sandbox
-        fleet.live += 1
-        fleet.starting += 1
-        fleet.function.total += 1
+        self.sandboxes[sandbox.id] = state.sandboxes[sandbox.id] = sandbox
+        state.live += 1
+        state.starting += 1
+        state.function.total += 1
         if not ahead:
-            fleet.demanded[sandbox.id] = sandbox
+            state.demanded[sandbox.id] = sandbox
         if template is not None:
             template.children[sandbox.id] = sandbox
             template.used_at = now
-        out.append(MakeSandbox(sandbox.id, fleet.revision, None if template is None else template.id, why))
+        out.append(MakeSandbox(sandbox.id, state.revision, None if template is None else template.id, why))
         if self._tell_made is not None and not ahead:
-            self._tell_made(now, fleet.function.name)
+            self._tell_made(now, state.function.name)
         return sandbox
 
     def ready(self, now: float, sandbox: Sandbox) -> bool:
@@ -84,17 +84,17 @@ class Pool:
         sandbox.ready()
         if sandbox.phase is Phase.DYING:
             return False
-        fleet = sandbox.fleet
-        fleet.starting -= 1
-        fleet.demanded.pop(sandbox.id, None)
-        fleet.failures = 0
-        fleet.function.statistics.made_s.add(now - sandbox.made_at)
+        state = sandbox.state
+        state.starting -= 1
+        state.demanded.pop(sandbox.id, None)
+        state.failures = 0
+        state.function.statistics.made_s.add(now - sandbox.made_at)
         return True
 
-    def rest(self, now: float, sandbox: Sandbox) -> None:
+    def became_idle(self, now: float, sandbox: Sandbox) -> None:
         """Nothing runs in it."""
-        fleet = sandbox.fleet
-        function = fleet.function
+        state = sandbox.state
+        function = state.function
         known, served = function.statistics, sandbox.served
         idle = Idle(
             sandbox.id,
@@ -108,34 +108,34 @@ class Pool:
             served,
             function.cached_uses,
             known.exec_s.ewma,
-            fleet.application,
-            fleet.trigger,
+            state.application,
+            state.trigger,
         )
         function.idle += 1
         if self.news is not None:
             self.news[function.name] = function.idle
         sandbox.idle = idle
-        sandbox.rested_at = now
+        sandbox.idle_since = now
         self.idle_mb += sandbox.memory_mb
-        sandbox.expiry = expiry = self.keeper.rested(now, idle)
+        sandbox.expiry = expiry = self.keepalive.became_idle(now, idle)
         if expiry is not None:
-            self._alarms.set(sandbox.alarm, expiry.at)
+            self._timers.set(sandbox.timer, expiry.at)
         if self.buffer_mb:
             self._watch_buffer(now)
 
-    def wake(self, now: float, sandbox: Sandbox) -> None:
+    def became_busy(self, now: float, sandbox: Sandbox) -> None:
         """It is taken into use."""
         idle = sandbox.idle
         if idle is not None:
-            self.keeper.taken(now, idle)
+            self.keepalive.became_busy(now, idle)
             self._stir(sandbox)
 
-    def doom(self, sandbox: Sandbox, why: str) -> None:
+    def start_draining(self, sandbox: Sandbox, why: str) -> None:
         """It takes nothing new, and is killed when what runs in it has ended."""
-        sandbox.doom(why)
-        sandbox.fleet.live -= 1
-        if sandbox in sandbox.fleet.free:
-            sandbox.fleet.free.remove(sandbox)
+        sandbox.start_draining(why)
+        sandbox.state.live -= 1
+        if sandbox in sandbox.state.free:
+            sandbox.state.free.remove(sandbox)
 
     def kill(self, now: float, sandbox: Sandbox, loss: Loss, out: list[Command]) -> None:
         before = sandbox.phase
@@ -155,9 +155,9 @@ class Pool:
             self.leaving_mb -= sandbox.memory_mb
         else:
             self._leave(now, sandbox, before, loss)
-        fleet = sandbox.fleet
-        del self.sandboxes[sandbox.id], fleet.sandboxes[sandbox.id]
-        fleet.function.total -= 1
+        state = sandbox.state
+        del self.sandboxes[sandbox.id], state.sandboxes[sandbox.id]
+        state.function.total -= 1
         self.used_mb -= sandbox.memory_mb
         template = sandbox.template
         if template is not None and template.lose(sandbox.id):
@@ -167,37 +167,39 @@ class Pool:
     def _stir(self, sandbox: Sandbox) -> None:
         sandbox.idle = None
         self.idle_mb -= sandbox.memory_mb
-        function = sandbox.fleet.function
+        function = sandbox.state.function
         function.idle -= 1
         if self.news is not None:
             self.news[function.name] = function.idle
         if sandbox.expiry is not None:
-            self._alarms.clear(sandbox.alarm)
+            self._timers.clear(sandbox.timer)
 
     def _leave(self, now: float, sandbox: Sandbox, before: Phase, loss: Loss) -> None:
-        """It is out of its fleet's count from now on; it may still hold its memory."""
-        fleet = sandbox.fleet
-        fleet.loss = loss
-        fleet.function.cached_uses -= sandbox.served
-        if before is not Phase.DOOMED:
-            fleet.live -= 1
+        """It is out of its revision's count from now on; it may still hold its memory."""
+        state = sandbox.state
+        state.loss = loss
+        state.function.cached_uses -= sandbox.served
+        if before is not Phase.DRAINING:
+            state.live -= 1
         if before is Phase.STARTING:
-            fleet.starting -= 1
-            fleet.demanded.pop(sandbox.id, None)
-        if sandbox in fleet.free:
-            fleet.free.remove(sandbox)
+            state.starting -= 1
+            state.demanded.pop(sandbox.id, None)
+        if sandbox in state.free:
+            state.free.remove(sandbox)
         if sandbox.idle is not None:
-            self.keeper.evicted(now, sandbox.idle)
+            self.keepalive.evicted(now, sandbox.idle)
             self._stir(sandbox)
 
     # Templates.
 
-    def make_template(self, now: float, revision: Revision, fleet: Fleet | None, out: list[Command]) -> Template:
-        template = Template(self._ids.next(), revision, fleet, now)
+    def make_template(
+        self, now: float, revision: Revision, state: RevisionState | None, out: list[Command]
+    ) -> Template:
+        template = Template(self._ids.next(), revision, state, now)
         self._reserve(now, template.memory_mb)
         self.templates[template.id] = template
-        if fleet is not None:
-            fleet.template = template
+        if state is not None:
+            state.template = template
         out.append(MakeTemplate(template.id, revision))
         return template
 
@@ -210,10 +212,10 @@ class Pool:
 
     def retire(self, template: Template, why: str, out: list[Command]) -> None:
         """Nothing new is forked from it; it ends when no sandbox is left that was."""
-        fleet = template.fleet
-        if fleet is not None and fleet.template is template:
-            fleet.template = None
-            fleet.bare = why
+        state = template.state
+        if state is not None and state.template is template:
+            state.template = None
+            state.no_template_reason = why
         if template.retire():
             self._drop(template, why, out)
 
@@ -241,14 +243,14 @@ class Pool:
         self,
         now: float,
         ask_mb: int,
-        fleet: Fleet | None,
+        state: RevisionState | None,
         out: list[Command],
         *,
         evict: bool,
         hard: bool = False,
-        yields: Fleet | None = None,
+        yields: RevisionState | None = None,
     ) -> Room:
-        """Make room, for a sandbox of `fleet` or for a template: only if that frees enough. `hard`: begin anyway.
+        """Make room, for a sandbox of the revision or for a template: only if that frees enough. `hard`: begin anyway.
 
         `yields`: gives up its min_sandboxes too, because it is to be replaced by what is made.
         """
@@ -259,20 +261,20 @@ class Pool:
             return Room.COMING
         if not evict:
             return Room.NONE
-        chosen = plan(now, need_mb, fleet, self.keeper, self.sandboxes, self.templates, hard=hard, yields=yields)
-        if chosen.short_mb > 0 and not (hard and self._could_ever(need_mb, fleet, yields)):
+        chosen = plan(now, need_mb, state, self.keepalive, self.sandboxes, self.templates, hard=hard, yields=yields)
+        if chosen.short_mb > 0 and not (hard and self._could_ever(need_mb, state, yields)):
             return Room.NONE
         self._carry_out(now, chosen, " for memory", out)
         return Room.COMING if chosen.short_mb <= 0 else Room.NONE
 
-    def _could_ever(self, need_mb: int, asking: Fleet | None, yields: Fleet | None) -> bool:
+    def _could_ever(self, need_mb: int, asking: RevisionState | None, yields: RevisionState | None) -> bool:
         """Would it be enough if all that others run came to rest?"""
-        others: dict[Fleet, int] = {}
+        others: dict[RevisionState, int] = {}
         for sandbox in self.sandboxes.values():
-            fleet = sandbox.fleet
-            if fleet is not asking and sandbox.phase is not Phase.DYING:
-                others.setdefault(fleet, 0 if fleet is yields else -fleet.least * sandbox.memory_mb)
-                others[fleet] += sandbox.memory_mb
+            state = sandbox.state
+            if state is not asking and sandbox.phase is not Phase.DYING:
+                others.setdefault(state, 0 if state is yields else -state.least * sandbox.memory_mb)
+                others[state] += sandbox.memory_mb
         return sum(max(0, spare_mb) for spare_mb in others.values()) >= need_mb
 
     def leaving(self) -> int:
@@ -287,7 +289,7 @@ class Pool:
     def restore_buffer(self, now: float, out: list[Command]) -> None:
         short_mb = self.used_mb + self.buffer_mb - self.budget_mb - self.leaving()
         if short_mb > 0:
-            chosen = plan(now, short_mb, None, self.keeper, self.sandboxes, self.templates)
+            chosen = plan(now, short_mb, None, self.keepalive, self.sandboxes, self.templates)
             self._carry_out(now, chosen, " for the free buffer", out)
 
     def _carry_out(self, now: float, chosen: Plan, why: str, out: list[Command]) -> None:
@@ -302,5 +304,5 @@ class Pool:
         self._watch_buffer(now)
 
     def _watch_buffer(self, now: float) -> None:
-        if self.used_mb + self.buffer_mb - self.leaving_mb > self.budget_mb and not self._alarms.is_set(BUFFER):
-            self._alarms.set(BUFFER, now + self._buffer_check_s)
+        if self.used_mb + self.buffer_mb - self.leaving_mb > self.budget_mb and not self._timers.is_set(BUFFER):
+            self._timers.set(BUFFER, now + self._buffer_check_s)

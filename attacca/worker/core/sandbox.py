@@ -1,9 +1,9 @@
 """One sandbox's life.
 
 STARTING --ready--> IDLE --take--> BUSY --leave (the last)--> IDLE
-BUSY --doom--> DOOMED: takes nothing new      STARTING, IDLE, BUSY, DOOMED --kill--> DYING
+BUSY --start_draining--> DRAINING: takes nothing new      STARTING, IDLE, BUSY, DRAINING --kill--> DYING
 DYING --ready, leave--> DYING: it was killed in that moment
-STARTING, DYING --failed--> GONE              IDLE, BUSY, DOOMED, DYING --gone--> GONE
+STARTING, DYING --failed--> GONE              IDLE, BUSY, DRAINING, DYING --gone--> GONE
 """
 
 from enum import StrEnum
@@ -13,60 +13,62 @@ from attacca.errors import IllegalTransition
 from attacca.model.invocation import Start
 from attacca.model.sandbox import SandboxView
 from attacca.policy.keepalive.types import Expiry, Idle
-from attacca.worker.core.alarms import Alarm, Key
 from attacca.worker.core.templates import Template
+from attacca.worker.core.timers import Key, Timer
 
 if TYPE_CHECKING:
-    from attacca.worker.core.fleet import Fleet, Item
+    from attacca.worker.core.state import QueuedInvocation, RevisionState
 
 
 class Phase(StrEnum):
     STARTING = "starting"
     IDLE = "idle"
     BUSY = "busy"
-    DOOMED = "doomed"
+    DRAINING = "draining"
     DYING = "dying"
     GONE = "gone"
 
 
 class Sandbox:
-    """`running` holds its invocations by id; `idle` is what its keeper was told when it came to rest."""
+    """`running` holds its invocations by id; `idle` is what the keep-alive policy was told when it became idle."""
 
     __slots__ = (
-        "alarm",
-        "doomed",
+        "drained_why",
         "expiry",
-        "fleet",
         "id",
         "idle",
+        "idle_since",
         "made",
         "made_at",
         "memory_mb",
         "phase",
-        "rested_at",
         "running",
         "served",
         "slots",
+        "state",
         "template",
+        "timer",
         "why",
     )
 
-    def __init__(self, name: str, fleet: "Fleet", made: Start, why: str, template: Template | None, now: float) -> None:
+    def __init__(
+        self, name: str, state: "RevisionState", made: Start, why: str, template: Template | None, now: float
+    ) -> None:
         self.id = name
-        self.fleet = fleet
+        self.state = state
         self.made = made
         self.why = why  # why it was made, told to the first who runs in it
         self.template = template
-        self.memory_mb = fleet.revision.settings.memory_mb
-        self.slots = fleet.revision.settings.concurrency
+        self.memory_mb = state.revision.settings.memory_mb
+        self.slots = state.revision.settings.concurrency
         self.phase = Phase.STARTING
-        self.doomed = ""  # why it is
-        self.running: dict[str, Item] = {}
+        self.drained_why = ""  # why it is
+        self.running: dict[str, QueuedInvocation] = {}
         self.served = 0
         self.idle: Idle | None = None
-        self.expiry: Expiry | None = None  # as its keeper answered
-        self.made_at = self.rested_at = now
-        self.alarm: Key = (Alarm.EXPIRY, name)
+        self.expiry: Expiry | None = None  # as the keep-alive policy answered
+        self.made_at = self.idle_since = now
+        self.timer: Key = (Timer.EXPIRY, name)
 
     @property
     def is_live(self) -> bool:
@@ -79,17 +81,17 @@ class Sandbox:
         elif self.phase is not Phase.DYING:
             self._refuse("ready")
 
-    def take(self, item: "Item") -> None:
+    def take(self, item: "QueuedInvocation") -> None:
         running = self.running
         if len(running) >= self.slots or not (self.phase is Phase.IDLE or self.phase is Phase.BUSY):
             self._refuse("take")
         running[item.id] = item
         self.served += 1
-        self.fleet.function.cached_uses += 1
+        self.state.function.cached_uses += 1
         self.phase = Phase.BUSY
 
-    def leave(self, invocation: str) -> "Item | None":
-        """None: it was given up before; its slot was free, or the sandbox doomed, since then."""
+    def leave(self, invocation: str) -> "QueuedInvocation | None":
+        """None: it was given up before; its slot was free, or the sandbox was draining, since then."""
         if self.phase is Phase.STARTING or self.phase is Phase.GONE:
             self._refuse("leave")
         item = self.running.pop(invocation, None)
@@ -97,11 +99,11 @@ class Sandbox:
             self.phase = Phase.IDLE
         return item
 
-    def doom(self, why: str) -> None:
+    def start_draining(self, why: str) -> None:
         if self.phase is not Phase.BUSY:
-            self._refuse("doom")
-        self.doomed = why
-        self.phase = Phase.DOOMED
+            self._refuse("start_draining")
+        self.drained_why = why
+        self.phase = Phase.DRAINING
 
     def kill(self) -> None:
         if self.phase is Phase.DYING or self.phase is Phase.GONE:
@@ -121,13 +123,13 @@ class Sandbox:
     def view(self, now: float) -> SandboxView:
         return SandboxView(
             id=self.id,
-            revision=self.fleet.revision.id,
+            revision=self.state.revision.id,
             phase=str(self.phase),
             memory_mb=self.memory_mb,
             busy=len(self.running),
             served=self.served,
             age_s=now - self.made_at,
-            idle_s=now - self.rested_at if self.phase is Phase.IDLE else 0.0,
+            idle_s=now - self.idle_since if self.phase is Phase.IDLE else 0.0,
         )
 
     def _refuse(self, event: str) -> None:

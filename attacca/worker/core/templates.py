@@ -12,8 +12,8 @@ from attacca.errors import IllegalTransition
 from attacca.model.function import Revision
 
 if TYPE_CHECKING:
-    from attacca.worker.core.fleet import Fleet
     from attacca.worker.core.sandbox import Sandbox
+    from attacca.worker.core.state import RevisionState
 
 
 class TemplatePhase(StrEnum):
@@ -25,14 +25,14 @@ class TemplatePhase(StrEnum):
 
 
 class Template:
-    """`fleet` is None while it belongs to a check, or to a checked revision that is not deployed yet."""
+    """`state` is None while it belongs to a check, or to a checked revision that is not deployed yet."""
 
-    __slots__ = ("children", "fleet", "id", "memory_mb", "phase", "revision", "unfit", "used_at")
+    __slots__ = ("children", "id", "memory_mb", "phase", "revision", "state", "unfit", "used_at")
 
-    def __init__(self, name: str, revision: Revision, fleet: "Fleet | None", now: float) -> None:
+    def __init__(self, name: str, revision: Revision, state: "RevisionState | None", now: float) -> None:
         self.id = name
         self.revision = revision
-        self.fleet = fleet
+        self.state = state
         self.phase = TemplatePhase.MAKING
         self.memory_mb = revision.settings.memory_mb  # until it is measured
         self.children: dict[str, Sandbox] = {}  # forked from it and not gone yet

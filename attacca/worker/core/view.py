@@ -1,9 +1,11 @@
 """What a worker tells of itself."""
 
+from collections import Counter
+
 from attacca.model.function import Revision
 from attacca.model.sandbox import FunctionView, WorkerView
-from attacca.worker.core.fleet import Function
 from attacca.worker.core.sandbox import Phase
+from attacca.worker.core.state import Function
 from attacca.worker.core.templates import TemplatePhase
 from attacca.worker.core.worker import WorkerCore
 
@@ -13,9 +15,9 @@ def of(worker: WorkerCore, now: float) -> WorkerView:
         name=worker.config.name,
         memory_mb=worker.pool.budget_mb,
         used_mb=worker.pool.used_mb,
-        queued=worker.line.queued,
-        running=worker.line.running,
-        limit=worker.line.limit,
+        queued=worker.scheduler.queued,
+        running=worker.scheduler.running,
+        limit=worker.scheduler.limit,
         cores=worker.config.cores,
         draining=worker.draining,
         functions=tuple(_function(function) for function in worker.functions.values()),
@@ -23,21 +25,38 @@ def of(worker: WorkerCore, now: float) -> WorkerView:
     )
 
 
+def brief(worker: WorkerCore) -> WorkerView:
+    """Without its lists, for gateways: what they choose by, once a second."""
+    scheduler = worker.scheduler
+    resting = (sandbox.state.function.name for sandbox in worker.pool.sandboxes.values() if sandbox.idle is not None)
+    return WorkerView(
+        name=worker.config.name,
+        memory_mb=worker.pool.budget_mb,
+        used_mb=worker.pool.used_mb,
+        queued=scheduler.queued,
+        running=scheduler.running,
+        limit=scheduler.limit,
+        cores=worker.config.cores,
+        draining=worker.draining,
+        idle=dict(Counter(resting)),
+    )
+
+
 def held(worker: WorkerCore) -> list[Revision]:
     """What there is a sandbox or a template of, or somebody waits for. What is being dropped reads nothing any more."""
-    fleets = [fleet.revision for fleet in worker.catalogue.fleets.values()]
-    sandboxes = [sandbox.fleet.revision for sandbox in worker.pool.sandboxes.values()]
+    states = [state.revision for state in worker.catalogue.states.values()]
+    sandboxes = [sandbox.state.revision for sandbox in worker.pool.sandboxes.values()]
     templates = worker.pool.templates.values()
-    return fleets + sandboxes + [one.revision for one in templates if one.phase is not TemplatePhase.DROPPING]
+    return states + sandboxes + [one.revision for one in templates if one.phase is not TemplatePhase.DROPPING]
 
 
 def _function(function: Function) -> FunctionView:
-    fleets = function.fleets
+    states = function.states
     return function.statistics.view(
         function.name,
-        queued=sum(fleet.waiting + len(fleet.pending) for fleet in fleets),
-        running=sum(fleet.running for fleet in fleets),
-        idle=sum(sandbox.phase is Phase.IDLE for fleet in fleets for sandbox in fleet.sandboxes.values()),
-        templates=sum(fleet.ready_template is not None for fleet in fleets),
-        kept=sum(fleet.least for fleet in fleets),
+        queued=sum(state.waiting + len(state.pending) for state in states),
+        running=sum(state.running for state in states),
+        idle=sum(sandbox.phase is Phase.IDLE for state in states for sandbox in state.sandboxes.values()),
+        templates=sum(state.ready_template is not None for state in states),
+        kept=sum(state.least for state in states),
     )

@@ -1,6 +1,7 @@
 """The worker's machine: what happens goes in, what is to be done comes out.
 
-Dispatch -> [Run, Started] when a slot is free, [MakeSandbox] when one must be made; RunEnded -> [Ended, the next Run].
+Dispatch -> [Run, Send(Started)] when a slot is free, [MakeSandbox] when one must be made.
+RunEnded -> [Send(Ended)], and the Run of whoever is next.
 A report about a sandbox in a phase that has no row for it is refused and changes nothing.
 """
 
@@ -13,18 +14,15 @@ from attacca.model.invocation import Failed, Outcome
 from attacca.model.messages import (
     Catalogue as Announced,
 )
-from attacca.model.messages import Check, Deleted, Deployed, Dispatch, Ended, Evict, FromControl, Prewarm, Withdraw
+from attacca.model.messages import Check, Deleted, Deployed, Dispatch, Ended, Evict, Prewarm, Send, Withdraw
 from attacca.policy.concurrency.types import Concurrency, checked
 from attacca.policy.keepalive.types import Ahead, Keepalive
 from attacca.policy.queueing.types import Queueing
 from attacca.policy.queueing.types import begin as begin_queue
 from attacca.worker.config import WorkerConfig
-from attacca.worker.core.alarms import Alarm, Alarms
 from attacca.worker.core.catalogue import Catalogue
 from attacca.worker.core.checks import DRAINING, Checks, never_fits
-from attacca.worker.core.events import Command, Drain, Event, Measured, Stop, Tick
-from attacca.worker.core.fleet import Fleet, Function, Item, Loss, Place
-from attacca.worker.core.line import Line
+from attacca.worker.core.events import Command, Drain, Event, Measured, PeerLost, Received, Stop, Tick
 from attacca.worker.core.pool import Pool
 from attacca.worker.core.reports import (
     RunEnded,
@@ -36,9 +34,15 @@ from attacca.worker.core.reports import (
     TemplateReady,
 )
 from attacca.worker.core.sandbox import Phase, Sandbox
+from attacca.worker.core.scheduler import Scheduler
+from attacca.worker.core.state import Function, Loss, Place, QueuedInvocation, RevisionState
 from attacca.worker.core.templates import Template
+from attacca.worker.core.timers import Timer, Timers
+
+Told = Announced | Deployed | Deleted | Prewarm | Evict | Measured | PeerLost | Drain
 
 LOST_STARTS = 3  # in a row, before a start that was merely lost (a fork whose template died) counts as hopeless
+FORSAKEN = Failed("cancelled", "the gateway that sent it is gone")
 FAILED_FORKS = 2  # in a row, before a template is no longer trusted
 
 
@@ -55,8 +59,8 @@ class WorkerCore:
         chance: Chance | None = None,
         shortcut: bool = True,
     ) -> None:
-        """`chance`: what a keeper may draw from. `shortcut`: an invocation that finds a free slot and nobody waiting
-        runs without the general search.
+        """`chance`: what a keep-alive policy may draw from. `shortcut`: an invocation that finds a free slot and
+        nobody waiting runs without the general search.
 
         Raises:
             BadConfig: a policy lacks something that it will be asked for.
@@ -64,19 +68,25 @@ class WorkerCore:
         self.config = config
         self.concurrency = checked(concurrency)
         self.functions: dict[str, Function] = {}
-        self.alarms = Alarms()
-        self.pool = Pool(config, keepalive, ids, self.alarms, self.functions, chance)
-        self.line = Line(config, self.pool, begin_queue(queueing), concurrency, self.alarms, self.functions, cores)
-        self.checks = Checks(config, self.pool, self.alarms, self.functions)
-        self.catalogue = Catalogue(config, self.pool, self.line, self.checks, self.alarms, self.functions)
+        self.timers = Timers()
+        self.pool = Pool(config, keepalive, ids, self.timers, self.functions, chance)
+        self.scheduler = Scheduler(
+            config, self.pool, begin_queue(queueing), concurrency, self.timers, self.functions, cores
+        )
+        self.checks = Checks(config, self.pool, self.timers, self.functions)
+        self.catalogue = Catalogue(config, self.pool, self.scheduler, self.checks, self.timers, self.functions)
         self.draining = False
         self._shortcut = shortcut
 
     def handle(self, now: float, event: Event) -> list[Command]:
         out: list[Command] = []
         match event:
-            case Dispatch():
-                self._dispatch(now, event, out)
+            case Received():
+                message = event.message
+                if isinstance(message, Dispatch):
+                    self._dispatch(now, event.peer, message, out)
+                else:
+                    self._check(now, event.peer, message, out)
             case RunEnded():
                 self._run_ended(now, event, out)
             case SandboxReady() | SandboxFailed() | SandboxGone():
@@ -91,11 +101,6 @@ class WorkerCore:
             case Tick():
                 self._tick(now, out)
                 self._move_on(now, out)
-            case Measured():
-                self.line.adjust(now, event.load_per_core)
-                self._move_on(now, out)
-            case Drain():
-                self._drain(now, out)
             case _:
                 self._told(now, event, out)
                 self._move_on(now, out)
@@ -103,28 +108,29 @@ class WorkerCore:
 
     def wakeup(self) -> float | None:
         """When it wants the next Tick. A Tick at any other time does no harm."""
-        return self.alarms.next()
+        return self.timers.next()
 
     def busy(self) -> int:
         """Invocations that have not ended."""
-        return len(self.line.items)
+        return len(self.scheduler.items)
 
     # Invocations.
 
-    def _dispatch(self, now: float, event: Dispatch, out: list[Command]) -> None:
-        invocation = event.invocation
-        fleet = self.catalogue.find(now, invocation.revision, out)
+    def _dispatch(self, now: float, peer: str, message: Dispatch, out: list[Command]) -> None:
+        invocation = message.invocation
+        state = self.catalogue.find(now, invocation.revision, out)
         if self.draining:
-            out.append(Ended(invocation.id, DRAINING))
-        elif fleet is None:
-            message = f"this worker knows no revision {invocation.revision!r}"
-            out.append(Ended(invocation.id, Failed("not_found", message, "deploy it, or ask for the current one")))
-        elif fleet.revision.settings.memory_mb > self.config.memory_mb:
-            out.append(Ended(invocation.id, never_fits(fleet.revision, self.config.memory_mb)))
+            out.append(Send(peer, Ended(invocation.id, DRAINING)))
+        elif state is None:
+            text = f"this worker knows no revision {invocation.revision!r}"
+            outcome = Failed("not_found", text, "deploy it, or ask for the current one")
+            out.append(Send(peer, Ended(invocation.id, outcome)))
+        elif state.revision.settings.memory_mb > self.config.memory_mb:
+            out.append(Send(peer, Ended(invocation.id, never_fits(state.revision, self.config.memory_mb))))
         else:
-            line = self.line
-            at_once = self._shortcut and not (line.ahead or self.checks.waiting or len(line.queue))
-            if not line.join(now, invocation, fleet, out, at_once=at_once):
+            scheduler = self.scheduler
+            at_once = self._shortcut and not (scheduler.head_of_line or self.checks.waiting or len(scheduler.queue))
+            if not scheduler.join(now, peer, invocation, state, out, at_once=at_once):
                 self._move_on(now, out)
 
     def _run_ended(self, now: float, event: RunEnded, out: list[Command]) -> None:
@@ -132,43 +138,52 @@ class WorkerCore:
         item = None if sandbox is None else sandbox.leave(event.invocation)
         if item is None:
             return  # it was given up, or lost with its sandbox, in that moment
-        line = self.line
-        fleet = item.fleet
-        line.run_ended(now, item, event.outcome, event.run_ms, out)
-        if fleet.template is None and type(event.outcome) is not Failed:
-            self._want_template(now, fleet, out)
-        if line.ahead or self.checks.waiting or fleet.retired or len(line.queue):
+        scheduler = self.scheduler
+        state = item.state
+        scheduler.run_ended(now, item, event.outcome, event.run_ms, out)
+        if state.template is None and type(event.outcome) is not Failed:
+            self._want_template(now, state, out)
+        if scheduler.head_of_line or self.checks.waiting or state.retired or len(scheduler.queue):
             self._move_on(now, out)
-            self.catalogue.settle(now, fleet, out)
+            self.catalogue.settle(now, state, out)
 
     def _withdraw(self, now: float, event: Withdraw, out: list[Command]) -> None:
-        item = self.line.items.get(event.id)
+        item = self.scheduler.items.get(event.id)
         if item is None or (item.place is Place.RUNNING and not event.running):
             return
         if item.place is not Place.RUNNING:
-            self.line.drop(now, item, event.outcome, out)
+            self.scheduler.drop(now, item, event.outcome, out)
         else:
             self._give_up(now, item, event.outcome, out)
-        self.catalogue.settle(now, item.fleet, out)
+        self.catalogue.settle(now, item.state, out)
 
-    def _give_up(self, now: float, item: Item, outcome: Outcome, out: list[Command]) -> None:
+    def _give_up(self, now: float, item: QueuedInvocation, outcome: Outcome, out: list[Command]) -> None:
         """What an interrupted handler leaves behind is not trusted, so its sandbox takes nothing new."""
         sandbox = item.sandbox
         assert sandbox is not None
         sandbox.leave(item.id)
-        self.line.lose(now, item, outcome, out)
+        self.scheduler.lose(now, item, outcome, out)
         if not sandbox.running:
             self.pool.kill(now, sandbox, Loss(now, "stopped", ": its invocation was given up"), out)
             return
         out.append(Stop(sandbox.id, item.id))
-        if sandbox.phase is not Phase.DOOMED:
-            self.pool.doom(sandbox, ": an invocation in it was given up")
+        if sandbox.phase is not Phase.DRAINING:
+            self.pool.start_draining(sandbox, ": an invocation in it was given up")
+
+    def _check(self, now: float, peer: str, message: Check, out: list[Command]) -> None:
+        refusal = self.catalogue.refuse(message.revision.settings)
+        self.checks.begin(now, peer, message, refusal, out, draining=self.draining)
+        self._move_on(now, out)
+
+    def _forsake(self, now: float, peer: str, out: list[Command]) -> None:
+        for item in [item for item in self.scheduler.items.values() if item.peer == peer]:
+            self._withdraw(now, Withdraw(item.id, running=True, outcome=FORSAKEN), out)
 
     def _drain(self, now: float, out: list[Command]) -> None:
         self.draining = True
-        for item in list(self.line.items.values()):
+        for item in list(self.scheduler.items.values()):
             if item.place is not Place.RUNNING:
-                self.line.drop(now, item, DRAINING, out)
+                self.scheduler.drop(now, item, DRAINING, out)
         self.checks.drain(out)
 
     # Sandboxes and templates.
@@ -182,9 +197,9 @@ class WorkerCore:
             )
         match event:
             case SandboxReady():
-                self.line.sandbox_ready(now, sandbox, event, out)
+                self.scheduler.sandbox_ready(now, sandbox, event, out)
                 if sandbox.template is not None:
-                    sandbox.fleet.template_failures = 0
+                    sandbox.state.template_failures = 0
             case SandboxFailed():
                 self._start_failed(now, sandbox, event, out)
             case SandboxGone():
@@ -193,25 +208,25 @@ class WorkerCore:
                 sandbox.running.clear()
                 outcome = Failed(event.code, event.message, _advice(event.code))
                 for item in lost:
-                    self.line.lose(now, item, outcome, out)
-        self.catalogue.settle(now, sandbox.fleet, out)
+                    self.scheduler.lose(now, item, outcome, out)
+        self.catalogue.settle(now, sandbox.state, out)
 
     def _start_failed(self, now: float, sandbox: Sandbox, event: SandboxFailed, out: list[Command]) -> None:
-        fleet = sandbox.fleet
+        state = sandbox.state
         loss = Loss(now, "failed to start", f": {event.message}")
         if not self.pool.ended(now, sandbox, loss, out, was_ready=False):
             return
-        fleet.failures += 1
-        template = fleet.template
-        if template is not None and template is sandbox.template and fleet.failures >= FAILED_FORKS:
+        state.failures += 1
+        template = state.template
+        if template is not None and template is sandbox.template and state.failures >= FAILED_FORKS:
             self.pool.retire(template, "template retired: forks of it failed", out)
-            self._back_off(now, fleet)
+            self._back_off(now, state)
         failed = None
         was_lost = event.code == "sandbox_lost" or (sandbox.template is not None and not event.traceback)
-        if fleet.failures >= LOST_STARTS or not was_lost:
+        if state.failures >= LOST_STARTS or not was_lost:
             failed = Failed(event.code, event.message, _advice(event.code), event.traceback)
-        self.line.start_failed(now, fleet, failed, out)
-        self.catalogue.start_failed(now, fleet)
+        self.scheduler.start_failed(now, state, failed, out)
+        self.catalogue.start_failed(now, state)
 
     def _template(self, now: float, event: TemplateReady | TemplateFailed | TemplateGone, out: list[Command]) -> None:
         template = self.pool.templates.get(event.template)
@@ -226,8 +241,8 @@ class WorkerCore:
                 if self.pool.template_ready(template, event.memory_mb):
                     if template.id in self.checks.making:
                         self.checks.ready(now, template, event, out)
-                    elif template.fleet is not None and template.fleet.template is template:
-                        self.catalogue.take_template(template.fleet, template, out)
+                    elif template.state is not None and template.state.template is template:
+                        self.catalogue.take_template(template.state, template, out)
             case TemplateFailed():
                 self._template_ended(now, template, f"template failed: {event.code}", was_ready=False)
                 if template.id in self.checks.making:
@@ -235,29 +250,29 @@ class WorkerCore:
             case TemplateGone():
                 self._template_ended(now, template, f"template died: {event.why}", was_ready=True)
 
-    def _template_ended(self, now: float, template: Template, bare: str, *, was_ready: bool) -> None:
+    def _template_ended(self, now: float, template: Template, no_template_reason: str, *, was_ready: bool) -> None:
         self.pool.template_ended(template, was_ready=was_ready)
-        fleet = template.fleet
-        if fleet is not None and fleet.template is template:  # unasked
-            fleet.bare = bare
-            fleet.template = None
-            self._back_off(now, fleet)
+        state = template.state
+        if state is not None and state.template is template:  # unasked
+            state.no_template_reason = no_template_reason
+            state.template = None
+            self._back_off(now, state)
 
-    def _back_off(self, now: float, fleet: Fleet) -> None:
-        fleet.template_retry_at = now + self.config.template_retry_s * 2 ** min(fleet.template_failures, 5)
-        fleet.template_failures += 1
+    def _back_off(self, now: float, state: RevisionState) -> None:
+        state.template_retry_at = now + self.config.template_retry_s * 2 ** min(state.template_failures, 5)
+        state.template_failures += 1
 
-    def _want_template(self, now: float, fleet: Fleet, out: list[Command]) -> None:
+    def _want_template(self, now: float, state: RevisionState, out: list[Command]) -> None:
         """The revision has shown that it works. A template is worth free memory, but nobody's place."""
-        if not self.config.templates or fleet.retired or self.draining or now < fleet.template_retry_at:
+        if not self.config.templates or state.retired or self.draining or now < state.template_retry_at:
             return
-        if self.line.ahead or self.checks.waiting or not self.pool.fits(fleet.revision.settings.memory_mb):
+        if self.scheduler.head_of_line or self.checks.waiting or not self.pool.fits(state.revision.settings.memory_mb):
             return
-        self.pool.make_template(now, fleet.revision, fleet, out)
+        self.pool.make_template(now, state.revision, state, out)
 
     # The rest.
 
-    def _told(self, now: float, event: FromControl, out: list[Command]) -> None:
+    def _told(self, now: float, event: Told, out: list[Command]) -> None:
         match event:
             case Announced():
                 self.catalogue.replace(now, event, out)
@@ -269,45 +284,48 @@ class WorkerCore:
                 self.catalogue.prewarm(now, event.function, event.count, out)
             case Evict():
                 self.catalogue.evict(now, event, out)
-            case Check():
-                refusal = self.catalogue.refuse(event.revision.settings)
-                self.checks.begin(now, event.revision, refusal, out, draining=self.draining)
+            case Measured():
+                self.scheduler.adjust(now, event.load_per_core)
+            case PeerLost():
+                self._forsake(now, event.peer, out)
+            case Drain():
+                self._drain(now, out)
 
     def _tick(self, now: float, out: list[Command]) -> None:
-        for alarm, name in self.alarms.ring(now):
-            if alarm is Alarm.EXPIRY:
+        for timer, name in self.timers.pop_due(now):
+            if timer is Timer.EXPIRY:
                 self.catalogue.expire(now, name, out)
-            elif alarm is Alarm.PREWARM and not (self.draining or self.line.ahead or self.checks.waiting):
+            elif timer is Timer.PREWARM and not (self.draining or self.scheduler.head_of_line or self.checks.waiting):
                 self.catalogue.foresee(now, name, out)
-            elif alarm is Alarm.KEPT and name in self.pool.templates:
+            elif timer is Timer.KEPT and name in self.pool.templates:
                 self._let_go(self.pool.templates[name], out)
-            elif alarm is Alarm.CHECK:
+            elif timer is Timer.CHECK:
                 self.checks.give_up(name, out)
-            elif alarm is Alarm.BUFFER:
+            elif timer is Timer.BUFFER:
                 self.pool.restore_buffer(now, out)
-            elif alarm is Alarm.KEEPER:
-                self._wake_keeper(now, out)
+            elif timer is Timer.KEEPALIVE:
+                self._wake_keepalive(now, out)
 
-    def _wake_keeper(self, now: float, out: list[Command]) -> None:
-        woke: Callable[[float], Iterable[Ahead]] | None = getattr(self.pool.keeper, "woke", None)
+    def _wake_keepalive(self, now: float, out: list[Command]) -> None:
+        woke: Callable[[float], Iterable[Ahead]] | None = getattr(self.pool.keepalive, "woke", None)
         self.pool.house.woken(now)
         orders = list(woke(now)) if woke is not None else []
-        if not (self.draining or self.line.ahead or self.checks.waiting):
+        if not (self.draining or self.scheduler.head_of_line or self.checks.waiting):
             for order in orders:
                 self.catalogue.ahead(now, order, out)
 
     def _let_go(self, template: Template, out: list[Command]) -> None:
-        if template.is_open and template.fleet is None:
+        if template.is_open and template.state is None:
             self.pool.retire(template, "checked, but not deployed", out)
 
     def _move_on(self, now: float, out: list[Command]) -> None:
-        """Give out slots and memory: to who is ahead, to checks, to the queue, and only then ahead of need."""
+        """Give out slots and memory: to the head of the line, to checks, to the queue, and only then ahead of need."""
         if self.draining:
             return
-        line = self.line
-        is_short = bool(line.ahead) and line.serve_ahead(now, out)
+        scheduler = self.scheduler
+        is_short = bool(scheduler.head_of_line) and scheduler.serve_head_of_line(now, out)
         is_short = is_short or (bool(self.checks.waiting) and self.checks.serve(now, out))
-        if line.serve_queue(now, out, is_short=is_short) or is_short:
+        if scheduler.serve_queue(now, out, is_short=is_short) or is_short:
             return
         self.catalogue.stock(now, out)
 

@@ -13,7 +13,7 @@ from attacca.errors import IsolationMissing
 from attacca.worker.host.cgroups import open_groups
 from attacca.worker.host.hierarchy import CONTROLLERS
 
-PROBE = Path(__file__).parents[1] / "runtime" / "process" / "guest" / "probe.py"
+PROBE = Path(__file__).parents[1] / "runtime" / "process" / "zygote" / "probe.py"
 PACKAGE_ROOT = Path(__file__).parents[3]
 PROBE_S = 20
 SWITCHES = "sysctl kernel.unprivileged_userns_clone=1 (Debian), kernel.apparmor_restrict_unprivileged_userns=0 (Ubuntu)"

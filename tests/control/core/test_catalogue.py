@@ -2,7 +2,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attacca.control.core.catalogue import EPOCH_BITS, KEPT_REVISIONS, Function, Known, changes, deployed, rolled_back
+from attacca.control.core.catalogue import (
+    EPOCH_BITS,
+    KEPT_REVISIONS,
+    CatalogueState,
+    Function,
+    changes,
+    deployed,
+    rolled_back,
+)
 from attacca.errors import BadRequest, NotFound
 from attacca.model.function import Network, Revision, Settings, Signature
 from attacca.model.messages import Catalogue, Deleted, Deployed
@@ -42,7 +50,7 @@ def test_a_rollback_makes_the_one_before_current_under_its_own_number() -> None:
 
 
 def test_a_deploy_after_a_rollback_gets_a_number_of_its_own() -> None:
-    known = Known([rolled_back(after(1, 2), None)], epoch=1)
+    known = CatalogueState([rolled_back(after(1, 2), None)], epoch=1)
     assert known.next_number("hello") == 3
 
 
@@ -73,34 +81,34 @@ def test_changes_name_what_a_person_wants_to_know() -> None:
 
 
 def test_each_change_is_the_next_generation_and_a_new_epoch_is_beyond_all() -> None:
-    known = Known([after(1)], epoch=2)
+    known = CatalogueState([after(1)], epoch=2)
     first = 2 << EPOCH_BITS
     assert known.catalogue() == Catalogue(first, (revision(1),))
     assert known.put(after(1, 2)) == Deployed(first + 1, revision(2))
     assert known.remove("hello") == Deleted(first + 2, "hello")
     assert known.catalogue() == Catalogue(first + 2, ())
-    assert Known([], epoch=3).generation > known.generation
+    assert CatalogueState([], epoch=3).generation > known.generation
 
 
 def test_numbers_do_not_come_back() -> None:
-    known = Known([after(1, 2)], epoch=1)
+    known = CatalogueState([after(1, 2)], epoch=1)
     known.remove("hello")
     assert known.next_number("hello") == 3
-    known.burn("other", 1)
+    known.reserve("other", 1)
     assert known.next_number("other") == 2
 
 
 def test_numbers_of_the_deleted_are_not_remembered_for_ever() -> None:
-    known = Known([], epoch=1)
+    known = CatalogueState([], epoch=1)
     for number in range(5000):
-        known.burn(f"f{number}", 1)
+        known.reserve(f"f{number}", 1)
     assert known.next_number("f4999") == 2
     assert known.next_number("f0") == 1
 
 
 def test_an_unknown_name_is_answered_with_near_ones() -> None:
     with pytest.raises(NotFound) as caught:
-        Known([after(1)], epoch=1).get("helo")
+        CatalogueState([after(1)], epoch=1).get("helo")
     assert caught.value.hint == "did you mean hello?"
 
 
@@ -113,7 +121,7 @@ def test_whatever_happens_the_current_revision_is_kept_and_numbers_grow(steps: l
     function, numbers = after(1), [1]
     for step in steps:
         if step == "deploy":
-            numbers.append(Known([function], 1).next_number("hello"))
+            numbers.append(CatalogueState([function], 1).next_number("hello"))
             function = deployed(function, revision(numbers[-1]))
         else:
             try:

@@ -11,8 +11,8 @@ import zipfile
 from pathlib import Path
 from random import Random
 
-from attacca.control.archive import Unpacked, unpack
 from attacca.control.config import ArchiveLimits
+from attacca.control.deploy.archive import Unpacked, unpack
 from attacca.errors import BadRequest, PayloadTooLarge
 from attacca.io.archive import pack
 from tests.fuzz.door import Door, refusal

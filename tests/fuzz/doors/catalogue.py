@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, get_state_machine_test, invariant, precondition, rule
 
-from attacca.cli.source import multipart
+from attacca.client.source import multipart
 from attacca.control.core.catalogue import KEPT_REVISIONS
 from tests.fuzz.door import Door
 from tests.fuzz.doors.archives import end, entry

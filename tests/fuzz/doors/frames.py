@@ -9,18 +9,18 @@ from random import Random
 from typing import Any
 from zlib import crc32
 
+from attacca.guest import channel as wire
+from attacca.guest.channel import FIELDS_MOST
+from attacca.guest.link import LAST_FRAMES, LAST_READS, STALL_S
 from attacca.kernel.budget import Budget
 from attacca.kernel.clock import ManualClock
 from attacca.model.function import Signature
 from attacca.model.invocation import Failed, FunctionError, Invocation, Ok, Request
 from attacca.worker.core.reports import Logged, Report, RunBody, RunEnded, RunFlow, RunHead, SandboxReady
-from attacca.worker.runtime.process.body import Body
-from attacca.worker.runtime.process.guest import channel as wire
-from attacca.worker.runtime.process.guest.channel import FIELDS_MOST
-from attacca.worker.runtime.process.guest.link import LAST_FRAMES, LAST_READS, STALL_S
+from attacca.worker.runtime.process.child_process import ChildProcess
 from attacca.worker.runtime.process.options import ProcessOptions
 from attacca.worker.runtime.process.room import Share
-from attacca.worker.runtime.process.sandbox import HINTS, SLACK, STREAM_MOST, TURN, Sandbox
+from attacca.worker.runtime.process.sandbox import HINTS, SLACK, STREAM_MOST, TURN, SandboxProcess
 from attacca.worker.runtime.process.untrusted import FOREVER_MS
 from tests.fuzz.door import Door
 from tests.fuzz.mutation import NUMBERS, UNICODE, mutate
@@ -158,10 +158,12 @@ class Story:
         reader, self.far_writer = os.pipe()
         self.far_reader, writer = os.pipe()
         out, self.far_out = os.pipe()
-        self.sandbox = Sandbox(
+        self.sandbox = SandboxProcess(
             "s", made, OPTIONS, loop, (reader, writer), ManualClock(5.0), self._hear, Share(budget, "f")
         )
-        self.body = self.sandbox.body = Body(loop, out, self.sandbox.printed, lambda why: self.sandbox.close())
+        self.process = self.sandbox.process = ChildProcess(
+            loop, out, self.sandbox.printed, lambda why: self.sandbox.close()
+        )
         self.sandbox.go()
         self.runs = ["i1"] if kind == ALONE else [f"i{number}" for number in range(1, RUNNING + 1)]
         for name in self.runs:
@@ -169,7 +171,7 @@ class Story:
 
     def _hear(self, report: Report) -> None:
         self.reports.append(report)
-        if not self.body.killed_for:
+        if not self.process.killed_for:
             self.believed.append(report)
         self.by_turn[self.loop.turn] += 1
 
@@ -179,7 +181,7 @@ class Story:
                 self._write(piece)
             self._calm()
             self._wait_out(b"".join(pieces))
-            fate, believed, most = self.body.killed_for, list(self.believed), max(self.by_turn.values(), default=0)
+            fate, believed, most = self.process.killed_for, list(self.believed), max(self.by_turn.values(), default=0)
             if not fate:
                 self._still_works()
         finally:
@@ -194,7 +196,7 @@ class Story:
 
     def _write(self, piece: bytes) -> None:
         for at in range(0, len(piece), PIECE):
-            if self.body.killed_for:
+            if self.process.killed_for:
                 return
             os.write(self.far_writer, piece[at : at + PIECE])
             self._calm()
@@ -204,9 +206,9 @@ class Story:
 
     def _wait_out(self, said: bytes) -> None:
         """Half a frame does not occupy us for ever."""
-        if not self.body.killed_for and left_over(said):
+        if not self.process.killed_for and left_over(said):
             self.loop.wait(STALL_S + 1)
-            assert self.body.killed_for, "half a frame is waited for without end"
+            assert self.process.killed_for, "half a frame is waited for without end"
 
     def _still_works(self) -> None:
         self.sandbox.run(Invocation(PROBE, "f", "f@1", Request()))
@@ -216,7 +218,7 @@ class Story:
         assert [one.outcome for one in ended] == [Ok(b"still here", "", 200)], "it does not hear what comes next"
 
     def _end(self) -> None:
-        self.body.abandon()
+        self.process.abandon()
         self.sandbox.close()
         self.loop.turns(2)
         for descriptor in (self.far_writer, self.far_reader, self.far_out):
@@ -322,7 +324,7 @@ def head(
     took: float = 1.0,
     status: int = 200,
 ) -> bytes:
-    fields = raw or (as_json(headers) if headers else b"")
+    fields = raw or wire.lines([text.encode("latin-1", "replace") for pair in headers or [] for text in pair])
     return wire.RESULT_HEAD.pack(took, status, len(kind), len(fields)) + kind + fields + body
 
 
@@ -367,7 +369,7 @@ def payload_of(kind: int, chance: Random) -> bytes:
                 for _ in range(chance.choice((0, 1, 3, 250)))
             ]
             raw = (
-                chance.choice((b"", b"[1]", b"{}", b"null", b'[["a"]]', b'[["a","b","c"]]', b'[["a",1]]', b"[" * 200))
+                chance.choice((b"", b"\n", b"a", b"a\nb\nc", b"\n\n\n", b"a\n\xff", b"\n" * 399, b"x" * 70_000))
                 if is_odd
                 else b""
             )

@@ -14,6 +14,8 @@ from pathlib import Path
 from random import Random
 from typing import Any, cast
 
+from attacca.guest import channel as wire
+from attacca.guest.link import LAST_FRAMES, LAST_READS
 from attacca.kernel.clock import ManualClock
 from attacca.model.function import Revision
 from attacca.model.invocation import Invocation, Ok, Request
@@ -27,13 +29,11 @@ from attacca.worker.core.reports import (
     TemplateGone,
     TemplateReady,
 )
-from attacca.worker.runtime.process.cradle import Cradle
-from attacca.worker.runtime.process.guest import channel as wire
-from attacca.worker.runtime.process.guest.link import LAST_FRAMES, LAST_READS
-from attacca.worker.runtime.process.guest.orders import BIRTH
-from attacca.worker.runtime.process.hatchery import LARGEST, TURN, Hatchery
+from attacca.worker.runtime.process.cgroup_slot import CgroupSlot
+from attacca.worker.runtime.process.fork_client import LARGEST, TURN, ForkClient
 from attacca.worker.runtime.process.options import ProcessOptions
 from attacca.worker.runtime.process.runtime import ProcessRuntime
+from attacca.worker.runtime.process.zygote.spawn_spec import BIRTH
 from tests.fuzz.door import Door
 from tests.fuzz.doors.frames import as_json, frame, head, left_over, odd, times
 from tests.fuzz.mutation import NUMBERS, UNICODE, mutate
@@ -125,38 +125,38 @@ class Watched(ProcessRuntime):
 
     by_turn: Counter[int]
 
-    def _hear(self, parent: Hatchery, kind: int, number: int, payload: bytes) -> None:
+    def _hear(self, parent: ForkClient, kind: int, number: int, payload: bytes) -> None:
         self.by_turn[cast(Warped, self._loop).turn] += 1
         super()._hear(parent, kind, number, payload)
 
 
 class Zygote:
-    """An honest one, in memory: `Nursery` as far as a runtime sees it. What it forks are processes of the story's."""
+    """An honest one, in memory: a `ZygoteManager` as a runtime sees it. It forks the story's processes."""
 
     def __init__(
-        self, loop: Warped, hear: Callable[[Hatchery, int, int, bytes], None], lost: Callable[[Hatchery], None]
+        self, loop: Warped, hear: Callable[[ForkClient, int, int, bytes], None], lost: Callable[[ForkClient], None]
     ) -> None:
         ours, self.orders = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         reader, self.told = os.pipe()
-        self.hatchery: Hatchery = Hatchery(
+        self.fork_client: ForkClient = ForkClient(
             loop,
             ours,
             reader,
             -1,
-            Cradle(None, lambda _: None),
-            lambda kind, number, payload: hear(self.hatchery, kind, number, payload),
-            lambda _: lost(self.hatchery),
+            CgroupSlot(None, lambda _: None),
+            lambda kind, number, payload: hear(self.fork_client, kind, number, payload),
+            lambda _: lost(self.fork_client),
         )
-        self.hatchery.lineage.settle(os.getpid())
+        self.fork_client.lineage.settle(os.getpid())
 
-    def ask(self, work: Callable[[Hatchery], None]) -> None:
-        work(self.hatchery)
+    def ask(self, work: Callable[[ForkClient], None]) -> None:
+        work(self.fork_client)
 
     def say(self, kind: int, number: int, payload: bytes) -> None:
         os.write(self.told, frame(kind, number, payload))
 
     def close(self) -> None:
-        self.hatchery.close()
+        self.fork_client.close()
         self.orders.close()
         os.close(self.told)
 
@@ -172,7 +172,7 @@ class Story:
         self.runtime.by_turn = Counter()
         self.runtime._loop, self.runtime._sink = loop, self.reports.append
         self.zygote = Zygote(loop, self.runtime._hear, self.runtime._lost)
-        self.runtime._nursery = cast(Any, self.zygote)
+        self.runtime._zygotes = cast(Any, self.zygote)
         fork = " ".join(["sleep 600 &"] * GRANDCHILDREN)
         self.template = subprocess.Popen(["sh", "-c", f"{fork} wait"], start_new_session=True)
         self.other, self.later = (subprocess.Popen(["sleep", "600"], start_new_session=True) for _ in range(2))
@@ -242,28 +242,28 @@ class Story:
     def _heard_out(self) -> None:
         template = self.runtime._templates.get("t")
         if template is not None:
-            self.loop.hear_out(template.hatchery._link)
+            self.loop.hear_out(template.fork_client._link)
 
     def _fate(self) -> str:
         found = self.runtime._templates.get("t")
         if found is None:
             return "it is gone"
-        return found.body.killed_for or ("" if found.hatchery.is_open else "its channel is closed")
+        return found.process.killed_for or ("" if found.fork_client.is_open else "its channel is closed")
 
     def _forks_on(self, writer: int) -> None:
         """An honest birth after all this, if one is still owed and there is a child for it."""
-        body, hatchery = self.runtime._bodies.get("s2"), self.runtime._templates["t"].hatchery
-        free = [pid for pid in self._grandchildren() if pid not in hatchery.lineage._known]
+        process, fork_client = self.runtime._processes.get("s2"), self.runtime._templates["t"].fork_client
+        free = [pid for pid in self._grandchildren() if pid not in fork_client.lineage._known]
         if (
-            body is not None
-            and not body.is_born
-            and not body.killed_for
+            process is not None
+            and not process.is_born
+            and not process.killed_for
             and free
             and self.runtime._templates["t"].is_placed
         ):
             os.write(writer, made(SECOND, free[0]))
             self._heard_out()
-            assert body.is_born, "an honest birth is not believed"
+            assert process.is_born, "an honest birth is not believed"
 
     def _others_are_well(self, writer: int, later: int, theirs: Revision) -> None:
         self.runtime.run("other", theirs, Invocation("probe", "g", "g@1", Request()))
@@ -291,7 +291,7 @@ class Story:
         for number in (TEMPLATE, OTHER, LATER):
             self.zygote.say(wire.ENDED, number, wire.STATUS.pack(9))
         end = time.monotonic() + PATIENCE_S
-        while self.runtime._bodies and time.monotonic() < end:
+        while self.runtime._processes and time.monotonic() < end:
             self.loop.wait(0.05)
         if orders >= 0:
             self._take_all(orders)
@@ -314,7 +314,7 @@ class Story:
         self.loop.raise_trouble()
         runtime = self.runtime
         left = {
-            "bodies": runtime._bodies,
+            "processes": runtime._processes,
             "sandboxes": runtime._sandboxes,
             "templates": runtime._templates,
             "births": runtime._births,

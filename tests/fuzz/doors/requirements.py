@@ -18,8 +18,8 @@ from pip._internal.req.constructors import install_req_from_line
 from pip._internal.req.req_file import RequirementsFileParser, get_line_parser
 from pip._internal.utils.temp_dir import global_tempdir_manager
 
-from attacca.control.core.requirements import parse
-from attacca.control.manifest import find
+from attacca.control.core.packages.requirements import parse
+from attacca.control.deploy.manifest import find
 from attacca.errors import BadRequest
 from tests.fuzz.door import Door, refusal
 from tests.fuzz.mutation import UNICODE, mutate

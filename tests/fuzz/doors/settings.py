@@ -12,9 +12,9 @@ from random import Random
 
 import msgspec
 
-from attacca.cli.configuration import ServerConfig, load
-from attacca.cli.source import find
-from attacca.control.routes import read_settings
+from attacca.cli.serve.configuration import ServerConfig, load
+from attacca.client.source import find
+from attacca.control.http.routes import read_settings
 from attacca.errors import BadConfig, BadRequest
 from attacca.kernel import settings as layers
 from attacca.model.function import ENV_KB, Settings

@@ -15,7 +15,8 @@ import polars as pl
 
 from attacca.errors import BadConfig, BadTrace
 from attacca.load.traces.formats import FORMATS, detect, read
-from attacca.load.traces.types import INVOCATION_SCHEMA, Reading, Source
+from attacca.load.traces.reading import Reading
+from attacca.load.traces.types import INVOCATION_SCHEMA, Source
 from attacca.load.traces.writing import write
 from attacca.load.workload import scenario
 from tests.fuzz.door import Door, refusal

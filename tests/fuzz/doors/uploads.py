@@ -15,9 +15,9 @@ from typing import NamedTuple
 
 from multipart import MultipartError, MultipartSegment, PushMultipartParser  # type: ignore[import-untyped]
 
-from attacca.cli.source import multipart
+from attacca.client.source import multipart
 from attacca.control.core.form import HEAD_BYTES, Form, boundary_of
-from attacca.control.reception import FIELD_KB, Reception
+from attacca.control.deploy.reception import FIELD_KB, Reception
 from attacca.errors import AttaccaError, BadRequest, PayloadTooLarge
 from tests.fuzz.door import Door, refusal
 from tests.fuzz.mutation import NUMBERS, UNICODE, mutate

@@ -10,9 +10,9 @@ import zipfile
 from pathlib import Path
 from random import Random
 
-from attacca.cli.zipped import unpack
-from attacca.control import archive
+from attacca.cli.functions.zipped import unpack
 from attacca.control.config import ArchiveLimits
+from attacca.control.deploy import archive
 from attacca.errors import BadRequest, PayloadTooLarge
 from attacca.io.archive import pack
 from tests.fuzz.door import Door, refusal

@@ -6,9 +6,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attacca.gateway.core.gate import Gate
-from attacca.gateway.core.losses import Order, Send
-from attacca.gateway.core.taken import Taken
+from attacca.gateway.core.gateway import GatewayCore
+from attacca.gateway.core.inflight import Inflight
+from attacca.gateway.core.retries import Order, Send
 from attacca.kernel.rand import Streams
 from attacca.model.function import Revision
 from attacca.model.invocation import Failed, FunctionError, Ok, Request, Start, Timing
@@ -64,7 +64,7 @@ class Play:
 
     def __init__(self, policy: str, *, idempotent: bool) -> None:
         balancer = BALANCING[policy]().fresh(Streams(1).stream("balancing"))
-        self.gate = Gate(5, balancer, silent_s=3.0, attempts=3)
+        self.gate = GatewayCore(5, balancer, silent_s=3.0, attempts=3)
         self.idempotent = idempotent
         self.now = 0.0
         self.generation = 1
@@ -97,7 +97,7 @@ class Play:
 
     def end(self, number: int) -> None:
         ended = self.gate.ended(self.now, Ended(self.attempt(number // 4), OUTCOMES[number % 4], 1.0))
-        if isinstance(ended, Taken):
+        if isinstance(ended, Inflight):
             self.answered(ended)
         elif ended is not None:
             self.sent(ended)
@@ -168,7 +168,7 @@ class Play:
         assert taken.attempts <= 3
         self.attempts.append(key)
 
-    def answered(self, taken: Taken) -> None:
+    def answered(self, taken: Inflight) -> None:
         assert taken.is_done
         self.answers[taken.id] += 1
         assert self.answers[taken.id] == 1

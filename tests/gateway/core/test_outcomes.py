@@ -1,7 +1,7 @@
 import pytest
 
+from attacca.gateway.core.inflight import Function
 from attacca.gateway.core.outcomes import RETRY_AFTER_MOST_S, STATUS, queue_full
-from attacca.gateway.core.taken import Function
 from tests.gateway.play import revision
 
 

@@ -4,8 +4,8 @@ import msgspec
 import pytest
 
 from attacca.errors import BadResponse, Draining, QueueFull, Unauthorized
-from attacca.gateway.core.gate import Gate
-from attacca.gateway.core.taken import Taken
+from attacca.gateway.core.gateway import GatewayCore
+from attacca.gateway.core.inflight import Inflight
 from attacca.gateway.http import response
 from attacca.model.invocation import Failed, FunctionError, Ok, Request, Start, Timing
 from attacca.model.messages import Catalogue, Ended, Started
@@ -21,8 +21,8 @@ def text(
     return b"".join(parts).decode("latin-1")
 
 
-def taken(start: Start) -> Taken:
-    gate, waiter = Gate(1), Waiter()
+def taken(start: Start) -> Inflight:
+    gate, waiter = GatewayCore(1), Waiter()
     gate.attach("worker")
     gate.learn(Catalogue(1, (revision("f"),)))
     gate.arrive(0.0, 1.7, "9f-1", "f", Request(), waiter)

@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attacca.load.live.standing import Standing
+from attacca.lab.standing import Standing
 from attacca.load.sending.pacing import FAILED_STOP, JUDGED_LEAST, LATE_S, Gate, Pacer
 
 RATE, LENGTH_S, FREEZE_S, FROZEN_AT_S = 100.0, 100.0, 10.0, 45.0

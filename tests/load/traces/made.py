@@ -6,7 +6,8 @@ from pathlib import Path
 import polars as pl
 
 from attacca.load.traces.events import Events, Gathering
-from attacca.load.traces.types import Reading, Trace
+from attacca.load.traces.reading import Reading
+from attacca.load.traces.types import Trace
 from attacca.load.traces.writing import write
 
 OWNER = "o1"

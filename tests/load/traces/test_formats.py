@@ -9,9 +9,8 @@ import pytest
 
 from attacca.errors import BadConfig, BadTrace, Conflict
 from attacca.load.traces import open_trace
-from attacca.load.traces.bad import Bad
 from attacca.load.traces.formats import FORMATS, detect, read
-from attacca.load.traces.types import Reading
+from attacca.load.traces.reading import Bad, Reading
 from attacca.load.traces.writing import WRITERS, write
 from attacca.load.workload.scenario import TraceUse
 from tests.load.traces.made import azure, events, rows, total, write_lines, written

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from attacca.load.traces.formats import read
-from attacca.load.traces.types import Reading
+from attacca.load.traces.reading import Reading
 from attacca.load.traces.writing import COLD_MS, stand_ins, write
 from tests.load.traces.made import azure, events, rows, write_lines, written
 

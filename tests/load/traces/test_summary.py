@@ -49,7 +49,7 @@ def test_a_sketch_is_within_its_promise(values: list[float], level: float) -> No
 
 
 def test_a_figure(tmp_path: Path) -> None:
-    from attacca.load.traces.figures import draw
+    from attacca.load.report.trace_figures import draw
 
     for form in ("svg", "png"):
         draw(events([("a", "f", 1.0, 1000.0), ("b", "g", 61.0, 10.0)]), tmp_path / f"x.{form}", "title")

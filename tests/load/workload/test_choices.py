@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from attacca.cli.configuration import load
+from attacca.cli.serve.configuration import load
 from attacca.errors import BadConfig
 from attacca.kernel.registry import Choice
 from attacca.load.workload.choices import choice

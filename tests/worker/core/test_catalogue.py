@@ -123,7 +123,7 @@ def test_what_waits_for_an_old_revision_still_runs_on_it() -> None:
     on = {run.invocation.id: run.revision.number for run in stage.all(Run)}
     assert [on[name] for name in [*names, last, late]] == [1, 1, 1, 2, 1]
     stage.play(1)
-    assert list(stage.core.catalogue.fleets) == ["echo@2"]
+    assert list(stage.core.catalogue.states) == ["echo@2"]
 
 
 def test_an_old_revision_gets_a_sandbox_although_the_new_one_has_all_there_may_be() -> None:
@@ -217,7 +217,7 @@ def test_an_old_revision_keeps_to_its_own_bound() -> None:
     stage.send(other)
     names = [stage.send(old) for _ in range(3)]
     stage.deploy("echo", 2, max_sandboxes=5)
-    stage.core.line.limit = 5
+    stage.core.scheduler.limit = 5
     stage.play(2)
     assert [made.revision.id for made in stage.all(MakeSandbox)] == ["other@1", "echo@1"]
     assert all(name in stage.ended for name in names)
@@ -238,7 +238,7 @@ def test_an_idle_sandbox_of_the_new_revision_makes_way_for_who_still_wants_the_o
 
 
 def test_one_who_has_been_evicted_in_the_same_moment_does_not_expire() -> None:
-    """A worker that was not awake for long finds both alarms at once."""
+    """A worker that was not awake for long finds both timers at once."""
     stage = Stage(WorkerConfig(memory_mb=300, memory_buffer_mb=150, templates=False))
     stage.send(stage.deploy("echo"), 2)
     stage.play(0.2)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from attacca.model.function import Revision
 from attacca.model.invocation import FunctionError, Invocation, Ok
-from attacca.model.messages import Catalogue, Check, Evict, Prewarm
+from attacca.model.messages import Catalogue, Evict, Prewarm
 from attacca.policy.concurrency import CONCURRENCY
 from attacca.policy.keepalive import KEEPALIVE
 from attacca.policy.queueing import QUEUEING
@@ -100,7 +100,7 @@ class Theatre:
         self.stage.send(self.revisions[name], 1 + act.much // 3)
 
     def withdraw(self, _: str, act: Act) -> None:
-        items = list(self.stage.core.line.items)
+        items = list(self.stage.core.scheduler.items)
         if items:
             self.stage.withdraw(items[act.much % len(items)], running=act.which % 2 == 0)
 
@@ -139,7 +139,7 @@ class Theatre:
 
     def check(self, name: str, act: Act) -> None:
         shape = SHAPES[(act.which + act.much) % len(SHAPES)]
-        self.stage.tell(Check(revision(name, self.numbers[name] + 1, **shape)))
+        self.stage.check(revision(name, self.numbers[name] + 1, **shape))
 
     def measure(self, _: str, act: Act) -> None:
         self.stage.tell(Measured(act.much / 3))
@@ -156,7 +156,7 @@ def test_every_dispatch_ends_exactly_once(policies: tuple[str, str, str], acts: 
     theatre = Theatre(stage)
     theatre.play(acts)
     theatre.finish()
-    assert has_ended(stage), f"{stage.core.line.items}"
+    assert has_ended(stage), f"{stage.core.scheduler.items}"
     checks = sum(act.kind == "check" for act in acts)
     assert len(stage.checked) == checks
     copies = stage.runtime.sandboxes
@@ -196,4 +196,4 @@ def test_what_was_deleted_leaves_nothing(policies: tuple[str, str, str], acts: l
     theatre.finish()
     assert stage.used_mb == 0
     assert stage.core.functions == {}
-    assert stage.core.catalogue.fleets == {}
+    assert stage.core.catalogue.states == {}

@@ -3,7 +3,7 @@
 import pytest
 
 from attacca.model.invocation import Start
-from attacca.model.messages import Check, Evict, Prewarm
+from attacca.model.messages import Evict, Prewarm
 from attacca.policy.keepalive.hybrid_histogram import HybridHistogram
 from attacca.policy.keepalive.lru import Lru
 from attacca.policy.keepalive.ttl import Ttl
@@ -30,7 +30,7 @@ def test_memory_of_a_killed_sandbox_is_free_only_when_it_is_gone() -> None:
     assert (stage.used_mb, len(stage.all(MakeSandbox))) == (100, 2)
 
 
-def test_the_keeper_chooses_the_victims_of_any_function() -> None:
+def test_the_policy_chooses_the_victims_of_any_function() -> None:
     stage = Stage(BARE, keepalive=Lru())
     functions = [stage.deploy(name) for name in ("one", "two", "six")]
     for function in functions:
@@ -189,7 +189,7 @@ def test_a_buffer_is_kept_free_in_the_background() -> None:
     assert stage.used_mb == 100
 
 
-def test_an_idle_sandbox_goes_when_its_keeper_says() -> None:
+def test_an_idle_sandbox_goes_when_its_policy_says() -> None:
     stage = Stage(keepalive=Ttl(idle_s=60))
     echo = stage.deploy("echo")
     stage.send(echo)
@@ -204,7 +204,7 @@ def test_an_idle_sandbox_goes_when_its_keeper_says() -> None:
     assert stage.why(name) == "expired 1.0 s ago: unused for 60 s"
 
 
-def test_a_keeper_may_make_a_sandbox_ahead_of_the_next_arrival() -> None:
+def test_a_policy_may_make_a_sandbox_ahead_of_the_next_arrival() -> None:
     stage = Stage(keepalive=HybridHistogram())
     echo = stage.deploy("echo")
     for _ in range(30):
@@ -230,7 +230,7 @@ def test_a_check_waits_for_memory_before_anyone_behind_it() -> None:
     stage = Stage(WorkerConfig(memory_mb=200), times=Times(run_ms=300))
     stage.send(stage.deploy("one"), 2)
     stage.play(0.2)
-    stage.tell(Check(revision("new", memory_mb=150)))
+    stage.check(revision("new", memory_mb=150))
     behind = stage.send(stage.deploy("behind", memory_mb=32))
     stage.play(0.1)
     assert stage.all(MakeTemplate) == []
@@ -260,7 +260,7 @@ def test_the_template_of_who_asks_goes_last() -> None:
         stage.play(1)
         stage.tell(Evict(function.function))
         stage.play(1)
-    stage.tell(Check(revision("new")))
+    stage.check(revision("new"))
     stage.play(1)
     assert stage.used_mb == 180, "three templates"
     name = stage.send(one)
@@ -289,7 +289,7 @@ def test_a_buffer_is_restored_in_time_however_busy_the_others_are() -> None:
     assert [kill.sandbox for kill in stage.all(Kill)] == [stage.started["one-1"].sandbox]
 
 
-def test_a_keeper_is_told_what_a_sandbox_costs_and_how_often_it_is_wanted() -> None:
+def test_a_policy_is_told_what_a_sandbox_costs_and_how_often_it_is_wanted() -> None:
     stage = Stage()
     echo = stage.deploy("echo")
     for _ in range(3):

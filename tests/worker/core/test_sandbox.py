@@ -6,29 +6,29 @@ import pytest
 
 from attacca.errors import IllegalTransition
 from attacca.model.invocation import Invocation, Request, Start
-from attacca.worker.core.fleet import Fleet, Function, Item
 from attacca.worker.core.sandbox import Phase, Sandbox
+from attacca.worker.core.state import Function, QueuedInvocation, RevisionState
 from tests.worker.stage import revision
 
 TABLE = """\
-          ready   take    leave   last    doom    kill    failed  gone
-starting  idle    !       !       !       !       dying   gone    !
-idle      !       busy    idle    idle    !       dying   !       gone
-busy      !       busy    busy    idle    doomed  dying   !       gone
-doomed    !       !       doomed  doomed  !       dying   !       gone
-dying     dying   !       dying   dying   !       !       gone    gone
-gone      !       !       !       !       !       !       !       !
+          ready  take  leave     last      drain     kill   failed  gone
+starting  idle   !     !         !         !         dying  gone    !
+idle      !      busy  idle      idle      !         dying  !       gone
+busy      !      busy  busy      idle      draining  dying  !       gone
+draining  !      !     draining  draining  !         dying  !       gone
+dying     dying  !     dying     dying     !         !      gone    gone
+gone      !      !     !         !         !         !      !       !
 """
-FLEET = Fleet(revision("echo", concurrency=3), Function("echo"))
+STATE = RevisionState(revision("echo", concurrency=3), Function("echo"))
 
 
-def item(name: str) -> Item:
-    return Item(Invocation(name, "echo", "echo@1", Request()), FLEET, 0.0)
+def item(name: str) -> QueuedInvocation:
+    return QueuedInvocation("g1", Invocation(name, "echo", "echo@1", Request()), STATE, 0.0)
 
 
 def in_phase(phase: Phase) -> Sandbox:
     """Two run in it, where any can."""
-    sandbox = Sandbox("s1", FLEET, Start.COLD, "first", None, 0.0)
+    sandbox = Sandbox("s1", STATE, Start.COLD, "first", None, 0.0)
     if phase in (Phase.STARTING, Phase.GONE):
         sandbox.phase = phase
         return sandbox
@@ -36,8 +36,8 @@ def in_phase(phase: Phase) -> Sandbox:
     if phase is not Phase.IDLE:
         sandbox.take(item("a"))
         sandbox.take(item("b"))
-    if phase is Phase.DOOMED:
-        sandbox.doom("")
+    if phase is Phase.DRAINING:
+        sandbox.start_draining("")
     if phase is Phase.DYING:
         sandbox.kill()
     return sandbox
@@ -53,7 +53,7 @@ EVENTS: list[Callable[[Sandbox], object]] = [
     lambda sandbox: sandbox.take(item("c")),
     lambda sandbox: sandbox.leave("a"),
     leave_last,
-    lambda sandbox: sandbox.doom(""),
+    lambda sandbox: sandbox.start_draining(""),
     Sandbox.kill,
     Sandbox.failed,
     Sandbox.gone,

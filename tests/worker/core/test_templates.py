@@ -8,13 +8,13 @@ from msgspec.structs import replace
 
 from attacca.errors import IllegalTransition
 from attacca.model.invocation import FunctionError, Start
-from attacca.model.messages import Check, Evict
+from attacca.model.messages import Evict
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core import view
 from attacca.worker.core.events import DropTemplate, MakeTemplate
-from attacca.worker.core.fleet import Fleet, Function
 from attacca.worker.core.reports import Report, TemplateReady
 from attacca.worker.core.sandbox import Sandbox
+from attacca.worker.core.state import Function, RevisionState
 from attacca.worker.core.templates import Template, TemplatePhase, is_same_code
 from attacca.worker.runtime.simulated import Answer, Fault, Times
 from tests.worker.stage import Stage, revision
@@ -48,8 +48,8 @@ def test_every_phase_meets_every_event(phase: str, event: Callable[[Template], o
     template = Template("t1", revision("echo"), None, 0.0)
     template.phase = TemplatePhase("ready" if phase == "unused" else phase)
     if phase in ("ready", "retired"):
-        fleet = Fleet(template.revision, Function("echo"))
-        template.children["s1"] = Sandbox("s1", fleet, Start.TEMPLATE, "", template, 0.0)
+        state = RevisionState(template.revision, Function("echo"))
+        template.children["s1"] = Sandbox("s1", state, Start.TEMPLATE, "", template, 0.0)
     before = template.phase
     if becomes == "!":
         with pytest.raises(IllegalTransition, match=f"template t1 is {before}: "):
@@ -225,7 +225,7 @@ def test_code_that_leaves_its_template_unfit_gets_no_other(is_checked: bool) -> 
 
     stage.runtime.connect(hear)
     if is_checked:
-        stage.tell(Check(revision("echo")))
+        stage.check(revision("echo"))
         stage.play(1)
         assert stage.checked[0].error is None
         assert stage.checked[0].notes[0].startswith("it has threads: sandboxes start cold; ")

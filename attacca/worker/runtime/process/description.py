@@ -6,8 +6,8 @@ from pathlib import Path
 
 from attacca.errors import BadFunction, SecretMissing
 from attacca.model.function import Network, Revision, SecretAs
-from attacca.worker.runtime.process.guest.orders import Order
 from attacca.worker.runtime.process.options import ProcessOptions
+from attacca.worker.runtime.process.zygote.spawn_spec import SpawnSpec
 
 SIGNALS = 1024  # queued, and timers, in one sandbox
 Secret = Callable[[str], bytes]  # the value of a name; raises an AttaccaError when there is none to be had
@@ -40,7 +40,7 @@ def describe(
         limits["NPROC"] = options.processes
     if not has_groups:
         limits["DATA"] = settings.memory_mb << 21  # the watchdog is exact, this is fast
-    order = Order(
+    spec = SpawnSpec(
         template=template,
         function=revision.function,
         revision=revision.number,
@@ -61,7 +61,7 @@ def describe(
         max_body=options.max_response_mb << 20,
         max_log=options.max_log_kb << 10,
     )
-    return json.dumps(order).encode()
+    return json.dumps(spec).encode()
 
 
 def variables(revision: Revision, secret: Secret) -> dict[str, str]:

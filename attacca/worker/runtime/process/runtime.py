@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from attacca.errors import AttaccaError
+from attacca.guest import channel as wire
 from attacca.kernel.budget import Budget
 from attacca.kernel.clock import Clock
 from attacca.model.function import Revision
@@ -15,20 +16,19 @@ from attacca.model.invocation import Invocation
 from attacca.worker.core.reports import SandboxFailed, SandboxGone, Sink, TemplateFailed, TemplateGone
 from attacca.worker.host.cgroups import Group, Groups, open_groups, sweep
 from attacca.worker.host.isolation import no_limits
-from attacca.worker.runtime.process.body import Body
+from attacca.worker.runtime.process.child_process import ChildProcess
 from attacca.worker.runtime.process.description import Secret, describe, no_secret
 from attacca.worker.runtime.process.family import Limits
-from attacca.worker.runtime.process.guest import channel as wire
-from attacca.worker.runtime.process.guest.minder import SANDBOX_PID
-from attacca.worker.runtime.process.hatchery import Hatchery
+from attacca.worker.runtime.process.fork_client import ForkClient
 from attacca.worker.runtime.process.leftovers import Leftovers
-from attacca.worker.runtime.process.nursery import USERS, Nursery
 from attacca.worker.runtime.process.options import ProcessOptions
 from attacca.worker.runtime.process.room import Share
-from attacca.worker.runtime.process.sandbox import SLACK, Sandbox
-from attacca.worker.runtime.process.template import Template
+from attacca.worker.runtime.process.sandbox import SLACK, SandboxProcess
+from attacca.worker.runtime.process.template import TemplateProcess
 from attacca.worker.runtime.process.users import Users
 from attacca.worker.runtime.process.watchdog import look_at
+from attacca.worker.runtime.process.zygote.minder import SANDBOX_PID
+from attacca.worker.runtime.process.zygote_manager import USERS, ZygoteManager
 
 END_S = 10.0  # for the last process to go
 FRAMES_MB = 256  # of frames that are not complete, of all sandboxes together; no function may have more than half
@@ -51,9 +51,9 @@ class ProcessRuntime:
         self._clock, self._memory_mb, self._secret = clock, memory_mb, secret
         self._code, self._bundles, self._options = state_dir / "code", state_dir / "bundles", options
         self._isolate = options.isolation != "none"
-        self._sandboxes: dict[str, Sandbox] = {}
-        self._templates: dict[str, Template] = {}
-        self._bodies: dict[str, Body] = {}
+        self._sandboxes: dict[str, SandboxProcess] = {}
+        self._templates: dict[str, TemplateProcess] = {}
+        self._processes: dict[str, ChildProcess] = {}
         self._births: dict[int, str] = {}  # numbers of those whose end has not come, and their names
         self._count = itertools.count(1)
         self._users = Users(USERS if os.geteuid() == 0 and self._isolate else 1)
@@ -64,7 +64,7 @@ class ProcessRuntime:
         self._watchdog: asyncio.Task[None] | None = None
         self._idle = asyncio.Event()
         self._sink: Sink
-        self._nursery: Nursery
+        self._zygotes: ZygoteManager
 
     @property
     def limits(self) -> str:
@@ -86,7 +86,7 @@ class ProcessRuntime:
             if self._options.must_enforce:
                 raise no_limits()
             self._watchdog = self._loop.create_task(look_at(self._everyone, self._options))
-        self._nursery = Nursery(
+        self._zygotes = ZygoteManager(
             self._code,
             self._bundles,
             self._groups,
@@ -96,7 +96,7 @@ class ProcessRuntime:
             isolate=self._isolate,
         )
         try:
-            await self._nursery.open()
+            await self._zygotes.open()
         except BaseException:
             await self.close()
             raise
@@ -104,11 +104,11 @@ class ProcessRuntime:
     async def close(self) -> None:
         if self._watchdog is not None:
             self._watchdog.cancel()
-        await self._nursery.close()
-        for body in list(self._bodies.values()):
-            body.abandon()
+        await self._zygotes.close()
+        for process in list(self._processes.values()):
+            process.abandon()
         self._idle.clear()
-        if self._bodies:
+        if self._processes:
             await asyncio.wait_for(self._idle.wait(), END_S)
         self._leftovers.close()
         if self._groups is not None:
@@ -116,12 +116,12 @@ class ProcessRuntime:
 
     async def ready(self) -> None:
         """Wait until there is a zygote, also after one was lost."""
-        await self._nursery.ready.wait()
+        await self._zygotes.ready.wait()
 
     def make_template(self, template: str, revision: Revision) -> None:
         orders, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours, inner = _pipes()
-        made = Template(
+        made = TemplateProcess(
             template,
             revision,
             self._limits(revision),
@@ -142,12 +142,12 @@ class ProcessRuntime:
 
     def drop_template(self, template: str) -> None:
         if (made := self._templates.get(template)) is not None:
-            made.body.kill("it was dropped")
+            made.process.kill("it was dropped")
 
     def make_sandbox(self, sandbox: str, revision: Revision, template: str | None) -> None:
         ours, inner = _pipes()
         room = Share(self._frames, revision.function)
-        made = Sandbox(sandbox, revision, self._options, self._loop, ours, self._clock, self._sink, room)
+        made = SandboxProcess(sandbox, revision, self._options, self._loop, ours, self._clock, self._sink, room)
         self._sandboxes[sandbox] = made
         parent = self._templates.get(template) if template is not None else None
         begin = self._order(made, inner, lambda why: self._sandbox_ended(made, parent, why))
@@ -158,11 +158,11 @@ class ProcessRuntime:
         else:
             parent.lives(1)
             parent.prepare()
-            begin(parent.hatchery)
+            begin(parent.fork_client)
 
     def kill(self, sandbox: str) -> None:
         if (made := self._sandboxes.get(sandbox)) is not None:
-            made.body.kill("it was evicted")
+            made.process.kill("it was evicted")
 
     def run(self, sandbox: str, revision: Revision, invocation: Invocation) -> None:
         if (made := self._sandboxes.get(sandbox)) is not None:
@@ -187,27 +187,27 @@ class ProcessRuntime:
     # births
 
     def _order(
-        self, made: Sandbox | Template, inner: tuple[int, ...], ended: Callable[[str], None]
-    ) -> Callable[[Hatchery | None], None]:
+        self, made: SandboxProcess | TemplateProcess, inner: tuple[int, ...], ended: Callable[[str], None]
+    ) -> Callable[[ForkClient | None], None]:
         """Prepare a birth; what is returned begins it, and is told the parent. `inner` are the child's ends."""
         reader, writer = os.pipe2(os.O_CLOEXEC)
-        body = made.body = self._bodies[made.name] = Body(self._loop, reader, made.printed, ended)
-        body.number = next(self._count)
-        self._births[body.number] = made.name
+        process = made.process = self._processes[made.name] = ChildProcess(self._loop, reader, made.printed, ended)
+        process.number = next(self._count)
+        self._births[process.number] = made.name
         user = self._users.take(made.revision.function)
         made.timer = self._loop.call_later(self._options.start_timeout_s + LAST_WORDS_S, self._give_up, made)
         descriptors = (*inner[:2], writer, *inner[2:])
 
-        def begin(parent: Hatchery | None) -> None:
-            body.parent = parent
+        def begin(parent: ForkClient | None) -> None:
+            process.parent = parent
             if parent is None or not parent.is_open:
-                self._refuse(body, descriptors, "the process that would fork it is gone")
+                self._refuse(process, descriptors, "the process that would fork it is gone")
             else:
-                parent.cradle.next(lambda group: self._send(made, parent, user, descriptors, group))
+                parent.slot.next(lambda group: self._send(made, parent, user, descriptors, group))
 
         return begin
 
-    def _beget(self, made: Sandbox | Template, begin: Callable[[Hatchery | None], None]) -> None:
+    def _beget(self, made: SandboxProcess | TemplateProcess, begin: Callable[[ForkClient | None], None]) -> None:
         """From the zygote, if it can be told what it is to be."""
         try:
             made.describe(self._describe(made))
@@ -215,145 +215,145 @@ class ProcessRuntime:
             made.fail("start_failed", f"{error.message} ({error.hint})")
             begin(None)
         else:
-            self._nursery.ask(begin)
+            self._zygotes.ask(begin)
 
     def _send(
         self,
-        made: Sandbox | Template,
-        parent: Hatchery,
+        made: SandboxProcess | TemplateProcess,
+        parent: ForkClient,
         user: int,
         descriptors: tuple[int, ...],
         group: Group | None,
     ) -> None:
-        body = made.body
-        body.group = group
+        process = made.process
+        process.group = group
         if not parent.is_open:
-            self._refuse(body, descriptors, "the process that would fork it is gone")
+            self._refuse(process, descriptors, "the process that would fork it is gone")
             return
         if group is None and self._groups is not None:
-            self._refuse(body, descriptors, "there is no cgroup for it")
+            self._refuse(process, descriptors, "there is no cgroup for it")
             return
         try:
             if group is not None:
                 group.limit(*self._limits(made.revision))
         except OSError as error:
-            parent.cradle.made()  # nobody was, but the process has to move on for the next
-            self._refuse(body, descriptors, str(error))
+            parent.slot.made()  # nobody was, but the process has to move on for the next
+            self._refuse(process, descriptors, str(error))
         else:
-            parent.birth(body.number, user, descriptors, lambda why: self._refused(parent, body, why))
+            parent.birth(process.number, user, descriptors, lambda why: self._refused(parent, process, why))
 
-    def _refuse(self, body: Body, descriptors: tuple[int, ...], why: str) -> None:
+    def _refuse(self, process: ChildProcess, descriptors: tuple[int, ...], why: str) -> None:
         for descriptor in descriptors:
             os.close(descriptor)
-        body.killed_for = f"it could not be started: {why}"
-        self._loop.call_soon(body.abandon)
+        process.killed_for = f"it could not be started: {why}"
+        self._loop.call_soon(process.abandon)
 
-    def _refused(self, parent: Hatchery, body: Body, why: str) -> None:
-        body.killed_for = f"it could not be started: {why}"
-        parent.cradle.made()
-        body.abandon()
+    def _refused(self, parent: ForkClient, process: ChildProcess, why: str) -> None:
+        process.killed_for = f"it could not be started: {why}"
+        parent.slot.made()
+        process.abandon()
 
     def _limits(self, revision: Revision) -> Limits:
         settings = revision.settings
         return Limits(settings.memory_mb, self._options.processes, settings.cpus)
 
-    def _describe(self, made: Sandbox | Template) -> bytes:
+    def _describe(self, made: SandboxProcess | TemplateProcess) -> bytes:
         places = None if self._isolate else (self._code, self._bundles)
         return describe(
             made.revision,
             self._options,
             self._secret,
             places,
-            template=isinstance(made, Template),
+            template=isinstance(made, TemplateProcess),
             has_groups=self._groups is not None,
         )
 
-    def _hear(self, parent: Hatchery, kind: int, number: int, payload: bytes) -> None:
+    def _hear(self, parent: ForkClient, kind: int, number: int, payload: bytes) -> None:
         """A frame from the zygote or a template about one of its children; of others' it has nothing to say.
 
         Raises:
             NONSENSE: what it says cannot be.
         """
         name = self._births.get(number, "")
-        body = self._bodies.get(name)
+        process = self._processes.get(name)
         match kind:
             case wire.MADE:
                 told = wire.PROCESS.unpack(payload)[0]
-                if body is not None and body.parent is parent and not body.is_born:
-                    self._born(parent, name, body, told)
+                if process is not None and process.parent is parent and not process.is_born:
+                    self._born(parent, name, process, told)
             case wire.ENDED:
                 status = wire.STATUS.unpack(payload)[0]
-                if body is not None and body.parent is parent:
-                    body.told(status)
+                if process is not None and process.parent is parent:
+                    process.told(status)
             case wire.REFUSED:
-                if body is not None and body.parent is parent and not body.is_born:
+                if process is not None and process.parent is parent and not process.is_born:
                     why = payload[:500].decode("utf-8", "replace")
-                    self._refused(parent, body, f"the kernel refused to make it: {why}")
+                    self._refused(parent, process, f"the kernel refused to make it: {why}")
             case _:
                 raise ValueError("no frame of theirs")
 
-    def _born(self, parent: Hatchery, name: str, body: Body, told: int) -> None:
-        parent.cradle.made()
+    def _born(self, parent: ForkClient, name: str, process: ChildProcess, told: int) -> None:
+        parent.slot.made()
         innermost = 0
         if self._isolate:
-            innermost = 1 if parent is self._nursery.hatchery else SANDBOX_PID
-        self._seek(parent, name, body, (told, innermost), 0)
+            innermost = 1 if parent is self._zygotes.fork_client else SANDBOX_PID
+        self._seek(parent, name, process, (told, innermost), 0)
 
-    def _seek(self, parent: Hatchery, name: str, body: Body, who: tuple[int, int], tries: int) -> None:
+    def _seek(self, parent: ForkClient, name: str, process: ChildProcess, who: tuple[int, int], tries: int) -> None:
         """Find it among its parent's children: the kernel may leave some out while others end."""
-        if self._bodies.get(name) is not body:
+        if self._processes.get(name) is not process:
             return
         pid, pidfd = parent.lineage.find(*who)
         if pidfd >= 0:
-            if body.born(pid, pidfd):
+            if process.born(pid, pidfd):
                 (self._sandboxes.get(name) or self._templates[name]).go()
         elif tries < SEEK_TRIES:
-            self._loop.call_later(SEEK_S * 2**tries, self._seek, parent, name, body, who, tries + 1)
+            self._loop.call_later(SEEK_S * 2**tries, self._seek, parent, name, process, who, tries + 1)
         else:
-            body.killed_for = "its process is nowhere to be seen"
-            body.abandon()
+            process.killed_for = "its process is nowhere to be seen"
+            process.abandon()
 
-    def _lost(self, parent: Hatchery) -> None:
+    def _lost(self, parent: ForkClient) -> None:
         """A process that others are forked from is gone: what it had not yet made will never be."""
-        for body in list(self._bodies.values()):
-            if body.parent is parent:
-                body.abandon()
+        for process in list(self._processes.values()):
+            if process.parent is parent:
+                process.abandon()
 
-    def _give_up(self, made: Sandbox | Template) -> None:
+    def _give_up(self, made: SandboxProcess | TemplateProcess) -> None:
         seconds = self._options.start_timeout_s
         message = f"importing the code took longer than {seconds:g} s (start_timeout_s of the server)"
         made.fail("timeout", message)
-        made.body.kill(message)
+        made.process.kill(message)
         for template in self._templates.values():
-            if template.hatchery is made.body.parent and not made.body.is_born:
-                template.body.kill("it made no sandbox in time")  # and so will not make this one
+            if template.fork_client is made.process.parent and not made.process.is_born:
+                template.process.kill("it made no sandbox in time")  # and so will not make this one
 
-    def _everyone(self) -> list[Sandbox | Template]:
+    def _everyone(self) -> list[SandboxProcess | TemplateProcess]:
         return [*self._sandboxes.values(), *self._templates.values()]
 
     # deaths
 
-    def _was_out_of_memory(self, made: Sandbox | Template) -> bool:
+    def _was_out_of_memory(self, made: SandboxProcess | TemplateProcess) -> bool:
         """Forget the process, and say whether it went over its memory."""
-        body = made.body
-        del self._bodies[made.name]
-        del self._births[body.number]
+        process = made.process
+        del self._processes[made.name]
+        del self._births[process.number]
         self._users.give(made.revision.function)
-        if body.parent is not None:
-            body.parent.lineage.forget(body.pid)
-        was_oom = body.is_over_memory
-        if body.group is not None:
-            was_oom = body.group.has_run_out()
-            self._leftovers.add(body.group)
-        if not self._bodies:
+        if process.parent is not None:
+            process.parent.lineage.forget(process.pid)
+        was_oom = process.is_over_memory
+        if process.group is not None:
+            was_oom = process.group.has_run_out()
+            self._leftovers.add(process.group)
+        if not self._processes:
             self._idle.set()
         return was_oom
 
     def _forkers(self) -> set[int]:
-        zygote = [self._nursery.hatchery] if self._nursery.hatchery is not None else []
-        return {one.lineage.pid for one in (*zygote, *(made.hatchery for made in self._templates.values()))}
+        zygote = [self._zygotes.fork_client] if self._zygotes.fork_client is not None else []
+        return {one.lineage.pid for one in (*zygote, *(made.fork_client for made in self._templates.values()))}
 
-    def _sandbox_ended(self, made: Sandbox, template: Template | None, why: str) -> None:
+    def _sandbox_ended(self, made: SandboxProcess, template: TemplateProcess | None, why: str) -> None:
         made.close()
         del self._sandboxes[made.name]
         was_oom = self._was_out_of_memory(made)
@@ -366,15 +366,15 @@ class ProcessRuntime:
         elif was_oom:
             self._sink(SandboxFailed(made.name, "out_of_memory", memory + " while it started"))
         else:
-            parent = made.body.parent
-            is_our_fault = not made.body.pid or (parent is not None and not parent.is_open)  # and worth another try
+            parent = made.process.parent
+            is_our_fault = not made.process.pid or (parent is not None and not parent.is_open)  # and worth another try
             code = "sandbox_lost" if is_our_fault else "start_failed"
             self._sink(made.failure or SandboxFailed(made.name, code, why))
 
-    def _template_ended(self, made: Template, why: str) -> None:
+    def _template_ended(self, made: TemplateProcess, why: str) -> None:
         made.close()
         del self._templates[made.name]
-        self._lost(made.hatchery)
+        self._lost(made.fork_client)
         was_oom = self._was_out_of_memory(made)
         if made.is_ready:
             self._sink(TemplateGone(made.name, why))

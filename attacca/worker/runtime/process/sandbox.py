@@ -1,10 +1,12 @@
 """The worker's side of one process sandbox: invocations become frames, frames become reports."""
 
 import asyncio
-import json
 import struct
 from collections.abc import Callable
+from itertools import chain
 
+from attacca.guest import channel as wire
+from attacca.guest.link import Link, Room
 from attacca.kernel.clock import Clock
 from attacca.model.function import Revision
 from attacca.model.invocation import Failed, FunctionError, Invocation, Ok, Request
@@ -19,9 +21,7 @@ from attacca.worker.core.reports import (
     Sink,
 )
 from attacca.worker.runtime.process import untrusted
-from attacca.worker.runtime.process.body import Body
-from attacca.worker.runtime.process.guest import channel as wire
-from attacca.worker.runtime.process.guest.link import Link, Room
+from attacca.worker.runtime.process.child_process import ChildProcess
 from attacca.worker.runtime.process.options import ProcessOptions
 from attacca.worker.runtime.process.pace import Pace
 from attacca.worker.runtime.process.untrusted import FOREVER_MS, NONSENSE, HeadTooLarge, milliseconds
@@ -31,13 +31,14 @@ LOG_MOST = 68 << 10  # bytes of one log frame
 PER_S = 4000  # frames that answer nothing; who says more is listened to more slowly
 LOG_UNIT = 1024  # bytes of log that weigh as much as a frame
 INVOKE = struct.Struct(wire.HEAD.format + wire.INVOKE_HEAD.format[1:])
+REQUEST = struct.Struct(wire.HEAD.format + wire.REQUEST_HEAD.format[1:])
 STREAM_MOST = 64  # characters of the name of a log's stream
 SLACK = 1 << 20  # of a frame over the largest answer: heads and headers
 TURN = 8  # frames before everybody else has a turn
 
 
-class Sandbox:
-    """One sandbox, from the order to its end. `sink` hears of everything but its end, which `Body` knows."""
+class SandboxProcess:
+    """One sandbox, from the order to its end. `sink` hears of everything but its end, which `ChildProcess` knows."""
 
     def __init__(
         self,
@@ -53,7 +54,7 @@ class Sandbox:
         """`channel` is the descriptor that brings its frames, and the one that takes ours to it."""
         self._clock, self._ordered = clock, clock.now()
         self.name, self.revision, self._sink, self._loop = name, revision, sink, loop
-        self.body: Body
+        self.process: ChildProcess
         self.is_ready = False
         self.failure: SandboxFailed | None = None
         self.timer: asyncio.TimerHandle | None = None
@@ -82,7 +83,7 @@ class Sandbox:
 
     def __repr__(self) -> str:
         state = "ready" if self.is_ready else "starting"
-        return f"<Sandbox {self.name} {state}, {len(self._running)} running, {self._link}>"
+        return f"<SandboxProcess {self.name} {state}, {len(self._running)} running, {self._link}>"
 
     # orders
 
@@ -98,23 +99,23 @@ class Sandbox:
         name, request = invocation.id, invocation.request
         self._numbers[name] = number
         self._running[number] = name
-        raw_id, kind, query = name.encode(), request.content_type.encode("latin-1"), request.query.encode("latin-1")
         if self._takes_requests:
-            self._request(number, request, raw_id, kind, query)
+            self._request(number, name, request)
             return
+        raw_id, kind, query = name.encode(), request.content_type.encode("latin-1"), request.query.encode("latin-1")
         sizes = (len(raw_id), len(kind), len(query))
         body = request.body
         size = 6 + sizes[0] + sizes[1] + sizes[2] + len(body)
         self._link.send(b"".join((INVOKE.pack(size, wire.INVOKE, number, *sizes), raw_id, kind, query, body)))
 
-    def _request(self, number: int, request: Request, raw_id: bytes, kind: bytes, query: bytes) -> None:
-        method, path = request.method.encode("latin-1"), request.path.encode("latin-1")
-        pairs = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in request.headers]
-        client, scheme = request.client.encode("latin-1", "replace"), request.scheme.encode("latin-1", "replace")
-        parts = (raw_id, kind, query, method, path, client, scheme, json.dumps(pairs).encode())
-        head = wire.REQUEST_HEAD.pack(request.more, request.port, *map(len, parts))
-        size = len(head) + sum(map(len, parts)) + len(request.body)
-        self._link.send(b"".join((wire.HEAD.pack(size, wire.REQUEST, number), head, *parts, request.body)))
+    def _request(self, number: int, name: str, request: Request) -> None:
+        kind, query, method, path = request.content_type, request.query, request.method, request.path
+        texts = (name, kind, query, method, path, request.client, request.scheme)
+        raw = [text.encode("latin-1", "replace") for text in texts]
+        head = wire.lines([*raw, *chain.from_iterable(request.headers)])
+        body, size = request.body, len(head)
+        frame = REQUEST.pack(7 + size + len(body), wire.REQUEST, number, request.more, request.port, size)
+        self._link.send(b"".join((frame, head, body)))
 
     def stop(self, invocation: str) -> None:
         self._tell(wire.STOP, invocation, b"")
@@ -177,7 +178,7 @@ class Sandbox:
             else:
                 outcome = Ok(payload[at + heads :], payload[12:at].decode("latin-1").strip(), status, headers)
         except NONSENSE as error:
-            self.body.kill(f"it sent what no sandbox of ours sends ({type(error).__name__}), and was killed")
+            self.process.kill(f"it sent what no sandbox of ours sends ({type(error).__name__}), and was killed")
             return
         self._ended(number, outcome, took)
 
@@ -267,7 +268,7 @@ class Sandbox:
         self._sink(Logged(self.revision.function, self.revision.id, self.name, invocation, stream, text))
 
     def _closed(self, why: str) -> None:
-        self.body.kill(why + ", and was killed")
+        self.process.kill(why + ", and was killed")
 
     def _pressed(self, paused: bool) -> None:  # noqa: FBT001 - mirrors messages.Flow
         for invocation in list(self._numbers):

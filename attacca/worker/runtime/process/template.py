@@ -4,26 +4,26 @@ import asyncio
 import socket
 from collections.abc import Callable
 
+from attacca.guest import channel as wire
+from attacca.guest.link import Room
 from attacca.model.function import Revision
 from attacca.worker.core.reports import Logged, Sink, TemplateFailed, TemplateReady
 from attacca.worker.host.cgroups import Group
 from attacca.worker.runtime.process import untrusted
-from attacca.worker.runtime.process.body import Body
-from attacca.worker.runtime.process.cradle import Cradle
+from attacca.worker.runtime.process.cgroup_slot import CgroupSlot
+from attacca.worker.runtime.process.child_process import ChildProcess
 from attacca.worker.runtime.process.family import Family, Limits
-from attacca.worker.runtime.process.guest import channel as wire
-from attacca.worker.runtime.process.guest.link import Room
-from attacca.worker.runtime.process.hatchery import Hatchery
+from attacca.worker.runtime.process.fork_client import ForkClient
 from attacca.worker.runtime.process.lineage import household
 from attacca.worker.runtime.process.untrusted import NONSENSE
 
 END_S = 0.5
 HOUSEHOLD = 2  # of a minder: whom it forks the first processes of places from, and the template
-Births = Callable[[Hatchery, int, int, bytes], None]  # who says it, and the frame
+Births = Callable[[ForkClient, int, int, bytes], None]  # who says it, and the frame
 
 
-class Template:
-    """From the order to its end. `sink` hears of everything but its end, which `Body` knows.
+class TemplateProcess:
+    """From the order to its end. `sink` hears of everything but its end, which `ChildProcess` knows.
 
     `births` gets what it says about the sandboxes forked from it; `gone` is called when it can fork no more.
     """
@@ -39,7 +39,7 @@ class Template:
         spent: Callable[[Group], None],
         sink: Sink,
         births: Births,
-        gone: Callable[[Hatchery], None],
+        gone: Callable[[ForkClient], None],
         room: Room,
         *,
         isolate: bool,
@@ -47,23 +47,23 @@ class Template:
     ) -> None:
         self.name, self.revision, self._sink, self._births = name, revision, sink, births
         self._limits, self._isolate = limits, isolate
-        self.body: Body
+        self.process: ChildProcess
         self.family: Family | None = None
         self.alive = 0  # sandboxes that are forked from it
         self.is_placed = self.is_ready = False
         self.failure: TemplateFailed | None = None
         self.timer: asyncio.TimerHandle | None = None
-        cradle = Cradle(self._make_group if has_groups else None, spent)
+        slot = CgroupSlot(self._make_group if has_groups else None, spent)
         self._gone, self._loop = gone, loop
-        self.hatchery = Hatchery(loop, orders, *channel, cradle, self._hear, self._lost, room)
+        self.fork_client = ForkClient(loop, orders, *channel, slot, self._hear, self._lost, room)
 
     def __repr__(self) -> str:
         state = "ready" if self.is_ready else "placed" if self.is_placed else "starting"
-        return f"<Template {self.name} {state}, {self.hatchery}>"
+        return f"<TemplateProcess {self.name} {state}, {self.fork_client}>"
 
     def describe(self, order: bytes) -> None:
         """Tell the process that the zygote forks what it is to be."""
-        self.hatchery.tell(wire.ORDER, order)
+        self.fork_client.tell(wire.ORDER, order)
 
     def go(self) -> None:
         """The process that minds it was born; it may have placed the template already."""
@@ -71,7 +71,7 @@ class Template:
             self._begin()
 
     def close(self) -> None:
-        self.hatchery.close()
+        self.fork_client.close()
         if self.timer is not None:
             self.timer.cancel()
 
@@ -85,7 +85,7 @@ class Template:
     def prepare(self) -> None:
         """A place for one more sandbox will be wanted."""
         if self._isolate:
-            self.hatchery.tell(wire.PREPARE)
+            self.fork_client.tell(wire.PREPARE)
 
     def lives(self, count: int) -> None:
         """How many sandboxes that are forked from it there are has changed by so many."""
@@ -101,15 +101,15 @@ class Template:
 
     def _lost(self, why: str) -> None:
         """Nothing can be forked from it any more. Its end, which has a better reason to tell, may be why."""
-        self._loop.call_later(END_S, self.body.kill, why)
-        self._gone(self.hatchery)
+        self._loop.call_later(END_S, self.process.kill, why)
+        self._gone(self.fork_client)
 
     def _hear(self, kind: int, number: int, payload: bytes) -> None:
         """Its import, a user's code, can reach the channel and say whatever it likes."""
         try:
             self._understand(kind, number, payload)
         except NONSENSE as error:
-            self.body.kill(f"it said what no template of ours says ({type(error).__name__}), and was killed")
+            self.process.kill(f"it said what no template of ours says ({type(error).__name__}), and was killed")
 
     def _understand(self, kind: int, number: int, payload: bytes) -> None:
         match kind:
@@ -120,28 +120,28 @@ class Template:
             case wire.FAILED:
                 self._failed(untrusted.not_imported(payload))
             case _:
-                self._births(self.hatchery, kind, number, payload)
+                self._births(self.fork_client, kind, number, payload)
 
     def _placed(self) -> None:
         if self.is_placed:
             raise ValueError("placed once more")
         self.is_placed = True
-        if self.body.is_born:
+        if self.process.is_born:
             self._begin()
 
     def _begin(self) -> None:
         """No code of a user's runs before GO, so what /proc shows now is so."""
-        pid, minders = self.body.pid, [self.body.pid]
+        pid, minders = self.process.pid, [self.process.pid]
         if self._isolate:
-            found = household(self.body.pid)
+            found = household(self.process.pid)
             if len(found) != HOUSEHOLD:
-                self.body.kill("its process is nowhere to be seen")
+                self.process.kill("its process is nowhere to be seen")
                 return
-            minders, pid = [self.body.pid, found[0]], found[1]
-        self.hatchery.lineage.settle(pid)
-        if self.body.group is not None:
-            self.family = Family(self.body.group, self._limits, minders)
-        self.hatchery.go()
+            minders, pid = [self.process.pid, found[0]], found[1]
+        self.fork_client.lineage.settle(pid)
+        if self.process.group is not None:
+            self.family = Family(self.process.group, self._limits, minders)
+        self.fork_client.go()
 
     def _failed(self, told: untrusted.NotImported) -> None:
         why, hint = told.message, told.hint
@@ -168,5 +168,5 @@ class Template:
         if self.timer is not None:
             self.timer.cancel()
         self.is_ready = True
-        self.hatchery.cradle.settle(self.hatchery.lineage.pid)
+        self.fork_client.slot.settle(self.fork_client.lineage.pid)
         self._sink(report)

@@ -1,0 +1,1 @@
+"""Verbs for functions: write, deploy, invoke, look, take back."""

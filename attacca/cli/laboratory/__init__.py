@@ -1,0 +1,1 @@
+"""Verbs of the laboratory: traces, scenarios, load, simulations, reports."""

@@ -1,0 +1,315 @@
+"""`attacca sim sweep` and `attacca sim compare`: many simulated runs, on all cores or a cluster, and what they show."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
+
+import typer
+
+from attacca.cli.command import Refused, VerbCommand
+from attacca.cli.laboratory.report import Width, draw, numbers, width, write
+from attacca.cli.options import Json
+from attacca.cli.screens.terminal import is_coloured, paint, put, say, seconds, show_json, visible
+from attacca.errors import BadConfig
+from attacca.load.extra import need_lab
+
+if TYPE_CHECKING:
+    from attacca.load.report.groups import Group
+    from attacca.sim.grid import Cell
+    from attacca.sim.study import Outcome
+
+SWEEP = """
+attacca sim sweep burst.toml --set system.memory_mb=1024,2048,4096 --seeds 10
+attacca sim sweep burst.toml --set worker.keepalive=ttl:idle_s=60,lru --set system.workers=1,2,4
+attacca sim sweep burst.toml --seeds 100 --on dask://10.0.0.5:8786
+"""
+COMPARE = """
+attacca sim compare azure.toml --set worker.keepalive=lru,greedy_dual,hybrid_histogram
+attacca sim compare burst.toml --set worker.queueing=fcfs,minheap,mqfq --seeds 20 --report queueing.html
+attacca sim compare burst.toml --set worker.keepalive=lru,ttl --until cold_share=5  # seeds until each is within 5 %
+"""
+MORE: Final = 10  # times as many seeds as were asked for, at most
+SHOWN = "mean_ms,p50_ms,p99_ms,slowdown,slowdown_p99,cold_share,memory_gb,wasted_gb_s"
+
+ScenarioPath = Annotated[str, typer.Argument(metavar="SCENARIO", help="A scenario's TOML file.", show_default=False)]
+Sets = Annotated[
+    list[str],
+    typer.Option(
+        "--set", metavar="KEY=A,B,C", show_default=False,
+        help="What is varied; may be repeated, for every combination. A policy's options follow it: ttl:idle_s=60.",
+    ),
+]  # fmt: skip
+Seeds = Annotated[
+    str, typer.Option("--seeds", metavar="N", help="So many, from the scenario's own on; or some: 3,5,8.")
+]
+Until = Annotated[
+    str,
+    typer.Option(
+        "--until", metavar="METRIC=PERCENT", show_default=False,
+        help="More seeds, until each configuration's interval is within so much of its mean: mean_ms=5.",
+    ),
+]  # fmt: skip
+On = Annotated[
+    str, typer.Option("--on", metavar="dask://HOST:PORT", help="A Dask cluster, not this machine.", show_default=False)
+]  # fmt: skip
+Processes = Annotated[
+    int | None, typer.Option("--processes", metavar="N", min=1, help="At once. Default: one per core.")
+]
+Out = Annotated[
+    str, typer.Option("--out", metavar="DIR", help="The study. Default: runs/NAME-study.", show_default=False)
+]  # fmt: skip
+Records = Annotated[bool, typer.Option("--records", help="Keep each run's records too.")]
+ReportFile = Annotated[
+    str, typer.Option("--report", metavar="FILE.html", help="Write the report of it all.", show_default=False)
+]  # fmt: skip
+Figures = Annotated[
+    str, typer.Option("--figures", metavar="DIR", help="Write each figure as SVG, PDF and PNG.", show_default=False)
+]  # fmt: skip
+Metrics = Annotated[
+    str, typer.Option("--metrics", metavar="A,B", help="Of which to tell.", show_default=False)
+]  # fmt: skip
+
+
+def sweep(
+    path: ScenarioPath,
+    *,
+    sets: Sets = [],  # noqa: B006 - as typer wants it; never changed
+    seeds: Seeds = "10",
+    until: Until = "",
+    on: On = "",
+    processes: Processes = None,
+    out: Out = "",
+    records: Records = False,
+    report: ReportFile = "",
+    figures: Figures = "",
+    wide: Width = "page",
+    as_json: Json = False,
+) -> None:
+    """Run every combination of what is varied, once for each seed. What was run before is not run again."""
+    plan = Plan(path, sets, seeds, until)
+    groups, outcome = study(plan, on=on, processes=processes, out=out, records=records)
+    show(groups, outcome, Wanted(report, figures, wide), as_json=as_json)
+
+
+def compare(
+    path: ScenarioPath,
+    *,
+    sets: Sets = [],  # noqa: B006 - as typer wants it; never changed
+    seeds: Seeds = "10",
+    until: Until = "",
+    on: On = "",
+    processes: Processes = None,
+    out: Out = "",
+    records: Records = False,
+    report: ReportFile = "",
+    figures: Figures = "",
+    wide: Width = "page",
+    metrics: Metrics = SHOWN,
+    as_json: Json = False,
+) -> None:
+    """Compare what is varied, seed by seed: all see the same arrivals, so that small differences show.
+
+    The first value is the one that the others are compared with.
+    """
+    if not sets:
+        raise BadConfig("nothing is varied", "--set worker.keepalive=lru,greedy_dual")
+    wanted = metric_names(metrics)
+    plan = Plan(path, sets, seeds, until)
+    groups, outcome = study(plan, on=on, processes=processes, out=out, records=records)
+    show(groups, outcome, Wanted(report, figures, wide, wanted), as_json=as_json)
+
+
+def add(app: typer.Typer) -> None:
+    """To the verbs of `attacca sim`."""
+    app.command("sweep", cls=VerbCommand, epilog=SWEEP)(sweep)
+    app.command("compare", cls=VerbCommand, epilog=COMPARE)(compare)
+
+
+def metric_names(text: str) -> list[str]:
+    need_lab()
+    from attacca.load.report.metrics import METRICS as KNOWN
+
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    for name in names:
+        if name not in KNOWN:
+            raise BadConfig(f"no metric is called {name!r}", f"known: {', '.join(KNOWN)}")
+    return names
+
+
+def seeds_of(text: str, first: int) -> list[int]:
+    try:
+        found = [int(word) for word in text.split(",")]
+    except ValueError:
+        raise BadConfig(f"--seeds {text[:80]!r} is neither a number nor a list of them", "--seeds 10") from None
+    if len(found) > 1:
+        return list(dict.fromkeys(found))
+    if not 1 <= found[0] <= SEEDS_MOST:
+        raise BadConfig(f"--seeds {text[:80]!r}: at least one is needed, and at most {SEEDS_MOST:,}", "--seeds 10")
+    return list(range(first, first + found[0]))
+
+
+SEEDS_MOST = 1_000_000
+
+
+class Plan(NamedTuple):
+    """As it was typed."""
+
+    path: str
+    sets: list[str]
+    seeds: str
+    until: str = ""
+
+
+def study(plan: Plan, *, on: str, processes: int | None, out: str, records: bool) -> tuple[list["Group"], "Outcome"]:
+    """Run what is missing; the configurations in the order of what was varied."""
+    need_lab()
+    from attacca.load.report.groups import grouped, seeds_for
+    from attacca.load.report.measure import read as read_digest
+    from attacca.load.workload.scenario import read
+    from attacca.sim.grid import expand, parse
+    from attacca.sim.job import mark_of
+    from attacca.sim.study import Study
+
+    scenario = read(Path(plan.path))
+    axes = [parse(setting) for setting in plan.sets]
+    goal = goal_of(plan.until)
+    seeds = seeds_of(plan.seeds, scenario.seed)
+    most = MORE * len(seeds) if goal else len(seeds)
+    while True:
+        cells = expand(scenario, axes, seeds, mark_of)
+        planned = Study(Path(out or f"runs/{scenario.name}-study"), cells, keep_records=records)
+        if outdated := planned.outdated():
+            say(f"  {outdated} that are there were made by other code, settings or traces: they are run anew.", "dim")
+        meter = Meter(len(cells))
+        outcome = planned.run(meter.tell, processes, on)
+        meter.close(outcome)
+        groups = grouped([read_digest(one) for one in outcome.paths])
+        wanted = 0 if goal is None or outcome.failed else seeds_for(groups, *goal)
+        if wanted <= len(seeds) or len(seeds) >= most:
+            break
+        seeds = [*seeds, *range(max(seeds) + 1, max(seeds) + 1 + min(wanted, most) - len(seeds))]
+    if wanted > len(seeds):
+        say(f"  After {len(seeds)} seeds {plan.until} is not reached; it may take {wanted:,}.", "yellow")
+    say(f"  in {planned.directory}", "dim")
+    cautions(groups)
+    return groups, outcome
+
+
+def cautions(groups: list["Group"]) -> None:
+    """What was not measured at all."""
+    early = [one.label for one in groups if one.first.phases.get("warmup") and not one.first.phases.get("run")]
+    if early:
+        say(f"! All was due in the warm-up, and is shown as if it were the run: {', '.join(early[:3])}.", "yellow")
+
+
+def goal_of(text: str) -> tuple[str, float] | None:
+    """`mean_ms=5`: the metric, and the share of it that half an interval may be."""
+    if not text:
+        return None
+    name, _, percent = text.partition("=")
+    metric_names(name)
+    try:
+        within = float(percent) / 100
+    except ValueError:
+        within = 0.0
+    if not (name.strip() and 0 < within <= 1):
+        raise BadConfig(f"--until {text!r} names no metric or no percentage up to 100", "--until mean_ms=5")
+    return name.strip(), within
+
+
+class Meter:
+    """How far a study is, on one line of a terminal."""
+
+    def __init__(self, cells: int) -> None:
+        from attacca.kernel.clock import SystemClock
+
+        self._cells, self._clock = cells, SystemClock()
+        self._began = self._clock.now()
+
+    def tell(self, done: int, of: int, cell: "Cell") -> None:
+        if not sys.stderr.isatty():
+            return
+        left_s = (self._clock.now() - self._began) / done * (of - done)
+        line = visible(f"{done}/{of} runs · {seconds(left_s)} to go · {cell.label} seed {cell.scenario.seed}")
+        sys.stderr.write(f"\r\x1b[2K{line[: width() - 1]}")
+        sys.stderr.flush()
+
+    def close(self, outcome: "Outcome") -> None:
+        if sys.stderr.isatty():
+            sys.stderr.write("\r\x1b[2K")
+        new = len(outcome.paths) - outcome.reused
+        took = seconds(self._clock.now() - self._began)
+        say(f"{new} run{'s' * (new != 1)} in {took}, {outcome.reused} were there already.", "green")
+
+
+class Wanted(NamedTuple):
+    """What is made of the runs: files, and of which metrics is told."""
+
+    report: str = ""
+    figures: str = ""
+    wide: str = "page"
+    metrics: list[str] | None = None
+
+
+def show(groups: list["Group"], outcome: "Outcome", wanted: Wanted, *, as_json: bool) -> None:
+    need_lab()
+    from attacca.load.report.sections import report as make_report
+
+    if groups and (wanted.report or wanted.figures):
+        made = make_report([digest for group in groups for digest in group.digests])
+        if wanted.report:
+            write(made, Path(wanted.report))
+        if wanted.figures:
+            draw(made, Path(wanted.figures), wanted.wide)
+    if as_json:
+        show_json(as_numbers(groups, outcome, wanted.metrics or []))
+    elif groups:
+        for line in lines(groups, wanted.metrics):
+            put(line)
+    for failed in outcome.failed[:10]:
+        say(f"{failed.cell.label} seed {failed.cell.scenario.seed} failed: {failed.why}", "red")
+    if outcome.failed:
+        raise Refused
+
+
+def lines(groups: list["Group"], metrics: list[str] | None) -> list[str]:
+    """The table of all metrics; or, to compare, a table for each and a sentence on who is better."""
+    from attacca.load.report.groups import measured
+    from attacca.load.report.looks import in_order
+    from attacca.load.report.tables import comparison, configurations
+    from attacca.load.report.text import table
+    from attacca.load.report.verdicts import verdicts
+
+    base, ordered = groups[0], in_order(groups)
+    groups = ordered if metrics is None else [base, *(group for group in ordered if group is not base)]
+    if metrics is None:
+        return table(configurations(groups, measured(groups, SHOWN.split(","))), max(width(), 200))
+    names = measured(groups, metrics)
+    found = []
+    for name in names:
+        found += [*table(comparison(groups, name), max(width(), 160)), ""]
+    bold = "bold" if is_coloured(sys.stdout) else ""
+    return found + [paint(sentence, bold, sys.stdout) if bold else sentence for sentence in verdicts(groups, names)]
+
+
+def as_numbers(groups: list["Group"], outcome: "Outcome", metrics: list[str]) -> dict[str, object]:
+    from attacca.load.report.groups import paired
+    from attacca.load.report.sections import report as make_report
+
+    if not groups:
+        return {"failed": [failed.why for failed in outcome.failed]}
+    found = numbers(make_report([digest for group in groups for digest in group.digests]))
+    found["failed"] = [failed.why for failed in outcome.failed]
+    against: list[dict[str, Any]] = []
+    for group in groups[1:]:
+        for name in metrics:
+            pair = paired(groups[0], group, name)
+            if pair is not None:
+                against.append({
+                    "metric": name, "base": groups[0].label, "other": group.label,
+                    "difference": pair.difference.value, "low": pair.difference.low, "high": pair.difference.high,
+                    "ratio": pair.ratio.value, "ratio_low": pair.ratio.low, "ratio_high": pair.ratio.high,
+                    "wilcoxon": pair.chance, "wilcoxon_least": 0.5 ** max(pair.difference.samples - 1, 0),
+                    "verdict": pair.verdict,
+                })  # fmt: skip
+    return {**found, "comparisons": against} if metrics else found

@@ -1,0 +1,1 @@
+"""Verbs of the machine: start everything, check, settings, tokens."""

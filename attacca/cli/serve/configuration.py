@@ -1,0 +1,186 @@
+"""Everything `attacca up` can be told, in one checked Struct, from defaults, a file, the environment and flags."""
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import msgspec
+
+from attacca.cli.serve.whole import check_whole
+from attacca.control.config import ControlConfig
+from attacca.errors import BadConfig
+from attacca.gateway.config import GatewayConfig
+from attacca.io.logbook import LogLimits
+from attacca.kernel import registry
+from attacca.kernel import settings as layers
+from attacca.kernel.settings import Given, Layer, Settled
+from attacca.load.workload import choices
+from attacca.policy.balancing import BALANCING
+from attacca.policy.concurrency import CONCURRENCY
+from attacca.policy.keepalive import KEEPALIVE
+from attacca.policy.queueing import QUEUEING
+from attacca.worker.config import WorkerConfig
+from attacca.worker.host.memory import available_mb
+from attacca.worker.runtime.process.options import ProcessOptions
+
+FAMILIES = {  # where each is chosen
+    "queueing": "worker.queueing",
+    "concurrency": "worker.concurrency",
+    "keepalive": "worker.keepalive",
+    "balancing": "gateway.balancing",
+}
+NOT_SETTINGS = ("ATTACCA_URL", "ATTACCA_TOKEN", "ATTACCA_CONFIG")  # they speak to the commands, not to the server
+SHORT = {  # what may be said without its section, in a file, in the environment and with --set
+    "state_dir": "control.state_dir",
+    "secret_key_file": "control.secret_key_file",
+    "isolation": "process.isolation",
+    "memory_limits": "process.memory_limits",
+    "host": "gateway.host",
+    "port": "gateway.port",
+    "public": "gateway.public",
+    "memory_mb": "worker.memory_mb",
+    "cores": "worker.cores",
+    **FAMILIES,
+}
+ISOLATIONS = ("process", "none")
+MEMORY_SHARE = 0.75  # of what is free at the start; the rest is for the system, pages of files, and ourselves
+MEMORY_LEAST_MB = 128
+
+
+class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    gateway: GatewayConfig = GatewayConfig()
+    worker: WorkerConfig = WorkerConfig()
+    process: ProcessOptions = ProcessOptions()
+    control: ControlConfig
+    logs: LogLimits = LogLimits()
+
+
+def load(
+    environ: Mapping[str, str],
+    file: str = "",
+    flags: Mapping[str, tuple[object, str]] | None = None,
+    assignments: Iterable[str] = (),
+) -> Settled[ServerConfig]:
+    """Merge and check; policies are made once, so that a wrong name or option stops here.
+
+    Raises:
+        BadConfig: something is unknown or not allowed; it is named, with where it came from.
+    """
+    said: list[Layer] = [
+        defaults(environ),
+        _file(file or environ.get("ATTACCA_CONFIG", "")),
+        layers.read_environment(environ, ignore=NOT_SETTINGS),
+        layers.read_flags(flags or {}),
+        layers.read_assignments(assignments),
+    ]
+    try:
+        settled = layers.settle(ServerConfig, _with_one_policy([expand(layer) for layer in said]))
+    except RecursionError:
+        raise BadConfig("a setting is nested too deeply", "`attacca config` lists those that there are") from None
+    check_policies(settled.value.worker, settled.value.gateway)
+    if settled.value.process.isolation not in ISOLATIONS:
+        given = settled.origins["process.isolation"]
+        raise BadConfig(
+            f"process.isolation = {given.value!r} is not allowed (from {given.where})",
+            "process, or none where the kernel gives no isolation and all code is trusted",
+        )
+    return settled
+
+
+def check_policies(worker: WorkerConfig, gateway: GatewayConfig) -> None:
+    check_whole(
+        registry.build(QUEUEING, worker.queueing.policy, worker.queueing.options, "attacca.policy.queueing"),
+        registry.build(
+            CONCURRENCY, worker.concurrency.policy, worker.concurrency.options, "attacca.policy.concurrency"
+        ),
+        registry.build(KEEPALIVE, worker.keepalive.policy, worker.keepalive.options, "attacca.policy.keepalive"),
+        registry.build(BALANCING, gateway.balancing.policy, gateway.balancing.options, "attacca.policy.balancing"),
+    )
+
+
+def expand(layer: Layer) -> dict[str, Given]:
+    """Short keys in full: `port`, `keepalive = "lru"`, `worker.keepalive.ttl_s`."""
+    expanded: dict[str, Given] = {}
+    for key, given in layer.items():
+        first, dot, rest = key.partition(".")
+        expanded |= _in_full(SHORT[first] + dot + rest if first in SHORT else key, given)
+    return expanded
+
+
+def _in_full(key: str, given: Given) -> dict[str, Given]:
+    """A policy may bring its options, as a study takes it: `ttl:idle_s=60`."""
+    for choice in FAMILIES.values():
+        if key == choice and isinstance(given.value, str):
+            made = choices.choice(given.value)
+            options = [(f"{choice}.options.{name}", value) for name, value in made.options.items()]
+            return {name: given._replace(value=value) for name, value in ((f"{choice}.policy", made.policy), *options)}
+        if key.startswith(f"{choice}."):
+            option = key.removeprefix(f"{choice}.")
+            if option != "policy" and option.partition(".")[0] != "options":
+                return {f"{choice}.options.{option}": given}
+    return {key: given}
+
+
+def defaults(environ: Mapping[str, str]) -> dict[str, Given]:
+    """What depends on this machine and user."""
+    cores = len(os.sched_getaffinity(0))
+    found = {
+        "control.state_dir": Given(str(default_state_dir(environ)), layers.DEFAULT, ""),
+        "worker.memory_mb": Given(
+            max(int(available_mb() * MEMORY_SHARE), MEMORY_LEAST_MB),
+            layers.DEFAULT,
+            f"{MEMORY_SHARE:.0%} of what is free",
+        ),
+        "worker.cores": Given(cores, layers.DEFAULT, "all there are"),
+    }
+    plain = {"worker": WorkerConfig(), "gateway": GatewayConfig()}
+    for family, key in FAMILIES.items():
+        choice = getattr(plain[key.partition(".")[0]], family)
+        found[f"{key}.policy"] = Given(choice.policy, layers.DEFAULT, "")
+        for name, value in choice.options.items():
+            found[f"{key}.options.{name}"] = Given(value, layers.DEFAULT, "")
+    return found
+
+
+def default_state_dir(environ: Mapping[str, str]) -> Path:
+    home = environ.get("XDG_STATE_HOME") or str(Path(environ.get("HOME") or "~").expanduser() / ".local" / "state")
+    return Path(home) / "attacca"
+
+
+def state_dir(flag: str, file: str = "") -> Path:
+    """Where `attacca up` would keep its state, told the same.
+
+    Raises:
+        BadConfig: what it was told is not right.
+    """
+    if flag:
+        return Path(flag).expanduser()
+    return Path(load(os.environ, file).value.control.state_dir).expanduser()
+
+
+def _file(name: str) -> Layer:
+    if not name:
+        return {}
+    try:
+        return layers.read_toml(Path(name).expanduser().read_text(), name)
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise BadConfig(f"the settings in {name!r} cannot be read: {reason}", "--config FILE.toml") from None
+
+
+def _with_one_policy(said: list[dict[str, Given]]) -> list[dict[str, Given]]:
+    """A layer that names another policy than the layers before leaves their options behind: they were not for it.
+
+    Options among the defaults are for the policy that nobody named: whoever names one gets it as it is.
+    """
+    for choice in FAMILIES.values():
+        current = None
+        for index, layer in enumerate(said):
+            given = layer.get(f"{choice}.policy")
+            if given is not None:
+                stale = said[:index] if given.value != current else said[:1] if index else []
+                current = given.value
+                for before in stale:
+                    for key in [key for key in before if key.startswith(f"{choice}.options")]:
+                        del before[key]
+    return said

@@ -1,0 +1,146 @@
+"""`attacca doctor`: what this machine can do for isolation, what is missing, and what to do about it."""
+
+import os
+import socket
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import typer
+
+from attacca.cli.command import Refused
+from attacca.cli.options import ConfigFile, Json, StateDir
+from attacca.cli.screens.terminal import console, marked, show_json, visible
+
+EXAMPLES = """
+attacca doctor
+attacca doctor --json | jq '.[] | select(.ok | not)'
+"""
+
+
+class Check(NamedTuple):
+    """One thing looked at. `needed`: `attacca up` cannot do without it."""
+
+    name: str
+    ok: bool
+    detail: str
+    hint: str = ""
+    needed: bool = False
+
+
+def run(
+    *,
+    state_dir: StateDir = "",
+    port: Annotated[
+        int | None, typer.Option("--port", metavar="PORT", help="Default: the one that `up` would use.")
+    ] = None,
+    file: ConfigFile = "",
+    as_json: Json = False,
+) -> None:
+    """Check this machine: Python, kernel, each isolation, libraries, state directory, port.
+
+    Exits with 1 when something is missing that `attacca up` needs.
+    """
+    from attacca.cli.serve.configuration import load
+    from attacca.worker.host.isolation import examine
+
+    flags = {"state_dir": (state_dir or None, "--state-dir"), "port": (port, "--port")}
+    settings = load(os.environ, file, flags).value
+    ours = our_own(Path(settings.control.state_dir).expanduser(), settings.gateway.port)
+    found = examine(is_watch_enough=settings.process.memory_limits == "watch")
+    checks = [*(Check(f.name, f.ok, f.detail, f.hint, f.needed) for f in found), *ours]
+    if as_json:
+        show_json([check._asdict() for check in checks])
+    else:
+        show(checks)
+    if any(check.needed and not check.ok for check in checks):
+        raise Refused
+
+
+def show(checks: Iterable[Check], width: int | None = None) -> None:
+    from rich.table import Table
+
+    checks = list(checks)
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for check in checks:
+        table.add_row(_mark(check), check.name, _explained(check))
+    screen = console(width=width)
+    screen.print(table)
+    missing = [check.name for check in checks if not check.ok and check.needed]
+    weaker = [check.name for check in checks if not check.ok and not check.needed]
+    screen.print()
+    if missing:
+        what = "[bold red]Missing:[/] {}. attacca up does not start without."
+        screen.print(marked(what, ", ".join(missing)))
+        hint = "[bold green]Try:[/] what stands beside each; or attacca up --isolation none, for code you trust"
+        screen.print(marked(hint))
+    elif weaker:
+        screen.print(marked("[bold green]Ready.[/] Weaker than it could be: {}.", ", ".join(weaker)))
+    else:
+        screen.print(marked("[bold green]Ready.[/] Everything is here."))
+
+
+def our_own(state_dir: Path, port: int) -> list[Check]:
+    return [_libraries(), _pip(), _state_dir(state_dir), _port(port)]
+
+
+def _mark(check: Check) -> Any:
+    if check.ok:
+        return marked("[green]ok[/]")
+    return marked("[bold red]missing[/]" if check.needed else "[yellow]weaker[/]")
+
+
+def _explained(check: Check) -> Any:
+    from rich.text import Text
+
+    text = Text(visible(check.detail), style="dim" if check.ok else "")
+    if not check.ok and check.hint:
+        text.append("\nTry: ", style="bold green")
+        text.append(visible(check.hint))
+    return text
+
+
+def _libraries() -> Check:
+    import importlib.util
+
+    wanted = ("httptools", "litestar", "msgspec", "prometheus_client", "rich", "typer", "uvloop", "watchfiles")
+    missing = [name for name in wanted if importlib.util.find_spec(name) is None]
+    detail = f"not found: {', '.join(missing)}" if missing else "all found"
+    return Check("libraries", not missing, detail, "pip install --upgrade attacca", needed=True)
+
+
+def _pip() -> Check:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return Check("pip", ok=True, detail=version("pip"))
+    except PackageNotFoundError:
+        hint = f"{sys.executable} -m ensurepip; only functions with a requirements.txt need it"
+        return Check("pip", ok=False, detail="not found", hint=hint)
+
+
+def _state_dir(path: Path) -> Check:
+    nearest = path
+    while not nearest.exists() and nearest != nearest.parent:
+        nearest = nearest.parent
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        return Check("state dir", ok=False, detail=f"{path} cannot be written", hint="--state-dir DIR", needed=True)
+    free = os.statvfs(nearest)
+    free_gb = free.f_bavail * free.f_frsize / 1e9
+    detail = f"{path}{'' if nearest == path else ' (will be made)'}, {free_gb:.1f} GB free"
+    return Check("state dir", ok=free_gb > 0.1, detail=detail, hint="free some space, or --state-dir DIR", needed=True)
+
+
+def _port(port: int) -> Check:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            hint = f"attacca list --url http://127.0.0.1:{port}, if it is attacca; or attacca up --port {port + 1}"
+            return Check("port", ok=False, detail=f"{port}: {error.strerror}", hint=hint)
+    return Check("port", ok=True, detail=f"{port} is free")

@@ -1,0 +1,277 @@
+"""Gateway, control and one worker in one process: the parts are made, joined by plain calls, opened and closed here."""
+
+import contextlib
+import errno
+import logging
+import os
+import socket
+from collections.abc import AsyncIterator, Callable
+from typing import Any, cast
+
+import msgspec
+
+from attacca import __version__
+from attacca.cli.serve.configuration import ServerConfig
+from attacca.control.deploy.state import StateDir
+from attacca.control.driver import Control
+from attacca.control.http.app import admin
+from attacca.control.http.authorization import door
+from attacca.errors import AttaccaError, BadConfig, Conflict
+from attacca.gateway.driver import Gateway
+from attacca.gateway.http.asgi_adapter import AsgiApp
+from attacca.gateway.http.listener import serve
+from attacca.gateway.http.server import HttpServer
+from attacca.io.logbook import Logbook
+from attacca.io.store.sqlite import SqliteStore
+from attacca.kernel.access import is_loopback
+from attacca.kernel.clock import Clock, SystemClock
+from attacca.kernel.ids import Ids
+from attacca.kernel.rand import Streams
+from attacca.model.invocation import Call
+from attacca.model.log import LogLine
+from attacca.model.messages import Catalogue, Deleted, Deployed, Evict, FromWorker, Prewarm, ToWorker
+from attacca.model.sandbox import WorkerView
+from attacca.worker.core.reports import Logged
+from attacca.worker.driver import Worker
+from attacca.worker.runtime.process.runtime import ProcessRuntime
+
+LOG = logging.getLogger("attacca.server")
+Watch = Callable[[object], None]  # is told of each ended invocation and each change of the catalogue
+
+
+class Server:
+    """Everything of `attacca up`. `open` either succeeds whole or leaves nothing behind."""
+
+    def __init__(self, config: ServerConfig, watch: Watch | None = None) -> None:
+        self.config = config
+        self.restored = 0  # functions found in the state directory
+        self._watch = watch
+        self._clock: Clock = SystemClock()
+        self._opened_at = self._clock.now()
+        self._closing = contextlib.AsyncExitStack()
+        self._http: HttpServer | None = None
+        self._port = config.gateway.port
+        self._has_logbook = False
+        self._is_ready = False
+
+    async def open(self) -> None:
+        """
+        Raises:
+            AttaccaError: what stands in the way, and what to do about it.
+        """
+        try:
+            await self._open()
+        except BaseException:
+            await self._closing.aclose()
+            raise
+
+    async def _open(self) -> None:
+        config, clock = self.config, self._clock
+        probe(config.gateway.host, config.gateway.port)
+        state = StateDir(config.control.state_dir)
+        state.make()
+        state.expect_database()
+        self.store = await SqliteStore.open(state.database, clock)
+        self._closing.push_async_callback(self.store.close)
+        self.logbook = Logbook(state.logs, clock, config.logs)
+        self._has_logbook = True
+        self._closing.push_async_callback(self._close_logbook)
+        self._make(state)
+        await self.control.open()  # takes the lock of the state directory, before a sandbox is made in it
+        self._closing.push_async_callback(self.control.close)
+        if not is_loopback(config.gateway.host) and not await self.control.tokens.all():
+            raise no_token(config)
+        await self.worker.open()
+        self._closing.push_async_callback(self.worker.close)
+        self.worker.receive("control", self.control.catalogue())
+        self._tell_short()
+        await self._listen()
+        self._is_ready = True
+
+    def _make(self, state: StateDir) -> None:
+        """Two planes call each other: the gateway's calls go through a name that is bound a moment later."""
+        config, clock, streams = self.config, self._clock, Streams.from_entropy()
+
+        def to_worker(message: ToWorker) -> None:
+            worker.receive("gateway", message)
+
+        def to_gateway(_: str, message: FromWorker) -> None:
+            self.gateway.receive(message)
+
+        def secret(name: str) -> bytes:
+            return self.control.secrets.value(name)
+
+        self.gateway = Gateway(
+            config.gateway,
+            clock,
+            Ids(streams.stream("invocations")),
+            to_worker,
+            self._watch,
+            lambda: self.gateway.receive(self.control.catalogue()),
+        )
+        self.runtime = ProcessRuntime(state.path, config.process, clock, config.worker.memory_mb, secret)
+        worker = Worker(config.worker, self.runtime, clock, streams, to_gateway, self._log, self._load_per_core)
+        self.worker = worker
+        self.control = Control(
+            config.control,
+            self.store,
+            clock,
+            worker.check,
+            self._announce,
+            worker.held,
+            worker.core.catalogue.refuse,
+            is_ordinary_user=os.geteuid() != 0,
+        )
+
+    def _tell_short(self) -> None:
+        """This start may have less memory than the one in which they were deployed."""
+        for settings, granted in self.worker.core.catalogue.short():
+            LOG.warning(
+                "%s keeps %d of its %d min_sandboxes: with %d MB each they are more than --memory %d holds beside the "
+                "others; start with more, or deploy it again with fewer",
+                settings.name, granted, settings.min_sandboxes, settings.memory_mb, self.config.worker.memory_mb,
+            )  # fmt: skip
+
+    async def _listen(self) -> None:
+        config = self.config.gateway
+        app = cast(AsgiApp, admin(self.control, self, door(is_loopback=is_loopback(config.host))))
+        http = HttpServer(
+            self.gateway, config, app, lambda: self._is_ready, self._allow, lambda: self.control.is_uid_shared
+        )
+        self._port = (await serve(http)).sockets[0].getsockname()[1]
+        self._http = http
+
+    def _announce(self, message: Catalogue | Deployed | Deleted) -> None:
+        self.logbook.receive(message)
+        if isinstance(message, Catalogue):
+            self.restored = len(message.current)
+        else:
+            self.worker.receive("control", message)
+        self.gateway.receive(message)
+        if self._watch is not None:
+            self._watch(message)
+
+    def _log(self, line: Logged) -> None:
+        self.logbook.append(line.function, line.revision, line.sandbox, line.invocation, line.stream, line.text)
+
+    def _load_per_core(self) -> float:
+        return os.getloadavg()[0] / self.config.worker.cores
+
+    def _allow(self, authorization: bytes | None) -> bool:
+        return self.control.tokens.admits(None if authorization is None else authorization.decode("latin-1"))
+
+    # What the admin API is shown (control.http.authorization.Observe).
+
+    def workers(self) -> list[WorkerView]:
+        return [self.worker.view()]
+
+    def calls(self, function: str | None, limit: int) -> list[Call]:
+        return self.gateway.calls(function, limit)
+
+    def logs(self, function: str, since_s: float | None, follow: bool) -> AsyncIterator[LogLine]:  # noqa: FBT001 - Observe
+        return self.logbook.follow(function, since_s) if follow else self.logbook.read(function, since_s)
+
+    def send(self, message: Prewarm | Evict) -> None:
+        if isinstance(message, Prewarm):
+            refusal = self.worker.core.catalogue.refuse_order(message.function, message.count)
+            if refusal is not None:
+                raise refusal
+        self.worker.receive("control", message)
+
+    def info(self) -> dict[str, Any]:
+        worker = self.config.worker
+        return {
+            "version": __version__,
+            "process": os.getpid(),
+            "up_s": round(self._clock.now() - self._opened_at, 3),
+            "state_dir": str(self.config.control.state_dir),
+            "isolation": self.config.process.isolation,
+            "memory_limits": self.runtime.limits,
+            "memory_mb": worker.memory_mb,
+            "cores": worker.cores,
+            "policies": {
+                "queueing": worker.queueing.policy,
+                "concurrency": worker.concurrency.policy,
+                "keepalive": worker.keepalive.policy,
+            },
+            "system": {
+                "workers": 1,
+                "mode": "worker",
+                "memory_mb": worker.memory_mb,
+                "cores": worker.cores,
+                "templates": worker.templates,
+                "queueing": msgspec.to_builtins(worker.queueing),
+                "concurrency": msgspec.to_builtins(worker.concurrency),
+                "keepalive": msgspec.to_builtins(worker.keepalive),
+            },
+            "at": self._clock.wall(),
+        }
+
+    # The end.
+
+    @property
+    def url(self) -> str:
+        """Where it listens, with the port that was found when any would do."""
+        host = self.config.gateway.host
+        shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
+        return f"http://{shown}:{self._port}"
+
+    async def drain(self) -> None:
+        """Take nothing new, refuse what waits, let what runs finish within `worker.drain_s` and its answers out."""
+        self._is_ready = False
+        self.gateway.drain()
+        if self._http is not None:
+            self._http.end()
+        await self.worker.drain(self.config.worker.drain_s)
+        await self._close_logbook()  # ends those who follow a log, who would never have enough
+        if self._http is not None:
+            await self._http.ended()
+
+    async def close(self) -> None:
+        """Everything ends, what runs too."""
+        if self._http is not None:
+            self._http.end()
+        await self._closing.aclose()
+
+    async def _close_logbook(self) -> None:
+        if self._has_logbook:
+            self._has_logbook = False
+            await self.logbook.close()
+
+
+def probe(host: str, port: int) -> None:
+    """Whether the port can be had, before anything is made that would have to be taken down again.
+
+    Raises:
+        Conflict: somebody else listens there.
+        BadConfig: the address is not one of this machine, or the port is reserved.
+    """
+    if port == 0:
+        return
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as one:
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            one.bind(address)
+    except OSError as error:
+        raise cannot_listen(host, port, error) from None
+
+
+def cannot_listen(host: str, port: int, error: OSError) -> AttaccaError:
+    if error.errno == errno.EADDRINUSE:
+        return Conflict(
+            f"port {port} on {host} is in use",
+            f"attacca list --url http://{host}:{port}, if it is attacca that listens; or attacca up --port {port + 1}",
+        )
+    if error.errno == errno.EACCES:
+        return BadConfig(f"port {port} is reserved for root", "attacca up --port 8080")
+    return BadConfig(f"{host} cannot be listened on: {error.strerror or error}", "attacca up --host 127.0.0.1")
+
+
+def no_token(config: ServerConfig) -> BadConfig:
+    state_dir = config.control.state_dir
+    return BadConfig(
+        f"{config.gateway.host} can be reached from other machines, and there is no API token: "
+        "anybody could deploy code here",
+        f"attacca token create --state-dir {state_dir}, then the same again; or listen on 127.0.0.1",
+    )

@@ -1,0 +1,1 @@
+"""Verbs that watch: logs, invocations, sandboxes."""

@@ -1,0 +1,140 @@
+"""`attacca top`: workers, functions and sandboxes, live."""
+
+import time
+from typing import Annotated, Any
+
+import typer
+
+from attacca.cli.options import DEFAULT_URL, Json, Token, Url
+from attacca.cli.screens.terminal import console, counted, marked, milliseconds, seconds, show_json, visible
+from attacca.client.http import Client
+
+EXAMPLES = """
+attacca top
+attacca top --every 0.2
+attacca top --once  # one picture, no screen
+attacca top --json | jq '.[0].used_mb'
+"""
+WIDE = 100  # columns that the whole of it needs
+PHASES = {"busy": "green", "idle": "dim", "starting": "yellow", "making": "yellow"}
+
+
+def run(
+    *,
+    every_s: Annotated[float, typer.Option("--every", metavar="SECONDS", min=0.05, help="How often.")] = 1.0,
+    once: Annotated[bool, typer.Option("--once", help="Print one picture and end.")] = False,
+    url: Url = DEFAULT_URL,
+    token: Token = "",
+    as_json: Json = False,
+) -> None:
+    """Watch workers, functions and sandboxes until Ctrl-C."""
+    with Client(url, token) as client:
+        views = client.json("GET", "/api/workers")
+        if as_json:
+            show_json(views)
+            return
+        screen = console()
+        if once or not screen.is_terminal or screen.is_dumb_terminal:
+            screen.print(picture(views, client.url, width=screen.width))
+            return
+        watch(client, views, every_s)
+
+
+def watch(client: Client, views: list[dict[str, Any]], every_s: float) -> None:
+    from rich.live import Live
+
+    try:
+        with Live(picture(views, client.url), console=console(), screen=True, auto_refresh=False) as live:
+            while True:
+                size = live.console.size
+                live.update(picture(views, client.url, size.height, size.width), refresh=True)
+                time.sleep(every_s)  # noqa: TID251 - a person looks at it
+                views = client.json("GET", "/api/workers")
+    except KeyboardInterrupt:
+        return
+
+
+def picture(views: list[dict[str, Any]], url: str, rows: int = 0, width: int = WIDE) -> Any:
+    """Everything at once; `rows` is the height of the screen, 0 for no limit."""
+    from rich.console import Group
+    from rich.text import Text
+
+    parts: list[Any] = [Text.assemble(("attacca top ", "bold"), (visible(url), "dim"))]
+    parts += [worker_line(view, 24 if width >= WIDE else 0) for view in views]
+    functions = [function for view in views for function in view["functions"]]
+    sandboxes = [sandbox for view in views for sandbox in view["sandboxes"]]
+    room = max(rows - len(parts) - len(functions) - 6, 3) if rows else len(sandboxes)
+    parts += [Text(""), functions_table(functions, is_narrow=width < WIDE), Text(""), sandboxes_table(sandboxes[:room])]
+    if len(sandboxes) > room:
+        parts.append(Text(f"and {len(sandboxes) - room} more", style="dim"))
+    return Group(*parts)
+
+
+def worker_line(view: dict[str, Any], width: int) -> Any:
+    from rich.text import Text
+
+    filled = min(width, round(width * view["used_mb"] / max(view["memory_mb"], 1)))
+    return Text.assemble(
+        (f"{visible(view['name'])} ", "bold cyan"),
+        ("█" * filled, "green"), ("░" * (width - filled), "dim"), " " * bool(width),
+        f"{view['used_mb']} of {view['memory_mb']} MB",
+        (" · ", "dim"), f"{view['running']} running", (f" of {view['limit']} at once", "dim"),
+        (" · ", "dim"), (f"{view['queued']} queued", "yellow" if view["queued"] else ""),
+        (" · ", "dim"), counted(len(view["sandboxes"]), "sandbox"),
+        (" · draining", "bold red") if view["draining"] else "",
+    )  # fmt: skip
+
+
+def functions_table(functions: list[dict[str, Any]], *, is_narrow: bool) -> Any:
+    from rich.table import Table
+
+    rows = sorted(functions, key=lambda row: (-row["running"], -row["invocations"], row["function"]))
+    columns = {
+        "queued": [_count(row["queued"], "yellow") for row in rows],
+        "running": [_count(row["running"], "green") for row in rows],
+        "idle": [_count(row["idle"]) for row in rows],
+        "templates": [_count(row["templates"]) for row in rows],
+        "invoked": [_count(row["invocations"]) for row in rows],
+        "cold": [_count(row["cold"], "red") for row in rows],
+        "template": [_count(row["template"]) for row in rows],
+        "warm": [_count(row["warm"] + row["prewarmed"]) for row in rows],
+        "errors": [_count(row["errors"], "red") for row in rows],
+        "p50 ms": [milliseconds(row["exec_ms"]["p50"]) for row in rows],
+        "p99 ms": [milliseconds(row["exec_ms"]["p99"]) for row in rows],
+    }
+    if is_narrow:
+        del columns["templates"]
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1 if is_narrow else 2, 0, 0))
+    table.add_column("function", style="cyan", no_wrap=True, overflow="ellipsis")
+    for heading in columns:
+        shown = heading.removesuffix(" ms") if is_narrow else heading
+        table.add_column(shown, justify="right", no_wrap=True, min_width=len(shown))
+    for name, *cells in zip((row["function"] for row in rows), *columns.values(), strict=True):
+        table.add_row(name, *cells)
+    return table
+
+
+def sandboxes_table(sandboxes: list[dict[str, Any]]) -> Any:
+    from rich.table import Table
+
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("sandbox", no_wrap=True)
+    table.add_column("revision", style="cyan", no_wrap=True)
+    table.add_column("phase", no_wrap=True)
+    for heading in ("memory", "busy", "served", "age", "idle"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for row in sorted(sandboxes, key=lambda row: (-row["busy"], row["idle_s"], row["id"])):
+        phase = str(row["phase"])
+        colour = PHASES.get(phase, "")
+        shown = marked(f"[{colour}]{{}}[/]", phase) if colour else phase
+        table.add_row(
+            row["id"], row["revision"], shown, f"{row['memory_mb']} MB",
+            _count(row["busy"], "green"), _count(row["served"]), seconds(row["age_s"]), seconds(row["idle_s"]),
+        )  # fmt: skip
+    return table
+
+
+def _count(value: int, colour: str = "") -> Any:
+    if not value:
+        return marked("[dim]·[/]")
+    return marked(f"[{colour}]{{}}[/]", value) if colour else str(value)

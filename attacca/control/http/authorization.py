@@ -1,0 +1,52 @@
+"""Authorization of the admin API: what it is shown of the other planes, and who may come in."""
+
+import os
+from collections.abc import AsyncIterator, MutableMapping, Sequence
+from typing import Any, Protocol
+
+from attacca.control.driver import Control
+from attacca.kernel.access import Asked, Door, Refusal, caller, refuse
+from attacca.model.invocation import Call
+from attacca.model.log import LogLine
+from attacca.model.messages import Evict, Prewarm
+from attacca.model.sandbox import WorkerView
+
+Scope = MutableMapping[str, Any]
+SCHEMA = "/api/schema/"
+
+
+class Observe(Protocol):
+    """What the API shows of the other planes, and the orders that it passes on to them."""
+
+    def workers(self) -> Sequence[WorkerView]: ...
+    def calls(self, function: str | None, limit: int) -> Sequence[Call]:
+        """The newest ended invocations, at most `limit`."""
+
+    def logs(self, function: str, since_s: float | None, follow: bool) -> AsyncIterator[LogLine]:  # noqa: FBT001 - mirrors Observe
+        """`since_s`: how many seconds back; None: all that is kept."""
+
+    def send(self, message: Prewarm | Evict) -> None:
+        """
+        Raises:
+            TooMuchReserved: so many sandboxes can never be made ahead.
+        """
+
+    def info(self) -> dict[str, Any]:
+        """Facts about the server for people and programs."""
+
+
+def door(*, is_loopback: bool) -> Door:
+    """Who owns this process is who owns the server."""
+    return Door(os.getuid(), is_loopback)
+
+
+def refuse_scope(scope: Scope, access: Door, control: Control) -> Refusal | None:
+    """The access rule applied to a request."""
+    asked = Asked.SCHEMA if f"{scope['path']}/".startswith(SCHEMA) else Asked.OPERATION
+    peer_uid = scope.get("state", {}).get("peer_uid", _nobody)
+    is_known = control.tokens.is_known
+    return refuse(access, caller(scope["headers"]), asked, is_known, peer_uid, is_uid_shared=control.is_uid_shared)
+
+
+def _nobody() -> None:
+    """Whoever carries requests here cannot tell who sends them."""

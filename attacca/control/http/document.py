@@ -1,0 +1,98 @@
+"""The OpenAPI document, where Litestar does not know enough: how the admin API refuses, and which bodies are closed."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from litestar import Request
+from litestar.exceptions import NotFoundException
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.openapi.spec import (
+    OpenAPIFormat,
+    OpenAPIMediaType,
+    OpenAPIType,
+    Operation,
+    Parameter,
+    Reference,
+    RequestBody,
+    Schema,
+)
+
+from attacca.control.http.api import ErrorLine, EvictRequest, PrewarmRequest, RollbackRequest, TokenRequest
+from attacca.model.function import SECRET_KB, SECRET_NAME
+
+PATH = "/api/schema"
+PAGES = ("/", "/openapi.json")  # below it
+ALWAYS = (400, 401, 403, 500, 503)
+WHY = {
+    400: "The request is malformed, or asks for what makes no sense",
+    401: "There is no token, or one that is not known",
+    403: "The caller may not do this",
+    404: "There is no such function, revision, token or secret",
+    409: "Somebody else changed it first, or a function asks for it",
+    413: "The body is too large",
+    422: "It reserves more memory than there is",
+    500: "The server failed; its log says more",
+    503: "The server is busy, shutting down, or cannot use its state; try again",
+}
+CLOSED: tuple[type[msgspec.Struct], ...] = (RollbackRequest, PrewarmRequest, EvictRequest, TokenRequest)
+
+
+def refusals(*more: int) -> dict[int, ResponseSpec]:
+    """What a handler may answer instead: these, and what any of them may."""
+    return {
+        status: ResponseSpec(data_container=ErrorLine, description=WHY[status], generate_examples=False)
+        for status in sorted({*ALWAYS, *more})
+    }
+
+
+@dataclass
+class DeployOperation(Operation):
+    """The body is read by hand, in pieces; the schema shows it all the same."""
+
+    def __post_init__(self) -> None:
+        fields: dict[str, Schema | Reference] = {
+            "settings": Schema(type=OpenAPIType.STRING, content_media_type="application/json"),
+            "code": Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY),
+            "allow_source_builds": Schema(type=OpenAPIType.STRING, enum=["true", "false"]),
+        }
+        form = Schema(
+            type=OpenAPIType.OBJECT, properties=fields, required=["settings", "code"], additional_properties=False
+        )
+        self.request_body = RequestBody(content={"multipart/form-data": OpenAPIMediaType(schema=form)}, required=True)
+
+
+@dataclass
+class SecretOperation(Operation):
+    """The body is the value, as it is."""
+
+    def __post_init__(self) -> None:
+        most = f"at most {SECRET_KB} KB"
+        value = Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY, min_length=1, description=most)
+        kind = "application/octet-stream"
+        self.request_body = RequestBody(content={kind: OpenAPIMediaType(schema=value)}, required=True)
+        for parameter in self.parameters or ():
+            if isinstance(parameter, Parameter) and isinstance(parameter.schema, Schema):
+                parameter.schema.pattern = SECRET_NAME.pattern
+
+
+class Document(JsonRenderPlugin):
+    def __init__(self) -> None:
+        super().__init__(path=list(PAGES))
+
+    def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
+        components = openapi_schema["components"]["schemas"]
+        for kind in CLOSED:
+            components[kind.__name__]["additionalProperties"] = False
+        return super().render(request, openapi_schema)
+
+
+def expect_page(request: Request[Any, Any, Any]) -> None:
+    """Litestar has a page of its own for what is not there, in HTML.
+
+    Raises:
+        NotFoundException: it is not there.
+    """
+    if request.url.path.removeprefix(PATH).rstrip("/") not in ("", *PAGES):
+        raise NotFoundException

@@ -1,0 +1,77 @@
+"""What the admin API shows of functions, secrets and deployments: the plane's own words as the wire has them."""
+
+from attacca.control.core.catalogue import Function, changes
+from attacca.control.core.progress import Done, Progress, Refused, Step
+from attacca.control.http.api import (
+    DoneBody,
+    DoneLine,
+    ErrorBody,
+    ErrorLine,
+    FunctionDetail,
+    FunctionRow,
+    RevisionRow,
+    StepLine,
+)
+from attacca.model.function import Revision, masked
+
+
+def row(now: Revision) -> FunctionRow:
+    return FunctionRow(
+        function=now.function,
+        revision=now.number,
+        handler=now.handler,
+        signature=now.signature,
+        event=now.event,
+        memory_mb=now.settings.memory_mb,
+        timeout_s=now.settings.timeout_s,
+        concurrency=now.settings.concurrency,
+        network=now.settings.network,
+        deployed_at=now.created_at,
+    )
+
+
+def detail(function: Function) -> FunctionDetail:
+    now = function.now
+    rows = [
+        RevisionRow(
+            revision=one.number,
+            is_current=one.number == function.current,
+            handler=one.handler,
+            signature=one.signature,
+            deployed_at=one.created_at,
+            changes=changes(before, one) if before is not None or one.number == 1 else (),
+        )
+        for before, one in zip((None, *function.revisions), function.revisions, strict=False)
+    ]
+    return FunctionDetail(
+        function=function.name,
+        revision=now.number,
+        handler=now.handler,
+        signature=now.signature,
+        settings=masked(now.settings),
+        has_requirements=now.bundle is not None,
+        deployed_at=now.created_at,
+        revisions=tuple(reversed(rows)),
+        event=now.event,
+    )
+
+
+def progress_line(word: Progress) -> StepLine | DoneLine | ErrorLine:
+    match word:
+        case Step(name=name, text=text):
+            return StepLine(name, text)
+        case Done(revision=now, imports_ms=imports_ms, replaced=replaced, changes=changes):
+            return DoneLine(
+                DoneBody(
+                    function=now.function,
+                    revision=now.number,
+                    handler=now.handler,
+                    signature=now.signature,
+                    event=now.event,
+                    imports_ms=imports_ms,
+                    replaced=replaced,
+                    changes=changes,
+                )
+            )
+        case Refused(code=code, message=message, hint=hint, traceback=traceback):
+            return ErrorLine(ErrorBody(code=code, message=message, hint=hint, traceback=traceback))

@@ -1,0 +1,15 @@
+"""What a sandbox's agent is told of the function that it serves, by whatever made the sandbox."""
+
+from typing import TypedDict
+
+
+class AgentSpec(TypedDict):
+    """Of one sandbox, or of a template and all that are forked from it."""
+
+    function: str
+    revision: int
+    memory_mb: int
+    timeout_s: float
+    concurrency: int
+    max_body: int  # bytes of an answer
+    max_log: int  # bytes of output kept per invocation

@@ -1,0 +1,197 @@
+"""The link as a stream of bytes: an asyncio protocol, for any transport there is.
+
+Both sides say Hello at once, and nothing else is taken before it. What is no message, is too large or comes from
+somebody else ends the link; the peer is told why, as far as it still listens.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, cast
+
+from attacca.errors import BadRequest
+from attacca.io.wire.frames import HEAD, HELLO_BYTES, Codec, Goodbye, decode_hello, refusal
+from attacca.io.wire.types import TOO_SLOW, Hello, Limits, Receiver
+
+PLAIN = Codec(Hello, HELLO_BYTES)
+
+
+class StreamLink(asyncio.Protocol):
+    def __init__(self, receiver: Receiver[Any], hello: Hello, words: Any, limits: Limits | None = None) -> None:
+        """`words`: the union of what the peer may send."""
+        self._receiver = receiver
+        self._hello = hello
+        self._limits = limits or Limits()
+        self._codec = Codec(words, self._limits.message_bytes)
+        self._transport: asyncio.Transport | None = None
+        self._buffer = bytearray()  # of frames that are not whole, or that nobody wants now
+        self._is_open = False
+        self._is_over = False  # we have closed it, or refused it
+        self._is_paused = False
+        self._is_reading = False
+        self._why = ""  # known before the transport says that it is gone
+        self._timer: asyncio.TimerHandle | None = None
+        self.on_end: Callable[[StreamLink], None] = _nothing
+        self.ended = asyncio.Event()
+        self.received = 0
+
+    @property
+    def was_open(self) -> bool:
+        return self._is_open
+
+    def __repr__(self) -> str:
+        is_opening = not (self._is_open or self._is_over)
+        state = "closed" if self._is_over else "paused" if self._is_paused else "opening" if is_opening else "open"
+        unsent = 0 if self._transport is None else self._transport.get_write_buffer_size()
+        return f"<StreamLink {state}: {self.received} received, {len(self._buffer)} bytes half here, {unsent} unsent>"
+
+    # What whoever has it does.
+
+    def send(self, message: object) -> None:
+        if self._is_over or not self._is_open:
+            return
+        frame = self._codec.encode(message)
+        transport = self._transport
+        assert transport is not None
+        transport.write(frame)
+        if transport.get_write_buffer_size() > self._limits.most_bytes:
+            self._abort(TOO_SLOW)
+
+    def pause(self) -> None:
+        if not self._is_paused and self._transport is not None:
+            self._is_paused = True
+            self._transport.pause_reading()
+
+    def resume(self) -> None:
+        if self._is_paused and self._transport is not None:
+            self._is_paused = False
+            if not self._is_over:
+                self._transport.resume_reading()
+            asyncio.get_running_loop().call_soon(self._read)
+
+    def close(self, why: str) -> None:
+        self._leave(why, why)
+
+    def refuse(self, why: str) -> None:
+        """There was no connection for it."""
+        self._is_over = True
+        self._receiver.refused(why)
+        self.ended.set()
+
+    def cut(self) -> None:
+        """Without another word, as a broken cable does."""
+        self._abort("the connection was cut")
+
+    # What the transport says.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = joined = cast(asyncio.Transport, transport)
+        joined.set_write_buffer_limits(high=self._limits.high_bytes)
+        joined.write(PLAIN.encode(self._hello))
+        self._timer = asyncio.get_running_loop().call_later(self._limits.hello_s, self._say_nothing_came)
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        self._read()
+
+    def eof_received(self) -> None:
+        """The other half is of no use without this one."""
+        if not self._why:
+            self._why = "the peer closed it in the middle of a frame" if self._buffer else "the peer closed it"
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._stop_timer()
+        is_new = not self._is_open
+        self._is_over = True
+        self._buffer.clear()
+        self.ended.set()
+        why = self._why or (f"the connection broke: {error}" if error is not None else "the peer closed it")
+        if is_new:
+            self._receiver.refused(why)
+        else:
+            self._receiver.closed(self, why)
+        self.on_end(self)
+
+    def pause_writing(self) -> None:
+        if self._is_open:
+            self._receiver.pressed(self, is_slow=True)
+
+    def resume_writing(self) -> None:
+        if self._is_open and not self._is_over:
+            self._receiver.pressed(self, is_slow=False)
+
+    # Frames.
+
+    def _read(self) -> None:
+        """All that are whole, one at a time, as long as somebody wants them."""
+        if self._is_reading:
+            return
+        self._is_reading, buffer, at = True, self._buffer, 0
+        try:
+            while not (self._is_paused or self._is_over):
+                if len(buffer) - at < HEAD:
+                    break
+                size = int.from_bytes(buffer[at : at + HEAD], "big")
+                if size > (self._limits.message_bytes if self._is_open else HELLO_BYTES):
+                    raise BadRequest(f"sent a frame of {size} bytes")
+                if len(buffer) - at - HEAD < size:
+                    break
+                start, at = at + HEAD, at + HEAD + size
+                self._take(buffer[start:at])
+        except BadRequest as error:
+            self._leave(f"the peer {error.message}", f"the peer {error.message}")
+        finally:
+            self._is_reading = False
+            del buffer[:at]
+
+    def _take(self, payload: bytearray) -> None:
+        if not self._is_open:
+            self._open(payload)
+            return
+        message = self._codec.decode(payload)
+        if type(message) is Goodbye:
+            self._abort(f"the peer closed it: {message.why}")
+        else:
+            self.received += 1
+            self._receiver.received(self, message)
+
+    def _open(self, payload: bytearray) -> None:
+        word = decode_hello(payload)
+        if type(word) is Goodbye:
+            self._abort(f"the peer closed it: {word.why}")
+            return
+        assert isinstance(word, Hello)
+        why = refusal(self._hello, word)
+        if why:
+            raise BadRequest(why)
+        self._stop_timer()
+        self._is_open = True
+        self._receiver.opened(self, word)
+
+    # The end.
+
+    def _leave(self, why: str, told: str) -> None:
+        """What was written goes out first, if somebody takes it."""
+        if self._is_over or self._transport is None:
+            return
+        self._is_over, self._why = True, why
+        self._stop_timer()
+        self._transport.write(PLAIN.encode(Goodbye(told[: HELLO_BYTES // 8])))
+        self._transport.close()
+        self._timer = asyncio.get_running_loop().call_later(self._limits.linger_s, self._transport.abort)
+
+    def _abort(self, why: str) -> None:
+        if self._transport is not None and not self._is_over:
+            self._is_over, self._why = True, why
+            self._transport.abort()
+
+    def _say_nothing_came(self) -> None:
+        self._abort(f"the peer did not say who it is within {self._limits.hello_s:g} s")
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+def _nothing(_: StreamLink) -> None:
+    """Nobody counts them."""

@@ -1,0 +1,1 @@
+"""What joins live server, load and simulation: local servers, live runs, ramps, bursts, benches, validation."""

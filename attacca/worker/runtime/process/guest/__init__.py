@@ -1,1 +1,0 @@
-"""What runs inside: standard library only, imported before the first fork."""

@@ -1,0 +1,44 @@
+"""What the worker tells a process that the zygote has forked about what it is to be; JSON, in its own channel.
+
+Of all this the zygote hears nothing: what passes through it stays in memory that later children inherit.
+"""
+
+import struct
+from typing import TypedDict
+
+from attacca.guest.spec import AgentSpec
+
+# What does pass through a process that forks, with the child's descriptors: the number of the birth, and who of the
+# range of users the child is to be. Births are numbered from 1; 0 with no descriptors is a template's GO.
+BIRTH = struct.Struct("<II")
+
+
+class SpawnSpec(AgentSpec):
+    """Be one sandbox, or, when `template`, one that can be forked from."""
+
+    template: bool
+    code: str  # digest; with isolation off, a path
+    bundle: str | None
+    handler: str  # "module:attribute", or empty: find it
+    signature: str  # of model.function.Signature, or empty: find it
+    event: str  # of model.function.EventShape, or empty: find it
+    env: dict[str, str]
+    secrets: dict[str, str]  # files below root.SECRETS: names, and bytes as latin-1 has them
+    import_s: float  # how long the import may take
+    host_network: bool
+    space_mb: int  # of /tmp and of /dev/shm
+    limits: dict[str, int]  # names of resource.RLIMIT_*, without the prefix
+
+
+class ZygoteSetting(TypedDict):
+    """How the supervisor is to set up the zygote."""
+
+    prefix: str
+    code: str
+    bundles: str
+    isolate: bool
+    outer_id: int  # the first of the host's users that sandboxes are; our own when we cannot choose
+    outer_group: int
+    users: int  # how many there are
+    privileged: bool
+    groups: list[str]  # the worker's own cgroups, to be removed when it is gone

@@ -1,0 +1,202 @@
+"""What a template does, from its first instruction to its last, and what becomes of those that are forked from it."""
+
+import contextlib
+import gc
+import importlib
+import json
+import os
+import resource
+import socket
+import sys
+from collections.abc import Callable
+from time import perf_counter
+from types import ModuleType
+from typing import Any, NoReturn
+
+from attacca.guest import channel as wire
+from attacca.guest import deferred, output
+from attacca.guest.load import Loaded
+from attacca.worker.runtime.process.zygote import child, heritage, linux, minder, rehearsal, script, seccomp
+from attacca.worker.runtime.process.zygote.forkserver import ForkServer, last_words
+from attacca.worker.runtime.process.zygote.spawn_spec import BIRTH, SpawnSpec
+
+ORDERS = 5  # where the process that minds it has them; the template has them at child.READER
+DESCRIPTORS = 4  # what it is born with: reader, writer, output, orders
+TO_ENTER_PLACES = (linux.CAP_SYS_CHROOT, linux.CAP_SYS_ADMIN)  # over what its minder made; nothing else needs these
+
+
+def live(descriptors: list[int], user: int, *, isolate: bool, began: float) -> NoReturn:
+    """A template made from nothing: first the process that minds it, then, forked from that, the template itself."""
+    reader, writer, out, orders = descriptors
+    child.take_descriptors([reader, writer, orders], out, keep_others=False)
+    link = wire.Channel(child.READER, child.WRITER)
+    try:
+        spec: SpawnSpec = json.loads(link.read()[2])
+    except wire.Closed:
+        os._exit(0)
+    times, writable = child.settle(spec, user, isolate=isolate, began=began)
+    if not isolate:
+        _live(spec, None, times)
+    minders, hands = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    carpenter = minder.Carpenter(spec, minders, writable)
+    pid = minder.fork_far(writable)
+    if pid == 0:
+        minder.close_all_but({0, 1, 2, child.READER, child.WRITER, ORDERS, hands.fileno()})
+        minders.detach()
+        with last_words():
+            _live(spec, hands, times)
+    hands.detach()
+    minder.close_all_but({0, 1, 2, child.READER, *carpenter.descriptors()})
+    minder.mind(link, carpenter, pid)
+
+
+def _live(spec: SpawnSpec, hands: socket.socket | None, times: dict[str, float]) -> NoReturn:
+    """`hands` brings the places that its sandboxes are forked into; without isolation there are none."""
+    isolate = hands is not None
+    os.dup2(ORDERS, child.READER, inheritable=False)
+    os.close(ORDERS)
+    began = perf_counter()
+    child.lock_down(spec, seccomp.FOR_TEMPLATES, TO_ENTER_PLACES, isolate=isolate, template=True)
+    script.set_environment(spec)
+    times["sandbox_ms"] += (perf_counter() - began) * 1e3
+    orders, report = socket.socket(fileno=child.READER), wire.Channel(-1, child.WRITER).write
+    report(wire.PLACED, 0)
+    if orders.recv(BIRTH.size) != BIRTH.pack(0, 0):  # go
+        os._exit(0)
+    loaded, inherited = _prepare(spec, report, times, isolate=isolate)
+    forker = PlainForker() if hands is None else minder.PlaceForker(hands, script.here_of(spec))
+    descriptors = ForkServer(orders, report, forker).run()
+    with last_words():
+        _live_as_sandbox(spec, descriptors, loaded, inherited, isolate=isolate, began=perf_counter())
+
+
+class PlainForker:
+    """How a template's children come into the world without isolation. See `forkserver.Forker`."""
+
+    def fork(self, user: int) -> int:
+        return os.fork()
+
+    def idle(self) -> None:
+        return None
+
+
+def _prepare(
+    spec: SpawnSpec, report: wire.Write, times: dict[str, float], *, isolate: bool
+) -> tuple[Loaded, heritage.Heritage]:
+    """Import the code, and say what came of it; the process ends when it cannot be imported."""
+    known = heritage.descriptors()
+    printed: list[bytes] = []
+    output.capture(output.Ledger(lambda _kind, _number, *parts: printed.append(parts[-1]), spec["max_log"] // 8))
+    began = perf_counter()
+    try:
+        loaded = child.import_code(spec)
+        _warm_up(spec, loaded)
+        _hook(loaded.module, "before_template")
+    except BaseException as error:  # noqa: BLE001 - the user's code may raise anything
+        output.flush()
+        report(wire.FAILED, 0, _json({**child.failure(error), "logs": _text(printed)}))
+        os._exit(1)
+    imports_ms = (perf_counter() - began) * 1e3
+    output.flush()
+    gc.collect()  # also what nobody holds any more, before it is looked at what is there
+    unfit, inherited = "", heritage.NOTHING
+    try:
+        inherited = heritage.take_stock(known, isolate=isolate, renews=hasattr(loaded.module, "after_fork"))
+    except heritage.Unforkable as reason:
+        unfit = f"its import {reason}"
+    except OSError as error:
+        unfit = f"what its import made cannot be looked at ({error})"
+    gc.freeze()  # what the collector touches, the kernel copies
+    linux.trim()
+    found = {
+        "handler": loaded.handler,
+        "signature": loaded.signature,
+        "event": loaded.event,
+        "unfit": unfit,
+        "notes": script.without_effect(spec["env"]),
+        "logs": _text(printed),
+    }
+    report(wire.READY, 0, _json({**times, **found, "imports_ms": imports_ms, "memory_kb": _memory_kb()}))
+    _allow_family()
+    return loaded, inherited
+
+
+def _json(told: dict[str, Any]) -> bytes:
+    return json.dumps(told, ensure_ascii=False).encode("utf-8", "backslashreplace")
+
+
+def _allow_family() -> None:
+    """The kernel counts the processes of all sandboxes against the template that they were forked from, too."""
+    hard = resource.getrlimit(resource.RLIMIT_NPROC)[1]
+    resource.setrlimit(resource.RLIMIT_NPROC, (hard, hard))
+
+
+def _live_as_sandbox(
+    spec: SpawnSpec,
+    descriptors: list[int],
+    loaded: Loaded,
+    inherited: heritage.Heritage,
+    *,
+    isolate: bool,
+    began: float,
+) -> NoReturn:
+    """A sandbox forked from its template: the code is already imported."""
+    reader, writer, out = descriptors
+    child.take_descriptors([reader, writer], out, keep_others=True)
+    child.lock_down(spec, seccomp.FOR_FORKED_SANDBOXES, isolate=isolate, template=False)
+    times = {"sandbox_ms": (perf_counter() - began) * 1e3, "code_ms": 0.0, "imports_ms": 0.0}
+    with contextlib.suppress(wire.Closed, ConnectionError):
+        link = wire.Channel(child.READER, child.WRITER)
+        link.read()  # GO
+        try:
+            heritage.come_into(inherited)
+            _reseed()
+            _hook(loaded.module, "after_fork")
+        except BaseException as error:  # noqa: BLE001 - the user's hook may raise anything
+            link.write(wire.FAILED, 0, json.dumps(child.failure(error)).encode())
+            os._exit(1)
+        child.serve(spec, link, loaded, times)
+    os._exit(0)
+
+
+def _warm_up(spec: SpawnSpec, loaded: Loaded) -> None:
+    """Load and start what every sandbox of this template will need, once."""
+    if child.needs_loop(spec, loaded):
+        deferred.load("asgi").warm_up(spec, loaded)
+    else:
+        rehearsal.rehearse(spec, loaded)
+    if loaded.is_async:
+        importlib.import_module("asyncio")
+    elif spec["concurrency"] > 1:
+        importlib.import_module("concurrent.futures.thread")
+    if (ssl := sys.modules.get("_ssl")) is not None:
+        ssl.RAND_bytes(1)  # OpenSSL sets itself up at its first use, for a millisecond
+    # The first traceback, and the first look of a library at source code, compile the tokenizer's patterns.
+    importlib.import_module("ast")
+    tokenizer: Any = importlib.import_module("tokenize")
+    list(tokenizer.generate_tokens(iter(["pass\n"]).__next__))
+
+
+def _text(printed: list[bytes]) -> str:
+    return b"".join(printed).decode("utf-8", "replace")[-16_384:]
+
+
+def _memory_kb() -> int:
+    """What this process holds, with what it shares counted by its share (PSS)."""
+    try:
+        with open("/proc/self/smaps_rollup") as file:
+            return next(int(line.split()[1]) for line in file if line.startswith("Pss:"))
+    except (OSError, StopIteration):
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def _hook(module: ModuleType, name: str) -> None:
+    hook: Callable[[], Any] | None = getattr(module, name, None)
+    if callable(hook):
+        hook()
+
+
+def _reseed() -> None:
+    """Generators that every fork would repeat. `random` and OpenSSL notice one; secrets and uuid ask the kernel."""
+    if (numpy_random := sys.modules.get("numpy.random")) is not None:
+        numpy_random.seed(int.from_bytes(os.urandom(4)))

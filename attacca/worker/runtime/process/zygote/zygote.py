@@ -1,0 +1,92 @@
+"""The first process of the sandboxes' world: it lives in the hall and forks whatever the worker orders.
+
+It runs no code of a user's, and hears nothing of one: a child learns by its own channel what it is to be. When the
+worker goes, its socket closes, the zygote ends, and because it is pid 1 of its namespace everything below it ends too.
+"""
+
+import gc
+import os
+import select
+import signal
+import socket
+from time import perf_counter
+from typing import NoReturn
+
+from attacca.guest import channel as wire
+from attacca.guest import output
+from attacca.worker.runtime.process.zygote import child, linux, rootfs, template
+from attacca.worker.runtime.process.zygote.forkserver import ForkServer, last_words
+from attacca.worker.runtime.process.zygote.spawn_spec import ZygoteSetting
+
+
+def run(orders: socket.socket, reports: int, setting: ZygoteSetting, go_ahead: int) -> NoReturn:
+    """The zygote's life. `go_ahead` brings our pid outside, once the supervisor has mapped our users if it must."""
+    outer_pid = int(os.read(go_ahead, 32))
+    report = wire.Channel(-1, reports).write
+    if setting["isolate"]:
+        try:
+            _settle(setting)
+        except OSError as error:
+            report(wire.UNFIT, 0, str(error).encode())
+            os._exit(1)
+    if select.select([go_ahead], [], [], 0)[0]:  # its end: the supervisor died before we had asked to die with it
+        os._exit(1)
+    os.close(go_ahead)
+    output.prepare()
+    gc.collect()
+    gc.freeze()
+    linux.trim()
+    report(wire.HALL, 0, wire.PROCESS.pack(outer_pid))
+    isolate = setting["isolate"]
+    forker = NamespaceForker(linux.OWN_ALL if isolate else 0)
+    descriptors = ForkServer(orders, report, forker).run()
+    with last_words():
+        live = template.live if len(descriptors) == template.DESCRIPTORS else child.live
+        live(descriptors, forker.user, isolate=isolate, began=perf_counter())
+
+
+class NamespaceForker:
+    """Every child is born into namespaces of its own, and its user namespace belongs to the user that it is to be."""
+
+    def __init__(self, flags: int) -> None:
+        self._flags = flags
+        self.user = 0
+
+    def fork(self, user: int) -> int:
+        """Who makes a user namespace may map himself into it, and nobody else; so for a moment we are this user."""
+        self.user = user
+        if user == 0:
+            return linux.clone(self._flags)
+        os.setegid(user)
+        os.seteuid(user)
+        pid = -1
+        try:
+            pid = linux.clone(self._flags)
+        finally:
+            if pid:
+                os.seteuid(0)
+                os.setegid(0)
+                _appear()
+        return pid
+
+    def idle(self) -> None:
+        return None
+
+
+def _appear() -> None:
+    """Changing the user takes /proc/self away from us, and the wish to die with our parent."""
+    linux.prctl(linux.PR_SET_DUMPABLE, 1)
+    linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _settle(setting: ZygoteSetting) -> None:
+    linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
+    if setting["privileged"]:
+        os.setgroups([])
+        os.setresgid(0, 0, 0)
+        os.setresuid(0, 0, 0)
+        _appear()
+        linux.mount("proc", "/proc", "proc", linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC)
+    else:
+        rootfs.map_self(0, setting["outer_id"], setting["outer_group"])
+        rootfs.build_hall({"prefix": setting["prefix"], "code": setting["code"], "bundles": setting["bundles"]})

@@ -1,0 +1,62 @@
+"""Code that is written down and then looked at as the guest would, with nothing of it left behind."""
+
+import importlib
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from textwrap import dedent
+from types import ModuleType
+
+from attacca.guest.load import Loaded, Unfit, load, open_paths
+
+
+def write(folder: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(dedent(text))
+    return folder
+
+
+@contextmanager
+def imports_from(here: Path, bundle: Path | None) -> Iterator[None]:
+    paths, modules = list(sys.path), set(sys.modules)
+    stands_aside: dict[str, ModuleType] = {
+        name: sys.modules.pop(name) for name in ("main", "app", "handler", "function") if name in sys.modules
+    }
+    open_paths(str(here), str(bundle) if bundle else None)
+    try:
+        yield
+    finally:
+        sys.path[:] = paths
+        for name in set(sys.modules) - modules:
+            if str(getattr(sys.modules[name], "__file__", None) or here).startswith(str(here.parent)):
+                del sys.modules[name]
+        sys.modules.update(stands_aside)
+        importlib.invalidate_caches()
+
+
+def look(
+    folder: Path,
+    code: str | dict[str, str],
+    handler: str = "",
+    event: str = "",
+    *,
+    bundle: dict[str, str] | None = None,
+) -> Loaded:
+    """The function that is found in these files; one text is main.py."""
+    here = write(folder / "function", {"main.py": code} if isinstance(code, str) else code)
+    brought = write(folder / "bundle", bundle) if bundle else None
+    with imports_from(here, brought):
+        return load(handler, "", event, str(here))
+
+
+def refusal(folder: Path, code: str | dict[str, str], handler: str = "", event: str = "") -> tuple[str, str]:
+    """Why it cannot be a function, and what to do."""
+    try:
+        found = look(folder, code, handler, event)
+    except Unfit as error:
+        what, hint = error.args
+        return what, hint
+    raise AssertionError(f"{found.handler} was found, {found.signature}")
