@@ -12,6 +12,7 @@ import msgspec
 
 from attacca import __version__
 from attacca.cli.serve.configuration import ServerConfig
+from attacca.control.core.events import ToPeer
 from attacca.control.deploy.state import StateDir
 from attacca.control.driver import Control
 from attacca.control.http.app import admin
@@ -29,12 +30,13 @@ from attacca.kernel.ids import Ids
 from attacca.kernel.rand import Streams
 from attacca.model.invocation import Call
 from attacca.model.log import LogLine
-from attacca.model.messages import Catalogue, Deleted, Deployed, Evict, FromWorker, Prewarm, ToWorker
+from attacca.model.messages import Catalogue, Deleted, Deployed, FromWorker, ToControl, ToWorker
 from attacca.model.sandbox import WorkerView
 from attacca.worker.core.reports import Logged
 from attacca.worker.driver import Worker
 from attacca.worker.runtime.process.runtime import ProcessRuntime
 
+CONTROL = "control"
 LOG = logging.getLogger("attacca.server")
 Watch = Callable[[object], None]  # is told of each ended invocation and each change of the catalogue
 
@@ -83,7 +85,7 @@ class Server:
             raise no_token(config)
         await self.worker.open()
         self._closing.push_async_callback(self.worker.close)
-        self.worker.receive("control", self.control.catalogue())
+        self.worker.join(CONTROL)
         self._tell_short()
         await self._listen()
         self._is_ready = True
@@ -95,8 +97,14 @@ class Server:
         def to_worker(message: ToWorker) -> None:
             worker.receive("gateway", message)
 
-        def to_gateway(_: str, message: FromWorker) -> None:
-            self.gateway.receive(message)
+        def from_worker(peer: str, message: FromWorker | ToControl) -> None:
+            if peer == CONTROL:
+                self.control.receive(config.worker.name, cast(ToControl, message))
+            else:
+                self.gateway.receive(cast(FromWorker, message))
+
+        def from_control(_: str, message: ToPeer) -> None:
+            worker.receive(CONTROL, message)
 
         def secret(name: str) -> bytes:
             return self.control.secrets.value(name)
@@ -110,16 +118,14 @@ class Server:
             lambda: self.gateway.receive(self.control.catalogue()),
         )
         self.runtime = ProcessRuntime(state.path, config.process, clock, config.worker.memory_mb, secret)
-        worker = Worker(config.worker, self.runtime, clock, streams, to_gateway, self._log, self._load_per_core)
+        worker = Worker(config.worker, self.runtime, clock, streams, from_worker, self._log, self._load_per_core)
         self.worker = worker
         self.control = Control(
             config.control,
             self.store,
             clock,
-            worker.check,
+            from_control,
             self._announce,
-            worker.held,
-            worker.core.catalogue.refuse,
             is_ordinary_user=os.geteuid() != 0,
         )
 
@@ -146,7 +152,7 @@ class Server:
         if isinstance(message, Catalogue):
             self.restored = len(message.current)
         else:
-            self.worker.receive("control", message)
+            self.worker.receive(CONTROL, message)
         self.gateway.receive(message)
         if self._watch is not None:
             self._watch(message)
@@ -170,13 +176,6 @@ class Server:
 
     def logs(self, function: str, since_s: float | None, follow: bool) -> AsyncIterator[LogLine]:  # noqa: FBT001 - Observe
         return self.logbook.follow(function, since_s) if follow else self.logbook.read(function, since_s)
-
-    def send(self, message: Prewarm | Evict) -> None:
-        if isinstance(message, Prewarm):
-            refusal = self.worker.core.catalogue.refuse_order(message.function, message.count)
-            if refusal is not None:
-                raise refusal
-        self.worker.receive("control", message)
 
     def info(self) -> dict[str, Any]:
         worker = self.config.worker

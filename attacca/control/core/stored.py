@@ -9,6 +9,8 @@ from attacca.control.core.catalogue import Function
 from attacca.errors import AttaccaError, StateCorrupt
 
 FUNCTIONS = "functions/"
+EPOCH = "epoch"
+EPOCHS = re.compile(rb"[0-9]{1,9}")
 DIGEST = re.compile(r"[0-9a-f]{40}")
 NUMBERS = 2**53  # beyond, JSON's numbers are not told apart everywhere
 
@@ -25,6 +27,12 @@ def decode(key: str, value: bytes) -> Function:
     if key != FUNCTIONS + function.name:
         raise unreadable(key, f"it holds {function.name!r}")
     return function
+
+
+def read_epoch(value: bytes) -> int:
+    if EPOCHS.fullmatch(value) is None:
+        raise unreadable(EPOCH, "it is not a number that counts starts")
+    return int(value)
 
 
 def wrong(function: Function) -> str:
