@@ -37,7 +37,7 @@ class WorkerPeer:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         elif isinstance(message, AskHeld):
-            names = {name for one in self.held for name in (one.code, one.bundle) if name is not None}
+            names = {name for one in self.held for name in one.artefact.digests}
             self.control.receive(NAME, Held(message.id, NAME, tuple(sorted(names))))
 
     @property

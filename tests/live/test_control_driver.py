@@ -50,7 +50,7 @@ class Bench:
         self.checked.append(revision)
         if self.gate is not None:
             await self.gate.wait()
-        code = self.control.state.code / revision.code
+        code = self.control.state.code / revision.artefact.digests[0]
         text = "".join(path.read_text() for path in code.glob("*.txt"))
         if "bad" in text:
             return Checked("1", revision, Failed("bad_function", "ImportError: bad", "", "Traceback ..."))
@@ -60,8 +60,7 @@ class Bench:
             settings=revision.settings,
             handler=revision.handler or self.handler,
             signature=Signature.NAMED,
-            code=revision.code,
-            bundle=revision.bundle,
+            artefact=revision.artefact,
             created_at=revision.created_at,
         )
         return Checked("1", found, logs="imported\nfine\n", timing=Timing(imports=2.5))
@@ -126,7 +125,7 @@ def test_a_deploy_tells_its_steps_and_is_announced(tmp_path: Path) -> None:
         assert isinstance(catalogue, Catalogue)
         assert catalogue.current == ()
         assert deployed == Deployed(catalogue.generation + 1, done.revision)
-        code = bench.control.state.code / done.revision.code
+        code = bench.control.state.code / done.revision.artefact.digests[0]
         assert sorted(os.listdir(code)) == ["__pycache__", "lib.py", "main.txt"]
         assert (code / "__pycache__").stat().st_mode & 0o777 == 0o755
 

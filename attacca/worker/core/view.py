@@ -53,7 +53,7 @@ def held(worker: WorkerCore) -> tuple[str, ...]:
     sandboxes = [sandbox.state.revision for sandbox in worker.pool.sandboxes.values()]
     templates = worker.pool.templates.values()
     revisions = states + sandboxes + [one.revision for one in templates if one.phase is not TemplatePhase.DROPPING]
-    return tuple(sorted({name for one in revisions for name in (one.code, one.bundle) if name is not None}))
+    return tuple(sorted({digest for one in revisions for digest in one.artefact.digests}))
 
 
 def _function(function: Function) -> FunctionView:
