@@ -28,6 +28,7 @@ from attacca.kernel.access import is_loopback
 from attacca.kernel.clock import Clock, SystemClock
 from attacca.kernel.ids import Ids
 from attacca.kernel.rand import Streams
+from attacca.model.function import PythonDirectory
 from attacca.model.invocation import Call
 from attacca.model.log import LogLine
 from attacca.model.messages import Catalogue, Deleted, Deployed, FromWorker, ToControl, ToWorker
@@ -35,6 +36,7 @@ from attacca.model.sandbox import WorkerView
 from attacca.worker.core.reports import Logged
 from attacca.worker.driver import Worker
 from attacca.worker.runtime.process.runtime import ProcessRuntime
+from attacca.worker.runtime.router import Router
 
 CONTROL = "control"
 LOG = logging.getLogger("attacca.server")
@@ -118,7 +120,8 @@ class Server:
             lambda: self.gateway.receive(self.control.catalogue()),
         )
         self.runtime = ProcessRuntime(state.path, config.process, clock, config.worker.memory_mb, secret)
-        worker = Worker(config.worker, self.runtime, clock, streams, from_worker, self._log, self._load_per_core)
+        runtime = Router({PythonDirectory: self.runtime})
+        worker = Worker(config.worker, runtime, clock, streams, from_worker, self._log, self._load_per_core)
         self.worker = worker
         self.control = Control(
             config.control,
