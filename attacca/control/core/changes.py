@@ -40,7 +40,7 @@ from attacca.errors import (
     NoCapacity,
     SandboxLost,
 )
-from attacca.model.function import Network, Revision, Settings, Signature, is_handler
+from attacca.model.function import Network, PythonDirectory, Revision, Settings, Signature, is_handler
 from attacca.model.messages import Check, Checked, Send
 
 ABSENT = 0  # the version of what is not in the store
@@ -328,8 +328,7 @@ def candidate(settings: Settings, made: Made, number: int, at: float) -> Revisio
         settings=settings,
         handler=settings.handler or "",
         signature=Signature.EVENT_CONTEXT,
-        code=made.code,
-        bundle=made.bundle,
+        artefact=PythonDirectory(made.code, made.bundle),
         created_at=at,
     )
 

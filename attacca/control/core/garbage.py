@@ -100,4 +100,4 @@ class Garbage:
 
 def named(revisions: Collection[Revision]) -> dict[str, None]:
     """The directories of their code and bundles."""
-    return dict.fromkeys(name for one in revisions for name in (one.code, one.bundle) if name is not None)
+    return dict.fromkeys(digest for one in revisions for digest in one.artefact.digests)

@@ -90,7 +90,7 @@ class Workers:
         """Why they cannot keep what these settings reserve. Who never fits at all hears of it at the check."""
         for worker in self.heard():
             capacity = worker.capacity
-            if capacity is None or settings.memory_mb > capacity.memory_mb:
+            if capacity is None or not settings.resources.fits(capacity.resources):
                 continue
             if not (catalogue.keeping or settings.min_sandboxes):
                 continue
@@ -106,8 +106,8 @@ class Workers:
         for worker in self.heard():
             if worker.capacity is None:
                 return worker.name
-            most = reserve.orderable(worker.capacity, wishes(catalogue), worker.granted, settings.memory_mb)
-            why = reserve.refuse_order(worker.capacity, settings.name, count, most, settings.memory_mb)
+            most = reserve.orderable(worker.capacity, wishes(catalogue), worker.granted, settings.resources)
+            why = reserve.refuse_order(worker.capacity, settings.name, count, most, settings.resources)
             if why is None:
                 return worker.name
             refusal = refusal or why
