@@ -8,9 +8,9 @@ from attacca.kernel.drive import Drive, LoopTimer, report_refused
 from attacca.kernel.ids import Ids
 from attacca.kernel.rand import Streams
 from attacca.kernel.registry import build
-from attacca.model.function import Revision
 from attacca.model.invocation import Failed
 from attacca.model.messages import (
+    AskHeld,
     Body,
     Check,
     Checked,
@@ -20,10 +20,11 @@ from attacca.model.messages import (
     FromControl,
     FromWorker,
     Heartbeat,
+    Held,
     ResponseBody,
     ResponseHead,
     Send,
-    Started,
+    ToControl,
     ToWorker,
     Withdraw,
     WorkerJoined,
@@ -55,12 +56,11 @@ from attacca.worker.core.worker import WorkerCore
 from attacca.worker.runtime.types import Runtime
 
 HEARTBEAT_S = 1.0
-CONTROL = "control"
 STOPPED = Failed("draining", "the worker stopped before the invocation had ended", "try again when it is up")
 
 
 class Worker:
-    """Gateways `join` it, and hear from it at least once a second until it is told that they are gone."""
+    """Gateways and control `join` it, and hear from it at least once a second until it is told that they are gone."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class Worker:
         runtime: Runtime,
         clock: Clock,
         streams: Streams,
-        send: Callable[[str, FromWorker], None],
+        send: Callable[[str, FromWorker | ToControl], None],
         log: Callable[[Logged], None],
         load_per_core: Callable[[], float] | None = None,
     ) -> None:
@@ -103,16 +103,14 @@ class Worker:
         self._measure_s = concurrency.every_s if load_per_core is not None else None
         self._runs: dict[str, Run | None] = {}  # by invocation that a sandbox has; None: its Ended has been sent
         self._buffer = BodyBuffer(config, send)
-        self._gateways: list[str] = []
-        self._checks: dict[str, tuple[Revision, asyncio.Future[Checked]]] = {}
-        self._asked = 0
+        self._peers: list[str] = []
         self._is_closed = False
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._at_rest = asyncio.Event()
 
     def __repr__(self) -> str:
         state = "closed" if self._is_closed else "draining" if self.core.draining else "open"
-        return f"<Worker {state}: {self.busy()} invocations, {len(self._runs)} running, {len(self._gateways)} gateways>"
+        return f"<Worker {state}: {self.busy()} invocations, {len(self._runs)} running, {len(self._peers)} peers>"
 
     async def open(self) -> None:
         """
@@ -139,13 +137,11 @@ class Worker:
             if run is not None:
                 self._send(run.peer, Ended(invocation, STOPPED))
         self._runs.clear()
-        for name, (revision, _) in list(self._checks.items()):
-            self._answer(CONTROL, Checked(name, revision, STOPPED))
 
     async def drain(self, grace_s: float) -> None:
         """Refuse what waits, and let what runs finish within `grace_s`."""
         self._drive.feed(Drain())
-        self._tell_gateways()
+        self._tell_peers()
         self._at_rest.clear()
         if self.core.busy():
             try:
@@ -153,17 +149,17 @@ class Worker:
             except TimeoutError:
                 return
 
-    def join(self, gateway: str) -> None:
+    def join(self, peer: str) -> None:
         """It may send from now on."""
-        self._gateways.append(gateway)
-        self._send(gateway, WorkerJoined(view.brief(self.core)))
+        self._peers.append(peer)
+        self._send(peer, WorkerJoined(view.brief(self.core), view.capacity(self.core)))
 
-    def lose(self, gateway: str) -> None:
+    def lose(self, peer: str) -> None:
         """It is gone, and nobody wants what it has asked for."""
-        if gateway in self._gateways:
-            self._gateways.remove(gateway)
+        if peer in self._peers:
+            self._peers.remove(peer)
         if not self._is_closed:
-            self._drive.feed(PeerLost(gateway))
+            self._drive.feed(PeerLost(peer))
 
     def receive(self, peer: str, message: ToWorker | FromControl) -> None:
         if self._is_closed:
@@ -184,28 +180,13 @@ class Worker:
                 run = self._runs[message.id]
                 if run is not None:
                     self._runtime.leave(run.sandbox, message.id)
-            case Check():
-                self._drive.feed(Received(peer, message))
+            case AskHeld():
+                self._send(peer, Held(message.id, self.config.name, view.held(self.core)))
             case _:
-                self._drive.feed(message)
-
-    async def check(self, revision: Revision) -> Checked:
-        self._asked += 1
-        name = str(self._asked)
-        answer: asyncio.Future[Checked] = asyncio.get_running_loop().create_future()
-        self._checks[name] = revision, answer
-        try:
-            self.receive(CONTROL, Check(name, revision))
-            return await answer
-        finally:
-            del self._checks[name]
+                self._drive.feed(Received(peer, message) if isinstance(message, Check) else message)
 
     def view(self) -> WorkerView:
         return view.of(self.core, self._clock.now())
-
-    def held(self) -> list[Revision]:
-        """Revisions whose code may still be read here."""
-        return view.held(self.core)
 
     def busy(self) -> int:
         """Invocations that have not ended."""
@@ -247,7 +228,7 @@ class Worker:
         if isinstance(message, Dispatch):
             self._send(peer, Ended(message.invocation.id, STOPPED))
         elif isinstance(message, Check):
-            self._answer(peer, Checked(message.id, message.revision, STOPPED))
+            self._send(peer, Checked(message.id, message.revision, STOPPED))
 
     # Out.
 
@@ -256,12 +237,10 @@ class Worker:
             case Run():
                 self._run(command)
             case Send(peer, message):
-                if isinstance(message, Started):
-                    self._send(peer, message)
-                elif isinstance(message, Ended):
+                if isinstance(message, Ended):
                     self._end(peer, message)
                 else:
-                    self._answer(peer, message)
+                    self._send(peer, message)
             case MakeSandbox():
                 self._runtime.make_sandbox(command.sandbox, command.revision, command.template)
             case Kill():
@@ -290,11 +269,6 @@ class Worker:
         if self.core.draining and not self.core.busy():
             self._at_rest.set()
 
-    def _answer(self, peer: str, checked: Checked) -> None:
-        _, answer = self._checks.get(checked.id, (None, None))
-        if peer == CONTROL and answer is not None and not answer.done():
-            answer.set_result(checked)
-
     # Time.
 
     def _later(self, name: str, seconds: float, do: Callable[[], None]) -> None:
@@ -302,13 +276,13 @@ class Worker:
 
     def _beat(self) -> None:
         self._later("beat", HEARTBEAT_S, self._beat)
-        self._tell_gateways()
+        self._tell_peers()
 
-    def _tell_gateways(self) -> None:
-        if self._gateways:
+    def _tell_peers(self) -> None:
+        if self._peers:
             heartbeat = Heartbeat(view.brief(self.core))
-            for gateway in self._gateways:
-                self._send(gateway, heartbeat)
+            for peer in self._peers:
+                self._send(peer, heartbeat)
 
     def _measure(self) -> None:
         assert self._load_per_core is not None

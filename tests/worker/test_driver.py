@@ -12,15 +12,20 @@ from attacca.kernel.registry import Choice
 from attacca.model.function import Revision
 from attacca.model.invocation import Failed, Invocation, Ok, Request, Start
 from attacca.model.messages import (
+    AskHeld,
     Body,
+    Check,
+    Checked,
     Deployed,
     Dispatch,
     Ended,
     Flow,
     FromWorker,
+    Held,
     ResponseBody,
     ResponseHead,
     Started,
+    ToControl,
     Withdraw,
 )
 from attacca.worker.config import WorkerConfig
@@ -39,9 +44,9 @@ class House:
     def __init__(self, times: Times = QUICK, config: WorkerConfig | None = None) -> None:
         clock = SystemClock()
         self.runtime = SimulatedRuntime(clock, times, on_loop=True)
-        self.heard: list[FromWorker] = []
+        self.heard: list[FromWorker | ToControl] = []
         self.logged: list[Logged] = []
-        self.on_heard: Callable[[FromWorker], None] | None = None
+        self.on_heard: Callable[[FromWorker | ToControl], None] | None = None
         self.worker = Worker(
             config or WorkerConfig(memory_mb=1000),
             self.runtime,
@@ -76,8 +81,8 @@ class House:
         assert self.runtime._sink is not None
         self.runtime._sink(report)
 
-    def _hear(self, peer: str, message: FromWorker) -> None:
-        assert peer == "g1"
+    def _hear(self, peer: str, message: FromWorker | ToControl) -> None:
+        assert peer == ("control" if isinstance(message, Checked | Held) else "g1")
         self.heard.append(message)
         self._news.set()
         if self.on_heard is not None:
@@ -112,7 +117,7 @@ def test_an_invocation_goes_through() -> None:
 
 def test_what_the_gateway_sends_while_it_is_told_has_its_turn_after() -> None:
     async def play(house: House) -> None:
-        def on_heard(message: FromWorker) -> None:
+        def on_heard(message: FromWorker | ToControl) -> None:
             if isinstance(message, Ended) and message.id != "i3":
                 house.send(f"i{int(message.id[1:]) + 1}")
 
@@ -128,12 +133,19 @@ def test_what_the_gateway_sends_while_it_is_told_has_its_turn_after() -> None:
 def test_a_check_is_answered_to_whoever_asked() -> None:
     async def play(house: House) -> None:
         house.runtime.break_templates("bad", Fault())
-        good, bad = await asyncio.gather(
-            house.worker.check(revision("good", handler=None)), house.worker.check(revision("bad"))
-        )
-        assert (good.revision.function, good.error) == ("good", None)
-        assert bad.error is not None
-        assert bad.error.code == "bad_function"
+        house.worker.receive("control", Check("1", revision("good", handler=None)))
+        house.worker.receive("control", Check("2", revision("bad")))
+        await house.until(lambda: sum(isinstance(message, Checked) for message in house.heard) == 2)
+        checked = {message.id: message for message in house.heard if isinstance(message, Checked)}
+        assert (checked["1"].revision.function, checked["1"].error) == ("good", None)
+        assert checked["2"].error is not None
+        assert checked["2"].error.code == "bad_function"
+
+
+def test_whoever_asks_is_told_whose_code_is_held() -> None:
+    async def play(house: House) -> None:
+        house.worker.receive("control", AskHeld("7"))
+        assert house.heard[-1] == Held("7", "worker", ECHO.artefact.digests)
 
     story(play)
 

@@ -12,28 +12,33 @@ import msgspec
 
 from attacca import __version__
 from attacca.cli.serve.configuration import ServerConfig
+from attacca.control.core.events import ToPeer
 from attacca.control.deploy.state import StateDir
 from attacca.control.driver import Control
 from attacca.control.http.app import admin
 from attacca.control.http.authorization import door
 from attacca.errors import AttaccaError, BadConfig, Conflict
 from attacca.gateway.driver import Gateway
+from attacca.gateway.http.asgi_adapter import AsgiApp
 from attacca.gateway.http.listener import serve
-from attacca.gateway.http.server import AsgiApp, Front
+from attacca.gateway.http.server import HttpServer
 from attacca.io.logbook import Logbook
 from attacca.io.store.sqlite import SqliteStore
 from attacca.kernel.access import is_loopback
 from attacca.kernel.clock import Clock, SystemClock
 from attacca.kernel.ids import Ids
 from attacca.kernel.rand import Streams
+from attacca.model.function import PythonDirectory
 from attacca.model.invocation import Call
 from attacca.model.log import LogLine
-from attacca.model.messages import Catalogue, Deleted, Deployed, Evict, FromWorker, Prewarm, ToWorker
+from attacca.model.messages import Catalogue, Deleted, Deployed, FromWorker, ToControl, ToWorker
 from attacca.model.sandbox import WorkerView
 from attacca.worker.core.reports import Logged
 from attacca.worker.driver import Worker
 from attacca.worker.runtime.process.runtime import ProcessRuntime
+from attacca.worker.runtime.router import Router
 
+CONTROL = "control"
 LOG = logging.getLogger("attacca.server")
 Watch = Callable[[object], None]  # is told of each ended invocation and each change of the catalogue
 
@@ -48,7 +53,7 @@ class Server:
         self._clock: Clock = SystemClock()
         self._opened_at = self._clock.now()
         self._closing = contextlib.AsyncExitStack()
-        self._front: Front | None = None
+        self._http: HttpServer | None = None
         self._port = config.gateway.port
         self._has_logbook = False
         self._is_ready = False
@@ -82,7 +87,7 @@ class Server:
             raise no_token(config)
         await self.worker.open()
         self._closing.push_async_callback(self.worker.close)
-        self.worker.receive("control", self.control.catalogue())
+        self.worker.join(CONTROL)
         self._tell_short()
         await self._listen()
         self._is_ready = True
@@ -94,8 +99,14 @@ class Server:
         def to_worker(message: ToWorker) -> None:
             worker.receive("gateway", message)
 
-        def to_gateway(_: str, message: FromWorker) -> None:
-            self.gateway.receive(message)
+        def from_worker(peer: str, message: FromWorker | ToControl) -> None:
+            if peer == CONTROL:
+                self.control.receive(config.worker.name, cast(ToControl, message))
+            else:
+                self.gateway.receive(cast(FromWorker, message))
+
+        def from_control(_: str, message: ToPeer) -> None:
+            worker.receive(CONTROL, message)
 
         def secret(name: str) -> bytes:
             return self.control.secrets.value(name)
@@ -109,16 +120,15 @@ class Server:
             lambda: self.gateway.receive(self.control.catalogue()),
         )
         self.runtime = ProcessRuntime(state.path, config.process, clock, config.worker.memory_mb, secret)
-        worker = Worker(config.worker, self.runtime, clock, streams, to_gateway, self._log, self._load_per_core)
+        runtime = Router({PythonDirectory: self.runtime})
+        worker = Worker(config.worker, runtime, clock, streams, from_worker, self._log, self._load_per_core)
         self.worker = worker
         self.control = Control(
             config.control,
             self.store,
             clock,
-            worker.check,
+            from_control,
             self._announce,
-            worker.held,
-            worker.core.catalogue.refuse,
             is_ordinary_user=os.geteuid() != 0,
         )
 
@@ -134,18 +144,18 @@ class Server:
     async def _listen(self) -> None:
         config = self.config.gateway
         app = cast(AsgiApp, admin(self.control, self, door(is_loopback=is_loopback(config.host))))
-        front = Front(
+        http = HttpServer(
             self.gateway, config, app, lambda: self._is_ready, self._allow, lambda: self.control.is_uid_shared
         )
-        self._port = (await serve(front)).sockets[0].getsockname()[1]
-        self._front = front
+        self._port = (await serve(http)).sockets[0].getsockname()[1]
+        self._http = http
 
     def _announce(self, message: Catalogue | Deployed | Deleted) -> None:
         self.logbook.receive(message)
         if isinstance(message, Catalogue):
             self.restored = len(message.current)
         else:
-            self.worker.receive("control", message)
+            self.worker.receive(CONTROL, message)
         self.gateway.receive(message)
         if self._watch is not None:
             self._watch(message)
@@ -169,13 +179,6 @@ class Server:
 
     def logs(self, function: str, since_s: float | None, follow: bool) -> AsyncIterator[LogLine]:  # noqa: FBT001 - Observe
         return self.logbook.follow(function, since_s) if follow else self.logbook.read(function, since_s)
-
-    def send(self, message: Prewarm | Evict) -> None:
-        if isinstance(message, Prewarm):
-            refusal = self.worker.core.catalogue.refuse_order(message.function, message.count)
-            if refusal is not None:
-                raise refusal
-        self.worker.receive("control", message)
 
     def info(self) -> dict[str, Any]:
         worker = self.config.worker
@@ -219,17 +222,17 @@ class Server:
         """Take nothing new, refuse what waits, let what runs finish within `worker.drain_s` and its answers out."""
         self._is_ready = False
         self.gateway.drain()
-        if self._front is not None:
-            self._front.end()
+        if self._http is not None:
+            self._http.end()
         await self.worker.drain(self.config.worker.drain_s)
         await self._close_logbook()  # ends those who follow a log, who would never have enough
-        if self._front is not None:
-            await self._front.ended()
+        if self._http is not None:
+            await self._http.ended()
 
     async def close(self) -> None:
         """Everything ends, what runs too."""
-        if self._front is not None:
-            self._front.end()
+        if self._http is not None:
+            self._http.end()
         await self._closing.aclose()
 
     async def _close_logbook(self) -> None:
