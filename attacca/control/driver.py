@@ -366,7 +366,7 @@ class Control:
     def _tell_missing(self) -> None:
         """The others work; and who deploys this one again has it back."""
         for revision in self.core.changes.catalogue.current():
-            for path in self.state.missing(revision.code, revision.bundle):
+            for path in self.state.missing(revision.artefact):
                 LOG.warning(
                     "%s cannot start: %s is gone; deploy it again, or restore that directory", revision.id, path
                 )

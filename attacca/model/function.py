@@ -2,9 +2,11 @@
 
 import re
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import msgspec
+
+from attacca.model.resources import Resources, stated
 
 NAMES = "a letter, then letters, digits and dashes; at most 63, all lower-case"  # an RFC 1035 label
 Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z]([a-z0-9-]{0,61}[a-z0-9])?(?!\n)$", description=NAMES)]
@@ -124,6 +126,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         shown["env"] = dict.fromkeys(self.env, MASK)
         return f"Settings({', '.join(f'{field}={value!r}' for field, value in shown.items())})"
 
+    @property
+    def resources(self) -> Resources:
+        """What each of its sandboxes holds of a worker."""
+        return stated(self)
+
     def secrets_as(self, kind: SecretAs) -> list[str]:
         return [name for name, wanted in self.secrets.items() if wanted is kind]
 
@@ -156,8 +163,56 @@ def masked(settings: Settings) -> Settings:
     return msgspec.structs.replace(settings, env=dict.fromkeys(settings.env, MASK))
 
 
+class PythonDirectory(msgspec.Struct, frozen=True, tag="python"):
+    """Code to be imported, and the bundle of what it requires, by the digests of their directories."""
+
+    what: ClassVar[str] = "a directory of Python"
+    code: str
+    bundle: str | None = None
+
+    @property
+    def digests(self) -> tuple[str, ...]:
+        return (self.code,) if self.bundle is None else (self.code, self.bundle)
+
+
+class Image(msgspec.Struct, frozen=True, tag="image"):
+    """A root file system with an agent in it."""
+
+    what: ClassVar[str] = "an image"
+    digest: str
+
+    @property
+    def digests(self) -> tuple[str, ...]:
+        return (self.digest,)
+
+
+class WasmModule(msgspec.Struct, frozen=True, tag="wasm"):
+    """A module of WebAssembly."""
+
+    what: ClassVar[str] = "a WebAssembly module"
+    digest: str
+
+    @property
+    def digests(self) -> tuple[str, ...]:
+        return (self.digest,)
+
+
+class Executable(msgspec.Struct, frozen=True, tag="executable"):
+    """A program that is its own agent."""
+
+    what: ClassVar[str] = "an executable"
+    digest: str
+
+    @property
+    def digests(self) -> tuple[str, ...]:
+        return (self.digest,)
+
+
+Artefact = PythonDirectory | Image | WasmModule | Executable
+
+
 class Revision(msgspec.Struct, frozen=True, kw_only=True):
-    """One deployed version of a function. `code` and `bundle` are digests of what lies in the state directory."""
+    """One deployed version of a function. The digests of its artefact name what lies in the state directory."""
 
     function: str
     number: int  # 1, 2, 3, ... within the function
@@ -165,8 +220,7 @@ class Revision(msgspec.Struct, frozen=True, kw_only=True):
     handler: str  # "module:attribute", as found
     signature: Signature
     event: EventShape = EventShape.PLAIN  # as found, or as set
-    code: str
-    bundle: str | None = None
+    artefact: Artefact
     created_at: float = 0.0  # seconds since 1970
 
     @property

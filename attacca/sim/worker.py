@@ -140,7 +140,7 @@ class SimulatedWorker:
         chance = Streams(self._seed).stream(f"keepalive/{self.name}/{self.up_count}")
         self.core = WorkerCore(config, queueing, concurrency, keepalive, self._ids, config.cores, chance=chance)
         self.machine = Machine(
-            self._engine, self._hardware, self._chances, config.cores, config.memory_mb, self._invocations, self._report
+            self._engine, self._hardware, self._chances, config.cores, config.resources, self._invocations, self._report
         )
         self.machine.cpu.set_speed(1.0 / self.slow)
         handle = self.core.handle if self._wrap is None else self._wrap(self, self.core.handle)
@@ -208,8 +208,8 @@ class SimulatedWorker:
         core = self.core
         return WorkerView(
             name=self.name,
-            memory_mb=self.config.memory_mb,
-            used_mb=core.pool.used_mb,
+            capacity=core.pool.capacity,
+            used=core.pool.used,
             queued=core.scheduler.queued,
             running=core.scheduler.running,
             limit=core.scheduler.limit,

@@ -7,10 +7,11 @@ from attacca.control.core.events import ToPeer
 from attacca.control.driver import Control
 from attacca.model.function import Revision
 from attacca.model.messages import AskHeld, Check, Checked, Evict, Held, Prewarm, WorkerJoined
+from attacca.model.resources import Resources
 from attacca.model.sandbox import Capacity, WorkerView
 
 NAME = "w1"
-VIEW = WorkerView(name=NAME, memory_mb=4096, used_mb=0, queued=0, running=0, limit=64)
+VIEW = WorkerView(name=NAME, capacity=Resources(4096), used=Resources(0), queued=0, running=0, limit=64)
 
 
 class WorkerPeer:
@@ -37,7 +38,7 @@ class WorkerPeer:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         elif isinstance(message, AskHeld):
-            names = {name for one in self.held for name in (one.code, one.bundle) if name is not None}
+            names = {name for one in self.held for name in one.artefact.digests}
             self.control.receive(NAME, Held(message.id, NAME, tuple(sorted(names))))
 
     @property

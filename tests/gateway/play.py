@@ -9,9 +9,10 @@ from attacca.gateway.driver import Gateway
 from attacca.kernel.clock import Clock
 from attacca.kernel.ids import Ids
 from attacca.kernel.rand import Streams
-from attacca.model.function import Revision, Settings, Signature
+from attacca.model.function import PythonDirectory, Revision, Settings, Signature
 from attacca.model.invocation import Call, Invocation, Ok, Outcome, Request, Start, Timing
 from attacca.model.messages import Body, Catalogue, Dispatch, Ended, Flow, Started, ToWorker, Withdraw, WorkerJoined
+from attacca.model.resources import Resources
 from attacca.model.sandbox import WorkerView
 
 LONG_S = float("inf")  # nobody is silent for so long
@@ -25,12 +26,12 @@ def revision(name: str, number: int = 1, signature: Signature = Signature.EVENT_
         settings=Settings(name=name, **settings),
         handler="main:handler",
         signature=signature,
-        code="c0de",
+        artefact=PythonDirectory("c0de"),
     )
 
 
 def view(name: str, **more: Any) -> WorkerView:
-    plain: dict[str, Any] = {"memory_mb": 100, "used_mb": 0, "queued": 0, "running": 0, "limit": 2}
+    plain: dict[str, Any] = {"capacity": Resources(100), "used": Resources(0), "queued": 0, "running": 0, "limit": 2}
     return WorkerView(name=name, **{**plain, **more})
 
 

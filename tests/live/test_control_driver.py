@@ -21,6 +21,7 @@ from attacca.kernel.clock import SystemClock
 from attacca.model.function import Network, Revision, Settings, Signature
 from attacca.model.invocation import Failed, Timing
 from attacca.model.messages import Catalogue, Checked, Deleted, Deployed
+from attacca.model.resources import Resources
 from attacca.model.sandbox import Capacity
 from tests.control.peers import WorkerPeer
 
@@ -50,7 +51,7 @@ class Bench:
         self.checked.append(revision)
         if self.gate is not None:
             await self.gate.wait()
-        code = self.control.state.code / revision.code
+        code = self.control.state.code / revision.artefact.digests[0]
         text = "".join(path.read_text() for path in code.glob("*.txt"))
         if "bad" in text:
             return Checked("1", revision, Failed("bad_function", "ImportError: bad", "", "Traceback ..."))
@@ -60,8 +61,7 @@ class Bench:
             settings=revision.settings,
             handler=revision.handler or self.handler,
             signature=Signature.NAMED,
-            code=revision.code,
-            bundle=revision.bundle,
+            artefact=revision.artefact,
             created_at=revision.created_at,
         )
         return Checked("1", found, logs="imported\nfine\n", timing=Timing(imports=2.5))
@@ -126,7 +126,7 @@ def test_a_deploy_tells_its_steps_and_is_announced(tmp_path: Path) -> None:
         assert isinstance(catalogue, Catalogue)
         assert catalogue.current == ()
         assert deployed == Deployed(catalogue.generation + 1, done.revision)
-        code = bench.control.state.code / done.revision.code
+        code = bench.control.state.code / done.revision.artefact.digests[0]
         assert sorted(os.listdir(code)) == ["__pycache__", "lib.py", "main.txt"]
         assert (code / "__pycache__").stat().st_mode & 0o777 == 0o755
 
@@ -164,7 +164,9 @@ def test_refused_code_leaves_nothing(tmp_path: Path) -> None:
     story(tmp_path, play)
 
 
-TEN = Capacity(memory_mb=11 * 128, templates=False)  # sandboxes of 128 MB that may be kept, and room for one more
+TEN = Capacity(
+    resources=Resources(11 * 128), templates=False
+)  # sandboxes of 128 MB that may be kept, and room for one more
 
 
 def crowded(directory: Path, play: Callable[[Bench], Awaitable[None]]) -> None:

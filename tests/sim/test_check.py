@@ -9,6 +9,7 @@ from attacca.gateway.core.gateway import GatewayCore
 from attacca.gateway.core.workers import WorkerHandle
 from attacca.load.workload.scenario import Distribution
 from attacca.model.messages import Ended
+from attacca.model.resources import Resources
 from attacca.sim.hardware import Copy, Machine
 from attacca.worker.core.events import Run
 from attacca.worker.core.pool import Pool
@@ -40,7 +41,7 @@ def miscount_at_the_gateway(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def forget_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Pool, "_reserve", lambda pool, now, memory_mb: None)
+    monkeypatch.setattr(Pool, "_reserve", lambda pool, now, asked: None)
 
 
 def hold_less_than_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -48,7 +49,7 @@ def hold_less_than_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def twice(machine: Machine, copy: Copy) -> None:
         forget(machine, copy)
-        machine.held_mb -= 1
+        machine.held -= Resources(1)
 
     monkeypatch.setattr(Machine, "_forget", twice)
 

@@ -145,7 +145,7 @@ def test_a_check_is_answered_to_whoever_asked() -> None:
 def test_whoever_asks_is_told_whose_code_is_held() -> None:
     async def play(house: House) -> None:
         house.worker.receive("control", AskHeld("7"))
-        assert house.heard[-1] == Held("7", "worker", (ECHO.code,))
+        assert house.heard[-1] == Held("7", "worker", ECHO.artefact.digests)
 
     story(play)
 

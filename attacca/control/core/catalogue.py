@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import msgspec
 
 from attacca.errors import BadRequest, NotFound
-from attacca.model.function import Revision
+from attacca.model.function import Artefact, PythonDirectory, Revision
 from attacca.model.messages import Catalogue, Deleted, Deployed
 
 KEPT_REVISIONS = 10
@@ -72,9 +72,7 @@ def changes(before: Revision | None, after: Revision) -> tuple[str, ...]:
     """What a person would want to know of the step from one revision to another; environment by name only."""
     if before is None:
         return ("new function",)
-    found = ["code"] if before.code != after.code else []
-    if before.bundle != after.bundle:
-        found.append("requirements")
+    found = _artefact_changes(before.artefact, after.artefact)
     found += [
         f"{field}: {getattr(before, field)} -> {getattr(after, field)}"
         for field in ("handler", "signature", "event")
@@ -88,6 +86,15 @@ def changes(before: Revision | None, after: Revision) -> tuple[str, ...]:
         elif field not in ("name", "handler", "event") and old != new:
             found.append(f"{field}: {_plain(old)} -> {_plain(new)}")
     return tuple(found)
+
+
+def _artefact_changes(before: Artefact, after: Artefact) -> list[str]:
+    if isinstance(before, PythonDirectory) and isinstance(after, PythonDirectory):
+        found = ["code"] if before.code != after.code else []
+        return [*found, "requirements"] if before.bundle != after.bundle else found
+    if before == after:
+        return []
+    return ["code"] if before.what == after.what else [f"code: {before.what} -> {after.what}"]
 
 
 def _plain(value: object) -> str:

@@ -7,6 +7,7 @@ from math import inf
 
 from attacca.control.core.catalogue import CatalogueState
 from attacca.control.core.events import Command, Sweep
+from attacca.errors import IllegalTransition
 from attacca.model.function import Revision
 from attacca.model.messages import AskHeld, Held, Send
 
@@ -88,6 +89,12 @@ class Garbage:
         self.waiting_for.pop(worker, None)
 
     def swept(self, now: float) -> None:
+        """
+        Raises:
+            IllegalTransition: nothing was being removed.
+        """
+        if self.stage is not GarbageStage.SWEEPING:
+            raise IllegalTransition(f"Swept, and garbage is {self.stage}", "a Sweep ends in one Swept")
         self.stage = GarbageStage.IDLE
         if self._left:
             self.again_at = now + AGAIN_S
@@ -100,4 +107,4 @@ class Garbage:
 
 def named(revisions: Collection[Revision]) -> dict[str, None]:
     """The directories of their code and bundles."""
-    return dict.fromkeys(name for one in revisions for name in (one.code, one.bundle) if name is not None)
+    return dict.fromkeys(digest for one in revisions for digest in one.artefact.digests)
