@@ -22,11 +22,14 @@ from attacca.model.messages import (
     Ended,
     Flow,
     FromWorker,
+    Heartbeat,
     ResponseBody,
     ResponseHead,
+    Resting,
     Started,
     ToWorker,
     Withdraw,
+    WorkerJoined,
 )
 
 
@@ -132,7 +135,9 @@ class Gateway:
                     self._send_again(ended)
             case ResponseHead() | ResponseBody() | Flow():
                 self._stream(message)
-            case Catalogue() | Deployed() | Deleted():
+            case Heartbeat() | Resting() | WorkerJoined():
+                pass  # the only worker is attached
+            case _:
                 if self._gate.learn(message) is not None and self._ask_catalogue is not None:
                     self._ask_catalogue()
 

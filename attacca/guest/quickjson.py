@@ -16,22 +16,42 @@ def _refuse_constant(name: str) -> Any:
     raise json.JSONDecodeError(f"{name} is not JSON", name, 0)
 
 
-_decoder: Any = json.decoder.JSONDecoder(parse_constant=_refuse_constant)
-_scan = _decoder.scan_once
-_quote = json.encoder.encode_basestring  # leaves letters as they are: the answer is UTF-8
-
-
 def _simplify(value: Any) -> Any:
     return deferred.load("values").simple(value)
 
 
-def _make_encoder() -> Any:
-    make: Any = vars(json.encoder)["c_make_encoder"]
-    if make is None:  # an interpreter without the accelerator
+def _slowly(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, default=_simplify)
+
+
+# Both are private to the standard library, which may do with them what it likes: where this interpreter takes them
+# otherwise, or they say something else, they are done without.
+
+
+def _make_scanner() -> Any:
+    """A text and where to begin; the value, and where it ended."""
+    try:
+        scan: Any = vars(json.decoder.JSONDecoder(parse_constant=_refuse_constant))["scan_once"]
+        return scan if scan(TEXT, 0) == (VALUE, len(TEXT)) else None
+    except Exception:  # noqa: BLE001 - see above
         return None
-    return make({}, _simplify, _quote, None, ": ", ", ", False, False, False)  # noqa: FBT003 - positional in C
 
 
+def _make_encoder() -> Any:
+    """The accelerator, told once what `json.dumps` tells it for every call. Letters are left as they are: the answer is
+    UTF-8."""
+    try:
+        make: Any = vars(json.encoder)["c_make_encoder"]
+        quote: Any = vars(json.encoder)["encode_basestring"]
+        encode = make({}, _simplify, quote, None, ": ", ", ", False, False, False)  # noqa: FBT003 - positional in C
+        return encode if "".join(encode(VALUE, 0)) == TEXT else None
+    except Exception:  # noqa: BLE001 - see above
+        return None
+
+
+VALUE: Any = {"é\n": [1, -2.5, True, None, {"a": []}, ""], "b": 1e300}
+TEXT = '{"é\\n": [1, -2.5, true, null, {"a": []}, ""], "b": 1e+300}'
+_scan = _make_scanner()
 _encode = _make_encoder()
 
 
@@ -41,16 +61,16 @@ def loads(raw: bytes) -> Any:
         JSONDecodeError, UnicodeDecodeError: it is not JSON.
         ValueError, RecursionError: it is, but with more digits or levels than Python takes.
     """
-    try:
-        text = raw.decode()
-        value, end = _scan(text, 0)
-        if end == len(text):
-            return value
-    except (StopIteration, ValueError):
-        pass
-    return json.loads(
-        raw, parse_constant=_refuse_constant
-    )  # white space around it, another encoding, or an error to be told properly
+    if _scan is not None:
+        try:
+            text = raw.decode()
+            value, end = _scan(text, 0)
+            if end == len(text):
+                return value
+        except (StopIteration, ValueError):
+            pass
+    # white space around it, another encoding, or an error to be told properly
+    return json.loads(raw, parse_constant=_refuse_constant)
 
 
 def dumps(value: Any) -> bytes:
@@ -60,7 +80,7 @@ def dumps(value: Any) -> bytes:
     """
     global _encode  # noqa: PLW0603 - the accelerator remembers what it is inside of, and an error leaves that behind
     if _encode is None:
-        return json.dumps(value, ensure_ascii=False, allow_nan=False, default=_simplify).encode()
+        return _slowly(value).encode()
     try:
         return "".join(_encode(value, 0)).encode()
     except BaseException:

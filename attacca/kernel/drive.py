@@ -162,5 +162,13 @@ def raise_refused(error: IllegalTransition) -> None:
 
 
 def report_refused(error: IllegalTransition) -> None:
-    """For a live plane: it goes on, but it is a bug, and must be seen."""
-    asyncio.get_running_loop().call_exception_handler({"message": error.message, "exception": error})
+    """For a live plane: it goes on, but it is a bug, and must be seen.
+
+    Raises:
+        IllegalTransition: no loop runs that could report it.
+    """
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        raise error from None
+    loop.call_exception_handler({"message": error.message, "exception": error})

@@ -2,12 +2,23 @@
 
 from collections.abc import Mapping
 from functools import cached_property
+from typing import Generic, TypeVar
 
 import msgspec
 
 from attacca.model.function import Revision
 from attacca.model.invocation import Failed, Invocation, Outcome, Start, Timing
 from attacca.model.sandbox import WorkerView
+
+M = TypeVar("M")
+
+
+class Send(msgspec.Struct, Generic[M], frozen=True, gc=False):
+    """A core's command: give this message to that peer. No message says itself where it goes."""
+
+    peer: str
+    message: M
+
 
 # control -> gateway and worker
 
@@ -72,15 +83,17 @@ class Check(msgspec.Struct, frozen=True, tag=True):
     The template that comes of it is kept for the deployment that follows.
     """
 
+    id: str  # its asker's; the answer has it too
     revision: Revision
 
 
 class Checked(msgspec.Struct, frozen=True, tag=True):
-    """The answer to a Check: the revision with the handler and signature that were found, or why it is refused.
+    """The answer to the Check of that id: the revision with what was found in it, or why it is refused.
 
     `error.code` is one of errors.py: bad_function, timeout, out_of_memory, start_failed, no_capacity.
     """
 
+    id: str
     revision: Revision
     error: Failed | None = None
     logs: str = ""  # what the import printed
@@ -185,4 +198,4 @@ class WorkerLeft(msgspec.Struct, frozen=True, tag=True):
 
 FromControl = Catalogue | Deployed | Deleted | Prewarm | Evict | Check
 ToWorker = Dispatch | Body | Withdraw | Flow
-FromWorker = Started | ResponseHead | ResponseBody | Ended | Flow
+FromWorker = Started | ResponseHead | ResponseBody | Ended | Flow | Heartbeat | Resting | WorkerJoined

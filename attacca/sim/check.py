@@ -8,13 +8,13 @@ in the gateway's hands. Now and then, and at the end, everything is counted anew
 from collections.abc import Mapping
 from math import isclose
 
-from attacca.model.messages import Dispatch, Ended, Started
+from attacca.model.messages import Dispatch, Ended, Send, Started
 from attacca.sim.engine import Engine
 from attacca.sim.flight import Flight
 from attacca.sim.front import Broken, Front
 from attacca.sim.node import Handle, Node
 from attacca.worker.core import invariants
-from attacca.worker.core.events import Command, Event, MakeSandbox, Run
+from attacca.worker.core.events import Command, Event, MakeSandbox, Received, Run
 
 RECOUNT_EVERY = 5_000  # events
 
@@ -47,18 +47,19 @@ class Check:
             del self._latest[key]
 
         def watched(now: float, event: Event) -> list[Command]:
-            if type(event) is Dispatch:
+            if type(event) is Received and type(event.message) is Dispatch:
                 self._count += 1
-                self._arrived[event.invocation.id] = (now, self._count)
+                self._arrived[event.message.invocation.id] = (now, self._count)
             commands = handle(now, event)
             touched.append(node)
             for command in commands:
                 kind = type(command)
-                if kind is Started:
-                    if is_fifo:
-                        self._in_order(node, command.id)  # type: ignore[union-attr]
-                elif kind is Ended:
-                    self._arrived.pop(command.id, None)  # type: ignore[union-attr]
+                if kind is Send:
+                    message = command.message  # type: ignore[union-attr]
+                    if type(message) is Ended:
+                        self._arrived.pop(message.id, None)
+                    elif is_fifo and type(message) is Started:
+                        self._in_order(node, message.id)
                 elif kind is Run or kind is MakeSandbox:
                     self._slots(node, command.sandbox)  # type: ignore[union-attr]
             return commands

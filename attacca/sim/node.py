@@ -10,7 +10,7 @@ from attacca.kernel.rand import Streams
 from attacca.kernel.registry import Choice, build
 from attacca.load.workload.scenario import Scenario
 from attacca.model.invocation import Start
-from attacca.model.messages import Catalogue, Check, Checked, Deployed, Dispatch, Ended, Resting, Started, Withdraw
+from attacca.model.messages import Catalogue, Check, Deployed, Dispatch, Ended, Resting, Send, Started, Withdraw
 from attacca.model.sandbox import WorkerView
 from attacca.policy.concurrency import CONCURRENCY
 from attacca.policy.concurrency.types import Concurrency
@@ -32,6 +32,7 @@ from attacca.worker.core.events import (
     MakeSandbox,
     MakeTemplate,
     Measured,
+    Received,
     Run,
     Stop,
     Tick,
@@ -53,6 +54,7 @@ Wrap = Callable[["Node", Handle], Handle]
 
 EARLY_S = 1e-6  # more than what two clocks lose by being subtracted: a timer must not ring early
 TOLD_FROM = 1 << 50  # draws of what is said of idle sandboxes are numbered from here down
+FRONT = "gateway"
 ENDLESS_MB = 1 << 40
 LOAD_OVER_S = 60.0  # the load average that concurrency policies look at
 RAN = {
@@ -152,7 +154,7 @@ class Node:
         with self.machine.at_once():
             for revision in self._catalogue.current:
                 if revision.function in self._checked:
-                    self.feed(Check(revision))
+                    self.feed(Received(FRONT, Check(revision.id, revision)))
                     self.feed(Deployed(self._catalogue.generation, revision))
 
     def crash(self) -> None:
@@ -178,7 +180,9 @@ class Node:
                 flight.queue_len = self.core.scheduler.queued
             if now != flight.due:
                 self._journal.note(What.ENTERED, self.place, flight.idx)
-        self.feed(message)
+            self.feed(Received(FRONT, message))
+        else:
+            self.feed(message)  # type: ignore[arg-type]
 
     def tell_idle(self) -> None:
         """From now on, of each change."""
@@ -241,12 +245,14 @@ class Node:
             kind = type(command)
             if kind is Run:
                 machine.run(command)  # type: ignore[arg-type]
-            elif kind is Started:
-                self._started(command)  # type: ignore[arg-type]
-            elif kind is Ended:
-                assert self.to_gateway is not None
-                key = command.id  # type: ignore[union-attr]
-                self.to_gateway.send(command, self._flights[key].draw + 1)
+            elif kind is Send:
+                message = command.message  # type: ignore[union-attr]
+                what = type(message)
+                if what is Started:
+                    self._started(message)  # type: ignore[arg-type]
+                elif what is Ended:
+                    assert self.to_gateway is not None
+                    self.to_gateway.send(message, self._flights[message.id].draw + 1)
             else:
                 self._order(command)
 
@@ -279,8 +285,6 @@ class Node:
                 machine.drop_template(command)
             case Stop():
                 machine.stop(command)
-            case Checked():
-                return  # nobody waits to hear of it
             case _:
                 raise IllegalTransition(f"nobody asked worker {self.name} for {type(command).__name__}", "report it")
 

@@ -1,15 +1,16 @@
 """What happened to one invocation or one sandbox, line by line: every event and every order in which it is named."""
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
 from attacca.model.function import Revision
 from attacca.model.invocation import Invocation, Ok, Timing
+from attacca.model.messages import Send
 from attacca.sim.engine import Engine
 from attacca.sim.node import Handle, Node
-from attacca.worker.core.events import Command, Event
+from attacca.worker.core.events import Command, Event, Received
 
 DULL: Final = (Revision, Ok)  # the same for everyone
 NAMES: Final = ("sandbox", "template", "invocation", "id")
@@ -46,18 +47,19 @@ class Story:
         def told(now: float, event: Event) -> list[Command]:
             commands = handle(now, event)
             for fact in (event, *commands):
-                if self._is_named(fact):
-                    self.tell(node.name, fact)
+                said = fact.message if isinstance(fact, Received | Send) else fact
+                if self._is_named(said):
+                    self.tell(node.name, said)
             return commands
 
         return told
 
-    def tell(self, where: str, fact: Event | Command) -> None:
+    def tell(self, where: str, fact: Any) -> None:
         kind = type(fact).__name__
         about = ", ".join(_about(fact))
         self.lines.append(f"{self._engine.now:14.6f}  {where:<5} {WORDS.get(kind, kind):<24} {about}".rstrip())
 
-    def _is_named(self, fact: Event | Command) -> bool:
+    def _is_named(self, fact: Any) -> bool:
         again = f"{self.subject}~"
         return any(name == self.subject or name.startswith(again) for name in _names(fact))
 
@@ -71,7 +73,7 @@ def _names(fact: object) -> Iterator[str]:
             yield value
 
 
-def _about(fact: Event | Command) -> Iterator[str]:
+def _about(fact: Any) -> Iterator[str]:
     for name in fact.__struct_fields__:
         value = getattr(fact, name)
         if isinstance(value, Timing):

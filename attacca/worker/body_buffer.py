@@ -5,7 +5,7 @@ from collections.abc import Callable
 from attacca.errors import Overloaded, PayloadTooLarge
 from attacca.kernel.budget import Budget
 from attacca.model.invocation import Failed
-from attacca.model.messages import Body, Flow, FromWorker
+from attacca.model.messages import Body, Flow
 from attacca.worker.config import WorkerConfig
 
 MB = 1024 * 1024
@@ -15,25 +15,26 @@ PIECE_BYTES = 256  # what a piece takes beside its data
 class Waits:
     """What one invocation has waiting for it."""
 
-    __slots__ = ("bodies", "function", "size", "taken")
+    __slots__ = ("bodies", "function", "peer", "size", "taken")
 
-    def __init__(self, function: str) -> None:
+    def __init__(self, peer: str, function: str) -> None:
+        self.peer = peer  # who sends it
         self.function = function
         self.bodies: list[Body] = []
         self.size = 0
         self.taken = 0  # of the budget
 
 
-class Held:
-    def __init__(self, config: WorkerConfig, to_gateway: Callable[[FromWorker], None]) -> None:
+class BodyBuffer:
+    def __init__(self, config: WorkerConfig, send: Callable[[str, Flow], None]) -> None:
         self._pause_bytes = config.body_hold_kb * 1024
         self._most_kb = config.body_hold_kb_max
         self._budget = Budget(config.body_hold_mb * MB, config.body_hold_mb * MB // 2)
-        self._to_gateway = to_gateway
+        self._send = send
         self._waits: dict[str, Waits] = {}
 
-    def expect(self, invocation: str, function: str) -> None:
-        self._waits[invocation] = Waits(function)
+    def expect(self, peer: str, invocation: str, function: str) -> None:
+        self._waits[invocation] = Waits(peer, function)
 
     def keep(self, body: Body) -> Failed | None:
         """Why it cannot be kept. What nobody expects any more is let go."""
@@ -59,21 +60,21 @@ class Held:
         waits.size = held
         waits.taken += takes
         if before < self._pause_bytes <= held and not body.last:
-            self._to_gateway(Flow(body.id, paused=True))
+            self._send(waits.peer, Flow(body.id, paused=True))
         return None
 
     def release(self, invocation: str, give: Callable[[Body], None]) -> None:
         """Its sandbox takes them now, and paces the sender itself from here on."""
-        bodies = self.drop(invocation)
-        for body in bodies:
-            give(body)
-        held = sum(len(body.data) for body in bodies)
-        if held >= self._pause_bytes and not bodies[-1].last:
-            self._to_gateway(Flow(invocation, paused=False))
-
-    def drop(self, invocation: str) -> list[Body]:
-        waits = self._waits.pop(invocation, None)
+        waits = self.drop(invocation)
         if waits is None:
-            return []
-        self._budget.give(waits.function, waits.taken)
-        return waits.bodies
+            return
+        for body in waits.bodies:
+            give(body)
+        if waits.size >= self._pause_bytes and not waits.bodies[-1].last:
+            self._send(waits.peer, Flow(invocation, paused=False))
+
+    def drop(self, invocation: str) -> Waits | None:
+        waits = self._waits.pop(invocation, None)
+        if waits is not None:
+            self._budget.give(waits.function, waits.taken)
+        return waits

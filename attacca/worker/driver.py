@@ -1,11 +1,10 @@
 """Carries out what the worker core decides, and tells it what comes of that. Bodies and logs pass it by."""
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 
-from attacca.errors import IllegalTransition
 from attacca.kernel.clock import Clock
+from attacca.kernel.drive import Drive, LoopTimer, report_refused
 from attacca.kernel.ids import Ids
 from attacca.kernel.rand import Streams
 from attacca.kernel.registry import build
@@ -20,17 +19,20 @@ from attacca.model.messages import (
     Flow,
     FromControl,
     FromWorker,
+    Heartbeat,
     ResponseBody,
     ResponseHead,
+    Send,
     Started,
     ToWorker,
     Withdraw,
+    WorkerJoined,
 )
 from attacca.model.sandbox import WorkerView
 from attacca.policy.concurrency import CONCURRENCY
 from attacca.policy.keepalive import KEEPALIVE
 from attacca.policy.queueing import QUEUEING
-from attacca.worker.body_buffer import Held
+from attacca.worker.body_buffer import BodyBuffer
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core import view
 from attacca.worker.core.events import (
@@ -42,6 +44,8 @@ from attacca.worker.core.events import (
     MakeSandbox,
     MakeTemplate,
     Measured,
+    PeerLost,
+    Received,
     Run,
     Stop,
     Tick,
@@ -50,22 +54,26 @@ from attacca.worker.core.reports import Logged, Report, RunBody, RunEnded, RunFl
 from attacca.worker.core.worker import WorkerCore
 from attacca.worker.runtime.types import Runtime
 
-ANSWERED = ""  # no sandbox: the invocation's Ended has been sent
+HEARTBEAT_S = 1.0
+CONTROL = "control"
 STOPPED = Failed("draining", "the worker stopped before the invocation had ended", "try again when it is up")
 
 
 class Worker:
+    """Gateways `join` it, and hear from it at least once a second until it is told that they are gone."""
+
     def __init__(
         self,
         config: WorkerConfig,
         runtime: Runtime,
         clock: Clock,
         streams: Streams,
-        to_gateway: Callable[[FromWorker], None],
+        send: Callable[[str, FromWorker], None],
         log: Callable[[Logged], None],
         load_per_core: Callable[[], float] | None = None,
     ) -> None:
-        """`load_per_core` reads the machine's 1-minute load average, if the concurrency policy wants to know it.
+        """`send` takes the name of a peer and what it is told. `load_per_core` reads the machine's 1-minute load
+        average, if the concurrency policy wants to know it.
 
         Raises:
             BadConfig: no such policy, or not with these options.
@@ -83,54 +91,61 @@ class Worker:
             config.cores,
             chance=streams.stream("worker/keepalive"),
         )
+        core = self.core
+        self._drive: Drive[Event, Command] = Drive(
+            core.handle, core.wakeup, self._perform, clock.now, LoopTimer(clock.now), Tick(), report_refused
+        )
         self._runtime = runtime
         self._clock = clock
-        self._to_gateway = to_gateway
+        self._send = send
         self._log = log
         self._load_per_core = load_per_core
         self._measure_s = concurrency.every_s if load_per_core is not None else None
-        self._where: dict[str, str] = {}  # by running invocation: its sandbox
-        self._held = Held(config, to_gateway)
-        self._checks: list[tuple[Revision, asyncio.Future[Checked]]] = []
-        self._later: deque[Event] = deque()
-        self._is_feeding = False
+        self._runs: dict[str, Run | None] = {}  # by invocation that a sandbox has; None: its Ended has been sent
+        self._buffer = BodyBuffer(config, send)
+        self._gateways: list[str] = []
+        self._checks: dict[str, tuple[Revision, asyncio.Future[Checked]]] = {}
+        self._asked = 0
         self._is_closed = False
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._timer_at = 0.0
-        self._measuring: asyncio.TimerHandle | None = None
+        self._timers: dict[str, asyncio.TimerHandle] = {}
         self._at_rest = asyncio.Event()
+
+    def __repr__(self) -> str:
+        state = "closed" if self._is_closed else "draining" if self.core.draining else "open"
+        return f"<Worker {state}: {self.busy()} invocations, {len(self._runs)} running, {len(self._gateways)} gateways>"
 
     async def open(self) -> None:
         """
         Raises:
             IsolationMissing: this machine cannot give what the runtime was asked for.
         """
-        self._loop = asyncio.get_running_loop()
         await self._runtime.open(self._report)
-        self._set_timer()
+        self._drive.wind()
+        self._later("beat", HEARTBEAT_S, self._beat)
         if self._measure_s is not None:
-            self._measuring = self._loop.call_later(self._measure_s, self._measure)
+            self._later("measure", self._measure_s, self._measure)
 
     async def close(self) -> None:
         """Everything ends now, whatever runs."""
         if self._is_closed:
             return
-        self._feed(Drain())
+        self._drive.feed(Drain())
         self._is_closed = True
-        for timer in (self._timer, self._measuring):
-            if timer is not None:
-                timer.cancel()
+        self._drive.stop()
+        for timer in self._timers.values():
+            timer.cancel()
         await self._runtime.close()
-        for invocation in list(self._where):
-            self._perform(Ended(invocation, STOPPED))
-        for revision, answer in self._checks:
-            if not answer.done():
-                answer.set_result(Checked(revision, STOPPED))
+        for invocation, run in list(self._runs.items()):
+            if run is not None:
+                self._send(run.peer, Ended(invocation, STOPPED))
+        self._runs.clear()
+        for name, (revision, _) in list(self._checks.items()):
+            self._answer(CONTROL, Checked(name, revision, STOPPED))
 
     async def drain(self, grace_s: float) -> None:
         """Refuse what waits, and let what runs finish within `grace_s`."""
-        self._feed(Drain())
+        self._drive.feed(Drain())
+        self._tell_gateways()
         self._at_rest.clear()
         if self.core.busy():
             try:
@@ -138,32 +153,52 @@ class Worker:
             except TimeoutError:
                 return
 
-    def receive(self, message: ToWorker | FromControl) -> None:
+    def join(self, gateway: str) -> None:
+        """It may send from now on."""
+        self._gateways.append(gateway)
+        self._send(gateway, WorkerJoined(view.brief(self.core)))
+
+    def lose(self, gateway: str) -> None:
+        """It is gone, and nobody wants what it has asked for."""
+        if gateway in self._gateways:
+            self._gateways.remove(gateway)
+        if not self._is_closed:
+            self._drive.feed(PeerLost(gateway))
+
+    def receive(self, peer: str, message: ToWorker | FromControl) -> None:
+        if self._is_closed:
+            self._refuse(peer, message)
+            return
         match message:
             case Dispatch():
                 if message.invocation.request.more:
-                    self._held.expect(message.invocation.id, message.invocation.function)
-                self._feed(message)
+                    self._buffer.expect(peer, message.invocation.id, message.invocation.function)
+                self._drive.feed(Received(peer, message))
             case Body():
                 self._body(message)
             case Flow():
-                sandbox = self._where.get(message.id)
-                if sandbox is not None:
-                    self._runtime.flow(sandbox, message.id, message.paused)
-            case Withdraw(running=False) if message.id in self._where:
-                self._runtime.leave(self._where[message.id], message.id)
+                run = self._runs.get(message.id)
+                if run is not None:
+                    self._runtime.flow(run.sandbox, message.id, message.paused)
+            case Withdraw(running=False) if message.id in self._runs:
+                run = self._runs[message.id]
+                if run is not None:
+                    self._runtime.leave(run.sandbox, message.id)
+            case Check():
+                self._drive.feed(Received(peer, message))
             case _:
-                self._feed(message)
+                self._drive.feed(message)
 
     async def check(self, revision: Revision) -> Checked:
+        self._asked += 1
+        name = str(self._asked)
         answer: asyncio.Future[Checked] = asyncio.get_running_loop().create_future()
-        entry = (revision, answer)
-        self._checks.append(entry)
+        self._checks[name] = revision, answer
         try:
-            self._feed(Check(revision))
+            self.receive(CONTROL, Check(name, revision))
             return await answer
         finally:
-            self._checks.remove(entry)
+            del self._checks[name]
 
     def view(self) -> WorkerView:
         return view.of(self.core, self._clock.now())
@@ -182,63 +217,37 @@ class Worker:
         """A stream's pieces go straight on, unless their invocation has ended: nothing may follow that."""
         match report:
             case RunEnded():
-                if self._where.get(report.invocation) == report.sandbox:
+                run = self._runs.get(report.invocation)
+                if run is not None and run.sandbox == report.sandbox:
                     # Who waits for the answer need not wait for the bookkeeping; the core's own Ended comes too late.
-                    self._where[report.invocation] = ANSWERED
-                    self._to_gateway(Ended(report.invocation, report.outcome, report.run_ms))
+                    self._runs[report.invocation] = None
+                    self._send(run.peer, Ended(report.invocation, report.outcome, report.run_ms))
                 self._feed(report)
-            case RunHead():
-                if report.invocation in self._where:
-                    self._to_gateway(ResponseHead(report.invocation, report.status, report.headers))
-            case RunBody():
-                if report.invocation in self._where:
-                    self._to_gateway(ResponseBody(report.invocation, report.data))
-            case RunFlow():
-                if report.invocation in self._where:
-                    self._to_gateway(Flow(report.invocation, report.paused))
+            case RunHead() | RunBody() | RunFlow():
+                run = self._runs.get(report.invocation)
+                if run is not None:
+                    self._send(run.peer, _passed_on(report))
             case Logged():
                 self._log(report)
             case _:
                 self._feed(report)
 
-    def _body(self, body: Body) -> None:
-        sandbox = self._where.get(body.id)
-        if sandbox is not None:
-            self._runtime.body(sandbox, body.id, body.data, body.last)
-        elif (refusal := self._held.keep(body)) is not None:
-            self._feed(Withdraw(body.id, running=False, outcome=refusal))
-
     def _feed(self, event: Event) -> None:
-        """One event at a time: what arises while commands are carried out has its turn after them."""
-        if self._is_closed:
-            if type(event) is Dispatch:
-                self._to_gateway(Ended(event.invocation.id, STOPPED))
-            return
-        if self._is_feeding:
-            self._later.append(event)
-            return
-        self._is_feeding = True
-        try:
-            self._step(event)
-            while self._later:
-                self._step(self._later.popleft())
-        finally:
-            self._is_feeding = False
-        wakeup = self.core.wakeup()
-        if wakeup is not None and (self._timer is None or wakeup < self._timer_at):
-            self._set_timer()
+        if not self._is_closed:
+            self._drive.feed(event)
 
-    def _step(self, event: Event) -> None:
-        try:
-            commands = self.core.handle(self._clock.now(), event)
-        except IllegalTransition as error:
-            if self._loop is None:
-                raise
-            # Refused events change nothing, so the worker goes on; but it is a bug, and must be seen.
-            self._loop.call_exception_handler({"message": error.message, "exception": error})
-            return
-        for command in commands:
-            self._perform(command)
+    def _body(self, body: Body) -> None:
+        run = self._runs.get(body.id)
+        if run is not None:
+            self._runtime.body(run.sandbox, body.id, body.data, body.last)
+        elif body.id not in self._runs and (refusal := self._buffer.keep(body)) is not None:
+            self._drive.feed(Withdraw(body.id, running=False, outcome=refusal))
+
+    def _refuse(self, peer: str, message: ToWorker | FromControl) -> None:
+        if isinstance(message, Dispatch):
+            self._send(peer, Ended(message.invocation.id, STOPPED))
+        elif isinstance(message, Check):
+            self._answer(peer, Checked(message.id, message.revision, STOPPED))
 
     # Out.
 
@@ -246,10 +255,13 @@ class Worker:
         match command:
             case Run():
                 self._run(command)
-            case Started():
-                self._to_gateway(command)
-            case Ended():
-                self._end(command)
+            case Send(peer, message):
+                if isinstance(message, Started):
+                    self._send(peer, message)
+                elif isinstance(message, Ended):
+                    self._end(peer, message)
+                else:
+                    self._answer(peer, message)
             case MakeSandbox():
                 self._runtime.make_sandbox(command.sandbox, command.revision, command.template)
             case Kill():
@@ -260,60 +272,56 @@ class Worker:
                 self._runtime.make_template(command.template, command.revision)
             case DropTemplate():
                 self._runtime.drop_template(command.template)
-            case Checked():
-                self._answer(command)
 
-    def _run(self, command: Run) -> None:
-        invocation = command.invocation
-        sandbox = command.sandbox
-        self._where[invocation.id] = sandbox
-        self._runtime.run(sandbox, command.revision, invocation)
+    def _run(self, run: Run) -> None:
+        invocation, sandbox = run.invocation, run.sandbox
+        self._runs[invocation.id] = run
+        self._runtime.run(sandbox, run.revision, invocation)
         if invocation.request.more:
             runtime = self._runtime
-            self._held.release(invocation.id, lambda body: runtime.body(sandbox, body.id, body.data, body.last))
+            self._buffer.release(invocation.id, lambda body: runtime.body(sandbox, body.id, body.data, body.last))
 
-    def _end(self, command: Ended) -> None:
-        where = self._where.pop(command.id, None)
-        if where is not ANSWERED:
-            if where is None:
-                self._held.drop(command.id)
-            self._to_gateway(command)
+    def _end(self, peer: str, ended: Ended) -> None:
+        if ended.id not in self._runs:
+            self._buffer.drop(ended.id)
+            self._send(peer, ended)
+        elif self._runs.pop(ended.id) is not None:
+            self._send(peer, ended)
         if self.core.draining and not self.core.busy():
             self._at_rest.set()
 
-    def _answer(self, checked: Checked) -> None:
-        """Checks have no ids: equal ones are answered in turn."""
-        found = checked.revision
-        for asked, answer in self._checks:
-            is_same = (asked.function, asked.number, asked.code, asked.bundle, asked.settings) == (
-                found.function,
-                found.number,
-                found.code,
-                found.bundle,
-                found.settings,
-            )
-            if is_same and not answer.done():
-                answer.set_result(checked)
-                return
+    def _answer(self, peer: str, checked: Checked) -> None:
+        _, answer = self._checks.get(checked.id, (None, None))
+        if peer == CONTROL and answer is not None and not answer.done():
+            answer.set_result(checked)
 
     # Time.
 
-    def _set_timer(self) -> None:
-        wakeup = self.core.wakeup()
-        if self._loop is None or self._is_closed or wakeup is None:
-            return
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer_at = wakeup
-        self._timer = self._loop.call_later(max(0.0, wakeup - self._clock.now()), self._tick)
+    def _later(self, name: str, seconds: float, do: Callable[[], None]) -> None:
+        self._timers[name] = asyncio.get_running_loop().call_later(seconds, do)
 
-    def _tick(self) -> None:
-        self._timer = None
-        self._feed(Tick())
+    def _beat(self) -> None:
+        self._later("beat", HEARTBEAT_S, self._beat)
+        self._tell_gateways()
+
+    def _tell_gateways(self) -> None:
+        if self._gateways:
+            heartbeat = Heartbeat(view.brief(self.core))
+            for gateway in self._gateways:
+                self._send(gateway, heartbeat)
 
     def _measure(self) -> None:
-        assert self._loop is not None
         assert self._load_per_core is not None
         assert self._measure_s is not None
-        self._measuring = self._loop.call_later(self._measure_s, self._measure)
+        self._later("measure", self._measure_s, self._measure)
         self._feed(Measured(self._load_per_core()))
+
+
+def _passed_on(report: RunHead | RunBody | RunFlow) -> ResponseHead | ResponseBody | Flow:
+    match report:
+        case RunBody():
+            return ResponseBody(report.invocation, report.data)
+        case RunHead():
+            return ResponseHead(report.invocation, report.status, report.headers)
+        case RunFlow():
+            return Flow(report.invocation, report.paused)

@@ -50,8 +50,8 @@ class House:
     async def _check(self, revision: Revision) -> Checked:
         code = (self.room / "state" / "code" / revision.code / "main.txt").read_text()
         if code == "fails":
-            return Checked(revision, Failed("bad_function", "it fails", "mend it"))
-        return Checked(msgspec.structs.replace(revision, handler="main:handler"))
+            return Checked("1", revision, Failed("bad_function", "it fails", "mend it"))
+        return Checked("1", msgspec.structs.replace(revision, handler="main:handler"))
 
     def restart(self) -> None:
         self.run(self.control.close())

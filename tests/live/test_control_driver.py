@@ -49,7 +49,7 @@ class Bench:
         code = self.control.state.code / revision.code
         text = "".join(path.read_text() for path in code.glob("*.txt"))
         if "bad" in text:
-            return Checked(revision, Failed("bad_function", "ImportError: bad", "", "Traceback ..."))
+            return Checked("1", revision, Failed("bad_function", "ImportError: bad", "", "Traceback ..."))
         found = Revision(
             function=revision.function,
             number=revision.number,
@@ -60,7 +60,7 @@ class Bench:
             bundle=revision.bundle,
             created_at=revision.created_at,
         )
-        return Checked(found, logs="imported\nfine\n", timing=Timing(imports=2.5))
+        return Checked("1", found, logs="imported\nfine\n", timing=Timing(imports=2.5))
 
     async def deploy(self, text: str = "good", name: str = "hello", **files: str) -> list[Progress]:
         settings = Settings(name=name, network=self.network)

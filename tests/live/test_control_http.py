@@ -142,7 +142,7 @@ def story(directory: Path, play: Callable[[Page], Awaitable[None]], *, is_loopba
     async def main() -> None:
         async def check(revision: Revision) -> Checked:
             found = msgspec.structs.replace(revision, handler="main:hello")
-            return Checked(found, logs="imported", timing=Timing(imports=1.5))
+            return Checked("1", found, logs="imported", timing=Timing(imports=1.5))
 
         clock = ManualClock(50.0)
         config = ControlConfig(state_dir=directory / "state")

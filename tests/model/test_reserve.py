@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from attacca.errors import TooMuchReserved
 from attacca.model.function import Revision
-from attacca.model.messages import Catalogue, Check, Deployed, Prewarm
+from attacca.model.messages import Catalogue, Deployed, Prewarm
 from attacca.model.reserve import Wish, cost_mb, grant, refuse, room_mb
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core.events import MakeTemplate
@@ -99,7 +99,7 @@ def test_whatever_was_taken_every_function_runs_and_every_correction_is_checked(
     current: dict[str, Revision] = {}
     for number, (name, count, memory_mb) in enumerate(functions, 1):
         wanted = revision(name, number, min_sandboxes=count, memory_mb=memory_mb)
-        stage.tell(Check(wanted))
+        stage.check(wanted)
         stage.play(30)
         error = stage.checked[-1].error
         assert error is None or error.code == "too_much_reserved"
@@ -113,7 +113,7 @@ def test_whatever_was_taken_every_function_runs_and_every_correction_is_checked(
         assert ended in stage.ended
     for name, one in current.items():
         for settings in ({"min_sandboxes": one.settings.min_sandboxes}, {}):
-            stage.tell(Check(revision(name, 99, memory_mb=one.settings.memory_mb, **settings)))
+            stage.check(revision(name, 99, memory_mb=one.settings.memory_mb, **settings))
             stage.play(50)
             assert stage.checked[-1].error is None
     assert stage.core.catalogue.short() == []
@@ -139,10 +139,10 @@ def test_a_refusal_has_the_numbers_and_what_fits() -> None:
 @pytest.mark.parametrize("count", [9, 10_000])
 def test_a_check_that_asks_for_too_much_is_refused_at_once(count: int) -> None:
     stage = Stage()
-    stage.tell(Check(revision("greedy", min_sandboxes=count)))
+    stage.check(revision("greedy", min_sandboxes=count))
     assert [found.error.code for found in stage.checked if found.error] == ["too_much_reserved"]
     assert stage.all(MakeTemplate) == []
-    stage.tell(Check(revision("greedy", min_sandboxes=7)))
+    stage.check(revision("greedy", min_sandboxes=7))
     stage.play(1)
     assert stage.checked[-1].error is None
 
@@ -158,7 +158,7 @@ def test_a_worker_with_less_memory_than_before_reserves_what_fits_in_order_and_c
     ended = stage.send(revision("cat", memory_mb=300))
     stage.play(5)
     assert ended in stage.ended
-    stage.tell(Check(revision("ant", 2, min_sandboxes=1)))
+    stage.check(revision("ant", 2, min_sandboxes=1))
     stage.play(5)
     assert stage.checked[-1].error is None
     stage.deploy("ant", 2, min_sandboxes=1)
@@ -176,7 +176,7 @@ def test_what_is_ordered_ahead_is_no_more_than_there_can_be() -> None:
     assert stage.core.catalogue.refuse_order("echo", 6) is None
     stage.tell(Prewarm("echo", 10_000))
     stage.play(5)
-    stage.tell(Check(revision("new", memory_mb=300)))
+    stage.check(revision("new", memory_mb=300))
     stage.play(5)
     assert stage.checked[-1].error is None
     assert stage.idle("kept") == 3

@@ -3,7 +3,7 @@
 import msgspec
 
 from attacca.model.invocation import Failed
-from attacca.model.messages import Check, Ended, Evict, Prewarm, Started
+from attacca.model.messages import Checked, Ended, Evict, Prewarm, Send, Started
 from attacca.policy.concurrency.bypass import Bypass
 from attacca.policy.keepalive.greedy_dual import GreedyDual
 from attacca.policy.queueing.mqfq import Mqfq
@@ -21,7 +21,7 @@ def play() -> Stage:
         concurrency=Bypass(count=4),
         keepalive=GreedyDual(),
     )
-    stage.tell(Check(revision("ant")))
+    stage.check(revision("ant"))
     stage.play(0.2)
     ant = stage.deploy("ant")
     bee = stage.deploy("bee", concurrency=2, min_sandboxes=1)
@@ -52,6 +52,18 @@ def play() -> Stage:
     return stage
 
 
+def said(message: Started | Ended | Checked) -> str:
+    match message:
+        case Started():
+            times = "/".join(f"{value:.0f}" for value in msgspec.structs.astuple(message.timing)[:5])
+            return f"{message.id} started {message.start} ({times}): {message.why}"
+        case Ended():
+            outcome = message.outcome
+            return f"{message.id} ended {outcome.code if isinstance(outcome, Failed) else 'ok'}"
+        case Checked():
+            return f"checked {message.revision.id}"
+
+
 def line(at: float, command: Command) -> str:
     match command:
         case MakeSandbox():
@@ -67,14 +79,8 @@ def line(at: float, command: Command) -> str:
             text = f"run {command.invocation.id} in {command.sandbox}"
         case Stop():
             text = f"stop {command.invocation} in {command.sandbox}"
-        case Started():
-            times = "/".join(f"{value:.0f}" for value in msgspec.structs.astuple(command.timing)[:5])
-            text = f"{command.id} started {command.start} ({times}): {command.why}"
-        case Ended():
-            outcome = command.outcome
-            text = f"{command.id} ended {outcome.code if isinstance(outcome, Failed) else 'ok'}"
-        case _:
-            text = f"checked {command.revision.id}"
+        case Send():
+            text = said(command.message)
     return f"{at * 1000:7.1f}  {text}"
 
 

@@ -11,7 +11,7 @@ from attacca.model.messages import Dispatch
 from attacca.policy.concurrency.types import Concurrency, Limit, Load
 from attacca.policy.keepalive.types import Ahead, Expiry, House, Idle, Keeper, Known
 from attacca.policy.queueing.types import Next, Queue, Waiting
-from attacca.worker.core.events import Command, Event, Measured
+from attacca.worker.core.events import Command, Event, Measured, Received
 from attacca.worker.core.house import House as OwnHouse
 from attacca.worker.core.reports import RunEnded, SandboxReady
 from attacca.worker.core.sandbox import Phase, Sandbox
@@ -71,10 +71,11 @@ class Recount:
 
     def hear(self, now: float, event: Event) -> None:
         core = self.core
-        if type(event) is Dispatch and not core.draining:
-            state = core.catalogue.find(now, event.invocation.revision, [])  # it has no books before it is asked for
+        if isinstance(event, Received) and isinstance(event.message, Dispatch) and not core.draining:
+            invocation = event.message.invocation
+            state = core.catalogue.find(now, invocation.revision, [])  # it has no books before it is asked for
             if state is not None and state.revision.settings.memory_mb <= core.config.memory_mb:
-                self.of(event.invocation.function).arrived.append(now)
+                self.of(invocation.function).arrived.append(now)
         elif type(event) is RunEnded:
             self._ran(now, event)
         elif type(event) is SandboxReady:

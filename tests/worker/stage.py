@@ -1,12 +1,14 @@
 """A worker core on a simulated runtime under a clock that stands still: what the stories are played on."""
 
+from math import inf
 from typing import TypeVar
 
 from attacca.kernel.clock import ManualClock
+from attacca.kernel.drive import Drive, HandTimer, raise_refused
 from attacca.kernel.ids import Ids
 from attacca.model.function import Revision, Settings, Signature
 from attacca.model.invocation import Failed, Invocation, Outcome, Request, Start
-from attacca.model.messages import Checked, Deleted, Deployed, Dispatch, Ended, Started, Withdraw
+from attacca.model.messages import Check, Checked, Deleted, Deployed, Dispatch, Ended, Send, Started, Withdraw
 from attacca.policy.concurrency.fixed import Fixed
 from attacca.policy.concurrency.types import Concurrency
 from attacca.policy.keepalive.ttl import Ttl
@@ -22,6 +24,7 @@ from attacca.worker.core.events import (
     Kill,
     MakeSandbox,
     MakeTemplate,
+    Received,
     Run,
     Stop,
     Tick,
@@ -31,6 +34,7 @@ from attacca.worker.core.worker import WorkerCore
 from attacca.worker.runtime.simulated import Handler, SimulatedRuntime, Times
 
 C = TypeVar("C")
+GATEWAY, CONTROL = "gateway", "control"
 
 
 class Counted:
@@ -82,6 +86,10 @@ class Stage:
             2,
             shortcut=shortcut,
         )
+        self.timer = HandTimer()
+        self.drive: Drive[Event, Command] = Drive(
+            self._handle, self.core.wakeup, self._perform, self.clock.now, self.timer, Tick(), raise_refused
+        )
         self.said: list[tuple[float, Command]] = []
         self.started: dict[str, Started] = {}
         self.ended: dict[str, Ended] = {}
@@ -91,11 +99,13 @@ class Stage:
     # What happens.
 
     def tell(self, event: Event) -> list[Command]:
-        now = self.clock.now()
+        commands = self.drive.decide(event)
+        decided = list(commands)
+        self.drive.carry_out(commands)
+        return decided
+
+    def _handle(self, now: float, event: Event) -> list[Command]:
         commands = self.core.handle(now, event)
-        for command in commands:
-            self.said.append((now, command))
-            self._perform(command)
         invariants.check(self.core)
         return commands
 
@@ -104,6 +114,9 @@ class Stage:
         self.tell(Deployed(self.sent, found))
         return found
 
+    def check(self, of: Revision) -> None:
+        self.tell(Received(CONTROL, Check(str(len(self.checked)), of)))
+
     def delete(self, function: str) -> None:
         self.tell(Deleted(self.sent, function))
 
@@ -111,7 +124,7 @@ class Stage:
         for _ in range(count):
             self.sent += 1
             name = f"{of.function}-{self.sent}"
-            self.tell(Dispatch(Invocation(name, of.function, of.id, Request(body=name.encode()))))
+            self.tell(Received(GATEWAY, Dispatch(Invocation(name, of.function, of.id, Request(body=name.encode())))))
         return name
 
     def withdraw(self, name: str, outcome: Outcome | None = None, *, running: bool) -> None:
@@ -120,16 +133,16 @@ class Stage:
     def play(self, seconds: float) -> "Stage":
         """Let time pass: reports arrive and the worker wakes when they should, in the order of their times."""
         until = self.clock.now() + seconds
+        self.drive.wind()  # somebody may have asked to be woken outside of any event
         while True:
-            times = [at for at in (self.runtime.next_at(), self.core.wakeup()) if at is not None and at <= until]
-            if not times:
+            at = min(self.timer.at, inf if (due := self.runtime.next_at()) is None else due)
+            if at > until:
                 break
-            self.clock.time = max(self.clock.time, min(times))
+            self.clock.time = max(self.clock.time, at)
             while self.runtime.advance():
                 pass
-            wakeup = self.core.wakeup()
-            if wakeup is not None and wakeup <= self.clock.time:
-                self.tell(Tick())
+            if self.timer.at <= self.clock.time:
+                self.timer.ring()
         self.clock.time = until
         return self
 
@@ -164,16 +177,13 @@ class Stage:
 
     def _perform(self, command: Command) -> None:
         runtime = self.runtime
+        self.said.append((self.clock.now(), command))
         match command:
             case Run():
                 assert command.invocation.id not in self.ended
                 runtime.run(command.sandbox, command.revision, command.invocation)
-            case Started():
-                assert command.id not in self.started
-                self.started[command.id] = command
-            case Ended():
-                assert command.id not in self.ended, f"{command.id} ended twice"
-                self.ended[command.id] = command
+            case Send(peer, message):
+                self._told(peer, message)
             case MakeSandbox():
                 runtime.make_sandbox(command.sandbox, command.revision, command.template)
             case Kill():
@@ -184,5 +194,15 @@ class Stage:
                 runtime.make_template(command.template, command.revision)
             case DropTemplate():
                 runtime.drop_template(command.template)
+
+    def _told(self, peer: str, message: Started | Ended | Checked) -> None:
+        match message:
+            case Started():
+                assert message.id not in self.started
+                self.started[message.id] = message
+            case Ended():
+                assert message.id not in self.ended, f"{message.id} ended twice"
+                self.ended[message.id] = message
             case Checked():
-                self.checked.append(command)
+                assert peer == CONTROL
+                self.checked.append(message)

@@ -54,7 +54,7 @@ class House:
         self._news = asyncio.Event()
 
     def send(self, name: str, of: Revision = ECHO, *, more: bool = False) -> None:
-        self.worker.receive(Dispatch(Invocation(name, of.function, of.id, Request(body=b"b", more=more))))
+        self.worker.receive("g1", Dispatch(Invocation(name, of.function, of.id, Request(body=b"b", more=more))))
 
     async def ended(self, name: str) -> Ended:
         while True:
@@ -76,7 +76,8 @@ class House:
         assert self.runtime._sink is not None
         self.runtime._sink(report)
 
-    def _hear(self, message: FromWorker) -> None:
+    def _hear(self, peer: str, message: FromWorker) -> None:
+        assert peer == "g1"
         self.heard.append(message)
         self._news.set()
         if self.on_heard is not None:
@@ -87,7 +88,7 @@ def story(play: Callable[[House], Awaitable[None]], times: Times = QUICK, config
     async def main() -> House:
         house = House(times, config)
         await house.worker.open()
-        house.worker.receive(Deployed(1, ECHO))
+        house.worker.receive("control", Deployed(1, ECHO))
         await asyncio.wait_for(play(house), 5)
         await house.worker.close()
         return house
@@ -120,7 +121,7 @@ def test_what_the_gateway_sends_while_it_is_told_has_its_turn_after() -> None:
         await house.ended("i3")
 
     house = story(play)
-    kinds = [(type(message).__name__, message.id) for message in house.heard]
+    kinds = [(type(one).__name__, one.id) for one in house.heard if isinstance(one, Started | Ended)]
     assert kinds == [(kind, name) for name in ("i1", "i2", "i3") for kind in ("Started", "Ended")]
 
 
@@ -140,12 +141,12 @@ def test_a_check_is_answered_to_whoever_asked() -> None:
 def test_bodies_that_come_early_are_held_and_given_in_order() -> None:
     async def play(house: House) -> None:
         house.send("i1", more=True)
-        house.worker.receive(Body("i1", b"1", last=False))
+        house.worker.receive("g1", Body("i1", b"1", last=False))
         await house.until(lambda: any(isinstance(message, Started) for message in house.heard))
-        house.worker.receive(Body("i1", b"2", last=False))
-        house.worker.receive(Body("i1", b"3", last=True))
+        house.worker.receive("g1", Body("i1", b"2", last=False))
+        house.worker.receive("g1", Body("i1", b"3", last=True))
         assert (await house.ended("i1")).outcome == Ok(body=b"b123")
-        house.worker.receive(Body("i1", b"late", last=True))
+        house.worker.receive("g1", Body("i1", b"late", last=True))
 
     story(play)
 
@@ -153,7 +154,7 @@ def test_bodies_that_come_early_are_held_and_given_in_order() -> None:
 def test_a_body_too_large_to_hold_ends_its_invocation() -> None:
     async def play(house: House) -> None:
         house.send("i1", more=True)
-        house.worker.receive(Body("i1", b"x" * 1025, last=False))
+        house.worker.receive("g1", Body("i1", b"x" * 1025, last=False))
         outcome = (await house.ended("i1")).outcome
         assert isinstance(outcome, Failed)
         assert outcome.code == "payload_too_large"
@@ -171,11 +172,11 @@ def test_a_stream_goes_straight_on_but_never_after_the_end() -> None:
         house.report(RunBody(started.sandbox, "i1", b"x"))
         house.report(RunFlow(started.sandbox, "i1", paused=True))
         assert house.heard == [ResponseHead("i1", 200, ()), ResponseBody("i1", b"x"), Flow("i1", paused=True)]
-        house.worker.receive(Flow("i1", paused=True))
+        house.worker.receive("g1", Flow("i1", paused=True))
         assert house.runtime.paused == {"i1": True}
-        house.worker.receive(Withdraw("i1", running=True, outcome=Failed("timeout", "too long")))
+        house.worker.receive("g1", Withdraw("i1", running=True, outcome=Failed("timeout", "too long")))
         house.report(RunBody(started.sandbox, "i1", b"late"))
-        house.worker.receive(Flow("i1", paused=False))
+        house.worker.receive("g1", Flow("i1", paused=False))
         assert isinstance(house.heard[-1], Ended)
         assert house.runtime.paused == {"i1": True}
 

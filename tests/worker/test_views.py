@@ -53,9 +53,9 @@ def test_every_field_is_what_is_so(seed: int) -> None:
         core, chance = house.worker.core, Streams(seed).stream("calls")
         recount = Recount(core)
         recounts.append(recount)
-        core.handle = recount.wrap(core.handle)  # type: ignore[method-assign,assignment]
+        house.worker._drive._handle = recount.wrap(core.handle)
         for number, one in enumerate(FUNCTIONS):
-            house.worker.receive(Deployed(2 + number, one))
+            house.worker.receive("control", Deployed(2 + number, one))
         for number in range(60):
             house.send(f"{number}", chance.choice(FUNCTIONS))
             look_as_a_gateway_does(core)

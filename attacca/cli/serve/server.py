@@ -28,7 +28,7 @@ from attacca.kernel.ids import Ids
 from attacca.kernel.rand import Streams
 from attacca.model.invocation import Call
 from attacca.model.log import LogLine
-from attacca.model.messages import Catalogue, Deleted, Deployed, Evict, Prewarm, ToWorker
+from attacca.model.messages import Catalogue, Deleted, Deployed, Evict, FromWorker, Prewarm, ToWorker
 from attacca.model.sandbox import WorkerView
 from attacca.worker.core.reports import Logged
 from attacca.worker.driver import Worker
@@ -82,7 +82,7 @@ class Server:
             raise no_token(config)
         await self.worker.open()
         self._closing.push_async_callback(self.worker.close)
-        self.worker.receive(self.control.catalogue())
+        self.worker.receive("control", self.control.catalogue())
         self._tell_short()
         await self._listen()
         self._is_ready = True
@@ -92,7 +92,10 @@ class Server:
         config, clock, streams = self.config, self._clock, Streams.from_entropy()
 
         def to_worker(message: ToWorker) -> None:
-            worker.receive(message)
+            worker.receive("gateway", message)
+
+        def to_gateway(_: str, message: FromWorker) -> None:
+            self.gateway.receive(message)
 
         def secret(name: str) -> bytes:
             return self.control.secrets.value(name)
@@ -106,9 +109,7 @@ class Server:
             lambda: self.gateway.receive(self.control.catalogue()),
         )
         self.runtime = ProcessRuntime(state.path, config.process, clock, config.worker.memory_mb, secret)
-        worker = Worker(
-            config.worker, self.runtime, clock, streams, self.gateway.receive, self._log, self._load_per_core
-        )
+        worker = Worker(config.worker, self.runtime, clock, streams, to_gateway, self._log, self._load_per_core)
         self.worker = worker
         self.control = Control(
             config.control,
@@ -144,7 +145,7 @@ class Server:
         if isinstance(message, Catalogue):
             self.restored = len(message.current)
         else:
-            self.worker.receive(message)
+            self.worker.receive("control", message)
         self.gateway.receive(message)
         if self._watch is not None:
             self._watch(message)
@@ -174,7 +175,7 @@ class Server:
             refusal = self.worker.core.catalogue.refuse_order(message.function, message.count)
             if refusal is not None:
                 raise refusal
-        self.worker.receive(message)
+        self.worker.receive("control", message)
 
     def info(self) -> dict[str, Any]:
         worker = self.config.worker

@@ -2,14 +2,15 @@
 
 from collections.abc import Iterable, Mapping
 
+import msgspec
 from msgspec.structs import replace
 
 from attacca.errors import AttaccaError
 from attacca.model.function import Revision
 from attacca.model.invocation import Failed, Timing
-from attacca.model.messages import Checked
+from attacca.model.messages import Check, Checked, Send
 from attacca.worker.config import WorkerConfig
-from attacca.worker.core.events import Command
+from attacca.worker.core.events import Command, ToPeer
 from attacca.worker.core.pool import Pool, Room
 from attacca.worker.core.reports import TemplateFailed, TemplateReady
 from attacca.worker.core.state import Function
@@ -21,6 +22,18 @@ DRAINING = Failed("draining", "the worker is shutting down and takes nothing new
 COLD = "sandboxes start cold; make it in after_fork or on first use to start in milliseconds"
 
 
+class Asked(msgspec.Struct, frozen=True):
+    """One check, and who wants to hear of it."""
+
+    peer: str
+    id: str
+    revision: Revision
+    since: float
+
+    def refused(self, error: Failed, logs: str = "") -> Send[ToPeer]:
+        return Send(self.peer, Checked(self.id, self.revision, error, logs))
+
+
 class Checks:
     def __init__(self, config: WorkerConfig, pool: Pool, timers: Timers, functions: Mapping[str, Function]) -> None:
         self._config = config
@@ -28,69 +41,69 @@ class Checks:
         self._pool = pool
         self._timers = timers
         self._count = 0
-        self.waiting: dict[str, tuple[float, Revision]] = {}  # for memory, since when; by running number
-        self.making: dict[str, Revision] = {}  # by template
+        self.waiting: dict[str, Asked] = {}  # for memory; by running number
+        self.making: dict[str, Asked] = {}  # by template
 
     def begin(
-        self, now: float, revision: Revision, refusal: AttaccaError | None, out: list[Command], *, draining: bool
+        self, now: float, peer: str, check: Check, refusal: AttaccaError | None, out: list[Command], *, draining: bool
     ) -> None:
         """`refusal`: why it could not be deployed, whatever its code is."""
-        memory_mb = revision.settings.memory_mb
+        asked, revision = Asked(peer, check.id, check.revision, now), check.revision
         if draining:
-            out.append(Checked(revision, DRAINING))
+            out.append(asked.refused(DRAINING))
         elif refusal is not None:
-            out.append(Checked(revision, Failed(refusal.code, refusal.message, refusal.hint)))
-        elif memory_mb > self._config.memory_mb:
-            out.append(Checked(revision, never_fits(revision, self._config.memory_mb)))
+            out.append(asked.refused(Failed(refusal.code, refusal.message, refusal.hint)))
+        elif revision.settings.memory_mb > self._config.memory_mb:
+            out.append(asked.refused(never_fits(revision, self._config.memory_mb)))
         else:
             self._count += 1
-            self.waiting[str(self._count)] = now, revision
+            self.waiting[str(self._count)] = asked
             self._timers.set((Timer.CHECK, str(self._count)), now + self._config.check_timeout_s)
             self._timers.set((Timer.PATIENCE, str(self._count)), now + self._config.patience_s)
 
     def serve(self, now: float, out: list[Command]) -> bool:
         """True: one is short of memory."""
-        for number, (since, revision) in list(self.waiting.items()):
+        for number, asked in list(self.waiting.items()):
+            revision = asked.revision
             memory_mb = revision.settings.memory_mb
-            hard = now >= since + self._config.patience_s
+            hard = now >= asked.since + self._config.patience_s
             known = self._functions.get(revision.function) if hard else None
             yields = None if known is None else known.current  # a correction takes the place of what it corrects
             if self._pool.room(now, memory_mb, None, out, evict=True, hard=hard, yields=yields) is not Room.FREE:
                 return True
             del self.waiting[number]
             self._forget(number)
-            self.making[self._pool.make_template(now, revision, None, out).id] = revision
+            self.making[self._pool.make_template(now, revision, None, out).id] = asked
         return False
 
     def give_up(self, number: str, out: list[Command]) -> None:
-        _, revision = self.waiting.pop(number)
+        asked = self.waiting.pop(number)
         waited_s = self._config.check_timeout_s
         out.append(
-            Checked(
-                revision,
+            asked.refused(
                 Failed(
                     "no_capacity",
-                    f"no {revision.settings.memory_mb} MB came free within {waited_s:g} s to import the code",
+                    f"no {asked.revision.settings.memory_mb} MB came free within {waited_s:g} s to import the code",
                     "try again when less is running, or give the worker more memory",
-                ),
+                )
             )
         )
 
     def ready(self, now: float, template: Template, event: TemplateReady, out: list[Command]) -> None:
-        revision = self.making.pop(template.id)
+        asked = self.making.pop(template.id)
         timing = Timing(sandbox=event.sandbox_ms, code=event.code_ms, imports=event.imports_ms)
-        found = replace(revision, handler=event.handler, signature=event.signature, event=event.event)
+        found = replace(asked.revision, handler=event.handler, signature=event.signature, event=event.event)
         notes = event.notes if not event.unfit else (*event.notes, f"{event.unfit}: {COLD}")
-        out.append(Checked(found, None, event.logs, timing, notes))
+        out.append(Send(asked.peer, Checked(asked.id, found, None, event.logs, timing, notes)))
         if self._config.templates:
             self._timers.set((Timer.KEPT, template.id), now + self._config.template_kept_s)
         else:
             self._pool.retire(template, "templates are off", out)
 
     def failed(self, template: Template, event: TemplateFailed, out: list[Command]) -> None:
-        revision = self.making.pop(template.id)
+        asked = self.making.pop(template.id)
         hint = event.hint or ("the traceback says where" if event.traceback else "")
-        out.append(Checked(revision, Failed(event.code, event.message, hint, event.traceback), event.logs))
+        out.append(asked.refused(Failed(event.code, event.message, hint, event.traceback), event.logs))
 
     def adopt(self, revision: Revision) -> Template | None:
         """The template of the check that went before this deployment."""
@@ -111,9 +124,9 @@ class Checks:
         return [one.revision.function for one in templates if one.state is None and one.id not in self.making]
 
     def drain(self, out: list[Command]) -> None:
-        for number, (_, revision) in self.waiting.items():
+        for number, asked in self.waiting.items():
             self._forget(number)
-            out.append(Checked(revision, DRAINING))
+            out.append(asked.refused(DRAINING))
         self.waiting.clear()
 
     def _forget(self, number: str) -> None:

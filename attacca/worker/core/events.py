@@ -1,4 +1,7 @@
-"""The worker core's words: what can happen to it, and what it orders. `messages` come and go as they are."""
+"""The worker core's words: what can happen to it, and what it orders.
+
+Messages come as they are, but for those that are answered: they come with their sender. All that go have an address.
+"""
 
 import msgspec
 
@@ -14,6 +17,7 @@ from attacca.model.messages import (
     Ended,
     Evict,
     Prewarm,
+    Send,
     Started,
     Withdraw,
 )
@@ -26,6 +30,19 @@ from attacca.worker.core.reports import (
     TemplateGone,
     TemplateReady,
 )
+
+
+class Received(msgspec.Struct, frozen=True, gc=False):
+    """A gateway or control asks for something, and is to hear what comes of it."""
+
+    peer: str
+    message: Dispatch | Check
+
+
+class PeerLost(msgspec.Struct, frozen=True):
+    """A gateway is gone: what it asked for is of no use any more."""
+
+    peer: str
 
 
 class Tick(msgspec.Struct, frozen=True):
@@ -43,7 +60,7 @@ class Drain(msgspec.Struct, frozen=True):
 
 
 Event = (
-    Dispatch
+    Received
     | RunEnded
     | SandboxReady
     | SandboxFailed
@@ -59,7 +76,7 @@ Event = (
     | Deleted
     | Prewarm
     | Evict
-    | Check
+    | PeerLost
     | Drain
 )
 
@@ -95,9 +112,12 @@ class Kill(msgspec.Struct, frozen=True):
 
 
 class Run(msgspec.Struct, frozen=True, gc=False):
+    """`peer` hears what comes of it."""
+
     sandbox: str
     revision: Revision
     invocation: Invocation
+    peer: str
 
 
 class Stop(msgspec.Struct, frozen=True):
@@ -107,4 +127,5 @@ class Stop(msgspec.Struct, frozen=True):
     invocation: str
 
 
-Command = Run | Started | Ended | MakeSandbox | Kill | Stop | MakeTemplate | DropTemplate | Checked
+ToPeer = Started | Ended | Checked
+Command = Run | Send[ToPeer] | MakeSandbox | Kill | Stop | MakeTemplate | DropTemplate

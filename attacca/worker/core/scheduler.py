@@ -14,7 +14,7 @@ from enum import StrEnum
 
 from attacca.errors import IllegalTransition
 from attacca.model.invocation import Failed, Invocation, Ok, Outcome, Start, Timing
-from attacca.model.messages import Ended, Started
+from attacca.model.messages import Ended, Send, Started
 from attacca.policy.concurrency.types import Concurrency, Load
 from attacca.policy.keepalive.types import Use
 from attacca.policy.queueing.types import Queue, Waiting
@@ -66,7 +66,7 @@ class Scheduler:
     # Arriving.
 
     def join(
-        self, now: float, invocation: Invocation, state: RevisionState, out: list[Command], *, at_once: bool
+        self, now: float, peer: str, invocation: Invocation, state: RevisionState, out: list[Command], *, at_once: bool
     ) -> bool:
         """True: it runs already. `at_once`: it may be, nobody else waits for anything."""
         if invocation.id in self.items:
@@ -75,7 +75,7 @@ class Scheduler:
         known = state.function.statistics
         known.arrived(now)
         self._pool.keeper.arrived(now, name)
-        self.items[invocation.id] = item = QueuedInvocation(invocation, state, now)
+        self.items[invocation.id] = item = QueuedInvocation(peer, invocation, state, now)
         if state.retired:
             item.place = Place.HEAD_OF_LINE
             self.head_of_line.append(item)
@@ -234,8 +234,8 @@ class Scheduler:
         state.running += 1
         if tell_began is not None:
             tell_began(now, Use(state.function.name, sandbox.id, start.value, pended))
-        out.append(Run(sandbox.id, state.revision, item.invocation))
-        out.append(Started(item.id, sandbox.id, start, why, timing))
+        out.append(Run(sandbox.id, state.revision, item.invocation, item.peer))
+        out.append(Send(item.peer, Started(item.id, sandbox.id, start, why, timing)))
 
     def sandbox_ready(self, now: float, sandbox: Sandbox, ready: SandboxReady, out: list[Command]) -> None:
         state = sandbox.state
@@ -257,7 +257,7 @@ class Scheduler:
         statistics.ran(item.start, run_ms / 1000, now - item.began)
         if type(outcome) is not Ok:
             statistics.errors += 1
-        out.append(Ended(item.id, outcome, run_ms))
+        out.append(Send(item.peer, Ended(item.id, outcome, run_ms)))
         sandbox = item.sandbox
         assert sandbox is not None
         self.vacate(now, sandbox, out)
@@ -292,7 +292,7 @@ class Scheduler:
         statistics.errors += 1
         statistics.lost[item.start] += 1
         self._left(now, item, now - item.began)
-        out.append(Ended(item.id, outcome))
+        out.append(Send(item.peer, Ended(item.id, outcome)))
 
     def drop(self, now: float, item: QueuedInvocation, outcome: Outcome, out: list[Command]) -> None:
         """It waited, wherever that was."""
@@ -310,7 +310,7 @@ class Scheduler:
         del self.items[item.id]
         if item.was_popped:
             self.queue.ended(now, state.function.name, 0.0)
-        out.append(Ended(item.id, outcome))
+        out.append(Send(item.peer, Ended(item.id, outcome)))
 
     def start_failed(self, now: float, state: RevisionState, failed: Failed | None, out: list[Command]) -> None:
         """One who counted on it is told, if it makes no sense to try again; the others are placed anew."""

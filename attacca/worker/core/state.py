@@ -21,9 +21,22 @@ class Place(StrEnum):
 class QueuedInvocation:
     """One invocation on this worker, from Dispatch to Ended."""
 
-    __slots__ = ("arrived", "began", "id", "invocation", "place", "popped", "sandbox", "start", "state", "was_popped")
+    __slots__ = (
+        "arrived",
+        "began",
+        "id",
+        "invocation",
+        "peer",
+        "place",
+        "popped",
+        "sandbox",
+        "start",
+        "state",
+        "was_popped",
+    )  # fmt: skip
 
-    def __init__(self, invocation: Invocation, state: "RevisionState", now: float) -> None:
+    def __init__(self, peer: str, invocation: Invocation, state: "RevisionState", now: float) -> None:
+        self.peer = peer  # who sent it
         self.id = invocation.id
         self.invocation = invocation
         self.state = state

@@ -1,5 +1,7 @@
 """What a worker tells of itself."""
 
+from collections import Counter
+
 from attacca.model.function import Revision
 from attacca.model.sandbox import FunctionView, WorkerView
 from attacca.worker.core.sandbox import Phase
@@ -20,6 +22,23 @@ def of(worker: WorkerCore, now: float) -> WorkerView:
         draining=worker.draining,
         functions=tuple(_function(function) for function in worker.functions.values()),
         sandboxes=tuple(sandbox.view(now) for sandbox in worker.pool.sandboxes.values()),
+    )
+
+
+def brief(worker: WorkerCore) -> WorkerView:
+    """Without its lists, for gateways: what they choose by, once a second."""
+    scheduler = worker.scheduler
+    resting = (sandbox.state.function.name for sandbox in worker.pool.sandboxes.values() if sandbox.idle is not None)
+    return WorkerView(
+        name=worker.config.name,
+        memory_mb=worker.pool.budget_mb,
+        used_mb=worker.pool.used_mb,
+        queued=scheduler.queued,
+        running=scheduler.running,
+        limit=scheduler.limit,
+        cores=worker.config.cores,
+        draining=worker.draining,
+        idle=dict(Counter(resting)),
     )
 
 

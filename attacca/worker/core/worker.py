@@ -1,6 +1,7 @@
 """The worker's machine: what happens goes in, what is to be done comes out.
 
-Dispatch -> [Run, Started] when a slot is free, [MakeSandbox] when one must be made; RunEnded -> [Ended, the next Run].
+Dispatch -> [Run, Send(Started)] when a slot is free, [MakeSandbox] when one must be made.
+RunEnded -> [Send(Ended)], and the Run of whoever is next.
 A report about a sandbox in a phase that has no row for it is refused and changes nothing.
 """
 
@@ -13,7 +14,7 @@ from attacca.model.invocation import Failed, Outcome
 from attacca.model.messages import (
     Catalogue as Announced,
 )
-from attacca.model.messages import Check, Deleted, Deployed, Dispatch, Ended, Evict, FromControl, Prewarm, Withdraw
+from attacca.model.messages import Check, Deleted, Deployed, Dispatch, Ended, Evict, Prewarm, Send, Withdraw
 from attacca.policy.concurrency.types import Concurrency, checked
 from attacca.policy.keepalive.types import Ahead, Keepalive
 from attacca.policy.queueing.types import Queueing
@@ -21,7 +22,7 @@ from attacca.policy.queueing.types import begin as begin_queue
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core.catalogue import Catalogue
 from attacca.worker.core.checks import DRAINING, Checks, never_fits
-from attacca.worker.core.events import Command, Drain, Event, Measured, Stop, Tick
+from attacca.worker.core.events import Command, Drain, Event, Measured, PeerLost, Received, Stop, Tick
 from attacca.worker.core.pool import Pool
 from attacca.worker.core.reports import (
     RunEnded,
@@ -38,7 +39,10 @@ from attacca.worker.core.state import Function, Loss, Place, QueuedInvocation, R
 from attacca.worker.core.templates import Template
 from attacca.worker.core.timers import Timer, Timers
 
+Told = Announced | Deployed | Deleted | Prewarm | Evict | Measured | PeerLost | Drain
+
 LOST_STARTS = 3  # in a row, before a start that was merely lost (a fork whose template died) counts as hopeless
+FORSAKEN = Failed("cancelled", "the gateway that sent it is gone")
 FAILED_FORKS = 2  # in a row, before a template is no longer trusted
 
 
@@ -77,8 +81,12 @@ class WorkerCore:
     def handle(self, now: float, event: Event) -> list[Command]:
         out: list[Command] = []
         match event:
-            case Dispatch():
-                self._dispatch(now, event, out)
+            case Received():
+                message = event.message
+                if isinstance(message, Dispatch):
+                    self._dispatch(now, event.peer, message, out)
+                else:
+                    self._check(now, event.peer, message, out)
             case RunEnded():
                 self._run_ended(now, event, out)
             case SandboxReady() | SandboxFailed() | SandboxGone():
@@ -93,11 +101,6 @@ class WorkerCore:
             case Tick():
                 self._tick(now, out)
                 self._move_on(now, out)
-            case Measured():
-                self.scheduler.adjust(now, event.load_per_core)
-                self._move_on(now, out)
-            case Drain():
-                self._drain(now, out)
             case _:
                 self._told(now, event, out)
                 self._move_on(now, out)
@@ -113,20 +116,21 @@ class WorkerCore:
 
     # Invocations.
 
-    def _dispatch(self, now: float, event: Dispatch, out: list[Command]) -> None:
-        invocation = event.invocation
+    def _dispatch(self, now: float, peer: str, message: Dispatch, out: list[Command]) -> None:
+        invocation = message.invocation
         state = self.catalogue.find(now, invocation.revision, out)
         if self.draining:
-            out.append(Ended(invocation.id, DRAINING))
+            out.append(Send(peer, Ended(invocation.id, DRAINING)))
         elif state is None:
-            message = f"this worker knows no revision {invocation.revision!r}"
-            out.append(Ended(invocation.id, Failed("not_found", message, "deploy it, or ask for the current one")))
+            text = f"this worker knows no revision {invocation.revision!r}"
+            outcome = Failed("not_found", text, "deploy it, or ask for the current one")
+            out.append(Send(peer, Ended(invocation.id, outcome)))
         elif state.revision.settings.memory_mb > self.config.memory_mb:
-            out.append(Ended(invocation.id, never_fits(state.revision, self.config.memory_mb)))
+            out.append(Send(peer, Ended(invocation.id, never_fits(state.revision, self.config.memory_mb))))
         else:
             scheduler = self.scheduler
             at_once = self._shortcut and not (scheduler.head_of_line or self.checks.waiting or len(scheduler.queue))
-            if not scheduler.join(now, invocation, state, out, at_once=at_once):
+            if not scheduler.join(now, peer, invocation, state, out, at_once=at_once):
                 self._move_on(now, out)
 
     def _run_ended(self, now: float, event: RunEnded, out: list[Command]) -> None:
@@ -165,6 +169,15 @@ class WorkerCore:
         out.append(Stop(sandbox.id, item.id))
         if sandbox.phase is not Phase.DRAINING:
             self.pool.start_draining(sandbox, ": an invocation in it was given up")
+
+    def _check(self, now: float, peer: str, message: Check, out: list[Command]) -> None:
+        refusal = self.catalogue.refuse(message.revision.settings)
+        self.checks.begin(now, peer, message, refusal, out, draining=self.draining)
+        self._move_on(now, out)
+
+    def _forsake(self, now: float, peer: str, out: list[Command]) -> None:
+        for item in [item for item in self.scheduler.items.values() if item.peer == peer]:
+            self._withdraw(now, Withdraw(item.id, running=True, outcome=FORSAKEN), out)
 
     def _drain(self, now: float, out: list[Command]) -> None:
         self.draining = True
@@ -259,7 +272,7 @@ class WorkerCore:
 
     # The rest.
 
-    def _told(self, now: float, event: FromControl, out: list[Command]) -> None:
+    def _told(self, now: float, event: Told, out: list[Command]) -> None:
         match event:
             case Announced():
                 self.catalogue.replace(now, event, out)
@@ -271,9 +284,12 @@ class WorkerCore:
                 self.catalogue.prewarm(now, event.function, event.count, out)
             case Evict():
                 self.catalogue.evict(now, event, out)
-            case Check():
-                refusal = self.catalogue.refuse(event.revision.settings)
-                self.checks.begin(now, event.revision, refusal, out, draining=self.draining)
+            case Measured():
+                self.scheduler.adjust(now, event.load_per_core)
+            case PeerLost():
+                self._forsake(now, event.peer, out)
+            case Drain():
+                self._drain(now, out)
 
     def _tick(self, now: float, out: list[Command]) -> None:
         for timer, name in self.timers.pop_due(now):

@@ -14,12 +14,12 @@ def test_an_error_keeps_its_code_and_hint() -> None:
 
 
 def test_a_failed_check_keeps_its_traceback() -> None:
-    failed = Checked(REVISION, Failed("bad_function", "SyntaxError", "fix it", "Traceback"))
+    failed = Checked("1", REVISION, Failed("bad_function", "SyntaxError", "fix it", "Traceback"))
     assert refused_check(failed) == Refused("bad_function", "SyntaxError", "fix it", "Traceback")
-    assert refused_check(Checked(REVISION)) is None
+    assert refused_check(Checked("1", REVISION)) is None
 
 
 def test_a_failed_check_without_a_hint_says_that_nothing_was_deployed() -> None:
-    refusal = refused_check(Checked(REVISION, Failed("bad_function", "SyntaxError")))
+    refusal = refused_check(Checked("1", REVISION, Failed("bad_function", "SyntaxError")))
     assert refusal is not None
     assert refusal.hint == "nothing was deployed; correct it and deploy again"

@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 
 from attacca.model.invocation import Start
-from attacca.model.messages import Check, Deployed
+from attacca.model.messages import Deployed
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core.events import Drain, DropTemplate, MakeTemplate
 from attacca.worker.core.reports import TemplateFailed
@@ -14,7 +14,7 @@ from tests.worker.stage import Stage, revision
 def test_a_check_says_what_was_found() -> None:
     stage = Stage()
     asked = revision("new", handler=None)
-    stage.tell(Check(asked))
+    stage.check(asked)
     stage.play(1)
     (checked,) = stage.checked
     assert checked.error is None
@@ -24,7 +24,7 @@ def test_a_check_says_what_was_found() -> None:
 
 def test_its_template_serves_the_deployment_that_follows() -> None:
     stage = Stage()
-    stage.tell(Check(revision("new")))
+    stage.check(revision("new"))
     stage.play(1)
     new = stage.deploy("new")
     name = stage.send(new)
@@ -36,7 +36,7 @@ def test_its_template_serves_the_deployment_that_follows() -> None:
 
 def test_other_settings_are_another_deployment() -> None:
     stage = Stage()
-    stage.tell(Check(revision("new")))
+    stage.check(revision("new"))
     stage.play(1)
     name = stage.send(stage.deploy("new", timeout_s=5.0))
     stage.play(1)
@@ -45,7 +45,7 @@ def test_other_settings_are_another_deployment() -> None:
 
 def test_the_template_is_dropped_when_no_deployment_follows() -> None:
     stage = Stage()
-    stage.tell(Check(revision("new")))
+    stage.check(revision("new"))
     stage.play(29)
     assert stage.all(DropTemplate) == []
     stage.play(2)
@@ -55,7 +55,7 @@ def test_the_template_is_dropped_when_no_deployment_follows() -> None:
 
 def test_without_templates_it_is_dropped_at_once() -> None:
     stage = Stage(WorkerConfig(memory_mb=1000, templates=False))
-    stage.tell(Check(revision("new")))
+    stage.check(revision("new"))
     stage.play(1)
     assert stage.checked[0].error is None
     assert len(stage.all(DropTemplate)) == 1
@@ -64,7 +64,7 @@ def test_without_templates_it_is_dropped_at_once() -> None:
 def test_a_failed_import_is_told_with_its_traceback() -> None:
     stage = Stage()
     stage.runtime.break_templates("new", Fault())
-    stage.tell(Check(revision("new")))
+    stage.check(revision("new"))
     stage.play(1)
     error = stage.checked[0].error
     assert error is not None
@@ -76,7 +76,7 @@ def test_a_failed_import_is_told_with_its_traceback() -> None:
 
 def test_what_never_fits_is_told_at_once() -> None:
     stage = Stage()
-    stage.tell(Check(revision("new", memory_mb=2000)))
+    stage.check(revision("new", memory_mb=2000))
     assert stage.checked[0].error is not None
     assert stage.checked[0].error.code == "no_capacity"
 
@@ -85,7 +85,7 @@ def test_a_check_that_finds_no_memory_is_given_up() -> None:
     stage = Stage(WorkerConfig(memory_mb=100, check_timeout_s=5), times=Times(run_ms=60_000))
     stage.send(stage.deploy("one"))
     stage.play(1)
-    stage.tell(Check(revision("new")))
+    stage.check(revision("new"))
     stage.play(4)
     assert stage.checked == []
     stage.play(2)
@@ -97,16 +97,16 @@ def test_a_draining_worker_checks_nothing() -> None:
     stage = Stage(WorkerConfig(memory_mb=100), times=Times(run_ms=60_000))
     stage.send(stage.deploy("one"))
     stage.play(1)
-    stage.tell(Check(revision("new")))
+    stage.check(revision("new"))
     stage.tell(Drain())
-    stage.tell(Check(revision("new")))
+    stage.check(revision("new"))
     assert [checked.error.code for checked in stage.checked if checked.error] == ["draining", "draining"]
 
 
 def test_a_check_that_took_too_long_has_no_traceback_to_point_at() -> None:
     stage = Stage()
     stage.runtime.break_templates("new", Fault(code="timeout", traceback=""))
-    stage.tell(Check(revision("new")))
+    stage.check(revision("new"))
     stage.play(1)
     assert stage.checked[0].error is not None
     assert stage.checked[0].error.hint == ""
@@ -127,7 +127,7 @@ def test_no_template_goes_from_one_revision_to_another() -> None:
 
 def test_what_the_sandbox_advises_is_passed_on() -> None:
     stage = Stage()
-    stage.tell(Check(revision("new")))
+    stage.check(revision("new"))
     [made] = stage.all(MakeTemplate)
     stage.tell(TemplateFailed(made.template, "bad_function", "no cv2", "Traceback", hint="list opencv-python-headless"))
     error = stage.checked[0].error

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from attacca.model.function import Revision
 from attacca.model.invocation import FunctionError, Invocation, Ok
-from attacca.model.messages import Catalogue, Check, Evict, Prewarm
+from attacca.model.messages import Catalogue, Evict, Prewarm
 from attacca.policy.concurrency import CONCURRENCY
 from attacca.policy.keepalive import KEEPALIVE
 from attacca.policy.queueing import QUEUEING
@@ -139,7 +139,7 @@ class Theatre:
 
     def check(self, name: str, act: Act) -> None:
         shape = SHAPES[(act.which + act.much) % len(SHAPES)]
-        self.stage.tell(Check(revision(name, self.numbers[name] + 1, **shape)))
+        self.stage.check(revision(name, self.numbers[name] + 1, **shape))
 
     def measure(self, _: str, act: Act) -> None:
         self.stage.tell(Measured(act.much / 3))

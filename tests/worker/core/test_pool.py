@@ -3,7 +3,7 @@
 import pytest
 
 from attacca.model.invocation import Start
-from attacca.model.messages import Check, Evict, Prewarm
+from attacca.model.messages import Evict, Prewarm
 from attacca.policy.keepalive.hybrid_histogram import HybridHistogram
 from attacca.policy.keepalive.lru import Lru
 from attacca.policy.keepalive.ttl import Ttl
@@ -230,7 +230,7 @@ def test_a_check_waits_for_memory_before_anyone_behind_it() -> None:
     stage = Stage(WorkerConfig(memory_mb=200), times=Times(run_ms=300))
     stage.send(stage.deploy("one"), 2)
     stage.play(0.2)
-    stage.tell(Check(revision("new", memory_mb=150)))
+    stage.check(revision("new", memory_mb=150))
     behind = stage.send(stage.deploy("behind", memory_mb=32))
     stage.play(0.1)
     assert stage.all(MakeTemplate) == []
@@ -260,7 +260,7 @@ def test_the_template_of_who_asks_goes_last() -> None:
         stage.play(1)
         stage.tell(Evict(function.function))
         stage.play(1)
-    stage.tell(Check(revision("new")))
+    stage.check(revision("new"))
     stage.play(1)
     assert stage.used_mb == 180, "three templates"
     name = stage.send(one)

@@ -23,7 +23,7 @@ STATE = RevisionState(revision("echo", concurrency=3), Function("echo"))
 
 
 def item(name: str) -> QueuedInvocation:
-    return QueuedInvocation(Invocation(name, "echo", "echo@1", Request()), STATE, 0.0)
+    return QueuedInvocation("g1", Invocation(name, "echo", "echo@1", Request()), STATE, 0.0)
 
 
 def in_phase(phase: Phase) -> Sandbox:

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from attacca.errors import IllegalTransition
 from attacca.model.invocation import FunctionError, Start
-from attacca.model.messages import Check, Evict
+from attacca.model.messages import Evict
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core import view
 from attacca.worker.core.events import DropTemplate, MakeTemplate
@@ -225,7 +225,7 @@ def test_code_that_leaves_its_template_unfit_gets_no_other(is_checked: bool) -> 
 
     stage.runtime.connect(hear)
     if is_checked:
-        stage.tell(Check(revision("echo")))
+        stage.check(revision("echo"))
         stage.play(1)
         assert stage.checked[0].error is None
         assert stage.checked[0].notes[0].startswith("it has threads: sandboxes start cold; ")

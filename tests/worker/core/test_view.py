@@ -1,7 +1,6 @@
 import pytest
 
 from attacca.model.function import Revision
-from attacca.model.messages import Check
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core import view
 from attacca.worker.runtime.simulated import Times
@@ -31,7 +30,7 @@ def test_what_runs_what_waits_and_what_could_be_forked_is_held() -> None:
 def test_a_template_that_waits_for_its_deployment_is_held_until_it_is_dropped() -> None:
     stage = Stage(WorkerConfig(memory_mb=1000, template_kept_s=20.0))
     checked: Revision = revision("new", 7)
-    stage.tell(Check(checked))
+    stage.check(checked)
     assert held(stage) == {"code-7"}, "it is being imported"
     stage.play(10)
     assert held(stage) == {"code-7"}
@@ -41,7 +40,7 @@ def test_a_template_that_waits_for_its_deployment_is_held_until_it_is_dropped() 
 
 def test_what_is_being_dropped_is_not_held() -> None:
     stage = Stage(WorkerConfig(templates=False), times=Times(kill_ms=1000))
-    stage.tell(Check(revision("new", 7)))
+    stage.check(revision("new", 7))
     stage.play(0.5)
     assert stage.used_mb > 0
     assert held(stage) == set()

@@ -4,11 +4,11 @@ import pytest
 
 from attacca.errors import IllegalTransition
 from attacca.model.invocation import Failed, Invocation, Ok, Request, Start
-from attacca.model.messages import Dispatch, Ended, Started
+from attacca.model.messages import Dispatch, Ended, Send, Started
 from attacca.policy.keepalive.hybrid_histogram import HybridHistogram
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core import invariants, view
-from attacca.worker.core.events import Drain, Kill, MakeSandbox, Run, Stop
+from attacca.worker.core.events import Drain, Kill, MakeSandbox, Received, Run, Stop
 from attacca.worker.core.reports import RunEnded, SandboxGone, SandboxReady, TemplateGone
 from attacca.worker.runtime.simulated import Fault, Times
 from tests.worker.stage import Stage, revision
@@ -33,11 +33,12 @@ def test_a_warm_dispatch_is_two_commands() -> None:
     stage.send(echo)
     stage.play(1)
     invocation = Invocation("warm", "echo", echo.id, Request())
-    run, started = stage.tell(Dispatch(invocation))
+    run, started = stage.tell(Received("gateway", Dispatch(invocation)))
     assert isinstance(run, Run)
     assert run.invocation is invocation
-    assert isinstance(started, Started)
-    assert stage.tell(RunEnded(run.sandbox, "warm", Ok(), 1.0)) == [Ended("warm", Ok(), 1.0)]
+    assert isinstance(started, Send)
+    assert (started.peer, type(started.message)) == ("gateway", Started)
+    assert stage.tell(RunEnded(run.sandbox, "warm", Ok(), 1.0)) == [Send("gateway", Ended("warm", Ok(), 1.0))]
 
 
 def test_unknown_revisions_are_not_found() -> None:
@@ -58,7 +59,7 @@ def test_one_id_is_dispatched_once() -> None:
     echo = stage.deploy("echo")
     stage.send(echo)
     with pytest.raises(IllegalTransition):
-        stage.tell(Dispatch(Invocation("echo-1", "echo", echo.id, Request())))
+        stage.tell(Received("gateway", Dispatch(Invocation("echo-1", "echo", echo.id, Request()))))
     invariants.check(stage.core)
 
 
