@@ -11,6 +11,7 @@ from attacca.kernel.registry import build
 from attacca.model.function import Revision
 from attacca.model.invocation import Failed
 from attacca.model.messages import (
+    AskView,
     Body,
     Check,
     Checked,
@@ -20,11 +21,14 @@ from attacca.model.messages import (
     FromControl,
     FromWorker,
     Heartbeat,
+    Logged,
     ResponseBody,
     ResponseHead,
     Send,
     Started,
+    ToControl,
     ToWorker,
+    Viewed,
     Withdraw,
     WorkerJoined,
 )
@@ -50,12 +54,11 @@ from attacca.worker.core.events import (
     Stop,
     Tick,
 )
-from attacca.worker.core.reports import Logged, Report, RunBody, RunEnded, RunFlow, RunHead
+from attacca.worker.core.reports import Report, RunBody, RunEnded, RunFlow, RunHead
 from attacca.worker.core.worker import WorkerCore
 from attacca.worker.runtime.types import Runtime
 
 HEARTBEAT_S = 1.0
-CONTROL = "control"
 STOPPED = Failed("draining", "the worker stopped before the invocation had ended", "try again when it is up")
 
 
@@ -69,10 +72,10 @@ class Worker:
         clock: Clock,
         streams: Streams,
         send: Callable[[str, FromWorker], None],
-        log: Callable[[Logged], None],
+        tell: Callable[[str, ToControl], None],
         load_per_core: Callable[[], float] | None = None,
     ) -> None:
-        """`send` takes the name of a peer and what it is told. `load_per_core` reads the machine's 1-minute load
+        """`send` takes the name of a gateway and what it is told, `tell` that of a control. `load_per_core` reads the machine's 1-minute load
         average, if the concurrency policy wants to know it.
 
         Raises:
@@ -98,14 +101,14 @@ class Worker:
         self._runtime = runtime
         self._clock = clock
         self._send = send
-        self._log = log
+        self._tell = tell
         self._load_per_core = load_per_core
         self._measure_s = concurrency.every_s if load_per_core is not None else None
         self._runs: dict[str, Run | None] = {}  # by invocation that a sandbox has; None: its Ended has been sent
         self._buffer = BodyBuffer(config, send)
         self._gateways: list[str] = []
-        self._checks: dict[str, tuple[Revision, asyncio.Future[Checked]]] = {}
-        self._asked = 0
+        self._controls: list[str] = []
+        self._checks: dict[str, tuple[str, Check]] = {}  # that have not been answered, and who asked
         self._is_closed = False
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._at_rest = asyncio.Event()
@@ -139,13 +142,13 @@ class Worker:
             if run is not None:
                 self._send(run.peer, Ended(invocation, STOPPED))
         self._runs.clear()
-        for name, (revision, _) in list(self._checks.items()):
-            self._answer(CONTROL, Checked(name, revision, STOPPED))
+        for peer, check in list(self._checks.values()):
+            self._answer(peer, Checked(check.id, check.revision, STOPPED))
 
     async def drain(self, grace_s: float) -> None:
         """Refuse what waits, and let what runs finish within `grace_s`."""
         self._drive.feed(Drain())
-        self._tell_gateways()
+        self._tell_peers()
         self._at_rest.clear()
         if self.core.busy():
             try:
@@ -158,18 +161,28 @@ class Worker:
         self._gateways.append(gateway)
         self._send(gateway, WorkerJoined(view.brief(self.core)))
 
-    def lose(self, gateway: str) -> None:
+    def lose(self, gateway: str, _: str = "") -> None:
         """It is gone, and nobody wants what it has asked for."""
         if gateway in self._gateways:
             self._gateways.remove(gateway)
         if not self._is_closed:
             self._drive.feed(PeerLost(gateway))
 
-    def receive(self, peer: str, message: ToWorker | FromControl) -> None:
-        if self._is_closed:
-            self._refuse(peer, message)
-            return
+    def join_control(self, control: str) -> None:
+        """It may give orders from now on, and says first what there is."""
+        self._controls.append(control)
+        self._tell(control, WorkerJoined(view.brief(self.core)))
+
+    def lose_control(self, control: str, _: str = "") -> None:
+        """What it has announced stands until it is heard of again."""
+        if control in self._controls:
+            self._controls.remove(control)
+
+    def receive(self, peer: str, message: ToWorker) -> None:
+        """From a gateway."""
         match message:
+            case Dispatch() if self._is_closed:
+                self._send(peer, Ended(message.invocation.id, STOPPED))
             case Dispatch():
                 if message.invocation.request.more:
                     self._buffer.expect(peer, message.invocation.id, message.invocation.function)
@@ -184,21 +197,21 @@ class Worker:
                 run = self._runs[message.id]
                 if run is not None:
                     self._runtime.leave(run.sandbox, message.id)
-            case Check():
-                self._drive.feed(Received(peer, message))
-            case _:
-                self._drive.feed(message)
+            case Withdraw():
+                self._feed(message)
 
-    async def check(self, revision: Revision) -> Checked:
-        self._asked += 1
-        name = str(self._asked)
-        answer: asyncio.Future[Checked] = asyncio.get_running_loop().create_future()
-        self._checks[name] = revision, answer
-        try:
-            self.receive(CONTROL, Check(name, revision))
-            return await answer
-        finally:
-            del self._checks[name]
+    def obey(self, peer: str, message: FromControl) -> None:
+        """From control."""
+        match message:
+            case Check() if self._is_closed:
+                self._tell(peer, Checked(message.id, message.revision, STOPPED))
+            case Check():
+                self._checks[message.id] = peer, message
+                self._feed(Received(peer, message))
+            case AskView():
+                self._tell(peer, Viewed(message.id, self.view()))
+            case _:
+                self._feed(message)
 
     def view(self) -> WorkerView:
         return view.of(self.core, self._clock.now())
@@ -228,7 +241,8 @@ class Worker:
                 if run is not None:
                     self._send(run.peer, _passed_on(report))
             case Logged():
-                self._log(report)
+                for control in self._controls[:1]:
+                    self._tell(control, report)
             case _:
                 self._feed(report)
 
@@ -242,12 +256,6 @@ class Worker:
             self._runtime.body(run.sandbox, body.id, body.data, body.last)
         elif body.id not in self._runs and (refusal := self._buffer.keep(body)) is not None:
             self._drive.feed(Withdraw(body.id, running=False, outcome=refusal))
-
-    def _refuse(self, peer: str, message: ToWorker | FromControl) -> None:
-        if isinstance(message, Dispatch):
-            self._send(peer, Ended(message.invocation.id, STOPPED))
-        elif isinstance(message, Check):
-            self._answer(peer, Checked(message.id, message.revision, STOPPED))
 
     # Out.
 
@@ -291,9 +299,8 @@ class Worker:
             self._at_rest.set()
 
     def _answer(self, peer: str, checked: Checked) -> None:
-        _, answer = self._checks.get(checked.id, (None, None))
-        if peer == CONTROL and answer is not None and not answer.done():
-            answer.set_result(checked)
+        self._checks.pop(checked.id, None)
+        self._tell(peer, checked)
 
     # Time.
 
@@ -302,13 +309,15 @@ class Worker:
 
     def _beat(self) -> None:
         self._later("beat", HEARTBEAT_S, self._beat)
-        self._tell_gateways()
+        self._tell_peers()
 
-    def _tell_gateways(self) -> None:
-        if self._gateways:
+    def _tell_peers(self) -> None:
+        if self._gateways or self._controls:
             heartbeat = Heartbeat(view.brief(self.core))
             for gateway in self._gateways:
                 self._send(gateway, heartbeat)
+            for control in self._controls:
+                self._tell(control, heartbeat)
 
     def _measure(self) -> None:
         assert self._load_per_core is not None

@@ -18,13 +18,14 @@ from attacca.model.messages import (
     Ended,
     Flow,
     FromWorker,
+    Logged,
     ResponseBody,
     ResponseHead,
     Started,
     Withdraw,
 )
 from attacca.worker.config import WorkerConfig
-from attacca.worker.core.reports import Logged, RunBody, RunFlow, RunHead, SandboxReady
+from attacca.worker.core.reports import RunBody, RunFlow, RunHead, SandboxReady
 from attacca.worker.driver import Worker
 from attacca.worker.runtime.simulated import Fault, SimulatedRuntime, Times
 from tests.worker.stage import revision

@@ -28,9 +28,8 @@ from attacca.kernel.ids import Ids
 from attacca.kernel.rand import Streams
 from attacca.model.invocation import Call
 from attacca.model.log import LogLine
-from attacca.model.messages import Catalogue, Deleted, Deployed, Evict, FromWorker, Prewarm, ToWorker
+from attacca.model.messages import Catalogue, Deleted, Deployed, Evict, FromWorker, Logged, Prewarm, ToWorker
 from attacca.model.sandbox import WorkerView
-from attacca.worker.core.reports import Logged
 from attacca.worker.driver import Worker
 from attacca.worker.runtime.process.runtime import ProcessRuntime
 
