@@ -121,8 +121,8 @@ class _Child:
 class Runner:
     """One live run, from its processes to its totals."""
 
-    def __init__(self, live: Live, schedule: Schedule, keeper: RecordSink) -> None:
-        self._live, self._schedule, self._keeper = live, schedule, keeper
+    def __init__(self, live: Live, schedule: Schedule, sink: RecordSink) -> None:
+        self._live, self._schedule, self._sink = live, schedule, sink
         scenario = live.scenario
         self._length_s = schedule.length_s
         self._warmup_s = scenario.workload.warmup_s
@@ -290,7 +290,7 @@ class Runner:
     def _record(self, sent: Sent) -> None:
         due, sent_at, received, status, head, error = sent[2:8]
         told = told_by(head)
-        self._keeper.add(self._rows.row(sent, told))
+        self._sink.add(self._rows.row(sent, told))
         is_failed = status == 0 or status >= 400
         self._standing.add(
             sent_at - due,
@@ -316,7 +316,7 @@ class Runner:
     async def _keep(self) -> None:
         while True:
             await asyncio.sleep(KEEP_S)
-            self._keeper.keep(self._elapsed_s())
+            self._sink.keep(self._elapsed_s())
 
     async def _sample(self, sample: Sample) -> None:
         every_s = self._live.scenario.record.sample_s
@@ -325,7 +325,7 @@ class Runner:
             await asyncio.sleep(max(0.0, self._origin + at - now()))
             taken_at = self._elapsed_s()
             for row in await asyncio.to_thread(sample):
-                self._keeper.sample((self._live.scenario.name, taken_at, *row))
+                self._sink.sample((self._live.scenario.name, taken_at, *row))
             at = max(at + every_s, self._elapsed_s())
 
     async def _show(self, show: Callable[[Shown], None], ending: Ending) -> None:

@@ -31,11 +31,11 @@ class Totals(msgspec.Struct, kw_only=True):
 
 
 class Ledger:
-    def __init__(self, keeper: RecordSink, run: str, seed: int, *, has_rows: bool) -> None:
+    def __init__(self, sink: RecordSink, run: str, seed: int, *, has_rows: bool) -> None:
         """`has_rows`: a row per invocation is wanted."""
         self.totals = Totals()
-        self._keeper = keeper
-        self._add = keeper.add if has_rows else None
+        self._sink = sink
+        self._add = sink.add if has_rows else None
         self._run = run
         self._seed = seed
         self.spent_s = 0.0  # by all invocations together, from when they were due
@@ -85,12 +85,12 @@ class Ledger:
     def sample(self, now: float, nodes: Sequence[Node]) -> None:
         for node in nodes:
             if not node.is_up:
-                self._keeper.sample((self._run, now, node.name, 0, 0, 0, 0, 0, 0.0))
+                self._sink.sample((self._run, now, node.name, 0, 0, 0, 0, 0, 0.0))
                 continue
             core, machine = node.core, node.machine
             busy = machine.cpu.busy
             computing = machine.running if busy is None else busy
-            self._keeper.sample(
+            self._sink.sample(
                 (
                     self._run, now, node.name, len(core.pool.sandboxes), machine.busy, core.scheduler.queued,
                     machine.running, core.pool.used_mb, min(1.0, computing / machine.cores),

@@ -76,14 +76,14 @@ def run(scenario: Scenario, clock: Clock, options: Options | None = None, schedu
     options = options or Options()
     began = clock.now()
     schedule = schedule or Schedule(scenario)
-    keeper = _keeper(scenario, clock, options)
+    sink = _sink(scenario, clock, options)
     engine = Engine()
     path = options.out / FILE if options.out is not None and options.events else None
     journal = Journal(engine, path, options.stop_at)
     check = None if options.checks == "off" else Check(thorough=options.checks == "all")
     story = Story(engine, options.story) if options.story else None
     told = _told(scenario, schedule, clock, options.keepalive)
-    world = World(scenario, schedule, keeper, engine, journal, _wrap(check, story), told.keepalives, told.balancer)
+    world = World(scenario, schedule, sink, engine, journal, _wrap(check, story), told.keepalives, told.balancer)
     read_s = clock.now() - began
     began = clock.now()
     with _without_collections():
@@ -102,7 +102,7 @@ def run(scenario: Scenario, clock: Clock, options: Options | None = None, schedu
         virtual_s=engine.now,
         faults=world.faults.happened,
         lost_messages=world.lost_messages(),
-        info=keeper.close(facts, wall_s),
+        info=sink.close(facts, wall_s),
         warnings=(*schedule.unmeasured(),),
         story=tuple(story.lines) if story is not None else (),
         latest=latest,
@@ -116,9 +116,9 @@ def _told(scenario: Scenario, schedule: Schedule, clock: Clock, keepalive: Keepa
 
     def rehearse(plain: Scenario, balancer: Balancer) -> None:
         engine = Engine()
-        keeper = NullRecorder(plain, "simulated", clock.wall())
+        sink = NullRecorder(plain, "simulated", clock.wall())
         with _without_collections():
-            World(plain, schedule, keeper, engine, Journal(engine), balancer=balancer).run()
+            World(plain, schedule, sink, engine, Journal(engine), balancer=balancer).run()
 
     return foresee(scenario, schedule, balancer_of, rehearse) or Told([])
 
@@ -133,7 +133,7 @@ def _play(world: World, check: Check | None) -> None:
             check.end(world.ledger.spent_s)
 
 
-def _keeper(scenario: Scenario, clock: Clock, options: Options) -> RecordSink:
+def _sink(scenario: Scenario, clock: Clock, options: Options) -> RecordSink:
     if options.out is None:
         return NullRecorder(scenario, "simulated", clock.wall())
     told = deciding(scenario, Path(attacca.__file__).parent)

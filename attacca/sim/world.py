@@ -37,7 +37,7 @@ class World:
         self,
         scenario: Scenario,
         schedule: Schedule,
-        keeper: RecordSink,
+        sink: RecordSink,
         engine: Engine,
         journal: Journal,
         wrap: Wrap | None = None,
@@ -55,8 +55,8 @@ class World:
             raise BadConfig(f"scheduling mode {scenario.system.mode!r} cannot be simulated yet: skipped", hint)
         self.scenario = scenario
         self.engine = engine
-        has_rows = scenario.record.invocations and not isinstance(keeper, NullRecorder)
-        self.ledger = Ledger(keeper, scenario.name, scenario.seed, has_rows=has_rows)
+        has_rows = scenario.record.invocations and not isinstance(sink, NullRecorder)
+        self.ledger = Ledger(sink, scenario.name, scenario.seed, has_rows=has_rows)
         self.flights: dict[str, Flight] = {}
         self.catalogue = Catalogue(1, tuple(_revision(target) for target in schedule.functions))
         self.front = Front(engine, journal, _gate(scenario, balancer), self.flights, self.ledger)

@@ -17,13 +17,13 @@ from attacca.policy.concurrency import types as concurrency
 from attacca.policy.concurrency.fixed import Fixed
 from attacca.policy.keepalive import BOUNDS, KEEPALIVE
 from attacca.policy.keepalive import types as keepalive
-from attacca.policy.keepalive.lru import Lru, LruKeeper
+from attacca.policy.keepalive.lru import Lru, LruState
 from attacca.policy.queueing import QUEUEING
 from attacca.policy.queueing import types as queueing
 from attacca.policy.queueing.fcfs import Fcfs
 
 PROTOCOLS = [
-    (keepalive.Keeper, keepalive.KEEPER),
+    (keepalive.KeepaliveState, keepalive.KEEPALIVE_STATE),
     (keepalive.Listening, keepalive.LISTENING),
     (queueing.Queue, queueing.QUEUE),
     (concurrency.Concurrency, concurrency.CONCURRENCY),
@@ -63,8 +63,8 @@ def without(whole: type[object], name: str) -> object:
     )()
 
 
-def keeper(name: str) -> None:
-    keepalive.begin(Policy(without(LruKeeper, name)), keepalive.Nowhere(Streams(1).stream("x")))  # type: ignore[arg-type]
+def keepalive_state(name: str) -> None:
+    keepalive.begin(Policy(without(LruState, name)), keepalive.Nowhere(Streams(1).stream("x")))  # type: ignore[arg-type]
 
 
 def queue(name: str) -> None:
@@ -80,7 +80,7 @@ def limits(name: str) -> None:
 
 
 LACKING: list[tuple[Callable[[str], None], str]] = [
-    *((keeper, name) for name in keepalive.KEEPER),
+    *((keepalive_state, name) for name in keepalive.KEEPALIVE_STATE),
     *((queue, name) for name in queueing.QUEUE),
     *((balancer, name) for name in balancing.BALANCER),
     *((limits, name) for name in concurrency.CONCURRENCY),

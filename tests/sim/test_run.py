@@ -23,7 +23,7 @@ from attacca.load.workload.scenario import (
     TraceUse,
     Workload,
 )
-from attacca.policy.keepalive.lru import LruKeeper
+from attacca.policy.keepalive.lru import LruState
 from attacca.policy.keepalive.types import Expiry, House, Idle
 from attacca.sim.journal import part
 from attacca.sim.ledger import Totals
@@ -290,7 +290,7 @@ class Dice(msgspec.Struct, frozen=True):
         return Thrown(house)
 
 
-class Thrown(LruKeeper):
+class Thrown(LruState):
     def __init__(self, house: House) -> None:
         self.chance = house.chance
 
@@ -298,7 +298,7 @@ class Thrown(LruKeeper):
         return Expiry(now + self.chance.expovariate(1.0), "thrown")
 
 
-def test_a_keepers_chance_is_the_seeds() -> None:
+def test_a_policys_chance_is_the_seeds() -> None:
     def thrown(seed: int, memory_mb: int = 4096) -> str:
         one = scenario(function(rate=2.0), length_s=60.0, seed=seed, memory_mb=memory_mb)
         return play(one, keepalive=Dice()).hash

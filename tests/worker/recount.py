@@ -9,7 +9,7 @@ import msgspec
 from attacca.model.invocation import Start
 from attacca.model.messages import Dispatch
 from attacca.policy.concurrency.types import Concurrency, Limit, Load
-from attacca.policy.keepalive.types import Ahead, Expiry, House, Idle, Keeper, Known
+from attacca.policy.keepalive.types import Ahead, Expiry, House, Idle, KeepaliveState, Known
 from attacca.policy.queueing.types import Next, Queue, Waiting
 from attacca.worker.core.events import Command, Event, Measured, Received
 from attacca.worker.core.house import House as OwnHouse
@@ -55,7 +55,7 @@ class Recount:
         self.histories: dict[str, History] = {}
         self.load_per_core = 0.0
         self.house: House = OwnHouse(core.pool, core.timers, core.functions, None)
-        core.pool.keeper = WatchedKeeper(self, core.pool.keeper)
+        core.pool.keepalive = WatchedKeepalive(self, core.pool.keepalive)
         core.scheduler.queue = WatchedQueue(self, core.scheduler.queue)
         core.scheduler.concurrency = WatchedLimit(self, core.scheduler.concurrency)
 
@@ -184,8 +184,8 @@ class Recount:
         assert load.load_per_core == self.load_per_core
 
 
-class WatchedKeeper:
-    def __init__(self, recount: Recount, inner: Keeper) -> None:
+class WatchedKeepalive:
+    def __init__(self, recount: Recount, inner: KeepaliveState) -> None:
         self._recount, self._inner = recount, inner
         self.made, self.began, self.woke = _nothing, _nothing, _none
 

@@ -6,7 +6,7 @@ from attacca.policy.balancing.types import begin as begin_balancer
 from attacca.policy.concurrency.types import Concurrency, checked
 from attacca.policy.keepalive.oracle import Oracle
 from attacca.policy.keepalive.types import Keepalive, Nowhere
-from attacca.policy.keepalive.types import begin as begin_keeper
+from attacca.policy.keepalive.types import begin as begin_keepalive
 from attacca.policy.queueing.types import Queueing
 from attacca.policy.queueing.types import begin as begin_queue
 
@@ -19,5 +19,5 @@ def check_whole(queueing: Queueing, concurrency: Concurrency, keepalive: Keepali
     begin_queue(queueing)
     checked(concurrency)
     if not isinstance(keepalive, Oracle):  # it is told the future when the run begins
-        begin_keeper(keepalive, Nowhere(Streams(1).stream("keepalive")))
+        begin_keepalive(keepalive, Nowhere(Streams(1).stream("keepalive")))
     begin_balancer(balancing, Streams(1).stream("balancing"))

@@ -5,9 +5,9 @@ from typing import Literal
 
 import msgspec
 
-from attacca.policy.keepalive.lru import LruKeeper, longest_unused
-from attacca.policy.keepalive.rent import RentKeeper
-from attacca.policy.keepalive.types import House, Idle, Keeper, Use
+from attacca.policy.keepalive.lru import LruState, longest_unused
+from attacca.policy.keepalive.rent import RentState
+from attacca.policy.keepalive.types import House, Idle, KeepaliveState, Use
 
 
 class GreedyDual(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -24,16 +24,16 @@ class GreedyDual(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     frequency: Literal["cached", "ever"] = "cached"
 
-    def fresh(self, house: House) -> Keeper:
-        return CachedKeeper(house) if self.frequency == "cached" else RentKeeper(worth)
+    def fresh(self, house: House) -> KeepaliveState:
+        return CachedState(house) if self.frequency == "cached" else RentState(worth)
 
 
 def worth(idle: Idle) -> float:
     return idle.uses * idle.cold_s / idle.memory_mb
 
 
-class CachedKeeper(LruKeeper):
-    """As in RentKeeper, a departure is an eviction only if the sandbox was the least of those last asked about."""
+class CachedState(LruState):
+    """As in RentState, a departure is an eviction only if the sandbox was the least of those last asked about."""
 
     __slots__ = ("_asked", "_house", "_marks", "clock")
 

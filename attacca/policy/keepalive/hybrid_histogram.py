@@ -5,7 +5,7 @@ from typing import Annotated
 
 import msgspec
 
-from attacca.policy.keepalive.lru import LruKeeper
+from attacca.policy.keepalive.lru import LruState
 from attacca.policy.keepalive.types import Expiry, Idle
 
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
@@ -34,8 +34,8 @@ class HybridHistogram(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     variation: Annotated[float, msgspec.Meta(ge=0)] = 2.0
     out_of_bounds: Share = 0.5
 
-    def fresh(self) -> "HistogramKeeper":
-        return HistogramKeeper(self)
+    def fresh(self) -> "HistogramState":
+        return HistogramState(self)
 
 
 class Window(msgspec.Struct, frozen=True):
@@ -118,7 +118,7 @@ class Histogram:
         return Window(0.0, range_s, f"{why}: kept for {range_s:g} s")
 
 
-class HistogramKeeper(LruKeeper):
+class HistogramState(LruState):
     __slots__ = ("_functions", "_policy")
 
     def __init__(self, policy: HybridHistogram) -> None:

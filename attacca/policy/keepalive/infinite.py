@@ -2,11 +2,11 @@
 
 import msgspec
 
-from attacca.policy.keepalive.lru import LruKeeper
+from attacca.policy.keepalive.lru import LruState
 
 
 class Infinite(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """No sandbox expires, and the simulated worker's memory never ends."""
 
-    def fresh(self) -> LruKeeper:
-        return LruKeeper()
+    def fresh(self) -> LruState:
+        return LruState()

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from attacca.policy.keepalive.rent import RentKeeper
+from attacca.policy.keepalive.rent import RentState
 from attacca.policy.keepalive.types import Idle
 
 
@@ -13,8 +13,8 @@ class Landlord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     Credit falls by the same delta per megabyte for all, so it is kept as the total delta at which it is used up.
     """
 
-    def fresh(self) -> RentKeeper:
-        return RentKeeper(worth)
+    def fresh(self) -> RentState:
+        return RentState(worth)
 
 
 def worth(idle: Idle) -> float:

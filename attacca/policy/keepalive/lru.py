@@ -10,11 +10,11 @@ from attacca.policy.keepalive.types import Expiry, Idle
 class Lru(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Least recently used, as in Ilúvatar: no sandbox expires by itself."""
 
-    def fresh(self) -> "LruKeeper":
-        return LruKeeper()
+    def fresh(self) -> "LruState":
+        return LruState()
 
 
-class LruKeeper:
+class LruState:
     """Remembers nothing: how long each one has rested is among its facts."""
 
     __slots__ = ()

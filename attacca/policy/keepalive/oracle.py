@@ -9,7 +9,7 @@ from math import inf
 import msgspec
 
 from attacca.errors import BadConfig
-from attacca.policy.keepalive.lru import LruKeeper
+from attacca.policy.keepalive.lru import LruState
 from attacca.policy.keepalive.types import Expiry, Idle
 
 EARLY_S = 1e-6  # an end that is foretold a little early is never mistaken for one that is still to come
@@ -26,7 +26,7 @@ class Oracle(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     sizes the question is NP-hard (Chrobak et al., Algorithmica 2012), and this is a good answer, not a bound.
     """
 
-    def fresh(self) -> "OracleKeeper":
+    def fresh(self) -> "OracleState":
         raise BadConfig("keep-alive policy 'oracle' has to know the future", "simulate it: attacca sim run")
 
 
@@ -78,11 +78,11 @@ class Foresight:
     def __init__(self, courses: Mapping[str, Course]) -> None:
         self._courses = courses
 
-    def fresh(self) -> "OracleKeeper":
-        return OracleKeeper(self._courses)
+    def fresh(self) -> "OracleState":
+        return OracleState(self._courses)
 
 
-class OracleKeeper(LruKeeper):
+class OracleState(LruState):
     __slots__ = ("_courses", "_seen")
 
     def __init__(self, courses: Mapping[str, Course]) -> None:

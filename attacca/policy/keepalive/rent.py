@@ -1,12 +1,12 @@
-"""The keeper behind greedy_dual and landlord: room has a price, and who cannot pay it any longer goes."""
+"""The state behind greedy_dual and landlord: room has a price, and who cannot pay it any longer goes."""
 
 from collections.abc import Callable, Iterable
 
-from attacca.policy.keepalive.lru import LruKeeper, longest_unused
+from attacca.policy.keepalive.lru import LruState, longest_unused
 from attacca.policy.keepalive.types import Expiry, Idle
 
 
-class RentKeeper(LruKeeper):
+class RentState(LruState):
     """A sandbox that comes to rest is good for `paid` plus its worth. Whoever is good for least goes first, and
     `paid` rises to what it was good for: everybody else has lost that much, without being touched.
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import msgspec
 
-from attacca.policy.keepalive.lru import LruKeeper
+from attacca.policy.keepalive.lru import LruState
 from attacca.policy.keepalive.types import Expiry, Idle
 
 
@@ -13,11 +13,11 @@ class Ttl(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
     idle_s: Annotated[float, msgspec.Meta(ge=0)] = 600.0
 
-    def fresh(self) -> "TtlKeeper":
-        return TtlKeeper(self.idle_s)
+    def fresh(self) -> "TtlState":
+        return TtlState(self.idle_s)
 
 
-class TtlKeeper(LruKeeper):
+class TtlState(LruState):
     __slots__ = ("_idle_s", "_why")
 
     def __init__(self, idle_s: float) -> None:

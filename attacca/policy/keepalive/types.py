@@ -59,7 +59,7 @@ class Known(Protocol):
 
 
 class House(Protocol):
-    """The worker around a keeper, as it is at the moment of looking, and what the keeper may ask of it."""
+    """The worker around a keep-alive state, as it is at the moment of looking, and what the state may ask of it."""
 
     @property
     def memory_mb(self) -> int:
@@ -129,7 +129,7 @@ class Ahead(NamedTuple):
     why: str
 
 
-class Keeper(Protocol):
+class KeepaliveState(Protocol):
     """What one worker remembers to decide about its idle sandboxes. See `Listening` for what else it may have."""
 
     def arrived(self, now: float, function: str) -> None:
@@ -152,7 +152,7 @@ class Keeper(Protocol):
 
 
 class Listening(Protocol):
-    """What a keeper may have besides; whatever it has is called."""
+    """What a state may have besides; whatever it has is called."""
 
     def made(self, now: float, function: str) -> None:
         """A sandbox of the function is being made for somebody who waits, and `pended` until it was there."""
@@ -165,22 +165,22 @@ class Listening(Protocol):
 
 
 class Blind(Protocol):
-    """A policy whose keeper needs no more than it is told."""
+    """A policy whose state needs no more than it is told."""
 
-    def fresh(self) -> Keeper: ...
+    def fresh(self) -> KeepaliveState: ...
 
 
 class Seeing(Protocol):
-    """One whose keeper looks around."""
+    """One whose state looks around."""
 
-    def fresh(self, house: House) -> Keeper: ...
+    def fresh(self, house: House) -> KeepaliveState: ...
 
 
-Keepalive = Blind | Seeing  # frozen parameters that make a keeper
+Keepalive = Blind | Seeing  # frozen parameters that make a state
 
 
 class Nowhere:
-    """A worker with nothing in it: enough to see whether a policy makes a keeper."""
+    """A worker with nothing in it: enough to see whether a policy makes a state."""
 
     def __init__(self, chance: Chance) -> None:
         self.memory_mb = 1
@@ -195,7 +195,7 @@ class Nowhere:
         pass
 
 
-KEEPER: Final[protocol.Wanted] = {
+KEEPALIVE_STATE: Final[protocol.Wanted] = {
     "arrived": ("now", "function"),
     "became_idle": ("now", "idle"),
     "became_busy": ("now", "idle"),
@@ -210,18 +210,18 @@ LISTENING: Final[protocol.Wanted] = {
 }
 
 
-def begin(policy: Keepalive, house: House) -> Keeper:
-    """A keeper, which has all that it will be asked for.
+def begin(policy: Keepalive, house: House) -> KeepaliveState:
+    """A state, which has all that it will be asked for.
 
     Raises:
         BadConfig: it has not.
     """
     whose = f"keep-alive policy {type(policy).__name__}"
-    hint = "docs/write-a-policy.md says what each is for; whoever inherits from LruKeeper has them all"
+    hint = "docs/write-a-policy.md says what each is for; whoever inherits from LruState has them all"
     if protocol.takes(policy, "fresh", 0):
-        keeper = cast("Blind", policy).fresh()
+        state = cast("Blind", policy).fresh()
     else:
         protocol.check(policy, {"fresh": ("house",)}, {}, whose, hint)
-        keeper = cast("Seeing", policy).fresh(house)
-    protocol.check(keeper, KEEPER, LISTENING, whose, hint)
-    return keeper
+        state = cast("Seeing", policy).fresh(house)
+    protocol.check(state, KEEPALIVE_STATE, LISTENING, whose, hint)
+    return state

@@ -280,7 +280,7 @@ class Catalogue:
         self._scheduler.start_failed(now, state, None, out)
 
     def expire(self, now: float, name: str, out: list[Command]) -> None:
-        """A sandbox has been idle for as long as its keeper wanted."""
+        """A sandbox has been idle for as long as the keep-alive policy wanted."""
         sandbox = self._pool.sandboxes.get(name)
         if sandbox is None or sandbox.idle is None or sandbox.expiry is None:
             return
@@ -289,7 +289,7 @@ class Catalogue:
             return
         self._pool.kill(now, sandbox, Loss(now, "expired", f": {sandbox.expiry.why}"), out)
         if not state.live and not state.retired:
-            expiry = self._pool.keeper.prewarm_at(now, state.function.name)
+            expiry = self._pool.keepalive.prewarm_at(now, state.function.name)
             if expiry is not None:
                 state.function.expected, state.function.expected_why = expiry.copies, expiry.why
                 self._timers.set((Timer.PREWARM, state.function.name), expiry.at)
@@ -301,7 +301,7 @@ class Catalogue:
             self.ahead(now, Ahead(function, state.function.expected, state.function.expected_why), out)
 
     def ahead(self, now: float, order: Ahead, out: list[Command]) -> None:
-        """What a keeper wants. A guess evicts nobody."""
+        """What a keep-alive policy wants. A guess evicts nobody."""
         state = self._current(order.function)
         if state is None:
             return

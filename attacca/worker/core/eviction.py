@@ -1,9 +1,9 @@
-"""Who must go when memory is short: idle sandboxes as their keeper orders them, then templates that nobody uses."""
+"""Who must go when memory is short: idle sandboxes as the policy orders them, then templates that nobody uses."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from attacca.policy.keepalive.types import Keeper
+from attacca.policy.keepalive.types import KeepaliveState
 from attacca.worker.core.sandbox import Phase, Sandbox
 from attacca.worker.core.state import RevisionState
 from attacca.worker.core.templates import Template, TemplatePhase
@@ -19,7 +19,7 @@ def plan(
     now: float,
     need_mb: int,
     asking: RevisionState | None,
-    keeper: Keeper,
+    keepalive: KeepaliveState,
     sandboxes: Mapping[str, Sandbox],
     templates: Mapping[str, Template],
     *,
@@ -34,7 +34,7 @@ def plan(
     chosen: dict[str, Sandbox] = {}
     spare: dict[RevisionState, int] = {}
     resting = [sandbox.idle for sandbox in sandboxes.values() if sandbox.idle is not None]
-    for idle in keeper.victims(now, resting) if resting else ():
+    for idle in keepalive.victims(now, resting) if resting else ():
         if need_mb <= 0:
             break
         sandbox = sandboxes[idle.sandbox]

@@ -1,4 +1,4 @@
-"""The worker as its keeper sees it: the books themselves, so that whoever looks sees what is so."""
+"""The worker as its keep-alive policy sees it: the books themselves, so that whoever looks sees what is so."""
 
 from collections.abc import Mapping
 from math import inf
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from attacca.worker.core.pool import Pool
 
 
-KEEPER: Key = (Timer.KEEPALIVE, "")
+KEEPALIVE: Key = (Timer.KEEPALIVE, "")
 LEAST_S = 1e-3  # between two awakenings
 
 
@@ -55,9 +55,9 @@ class House:
     def wake_at(self, at: float) -> None:
         """Not at once, when it has just been woken: nothing else would ever have its turn."""
         if at == inf:
-            self._timers.clear(KEEPER)
+            self._timers.clear(KEEPALIVE)
         else:
-            self._timers.set(KEEPER, at if at > self._earliest else self._earliest)
+            self._timers.set(KEEPALIVE, at if at > self._earliest else self._earliest)
 
     def woken(self, now: float) -> None:
         self._earliest = now + LEAST_S

@@ -11,7 +11,7 @@ from attacca.kernel.chance import Chance
 from attacca.kernel.ids import Ids
 from attacca.model.function import Revision
 from attacca.model.invocation import Start
-from attacca.policy.keepalive.types import Idle, Keepalive, Keeper, begin
+from attacca.policy.keepalive.types import Idle, Keepalive, KeepaliveState, begin
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core.events import Command, DropTemplate, Kill, MakeSandbox, MakeTemplate
 from attacca.worker.core.eviction import Plan, plan
@@ -52,8 +52,8 @@ class Pool:
         self.idle_mb = 0  # of used_mb: sandboxes at rest
         self.news: dict[str, int] | None = None  # how many rest of those of which that has changed; None: nobody asks
         self.house = House(self, timers, functions, chance)
-        self.keeper: Keeper = begin(keepalive, self.house)
-        self._tell_made: Callable[[float, str], None] | None = getattr(self.keeper, "made", None)
+        self.keepalive: KeepaliveState = begin(keepalive, self.house)
+        self._tell_made: Callable[[float, str], None] | None = getattr(self.keepalive, "made", None)
 
     # One sandbox's life.
 
@@ -117,7 +117,7 @@ class Pool:
         sandbox.idle = idle
         sandbox.idle_since = now
         self.idle_mb += sandbox.memory_mb
-        sandbox.expiry = expiry = self.keeper.became_idle(now, idle)
+        sandbox.expiry = expiry = self.keepalive.became_idle(now, idle)
         if expiry is not None:
             self._timers.set(sandbox.timer, expiry.at)
         if self.buffer_mb:
@@ -127,7 +127,7 @@ class Pool:
         """It is taken into use."""
         idle = sandbox.idle
         if idle is not None:
-            self.keeper.became_busy(now, idle)
+            self.keepalive.became_busy(now, idle)
             self._stir(sandbox)
 
     def start_draining(self, sandbox: Sandbox, why: str) -> None:
@@ -187,7 +187,7 @@ class Pool:
         if sandbox in state.free:
             state.free.remove(sandbox)
         if sandbox.idle is not None:
-            self.keeper.evicted(now, sandbox.idle)
+            self.keepalive.evicted(now, sandbox.idle)
             self._stir(sandbox)
 
     # Templates.
@@ -261,7 +261,7 @@ class Pool:
             return Room.COMING
         if not evict:
             return Room.NONE
-        chosen = plan(now, need_mb, state, self.keeper, self.sandboxes, self.templates, hard=hard, yields=yields)
+        chosen = plan(now, need_mb, state, self.keepalive, self.sandboxes, self.templates, hard=hard, yields=yields)
         if chosen.short_mb > 0 and not (hard and self._could_ever(need_mb, state, yields)):
             return Room.NONE
         self._carry_out(now, chosen, " for memory", out)
@@ -289,7 +289,7 @@ class Pool:
     def restore_buffer(self, now: float, out: list[Command]) -> None:
         short_mb = self.used_mb + self.buffer_mb - self.budget_mb - self.leaving()
         if short_mb > 0:
-            chosen = plan(now, short_mb, None, self.keeper, self.sandboxes, self.templates)
+            chosen = plan(now, short_mb, None, self.keepalive, self.sandboxes, self.templates)
             self._carry_out(now, chosen, " for the free buffer", out)
 
     def _carry_out(self, now: float, chosen: Plan, why: str, out: list[Command]) -> None:

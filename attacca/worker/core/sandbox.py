@@ -30,7 +30,7 @@ class Phase(StrEnum):
 
 
 class Sandbox:
-    """`running` holds its invocations by id; `idle` is what its keeper was told when it came to rest."""
+    """`running` holds its invocations by id; `idle` is what the keep-alive policy was told when it became idle."""
 
     __slots__ = (
         "drained_why",
@@ -66,7 +66,7 @@ class Sandbox:
         self.running: dict[str, QueuedInvocation] = {}
         self.served = 0
         self.idle: Idle | None = None
-        self.expiry: Expiry | None = None  # as its keeper answered
+        self.expiry: Expiry | None = None  # as the keep-alive policy answered
         self.made_at = self.idle_since = now
         self.timer: Key = (Timer.EXPIRY, name)
 

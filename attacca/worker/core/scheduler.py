@@ -61,7 +61,7 @@ class Scheduler:
         self.running = 0
         self.claims = 0  # of all revisions
         self.limit = max(1, concurrency.first(cores))
-        self._tell_began: Callable[[float, Use], None] | None = getattr(pool.keeper, "began", None)
+        self._tell_began: Callable[[float, Use], None] | None = getattr(pool.keepalive, "began", None)
 
     # Arriving.
 
@@ -74,7 +74,7 @@ class Scheduler:
         name = state.function.name
         known = state.function.statistics
         known.arrived(now)
-        self._pool.keeper.arrived(now, name)
+        self._pool.keepalive.arrived(now, name)
         self.items[invocation.id] = item = QueuedInvocation(peer, invocation, state, now)
         if state.retired:
             item.place = Place.HEAD_OF_LINE

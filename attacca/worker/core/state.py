@@ -76,8 +76,8 @@ class Function:
         self.total = 0
         self.idle = 0  # sandboxes at rest
         self.cached_uses = 0  # invocations that were handed to sandboxes which are not dying or gone
-        self.expected = 1  # sandboxes that the keeper wants when an arrival is expected
-        self.expected_why = ""  # why the keeper expects an arrival, whichever revision is current by then
+        self.expected = 1  # sandboxes that the keep-alive policy wants when an arrival is expected
+        self.expected_why = ""  # why it expects an arrival, whichever revision is current by then
 
     @property
     def application(self) -> str:

@@ -59,8 +59,8 @@ class WorkerCore:
         chance: Chance | None = None,
         shortcut: bool = True,
     ) -> None:
-        """`chance`: what a keeper may draw from. `shortcut`: an invocation that finds a free slot and nobody waiting
-        runs without the general search.
+        """`chance`: what a keep-alive policy may draw from. `shortcut`: an invocation that finds a free slot and
+        nobody waiting runs without the general search.
 
         Raises:
             BadConfig: a policy lacks something that it will be asked for.
@@ -304,10 +304,10 @@ class WorkerCore:
             elif timer is Timer.BUFFER:
                 self.pool.restore_buffer(now, out)
             elif timer is Timer.KEEPALIVE:
-                self._wake_keeper(now, out)
+                self._wake_keepalive(now, out)
 
-    def _wake_keeper(self, now: float, out: list[Command]) -> None:
-        woke: Callable[[float], Iterable[Ahead]] | None = getattr(self.pool.keeper, "woke", None)
+    def _wake_keepalive(self, now: float, out: list[Command]) -> None:
+        woke: Callable[[float], Iterable[Ahead]] | None = getattr(self.pool.keepalive, "woke", None)
         self.pool.house.woken(now)
         orders = list(woke(now)) if woke is not None else []
         if not (self.draining or self.scheduler.head_of_line or self.checks.waiting):

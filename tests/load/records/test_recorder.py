@@ -112,9 +112,9 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 
 
 def test_the_null_recorder_says_what_was_run() -> None:
-    keeper = NullRecorder(SCENARIO, "simulated", 5.0)
-    keeper.add(())
-    assert keeper.close({"a": 1.0}, 3.0).hash == hash_of(SCENARIO)
+    sink = NullRecorder(SCENARIO, "simulated", 5.0)
+    sink.add(())
+    assert sink.close({"a": 1.0}, 3.0).hash == hash_of(SCENARIO)
 
 
 @pytest.mark.parametrize("content", [b"", b"\0", b"[" * 5000, b'{"version":' + b"1" * 5000 + b"}", b"\xff\xfe{}"])

@@ -35,7 +35,7 @@ def record(
         at = 0.0
         while (at := at + draw.expovariate(a_second * rate)) < length_s:
             arrivals.append((at, name, draw.lognormvariate(0.0, 0.5) * seconds * slow, draw.expovariate(2000.0)))
-    keeper = Recorder(path, plan, kind, 1.7e9)
+    sink = Recorder(path, plan, kind, 1.7e9)
     slots = [0.0] * plan.system.cores
     idle: dict[str, list[float]] = {name: [] for name in FUNCTIONS}
     spans = []
@@ -54,7 +54,7 @@ def record(
         spans.append((due, deq, end))
         phase = "warmup" if due < plan.workload.warmup_s else "run"
         is_lost = draw.random() < 0.002
-        keeper.add((
+        sink.add((
             plan.name, plan.seed, phase, index, "app", name, "http", due, due + late, late, enq, deq,
             None if ready is None else deq, ready, begin, end, None if is_lost else end + 0.0004,
             0 if is_lost else 200, "timeout" if is_lost else "", start, "w1", f"s{index}", 1, 0, 128, seconds,
@@ -64,8 +64,8 @@ def record(
         running = sum(deq <= second < end for _, deq, end in spans)
         waiting = sum(due <= second < deq for due, deq, _ in spans)
         there = running + sum(second - idle_s < end <= second for _, _, end in spans) // 8
-        keeper.sample((plan.name, float(second), "w1", there, running, waiting, running, there * 128, running / 12))
-    keeper.close({"events": float(len(spans) * 6)}, 0.4)
+        sink.sample((plan.name, float(second), "w1", there, running, waiting, running, there * 128, running / 12))
+    sink.close({"events": float(len(spans) * 6)}, 0.4)
     return path
 
 

@@ -29,12 +29,12 @@ def row(index: int, **said: object) -> tuple[object, ...]:
 def digest_of_rows(path: object, *rows: tuple[object, ...], samples: int = 0) -> Digest:
     from pathlib import Path
 
-    keeper = Recorder(Path(str(path)), scenario(), "live", 1.7e9)
+    sink = Recorder(Path(str(path)), scenario(), "live", 1.7e9)
     for one in rows:
-        keeper.add(one)
+        sink.add(one)
     for second in range(samples):
-        keeper.sample(("few", float(second), "w", 4, 1, 2, 1, 512, 0.5))
-    keeper.close({}, 1.0)
+        sink.sample(("few", float(second), "w", 4, 1, 2, 1, 512, 0.5))
+    sink.close({}, 1.0)
     return digest_of(read_run(Path(str(path))))
 
 
@@ -146,10 +146,10 @@ def test_what_has_not_settled_is_left_out_where_the_scenario_says_so(tmp_path: P
     settling = msgspec.structs.replace(plan, workload=msgspec.structs.replace(plan.workload, settle=True))
     found = []
     for name, one in (("plain", plan), ("settled", settling)):
-        keeper = Recorder(tmp_path / name, one, "live", 1.7e9)
+        sink = Recorder(tmp_path / name, one, "live", 1.7e9)
         for line in rows:
-            keeper.add(line)
-        keeper.close({}, 1.0)
+            sink.add(line)
+        sink.close({}, 1.0)
         found.append(digest_of(read_run(tmp_path / name)))
     plain, settled = found
     assert (plain.warm_up_s, settled.warm_up_s) == (10.0, 10.0)

@@ -1,4 +1,4 @@
-"""A worker as plain facts, for keepers that look around."""
+"""A worker as plain facts, for policies that look around."""
 
 import msgspec
 

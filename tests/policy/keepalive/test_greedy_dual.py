@@ -6,8 +6,8 @@ from itertools import product
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attacca.policy.keepalive.greedy_dual import CachedKeeper, GreedyDual
-from attacca.policy.keepalive.rent import RentKeeper
+from attacca.policy.keepalive.greedy_dual import CachedState, GreedyDual
+from attacca.policy.keepalive.rent import RentState
 from attacca.policy.keepalive.types import Idle, Use
 from tests.drawing import several
 from tests.policy.keepalive.here import Facts, Here
@@ -20,31 +20,31 @@ STEPS = several(list(product(["rest", "take", "pressure"], NAMES, FACTS)), max_s
 @given(STEPS, st.integers(1, 3))
 @settings(max_examples=60, deadline=None)
 def test_it_does_what_the_dumb_twin_does(steps: Sequence[tuple[str, str, tuple[int, int, int]]], needed: int) -> None:
-    keeper = ever()
+    state = ever()
     clock = 0.0
     resting: dict[str, tuple[float, Idle]] = {}  # with Pr, as it was at rest
     for now, (step, name, (uses, cold_s, memory_mb)) in enumerate(steps):
         if step == "pressure":
             for _ in range(min(needed, len(resting))):
                 first = min(resting.values(), key=lambda pair: (pair[0], pair[1].idle_since))
-                victims = keeper.victims(now, [idle for _, idle in resting.values()])
+                victims = state.victims(now, [idle for _, idle in resting.values()])
                 assert victims[0] == first[1]
-                keeper.evicted(now, victims[0])
+                state.evicted(now, victims[0])
                 del resting[victims[0].sandbox]
                 clock = first[0]
         elif step == "rest" and name not in resting:
             idle = Idle(name, "a", memory_mb, float(now), uses, float(cold_s), 0.0)
-            assert keeper.became_idle(now, idle) is None
+            assert state.became_idle(now, idle) is None
             resting[name] = (clock + uses * cold_s / memory_mb, idle)
         elif step == "take" and name in resting:
-            keeper.became_busy(now, resting.pop(name)[1])
-        assert keeper.paid == clock
+            state.became_busy(now, resting.pop(name)[1])
+        assert state.paid == clock
 
 
-def ever() -> RentKeeper:
-    keeper = GreedyDual(frequency="ever").fresh(Here())
-    assert isinstance(keeper, RentKeeper)
-    return keeper
+def ever() -> RentState:
+    state = GreedyDual(frequency="ever").fresh(Here())
+    assert isinstance(state, RentState)
+    return state
 
 
 def idle(name: str, uses: int = 1, cold_s: float = 1.0, memory_mb: int = 1, since: float = 0.0) -> Idle:
@@ -52,10 +52,10 @@ def idle(name: str, uses: int = 1, cold_s: float = 1.0, memory_mb: int = 1, sinc
 
 
 def first_to_go(*idles: Idle) -> str:
-    keeper = ever()
+    state = ever()
     for one in idles:
-        keeper.became_idle(one.idle_since, one)
-    return keeper.victims(9.0, idles)[0].sandbox
+        state.became_idle(one.idle_since, one)
+    return state.victims(9.0, idles)[0].sandbox
 
 
 def test_rare_cheap_and_large_ones_go_first() -> None:
@@ -66,41 +66,41 @@ def test_rare_cheap_and_large_ones_go_first() -> None:
 
 
 def test_what_was_used_often_long_ago_goes_in_the_end() -> None:
-    keeper = ever()
+    state = ever()
     favourite = idle("favourite", uses=5)
-    keeper.became_idle(0.0, favourite)
+    state.became_idle(0.0, favourite)
     for n in range(20):
         guest = idle(f"guest{n}", uses=1, since=float(n))
-        keeper.became_idle(n, guest)
-        first = keeper.victims(n, [favourite, guest])[0]
-        keeper.evicted(n, first)
+        state.became_idle(n, guest)
+        first = state.victims(n, [favourite, guest])[0]
+        state.evicted(n, first)
         if first is favourite:
             break
     assert n == 4
 
 
 def test_one_that_leaves_out_of_turn_does_not_move_the_clock() -> None:
-    keeper = ever()
+    state = ever()
     dear, cheap = idle("dear", uses=9), idle("cheap")
     for one in (dear, cheap):
-        keeper.became_idle(0.0, one)
-    keeper.evicted(1.0, dear)  # nobody was asked for a victim
-    assert keeper.paid == 0.0
-    keeper.became_idle(2.0, dear)
-    keeper.victims(3.0, [dear, cheap])
-    keeper.evicted(3.0, dear)  # cheap was to go first
-    assert keeper.paid == 0.0
-    keeper.evicted(3.0, cheap)
-    assert keeper.paid == 1.0
+        state.became_idle(0.0, one)
+    state.evicted(1.0, dear)  # nobody was asked for a victim
+    assert state.paid == 0.0
+    state.became_idle(2.0, dear)
+    state.victims(3.0, [dear, cheap])
+    state.evicted(3.0, dear)  # cheap was to go first
+    assert state.paid == 0.0
+    state.evicted(3.0, cheap)
+    assert state.paid == 1.0
 
 
 def test_those_who_may_not_go_do_not_hold_the_clock_back() -> None:
-    keeper = ever()
+    state = ever()
     kept, free = idle("kept", uses=1), idle("free", uses=3)
     for one in (kept, free):
-        keeper.became_idle(0.0, one)
-    keeper.evicted(1.0, keeper.victims(1.0, [free])[0])
-    assert keeper.paid == 3.0
+        state.became_idle(0.0, one)
+    state.evicted(1.0, state.victims(1.0, [free])[0])
+    assert state.paid == 3.0
 
 
 MOVES = several(list(product(["make", "run", "rest", "room"], range(4), "ab")), max_size=40)
@@ -114,8 +114,8 @@ def test_the_published_one_does_what_its_dumb_twin_does(moves: Sequence[tuple[st
     here = Here(functions={name: Facts() for name in "ab"})
     for function, cost_s in COST_S.items():
         here.functions[function].cold_s.add(cost_s)
-    keeper = GreedyDual().fresh(here)
-    assert isinstance(keeper, CachedKeeper)
+    state = GreedyDual().fresh(here)
+    assert isinstance(state, CachedState)
     clock, uses, priority = 0.0, {}, {}  # type: ignore[var-annotated]
     resting: dict[str, Idle] = {}
 
@@ -129,23 +129,23 @@ def test_the_published_one_does_what_its_dumb_twin_does(moves: Sequence[tuple[st
         name, facts = f"{function}{number}", here.functions[function]
         if move == "make" and name not in uses:
             uses[name] = 0
-            keeper.made(now, function)
+            state.made(now, function)
             use(name)
             facts.cached_uses += 1
-            keeper.began(now, Use(function, name, "cold", pended=True))
+            state.began(now, Use(function, name, "cold", pended=True))
         elif move == "run" and name in resting:
-            keeper.became_busy(now, resting.pop(name))
+            state.became_busy(now, resting.pop(name))
             use(name)
             facts.cached_uses += 1
-            keeper.began(now, Use(function, name, "warm", pended=False))
+            state.began(now, Use(function, name, "warm", pended=False))
         elif move == "rest" and name in uses and name not in resting:
             resting[name] = Idle(name, function, 1, float(now), 0, COST_S[function], 0.0)
-            assert keeper.became_idle(now, resting[name]) is None
+            assert state.became_idle(now, resting[name]) is None
         elif move == "room" and resting:
             first = min(resting.values(), key=lambda one: (priority[one.sandbox], one.idle_since))
-            assert keeper.victims(now, resting.values())[0] == first
-            keeper.evicted(now, first)
+            assert state.victims(now, resting.values())[0] == first
+            state.evicted(now, first)
             clock = priority[first.sandbox]
             del resting[first.sandbox]
             here.functions[first.function].cached_uses -= uses.pop(first.sandbox)
-        assert keeper.clock == clock
+        assert state.clock == clock

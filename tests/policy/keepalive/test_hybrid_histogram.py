@@ -5,7 +5,7 @@ from math import ceil, sqrt
 import pytest
 from hypothesis import given, settings
 
-from attacca.policy.keepalive.hybrid_histogram import HistogramKeeper, HybridHistogram
+from attacca.policy.keepalive.hybrid_histogram import HistogramState, HybridHistogram
 from attacca.policy.keepalive.types import Expiry, Idle
 from tests.drawing import Every, one, several
 
@@ -16,12 +16,12 @@ def at_rest(now: float, *, used: bool = True, name: str = "s1") -> Idle:
     return Idle(name, "a", 128, now, uses=1, cold_s=1.0, gap_s=0.0, used=used)
 
 
-def learn(keeper: HistogramKeeper, pauses_s: list[float], now: float = 0.0) -> float:
+def learn(state: HistogramState, pauses_s: list[float], now: float = 0.0) -> float:
     """Let the function pause so; the time of its last arrival comes back."""
     for pause_s in pauses_s:
-        keeper.became_idle(now, at_rest(now))
+        state.became_idle(now, at_rest(now))
         now += pause_s
-        keeper.arrived(now, "a")
+        state.arrived(now, "a")
     return now
 
 
@@ -57,37 +57,37 @@ POLICIES = Every(
 @given(one(POLICIES), several([float(n) for n in range(151)], max_size=30))
 @settings(max_examples=80, deadline=None)
 def test_it_does_what_the_dumb_twin_does(policy: HybridHistogram, pauses_s: list[float]) -> None:
-    keeper = policy.fresh()
-    now = learn(keeper, pauses_s)
+    state = policy.fresh()
+    now = learn(state, pauses_s)
     from_s, until_s = dumb_window(policy, pauses_s)
-    expiry = keeper.became_idle(now, at_rest(now))
-    ahead = keeper.prewarm_at(now, "a")
+    expiry = state.became_idle(now, at_rest(now))
+    ahead = state.prewarm_at(now, "a")
     assert expiry is not None
     assert expiry.at == pytest.approx(now if from_s else now + until_s)
     assert (ahead.at if ahead else None) == (pytest.approx(now + from_s) if from_s else None)
     if from_s:
-        waiting = keeper.became_idle(now + from_s, at_rest(now + from_s, used=False))
+        waiting = state.became_idle(now + from_s, at_rest(now + from_s, used=False))
         assert waiting is not None
         assert waiting.at == pytest.approx(now + until_s)
 
 
 def test_a_function_called_every_half_hour_is_away_in_between() -> None:
-    keeper = HybridHistogram().fresh()
-    now = learn(keeper, [30.5 * MINUTE] * 10)
+    state = HybridHistogram().fresh()
+    now = learn(state, [30.5 * MINUTE] * 10)
     why = "pauses last 1800 to 1860 s"
-    assert keeper.became_idle(now, at_rest(now)) == Expiry(now, why)
-    assert keeper.prewarm_at(now, "a") == Expiry(now + 27 * MINUTE, why)
+    assert state.became_idle(now, at_rest(now)) == Expiry(now, why)
+    assert state.prewarm_at(now, "a") == Expiry(now + 27 * MINUTE, why)
     made = now + 27 * MINUTE
     late = now + 31 * MINUTE * 1.1
-    assert keeper.became_idle(made, at_rest(made, used=False)) == Expiry(late, why)
-    assert keeper.prewarm_at(late, "a") is None, "it was waited for long enough"
+    assert state.became_idle(made, at_rest(made, used=False)) == Expiry(late, why)
+    assert state.prewarm_at(late, "a") is None, "it was waited for long enough"
 
 
 def test_a_busy_function_is_kept_for_its_longest_pauses() -> None:
-    keeper = HybridHistogram().fresh()
-    now = learn(keeper, [1.0] * 50)
-    assert keeper.became_idle(now, at_rest(now)) == Expiry(now + 66.0, "pauses last 0 to 60 s")
-    assert keeper.prewarm_at(now + 66.0, "a") is None
+    state = HybridHistogram().fresh()
+    now = learn(state, [1.0] * 50)
+    assert state.became_idle(now, at_rest(now)) == Expiry(now + 66.0, "pauses last 0 to 60 s")
+    assert state.prewarm_at(now + 66.0, "a") is None
 
 
 @pytest.mark.parametrize(
@@ -99,30 +99,30 @@ def test_a_busy_function_is_kept_for_its_longest_pauses() -> None:
     ],
 )
 def test_what_it_cannot_trust_it_keeps_for_the_whole_range(pauses_s: list[float], why: str) -> None:
-    keeper = HybridHistogram().fresh()
-    now = learn(keeper, pauses_s)
-    assert keeper.became_idle(now, at_rest(now)) == Expiry(now + 4 * 3600.0, why)
-    assert keeper.prewarm_at(now, "a") is None
+    state = HybridHistogram().fresh()
+    now = learn(state, pauses_s)
+    assert state.became_idle(now, at_rest(now)) == Expiry(now + 4 * 3600.0, why)
+    assert state.prewarm_at(now, "a") is None
 
 
 def test_arrivals_during_an_execution_are_no_pauses() -> None:
-    keeper = HybridHistogram().fresh()
-    now = learn(keeper, [30 * MINUTE] * 10)
+    state = HybridHistogram().fresh()
+    now = learn(state, [30 * MINUTE] * 10)
     for second in range(30):
-        keeper.arrived(now + second, "a")
-    assert keeper.prewarm_at(now + 30, "a") is None, "it runs"
-    assert keeper.became_idle(now + 30, at_rest(now + 30)) == Expiry(now + 30, "pauses last 1800 to 1860 s")
+        state.arrived(now + second, "a")
+    assert state.prewarm_at(now + 30, "a") is None, "it runs"
+    assert state.became_idle(now + 30, at_rest(now + 30)) == Expiry(now + 30, "pauses last 1800 to 1860 s")
 
 
 def test_one_made_by_hand_waits_a_whole_window_even_long_after_the_last_execution() -> None:
-    keeper = HybridHistogram().fresh()
-    assert keeper.became_idle(5.0, at_rest(5.0, used=False)) == Expiry(
+    state = HybridHistogram().fresh()
+    assert state.became_idle(5.0, at_rest(5.0, used=False)) == Expiry(
         5.0 + 4 * 3600, "no pause seen yet: kept for 14400 s"
     )
-    now = learn(keeper, [1.0] * 50)
-    keeper.became_idle(now, at_rest(now))
+    now = learn(state, [1.0] * 50)
+    state.became_idle(now, at_rest(now))
     later = now + 1000.0
-    assert keeper.became_idle(later, at_rest(later, used=False)) == Expiry(later + 66.0, "pauses last 0 to 60 s")
+    assert state.became_idle(later, at_rest(later, used=False)) == Expiry(later + 66.0, "pauses last 0 to 60 s")
 
 
 def test_short_of_memory_the_longest_unused_goes() -> None:

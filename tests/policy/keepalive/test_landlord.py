@@ -41,41 +41,41 @@ class DumbLandlord:
 @given(STEPS)
 @settings(max_examples=60, deadline=None)
 def test_it_does_what_the_dumb_twin_does(steps: Sequence[tuple[str, str, tuple[int, int]]]) -> None:
-    keeper, dumb = Landlord().fresh(), DumbLandlord()
+    state, dumb = Landlord().fresh(), DumbLandlord()
     for now, (step, name, (cold_s, memory_mb)) in enumerate(steps):
         if step == "pressure" and dumb.idle:
-            victims = keeper.victims(now, list(dumb.idle.values()))
-            keeper.evicted(now, victims[0])
+            victims = state.victims(now, list(dumb.idle.values()))
+            state.evicted(now, victims[0])
             assert dumb.evict() == victims[0]
         elif step == "rest" and name not in dumb.idle:
             idle = Idle(name, "a", memory_mb, float(now), 7, float(cold_s), 0.0)
-            assert keeper.became_idle(now, idle) is None
+            assert state.became_idle(now, idle) is None
             dumb.rest(idle)
         elif step == "take" and name in dumb.idle:
-            keeper.became_busy(now, dumb.take(name))
+            state.became_busy(now, dumb.take(name))
         for tenant, idle in dumb.idle.items():
-            assert (keeper.good_for(idle) - keeper.paid) * idle.memory_mb == dumb.credit[tenant]
+            assert (state.good_for(idle) - state.paid) * idle.memory_mb == dumb.credit[tenant]
 
 
 def test_a_use_restores_the_whole_credit() -> None:
-    keeper = Landlord().fresh()
+    state = Landlord().fresh()
     tenant, guest = (Idle(name, "a", 1, 0.0, 1, 2.0, 0.0) for name in ("tenant", "guest"))
-    keeper.became_idle(0.0, tenant)
-    keeper.became_idle(0.0, guest)
-    keeper.victims(1.0, [tenant, guest])
-    keeper.evicted(1.0, guest)
-    assert keeper.good_for(tenant) - keeper.paid == 0.0
-    keeper.became_busy(2.0, tenant)
-    keeper.became_idle(3.0, tenant)
-    assert keeper.good_for(tenant) - keeper.paid == 2.0
+    state.became_idle(0.0, tenant)
+    state.became_idle(0.0, guest)
+    state.victims(1.0, [tenant, guest])
+    state.evicted(1.0, guest)
+    assert state.good_for(tenant) - state.paid == 0.0
+    state.became_busy(2.0, tenant)
+    state.became_idle(3.0, tenant)
+    assert state.good_for(tenant) - state.paid == 2.0
 
 
 def test_nothing_is_kept_of_who_is_taken_or_gone() -> None:
-    keeper = Landlord().fresh()
+    state = Landlord().fresh()
     tenants = [Idle(name, "a", 1, 0.0, 1, 2.0, 0.0) for name in ("used", "gone")]
     for tenant in tenants:
-        keeper.became_idle(0.0, tenant)
-    keeper.victims(1.0, tenants)
-    keeper.became_busy(1.0, tenants[0])
-    keeper.evicted(1.0, tenants[1])
-    assert (keeper._good, keeper._asked) == ({}, {})
+        state.became_idle(0.0, tenant)
+    state.victims(1.0, tenants)
+    state.became_busy(1.0, tenants[0])
+    state.evicted(1.0, tenants[1])
+    assert (state._good, state._asked) == ({}, {})

@@ -1,4 +1,4 @@
-"""Oldest first, whatever the order of asking; and what every keeper owes its worker."""
+"""Oldest first, whatever the order of asking; and what every policy owes its worker."""
 
 import pytest
 from hypothesis import given, settings
@@ -41,26 +41,26 @@ def test_the_longest_unused_goes_first(idles: list[Idle]) -> None:
 
 
 def test_nothing_expires_and_nothing_is_made_ahead() -> None:
-    keeper = Lru().fresh()
+    state = Lru().fresh()
     idle = Idle("s1", "a", 128, 0.0, uses=1, cold_s=1.0, gap_s=0.0)
-    assert keeper.became_idle(0.0, idle) is None
-    assert keeper.prewarm_at(0.0, "a") is None
+    assert state.became_idle(0.0, idle) is None
+    assert state.prewarm_at(0.0, "a") is None
 
 
 @pytest.mark.parametrize("policy", sorted(KEEPALIVE))
 @given(idles=IDLES, shuffled=st.randoms(use_true_random=False))
 @settings(max_examples=30, deadline=None)
-def test_every_keeper_names_all_in_an_order_of_its_own(policy: str, idles: list[Idle], shuffled: object) -> None:
-    keeper = begin(build(KEEPALIVE, policy, {}, "attacca.policy.keepalive"), Here())
+def test_every_policy_names_all_in_an_order_of_its_own(policy: str, idles: list[Idle], shuffled: object) -> None:
+    state = begin(build(KEEPALIVE, policy, {}, "attacca.policy.keepalive"), Here())
     for now, idle in enumerate(idles):
-        keeper.arrived(now, idle.function)
-        expiry = keeper.became_idle(now, idle)
+        state.arrived(now, idle.function)
+        expiry = state.became_idle(now, idle)
         assert expiry is None or (expiry.at >= min(now, idle.idle_since) and expiry.why)
-    victims = keeper.victims(9.0, idles)
+    victims = state.victims(9.0, idles)
     mixed = list(idles)
     shuffled.shuffle(mixed)  # type: ignore[attr-defined]
-    assert keeper.victims(9.0, mixed) == keeper.victims(9.0, iter(mixed)) == victims
+    assert state.victims(9.0, mixed) == state.victims(9.0, iter(mixed)) == victims
     assert sorted(victims, key=lambda idle: idle.sandbox) == sorted(idles, key=lambda idle: idle.sandbox)
     for idle in victims:
-        keeper.evicted(9.0, idle)
-    assert keeper.victims(9.0, []) == []
+        state.evicted(9.0, idle)
+    assert state.victims(9.0, []) == []

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from attacca.errors import BadConfig
 from attacca.policy.keepalive.infinite import Infinite
-from attacca.policy.keepalive.oracle import Course, Foresight, Oracle, OracleKeeper
+from attacca.policy.keepalive.oracle import Course, Foresight, Oracle, OracleState
 from attacca.policy.keepalive.types import Idle
 
 RUNS = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 6)), max_size=9).map(sorted)
@@ -16,13 +16,13 @@ def idle(sandbox: str, function: str, since: float = 0.0, memory_mb: int = 128) 
     return Idle(sandbox, function, memory_mb, since, uses=1, cold_s=1.0, gap_s=0.0)
 
 
-def keeper(**arrivals: list[float]) -> OracleKeeper:
+def state(**arrivals: list[float]) -> OracleState:
     """Of functions that take no time."""
     return Foresight({name: Course((at, 0.0) for at in times) for name, times in arrivals.items()}).fresh()
 
 
 def test_who_is_used_again_last_goes_first() -> None:
-    told = keeper(soon=[5.0, 6.0], late=[9.0], never=[1.0])
+    told = state(soon=[5.0, 6.0], late=[9.0], never=[1.0])
     resting = [idle("s1", "soon"), idle("s2", "late"), idle("s3", "never")]
     assert [one.function for one in told.victims(2.0, resting)] == ["never", "late", "soon"]
     assert told.became_idle(2.0, resting[0]) is None
@@ -55,7 +55,7 @@ def test_of_those_due_at_one_moment_who_came_already_is_no_longer_to_come() -> N
 
 def test_the_larger_of_two_that_wait_equally_long_goes_first() -> None:
     resting = [idle("s1", "small"), idle("s2", "large", memory_mb=256)]
-    assert [one.function for one in keeper(large=[5.0], small=[5.0]).victims(2.0, resting)] == ["large", "small"]
+    assert [one.function for one in state(large=[5.0], small=[5.0]).victims(2.0, resting)] == ["large", "small"]
 
 
 @given(RUNS, st.integers(-1, 13), st.integers(1, 3), st.integers(1, 3))
@@ -77,7 +77,7 @@ def test_a_course_against_a_dumb_twin(runs: list[tuple[int, int]], moment: int, 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.floats(0, 5)), unique=True, max_size=6), st.randoms())
 def test_the_order_of_asking_does_not_matter(resting: list[tuple[str, float]], chance: object) -> None:
-    told = keeper(a=[6.0, 8.0], b=[7.0])
+    told = state(a=[6.0, 8.0], b=[7.0])
     ordered = [idle(f"s{place}", function, since) for place, (function, since) in enumerate(resting)]
     mixed = list(ordered)
     chance.shuffle(mixed)  # type: ignore[attr-defined]

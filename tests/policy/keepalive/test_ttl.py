@@ -11,19 +11,19 @@ def idle(since: float, name: str = "s1") -> Idle:
 
 
 def test_it_goes_a_fixed_time_after_its_last_use() -> None:
-    keeper = Ttl(idle_s=60.0).fresh()
-    assert keeper.became_idle(10.0, idle(10.0)) == Expiry(70.0, "unused for 60 s")
-    assert keeper.became_idle(65.0, idle(65.0)) == Expiry(125.0, "unused for 60 s")
-    assert keeper.prewarm_at(125.0, "a") is None
+    state = Ttl(idle_s=60.0).fresh()
+    assert state.became_idle(10.0, idle(10.0)) == Expiry(70.0, "unused for 60 s")
+    assert state.became_idle(65.0, idle(65.0)) == Expiry(125.0, "unused for 60 s")
+    assert state.prewarm_at(125.0, "a") is None
 
 
 @given(several(range(21), min_size=1, max_size=10), st.integers(0, 5))
 @settings(max_examples=60, deadline=None)
 def test_an_arrival_is_warm_if_and_only_if_the_pause_before_it_was_shorter(pauses: list[int], idle_s: int) -> None:
-    keeper = Ttl(idle_s=float(idle_s)).fresh()
+    state = Ttl(idle_s=float(idle_s)).fresh()
     now = 0.0
     for pause in pauses:
-        expiry = keeper.became_idle(now, idle(now))
+        expiry = state.became_idle(now, idle(now))
         assert expiry is not None
         assert (now + pause < expiry.at) == (pause < idle_s)
         now += pause

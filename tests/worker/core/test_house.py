@@ -1,11 +1,11 @@
-"""What a keeper may ask of its worker: a timer, sandboxes ahead of need, and to hear of what begins."""
+"""What a keep-alive policy may ask of its worker: a timer, sandboxes ahead of need, and to hear of what begins."""
 
 from collections.abc import Callable
 
 import msgspec
 import pytest
 
-from attacca.policy.keepalive.lru import LruKeeper
+from attacca.policy.keepalive.lru import LruState
 from attacca.policy.keepalive.types import Ahead, Expiry, House, Idle, Use
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core.events import MakeSandbox
@@ -14,7 +14,7 @@ from tests.worker.stage import Stage
 BARE = WorkerConfig(memory_mb=500, templates=False)
 
 
-class Asking(LruKeeper):
+class Asking(LruState):
     __slots__ = ("answer", "heard", "house", "stay_s")
 
     def __init__(self, house: House) -> None:
@@ -47,65 +47,65 @@ class Policy(msgspec.Struct, frozen=True):
 
 def stage() -> tuple[Stage, Asking]:
     made = Stage(BARE, keepalive=Policy())
-    keeper = made.core.pool.keeper
-    assert isinstance(keeper, Asking)
-    return made, keeper
+    state = made.core.pool.keepalive
+    assert isinstance(state, Asking)
+    return made, state
 
 
 def test_it_hears_of_what_is_made_and_of_what_begins() -> None:
-    one, keeper = stage()
+    one, state = stage()
     echo = one.deploy("echo")
     one.send(echo)
     one.play(1)
     one.send(echo)
     one.play(1)
-    assert keeper.heard == [("made", "echo"), ("began", "echo", "cold", True), ("began", "echo", "warm", False)]
+    assert state.heard == [("made", "echo"), ("began", "echo", "cold", True), ("began", "echo", "warm", False)]
 
 
 def test_it_is_woken_when_it_asked_and_the_last_word_counts() -> None:
-    one, keeper = stage()
-    keeper.house.wake_at(3.0)
-    keeper.house.wake_at(7.0)
+    one, state = stage()
+    state.house.wake_at(3.0)
+    state.house.wake_at(7.0)
     one.play(10)
-    assert keeper.heard == [("woke", pytest.approx(7.0))]
-    keeper.house.wake_at(20.0)
-    keeper.house.wake_at(float("inf"))
+    assert state.heard == [("woke", pytest.approx(7.0))]
+    state.house.wake_at(20.0)
+    state.house.wake_at(float("inf"))
     one.play(20)
-    assert len(keeper.heard) == 1
+    assert len(state.heard) == 1
 
 
 def test_one_that_asks_for_now_again_and_again_does_not_hold_the_world_up() -> None:
-    one, keeper = stage()
+    one, state = stage()
 
     def again(now: float) -> list[Ahead]:
-        keeper.house.wake_at(float("nan") if len(keeper.heard) % 2 else now)
+        state.house.wake_at(float("nan") if len(state.heard) % 2 else now)
         return []
 
-    keeper.answer = again
-    keeper.house.wake_at(0.0)
+    state.answer = again
+    state.house.wake_at(0.0)
     one.play(0.01)
-    assert 5 <= len(keeper.heard) <= 20
+    assert 5 <= len(state.heard) <= 20
 
 
 def test_as_many_as_it_wants_and_memory_is_free_for() -> None:
-    one, keeper = stage()
+    one, state = stage()
     one.deploy("echo")
-    keeper.answer = lambda now: [Ahead("echo", 2, "soon"), Ahead("nobody", 1, "never"), Ahead("echo", 9, "sooner")]
-    keeper.house.wake_at(1.0)
+    state.answer = lambda now: [Ahead("echo", 2, "soon"), Ahead("nobody", 1, "never"), Ahead("echo", 9, "sooner")]
+    state.house.wake_at(1.0)
     one.play(3)
     assert [made.why for made in one.all(MakeSandbox)] == ["soon"] * 2 + ["sooner"] * 3  # of 100 MB each
-    assert keeper.house.pressure == 1.0
-    assert keeper.heard == [("woke", pytest.approx(1.0))]
+    assert state.house.pressure == 1.0
+    assert state.heard == [("woke", pytest.approx(1.0))]
 
 
 def test_several_are_made_before_an_arrival_that_is_expected() -> None:
-    one, keeper = stage()
-    keeper.stay_s = 2.0
+    one, state = stage()
+    state.stay_s = 2.0
     one.send(one.deploy("echo"))
     one.play(1)
-    keeper.stay_s = None
+    state.stay_s = None
     one.play(20)
     assert [made.why for made in one.all(MakeSandbox)][1:] == ["three at once"] * 3
-    known = keeper.house.known("echo")
+    known = state.house.known("echo")
     assert known is not None
     assert (known.sandboxes, known.idle, known.invocations) == (3, 3, 1)

@@ -30,7 +30,7 @@ def test_memory_of_a_killed_sandbox_is_free_only_when_it_is_gone() -> None:
     assert (stage.used_mb, len(stage.all(MakeSandbox))) == (100, 2)
 
 
-def test_the_keeper_chooses_the_victims_of_any_function() -> None:
+def test_the_policy_chooses_the_victims_of_any_function() -> None:
     stage = Stage(BARE, keepalive=Lru())
     functions = [stage.deploy(name) for name in ("one", "two", "six")]
     for function in functions:
@@ -189,7 +189,7 @@ def test_a_buffer_is_kept_free_in_the_background() -> None:
     assert stage.used_mb == 100
 
 
-def test_an_idle_sandbox_goes_when_its_keeper_says() -> None:
+def test_an_idle_sandbox_goes_when_its_policy_says() -> None:
     stage = Stage(keepalive=Ttl(idle_s=60))
     echo = stage.deploy("echo")
     stage.send(echo)
@@ -204,7 +204,7 @@ def test_an_idle_sandbox_goes_when_its_keeper_says() -> None:
     assert stage.why(name) == "expired 1.0 s ago: unused for 60 s"
 
 
-def test_a_keeper_may_make_a_sandbox_ahead_of_the_next_arrival() -> None:
+def test_a_policy_may_make_a_sandbox_ahead_of_the_next_arrival() -> None:
     stage = Stage(keepalive=HybridHistogram())
     echo = stage.deploy("echo")
     for _ in range(30):
@@ -289,7 +289,7 @@ def test_a_buffer_is_restored_in_time_however_busy_the_others_are() -> None:
     assert [kill.sandbox for kill in stage.all(Kill)] == [stage.started["one-1"].sandbox]
 
 
-def test_a_keeper_is_told_what_a_sandbox_costs_and_how_often_it_is_wanted() -> None:
+def test_a_policy_is_told_what_a_sandbox_costs_and_how_often_it_is_wanted() -> None:
     stage = Stage()
     echo = stage.deploy("echo")
     for _ in range(3):
