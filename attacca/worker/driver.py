@@ -75,8 +75,8 @@ class Worker:
         tell: Callable[[str, ToControl], None],
         load_per_core: Callable[[], float] | None = None,
     ) -> None:
-        """`send` takes the name of a gateway and what it is told, `tell` that of a control. `load_per_core` reads the machine's 1-minute load
-        average, if the concurrency policy wants to know it.
+        """`send` takes the name of a gateway and what it is told, `tell` that of a control. `load_per_core` reads the
+        machine's 1-minute load average, if the concurrency policy wants to know it.
 
         Raises:
             BadConfig: no such policy, or not with these options.
@@ -108,7 +108,7 @@ class Worker:
         self._buffer = BodyBuffer(config, send)
         self._gateways: list[str] = []
         self._controls: list[str] = []
-        self._checks: dict[str, tuple[str, Check]] = {}  # that have not been answered, and who asked
+        self._checks: dict[tuple[str, str], Check] = {}  # that have not been answered, by who asked and their ids
         self._is_closed = False
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._at_rest = asyncio.Event()
@@ -142,7 +142,7 @@ class Worker:
             if run is not None:
                 self._send(run.peer, Ended(invocation, STOPPED))
         self._runs.clear()
-        for peer, check in list(self._checks.values()):
+        for (peer, _), check in list(self._checks.items()):
             self._answer(peer, Checked(check.id, check.revision, STOPPED))
 
     async def drain(self, grace_s: float) -> None:
@@ -206,7 +206,7 @@ class Worker:
             case Check() if self._is_closed:
                 self._tell(peer, Checked(message.id, message.revision, STOPPED))
             case Check():
-                self._checks[message.id] = peer, message
+                self._checks[peer, message.id] = message
                 self._feed(Received(peer, message))
             case AskView():
                 self._tell(peer, Viewed(message.id, self.view()))
@@ -299,7 +299,7 @@ class Worker:
             self._at_rest.set()
 
     def _answer(self, peer: str, checked: Checked) -> None:
-        self._checks.pop(checked.id, None)
+        self._checks.pop((peer, checked.id), None)
         self._tell(peer, checked)
 
     # Time.

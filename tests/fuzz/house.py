@@ -92,7 +92,7 @@ class Seen:
     def __init__(self, sent: list[Prewarm | Evict]) -> None:
         self.send = sent.append
 
-    def workers(self) -> list[Any]:
+    async def workers(self) -> list[Any]:
         return []
 
     def calls(self, function: str | None, limit: int) -> list[Any]:

@@ -40,7 +40,7 @@ class Watched:
         self.asked: list[object] = []
         self.readers = 0
 
-    def workers(self) -> Sequence[WorkerView]:
+    async def workers(self) -> Sequence[WorkerView]:
         views = (FunctionView(function="hello", invocations=7),)
         return [WorkerView(name="w1", memory_mb=1024, used_mb=64, queued=0, running=0, limit=4, functions=views)]
 

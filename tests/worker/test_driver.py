@@ -12,7 +12,10 @@ from attacca.kernel.registry import Choice
 from attacca.model.function import Revision
 from attacca.model.invocation import Failed, Invocation, Ok, Request, Start
 from attacca.model.messages import (
+    AskView,
     Body,
+    Check,
+    Checked,
     Deployed,
     Dispatch,
     Ended,
@@ -22,6 +25,8 @@ from attacca.model.messages import (
     ResponseBody,
     ResponseHead,
     Started,
+    ToControl,
+    Viewed,
     Withdraw,
 )
 from attacca.worker.config import WorkerConfig
@@ -41,7 +46,7 @@ class House:
         clock = SystemClock()
         self.runtime = SimulatedRuntime(clock, times, on_loop=True)
         self.heard: list[FromWorker] = []
-        self.logged: list[Logged] = []
+        self.told: list[ToControl] = []  # control
         self.on_heard: Callable[[FromWorker], None] | None = None
         self.worker = Worker(
             config or WorkerConfig(memory_mb=1000),
@@ -49,7 +54,7 @@ class House:
             clock,
             Streams(1),
             self._hear,
-            self.logged.append,
+            self._tell,
             lambda: 0.5,
         )
         self._news = asyncio.Event()
@@ -77,6 +82,15 @@ class House:
         assert self.runtime._sink is not None
         self.runtime._sink(report)
 
+    def _tell(self, peer: str, message: ToControl) -> None:
+        assert peer == "c1"
+        self.told.append(message)
+        self._news.set()
+
+    @property
+    def logged(self) -> list[Logged]:
+        return [message for message in self.told if isinstance(message, Logged)]
+
     def _hear(self, peer: str, message: FromWorker) -> None:
         assert peer == "g1"
         self.heard.append(message)
@@ -89,7 +103,8 @@ def story(play: Callable[[House], Awaitable[None]], times: Times = QUICK, config
     async def main() -> House:
         house = House(times, config)
         await house.worker.open()
-        house.worker.receive("control", Deployed(1, ECHO))
+        house.worker.join_control("c1")
+        house.worker.obey("c1", Deployed(1, ECHO))
         await asyncio.wait_for(play(house), 5)
         await house.worker.close()
         return house
@@ -129,12 +144,26 @@ def test_what_the_gateway_sends_while_it_is_told_has_its_turn_after() -> None:
 def test_a_check_is_answered_to_whoever_asked() -> None:
     async def play(house: House) -> None:
         house.runtime.break_templates("bad", Fault())
-        good, bad = await asyncio.gather(
-            house.worker.check(revision("good", handler=None)), house.worker.check(revision("bad"))
-        )
+        house.worker.obey("c1", Check("1", revision("good", handler=None)))
+        house.worker.obey("c1", Check("2", revision("bad")))
+        await house.until(lambda: sum(isinstance(message, Checked) for message in house.told) == 2)
+        answers = {message.id: message for message in house.told if isinstance(message, Checked)}
+        good, bad = answers["1"], answers["2"]
         assert (good.revision.function, good.error) == ("good", None)
         assert bad.error is not None
         assert bad.error.code == "bad_function"
+
+    story(play)
+
+
+def test_a_view_is_sent_to_whoever_asked() -> None:
+    async def play(house: House) -> None:
+        house.send("i1")
+        await house.ended("i1")
+        house.worker.obey("c1", AskView("v1"))
+        [viewed] = [message for message in house.told if isinstance(message, Viewed)]
+        assert (viewed.id, viewed.view.name) == ("v1", "worker")
+        assert viewed.view.functions[0].invocations == 1
 
     story(play)
 

@@ -1,4 +1,4 @@
-"""Gateway, control and one worker in one process: the parts are made, joined by plain calls, opened and closed here."""
+"""Gateway, control and one worker in one process: the parts are made, joined by links, opened and closed here."""
 
 import contextlib
 import errno
@@ -12,6 +12,8 @@ import msgspec
 
 from attacca import __version__
 from attacca.cli.serve.configuration import ServerConfig
+from attacca.cli.serve.joints import End, Joints
+from attacca.control.asking import Asking
 from attacca.control.deploy.state import StateDir
 from attacca.control.driver import Control
 from attacca.control.http.app import admin
@@ -22,13 +24,26 @@ from attacca.gateway.http.listener import serve
 from attacca.gateway.http.server import AsgiApp, Front
 from attacca.io.logbook import Logbook
 from attacca.io.store.sqlite import SqliteStore
+from attacca.io.wire.peers import Peers
+from attacca.io.wire.types import Hello
 from attacca.kernel.access import is_loopback
 from attacca.kernel.clock import Clock, SystemClock
 from attacca.kernel.ids import Ids
 from attacca.kernel.rand import Streams
 from attacca.model.invocation import Call
 from attacca.model.log import LogLine
-from attacca.model.messages import Catalogue, Deleted, Deployed, Evict, FromWorker, Logged, Prewarm, ToWorker
+from attacca.model.messages import (
+    Catalogue,
+    Deleted,
+    Deployed,
+    Evict,
+    FromControl,
+    FromWorker,
+    Logged,
+    Prewarm,
+    ToControl,
+    ToWorker,
+)
 from attacca.model.sandbox import WorkerView
 from attacca.worker.driver import Worker
 from attacca.worker.runtime.process.runtime import ProcessRuntime
@@ -80,21 +95,21 @@ class Server:
         if not is_loopback(config.gateway.host) and not await self.control.tokens.all():
             raise no_token(config)
         await self.worker.open()
+        self._closing.push_async_callback(self._joints.close)  # after the worker, whose last words they carry
         self._closing.push_async_callback(self.worker.close)
-        self.worker.receive("control", self.control.catalogue())
+        await self._join()
         self._tell_short()
         await self._listen()
         self._is_ready = True
 
     def _make(self, state: StateDir) -> None:
-        """Two planes call each other: the gateway's calls go through a name that is bound a moment later."""
         config, clock, streams = self.config, self._clock, Streams.from_entropy()
-
-        def to_worker(message: ToWorker) -> None:
-            worker.receive("gateway", message)
-
-        def to_gateway(_: str, message: FromWorker) -> None:
-            self.gateway.receive(message)
+        self._joints = Joints(config.wire)
+        self._gateways: Peers[FromWorker] = Peers()  # the worker's; and its controls
+        self._controls: Peers[ToControl] = Peers()
+        self._workers: Peers[ToWorker] = Peers()  # the gateway's
+        self._ordered: Peers[FromControl] = Peers()  # the workers that control orders
+        self._asking = Asking(self._ordered.send, Ids(streams.stream("control/asked")))
 
         def secret(name: str) -> bytes:
             return self.control.secrets.value(name)
@@ -103,23 +118,47 @@ class Server:
             config.gateway,
             clock,
             Ids(streams.stream("invocations")),
-            to_worker,
+            lambda message: self._workers.send(config.worker.name, message),
             self._watch,
             lambda: self.gateway.receive(self.control.catalogue()),
         )
         self.runtime = ProcessRuntime(state.path, config.process, clock, config.worker.memory_mb, secret)
-        worker = Worker(config.worker, self.runtime, clock, streams, to_gateway, self._log, self._load_per_core)
-        self.worker = worker
+        self.worker = Worker(
+            config.worker, self.runtime, clock, streams, self._gateways.send, self._controls.send, self._load_per_core
+        )
         self.control = Control(
             config.control,
             self.store,
             clock,
-            worker.check,
+            self._asking.check,
             self._announce,
-            worker.held,
-            worker.core.catalogue.refuse,
+            self.worker.held,
+            self.worker.core.catalogue.refuse,
             is_ordinary_user=os.geteuid() != 0,
         )
+
+    async def _join(self) -> None:
+        worker, key = self.worker, os.urandom(16)
+        self._gateways.bind(worker.join, worker.receive, worker.lose)
+        self._controls.bind(worker.join_control, worker.obey, worker.lose_control)
+        self._workers.bind(lambda _: None, lambda _, message: self.gateway.receive(message), lambda _, __: None)
+        self._ordered.bind(self._worker_joined, self._hear, self._asking.lose)
+        gateway, control = Hello("gateway", "gateway", key), Hello("control", "control", key)
+        name = Hello("worker", self.config.worker.name, key)
+        await self._joints.join(End(self._ordered, control, ToControl), End(self._controls, name, FromControl))
+        await self._joints.join(End(self._workers, gateway, FromWorker), End(self._gateways, name, ToWorker))
+
+    def _worker_joined(self, name: str) -> None:
+        self._asking.join(name)
+        self._ordered.send(name, self.control.catalogue())
+
+    def _hear(self, _: str, message: ToControl) -> None:
+        if isinstance(message, Logged):
+            self.logbook.append(
+                message.function, message.revision, message.sandbox, message.invocation, message.stream, message.text
+            )
+        else:
+            self._asking.hear(message)
 
     def _tell_short(self) -> None:
         """This start may have less memory than the one in which they were deployed."""
@@ -144,13 +183,14 @@ class Server:
         if isinstance(message, Catalogue):
             self.restored = len(message.current)
         else:
-            self.worker.receive("control", message)
+            self._order(message)
         self.gateway.receive(message)
         if self._watch is not None:
             self._watch(message)
 
-    def _log(self, line: Logged) -> None:
-        self.logbook.append(line.function, line.revision, line.sandbox, line.invocation, line.stream, line.text)
+    def _order(self, message: FromControl) -> None:
+        for name in self._ordered.names():
+            self._ordered.send(name, message)
 
     def _load_per_core(self) -> float:
         return os.getloadavg()[0] / self.config.worker.cores
@@ -160,8 +200,8 @@ class Server:
 
     # What the admin API is shown (control.http.authorization.Observe).
 
-    def workers(self) -> list[WorkerView]:
-        return [self.worker.view()]
+    async def workers(self) -> list[WorkerView]:
+        return await self._asking.views()
 
     def calls(self, function: str | None, limit: int) -> list[Call]:
         return self.gateway.calls(function, limit)
@@ -174,7 +214,7 @@ class Server:
             refusal = self.worker.core.catalogue.refuse_order(message.function, message.count)
             if refusal is not None:
                 raise refusal
-        self.worker.receive("control", message)
+        self._order(message)
 
     def info(self) -> dict[str, Any]:
         worker = self.config.worker

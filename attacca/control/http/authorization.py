@@ -18,7 +18,7 @@ SCHEMA = "/api/schema/"
 class Observe(Protocol):
     """What the API shows of the other planes, and the orders that it passes on to them."""
 
-    def workers(self) -> Sequence[WorkerView]: ...
+    async def workers(self) -> Sequence[WorkerView]: ...
     def calls(self, function: str | None, limit: int) -> Sequence[Call]:
         """The newest ended invocations, at most `limit`."""
 

@@ -3,10 +3,11 @@
 A peer that comes anew, before its older link was found to be broken, has left first.
 """
 
+import asyncio
 import logging
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 from attacca.errors import PayloadTooLarge
 from attacca.io.wire.types import Hello, Link
@@ -14,35 +15,34 @@ from attacca.io.wire.types import Hello, Link
 LOG = logging.getLogger("attacca.wire")
 ANEW = "it came anew"
 
-In = TypeVar("In", contravariant=True)
 Out = TypeVar("Out")
 
 
-class Plane(Protocol[In]):
-    """What a driver does about its peers."""
-
-    def join(self, peer: str) -> None:
-        """It is there, and can be sent to."""
-
-    def receive(self, peer: str, message: In) -> None: ...
-    def press(self, peer: str, *, is_slow: bool) -> None:
-        """It does not read what it is sent, or has caught up."""
-
-    def lose(self, peer: str, why: str) -> None:
-        """It is gone, and nothing more comes of it. What was under way may have been lost."""
-
-
 class Peers(Generic[Out]):
-    """A `types.Receiver` for all links of a plane."""
+    """A `types.Receiver` for all links of a plane to peers of one kind. Bind it before there are any."""
 
-    def __init__(self, plane: Plane[Any], too_large: Callable[[str, Out, PayloadTooLarge], None] | None = None) -> None:
-        """`too_large` is told what could not be sent; without it, it is only logged."""
-        self._plane = plane
-        self._too_large = too_large
+    def __init__(self) -> None:
         self._links: dict[str, Link[Out]] = {}
+        self._news = asyncio.Event()
+        self._join: Callable[[str], None]
+        self._receive: Callable[[str, Any], None]
+        self._lose: Callable[[str, str], None]
+        self._press: Callable[[str, bool], None]
 
     def __repr__(self) -> str:
         return f"<Peers {', '.join(self._links) or 'none'}>"
+
+    def bind(
+        self,
+        join: Callable[[str], None],
+        receive: Callable[[str, Any], None],
+        lose: Callable[[str, str], None],
+        press: Callable[[str, bool], None] | None = None,
+    ) -> None:
+        """What is done when a peer is there and can be sent to; with what it says; when it is gone, and why, and what
+        was under way may have been lost; and when it does not read what it is sent, or has caught up."""
+        self._join, self._receive, self._lose = join, receive, lose
+        self._press = press or _nothing
 
     def send(self, peer: str, message: Out) -> None:
         """To one that is not there it is dropped: whoever sends is told when a peer is lost."""
@@ -51,30 +51,37 @@ class Peers(Generic[Out]):
             try:
                 link.send(message)
             except PayloadTooLarge as error:
-                self._refuse(peer, message, error)
+                LOG.error("not sent to %s: %s", peer, error.message)
 
     def names(self) -> list[str]:
         return list(self._links)
 
+    async def until(self, peer: str) -> None:
+        """It is there."""
+        while peer not in self._links:
+            self._news.clear()
+            await self._news.wait()
+
     def opened(self, link: Link[Out], peer: Hello) -> Callable[[Any], None]:
         old = self._links.pop(peer.name, None)
         if old is not None:
-            self._plane.lose(peer.name, ANEW)
+            self._lose(peer.name, ANEW)
             old.close(ANEW)
         self._links[peer.name] = link
-        self._plane.join(peer.name)
-        return partial(self._plane.receive, peer.name)
+        self._news.set()
+        self._join(peer.name)
+        return partial(self._receive, peer.name)
 
     def pressed(self, link: Link[Out], *, is_slow: bool) -> None:
         name = self._name(link)
         if name is not None:
-            self._plane.press(name, is_slow=is_slow)
+            self._press(name, is_slow)
 
     def closed(self, link: Link[Out], why: str) -> None:
         name = self._name(link)
         if name is not None:
             del self._links[name]
-            self._plane.lose(name, why)
+            self._lose(name, why)
 
     def refused(self, why: str) -> None:
         LOG.warning("no link: %s", why)
@@ -82,7 +89,6 @@ class Peers(Generic[Out]):
     def _name(self, link: Link[Out]) -> str | None:
         return next((name for name, known in self._links.items() if known is link), None)
 
-    def _refuse(self, peer: str, message: Out, error: PayloadTooLarge) -> None:
-        LOG.warning("not sent to %s: %s", peer, error.message)
-        if self._too_large is not None:
-            self._too_large(peer, message, error)
+
+def _nothing(_: str, __: bool) -> None:  # noqa: FBT001 - mirrors pressed
+    """Whoever sends little need not know."""

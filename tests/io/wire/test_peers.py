@@ -1,3 +1,5 @@
+import pytest
+
 from attacca.errors import PayloadTooLarge
 from attacca.io.wire.conformance import LEFT, RIGHT, Recorder, Word
 from attacca.io.wire.memory import join
@@ -17,16 +19,22 @@ class Driver:
     def receive(self, peer: str, message: Word) -> None:
         self.story.append(f"{peer} said {message.number}")
 
-    def press(self, peer: str, *, is_slow: bool) -> None:
+    def press(self, peer: str, is_slow: bool) -> None:  # noqa: FBT001 - mirrors Peers
         self.story.append(f"{peer} {'is slow' if is_slow else 'has caught up'}")
 
     def lose(self, peer: str, why: str) -> None:
         self.story.append(f"{peer} left: {why}")
 
 
+def bound(driver: Driver) -> Peers[Word]:
+    peers: Peers[Word] = Peers()
+    peers.bind(driver.join, driver.receive, driver.lose, driver.press)
+    return peers
+
+
 def test_a_name_is_sent_to_by_its_link() -> None:
     driver, one, two = Driver(), Recorder(), Recorder()
-    peers: Peers[Word] = Peers(driver)
+    peers = bound(driver)
     join(one, RIGHT, peers, LEFT)
     join(two, Hello("worker", "second", b"key"), peers, LEFT)
     peers.send("right", Word(1))
@@ -41,7 +49,7 @@ def test_a_name_is_sent_to_by_its_link() -> None:
 
 def test_who_comes_anew_has_left_first() -> None:
     driver, old, new = Driver(), Recorder(), Recorder()
-    peers: Peers[Word] = Peers(driver)
+    peers = bound(driver)
     join(old, RIGHT, peers, LEFT)
     join(new, RIGHT, peers, LEFT)
     old.link.send(Word(1))
@@ -50,18 +58,26 @@ def test_who_comes_anew_has_left_first() -> None:
     assert (old.numbers, old.ends, new.numbers) == ([], ["the peer closed it: it came anew"], [2])
 
 
-def test_what_is_too_large_for_a_link_is_told() -> None:
-    told = []
-    peers: Peers[Word] = Peers(Driver(), lambda peer, word, error: told.append((peer, word.number, error.code)))
-
+def test_what_is_too_large_for_a_link_is_left_out_and_logged(caplog: pytest.LogCaptureFixture) -> None:
     class Narrow:
         def send(self, message: Word) -> None:
-            raise PayloadTooLarge("too large", "send less")
+            raise PayloadTooLarge("1 byte too many", "send less")
 
         def pause(self) -> None: ...
         def resume(self) -> None: ...
         def close(self, why: str) -> None: ...
 
+    peers = bound(Driver())
     peers.opened(Narrow(), RIGHT)
     peers.send("right", Word(7))
-    assert told == [("right", 7, "payload_too_large")]
+    assert caplog.messages == ["not sent to right: 1 byte too many"]
+
+
+def test_a_slow_peer_is_told_by_name() -> None:
+    driver, other = Driver(), Recorder()
+    peers = bound(driver)
+    link = join(peers, LEFT, other, RIGHT)
+    assert link is not None
+    peers.pressed(link, is_slow=True)
+    peers.pressed(link, is_slow=False)
+    assert driver.story == ["right joined", "right is slow", "right has caught up"]
