@@ -52,7 +52,7 @@ class Asking:
 
     def lose(self, worker: str, why: str) -> None:
         self.workers.remove(worker)
-        for name, (asked, answer) in list(self._asked.items()):
+        for asked, answer in list(self._asked.values()):
             if asked == worker and not answer.done():
                 answer.set_result(why)
 
