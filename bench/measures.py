@@ -16,7 +16,7 @@ from typing import NamedTuple
 from bench.client import Client, latency, throughput
 from bench.floods import floods
 from bench.result import Result, Round
-from bench.server import HERE, Attacca, attacca, floor, uvicorn
+from bench.server import HERE, Attacca, attacca, endless_loops, floor, uvicorn
 from bench.simulation import ALL_MINUTES, eight_hours, scale, simulation, sweep
 from bench.validation import validation
 
@@ -54,6 +54,25 @@ def sustained(rounds: int, seconds: int) -> Iterator[Result]:
             lowest = throughput(relay, "/", 16, seconds)
             found.append(Round(throughput(server.port, "/function/echo", 16, seconds), lowest))
     yield Result("warm throughput, 16 connections, 2 sandboxes", "/s", "relay", 0.4, found, at_least=True)
+
+
+def beside_loops(rounds: int, seconds: int) -> Iterator[Result]:
+    """What of its share of the relay's throughput is kept when four programs beside both never rest."""
+    found = []
+    with attacca() as server, floor("relay") as relay:
+        _echo(server)
+        server.api("POST", "/api/functions/echo/prewarm", {"count": 2})
+
+        def share() -> float:
+            ours = throughput(server.port, "/function/echo", 16, seconds)
+            return 100 * ours / throughput(relay, "/", 16, seconds)
+
+        for _ in range(rounds):
+            quiet = share()
+            with endless_loops(4):
+                found.append(Round(share(), quiet))
+    name = "warm throughput beside 4 endless loops, in parts of the relay's"
+    yield Result(name, "%", "the same, quiet", 0.75, found, at_least=True)
 
 
 def application(rounds: int, calls: int) -> Iterator[Result]:
@@ -241,6 +260,7 @@ class Measure(NamedTuple):
 MEASURES = {
     "warm": Measure(warm, 7, 6000, 2000),
     "sustained": Measure(sustained, 5, 4, 2),
+    "busy": Measure(beside_loops, 7, 4, 2),
     "application": Measure(application, 7, 4000, 1500),
     "applications": Measure(applications, 5, 4, 2),
     "template": Measure(template, 5, 100, 30),

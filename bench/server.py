@@ -69,6 +69,18 @@ def uvicorn(code: Path, application: str, bundle: Path) -> Iterator[int]:
         process.wait()
 
 
+@contextlib.contextmanager
+def endless_loops(count: int) -> Iterator[None]:
+    """So many processes that never rest, in a session of their own, as a build in another terminal would be."""
+    loop = f"import os\nfor _ in range({count - 1}):\n    if os.fork() == 0:\n        break\nwhile True:\n    pass"
+    process = subprocess.Popen([sys.executable, "-c", loop], start_new_session=True)
+    try:
+        yield
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
 class Attacca:
     """A running server with a state directory of its own."""
 
@@ -108,7 +120,9 @@ def attacca(*options: str) -> Iterator[Attacca]:
     with tempfile.TemporaryDirectory(prefix="attacca-bench-") as state:
         command = [sys.executable, "-m", "attacca.cli.app", "up", "--port", str(port), "--state-dir", state]
         command += ["--memory-limits", "watch", *options]
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(  # in a session of its own, as a service is, and as the floors are
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        )
         try:
             _wait_until_open(port, process, "/healthz")
             yield Attacca(port, Path(state), process)

@@ -1,7 +1,6 @@
 """Turns what a handler returns into an answer: at once what nearly all return, by way of `results` what some do."""
 
 import base64
-import json
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -22,7 +21,7 @@ class Unsendable(Exception):
 class Answer(NamedTuple):
     status: int
     content_type: bytes
-    headers: bytes  # JSON list of pairs, or empty
+    headers: bytes  # lines of names and values
     body: bytes
 
 
@@ -221,9 +220,8 @@ def head_of(pairs: list[tuple[str, str]], kind: str = "") -> tuple[bytes, bytes]
             f" at most {wire.FIELDS_MOST} with {wire.HEAD_BYTES >> 10} KB can be sent"
         )
     try:
-        raw = json.dumps(others, ensure_ascii=False) if others else ""
-        raw.encode("latin-1")
-        return kind.encode("latin-1"), raw.encode()
+        raw = wire.lines([text.encode("latin-1") for pair in others for text in pair])
+        return kind.encode("latin-1"), raw
     except UnicodeEncodeError as error:
         letter = error.object[error.start]
         name = next(name for name, value in (*others, ("content-type", kind)) if letter in name or letter in value)

@@ -3,141 +3,33 @@
 import asyncio
 import contextlib
 import importlib
-import json
 import os
 import sys
 from collections.abc import AsyncIterator, Coroutine
 from time import monotonic
 from typing import Any
-from urllib.parse import unquote
 
 from attacca.guest import channel as wire
 from attacca.guest import deferred, output
 from attacca.guest.answers import Stream
+from attacca.guest.exchange import Exchange
 from attacca.guest.link import Link
 from attacca.guest.load import Loaded, Unfit
+from attacca.guest.loops import ChannelSelector, new_loop
 from attacca.guest.payload import Asked, Requested, unpack, unpack_request
-from attacca.guest.serve import Server, too_large
+from attacca.guest.serve import Server
 from attacca.guest.spec import AgentSpec
 
-PIECE_MOST = 256 << 10  # bytes of a frame
-NOTHING = Requested("", "", "", b"", b"", b"", more=False)
-
-
-class Exchange:
-    """One request and its answer, as the callables of ASGI see it."""
-
-    def __init__(self, desk: "Desk", number: int, asked: Requested) -> None:
-        self.desk, self.number, self.asked = desk, number, asked
-        self._bodies = [(asked.body, asked.more)]
-        self._moved, self.flowing, self.done = asyncio.Event(), asyncio.Event(), asyncio.Event()
-        self.flowing.set()
-        self.began = monotonic()
-        self.head: tuple[int, bytes, bytes] | None = None
-        self.is_gone = False  # the client is; what is sent goes nowhere
-        self._is_head_sent = self._has_whole_body = False
-
-    def scope(self) -> dict[str, Any]:
-        asked, name = self.asked, self.desk.server.function.name
-        root = f"/function/{name}"  # the path begins with it: frameworks take it off to route, and keep it to redirect
-        return {
-            "type": "http",
-            "asgi": {"version": "3.0", "spec_version": "2.3"},
-            "http_version": "1.1",
-            "method": asked.method,
-            "scheme": asked.scheme,
-            "path": root + (unquote(asked.path) if "%" in asked.path else asked.path),
-            "raw_path": (root + asked.path).encode("latin-1"),
-            "query_string": asked.query,
-            "root_path": root,
-            "headers": [(k.encode("latin-1"), v.encode("latin-1")) for k, v in json.loads(asked.headers or b"[]")],
-            "client": (asked.client, asked.port) if asked.client else None,
-            "server": (name, None),
-            "state": dict(self.desk.state),
-            "extensions": {"attacca": {"invocation": asked.id, "function": name}},
-        }
-
-    def bring(self, body: bytes, *, more: bool) -> None:
-        self._bodies.append((body, more))
-        self._moved.set()
-
-    def leave(self) -> None:
-        """The client has gone."""
-        self.is_gone = True
-        self._moved.set()
-        self.flowing.set()
-
-    def finish(self) -> None:
-        self.done.set()
-        self._moved.set()
-
-    async def receive(self) -> dict[str, Any]:
-        while self._has_whole_body or not self._bodies:
-            if self.is_gone or (self._has_whole_body and self.done.is_set()):
-                return {"type": "http.disconnect"}
-            self._moved.clear()
-            await self._moved.wait()
-        body, more = self._bodies.pop(0)
-        self._has_whole_body = not more
-        return {"type": "http.request", "body": body, "more_body": more}
-
-    @property
-    def began_to_answer(self) -> bool:
-        return self._is_head_sent or self.done.is_set()
-
-    async def send(self, message: Any) -> None:
-        if message["type"] == "http.response.start":
-            kind, headers = b"", []
-            for name, value in message.get("headers", ()):
-                if name.lower() == b"content-type":
-                    kind = bytes(value)
-                else:
-                    headers.append([name.decode("latin-1"), value.decode("latin-1")])
-            self.head = (message["status"], kind, json.dumps(headers, ensure_ascii=False).encode() if headers else b"")
-        elif message["type"] == "http.response.body":
-            await self.send_body(bytes(message.get("body", b"")), more=bool(message.get("more_body", False)))
-
-    async def send_body(self, data: bytes, *, more: bool) -> None:
-        if self.head is None:
-            raise RuntimeError("http.response.body was sent before http.response.start")
-        if not more and not self._is_head_sent:
-            self._send_whole(data)
-            return
-        if not self._is_head_sent:
-            self._is_head_sent = True
-            self._write(wire.RESPONSE_HEAD, b"")
-        for at in range(0, len(data), PIECE_MOST):
-            await self.flowing.wait()
-            self.desk.write(wire.RESPONSE_BODY, self.number, data[at : at + PIECE_MOST])
-            await self.desk.writable.wait()
-        if not more:
-            self.desk.server.close_books(self.number)
-            self.desk.write(wire.RESPONSE_END, self.number, wire.RESULT_HEAD.pack(self._took(), 0, 0, 0))
-            self.finish()
-
-    def _send_whole(self, body: bytes) -> None:
-        server = self.desk.server
-        if len(body) > server.max_body:
-            server.refuse(self.number, "response_too_large", too_large(len(body), server.max_body))
-        else:
-            server.close_books(self.number)
-            self._write(wire.RESULT, body)
-        self.finish()
-
-    def _write(self, kind: int, body: bytes) -> None:
-        assert self.head is not None
-        status, content_type, headers = self.head
-        packed = wire.RESULT_HEAD.pack(self._took(), status, len(content_type), len(headers))
-        self.desk.write(kind, self.number, packed, content_type, headers, body)
-
-    def _took(self) -> float:
-        return (monotonic() - self.began) * 1e3
+NOTHING = Requested("", "", "", b"", [], b"", more=False)
 
 
 class Desk:
     """The invocations that are on the channel."""
 
-    def __init__(self, link: wire.Channel, spec: AgentSpec, loaded: Loaded) -> None:
+    def __init__(
+        self, link: wire.Channel, spec: AgentSpec, loaded: Loaded, selector: ChannelSelector | None = None
+    ) -> None:
+        """`selector` is what the loop waits with, where that is one of ours."""
         self.state: dict[str, Any] = {}  # what the application's lifespan shares with its requests
         self.closed, self.writable = asyncio.Event(), asyncio.Event()
         self.writable.set()
@@ -145,7 +37,10 @@ class Desk:
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._loop = asyncio.get_running_loop()
         self._link = Link(self._loop, link.reader, link.writer, wire.MAX_FRAME, self._take, self._lost, self._pressed)
+        if selector is not None:
+            selector.serve_first(link.reader, self._link.readable)
         self.server = Server(self.write, spec, loaded)
+        self._is_application, self._call = loaded.signature == "asgi", loaded.call
 
     def _lost(self, _why: str) -> None:
         self.closed.set()
@@ -165,29 +60,26 @@ class Desk:
         self.write = self.server.write  # type: ignore[method-assign]
 
     def _take(self, kind: int, number: int, payload: bytes) -> None:
-        if kind == wire.INVOKE:
-            self._begin(number, self._answer(number, unpack(payload)), None)
-            return
         if kind == wire.REQUEST:
-            exchange = Exchange(self, number, unpack_request(payload))
-            is_application = self.server.loaded.signature == "asgi"
-            self._begin(
-                number, self._run(exchange) if is_application else self._answer(number, exchange.asked), exchange
-            )
-            return
-        if kind == wire.STOP and number in self._tasks:
-            self._tasks[number].cancel()
+            exchange = self._exchanges[number] = Exchange(self, number, unpack_request(payload))
+            self._begin(number, self._run(exchange) if self._is_application else self._answer(number, exchange.asked))
+        elif kind == wire.INVOKE:
+            self._begin(number, self._answer(number, unpack(payload)))
+        elif kind == wire.STOP and number in self._tasks:
+            task = self._tasks[number]
+            task.add_done_callback(lambda _: self._end(number))  # it may never have begun
+            task.cancel()
         elif number in self._exchanges:
             self._tell(self._exchanges[number], kind, payload)
 
-    def _begin(self, number: int, work: Coroutine[Any, Any, None], exchange: Exchange | None) -> None:
-        task = self._tasks[number] = self._loop.create_task(work)
-        if exchange is not None:
-            self._exchanges[number] = exchange
-        task.add_done_callback(lambda _: self._end(number))
+    def _begin(self, number: int, work: Coroutine[Any, Any, None]) -> None:
+        """Whoever works says itself when it is over: a callback would take another turn of the loop."""
+        task = self._loop.create_task(work)
+        if not task.done():  # the function may have asked for eager ones
+            self._tasks[number] = task
 
     def _end(self, number: int) -> None:
-        del self._tasks[number]
+        self._tasks.pop(number, None)
         self._exchanges.pop(number, None)
 
     def _tell(self, exchange: Exchange, kind: int, payload: bytes) -> None:
@@ -197,9 +89,9 @@ class Desk:
             case wire.BODY_END:
                 exchange.bring(payload, more=False)
             case wire.PAUSE:
-                exchange.flowing.clear()
+                exchange.pause(is_paused=True)
             case wire.RESUME:
-                exchange.flowing.set()
+                exchange.pause(is_paused=False)
             case wire.GONE:
                 exchange.leave()
             case _:
@@ -208,11 +100,14 @@ class Desk:
     async def _answer(self, number: int, asked: Asked | Requested) -> None:
         output.current.set(number)
         began = monotonic()
-        stream = await self.server.answer_later(number, asked)
-        if stream is not None:
-            exchange = self._exchanges[number] = Exchange(self, number, NOTHING)
-            exchange.began = began
-            await self._pour(exchange, stream)
+        try:
+            stream = await self.server.answer_later(number, asked)
+            if stream is not None:
+                exchange = self._exchanges[number] = Exchange(self, number, NOTHING)
+                exchange.began = began
+                await self._pour(exchange, stream)
+        finally:
+            self._end(number)
 
     async def _pour(self, exchange: Exchange, stream: Stream) -> None:
         """Send what a handler makes piece by piece, as it makes it."""
@@ -237,15 +132,17 @@ class Desk:
         number, server = exchange.number, self.server
         output.current.set(number)
         try:
-            await server.loaded.call(exchange.scope(), exchange.receive, exchange.send)
+            await self._call(exchange.scope(), exchange.receive, exchange.send)
         except BaseException as error:  # noqa: BLE001 - whatever the user's code raises, the sandbox lives on
             if exchange.began_to_answer and not isinstance(error, asyncio.CancelledError):
                 server.report(number, error)  # Starlette answers 500 by itself, and raises for the server to log
-            if not exchange.done.is_set():
+            if not exchange.is_done:
                 server.fail(number, error, exchange.began)
         else:
-            if not exchange.done.is_set():
+            if not exchange.is_done:
                 await _give_up(exchange)
+        finally:
+            self._end(number)
 
 
 async def _give_up(exchange: Exchange) -> None:
@@ -302,8 +199,10 @@ async def _start_up(desk: Desk, application: Any) -> asyncio.Task[None]:
     return task
 
 
-async def _serve(link: wire.Channel, spec: AgentSpec, loaded: Loaded, ready: bytes) -> None:
-    desk = Desk(link, spec, loaded)
+async def _serve(
+    link: wire.Channel, spec: AgentSpec, loaded: Loaded, ready: bytes, selector: ChannelSelector | None
+) -> None:
+    desk = Desk(link, spec, loaded, selector)
     output.capture(desk.server.ledger)
     os.register_at_fork(after_in_child=desk.disown)
     lifespan = await _start_up(desk, loaded.call) if loaded.signature == "asgi" else None
@@ -316,9 +215,9 @@ async def _serve(link: wire.Channel, spec: AgentSpec, loaded: Loaded, ready: byt
 
 def serve_on_loop(link: wire.Channel, spec: AgentSpec, loaded: Loaded, ready: bytes) -> None:
     """The whole life of a sandbox with an event loop; `ready` is sent once the application has started."""
-    loop = asyncio.new_event_loop()  # not asyncio.run(): its signal handlers and its tidy end are not for us
+    loop, selector = new_loop()  # not asyncio.run(): its signal handlers and its tidy end are not for us
     asyncio.set_event_loop(loop)
-    loop.run_until_complete(_serve(link, spec, loaded, ready))
+    loop.run_until_complete(_serve(link, spec, loaded, ready, selector))
 
 
 REHEARSAL_S = 1.0
@@ -337,7 +236,9 @@ def warm_up(spec: AgentSpec, loaded: Loaded) -> None:
     stand_in = loaded._replace(call=_stand_in(loaded.call), signature="asgi", is_async=True)
     with contextlib.suppress(Exception):  # it is only a rehearsal
         for _ in range(REHEARSALS):
-            asyncio.run(_rehearse(spec, stand_in))
+            loop, selector = new_loop()
+            with asyncio.Runner(loop_factory=lambda loop=loop: loop) as runner:  # type: ignore[misc]
+                runner.run(_rehearse(spec, stand_in, selector))
 
 
 def _look_at_endpoints(application: Any) -> None:
@@ -371,14 +272,14 @@ async def _nothing(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.body", "body": b""})
 
 
-async def _rehearse(spec: AgentSpec, loaded: Loaded) -> None:
+async def _rehearse(spec: AgentSpec, loaded: Loaded, selector: ChannelSelector | None) -> None:
     """One sandbox's life with a stand-in, so that all that is set up at a first time is there to be forked."""
     to_desk, from_desk = os.pipe(), os.pipe()
-    desk = Desk(wire.Channel(to_desk[0], from_desk[1]), spec, loaded)
+    desk = Desk(wire.Channel(to_desk[0], from_desk[1]), spec, loaded, selector)
     lifespan = await _start_up(desk, loaded.call)
-    headers = json.dumps([("host", "localhost"), ("content-type", "application/json"), ("content-length", "2")])
-    parts = (b"rehearsal", b"application/json", b"", b"POST", b"/", b"127.0.0.1", b"http", headers.encode())
-    payload = b"".join((wire.REQUEST_HEAD.pack(0, 0, *map(len, parts)), *parts, b"{}"))
+    headers = (b"host", b"localhost", b"content-type", b"application/json", b"content-length", b"2")
+    head = wire.lines((b"rehearsal", b"application/json", b"", b"POST", b"/", b"127.0.0.1", b"http", *headers))
+    payload = b"".join((wire.REQUEST_HEAD.pack(0, 0, len(head)), head, b"{}"))
     try:
         os.write(to_desk[1], wire.HEAD.pack(len(payload), wire.REQUEST, 1) + payload)
         await asyncio.wait_for(_can_be_read(from_desk[0]), REHEARSAL_S)

@@ -9,7 +9,7 @@ import os
 import select
 import struct
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 HEAD = struct.Struct("<IBI")
 MAX_FRAME = 1 << 30
@@ -47,17 +47,35 @@ ENDED = 37  # a child: its wait status i32
 
 # INVOKE: the lengths of id, content type and query u16 each; then the three, then the body.
 INVOKE_HEAD = struct.Struct("<HHH")
-# REQUEST: more u8, the client's port u16, then the lengths of id, content type, query, method, path, the client's
-# address and scheme u16 each, of headers u32; then all of them in this order, then the body. Headers are a JSON list of
-# pairs, latin-1 as in HTTP.
-REQUEST_HEAD = struct.Struct("<BHHHHHHHHI")
+# REQUEST: more u8, the client's port u16, the length of the head u32; then the head, then the body. The head is lines:
+# id, content type, query, method, path, the client's address, scheme, then each header's name and value.
+REQUEST_HEAD = struct.Struct("<BHI")
 # RESULT and RESPONSE_HEAD: run_ms f32, status u16, length of content type u16, of headers u32; then both, then body.
+# Headers are lines, too: each one's name and value.
 RESULT_HEAD = struct.Struct("<fHHI")
 FIELDS_MOST, HEAD_BYTES = 200, 64 << 10  # of an answer's head: who looks at more would be looking for long
 PROCESS = struct.Struct("<I")
 STATUS = struct.Struct("<i")
 
 Write = Callable[..., None]  # (kind, invocation, *parts), whoever carries it
+
+
+def lines(parts: Sequence[bytes]) -> bytes:
+    """As one. A line feed in a part becomes a NUL: HTTP allows neither, and whoever takes them apart gets as many."""
+    whole = b"\n".join(parts)
+    if whole.count(b"\n") >= len(parts) > 0:
+        whole = b"\n".join([part.replace(b"\n", b"\0") for part in parts])
+    return whole
+
+
+def fields(raw: bytes) -> list[tuple[bytes, bytes]]:
+    """Names and values that were made one by `lines`.
+
+    Raises:
+        ValueError: there is a name without a value.
+    """
+    parts = raw.split(b"\n") if raw else []
+    return list(zip(parts[::2], parts[1::2], strict=True))
 
 
 class Closed(Exception):

@@ -27,7 +27,8 @@ NEEDS = {  # what of these each imports
     "results": (),
     "pieces": (),
     "events": (),
-    "asgi": ("link",),
+    "exchange": (),
+    "asgi": ("link", "loops", "exchange"),
     "wsgi": ("pieces",),
     "web": ("events",),
 }

@@ -1,7 +1,6 @@
 """The event of a handler that is told of the whole request: in our own shape, in Amazon's gateways' or OpenWhisk's."""
 
 import base64
-import json
 import os
 import re
 import time
@@ -10,7 +9,7 @@ from typing import Any
 from urllib.parse import unquote, unquote_plus
 
 from attacca.guest.context import Function
-from attacca.guest.payload import Requested, alone, body_of, decode, gathered, pairs
+from attacca.guest.payload import Requested, alone, body_of, decode, fields_of, gathered, pairs
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 ACCOUNT, API = "000000000000", "attacca"
@@ -77,7 +76,7 @@ def watched(asked: Requested) -> str | bytes:
 def headers_of(asked: Requested, joint: str = ", ") -> Headers:
     """Repeated ones as one."""
     found: dict[str, str] = {}
-    for name, value in json.loads(asked.headers or b"[]"):
+    for name, value in fields_of(asked):
         between = "; " if name == "cookie" else joint
         found[name] = f"{found[name]}{between}{value}" if name in found else value
     return Headers(found)
@@ -201,7 +200,7 @@ def resource_of(path: str, patterns: Iterable[str]) -> tuple[str, dict[str, str]
 def gateway_v1(asked: Requested, patterns: Iterable[str], now: float) -> dict[str, Any]:
     """What a REST API sends, and an HTTP API with payload format 1.0."""
     several: dict[str, list[str]] = {}
-    for name, value in json.loads(asked.headers or b"[]"):
+    for name, value in fields_of(asked):
         several.setdefault(name, []).append(value)
     headers = _with_origin(Headers({name: values[-1] for name, values in several.items()}), asked)
     lists: dict[str, list[str]] = {}

@@ -68,7 +68,7 @@ class Link:
         self._is_pressed = self.is_paused = False
         self._is_reading = self.is_open = True
         self._is_closing = False
-        loop.add_reader(reader, self._readable)
+        loop.add_reader(reader, self.readable)
 
     def __repr__(self) -> str:
         state = "closed" if not self.is_open else "paused" if self.is_paused else "open"
@@ -125,7 +125,7 @@ class Link:
         self._turn, self._room = LAST_FRAMES, None
         self._go_on()
         for _ in range(LAST_READS):  # and no more, because somebody else may have the other end and write for ever
-            if self._held is not None or not self._readable():
+            if self._held is not None or not self.readable():
                 break
         self._shut()
 
@@ -171,13 +171,13 @@ class Link:
         if wants != self._is_reading:
             self._is_reading = wants
             if wants:
-                self._loop.add_reader(self._reader, self._readable)
+                self._loop.add_reader(self._reader, self.readable)
             else:
                 self._loop.remove_reader(self._reader)
         if self._room is not None:
             self._set_clock()
 
-    def _readable(self) -> bool:
+    def readable(self) -> bool:
         """Take what is there; False when there is nothing."""
         if not self.is_open:
             return False

@@ -1,10 +1,52 @@
-"""Event loops for those who ask for the current one in a thread that has none, as adapters made for Lambda do.
+"""Event loops: the one that a sandbox works on, and those for who asks for one where there is none.
 
-There a handler runs in the main thread, which had one until Python 3.14; with `concurrency` ours run in others.
+Adapters made for Lambda do: there a handler runs in the main thread, which had one until Python 3.14; with
+`concurrency` ours run in others.
 """
 
 import asyncio
 import warnings
+from collections.abc import Callable
+from selectors import EVENT_READ, EpollSelector, SelectorKey
+
+
+class ChannelSelector(EpollSelector):
+    """What the loop waits with. What its channel brings is taken here, before the loop sees what else there is: so a
+    request is begun in the turn that finds it, and not in the next."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._channel = -1
+        self._take: Callable[[], object] | None = None
+
+    def __repr__(self) -> str:
+        return f"<ChannelSelector {len(self.get_map() or ())} registered, channel {self._channel}>"
+
+    def serve_first(self, channel: int, take: Callable[[], object]) -> None:
+        self._channel, self._take = channel, take
+
+    def select(self, timeout: float | None = None) -> list[tuple[SelectorKey, int]]:
+        found = super().select(timeout)
+        for place, (key, events) in enumerate(found):
+            if key.fd == self._channel and events & EVENT_READ and self._take is not None:
+                del found[place]
+                self._take()
+                break
+        return found
+
+
+def new_loop() -> tuple[asyncio.AbstractEventLoop, ChannelSelector | None]:
+    """A loop that waits with this, unless the function has chosen a policy itself."""
+    if not _is_ordinary():
+        return asyncio.new_event_loop(), None
+    selector = ChannelSelector()
+    return asyncio.SelectorEventLoop(selector), selector
+
+
+def _is_ordinary() -> bool:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # policies are on their way out, and there is no other way
+        return type(asyncio.get_event_loop_policy()) is asyncio.DefaultEventLoopPolicy
 
 
 class Lending(asyncio.DefaultEventLoopPolicy):
@@ -21,7 +63,7 @@ class Lending(asyncio.DefaultEventLoopPolicy):
 
 def lend() -> None:
     """A policy that the function has chosen itself is left alone."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # policies are on their way out, and there is no other way
-        if type(asyncio.get_event_loop_policy()) is asyncio.DefaultEventLoopPolicy:
+    if _is_ordinary():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
             asyncio.set_event_loop_policy(Lending())

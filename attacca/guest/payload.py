@@ -35,7 +35,7 @@ class Requested(NamedTuple):
     method: str
     path: str
     query: bytes
-    headers: bytes  # JSON list of pairs
+    headers: list[bytes]  # names and values in turn
     body: bytes
     more: bool
     content_type: bytes = b""
@@ -52,25 +52,28 @@ def unpack(payload: bytes) -> Asked:
 
 
 def unpack_request(payload: bytes) -> Requested:
-    more, port, *sizes = wire.REQUEST_HEAD.unpack_from(payload)
-    at, texts = wire.REQUEST_HEAD.size, []
-    for size in sizes:
-        texts.append(payload[at : at + size])
-        at += size
-    name, kind, query, method, path, client, scheme, headers = texts
+    more, port, size = wire.REQUEST_HEAD.unpack_from(payload)
+    end = 7 + size
+    name, kind, query, method, path, client, scheme, *headers = payload[7:end].split(b"\n")
     return Requested(
         name.decode(),
         method.decode("latin-1"),
         path.decode("latin-1"),
         query,
         headers,
-        payload[at:],
-        bool(more),
+        payload[end:],
+        more == 1,
         kind,
         client.decode("latin-1"),
         port,
         scheme.decode("latin-1"),
     )
+
+
+def fields_of(asked: Requested) -> list[tuple[str, str]]:
+    """Its headers as texts."""
+    texts = b"\n".join(asked.headers).decode("latin-1").split("\n") if asked.headers else []
+    return list(zip(texts[::2], texts[1::2], strict=True))
 
 
 def body_of(asked: Asked | Requested) -> str | bytes:

@@ -1,6 +1,5 @@
 """Answers and requests in pieces, where a thread may wait: on its own, or beside others on the same channel."""
 
-import json
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -161,8 +160,3 @@ def finish(server: "Server", number: int, close: Any) -> None:
             server.run_to_end(found)
     except BaseException as error:  # noqa: BLE001 - it is for the log
         server.report(number, error)
-
-
-def fields_of(raw: bytes) -> list[tuple[str, str]]:
-    """The headers of a request."""
-    return [(name, value) for name, value in json.loads(raw or b"[]")]

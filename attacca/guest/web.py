@@ -6,13 +6,13 @@ gives to its views, it gives to the function.
 
 import importlib
 import importlib.util
-import json
 import sys
 from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 from urllib.parse import quote, unquote
 
+from attacca.guest import channel as wire
 from attacca.guest import deferred
 from attacca.guest.answers import Answer, Stream, Unsendable, encode_response
 from attacca.guest.events import Headers, cookies_of, headers_of
@@ -119,7 +119,7 @@ def flask_response(flask: Any, result: Any) -> Any:
     found = encode_response(result)
     if not isinstance(found, Answer | Stream):
         raise Unsendable("a coroutine came back where a result was awaited")
-    headers = json.loads(found.headers or b"[]")
+    headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in wire.fields(found.headers)]
     body = found.body if isinstance(found, Answer) else found.pieces
     kind = found.content_type.decode("latin-1") or None
     return flask.Response(body, found.status, headers, content_type=kind)
@@ -190,7 +190,7 @@ def _starlette_response(result: Any) -> Any:
     found = encode_response(result)
     if not isinstance(found, Answer | Stream):
         raise Unsendable("a coroutine came back where a result was awaited")
-    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in json.loads(found.headers or b"[]")]
+    headers = wire.fields(found.headers)
     kind = found.content_type.decode("latin-1") or None
     if isinstance(found, Answer):
         response = responses.Response(found.body, found.status, media_type=kind)

@@ -9,8 +9,8 @@ from urllib.parse import unquote_to_bytes
 
 from attacca.guest import output
 from attacca.guest.answers import Unsendable, head_of
-from attacca.guest.payload import Requested
-from attacca.guest.pieces import Gone, Line, Reply, fields_of, finish
+from attacca.guest.payload import Requested, fields_of
+from attacca.guest.pieces import Gone, Line, Reply, finish
 
 if TYPE_CHECKING:
     from attacca.guest.serve import Server
@@ -153,7 +153,7 @@ class Application:
 
 
 def environ(asked: Requested, function: str, line: Line, *, is_shared: bool) -> dict[str, Any]:
-    fields = fields_of(asked.headers)
+    fields = fields_of(asked)
     host = next((value for name, value in fields if name == "host"), "")
     name, _, port = host.rpartition(":") if host.rpartition(":")[2].isdigit() else (host, "", "")
     told: dict[str, Any] = {

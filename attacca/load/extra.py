@@ -4,7 +4,7 @@ from importlib.util import find_spec
 
 from attacca.errors import BadConfig
 
-PACKAGES = ("matplotlib", "numpy", "polars")
+PACKAGES = ("jinja2", "matplotlib", "numpy", "polars", "scipy")
 
 
 def need_lab() -> None:

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple, cast
 
 import pytest
 
-from attacca.guest.asgi import Desk, Exchange
+from attacca.guest.asgi import Desk
+from attacca.guest.exchange import Exchange
 from attacca.guest.payload import Requested
 from examples.api import main
 
@@ -32,7 +33,7 @@ def empty() -> None:
 def call(method: str, target: str, body: object = None) -> Answer:
     path, _, query = target.partition("?")
     data = b"" if body is None else json.dumps(body).encode()
-    headers = b'[["content-type", "application/json"], ["host", "localhost"]]'
+    headers = [b"content-type", b"application/json", b"host", b"localhost"]
     asked = Requested("9f-1", method, path, query.encode(), headers, data, more=False)
     link = SimpleNamespace(server=SimpleNamespace(function=SimpleNamespace(name="api")), state={})
     scope = Exchange(cast(Desk, link), 1, asked).scope()

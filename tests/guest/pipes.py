@@ -38,10 +38,10 @@ class Outside:
         *,
         more: bool = False,
     ) -> None:
-        kind = dict(headers).get("content-type", "").encode()
-        told = json.dumps(headers).encode()
-        parts = (b"9f-1", kind, b"q=1", method.encode(), path.encode(), b"203.0.113.7", b"https", told)
-        self.channel.write(wire.REQUEST, number, wire.REQUEST_HEAD.pack(more, 5123, *map(len, parts)), *parts, body)
+        kind, told = dict(headers).get("content-type", ""), (text for pair in headers for text in pair)
+        texts = ("9f-1", kind, "q=1", method, path, "203.0.113.7", "https", *told)
+        head = wire.lines([text.encode() for text in texts])
+        self.channel.write(wire.REQUEST, number, wire.REQUEST_HEAD.pack(more, 5123, len(head)), head, body)
 
     def read(self) -> Frame:
         return self.channel.read()
@@ -76,7 +76,7 @@ class Outside:
 def taken(payload: bytes) -> tuple[int, str, list[list[str]], bytes]:
     _, status, kinds, heads = wire.RESULT_HEAD.unpack_from(payload)
     at = 12 + kinds
-    headers = json.loads(payload[at : at + heads] or b"[]")
+    headers = [[text.decode("latin-1") for text in pair] for pair in wire.fields(payload[at : at + heads])]
     return status, payload[12:at].decode("latin-1"), headers, payload[at + heads :]
 
 

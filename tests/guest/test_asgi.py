@@ -1,13 +1,14 @@
 from types import SimpleNamespace
 from typing import Any, cast
 
-from attacca.guest.asgi import Desk, Exchange
+from attacca.guest.asgi import Desk
+from attacca.guest.exchange import Exchange
 from attacca.guest.payload import Requested
 
 
 def scope(path: str) -> dict[str, Any]:
     desk = SimpleNamespace(server=SimpleNamespace(function=SimpleNamespace(name="shop")), state={"pool": 1})
-    asked = Requested("9f-1", "GET", path, b"a=1", b'[["host", "localhost"]]', b"", more=False)
+    asked = Requested("9f-1", "GET", path, b"a=1", [b"host", b"localhost"], b"", more=False)
     return Exchange(cast(Desk, desk), 1, asked).scope()
 
 

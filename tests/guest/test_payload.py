@@ -13,6 +13,7 @@ from attacca.guest.payload import (
     alone,
     decode,
     fields,
+    fields_of,
     named,
     unpack_request,
 )
@@ -146,8 +147,12 @@ def test_what_is_given_several_times_is_a_list_where_one_is_wanted() -> None:
 
 
 def test_a_request_comes_apart_as_it_was_put_together() -> None:
-    parts = (b"9f-1", b"text/plain", b"a=1", b"PUT", b"/x", b"203.0.113.7", b"https", b'[["host", "h"]]')
-    raw = wire.REQUEST_HEAD.pack(1, 5123, *map(len, parts)) + b"".join(parts) + b"body"
-    asked = unpack_request(raw)
-    assert asked == ("9f-1", "PUT", "/x", b"a=1", parts[-1], b"body", True, b"text/plain", "203.0.113.7", 5123, "https")
-    assert alone(asked) == ("9f-1", b"text/plain", b"a=1", b"body")
+    host, empty = (b"host", b"h"), (b"x-empty", b"")
+    head = wire.lines((b"9f-1", b"text/plain", b"a=1", b"PUT", b"/x", b"203.0.113.7", b"https", *host, *empty))
+    asked = unpack_request(wire.REQUEST_HEAD.pack(1, 5123, len(head)) + head + b"body\n")
+    assert asked.headers == [*host, *empty]
+    assert fields_of(asked) == [("host", "h"), ("x-empty", "")]
+    assert fields_of(asked._replace(headers=[])) == []
+    assert asked[:4] == ("9f-1", "PUT", "/x", b"a=1")
+    assert asked[5:] == (b"body\n", True, b"text/plain", "203.0.113.7", 5123, "https")
+    assert alone(asked) == ("9f-1", b"text/plain", b"a=1", b"body\n")

@@ -84,6 +84,39 @@ def test_every_share_of_processors_that_a_function_may_ask_for_can_be_had(group:
     group.limit(memory_mb=32, processes=4, cpus=cpus)
 
 
+WEIGHTS = ("cpu.shares", "cpu.weight")  # of version 1 and 2; one processor counts 1024, or 100
+
+
+def weight_of(group: Path) -> float:
+    """In processors."""
+    found = next(group / name for name in WEIGHTS if (group / name).exists())
+    return int(found.read_text()) / {"cpu.shares": 1024, "cpu.weight": 100}[found.name]
+
+
+def test_a_group_counts_for_its_processors_and_a_divided_one_for_those_of_all(group: Group) -> None:
+    [counted] = [path for path in _roots_of(group) if any((path / name).exists() for name in WEIGHTS)]
+    own = counted / "1"
+    assert weight_of(own) == 1.0
+    group.limit(memory_mb=32, processes=4, cpus=0.5)
+    assert weight_of(own) == 0.5
+    group.divide(memory_mb=32, processes=4, cpus=None)
+    group.resize(memory_mb=64, processes=8, cpus=3.0)
+    assert weight_of(own) == 3.0
+    bounds = [own / "cpu.cfs_quota_us", own / "cpu.max"]
+    assert next(path for path in bounds if path.exists()).read_text().split()[0] in ("-1", "max"), "each has its own"
+
+
+def test_a_worker_counts_for_as_much_as_its_sandboxes(tmp_path: Path) -> None:
+    with running(tmp_path / "state") as whole:
+        whole.function("plain", "def plain():\n    return 1\n", min_sandboxes=3)
+        whole.function("large", "def large():\n    return 1\n", min_sandboxes=1, cpus=4)
+        until(lambda: len(whole.worker()["sandboxes"]) == 4)
+        group = next(path for path in whole.cgroups() if any((path / name).exists() for name in WEIGHTS))
+        until(lambda: weight_of(group) == 8.0, "three of one processor and one of four: seven, told as eight")
+        whole.delete("large")
+        until(lambda: weight_of(group) == 4.0)
+
+
 def test_what_a_worker_that_is_no_more_has_left_is_swept_and_what_is_in_use_is_not(group: Group) -> None:
     with started("true") as process:
         process.wait()

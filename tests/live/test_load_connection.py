@@ -69,6 +69,7 @@ async def request(reader: asyncio.StreamReader) -> None:
         ([b"HTTP/1.1 204 No Content\r\n\r\n"], 204, 0),
         ([b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhe", b"llo\r\n0\r\n\r\n"], 200, 15),
         ([b"HTTP/1.1 200 OK\r\ncontent-length: 2000\r\n\r\n", b"x" * 1999, b"x"], 200, 2000),
+        ([b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n", b"a: b\r\n\r\n"], 200, 18),
         ([b"HTTP/1.1 500 Oops\r\ncontent-length: 2\r\nconnection: close\r\n\r\nno"], 500, 2),
     ],
 )
@@ -126,6 +127,24 @@ def test_a_connection_that_breaks_is_an_answer_too() -> None:
             while len(answers.rows) < 2 or answers.rows[-1][3] != UNREACHABLE:
                 found.send(REQUEST, "nobody")
                 await answers.wait(len(answers.rows) + 1)
+
+    asyncio.run(main())
+
+
+def test_what_is_no_answer_loses_the_connection_and_the_next_has_another() -> None:
+    said = [b"SSH-2.0-OpenSSH_9.6\r\n", b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"]
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await request(reader)
+        writer.write(said.pop(0))
+        await reader.read()
+
+    async def main() -> None:
+        async with pool(serve) as (found, answers, _):
+            for number in range(2):
+                found.send(REQUEST, number)
+                await answers.wait(number + 1)
+            assert [(row[1], row[3]) for row in answers.rows] == [(0, LOST), (200, "")]
 
     asyncio.run(main())
 

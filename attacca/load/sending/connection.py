@@ -3,20 +3,18 @@
 import asyncio
 import contextlib
 import os
-import re
 import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Final, cast
 
+from httptools import HttpParserError, HttpResponseParser
+
 SPARE: Final = 16  # idle connections below which more are opened
 LINKS_MOST: Final = 4000
 REDIAL_S: Final = 0.2  # after a connection was refused
 ERROR_BODY: Final = 600  # bytes of it that go along with an error's head
-LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d+)", re.IGNORECASE)
-CHUNKED = re.compile(rb"\r\ntransfer-encoding:[ \t]*chunked", re.IGNORECASE)
-LAST_CHUNK: Final = b"\r\n0\r\n\r\n"
-CLOSES = re.compile(rb"\r\nconnection:[ \t]*close", re.IGNORECASE)
+START: Final = 1 << 18  # bytes of an answer, in which its head is, that are kept as they come
 LOST, NO_ANSWER, NOT_SENT, UNREACHABLE = "connection_lost", "no_answer", "not_sent", "unreachable"
 
 now = time.monotonic  # noqa: TID251 - the one clock that all processes of a run share
@@ -28,14 +26,19 @@ Answered = Callable[[Any, float, float, int, bytes, str, int], None]
 class Link(asyncio.Protocol):
     """One connection. Busy from `send` until the last byte of the answer, or until it is lost."""
 
-    __slots__ = ("_buffer", "_fd", "_length", "_pool", "_sent", "_transport", "token")
+    __slots__ = ("_fd", "_is_whole", "_parser", "_pool", "_sent", "_size", "_start", "_transport", "token")
 
     def __init__(self, pool: "Pool") -> None:
         self._pool = pool
-        self._buffer = b""
-        self._length = -1  # of the whole answer, once its head is there
+        self._parser = HttpResponseParser(self)
+        self._start = b""  # of the answer: its head, and of its body what came with it
+        self._size = 0  # of the answer, so far
+        self._is_whole = False
         self._sent = 0.0
         self.token: Any = None
+
+    def __repr__(self) -> str:
+        return f"Link(busy={self.token is not None}, received={self._size})"
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
@@ -55,49 +58,36 @@ class Link(asyncio.Protocol):
         if written < len(request):
             self._transport.write(request[written:])
 
+    def on_message_complete(self) -> None:
+        self._is_whole = True
+
     def data_received(self, data: bytes) -> None:
-        if self._buffer:
-            data = self._buffer + data
-        if self._length < 0 and not self._read_head(data):
-            self._buffer = data
+        try:
+            self._parser.feed_data(data)
+        except HttpParserError:
+            self._transport.abort()  # and what it was asked is lost
             return
-        if self._length:
-            if len(data) < self._length:
-                self._buffer = data
-                return
-        elif not data.endswith(LAST_CHUNK):
-            self._buffer = data
-            return
-        self._answer(data)
+        if len(self._start) < START:
+            self._start = self._start + data if self._start else data
+        self._size += len(data)
+        if self._is_whole:
+            self._answer()
 
-    def _read_head(self, data: bytes) -> bool:
-        end = data.find(b"\r\n\r\n")
-        if end < 0:
-            return False
-        found = LENGTH.search(data, 0, end + 2)
-        if found is not None:
-            self._length = end + 4 + int(found[1])
-        elif CHUNKED.search(data, 0, end + 2) is not None:
-            self._length = 0
-        else:
-            self._length = end + 4  # 204 and the like
-        return True
-
-    def _answer(self, data: bytes) -> None:
+    def _answer(self) -> None:
         received = now()
-        end = data.find(b"\r\n\r\n") + 4
-        status = int(data[9:12])
-        token, self.token, self._buffer, self._length = self.token, None, b"", -1
-        head = data[: end + ERROR_BODY] if len(data) <= end + ERROR_BODY or status >= 400 else data[:end]
-        closes = CLOSES.search(data, 0, end) is not None
-        if closes:
+        parser, start, size = self._parser, self._start, self._size
+        token, self.token, self._start, self._size, self._is_whole = self.token, None, b"", 0, False
+        end, status, stays = start.find(b"\r\n\r\n") + 4, parser.get_status_code(), parser.should_keep_alive()
+        head = start[: end + ERROR_BODY] if size <= end + ERROR_BODY or status >= 400 else start[:end]
+        if not stays:
             self._transport.close()
-        self._pool.answered(token, self._sent, received, status, head, "", len(data) - end)
-        if not closes:
+        self._pool.answered(token, self._sent, received, status, head, "", size - end)
+        if stays:
             self._pool.rest(self)
 
     def connection_lost(self, _: Exception | None) -> None:
         token, self.token = self.token, None
+        del self._parser  # it holds us, and nothing here is collected
         self._pool.lost(self)
         if token is not None:
             self._pool.answered(token, self._sent, now(), 0, b"", self._pool.loss, 0)

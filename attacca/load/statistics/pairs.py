@@ -76,7 +76,8 @@ def _covariance(one: Sequence[float], other: Sequence[float]) -> float:
 
 
 def signed_ranks(gaps: Sequence[float]) -> float:
-    """Wilcoxon's two-sided chance; equal sizes share their ranks, zeros are left out. Counted out for few pairs."""
+    """Wilcoxon's two-sided chance; equal sizes share their ranks, zeros are left out. Counted out for few pairs,
+    with equal sizes too: scipy's counts them as if they were not."""
     sizes = sorted((abs(gap), gap > 0) for gap in gaps if gap != 0.0)
     if not sizes:
         return 1.0

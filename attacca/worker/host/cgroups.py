@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Protocol
 
 from attacca.worker.host.hierarchy import CONTROLLERS, UNIFIED, Place, places
+from attacca.worker.host.processors import PERIOD_US, quota_us, shares, weight
 
-CPU_PERIOD_US, CPU_LEAST_US = 100_000, 1_000  # the kernel takes no less
 NEEDED = {"memory", "pids"}  # without `cpu` the shares are equal and `cpus` bounds nothing
 INSIDE = "0"  # the group below that whoever is born into one lives in
 HOME = "attacca-home"  # the group that we and whoever lives beside us move to, see `_leave`
@@ -29,8 +29,8 @@ class Group(Protocol):
     def divide(self, memory_mb: int, processes: int, cpus: float | None) -> None:
         """From now on it is for several, each in an `inner` group. Who lives in it already keeps these limits."""
 
-    def resize(self, memory_mb: int, processes: int) -> None:
-        """What all that live in a divided one may have together."""
+    def resize(self, memory_mb: int, processes: int, cpus: float) -> None:
+        """What all that live in a divided one may have together, and as how many processors' worth they count."""
 
     def inner(self, name: str) -> "Group":
         """A new group inside a divided one, without limits of its own."""
@@ -57,6 +57,9 @@ class Groups(Protocol):
     def bound(self, memory_mb: int) -> None:
         """What all of them together may hold. Pages that several share may outlive the group that they counted in."""
 
+    def weigh(self, cpus: float) -> None:
+        """As how many processors' worth all of them together count beside what else runs on the machine."""
+
     def make(self) -> Group:
         """A new group without limits, with a name of its own."""
 
@@ -71,16 +74,18 @@ def _write(path: str, text: str) -> None:
         os.close(descriptor)
 
 
+def _try_to_write(path: str, text: str) -> None:
+    """Where the kernel has no such file, or the group is gone already, there is nothing to be told."""
+    with contextlib.suppress(OSError):
+        _write(path, text)
+
+
 def _counter(path: str, word: str) -> int:
     with contextlib.suppress(OSError), open(path) as file:
         for line in file:
             if line.startswith(word + " "):
                 return int(line.split()[1])
     return 0
-
-
-def _quota_us(cpus: float) -> int:
-    return max(int(cpus * CPU_PERIOD_US), CPU_LEAST_US)
 
 
 def _with_slack(memory_mb: int) -> int:
@@ -90,13 +95,9 @@ def _with_slack(memory_mb: int) -> int:
 
 def _is_gone(directory: str) -> bool:
     """Remove a group; False while something lives in it."""
-    try:
+    with contextlib.suppress(OSError):
         os.rmdir(directory)
-    except FileNotFoundError:
-        return True
-    except OSError:
-        return False
-    return True
+    return not os.path.exists(directory)
 
 
 class GroupV1:
@@ -118,11 +119,11 @@ class GroupV1:
     def _limit(self, at: dict[str, str], memory_mb: int, processes: int, cpus: float | None) -> None:
         size = str(memory_mb << 20)
         _write(f"{at['memory']}/memory.limit_in_bytes", size)
-        with contextlib.suppress(OSError):  # only where swap is accounted
-            _write(f"{at['memory']}/memory.memsw.limit_in_bytes", size)
+        _try_to_write(f"{at['memory']}/memory.memsw.limit_in_bytes", size)  # only where swap is accounted
         _write(f"{at['pids']}/pids.max", str(processes))
         if cpus is not None and "cpu" in at:
-            _write(f"{at['cpu']}/cpu.cfs_quota_us", str(_quota_us(cpus)))
+            _write(f"{at['cpu']}/cpu.cfs_quota_us", str(quota_us(cpus)))
+            _write(f"{at['cpu']}/cpu.shares", str(shares(cpus)))
 
     def add(self, pid: int) -> None:
         for path in self._home.values():
@@ -133,14 +134,16 @@ class GroupV1:
 
     def divide(self, memory_mb: int, processes: int, cpus: float | None) -> None:
         self._limit(self._home, memory_mb, processes, cpus)
+        if "cpu" in self._in:
+            _write(f"{self._in['cpu']}/cpu.cfs_quota_us", "-1")  # that was for one
 
-    def resize(self, memory_mb: int, processes: int) -> None:
+    def resize(self, memory_mb: int, processes: int, cpus: float) -> None:
         memory, both = (f"{self._in['memory']}/memory.{name}limit_in_bytes" for name in ("", "memsw."))
         for path in (both, memory, both):  # the second is never below the first, growing or shrinking
-            with contextlib.suppress(OSError):  # or it holds more than that, and shrinks later
-                _write(path, str(memory_mb << 20))
-        with contextlib.suppress(OSError):
-            _write(f"{self._in['pids']}/pids.max", str(processes))
+            _try_to_write(path, str(memory_mb << 20))  # or it holds more than that, and shrinks later
+        _try_to_write(f"{self._in['pids']}/pids.max", str(processes))
+        if "cpu" in self._in:
+            _try_to_write(f"{self._in['cpu']}/cpu.shares", str(shares(cpus)))
 
     def inner(self, name: str) -> "GroupV1":
         return GroupV1({controller: f"{path}/{name}" for controller, path in self._in.items()})
@@ -174,11 +177,11 @@ class GroupV2:
 
     def _limit(self, at: str, memory_mb: int, processes: int, cpus: float | None) -> None:
         _write(f"{at}/memory.max", str(memory_mb << 20))
-        with contextlib.suppress(OSError):  # only where there is swap
-            _write(f"{at}/memory.swap.max", "0")
+        _try_to_write(f"{at}/memory.swap.max", "0")  # only where there is swap
         _write(f"{at}/pids.max", str(processes))
         if cpus is not None and "cpu" in self._controllers:
-            _write(f"{at}/cpu.max", f"{_quota_us(cpus)} {CPU_PERIOD_US}")
+            _write(f"{at}/cpu.max", f"{quota_us(cpus)} {PERIOD_US}")
+            _write(f"{at}/cpu.weight", str(weight(cpus)))
 
     def add(self, pid: int) -> None:
         _write(f"{self._home}/cgroup.procs", str(pid))
@@ -187,18 +190,21 @@ class GroupV2:
         self._oom_group("1")
 
     def _oom_group(self, value: str) -> None:
-        with contextlib.suppress(OSError):  # it is gone already
-            _write(f"{self._in}/memory.oom.group", value)
+        _try_to_write(f"{self._in}/memory.oom.group", value)  # it is gone already
 
     def divide(self, memory_mb: int, processes: int, cpus: float | None) -> None:
         _enable(self._in, self._controllers)
         self._limit(self._home, memory_mb, processes, cpus)
+        if "cpu" in self._controllers:
+            _write(f"{self._in}/cpu.max", f"max {PERIOD_US}")  # that was for one
         self._oom_group("0")
 
-    def resize(self, memory_mb: int, processes: int) -> None:
+    def resize(self, memory_mb: int, processes: int, cpus: float) -> None:
         with contextlib.suppress(OSError):  # it is gone already
             _write(f"{self._in}/memory.max", str(memory_mb << 20))
             _write(f"{self._in}/pids.max", str(processes))
+            if "cpu" in self._controllers:
+                _write(f"{self._in}/cpu.weight", str(weight(cpus)))
 
     def inner(self, name: str) -> "GroupV2":
         return GroupV2(f"{self._in}/{name}", self._controllers, above=self._in)
@@ -253,8 +259,11 @@ class GroupsV1:
         return list(self._roots.values())
 
     def bound(self, memory_mb: int) -> None:
-        with contextlib.suppress(OSError):
-            _write(f"{self._roots['memory']}/memory.limit_in_bytes", str(_with_slack(memory_mb) << 20))
+        _try_to_write(f"{self._roots['memory']}/memory.limit_in_bytes", str(_with_slack(memory_mb) << 20))
+
+    def weigh(self, cpus: float) -> None:
+        if "cpu" in self._roots:
+            _try_to_write(f"{self._roots['cpu']}/cpu.shares", str(shares(cpus)))
 
     def make(self) -> GroupV1:
         name = next(self._count)
@@ -283,8 +292,11 @@ class GroupsV2:
         return [self._root]
 
     def bound(self, memory_mb: int) -> None:
-        with contextlib.suppress(OSError):
-            _write(f"{self._root}/memory.max", str(_with_slack(memory_mb) << 20))
+        _try_to_write(f"{self._root}/memory.max", str(_with_slack(memory_mb) << 20))
+
+    def weigh(self, cpus: float) -> None:
+        if "cpu" in self.controllers:
+            _try_to_write(f"{self._root}/cpu.weight", str(weight(cpus)))
 
     def make(self) -> GroupV2:
         return GroupV2(f"{self._root}/{next(self._count)}", self.controllers, INSIDE)

@@ -2,6 +2,7 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from attacca.load.report import style
@@ -54,6 +55,13 @@ def test_a_page_is_sound_and_needs_nothing_else(whole: str) -> None:
     outside = set(re.findall(r'(?:src|href)="(?!#)([^"]+)"', whole)) | set(re.findall(r"url\((?!#)[^)]+\)", whole))
     assert outside == set()
     assert "<script" not in whole
+
+
+def test_names_that_look_like_markup_are_text(made: Report) -> None:
+    odd = '<script>alert("1")</script>'
+    shown = page(msgspec.structs.replace(made, title=odd, about=[odd], warnings=[odd], sections=[]))
+    assert "<script" not in shown
+    assert shown.count("&lt;script&gt;") == 4
 
 
 def test_no_name_on_the_page_is_used_twice_and_none_is_missing(whole: str) -> None:

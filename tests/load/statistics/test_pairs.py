@@ -5,8 +5,9 @@ from itertools import product
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from scipy.stats import wilcoxon
 
-from attacca.load.statistics.pairs import compare, ratio, signed_ranks
+from attacca.load.statistics.pairs import EXACT, compare, ratio, signed_ranks
 from attacca.load.statistics.samples import TOO_FEW
 
 # Hours of sleep gained with two drugs, ten patients each (Student 1908).
@@ -30,6 +31,14 @@ def test_wilcoxon_counts_sign_patterns() -> None:
     assert signed_ranks([1.0, -1.0]) == 1.0
     assert signed_ranks([0.0, 0.0]) == 1.0
     assert signed_ranks([float(value) for value in range(1, 41)]) < 1e-6
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 12, 30, 31, 80])
+def test_signed_ranks_are_scipys_where_no_two_are_equal(count: int) -> None:
+    draw = random.Random(count)
+    gaps = [draw.gauss(0.4, 1.0) for _ in range(count)]
+    theirs = wilcoxon(gaps, correction=True, method="exact" if count <= EXACT else "asymptotic")
+    assert signed_ranks(gaps) == pytest.approx(float(theirs.pvalue), rel=1e-9)
 
 
 def test_what_many_pairs_are_told_is_close_to_what_is_counted() -> None:

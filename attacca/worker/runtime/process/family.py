@@ -21,6 +21,11 @@ class Limits(NamedTuple):
     processes: int
     cpus: float | None
 
+    @property
+    def weight(self) -> float:
+        """As how many processors it counts when they are short."""
+        return self.cpus or 1.0
+
 
 def ours(alive: int) -> Limits:
     """What who minds a template with so many sandboxes, and the first processes of their places, may have."""
@@ -59,4 +64,8 @@ class Family:
     def bound(self) -> None:
         """What they may have together follows from how many sandboxes there are."""
         many, own = self.alive + SPARE, ours(self.alive)
-        self._group.resize(many * self._limits.memory_mb + own.memory_mb, many * self._limits.processes + own.processes)
+        memory_mb = many * self._limits.memory_mb + own.memory_mb
+        processes = many * self._limits.processes + own.processes
+        self._group.resize(
+            memory_mb, processes, (self.alive + 1) * self._limits.weight
+        )  # the sandboxes, and one to come

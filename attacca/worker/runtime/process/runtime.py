@@ -27,6 +27,7 @@ from attacca.worker.runtime.process.sandbox import SLACK, SandboxProcess
 from attacca.worker.runtime.process.template import TemplateProcess
 from attacca.worker.runtime.process.users import Users
 from attacca.worker.runtime.process.watchdog import look_at
+from attacca.worker.runtime.process.weight import Weight
 from attacca.worker.runtime.process.zygote.minder import SANDBOX_PID
 from attacca.worker.runtime.process.zygote_manager import USERS, ZygoteManager
 
@@ -60,6 +61,7 @@ class ProcessRuntime:
         largest = (options.max_response_mb << 20) + SLACK
         self._frames = Budget(max(FRAMES_MB << 20, 4 * largest), max(FRAMES_MB << 19, 2 * largest))
         self._groups: Groups | None = None
+        self._weight = Weight()
         self._leftovers = Leftovers(self._forkers)
         self._watchdog: asyncio.Task[None] | None = None
         self._idle = asyncio.Event()
@@ -80,6 +82,7 @@ class ProcessRuntime:
         if self._options.use_cgroups:
             sweep()
             self._groups = open_groups()
+            self._weight.tell = self._groups.weigh if self._groups is not None else None
         if self._groups is not None and self._memory_mb is not None:
             self._groups.bound(self._memory_mb)
         if self._groups is None:
@@ -149,6 +152,7 @@ class ProcessRuntime:
         room = Share(self._frames, revision.function)
         made = SandboxProcess(sandbox, revision, self._options, self._loop, ours, self._clock, self._sink, room)
         self._sandboxes[sandbox] = made
+        self._weight.change(self._limits(revision).weight)
         parent = self._templates.get(template) if template is not None else None
         begin = self._order(made, inner, lambda why: self._sandbox_ended(made, parent, why))
         if template is None:
@@ -356,6 +360,7 @@ class ProcessRuntime:
     def _sandbox_ended(self, made: SandboxProcess, template: TemplateProcess | None, why: str) -> None:
         made.close()
         del self._sandboxes[made.name]
+        self._weight.change(-self._limits(made.revision).weight)
         was_oom = self._was_out_of_memory(made)
         if template is not None:
             template.lives(-1)

@@ -1,9 +1,9 @@
 """The worker's side of one process sandbox: invocations become frames, frames become reports."""
 
 import asyncio
-import json
 import struct
 from collections.abc import Callable
+from itertools import chain
 
 from attacca.guest import channel as wire
 from attacca.guest.link import Link, Room
@@ -31,6 +31,7 @@ LOG_MOST = 68 << 10  # bytes of one log frame
 PER_S = 4000  # frames that answer nothing; who says more is listened to more slowly
 LOG_UNIT = 1024  # bytes of log that weigh as much as a frame
 INVOKE = struct.Struct(wire.HEAD.format + wire.INVOKE_HEAD.format[1:])
+REQUEST = struct.Struct(wire.HEAD.format + wire.REQUEST_HEAD.format[1:])
 STREAM_MOST = 64  # characters of the name of a log's stream
 SLACK = 1 << 20  # of a frame over the largest answer: heads and headers
 TURN = 8  # frames before everybody else has a turn
@@ -98,23 +99,23 @@ class SandboxProcess:
         name, request = invocation.id, invocation.request
         self._numbers[name] = number
         self._running[number] = name
-        raw_id, kind, query = name.encode(), request.content_type.encode("latin-1"), request.query.encode("latin-1")
         if self._takes_requests:
-            self._request(number, request, raw_id, kind, query)
+            self._request(number, name, request)
             return
+        raw_id, kind, query = name.encode(), request.content_type.encode("latin-1"), request.query.encode("latin-1")
         sizes = (len(raw_id), len(kind), len(query))
         body = request.body
         size = 6 + sizes[0] + sizes[1] + sizes[2] + len(body)
         self._link.send(b"".join((INVOKE.pack(size, wire.INVOKE, number, *sizes), raw_id, kind, query, body)))
 
-    def _request(self, number: int, request: Request, raw_id: bytes, kind: bytes, query: bytes) -> None:
-        method, path = request.method.encode("latin-1"), request.path.encode("latin-1")
-        pairs = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in request.headers]
-        client, scheme = request.client.encode("latin-1", "replace"), request.scheme.encode("latin-1", "replace")
-        parts = (raw_id, kind, query, method, path, client, scheme, json.dumps(pairs).encode())
-        head = wire.REQUEST_HEAD.pack(request.more, request.port, *map(len, parts))
-        size = len(head) + sum(map(len, parts)) + len(request.body)
-        self._link.send(b"".join((wire.HEAD.pack(size, wire.REQUEST, number), head, *parts, request.body)))
+    def _request(self, number: int, name: str, request: Request) -> None:
+        kind, query, method, path = request.content_type, request.query, request.method, request.path
+        texts = (name, kind, query, method, path, request.client, request.scheme)
+        raw = [text.encode("latin-1", "replace") for text in texts]
+        head = wire.lines([*raw, *chain.from_iterable(request.headers)])
+        body, size = request.body, len(head)
+        frame = REQUEST.pack(7 + size + len(body), wire.REQUEST, number, request.more, request.port, size)
+        self._link.send(b"".join((frame, head, body)))
 
     def stop(self, invocation: str) -> None:
         self._tell(wire.STOP, invocation, b"")

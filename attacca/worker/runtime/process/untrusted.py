@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from attacca.guest import channel as wire
 from attacca.guest.channel import FIELDS_MOST, HEAD_BYTES
 from attacca.model.function import EventShape, Signature
 
@@ -24,7 +25,7 @@ NONSENSE = (
 )
 FOREVER_MS = 1e9
 NOTES_MOST = 100
-JSON_BYTES = 2 * HEAD_BYTES + 10 * FIELDS_MOST  # letters escaped or in two bytes, and what stands around them
+LINES_BYTES = HEAD_BYTES + 2 * FIELDS_MOST  # with what separates them
 TOO_MANY = ((b"x-too-many", b""),) * (FIELDS_MOST + 1)
 
 Short = Annotated[str, msgspec.Meta(max_length=1_000)]
@@ -104,21 +105,18 @@ class HeadTooLarge(Exception):
 
 
 def fields(raw: bytes, content_type: bytes = b"") -> tuple[tuple[bytes, bytes], ...]:
-    """The fields of an answer's head, from a JSON list of pairs.
+    """The fields of an answer's head, from lines of names and values.
 
     Raises:
         HeadTooLarge: they are more, or longer, than is allowed, `content_type` among them.
         NONSENSE: they are none.
     """
-    if len(raw) > JSON_BYTES:
+    if len(raw) > LINES_BYTES:
         raise HeadTooLarge(f"the answer's head is over {HEAD_BYTES >> 10} KB")
-    found = _pairs(raw) if raw else []
+    found = wire.fields(raw)
     size = len(content_type) + sum(len(name) + len(value) for name, value in found)
     if size > HEAD_BYTES:
         raise HeadTooLarge(f"the answer's head has {size / 1024:.0f} KB; at most {HEAD_BYTES >> 10} can be sent")
     if len(found) > FIELDS_MOST:
         raise HeadTooLarge(f"the answer has {len(found)} header fields; at most {FIELDS_MOST} can be sent")
-    return tuple((name.encode("latin-1"), value.encode("latin-1")) for name, value in found)
-
-
-_pairs = msgspec.json.Decoder(list[tuple[str, str]]).decode
+    return tuple(found)

@@ -51,8 +51,8 @@ class Place:
         self._paper.check("divide")
         self._tell(f"divide {memory_mb} {processes} {cpus}")
 
-    def resize(self, memory_mb: int, processes: int) -> None:
-        self._tell(f"resize {memory_mb} {processes}")
+    def resize(self, memory_mb: int, processes: int, cpus: float) -> None:
+        self._tell(f"resize {memory_mb} {processes} {cpus:g}")
 
     def inner(self, name: str) -> "Place":
         self._paper.check("inner")

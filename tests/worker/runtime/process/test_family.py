@@ -15,7 +15,7 @@ def test_it_is_divided_once_and_each_group_has_limits_before_anybody_is_in_it() 
     family = Family(paper.make(), LIMITS, MINDERS)
     family.make()
     family.make()
-    together = f"1 resize {SPARE * (128 + EACH_MB) + OURS_MB} {SPARE * (64 + EACH) + OURS}"
+    together = f"1 resize {SPARE * (128 + EACH_MB) + OURS_MB} {SPARE * (64 + EACH) + OURS} 0.5"
     assert paper.story == [
         together,
         "1 divide 128 64 0.5",
@@ -36,8 +36,8 @@ def bound_of(limits: Limits, alive: int) -> tuple[int, int]:
     family.alive = alive
     family.bound()
     [told] = paper.story
-    _, what, memory_mb, processes = told.split()
-    assert what == "resize"
+    _, what, memory_mb, processes, cpus = told.split()
+    assert (what, float(cpus)) == ("resize", (alive + 1) * limits.weight)
     return int(memory_mb), int(processes)
 
 

@@ -18,6 +18,7 @@ from attacca.worker.runtime.process.zygote.spawn_spec import SpawnSpec
 
 TIMES = 12  # after which Python has specialized what runs, and writes no more into its code
 BODY = b'{"name": "rehearsal"}'
+HEADERS = (b"host", b"localhost", b"content-type", b"application/json")
 ID, JSON, QUERY = b"rehearsal", b"application/json", b""
 
 
@@ -52,13 +53,11 @@ def _live(link: wire.Channel, spec: SpawnSpec, loaded: Loaded) -> None:
 
 def _frame(loaded: Loaded) -> bytes:
     if loaded.signature != "wsgi" and loaded.event == "plain":
-        parts: tuple[bytes, ...] = (ID, JSON, QUERY)
-        kind, head = wire.INVOKE, wire.INVOKE_HEAD.pack(*map(len, parts))
+        parts = (ID, JSON, QUERY)
+        kind, payload = wire.INVOKE, b"".join((wire.INVOKE_HEAD.pack(*map(len, parts)), *parts, BODY))
     else:
-        headers = json.dumps([("host", "localhost"), ("content-type", "application/json")]).encode()
-        parts = (ID, JSON, QUERY, b"POST", b"/", b"127.0.0.1", b"http", headers)
-        kind, head = wire.REQUEST, wire.REQUEST_HEAD.pack(0, 0, *map(len, parts))
-    payload = b"".join((head, *parts, BODY))
+        head = wire.lines((ID, JSON, QUERY, b"POST", b"/", b"127.0.0.1", b"http", *HEADERS))
+        kind, payload = wire.REQUEST, wire.REQUEST_HEAD.pack(0, 0, len(head)) + head + BODY
     return wire.HEAD.pack(len(payload), kind, 1) + payload
 
 
