@@ -1,43 +1,88 @@
-"""The control plane at work: deploys, rolls back and deletes; durable first, then announced, then acknowledged."""
+"""Carries out what the control core decides, and tells it what comes of that. Steps of a build pass it by."""
 
 import asyncio
-import contextlib
 import logging
-import re
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Sequence
-
-import msgspec
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from typing import Any
 
 from attacca.control.config import ControlConfig
-from attacca.control.core.access import refuse_host_network
-from attacca.control.core.catalogue import CatalogueState, Function, changes, deployed, rolled_back
-from attacca.control.core.progress import Done, Progress, Refused, Step, refused, refused_check
-from attacca.control.core.stored import FUNCTIONS, decode, unreadable
-from attacca.control.deploy import garbage
-from attacca.control.deploy.build import Builder, Check, Made, ProgressStream, candidate
+from attacca.control.core.catalogue import Function
+from attacca.control.core.control import ControlCore
+from attacca.control.core.events import (
+    OPEN,
+    Announce,
+    Build,
+    BuildFailed,
+    Built,
+    CatalogueAsked,
+    Command,
+    DeleteAsked,
+    DeployAsked,
+    Drain,
+    Erase,
+    Erased,
+    Event,
+    Examine,
+    Examined,
+    Ordered,
+    Outcome,
+    Put,
+    ReaderLeft,
+    Reply,
+    Restored,
+    RollbackAsked,
+    Say,
+    SecretDeleteAsked,
+    SecretSet,
+    StopBuild,
+    Stored,
+    StoreFailed,
+    Sweep,
+    Swept,
+    Tick,
+)
+from attacca.control.core.progress import Done, Progress, Refused
+from attacca.control.core.secrets import SECRETS
+from attacca.control.core.stored import EPOCH, FUNCTIONS, decode, read_epoch
+from attacca.control.deploy.build import Builder, ProgressStream
 from attacca.control.deploy.reception import Reception, Upload
 from attacca.control.deploy.state import StateDir
-from attacca.control.secrets import Secrets
+from attacca.control.secrets import Secret, Secrets
 from attacca.control.tokens import Tokens
-from attacca.errors import AttaccaError, BadFunction, Draining, SecretInUse, StateUnavailable
-from attacca.io.store.types import ABSENT, Store
+from attacca.control.views import Views
+from attacca.errors import AttaccaError, Cancelled, Internal, StateUnavailable
+from attacca.io.store.types import Store
 from attacca.io.vault.sealed import SealedVault
 from attacca.kernel.clock import Clock
-from attacca.model.function import Network, Revision, Settings, is_handler
-from attacca.model.messages import Catalogue, Deleted, Deployed
+from attacca.kernel.drive import Drive, LoopTimer, report_refused
+from attacca.model.function import Revision, Settings
+from attacca.model.messages import (
+    AskCatalogue,
+    Catalogue,
+    Deleted,
+    Deployed,
+    Evict,
+    FromControl,
+    Logged,
+    Prewarm,
+    Send,
+    ToControl,
+    Viewed,
+    WorkerLeft,
+)
+from attacca.model.sandbox import WorkerView
 
 LOG = logging.getLogger("attacca.control")
-EPOCH = "epoch"
-EPOCHS = re.compile(rb"[0-9]{1,9}")
-Announce = Callable[[Catalogue | Deployed | Deleted], None]
-Held = Callable[[], Collection[Revision]]  # what workers have a sandbox, a template or an invocation of
-Refuse = Callable[[Settings], AttaccaError | None]  # why workers cannot keep what these settings reserve
+
+
+def _forget(_: Logged) -> None:
+    """There is no log."""
 
 
 class Control:
     """Owns the catalogue of one domain. Deployments of one function take turns; those of several go side by side.
 
-    `held` keeps the code of a revision that is gone from the catalogue until its last sandbox is gone too.
+    `send` takes the name of a peer and what it is told; `announce` tells all of them. `log` keeps what functions write.
     `is_ordinary_user`: sandboxes run as the server's own user, as they do unless that is root.
     """
 
@@ -46,33 +91,40 @@ class Control:
         config: ControlConfig,
         store: Store,
         clock: Clock,
-        check: Check,
-        announce: Announce,
-        held: Held = tuple,
-        refuse: Refuse = lambda _: None,
+        send: Callable[[str, FromControl], None],
+        announce: Callable[[Catalogue | Deployed | Deleted], None],
         *,
+        log: Callable[[Logged], None] = _forget,
+        silent_s: float = float("inf"),
         is_ordinary_user: bool = False,
     ) -> None:
         self._store = store
         self._clock = clock
-        self._check = check
+        self._send = send
         self._announce = announce
-        self._refuse = refuse
-        self._registering = asyncio.Lock()
+        self._log = log
+        self._views = Views(send)
+        self.core = core = ControlCore(
+            silent_s=silent_s, allow_source_builds=config.allow_source_builds, is_ordinary_user=is_ordinary_user
+        )
+        self._drive: Drive[Event, Command] = Drive(
+            core.handle, core.wakeup, self._perform, clock.now, LoopTimer(clock.now), Tick(), report_refused
+        )
         self.state = StateDir(config.state_dir)
         self.reception = Reception(self.state.tmp, config.uploads, config.archive.packed_mb)
         self.tokens = Tokens(store, clock)
         vault = SealedVault(config.secret_key_file or self.state.secret_key)
         self.secrets = Secrets(store, vault, clock)
         self._builder = Builder(config, self.state)
-        self._garbage = garbage.Collector(self.state, self._kept, held)
-        self._known = CatalogueState((), epoch=0)
-        self._versions: dict[str, int] = {}
-        self._turns = KeyedLock()
-        self._tasks: set[asyncio.Task[Done | Refused]] = set()
-        self._is_closing = False
-        self._is_ordinary_user = is_ordinary_user
-        self.is_uid_shared = False  # since this start, sandboxes with the host's network may run as the server's user
+        self._asked = 0
+        self._deployments: dict[str, tuple[Upload, ProgressStream]] = {}  # by request
+        self._replies: dict[str, asyncio.Future[Outcome]] = {}
+        self._builds: dict[str, asyncio.Task[Event]] = {}
+        self._tasks: set[asyncio.Task[Event]] = set()
+        self._at_rest = asyncio.Event()
+
+    def __repr__(self) -> str:
+        return f"<Control {self.core.stage}: {len(self._deployments)} deployments, {len(self._tasks)} tasks>"
 
     async def open(self) -> None:
         """Take the state directory, read the catalogue and announce it.
@@ -83,28 +135,50 @@ class Control:
         """
         self.state.lock()
         try:
-            await self._read()
-            self._tell_missing()
+            restored = await self._read()
+            await self._ask(OPEN, restored)
         except BaseException:
+            await self.tokens.close()
             self.state.unlock()
             raise
-        await self._garbage.collect()
-        self._announce(self._known.catalogue())
+        self._tell_missing()
 
     async def close(self) -> None:
         """Give up what is being deployed, and let the state directory go. The store is its owner's to close."""
-        self._is_closing = True
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._feed(Drain())
+        await self.settled()
+        self._drive.stop()
         await self._builder.close()
         await self.tokens.close()
-        await self._garbage.close()
         self.state.unlock()
 
-    def catalogue(self) -> Catalogue:
-        """For a plane that missed a generation."""
-        return self._known.catalogue()
+    async def settled(self) -> None:
+        """Until nothing is on its way, and what nobody needs is removed."""
+        while not self.core.is_at_rest():
+            self._at_rest.clear()
+            await self._at_rest.wait()
+
+    def receive(self, peer: str, message: ToControl) -> None:
+        match message:
+            case AskCatalogue():
+                self._feed(CatalogueAsked(peer))
+            case Logged():
+                self._log(message)
+            case Viewed():
+                self._views.hear(message)
+            case _:
+                self._feed(message)
+
+    def lose(self, peer: str, why: str) -> None:
+        """It is gone, with what it was asked for."""
+        self._views.lose(peer)
+        self._feed(WorkerLeft(peer, why))
+
+    # What is asked for.
+
+    async def workers(self) -> list[WorkerView]:
+        """What each is doing now."""
+        return await self._views.ask(list(self.core.workers.by_name))
 
     def deploy(
         self, settings: Settings, upload: Upload, *, allow_source_builds: bool = False
@@ -114,26 +188,10 @@ class Control:
         A reader who goes away ends it, unless the check has begun: from there on it runs to its end. It begins at once,
         and closes the upload, also when nobody reads.
         """
-        stream, checking = ProgressStream(), asyncio.Event()
-        work = self._deploy(settings, upload, stream, checking, allow_source_builds=allow_source_builds)
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        task.add_done_callback(lambda _: stream.end())
-        task.add_done_callback(lambda _: upload.close())
-        return self._read_along(task, stream, checking)
-
-    @staticmethod
-    async def _read_along(
-        task: "asyncio.Task[Done | Refused]", stream: ProgressStream, checking: asyncio.Event
-    ) -> AsyncGenerator[Progress, None]:
-        try:
-            async for step in stream.read():
-                yield step
-            yield outcome(task)
-        finally:
-            if not checking.is_set():
-                task.cancel()
+        request, stream = self._request(), ProgressStream()
+        self._deployments[request] = upload, stream
+        self._feed(DeployAsked(request, settings, allow_source_builds))
+        return self._read_along(request, stream)
 
     async def rollback(self, name: str, to: int | None = None) -> Revision:
         """
@@ -143,193 +201,212 @@ class Control:
             SecretMissing: it asks for one that is not set any more.
             TooMuchReserved: its min_sandboxes do not fit beside those of the others.
         """
-        async with self._turns.of(name):
-            function = rolled_back(self._known.get(name), to)
-            self.secrets.expect_all_of(function.now.settings)
-            await self._register(function)
-            return function.now
+        request = self._request()
+        revision = await self._ask(request, RollbackAsked(request, name, to))
+        assert isinstance(revision, Revision)
+        return revision
 
     async def delete(self, name: str) -> None:
         """
         Raises:
             NotFound: no such function.
         """
-        async with self._turns.of(name):
-            self._known.get(name)
-            await self._store.delete(FUNCTIONS + name, self._versions[name])
-            del self._versions[name]
-            self._announce(self._known.remove(name))
-        await self._garbage.collect()
+        request = self._request()
+        await self._ask(request, DeleteAsked(request, name))
 
-    def users_of(self, secret: str) -> Sequence[str]:
-        """The functions whose current revisions ask for it."""
-        return [name for name in self._known.names() if secret in self._known.get(name).now.settings.secrets]
+    async def set_secret(self, name: str, value: bytes) -> Secret:
+        """Idle sandboxes and templates that have the value before it go.
 
-    async def delete_secret(self, name: str, *, force: bool) -> Sequence[str]:
-        """The functions that ask for it all the same.
+        Raises:
+            BadRequest, PayloadTooLarge, StateCorrupt: see `Secrets.set`.
+        """
+        secret = await self.secrets.set(name, value)
+        self._feed(SecretSet(name))
+        return secret
 
+    async def delete_secret(self, name: str, *, force: bool) -> None:
+        """
         Raises:
             NotFound: there is no such secret.
             SecretInUse: a function asks for it, and could not start without.
         """
-        self.secrets.expect(name)
-        users = self.users_of(name)
-        if users and not force:
-            raise SecretInUse(
-                f"{name} is asked for by {', '.join(users[:5])}{' and others' * (len(users) > 5)}",
-                f"deploy without it first; or attacca secret delete {name} --force, and they start no more",
-            )
-        await self.secrets.delete(name)
-        return users
+        request = self._request()
+        await self._ask(request, SecretDeleteAsked(request, name, force))
+
+    async def order(self, order: Prewarm | Evict) -> None:
+        """
+        Raises:
+            NotFound: no such function.
+            TooMuchReserved: so many sandboxes can never be made ahead.
+        """
+        request = self._request()
+        await self._ask(request, Ordered(request, order))
+
+    def catalogue(self) -> Catalogue:
+        """For a plane that missed a generation."""
+        return self.core.changes.catalogue.catalogue()
+
+    def users_of(self, secret: str) -> Sequence[str]:
+        """The functions whose current revisions ask for it."""
+        return self.core.users_of(secret)
 
     def functions(self) -> Sequence[Function]:
         """By name."""
-        return [self._known.get(name) for name in self._known.names()]
+        known = self.core.changes.catalogue
+        return [known.get(name) for name in known.names()]
 
     def function(self, name: str) -> Function:
         """
         Raises:
             NotFound: no such function; with near names.
         """
-        return self._known.get(name)
+        return self.core.changes.catalogue.get(name)
 
-    async def _deploy(
-        self, settings: Settings, upload: Upload, stream: ProgressStream, checking: asyncio.Event, *,
-        allow_source_builds: bool,
-    ) -> Done | Refused:  # fmt: skip
-        if self._is_closing:
-            return refused(Draining("the server is shutting down", "deploy again when it is back"))
+    @property
+    def is_uid_shared(self) -> bool:
+        """Since this start, sandboxes with the host's network may run as the server's user."""
+        return self.core.changes.is_uid_shared
+
+    def _request(self) -> str:
+        """An id that no run of this server has given before."""
+        self._asked += 1
+        return f"{self.core.changes.catalogue.epoch}.{self._asked}"
+
+    async def _ask(self, request: str, event: Event) -> Outcome:
+        reply: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._replies[request] = reply
+        self._feed(event)
+        return await reply
+
+    async def _read_along(self, request: str, stream: ProgressStream) -> AsyncGenerator[Progress, None]:
         try:
-            async with self._turns.of(settings.name), self._garbage.held_off():
-                await self._admit(settings)
-                made = await self._builder.make(upload, stream.say, allow_source_builds=allow_source_builds)
-                checking.set()
-                return await self._check_and_register(settings, made, stream)
-        except AttaccaError as error:
-            return refused(error)
+            async for word in stream.read():
+                yield word
+        finally:
+            self._feed(ReaderLeft(request))
+
+    # Out.
+
+    def _feed(self, event: Event) -> None:
+        self._drive.feed(event)
+        if self.core.is_at_rest():
+            self._at_rest.set()
+
+    def _perform(self, command: Command) -> None:
+        match command:
+            case Send():
+                self._send(command.peer, command.message)
+            case Announce():
+                self._announce(command.message)
+            case Reply():
+                self._reply(command)
+            case Say():
+                self._deployments[command.id][1].say(command.step)
+            case Build():
+                self._builds[command.id] = self._begin(self._build(command), lambda why: BuildFailed(command.id, why))
+            case StopBuild():
+                self._builds[command.id].cancel()
+            case Examine():
+                self._begin(self._examine(command), lambda why: Examined(command.id, why))
+            case Put() | Erase():
+                self._begin(self._write(command), lambda why: StoreFailed(command.id, why))
+            case Sweep():
+                self._begin(self._sweep(command), _not_swept)
+
+    def _reply(self, reply: Reply) -> None:
+        outcome = reply.outcome
+        if reply.id in self._deployments:
+            upload, stream = self._deployments.pop(reply.id)
+            upload.close()
+            assert isinstance(outcome, Done | Refused)
+            stream.say(outcome)
+            return
+        waiting = self._replies.pop(reply.id)
+        if waiting.done():
+            return  # whoever asked went away
+        if isinstance(outcome, AttaccaError):
+            waiting.set_exception(outcome)
+        else:
+            waiting.set_result(outcome)
+
+    def _begin(
+        self, work: Coroutine[Any, Any, Event], failed: Callable[[AttaccaError], Event]
+    ) -> "asyncio.Task[Event]":
+        """What it gives is fed back; `failed` says what is when it fails."""
+
+        def end(task: "asyncio.Task[Event]") -> None:
+            self._tasks.discard(task)
+            self._feed(failed(Cancelled("it was stopped")) if task.cancelled() else _result(task, failed))
+
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(end)
+        return task
+
+    async def _examine(self, command: Examine) -> Event:
+        self.secrets.expect_all_of(command.settings)
+        return Examined(command.id, has_token=bool(await self.tokens.all()))
+
+    async def _build(self, command: Build) -> Event:
+        upload, stream = self._deployments[command.id]
+        try:
+            made = await self._builder.make(upload, stream.say, from_source=command.from_source)
         except OSError as error:
             what = f"the server cannot keep the code in {self.state.path}: {error.strerror or error}"
-            return refused(StateUnavailable(what, "free space there, or check its mode, and deploy again"))
+            return BuildFailed(
+                command.id, StateUnavailable(what, "free space there, or check its mode, and deploy again")
+            )
         finally:
-            await self._garbage.collect()
+            del self._builds[command.id]
+        return Built(command.id, made, self._clock.wall())
 
-    async def _admit(self, settings: Settings) -> None:
-        """Before the code runs, which is at the check.
+    async def _write(self, command: Put | Erase) -> Event:
+        if isinstance(command, Put):
+            entry = await self._store.put_if(command.key, command.value, command.version)
+            return Stored(command.id, entry.version)
+        if command.key.startswith(SECRETS):
+            await self.secrets.delete(command.key.removeprefix(SECRETS))
+        else:
+            await self._store.delete(command.key, command.version)
+        return Erased(command.id)
 
-        Raises:
-            Forbidden: it would have more rights than its deployer was asked for.
-            SecretMissing: it asks for one that is not set.
-            TooMuchReserved: its min_sandboxes do not fit beside those of the others.
-        """
-        refusal = self._refuse(settings)
-        if refusal is not None:
-            raise refusal
-        self.secrets.expect_all_of(settings)
-        if self._is_ordinary_user and settings.network is Network.HOST:
-            forbidden = refuse_host_network(has_token=bool(await self.tokens.all()))
-            if forbidden is not None:
-                raise forbidden
-            self.is_uid_shared = True
+    async def _sweep(self, command: Sweep) -> Event:
+        await asyncio.to_thread(self.state.sweep, frozenset(command.keep))
+        return Swept()
 
-    async def _check_and_register(self, settings: Settings, made: Made, stream: ProgressStream) -> Done | Refused:
-        number = self._known.next_number(settings.name)
-        revision = candidate(settings, made, number, self._clock.wall())
-        stream.say(Step("check", f"importing revision {number}"))
-        checked = await self._check(revision)
-        for line in checked.logs.splitlines():
-            stream.say(Step("log", line))
-        for note in checked.notes:
-            stream.say(Step("note", note))
-        refusal = refused_check(checked)
-        if refusal is not None:
-            return refusal
-        if not is_handler(checked.revision.handler):  # the code itself has a hand in what is found in it
-            return refused(BadFunction("what was found as the handler is no name of one", "name it with --handler"))
-        before = self._known.find(settings.name)
-        function = deployed(before, checked.revision)
-        try:
-            await self._register(function)
-        except BaseException:
-            self._known.reserve(settings.name, number)  # a worker may hold a template under this number
-            raise
-        return Done(
-            checked.revision,
-            checked.timing.imports,
-            None if before is None else before.current,
-            changes(None if before is None else before.now, checked.revision),
-        )
+    # The beginning.
 
-    async def _read(self) -> None:
-        functions = []
-        for entry in await self._store.scan(FUNCTIONS):
-            functions.append(decode(entry.key, entry.value))
-            self._versions[functions[-1].name] = entry.version
-        self._known = CatalogueState(functions, await self._next_epoch())
-        hosts = [revision.settings.network is Network.HOST for revision in self._known.kept()]
-        self.is_uid_shared = self._is_ordinary_user and any(hosts)
+    async def _read(self) -> Restored:
+        functions = [(decode(entry.key, entry.value), entry.version) for entry in await self._store.scan(FUNCTIONS)]
+        last = await self._store.get(EPOCH)
+        if last is None:
+            self.state.expect_no_code()
         await self.tokens.open()
         await self.secrets.open()
+        secrets = tuple(secret.name for secret in self.secrets.all())
+        if last is None:
+            return Restored(tuple(functions), secrets)
+        return Restored(tuple(functions), secrets, read_epoch(last.value), last.version)
 
     def _tell_missing(self) -> None:
         """The others work; and who deploys this one again has it back."""
-        for revision in self._known.catalogue().current:
-            for path in self.state.missing(revision.code, revision.bundle):
+        for revision in self.core.changes.catalogue.current():
+            for path in self.state.missing(revision.artefact):
                 LOG.warning(
                     "%s cannot start: %s is gone; deploy it again, or restore that directory", revision.id, path
                 )
 
-    async def _register(self, function: Function) -> None:
-        """One after the other: two that fit, each for itself, need not fit together."""
-        async with self._registering:
-            refusal = self._refuse(function.now.settings)
-            if refusal is not None:
-                raise refusal
-            await self._put(function)
 
-    async def _put(self, function: Function) -> None:
-        key = FUNCTIONS + function.name
-        version = self._versions.get(function.name, ABSENT)
-        entry = await self._store.put_if(key, msgspec.json.encode(function), version)
-        self._versions[function.name] = entry.version
-        self._announce(self._known.put(function))
-
-    async def _next_epoch(self) -> int:
-        """Generations of this run are greater than those of every run before."""
-        entry = await self._store.get(EPOCH)
-        if entry is None:
-            self.state.expect_no_code()
-        if entry is not None and EPOCHS.fullmatch(entry.value) is None:
-            raise unreadable(EPOCH, "it is not a number that counts starts")
-        epoch = 1 if entry is None else int(entry.value) + 1
-        await self._store.put_if(EPOCH, str(epoch).encode(), ABSENT if entry is None else entry.version)
-        return epoch
-
-    def _kept(self) -> Sequence[Revision]:
-        return self._known.kept()
+def _result(task: "asyncio.Task[Event]", failed: Callable[[AttaccaError], Event]) -> Event:
+    error = task.exception()
+    if error is None:
+        return task.result()
+    if isinstance(error, AttaccaError):
+        return failed(error)
+    LOG.error("bug in the control plane", exc_info=error)
+    return failed(Internal("the server failed on this request", "see the server's log"))
 
 
-class KeyedLock:
-    """One at a time per name; a name that nobody waits for costs nothing."""
-
-    def __init__(self) -> None:
-        self._locks: dict[str, tuple[asyncio.Lock, int]] = {}
-
-    @contextlib.asynccontextmanager
-    async def of(self, name: str) -> AsyncIterator[None]:
-        lock, users = self._locks.get(name, (asyncio.Lock(), 0))
-        self._locks[name] = lock, users + 1
-        try:
-            async with lock:
-                yield
-        finally:
-            lock, users = self._locks[name]
-            if users == 1:
-                del self._locks[name]
-            else:
-                self._locks[name] = lock, users - 1
-
-
-def outcome(task: "asyncio.Task[Done | Refused]") -> Done | Refused:
-    if task.cancelled():
-        return refused(Draining("the server is shutting down", "deploy again when it is back"))
-    return task.result()
+def _not_swept(_: AttaccaError) -> Swept:
+    """It is tried again when something else is to go."""
+    return Swept()

@@ -5,14 +5,14 @@ import math
 
 import msgspec
 
-from attacca.errors import BadFunction, BadRequest, NotFound, PayloadTooLarge, SecretMissing, StateCorrupt
+from attacca.control.core.secrets import SECRETS, not_set, unknown
+from attacca.errors import BadFunction, BadRequest, PayloadTooLarge, StateCorrupt
 from attacca.io.store.types import Store
 from attacca.io.vault.types import Vault
 from attacca.kernel.clock import Clock
 from attacca.model.function import SECRET_KB, SECRET_NAME, SECRET_NAMES, SecretAs, Settings
 
 LOG = logging.getLogger("attacca.control")
-SECRETS = "secrets/"
 MOST = 1000
 
 
@@ -70,17 +70,10 @@ class Secrets:
         Raises:
             NotFound: there is no such secret.
         """
-        self.expect(name)
+        if name not in self._known:
+            raise unknown(name)
         await self._store.delete(SECRETS + name)
         self._known.pop(name, None)
-
-    def expect(self, name: str) -> None:
-        """
-        Raises:
-            NotFound: there is no such secret.
-        """
-        if name not in self._known:
-            raise NotFound(f"there is no secret {name[:80]!r}", "attacca secret list shows their names")
 
     def value(self, name: str) -> bytes:
         """
@@ -90,7 +83,7 @@ class Secrets:
         """
         secret = self._known.get(name)
         if secret is None:
-            raise SecretMissing(f"the secret {name} is not set", f"attacca secret set {name}")
+            raise not_set(name)
         return self._vault.unseal(name, secret.sealed)
 
     def expect_all_of(self, settings: Settings) -> None:

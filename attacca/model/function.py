@@ -2,7 +2,7 @@
 
 import re
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import msgspec
 
@@ -156,8 +156,56 @@ def masked(settings: Settings) -> Settings:
     return msgspec.structs.replace(settings, env=dict.fromkeys(settings.env, MASK))
 
 
+class PythonDirectory(msgspec.Struct, frozen=True, tag="python"):
+    """Code to be imported, and the bundle of what it requires, by the digests of their directories."""
+
+    what: ClassVar[str] = "a directory of Python"
+    code: str
+    bundle: str | None = None
+
+    @property
+    def digests(self) -> tuple[str, ...]:
+        return (self.code,) if self.bundle is None else (self.code, self.bundle)
+
+
+class Image(msgspec.Struct, frozen=True, tag="image"):
+    """A root file system with an agent in it."""
+
+    what: ClassVar[str] = "an image"
+    digest: str
+
+    @property
+    def digests(self) -> tuple[str, ...]:
+        return (self.digest,)
+
+
+class WasmModule(msgspec.Struct, frozen=True, tag="wasm"):
+    """A module of WebAssembly."""
+
+    what: ClassVar[str] = "a WebAssembly module"
+    digest: str
+
+    @property
+    def digests(self) -> tuple[str, ...]:
+        return (self.digest,)
+
+
+class Executable(msgspec.Struct, frozen=True, tag="executable"):
+    """A program that is its own agent."""
+
+    what: ClassVar[str] = "an executable"
+    digest: str
+
+    @property
+    def digests(self) -> tuple[str, ...]:
+        return (self.digest,)
+
+
+Artefact = PythonDirectory | Image | WasmModule | Executable
+
+
 class Revision(msgspec.Struct, frozen=True, kw_only=True):
-    """One deployed version of a function. `code` and `bundle` are digests of what lies in the state directory."""
+    """One deployed version of a function. The digests of its artefact name what lies in the state directory."""
 
     function: str
     number: int  # 1, 2, 3, ... within the function
@@ -165,8 +213,7 @@ class Revision(msgspec.Struct, frozen=True, kw_only=True):
     handler: str  # "module:attribute", as found
     signature: Signature
     event: EventShape = EventShape.PLAIN  # as found, or as set
-    code: str
-    bundle: str | None = None
+    artefact: Artefact
     created_at: float = 0.0  # seconds since 1970
 
     @property

@@ -8,7 +8,7 @@ import msgspec
 
 from attacca.model.function import Revision
 from attacca.model.invocation import Failed, Invocation, Outcome, Start, Timing
-from attacca.model.sandbox import WorkerView
+from attacca.model.sandbox import Capacity, WorkerView
 
 M = TypeVar("M")
 
@@ -126,7 +126,24 @@ class Logged(msgspec.Struct, frozen=True, tag=True):
 
 
 class AskCatalogue(msgspec.Struct, frozen=True, tag=True):
-    """Something was missed: answered with the Catalogue."""
+    """Something was missed between `known` and `seen`: say the whole Catalogue."""
+
+    known: int
+    seen: int
+
+
+class AskHeld(msgspec.Struct, frozen=True, tag=True):
+    """Which code and bundles may still be read? What is not kept, and nobody has, is removed."""
+
+    id: str
+
+
+class Held(msgspec.Struct, frozen=True, tag=True):
+    """The answer to the AskHeld of that id: what the worker's sandboxes and templates are of, by digest."""
+
+    id: str
+    worker: str
+    names: tuple[str, ...]
 
 
 # gateway -> worker
@@ -215,6 +232,7 @@ class WorkerJoined(msgspec.Struct, frozen=True, tag=True):
     """A worker is there, new and with nothing to do: what an older one of its name had is lost."""
 
     view: WorkerView
+    capacity: Capacity | None = None  # for control, which is not to let functions reserve more
 
 
 class WorkerLeft(msgspec.Struct, frozen=True, tag=True):
@@ -225,7 +243,7 @@ class WorkerLeft(msgspec.Struct, frozen=True, tag=True):
 
 
 Announced = Catalogue | Deployed | Deleted
-FromControl = Announced | Prewarm | Evict | Check | AskView
-ToControl = Checked | Viewed | Logged | Heartbeat | WorkerJoined | AskCatalogue
+FromControl = Announced | Prewarm | Evict | Check | AskHeld | AskView
+ToControl = Checked | Held | Viewed | Logged | WorkerJoined | Heartbeat | AskCatalogue
 ToWorker = Dispatch | Body | Withdraw | Flow
 FromWorker = Started | ResponseHead | ResponseBody | Ended | Flow | Heartbeat | Resting | WorkerJoined

@@ -15,7 +15,7 @@ from attacca.model.function import Settings
 USUAL_MB = 128  # what a function has that says nothing: new code finds at least that
 
 
-class Capacity(Protocol):
+class Budget(Protocol):
     """What a worker has for sandboxes and templates, and what of it stays free; do templates live beside sandboxes?"""
 
     @property
@@ -38,18 +38,18 @@ def wish(settings: Settings) -> Wish:
     return Wish(settings.name, settings.min_sandboxes, settings.memory_mb)
 
 
-def cost_mb(config: Capacity, count: int, memory_mb: int) -> int:
+def cost_mb(config: Budget, count: int, memory_mb: int) -> int:
     """Of so many sandboxes, with the template they are forked from, which lives as long as they do."""
     return (count + config.templates) * memory_mb if count else 0
 
 
-def room_mb(config: Capacity, wishes: Iterable[Wish]) -> int:
+def room_mb(config: Budget, wishes: Iterable[Wish]) -> int:
     """What nobody reserves: enough for the largest function that fits at all, and for the free buffer."""
     largest_mb = max((one.memory_mb for one in wishes if one.memory_mb <= config.memory_mb), default=0)
     return max(largest_mb, min(USUAL_MB, config.memory_mb // 2), config.memory_buffer_mb)
 
 
-def grant(config: Capacity, wishes: Sequence[Wish], kept: Mapping[str, int]) -> dict[str, int]:
+def grant(config: Budget, wishes: Sequence[Wish], kept: Mapping[str, int]) -> dict[str, int]:
     """How many each gets: first what is `kept`, as long as that fits; then what is left, in the order of the wishes."""
     left_mb = config.memory_mb - room_mb(config, wishes)
     granted = {}
@@ -64,7 +64,7 @@ def grant(config: Capacity, wishes: Sequence[Wish], kept: Mapping[str, int]) -> 
     return granted
 
 
-def refuse(config: Capacity, asked: Wish, others: Sequence[Wish], granted: Mapping[str, int]) -> TooMuchReserved | None:
+def refuse(config: Budget, asked: Wish, others: Sequence[Wish], granted: Mapping[str, int]) -> TooMuchReserved | None:
     """Why a deployment is not taken; None: it gets all that it asks for, and nobody loses what is `granted` now."""
     after = grant(config, [asked, *others], granted)
     kept = {one.function: min(one.count, granted.get(one.function, 0)) for one in others}
@@ -90,13 +90,13 @@ def refuse(config: Capacity, asked: Wish, others: Sequence[Wish], granted: Mappi
     )
 
 
-def orderable(config: Capacity, wishes: Sequence[Wish], granted: Mapping[str, int], memory_mb: int) -> int:
+def orderable(config: Budget, wishes: Sequence[Wish], granted: Mapping[str, int], memory_mb: int) -> int:
     """How many sandboxes of that size can be ordered ahead beside what is reserved."""
     reserved_mb = sum(cost_mb(config, granted.get(one.function, 0), one.memory_mb) for one in wishes)
     return max(0, (config.memory_mb - reserved_mb) // memory_mb)
 
 
-def refuse_order(config: Capacity, function: str, count: int, most: int, memory_mb: int) -> AttaccaError | None:
+def refuse_order(config: Budget, function: str, count: int, most: int, memory_mb: int) -> AttaccaError | None:
     if count <= most:
         return None
     start = f"start the server with {_more(config)}"
@@ -107,9 +107,9 @@ def refuse_order(config: Capacity, function: str, count: int, most: int, memory_
     )
 
 
-def _most(config: Capacity, left_mb: int, memory_mb: int) -> int:
+def _most(config: Budget, left_mb: int, memory_mb: int) -> int:
     return max(0, left_mb // memory_mb - config.templates)
 
 
-def _more(config: Capacity) -> str:
+def _more(config: Budget) -> str:
     return f"more than --memory {config.memory_mb}"

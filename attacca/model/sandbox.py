@@ -63,3 +63,11 @@ class WorkerView(msgspec.Struct, frozen=True, kw_only=True):
     functions: tuple[FunctionView, ...] = ()
     sandboxes: tuple[SandboxView, ...] = ()
     idle: dict[str, int] | None = None  # by function, where there are any; None: nobody asks, or `functions` say it
+
+
+class Capacity(msgspec.Struct, frozen=True, kw_only=True):
+    """What a worker can reserve of: a `reserve.Budget`."""
+
+    memory_mb: int
+    memory_buffer_mb: int = 0
+    templates: bool = True

@@ -11,7 +11,7 @@ import msgspec
 
 from attacca.errors import BadConfig
 from attacca.load.workload.scenario import Hardware
-from attacca.model.function import Revision, Signature
+from attacca.model.function import Artefact, Revision, Signature
 from attacca.model.invocation import Failed, Ok
 from attacca.sim.cpu import Cores, Cpu, Shared, Unshared
 from attacca.sim.draws import Duration
@@ -134,7 +134,7 @@ class Machine:
         self._has_first = chances.first.constant_s != 0.0
         self._has_wakeups = chances.wakeup.constant_s != 0.0
         self._pressure = hardware.memory_pressure
-        self._images: dict[str, None] | None = {} if hardware.image_cache else None
+        self._images: dict[Artefact, None] | None = {} if hardware.image_cache else None
         self._flights = flights
         self._report = report
 
@@ -304,10 +304,10 @@ class Machine:
         own = chances.colds.get(function)
         sandbox_s = chances.sandbox.at(number)
         code_s = chances.code.at(number)
-        if self._images is None or copy.revision.code not in self._images:
+        if self._images is None or copy.revision.artefact not in self._images:
             code_s += chances.fetch.at(number)
             if self._images is not None:
-                self._images[copy.revision.code] = None
+                self._images[copy.revision.artefact] = None
         if own is not None:
             total_s = own.at(number)
             sandbox_s = min(sandbox_s, total_s)

@@ -10,7 +10,7 @@ from attacca.kernel.registry import build
 from attacca.load.records.recorder import NullRecorder, RecordSink
 from attacca.load.workload.scenario import Scenario
 from attacca.load.workload.schedule import RUN, WARMUP, Due, Schedule, Target
-from attacca.model.function import LABEL_MOST, Revision, Settings, Signature
+from attacca.model.function import LABEL_MOST, PythonDirectory, Revision, Settings, Signature
 from attacca.model.messages import Catalogue, Heartbeat, WorkerJoined
 from attacca.policy.balancing import BALANCING
 from attacca.policy.balancing.types import Balancer, begin
@@ -259,5 +259,5 @@ def _revision(target: Target) -> Revision:
         settings=settings,
         handler="main:handler",
         signature=Signature.EVENT_CONTEXT,
-        code=plan.name,
+        artefact=PythonDirectory(plan.name),
     )

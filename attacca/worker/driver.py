@@ -8,9 +8,9 @@ from attacca.kernel.drive import Drive, LoopTimer, report_refused
 from attacca.kernel.ids import Ids
 from attacca.kernel.rand import Streams
 from attacca.kernel.registry import build
-from attacca.model.function import Revision
 from attacca.model.invocation import Failed
 from attacca.model.messages import (
+    AskHeld,
     AskView,
     Body,
     Check,
@@ -21,11 +21,11 @@ from attacca.model.messages import (
     FromControl,
     FromWorker,
     Heartbeat,
+    Held,
     Logged,
     ResponseBody,
     ResponseHead,
     Send,
-    Started,
     ToControl,
     ToWorker,
     Viewed,
@@ -63,7 +63,7 @@ STOPPED = Failed("draining", "the worker stopped before the invocation had ended
 
 
 class Worker:
-    """Gateways `join` it, and hear from it at least once a second until it is told that they are gone."""
+    """Gateways and control `join` it, and hear from it at least once a second until it is told that they are gone."""
 
     def __init__(
         self,
@@ -71,12 +71,12 @@ class Worker:
         runtime: Runtime,
         clock: Clock,
         streams: Streams,
-        send: Callable[[str, FromWorker], None],
-        tell: Callable[[str, ToControl], None],
+        send: Callable[[str, FromWorker | ToControl], None],
+        log: Callable[[Logged], None],
         load_per_core: Callable[[], float] | None = None,
     ) -> None:
-        """`send` takes the name of a gateway and what it is told, `tell` that of a control. `load_per_core` reads the
-        machine's 1-minute load average, if the concurrency policy wants to know it.
+        """`send` takes the name of a peer and what it is told. `load_per_core` reads the machine's 1-minute load
+        average, if the concurrency policy wants to know it.
 
         Raises:
             BadConfig: no such policy, or not with these options.
@@ -101,21 +101,19 @@ class Worker:
         self._runtime = runtime
         self._clock = clock
         self._send = send
-        self._tell = tell
+        self._log = log
         self._load_per_core = load_per_core
         self._measure_s = concurrency.every_s if load_per_core is not None else None
         self._runs: dict[str, Run | None] = {}  # by invocation that a sandbox has; None: its Ended has been sent
         self._buffer = BodyBuffer(config, send)
-        self._gateways: list[str] = []
-        self._controls: list[str] = []
-        self._checks: dict[tuple[str, str], Check] = {}  # that have not been answered, by who asked and their ids
+        self._peers: list[str] = []
         self._is_closed = False
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._at_rest = asyncio.Event()
 
     def __repr__(self) -> str:
         state = "closed" if self._is_closed else "draining" if self.core.draining else "open"
-        return f"<Worker {state}: {self.busy()} invocations, {len(self._runs)} running, {len(self._gateways)} gateways>"
+        return f"<Worker {state}: {self.busy()} invocations, {len(self._runs)} running, {len(self._peers)} peers>"
 
     async def open(self) -> None:
         """
@@ -142,8 +140,6 @@ class Worker:
             if run is not None:
                 self._send(run.peer, Ended(invocation, STOPPED))
         self._runs.clear()
-        for (peer, _), check in list(self._checks.items()):
-            self._answer(peer, Checked(check.id, check.revision, STOPPED))
 
     async def drain(self, grace_s: float) -> None:
         """Refuse what waits, and let what runs finish within `grace_s`."""
@@ -156,33 +152,23 @@ class Worker:
             except TimeoutError:
                 return
 
-    def join(self, gateway: str) -> None:
+    def join(self, peer: str) -> None:
         """It may send from now on."""
-        self._gateways.append(gateway)
-        self._send(gateway, WorkerJoined(view.brief(self.core)))
+        self._peers.append(peer)
+        self._send(peer, WorkerJoined(view.brief(self.core), view.capacity(self.core)))
 
-    def lose(self, gateway: str, _: str = "") -> None:
+    def lose(self, peer: str, _: str = "") -> None:
         """It is gone, and nobody wants what it has asked for."""
-        if gateway in self._gateways:
-            self._gateways.remove(gateway)
+        if peer in self._peers:
+            self._peers.remove(peer)
         if not self._is_closed:
-            self._drive.feed(PeerLost(gateway))
+            self._drive.feed(PeerLost(peer))
 
-    def join_control(self, control: str) -> None:
-        """It may give orders from now on, and says first what there is."""
-        self._controls.append(control)
-        self._tell(control, WorkerJoined(view.brief(self.core)))
-
-    def lose_control(self, control: str, _: str = "") -> None:
-        """What it has announced stands until it is heard of again."""
-        if control in self._controls:
-            self._controls.remove(control)
-
-    def receive(self, peer: str, message: ToWorker) -> None:
-        """From a gateway."""
+    def receive(self, peer: str, message: ToWorker | FromControl) -> None:
+        if self._is_closed:
+            self._refuse(peer, message)
+            return
         match message:
-            case Dispatch() if self._is_closed:
-                self._send(peer, Ended(message.invocation.id, STOPPED))
             case Dispatch():
                 if message.invocation.request.more:
                     self._buffer.expect(peer, message.invocation.id, message.invocation.function)
@@ -197,28 +183,19 @@ class Worker:
                 run = self._runs[message.id]
                 if run is not None:
                     self._runtime.leave(run.sandbox, message.id)
-            case Withdraw():
-                self._feed(message)
-
-    def obey(self, peer: str, message: FromControl) -> None:
-        """From control."""
-        match message:
-            case Check() if self._is_closed:
-                self._tell(peer, Checked(message.id, message.revision, STOPPED))
-            case Check():
-                self._checks[peer, message.id] = message
-                self._feed(Received(peer, message))
-            case AskView():
-                self._tell(peer, Viewed(message.id, self.view()))
+            case AskView() | AskHeld():
+                self._show(peer, message)
             case _:
-                self._feed(message)
+                self._drive.feed(Received(peer, message) if isinstance(message, Check) else message)
+
+    def _show(self, peer: str, question: AskView | AskHeld) -> None:
+        if isinstance(question, AskView):
+            self._send(peer, Viewed(question.id, self.view()))
+        else:
+            self._send(peer, Held(question.id, self.config.name, view.held(self.core)))
 
     def view(self) -> WorkerView:
         return view.of(self.core, self._clock.now())
-
-    def held(self) -> list[Revision]:
-        """Revisions whose code may still be read here."""
-        return view.held(self.core)
 
     def busy(self) -> int:
         """Invocations that have not ended."""
@@ -241,8 +218,7 @@ class Worker:
                 if run is not None:
                     self._send(run.peer, _passed_on(report))
             case Logged():
-                for control in self._controls[:1]:
-                    self._tell(control, report)
+                self._log(report)
             case _:
                 self._feed(report)
 
@@ -257,6 +233,12 @@ class Worker:
         elif body.id not in self._runs and (refusal := self._buffer.keep(body)) is not None:
             self._drive.feed(Withdraw(body.id, running=False, outcome=refusal))
 
+    def _refuse(self, peer: str, message: ToWorker | FromControl) -> None:
+        if isinstance(message, Dispatch):
+            self._send(peer, Ended(message.invocation.id, STOPPED))
+        elif isinstance(message, Check):
+            self._send(peer, Checked(message.id, message.revision, STOPPED))
+
     # Out.
 
     def _perform(self, command: Command) -> None:
@@ -264,12 +246,10 @@ class Worker:
             case Run():
                 self._run(command)
             case Send(peer, message):
-                if isinstance(message, Started):
-                    self._send(peer, message)
-                elif isinstance(message, Ended):
+                if isinstance(message, Ended):
                     self._end(peer, message)
                 else:
-                    self._answer(peer, message)
+                    self._send(peer, message)
             case MakeSandbox():
                 self._runtime.make_sandbox(command.sandbox, command.revision, command.template)
             case Kill():
@@ -298,10 +278,6 @@ class Worker:
         if self.core.draining and not self.core.busy():
             self._at_rest.set()
 
-    def _answer(self, peer: str, checked: Checked) -> None:
-        self._checks.pop((peer, checked.id), None)
-        self._tell(peer, checked)
-
     # Time.
 
     def _later(self, name: str, seconds: float, do: Callable[[], None]) -> None:
@@ -312,12 +288,10 @@ class Worker:
         self._tell_peers()
 
     def _tell_peers(self) -> None:
-        if self._gateways or self._controls:
+        if self._peers:
             heartbeat = Heartbeat(view.brief(self.core))
-            for gateway in self._gateways:
-                self._send(gateway, heartbeat)
-            for control in self._controls:
-                self._tell(control, heartbeat)
+            for peer in self._peers:
+                self._send(peer, heartbeat)
 
     def _measure(self) -> None:
         assert self._load_per_core is not None

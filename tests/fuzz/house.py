@@ -17,7 +17,8 @@ from attacca.gateway.config import GatewayConfig
 from attacca.io.store.memory import MemoryStore
 from attacca.model.function import Revision
 from attacca.model.invocation import Failed, Invocation, Ok
-from attacca.model.messages import Checked, Evict, Prewarm
+from attacca.model.messages import Checked
+from tests.control.peers import WorkerPeer
 from tests.fuzz.reading import Answer, answers
 from tests.fuzz.wire import Desk, Place, Wire
 
@@ -32,7 +33,6 @@ class House:
         self.room = Path(tempfile.mkdtemp(prefix="attacca-fuzz-"))
         self.place = Place(GatewayConfig(port=0, max_head_kb=16), (), which)
         self.store = MemoryStore(self.place.clock)
-        self.sent: list[Prewarm | Evict] = []
         self.control: Control
         self.run(self._open())
         _, self.secret = self.run(self.control.tokens.create("ours"))
@@ -43,12 +43,14 @@ class House:
     async def _open(self) -> None:
         config = ControlConfig(state_dir=self.room / "state")
         clock, tell = self.place.clock, self.place.gateway.receive
-        self.control = Control(config, self.store, clock, self._check, tell)
+        self.worker = WorkerPeer(self._check)
+        self.control = Control(config, self.store, clock, self.worker.send, tell)
         await self.control.open()
-        self.place.front.admin = admin(self.control, Seen(self.sent), door(is_loopback=True))  # type: ignore[assignment]
+        self.worker.join(self.control)
+        self.place.front.admin = admin(self.control, Seen(), door(is_loopback=True))  # type: ignore[assignment]
 
     async def _check(self, revision: Revision) -> Checked:
-        code = (self.room / "state" / "code" / revision.code / "main.txt").read_text()
+        code = (self.room / "state" / "code" / revision.artefact.digests[0] / "main.txt").read_text()
         if code == "fails":
             return Checked("1", revision, Failed("bad_function", "it fails", "mend it"))
         return Checked("1", msgspec.structs.replace(revision, handler="main:handler"))
@@ -88,9 +90,6 @@ class House:
 
 class Seen:
     """The other planes, of which the API shows little here."""
-
-    def __init__(self, sent: list[Prewarm | Evict]) -> None:
-        self.send = sent.append
 
     async def workers(self) -> list[Any]:
         return []

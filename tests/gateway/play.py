@@ -9,7 +9,7 @@ from attacca.gateway.driver import Gateway
 from attacca.kernel.clock import Clock
 from attacca.kernel.ids import Ids
 from attacca.kernel.rand import Streams
-from attacca.model.function import Revision, Settings, Signature
+from attacca.model.function import PythonDirectory, Revision, Settings, Signature
 from attacca.model.invocation import Call, Invocation, Ok, Outcome, Request, Start, Timing
 from attacca.model.messages import Body, Catalogue, Dispatch, Ended, Flow, Started, ToWorker, Withdraw
 
@@ -23,7 +23,7 @@ def revision(name: str, number: int = 1, signature: Signature = Signature.EVENT_
         settings=Settings(name=name, **settings),
         handler="main:handler",
         signature=signature,
-        code="c0de",
+        artefact=PythonDirectory("c0de"),
     )
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from attacca.io.logbook import Logbook, LogLimits
 from attacca.kernel.clock import ManualClock
-from attacca.model.function import Revision, Settings, Signature
+from attacca.model.function import PythonDirectory, Revision, Settings, Signature
 from attacca.model.log import LogLine
 from attacca.model.messages import Catalogue, Deleted, Deployed
 
@@ -19,7 +19,7 @@ def revision(name: str = "hello") -> Revision:
         settings=Settings(name=name),
         handler="main:handler",
         signature=Signature.NAMED,
-        code="c0de",
+        artefact=PythonDirectory("c0de"),
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import uvloop
 
 from attacca.kernel.clock import SystemClock
-from attacca.model.function import Revision, Settings, Signature
+from attacca.model.function import PythonDirectory, Revision, Settings, Signature
 from attacca.model.invocation import Invocation, Ok, Outcome, Request
 from attacca.model.messages import Logged
 from attacca.worker.core.reports import (
@@ -68,7 +68,7 @@ class House:
             settings=Settings(name=name, **settings),
             handler="main:handler",
             signature=signature,
-            code=name,
+            artefact=PythonDirectory(name),
         )
 
     async def template(self, revision: Revision) -> TemplateReady | TemplateFailed:

@@ -12,8 +12,8 @@ import pytest
 from attacca.control.config import ControlConfig
 from attacca.control.core.progress import Done, Progress, Refused, Step
 from attacca.control.deploy.reception import Upload
-from attacca.control.driver import Control, Refuse
-from attacca.errors import AttaccaError, BadConfig, BadRequest, NotFound, StateCorrupt, TooMuchReserved
+from attacca.control.driver import Control
+from attacca.errors import BadConfig, BadRequest, NotFound, StateCorrupt, TooMuchReserved
 from attacca.io.store.memory import MemoryStore
 from attacca.io.store.sqlite import SqliteStore
 from attacca.io.store.types import ABSENT, Store
@@ -21,6 +21,8 @@ from attacca.kernel.clock import SystemClock
 from attacca.model.function import Network, Revision, Settings, Signature
 from attacca.model.invocation import Failed, Timing
 from attacca.model.messages import Catalogue, Checked, Deleted, Deployed
+from attacca.model.sandbox import Capacity
+from tests.control.peers import WorkerPeer
 
 CLOCK = SystemClock()
 
@@ -28,25 +30,27 @@ CLOCK = SystemClock()
 class Bench:
     """A control plane, and the planes around it: a check that refuses the word `bad`, and ears for announcements."""
 
-    def __init__(
-        self, directory: Path, store: Store, *, is_ordinary_user: bool = False, refuse: Refuse = lambda _: None
-    ) -> None:
+    def __init__(self, directory: Path, store: Store, *, is_ordinary_user: bool = False) -> None:
         self.heard: list[Catalogue | Deployed | Deleted] = []
-        self.held: list[Revision] = []
         self.checked: list[Revision] = []
         self.gate: asyncio.Event | None = None
         self.network = Network.NONE
         self.handler = "main:found"
+        self.worker = WorkerPeer(self.check)
         self.control = Control(
-            ControlConfig(state_dir=directory), store, CLOCK, self.check, self.heard.append, lambda: self.held,
-            refuse, is_ordinary_user=is_ordinary_user,
+            ControlConfig(state_dir=directory), store, CLOCK, self.worker.send, self.heard.append,
+            is_ordinary_user=is_ordinary_user,
         )  # fmt: skip
+
+    async def open(self, capacity: Capacity | None = None) -> None:
+        await self.control.open()
+        self.worker.join(self.control, capacity)
 
     async def check(self, revision: Revision) -> Checked:
         self.checked.append(revision)
         if self.gate is not None:
             await self.gate.wait()
-        code = self.control.state.code / revision.code
+        code = self.control.state.code / revision.artefact.digests[0]
         text = "".join(path.read_text() for path in code.glob("*.txt"))
         if "bad" in text:
             return Checked("1", revision, Failed("bad_function", "ImportError: bad", "", "Traceback ..."))
@@ -56,8 +60,7 @@ class Bench:
             settings=revision.settings,
             handler=revision.handler or self.handler,
             signature=Signature.NAMED,
-            code=revision.code,
-            bundle=revision.bundle,
+            artefact=revision.artefact,
             created_at=revision.created_at,
         )
         return Checked("1", found, logs="imported\nfine\n", timing=Timing(imports=2.5))
@@ -65,7 +68,13 @@ class Bench:
     async def deploy(self, text: str = "good", name: str = "hello", **files: str) -> list[Progress]:
         settings = Settings(name=name, network=self.network)
         progress = self.control.deploy(settings, upload(packed({"main.txt": text, **files})))
-        return [word async for word in progress]
+        words = [word async for word in progress]
+        await self.control.settled()
+        return words
+
+    async def delete(self, name: str = "hello") -> None:
+        await self.control.delete(name)
+        await self.control.settled()
 
     def directories(self) -> list[str]:
         state = self.control.state
@@ -97,7 +106,7 @@ async def until(is_so: Callable[[], bool]) -> None:
 def story(directory: Path, play: Callable[[Bench], Awaitable[None]], *, is_ordinary_user: bool = False) -> None:
     async def main() -> None:
         bench = Bench(directory, MemoryStore(CLOCK), is_ordinary_user=is_ordinary_user)
-        await bench.control.open()
+        await bench.open()
         await play(bench)
         await bench.control.close()
 
@@ -116,7 +125,7 @@ def test_a_deploy_tells_its_steps_and_is_announced(tmp_path: Path) -> None:
         assert isinstance(catalogue, Catalogue)
         assert catalogue.current == ()
         assert deployed == Deployed(catalogue.generation + 1, done.revision)
-        code = bench.control.state.code / done.revision.code
+        code = bench.control.state.code / done.revision.artefact.digests[0]
         assert sorted(os.listdir(code)) == ["__pycache__", "lib.py", "main.txt"]
         assert (code / "__pycache__").stat().st_mode & 0o777 == 0o755
 
@@ -154,24 +163,13 @@ def test_refused_code_leaves_nothing(tmp_path: Path) -> None:
     story(tmp_path, play)
 
 
-class Room:
-    """Ten sandboxes may be kept by all functions together."""
-
-    def __init__(self) -> None:
-        self.bench: Bench | None = None
-
-    def refuse(self, settings: Settings) -> AttaccaError | None:
-        assert self.bench is not None
-        current = self.bench.control.catalogue().current
-        others = sum(one.settings.min_sandboxes for one in current if one.function != settings.name)
-        return TooMuchReserved("too many", "fewer") if others + settings.min_sandboxes > 10 else None
+TEN = Capacity(memory_mb=11 * 128, templates=False)  # sandboxes of 128 MB that may be kept, and room for one more
 
 
 def crowded(directory: Path, play: Callable[[Bench], Awaitable[None]]) -> None:
     async def main() -> None:
-        room = Room()
-        room.bench = bench = Bench(directory, MemoryStore(CLOCK), refuse=room.refuse)
-        await bench.control.open()
+        bench = Bench(directory, MemoryStore(CLOCK))
+        await bench.open(TEN)
         await play(bench)
         await bench.control.close()
 
@@ -187,7 +185,8 @@ def test_who_reserves_too_much_is_refused_before_anything_is_unpacked(tmp_path: 
     async def play(bench: Bench) -> None:
         refused = await kept(bench, "greedy", 11)
         assert isinstance(refused, Refused)
-        assert (refused.code, refused.hint) == ("too_much_reserved", "fewer")
+        assert refused.code == "too_much_reserved"
+        assert "min_sandboxes = 10 fits" in refused.hint
         assert (bench.checked, bench.directories()) == ([], [])
         assert isinstance(await kept(bench, "greedy", 10), Done)
 
@@ -201,6 +200,7 @@ def test_of_two_that_fit_only_one_by_one_the_second_is_refused(tmp_path: Path) -
         await until(lambda: len(bench.checked) == 2)
         bench.gate.set()
         ended = [await task for task in both]
+        await bench.control.settled()
         assert sorted(type(one).__name__ for one in ended) == ["Done", "Refused"]
         assert len(bench.control.catalogue().current) == 1
         assert len(bench.directories()) == 1
@@ -313,7 +313,7 @@ def test_rollback_and_delete(tmp_path: Path) -> None:
             await bench.control.rollback("hello", 3)
         function = bench.control.function("hello")
         assert (function.current, [one.number for one in function.revisions]) == (3, [1, 2, 3])
-        await bench.control.delete("hello")
+        await bench.delete()
         assert bench.directories() == []
         assert isinstance(bench.heard[-1], Deleted)
         with pytest.raises(NotFound):
@@ -337,10 +337,10 @@ def test_code_of_old_revisions_goes_when_they_are_no_longer_kept(tmp_path: Path)
 def test_code_that_still_runs_stays_until_it_ends(tmp_path: Path) -> None:
     async def play(bench: Bench) -> None:
         await bench.deploy()
-        bench.held = bench.checked[:1]
-        await bench.control.delete("hello")
+        bench.worker.held = bench.checked[:1]
+        await bench.delete()
         assert len(bench.directories()) == 1
-        bench.held = []
+        bench.worker.held = []
         await bench.deploy("bad")
         assert bench.directories() == []
 
@@ -364,11 +364,11 @@ def test_a_thousand_functions_come_and_go_without_a_trace(tmp_path: Path) -> Non
         for number in range(1000):
             *_, done = await bench.deploy(str(number), name=f"f{number % 7}")
             assert isinstance(done, Done)
-            await bench.control.delete(f"f{number % 7}")
+            await bench.delete(f"f{number % 7}")
         assert bench.directories() == []
         assert len(os.listdir("/proc/self/fd")) <= before + 1
         assert len(asyncio.all_tasks()) <= 2  # this one, and the watch over tokens
-        assert bench.control._turns._locks == {}
+        assert bench.control.core.changes.turns.by_function == {}
 
     story(tmp_path, play)
 
@@ -379,7 +379,7 @@ def test_functions_survive_a_restart_and_generations_grow(tmp_path: Path) -> Non
         for round_ in range(2):
             store = await SqliteStore.open(tmp_path / "state.db", CLOCK)
             bench = Bench(tmp_path, store)
-            await bench.control.open()
+            await bench.open()
             catalogue = bench.heard[0]
             assert isinstance(catalogue, Catalogue)
             assert [revision.id for revision in catalogue.current] == ["hello@1"] * round_
@@ -435,7 +435,7 @@ def test_tokens_made_by_another_process_are_known_and_revoked_ones_are_not(tmp_p
         ours = await SqliteStore.open(tmp_path / "state.db", CLOCK, poll_s=0.01)
         theirs = await SqliteStore.open(tmp_path / "state.db", CLOCK)
         bench, beside = Bench(tmp_path / "a", ours), Bench(tmp_path / "b", theirs)
-        await bench.control.open()
+        await bench.open()
         token, secret = await beside.control.tokens.create("laptop")
         await until(lambda: bench.control.tokens.admits(f"Bearer {secret}"))
         assert [known.name for known in await bench.control.tokens.all()] == ["laptop"]
@@ -476,7 +476,7 @@ def test_a_restart_knows_who_has_the_network_of_the_host(tmp_path: Path, is_ordi
         store = MemoryStore(CLOCK)
         for is_after in (False, True):
             bench = Bench(tmp_path, store, is_ordinary_user=is_ordinary_user)
-            await bench.control.open()
+            await bench.open()
             assert bench.control.is_uid_shared == (is_after and is_ordinary_user)
             if not is_after:
                 await bench.control.tokens.create("laptop")

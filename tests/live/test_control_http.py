@@ -22,6 +22,7 @@ from attacca.model.invocation import Call, Start, Timing
 from attacca.model.log import LogLine
 from attacca.model.messages import Checked, Evict, Prewarm
 from attacca.model.sandbox import FunctionView, WorkerView
+from tests.control.peers import WorkerPeer
 
 OWNER = 1000
 JSON = {"content-type": "application/json"}
@@ -36,7 +37,6 @@ class Watched:
     """The other planes, as far as the API sees them."""
 
     def __init__(self) -> None:
-        self.sent: list[Prewarm | Evict] = []
         self.asked: list[object] = []
         self.readers = 0
 
@@ -57,9 +57,6 @@ class Watched:
                 await asyncio.Event().wait()
         finally:
             self.readers -= 1
-
-    def send(self, message: Prewarm | Evict) -> None:
-        self.sent.append(message)
 
     def info(self) -> dict[str, Any]:
         return {"version": "0"}
@@ -82,8 +79,8 @@ class Answer(msgspec.Struct):
 class Page:
     """Speaks ASGI to the application."""
 
-    def __init__(self, app: AsgiApp, watched: Watched, control: Control) -> None:
-        self.app, self.watched, self.control = app, watched, control
+    def __init__(self, app: AsgiApp, watched: Watched, control: Control, worker: WorkerPeer) -> None:
+        self.app, self.watched, self.control, self.worker = app, watched, control, worker
 
     async def ask(
         self, method: str, path: str, body: bytes = b"", leave_after: bytes | None = None, **more: Any
@@ -146,11 +143,13 @@ def story(directory: Path, play: Callable[[Page], Awaitable[None]], *, is_loopba
 
         clock = ManualClock(50.0)
         config = ControlConfig(state_dir=directory / "state")
-        control = Control(config, MemoryStore(clock), clock, check, lambda _: None)
+        worker = WorkerPeer(check)
+        control = Control(config, MemoryStore(clock), clock, worker.send, lambda _: None)
         await control.open()
+        worker.join(control)
         watched = Watched()
         app = admin(control, watched, Door(OWNER, is_loopback))
-        await play(Page(app, watched, control))  # type: ignore[arg-type]
+        await play(Page(app, watched, control, worker))  # type: ignore[arg-type]
         await control.close()
 
     (directory / "code").mkdir()
@@ -339,7 +338,7 @@ def test_orders_and_views_go_through(tmp_path: Path) -> None:
         await page.deploy(tmp_path / "code")
         await page.post("/api/functions/hello/prewarm", {"count": 3})
         await page.post("/api/functions/hello/evict", {"templates": True})
-        assert page.watched.sent == [Prewarm("hello", 3), Evict("hello", templates=True)]
+        assert page.worker.orders == [Prewarm("hello", 3), Evict("hello", templates=True)]
         [call] = (await page.ask("GET", "/api/calls?function=hello&limit=5")).json
         assert (call["start"], call["timing"]["run"]) == ("cold", 2.0)
         [worker] = (await page.ask("GET", "/api/workers")).json

@@ -116,7 +116,7 @@ def test_what_is_returned_becomes_an_answer(returned: str, body: bytes, kind: st
 def test_a_file_that_pythons_own_module_hides_is_not_taken_for_it(name: str) -> None:
     async def story(house: House) -> object:
         revision = house.function("")
-        (house.state / "code" / revision.code / f"{name}.py").write_text("def handler(): return 1")
+        (house.state / "code" / revision.artefact.digests[0] / f"{name}.py").write_text("def handler(): return 1")
         return await house.template(msgspec.structs.replace(revision, handler=name + ":handler"))
 
     failed = visit(story)

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from attacca.model.function import PythonDirectory
 from attacca.worker.core.reports import TemplateReady
 from tests.live import ordinary
 from tests.live.house import House, value, visit
@@ -104,7 +105,9 @@ def copy(source: str, target: str) -> None:
 @pytest.mark.parametrize("is_forked", [True, False], ids=["from a template", "from nothing"])
 def test_no_two_draw_the_same(is_forked: bool, options: dict[str, Any], first: str) -> None:  # noqa: FBT001
     async def story(house: House) -> list[Any]:
-        revision = msgspec.structs.replace(house.function(SOURCE, memory_mb=512), bundle=with_numpy(house))
+        revision = house.function(SOURCE, memory_mb=512)
+        artefact = PythonDirectory(revision.artefact.digests[0], with_numpy(house))
+        revision = msgspec.structs.replace(revision, artefact=artefact)
         template = None
         if is_forked:
             told = await house.template(revision)

@@ -60,7 +60,7 @@ def test_a_function_is_found_as_it_is(
 ) -> None:
     async def story(house: House) -> list[Any]:
         revision = house.function("")
-        code = house.state / "code" / revision.code
+        code = house.state / "code" / revision.artefact.digests[0]
         (code / "main.py").unlink()
         write(code, files)
         revision = msgspec.structs.replace(revision, handler=said)

@@ -139,7 +139,7 @@ def test_variables_that_an_interpreter_obeys_are_obeyed(isolation: str) -> None:
 
     async def story(house: House) -> Any:
         revision = house.function(source, env=env)
-        package = house.state / "code" / revision.code / "src" / "shop"
+        package = house.state / "code" / revision.artefact.digests[0] / "src" / "shop"
         package.mkdir(parents=True)
         (package / "core.py").write_text("def price(): return 48.5")
         return value(await house.run(await house.sandbox(revision), revision))

@@ -6,7 +6,7 @@ from typing import TypeVar
 from attacca.kernel.clock import ManualClock
 from attacca.kernel.drive import Drive, HandTimer, raise_refused
 from attacca.kernel.ids import Ids
-from attacca.model.function import Revision, Settings, Signature
+from attacca.model.function import PythonDirectory, Revision, Settings, Signature
 from attacca.model.invocation import Failed, Invocation, Outcome, Request, Start
 from attacca.model.messages import Check, Checked, Deleted, Deployed, Dispatch, Ended, Send, Started, Withdraw
 from attacca.policy.concurrency.fixed import Fixed
@@ -57,7 +57,7 @@ def revision(function: str, number: int = 1, **settings: object) -> Revision:
         settings=Settings(name=function, **fields),  # type: ignore[arg-type]
         handler="main:handler",
         signature=Signature.EVENT_CONTEXT,
-        code=f"code-{number}",
+        artefact=PythonDirectory(f"code-{number}"),
     )
 
 

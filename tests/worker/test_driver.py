@@ -12,6 +12,7 @@ from attacca.kernel.registry import Choice
 from attacca.model.function import Revision
 from attacca.model.invocation import Failed, Invocation, Ok, Request, Start
 from attacca.model.messages import (
+    AskHeld,
     AskView,
     Body,
     Check,
@@ -21,6 +22,7 @@ from attacca.model.messages import (
     Ended,
     Flow,
     FromWorker,
+    Held,
     Logged,
     ResponseBody,
     ResponseHead,
@@ -45,16 +47,16 @@ class House:
     def __init__(self, times: Times = QUICK, config: WorkerConfig | None = None) -> None:
         clock = SystemClock()
         self.runtime = SimulatedRuntime(clock, times, on_loop=True)
-        self.heard: list[FromWorker] = []
-        self.told: list[ToControl] = []  # control
-        self.on_heard: Callable[[FromWorker], None] | None = None
+        self.heard: list[FromWorker | ToControl] = []
+        self.logged: list[Logged] = []
+        self.on_heard: Callable[[FromWorker | ToControl], None] | None = None
         self.worker = Worker(
             config or WorkerConfig(memory_mb=1000),
             self.runtime,
             clock,
             Streams(1),
             self._hear,
-            self._tell,
+            self.logged.append,
             lambda: 0.5,
         )
         self._news = asyncio.Event()
@@ -82,17 +84,8 @@ class House:
         assert self.runtime._sink is not None
         self.runtime._sink(report)
 
-    def _tell(self, peer: str, message: ToControl) -> None:
-        assert peer == "c1"
-        self.told.append(message)
-        self._news.set()
-
-    @property
-    def logged(self) -> list[Logged]:
-        return [message for message in self.told if isinstance(message, Logged)]
-
-    def _hear(self, peer: str, message: FromWorker) -> None:
-        assert peer == "g1"
+    def _hear(self, peer: str, message: FromWorker | ToControl) -> None:
+        assert peer == ("control" if isinstance(message, Checked | Held | Viewed) else "g1")
         self.heard.append(message)
         self._news.set()
         if self.on_heard is not None:
@@ -103,8 +96,7 @@ def story(play: Callable[[House], Awaitable[None]], times: Times = QUICK, config
     async def main() -> House:
         house = House(times, config)
         await house.worker.open()
-        house.worker.join_control("c1")
-        house.worker.obey("c1", Deployed(1, ECHO))
+        house.worker.receive("control", Deployed(1, ECHO))
         await asyncio.wait_for(play(house), 5)
         await house.worker.close()
         return house
@@ -128,7 +120,7 @@ def test_an_invocation_goes_through() -> None:
 
 def test_what_the_gateway_sends_while_it_is_told_has_its_turn_after() -> None:
     async def play(house: House) -> None:
-        def on_heard(message: FromWorker) -> None:
+        def on_heard(message: FromWorker | ToControl) -> None:
             if isinstance(message, Ended) and message.id != "i3":
                 house.send(f"i{int(message.id[1:]) + 1}")
 
@@ -144,14 +136,19 @@ def test_what_the_gateway_sends_while_it_is_told_has_its_turn_after() -> None:
 def test_a_check_is_answered_to_whoever_asked() -> None:
     async def play(house: House) -> None:
         house.runtime.break_templates("bad", Fault())
-        house.worker.obey("c1", Check("1", revision("good", handler=None)))
-        house.worker.obey("c1", Check("2", revision("bad")))
-        await house.until(lambda: sum(isinstance(message, Checked) for message in house.told) == 2)
-        answers = {message.id: message for message in house.told if isinstance(message, Checked)}
-        good, bad = answers["1"], answers["2"]
-        assert (good.revision.function, good.error) == ("good", None)
-        assert bad.error is not None
-        assert bad.error.code == "bad_function"
+        house.worker.receive("control", Check("1", revision("good", handler=None)))
+        house.worker.receive("control", Check("2", revision("bad")))
+        await house.until(lambda: sum(isinstance(message, Checked) for message in house.heard) == 2)
+        checked = {message.id: message for message in house.heard if isinstance(message, Checked)}
+        assert (checked["1"].revision.function, checked["1"].error) == ("good", None)
+        assert checked["2"].error is not None
+        assert checked["2"].error.code == "bad_function"
+
+
+def test_whoever_asks_is_told_whose_code_is_held() -> None:
+    async def play(house: House) -> None:
+        house.worker.receive("control", AskHeld("7"))
+        assert house.heard[-1] == Held("7", "worker", ECHO.artefact.digests)
 
     story(play)
 
@@ -160,10 +157,10 @@ def test_a_view_is_sent_to_whoever_asked() -> None:
     async def play(house: House) -> None:
         house.send("i1")
         await house.ended("i1")
-        house.worker.obey("c1", AskView("v1"))
-        [viewed] = [message for message in house.told if isinstance(message, Viewed)]
-        assert (viewed.id, viewed.view.name) == ("v1", "worker")
-        assert viewed.view.functions[0].invocations == 1
+        house.worker.receive("control", AskView("v1"))
+        viewed = house.heard[-1]
+        assert isinstance(viewed, Viewed)
+        assert (viewed.id, viewed.view.name, viewed.view.functions[0].invocations) == ("v1", "worker", 1)
 
     story(play)
 

@@ -55,7 +55,7 @@ def test_every_field_is_what_is_so(seed: int) -> None:
         recounts.append(recount)
         house.worker._drive._handle = recount.wrap(core.handle)
         for number, one in enumerate(FUNCTIONS):
-            house.worker.obey("c1", Deployed(2 + number, one))
+            house.worker.receive("control", Deployed(2 + number, one))
         for number in range(60):
             house.send(f"{number}", chance.choice(FUNCTIONS))
             look_as_a_gateway_does(core)

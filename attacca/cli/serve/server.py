@@ -13,7 +13,6 @@ import msgspec
 from attacca import __version__
 from attacca.cli.serve.configuration import ServerConfig
 from attacca.cli.serve.joints import End, Joints
-from attacca.control.asking import Asking
 from attacca.control.deploy.state import StateDir
 from attacca.control.driver import Control
 from attacca.control.http.app import admin
@@ -33,14 +32,14 @@ from attacca.kernel.rand import Streams
 from attacca.model.invocation import Call
 from attacca.model.log import LogLine
 from attacca.model.messages import (
+    Announced,
+    AskCatalogue,
     Catalogue,
     Deleted,
     Deployed,
-    Evict,
     FromControl,
     FromWorker,
     Logged,
-    Prewarm,
     ToControl,
     ToWorker,
 )
@@ -48,6 +47,7 @@ from attacca.model.sandbox import WorkerView
 from attacca.worker.driver import Worker
 from attacca.worker.runtime.process.runtime import ProcessRuntime
 
+GATEWAY, CONTROL = "gateway", "control"
 LOG = logging.getLogger("attacca.server")
 Watch = Callable[[object], None]  # is told of each ended invocation and each change of the catalogue
 
@@ -105,11 +105,9 @@ class Server:
     def _make(self, state: StateDir) -> None:
         config, clock, streams = self.config, self._clock, Streams.from_entropy()
         self._joints = Joints(config.wire)
-        self._gateways: Peers[FromWorker] = Peers()  # the worker's; and its controls
-        self._controls: Peers[ToControl] = Peers()
-        self._workers: Peers[ToWorker] = Peers()  # the gateway's
-        self._ordered: Peers[FromControl] = Peers()  # the workers that control orders
-        self._asking = Asking(self._ordered.send, Ids(streams.stream("control/asked")))
+        self._of_gateway: Peers[ToWorker | AskCatalogue] = Peers()
+        self._of_control: Peers[FromControl] = Peers()
+        self._of_worker: Peers[FromWorker | ToControl] = Peers()
 
         def secret(name: str) -> bytes:
             return self.control.secrets.value(name)
@@ -118,47 +116,44 @@ class Server:
             config.gateway,
             clock,
             Ids(streams.stream("invocations")),
-            lambda message: self._workers.send(config.worker.name, message),
+            lambda message: self._of_gateway.send(config.worker.name, message),
             self._watch,
-            lambda: self.gateway.receive(self.control.catalogue()),
+            lambda: self._of_gateway.send(CONTROL, AskCatalogue(0, 0)),
         )
         self.runtime = ProcessRuntime(state.path, config.process, clock, config.worker.memory_mb, secret)
         self.worker = Worker(
-            config.worker, self.runtime, clock, streams, self._gateways.send, self._controls.send, self._load_per_core
+            config.worker,
+            self.runtime,
+            clock,
+            streams,
+            self._of_worker.send,
+            lambda line: self._of_worker.send(CONTROL, line),
+            self._load_per_core,
         )
         self.control = Control(
             config.control,
             self.store,
             clock,
-            self._asking.check,
+            self._of_control.send,
             self._announce,
-            self.worker.held,
-            self.worker.core.catalogue.refuse,
+            log=self._log,
             is_ordinary_user=os.geteuid() != 0,
         )
 
     async def _join(self) -> None:
-        worker, key = self.worker, os.urandom(16)
-        self._gateways.bind(worker.join, worker.receive, worker.lose)
-        self._controls.bind(worker.join_control, worker.obey, worker.lose_control)
-        self._workers.bind(lambda _: None, lambda _, message: self.gateway.receive(message), lambda _, __: None)
-        self._ordered.bind(self._worker_joined, self._hear, self._asking.lose)
-        gateway, control = Hello("gateway", "gateway", key), Hello("control", "control", key)
-        name = Hello("worker", self.config.worker.name, key)
-        await self._joints.join(End(self._ordered, control, ToControl), End(self._controls, name, FromControl))
-        await self._joints.join(End(self._workers, gateway, FromWorker), End(self._gateways, name, ToWorker))
+        self._of_gateway.bind(self._begin, lambda _, message: self.gateway.receive(message), lambda _, __: None)
+        self._of_control.bind(lambda _: None, self.control.receive, self.control.lose)
+        self._of_worker.bind(self.worker.join, self.worker.receive, self.worker.lose)
+        key = os.urandom(16)  # nobody else on this machine has it
+        gateway, control = Hello("gateway", GATEWAY, key), Hello("control", CONTROL, key)
+        worker, join = Hello("worker", self.config.worker.name, key), self._joints.join
+        await join(End(self._of_control, control, ToControl), End(self._of_gateway, gateway, Announced))
+        await join(End(self._of_control, control, ToControl), End(self._of_worker, worker, FromControl))
+        await join(End(self._of_gateway, gateway, FromWorker), End(self._of_worker, worker, ToWorker))
 
-    def _worker_joined(self, name: str) -> None:
-        self._asking.join(name)
-        self._ordered.send(name, self.control.catalogue())
-
-    def _hear(self, _: str, message: ToControl) -> None:
-        if isinstance(message, Logged):
-            self.logbook.append(
-                message.function, message.revision, message.sandbox, message.invocation, message.stream, message.text
-            )
-        else:
-            self._asking.hear(message)
+    def _begin(self, peer: str) -> None:
+        if peer == CONTROL:
+            self._of_gateway.send(CONTROL, AskCatalogue(0, 0))
 
     def _tell_short(self) -> None:
         """This start may have less memory than the one in which they were deployed."""
@@ -182,15 +177,13 @@ class Server:
         self.logbook.receive(message)
         if isinstance(message, Catalogue):
             self.restored = len(message.current)
-        else:
-            self._order(message)
-        self.gateway.receive(message)
+        for peer in (self.config.worker.name, GATEWAY):  # who runs it hears of it before it can be called
+            self._of_control.send(peer, message)
         if self._watch is not None:
             self._watch(message)
 
-    def _order(self, message: FromControl) -> None:
-        for name in self._ordered.names():
-            self._ordered.send(name, message)
+    def _log(self, line: Logged) -> None:
+        self.logbook.append(line.function, line.revision, line.sandbox, line.invocation, line.stream, line.text)
 
     def _load_per_core(self) -> float:
         return os.getloadavg()[0] / self.config.worker.cores
@@ -201,20 +194,13 @@ class Server:
     # What the admin API is shown (control.http.authorization.Observe).
 
     async def workers(self) -> list[WorkerView]:
-        return await self._asking.views()
+        return await self.control.workers()
 
     def calls(self, function: str | None, limit: int) -> list[Call]:
         return self.gateway.calls(function, limit)
 
     def logs(self, function: str, since_s: float | None, follow: bool) -> AsyncIterator[LogLine]:  # noqa: FBT001 - Observe
         return self.logbook.follow(function, since_s) if follow else self.logbook.read(function, since_s)
-
-    def send(self, message: Prewarm | Evict) -> None:
-        if isinstance(message, Prewarm):
-            refusal = self.worker.core.catalogue.refuse_order(message.function, message.count)
-            if refusal is not None:
-                raise refusal
-        self._order(message)
 
     def info(self) -> dict[str, Any]:
         worker = self.config.worker

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 import msgspec
 
 from attacca.errors import BadRequest, NotFound
-from attacca.model.function import Revision
+from attacca.model.function import Artefact, PythonDirectory, Revision
 from attacca.model.messages import Catalogue, Deleted, Deployed
 
 KEPT_REVISIONS = 10
-RETIRED_NAMES = 4096  # deleted functions whose last number is still remembered
+RESERVED_NAMES = 4096  # functions whose number is remembered although no kept revision has it
 EPOCH_BITS = 32  # generations of one run of the server
 
 
@@ -72,9 +72,7 @@ def changes(before: Revision | None, after: Revision) -> tuple[str, ...]:
     """What a person would want to know of the step from one revision to another; environment by name only."""
     if before is None:
         return ("new function",)
-    found = ["code"] if before.code != after.code else []
-    if before.bundle != after.bundle:
-        found.append("requirements")
+    found = _artefact_changes(before.artefact, after.artefact)
     found += [
         f"{field}: {getattr(before, field)} -> {getattr(after, field)}"
         for field in ("handler", "signature", "event")
@@ -90,6 +88,15 @@ def changes(before: Revision | None, after: Revision) -> tuple[str, ...]:
     return tuple(found)
 
 
+def _artefact_changes(before: Artefact, after: Artefact) -> list[str]:
+    if isinstance(before, PythonDirectory) and isinstance(after, PythonDirectory):
+        found = ["code"] if before.code != after.code else []
+        return [*found, "requirements"] if before.bundle != after.bundle else found
+    if before == after:
+        return []
+    return ["code"] if before.what == after.what else [f"code: {before.what} -> {after.what}"]
+
+
 def _plain(value: object) -> str:
     return "unset" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
@@ -103,8 +110,18 @@ class CatalogueState:
 
     def __init__(self, functions: Iterable[Function], epoch: int) -> None:
         self.generation = epoch << EPOCH_BITS
-        self._functions = {function.name: function for function in sorted(functions, key=lambda f: f.name)}
-        self._retired: dict[str, int] = {}
+        self.keeping: dict[str, Revision] = {}  # current revisions that want sandboxes whether anybody calls or not
+        self._functions: dict[str, Function] = {}
+        self._reserved: dict[str, int] = {}
+        for function in sorted(functions, key=lambda each: each.name):
+            self._take(function)
+
+    def __repr__(self) -> str:
+        return f"<CatalogueState {self.generation}: {len(self._functions)} functions, {len(self._reserved)} reserved>"
+
+    @property
+    def epoch(self) -> int:
+        return self.generation >> EPOCH_BITS
 
     def names(self) -> list[str]:
         return sorted(self._functions)
@@ -128,29 +145,39 @@ class CatalogueState:
     def next_number(self, name: str) -> int:
         function = self._functions.get(name)
         last = 0 if function is None else function.last
-        return max(last, self._retired.get(name, 0)) + 1
+        return max(last, self._reserved.get(name, 0)) + 1
 
     def reserve(self, name: str, number: int) -> None:
-        """This number may be known to a worker; it is not given again."""
-        self._retired.pop(name, None)
-        self._retired[name] = number
-        if len(self._retired) > RETIRED_NAMES:
-            del self._retired[next(iter(self._retired))]
+        """A worker may know this number, or a smaller one; it is not given again."""
+        self._reserved.pop(name, None)
+        self._reserved[name] = number
+        if len(self._reserved) > RESERVED_NAMES:
+            del self._reserved[next(iter(self._reserved))]
 
     def put(self, function: Function) -> Deployed:
-        self._functions[function.name] = function
+        self._take(function)
         self.generation += 1
         return Deployed(self.generation, function.now)
 
     def remove(self, name: str) -> Deleted:
         function = self._functions.pop(name)
-        self.reserve(name, max(function.last, self._retired.get(name, 0)))
+        self.keeping.pop(name, None)
+        self.reserve(name, max(function.last, self._reserved.get(name, 0)))
         self.generation += 1
         return Deleted(self.generation, name)
 
+    def current(self) -> list[Revision]:
+        return [self._functions[name].now for name in self.names()]
+
     def catalogue(self) -> Catalogue:
-        return Catalogue(self.generation, tuple(self._functions[name].now for name in self.names()))
+        return Catalogue(self.generation, tuple(self.current()))
 
     def kept(self) -> list[Revision]:
         """Every revision whose code and bundle must stay."""
         return [revision for name in self.names() for revision in self._functions[name].revisions]
+
+    def _take(self, function: Function) -> None:
+        self._functions[function.name] = function
+        self.keeping.pop(function.name, None)
+        if function.now.settings.min_sandboxes:
+            self.keeping[function.name] = function.now

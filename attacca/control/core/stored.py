@@ -7,15 +7,58 @@ import msgspec
 
 from attacca.control.core.catalogue import Function
 from attacca.errors import AttaccaError, StateCorrupt
+from attacca.model.function import EventShape, PythonDirectory, Revision, Settings, Signature
 
 FUNCTIONS = "functions/"
+EPOCH = "epoch"
+EPOCHS = re.compile(rb"[0-9]{1,9}")
 DIGEST = re.compile(r"[0-9a-f]{40}")
 NUMBERS = 2**53  # beyond, JSON's numbers are not told apart everywhere
 
 
+class OldRevision(msgspec.Struct, frozen=True, kw_only=True):
+    """As it was written while all code was Python's."""
+
+    function: str
+    number: int
+    settings: Settings
+    handler: str
+    signature: Signature
+    event: EventShape = EventShape.PLAIN
+    code: str
+    bundle: str | None = None
+    created_at: float = 0.0
+
+    def renewed(self) -> Revision:
+        return Revision(
+            function=self.function,
+            number=self.number,
+            settings=self.settings,
+            handler=self.handler,
+            signature=self.signature,
+            event=self.event,
+            artefact=PythonDirectory(self.code, self.bundle),
+            created_at=self.created_at,
+        )
+
+
+class OldFunction(msgspec.Struct, frozen=True):
+    name: str
+    current: int
+    last: int
+    revisions: tuple[OldRevision, ...]
+
+    def renewed(self) -> Function:
+        return Function(self.name, self.current, self.last, tuple(old.renewed() for old in self.revisions))
+
+
+_current = msgspec.json.Decoder(Function).decode
+_before_artefacts = msgspec.json.Decoder(OldFunction).decode
+
+
 def decode(key: str, value: bytes) -> Function:
     try:
-        function = msgspec.json.decode(value, type=Function)
+        function = _function(value)
         function.now  # noqa: B018 - a current revision that is not kept is damage too
     except (msgspec.DecodeError, AttaccaError, RecursionError) as error:
         raise unreadable(key, str(error)) from None
@@ -27,6 +70,23 @@ def decode(key: str, value: bytes) -> Function:
     return function
 
 
+def _function(value: bytes) -> Function:
+    try:
+        return _current(value)
+    except msgspec.ValidationError:
+        try:
+            return _before_artefacts(value).renewed()
+        except msgspec.ValidationError:
+            pass  # then it is wrong as it is written today
+        raise
+
+
+def read_epoch(value: bytes) -> int:
+    if EPOCHS.fullmatch(value) is None:
+        raise unreadable(EPOCH, "it is not a number that counts starts")
+    return int(value)
+
+
 def wrong(function: Function) -> str:
     """What no attacca has written: paths and numbers are made of it."""
     numbers = [revision.number for revision in function.revisions]
@@ -35,8 +95,7 @@ def wrong(function: Function) -> str:
     for revision in function.revisions:
         if revision.function != function.name or revision.settings.name != function.name:
             return f"revision {revision.number} is of {revision.function!r}"
-        paths = [revision.code] if revision.bundle is None else [revision.code, revision.bundle]
-        if not all(DIGEST.fullmatch(path) for path in paths):
+        if not all(DIGEST.fullmatch(digest) for digest in revision.artefact.digests):
             return f"revision {revision.number} has code or a bundle that is no digest"
         if not math.isfinite(revision.created_at):
             return f"revision {revision.number} was made at no time"

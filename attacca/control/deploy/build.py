@@ -2,31 +2,19 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from typing import IO
 
-import msgspec
-
 from attacca.control.config import ControlConfig
-from attacca.control.core.progress import Step
+from attacca.control.core.events import Made
+from attacca.control.core.progress import Progress, Step
 from attacca.control.deploy import archive, manifest
 from attacca.control.deploy.bundle import Bundles
 from attacca.control.deploy.processes import compile_code
 from attacca.control.deploy.reception import Upload
 from attacca.control.deploy.state import StateDir, place
-from attacca.errors import Forbidden
-from attacca.model.function import Revision, Settings, Signature
-from attacca.model.messages import Checked
 
 PYTHON = ".".join(map(str, sys.version_info[:3]))
-Check = Callable[[Revision], Awaitable[Checked]]
-
-
-class Made(msgspec.Struct, frozen=True):
-    """What lies on the disk for a revision."""
-
-    code: str
-    bundle: str | None
 
 
 class Builder:
@@ -40,30 +28,22 @@ class Builder:
     async def close(self) -> None:
         await self._bundles.close()
 
-    async def make(self, upload: Upload, say: Callable[[Step], None], *, allow_source_builds: bool) -> Made:
+    async def make(self, upload: Upload, say: Callable[[Step], None], *, from_source: bool) -> Made:
         """The upload is let go as soon as it is unpacked.
 
         Raises:
             BadRequest, PayloadTooLarge: the archive or its requirements are not taken.
-            Forbidden: this server does not build from source.
             BuildFailed: the requirements could not be installed.
         """
-        if allow_source_builds and not self._config.allow_source_builds:
-            raise Forbidden(
-                "this server takes only wheels: building runs the packages' own code with the server's rights",
-                "deploy without --allow-source-builds, or start the server with --set control.allow_source_builds=true",
-            )
         code = await self._unpack(upload.code, say)
         upload.close()
-        found = await asyncio.to_thread(
-            manifest.find, self._state.code / code, PYTHON, allow_source_builds=allow_source_builds
-        )
+        found = await asyncio.to_thread(manifest.find, self._state.code / code, PYTHON, allow_source_builds=from_source)
         for note in found.notes:
             say(Step("build", note))
         required = found.requirements
         if required is None:
             return Made(code, None)
-        async for line in self._bundles.build(required, from_source=allow_source_builds):
+        async for line in self._bundles.build(required, from_source=from_source):
             say(Step("build", line))
         return Made(code, self._bundles.digest(required))
 
@@ -82,34 +62,23 @@ class Builder:
 
 
 class ProgressStream:
-    """What a running deployment says, kept for the one who reads it at its own pace."""
+    """What a deployment says, kept for the one who reads it at its own pace; its last word is Done or Refused."""
 
     def __init__(self) -> None:
-        self._steps: asyncio.Queue[Step | None] = asyncio.Queue()
+        self._words: asyncio.Queue[Progress] = asyncio.Queue()
 
-    def say(self, step: Step) -> None:
-        self._steps.put_nowait(step)
+    def __repr__(self) -> str:
+        return f"<ProgressStream {self._words.qsize()} unread>"
 
-    def end(self) -> None:
-        self._steps.put_nowait(None)
+    def say(self, word: Progress) -> None:
+        self._words.put_nowait(word)
 
-    async def read(self) -> AsyncIterator[Step]:
-        while (step := await self._steps.get()) is not None:
-            yield step
-
-
-def candidate(settings: Settings, made: Made, number: int, now: float) -> Revision:
-    """A revision that nobody has looked into yet: the check fills in handler, signature and event."""
-    return Revision(
-        function=settings.name,
-        number=number,
-        settings=settings,
-        handler=settings.handler or "",
-        signature=Signature.EVENT_CONTEXT,
-        code=made.code,
-        bundle=made.bundle,
-        created_at=now,
-    )
+    async def read(self) -> AsyncIterator[Progress]:
+        is_over = False
+        while not is_over:
+            word = await self._words.get()
+            is_over = not isinstance(word, Step)
+            yield word
 
 
 def size(count: int) -> str:

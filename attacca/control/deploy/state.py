@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from attacca.errors import BadConfig, StateCorrupt, StateUnavailable
+from attacca.model.function import Artefact
 
 SYNC_EACH = 200  # up to so many files are synced one by one; beyond, the whole file system is
 
@@ -68,9 +69,11 @@ class StateDir:
                 f"mv {self.code} {self.code}.old",
             )
 
-    def missing(self, code: str, bundle: str | None) -> list[Path]:
-        """Directories of a revision that are not there."""
-        paths = [self.code / code] + ([] if bundle is None else [self.bundles / bundle])
+    def missing(self, artefact: Artefact) -> list[Path]:
+        """What of it is not there."""
+        paths = [
+            directory / digest for directory, digest in zip((self.code, self.bundles), artefact.digests, strict=False)
+        ]
         return [path for path in paths if not path.is_dir()]
 
     def lock(self) -> None:

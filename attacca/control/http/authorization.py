@@ -1,4 +1,4 @@
-"""Authorization of the admin API: what it is shown of the other planes, and who may come in."""
+"""Authorization of the admin API: what the API is shown of the other planes, and who may come in."""
 
 import os
 from collections.abc import AsyncIterator, MutableMapping, Sequence
@@ -8,7 +8,6 @@ from attacca.control.driver import Control
 from attacca.kernel.access import Asked, Door, Refusal, caller, refuse
 from attacca.model.invocation import Call
 from attacca.model.log import LogLine
-from attacca.model.messages import Evict, Prewarm
 from attacca.model.sandbox import WorkerView
 
 Scope = MutableMapping[str, Any]
@@ -16,7 +15,7 @@ SCHEMA = "/api/schema/"
 
 
 class Observe(Protocol):
-    """What the API shows of the other planes, and the orders that it passes on to them."""
+    """What the API shows of the other planes."""
 
     async def workers(self) -> Sequence[WorkerView]: ...
     def calls(self, function: str | None, limit: int) -> Sequence[Call]:
@@ -24,12 +23,6 @@ class Observe(Protocol):
 
     def logs(self, function: str, since_s: float | None, follow: bool) -> AsyncIterator[LogLine]:  # noqa: FBT001 - mirrors Observe
         """`since_s`: how many seconds back; None: all that is kept."""
-
-    def send(self, message: Prewarm | Evict) -> None:
-        """
-        Raises:
-            TooMuchReserved: so many sandboxes can never be made ahead.
-        """
 
     def info(self) -> dict[str, Any]:
         """Facts about the server for people and programs."""

@@ -1,7 +1,7 @@
 """The admin API: `/api/...`, JSON in and out, its OpenAPI document at `/api/schema`."""
 
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 import msgspec
@@ -134,17 +134,15 @@ async def rollback_function(name: FromPath[str], data: JSONBody[RollbackRequest]
     return RevisionNow(function=name, revision=now.number, handler=now.handler, replaced=before)
 
 
-@post("/api/functions/{name:str}/prewarm", status_code=202, responses=refusals(404, 413, 422), sync_to_thread=False)
-def prewarm_function(name: FromPath[str], data: JSONBody[PrewarmRequest], context: TheContext) -> dict[str, int]:
-    context.control.function(name)
-    context.observe.send(Prewarm(name, data.count))
+@post("/api/functions/{name:str}/prewarm", status_code=202, responses=refusals(404, 413, 422))
+async def prewarm_function(name: FromPath[str], data: JSONBody[PrewarmRequest], context: TheContext) -> dict[str, int]:
+    await context.control.order(Prewarm(name, data.count))
     return {"count": data.count}
 
 
-@post("/api/functions/{name:str}/evict", status_code=202, responses=refusals(404, 413), sync_to_thread=False)
-def evict_function(name: FromPath[str], data: JSONBody[EvictRequest], context: TheContext) -> dict[str, bool]:
-    context.control.function(name)
-    context.observe.send(Evict(name, data.templates))
+@post("/api/functions/{name:str}/evict", status_code=202, responses=refusals(404, 413))
+async def evict_function(name: FromPath[str], data: JSONBody[EvictRequest], context: TheContext) -> dict[str, bool]:
+    await context.control.order(Evict(name, data.templates))
     return {"templates": data.templates}
 
 
@@ -214,9 +212,7 @@ def list_secrets(context: TheContext) -> list[SecretRow]:
 )  # fmt: skip
 async def set_secret(name: FromPath[str], request: AnyRequest, context: TheContext) -> SecretRow:
     """The body is the value, whatever it is. Idle sandboxes and templates that have the value before it go."""
-    row = secret_row(context, await context.control.secrets.set(name, await request.body()))
-    renew(context, row.functions)
-    return row
+    return secret_row(context, await context.control.set_secret(name, await request.body()))
 
 
 @delete("/api/secrets/{name:str}", responses=refusals(404, 409))
@@ -225,7 +221,7 @@ async def delete_secret(
     context: TheContext,
     force: Annotated[bool, QueryParameter(description="also if a function asks for it")] = False,  # noqa: FBT002
 ) -> None:
-    renew(context, await context.control.delete_secret(name, force=force))
+    await context.control.delete_secret(name, force=force)
 
 
 HANDLERS = [
@@ -282,11 +278,6 @@ def read_settings(text: str) -> Settings:
             "send the value itself",
         )
     return settings
-
-
-def renew(context: ApiContext, functions: Sequence[str]) -> None:
-    for function in functions:
-        context.observe.send(Evict(function, templates=True, is_renewal=True))
 
 
 def secret_row(context: ApiContext, secret: Secret) -> SecretRow:

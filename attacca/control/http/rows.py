@@ -12,7 +12,7 @@ from attacca.control.http.api import (
     RevisionRow,
     StepLine,
 )
-from attacca.model.function import Revision, masked
+from attacca.model.function import PythonDirectory, Revision, masked
 
 
 def row(now: Revision) -> FunctionRow:
@@ -49,7 +49,7 @@ def detail(function: Function) -> FunctionDetail:
         handler=now.handler,
         signature=now.signature,
         settings=masked(now.settings),
-        has_requirements=now.bundle is not None,
+        has_requirements=isinstance(now.artefact, PythonDirectory) and now.artefact.bundle is not None,
         deployed_at=now.created_at,
         revisions=tuple(reversed(rows)),
         event=now.event,

@@ -89,9 +89,4 @@ class Template:
 
 def is_same_code(one: Revision, other: Revision) -> bool:
     """May a template of the one stand for the other? Numbers and what was found in the code may differ."""
-    return (
-        one.function == other.function
-        and one.code == other.code
-        and one.bundle == other.bundle
-        and one.settings == other.settings
-    )
+    return one.function == other.function and one.artefact == other.artefact and one.settings == other.settings

@@ -2,8 +2,7 @@
 
 from collections import Counter
 
-from attacca.model.function import Revision
-from attacca.model.sandbox import FunctionView, WorkerView
+from attacca.model.sandbox import Capacity, FunctionView, WorkerView
 from attacca.worker.core.sandbox import Phase
 from attacca.worker.core.state import Function
 from attacca.worker.core.templates import TemplatePhase
@@ -42,12 +41,19 @@ def brief(worker: WorkerCore) -> WorkerView:
     )
 
 
-def held(worker: WorkerCore) -> list[Revision]:
-    """What there is a sandbox or a template of, or somebody waits for. What is being dropped reads nothing any more."""
+def capacity(worker: WorkerCore) -> Capacity:
+    config = worker.config
+    return Capacity(memory_mb=config.memory_mb, memory_buffer_mb=config.memory_buffer_mb, templates=config.templates)
+
+
+def held(worker: WorkerCore) -> tuple[str, ...]:
+    """Code and bundles of what there is a sandbox or a template of, or somebody waits for; by digest. What is being
+    dropped reads nothing any more."""
     states = [state.revision for state in worker.catalogue.states.values()]
     sandboxes = [sandbox.state.revision for sandbox in worker.pool.sandboxes.values()]
     templates = worker.pool.templates.values()
-    return states + sandboxes + [one.revision for one in templates if one.phase is not TemplatePhase.DROPPING]
+    revisions = states + sandboxes + [one.revision for one in templates if one.phase is not TemplatePhase.DROPPING]
+    return tuple(sorted({digest for one in revisions for digest in one.artefact.digests}))
 
 
 def _function(function: Function) -> FunctionView:

@@ -12,14 +12,14 @@ from attacca.control.core.catalogue import (
     rolled_back,
 )
 from attacca.errors import BadRequest, NotFound
-from attacca.model.function import Network, Revision, Settings, Signature
+from attacca.model.function import Image, Network, PythonDirectory, Revision, Settings, Signature
 from attacca.model.messages import Catalogue, Deleted, Deployed
 
 
 def revision(number: int, name: str = "hello", **more: object) -> Revision:
     given: dict[str, object] = {
         "function": name, "number": number, "settings": Settings(name=name), "handler": "main:hello",
-        "signature": Signature.NAMED, "code": f"code{number}",
+        "signature": Signature.NAMED, "artefact": PythonDirectory(f"code{number}"),
     }  # fmt: skip
     return Revision(**{**given, **more})  # type: ignore[arg-type]
 
@@ -68,7 +68,7 @@ def test_changes_name_what_a_person_wants_to_know() -> None:
     old = revision(1, settings=Settings(name="hello", env={"A": "secret", "B": "same"}))
     new = revision(
         2,
-        bundle="b",
+        artefact=PythonDirectory("code2", "b"),
         signature=Signature.ARGS,
         settings=Settings(name="hello", memory_mb=256, cpus=2, network=Network.HOST, env={"B": "same", "C": "new"}),
     )
@@ -78,6 +78,10 @@ def test_changes_name_what_a_person_wants_to_know() -> None:
     )  # fmt: skip
     assert changes(None, new) == ("new function",)
     assert changes(new, new) == ()
+    image = revision(3, artefact=Image("e"))
+    assert changes(revision(3), image) == ("code: a directory of Python -> an image",)
+    assert changes(image, revision(4, artefact=Image("f"))) == ("code",)
+    assert changes(image, revision(4, artefact=Image("e"))) == ()
 
 
 def test_each_change_is_the_next_generation_and_a_new_epoch_is_beyond_all() -> None:

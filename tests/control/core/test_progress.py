@@ -1,11 +1,16 @@
 from attacca.control.core.progress import Refused, refused, refused_check
 from attacca.errors import BuildFailed
-from attacca.model.function import Revision, Settings, Signature
+from attacca.model.function import PythonDirectory, Revision, Settings, Signature
 from attacca.model.invocation import Failed
 from attacca.model.messages import Checked
 
 REVISION = Revision(
-    function="f", number=1, settings=Settings(name="f"), handler="", signature=Signature.NAMED, code="c"
+    function="f",
+    number=1,
+    settings=Settings(name="f"),
+    handler="",
+    signature=Signature.NAMED,
+    artefact=PythonDirectory("c"),
 )
 
 

@@ -4,14 +4,14 @@ from attacca.control.core.catalogue import Function
 from attacca.control.core.progress import Done, Refused, Step
 from attacca.control.http.api import DoneLine, ErrorLine, StepLine
 from attacca.control.http.rows import detail, progress_line, row
-from attacca.model.function import MASK, Revision, Settings, Signature
+from attacca.model.function import MASK, PythonDirectory, Revision, Settings, Signature
 
 FIRST = Revision(
     function="hello", number=1, settings=Settings(name="hello", env={"A": "secret"}), handler="main:f",
-    signature=Signature.EVENT, code="c" * 40, created_at=5.0,
+    signature=Signature.EVENT, artefact=PythonDirectory("c" * 40), created_at=5.0,
 )  # fmt: skip
-SECOND = msgspec.structs.replace(FIRST, number=2, code="d" * 40)
-THIRD = msgspec.structs.replace(SECOND, number=3, bundle="e" * 40)
+SECOND = msgspec.structs.replace(FIRST, number=2, artefact=PythonDirectory("d" * 40))
+THIRD = msgspec.structs.replace(SECOND, number=3, artefact=PythonDirectory("d" * 40, "e" * 40))
 
 
 def test_revisions_are_shown_newest_first_each_with_what_it_changed() -> None:

@@ -174,10 +174,10 @@ class Stories(RuleBasedStateMachine):
 
     @rule(name=st.sampled_from(NAMES), is_prewarmed=st.booleans())
     def give_orders(self, name: str, is_prewarmed: bool) -> None:  # noqa: FBT001 - drawn
-        before = len(self.house.sent)
+        before = len(self.house.worker.orders)
         answer = self._post(f"/api/functions/{name}/{'prewarm' if is_prewarmed else 'evict'}", {})
         assert answer.status == (202 if name in self.known else 404)
-        assert len(self.house.sent) - before == (name in self.known)
+        assert len(self.house.worker.orders) - before == (name in self.known)
 
     @rule()
     def restart(self) -> None:

@@ -7,6 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from attacca.errors import IllegalTransition
+from attacca.model.function import PythonDirectory
 from attacca.model.invocation import FunctionError, Start
 from attacca.model.messages import Evict
 from attacca.worker.config import WorkerConfig
@@ -63,7 +64,12 @@ def test_every_phase_meets_every_event(phase: str, event: Callable[[Template], o
 def test_a_template_stands_for_the_same_code_and_settings_only() -> None:
     one = revision("echo")
     assert is_same_code(one, replace(one, number=7, handler="main:other"))
-    for other in (revision("echo", 2), revision("other"), revision("echo", memory_mb=50), replace(one, bundle="b")):
+    for other in (
+        revision("echo", 2),
+        revision("other"),
+        revision("echo", memory_mb=50),
+        replace(one, artefact=PythonDirectory("c", "b")),
+    ):
         assert not is_same_code(one, other)
 
 

@@ -8,7 +8,7 @@ from tests.worker.stage import Stage, revision
 
 
 def held(stage: Stage) -> set[str]:
-    return {one.code for one in view.held(stage.core)}
+    return set(view.held(stage.core))
 
 
 def test_what_runs_what_waits_and_what_could_be_forked_is_held() -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from attacca.errors import BadFunction, SecretMissing
-from attacca.model.function import Network, Revision, SecretAs
+from attacca.model.function import Network, PythonDirectory, Revision, SecretAs
 from attacca.worker.runtime.process.options import ProcessOptions
 from attacca.worker.runtime.process.zygote.spawn_spec import SpawnSpec
 
@@ -31,7 +31,9 @@ def describe(
     Raises:
         AttaccaError: a secret is not to be had.
     """
-    settings, code, bundle = revision.settings, revision.code, revision.bundle
+    settings, artefact = revision.settings, revision.artefact
+    assert isinstance(artefact, PythonDirectory), f"no process is made of {artefact.what}"
+    code, bundle = artefact.code, artefact.bundle
     if places is not None:
         code, bundle = str(places[0] / code), str(places[1] / bundle) if bundle else None
     limits = {"CORE": 0, "NOFILE": options.open_files, "FSIZE": options.space_mb << 20}

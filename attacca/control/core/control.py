@@ -1,0 +1,247 @@
+"""The control plane's machine: what is asked of it and what came of its orders goes in, orders come out.
+
+DeployAsked -> [Examine]; Examined -> [Build]; Built -> [Send Check]; Checked -> [Put]; Stored -> [Announce, Reply].
+What is durable is announced, and what is announced is acknowledged: whoever loses its way in between finds in the store
+what there was before, or what there is now. A report in a phase that has no row for it is refused and changes nothing.
+"""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from math import inf
+
+from attacca.control.core.changes import Changes, no_worker
+from attacca.control.core.events import (
+    OPEN,
+    Announce,
+    BuildFailed,
+    Built,
+    CatalogueAsked,
+    Command,
+    DeleteAsked,
+    DeployAsked,
+    Drain,
+    Erase,
+    Erased,
+    Event,
+    Examined,
+    Ordered,
+    Put,
+    ReaderLeft,
+    Reply,
+    Report,
+    Restored,
+    RollbackAsked,
+    SecretDeleteAsked,
+    SecretSet,
+    Stored,
+    StoreFailed,
+    Swept,
+    Tick,
+)
+from attacca.control.core.garbage import Garbage
+from attacca.control.core.secrets import SECRETS, in_use, unknown
+from attacca.control.core.stored import EPOCH
+from attacca.control.core.workers import Workers
+from attacca.errors import AttaccaError, IllegalTransition
+from attacca.model.messages import Checked, Evict, Heartbeat, Held, Prewarm, Send, WorkerJoined, WorkerLeft
+
+
+class Stage(StrEnum):
+    CLOSED = "closed"
+    OPENING = "opening"  # its epoch is being written
+    OPEN = "open"
+    DRAINING = "draining"
+
+
+class ControlCore:
+    """`silent_s`: a worker that has not been heard of for so long is not counted on. `is_ordinary_user`: sandboxes run
+    as the server's own user, as they do unless that is root."""
+
+    def __init__(
+        self, *, silent_s: float = inf, allow_source_builds: bool = False, is_ordinary_user: bool = False
+    ) -> None:
+        self.stage = Stage.CLOSED
+        self.workers = Workers(silent_s)
+        self.garbage = Garbage()
+        self.changes = Changes(
+            self.workers, self.garbage, allow_source_builds=allow_source_builds, is_ordinary_user=is_ordinary_user
+        )
+        self.erasing: dict[str, str] = {}  # by request: a secret that is being deleted
+        self._restored: Restored | None = None
+
+    def __repr__(self) -> str:
+        functions, on_their_way = len(self.changes.versions), len(self.changes.turns.by_id)
+        return f"<ControlCore {self.stage}: {functions} functions, {on_their_way} changes, {self.workers!r}>"
+
+    def handle(self, now: float, event: Event) -> list[Command]:
+        """
+        Raises:
+            IllegalTransition: it is a report of what was not ordered; nothing has changed.
+        """
+        out: list[Command] = []
+        match event:
+            case DeployAsked() | RollbackAsked() | DeleteAsked():
+                self.changes.ask(event, out)
+            case Examined() | Built() | BuildFailed() | Checked() | Stored() | Erased() | StoreFailed():
+                self._report(event, out)
+            case ReaderLeft():
+                self.changes.leave(event.id, out)
+            case WorkerJoined() | Heartbeat() | WorkerLeft() | CatalogueAsked() | Held():
+                self._peer(now, event, out)
+            case SecretSet() | SecretDeleteAsked() | Ordered():
+                self._order(event, out)
+            case Swept():
+                self.garbage.swept(now)
+                self.changes.swept(out)
+            case Tick():
+                self._tick(now, out)
+            case _:
+                self._turn(event, out)
+        self.changes.settle(out)
+        if self.stage is Stage.OPEN and (self.garbage.is_wanted or self.garbage.is_at_work):
+            self.garbage.move_on([worker.name for worker in self.workers.heard()], self.changes.catalogue, out)
+        return out
+
+    def wakeup(self) -> float | None:
+        """When it wants the next Tick. A Tick at any other time does no harm."""
+        at = min(self.workers.silent_at, self.garbage.again_at)
+        return None if at == inf else at
+
+    def is_at_rest(self) -> bool:
+        """Nothing that was ordered is on its way."""
+        return not (self.changes.turns.by_id or self.erasing or self.garbage.is_at_work) and self.stage != Stage.OPENING
+
+    def users_of(self, secret: str) -> tuple[str, ...]:
+        """The functions whose current revisions ask for it."""
+        return tuple(one.function for one in self.changes.catalogue.current() if secret in one.settings.secrets)
+
+    # The beginning and the end.
+
+    def _turn(self, event: Restored | Drain, out: list[Command]) -> None:
+        if isinstance(event, Restored):
+            if self.stage is not Stage.CLOSED:
+                raise IllegalTransition(f"Restored, and control is {self.stage}", "a core is opened once")
+            self.stage, self._restored = Stage.OPENING, event
+            out.append(Put(OPEN, EPOCH, str(event.epoch + 1).encode(), event.epoch_version))
+            return
+        self.stage = Stage.DRAINING
+        self.changes.drain(out)
+        self.garbage.drain()
+
+    def _opened(self, event: Stored | StoreFailed, out: list[Command]) -> None:
+        """Generations of this run are greater than those of every run before, also when nobody hears of this one."""
+        restored, self._restored = self._restored, None
+        assert restored is not None
+        if isinstance(event, StoreFailed):
+            self.stage = Stage.CLOSED
+            out.append(Reply(OPEN, event.error))
+            return
+        changes = self.changes
+        changes.restore(restored.functions, restored.secrets, restored.epoch + 1)
+        changes.is_open = True
+        self.stage = Stage.OPEN
+        self.workers.share(changes.catalogue)
+        self.garbage.want()
+        out += [Announce(changes.catalogue.catalogue()), Reply(OPEN)]
+
+    def _report(self, event: Report, out: list[Command]) -> None:
+        if event.id == OPEN and self.stage is Stage.OPENING and isinstance(event, Stored | StoreFailed):
+            self._opened(event, out)
+        elif event.id in self.erasing and isinstance(event, Erased | StoreFailed):
+            self._secret_erased(event, out)
+        else:
+            self.changes.report(event, out)
+
+    # Peers.
+
+    def _peer(
+        self, now: float, event: WorkerJoined | Heartbeat | WorkerLeft | CatalogueAsked | Held, out: list[Command]
+    ) -> None:
+        match event:
+            case WorkerJoined():
+                self._lose(event.view.name, out)  # what an older one of its name had
+                self.workers.join(now, event, self.changes.catalogue)
+                self._tell(event.view.name, out)
+            case Heartbeat():
+                if self.workers.hear(now, event):
+                    self._tell(event.view.name, out)
+            case WorkerLeft():
+                self._lose(event.worker, out)
+                self.workers.by_name.pop(event.worker, None)
+            case CatalogueAsked():
+                self._tell(event.peer, out)
+            case Held():
+                self.garbage.hear(event)
+
+    def _tell(self, peer: str, out: list[Command]) -> None:
+        if self.stage in (Stage.OPEN, Stage.DRAINING):
+            out.append(Send(peer, self.changes.catalogue.catalogue()))
+
+    def _lose(self, worker: str, out: list[Command]) -> None:
+        self.changes.lose(worker, out)
+        self.garbage.lose(worker)
+
+    def _tick(self, now: float, out: list[Command]) -> None:
+        if now >= self.workers.silent_at:
+            for worker in self.workers.silence(now):
+                self._lose(worker, out)
+        self.garbage.ring(now)
+
+    # Orders, and secrets.
+
+    def _order(self, event: SecretSet | SecretDeleteAsked | Ordered, out: list[Command]) -> None:
+        match event:
+            case SecretSet():
+                self.changes.secrets[event.name] = None
+                self._renew(self.users_of(event.name), out)
+            case SecretDeleteAsked():
+                users = self.users_of(event.name)
+                if event.name not in self.changes.secrets:
+                    out.append(Reply(event.id, unknown(event.name)))
+                elif users and not event.is_forced:
+                    out.append(Reply(event.id, in_use(event.name, users)))
+                else:
+                    self.erasing[event.id] = event.name
+                    out.append(Erase(event.id, SECRETS + event.name, None))
+            case Ordered():
+                try:
+                    self._pass_on(event, out)
+                except AttaccaError as error:
+                    out.append(Reply(event.id, error))
+
+    def _secret_erased(self, event: Erased | StoreFailed, out: list[Command]) -> None:
+        name = self.erasing.pop(event.id)
+        if isinstance(event, StoreFailed):
+            out.append(Reply(event.id, event.error))
+            return
+        self.changes.secrets.pop(name, None)
+        users = self.users_of(name)
+        self._renew(users, out)
+        out.append(Reply(event.id, users))
+
+    def _renew(self, functions: Sequence[str], out: list[Command]) -> None:
+        """What was made with the value before goes."""
+        out += [
+            Send(worker.name, Evict(function, templates=True, is_renewal=True))
+            for function in functions
+            for worker in self.workers.heard()
+        ]
+
+    def _pass_on(self, event: Ordered, out: list[Command]) -> None:
+        """
+        Raises:
+            NotFound: there is no such function.
+            NoCapacity, TooMuchReserved: nobody can do it.
+        """
+        order, catalogue = event.order, self.changes.catalogue
+        settings = catalogue.get(order.function).now.settings
+        if isinstance(order, Prewarm):
+            worker = self.workers.place(settings, order.count, catalogue)
+            if worker is None:
+                raise no_worker()
+            if isinstance(worker, AttaccaError):
+                raise worker
+            out.append(Send(worker, order))
+        else:
+            out += [Send(worker.name, order) for worker in self.workers.heard()]
+        out.append(Reply(event.id))

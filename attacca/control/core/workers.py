@@ -1,0 +1,128 @@
+"""The workers that control knows: which of them is to check code, what each reserves, and who has not been heard of."""
+
+from math import inf
+
+from attacca.control.core.catalogue import CatalogueState
+from attacca.errors import AttaccaError
+from attacca.model import reserve
+from attacca.model.function import Settings
+from attacca.model.messages import Heartbeat, WorkerJoined
+from attacca.model.reserve import Wish
+from attacca.model.sandbox import Capacity
+
+
+class Worker:
+    """One, from its joining until it is gone."""
+
+    __slots__ = ("capacity", "granted", "heard_at", "is_draining", "is_silent", "name")
+
+    def __init__(self, now: float, joined: WorkerJoined) -> None:
+        self.name = joined.view.name
+        self.capacity: Capacity | None = joined.capacity  # None: it has not said what it can reserve
+        self.granted: dict[str, int] = {}  # of those that want min_sandboxes: how many it keeps
+        self.heard_at = now
+        self.is_draining = joined.view.draining
+        self.is_silent = False  # for so long that nobody counts on it until it is heard of again
+
+    def __repr__(self) -> str:
+        return f"<Worker {self.name}: {sum(self.granted.values())} reserved{', draining' * self.is_draining}>"
+
+
+class Workers:
+    """In the order in which they joined."""
+
+    def __init__(self, silent_s: float) -> None:
+        self.by_name: dict[str, Worker] = {}
+        self.silent_at = inf  # nobody is silent for too long earlier; it may be too early, never too late
+        self._silent_s = silent_s
+
+    def __repr__(self) -> str:
+        draining = sum(worker.is_draining for worker in self.by_name.values())
+        return f"<Workers {len(self.by_name)}, {draining} draining>"
+
+    def join(self, now: float, joined: WorkerJoined, catalogue: CatalogueState) -> None:
+        worker = self.by_name[joined.view.name] = Worker(now, joined)
+        self.silent_at = min(self.silent_at, now + self._silent_s)
+        share(worker, catalogue)
+
+    def hear(self, now: float, heartbeat: Heartbeat) -> bool:
+        """Had it been given up?"""
+        worker = self.by_name.get(heartbeat.view.name)
+        if worker is None:
+            return False
+        was_silent, worker.is_silent = worker.is_silent, False
+        worker.heard_at = now
+        worker.is_draining = heartbeat.view.draining
+        self.silent_at = min(self.silent_at, now + self._silent_s)
+        return was_silent
+
+    def silence(self, now: float) -> list[str]:
+        """Those that have not been heard of for too long since the last time."""
+        silenced, self.silent_at = [], inf
+        for worker in self.by_name.values():
+            at = worker.heard_at + self._silent_s
+            if worker.is_silent:
+                continue
+            if at <= now:
+                worker.is_silent = True
+                silenced.append(worker.name)
+            else:
+                self.silent_at = min(self.silent_at, at)
+        return silenced
+
+    def heard(self) -> list[Worker]:
+        """Those that can be counted on."""
+        return [worker for worker in self.by_name.values() if not worker.is_silent]
+
+    def pick(self) -> str | None:
+        """Who checks code: the first that takes something new; where all drain, the first, whose refusal says why."""
+        heard = self.heard()
+        taking = [worker for worker in heard if not worker.is_draining] or heard
+        return taking[0].name if taking else None
+
+    # What is reserved.
+
+    def share(self, catalogue: CatalogueState, first: str = "") -> None:
+        for worker in self.by_name.values():
+            share(worker, catalogue, first)
+
+    def refuse(self, settings: Settings, catalogue: CatalogueState) -> AttaccaError | None:
+        """Why they cannot keep what these settings reserve. Who never fits at all hears of it at the check."""
+        for worker in self.heard():
+            capacity = worker.capacity
+            if capacity is None or settings.memory_mb > capacity.memory_mb:
+                continue
+            if not (catalogue.keeping or settings.min_sandboxes):
+                continue
+            others = [wish for wish in wishes(catalogue) if wish.function != settings.name]
+            refusal = reserve.refuse(capacity, reserve.wish(settings), others, worker.granted)
+            if refusal is not None:
+                return refusal
+        return None
+
+    def place(self, settings: Settings, count: int, catalogue: CatalogueState) -> str | AttaccaError | None:
+        """Who makes so many sandboxes ahead of need; None: there is nobody."""
+        refusal: AttaccaError | None = None
+        for worker in self.heard():
+            if worker.capacity is None:
+                return worker.name
+            most = reserve.orderable(worker.capacity, wishes(catalogue), worker.granted, settings.memory_mb)
+            why = reserve.refuse_order(worker.capacity, settings.name, count, most, settings.memory_mb)
+            if why is None:
+                return worker.name
+            refusal = refusal or why
+        return refusal
+
+
+def share(worker: Worker, catalogue: CatalogueState, first: str = "") -> None:
+    """As the worker itself does: who was deployed just now comes before those that have less than they want."""
+    if worker.capacity is None or not catalogue.keeping:
+        worker.granted = {}
+        return
+    wanted = sorted(wishes(catalogue), key=lambda wish: (wish.function != first, wish.function))
+    granted = reserve.grant(worker.capacity, wanted, worker.granted)
+    worker.granted = {name: granted[name] for name in catalogue.keeping}
+
+
+def wishes(catalogue: CatalogueState) -> list[Wish]:
+    return [reserve.wish(revision.settings) for revision in catalogue.current()]
