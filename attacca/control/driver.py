@@ -75,10 +75,6 @@ from attacca.model.sandbox import WorkerView
 LOG = logging.getLogger("attacca.control")
 
 
-def _forget(_: Logged) -> None:
-    """There is no log."""
-
-
 class Control:
     """Owns the catalogue of one domain. Deployments of one function take turns; those of several go side by side.
 
@@ -94,7 +90,7 @@ class Control:
         send: Callable[[str, FromControl], None],
         announce: Callable[[Catalogue | Deployed | Deleted], None],
         *,
-        log: Callable[[Logged], None] = _forget,
+        log: Callable[[Logged], None] | None = None,
         silent_s: float = float("inf"),
         is_ordinary_user: bool = False,
     ) -> None:
@@ -163,7 +159,8 @@ class Control:
             case AskCatalogue():
                 self._feed(CatalogueAsked(peer))
             case Logged():
-                self._log(message)
+                if self._log is not None:
+                    self._log(message)
             case Viewed():
                 self._views.hear(message)
             case _:
@@ -177,7 +174,6 @@ class Control:
     # What is asked for.
 
     async def workers(self) -> list[WorkerView]:
-        """What each is doing now."""
         return await self._views.ask(list(self.core.workers.by_name))
 
     def deploy(
@@ -311,7 +307,7 @@ class Control:
             case Put() | Erase():
                 self._begin(self._write(command), lambda why: StoreFailed(command.id, why))
             case Sweep():
-                self._begin(self._sweep(command), _not_swept)
+                self._begin(self._sweep(command), lambda _: Swept())  # tried again when something else goes
 
     def _reply(self, reply: Reply) -> None:
         outcome = reply.outcome
@@ -353,9 +349,8 @@ class Control:
             made = await self._builder.make(upload, stream.say, from_source=command.from_source)
         except OSError as error:
             what = f"the server cannot keep the code in {self.state.path}: {error.strerror or error}"
-            return BuildFailed(
-                command.id, StateUnavailable(what, "free space there, or check its mode, and deploy again")
-            )
+            hint = "free space there, or check its mode, and deploy again"
+            return BuildFailed(command.id, StateUnavailable(what, hint))
         finally:
             del self._builds[command.id]
         return Built(command.id, made, self._clock.wall())
@@ -392,9 +387,7 @@ class Control:
         """The others work; and who deploys this one again has it back."""
         for revision in self.core.changes.catalogue.current():
             for path in self.state.missing(revision.artefact):
-                LOG.warning(
-                    "%s cannot start: %s is gone; deploy it again, or restore that directory", revision.id, path
-                )
+                LOG.warning("%s cannot start: %s is gone; deploy it again, or restore that", revision.id, path)
 
 
 def _result(task: "asyncio.Task[Event]", failed: Callable[[AttaccaError], Event]) -> Event:
@@ -405,8 +398,3 @@ def _result(task: "asyncio.Task[Event]", failed: Callable[[AttaccaError], Event]
         return failed(error)
     LOG.error("bug in the control plane", exc_info=error)
     return failed(Internal("the server failed on this request", "see the server's log"))
-
-
-def _not_swept(_: AttaccaError) -> Swept:
-    """It is tried again when something else is to go."""
-    return Swept()

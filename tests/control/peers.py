@@ -6,10 +6,11 @@ from collections.abc import Awaitable, Callable
 from attacca.control.driver import Control
 from attacca.model.function import Revision
 from attacca.model.messages import AskHeld, Check, Checked, Evict, FromControl, Held, Prewarm, WorkerJoined
+from attacca.model.resources import Resources
 from attacca.model.sandbox import Capacity, WorkerView
 
 NAME = "w1"
-VIEW = WorkerView(name=NAME, memory_mb=4096, used_mb=0, queued=0, running=0, limit=64)
+VIEW = WorkerView(name=NAME, capacity=Resources(4096), used=Resources(0), queued=0, running=0, limit=64)
 
 
 class WorkerPeer:

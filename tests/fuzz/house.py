@@ -47,7 +47,7 @@ class House:
         self.control = Control(config, self.store, clock, self.worker.send, tell)
         await self.control.open()
         self.worker.join(self.control)
-        self.place.front.admin = admin(self.control, Seen(), door(is_loopback=True))  # type: ignore[assignment]
+        self.place.server.admin = admin(self.control, Seen(), door(is_loopback=True))  # type: ignore[assignment]
 
     async def _check(self, revision: Revision) -> Checked:
         code = (self.room / "state" / "code" / revision.artefact.digests[0] / "main.txt").read_text()
@@ -76,7 +76,7 @@ class House:
             f"Content-Length: {len(body)}",
             bearer,
         ]
-        wire = Wire(self.place.front)
+        wire = Wire(self.place.server)
         await wire.feed(["\r\n".join([*head, *lines, "", ""]).encode() + body])
         try:
             async with asyncio.timeout(PATIENCE_S):

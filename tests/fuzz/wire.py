@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 
 from attacca.gateway.config import GatewayConfig
 from attacca.gateway.driver import Gateway
+from attacca.gateway.http.asgi_adapter import AsgiApp
 from attacca.gateway.http.connection import Connection
-from attacca.gateway.http.server import AsgiApp, Front
+from attacca.gateway.http.server import HttpServer
 from attacca.kernel.clock import ManualClock
 from attacca.kernel.ids import Ids
 from attacca.kernel.rand import Streams
@@ -77,13 +78,13 @@ class Desk:
 class Wire(asyncio.Transport):
     """The server's end of a connection. It writes down what is written, and how it ends."""
 
-    def __init__(self, front: Front) -> None:
+    def __init__(self, server: HttpServer) -> None:
         super().__init__()
         self.out = bytearray()
         self.is_lost = self.has_ended = self._is_closing = False
         self.is_read = True
         self.ended = asyncio.Event()
-        self.protocol = Connection(front)
+        self.protocol = Connection(server)
         self.protocol.connection_made(self)
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
@@ -188,7 +189,7 @@ class Place:
         self.gateway.receive(Catalogue(1, tuple(functions)))
         self.desk.gateway = self.gateway
         self.names = [revision.function for revision in functions]
-        self.front = Front(self.gateway, config, admin, lambda: True, None)
+        self.server = HttpServer(self.gateway, config, admin, lambda: True, None)
 
     def close(self) -> None:
         self.loop.close()
@@ -196,7 +197,7 @@ class Place:
     def connect(self) -> Wire:
         self.desk.understood.clear()
         self.trouble.clear()
-        return Wire(self.front)
+        return Wire(self.server)
 
     async def wait_for_its_end(self, wire: Wire) -> None:
         """However slow a client is, it does not have its connection for ever."""
@@ -204,15 +205,15 @@ class Place:
             if wire.is_lost:
                 return
             self.clock.time += FOREVER_S
-            self.front.now = self.clock.now()
+            self.server.now = self.clock.now()
             self.gateway.tick()
-            wire.protocol.sweep(self.front.now, is_ending=False)
+            wire.protocol.sweep(self.server.now, is_ending=False)
             await wire.settle()
         assert wire.is_lost, "a client has its connection for ever"
 
     def is_as_before(self) -> None:
         assert self.gateway.busy() == 0, "an invocation is left over"
-        assert not self.front.connections, "a connection is left over"
+        assert not self.server.connections, "a connection is left over"
         for name in self.names:
             function = self.gateway.find(name)
             assert function is not None

@@ -10,8 +10,9 @@ import uvloop
 
 from attacca.gateway.config import GatewayConfig
 from attacca.gateway.http.access import Allow
+from attacca.gateway.http.asgi_adapter import AsgiApp
 from attacca.gateway.http.listener import serve
-from attacca.gateway.http.server import AsgiApp, Front
+from attacca.gateway.http.server import HttpServer
 from attacca.kernel.clock import SystemClock
 from attacca.model.function import Revision, Signature
 from attacca.model.invocation import Call
@@ -99,8 +100,8 @@ class Client:
 class Site:
     """A listening gateway with the functions echo and f, and an ASGI function called stream."""
 
-    def __init__(self, front: Front, worker: Worker, calls: list[Call], port: int) -> None:
-        self.front, self.gateway, self.worker, self.calls, self.port = front, front.gateway, worker, calls, port
+    def __init__(self, server: HttpServer, worker: Worker, calls: list[Call], port: int) -> None:
+        self.server, self.gateway, self.worker, self.calls, self.port = server, server.gateway, worker, calls, port
         self._moved = asyncio.Event()
         worker.on_message = lambda message: self._moved.set()
 
@@ -127,13 +128,13 @@ async def site(
 ) -> AsyncIterator[Site]:
     config = config or GatewayConfig(port=0, linger_s=0.2)
     made, worker, calls = gateway(SystemClock(), *(functions or FUNCTIONS), config=config)
-    front = Front(made, config, admin, is_ready, allow)
-    server = await serve(front)
+    server = HttpServer(made, config, admin, is_ready, allow)
+    listening = await serve(server)
     try:
-        yield Site(front, worker, calls, server.sockets[0].getsockname()[1])
+        yield Site(server, worker, calls, listening.sockets[0].getsockname()[1])
     finally:
-        front.end()
-        await front.ended()
+        server.end()
+        await server.ended()
 
 
 def live(story: Callable[[], Coroutine[Any, Any, None]]) -> None:

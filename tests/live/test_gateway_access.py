@@ -3,7 +3,7 @@
 import pytest
 
 from attacca.gateway.config import GatewayConfig
-from attacca.gateway.http.server import Receive, Scope, Send
+from attacca.gateway.http.asgi_adapter import Receive, Scope, Send
 from tests.gateway.wire import Site, get, live, raw, site
 
 PATHS = ["/function/echo", "/function/nobody", "/healthz", "/", "/nothing", "/metrics", "/api", "/api/x"]

@@ -129,19 +129,19 @@ def test_one_that_there_is_no_room_for_is_not_read_until_there_is() -> None:
         async with site(TIGHT) as here, await here.client() as client:
             async with await occupy(here) as first:
                 client.send(get("/function/f", CHUNKED, method="POST") + chunk(MB) * 3)
-                await until(here, lambda: here.front.rooms.bodies.waiting == 1)
+                await until(here, lambda: here.server.rooms.bodies.waiting == 1)
                 await time_passes(here)
-                assert here.front.rooms.bodies.held == 4 * MB
+                assert here.server.rooms.bodies.held == 4 * MB
                 assert len(here.worker.dispatched) == 1
                 end(here)
                 assert (await first.answer()).body == b"done"
             client.send(b"0\r\n\r\n")
             await here.until(lambda: len(here.worker.dispatched) == 2)
             assert len(here.worker.dispatched[-1].request.body) == 3 * MB
-            assert here.front.rooms.bodies.held == 3 * MB, "what is not needed is given back"
+            assert here.server.rooms.bodies.held == 3 * MB, "what is not needed is given back"
             end(here)
             assert (await client.answer()).body == b"done"
-            assert here.front.rooms.bodies.held == here.front.rooms.pieces.held == 0
+            assert here.server.rooms.bodies.held == here.server.rooms.pieces.held == 0
 
     live(story)
 
@@ -151,7 +151,7 @@ def test_an_invitation_waits_for_room() -> None:
         async with site(TIGHT) as here, await here.client() as client:
             async with await occupy(here):
                 client.send(get("/function/f", f"Content-Length: {MB * 3}", "Expect: 100-continue", method="POST"))
-                await until(here, lambda: here.front.rooms.bodies.waiting == 1)
+                await until(here, lambda: here.server.rooms.bodies.waiting == 1)
                 end(here)
             assert (await client.answer()).status == 100
             client.send(bytes(MB * 3))
@@ -173,7 +173,7 @@ def test_waiting_for_room_has_an_end(framing: str) -> None:
             assert answer.headers["connection"] == "close"
             end(here)
             assert (await first.answer()).body == b"done"
-            assert (here.front.rooms.bodies.held, here.front.rooms.bodies.waiting) == (0, 0)
+            assert (here.server.rooms.bodies.held, here.server.rooms.bodies.waiting) == (0, 0)
 
     live(story)
 
@@ -213,14 +213,14 @@ def test_room_is_given_back_however_a_body_ends(how: str, rest: bytes | None, st
         config = GatewayConfig(port=0, buffers_mb=16, max_body_mb=2, body_timeout_s=patience_s, linger_s=0.05)
         async with site(config) as here, await here.client() as client:
             client.send(get("/function/echo", CHUNKED, method="POST") + chunk(MB))
-            await until(here, lambda: here.front.rooms.bodies.held == 2 * MB)
+            await until(here, lambda: here.server.rooms.bodies.held == 2 * MB)
             if how == "is refused at last":
                 here.gateway.drain()
             if rest is None:
                 client.close()
             else:
                 client.send(rest)
-            await until(here, lambda: here.front.rooms.bodies.held == 0)
+            await until(here, lambda: here.server.rooms.bodies.held == 0)
             if status is not None:
                 assert (await client.answer()).status == status
 
@@ -236,9 +236,9 @@ def test_a_body_whose_client_has_left_takes_room_until_its_invocation_is_over(is
                 here.worker.started(here.worker.dispatched[0].id)
             client.writer.transport.abort()
             await time_passes(here)
-            assert here.front.rooms.bodies.held == 4 * MB
+            assert here.server.rooms.bodies.held == 4 * MB
             end(here)
-            assert here.front.rooms.bodies.held == 0
+            assert here.server.rooms.bodies.held == 0
 
     live(story)
 
@@ -247,7 +247,7 @@ def test_a_body_whose_invocation_times_out_gives_its_room_back() -> None:
     async def story() -> None:
         async with site(TIGHT, revision("f", wait_s=0.05)) as here, await occupy(here) as client:
             assert (await client.answer()).status == 504
-            assert here.front.rooms.bodies.held == 0
+            assert here.server.rooms.bodies.held == 0
 
     live(story)
 
@@ -263,8 +263,8 @@ def test_many_unfinished_bodies_hold_no_more_than_the_buffers() -> None:
             statuses = [(await client.answer()).status for client in clients]
             assert set(statuses[2::3]) == {404}
             assert set(statuses[0::3] + statuses[1::3]) == {408, 503}
-            assert here.front.rooms.bodies.total == 12 * MB
-            await until(here, lambda: here.front.rooms.bodies.held == here.front.rooms.pieces.held == 0)
+            assert here.server.rooms.bodies.total == 12 * MB
+            await until(here, lambda: here.server.rooms.bodies.held == here.server.rooms.pieces.held == 0)
             for client in clients:
                 client.close()
 
@@ -290,7 +290,7 @@ def test_what_comes_behind_takes_room_too() -> None:
                 client.send(post("/function/f", b"%d" % number) + get("/function/echo") * count)
                 await here.until(lambda number=number: len(here.worker.dispatched) > number)  # type: ignore[misc]
             await time_passes(here)
-            assert here.front.rooms.pieces.held <= here.front.rooms.pieces.share
+            assert here.server.rooms.pieces.held <= here.server.rooms.pieces.share
             for invocation in list(here.worker.dispatched):
                 here.worker.ended(invocation.id, Ok(invocation.request.body))
             refused = 0
@@ -303,6 +303,6 @@ def test_what_comes_behind_takes_room_too() -> None:
                 refused += statuses[-1] == 503
                 client.close()
             assert refused > 0
-            await until(here, lambda: here.front.rooms.pieces.held == 0)
+            await until(here, lambda: here.server.rooms.pieces.held == 0)
 
     live(story)

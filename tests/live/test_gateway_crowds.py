@@ -27,7 +27,7 @@ def test_answers_that_nobody_reads_take_room_and_give_it_back() -> None:
         async with site(config) as here, await here.client() as reader:
             here.worker.answers["f"] = lambda request: Ok(bytes(15 * MB))
             first = await ask_unread(here, get("/function/f"))
-            assert here.front.rooms.answers.held == 15 * MB
+            assert here.server.rooms.answers.held == 15 * MB
             refused = await reader.ask(get("/function/f"))
             assert (refused.status, refused.code, refused.headers["retry-after"]) == (503, "overloaded", "1")
             assert here.calls[-1].outcome == "overloaded"
@@ -36,12 +36,12 @@ def test_answers_that_nobody_reads_take_room_and_give_it_back() -> None:
             assert len((await first.answer()).body) == 15 * MB
             assert len((await reader.ask(get("/function/f"))).body) == 15 * MB
             second = await ask_unread(here, get("/function/f"))
-            assert here.front.rooms.answers.held == 15 * MB
+            assert here.server.rooms.answers.held == 15 * MB
             second.writer.transport.abort()
-            await until(here, lambda: here.front.rooms.answers.held == 0)
+            await until(here, lambda: here.server.rooms.answers.held == 0)
             here.worker.answers["f"] = lambda request: Ok(bytes(30 * MB))
             assert len((await reader.ask(get("/function/f"))).body) == 30 * MB, "larger than a share, and alone"
-            assert here.front.rooms.answers.held == 0
+            assert here.server.rooms.answers.held == 0
             first.close()
 
     live(story)
@@ -90,10 +90,10 @@ def test_who_is_one_too_many_is_told_and_not_for_long() -> None:
             many = [await here.client() for _ in range(300)]
             answers = await asyncio.gather(*(client.rest() for client in many[150:]), return_exceptions=True)
             assert sum(isinstance(found, bytes) and found != b"" for found in answers) < 150, "others are just closed"
-            assert here.front.turned_away <= 128
+            assert here.server.turned_away <= 128
             for client in many:
                 client.close()
             first.close()
-        assert here.front.turned_away == 0
+        assert here.server.turned_away == 0
 
     live(story)

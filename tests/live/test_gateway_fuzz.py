@@ -1,4 +1,4 @@
-"""Whatever bytes come, the front answers or closes, stays up, and does not care how they were cut."""
+"""Whatever bytes come, the gateway answers or closes, stays up, and does not care how they were cut."""
 
 import asyncio
 import re

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from attacca.gateway.config import GatewayConfig
-from attacca.gateway.http.server import Message, Receive, Scope, Send
+from attacca.gateway.http.asgi_adapter import Message, Receive, Scope, Send
 from tests.gateway.wire import get, live, post, site
 
 ANYWHERE = GatewayConfig(host="0.0.0.0", port=0)

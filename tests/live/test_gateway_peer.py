@@ -9,7 +9,7 @@ import pytest
 
 from attacca.gateway.config import GatewayConfig
 from attacca.gateway.http import peer_uid
-from attacca.gateway.http.server import Receive, Scope, Send
+from attacca.gateway.http.asgi_adapter import Receive, Scope, Send
 from tests.gateway.wire import get, live, post, site
 
 ONLY_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to be somebody else")

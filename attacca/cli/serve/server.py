@@ -19,8 +19,9 @@ from attacca.control.http.app import admin
 from attacca.control.http.authorization import door
 from attacca.errors import AttaccaError, BadConfig, Conflict
 from attacca.gateway.driver import Gateway
+from attacca.gateway.http.asgi_adapter import AsgiApp
 from attacca.gateway.http.listener import serve
-from attacca.gateway.http.server import AsgiApp, Front
+from attacca.gateway.http.server import HttpServer
 from attacca.io.logbook import Logbook
 from attacca.io.store.sqlite import SqliteStore
 from attacca.io.wire.peers import Peers
@@ -29,6 +30,7 @@ from attacca.kernel.access import is_loopback
 from attacca.kernel.clock import Clock, SystemClock
 from attacca.kernel.ids import Ids
 from attacca.kernel.rand import Streams
+from attacca.model.function import PythonDirectory
 from attacca.model.invocation import Call
 from attacca.model.log import LogLine
 from attacca.model.messages import (
@@ -46,6 +48,7 @@ from attacca.model.messages import (
 from attacca.model.sandbox import WorkerView
 from attacca.worker.driver import Worker
 from attacca.worker.runtime.process.runtime import ProcessRuntime
+from attacca.worker.runtime.router import Router
 
 GATEWAY, CONTROL = "gateway", "control"
 LOG = logging.getLogger("attacca.server")
@@ -62,7 +65,7 @@ class Server:
         self._clock: Clock = SystemClock()
         self._opened_at = self._clock.now()
         self._closing = contextlib.AsyncExitStack()
-        self._front: Front | None = None
+        self._http: HttpServer | None = None
         self._port = config.gateway.port
         self._has_logbook = False
         self._is_ready = False
@@ -123,7 +126,7 @@ class Server:
         self.runtime = ProcessRuntime(state.path, config.process, clock, config.worker.memory_mb, secret)
         self.worker = Worker(
             config.worker,
-            self.runtime,
+            Router({PythonDirectory: self.runtime}),
             clock,
             streams,
             self._of_worker.send,
@@ -167,11 +170,11 @@ class Server:
     async def _listen(self) -> None:
         config = self.config.gateway
         app = cast(AsgiApp, admin(self.control, self, door(is_loopback=is_loopback(config.host))))
-        front = Front(
+        http = HttpServer(
             self.gateway, config, app, lambda: self._is_ready, self._allow, lambda: self.control.is_uid_shared
         )
-        self._port = (await serve(front)).sockets[0].getsockname()[1]
-        self._front = front
+        self._port = (await serve(http)).sockets[0].getsockname()[1]
+        self._http = http
 
     def _announce(self, message: Catalogue | Deployed | Deleted) -> None:
         self.logbook.receive(message)
@@ -244,17 +247,17 @@ class Server:
         """Take nothing new, refuse what waits, let what runs finish within `worker.drain_s` and its answers out."""
         self._is_ready = False
         self.gateway.drain()
-        if self._front is not None:
-            self._front.end()
+        if self._http is not None:
+            self._http.end()
         await self.worker.drain(self.config.worker.drain_s)
         await self._close_logbook()  # ends those who follow a log, who would never have enough
-        if self._front is not None:
-            await self._front.ended()
+        if self._http is not None:
+            await self._http.ended()
 
     async def close(self) -> None:
         """Everything ends, what runs too."""
-        if self._front is not None:
-            self._front.end()
+        if self._http is not None:
+            self._http.end()
         await self._closing.aclose()
 
     async def _close_logbook(self) -> None:

@@ -31,10 +31,11 @@ from attacca.control.http.api import (
     SecretRow,
     TokenRequest,
     TokenRow,
+    WorkerRow,
 )
 from attacca.control.http.authorization import Observe, refuse_scope
 from attacca.control.http.document import PATH, DeployOperation, Document, SecretOperation, expect_page, refusals
-from attacca.control.http.rows import detail, progress_line, row
+from attacca.control.http.rows import detail, progress_line, row, worker_row
 from attacca.control.secrets import Secret
 from attacca.errors import (
     AttaccaError,
@@ -52,7 +53,6 @@ from attacca.model.function import MASK, SECRET_KB, SECRETS, Settings
 from attacca.model.invocation import Call
 from attacca.model.log import LogLine
 from attacca.model.messages import Evict, Prewarm
-from attacca.model.sandbox import WorkerView
 
 LOG = logging.getLogger("attacca.control")
 UPLOAD_MB = 256
@@ -175,8 +175,8 @@ def list_calls(
 
 
 @get("/api/workers", responses=refusals())
-async def list_workers(context: TheContext) -> list[WorkerView]:
-    return list(await context.observe.workers())
+async def list_workers(context: TheContext) -> list[WorkerRow]:
+    return [worker_row(view) for view in await context.observe.workers()]
 
 
 @get("/api/info", responses=refusals(), sync_to_thread=False)

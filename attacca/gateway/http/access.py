@@ -1,4 +1,4 @@
-"""Who asks, as the front sees it: the decision of `kernel.access`, and the memory of heads that are beyond doubt."""
+"""Who asks, as the gateway sees it: the decision of `kernel.access`, and the memory of heads that are beyond doubt."""
 
 import os
 from collections.abc import Callable
@@ -46,6 +46,22 @@ class Access:
         # Where everybody needs a token, that is all that is looked at.
         self.hosts: set[bytes | None] = set()
         self.names: set[bytes] = set()
+
+    def judge(
+        self, fields: Fields, named: dict[bytes, bytes], *, is_old: bool
+    ) -> BadRequest | HeadersTooLarge | Refusal | None:
+        """As `examine`, which heads like those seen before are spared. `named` has the last field of each name."""
+        if (
+            len(named) != len(fields)
+            or len(named) > FIELDS_MOST
+            or named.get(b"host") not in self.hosts
+            or not self.names.issuperset(named)
+        ):
+            return self.examine(fields, is_old=is_old)
+        return self.refuse_stranger(named.get(b"authorization")) if self.needs_token else None
+
+    def __repr__(self) -> str:
+        return f"<Access {len(self.hosts)} hosts and {len(self.names)} names of fields beyond doubt>"
 
     def examine(self, fields: Fields, *, is_old: bool) -> BadRequest | HeadersTooLarge | Refusal | None:
         """Why a head is malformed, or, if nothing is wrong with it, why its sender may not call functions."""

@@ -2,54 +2,60 @@
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Protocol
 from urllib.parse import unquote
 
 from attacca.errors import BadResponse, Internal
 from attacca.gateway.http import response
-from attacca.gateway.http.server import AsgiApp, Message, Scope
-from attacca.kernel.access import PeerUid
-
-if TYPE_CHECKING:
-    from attacca.gateway.http.writer import Answering
+from attacca.gateway.http.peer_uid import Ends
+from attacca.gateway.http.request import Head
+from attacca.gateway.http.response import Fields, Whole
 
 BUFFER = 256 * 1024  # bytes of a request's body that may wait for the application
 log = logging.getLogger(__name__)
 
 
-def scope_of(
-    *,
-    method: str,
-    path: str,
-    query: str,
-    headers: list[tuple[bytes, bytes]],
-    is_old: bool,
-    client: tuple[str, int] | None,
-    server: tuple[str, int] | None,
-    peer_uid: PeerUid,
-) -> Scope:
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+def scope_of(head: Head, path: str, query: str, ends: Ends) -> Scope:
     return {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.4"},
-        "http_version": "1.0" if is_old else "1.1",
-        "method": method,
+        "http_version": "1.0" if head.is_old else "1.1",
+        "method": head.verb,
         "scheme": "http",
         "path": unquote(path.encode("latin-1").decode("utf-8", "replace"), errors="replace"),
         "raw_path": path.encode("latin-1"),
         "query_string": query.encode("latin-1"),
         "root_path": "",
-        "headers": headers,
-        "client": client,
-        "server": server,
-        "state": {"peer_uid": lambda: peer_uid()},  # noqa: PLW0108 - a method would be copied with what it belongs to
+        "headers": head.fields,
+        "client": ends.theirs,
+        "server": ends.ours,
+        "state": {"peer_uid": lambda: ends.user()},  # noqa: PLW0108 - a method would be copied with what it belongs to
     }
 
 
-class Bridge:
-    """Runs as one task; ends with the answer, or with the client."""
+class Answers(Protocol):
+    """The exchange, as the application's answer goes to it."""
 
-    def __init__(self, connection: "Answering", app: AsgiApp, scope: Scope) -> None:
-        self._connection = connection
+    def respond(self, answer: Whole) -> None: ...
+    def start_stream(self, status: int, fields: Fields) -> None: ...
+    def body(self, data: bytes) -> None: ...
+    def end_stream(self, *, is_whole: bool) -> None: ...
+
+
+class AsgiAdapter:
+    """Runs as one task; ends with the answer, or with the client. `resume`: the connection may read on."""
+
+    def __init__(self, answers: Answers, resume: Callable[[], None], app: AsgiApp, scope: Scope) -> None:
+        self._answers = answers
+        self._resume = resume
         self._app = app
         self._scope = scope
         self._parts: list[bytes] = []
@@ -57,14 +63,18 @@ class Bridge:
         self._has_all = False
         self._is_lost = False
         self._is_answered = False
-        self._start: tuple[int, response.Fields] | None = None
+        self._start: tuple[int, Fields] | None = None
         self._has_head = False
         self._moved = asyncio.Event()  # something arrived, or the client has gone
         self._can_write = asyncio.Event()
         self._can_write.set()
         self._task = asyncio.get_running_loop().create_task(self._run())
 
-    # What the connection says (front.upload.Sink).
+    def __repr__(self) -> str:
+        state = "lost" if self._is_lost else "answered" if self._is_answered else "running"
+        return f"<AsgiAdapter {state}, {self._size} bytes wait for the application>"
+
+    # What the exchange says (upload.Sink).
 
     @property
     def is_full(self) -> bool:
@@ -108,8 +118,7 @@ class Bridge:
         body = b"".join(self._parts)
         self._parts.clear()
         self._size = -1 if self._has_all else 0
-        self._connection.update_reading()
-        self._connection.resume()
+        self._resume()
         return {"type": "http.request", "body": body, "more_body": not self._has_all}
 
     async def _send(self, message: Message) -> None:
@@ -122,28 +131,26 @@ class Bridge:
             await self._can_write.wait()
 
     def _write(self, body: bytes, *, more: bool) -> None:
-        connection = self._connection
         if self._start is None:
             raise BadResponse("the application sent a body before a status")
         status, fields = self._start
         if not self._has_head and not more:
             self._end()
-            connection.answer_whole(response.Whole(status, fields, body))
+            self._answers.respond(Whole(status, fields, body))
             return
         if not self._has_head:
             self._has_head = True
-            connection.start_stream(status, fields)
-        connection.body(body)
+            self._answers.start_stream(status, fields)
+        self._answers.body(body)
         if not more:
             self._end()
-            connection.finish_stream(is_whole=True)
+            self._answers.end_stream(is_whole=True)
 
     def _end(self) -> None:
         self._is_answered = True
         self._moved.set()
 
     async def _run(self) -> None:
-        connection = self._connection
         try:
             await self._app(self._scope, self._receive, self._send)
         except Exception:  # whatever it was, the client gets an answer
@@ -152,6 +159,6 @@ class Bridge:
             return
         self._is_answered = True
         if self._has_head:
-            connection.finish_stream(is_whole=False)
+            self._answers.end_stream(is_whole=False)
         else:
-            connection.answer_error(Internal("the admin API failed", "the server's log says why"))
+            self._answers.respond(response.of_error(Internal("the admin API failed", "the server's log says why")))

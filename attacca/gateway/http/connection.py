@@ -1,391 +1,346 @@
-"""One client's connection: bytes become requests, one at a time, and what comes behind is held back.
+"""One client's connection: what the transport says goes to a reader, an exchange and a writer, one request at a time.
 
-    nothing ──first byte──▶ head ──blank line──▶ body ──last byte──▶ nothing
-                              │                   │
-                              ▼                   ▼
-                        408, 431, 400       408, 413, 400, or streamed on to whoever wants it
-
-A request that arrives in one piece passes through `data_received`, the parser's callbacks, `open` and `serve`, and
-nothing else. Everything slower is done in `_unfinished`, after a piece that left a request unfinished: there its
-sender, its function and the queue are looked at before its body is, and the body has to find room (see room).
+A whole request that arrives in one piece passes from the reader to the exchange, and nothing else is done. All other
+bytes are held back here, and `_advance` takes of them what can be taken now: there a request's sender, its function
+and the queue are looked at before its body is, and the body has to find room (see room).
 """
 
 import asyncio
-from collections import deque
-from typing import NamedTuple
+from typing import cast
 
-import httptools
+from attacca.errors import AttaccaError, Overloaded
+from attacca.gateway.http import response
+from attacca.gateway.http.exchange import Exchange
+from attacca.gateway.http.intake import too_slow
+from attacca.gateway.http.peer_uid import Ends
+from attacca.gateway.http.phases import ARRIVING, CLOSED, COLLECTING, IDLE, WAITING
+from attacca.gateway.http.reader import HEAD, NOTHING, SLICE, Reader
+from attacca.gateway.http.room import Room, overloaded
+from attacca.gateway.http.server import HttpServer
+from attacca.gateway.http.writer import Ending, Writer
 
-from attacca.errors import AttaccaError, BadRequest, HeadersTooLarge
-from attacca.gateway.http import pace, rtsp
-from attacca.gateway.http.access import FIELDS_MOST, too_many_fields
-from attacca.gateway.http.handler import Fields, refuse_upgrade, too_large
-from attacca.gateway.http.reader import SLICE, Collecting, too_slow
-from attacca.gateway.http.server import Front
-
-NOTHING, HEAD, BODY = 0, 1, 2  # how much of the next request has come
-METHOD_MOST = 20  # bytes
-RTSP_HINT = rtsp.HINT
+TURNED_AWAY_MOST = 128  # connections that are told that they are one too many; more are just closed
 HELD_MOST = 64 * 1024  # bytes held back before the socket is left unread
-NOT_HTTP = "send HTTP/1.1, with one length for each body"
-NO_TRAILERS = frozenset(  # too late for them, and the parser would follow them all the same
-    (b"connection", b"proxy-connection", b"upgrade", b"content-length", b"transfer-encoding")
-)
 
 
-class Behind(NamedTuple):
-    """A whole request that came while another was being served."""
+class Connection(asyncio.Protocol):
+    transport: asyncio.Transport
+    writer: Writer
+    exchange: Exchange
 
-    method: bytes
-    url: bytes
-    fields: Fields
-    body: bytes
-    version: str
-    keep: bool
+    def __init__(self, server: HttpServer) -> None:
+        self.server = server
+        self.reader = Reader(server.max_head, server.heads, server.judge)
+        self._slice = min(SLICE, server.max_head)
+        self._held = bytearray()  # bytes that cannot be taken yet
+        self._held_room: Room | None = None
+        self._since = 0.0  # the coarse time of the last change
+        self._is_reading = True
+        self._is_advancing = False
+        self._has_more = False  # something waits, or is not complete: as of the last `_advance`
+        self._has_peer_ended = False
+        self._is_turned_away = False  # it is one too many
 
-
-class Connection(Collecting):
-    def __init__(self, front: Front) -> None:
-        super().__init__(front)
-        self.parser = httptools.HttpRequestParser(self)
-        self.slice = min(SLICE, front.max_head)
-        # Of the request that is being parsed.
-        self.phase = NOTHING
-        self.url = b""
-        self.coming: Fields = []
-        self.head_size = 0  # bytes of a head that is not complete yet
-        self.line = b""  # what has come of its first line, until a field has
-        self.framing_size = 0  # bytes of a body's framing since it last brought something
-        self.seen_size = 0  # of a body that is being collected, when it was looked at last
-        self.is_opened = False
-        self.misplaced: BadRequest | None = None  # a trailer that the parser was stopped at
-        # Behind it.
-        self.behind: deque[Behind] = deque()
-        self.broken: AttaccaError | None = None  # what came after the last good request
-        self.is_advancing = False
-        self.has_peer_ended = False
-        self.unwritten = 0  # bytes that the client had not read at the last sweep
+    def __repr__(self) -> str:
+        return f"<Connection {len(self._held)} bytes held, {self.exchange!r}, {self.reader!r}, {self.writer!r}>"
 
     # What the transport says.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)
-        self.since = self.front.now
-        front = self.front
-        is_too_many = len(front.connections) - front.turned_away >= front.config.max_connections
-        front.connections[self] = None
+        server = self.server
+        self.transport = cast(asyncio.Transport, transport)
+        self.writer = Writer(self.transport, server)
+        self.exchange = Exchange(server, self, self.writer, Ends(transport))
+        self._since = server.now
+        is_too_many = len(server.connections) - server.turned_away >= server.config.max_connections
+        server.connections[self] = None
         if is_too_many:
-            self.turn_away()
+            self._turn_away()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.front.turned_away -= self.is_turned_away
-        self.front.leave(self)
-        self.is_closing = True
-        self.drop_collected()
-        self.leave_answers()
-        self.is_busy = False
-        taken, upload = self.taken, self.upload
-        self.taken = self.upload = None
-        self.behind.clear()
-        self.held.clear()
-        self.make_room_behind()
-        del self.parser  # it holds this connection's methods: a circle that the garbage collector would have to find
-        if upload is not None:
-            upload.lost()
-        if taken is not None:
-            gateway = self.front.gateway
-            if self.is_streaming and self.is_choked:
-                gateway.flow(taken, paused=False)  # it may finish, although nobody listens
-            gateway.leave(taken, can_finish=not self.is_arriving)
+        self.server.turned_away -= self._is_turned_away
+        self.server.leave(self)
+        self.exchange.lost()
+        self.exchange.forget()
+        self._held.clear()
+        self._make_room_behind()
+        self.reader.close()
 
     def eof_received(self) -> bool:
         """A client that leaves looks just like one that has only finished sending. So what still waits is withdrawn,
         and what runs is answered. The admin API takes it as leaving: a log is followed until then."""
-        self.has_peer_ended = True
-        if self.is_closing or self.is_arriving or self.taken is None:
-            return self.is_choked and bool(self.behind)
-        self.front.gateway.hint_leaving(self.taken)
-        return self.taken.start is not None
+        self._has_peer_ended = self._has_more = True
+        exchange = self.exchange
+        taken = exchange.taken
+        if taken is None or exchange.phase is CLOSED or exchange.phase in ARRIVING:
+            return self.writer.is_choked and bool(self.reader.requests)
+        self.server.gateway.hint_leaving(taken)
+        return taken.start is not None
 
     def data_received(self, data: bytes) -> None:
-        if self.is_busy or self.held or self.is_closing or len(data) > self.slice:
-            if not self.is_closing:
-                self.held += data
+        exchange, reader = self.exchange, self.reader
+        if self._has_more or exchange.phase is not IDLE or len(data) > self._slice:
+            if exchange.phase is not CLOSED:
+                self._held += data
                 self._advance()
+            return
+        head = reader.known(data)
+        if head is not None:
+            exchange.serve(head, data[len(data) - head.length :])
+            return
+        self._read(data)
+        requests = reader.requests
+        if len(requests) == 1 and reader.part is NOTHING and reader.error is None:
+            head, body = requests.popleft()
+            exchange.serve(head, body)
         else:
-            self._parse(data)
-
-    # What the parser says.
-
-    def on_url(self, url: bytes) -> None:
-        if self.url:
-            self.url += url
-        else:
-            self.url = url
-            self.phase = HEAD
-            self.head_size = 0
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if self.phase == HEAD:
-            self.coming.append((name.lower(), value))
-        elif name.lower() in NO_TRAILERS:  # of the others nobody asked for any
-            self.misplaced = BadRequest(f"{name.decode('latin-1')} is no field behind a body", "send it in the head")
-            raise self.misplaced
-
-    def on_headers_complete(self) -> None:
-        self.phase = BODY
-
-    def on_body(self, data: bytes) -> None:
-        body = self.request_body
-        if not body:
-            self.request_body = data
-        elif type(body) is bytearray:
-            body += data
-        else:
-            self.request_body = bytearray(body) + data
-
-    def on_message_complete(self) -> None:
-        self.phase = NOTHING
-        body, url, fields = self.request_body, self.url, self.coming
-        if not isinstance(body, bytes):
-            body = bytes(body)
-        self.request_body, self.url, self.coming = b"", b"", []
-        if self.is_arriving:
-            self.is_arriving = self.is_opened = False
-            if self.is_passing_by:
-                self.is_passing_by = False
-                self.finish()
-            else:
-                self.pass_on(body, last=True)
-            return
-        if self.is_busy or self.behind or self.is_closing:
-            parser = self.parser
-            keep, version = parser.should_keep_alive(), parser.get_http_version()
-            self.behind.append(Behind(parser.get_method(), url, fields, body, version, keep))
-            return
-        if self.is_opened:
-            self.is_opened = False
-            self.serve_collected(body)
-        else:
-            parser = self.parser
-            error = self.open(parser.get_method(), url, fields, "", keep=parser.should_keep_alive())
-            if error is None and b"upgrade" in self.head_of:
-                error = refuse_upgrade(self.head_of, body)
-            if error is None:
-                self.serve(body)
-            else:
-                self.fail(error)
-
-    def spoken(self) -> str:
-        return self.parser.get_http_version()
-
-    # Piece by piece.
-
-    def _parse(self, data: bytes) -> None:
-        if self.line or RTSP_HINT in data:
-            data = self._before_rtsp(data)
-            if not data:
-                return
-        if self.phase == NOTHING:
-            self.phase = HEAD
-        try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            self.held[:0] = data[upgrade.args[0] :]  # it goes on in HTTP/1.1
-            if self.held:
-                self.resume()
-            return
-        except httptools.HttpParserCallbackError as error:
-            if self.misplaced is None:
-                raise error.__context__ or error from None
-            self.fail(self.misplaced)
-            return
-        except httptools.HttpParserError as error:
-            self.fail(BadRequest(f"the request is not HTTP: {error}", NOT_HTTP))
-            return
-        if self.phase != NOTHING:
-            self._unfinished(data)
-
-    def _before_rtsp(self, data: bytes) -> bytes:
-        """As much as is not RTSP. Only when all before it is parsed one knows whether a request begins there."""
-        place = rtsp.place(data)
-        if place < len(data) and not self.is_advancing:
-            self.held[:0] = data
             self._advance()
-            return b""
-        is_line = self.phase == HEAD and not self.coming
-        if (self.phase == NOTHING and rtsp.is_asked(data)) or (is_line and rtsp.is_going_on(self.line, data)):
-            self.held[:0] = data  # unread, so that nothing overtakes the refusal
-            self.fail(BadRequest("RTSP is not spoken here", NOT_HTTP))
-            return b""
-        if b"\n" in data:
-            self.line = b""
-        self.held[:0] = data[place:]
-        return data[:place]
 
-    def _unfinished(self, piece: bytes) -> None:
-        """A piece has been parsed, and the request that it began or continued is not complete."""
-        if self.phase == HEAD:
-            self._unfinished_head(piece)
-            return
-        if self.is_closing or (self.is_busy and not self.is_arriving) or self.behind:
-            return
-        data = self.request_body
-        self.framing_size = 0 if len(data) > self.seen_size else self.framing_size + len(piece)
-        self.seen_size = len(data)
-        if self.framing_size > self.front.max_head:
-            self.fail(BadRequest("the request's body is framing without content", NOT_HTTP))
-        elif self.is_arriving:
-            if data:
-                self.request_body = b""
-                self.seen_size = 0
-                self.pass_on(bytes(data), last=False)
-        elif self.is_opened:
-            limit = self.limit(is_large=False)
-            if len(data) > limit:
-                self.fail(too_large(limit))
-            else:
-                self.make_room()
-        else:
-            self._open_early()
+    def pause_writing(self) -> None:
+        self.writer.is_choked = True
+        self._since = self.server.now
+        self.exchange.tell_flow()
 
-    def _unfinished_head(self, piece: bytes) -> None:
-        size = len(piece)
-        if self.head_size == 0:
-            self.since = self.front.now
-            size -= max(piece.rfind(self.url) - METHOD_MOST, 0)  # other requests may have come before it
-        self.head_size += size
-        self.line = b"" if self.coming else self.line + piece[piece.rfind(b"\n") + 1 :]
-        if self.head_size >= self.front.max_head:
-            limit_kb = self.front.config.max_head_kb
-            self.fail(HeadersTooLarge(f"the request's head is over {limit_kb} KB", "send fewer or shorter headers"))
-        elif len(self.coming) > FIELDS_MOST:
-            self.fail(too_many_fields())
+    def resume_writing(self) -> None:
+        self.writer.is_choked = False
+        self.writer.is_read()
+        self.exchange.tell_flow()
+        self.resume()
 
-    def _open_early(self) -> None:
-        self.is_opened = True
-        self.pace = pace.begin(self.front.now)
-        self.framing_size = self.seen_size = 0
-        url, fields = self.url, self.coming
-        self.url, self.coming = b"", []
-        error = self.open(self.parser.get_method(), url, fields, "", keep=self.parser.should_keep_alive())
-        if error is None and b"upgrade" in self.head_of:
-            error = refuse_upgrade(self.head_of, b"it comes")
-        if error is not None:
-            self.fail(error)
-            return
-        self.serve_early(bytes(self.request_body))
-        if self.is_arriving:
-            self.request_body = b""  # it was passed on
-        elif not self.is_closing:
-            self.make_room()
-        if not self.is_waiting:
-            self.invite()
-        self.update_reading()
+    # What the exchange says (exchange.Owner).
 
-    def _advance(self) -> None:
-        """Serve what came behind, as far as it can be served now."""
-        self.is_advancing = True
-        while not self.is_closing and (self.is_arriving or not (self.is_busy or self.is_choked)):
-            if self.is_arriving:
-                if not self.held or (self.upload is not None and self.upload.is_full):
-                    break
-            elif self.behind:
-                self._serve_behind(self.behind.popleft())
-                continue
-            elif self.broken is not None:
-                self.fail(self.broken)
-                break
-            elif self.phase == BODY and not self.is_opened:
-                self._unfinished(b"")
-                continue
-            if not self.held:
-                break
-            piece = bytes(self.held[: self.slice])
-            del self.held[: self.slice]
-            self._parse(piece)
-        self.is_advancing = False
-        if self.has_peer_ended and not (self.is_busy or self.is_closing or (self.is_choked and self.behind)):
-            self.break_off()
-        self.make_room_behind()
-        self.update_reading()
-
-    def _serve_behind(self, request: Behind) -> None:
-        error = self.open(request.method, request.url, request.fields, request.version, keep=request.keep)
-        if error is None and b"upgrade" in self.head_of:
-            error = refuse_upgrade(self.head_of, request.body)
-        if error is None:
-            self.serve(request.body)
-        else:
-            self.behind.clear()
-            self.fail(error)
-
-    def fail(self, error: AttaccaError) -> None:
-        """Nothing after this can be understood: answer what is owed, then this, and close."""
-        if self.is_closing:
-            return
-        if self.is_arriving:
-            self.break_upload(error)
-        elif self.is_busy or self.behind:
-            self.broken = error
-        else:
-            self.drop_collected()
-            self.is_busy = self.is_arriving = True
-            self.keep = self.is_head = self.is_old = False
-            self.answer_error(error)
-
-    # Reading on.
+    def answered(self, *, keep: bool) -> None:
+        self._since = self.server.now
+        if not keep:
+            self._break_off()
+        elif self._has_more:
+            self.resume()
 
     def resume(self) -> None:
-        has_more = self.behind or self.held or self.phase != NOTHING or self.broken is not None or self.has_peer_ended
-        if has_more and not self.is_advancing:
-            asyncio.get_running_loop().call_soon(self._advance)
+        if self._has_more and not self._is_advancing:
+            self.server.timers.call_soon(self._advance)
+
+    def read_on(self) -> None:
+        self.update_reading()
+        self.resume()
+
+    def wait(self) -> None:
+        self._since = self.server.now
+        self.update_reading()
+
+    def linger(self) -> None:
+        self.exchange.close()
+        self._since = self.server.now
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self.update_reading()
+
+    def end(self, ending: Ending) -> None:
+        if ending is Ending.RESET:
+            self.exchange.close()
+            self.writer.reset()
+        else:
+            self._break_off()
+
+    def abort(self) -> None:
+        self.exchange.close()
+        self.transport.abort()
 
     def update_reading(self) -> None:
-        if self.is_closing:
+        phase = self.exchange.phase
+        if phase is CLOSED:
             wants = True  # to see the end of it
-        elif self.is_choked or self.is_waiting:
+        elif self.writer.is_choked or phase is WAITING:
             wants = False
-        elif self.is_arriving:
-            wants = self.upload is None or not self.upload.is_full
+        elif phase in ARRIVING:
+            wants = not self.exchange.is_full
         else:
-            wants = not self.is_busy or len(self.held) <= HELD_MOST
-        if wants != self.is_reading and not self.transport.is_closing():
-            self.is_reading = wants
+            wants = phase in (IDLE, COLLECTING) or len(self._held) <= HELD_MOST
+        if wants != self._is_reading and not self.transport.is_closing():
+            self._is_reading = wants
             if wants:
                 self.transport.resume_reading()
             else:
                 self.transport.pause_reading()
 
-    # Slow clients.
+    def _break_off(self) -> None:
+        self.exchange.close()
+        self._since = self.server.now
+        self.transport.close()
+
+    def _turn_away(self) -> None:
+        """It is one too many, and told so before it has said anything."""
+        server = self.server
+        self._is_turned_away = True
+        server.turned_away += 1
+        if server.turned_away > TURNED_AWAY_MOST:
+            self.abort()
+            return
+        most = server.config.max_connections
+        error = Overloaded(f"there are {most} connections already", "come back later, or raise gateway.max_connections")
+        self.writer.refusal(response.of_error(error))
+        self.linger()
+
+    # What came, as far as it can be taken now.
+
+    def _advance(self) -> None:
+        self._is_advancing = True
+        while self._take() or self._feed():
+            pass
+        self._is_advancing = False
+        phase = self.exchange.phase
+        is_owed = phase not in (IDLE, COLLECTING, CLOSED) or (self.writer.is_choked and bool(self.reader.requests))
+        if self._has_peer_ended and phase is not CLOSED and not is_owed:
+            self._break_off()
+        self._make_room_behind()
+        self.update_reading()
+        reader = self.reader
+        is_whole = reader.part is NOTHING and reader.rest is None and reader.error is None
+        self._has_more = bool(self._held or reader.requests) or self._has_peer_ended or not is_whole
+
+    def _read(self, piece: bytes) -> None:
+        reader = self.reader
+        before = reader.part
+        reader.feed(piece)
+        if reader.part is HEAD and before is not HEAD:
+            self._since = self.server.now
+
+    def _feed(self) -> bool:
+        """Read on. False: there is nothing, or what was read before has to be taken first."""
+        exchange = self.exchange
+        phase = exchange.phase
+        wants = phase in ARRIVING or ((phase is IDLE or phase is COLLECTING) and not self.writer.is_choked)
+        if not (self._held and wants) or (phase in ARRIVING and exchange.is_full) or self.reader.error is not None:
+            return False
+        piece = bytes(self._held[: self._slice])
+        del self._held[: self._slice]
+        self._read(piece)
+        return True
+
+    def _take(self) -> bool:
+        """One step with what has been read. False: there is nothing to do."""
+        exchange, reader = self.exchange, self.reader
+        phase = exchange.phase
+        if phase in ARRIVING:
+            return self._take_streamed()
+        if self.writer.is_choked:
+            return False
+        if phase is COLLECTING:
+            return self._take_collected()
+        if phase is not IDLE:
+            return False
+        if reader.requests:
+            exchange.serve(*reader.requests.popleft())
+        elif reader.error is not None:
+            exchange.fail(reader.error)
+        elif reader.coming is not None:
+            self._open(reader)
+        else:
+            return False
+        return True
+
+    def _open(self, reader: Reader) -> None:
+        exchange = self.exchange
+        exchange.open(reader.take_head(), bytes(reader.body))
+        if exchange.phase is COLLECTING:
+            exchange.collect(len(reader.body))
+        else:
+            reader.take_body()
+        if exchange.phase is not WAITING:
+            exchange.invite()
+
+    def _take_streamed(self) -> bool:
+        exchange, reader = self.exchange, self.reader
+        if exchange.is_full:
+            return False
+        if reader.rest is not None:
+            exchange.pass_on(reader.take_rest(), last=True)
+        elif reader.body:
+            exchange.pass_on(reader.take_body(), last=False)
+        elif reader.error is not None:
+            exchange.break_upload(reader.error)
+        else:
+            return False
+        return True
+
+    def _take_collected(self) -> bool:
+        exchange, reader = self.exchange, self.reader
+        if reader.rest is not None:
+            exchange.serve_collected(reader.take_rest())
+        elif reader.error is not None:
+            exchange.fail(reader.error)
+        else:
+            exchange.collect(len(reader.body))
+            return exchange.phase is not COLLECTING
+        return True
+
+    def _make_room_behind(self) -> None:
+        """For what is held back, when it is more than a little."""
+        size = len(self._held)
+        if self._held_room is None:
+            if size <= SLICE:
+                return
+            self._held_room = Room(self.server.rooms.pieces, self.exchange.function)
+        if not self._held_room.take(size):
+            self._held.clear()
+            self._held_room.leave()
+            self._drop_behind(overloaded("what came behind"))
+        if not self._held:
+            self._held_room.leave()
+            self._held_room = None
+
+    def _drop_behind(self, error: AttaccaError) -> None:
+        """What is owed is still answered, if its request is here."""
+        if self.exchange.phase in ARRIVING:
+            self.exchange.break_upload(error)
+        else:
+            self.reader.stop(error)
+
+    # Slow clients (server.Swept).
 
     def sweep(self, now: float, *, is_ending: bool) -> None:
-        config = self.front.config
-        spent_s = now - self.since
-        if self.is_closing or self.is_choked:
+        exchange, config = self.exchange, self.server.config
+        phase, spent_s = exchange.phase, now - self._since
+        if phase is CLOSED or self.writer.is_choked:
             self._sweep_writing(now)
-        elif self.is_waiting:
-            self.sweep_waiting(spent_s)
-        elif self.is_busy:
-            self.sweep_arriving(now)
-        elif self.phase == NOTHING:
-            if (is_ending and not self.held) or spent_s > config.idle_timeout_s:
-                self.break_off()
-        elif self.phase == HEAD:
-            if spent_s > config.head_timeout_s:
-                self.fail(too_slow("head", config.head_timeout_s))
-        elif not self.keeps_pace(now, len(self.request_body)):
-            self.fail(too_slow("body", config.body_timeout_s))
+        elif phase is WAITING:
+            if spent_s > config.body_timeout_s:
+                exchange.fail(overloaded("the request's body"))
+        elif phase in ARRIVING:
+            self._sweep_arriving(now)
+        elif phase is COLLECTING:
+            if not exchange.intake.keeps_pace(now, len(self.reader.body), config.body_timeout_s):
+                exchange.fail(too_slow("body", config.body_timeout_s))
+        elif phase is IDLE:
+            self._sweep_idle(spent_s, is_ending=is_ending)
 
     def abandon(self) -> None:
-        self.is_closing = True
+        self.exchange.lost()
         self.transport.abort()
+
+    def _sweep_idle(self, spent_s: float, *, is_ending: bool) -> None:
+        config = self.server.config
+        if self.reader.part is HEAD:
+            if spent_s > config.head_timeout_s:
+                self.exchange.fail(too_slow("head", config.head_timeout_s))
+        elif (is_ending and not self._held) or spent_s > config.idle_timeout_s:
+            self._break_off()
+
+    def _sweep_arriving(self, now: float) -> None:
+        """Of a body that goes to an invocation, that one's own clocks take care."""
+        exchange, stretch_s = self.exchange, self.server.config.body_timeout_s
+        if exchange.taken is not None:
+            return
+        if not self._is_reading:
+            exchange.intake.begin(now, exchange.streamed_size)
+        elif not exchange.intake.keeps_pace(now, exchange.streamed_size, stretch_s):
+            exchange.break_upload(too_slow("body", stretch_s))
 
     def _sweep_writing(self, now: float) -> None:
         """Wait as long as the client reads at all."""
-        unwritten = self.transport.get_write_buffer_size()
-        if unwritten != self.unwritten:
-            self.unwritten, self.since = unwritten, now
-        patience_s = self.front.config.body_timeout_s if unwritten else self.front.config.linger_s
-        if now - self.since > patience_s or not self.drains(now, unwritten):
+        writer, config = self.writer, self.server.config
+        if writer.has_moved():
+            self._since = now
+        patience_s = config.body_timeout_s if writer.unwritten else config.linger_s
+        if now - self._since > patience_s or not writer.drains(now, config.body_timeout_s):
             self.abandon()

@@ -8,8 +8,9 @@ from attacca.errors import BadConfig
 from attacca.gateway.config import GatewayConfig
 from attacca.gateway.driver import Gateway
 from attacca.gateway.http.access import Allow
+from attacca.gateway.http.asgi_adapter import AsgiApp
 from attacca.gateway.http.connection import Connection
-from attacca.gateway.http.server import AsgiApp, Front
+from attacca.gateway.http.server import HttpServer
 
 BACKLOG = 1024
 
@@ -28,19 +29,19 @@ async def listen(
     Raises:
         BadConfig: nothing can listen at the address.
     """
-    return await serve(Front(gateway, config, admin, is_ready, allow))
+    return await serve(HttpServer(gateway, config, admin, is_ready, allow))
 
 
-async def serve(front: Front) -> asyncio.Server:
-    """Listen for a front that was made before; `front.end()` and `front.ended()` see its connections off."""
-    host, port = front.config.host, front.config.port
+async def serve(server: HttpServer) -> asyncio.Server:
+    """Listen for one that was made before; its `end()` and `ended()` see its connections off."""
+    host, port = server.config.host, server.config.port
     loop = asyncio.get_running_loop()
     try:
-        server = await loop.create_server(lambda: Connection(front), host, port, backlog=BACKLOG)
+        listening = await loop.create_server(lambda: Connection(server), host, port, backlog=BACKLOG)
     except (OSError, socket.gaierror) as error:
         raise BadConfig(
             f"cannot listen on {host}:{port}: {error.strerror or error}",
             "is another server there? choose another with --port",
         ) from error
-    front.open(server)
-    return server
+    server.open(listening)
+    return listening

@@ -1,12 +1,15 @@
 """The gateway's own pages: its health, its metrics, and the way to everything else."""
 
+from collections.abc import Callable
+
 import msgspec
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from attacca.errors import AttaccaError, MethodNotAllowed, NotFound
+from attacca.gateway.driver import Gateway
 from attacca.gateway.http import response
-from attacca.gateway.http.access import Fields
-from attacca.gateway.http.server import Front
+from attacca.gateway.http.access import Access
+from attacca.gateway.http.request import Head
 from attacca.kernel.access import PeerUid
 
 PROMETHEUS = CONTENT_TYPE_LATEST.encode()
@@ -20,7 +23,10 @@ FRONT_PAGE = {
 }
 
 
-def page(front: Front, method: str, path: str, fields: Fields, peer_uid: PeerUid) -> response.Whole:
+def page(
+    gateway: Gateway, access: Access, is_ready: Callable[[], bool], head: Head, path: str, peer_uid: PeerUid
+) -> response.Whole:
+    method = head.verb
     error: AttaccaError | None
     if path not in ("/", "/healthz", "/metrics"):
         shown = path if len(path) <= 100 else path[:97] + "..."
@@ -32,13 +38,13 @@ def page(front: Front, method: str, path: str, fields: Fields, peer_uid: PeerUid
     if path == "/":
         return _json(200, FRONT_PAGE)
     if path == "/healthz":
-        if front.gateway.is_draining:
+        if gateway.is_draining:
             return _json(503, {"status": "draining"})
-        return _json(200, {"status": "ok"}) if front.is_ready() else _json(503, {"status": "starting"})
-    error = front.access.refuse_operator(fields, peer_uid)
+        return _json(200, {"status": "ok"}) if is_ready() else _json(503, {"status": "starting"})
+    error = access.refuse_operator(head.fields, peer_uid)
     if error is not None:
         return response.of_error(error)
-    return response.Whole(200, [(b"content-type", PROMETHEUS)], front.gateway.metrics())
+    return response.Whole(200, [(b"content-type", PROMETHEUS)], gateway.metrics())
 
 
 def _json(status: int, value: dict[str, str]) -> response.Whole:

@@ -4,6 +4,7 @@ No table is read, so it costs the same however many connections there are. A ker
 a stranger, who needs a token.
 """
 
+import asyncio
 import ipaddress
 import socket
 import struct
@@ -21,6 +22,44 @@ OWNER_AT = HEADER.size + TOLD.size + ENDS.size + len(ANY_COOKIE)
 ANY_STATE, ESTABLISHED = 0xFFF, 1
 NOBODYS = 0  # the inode of a socket that no process holds any more; its uid says nothing
 SIZE = 8192
+
+
+class Ends:
+    """Both ends of one connection, which the kernel is asked for when it matters, and once."""
+
+    __slots__ = ("_is_known", "_theirs", "_transport", "_user")
+
+    def __init__(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+        self._theirs: Address | None = None
+        self._user: int | None = None
+        self._is_known = False
+
+    def __repr__(self) -> str:
+        return f"<Ends {self.theirs} at {self.ours}, user {self._user}>"
+
+    @property
+    def theirs(self) -> Address | None:
+        if self._theirs is None:
+            self._theirs = self._end("peername")
+        return self._theirs
+
+    @property
+    def ours(self) -> Address | None:
+        return self._end("sockname")
+
+    def user(self) -> int | None:
+        """Who is at the other end."""
+        if not self._is_known:
+            self._is_known = True
+            theirs, ours = self.theirs, self.ours
+            if theirs is not None and ours is not None:
+                self._user = uid(theirs, ours)
+        return self._user
+
+    def _end(self, which: str) -> Address | None:
+        end = self._transport.get_extra_info(which)
+        return (end[0], end[1]) if isinstance(end, tuple) else None
 
 
 def uid(theirs: Address, ours: Address) -> int | None:

@@ -1,130 +1,270 @@
-"""The half of a connection that holds: what has come of a body, what came behind, and the room that both take."""
+"""Bytes become requests: parsed once, bounded in every part, and kept until somebody takes them.
 
-from attacca.errors import AttaccaError, RequestTimeout
-from attacca.gateway.http import pace
-from attacca.gateway.http.handler import STREAM_OVER, Serving
-from attacca.gateway.http.room import Room, overloaded
-from attacca.gateway.http.server import Front
+    nothing ──first byte──▶ head ──blank line──▶ body ──last byte──▶ nothing
+
+What is complete waits in `requests`. Of one whose body still comes, the head is in `coming` until it is taken; from
+then on the body is taken piece by piece, and its last piece is `rest`. Behind an `error` nothing more is read.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from enum import IntEnum
+
+import httptools
+
+from attacca.errors import AttaccaError, BadRequest, HeadersTooLarge
+from attacca.gateway.http import rtsp
+from attacca.gateway.http.access import FIELDS_MOST, too_many_fields
+from attacca.gateway.http.request import Fields, Head, refuse_upgrade
 
 SLICE = 16 * 1024  # bytes parsed at once: bounds the requests that pile up behind one that is being served
+METHOD_MOST = 20  # bytes
+NOT_HTTP = "send HTTP/1.1, with one length for each body"
+END = b"\r\n\r\n"
+NO_TRAILERS = frozenset(  # too late for them, and the parser would follow them all the same
+    (b"connection", b"proxy-connection", b"upgrade", b"content-length", b"transfer-encoding")
+)
+HEADS_KEPT, HEAD_KEPT_MOST, FIELDS_KEPT_MOST = 256, 1024, 32
+SECRET = (b"authorization", b"cookie", b"proxy-authorization")
 
 
-class Collecting(Serving):
-    def __init__(self, front: Front) -> None:
-        super().__init__(front)
-        self.request_body: bytes | bytearray = b""
-        self.room: Room | None = None  # for it
-        self.is_waiting = False  # for that room
-        self.pace = pace.begin(0.0)  # of the body, wherever it goes
-        self.draining: pace.Pace | None = None  # of large answers that are read slowly
-        self.held = bytearray()  # bytes behind the request that is being served
-        self.held_room: Room | None = None
-        self.is_reading = True
+class Part(IntEnum):
+    """How much of the next request has come."""
 
-    def fail(self, error: AttaccaError) -> None:
-        """Nothing after this can be understood: answer what is owed, then this, and close."""
-        raise NotImplementedError
+    NOTHING = 0
+    HEAD = 1
+    BODY = 2
 
-    def make_room(self) -> None:
-        """For as much as the body that is being collected may become; else wait for it, and read nothing meanwhile."""
-        size, most = len(self.request_body), self.announced
-        if most is None:
-            most = self.front.max_body if size > STREAM_OVER else min(STREAM_OVER, self.front.max_body)
-        is_small = most <= STREAM_OVER
-        has = 0 if self.room is None else self.room.size
-        if has >= most or (is_small and size == 0):  # a small one may be complete a moment later
+
+NOTHING, HEAD, BODY = Part.NOTHING, Part.HEAD, Part.BODY
+
+
+class Heads:
+    """The heads that came last, whole, as bytes: clients that ask again send the same, and need not be parsed again.
+
+    Kept are those of which all is decided by their bytes: nobody's secrets, no framing but a length, no refusal.
+    """
+
+    def __init__(self) -> None:
+        self.known: dict[bytes, Head] = {}
+
+    def __repr__(self) -> str:
+        return f"<Heads {len(self.known)} of {HEADS_KEPT}>"
+
+    def keep(self, data: bytes, head: Head, size: int) -> None:
+        """`data` was just this one request, with a body of this size."""
+        at = data.find(END) + len(END)
+        if at > HEAD_KEPT_MOST or len(data) - at != size or len(head.fields) > FIELDS_KEPT_MOST:
             return
-        self.leave_room()
-        rooms = self.front.rooms
-        self.room = room = Room(rooms.pieces if is_small else rooms.bodies, self.target.name)
-        if room.take(most):
+        named = head.named
+        is_plain = head.keep and not head.is_old and head.refusal is None and b"upgrade" not in named
+        if is_plain and not head.is_chunked and not any(name in named for name in SECRET):
+            head.length = size
+            if len(self.known) >= HEADS_KEPT:
+                self.known.clear()
+            self.known[data[:at]] = head
+
+
+class Reader:
+    """`judge` says what is wrong with a head, or notes in it why its sender may not call functions."""
+
+    __slots__ = (
+        "_fields", "_framing_size", "_heads", "_is_fresh", "_is_taken", "_judge", "_line", "_misplaced", "_parser",
+        "_seen_size", "_url", "body", "coming", "error", "head_size", "max_head", "part", "requests", "rest",
+    )  # fmt: skip
+
+    def __init__(self, max_head: int, heads: Heads, judge: Callable[[Head], AttaccaError | None]) -> None:
+        self.max_head = max_head
+        self.requests: deque[tuple[Head, bytes]] = deque()
+        self.coming: Head | None = None
+        self.body: bytes | bytearray = b""  # what has come of the request that is being parsed, and was not taken
+        self.rest: bytes | None = None
+        self.error: AttaccaError | None = None
+        self.part = NOTHING
+        self.head_size = 0  # bytes of a head that is not complete yet
+        self._heads = heads
+        self._judge = judge
+        self._parser = httptools.HttpRequestParser(self)
+        self._url = b""
+        self._fields: Fields = []
+        self._line = b""  # what has come of its first line, until a field has
+        self._is_taken = False  # its head was taken before its body had come
+        self._is_fresh = False  # its head has been completed by the latest piece
+        self._framing_size = 0  # bytes of a body's framing since it last brought something
+        self._seen_size = 0  # of its body, when that was looked at last
+        self._misplaced: BadRequest | None = None  # a trailer that the parser was stopped at
+
+    def __repr__(self) -> str:
+        sizes = f"head {self.head_size} bytes, body {len(self.body)}"
+        return f"<Reader {self.part.name.lower()}, {sizes}, {len(self.requests)} requests complete>"
+
+    def known(self, data: bytes) -> Head | None:
+        """The head of the one whole request that this is, where that has been read before."""
+        if self.part is not NOTHING:
+            return None
+        at = data.find(END) + 4
+        head = self._heads.known.get(data[:at])
+        return head if head is not None and head.length == len(data) - at else None
+
+    def feed(self, data: bytes) -> None:
+        if self._line or rtsp.HINT in data:
+            self._feed_watchfully(data)
             return
-        if room.wait(most, self._go_on):
-            self.is_busy = self.is_waiting = True
-            self.since = self.front.now
+        is_first = self.part is NOTHING
+        self._parse(data)
+        if is_first and self.part is NOTHING and len(self.requests) == 1 and self.error is None:
+            head, body = self.requests[0]
+            self._heads.keep(data, head, len(body))
+
+    def take_head(self) -> Head:
+        """Of the request whose body still comes; from now on that is taken piece by piece."""
+        head, self.coming, self._is_taken = self.coming, None, True
+        assert head is not None
+        return head
+
+    def take_body(self) -> bytes:
+        body, self.body, self._seen_size = bytes(self.body), b"", 0
+        return body
+
+    def take_rest(self) -> bytes:
+        rest, self.rest = self.rest, None
+        assert rest is not None
+        return rest
+
+    def close(self) -> None:
+        """The parser holds this reader's methods: a circle that the garbage collector would have to find."""
+        del self._parser
+        self.requests.clear()
+        self.body, self.rest, self.coming = b"", None, None
+
+    # What the parser says.
+
+    def on_url(self, url: bytes) -> None:
+        if self._url:
+            self._url += url
         else:
-            self.fail(overloaded("the request's body"))
+            self._url = url
+            self.part = HEAD
+            self.head_size = 0
 
-    def _go_on(self) -> None:
-        """There is room."""
-        self.is_busy = self.is_waiting = False
-        self.pace = pace.begin(self.front.now, len(self.request_body))
-        self.invite()
-        self.update_reading()
-        self.resume()
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self.part is HEAD:
+            self._fields.append((name.lower(), value))
+        elif name.lower() in NO_TRAILERS:  # of the others nobody asked for any
+            self._misplaced = BadRequest(f"{name.decode('latin-1')} is no field behind a body", "send it in the head")
+            raise self._misplaced
 
-    def leave_room(self) -> None:
-        if self.room is not None:
-            self.room.leave()
-            self.room = None
-        if self.is_waiting:
-            self.is_busy = self.is_waiting = False
+    def on_headers_complete(self) -> None:
+        self.part = BODY
+        self._is_fresh = True
 
-    def drop_collected(self) -> None:
-        self.leave_room()
-        self.request_body = b""
+    def on_body(self, data: bytes) -> None:
+        body = self.body
+        if not body:
+            self.body = data
+        elif type(body) is bytearray:
+            body += data
+        else:
+            self.body = bytearray(body) + data
 
-    def make_room_behind(self) -> None:
-        """For what is held back, when it is more than a little."""
-        size = len(self.held)
-        if self.held_room is None:
-            if size <= SLICE:
+    def on_message_complete(self) -> None:
+        self.part = NOTHING
+        body, self.body = self.body, b""
+        if not isinstance(body, bytes):
+            body = bytes(body)
+        if self._is_taken:
+            self._is_taken = False
+            self.rest = body
+            return
+        head = self.coming or self._open(has_body=bool(body))
+        self.coming = None
+        if head is not None:
+            self.requests.append((head, body))
+
+    def _open(self, *, has_body: bool) -> Head | None:
+        """The head that is complete; None where something is wrong with it, or with what came before."""
+        if self.error is not None:
+            return None
+        url, fields = self._url, self._fields
+        self._url, self._fields = b"", []
+        parser, named = self._parser, dict(fields)
+        keep = parser.should_keep_alive()
+        # Kept alive without a word about it: that is HTTP/1.1.
+        version = "1.1" if keep and b"connection" not in named else parser.get_http_version()
+        head = Head(parser.get_method(), url, fields, named, version, keep=keep)
+        error = self._judge(head)
+        if error is None and b"upgrade" in named:
+            error = refuse_upgrade(head, has_body=has_body)
+        self.error = error
+        return head if error is None else None
+
+    # Piece by piece.
+
+    def _parse(self, data: bytes) -> None:
+        while True:
+            if self.part is NOTHING:
+                self.part = HEAD
+            try:
+                self._parser.feed_data(data)
+            except httptools.HttpParserUpgrade as upgrade:
+                data = data[upgrade.args[0] :]  # it goes on in HTTP/1.1
+                if data and self.error is None:
+                    continue
                 return
-            self.held_room = Room(self.front.rooms.pieces, self.target.name)
-        if not self.held_room.take(size):
-            self.held.clear()
-            self.held_room.leave()
-            self.fail(overloaded("what came behind"))
-        if not self.held:
-            self.held_room.leave()
-            self.held_room = None
+            except httptools.HttpParserCallbackError as error:
+                if self._misplaced is None:
+                    raise error.__context__ or error from None
+                self.stop(self._misplaced)
+            except httptools.HttpParserError as error:
+                self.stop(BadRequest(f"the request is not HTTP: {error}", NOT_HTTP))
+            break
+        if self.part is not NOTHING and self.error is None:
+            self._measure(data)
 
-    def serve_collected(self, body: bytes) -> None:
-        """Its room is taken until its invocation is over."""
-        room, self.room = self.room, None
-        self.serve(body)
-        if room is None:
+    def stop(self, error: AttaccaError) -> None:
+        """Nothing more is read; what is complete is still answered."""
+        if self.error is None:
+            self.error = error
+
+    def _feed_watchfully(self, data: bytes) -> None:
+        """There may be RTSP in it. Only when all before it is parsed one knows whether a request begins there."""
+        while data and self.error is None:
+            place = rtsp.place(data) if rtsp.HINT in data else len(data)
+            is_line = self.part is HEAD and not self._fields
+            if (self.part is NOTHING and rtsp.is_asked(data)) or (is_line and rtsp.is_going_on(self._line, data)):
+                self.stop(BadRequest("RTSP is not spoken here", NOT_HTTP))
+                return
+            if b"\n" in data:
+                self._line = b""
+            self._parse(data[:place])
+            data = data[place:]
+
+    def _measure(self, piece: bytes) -> None:
+        """A piece has been parsed, and the request that it began or continued is not complete."""
+        if self.part is HEAD:
+            self._measure_head(piece)
             return
-        if self.taken is None:
-            room.leave()
+        size = len(self.body)
+        if self._is_fresh:
+            self._is_fresh, self._framing_size = False, 0
+            if not self._is_taken and self.coming is None:
+                self.coming = self._open(has_body=True)
+        elif size > self._seen_size:
+            self._framing_size = 0
         else:
-            room.take(len(body))
-            self.taken.on_end = room.leave
+            self._framing_size += len(piece)
+        self._seen_size = size
+        if self._framing_size > self.max_head:
+            self.stop(BadRequest("the request's body is framing without content", NOT_HTTP))
 
-    # Slow clients.
-
-    def sweep_waiting(self, spent_s: float) -> None:
-        if spent_s > self.front.config.body_timeout_s:
-            self.leave_room()
-            self.fail(overloaded("the request's body"))
-
-    def sweep_arriving(self, now: float) -> None:
-        """Of a body that is streamed the invocation's own clocks take care."""
-        if not self.is_arriving or self.taken is not None:
-            return
-        if not self.is_reading:
-            self.pace = pace.begin(now, self.streamed_size)
-        elif not self.keeps_pace(now, self.streamed_size):
-            self.break_upload(too_slow("body", self.front.config.body_timeout_s))
-
-    def keeps_pace(self, now: float, size: int) -> bool:
-        is_pressed = self.room is not None and self.room.is_wanted
-        found = pace.go_on(self.pace, now, size, self.front.config.body_timeout_s, is_pressed=is_pressed)
-        if found is None:
-            return False
-        self.pace = found
-        return True
-
-    def drains(self, now: float, unwritten: int) -> bool:
-        """Are large answers read as fast as a body has to come? The less is unwritten, the more has been."""
-        if self.unread is None:
-            self.draining = None
-            return True
-        before = self.draining or pace.begin(now, -unwritten)
-        stretch_s = self.front.config.body_timeout_s
-        self.draining = pace.go_on(before, now, -unwritten, stretch_s, is_pressed=self.unread.is_crowded)
-        return self.draining is not None
-
-
-def too_slow(what: str, limit_s: float) -> RequestTimeout:
-    return RequestTimeout(f"the request's {what} did not arrive within {limit_s:g} s", "send it without long pauses")
+    def _measure_head(self, piece: bytes) -> None:
+        size = len(piece)
+        if self.head_size == 0:
+            size -= max(piece.rfind(self._url) - METHOD_MOST, 0)  # other requests may have come before it
+        self.head_size += size
+        self._line = b"" if self._fields else self._line + piece[piece.rfind(b"\n") + 1 :]
+        if self.head_size >= self.max_head:
+            limit = f"{self.max_head // 1024} KB"
+            self.stop(HeadersTooLarge(f"the request's head is over {limit}", "send fewer or shorter headers"))
+        elif len(self._fields) > FIELDS_MOST:
+            self.stop(too_many_fields())

@@ -14,10 +14,10 @@ from attacca.model.invocation import Failed, FunctionError, Ok, Outcome
 Fields = list[tuple[bytes, bytes]]
 Headers = tuple[tuple[bytes, bytes], ...]
 
+WARM_PREFIX = b"HTTP/1.1 200 OK\r\ncontent-type: %b\r\ndate: %b\r\nx-attacca-start: warm\r\ncontent-length: "
 WARM = (
-    b"HTTP/1.1 200 OK\r\ncontent-type: %b\r\ncontent-length: %d\r\ndate: %b\r\nx-attacca-invocation-id: %b\r\n"
-    b"x-attacca-start: warm\r\nserver-timing: queued;dur=%.3f, placed;dur=%.3f, sandbox;dur=0, code;dur=0, "
-    b"imports;dur=0, run;dur=%.3f, total;dur=%.3f\r\n\r\n%b"
+    b"%b%d\r\nx-attacca-invocation-id: %b\r\nserver-timing: queued;dur=%.3f, placed;dur=%.3f, sandbox;dur=0, "
+    b"code;dur=0, imports;dur=0, run;dur=%.3f, total;dur=%.3f\r\n\r\n%b"
 )
 WARM_AT_ONCE = WARM.replace(b"queued;dur=%.3f, placed;dur=%.3f", b"queued;dur=0, placed;dur=0")
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"

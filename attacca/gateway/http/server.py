@@ -1,22 +1,22 @@
 """What all connections of one listener share: settings, the coarse clock, and the sweep over slow clients."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Callable
 from email.utils import formatdate
-from typing import Any, Protocol
+from typing import Protocol
 
+from attacca.errors import AttaccaError, BadRequest, HeadersTooLarge
 from attacca.gateway.config import GatewayConfig
 from attacca.gateway.driver import Gateway
+from attacca.gateway.http import response
 from attacca.gateway.http.access import Access, Allow
+from attacca.gateway.http.asgi_adapter import AsgiApp
+from attacca.gateway.http.handler import Handler
 from attacca.gateway.http.proxies import Proxies
+from attacca.gateway.http.reader import Heads
+from attacca.gateway.http.request import Head, misframed
 from attacca.gateway.http.room import Rooms
-from attacca.gateway.http.target import Targets
-
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+from attacca.gateway.http.routes import Routes
 
 LOOPBACK = "127.0.0.1"
 MB = 1024 * 1024
@@ -33,7 +33,18 @@ class Swept(Protocol):
         """Close it now, whatever it waits for."""
 
 
-class Front:
+class Cancellable(Protocol):
+    def cancel(self) -> None: ...
+
+
+class Timers(Protocol):
+    """What an event loop does for us; in tests it is turned by hand."""
+
+    def call_soon(self, callback: Callable[[], None], /) -> object: ...
+    def call_later(self, delay: float, callback: Callable[[], None], /) -> Cancellable: ...
+
+
+class HttpServer:
     """The sweep is one timer for all connections: `now` and `date` are as old as the last sweep, which is enough for
     clients that are slow by seconds, and costs a request nothing."""
 
@@ -45,36 +56,70 @@ class Front:
         is_ready: Callable[[], bool],
         allow: Allow | None,
         is_uid_shared: Callable[[], bool] = lambda: False,
+        timers: Timers | None = None,
     ) -> None:
-        """`allow` and `is_uid_shared` are for `access.Access`."""
+        """`allow` and `is_uid_shared` are for `access.Access`. Without `timers` it is the loop that runs."""
         self.gateway = gateway
         self.config = config
         self.admin = admin
-        self.is_ready = is_ready
-        self.proxies = Proxies(config.proxies)
+        proxies = Proxies(config.proxies)
         self.access = Access(
             config.host,
             is_public=config.public,
             allow=allow,
             is_uid_shared=is_uid_shared,
-            knows_proxies=self.proxies.knows(LOOPBACK),
+            knows_proxies=proxies.knows(LOOPBACK),
         )
+        self.handler: Handler = Routes(gateway, self.access, proxies, is_ready, lambda: self.admin is not None)
+        self.heads = Heads()
         self.rooms = Rooms(config)
-        self.targets = Targets()
         self.connections: dict[Swept, None] = {}
         self.turned_away = 0  # of them: those that were one too many, and are on their way out
         self.is_ending = False  # every answer is the last of its connection
         self.now = gateway.clock.now()
         self.date = b""
+        self.prefixes: dict[str, bytes] = {}  # by content type: how a warm answer begins
         self.max_head = config.max_head_kb * 1024
         self.max_body = int(config.max_body_mb * MB)
         self.max_stream = int(config.max_stream_mb * MB)
         self.max_admin = int(config.max_admin_mb * MB)
         shortest_s = min(config.head_timeout_s, config.body_timeout_s, config.idle_timeout_s, config.linger_s)
         self._sweep_s = min(SWEEP_S, shortest_s / 4)
-        self._timer: asyncio.TimerHandle | None = None
+        self._timers = timers
+        self._timer: Cancellable | None = None
         self._server: asyncio.Server | None = None
         self._has_ended = asyncio.Event()
+
+    def __repr__(self) -> str:
+        return f"<HttpServer {len(self.connections)} connections, {self.turned_away} turned away, {self.heads!r}>"
+
+    def judge(self, head: Head) -> AttaccaError | None:
+        """What is wrong with it; then its connection cannot be used for another."""
+        error = misframed(head)
+        if error is not None:
+            return error
+        judged = self.access.judge(head.fields, head.named, is_old=head.is_old)
+        if isinstance(judged, BadRequest | HeadersTooLarge):
+            return judged
+        head.refusal = judged
+        return None
+
+    def prefix(self, content_type: str) -> bytes:
+        """How a warm answer of this type begins, until the next sweep.
+
+        Raises:
+            BadResponse: the type would break out of its header.
+        """
+        prefix = response.WARM_PREFIX % (response.content_type(content_type), self.date)
+        if len(content_type) <= response.CONTENT_TYPE_LENGTH:
+            if len(self.prefixes) >= response.CONTENT_TYPES_KEPT:
+                self.prefixes.clear()
+            self.prefixes[content_type] = prefix
+        return prefix
+
+    @property
+    def timers(self) -> Timers:
+        return self._timers or asyncio.get_running_loop()
 
     def open(self, server: asyncio.Server) -> None:
         self._server = server
@@ -85,12 +130,13 @@ class Front:
         """Once in a while, until the listener is closed and its last connection gone."""
         self.now = now = self.gateway.clock.now()
         self.date = formatdate(self.gateway.clock.wall(), usegmt=True).encode()
+        self.prefixes.clear()
         for connection in list(self.connections):
             connection.sweep(now, is_ending=self.is_ending)
         if self._is_over():
             self._has_ended.set()
         else:
-            self._timer = asyncio.get_running_loop().call_later(self._sweep_s, self.sweep)
+            self._timer = self.timers.call_later(self._sweep_s, self.sweep)
 
     def leave(self, connection: Swept) -> None:
         self.connections.pop(connection, None)

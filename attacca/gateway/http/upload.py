@@ -28,11 +28,16 @@ class Sink(Protocol):
 class Upload:
     """Into a sandbox: nothing more is read until one has been found."""
 
+    __slots__ = ("_gateway", "_is_open", "_is_paused", "_taken")
+
     def __init__(self, gateway: Gateway, taken: Inflight) -> None:
         self._gateway = gateway
         self._taken = taken
         self._is_open = taken.start is not None
         self._is_paused = False
+
+    def __repr__(self) -> str:
+        return f"<Upload of {self._taken.id}, {'full' if self.is_full else 'open'}>"
 
     @property
     def is_full(self) -> bool:

@@ -1,4 +1,4 @@
-"""What the front remembers of heads: never more than that it does not matter what else they say."""
+"""What the gateway remembers of heads: never more than that it does not matter what else they say."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,15 +20,13 @@ def access(*, host: str = "127.0.0.1", is_public: bool = False) -> Access:
 
 
 def is_passed_over(one: Access, fields: Fields) -> bool:
-    """As a connection looks at a head."""
+    """Is it beyond doubt?"""
     head = dict(fields)
     return len(head) == len(fields) and head.get(b"host") in one.hosts and one.names.issuperset(head)
 
 
 def judge(one: Access, fields: Fields) -> object:
-    if not is_passed_over(one, fields):
-        return one.examine(fields, is_old=False)
-    return one.refuse_stranger(dict(fields).get(b"authorization")) if one.needs_token else None
+    return one.judge(fields, dict(fields), is_old=False)
 
 
 @given(HEADS, st.booleans(), st.sampled_from(["127.0.0.1", "0.0.0.0"]))

@@ -1,0 +1,90 @@
+"""A request's head, decoded once: how its body is told apart from what follows, and who sent it."""
+
+from attacca.errors import AttaccaError, BadRequest, MethodNotAllowed, Unsupported
+from attacca.gateway.http import rtsp
+from attacca.kernel.access import Refusal
+
+Fields = list[tuple[bytes, bytes]]
+VERSIONS = ("1.0", "1.1")
+VERBS = {name.encode(): name for name in ("GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH")}
+LENGTH_DIGITS = 18  # of a Content-Length: more are no length
+FOREIGN: dict[bytes, AttaccaError] = {
+    b"CONNECT": MethodNotAllowed("attacca is no proxy", "ask for /function/NAME"),
+    **dict.fromkeys(rtsp.METHODS, BadRequest("RTSP and Icecast are not spoken here", "send HTTP/1.1")),
+}
+
+
+class Head:
+    """`fields` have lower-case names; `named` has the last of each name. It may stand for many requests whose heads
+    are the same to the byte, so nothing in it belongs to one of them."""
+
+    __slots__ = (
+        "fields", "is_head", "is_old", "is_plain", "keep", "length", "method", "named", "plan", "refusal", "url",
+        "version",
+    )  # fmt: skip
+
+    def __init__(
+        self, method: bytes, url: bytes, fields: Fields, named: dict[bytes, bytes], version: str, *, keep: bool
+    ) -> None:
+        self.method = method
+        self.url = url
+        self.fields = fields
+        self.named = named
+        self.version = version
+        self.keep = keep  # the connection is for others behind it
+        self.is_old = is_old = version == "1.0"
+        self.is_head = is_head = method == b"HEAD"
+        self.is_plain = keep and not is_old and not is_head and b"x-attacca-detail" not in named  # the warm road
+        self.refusal: Refusal | None = None  # why its sender may not call functions
+        self.length = 0  # bytes of its body, where that came with it
+        self.plan: object = None  # what a handler has made of it, so that it is made once
+
+    def __repr__(self) -> str:
+        return f"<Head {self.verb} {self.url[:60].decode('latin-1')}, {len(self.fields)} fields>"
+
+    @property
+    def verb(self) -> str:
+        return VERBS.get(self.method) or self.method.decode("latin-1")
+
+    @property
+    def content_type(self) -> str:
+        kind = self.named.get(b"content-type")
+        return "" if kind is None else kind.decode("latin-1")
+
+    @property
+    def is_chunked(self) -> bool:
+        return b"transfer-encoding" in self.named
+
+    @property
+    def announced(self) -> int:
+        """Its Content-Length; -1 when that is no number."""
+        text = self.named.get(b"content-length", b"0")
+        return int(text) if text.isdigit() and len(text) <= LENGTH_DIGITS else -1
+
+    @property
+    def expects(self) -> bool:
+        """Does its sender wait for 100 Continue before it sends the body?"""
+        return self.named.get(b"expect", b"").lower() == b"100-continue" and not self.is_old
+
+
+def misframed(head: Head) -> AttaccaError | None:
+    """Why one cannot tell where this request ends, or that it is a request at all."""
+    if head.version not in VERSIONS:
+        return BadRequest(f"HTTP/{head.version} is not spoken here", "send HTTP/1.1 or HTTP/1.0")
+    if head.is_chunked:
+        if head.is_old:
+            return BadRequest("HTTP/1.0 knows no Transfer-Encoding", "send HTTP/1.1, or a Content-Length")
+        codings = [value.strip().lower() for name, value in head.fields if name == b"transfer-encoding"]
+        if codings != [b"chunked"]:
+            return BadRequest("the only Transfer-Encoding understood is chunked", "send the body as it is")
+    return FOREIGN.get(head.method)
+
+
+def refuse_upgrade(head: Head, *, has_body: bool) -> AttaccaError | None:
+    """An upgrade is never made, and need not be: the request is served in HTTP/1.1. But a WebSocket is nothing without,
+    and the parser leaves the body of such a request unread."""
+    if head.named[b"upgrade"].strip().lower() == b"websocket":
+        return Unsupported("WebSockets are not spoken here", "send requests, and stream answers: server-sent events")
+    if has_body or (head.named.get(b"content-length", b"0") == b"0" and not head.is_chunked):
+        return None
+    return BadRequest("a request that asks for another protocol cannot have a body", "leave out the Upgrade header")

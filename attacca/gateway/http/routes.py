@@ -1,0 +1,98 @@
+"""attacca's own dialect: functions at /function/NAME, the admin API below /api, and the gateway's pages."""
+
+from collections.abc import Callable
+
+from attacca.gateway.core.inflight import Function
+from attacca.gateway.driver import Gateway
+from attacca.gateway.http import cors
+from attacca.gateway.http.access import Access
+from attacca.gateway.http.handler import Action, Admin, Invoke, Serve
+from attacca.gateway.http.pages import page
+from attacca.gateway.http.peer_uid import Ends
+from attacca.gateway.http.proxies import Proxies
+from attacca.gateway.http.request import Fields, Head
+from attacca.gateway.http.response import Whole
+from attacca.gateway.http.target import Kind, Target, Targets
+
+FUNCTION, API = Kind.FUNCTION, Kind.API
+
+
+class Routes:
+    def __init__(
+        self,
+        gateway: Gateway,
+        access: Access,
+        proxies: Proxies,
+        is_ready: Callable[[], bool],
+        has_admin: Callable[[], bool],
+    ) -> None:
+        self._gateway = gateway
+        self._access = access
+        self._proxies = proxies
+        self._is_ready = is_ready
+        self._has_admin = has_admin
+        self._targets = Targets()
+
+    def __repr__(self) -> str:
+        return f"<Routes {self._targets!r}>"
+
+    def handle(self, head: Head, ends: Ends) -> Action:
+        plan = head.plan
+        if type(plan) is Invoke:
+            function = self._gateway.find(plan.function)
+            if function is None or not (function.takes_requests or function.cors):
+                return plan
+        return self._plan(head, ends)
+
+    def _plan(self, head: Head, ends: Ends) -> Action:
+        target = self._targets.find(head.url)
+        if target.kind is not FUNCTION:
+            return self._serve_others(head, target, ends)
+        function = self._gateway.find(target.name)
+        if head.method == b"OPTIONS":
+            served = self._serve_options(head, function)
+            if served is not None:
+                return served
+        if function is not None and (function.takes_requests or function.cors):
+            return self._invoke(head, target, function, ends)
+        plan = Invoke(target.name, head.verb, target.path, target.query, head.content_type)
+        if head.method != b"OPTIONS":
+            head.plan = plan
+        return plan
+
+    def _invoke(self, head: Head, target: Target, function: Function, ends: Ends) -> Invoke:
+        name, path, query = target.name, target.path, target.query
+        beside = tuple(cors.fields(function.cors, head.named.get(b"origin"))) if function.cors else ()
+        if not function.takes_requests:
+            return Invoke(name, head.verb, path, query, head.content_type, beside=beside)
+        origin = self._proxies.origin(ends.theirs, head.fields)
+        return Invoke(
+            *(name, head.verb, path, query, head.content_type, at_host(head.fields, origin.host)),
+            *(origin.client, origin.port, origin.scheme, function.takes_streams, beside),
+        )
+
+    def _serve_options(self, head: Head, function: Function | None) -> Serve | None:
+        """Answer it, unless it is the function's own. What a page may ask says nothing that not everybody may know."""
+        if function is None:
+            return None
+        is_asked_for = cors.is_preflight(head.named) and bool(function.cors)
+        if function.takes_requests and not is_asked_for:
+            return None
+        if head.refusal is not None and not (is_asked_for and cors.allows(function.cors, head.named[b"origin"])):
+            return None
+        answer = cors.options(function.cors, head.named)
+        beside = cors.fields(function.cors, head.named.get(b"origin"))
+        return Serve(Whole(answer.status, cors.added(answer.fields, beside), answer.body))
+
+    def _serve_others(self, head: Head, target: Target, ends: Ends) -> Admin | Serve:
+        if target.kind is API and self._has_admin():
+            return Admin(target.path, target.query)
+        gateway, access = self._gateway, self._access
+        return Serve(page(gateway, access, self._is_ready, head, target.path, ends.user))
+
+
+def at_host(fields: Fields, host: bytes) -> tuple[tuple[bytes, bytes], ...]:
+    """The headers, with the host that the outermost proxy was asked for."""
+    if not host:
+        return tuple(fields)
+    return tuple((name, host if name == b"host" else value) for name, value in fields)
