@@ -41,6 +41,7 @@ from attacca.errors import AttaccaError, Cancelled, StateUnavailable
 from attacca.model.function import Settings
 from attacca.model.invocation import Failed
 from attacca.model.messages import AskHeld, Catalogue, Check, Checked, Deleted, Deployed, Held, Send, WorkerJoined
+from attacca.model.resources import NOTHING, Resources
 from attacca.model.sandbox import Capacity, WorkerView
 
 Order = Examine | Build | Put | Erase | Sweep | Send[ToPeer]
@@ -84,7 +85,7 @@ class Stage:
             self.join(name)
 
     def join(self, name: str) -> None:
-        view = WorkerView(name=name, memory_mb=1000, used_mb=0, queued=0, running=0, limit=1)
+        view = WorkerView(name=name, capacity=Resources(1000), used=NOTHING, queued=0, running=0, limit=1)
         self.feed(WorkerJoined(view, self.capacity))
 
     def feed(self, event: Event) -> list[Command]:

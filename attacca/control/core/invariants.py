@@ -5,7 +5,8 @@ from attacca.control.core.control import ControlCore, Stage
 from attacca.control.core.events import DeleteAsked, DeployAsked, RollbackAsked
 from attacca.control.core.garbage import GarbageStage
 from attacca.control.core.workers import Worker, wishes
-from attacca.model.reserve import cost_mb, room_mb
+from attacca.model.reserve import cost, room
+from attacca.model.resources import NOTHING
 
 BUILDING = (Phase.BUILDING, Phase.CHECKING, Phase.READY, Phase.WRITING)
 BEGUN_BY = {
@@ -92,12 +93,12 @@ def _reserved(core: ControlCore, worker: Worker) -> None:
         assert worker.granted == {}
         return
     assert worker.granted.keys() == catalogue.keeping.keys()
-    reserved_mb = 0
+    reserved = NOTHING
     for name, count in worker.granted.items():
         settings = catalogue.keeping[name].settings
         assert 0 <= count <= settings.min_sandboxes
-        reserved_mb += cost_mb(capacity, count, settings.memory_mb)
-    assert not reserved_mb or reserved_mb + room_mb(capacity, wishes(catalogue)) <= capacity.memory_mb
+        reserved += cost(capacity, count, settings.resources)
+    assert reserved == NOTHING or (reserved + room(capacity, wishes(catalogue))).fits(capacity.resources)
 
 
 def _id(change: Change) -> str:

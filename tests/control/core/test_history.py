@@ -22,6 +22,7 @@ from attacca.control.core.progress import Done
 from attacca.control.core.stored import FUNCTIONS
 from attacca.model.function import Revision
 from attacca.model.messages import WorkerLeft
+from attacca.model.resources import Resources
 from attacca.model.sandbox import Capacity
 from tests.control.stage import Crash, Stage, deploy
 
@@ -57,7 +58,7 @@ class History:
     """A world that is played with, and the sequence of changes that explains it."""
 
     def __init__(self) -> None:
-        self.stage = Stage(Capacity(memory_mb=1000))
+        self.stage = Stage(Capacity(resources=Resources(1000)))
         self.asked: dict[str, Ask] = {}
         self.kept: dict[str, Kept] = {}
         self.given: dict[str, int] = {}  # the largest number ever seen

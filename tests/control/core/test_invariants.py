@@ -11,6 +11,7 @@ from attacca.control.core.events import Announce, Command, DeleteAsked, Reply, R
 from attacca.control.core.garbage import Garbage
 from attacca.control.core.workers import Worker
 from attacca.model.messages import Deleted, WorkerLeft
+from attacca.model.resources import Resources
 from attacca.model.sandbox import Capacity
 from tests.control.stage import Stage, deploy
 
@@ -19,7 +20,7 @@ Break = Callable[[pytest.MonkeyPatch], None]
 
 def run() -> None:
     """Two at a time of one function, two to be written at once, a rollback, a deletion, and a worker that is lost."""
-    stage = Stage(Capacity(memory_mb=1000))
+    stage = Stage(Capacity(resources=Resources(1000)))
     stage.feed(deploy("1", min_sandboxes=1))
     stage.feed(deploy("2"))
     stage.feed(deploy("3", "b"))
