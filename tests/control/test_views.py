@@ -2,10 +2,11 @@ import asyncio
 
 from attacca.control.views import Views
 from attacca.model.messages import AskView, Viewed
+from attacca.model.resources import Resources
 from attacca.model.sandbox import WorkerView
 
-ONE = WorkerView(name="w1", memory_mb=1, used_mb=0, queued=0, running=0, limit=1)
-TWO = WorkerView(name="w2", memory_mb=2, used_mb=0, queued=0, running=0, limit=1)
+ONE = WorkerView(name="w1", capacity=Resources(1), used=Resources(0), queued=0, running=0, limit=1)
+TWO = WorkerView(name="w2", capacity=Resources(2), used=Resources(0), queued=0, running=0, limit=1)
 
 
 def test_each_worker_is_asked_and_who_is_lost_has_nothing_to_show() -> None:
