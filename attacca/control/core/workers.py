@@ -34,7 +34,7 @@ class Workers:
     def __init__(self, silent_s: float) -> None:
         self.by_name: dict[str, Worker] = {}
         self.silent_at = inf  # nobody is silent for too long earlier; it may be too early, never too late
-        self._silent_s = silent_s
+        self.silent_s = silent_s
 
     def __repr__(self) -> str:
         draining = sum(worker.is_draining for worker in self.by_name.values())
@@ -42,7 +42,7 @@ class Workers:
 
     def join(self, now: float, joined: WorkerJoined, catalogue: CatalogueState) -> None:
         worker = self.by_name[joined.view.name] = Worker(now, joined)
-        self.silent_at = min(self.silent_at, now + self._silent_s)
+        self.silent_at = min(self.silent_at, now + self.silent_s)
         share(worker, catalogue)
 
     def hear(self, now: float, heartbeat: Heartbeat) -> bool:
@@ -53,14 +53,14 @@ class Workers:
         was_silent, worker.is_silent = worker.is_silent, False
         worker.heard_at = now
         worker.is_draining = heartbeat.view.draining
-        self.silent_at = min(self.silent_at, now + self._silent_s)
+        self.silent_at = min(self.silent_at, now + self.silent_s)
         return was_silent
 
     def silence(self, now: float) -> list[str]:
         """Those that have not been heard of for too long since the last time."""
         silenced, self.silent_at = [], inf
         for worker in self.by_name.values():
-            at = worker.heard_at + self._silent_s
+            at = worker.heard_at + self.silent_s
             if worker.is_silent:
                 continue
             if at <= now:
