@@ -18,9 +18,9 @@ from attacca.gateway.core.events import (
     Drain,
     Event,
     GivenUp,
-    Invoke,
+    Arrived,
     Pass,
-    Refuse,
+    Reject,
     Refused,
     Tick,
     WorkerLost,
@@ -108,7 +108,7 @@ class Gateway:
     def invoke(self, name: str, request: Request, client: Client) -> AttaccaError | None:
         """Admit it and hand it on. The client may be answered before this returns."""
         drive, key = self._drive, self._ids.next()
-        commands = drive.decide(Invoke(key, self.clock.wall(), name, request, client))
+        commands = drive.decide(Arrived(key, self.clock.wall(), name, request, client))
         inflight = self._core.inflight.get(key)
         if inflight is not None:
             client.taken = inflight
@@ -116,7 +116,7 @@ class Gateway:
         if inflight is not None:
             return None
         refuse = commands[0]
-        assert isinstance(refuse, Refuse)
+        assert isinstance(refuse, Reject)
         return refuse.error
 
     def body(self, taken: Inflight, data: bytes, *, last: bool) -> None:
@@ -164,7 +164,7 @@ class Gateway:
                         self._ask_catalogue()
                 case WorkerLost():
                     LOG.warning("worker %r %s: what it had is given to others", command.worker, command.why)
-                case Refuse():
+                case Reject():
                     pass  # `invoke` has it
                 case Send() | Answer():
                     raise AssertionError("they are carried out before")

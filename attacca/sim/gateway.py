@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from attacca.errors import AttaccaError
 from attacca.gateway.core.catalogue import AskCatalogue
-from attacca.gateway.core.events import Answer, Command, Event, Invoke, Pass, Refuse, Tick, WorkerLost
+from attacca.gateway.core.events import Answer, Command, Event, Arrived, Pass, Reject, Tick, WorkerLost
 from attacca.gateway.core.gateway import GatewayCore
 from attacca.gateway.core.inflight import Inflight
 from attacca.kernel.drive import Drive, raise_refused
@@ -63,7 +63,7 @@ class SimulatedGateway:
 
     def arrive(self, flight: SimulatedInvocation) -> None:
         self.arrived += 1
-        self.drive.feed(Invoke(flight.key, self._engine.now, flight.target.name, REQUEST, flight))
+        self.drive.feed(Arrived(flight.key, self._engine.now, flight.target.name, REQUEST, flight))
 
     def hear(self, message: FromNode) -> None:
         kind = type(message)
@@ -89,7 +89,7 @@ class SimulatedGateway:
             self._answer(command.inflight)
         else:
             match command:
-                case Refuse():
+                case Reject():
                     self._refuse(_of(command.client), command.error)
                 case WorkerLost():
                     self._journal.note(What.WORKER_LEFT, self.roads[command.worker][0], 0)

@@ -13,9 +13,9 @@ from attacca.gateway.core.events import (
     Command,
     Event,
     GivenUp,
-    Invoke,
+    Arrived,
     Pass,
-    Refuse,
+    Reject,
     Tick,
     WorkerLost,
 )
@@ -75,7 +75,7 @@ class Stage:
 
     def invoke(self, now: float, name: str = "1", function: str = "f", *, more: bool = False) -> Waiter:
         waiter = Waiter()
-        self.tell(now, Invoke(name, 1e9 + now, function, Request(b"{}", more=more), waiter))
+        self.tell(now, Arrived(name, 1e9 + now, function, Request(b"{}", more=more), waiter))
         waiter.taken = self.core.inflight.get(name)
         return waiter
 
@@ -119,7 +119,7 @@ class Stage:
     @property
     def refusal(self) -> AttaccaError:
         command = self.said[-1]
-        assert isinstance(command, Refuse)
+        assert isinstance(command, Reject)
         return command.error
 
     def _handle(self, now: float, event: Event) -> list[Command]:
@@ -153,7 +153,7 @@ def _text(command: Command) -> str:
             return f"{command.inflight.id} {command.inflight.outcome}"
         case Pass():
             return f"{command.inflight.id} hears {type(command.message).__name__}"
-        case Refuse():
+        case Reject():
             return f"refused: {command.error.code}"
         case WorkerLost():
             return f"lost {command.worker}"

@@ -26,7 +26,7 @@ from attacca.model.messages import (
 # What a client does.
 
 
-class Invoke(msgspec.Struct, frozen=True, gc=False):
+class Arrived(msgspec.Struct, frozen=True, gc=False):
     """Somebody asks for an invocation: `id` is its name from here on. `at` in seconds since 1970."""
 
     id: str
@@ -93,13 +93,13 @@ class Tick(msgspec.Struct, frozen=True):
     """The time that `wakeup()` named has come; or the driver felt like it."""
 
 
-FromClient = Invoke | Refused | BodyCame | ClientPaused | ClientLeft | ClientFell | Amended | GivenUp
+FromClient = Arrived | Refused | BodyCame | ClientPaused | ClientLeft | ClientFell | Amended | GivenUp
 Event = FromClient | FromWorker | WorkerLeft | Catalogue | Deployed | Deleted | Drain | Tick
 
 # What is to be done.
 
 
-class Refuse(msgspec.Struct, frozen=True):
+class Reject(msgspec.Struct, frozen=True):
     """What was asked for is not admitted."""
 
     client: Client
@@ -127,4 +127,4 @@ class WorkerLost(msgspec.Struct, frozen=True):
     why: str
 
 
-Command = Send[ToWorker] | Answer | Pass | Refuse | AskCatalogue | WorkerLost
+Command = Send[ToWorker] | Answer | Pass | Reject | AskCatalogue | WorkerLost

@@ -1,9 +1,9 @@
 """The gateway's machine: who is admitted and where to, when it has waited too long, and what is remembered.
 
-    Invoke ──▶ waiting ──Started──▶ running ──Ended──▶ done
+    Arrived ─▶ waiting ──Started──▶ running ──Ended──▶ done
        │        │  ▲ │ wait_s         │ │ first_byte_s, timeout_s
        ▼        │  └─┼─ lost, again ──┘ │
-    Refuse      └────┴──────────────────┴──▶ done: Failed("timeout") and a Withdraw, or Failed("sandbox_lost")
+    Reject      └────┴──────────────────┴──▶ done: Failed("timeout") and a Withdraw, or Failed("sandbox_lost")
 
 Every admitted invocation becomes done exactly once, and each has one Answer. When its client has left, it goes on
 without one. What was lost with its sandbox or its worker goes back to waiting where that is safe: see retries.
@@ -27,9 +27,9 @@ from attacca.gateway.core.events import (
     Drain,
     Event,
     GivenUp,
-    Invoke,
+    Arrived,
     Pass,
-    Refuse,
+    Reject,
     Refused,
     Tick,
     WorkerLost,
@@ -92,7 +92,7 @@ class GatewayCore:
     def handle(self, now: float, event: Event) -> list[Command]:
         out: list[Command] = []
         # The road of every invocation. A `match` asks the classes of structs one by one, at ten times the price.
-        if type(event) is Invoke:
+        if type(event) is Arrived:
             self._invoke(now, event, out)
         elif type(event) is Started:
             self._started(now, event, out)
@@ -118,7 +118,7 @@ class GatewayCore:
                     out.append(asking)
             case Drain():
                 self.is_draining = True
-            case Invoke() | Started() | Ended():
+            case Arrived() | Started() | Ended():
                 raise AssertionError("they are handled before")
 
     def wakeup(self) -> float | None:
@@ -156,13 +156,13 @@ class GatewayCore:
 
     # Admission.
 
-    def _invoke(self, now: float, event: Invoke, out: list[Command]) -> None:
+    def _invoke(self, now: float, event: Arrived, out: list[Command]) -> None:
         function = self.functions.by_name.get(event.function)
         if function is None or self.is_draining or function.waiting >= function.queue or not self._handles:
             error = self.refusal(event.function)
             assert error is not None
             self._count_refusal(event.function, error.code)
-            out.append(Refuse(event.client, error))
+            out.append(Reject(event.client, error))
             return
         handle, why = self.workers.only, ONLY
         if handle is None:
