@@ -171,6 +171,12 @@ class BadFunction(AttaccaError):
     code, status = "bad_function", 422
 
 
+class RuntimeMissing(AttaccaError):
+    """The function is of a kind that nothing on this server can run."""
+
+    code, status = "runtime_missing", 501
+
+
 class BuildFailed(AttaccaError):
     """The requirements could not be turned into a bundle."""
 

@@ -78,6 +78,11 @@ def fields(raw: bytes) -> list[tuple[bytes, bytes]]:
     return list(zip(parts[::2], parts[1::2], strict=True))
 
 
+def with_field(raw: bytes, name: bytes, value: bytes) -> bytes:
+    """The same with one more."""
+    return b"\n".join((raw, name, value) if raw else (name, value))
+
+
 class Closed(Exception):
     """The worker let go of the channel."""
 

@@ -19,8 +19,8 @@ class Exchange:
     """What the application and the worker say to one another of one invocation."""
 
     __slots__ = (
-        "_bodies", "_has_whole_body", "_is_head_sent", "_moved", "asked", "began", "desk", "head", "is_done", "is_gone",
-        "is_paused", "number",
+        "_bodies", "_has_whole_body", "_is_head_sent", "_length", "_moved", "asked", "began", "desk", "head", "is_done",
+        "is_gone", "is_paused", "number",
     )  # fmt: skip
 
     def __init__(self, desk: "Desk", number: int, asked: Requested) -> None:
@@ -32,6 +32,7 @@ class Exchange:
         self.is_paused = False  # the client reads slowly
         self._bodies = [(asked.body, asked.more)]
         self._is_head_sent = self._has_whole_body = False
+        self._length = b""  # that the application says its answer has; of a whole one everybody sees it
         self._moved: asyncio.Event | None = None  # made for the first who waits
 
     def __repr__(self) -> str:
@@ -106,14 +107,23 @@ class Exchange:
 
     async def send(self, message: Any) -> None:
         kind = message["type"]
+        if self.is_done:
+            raise RuntimeError(f"{kind} was sent after the end of the answer")
         if kind == "http.response.start":
             content_type = b""
             headers: list[bytes] = []
+            lengths: list[bytes] = []
             for name, value in message.get("headers", ()):
-                if name.lower() == b"content-type":
+                small = name.lower()
+                if small == b"content-type":
                     content_type = bytes(value)
+                elif small == b"content-length":
+                    lengths.append(value)
                 else:
                     headers += (name, value)
+            self._length = lengths[0] if len(lengths) == 1 and lengths[0].isdigit() else b""
+            if lengths and not self._length:  # whoever reads it says what is wrong with it
+                headers += [part for value in lengths for part in (b"content-length", value)]
             self.head = message["status"], content_type, wire.lines(headers)
         elif kind == "http.response.body":
             body, more = bytes(message.get("body", b"")), bool(message.get("more_body", False))
@@ -153,6 +163,8 @@ class Exchange:
         if self.head is None:
             raise RuntimeError("http.response.body was sent before http.response.start")
         status, content_type, headers = self.head
+        if self._length and (kind != wire.RESULT or self._length != b"%d" % len(body)):
+            headers = wire.with_field(headers, b"content-length", self._length)
         packed = wire.RESULT_HEAD.pack(self._took(), status, len(content_type), len(headers))
         self.desk.write(kind, self.number, packed, content_type, headers, body)
 

@@ -7,6 +7,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
+from attacca.guest import channel as wire
 from attacca.guest import output
 from attacca.guest.answers import Unsendable, head_of
 from attacca.guest.payload import Requested, fields_of
@@ -57,7 +58,7 @@ class Answering:
     def __init__(self, reply: Reply, most: int) -> None:
         self._reply, self._most = reply, most  # bytes of an answer that is sent whole
         self._head: tuple[int, bytes, bytes] | None = None
-        self._expected = -1  # bytes that it says it will have
+        self._expected, self._length = -1, b""  # bytes that it says it will have, and how it says that
         self._held: list[bytes] = []
 
     def start(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[[bytes], None]:
@@ -69,12 +70,15 @@ class Answering:
                 exc_info = None  # a circle otherwise
         elif self._head is not None:
             raise AssertionError("start_response was called again, without exc_info")
-        kind, raw = head_of([(str(name), str(value)) for name, value in headers])
+        said = [(str(name), str(value)) for name, value in headers]
+        lengths = [value for name, value in said if name.lower() == "content-length"]
+        if len(lengths) == 1 and lengths[0].isascii() and lengths[0].isdecimal():
+            self._expected, self._length = int(lengths[0]), lengths[0].encode()
+            said = [pair for pair in said if pair[0].lower() != "content-length"]
+        kind, raw = head_of(said)
         digits = str(status)[:3]
         if not digits.isdigit():
             raise Unsendable(f"the status must begin with a number, like '200 OK', not {status!r}")
-        length = next((value for name, value in headers if name.lower() == "content-length"), "")
-        self._expected = int(length) if length.isdigit() else -1
         self._head = int(digits), kind, raw
         return self.write
 
@@ -101,7 +105,7 @@ class Answering:
     def _send(self) -> None:
         assert self._head is not None
         if not self._reply.has_begun:
-            self._reply.begin(*self._head)
+            self._reply.begin(*self._said(-1))
         held, self._held = self._held, []
         for data in held:
             self._reply.write(data)
@@ -113,7 +117,16 @@ class Answering:
             self._send()
             self._reply.end()
         else:
-            self._reply.send_whole(*self._head, b"".join(self._held))
+            body = b"".join(self._held)
+            self._reply.send_whole(*self._said(len(body)), body)
+
+    def _said(self, size: int) -> tuple[int, bytes, bytes]:
+        """The head of an answer of that size. What everybody sees of it need not be said."""
+        assert self._head is not None
+        status, kind, raw = self._head
+        if self._length and size != self._expected:
+            raw = wire.with_field(raw, b"content-length", self._length)
+        return status, kind, raw
 
 
 class Application:

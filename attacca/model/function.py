@@ -6,6 +6,8 @@ from typing import Annotated, ClassVar
 
 import msgspec
 
+from attacca.model.resources import Resources, stated
+
 NAMES = "a letter, then letters, digits and dashes; at most 63, all lower-case"  # an RFC 1035 label
 Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z]([a-z0-9-]{0,61}[a-z0-9])?(?!\n)$", description=NAMES)]
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
@@ -123,6 +125,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         shown = {field: getattr(self, field) for field in self.__struct_fields__}
         shown["env"] = dict.fromkeys(self.env, MASK)
         return f"Settings({', '.join(f'{field}={value!r}' for field, value in shown.items())})"
+
+    @property
+    def resources(self) -> Resources:
+        """What each of its sandboxes holds of a worker."""
+        return stated(self)
 
     def secrets_as(self, kind: SecretAs) -> list[str]:
         return [name for name, wanted in self.secrets.items() if wanted is kind]

@@ -11,6 +11,7 @@ import msgspec
 
 from attacca.errors import AttaccaError, TooMuchReserved
 from attacca.model.function import Settings
+from attacca.model.resources import KINDS, NOTHING, Resources, amount, largest, total
 
 USUAL_MB = 128  # what a function has that says nothing: new code finds at least that
 
@@ -19,7 +20,7 @@ class Budget(Protocol):
     """What a worker has for sandboxes and templates, and what of it stays free; do templates live beside sandboxes?"""
 
     @property
-    def memory_mb(self) -> int: ...
+    def resources(self) -> Resources: ...
     @property
     def memory_buffer_mb(self) -> int: ...
     @property
@@ -31,36 +32,41 @@ class Wish(msgspec.Struct, frozen=True):
 
     function: str
     count: int
-    memory_mb: int
+    resources: Resources  # of one sandbox
 
 
 def wish(settings: Settings) -> Wish:
-    return Wish(settings.name, settings.min_sandboxes, settings.memory_mb)
+    return Wish(settings.name, settings.min_sandboxes, settings.resources)
 
 
-def cost_mb(config: Budget, count: int, memory_mb: int) -> int:
+def cost(config: Budget, count: int, resources: Resources) -> Resources:
     """Of so many sandboxes, with the template they are forked from, which lives as long as they do."""
-    return (count + config.templates) * memory_mb if count else 0
+    if not count:
+        return NOTHING
+    return resources * count + (resources.memory_alone() if config.templates else NOTHING)
 
 
-def room_mb(config: Budget, wishes: Iterable[Wish]) -> int:
+def room(config: Budget, wishes: Iterable[Wish]) -> Resources:
     """What nobody reserves: enough for the largest function that fits at all, and for the free buffer."""
-    largest_mb = max((one.memory_mb for one in wishes if one.memory_mb <= config.memory_mb), default=0)
-    return max(largest_mb, min(USUAL_MB, config.memory_mb // 2), config.memory_buffer_mb)
+    capacity = config.resources
+    usual = Resources(max(min(USUAL_MB, capacity.memory_mb // 2), config.memory_buffer_mb))
+    sizes = dict.fromkeys(one.resources for one in wishes)
+    return largest([usual, *(size for size in sizes if size.fits(capacity))])
 
 
 def grant(config: Budget, wishes: Sequence[Wish], kept: Mapping[str, int]) -> dict[str, int]:
     """How many each gets: first what is `kept`, as long as that fits; then what is left, in the order of the wishes."""
-    left_mb = config.memory_mb - room_mb(config, wishes)
-    granted = {}
-    for one in wishes:
-        count = min(one.count, kept.get(one.function, 0), _most(config, left_mb, one.memory_mb))
+    left = config.resources - room(config, wishes)
+    granted = {one.function: 0 for one in wishes}
+    wanting = [one for one in wishes if one.count]
+    for one in wanting:
+        count = min(one.count, kept.get(one.function, 0), _most(config, left, one.resources))
         granted[one.function] = count
-        left_mb -= cost_mb(config, count, one.memory_mb)
-    for one in wishes:
-        left_mb += cost_mb(config, granted[one.function], one.memory_mb)
-        granted[one.function] = min(one.count, _most(config, left_mb, one.memory_mb))
-        left_mb -= cost_mb(config, granted[one.function], one.memory_mb)
+        left -= cost(config, count, one.resources)
+    for one in wanting:
+        left += cost(config, granted[one.function], one.resources)
+        granted[one.function] = min(one.count, _most(config, left, one.resources))
+        left -= cost(config, granted[one.function], one.resources)
     return granted
 
 
@@ -70,46 +76,65 @@ def refuse(config: Budget, asked: Wish, others: Sequence[Wish], granted: Mapping
     kept = {one.function: min(one.count, granted.get(one.function, 0)) for one in others}
     if after[asked.function] == asked.count and all(after[name] >= count for name, count in kept.items()):
         return None
-    kept_mb = sum(cost_mb(config, kept[one.function], one.memory_mb) for one in others)
-    free_mb = config.memory_mb - room_mb(config, [asked, *others])
-    names = ", ".join([repr(name) for name, count in kept.items() if count][:3])
-    of_others = f"{kept_mb} MB are reserved by the min_sandboxes of other functions" + (f" ({names})" if names else "")
-    if asked.count == 0 or kept_mb > free_mb:
+    of_others = total(cost(config, kept[one.function], one.resources) for one in others)
+    names = [repr(name) for name, count in kept.items() if count][:3]
+    return _too_much(config, asked, of_others, names, config.resources - room(config, [asked, *others]))
+
+
+def _too_much(config: Budget, asked: Wish, kept: Resources, names: list[str], free: Resources) -> TooMuchReserved:
+    """`kept` for others, with these `names`, and `free` if there were none."""
+    is_in_the_way = asked.count == 0 or not kept.fits(free)
+    wanted = cost(config, asked.count, asked.resources)
+    kind = _scarce(kept, free) if is_in_the_way else _scarce(wanted, free - kept)
+    each, all_of_it = getattr(asked.resources, kind), getattr(config.resources, kind)
+    others = f"{amount(kind, getattr(kept, kind))} are reserved by the min_sandboxes of other functions"
+    others += f" ({', '.join(names)})" if names else ""
+    if is_in_the_way:
         return TooMuchReserved(
-            f"{asked.function!r} asks for memory_mb = {asked.memory_mb}, and of this worker's {config.memory_mb} MB "
-            f"{of_others}: it could not run",
-            f"lower its memory_mb, or the min_sandboxes of the others; or start the server with {_more(config)}",
+            f"{asked.function!r} asks for {kind} = {each}, and of this worker's {amount(kind, all_of_it)} "
+            f"{others}: it could not run",
+            f"lower its {kind}, or the min_sandboxes of the others; or start the server with {_more(config, kind)}",
         )
-    wanted_mb = cost_mb(config, asked.count, asked.memory_mb)
-    most = _most(config, free_mb - kept_mb, asked.memory_mb)
+    most = _most(config, free - kept, asked.resources)
     return TooMuchReserved(
-        f"{asked.function!r} asks for min_sandboxes = {asked.count} of {asked.memory_mb} MB each, {wanted_mb} MB"
-        f"{' with their template' if config.templates else ''}; this worker has {config.memory_mb} MB, of which "
-        f"{of_others} and {config.memory_mb - free_mb} MB stay free for new code and single invocations",
-        f"min_sandboxes = {most} fits; or lower memory_mb, or start the server with {_more(config)}",
+        f"{asked.function!r} asks for min_sandboxes = {asked.count} of {amount(kind, each)} each, "
+        f"{amount(kind, getattr(wanted, kind))}{' with their template' if config.templates else ''}; this worker has "
+        f"{amount(kind, all_of_it)}, of which {others} and {amount(kind, all_of_it - getattr(free, kind))} stay free "
+        f"for new code and single invocations",
+        f"min_sandboxes = {most} fits; or lower {kind}, or start the server with {_more(config, kind)}",
     )
 
 
-def orderable(config: Budget, wishes: Sequence[Wish], granted: Mapping[str, int], memory_mb: int) -> int:
+def orderable(config: Budget, wishes: Sequence[Wish], granted: Mapping[str, int], resources: Resources) -> int:
     """How many sandboxes of that size can be ordered ahead beside what is reserved."""
-    reserved_mb = sum(cost_mb(config, granted.get(one.function, 0), one.memory_mb) for one in wishes)
-    return max(0, (config.memory_mb - reserved_mb) // memory_mb)
+    reserved = total(cost(config, granted.get(one.function, 0), one.resources) for one in wishes)
+    return max(0, resources.times_in(config.resources - reserved))
 
 
-def refuse_order(config: Budget, function: str, count: int, most: int, memory_mb: int) -> AttaccaError | None:
+def refuse_order(config: Budget, function: str, count: int, most: int, resources: Resources) -> AttaccaError | None:
     if count <= most:
         return None
-    start = f"start the server with {_more(config)}"
+    kind = _scarce(resources * count, config.resources)
+    each, there = amount(kind, getattr(resources, kind)), amount(kind, getattr(config.resources, kind))
+    start = f"start the server with {_more(config, kind)}"
     return TooMuchReserved(
-        f"count = {count}: sandboxes of {function!r} have {memory_mb} MB each, and beside what is reserved this "
-        f"worker's {config.memory_mb} MB hold {most} of them",
+        f"count = {count}: sandboxes of {function!r} have {each} each, and beside what is reserved this "
+        f"worker's {there} hold {most} of them",
         f"count = {most}, or {start}" if most else start,
     )
 
 
-def _most(config: Budget, left_mb: int, memory_mb: int) -> int:
-    return max(0, left_mb // memory_mb - config.templates)
+def _most(config: Budget, left: Resources, resources: Resources) -> int:
+    template = resources.memory_alone() if config.templates else NOTHING
+    return max(0, resources.times_in(left - template))
 
 
-def _more(config: Budget) -> str:
-    return f"more than --memory {config.memory_mb}"
+def _scarce(wanted: Resources, free: Resources) -> str:
+    """The kind of which there is too little; memory, unless it is another."""
+    return next((kind for kind in KINDS if getattr(wanted, kind) > getattr(free, kind)), KINDS[0])
+
+
+def _more(config: Budget, kind: str) -> str:
+    """More than it has."""
+    name = "--memory" if kind == KINDS[0] else kind
+    return f"more than {name} {getattr(config.resources, kind)}"

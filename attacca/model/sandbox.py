@@ -2,6 +2,8 @@
 
 import msgspec
 
+from attacca.model.resources import Resources
+
 
 class SandboxView(msgspec.Struct, frozen=True, kw_only=True):
     """One sandbox as `attacca top` and `attacca describe` show it."""
@@ -9,7 +11,7 @@ class SandboxView(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     revision: str
     phase: str
-    memory_mb: int
+    resources: Resources
     busy: int  # invocations in it now
     served: int
     age_s: float
@@ -53,8 +55,8 @@ class WorkerView(msgspec.Struct, frozen=True, kw_only=True):
     """A worker's own summary, for `attacca top`, control and balancing."""
 
     name: str
-    memory_mb: int
-    used_mb: int
+    capacity: Resources  # of all its sandboxes and templates
+    used: Resources
     queued: int
     running: int
     limit: int  # invocations at once, as the concurrency policy has it now
@@ -68,6 +70,6 @@ class WorkerView(msgspec.Struct, frozen=True, kw_only=True):
 class Capacity(msgspec.Struct, frozen=True, kw_only=True):
     """What a worker can reserve of: a `reserve.Budget`."""
 
-    memory_mb: int
+    resources: Resources
     memory_buffer_mb: int = 0
     templates: bool = True

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from math import isclose
 
 from attacca.model.messages import Dispatch, Ended, Send, Started
+from attacca.model.resources import NOTHING
 from attacca.sim.engine import Engine
 from attacca.sim.flight import Flight
 from attacca.sim.front import Broken, Front
@@ -142,10 +143,10 @@ def _memory(node: Node) -> None:
     if not node.is_up:
         return
     pool, machine = node.core.pool, node.machine
-    if not 0 <= pool.leaving_mb <= pool.used_mb <= pool.budget_mb:
-        raise Broken(f"{node.name}: {pool.used_mb} MB in use, {pool.leaving_mb} of them leaving, of {pool.budget_mb}")
-    if pool.used_mb != machine.held_mb:
-        raise Broken(f"{node.name}: its core counts {pool.used_mb} MB, its machine {machine.held_mb} MB")
+    if not (NOTHING.fits(pool.leaving) and pool.leaving.fits(pool.used) and pool.used.fits(pool.capacity)):
+        raise Broken(f"{node.name}: {pool.used} in use, {pool.leaving} of them leaving, of {pool.capacity}")
+    if pool.used != machine.held:
+        raise Broken(f"{node.name}: its core counts {pool.used}, its machine {machine.held}")
 
 
 def _counts(node: Node) -> None:

@@ -13,6 +13,7 @@ from attacca.errors import BadConfig
 from attacca.load.workload.scenario import Hardware
 from attacca.model.function import Artefact, Revision, Signature
 from attacca.model.invocation import Failed, Ok
+from attacca.model.resources import NOTHING, Resources
 from attacca.sim.cpu import Cores, Cpu, Shared, Unshared
 from attacca.sim.draws import Duration
 from attacca.sim.engine import Engine
@@ -73,7 +74,7 @@ class Copy:
     """A sandbox or a template. `made_at`: when its start was begun."""
 
     __slots__ = (
-        "has_run", "id", "is_ready", "is_template", "made_at", "memory_mb", "revision", "running", "steps",
+        "has_run", "id", "is_ready", "is_template", "made_at", "resources", "revision", "running", "steps",
         "template", "ticket",
     )  # fmt: skip
 
@@ -83,7 +84,8 @@ class Copy:
         self.template = template
         self.is_template = is_template
         self.made_at = now
-        self.memory_mb = revision.settings.memory_mb
+        resources = revision.settings.resources
+        self.resources = resources.memory_alone() if is_template else resources
         self.running: dict[str, Job] = {}
         self.steps = Steps(0.0)
         self.ticket = 0
@@ -113,15 +115,15 @@ class Machine:
         hardware: Hardware,
         chances: Chances,
         cores: int,
-        memory_mb: int,
+        capacity: Resources,
         flights: Mapping[str, Flight],
         report: Callable[[Report], None],
     ) -> None:
         self.copies: dict[str, Copy] = {}
         self.cpu = _cpu(engine, hardware, cores)
         self.cores = cores
-        self.memory_mb = memory_mb
-        self.held_mb = 0  # by copies, counted apart from the worker core's own books
+        self.capacity = capacity
+        self.held = NOTHING  # by copies, counted apart from the worker core's own books
         self.running = 0
         self.busy = 0  # sandboxes that run something
         self._engine = engine
@@ -282,7 +284,7 @@ class Machine:
         assert name not in self.copies, f"{name} exists"
         copy = Copy(name, revision, template, self._engine.now, is_template=is_template)
         self.copies[name] = copy
-        self.held_mb += copy.memory_mb
+        self.held += copy.resources
         return copy
 
     def _start(self, copy: Copy) -> None:
@@ -323,11 +325,11 @@ class Machine:
         copy.is_ready = True
         times_ms = (steps.sandbox * longer, steps.code * longer, steps.imports * longer)
         if copy.is_template:
-            kept_mb = min(self._template_mb, copy.memory_mb)
-            self.held_mb += kept_mb - copy.memory_mb
-            copy.memory_mb = kept_mb
-            handler = copy.revision.handler
-            self._report(TemplateReady(copy.id, handler, Signature.EVENT_CONTEXT, kept_mb, *times_ms))
+            kept_mb = min(self._template_mb, copy.resources.memory_mb)
+            self.held -= copy.resources
+            copy.resources = Resources(kept_mb)
+            self.held += copy.resources
+            self._report(TemplateReady(copy.id, copy.revision.handler, Signature.EVENT_CONTEXT, kept_mb, *times_ms))
         elif copy.template is not None and copy.template not in self.copies:
             self._end(copy.id, "sandbox_lost", "its template died", was_ready=False)
         else:
@@ -376,11 +378,11 @@ class Machine:
             else:
                 self._engine.cancel(copy.ticket)
         del self.copies[copy.id]
-        self.held_mb -= copy.memory_mb
+        self.held -= copy.resources
 
     def _slowed(self) -> float:
         """By how much the memory in use slows down what begins now: not at all up to half, fully when it is full."""
-        return 1.0 + self._pressure * max(0.0, 2.0 * self.held_mb / self.memory_mb - 1.0)
+        return 1.0 + self._pressure * max(0.0, 2.0 * self.held.memory_mb / self.capacity.memory_mb - 1.0)
 
 
 def _cpu(engine: Engine, hardware: Hardware, cores: int) -> Cpu:

@@ -93,7 +93,7 @@ class Ledger:
             self._sink.sample(
                 (
                     self._run, now, node.name, len(core.pool.sandboxes), machine.busy, core.scheduler.queued,
-                    machine.running, core.pool.used_mb, min(1.0, computing / machine.cores),
+                    machine.running, core.pool.used.memory_mb, min(1.0, computing / machine.cores),
                 )
             )  # fmt: skip
 

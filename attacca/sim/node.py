@@ -135,7 +135,7 @@ class Node:
         if self._tells_idle:
             self.core.pool.news = self._news = {}
         self.machine = Machine(
-            self._engine, self._hardware, self._chances, config.cores, config.memory_mb, self._flights, self._report
+            self._engine, self._hardware, self._chances, config.cores, config.resources, self._flights, self._report
         )
         self.machine.cpu.set_speed(1.0 / self.slow)
         self._next_timer = self.core.timers.next
@@ -207,8 +207,8 @@ class Node:
         core = self.core
         return WorkerView(
             name=self.name,
-            memory_mb=self.config.memory_mb,
-            used_mb=core.pool.used_mb,
+            capacity=core.pool.capacity,
+            used=core.pool.used,
             queued=core.scheduler.queued,
             running=core.scheduler.running,
             limit=core.scheduler.limit,

@@ -1,10 +1,12 @@
 """How one worker behaves. Every number says its unit; a policy that does not exist stops the start."""
 
+from math import inf
 from typing import Annotated
 
 import msgspec
 
 from attacca.kernel.registry import Choice
+from attacca.model.resources import Resources, stated
 
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 NotNegative = Annotated[float, msgspec.Meta(ge=0)]
@@ -29,6 +31,11 @@ class WorkerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     body_hold_kb: Annotated[int, msgspec.Meta(ge=1)] = 256  # of a streamed body that comes before its turn; then: pause
     body_hold_kb_max: Annotated[int, msgspec.Meta(ge=1)] = 8192  # beyond this the invocation is refused
     body_hold_mb: Annotated[int, msgspec.Meta(ge=1)] = 128  # of all of them; half of it, at most, for one function
+
+    @property
+    def resources(self) -> Resources:
+        """What all sandboxes and templates together may hold. What it does not name is not counted here."""
+        return stated(self, unsaid=inf)
 
     def __post_init__(self) -> None:
         if self.memory_buffer_mb >= self.memory_mb:

@@ -12,9 +12,11 @@ from attacca.cli.serve import config, doctor, token
 from attacca.cli.serve.doctor import Check
 from attacca.cli.watch import calls, top
 from attacca.control.http.api import FunctionDetail, FunctionRow, RevisionRow
+from attacca.control.http.rows import worker_row
 from attacca.kernel.settings import Given
 from attacca.model.function import Network, SecretAs, Settings, Signature
 from attacca.model.invocation import Call, Start, Timing
+from attacca.model.resources import Resources
 from attacca.model.sandbox import FunctionView, SandboxView, Summary, WorkerView
 from tests.cli.golden import same
 
@@ -114,15 +116,23 @@ def test_describe(capsys: pytest.CaptureFixture[str]) -> None:
     same("describe", capsys.readouterr().out)
 
 
+def sandbox_view(name: str, phase: str, **more: Any) -> SandboxView:
+    return SandboxView(id=name, revision="hello@2", phase=phase, resources=Resources(128), **more)
+
+
 def test_top(capsys: pytest.CaptureFixture[str]) -> None:
     sandboxes = (
-        SandboxView(id="s1", revision="hello@2", phase="busy", memory_mb=128, busy=1, served=7, age_s=61, idle_s=0),
-        SandboxView(id="s2", revision="hello@2", phase="idle", memory_mb=128, busy=0, served=0, age_s=5, idle_s=5),
+        SandboxView(
+            id="s1", revision="hello@2", phase="busy", resources=Resources(128), busy=1, served=7, age_s=61, idle_s=0
+        ),
+        SandboxView(
+            id="s2", revision="hello@2", phase="idle", resources=Resources(128), busy=0, served=0, age_s=5, idle_s=5
+        ),
     )
     view = WorkerView(
         name="worker",
-        memory_mb=4096,
-        used_mb=1024,
+        capacity=Resources(4096),
+        used=Resources(1024),
         queued=4,
         running=2,
         limit=2,
@@ -130,14 +140,18 @@ def test_top(capsys: pytest.CaptureFixture[str]) -> None:
         sandboxes=sandboxes,
     )
     for width, name in ((110, "top"), (80, "top_narrow")):
-        console(width=width).print(top.picture(plain([view]), "http://127.0.0.1:8080", width=width))
+        console(width=width).print(top.picture(plain([worker_row(view)]), "http://127.0.0.1:8080", width=width))
         same(name, capsys.readouterr().out)
 
 
 def test_top_cuts_what_the_screen_does_not_hold(capsys: pytest.CaptureFixture[str]) -> None:
-    one = SandboxView(id="s", revision="hello@2", phase="idle", memory_mb=128, busy=0, served=0, age_s=5, idle_s=5)
-    view = WorkerView(name="worker", memory_mb=4096, used_mb=0, queued=0, running=0, limit=2, sandboxes=(one,) * 30)
-    console(width=110).print(top.picture(plain([view]), "", rows=20))
+    one = SandboxView(
+        id="s", revision="hello@2", phase="idle", resources=Resources(128), busy=0, served=0, age_s=5, idle_s=5
+    )
+    view = WorkerView(
+        name="worker", capacity=Resources(4096), used=Resources(0), queued=0, running=0, limit=2, sandboxes=(one,) * 30
+    )
+    console(width=110).print(top.picture(plain([worker_row(view)]), "", rows=20))
     assert "and 18 more" in capsys.readouterr().out
 
 

@@ -4,7 +4,6 @@ import asyncio
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
@@ -141,10 +140,8 @@ def test_a_reader_who_goes_away_ends_the_build(tmp_path: Path) -> None:
 
 def test_a_build_that_takes_too_long_is_ended(tmp_path: Path) -> None:
     async def play(bundles: Bundles, state: StateDir) -> None:
-        began = time.monotonic()
         with pytest.raises(BuildFailed, match=r"within 0\.05 s"):
             await lines(bundles, TINY)
-        assert time.monotonic() - began < 5
         assert os.listdir(state.bundles) == []
 
     story(tmp_path, play, timeout_s=0.05)

@@ -21,6 +21,7 @@ from attacca.kernel.clock import SystemClock
 from attacca.model.function import Network, Revision, Settings, Signature
 from attacca.model.invocation import Failed, Timing
 from attacca.model.messages import Catalogue, Checked, Deleted, Deployed
+from attacca.model.resources import Resources
 from attacca.model.sandbox import Capacity
 from tests.control.peers import WorkerPeer
 
@@ -163,7 +164,9 @@ def test_refused_code_leaves_nothing(tmp_path: Path) -> None:
     story(tmp_path, play)
 
 
-TEN = Capacity(memory_mb=11 * 128, templates=False)  # sandboxes of 128 MB that may be kept, and room for one more
+TEN = Capacity(
+    resources=Resources(11 * 128), templates=False
+)  # sandboxes of 128 MB that may be kept, and room for one more
 
 
 def crowded(directory: Path, play: Callable[[Bench], Awaitable[None]]) -> None:

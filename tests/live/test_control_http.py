@@ -21,6 +21,7 @@ from attacca.model.function import Revision
 from attacca.model.invocation import Call, Start, Timing
 from attacca.model.log import LogLine
 from attacca.model.messages import Checked, Evict, Prewarm
+from attacca.model.resources import Resources
 from attacca.model.sandbox import FunctionView, WorkerView
 from tests.control.peers import WorkerPeer
 
@@ -40,9 +41,13 @@ class Watched:
         self.asked: list[object] = []
         self.readers = 0
 
-    def workers(self) -> Sequence[WorkerView]:
+    async def workers(self) -> Sequence[WorkerView]:
         views = (FunctionView(function="hello", invocations=7),)
-        return [WorkerView(name="w1", memory_mb=1024, used_mb=64, queued=0, running=0, limit=4, functions=views)]
+        return [
+            WorkerView(
+                name="w1", capacity=Resources(1024), used=Resources(64), queued=0, running=0, limit=4, functions=views
+            )
+        ]
 
     def calls(self, function: str | None, limit: int) -> Sequence[Call]:
         self.asked.append((function, limit))

@@ -7,13 +7,14 @@ from hypothesis import strategies as st
 from attacca.errors import TooMuchReserved
 from attacca.model.function import Revision
 from attacca.model.messages import Catalogue, Deployed, Prewarm
-from attacca.model.reserve import Wish, cost_mb, grant, refuse, room_mb
+from attacca.model.reserve import Wish, cost, grant, refuse, room
+from attacca.model.resources import NOTHING, Resources, total
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core.events import MakeTemplate
 from attacca.worker.runtime.simulated import Times
 from tests.worker.stage import Stage, revision
 
-SIZES_MB = (32, 64, 100, 128, 300, 900)
+SIZES = tuple(Resources(size_mb) for size_mb in (32, 64, 100, 128, 300, 900))
 CONFIGS = st.builds(
     WorkerConfig,
     memory_mb=st.sampled_from((32, 100, 256, 1000, 4000)),
@@ -21,15 +22,15 @@ CONFIGS = st.builds(
     templates=st.booleans(),
 )
 WISHES = st.lists(
-    st.builds(Wish, st.sampled_from("abcdef"), st.sampled_from((0, 1, 2, 7, 10_000)), st.sampled_from(SIZES_MB)),
+    st.builds(Wish, st.sampled_from("abcdef"), st.sampled_from((0, 1, 2, 7, 10_000)), st.sampled_from(SIZES)),
     unique_by=lambda one: one.function,
     max_size=5,
 )
 KEPT = st.dictionaries(st.sampled_from("abcdef"), st.integers(0, 40))
 
 
-def total_mb(config: WorkerConfig, wishes: list[Wish], granted: dict[str, int]) -> int:
-    return sum(cost_mb(config, granted[one.function], one.memory_mb) for one in wishes)
+def reserved(config: WorkerConfig, wishes: list[Wish], granted: dict[str, int]) -> Resources:
+    return total(cost(config, granted[one.function], one.resources) for one in wishes)
 
 
 @given(CONFIGS, WISHES, KEPT)
@@ -38,19 +39,19 @@ def test_room_for_any_function_is_left_and_nobody_gets_more_than_it_wants(
 ) -> None:
     granted = grant(config, wishes, kept)
     assert all(0 <= granted[one.function] <= one.count for one in wishes)
-    reserved_mb = total_mb(config, wishes, granted)
-    assert not reserved_mb or reserved_mb + room_mb(config, wishes) <= config.memory_mb
+    taken = reserved(config, wishes, granted)
+    assert taken == NOTHING or (taken + room(config, wishes)).fits(config.resources)
     assert grant(config, wishes, granted) == granted, "it is at rest"
 
 
 @given(CONFIGS, WISHES)
 def test_who_gets_less_than_it_wants_could_not_have_one_more(config: WorkerConfig, wishes: list[Wish]) -> None:
     granted = grant(config, wishes, {})
-    free_mb = config.memory_mb - room_mb(config, wishes) - total_mb(config, wishes, granted)
+    free = config.resources - room(config, wishes) - reserved(config, wishes, granted)
     for one in wishes:
         count = granted[one.function]
-        more_mb = cost_mb(config, count + 1, one.memory_mb) - cost_mb(config, count, one.memory_mb)
-        assert count == one.count or more_mb > free_mb
+        more = cost(config, count + 1, one.resources) - cost(config, count, one.resources)
+        assert count == one.count or not more.fits(free)
 
 
 @given(CONFIGS, WISHES, st.data())
@@ -75,9 +76,9 @@ def test_who_asks_for_no_more_than_it_has_is_always_taken(
     """Also when the worker has come back with less memory than it had: a correction can be deployed."""
     granted = grant(config, wishes, {})
     for one in wishes:
-        less = Wish(one.function, data.draw(st.integers(0, granted[one.function])), one.memory_mb)
+        less = Wish(one.function, data.draw(st.integers(0, granted[one.function])), one.resources)
         others = [other for other in wishes if other is not one]
-        if one.memory_mb <= config.memory_mb:
+        if one.resources.fits(config.resources):
             assert refuse(config, less, others, granted) is None
 
 
@@ -124,14 +125,14 @@ def test_whatever_was_taken_every_function_runs_and_every_correction_is_checked(
 
 def test_a_refusal_has_the_numbers_and_what_fits() -> None:
     config = WorkerConfig(memory_mb=1000)
-    refusal = refuse(config, Wish("greedy", 10_000, 32), [Wish("kept", 2, 100)], {"kept": 2})
+    refusal = refuse(config, Wish("greedy", 10_000, Resources(32)), [Wish("kept", 2, Resources(100))], {"kept": 2})
     assert isinstance(refusal, TooMuchReserved)
     for words in ("min_sandboxes = 10000 of 32 MB", "1000 MB", "300 MB are reserved", "('kept')", "128 MB stay free"):
         assert words in refusal.message
     assert "min_sandboxes = 16 fits" in refusal.hint
-    assert refuse(config, Wish("greedy", 16, 32), [Wish("kept", 2, 100)], {"kept": 2}) is None
-    assert refuse(config, Wish("greedy", 17, 32), [Wish("kept", 2, 100)], {"kept": 2}) is not None
-    large = refuse(config, Wish("large", 0, 900), [Wish("kept", 2, 100)], {"kept": 2})
+    assert refuse(config, Wish("greedy", 16, Resources(32)), [Wish("kept", 2, Resources(100))], {"kept": 2}) is None
+    assert refuse(config, Wish("greedy", 17, Resources(32)), [Wish("kept", 2, Resources(100))], {"kept": 2}) is not None
+    large = refuse(config, Wish("large", 0, Resources(900)), [Wish("kept", 2, Resources(100))], {"kept": 2})
     assert large is not None
     assert "'large' asks for memory_mb = 900" in large.message
 

@@ -7,6 +7,7 @@ import pytest
 from attacca.gateway.core.gateway import GatewayCore
 from attacca.load.workload.scenario import Distribution
 from attacca.model.messages import Ended
+from attacca.model.resources import Resources
 from attacca.sim.front import Broken
 from attacca.sim.hardware import Copy, Machine
 from attacca.worker.core.events import Run
@@ -35,7 +36,7 @@ def lose_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def forget_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Pool, "_reserve", lambda pool, now, memory_mb: None)
+    monkeypatch.setattr(Pool, "_reserve", lambda pool, now, asked: None)
 
 
 def hold_less_than_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -43,7 +44,7 @@ def hold_less_than_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def twice(machine: Machine, copy: Copy) -> None:
         forget(machine, copy)
-        machine.held_mb -= 1
+        machine.held -= Resources(1)
 
     monkeypatch.setattr(Machine, "_forget", twice)
 

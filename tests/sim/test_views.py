@@ -10,6 +10,7 @@ from attacca.kernel.rand import Streams
 from attacca.load.records.recorder import NullRecorder
 from attacca.load.workload.scenario import Choice, Distribution, Scenario
 from attacca.load.workload.schedule import Schedule
+from attacca.model.resources import NOTHING, Resources, total
 from attacca.model.sandbox import WorkerView
 from attacca.policy.balancing.pull import Pull
 from attacca.policy.balancing.types import Asked, Balancer, Done, Picked, Worker
@@ -31,7 +32,7 @@ class Watched:
         self._arrived: dict[str, list[float]] = {}
         self._ran_s: dict[str, list[float]] = {}
         self.world: World | None = None
-        self.said: dict[str, tuple[int, int]] = {}  # free memory and limit, when each worker last spoke of itself
+        self.said: dict[str, tuple[Resources, int]] = {}  # free, and the limit, when each last spoke of itself
         self.looks = self.idle = 0
 
     def among(self, workers: Sequence[Worker]) -> None:
@@ -49,10 +50,10 @@ class Watched:
         for worker in self._workers:
             self._look_at(world, now, worker)
         target = next(one for one in world._schedule.functions if one.name == asked.function)
-        assert (asked.application, asked.trigger, asked.memory_mb) == (
+        assert (asked.application, asked.trigger, asked.resources) == (
             target.app,
             target.trigger,
-            target.plan.memory_mb,
+            Resources(target.plan.memory_mb),
         )
         same(asked.exec_s, ewma(self._ran_s.get(asked.function, ())), "exec_s")
         if self._is_instant:  # then nothing is sent again
@@ -67,11 +68,12 @@ class Watched:
         mine = [taken for taken in world.front.gate.taken.values() if taken.link is worker]
         assert worker.queued == sum(taken.start is None for taken in mine)
         assert worker.running == sum(taken.start is not None for taken in mine)
-        assert (worker.cores, worker.memory_mb) == (node.config.cores, node.config.memory_mb)
-        assert 0 <= worker.memory_free_mb <= worker.memory_mb
+        assert (worker.cores, worker.capacity) == (node.config.cores, node.config.resources)
+        assert NOTHING.fits(worker.free)
+        assert worker.free.fits(worker.capacity)
         if not self._is_instant:
             return
-        assert (worker.memory_free_mb, worker.limit) == self.said[worker.name]
+        assert (worker.free, worker.limit) == self.said[worker.name]
         assert now - worker.heard_at <= HEARTBEAT_S
         for name in node.core.functions:
             there = [one for one in node.machine.copies.values() if one.revision.function == name]
@@ -101,8 +103,8 @@ def listen(node: Node, watched: Watched) -> None:
     plain = node.view
 
     def view() -> WorkerView:
-        held_mb = sum(copy.memory_mb for copy in node.machine.copies.values())
-        watched.said[node.name] = (node.config.memory_mb - held_mb, node.core.scheduler.limit)
+        held = total(copy.resources for copy in node.machine.copies.values())
+        watched.said[node.name] = (node.config.resources - held, node.core.scheduler.limit)
         return plain()
 
     view()

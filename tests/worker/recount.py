@@ -8,6 +8,7 @@ import msgspec
 
 from attacca.model.invocation import Start
 from attacca.model.messages import Dispatch
+from attacca.model.resources import total
 from attacca.policy.concurrency.types import Concurrency, Limit, Load
 from attacca.policy.keepalive.types import Ahead, Expiry, House, Idle, KeepaliveState, Known
 from attacca.policy.queueing.types import Next, Queue, Waiting
@@ -74,7 +75,7 @@ class Recount:
         if isinstance(event, Received) and isinstance(event.message, Dispatch) and not core.draining:
             invocation = event.message.invocation
             state = core.catalogue.find(now, invocation.revision, [])  # it has no books before it is asked for
-            if state is not None and state.revision.settings.memory_mb <= core.config.memory_mb:
+            if state is not None and not state.is_too_large:
                 self.of(invocation.function).arrived.append(now)
         elif type(event) is RunEnded:
             self._ran(now, event)
@@ -101,12 +102,12 @@ class Recount:
     def look_around(self) -> None:
         self.looks["house"] += 1
         pool, house = self.core.pool, self.house
-        held_mb = sum(one.memory_mb for one in pool.sandboxes.values())
-        held_mb += sum(one.memory_mb for one in pool.templates.values())
-        assert house.memory_mb == self.core.config.memory_mb
-        assert house.used_mb == held_mb
-        assert house.idle_mb == sum(one.memory_mb for one in pool.sandboxes.values() if one.idle is not None)
-        same(house.pressure, held_mb / self.core.config.memory_mb, "pressure")
+        held = total(one.resources for one in pool.sandboxes.values())
+        held += total(one.resources for one in pool.templates.values())
+        assert house.capacity == self.core.config.resources
+        assert house.used == held
+        assert house.idle == total(one.resources for one in pool.sandboxes.values() if one.idle is not None)
+        same(house.pressure, held.memory_mb / self.core.config.memory_mb, "pressure")
         for function in self.core.functions:
             known = house.known(function)
             assert known is not None
@@ -120,7 +121,7 @@ class Recount:
         current = self.core.functions[function].current
         settings = settings if current is None else current.revision.settings
         assert (known.application, known.trigger) == (settings.application or function, settings.trigger)
-        assert known.memory_mb == settings.memory_mb
+        assert known.resources == settings.resources
         assert known.invocations == len(history.arrived)
         items = [item for item in self.core.scheduler.items.values() if item.state.function.name == function]
         assert known.running == sum(item.place is Place.RUNNING for item in items)
@@ -143,7 +144,7 @@ class Recount:
         sandbox, history = self.core.pool.sandboxes[idle.sandbox], self.of(idle.function)
         settings = sandbox.state.revision.settings
         assert not sandbox.running
-        assert (idle.function, idle.memory_mb) == (sandbox.state.function.name, settings.memory_mb)
+        assert (idle.function, idle.resources) == (sandbox.state.function.name, settings.resources)
         assert idle.idle_since == now
         assert (idle.uses, idle.served, idle.used) == (len(history.arrived), sandbox.served, sandbox.served > 0)
         there = self.sandboxes(idle.function)

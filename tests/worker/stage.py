@@ -170,7 +170,7 @@ class Stage:
 
     @property
     def used_mb(self) -> int:
-        return view.of(self.core, self.clock.now()).used_mb
+        return view.of(self.core, self.clock.now()).used.memory_mb
 
     def _hear(self, report: Report) -> None:
         self.tell(report)  # type: ignore[arg-type]  # the simulation streams nothing

@@ -9,6 +9,7 @@ from attacca.gateway.core.workers import WorkerHandle
 from attacca.kernel.rand import Streams
 from attacca.kernel.registry import Choice
 from attacca.model.messages import Deployed
+from attacca.model.resources import total
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core import view
 from attacca.worker.core.sandbox import Phase
@@ -35,11 +36,11 @@ def look_as_a_gateway_does(core: WorkerCore) -> None:
     told = view.of(core, 0.0)
     link = WorkerHandle(told.name, 0.0)
     link.hear(5.0, told)
-    held_mb = sum(one.memory_mb for one in core.pool.sandboxes.values())
-    held_mb += sum(one.memory_mb for one in core.pool.templates.values())
+    held = total(one.resources for one in core.pool.sandboxes.values())
+    held += total(one.resources for one in core.pool.templates.values())
     assert (link.name, link.heard_at, link.is_draining) == (core.config.name, 5.0, core.draining)
-    assert (link.memory_mb, link.cores, link.limit) == (core.config.memory_mb, core.config.cores, core.scheduler.limit)
-    assert link.memory_free_mb == core.config.memory_mb - held_mb
+    assert (link.capacity, link.cores, link.limit) == (core.config.resources, core.config.cores, core.scheduler.limit)
+    assert link.free == core.config.resources - held
     for name in core.functions:
         there = [one for one in core.pool.sandboxes.values() if one.state.function.name == name]
         assert link.idle(name) == sum(one.phase is Phase.IDLE for one in there)

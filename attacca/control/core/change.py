@@ -22,7 +22,6 @@ class Phase(StrEnum):
     READY = "ready"  # to be written, one after the other
     WRITING = "writing"
     ERASING = "erasing"
-    STOPPING = "stopping"  # nobody wants it, but what was ordered for it has not ended
 
 
 class Change:
@@ -40,11 +39,12 @@ class Change:
         self.revision: Revision | None = None  # that is checked, or that has been
         self.imports_ms = 0.0
         self.after: Function | None = None  # what is being written
-        self.why: AttaccaError | None = None  # it is being stopped
+        self.why: AttaccaError | None = None  # nobody wants it, but what was ordered for it has not ended
 
     def __repr__(self) -> str:
         number = "" if self.revision is None else f"@{self.revision.number}"
-        return f"<Change {self.id}: {type(self.ask).__name__} {self.function}{number}, {self.phase}>"
+        stopped = "" if self.why is None else ", stopped"
+        return f"<Change {self.id}: {type(self.ask).__name__} {self.function}{number}, {self.phase}{stopped}>"
 
 
 class Turns:

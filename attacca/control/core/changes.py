@@ -87,11 +87,11 @@ class Changes:
         """
         match event:
             case Examined():
-                self._examined(self._expect(event, Phase.EXAMINING, Phase.STOPPING), event, out)
+                self._examined(self._expect(event, Phase.EXAMINING), event, out)
             case Built():
-                self._built(self._expect(event, Phase.BUILDING, Phase.STOPPING), event, out)
+                self._built(self._expect(event, Phase.BUILDING), event, out)
             case BuildFailed():
-                change = self._expect(event, Phase.BUILDING, Phase.STOPPING)
+                change = self._expect(event, Phase.BUILDING)
                 self._refuse(change, change.why or event.error, out)
             case Checked():
                 self._checked(event, out)
@@ -275,16 +275,12 @@ class Changes:
                 self._give_up(change, SandboxLost(what, "deploy it again"), out)
 
     def _stop(self, change: Change, why: AttaccaError, out: list[Command]) -> None:
-        match change.phase:
-            case Phase.WAITING | Phase.HELD_OFF:
-                self._refuse(change, why, out)
-            case Phase.EXAMINING:
-                change.phase, change.why = Phase.STOPPING, why
-            case Phase.BUILDING:
-                change.phase, change.why = Phase.STOPPING, why
+        if change.phase in (Phase.WAITING, Phase.HELD_OFF):
+            self._refuse(change, why, out)
+        elif change.phase in (Phase.EXAMINING, Phase.BUILDING) and change.why is None:
+            change.why = why
+            if change.phase is Phase.BUILDING:
                 out.append(StopBuild(change.id))
-            case _:
-                pass
 
     def _give_up(self, change: Change, error: AttaccaError, out: list[Command]) -> None:
         """Its number is not given again: a worker may have a template of it."""

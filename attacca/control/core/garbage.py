@@ -7,6 +7,7 @@ from math import inf
 
 from attacca.control.core.catalogue import CatalogueState
 from attacca.control.core.events import Command, Sweep
+from attacca.errors import IllegalTransition
 from attacca.model.function import Revision
 from attacca.model.messages import AskHeld, Held, Send
 
@@ -88,6 +89,12 @@ class Garbage:
         self.waiting_for.pop(worker, None)
 
     def swept(self, now: float) -> None:
+        """
+        Raises:
+            IllegalTransition: nothing was being removed.
+        """
+        if self.stage is not GarbageStage.SWEEPING:
+            raise IllegalTransition(f"Swept, and garbage is {self.stage}", "a Sweep ends in one Swept")
         self.stage = GarbageStage.IDLE
         if self._left:
             self.again_at = now + AGAIN_S

@@ -34,7 +34,7 @@ class Workers:
     def __init__(self, silent_s: float) -> None:
         self.by_name: dict[str, Worker] = {}
         self.silent_at = inf  # nobody is silent for too long earlier; it may be too early, never too late
-        self._silent_s = silent_s
+        self.silent_s = silent_s
 
     def __repr__(self) -> str:
         draining = sum(worker.is_draining for worker in self.by_name.values())
@@ -42,7 +42,7 @@ class Workers:
 
     def join(self, now: float, joined: WorkerJoined, catalogue: CatalogueState) -> None:
         worker = self.by_name[joined.view.name] = Worker(now, joined)
-        self.silent_at = min(self.silent_at, now + self._silent_s)
+        self.silent_at = min(self.silent_at, now + self.silent_s)
         share(worker, catalogue)
 
     def hear(self, now: float, heartbeat: Heartbeat) -> bool:
@@ -53,14 +53,14 @@ class Workers:
         was_silent, worker.is_silent = worker.is_silent, False
         worker.heard_at = now
         worker.is_draining = heartbeat.view.draining
-        self.silent_at = min(self.silent_at, now + self._silent_s)
+        self.silent_at = min(self.silent_at, now + self.silent_s)
         return was_silent
 
     def silence(self, now: float) -> list[str]:
         """Those that have not been heard of for too long since the last time."""
         silenced, self.silent_at = [], inf
         for worker in self.by_name.values():
-            at = worker.heard_at + self._silent_s
+            at = worker.heard_at + self.silent_s
             if worker.is_silent:
                 continue
             if at <= now:
@@ -90,7 +90,7 @@ class Workers:
         """Why they cannot keep what these settings reserve. Who never fits at all hears of it at the check."""
         for worker in self.heard():
             capacity = worker.capacity
-            if capacity is None or settings.memory_mb > capacity.memory_mb:
+            if capacity is None or not settings.resources.fits(capacity.resources):
                 continue
             if not (catalogue.keeping or settings.min_sandboxes):
                 continue
@@ -106,8 +106,8 @@ class Workers:
         for worker in self.heard():
             if worker.capacity is None:
                 return worker.name
-            most = reserve.orderable(worker.capacity, wishes(catalogue), worker.granted, settings.memory_mb)
-            why = reserve.refuse_order(worker.capacity, settings.name, count, most, settings.memory_mb)
+            most = reserve.orderable(worker.capacity, wishes(catalogue), worker.granted, settings.resources)
+            why = reserve.refuse_order(worker.capacity, settings.name, count, most, settings.resources)
             if why is None:
                 return worker.name
             refusal = refusal or why

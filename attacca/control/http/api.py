@@ -11,6 +11,33 @@ from attacca.model.sandbox import FunctionView
 TOKEN_NAME = rf"^({NAME.pattern})?(?!\n)$"  # the same in Python and in ECMAScript, where OpenAPI reads it
 
 
+class SandboxRow(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    revision: str
+    phase: str
+    memory_mb: int
+    busy: int  # invocations in it now
+    served: int
+    age_s: float
+    idle_s: float
+
+
+class WorkerRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One worker; of what it has, its memory is shown."""
+
+    name: str
+    memory_mb: int
+    used_mb: int
+    queued: int
+    running: int
+    limit: int  # invocations at once, as the concurrency policy has it now
+    cores: int
+    draining: bool
+    functions: tuple[FunctionView, ...]
+    sandboxes: tuple[SandboxRow, ...]
+    idle: dict[str, int] | None
+
+
 class FunctionRow(msgspec.Struct, frozen=True, kw_only=True):
     """One function in a list."""
 

@@ -31,10 +31,11 @@ from attacca.control.http.api import (
     SecretRow,
     TokenRequest,
     TokenRow,
+    WorkerRow,
 )
 from attacca.control.http.authorization import Observe, refuse_scope
 from attacca.control.http.document import PATH, DeployOperation, Document, SecretOperation, expect_page, refusals
-from attacca.control.http.rows import detail, progress_line, row
+from attacca.control.http.rows import detail, progress_line, row, worker_row
 from attacca.control.secrets import Secret
 from attacca.errors import (
     AttaccaError,
@@ -52,7 +53,6 @@ from attacca.model.function import MASK, SECRET_KB, SECRETS, Settings
 from attacca.model.invocation import Call
 from attacca.model.log import LogLine
 from attacca.model.messages import Evict, Prewarm
-from attacca.model.sandbox import WorkerView
 
 LOG = logging.getLogger("attacca.control")
 UPLOAD_MB = 256
@@ -97,10 +97,10 @@ def list_functions(context: TheContext) -> list[FunctionRow]:
     return [row(function.now) for function in context.control.functions()]
 
 
-@get("/api/functions/{name:str}", responses=refusals(404), sync_to_thread=False)
-def describe_function(name: FromPath[str], context: TheContext) -> FunctionDetail:
+@get("/api/functions/{name:str}", responses=refusals(404))
+async def describe_function(name: FromPath[str], context: TheContext) -> FunctionDetail:
     shown = detail(context.control.function(name))
-    return msgspec.structs.replace(shown, statistics=overall(context.observe.workers(), name))
+    return msgspec.structs.replace(shown, statistics=overall(await context.observe.workers(), name))
 
 
 @post(
@@ -174,9 +174,9 @@ def list_calls(
     return list(context.observe.calls(function, limit))
 
 
-@get("/api/workers", responses=refusals(), sync_to_thread=False)
-def list_workers(context: TheContext) -> list[WorkerView]:
-    return list(context.observe.workers())
+@get("/api/workers", responses=refusals())
+async def list_workers(context: TheContext) -> list[WorkerRow]:
+    return [worker_row(view) for view in await context.observe.workers()]
 
 
 @get("/api/info", responses=refusals(), sync_to_thread=False)

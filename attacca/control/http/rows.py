@@ -10,9 +10,12 @@ from attacca.control.http.api import (
     FunctionDetail,
     FunctionRow,
     RevisionRow,
+    SandboxRow,
     StepLine,
+    WorkerRow,
 )
 from attacca.model.function import PythonDirectory, Revision, masked
+from attacca.model.sandbox import SandboxView, WorkerView
 
 
 def row(now: Revision) -> FunctionRow:
@@ -53,6 +56,35 @@ def detail(function: Function) -> FunctionDetail:
         deployed_at=now.created_at,
         revisions=tuple(reversed(rows)),
         event=now.event,
+    )
+
+
+def worker_row(view: WorkerView) -> WorkerRow:
+    return WorkerRow(
+        name=view.name,
+        memory_mb=view.capacity.memory_mb,
+        used_mb=view.used.memory_mb,
+        queued=view.queued,
+        running=view.running,
+        limit=view.limit,
+        cores=view.cores,
+        draining=view.draining,
+        functions=view.functions,
+        sandboxes=tuple(_sandbox_row(sandbox) for sandbox in view.sandboxes),
+        idle=view.idle,
+    )
+
+
+def _sandbox_row(view: SandboxView) -> SandboxRow:
+    return SandboxRow(
+        id=view.id,
+        revision=view.revision,
+        phase=view.phase,
+        memory_mb=view.resources.memory_mb,
+        busy=view.busy,
+        served=view.served,
+        age_s=view.age_s,
+        idle_s=view.idle_s,
     )
 
 

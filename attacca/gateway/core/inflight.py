@@ -51,8 +51,8 @@ class Function:
     """A known function: its current revision, its counters and its latest invocations."""
 
     __slots__ = (
-        "application", "arrived_at", "clocks", "cors", "gap_s", "hears_leaving", "is_idempotent", "memory_mb", "name",
-        "number", "queue", "recent", "revision_id", "running", "statistics", "takes_requests", "takes_streams",
+        "application", "arrived_at", "clocks", "cors", "gap_s", "hears_leaving", "is_idempotent", "name", "number",
+        "queue", "recent", "resources", "revision_id", "running", "statistics", "takes_requests", "takes_streams",
         "trigger", "waiting",
     )  # fmt: skip
 
@@ -73,7 +73,7 @@ class Function:
         self.hears_leaving = revision.signature is Signature.ASGI  # before the end of its answer
         self.cors = revision.settings.cors
         self.is_idempotent = revision.settings.idempotent
-        self.memory_mb = revision.settings.memory_mb
+        self.resources = revision.settings.resources
         self.application = revision.settings.application or revision.function
         self.trigger = revision.settings.trigger
         self.queue = max(revision.settings.queue, 1)  # one is always in the hand-over, also when none may wait
@@ -87,7 +87,7 @@ class Function:
 
     def asked(self) -> Asked:
         exec_s = self.statistics.exec_s
-        return Asked(self.name, self.rate, exec_s, self.memory_mb, self.application, self.trigger)
+        return Asked(self.name, self.rate, exec_s, self.resources, self.application, self.trigger)
 
     @property
     def rate(self) -> float:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from math import inf
 
 from attacca.model.messages import Resting
+from attacca.model.resources import NOTHING, Resources
 from attacca.model.sandbox import WorkerView
 from attacca.policy.balancing.types import Asked, Balancer, Done
 
@@ -14,7 +15,7 @@ class WorkerHandle:
     """One worker, from its joining until it is dropped. It is a `policy.balancing.types.Worker`."""
 
     __slots__ = (
-        "_ask", "_idle", "cores", "heard_at", "is_draining", "is_local", "limit", "memory_free_mb", "memory_mb", "name",
+        "_ask", "_idle", "capacity", "cores", "heard_at", "is_draining", "is_local", "limit", "name",
         "queued", "running", "view",
     )  # fmt: skip
 
@@ -26,8 +27,7 @@ class WorkerHandle:
         self.running = 0
         self.limit = 1
         self.cores = 1
-        self.memory_mb = 0
-        self.memory_free_mb = 0
+        self.capacity = NOTHING
         self.heard_at = now
         self.is_draining = False
         self.view: WorkerView | None = None
@@ -37,14 +37,17 @@ class WorkerHandle:
         self.heard_at = now
         self.limit = max(view.limit, 1)
         self.cores = max(view.cores, 1)
-        self.memory_mb = view.memory_mb
-        self.memory_free_mb = max(view.memory_mb - view.used_mb, 0)
+        self.capacity = view.capacity
         self.is_draining = view.draining
         self.view = view
         if view.idle is not None:
             self._idle = dict(view.idle)
         elif view.functions:
             self._idle = None
+
+    @property
+    def free(self) -> Resources:
+        return NOTHING if self.view is None else self.view.capacity.beyond(self.view.used)
 
     def idle(self, function: str) -> int:
         if self._ask is not None:

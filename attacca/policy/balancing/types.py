@@ -7,6 +7,7 @@ import msgspec
 
 from attacca.kernel import protocol
 from attacca.kernel.chance import Chance
+from attacca.model.resources import NOTHING, Resources
 
 
 class Worker(Protocol):
@@ -29,11 +30,11 @@ class Worker(Protocol):
         """At least 1."""
 
     @property
-    def memory_mb(self) -> int:
+    def capacity(self) -> Resources:
         """Of all its sandboxes and templates."""
 
     @property
-    def memory_free_mb(self) -> int:
+    def free(self) -> Resources:
         """Of it, held by none."""
 
     @property
@@ -50,7 +51,7 @@ class Asked(msgspec.Struct, frozen=True, gc=False):
     function: str
     rate: float = 0.0  # arrivals per second, by a moving average
     exec_s: float = 0.0  # its handler's own time, a moving average: how long it will probably run
-    memory_mb: int = 0  # of one sandbox
+    resources: Resources = NOTHING  # of one sandbox
     application: str = ""
     trigger: str = ""
 

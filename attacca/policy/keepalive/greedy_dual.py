@@ -29,7 +29,7 @@ class GreedyDual(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 def worth(idle: Idle) -> float:
-    return idle.uses * idle.cold_s / idle.memory_mb
+    return idle.uses * idle.cold_s / idle.resources.memory_mb
 
 
 class CachedState(LruState):
@@ -69,7 +69,7 @@ class CachedState(LruState):
         clock, frequency = self._marks.get(idle.function, (self.clock, 0))
         known = self._house.known(idle.function)
         cost_s = idle.cold_s if known is None else known.cold_s.ewma
-        return clock + frequency * cost_s / idle.memory_mb
+        return clock + frequency * cost_s / idle.resources.memory_mb
 
     def _uses(self, function: str) -> int:
         known = self._house.known(function)

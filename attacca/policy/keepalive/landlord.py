@@ -18,4 +18,4 @@ class Landlord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 def worth(idle: Idle) -> float:
-    return idle.cold_s / idle.memory_mb
+    return idle.cold_s / idle.resources.memory_mb

@@ -102,7 +102,7 @@ class OracleState(LruState):
         ordered = sorted(idle, key=lambda one: (-one.idle_since, one.sandbox))
         for one in ordered:
             depth = depths[one.function] = depths.get(one.function, 0) + 1
-            held[one.sandbox] = one.memory_mb * (self._needed(now, one.function, depth) - now)
+            held[one.sandbox] = one.resources.memory_mb * (self._needed(now, one.function, depth) - now)
         return sorted(ordered, key=lambda one: (-held[one.sandbox], one.sandbox))
 
     def _needed(self, now: float, function: str, depth: int) -> float:

@@ -8,6 +8,7 @@ import msgspec
 from attacca.kernel import protocol
 from attacca.kernel.chance import Chance
 from attacca.kernel.window import Measure
+from attacca.model.resources import NOTHING, Resources
 
 
 class Known(Protocol):
@@ -22,7 +23,7 @@ class Known(Protocol):
         """What calls it: http, timer, queue, ..."""
 
     @property
-    def memory_mb(self) -> int:
+    def resources(self) -> Resources:
         """Of one sandbox."""
 
     @property
@@ -62,20 +63,20 @@ class House(Protocol):
     """The worker around a keep-alive state, as it is at the moment of looking, and what the state may ask of it."""
 
     @property
-    def memory_mb(self) -> int:
+    def capacity(self) -> Resources:
         """Of all sandboxes and templates together."""
 
     @property
-    def used_mb(self) -> int:
+    def used(self) -> Resources:
         """Of them, in use or about to be free."""
 
     @property
-    def idle_mb(self) -> int:
+    def idle(self) -> Resources:
         """Of them, sandboxes at rest."""
 
     @property
     def pressure(self) -> float:
-        """The share of the memory that is in use, from 0 to 1."""
+        """The share that is in use, from 0 to 1, of whatever is scarcest: of the memory, unless more is counted."""
 
     @property
     def chance(self) -> Chance:
@@ -91,7 +92,7 @@ class Idle(msgspec.Struct, frozen=True, gc=False):
 
     sandbox: str
     function: str
-    memory_mb: int
+    resources: Resources
     idle_since: float
     uses: int  # invocations of its function so far
     cold_s: float  # what a new one would cost: the moving average of its function's cold starts
@@ -183,8 +184,8 @@ class Nowhere:
     """A worker with nothing in it: enough to see whether a policy makes a state."""
 
     def __init__(self, chance: Chance) -> None:
-        self.memory_mb = 1
-        self.used_mb = self.idle_mb = 0
+        self.capacity = Resources(1)
+        self.used = self.idle = NOTHING
         self.pressure = 0.0
         self.chance = chance
 

@@ -13,6 +13,7 @@ from attacca.model.function import Revision, Settings
 from attacca.model.messages import Catalogue as Announced
 from attacca.model.messages import Evict
 from attacca.model.reserve import Wish
+from attacca.model.resources import Resources
 from attacca.policy.keepalive.types import Ahead
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core.checks import Checks
@@ -98,6 +99,7 @@ class Catalogue:
             state.retired = False  # rolled back to while it was still busy
         else:
             state = RevisionState(revision, function)
+            state.is_too_large = not state.resources.fits(self._pool.capacity)
             function.states.append(state)
             self.states[revision.id] = state
         function.current = state
@@ -143,7 +145,7 @@ class Catalogue:
 
     def refuse(self, settings: Settings) -> AttaccaError | None:
         """Why it cannot be deployed with these; None: it can. Who never fits at all hears of it at the check."""
-        if settings.memory_mb > self._config.memory_mb or not (self._keeping or settings.min_sandboxes):
+        if not (self._keeping or settings.min_sandboxes) or not settings.resources.fits(self._pool.capacity):
             return None
         others = [one for one in self._wishes() if one.function != settings.name]
         return reserve.refuse(self._config, reserve.wish(settings), others, self.granted())
@@ -153,8 +155,8 @@ class Catalogue:
         settings = self._settings_of(function)
         if settings is None:
             return None
-        memory_mb = settings.memory_mb
-        return reserve.refuse_order(self._config, function, count, self._orderable(memory_mb), memory_mb)
+        resources = settings.resources
+        return reserve.refuse_order(self._config, function, count, self._orderable(resources), resources)
 
     def _settings_of(self, function: str) -> Settings | None:
         known, told = self.functions.get(function), self._told(function)
@@ -162,8 +164,8 @@ class Catalogue:
             return told.settings
         return None if known is None or known.current is None else known.current.revision.settings
 
-    def _orderable(self, memory_mb: int) -> int:
-        return reserve.orderable(self._config, self._wishes(), self.granted(), memory_mb)
+    def _orderable(self, resources: Resources) -> int:
+        return reserve.orderable(self._config, self._wishes(), self.granted(), resources)
 
     def _share(self, kept: dict[str, int], first: str = "") -> None:
         """Who has just been deployed comes before those that have less than they want."""
@@ -213,7 +215,7 @@ class Catalogue:
         told = self._told(function)
         state = self._current(function) if told is None else self.find(now, told.id, out)
         if state is not None:
-            most = self._orderable(state.revision.settings.memory_mb)
+            most = self._orderable(state.resources)
             state.wanted = max(0, min(state.wanted + count, most))
             self._stocked[function] = state
 
@@ -226,8 +228,7 @@ class Catalogue:
 
     def _stock(self, now: float, state: RevisionState, out: list[Command]) -> None:
         function = state.function.name
-        memory_mb = state.revision.settings.memory_mb
-        if memory_mb > self._pool.budget_mb:
+        if state.is_too_large:
             state.wanted = 0
             return
         if state.function.has_laggards:
@@ -240,7 +241,7 @@ class Catalogue:
             if state.is_full:
                 state.wanted = 0
                 return
-            room = self._pool.room(now, memory_mb, state, out, evict=True)
+            room = self._pool.room(now, state.resources, state, out, evict=True)
             if room is Room.FREE:
                 self._pool.make(now, state, "kept as min_sandboxes" if is_below else "ordered ahead", out, ahead=True)
                 state.wanted -= 0 if is_below else 1
@@ -306,7 +307,7 @@ class Catalogue:
         if state is None:
             return
         for _ in range(order.copies):
-            if state.is_full or not self._pool.fits(state.revision.settings.memory_mb):
+            if state.is_full or not self._pool.fits(state.resources):
                 return
             self._pool.make(now, state, order.why, out, ahead=True)
 

@@ -9,6 +9,7 @@ from attacca.errors import AttaccaError
 from attacca.model.function import Revision
 from attacca.model.invocation import Failed, Timing
 from attacca.model.messages import Check, Checked, Send
+from attacca.model.resources import KINDS, Resources, amount
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core.events import Command, ToPeer
 from attacca.worker.core.pool import Pool, Room
@@ -53,8 +54,8 @@ class Checks:
             out.append(asked.refused(DRAINING))
         elif refusal is not None:
             out.append(asked.refused(Failed(refusal.code, refusal.message, refusal.hint)))
-        elif revision.settings.memory_mb > self._config.memory_mb:
-            out.append(asked.refused(never_fits(revision, self._config.memory_mb)))
+        elif not revision.settings.resources.fits(self._pool.capacity):
+            out.append(asked.refused(never_fits(revision, self._pool.capacity)))
         else:
             self._count += 1
             self.waiting[str(self._count)] = asked
@@ -65,11 +66,11 @@ class Checks:
         """True: one is short of memory."""
         for number, asked in list(self.waiting.items()):
             revision = asked.revision
-            memory_mb = revision.settings.memory_mb
+            resources = revision.settings.resources.memory_alone()
             hard = now >= asked.since + self._config.patience_s
             known = self._functions.get(revision.function) if hard else None
             yields = None if known is None else known.current  # a correction takes the place of what it corrects
-            if self._pool.room(now, memory_mb, None, out, evict=True, hard=hard, yields=yields) is not Room.FREE:
+            if self._pool.room(now, resources, None, out, evict=True, hard=hard, yields=yields) is not Room.FREE:
                 return True
             del self.waiting[number]
             self._forget(number)
@@ -134,9 +135,12 @@ class Checks:
         self._timers.clear((Timer.PATIENCE, number))
 
 
-def never_fits(revision: Revision, budget_mb: int) -> Failed:
+def never_fits(revision: Revision, capacity: Resources) -> Failed:
+    resources = revision.settings.resources
+    kind = next(kind for kind in KINDS if getattr(resources, kind) > getattr(capacity, kind))
+    asked, there = amount(kind, getattr(resources, kind)), amount(kind, getattr(capacity, kind))
     return Failed(
         "no_capacity",
-        f"{revision.function!r} asks for {revision.settings.memory_mb} MB, and the whole worker has {budget_mb} MB",
-        "lower memory_mb of the function, or raise memory_mb of the worker",
+        f"{revision.function!r} asks for {asked}, and the whole worker has {there}",
+        f"lower {kind} of the function, or raise {kind} of the worker",
     )

@@ -1,8 +1,9 @@
-"""Who must go when memory is short: idle sandboxes as the policy orders them, then templates that nobody uses."""
+"""Who must go when room is short: idle sandboxes as the policy orders them, then templates that nobody uses."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from attacca.model.resources import NOTHING, Resources
 from attacca.policy.keepalive.types import KeepaliveState
 from attacca.worker.core.sandbox import Phase, Sandbox
 from attacca.worker.core.state import RevisionState
@@ -12,12 +13,12 @@ from attacca.worker.core.templates import Template, TemplatePhase
 class Plan(NamedTuple):
     sandboxes: list[Sandbox]
     templates: list[Template]
-    short_mb: int  # what it still lacks; not above 0: it frees enough
+    lack: Resources  # still; NOTHING: it frees enough
 
 
 def plan(
     now: float,
-    need_mb: int,
+    lack: Resources,
     asking: RevisionState | None,
     keepalive: KeepaliveState,
     sandboxes: Mapping[str, Sandbox],
@@ -35,24 +36,25 @@ def plan(
     spare: dict[RevisionState, int] = {}
     resting = [sandbox.idle for sandbox in sandboxes.values() if sandbox.idle is not None]
     for idle in keepalive.victims(now, resting) if resting else ():
-        if need_mb <= 0:
+        if lack == NOTHING:
             break
         sandbox = sandboxes[idle.sandbox]
         state = sandbox.state
         left = spare.get(state, state.live - (0 if state is yields else state.least))
-        if state is asking or left <= 0:
+        if state is asking or left <= 0 or not sandbox.resources.shares_a_kind(lack):
             continue
         spare[state] = left - 1
         chosen[sandbox.id] = sandbox
-        need_mb -= sandbox.memory_mb
+        lack = lack.beyond(sandbox.resources)
     dropped: list[Template] = []
     for template in sorted(templates.values(), key=lambda one: (_is_of(one, asking), one.used_at, one.id)):
-        if need_mb <= 0:
+        if lack == NOTHING:
             break
-        if template.phase is TemplatePhase.READY and _is_unused(template, chosen, hard=hard):
+        is_of_use = template.phase is TemplatePhase.READY and template.resources.shares_a_kind(lack)
+        if is_of_use and _is_unused(template, chosen, hard=hard):
             dropped.append(template)
-            need_mb -= template.memory_mb
-    return Plan(list(chosen.values()), dropped, need_mb)
+            lack = lack.beyond(template.resources)
+    return Plan(list(chosen.values()), dropped, lack)
 
 
 def _is_of(template: Template, state: RevisionState | None) -> bool:

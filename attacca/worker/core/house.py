@@ -5,6 +5,7 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from attacca.kernel.chance import Chance
+from attacca.model.resources import Resources
 from attacca.worker.core.state import Function
 from attacca.worker.core.timers import Key, Timer, Timers
 
@@ -29,20 +30,20 @@ class House:
         self._earliest = -inf
 
     @property
-    def memory_mb(self) -> int:
-        return self._pool.budget_mb
+    def capacity(self) -> Resources:
+        return self._pool.capacity
 
     @property
-    def used_mb(self) -> int:
-        return self._pool.used_mb
+    def used(self) -> Resources:
+        return self._pool.used
 
     @property
-    def idle_mb(self) -> int:
-        return self._pool.idle_mb
+    def idle(self) -> Resources:
+        return self._pool.idle()
 
     @property
     def pressure(self) -> float:
-        return self._pool.used_mb / self._pool.budget_mb
+        return self._pool.used.dominant_share(self._pool.capacity)
 
     @property
     def chance(self) -> Chance:

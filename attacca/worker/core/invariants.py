@@ -1,6 +1,7 @@
 """What must hold after every event, counted anew from what there is; tests ask for it after each one."""
 
-from attacca.model.reserve import cost_mb
+from attacca.model.reserve import cost
+from attacca.model.resources import NOTHING, largest, total
 from attacca.worker.core.sandbox import Phase
 from attacca.worker.core.state import Place, RevisionState
 from attacca.worker.core.templates import TemplatePhase
@@ -12,7 +13,7 @@ def check(worker: WorkerCore) -> None:
     Raises:
         AssertionError: something that must always hold does not.
     """
-    _memory(worker)
+    _resources(worker)
     _reserved(worker)
     _scheduler(worker)
     for function in worker.functions.values():
@@ -30,16 +31,15 @@ def check(worker: WorkerCore) -> None:
         assert (sandbox.idle is not None) == (sandbox.phase is Phase.IDLE), f"{sandbox.id} rests and is {sandbox.phase}"
 
 
-def _memory(worker: WorkerCore) -> None:
+def _resources(worker: WorkerCore) -> None:
     pool = worker.pool
     sandboxes = list(pool.sandboxes.values())
     templates = list(pool.templates.values())
-    assert pool.used_mb == sum(one.memory_mb for one in sandboxes) + sum(one.memory_mb for one in templates)
-    assert 0 <= pool.used_mb <= pool.budget_mb, f"{pool.used_mb} MB used of {pool.budget_mb}"
-    leaving_mb = sum(one.memory_mb for one in sandboxes if one.phase is Phase.DYING)
-    leaving_mb += sum(one.memory_mb for one in templates if one.phase is TemplatePhase.DROPPING)
-    assert pool.leaving_mb == leaving_mb
-    assert pool.idle_mb == sum(one.memory_mb for one in sandboxes if one.idle is not None)
+    assert pool.used == total(one.resources for one in sandboxes) + total(one.resources for one in templates)
+    assert NOTHING.fits(pool.used), f"{pool.used} used"
+    assert pool.used.fits(pool.capacity), f"{pool.used} used of {pool.capacity}"
+    dying = total(one.resources for one in sandboxes if one.phase is Phase.DYING)
+    assert pool.leaving == dying + total(one.resources for one in templates if one.phase is TemplatePhase.DROPPING)
     for template in templates:
         held = [one.id for one in sandboxes if one.template is template]
         assert list(template.children) == held
@@ -51,10 +51,9 @@ def _reserved(worker: WorkerCore) -> None:
     """Whatever is kept, one more sandbox or template of any function would fit beside it."""
     current = [function.current for function in worker.functions.values() if function.current is not None]
     config = worker.config
-    reserved_mb = sum(cost_mb(config, state.least, state.revision.settings.memory_mb) for state in current)
-    sizes_mb = [state.revision.settings.memory_mb for state in current]
-    largest_mb = max((size_mb for size_mb in sizes_mb if size_mb <= config.memory_mb), default=0)
-    assert not reserved_mb or reserved_mb + largest_mb <= config.memory_mb
+    reserved = total(cost(config, state.least, state.resources) for state in current)
+    sizes = [state.resources for state in current if state.resources.fits(config.resources)]
+    assert reserved == NOTHING or (reserved + largest([NOTHING, *sizes])).fits(config.resources)
     assert all(state.granted <= state.revision.settings.min_sandboxes for state in current)
 
 

@@ -1,7 +1,7 @@
-"""Sandboxes and templates within the memory they share: made, at rest, killed, and who must go when room is short.
+"""Sandboxes and templates within what they share: made, at rest, killed, and who must go when room is short.
 
-A sandbox holds its memory from the order to make it until the report that it is gone: what was merely told to die
-may still hold all of it. So memory that is about to be freed is `leaving`, and whoever needs it waits for the report.
+A sandbox holds its resources from the order to make it until the report that it is gone: what was merely told to die
+may still hold all of them. So what is about to be freed is `leaving`, and whoever needs it waits for the report.
 """
 
 from collections.abc import Callable
@@ -11,6 +11,7 @@ from attacca.kernel.chance import Chance
 from attacca.kernel.ids import Ids
 from attacca.model.function import Revision
 from attacca.model.invocation import Start
+from attacca.model.resources import NOTHING, Resources, scarcest, total
 from attacca.policy.keepalive.types import Idle, Keepalive, KeepaliveState, begin
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core.events import Command, DropTemplate, Kill, MakeSandbox, MakeTemplate
@@ -40,16 +41,15 @@ class Pool:
         functions: dict[str, Function],
         chance: Chance | None,
     ) -> None:
-        self.budget_mb = config.memory_mb
+        self.capacity = config.resources
         self.buffer_mb = config.memory_buffer_mb
         self._buffer_check_s = config.buffer_check_s
         self._ids = ids
         self._timers = timers
         self.sandboxes: dict[str, Sandbox] = {}
         self.templates: dict[str, Template] = {}
-        self.used_mb = 0
-        self.leaving_mb = 0  # of used_mb: dying sandboxes, dropping templates
-        self.idle_mb = 0  # of used_mb: sandboxes at rest
+        self.used = NOTHING
+        self.leaving = NOTHING  # of what is used: dying sandboxes, dropping templates
         self.news: dict[str, int] | None = None  # how many rest of those of which that has changed; None: nobody asks
         self.house = House(self, timers, functions, chance)
         self.keepalive: KeepaliveState = begin(keepalive, self.house)
@@ -64,7 +64,7 @@ class Pool:
         if ahead:
             made = Start.PREWARMED
         sandbox = Sandbox(self._ids.next(), state, made, why, template, now)
-        self._reserve(now, sandbox.memory_mb)
+        self._reserve(now, sandbox.resources)
         self.sandboxes[sandbox.id] = state.sandboxes[sandbox.id] = sandbox
         state.live += 1
         state.starting += 1
@@ -99,7 +99,7 @@ class Pool:
         idle = Idle(
             sandbox.id,
             function.name,
-            sandbox.memory_mb,
+            sandbox.resources,
             now,
             known.invocations,
             known.made_s.ewma,
@@ -116,7 +116,6 @@ class Pool:
             self.news[function.name] = function.idle
         sandbox.idle = idle
         sandbox.idle_since = now
-        self.idle_mb += sandbox.memory_mb
         sandbox.expiry = expiry = self.keepalive.became_idle(now, idle)
         if expiry is not None:
             self._timers.set(sandbox.timer, expiry.at)
@@ -141,7 +140,7 @@ class Pool:
         before = sandbox.phase
         sandbox.kill()
         self._leave(now, sandbox, before, loss)
-        self.leaving_mb += sandbox.memory_mb
+        self.leaving += sandbox.resources
         out.append(Kill(sandbox.id, f"{loss.verb}{loss.why}"))
 
     def ended(self, now: float, sandbox: Sandbox, loss: Loss, out: list[Command], *, was_ready: bool) -> bool:
@@ -152,13 +151,13 @@ class Pool:
         else:
             sandbox.failed()
         if before is Phase.DYING:
-            self.leaving_mb -= sandbox.memory_mb
+            self.leaving -= sandbox.resources
         else:
             self._leave(now, sandbox, before, loss)
         state = sandbox.state
         del self.sandboxes[sandbox.id], state.sandboxes[sandbox.id]
         state.function.total -= 1
-        self.used_mb -= sandbox.memory_mb
+        self.used -= sandbox.resources
         template = sandbox.template
         if template is not None and template.lose(sandbox.id):
             self._drop(template, "retired, and its last sandbox is gone", out)
@@ -166,7 +165,6 @@ class Pool:
 
     def _stir(self, sandbox: Sandbox) -> None:
         sandbox.idle = None
-        self.idle_mb -= sandbox.memory_mb
         function = sandbox.state.function
         function.idle -= 1
         if self.news is not None:
@@ -175,7 +173,7 @@ class Pool:
             self._timers.clear(sandbox.timer)
 
     def _leave(self, now: float, sandbox: Sandbox, before: Phase, loss: Loss) -> None:
-        """It is out of its revision's count from now on; it may still hold its memory."""
+        """It is out of its revision's count from now on; it may still hold its resources."""
         state = sandbox.state
         state.loss = loss
         state.function.cached_uses -= sandbox.served
@@ -196,7 +194,7 @@ class Pool:
         self, now: float, revision: Revision, state: RevisionState | None, out: list[Command]
     ) -> Template:
         template = Template(self._ids.next(), revision, state, now)
-        self._reserve(now, template.memory_mb)
+        self._reserve(now, template.resources)
         self.templates[template.id] = template
         if state is not None:
             state.template = template
@@ -205,9 +203,9 @@ class Pool:
 
     def template_ready(self, template: Template, memory_mb: int) -> bool:
         """False: it was dropped in that moment."""
-        before_mb = template.memory_mb
+        before = template.resources
         template.ready(memory_mb)
-        self.used_mb += template.memory_mb - before_mb
+        self.used = self.used - before + template.resources
         return template.phase is TemplatePhase.READY
 
     def retire(self, template: Template, why: str, out: list[Command]) -> None:
@@ -225,24 +223,28 @@ class Pool:
             template.gone()
         else:
             template.failed()
-        self.used_mb -= template.memory_mb
+        self.used -= template.resources
         if before is TemplatePhase.DROPPING:
-            self.leaving_mb -= template.memory_mb
+            self.leaving -= template.resources
         del self.templates[template.id]
 
     def _drop(self, template: Template, why: str, out: list[Command]) -> None:
-        self.leaving_mb += template.memory_mb
+        self.leaving += template.resources
         out.append(DropTemplate(template.id, why))
 
     # Room.
 
-    def fits(self, ask_mb: int) -> bool:
-        return self.used_mb + ask_mb <= self.budget_mb
+    def idle(self) -> Resources:
+        """Of what is used: sandboxes at rest. Added up when somebody asks, which no invocation does."""
+        return total(sandbox.resources for sandbox in self.sandboxes.values() if sandbox.idle is not None)
+
+    def fits(self, asked: Resources) -> bool:
+        return (self.used + asked).fits(self.capacity)
 
     def room(
         self,
         now: float,
-        ask_mb: int,
+        asked: Resources,
         state: RevisionState | None,
         out: list[Command],
         *,
@@ -254,42 +256,44 @@ class Pool:
 
         `yields`: gives up its min_sandboxes too, because it is to be replaced by what is made.
         """
-        if self.fits(ask_mb):
+        wanted = self.used + asked
+        if wanted.fits(self.capacity):
             return Room.FREE
-        need_mb = self.used_mb + ask_mb - self.budget_mb - self.leaving()
-        if need_mb <= 0:
+        lack = (wanted - self.soon_free()).beyond(self.capacity)
+        if lack == NOTHING:
             return Room.COMING
         if not evict:
             return Room.NONE
-        chosen = plan(now, need_mb, state, self.keepalive, self.sandboxes, self.templates, hard=hard, yields=yields)
-        if chosen.short_mb > 0 and not (hard and self._could_ever(need_mb, state, yields)):
+        chosen = plan(now, lack, state, self.keepalive, self.sandboxes, self.templates, hard=hard, yields=yields)
+        is_enough = chosen.lack == NOTHING
+        if not is_enough and not (hard and self._could_ever(lack, state, yields)):
             return Room.NONE
-        self._carry_out(now, chosen, " for memory", out)
-        return Room.COMING if chosen.short_mb <= 0 else Room.NONE
+        self._carry_out(now, chosen, f" for {scarcest(lack)}", out)
+        return Room.COMING if is_enough else Room.NONE
 
-    def _could_ever(self, need_mb: int, asking: RevisionState | None, yields: RevisionState | None) -> bool:
+    def _could_ever(self, lack: Resources, asking: RevisionState | None, yields: RevisionState | None) -> bool:
         """Would it be enough if all that others run came to rest?"""
-        others: dict[RevisionState, int] = {}
+        others: dict[RevisionState, int] = {}  # how many sandboxes can be spared
         for sandbox in self.sandboxes.values():
             state = sandbox.state
             if state is not asking and sandbox.phase is not Phase.DYING:
-                others.setdefault(state, 0 if state is yields else -state.least * sandbox.memory_mb)
-                others[state] += sandbox.memory_mb
-        return sum(max(0, spare_mb) for spare_mb in others.values()) >= need_mb
+                others.setdefault(state, 0 if state is yields else -state.least)
+                others[state] += 1
+        return lack.fits(total(state.resources * count for state, count in others.items() if count > 0))
 
-    def leaving(self) -> int:
-        """With the templates that end when the sandboxes that are dying now are gone."""
-        return self.leaving_mb + sum(
-            template.memory_mb
+    def soon_free(self) -> Resources:
+        """What leaves, with the templates that end when the sandboxes that are dying now are gone."""
+        return self.leaving + total(
+            template.resources
             for template in self.templates.values()
             if template.phase is TemplatePhase.RETIRED
             and all(child.phase is Phase.DYING for child in template.children.values())
         )
 
     def restore_buffer(self, now: float, out: list[Command]) -> None:
-        short_mb = self.used_mb + self.buffer_mb - self.budget_mb - self.leaving()
-        if short_mb > 0:
-            chosen = plan(now, short_mb, None, self.keepalive, self.sandboxes, self.templates)
+        lack = (self.used + Resources(self.buffer_mb) - self.soon_free()).beyond(self.capacity)
+        if lack != NOTHING:
+            chosen = plan(now, lack, None, self.keepalive, self.sandboxes, self.templates)
             self._carry_out(now, chosen, " for the free buffer", out)
 
     def _carry_out(self, now: float, chosen: Plan, why: str, out: list[Command]) -> None:
@@ -298,11 +302,12 @@ class Pool:
         for template in chosen.templates:
             self.retire(template, f"template evicted{why}", out)
 
-    def _reserve(self, now: float, memory_mb: int) -> None:
-        self.used_mb += memory_mb
-        assert self.used_mb <= self.budget_mb, "memory is never over-committed"
+    def _reserve(self, now: float, asked: Resources) -> None:
+        self.used += asked
+        assert self.used.fits(self.capacity), "nothing is ever over-committed"
         self._watch_buffer(now)
 
     def _watch_buffer(self, now: float) -> None:
-        if self.used_mb + self.buffer_mb - self.leaving_mb > self.budget_mb and not self._timers.is_set(BUFFER):
+        wanted_mb = self.used.memory_mb + self.buffer_mb - self.leaving.memory_mb
+        if wanted_mb > self.capacity.memory_mb and not self._timers.is_set(BUFFER):
             self._timers.set(BUFFER, now + self._buffer_check_s)

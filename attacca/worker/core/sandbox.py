@@ -40,8 +40,8 @@ class Sandbox:
         "idle_since",
         "made",
         "made_at",
-        "memory_mb",
         "phase",
+        "resources",
         "running",
         "served",
         "slots",
@@ -59,7 +59,7 @@ class Sandbox:
         self.made = made
         self.why = why  # why it was made, told to the first who runs in it
         self.template = template
-        self.memory_mb = state.revision.settings.memory_mb
+        self.resources = state.resources
         self.slots = state.revision.settings.concurrency
         self.phase = Phase.STARTING
         self.drained_why = ""  # why it is
@@ -125,7 +125,7 @@ class Sandbox:
             id=self.id,
             revision=self.state.revision.id,
             phase=str(self.phase),
-            memory_mb=self.memory_mb,
+            resources=self.resources,
             busy=len(self.running),
             served=self.served,
             age_s=now - self.made_at,

@@ -1,9 +1,9 @@
 """Who waits, who runs, and who is next.
 
 An invocation waits in the policy's queue until its turn comes and the concurrency limit lets it pass. Then it runs on
-a free slot; or pends on a sandbox that starts, for it or for somebody before it; or, when that sandbox's memory is not
-there yet, stands at the head of the line: until it has its memory nobody behind it gets new memory, so that it does not
-starve, while whoever finds a free slot passes by.
+a free slot; or pends on a sandbox that starts, for it or for somebody before it; or, when that sandbox's memory (or
+whatever else is scarce) is not there yet, stands at the head of the line: until it has it nobody behind it gets more,
+so that it does not starve, while whoever finds a free slot passes by.
 
 The limit counts what runs and what pends. A start that was ordered for somebody who has meanwhile found a free slot
 counts until it is ready: it imports, and costs as much as a run.
@@ -172,8 +172,7 @@ class Scheduler:
                 self._make_way(now, state, out)
                 return Placed.NO
             hard_at = item.popped + self._patience_s
-            memory_mb = state.revision.settings.memory_mb
-            if self._pool.room(now, memory_mb, state, out, evict=True, hard=now >= hard_at) is not Room.FREE:
+            if self._pool.room(now, state.resources, state, out, evict=True, hard=now >= hard_at) is not Room.FREE:
                 if now < hard_at and not self._timers.is_set(PATIENCE):
                     self._timers.set(PATIENCE, hard_at)
                 return Placed.SHORT

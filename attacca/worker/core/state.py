@@ -6,6 +6,7 @@ from enum import StrEnum
 from attacca.kernel.window import Measure
 from attacca.model.function import Revision
 from attacca.model.invocation import Invocation, Start
+from attacca.model.resources import Resources
 from attacca.worker.core.sandbox import Sandbox
 from attacca.worker.core.statistics import Statistics
 from attacca.worker.core.templates import Template, TemplatePhase
@@ -88,8 +89,8 @@ class Function:
         return self._latest.trigger
 
     @property
-    def memory_mb(self) -> int:
-        return self._latest.revision.settings.memory_mb
+    def resources(self) -> Resources:
+        return self._latest.resources
 
     @property
     def _latest(self) -> "RevisionState":
@@ -140,10 +141,12 @@ class RevisionState:
         "free",
         "function",
         "granted",
+        "is_too_large",
         "live",
         "loss",
         "no_template_reason",
         "pending",
+        "resources",
         "retired",
         "revision",
         "running",
@@ -160,6 +163,8 @@ class RevisionState:
     def __init__(self, revision: Revision, function: Function) -> None:
         self.revision = revision
         self.function = function
+        self.resources = revision.settings.resources  # of one sandbox
+        self.is_too_large = False  # for this worker, whatever else there is
         self.application = revision.settings.application or function.name
         self.trigger = revision.settings.trigger
         self.retired = False  # not the current revision any more

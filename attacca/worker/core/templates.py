@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from attacca.errors import IllegalTransition
 from attacca.model.function import Revision
+from attacca.model.resources import Resources
 
 if TYPE_CHECKING:
     from attacca.worker.core.sandbox import Sandbox
@@ -27,14 +28,14 @@ class TemplatePhase(StrEnum):
 class Template:
     """`state` is None while it belongs to a check, or to a checked revision that is not deployed yet."""
 
-    __slots__ = ("children", "id", "memory_mb", "phase", "revision", "state", "unfit", "used_at")
+    __slots__ = ("children", "id", "phase", "resources", "revision", "state", "unfit", "used_at")
 
     def __init__(self, name: str, revision: Revision, state: "RevisionState | None", now: float) -> None:
         self.id = name
         self.revision = revision
         self.state = state
         self.phase = TemplatePhase.MAKING
-        self.memory_mb = revision.settings.memory_mb  # until it is measured
+        self.resources = revision.settings.resources.memory_alone()  # until its memory is measured
         self.children: dict[str, Sandbox] = {}  # forked from it and not gone yet
         self.used_at = now
         self.unfit = ""  # why nothing can be forked from it, although the code was imported
@@ -48,7 +49,7 @@ class Template:
         """It cannot hold more than its limit; what was measured beyond that is measured badly."""
         if self.phase is TemplatePhase.MAKING:
             self.phase = TemplatePhase.READY
-            self.memory_mb = min(max(memory_mb, 1), self.memory_mb)
+            self.resources = Resources(min(max(memory_mb, 1), self.resources.memory_mb))
         elif self.phase is not TemplatePhase.DROPPING:
             self._refuse("ready")
 

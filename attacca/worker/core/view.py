@@ -12,8 +12,8 @@ from attacca.worker.core.worker import WorkerCore
 def of(worker: WorkerCore, now: float) -> WorkerView:
     return WorkerView(
         name=worker.config.name,
-        memory_mb=worker.pool.budget_mb,
-        used_mb=worker.pool.used_mb,
+        capacity=worker.pool.capacity,
+        used=worker.pool.used,
         queued=worker.scheduler.queued,
         running=worker.scheduler.running,
         limit=worker.scheduler.limit,
@@ -30,8 +30,8 @@ def brief(worker: WorkerCore) -> WorkerView:
     resting = (sandbox.state.function.name for sandbox in worker.pool.sandboxes.values() if sandbox.idle is not None)
     return WorkerView(
         name=worker.config.name,
-        memory_mb=worker.pool.budget_mb,
-        used_mb=worker.pool.used_mb,
+        capacity=worker.pool.capacity,
+        used=worker.pool.used,
         queued=scheduler.queued,
         running=scheduler.running,
         limit=scheduler.limit,
@@ -43,7 +43,7 @@ def brief(worker: WorkerCore) -> WorkerView:
 
 def capacity(worker: WorkerCore) -> Capacity:
     config = worker.config
-    return Capacity(memory_mb=config.memory_mb, memory_buffer_mb=config.memory_buffer_mb, templates=config.templates)
+    return Capacity(resources=config.resources, memory_buffer_mb=config.memory_buffer_mb, templates=config.templates)
 
 
 def held(worker: WorkerCore) -> tuple[str, ...]:

@@ -125,8 +125,8 @@ class WorkerCore:
             text = f"this worker knows no revision {invocation.revision!r}"
             outcome = Failed("not_found", text, "deploy it, or ask for the current one")
             out.append(Send(peer, Ended(invocation.id, outcome)))
-        elif state.revision.settings.memory_mb > self.config.memory_mb:
-            out.append(Send(peer, Ended(invocation.id, never_fits(state.revision, self.config.memory_mb))))
+        elif state.is_too_large:
+            out.append(Send(peer, Ended(invocation.id, never_fits(state.revision, self.pool.capacity))))
         else:
             scheduler = self.scheduler
             at_once = self._shortcut and not (scheduler.head_of_line or self.checks.waiting or len(scheduler.queue))
@@ -266,7 +266,7 @@ class WorkerCore:
         """The revision has shown that it works. A template is worth free memory, but nobody's place."""
         if not self.config.templates or state.retired or self.draining or now < state.template_retry_at:
             return
-        if self.scheduler.head_of_line or self.checks.waiting or not self.pool.fits(state.revision.settings.memory_mb):
+        if self.scheduler.head_of_line or self.checks.waiting or not self.pool.fits(state.resources.memory_alone()):
             return
         self.pool.make_template(now, state.revision, state, out)
 

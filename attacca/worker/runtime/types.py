@@ -8,7 +8,11 @@ from attacca.worker.core.reports import Sink
 
 
 class Runtime(Protocol):
-    """Orders return at once; what comes of them arrives at the sink, on the event loop, never inside the call."""
+    """Orders return at once; what comes of them arrives at the sink, on the event loop, never inside the call.
+
+    An order about a sandbox or template that is not there does nothing: it may have ended in that moment, or be another
+    runtime's. `conformance` checks all of this.
+    """
 
     async def open(self, sink: Sink) -> None:
         """Get ready to make sandboxes.

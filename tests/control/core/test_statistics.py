@@ -2,12 +2,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attacca.control.core.statistics import overall
+from attacca.model.resources import Resources
 from attacca.model.sandbox import FunctionView, Summary, WorkerView
 from tests.drawing import Every, one
 
 
 def worker(name: str, *functions: FunctionView) -> WorkerView:
-    return WorkerView(name=name, memory_mb=1024, used_mb=0, queued=0, running=0, limit=4, functions=functions)
+    return WorkerView(
+        name=name, capacity=Resources(1024), used=Resources(0), queued=0, running=0, limit=4, functions=functions
+    )
 
 
 def test_counts_of_all_workers_add_up_and_times_are_weighed() -> None:

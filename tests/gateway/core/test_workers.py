@@ -4,6 +4,7 @@ from typing import Any
 
 from attacca.gateway.core.workers import Workers
 from attacca.model.messages import Resting
+from attacca.model.resources import Resources
 from attacca.model.sandbox import FunctionView, WorkerView
 from attacca.policy.balancing.least_loaded import Level
 from attacca.policy.balancing.round_robin import Turns
@@ -11,13 +12,13 @@ from attacca.policy.balancing.types import Asked, Picked, Worker
 
 
 def view(name: str, **more: Any) -> WorkerView:
-    plain = {"memory_mb": 100, "used_mb": 0, "queued": 0, "running": 0, "limit": 2}
+    plain = {"capacity": Resources(100), "used": Resources(0), "queued": 0, "running": 0, "limit": 2}
     return WorkerView(name=name, **{**plain, **more})
 
 
 def test_what_a_worker_says_is_kept_and_what_it_was_sent_is_counted() -> None:
-    link = Workers(Level(), 3.0).join(7.0, view("a", used_mb=40, running=9, cores=3))
-    assert (link.memory_free_mb, link.limit, link.cores, link.heard_at, link.running) == (60, 2, 3, 7.0, 0)
+    link = Workers(Level(), 3.0).join(7.0, view("a", used=Resources(40), running=9, cores=3))
+    assert (link.free.memory_mb, link.limit, link.cores, link.heard_at, link.running) == (60, 2, 3, 7.0, 0)
     assert link.idle("f") == 0
     link.hear(8.0, view("a", functions=(FunctionView(function="f", idle=2),)))
     assert (link.heard_at, link.idle("f"), link.idle("g")) == (8.0, 2, 0)

@@ -8,6 +8,7 @@ import msgspec
 from hypothesis import strategies as st
 
 from attacca.kernel.rand import Streams
+from attacca.model.resources import Resources
 from attacca.policy.balancing.types import Asked, Balancer, Balancing
 from tests.drawing import Every, one, several
 
@@ -20,8 +21,8 @@ class Facts(msgspec.Struct):
     running: int = 0
     limit: int = 4
     cores: int = 2
-    memory_mb: int = 2048
-    memory_free_mb: int = 1024
+    capacity: Resources = Resources(2048)
+    free: Resources = Resources(1024)
     heard_at: float = 0.0
     warm: dict[str, int] = {}
 

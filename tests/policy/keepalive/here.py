@@ -5,6 +5,7 @@ import msgspec
 from attacca.kernel.chance import Chance
 from attacca.kernel.rand import Streams
 from attacca.kernel.window import Measure
+from attacca.model.resources import NOTHING, Resources
 
 
 class Facts(msgspec.Struct):
@@ -12,7 +13,7 @@ class Facts(msgspec.Struct):
 
     application: str = "shop"
     trigger: str = "http"
-    memory_mb: int = 1
+    resources: Resources = Resources(1)
     invocations: int = 0
     running: int = 0
     pending: int = 0
@@ -25,15 +26,15 @@ class Facts(msgspec.Struct):
 
 
 class Here(msgspec.Struct):
-    memory_mb: int = 1000
-    used_mb: int = 0
-    idle_mb: int = 0
+    capacity: Resources = Resources(1000)
+    used: Resources = NOTHING
+    idle: Resources = NOTHING
     functions: dict[str, Facts] = msgspec.field(default_factory=dict)
     woken_at: float | None = None
 
     @property
     def pressure(self) -> float:
-        return self.used_mb / self.memory_mb
+        return self.used.dominant_share(self.capacity)
 
     @property
     def chance(self) -> Chance:

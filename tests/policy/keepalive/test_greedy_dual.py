@@ -6,6 +6,7 @@ from itertools import product
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from attacca.model.resources import Resources
 from attacca.policy.keepalive.greedy_dual import CachedState, GreedyDual
 from attacca.policy.keepalive.rent import RentState
 from attacca.policy.keepalive.types import Idle, Use
@@ -33,7 +34,7 @@ def test_it_does_what_the_dumb_twin_does(steps: Sequence[tuple[str, str, tuple[i
                 del resting[victims[0].sandbox]
                 clock = first[0]
         elif step == "rest" and name not in resting:
-            idle = Idle(name, "a", memory_mb, float(now), uses, float(cold_s), 0.0)
+            idle = Idle(name, "a", Resources(memory_mb), float(now), uses, float(cold_s), 0.0)
             assert state.became_idle(now, idle) is None
             resting[name] = (clock + uses * cold_s / memory_mb, idle)
         elif step == "take" and name in resting:
@@ -48,7 +49,7 @@ def ever() -> RentState:
 
 
 def idle(name: str, uses: int = 1, cold_s: float = 1.0, memory_mb: int = 1, since: float = 0.0) -> Idle:
-    return Idle(name, name, memory_mb, since, uses, cold_s, 0.0)
+    return Idle(name, name, Resources(memory_mb), since, uses, cold_s, 0.0)
 
 
 def first_to_go(*idles: Idle) -> str:
@@ -139,7 +140,7 @@ def test_the_published_one_does_what_its_dumb_twin_does(moves: Sequence[tuple[st
             facts.cached_uses += 1
             state.began(now, Use(function, name, "warm", pended=False))
         elif move == "rest" and name in uses and name not in resting:
-            resting[name] = Idle(name, function, 1, float(now), 0, COST_S[function], 0.0)
+            resting[name] = Idle(name, function, Resources(1), float(now), 0, COST_S[function], 0.0)
             assert state.became_idle(now, resting[name]) is None
         elif move == "room" and resting:
             first = min(resting.values(), key=lambda one: (priority[one.sandbox], one.idle_since))

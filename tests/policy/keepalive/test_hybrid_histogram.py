@@ -5,6 +5,7 @@ from math import ceil, sqrt
 import pytest
 from hypothesis import given, settings
 
+from attacca.model.resources import Resources
 from attacca.policy.keepalive.hybrid_histogram import HistogramState, HybridHistogram
 from attacca.policy.keepalive.types import Expiry, Idle
 from tests.drawing import Every, one, several
@@ -13,7 +14,7 @@ MINUTE = 60.0
 
 
 def at_rest(now: float, *, used: bool = True, name: str = "s1") -> Idle:
-    return Idle(name, "a", 128, now, uses=1, cold_s=1.0, gap_s=0.0, used=used)
+    return Idle(name, "a", Resources(128), now, uses=1, cold_s=1.0, gap_s=0.0, used=used)
 
 
 def learn(state: HistogramState, pauses_s: list[float], now: float = 0.0) -> float:

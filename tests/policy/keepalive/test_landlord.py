@@ -5,6 +5,7 @@ from itertools import product
 
 from hypothesis import given, settings
 
+from attacca.model.resources import Resources
 from attacca.policy.keepalive.landlord import Landlord
 from attacca.policy.keepalive.types import Idle
 from tests.drawing import several
@@ -28,9 +29,9 @@ class DumbLandlord:
         return self.idle.pop(name)
 
     def evict(self) -> Idle:
-        delta = min(self.credit[name] / self.idle[name].memory_mb for name in self.idle)
+        delta = min(self.credit[name] / self.idle[name].resources.memory_mb for name in self.idle)
         for name, idle in self.idle.items():
-            self.credit[name] -= delta * idle.memory_mb
+            self.credit[name] -= delta * idle.resources.memory_mb
             assert self.credit[name] >= 0
         broke = [idle for name, idle in self.idle.items() if self.credit[name] == 0]
         first = min(broke, key=lambda idle: idle.idle_since)
@@ -48,18 +49,18 @@ def test_it_does_what_the_dumb_twin_does(steps: Sequence[tuple[str, str, tuple[i
             state.evicted(now, victims[0])
             assert dumb.evict() == victims[0]
         elif step == "rest" and name not in dumb.idle:
-            idle = Idle(name, "a", memory_mb, float(now), 7, float(cold_s), 0.0)
+            idle = Idle(name, "a", Resources(memory_mb), float(now), 7, float(cold_s), 0.0)
             assert state.became_idle(now, idle) is None
             dumb.rest(idle)
         elif step == "take" and name in dumb.idle:
             state.became_busy(now, dumb.take(name))
         for tenant, idle in dumb.idle.items():
-            assert (state.good_for(idle) - state.paid) * idle.memory_mb == dumb.credit[tenant]
+            assert (state.good_for(idle) - state.paid) * idle.resources.memory_mb == dumb.credit[tenant]
 
 
 def test_a_use_restores_the_whole_credit() -> None:
     state = Landlord().fresh()
-    tenant, guest = (Idle(name, "a", 1, 0.0, 1, 2.0, 0.0) for name in ("tenant", "guest"))
+    tenant, guest = (Idle(name, "a", Resources(1), 0.0, 1, 2.0, 0.0) for name in ("tenant", "guest"))
     state.became_idle(0.0, tenant)
     state.became_idle(0.0, guest)
     state.victims(1.0, [tenant, guest])
@@ -72,7 +73,7 @@ def test_a_use_restores_the_whole_credit() -> None:
 
 def test_nothing_is_kept_of_who_is_taken_or_gone() -> None:
     state = Landlord().fresh()
-    tenants = [Idle(name, "a", 1, 0.0, 1, 2.0, 0.0) for name in ("used", "gone")]
+    tenants = [Idle(name, "a", Resources(1), 0.0, 1, 2.0, 0.0) for name in ("used", "gone")]
     for tenant in tenants:
         state.became_idle(0.0, tenant)
     state.victims(1.0, tenants)

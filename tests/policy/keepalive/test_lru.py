@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attacca.kernel.registry import build
+from attacca.model.resources import Resources
 from attacca.policy.keepalive import KEEPALIVE
 from attacca.policy.keepalive.lru import Lru
 from attacca.policy.keepalive.types import Idle, begin
@@ -18,7 +19,7 @@ IDLES = st.lists(
             Idle,
             sandbox=[f"s{n}" for n in range(9)],
             function="ab",
-            memory_mb=[1, 2, 4],
+            resources=[Resources(size) for size in (1, 2, 4)],
             idle_since=SMALL,
             uses=range(7),
             cold_s=SMALL,
@@ -42,7 +43,7 @@ def test_the_longest_unused_goes_first(idles: list[Idle]) -> None:
 
 def test_nothing_expires_and_nothing_is_made_ahead() -> None:
     state = Lru().fresh()
-    idle = Idle("s1", "a", 128, 0.0, uses=1, cold_s=1.0, gap_s=0.0)
+    idle = Idle("s1", "a", Resources(128), 0.0, uses=1, cold_s=1.0, gap_s=0.0)
     assert state.became_idle(0.0, idle) is None
     assert state.prewarm_at(0.0, "a") is None
 

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attacca.errors import BadConfig
+from attacca.model.resources import Resources
 from attacca.policy.keepalive.infinite import Infinite
 from attacca.policy.keepalive.oracle import Course, Foresight, Oracle, OracleState
 from attacca.policy.keepalive.types import Idle
@@ -13,7 +14,7 @@ RUNS = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 6)), max_size=9).ma
 
 
 def idle(sandbox: str, function: str, since: float = 0.0, memory_mb: int = 128) -> Idle:
-    return Idle(sandbox, function, memory_mb, since, uses=1, cold_s=1.0, gap_s=0.0)
+    return Idle(sandbox, function, Resources(memory_mb), since, uses=1, cold_s=1.0, gap_s=0.0)
 
 
 def state(**arrivals: list[float]) -> OracleState:

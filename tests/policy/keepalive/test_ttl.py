@@ -1,13 +1,14 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from attacca.model.resources import Resources
 from attacca.policy.keepalive.ttl import Ttl
 from attacca.policy.keepalive.types import Expiry, Idle
 from tests.drawing import several
 
 
 def idle(since: float, name: str = "s1") -> Idle:
-    return Idle(name, "a", 128, since, uses=1, cold_s=1.0, gap_s=0.0)
+    return Idle(name, "a", Resources(128), since, uses=1, cold_s=1.0, gap_s=0.0)
 
 
 def test_it_goes_a_fixed_time_after_its_last_use() -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from attacca.model.invocation import Start
 from attacca.model.messages import Evict, Prewarm
+from attacca.model.resources import Resources
 from attacca.policy.keepalive.hybrid_histogram import HybridHistogram
 from attacca.policy.keepalive.lru import Lru
 from attacca.policy.keepalive.ttl import Ttl
@@ -300,7 +301,7 @@ def test_a_policy_is_told_what_a_sandbox_costs_and_how_often_it_is_wanted() -> N
     idle = sandbox.idle
     assert idle is not None
     assert idle == Idle(
-        sandbox.id, "echo", 100, idle.idle_since, 3, idle.cold_s, 7.0,
+        sandbox.id, "echo", Resources(100), idle.idle_since, 3, idle.cold_s, 7.0,
         used=True, served=3, cached_uses=3, exec_s=idle.exec_s, application="echo", trigger="http",
     )  # fmt: skip
     assert (idle.idle_since, idle.cold_s, idle.exec_s) == pytest.approx((at_s, 0.1, 0.01))

@@ -10,6 +10,7 @@ from attacca.errors import IllegalTransition
 from attacca.model.function import PythonDirectory
 from attacca.model.invocation import FunctionError, Start
 from attacca.model.messages import Evict
+from attacca.model.resources import Resources
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core import view
 from attacca.worker.core.events import DropTemplate, MakeTemplate
@@ -213,11 +214,11 @@ def test_a_retired_template_is_about_to_go_when_the_last_of_its_sandboxes_is() -
     names = [stage.send(echo) for _ in range(3)]  # the first in the sandbox that was made cold
     stage.play(0.5)
     stage.tell(Evict("echo", templates=True))
-    assert stage.core.pool.leaving() == 0
+    assert stage.core.pool.soon_free() == Resources(0)
     stage.withdraw(names[1], running=True)
-    assert stage.core.pool.leaving() == 100
+    assert stage.core.pool.soon_free() == Resources(100)
     stage.withdraw(names[2], running=True)
-    assert stage.core.pool.leaving() == 250
+    assert stage.core.pool.soon_free() == Resources(250)
 
 
 @pytest.mark.parametrize("is_checked", [True, False])

@@ -1,0 +1,93 @@
+"""The runtimes that a worker has, as one: each revision is the business of the one for its kind of artefact."""
+
+import asyncio
+from collections.abc import Mapping
+
+from attacca.errors import RuntimeMissing
+from attacca.model.function import Artefact, Revision
+from attacca.model.invocation import Invocation
+from attacca.worker.core.reports import SandboxFailed, Sink, TemplateFailed
+from attacca.worker.runtime.types import Runtime
+
+HINT = "deploy it on a server that has the runtime for it"
+
+
+class Router:
+    """Keeps no books of its own: an order that names no revision is told to all, and all but one do not know the name.
+
+    What none of them can run is answered as a start that failed.
+    """
+
+    def __init__(self, runtimes: Mapping[type[Artefact], Runtime]) -> None:
+        self._runtimes = dict(runtimes)
+        self._all = tuple({id(runtime): runtime for runtime in self._runtimes.values()}.values())
+        self._open: list[Runtime] = []
+
+    def __repr__(self) -> str:
+        kinds = ", ".join(kind.__name__ for kind in self._runtimes)
+        return f"<Router {len(self._open)} of {len(self._all)} open: {kinds}>"
+
+    async def open(self, sink: Sink) -> None:
+        """
+        Raises:
+            IsolationMissing: a runtime cannot give what was asked for; none is open then.
+        """
+        self._sink, self._loop = sink, asyncio.get_running_loop()
+        try:
+            for runtime in self._all:
+                await runtime.open(sink)
+                self._open.append(runtime)
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        while self._open:
+            await self._open.pop().close()
+
+    def make_template(self, template: str, revision: Revision) -> None:
+        runtime = self._runtimes.get(type(revision.artefact))
+        if runtime is None:
+            why = missing(revision.artefact)
+            self._loop.call_soon(self._sink, TemplateFailed(template, why.code, why.message, hint=why.hint))
+        else:
+            runtime.make_template(template, revision)
+
+    def make_sandbox(self, sandbox: str, revision: Revision, template: str | None) -> None:
+        runtime = self._runtimes.get(type(revision.artefact))
+        if runtime is None:
+            why = missing(revision.artefact)
+            self._loop.call_soon(self._sink, SandboxFailed(sandbox, why.code, why.message))
+        else:
+            runtime.make_sandbox(sandbox, revision, template)
+
+    def run(self, sandbox: str, revision: Revision, invocation: Invocation) -> None:
+        self._runtimes[type(revision.artefact)].run(sandbox, revision, invocation)
+
+    def drop_template(self, template: str) -> None:
+        for runtime in self._all:
+            runtime.drop_template(template)
+
+    def kill(self, sandbox: str) -> None:
+        for runtime in self._all:
+            runtime.kill(sandbox)
+
+    def stop(self, sandbox: str, invocation: str) -> None:
+        for runtime in self._all:
+            runtime.stop(sandbox, invocation)
+
+    def body(self, sandbox: str, invocation: str, data: bytes, last: bool) -> None:  # noqa: FBT001 - mirrors messages.Body
+        for runtime in self._all:
+            runtime.body(sandbox, invocation, data, last)
+
+    def flow(self, sandbox: str, invocation: str, paused: bool) -> None:  # noqa: FBT001 - mirrors messages.Flow
+        for runtime in self._all:
+            runtime.flow(sandbox, invocation, paused)
+
+    def leave(self, sandbox: str, invocation: str) -> None:
+        for runtime in self._all:
+            runtime.leave(sandbox, invocation)
+
+
+def missing(artefact: Artefact) -> RuntimeMissing:
+    return RuntimeMissing(f"the runtime for {artefact.what} is not installed", HINT)
