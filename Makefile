@@ -5,7 +5,8 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 
-VENV := .venv
+PYTHON ?=
+VENV := .venv$(if $(PYTHON),-$(notdir $(PYTHON)))
 BIN := $(VENV)/bin
 PORT ?= 8080
 LIVE_TIMEOUT_S ?= 1200
@@ -24,7 +25,7 @@ help: ## Show this list
 run: $(VENV)/.run ## Start attacca, deploy and invoke the examples, stay up; ONCE=1 ends by itself, PORT=, UP='--isolation none'
 	@$(BIN)/python scripts/run.py --port $(PORT) $(if $(ONCE),--once) $(if $(UP),--up '$(UP)')
 
-test: check pure long live ## All checks and all tests
+test: check pure long live ## All checks and all tests; PYTHON=python3.13: on that one, in an environment of its own
 	@echo "All checks and tests passed."
 
 check: $(VENV)/.dev ## Format, lint, types, import contracts
@@ -64,7 +65,7 @@ docs: $(VENV)/.dev ## Rewrite the tables of docs/ that follow from the code
 	$(BIN)/python -m scripts.docs
 
 clean: ## Remove what this Makefile made: the virtual environment, caches, and the state of `make run`
-	rm -rf $(VENV) .run .fuzz dist build .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .venv .venv-* .run .fuzz dist build .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	find attacca tests examples bench scripts -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 # Stamps: an installation is repeated only when pyproject.toml has changed since.

@@ -151,9 +151,7 @@ def test_a_template_that_makes_no_sense_is_refused(whole: Whole, what: str) -> N
     source = f"{IMPORTED}\n    if is_template:\n        say({kind}, 0, {payload!r})\n        time.sleep(60)\n"
     told = whole.deploy("nonsense", source, handler=HANDLER)
     assert told["error"]["code"] == "start_failed"
-    assert told["error"]["message"].startswith(
-        ("it said what no template", "its process exited")
-    )
+    assert told["error"]["message"].startswith(("it said what no template", "its process exited"))
     assert whole.is_well()
 
 
