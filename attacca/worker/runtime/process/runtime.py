@@ -109,6 +109,7 @@ class ProcessRuntime:
             self._watchdog.cancel()
         await self._zygotes.close()
         for process in list(self._processes.values()):
+            process.kill("its runtime was closed")  # without isolation it may have missed that its parent died
             process.abandon()
         self._idle.clear()
         if self._processes:
