@@ -78,6 +78,11 @@ class WorkerCore:
         self.draining = False
         self._shortcut = shortcut
 
+    def __repr__(self) -> str:
+        return (
+            f"<WorkerCore {self.config.name}: {self.pool!r}, {self.scheduler!r}{', draining' if self.draining else ''}>"
+        )
+
     def handle(self, now: float, event: Event) -> list[Command]:
         out: list[Command] = []
         match event:
