@@ -10,6 +10,7 @@ from attacca.gateway.core.catalogue import AskCatalogue
 from attacca.gateway.core.events import (
     Amended,
     Answer,
+    Arrived,
     BodyCame,
     ClientFell,
     ClientLeft,
@@ -18,10 +19,9 @@ from attacca.gateway.core.events import (
     Drain,
     Event,
     GivenUp,
-    Arrived,
     Pass,
-    Reject,
     Refused,
+    Reject,
     Tick,
     WorkerLost,
 )

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from attacca.errors import AttaccaError
 from attacca.gateway.core.catalogue import AskCatalogue
-from attacca.gateway.core.events import Answer, Command, Event, Arrived, Pass, Reject, Tick, WorkerLost
+from attacca.gateway.core.events import Answer, Arrived, Command, Event, Pass, Reject, Tick, WorkerLost
 from attacca.gateway.core.gateway import GatewayCore
 from attacca.gateway.core.inflight import Inflight
 from attacca.kernel.drive import Drive, raise_refused

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
 from attacca.gateway.config import GatewayConfig
 from attacca.gateway.core.inflight import Inflight
 from attacca.gateway.driver import Gateway
@@ -108,7 +110,8 @@ def gateway(
     worker, calls = Worker(), list[Call]()
     ids = Ids(Streams(1).stream("ids"))
     chance = Streams(1).stream("balancing")
-    made = Gateway(config or GatewayConfig(silent_s=LONG_S), clock, ids, chance, worker.receive, calls.append)
+    config = msgspec.structs.replace(config or GatewayConfig(), silent_s=LONG_S)
+    made = Gateway(config, clock, ids, chance, worker.receive, calls.append)
     made.receive(Catalogue(1, functions))
     made.receive(WorkerJoined(view("worker")))
     worker.gateway = made

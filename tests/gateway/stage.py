@@ -9,11 +9,11 @@ from attacca.gateway.core import invariants
 from attacca.gateway.core.events import (
     Amended,
     Answer,
+    Arrived,
     ClientLeft,
     Command,
     Event,
     GivenUp,
-    Arrived,
     Pass,
     Reject,
     Tick,

@@ -19,6 +19,7 @@ from attacca.gateway.core.deadlines import Deadlines, timed_out
 from attacca.gateway.core.events import (
     Amended,
     Answer,
+    Arrived,
     BodyCame,
     ClientFell,
     ClientLeft,
@@ -27,10 +28,9 @@ from attacca.gateway.core.events import (
     Drain,
     Event,
     GivenUp,
-    Arrived,
     Pass,
-    Reject,
     Refused,
+    Reject,
     Tick,
     WorkerLost,
 )
