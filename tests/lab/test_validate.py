@@ -8,7 +8,8 @@ from attacca.lab.validate import calibrated, cautions, planned, toml
 from attacca.load.workload.scenario import Distribution, FunctionPlan, Hardware, Scenario, Shape, Workload, read
 
 SCENARIO = Scenario(
-    name='small "one"',
+    name="small",
+    about='"one", of ours',
     functions=(FunctionPlan(name="f", duration=Distribution(mean_ms=5.5), shape=Shape(rate=2.0)),),
     workload=Workload(duration_s=60.0),
 )
