@@ -40,7 +40,6 @@ from attacca.control.core.events import (
     Sweep,
     Swept,
     Tick,
-    ToPeer,
 )
 from attacca.control.core.progress import Done, Progress, Refused
 from attacca.control.core.secrets import SECRETS
@@ -50,6 +49,7 @@ from attacca.control.deploy.reception import Reception, Upload
 from attacca.control.deploy.state import StateDir
 from attacca.control.secrets import Secret, Secrets
 from attacca.control.tokens import Tokens
+from attacca.control.views import Views
 from attacca.errors import AttaccaError, Cancelled, Internal, StateUnavailable
 from attacca.io.store.types import Store
 from attacca.io.vault.sealed import SealedVault
@@ -62,10 +62,15 @@ from attacca.model.messages import (
     Deleted,
     Deployed,
     Evict,
+    FromControl,
+    Logged,
     Prewarm,
     Send,
     ToControl,
+    Viewed,
+    WorkerLeft,
 )
+from attacca.model.sandbox import WorkerView
 
 LOG = logging.getLogger("attacca.control")
 
@@ -73,7 +78,7 @@ LOG = logging.getLogger("attacca.control")
 class Control:
     """Owns the catalogue of one domain. Deployments of one function take turns; those of several go side by side.
 
-    `send` takes the name of a peer and what it is told; `announce` tells all of them.
+    `send` takes the name of a peer and what it is told; `announce` tells all of them. `log` keeps what functions write.
     `is_ordinary_user`: sandboxes run as the server's own user, as they do unless that is root.
     """
 
@@ -82,9 +87,10 @@ class Control:
         config: ControlConfig,
         store: Store,
         clock: Clock,
-        send: Callable[[str, ToPeer], None],
+        send: Callable[[str, FromControl], None],
         announce: Callable[[Catalogue | Deployed | Deleted], None],
         *,
+        log: Callable[[Logged], None] | None = None,
         silent_s: float = float("inf"),
         is_ordinary_user: bool = False,
     ) -> None:
@@ -92,6 +98,8 @@ class Control:
         self._clock = clock
         self._send = send
         self._announce = announce
+        self._log = log
+        self._views = Views(send)
         self.core = core = ControlCore(
             silent_s=silent_s, allow_source_builds=config.allow_source_builds, is_ordinary_user=is_ordinary_user
         )
@@ -150,10 +158,23 @@ class Control:
         match message:
             case AskCatalogue():
                 self._feed(CatalogueAsked(peer))
+            case Logged():
+                if self._log is not None:
+                    self._log(message)
+            case Viewed():
+                self._views.hear(message)
             case _:
                 self._feed(message)
 
+    def lose(self, peer: str, why: str) -> None:
+        """It is gone, with what it was asked for."""
+        self._views.lose(peer)
+        self._feed(WorkerLeft(peer, why))
+
     # What is asked for.
+
+    async def workers(self) -> list[WorkerView]:
+        return await self._views.ask(list(self.core.workers.by_name))
 
     def deploy(
         self, settings: Settings, upload: Upload, *, allow_source_builds: bool = False
@@ -286,7 +307,7 @@ class Control:
             case Put() | Erase():
                 self._begin(self._write(command), lambda why: StoreFailed(command.id, why))
             case Sweep():
-                self._begin(self._sweep(command), _not_swept)
+                self._begin(self._sweep(command), lambda _: Swept())  # tried again when something else goes
 
     def _reply(self, reply: Reply) -> None:
         outcome = reply.outcome
@@ -328,9 +349,8 @@ class Control:
             made = await self._builder.make(upload, stream.say, from_source=command.from_source)
         except OSError as error:
             what = f"the server cannot keep the code in {self.state.path}: {error.strerror or error}"
-            return BuildFailed(
-                command.id, StateUnavailable(what, "free space there, or check its mode, and deploy again")
-            )
+            hint = "free space there, or check its mode, and deploy again"
+            return BuildFailed(command.id, StateUnavailable(what, hint))
         finally:
             del self._builds[command.id]
         return Built(command.id, made, self._clock.wall())
@@ -367,9 +387,7 @@ class Control:
         """The others work; and who deploys this one again has it back."""
         for revision in self.core.changes.catalogue.current():
             for path in self.state.missing(revision.artefact):
-                LOG.warning(
-                    "%s cannot start: %s is gone; deploy it again, or restore that directory", revision.id, path
-                )
+                LOG.warning("%s cannot start: %s is gone; deploy it again, or restore that", revision.id, path)
 
 
 def _result(task: "asyncio.Task[Event]", failed: Callable[[AttaccaError], Event]) -> Event:
@@ -380,8 +398,3 @@ def _result(task: "asyncio.Task[Event]", failed: Callable[[AttaccaError], Event]
         return failed(error)
     LOG.error("bug in the control plane", exc_info=error)
     return failed(Internal("the server failed on this request", "see the server's log"))
-
-
-def _not_swept(_: AttaccaError) -> Swept:
-    """It is tried again when something else is to go."""
-    return Swept()

@@ -101,6 +101,30 @@ class Checked(msgspec.Struct, frozen=True, tag=True):
     notes: tuple[str, ...] = ()  # what whoever deploys it should know
 
 
+class AskView(msgspec.Struct, frozen=True, tag=True):
+    """What is the worker doing, in full?"""
+
+    id: str
+
+
+class Viewed(msgspec.Struct, frozen=True, tag=True):
+    """The answer to the AskView of that id."""
+
+    id: str
+    view: WorkerView
+
+
+class Logged(msgspec.Struct, frozen=True, tag=True):
+    """A piece of what a function wrote. `invocation` is empty when it cannot be told which one wrote it."""
+
+    function: str
+    revision: str
+    sandbox: str
+    invocation: str
+    stream: str  # stdout, stderr, or a level of `logging`
+    text: str
+
+
 class AskCatalogue(msgspec.Struct, frozen=True, tag=True):
     """Something was missed between `known` and `seen`: say the whole Catalogue."""
 
@@ -153,6 +177,10 @@ class Flow(msgspec.Struct, frozen=True, tag=True):
 
     id: str
     paused: bool
+
+
+class WatchIdle(msgspec.Struct, frozen=True, tag=True):
+    """Say what rests (Resting): now, and of each change from now on."""
 
 
 # worker -> gateway
@@ -218,7 +246,8 @@ class WorkerLeft(msgspec.Struct, frozen=True, tag=True):
     why: str = ""
 
 
-ToControl = Checked | Held | WorkerJoined | Heartbeat | WorkerLeft | AskCatalogue
-FromControl = Catalogue | Deployed | Deleted | Prewarm | Evict | Check | AskHeld
-ToWorker = Dispatch | Body | Withdraw | Flow
+Announced = Catalogue | Deployed | Deleted
+FromControl = Announced | Prewarm | Evict | Check | AskHeld | AskView
+ToControl = Checked | Held | Viewed | Logged | WorkerJoined | Heartbeat | AskCatalogue
+ToWorker = Dispatch | Body | Withdraw | Flow | WatchIdle
 FromWorker = Started | ResponseHead | ResponseBody | Ended | Flow | Heartbeat | Resting | WorkerJoined

@@ -11,6 +11,7 @@ from attacca.kernel.registry import build
 from attacca.model.invocation import Failed
 from attacca.model.messages import (
     AskHeld,
+    AskView,
     Body,
     Check,
     Checked,
@@ -21,11 +22,14 @@ from attacca.model.messages import (
     FromWorker,
     Heartbeat,
     Held,
+    Logged,
     ResponseBody,
     ResponseHead,
     Send,
     ToControl,
     ToWorker,
+    Viewed,
+    WatchIdle,
     Withdraw,
     WorkerJoined,
 )
@@ -51,7 +55,7 @@ from attacca.worker.core.events import (
     Stop,
     Tick,
 )
-from attacca.worker.core.reports import Logged, Report, RunBody, RunEnded, RunFlow, RunHead
+from attacca.worker.core.reports import Report, RunBody, RunEnded, RunFlow, RunHead
 from attacca.worker.core.worker import WorkerCore
 from attacca.worker.runtime.types import Runtime
 
@@ -154,7 +158,7 @@ class Worker:
         self._peers.append(peer)
         self._send(peer, WorkerJoined(view.brief(self.core), view.capacity(self.core)))
 
-    def lose(self, peer: str) -> None:
+    def lose(self, peer: str, _: str = "") -> None:
         """It is gone, and nobody wants what it has asked for."""
         if peer in self._peers:
             self._peers.remove(peer)
@@ -180,10 +184,16 @@ class Worker:
                 run = self._runs[message.id]
                 if run is not None:
                     self._runtime.leave(run.sandbox, message.id)
-            case AskHeld():
-                self._send(peer, Held(message.id, self.config.name, view.held(self.core)))
+            case AskView() | AskHeld():
+                self._show(peer, message)
             case _:
-                self._drive.feed(Received(peer, message) if isinstance(message, Check) else message)
+                self._drive.feed(Received(peer, message) if isinstance(message, Check | WatchIdle) else message)
+
+    def _show(self, peer: str, question: AskView | AskHeld) -> None:
+        if isinstance(question, AskView):
+            self._send(peer, Viewed(question.id, self.view()))
+        else:
+            self._send(peer, Held(question.id, self.config.name, view.held(self.core)))
 
     def view(self) -> WorkerView:
         return view.of(self.core, self._clock.now())

@@ -91,7 +91,7 @@ class House:
 class Seen:
     """The other planes, of which the API shows little here."""
 
-    def workers(self) -> list[Any]:
+    async def workers(self) -> list[Any]:
         return []
 
     def calls(self, function: str | None, limit: int) -> list[Any]:

@@ -14,8 +14,8 @@ import uvloop
 from attacca.kernel.clock import SystemClock
 from attacca.model.function import PythonDirectory, Revision, Settings, Signature
 from attacca.model.invocation import Invocation, Ok, Outcome, Request
+from attacca.model.messages import Logged
 from attacca.worker.core.reports import (
-    Logged,
     Report,
     RunBody,
     RunEnded,

@@ -41,7 +41,7 @@ class Watched:
         self.asked: list[object] = []
         self.readers = 0
 
-    def workers(self) -> Sequence[WorkerView]:
+    async def workers(self) -> Sequence[WorkerView]:
         views = (FunctionView(function="hello", invocations=7),)
         return [
             WorkerView(

@@ -9,7 +9,8 @@ import pytest
 
 from attacca.model.function import Signature
 from attacca.model.invocation import Failed, FunctionError, Ok
-from attacca.worker.core.reports import Logged, RunHead, TemplateFailed, TemplateReady
+from attacca.model.messages import Logged
+from attacca.worker.core.reports import RunHead, TemplateFailed, TemplateReady
 from tests.live.house import House, call, value, visit
 
 ECHO = "def handler(name='world'): return {'hello': name}"

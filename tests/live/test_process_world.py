@@ -8,7 +8,8 @@ import pytest
 
 from attacca.model.function import Signature
 from attacca.model.invocation import FunctionError, Ok
-from attacca.worker.core.reports import Logged, SandboxGone, TemplateReady
+from attacca.model.messages import Logged
+from attacca.worker.core.reports import SandboxGone, TemplateReady
 from tests.live import ordinary
 from tests.live.house import House, call, value, visit
 from tests.live.inside import inside

@@ -13,6 +13,7 @@ from attacca.model.function import Revision
 from attacca.model.invocation import Failed, Invocation, Ok, Request, Start
 from attacca.model.messages import (
     AskHeld,
+    AskView,
     Body,
     Check,
     Checked,
@@ -22,14 +23,16 @@ from attacca.model.messages import (
     Flow,
     FromWorker,
     Held,
+    Logged,
     ResponseBody,
     ResponseHead,
     Started,
     ToControl,
+    Viewed,
     Withdraw,
 )
 from attacca.worker.config import WorkerConfig
-from attacca.worker.core.reports import Logged, RunBody, RunFlow, RunHead, SandboxReady
+from attacca.worker.core.reports import RunBody, RunFlow, RunHead, SandboxReady
 from attacca.worker.driver import Worker
 from attacca.worker.runtime.simulated import Fault, SimulatedRuntime, Times
 from tests.worker.stage import revision
@@ -82,7 +85,7 @@ class House:
         self.runtime._sink(report)
 
     def _hear(self, peer: str, message: FromWorker | ToControl) -> None:
-        assert peer == ("control" if isinstance(message, Checked | Held) else "g1")
+        assert peer == ("control" if isinstance(message, Checked | Held | Viewed) else "g1")
         self.heard.append(message)
         self._news.set()
         if self.on_heard is not None:
@@ -146,6 +149,18 @@ def test_whoever_asks_is_told_whose_code_is_held() -> None:
     async def play(house: House) -> None:
         house.worker.receive("control", AskHeld("7"))
         assert house.heard[-1] == Held("7", "worker", ECHO.artefact.digests)
+
+    story(play)
+
+
+def test_a_view_is_sent_to_whoever_asked() -> None:
+    async def play(house: House) -> None:
+        house.send("i1")
+        await house.ended("i1")
+        house.worker.receive("control", AskView("v1"))
+        viewed = house.heard[-1]
+        assert isinstance(viewed, Viewed)
+        assert (viewed.id, viewed.view.name, viewed.view.functions[0].invocations) == ("v1", "worker", 1)
 
     story(play)
 

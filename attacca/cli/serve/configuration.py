@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from attacca.cli.serve.joints import WireConfig
 from attacca.cli.serve.whole import check_whole
 from attacca.control.config import ControlConfig
 from attacca.errors import BadConfig
@@ -53,6 +54,7 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     process: ProcessOptions = ProcessOptions()
     control: ControlConfig
     logs: LogLimits = LogLimits()
+    wire: WireConfig = WireConfig()
 
 
 def load(

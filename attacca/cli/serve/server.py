@@ -1,4 +1,4 @@
-"""Gateway, control and one worker in one process: the parts are made, joined by plain calls, opened and closed here."""
+"""Gateway, control and one worker in one process: the parts are made, joined by links, opened and closed here."""
 
 import contextlib
 import errno
@@ -12,7 +12,7 @@ import msgspec
 
 from attacca import __version__
 from attacca.cli.serve.configuration import ServerConfig
-from attacca.control.core.events import ToPeer
+from attacca.cli.serve.joints import End, Joints
 from attacca.control.deploy.state import StateDir
 from attacca.control.driver import Control
 from attacca.control.http.app import admin
@@ -24,6 +24,8 @@ from attacca.gateway.http.listener import serve
 from attacca.gateway.http.server import HttpServer
 from attacca.io.logbook import Logbook
 from attacca.io.store.sqlite import SqliteStore
+from attacca.io.wire.peers import Peers
+from attacca.io.wire.types import Hello
 from attacca.kernel.access import is_loopback
 from attacca.kernel.clock import Clock, SystemClock
 from attacca.kernel.ids import Ids
@@ -31,14 +33,25 @@ from attacca.kernel.rand import Streams
 from attacca.model.function import PythonDirectory
 from attacca.model.invocation import Call
 from attacca.model.log import LogLine
-from attacca.model.messages import Catalogue, Deleted, Deployed, FromWorker, ToControl, ToWorker
+from attacca.model.messages import (
+    Announced,
+    AskCatalogue,
+    Catalogue,
+    Deleted,
+    Deployed,
+    FromControl,
+    FromWorker,
+    Logged,
+    ToControl,
+    ToWorker,
+    WorkerLeft,
+)
 from attacca.model.sandbox import WorkerView
-from attacca.worker.core.reports import Logged
 from attacca.worker.driver import Worker
 from attacca.worker.runtime.process.runtime import ProcessRuntime
 from attacca.worker.runtime.router import Router
 
-CONTROL = "control"
+GATEWAY, CONTROL = "gateway", "control"
 LOG = logging.getLogger("attacca.server")
 Watch = Callable[[object], None]  # is told of each ended invocation and each change of the catalogue
 
@@ -86,27 +99,20 @@ class Server:
         if not is_loopback(config.gateway.host) and not await self.control.tokens.all():
             raise no_token(config)
         await self.worker.open()
+        self._closing.push_async_callback(self._joints.close)  # after the worker, whose last words they carry
         self._closing.push_async_callback(self.worker.close)
-        self.worker.join(CONTROL)
+        self._closing.callback(self.gateway.close)
+        await self._join()
         self._tell_short()
         await self._listen()
         self._is_ready = True
 
     def _make(self, state: StateDir) -> None:
-        """Two planes call each other: the gateway's calls go through a name that is bound a moment later."""
         config, clock, streams = self.config, self._clock, Streams.from_entropy()
-
-        def to_worker(message: ToWorker) -> None:
-            worker.receive("gateway", message)
-
-        def from_worker(peer: str, message: FromWorker | ToControl) -> None:
-            if peer == CONTROL:
-                self.control.receive(config.worker.name, cast(ToControl, message))
-            else:
-                self.gateway.receive(cast(FromWorker, message))
-
-        def from_control(_: str, message: ToPeer) -> None:
-            worker.receive(CONTROL, message)
+        self._joints = Joints(config.wire)
+        self._of_gateway: Peers[ToWorker | AskCatalogue] = Peers()
+        self._of_control: Peers[FromControl] = Peers()
+        self._of_worker: Peers[FromWorker | ToControl] = Peers()
 
         def secret(name: str) -> bytes:
             return self.control.secrets.value(name)
@@ -115,22 +121,49 @@ class Server:
             config.gateway,
             clock,
             Ids(streams.stream("invocations")),
-            to_worker,
+            streams.stream("balancing"),
+            self._of_gateway.send,
             self._watch,
-            lambda: self.gateway.receive(self.control.catalogue()),
+            lambda: self._of_gateway.send(CONTROL, AskCatalogue(0, 0)),
         )
         self.runtime = ProcessRuntime(state.path, config.process, clock, config.worker.memory_mb, secret)
-        runtime = Router({PythonDirectory: self.runtime})
-        worker = Worker(config.worker, runtime, clock, streams, from_worker, self._log, self._load_per_core)
-        self.worker = worker
+        self.worker = Worker(
+            config.worker,
+            Router({PythonDirectory: self.runtime}),
+            clock,
+            streams,
+            self._of_worker.send,
+            lambda line: self._of_worker.send(CONTROL, line),
+            self._load_per_core,
+        )
         self.control = Control(
             config.control,
             self.store,
             clock,
-            from_control,
+            self._of_control.send,
             self._announce,
+            log=self._log,
             is_ordinary_user=os.geteuid() != 0,
         )
+
+    async def _join(self) -> None:
+        self._of_gateway.bind(self._begin, lambda _, message: self.gateway.receive(message), self._leave)
+        self._of_control.bind(lambda _: None, self.control.receive, self.control.lose)
+        self._of_worker.bind(self.worker.join, self.worker.receive, self.worker.lose)
+        key = os.urandom(16)  # nobody else on this machine has it
+        gateway, control = Hello("gateway", GATEWAY, key), Hello("control", CONTROL, key)
+        worker, join = Hello("worker", self.config.worker.name, key), self._joints.join
+        await join(End(self._of_control, control, ToControl), End(self._of_gateway, gateway, Announced))
+        await join(End(self._of_control, control, ToControl), End(self._of_worker, worker, FromControl))
+        await join(End(self._of_gateway, gateway, FromWorker), End(self._of_worker, worker, ToWorker))
+
+    def _begin(self, peer: str) -> None:
+        if peer == CONTROL:
+            self._of_gateway.send(CONTROL, AskCatalogue(0, 0))
+
+    def _leave(self, peer: str, why: str) -> None:
+        if peer != CONTROL:
+            self.gateway.receive(WorkerLeft(peer, why))
 
     def _tell_short(self) -> None:
         """This start may have less memory than the one in which they were deployed."""
@@ -154,9 +187,8 @@ class Server:
         self.logbook.receive(message)
         if isinstance(message, Catalogue):
             self.restored = len(message.current)
-        else:
-            self.worker.receive(CONTROL, message)
-        self.gateway.receive(message)
+        for peer in (self.config.worker.name, GATEWAY):  # who runs it hears of it before it can be called
+            self._of_control.send(peer, message)
         if self._watch is not None:
             self._watch(message)
 
@@ -171,8 +203,8 @@ class Server:
 
     # What the admin API is shown (control.http.authorization.Observe).
 
-    def workers(self) -> list[WorkerView]:
-        return [self.worker.view()]
+    async def workers(self) -> list[WorkerView]:
+        return await self.control.workers()
 
     def calls(self, function: str | None, limit: int) -> list[Call]:
         return self.gateway.calls(function, limit)

@@ -17,7 +17,7 @@ SCHEMA = "/api/schema/"
 class Observe(Protocol):
     """What the API shows of the other planes."""
 
-    def workers(self) -> Sequence[WorkerView]: ...
+    async def workers(self) -> Sequence[WorkerView]: ...
     def calls(self, function: str | None, limit: int) -> Sequence[Call]:
         """The newest ended invocations, at most `limit`."""
 

@@ -97,10 +97,10 @@ def list_functions(context: TheContext) -> list[FunctionRow]:
     return [row(function.now) for function in context.control.functions()]
 
 
-@get("/api/functions/{name:str}", responses=refusals(404), sync_to_thread=False)
-def describe_function(name: FromPath[str], context: TheContext) -> FunctionDetail:
+@get("/api/functions/{name:str}", responses=refusals(404))
+async def describe_function(name: FromPath[str], context: TheContext) -> FunctionDetail:
     shown = detail(context.control.function(name))
-    return msgspec.structs.replace(shown, statistics=overall(context.observe.workers(), name))
+    return msgspec.structs.replace(shown, statistics=overall(await context.observe.workers(), name))
 
 
 @post(
@@ -174,9 +174,9 @@ def list_calls(
     return list(context.observe.calls(function, limit))
 
 
-@get("/api/workers", responses=refusals(), sync_to_thread=False)
-def list_workers(context: TheContext) -> list[WorkerRow]:
-    return [worker_row(view) for view in context.observe.workers()]
+@get("/api/workers", responses=refusals())
+async def list_workers(context: TheContext) -> list[WorkerRow]:
+    return [worker_row(view) for view in await context.observe.workers()]
 
 
 @get("/api/info", responses=refusals(), sync_to_thread=False)

@@ -118,7 +118,7 @@ class Connection(asyncio.Protocol):
 
     def resume(self) -> None:
         if self._has_more and not self._is_advancing:
-            self.server.timers.call_soon(self._advance)
+            asyncio.get_running_loop().call_soon(self._advance)
 
     def read_on(self) -> None:
         self.update_reading()

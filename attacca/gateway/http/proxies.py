@@ -35,6 +35,9 @@ class Proxies:
         self._networks: list[Network] = [ipaddress.ip_network(one, strict=False) for one in named]
         self._known: dict[str, bool] = {}  # by address of a peer: is it named?
 
+    def __repr__(self) -> str:
+        return f"<Proxies {len(self._networks)} named, {len(self._known)} peers known>"
+
     def origin(self, peer: tuple[str, int] | None, fields: Fields) -> Origin:
         if peer is None:
             return Origin("", 0, "http", b"")

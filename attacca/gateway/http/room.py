@@ -35,6 +35,9 @@ class Room:
         self._waiting: Waiting | None = None
         self.size = 0
 
+    def __repr__(self) -> str:
+        return f"<Room of {self.size} bytes for {self._owner!r}, {'waiting' if self.is_waiting else 'had'}>"
+
     def take(self, size: int) -> bool:
         """Now, instead of what it had; where there is no room for more, it has what it had."""
         more = size - self.size

@@ -33,17 +33,6 @@ class Swept(Protocol):
         """Close it now, whatever it waits for."""
 
 
-class Cancellable(Protocol):
-    def cancel(self) -> None: ...
-
-
-class Timers(Protocol):
-    """What an event loop does for us; in tests it is turned by hand."""
-
-    def call_soon(self, callback: Callable[[], None], /) -> object: ...
-    def call_later(self, delay: float, callback: Callable[[], None], /) -> Cancellable: ...
-
-
 class HttpServer:
     """The sweep is one timer for all connections: `now` and `date` are as old as the last sweep, which is enough for
     clients that are slow by seconds, and costs a request nothing."""
@@ -56,9 +45,8 @@ class HttpServer:
         is_ready: Callable[[], bool],
         allow: Allow | None,
         is_uid_shared: Callable[[], bool] = lambda: False,
-        timers: Timers | None = None,
     ) -> None:
-        """`allow` and `is_uid_shared` are for `access.Access`. Without `timers` it is the loop that runs."""
+        """`allow` and `is_uid_shared` are for `access.Access`."""
         self.gateway = gateway
         self.config = config
         self.admin = admin
@@ -85,8 +73,7 @@ class HttpServer:
         self.max_admin = int(config.max_admin_mb * MB)
         shortest_s = min(config.head_timeout_s, config.body_timeout_s, config.idle_timeout_s, config.linger_s)
         self._sweep_s = min(SWEEP_S, shortest_s / 4)
-        self._timers = timers
-        self._timer: Cancellable | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self._server: asyncio.Server | None = None
         self._has_ended = asyncio.Event()
 
@@ -117,10 +104,6 @@ class HttpServer:
             self.prefixes[content_type] = prefix
         return prefix
 
-    @property
-    def timers(self) -> Timers:
-        return self._timers or asyncio.get_running_loop()
-
     def open(self, server: asyncio.Server) -> None:
         self._server = server
         self.gateway.on_drain = self.drain
@@ -136,7 +119,7 @@ class HttpServer:
         if self._is_over():
             self._has_ended.set()
         else:
-            self._timer = self.timers.call_later(self._sweep_s, self.sweep)
+            self._timer = asyncio.get_running_loop().call_later(self._sweep_s, self.sweep)
 
     def leave(self, connection: Swept) -> None:
         self.connections.pop(connection, None)

@@ -54,6 +54,9 @@ class Targets:
     def __init__(self) -> None:
         self.known: dict[bytes, Target] = {}
 
+    def __repr__(self) -> str:
+        return f"<Targets {len(self.known)} known>"
+
     def find(self, url: bytes) -> Target:
         target = self.known.get(url)
         if target is None:

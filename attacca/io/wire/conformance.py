@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Protocol
 
 import msgspec
@@ -59,7 +60,7 @@ class Recorder:
     def link(self) -> Link[Any]:
         return self.links[-1]
 
-    def opened(self, link: Link[Any], peer: Hello) -> None:
+    def opened(self, link: Link[Any], peer: Hello) -> Callable[[Word], None]:
         assert link not in self.links, "a link was opened twice"
         self._open.append(link)
         self.links.append(link)
@@ -67,6 +68,7 @@ class Recorder:
         if self.on_open is not None:
             self.on_open(link)
         self._changed.set()
+        return partial(self.received, link)
 
     def received(self, link: Link[Any], message: Word) -> None:
         assert link in self._open, "a message came on a link that was not open"

@@ -5,6 +5,7 @@ turn after that.
 """
 
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from attacca.io.wire.frames import Codec, refusal
@@ -37,7 +38,7 @@ class MemoryLink:
     def __init__(self, receiver: Receiver[Any], limits: Limits) -> None:
         self.peer: MemoryLink
         self._receiver = receiver
-        self._receive = receiver.received
+        self._receive: Callable[[Any], None]  # from when it has been told that it is open
         self._limits = limits
         self._codec = Codec(Hello, ENDLESS)
         self._waiting: deque[tuple[object, int]] = deque()  # what came and was not received yet, and what it weighs
@@ -53,7 +54,7 @@ class MemoryLink:
         return f"<MemoryLink {state}: {len(self._waiting)} messages wait, {self._weight} bytes>"
 
     def open(self, peer: Hello) -> None:
-        self._receiver.opened(self, peer)
+        self._receive = self._receiver.opened(self, peer)
         self._is_busy = False
         self._catch_up()
 
@@ -66,7 +67,7 @@ class MemoryLink:
         peer._is_ready = False
         peer._is_busy = True
         try:
-            peer._receive(peer, message)
+            peer._receive(message)
         finally:
             peer._is_busy = False
             if peer._waiting or peer._is_paused or not peer._is_open:
@@ -125,7 +126,7 @@ class MemoryLink:
                 if type(message) is _End:
                     self._end(message.why)
                     return
-                self._receive(self, message)
+                self._receive(message)
                 if self._is_slow and self._weight <= self._limits.high_bytes // LOW:
                     self._is_slow = False
                     self.peer._receiver.pressed(self.peer, is_slow=False)

@@ -19,6 +19,7 @@ class StreamLink(asyncio.Protocol):
     def __init__(self, receiver: Receiver[Any], hello: Hello, words: Any, limits: Limits | None = None) -> None:
         """`words`: the union of what the peer may send."""
         self._receiver = receiver
+        self._receive: Callable[[Any], None]  # from when it has been told that it is open
         self._hello = hello
         self._limits = limits or Limits()
         self._codec = Codec(words, self._limits.message_bytes)
@@ -152,7 +153,7 @@ class StreamLink(asyncio.Protocol):
             self._abort(f"the peer closed it: {message.why}")
         else:
             self.received += 1
-            self._receiver.received(self, message)
+            self._receive(message)
 
     def _open(self, payload: bytearray) -> None:
         word = decode_hello(payload)
@@ -165,7 +166,7 @@ class StreamLink(asyncio.Protocol):
             raise BadRequest(why)
         self._stop_timer()
         self._is_open = True
-        self._receiver.opened(self, word)
+        self._receive = self._receiver.opened(self, word)
 
     # The end.
 

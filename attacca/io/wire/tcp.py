@@ -45,6 +45,11 @@ class Listener:
         for link in links:
             await link.ended.wait()
 
+    def cut(self) -> None:
+        """Break all of them without a word."""
+        for link in list(self._links):
+            link.cut()
+
     def _accept(self) -> asyncio.Protocol:
         if len(self._links) >= self._most:
             return _TurnedAway()

@@ -6,7 +6,8 @@ In between, messages arrive one at a time, in the order in which they were sent:
 with the one before. What was under way when it broke may be lost; what was sent before an orderly `close` arrives.
 """
 
-from typing import Protocol, TypeVar
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
@@ -60,13 +61,14 @@ class Link(Protocol[Out]):
 
 
 class Receiver(Protocol[In]):
-    """Who is joined to somebody: a plane's door. Its methods do not raise."""
+    """Who is joined to somebody: a plane's door. Nothing of it raises."""
 
-    def opened(self, link: Link, peer: Hello) -> None: ...  # type: ignore[type-arg]
-    def received(self, link: Link, message: In) -> None: ...  # type: ignore[type-arg]
-    def pressed(self, link: Link, *, is_slow: bool) -> None:  # type: ignore[type-arg]
+    def opened(self, link: Link[Any], peer: Hello) -> Callable[[In], None]:
+        """The answer takes what arrives on this link, until it is closed."""
+
+    def pressed(self, link: Link[Any], *, is_slow: bool) -> None:
         """The peer does not read what we send, or has caught up."""
 
-    def closed(self, link: Link, why: str) -> None: ...  # type: ignore[type-arg]
+    def closed(self, link: Link[Any], why: str) -> None: ...
     def refused(self, why: str) -> None:
         """There was a connection, or an attempt at one, and no link has come of it."""

@@ -35,6 +35,9 @@ class Bounded:
         self._workers: list[Worker] = []
         self._cores = 0
 
+    def __repr__(self) -> str:
+        return f"<Bounded {len(self._workers)} workers>"
+
     def among(self, workers: Sequence[Worker]) -> None:
         self._workers = list(workers)
         self._ring.among(workers)

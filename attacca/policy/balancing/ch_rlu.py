@@ -90,6 +90,9 @@ class Bounded:
         self._favour = Favour(policy)
         self._workers: list[Worker] = []
 
+    def __repr__(self) -> str:
+        return f"<Bounded {len(self._workers)} workers, {self._favour!r}>"
+
     def among(self, workers: Sequence[Worker]) -> None:
         self._workers = sorted(workers, key=attrgetter("name"))
         self._ring.among(workers)
@@ -122,6 +125,9 @@ class Chained:
         self._workers: list[Worker] = []
         self._chains: dict[str, list[Worker]] = {}  # by function, as long as the workers stay the same
         self._loads: dict[str, float] = {}  # by worker: as last looked at, and the noise since
+
+    def __repr__(self) -> str:
+        return f"<Chained {len(self._workers)} workers, {len(self._chains)} chains>"
 
     def among(self, workers: Sequence[Worker]) -> None:
         self._workers = list(workers)

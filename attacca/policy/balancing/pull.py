@@ -30,6 +30,9 @@ class Queues:
         self._names: dict[str, Worker] = {}
         self._idle: dict[str, dict[str, int]] = {}  # by function and worker: how often it stands in the queue
 
+    def __repr__(self) -> str:
+        return f"<Queues {len(self._workers)} workers, {len(self._idle)} functions>"
+
     def among(self, workers: Sequence[Worker]) -> None:
         self._workers = sorted(workers, key=attrgetter("name"))
         self._names = {worker.name: worker for worker in self._workers}

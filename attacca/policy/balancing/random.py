@@ -23,6 +23,9 @@ class Lots:
         self._chance = chance
         self._workers: list[Worker] = []
 
+    def __repr__(self) -> str:
+        return f"<Lots {len(self._workers)} workers>"
+
     def among(self, workers: Sequence[Worker]) -> None:
         self._workers = sorted(workers, key=attrgetter("name"))
 

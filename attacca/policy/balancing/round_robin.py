@@ -23,6 +23,9 @@ class Turns:
         self._names: list[str] = []
         self._last = ""  # before every name
 
+    def __repr__(self) -> str:
+        return f"<Turns {len(self._names)} workers, last {self._last or 'nobody'}>"
+
     def among(self, workers: Sequence[Worker]) -> None:
         self._names = sorted(worker.name for worker in workers)
 

@@ -24,6 +24,9 @@ class Pairs:
         self._chance = chance
         self._workers: list[Worker] = []
 
+    def __repr__(self) -> str:
+        return f"<Pairs {len(self._workers)} workers>"
+
     def among(self, workers: Sequence[Worker]) -> None:
         self._workers = sorted(workers, key=attrgetter("name"))
 

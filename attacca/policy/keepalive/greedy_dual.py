@@ -43,6 +43,9 @@ class CachedState(LruState):
         self._marks: dict[str, tuple[float, int]] = {}  # by function: clock and frequency at its last use
         self._asked: dict[str, float] = {}  # those of the last `victims` that still rest
 
+    def __repr__(self) -> str:
+        return f"<CachedState {len(self._marks)} functions, clock {self.clock:g}>"
+
     def made(self, now: float, function: str) -> None:
         """Who waits for it uses it from now on."""
         self._marks[function] = (self.clock, self._uses(function) + 1)

@@ -56,6 +56,9 @@ class Percentile:
         self._below = 0  # counts in the bins before
         self.bin = 0
 
+    def __repr__(self) -> str:
+        return f"<Percentile {self._share:g}: bin {self.bin}, {self._below} below>"
+
     def follow(self, counts: list[int], total: int, added: int) -> None:
         """One count was added in the bin `added`."""
         if added < self.bin:
@@ -85,6 +88,9 @@ class Histogram:
         self._shape: tuple[int, int] | None = None  # the bins that `window` was made from
         self.rest: float | None = None  # the last execution's end, until the next arrival
         self.window = self._standard("no pause seen yet")
+
+    def __repr__(self) -> str:
+        return f"<Histogram of {self._total} pauses, {self._too_long} too long>"
 
     def add(self, pause_s: float) -> None:
         index = int(pause_s / self._policy.bin_s)
@@ -124,6 +130,9 @@ class HistogramState(LruState):
     def __init__(self, policy: HybridHistogram) -> None:
         self._policy = policy
         self._functions: dict[str, Histogram] = {}
+
+    def __repr__(self) -> str:
+        return f"<HistogramState {len(self._functions)} functions>"
 
     def arrived(self, now: float, function: str) -> None:
         histogram = self._functions.get(function)

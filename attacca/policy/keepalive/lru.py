@@ -19,6 +19,9 @@ class LruState:
 
     __slots__ = ()
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
     def arrived(self, now: float, function: str) -> None: ...
 
     def became_idle(self, now: float, idle: Idle) -> Expiry | None:

@@ -57,6 +57,9 @@ class Course:
                 self._rises[level].append(number)
         self._ends.extend(sorted(running))
 
+    def __repr__(self) -> str:
+        return f"<Course of {len(self._starts)} runs, {len(self._rises)} sandboxes at most>"
+
     def needed(self, now: float, seen: int, depth: int) -> float:
         """When; inf: never. `seen`: so many of the invocations have certainly arrived."""
         number = max(bisect_left(self._starts, now), seen)
@@ -78,6 +81,9 @@ class Foresight:
     def __init__(self, courses: Mapping[str, Course]) -> None:
         self._courses = courses
 
+    def __repr__(self) -> str:
+        return f"<Foresight of {len(self._courses)} functions>"
+
     def fresh(self) -> "OracleState":
         return OracleState(self._courses)
 
@@ -88,6 +94,9 @@ class OracleState(LruState):
     def __init__(self, courses: Mapping[str, Course]) -> None:
         self._courses = courses
         self._seen: dict[str, int] = {}  # arrivals by function: of those due at one moment, who came already
+
+    def __repr__(self) -> str:
+        return f"<OracleState {sum(self._seen.values())} arrived of {len(self._courses)} functions>"
 
     def arrived(self, now: float, function: str) -> None:
         self._seen[function] = self._seen.get(function, 0) + 1

@@ -22,6 +22,9 @@ class RentState(LruState):
         self._good: dict[str, float] = {}  # by resting sandbox
         self._asked: dict[str, float] = {}  # those of the last `victims` that still rest
 
+    def __repr__(self) -> str:
+        return f"<RentState {len(self._good)} resting, paid {self.paid:g}>"
+
     def became_idle(self, now: float, idle: Idle) -> Expiry | None:
         self._good[idle.sandbox] = self.paid + self._worth(idle)
         return None

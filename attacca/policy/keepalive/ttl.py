@@ -24,5 +24,8 @@ class TtlState(LruState):
         self._idle_s = idle_s
         self._why = f"unused for {idle_s:g} s"
 
+    def __repr__(self) -> str:
+        return f"<TtlState {self._idle_s:g} s>"
+
     def became_idle(self, now: float, idle: Idle) -> Expiry | None:
         return Expiry(idle.idle_since + self._idle_s, self._why)

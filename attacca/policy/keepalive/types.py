@@ -189,6 +189,9 @@ class Nowhere:
         self.pressure = 0.0
         self.chance = chance
 
+    def __repr__(self) -> str:
+        return "<Nowhere>"
+
     def known(self, function: str) -> Known | None:
         return None
 

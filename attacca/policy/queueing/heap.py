@@ -33,6 +33,9 @@ class HeapQueue:
         self._heads: list[Entry] = []  # sorted
         self._dead: dict[str, int] = {}  # by function: withdrawn entries still in its heap, if any
 
+    def __repr__(self) -> str:
+        return f"<HeapQueue {len(self._waiting)} waiting of {len(self._lines)} functions>"
+
     def push(self, now: float, item: Waiting) -> None:
         assert item.id not in self._waiting, f"{item.id} waits already"
         self._pushed += 1

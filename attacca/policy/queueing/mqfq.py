@@ -51,6 +51,11 @@ class Flow:
         self.served_at = now
         self.exec_s = 0.0  # the mean execution, as last heard
 
+    def __repr__(self) -> str:
+        return (
+            f"<Flow {self.function}: {len(self.items)} waiting, {self.in_flight} in flight, starts at {self.start:g}>"
+        )
+
     @property
     def rank(self) -> tuple[float, int]:
         """The place among flows with work: by start, then the earlier push."""
@@ -73,6 +78,9 @@ class MqfqQueue:
         self._heads: list[Head] = []  # flows with work, sorted
         self._last: Flow | None = None  # the flow served last
         self._waiting: dict[str, tuple[int, Waiting]] = {}  # by invocation
+
+    def __repr__(self) -> str:
+        return f"<MqfqQueue {len(self._waiting)} waiting, {len(self._flows)} flows, virtual time {self._virtual_s:g}>"
 
     def push(self, now: float, item: Waiting) -> None:
         assert item.id not in self._waiting, f"{item.id} waits already"

@@ -48,6 +48,9 @@ class Catalogue:
         self._keeping: dict[str, RevisionState] = {}  # by function: current ones with min_sandboxes
         self._stocked: dict[str, RevisionState] = {}  # by function: current ones that want sandboxes ahead of need
 
+    def __repr__(self) -> str:
+        return f"<Catalogue {len(self.functions)} functions, {len(self.states)} revisions, {len(self._keeping)} kept>"
+
     def replace(self, now: float, event: Announced, out: list[Command]) -> None:
         kept = self.granted()
         told = event.by_function

@@ -45,6 +45,9 @@ class Checks:
         self.waiting: dict[str, Asked] = {}  # for memory; by running number
         self.making: dict[str, Asked] = {}  # by template
 
+    def __repr__(self) -> str:
+        return f"<Checks {len(self.waiting)} waiting, {len(self.making)} making>"
+
     def begin(
         self, now: float, peer: str, check: Check, refusal: AttaccaError | None, out: list[Command], *, draining: bool
     ) -> None:

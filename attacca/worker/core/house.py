@@ -29,6 +29,9 @@ class House:
         self._chance = chance
         self._earliest = -inf
 
+    def __repr__(self) -> str:
+        return f"<House {len(self._functions)} functions, {self.pressure:.0%} full>"
+
     @property
     def capacity(self) -> Resources:
         return self._pool.capacity

@@ -55,6 +55,12 @@ class Pool:
         self.keepalive: KeepaliveState = begin(keepalive, self.house)
         self._tell_made: Callable[[float, str], None] | None = getattr(self.keepalive, "made", None)
 
+    def __repr__(self) -> str:
+        return (
+            f"<Pool {self.used.memory_mb} of {self.capacity.memory_mb} MB, {self.leaving.memory_mb} leaving, "
+            f"{len(self.sandboxes)} sandboxes, {len(self.templates)} templates>"
+        )
+
     # One sandbox's life.
 
     def make(self, now: float, state: RevisionState, why: str, out: list[Command], *, ahead: bool) -> Sandbox:

@@ -6,6 +6,7 @@ import msgspec
 
 from attacca.model.function import EventShape, Signature
 from attacca.model.invocation import Outcome
+from attacca.model.messages import Logged
 
 # What a runtime reports. Every order ends in exactly one of its reports, also when its process dies.
 
@@ -100,17 +101,6 @@ class RunFlow(msgspec.Struct, frozen=True):
     sandbox: str
     invocation: str
     paused: bool
-
-
-class Logged(msgspec.Struct, frozen=True):
-    """A piece of what the function wrote. `invocation` is empty when it cannot be told which one wrote it."""
-
-    function: str
-    revision: str
-    sandbox: str
-    invocation: str
-    stream: str  # stdout, stderr, or a level of `logging`
-    text: str
 
 
 Report = (

@@ -70,6 +70,9 @@ class Sandbox:
         self.made_at = self.idle_since = now
         self.timer: Key = (Timer.EXPIRY, name)
 
+    def __repr__(self) -> str:
+        return f"<Sandbox {self.id} {self.phase}: {len(self.running)} of {self.slots} slots, {self.served} served>"
+
     @property
     def is_live(self) -> bool:
         """It serves, or will."""

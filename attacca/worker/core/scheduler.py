@@ -63,6 +63,12 @@ class Scheduler:
         self.limit = max(1, concurrency.first(cores))
         self._tell_began: Callable[[float, Use], None] | None = getattr(pool.keepalive, "began", None)
 
+    def __repr__(self) -> str:
+        return (
+            f"<Scheduler {self.running} running and {self.claims} claimed of {self.limit}, {len(self.queue)} queued, "
+            f"{len(self.head_of_line)} at the head>"
+        )
+
     # Arriving.
 
     def join(

@@ -49,6 +49,9 @@ class QueuedInvocation:
         self.sandbox: Sandbox | None = None
         self.start = Start.WARM
 
+    def __repr__(self) -> str:
+        return f"<QueuedInvocation {self.id} {self.place} of {self.state.revision.id}>"
+
 
 class Loss:
     """How an idle sandbox was lost, so that the next start can say why it was necessary."""
@@ -57,6 +60,9 @@ class Loss:
 
     def __init__(self, at: float, verb: str, why: str) -> None:
         self.at, self.verb, self.why = at, verb, why
+
+    def __repr__(self) -> str:
+        return f"<Loss {self.verb}{self.why} at {self.at:g}>"
 
     def tell(self, now: float) -> str:
         ago_s = now - self.at
@@ -79,6 +85,9 @@ class Function:
         self.cached_uses = 0  # invocations that were handed to sandboxes which are not dying or gone
         self.expected = 1  # sandboxes that the keep-alive policy wants when an arrival is expected
         self.expected_why = ""  # why it expects an arrival, whichever revision is current by then
+
+    def __repr__(self) -> str:
+        return f"<Function {self.name}: {self.total} sandboxes of {len(self.states)} revisions, {self.idle} idle>"
 
     @property
     def application(self) -> str:
@@ -185,6 +194,12 @@ class RevisionState:
         self.template_failures = 0
         self.template_retry_at = 0.0
         self.no_template_reason = "no template yet"  # why there is none
+
+    def __repr__(self) -> str:
+        return (
+            f"<RevisionState {self.revision.id}: {self.live} live, {self.starting} starting, {len(self.free)} free, "
+            f"{self.running} running, {self.waiting} waiting, {len(self.pending)} pending>"
+        )
 
     @property
     def least(self) -> int:

@@ -38,6 +38,9 @@ class Statistics:
         self.warm_s = Measure()
         self.made_s = Measure()
 
+    def __repr__(self) -> str:
+        return f"<Statistics of {self.invocations}: {self.exec_s.count} ran, {self.errors} errors>"
+
     def arrived(self, now: float) -> None:
         self.invocations += 1
         if self._arrived_at is not None:

@@ -40,6 +40,9 @@ class Template:
         self.used_at = now
         self.unfit = ""  # why nothing can be forked from it, although the code was imported
 
+    def __repr__(self) -> str:
+        return f"<Template {self.id} {self.phase}: {self.resources.memory_mb} MB, {len(self.children)} sandboxes>"
+
     @property
     def is_open(self) -> bool:
         """It may be retired."""

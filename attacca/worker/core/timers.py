@@ -32,6 +32,9 @@ class Timers:
         self._heap: list[tuple[float, int, Key]] = []
         self._count = 0
 
+    def __repr__(self) -> str:
+        return f"<Timers {len(self._due)} set, {len(self._heap)} entries>"
+
     def set(self, key: Key, at: float) -> None:
         self._due[key] = at
         armed = self._armed.get(key)

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from attacca.model.function import Revision
 from attacca.model.invocation import Invocation, Ok, Request
+from attacca.model.messages import Logged
 from attacca.worker.core.reports import (
-    Logged,
     Report,
     RunBody,
     RunEnded,

@@ -13,8 +13,8 @@ from typing import Protocol
 
 from attacca.model.function import Revision
 from attacca.model.invocation import Failed, FunctionError, Invocation, Ok, Request
+from attacca.model.messages import Logged
 from attacca.worker.core.reports import (
-    Logged,
     RunBody,
     RunEnded,
     SandboxFailed,

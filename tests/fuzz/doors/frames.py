@@ -16,7 +16,8 @@ from attacca.kernel.budget import Budget
 from attacca.kernel.clock import ManualClock
 from attacca.model.function import Signature
 from attacca.model.invocation import Failed, FunctionError, Invocation, Ok, Request
-from attacca.worker.core.reports import Logged, Report, RunBody, RunEnded, RunFlow, RunHead, SandboxReady
+from attacca.model.messages import Logged
+from attacca.worker.core.reports import Report, RunBody, RunEnded, RunFlow, RunHead, SandboxReady
 from attacca.worker.runtime.process.child_process import ChildProcess
 from attacca.worker.runtime.process.options import ProcessOptions
 from attacca.worker.runtime.process.room import Share

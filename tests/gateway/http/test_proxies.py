@@ -68,3 +68,9 @@ def test_a_proxy_is_an_address_or_a_range() -> None:
     assert GatewayConfig(proxies=("10.0.0.1/8", "::1")).proxies == ("10.0.0.1/8", "::1")
     with pytest.raises(ValueError, match="proxies: 'nginx' is no address and no range of them"):
         GatewayConfig(proxies=("nginx",))
+
+
+def test_it_says_what_it_knows() -> None:
+    proxies = Proxies(["10.0.0.0/8", "::1"])
+    assert (proxies.knows("10.1.1.1"), proxies.knows("9.9.9.9"), proxies.knows("nonsense")) == (True, False, False)
+    assert repr(proxies) == "<Proxies 2 named, 3 peers known>"

@@ -88,3 +88,9 @@ def test_one_functions_share_has_to_hold_the_largest_body() -> None:
     with pytest.raises(ValueError, match="max_body_mb"):
         GatewayConfig(buffers_mb=40, max_body_mb=16)
     GatewayConfig(buffers_mb=43, max_body_mb=16)
+
+
+def test_it_says_what_it_has() -> None:
+    room = Room(Rooms(GatewayConfig()).pieces, "f")
+    assert room.take(10)
+    assert repr(room) == "<Room of 10 bytes for 'f', had>"

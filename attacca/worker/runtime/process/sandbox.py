@@ -10,8 +10,8 @@ from attacca.guest.link import Link, Room
 from attacca.kernel.clock import Clock
 from attacca.model.function import Revision
 from attacca.model.invocation import Failed, FunctionError, Invocation, Ok, Request
+from attacca.model.messages import Logged
 from attacca.worker.core.reports import (
-    Logged,
     RunBody,
     RunEnded,
     RunFlow,

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from attacca.guest import channel as wire
 from attacca.guest.link import Room
 from attacca.model.function import Revision
-from attacca.worker.core.reports import Logged, Sink, TemplateFailed, TemplateReady
+from attacca.model.messages import Logged
+from attacca.worker.core.reports import Sink, TemplateFailed, TemplateReady
 from attacca.worker.host.cgroups import Group
 from attacca.worker.runtime.process import untrusted
 from attacca.worker.runtime.process.cgroup_slot import CgroupSlot

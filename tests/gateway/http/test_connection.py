@@ -1,0 +1,361 @@
+"""A client's connection in memory: what is held back, what is left unread, who is too slow, and how it all ends."""
+
+import pytest
+
+from attacca.gateway.config import GatewayConfig
+from attacca.gateway.http.asgi_adapter import Receive, Scope, Send
+from attacca.gateway.http.connection import HELD_MOST, TURNED_AWAY_MOST
+from attacca.model.invocation import Ok
+from tests.gateway.http.stage import Line, Stage, error
+from tests.gateway.play import revision
+from tests.gateway.wire import CHUNKED, chunk, get, post
+
+MB = 1 << 20
+
+
+def statuses(line: Line) -> list[int]:
+    return [answer.status for answer in line.answers()]
+
+
+def test_one_request_after_the_other() -> None:
+    here = Stage()
+    line = here.connect()
+    for body in (b"1", b"22", b"1", b""):
+        answer = line.ask(post("/function/echo", body))
+        assert (answer.status, answer.body, answer.all(b"x-attacca-start")) == (200, body, [b"warm"])
+    line.leave()
+    here.is_quiet()
+
+
+def test_requests_are_answered_in_order_wherever_they_are_cut() -> None:
+    data = b"".join(post(path, b"%d" % number) for number, path in enumerate(["/function/echo", "/function/f"] * 2))
+    for cut in range(1, len(data), 7):
+        here = Stage()
+        line = here.connect().send(data[:cut], data[cut:])
+        for number in (1, 3):
+            assert here.worker.dispatched[-1].request.body == b"%d" % number
+            here.start()
+            here.end(Ok(b"f%d" % number))
+        assert [answer.body for answer in line.answers()] == [b"0", b"f1", b"2", b"f3"]
+        line.leave()
+        here.is_quiet()
+
+
+def test_a_deep_pipeline_is_held_back_and_left_unread() -> None:
+    here = Stage()
+    line = here.connect().send(post("/function/f", b"first"))
+    count = 0
+    while line.is_read:
+        line.send(get("/function/echo") * 500)
+        count += 500
+    assert HELD_MOST < len(get("/function/echo")) * count < HELD_MOST * 2
+    assert len(here.worker.dispatched) == 1
+    assert repr(line.connection).startswith(
+        f"<Connection {len(get('/function/echo')) * count} bytes held, <Exchange served"
+    )
+    here.start()
+    here.end(Ok(b"done"))
+    assert line.is_read
+    answers = line.answers()
+    assert (answers[0].body, len(answers)) == (b"done", 1 + count)
+    line.leave()
+    here.is_quiet()
+
+
+def test_what_comes_behind_takes_room_too() -> None:
+    here = Stage(GatewayConfig(buffers_mb=0.4, max_body_mb=0.1))
+    first, second = (here.connect().send(post("/function/f")) for _ in range(2))
+    names = [invocation.id for invocation in here.worker.dispatched]
+    for line in (first, second):
+        line.send(get("/function/echo") * 900)
+    for name in names:
+        here.start(name)
+        here.end(None, name)
+    assert statuses(first) == [200] * 901
+    answered, refused = second.answers()
+    assert (answered.status, error(refused), refused.closes) == (200, (503, "overloaded"), True)
+    for line in (first, second):
+        line.leave()
+    here.is_quiet()
+
+
+def test_nonsense_behind_a_request_waits_for_its_turn() -> None:
+    here = Stage()
+    line = here.connect().send(post("/function/f", b"x") + b"nonsense\r\n\r\n")
+    assert line.answers() == []
+    here.start()
+    here.end()
+    first, second = line.answers()
+    assert (first.body, second.status, second.closes, line.has_ended) == (b"done", 400, True, True)
+    assert line.send(post("/function/echo")).answers() == [], "nothing behind it is read"
+
+
+def test_connection_close_and_http_1_0() -> None:
+    line = Stage().connect()
+    assert line.ask(post("/function/echo", b"x", "Connection: close") + get("/")).closes
+    assert line.is_lost
+    line = Stage().connect()
+    assert line.ask(get("/function/echo", version="HTTP/1.0")).closes
+    line = Stage().connect()
+    for _ in range(2):
+        answer = line.ask(get("/function/echo", "Connection: keep-alive", version="HTTP/1.0"))
+        assert answer.all(b"connection") == [b"keep-alive"]
+    assert not line.has_ended
+
+
+def test_one_connection_too_many_is_told_so_and_many_are_not() -> None:
+    here = Stage(GatewayConfig(max_connections=1))
+    first = here.connect()
+    second = here.connect()
+    assert error(second.answer()) == (503, "overloaded")
+    assert second.has_ended
+    lines = [here.connect() for _ in range(TURNED_AWAY_MOST + 2)]
+    assert [line.is_aborted for line in lines].count(True) == 3
+    assert first.ask(post("/function/echo", b"x")).body == b"x"
+    here.pass_time(10)
+    assert all(line.is_lost for line in lines), "they do not stay"
+    assert here.server.turned_away == 0
+    first.leave()
+    assert here.connect().ask(get("/healthz")).status == 200
+
+
+# Slow clients.
+
+
+@pytest.mark.parametrize(
+    ("begun", "seconds", "code"),
+    [
+        (b"GET /function/echo HTT", 11, 408),
+        (post("/function/echo", b"xx")[:-1], 31, 408),
+        (get("/function/echo", CHUNKED, method="POST") + b"2\r\nx", 31, 408),
+        (get("/api/x", "Content-Length: 9", method="POST"), 31, 408),
+    ],
+)
+def test_what_does_not_come_is_not_waited_for(begun: bytes, seconds: float, code: int) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await receive()
+
+    here = Stage(admin=app)
+    line = here.connect().send(begun)
+    here.pass_time(seconds - 2, step_s=1)
+    assert line.answers() == []
+    here.pass_time(4, step_s=1)
+    assert error(line.answer()) == (code, "request_timeout")
+    here.pass_time(4, step_s=1)
+    assert line.is_lost
+    here.is_quiet()
+
+
+def test_an_idle_connection_goes_after_a_while() -> None:
+    here = Stage()
+    asked, silent = here.connect(), here.connect()
+    here.pass_time(60, step_s=1)
+    asked.ask(post("/function/echo"))
+    here.pass_time(20, step_s=1)
+    assert (asked.is_lost, silent.is_lost) == (False, True)
+    here.pass_time(60, step_s=1)
+    assert asked.is_lost
+
+
+def test_a_small_refused_body_passes_by_unless_it_is_too_slow() -> None:
+    here = Stage()
+    line = here.connect().send(post("/function/nobody", b"x" * 100)[:-50])
+    assert line.answer().status == 404
+    line.send(b"x" * 50 + post("/function/echo", b"next"))
+    assert line.answer().body == b"next"
+    line.send(post("/function/nobody", b"x" * 100)[:-50])
+    assert not line.answer().closes
+    here.pass_time(40, step_s=1)
+    assert line.is_lost, "it lingers, and goes"
+    line = here.connect().send(get("/function/nobody", CHUNKED, method="PUT"), chunk(40_000))
+    assert (line.answer().closes, line.has_ended) == (False, False)
+    line.send(chunk(40_000))
+    assert line.has_ended, "there is more than a little of it"
+    line = here.connect().send(post("/function/nobody", b"x" * 100)[:-50], b"zz" * 20)
+    line.send(b"zz" * 5 + b"nonsense")
+    assert statuses(line) == [404, 400]
+
+
+def test_who_does_not_read_is_left() -> None:
+    here = Stage()
+    here.worker.answers["f"] = lambda request: Ok(bytes(65_500))
+    line = here.connect()
+    line.is_slow = True
+    line.send(get("/function/f") * 3)
+    assert len(here.worker.dispatched) == 1, "no other is served before it has read"
+    assert not line.is_read
+    here.pass_time(20, step_s=1)
+    line.read(1000)
+    here.pass_time(20, step_s=1)
+    assert not line.is_lost, "it reads"
+    here.pass_time(45, step_s=1)
+    assert line.is_aborted
+    here.is_quiet()
+
+
+def test_who_reads_too_little_of_a_large_answer_is_left() -> None:
+    here = Stage()
+    here.worker.answers["f"] = lambda request: Ok(bytes(5 * MB))
+    line = here.connect()
+    line.is_slow = True
+    line.send(get("/function/f"))
+    for _ in range(80):
+        if not line.is_lost:
+            line.read(100)
+            here.pass_time(1)
+    assert line.is_aborted
+    here.is_quiet()
+
+
+def test_who_has_read_is_served_again() -> None:
+    here = Stage()
+    here.worker.answers["f"] = lambda request: Ok(bytes(200_000))
+    line = here.connect()
+    line.is_slow = True
+    line.send(get("/function/f") * 2, get("/function/echo"))
+    line.read(line.unread)
+    assert len(here.worker.dispatched) == 2
+    line.is_slow = False
+    line.read(line.unread)
+    assert [len(answer.body) for answer in line.answers()] == [200_000, 200_000, 0]
+    line.leave()
+    here.is_quiet()
+
+
+# Clients that leave.
+
+
+def begin(*pieces: bytes) -> tuple[Stage, Line]:
+    here = Stage()
+    return here, here.connect().send(*pieces)
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        (b"GET /func",),
+        (post("/function/echo", b"xx")[:-1],),
+        (post("/function/f", b"xx"),),
+        (post("/function/f", b"xx"), get("/function/echo") * 1000),
+        (get("/function/stream", CHUNKED, method="POST"),),
+        (get("/function/nobody", "Content-Length: 5", method="POST"),),
+        (get("/function/stream", CHUNKED, method="POST"), chunk(100_000)),
+        (post("/function/echo", b"x") + post("/function/f", b"xx") + b"nonsense\r\n\r\n",),
+    ],
+)
+def test_who_leaves_takes_everything_along(pieces: tuple[bytes, ...]) -> None:
+    here, line = begin(*pieces)
+    line.leave()
+    for withdraw in here.worker.withdrawn:
+        here.end(withdraw.outcome, withdraw.id)
+    here.is_quiet()
+    here, line = begin(*pieces)
+    line.finish()
+    for withdraw in here.worker.withdrawn:
+        here.end(withdraw.outcome, withdraw.id)
+    if here.gateway.busy():
+        here.start()
+        here.end()
+    assert line.is_lost
+    here.is_quiet()
+
+
+def test_who_has_only_finished_sending_still_gets_the_answer_of_a_run() -> None:
+    here, line = begin(post("/function/f", b"x"))
+    here.start()
+    line.finish()
+    here.end(Ok(b"late"))
+    assert (line.answer().body, line.is_lost) == (b"late", True)
+
+
+def test_who_has_finished_sending_gets_all_that_was_asked_for() -> None:
+    here, line = begin(post("/function/f", b"x") + get("/function/echo") * 3)
+    here.start()
+    line.finish()
+    here.end()
+    assert statuses(line) == [200] * 4
+    assert line.is_lost
+
+
+def test_who_finishes_without_reading_gets_the_rest_when_it_reads() -> None:
+    here = Stage()
+    here.worker.answers["f"] = lambda request: Ok(bytes(200_000))
+    line = here.connect()
+    line.is_slow = True
+    line.send(get("/function/f") + get("/function/echo"))
+    line.finish()
+    assert not line.is_lost
+    line.read(line.unread)
+    assert statuses(line) == [200, 200]
+    assert line.is_lost
+
+
+def test_an_asgi_function_hears_that_its_client_may_have_left() -> None:
+    here, line = begin(get("/function/stream"))
+    here.start()
+    line.finish()
+    assert [withdraw.running for withdraw in here.worker.withdrawn] == [False]
+
+
+# The end of the server.
+
+
+def test_the_end_of_the_server() -> None:
+    here = Stage()
+    idle, busy, half = here.connect(), here.connect(), here.connect()
+    busy.send(post("/function/f"))
+    half.send(b"GET /func")
+    ended = here.run(here.server.ended())
+    here.do(here.server.end)
+    assert (idle.is_lost, busy.is_lost, half.is_lost, ended.done()) == (True, False, False, False)
+    here.start()
+    here.end()
+    assert busy.answer().closes
+    half.leave()
+    assert ended.done()
+    assert repr(here.server).startswith("<HttpServer 0 connections, 0 turned away")
+
+
+def test_those_that_do_not_go_are_dropped() -> None:
+    here = Stage()
+    line = here.connect().send(b"GET /func")
+    here.do(here.server.end)
+    ended = here.run(here.server.ended())
+    here.pass_time(3, step_s=0.5)
+    assert (line.is_aborted, ended.done()) == (True, True)
+
+
+def test_a_server_without_connections_ends_at_once_or_with_its_sweep() -> None:
+    here = Stage()
+    here.do(here.server.end)
+    assert here.run(here.server.ended()).done()
+    here = Stage()
+    here.listening.close()
+    here.pass_time(2)
+    assert here.run(here.server.ended()).done()
+
+
+def test_draining_refuses_and_closes() -> None:
+    here = Stage()
+    line, idle = here.connect(), here.connect()
+    here.do(here.gateway.drain)
+    answer = line.ask(post("/function/echo"))
+    assert (error(answer), answer.closes) == ((503, "draining"), True)
+    early = here.connect()
+    assert early.ask(post("/function/echo", b"xx")[:-1]).closes
+    here.pass_time(2)
+    assert idle.is_lost
+    waits = Stage()
+    line = waits.connect().send(post("/function/f", b"x"))
+    waits.do(waits.gateway.drain)
+    waits.start()
+    waits.end()
+    assert line.answer().closes
+
+
+def test_who_waits_too_long_for_a_sandbox_is_told() -> None:
+    here = Stage(None, revision("f", wait_s=0.01))
+    line = here.connect().send(post("/function/f"))
+    here.pass_time(1)
+    assert error(line.answer()) == (504, "timeout")

@@ -1,0 +1,200 @@
+"""However bytes are cut, the reader sees the same requests, stops at the same place, and keeps no more than it may."""
+
+import pytest
+
+from attacca.errors import AttaccaError
+from attacca.gateway.http.reader import HEADS_KEPT, Heads, Part, Reader
+from attacca.gateway.http.request import Head
+from tests.gateway.wire import CHUNKED, chunk, get, post
+
+LIMIT = 4096
+
+
+def judge(head: Head) -> AttaccaError | None:
+    return None
+
+
+def reader(heads: Heads | None = None) -> Reader:
+    return Reader(LIMIT, heads or Heads(), judge)
+
+
+def read(*pieces: bytes) -> tuple[list[tuple[bytes, bytes, bytes]], Reader]:
+    one = reader()
+    for piece in pieces:
+        if one.error is None:
+            one.feed(piece)
+    return [(head.method, head.url, body) for head, body in one.requests], one
+
+
+def code(one: Reader) -> str:
+    return "" if one.error is None else one.error.code
+
+
+def test_requests_wherever_they_are_cut() -> None:
+    data = (
+        post("/a", b"first")
+        + get("/b", CHUNKED, method="PUT")
+        + b"3;x=y\r\nsec\r\n3\r\nond\r\n0\r\nT: 1\r\n\r\n"
+        + get("/c")
+    )
+    whole = [(b"POST", b"/a", b"first"), (b"PUT", b"/b", b"second"), (b"GET", b"/c", b"")]
+    assert read(data)[0] == whole
+    assert read(*(data[at : at + 1] for at in range(len(data))))[0] == whole
+    for at in range(1, len(data)):
+        assert read(data[:at], data[at:])[0] == whole
+
+
+def test_a_body_that_still_comes_is_taken_in_pieces() -> None:
+    one = reader()
+    one.feed(post("/a", b"abcdef")[:-4])
+    assert one.coming is not None
+    assert (one.coming.announced, bytes(one.body), one.part) == (6, b"ab", Part.BODY)
+    assert one.take_head().url == b"/a"
+    one.feed(b"cd")
+    assert one.take_body() == b"abcd"
+    one.feed(b"ef" + get("/b") + get("/c")[:5])
+    assert one.take_rest() == b"ef"
+    assert [head.url for head, _ in one.requests] == [b"/b"]
+    assert one.part is Part.HEAD
+    assert repr(one) == "<Reader head, head 21 bytes, body 0, 1 requests complete>"
+
+
+def test_a_body_that_was_not_taken_is_whole_in_the_end() -> None:
+    requests, one = read(post("/a", b"abcdef")[:-4], b"cd", b"ef")
+    assert requests == [(b"POST", b"/a", b"abcdef")]
+    assert one.coming is None
+
+
+@pytest.mark.parametrize(
+    ("pieces", "error"),
+    [
+        ((b"nonsense\r\n\r\n",), "bad_request"),
+        ((get("/", CHUNKED, "Content-Length: 3", method="POST"),), "bad_request"),
+        ((get("/", CHUNKED, method="POST"), b"zz\r\n"), "bad_request"),
+        ((get("/", CHUNKED, method="POST"), b"0\r\nConnection: close\r\n\r\n"), "bad_request"),
+        ((get("/", "Upgrade: websocket", "Connection: upgrade"),), "unsupported"),
+        ((get("/", "Upgrade: websocket", "Content-Length: 5"), b"x"), "unsupported"),
+        ((get("/", "Upgrade: h2c", "Connection: upgrade", "Content-Length: 3") + b"abc",), "bad_request"),
+        ((b"GET /" + b"x" * LIMIT,), "headers_too_large"),
+        ((b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 250,), "headers_too_large"),
+        ((get("/", version="RTSP/1.0"),), "bad_request"),
+        ((b"GET / RT", b"SP/1.0\r\n\r\n"), "bad_request"),
+        ((b"GET / HTTP/1.1\r\n", b"GET / RTSP/1.0\r\n\r\n"), "bad_request"),
+    ],
+)
+def test_what_stops_it(pieces: tuple[bytes, ...], error: str) -> None:
+    requests, one = read(*pieces)
+    assert (requests, code(one)) == ([], error)
+    requests, one = read(post("/a", b"x") + pieces[0], *pieces[1:])
+    assert (requests, code(one)) == ([(b"POST", b"/a", b"x")], error), "what came before it is still answered"
+
+
+def test_the_first_error_stands() -> None:
+    _, one = read(b"nonsense\r\n\r\n")
+    first = one.error
+    assert first is not None
+    one.stop(AttaccaError("another"))
+    assert one.error is first
+
+
+def test_framing_without_content_is_bounded() -> None:
+    _, one = read(get("/", CHUNKED, method="POST") + b"1;" + b"e" * 2000, b"e" * 2000, b"e" * 2000, b"e" * 2000)
+    assert code(one) == "bad_request"
+    _, one = read(get("/", CHUNKED, method="POST"), *[b"1;" + b"e" * 2000 + b"\r\nx\r\n"] * 20)
+    assert (code(one), len(one.body)) == ("", 20)
+
+
+def test_a_head_is_measured_by_itself() -> None:
+    small = post("/a", b"x" * 3000)
+    assert code(read(small + get("/", "X: " + "y" * 2000)[:-4])[1]) == ""
+    assert code(read(small + get("/", "X: " + "y" * 2000)[:-4], b"y" * 2100)[1]) == "headers_too_large"
+
+
+def test_an_upgrade_is_read_on_in_http() -> None:
+    asks = get("/a", "Upgrade: h2c", "Connection: upgrade")
+    assert [url for _, url, _ in read(asks)[0]] == [b"/a"]
+    assert [url for _, url, _ in read(asks + get("/b") + asks, get("/c"))[0]] == [b"/a", b"/b", b"/a", b"/c"]
+
+
+def test_rtsp_may_be_spoken_of() -> None:
+    text = get("/x", version="RTSP/1.1")
+    requests, one = read(post("/a", text * 3, "X: GET /x RTSP/1.1") + get("/b"))
+    assert ([url for _, url, _ in requests], one.error) == ([b"/a", b"/b"], None)
+    requests, one = read(post("/a", text) + text + get("/b"))
+    assert ([url for _, url, _ in requests], code(one)) == ([b"/a"], "bad_request")
+
+
+def test_what_a_bug_raises_is_not_taken_for_bad_http() -> None:
+    def broken(head: Head) -> AttaccaError | None:
+        raise KeyError(head.url)
+
+    with pytest.raises(KeyError):
+        Reader(LIMIT, Heads(), broken).feed(get("/"))
+
+
+# Heads that came before.
+
+
+def seen(*requests: bytes) -> Heads:
+    heads = Heads()
+    for data in requests:
+        reader(heads).feed(data)
+    return heads
+
+
+def test_a_head_that_came_before_is_known_by_its_bytes() -> None:
+    data = post("/a", b"abc", "X-One: 1")
+    heads = seen(data)
+    one = reader(heads)
+    assert repr(heads) == f"<Heads 1 of {HEADS_KEPT}>"
+    head = one.known(data[:-3] + b"xyz")
+    assert head is not None
+    assert (head.url, head.length) == (b"/a", 3)
+    assert one.known(data[:-1]) is None, "not all of it is there"
+    assert one.known(data + b"G") is None, "more than it is there"
+    assert one.known(post("/a", b"abc", "X-One: 2")) is None
+    one.feed(b"GET /")
+    assert one.known(data) is None, "another has begun"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        get("/", "Connection: close"),
+        get("/", "Connection: keep-alive", version="HTTP/1.0"),
+        get("/", CHUNKED, method="POST") + b"0\r\n\r\n",
+        get("/", CHUNKED, method="POST") + chunk(3) + b"0\r\n\r\n",
+        get("/", "Upgrade: h2c", "Connection: upgrade"),
+        get("/", "Authorization: Bearer x"),
+        get("/", "Cookie: a=b"),
+        get("/", "X: " + "y" * 2000),
+        get("/", *(f"x{number}: y" for number in range(40))),
+        get("/") + get("/"),
+        b"\r\n" + post("/", b"abc"),
+        b"\r\n\r\n" + get("/"),
+        get("/")[:-1],
+    ],
+)
+def test_heads_that_say_more_than_their_bytes_are_not_kept(data: bytes) -> None:
+    heads = seen(data)
+    assert all(known.startswith(b"\r\nPOST") for known in heads.known), "an empty line before it changes nothing"
+
+
+def test_a_refused_head_is_not_kept() -> None:
+    from attacca.errors import Forbidden
+
+    def refuse(head: Head) -> None:
+        head.refusal = Forbidden("no", "")
+
+    heads = Heads()
+    Reader(LIMIT, heads, refuse).feed(get("/"))
+    assert not heads.known
+
+
+def test_what_is_kept_is_bounded() -> None:
+    heads = Heads()
+    one = reader(heads)
+    for number in range(3 * HEADS_KEPT):
+        one.feed(get(f"/{number}"))
+        one.requests.clear()
+        assert len(heads.known) <= HEADS_KEPT

@@ -1,0 +1,53 @@
+"""Whatever planes say to each other travels: as bytes and back it is the same, and nothing else is taken for it."""
+
+import random
+from typing import Any, get_args
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import inspect
+
+from attacca.io.wire.frames import HEAD, Codec
+from attacca.model import messages
+from attacca.model.invocation import Failed, FunctionError
+from attacca.model.messages import Ended
+from tests.io.wire.words import draw
+
+UNIONS: dict[str, Any] = {
+    name: getattr(messages, name) for name in ("Announced", "FromControl", "ToControl", "ToWorker", "FromWorker")
+}
+WORDS = sorted({word for union in UNIONS.values() for word in get_args(union)}, key=lambda word: str(word.__name__))
+MOST = 1 << 24
+
+
+def said() -> list[type]:
+    """All tagged structs of the module."""
+    kinds = [kind for kind in vars(messages).values() if isinstance(kind, type) and issubclass(kind, msgspec.Struct)]
+    return [kind for kind in kinds if kind.__module__ == messages.__name__ and kind.__struct_config__.tag is not None]
+
+
+def test_every_message_is_a_word_of_a_link() -> None:
+    heard = {"WorkerLeft"}  # what is known of a peer that says nothing any more
+    assert {kind.__name__ for kind in said()} - heard == {word.__name__ for word in WORDS}
+
+
+@pytest.mark.parametrize("word", WORDS, ids=lambda word: word.__name__)
+@given(st.integers(0, 2**32))
+def test_a_message_travels(word: Any, seed: int) -> None:
+    message = draw(random.Random(seed), inspect.type_info(word))
+    for union in UNIONS.values():
+        codec = Codec(union, MOST)
+        if word in get_args(union):
+            assert codec.decode(codec.encode(message)[HEAD:]) == message
+
+
+def test_half_a_surrogate_pair_travels_as_a_question_mark() -> None:
+    codec = Codec(messages.FromWorker, MOST)
+    ended = Ended("a", FunctionError("ValueError", "half \ud83d of one", "tb \udc00"), 1.5)
+    assert codec.decode(codec.encode(ended)[HEAD:]) == Ended(
+        "a", FunctionError("ValueError", "half ? of one", "tb ?"), 1.5
+    )
+    failed = Ended("\ud800", Failed("timeout", "x"))
+    assert codec.decode(codec.encode(failed)[HEAD:]).id == "?"

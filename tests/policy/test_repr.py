@@ -1,0 +1,95 @@
+"""Whatever a policy remembers says its state in one line of numbers."""
+
+import pytest
+
+from attacca.kernel.rand import Streams
+from attacca.model.resources import Resources
+from attacca.policy.balancing.ch_bl import ChBl
+from attacca.policy.balancing.ch_rlu import ChRlu
+from attacca.policy.balancing.pull import Pull
+from attacca.policy.balancing.random import Random
+from attacca.policy.balancing.round_robin import RoundRobin
+from attacca.policy.balancing.two_choices import TwoChoices
+from attacca.policy.balancing.types import Asked, Balancing
+from attacca.policy.keepalive.greedy_dual import GreedyDual
+from attacca.policy.keepalive.hybrid_histogram import Histogram, HybridHistogram, Percentile
+from attacca.policy.keepalive.landlord import Landlord
+from attacca.policy.keepalive.lru import Lru
+from attacca.policy.keepalive.oracle import Course, Foresight
+from attacca.policy.keepalive.ttl import Ttl
+from attacca.policy.keepalive.types import Idle, Keepalive, Nowhere, begin
+from attacca.policy.queueing.fcfs import Fcfs
+from attacca.policy.queueing.mqfq import Mqfq
+from attacca.policy.queueing.types import Waiting
+from tests.mutable import without_repr
+from tests.policy.balancing.fleet import Facts
+
+IDLE = Idle("s1", "f", Resources(2), 5.0, uses=3, cold_s=4.0, gap_s=1.0)
+
+
+def test_every_mutable_class_has_one() -> None:
+    assert without_repr("attacca.policy") == []
+
+
+@pytest.mark.parametrize(
+    ("policy", "says"),
+    [
+        (Lru(), "<LruState>"),
+        (Ttl(idle_s=60.0), "<TtlState 60 s>"),
+        (Landlord(), "<RentState 1 resting, paid 0>"),
+        (GreedyDual(), "<CachedState 0 functions, clock 0>"),
+        (HybridHistogram(), "<HistogramState 1 functions>"),
+        (Foresight({"f": Course([(9.0, 1.0)])}), "<OracleState 1 arrived of 1 functions>"),
+    ],
+)
+def test_keepalive(policy: Keepalive, says: str) -> None:
+    state = begin(policy, Nowhere(Streams(1).stream("keepalive")))
+    state.arrived(4.0, "f")
+    state.became_idle(5.0, IDLE)
+    assert repr(state) == says
+
+
+def test_what_keepalive_learns_from() -> None:
+    histogram = Histogram(HybridHistogram(bin_s=1.0, bins=10))
+    for pause_s in (1.0, 3.0, 99.0):
+        histogram.add(pause_s)
+    assert repr(histogram) == "<Histogram of 2 pauses, 1 too long>"
+    tail = Percentile(0.5)
+    tail.follow([1, 2], 3, 1)
+    assert repr(tail) == "<Percentile 0.5: bin 1, 1 below>"
+    course = Course([(0.0, 2.0), (1.0, 2.0), (9.0, 1.0)])
+    assert repr(course) == "<Course of 3 runs, 2 sandboxes at most>"
+    assert repr(Foresight({"f": course})) == "<Foresight of 1 functions>"
+
+
+def test_queueing() -> None:
+    plain, fair = Fcfs().fresh(), Mqfq().fresh()
+    for queue in (plain, fair):
+        for number in range(3):
+            queue.push(0.0, Waiting(f"i{number}", "fg"[number % 2], 0.0, exec_s=2.0))
+    assert repr(plain) == "<HeapQueue 3 waiting of 2 functions>"
+    fair.pop(0.0, lambda _: True)
+    assert repr(fair) == "<MqfqQueue 2 waiting, 2 flows, virtual time 0>"
+    assert repr(fair._flows["f"]) == "<Flow f: 1 waiting, 1 in flight, starts at 2>"
+
+
+@pytest.mark.parametrize(
+    ("policy", "says"),
+    [
+        (ChBl(), "<Bounded 2 workers>"),
+        (ChRlu(), "<Bounded 2 workers, <Favour 0 of 1 functions>>"),
+        (ChRlu(like="code"), "<Chained 2 workers, 1 chains>"),
+        (Pull(), "<Queues 2 workers, 1 functions>"),
+        (Random(), "<Lots 2 workers>"),
+        (RoundRobin(), "<Turns 2 workers, last ant>"),
+        (TwoChoices(), "<Pairs 2 workers>"),
+    ],
+)
+def test_balancing(policy: Balancing, says: str) -> None:
+    balancer = policy.fresh(Streams(1).stream("balancing"))
+    balancer.among([Facts("bee"), Facts("ant")])
+    tell = getattr(balancer, "resting", None)
+    if tell is not None:
+        tell(0.0, "ant", "f", 1)
+    balancer.pick(0.0, Asked("f"))
+    assert repr(balancer) == says
