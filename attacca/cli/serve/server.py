@@ -99,7 +99,7 @@ class Server:
         if not is_loopback(config.gateway.host) and not await self.control.tokens.all():
             raise no_token(config)
         await self.worker.open()
-        self._closing.push_async_callback(self._joints.close)  # after the worker, whose last words they carry
+        self._closing.push_async_callback(self.joints.close)  # after the worker, whose last words they carry
         self._closing.push_async_callback(self.worker.close)
         self._closing.callback(self.gateway.close)
         await self._join()
@@ -109,7 +109,7 @@ class Server:
 
     def _make(self, state: StateDir) -> None:
         config, clock, streams = self.config, self._clock, Streams.from_entropy()
-        self._joints = Joints(config.wire)
+        self.joints = Joints(config.wire)
         self._of_gateway: Peers[ToWorker | AskCatalogue] = Peers()
         self._of_control: Peers[FromControl] = Peers()
         self._of_worker: Peers[FromWorker | ToControl] = Peers()
@@ -152,7 +152,7 @@ class Server:
         self._of_worker.bind(self.worker.join, self.worker.receive, self.worker.lose)
         key = os.urandom(16)  # nobody else on this machine has it
         gateway, control = Hello("gateway", GATEWAY, key), Hello("control", CONTROL, key)
-        worker, join = Hello("worker", self.config.worker.name, key), self._joints.join
+        worker, join = Hello("worker", self.config.worker.name, key), self.joints.join
         await join(End(self._of_control, control, ToControl), End(self._of_gateway, gateway, Announced))
         await join(End(self._of_control, control, ToControl), End(self._of_worker, worker, FromControl))
         await join(End(self._of_gateway, gateway, FromWorker), End(self._of_worker, worker, ToWorker))
