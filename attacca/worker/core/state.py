@@ -7,6 +7,7 @@ from attacca.kernel.window import Measure
 from attacca.model.function import Revision
 from attacca.model.invocation import Invocation, Start
 from attacca.model.resources import Resources
+from attacca.worker.core.reasons import AT_ONCE, Held
 from attacca.worker.core.sandbox import Sandbox
 from attacca.worker.core.statistics import Statistics
 from attacca.worker.core.templates import Template, TemplatePhase
@@ -25,6 +26,8 @@ class QueuedInvocation:
     __slots__ = (
         "arrived",
         "began",
+        "behind",
+        "held",
         "id",
         "invocation",
         "peer",
@@ -33,6 +36,7 @@ class QueuedInvocation:
         "sandbox",
         "start",
         "state",
+        "turn",
         "was_popped",
     )  # fmt: skip
 
@@ -45,6 +49,9 @@ class QueuedInvocation:
         self.popped = now  # when its turn came
         self.began = now  # where its cold, template, prewarmed or warm time starts
         self.was_popped = False  # by the queueing policy, which then wants to hear of its end
+        self.turn = AT_ONCE  # why it had it
+        self.behind = 0  # so many waited when it came
+        self.held = Held.SLOT  # what it waited for last
         self.place = Place.QUEUED
         self.sandbox: Sandbox | None = None
         self.start = Start.WARM
