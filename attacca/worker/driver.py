@@ -29,6 +29,7 @@ from attacca.model.messages import (
     ToControl,
     ToWorker,
     Viewed,
+    WatchIdle,
     Withdraw,
     WorkerJoined,
 )
@@ -186,7 +187,7 @@ class Worker:
             case AskView() | AskHeld():
                 self._show(peer, message)
             case _:
-                self._drive.feed(Received(peer, message) if isinstance(message, Check) else message)
+                self._drive.feed(Received(peer, message) if isinstance(message, Check | WatchIdle) else message)
 
     def _show(self, peer: str, question: AskView | AskHeld) -> None:
         if isinstance(question, AskView):
