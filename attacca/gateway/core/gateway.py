@@ -12,6 +12,7 @@ without one. What was lost with its sandbox or its worker goes back to waiting w
 from heapq import nlargest
 from math import inf
 from operator import attrgetter
+from typing import Final
 
 from attacca.errors import AttaccaError, Draining, NoCapacity
 from attacca.gateway.core.catalogue import Functions
@@ -63,6 +64,10 @@ from attacca.policy.balancing.types import Balancer, Done
 
 AtWork = BodyCame | ClientPaused | ClientLeft | ClientFell | Amended | GivenUp
 FromWorkers = ResponseHead | ResponseBody | Flow | Resting | Heartbeat | WorkerJoined | WorkerLeft
+
+# Looking a member of an enumeration up costs ten times a name, and this is the road of every invocation.
+PREWARMED: Final = Start.PREWARMED
+WARM: Final = Start.WARM
 
 
 class GatewayCore:
@@ -211,7 +216,7 @@ class GatewayCore:
         self.deadlines.add(now, clocks.total, inflight)
         if clocks.first_byte is not None:
             self.deadlines.add(now, clocks.first_byte, inflight)
-        if start is not Start.WARM and start is not Start.PREWARMED:  # it was made for this one
+        if start is not WARM and start is not PREWARMED:  # it was made for this one
             function.statistics.init.add((timing.sandbox + timing.code + timing.imports) / 1e3)
         if not function.is_idempotent:
             inflight.request = NO_REQUEST

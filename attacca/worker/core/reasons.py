@@ -1,7 +1,7 @@
 """Why an invocation had its turn when it had it, in words for those who look at it afterwards."""
 
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from attacca.worker.core.state import QueuedInvocation
@@ -18,6 +18,9 @@ class Held(StrEnum):
     SLOT = "slot"  # of the worker's limit
     SANDBOX = "sandbox"  # its function has all that it may have
     ROOM = "room"  # for its sandbox
+
+
+SLOT: Final[Held] = Held.SLOT
 
 
 def turn(item: "QueuedInvocation", limit: int, limit_why: str) -> str:

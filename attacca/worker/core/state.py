@@ -2,12 +2,13 @@
 
 from collections import deque
 from enum import StrEnum
+from typing import Final
 
 from attacca.kernel.window import Measure
 from attacca.model.function import Revision
 from attacca.model.invocation import Invocation, Start
 from attacca.model.resources import Resources
-from attacca.worker.core.reasons import AT_ONCE, Held
+from attacca.worker.core.reasons import AT_ONCE, SLOT
 from attacca.worker.core.sandbox import Sandbox
 from attacca.worker.core.statistics import Statistics
 from attacca.worker.core.templates import Template, TemplatePhase
@@ -18,6 +19,11 @@ class Place(StrEnum):
     HEAD_OF_LINE = "head_of_line"  # before the queue: it was popped, or its revision is not current any more
     PENDING = "pending"  # waits for a sandbox of its revision that is starting
     RUNNING = "running"
+
+
+# Looking a member of an enumeration up costs ten times a name, and this is the road of every invocation.
+QUEUED: Final = Place.QUEUED
+WARM: Final = Start.WARM
 
 
 class QueuedInvocation:
@@ -51,10 +57,10 @@ class QueuedInvocation:
         self.was_popped = False  # by the queueing policy, which then wants to hear of its end
         self.turn = AT_ONCE  # why it had it
         self.behind = 0  # so many waited when it came
-        self.held = Held.SLOT  # what it waited for last
-        self.place = Place.QUEUED
+        self.held = SLOT  # what it waited for last
+        self.place = QUEUED
         self.sandbox: Sandbox | None = None
-        self.start = Start.WARM
+        self.start = WARM
 
     def __repr__(self) -> str:
         return f"<QueuedInvocation {self.id} {self.place} of {self.state.revision.id}>"
