@@ -1,9 +1,13 @@
-"""Why an invocation had its turn when it had it, in words for those who look at it afterwards."""
+"""Why an invocation had its turn when it had it, in words and in milliseconds, for those who look at it afterwards."""
 
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from attacca.model.invocation import Timing
+from attacca.worker.core.reports import SandboxReady
+
 if TYPE_CHECKING:
+    from attacca.worker.core.sandbox import Sandbox
     from attacca.worker.core.state import QueuedInvocation
 
 AT_ONCE = "nobody was before it"
@@ -33,3 +37,14 @@ def turn(item: "QueuedInvocation", limit: int, limit_why: str) -> str:
             return f"{item.turn}; waited{behind} for a sandbox: its function has all that it may have"
         case Held.ROOM:
             return f"{item.turn}; waited{behind} for room for its sandbox"
+
+
+def waited(now: float, item: "QueuedInvocation", sandbox: "Sandbox", ready: SandboxReady) -> Timing:
+    """Who came when the start was under way has waited for its end only: its times are cut from the front."""
+    queued = (item.popped - item.arrived) * 1000
+    if item.popped <= sandbox.made_at:
+        return Timing(queued, 0.0, ready.sandbox_ms, ready.code_ms, ready.imports_ms)
+    left = (now - item.popped) * 1000
+    imports = min(ready.imports_ms, left)
+    code = min(ready.code_ms, left - imports)
+    return Timing(queued, 0.0, min(ready.sandbox_ms, left - imports - code), code, imports)

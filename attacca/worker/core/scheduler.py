@@ -254,7 +254,7 @@ class Scheduler:
         if len(sandbox.running) == sandbox.slots:
             state.free.pop()
         if ready is not None:
-            timing = _waited(now, item, sandbox, ready)
+            timing = reasons.waited(now, item, sandbox, ready)
             item.began = item.popped
         else:
             timing = AT_ONCE if now == item.arrived else Timing(queued=(now - item.arrived) * 1000)
@@ -388,14 +388,3 @@ def _anyone(function: str) -> bool:
 def _lacks(state: RevisionState) -> bool:
     """More pend than starting sandboxes will have slots for."""
     return len(state.pending) > state.starting * state.revision.settings.concurrency
-
-
-def _waited(now: float, item: QueuedInvocation, sandbox: Sandbox, ready: SandboxReady) -> Timing:
-    """Who came when the start was under way has waited for its end only: its times are cut from the front."""
-    queued = (item.popped - item.arrived) * 1000
-    if item.popped <= sandbox.made_at:
-        return Timing(queued, 0.0, ready.sandbox_ms, ready.code_ms, ready.imports_ms)
-    left = (now - item.popped) * 1000
-    imports = min(ready.imports_ms, left)
-    code = min(ready.code_ms, left - imports)
-    return Timing(queued, 0.0, min(ready.sandbox_ms, left - imports - code), code, imports)
