@@ -33,6 +33,7 @@ def main() -> None:
     _, package_root, orders_at, reports_at, lifeline_at = sys.argv
     sys.path.remove(package_root)
     script.be_ordinary()
+    script.pose(rootfs.HERE)  # which is where most of those who are forked have their code
     script.clear_environment()
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]  # also of descriptors on their way, for all of the user's
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
