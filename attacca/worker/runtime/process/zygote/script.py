@@ -65,6 +65,7 @@ def be_ordinary() -> None:
         place = ctypes.c_ssize_t(sys.flags.__match_args__.index(name))
         put(ctypes.py_object(sys.flags), place, ctypes.py_object(value))
     sys._xoptions.clear()
+    sys.dont_write_bytecode = True  # as their environment says: where their code lies nothing can be written
     sys.orig_argv[:] = [sys.executable]
 
 
