@@ -36,16 +36,16 @@ check: $(VENV)/.dev ## Format, lint, types, import contracts
 	$(BIN)/lint-imports
 
 pure: $(VENV)/.dev ## The tests that need no process, socket or clock
-	$(BIN)/pytest -rs --ignore tests/live $(LONG:%=--ignore %) --durations=5
+	$(BIN)/pytest -rfEs --ignore tests/live $(LONG:%=--ignore %) --durations=5
 
 long: $(VENV)/.dev ## Pure tests that take a while: laws over many runs, traces, figures, the examples
-	$(BIN)/pytest -rs $(LONG) $(LEAVE_OUT:%=--ignore %) --durations=5
+	$(BIN)/pytest -rfEs $(LONG) $(LEAVE_OUT:%=--ignore %) --durations=5
 
 live: $(VENV)/.dev ## The tests that start real processes and servers
-	timeout --foreground --signal=INT --kill-after=30 $(LIVE_TIMEOUT_S) $(BIN)/pytest -rs -m live --durations=15
+	timeout --foreground --signal=INT --kill-after=30 $(LIVE_TIMEOUT_S) $(BIN)/pytest -rfEs -m live --durations=15
 
 heart: $(VENV)/.dev ## Of the live tests those at the heart; AS=ordinary: root lets an ordinary user run them
-	$(if $(filter ordinary,$(AS)),scripts/ordinary.sh )$(BIN)/python -m pytest -rs -m heart --durations=5
+	$(if $(filter ordinary,$(AS)),scripts/ordinary.sh )$(BIN)/python -m pytest -rfEs -m heart --durations=5
 
 fuzz: $(VENV)/.dev ## Bad input at every door, cut down where it does harm; MINUTES=, DOORS=http,archives, SEED=, REPLAY=file
 	@$(BIN)/python -m tests.fuzz --minutes $(MINUTES) --doors '$(DOORS)' $(SEED:%=--seed %) $(REPLAY:%=--replay %)

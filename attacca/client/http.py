@@ -46,6 +46,9 @@ class Client:
         self._made_of = (url, token, connect_s, read_s)
         self._headers = {"authorization": f"Bearer {token}"} if token else {}
 
+    def __repr__(self) -> str:
+        return f"<Client of {self.url}, connected={self._is_connected()}>"
+
     def another(self) -> "Client":
         """One more connection to the same server."""
         return Client(*self._made_of)
