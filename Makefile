@@ -5,18 +5,20 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 
-VENV := .venv
+PYTHON ?=
+VENV := .venv$(if $(PYTHON),-$(notdir $(PYTHON)))
 BIN := $(VENV)/bin
 PORT ?= 8080
 LIVE_TIMEOUT_S ?= 1200
 SEEDS ?= 1000
 FIRST ?= 1
 MINUTES ?= 5
+LEAVE_OUT ?=
 LONG := tests/laws tests/load tests/sim tests/fuzz tests/examples tests/cli/laboratory
 CODE := $(wildcard attacca tests examples bench scripts)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run test check pure long live fuzz swarm bench lab fmt docs clean
+.PHONY: help run test check pure long live heart fuzz swarm bench lab fmt docs clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,7 +26,7 @@ help: ## Show this list
 run: $(VENV)/.run ## Start attacca, deploy and invoke the examples, stay up; ONCE=1 ends by itself, PORT=, UP='--isolation none'
 	@$(BIN)/python scripts/run.py --port $(PORT) $(if $(ONCE),--once) $(if $(UP),--up '$(UP)')
 
-test: check pure long live ## All checks and all tests
+test: check pure long live ## All checks and all tests; PYTHON=python3.13: on that one, in an environment of its own
 	@echo "All checks and tests passed."
 
 check: $(VENV)/.dev ## Format, lint, types, import contracts
@@ -34,13 +36,16 @@ check: $(VENV)/.dev ## Format, lint, types, import contracts
 	$(BIN)/lint-imports
 
 pure: $(VENV)/.dev ## The tests that need no process, socket or clock
-	$(BIN)/pytest --ignore tests/live $(LONG:%=--ignore %) --durations=5
+	$(BIN)/pytest -rfEs --ignore tests/live $(LONG:%=--ignore %) --durations=5
 
 long: $(VENV)/.dev ## Pure tests that take a while: laws over many runs, traces, figures, the examples
-	$(BIN)/pytest $(LONG) --durations=5
+	$(BIN)/pytest -rfEs $(LONG) $(LEAVE_OUT:%=--ignore %) --durations=5
 
 live: $(VENV)/.dev ## The tests that start real processes and servers
-	timeout --foreground --signal=INT --kill-after=30 $(LIVE_TIMEOUT_S) $(BIN)/pytest -m live --durations=15
+	timeout --foreground --signal=INT --kill-after=30 $(LIVE_TIMEOUT_S) $(BIN)/pytest -rfEs -m live --durations=15
+
+heart: $(VENV)/.dev ## Of the live tests those at the heart; AS=ordinary: root lets an ordinary user run them
+	$(if $(filter ordinary,$(AS)),scripts/ordinary.sh )$(BIN)/python -m pytest -rfEs -m heart --durations=5
 
 fuzz: $(VENV)/.dev ## Bad input at every door, cut down where it does harm; MINUTES=, DOORS=http,archives, SEED=, REPLAY=file
 	@$(BIN)/python -m tests.fuzz --minutes $(MINUTES) --doors '$(DOORS)' $(SEED:%=--seed %) $(REPLAY:%=--replay %)
@@ -64,7 +69,7 @@ docs: $(VENV)/.dev ## Rewrite the tables of docs/ that follow from the code
 	$(BIN)/python -m scripts.docs
 
 clean: ## Remove what this Makefile made: the virtual environment, caches, and the state of `make run`
-	rm -rf $(VENV) .run .fuzz dist build .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .venv .venv-* .run .fuzz dist build .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	find attacca tests examples bench scripts -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 # Stamps: an installation is repeated only when pyproject.toml has changed since.

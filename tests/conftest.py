@@ -19,6 +19,10 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 gc.set_threshold(1_000_000, 50, 100)  # collecting as often as Python does by itself is a fifth of the pure tests' time
 
 LIVE = Path(__file__).parent / "live"
+HEART = {  # of the live tests: what is run again as an ordinary user, and on another interpreter
+    "test_gateway_http.py", "test_process_calls.py", "test_process_dialects.py", "test_process_lives.py",
+    "test_worker_trace.py",
+}  # fmt: skip
 WORLDLY = {  # audit events that a pure test has no business with
     "os.exec": "starts a program",
     "os.fork": "forks",
@@ -75,6 +79,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(LIVE):
             item.add_marker(pytest.mark.live)
+            if item.path.name in HEART:
+                item.add_marker(pytest.mark.heart)
 
 
 def pytest_collection_finish() -> None:

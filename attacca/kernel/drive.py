@@ -64,7 +64,18 @@ class Drive(Generic[E, C]):
         return f"<Drive {under_way} commands under way, rings at {self._rings_at:g}>"
 
     def feed(self, event: E) -> None:
-        self.carry_out(self.decide(event))
+        """`decide` and `carry_out` in one: each call that is saved here is saved at every event there is."""
+        try:
+            commands = self._handle(self._now(), event)
+        except IllegalTransition as error:
+            self._refused(error)
+            return
+        if self._under_way is not None:
+            self._under_way += commands
+        elif commands:
+            self.carry_out(commands)
+        else:
+            self.wind()
 
     def decide(self, event: E) -> list[C]:
         """What the machine wants done; it must be given to `carry_out`. For those who look at it first."""
@@ -78,14 +89,13 @@ class Drive(Generic[E, C]):
         if self._under_way is not None:
             self._under_way += commands
             return
-        if commands:
-            self._under_way = commands
-            perform = self._perform
-            try:
-                for command in commands:  # there may be more of them with each
-                    perform(command)
-            finally:
-                self._under_way = None
+        self._under_way = commands
+        perform = self._perform
+        try:
+            for command in commands:  # there may be more of them with each
+                perform(command)
+        finally:
+            self._under_way = None
         self.wind()
 
     def wind(self) -> None:

@@ -100,6 +100,9 @@ class Rows:
         self._is_timed = is_timed or [True] * len(targets)
         self.origin = Origin(0.0)
 
+    def __repr__(self) -> str:
+        return f"<Rows of {self._run}: {len(self._targets)} functions>"
+
     def row(self, sent: Sent, told: Told) -> tuple[object, ...]:
         """In the order of columns.COLUMNS."""
         idx, function, due, sent_at, received, status, head, error, bytes_in, bytes_out, duration_ms, _ = sent

@@ -48,6 +48,9 @@ class Environment:
         self.per_ms = 0.0  # turns of our body's busy loop
         self._memory_mb: dict[str, int] = {}  # that the sandboxes of each reserve
 
+    def __repr__(self) -> str:
+        return f"<Environment {len(self._deployed)} functions at {self.client.url}>"
+
     @property
     def host(self) -> str:
         """As the Host header says it."""
@@ -171,6 +174,9 @@ class Samples:
         self._client = client.another()
         self._is_here = is_here
         self._busy, self._total = _jiffies() if self._is_here else (0, 0)
+
+    def __repr__(self) -> str:
+        return f"<Samples {self._busy} of {self._total} jiffies>"
 
     def __call__(self) -> Sequence[SampleRow]:
         try:

@@ -81,6 +81,9 @@ class Ending:
     def __init__(self) -> None:
         self.stopped, self.given_up = asyncio.Event(), asyncio.Event()
 
+    def __repr__(self) -> str:
+        return f"<Ending stopped={self.stopped.is_set()} given_up={self.given_up.is_set()}>"
+
     def interrupt(self) -> None:
         """The first time stop, the second time give up."""
         (self.given_up if self.stopped.is_set() else self.stopped).set()
@@ -95,6 +98,9 @@ class _Child:
         with theirs:
             self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
         self._buffer = Buffer()
+
+    def __repr__(self) -> str:
+        return f"<_Child {self._process.pid}>"
 
     async def connect(self) -> None:
         self._reader, self._writer = await asyncio.open_unix_connection(sock=self._ours, limit=4 * BLOCK)
@@ -136,6 +142,9 @@ class Runner:
         self._children: list[_Child] = []
         self._items = iter(schedule)
         self._first: list[Due] = []  # planned before the beginning, because a trace takes a while to open
+
+    def __repr__(self) -> str:
+        return f"<Runner {len(self._children)} processes, {self._standing!r}>"
 
     async def run(
         self, ending: Ending, sample: Sample | None = None, show: Callable[[Shown], None] | None = None

@@ -37,6 +37,9 @@ class Standing:
         self._answered = 0
         self._shown_count, self._shown_at = 0, 0.0
 
+    def __repr__(self) -> str:
+        return f"<Standing {self._answered} answered, {self.invocations} measured, {self.errors.total()} failed>"
+
     def add(
         self, late_s: float, turn_s: float, response_s: float, error: str, start: str, *, is_warmup: bool
     ) -> None:  # fmt: skip

@@ -179,6 +179,10 @@ class Flow(msgspec.Struct, frozen=True, tag=True):
     paused: bool
 
 
+class WatchIdle(msgspec.Struct, frozen=True, tag=True):
+    """Say what rests (Resting): now, and of each change from now on."""
+
+
 # worker -> gateway
 
 
@@ -245,5 +249,5 @@ class WorkerLeft(msgspec.Struct, frozen=True, tag=True):
 Announced = Catalogue | Deployed | Deleted
 FromControl = Announced | Prewarm | Evict | Check | AskHeld | AskView
 ToControl = Checked | Held | Viewed | Logged | WorkerJoined | Heartbeat | AskCatalogue
-ToWorker = Dispatch | Body | Withdraw | Flow
+ToWorker = Dispatch | Body | Withdraw | Flow | WatchIdle
 FromWorker = Started | ResponseHead | ResponseBody | Ended | Flow | Heartbeat | Resting | WorkerJoined

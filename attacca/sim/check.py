@@ -8,13 +8,14 @@ in the gateway's hands. Now and then, and at the end, everything is counted anew
 from collections.abc import Mapping
 from math import isclose
 
+from attacca.gateway.core import invariants as gateway_invariants
 from attacca.model.messages import Dispatch, Ended, Send, Started
 from attacca.model.resources import NOTHING
 from attacca.sim.engine import Engine
-from attacca.sim.flight import Flight
-from attacca.sim.front import Broken, Front
-from attacca.sim.node import Handle, Node
-from attacca.worker.core import invariants
+from attacca.sim.gateway import Broken, SimulatedGateway
+from attacca.sim.invocation import SimulatedInvocation
+from attacca.sim.worker import Handle, SimulatedWorker
+from attacca.worker.core import invariants as worker_invariants
 from attacca.worker.core.events import Command, Event, MakeSandbox, Received, Run
 
 RECOUNT_EVERY = 5_000  # events
@@ -25,11 +26,11 @@ class Check:
 
     def __init__(self, *, thorough: bool = False) -> None:
         self._every = 1 if thorough else RECOUNT_EVERY
-        self._touched: list[Node] = []
+        self._touched: list[SimulatedWorker] = []
         self._left = self._every
-        self._front: Front | None = None
-        self._flights: Mapping[str, Flight] = {}
-        self._nodes: list[Node] = []
+        self._front: SimulatedGateway | None = None
+        self._invocations: Mapping[str, SimulatedInvocation] = {}
+        self._nodes: list[SimulatedWorker] = []
         self._arrived: dict[str, tuple[float, int]] = {}  # by invocation on a worker: its place in the order
         self._latest: dict[tuple[int, str], tuple[float, int]] = {}  # by worker and function: who was started last
         self._count = 0
@@ -38,10 +39,16 @@ class Check:
         self._present_s = 0.0  # the integral of their number over time
         self._engine = Engine()
 
-    def look_at(self, engine: Engine, front: Front, flights: Mapping[str, Flight], nodes: list[Node]) -> None:
-        self._engine, self._front, self._flights, self._nodes = engine, front, flights, nodes
+    def look_at(
+        self,
+        engine: Engine,
+        front: SimulatedGateway,
+        invocations: Mapping[str, SimulatedInvocation],
+        nodes: list[SimulatedWorker],
+    ) -> None:
+        self._engine, self._front, self._invocations, self._nodes = engine, front, invocations, nodes
 
-    def wrap(self, node: Node, handle: Handle) -> Handle:
+    def wrap(self, node: SimulatedWorker, handle: Handle) -> Handle:
         """A core that was started anew owes nothing to those who waited before."""
         touched, is_fifo = self._touched, _is_fifo(node)
         for key in [key for key in self._latest if key[0] == node.place]:
@@ -74,8 +81,10 @@ class Check:
         self._touched.clear()
         front = self._front
         assert front is not None
-        if front.arrived != front.over + len(front.gate.taken):
-            raise Broken(f"{front.arrived} came, {front.over} are over, {len(front.gate.taken)} in the gateway's hands")
+        if front.arrived != front.over + len(front.core.inflight):
+            raise Broken(
+                f"{front.arrived} came, {front.over} are over, {len(front.core.inflight)} in the gateway's hands"
+            )
         now = self._engine.now
         if now > self._since:
             self._present_s += self._present * (now - self._since)
@@ -102,24 +111,17 @@ class Check:
         assert front is not None
         for node in self._nodes:
             if node.is_up:
-                invariants.check(node.core)
-        waiting = dict.fromkeys((function.name for function in front.gate.functions.by_name.values()), 0)
-        running = dict(waiting)
-        for key, taken in front.gate.taken.items():
-            flight = taken.client
-            if not isinstance(flight, Flight) or flight.is_answered:
+                worker_invariants.check(node.core)
+        gateway_invariants.check(front.core)
+        for key, inflight in front.core.inflight.items():
+            flight = inflight.client
+            if not isinstance(flight, SimulatedInvocation) or flight.is_answered:
                 raise Broken(f"invocation {key} is in the gateway's hands, but nobody waits for it")
-            if taken.worker and self._flights.get(key) is not flight:
+            if inflight.worker and self._invocations.get(key) is not flight:
                 raise Broken(f"invocation {key} was sent, but is not under way")
-            (waiting if taken.start is None else running)[taken.function.name] += 1
-        for function in front.gate.functions.by_name.values():
-            if (function.waiting, function.running) != (waiting[function.name], running[function.name]):
-                raise Broken(
-                    f"{function.name}: {function.waiting} wait and {function.running} run by the gateway's count"
-                )
 
-    def _in_order(self, node: Node, invocation: str) -> None:
-        flight = self._flights.get(invocation)
+    def _in_order(self, node: SimulatedWorker, invocation: str) -> None:
+        flight = self._invocations.get(invocation)
         order = self._arrived.get(invocation)
         if flight is None or order is None:
             raise Broken(f"{node.name} runs {invocation}, which was never sent there")
@@ -128,18 +130,18 @@ class Check:
             raise Broken(f"invocation {invocation} was overtaken on {node.name} by one of its own function")
         self._latest[key] = order
 
-    def _slots(self, node: Node, sandbox: str) -> None:
+    def _slots(self, node: SimulatedWorker, sandbox: str) -> None:
         known = node.core.pool.sandboxes.get(sandbox)
         if known is None or len(known.running) > known.slots:
             raise Broken(f"sandbox {sandbox} of {node.name} runs more than it has slots for, or does not exist")
 
 
-def _is_fifo(node: Node) -> bool:
+def _is_fifo(node: SimulatedWorker) -> bool:
     """Promised for the invocations of one function, which are all of one revision here."""
     return node.config.queueing.policy == "fcfs" and node.config.concurrency.policy != "bypass"
 
 
-def _memory(node: Node) -> None:
+def _memory(node: SimulatedWorker) -> None:
     if not node.is_up:
         return
     pool, machine = node.core.pool, node.machine
@@ -149,7 +151,7 @@ def _memory(node: Node) -> None:
         raise Broken(f"{node.name}: its core counts {pool.used}, its machine {machine.held}")
 
 
-def _counts(node: Node) -> None:
+def _counts(node: SimulatedWorker) -> None:
     if not node.is_up:
         return
     scheduler = node.core.scheduler

@@ -11,9 +11,44 @@ from heapq import heapify, heappop, heappush
 from math import inf
 from typing import Any
 
+EARLY_S = 1e-6  # more than what two clocks lose by being subtracted: a timer must not ring early
 PURGE_LEAST = 512  # cancelled entries that are worth a sweep, once they are half of the heap
 
 Entry = tuple[float, int, Callable[[Any], None], Any]
+
+
+class EngineTimer:
+    """A `kernel.drive.Timer` in virtual time, for whoever's clock goes before the engine's by `skew_s`."""
+
+    __slots__ = ("_engine", "_ring", "_ticket", "skew_s")
+
+    def __init__(self, engine: "Engine") -> None:
+        self.skew_s = 0.0
+        self._engine = engine
+        self._ticket: int | None = None
+        self._ring: Callable[[], None] | None = None
+
+    def __repr__(self) -> str:
+        return f"<EngineTimer {'off' if self._ticket is None else 'on'}, {self.skew_s:g} s before>"
+
+    def set(self, at: float, ring: Callable[[], None]) -> None:
+        engine = self._engine
+        if self._ticket is not None:
+            engine.cancel(self._ticket)
+        if self.skew_s:
+            at += EARLY_S - self.skew_s
+        self._ring = ring
+        self._ticket = engine.at(max(at, engine.now), self._rings)
+
+    def clear(self) -> None:
+        if self._ticket is not None:
+            self._engine.cancel(self._ticket)
+            self._ticket = None
+
+    def _rings(self, _: None) -> None:
+        self._ticket = None
+        assert self._ring is not None
+        self._ring()
 
 
 class Engine:

@@ -11,7 +11,7 @@ from attacca.sim.engine import Engine
 from attacca.sim.hardware import Copy, Job
 from attacca.sim.journal import Journal, What
 from attacca.sim.network import Road
-from attacca.sim.node import Node
+from attacca.sim.worker import SimulatedWorker
 
 HOUR_S = 3600.0
 Planned = tuple[int, Fault, float]  # its number, what, and a share that decides whom it hits
@@ -19,7 +19,7 @@ Planned = tuple[int, Fault, float]  # its number, what, and a share that decides
 
 class Faults:
     def __init__(
-        self, scenario: Scenario, length_s: float, engine: Engine, journal: Journal, nodes: Sequence[Node]
+        self, scenario: Scenario, length_s: float, engine: Engine, journal: Journal, nodes: Sequence[SimulatedWorker]
     ) -> None:
         self.happened = 0
         self._scenario = scenario
@@ -74,25 +74,24 @@ class Faults:
             case "partition":
                 self._cut(node, fault)
             case "clock_skew":
-                node.skew_s += fault.factor
-                node.look_at_clock()
+                node.skew(fault.factor)
             case _:
                 assert_never(fault.kind)
 
     def _later(self, fault: Fault, do: Callable[[Any], None], what: object) -> None:
         self._engine.at(self._engine.now + fault.for_s, do, what)
 
-    def _crash(self, node: Node, fault: Fault) -> None:
+    def _crash(self, node: SimulatedWorker, fault: Fault) -> None:
         node.crash()
         self._later(fault, self._restart, node)
 
-    def _restart(self, node: Node) -> None:
+    def _restart(self, node: SimulatedWorker) -> None:
         self._journal.note(What.MENDED, node.place, 0)
         node.start()
         if node.to_gateway is not None:
             node.to_gateway.send(WorkerJoined(node.view()), -1 - node.up_count)
 
-    def _hit_sandbox(self, node: Node, fault: Fault, share: float) -> None:
+    def _hit_sandbox(self, node: SimulatedWorker, fault: Fault, share: float) -> None:
         """One that runs something, if there is one: the others would not be missed."""
         machine = node.machine
         copies = [copy for copy in machine.copies.values() if copy.running] or list(machine.copies.values())
@@ -106,28 +105,28 @@ class Faults:
         else:
             machine.lose(copy.id, "sandbox_lost", "killed by signal 9")
 
-    def _loosen(self, stuck: tuple[Node, list[Job]]) -> None:
+    def _loosen(self, stuck: tuple[SimulatedWorker, list[Job]]) -> None:
         node, jobs = stuck
         self._journal.note(What.MENDED, node.place, 0)
         node.machine.loosen(jobs)
 
-    def _slow_down(self, node: Node, fault: Fault) -> None:
+    def _slow_down(self, node: SimulatedWorker, fault: Fault) -> None:
         node.set_slow(node.slow * fault.factor)
         self._later(fault, self._speed_up, (node, fault.factor))
 
-    def _speed_up(self, slowed: tuple[Node, float]) -> None:
+    def _speed_up(self, slowed: tuple[SimulatedWorker, float]) -> None:
         node, factor = slowed
         self._journal.note(What.MENDED, node.place, 0)
         node.set_slow(node.slow / factor)
 
-    def _cut(self, node: Node, fault: Fault) -> None:
+    def _cut(self, node: SimulatedWorker, fault: Fault) -> None:
         for road in (node.to_gateway, node.from_gateway):
             assert road is not None
             road.cuts += 1
             road.look()
         self._later(fault, self._join, node)
 
-    def _join(self, node: Node) -> None:
+    def _join(self, node: SimulatedWorker) -> None:
         self._journal.note(What.MENDED, node.place, 0)
         for road in (node.to_gateway, node.from_gateway):
             assert road is not None
@@ -135,7 +134,7 @@ class Faults:
             road.look()
 
 
-def _road(node: Node, share: float) -> Road:
+def _road(node: SimulatedWorker, share: float) -> Road:
     """Up or down, by a digit of the share that chose nothing else."""
     road = node.to_gateway if int(share * 1_000_003) % 2 else node.from_gateway
     assert road is not None

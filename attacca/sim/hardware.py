@@ -17,7 +17,7 @@ from attacca.model.resources import NOTHING, Resources
 from attacca.sim.cpu import Cores, Cpu, Shared, Unshared
 from attacca.sim.draws import Duration
 from attacca.sim.engine import Engine
-from attacca.sim.flight import Flight
+from attacca.sim.invocation import SimulatedInvocation
 from attacca.worker.core.events import DropTemplate, Kill, MakeSandbox, MakeTemplate, Run, Stop
 from attacca.worker.core.reports import (
     Report,
@@ -98,7 +98,7 @@ class Job:
 
     __slots__ = ("began", "copy", "flight", "invocation", "is_computing", "is_stuck", "ticket")
 
-    def __init__(self, copy: Copy, invocation: str, flight: Flight, began: float) -> None:
+    def __init__(self, copy: Copy, invocation: str, flight: SimulatedInvocation, began: float) -> None:
         self.copy = copy
         self.invocation = invocation
         self.flight = flight
@@ -116,7 +116,7 @@ class Machine:
         chances: Chances,
         cores: int,
         capacity: Resources,
-        flights: Mapping[str, Flight],
+        invocations: Mapping[str, SimulatedInvocation],
         report: Callable[[Report], None],
     ) -> None:
         self.copies: dict[str, Copy] = {}
@@ -137,7 +137,7 @@ class Machine:
         self._has_wakeups = chances.wakeup.constant_s != 0.0
         self._pressure = hardware.memory_pressure
         self._images: dict[Artefact, None] | None = {} if hardware.image_cache else None
-        self._flights = flights
+        self._invocations = invocations
         self._report = report
 
     @property
@@ -155,7 +155,7 @@ class Machine:
         if copy is None:
             return  # it died in that moment; its end has been reported
         invocation = order.invocation.id
-        flight = self._flights[invocation]
+        flight = self._invocations[invocation]
         overhead_s = self._overhead_s
         if overhead_s is None:
             overhead_s = self._chances.overhead.at(flight.idx)

@@ -9,8 +9,8 @@ import msgspec
 from attacca.load.records.recorder import RecordSink
 from attacca.load.workload.schedule import RUN
 from attacca.model.invocation import Start
-from attacca.sim.flight import Flight
-from attacca.sim.node import Node
+from attacca.sim.invocation import SimulatedInvocation
+from attacca.sim.worker import SimulatedWorker
 
 
 class Totals(msgspec.Struct, kw_only=True):
@@ -42,7 +42,7 @@ class Ledger:
         self._took_s = array("d")
         self._starts = dict.fromkeys(Start, 0)
 
-    def close_flight(self, flight: Flight, now: float, status: int, error: str) -> None:
+    def close_flight(self, flight: SimulatedInvocation, now: float, status: int, error: str) -> None:
         """It is answered, or refused: `status` 0 means that nothing came."""
         self.spent_s += now - flight.due
         if flight.phase == RUN:
@@ -60,7 +60,7 @@ class Ledger:
         if self._add is not None:
             self._add(self._row(flight, now if status else None, status, error))
 
-    def _row(self, flight: Flight, recv: float | None, status: int, error: str) -> Sequence[object]:
+    def _row(self, flight: SimulatedInvocation, recv: float | None, status: int, error: str) -> Sequence[object]:
         """In the order of records.COLUMNS."""
         target, timing, start = flight.target, flight.timing, flight.start
         deq = cold_begin = ready = exec_begin = exec_end = used_s = cost = None
@@ -82,7 +82,7 @@ class Ledger:
             flight.sandbox, flight.attempt, flight.queue_len, memory_mb, used_s, flight.request_s, 0, 0, cost,
         )  # fmt: skip
 
-    def sample(self, now: float, nodes: Sequence[Node]) -> None:
+    def sample(self, now: float, nodes: Sequence[SimulatedWorker]) -> None:
         for node in nodes:
             if not node.is_up:
                 self._sink.sample((self._run, now, node.name, 0, 0, 0, 0, 0, 0.0))

@@ -21,9 +21,9 @@ from attacca.sim.engine import Engine
 from attacca.sim.foresight import Told, foresee
 from attacca.sim.journal import FILE, Entry, Journal, Reached
 from attacca.sim.ledger import Totals
-from attacca.sim.node import Handle, Node, Wrap
 from attacca.sim.sources import deciding
 from attacca.sim.story import Story
+from attacca.sim.worker import Handle, SimulatedWorker, Wrap
 from attacca.sim.world import World, balancer_of
 
 LATEST = 20  # entries shown where a run was told to stop
@@ -128,7 +128,7 @@ def _play(world: World, check: Check | None) -> None:
         if check is None:
             world.run()
         else:
-            check.look_at(world.engine, world.front, world.flights, world.nodes)
+            check.look_at(world.engine, world.front, world.invocations, world.nodes)
             world.run(check.after)
             check.end(world.ledger.spent_s)
 
@@ -145,7 +145,7 @@ def _wrap(check: Check | None, story: Story | None) -> Wrap | None:
     if not looking_on:
         return None
 
-    def wrap(node: Node, handle: Handle) -> Handle:
+    def wrap(node: SimulatedWorker, handle: Handle) -> Handle:
         for one in looking_on:
             handle = one(node, handle)
         return handle

@@ -9,7 +9,7 @@ from attacca.model.function import Revision
 from attacca.model.invocation import Invocation, Ok, Timing
 from attacca.model.messages import Send
 from attacca.sim.engine import Engine
-from attacca.sim.node import Handle, Node
+from attacca.sim.worker import Handle, SimulatedWorker
 from attacca.worker.core.events import Command, Event, Received
 
 DULL: Final = (Revision, Ok)  # the same for everyone
@@ -43,7 +43,7 @@ class Story:
         self.lines: list[str] = []
         self._engine = engine
 
-    def wrap(self, node: Node, handle: Handle) -> Handle:
+    def wrap(self, node: SimulatedWorker, handle: Handle) -> Handle:
         def told(now: float, event: Event) -> list[Command]:
             commands = handle(now, event)
             for fact in (event, *commands):

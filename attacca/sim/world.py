@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
+from math import inf
 
 from attacca.errors import BadConfig
 from attacca.gateway.core.gateway import GatewayCore
@@ -18,13 +19,13 @@ from attacca.policy.keepalive.types import Keepalive
 from attacca.sim.draws import Draws, Duration, pick
 from attacca.sim.engine import Engine
 from attacca.sim.faults import Faults
-from attacca.sim.flight import Flight
-from attacca.sim.front import Front
+from attacca.sim.gateway import SimulatedGateway
 from attacca.sim.hardware import Chances
+from attacca.sim.invocation import SimulatedInvocation
 from attacca.sim.journal import Journal
 from attacca.sim.ledger import Ledger
 from attacca.sim.network import Road
-from attacca.sim.node import Node, Wrap
+from attacca.sim.worker import SimulatedWorker, Wrap
 
 HEARTBEAT_S = 1.0
 OF_CLIENTS = 1_000_000_000  # their invocations are numbered from here
@@ -57,23 +58,24 @@ class World:
         self.engine = engine
         has_rows = scenario.record.invocations and not isinstance(sink, NullRecorder)
         self.ledger = Ledger(sink, scenario.name, scenario.seed, has_rows=has_rows)
-        self.flights: dict[str, Flight] = {}
+        self.invocations: dict[str, SimulatedInvocation] = {}
         self.catalogue = Catalogue(1, tuple(_revision(target) for target in schedule.functions))
-        self.front = Front(engine, journal, _gate(scenario, balancer), self.flights, self.ledger)
-        self.front.gate.learn(self.catalogue)
+        self.front = SimulatedGateway(
+            engine, journal, _core(scenario, balancer, is_apart=self._is_apart), self.invocations, self.ledger
+        )
+        self.front.drive.feed(self.catalogue)
         self._schedule = schedule
         self._coming: Iterator[Due] = iter(schedule)
         self._sent = 0
         self._moments = Draws(scenario.seed, "samples")
         self.nodes = self._nodes(journal, wrap, keepalives or [None] * scenario.system.workers)
         self._roads(journal)
-        self.front.gate.workers.on_asked = self._tell_idle
-        if self.front.gate.workers.is_asked:
-            self._tell_idle()
         self.faults = Faults(scenario, schedule.length_s, engine, journal, self.nodes)
         self._clients = Clients(self) if scenario.workload.clients is not None else None
 
-    def _nodes(self, journal: Journal, wrap: Wrap | None, keepalives: Sequence[Keepalive | None]) -> list[Node]:
+    def _nodes(
+        self, journal: Journal, wrap: Wrap | None, keepalives: Sequence[Keepalive | None]
+    ) -> list[SimulatedWorker]:
         scenario, targets = self.scenario, self._schedule.functions
         colds = {
             target.name: Duration(target.plan.cold, scenario.seed, f"cold/{target.name}")
@@ -84,7 +86,9 @@ class World:
         checked = [_called(self._schedule) if scenario.system.templates else set()]
         checked += [set()] * (scenario.system.workers - 1)
         return [
-            Node(place, scenario, self.engine, journal, chances, self.flights, self.catalogue, wrap, *more)
+            SimulatedWorker(
+                place, scenario, self.engine, journal, chances, self.invocations, self.catalogue, wrap, *more
+            )
             for place, more in enumerate(zip(keepalives, checked, strict=True))
         ]
 
@@ -96,21 +100,18 @@ class World:
             node.from_gateway = Road(self.engine, scenario.hardware, scenario.seed, "down", node.receive)
             roads[node.name] = (node.place, node.from_gateway)
         front.roads = roads
-        if self._is_apart:
-            for node in self.nodes:
-                front.hear(WorkerJoined(node.view()))
-        else:
-            front.gate.attach(self.nodes[0].name)
-            roads[""] = roads[self.nodes[0].name]
-
-    def _tell_idle(self) -> None:
+        names = {node.name: node for node in self.nodes}
+        front.on_watch = lambda name: names[name].tell_idle()
         for node in self.nodes:
-            node.tell_idle()
+            if self._is_apart:
+                front.hear(WorkerJoined(node.view()))
+            else:
+                front.drive.feed(WorkerJoined(node.view()))
 
     @property
     def _is_apart(self) -> bool:
         """Workers can be lost, so they are listened to."""
-        return len(self.nodes) > 1 or bool(self.scenario.faults)
+        return self.scenario.system.workers > 1 or bool(self.scenario.faults)
 
     # The run.
 
@@ -125,11 +126,11 @@ class World:
             engine.at(HEARTBEAT_S, self._beat, 1)
         self.faults.begin()
         engine.run(length_s, after)
-        if self.front.gate.taken:
+        if self.front.core.inflight:
             self.front.on_over = self._drained
             engine.run(length_s + scenario.workload.drain_s, after)
-        for flight in [taken.client for taken in self.front.gate.taken.values()]:
-            assert isinstance(flight, Flight)
+        for flight in [taken.client for taken in self.front.core.inflight.values()]:
+            assert isinstance(flight, SimulatedInvocation)
             self.ledger.close_flight(flight, engine.now, 0, "unanswered")
         self.ledger.totals.invocations = self._sent
 
@@ -137,8 +138,8 @@ class World:
         roads = (road for node in self.nodes for road in (node.to_gateway, node.from_gateway))
         return sum(road.lost for road in roads if road is not None)
 
-    def _drained(self, flight: Flight) -> None:
-        if not self.front.gate.taken:
+    def _drained(self, flight: SimulatedInvocation) -> None:
+        if not self.front.core.inflight:
             self.engine.stop()
 
     def _pull(self) -> None:
@@ -150,16 +151,16 @@ class World:
         self._pull()
         self._sent += 1
         target = self._schedule.functions[due.function]
-        self.front.arrive(Flight(due.idx, due.due_s, target, due.duration_ms / 1e3, due.phase))
+        self.front.arrive(SimulatedInvocation(due.idx, due.due_s, target, due.duration_ms / 1e3, due.phase))
 
-    def send(self, number: int, place: int, seconds: float) -> Flight | None:
+    def send(self, number: int, place: int, seconds: float) -> SimulatedInvocation | None:
         """One that no schedule wanted. None: the time for that is over."""
         now = self.engine.now
         if now >= self._schedule.length_s:
             return None
         phase = RUN if now >= self.scenario.workload.warmup_s else WARMUP
         self._sent += 1
-        return Flight(OF_CLIENTS + number, now, self._schedule.functions[place], seconds, phase)
+        return SimulatedInvocation(OF_CLIENTS + number, now, self._schedule.functions[place], seconds, phase)
 
     def _sample(self, number: int) -> None:
         self.ledger.sample(self.engine.now, self.nodes)
@@ -212,7 +213,7 @@ class Clients:
             self._of[flight.idx] = client
             self._world.front.arrive(flight)
 
-    def _over(self, flight: Flight) -> None:
+    def _over(self, flight: SimulatedInvocation) -> None:
         client = self._of.pop(flight.idx, None)
         if client is not None:
             engine = self._world.engine
@@ -222,9 +223,10 @@ class Clients:
             engine.at(engine.now + think_s, self._send, client)
 
 
-def _gate(scenario: Scenario, balancer: Balancer | None) -> GatewayCore:
+def _core(scenario: Scenario, balancer: Balancer | None, *, is_apart: bool) -> GatewayCore:
     system = scenario.system
-    return GatewayCore(0, balancer or balancer_of(scenario), silent_s=system.silent_s, attempts=system.attempts)
+    silent_s = system.silent_s if is_apart else inf
+    return GatewayCore(0, balancer or balancer_of(scenario), silent_s=silent_s, attempts=system.attempts)
 
 
 def balancer_of(scenario: Scenario) -> Balancer:

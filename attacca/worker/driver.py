@@ -29,6 +29,7 @@ from attacca.model.messages import (
     ToControl,
     ToWorker,
     Viewed,
+    WatchIdle,
     Withdraw,
     WorkerJoined,
 )
@@ -168,11 +169,15 @@ class Worker:
         if self._is_closed:
             self._refuse(peer, message)
             return
+        if type(message) is Dispatch:
+            if message.invocation.request.more:
+                self._buffer.expect(peer, message.invocation.id, message.invocation.function)
+            self._drive.feed(Received(peer, message))
+        else:
+            self._hear(peer, message)
+
+    def _hear(self, peer: str, message: ToWorker | FromControl) -> None:
         match message:
-            case Dispatch():
-                if message.invocation.request.more:
-                    self._buffer.expect(peer, message.invocation.id, message.invocation.function)
-                self._drive.feed(Received(peer, message))
             case Body():
                 self._body(message)
             case Flow():
@@ -186,7 +191,9 @@ class Worker:
             case AskView() | AskHeld():
                 self._show(peer, message)
             case _:
-                self._drive.feed(Received(peer, message) if isinstance(message, Check) else message)
+                self._drive.feed(
+                    Received(peer, message) if isinstance(message, Dispatch | Check | WatchIdle) else message
+                )
 
     def _show(self, peer: str, question: AskView | AskHeld) -> None:
         if isinstance(question, AskView):
@@ -205,14 +212,15 @@ class Worker:
 
     def _report(self, report: Report) -> None:
         """A stream's pieces go straight on, unless their invocation has ended: nothing may follow that."""
+        if type(report) is RunEnded:
+            run = self._runs.get(report.invocation)
+            if run is not None and run.sandbox == report.sandbox:
+                # Who waits for the answer need not wait for the bookkeeping; the core's own Ended comes too late.
+                self._runs[report.invocation] = None
+                self._send(run.peer, Ended(report.invocation, report.outcome, report.run_ms))
+            self._feed(report)
+            return
         match report:
-            case RunEnded():
-                run = self._runs.get(report.invocation)
-                if run is not None and run.sandbox == report.sandbox:
-                    # Who waits for the answer need not wait for the bookkeeping; the core's own Ended comes too late.
-                    self._runs[report.invocation] = None
-                    self._send(run.peer, Ended(report.invocation, report.outcome, report.run_ms))
-                self._feed(report)
             case RunHead() | RunBody() | RunFlow():
                 run = self._runs.get(report.invocation)
                 if run is not None:
@@ -242,14 +250,20 @@ class Worker:
     # Out.
 
     def _perform(self, command: Command) -> None:
+        if type(command) is Run:
+            self._run(command)
+        elif type(command) is Send:
+            if type(command.message) is Ended:
+                self._end(command.peer, command.message)
+            else:
+                self._send(command.peer, command.message)
+        else:
+            self._order(command)
+
+    def _order(self, command: Command) -> None:
         match command:
-            case Run():
-                self._run(command)
-            case Send(peer, message):
-                if isinstance(message, Ended):
-                    self._end(peer, message)
-                else:
-                    self._send(peer, message)
+            case Run() | Send():
+                raise AssertionError("they are carried out before")
             case MakeSandbox():
                 self._runtime.make_sandbox(command.sandbox, command.revision, command.template)
             case Kill():

@@ -262,7 +262,7 @@ def mark_of(error: BaseException) -> str:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     frames = traceback.extract_tb(error.__traceback__)
-    mine = [frame for frame in frames if frame.filename.startswith(str(ROOT)) and "/.venv/" not in frame.filename]
+    mine = [frame for frame in frames if frame.filename.startswith(str(ROOT)) and "/.venv" not in frame.filename]
     if isinstance(error, RecursionError):  # how deep it was when it ended is chance
         mine = [frame for frame in mine if frame.filename.startswith(OURS)][:1]
     last = mine[-1] if mine else frames[-1]

@@ -2,7 +2,10 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from math import inf
 from typing import Any, NamedTuple
+
+import msgspec
 
 from attacca.gateway.config import GatewayConfig
 from attacca.gateway.driver import Gateway
@@ -14,7 +17,19 @@ from attacca.kernel.ids import Ids
 from attacca.kernel.rand import Streams
 from attacca.model.function import Revision
 from attacca.model.invocation import Invocation, Outcome, Start, Timing
-from attacca.model.messages import Body, Catalogue, Dispatch, Ended, Flow, Started, ToWorker, Withdraw
+from attacca.model.messages import (
+    Body,
+    Catalogue,
+    Dispatch,
+    Ended,
+    Flow,
+    Started,
+    ToWorker,
+    WatchIdle,
+    Withdraw,
+    WorkerJoined,
+)
+from tests.gateway.play import view
 
 TURNS = 5000  # of the loop, in which whoever is slow has caught up
 CALM = 12  # turns without a word, after which there is none to come
@@ -44,7 +59,7 @@ class Desk:
         self._answers = answers
         self._arriving: dict[str, tuple[Invocation, bytearray]] = {}
 
-    def receive(self, message: ToWorker) -> None:
+    def receive(self, _: str, message: ToWorker) -> None:
         match message:
             case Dispatch(invocation=invocation):
                 self._arriving[invocation.id] = invocation, bytearray(invocation.request.body)
@@ -60,7 +75,7 @@ class Desk:
             case Withdraw(id=name, outcome=outcome):
                 self._arriving.pop(name, None)
                 self.end(name, outcome)
-            case Flow():
+            case Flow() | WatchIdle():
                 pass
 
     def end(self, name: str, outcome: Outcome) -> None:
@@ -185,8 +200,12 @@ class Place:
         self.loop.set_exception_handler(lambda _, context: self.trouble.append(context))
         self.clock = ManualClock(1e6)
         self.desk = Desk(answers)
-        self.gateway = Gateway(config, self.clock, Ids(Streams(1).stream("ids")), self.desk.receive)
+        chance, config = Streams(1), msgspec.structs.replace(config, silent_s=inf)
+        self.gateway = Gateway(
+            config, self.clock, Ids(chance.stream("ids")), chance.stream("balancing"), self.desk.receive
+        )
         self.gateway.receive(Catalogue(1, tuple(functions)))
+        self.gateway.receive(WorkerJoined(view("worker")))
         self.desk.gateway = self.gateway
         self.names = [revision.function for revision in functions]
         self.server = HttpServer(self.gateway, config, admin, lambda: True, None)

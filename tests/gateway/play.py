@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
 from attacca.gateway.config import GatewayConfig
 from attacca.gateway.core.inflight import Inflight
 from attacca.gateway.driver import Gateway
@@ -11,8 +13,11 @@ from attacca.kernel.ids import Ids
 from attacca.kernel.rand import Streams
 from attacca.model.function import PythonDirectory, Revision, Settings, Signature
 from attacca.model.invocation import Call, Invocation, Ok, Outcome, Request, Start, Timing
-from attacca.model.messages import Body, Catalogue, Dispatch, Ended, Flow, Started, ToWorker, Withdraw
+from attacca.model.messages import Body, Catalogue, Dispatch, Ended, Flow, Started, ToWorker, Withdraw, WorkerJoined
+from attacca.model.resources import Resources
+from attacca.model.sandbox import WorkerView
 
+LONG_S = float("inf")  # nobody is silent for so long
 WARM = Timing(queued=0.25, placed=0.5)
 
 
@@ -25,6 +30,11 @@ def revision(name: str, number: int = 1, signature: Signature = Signature.EVENT_
         signature=signature,
         artefact=PythonDirectory("c0de"),
     )
+
+
+def view(name: str, **more: Any) -> WorkerView:
+    plain: dict[str, Any] = {"capacity": Resources(100), "used": Resources(0), "queued": 0, "running": 0, "limit": 2}
+    return WorkerView(name=name, **{**plain, **more})
 
 
 class Waiter:
@@ -63,7 +73,7 @@ class Worker:
         self.start = Start.WARM
         self.on_message: Callable[[ToWorker], None] = lambda message: None
 
-    def receive(self, message: ToWorker) -> None:
+    def receive(self, _: str, message: ToWorker) -> None:
         self.told.append(message)
         if isinstance(message, Dispatch):
             self.dispatched.append(message.invocation)
@@ -99,7 +109,10 @@ def gateway(
 ) -> tuple[Gateway, Worker, list[Call]]:
     worker, calls = Worker(), list[Call]()
     ids = Ids(Streams(1).stream("ids"))
-    made = Gateway(config or GatewayConfig(), clock, ids, worker.receive, calls.append)
+    chance = Streams(1).stream("balancing")
+    config = msgspec.structs.replace(config or GatewayConfig(), silent_s=LONG_S)
+    made = Gateway(config, clock, ids, chance, worker.receive, calls.append)
     made.receive(Catalogue(1, functions))
+    made.receive(WorkerJoined(view("worker")))
     worker.gateway = made
     return made, worker, calls

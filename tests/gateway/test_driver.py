@@ -146,11 +146,10 @@ def test_what_is_sent_again_is_answered_once() -> None:
 
 
 def test_control_is_asked_when_something_was_missed() -> None:
-    asked = []
+    asked: list[str] = []
     clock = ManualClock()
-    made = Gateway(
-        GatewayConfig(), clock, Ids(Streams(1).stream("ids")), lambda message: None, None, lambda: asked.append("all")
-    )
+    ids, chance = Ids(Streams(1).stream("ids")), Streams(1).stream("balancing")
+    made = Gateway(GatewayConfig(), clock, ids, chance, lambda *_: None, None, lambda: asked.append("all"))
     made.receive(Catalogue(1, ()))
     made.receive(Deployed(2, revision("a")))
     made.receive(Deleted(4, "a"))

@@ -1,5 +1,6 @@
 """An interpreter and a user that is not root, for tests that root runs on behalf of everybody else."""
 
+import functools
 import os
 import shutil
 import subprocess
@@ -13,18 +14,26 @@ UID = 54321
 NEEDED = "import litestar, msgspec, pytest, subprocess, sys, uvloop; subprocess.check_call([sys.executable, '-c', ''])"
 
 
-def python() -> str | None:
-    """An interpreter that an ordinary user may run and that has what we need, when we are root."""
-    for one in dict.fromkeys((os.path.realpath(sys.executable), "/usr/bin/python3")):
-        if Path(one).exists() and shutil.which("setpriv"):
-            ran = subprocess.run([*command(one), "-c", NEEDED], env=environment(), check=False, capture_output=True)
+@functools.cache
+def python() -> str:
+    """An interpreter that an ordinary user may run and that has what we need, when we are root; fails without one."""
+    if shutil.which("setpriv") is None:
+        pytest.fail("nothing makes us an ordinary user: apt-get install util-linux")
+    said = ""
+    for interpreter in dict.fromkeys((os.path.realpath(sys.executable), "/usr/bin/python3")):
+        if Path(interpreter).exists():
+            words = [*command(interpreter), "-c", NEEDED]
+            ran = subprocess.run(words, env=environment(), check=False, capture_output=True, text=True)
             if ran.returncode == 0:
-                return one
-    return None
+                return interpreter
+            said += f"{interpreter}: {ran.stderr.strip()[-200:]}\n"
+    pytest.fail(
+        f"an ordinary user may run no interpreter that has our packages: make test PYTHON=/usr/bin/python3\n{said}"
+    )
 
 
-def command(one: str) -> list[str]:
-    return ["setpriv", f"--reuid={UID}", f"--regid={UID}", "--clear-groups", one, "-P"]
+def command(interpreter: str) -> list[str]:
+    return ["setpriv", f"--reuid={UID}", f"--regid={UID}", "--clear-groups", interpreter, "-P"]
 
 
 def environment() -> dict[str, str]:
@@ -36,12 +45,9 @@ def environment() -> dict[str, str]:
 
 def run_again(*files: str | Path) -> None:
     """The tests of these files, by somebody who is not root."""
-    one = python()
-    if one is None:
-        pytest.skip("no interpreter that an ordinary user may run has our packages")
     setting = ["-x", "-q", "-p", "no:cacheprovider", "--rootdir", str(ROOT), "-c", str(ROOT / "pyproject.toml")]
     ran = subprocess.run(
-        [*command(one), "-m", "pytest", *setting, *map(str, files)],
+        [*command(python()), "-m", "pytest", *setting, *map(str, files)],
         env=environment(),
         cwd="/",
         capture_output=True,

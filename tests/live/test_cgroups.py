@@ -139,10 +139,7 @@ def _roots_of(_: Group) -> list[Path]:
 
 @pytest.fixture
 def python() -> str:
-    found = ordinary.python()
-    if found is None:
-        pytest.skip("no interpreter that an ordinary user may run has our packages")
-    return found
+    return ordinary.python()
 
 
 @pytest.fixture

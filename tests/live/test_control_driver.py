@@ -490,3 +490,17 @@ def test_a_restart_knows_who_has_the_network_of_the_host(tmp_path: Path, is_ordi
             await bench.control.close()
 
     asyncio.run(main())
+
+
+def test_what_is_closed_as_soon_as_it_is_open_ends(tmp_path: Path) -> None:
+    async def main() -> None:
+        for _ in range(20):
+            store = await SqliteStore.open(tmp_path / "state.db", CLOCK)
+            bench = Bench(tmp_path, store)
+            await bench.open()
+            async with asyncio.timeout(20):
+                await bench.control.close()
+            assert repr(bench.control) == "<Control draining: 0 deployments, 0 tasks>"
+            await store.close()
+
+    asyncio.run(main())

@@ -1,7 +1,6 @@
 """What code inside a sandbox may not reach, and what it may not use up: each a real attempt from inside."""
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -230,13 +229,5 @@ def test_a_forged_frame_of_a_gigabyte_ends_the_sandbox() -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="already an ordinary user")
 def test_all_of_this_holds_for_an_ordinary_user_too() -> None:
-    python = ordinary.python()
-    if python is None:
-        pytest.skip("no interpreter that an ordinary user may run has our packages")
     names = ("test_process_escape.py", "test_process_filter.py", "test_process_calls.py", "test_process_lives.py")
-    files = [str(Path(__file__).with_name(name)) for name in names]
-    root = ordinary.ROOT
-    setting = ["-x", "-p", "no:cacheprovider", "--rootdir", str(root), "-c", str(root / "pyproject.toml")]
-    command = [*ordinary.command(python), "-m", "pytest", *setting, *files]
-    ran = subprocess.run(command, env=ordinary.environment(), cwd="/", capture_output=True, text=True, check=False)
-    assert ran.returncode == 0, ran.stdout[-4000:] + ran.stderr[-2000:]
+    ordinary.run_again(*(Path(__file__).with_name(name) for name in names))

@@ -54,7 +54,6 @@ def test_processes_come_to_the_same(tmp_path: Path, reference: dict[str, dict[st
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[str]:
     """A scheduler and two workers, each a process of its own."""
-    pytest.importorskip("distributed")
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port = found.getsockname()[1]
@@ -97,7 +96,6 @@ def test_a_cluster_comes_to_the_same(cluster: str, tmp_path: Path, reference: di
 
 @pytest.mark.filterwarnings("ignore")
 def test_a_cluster_that_is_not_there_is_said_to_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("distributed")
     monkeypatch.setattr("attacca.sim.cluster.PATIENCE_S", 0.5)
     with pytest.raises(Unreachable, match="no Dask scheduler answers"):
         study(tmp_path).run(silent, cluster="dask://127.0.0.1:9")

@@ -251,11 +251,10 @@ def test_too_many_open_files_cannot_be_watched() -> None:
 HERE = Path(__file__).parent
 PYTHON = ordinary.python() if os.geteuid() == 0 else sys.executable
 IS_LIMITED = os.geteuid() != 0 and open_groups() is not None
-ordinary_only = pytest.mark.skipif(PYTHON is None or IS_LIMITED, reason="no ordinary user without cgroups can try")
+ordinary_only = pytest.mark.skipif(IS_LIMITED, reason="no ordinary user without cgroups can try")
 
 
 def _attacca(*words: str) -> "subprocess.CompletedProcess[str]":
-    assert PYTHON is not None
     python = ordinary.command(PYTHON) if os.geteuid() == 0 else [PYTHON]
     command = [*python, "-m", "attacca.cli.app", *words]
     environ = ordinary.environment() if os.geteuid() == 0 else None
@@ -287,7 +286,6 @@ def test_a_server_that_cannot_enforce_memory_does_not_start_unless_told(place: P
 
 @ordinary_only
 def test_a_server_that_is_told_so_watches_and_says_so_once(place: Path) -> None:
-    assert PYTHON is not None
     with running(place / "state", ordinary=PYTHON if os.geteuid() == 0 else "") as whole:
         assert whole.info["memory_limits"] == "rlimits and a watchdog"
         until(lambda: "Memory is watched, not enforced" in whole.said)
@@ -300,10 +298,4 @@ def test_a_server_that_is_told_so_watches_and_says_so_once(place: Path) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="already an ordinary user")
 def test_all_kinds_are_found_by_an_ordinary_user_too() -> None:
-    if PYTHON is None:
-        pytest.skip("no interpreter that an ordinary user may run has our packages")
-    root = ordinary.ROOT
-    setting = ["-x", "-p", "no:cacheprovider", "--rootdir", str(root), "-c", str(root / "pyproject.toml")]
-    command = [*ordinary.command(PYTHON), "-m", "pytest", *setting, str(HERE / "test_watch.py")]
-    ran = subprocess.run(command, env=ordinary.environment(), cwd="/", capture_output=True, text=True, check=False)
-    assert ran.returncode == 0, ran.stdout[-4000:] + ran.stderr[-2000:]
+    ordinary.run_again(__file__)

@@ -16,8 +16,8 @@ from attacca.policy.balancing.pull import Pull
 from attacca.policy.balancing.types import Asked, Balancer, Done, Picked, Worker
 from attacca.sim.engine import Engine
 from attacca.sim.journal import Journal
-from attacca.sim.node import Handle, Node
 from attacca.sim.swarm import draw
+from attacca.sim.worker import Handle, SimulatedWorker
 from attacca.sim.world import HEARTBEAT_S, World, balancer_of
 from tests.worker.recount import Recount, ewma, same
 
@@ -65,7 +65,7 @@ class Watched:
 
     def _look_at(self, world: World, now: float, worker: Worker) -> None:
         node = next(node for node in world.nodes if node.name == worker.name)
-        mine = [taken for taken in world.front.gate.taken.values() if taken.link is worker]
+        mine = [taken for taken in world.front.core.inflight.values() if taken.holder is worker]
         assert worker.queued == sum(taken.start is None for taken in mine)
         assert worker.running == sum(taken.start is not None for taken in mine)
         assert (worker.cores, worker.capacity) == (node.config.cores, node.config.resources)
@@ -75,6 +75,7 @@ class Watched:
             return
         assert (worker.free, worker.limit) == self.said[worker.name]
         assert now - worker.heard_at <= HEARTBEAT_S
+        assert worker.idle("nobody") == 0  # who looks for the first time has it said from then on
         for name in node.core.functions:
             there = [one for one in node.machine.copies.values() if one.revision.function == name]
             resting = sum(one.is_ready and not one.running for one in there if not one.is_template)
@@ -85,7 +86,7 @@ class Watched:
 def watch(one: Scenario, *, is_instant: bool = False) -> tuple[Watched, list[Recount]]:
     recounts: list[Recount] = []
 
-    def wrap(node: Node, handle: Handle) -> Handle:
+    def wrap(node: SimulatedWorker, handle: Handle) -> Handle:
         recounts.append(Recount(node.core))
         return recounts[-1].wrap(handle)
 
@@ -98,7 +99,7 @@ def watch(one: Scenario, *, is_instant: bool = False) -> tuple[Watched, list[Rec
     return watched, recounts
 
 
-def listen(node: Node, watched: Watched) -> None:
+def listen(node: SimulatedWorker, watched: Watched) -> None:
     """What it says of itself, counted when it says it."""
     plain = node.view
 
@@ -146,7 +147,7 @@ def test_who_first_looks_late_sees_what_is_so() -> None:
 
 def look(world: World, watched: Watched) -> None:
     for node in world.nodes:
-        link = world.front.gate.workers.by_name[node.name]
+        link = world.front.core.workers.by_name[node.name]
         for name, function in node.core.functions.items():
             assert link.idle(name) == function.idle
             watched.idle += function.idle

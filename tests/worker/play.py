@@ -3,12 +3,12 @@
 import msgspec
 
 from attacca.model.invocation import Failed
-from attacca.model.messages import Checked, Ended, Evict, Prewarm, Send, Started
+from attacca.model.messages import Checked, Ended, Evict, Prewarm, Resting, Send, Started
 from attacca.policy.concurrency.bypass import Bypass
 from attacca.policy.keepalive.greedy_dual import GreedyDual
 from attacca.policy.queueing.mqfq import Mqfq
 from attacca.worker.config import WorkerConfig
-from attacca.worker.core.events import Command, Drain, DropTemplate, Kill, MakeSandbox, MakeTemplate, Run, Stop
+from attacca.worker.core.events import Command, Drain, DropTemplate, Kill, MakeSandbox, MakeTemplate, Run, Stop, ToPeer
 from attacca.worker.runtime.simulated import Fault, Times
 from tests.worker.stage import Stage, revision
 
@@ -52,7 +52,7 @@ def play() -> Stage:
     return stage
 
 
-def said(message: Started | Ended | Checked) -> str:
+def said(message: ToPeer) -> str:
     match message:
         case Started():
             times = "/".join(f"{value:.0f}" for value in msgspec.structs.astuple(message.timing)[:5])
@@ -62,6 +62,8 @@ def said(message: Started | Ended | Checked) -> str:
             return f"{message.id} ended {outcome.code if isinstance(outcome, Failed) else 'ok'}"
         case Checked():
             return f"checked {message.revision.id}"
+        case Resting():
+            return f"{message.idle} of {message.function} rest"
 
 
 def line(at: float, command: Command) -> str:

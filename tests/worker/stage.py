@@ -8,7 +8,7 @@ from attacca.kernel.drive import Drive, HandTimer, raise_refused
 from attacca.kernel.ids import Ids
 from attacca.model.function import PythonDirectory, Revision, Settings, Signature
 from attacca.model.invocation import Failed, Invocation, Outcome, Request, Start
-from attacca.model.messages import Check, Checked, Deleted, Deployed, Dispatch, Ended, Send, Started, Withdraw
+from attacca.model.messages import Check, Checked, Deleted, Deployed, Dispatch, Ended, Resting, Send, Started, Withdraw
 from attacca.policy.concurrency.fixed import Fixed
 from attacca.policy.concurrency.types import Concurrency
 from attacca.policy.keepalive.ttl import Ttl
@@ -28,6 +28,7 @@ from attacca.worker.core.events import (
     Run,
     Stop,
     Tick,
+    ToPeer,
 )
 from attacca.worker.core.reports import Report
 from attacca.worker.core.worker import WorkerCore
@@ -94,6 +95,7 @@ class Stage:
         self.started: dict[str, Started] = {}
         self.ended: dict[str, Ended] = {}
         self.checked: list[Checked] = []
+        self.rests: dict[str, int] = {}  # as it was said
         self.sent = 0
 
     # What happens.
@@ -195,7 +197,7 @@ class Stage:
             case DropTemplate():
                 runtime.drop_template(command.template)
 
-    def _told(self, peer: str, message: Started | Ended | Checked) -> None:
+    def _told(self, peer: str, message: ToPeer) -> None:
         match message:
             case Started():
                 assert message.id not in self.started
@@ -206,3 +208,5 @@ class Stage:
             case Checked():
                 assert peer == CONTROL
                 self.checked.append(message)
+            case Resting():
+                self.rests[message.function] = message.idle

@@ -1,4 +1,4 @@
-from attacca.gateway.core.outcomes import STATUS
+from attacca.gateway.core.inflight import STATUS
 from attacca.model.messages import Body, Flow
 from attacca.worker.body_buffer import BodyBuffer
 from attacca.worker.config import WorkerConfig

@@ -93,6 +93,9 @@ class Session:
         self._as_json = as_json
         self._followed = ""
 
+    def __repr__(self) -> str:
+        return f"<Session of {self._code} at {self._url}>"
+
     def deploy(self, *, allow_source_builds: bool) -> None:
         from attacca.client.source import deploy, example, find
         from attacca.io.archive import packed

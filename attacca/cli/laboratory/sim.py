@@ -86,7 +86,7 @@ def run(
 ) -> None:
     """Simulate a scenario and sum it up. The same seed gives the same events, and their hash says so."""
     from attacca.kernel.clock import SystemClock
-    from attacca.sim.front import Broken
+    from attacca.sim.gateway import Broken
     from attacca.sim.run import Options
     from attacca.sim.run import run as simulate
 

@@ -226,6 +226,9 @@ class Meter:
         self._cells, self._clock = cells, SystemClock()
         self._began = self._clock.now()
 
+    def __repr__(self) -> str:
+        return f"<Meter {self._cells} runs>"
+
     def tell(self, done: int, of: int, cell: "Cell") -> None:
         if not sys.stderr.isatty():
             return

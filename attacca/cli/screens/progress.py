@@ -45,7 +45,7 @@ class Watching:
         self._quiet = quiet
 
     def __repr__(self) -> str:
-        return f"Watching(quiet={self._quiet})"
+        return f"<Watching quiet={self._quiet}>"
 
     def remark(self, text: str) -> None:
         if not self._quiet:
@@ -96,6 +96,9 @@ class Complainer:
 
     def __init__(self) -> None:
         self._said = ""
+
+    def __repr__(self) -> str:
+        return f"<Complainer {len(self._said)}>"
 
     def __call__(self, shown: Shown) -> None:
         kind = shown.warning.partition("%")[2]  # the same warning with another number is not news

@@ -44,6 +44,7 @@ from attacca.model.messages import (
     Logged,
     ToControl,
     ToWorker,
+    WorkerLeft,
 )
 from attacca.model.sandbox import WorkerView
 from attacca.worker.driver import Worker
@@ -98,8 +99,9 @@ class Server:
         if not is_loopback(config.gateway.host) and not await self.control.tokens.all():
             raise no_token(config)
         await self.worker.open()
-        self._closing.push_async_callback(self._joints.close)  # after the worker, whose last words they carry
+        self._closing.push_async_callback(self.joints.close)  # after the worker, whose last words they carry
         self._closing.push_async_callback(self.worker.close)
+        self._closing.callback(self.gateway.close)
         await self._join()
         self._tell_short()
         await self._listen()
@@ -107,7 +109,7 @@ class Server:
 
     def _make(self, state: StateDir) -> None:
         config, clock, streams = self.config, self._clock, Streams.from_entropy()
-        self._joints = Joints(config.wire)
+        self.joints = Joints(config.wire)
         self._of_gateway: Peers[ToWorker | AskCatalogue] = Peers()
         self._of_control: Peers[FromControl] = Peers()
         self._of_worker: Peers[FromWorker | ToControl] = Peers()
@@ -119,7 +121,8 @@ class Server:
             config.gateway,
             clock,
             Ids(streams.stream("invocations")),
-            lambda message: self._of_gateway.send(config.worker.name, message),
+            streams.stream("balancing"),
+            self._of_gateway.send,
             self._watch,
             lambda: self._of_gateway.send(CONTROL, AskCatalogue(0, 0)),
         )
@@ -144,12 +147,12 @@ class Server:
         )
 
     async def _join(self) -> None:
-        self._of_gateway.bind(self._begin, lambda _, message: self.gateway.receive(message), lambda _, __: None)
+        self._of_gateway.bind(self._begin, lambda _, message: self.gateway.receive(message), self._leave)
         self._of_control.bind(lambda _: None, self.control.receive, self.control.lose)
         self._of_worker.bind(self.worker.join, self.worker.receive, self.worker.lose)
         key = os.urandom(16)  # nobody else on this machine has it
         gateway, control = Hello("gateway", GATEWAY, key), Hello("control", CONTROL, key)
-        worker, join = Hello("worker", self.config.worker.name, key), self._joints.join
+        worker, join = Hello("worker", self.config.worker.name, key), self.joints.join
         await join(End(self._of_control, control, ToControl), End(self._of_gateway, gateway, Announced))
         await join(End(self._of_control, control, ToControl), End(self._of_worker, worker, FromControl))
         await join(End(self._of_gateway, gateway, FromWorker), End(self._of_worker, worker, ToWorker))
@@ -157,6 +160,10 @@ class Server:
     def _begin(self, peer: str) -> None:
         if peer == CONTROL:
             self._of_gateway.send(CONTROL, AskCatalogue(0, 0))
+
+    def _leave(self, peer: str, why: str) -> None:
+        if peer != CONTROL:
+            self.gateway.receive(WorkerLeft(peer, why))
 
     def _tell_short(self) -> None:
         """This start may have less memory than the one in which they were deployed."""

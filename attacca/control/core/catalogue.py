@@ -112,6 +112,7 @@ class CatalogueState:
         self.generation = epoch << EPOCH_BITS
         self.keeping: dict[str, Revision] = {}  # current revisions that want sandboxes whether anybody calls or not
         self._functions: dict[str, Function] = {}
+        self._whole: Catalogue | None = None  # as it is now, once somebody has asked
         self._reserved: dict[str, int] = {}
         for function in sorted(functions, key=lambda each: each.name):
             self._take(function)
@@ -157,6 +158,7 @@ class CatalogueState:
     def put(self, function: Function) -> Deployed:
         self._take(function)
         self.generation += 1
+        self._whole = None
         return Deployed(self.generation, function.now)
 
     def remove(self, name: str) -> Deleted:
@@ -164,13 +166,16 @@ class CatalogueState:
         self.keeping.pop(name, None)
         self.reserve(name, max(function.last, self._reserved.get(name, 0)))
         self.generation += 1
+        self._whole = None
         return Deleted(self.generation, name)
 
     def current(self) -> list[Revision]:
         return [self._functions[name].now for name in self.names()]
 
     def catalogue(self) -> Catalogue:
-        return Catalogue(self.generation, tuple(self.current()))
+        if self._whole is None:
+            self._whole = Catalogue(self.generation, tuple(self.current()))
+        return self._whole
 
     def kept(self) -> list[Revision]:
         """Every revision whose code and bundle must stay."""

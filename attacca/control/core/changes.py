@@ -3,7 +3,7 @@
 import msgspec
 
 from attacca.control.core.access import refuse_host_network, refuse_source_builds
-from attacca.control.core.catalogue import CatalogueState, Function, changes, deployed, rolled_back
+from attacca.control.core.catalogue import KEPT_REVISIONS, CatalogueState, Function, changes, deployed, rolled_back
 from attacca.control.core.change import Ask, Change, Phase, Turns
 from attacca.control.core.events import (
     Announce,
@@ -240,7 +240,7 @@ class Changes:
             earlier = None if before is None else before.now
             number = None if before is None else before.current
             out.append(Reply(change.id, Done(after.now, change.imports_ms, number, changes(earlier, after.now))))
-        self._end(change)
+        self._end(change, is_kept=before is None or len(before.revisions) < KEPT_REVISIONS)
 
     def _erased(self, change: Change, out: list[Command]) -> None:
         del self.versions[change.function]
@@ -294,10 +294,12 @@ class Changes:
         out.append(_refusal(change, error))
         self._end(change)
 
-    def _end(self, change: Change) -> None:
+    def _end(self, change: Change, *, is_kept: bool = False) -> None:
+        """`is_kept`: all that it has built, and what there was before."""
         if change.is_building:
             self._garbage.end_build()
-            self._garbage.want()
+            if not is_kept:
+                self._garbage.want()
         following = self.turns.end(change)
         if following is not None and self.is_open:
             self._due.append(following)

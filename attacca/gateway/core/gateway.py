@@ -1,248 +1,153 @@
-"""The gateway's decisions: who is admitted and where to, when it has waited too long, and what is remembered.
+"""The gateway's machine: who is admitted and where to, when it has waited too long, and what is remembered.
 
-    arrive ──▶ waiting ──Started──▶ running ──Ended──▶ done
+    Arrived ─▶ waiting ──Started──▶ running ──Ended──▶ done
        │        │  ▲ │ wait_s         │ │ first_byte_s, timeout_s
        ▼        │  └─┼─ lost, again ──┘ │
-    refused     └────┴──────────────────┴──▶ done: Failed("timeout") and a Withdraw, or Failed("sandbox_lost")
+    Reject      └────┴──────────────────┴──▶ done: Failed("timeout") and a Withdraw, or Failed("sandbox_lost")
 
-Every admitted invocation becomes done exactly once. When its client has left, it goes on without one. What was lost
-with its sandbox or its worker goes back to waiting where that is safe: see losses.
+Every admitted invocation becomes done exactly once, and each has one Answer. When its client has left, it goes on
+without one. What was lost with its sandbox or its worker goes back to waiting where that is safe: see retries.
 """
 
 from heapq import nlargest
+from math import inf
 from operator import attrgetter
-
-import msgspec
+from typing import Final
 
 from attacca.errors import AttaccaError, Draining, NoCapacity
-from attacca.gateway.core.catalogue import AskCatalogue, Functions
-from attacca.gateway.core.clocks import timed_out
-from attacca.gateway.core.deadlines import Deadlines
-from attacca.gateway.core.inflight import NO_INVOCATION, Client, Inflight, RetryState
-from attacca.gateway.core.outcomes import blame, queue_full
-from attacca.gateway.core.retries import LEFT, Order, Retries
-from attacca.gateway.core.workers import ONLY, Workers
-from attacca.model.invocation import Call, Failed, Invocation, Ok, Outcome, Request, Start
+from attacca.gateway.core.catalogue import Functions
+from attacca.gateway.core.deadlines import Deadlines, timed_out
+from attacca.gateway.core.events import (
+    Amended,
+    Answer,
+    Arrived,
+    BodyCame,
+    ClientFell,
+    ClientLeft,
+    ClientPaused,
+    Command,
+    Drain,
+    Event,
+    GivenUp,
+    Pass,
+    Refused,
+    Reject,
+    Tick,
+    WorkerLost,
+)
+from attacca.gateway.core.inflight import NO_REQUEST, Function, Inflight
+from attacca.gateway.core.retries import LEFT, Retries
+from attacca.gateway.core.workers import ONLY, WorkerHandle, Workers
+from attacca.model.invocation import Call, Failed, Invocation, Ok, Outcome, Start
 from attacca.model.messages import (
+    Body,
     Catalogue,
     Deleted,
     Deployed,
     Dispatch,
     Ended,
+    Flow,
     Heartbeat,
+    ResponseBody,
     ResponseHead,
     Resting,
+    Send,
     Started,
+    WatchIdle,
     Withdraw,
     WorkerJoined,
     WorkerLeft,
 )
+from attacca.model.sandbox import WorkerView
 from attacca.policy.balancing.least_loaded import Level
 from attacca.policy.balancing.types import Balancer, Done
 
+AtWork = BodyCame | ClientPaused | ClientLeft | ClientFell | Amended | GivenUp
+FromWorkers = ResponseHead | ResponseBody | Flow | Resting | Heartbeat | WorkerJoined | WorkerLeft
 
-class TimeIsUp(msgspec.Struct, frozen=True):
-    """A clock has fired: answer the client, and tell `taken.worker`, if there is one, to end it."""
-
-    taken: Inflight
-    outcome: Failed
-    withdraw: Withdraw
+# Looking a member of an enumeration up costs ten times a name, and this is the road of every invocation.
+PREWARMED: Final = Start.PREWARMED
+WARM: Final = Start.WARM
 
 
 class GatewayCore:
-    """It needs workers: one that shares its process is attached, others join and leave."""
+    """It needs workers, which join and leave."""
 
     def __init__(
         self, calls_kept: int, balancer: Balancer | None = None, *, silent_s: float = 3.0, attempts: int = 3
     ) -> None:
         """`silent_s`: who says nothing for so long is lost. `attempts`: so often an invocation is sent, at most."""
         self.functions = Functions(calls_kept)
-        self.deadlines = Deadlines()
+        self.deadlines: Deadlines[Inflight] = Deadlines()
         self.workers = Workers(balancer or Level(), silent_s)
-        self._links = self.workers.by_name
-        self.taken: dict[str, Inflight] = {}  # by key
+        self.inflight: dict[str, Inflight] = {}  # by key
         self.is_draining = False
         self.unknown = 0  # refusals that no known function can be blamed for
-        self._losses = Retries(self.taken, self.functions, self.deadlines, self.workers, attempts, self._close)
+        self.retries = Retries(
+            self.inflight, self.functions, self.deadlines, self.workers, attempts, self._pick, self._close
+        )
+        self._handles = self.workers.by_name
+        self._is_watching = self.workers.is_asked
 
-    def learn(self, message: Catalogue | Deployed | Deleted) -> AskCatalogue | None:
-        return self.functions.learn(message)
+    def __repr__(self) -> str:
+        state, functions = "draining" if self.is_draining else "open", len(self.functions.by_name)
+        where = f"{functions} functions on {len(self._handles)} workers"
+        return f"<GatewayCore {state}: {len(self.inflight)} in flight of {where}>"
 
-    def drain(self) -> None:
-        self.is_draining = True
-
-    # Admission.
-
-    def refusal(self, name: str) -> AttaccaError | None:
-        """Why an invocation of `name` would be refused now; it is counted as refused."""
-        function = self.functions.by_name.get(name)
-        error: AttaccaError
-        if function is None:
-            self.unknown += 1
-            return self.functions.unknown(name)
-        if self.is_draining:
-            error = Draining("the server is shutting down", "send it again a little later, or to another server")
-        elif function.waiting >= function.queue:
-            error = queue_full(function)
-        elif not self._links:
-            error = NoCapacity("no worker is there to run it", "send it again when one has joined")
+    def handle(self, now: float, event: Event) -> list[Command]:
+        out: list[Command] = []
+        # The road of every invocation. A `match` asks the classes of structs one by one, at ten times the price.
+        if type(event) is Arrived:
+            self._invoke(now, event, out)
+        elif type(event) is Started:
+            self._started(now, event, out)
+        elif type(event) is Ended:
+            self._ended(now, event, out)
         else:
-            return None
-        function.statistics.refuse(error.code)
-        return error
-
-    def arrive(
-        self, now: float, at: float, invocation: str, name: str, request: Request, client: Client
-    ) -> Dispatch | AttaccaError:
-        function = self.functions.by_name.get(name)
-        if function is None or self.is_draining or function.waiting >= function.queue or not self._links:
-            error = self.refusal(name)
-            assert error is not None
-            return error
-        link, why = self.workers.only, ONLY
-        if link is None:
-            function.arrive(now)
-            link, why = self.workers.pick(now, function.asked())
-        taken = Inflight(invocation, function, client, link, now, at)
-        if request.more:
-            taken.more = True
-        client.taken = self.taken[invocation] = taken
-        link.queued += 1
-        function.waiting += 1
-        function.statistics.taken += 1
-        self.deadlines.add(now, taken.clocks.wait, invocation)
-        order = Invocation(invocation, name, function.revision_id, request)
-        if link.is_local:
-            if function.is_idempotent and not request.more:
-                taken.road = RetryState(order, why, is_idempotent=True)
-            return Dispatch(order)
-        taken.road = RetryState(order, why, is_idempotent=function.is_idempotent)
-        return Dispatch(order, link.name)
-
-    # Progress.
-
-    def started(self, now: float, message: Started) -> Inflight | None:
-        taken = self.taken.get(message.id)
-        if taken is None or taken.start is not None:
-            return None
-        function, clocks, deadlines = taken.function, taken.clocks, self.deadlines
-        link = taken.link
-        link.queued -= 1
-        link.running += 1
-        function.waiting -= 1
-        function.running += 1
-        taken.start = start = message.start
-        taken.sandbox = message.sandbox
-        taken.why = taken.lost + message.why if taken.lost else message.why
-        taken.timing = timing = message.timing
-        clocks.wait.entries.pop(taken.id, None)
-        deadlines.add(now, clocks.total, taken.id)
-        if clocks.first_byte is not None:
-            deadlines.add(now, clocks.first_byte, taken.id)
-        if start is not Start.WARM and start is not Start.PREWARMED:  # it was made for this one
-            function.statistics.init.add((timing.sandbox + timing.code + timing.imports) / 1e3)
-        return taken
-
-    def head(self, message: ResponseHead) -> Inflight | None:
-        taken = self.taken.get(message.id)
-        if taken is None or taken.start is None or taken.has_head:
-            return None  # what was not started has no answer: it may still be sent to another worker
-        taken.has_head = True
-        taken.status = message.status
-        if taken.clocks.first_byte is not None:
-            self.deadlines.remove(taken.clocks.first_byte, taken.id)
-        return taken
-
-    def ended(self, now: float, message: Ended) -> Inflight | Dispatch | None:
-        """Its answer can go out; or this is to be sent to a worker; or neither, and there is nothing to do."""
-        taken = self.taken.get(message.id)
-        if taken is None:
-            return None  # a clock was faster
-        outcome, road = message.outcome, taken.road
-        if road is not None and type(outcome) is Failed and not self.is_draining:
-            order = self._losses.ended_too_soon(now, taken, road, outcome)
-            if order is not None:
-                return order
-        taken.run_ms = message.run_ms
-        self._close(now, taken, outcome)
-        return taken
-
-    def amend(self, taken: Inflight, outcome: Failed) -> None:
-        """It had ended well, but what the function answered is nothing that can be sent."""
-        blame(taken, outcome)
-
-    def leave(self, taken: Inflight, *, can_finish: bool) -> Withdraw | None:
-        """The client has gone. What runs may go on, unless it waits for the rest of a body that cannot come."""
-        if taken.is_done or taken.client is None:
-            return None
-        taken.client = None
-        return Withdraw(taken.key, not can_finish, LEFT) if taken.worker else None
-
-    def give_up(self, now: float, taken: Inflight, outcome: Failed) -> Withdraw | None:
-        """The client's side of it is broken, and it has been told why. The Withdraw is for `taken.worker`, if any."""
-        if taken.is_done:
-            return None
-        self._close(now, taken, outcome)
-        return Withdraw(taken.key, running=True, outcome=outcome)
-
-    # Time.
-
-    def expire(self, now: float) -> list[TimeIsUp]:
-        """End what has waited too long."""
-        ends = []
-        for expired in self.deadlines.expired(now):
-            taken = self.taken.get(self._losses.moved.get(expired.id, expired.id))
-            if taken is None:
-                continue  # two of its clocks fired at once
-            outcome = timed_out(taken.function.name, expired)
-            taken.function.statistics.timed_out(expired.clock.value)
-            self._close(now, taken, outcome)
-            ends.append(TimeIsUp(taken, outcome, Withdraw(taken.key, running=True, outcome=outcome)))
-        return ends
-
-    # Workers.
-
-    def attach(self, name: str) -> None:
-        """One that shares our process and never falls silent. What it has is not sent again."""
-        self.workers.attach(name)
-
-    def joined(self, now: float, message: WorkerJoined) -> list[Order]:
-        name = message.view.name
-        old = self.workers.drop(name)
-        self.workers.join(now, message.view)
-        self._losses.reborn(name)
-        out = [] if old is None else self._losses.lose(now, old, "was started anew")
-        return out + self._losses.place_held(now)
-
-    def resting(self, now: float, message: Resting) -> None:
-        self.workers.rests(now, message)
-
-    def left(self, now: float, message: WorkerLeft) -> list[Order]:
-        link = self.workers.drop(message.worker)
-        return [] if link is None else self._losses.lose(now, link, message.why or "left")
-
-    def heard(self, now: float, message: Heartbeat) -> list[Order]:
-        """One that was dropped for its silence is back with this, and has first to end what it has."""
-        view = message.view
-        link = self.workers.by_name.get(view.name)
-        if link is not None:
-            self.workers.hear(now, link, view)
-            return []
-        self.workers.join(now, view)
-        return self._losses.returned(view.name) + self._losses.place_held(now)
-
-    def silent(self, now: float) -> list[Order]:
-        """Drop the workers that were not heard of for too long. There is nothing to do before `workers.silent_at`."""
-        out: list[Order] = []
-        links = self.workers.silent(now)
-        for link in links:  # all of them, before anything is sent to one
-            self.workers.drop(link.name)
-        for link in links:
-            self._losses.abandon(link)
-            out += self._losses.lose(now, link, f"was not heard of for {now - link.heard_at:.1f} s")
+            self._rest(now, event, out)
         return out
 
-    # Looking back.
+    def _rest(self, now: float, event: Event, out: list[Command]) -> None:
+        match event:
+            case ResponseHead() | ResponseBody() | Flow() | Resting() | Heartbeat() | WorkerJoined() | WorkerLeft():
+                self._told(now, event, out)
+            case BodyCame() | ClientPaused() | ClientLeft() | ClientFell() | Amended() | GivenUp():
+                self._at_work(now, event, out)
+            case Tick():
+                self._tick(now, out)
+            case Refused():
+                self._count_refusal(event.function, event.code)
+            case Catalogue() | Deployed() | Deleted():
+                asking = self.functions.learn(event)
+                if asking is not None:
+                    out.append(asking)
+            case Drain():
+                self.is_draining = True
+            case Arrived() | Started() | Ended():
+                raise AssertionError("they are handled before")
+
+    def wakeup(self) -> float | None:
+        """When it wants the next Tick. A Tick at any other time does no harm."""
+        at = self.deadlines.next_at
+        silent_at = self.workers.silent_at
+        if silent_at < at:
+            return silent_at
+        return at if at < inf else None
+
+    # What can be asked.
+
+    def refusal(self, name: str) -> AttaccaError | None:
+        """Why an invocation of `name` would be refused now."""
+        function = self.functions.by_name.get(name)
+        if function is None:
+            return self.functions.unknown(name)
+        if self.is_draining:
+            return Draining("the server is shutting down", "send it again a little later, or to another server")
+        if function.waiting >= function.queue:
+            return function.queue_full()
+        if not self._handles:
+            return NoCapacity("no worker is there to run it", "send it again when one has joined")
+        return None
 
     def calls(self, function: str | None, limit: int) -> list[Call]:
         """The latest to end come first."""
@@ -250,44 +155,236 @@ class GatewayCore:
             known = self.functions.by_name.get(function)
             latest = [] if known is None else list(known.recent)[-limit:][::-1] if limit > 0 else []
         else:
-            every = (taken for known in self.functions.by_name.values() for taken in known.recent)
+            every = (one for known in self.functions.by_name.values() for one in known.recent)
             latest = nlargest(limit, every, key=attrgetter("at"))
-        return [taken.call() for taken in latest]
+        return [one.call() for one in latest]
 
-    def _close(self, now: float, taken: Inflight, outcome: Outcome) -> None:
-        invocation, function, clocks, link = taken.id, taken.function, taken.clocks, taken.link
+    # Admission.
+
+    def _invoke(self, now: float, event: Arrived, out: list[Command]) -> None:
+        function = self.functions.by_name.get(event.function)
+        if function is None or self.is_draining or function.waiting >= function.queue or not self._handles:
+            error = self.refusal(event.function)
+            assert error is not None
+            self._count_refusal(event.function, error.code)
+            out.append(Reject(event.client, error))
+            return
+        handle, why = self.workers.only, ONLY
+        if handle is None:
+            function.arrive(now)
+            handle, why = self._pick(now, function, out)
+        key, request = event.id, event.request
+        inflight = Inflight(key, function, request, event.client, handle, why, now, event.at)
+        self.inflight[key] = inflight
+        handle.queued += 1
+        function.waiting += 1
+        function.statistics.taken += 1
+        self.deadlines.add(now, function.clocks.wait, inflight)
+        out.append(Send(handle.name, Dispatch(Invocation(key, function.name, function.revision_id, request))))
+
+    def _pick(self, now: float, function: Function, out: list[Command]) -> tuple[WorkerHandle, str]:
+        picked = self.workers.pick(now, function.asked())
+        if self.workers.is_asked and not self._is_watching:
+            self._is_watching = True
+            out.extend(Send(name, WatchIdle()) for name in self._handles)
+        return picked
+
+    def _count_refusal(self, name: str, code: str) -> None:
+        function = self.functions.by_name.get(name)
+        if function is None:
+            self.unknown += 1
+        else:
+            function.statistics.refuse(code)
+
+    # Progress.
+
+    def _started(self, now: float, message: Started, out: list[Command]) -> None:
+        inflight = self.inflight.get(message.id)
+        if inflight is None or inflight.start is not None:
+            return
+        function, clocks, handle = inflight.function, inflight.clocks, inflight.holder
+        handle.queued -= 1
+        handle.running += 1
+        function.waiting -= 1
+        function.running += 1
+        inflight.start = start = message.start
+        inflight.sandbox = message.sandbox
+        inflight.why = inflight.lost + message.why if inflight.lost else message.why
+        inflight.timing = timing = message.timing
+        clocks.wait.entries.pop(inflight, None)
+        self.deadlines.add(now, clocks.total, inflight)
+        if clocks.first_byte is not None:
+            self.deadlines.add(now, clocks.first_byte, inflight)
+        if start is not WARM and start is not PREWARMED:  # it was made for this one
+            function.statistics.init.add((timing.sandbox + timing.code + timing.imports) / 1e3)
+        if not function.is_idempotent:
+            inflight.request = NO_REQUEST
+        if inflight.more:
+            out.append(Pass(inflight, message))
+
+    def _ended(self, now: float, message: Ended, out: list[Command]) -> None:
+        inflight = self.inflight.get(message.id)
+        if inflight is None:
+            return  # a clock was faster
+        outcome = message.outcome
+        if (
+            type(outcome) is Failed
+            and not self.is_draining
+            and self.retries.ended_too_soon(now, inflight, outcome, out)
+        ):
+            return
+        inflight.run_ms = message.run_ms
+        self._close(now, inflight, outcome, out)
+
+    def _close(self, now: float, inflight: Inflight, outcome: Outcome, out: list[Command]) -> None:
+        function, clocks, handle, start = inflight.function, inflight.clocks, inflight.holder, inflight.start
         statistics = function.statistics
-        del self.taken[taken.key]
-        taken.is_done = True
-        if taken.road is not None:
-            taken.road.invocation = NO_INVOCATION
-            self._losses.moved.pop(invocation, None)
-        if taken.start is None:
-            link.queued -= 1
+        del self.inflight[inflight.key]
+        inflight.is_done = True
+        inflight.request = NO_REQUEST
+        if start is None:
+            handle.queued -= 1
             function.waiting -= 1
-            clocks.wait.entries.pop(invocation, None)
+            clocks.wait.entries.pop(inflight, None)
             statistics.ended["none"] += 1
         else:
-            link.running -= 1
+            handle.running -= 1
             function.running -= 1
-            clocks.total.entries.pop(invocation, None)
+            clocks.total.entries.pop(inflight, None)
             if clocks.first_byte is not None:
-                clocks.first_byte.entries.pop(invocation, None)
-            statistics.ended[taken.start] += 1
-            if taken.run_ms > 0:
-                statistics.ran(taken.run_ms / 1e3)
-        spent_s = now - taken.arrived
-        taken.total_ms = spent_s * 1e3
+                clocks.first_byte.entries.pop(inflight, None)
+            statistics.ended[start] += 1
+            if inflight.run_ms > 0:
+                statistics.ran(inflight.run_ms / 1e3)
+        spent_s = now - inflight.arrived
+        inflight.total_ms = spent_s * 1e3
         statistics.duration.add(spent_s)
         if type(outcome) is Ok:
-            taken.outcome = "ok"
+            inflight.outcome = "ok"
             if not outcome.streamed:
-                taken.status = outcome.status
-        else:
-            blame(taken, outcome)
-        function.recent.append(taken)
-        if self.workers.tell_eased is not None:
-            self.workers.tell_eased(link.name)
-        if self.workers.tell_ended is not None and taken.start is not None:
-            done = Done(link.name, function.name, taken.start.value, taken.run_ms / 1e3, type(outcome) is Ok)
-            self.workers.tell_ended(now, done)
+                inflight.status = outcome.status
+        elif not isinstance(outcome, Ok):
+            inflight.blame(outcome)
+        function.recent.append(inflight)
+        workers = self.workers
+        if workers.tell_eased is not None:
+            workers.tell_eased(handle.name)
+        if workers.tell_ended is not None and start is not None:
+            done = Done(handle.name, function.name, start.value, inflight.run_ms / 1e3, type(outcome) is Ok)
+            workers.tell_ended(now, done)
+        out.append(Answer(inflight, outcome))
+
+    def _at_work(self, now: float, event: AtWork, out: list[Command]) -> None:
+        """Of its client. What is over is not touched any more, nor what waits for a worker spoken of."""
+        inflight = event.inflight
+        if isinstance(event, Amended):
+            inflight.blame(event.outcome)
+            return
+        if inflight.is_done:
+            return
+        key, worker = inflight.key, inflight.worker
+        match event:
+            case BodyCame():
+                out.append(Send(worker, Body(key, event.data, event.last)))
+            case ClientPaused():
+                out.append(Send(worker, Flow(key, event.paused)))
+            case ClientLeft():
+                self._left(inflight, event, out)
+            case ClientFell() if inflight.function.hears_leaving and inflight.start is not None:
+                out.append(Send(worker, Withdraw(key, running=False, outcome=LEFT)))
+            case ClientFell():
+                pass
+            case GivenUp():
+                inflight.client = None
+                self._end(now, inflight, event.outcome, out)
+
+    def _left(self, inflight: Inflight, event: ClientLeft, out: list[Command]) -> None:
+        """What runs may go on, unless it waits for the rest of a body that cannot come."""
+        if inflight.client is not None:
+            inflight.client = None
+            if inflight.worker:
+                out.append(Send(inflight.worker, Withdraw(inflight.key, not event.can_finish, LEFT)))
+
+    def _end(self, now: float, inflight: Inflight, outcome: Failed, out: list[Command]) -> None:
+        """It is over by our own decision, of which its worker is told."""
+        key, worker = inflight.key, inflight.worker
+        self._close(now, inflight, outcome, out)
+        if worker:
+            out.append(Send(worker, Withdraw(key, running=True, outcome=outcome)))
+
+    # Time.
+
+    def _tick(self, now: float, out: list[Command]) -> None:
+        """End what has waited too long, and drop the workers that were not heard of for too long."""
+        if self.deadlines.next_at <= now:
+            for inflight, lane in self.deadlines.expired(now):
+                if inflight.is_done:
+                    continue  # two of its clocks fired at once
+                inflight.function.statistics.timed_out(lane.clock.value)
+                outcome = timed_out(inflight.function.name, lane.clock, lane.duration_s)
+                self._end(now, inflight, outcome, out)
+        if self.workers.silent_at <= now:
+            handles = self.workers.silent(now)
+            for handle in handles:  # all of them, before anything is sent to one
+                self.workers.drop(handle.name)
+            whys = [f"was not heard of for {now - handle.heard_at:.1f} s" for handle in handles]
+            out.extend(WorkerLost(handle.name, why) for handle, why in zip(handles, whys, strict=True))
+            for handle, why in zip(handles, whys, strict=True):
+                self.retries.abandon(handle)
+                self.retries.lose(now, handle, why, out)
+
+    # Workers.
+
+    def _told(self, now: float, event: FromWorkers, out: list[Command]) -> None:
+        match event:
+            case ResponseBody() | Flow():
+                inflight = self.inflight.get(event.id)
+                if inflight is not None:
+                    out.append(Pass(inflight, event))
+            case ResponseHead():
+                self._head(event, out)
+            case Resting():
+                self.workers.rests(now, event)
+            case Heartbeat():
+                self._heard(now, event, out)
+            case WorkerJoined():
+                self._joined(now, event, out)
+            case WorkerLeft():
+                handle = self.workers.drop(event.worker)
+                if handle is not None:
+                    self.retries.lose(now, handle, event.why or "left", out)
+
+    def _head(self, message: ResponseHead, out: list[Command]) -> None:
+        inflight = self.inflight.get(message.id)
+        if inflight is None or inflight.start is None or inflight.has_head:
+            return  # what was not started has no answer: it may still be sent to another worker
+        inflight.has_head = True
+        inflight.status = message.status
+        if inflight.clocks.first_byte is not None:
+            self.deadlines.remove(inflight.clocks.first_byte, inflight)
+        out.append(Pass(inflight, message))
+
+    def _joined(self, now: float, message: WorkerJoined, out: list[Command]) -> None:
+        name = message.view.name
+        old = self.workers.drop(name)
+        self._join(now, message.view, out)
+        self.retries.reborn(name)
+        if old is not None:
+            self.retries.lose(now, old, "was started anew", out)
+        self.retries.place_held(now, out)
+
+    def _join(self, now: float, view: WorkerView, out: list[Command]) -> None:
+        self.workers.join(now, view)
+        if self._is_watching:
+            out.append(Send(view.name, WatchIdle()))
+
+    def _heard(self, now: float, message: Heartbeat, out: list[Command]) -> None:
+        """One that was dropped for its silence is back with this, and has first to end what it has."""
+        view = message.view
+        handle = self._handles.get(view.name)
+        if handle is not None:
+            self.workers.hear(now, handle, view)
+            return
+        self._join(now, view, out)
+        self.retries.returned(view.name, out)
+        self.retries.place_held(now, out)

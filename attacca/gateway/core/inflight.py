@@ -1,23 +1,27 @@
-"""An admitted invocation: who waits for it, where it is, how far it has come, and what is remembered of it."""
+"""Functions, and their admitted invocations: who waits, where each one is, how far it has come, what is remembered."""
 
+import math
 from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
-from attacca.gateway.core.deadlines import ClockName, Lane
+from attacca.errors import AttaccaError, QueueFull
+from attacca.gateway.core.deadlines import Clocks
 from attacca.gateway.core.statistics import EWMA_WEIGHT, Statistics
 from attacca.gateway.core.workers import WorkerHandle
-from attacca.model.function import Revision, Settings, Signature
-from attacca.model.invocation import Call, Invocation, Outcome, Request, Start, Timing
+from attacca.model.function import Revision, Signature
+from attacca.model.invocation import Call, Failed, FunctionError, Outcome, Request, Start, Timing
 from attacca.policy.balancing.types import Asked
 
 NO_TIME = Timing()
-NO_INVOCATION = Invocation("", "", "", Request())
+NO_REQUEST = Request()
 LEAST_GAP_S = 1e-6  # two arrivals at the same moment are not infinitely frequent
+RETRY_AFTER_MOST_S = 3600
+WHY_MOST = 500  # characters of an error's message that are remembered
 
 
 class Client(Protocol):
-    """Who waits for the answer. The core only hands it on; the driver calls it."""
+    """Who waits for the answer. The core never calls it, but says in its commands which one is meant."""
 
     taken: "Inflight | None"  # set when the invocation is admitted, before anything can come back
 
@@ -33,18 +37,6 @@ class Client(Protocol):
 
     def ended(self, taken: "Inflight", outcome: Outcome) -> None:
         """The last word; comes exactly once unless the client has left."""
-
-
-class Clocks:
-    """The three clocks as one revision sets them; an invocation keeps those it was taken with."""
-
-    __slots__ = ("first_byte", "total", "wait")
-
-    def __init__(self, settings: Settings) -> None:
-        first_byte_s = settings.first_byte_s
-        self.wait = Lane(ClockName.WAIT, settings.wait_s)
-        self.first_byte = None if first_byte_s is None else Lane(ClockName.FIRST_BYTE, first_byte_s)
-        self.total = Lane(ClockName.TOTAL, settings.timeout_s)
 
 
 class Function:
@@ -66,6 +58,9 @@ class Function:
         self.recent: deque[Inflight] = deque(maxlen=calls_kept)
         self.adopt(revision)
 
+    def __repr__(self) -> str:
+        return f"<Function {self.name}: {self.waiting} wait, {self.running} running, {self.statistics.taken} so far>"
+
     def adopt(self, revision: Revision) -> None:
         self.number = revision.number
         self.revision_id = revision.id
@@ -77,7 +72,7 @@ class Function:
         self.application = revision.settings.application or revision.function
         self.trigger = revision.settings.trigger
         self.queue = max(revision.settings.queue, 1)  # one is always in the hand-over, also when none may wait
-        self.clocks = Clocks(revision.settings)
+        self.clocks: Clocks[Inflight] = Clocks(revision.settings)
 
     def arrive(self, now: float) -> None:
         before, self.arrived_at = self.arrived_at, now
@@ -94,67 +89,85 @@ class Function:
         """Arrivals per second; 0 while there is no telling."""
         return 0.0 if self.gap_s is None else 1 / max(self.gap_s, LEAST_GAP_S)
 
-
-class RetryState:
-    """What is needed to send an invocation again; kept only where that may come to pass, as bodies are large."""
-
-    __slots__ = ("attempts", "invocation", "is_idempotent", "why")
-
-    def __init__(self, invocation: Invocation, why: str, *, is_idempotent: bool) -> None:
-        self.invocation = invocation  # as sent last; forgotten when it is done
-        self.why = why  # it is with this worker
-        self.is_idempotent = is_idempotent
-        self.attempts = 1
+    def queue_full(self) -> QueueFull:
+        """Those who wait need about their mean execution each, on as many sandboxes as run now."""
+        estimate_s = self.waiting * self.statistics.exec_s / max(self.running, 1)
+        retry_after_s = max(math.ceil(estimate_s), 1) if estimate_s < RETRY_AFTER_MOST_S else RETRY_AFTER_MOST_S
+        who = "1 invocation" if self.waiting == 1 else f"{self.waiting} invocations"
+        return QueueFull(
+            f"{who} of {self.name!r} {'waits' if self.waiting == 1 else 'wait'} already, "
+            "as many as its setting queue allows",
+            f"come back in {retry_after_s} s, or raise queue in its function.toml",
+            retry_after_s,
+        )
 
 
 class Inflight:
     """One admitted invocation, from its arrival until it is forgotten. Times in seconds, `at` since 1970.
 
     Between the planes each attempt has a name of its own, so that what is said late of an earlier one is not mistaken:
-    `key` is `id`, then `id~2`, `id~3`. Only a worker in our own process, which says nothing late, keeps to `id`.
+    `key` is `id`, then `id~2`, `id~3`. It keeps its name where nothing can come late: with the same worker, if that
+    has said its last word on the attempt before.
     """
 
     __slots__ = (
-        "arrived", "at", "client", "clocks", "function", "has_head", "id", "is_done", "key", "link", "lost", "more",
-        "on_end", "outcome", "revision", "road", "run_ms", "sandbox", "start", "status", "timing", "total_ms",
-        "waiting", "why",
+        "arrived", "at", "attempts", "client", "clocks", "function", "has_head", "holder", "id", "is_done", "key",
+        "lost", "more", "on_end", "outcome", "place", "request", "revision", "run_ms", "sandbox", "start", "status",
+        "timing", "total_ms", "waiting", "why",
     )  # fmt: skip
 
     def __init__(
-        self, name: str, function: Function, client: Client, link: WorkerHandle, now: float, at: float
+        self,
+        name: str,
+        function: Function,
+        request: Request,
+        client: Client,
+        holder: WorkerHandle,
+        place: str,
+        now: float,
+        at: float,
     ) -> None:
         self.id = self.key = name
-        self.link = link
-        self.waiting = link.queued  # invocations that waited there when this one came
-        self.road: RetryState | None = None
+        self.holder = holder
+        self.place = place  # why it is with this worker
+        self.waiting = holder.queued  # invocations that waited there when this one came
+        self.attempts = 1
         self.function = function
         self.revision = function.number
         self.clocks = function.clocks
         self.client: Client | None = client
+        self.request = request  # as long as it may have to be sent again: bodies are large
+        self.more = request.more  # its request's body is streamed
         self.arrived = now
         self.at = at
-        self.more = False  # its request's body is streamed
         self.on_end: Callable[[], None] | None = None  # told when it is over, also when nobody waits for its answer
         self.lost = ""  # why it was sent again
         self.start: Start | None = None  # None: no sandbox has it yet
-        self.sandbox = ""
-        self.why = ""
+        self.sandbox = self.why = self.outcome = ""
         self.timing = NO_TIME
-        self.run_ms = 0.0
-        self.has_head = False
+        self.run_ms = self.total_ms = 0.0
         self.status = 0
-        self.outcome = ""
-        self.total_ms = 0.0
-        self.is_done = False
+        self.has_head = self.is_done = False
+
+    def __repr__(self) -> str:
+        state = "done" if self.is_done else "waiting" if self.start is None else "running"
+        return f"<Inflight {self.key} of {self.function.name}: {state} on {self.worker or 'no worker'}>"
 
     @property
     def worker(self) -> str:
         """Who has it, or had it last; empty while it waits for one."""
-        return self.link.name
+        return self.holder.name
 
-    @property
-    def attempts(self) -> int:
-        return 1 if self.road is None else self.road.attempts
+    def blame(self, outcome: Failed | FunctionError) -> None:
+        if type(outcome) is Failed:
+            code, why = outcome.code, outcome.message
+        else:
+            assert isinstance(outcome, FunctionError)
+            code, why = "function_error", f"{outcome.type}: {outcome.message}"
+        self.outcome = code
+        self.why = (self.lost + why)[:WHY_MOST]
+        self.status = STATUS.get(code, 500)
+        self.function.statistics.failed(code)
 
     def call(self) -> Call:
         """What is remembered of it, once it is done."""
@@ -172,3 +185,14 @@ class Inflight:
             timing=Timing(spent.queued, spent.placed, spent.sandbox, spent.code, spent.imports, self.run_ms),
             total_ms=self.total_ms,
         )
+
+
+def _statuses(kind: type[AttaccaError]) -> dict[str, int]:
+    statuses = {}
+    for child in kind.__subclasses__():
+        statuses[child.code] = child.status
+        statuses.update(_statuses(child))
+    return statuses
+
+
+STATUS = _statuses(AttaccaError)  # of every error, by its code

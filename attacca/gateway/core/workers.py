@@ -9,20 +9,20 @@ from attacca.model.sandbox import WorkerView
 from attacca.policy.balancing.types import Asked, Balancer, Done
 
 ONLY = "the only worker"
+DEAF_S = 0.5  # who looks so much later than it wanted to has not listened either
+CATCH_UP_S = 1.0
 
 
 class WorkerHandle:
     """One worker, from its joining until it is dropped. It is a `policy.balancing.types.Worker`."""
 
     __slots__ = (
-        "_ask", "_idle", "capacity", "cores", "heard_at", "is_draining", "is_local", "limit", "name",
-        "queued", "running", "view",
+        "_ask", "_idle", "capacity", "cores", "heard_at", "is_draining", "limit", "name", "queued", "running", "view",
     )  # fmt: skip
 
-    def __init__(self, name: str, now: float, ask: Callable[[], None] | None = None, *, is_local: bool = False) -> None:
+    def __init__(self, name: str, now: float, ask: Callable[[], None] | None = None) -> None:
         self._ask = ask  # so that workers say what rests
         self.name = name
-        self.is_local = is_local  # it lives and dies with this gateway
         self.queued = 0
         self.running = 0
         self.limit = 1
@@ -32,6 +32,10 @@ class WorkerHandle:
         self.is_draining = False
         self.view: WorkerView | None = None
         self._idle: dict[str, int] | None = None  # None: as the view says
+
+    def __repr__(self) -> str:
+        state = " draining," if self.is_draining else ""
+        return f"<WorkerHandle {self.name}:{state} {self.queued} queued, {self.running} running of {self.limit}>"
 
     def hear(self, now: float, view: WorkerView) -> None:
         self.heard_at = now
@@ -65,7 +69,7 @@ class Workers:
     """`only` is the one to take when there is nothing to choose: the road without a policy."""
 
     __slots__ = (
-        "_balancer", "_tell_eased", "_tell_resting", "by_name", "is_asked", "on_asked", "only", "silent_at", "silent_s",
+        "_balancer", "_tell_eased", "_tell_resting", "by_name", "is_asked", "only", "silent_at", "silent_s",
         "tell_eased", "tell_ended",
     )  # fmt: skip
 
@@ -80,77 +84,74 @@ class Workers:
         self.tell_eased: Callable[[str], None] | None = None  # where there is nothing to choose, nobody listens
         self._tell_resting: Callable[[float, str, str, int], None] | None = getattr(balancer, "resting", None)
         self.is_asked = self._tell_resting is not None  # workers are to say what rests
-        self.on_asked: Callable[[], None] | None = None
+
+    def __repr__(self) -> str:
+        return f"<Workers {len(self.by_name)}, silent at {self.silent_at:g}>"
 
     def ask(self) -> None:
-        if not self.is_asked:
-            self.is_asked = True
-            if self.on_asked is not None:
-                self.on_asked()
+        self.is_asked = True
 
     def rests(self, now: float, message: Resting) -> None:
-        link = self.by_name.get(message.worker)
-        if link is not None:
-            link.resting()[message.function] = message.idle
+        handle = self.by_name.get(message.worker)
+        if handle is not None:
+            handle.resting()[message.function] = message.idle
             if self._tell_resting is not None:
                 self._tell_resting(now, message.worker, message.function, message.idle)
 
-    def _compare(self, now: float, link: WorkerHandle, before: dict[str, int]) -> None:
+    def _compare(self, now: float, handle: WorkerHandle, before: dict[str, int]) -> None:
         """What was lost on the way is made good."""
         if self._tell_resting is None:
             return
-        after = link.resting()
+        after = handle.resting()
         for function in sorted({**before, **after}):
             if before.get(function, 0) != after.get(function, 0):
-                self._tell_resting(now, link.name, function, after.get(function, 0))
-
-    def attach(self, name: str) -> WorkerHandle:
-        """One that shares our process: it is never silent."""
-        link = self.by_name[name] = WorkerHandle(name, -inf, self.ask, is_local=True)
-        self.renew()
-        return link
+                self._tell_resting(now, handle.name, function, after.get(function, 0))
 
     def join(self, now: float, view: WorkerView) -> WorkerHandle:
         assert view.name not in self.by_name, f"worker {view.name} is there already"
-        link = self.by_name[view.name] = WorkerHandle(view.name, now, self.ask)
-        link.hear(now, view)
+        handle = self.by_name[view.name] = WorkerHandle(view.name, now, self.ask)
+        handle.hear(now, view)
         self.silent_at = min(self.silent_at, now + self.silent_s)
         self.renew()
-        self._compare(now, link, {})
-        return link
+        self._compare(now, handle, {})
+        return handle
 
-    def hear(self, now: float, link: WorkerHandle, view: WorkerView) -> None:
-        was_draining, limit = link.is_draining, link.limit
-        before = link.resting() if self._tell_resting is not None else {}
-        link.hear(now, view)
-        self._compare(now, link, before)
-        if link.is_draining is not was_draining:
+    def hear(self, now: float, handle: WorkerHandle, view: WorkerView) -> None:
+        was_draining, limit = handle.is_draining, handle.limit
+        before = handle.resting() if self._tell_resting is not None else {}
+        handle.hear(now, view)
+        self._compare(now, handle, before)
+        if handle.is_draining is not was_draining:
             self.renew()
-        elif link.limit != limit:
-            self.ease(link)
+        elif handle.limit != limit:
+            self.ease(handle)
 
-    def ease(self, link: WorkerHandle) -> None:
+    def ease(self, handle: WorkerHandle) -> None:
         if self.tell_eased is not None:
-            self.tell_eased(link.name)
+            self.tell_eased(handle.name)
 
     def drop(self, name: str) -> WorkerHandle | None:
-        link = self.by_name.pop(name, None)
-        if link is not None:
+        handle = self.by_name.pop(name, None)
+        if handle is not None:
             self.renew()
-        return link
+        return handle
 
     def silent(self, now: float) -> list[WorkerHandle]:
-        """Those not heard of for too long, the smaller name first. They are not dropped yet."""
-        found, self.silent_at = [], inf
-        for link in self.by_name.values():
-            if link.is_local:
-                continue
-            at = link.heard_at + self.silent_s
+        """Those not heard of for too long, the smaller name first. They are not dropped yet.
+
+        Who looks late was deaf itself: what was said meanwhile may be about to arrive, and has a moment to do so.
+        """
+        if now - self.silent_at > DEAF_S:
+            for handle in self.by_name.values():
+                handle.heard_at = max(handle.heard_at, now + CATCH_UP_S - self.silent_s)
+        silent, self.silent_at = [], inf
+        for handle in self.by_name.values():
+            at = handle.heard_at + self.silent_s
             if at <= now:
-                found.append(link)
+                silent.append(handle)
             else:
                 self.silent_at = min(self.silent_at, at)
-        return sorted(found, key=_name)
+        return sorted(silent, key=_name)
 
     def pick(self, now: float, asked: Asked) -> tuple[WorkerHandle, str]:
         """There must be one."""
@@ -162,12 +163,12 @@ class Workers:
 
     def renew(self) -> None:
         """Who can be picked has changed. Those that drain get nothing, unless all do: their refusal says why."""
-        links = list(self.by_name.values())
-        links = [link for link in links if not link.is_draining] or links
-        self.only = links[0] if len(links) == 1 else None
+        handles = list(self.by_name.values())
+        handles = [handle for handle in handles if not handle.is_draining] or handles
+        self.only = handles[0] if len(handles) == 1 else None
         self.tell_eased = self._tell_eased if self.only is None else None
-        self._balancer.among(links)
+        self._balancer.among(handles)
 
 
-def _name(link: WorkerHandle) -> str:
-    return link.name
+def _name(handle: WorkerHandle) -> str:
+    return handle.name

@@ -7,8 +7,7 @@ from http import HTTPStatus
 import msgspec
 
 from attacca.errors import AttaccaError, BadResponse, MethodNotAllowed, QueueFull, Unauthorized, envelope
-from attacca.gateway.core.inflight import Inflight
-from attacca.gateway.core.outcomes import STATUS
+from attacca.gateway.core.inflight import STATUS, Inflight
 from attacca.model.invocation import Failed, FunctionError, Ok, Outcome
 
 Fields = list[tuple[bytes, bytes]]

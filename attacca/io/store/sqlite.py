@@ -1,6 +1,7 @@
 """A store in one SQLite file: durable when a call returns, and open to several processes at once."""
 
 import asyncio
+import contextlib
 import logging
 import os
 import sqlite3
@@ -84,10 +85,9 @@ class SqliteStore:
                     yield change
                 seen = now
                 while not changed.is_set() and others == await self._call(self._writes_of_others):
-                    try:
-                        await asyncio.wait_for(changed.wait(), self._poll_s)
-                    except TimeoutError:
-                        continue
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(self._poll_s):  # `wait_for` may lose a cancellation on 3.11
+                            await changed.wait()
         finally:
             self._watchers.remove(changed)
 

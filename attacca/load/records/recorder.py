@@ -63,6 +63,9 @@ class Recorder:
         self._samples = Parts(directory / SAMPLES_FOLDER, SAMPLES, rows_per_part)
         self.add, self.sample = self._records.add, self._samples.add
 
+    def __repr__(self) -> str:
+        return f"<Recorder {self._kind}: records {self._records!r}, samples {self._samples!r}>"
+
     def keep(self, wall_s: float) -> None:
         self.close({"warning": UNENDED}, wall_s)
 
@@ -82,6 +85,9 @@ class NullRecorder:
 
     def __init__(self, scenario: Scenario, kind: str, started_at: float) -> None:
         self._scenario, self._kind, self._started_at = scenario, kind, started_at
+
+    def __repr__(self) -> str:
+        return f"<NullRecorder {self._kind}>"
 
     def add(self, row: Row) -> None:
         pass

@@ -22,6 +22,9 @@ class Parts:
         self._rows: list[Row] = []
         self._count = 0
 
+    def __repr__(self) -> str:
+        return f"<Parts {len(self._rows)} rows, {self._count} files>"
+
     def add(self, row: Row) -> None:
         rows = self._rows
         rows.append(row)

@@ -25,6 +25,9 @@ class Alarm:
         self._waiter: asyncio.Future[None] | None = None
         asyncio.get_running_loop().add_reader(self._fd, self._ring)
 
+    def __repr__(self) -> str:
+        return f"<Alarm {self._fd}>"
+
     async def sleep(self, seconds: float) -> None:
         whole = int(seconds)
         spec = SPEC.pack(0, 0, whole, max(1, int((seconds - whole) * 1e9)))

@@ -38,7 +38,7 @@ class Link(asyncio.Protocol):
         self.token: Any = None
 
     def __repr__(self) -> str:
-        return f"Link(busy={self.token is not None}, received={self._size})"
+        return f"<Link busy={self.token is not None}, {self._size} B received>"
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
@@ -108,6 +108,12 @@ class Pool:
         self._opening = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_closed = False
+
+    def __repr__(self) -> str:
+        return (
+            f"<Pool {len(self._links)} links, {len(self._idle)} idle, {self._opening} opening, "
+            f"{len(self._waiting)} waiting>"
+        )
 
     @property
     def loss(self) -> str:

@@ -97,6 +97,9 @@ class Buffer:
     def __init__(self) -> None:
         self._rest = b""
 
+    def __repr__(self) -> str:
+        return f"<Buffer {len(self._rest)} B>"
+
     def feed(self, data: bytes) -> Iterator[bytes]:
         data = self._rest + data if self._rest else data
         at = 0

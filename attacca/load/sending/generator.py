@@ -56,6 +56,9 @@ class Sender(asyncio.Protocol):
         self.ended = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
+    def __repr__(self) -> str:
+        return f"<Sender {self._in_flight} in flight, {len(self._rows)} rows, {self._pacer!r}>"
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
 

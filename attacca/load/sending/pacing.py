@@ -30,6 +30,9 @@ class Pacer(Generic[T]):
         self.spin_s = spin_s
         self.is_all = False  # nothing more will be planned
 
+    def __repr__(self) -> str:
+        return f"<Pacer {len(self._planned)} planned>"
+
     def plan(self, items: Iterable[tuple[float, T]]) -> None:
         """More to come, due after all that was planned before."""
         self._planned.extend(items)
@@ -78,6 +81,9 @@ class Gate:
         self.late = 0
         self.held = 0
         self.failed = 0
+
+    def __repr__(self) -> str:
+        return f"<Gate {self.count}: {self.late} late, {self.held} held, {self.failed} failed>"
 
     def add(self, late_s: float, held_s: float, *, is_failed: bool) -> None:
         """`late_s` is the generator's own; `held_s` it had to wait for a connection that the platform would take."""

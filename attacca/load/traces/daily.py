@@ -23,6 +23,9 @@ class Day:
         self.counts: npt.NDArray[np.uint32] = np.zeros((functions, minutes), dtype=np.uint32)
         self.durations_ms: npt.NDArray[np.float64] = np.zeros((functions, minutes))
 
+    def __repr__(self) -> str:
+        return f"<Day {self.number}: {int(self.counts.sum())} invocations>"
+
     def add(
         self, rows: npt.NDArray[np.integer], minutes: npt.NDArray[np.int64], durations_ms: npt.NDArray[np.float64]
     ) -> None:

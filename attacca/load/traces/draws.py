@@ -31,6 +31,9 @@ class Marks:
     def __init__(self, seed: int, name: str) -> None:
         self.key = np.uint64(Streams(seed).stream(f"traces/{name}").getrandbits(64))
 
+    def __repr__(self) -> str:
+        return f"<Marks {int(self.key):016x}>"
+
     def cells(self, functions: Keys, minutes: npt.NDArray[np.integer]) -> Keys:
         return mixed(mixed(functions ^ self.key) + minutes.astype(np.uint64) * GOLDEN)
 
@@ -100,6 +103,9 @@ class Quantiles:
             bend = reach / (means_ms - least) - 1.0
         bend = np.where(means_ms <= least, BENDS[1], bend)
         self.bend: Floats = np.where(np.isfinite(bend), np.clip(bend, *BENDS), 1.0)
+
+    def __repr__(self) -> str:
+        return f"<Quantiles {len(self.levels)} levels of {len(self.low)} functions>"
 
     def draw(self, functions: npt.NDArray[np.integer], luck: Floats) -> Floats:
         """For each invocation its duration: `functions` says whose it is, `luck` in [0, 1) at which level."""

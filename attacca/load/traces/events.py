@@ -23,6 +23,9 @@ class Gathering:
         self.durations_ms: npt.NDArray[np.float64] = np.zeros(0)
         self.counts: npt.NDArray[np.int64] = np.zeros(0, dtype=np.int64)
 
+    def __repr__(self) -> str:
+        return f"<Gathering {self.known.height} functions, {self.spool!r}>"
+
     def add(self, frame: pl.DataFrame) -> None:
         """Columns app, function, arrival_s, duration_ms."""
         pairs = frame.select("app", "function").unique(maintain_order=True)
@@ -72,6 +75,9 @@ class Events:
         self._first_s, self._last_s = map(float, between)  # numpy has another kind, which JSON does not take
         self._rows: npt.NDArray[np.int64] | None = None  # where each row of the spool's functions is now, or -1
         self.length_s = self._last_s - self._first_s
+
+    def __repr__(self) -> str:
+        return f"<Events {self.functions.height} functions in {self.length_s:g} s>"
 
     def window(self, start_minute: int, minutes: int | None) -> "Events":
         part = self._copy()

@@ -52,6 +52,9 @@ class Bad:
         self.count = 0
         self.first: list[str] = []
 
+    def __repr__(self) -> str:
+        return f"<Bad {self.count} rows, skip={self.skip}>"
+
     def row(self, path: Path, line: int, why: str) -> None:
         self.count += 1
         if len(self.first) < SHOWN:

@@ -19,6 +19,9 @@ class Sketch:
         self.sums: Floats = np.zeros(rows)
         self.counts: npt.NDArray[np.int64] = np.zeros(rows, dtype=np.int64)
 
+    def __repr__(self) -> str:
+        return f"<Sketch {int(self.counts.sum())} values of {len(self.counts)} functions>"
+
     def add(self, rows: npt.NDArray[np.integer], values: Floats) -> None:
         cell = np.log(np.clip(values, LEAST, MOST) / LEAST) / np.log(GROWTH)
         np.add.at(self.cells, (rows, cell.astype(np.int64)), np.uint32(1))

@@ -30,6 +30,9 @@ class Spool:
         self._files: dict[int, list[Path]] = {}
         self._directory: Path | None = None
 
+    def __repr__(self) -> str:
+        return f"<Spool {self.rows} rows, {self._held} in memory>"
+
     def add(self, frame: pl.DataFrame) -> None:
         self._loose.append(frame.select(pl.col(name).cast(kind) for name, kind in INVOCATION_SCHEMA.items()))
         self._loose_rows += frame.height

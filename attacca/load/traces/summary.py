@@ -71,6 +71,9 @@ class Walk:
             self.durations.add(np.zeros(len(rows), dtype=np.int64), chunk["duration_ms"].to_numpy())
         self.totals: npt.NDArray[np.int64] = self.by_part.sum(axis=1)
 
+    def __repr__(self) -> str:
+        return f"<Walk {int(self.totals.sum())} invocations in {self.minutes} minutes>"
+
 
 def summarise(trace: Trace, top: int = 10, width: int = 48, walk: Walk | None = None) -> Summary:
     walk = walk or Walk(trace)

@@ -57,6 +57,9 @@ class Azure:
         here_rps = float(sum(self.rates * np.where(np.array(self.triggers) == "timer", 1.0, pace))) / DAY_S
         self.factor = 1.0 if recipe.target_rps is None else recipe.target_rps / here_rps
 
+    def __repr__(self) -> str:
+        return f"<Azure {self.recipe.functions} functions, {self.drawn_rps:.3g}/s>"
+
     def trace(self) -> Events:
         gathering = Gathering()
         for frame in self._batches():

@@ -25,6 +25,9 @@ class Client:
             for place in self._places
         }
 
+    def __repr__(self) -> str:
+        return f"<Client {self.number}: {self.turns} turns>"
+
     def think_s(self) -> float:
         return self._think() / 1000
 

@@ -81,6 +81,9 @@ class Schedule:
         self.functions: tuple[Target, ...] = tuple(targets)
         self.length_s = _length(scenario, trace)
 
+    def __repr__(self) -> str:
+        return f"<Schedule {len(self.functions)} functions in {self.length_s:g} s>"
+
     def __iter__(self) -> Iterator[Due]:
         """Ascending by time; what is due at once comes in the order of the functions, or as the trace has it."""
         warmup_s = self.scenario.workload.warmup_s

@@ -13,7 +13,8 @@ from attacca.model.resources import NOTHING, Resources
 class Worker(Protocol):
     """One worker, as the asking gateway knows it now. `queued` and `running` are the gateway's own count of what it has
     sent there and has not ended, and so never stale; `idle` is what the worker has said of each change since somebody
-    first asked for it; the rest is what it said of itself in its last heartbeat, a second old at most."""
+    first looked at it, and at that first look what its last heartbeat said; the rest is what it said of itself in its
+    last heartbeat, a second old at most."""
 
     @property
     def name(self) -> str: ...

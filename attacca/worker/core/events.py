@@ -17,8 +17,10 @@ from attacca.model.messages import (
     Ended,
     Evict,
     Prewarm,
+    Resting,
     Send,
     Started,
+    WatchIdle,
     Withdraw,
 )
 from attacca.worker.core.reports import (
@@ -36,7 +38,7 @@ class Received(msgspec.Struct, frozen=True, gc=False):
     """A gateway or control asks for something, and is to hear what comes of it."""
 
     peer: str
-    message: Dispatch | Check
+    message: Dispatch | Check | WatchIdle
 
 
 class PeerLost(msgspec.Struct, frozen=True):
@@ -127,5 +129,5 @@ class Stop(msgspec.Struct, frozen=True):
     invocation: str
 
 
-ToPeer = Started | Ended | Checked
+ToPeer = Started | Ended | Checked | Resting
 Command = Run | Send[ToPeer] | MakeSandbox | Kill | Stop | MakeTemplate | DropTemplate

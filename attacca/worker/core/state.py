@@ -2,6 +2,7 @@
 
 from collections import deque
 from enum import StrEnum
+from typing import Final
 
 from attacca.kernel.window import Measure
 from attacca.model.function import Revision
@@ -17,6 +18,11 @@ class Place(StrEnum):
     HEAD_OF_LINE = "head_of_line"  # before the queue: it was popped, or its revision is not current any more
     PENDING = "pending"  # waits for a sandbox of its revision that is starting
     RUNNING = "running"
+
+
+# Looking a member of an enumeration up costs ten times a name, and this is the road of every invocation.
+QUEUED: Final = Place.QUEUED
+WARM: Final = Start.WARM
 
 
 class QueuedInvocation:
@@ -45,9 +51,9 @@ class QueuedInvocation:
         self.popped = now  # when its turn came
         self.began = now  # where its cold, template, prewarmed or warm time starts
         self.was_popped = False  # by the queueing policy, which then wants to hear of its end
-        self.place = Place.QUEUED
+        self.place = QUEUED
         self.sandbox: Sandbox | None = None
-        self.start = Start.WARM
+        self.start = WARM
 
     def __repr__(self) -> str:
         return f"<QueuedInvocation {self.id} {self.place} of {self.state.revision.id}>"

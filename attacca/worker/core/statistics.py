@@ -1,10 +1,18 @@
 """What a worker remembers of one function: when it is called, how it is started, how long it takes."""
 
+from typing import Final
+
 from attacca.kernel.window import Measure
 from attacca.model.invocation import Start
 from attacca.model.sandbox import FunctionView, Summary
 
 SHARES = (0.5, 0.95, 0.99)
+
+# Looking a member of an enumeration up costs ten times a name, and this is the road of every invocation.
+COLD: Final = Start.COLD
+TEMPLATE: Final = Start.TEMPLATE
+PREWARMED: Final = Start.PREWARMED
+WARM: Final = Start.WARM
 
 
 class Statistics:
@@ -49,11 +57,11 @@ class Statistics:
 
     def ran(self, start: Start, exec_s: float, whole_s: float) -> None:
         self.exec_s.add(exec_s)
-        if start is Start.WARM:
+        if start is WARM:
             self.warm_s.add(whole_s)
-        elif start is Start.TEMPLATE:
+        elif start is TEMPLATE:
             self.template_s.add(whole_s)
-        elif start is Start.COLD:
+        elif start is COLD:
             self.cold_s.add(whole_s)
         else:
             self.prewarmed_s.add(whole_s)
@@ -64,10 +72,10 @@ class Statistics:
         return FunctionView(
             function=function,
             invocations=self.invocations,
-            cold=self.cold_s.count + self.lost[Start.COLD],
-            template=self.template_s.count + self.lost[Start.TEMPLATE],
-            prewarmed=self.prewarmed_s.count + self.lost[Start.PREWARMED],
-            warm=self.warm_s.count + self.lost[Start.WARM],
+            cold=self.cold_s.count + self.lost[COLD],
+            template=self.template_s.count + self.lost[TEMPLATE],
+            prewarmed=self.prewarmed_s.count + self.lost[PREWARMED],
+            warm=self.warm_s.count + self.lost[WARM],
             errors=self.errors,
             gap_s=_summary(self.gap_s, 1),
             exec_ms=_summary(self.exec_s, 1000),

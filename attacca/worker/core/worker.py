@@ -14,7 +14,19 @@ from attacca.model.invocation import Failed, Outcome
 from attacca.model.messages import (
     Catalogue as Announced,
 )
-from attacca.model.messages import Check, Deleted, Deployed, Dispatch, Ended, Evict, Prewarm, Send, Withdraw
+from attacca.model.messages import (
+    Check,
+    Deleted,
+    Deployed,
+    Dispatch,
+    Ended,
+    Evict,
+    Prewarm,
+    Resting,
+    Send,
+    WatchIdle,
+    Withdraw,
+)
 from attacca.policy.concurrency.types import Concurrency, checked
 from attacca.policy.keepalive.types import Ahead, Keepalive
 from attacca.policy.queueing.types import Queueing
@@ -76,6 +88,7 @@ class WorkerCore:
         self.checks = Checks(config, self.pool, self.timers, self.functions)
         self.catalogue = Catalogue(config, self.pool, self.scheduler, self.checks, self.timers, self.functions)
         self.draining = False
+        self._watchers: list[str] = []  # gateways that want to hear what rests
         self._shortcut = shortcut
 
     def __repr__(self) -> str:
@@ -85,15 +98,19 @@ class WorkerCore:
 
     def handle(self, now: float, event: Event) -> list[Command]:
         out: list[Command] = []
+        # The road of every invocation. A `match` asks the classes of structs one by one, at ten times the price.
+        if type(event) is Received:
+            self._received(now, event.peer, event.message, out)
+        elif type(event) is RunEnded:
+            self._run_ended(now, event, out)
+        else:
+            self._rest(now, event, out)
+        if self.pool.news:
+            self._tell_news(out)
+        return out
+
+    def _rest(self, now: float, event: Event, out: list[Command]) -> None:
         match event:
-            case Received():
-                message = event.message
-                if isinstance(message, Dispatch):
-                    self._dispatch(now, event.peer, message, out)
-                else:
-                    self._check(now, event.peer, message, out)
-            case RunEnded():
-                self._run_ended(now, event, out)
             case SandboxReady() | SandboxFailed() | SandboxGone():
                 self._sandbox(now, event, out)
                 self._move_on(now, out)
@@ -106,10 +123,11 @@ class WorkerCore:
             case Tick():
                 self._tick(now, out)
                 self._move_on(now, out)
+            case Received() | RunEnded():
+                raise AssertionError("they are handled before")
             case _:
                 self._told(now, event, out)
                 self._move_on(now, out)
-        return out
 
     def wakeup(self) -> float | None:
         """When it wants the next Tick. A Tick at any other time does no harm."""
@@ -118,6 +136,26 @@ class WorkerCore:
     def busy(self) -> int:
         """Invocations that have not ended."""
         return len(self.scheduler.items)
+
+    def _received(self, now: float, peer: str, message: Dispatch | Check | WatchIdle, out: list[Command]) -> None:
+        if type(message) is Dispatch:
+            self._dispatch(now, peer, message, out)
+        elif isinstance(message, Check):
+            refusal = self.catalogue.refuse(message.revision.settings)
+            self.checks.begin(now, peer, message, refusal, out, draining=self.draining)
+            self._move_on(now, out)
+        elif isinstance(message, WatchIdle):
+            self._watchers.append(peer)
+            idle = ((function.name, function.idle) for function in self.functions.values())
+            self.pool.news = {name: count for name, count in idle if count}
+
+    def _tell_news(self, out: list[Command]) -> None:
+        """Before what has come of it."""
+        news = self.pool.news
+        assert news is not None
+        name = self.config.name
+        out[:0] = [Send(peer, Resting(name, *one)) for peer in self._watchers for one in news.items()]
+        news.clear()
 
     # Invocations.
 
@@ -175,12 +213,8 @@ class WorkerCore:
         if sandbox.phase is not Phase.DRAINING:
             self.pool.start_draining(sandbox, ": an invocation in it was given up")
 
-    def _check(self, now: float, peer: str, message: Check, out: list[Command]) -> None:
-        refusal = self.catalogue.refuse(message.revision.settings)
-        self.checks.begin(now, peer, message, refusal, out, draining=self.draining)
-        self._move_on(now, out)
-
     def _forsake(self, now: float, peer: str, out: list[Command]) -> None:
+        self._watchers = [one for one in self._watchers if one != peer]
         for item in [item for item in self.scheduler.items.values() if item.peer == peer]:
             self._withdraw(now, Withdraw(item.id, running=True, outcome=FORSAKEN), out)
 

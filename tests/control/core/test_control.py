@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from attacca.control.core.catalogue import KEPT_REVISIONS
 from attacca.control.core.control import ControlCore
 from attacca.control.core.events import (
     OPEN,
@@ -72,7 +73,7 @@ def test_a_deployment_from_the_first_word_to_the_last() -> None:
     stage.feed(deploy("d"))
     stage.play()
     kinds = [type(command.message if isinstance(command, Send) else command) for command in stage.said]
-    assert kinds == [Examine, Build, Say, Check, Say, Put, Announce, Reply, AskHeld, Sweep]
+    assert kinds == [Examine, Build, Say, Check, Say, Put, Announce, Reply]
     put, announce, reply = (command for command in stage.said if isinstance(command, Put | Announce | Reply))
     assert isinstance(put, Put)
     assert (put.key, put.version) == (FUNCTIONS + "a", 0)
@@ -283,7 +284,7 @@ def test_nothing_is_removed_while_somebody_builds_and_nothing_built_while_someth
     stage.end(stage.orders[-1])
     assert [type(order) for order in stage.orders] == [Build]
     stage.play()
-    assert isinstance(stage.said[-1], Sweep)
+    assert stage.said[-1] == Sweep(("c" * 40,))
     stage.feed(DeleteAsked("e", "b"))
     stage.end(stage.orders[-1])
     stage.feed(deploy("c", "c"))
@@ -397,3 +398,19 @@ def test_mutable_things_say_what_they_are() -> None:
     assert repr(stage.core.workers.by_name["w1"]) == "<Worker w1: 2 reserved>"
     assert repr(stage.core.changes.catalogue) == f"<CatalogueState {(1 << 32) + 1}: 1 functions, 0 reserved>"
     assert settings("a") == settings()
+
+
+def test_a_deployment_leaves_something_to_remove_when_it_fails_or_takes_the_place_of_the_oldest() -> None:
+    stage = rested()
+    for number in range(KEPT_REVISIONS):
+        stage.feed(deploy(str(number)))
+        stage.play()
+    assert not any(isinstance(command, Sweep) for command in stage.said)
+    stage.feed(deploy("last"))
+    stage.play()
+    assert isinstance(stage.said.pop(), Sweep)
+    stage.feed(deploy("fails"))
+    stage.end(stage.order(Examine))
+    stage.end(stage.order(Build), fails=True)
+    stage.play()
+    assert isinstance(stage.said[-1], Sweep)

@@ -6,232 +6,268 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attacca.errors import AttaccaError, Draining, NotFound, QueueFull
-from attacca.gateway.core.gateway import GatewayCore
+from attacca.errors import Draining, NotFound, QueueFull
+from attacca.gateway.core.events import (
+    Answer,
+    BodyCame,
+    ClientFell,
+    ClientPaused,
+    Command,
+    Drain,
+    Pass,
+    Refused,
+)
 from attacca.gateway.core.inflight import Inflight
-from attacca.model.invocation import Failed, FunctionError, Ok, Request, Start, Timing
-from attacca.model.messages import Catalogue, Deleted, Deployed, Dispatch, Ended, ResponseHead, Started
+from attacca.model.function import Signature
+from attacca.model.invocation import Failed, FunctionError, Ok, Start, Timing
+from attacca.model.messages import Body, Deleted, Deployed, Flow, ResponseBody, Send, Withdraw
 from tests.drawing import several
-from tests.gateway.play import Waiter, revision
+from tests.gateway.play import revision
+from tests.gateway.stage import Stage, dispatched, told
 
 
-def gate(**settings_: Any) -> GatewayCore:
-    made = GatewayCore(calls_kept=5)
-    made.attach("worker")
-    made.learn(Catalogue(1, (revision("f", **settings_),)))
-    return made
-
-
-def arrive(
-    gate: GatewayCore, now: float, name: str = "1", function: str = "f"
-) -> tuple[Dispatch | AttaccaError, Waiter]:
-    waiter = Waiter()
-    return gate.arrive(now, 1e9 + now, name, function, Request(b"{}"), waiter), waiter
-
-
-def start(gate: GatewayCore, now: float, name: str = "1", kind: Start = Start.WARM) -> Inflight | None:
-    return gate.started(
-        now, Started(name, "s1", kind, "because", Timing(queued=2.0, placed=1.0, sandbox=3.0, imports=4.0))
-    )
+def stage(**settings_: Any) -> Stage:
+    return Stage(revision("f", **settings_))
 
 
 def test_a_quiet_life() -> None:
-    g = gate()
-    order, waiter = arrive(g, 10.0)
-    assert isinstance(order, Dispatch)
+    g = stage()
+    waiter = g.invoke(10.0)
+    order = dispatched(g.said[-1])
     assert (order.invocation.revision, order.invocation.request.body) == ("f@1", b"{}")
-    assert waiter.taken is not None
-    start(g, 10.5, kind=Start.COLD)
-    assert g.ended(12.0, Ended("1", Ok(b"x", status=201), run_ms=7.0)) is waiter.taken
-    (call,) = g.calls("f", 10)
+    assert repr(waiter.taken) == "<Inflight 1 of f: waiting on worker>"
+    assert g.start(10.5, kind=Start.COLD) == []
+    assert repr(waiter.taken) == "<Inflight 1 of f: running on worker>"
+    assert g.end(12.0, Ok(b"x", status=201), run_ms=7.0) == [Answer(g.answered[0], Ok(b"x", status=201))]
+    assert g.answered == [waiter.taken]
+    assert repr(waiter.taken) == "<Inflight 1 of f: done on worker>"
+    (call,) = g.core.calls("f", 10)
     assert (call.status, call.outcome, call.start, call.why) == (201, "ok", "cold", "because")
     assert (call.total_ms, call.at) == (2000.0, 1e9 + 10)
     assert call.timing == Timing(queued=2.0, placed=1.0, sandbox=3.0, code=0.0, imports=4.0, run=7.0)
-    assert g.functions.by_name["f"].statistics.init.sum_s == 0.007
+    assert g.core.functions.by_name["f"].statistics.init.sum_s == 0.007
 
 
 def test_who_is_unknown_is_refused() -> None:
-    error, waiter = arrive(gate(), 0.0, function="ff")
-    assert isinstance(error, NotFound)
-    assert waiter.taken is None
+    g = stage()
+    assert g.invoke(0.0, function="ff").taken is None
+    assert isinstance(g.refusal, NotFound)
+    assert g.core.unknown == 1
 
 
 def test_a_full_queue_says_when_to_come_back() -> None:
-    g = gate(queue=2)
+    g = stage(queue=2)
     for name in ("1", "2"):
-        arrive(g, 0.0, name)
-        start(g, 0.0, name)
-    g.ended(8.0, Ended("1", Ok(), run_ms=8000.0))
-    arrive(g, 9.0, "3")
-    arrive(g, 9.0, "4")
-    error, _ = arrive(g, 9.0, "5")
+        g.invoke(0.0, name)
+        g.start(0.0, name)
+    g.end(8.0, Ok(), "1", run_ms=8000.0)
+    for name in ("3", "4", "5"):
+        g.invoke(9.0, name)
+    error = g.refusal
     assert isinstance(error, QueueFull)
     assert error.retry_after_s == 16  # two wait, 8 s each, one sandbox
     assert error.message.startswith("2 invocations of 'f' wait already")
-    start(g, 10.0, "3")
-    assert isinstance(arrive(g, 10.0, "6")[0], Dispatch)
+    g.start(10.0, "3")
+    g.admit(10.0, "6")
 
 
 def test_one_that_waits_is_not_many() -> None:
-    g = gate(queue=1)
+    g = stage(queue=1)
     for name in ("1", "2"):
-        error, _ = arrive(g, 0.0, name)
-    assert isinstance(error, QueueFull)
-    assert error.message.startswith("1 invocation of 'f' waits already")
+        g.invoke(0.0, name)
+    assert g.refusal.message.startswith("1 invocation of 'f' waits already")
 
 
 def test_a_queue_of_none_still_has_a_hand_over() -> None:
-    g = gate(queue=0)
-    assert isinstance(arrive(g, 0.0, "1")[0], Dispatch)
-    error, _ = arrive(g, 0.0, "2")
-    assert isinstance(error, QueueFull)
-    assert error.retry_after_s == 1
+    g = stage(queue=0)
+    g.admit(0.0, "1")
+    g.invoke(0.0, "2")
+    assert isinstance(g.refusal, QueueFull)
+    assert g.refusal.retry_after_s == 1
+
+
+def test_who_only_asks_is_not_counted_and_who_is_refused_elsewhere_is() -> None:
+    g = stage(queue=0)
+    g.admit(0.0)
+    function = g.core.functions.by_name["f"]
+    assert isinstance(g.core.refusal("f"), QueueFull)
+    assert isinstance(g.core.refusal("g"), NotFound)
+    assert (function.statistics.refused, g.core.unknown) == (0, 0)
+    g.tell(0.0, Refused("f", "payload_too_large"))
+    g.tell(0.0, Refused("g", "not_found"))
+    assert (function.statistics.errors, g.core.unknown) == ({"payload_too_large": 1}, 1)
 
 
 def test_draining_takes_nothing_new_and_finishes_the_rest() -> None:
-    g = gate()
-    arrive(g, 0.0)
-    g.drain()
-    refused, _ = arrive(g, 0.0, "2")
-    assert isinstance(refused, Draining)
-    assert refused.message == "the server is shutting down"
-    assert g.ended(1.0, Ended("1", Ok())) is not None
+    g = stage()
+    assert repr(g.core) == "<GatewayCore open: 0 in flight of 1 functions on 1 workers>"
+    g.invoke(0.0)
+    g.tell(0.0, Drain())
+    assert repr(g.core) == "<GatewayCore draining: 1 in flight of 1 functions on 1 workers>"
+    g.invoke(0.0, "2")
+    assert isinstance(g.refusal, Draining)
+    assert g.refusal.message == "the server is shutting down"
+    assert told(g.end(1.0, Ok())) == ["1 ok"]
 
 
 def test_the_three_clocks() -> None:
-    g = gate(wait_s=5.0, first_byte_s=2.0, timeout_s=4.0)
+    g = stage(wait_s=5.0, first_byte_s=2.0, timeout_s=4.0)
     for name in ("waits", "silent", "slow"):
-        arrive(g, 0.0, name)
-    start(g, 1.0, "silent")
-    start(g, 1.0, "slow")
-    g.head(ResponseHead("slow", 200, ()))
-    ends = [(at, end) for at in (1.0, 2.0, 3.0, 4.0, 5.0, 6.0) for end in g.expire(at)]
-    assert [(at, end.taken.id) for at, end in ends] == [(3.0, "silent"), (5.0, "waits"), (5.0, "slow")]
-    for (_, end), clock in zip(ends, ("first_byte_s = 2", "wait_s = 5", "timeout_s = 4"), strict=True):
+        g.invoke(0.0, name)
+    g.start(1.0, "silent")
+    g.start(1.0, "slow")
+    assert told(g.head(1.0, "slow")) == ["slow hears ResponseHead"]
+    ends = [(at, command) for at in (1.0, 2.0, 3.0, 4.0, 5.0, 6.0) for command in g.tick(at)]
+    answers = [(at, end) for at, end in ends if isinstance(end, Answer)]
+    assert [(at, end.inflight.id) for at, end in answers] == [(3.0, "silent"), (5.0, "waits"), (5.0, "slow")]
+    for (_, end), clock in zip(answers, ("first_byte_s = 2", "wait_s = 5", "timeout_s = 4"), strict=True):
+        assert isinstance(end.outcome, Failed)
         assert end.outcome.code == "timeout"
         assert clock in end.outcome.message
         assert clock.split()[0] in end.outcome.hint
-        assert end.withdraw.running
-    assert g.functions.by_name["f"].statistics.timeouts == {"first_byte_s": 1, "wait_s": 1, "timeout_s": 1}
-    assert g.ended(9.0, Ended("slow", Ok())) is None  # the answer was given
-    assert g.taken == {}
+    assert told([end for _, end in ends if isinstance(end, Send)]) == [
+        f"end {name} on worker" for name in ("silent", "waits", "slow")
+    ]
+    assert g.core.functions.by_name["f"].statistics.timeouts == {"first_byte_s": 1, "wait_s": 1, "timeout_s": 1}
+    assert g.end(9.0, Ok(), "slow") == []  # the answer was given
+    assert g.core.inflight == {}
+
+
+def test_it_wakes_for_the_first_clock() -> None:
+    g = stage(wait_s=5.0, timeout_s=60.0)
+    assert g.core.wakeup() is None
+    g.invoke(1.0, "1")
+    g.invoke(2.0, "2")
+    g.start(3.0, "1")
+    assert g.core.wakeup() == 6.0, "too early, as the first of them has left, does no harm"
+    assert told(g.wait(7.0)) == ["2 timeout", "end 2 on worker"]
+    assert g.core.wakeup() == 63.0
 
 
 def test_two_clocks_that_fire_at_once_end_it_once() -> None:
-    g = gate(first_byte_s=2.0, timeout_s=2.0)
-    arrive(g, 0.0)
-    start(g, 1.0)
-    (end,) = g.expire(3.0)
-    assert "timeout_s = 2" in end.outcome.message
+    g = stage(first_byte_s=2.0, timeout_s=2.0)
+    g.invoke(0.0)
+    g.start(1.0)
+    assert told(g.tick(3.0)) == ["1 timeout", "end 1 on worker"]
+    assert "timeout_s = 2" in g.core.calls("f", 1)[0].why
 
 
 def test_what_is_over_has_no_clock_left() -> None:
-    g = gate(first_byte_s=2.0)
+    g = stage(first_byte_s=2.0)
     for name in ("waited", "ran"):
-        arrive(g, 0.0, name)
-    start(g, 0.0, "ran")
+        g.invoke(0.0, name)
+    g.start(0.0, "ran")
     for name in ("waited", "ran"):
-        g.ended(1.0, Ended(name, Ok()))
-    g.expire(1.0)
-    assert g.deadlines.next_at == inf
+        g.end(1.0, Ok(), name)
+    g.tick(g.core.deadlines.next_at)
+    assert g.core.deadlines.next_at == inf
 
 
 def test_an_invocation_keeps_the_clocks_it_was_taken_with() -> None:
-    g = gate(wait_s=5.0)
-    arrive(g, 0.0, "old")
-    g.learn(Deployed(2, revision("f", 2, wait_s=1.0)))
-    arrive(g, 0.5, "new")
-    assert [end.taken.id for end in g.expire(1.5)] == ["new"]
-    assert [end.taken.id for end in g.expire(5.0)] == ["old"]
+    g = stage(wait_s=5.0)
+    g.invoke(0.0, "old")
+    g.tell(0.0, Deployed(2, revision("f", 2, wait_s=1.0)))
+    g.invoke(0.5, "new")
+    assert told(g.tick(1.5)) == ["new timeout", "end new on worker"]
+    assert told(g.tick(5.0)) == ["old timeout", "end old on worker"]
 
 
 def test_a_client_that_leaves_withdraws_what_waits() -> None:
-    g = gate()
-    _, waiter = arrive(g, 0.0)
-    assert waiter.taken is not None
-    withdraw = g.leave(waiter.taken, can_finish=True)
-    assert withdraw is not None
-    assert not withdraw.running
-    assert g.leave(waiter.taken, can_finish=True) is None
-    taken = g.ended(1.0, Ended("1", withdraw.outcome))
-    assert isinstance(taken, Inflight)
-    assert taken.client is None
-    assert [(call.outcome, call.status) for call in g.calls(None, 9)] == [("cancelled", 499)]
+    g = stage()
+    one = g.admit(0.0)
+    (withdraw,) = g.leave(0.0, one)
+    assert told([withdraw]) == ["end 1 on worker unless it runs"]
+    assert g.leave(0.0, one) == []
+    assert isinstance(withdraw, Send)
+    assert isinstance(withdraw.message, Withdraw)
+    g.end(1.0, withdraw.message.outcome)
+    assert [(call.outcome, call.status) for call in g.core.calls(None, 9)] == [("cancelled", 499)]
 
 
 def test_what_waits_for_a_body_that_cannot_come_is_ended() -> None:
-    g = gate()
-    _, waiter = arrive(g, 0.0)
-    start(g, 0.0)
-    assert waiter.taken is not None
-    withdraw = g.leave(waiter.taken, can_finish=False)
-    assert withdraw is not None
-    assert withdraw.running
+    g = stage()
+    one = g.admit(0.0)
+    g.start(0.0)
+    assert told(g.leave(0.0, one, can_finish=False)) == ["end 1 on worker"]
+
+
+def test_streams_pass_both_ways_until_it_is_over() -> None:
+    g = stage()
+    one = g.admit(0.0, more=True)
+    assert g.tell(0.0, BodyCame(one, b"x", last=False)) == [Send("worker", Body("1", b"x", last=False))]
+    assert told(g.start(0.0)) == ["1 hears Started"]
+    assert g.tell(0.0, Flow("1", paused=True)) == [Pass(one, Flow("1", paused=True))]
+    assert told(g.head(1.0)) == ["1 hears ResponseHead"]
+    assert g.head(1.0) == [], "there is one"
+    assert told(g.tell(1.0, ResponseBody("1", b"y"))) == ["1 hears ResponseBody"]
+    assert g.tell(1.0, ClientPaused(one, paused=True)) == [Send("worker", Flow("1", paused=True))]
+    g.end(2.0, Ok(streamed=True))
+    late = (BodyCame(one, b"x", last=True), ClientPaused(one, paused=False), ResponseBody("1", b"y"), ClientFell(one))
+    assert [g.tell(2.0, event) for event in late] == [[], [], [], []]
+    assert (one.status, one.outcome) == (200, "ok")
+
+
+def test_only_applications_hear_of_a_client_that_may_have_gone() -> None:
+    for signature, heard in ((Signature.ASGI, ["end 1 on worker unless it runs"]), (Signature.EVENT_CONTEXT, [])):
+        g = Stage(revision("f", 1, signature))
+        one = g.admit(0.0)
+        assert g.tell(0.0, ClientFell(one)) == []
+        g.start(0.0)
+        assert told(g.tell(0.0, ClientFell(one))) == heard
+        assert one.client is not None
+
+
+def test_what_is_given_up_is_over_and_its_worker_is_told() -> None:
+    g = stage()
+    one = g.admit(0.0)
+    g.start(0.0)
+    assert told(g.give_up(1.0, one)) == ["1 bad_response", "end 1 on worker"]
+    assert g.give_up(1.0, one) == []
+    assert g.leave(1.0, one) == []
 
 
 def test_errors_are_counted_by_code() -> None:
-    g = gate()
+    g = stage()
     for name, outcome in (("1", FunctionError("ValueError", "no")), ("2", Failed("out_of_memory", "too much"))):
-        arrive(g, 0.0, name)
-        start(g, 0.0, name)
-        g.ended(1.0, Ended(name, outcome))
-    assert g.functions.by_name["f"].statistics.errors == {"function_error": 1, "out_of_memory": 1}
-    assert [call.why for call in g.calls("f", 9)] == ["too much", "ValueError: no"]
+        g.invoke(0.0, name)
+        g.start(0.0, name)
+        g.end(1.0, outcome, name)
+    assert g.core.functions.by_name["f"].statistics.errors == {"function_error": 1, "out_of_memory": 1}
+    assert [call.why for call in g.core.calls("f", 9)] == ["too much", "ValueError: no"]
 
 
 LOST = Failed("sandbox_lost", "its process exited with status 3")
 
 
 def test_an_idempotent_invocation_whose_sandbox_is_lost_is_sent_once_more() -> None:
-    g = gate(idempotent=True, timeout_s=5.0, wait_s=9.0)
-    first, waiter = arrive(g, 0.0)
-    start(g, 1.0)
-    assert g.ended(2.0, Ended("1", LOST)) == first
-    function = g.functions.by_name["f"]
+    g = stage(idempotent=True, timeout_s=5.0, wait_s=9.0)
+    one = g.admit(0.0)
+    first = g.said[-1]
+    g.start(1.0)
+    assert g.end(2.0, LOST) == [first], "with its own name: its worker says nothing more of the first attempt"
+    function = g.core.functions.by_name["f"]
     assert (function.waiting, function.running) == (1, 0)
-    assert g.expire(7.0) == []  # the clock of the first attempt has stopped
-    start(g, 8.0, kind=Start.TEMPLATE)
-    assert g.ended(9.0, Ended("1", Ok())) is waiter.taken
-    (call,) = g.calls("f", 9)
+    assert g.tick(7.0) == []  # the clock of the first attempt has stopped
+    g.start(8.0, kind=Start.TEMPLATE)
+    g.end(9.0, Ok())
+    assert g.answered == [one]
+    (call,) = g.core.calls("f", 9)
     assert (call.outcome, call.start, call.total_ms) == ("ok", "template", 9000.0)
     assert call.why == "sent again, its process exited with status 3; because"
 
 
 def test_it_is_sent_again_only_once_and_waits_no_longer_than_others() -> None:
-    g = gate(idempotent=True, wait_s=9.0)
+    g = stage(idempotent=True, wait_s=9.0)
     for name in ("twice", "waits"):
-        arrive(g, 0.0, name)
-        start(g, 1.0, name)
-        assert isinstance(g.ended(2.0, Ended(name, LOST)), Dispatch)
-    start(g, 3.0, "twice")
-    assert isinstance(g.ended(4.0, Ended("twice", LOST)), Inflight)
-    (end,) = g.expire(11.0)
-    assert (end.taken.id, "wait_s = 9" in end.outcome.message) == ("waits", True)
-    assert all(call.why.startswith("sent again, its process") for call in g.calls("f", 9))
-
-
-def lost_after(what: str) -> Inflight | Dispatch | None:
-    g = gate(idempotent=what != "plain")
-    waiter = Waiter()
-    g.arrive(0.0, 0.0, "1", "f", Request(b"{}", more=what == "streamed in"), waiter)
-    if what != "waiting":
-        start(g, 0.0)
-    taken = waiter.taken
-    assert taken is not None
-    match what:
-        case "streamed out":
-            g.head(ResponseHead("1", 200, ()))
-        case "client left":
-            g.leave(taken, can_finish=True)
-        case "draining":
-            g.drain()
-        case "replaced":
-            g.learn(Deployed(2, revision("f", 2, idempotent=True)))
-        case "deleted":
-            g.learn(Deleted(2, "f"))
-        case _:
-            pass
-    return g.ended(1.0, Ended("1", Failed("out_of_memory", "") if what == "out of memory" else LOST))
+        g.invoke(0.0, name)
+    for name in ("twice", "waits"):
+        g.start(1.0, name)
+    for name in ("twice", "waits"):
+        assert told(g.end(2.0, LOST, name)) == [f"{name} to worker"]
+    g.start(3.0, "twice")
+    assert told(g.end(4.0, LOST, "twice")) == ["twice sandbox_lost"]
+    assert told(g.tick(11.0)) == ["waits timeout", "end waits on worker"]
+    assert all(call.why.startswith("sent again, its process") for call in g.core.calls("f", 9))
 
 
 @pytest.mark.parametrize(
@@ -242,38 +278,72 @@ def lost_after(what: str) -> Inflight | Dispatch | None:
     ],
 )
 def test_nothing_else_is_sent_again(what: str) -> None:
-    assert isinstance(lost_after(what), Inflight)
+    g = stage(idempotent=what != "plain")
+    one = g.admit(0.0, more=what == "streamed in")
+    if what != "waiting":
+        g.start(0.0)
+    match what:
+        case "streamed out":
+            g.head(0.0)
+        case "client left":
+            g.leave(0.0, one)
+        case "draining":
+            g.tell(0.0, Drain())
+        case "replaced":
+            g.tell(0.0, Deployed(2, revision("f", 2, idempotent=True)))
+        case "deleted":
+            g.tell(0.0, Deleted(2, "f"))
+        case _:
+            pass
+    g.end(1.0, Failed("out_of_memory", "") if what == "out of memory" else LOST)
+    assert g.answered == [one]
 
 
 def test_an_answer_that_cannot_be_sent_is_remembered_as_such() -> None:
-    g = gate()
-    _, waiter = arrive(g, 0.0)
-    start(g, 0.0)
-    g.ended(1.0, Ended("1", Ok()))
-    assert waiter.taken is not None
-    g.amend(waiter.taken, Failed("bad_response", "a header that HTTP does not allow"))
-    (call,) = g.calls("f", 9)
+    g = stage()
+    one = g.admit(0.0)
+    g.start(0.0)
+    g.end(1.0, Ok())
+    assert g.amend(1.0, one, Failed("bad_response", "a header that HTTP does not allow")) == []
+    (call,) = g.core.calls("f", 9)
     assert (call.status, call.outcome, call.why) == (500, "bad_response", "a header that HTTP does not allow")
-    assert g.functions.by_name["f"].statistics.errors == {"bad_response": 1}
+    assert g.core.functions.by_name["f"].statistics.errors == {"bad_response": 1}
 
 
 def test_only_the_latest_calls_are_kept_the_latest_first() -> None:
-    g = gate()
+    g = stage()
     for number in range(8):
-        arrive(g, float(number), str(number))
-        g.ended(float(number), Ended(str(number), Ok()))
-    assert [call.id for call in g.calls("f", 3)] == ["7", "6", "5"]
-    assert [call.id for call in g.calls(None, 99)] == ["7", "6", "5", "4", "3"]
-    assert g.calls("g", 9) == []
-    assert g.calls("f", 0) == []
+        g.invoke(float(number), str(number))
+        g.end(float(number), Ok(), str(number))
+    assert [call.id for call in g.core.calls("f", 3)] == ["7", "6", "5"]
+    assert [call.id for call in g.core.calls(None, 99)] == ["7", "6", "5", "4", "3"]
+    assert g.core.calls("g", 9) == []
+    assert g.core.calls("f", 0) == []
 
 
 def test_a_deleted_function_lets_its_invocations_finish() -> None:
-    g = gate()
-    arrive(g, 0.0)
-    g.learn(Deleted(2, "f"))
-    assert g.ended(1.0, Ended("1", Ok())) is not None
-    assert g.taken == {}
+    g = stage()
+    g.invoke(0.0)
+    g.tell(0.0, Deleted(2, "f"))
+    assert told(g.end(1.0, Ok())) == ["1 ok"]
+    assert g.core.inflight == {}
+
+
+def test_control_is_asked_for_what_was_missed() -> None:
+    g = stage()
+    assert told(g.tell(0.0, Deployed(3, revision("f", 3)))) == ["AskCatalogue"]
+    assert g.tell(0.0, Deployed(4, revision("f", 4))) == [], "once"
+
+
+def test_a_body_that_cannot_be_sent_again_is_let_go() -> None:
+    for idempotent, kept in ((False, b""), (True, b"{}")):
+        g = stage(idempotent=idempotent)
+        one = g.admit(0.0)
+        assert one.request.body == b"{}"
+        g.start(0.0)
+        assert one.request.body == kept
+        g.end(1.0, Ok())
+        assert one.request.body == b""
 
 
 KINDS = ("arrive", "arrive", "start", "head", "end", "leave", "give_up", "wait", "deploy", "drain")
@@ -284,85 +354,73 @@ OPS = several(list(product(KINDS, range(8))), max_size=60)
 @given(OPS, st.booleans())
 def test_every_arrival_ends_in_exactly_one_answer(ops: list[tuple[str, int]], idempotent: bool) -> None:  # noqa: FBT001
     """Whatever the order of things: one answer each, the queue within its bound, and the counts add up."""
-    g = Play(queue=3, wait_s=4.0, timeout_s=5.0, first_byte_s=2.0, idempotent=idempotent)
+    play = Play(queue=3, wait_s=4.0, timeout_s=5.0, first_byte_s=2.0, idempotent=idempotent)
     for op, number in ops:
-        g.do(op, number)
-        g.check()
-    g.now += 100.0
-    g.expire()
-    g.check()
-    assert g.gate.taken == {}
-    assert all(count == 1 for count in g.answers.values())
+        play.do(op, number)
+        play.check()
+    play.now += 100.0
+    play.g.tick(play.now)
+    play.check()
+    assert play.g.core.inflight == {}
+    assert len(play.g.answered) == len(play.admitted)
 
 
 class Play:
     def __init__(self, **settings_: Any) -> None:
-        self.gate = gate(**settings_)
+        self.g = stage(**settings_)
         self.now = 0.0
-        self.answers: dict[str, int] = {}
+        self.admitted: list[str] = []
         self.refused = 0
         self.generation = 1
-        self.function = self.gate.functions.by_name["f"]
+        self.function = self.g.core.functions.by_name["f"]
 
     def do(self, op: str, number: int) -> None:
-        names = list(self.answers)
-        name = names[-1 - number] if number < len(names) else "nobody"
-        taken = self.gate.taken.get(name)
+        g, now = self.g, self.now
+        name = self.admitted[-1 - number] if number < len(self.admitted) else "nobody"
+        inflight = g.core.inflight.get(name)
         match op:
             case "arrive":
                 self.arrive()
             case "start":
-                start(self.gate, self.now, name)
+                g.start(now, name)
             case "head":
-                self.gate.head(ResponseHead(name, 200, ()))
+                g.head(now, name)
             case "end":
-                outcome = (Ok(), FunctionError("E", "m"), Failed("sandbox_lost", "m"))[number % 3]
-                ended = self.gate.ended(self.now, Ended(name, outcome, 1.0))
-                self.count(ended if isinstance(ended, Inflight) else None)
-            case "leave" if taken is not None:
-                self.gate.leave(taken, can_finish=number % 2 == 0)
-            case "give_up" if taken is not None:
-                if self.gate.give_up(self.now, taken, Failed("bad_response", "m")) is not None:
-                    self.count(taken)
+                g.end(now, (Ok(), FunctionError("E", "m"), LOST)[number % 3], name, 1.0)
             case "wait":
                 self.now += number / 2
-                self.expire()
+                g.tick(self.now)
             case _:
-                self.disturb(op, number)
+                self.disturb(op, number, inflight)
 
-    def disturb(self, op: str, number: int) -> None:
+    def disturb(self, op: str, number: int, inflight: Inflight | None) -> list[Command]:
+        g, now = self.g, self.now
         match op:
+            case "leave" if inflight is not None:
+                return g.leave(now, inflight, can_finish=number % 2 == 0)
+            case "give_up" if inflight is not None:
+                return g.give_up(now, inflight)
             case "deploy":
                 self.generation += 1
                 like = self.function
                 new = revision("f", self.generation, queue=3, wait_s=4.0 + number, idempotent=like.is_idempotent)
-                self.gate.learn(Deployed(self.generation, new))
+                return g.tell(now, Deployed(self.generation, new))
             case "drain" if number == 7:
-                self.gate.drain()
+                return g.tell(now, Drain())
+            case _:
+                return []
 
     def arrive(self) -> None:
-        name = f"{len(self.answers)}"
-        order, _ = arrive(self.gate, self.now, name)
-        if isinstance(order, Dispatch):
-            self.answers[name] = 0
-        else:
+        name = f"{len(self.admitted)}"
+        if self.g.invoke(self.now, name).taken is None:
             self.refused += 1
-
-    def count(self, taken: Inflight | None) -> None:
-        if taken is not None:
-            self.answers[taken.id] += 1
-
-    def expire(self) -> None:
-        for end in self.gate.expire(self.now):
-            self.count(end.taken)
+        else:
+            self.admitted.append(name)
 
     def check(self) -> None:
-        statistics, open_ = self.function.statistics, list(self.gate.taken.values())
-        again = sum(bool(taken.lost) for taken in open_)
-        assert self.function.waiting == sum(taken.start is None for taken in open_) <= 3 + again
-        assert self.function.running == sum(taken.start is not None for taken in open_)
-        assert statistics.taken == len(self.answers) == sum(statistics.ended.values()) + len(open_)
-        assert statistics.refused == self.refused
-        assert statistics.duration.count == sum(statistics.ended.values())
-        assert max(self.answers.values(), default=0) <= 1
+        inflight = list(self.g.core.inflight.values())
+        again = sum(bool(one.lost) for one in inflight)
+        assert self.function.waiting <= 3 + again
+        assert self.function.statistics.taken == len(self.admitted)
+        assert self.function.statistics.refused == self.refused
         assert len(self.function.recent) <= 5

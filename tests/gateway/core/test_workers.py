@@ -1,19 +1,14 @@
 from collections.abc import Sequence
 from math import inf
-from typing import Any
 
 from attacca.gateway.core.workers import Workers
 from attacca.model.messages import Resting
 from attacca.model.resources import Resources
-from attacca.model.sandbox import FunctionView, WorkerView
+from attacca.model.sandbox import FunctionView
 from attacca.policy.balancing.least_loaded import Level
 from attacca.policy.balancing.round_robin import Turns
 from attacca.policy.balancing.types import Asked, Picked, Worker
-
-
-def view(name: str, **more: Any) -> WorkerView:
-    plain = {"capacity": Resources(100), "used": Resources(0), "queued": 0, "running": 0, "limit": 2}
-    return WorkerView(name=name, **{**plain, **more})
+from tests.gateway.play import view
 
 
 def test_what_a_worker_says_is_kept_and_what_it_was_sent_is_counted() -> None:
@@ -22,6 +17,7 @@ def test_what_a_worker_says_is_kept_and_what_it_was_sent_is_counted() -> None:
     assert link.idle("f") == 0
     link.hear(8.0, view("a", functions=(FunctionView(function="f", idle=2),)))
     assert (link.heard_at, link.idle("f"), link.idle("g")) == (8.0, 2, 0)
+    assert repr(link) == "<WorkerHandle a: 0 queued, 0 running of 2>"
 
 
 def test_the_only_one_is_taken_without_asking() -> None:
@@ -49,13 +45,24 @@ def test_one_that_drains_is_passed_over_unless_all_do() -> None:
 def test_silence_is_noticed_when_it_is_due() -> None:
     workers = Workers(Level(), 3.0)
     assert workers.silent_at == inf
-    workers.attach("local")
     a, b = workers.join(0.0, view("a")), workers.join(1.0, view("b"))
     assert workers.silent_at == 3.0
     workers.hear(2.0, a, view("a"))
     assert workers.silent(3.0) == []
     assert workers.silent_at == 4.0
-    assert workers.silent(5.5) == [a, b]
+    assert workers.silent(4.0) == [b]
+    assert workers.silent_at == 5.0
+    assert workers.silent(5.4) == [a, b], "a little late is nothing"
+
+
+def test_who_was_deaf_does_not_say_that_others_were_silent() -> None:
+    workers = Workers(Level(), 3.0)
+    a, b = workers.join(0.0, view("a")), workers.join(1.0, view("b"))
+    assert workers.silent(30.0) == []
+    assert workers.silent_at == 31.0, "what was said meanwhile has a moment to arrive"
+    workers.hear(30.1, b, view("b"))
+    assert workers.silent(31.0) == [a]
+    assert repr(workers) == "<Workers 2, silent at 33.1>"
 
 
 class Ear:
@@ -72,12 +79,11 @@ class Ear:
         self.heard.append((now, worker, function, idle))
 
 
-def test_workers_are_asked_what_rests_when_somebody_first_looks_and_once() -> None:
-    workers, asked = Workers(Level(), 3.0), []
-    workers.on_asked = lambda: asked.append(len(asked))
+def test_workers_are_to_say_what_rests_when_somebody_first_looks() -> None:
+    workers = Workers(Level(), 3.0)
     link = workers.join(0.0, view("a"))
     assert not workers.is_asked
-    assert (link.idle("f"), link.idle("f"), asked, workers.is_asked) == (0, 0, [0], True)
+    assert (link.idle("f"), workers.is_asked) == (0, True)
     assert Workers(Ear(), 3.0).is_asked, "who listens need not look"
 
 

@@ -1,5 +1,6 @@
 """Small traces that the tests make themselves."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from attacca.load.traces.writing import write
 
 OWNER = "o1"
 PERCENTILES = (0, 1, 25, 50, 75, 99, 100)
-AZURE_500 = Path(__file__).parents[4] / "shared/data/azure-2019-500"
+AZURE_500 = Path(os.environ.get("TRACE") or Path(__file__).parents[4] / "shared/data/azure-2019-500")
 
 
 def events(rows: Sequence[tuple[str, str, float, float]], length_s: float = 120.0) -> Events:

@@ -1,4 +1,4 @@
-"""Facts of the sample that Dirigent was evaluated with; skipped where it is not at hand."""
+"""Facts of the sample that Dirigent was evaluated with: scripts/trace.sh fetches it."""
 
 import pytest
 
@@ -7,8 +7,13 @@ from attacca.load.traces.summary import levels, summarise
 from attacca.load.workload.scenario import TraceUse
 from tests.load.traces.made import AZURE_500, total
 
-pytestmark = pytest.mark.skipif(not AZURE_500.is_dir(), reason="azure-2019-500 is not beside the checkout")
 USE = TraceUse(path=str(AZURE_500), memory_least_mb=1)
+
+
+@pytest.fixture(autouse=True)
+def trace_is_there() -> None:
+    if not AZURE_500.is_dir():
+        pytest.fail(f"there is no trace in {AZURE_500}: scripts/trace.sh fetches it there; TRACE=DIRECTORY is another")
 
 
 def test_all_of_it() -> None:

@@ -113,6 +113,9 @@ class _Invocations:
         self.counts = Counts()
         self.first, self.last = 2**31, 0
 
+    def __repr__(self) -> str:
+        return f"<_Invocations {len(self.rows)} functions, {self.counts!r}>"
+
     def read(self, path: Path, offset: int) -> None:
         names = header(path)
         minutes = sorted((int(found[1]), name) for name in names if (found := MINUTE.fullmatch(name)))

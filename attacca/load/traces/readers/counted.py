@@ -32,6 +32,9 @@ class Counted:
         self._arrivals, self._durations = Marks(reading.seed, "arrival"), Marks(reading.seed, "duration")
         self._recount()
 
+    def __repr__(self) -> str:
+        return f"<Counted {self.functions.height} functions in {self.length_s:g} s>"
+
     @property
     def spread(self) -> Spread:
         return self._reading.spread

@@ -24,6 +24,9 @@ class Counts:
         self.open: list[Cells] = []
         self.directory: Path | None = None
 
+    def __repr__(self) -> str:
+        return f"<Counts {len(self.parts)} parts, {self.held} cells>"
+
     def add(
         self, bins: npt.NDArray[np.integer], functions: npt.NDArray[np.integer], counts: npt.NDArray[np.generic]
     ) -> None:

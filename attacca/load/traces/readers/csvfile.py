@@ -89,6 +89,9 @@ class _Reading:
         self.amounts = [name for name, kind in kinds.items() if kind in ("amount", "maybe")]
         self.needed = [name for name, kind in kinds.items() if kind not in ("maybe", "any")]
 
+    def __repr__(self) -> str:
+        return f"<_Reading {len(self.names)} columns, {self.bad!r}>"
+
     def read(self, text: bytes, line: int) -> Iterator[pl.DataFrame]:
         if not text.strip():
             return

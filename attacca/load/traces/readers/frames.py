@@ -20,6 +20,9 @@ class StandIn:
         self.given = given
         self.state: Any = None
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {len(self.given)}>"
+
     def __setstate__(self, state: Any) -> None:
         self.given, self.state = getattr(self, "given", ()), state
 
@@ -81,6 +84,9 @@ ALLOWED = _NUMPY | _PLAIN | _PANDAS
 
 
 class _Restricted(pickle.Unpickler):
+    def __repr__(self) -> str:
+        return f"<_Restricted to {len(ALLOWED)} names>"
+
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in ALLOWED:
             raise pickle.UnpicklingError(f"it wants {module}.{name}, which no table of data needs")

@@ -44,6 +44,9 @@ class Own:
         self._known = self.functions.height
         self._rows: np.ndarray | None = None
 
+    def __repr__(self) -> str:
+        return f"<Own {self.functions.height} functions in {self.length_s:g} s>"
+
     def window(self, start_minute: int, minutes: int | None) -> "Own":
         part = self._copy()
         part._first_s = min(self._first_s + start_minute * MINUTE_S, self._last_s)

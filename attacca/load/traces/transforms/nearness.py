@@ -51,6 +51,9 @@ class Nearness:
         self.mean = float(self.invocations.mean()) if len(self.invocations) else 0.0
         self._curves = [_Curve(feature) for feature in self.features]
 
+    def __repr__(self) -> str:
+        return f"<Nearness {len(self.invocations)} functions>"
+
     def distance(self, rows: Sequence[int] | Rows) -> Distance:
         chosen = np.asarray(rows, dtype=np.int64)
         rate, duration, memory = (curve.distance(chosen) for curve in self._curves)
@@ -78,6 +81,9 @@ class _Curve:
         self._places: Rows = places.astype(np.int64).reshape(-1)
         self._widths: Floats = np.diff(values)
         self._below: Floats = np.cumsum(np.bincount(self._places))[:-1] / max(len(feature), 1)
+
+    def __repr__(self) -> str:
+        return f"<_Curve {len(self._widths) + 1} values>"
 
     def distance(self, rows: Rows) -> float:
         """The area between the two distribution functions."""

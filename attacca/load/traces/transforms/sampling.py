@@ -57,6 +57,9 @@ class Sampler:
         self._of_ranking = self._chance
         self._random: dict[int, list[tuple[float, Rows]]] = {}
 
+    def __repr__(self) -> str:
+        return f"<Sampler {self._count} functions, {len(self._held)} ranked>"
+
     def take(self, size: int) -> list[int]:
         """Rows in the order of the table."""
         return self.chain([size])[size]

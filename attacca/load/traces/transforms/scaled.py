@@ -43,6 +43,9 @@ class Scaled:
             totals = invocations_of(self.invocations(), self.functions.height)
             self.functions = self.functions.with_columns(invocations=pl.Series(totals))
 
+    def __repr__(self) -> str:
+        return f"<Scaled {self.functions.height} functions in {self.length_s:g} s>"
+
     def invocations(self) -> Iterator[pl.DataFrame]:
         takes = (pl.col("duration_ms") * self.scale.duration).clip(upper_bound=self.scale.duration_most_ms)
         for chunk in self._as_often():

@@ -8,7 +8,7 @@ ATTEMPT = 1 << 40  # more numbers than the invocations of a run need
 UNSEEN = -1.0  # a moment that has not come
 
 
-class Flight:
+class SimulatedInvocation:
     """Who waits for the answer, as the gateway core sees it. Times in seconds since the run began."""
 
     __slots__ = (

@@ -1,16 +1,28 @@
 """One simulated worker: its core, its machine, its clock and its one timer; as dull as the live driver."""
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping
-from math import exp, inf
+from math import exp
 
 from attacca.errors import IllegalTransition
+from attacca.kernel.drive import Drive, raise_refused
 from attacca.kernel.ids import Ids
 from attacca.kernel.rand import Streams
 from attacca.kernel.registry import Choice, build
 from attacca.load.workload.scenario import Scenario
 from attacca.model.invocation import Start
-from attacca.model.messages import Catalogue, Check, Deployed, Dispatch, Ended, Resting, Send, Started, Withdraw
+from attacca.model.messages import (
+    Catalogue,
+    Check,
+    Deployed,
+    Dispatch,
+    Ended,
+    Resting,
+    Send,
+    Started,
+    WatchIdle,
+    Withdraw,
+)
 from attacca.model.sandbox import WorkerView
 from attacca.policy.concurrency import CONCURRENCY
 from attacca.policy.concurrency.types import Concurrency
@@ -18,9 +30,9 @@ from attacca.policy.keepalive import BOUNDS, KEEPALIVE
 from attacca.policy.keepalive.types import Keepalive
 from attacca.policy.queueing import QUEUEING
 from attacca.policy.queueing.types import Queueing
-from attacca.sim.engine import Engine
-from attacca.sim.flight import Flight
+from attacca.sim.engine import Engine, EngineTimer
 from attacca.sim.hardware import Chances, Machine
+from attacca.sim.invocation import SimulatedInvocation
 from attacca.sim.journal import Journal, What
 from attacca.sim.network import Road
 from attacca.worker.config import WorkerConfig
@@ -36,6 +48,7 @@ from attacca.worker.core.events import (
     Run,
     Stop,
     Tick,
+    ToPeer,
 )
 from attacca.worker.core.reports import (
     Report,
@@ -50,9 +63,8 @@ from attacca.worker.core.reports import (
 from attacca.worker.core.worker import WorkerCore
 
 Handle = Callable[[float, Event], list[Command]]
-Wrap = Callable[["Node", Handle], Handle]
+Wrap = Callable[["SimulatedWorker", Handle], Handle]
 
-EARLY_S = 1e-6  # more than what two clocks lose by being subtracted: a timer must not ring early
 TOLD_FROM = 1 << 50  # draws of what is said of idle sandboxes are numbered from here down
 FRONT = "gateway"
 ENDLESS_MB = 1 << 40
@@ -77,7 +89,7 @@ class Numbers(Ids):
         return f"{self._prefix}{self._count}"
 
 
-class Node:
+class SimulatedWorker:
     def __init__(
         self,
         place: int,
@@ -85,7 +97,7 @@ class Node:
         engine: Engine,
         journal: Journal,
         chances: Chances,
-        flights: Mapping[str, Flight],
+        invocations: Mapping[str, SimulatedInvocation],
         catalogue: Catalogue,
         wrap: Wrap | None,
         keepalive: Keepalive | None = None,
@@ -101,7 +113,6 @@ class Node:
         self.name = f"w{place}"
         self.config = _config(scenario, self.name)
         self.is_up = False
-        self.skew_s = 0.0  # its clock goes before the gateway's by so much
         self.slow = 1.0
         self.up_count = 0
         self.to_gateway: Road | None = None
@@ -111,19 +122,15 @@ class Node:
         self._engine = engine
         self._journal = journal
         self._chances = chances
-        self._flights = flights
+        self._invocations = invocations
         self._catalogue = catalogue
         self._checked = checked
         self._wrap = wrap
         self._seed = scenario.seed
         self._ids = Numbers(f"{self.name}-")
         self._tells_idle = False
-        self._news: dict[str, int] = {}  # the core's, as long as somebody wants to hear them
         self._told = 0
-        self._later: deque[Event] = deque()
-        self._is_feeding = False
-        self._timer: int | None = None
-        self._timer_at = inf
+        self._timer = EngineTimer(engine)
         self.start()
 
     def start(self) -> None:
@@ -132,14 +139,16 @@ class Node:
         config = self.config
         chance = Streams(self._seed).stream(f"keepalive/{self.name}/{self.up_count}")
         self.core = WorkerCore(config, queueing, concurrency, keepalive, self._ids, config.cores, chance=chance)
-        if self._tells_idle:
-            self.core.pool.news = self._news = {}
         self.machine = Machine(
-            self._engine, self._hardware, self._chances, config.cores, config.resources, self._flights, self._report
+            self._engine, self._hardware, self._chances, config.cores, config.resources, self._invocations, self._report
         )
         self.machine.cpu.set_speed(1.0 / self.slow)
-        self._next_timer = self.core.timers.next
-        self._handle: Handle = self.core.handle if self._wrap is None else self._wrap(self, self.core.handle)
+        handle = self.core.handle if self._wrap is None else self._wrap(self, self.core.handle)
+        self.drive: Drive[Event, Command] = Drive(
+            handle, self.core.wakeup, self._perform, self._now, self._timer, Tick(), raise_refused
+        )
+        if self._tells_idle:
+            self.drive.feed(Received(FRONT, WatchIdle()))
         self.is_up = True
         self.up_count += 1
         self._load = 0.0
@@ -161,8 +170,7 @@ class Node:
         """Nobody is told; who sends here sends into the void."""
         self.is_up = False
         self.machine.crash()
-        self._later.clear()
-        self._set_timer(inf)
+        self.drive.stop()
 
     def set_slow(self, slow: float) -> None:
         """1: as built; 2: everything that computes takes twice as long."""
@@ -173,7 +181,7 @@ class Node:
         if not self.is_up:
             return
         if type(message) is Dispatch:
-            flight = self._flights[message.invocation.id]
+            flight = self._invocations[message.invocation.id]
             now = self._engine.now
             if flight.key == message.invocation.id:
                 flight.enq = now
@@ -186,17 +194,10 @@ class Node:
 
     def tell_idle(self) -> None:
         """From now on, of each change."""
-        self._tells_idle = True
-        self.core.pool.news = self._news = self._idle()
-        self._tell_news()
-
-    def _tell_news(self) -> None:
-        news, road = self._news, self.to_gateway
-        if road is not None:
-            for function, idle in news.items():
-                self._told += 1
-                road.send(Resting(self.name, function, idle), -TOLD_FROM - self._told)
-        news.clear()
+        if not self._tells_idle:
+            self._tells_idle = True
+            if self.is_up:
+                self.feed(Received(FRONT, WatchIdle()))
 
     def _idle(self) -> dict[str, int]:
         resting = (sandbox for sandbox in self.core.pool.sandboxes.values() if sandbox.idle is not None)
@@ -217,47 +218,39 @@ class Node:
         )
 
     def feed(self, event: Event) -> None:
-        """One at a time: what arises while commands are carried out has its turn after them."""
-        if self._is_feeding:
-            self._later.append(event)
-            return
-        self._is_feeding = True
-        self._step(event)
-        while self._later:
-            self._step(self._later.popleft())
-        self._is_feeding = False
-        self.look_at_clock()
+        self.drive.feed(event)
 
-    def look_at_clock(self) -> None:
-        wakeup = self._next_timer()
-        if wakeup is not None:
-            if self.skew_s:
-                wakeup += EARLY_S - self.skew_s
-            if wakeup < self._timer_at:
-                self._set_timer(wakeup)
+    def _now(self) -> float:
+        return self._engine.now + self._timer.skew_s
 
-    def _step(self, event: Event) -> None:
-        machine = self.machine
-        commands = self._handle(self._engine.now + self.skew_s, event)
-        if self._news:
-            self._tell_news()
-        for command in commands:
-            kind = type(command)
-            if kind is Run:
-                machine.run(command)  # type: ignore[arg-type]
-            elif kind is Send:
-                message = command.message  # type: ignore[union-attr]
-                what = type(message)
-                if what is Started:
-                    self._started(message)  # type: ignore[arg-type]
-                elif what is Ended:
-                    assert self.to_gateway is not None
-                    self.to_gateway.send(message, self._flights[message.id].draw + 1)
-            else:
-                self._order(command)
+    def skew(self, seconds: float) -> None:
+        """Its clock goes on before the gateway's by so much more."""
+        self._timer.skew_s += seconds
+        self.drive.stop()
+        if self.is_up:
+            self.drive.wind()
+
+    def _perform(self, command: Command) -> None:
+        if type(command) is Run:
+            self.machine.run(command)
+        elif type(command) is Send:
+            self._send(command.message)
+        else:
+            self._order(command)
+
+    def _send(self, message: ToPeer) -> None:
+        road = self.to_gateway
+        if type(message) is Started:
+            self._started(message)
+        elif type(message) is Ended:
+            assert road is not None
+            road.send(message, self._invocations[message.id].draw + 1)
+        elif type(message) is Resting and road is not None:
+            self._told += 1
+            road.send(message, -TOLD_FROM - self._told)
 
     def _started(self, started: Started) -> None:
-        flight = self._flights[started.id]
+        flight = self._invocations[started.id]
         if flight.key == started.id:  # it was not sent to somebody else meanwhile
             flight.handed = self._engine.now
             flight.timing = started.timing
@@ -305,20 +298,6 @@ class Node:
             case _:
                 return
         self.feed(report)
-
-    # Time.
-
-    def _set_timer(self, at: float) -> None:
-        if self._timer is not None:
-            self._engine.cancel(self._timer)
-            self._timer = None
-        self._timer_at = at
-        if at < inf:
-            self._timer = self._engine.at(max(at, self._engine.now), self._tick)
-
-    def _tick(self, _: None) -> None:
-        self._timer, self._timer_at = None, inf
-        self.feed(Tick())
 
     def _measure(self, up_count: int) -> None:
         every_s = self._policies[1].every_s

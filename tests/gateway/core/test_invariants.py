@@ -1,0 +1,119 @@
+"""The recount itself is checked: each of its sentences sees something that was broken on purpose."""
+
+import ast
+import traceback
+from collections.abc import Callable
+from math import inf
+from pathlib import Path
+
+import pytest
+
+from attacca.gateway.core import invariants
+from attacca.gateway.core.gateway import GatewayCore
+from attacca.gateway.core.inflight import NO_REQUEST, Inflight
+from attacca.gateway.core.workers import WorkerHandle
+from attacca.model.invocation import Ok, Start
+from attacca.model.messages import WorkerLeft
+from tests.gateway.play import revision
+from tests.gateway.stage import Stage
+
+Break = Callable[[GatewayCore], object]
+
+
+def busy() -> GatewayCore:
+    """One waits and one runs on each of two workers, and one is over."""
+    stage = Stage(revision("f", first_byte_s=2.0, idempotent=True), workers=("a", "b"), silent_s=9.0)
+    for number in range(5):
+        stage.admit(float(number), f"{number}")
+    for name in "012":
+        stage.start(5.0, name)
+    stage.end(6.0, Ok(), "0")
+    return stage.core
+
+
+def alone() -> GatewayCore:
+    """With no worker left, one waits for the next."""
+    stage = Stage(revision("f"))
+    stage.admit(0.0)
+    stage.tell(1.0, WorkerLeft("worker"))
+    return stage.core
+
+
+def first(core: GatewayCore, start: Start | None = None) -> Inflight:
+    return next(one for one in core.inflight.values() if one.start is start)
+
+
+def put(owner: object, **what: object) -> None:
+    for name, value in what.items():
+        setattr(owner, name, value)
+
+
+def wait_twice(core: GatewayCore) -> None:
+    one = first(core)
+    one.clocks.total.entries[one] = 99.0
+
+
+def wait_out_of_order(core: GatewayCore) -> None:
+    entries = first(core).clocks.wait.entries
+    one, at = next(iter(entries.items()))
+    del entries[one]
+    entries[one] = at
+
+
+def answer_early(core: GatewayCore) -> None:
+    first(core).has_head = True
+
+
+def forget_where(core: GatewayCore) -> None:
+    one = first(core)
+    one.holder = WorkerHandle(one.worker, 0.0)
+
+
+def run_nowhere(core: GatewayCore) -> None:
+    first(core).start = Start.WARM
+
+
+BREAKS: list[tuple[Callable[[], GatewayCore], Break]] = [
+    (busy, lambda core: put(first(core), key="another")),
+    (busy, lambda core: put(first(core), is_done=True)),
+    (busy, lambda core: put(first(core), request=NO_REQUEST)),
+    (busy, answer_early),
+    (busy, forget_where),
+    (busy, lambda core: put(first(core), holder=core.retries.nowhere)),
+    (alone, run_nowhere),
+    (alone, lambda core: core.retries.held.clear()),
+    (busy, lambda core: put(core.workers.by_name["a"], queued=7)),
+    (busy, lambda core: put(core.workers.by_name["b"], running=0)),
+    (busy, lambda core: put(core.workers, only=core.workers.by_name["a"])),
+    (busy, lambda core: put(core.workers, silent_at=inf)),
+    (busy, lambda core: put(core.functions.by_name["f"], waiting=0)),
+    (busy, lambda core: put(core.functions.by_name["f"].statistics, taken=4)),
+    (busy, lambda core: core.functions.by_name["f"].statistics.duration.add(1.0)),
+    (busy, lambda core: core.functions.by_name["f"].recent.append(first(core))),
+    (busy, wait_twice),
+    (busy, lambda core: first(core, Start.WARM).clocks.total.entries.clear()),
+    (busy, wait_out_of_order),
+    (busy, lambda core: put(core.deadlines, next_at=inf)),
+]
+
+
+def seen(make: Callable[[], GatewayCore], break_it: Break) -> int:
+    """The line that saw it."""
+    core = make()
+    invariants.check(core)
+    break_it(core)
+    with pytest.raises(AssertionError) as caught:
+        invariants.check(core)
+    return next(
+        frame.lineno
+        for frame in reversed(traceback.extract_tb(caught.value.__traceback__))
+        if frame.filename == invariants.__file__ and frame.lineno is not None
+    )
+
+
+def test_each_sentence_can_see() -> None:
+    tree = ast.parse(Path(invariants.__file__).read_text())
+    sentences = {node.lineno: ast.unparse(node.test) for node in ast.walk(tree) if isinstance(node, ast.Assert)}
+    lines = {seen(make, break_it) for make, break_it in BREAKS}
+    blind = [text for line, text in sentences.items() if line not in lines]
+    assert blind == []
