@@ -69,6 +69,8 @@ class Desk:
             task = self._tasks[number]
             task.add_done_callback(lambda _: self._end(number))  # it may never have begun
             task.cancel()
+        elif kind == wire.ANSWERED:
+            self.server.asker.hear(payload)
         elif number in self._exchanges:
             self._tell(self._exchanges[number], kind, payload)
 

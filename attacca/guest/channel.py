@@ -25,6 +25,7 @@ STOP = 5
 PAUSE = 6  # the client reads slowly: send no more of this answer
 RESUME = 7
 GONE = 11  # the client of this invocation went away; what runs may go on, and need not
+ANSWERED = 12  # what was asked: see ASK
 # worker -> the process that minds a template
 PREPARE = 10  # a place for one more sandbox
 # sandbox -> worker
@@ -37,6 +38,7 @@ RESPONSE_BODY = 21
 RESPONSE_END = 22
 LOG = 23
 BROKEN = 24  # the answer could not be sent: {"code", "message"}
+ASK = 25  # a question about an invocation that runs here; each has one ANSWERED
 # zygote or template -> worker
 HALL = 32  # a zygote is there: its process id u32, as its supervisor sees it
 UNFIT = 33  # it will not be: a text
@@ -54,6 +56,10 @@ REQUEST_HEAD = struct.Struct("<BHI")
 # Headers are lines, too: each one's name and value.
 RESULT_HEAD = struct.Struct("<fHHI")
 FIELDS_MOST, HEAD_BYTES = 200, 64 << 10  # of an answer's head: who looks at more would be looking for long
+# ASK: the question's id u32, which the sandbox chooses, and its kind u8; then what that kind wants. ANSWERED: the id
+# u32, refused u8; then JSON: the answer, or why there is none.
+ASK_HEAD, ANSWERED_HEAD = struct.Struct("<IB"), struct.Struct("<IB")
+TIME_LEFT = 1  # until the invocation's time limit: {"ms"}
 PROCESS = struct.Struct("<I")
 STATUS = struct.Struct("<i")
 

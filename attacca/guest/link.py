@@ -65,7 +65,7 @@ class Link:
         self._stall: asyncio.TimerHandle | None = None
         self._seen = 0  # of `_rest`, when the clock was set
         self._backlog = bytearray()
-        self._is_pressed = self.is_paused = False
+        self.is_pressed = self.is_paused = False
         self._is_reading = self.is_open = True
         self._is_closing = False
         loop.add_reader(reader, self.readable)
@@ -91,9 +91,9 @@ class Link:
                 return
             self._backlog += memoryview(data)[sent:]
             self._loop.add_writer(self._writer, self._writable)
-        if len(self._backlog) > HIGH and not self._is_pressed:
-            self._is_pressed = True
-            self._pressed(self._is_pressed)
+        if len(self._backlog) > HIGH and not self.is_pressed:
+            self.is_pressed = True
+            self._pressed(self.is_pressed)
 
     def pause(self) -> None:
         if self.is_open and not self.is_paused:
@@ -158,9 +158,9 @@ class Link:
         del self._backlog[:sent]
         if not self._backlog:
             self._loop.remove_writer(self._writer)
-        if self._is_pressed and len(self._backlog) < LOW:
-            self._is_pressed = False
-            self._pressed(self._is_pressed)
+        if self.is_pressed and len(self._backlog) < LOW:
+            self.is_pressed = False
+            self._pressed(self.is_pressed)
 
     # what comes
 

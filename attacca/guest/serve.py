@@ -10,8 +10,8 @@ from collections.abc import Callable
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from attacca.guest import asking, deferred, output
 from attacca.guest import channel as wire
-from attacca.guest import deferred, output
 from attacca.guest.answers import (
     Answer,
     Awaited,
@@ -74,6 +74,8 @@ class Server:
         self.ledger = output.Ledger(write, spec["max_log"])
         self.arguments = arguments_for(loaded, self.function)
         self.encode = encoder_for(loaded)
+        self.asker = asking.Asker(write)
+        asking.here[:] = [self.asker]
         self.lines: dict[int, Line] = {}  # those running that hear what else is said of them
         self._pull: Callable[[], None] | None = None
         self._has_more: Callable[[], bool] | None = None
@@ -88,6 +90,7 @@ class Server:
         """
         os.register_at_fork(after_in_child=self._disown)
         self._pull, self._has_more = lambda: self._hear(*channel.read()), lambda: channel.has_more
+        self.asker.read_with(self._pull)
         respond = self.responder()
         if sys.version_info >= (3, 14):  # before, a main thread has one when it is asked for
             lend_loops()
@@ -131,6 +134,9 @@ class Server:
         return respond
 
     def _hear(self, kind: int, number: int, payload: bytes) -> None:
+        if kind == wire.ANSWERED:
+            self.asker.hear(payload)
+            return
         line = self.lines.get(number)
         if line is not None:
             line.hear(kind, payload)
@@ -145,6 +151,7 @@ class Server:
     def _disown(self) -> None:
         """A child that the handler forks is no sandbox: it prints past the channel, and ends where it would answer."""
         self.ledger.write = _print
+        self.asker.disown()
         self.write = _end
         self.fail = _leave  # type: ignore[assignment,method-assign]
 

@@ -42,8 +42,9 @@ KINDS = (
     wire.RESPONSE_END,
     wire.LOG,
     wire.BROKEN,
+    wire.ASK,
 )
-STRANGE = (0, 1, 2, 9, 15, 25, 32, 34, 35, 36, 37, 99, 255)
+STRANGE = (0, 1, 2, 9, 12, 15, 26, 32, 34, 35, 36, 37, 99, 255)
 CODES = (
     "out_of_memory",
     "bad_request",
@@ -117,7 +118,13 @@ class Frames(Door):
             frame(wire.RESPONSE_HEAD, 1, head()) + frame(wire.RESPONSE_BODY, 1, b"") * 200,
         ]
         found += [wire.HEAD.pack(size, wire.RESULT, 1) for size in (LARGEST, LARGEST + 1, (1 << 32) - 1, 70_000)]
-        found += [frame(wire.LOG, 1, b"\x06stdoutx") * 3000, frame(wire.READY, 0, as_json(times())) * 2]
+        asks = frame(wire.ASK, 1, wire.ASK_HEAD.pack(1, wire.TIME_LEFT))
+        found += [
+            asks * 60,
+            asks * 6000,
+            frame(wire.LOG, 1, b"\x06stdoutx") * 3000,
+            frame(wire.READY, 0, as_json(times())) * 2,
+        ]
         return [kind + ready * (at % 2) + one for at, one in enumerate(found) for kind in (MANY, APP, ALONE)]
 
     def make(self, chance: Random, corpus: list[bytes]) -> bytes:
@@ -391,6 +398,9 @@ def payload_of(kind: int, chance: Random) -> bytes:
             return (
                 bytes((len(stream),)) + stream + chance.choice(("x", *UNICODE)).encode() * chance.choice((1, 100, 5000))
             )
+        case wire.ASK:
+            more = b"x" * (chance.choice((0, 4000, 5000, 66_000)) if is_odd else 0)
+            return wire.ASK_HEAD.pack(chance.choice((0, 1, 1 << 31)), chance.choice((1, 1, 0, 255))) + more
         case _:
             return b"x" * chance.choice((0, 1, 9, 1000, 66_000))
 

@@ -24,6 +24,7 @@ from attacca.worker.runtime.process import untrusted
 from attacca.worker.runtime.process.child_process import ChildProcess
 from attacca.worker.runtime.process.options import ProcessOptions
 from attacca.worker.runtime.process.pace import Pace
+from attacca.worker.runtime.process.questions import Questions
 from attacca.worker.runtime.process.untrusted import FOREVER_MS, NONSENSE, HeadTooLarge, milliseconds
 
 LATE_BYTES = 16 << 20  # what may still arrive of a streamed answer after its sandbox was told to wait
@@ -66,6 +67,8 @@ class SandboxProcess:
         self._numbers: dict[str, int] = {}  # invocation to its number on the channel
         self._running: dict[int, str] = {}
         self._streaming: dict[int, None] = {}  # invocations whose answer has begun
+        self._began: dict[int, float] = {}  # by number: when it was handed over
+        self._questions = Questions(self._left_s, self._link.send)
         self._late: dict[int, int] = {}  # invocations that were told to wait: bytes that came all the same
         self._is_alone = revision.settings.concurrency == 1
         self._takes_requests = revision.takes_requests
@@ -79,6 +82,7 @@ class SandboxProcess:
             wire.RESPONSE_BODY: self._on_body,
             wire.RESPONSE_END: self._on_end,
             wire.LOG: self._on_log,
+            wire.ASK: self._on_ask,
         }
 
     def __repr__(self) -> str:
@@ -99,6 +103,7 @@ class SandboxProcess:
         name, request = invocation.id, invocation.request
         self._numbers[name] = number
         self._running[number] = name
+        self._began[number] = self._loop.time()
         if self._takes_requests:
             self._request(number, name, request)
             return
@@ -184,7 +189,7 @@ class SandboxProcess:
 
     def _ended(self, number: int, outcome: Ok | FunctionError | Failed, run_ms: float) -> None:
         invocation = self._running.pop(number)  # KeyError: never asked for
-        del self._numbers[invocation]
+        del self._numbers[invocation], self._began[number]
         if self._streaming:
             self._streaming.pop(number, None)
             self._late.pop(number, None)
@@ -258,6 +263,14 @@ class SandboxProcess:
             raise ValueError("no log of ours")
         self._weigh(1 + len(payload) / LOG_UNIT)
         self._log(self._running.get(number, ""), payload[1 : 1 + size].decode(), payload[1 + size :])
+
+    def _on_ask(self, number: int, payload: bytes) -> None:
+        self._weigh(1)
+        self._questions.take(number, payload, is_deaf=self._link.is_pressed)
+
+    def _left_s(self, number: int) -> float | None:
+        began = self._began.get(number)
+        return None if began is None else began + self.revision.settings.timeout_s - self._loop.time()
 
     def _weigh(self, units: float) -> None:
         if wait_s := self._pace.wait_s(units):
