@@ -20,8 +20,8 @@ gc.set_threshold(1_000_000, 50, 100)  # collecting as often as Python does by it
 
 LIVE = Path(__file__).parent / "live"
 HEART = {  # of the live tests: what is run again as an ordinary user, and on another interpreter
-    "test_cli_up.py", "test_gateway_http.py", "test_load_run.py", "test_process_calls.py", "test_process_dialects.py",
-    "test_process_lives.py", "test_survival_kills.py", "test_worker_trace.py",
+    "test_gateway_http.py", "test_process_calls.py", "test_process_dialects.py", "test_process_lives.py",
+    "test_worker_trace.py",
 }  # fmt: skip
 WORLDLY = {  # audit events that a pure test has no business with
     "os.exec": "starts a program",

@@ -24,15 +24,30 @@ class ServerFailed(AttaccaError):
 
 
 class Answer(NamedTuple):
+    """What the server said, whatever its status."""
+
     status: int
     headers: dict[str, str]  # lower-case names
     body: bytes
 
 
 class Client:
-    """Speaks to one server. Keeps its connection; not for several threads at once."""
+    """A client speaks to one server over a connection that it keeps; it is not for several threads at once.
+
+        with Client("http://127.0.0.1:8080") as client:
+            names = [row["function"] for row in client.functions()]
+            answer = client.request("POST", "/function/hello", b'{"name": "bob"}', {"content-type": "application/json"})
+
+    What goes wrong is an AttaccaError: of the class that the server's error has, Unreachable where nobody answers, or
+    ServerFailed where what answers is no attacca.
+    """
 
     def __init__(self, url: str, token: str = "", connect_s: float = 5.0, read_s: float | None = None) -> None:
+        """The connection is opened by the first request. `read_s`: so long it waits for each piece of an answer.
+
+        Raises:
+            BadConfig: the address is none.
+        """
         parts = urllib.parse.urlsplit(url if "://" in url else f"http://{url}")
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise BadConfig(
@@ -50,7 +65,7 @@ class Client:
         return f"<Client of {self.url}, connected={self._is_connected()}>"
 
     def another(self) -> "Client":
-        """One more connection to the same server."""
+        """A client of its own for the same server: one more connection."""
         return Client(*self._made_of)
 
     def __enter__(self) -> Self:
@@ -69,7 +84,11 @@ class Client:
         body: bytes | Iterable[bytes] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> http.client.HTTPResponse:
-        """The answer with its body still to be read; whatever its status."""
+        """The server's answer with its body still to be read, whatever its status.
+
+        Raises:
+            Unreachable: nobody answers.
+        """
         again = self._is_connected()  # a kept connection may have been closed while we were away
         while True:
             try:
@@ -100,6 +119,11 @@ class Client:
     def request(
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> Answer:
+        """The server's whole answer, whatever its status.
+
+        Raises:
+            Unreachable: nobody answers, or not to the end.
+        """
         response = self.send(method, path, body, headers)
         try:
             content = response.read()
@@ -109,7 +133,7 @@ class Client:
         return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, content)
 
     def json(self, method: str, path: str, payload: object = None) -> Any:
-        """What the admin API says.
+        """What the admin API says, decoded; `payload` goes as JSON.
 
         Raises:
             AttaccaError: what the server refused with, or Unreachable.
@@ -118,7 +142,11 @@ class Client:
         return self._asked(method, path, body, "application/json")
 
     def put(self, path: str, value: bytes) -> Any:
-        """What the admin API says to bytes that are no JSON. Raises as `json` does."""
+        """What the admin API says to bytes that are no JSON.
+
+        Raises:
+            AttaccaError: as `json` does.
+        """
         return self._asked("PUT", path, value, "application/octet-stream")
 
     def _asked(self, method: str, path: str, body: bytes | None, kind: str) -> Any:
@@ -135,7 +163,7 @@ class Client:
         body: bytes | Iterable[bytes] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Iterator[dict[str, Any]]:
-        """A stream of JSON lines, each as it comes.
+        """The lines of a stream of JSON, each as it comes.
 
         Raises:
             AttaccaError: what the server refused with, or Unreachable, also in the middle of the stream.
@@ -154,10 +182,16 @@ class Client:
                 self._connection.close()
 
     def functions(self) -> list[dict[str, Any]]:
+        """The deployed functions, a row for each.
+
+        Raises:
+            AttaccaError: as `json` does.
+        """
         rows: list[dict[str, Any]] = self.json("GET", "/api/functions")
         return rows
 
     def fail(self, status: int, body: bytes, method: str, path: str) -> NoReturn:
+        """The error that an answer stands for is raised, with a note of what was asked."""
         error = failure(status, body)
         error.add_note(f"at {method} {self.url}{self._prefix}{path}")
         raise error
@@ -198,7 +232,8 @@ def failure(status: int, body: bytes) -> AttaccaError:
 
 
 def decoded(text: str | bytes) -> Any:
-    """
+    """The value that a JSON text stands for.
+
     Raises:
         ValueError: it is no JSON, or too deep.
     """
@@ -209,6 +244,7 @@ def decoded(text: str | bytes) -> Any:
 
 
 def from_words(code: str, message: str, hint: str = "", traceback: str = "") -> AttaccaError:
+    """The error of the class that has this code; an unknown one is the server's."""
     kind = CLASSES.get(code)
     error = kind(message, hint) if kind else ServerFailed(f"{message} ({code})", hint)
     if traceback:

@@ -49,7 +49,9 @@ def find(
     secrets: Mapping[str, str] | None = None,
     name_of: Path | None = None,
 ) -> Source:
-    """Look at the path, read its function.toml, let flags win, and check everything. `name_of`: whose name it has.
+    """The function at a path, its settings from function.toml and `flags`, which win, all of it checked.
+
+    `flags` are fields of Settings. `name_of`: whose name it has where nobody gives one.
 
     Raises:
         NotFound: nothing is there.
@@ -100,7 +102,7 @@ def default_name(path: Path) -> str:
 def deploy(
     client: Client, source: Source, archive: IO[bytes], *, allow_source_builds: bool
 ) -> Iterator[dict[str, Any]]:
-    """Send it in pieces; the steps as they come, and last `{"done": ...}`.
+    """The steps of a deployment as they come, and last `{"done": ...}`; `archive` is sent in pieces.
 
     Raises:
         AttaccaError: the server refused it; a traceback goes along as a note.
@@ -133,6 +135,7 @@ def multipart(parts: Mapping[str, bytes | IO[bytes]]) -> tuple[list[bytes | IO[b
 
 
 def size_of(piece: bytes | IO[bytes]) -> int:
+    """The bytes that are left of it."""
     if isinstance(piece, bytes):
         return len(piece)
     here, end = piece.tell(), piece.seek(0, os.SEEK_END)

@@ -11,15 +11,16 @@ from typing import Any, NamedTuple
 from attacca.guest import frameworks, platforms, shapes
 from attacca.guest.find import ATTRIBUTES, DUNDER_MAIN, Finder
 from attacca.guest.find import Unfit as Unfit
+from attacca.guest.signature import ANY_POSITIONAL, COROUTINE, Takes, describe, is_async, parameters, takes
 from attacca.guest.signature import (
     Parameters as Parameters,  # for who decodes what these are given
 )
-from attacca.guest.signature import Takes, describe, is_async, parameters, takes
 from attacca.guest.source import Source
 
 MAIN = "main__"  # what a `__main__.py` is imported as, because `__main__` would run what only a script runs
 PARENT = "function"  # of a handler that imports relatively, as OpenFaaS has it
 APPS = ("app", "application", "api", "server")
+AS_THEY_ARE = frozenset({"event_context", "event", "text"})  # functions of such a signature are called as they are
 CLEAR = frozenset({"event_context", "asgi", "wsgi", "request"})
 NOT_AZURE = "take `def main(request)`, with flask in requirements.txt, and return a text or a dict"
 NOBODY = "give it a default, or name another function with --handler"
@@ -68,6 +69,29 @@ def load(handler: str, signature: str, event: str, here: str) -> Loaded:
     return Loaded(call, shown, found, shape, found == "asgi" or is_async(target, name), module, named)
 
 
+def load_known(handler: str, signature: str, event: str, here: str) -> Loaded:
+    """The same for a revision in which `load` has found all this: a plain function is not looked into again."""
+    name, _, attribute = handler.partition(":")
+    if signature in AS_THEY_ARE and event and name != DUNDER_MAIN and attribute.isidentifier():
+        module = _brought(name, here)
+        target: Any = getattr(module, attribute, None)
+        if _is_plain(target) and "functions_framework" not in sys.modules:
+            is_coroutine = bool(target.__code__.co_flags & COROUTINE)
+            return Loaded(target, handler, signature, event, is_coroutine, module, None)
+    return load(handler, signature, event, here)
+
+
+def _is_plain(target: Any) -> bool:
+    """A function as it was defined, whose parameters are an event, if any, and then others."""
+    return (
+        type(target) is FunctionType
+        and target.__closure__ is None
+        and not target.__dict__
+        and target.__code__.co_varnames[:1] != ("context",)
+        and not target.__code__.co_flags & ANY_POSITIONAL
+    )
+
+
 def _target() -> str:
     """What functions-framework's own variables say."""
     target, path = os.environ.get("FUNCTION_TARGET", ""), os.environ.get("FUNCTION_SOURCE", "")
@@ -78,23 +102,29 @@ def _target() -> str:
 
 
 def _import(name: str, finder: Finder) -> ModuleType:
-    try:
-        module = _imported(name, finder)
-    except ImportError as error:
-        if not _wants_parent(error, finder):
-            raise
-        parent = ModuleType(PARENT)
-        parent.__path__ = [finder.here]
-        sys.modules[PARENT] = parent
-        module = importlib.import_module(f"{PARENT}.{name}")
+    module = _brought(name, finder.here)
     _expect_ours(module, name, finder)
     return module
 
 
-def _imported(name: str, finder: Finder) -> ModuleType:
+def _brought(name: str, here: str) -> ModuleType:
+    if (known := sys.modules.get(f"{PARENT}.{name}")) is not None:
+        return known
+    try:
+        return _imported(name, here)
+    except ImportError as error:
+        if not _wants_parent(error, here):
+            raise
+    parent = ModuleType(PARENT)
+    parent.__path__ = [here]
+    sys.modules[PARENT] = parent
+    return importlib.import_module(f"{PARENT}.{name}")
+
+
+def _imported(name: str, here: str) -> ModuleType:
     if name != DUNDER_MAIN:
         return importlib.import_module(name)
-    path = finder.path(name)
+    path = Finder(here, Source(here)).path(name)
     spec = importlib.util.spec_from_file_location(MAIN, path) if path else None
     if spec is None or spec.loader is None:
         raise Unfit("there is no __main__.py", "name the file: --handler module:function")
@@ -104,9 +134,9 @@ def _imported(name: str, finder: Finder) -> ModuleType:
     return module
 
 
-def _wants_parent(error: ImportError, finder: Finder) -> bool:
+def _wants_parent(error: ImportError, here: str) -> bool:
     """OpenFaaS imports the handler's directory as the package `function`."""
-    if finder.path(PARENT):
+    if Finder(here, Source(here)).path(PARENT):
         return False
     return "no known parent package" in str(error) or (error.name or "").split(".")[0] == PARENT
 
@@ -333,4 +363,3 @@ def open_paths(here: str, bundle: str | None) -> None:
     """Let `import` find the function's own modules first, then its bundle, then the standard library."""
     src = os.path.join(here, "src")
     sys.path[:0] = [here, *([src] if os.path.isdir(src) else []), *([bundle] if bundle else [])]
-    importlib.invalidate_caches()

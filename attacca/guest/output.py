@@ -212,6 +212,7 @@ def prepare() -> None:
 def _make() -> None:
     STDOUT.file, STDERR.file = Output(STDOUT, "<stdout>"), Output(STDERR, "<stderr>")
     logging.getLogger().addHandler(HANDLER)
+    logging.getLogger().setLevel("INFO")
 
 
 def capture(ledger: Ledger) -> None:
@@ -223,11 +224,9 @@ def capture(ledger: Ledger) -> None:
             _make()
         sys.stdout = sys.__stdout__ = STDOUT.file  # type: ignore[misc]
         sys.stderr = sys.__stderr__ = STDERR.file  # type: ignore[misc]
-        logging.getLogger().setLevel(os.environ.get("LOG_LEVEL", "INFO").upper() if _is_level() else "INFO")
-
-
-def _is_level() -> bool:
-    return os.environ.get("LOG_LEVEL", "INFO").upper() in logging.getLevelNamesMapping()
+        level = os.environ.get("LOG_LEVEL", "").upper()
+        if level and level in logging.getLevelNamesMapping():
+            logging.getLogger().setLevel(level)
 
 
 def flush() -> None:

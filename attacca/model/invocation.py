@@ -84,6 +84,14 @@ class Failed(msgspec.Struct, frozen=True, tag="failed", tag_field="outcome"):
 Outcome = Ok | FunctionError | Failed
 
 
+class Why(msgspec.Struct, frozen=True, gc=False):
+    """The reason of each decision on an invocation, in the words of the policy that made it; empty: it was not made."""
+
+    start: str = ""  # why its sandbox was there, or had to be made: keep-alive
+    turn: str = ""  # why it had its turn then, and what it waited for: queueing and concurrency
+    place: str = ""  # why on this worker: balancing
+
+
 class Call(msgspec.Struct, frozen=True, kw_only=True):
     """What is remembered of an ended invocation; a line of `attacca calls`."""
 
@@ -98,3 +106,4 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     sandbox: str
     timing: Timing
     total_ms: float
+    reasons: Why = Why()

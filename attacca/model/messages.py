@@ -194,6 +194,8 @@ class Started(msgspec.Struct, frozen=True, tag=True, gc=False):
     start: Start
     why: str  # why this kind of start
     timing: Timing
+    turn: str = ""  # why it had its turn then
+    kept: str = ""  # why the sandbox was still there, if it was idle
 
 
 class ResponseHead(msgspec.Struct, frozen=True, tag=True):

@@ -8,7 +8,7 @@ from pathlib import Path
 from textwrap import dedent
 from types import ModuleType
 
-from attacca.guest.load import Loaded, Unfit, load, open_paths
+from attacca.guest.load import Loaded, Unfit, load, load_known, open_paths
 
 
 def write(folder: Path, files: dict[str, str]) -> Path:
@@ -45,11 +45,15 @@ def look(
     *,
     bundle: dict[str, str] | None = None,
 ) -> Loaded:
-    """The function that is found in these files; one text is main.py."""
+    """The function that is found in these files; one text is main.py. A sandbox of it finds the same."""
     here = write(folder / "function", {"main.py": code} if isinstance(code, str) else code)
     brought = write(folder / "bundle", bundle) if bundle else None
     with imports_from(here, brought):
-        return load(handler, "", event, str(here))
+        found = load(handler, "", event, str(here))
+        again = load_known(found.handler, found.signature, found.event, str(here))
+        assert (again[1:5], again.module.__name__) == (found[1:5], found.module.__name__)
+        assert (again.parameters is None) == (found.parameters is None)
+        return found
 
 
 def refusal(folder: Path, code: str | dict[str, str], handler: str = "", event: str = "") -> tuple[str, str]:

@@ -207,6 +207,7 @@ class GatewayCore:
         handle.running += 1
         function.waiting -= 1
         function.running += 1
+        inflight.said = message
         inflight.start = start = message.start
         inflight.sandbox = message.sandbox
         inflight.why = inflight.lost + message.why if inflight.lost else message.why

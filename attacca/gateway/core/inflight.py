@@ -10,7 +10,8 @@ from attacca.gateway.core.deadlines import Clocks
 from attacca.gateway.core.statistics import EWMA_WEIGHT, Statistics
 from attacca.gateway.core.workers import WorkerHandle
 from attacca.model.function import Revision, Signature
-from attacca.model.invocation import Call, Failed, FunctionError, Outcome, Request, Start, Timing
+from attacca.model.invocation import Call, Failed, FunctionError, Outcome, Request, Start, Timing, Why
+from attacca.model.messages import Started
 from attacca.policy.balancing.types import Asked
 
 NO_TIME = Timing()
@@ -112,8 +113,8 @@ class Inflight:
 
     __slots__ = (
         "arrived", "at", "attempts", "client", "clocks", "function", "has_head", "holder", "id", "is_done", "key",
-        "lost", "more", "on_end", "outcome", "place", "request", "revision", "run_ms", "sandbox", "start", "status",
-        "timing", "total_ms", "waiting", "why",
+        "lost", "more", "on_end", "outcome", "place", "request", "revision", "run_ms", "said", "sandbox", "start",
+        "status", "timing", "total_ms", "waiting", "why",
     )  # fmt: skip
 
     def __init__(
@@ -143,6 +144,7 @@ class Inflight:
         self.on_end: Callable[[], None] | None = None  # told when it is over, also when nobody waits for its answer
         self.lost = ""  # why it was sent again
         self.start: Start | None = None  # None: no sandbox has it yet
+        self.said: Started | None = None  # by the worker, when one had it
         self.sandbox = self.why = self.outcome = ""
         self.timing = NO_TIME
         self.run_ms = self.total_ms = 0.0
@@ -184,7 +186,15 @@ class Inflight:
             sandbox=self.sandbox,
             timing=Timing(spent.queued, spent.placed, spent.sandbox, spent.code, spent.imports, self.run_ms),
             total_ms=self.total_ms,
+            reasons=self._reasons(),
         )
+
+    def _reasons(self) -> Why:
+        said = self.said
+        if said is None:
+            return Why(place=self.place)
+        start = f"{said.why}; keep-alive: {said.kept}" if said.kept else said.why
+        return Why(self.lost + start, said.turn, self.place)
 
 
 def _statuses(kind: type[AttaccaError]) -> dict[str, int]:

@@ -24,4 +24,8 @@ class MinHeap(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         return item.exec_s + self.ageing * item.arrived
 
     def why(self, item: Waiting) -> str:
-        return "shortest expected execution" if item.exec_s else "execution time not known yet"
+        return (
+            f"shortest expected execution, {item.exec_s * 1e3:.0f} ms"
+            if item.exec_s
+            else "execution time not known yet"
+        )

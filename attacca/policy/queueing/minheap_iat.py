@@ -23,4 +23,4 @@ class MinHeapIat(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         return item.gap_s + self.ageing * item.arrived
 
     def why(self, item: Waiting) -> str:
-        return "most frequent arrivals" if item.gap_s else "arrival gap not known yet"
+        return f"most frequent arrivals, every {item.gap_s:.3g} s" if item.gap_s else "arrival gap not known yet"

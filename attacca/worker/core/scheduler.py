@@ -20,8 +20,10 @@ from attacca.policy.concurrency.types import Concurrency, Load
 from attacca.policy.keepalive.types import Use
 from attacca.policy.queueing.types import Queue, Waiting
 from attacca.worker.config import WorkerConfig
+from attacca.worker.core import reasons
 from attacca.worker.core.events import Command, Run
 from attacca.worker.core.pool import Pool, Room
+from attacca.worker.core.reasons import Held
 from attacca.worker.core.reports import SandboxReady
 from attacca.worker.core.sandbox import Phase, Sandbox
 from attacca.worker.core.state import Function, Loss, Place, QueuedInvocation, RevisionState
@@ -69,6 +71,7 @@ class Scheduler:
         self.running = 0
         self.claims = 0  # of all revisions
         self.limit = max(1, concurrency.first(cores))
+        self._limit_why = f"{config.concurrency.policy} begins so"
         self._tell_began: Callable[[float, Use], None] | None = getattr(pool.keepalive, "began", None)
 
     def __repr__(self) -> str:
@@ -91,25 +94,37 @@ class Scheduler:
         self._pool.keepalive.arrived(now, name)
         self.items[invocation.id] = item = QueuedInvocation(peer, invocation, state, now)
         if state.retired:
+            item.turn = reasons.OLD_REVISION
             item.place = Place.HEAD_OF_LINE
             self.head_of_line.append(item)
             state.waiting += 1
             return False
         free = state.free
         if free and self.running + self.claims >= self.limit and self.concurrency.can_skip(known.exec_s.ewma):
+            item.turn = reasons.ABOVE_LIMIT
             self._run(now, item, free[-1], None, out)
             return True
         at_once = at_once and bool(free) and self.running + self.claims < self.limit
         if at_once and self.queue.is_memoryless:
             self._run(now, item, free[-1], None, out)
             return True
+        item.behind = len(self.head_of_line) + len(self.queue)
         self.queue.push(now, self._waiting(now, item))
         if at_once and self.queue.pop(now, _anyone) is not None:
             item.was_popped = True
             self._run(now, item, free[-1], None, out)
             return True
+        item.held = self._held(state)
         state.waiting += 1
         return False
+
+    def _held(self, state: RevisionState) -> Held:
+        """What an invocation of it would wait for now."""
+        if self.running + self.claims >= self.limit:
+            return Held.SLOT
+        if state.is_full and not (state.free or state.can_join):
+            return Held.SANDBOX
+        return Held.ROOM
 
     def _waiting(self, now: float, item: QueuedInvocation) -> Waiting:
         state = item.state
@@ -159,7 +174,10 @@ class Scheduler:
             item = self.items[chosen.item.id]
             item.popped = now
             item.was_popped = True
+            if item.behind or now != item.arrived:
+                item.turn = chosen.why
             if self._place(now, item, out, may_start=True) is not Placed.YES:
+                item.held = Held.ROOM
                 item.place = Place.HEAD_OF_LINE
                 self.head_of_line.append(item)
                 is_short = True
@@ -227,13 +245,16 @@ class Scheduler:
             start, why = WARM, REUSED
         else:
             start, why = sandbox.made, sandbox.why
+        kept = ""
         if sandbox.idle is not None:
+            if sandbox.expiry is not None:
+                kept = sandbox.expiry.why
             self._pool.became_busy(now, sandbox)
         sandbox.take(item)
         if len(sandbox.running) == sandbox.slots:
             state.free.pop()
         if ready is not None:
-            timing = _waited(now, item, sandbox, ready)
+            timing = reasons.waited(now, item, sandbox, ready)
             item.began = item.popped
         else:
             timing = AT_ONCE if now == item.arrived else Timing(queued=(now - item.arrived) * 1000)
@@ -247,8 +268,9 @@ class Scheduler:
         state.running += 1
         if tell_began is not None:
             tell_began(now, Use(state.function.name, sandbox.id, start.value, pended))
+        turn = item.turn if not timing.queued else reasons.turn(item, self.limit, self._limit_why)
         out.append(Run(sandbox.id, state.revision, item.invocation, item.peer))
-        out.append(Send(item.peer, Started(item.id, sandbox.id, start, why, timing)))
+        out.append(Send(item.peer, Started(item.id, sandbox.id, start, why, timing, turn, kept)))
 
     def sandbox_ready(self, now: float, sandbox: Sandbox, ready: SandboxReady, out: list[Command]) -> None:
         state = sandbox.state
@@ -333,6 +355,7 @@ class Scheduler:
         while _lacks(state):
             item = state.pending.pop()
             item.place = Place.HEAD_OF_LINE
+            item.turn = reasons.START_FAILED
             state.waiting += 1
             again.insert(0, item)
         self.head_of_line[:0] = again
@@ -343,12 +366,14 @@ class Scheduler:
         for item in self.items.values():
             if item.state is state and item.place is Place.QUEUED:
                 self.queue.remove(item.id)
+                item.turn = reasons.OLD_REVISION
                 item.place = Place.HEAD_OF_LINE
                 self.head_of_line.append(item)
 
     def adjust(self, now: float, load_per_core: float) -> None:
         load = Load(self.running + self.claims, self.queued, self.limit, self._cores, load_per_core)
-        self.limit = max(1, self.concurrency.adjust(now, load).most)
+        limit = self.concurrency.adjust(now, load)
+        self.limit, self._limit_why = max(1, limit.most), limit.why
 
     @property
     def queued(self) -> int:
@@ -363,14 +388,3 @@ def _anyone(function: str) -> bool:
 def _lacks(state: RevisionState) -> bool:
     """More pend than starting sandboxes will have slots for."""
     return len(state.pending) > state.starting * state.revision.settings.concurrency
-
-
-def _waited(now: float, item: QueuedInvocation, sandbox: Sandbox, ready: SandboxReady) -> Timing:
-    """Who came when the start was under way has waited for its end only: its times are cut from the front."""
-    queued = (item.popped - item.arrived) * 1000
-    if item.popped <= sandbox.made_at:
-        return Timing(queued, 0.0, ready.sandbox_ms, ready.code_ms, ready.imports_ms)
-    left = (now - item.popped) * 1000
-    imports = min(ready.imports_ms, left)
-    code = min(ready.code_ms, left - imports)
-    return Timing(queued, 0.0, min(ready.sandbox_ms, left - imports - code), code, imports)

@@ -8,6 +8,7 @@ from attacca.kernel.window import Measure
 from attacca.model.function import Revision
 from attacca.model.invocation import Invocation, Start
 from attacca.model.resources import Resources
+from attacca.worker.core.reasons import AT_ONCE, SLOT
 from attacca.worker.core.sandbox import Sandbox
 from attacca.worker.core.statistics import Statistics
 from attacca.worker.core.templates import Template, TemplatePhase
@@ -31,6 +32,8 @@ class QueuedInvocation:
     __slots__ = (
         "arrived",
         "began",
+        "behind",
+        "held",
         "id",
         "invocation",
         "peer",
@@ -39,6 +42,7 @@ class QueuedInvocation:
         "sandbox",
         "start",
         "state",
+        "turn",
         "was_popped",
     )  # fmt: skip
 
@@ -51,6 +55,9 @@ class QueuedInvocation:
         self.popped = now  # when its turn came
         self.began = now  # where its cold, template, prewarmed or warm time starts
         self.was_popped = False  # by the queueing policy, which then wants to hear of its end
+        self.turn = AT_ONCE  # why it had it
+        self.behind = 0  # so many waited when it came
+        self.held = SLOT  # what it waited for last
         self.place = QUEUED
         self.sandbox: Sandbox | None = None
         self.start = WARM

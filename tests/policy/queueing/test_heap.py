@@ -110,7 +110,7 @@ def popped(queue: HeapQueue) -> Next:
 
 def test_the_short_one_overtakes_and_says_why() -> None:
     queue = filled(Waiting("long", "a", 0.0, exec_s=9.0), Waiting("short", "b", 1.0, exec_s=1.0))
-    assert popped(queue) == Next(Waiting("short", "b", 1.0, exec_s=1.0), "shortest expected execution")
+    assert popped(queue) == Next(Waiting("short", "b", 1.0, exec_s=1.0), "shortest expected execution, 1000 ms")
 
 
 def test_those_that_cannot_run_are_passed_over_and_keep_their_place() -> None:
@@ -119,7 +119,7 @@ def test_those_that_cannot_run_are_passed_over_and_keep_their_place() -> None:
     )
     answer = queue.pop(0.0, lambda function: function == "a")
     assert answer is not None
-    assert (answer.item.id, answer.why) == ("a1", "shortest expected execution; 2 before it cannot run")
+    assert (answer.item.id, answer.why) == ("a1", "shortest expected execution, 3000 ms; 2 before it cannot run")
     assert [popped(queue).item.id, popped(queue).item.id] == ["b1", "c1"]
 
 
@@ -172,10 +172,10 @@ def test_the_same_invocation_cannot_wait_twice() -> None:
 
 REASONS = [
     ("fcfs", Waiting("i", "a", 0.0), "came first"),
-    ("minheap", Waiting("i", "a", 0.0, exec_s=1.0), "shortest expected execution"),
+    ("minheap", Waiting("i", "a", 0.0, exec_s=1.0), "shortest expected execution, 1000 ms"),
     ("minheap", Waiting("i", "a", 0.0), "execution time not known yet"),
     ("minheap_ed", Waiting("i", "a", 0.0, exec_s=1.0), "earliest expected end"),
-    ("minheap_iat", Waiting("i", "a", 0.0, gap_s=1.0), "most frequent arrivals"),
+    ("minheap_iat", Waiting("i", "a", 0.0, gap_s=1.0), "most frequent arrivals, every 1 s"),
     ("minheap_iat", Waiting("i", "a", 0.0), "arrival gap not known yet"),
     ("cold_pri", Waiting("i", "a", 0.0, idle="warm"), "had a warm sandbox"),
     ("cold_pri", Waiting("i", "a", 0.0, idle="prewarmed"), "had a prewarmed sandbox"),

@@ -13,7 +13,7 @@ from typing import NoReturn
 
 from attacca.guest import advice, deferred, output
 from attacca.guest import channel as wire
-from attacca.guest.load import Loaded, Unfit, load, open_paths
+from attacca.guest.load import Loaded, Unfit, load, load_known, open_paths
 from attacca.guest.serve import Server, adapted, describe
 from attacca.worker.runtime.process.zygote import linux, rootfs, script, seccomp
 from attacca.worker.runtime.process.zygote.spawn_spec import SpawnSpec
@@ -81,7 +81,8 @@ def import_code(spec: SpawnSpec) -> Loaded:
     signal.signal(signal.SIGALRM, interrupt)
     signal.setitimer(signal.ITIMER_REAL, spec["import_s"])
     try:
-        loaded = load(spec["handler"], spec["signature"], spec["event"], here)
+        find = load_known if spec["signature"] else load
+        loaded = find(spec["handler"], spec["signature"], spec["event"], here)
         pose.settle(loaded.handler, loaded.module)
         return loaded
     finally:

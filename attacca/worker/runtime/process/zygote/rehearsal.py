@@ -1,4 +1,5 @@
-"""A sandbox's life up to its first answers, played through in its template a few times, before the first fork.
+"""A sandbox's life up to its first answers, played through a few times before the first fork: in its template, and for
+those that are made from nothing in the supervisor.
 
 What is set up at a first time is then there to be forked, and so is what Python writes into code while it runs for the
 first times: each sandbox would have to copy those pages, and would be the slower for it.
@@ -7,16 +8,18 @@ first times: each sandbox would have to copy those pages, and would be the slowe
 import contextvars
 import json
 import os
+import sys
 from typing import Any
 
 from attacca.guest import channel as wire
 from attacca.guest.load import Loaded
 from attacca.guest.payload import unpack, unpack_request
 from attacca.guest.serve import Server, adapted, reap
-from attacca.worker.runtime.process.zygote import heritage
+from attacca.worker.runtime.process.zygote import child, heritage, rootfs, script
 from attacca.worker.runtime.process.zygote.spawn_spec import SpawnSpec
 
 TIMES = 12  # after which Python has specialized what runs, and writes no more into its code
+LONG_S = 60.0
 BODY = b'{"name": "rehearsal"}'
 HEADERS = (b"host", b"localhost", b"content-type", b"application/json")
 ID, JSON, QUERY = b"rehearsal", b"application/json", b""
@@ -36,6 +39,43 @@ def rehearse(spec: SpawnSpec, loaded: Loaded) -> None:
     finally:
         for descriptor in (*to_sandbox, *from_sandbox):
             os.close(descriptor)
+
+
+def rehearse_whole() -> None:
+    """From the environment on, with a stand-in's code. Afterwards all is as it was, but for what Python has learnt."""
+    spec = SpawnSpec(
+        template=False,
+        function="rehearsal",
+        revision=1,
+        code=os.path.join(os.path.dirname(__file__), "stand_in"),
+        bundle=None,
+        handler="main:handler",
+        signature="event_context",
+        event="plain",
+        env={},
+        secrets={},
+        memory_mb=128,
+        import_s=LONG_S,
+        timeout_s=LONG_S,
+        concurrency=1,
+        host_network=False,
+        space_mb=1,
+        limits={},
+        max_body=1 << 20,
+        max_log=1 << 20,
+    )
+    names, paths, place = dict(os.environ), list(sys.path), os.getcwd()
+    for _ in range(TIMES):
+        script.set_environment(spec)
+        loaded = child.import_code(spec)
+        sys.path[:] = paths
+        del sys.modules["main"], sys.path_importer_cache[spec["code"]]
+    os.chdir(place)
+    script.pose(rootfs.HERE)
+    for name in set(os.environ) - set(names):
+        del os.environ[name]
+    os.environ.update((name, value) for name, value in names.items() if os.environ[name] != value)
+    rehearse(spec, loaded)
 
 
 def _live(link: wire.Channel, spec: SpawnSpec, loaded: Loaded) -> None:

@@ -65,6 +65,7 @@ def be_ordinary() -> None:
         place = ctypes.c_ssize_t(sys.flags.__match_args__.index(name))
         put(ctypes.py_object(sys.flags), place, ctypes.py_object(value))
     sys._xoptions.clear()
+    sys.dont_write_bytecode = True  # as their environment says: where their code lies nothing can be written
     sys.orig_argv[:] = [sys.executable]
 
 
@@ -170,23 +171,25 @@ def without_effect(env: dict[str, str]) -> list[str]:
     return notes
 
 
+def pose(file: str) -> None:
+    sys.argv[:] = [file]
+    sys.orig_argv[1:] = [file]
+    main = ModuleType("__main__")
+    main.__file__ = file
+    # A child of multiprocessing imports what is __main__ here anew, unless it was started with `-m`.
+    main.__spec__ = ModuleSpec("function.__main__", None, origin=file)
+    sys.modules["__main__"] = main
+
+
 class Script:
     """Poses as the script that was started. Which file that is shows when the first module of its own is looked for:
     before that runs, it may read its arguments."""
 
     def __init__(self, here: str) -> None:
         self._here = here
-        self.pose(here)
+        if sys.argv != [here]:
+            pose(here)
         sys.meta_path.insert(0, self)
-
-    def pose(self, file: str) -> None:
-        sys.argv[:] = [file]
-        sys.orig_argv[1:] = [file]
-        main = ModuleType("__main__")
-        main.__file__ = file
-        # A child of multiprocessing imports what is __main__ here anew, unless it was started with `-m`.
-        main.__spec__ = ModuleSpec("function.__main__", None, origin=file)
-        sys.modules["__main__"] = main
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> None:
         """As a finder of modules, which finds none."""
@@ -194,7 +197,7 @@ class Script:
             stem = os.path.join(self._here, name)
             for file in (f"{stem}.py", os.path.join(stem, "__init__.py")):
                 if os.path.isfile(file):
-                    self.pose(file)
+                    pose(file)
                     self.end()
                     return
 
@@ -206,9 +209,10 @@ class Script:
         """The handler is found: it is of this module."""
         self.end()
         name, _, attribute = handler.rpartition(":")
-        os.environ["_HANDLER"], os.environ["FUNCTION_TARGET"] = f"{name}.{attribute}", attribute
+        if os.environ.get("_HANDLER") != f"{name}.{attribute}" or os.environ.get("FUNCTION_TARGET") != attribute:
+            os.environ["_HANDLER"], os.environ["FUNCTION_TARGET"] = f"{name}.{attribute}", attribute
         file = getattr(module, "__file__", None)
         if file and sys.modules.get("__main__") is not module and sys.argv[:1] != [file]:
             arguments = sys.argv[1:]
-            self.pose(file)
+            pose(file)
             sys.argv[1:] = arguments

@@ -20,7 +20,7 @@ if __name__ == "__main__":
     sys.path.insert(0, sys.argv[1])
 
 from attacca.guest import channel as wire
-from attacca.worker.runtime.process.zygote import linux, rootfs, script, zygote
+from attacca.worker.runtime.process.zygote import linux, rehearsal, rootfs, script, zygote
 from attacca.worker.runtime.process.zygote.forkserver import last_words
 from attacca.worker.runtime.process.zygote.spawn_spec import ZygoteSetting
 
@@ -33,7 +33,9 @@ def main() -> None:
     _, package_root, orders_at, reports_at, lifeline_at = sys.argv
     sys.path.remove(package_root)
     script.be_ordinary()
+    script.pose(rootfs.HERE)  # which is where most of those who are forked have their code
     script.clear_environment()
+    rehearsal.rehearse_whole()
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]  # also of descriptors on their way, for all of the user's
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     orders = socket.socket(fileno=int(orders_at))

@@ -1,0 +1,50 @@
+"""Why an invocation had its turn when it had it, in words and in milliseconds, for those who look at it afterwards."""
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from attacca.model.invocation import Timing
+from attacca.worker.core.reports import SandboxReady
+
+if TYPE_CHECKING:
+    from attacca.worker.core.sandbox import Sandbox
+    from attacca.worker.core.state import QueuedInvocation
+
+AT_ONCE = "nobody was before it"
+ABOVE_LIMIT = "its function runs short enough to pass the limit"
+OLD_REVISION = "its revision is not current any more: before the queue"
+START_FAILED = "the sandbox it waited for did not start: before the queue"
+
+
+class Held(StrEnum):
+    """What an invocation waited for."""
+
+    SLOT = "slot"  # of the worker's limit
+    SANDBOX = "sandbox"  # its function has all that it may have
+    ROOM = "room"  # for its sandbox
+
+
+SLOT: Final[Held] = Held.SLOT
+
+
+def turn(item: "QueuedInvocation", limit: int, limit_why: str) -> str:
+    """Of one that has waited: the queue's reason, what it waited for, and behind how many."""
+    behind = f" behind {item.behind}" if item.behind else ""
+    match item.held:
+        case Held.SLOT:
+            return f"{item.turn}; waited{behind} for one of {limit} slots ({limit_why})"
+        case Held.SANDBOX:
+            return f"{item.turn}; waited{behind} for a sandbox: its function has all that it may have"
+        case Held.ROOM:
+            return f"{item.turn}; waited{behind} for room for its sandbox"
+
+
+def waited(now: float, item: "QueuedInvocation", sandbox: "Sandbox", ready: SandboxReady) -> Timing:
+    """Who came when the start was under way has waited for its end only: its times are cut from the front."""
+    queued = (item.popped - item.arrived) * 1000
+    if item.popped <= sandbox.made_at:
+        return Timing(queued, 0.0, ready.sandbox_ms, ready.code_ms, ready.imports_ms)
+    left = (now - item.popped) * 1000
+    imports = min(ready.imports_ms, left)
+    code = min(ready.code_ms, left - imports)
+    return Timing(queued, 0.0, min(ready.sandbox_ms, left - imports - code), code, imports)
