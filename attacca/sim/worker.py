@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from math import exp
+from typing import Final
 
 from attacca.errors import IllegalTransition
 from attacca.kernel.drive import Drive, raise_refused
@@ -69,6 +70,7 @@ TOLD_FROM = 1 << 50  # draws of what is said of idle sandboxes are numbered from
 FRONT = "gateway"
 ENDLESS_MB = 1 << 40
 LOAD_OVER_S = 60.0  # the load average that concurrency policies look at
+ENTERED: Final = int(What.ENTERED)
 RAN = {
     Start.WARM: int(What.RAN_WARM),
     Start.COLD: int(What.RAN_COLD),
@@ -187,10 +189,10 @@ class SimulatedWorker:
                 flight.enq = now
                 flight.queue_len = self.core.scheduler.queued
             if now != flight.due:
-                self._journal.note(What.ENTERED, self.place, flight.idx)
-            self.feed(Received(FRONT, message))
+                self._journal.note(ENTERED, self.place, flight.idx)
+            self.drive.feed(Received(FRONT, message))
         else:
-            self.feed(message)  # type: ignore[arg-type]
+            self.drive.feed(message)  # type: ignore[arg-type]
 
     def tell_idle(self) -> None:
         """From now on, of each change."""
@@ -282,11 +284,11 @@ class SimulatedWorker:
                 raise IllegalTransition(f"nobody asked worker {self.name} for {type(command).__name__}", "report it")
 
     def _report(self, report: Report) -> None:
+        if type(report) is RunEnded:
+            self.drive.feed(report)
+            return
         note, place = self._journal.note, self.place
         match report:
-            case RunEnded():
-                self.feed(report)
-                return
             case SandboxReady():
                 note(What.READY, place, _number(report.sandbox))
             case SandboxGone() | SandboxFailed():
