@@ -1,7 +1,7 @@
 """One simulated worker: its core, its machine, its clock and its one timer; as dull as the live driver."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from math import exp
 from typing import Final
 
@@ -13,16 +13,19 @@ from attacca.kernel.registry import Choice, build
 from attacca.load.workload.scenario import Scenario
 from attacca.model.invocation import Start
 from attacca.model.messages import (
-    Catalogue,
+    AskHeld,
+    AskView,
     Check,
-    Deployed,
+    Checked,
     Dispatch,
     Ended,
+    FromControl,
     Resting,
     Send,
     Started,
     WatchIdle,
     Withdraw,
+    WorkerJoined,
 )
 from attacca.model.sandbox import WorkerView
 from attacca.policy.concurrency import CONCURRENCY
@@ -31,12 +34,14 @@ from attacca.policy.keepalive import BOUNDS, KEEPALIVE
 from attacca.policy.keepalive.types import Keepalive
 from attacca.policy.queueing import QUEUEING
 from attacca.policy.queueing.types import Queueing
+from attacca.sim.control import CONTROL, SimulatedControl
 from attacca.sim.engine import Engine, EngineTimer
 from attacca.sim.hardware import Chances, Machine
 from attacca.sim.invocation import SimulatedInvocation
 from attacca.sim.journal import Journal, What
 from attacca.sim.network import Road
 from attacca.worker.config import WorkerConfig
+from attacca.worker.core import view
 from attacca.worker.core.events import (
     Command,
     DropTemplate,
@@ -100,13 +105,11 @@ class SimulatedWorker:
         journal: Journal,
         chances: Chances,
         invocations: Mapping[str, SimulatedInvocation],
-        catalogue: Catalogue,
+        control: SimulatedControl,
         wrap: Wrap | None,
         keepalive: Keepalive | None = None,
-        checked: Collection[str] = (),
     ) -> None:
         """`wrap` is put around the core's `handle`, for those who look on. `keepalive`: in place of the scenario's.
-        `checked`: the functions whose code was checked here when they were deployed.
 
         Raises:
             BadConfig: no such policy, or not with these options.
@@ -125,8 +128,7 @@ class SimulatedWorker:
         self._journal = journal
         self._chances = chances
         self._invocations = invocations
-        self._catalogue = catalogue
-        self._checked = checked
+        self._control = control
         self._wrap = wrap
         self._seed = scenario.seed
         self._ids = Numbers(f"{self.name}-")
@@ -156,17 +158,7 @@ class SimulatedWorker:
         self._load = 0.0
         if concurrency.every_s is not None:
             self._engine.at(self._engine.now + concurrency.every_s, self._measure, self.up_count)
-        if self.up_count == 1:
-            self._deploy()
-        self.feed(self._catalogue)
-
-    def _deploy(self) -> None:
-        """Before the run: a check leaves a template behind, where templates are wanted and there is room."""
-        with self.machine.at_once():
-            for revision in self._catalogue.current:
-                if revision.function in self._checked:
-                    self.feed(Received(FRONT, Check(revision.id, revision)))
-                    self.feed(Deployed(self._catalogue.generation, revision))
+        self._control.join(self, WorkerJoined(self.view(), view.capacity(self.core)))
 
     def crash(self) -> None:
         """Nobody is told; who sends here sends into the void."""
@@ -193,6 +185,10 @@ class SimulatedWorker:
             self.drive.feed(Received(FRONT, message))
         else:
             self.drive.feed(message)  # type: ignore[arg-type]
+
+    def hear_control(self, message: FromControl) -> None:
+        assert not isinstance(message, AskHeld | AskView), "it is not asked what it has"
+        self.feed(Received(CONTROL, message) if isinstance(message, Check) else message)
 
     def tell_idle(self) -> None:
         """From now on, of each change."""
@@ -247,6 +243,8 @@ class SimulatedWorker:
         elif type(message) is Ended:
             assert road is not None
             road.send(message, self._invocations[message.id].draw + 1)
+        elif type(message) is Checked:
+            self._control.hear(message)
         elif type(message) is Resting and road is not None:
             self._told += 1
             road.send(message, -TOLD_FROM - self._told)
