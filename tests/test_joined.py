@@ -33,7 +33,8 @@ from attacca.model.messages import (
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core.reports import RunBody, RunFlow, RunHead
 from attacca.worker.driver import Worker
-from attacca.worker.runtime.simulated import SimulatedRuntime, Times
+from attacca.worker.runtime.scripted import ScriptedMachine, Times
+from attacca.worker.runtime.simulated import SimulatedRuntime
 from tests.gateway.play import revision
 from tests.io.wire.pipe import joined
 
@@ -82,7 +83,8 @@ class Planes:
         self.of_gateway: Peers[ToWorker | AskCatalogue] = Peers()
         self.of_control: Peers[FromControl] = Peers()
         self.of_worker: Peers[FromWorker | ToControl] = Peers()
-        self.runtime = SimulatedRuntime(clock, times, on_loop=True)
+        self.machine = ScriptedMachine(clock, times, on_loop=True)
+        self.runtime = SimulatedRuntime(self.machine)
         self.gateway = Gateway(
             GatewayConfig(port=0),
             clock,
@@ -264,18 +266,17 @@ def test_a_gateway_that_does_not_read_makes_sandboxes_wait(play: Callable[..., N
     async def story(planes: Planes) -> None:
         client = planes.invoke("stream")
         await planes.until(lambda: client.taken.start is not None)
-        sink, sandbox, name = planes.runtime._sink, client.taken.sandbox, client.taken.key
-        assert sink is not None
+        sink, sandbox, name = planes.runtime.report, client.taken.sandbox, client.taken.key
         sink(RunHead(sandbox, name, 200, ()))
         deaf = planes.of_gateway._links["worker"]
         deaf.pause()
         sent = 0
-        while not planes.runtime.paused.get(name):
+        while not planes.machine.paused.get(name):
             sink(RunBody(sandbox, name, bytes(5000)))
             sent += 5000
             await asyncio.sleep(0)
         deaf.resume()
-        await planes.until(lambda: planes.runtime.paused[name] is False)
+        await planes.until(lambda: planes.machine.paused[name] is False)
         await planes.until(lambda: client.size == sent)
         sink(RunFlow(sandbox, name, paused=True))
         await planes.until(lambda: "paused" in client.told)

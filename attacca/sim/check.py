@@ -151,11 +151,11 @@ def _is_fifo(node: SimulatedWorker) -> bool:
 def _memory(node: SimulatedWorker) -> None:
     if not node.is_up:
         return
-    pool, machine = node.core.pool, node.machine
+    pool, runtime = node.core.pool, node.runtime
     if not (NOTHING.fits(pool.leaving) and pool.leaving.fits(pool.used) and pool.used.fits(pool.capacity)):
         raise Broken(f"{node.name}: {pool.used} in use, {pool.leaving} of them leaving, of {pool.capacity}")
-    if pool.used != machine.held:
-        raise Broken(f"{node.name}: its core counts {pool.used}, its machine {machine.held}")
+    if pool.used != runtime.held:
+        raise Broken(f"{node.name}: its core counts {pool.used}, its machine {runtime.held}")
 
 
 def _counts(node: SimulatedWorker) -> None:
@@ -165,7 +165,7 @@ def _counts(node: SimulatedWorker) -> None:
     running, claims = scheduler.running, scheduler.claims
     if min(running, claims, scheduler.queued) < 0:
         raise Broken(f"{node.name}: {running} run, {claims} slots are claimed, {scheduler.queued} wait")
-    if running != node.machine.running:
-        raise Broken(f"{node.name}: its core counts {running} that run, its machine {node.machine.running}")
+    if running != node.runtime.running:
+        raise Broken(f"{node.name}: its core counts {running} that run, its machine {node.runtime.running}")
     if node.config.concurrency.policy == "fixed" and running + claims > scheduler.limit:
         raise Broken(f"{node.name}: {running} run and {claims} slots are claimed of {scheduler.limit}")

@@ -36,7 +36,7 @@ from attacca.policy.queueing import QUEUEING
 from attacca.policy.queueing.types import Queueing
 from attacca.sim.control import CONTROL, SimulatedControl
 from attacca.sim.engine import Engine, EngineTimer
-from attacca.sim.hardware import Chances, Machine
+from attacca.sim.hardware import Chances, SharedMachine
 from attacca.sim.invocation import SimulatedInvocation
 from attacca.sim.journal import Journal, What
 from attacca.sim.network import Road
@@ -67,6 +67,7 @@ from attacca.worker.core.reports import (
     TemplateReady,
 )
 from attacca.worker.core.worker import WorkerCore
+from attacca.worker.runtime.simulated import SimulatedRuntime
 
 Handle = Callable[[float, Event], list[Command]]
 Wrap = Callable[["SimulatedWorker", Handle], Handle]
@@ -143,9 +144,10 @@ class SimulatedWorker:
         config = self.config
         chance = Streams(self._seed).stream(f"keepalive/{self.name}/{self.up_count}")
         self.core = WorkerCore(config, queueing, concurrency, keepalive, self._ids, config.cores, chance=chance)
-        self.machine = Machine(
-            self._engine, self._hardware, self._chances, config.cores, config.resources, self._invocations, self._report
+        self.machine = SharedMachine(
+            self._engine, self._hardware, self._chances, config.cores, config.resources, self._invocations
         )
+        self.runtime = SimulatedRuntime(self.machine, self._report)
         self.machine.cpu.set_speed(1.0 / self.slow)
         handle = self.core.handle if self._wrap is None else self._wrap(self, self.core.handle)
         self.drive: Drive[Event, Command] = Drive(
@@ -163,7 +165,7 @@ class SimulatedWorker:
     def crash(self) -> None:
         """Nobody is told; who sends here sends into the void."""
         self.is_up = False
-        self.machine.crash()
+        self.runtime.crash()
         self.drive.stop()
 
     def set_slow(self, slow: float) -> None:
@@ -230,7 +232,7 @@ class SimulatedWorker:
 
     def _perform(self, command: Command) -> None:
         if type(command) is Run:
-            self.machine.run(command)
+            self.runtime.run(command.sandbox, command.revision, command.invocation)
         elif type(command) is Send:
             self._send(command.message)
         else:
@@ -262,22 +264,22 @@ class SimulatedWorker:
         self.to_gateway.send(started, flight.draw)
 
     def _order(self, command: Command) -> None:
-        note, place, machine = self._journal.note, self.place, self.machine
+        note, place, runtime = self._journal.note, self.place, self.runtime
         match command:
             case MakeSandbox():
                 note(What.MAKING, place, _number(command.sandbox))
-                machine.make_sandbox(command)
+                runtime.make_sandbox(command.sandbox, command.revision, command.template)
             case Kill():
                 note(What.KILLED, place, _number(command.sandbox))
-                machine.kill(command)
+                runtime.kill(command.sandbox)
             case MakeTemplate():
                 note(What.TEMPLATE_MAKING, place, _number(command.template))
-                machine.make_template(command)
+                runtime.make_template(command.template, command.revision)
             case DropTemplate():
                 note(What.TEMPLATE_DROPPED, place, _number(command.template))
-                machine.drop_template(command)
+                runtime.drop_template(command.template)
             case Stop():
-                machine.stop(command)
+                runtime.stop(command.sandbox, command.invocation)
             case _:
                 raise IllegalTransition(f"nobody asked worker {self.name} for {type(command).__name__}", "report it")
 
