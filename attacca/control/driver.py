@@ -98,8 +98,7 @@ class Control:
         self._store = store
         self._clock = clock
         self._send = send
-        self._announce = announce
-        self._log = log
+        self._announce, self._log = announce, log
         self.views = Views(send)
         self.core = core = ControlCore(
             silent_s=silent_s, allow_source_builds=config.allow_source_builds, is_ordinary_user=is_ordinary_user

@@ -28,6 +28,7 @@ from attacca.gateway.core.events import (
 from attacca.gateway.core.gateway import GatewayCore
 from attacca.gateway.core.inflight import Client, Function, Inflight
 from attacca.gateway.core.recent import remembering
+from attacca.io.wire.pressure import Pressure
 from attacca.kernel.chance import Chance
 from attacca.kernel.clock import Clock
 from attacca.kernel.drive import Drive, LoopTimer, report_refused
@@ -89,6 +90,7 @@ class Gateway:
         )
         self._ids = ids
         self._send = send
+        self._pressure = Pressure(self._pause)
         self._record = record
         self._ask_catalogue = ask_catalogue
 
@@ -155,6 +157,16 @@ class Gateway:
     def receive(self, message: FromWorker | WorkerLeft | Catalogue | Deployed | Deleted) -> None:
         self._drive.feed(message)
 
+    def lose(self, peer: str, why: str) -> None:
+        """A worker is gone, and what it had with it."""
+        self._pressure.lose(peer)
+        self.receive(WorkerLeft(peer, why))
+
+    def press(self, peer: str, is_slow: bool) -> None:  # noqa: FBT001 - mirrors Peers.bind
+        """A worker does not read what it is sent, or has caught up: bodies that stream to it wait."""
+        streams = [key for key, one in self._core.inflight.items() if one.more and one.worker == peer]
+        self._pressure.press(peer, streams, is_slow=is_slow)
+
     # What is to be done.
 
     def _perform(self, command: Command) -> None:
@@ -165,8 +177,7 @@ class Gateway:
         else:
             match command:
                 case Pass():
-                    if command.inflight.client is not None:
-                        _pass(command.inflight.client, command.message)
+                    self._pass(command.inflight, command.message)
                 case AskCatalogue():
                     if self._ask_catalogue is not None:
                         self._ask_catalogue()
@@ -177,8 +188,30 @@ class Gateway:
                 case Send() | Answer():
                     raise AssertionError("they are carried out before")
 
+    def _pass(self, inflight: Inflight, message: Started | ResponseHead | ResponseBody | Flow) -> None:
+        client = inflight.client
+        if client is None:
+            return
+        match message:
+            case ResponseBody():
+                client.body(message.data)
+            case ResponseHead():
+                client.head(message.status, message.headers)
+            case Started():
+                client.started()
+                self._pressure.begin(inflight.worker, inflight.key)
+            case Flow():
+                self._pressure.ask(inflight.worker, inflight.key, paused=message.paused)
+
+    def _pause(self, key: str, paused: bool) -> None:  # noqa: FBT001 - mirrors Client.flow
+        inflight = self._core.inflight.get(key)
+        if inflight is not None and inflight.client is not None:
+            inflight.client.flow(paused)
+
     def _answer(self, answer: Answer) -> None:
         inflight = answer.inflight
+        if self._pressure.asked:
+            self._pressure.asked.discard(inflight.key)
         client = inflight.client
         if client is not None:
             inflight.client = None
@@ -222,18 +255,6 @@ class Gateway:
     def tick(self) -> None:
         """End what has waited too long; the timer calls it."""
         self._drive.feed(Tick())
-
-
-def _pass(client: Client, message: Started | ResponseHead | ResponseBody | Flow) -> None:
-    match message:
-        case ResponseBody():
-            client.body(message.data)
-        case ResponseHead():
-            client.head(message.status, message.headers)
-        case Started():
-            client.started()
-        case Flow():
-            client.flow(message.paused)
 
 
 def _nothing() -> None:

@@ -22,36 +22,53 @@ LATEST_MOST = 128
 class Measure:
     """Values are durations, gaps or sizes: never negative. Everything is 0 before the first one."""
 
-    __slots__ = ("_buckets", "_latest", "_total", "count", "ewma", "max")
+    __slots__ = ("_buckets", "_latest", "_max", "_sorted", "_total", "ewma")
 
     def __init__(self) -> None:
-        self.count = 0
         self.ewma = 0.0
-        self.max = 0.0
+        self._latest: list[float] = []  # not counted in below: many are sorted in for the price of a few
+        self._sorted = 0
+        self._max = 0.0
         self._total = 0.0
         self._buckets: dict[int, int] = {}  # only those that hold something
-        self._latest: list[float] = []  # not in a bucket yet: many are sorted in for the price of a few
 
     def __repr__(self) -> str:
         return f"<Measure of {self.count}: mean {self.mean:g}, lately {self.ewma:g}, at most {self.max:g}>"
 
     def add(self, value: float) -> None:
-        if self.count:
-            self.ewma += EWMA_WEIGHT * (value - self.ewma)
+        latest = self._latest
+        if latest or self._sorted:
+            ewma = self.ewma
+            self.ewma = ewma + EWMA_WEIGHT * (value - ewma)
         else:
             self.ewma = value
-        self.count += 1
-        self._total += value
-        if value > self.max:
-            self.max = value
-        latest = self._latest
         latest.append(value)
         if len(latest) == LATEST_MOST:
             self._sort_in()
 
+    @property
+    def count(self) -> int:
+        return self._sorted + len(self._latest)
+
+    @property
+    def max(self) -> float:
+        self._sort_in()
+        return self._max
+
+    @property
+    def mean(self) -> float:
+        self._sort_in()
+        return self._total / self._sorted if self._sorted else 0.0
+
     def _sort_in(self) -> None:
-        buckets = self._buckets
-        for value in self._latest:
+        latest = self._latest
+        if not latest:
+            return
+        buckets, total = self._buckets, self._total
+        self._sorted += len(latest)
+        self._max = max(self._max, *latest)
+        for value in latest:
+            total += value
             if value < LEAST:
                 bucket = ZERO
             elif value < MOST:
@@ -59,11 +76,8 @@ class Measure:
             else:
                 bucket = LAST
             buckets[bucket] = buckets.get(bucket, 0) + 1
-        self._latest.clear()
-
-    @property
-    def mean(self) -> float:
-        return self._total / self.count if self.count else 0.0
+        self._total = total
+        latest.clear()
 
     def percentile(self, q: float) -> float:
         """The smallest value that at least a share `q` (0 to 1) of all values does not exceed."""
@@ -87,4 +101,4 @@ class Measure:
     def _value(self, bucket: int) -> float:
         if bucket == ZERO:
             return 0.0
-        return min(self.max, LEAST * GROWTH**bucket * MIDDLE)
+        return min(self._max, LEAST * GROWTH**bucket * MIDDLE)

@@ -8,6 +8,8 @@ in the gateway's hands. Now and then, and at the end, everything is counted anew
 from collections.abc import Mapping
 from math import isclose
 
+from attacca.control.core import invariants as control_invariants
+from attacca.control.core.control import ControlCore
 from attacca.gateway.core import invariants as gateway_invariants
 from attacca.model.messages import Dispatch, Ended, Send, Started
 from attacca.model.resources import NOTHING
@@ -31,6 +33,7 @@ class Check:
         self._front: SimulatedGateway | None = None
         self._invocations: Mapping[str, SimulatedInvocation] = {}
         self._nodes: list[SimulatedWorker] = []
+        self._control: ControlCore | None = None
         self._arrived: dict[str, tuple[float, int]] = {}  # by invocation on a worker: its place in the order
         self._latest: dict[tuple[int, str], tuple[float, int]] = {}  # by worker and function: who was started last
         self._count = 0
@@ -45,8 +48,10 @@ class Check:
         front: SimulatedGateway,
         invocations: Mapping[str, SimulatedInvocation],
         nodes: list[SimulatedWorker],
+        control: ControlCore,
     ) -> None:
         self._engine, self._front, self._invocations, self._nodes = engine, front, invocations, nodes
+        self._control = control
 
     def wrap(self, node: SimulatedWorker, handle: Handle) -> Handle:
         """A core that was started anew owes nothing to those who waited before."""
@@ -113,6 +118,8 @@ class Check:
             if node.is_up:
                 worker_invariants.check(node.core)
         gateway_invariants.check(front.core)
+        assert self._control is not None
+        control_invariants.check(self._control)
         for key, inflight in front.core.inflight.items():
             flight = inflight.client
             if not isinstance(flight, SimulatedInvocation) or flight.is_answered:
@@ -144,11 +151,11 @@ def _is_fifo(node: SimulatedWorker) -> bool:
 def _memory(node: SimulatedWorker) -> None:
     if not node.is_up:
         return
-    pool, machine = node.core.pool, node.machine
+    pool, runtime = node.core.pool, node.runtime
     if not (NOTHING.fits(pool.leaving) and pool.leaving.fits(pool.used) and pool.used.fits(pool.capacity)):
         raise Broken(f"{node.name}: {pool.used} in use, {pool.leaving} of them leaving, of {pool.capacity}")
-    if pool.used != machine.held:
-        raise Broken(f"{node.name}: its core counts {pool.used}, its machine {machine.held}")
+    if pool.used != runtime.held:
+        raise Broken(f"{node.name}: its core counts {pool.used}, its machine {runtime.held}")
 
 
 def _counts(node: SimulatedWorker) -> None:
@@ -158,7 +165,7 @@ def _counts(node: SimulatedWorker) -> None:
     running, claims = scheduler.running, scheduler.claims
     if min(running, claims, scheduler.queued) < 0:
         raise Broken(f"{node.name}: {running} run, {claims} slots are claimed, {scheduler.queued} wait")
-    if running != node.machine.running:
-        raise Broken(f"{node.name}: its core counts {running} that run, its machine {node.machine.running}")
+    if running != node.runtime.running:
+        raise Broken(f"{node.name}: its core counts {running} that run, its machine {node.runtime.running}")
     if node.config.concurrency.policy == "fixed" and running + claims > scheduler.limit:
         raise Broken(f"{node.name}: {running} run and {claims} slots are claimed of {scheduler.limit}")

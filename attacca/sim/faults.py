@@ -8,10 +8,10 @@ from attacca.load.workload.scenario import Fault, Scenario
 from attacca.model.messages import WorkerJoined
 from attacca.sim.draws import Draws
 from attacca.sim.engine import Engine
-from attacca.sim.hardware import Copy, Job
 from attacca.sim.journal import Journal, What
 from attacca.sim.network import Road
 from attacca.sim.worker import SimulatedWorker
+from attacca.worker.runtime.simulated import Job
 
 HOUR_S = 3600.0
 Planned = tuple[int, Fault, float]  # its number, what, and a share that decides whom it hits
@@ -93,22 +93,22 @@ class Faults:
 
     def _hit_sandbox(self, node: SimulatedWorker, fault: Fault, share: float) -> None:
         """One that runs something, if there is one: the others would not be missed."""
-        machine = node.machine
-        copies = [copy for copy in machine.copies.values() if copy.running] or list(machine.copies.values())
-        if not copies:
+        runtime = node.runtime
+        instances = [one for one in runtime.instances.values() if one.running] or list(runtime.instances.values())
+        if not instances:
             return
-        copy: Copy = copies[int(share * len(copies))]
+        instance = instances[int(share * len(instances))]
         if fault.kind == "stuck_sandbox":
-            self._later(fault, self._loosen, (node, machine.stick(copy)))
+            self._later(fault, self._loosen, (node, runtime.stick(instance)))
         elif fault.kind == "out_of_memory":
-            machine.lose(copy.id, "out_of_memory", "it needed more memory than it may have")
+            runtime.lose(instance.id, "out_of_memory", "it needed more memory than it may have")
         else:
-            machine.lose(copy.id, "sandbox_lost", "killed by signal 9")
+            runtime.lose(instance.id, "sandbox_lost", "killed by signal 9")
 
     def _loosen(self, stuck: tuple[SimulatedWorker, list[Job]]) -> None:
         node, jobs = stuck
         self._journal.note(What.MENDED, node.place, 0)
-        node.machine.loosen(jobs)
+        node.runtime.loosen(jobs)
 
     def _slow_down(self, node: SimulatedWorker, fault: Fault) -> None:
         node.set_slow(node.slow * fault.factor)

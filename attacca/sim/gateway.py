@@ -1,6 +1,7 @@
 """The gateway core in virtual time: as dull as the live driver, with simulated roads to its workers."""
 
 from collections.abc import Callable, Mapping
+from typing import Final
 
 from attacca.errors import AttaccaError
 from attacca.gateway.core.catalogue import AskCatalogue
@@ -28,6 +29,8 @@ from attacca.sim.ledger import Ledger
 from attacca.sim.network import Road
 
 REQUEST = Request()
+ARRIVED: Final = int(What.ARRIVED)
+ANSWERED: Final = int(What.ANSWERED)
 FromNode = Started | Ended | Resting | Heartbeat | WorkerJoined
 
 
@@ -105,7 +108,7 @@ class SimulatedGateway:
             inflight = self.core.inflight[key]
             flight = _of(inflight.client)
             if inflight.attempts == 1:
-                self._journal.note(What.ARRIVED, place, flight.idx)
+                self._journal.note(ARRIVED, place, flight.idx)
             else:
                 flight.forget_attempt()
                 flight.key = key
@@ -131,7 +134,7 @@ class SimulatedGateway:
             raise Broken(f"invocation {flight.idx} is answered before the gateway is done with it")
         inflight.client = None
         if inflight.outcome == "ok":
-            self._journal.note(What.ANSWERED, flight.worker, flight.idx)
+            self._journal.note(ANSWERED, flight.worker, flight.idx)
             self._close(flight, inflight.status, "")
         else:
             self._journal.note(What.FAILED, flight.worker, flight.idx)

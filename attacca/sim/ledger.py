@@ -87,13 +87,13 @@ class Ledger:
             if not node.is_up:
                 self._sink.sample((self._run, now, node.name, 0, 0, 0, 0, 0, 0.0))
                 continue
-            core, machine = node.core, node.machine
+            core, machine, runtime = node.core, node.machine, node.runtime
             busy = machine.cpu.busy
-            computing = machine.running if busy is None else busy
+            computing = runtime.running if busy is None else busy
             self._sink.sample(
                 (
-                    self._run, now, node.name, len(core.pool.sandboxes), machine.busy, core.scheduler.queued,
-                    machine.running, core.pool.used.memory_mb, min(1.0, computing / machine.cores),
+                    self._run, now, node.name, len(core.pool.sandboxes), runtime.busy, core.scheduler.queued,
+                    runtime.running, core.pool.used.memory_mb, min(1.0, computing / machine.cores),
                 )
             )  # fmt: skip
 

@@ -1,8 +1,9 @@
 """One simulated worker: its core, its machine, its clock and its one timer; as dull as the live driver."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from math import exp
+from typing import Final
 
 from attacca.errors import IllegalTransition
 from attacca.kernel.drive import Drive, raise_refused
@@ -12,16 +13,20 @@ from attacca.kernel.registry import Choice, build
 from attacca.load.workload.scenario import Scenario
 from attacca.model.invocation import Start
 from attacca.model.messages import (
-    Catalogue,
+    AskHeld,
+    AskStory,
+    AskView,
     Check,
-    Deployed,
+    Checked,
     Dispatch,
     Ended,
+    FromControl,
     Resting,
     Send,
     Started,
     WatchIdle,
     Withdraw,
+    WorkerJoined,
 )
 from attacca.model.sandbox import WorkerView
 from attacca.policy.concurrency import CONCURRENCY
@@ -30,12 +35,14 @@ from attacca.policy.keepalive import BOUNDS, KEEPALIVE
 from attacca.policy.keepalive.types import Keepalive
 from attacca.policy.queueing import QUEUEING
 from attacca.policy.queueing.types import Queueing
+from attacca.sim.control import CONTROL, SimulatedControl
 from attacca.sim.engine import Engine, EngineTimer
-from attacca.sim.hardware import Chances, Machine
+from attacca.sim.hardware import Chances, SharedMachine
 from attacca.sim.invocation import SimulatedInvocation
 from attacca.sim.journal import Journal, What
 from attacca.sim.network import Road
 from attacca.worker.config import WorkerConfig
+from attacca.worker.core import view
 from attacca.worker.core.events import (
     Command,
     DropTemplate,
@@ -61,6 +68,7 @@ from attacca.worker.core.reports import (
     TemplateReady,
 )
 from attacca.worker.core.worker import WorkerCore
+from attacca.worker.runtime.simulated import SimulatedRuntime
 
 Handle = Callable[[float, Event], list[Command]]
 Wrap = Callable[["SimulatedWorker", Handle], Handle]
@@ -69,6 +77,7 @@ TOLD_FROM = 1 << 50  # draws of what is said of idle sandboxes are numbered from
 FRONT = "gateway"
 ENDLESS_MB = 1 << 40
 LOAD_OVER_S = 60.0  # the load average that concurrency policies look at
+ENTERED: Final = int(What.ENTERED)
 RAN = {
     Start.WARM: int(What.RAN_WARM),
     Start.COLD: int(What.RAN_COLD),
@@ -98,13 +107,11 @@ class SimulatedWorker:
         journal: Journal,
         chances: Chances,
         invocations: Mapping[str, SimulatedInvocation],
-        catalogue: Catalogue,
+        control: SimulatedControl,
         wrap: Wrap | None,
         keepalive: Keepalive | None = None,
-        checked: Collection[str] = (),
     ) -> None:
         """`wrap` is put around the core's `handle`, for those who look on. `keepalive`: in place of the scenario's.
-        `checked`: the functions whose code was checked here when they were deployed.
 
         Raises:
             BadConfig: no such policy, or not with these options.
@@ -123,8 +130,7 @@ class SimulatedWorker:
         self._journal = journal
         self._chances = chances
         self._invocations = invocations
-        self._catalogue = catalogue
-        self._checked = checked
+        self._control = control
         self._wrap = wrap
         self._seed = scenario.seed
         self._ids = Numbers(f"{self.name}-")
@@ -139,9 +145,10 @@ class SimulatedWorker:
         config = self.config
         chance = Streams(self._seed).stream(f"keepalive/{self.name}/{self.up_count}")
         self.core = WorkerCore(config, queueing, concurrency, keepalive, self._ids, config.cores, chance=chance)
-        self.machine = Machine(
-            self._engine, self._hardware, self._chances, config.cores, config.resources, self._invocations, self._report
+        self.machine = SharedMachine(
+            self._engine, self._hardware, self._chances, config.cores, config.resources, self._invocations
         )
+        self.runtime = SimulatedRuntime(self.machine, self._report)
         self.machine.cpu.set_speed(1.0 / self.slow)
         handle = self.core.handle if self._wrap is None else self._wrap(self, self.core.handle)
         self.drive: Drive[Event, Command] = Drive(
@@ -154,22 +161,12 @@ class SimulatedWorker:
         self._load = 0.0
         if concurrency.every_s is not None:
             self._engine.at(self._engine.now + concurrency.every_s, self._measure, self.up_count)
-        if self.up_count == 1:
-            self._deploy()
-        self.feed(self._catalogue)
-
-    def _deploy(self) -> None:
-        """Before the run: a check leaves a template behind, where templates are wanted and there is room."""
-        with self.machine.at_once():
-            for revision in self._catalogue.current:
-                if revision.function in self._checked:
-                    self.feed(Received(FRONT, Check(revision.id, revision)))
-                    self.feed(Deployed(self._catalogue.generation, revision))
+        self._control.join(self, WorkerJoined(self.view(), view.capacity(self.core)))
 
     def crash(self) -> None:
         """Nobody is told; who sends here sends into the void."""
         self.is_up = False
-        self.machine.crash()
+        self.runtime.crash()
         self.drive.stop()
 
     def set_slow(self, slow: float) -> None:
@@ -187,10 +184,14 @@ class SimulatedWorker:
                 flight.enq = now
                 flight.queue_len = self.core.scheduler.queued
             if now != flight.due:
-                self._journal.note(What.ENTERED, self.place, flight.idx)
-            self.feed(Received(FRONT, message))
+                self._journal.note(ENTERED, self.place, flight.idx)
+            self.drive.feed(Received(FRONT, message))
         else:
-            self.feed(message)  # type: ignore[arg-type]
+            self.drive.feed(message)  # type: ignore[arg-type]
+
+    def hear_control(self, message: FromControl) -> None:
+        assert not isinstance(message, AskHeld | AskStory | AskView), "it is not asked what it has"
+        self.feed(Received(CONTROL, message) if isinstance(message, Check) else message)
 
     def tell_idle(self) -> None:
         """From now on, of each change."""
@@ -232,7 +233,7 @@ class SimulatedWorker:
 
     def _perform(self, command: Command) -> None:
         if type(command) is Run:
-            self.machine.run(command)
+            self.runtime.run(command.sandbox, command.revision, command.invocation)
         elif type(command) is Send:
             self._send(command.message)
         else:
@@ -245,6 +246,8 @@ class SimulatedWorker:
         elif type(message) is Ended:
             assert road is not None
             road.send(message, self._invocations[message.id].draw + 1)
+        elif type(message) is Checked:
+            self._control.hear(message)
         elif type(message) is Resting and road is not None:
             self._told += 1
             road.send(message, -TOLD_FROM - self._told)
@@ -262,31 +265,31 @@ class SimulatedWorker:
         self.to_gateway.send(started, flight.draw)
 
     def _order(self, command: Command) -> None:
-        note, place, machine = self._journal.note, self.place, self.machine
+        note, place, runtime = self._journal.note, self.place, self.runtime
         match command:
             case MakeSandbox():
                 note(What.MAKING, place, _number(command.sandbox))
-                machine.make_sandbox(command)
+                runtime.make_sandbox(command.sandbox, command.revision, command.template)
             case Kill():
                 note(What.KILLED, place, _number(command.sandbox))
-                machine.kill(command)
+                runtime.kill(command.sandbox)
             case MakeTemplate():
                 note(What.TEMPLATE_MAKING, place, _number(command.template))
-                machine.make_template(command)
+                runtime.make_template(command.template, command.revision)
             case DropTemplate():
                 note(What.TEMPLATE_DROPPED, place, _number(command.template))
-                machine.drop_template(command)
+                runtime.drop_template(command.template)
             case Stop():
-                machine.stop(command)
+                runtime.stop(command.sandbox, command.invocation)
             case _:
                 raise IllegalTransition(f"nobody asked worker {self.name} for {type(command).__name__}", "report it")
 
     def _report(self, report: Report) -> None:
+        if type(report) is RunEnded:
+            self.drive.feed(report)
+            return
         note, place = self._journal.note, self.place
         match report:
-            case RunEnded():
-                self.feed(report)
-                return
             case SandboxReady():
                 note(What.READY, place, _number(report.sandbox))
             case SandboxGone() | SandboxFailed():

@@ -12,10 +12,11 @@ from attacca.load.records.recorder import NullRecorder, RecordSink
 from attacca.load.workload.scenario import Scenario
 from attacca.load.workload.schedule import RUN, WARMUP, Due, Schedule, Target
 from attacca.model.function import LABEL_MOST, PythonDirectory, Revision, Settings, Signature
-from attacca.model.messages import Catalogue, Heartbeat, WorkerJoined
+from attacca.model.messages import Heartbeat, WorkerJoined
 from attacca.policy.balancing import BALANCING
 from attacca.policy.balancing.types import Balancer, begin
 from attacca.policy.keepalive.types import Keepalive
+from attacca.sim.control import SimulatedControl
 from attacca.sim.draws import Draws, Duration, pick
 from attacca.sim.engine import Engine
 from attacca.sim.faults import Faults
@@ -30,6 +31,7 @@ from attacca.sim.worker import SimulatedWorker, Wrap
 HEARTBEAT_S = 1.0
 OF_CLIENTS = 1_000_000_000  # their invocations are numbered from here
 ASK_AGAIN_S = 1e-3
+HANDLER = "main:handler"
 BEATS_MOST = 1 << 20  # heartbeats of one worker that have draws of their own
 
 
@@ -59,11 +61,11 @@ class World:
         has_rows = scenario.record.invocations and not isinstance(sink, NullRecorder)
         self.ledger = Ledger(sink, scenario.name, scenario.seed, has_rows=has_rows)
         self.invocations: dict[str, SimulatedInvocation] = {}
-        self.catalogue = Catalogue(1, tuple(_revision(target) for target in schedule.functions))
         self.front = SimulatedGateway(
             engine, journal, _core(scenario, balancer, is_apart=self._is_apart), self.invocations, self.ledger
         )
-        self.front.drive.feed(self.catalogue)
+        silent_s = scenario.system.silent_s if self._is_apart else inf
+        self.control = SimulatedControl(engine, silent_s, self.front.drive.feed)
         self._schedule = schedule
         self._coming: Iterator[Due] = iter(schedule)
         self._sent = 0
@@ -83,14 +85,21 @@ class World:
             if target.plan.cold is not None
         }
         chances = Chances(scenario.hardware, scenario.seed, colds)
-        checked = [_called(self._schedule) if scenario.system.templates else set()]
-        checked += [set()] * (scenario.system.workers - 1)
-        return [
-            SimulatedWorker(
-                place, scenario, self.engine, journal, chances, self.invocations, self.catalogue, wrap, *more
+        nodes: list[SimulatedWorker] = []
+        called = _called(self._schedule) if scenario.system.templates else set()
+        self.control.open(_revision(target) for target in targets if target.name not in called)
+        for place, keepalive in enumerate(keepalives):
+            nodes.append(
+                SimulatedWorker(
+                    place, scenario, self.engine, journal, chances, self.invocations, self.control, wrap, keepalive
+                )
             )
-            for place, more in enumerate(zip(keepalives, checked, strict=True))
-        ]
+            if place == 0:  # who joins later finds them in force
+                with nodes[0].machine.at_once():
+                    for target in targets:
+                        if target.name in called:
+                            self.control.deploy(_settings(target))
+        return nodes
 
     def _roads(self, journal: Journal) -> None:
         scenario, front = self.scenario, self.front
@@ -174,7 +183,9 @@ class World:
     def _beat(self, count: int) -> None:
         for node in self.nodes:
             if node.is_up and node.to_gateway is not None:
-                node.to_gateway.send(Heartbeat(node.view()), -1 - count - node.place * BEATS_MOST)
+                heartbeat = Heartbeat(node.view())
+                node.to_gateway.send(heartbeat, -1 - count - node.place * BEATS_MOST)
+                self.control.hear(heartbeat)
         self.engine.at(self.engine.now + HEARTBEAT_S, self._beat, count + 1)
 
 
@@ -242,10 +253,11 @@ def _called(schedule: Schedule) -> set[str]:
     return {schedule.functions[place].name for place, (many, _) in schedule.counts().items() if many > 0}
 
 
-def _revision(target: Target) -> Revision:
+def _settings(target: Target) -> Settings:
     plan = target.plan
-    settings = Settings(
+    return Settings(
         name=plan.name,
+        handler=HANDLER,
         memory_mb=max(32, plan.memory_mb),
         timeout_s=plan.timeout_s,
         wait_s=plan.wait_s,
@@ -255,11 +267,15 @@ def _revision(target: Target) -> Revision:
         application=target.app[:LABEL_MOST],
         trigger=target.trigger[:LABEL_MOST],
     )
+
+
+def _revision(target: Target) -> Revision:
+    settings = _settings(target)
     return Revision(
-        function=plan.name,
+        function=settings.name,
         number=1,
         settings=settings,
-        handler="main:handler",
+        handler=HANDLER,
         signature=Signature.EVENT_CONTEXT,
-        artefact=PythonDirectory(plan.name),
+        artefact=PythonDirectory(settings.name),
     )

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
+from attacca.io.wire.pressure import Pressure
 from attacca.kernel.clock import Clock
 from attacca.kernel.drive import Drive, LoopTimer, report_refused
 from attacca.kernel.ids import Ids
@@ -116,6 +117,7 @@ class Worker:
         self._load_per_core = load_per_core
         self._measure_s = concurrency.every_s if load_per_core is not None else None
         self._runs: dict[str, Run | None] = {}  # by invocation that a sandbox has; None: its Ended has been sent
+        self._pressure = Pressure(self._pause)
         self._buffer = BodyBuffer(config, send)
         self._peers: list[str] = []
         self._is_closed = False
@@ -172,8 +174,14 @@ class Worker:
         """It is gone, and nobody wants what it has asked for."""
         if peer in self._peers:
             self._peers.remove(peer)
+        self._pressure.lose(peer)
         if not self._is_closed:
             self._drive.feed(PeerLost(peer))
+
+    def press(self, peer: str, is_slow: bool) -> None:  # noqa: FBT001 - mirrors Peers.bind
+        """It does not read what it is sent, or has caught up: what streams to it waits."""
+        streams = [name for name, run in self._runs.items() if run is not None and run.peer == peer]
+        self._pressure.press(peer, streams, is_slow=is_slow)
 
     def receive(self, peer: str, message: ToWorker | FromControl) -> None:
         if self._is_closed:
@@ -191,9 +199,7 @@ class Worker:
             case Body():
                 self._body(message)
             case Flow():
-                run = self._runs.get(message.id)
-                if run is not None:
-                    self._runtime.flow(run.sandbox, message.id, message.paused)
+                self._pressure.ask(peer, message.id, paused=message.paused)
             case Withdraw(running=False) if message.id in self._runs:
                 run = self._runs[message.id]
                 if run is not None:
@@ -241,10 +247,17 @@ class Worker:
                 run = self._runs.get(report.invocation)
                 if run is not None:
                     self._send(run.peer, _passed_on(report))
+                    if type(report) is RunHead:
+                        self._pressure.begin(run.peer, report.invocation)
             case Logged():
                 self._log(report)
             case _:
                 self._feed(report)
+
+    def _pause(self, invocation: str, paused: bool) -> None:  # noqa: FBT001 - mirrors Runtime.flow
+        run = self._runs.get(invocation)
+        if run is not None:
+            self._runtime.flow(run.sandbox, invocation, paused)
 
     def _feed(self, event: Event) -> None:
         if not self._is_closed:
@@ -300,6 +313,8 @@ class Worker:
             self._buffer.release(invocation.id, lambda body: runtime.body(sandbox, body.id, body.data, body.last))
 
     def _end(self, peer: str, ended: Ended) -> None:
+        if self._pressure.asked:
+            self._pressure.asked.discard(ended.id)
         if ended.id not in self._runs:
             self._buffer.drop(ended.id)
             self._send(peer, ended)

@@ -11,7 +11,7 @@ from attacca.model.reserve import Wish, cost, grant, refuse, room
 from attacca.model.resources import NOTHING, Resources, total
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core.events import MakeTemplate
-from attacca.worker.runtime.simulated import Times
+from attacca.worker.runtime.scripted import Times
 from tests.worker.stage import Stage, revision
 
 SIZES = tuple(Resources(size_mb) for size_mb in (32, 64, 100, 128, 300, 900))

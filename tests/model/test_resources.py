@@ -20,7 +20,7 @@ from attacca.model.reserve import Wish, grant, orderable, refuse, refuse_order
 from attacca.model.resources import KINDS, NOTHING, Resources, amount, largest, scarcest, stated, total
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core.events import Kill, MakeSandbox
-from attacca.worker.runtime.simulated import Times
+from attacca.worker.runtime.scripted import Times
 from tests.worker.stage import Stage, revision
 
 OTHERS = KINDS[1:]

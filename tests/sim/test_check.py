@@ -8,12 +8,13 @@ from attacca.gateway.core.events import Command, Event
 from attacca.gateway.core.gateway import GatewayCore
 from attacca.gateway.core.workers import WorkerHandle
 from attacca.load.workload.scenario import Distribution
+from attacca.model.function import Revision
+from attacca.model.invocation import Invocation
 from attacca.model.messages import Ended
 from attacca.model.resources import Resources
-from attacca.sim.hardware import Copy, Machine
-from attacca.worker.core.events import Run
 from attacca.worker.core.pool import Pool
 from attacca.worker.core.scheduler import Scheduler
+from attacca.worker.runtime.simulated import Instance, SimulatedRuntime
 from tests.sim.play import function, play, scenario
 
 Break = Callable[[pytest.MonkeyPatch], None]
@@ -45,13 +46,13 @@ def forget_memory(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def hold_less_than_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
-    forget = Machine._forget
+    remove = SimulatedRuntime._remove
 
-    def twice(machine: Machine, copy: Copy) -> None:
-        forget(machine, copy)
-        machine.held -= Resources(1)
+    def twice(runtime: SimulatedRuntime, instance: Instance) -> None:
+        remove(runtime, instance)
+        runtime.held -= Resources(1)
 
-    monkeypatch.setattr(Machine, "_forget", twice)
+    monkeypatch.setattr(SimulatedRuntime, "_remove", twice)
 
 
 def miscount(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,13 +60,13 @@ def miscount(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run_less_than_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    begin = Machine.run
+    run = SimulatedRuntime.run
 
-    def twice(machine: Machine, order: Run) -> None:
-        begin(machine, order)
-        machine.running -= 1
+    def twice(runtime: SimulatedRuntime, sandbox: str, revision: Revision, invocation: Invocation) -> None:
+        run(runtime, sandbox, revision, invocation)
+        runtime.running -= 1
 
-    monkeypatch.setattr(Machine, "run", twice)
+    monkeypatch.setattr(SimulatedRuntime, "run", twice)
 
 
 def overtake(monkeypatch: pytest.MonkeyPatch) -> None:

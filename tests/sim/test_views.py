@@ -77,7 +77,7 @@ class Watched:
         assert now - worker.heard_at <= HEARTBEAT_S
         assert worker.idle("nobody") == 0  # who looks for the first time has it said from then on
         for name in node.core.functions:
-            there = [one for one in node.machine.copies.values() if one.revision.function == name]
+            there = [one for one in node.runtime.instances.values() if one.revision.function == name]
             resting = sum(one.is_ready and not one.running for one in there if not one.is_template)
             assert worker.idle(name) == resting, f"{name} on {worker.name}"
             self.idle += resting
@@ -104,7 +104,7 @@ def listen(node: SimulatedWorker, watched: Watched) -> None:
     plain = node.view
 
     def view() -> WorkerView:
-        held = total(copy.resources for copy in node.machine.copies.values())
+        held = total(copy.resources for copy in node.runtime.instances.values())
         watched.said[node.name] = (node.config.resources - held, node.core.scheduler.limit)
         return plain()
 

@@ -9,7 +9,7 @@ from attacca.policy.keepalive.greedy_dual import GreedyDual
 from attacca.policy.queueing.mqfq import Mqfq
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core.events import Command, Drain, DropTemplate, Kill, MakeSandbox, MakeTemplate, Run, Stop, ToPeer
-from attacca.worker.runtime.simulated import Fault, Times
+from attacca.worker.runtime.scripted import Fault, Times
 from tests.worker.stage import Stage, revision
 
 
@@ -33,8 +33,8 @@ def play() -> Stage:
         stage.play(0.03)
     stage.withdraw("ant-7", running=False)
     stage.play(0.2)
-    stage.runtime.crash(next(iter(stage.runtime.sandboxes)))
-    stage.runtime.break_starts("cat", Fault(times=1))
+    stage.machine.crash(next(iter(stage.runtime.sandboxes)))
+    stage.machine.break_starts("cat", Fault(times=1))
     stage.tell(Evict("cat", templates=True))
     stage.send(cat, 2)
     stage.play(0.3)

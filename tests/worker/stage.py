@@ -32,7 +32,8 @@ from attacca.worker.core.events import (
 )
 from attacca.worker.core.reports import Report
 from attacca.worker.core.worker import WorkerCore
-from attacca.worker.runtime.simulated import Handler, SimulatedRuntime, Times
+from attacca.worker.runtime.scripted import Handler, ScriptedMachine, Times
+from attacca.worker.runtime.simulated import SimulatedRuntime
 
 C = TypeVar("C")
 GATEWAY, CONTROL = "gateway", "control"
@@ -76,8 +77,8 @@ class Stage:
         shortcut: bool = True,
     ) -> None:
         self.clock = ManualClock()
-        self.runtime = SimulatedRuntime(self.clock, times, handler)
-        self.runtime.connect(self._hear)
+        self.machine = ScriptedMachine(self.clock, times, handler)
+        self.runtime = SimulatedRuntime(self.machine, self._hear)
         self.core = WorkerCore(
             config or WorkerConfig(memory_mb=1000),
             queueing or Fcfs(),
@@ -137,11 +138,11 @@ class Stage:
         until = self.clock.now() + seconds
         self.drive.wind()  # somebody may have asked to be woken outside of any event
         while True:
-            at = min(self.timer.at, inf if (due := self.runtime.next_at()) is None else due)
+            at = min(self.timer.at, inf if (due := self.machine.next_at()) is None else due)
             if at > until:
                 break
             self.clock.time = max(self.clock.time, at)
-            while self.runtime.advance():
+            while self.machine.advance():
                 pass
             if self.timer.at <= self.clock.time:
                 self.timer.ring()

@@ -34,7 +34,8 @@ from attacca.model.messages import (
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core.reports import RunBody, RunFlow, RunHead, SandboxReady
 from attacca.worker.driver import Worker
-from attacca.worker.runtime.simulated import Fault, SimulatedRuntime, Times
+from attacca.worker.runtime.scripted import Fault, ScriptedMachine, Times
+from attacca.worker.runtime.simulated import SimulatedRuntime
 from tests.worker.stage import revision
 
 QUICK = Times(sandbox_ms=0, code_ms=0, imports_ms=0, fork_ms=0, run_ms=0, kill_ms=0)
@@ -46,7 +47,8 @@ class House:
 
     def __init__(self, times: Times = QUICK, config: WorkerConfig | None = None) -> None:
         clock = SystemClock()
-        self.runtime = SimulatedRuntime(clock, times, on_loop=True)
+        self.machine = ScriptedMachine(clock, times, on_loop=True)
+        self.runtime = SimulatedRuntime(self.machine)
         self.heard: list[FromWorker | ToControl] = []
         self.logged: list[Logged] = []
         self.on_heard: Callable[[FromWorker | ToControl], None] | None = None
@@ -81,8 +83,7 @@ class House:
         await asyncio.sleep(0)
 
     def report(self, report: RunHead | RunBody | RunFlow | Logged | SandboxReady) -> None:
-        assert self.runtime._sink is not None
-        self.runtime._sink(report)
+        self.runtime.report(report)
 
     def _hear(self, peer: str, message: FromWorker | ToControl) -> None:
         assert peer == ("control" if isinstance(message, Checked | Held | Viewed) else "g1")
@@ -135,7 +136,7 @@ def test_what_the_gateway_sends_while_it_is_told_has_its_turn_after() -> None:
 
 def test_a_check_is_answered_to_whoever_asked() -> None:
     async def play(house: House) -> None:
-        house.runtime.break_templates("bad", Fault())
+        house.machine.break_templates("bad", Fault())
         house.worker.receive("control", Check("1", revision("good", handler=None)))
         house.worker.receive("control", Check("2", revision("bad")))
         await house.until(lambda: sum(isinstance(message, Checked) for message in house.heard) == 2)
@@ -200,12 +201,12 @@ def test_a_stream_goes_straight_on_but_never_after_the_end() -> None:
         house.report(RunFlow(started.sandbox, "i1", paused=True))
         assert house.heard == [ResponseHead("i1", 200, ()), ResponseBody("i1", b"x"), Flow("i1", paused=True)]
         house.worker.receive("g1", Flow("i1", paused=True))
-        assert house.runtime.paused == {"i1": True}
+        assert house.machine.paused == {"i1": True}
         house.worker.receive("g1", Withdraw("i1", running=True, outcome=Failed("timeout", "too long")))
         house.report(RunBody(started.sandbox, "i1", b"late"))
         house.worker.receive("g1", Flow("i1", paused=False))
         assert isinstance(house.heard[-1], Ended)
-        assert house.runtime.paused == {"i1": True}
+        assert house.machine.paused == {"i1": True}
 
     story(play)
 

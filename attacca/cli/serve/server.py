@@ -6,6 +6,7 @@ import logging
 import os
 import socket
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import Any, cast
 
 import msgspec
@@ -44,7 +45,6 @@ from attacca.model.messages import (
     Logged,
     ToControl,
     ToWorker,
-    WorkerLeft,
 )
 from attacca.model.sandbox import WorkerView
 from attacca.model.story import Moment
@@ -148,23 +148,22 @@ class Server:
         )
 
     async def _join(self) -> None:
-        self._of_gateway.bind(self._begin, lambda _, message: self.gateway.receive(message), self._leave)
-        self._of_control.bind(lambda _: None, self.control.receive, self.control.lose)
-        self._of_worker.bind(self.worker.join, self.worker.receive, self.worker.lose)
+        gateway, control, worker = self.gateway, self.control, self.worker
+        self._of_gateway.bind(self._begin, lambda _: gateway.receive, gateway.lose, gateway.press)
+        self._of_control.bind(lambda _: None, lambda peer: partial(control.receive, peer), control.lose)
+        self._of_worker.bind(worker.join, lambda peer: partial(worker.receive, peer), worker.lose, worker.press)
         key = os.urandom(16)  # nobody else on this machine has it
-        gateway, control = Hello("gateway", GATEWAY, key), Hello("control", CONTROL, key)
-        worker, join = Hello("worker", self.config.worker.name, key), self.joints.join
-        await join(End(self._of_control, control, ToControl), End(self._of_gateway, gateway, Announced))
-        await join(End(self._of_control, control, ToControl), End(self._of_worker, worker, FromControl))
-        await join(End(self._of_gateway, gateway, FromWorker), End(self._of_worker, worker, ToWorker))
+        at_gateway = Hello("gateway", GATEWAY, key)
+        at_control = Hello("control", CONTROL, key)
+        at_worker = Hello("worker", self.config.worker.name, key)
+        join = self.joints.join
+        await join(End(self._of_control, at_control, ToControl), End(self._of_gateway, at_gateway, Announced))
+        await join(End(self._of_control, at_control, ToControl), End(self._of_worker, at_worker, FromControl))
+        await join(End(self._of_gateway, at_gateway, FromWorker), End(self._of_worker, at_worker, ToWorker))
 
     def _begin(self, peer: str) -> None:
         if peer == CONTROL:
             self._of_gateway.send(CONTROL, AskCatalogue(0, 0))
-
-    def _leave(self, peer: str, why: str) -> None:
-        if peer != CONTROL:
-            self.gateway.receive(WorkerLeft(peer, why))
 
     def _tell_short(self) -> None:
         """This start may have less memory than the one in which they were deployed."""

@@ -6,7 +6,7 @@ Sent again is what no sandbox is known to have been told to run, and what may ru
 
 from collections.abc import Callable
 
-from attacca.errors import Draining, SandboxLost
+from attacca.errors import Draining, NotFound, SandboxLost
 from attacca.gateway.core.catalogue import Functions
 from attacca.gateway.core.deadlines import Deadlines
 from attacca.gateway.core.events import Command
@@ -90,15 +90,22 @@ class Retries:
                 self._place(now, one, out)
 
     def ended_too_soon(self, now: float, one: Inflight, outcome: Failed, out: list[Command]) -> bool:
-        """A worker says that it lost the sandbox, or that it will not start it as it drains. True: it is sent again.
+        """A worker says that it lost the sandbox, or that it will not start it as it drains, or that it knows no such
+        revision. True: it is sent again.
 
-        A lost sandbox is made good once; another one is rather the function's own doing.
+        A lost sandbox is made good once; another one is rather the function's own doing. Of a revision one may hear
+        later than the other: by now the worker knows it, or we know the next.
         """
         function, holder = one.function, one.holder
-        is_current = one.revision == function.number and self._functions.by_name.get(function.name) is function
-        if one.client is None or not is_current:
+        if one.client is None or self._functions.by_name.get(function.name) is not function:
             return False
-        if outcome.code == SandboxLost.code:
+        if outcome.code == NotFound.code:
+            if one.start is not None or one.attempts >= self._attempts:
+                return False
+            holder.queued -= 1
+        elif one.revision != function.number:
+            return False
+        elif outcome.code == SandboxLost.code:
             if one.start is None or one.lost or not self._can_repeat(one):
                 return False
             holder.running -= 1

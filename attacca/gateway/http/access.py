@@ -4,7 +4,8 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from attacca.errors import BadRequest, HeadersTooLarge
+from attacca.errors import AttaccaError, BadRequest, HeadersTooLarge
+from attacca.gateway.http.request import FOREIGN, Fields, Head, misframed
 from attacca.kernel.access import (
     Asked,
     Caller,
@@ -20,7 +21,6 @@ from attacca.kernel.access import (
 )
 
 Allow = Callable[[bytes | None], bool]
-Fields = list[tuple[bytes, bytes]]
 FIELDS_MOST = 200  # of a request's head: the shortest take thirty times their bytes in memory
 KEPT = 1024  # hosts remembered, and names of fields
 KEPT_LENGTH = 64
@@ -47,18 +47,27 @@ class Access:
         self.hosts: set[bytes | None] = set()
         self.names: set[bytes] = set()
 
-    def judge(
-        self, fields: Fields, named: dict[bytes, bytes], *, is_old: bool
-    ) -> BadRequest | HeadersTooLarge | Refusal | None:
-        """As `examine`, which heads like those seen before are spared. `named` has the last field of each name."""
+    def judge(self, head: Head) -> AttaccaError | None:
+        """What is wrong with it; then its connection cannot be used for another. Why its sender may not call functions
+        is noted in it. Heads whose host and names of fields are beyond doubt are spared the examination."""
+        named = head.named
+        if head.version != "1.1" or b"transfer-encoding" in named or head.method in FOREIGN:
+            error = misframed(head)
+            if error is not None:
+                return error
         if (
-            len(named) != len(fields)
+            len(named) != len(head.fields)
             or len(named) > FIELDS_MOST
             or named.get(b"host") not in self.hosts
             or not self.names.issuperset(named)
         ):
-            return self.examine(fields, is_old=is_old)
-        return self.refuse_stranger(named.get(b"authorization")) if self.needs_token else None
+            judged = self.examine(head.fields, is_old=head.is_old)
+            if isinstance(judged, BadRequest | HeadersTooLarge):
+                return judged
+            head.refusal = judged
+        elif self.needs_token:
+            head.refusal = self.refuse_stranger(named.get(b"authorization"))
+        return None
 
     def __repr__(self) -> str:
         return f"<Access {len(self.hosts)} hosts and {len(self.names)} names of fields beyond doubt>"

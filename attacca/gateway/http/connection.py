@@ -30,7 +30,7 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, server: HttpServer) -> None:
         self.server = server
-        self.reader = Reader(server.max_head, server.heads, server.judge)
+        self.reader = Reader(server.max_head, server.heads, server.access.judge)
         self._slice = min(SLICE, server.max_head)
         self._held = bytearray()  # bytes that cannot be taken yet
         self._held_room: Room | None = None
@@ -78,23 +78,19 @@ class Connection(asyncio.Protocol):
         return taken.start is not None
 
     def data_received(self, data: bytes) -> None:
-        exchange, reader = self.exchange, self.reader
+        exchange = self.exchange
         if self._has_more or exchange.phase is not IDLE or len(data) > self._slice:
             if exchange.phase is not CLOSED:
                 self._held += data
                 self._advance()
             return
-        head = reader.known(data)
-        if head is not None:
-            exchange.serve(head, data[len(data) - head.length :])
+        request = self.reader.whole(data)
+        if request is not None:
+            exchange.serve(*request)
             return
-        self._read(data)
-        requests = reader.requests
-        if len(requests) == 1 and reader.part is NOTHING and reader.error is None:
-            head, body = requests.popleft()
-            exchange.serve(head, body)
-        else:
-            self._advance()
+        if self.reader.part is HEAD:
+            self._since = self.server.now
+        self._advance()
 
     def pause_writing(self) -> None:
         self.writer.is_choked = True
@@ -109,12 +105,15 @@ class Connection(asyncio.Protocol):
 
     # What the exchange says (exchange.Owner).
 
-    def answered(self, *, keep: bool) -> None:
+    def go_on(self) -> None:
         self._since = self.server.now
-        if not keep:
-            self._break_off()
-        elif self._has_more:
+        if self._has_more:
             self.resume()
+
+    def break_off(self) -> None:
+        self.exchange.close()
+        self._since = self.server.now
+        self.transport.close()
 
     def resume(self) -> None:
         if self._has_more and not self._is_advancing:
@@ -140,7 +139,7 @@ class Connection(asyncio.Protocol):
             self.exchange.close()
             self.writer.reset()
         else:
-            self._break_off()
+            self.break_off()
 
     def abort(self) -> None:
         self.exchange.close()
@@ -162,11 +161,6 @@ class Connection(asyncio.Protocol):
                 self.transport.resume_reading()
             else:
                 self.transport.pause_reading()
-
-    def _break_off(self) -> None:
-        self.exchange.close()
-        self._since = self.server.now
-        self.transport.close()
 
     def _turn_away(self) -> None:
         """It is one too many, and told so before it has said anything."""
@@ -191,19 +185,12 @@ class Connection(asyncio.Protocol):
         phase = self.exchange.phase
         is_owed = phase not in (IDLE, COLLECTING, CLOSED) or (self.writer.is_choked and bool(self.reader.requests))
         if self._has_peer_ended and phase is not CLOSED and not is_owed:
-            self._break_off()
+            self.break_off()
         self._make_room_behind()
         self.update_reading()
         reader = self.reader
         is_whole = reader.part is NOTHING and reader.rest is None and reader.error is None
         self._has_more = bool(self._held or reader.requests) or self._has_peer_ended or not is_whole
-
-    def _read(self, piece: bytes) -> None:
-        reader = self.reader
-        before = reader.part
-        reader.feed(piece)
-        if reader.part is HEAD and before is not HEAD:
-            self._since = self.server.now
 
     def _feed(self) -> bool:
         """Read on. False: there is nothing, or what was read before has to be taken first."""
@@ -214,7 +201,11 @@ class Connection(asyncio.Protocol):
             return False
         piece = bytes(self._held[: self._slice])
         del self._held[: self._slice]
-        self._read(piece)
+        reader = self.reader
+        before = reader.part
+        reader.feed(piece)
+        if reader.part is HEAD and before is not HEAD:
+            self._since = self.server.now
         return True
 
     def _take(self) -> bool:
@@ -324,7 +315,7 @@ class Connection(asyncio.Protocol):
             if spent_s > config.head_timeout_s:
                 self.exchange.fail(too_slow("head", config.head_timeout_s))
         elif (is_ending and not self._held) or spent_s > config.idle_timeout_s:
-            self._break_off()
+            self.break_off()
 
     def _sweep_arriving(self, now: float) -> None:
         """Of a body that goes to an invocation, that one's own clocks take care."""

@@ -5,9 +5,9 @@ It is the client of whatever invocation is made for the request (core.inflight.C
 
 from attacca.errors import AttaccaError, BadRequest, BadResponse
 from attacca.gateway.core.inflight import Inflight
-from attacca.gateway.http import cors, phases
+from attacca.gateway.http import cors, phases, request
 from attacca.gateway.http.asgi_adapter import AsgiAdapter, scope_of
-from attacca.gateway.http.handler import PLAINLY, Action, Admin, Invoke, Refuse, Serve, Told
+from attacca.gateway.http.handler import PLAINLY, Action, Admin, Invoke, Refuse, Serve
 from attacca.gateway.http.intake import SMALL, Asked, Intake, too_large
 from attacca.gateway.http.owner import Owner
 from attacca.gateway.http.peer_uid import Ends
@@ -22,13 +22,14 @@ from attacca.model.invocation import Ok, Outcome, Request, Start
 
 WARM = Start.WARM
 LARGE = 64 * 1024  # bytes of an answer that do not count
-NO_HEAD = Head(b"", b"", [], {}, "1.1", keep=False)
+NO_PLAN = Invoke("")
+NO_HEAD = request.head(b"", b"", [], {}, "1.1", False)  # noqa: FBT003 - as in any other
 
 
 class Exchange:
     __slots__ = (
-        "_beside", "_ends", "_gateway", "_handle", "_head", "_is_plain", "_limit", "_max_body", "_owner", "_passes",
-        "_server", "_told", "_writer", "intake", "phase", "sink", "streamed_size", "taken",
+        "_ends", "_gateway", "_handle", "_head", "_is_plain", "_limit", "_max_body", "_owner", "_passes", "_plan",
+        "_server", "_writer", "intake", "phase", "sink", "streamed_size", "taken",
     )  # fmt: skip
 
     def __init__(self, server: HttpServer, owner: Owner, writer: Writer, ends: Ends) -> None:
@@ -45,8 +46,7 @@ class Exchange:
         self._writer = writer
         self._ends = ends
         self._head = NO_HEAD  # of the request that is collected
-        self._told: Told = PLAINLY
-        self._beside: tuple[tuple[bytes, bytes], ...] = ()  # what the answer says beside
+        self._plan = NO_PLAN  # whose answer is owed
         self._is_plain = False  # nothing is asked of the answer: the warm road
         self._limit = 0  # bytes of a body that is passed on
         self._passes = False  # when the answer is out, what still comes of the body passes by
@@ -64,8 +64,11 @@ class Exchange:
     # Requests that are here.
 
     def serve(self, head: Head, body: bytes) -> None:
-        self._step(WHOLE)
-        self._writer.begin(head)
+        if self.phase is not IDLE:
+            raise refused(self.phase, WHOLE)
+        self.phase = SERVED
+        writer = self._writer
+        writer.keep, writer.is_old, writer.is_head = head.keep, head.is_old, head.is_head
         self._act(self._handle(head, self._ends), head, body, more=False)
 
     def serve_collected(self, body: bytes) -> None:
@@ -85,22 +88,22 @@ class Exchange:
         if not isinstance(action, Invoke):
             self._act_otherwise(action, head, body, more=more)
             return
-        self._told, self._beside = action.told, action.beside
+        self._plan = action
         self._is_plain = head.is_plain and not action.beside and action.told is PLAINLY
         error: AttaccaError | None = head.refusal
         if error is None and len(body) > self._max_body and not more:
             error = self._gateway.refused(action.function, too_large(self._max_body))
         if error is None:
-            request = Request(
-                *(body, action.content_type, action.method, action.path, action.query, action.headers, more),
-                *(action.client, action.port, action.scheme),
-            )
-            error = self._gateway.invoke(action.function, request, self)
+            made = Request(
+                body, action.content_type, action.method, action.path, action.query, action.headers, more,
+                action.client, action.port, action.scheme,
+            )  # fmt: skip
+            error = self._gateway.invoke(action.function, made, self)
         if error is not None:
-            self.respond(self._told.error(error, None))
+            self.respond(action.told.error(error, None))
 
     def _act_otherwise(self, action: Admin | Serve | Refuse, head: Head, body: bytes, *, more: bool) -> None:
-        self._told, self._beside = PLAINLY, ()
+        self._plan = NO_PLAN
         match action:
             case Serve(answer=answer):
                 self.respond(answer)
@@ -137,14 +140,14 @@ class Exchange:
             error = head.refusal or self._gateway.refusal(action.function)
         if error is None and isinstance(action, Invoke) and not is_streamed:
             self._step(phases.OPEN)
-            self._told, intake.limit, intake.owner = action.told, limit, action.function
+            self._plan, intake.limit, intake.owner = action, limit, action.function
             return
         self._step(phases.STREAM)
         self.streamed_size = len(body)
         if error is not None or isinstance(action, Serve | Refuse):
             self._let_pass(length)
         if error is not None:
-            self._beside = ()
+            self._plan = NO_PLAN
             self.respond((action.told if isinstance(action, Invoke) else PLAINLY).error(error, None))
             return
         self._act(action, head, body, more=True)
@@ -198,7 +201,7 @@ class Exchange:
         if self.sink is not None:
             self.sink.feed(data, last=last)
         elif is_passing and last:
-            self._owner.answered(keep=self._writer.keep)
+            self._owner.go_on() if self._writer.keep else self._owner.break_off()
 
     def break_upload(self, error: AttaccaError) -> None:
         """A body that is being streamed turns out to be too large, or no HTTP: it cannot be finished."""
@@ -216,13 +219,13 @@ class Exchange:
         if phase is Phase.BOTH:
             self._owner.abort()
         else:
-            self.respond(self._told.error(error, taken))
+            self.respond(self._plan.told.error(error, taken))
 
     def fail(self, error: AttaccaError) -> None:
         """Nothing after this can be understood, and no answer is owed: answer this, and close."""
         is_known = self.phase is not IDLE
         self.intake.leave()
-        self._writer.refusal((self._told if is_known else PLAINLY).error(error, None))
+        self._writer.refusal((self._plan.told if is_known else PLAINLY).error(error, None))
         self._owner.linger()
 
     # What the gateway says.
@@ -255,7 +258,7 @@ class Exchange:
                     self._finish()
                 return
         try:
-            answer = self._told.outcome(outcome, taken)
+            answer = self._plan.told.outcome(outcome, taken)
         except BadResponse as error:
             self._amend(error, taken)
         else:
@@ -265,11 +268,11 @@ class Exchange:
         taken = self.taken
         assert taken is not None
         try:
-            self.start_stream(status, self._told.head(headers, taken))
+            self.start_stream(status, self._plan.told.head(headers, taken))
         except BadResponse as error:
             taken.client = None
             self._gateway.give_up(taken, error)
-            self.respond(self._told.error(error, taken))
+            self.respond(self._plan.told.error(error, taken))
 
     def body(self, data: bytes) -> None:
         self._writer.piece(data)
@@ -287,15 +290,15 @@ class Exchange:
     def _amend(self, error: AttaccaError, taken: Inflight) -> None:
         """What the function answered cannot be sent."""
         self._gateway.amend(taken, error)
-        self.respond(self._told.error(error, taken))
+        self.respond(self._plan.told.error(error, taken))
 
     # Answers.
 
     def respond(self, answer: Whole) -> None:
         if self.phase is UPLOADING and not self._passes:
             self._writer.keep = False  # the rest of the body has nowhere to go
-        if self._beside:
-            answer = Whole(answer.status, cors.added(answer.fields, [*self._beside]), answer.body)
+        if self._plan.beside:
+            answer = Whole(answer.status, cors.added(answer.fields, [*self._plan.beside]), answer.body)
         self._writer.whole(answer)
         self._finish()
 
@@ -304,7 +307,7 @@ class Exchange:
         Raises:
             BadResponse: the status or the length make no sense.
         """
-        self._writer.start(status, cors.added(fields, [*self._beside]) if self._beside else fields)
+        self._writer.start(status, cors.added(fields, [*self._plan.beside]) if self._plan.beside else fields)
         self._step(phases.HEAD)
         if self._writer.is_choked:
             self.tell_flow()
@@ -318,17 +321,20 @@ class Exchange:
             self._owner.end(ending)
 
     def _finish(self) -> None:
+        writer = self._writer
         self.taken = self.sink = None
-        if not self._writer.is_choked:
-            self._writer.is_read()
+        if writer.unread is not None and not writer.is_choked:
+            writer.is_read()
         if self.phase is UPLOADING and self._passes:
             self._step(phases.PASS)
             return
         self._step(END)
-        if self.phase is IDLE:
-            self._owner.answered(keep=self._writer.keep)
-        else:
+        if self.phase is not IDLE:
             self._owner.linger()
+        elif writer.keep:
+            self._owner.go_on()
+        else:
+            self._owner.break_off()
 
     # The connection's side.
 

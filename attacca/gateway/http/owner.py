@@ -6,8 +6,11 @@ from attacca.gateway.http.writer import Ending
 
 
 class Owner(Protocol):
-    def answered(self, *, keep: bool) -> None:
-        """The answer is out: on to the next request, or to the end of the connection."""
+    def go_on(self) -> None:
+        """The answer is out: on to the next request."""
+
+    def break_off(self) -> None:
+        """The answer is out, and the last one; or there is none to give."""
 
     def linger(self) -> None:
         """Let the client read its answer before its unread request makes the kernel reset the connection."""

@@ -15,7 +15,7 @@ import httptools
 from attacca.errors import AttaccaError, BadRequest, HeadersTooLarge
 from attacca.gateway.http import rtsp
 from attacca.gateway.http.access import FIELDS_MOST, too_many_fields
-from attacca.gateway.http.request import Fields, Head, refuse_upgrade
+from attacca.gateway.http.request import Fields, Head, head, refuse_upgrade
 
 SLICE = 16 * 1024  # bytes parsed at once: bounds the requests that pile up behind one that is being served
 METHOD_MOST = 20  # bytes
@@ -24,7 +24,8 @@ END = b"\r\n\r\n"
 NO_TRAILERS = frozenset(  # too late for them, and the parser would follow them all the same
     (b"connection", b"proxy-connection", b"upgrade", b"content-length", b"transfer-encoding")
 )
-HEADS_KEPT, HEAD_KEPT_MOST, FIELDS_KEPT_MOST = 256, 1024, 32
+HEADS_KEPT, HEADS_SEEN, HEAD_KEPT_MOST, FIELDS_KEPT_MOST = 256, 1024, 1024, 32
+MISSES_MOST = 16
 SECRET = (b"authorization", b"cookie", b"proxy-authorization")
 
 
@@ -40,37 +41,61 @@ NOTHING, HEAD, BODY = Part.NOTHING, Part.HEAD, Part.BODY
 
 
 class Heads:
-    """The heads that came last, whole, as bytes: clients that ask again send the same, and need not be parsed again.
+    """Heads that came before, as bytes: clients that ask again send the same, and need not be parsed again.
 
-    Kept are those of which all is decided by their bytes: nobody's secrets, no framing but a length, no refusal.
+    Kept are those that came twice, and of which all is decided by their bytes: nobody's secrets, no framing but a
+    length, no refusal.
     """
 
     def __init__(self) -> None:
         self.known: dict[bytes, Head] = {}
+        self._seen: set[int] = set()  # hashes of others that came lately
 
     def __repr__(self) -> str:
-        return f"<Heads {len(self.known)} of {HEADS_KEPT}>"
+        return f"<Heads {len(self.known)} of {HEADS_KEPT}, {len(self._seen)} seen once>"
 
-    def keep(self, data: bytes, head: Head, size: int) -> None:
-        """`data` was just this one request, with a body of this size."""
-        at = data.find(END) + len(END)
-        if at > HEAD_KEPT_MOST or len(data) - at != size or len(head.fields) > FIELDS_KEPT_MOST:
+    def keep(self, text: bytes, one: Head, body: bytes) -> None:
+        """`text` is the head's, and this body came with it, and nothing else."""
+        key = hash(text)
+        if key not in self._seen:
+            if len(self._seen) >= HEADS_SEEN:
+                self._seen.clear()
+            self._seen.add(key)
             return
-        named = head.named
-        is_plain = head.keep and not head.is_old and head.refusal is None and b"upgrade" not in named
-        if is_plain and not head.is_chunked and not any(name in named for name in SECRET):
-            head.length = size
+        named = one.named
+        is_plain = one.keep and not one.is_old and one.refusal is None and b"upgrade" not in named
+        is_small = len(text) <= HEAD_KEPT_MOST and len(one.fields) <= FIELDS_KEPT_MOST
+        if is_plain and is_small and not one.is_chunked and not any(name in named for name in SECRET):
+            one.length = len(body)
             if len(self.known) >= HEADS_KEPT:
                 self.known.clear()
-            self.known[data[:at]] = head
+            self.known[text] = one
 
 
 class Reader:
     """`judge` says what is wrong with a head, or notes in it why its sender may not call functions."""
 
     __slots__ = (
-        "_fields", "_framing_size", "_heads", "_is_fresh", "_is_taken", "_judge", "_line", "_misplaced", "_parser",
-        "_seen_size", "_url", "body", "coming", "error", "head_size", "max_head", "part", "requests", "rest",
+        "_fields",
+        "_framing_size",
+        "_heads",
+        "_is_fresh",
+        "_is_taken",
+        "_judge",
+        "_line",
+        "_misplaced",
+        "_misses",
+        "_parser",
+        "_seen_size",
+        "_url",
+        "body",
+        "coming",
+        "error",
+        "head_size",
+        "max_head",
+        "part",
+        "requests",
+        "rest",
     )  # fmt: skip
 
     def __init__(self, max_head: int, heads: Heads, judge: Callable[[Head], AttaccaError | None]) -> None:
@@ -85,6 +110,7 @@ class Reader:
         self._heads = heads
         self._judge = judge
         self._parser = httptools.HttpRequestParser(self)
+        self._misses = 0  # heads that were not known, in a row: who never sends the same is not looked up each time
         self._url = b""
         self._fields: Fields = []
         self._line = b""  # what has come of its first line, until a field has
@@ -98,29 +124,40 @@ class Reader:
         sizes = f"head {self.head_size} bytes, body {len(self.body)}"
         return f"<Reader {self.part.name.lower()}, {sizes}, {len(self.requests)} requests complete>"
 
-    def known(self, data: bytes) -> Head | None:
-        """The head of the one whole request that this is, where that has been read before."""
-        if self.part is not NOTHING:
+    def whole(self, data: bytes) -> tuple[Head, bytes] | None:
+        """The request, if just one is in these bytes, whole, and nothing came before. Otherwise they have been fed."""
+        misses, text = self._misses, b""
+        if misses < MISSES_MOST or misses % MISSES_MOST == 0:
+            at = data.find(END) + 4
+            text = data[:at]
+            known = self._heads.known.get(text)
+            if known is not None and known.length == len(data) - at:
+                self._misses = 0
+                return known, data[at:]
+        self._misses = misses + 1
+        if self._line or rtsp.HINT in data:
+            self._feed_watchfully(data)
+        else:
+            self._parse(data)
+        requests = self.requests
+        if len(requests) != 1 or self.part is not NOTHING or self.error is not None:
             return None
-        at = data.find(END) + 4
-        head = self._heads.known.get(data[:at])
-        return head if head is not None and head.length == len(data) - at else None
+        request = requests.popleft()
+        if text and len(text) + len(request[1]) == len(data):
+            self._heads.keep(text, *request)
+        return request
 
     def feed(self, data: bytes) -> None:
         if self._line or rtsp.HINT in data:
             self._feed_watchfully(data)
-            return
-        is_first = self.part is NOTHING
-        self._parse(data)
-        if is_first and self.part is NOTHING and len(self.requests) == 1 and self.error is None:
-            head, body = self.requests[0]
-            self._heads.keep(data, head, len(body))
+        else:
+            self._parse(data)
 
     def take_head(self) -> Head:
         """Of the request whose body still comes; from now on that is taken piece by piece."""
-        head, self.coming, self._is_taken = self.coming, None, True
-        assert head is not None
-        return head
+        opened, self.coming, self._is_taken = self.coming, None, True
+        assert opened is not None
+        return opened
 
     def take_body(self) -> bytes:
         body, self.body, self._seen_size = bytes(self.body), b"", 0
@@ -139,13 +176,15 @@ class Reader:
 
     # What the parser says.
 
+    def on_message_begin(self) -> None:
+        self.part = HEAD
+        self.head_size = 0
+
     def on_url(self, url: bytes) -> None:
         if self._url:
             self._url += url
         else:
             self._url = url
-            self.part = HEAD
-            self.head_size = 0
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self.part is HEAD:
@@ -176,10 +215,13 @@ class Reader:
             self._is_taken = False
             self.rest = body
             return
-        head = self.coming or self._open(has_body=bool(body))
-        self.coming = None
-        if head is not None:
-            self.requests.append((head, body))
+        complete = self.coming
+        if complete is None:
+            complete = self._open(has_body=bool(body))
+        else:
+            self.coming = None
+        if complete is not None:
+            self.requests.append((complete, body))
 
     def _open(self, *, has_body: bool) -> Head | None:
         """The head that is complete; None where something is wrong with it, or with what came before."""
@@ -189,21 +231,23 @@ class Reader:
         self._url, self._fields = b"", []
         parser, named = self._parser, dict(fields)
         keep = parser.should_keep_alive()
+        if not keep:
+            self._heads = Heads()  # nothing comes behind it, and what does is for the parser to refuse
         # Kept alive without a word about it: that is HTTP/1.1.
         version = "1.1" if keep and b"connection" not in named else parser.get_http_version()
-        head = Head(parser.get_method(), url, fields, named, version, keep=keep)
-        error = self._judge(head)
+        opened = head(parser.get_method(), url, fields, named, version, keep)
+        error = self._judge(opened)
         if error is None and b"upgrade" in named:
-            error = refuse_upgrade(head, has_body=has_body)
+            error = refuse_upgrade(opened, has_body=has_body)
+        if error is None:
+            return opened
         self.error = error
-        return head if error is None else None
+        return None
 
     # Piece by piece.
 
     def _parse(self, data: bytes) -> None:
         while True:
-            if self.part is NOTHING:
-                self.part = HEAD
             try:
                 self._parser.feed_data(data)
             except httptools.HttpParserUpgrade as upgrade:

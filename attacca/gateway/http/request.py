@@ -1,5 +1,7 @@
 """A request's head, decoded once: how its body is told apart from what follows, and who sent it."""
 
+import msgspec
+
 from attacca.errors import AttaccaError, BadRequest, MethodNotAllowed, Unsupported
 from attacca.gateway.http import rtsp
 from attacca.kernel.access import Refusal
@@ -14,30 +16,22 @@ FOREIGN: dict[bytes, AttaccaError] = {
 }
 
 
-class Head:
+class Head(msgspec.Struct, gc=False):
     """`fields` have lower-case names; `named` has the last of each name. It may stand for many requests whose heads
     are the same to the byte, so nothing in it belongs to one of them."""
 
-    __slots__ = (
-        "fields", "is_head", "is_old", "is_plain", "keep", "length", "method", "named", "plan", "refusal", "url",
-        "version",
-    )  # fmt: skip
-
-    def __init__(
-        self, method: bytes, url: bytes, fields: Fields, named: dict[bytes, bytes], version: str, *, keep: bool
-    ) -> None:
-        self.method = method
-        self.url = url
-        self.fields = fields
-        self.named = named
-        self.version = version
-        self.keep = keep  # the connection is for others behind it
-        self.is_old = is_old = version == "1.0"
-        self.is_head = is_head = method == b"HEAD"
-        self.is_plain = keep and not is_old and not is_head and b"x-attacca-detail" not in named  # the warm road
-        self.refusal: Refusal | None = None  # why its sender may not call functions
-        self.length = 0  # bytes of its body, where that came with it
-        self.plan: object = None  # what a handler has made of it, so that it is made once
+    method: bytes
+    url: bytes
+    fields: Fields
+    named: dict[bytes, bytes]
+    version: str
+    keep: bool  # the connection is for others behind it
+    is_old: bool  # HTTP/1.0
+    is_head: bool
+    is_plain: bool  # HTTP/1.1, kept alive, not HEAD, no details asked for: the warm road
+    refusal: Refusal | None = None  # why its sender may not call functions
+    plan: object = None  # what a handler has made of it, so that it is made once
+    length: int = 0  # bytes of its body, where that came with it
 
     def __repr__(self) -> str:
         return f"<Head {self.verb} {self.url[:60].decode('latin-1')}, {len(self.fields)} fields>"
@@ -65,6 +59,19 @@ class Head:
     def expects(self) -> bool:
         """Does its sender wait for 100 Continue before it sends the body?"""
         return self.named.get(b"expect", b"").lower() == b"100-continue" and not self.is_old
+
+
+def head(
+    method: bytes,
+    url: bytes,
+    fields: Fields,
+    named: dict[bytes, bytes],
+    version: str,
+    keep: bool,  # noqa: FBT001 - one is made for every request
+) -> Head:
+    is_old, is_head = version == "1.0", method == b"HEAD"
+    is_plain = keep and not is_old and not is_head and b"x-attacca-detail" not in named
+    return Head(method, url, fields, named, version, keep, is_old, is_head, is_plain)
 
 
 def misframed(head: Head) -> AttaccaError | None:

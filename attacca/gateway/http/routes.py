@@ -12,7 +12,7 @@ from attacca.gateway.http.peer_uid import Ends
 from attacca.gateway.http.proxies import Proxies
 from attacca.gateway.http.request import Fields, Head
 from attacca.gateway.http.response import Whole
-from attacca.gateway.http.target import Kind, Target, Targets
+from attacca.gateway.http.target import KEPT, KEPT_LENGTH, Kind, Target, Targets
 
 FUNCTION, API = Kind.FUNCTION, Kind.API
 
@@ -32,15 +32,19 @@ class Routes:
         self._is_ready = is_ready
         self._has_admin = has_admin
         self._targets = Targets()
+        self._plans: dict[
+            tuple[bytes, bytes, bytes], Invoke
+        ] = {}  # by address, method and content type: the usual ones
 
     def __repr__(self) -> str:
-        return f"<Routes {self._targets!r}>"
+        return f"<Routes {len(self._plans)} plans, {self._targets!r}>"
 
     def handle(self, head: Head, ends: Ends) -> Action:
-        plan = head.plan
+        plan = head.plan or self._plans.get((head.url, head.method, head.named.get(b"content-type", b"")))
         if type(plan) is Invoke:
             function = self._gateway.find(plan.function)
             if function is None or not (function.takes_requests or function.cors):
+                head.plan = plan
                 return plan
         return self._plan(head, ends)
 
@@ -56,8 +60,11 @@ class Routes:
         if function is not None and (function.takes_requests or function.cors):
             return self._invoke(head, target, function, ends)
         plan = Invoke(target.name, head.verb, target.path, target.query, head.content_type)
-        if head.method != b"OPTIONS":
-            head.plan = plan
+        kind = head.named.get(b"content-type", b"")
+        if head.method != b"OPTIONS" and len(head.url) + len(head.method) + len(kind) <= KEPT_LENGTH:
+            if len(self._plans) >= KEPT:
+                self._plans.clear()
+            self._plans[head.url, head.method, kind] = head.plan = plan
         return plan
 
     def _invoke(self, head: Head, target: Target, function: Function, ends: Ends) -> Invoke:

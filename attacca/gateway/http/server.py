@@ -5,7 +5,6 @@ from collections.abc import Callable
 from email.utils import formatdate
 from typing import Protocol
 
-from attacca.errors import AttaccaError, BadRequest, HeadersTooLarge
 from attacca.gateway.config import GatewayConfig
 from attacca.gateway.driver import Gateway
 from attacca.gateway.http import response
@@ -14,7 +13,6 @@ from attacca.gateway.http.asgi_adapter import AsgiApp
 from attacca.gateway.http.handler import Handler
 from attacca.gateway.http.proxies import Proxies
 from attacca.gateway.http.reader import Heads
-from attacca.gateway.http.request import Head, misframed
 from attacca.gateway.http.room import Rooms
 from attacca.gateway.http.routes import Routes
 
@@ -79,17 +77,6 @@ class HttpServer:
 
     def __repr__(self) -> str:
         return f"<HttpServer {len(self.connections)} connections, {self.turned_away} turned away, {self.heads!r}>"
-
-    def judge(self, head: Head) -> AttaccaError | None:
-        """What is wrong with it; then its connection cannot be used for another."""
-        error = misframed(head)
-        if error is not None:
-            return error
-        judged = self.access.judge(head.fields, head.named, is_old=head.is_old)
-        if isinstance(judged, BadRequest | HeadersTooLarge):
-            return judged
-        head.refusal = judged
-        return None
 
     def prefix(self, content_type: str) -> bytes:
         """How a warm answer of this type begins, until the next sweep.

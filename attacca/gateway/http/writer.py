@@ -45,8 +45,8 @@ class Writer:
     """`keep`: the connection is for others behind this answer. It may turn out not to be."""
 
     __slots__ = (
-        "_draining", "_is_bodiless", "_is_chunked", "_left", "_moment", "_unread", "is_choked", "is_head", "is_old",
-        "keep", "transport", "unwritten",
+        "_draining", "_is_bodiless", "_is_chunked", "_left", "_moment", "is_choked", "is_head", "is_old",
+        "keep", "transport", "unread", "unwritten",
     )  # fmt: skip
 
     def __init__(self, transport: asyncio.Transport, moment: Moment) -> None:
@@ -59,11 +59,11 @@ class Writer:
         self._is_bodiless = False  # an answer without a body, whatever the function sends
         self._is_chunked = False
         self._left = NO_LENGTH  # bytes that the answer's Content-Length still promises
-        self._unread: Room | None = None  # for large answers that are not read
+        self.unread: Room | None = None  # for large answers that are not read
         self._draining: pace.Pace | None = None  # of these
 
     def __repr__(self) -> str:
-        room = 0 if self._unread is None else self._unread.size
+        room = 0 if self.unread is None else self.unread.size
         return f"<Writer {self.unwritten} bytes unread in a room of {room}, {self._left} to come, keep {self.keep}>"
 
     def begin(self, head: Head) -> None:
@@ -166,17 +166,17 @@ class Writer:
 
     def make_room(self, budget: Budget, owner: str, size: int) -> bool:
         """Until its client has read it, or nearly. What is larger than a share takes all of that."""
-        room = self._unread or Room(budget, owner)
+        room = self.unread or Room(budget, owner)
         if not room.take(min(room.size + size, budget.share)):
             return False
-        self._unread = room
+        self.unread = room
         return True
 
     def is_read(self) -> None:
         """All that was written, or nearly."""
-        if self._unread is not None:
-            self._unread.leave()
-            self._unread = None
+        if self.unread is not None:
+            self.unread.leave()
+            self.unread = None
 
     def has_moved(self) -> bool:
         """Has the client read anything since that was asked last?"""
@@ -185,10 +185,10 @@ class Writer:
 
     def drains(self, now: float, stretch_s: float) -> bool:
         """Are large answers read as fast as a body has to come? The less is unwritten, the more has been."""
-        if self._unread is None:
+        if self.unread is None:
             self._draining = None
             return True
         before = self._draining or pace.begin(now, -self.unwritten)
-        is_pressed = self._unread.is_crowded
+        is_pressed = self.unread.is_crowded
         self._draining = pace.go_on(before, now, -self.unwritten, stretch_s, is_pressed=is_pressed)
         return self._draining is not None

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from attacca.io.wire.frames import Codec, refusal
-from attacca.io.wire.types import TOO_SLOW, Hello, Limits, Receiver
+from attacca.io.wire.types import CUT, TOO_SLOW, Hello, Limits, Receiver
 
 ENDLESS = 1 << 62  # in memory no message is too large
 LOW = 4  # a peer has caught up when no more than this part of `high_bytes` waits
@@ -89,7 +89,7 @@ class MemoryLink:
             self.peer._keep(_End(f"the peer closed it: {why}"))
             self.peer._catch_up()
 
-    def cut(self, why: str) -> None:
+    def cut(self, why: str = CUT) -> None:
         """Without another word, as a broken cable does; what waits is lost."""
         for side in (self, self.peer):
             side._end(why)

@@ -6,7 +6,6 @@ A peer that comes anew, before its older link was found to be broken, has left f
 import asyncio
 import logging
 from collections.abc import Callable
-from functools import partial
 from typing import Any, Generic, TypeVar
 
 from attacca.errors import PayloadTooLarge
@@ -25,7 +24,7 @@ class Peers(Generic[Out]):
         self._links: dict[str, Link[Out]] = {}
         self._news = asyncio.Event()
         self._join: Callable[[str], None]
-        self._receive: Callable[[str, Any], None]
+        self._receiver: Callable[[str], Callable[[Any], None]]
         self._lose: Callable[[str, str], None]
         self._press: Callable[[str, bool], None]
 
@@ -35,13 +34,13 @@ class Peers(Generic[Out]):
     def bind(
         self,
         join: Callable[[str], None],
-        receive: Callable[[str, Any], None],
+        receiver: Callable[[str], Callable[[Any], None]],
         lose: Callable[[str, str], None],
         press: Callable[[str, bool], None] | None = None,
     ) -> None:
-        """What is done when a peer is there and can be sent to; with what it says; when it is gone, and why, and what
-        was under way may have been lost; and when it does not read what it is sent, or has caught up."""
-        self._join, self._receive, self._lose = join, receive, lose
+        """`join`: a peer is there, and can be sent to. `receiver` gives who takes what it says. `lose`: it is gone, and
+        why; what was under way may have been lost. `press`: it does not read what it is sent, or has caught up."""
+        self._join, self._receiver, self._lose = join, receiver, lose
         self._press = press or _nothing
 
     def send(self, peer: str, message: Out) -> None:
@@ -70,7 +69,7 @@ class Peers(Generic[Out]):
         self._links[peer.name] = link
         self._news.set()
         self._join(peer.name)
-        return partial(self._receive, peer.name)
+        return self._receiver(peer.name)
 
     def pressed(self, link: Link[Out], *, is_slow: bool) -> None:
         name = self._name(link)

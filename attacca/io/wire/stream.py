@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from attacca.errors import BadRequest
 from attacca.io.wire.frames import HEAD, HELLO_BYTES, Codec, Goodbye, decode_hello, refusal
-from attacca.io.wire.types import TOO_SLOW, Hello, Limits, Receiver
+from attacca.io.wire.types import CUT, TOO_SLOW, Hello, Limits, Receiver
 
 PLAIN = Codec(Hello, HELLO_BYTES)
 
@@ -80,7 +80,7 @@ class StreamLink(asyncio.Protocol):
 
     def cut(self) -> None:
         """Without another word, as a broken cable does."""
-        self._abort("the connection was cut")
+        self._abort(CUT)
 
     # What the transport says.
 

@@ -13,6 +13,7 @@ import msgspec
 
 VERSION = 1  # of the words in model.messages: both sides must speak the same
 MB = 1024 * 1024
+CUT = "the connection was cut"
 TOO_SLOW = "the peer does not read what it is sent"
 
 Out = TypeVar("Out", contravariant=True)

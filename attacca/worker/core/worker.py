@@ -100,7 +100,11 @@ class WorkerCore:
         out: list[Command] = []
         # The road of every invocation. A `match` asks the classes of structs one by one, at ten times the price.
         if type(event) is Received:
-            self._received(now, event.peer, event.message, out)
+            message = event.message
+            if type(message) is Dispatch:
+                self._dispatch(now, event.peer, message, out)
+            else:
+                self._received(now, event.peer, message, out)
         elif type(event) is RunEnded:
             self._run_ended(now, event, out)
         else:
@@ -138,9 +142,7 @@ class WorkerCore:
         return len(self.scheduler.items)
 
     def _received(self, now: float, peer: str, message: Dispatch | Check | WatchIdle, out: list[Command]) -> None:
-        if type(message) is Dispatch:
-            self._dispatch(now, peer, message, out)
-        elif isinstance(message, Check):
+        if isinstance(message, Check):
             refusal = self.catalogue.refuse(message.revision.settings)
             self.checks.begin(now, peer, message, refusal, out, draining=self.draining)
             self._move_on(now, out)

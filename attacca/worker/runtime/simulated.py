@@ -1,17 +1,16 @@
-"""A runtime with no process behind it: everything takes the time it is told to, and fails when it is told to.
+"""A runtime with no process behind it: what its worker orders takes as long as a simulated machine says.
 
-On an event loop it reports by itself; without one, whoever holds its clock calls `advance`.
+The simulator gives it a machine whose times are drawn and whose cores are shared, the tests of the worker one that
+follows a script (`scripted`). What is common to both is here: who is there, what runs in whom, and what is reported.
 """
 
-import asyncio
 from collections.abc import Callable
-from heapq import heappop, heappush
+from functools import partial
+from typing import Any, NamedTuple, Protocol
 
-import msgspec
-
-from attacca.kernel.clock import Clock
 from attacca.model.function import Revision, Signature
-from attacca.model.invocation import Failed, Invocation, Ok, Outcome
+from attacca.model.invocation import Failed, Invocation, Outcome
+from attacca.model.resources import NOTHING, Resources
 from attacca.worker.core.reports import (
     Report,
     RunEnded,
@@ -24,279 +23,317 @@ from attacca.worker.core.reports import (
     TemplateReady,
 )
 
-
-class Times(msgspec.Struct, frozen=True, kw_only=True):
-    """What each step takes, in milliseconds. From a template, only `fork_ms` passes."""
-
-    sandbox_ms: float = 4.0
-    code_ms: float = 1.0
-    imports_ms: float = 95.0
-    fork_ms: float = 5.0
-    run_ms: float = 10.0
-    kill_ms: float = 1.0
-    template_mb: int = 16
+GIVEN_UP = Failed("cancelled", "it was given up")
 
 
-class Fault(msgspec.Struct, frozen=True, kw_only=True):
-    """How a start fails. `times`: so often; None: always."""
+class Steps(NamedTuple):
+    """What a start takes, in seconds."""
 
-    code: str = "bad_function"
-    message: str = "No module named 'missing'"
-    traceback: str = "Traceback (most recent call last): ..."
-    times: int | None = None
+    sandbox: float
+    code: float = 0.0
+    imports: float = 0.0
 
-
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    run_ms: float
-    outcome: Outcome
+    @property
+    def total(self) -> float:
+        return self.sandbox + self.code + self.imports
 
 
-Handler = Callable[[Revision, Invocation], Answer]
+class StartFault(NamedTuple):
+    """Why a start fails."""
+
+    code: str
+    message: str
+    traceback: str = ""
 
 
-class _Copy:
-    """A sandbox or a template, as far as the simulation needs to know it."""
+class Instance:
+    """A sandbox or a template. `made_at`, `steps`, `ticket` and `has_run` are its machine's."""
 
-    __slots__ = ("is_ready", "is_told_to_end", "revision", "running", "template")
+    __slots__ = (
+        "has_run", "id", "is_ready", "is_template", "is_told_to_end", "made_at", "resources", "revision", "running",
+        "steps", "template", "ticket",
+    )  # fmt: skip
 
-    def __init__(self, revision: Revision, template: str | None) -> None:
+    def __init__(self, name: str, revision: Revision, template: str | None, *, is_template: bool) -> None:
+        self.id = name
         self.revision = revision
         self.template = template
+        self.is_template = is_template
+        resources = revision.settings.resources
+        self.resources = resources.memory_alone() if is_template else resources
+        self.running: dict[str, Job] = {}
+        self.steps = NO_STEPS
+        self.made_at = 0.0
+        self.ticket = 0
+        self.has_run = False
         self.is_ready = False
         self.is_told_to_end = False
-        self.running: dict[str, Invocation] = {}
+
+    def __repr__(self) -> str:
+        state = "told to end" if self.is_told_to_end else "ready" if self.is_ready else "starting"
+        return f"<Instance {self.id} {state}, {len(self.running)} running>"
+
+
+class Job:
+    """One invocation in a sandbox. All but the first four are its machine's: how far it is, and what there is to do."""
+
+    __slots__ = ("began", "instance", "invocation", "is_computing", "is_stuck", "name", "ticket", "work")
+
+    def __init__(self, instance: Instance, invocation: Invocation) -> None:
+        self.instance = instance
+        self.invocation = invocation
+        self.name = invocation.id
+        self.is_stuck = False
+        self.work: Any = None
+        self.began = 0.0
+        self.ticket = 0
+        self.is_computing = True
+
+    def __repr__(self) -> str:
+        return f"<Job {self.name} in {self.instance.id}{', stuck' if self.is_stuck else ''}>"
+
+
+class Machine(Protocol):
+    """How long things take. All that it is given ends in a call of the runtime that it serves, or is taken back."""
+
+    template_mb: int  # what a template holds once it has its code
+
+    def serve(self, runtime: "SimulatedRuntime") -> None: ...
+
+    def start(self, instance: Instance) -> None:
+        """Ends in `made`."""
+
+    def abandon(self, instance: Instance) -> None:
+        """It will not be made."""
+
+    def fault(self, instance: Instance) -> StartFault | None:
+        """Why a start that is over failed."""
+
+    def begin(self, job: Job) -> None:
+        """Ends in `ran`."""
+
+    def finish(self, job: Job) -> None:
+        """Let it end now, by `ran`."""
+
+    def halt(self, job: Job) -> None:
+        """It does not go on."""
+
+    def later(self, do: Callable[[], None]) -> None:
+        """When as much time has passed as an end takes; at once where it takes none."""
+
+    def body(self, job: Job, data: bytes, *, last: bool) -> None: ...
+    def flow(self, job: Job, *, paused: bool) -> None: ...
+    def leave(self, job: Job) -> None: ...
 
 
 class SimulatedRuntime:
-    """It keeps the contract of `Runtime`, and asserts that its worker does."""
+    """`report` gets what is reported; where it is a worker that opens it, that one's sink does."""
 
-    def __init__(
-        self, clock: Clock, times: Times | None = None, handler: Handler | None = None, *, on_loop: bool = False
-    ) -> None:
-        self.times = times or Times()
-        self.sandboxes: dict[str, _Copy] = {}
-        self.templates: dict[str, _Copy] = {}
-        self.bodies: dict[str, bytes] = {}  # by invocation: what was streamed to it
-        self.paused: dict[str, bool] = {}  # by invocation: as its reader asked
-        self.left: list[str] = []  # invocations whose clients went away
-        self._clock = clock
-        self._handler = handler or self._echo
-        self._on_loop = on_loop
-        self._sink: Sink | None = None
-        self._faults: dict[str, Fault] = {}
-        self._template_faults: dict[str, Fault] = {}
-        self._due: list[tuple[float, int, Callable[[], Report | None]]] = []
-        self._count = 0
+    def __init__(self, machine: Machine, report: Sink | None = None) -> None:
+        self.machine = machine
+        self.instances: dict[str, Instance] = {}
+        self.held = NOTHING  # by instances, counted apart from the worker core's own books
+        self.running = 0
+        self.busy = 0  # sandboxes that run something
+        self._report: Callable[[Report], None] = report or _nowhere
+        self._begin = machine.begin
+        machine.serve(self)
+
+    def __repr__(self) -> str:
+        return f"<SimulatedRuntime {len(self.instances)} instances, {self.running} running, {self.held} held>"
+
+    @property
+    def report(self) -> Sink:
+        return self._report
+
+    @property
+    def sandboxes(self) -> dict[str, Instance]:
+        return {name: one for name, one in self.instances.items() if not one.is_template}
+
+    @property
+    def templates(self) -> dict[str, Instance]:
+        return {name: one for name, one in self.instances.items() if one.is_template}
 
     async def open(self, sink: Sink) -> None:
         self.connect(sink)
 
     def connect(self, sink: Sink) -> None:
-        self._sink = sink
+        self._report = sink
 
     async def close(self) -> None:
-        self._sink = None
-        self.sandboxes.clear()
-        self.templates.clear()
-        self._due.clear()
-
-    # What shall go wrong.
-
-    def break_starts(self, function: str, fault: Fault) -> None:
-        self._faults[function] = fault
-
-    def break_templates(self, function: str, fault: Fault) -> None:
-        self._template_faults[function] = fault
-
-    def mend(self, function: str) -> None:
-        self._faults.pop(function, None)
-        self._template_faults.pop(function, None)
-
-    def crash(self, sandbox: str, code: str = "sandbox_lost", message: str = "killed by signal 9") -> None:
-        self._later(0.0, lambda: self._gone(sandbox, code, message))
-
-    def crash_template(self, template: str, why: str = "killed by signal 9") -> None:
-        """With all that were forked from it."""
-        children = [name for name, copy in self.sandboxes.items() if copy.template == template]
-        for sandbox in children:
-            self._later(0.0, lambda sandbox=sandbox: self._gone(sandbox, "sandbox_lost", why))  # type: ignore[misc]
-        self._later(0.0, lambda: self._template_gone(template, why))
+        self.crash()
+        self._report = _nowhere
 
     # Orders.
 
     def make_template(self, template: str, revision: Revision) -> None:
-        assert template not in self.templates, f"template {template} exists"
-        self.templates[template] = _Copy(revision, None)
-        times = self.times
-        takes_ms = times.sandbox_ms + times.code_ms + times.imports_ms
-        self._later(takes_ms, lambda: self._template_made(template))
-
-    def drop_template(self, template: str) -> None:
-        copy = self.templates[template]
-        held = [name for name, sandbox in self.sandboxes.items() if sandbox.template == template]
-        assert not held, f"template {template} is dropped under {held}"
-        copy.is_told_to_end = True
-        if copy.is_ready:
-            self._later(self.times.kill_ms, lambda: self._template_gone(template, "dropped"))
+        self._start(Instance(template, revision, None, is_template=True))
 
     def make_sandbox(self, sandbox: str, revision: Revision, template: str | None) -> None:
-        assert sandbox not in self.sandboxes, f"sandbox {sandbox} exists"
-        if template is not None:
-            parent = self.templates.get(template)
-            assert parent is None or (parent.is_ready and not parent.is_told_to_end), f"{template} cannot be forked"
-        self.sandboxes[sandbox] = _Copy(revision, template)
-        times = self.times
-        cold_ms = times.sandbox_ms + times.code_ms + times.imports_ms
-        self._later(cold_ms if template is None else times.fork_ms, lambda: self._made(sandbox))
+        self._start(Instance(sandbox, revision, template, is_template=False))
+
+    def drop_template(self, template: str) -> None:
+        forks = [name for name, one in self.instances.items() if one.template == template]
+        assert not forks, f"template {template} is dropped under {forks}"
+        self._tell_to_end(template, "dropped")
 
     def kill(self, sandbox: str) -> None:
-        copy = self.sandboxes.get(sandbox)
-        if copy is None or copy.is_told_to_end:
-            return
-        copy.is_told_to_end = True
-        copy.running.clear()
-        if copy.is_ready:
-            self._later(self.times.kill_ms, lambda: self._gone(sandbox, "sandbox_lost", "told to end"))
+        self._tell_to_end(sandbox, "told to end")
 
     def run(self, sandbox: str, revision: Revision, invocation: Invocation) -> None:
-        copy = self.sandboxes.get(sandbox)
-        if copy is None:
-            return  # it died in that moment; its end has been or will be reported
-        assert copy.is_ready, f"sandbox {sandbox} is not ready"
-        assert not copy.is_told_to_end, f"sandbox {sandbox} was told to end"
-        assert copy.revision is revision
-        assert len(copy.running) < revision.settings.concurrency, f"sandbox {sandbox} has no free slot"
-        copy.running[invocation.id] = invocation
-        if invocation.request.more:
-            self.bodies[invocation.id] = invocation.request.body
-        else:
-            self._begin(sandbox, invocation)
+        instance = self.instances.get(sandbox)
+        if instance is None:
+            return  # it died in that moment; its end has been reported
+        job = Job(instance, invocation)
+        if not instance.running:
+            self.busy += 1
+        instance.running[job.name] = job
+        self.running += 1
+        self._begin(job)
 
     def stop(self, sandbox: str, invocation: str) -> None:
-        copy = self.sandboxes.get(sandbox)
-        if copy is not None and copy.running.pop(invocation, None) is not None:
-            failed = Failed("cancelled", "it was given up")
-            self._later(self.times.kill_ms, lambda: RunEnded(sandbox, invocation, failed, 0.0))
+        job = self._job(sandbox, invocation)
+        if job is not None:
+            self._leave(job)
+            self.machine.later(partial(self._gave_up, job))
 
     def body(self, sandbox: str, invocation: str, data: bytes, last: bool) -> None:  # noqa: FBT001 - mirrors messages.Body
-        self.bodies[invocation] = self.bodies.get(invocation, b"") + data
-        copy = self.sandboxes.get(sandbox)
-        if last and copy is not None and invocation in copy.running:
-            self._begin(sandbox, copy.running[invocation])
+        job = self._job(sandbox, invocation)
+        if job is not None:
+            self.machine.body(job, data, last=last)
 
     def flow(self, sandbox: str, invocation: str, paused: bool) -> None:  # noqa: FBT001 - mirrors messages.Flow
-        self.paused[invocation] = paused
+        job = self._job(sandbox, invocation)
+        if job is not None:
+            self.machine.flow(job, paused=paused)
 
     def leave(self, sandbox: str, invocation: str) -> None:
-        self.left.append(invocation)
+        job = self._job(sandbox, invocation)
+        if job is not None:
+            self.machine.leave(job)
 
-    # Reports.
+    # What goes wrong.
 
-    def next_at(self) -> float | None:
-        return self._due[0][0] if self._due else None
+    def lose(self, name: str, code: str, message: str) -> None:
+        """A sandbox or a template dies by itself; a template takes its sandboxes with it."""
+        instance = self.instances.get(name)
+        if instance is None:
+            return
+        if instance.is_template:
+            for child in [one for one in self.instances.values() if one.template == name]:
+                self._end(child, code, message)
+        self._end(instance, code, message)
 
-    def advance(self) -> bool:
-        """Deliver the earliest report that is due. False: nothing is."""
-        while self._due and self._due[0][0] <= self._clock.now():
-            report = heappop(self._due)[2]()
-            if report is not None and self._sink is not None:
-                self._sink(report)
-                return True
-        return False
+    def stick(self, instance: Instance) -> list[Job]:
+        """Its invocations do not go on. The answer is for `loosen`."""
+        stuck = [job for job in instance.running.values() if not job.is_stuck]
+        for job in stuck:
+            self.machine.halt(job)
+            job.is_stuck = True
+        return stuck
 
-    def _later(self, after_ms: float, report: Callable[[], Report | None]) -> None:
-        self._count += 1
-        heappush(self._due, (self._clock.now() + after_ms / 1000, self._count, report))
-        if self._on_loop:
-            asyncio.get_running_loop().call_later(after_ms / 1000, self._flush)
+    def loosen(self, jobs: list[Job]) -> None:
+        """Those that are still there end at once."""
+        for job in jobs:
+            if job.instance.running.get(job.name) is job:
+                job.is_stuck = False
+                self.machine.finish(job)
 
-    def _flush(self) -> None:
-        """Timers may ring a little early, so the first is let out whatever the clock says."""
-        if self._due:
-            report = heappop(self._due)[2]()
-            if report is not None and self._sink is not None:
-                self._sink(report)
+    def crash(self) -> None:
+        """All is gone, and nobody is told."""
+        for instance in list(self.instances.values()):
+            self._forget(instance)
 
-    def _begin(self, sandbox: str, invocation: Invocation) -> None:
-        answer = self._handler(self.sandboxes[sandbox].revision, invocation)
-        self._later(answer.run_ms, lambda: self._ran(sandbox, invocation.id, answer))
+    # What its machine says.
 
-    def _echo(self, _: Revision, invocation: Invocation) -> Answer:
-        return Answer(
-            run_ms=self.times.run_ms, outcome=Ok(body=self.bodies.get(invocation.id, invocation.request.body))
-        )
-
-    def _made(self, sandbox: str) -> Report | None:
-        copy = self.sandboxes.get(sandbox)
-        if copy is None:
-            return None
-        fault = _use_up(self._faults, copy.revision.function)
-        if copy.template is not None and copy.template not in self.templates:
-            fault = Fault(code="sandbox_lost", message="its template died", traceback="")
-        if copy.is_told_to_end:
-            fault = Fault(code="sandbox_lost", message="told to end", traceback="")
+    def made(self, instance: Instance, steps_ms: tuple[float, float, float]) -> None:
+        fault = self.machine.fault(instance)
+        if instance.template is not None and instance.template not in self.instances:
+            fault = StartFault("sandbox_lost", "its template died")
+        instance.is_ready = True
         if fault is not None:
-            del self.sandboxes[sandbox]
-            return SandboxFailed(sandbox, fault.code, fault.message, fault.traceback)
-        copy.is_ready = True
-        times = self.times
-        if copy.template is not None:
-            return SandboxReady(sandbox, times.fork_ms, 0.0, 0.0)
-        return SandboxReady(sandbox, times.sandbox_ms, times.code_ms, times.imports_ms)
+            self._remove(instance)
+            kind = TemplateFailed if instance.is_template else SandboxFailed
+            self._report(kind(instance.id, fault.code, fault.message, fault.traceback))
+        elif instance.is_template:
+            kept = Resources(min(self.machine.template_mb, instance.resources.memory_mb))
+            self.held -= instance.resources
+            instance.resources = kept
+            self.held += kept
+            handler = instance.revision.handler or "main:handler"
+            self._report(TemplateReady(instance.id, handler, Signature.EVENT_CONTEXT, kept.memory_mb, *steps_ms))
+        else:
+            self._report(SandboxReady(instance.id, *steps_ms))
 
-    def _gone(self, sandbox: str, code: str, message: str) -> Report | None:
-        copy = self.sandboxes.get(sandbox)
-        if copy is None:
-            return None
-        del self.sandboxes[sandbox]
-        if copy.is_ready:
-            return SandboxGone(sandbox, code, message)
-        return SandboxFailed(sandbox, code, message)
+    def ran(self, job: Job, outcome: Outcome, run_ms: float) -> None:
+        instance = job.instance
+        del instance.running[job.name]
+        self.running -= 1
+        if not instance.running:
+            self.busy -= 1
+        self._report(RunEnded(instance.id, job.name, outcome, run_ms))
 
-    def _ran(self, sandbox: str, invocation: str, answer: Answer) -> Report | None:
-        copy = self.sandboxes.get(sandbox)
-        if copy is None or copy.running.pop(invocation, None) is None:
-            return None
-        return RunEnded(sandbox, invocation, answer.outcome, answer.run_ms)
+    # Ends.
 
-    def _template_made(self, template: str) -> Report | None:
-        copy = self.templates.get(template)
-        if copy is None:
-            return None
-        fault = _use_up(self._template_faults, copy.revision.function)
-        if copy.is_told_to_end:
-            fault = Fault(code="sandbox_lost", message="dropped", traceback="")
-        if fault is not None:
-            del self.templates[template]
-            return TemplateFailed(template, fault.code, fault.message, fault.traceback)
-        copy.is_ready = True
-        times = self.times
-        handler = copy.revision.handler or "main:handler"
-        return TemplateReady(
-            template,
-            handler,
-            Signature.EVENT_CONTEXT,
-            times.template_mb,
-            times.sandbox_ms,
-            times.code_ms,
-            times.imports_ms,
-        )
+    def _job(self, sandbox: str, invocation: str) -> Job | None:
+        instance = self.instances.get(sandbox)
+        return None if instance is None else instance.running.get(invocation)
 
-    def _template_gone(self, template: str, why: str) -> Report | None:
-        copy = self.templates.pop(template, None)
-        if copy is None:
-            return None
-        if copy.is_ready:
-            return TemplateGone(template, why)
-        return TemplateFailed(template, "sandbox_lost", why)
+    def _start(self, instance: Instance) -> None:
+        assert instance.id not in self.instances, f"{instance.id} exists"
+        self.instances[instance.id] = instance
+        self.held += instance.resources
+        self.machine.start(instance)
+
+    def _tell_to_end(self, name: str, why: str) -> None:
+        instance = self.instances.get(name)
+        if instance is None or instance.is_told_to_end:
+            return
+        instance.is_told_to_end = True
+        for job in list(instance.running.values()):
+            self._leave(job)
+        self.machine.later(partial(self._end, instance, "sandbox_lost", why))
+
+    def _leave(self, job: Job) -> None:
+        instance = job.instance
+        if not job.is_stuck:
+            self.machine.halt(job)
+        del instance.running[job.name]
+        self.running -= 1
+        if not instance.running:
+            self.busy -= 1
+
+    def _gave_up(self, job: Job) -> None:
+        if self.instances.get(job.instance.id) is job.instance:
+            self._report(RunEnded(job.instance.id, job.name, GIVEN_UP, 0.0))
+
+    def _end(self, instance: Instance, code: str, message: str) -> None:
+        if self.instances.get(instance.id) is not instance:
+            return
+        was_ready = instance.is_ready
+        self._forget(instance)
+        report: Report
+        if instance.is_template:
+            report = TemplateGone(instance.id, message) if was_ready else TemplateFailed(instance.id, code, message)
+        elif was_ready:
+            report = SandboxGone(instance.id, code, message)
+        else:
+            report = SandboxFailed(instance.id, code, message)
+        self._report(report)
+
+    def _forget(self, instance: Instance) -> None:
+        for job in list(instance.running.values()):
+            self._leave(job)
+        if not instance.is_ready:
+            self.machine.abandon(instance)
+        self._remove(instance)
+
+    def _remove(self, instance: Instance) -> None:
+        del self.instances[instance.id]
+        self.held -= instance.resources
 
 
-def _use_up(faults: dict[str, Fault], function: str) -> Fault | None:
-    fault = faults.get(function)
-    if fault is None or fault.times is None:
-        return fault
-    if fault.times <= 1:
-        del faults[function]
-    else:
-        faults[function] = msgspec.structs.replace(fault, times=fault.times - 1)
-    return fault
+def _nowhere(_: Report) -> None: ...
+
+
+NO_STEPS = Steps(0.0)

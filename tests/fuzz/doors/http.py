@@ -97,7 +97,7 @@ class Http(Door):
         methods = [one.method for one in asked]
         is_too_much = any(one.around >= CONFIG.max_head_kb << 10 for one in asked)  # as is seen sooner or later
         place, told = self._place, []
-        for pieces in cuttings(data):
+        for pieces in cuttings(data, [one.end for one in asked]):
             wire = place.connect()
             is_well = place.loop.run_until_complete(
                 self._talk(wire, pieces, probes=is_clean and all(one.keeps for one in asked))
@@ -247,7 +247,8 @@ def summary(found: list[Answer]) -> str:
 # Requests.
 
 
-def cuttings(data: bytes) -> list[list[bytes]]:
+def cuttings(data: bytes, ends: list[int]) -> list[list[bytes]]:
+    """As one, anywhere, request by request (then what came before need not be parsed), and as small as can be."""
     chance = Random(crc32(data))
     places = sorted({chance.randint(0, len(data)) for _ in range(chance.randint(1, 6))} | {0, len(data)})
     pieces = [data[start:end] for start, end in pairwise(places)]
@@ -256,4 +257,5 @@ def cuttings(data: bytes) -> list[list[bytes]]:
         if len(data) <= 600
         else [data[at : at + 97] for at in range(0, len(data), 97)]
     )
-    return [[data], [piece for piece in pieces if piece], single]
+    requests = [data[start:end] for start, end in pairwise(sorted({0, *ends, len(data)}))]
+    return [[data], [piece for piece in pieces if piece], requests, single]

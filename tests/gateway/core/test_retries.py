@@ -192,6 +192,17 @@ def test_what_a_draining_worker_refuses_goes_to_another() -> None:
     assert g.core.workers.by_name["a"].queued == 0
 
 
+def test_what_a_worker_does_not_know_yet_or_any_more_is_sent_again_as_it_is_now() -> None:
+    g = stage("a")
+    one = g.admit(0.0)
+    g.tell(0.0, Deployed(2, revision("f", number=2)))
+    unknown = Failed("not_found", "this worker knows no revision 'f@1'")
+    assert told(g.end(1.0, unknown)) == ["1 to a"]
+    assert (one.revision, one.attempts, g.core.workers.by_name["a"].queued) == (2, 2, 1)
+    assert told(g.end(1.0, unknown)) == ["1 to a"]
+    assert told(g.end(1.0, unknown)) == ["1 not_found"]
+
+
 def test_a_lost_sandbox_may_be_made_good_by_another_worker() -> None:
     g = stage("a", "b", idempotent=True)
     g.admit(0.0)

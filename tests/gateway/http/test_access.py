@@ -4,7 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attacca.errors import BadRequest
-from attacca.gateway.http.access import KEPT, Access, Fields
+from attacca.gateway.http import request
+from attacca.gateway.http.access import KEPT, Access
+from attacca.gateway.http.request import Fields
 
 PAIRS = [
     (b"host", b"localhost"), (b"host", b"localhost:80"), (b"host", b"evil.example"), (b"host", b"a b"),
@@ -26,7 +28,8 @@ def is_passed_over(one: Access, fields: Fields) -> bool:
 
 
 def judge(one: Access, fields: Fields) -> object:
-    return one.judge(fields, dict(fields), is_old=False)
+    head = request.head(b"GET", b"/", fields, dict(fields), "1.1", True)  # noqa: FBT003
+    return one.judge(head) or head.refusal
 
 
 @given(HEADS, st.booleans(), st.sampled_from(["127.0.0.1", "0.0.0.0"]))

@@ -2,12 +2,13 @@
 
 import pytest
 
+from attacca.gateway.http import request
 from attacca.gateway.http.request import Fields, Head, misframed, refuse_upgrade
 
 
 def head(*fields: tuple[bytes, bytes], method: bytes = b"POST", version: str = "1.1") -> Head:
     listed: Fields = list(fields)
-    return Head(method, b"/x", listed, dict(listed), version, keep=True)
+    return request.head(method, b"/x", listed, dict(listed), version, True)  # noqa: FBT003
 
 
 def test_what_it_says() -> None:

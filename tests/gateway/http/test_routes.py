@@ -46,7 +46,7 @@ def test_a_plain_function_gets_no_headers_and_an_asgi_function_all() -> None:
     headers = ((b"host", b"localhost"), (b"x-one", b"1"), (b"x-one", b"2"))
     client, port = PEER
     assert asgi == Request(method="PROPFIND", path="/a/b", query="x=%20", headers=headers, client=client, port=port)
-    assert repr(here.server.handler) == "<Routes <Targets 2 known>>"
+    assert repr(here.server.handler) == "<Routes 1 plans, <Targets 2 known>>"
 
 
 def test_a_proxy_that_is_named_says_who_asks() -> None:

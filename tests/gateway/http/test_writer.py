@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from attacca.errors import BadResponse
-from attacca.gateway.http.request import Fields, Head
+from attacca.gateway.http import request
+from attacca.gateway.http.request import Fields
 from attacca.gateway.http.response import Whole
 from attacca.gateway.http.writer import Ending, Writer
 from tests.gateway.http.stage import Stage
@@ -42,7 +43,7 @@ class Sheet(asyncio.Transport):
 def writer(version: str = "1.1", method: bytes = b"GET", *, keep: bool = True) -> tuple[Writer, Sheet]:
     sheet = Sheet()
     one = Writer(sheet, SERVER)
-    one.begin(Head(method, b"/", [], {}, version, keep=keep))
+    one.begin(request.head(method, b"/", [], {}, version, keep))
     return one, sheet
 
 

@@ -15,7 +15,7 @@ class MemoryJoint:
 
     async def cut(self) -> None:
         assert self.link is not None
-        self.link.cut("the connection was cut")
+        self.link.cut()
 
     async def mend(self) -> None:
         self.link = join(*self._sides)

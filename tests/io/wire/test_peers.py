@@ -1,3 +1,5 @@
+from functools import partial
+
 import pytest
 
 from attacca.errors import PayloadTooLarge
@@ -28,7 +30,7 @@ class Driver:
 
 def bound(driver: Driver) -> Peers[Word]:
     peers: Peers[Word] = Peers()
-    peers.bind(driver.join, driver.receive, driver.lose, driver.press)
+    peers.bind(driver.join, lambda peer: partial(driver.receive, peer), driver.lose, driver.press)
     return peers
 
 

@@ -5,7 +5,7 @@ from attacca.model.messages import Catalogue, Evict, Prewarm
 from attacca.policy.keepalive.hybrid_histogram import HybridHistogram
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core.events import DropTemplate, Kill, MakeSandbox, Run, Tick
-from attacca.worker.runtime.simulated import Fault, Times
+from attacca.worker.runtime.scripted import Fault, Times
 from tests.worker.stage import Stage, revision
 
 
@@ -26,7 +26,7 @@ def test_min_sandboxes_are_made_at_deployment_and_again_when_lost() -> None:
     name = stage.send(echo)
     assert (stage.start(name), stage.why(name)) == (Start.PREWARMED, "kept as min_sandboxes")
     stage.play(1)
-    stage.runtime.crash(stage.started[name].sandbox)
+    stage.machine.crash(stage.started[name].sandbox)
     stage.play(1)
     assert stage.idle("echo") == 2
     stage.play(1000)
@@ -85,11 +85,11 @@ def test_prewarm_makes_as_many_more() -> None:
 
 def test_min_sandboxes_that_cannot_start_are_tried_ever_more_rarely() -> None:
     stage = Stage()
-    stage.runtime.break_starts("echo", Fault())
+    stage.machine.break_starts("echo", Fault())
     stage.deploy("echo", min_sandboxes=1)
     stage.play(20)
     assert 3 <= len(stage.all(MakeSandbox)) <= 6
-    stage.runtime.mend("echo")
+    stage.machine.mend("echo")
     stage.play(20)
     assert stage.idle("echo") == 1
 

@@ -7,7 +7,7 @@ from attacca.model.messages import Deployed
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core.events import Drain, DropTemplate, MakeTemplate
 from attacca.worker.core.reports import TemplateFailed
-from attacca.worker.runtime.simulated import Fault, Times
+from attacca.worker.runtime.scripted import Fault, Times
 from tests.worker.stage import Stage, revision
 
 
@@ -63,7 +63,7 @@ def test_without_templates_it_is_dropped_at_once() -> None:
 
 def test_a_failed_import_is_told_with_its_traceback() -> None:
     stage = Stage()
-    stage.runtime.break_templates("new", Fault())
+    stage.machine.break_templates("new", Fault())
     stage.check(revision("new"))
     stage.play(1)
     error = stage.checked[0].error
@@ -105,7 +105,7 @@ def test_a_draining_worker_checks_nothing() -> None:
 
 def test_a_check_that_took_too_long_has_no_traceback_to_point_at() -> None:
     stage = Stage()
-    stage.runtime.break_templates("new", Fault(code="timeout", traceback=""))
+    stage.machine.break_templates("new", Fault(code="timeout", traceback=""))
     stage.check(revision("new"))
     stage.play(1)
     assert stage.checked[0].error is not None

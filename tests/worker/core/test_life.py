@@ -14,7 +14,7 @@ from attacca.policy.keepalive import KEEPALIVE
 from attacca.policy.queueing import QUEUEING
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core.events import Command, Drain, Measured
-from attacca.worker.runtime.simulated import Answer, Fault, Times
+from attacca.worker.runtime.scripted import Answer, Fault, Times
 from tests.drawing import Every, several
 from tests.worker.stage import Stage, revision
 
@@ -81,7 +81,7 @@ class Theatre:
     def finish(self) -> None:
         """Everything is mended, nothing holds on to memory, and enough time passes."""
         for name in NAMES:
-            self.stage.runtime.mend(name)
+            self.stage.machine.mend(name)
         self.stage.play(30)
         for name, current in self.revisions.items():
             if current.settings.min_sandboxes and name in self.stage.core.functions:
@@ -114,22 +114,22 @@ class Theatre:
     def crash(self, _: str, act: Act) -> None:
         names = list(self.stage.runtime.sandboxes)
         if names:
-            self.stage.runtime.crash(names[act.much % len(names)])
+            self.stage.machine.crash(names[act.much % len(names)])
 
     def crash_template(self, _: str, act: Act) -> None:
         names = list(self.stage.runtime.templates)
         if names:
-            self.stage.runtime.crash_template(names[act.much % len(names)])
+            self.stage.machine.crash(names[act.much % len(names)])
 
     def harm(self, name: str, act: Act) -> None:
         fault = Fault(code="sandbox_lost" if act.much % 2 else "bad_function", times=1 + act.much)
         if act.which % 2:
-            self.stage.runtime.break_starts(name, fault)
+            self.stage.machine.break_starts(name, fault)
         else:
-            self.stage.runtime.break_templates(name, fault)
+            self.stage.machine.break_templates(name, fault)
 
     def mend(self, name: str, _: Act) -> None:
-        self.stage.runtime.mend(name)
+        self.stage.machine.mend(name)
 
     def evict(self, name: str, act: Act) -> None:
         self.stage.tell(Evict(name, templates=act.much % 2 == 0, is_renewal=act.much % 3 == 0))

@@ -12,7 +12,7 @@ from attacca.policy.keepalive.types import Idle
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core.events import DropTemplate, Kill, MakeSandbox, MakeTemplate
 from attacca.worker.core.reports import SandboxGone
-from attacca.worker.runtime.simulated import Times
+from attacca.worker.runtime.scripted import Times
 from tests.worker.stage import Stage, revision
 
 BARE = WorkerConfig(memory_mb=300, templates=False)
@@ -315,7 +315,7 @@ def test_nothing_is_made_ahead_of_need_from_what_somebody_waits_for() -> None:
     stage.send(small)
     stage.play(1)
     large = stage.send(stage.deploy("large", memory_mb=250))  # the limit is reached
-    stage.runtime.crash(stage.started[name].sandbox)
+    stage.machine.crash(stage.started[name].sandbox)
     stage.play(1)
     assert [made.revision.function for made in stage.all(MakeSandbox)] == ["kept", "small"]
     stage.play(10)

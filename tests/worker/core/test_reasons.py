@@ -21,7 +21,7 @@ from attacca.policy.queueing.minheap import MinHeap
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core import view
 from attacca.worker.core.events import Measured, Received, ToPeer
-from attacca.worker.runtime.simulated import Times
+from attacca.worker.runtime.scripted import Times
 from tests.gateway.play import Waiter
 from tests.worker.stage import GATEWAY, Stage
 
@@ -76,9 +76,9 @@ def test_queueing_says_why_it_was_its_turn_and_what_it_waited_behind() -> None:
     stage = both(limit=1, queueing=MinHeap())
     stage.deploy("long")
     stage.deploy("short")
-    stage.runtime.times = Times(run_ms=50.0)
+    stage.machine.times = Times(run_ms=50.0)
     stage.call("short", 2)
-    stage.runtime.times = Times(run_ms=900.0)
+    stage.machine.times = Times(run_ms=900.0)
     running, unknown, short = stage.call("short"), stage.call("long"), stage.call("short")
     stage.play(9)
     assert stage.of(running).reasons.turn == FIRST

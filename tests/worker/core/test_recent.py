@@ -6,7 +6,7 @@ from attacca.model.story import Recent
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core.recent import remembering
 from attacca.worker.core.reports import SandboxGone
-from attacca.worker.runtime.simulated import Answer, Times
+from attacca.worker.runtime.scripted import Answer, Times
 from tests.worker.stage import Stage
 
 SECRET = b"what was asked"

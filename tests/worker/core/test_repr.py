@@ -2,7 +2,7 @@
 
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core.state import Loss
-from attacca.worker.runtime.simulated import Times
+from attacca.worker.runtime.scripted import Times
 from tests.mutable import without_repr
 from tests.worker.stage import Stage, revision
 

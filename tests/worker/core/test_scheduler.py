@@ -9,7 +9,7 @@ from attacca.policy.concurrency.types import Limit, Load
 from attacca.policy.queueing.mqfq import Mqfq, MqfqQueue
 from attacca.worker.core import view
 from attacca.worker.core.events import MakeSandbox, Measured
-from attacca.worker.runtime.simulated import Answer, Times
+from attacca.worker.runtime.scripted import Answer, Times
 from tests.worker.stage import Stage
 
 

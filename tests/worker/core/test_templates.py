@@ -18,7 +18,7 @@ from attacca.worker.core.reports import Report, TemplateReady
 from attacca.worker.core.sandbox import Sandbox
 from attacca.worker.core.state import Function, RevisionState
 from attacca.worker.core.templates import Template, TemplatePhase, is_same_code
-from attacca.worker.runtime.simulated import Answer, Fault, Times
+from attacca.worker.runtime.scripted import Answer, Fault, Times
 from tests.worker.stage import Stage, revision
 
 TABLE = """\
@@ -113,7 +113,7 @@ def test_no_templates_when_they_are_off() -> None:
 
 def test_a_template_that_fails_is_tried_again_later() -> None:
     stage = Stage(times=Times(run_ms=500))
-    stage.runtime.break_templates("echo", Fault(code="start_failed"))
+    stage.machine.break_templates("echo", Fault(code="start_failed"))
     echo = stage.deploy("echo")
     for _ in range(3):
         stage.send(echo)
@@ -123,7 +123,7 @@ def test_a_template_that_fails_is_tried_again_later() -> None:
     second = stage.send(echo)
     stage.play(10)
     assert stage.why(second) == "the only one is busy; template failed: start_failed"
-    stage.runtime.mend("echo")
+    stage.machine.mend("echo")
     stage.send(echo)
     stage.play(1)
     assert len(stage.all(MakeTemplate)) == 2
@@ -137,7 +137,7 @@ def test_a_template_that_dies_takes_its_sandboxes_with_it_and_starts_are_cold_ag
     stage.play(1)
     stage.send(echo, 2)
     stage.play(1)
-    stage.runtime.crash_template(stage.all(MakeTemplate)[0].template)
+    stage.machine.crash(stage.all(MakeTemplate)[0].template)
     stage.play(1)
     assert stage.phases() == ["idle"], "the one that was made cold"
     stage.send(echo)
@@ -171,7 +171,7 @@ def test_forks_that_fail_retire_their_template() -> None:
     stage.send(echo)
     stage.play(1)
     stage.tell(Evict("echo"))
-    stage.runtime.break_starts("echo", Fault(code="start_failed", times=2))
+    stage.machine.break_starts("echo", Fault(code="start_failed", times=2))
     for _ in range(2):
         stage.send(echo)
         stage.play(1)
@@ -189,7 +189,7 @@ def test_a_start_that_dies_with_its_template_is_tried_again_from_nothing() -> No
     stage.tell(Evict("echo"))
     stage.play(1)
     name = stage.send(echo)
-    stage.runtime.crash_template(stage.all(MakeTemplate)[0].template)
+    stage.machine.crash(stage.all(MakeTemplate)[0].template)
     stage.play(1)
     assert stage.start(name) is Start.COLD
     assert name in stage.ended
@@ -197,7 +197,7 @@ def test_a_start_that_dies_with_its_template_is_tried_again_from_nothing() -> No
 
 def test_a_template_that_goes_on_failing_is_tried_ever_more_rarely() -> None:
     stage = Stage(WorkerConfig(memory_mb=1000, template_retry_s=9.5))
-    stage.runtime.break_templates("echo", Fault(code="start_failed"))
+    stage.machine.break_templates("echo", Fault(code="start_failed"))
     echo = stage.deploy("echo")
     for _ in range(80):
         stage.send(echo)

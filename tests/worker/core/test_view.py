@@ -3,7 +3,7 @@ import pytest
 from attacca.model.function import Revision
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core import view
-from attacca.worker.runtime.simulated import Times
+from attacca.worker.runtime.scripted import Times
 from tests.worker.stage import Stage, revision
 
 

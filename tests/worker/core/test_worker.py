@@ -10,7 +10,7 @@ from attacca.worker.config import WorkerConfig
 from attacca.worker.core import invariants, view
 from attacca.worker.core.events import Drain, Kill, MakeSandbox, Received, Run, Stop
 from attacca.worker.core.reports import RunEnded, SandboxGone, SandboxReady, TemplateGone
-from attacca.worker.runtime.simulated import Fault, Times
+from attacca.worker.runtime.scripted import Fault, Times
 from tests.worker.stage import Stage, revision
 
 
@@ -65,7 +65,7 @@ def test_one_id_is_dispatched_once() -> None:
 
 def test_each_failed_start_is_told_to_one_who_waited() -> None:
     stage = Stage()
-    stage.runtime.break_starts("echo", Fault(times=2))
+    stage.machine.break_starts("echo", Fault(times=2))
     echo = stage.deploy("echo", concurrency=3)
     names = [stage.send(echo) for _ in range(3)]
     stage.play(2)
@@ -77,7 +77,7 @@ def test_each_failed_start_is_told_to_one_who_waited() -> None:
 
 def test_a_start_that_was_merely_lost_is_tried_again_but_not_for_ever() -> None:
     stage = Stage()
-    stage.runtime.break_starts("echo", Fault(code="sandbox_lost"))
+    stage.machine.break_starts("echo", Fault(code="sandbox_lost"))
     name = stage.send(stage.deploy("echo"))
     stage.play(5)
     assert len(stage.all(MakeSandbox)) == 3
@@ -90,7 +90,7 @@ def test_who_ran_in_a_sandbox_that_died_is_told_so(code: str) -> None:
     echo = stage.deploy("echo", concurrency=2)
     names = [stage.send(echo), stage.send(echo)]
     stage.play(0.105)
-    stage.runtime.crash(stage.started[names[0]].sandbox, code, "killed")
+    stage.machine.crash(stage.started[names[0]].sandbox, code, "killed")
     stage.play(0.001)
     assert [stage.failure(name).code for name in names] == [code, code]
     third = stage.send(echo)
@@ -189,6 +189,6 @@ def test_a_draining_worker_makes_nothing_ahead_of_need() -> None:
     stage.deploy("kept", min_sandboxes=1)
     made = len(stage.all(MakeSandbox))
     stage.tell(Drain())
-    stage.runtime.crash(next(iter(stage.runtime.sandboxes)))
+    stage.machine.crash(next(iter(stage.runtime.sandboxes)))
     stage.play(100)
     assert len(stage.all(MakeSandbox)) == made

@@ -16,7 +16,8 @@ from attacca.worker.core.reports import (
     TemplateGone,
     TemplateReady,
 )
-from attacca.worker.runtime.simulated import Fault, SimulatedRuntime, Times
+from attacca.worker.runtime.scripted import Fault, ScriptedMachine, Times
+from attacca.worker.runtime.simulated import SimulatedRuntime
 from attacca.worker.runtime.types import Runtime
 from tests.worker.stage import revision
 
@@ -27,13 +28,13 @@ CALL = Invocation("i1", "echo", ECHO.id, Request(body=b"hello"))
 class Ear:
     def __init__(self) -> None:
         self.clock = ManualClock()
-        self.runtime = SimulatedRuntime(self.clock)
         self.heard: list[Report] = []
-        self.runtime.connect(self.heard.append)
+        self.machine = ScriptedMachine(self.clock)
+        self.runtime = SimulatedRuntime(self.machine, self.heard.append)
 
     def listen(self, seconds: float = 1.0) -> list[type]:
         self.clock.time += seconds
-        while self.runtime.advance():
+        while self.machine.advance():
             pass
         heard = [type(report) for report in self.heard]
         self.heard.clear()
@@ -41,7 +42,7 @@ class Ear:
 
 
 def test_it_is_a_runtime() -> None:
-    runtime: Runtime = SimulatedRuntime(ManualClock())
+    runtime: Runtime = SimulatedRuntime(ScriptedMachine(ManualClock()))
     assert runtime is not None
 
 
@@ -52,7 +53,7 @@ def test_a_sandbox_is_made_runs_and_goes() -> None:
     assert ear.listen(0.001) == [SandboxReady]
     ear.runtime.run("s1", ECHO, CALL)
     ear.clock.time += 1
-    ear.runtime.advance()
+    ear.machine.advance()
     assert ear.heard == [RunEnded("s1", "i1", Ok(body=b"hello"), 10.0)]
     ear.runtime.kill("s1")
     assert ear.listen() == [RunEnded, SandboxGone]
@@ -99,13 +100,13 @@ def test_forks_are_quick_and_die_with_their_template() -> None:
     ear.runtime.make_sandbox("s2", ECHO, "t1")
     with pytest.raises(AssertionError, match="dropped under"):
         ear.runtime.drop_template("t1")
-    ear.runtime.crash_template("t1")
+    ear.machine.crash("t1")
     assert ear.listen() == [SandboxGone, SandboxFailed, TemplateGone]
 
 
 def test_faults_are_used_up() -> None:
     ear = Ear()
-    ear.runtime.break_starts("echo", Fault(times=1))
+    ear.machine.break_starts("echo", Fault(times=1))
     ear.runtime.make_sandbox("s1", ECHO, None)
     ear.runtime.make_sandbox("s2", ECHO, None)
     assert ear.listen() == [SandboxFailed, SandboxReady]
@@ -120,7 +121,7 @@ def test_a_streamed_body_is_waited_for() -> None:
     assert ear.listen() == []
     ear.runtime.body("s1", "i1", b"c", last=True)
     ear.clock.time += 1
-    ear.runtime.advance()
+    ear.machine.advance()
     assert ear.heard == [RunEnded("s1", "i1", Ok(body=b"abc"), 10.0)]
 
 
@@ -136,7 +137,7 @@ def test_more_than_its_slots_is_a_bug_of_the_worker() -> None:
 def test_on_a_loop_it_reports_by_itself() -> None:
     async def main() -> None:
         times = Times(sandbox_ms=0, code_ms=0, imports_ms=1)
-        runtime = SimulatedRuntime(SystemClock(), times, on_loop=True)
+        runtime = SimulatedRuntime(ScriptedMachine(SystemClock(), times, on_loop=True))
         heard: asyncio.Future[Report] = asyncio.get_running_loop().create_future()
         await runtime.open(heard.set_result)
         runtime.make_sandbox("s1", ECHO, None)
@@ -144,3 +145,35 @@ def test_on_a_loop_it_reports_by_itself() -> None:
         await runtime.close()
 
     asyncio.run(main())
+
+
+def test_they_say_how_they_are() -> None:
+    ear = Ear()
+    assert repr(ear.runtime).startswith("<SimulatedRuntime 0 instances, 0 running, ")
+    ear.runtime.make_sandbox("s1", ECHO, None)
+    ear.machine.break_starts("cat", Fault())
+    assert repr(ear.machine) == "<ScriptedMachine 1 due, 1 broken, 0 bodies>"
+    instance = ear.runtime.instances["s1"]
+    assert repr(instance) == "<Instance s1 starting, 0 running>"
+    ear.listen()
+    ear.runtime.run("s1", ECHO, CALL)
+    job = instance.running["i1"]
+    assert repr(job) == "<Job i1 in s1>"
+    ear.runtime.stick(instance)
+    assert repr(job) == "<Job i1 in s1, stuck>"
+    assert repr(instance) == "<Instance s1 ready, 1 running>"
+    assert repr(ear.runtime).startswith("<SimulatedRuntime 1 instances, 1 running, ")
+    ear.runtime.kill("s1")
+    assert repr(instance) == "<Instance s1 told to end, 0 running>"
+
+
+def test_who_is_stuck_goes_on_when_it_is_loosened() -> None:
+    ear = Ear()
+    ear.runtime.make_sandbox("s1", ECHO, None)
+    ear.listen()
+    ear.runtime.run("s1", ECHO, CALL)
+    stuck = ear.runtime.stick(ear.runtime.instances["s1"])
+    assert ear.listen() == []
+    ear.runtime.loosen(stuck)
+    ear.runtime.loosen(stuck)
+    assert ear.listen() == [RunEnded]

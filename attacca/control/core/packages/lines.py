@@ -9,6 +9,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 from urllib.parse import unquote
 
+from packaging.markers import InvalidMarker, Marker
+from packaging.specifiers import InvalidSpecifier, Specifier
+
 MOST_SIGNS, MOST_WITH_HASHES = 2000, 65_536  # of one line
 OPTIONS = {"-i": "--index-url", "--index-url": "--index-url", "--extra-index-url": "--extra-index-url"}
 FLAGS = ("--pre", "--prefer-binary", "--require-hashes")
@@ -21,7 +24,7 @@ PACKAGE = re.compile(
     r"(?P<name>[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)[ \t]*"
     r"(?:\[(?P<extras>[A-Za-z0-9._, \t-]*)\])?[ \t]*(?P<rest>.*)"
 )
-VERSION = re.compile(r"[ \t]*(===|[<>!~=]=|[<>])[ \t]*([A-Za-z0-9.*+!_-]+)[ \t]*")
+VERSIONS = re.compile(r"[A-Za-z0-9.*+!_<>=~, \t-]*")
 INDEX = re.compile(r"https?://[A-Za-z0-9._~:/?&=%@!*+,;\[\]-]+")
 ADDRESS = re.compile(r"(?P<address>[A-Za-z0-9._~:/?#&=%@!*+,\[\]-]+)(?:[ \t]+;(?P<marker>.*))?")
 WHEEL = re.compile(r"[\w.!+]+(-[\w.!+]+){4,5}\.whl", re.ASCII)
@@ -251,13 +254,15 @@ def _versions(text: str, line: str) -> str:
         text = text[1:-1].strip()
     if not text:
         return ""
-    found = [VERSION.fullmatch(one) for one in text.rstrip(", \t").split(",")]
-    if not all(found):
-        if CONDA.fullmatch(text):
-            raise Unclear("this is how conda writes versions", f"{BY_NAME}, as `pip list --format=freeze` does")
-        reason = "a local path or address cannot be installed" if "/" in line else "this is not a version"
-        raise Unclear(reason, A_WHEEL if "/" in line else BY_NAME)
-    return ",".join(one[1] + one[2] for one in found if one)
+    try:
+        if VERSIONS.fullmatch(text):
+            return ",".join(str(Specifier(version)) for version in text.rstrip(", \t").split(","))
+    except InvalidSpecifier:
+        pass
+    if CONDA.fullmatch(text):
+        raise Unclear("this is how conda writes versions", f"{BY_NAME}, as `pip list --format=freeze` does")
+    reason = "a local path or address cannot be installed" if "/" in line else "this is not a version"
+    raise Unclear(reason, A_WHEEL if "/" in line else BY_NAME)
 
 
 def _marker(text: str) -> str:
@@ -268,9 +273,19 @@ def _marker(text: str) -> str:
             break
         words.append(" ".join(found[0].split()))
         at = found.end()
-    if not words or text[at:].strip():
+    marker = " ".join(words)
+    if text[at:].strip() or not _is_marker(marker):
         raise Unclear("what follows the semicolon is not a marker", "write it as `name; python_version < '3.12'`")
-    return f" ; {' '.join(words)}"
+    return f" ; {marker}"
+
+
+def _is_marker(text: str) -> bool:
+    """Whether words that may stand in a marker are one."""
+    try:
+        Marker(text)
+    except (InvalidMarker, RecursionError):
+        return False
+    return True
 
 
 def _address(text: str, *, allow_source_builds: bool) -> str:
