@@ -110,7 +110,7 @@ class Gateway:
         return error
 
     def refused(self, name: str, error: AttaccaError) -> AttaccaError:
-        """One that the front refuses by itself is counted with the others."""
+        """One that http refuses by itself is counted with the others."""
         if self.find(name) is not None:
             self._drive.feed(Refused(name, error.code))
         return error

@@ -45,6 +45,7 @@ from attacca.model.messages import (
     Logged,
     ToControl,
     ToWorker,
+    WorkerJoined,
 )
 from attacca.model.sandbox import WorkerView
 from attacca.model.story import Moment
@@ -104,7 +105,6 @@ class Server:
         self._closing.push_async_callback(self.worker.close)
         self._closing.callback(self.gateway.close)
         await self._join()
-        self._tell_short()
         await self._listen()
         self._is_ready = True
 
@@ -144,13 +144,14 @@ class Server:
             self._of_control.send,
             self._announce,
             log=self._log,
+            silent_s=config.gateway.silent_s,
             is_ordinary_user=os.geteuid() != 0,
         )
 
     async def _join(self) -> None:
         gateway, control, worker = self.gateway, self.control, self.worker
         self._of_gateway.bind(self._begin, lambda _: gateway.receive, gateway.lose, gateway.press)
-        self._of_control.bind(lambda _: None, lambda peer: partial(control.receive, peer), control.lose)
+        self._of_control.bind(lambda _: None, lambda peer: partial(self._hear, peer), control.lose)
         self._of_worker.bind(worker.join, lambda peer: partial(worker.receive, peer), worker.lose, worker.press)
         key = os.urandom(16)  # nobody else on this machine has it
         at_gateway = Hello("gateway", GATEWAY, key)
@@ -165,13 +166,18 @@ class Server:
         if peer == CONTROL:
             self._of_gateway.send(CONTROL, AskCatalogue(0, 0))
 
-    def _tell_short(self) -> None:
+    def _hear(self, peer: str, message: ToControl) -> None:
+        self.control.receive(peer, message)
+        if isinstance(message, WorkerJoined):
+            self._tell_short(peer)
+
+    def _tell_short(self, worker: str) -> None:
         """This start may have less memory than the one in which they were deployed."""
-        for settings, granted in self.worker.core.catalogue.short():
+        for settings, kept in self.control.core.workers.short(worker, self.control.core.changes.catalogue):
             LOG.warning(
                 "%s keeps %d of its %d min_sandboxes: with %d MB each they are more than --memory %d holds beside the "
                 "others; start with more, or deploy it again with fewer",
-                settings.name, granted, settings.min_sandboxes, settings.memory_mb, self.config.worker.memory_mb,
+                settings.name, kept, settings.min_sandboxes, settings.memory_mb, self.config.worker.memory_mb,
             )  # fmt: skip
 
     async def _listen(self) -> None:
@@ -242,6 +248,8 @@ class Server:
                 "queueing": msgspec.to_builtins(worker.queueing),
                 "concurrency": msgspec.to_builtins(worker.concurrency),
                 "keepalive": msgspec.to_builtins(worker.keepalive),
+                "silent_s": self.config.gateway.silent_s,
+                "attempts": self.config.gateway.attempts,
             },
             "at": self._clock.wall(),
         }

@@ -37,7 +37,7 @@ class Arrived(msgspec.Struct, frozen=True, gc=False):
 
 
 class Refused(msgspec.Struct, frozen=True):
-    """The front has refused one by itself; it is counted with the others."""
+    """HTTP has refused one by itself; it is counted with the others."""
 
     function: str
     code: str

@@ -1,1 +1,1 @@
-"""HTTP on a socket, as the gateway speaks it: connections, answers, limits, and the bridge to the admin API."""
+"""HTTP on a socket, as the gateway speaks it: connections, answers, limits, and the admin API behind an adapter."""
