@@ -146,5 +146,5 @@ def error_of(status: int, head: bytes) -> str:
     """The code of an error answer, or empty."""
     if status < 400:
         return ""
-    found = CODE.search(head)
-    return found[1].decode() if found else f"http_{status}"
+    code = CODE.search(head)
+    return code[1].decode() if code else f"http_{status}"

@@ -49,13 +49,13 @@ def measure(client: Client, names: list[str], cold: int, warm: int, asked: Known
     missing = [name for name in names if name not in there]
     if missing:
         raise NotFound(f"not deployed: {', '.join(missing)}", "attacca list shows what is")
-    found = Bench(server=client.json("GET", "/api/info"), at=time.time())  # noqa: TID251 - it stands in a file
+    bench = Bench(server=client.json("GET", "/api/info"), at=time.time())  # noqa: TID251 - it stands in a file
     for name in names or sorted(there):
         try:
-            found.functions[name] = _time(client, name, cold, warm, asked, tick)
+            bench.functions[name] = _time(client, name, cold, warm, asked, tick)
         except AttaccaError as error:
-            found.errors[name] = error.message
-    return found
+            bench.errors[name] = error.message
+    return bench
 
 
 def _time(client: Client, name: str, cold: int, warm: int, asked: Known, tick: Callable[[], None]) -> Timings:
@@ -83,13 +83,13 @@ def _once(client: Client, name: str, kind: str, asked: Known, timings: Timings) 
         if answer.status >= 400:
             client.fail(answer.status, answer.body, "POST", target)
         head = "".join(f"\r\n{key}: {value}" for key, value in answer.headers.items()).encode()
-        told = told_by(head)
-        times = timings.starts.setdefault(told.start, {part: [] for part in PARTS_KEPT})
-        parts = told.parts()
+        answered = told_by(head)
+        times = timings.starts.setdefault(answered.start, {part: [] for part in PARTS_KEPT})
+        parts = answered.parts()
         values = parts | {"overhead": total_ms - sum(parts.values()), "total": total_ms}
         for part in PARTS_KEPT:
             times[part].append(round(values[part], 4))
-        if told.start == kind:
+        if answered.start == kind:
             return
 
 

@@ -76,10 +76,10 @@ def _map(function: str, ms: float, examples: Sequence[tuple[float, str]], cut_of
 def mapping_error(mapped: Iterable[Mapped], weights: Mapping[str, float]) -> tuple[int, int, float]:
     """How many functions have an example, how many have none, and the mean error of the former by invocations."""
     rows = list(mapped)
-    found = [one for one in rows if one.example]
-    weight = sum(weights.get(one.function, 0.0) for one in found)
-    error = sum(one.error * weights.get(one.function, 0.0) for one in found) / weight if weight else 0.0
-    return len(found), len(rows) - len(found), error
+    near = [row for row in rows if row.example]
+    weight = sum(weights.get(row.function, 0.0) for row in near)
+    error = sum(row.error * weights.get(row.function, 0.0) for row in near) / weight if weight else 0.0
+    return len(near), len(rows) - len(near), error
 
 
 def settings_of(plan: FunctionPlan) -> Settings:

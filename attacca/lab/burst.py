@@ -87,9 +87,9 @@ def summary(shots: Sequence[Shot], elapsed_s: float) -> dict[str, Any]:
 def spread(ordered: Sequence[float]) -> dict[str, float]:
     if not ordered:
         return {}
-    found = {name: quantile(ordered, q) for name, q in QUANTILES.items()}
-    found |= {"max": ordered[-1], "min": ordered[0], "mean": sum(ordered) / len(ordered)}
-    return {name: round(value, 3) for name, value in found.items()}
+    values = {name: quantile(ordered, q) for name, q in QUANTILES.items()}
+    values |= {"max": ordered[-1], "min": ordered[0], "mean": sum(ordered) / len(ordered)}
+    return {name: round(value, 3) for name, value in values.items()}
 
 
 def quantile(ordered: Sequence[float], q: float) -> float:

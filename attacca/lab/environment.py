@@ -95,9 +95,9 @@ class Environment:
 
     def calibrate(self, plan: FunctionPlan) -> float:
         """Turns of the busy loop in a millisecond, where it runs; its sandbox goes again."""
-        found = self.client.json("POST", f"/function/{plan.name}", {"calibrate": True})
+        answer = self.client.json("POST", f"/function/{plan.name}", {"calibrate": True})
         self.client.json("POST", f"/api/functions/{plan.name}/evict", {"templates": False})
-        return float(found["per_ms"])
+        return float(answer["per_ms"])
 
     def calls(self, plans: Sequence[FunctionPlan], there: Collection[str] = ()) -> tuple[Call, ...]:
         """How each is asked; the busy loop is calibrated on the way. `there`: somebody else's, asked with {}."""
@@ -125,8 +125,8 @@ class Environment:
         if missing:
             raise NotFound(f"not deployed: {', '.join(missing[:5])}", "leave --no-deploy out, or deploy them")
         settings = {plan.name: self._settings(plan.name) for plan in plans}
-        self._memory_mb |= {name: found["memory_mb"] for name, found in settings.items()}
-        ours = [name for name, found in settings.items() if MARK in found["env"]]
+        self._memory_mb |= {name: each["memory_mb"] for name, each in settings.items()}
+        ours = [name for name, each in settings.items() if MARK in each["env"]]
         self._deployed, self._keep = [*self._deployed, *ours], True
         return [plan.name for plan in plans if plan.name not in ours]
 
@@ -145,8 +145,8 @@ class Environment:
         return MARK in self._settings(name)["env"]
 
     def _settings(self, name: str) -> dict[str, Any]:
-        found: dict[str, Any] = self.client.json("GET", f"/api/functions/{quoted(name)}")["settings"]
-        return found
+        settings: dict[str, Any] = self.client.json("GET", f"/api/functions/{quoted(name)}")["settings"]
+        return settings
 
     @property
     def is_here(self) -> bool:
@@ -157,13 +157,13 @@ class Environment:
         """The server's wall clock, of ours, and by how much that may be wrong: from the quickest of several answers."""
         if self.is_here:
             return 0.0, 0.0
-        clock, found = SystemClock(), []
+        clock, offsets = SystemClock(), []
         for _ in range(EXCHANGES):
             began = clock.wall()
-            told = float(self.client.json("GET", "/api/info")["at"])
+            server_wall = float(self.client.json("GET", "/api/info")["at"])
             took_s = clock.wall() - began
-            found.append((took_s / 2, told - began - took_s / 2))
-        error_s, ahead_s = min(found)
+            offsets.append((took_s / 2, server_wall - began - took_s / 2))
+        error_s, ahead_s = min(offsets)
         return ahead_s, error_s
 
 

@@ -89,15 +89,15 @@ def _refusal(said: bytes) -> AttaccaError:
 
 def words(system: System) -> list[str]:
     """The command line of a server that is so."""
-    found = ["up", "--port", "0", "--json", "--memory", str(system.memory_mb), "--cores", str(system.cores)]
-    found += ["--memory-limits", "watch"]  # whoever measures as an ordinary user does so on a machine of their own
-    found += ["--set", f"worker.templates={json.dumps(system.templates)}"]
+    line = ["up", "--port", "0", "--json", "--memory", str(system.memory_mb), "--cores", str(system.cores)]
+    line += ["--memory-limits", "watch"]  # whoever measures as an ordinary user does so on a machine of their own
+    line += ["--set", f"worker.templates={json.dumps(system.templates)}"]
     for family in FAMILIES:
         choice: Choice = getattr(system, family)
-        found += [f"--{family}", choice.policy]
+        line += [f"--{family}", choice.policy]
         for key, value in choice.options.items():
-            found += ["--set", f"worker.{family}.options.{key}={json.dumps(value)}"]
-    return found
+            line += ["--set", f"worker.{family}.options.{key}={json.dumps(value)}"]
+    return line
 
 
 def environment() -> dict[str, str]:
@@ -123,7 +123,7 @@ def said(path: Path) -> set[str]:
 
 def differences(system: System, there: Mapping[str, Any], keys: Collection[str]) -> list[Difference]:
     """`there` is `system` of the server's /api/info; of a server that does not tell, everything differs."""
-    found = []
+    differing = []
     for key in System.__struct_fields__:
         if key in OF_SEVERAL or key not in keys:
             continue
@@ -131,15 +131,15 @@ def differences(system: System, there: Mapping[str, Any], keys: Collection[str])
         if key in FAMILIES:
             wanted, given = _whole(key, wanted), _whole(key, given)
         if wanted != given:
-            found.append(Difference(key, wanted, given))
-    return found
+            differing.append(Difference(key, wanted, given))
+    return differing
 
 
 def _whole(family: str, choice: Any) -> Any:
     """With the options that were left out."""
     try:
-        made = build(FAMILIES[family], choice["policy"], choice.get("options", {}), f"attacca.policy.{family}")
-        options = {field: value for field, value in msgspec.to_builtins(made).items() if not field.startswith("_")}
+        policy = build(FAMILIES[family], choice["policy"], choice.get("options", {}), f"attacca.policy.{family}")
+        options = {field: value for field, value in msgspec.to_builtins(policy).items() if not field.startswith("_")}
     except (AttaccaError, KeyError, TypeError, AttributeError):  # a policy that only the server has
         return choice
     return {"policy": choice["policy"], "options": options}

@@ -58,10 +58,10 @@ def climb(
 
 def steps(most: int) -> list[int]:
     """1, 2, 4, ... and the last."""
-    found = [1]
-    while found[-1] * 2 < most:
-        found.append(found[-1] * 2)
-    return found if found[-1] == most else [*found, most]
+    numbers = [1]
+    while numbers[-1] * 2 < most:
+        numbers.append(numbers[-1] * 2)
+    return numbers if numbers[-1] == most else [*numbers, most]
 
 
 def knee(rungs: list[Rung]) -> int:

@@ -81,7 +81,7 @@ class Standing:
         late_p50, late_p99 = self._late_ms.percentiles((0.5, 0.99))
         started = sum(self.starts.values())
         verdict = self.gate.verdict()
-        found: dict[str, float | str] = {
+        totals: dict[str, float | str] = {
             "invocations": self.invocations,
             "ok": self._response_ms.count,
             "failed": sum(self.errors.values()),
@@ -98,8 +98,8 @@ class Standing:
             "late_share": self.gate.late / self.gate.count if self.gate.count else 0.0,
             "held_share": self.gate.held / self.gate.count if self.gate.count else 0.0,
         }
-        found |= {f"start_{start}": float(self.starts[start]) for start in sorted(self.starts)}
-        found |= {f"error_{error}": float(self.errors[error]) for error in sorted(self.errors)}
+        totals |= {f"start_{start}": float(self.starts[start]) for start in sorted(self.starts)}
+        totals |= {f"error_{error}": float(self.errors[error]) for error in sorted(self.errors)}
         if verdict is not None:
-            found["warning"] = verdict.why
-        return found
+            totals["warning"] = verdict.why
+        return totals

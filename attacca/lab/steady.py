@@ -34,16 +34,16 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
 
     def reasons(self) -> list[str]:
         """Why no difference between live and simulated can be trusted; none: it can."""
-        found = []
+        why = []
         if self.foreign > FOREIGN:
-            found.append(f"something else uses {self.foreign:.2f} of its {self.cores} cores")
+            why.append(f"something else uses {self.foreign:.2f} of its {self.cores} cores")
         if self.stolen > STOLEN:
-            found.append(f"the hypervisor gives {self.stolen:.1%} of its time to others")
+            why.append(f"the hypervisor gives {self.stolen:.1%} of its time to others")
         if self.load > LOAD * self.cores:
-            found.append(f"its load over the last minute is {self.load:.1f} on {self.cores} cores")
+            why.append(f"its load over the last minute is {self.load:.1f} on {self.cores} cores")
         if self.unsteady > UNSTEADY:
-            found.append(f"the same work takes {self.unsteady:.0%} longer one time in ten, as where frequencies change")
-        return found
+            why.append(f"the same work takes {self.unsteady:.0%} longer one time in ten, as where frequencies change")
+        return why
 
     def told(self) -> str:
         speed = f", {self.mhz:,.0f} MHz" if self.mhz is not None else ""
@@ -105,8 +105,8 @@ def _load(root: Path) -> float:
 
 def _mhz(root: Path) -> float | None:
     lines = _text(root / "cpuinfo").splitlines()
-    found = [float(line.partition(":")[2]) for line in lines if line.startswith("cpu MHz")]
-    return sum(found) / len(found) if found else None
+    speeds = [float(line.partition(":")[2]) for line in lines if line.startswith("cpu MHz")]
+    return sum(speeds) / len(speeds) if speeds else None
 
 
 def _text(path: Path) -> str:

@@ -94,7 +94,7 @@ def read_env(pairs: list[str]) -> dict[str, str]:
     Raises:
         BadConfig: a pair has no `=`, or is no text.
     """
-    found = {}
+    env = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals or not key:
@@ -103,13 +103,13 @@ def read_env(pairs: list[str]) -> dict[str, str]:
             raise BadConfig(
                 f"--env {key!r} is not UTF-8", "write other bytes as base64, and decode them in the function"
             )
-        found[key] = value
-    return found
+        env[key] = value
+    return env
 
 
 def read_secrets(names: list[str]) -> dict[str, str]:
     """`NAME` is NAME=env."""
-    return {name: kind if equals else "env" for name, equals, kind in (one.partition("=") for one in names)}
+    return {name: kind if equals else "env" for name, equals, kind in (written.partition("=") for written in names)}
 
 
 def send(

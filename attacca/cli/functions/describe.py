@@ -132,10 +132,10 @@ def statistics_table(view: dict[str, Any]) -> Any:
         ("gap, s", "gap_s"),
     )
     for label, key in rows:
-        one = view[key]
-        if one["count"]:
-            cells = (milliseconds(one[part]) for part in ("mean", "ewma", "p50", "p95", "p99", "max"))
-            table.add_row(label, str(one["count"]), *cells)
+        times = view[key]
+        if times["count"]:
+            cells = (milliseconds(times[part]) for part in ("mean", "ewma", "p50", "p95", "p99", "max"))
+            table.add_row(label, str(times["count"]), *cells)
     return table
 
 

@@ -193,10 +193,10 @@ def _watch(root: Path, base: Path, place: tuple[int, int] | None) -> Iterator[li
 def _identity(path: Path) -> tuple[int, int] | None:
     """Which directory it is, whatever it is called; None: there is none."""
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError:
         return None
-    return found.st_dev, found.st_ino
+    return status.st_dev, status.st_ino
 
 
 def _answers(url: str, token: str) -> bool:

@@ -113,7 +113,7 @@ def read_headers(lines: list[str]) -> dict[str, str]:
     Raises:
         BadConfig: one has no colon, or characters that no header may have.
     """
-    found: dict[str, str] = {}
+    headers: dict[str, str] = {}
     for line in lines:
         name, colon, value = line.partition(":")
         name, value = name.strip(" \t").lower(), value.strip(" \t")
@@ -121,8 +121,8 @@ def read_headers(lines: list[str]) -> dict[str, str]:
             raise BadConfig(f"-H {line[:80]!r} is not NAME: VALUE", "-H 'Accept: text/html'")
         if re.fullmatch(r"[\t -~\xa0-\xff]*", value) is None:
             raise BadConfig(f"-H {name}: a header is of visible latin-1 characters", "write others as %E2%82%AC")
-        found[name] = f"{found[name]}{'; ' if name == 'cookie' else ', '}{value}" if name in found else value
-    return found
+        headers[name] = f"{headers[name]}{'; ' if name == 'cookie' else ', '}{value}" if name in headers else value
+    return headers
 
 
 def read_body(data: str | None, args: list[str], file: str) -> tuple[bytes, str]:
@@ -274,17 +274,17 @@ def show_heads(status: int, heads: dict[str, str]) -> None:
 
 def server_timing(header: str) -> dict[str, float]:
     """`queued;dur=0.1, run;dur=3` as numbers."""
-    found = {}
+    timing = {}
     for entry in header.split(","):
         name, *params = (part.strip() for part in entry.split(";"))
         for param in params:
             key, _, value = param.partition("=")
             if key == "dur" and name:
                 try:
-                    found[name] = float(value)
+                    timing[name] = float(value)
                 except ValueError:
                     continue
-    return found
+    return timing
 
 
 def show_answer_as_json(answer: Answer) -> None:

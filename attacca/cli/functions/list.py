@@ -36,18 +36,18 @@ def show(rows: list[dict[str, Any]], now: float, width: int | None = None) -> No
 def table(rows: list[dict[str, Any]], now: float) -> Any:
     from rich.table import Table
 
-    found = Table(box=None, header_style="bold", pad_edge=False)
-    found.add_column("function", style="cyan", no_wrap=True)
-    found.add_column("rev", justify="right")
-    found.add_column("handler", overflow="fold")
-    found.add_column("signature", style="dim")
-    found.add_column("memory", justify="right")
-    found.add_column("timeout", justify="right")
-    found.add_column("network", style="dim")
-    found.add_column("deployed", justify="right", style="dim")
+    layout = Table(box=None, header_style="bold", pad_edge=False)
+    layout.add_column("function", style="cyan", no_wrap=True)
+    layout.add_column("rev", justify="right")
+    layout.add_column("handler", overflow="fold")
+    layout.add_column("signature", style="dim")
+    layout.add_column("memory", justify="right")
+    layout.add_column("timeout", justify="right")
+    layout.add_column("network", style="dim")
+    layout.add_column("deployed", justify="right", style="dim")
     for row in rows:
-        found.add_row(
+        layout.add_row(
             row["function"], str(row["revision"]), row["handler"], wants(row), f"{row['memory_mb']} MB",
             f"{row['timeout_s']:g} s", row["network"], f"{seconds(now - row['deployed_at'])} ago",
         )  # fmt: skip
-    return found
+    return layout

@@ -210,14 +210,14 @@ def bench(
     from attacca.lab.bench import measure
 
     with Client(target, token) as client, ticking("timing", quiet=as_json) as tick:
-        found = measure(client, names or [], cold, warm, _asked(data, path), tick)
-    text = msgspec.json.format(msgspec.json.encode(found), indent=1)
+        timed = measure(client, names or [], cold, warm, _asked(data, path), tick)
+    text = msgspec.json.format(msgspec.json.encode(timed), indent=1)
     if out:
         Path(out).write_bytes(text + b"\n")
     if as_json:
-        show_json(msgspec.to_builtins(found))
+        show_json(msgspec.to_builtins(timed))
     else:
-        show(found, out)
+        show(timed, out)
 
 
 @app.command("export", cls=VerbCommand, epilog=EXPORT)

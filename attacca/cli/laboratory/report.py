@@ -63,21 +63,21 @@ def run(
     from attacca.load.report.measure import read
     from attacca.load.report.sections import report
 
-    made = report([read(path) for path in found(runs)], published(beside))
+    whole = report([read(path) for path in found(runs)], published(beside))
     if out:
-        write(made, Path(out))
+        write(whole, Path(out))
     if figures:
-        draw(made, Path(figures), wide)
+        draw(whole, Path(figures), wide)
     if as_json:
-        show_json(numbers(made))
+        show_json(numbers(whole))
     elif beside and (out or figures) and not text:
         from attacca.load.report.text import section
 
-        put("\n".join(section(made, "beside", width())))
+        put("\n".join(section(whole, "beside", width())))
     elif text or not (out or figures):
         from attacca.load.report.text import text as as_text
 
-        put(as_text(made, width()).removesuffix("\n"))
+        put(as_text(whole, width()).removesuffix("\n"))
 
 
 def published(name: str) -> "Published | None":
@@ -97,7 +97,9 @@ def found(given: list[str]) -> list[Path]:
     paths: list[Path] = []
     for name in given:
         path = Path(name)
-        inside = [path] if is_run(path) else sorted(one.parent for one in path.rglob("run.json") if is_run(one.parent))
+        inside = (
+            [path] if is_run(path) else sorted(info.parent for info in path.rglob("run.json") if is_run(info.parent))
+        )
         if not inside:
             hint = "give the directory that `attacca load run` or `attacca sim run` wrote"
             raise NotFound(f"there is no run in {name!r}", hint)
@@ -115,18 +117,18 @@ def width() -> int:
     return max(shutil.get_terminal_size((120, 40)).columns, 80)
 
 
-def write(made: "Report", path: Path) -> None:
+def write(report: "Report", path: Path) -> None:
     from attacca.load.report.page import page
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(page(made), encoding="utf-8")
+        path.write_text(page(report), encoding="utf-8")
     except OSError as error:
         raise StateUnavailable(f"{path} cannot be written: {error.strerror}", "give another --out") from None
     say(f"{path}: {path.stat().st_size / 1024:,.0f} kB", "green")
 
 
-def draw(made: "Report", folder: Path, wide: str = "page") -> None:
+def draw(report: "Report", folder: Path, wide: str = "page") -> None:
     """
     Raises:
         BadConfig: a paper has no such width.
@@ -136,30 +138,30 @@ def draw(made: "Report", folder: Path, wide: str = "page") -> None:
     if wide not in style.WIDTHS:
         raise BadConfig(f"--width {wide[:40]!r} is no width of a paper", " or ".join(style.WIDTHS))
     written = []
-    for section in made.sections:
+    for section in report.sections:
         if section.draw is not None:
             with style.drawing(wide):
                 written += style.export(section.draw(), folder, section.key)
     say(f"{folder}: {len(written)} files", "green")
 
 
-def numbers(made: "Report") -> dict[str, object]:
+def numbers(report: "Report") -> dict[str, object]:
     """For programs: each configuration's metrics with their intervals."""
     from attacca.load.report.groups import measured
 
     groups = []
-    for group in made.groups:
+    for group in report.groups:
         metrics = {}
         for name in measured([group]):
             value = group.metric(name)
             assert value is not None
             metrics[name] = {"value": value.value, "low": value.low, "high": value.high, "note": value.note}
         groups.append({"label": group.label, "kind": group.kind, "seeds": group.seeds, "metrics": metrics})
-    found: dict[str, object] = {"title": made.title, "warnings": made.warnings, "configurations": groups}
-    for section in made.sections:
+    content: dict[str, object] = {"title": report.title, "warnings": report.warnings, "configurations": groups}
+    for section in report.sections:
         if section.key == "beside":
-            found["beside"] = {
+            content["beside"] = {
                 "says": section.says,
-                "tables": [{"title": one.title, "head": one.head, "rows": one.rows} for one in section.tables],
+                "tables": [{"title": table.title, "head": table.head, "rows": table.rows} for table in section.tables],
             }
-    return found
+    return content

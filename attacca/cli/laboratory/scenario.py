@@ -54,11 +54,11 @@ def check(
 
     scenario = read_with(path, settings, seed)
     check_policies(scenario.system)
-    found = expected(scenario)
+    load = expected(scenario)
     if as_json:
-        show_json(msgspec.to_builtins(found))
+        show_json(msgspec.to_builtins(load))
     else:
-        show(found)
+        show(load)
 
 
 def check_policies(system: System) -> None:
@@ -86,45 +86,45 @@ def check_policies(system: System) -> None:
     )
 
 
-def show(found: Expected, *, stderr: bool = False, width: int | None = None) -> None:
+def show(load: Expected, *, stderr: bool = False, width: int | None = None) -> None:
     from rich.table import Table
 
     screen = console(stderr=stderr, width=width)
-    peak = f", {found.peak_rate:,.1f} at its highest" if found.peak_rate > found.rate * 1.01 else ""
-    share = found.cores / found.cores_there
+    peak = f", {load.peak_rate:,.1f} at its highest" if load.peak_rate > load.rate * 1.01 else ""
+    share = load.cores / load.cores_there
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="dim")
     table.add_column()
-    table.add_row("functions", f"{found.called:,} called, {found.functions:,} in all")
-    table.add_row("invocations", f"{found.invocations:,.0f} in {seconds(found.length_s)}")
-    table.add_row("rate", f"{found.rate:,.2f} per second{peak}")
-    table.add_row("running", f"{found.running:,.2f} at once on average, if nothing waits")
-    table.add_row("cores", f"{found.cores:,.2f} of {found.cores_there} busy ({share:.0%})")
+    table.add_row("functions", f"{load.called:,} called, {load.functions:,} in all")
+    table.add_row("invocations", f"{load.invocations:,.0f} in {seconds(load.length_s)}")
+    table.add_row("rate", f"{load.rate:,.2f} per second{peak}")
+    table.add_row("running", f"{load.running:,.2f} at once on average, if nothing waits")
+    table.add_row("cores", f"{load.cores:,.2f} of {load.cores_there} busy ({share:.0%})")
     table.add_row(
         "memory",
-        f"{found.memory_mb:,.0f} MB for what runs, {found.memory_each_mb:,} MB for one sandbox of each, "
-        f"{found.memory_there_mb:,} MB there",
+        f"{load.memory_mb:,.0f} MB for what runs, {load.memory_each_mb:,} MB for one sandbox of each, "
+        f"{load.memory_there_mb:,} MB there",
     )
-    table.add_row("cold starts", _colds(found))
-    screen.print(marked("[bold cyan]{}[/]", found.name))
+    table.add_row("cold starts", _colds(load))
+    screen.print(marked("[bold cyan]{}[/]", load.name))
     screen.print(table)
-    _show_parts(found, screen)
-    for warning in found.warnings:
+    _show_parts(load, screen)
+    for warning in load.warnings:
         screen.print(marked("[yellow]![/] {}", warning), soft_wrap=True)
 
 
-def _colds(found: Expected) -> str:
+def _colds(load: Expected) -> str:
     """What a simulated one takes, and who says so."""
-    rest = found.called - found.cold_traced - found.cold_own
+    rest = load.called - load.cold_traced - load.cold_own
     said = [
         f"{count:,} as {whose} says"
-        for count, whose in ((found.cold_traced, "the trace"), (found.cold_own, "[[functions]]"), (rest, "[hardware]"))
+        for count, whose in ((load.cold_traced, "the trace"), (load.cold_own, "[[functions]]"), (rest, "[hardware]"))
         if count
     ]
-    return f"{milliseconds(found.cold_ms)} ms on average, simulated: {', '.join(said) or 'none'}"
+    return f"{milliseconds(load.cold_ms)} ms on average, simulated: {', '.join(said) or 'none'}"
 
 
-def _show_parts(found: Expected, screen: "object") -> None:
+def _show_parts(load: Expected, screen: "object") -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -133,7 +133,7 @@ def _show_parts(found: Expected, screen: "object") -> None:
     table.add_column("function", style="cyan", no_wrap=True)
     for heading in ("invocations", "per s", "mean ms", "running", "MB"):
         table.add_column(heading, justify="right")
-    for part in found.parts[:MOST_ROWS]:
+    for part in load.parts[:MOST_ROWS]:
         table.add_row(
             part.function,
             f"{part.invocations:,.0f}",
@@ -144,5 +144,5 @@ def _show_parts(found: Expected, screen: "object") -> None:
         )
     screen.print()
     screen.print(table)
-    if len(found.parts) > MOST_ROWS:
-        screen.print(marked(f"[dim]and {len(found.parts) - MOST_ROWS:,} more[/]"))
+    if len(load.parts) > MOST_ROWS:
+        screen.print(marked(f"[dim]and {len(load.parts) - MOST_ROWS:,} more[/]"))

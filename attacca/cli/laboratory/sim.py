@@ -175,20 +175,20 @@ def diff(left: RunPath, right: RunPath, *, as_json: Json = False) -> None:
     """Find the first event in which two runs differ. Both need their events: `attacca sim run --out RUN --events`."""
     from attacca.sim.journal import part
 
-    found = part(Path(left), Path(right))
+    parting = part(Path(left), Path(right))
     if as_json:
-        entries = (None, None) if found is None else (found.left, found.right)
+        entries = (None, None) if parting is None else (parting.left, parting.right)
         texts = [None if entry is None else entry.text().strip() for entry in entries]
-        show_json({"equal": found is None, "event": found and found.number, "left": texts[0], "right": texts[1]})
+        show_json({"equal": parting is None, "event": parting and parting.number, "left": texts[0], "right": texts[1]})
         return
-    if found is None:
+    if parting is None:
         say("They are equal, event by event.", "green")
         return
-    for entry in found.before:
+    for entry in parting.before:
         put(f"  {entry.text()}")
-    for mark, one in (("-", found.left), ("+", found.right)):
+    for mark, one in (("-", parting.left), ("+", parting.right)):
         put(f"{mark} {'     (it had ended)' if one is None else one.text()}")
-    say(f"They part at event {found.number:,}: look there with --replay-to {found.number}.")
+    say(f"They part at event {parting.number:,}: look there with --replay-to {parting.number}.")
 
 
 @app.command("calibrate", cls=VerbCommand, epilog=CALIBRATE)
@@ -207,15 +207,15 @@ def calibrate(
     from attacca.sim.calibrate import calibrate as measure
     from attacca.sim.calibrate import toml
 
-    found = measure([Path(source) for source in sources], fit=fit)
-    if found.background > QUIET_CORES:
-        say(f"{found.background:.2f} cores were busy with something else: measure on a quiet machine.", "yellow")
+    hardware = measure([Path(source) for source in sources], fit=fit)
+    if hardware.background > QUIET_CORES:
+        say(f"{hardware.background:.2f} cores were busy with something else: measure on a quiet machine.", "yellow")
     if as_json:
         import msgspec
 
-        show_json(msgspec.to_builtins(found))
+        show_json(msgspec.to_builtins(hardware))
     else:
-        put(toml(found).removesuffix("\n"))
+        put(toml(hardware).removesuffix("\n"))
 
 
 @app.command("swarm", cls=VerbCommand, epilog=SWARM)
@@ -236,12 +236,12 @@ def swarm(
         if sys.stderr.isatty() and tally.runs % 10 == 0:
             sys.stderr.write(f"\r{tally.runs:,} of {seeds:,} ")
 
-    for found in simulate(range(first, first + seeds), SystemClock(), tally, tell_how_far):
+    for failure in simulate(range(first, first + seeds), SystemClock(), tally, tell_how_far):
         broken += 1
-        say(f"\rSeed {found.seed}: {found.why}", "red")
-        say(f"  Again: attacca sim swarm --first {found.seed} --seeds 1")
+        say(f"\rSeed {failure.seed}: {failure.why}", "red")
+        say(f"  Again: attacca sim swarm --first {failure.seed} --seeds 1")
         if seeds == 1:
-            say(found.trace)
+            say(failure.trace)
     if as_json:
         show_json({"seeds": seeds, "broken": broken, "invocations": tally.invocations, "faults": tally.faults})
     else:

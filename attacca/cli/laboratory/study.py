@@ -138,14 +138,14 @@ def metric_names(text: str) -> list[str]:
 
 def seeds_of(text: str, first: int) -> list[int]:
     try:
-        found = [int(word) for word in text.split(",")]
+        numbers = [int(word) for word in text.split(",")]
     except ValueError:
         raise BadConfig(f"--seeds {text[:80]!r} is neither a number nor a list of them", "--seeds 10") from None
-    if len(found) > 1:
-        return list(dict.fromkeys(found))
-    if not 1 <= found[0] <= SEEDS_MOST:
+    if len(numbers) > 1:
+        return list(dict.fromkeys(numbers))
+    if not 1 <= numbers[0] <= SEEDS_MOST:
         raise BadConfig(f"--seeds {text[:80]!r}: at least one is needed, and at most {SEEDS_MOST:,}", "--seeds 10")
-    return list(range(first, first + found[0]))
+    return list(range(first, first + numbers[0]))
 
 
 SEEDS_MOST = 1_000_000
@@ -183,7 +183,7 @@ def study(plan: Plan, *, on: str, processes: int | None, out: str, records: bool
         meter = Meter(len(cells))
         outcome = planned.run(meter.tell, processes, on)
         meter.close(outcome)
-        groups = grouped([read_digest(one) for one in outcome.paths])
+        groups = grouped([read_digest(path) for path in outcome.paths])
         wanted = 0 if goal is None or outcome.failed else seeds_for(groups, *goal)
         if wanted <= len(seeds) or len(seeds) >= most:
             break
@@ -197,7 +197,7 @@ def study(plan: Plan, *, on: str, processes: int | None, out: str, records: bool
 
 def cautions(groups: list["Group"]) -> None:
     """What was not measured at all."""
-    early = [one.label for one in groups if one.first.phases.get("warmup") and not one.first.phases.get("run")]
+    early = [group.label for group in groups if group.first.phases.get("warmup") and not group.first.phases.get("run")]
     if early:
         say(f"! All was due in the warm-up, and is shown as if it were the run: {', '.join(early[:3])}.", "yellow")
 
@@ -259,11 +259,11 @@ def show(groups: list["Group"], outcome: "Outcome", wanted: Wanted, *, as_json: 
     from attacca.load.report.sections import report as make_report
 
     if groups and (wanted.report or wanted.figures):
-        made = make_report([digest for group in groups for digest in group.digests])
+        whole = make_report([digest for group in groups for digest in group.digests])
         if wanted.report:
-            write(made, Path(wanted.report))
+            write(whole, Path(wanted.report))
         if wanted.figures:
-            draw(made, Path(wanted.figures), wanted.wide)
+            draw(whole, Path(wanted.figures), wanted.wide)
     if as_json:
         show_json(as_numbers(groups, outcome, wanted.metrics or []))
     elif groups:
@@ -288,11 +288,11 @@ def lines(groups: list["Group"], metrics: list[str] | None) -> list[str]:
     if metrics is None:
         return table(configurations(groups, measured(groups, SHOWN.split(","))), max(width(), 200))
     names = measured(groups, metrics)
-    found = []
+    text = []
     for name in names:
-        found += [*table(comparison(groups, name), max(width(), 160)), ""]
+        text += [*table(comparison(groups, name), max(width(), 160)), ""]
     bold = "bold" if is_coloured(sys.stdout) else ""
-    return found + [paint(sentence, bold, sys.stdout) if bold else sentence for sentence in verdicts(groups, names)]
+    return text + [paint(sentence, bold, sys.stdout) if bold else sentence for sentence in verdicts(groups, names)]
 
 
 def as_numbers(groups: list["Group"], outcome: "Outcome", metrics: list[str]) -> dict[str, object]:
@@ -301,8 +301,8 @@ def as_numbers(groups: list["Group"], outcome: "Outcome", metrics: list[str]) ->
 
     if not groups:
         return {"failed": [failed.why for failed in outcome.failed]}
-    found = numbers(make_report([digest for group in groups for digest in group.digests]))
-    found["failed"] = [failed.why for failed in outcome.failed]
+    content = numbers(make_report([digest for group in groups for digest in group.digests]))
+    content["failed"] = [failed.why for failed in outcome.failed]
     against: list[dict[str, Any]] = []
     for group in groups[1:]:
         for name in metrics:
@@ -315,4 +315,4 @@ def as_numbers(groups: list["Group"], outcome: "Outcome", metrics: list[str]) ->
                     "wilcoxon": pair.chance, "wilcoxon_least": 0.5 ** max(pair.difference.samples - 1, 0),
                     "verdict": pair.verdict,
                 })  # fmt: skip
-    return {**found, "comparisons": against} if metrics else found
+    return {**content, "comparisons": against} if metrics else content

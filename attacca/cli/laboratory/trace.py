@@ -156,14 +156,14 @@ def sample(
         rows.append(Sampled(size, calls, sampler.distance(chosen), sampler.standing(chosen), str(folder)))
     if as_json:
         show_json([
-            {"functions": one.size, "invocations": one.invocations, "path": one.where}
-            | msgspec.to_builtins(one.distance) | {"shape": one.distance.shape}
-            | {"standing": msgspec.to_builtins(one.standing)}
-            for one in rows
+            {"functions": row.size, "invocations": row.invocations, "path": row.where}
+            | msgspec.to_builtins(row.distance) | {"shape": row.distance.shape}
+            | {"standing": msgspec.to_builtins(row.standing)}
+            for row in rows
         ])  # fmt: skip
         return
     show_samples(rows)
-    say(f"Written to {', '.join(one.where for one in rows)}.", "green")
+    say(f"Written to {', '.join(row.where for row in rows)}.", "green")
     if sampler.caution():
         say(f"Note: {sampler.caution()}.", "yellow")
 
@@ -199,17 +199,17 @@ def synth(
         rank_coupling=coupling,
         seed=seed,
     )
-    made = Azure(recipe)
-    trace = made.trace()
+    azure = Azure(recipe)
+    trace = azure.trace()
     write(trace, Path(new), to)
     invocations = int(trace.functions["invocations"].sum())
-    found = fits(made)
+    fitting = fits(azure)
     if as_json:
-        body = {"path": new, "format": to, "invocations": invocations, "drawn_rps": made.drawn_rps}
-        show_json({**body, "fits": msgspec.to_builtins(found)})
+        body = {"path": new, "format": to, "invocations": invocations, "drawn_rps": azure.drawn_rps}
+        show_json({**body, "fits": msgspec.to_builtins(fitting)})
         return
-    show_fits(found)
-    say(load(made, invocations) + ".")
+    show_fits(fitting)
+    say(load(azure, invocations) + ".")
     say(f"Written to {new}.", "green")
 
 

@@ -129,14 +129,14 @@ def show(
     differences = gaps(live, simulated)
     if as_json:
         rows = [
-            {"metric": one.metric, "live": one.live.value, "each": live.values(one.metric), "live_apart": one.spread,
-             "simulated": one.simulated.value, "difference": one.gap,
-             "interval": one.reach, "unit": one.unit, "bar": one.bar, "near": one.is_near,
-             "verdict": one.verdict}
-            for one in differences
+            {"metric": gap.metric, "live": gap.live.value, "each": live.values(gap.metric), "live_apart": gap.spread,
+             "simulated": gap.simulated.value, "difference": gap.gap,
+             "interval": gap.reach, "unit": gap.unit, "bar": gap.bar, "near": gap.is_near,
+             "verdict": gap.verdict}
+            for gap in differences
         ]  # fmt: skip
-        told = {"run": str(folder), "metrics": rows, "ks": quantile_distance(live, simulated)}
-        show_json({**told, "machine": plain(machine)} if machine is not None else told)
+        content = {"run": str(folder), "metrics": rows, "ks": quantile_distance(live, simulated)}
+        show_json({**content, "machine": plain(machine)} if machine is not None else content)
     else:
         put("\n".join(table(against_itself(live), max(width(), 140))))
         put("")
@@ -145,7 +145,7 @@ def show(
         if late.get("share", 0.0) > LATE_WARN:
             say(f"{late['share']:.0%} were sent over {LATE_S * 1e3:g} ms late.", "yellow")
         say(f"  in {folder}", "dim")
-    far = [one.metric for one in differences if not one.is_near]
+    far = [gap.metric for gap in differences if not gap.is_near]
     if strict and far:
         say(f"Beyond their bars: {', '.join(far)}.", "red")
         raise Refused

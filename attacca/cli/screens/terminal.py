@@ -145,7 +145,8 @@ def marked(template: str, *values: object) -> "Text":
         filling, at = visible(str(value)), text.plain.index(HOLE)
         more = len(filling) - 1
         spans = [
-            Span(one.start + more * (one.start > at), one.end + more * (one.end > at), one.style) for one in text.spans
+            Span(span.start + more * (span.start > at), span.end + more * (span.end > at), span.style)
+            for span in text.spans
         ]
         text = Text(text.plain.replace(HOLE, filling, 1), spans=spans)
     return text

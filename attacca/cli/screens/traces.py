@@ -26,7 +26,7 @@ class Sampled(NamedTuple):
     where: str
 
 
-def show(found: "Summary", width: int | None = None) -> None:
+def show(summary: "Summary", width: int | None = None) -> None:
     from rich.table import Table
 
     from attacca.load.traces.summary import sparkline
@@ -35,26 +35,28 @@ def show(found: "Summary", width: int | None = None) -> None:
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="dim", no_wrap=True)
     table.add_column()
-    mean = found.rate_mean
-    table.add_row("functions", f"{found.functions:,} in {found.applications:,} applications, {found.silent:,} silent")
-    table.add_row("invocations", f"{found.invocations:,} in {seconds(found.length_s)}")
-    minute = f"a minute {found.minute_least:,} to {found.minute_most:,}"
+    mean = summary.rate_mean
+    table.add_row(
+        "functions", f"{summary.functions:,} in {summary.applications:,} applications, {summary.silent:,} silent"
+    )
+    table.add_row("invocations", f"{summary.invocations:,} in {seconds(summary.length_s)}")
+    minute = f"a minute {summary.minute_least:,} to {summary.minute_most:,}"
     table.add_row("rate", f"{mean:,.2f} per second; {minute}")
-    table.add_row("at once", f"{found.concurrency:,.1f} running on average, if each starts as it arrives")
-    table.add_row("skew", ", ".join(f"top {top}: {share:.1%}" for top, share in found.skew.items()))
-    triggers = ", ".join(f"{one.trigger} {one.functions:,} ({one.invocations:,})" for one in found.triggers)
+    table.add_row("at once", f"{summary.concurrency:,.1f} running on average, if each starts as it arrives")
+    table.add_row("skew", ", ".join(f"top {top}: {share:.1%}" for top, share in summary.skew.items()))
+    triggers = ", ".join(f"{one.trigger} {one.functions:,} ({one.invocations:,})" for one in summary.triggers)
     table.add_row("triggers", triggers)
-    table.add_row("duration, ms", f"functions {_levels(found.function_duration_ms)}")
-    table.add_row("", f"invocations {_levels(found.invocation_duration_ms)}")
-    table.add_row("memory, MB", _levels(found.memory_mb))
-    table.add_row("rhythm", marked("[cyan]{}[/]", sparkline(found.rhythm)))
+    table.add_row("duration, ms", f"functions {_levels(summary.function_duration_ms)}")
+    table.add_row("", f"invocations {_levels(summary.invocation_duration_ms)}")
+    table.add_row("memory, MB", _levels(summary.memory_mb))
+    table.add_row("rhythm", marked("[cyan]{}[/]", sparkline(summary.rhythm)))
     screen.print(table)
-    if found.top:
+    if summary.top:
         screen.print()
-        screen.print(_busiest(found))
+        screen.print(_busiest(summary))
 
 
-def _busiest(found: "Summary") -> Any:
+def _busiest(summary: "Summary") -> Any:
     from rich.table import Table
 
     from attacca.load.traces.summary import sparkline
@@ -65,16 +67,16 @@ def _busiest(found: "Summary") -> Any:
     for name in ("invocations", "share", "ms", "MB"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("rhythm", style="cyan", no_wrap=True, overflow="crop")
-    for one in found.top:
+    for busy in summary.top:
         table.add_row(
-            one.function[:12], one.trigger, f"{one.invocations:,}", f"{one.share:.1%}", f"{one.duration_ms:,.0f}",
-            str(one.memory_mb), sparkline(one.rhythm),
+            busy.function[:12], busy.trigger, f"{busy.invocations:,}", f"{busy.share:.1%}", f"{busy.duration_ms:,.0f}",
+            str(busy.memory_mb), sparkline(busy.rhythm),
         )  # fmt: skip
     return table
 
 
-def _levels(found: dict[str, float]) -> str:
-    return ", ".join(f"{name} {value:,.0f}" if value >= 10 else f"{name} {value:.2g}" for name, value in found.items())
+def _levels(levels: dict[str, float]) -> str:
+    return ", ".join(f"{name} {value:,.0f}" if value >= 10 else f"{name} {value:.2g}" for name, value in levels.items())
 
 
 def show_samples(rows: "list[Sampled]", width: int | None = None) -> None:
@@ -86,18 +88,18 @@ def show_samples(rows: "list[Sampled]", width: int | None = None) -> None:
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name in COLUMNS:
         table.add_column(name, justify="right", no_wrap=True)
-    for one in rows:
-        parts = (one.distance.rate, one.distance.duration, one.distance.memory, one.distance.shape)
-        beside = (one.standing.load, one.standing.work)
+    for row in rows:
+        parts = (row.distance.rate, row.distance.duration, row.distance.memory, row.distance.shape)
+        beside = (row.standing.load, row.standing.work)
         table.add_row(
-            f"{one.size:,}", f"{one.invocations:,}", *(f"{part:.3f}" for part in parts),
+            f"{row.size:,}", f"{row.invocations:,}", *(f"{part:.3f}" for part in parts),
             *(marked("[yellow]{}[/]", f"{part:+.0%}") if abs(part) > OFF else f"{part:+.0%}" for part in beside),
-            f"{one.standing.dominant:.0%}", f"{one.standing.best:.3f}", f"{one.standing.nearer:.0%}",
+            f"{row.standing.dominant:.0%}", f"{row.standing.best:.3f}", f"{row.standing.nearer:.0%}",
         )  # fmt: skip
     console(width=width).print(table)
 
 
-def show_fits(found: "list[Fit]", width: int | None = None) -> None:
+def show_fits(fits: "list[Fit]", width: int | None = None) -> None:
     from rich.table import Table
 
     table = Table(box=None, header_style="bold", pad_edge=False)
@@ -105,9 +107,9 @@ def show_fits(found: "list[Fit]", width: int | None = None) -> None:
         table.add_column(name, no_wrap=True)
     for name in ("measure", "distance", "chance"):
         table.add_column(name, justify="right", no_wrap=True)
-    for one in found:
-        is_far = one.limit is not None and one.distance > one.limit
-        distance = marked("[yellow]{}[/]", f"{one.distance:.3f}") if is_far else f"{one.distance:.3f}"
-        limit = f"{one.limit:.3f}" if one.limit is not None else "-"
-        table.add_row(one.what, one.got, one.wanted, one.measure, distance, limit)
+    for fit in fits:
+        is_far = fit.limit is not None and fit.distance > fit.limit
+        distance = marked("[yellow]{}[/]", f"{fit.distance:.3f}") if is_far else f"{fit.distance:.3f}"
+        limit = f"{fit.limit:.3f}" if fit.limit is not None else "-"
+        table.add_row(fit.what, fit.got, fit.wanted, fit.measure, distance, limit)
     console(width=width).print(table)

@@ -113,9 +113,11 @@ def _in_full(key: str, given: Given) -> dict[str, Given]:
     """A policy may bring its options, as a study takes it: `ttl:idle_s=60`."""
     for choice in FAMILIES.values():
         if key == choice and isinstance(given.value, str):
-            made = choices.choice(given.value)
-            options = [(f"{choice}.options.{name}", value) for name, value in made.options.items()]
-            return {name: given._replace(value=value) for name, value in ((f"{choice}.policy", made.policy), *options)}
+            chosen = choices.choice(given.value)
+            options = [(f"{choice}.options.{name}", value) for name, value in chosen.options.items()]
+            return {
+                name: given._replace(value=value) for name, value in ((f"{choice}.policy", chosen.policy), *options)
+            }
         if key.startswith(f"{choice}."):
             option = key.removeprefix(f"{choice}.")
             if option != "policy" and option.partition(".")[0] != "options":

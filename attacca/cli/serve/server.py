@@ -45,6 +45,7 @@ from attacca.model.messages import (
     Logged,
     ToControl,
     ToWorker,
+    WorkerJoined,
 )
 from attacca.model.sandbox import WorkerView
 from attacca.worker.driver import Worker
@@ -103,7 +104,6 @@ class Server:
         self._closing.push_async_callback(self.worker.close)
         self._closing.callback(self.gateway.close)
         await self._join()
-        self._tell_short()
         await self._listen()
         self._is_ready = True
 
@@ -149,7 +149,7 @@ class Server:
     async def _join(self) -> None:
         gateway, control, worker = self.gateway, self.control, self.worker
         self._of_gateway.bind(self._begin, lambda _: gateway.receive, gateway.lose, gateway.press)
-        self._of_control.bind(lambda _: None, lambda peer: partial(control.receive, peer), control.lose)
+        self._of_control.bind(lambda _: None, lambda peer: partial(self._hear, peer), control.lose)
         self._of_worker.bind(worker.join, lambda peer: partial(worker.receive, peer), worker.lose, worker.press)
         key = os.urandom(16)  # nobody else on this machine has it
         at_gateway = Hello("gateway", GATEWAY, key)
@@ -164,13 +164,18 @@ class Server:
         if peer == CONTROL:
             self._of_gateway.send(CONTROL, AskCatalogue(0, 0))
 
-    def _tell_short(self) -> None:
+    def _hear(self, peer: str, message: ToControl) -> None:
+        self.control.receive(peer, message)
+        if isinstance(message, WorkerJoined):
+            self._tell_short(peer)
+
+    def _tell_short(self, worker: str) -> None:
         """This start may have less memory than the one in which they were deployed."""
-        for settings, granted in self.worker.core.catalogue.short():
+        for settings, kept in self.control.core.workers.short(worker, self.control.core.changes.catalogue):
             LOG.warning(
                 "%s keeps %d of its %d min_sandboxes: with %d MB each they are more than --memory %d holds beside the "
                 "others; start with more, or deploy it again with fewer",
-                settings.name, granted, settings.min_sandboxes, settings.memory_mb, self.config.worker.memory_mb,
+                settings.name, kept, settings.min_sandboxes, settings.memory_mb, self.config.worker.memory_mb,
             )  # fmt: skip
 
     async def _listen(self) -> None:

@@ -77,14 +77,14 @@ def table(rows: list[dict[str, Any]], now: float, *, with_function: bool, with_p
 
     rows = sorted(rows, key=lambda row: float(row["at"]))
     timings = [split(row["timing"]) for row in rows]
-    found = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0), expand=True)
+    layout = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0), expand=True)
 
     def column(
         name: str, cells: list[str], style: str = "", header_style: str = "bold", *, right: bool = False
     ) -> None:
         width = max(len(text) for text in (name, *cells))
         justify: Literal["left", "right"] = "right" if right else "left"
-        found.add_column(name, style=style, header_style=header_style, justify=justify, no_wrap=True, min_width=width)
+        layout.add_column(name, style=style, header_style=header_style, justify=justify, no_wrap=True, min_width=width)
 
     columns: list[list[Any]] = []
     for name, cells, style, right in (
@@ -104,13 +104,13 @@ def table(rows: list[dict[str, Any]], now: float, *, with_function: bool, with_p
     columns.append([milliseconds(row["total_ms"]) for row in rows])
     column("total", columns[-1], right=True)
     width = BAR_WIDTH if with_parts else SHORT_BAR_WIDTH
-    found.add_column("", no_wrap=True, min_width=width)
+    layout.add_column("", no_wrap=True, min_width=width)
     columns.append([stacked(timing, row["total_ms"], width) for timing, row in zip(timings, rows, strict=True)])
-    found.add_column("why", style="dim", overflow="ellipsis", no_wrap=True, ratio=1)
+    layout.add_column("why", style="dim", overflow="ellipsis", no_wrap=True, ratio=1)
     columns.append([Text(visible(row["why"])) for row in rows])  # the text of a user's exception is no markup
     for row_cells in zip(*columns, strict=True):
-        found.add_row(*row_cells)
-    return found
+        layout.add_row(*row_cells)
+    return layout
 
 
 def stacked(timing: dict[str, float], total_ms: float, width: int) -> Any:

@@ -79,10 +79,10 @@ def span(text: str) -> float:
     Raises:
         BadConfig: it is not written like that.
     """
-    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([smhd]?)", text.strip())
-    if not found:
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([smhd]?)", text.strip())
+    if not match:
         raise BadConfig(f"--since {text[:80]!r} is not a span of time", "--since 30s, or 10m, 2h, 1d")
-    length_s = float(found[1]) * UNITS_S[found[2] or "s"]
+    length_s = float(match[1]) * UNITS_S[match[2] or "s"]
     if length_s > YEARS_S:
         raise BadConfig(f"--since {text[:80]!r} is longer ago than anything is kept", "leave it out to see all")
     return length_s

@@ -100,6 +100,12 @@ class Workers:
                 return refusal
         return None
 
+    def short(self, name: str, catalogue: CatalogueState) -> list[tuple[Settings, int]]:
+        """What wants more min_sandboxes than this worker keeps, and how many those are."""
+        granted = self.by_name[name].granted
+        wanted = [(revision.settings, granted.get(function, 0)) for function, revision in catalogue.keeping.items()]
+        return [(settings, count) for settings, count in wanted if count < settings.min_sandboxes]
+
     def place(self, settings: Settings, count: int, catalogue: CatalogueState) -> str | AttaccaError | None:
         """Who makes so many sandboxes ahead of need; None: there is nobody."""
         refusal: AttaccaError | None = None

@@ -74,11 +74,11 @@ def _expect(part: Path, columns: Columns) -> None:
     import polars as pl
 
     try:
-        found = pl.read_parquet_schema(part)
+        schema = pl.read_parquet_schema(part)
     except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         said = (getattr(error, "strerror", None) or str(error)).splitlines()[0]
         raise StateCorrupt(f"{part} cannot be read: {said}", "record the run again") from None
-    other = [name for name, kind, _ in columns if found.get(name) != getattr(pl, kind)]
+    other = [name for name, kind, _ in columns if schema.get(name) != getattr(pl, kind)]
     if other:
         raise StateCorrupt(f"{part}: {', '.join(other)} is missing, or of another type", "record the run again")
 

@@ -39,9 +39,9 @@ def figures(groups: Sequence[Group], published: Published) -> Table:
 
 def setups(groups: Sequence[Group], published: Published) -> Table:
     """What has to be borne in mind: aspect by aspect, with us and with them."""
-    found = [_setup(group.first) for group in groups]
+    ours = [_setup(group.first) for group in groups]
     rows = [
-        [aspect, "; or ".join(dict.fromkeys(one[aspect] for one in found)), theirs]
+        [aspect, "; or ".join(dict.fromkeys(setup[aspect] for setup in ours)), theirs]
         for aspect, theirs in published.setup.items()
     ]
     return Table("set-up", ["", "here", published.name], rows, is_prose=True)
@@ -57,14 +57,18 @@ def ours(group: Group, place: Place) -> float:
         return quantile(sorted(group.slowdowns().values()), place.share)
     of: dict[str, list[float]] = {}
     for digest in group.digests:
-        for one in digest.functions:
-            if one.scheduling_s is not None:
-                of.setdefault(one.name, []).append(one.scheduling_s)
+        for function in digest.functions:
+            if function.scheduling_s is not None:
+                of.setdefault(function.name, []).append(function.scheduling_s)
     return quantile(sorted(mean(values) for values in of.values()), place.share)
 
 
 def _cold_rate(group: Group) -> float:
-    rates = [sum(one.cold for one in digest.functions) / digest.span_s for digest in group.digests if digest.span_s > 0]
+    rates = [
+        sum(function.cold for function in digest.functions) / digest.span_s
+        for digest in group.digests
+        if digest.span_s > 0
+    ]
     return mean(rates)
 
 

@@ -11,16 +11,16 @@ from attacca.load.report.metrics import METRICS
 from attacca.load.report.verdicts import Lines
 
 
-def curves(found: Lines, names: Sequence[str]) -> Figure:
+def curves(swept: Lines, names: Sequence[str]) -> Figure:
     """Each metric over the number, with its interval over the seeds."""
     columns = style.beside(min(len(names), 2))
     rows = -(-len(names) // columns)
-    drawn, look = style.figure(0.4 + (1.9 if style.is_narrow() else 2.35) * rows), _looks(found)
+    drawn, look = style.figure(0.4 + (1.9 if style.is_narrow() else 2.35) * rows), _looks(swept)
     panels = drawn.subplots(rows, columns, squeeze=False, sharex=True)
     for place, name in enumerate(names):
         axes = panels[place // columns, place % columns]
         factor = 100.0 if METRICS[name].unit == "%" else 1.0
-        for line in found.lines:
+        for line in swept.lines:
             mine = look[line.label]
             known = [(x, value) for x, group in line.points if (value := group.metric(name)) is not None]
             axes.errorbar(
@@ -33,17 +33,17 @@ def curves(found: Lines, names: Sequence[str]) -> Figure:
     for place in range(len(names), rows * columns):
         panels[place // columns, place % columns].set_visible(False)
     for axes in panels[-1]:
-        axes.set_xlabel(found.key)
+        axes.set_xlabel(swept.key)
     handles, labels = panels[0, 0].get_legend_handles_labels()
     style.key(drawn, handles, labels)
     return drawn
 
 
-def tradeoff(found: Lines) -> Figure:
+def tradeoff(swept: Lines) -> Figure:
     """Memory held against cold share: along each line, the number grows."""
-    drawn, look = style.figure(3.2 if style.is_narrow() else 4.2), _looks(found)
+    drawn, look = style.figure(3.2 if style.is_narrow() else 4.2), _looks(swept)
     axes = drawn.subplots()
-    for line in found.lines:
+    for line in swept.lines:
         mine = look[line.label]
         pairs = [(group.metric("memory_gb"), group.metric("cold_share")) for _, group in line.points]
         known = [(held, share) for held, share in pairs if held is not None and share is not None]
@@ -60,5 +60,5 @@ def tradeoff(found: Lines) -> Figure:
     return drawn
 
 
-def _looks(found: Lines) -> dict[str, Look]:
-    return looks([msgspec.structs.replace(line.points[0][1], label=line.label) for line in found.lines])
+def _looks(swept: Lines) -> dict[str, Look]:
+    return looks([msgspec.structs.replace(line.points[0][1], label=line.label) for line in swept.lines])

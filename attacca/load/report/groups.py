@@ -65,19 +65,19 @@ class Group(msgspec.Struct, frozen=True):
         """Of each application's invocations over all seeds, those that were cold."""
         cold: dict[str, list[float]] = {}
         for digest in self.digests:
-            for one in digest.applications:
-                found = cold.setdefault(one.name, [0.0, 0.0])
-                found[0] += one.cold_share * one.invocations
-                found[1] += one.invocations
+            for application in digest.applications:
+                counts = cold.setdefault(application.name, [0.0, 0.0])
+                counts[0] += application.cold_share * application.invocations
+                counts[1] += application.invocations
         return {name: hits / many for name, (hits, many) in sorted(cold.items())}
 
     def slowdowns_of_applications(self) -> dict[str, float]:
         """Each application's geometric mean, over all seeds in which it was called."""
         logs: dict[str, list[float]] = {}
         for digest in self.digests:
-            for one in digest.applications:
-                if one.slowdown is not None:
-                    logs.setdefault(one.name, []).append(math.log(one.slowdown))
+            for application in digest.applications:
+                if application.slowdown is not None:
+                    logs.setdefault(application.name, []).append(math.log(application.slowdown))
         return {name: math.exp(mean(values)) for name, values in sorted(logs.items())}
 
 
@@ -87,11 +87,11 @@ def _answers(digest: Digest) -> int:
 
 def grouped(digests: Iterable[Digest]) -> list[Group]:
     """In the order of first sight."""
-    found: dict[str, list[Digest]] = {}
+    by_label: dict[str, list[Digest]] = {}
     for digest in digests:
         key = msgspec.json.encode([digest.info.kind, sorted(settings(digest).items())]).decode()
-        found.setdefault(key, []).append(digest)
-    groups = [sorted(_newest(group), key=lambda digest: digest.info.seed) for group in found.values()]
+        by_label.setdefault(key, []).append(digest)
+    groups = [sorted(_newest(group), key=lambda digest: digest.info.seed) for group in by_label.values()]
     labels = _labels([group[0] for group in groups])
     return [Group(label, group[0].info.kind, group) for label, group in zip(labels, groups, strict=True)]
 
@@ -130,12 +130,12 @@ def seeds_for(groups: Sequence[Group], metric: str, within: float) -> int:
     those there are; no more than these where that is so already. Intervals shrink with the root of their number."""
     most = 0
     for group in groups:
-        found = group.metric(metric)
-        if found is None:
+        interval = group.metric(metric)
+        if interval is None:
             continue
         count = len(group.digests)
-        half = math.inf if found.half is None or count < 2 else found.half
-        room = within * abs(found.value)
+        half = math.inf if interval.half is None or count < 2 else interval.half
+        room = within * abs(interval.value)
         if half <= room:
             most = max(most, count)
         elif not 0.0 < room < math.inf or math.isinf(half):
@@ -236,5 +236,5 @@ def load(group: Group) -> float:
 
 
 def rate(group: Group) -> float:
-    found = group.metric("throughput")
-    return found.value if found is not None else math.nan
+    interval = group.metric("throughput")
+    return interval.value if interval is not None else math.nan

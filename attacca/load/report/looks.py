@@ -56,13 +56,13 @@ def looks(groups: Sequence[Group]) -> dict[str, Look]:
         return {group.label: Look(place, place) for place, group in enumerate(groups)}
     places = _places(_names(groups, key), PLACES[key])
     free = [pattern for pattern in range(len(style.DASHES)) if pattern not in places.values()]
-    found: dict[str, Look] = {}
+    by_label: dict[str, Look] = {}
     for group in sorted(groups, key=lambda group: group.label):
         place = places[_policy(group, key)]
-        before = sum(look.place == place for look in found.values())
+        before = sum(look.place == place for look in by_label.values())
         pattern = place if not before else free.pop(0) if free else place + before
-        found[group.label] = Look(place, pattern)
-    return found
+        by_label[group.label] = Look(place, pattern)
+    return by_label
 
 
 def _varied(groups: Sequence[Group]) -> str | None:
@@ -83,11 +83,11 @@ def _names(groups: Sequence[Group], key: str) -> list[str]:
 def _places(names: Sequence[str], known: Sequence[str]) -> dict[str, int]:
     """One's own policy has a colour that none of the known ones has: which of them follows from its name, unless
     another of one's own has it."""
-    found = {name: known.index(name) for name in names if name in known}
+    places = {name: known.index(name) for name in names if name in known}
     free = list(range(len(known), max(len(style.COLOURS), len(known) + 1)))
     for name in names:
-        if name not in found:
+        if name not in places:
             first = zlib.crc32(name.encode()) % len(free)
             turns = free[first:] + free[:first]
-            found[name] = next((place for place in turns if place not in found.values()), turns[0])
-    return found
+            places[name] = next((place for place in turns if place not in places.values()), turns[0])
+    return places

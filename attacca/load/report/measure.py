@@ -55,9 +55,9 @@ def read(path: Path) -> Digest:
     run = read_run(path)
     if (path / FILE).exists() and not any((path / RECORDS).glob("part-*")):
         raise StateCorrupt(f"{path / FILE} is not of this version, and its records are gone", "make the run again")
-    made = digest_of(run)
-    write(made, path)
-    return made
+    digest = digest_of(run)
+    write(digest, path)
+    return digest
 
 
 def _kept(path: Path) -> Digest | None:
@@ -252,11 +252,13 @@ def _applications(rows: pl.DataFrame) -> list[ApplicationDigest]:
 def _more(
     rows: pl.DataFrame, measured: pl.DataFrame, samples: pl.DataFrame, applications: list[ApplicationDigest]
 ) -> dict[str, float]:
-    found = {
+    metrics = {
         "wasted_gb_s": _wasted(rows, measured, time_mean(samples, "memory_mb", 1024.0)),
-        "slowdown_apps": _geometric([one.slowdown for one in applications if one.slowdown is not None]),
+        "slowdown_apps": _geometric(
+            [application.slowdown for application in applications if application.slowdown is not None]
+        ),
     }
-    return {name: value for name, value in found.items() if value is not None and math.isfinite(value)}
+    return {name: value for name, value in metrics.items() if value is not None and math.isfinite(value)}
 
 
 def _wasted(rows: pl.DataFrame, measured: pl.DataFrame, held_gb: float | None) -> float | None:
@@ -274,12 +276,14 @@ def _metrics(
     samples: pl.DataFrame, rate: float | None,
 ) -> dict[str, float]:  # fmt: skip
     started = int((rows["start"] != "").sum())
-    slow = [one.slowdown for one in functions if one.slowdown is not None]
-    found: dict[str, float | None] = {
+    slow = [function.slowdown for function in functions if function.slowdown is not None]
+    metrics: dict[str, float | None] = {
         "mean_ms": _milliseconds(answered["response"].mean()),
         **{name: quantile(ordered, share) * 1e3 if len(ordered) else None for name, share in QUANTILES.items()},
         "slowdown": _geometric(slow),
-        "slowdown_p99": _geometric([one.slowdown_p99 for one in functions if one.slowdown_p99 is not None]),
+        "slowdown_p99": _geometric(
+            [function.slowdown_p99 for function in functions if function.slowdown_p99 is not None]
+        ),
         "overhead_ms": _milliseconds((answered["response"] - answered["run_s"]).median()),
         "cold_share": int(rows["is_cold"].sum()) / started if started else None,
         "error_share": 1.0 - len(answered) / len(rows) if len(rows) else None,
@@ -291,7 +295,7 @@ def _metrics(
         "idle_share": idle_share(samples),
         "fairness": fairness(slow) if slow else None,
     }
-    return {name: value for name, value in found.items() if value is not None and math.isfinite(value)}
+    return {name: value for name, value in metrics.items() if value is not None and math.isfinite(value)}
 
 
 def _milliseconds(value: object) -> float | None:
@@ -306,20 +310,20 @@ def _intervals(rows: pl.DataFrame, answered: pl.DataFrame, samples: pl.DataFrame
     """In the order in which they were due: neighbours depend on each other."""
     responses = answered.sort("due")["response"].to_numpy()
     tails = quantiles_within(responses, list(QUANTILES.values()))
-    found = {name: _scaled(tail, 1e3) for name, tail in zip(QUANTILES, tails, strict=True)}
-    found["mean_ms"] = _scaled(mean_within(responses), 1e3)
+    intervals = {name: _scaled(tail, 1e3) for name, tail in zip(QUANTILES, tails, strict=True)}
+    intervals["mean_ms"] = _scaled(mean_within(responses), 1e3)
     inorder = rows.sort("due")
-    found["cold_share"] = share_within(inorder.filter(pl.col("start") != "")["is_cold"].to_numpy())
-    found["error_share"] = share_within((~inorder["is_good"]).to_numpy())
+    intervals["cold_share"] = share_within(inorder.filter(pl.col("start") != "")["is_cold"].to_numpy())
+    intervals["error_share"] = share_within((~inorder["is_good"]).to_numpy())
     for name in ("sandboxes", "busy", "queued"):
-        found[name] = mean_within(added(samples)[name].cast(pl.Float64).to_numpy())
-    return {name: interval for name, interval in found.items() if math.isfinite(interval.value)}
+        intervals[name] = mean_within(added(samples)[name].cast(pl.Float64).to_numpy())
+    return {name: interval for name, interval in intervals.items() if math.isfinite(interval.value)}
 
 
-def _scaled(found: Interval, factor: float) -> Interval:
-    low = None if found.low is None else found.low * factor
-    high = None if found.high is None else found.high * factor
-    return Interval(found.value * factor, low, high, found.samples, found.note, found.confidence)
+def _scaled(interval: Interval, factor: float) -> Interval:
+    low = None if interval.low is None else interval.low * factor
+    high = None if interval.high is None else interval.high * factor
+    return Interval(interval.value * factor, low, high, interval.samples, interval.note, interval.confidence)
 
 
 def windows(answered: pl.DataFrame, span_s: float) -> Windows:

@@ -59,9 +59,9 @@ def report(digests: Sequence["Digest"], published: Published | None = None) -> R
 
 def _in_detail(groups: Sequence[Group]) -> Sequence[Group]:
     """Those that have a line or a row each: of a grid, one value of its number; never too many to draw."""
-    found = lines_of(groups)
-    if found is not None and len(found.lines) > 1:
-        return found.at()[len(found.at()) // 2][1][:SHOWN]
+    swept = lines_of(groups)
+    if swept is not None and len(swept.lines) > 1:
+        return swept.at()[len(swept.at()) // 2][1][:SHOWN]
     return groups[:SHOWN]
 
 
@@ -88,34 +88,34 @@ def _about(groups: Sequence[Group]) -> list[str]:
 
 def warnings(groups: Sequence[Group]) -> list[str]:
     """What makes the numbers less than they seem."""
-    found = []
+    lines = []
     for group in groups:
         for digest in group.digests:
             where = f"{group.label}, seed {digest.info.seed}"
             stopped_s = digest.info.totals.get("stopped_s")
             if isinstance(stopped_s, int | float):
-                found.append(f"{where}: stopped after {stopped_s:,.0f} s, before all was sent.")
+                lines.append(f"{where}: stopped after {stopped_s:,.0f} s, before all was sent.")
             if not digest.phases.get("run") and digest.phases.get("warmup"):
-                found.append(f"{where}: all of it was due in the warm-up, which is shown as if it were the run.")
-            told = digest.info.totals.get("warning")
+                lines.append(f"{where}: all of it was due in the warm-up, which is shown as if it were the run.")
+            warning = digest.info.totals.get("warning")
             late = digest.late.get("share", 0.0)
-            if isinstance(told, str):  # the run judged itself, and knows whose lateness it was
-                found.append(f"{where}: {told}.")
+            if isinstance(warning, str):  # the run judged itself, and knows whose lateness it was
+                lines.append(f"{where}: {warning}.")
             elif late > LATE_WARN:
                 much = "do not trust this run" if late > LATE_STOP else "its tail is partly the generator's own"
-                found.append(f"{where}: {late:.0%} were sent over {LATE_S * 1e3:g} ms late: {much}.")
+                lines.append(f"{where}: {late:.0%} were sent over {LATE_S * 1e3:g} ms late: {much}.")
             if digest.metrics.get("error_share", 0.0) > 0.01:
                 codes = ", ".join(f"{code} {count:,}" for code, count in digest.errors.items())
                 share = digest.metrics["error_share"]
-                found.append(
+                lines.append(
                     f"{group.label}, seed {digest.info.seed}: {share:.1%} failed ({codes}); latencies leave them out."
                 )
         if group.samples() < 1000:
-            found.append(f"{group.label}: {group.samples():,} good answers are too few samples for a 99th percentile.")
+            lines.append(f"{group.label}: {group.samples():,} good answers are too few samples for a 99th percentile.")
     singles = [group.label for group in groups if len(group.digests) == 1]
     if len(groups) > 1 and singles:
-        found.append("One seed only: differences may be chance (" + ", ".join(singles) + "). Run ten seeds.")
-    return found
+        lines.append("One seed only: differences may be chance (" + ", ".join(singles) + "). Run ten seeds.")
+    return lines
 
 
 def _summary(groups: Sequence[Group]) -> Section:
@@ -128,38 +128,38 @@ def _summary(groups: Sequence[Group]) -> Section:
 
 def _beside(groups: Sequence[Group], published: Published) -> Section:
     says = [beside.SAYS, published.source]
-    found = [beside.figures(groups, published), beside.setups(groups, published)]
-    return Section("beside", f"Beside {published.name}", says, found, is_wide=True)
+    both = [beside.figures(groups, published), beside.setups(groups, published)]
+    return Section("beside", f"Beside {published.name}", says, both, is_wide=True)
 
 
 def _curves(groups: Sequence[Group]) -> Section | None:
-    found = lines_of(groups)
-    if found is None:
+    swept = lines_of(groups)
+    if swept is None:
         return None
     names = [name for name in measured(groups, CURVES) if any(any(group.values(name)) for group in groups)]
 
     def draw() -> "Figure":
         from attacca.load.report.curves import curves
 
-        return curves(found, names)
+        return curves(swept, names)
 
-    says = [f"Each point is the mean over the seeds, with its 95 % interval, at one value of {found.key}."]
-    if len(found.lines) > 1:
-        says.append(f"The sections below are at {found.key} = {found.at()[len(found.at()) // 2][0]:g}.")
-    return Section("curves", f"Over {found.key}", says, [tables.configurations(groups, names)], draw, is_wide=True)
+    says = [f"Each point is the mean over the seeds, with its 95 % interval, at one value of {swept.key}."]
+    if len(swept.lines) > 1:
+        says.append(f"The sections below are at {swept.key} = {swept.at()[len(swept.at()) // 2][0]:g}.")
+    return Section("curves", f"Over {swept.key}", says, [tables.configurations(groups, names)], draw, is_wide=True)
 
 
 def _tradeoff(groups: Sequence[Group]) -> Section | None:
-    found = lines_of(groups)
-    if found is None or not all(group.values("memory_gb") and group.values("cold_share") for group in groups):
+    swept = lines_of(groups)
+    if swept is None or not all(group.values("memory_gb") and group.values("cold_share") for group in groups):
         return None
 
     def draw() -> "Figure":
         from attacca.load.report.curves import tradeoff
 
-        return tradeoff(found)
+        return tradeoff(swept)
 
-    says = [f"Along each line {found.key} grows. What is nearer to the lower left corner is better in both."]
+    says = [f"Along each line {swept.key} grows. What is nearer to the lower left corner is better in both."]
     return Section("tradeoff", "Memory against cold starts", says, [], draw)
 
 
@@ -326,7 +326,7 @@ def _gantt(groups: Sequence[Group]) -> Section | None:
 
 
 def _functions(groups: Sequence[Group]) -> Section:
-    few = sum(one.invocations < 1000 for one in groups[0].first.functions)
+    few = sum(function.invocations < 1000 for function in groups[0].first.functions)
     count = len(groups[0].first.functions)
     says = [f"Of {groups[0].label}, first seed. {few} of {count} functions have too few samples for a 99th percentile."]
     return Section("functions", "Functions", says, tables.functions(groups[0]), is_wide=True)

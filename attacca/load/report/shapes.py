@@ -89,7 +89,10 @@ def slowdowns(groups: Sequence[Group]) -> Figure:
 
 
 def _slowdowns(group: Group) -> list[list[float]]:
-    each = [[one.slowdown for one in digest.functions if one.slowdown is not None] for digest in group.digests]
+    each = [
+        [function.slowdown for function in digest.functions if function.slowdown is not None]
+        for digest in group.digests
+    ]
     return [sorted(group.slowdowns().values()), *map(sorted, each)]
 
 
@@ -105,7 +108,7 @@ def cold_of_applications(groups: Sequence[Group]) -> Figure:
 
 
 def _cold_shares(group: Group) -> list[list[float]]:
-    each = [sorted(100 * one.cold_share for one in digest.applications) for digest in group.digests]
+    each = [sorted(100 * application.cold_share for application in digest.applications) for digest in group.digests]
     return [sorted(100 * share for share in group.cold_shares().values()), *each]
 
 
@@ -122,8 +125,8 @@ def _shares(axes: Axes, groups: Sequence[Group], values: Mapping[str, list[list[
             across, up, where="post", label=group.label, marker=mine.marker, markevery=style.marks(len(up)), **mine.line
         )
         if len(each) > 1:
-            at = sorted({begin, *(value for one in each for value in one)})
-            below = [[bisect_right(one, value) / max(len(one), 1) for value in at] for one in each]
+            at = sorted({begin, *(value for ordered in each for value in ordered)})
+            below = [[bisect_right(ordered, value) / max(len(ordered), 1) for value in at] for ordered in each]
             band = (
                 [min(column) for column in zip(*below, strict=True)],
                 [max(column) for column in zip(*below, strict=True)],
@@ -186,9 +189,9 @@ def throughput(groups: Sequence[Group]) -> Figure:
     if is_swept(groups):
         points = sorted(groups, key=load)
         for index, (name, label) in enumerate((("p50_ms", "median"), ("p99_ms", "p99"))):
-            found = [group.metric(name) for group in points]
+            intervals = [group.metric(name) for group in points]
             axes.plot(
-                [rate(group) for group in points], [one.value / 1e3 if one else math.nan for one in found],
+                [rate(group) for group in points], [span.value / 1e3 if span else math.nan for span in intervals],
                 marker=style.marker(index), linestyle=style.dash(index), color=style.colour(index), label=label,
             )  # fmt: skip
     else:
@@ -220,7 +223,8 @@ def cold(groups: Sequence[Group]) -> Figure:
     axes = drawn.subplots()
     if len(groups) < 2 or not all(group.values("memory_gb") for group in groups):
         shares = {
-            group.label: [sorted(100 * one.cold / one.invocations for one in group.first.functions)] for group in groups
+            group.label: [sorted(100 * function.cold / function.invocations for function in group.first.functions)]
+            for group in groups
         }
         _shares(axes, groups, shares, begin=0.0)
         axes.set_xlabel("cold share of a function (%)")

@@ -36,19 +36,19 @@ def upright(table: Table) -> Table:
     return Table(table.title, ["", table.rows[0][0]], [list(pair) for pair in pairs], table.note)
 
 
-def with_interval(name: str, found: Interval | None) -> str:
+def with_interval(name: str, interval: Interval | None) -> str:
     """A value with its uncertainty, in one unit: 12.3 ± 0.4 ms, or 12.3 (11.8 … 13.9) ms where it leans to a side."""
-    if found is None:
+    if interval is None:
         return "–"
     factor, unit = (100.0, " %") if METRICS[name].unit == "%" else (1.0, f" {METRICS[name].unit}".rstrip())
-    text = number(found.value * factor)
-    if found.low is None or found.high is None:
+    text = number(interval.value * factor)
+    if interval.low is None or interval.high is None:
         return text + unit
-    if found.samples > 30 or found.confidence <= 0:  # within one run: it may lean
-        text += f" ({number(found.low * factor)} … {number(found.high * factor)})"
+    if interval.samples > 30 or interval.confidence <= 0:  # within one run: it may lean
+        text += f" ({number(interval.low * factor)} … {number(interval.high * factor)})"
     else:
-        reach = (found.high - found.low) / 2
-        text += f" ± {number(reach * factor if reach > 1e-9 * abs(found.value) else 0.0)}"  # the rest is rounding
+        reach = (interval.high - interval.low) / 2
+        text += f" ± {number(reach * factor if reach > 1e-9 * abs(interval.value) else 0.0)}"  # the rest is rounding
     return text + unit
 
 
@@ -60,10 +60,10 @@ def summary(groups: Sequence[Group]) -> Table:
     for name in measured(groups):
         cells = (with_interval(name, group.metric(name)) for group in groups)
         rows.append([METRICS[name].label, *cells, METRICS[name].about])
-    made = Table("", ["", *(group.label for group in groups), ""], rows, _without(groups), has_words=True)
+    table = Table("", ["", *(group.label for group in groups), ""], rows, _without(groups), has_words=True)
     if len(groups) <= ROOM:
-        return made
-    return Table("", made.head[:-1], [row[:-1] for row in rows], made.note)
+        return table
+    return Table("", table.head[:-1], [row[:-1] for row in rows], table.note)
 
 
 def _without(groups: Sequence[Group]) -> str:
@@ -91,17 +91,17 @@ def comparison(groups: Sequence[Group], name: str) -> Table:
     """Who is better than the first, and by how much."""
     rows, fewest = [[groups[0].label, with_interval(name, groups[0].metric(name)), "", "", "", ""]], math.inf
     for group in groups[1:]:
-        found = paired(groups[0], group, name)
-        if found is None:
+        pair = paired(groups[0], group, name)
+        if pair is None:
             rows.append([group.label, with_interval(name, group.metric(name)), "–", "–", "–", "no seed in common"])
             continue
-        ratio, fewest = found.ratio, min(fewest, found.difference.samples)
+        ratio, fewest = pair.ratio, min(fewest, pair.difference.samples)
         times = f"×{_times(ratio.value)}" if ratio.value == ratio.value else "–"
         if ratio.low is not None and ratio.high is not None:
             times += f" ({_times(ratio.low)} … {_times(ratio.high)})"
         rows.append([
-            group.label, with_interval(name, found.other), with_interval(name, found.difference), times,
-            "–" if found.difference.note else f"{found.chance:.2g}", verdict(name, found.verdict),
+            group.label, with_interval(name, pair.other), with_interval(name, pair.difference), times,
+            "–" if pair.difference.note else f"{pair.chance:.2g}", verdict(name, pair.verdict),
         ])  # fmt: skip
     head = [METRICS[name].label, "value", "difference", "ratio", "p (Wilcoxon)", f"than {groups[0].label}"]
     return Table("", head, rows, _floor(fewest))
@@ -151,8 +151,8 @@ def of_applications(groups: Sequence[Group]) -> list[Table]:
     heads = [f"{100 * share:g} % under" if share < 1.0 else "most" for share in shares]
     slow, cold = [], []
     for group in groups:
-        found = sorted(group.slowdowns_of_applications().values())
-        tails = [f"{number(quantile(found, share))} ×" if found else "–" for share in shares]
+        slowdowns = sorted(group.slowdowns_of_applications().values())
+        tails = [f"{number(quantile(slowdowns, share))} ×" if slowdowns else "–" for share in shares]
         slow.append([group.label, with_interval("slowdown_apps", group.metric("slowdown_apps")), *tails])
         chances = sorted(group.cold_shares().values())
         tails = [f"{100 * quantile(chances, share):.3g} %" if chances else "–" for share in shares]
@@ -213,13 +213,15 @@ def split(groups: Sequence[Group]) -> Table:
 
 
 def functions(group: Group) -> list[Table]:
-    found = group.first.functions
-    busiest = sorted(found, key=lambda one: (-one.invocations, one.name))[:MOST]
-    tables = [_functions("most invoked" if len(found) > MOST else "", busiest)]
-    if len(found) > MOST:
-        called = [one for one in found if one.slowdown is not None]
+    digests = group.first.functions
+    busiest = sorted(digests, key=lambda digest: (-digest.invocations, digest.name))[:MOST]
+    tables = [_functions("most invoked" if len(digests) > MOST else "", busiest)]
+    if len(digests) > MOST:
+        called = [digest for digest in digests if digest.slowdown is not None]
         tables.append(
-            _functions("slowed down most", sorted(called, key=lambda one: (-(one.slowdown or 0.0), one.name))[:MOST])
+            _functions(
+                "slowed down most", sorted(called, key=lambda digest: (-(digest.slowdown or 0.0), digest.name))[:MOST]
+            )
         )
     return tables
 
@@ -227,12 +229,12 @@ def functions(group: Group) -> list[Table]:
 def _functions(title: str, rows: Sequence[FunctionDigest]) -> Table:
     cells = [
         [
-            one.name[:24], f"{one.invocations:,}", f"{one.errors:,}" if one.errors else "·",
-            f"{100 * one.cold / one.invocations:.3g} %",
-            _span(one.duration_s), _span(one.p50_s), _span(one.p99_s) if one.invocations >= 1000 else "too few",
-            "–" if one.slowdown is None else f"{number(one.slowdown)} ×",
+            row.name[:24], f"{row.invocations:,}", f"{row.errors:,}" if row.errors else "·",
+            f"{100 * row.cold / row.invocations:.3g} %",
+            _span(row.duration_s), _span(row.p50_s), _span(row.p99_s) if row.invocations >= 1000 else "too few",
+            "–" if row.slowdown is None else f"{number(row.slowdown)} ×",
         ]
-        for one in rows
+        for row in rows
     ]  # fmt: skip
     return Table(title, ["function", "invocations", "errors", "cold", "alone", "p50", "p99", "slowdown"], cells)
 

@@ -26,7 +26,7 @@ def text(report: Report, width: int = 120) -> str:
 
 
 def section(report: Report, key: str, width: int) -> list[str]:
-    return [line for one in report.sections if one.key == key for line in _section(one, report, width)]
+    return [line for part in report.sections if part.key == key for line in _section(part, report, width)]
 
 
 def _section(section: Section, report: Report, width: int) -> Iterator[str]:
@@ -37,9 +37,9 @@ def _section(section: Section, report: Report, width: int) -> Iterator[str]:
         yield from _lines(report, width)
     if section.key == "gantt":
         yield from _bars(report.detailed[0], width)
-    for one in section.tables:
+    for part in section.tables:
         yield ""
-        yield from table(one, width)
+        yield from table(part, width)
 
 
 def _lines(report: Report, width: int) -> Iterator[str]:
@@ -77,11 +77,11 @@ def sparkline(values: Sequence[float | None], width: int) -> str:
     return "".join(" " if cell is None else BLOCKS[-(-int(cell / most * 8000) // 1000)] for cell in cells)
 
 
-def table(one: Table, width: int) -> list[str]:
-    if one.is_prose:
-        return prose(one, width)
-    lines = [f"[{one.title}]"] if one.title else []
-    rows = [row[: len(row) - one.has_words] for row in (one.head, *one.rows)]
+def table(content: Table, width: int) -> list[str]:
+    if content.is_prose:
+        return prose(content, width)
+    lines = [f"[{content.title}]"] if content.title else []
+    rows = [row[: len(row) - content.has_words] for row in (content.head, *content.rows)]
     widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
     for number, row in enumerate(rows):
         cells = [
@@ -91,17 +91,17 @@ def table(one: Table, width: int) -> list[str]:
         lines.append("  ".join(cells).rstrip()[: max(width, 80)])
         if number == 0:
             lines.append("  ".join("·" * size for size in widths)[: max(width, 80)])
-    return [*lines, one.note] if one.note else lines
+    return [*lines, content.note] if content.note else lines
 
 
-def prose(one: Table, width: int) -> list[str]:
+def prose(content: Table, width: int) -> list[str]:
     """The first column as wide as it must be, the others share what is left and go on below."""
-    rows = [one.head, *one.rows]
+    rows = [content.head, *content.rows]
     first = max(len(row[0]) for row in rows)
-    others = len(one.head) - 1
+    others = len(content.head) - 1
     room = max((max(width, 80) - first) // others - 2, 10)
     sizes = [first, *(min(room, max(len(row[place]) for row in rows)) for place in range(1, others + 1))]
-    lines = [f"[{one.title}]"] if one.title else []
+    lines = [f"[{content.title}]"] if content.title else []
     for number, row in enumerate(rows):
         parts = [wrap(cell, size) or [""] for cell, size in zip(row, sizes, strict=True)]
         lines += [

@@ -23,14 +23,14 @@ def over_time(groups: Sequence[Group]) -> Figure:
     size, unit = (60.0, "minutes") if longest > 300 else (1.0, "seconds")
     is_alone = len(groups) == 1
     for index, group in enumerate(groups):
-        found, mine = group.first.series, look[group.label].line
-        t = [moment / size for moment in found.t]
-        if index == 0 or not _is_alike(found, groups[0].first.series):
-            rows[0].plot(t, found.arrivals, linewidth=1.1, **mine)
-        rows[1].plot(t, _numbers(found.sandboxes), linewidth=1.3, label="all" if is_alone else group.label, **mine)
+        over, mine = group.first.series, look[group.label].line
+        t = [moment / size for moment in over.t]
+        if index == 0 or not _is_alike(over, groups[0].first.series):
+            rows[0].plot(t, over.arrivals, linewidth=1.1, **mine)
+        rows[1].plot(t, _numbers(over.sandboxes), linewidth=1.3, label="all" if is_alone else group.label, **mine)
         if is_alone:
-            rows[1].fill_between(t, _numbers(found.busy), color=style.colour(2), alpha=0.45, linewidth=0, label="busy")
-        rows[2].plot(t, _numbers(found.queued), linewidth=1.1, **mine)
+            rows[1].fill_between(t, _numbers(over.busy), color=style.colour(2), alpha=0.45, linewidth=0, label="busy")
+        rows[2].plot(t, _numbers(over.queued), linewidth=1.1, **mine)
     begin = _measured_from(groups[0])
     for axes, title in zip(rows, ("arrivals a second", "sandboxes", "queue"), strict=True):
         axes.set_title(title)
@@ -139,10 +139,10 @@ def _ratios(axes: Axes, groups: Sequence[Group], name: str) -> None:
         if row == 0:
             axes.plot(1.0, 0, mine.marker, markersize=4.5, color=mine.colour)
             continue
-        found = paired(groups[0], group, name)
-        if found is None or not found.ratio.value > 0:
+        pair = paired(groups[0], group, name)
+        if pair is None or not pair.ratio.value > 0:
             continue
-        ratio = found.ratio
+        ratio = pair.ratio
         if ratio.low is not None and ratio.high is not None:
             least = max(ratio.low, 1e-3)
             axes.plot([least, ratio.high], [row, row], color=mine.colour, linewidth=2.2)
@@ -164,11 +164,11 @@ def _ticks(low: float, high: float) -> list[float]:
     """One, and round ratios to both sides; never so many that they touch."""
     low, high = min(low, 0.9), max(high, 1.1)
     room = 0.24 * math.log(high / low)
-    found = [1.0]
+    ticks = [1.0]
     for mark in (1.1, 1.2, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 100.0, 1000.0):
-        if mark <= high * 1.06 and math.log(mark / found[-1]) >= room:
-            found.append(mark)
+        if mark <= high * 1.06 and math.log(mark / ticks[-1]) >= room:
+            ticks.append(mark)
     for mark in (0.9, 0.8, 0.7, 0.5, 0.3, 0.2, 0.1, 0.03, 0.01, 0.001):
-        if mark >= low / 1.06 and math.log(found[0] / mark) >= room:
-            found.insert(0, mark)
-    return found
+        if mark >= low / 1.06 and math.log(ticks[0] / mark) >= room:
+            ticks.insert(0, mark)
+    return ticks

@@ -63,7 +63,7 @@ def against_itself(live: Group) -> Table:
 
 
 def gaps(live: Group, simulated: Group) -> list[Gap]:
-    found = []
+    differences = []
     for name in measured([live, simulated], COMPARED):
         left, right = live.metric(name), simulated.metric(name)
         if left is None or right is None:
@@ -77,17 +77,17 @@ def gaps(live: Group, simulated: Group) -> list[Gap]:
             reach = 100 * float((left.half**2 + right.half**2) ** 0.5) / size
         unit, values = "points" if is_share else "%", live.values(name)
         spread = 100 * (max(values) - min(values)) / size if len(values) > 1 else None
-        found.append(Gap(name, left, right, 100 * (right.value - left.value) / size, reach, unit, spread))
-    return found
+        differences.append(Gap(name, left, right, 100 * (right.value - left.value) / size, reach, unit, spread))
+    return differences
 
 
 def validation(live: Group, simulated: Group, title: str = "") -> Table:
     rows = []
-    for one in gaps(live, simulated):
-        both = [with_interval(one.metric, value) for value in (one.live, one.simulated)]
-        reach = "–" if one.reach is None else f"± {one.reach:.1f}"
-        spread = "–" if one.spread is None else f"{one.spread:.1f} {one.unit}"
-        rows.append([METRICS[one.metric].label, *both, f"{one.gap:+.1f} {one.unit}", reach, spread, one.verdict])
+    for gap in gaps(live, simulated):
+        both = [with_interval(gap.metric, value) for value in (gap.live, gap.simulated)]
+        reach = "–" if gap.reach is None else f"± {gap.reach:.1f}"
+        spread = "–" if gap.spread is None else f"{gap.spread:.1f} {gap.unit}"
+        rows.append([METRICS[gap.metric].label, *both, f"{gap.gap:+.1f} {gap.unit}", reach, spread, gap.verdict])
     apart = mean_gap(live.first.series.sandboxes, simulated.first.series.sandboxes)
     if apart is not None:
         rows.append(["sandboxes over time", "", "", f"{100 * apart:.1f} %", "–", "–", "mean distance, of live's mean"])

@@ -39,15 +39,15 @@ def lines_of(groups: Sequence[Group]) -> Lines | None:
     if len(numbers) != 1:
         return None
     key = numbers[0]
-    found: dict[str, list[tuple[float, Group]]] = {}
+    by_label: dict[str, list[tuple[float, Group]]] = {}
     for group, flat in zip(groups, flats, strict=True):
         label = " ".join(word(other, flat[other]) for other in keys if other != key and other in flat)
         value = flat[key]
         assert isinstance(value, int | float)
-        found.setdefault(label, []).append((float(value), group))
-    if not any(len(points) >= 3 for points in found.values()):
+        by_label.setdefault(label, []).append((float(value), group))
+    if not any(len(points) >= 3 for points in by_label.values()):
         return None
-    lines = [Line(label, sorted(points, key=lambda point: point[0])) for label, points in found.items()]
+    lines = [Line(label, sorted(points, key=lambda point: point[0])) for label, points in by_label.items()]
     return Lines(key, lines)
 
 
@@ -57,11 +57,11 @@ def _is_number(value: object) -> bool:
 
 def verdicts(groups: Sequence[Group], names: Sequence[str]) -> Iterator[str]:
     """One sentence for each metric, and for each value of a number that is varied: the best, and what is told apart."""
-    found = lines_of(groups)
+    swept = lines_of(groups)
     places = [("", list(groups))]
-    if found is not None and len(found.lines) > 1:
-        key = found.key.rpartition(".")[2]
-        places = [(f" at {key} {value:g}", some) for value, some in found.at()]
+    if swept is not None and len(swept.lines) > 1:
+        key = swept.key.rpartition(".")[2]
+        places = [(f" at {key} {value:g}", some) for value, some in swept.at()]
     for name in names:
         for place, some in places:
             known = [group for group in some if group.values(name)]
@@ -72,20 +72,20 @@ def verdicts(groups: Sequence[Group], names: Sequence[str]) -> Iterator[str]:
 def _verdict(groups: Sequence[Group], name: str) -> str:
     sign = 1.0 if METRICS[name].is_better_small else -1.0
     ranked = sorted(groups, key=lambda group: sign * sum(group.values(name)) / len(group.values(name)))
-    best, told, same = ranked[0], [], []
+    best, apart, same = ranked[0], [], []
     for other in ranked[1:]:
-        found = paired(best, other, name)
-        if found is None or found.difference.note:
+        pair = paired(best, other, name)
+        if pair is None or pair.difference.note:
             return f"{best.label} looks best, but {TOO_FEW} of seeds in common to tell"
-        if not found.difference.is_sure:
+        if not pair.difference.is_sure:
             same.append(other.label)
             continue
-        told.append(f"{_much(found.ratio.value, found.ratio.low, found.ratio.high)} than {other.label}")
-    if not told:
+        apart.append(f"{_much(pair.ratio.value, pair.ratio.low, pair.ratio.high)} than {other.label}")
+    if not apart:
         return f"no difference shown between {', '.join(group.label for group in ranked)}"
     less = "less" if METRICS[name].is_better_small else "more"
     rest = f"; not told apart from {', '.join(same)}" if same else ""
-    return f"{best.label} is best: {less} by {', '.join(told)}{rest}"
+    return f"{best.label} is best: {less} by {', '.join(apart)}{rest}"
 
 
 def _much(ratio: float, low: float | None, high: float | None) -> str:

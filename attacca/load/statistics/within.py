@@ -64,8 +64,8 @@ def share_within(hits: Sequence[bool] | npt.NDArray[np.bool_], confidence: float
         return Interval(hit / count if count else math.nan, None, None, count, ONE_RUN, confidence)
     share = hit / count
     worth = count if spread == 0.0 else min(count, share * (1.0 - share) / spread)
-    found = share_interval(share * worth, worth, confidence)
-    return Interval(share, found.low, found.high, count, "", confidence)
+    interval = share_interval(share * worth, worth, confidence)
+    return Interval(share, interval.low, interval.high, count, "", confidence)
 
 
 def _quantile(given: Floats, ordered: Floats, share: float, independent: float, confidence: float) -> Interval:

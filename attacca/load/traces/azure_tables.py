@@ -54,8 +54,8 @@ def rates(luck: Floats) -> Floats:
     beyond = np.clip((luck - shares[-1]) / (1.0 - shares[-1]), 0.0, 1.0)
     least, most = RATE_TAIL_FROM**-RATE_ALPHA, RATE_MOST**-RATE_ALPHA
     tail = (least - beyond * (least - most)) ** (-1.0 / RATE_ALPHA)
-    found: Floats = np.where(luck > shares[-1], tail, drawn)
-    return found
+    drawn_rates: Floats = np.where(luck > shares[-1], tail, drawn)
+    return drawn_rates
 
 
 def rate_share(value: Floats) -> Floats:
@@ -64,31 +64,31 @@ def rate_share(value: Floats) -> Floats:
     below = np.interp(np.log(np.maximum(value, 1e-9)), np.log(values), shares, left=0.0)
     least, most = RATE_TAIL_FROM**-RATE_ALPHA, RATE_MOST**-RATE_ALPHA
     beyond = np.clip((least - np.maximum(value, 1.0) ** -RATE_ALPHA) / (least - most), 0.0, 1.0)
-    found: Floats = np.where(value > values[-1], shares[-1] + (1 - shares[-1]) * beyond, below)
-    return found
+    share: Floats = np.where(value > values[-1], shares[-1] + (1 - shares[-1]) * beyond, below)
+    return share
 
 
 def memory_mb(luck: Floats) -> Floats:
     """Of an application, by Burr XII."""
     drawn = MEMORY_SCALE * ((1.0 - luck) ** (-1.0 / MEMORY_K) - 1.0) ** (1.0 / MEMORY_C)
-    found: Floats = np.clip(drawn, MEMORY_LEAST_MB, MEMORY_MOST_MB)
-    return found
+    memory: Floats = np.clip(drawn, MEMORY_LEAST_MB, MEMORY_MOST_MB)
+    return memory
 
 
 def memory_share(value: Floats) -> Floats:
-    found: Floats = 1.0 - (1.0 + (value / MEMORY_SCALE) ** MEMORY_C) ** -MEMORY_K
-    return found
+    share: Floats = 1.0 - (1.0 + (value / MEMORY_SCALE) ** MEMORY_C) ** -MEMORY_K
+    return share
 
 
 def duration_share(value: Floats) -> Floats:
     """Of the fitted log-normal, cut at both ends."""
     normal = (np.log(value) - DURATION_MU) / DURATION_SIGMA
-    below = np.array([0.5 * (1 + erf(one / sqrt(2))) for one in normal.tolist()])
-    found: Floats = np.where(value >= DURATION_MOST_S, 1.0, below)
-    return found
+    below = np.array([0.5 * (1 + erf(value_of / sqrt(2))) for value_of in normal.tolist()])
+    share: Floats = np.where(value >= DURATION_MOST_S, 1.0, below)
+    return share
 
 
 def from_curve(curve: Curve, luck: Floats) -> Floats:
     values, shares = (np.array(column) for column in zip(*curve, strict=True))
-    found: Floats = np.interp(luck, shares, values)
-    return found
+    drawn: Floats = np.interp(luck, shares, values)
+    return drawn

@@ -17,36 +17,41 @@ class Fit(msgspec.Struct, frozen=True, kw_only=True):
     limit: float | None  # what chance alone stays below 95 times in 100; unset: no such number is known
 
 
-def fits(made: Azure) -> list[Fit]:
-    number = made.recipe.functions
+def fits(drawn: Azure) -> list[Fit]:
+    number = drawn.recipe.functions
     critical = 1.36 / np.sqrt(number)
-    of_apps = 1.36 / np.sqrt(len(made.app_memory_mb))
-    durations = made.means_s
+    of_apps = 1.36 / np.sqrt(len(drawn.app_memory_mb))
+    durations = drawn.means_s
     return [
-        _ks("rates, per day", made.rates, azure.rate_share(np.sort(made.rates)), critical),
-        _w1("rates, per day", made.rates, azure.rates((np.arange(2000) + 0.5) / 2000)),
-        _ks("memory of apps, MB", made.app_memory_mb, azure.memory_share(np.sort(made.app_memory_mb)), of_apps),
+        _ks("rates, per day", drawn.rates, azure.rate_share(np.sort(drawn.rates)), critical),
+        _w1("rates, per day", drawn.rates, azure.rates((np.arange(2000) + 0.5) / 2000)),
+        _ks(
+            "memory of apps, MB",
+            drawn.app_memory_mb,
+            azure.memory_share(np.sort(drawn.app_memory_mb)),
+            of_apps,
+        ),
         _ks("durations, to the fit", durations, azure.duration_share(np.sort(durations)), critical),
         _points("durations, to figures", durations, azure.DURATIONS_S, critical),
-        _points("functions of an app", np.bincount(made.apps).astype(float), azure.APP_SIZES[:-1], of_apps),
-        _triggers(made),
-        *_skew(made.rates),
+        _points("functions of an app", np.bincount(drawn.apps).astype(float), azure.APP_SIZES[:-1], of_apps),
+        _triggers(drawn),
+        *_skew(drawn.rates),
     ]
 
 
-def load(made: Azure, invocations: int) -> str:
+def load(drawn: Azure, invocations: int) -> str:
     """What was drawn and what came of it, in a sentence."""
-    length_s = made.recipe.minutes * 60
+    length_s = drawn.recipe.minutes * 60
     return (
         f"{invocations:,} invocations in {length_s / 3600:g} h: {invocations / length_s:.2f} per second; the rates "
-        f"that were drawn come to {made.drawn_rps:.2f} per second over a day ({made.drawn_rps * DAY_S:,.0f})"
+        f"that were drawn come to {drawn.drawn_rps:.2f} per second over a day ({drawn.drawn_rps * DAY_S:,.0f})"
     )
 
 
 def _ks(what: str, values: Floats, wanted: Floats, limit: float) -> Fit:
     """`wanted` is the table's share at each value, ascending. Where many values are equal the whole step counts."""
-    found = np.sort(values)
-    upper = np.searchsorted(found, found, side="right") / len(found)
+    ordered = np.sort(values)
+    upper = np.searchsorted(ordered, ordered, side="right") / len(ordered)
     return Fit(
         what=what, got=f"median {np.median(values):.3g}", wanted="table", measure="KS",
         distance=float(np.max(np.abs(upper - wanted))), limit=float(limit),
@@ -74,8 +79,8 @@ def _points(what: str, values: Floats, curve: azure.Curve, limit: float) -> Fit:
     )  # fmt: skip
 
 
-def _triggers(made: Azure) -> Fit:
-    shares = {name: made.triggers.count(name) / len(made.triggers) for name in azure.TRIGGER_MIX}
+def _triggers(drawn: Azure) -> Fit:
+    shares = {name: drawn.triggers.count(name) / len(drawn.triggers) for name in azure.TRIGGER_MIX}
     off = sum(abs(shares[name] - wanted) for name, (wanted, _) in azure.TRIGGER_MIX.items()) / 2
     return Fit(
         what="triggers", got=f"http {shares['http']:.3f}",

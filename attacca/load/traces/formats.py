@@ -38,8 +38,8 @@ def detect(path: Path) -> str:
     """
     if not path.exists():
         raise BadTrace(f"{path}: there is no such file or directory", "give the path of a trace's file or directory")
-    for name, one in FORMATS.items():
-        if one.is_it(path):
+    for name, form in FORMATS.items():
+        if form.is_it(path):
             return name
     raise BadTrace(
         f"{path}: no known format", f"name one with --format: {', '.join(FORMATS)}; docs/traces.md shows each"

@@ -105,8 +105,8 @@ def skew(totals: npt.NDArray[np.int64]) -> dict[str, float]:
 def levels(values: Floats) -> dict[str, float]:
     if len(values) == 0:
         return {}
-    found = np.quantile(values, LEVELS, method="lower")
-    return {_name(level): float(value) for level, value in zip(LEVELS, found, strict=True)}
+    quantiles = np.quantile(values, LEVELS, method="lower")
+    return {_name(level): float(value) for level, value in zip(LEVELS, quantiles, strict=True)}
 
 
 def gathered(counts: npt.NDArray[np.int64], parts: int) -> list[int]:
@@ -129,9 +129,9 @@ def _name(level: float) -> str:
 
 def _triggers(table: pl.DataFrame) -> list[Share]:
     grouped = table.group_by("trigger").agg(pl.len(), pl.col("invocations").sum())
-    found = {trigger: Share(trigger, functions, calls) for trigger, functions, calls in grouped.iter_rows()}
-    known = [found.pop(trigger) for trigger in TRIGGERS if trigger in found]
-    return sorted(known + [found[trigger] for trigger in sorted(found)], key=lambda share: -share.functions)
+    shares = {trigger: Share(trigger, functions, calls) for trigger, functions, calls in grouped.iter_rows()}
+    known = [shares.pop(trigger) for trigger in TRIGGERS if trigger in shares]
+    return sorted(known + [shares[trigger] for trigger in sorted(shares)], key=lambda share: -share.functions)
 
 
 def _busy(row: dict[str, object], counts: npt.NDArray[np.int64], total: int, width: int) -> Busy:

@@ -150,7 +150,9 @@ class Azure:
         names = list(azure.TRIGGER_MIX)
         shares = np.array([share for share, _ in azure.TRIGGER_MIX.values()])
         timer = names.index("timer")
-        is_timed = np.any([(self.rates > 0.995 * one) & (self.rates <= 1.0005 * one) for one in azure.PERIODS], axis=0)
+        is_timed = np.any(
+            [(self.rates > 0.995 * period) & (self.rates <= 1.0005 * period) for period in azure.PERIODS], axis=0
+        )
         shares[timer] = max(0.0, shares[timer] - azure.PERIODIC) / (1 - azure.PERIODIC)
         drawn = self._chance("triggers").choice(len(shares), self.recipe.functions, p=shares / shares.sum())
         return [names[timer if timed else kind] for timed, kind in zip(is_timed, drawn.tolist(), strict=True)]
@@ -175,14 +177,14 @@ def _renewals(chance: np.random.Generator, rate_s: float, variation: float, leng
     """From some gaps before the beginning until after the end."""
     mean_s = 1.0 / rate_s
     reach = length_s * 1.25 + WARM_IN * mean_s
-    found: list[Floats] = []
+    arrived: list[Floats] = []
     at = -WARM_IN * mean_s * (0.5 + chance.random())
     while at < reach - WARM_IN * mean_s:
         number = int(max(reach - WARM_IN * mean_s - at, 0.0) * rate_s * 1.1) + 16
         times = at + np.cumsum(_gaps(chance, number, mean_s, variation))
-        found.append(times)
+        arrived.append(times)
         at = float(times[-1])
-    return np.concatenate(found)
+    return np.concatenate(arrived)
 
 
 def _gaps(chance: np.random.Generator, number: int, mean_s: float, variation: float) -> Floats:

@@ -54,12 +54,12 @@ def _whole(said: Any) -> Any:
 
 def parted(text: str, at: str) -> list[str]:
     """Cut at each sign that is not inside brackets or quotes: `[1,2],[3]` are two lists."""
-    found, depth, is_quoted = [""], 0, False
+    parts, depth, is_quoted = [""], 0, False
     for sign in text:
         is_quoted ^= sign == '"'
         depth += 0 if is_quoted else (sign in "[{") - (sign in "]}")
         if sign == at and not (depth > 0 or is_quoted):
-            found.append("")
+            parts.append("")
         else:
-            found[-1] += sign
-    return found
+            parts[-1] += sign
+    return parts

@@ -67,7 +67,7 @@ def expected(scenario: Scenario, schedule: Schedule | None = None) -> Expected:
     called = [target for target, many, _ in rows if many > 0]
     computing = {target.name: target.plan.body.computing for target in schedule.functions}
     system = scenario.system
-    found = Expected(
+    load = Expected(
         name=scenario.name,
         length_s=length_s,
         functions=len(schedule.functions),
@@ -87,7 +87,7 @@ def expected(scenario: Scenario, schedule: Schedule | None = None) -> Expected:
         parts=tuple(sorted(parts, key=lambda part: (-part.running, part.function))),
         warnings=(),
     )
-    return msgspec.structs.replace(found, warnings=(*_of_load(found), *_of_settings(scenario, schedule, found)))
+    return msgspec.structs.replace(load, warnings=(*_of_load(load), *_of_settings(scenario, schedule, load)))
 
 
 def _cold_ms(scenario: Scenario, target: Target) -> float:
@@ -137,35 +137,35 @@ def _peak(scenario: Scenario, schedule: Schedule, mean: float) -> float:
     return max(mean, highest)
 
 
-def _of_load(found: Expected) -> list[str]:
+def _of_load(load: Expected) -> list[str]:
     said = []
-    if found.cores >= found.cores_there:
+    if load.cores >= load.cores_there:
         said.append(
-            f"the load keeps {found.cores:.1f} cores busy and the system has {found.cores_there}: "
+            f"the load keeps {load.cores:.1f} cores busy and the system has {load.cores_there}: "
             "the queue grows as long as the run lasts"
         )
-    elif found.cores >= BUSY_SHARE * found.cores_there:
-        said.append(f"the cores are {found.cores / found.cores_there:.0%} busy: waits are long and vary between seeds")
-    if found.memory_mb > found.memory_there_mb:
+    elif load.cores >= BUSY_SHARE * load.cores_there:
+        said.append(f"the cores are {load.cores / load.cores_there:.0%} busy: waits are long and vary between seeds")
+    if load.memory_mb > load.memory_there_mb:
         said.append(
-            f"what runs at once reserves {found.memory_mb:,.0f} MB and the system has {found.memory_there_mb:,}: "
+            f"what runs at once reserves {load.memory_mb:,.0f} MB and the system has {load.memory_there_mb:,}: "
             "invocations wait for memory"
         )
-    elif found.memory_each_mb > found.memory_there_mb:
+    elif load.memory_each_mb > load.memory_there_mb:
         said.append(
-            f"one sandbox of each function reserves {found.memory_each_mb:,} MB and the system has "
-            f"{found.memory_there_mb:,}: sandboxes are evicted"
+            f"one sandbox of each function reserves {load.memory_each_mb:,} MB and the system has "
+            f"{load.memory_there_mb:,}: sandboxes are evicted"
         )
-    if found.peak_rate > ONE_PROCESS_RATE:
-        said.append(f"{found.peak_rate:,.0f} per second are too many for one process: {found.processes} will send them")
-    if 0 < found.invocations < PERCENTILE_LEAST:
-        said.append(f"{found.invocations:,.0f} invocations are few: a p99 needs at least {PERCENTILE_LEAST:,}")
+    if load.peak_rate > ONE_PROCESS_RATE:
+        said.append(f"{load.peak_rate:,.0f} per second are too many for one process: {load.processes} will send them")
+    if 0 < load.invocations < PERCENTILE_LEAST:
+        said.append(f"{load.invocations:,.0f} invocations are few: a p99 needs at least {PERCENTILE_LEAST:,}")
     return said
 
 
-def _of_settings(scenario: Scenario, schedule: Schedule, found: Expected) -> list[str]:
+def _of_settings(scenario: Scenario, schedule: Schedule, load: Expected) -> list[str]:
     said = []
-    called = {part.function for part in found.parts}
+    called = {part.function for part in load.parts}
     never = [plan.name for plan in scenario.functions if plan.name not in called]
     if not called:
         said.append("nothing is sent at all: the part of the trace may be too short, or its functions too few")
@@ -176,7 +176,7 @@ def _of_settings(scenario: Scenario, schedule: Schedule, found: Expected) -> lis
     there_mb = scenario.system.memory_mb
     said += [
         f"{part.function} reserves {part.memory_mb:,} MB and a worker has {there_mb:,}: none of its invocations can run"
-        for part in found.parts
+        for part in load.parts
         if part.memory_mb > there_mb
     ]
     said += [

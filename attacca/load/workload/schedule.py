@@ -127,15 +127,15 @@ class Schedule:
         """Of each function that is called: how many invocations, and the milliseconds of them all. Shapes: expected."""
         from attacca.load.workload.shapes import expected_count
 
-        found: dict[int, tuple[float, float]] = {}
+        counts: dict[int, tuple[float, float]] = {}
         for number, plan in enumerate(self.scenario.functions):
             if plan.shape is not None:
                 many = expected_count(plan.shape, self.length_s)
-                found[number] = (many, many * mean_ms(plan.duration))
+                counts[number] = (many, many * mean_ms(plan.duration))
         if self._trace is not None:
             for chunk in self._trace.invocations():
-                self._count(chunk, found)
-        return found
+                self._count(chunk, counts)
+        return counts
 
     def _count(self, chunk: "pl.DataFrame", found: dict[int, tuple[float, float]]) -> None:
         import polars as pl

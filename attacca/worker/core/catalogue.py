@@ -141,11 +141,6 @@ class Catalogue:
         """Of those that want min_sandboxes: how many they have."""
         return {name: state.granted for name, state in self._keeping.items()}
 
-    def short(self) -> list[tuple[Settings, int]]:
-        """Who wants more min_sandboxes than it has been granted, and how many those are."""
-        short = [state for state in self._keeping.values() if state.granted < state.revision.settings.min_sandboxes]
-        return [(state.revision.settings, state.granted) for state in short]
-
     def refuse(self, settings: Settings) -> AttaccaError | None:
         """Why it cannot be deployed with these; None: it can. Who never fits at all hears of it at the check."""
         if not (self._keeping or settings.min_sandboxes) or not settings.resources.fits(self._pool.capacity):

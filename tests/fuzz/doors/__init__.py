@@ -4,7 +4,19 @@ from importlib import import_module
 
 from tests.fuzz.door import Door
 
-PURE = ("http", "answers", "archives", "zips", "requirements", "settings", "catalogue", "frames", "uploads", "traces")
+PURE = (
+    "http",
+    "answers",
+    "archives",
+    "zips",
+    "requirements",
+    "settings",
+    "catalogue",
+    "frames",
+    "uploads",
+    "traces",
+    "links",
+)
 LIVE = ("packets", "admin")  # with processes and sockets
 NAMES = (*PURE, *LIVE)
 

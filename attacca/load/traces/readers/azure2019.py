@@ -47,8 +47,8 @@ def _family(folder: Path, name: str) -> list[Path]:
 
 
 def _day(path: Path) -> int:
-    found = DAY.search(path.name)
-    return int(found[1]) if found else 1
+    match = DAY.search(path.name)
+    return int(match[1]) if match else 1
 
 
 def read(path: Path, reading: Reading) -> Counted:
@@ -118,7 +118,7 @@ class _Invocations:
 
     def read(self, path: Path, offset: int) -> None:
         names = header(path)
-        minutes = sorted((int(found[1]), name) for name in names if (found := MINUTE.fullmatch(name)))
+        minutes = sorted((int(match[1]), name) for name in names if (match := MINUTE.fullmatch(name)))
         if not minutes:
             hint = "columns 1 to 1440, or minute_1 and so on, or a part of them"
             raise BadTrace(f"{path}:1: there is no column of a minute", hint)
@@ -136,19 +136,19 @@ class _Invocations:
         self.counts.seal()
 
     def _rows_of(self, block: pl.DataFrame) -> npt.NDArray[np.int64]:
-        found = []
+        numbers = []
         told = pl.col("Trigger") if "Trigger" in block.columns else pl.lit(UNTOLD)
         for app, function, trigger in block.select("HashApp", "HashFunction", told).iter_rows():
             key = (app, function)
             if key not in self.known:
                 self.unknown[key] = None
-                found.append(-1)
+                numbers.append(-1)
                 continue
             if key not in self.rows:
                 self.rows[key] = len(self.rows)
                 self.triggers.append((trigger or UNTOLD).lower())
-            found.append(self.rows[key])
-        return np.array(found, dtype=np.int64)
+            numbers.append(self.rows[key])
+        return np.array(numbers, dtype=np.int64)
 
     def functions(self) -> pl.DataFrame:
         schema = {"app": pl.String, "function": pl.String}

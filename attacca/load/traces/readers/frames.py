@@ -102,21 +102,21 @@ def columns(path: Path) -> dict[str, list[Any]]:
     hint = "export it to parquet or JSON lines with the program that made it"
     try:
         with path.open("rb") as file:
-            found = _Restricted(file).load()
-        return _as_columns(found)
+            content = _Restricted(file).load()
+        return _as_columns(content)
     except Exception as error:  # noqa: BLE001 - a pickle is a program, and its author's mistakes are of every kind
         raise BadTrace(f"{path}: this pickle is not read: {str(error)[:200] or type(error).__name__}", hint) from None
 
 
-def _as_columns(found: Any) -> dict[str, list[Any]]:
-    if isinstance(found, Frame):
-        return _of_frame(found)
-    if isinstance(found, dict) and all(isinstance(column, list | np.ndarray) for column in found.values()):
-        return {str(name): list(column) for name, column in found.items()}
-    if isinstance(found, list) and all(isinstance(row, dict) for row in found):
-        names = list(dict.fromkeys(name for row in found for name in row))
-        return {str(name): [row.get(name) for row in found] for name in names}
-    raise ValueError(f"a {type(found).__name__} is no table")
+def _as_columns(content: Any) -> dict[str, list[Any]]:
+    if isinstance(content, Frame):
+        return _of_frame(content)
+    if isinstance(content, dict) and all(isinstance(column, list | np.ndarray) for column in content.values()):
+        return {str(name): list(column) for name, column in content.items()}
+    if isinstance(content, list) and all(isinstance(row, dict) for row in content):
+        names = list(dict.fromkeys(name for row in content for name in row))
+        return {str(name): [row.get(name) for row in content] for name in names}
+    raise ValueError(f"a {type(content).__name__} is no table")
 
 
 def _of_frame(frame: Frame) -> dict[str, list[Any]]:

@@ -40,7 +40,7 @@ def _requests(path: Path) -> Path | None:
 
 
 def _days(folder: Path) -> dict[int, Path]:
-    return {int(found[1]): path for path in sorted(folder.glob("day_*.csv*")) if (found := DAY.search(path.name))}
+    return {int(match[1]): path for path in sorted(folder.glob("day_*.csv*")) if (match := DAY.search(path.name))}
 
 
 def read(path: Path, reading: Reading) -> Counted:

@@ -49,8 +49,8 @@ def _weeks(path: Path) -> list[Path]:
 
 
 def _number(path: Path) -> tuple[int, str]:
-    found = re.search(r"(\d+)", path.stem)
-    return (int(found[1]) if found else 0, path.name)
+    match = re.search(r"(\d+)", path.stem)
+    return (int(match[1]) if match else 0, path.name)
 
 
 def read(path: Path, reading: Reading) -> Events:
@@ -113,10 +113,10 @@ def _rows(path: Path) -> Iterator[tuple[int, Any]]:
         return
     for number, row in enumerate(_table_rows(path), 1):
         try:
-            found: Any = msgspec.convert(row, Application, strict=False)
+            application: Any = msgspec.convert(row, Application, strict=False)
         except msgspec.ValidationError as error:
-            found = str(error)
-        yield number, found
+            application = str(error)
+        yield number, application
 
 
 def _json_rows(path: Path) -> Iterator[tuple[int, Any]]:
@@ -186,10 +186,10 @@ def _config(path: Path, number: int, line: bytes) -> dict[str, Any]:
 
 def megabytes(value: Any) -> int | None:
     """`4G`, `512M`, or a number: of gigabytes when it is below 64, else of megabytes, else of bytes."""
-    found = SIZE.match(str(value))
-    if not found:
+    match = SIZE.match(str(value))
+    if not match:
         return None
-    size, unit = float(found[1]), found[2]
+    size, unit = float(match[1]), match[2]
     if not unit:
         unit = "G" if size < 64 else "M"
         size = size / 1024**2 if size >= 1024**2 else size

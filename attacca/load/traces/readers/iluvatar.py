@@ -61,8 +61,8 @@ def _metadata(file: Path) -> Path:
 def _known(metadata: Path, reading: Reading) -> pl.DataFrame:
     """One row per function, with the columns that not every file has."""
     kinds = {name: kind for name, kind in OPTIONAL.items() if name in header(metadata)}
-    found = whole(metadata, {**KNOWN, **kinds}, reading.bad).unique("func_name", keep="first", maintain_order=True)
-    found = found.with_columns(
+    rows = whole(metadata, {**KNOWN, **kinds}, reading.bad).unique("func_name", keep="first", maintain_order=True)
+    rows = rows.with_columns(
         pl.lit(None, TYPES[kind]).alias(name) for name, kind in OPTIONAL.items() if name not in kinds
     )
-    return found.with_columns(pl.when(pl.col("trigger").is_in(TRIGGERS)).then("trigger"))
+    return rows.with_columns(pl.when(pl.col("trigger").is_in(TRIGGERS)).then("trigger"))

@@ -76,8 +76,8 @@ class Own:
                 raise BadTrace(f"{path}: arrivals do not ascend", "write the trace anew with attacca trace convert")
             latest = frame["arrival_s"][-1] if frame.height else latest
             if self._rows is not None:
-                found = pl.Series("function", self._rows[frame["function"].to_numpy()])
-                frame = frame.with_columns(found).filter(pl.col("function") >= 0)
+                functions = pl.Series("function", self._rows[frame["function"].to_numpy()])
+                frame = frame.with_columns(functions).filter(pl.col("function") >= 0)
             mine = frame.with_columns(pl.col("arrival_s") - self._first_s, pl.col("function").cast(pl.UInt32))
             yield from mine.iter_slices(CHUNK)
 

@@ -66,12 +66,12 @@ class Sampler:
 
     def chain(self, sizes: Sequence[int]) -> dict[int, list[int]]:
         """Several, the smaller within the larger where that leaves them near enough."""
-        found: dict[int, list[int]] = {}
+        samples: dict[int, list[int]] = {}
         within: Rows = np.arange(self._count)
         for size in sorted(set(sizes), reverse=True):
             within = self._sample(size, within)
-            found[size] = within.tolist()
-        return found
+            samples[size] = within.tolist()
+        return samples
 
     def distance(self, rows: Sequence[int] | Rows) -> Distance:
         return self.near.distance(rows)
@@ -110,7 +110,7 @@ class Sampler:
         if size not in self._random:
             chance = _chance(self._seed, f"traces/sample/{size}")
             drawn = [np.sort(chance.choice(self._count, size, replace=False)) for _ in range(RANDOM)]
-            self._random[size] = sorted(((self._judged(one), one) for one in drawn), key=lambda pair: pair[0])
+            self._random[size] = sorted(((self._judged(rows), rows) for rows in drawn), key=lambda pair: pair[0])
         return self._random[size]
 
     def _sample(self, size: int, within: Rows) -> Rows:
@@ -130,7 +130,7 @@ class Sampler:
         """The nearest of all where they can be looked at, else the nearer of two: chosen, and drawn and made nearer."""
         every: Rows = np.arange(self._count)
         if comb(self._count, size) <= ALL_WAYS:
-            return min((np.array(one) for one in combinations(range(self._count), size)), key=self._judged)
+            return min((np.array(rows) for rows in combinations(range(self._count), size)), key=self._judged)
         drawn = self._drawn(size)[0][1]
         nearer = self._swapped(every[:0], drawn, np.setdiff1d(every, drawn))
         return min((drawn, nearer, self._grown(every[:0], size, every)), key=self._judged)

@@ -104,7 +104,7 @@ def evenly(chunks: Iterator[pl.DataFrame], rows: int = CHUNK) -> Iterator[pl.Dat
     held: list[pl.DataFrame] = []
     for chunk in chunks:
         held.append(chunk)
-        if sum(one.height for one in held) >= rows:
+        if sum(frame.height for frame in held) >= rows:
             yield pl.concat(held)
             held = []
     if held:
