@@ -24,11 +24,17 @@ FAMILIES: Final = ("queueing", "concurrency", "keepalive", "balancing")
 IMPORTING: Final = ("import_module", "__import__")
 NOT_COUNTED: Final = (
     "cli/",
-    "control/",
+    "client/",
+    "control/core/packages/",
+    "control/deploy/",
+    "control/driver.py",
+    "control/http/",
+    "control/secrets.py",
+    "control/tokens.py",
     "io/",
     "gateway/http/",
     "guest/",
-    "load/live/",
+    "lab/",
     "load/report/",
     "worker/runtime/process/",
 )  # never simulated
