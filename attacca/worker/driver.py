@@ -103,7 +103,7 @@ class Worker:
         core, self._recent = self.core, Recent()
         self._drive: Drive[Event, Command] = Drive(
             remembering(core.handle, self._recent),
-            core.wakeup,
+            core.timers.next,
             self._perform,
             clock.now,
             LoopTimer(clock.now),
@@ -278,16 +278,16 @@ class Worker:
 
     # Out.
 
-    def _perform(self, command: Command) -> None:
-        if type(command) is Run:
-            self._run(command)
-        elif type(command) is Send:
-            if type(command.message) is Ended:
+    def _perform(self, commands: list[Command]) -> None:
+        for command in commands:
+            if type(command) is Run:
+                self._run(command)
+            elif type(command) is not Send:
+                self._order(command)
+            elif type(command.message) is Ended:
                 self._end(command.peer, command.message)
             else:
                 self._send(command.peer, command.message)
-        else:
-            self._order(command)
 
     def _order(self, command: Command) -> None:
         match command:
