@@ -10,6 +10,7 @@ from attacca.kernel.ids import Ids
 from attacca.kernel.rand import Streams
 from attacca.kernel.registry import build
 from attacca.model.invocation import Failed
+from attacca.model.membership import HEARTBEAT_S
 from attacca.model.messages import (
     AskHeld,
     AskView,
@@ -60,7 +61,6 @@ from attacca.worker.core.reports import Report, RunBody, RunEnded, RunFlow, RunH
 from attacca.worker.core.worker import WorkerCore
 from attacca.worker.runtime.types import Runtime
 
-HEARTBEAT_S = 1.0
 STOPPED = Failed("draining", "the worker stopped before the invocation had ended", "try again when it is up")
 
 

@@ -143,6 +143,7 @@ class Server:
             self._of_control.send,
             self._announce,
             log=self._log,
+            silent_s=config.gateway.silent_s,
             is_ordinary_user=os.geteuid() != 0,
         )
 
@@ -241,6 +242,8 @@ class Server:
                 "queueing": msgspec.to_builtins(worker.queueing),
                 "concurrency": msgspec.to_builtins(worker.concurrency),
                 "keepalive": msgspec.to_builtins(worker.keepalive),
+                "silent_s": self.config.gateway.silent_s,
+                "attempts": self.config.gateway.attempts,
             },
             "at": self._clock.wall(),
         }
