@@ -55,7 +55,7 @@ from attacca.errors import AttaccaError, Cancelled, Internal, StateUnavailable
 from attacca.io.store.types import Store
 from attacca.io.vault.sealed import SealedVault
 from attacca.kernel.clock import Clock
-from attacca.kernel.drive import Drive, LoopTimer, report_refused
+from attacca.kernel.drive import Drive, LoopTimer, each, report_refused
 from attacca.model.function import Revision, Settings
 from attacca.model.messages import (
     AskCatalogue,
@@ -105,7 +105,7 @@ class Control:
             silent_s=silent_s, allow_source_builds=config.allow_source_builds, is_ordinary_user=is_ordinary_user
         )
         self._drive: Drive[Event, Command] = Drive(
-            core.handle, core.wakeup, self._perform, clock.now, LoopTimer(clock.now), Tick(), report_refused
+            core.handle, core.wakeup, each(self._perform), clock.now, LoopTimer(clock.now), Tick(), report_refused
         )
         self.state = StateDir(config.state_dir)
         self.reception = Reception(self.state.tmp, config.uploads, config.archive.packed_mb)

@@ -161,24 +161,28 @@ class Gateway:
 
     # What is to be done.
 
-    def _perform(self, command: Command) -> None:
-        if type(command) is Send:
-            self._send(command.peer, command.message)
-        elif type(command) is Answer:
-            self._answer(command)
-        else:
-            match command:
-                case Pass():
-                    self._pass(command.inflight, command.message)
-                case AskCatalogue():
-                    if self._ask_catalogue is not None:
-                        self._ask_catalogue()
-                case WorkerLost():
-                    LOG.warning("worker %r %s: what it had is given to others", command.worker, command.why)
-                case Reject():
-                    pass  # `invoke` has it
-                case Send() | Answer():
-                    raise AssertionError("they are carried out before")
+    def _perform(self, commands: list[Command]) -> None:
+        for command in commands:
+            if type(command) is Send:
+                self._send(command.peer, command.message)
+            elif type(command) is Answer:
+                self._answer(command)
+            else:
+                self._order(command)
+
+    def _order(self, command: Command) -> None:
+        match command:
+            case Pass():
+                self._pass(command.inflight, command.message)
+            case AskCatalogue():
+                if self._ask_catalogue is not None:
+                    self._ask_catalogue()
+            case WorkerLost():
+                LOG.warning("worker %r %s: what it had is given to others", command.worker, command.why)
+            case Reject():
+                pass  # `invoke` has it
+            case Send() | Answer():
+                raise AssertionError("they are carried out before")
 
     def _pass(self, inflight: Inflight, message: Started | ResponseHead | ResponseBody | Flow) -> None:
         client = inflight.client

@@ -98,7 +98,7 @@ class Worker:
         )
         core = self.core
         self._drive: Drive[Event, Command] = Drive(
-            core.handle, core.wakeup, self._perform, clock.now, LoopTimer(clock.now), Tick(), report_refused
+            core.handle, core.timers.next, self._perform, clock.now, LoopTimer(clock.now), Tick(), report_refused
         )
         self._runtime = runtime
         self._clock = clock
@@ -262,16 +262,16 @@ class Worker:
 
     # Out.
 
-    def _perform(self, command: Command) -> None:
-        if type(command) is Run:
-            self._run(command)
-        elif type(command) is Send:
-            if type(command.message) is Ended:
+    def _perform(self, commands: list[Command]) -> None:
+        for command in commands:
+            if type(command) is Run:
+                self._run(command)
+            elif type(command) is not Send:
+                self._order(command)
+            elif type(command.message) is Ended:
                 self._end(command.peer, command.message)
             else:
                 self._send(command.peer, command.message)
-        else:
-            self._order(command)
 
     def _order(self, command: Command) -> None:
         match command:
