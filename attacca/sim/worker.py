@@ -14,6 +14,7 @@ from attacca.load.workload.scenario import Scenario
 from attacca.model.invocation import Start
 from attacca.model.messages import (
     AskHeld,
+    AskStory,
     AskView,
     Check,
     Checked,
@@ -189,7 +190,7 @@ class SimulatedWorker:
             self.drive.feed(message)  # type: ignore[arg-type]
 
     def hear_control(self, message: FromControl) -> None:
-        assert not isinstance(message, AskHeld | AskView), "it is not asked what it has"
+        assert not isinstance(message, AskHeld | AskStory | AskView), "it is not asked what it has"
         self.feed(Received(CONTROL, message) if isinstance(message, Check) else message)
 
     def tell_idle(self) -> None:

@@ -48,6 +48,7 @@ from attacca.model.messages import (
     WorkerJoined,
 )
 from attacca.model.sandbox import WorkerView
+from attacca.model.story import Moment
 from attacca.worker.driver import Worker
 from attacca.worker.runtime.process.runtime import ProcessRuntime
 from attacca.worker.runtime.router import Router
@@ -210,6 +211,11 @@ class Server:
 
     async def workers(self) -> list[WorkerView]:
         return await self.control.workers()
+
+    async def story(self, subject: str) -> list[Moment]:
+        workers = list(self.control.core.workers.by_name)
+        moments = [*self.gateway.story(subject), *await self.control.views.story(workers, subject)]
+        return sorted(moments, key=lambda moment: moment.at)
 
     def calls(self, function: str | None, limit: int) -> list[Call]:
         return self.gateway.calls(function, limit)
