@@ -14,7 +14,9 @@ CLASS = re.compile(r"^class (\w+)", re.MULTILINE)
 COMMENT = re.compile(r"#[^\n]*")
 
 ROUND_FOR_NOW = {"attacca.guest", "attacca.worker.core"}  # may only shrink
-DOUBLE_FOR_NOW = {"attacca.guest", "attacca.policy", "attacca.sim", "attacca.worker"}  # may only shrink
+DOUBLE_FOR_NOW = {  # may only shrink
+    "attacca.policy": {"Bounded", "Listening"}, "attacca.sim": {"Outcome"}, "attacca.worker": {"Held", "Place"},
+}  # fmt: skip
 
 Modules = Mapping[str, str]  # of each dotted name its text; a package's text is its __init__'s
 
@@ -81,7 +83,8 @@ def test_no_package_has_a_circle_of_imports() -> None:
 
 
 def test_no_two_classes_of_a_plane_have_one_name() -> None:
-    assert {plane: names for plane, names in doubles(modules()).items() if plane not in DOUBLE_FOR_NOW} == {}
+    found = {plane: set(names) - DOUBLE_FOR_NOW.get(plane, set()) for plane, names in doubles(modules()).items()}
+    assert {plane: names for plane, names in found.items() if names} == {}
 
 
 def test_a_circle_is_found_however_it_is_imported() -> None:

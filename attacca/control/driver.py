@@ -54,7 +54,7 @@ from attacca.errors import AttaccaError, Cancelled, Internal, StateUnavailable
 from attacca.io.store.types import Store
 from attacca.io.vault.sealed import SealedVault
 from attacca.kernel.clock import Clock
-from attacca.kernel.drive import Drive, LoopTimer, report_refused
+from attacca.kernel.drive import Drive, LoopTimer, each, report_refused
 from attacca.model.function import Revision, Settings
 from attacca.model.messages import (
     AskCatalogue,
@@ -66,6 +66,7 @@ from attacca.model.messages import (
     Logged,
     Prewarm,
     Send,
+    StoryTold,
     ToControl,
     Viewed,
     WorkerLeft,
@@ -97,14 +98,13 @@ class Control:
         self._store = store
         self._clock = clock
         self._send = send
-        self._announce = announce
-        self._log = log
-        self._views = Views(send)
+        self._announce, self._log = announce, log
+        self.views = Views(send)
         self.core = core = ControlCore(
             silent_s=silent_s, allow_source_builds=config.allow_source_builds, is_ordinary_user=is_ordinary_user
         )
         self._drive: Drive[Event, Command] = Drive(
-            core.handle, core.wakeup, self._perform, clock.now, LoopTimer(clock.now), Tick(), report_refused
+            core.handle, core.wakeup, each(self._perform), clock.now, LoopTimer(clock.now), Tick(), report_refused
         )
         self.state = StateDir(config.state_dir)
         self.reception = Reception(self.state.tmp, config.uploads, config.archive.packed_mb)
@@ -161,20 +161,20 @@ class Control:
             case Logged():
                 if self._log is not None:
                     self._log(message)
-            case Viewed():
-                self._views.hear(message)
+            case Viewed() | StoryTold():
+                self.views.hear(message)
             case _:
                 self._feed(message)
 
     def lose(self, peer: str, why: str) -> None:
         """It is gone, with what it was asked for."""
-        self._views.lose(peer)
+        self.views.lose(peer)
         self._feed(WorkerLeft(peer, why))
 
     # What is asked for.
 
     async def workers(self) -> list[WorkerView]:
-        return await self._views.ask(list(self.core.workers.by_name))
+        return await self.views.ask(list(self.core.workers.by_name))
 
     def deploy(
         self, settings: Settings, upload: Upload, *, allow_source_builds: bool = False

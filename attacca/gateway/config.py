@@ -6,6 +6,7 @@ from typing import Annotated
 import msgspec
 
 from attacca.kernel.registry import Choice
+from attacca.model.membership import ATTEMPTS, SILENT_S
 
 PIECES_SHARE = 0.25  # of the buffers, for what is small and what waits its turn; the rest is for whole bodies
 FUNCTION_SHARE = 0.5  # of either part, for one function
@@ -39,8 +40,8 @@ class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     linger_s: Positive = 2.0  # how long the rest of a refused body is read, so that its sender sees the refusal
     calls_kept: Count = 200  # ended invocations remembered per function
     balancing: Choice = Choice(policy="least_loaded")  # which worker gets an invocation, where there are several
-    silent_s: Positive = 3.0  # a worker that says nothing for so long is lost; three of its heartbeats
-    attempts: Count = 3  # workers that an invocation is sent to, when one after the other is lost
+    silent_s: Positive = SILENT_S  # a worker that says nothing for so long is lost; three of its heartbeats
+    attempts: Count = ATTEMPTS  # workers that an invocation is sent to, when one after the other is lost
 
     def __post_init__(self) -> None:
         for one in self.proxies:

@@ -23,7 +23,7 @@ from attacca.policy.queueing import QUEUEING
 from attacca.worker.host.watch import no_group
 
 DRAINS_S, STOPS_S = 0.5, 60.0
-OF_SEVERAL = ("balancing", "silent_s", "attempts")  # with one worker they decide nothing
+OF_SEVERAL = ("balancing",)  # with one worker it decides nothing
 FAMILIES: Mapping[str, Mapping[str, type[Any]]] = {
     "queueing": QUEUEING, "concurrency": CONCURRENCY, "keepalive": KEEPALIVE,
 }  # fmt: skip
@@ -92,6 +92,7 @@ def words(system: System) -> list[str]:
     line = ["up", "--port", "0", "--json", "--memory", str(system.memory_mb), "--cores", str(system.cores)]
     line += ["--memory-limits", "watch"]  # whoever measures as an ordinary user does so on a machine of their own
     line += ["--set", f"worker.templates={json.dumps(system.templates)}"]
+    line += ["--set", f"gateway.silent_s={system.silent_s}", "--set", f"gateway.attempts={system.attempts}"]
     for family in FAMILIES:
         choice: Choice = getattr(system, family)
         line += [f"--{family}", choice.policy]

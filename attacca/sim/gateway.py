@@ -69,12 +69,14 @@ class SimulatedGateway:
         self.drive.feed(Arrived(flight.key, self._engine.now, flight.target.name, REQUEST, flight))
 
     def hear(self, message: FromNode) -> None:
-        kind = type(message)
-        if kind is Heartbeat or kind is WorkerJoined:
-            self._note_joining(message)  # type: ignore[arg-type]
+        if type(message) is Ended:
+            self.drive.feed(message)
+            if message.id not in self.core.inflight:
+                self._invocations.pop(message.id, None)
+            return
+        if type(message) is not Started and isinstance(message, Heartbeat | WorkerJoined):
+            self._note_joining(message)
         self.drive.feed(message)
-        if kind is Ended and message.id not in self.core.inflight:  # type: ignore[union-attr]
-            self._invocations.pop(message.id, None)  # type: ignore[union-attr]
 
     def _note_joining(self, message: Heartbeat | WorkerJoined) -> None:
         name = message.view.name
@@ -85,21 +87,25 @@ class SimulatedGateway:
 
     # What is to be done.
 
-    def _perform(self, command: Command) -> None:
-        if type(command) is Send:
-            self._send(command.peer, command.message)
-        elif type(command) is Answer:
-            self._answer(command.inflight)
-        else:
-            match command:
-                case Reject():
-                    self._refuse(_of(command.client), command.error)
-                case WorkerLost():
-                    self._journal.note(What.WORKER_LEFT, self.roads[command.worker][0], 0)
-                case Pass() | AskCatalogue():
-                    pass  # nothing is streamed, and nothing of the catalogue is missed
-                case Send() | Answer():
-                    raise AssertionError("they are carried out before")
+    def _perform(self, commands: list[Command]) -> None:
+        for command in commands:
+            if type(command) is Send:
+                self._send(command.peer, command.message)
+            elif type(command) is Answer:
+                self._answer(command.inflight)
+            else:
+                self._order(command)
+
+    def _order(self, command: Command) -> None:
+        match command:
+            case Reject():
+                self._refuse(_of(command.client), command.error)
+            case WorkerLost():
+                self._journal.note(What.WORKER_LEFT, self.roads[command.worker][0], 0)
+            case Pass() | AskCatalogue():
+                pass  # nothing is streamed, and nothing of the catalogue is missed
+            case Send() | Answer():
+                raise AssertionError("they are carried out before")
 
     def _send(self, worker: str, message: ToWorker) -> None:
         if type(message) is Dispatch:

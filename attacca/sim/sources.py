@@ -24,15 +24,21 @@ FAMILIES: Final = ("queueing", "concurrency", "keepalive", "balancing")
 IMPORTING: Final = ("import_module", "__import__")
 NOT_COUNTED: Final = (
     "cli/",
-    "control/",
+    "client/",
+    "control/core/packages/",
+    "control/deploy/",
+    "control/driver.py",
+    "control/http/",
+    "control/secrets.py",
+    "control/tokens.py",
     "io/",
     "gateway/http/",
     "guest/",
-    "load/live/",
+    "lab/",
     "load/report/",
     "worker/runtime/process/",
 )  # never simulated
-DIGESTING: Final = tuple(f"load/report/{name}.py" for name in ("digest", "measure", "parts", "series"))  # what is kept
+DIGESTING: Final = tuple(f"load/report/{name}.py" for name in ("breakdown", "digest", "measure"))  # what is kept
 
 
 @cache

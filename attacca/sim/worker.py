@@ -14,6 +14,7 @@ from attacca.load.workload.scenario import Scenario
 from attacca.model.invocation import Start
 from attacca.model.messages import (
     AskHeld,
+    AskStory,
     AskView,
     Check,
     Checked,
@@ -151,7 +152,7 @@ class SimulatedWorker:
         self.machine.cpu.set_speed(1.0 / self.slow)
         handle = self.core.handle if self._wrap is None else self._wrap(self, self.core.handle)
         self.drive: Drive[Event, Command] = Drive(
-            handle, self.core.wakeup, self._perform, self._now, self._timer, Tick(), raise_refused
+            handle, self.core.timers.next, self._perform, self._now, self._timer, Tick(), raise_refused
         )
         if self._tells_idle:
             self.drive.feed(Received(FRONT, WatchIdle()))
@@ -189,7 +190,7 @@ class SimulatedWorker:
             self.drive.feed(message)  # type: ignore[arg-type]
 
     def hear_control(self, message: FromControl) -> None:
-        assert not isinstance(message, AskHeld | AskView), "it is not asked what it has"
+        assert not isinstance(message, AskHeld | AskStory | AskView), "it is not asked what it has"
         self.feed(Received(CONTROL, message) if isinstance(message, Check) else message)
 
     def tell_idle(self) -> None:
@@ -230,22 +231,24 @@ class SimulatedWorker:
         if self.is_up:
             self.drive.wind()
 
-    def _perform(self, command: Command) -> None:
-        if type(command) is Run:
-            self.runtime.run(command.sandbox, command.revision, command.invocation)
-        elif type(command) is Send:
-            self._send(command.message)
-        else:
-            self._order(command)
+    def _perform(self, commands: list[Command]) -> None:
+        road = self.to_gateway
+        for command in commands:
+            if type(command) is Run:
+                self.runtime.run(command.sandbox, command.revision, command.invocation)
+            elif type(command) is not Send:
+                self._order(command)
+            elif type(command.message) is Started:
+                self._started(command.message)
+            elif type(command.message) is Ended:
+                assert road is not None
+                road.send(command.message, self._invocations[command.message.id].draw + 1)
+            else:
+                self._send(command.message)
 
     def _send(self, message: ToPeer) -> None:
         road = self.to_gateway
-        if type(message) is Started:
-            self._started(message)
-        elif type(message) is Ended:
-            assert road is not None
-            road.send(message, self._invocations[message.id].draw + 1)
-        elif type(message) is Checked:
+        if type(message) is Checked:
             self._control.hear(message)
         elif type(message) is Resting and road is not None:
             self._told += 1

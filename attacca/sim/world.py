@@ -12,6 +12,7 @@ from attacca.load.records.recorder import NullRecorder, RecordSink
 from attacca.load.workload.scenario import Scenario
 from attacca.load.workload.schedule import RUN, WARMUP, Due, Schedule, Target
 from attacca.model.function import LABEL_MOST, PythonDirectory, Revision, Settings, Signature
+from attacca.model.membership import HEARTBEAT_S
 from attacca.model.messages import Heartbeat, WorkerJoined
 from attacca.policy.balancing import BALANCING
 from attacca.policy.balancing.types import Balancer, begin
@@ -28,7 +29,6 @@ from attacca.sim.ledger import Ledger
 from attacca.sim.network import Road
 from attacca.sim.worker import SimulatedWorker, Wrap
 
-HEARTBEAT_S = 1.0
 OF_CLIENTS = 1_000_000_000  # their invocations are numbered from here
 ASK_AGAIN_S = 1e-3
 HANDLER = "main:handler"
@@ -64,8 +64,7 @@ class World:
         self.front = SimulatedGateway(
             engine, journal, _core(scenario, balancer, is_apart=self._is_apart), self.invocations, self.ledger
         )
-        silent_s = scenario.system.silent_s if self._is_apart else inf
-        self.control = SimulatedControl(engine, silent_s, self.front.drive.feed)
+        self.control = SimulatedControl(engine, _silent_s(scenario, is_apart=self._is_apart), self.front.drive.feed)
         self._schedule = schedule
         self._coming: Iterator[Due] = iter(schedule)
         self._sent = 0
@@ -235,9 +234,12 @@ class Clients:
 
 
 def _core(scenario: Scenario, balancer: Balancer | None, *, is_apart: bool) -> GatewayCore:
-    system = scenario.system
-    silent_s = system.silent_s if is_apart else inf
-    return GatewayCore(0, balancer or balancer_of(scenario), silent_s=silent_s, attempts=system.attempts)
+    silent_s, attempts = _silent_s(scenario, is_apart=is_apart), scenario.system.attempts
+    return GatewayCore(0, balancer or balancer_of(scenario), silent_s=silent_s, attempts=attempts)
+
+
+def _silent_s(scenario: Scenario, *, is_apart: bool) -> float:
+    return scenario.system.silent_s if is_apart else inf
 
 
 def balancer_of(scenario: Scenario) -> Balancer:

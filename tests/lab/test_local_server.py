@@ -54,6 +54,8 @@ def test_the_command_line_says_all_of_it() -> None:
         "--cores 4",
         "--memory-limits watch",
         "worker.templates=false",
+        "gateway.silent_s=3.0",
+        "gateway.attempts=3",
         "--keepalive ttl",
         "keepalive.options.idle_s=3.5",
     ):

@@ -10,6 +10,7 @@ from attacca.kernel.rand import Streams
 from attacca.load.records.recorder import NullRecorder
 from attacca.load.workload.scenario import Choice, Distribution, Scenario
 from attacca.load.workload.schedule import Schedule
+from attacca.model.membership import HEARTBEAT_S
 from attacca.model.resources import NOTHING, Resources, total
 from attacca.model.sandbox import WorkerView
 from attacca.policy.balancing.pull import Pull
@@ -18,7 +19,7 @@ from attacca.sim.engine import Engine
 from attacca.sim.journal import Journal
 from attacca.sim.swarm import draw
 from attacca.sim.worker import Handle, SimulatedWorker
-from attacca.sim.world import HEARTBEAT_S, World, balancer_of
+from attacca.sim.world import World, balancer_of
 from tests.worker.recount import Recount, ewma, same
 
 

@@ -48,6 +48,7 @@ from attacca.model.messages import (
     WorkerJoined,
 )
 from attacca.model.sandbox import WorkerView
+from attacca.model.story import Moment
 from attacca.worker.driver import Worker
 from attacca.worker.runtime.process.runtime import ProcessRuntime
 from attacca.worker.runtime.router import Router
@@ -143,6 +144,7 @@ class Server:
             self._of_control.send,
             self._announce,
             log=self._log,
+            silent_s=config.gateway.silent_s,
             is_ordinary_user=os.geteuid() != 0,
         )
 
@@ -210,6 +212,11 @@ class Server:
     async def workers(self) -> list[WorkerView]:
         return await self.control.workers()
 
+    async def story(self, subject: str) -> list[Moment]:
+        workers = list(self.control.core.workers.by_name)
+        moments = [*self.gateway.story(subject), *await self.control.views.story(workers, subject)]
+        return sorted(moments, key=lambda moment: moment.at)
+
     def calls(self, function: str | None, limit: int) -> list[Call]:
         return self.gateway.calls(function, limit)
 
@@ -241,6 +248,8 @@ class Server:
                 "queueing": msgspec.to_builtins(worker.queueing),
                 "concurrency": msgspec.to_builtins(worker.concurrency),
                 "keepalive": msgspec.to_builtins(worker.keepalive),
+                "silent_s": self.config.gateway.silent_s,
+                "attempts": self.config.gateway.attempts,
             },
             "at": self._clock.wall(),
         }

@@ -94,11 +94,11 @@ class Exchange:
         if error is None and len(body) > self._max_body and not more:
             error = self._gateway.refused(action.function, too_large(self._max_body))
         if error is None:
-            made = Request(
+            invoked = Request(
                 body, action.content_type, action.method, action.path, action.query, action.headers, more,
                 action.client, action.port, action.scheme,
             )  # fmt: skip
-            error = self._gateway.invoke(action.function, made, self)
+            error = self._gateway.invoke(action.function, invoked, self)
         if error is not None:
             self.respond(action.told.error(error, None))
 
@@ -120,32 +120,25 @@ class Exchange:
     def open(self, head: Head, body: bytes) -> None:
         """Refuse it before its body has come, or start it without, or collect its body."""
         action, intake, server = self._handle(head, self._ends), self.intake, self._server
-        length, is_chunked = head.announced, head.is_chunked
-        is_large = is_chunked or length > SMALL
+        is_large = head.is_chunked or head.announced > SMALL
         is_streamed = not isinstance(action, Invoke) or (is_large and action.takes_streams)
         if not isinstance(action, Invoke):
-            self._limit = limit = server.max_admin
+            self._limit = server.max_admin
         else:
-            self._limit = limit = server.max_stream if is_streamed else server.max_body
+            self._limit = server.max_stream if is_streamed else server.max_body
         self._head, self._passes = head, False
         self._writer.begin(head)
-        intake.announced, intake.expects = None if is_chunked else length, head.expects
+        intake.announced, intake.expects = None if head.is_chunked else head.announced, head.expects
         intake.begin(server.now)
-        error: AttaccaError | None = None
-        if length < 0:
-            error = BadRequest("the Content-Length is not a number of bytes", "send digits")
-        elif length > limit:
-            error = self._gateway.refused(action.function if isinstance(action, Invoke) else "", too_large(limit))
-        elif isinstance(action, Invoke):
-            error = head.refusal or self._gateway.refusal(action.function)
+        error = self._refuse_early(action, head)
         if error is None and isinstance(action, Invoke) and not is_streamed:
             self._step(phases.OPEN)
-            self._plan, intake.limit, intake.owner = action, limit, action.function
+            self._plan, intake.limit, intake.owner = action, self._limit, action.function
             return
         self._step(phases.STREAM)
         self.streamed_size = len(body)
         if error is not None or isinstance(action, Serve | Refuse):
-            self._let_pass(length)
+            self._passes = self._may_pass(head)
         if error is not None:
             self._plan = NO_PLAN
             self.respond((action.told if isinstance(action, Invoke) else PLAINLY).error(error, None))
@@ -154,11 +147,19 @@ class Exchange:
         if self.taken is not None:
             self.sink = Upload(self._gateway, self.taken)
 
-    def _let_pass(self, length: int) -> None:
+    def _refuse_early(self, action: Action, head: Head) -> AttaccaError | None:
+        length, limit = head.announced, self._limit
+        if length < 0:
+            return BadRequest("the Content-Length is not a number of bytes", "send digits")
+        if length > limit:
+            return self._gateway.refused(action.function if isinstance(action, Invoke) else "", too_large(limit))
+        return (head.refusal or self._gateway.refusal(action.function)) if isinstance(action, Invoke) else None
+
+    def _may_pass(self, head: Head) -> bool:
         """The answer does not wait for the body. What still comes of a small one passes by, and the connection goes on;
         who waits to be invited may never send it, and the rest of a large one would take too long."""
-        is_small = 0 <= length <= SMALL
-        self._passes = is_small and self._head.keep and not self.intake.expects and not self._server.is_ending
+        is_small = 0 <= head.announced <= SMALL
+        return is_small and head.keep and not head.expects and not self._server.is_ending
 
     def invite(self) -> None:
         """Ask for the body, if its sender waits for that."""
@@ -172,7 +173,7 @@ class Exchange:
         if size > intake.limit:
             self.fail(too_large(intake.limit))
             return
-        match intake.make_room(size, self._go_on):
+        match intake.make_room(size, self._has_room):
             case Asked.WAITS:
                 self._step(phases.WAIT)
                 self._owner.wait()
@@ -181,8 +182,7 @@ class Exchange:
             case Asked.HAS:
                 pass
 
-    def _go_on(self) -> None:
-        """There is room."""
+    def _has_room(self) -> None:
         self._step(phases.ROOM)
         self.intake.begin(self._server.now, self.intake.size)
         self.invite()
@@ -201,7 +201,7 @@ class Exchange:
         if self.sink is not None:
             self.sink.feed(data, last=last)
         elif is_passing and last:
-            self._owner.go_on() if self._writer.keep else self._owner.break_off()
+            self._go_on_or_end()
 
     def break_upload(self, error: AttaccaError) -> None:
         """A body that is being streamed turns out to be too large, or no HTTP: it cannot be finished."""
@@ -329,9 +329,13 @@ class Exchange:
             self._step(phases.PASS)
             return
         self._step(END)
-        if self.phase is not IDLE:
+        if self.phase is IDLE:
+            self._go_on_or_end()
+        else:
             self._owner.linger()
-        elif writer.keep:
+
+    def _go_on_or_end(self) -> None:
+        if self._writer.keep:
             self._owner.go_on()
         else:
             self._owner.break_off()

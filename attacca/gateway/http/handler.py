@@ -36,7 +36,7 @@ class Told(Protocol):
         """
 
 
-class Plainly:
+class Plainly(msgspec.Struct, frozen=True):
     """As attacca says it: the function's own answer, and beside it which invocation that was."""
 
     def outcome(self, outcome: Outcome, taken: Inflight) -> Whole:

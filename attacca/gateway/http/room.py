@@ -19,6 +19,9 @@ class Rooms:
         self.pieces = _budget(int(size * PIECES_SHARE))
         self.answers = _budget(size)
 
+    def __repr__(self) -> str:
+        return f"<Rooms {self.bodies!r} {self.pieces!r} {self.answers!r}>"
+
 
 def _budget(size: int) -> Budget:
     return Budget(size, int(size * FUNCTION_SHARE))

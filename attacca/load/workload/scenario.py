@@ -9,6 +9,7 @@ import msgspec
 from attacca.errors import BadConfig
 from attacca.load.workload.choices import spelt_out
 from attacca.model.function import Name
+from attacca.model.membership import ATTEMPTS, SILENT_S
 
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 NotNegative = Annotated[float, msgspec.Meta(ge=0)]
@@ -150,8 +151,8 @@ class System(Part, frozen=True, kw_only=True):
     keepalive: Choice = Choice(policy="ttl")
     balancing: Choice = Choice(policy="least_loaded")
     templates: bool = True
-    silent_s: Positive = 3.0  # a worker that says nothing for so long is lost
-    attempts: Count = 3  # workers that an invocation is sent to, when one after the other is lost
+    silent_s: Positive = SILENT_S  # a worker that says nothing for so long is lost
+    attempts: Count = ATTEMPTS  # workers that an invocation is sent to, when one after the other is lost
 
 
 class Hardware(Part, frozen=True, kw_only=True):

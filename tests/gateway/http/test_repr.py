@@ -1,0 +1,16 @@
+"""Everything that changes says its state in one line; what it says is asserted where it is tested."""
+
+from attacca.gateway.config import GatewayConfig
+from attacca.gateway.http.room import Room, Rooms
+from tests.mutable import without_repr
+
+
+def test_every_class_that_changes_says_its_state() -> None:
+    assert without_repr("attacca.gateway.http") == []
+
+
+def test_rooms_say_what_they_hold() -> None:
+    rooms = Rooms(GatewayConfig(buffers_mb=64))
+    Room(rooms.pieces, "f").take(10)
+    assert repr(rooms).count("<Budget 0 of ") == 2
+    assert "<Budget 10 of 16777216, 1 owners, 0 waiting>" in repr(rooms)
