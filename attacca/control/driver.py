@@ -5,6 +5,8 @@ import logging
 from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from typing import Any
 
+import msgspec
+
 from attacca.control.config import ControlConfig
 from attacca.control.core.catalogue import Function
 from attacca.control.core.control import ControlCore
@@ -29,7 +31,6 @@ from attacca.control.core.events import (
     Put,
     ReaderLeft,
     Reply,
-    Restored,
     RollbackAsked,
     Say,
     SecretDeleteAsked,
@@ -43,9 +44,9 @@ from attacca.control.core.events import (
 )
 from attacca.control.core.progress import Done, Progress, Refused
 from attacca.control.core.secrets import SECRETS
-from attacca.control.core.stored import EPOCH, FUNCTIONS, decode, read_epoch
 from attacca.control.deploy.build import Builder, ProgressStream
 from attacca.control.deploy.reception import Reception, Upload
+from attacca.control.deploy.restore import restore, tell_missing
 from attacca.control.deploy.state import StateDir
 from attacca.control.secrets import Secret, Secrets
 from attacca.control.tokens import Tokens
@@ -131,17 +132,24 @@ class Control:
         """
         self.state.lock()
         try:
-            restored = await self._read()
-            await self._ask(OPEN, restored)
+            restored = await restore(self._store, self.state)
+            await self.tokens.open()
+            await self.secrets.open()
+            secrets = tuple(secret.name for secret in self.secrets.all())
+            await self._ask(OPEN, msgspec.structs.replace(restored, secrets=secrets))
         except BaseException:
             await self.tokens.close()
             self.state.unlock()
             raise
-        self._tell_missing()
+        tell_missing(self.state, self.core.changes.catalogue.current())
+
+    def drain(self) -> None:
+        """Take nothing new, and give up what is being deployed; what is being written is ended."""
+        self._feed(Drain())
 
     async def close(self) -> None:
         """Give up what is being deployed, and let the state directory go. The store is its owner's to close."""
-        self._feed(Drain())
+        self.drain()
         await self.settled()
         self._drive.stop()
         await self._builder.close()
@@ -368,26 +376,6 @@ class Control:
     async def _sweep(self, command: Sweep) -> Event:
         await asyncio.to_thread(self.state.sweep, frozenset(command.keep))
         return Swept()
-
-    # The beginning.
-
-    async def _read(self) -> Restored:
-        functions = [(decode(entry.key, entry.value), entry.version) for entry in await self._store.scan(FUNCTIONS)]
-        last = await self._store.get(EPOCH)
-        if last is None:
-            self.state.expect_no_code()
-        await self.tokens.open()
-        await self.secrets.open()
-        secrets = tuple(secret.name for secret in self.secrets.all())
-        if last is None:
-            return Restored(tuple(functions), secrets)
-        return Restored(tuple(functions), secrets, read_epoch(last.value), last.version)
-
-    def _tell_missing(self) -> None:
-        """The others work; and who deploys this one again has it back."""
-        for revision in self.core.changes.catalogue.current():
-            for path in self.state.missing(revision.artefact):
-                LOG.warning("%s cannot start: %s is gone; deploy it again, or restore that", revision.id, path)
 
 
 def _result(task: "asyncio.Task[Event]", failed: Callable[[AttaccaError], Event]) -> Event:

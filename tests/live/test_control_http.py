@@ -418,7 +418,7 @@ def test_the_schema_names_every_route(tmp_path: Path) -> None:
         assert answer.status == 200
         schema = answer.json
         assert schema["info"]["title"] == "attacca"
-        assert len(schema["paths"]) == 13
+        assert len(schema["paths"]) == 14
         assert "memory_mb" in json.dumps(schema["components"])
 
     story(tmp_path, play)

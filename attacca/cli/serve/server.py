@@ -103,6 +103,7 @@ class Server:
         await self.worker.open()
         self._closing.push_async_callback(self.joints.close)  # after the worker, whose last words they carry
         self._closing.push_async_callback(self.worker.close)
+        self._closing.callback(self.control.drain)  # a deployment hears that we end, not that its worker is lost
         self._closing.callback(self.gateway.close)
         await self._join()
         await self._listen()
