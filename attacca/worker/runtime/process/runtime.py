@@ -19,7 +19,7 @@ from attacca.worker.runtime.code_store import CodeStore
 from attacca.worker.runtime.process.child_process import ChildProcess
 from attacca.worker.runtime.process.description import Secret, describe, no_secret
 from attacca.worker.runtime.process.family import Limits
-from attacca.worker.runtime.process.fork_client import ForkClient
+from attacca.worker.runtime.process.fork_client import ForkClient, pipes
 from attacca.worker.runtime.process.leftovers import Leftovers
 from attacca.worker.runtime.process.options import ProcessOptions
 from attacca.worker.runtime.process.room import Share
@@ -67,6 +67,12 @@ class ProcessRuntime:
         self._idle = asyncio.Event()
         self._sink: Sink
         self._zygotes: ZygoteManager
+
+    def __repr__(self) -> str:
+        births = len(self._births)
+        return (
+            f"<ProcessRuntime {len(self._sandboxes)} sandboxes, {len(self._templates)} templates, {births} processes>"
+        )
 
     @property
     def limits(self) -> str:
@@ -123,7 +129,7 @@ class ProcessRuntime:
 
     def make_template(self, template: str, revision: Revision) -> None:
         orders, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        ours, inner = _pipes()
+        ours, inner = pipes()
         made = TemplateProcess(
             template,
             revision,
@@ -148,7 +154,7 @@ class ProcessRuntime:
             made.process.kill("it was dropped")
 
     def make_sandbox(self, sandbox: str, revision: Revision, template: str | None) -> None:
-        ours, inner = _pipes()
+        ours, inner = pipes()
         room = Share(self._frames, revision.function)
         made = SandboxProcess(sandbox, revision, self._options, self._loop, ours, self._clock, self._sink, room)
         self._sandboxes[sandbox] = made
@@ -388,10 +394,3 @@ class ProcessRuntime:
             self._sink(TemplateFailed(made.name, "out_of_memory", memory))
         else:
             self._sink(made.failure or TemplateFailed(made.name, "start_failed", why))
-
-
-def _pipes() -> tuple[tuple[int, int], tuple[int, int]]:
-    """Two of them: the reader and the writer that are ours, and those of the other side."""
-    our_reader, their_writer = os.pipe2(os.O_CLOEXEC)
-    their_reader, our_writer = os.pipe2(os.O_CLOEXEC)
-    return (our_reader, our_writer), (their_reader, their_writer)
