@@ -26,6 +26,7 @@ VERBS = {  # in the order of the help: panel, where its module is, and what it d
     "secret": (FUNCTIONS, "functions", "Set, list and delete what functions are given in confidence."),
     "logs": (WATCH, "watch", "Show what a function wrote."),
     "calls": (WATCH, "watch", "Show recent invocations and where their time went."),
+    "explain": (WATCH, "watch", "Tell what happened to an invocation or a sandbox, and why."),
     "top": (WATCH, "watch", "Watch workers, functions and sandboxes live."),
     "doctor": (MACHINE, "serve", "Check what this machine can do for isolation, and what is missing."),
     "token": (MACHINE, "serve", "Create, list and revoke API tokens."),

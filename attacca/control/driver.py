@@ -5,6 +5,8 @@ import logging
 from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from typing import Any
 
+import msgspec
+
 from attacca.control.config import ControlConfig
 from attacca.control.core.catalogue import Function
 from attacca.control.core.control import ControlCore
@@ -29,7 +31,6 @@ from attacca.control.core.events import (
     Put,
     ReaderLeft,
     Reply,
-    Restored,
     RollbackAsked,
     Say,
     SecretDeleteAsked,
@@ -43,9 +44,9 @@ from attacca.control.core.events import (
 )
 from attacca.control.core.progress import Done, Progress, Refused
 from attacca.control.core.secrets import SECRETS
-from attacca.control.core.stored import EPOCH, FUNCTIONS, decode, read_epoch
 from attacca.control.deploy.build import Builder, ProgressStream
 from attacca.control.deploy.reception import Reception, Upload
+from attacca.control.deploy.restore import restore, tell_missing
 from attacca.control.deploy.state import StateDir
 from attacca.control.secrets import Secret, Secrets
 from attacca.control.tokens import Tokens
@@ -54,7 +55,7 @@ from attacca.errors import AttaccaError, Cancelled, Internal, StateUnavailable
 from attacca.io.store.types import Store
 from attacca.io.vault.sealed import SealedVault
 from attacca.kernel.clock import Clock
-from attacca.kernel.drive import Drive, LoopTimer, report_refused
+from attacca.kernel.drive import Drive, LoopTimer, each, report_refused
 from attacca.model.function import Revision, Settings
 from attacca.model.messages import (
     AskCatalogue,
@@ -66,6 +67,7 @@ from attacca.model.messages import (
     Logged,
     Prewarm,
     Send,
+    StoryTold,
     ToControl,
     Viewed,
     WorkerLeft,
@@ -97,14 +99,13 @@ class Control:
         self._store = store
         self._clock = clock
         self._send = send
-        self._announce = announce
-        self._log = log
-        self._views = Views(send)
+        self._announce, self._log = announce, log
+        self.views = Views(send)
         self.core = core = ControlCore(
             silent_s=silent_s, allow_source_builds=config.allow_source_builds, is_ordinary_user=is_ordinary_user
         )
         self._drive: Drive[Event, Command] = Drive(
-            core.handle, core.wakeup, self._perform, clock.now, LoopTimer(clock.now), Tick(), report_refused
+            core.handle, core.wakeup, each(self._perform), clock.now, LoopTimer(clock.now), Tick(), report_refused
         )
         self.state = StateDir(config.state_dir)
         self.reception = Reception(self.state.tmp, config.uploads, config.archive.packed_mb)
@@ -131,17 +132,24 @@ class Control:
         """
         self.state.lock()
         try:
-            restored = await self._read()
-            await self._ask(OPEN, restored)
+            restored = await restore(self._store, self.state)
+            await self.tokens.open()
+            await self.secrets.open()
+            secrets = tuple(secret.name for secret in self.secrets.all())
+            await self._ask(OPEN, msgspec.structs.replace(restored, secrets=secrets))
         except BaseException:
             await self.tokens.close()
             self.state.unlock()
             raise
-        self._tell_missing()
+        tell_missing(self.state, self.core.changes.catalogue.current())
+
+    def drain(self) -> None:
+        """Take nothing new, and give up what is being deployed; what is being written is ended."""
+        self._feed(Drain())
 
     async def close(self) -> None:
         """Give up what is being deployed, and let the state directory go. The store is its owner's to close."""
-        self._feed(Drain())
+        self.drain()
         await self.settled()
         self._drive.stop()
         await self._builder.close()
@@ -161,20 +169,20 @@ class Control:
             case Logged():
                 if self._log is not None:
                     self._log(message)
-            case Viewed():
-                self._views.hear(message)
+            case Viewed() | StoryTold():
+                self.views.hear(message)
             case _:
                 self._feed(message)
 
     def lose(self, peer: str, why: str) -> None:
         """It is gone, with what it was asked for."""
-        self._views.lose(peer)
+        self.views.lose(peer)
         self._feed(WorkerLeft(peer, why))
 
     # What is asked for.
 
     async def workers(self) -> list[WorkerView]:
-        return await self._views.ask(list(self.core.workers.by_name))
+        return await self.views.ask(list(self.core.workers.by_name))
 
     def deploy(
         self, settings: Settings, upload: Upload, *, allow_source_builds: bool = False
@@ -368,26 +376,6 @@ class Control:
     async def _sweep(self, command: Sweep) -> Event:
         await asyncio.to_thread(self.state.sweep, frozenset(command.keep))
         return Swept()
-
-    # The beginning.
-
-    async def _read(self) -> Restored:
-        functions = [(decode(entry.key, entry.value), entry.version) for entry in await self._store.scan(FUNCTIONS)]
-        last = await self._store.get(EPOCH)
-        if last is None:
-            self.state.expect_no_code()
-        await self.tokens.open()
-        await self.secrets.open()
-        secrets = tuple(secret.name for secret in self.secrets.all())
-        if last is None:
-            return Restored(tuple(functions), secrets)
-        return Restored(tuple(functions), secrets, read_epoch(last.value), last.version)
-
-    def _tell_missing(self) -> None:
-        """The others work; and who deploys this one again has it back."""
-        for revision in self.core.changes.catalogue.current():
-            for path in self.state.missing(revision.artefact):
-                LOG.warning("%s cannot start: %s is gone; deploy it again, or restore that", revision.id, path)
 
 
 def _result(task: "asyncio.Task[Event]", failed: Callable[[AttaccaError], Event]) -> Event:

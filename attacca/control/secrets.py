@@ -31,6 +31,9 @@ class Secrets:
         self._store, self._vault, self._clock = store, vault, clock
         self._known: dict[str, Secret] = {}
 
+    def __repr__(self) -> str:
+        return f"<Secrets {len(self._known)} set>"
+
     async def open(self) -> None:
         """One that cannot be read is left as it is, and counts as not set: most functions have none."""
         for entry in await self._store.scan(SECRETS):

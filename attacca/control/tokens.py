@@ -25,6 +25,9 @@ class Tokens:
         self._known: dict[str, Token] = {}
         self._task: asyncio.Task[None] | None = None
 
+    def __repr__(self) -> str:
+        return f"<Tokens {len(self._known)} known>"
+
     async def open(self) -> None:
         """Read them, and go on listening for those that other processes make or revoke."""
         for entry in await self._store.scan(TOKENS):

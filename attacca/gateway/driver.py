@@ -27,6 +27,7 @@ from attacca.gateway.core.events import (
 )
 from attacca.gateway.core.gateway import GatewayCore
 from attacca.gateway.core.inflight import Client, Function, Inflight
+from attacca.gateway.core.recent import remembering
 from attacca.io.wire.pressure import Pressure
 from attacca.kernel.chance import Chance
 from attacca.kernel.clock import Clock
@@ -47,6 +48,7 @@ from attacca.model.messages import (
     ToWorker,
     WorkerLeft,
 )
+from attacca.model.story import Moment, Recent
 from attacca.policy.balancing import BALANCING
 from attacca.policy.balancing.types import begin
 
@@ -76,9 +78,15 @@ class Gateway:
         balancing = config.balancing
         policy = build(BALANCING, balancing.policy, balancing.options, "attacca.policy.balancing")
         core = GatewayCore(config.calls_kept, begin(policy, chance), silent_s=config.silent_s, attempts=config.attempts)
-        self._core = core
+        self._core, self._recent = core, Recent()
         self._drive: Drive[Event, Command] = Drive(
-            core.handle, core.wakeup, self._perform, clock.now, LoopTimer(clock.now), Tick(), report_refused
+            remembering(core.handle, self._recent),
+            core.wakeup,
+            self._perform,
+            clock.now,
+            LoopTimer(clock.now),
+            Tick(),
+            report_refused,
         )
         self._ids = ids
         self._send = send
@@ -161,24 +169,28 @@ class Gateway:
 
     # What is to be done.
 
-    def _perform(self, command: Command) -> None:
-        if type(command) is Send:
-            self._send(command.peer, command.message)
-        elif type(command) is Answer:
-            self._answer(command)
-        else:
-            match command:
-                case Pass():
-                    self._pass(command.inflight, command.message)
-                case AskCatalogue():
-                    if self._ask_catalogue is not None:
-                        self._ask_catalogue()
-                case WorkerLost():
-                    LOG.warning("worker %r %s: what it had is given to others", command.worker, command.why)
-                case Reject():
-                    pass  # `invoke` has it
-                case Send() | Answer():
-                    raise AssertionError("they are carried out before")
+    def _perform(self, commands: list[Command]) -> None:
+        for command in commands:
+            if type(command) is Send:
+                self._send(command.peer, command.message)
+            elif type(command) is Answer:
+                self._answer(command)
+            else:
+                self._order(command)
+
+    def _order(self, command: Command) -> None:
+        match command:
+            case Pass():
+                self._pass(command.inflight, command.message)
+            case AskCatalogue():
+                if self._ask_catalogue is not None:
+                    self._ask_catalogue()
+            case WorkerLost():
+                LOG.warning("worker %r %s: what it had is given to others", command.worker, command.why)
+            case Reject():
+                pass  # `invoke` has it
+            case Send() | Answer():
+                raise AssertionError("they are carried out before")
 
     def _pass(self, inflight: Inflight, message: Started | ResponseHead | ResponseBody | Flow) -> None:
         client = inflight.client
@@ -212,6 +224,10 @@ class Gateway:
             inflight.on_end()
         if self._record is not None:
             self._record(inflight.call())
+
+    def story(self, subject: str) -> tuple[Moment, ...]:
+        """What has happened lately to the invocation of that name, or to what was sent again for it."""
+        return self._recent.tell(subject, "gateway", self.clock.wall() - self.clock.now())
 
     # The whole.
 

@@ -42,6 +42,9 @@ class Desk:
         self.server = Server(self.write, spec, loaded)
         self._is_application, self._call = loaded.signature == "asgi", loaded.call
 
+    def __repr__(self) -> str:
+        return f"<Desk {len(self._tasks)} tasks, {len(self._exchanges)} exchanges, {self._link}>"
+
     def _lost(self, _why: str) -> None:
         self.closed.set()
 

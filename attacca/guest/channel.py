@@ -101,6 +101,9 @@ class Channel:
         self._buffer = b""
         self._lock = threading.Lock()
 
+    def __repr__(self) -> str:
+        return f"<Channel {self.reader} in, {self.writer} out, {len(self._buffer)} bytes read ahead>"
+
     def read(self) -> tuple[int, int, bytes]:
         """The next frame: kind, number, payload.
 

@@ -1,5 +1,6 @@
 """What a function prints and logs, sent to the worker with the invocation it belongs to."""
 
+import contextlib
 import contextvars
 import io
 import logging
@@ -30,6 +31,9 @@ class Ledger:
         self.write, self.limit = write, limit
         self.written: dict[int, int] = {}
         self._since = 0.0  # when counting what nobody wrote began
+
+    def __repr__(self) -> str:
+        return f"<Ledger {len(self.written)} have written, {sum(self.written.values())} bytes, {self.limit} each>"
 
     def emit(self, number: int, stream: str, text: str | bytes) -> None:
         raw = text if isinstance(text, bytes) else text.encode("utf-8", "backslashreplace")
@@ -62,6 +66,17 @@ def pieces(raw: bytes) -> Iterator[bytes]:
     yield raw[at:]
 
 
+def print_past(_kind: int, _number: int, *parts: bytes) -> None:
+    """What a child of the function prints, which has no channel."""
+    with contextlib.suppress(OSError):  # the handler may have closed it
+        os.write(1, parts[-1])
+
+
+def end(_kind: int, _number: int, *_: bytes) -> None:
+    """Where such a child would answer."""
+    os._exit(0)
+
+
 class Pen:
     """What is written to one of the two streams is sent in pieces, at the latest when a run ends."""
 
@@ -72,6 +87,9 @@ class Pen:
         self.lock = threading.RLock()  # with `concurrency` several threads write
         self.ledger: Ledger | None = None
         self.file: Output | None = None  # what the function sees of it
+
+    def __repr__(self) -> str:
+        return f"<Pen {self._stream}, {self._size} bytes of {len(self.pending)} wait>"
 
     def write(self, text: str) -> int:
         if not isinstance(text, str):

@@ -32,6 +32,10 @@ class Line:
         self.has_all = False  # of the request's body
         self.is_over = self._is_paused = False
 
+    def __repr__(self) -> str:
+        state = "over" if self.is_over else "paused" if self._is_paused else "open"
+        return f"<Line {state}, {len(self._bodies)} pieces, {'all' if self.has_all else 'more to come'}>"
+
     def hear(self, kind: int, payload: bytes) -> None:
         with self._moved:
             if kind in (wire.BODY, wire.BODY_END):
@@ -85,6 +89,9 @@ class Reply:
     def __init__(self, server: "Server", line: Line, number: int, began: float) -> None:
         self._server, self._line, self._number, self._began = server, line, number, began
         self.has_begun = False
+
+    def __repr__(self) -> str:
+        return f"<Reply {self._number} {'begun' if self.has_begun else 'not begun'}, {self._line}>"
 
     def _head(self, status: int, content_type: bytes, headers: bytes) -> tuple[bytes, bytes, bytes]:
         took = (monotonic() - self._began) * 1e3

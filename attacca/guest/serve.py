@@ -82,6 +82,9 @@ class Server:
         self.loops: list[asyncio.AbstractEventLoop] = []  # one for each thread that needed one
         self._here = threading.local()
 
+    def __repr__(self) -> str:
+        return f"<Server {self.function.name}, {len(self.lines)} lines, {len(self.loops)} loops, {self.asker}>"
+
     def serve_one_by_one(self, channel: wire.Channel) -> None:
         """The whole life of a sandbox whose handler runs alone: read, call, answer.
 
@@ -150,9 +153,9 @@ class Server:
 
     def _disown(self) -> None:
         """A child that the handler forks is no sandbox: it prints past the channel, and ends where it would answer."""
-        self.ledger.write = _print
+        self.ledger.write = output.print_past
         self.asker.disown()
-        self.write = _end
+        self.write = output.end
         self.fail = _leave  # type: ignore[assignment,method-assign]
 
     def answer(self, number: int, asked: Asked | Requested) -> None:
@@ -333,15 +336,6 @@ async def _awaited(result: Any) -> Any:
 def lend_loops() -> None:
     if "asyncio" in sys.modules:
         deferred.load("loops").lend()
-
-
-def _print(_kind: int, _number: int, *parts: bytes) -> None:
-    with contextlib.suppress(OSError):  # the handler may have closed it
-        os.write(1, parts[-1])
-
-
-def _end(_kind: int, _number: int, *_: bytes) -> None:
-    os._exit(0)
 
 
 def _leave(_number: int, error: BaseException, _began: float) -> None:

@@ -8,6 +8,10 @@ class AgentSpec(TypedDict):
 
     function: str
     revision: int
+    handler: str  # "module:attribute", or empty: find it
+    signature: str  # of model.function.Signature, or empty: find it
+    event: str  # of model.function.EventShape, or empty: find it
+    import_s: float  # how long the import may take
     memory_mb: int
     timeout_s: float
     concurrency: int

@@ -1,8 +1,9 @@
 """The one loop that drives a machine: events go in one at a time, its commands are carried out in their order.
 
-    feed(event) ──▶ handle(now, event) ──▶ [command, ...] ──▶ perform(command), one after the other
-                                                                 │
-                    what arises meanwhile has its turn after ◀───┘
+    feed(event) ──▶ handle(now, event) ──▶ [command, ...] ──▶ perform, one after the other
+                                              ▲                  │
+                                              └── what arises ◀──┘
+                                                  meanwhile
 
 A machine is a core of any plane; a live plane, the simulator and the tests drive it with the same loop and differ in
 their clock, their timer and what `perform` does.
@@ -42,13 +43,16 @@ class Drive(Generic[E, C]):
         self,
         handle: Callable[[float, E], list[C]],
         wakeup: Callable[[], float | None],
-        perform: Callable[[C], None],
+        perform: Callable[[list[C]], None],
         now: Callable[[], float],
         timer: Timer,
         tick: E,
         refused: Callable[[IllegalTransition], None],
     ) -> None:
-        """`handle` and `wakeup` are the machine's; `tick` is the event that says that `wakeup()` has come."""
+        """`handle` and `wakeup` are the machine's; `tick` is the event that says that `wakeup()` has come.
+
+        `perform` goes once through the commands; with each that it carries out there may be more of them at the end.
+        """
         self._handle = handle
         self._wakeup = wakeup
         self._perform = perform
@@ -64,7 +68,7 @@ class Drive(Generic[E, C]):
         return f"<Drive {under_way} commands under way, rings at {self._rings_at:g}>"
 
     def feed(self, event: E) -> None:
-        """`decide` and `carry_out` in one: each call that is saved here is saved at every event there is."""
+        # `decide` and `carry_out` in one: a call that is saved here is saved at every event there is.
         try:
             commands = self._handle(self._now(), event)
         except IllegalTransition as error:
@@ -72,10 +76,16 @@ class Drive(Generic[E, C]):
             return
         if self._under_way is not None:
             self._under_way += commands
-        elif commands:
-            self.carry_out(commands)
-        else:
-            self.wind()
+            return
+        if commands:
+            self._under_way = commands
+            try:
+                self._perform(commands)
+            finally:
+                self._under_way = None
+        at = self._wakeup()
+        if at is not None and at < self._rings_at:
+            self._set(at)
 
     def decide(self, event: E) -> list[C]:
         """What the machine wants done; it must be given to `carry_out`. For those who look at it first."""
@@ -90,10 +100,8 @@ class Drive(Generic[E, C]):
             self._under_way += commands
             return
         self._under_way = commands
-        perform = self._perform
         try:
-            for command in commands:  # there may be more of them with each
-                perform(command)
+            self._perform(commands)
         finally:
             self._under_way = None
         self.wind()
@@ -102,8 +110,11 @@ class Drive(Generic[E, C]):
         """Set the timer, if it rings later than the machine wants. Too early does no harm."""
         at = self._wakeup()
         if at is not None and at < self._rings_at:
-            self._rings_at = at
-            self._timer.set(at, self._ring)
+            self._set(at)
+
+    def _set(self, at: float) -> None:
+        self._rings_at = at
+        self._timer.set(at, self._ring)
 
     def stop(self) -> None:
         """It is not woken any more, unless it is fed."""
@@ -113,6 +124,16 @@ class Drive(Generic[E, C]):
     def _ring(self) -> None:
         self._rings_at = inf
         self.feed(self._tick)
+
+
+def each(perform: Callable[[C], None]) -> Callable[[list[C]], None]:
+    """For those who carry out one command at a time."""
+
+    def perform_all(commands: list[C]) -> None:
+        for command in commands:
+            perform(command)
+
+    return perform_all
 
 
 class LoopTimer:

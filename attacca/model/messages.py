@@ -9,6 +9,7 @@ import msgspec
 from attacca.model.function import Revision
 from attacca.model.invocation import Failed, Invocation, Outcome, Start, Timing
 from attacca.model.sandbox import Capacity, WorkerView
+from attacca.model.story import Moment
 
 M = TypeVar("M")
 
@@ -112,6 +113,20 @@ class Viewed(msgspec.Struct, frozen=True, tag=True):
 
     id: str
     view: WorkerView
+
+
+class AskStory(msgspec.Struct, frozen=True, tag=True):
+    """What has happened lately to the invocation or the sandbox of that name?"""
+
+    id: str
+    subject: str
+
+
+class StoryTold(msgspec.Struct, frozen=True, tag=True):
+    """The answer to the AskStory of that id, in the order in which it happened."""
+
+    id: str
+    moments: tuple[Moment, ...]
 
 
 class Logged(msgspec.Struct, frozen=True, tag=True):
@@ -249,7 +264,7 @@ class WorkerLeft(msgspec.Struct, frozen=True, tag=True):
 
 
 Announced = Catalogue | Deployed | Deleted
-FromControl = Announced | Prewarm | Evict | Check | AskHeld | AskView
-ToControl = Checked | Held | Viewed | Logged | WorkerJoined | Heartbeat | AskCatalogue
+FromControl = Announced | Prewarm | Evict | Check | AskHeld | AskView | AskStory
+ToControl = Checked | Held | Viewed | StoryTold | Logged | WorkerJoined | Heartbeat | AskCatalogue
 ToWorker = Dispatch | Body | Withdraw | Flow | WatchIdle
 FromWorker = Started | ResponseHead | ResponseBody | Ended | Flow | Heartbeat | Resting | WorkerJoined

@@ -34,7 +34,7 @@ from attacca.control.core.events import (
     Tick,
     ToPeer,
 )
-from attacca.kernel.drive import Drive, raise_refused
+from attacca.kernel.drive import Drive, each, raise_refused
 from attacca.model.function import Revision, Settings
 from attacca.model.messages import (
     AskHeld,
@@ -78,7 +78,7 @@ class SimulatedControl:
         self._asked: dict[str, DeployAsked] = {}  # what is being deployed
         self._checking: dict[str, Revision] = {}
         self._drive: Drive[Event, Command] = Drive(
-            self.core.handle, self.core.wakeup, self._perform, lambda: engine.now, EngineTimer(engine), Tick(),
+            self.core.handle, self.core.wakeup, each(self._perform), lambda: engine.now, EngineTimer(engine), Tick(),
             raise_refused,
         )  # fmt: skip
 

@@ -8,8 +8,8 @@ from attacca.load.workload.scenario import Fault, Scenario
 from attacca.model.messages import WorkerJoined
 from attacca.sim.draws import Draws
 from attacca.sim.engine import Engine
-from attacca.sim.journal import Journal, What
-from attacca.sim.network import Road
+from attacca.sim.event_log import EventLog, What
+from attacca.sim.network import Channel
 from attacca.sim.worker import SimulatedWorker
 from attacca.worker.runtime.simulated import Job
 
@@ -19,13 +19,13 @@ Planned = tuple[int, Fault, float]  # its number, what, and a share that decides
 
 class Faults:
     def __init__(
-        self, scenario: Scenario, length_s: float, engine: Engine, journal: Journal, nodes: Sequence[SimulatedWorker]
+        self, scenario: Scenario, length_s: float, engine: Engine, event_log: EventLog, nodes: Sequence[SimulatedWorker]
     ) -> None:
         self.happened = 0
         self._scenario = scenario
         self._length_s = length_s
         self._engine = engine
-        self._journal = journal
+        self._event_log = event_log
         self._nodes = nodes
 
     def begin(self) -> None:
@@ -55,7 +55,7 @@ class Faults:
         if not node.is_up:
             return
         self.happened += 1
-        self._journal.note(What.FAULT, node.place, number)
+        self._event_log.note(What.FAULT, node.place, number)
         match fault.kind:
             case "worker_crash":
                 self._crash(node, fault)
@@ -64,13 +64,13 @@ class Faults:
             case "slow_worker":
                 self._slow_down(node, fault)
             case "lost_message":
-                road = _road(node, share)
-                road.lose_next += 1
-                road.look()
+                channel = _road(node, share)
+                channel.lose_next += 1
+                channel.look()
             case "late_message":
-                road = _road(node, share)
-                road.late_next_s += fault.factor
-                road.look()
+                channel = _road(node, share)
+                channel.late_next_s += fault.factor
+                channel.look()
             case "partition":
                 self._cut(node, fault)
             case "clock_skew":
@@ -86,7 +86,7 @@ class Faults:
         self._later(fault, self._restart, node)
 
     def _restart(self, node: SimulatedWorker) -> None:
-        self._journal.note(What.MENDED, node.place, 0)
+        self._event_log.note(What.MENDED, node.place, 0)
         node.start()
         if node.to_gateway is not None:
             node.to_gateway.send(WorkerJoined(node.view()), -1 - node.up_count)
@@ -107,7 +107,7 @@ class Faults:
 
     def _loosen(self, stuck: tuple[SimulatedWorker, list[Job]]) -> None:
         node, jobs = stuck
-        self._journal.note(What.MENDED, node.place, 0)
+        self._event_log.note(What.MENDED, node.place, 0)
         node.runtime.loosen(jobs)
 
     def _slow_down(self, node: SimulatedWorker, fault: Fault) -> None:
@@ -116,26 +116,26 @@ class Faults:
 
     def _speed_up(self, slowed: tuple[SimulatedWorker, float]) -> None:
         node, factor = slowed
-        self._journal.note(What.MENDED, node.place, 0)
+        self._event_log.note(What.MENDED, node.place, 0)
         node.set_slow(node.slow / factor)
 
     def _cut(self, node: SimulatedWorker, fault: Fault) -> None:
-        for road in (node.to_gateway, node.from_gateway):
-            assert road is not None
-            road.cuts += 1
-            road.look()
+        for channel in (node.to_gateway, node.from_gateway):
+            assert channel is not None
+            channel.cuts += 1
+            channel.look()
         self._later(fault, self._join, node)
 
     def _join(self, node: SimulatedWorker) -> None:
-        self._journal.note(What.MENDED, node.place, 0)
-        for road in (node.to_gateway, node.from_gateway):
-            assert road is not None
-            road.cuts -= 1
-            road.look()
+        self._event_log.note(What.MENDED, node.place, 0)
+        for channel in (node.to_gateway, node.from_gateway):
+            assert channel is not None
+            channel.cuts -= 1
+            channel.look()
 
 
-def _road(node: SimulatedWorker, share: float) -> Road:
+def _road(node: SimulatedWorker, share: float) -> Channel:
     """Up or down, by a digit of the share that chose nothing else."""
-    road = node.to_gateway if int(share * 1_000_003) % 2 else node.from_gateway
-    assert road is not None
-    return road
+    channel = node.to_gateway if int(share * 1_000_003) % 2 else node.from_gateway
+    assert channel is not None
+    return channel

@@ -1,4 +1,4 @@
-"""The gateway core in virtual time: as dull as the live driver, with simulated roads to its workers."""
+"""The gateway core in virtual time: as dull as the live driver, with simulated channels to its workers."""
 
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -23,10 +23,10 @@ from attacca.model.messages import (
     WorkerJoined,
 )
 from attacca.sim.engine import Engine, EngineTimer
+from attacca.sim.event_log import NOBODY, EventLog, What
 from attacca.sim.invocation import SimulatedInvocation
-from attacca.sim.journal import NOBODY, Journal, What
 from attacca.sim.ledger import Ledger
-from attacca.sim.network import Road
+from attacca.sim.network import Channel
 
 REQUEST = Request()
 ARRIVED: Final = int(What.ARRIVED)
@@ -42,7 +42,7 @@ class SimulatedGateway:
     def __init__(
         self,
         engine: Engine,
-        journal: Journal,
+        event_log: EventLog,
         core: GatewayCore,
         invocations: dict[str, SimulatedInvocation],
         ledger: Ledger,
@@ -50,11 +50,11 @@ class SimulatedGateway:
         self.core = core
         self.arrived = 0
         self.over = 0  # answered or refused
-        self.roads: Mapping[str, tuple[int, Road]] = {}  # by worker: its place, and the way to it
+        self.channels: Mapping[str, tuple[int, Channel]] = {}  # by worker: its place, and the way to it
         self.on_over: Callable[[SimulatedInvocation], None] | None = None
         self.on_watch: Callable[[str], None] = _nobody  # this worker is to say what rests
         self._engine = engine
-        self._journal = journal
+        self._event_log = event_log
         self._invocations = invocations
         self._ledger = ledger
         self.drive: Drive[Event, Command] = Drive(
@@ -69,62 +69,68 @@ class SimulatedGateway:
         self.drive.feed(Arrived(flight.key, self._engine.now, flight.target.name, REQUEST, flight))
 
     def hear(self, message: FromNode) -> None:
-        kind = type(message)
-        if kind is Heartbeat or kind is WorkerJoined:
-            self._note_joining(message)  # type: ignore[arg-type]
+        if type(message) is Ended:
+            self.drive.feed(message)
+            if message.id not in self.core.inflight:
+                self._invocations.pop(message.id, None)
+            return
+        if type(message) is not Started and isinstance(message, Heartbeat | WorkerJoined):
+            self._note_joining(message)
         self.drive.feed(message)
-        if kind is Ended and message.id not in self.core.inflight:  # type: ignore[union-attr]
-            self._invocations.pop(message.id, None)  # type: ignore[union-attr]
 
     def _note_joining(self, message: Heartbeat | WorkerJoined) -> None:
         name = message.view.name
         if isinstance(message, WorkerJoined):
-            self._journal.note(What.WORKER_JOINED, self.roads[name][0], 1)
+            self._event_log.note(What.WORKER_JOINED, self.channels[name][0], 1)
         elif name not in self.core.workers.by_name:
-            self._journal.note(What.WORKER_JOINED, self.roads[name][0], 0)
+            self._event_log.note(What.WORKER_JOINED, self.channels[name][0], 0)
 
     # What is to be done.
 
-    def _perform(self, command: Command) -> None:
-        if type(command) is Send:
-            self._send(command.peer, command.message)
-        elif type(command) is Answer:
-            self._answer(command.inflight)
-        else:
-            match command:
-                case Reject():
-                    self._refuse(_of(command.client), command.error)
-                case WorkerLost():
-                    self._journal.note(What.WORKER_LEFT, self.roads[command.worker][0], 0)
-                case Pass() | AskCatalogue():
-                    pass  # nothing is streamed, and nothing of the catalogue is missed
-                case Send() | Answer():
-                    raise AssertionError("they are carried out before")
+    def _perform(self, commands: list[Command]) -> None:
+        for command in commands:
+            if type(command) is Send:
+                self._send(command.peer, command.message)
+            elif type(command) is Answer:
+                self._answer(command.inflight)
+            else:
+                self._order(command)
+
+    def _order(self, command: Command) -> None:
+        match command:
+            case Reject():
+                self._refuse(_of(command.client), command.error)
+            case WorkerLost():
+                self._event_log.note(What.WORKER_LEFT, self.channels[command.worker][0], 0)
+            case Pass() | AskCatalogue():
+                pass  # nothing is streamed, and nothing of the catalogue is missed
+            case Send() | Answer():
+                raise AssertionError("they are carried out before")
 
     def _send(self, worker: str, message: ToWorker) -> None:
         if type(message) is Dispatch:
             key = message.invocation.id
-            place, road = self.roads[worker]
+            place, channel = self.channels[worker]
             inflight = self.core.inflight[key]
             flight = _of(inflight.client)
             if inflight.attempts == 1:
-                self._journal.note(ARRIVED, place, flight.idx)
+                self._event_log.note(ARRIVED, place, flight.idx)
             else:
                 flight.forget_attempt()
                 flight.key = key
-                self._journal.note(What.SENT_AGAIN, place, flight.idx)
+                self._event_log.note(What.SENT_AGAIN, place, flight.idx)
             self._invocations[key] = flight
-            road.send(message, flight.draw)
+            channel.send(message, flight.draw)
         elif type(message) is Withdraw:
             known = self._invocations.get(message.id)
             if known is not None:
-                self.roads[worker][1].send(message, known.draw + 1)
+                self.channels[worker][1].send(message, known.draw + 1)
         else:
             assert isinstance(message, WatchIdle), f"nobody simulates {message!r}"
             self.on_watch(worker)
 
     def _refuse(self, flight: SimulatedInvocation, error: AttaccaError) -> None:
-        self._journal.note(What.REFUSED, NOBODY, flight.idx)
+        self._event_log.note(What.REFUSED, NOBODY, flight.idx)
         self._ledger.totals.refused += 1
         self._close(flight, error.status, error.code)
 
@@ -134,10 +140,10 @@ class SimulatedGateway:
             raise Broken(f"invocation {flight.idx} is answered before the gateway is done with it")
         inflight.client = None
         if inflight.outcome == "ok":
-            self._journal.note(ANSWERED, flight.worker, flight.idx)
+            self._event_log.note(ANSWERED, flight.worker, flight.idx)
             self._close(flight, inflight.status, "")
         else:
-            self._journal.note(What.FAILED, flight.worker, flight.idx)
+            self._event_log.note(What.FAILED, flight.worker, flight.idx)
             self._close(flight, inflight.status, inflight.outcome)
 
     def _close(self, flight: SimulatedInvocation, status: int, error: str) -> None:

@@ -1,4 +1,4 @@
-"""The road between the gateway and one worker, each way: delay, jitter, loss, partition; first sent, first there.
+"""The channel between the gateway and one worker, each way: delay, jitter, loss, partition; first sent, first there.
 
 Where nothing is delayed a message is handed over in the same moment, without an event of its own.
 """
@@ -13,7 +13,7 @@ from attacca.sim.engine import Engine
 Deliver = Callable[[Any], None]
 
 
-class Road:
+class Channel:
     """One way. `lost` counts what did not come."""
 
     __slots__ = (

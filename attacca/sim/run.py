@@ -18,8 +18,8 @@ from attacca.policy.balancing.types import Balancer
 from attacca.policy.keepalive.types import Keepalive
 from attacca.sim.check import Check
 from attacca.sim.engine import Engine
+from attacca.sim.event_log import FILE, Entry, EventLog, Reached
 from attacca.sim.foresight import Told, foresee
-from attacca.sim.journal import FILE, Entry, Journal, Reached
 from attacca.sim.ledger import Totals
 from attacca.sim.sources import deciding
 from attacca.sim.story import Story
@@ -79,18 +79,18 @@ def run(scenario: Scenario, clock: Clock, options: Options | None = None, schedu
     sink = _sink(scenario, clock, options)
     engine = Engine()
     path = options.out / FILE if options.out is not None and options.events else None
-    journal = Journal(engine, path, options.stop_at)
+    event_log = EventLog(engine, path, options.stop_at)
     check = None if options.checks == "off" else Check(thorough=options.checks == "all")
     story = Story(engine, options.story) if options.story else None
     told = _told(scenario, schedule, clock, options.keepalive)
-    world = World(scenario, schedule, sink, engine, journal, _wrap(check, story), told.keepalives, told.balancer)
+    world = World(scenario, schedule, sink, engine, event_log, _wrap(check, story), told.keepalives, told.balancer)
     read_s = clock.now() - began
     began = clock.now()
     with _without_collections():
         _play(world, check)
     totals = world.ledger.sum_up()
-    latest = tuple(journal.latest(LATEST)) if options.stop_at is not None else ()
-    events, digest = journal.count, journal.close()
+    latest = tuple(event_log.latest(LATEST)) if options.stop_at is not None else ()
+    events, digest = event_log.count, event_log.close()
     wall_s = clock.now() - began
     facts: dict[str, float | str] = {**msgspec.to_builtins(totals), "events": events, "hash": digest}
     return Outcome(
@@ -118,7 +118,7 @@ def _told(scenario: Scenario, schedule: Schedule, clock: Clock, keepalive: Keepa
         engine = Engine()
         sink = NullRecorder(plain, "simulated", clock.wall())
         with _without_collections():
-            World(plain, schedule, sink, engine, Journal(engine), balancer=balancer).run()
+            World(plain, schedule, sink, engine, EventLog(engine), balancer=balancer).run()
 
     return foresee(scenario, schedule, balancer_of, rehearse) or Told([])
 

@@ -38,7 +38,7 @@ NOT_COUNTED: Final = (
     "load/report/",
     "worker/runtime/process/",
 )  # never simulated
-DIGESTING: Final = tuple(f"load/report/{name}.py" for name in ("digest", "measure", "parts", "series"))  # what is kept
+DIGESTING: Final = tuple(f"load/report/{name}.py" for name in ("breakdown", "digest", "measure"))  # what is kept
 
 
 @cache

@@ -86,7 +86,7 @@ class Study:
         if not cells:
             return
         if cluster:
-            from attacca.sim.cluster import perform_on
+            from attacca.sim.dask import perform_on
 
             for place, result in perform_on(cluster, jobs):
                 yield cells[place], result

@@ -14,6 +14,7 @@ from attacca.load.workload.scenario import Scenario
 from attacca.model.invocation import Start
 from attacca.model.messages import (
     AskHeld,
+    AskStory,
     AskView,
     Check,
     Checked,
@@ -36,10 +37,10 @@ from attacca.policy.queueing import QUEUEING
 from attacca.policy.queueing.types import Queueing
 from attacca.sim.control import CONTROL, SimulatedControl
 from attacca.sim.engine import Engine, EngineTimer
+from attacca.sim.event_log import EventLog, What
 from attacca.sim.hardware import Chances, SharedMachine
 from attacca.sim.invocation import SimulatedInvocation
-from attacca.sim.journal import Journal, What
-from attacca.sim.network import Road
+from attacca.sim.network import Channel
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core import view
 from attacca.worker.core.events import (
@@ -103,7 +104,7 @@ class SimulatedWorker:
         place: int,
         scenario: Scenario,
         engine: Engine,
-        journal: Journal,
+        event_log: EventLog,
         chances: Chances,
         invocations: Mapping[str, SimulatedInvocation],
         control: SimulatedControl,
@@ -121,12 +122,12 @@ class SimulatedWorker:
         self.is_up = False
         self.slow = 1.0
         self.up_count = 0
-        self.to_gateway: Road | None = None
-        self.from_gateway: Road | None = None
+        self.to_gateway: Channel | None = None
+        self.from_gateway: Channel | None = None
         self._policies = _policies(self.config, keepalive)
         self._hardware = scenario.hardware
         self._engine = engine
-        self._journal = journal
+        self._event_log = event_log
         self._chances = chances
         self._invocations = invocations
         self._control = control
@@ -151,7 +152,7 @@ class SimulatedWorker:
         self.machine.cpu.set_speed(1.0 / self.slow)
         handle = self.core.handle if self._wrap is None else self._wrap(self, self.core.handle)
         self.drive: Drive[Event, Command] = Drive(
-            handle, self.core.wakeup, self._perform, self._now, self._timer, Tick(), raise_refused
+            handle, self.core.timers.next, self._perform, self._now, self._timer, Tick(), raise_refused
         )
         if self._tells_idle:
             self.drive.feed(Received(FRONT, WatchIdle()))
@@ -183,13 +184,13 @@ class SimulatedWorker:
                 flight.enq = now
                 flight.queue_len = self.core.scheduler.queued
             if now != flight.due:
-                self._journal.note(ENTERED, self.place, flight.idx)
+                self._event_log.note(ENTERED, self.place, flight.idx)
             self.drive.feed(Received(FRONT, message))
         else:
             self.drive.feed(message)  # type: ignore[arg-type]
 
     def hear_control(self, message: FromControl) -> None:
-        assert not isinstance(message, AskHeld | AskView), "it is not asked what it has"
+        assert not isinstance(message, AskHeld | AskStory | AskView), "it is not asked what it has"
         self.feed(Received(CONTROL, message) if isinstance(message, Check) else message)
 
     def tell_idle(self) -> None:
@@ -230,26 +231,28 @@ class SimulatedWorker:
         if self.is_up:
             self.drive.wind()
 
-    def _perform(self, command: Command) -> None:
-        if type(command) is Run:
-            self.runtime.run(command.sandbox, command.revision, command.invocation)
-        elif type(command) is Send:
-            self._send(command.message)
-        else:
-            self._order(command)
+    def _perform(self, commands: list[Command]) -> None:
+        channel = self.to_gateway
+        for command in commands:
+            if type(command) is Run:
+                self.runtime.run(command.sandbox, command.revision, command.invocation)
+            elif type(command) is not Send:
+                self._order(command)
+            elif type(command.message) is Started:
+                self._started(command.message)
+            elif type(command.message) is Ended:
+                assert channel is not None
+                channel.send(command.message, self._invocations[command.message.id].draw + 1)
+            else:
+                self._send(command.message)
 
     def _send(self, message: ToPeer) -> None:
-        road = self.to_gateway
-        if type(message) is Started:
-            self._started(message)
-        elif type(message) is Ended:
-            assert road is not None
-            road.send(message, self._invocations[message.id].draw + 1)
-        elif type(message) is Checked:
+        channel = self.to_gateway
+        if type(message) is Checked:
             self._control.hear(message)
-        elif type(message) is Resting and road is not None:
+        elif type(message) is Resting and channel is not None:
             self._told += 1
-            road.send(message, -TOLD_FROM - self._told)
+            channel.send(message, -TOLD_FROM - self._told)
 
     def _started(self, started: Started) -> None:
         flight = self._invocations[started.id]
@@ -259,12 +262,12 @@ class SimulatedWorker:
             flight.start = started.start
             flight.sandbox = started.sandbox
             flight.worker = self.place
-        self._journal.note(RAN[started.start], self.place, flight.idx)
+        self._event_log.note(RAN[started.start], self.place, flight.idx)
         assert self.to_gateway is not None
         self.to_gateway.send(started, flight.draw)
 
     def _order(self, command: Command) -> None:
-        note, place, runtime = self._journal.note, self.place, self.runtime
+        note, place, runtime = self._event_log.note, self.place, self.runtime
         match command:
             case MakeSandbox():
                 note(What.MAKING, place, _number(command.sandbox))
@@ -287,7 +290,7 @@ class SimulatedWorker:
         if type(report) is RunEnded:
             self.drive.feed(report)
             return
-        note, place = self._journal.note, self.place
+        note, place = self._event_log.note, self.place
         match report:
             case SandboxReady():
                 note(What.READY, place, _number(report.sandbox))

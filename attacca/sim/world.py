@@ -20,13 +20,13 @@ from attacca.policy.keepalive.types import Keepalive
 from attacca.sim.control import SimulatedControl
 from attacca.sim.draws import Draws, Duration, pick
 from attacca.sim.engine import Engine
+from attacca.sim.event_log import EventLog
 from attacca.sim.faults import Faults
 from attacca.sim.gateway import SimulatedGateway
 from attacca.sim.hardware import Chances
 from attacca.sim.invocation import SimulatedInvocation
-from attacca.sim.journal import Journal
 from attacca.sim.ledger import Ledger
-from attacca.sim.network import Road
+from attacca.sim.network import Channel
 from attacca.sim.worker import SimulatedWorker, Wrap
 
 OF_CLIENTS = 1_000_000_000  # their invocations are numbered from here
@@ -42,7 +42,7 @@ class World:
         schedule: Schedule,
         sink: RecordSink,
         engine: Engine,
-        journal: Journal,
+        event_log: EventLog,
         wrap: Wrap | None = None,
         keepalives: Sequence[Keepalive] | None = None,
         balancer: Balancer | None = None,
@@ -62,20 +62,20 @@ class World:
         self.ledger = Ledger(sink, scenario.name, scenario.seed, has_rows=has_rows)
         self.invocations: dict[str, SimulatedInvocation] = {}
         self.front = SimulatedGateway(
-            engine, journal, _core(scenario, balancer, is_apart=self._is_apart), self.invocations, self.ledger
+            engine, event_log, _core(scenario, balancer, is_apart=self._is_apart), self.invocations, self.ledger
         )
         self.control = SimulatedControl(engine, _silent_s(scenario, is_apart=self._is_apart), self.front.drive.feed)
         self._schedule = schedule
         self._coming: Iterator[Due] = iter(schedule)
         self._sent = 0
         self._moments = Draws(scenario.seed, "samples")
-        self.nodes = self._nodes(journal, wrap, keepalives or [None] * scenario.system.workers)
-        self._roads(journal)
-        self.faults = Faults(scenario, schedule.length_s, engine, journal, self.nodes)
+        self.nodes = self._nodes(event_log, wrap, keepalives or [None] * scenario.system.workers)
+        self._channels(event_log)
+        self.faults = Faults(scenario, schedule.length_s, engine, event_log, self.nodes)
         self._clients = Clients(self) if scenario.workload.clients is not None else None
 
     def _nodes(
-        self, journal: Journal, wrap: Wrap | None, keepalives: Sequence[Keepalive | None]
+        self, event_log: EventLog, wrap: Wrap | None, keepalives: Sequence[Keepalive | None]
     ) -> list[SimulatedWorker]:
         scenario, targets = self.scenario, self._schedule.functions
         colds = {
@@ -90,7 +90,7 @@ class World:
         for place, keepalive in enumerate(keepalives):
             nodes.append(
                 SimulatedWorker(
-                    place, scenario, self.engine, journal, chances, self.invocations, self.control, wrap, keepalive
+                    place, scenario, self.engine, event_log, chances, self.invocations, self.control, wrap, keepalive
                 )
             )
             if place == 0:  # who joins later finds them in force
@@ -100,14 +100,14 @@ class World:
                             self.control.deploy(_settings(target))
         return nodes
 
-    def _roads(self, journal: Journal) -> None:
+    def _channels(self, event_log: EventLog) -> None:
         scenario, front = self.scenario, self.front
-        roads = {}
+        channels = {}
         for node in self.nodes:
-            node.to_gateway = Road(self.engine, scenario.hardware, scenario.seed, "up", front.hear)
-            node.from_gateway = Road(self.engine, scenario.hardware, scenario.seed, "down", node.receive)
-            roads[node.name] = (node.place, node.from_gateway)
-        front.roads = roads
+            node.to_gateway = Channel(self.engine, scenario.hardware, scenario.seed, "up", front.hear)
+            node.from_gateway = Channel(self.engine, scenario.hardware, scenario.seed, "down", node.receive)
+            channels[node.name] = (node.place, node.from_gateway)
+        front.channels = channels
         names = {node.name: node for node in self.nodes}
         front.on_watch = lambda name: names[name].tell_idle()
         for node in self.nodes:
@@ -143,8 +143,8 @@ class World:
         self.ledger.totals.invocations = self._sent
 
     def lost_messages(self) -> int:
-        roads = (road for node in self.nodes for road in (node.to_gateway, node.from_gateway))
-        return sum(road.lost for road in roads if road is not None)
+        channels = (channel for node in self.nodes for channel in (node.to_gateway, node.from_gateway))
+        return sum(channel.lost for channel in channels if channel is not None)
 
     def _drained(self, flight: SimulatedInvocation) -> None:
         if not self.front.core.inflight:

@@ -13,6 +13,7 @@ from attacca.model.invocation import Failed
 from attacca.model.membership import HEARTBEAT_S
 from attacca.model.messages import (
     AskHeld,
+    AskStory,
     AskView,
     Body,
     Check,
@@ -28,6 +29,7 @@ from attacca.model.messages import (
     ResponseBody,
     ResponseHead,
     Send,
+    StoryTold,
     ToControl,
     ToWorker,
     Viewed,
@@ -36,6 +38,7 @@ from attacca.model.messages import (
     WorkerJoined,
 )
 from attacca.model.sandbox import WorkerView
+from attacca.model.story import Moment, Recent
 from attacca.policy.concurrency import CONCURRENCY
 from attacca.policy.keepalive import KEEPALIVE
 from attacca.policy.queueing import QUEUEING
@@ -57,6 +60,7 @@ from attacca.worker.core.events import (
     Stop,
     Tick,
 )
+from attacca.worker.core.recent import remembering
 from attacca.worker.core.reports import Report, RunBody, RunEnded, RunFlow, RunHead
 from attacca.worker.core.worker import WorkerCore
 from attacca.worker.runtime.types import Runtime
@@ -96,9 +100,15 @@ class Worker:
             config.cores,
             chance=streams.stream("worker/keepalive"),
         )
-        core = self.core
+        core, self._recent = self.core, Recent()
         self._drive: Drive[Event, Command] = Drive(
-            core.handle, core.wakeup, self._perform, clock.now, LoopTimer(clock.now), Tick(), report_refused
+            remembering(core.handle, self._recent),
+            core.timers.next,
+            self._perform,
+            clock.now,
+            LoopTimer(clock.now),
+            Tick(),
+            report_refused,
         )
         self._runtime = runtime
         self._clock = clock
@@ -194,21 +204,27 @@ class Worker:
                 run = self._runs[message.id]
                 if run is not None:
                     self._runtime.leave(run.sandbox, message.id)
-            case AskView() | AskHeld():
+            case AskView() | AskHeld() | AskStory():
                 self._show(peer, message)
             case _:
                 self._drive.feed(
                     Received(peer, message) if isinstance(message, Dispatch | Check | WatchIdle) else message
                 )
 
-    def _show(self, peer: str, question: AskView | AskHeld) -> None:
-        if isinstance(question, AskView):
-            self._send(peer, Viewed(question.id, self.view()))
-        else:
-            self._send(peer, Held(question.id, self.config.name, view.held(self.core)))
+    def _show(self, peer: str, question: AskView | AskHeld | AskStory) -> None:
+        match question:
+            case AskView():
+                self._send(peer, Viewed(question.id, self.view()))
+            case AskHeld():
+                self._send(peer, Held(question.id, self.config.name, view.held(self.core)))
+            case AskStory():
+                self._send(peer, StoryTold(question.id, self._story(question.subject)))
 
     def view(self) -> WorkerView:
         return view.of(self.core, self._clock.now())
+
+    def _story(self, subject: str) -> tuple[Moment, ...]:
+        return self._recent.tell(subject, self.config.name, self._clock.wall() - self._clock.now())
 
     def busy(self) -> int:
         """Invocations that have not ended."""
@@ -262,16 +278,16 @@ class Worker:
 
     # Out.
 
-    def _perform(self, command: Command) -> None:
-        if type(command) is Run:
-            self._run(command)
-        elif type(command) is Send:
-            if type(command.message) is Ended:
+    def _perform(self, commands: list[Command]) -> None:
+        for command in commands:
+            if type(command) is Run:
+                self._run(command)
+            elif type(command) is not Send:
+                self._order(command)
+            elif type(command.message) is Ended:
                 self._end(command.peer, command.message)
             else:
                 self._send(command.peer, command.message)
-        else:
-            self._order(command)
 
     def _order(self, command: Command) -> None:
         match command:

@@ -94,6 +94,9 @@ class Seen:
     async def workers(self) -> list[Any]:
         return []
 
+    async def story(self, subject: str) -> list[Any]:
+        return []
+
     def calls(self, function: str | None, limit: int) -> list[Any]:
         assert 1 <= limit <= 10_000, "a limit comes through that is none"
         return []

@@ -22,7 +22,7 @@ from attacca.gateway.core.events import (
 from attacca.gateway.core.gateway import GatewayCore
 from attacca.gateway.core.inflight import Inflight
 from attacca.kernel.clock import ManualClock
-from attacca.kernel.drive import Drive, HandTimer, raise_refused
+from attacca.kernel.drive import Drive, HandTimer, each, raise_refused
 from attacca.model.function import Revision
 from attacca.model.invocation import Failed, Outcome, Request, Start, Timing
 from attacca.model.messages import (
@@ -56,7 +56,7 @@ class Stage:
         self.timer = HandTimer()
         self.core = GatewayCore(5, balancer, silent_s=silent_s, attempts=attempts)
         self.drive: Drive[Event, Command] = Drive(
-            self._handle, self.core.wakeup, self._perform, self.clock.now, self.timer, Tick(), raise_refused
+            self._handle, self.core.wakeup, each(self._perform), self.clock.now, self.timer, Tick(), raise_refused
         )
         self.said: list[Command] = []
         self.answered: list[Inflight] = []

@@ -1,5 +1,7 @@
 import asyncio
 
+import pytest
+
 from attacca.errors import NotFound, QueueFull
 from attacca.gateway.config import GatewayConfig
 from attacca.gateway.driver import Gateway
@@ -14,12 +16,15 @@ from attacca.model.messages import (
     Dispatch,
     Ended,
     Flow,
+    Heartbeat,
     ResponseBody,
     ResponseHead,
     Started,
+    ToWorker,
     Withdraw,
+    WorkerJoined,
 )
-from tests.gateway.play import WARM, Waiter, gateway, revision
+from tests.gateway.play import WARM, Waiter, gateway, revision, view
 
 BODY = Request(b"{}")
 
@@ -194,3 +199,39 @@ def test_a_start_that_comes_back_inside_the_dispatch_is_no_waiting() -> None:
         assert made.busy() == 5
 
     asyncio.run(story())
+
+
+def test_a_silent_worker_is_left_out_and_what_it_had_is_sent_again_or_fails(caplog: pytest.LogCaptureFixture) -> None:
+    async def story() -> None:
+        clock = ManualClock()
+        ids, chance = Ids(Streams(1).stream("ids")), Streams(1).stream("balancing")
+        config = GatewayConfig(silent_s=2.0, attempts=2)
+        sent: list[tuple[str, str]] = []
+
+        def send(peer: str, message: ToWorker) -> None:
+            if isinstance(message, Dispatch):
+                sent.append((peer, message.invocation.id.rpartition("-")[2]))
+
+        made = Gateway(config, clock, ids, chance, send)
+        made.receive(Catalogue(1, (revision("f"),)))
+        for name in "abc":
+            made.receive(WorkerJoined(view(name)))
+        assert repr(made) == "<Gateway 0 invocations, 3 workers>"
+        waiter = Waiter()
+        made.invoke("f", BODY, waiter)
+        clock.time = 1.0
+        for name in "bc":
+            made.receive(Heartbeat(view(name)))
+        clock.time = 2.0
+        made.tick()
+        clock.time = 3.0
+        made.tick()
+        assert sent == [("a", "1"), ("b", "1~2")]
+        assert waiter.told == ["ended sandbox_lost 502"], "attempts are counted"
+        assert made.invoke("f", BODY, Waiter()) is not None, "nobody is left"
+        made.close()
+
+    asyncio.run(story())
+    assert [record.getMessage() for record in caplog.records] == [
+        f"worker '{name}' was not heard of for 2.0 s: what it had is given to others" for name in "abc"
+    ]

@@ -21,6 +21,8 @@ Frame = tuple[int, int, bytes]
 class Outside:
     """The worker's end."""
 
+    server: Server  # at the other
+
     def __init__(self, reader: int, writer: int) -> None:
         self.channel = wire.Channel(reader, writer)
 
@@ -99,7 +101,9 @@ def serving(
     thread = threading.Thread(target=serve)
     thread.start()
     try:
-        yield Outside(inner[0], outer[1])
+        outside = Outside(inner[0], outer[1])
+        outside.server = server
+        yield outside
     finally:
         os.close(outer[1])
         thread.join()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from attacca.errors import IllegalTransition
 from attacca.kernel.clock import ManualClock
-from attacca.kernel.drive import Drive, HandTimer, LoopTimer, raise_refused, report_refused
+from attacca.kernel.drive import Drive, HandTimer, LoopTimer, each, raise_refused, report_refused
 
 
 class Counter:
@@ -38,7 +38,7 @@ class Stage:
         self.done: list[int] = []
         self.meanwhile: Callable[[int], None] = lambda command: None
         self.drive = Drive(
-            self.machine.handle, self.machine.wakeup, self._perform, self.clock.now, self.timer, 0, refused
+            self.machine.handle, self.machine.wakeup, each(self._perform), self.clock.now, self.timer, 0, refused
         )
 
     def _perform(self, command: int) -> None:

@@ -23,6 +23,7 @@ from attacca.model.log import LogLine
 from attacca.model.messages import Checked, Evict, Prewarm
 from attacca.model.resources import Resources
 from attacca.model.sandbox import FunctionView, WorkerView
+from attacca.model.story import Moment
 from tests.control.peers import WorkerPeer
 
 OWNER = 1000
@@ -48,6 +49,9 @@ class Watched:
                 name="w1", capacity=Resources(1024), used=Resources(64), queued=0, running=0, limit=4, functions=views
             )
         ]
+
+    async def story(self, subject: str) -> Sequence[Moment]:
+        return [Moment(5.0, "gateway", "arrived at the gateway", "hello")] if subject == CALL.id else []
 
     def calls(self, function: str | None, limit: int) -> Sequence[Call]:
         self.asked.append((function, limit))
@@ -348,10 +352,16 @@ def test_orders_and_views_go_through(tmp_path: Path) -> None:
         assert (call["start"], call["timing"]["run"]) == ("cold", 2.0)
         [worker] = (await page.ask("GET", "/api/workers")).json
         assert worker["functions"][0]["function"] == "hello"
+        told = (await page.ask("GET", "/api/explain/i1")).json
+        assert ([moment["what"] for moment in told["moments"]], told["call"]["id"]) == (
+            ["arrived at the gateway"],
+            "i1",
+        )
+        assert (await page.ask("GET", "/api/explain/nobody")).status == 404
         assert (await page.ask("GET", "/api/info")).json == {"version": "0"}
         answer = await page.ask("GET", "/api/functions/hello/logs?since=2.5")
         assert msgspec.convert(answer.lines, list[LogLine]) == [LINE]
-        assert page.watched.asked == [("hello", 5), ("hello", 2.5, False)]
+        assert page.watched.asked == [("hello", 5), (None, 10_000), (None, 10_000), ("hello", 2.5, False)]
 
     story(tmp_path, play)
 
@@ -408,7 +418,7 @@ def test_the_schema_names_every_route(tmp_path: Path) -> None:
         assert answer.status == 200
         schema = answer.json
         assert schema["info"]["title"] == "attacca"
-        assert len(schema["paths"]) == 13
+        assert len(schema["paths"]) == 14
         assert "memory_mb" in json.dumps(schema["components"])
 
     story(tmp_path, play)

@@ -96,6 +96,6 @@ def test_a_cluster_comes_to_the_same(cluster: str, tmp_path: Path, reference: di
 
 @pytest.mark.filterwarnings("ignore")
 def test_a_cluster_that_is_not_there_is_said_to_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("attacca.sim.cluster.PATIENCE_S", 0.5)
+    monkeypatch.setattr("attacca.sim.dask.PATIENCE_S", 0.5)
     with pytest.raises(Unreachable, match="no Dask scheduler answers"):
         study(tmp_path).run(silent, cluster="dask://127.0.0.1:9")

@@ -7,14 +7,14 @@ from attacca.load.records.recorder import NullRecorder
 from attacca.load.workload.scenario import Fault, Scenario
 from attacca.load.workload.schedule import Schedule
 from attacca.sim.engine import Engine
-from attacca.sim.journal import Journal
+from attacca.sim.event_log import EventLog
 from attacca.sim.world import World
 from tests.sim.play import function, scenario
 
 
 def world(one: Scenario) -> World:
     engine = Engine()
-    return World(one, Schedule(one), NullRecorder(one, "simulated", ManualClock().wall()), engine, Journal(engine))
+    return World(one, Schedule(one), NullRecorder(one, "simulated", ManualClock().wall()), engine, EventLog(engine))
 
 
 def test_what_is_called_is_deployed_by_control_and_the_first_worker_has_its_template() -> None:

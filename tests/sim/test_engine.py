@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attacca.sim.engine import PURGE_LEAST, Engine
+from attacca.sim.engine import PURGE_LEAST, Engine, EngineTimer
 
 
 def test_what_is_due_at_once_happens_in_the_order_of_asking() -> None:
@@ -59,3 +59,25 @@ def test_many_cancelled_ones_leave_the_heap() -> None:
         engine.cancel(ticket)
     assert engine.waiting == PURGE_LEAST
     assert len(engine._heap) < 2 * PURGE_LEAST
+
+
+def test_a_timer_rings_once_at_the_time_it_was_set_to_last() -> None:
+    engine, rang = Engine(), list[float]()
+    timer = EngineTimer(engine)
+    for at in (5.0, 3.0):
+        timer.set(at, lambda: rang.append(engine.now))
+    assert repr(timer) == "<EngineTimer on, 0 s before>"
+    engine.run()
+    timer.set(9.0, lambda: rang.append(engine.now))
+    timer.clear()
+    engine.run()
+    assert (rang, repr(timer)) == ([3.0], "<EngineTimer off, 0 s before>")
+
+
+def test_a_clock_that_goes_before_rings_earlier_but_never_before_its_time() -> None:
+    engine, rang = Engine(), list[float]()
+    timer = EngineTimer(engine)
+    timer.skew_s = 2.0
+    timer.set(5.0, lambda: rang.append(engine.now + timer.skew_s))
+    engine.run()
+    assert 5.0 <= rang[0] < 5.001

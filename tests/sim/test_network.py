@@ -1,11 +1,11 @@
 from attacca.load.workload.scenario import Distribution, Hardware
 from attacca.sim.engine import Engine
-from attacca.sim.network import Road
+from attacca.sim.network import Channel
 
 
-def road(hardware: Hardware) -> tuple[Engine, Road, list[tuple[float, object]]]:
+def road(hardware: Hardware) -> tuple[Engine, Channel, list[tuple[float, object]]]:
     engine, came = Engine(), list[tuple[float, object]]()
-    return engine, Road(engine, hardware, 1, "down", lambda message: came.append((engine.now, message))), came
+    return engine, Channel(engine, hardware, 1, "down", lambda message: came.append((engine.now, message))), came
 
 
 def test_without_delay_a_message_is_there_in_the_same_moment() -> None:

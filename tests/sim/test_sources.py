@@ -7,11 +7,25 @@ import attacca
 from attacca.load.workload.scenario import Choice, FunctionPlan, Scenario, System, Workload
 from attacca.sim.grid import expand, parse
 from attacca.sim.job import mark_of
-from attacca.sim.sources import NOT_COUNTED, digest_of, files, imported
+from attacca.sim.sources import DIGESTING, NOT_COUNTED, digest_of, files, imported
+from tests.test_shape import imported as imported_by
+from tests.test_shape import modules
 
 POLICY = "import mine_rules.weights\nfrom mine_rules import limits\nimport msgspec, json\n\nclass Mine: ...\n"
 EDITED = ["mine_policy.py", "mine_rules/__init__.py", "mine_rules/deep.py", "mine_rules/weights.py", "mine_late.py"]
 PLAIN = Scenario(name="one", workload=Workload(duration_s=10.0), functions=(FunctionPlan(name="f"),))
+
+
+def test_all_that_a_simulation_imports_decides_it() -> None:
+    texts = modules()
+    reached, left = set[str](), ["attacca.sim.run"]
+    while left:
+        module = left.pop()
+        if module not in reached:
+            reached.add(module)
+            left += imported_by(texts[module], texts)
+    names = [module.removeprefix("attacca.").replace(".", "/") + ".py" for module in reached]
+    assert [name for name in names if name.startswith(NOT_COUNTED)] == []
 
 
 @pytest.fixture
@@ -89,5 +103,6 @@ def test_what_is_not_counted_exists_and_what_is_simulated_is_counted() -> None:
     package = Path(attacca.__file__).parent
     names = [path.relative_to(package).as_posix() for path in package.rglob("*.py")]
     assert [prefix for prefix in NOT_COUNTED if not any(name.startswith(prefix) for name in names)] == []
+    assert set(DIGESTING) <= set(names)
     counted = [name for name in names if not name.startswith(NOT_COUNTED)]
     assert {f"{plane}/core/{plane}.py" for plane in ("gateway", "control", "worker")} <= set(counted)

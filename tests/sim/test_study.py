@@ -6,7 +6,7 @@ from attacca.errors import BadConfig, Conflict
 from attacca.load.report.groups import grouped
 from attacca.load.report.measure import read
 from attacca.load.workload.scenario import FunctionPlan, Scenario, Shape, Workload
-from attacca.sim.cluster import address
+from attacca.sim.dask import address
 from attacca.sim.grid import Cell, expand, parse
 from attacca.sim.job import Job, mark_of, perform
 from attacca.sim.study import Study

@@ -16,7 +16,7 @@ from attacca.model.sandbox import WorkerView
 from attacca.policy.balancing.pull import Pull
 from attacca.policy.balancing.types import Asked, Balancer, Done, Picked, Worker
 from attacca.sim.engine import Engine
-from attacca.sim.journal import Journal
+from attacca.sim.event_log import EventLog
 from attacca.sim.swarm import draw
 from attacca.sim.worker import Handle, SimulatedWorker
 from attacca.sim.world import World, balancer_of
@@ -93,7 +93,7 @@ def watch(one: Scenario, *, is_instant: bool = False) -> tuple[Watched, list[Rec
 
     engine, watched = Engine(), Watched(balancer_of(one), is_instant=is_instant)
     nowhere = NullRecorder(one, "simulated", 0.0)
-    watched.world = world = World(one, Schedule(one), nowhere, engine, Journal(engine), wrap, balancer=watched)
+    watched.world = world = World(one, Schedule(one), nowhere, engine, EventLog(engine), wrap, balancer=watched)
     for node in world.nodes:
         listen(node, watched)
     world.run()
@@ -140,7 +140,7 @@ def test_who_first_looks_late_sees_what_is_so() -> None:
     three = msgspec.structs.replace(one.system, workers=3, memory_mb=2048, keepalive=Choice(policy="lru"))
     engine, watched = Engine(), Watched(Pull().fresh(Streams(1).stream("x")), is_instant=True)
     plain = msgspec.structs.replace(one, system=three, hardware=calm, faults=())
-    world = World(plain, Schedule(plain), NullRecorder(plain, "simulated", 0.0), engine, Journal(engine))
+    world = World(plain, Schedule(plain), NullRecorder(plain, "simulated", 0.0), engine, EventLog(engine))
     engine.at(10.0, lambda _: look(world, watched), None)
     world.run()
     assert watched.idle > 0

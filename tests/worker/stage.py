@@ -4,7 +4,7 @@ from math import inf
 from typing import TypeVar
 
 from attacca.kernel.clock import ManualClock
-from attacca.kernel.drive import Drive, HandTimer, raise_refused
+from attacca.kernel.drive import Drive, HandTimer, each, raise_refused
 from attacca.kernel.ids import Ids
 from attacca.model.function import PythonDirectory, Revision, Settings, Signature
 from attacca.model.invocation import Failed, Invocation, Outcome, Request, Start
@@ -90,7 +90,7 @@ class Stage:
         )
         self.timer = HandTimer()
         self.drive: Drive[Event, Command] = Drive(
-            self._handle, self.core.wakeup, self._perform, self.clock.now, self.timer, Tick(), raise_refused
+            self._handle, self.core.wakeup, each(self._perform), self.clock.now, self.timer, Tick(), raise_refused
         )
         self.said: list[tuple[float, Command]] = []
         self.started: dict[str, Started] = {}

@@ -22,6 +22,7 @@ from attacca.model.messages import (
     Ended,
     Flow,
     FromWorker,
+    Heartbeat,
     Held,
     Logged,
     ResponseBody,
@@ -30,6 +31,7 @@ from attacca.model.messages import (
     ToControl,
     Viewed,
     Withdraw,
+    WorkerJoined,
 )
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core.reports import RunBody, RunFlow, RunHead, SandboxReady
@@ -290,3 +292,25 @@ def test_a_policy_that_does_not_exist_stops_the_start() -> None:
 
     with pytest.raises(BadConfig, match="no keepalive policy is called 'forever'"):
         story(play, config=WorkerConfig(keepalive=Choice(policy="forever")))
+
+
+def test_who_joins_hears_from_it_until_it_is_lost() -> None:
+    async def play(house: House) -> None:
+        house.worker.join("g1")
+        assert repr(house.worker) == "<Worker open: 0 invocations, 0 running, 1 peers>"
+        (joined,) = [message for message in house.heard if isinstance(message, WorkerJoined)]
+        assert (joined.view.name, joined.view.draining) == ("worker", False)
+        house.send("i1")
+        await house.ended("i1")
+        house.worker._beat()
+        beats = [message for message in house.heard if isinstance(message, Heartbeat)]
+        assert [beat.view.idle for beat in beats] == [{"echo": 1}]
+        await house.worker.drain(grace_s=0.001)
+        assert isinstance(house.heard[-1], Heartbeat)
+        assert house.heard[-1].view.draining, "said at once"
+        house.worker.lose("g1")
+        count = len(house.heard)
+        house.worker._beat()
+        assert len(house.heard) == count
+
+    story(play)

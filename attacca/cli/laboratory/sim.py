@@ -173,7 +173,7 @@ def tell(outcome: "Outcome", *, is_stopped: bool) -> None:
 @app.command("diff", cls=VerbCommand, epilog=DIFF)
 def diff(left: RunPath, right: RunPath, *, as_json: Json = False) -> None:
     """Find the first event in which two runs differ. Both need their events: `attacca sim run --out RUN --events`."""
-    from attacca.sim.journal import part
+    from attacca.sim.event_log import part
 
     parting = part(Path(left), Path(right))
     if as_json:

@@ -48,7 +48,9 @@ from attacca.model.messages import (
     WorkerJoined,
 )
 from attacca.model.sandbox import WorkerView
+from attacca.model.story import Moment
 from attacca.worker.driver import Worker
+from attacca.worker.runtime.code_store import SharedCode
 from attacca.worker.runtime.process.runtime import ProcessRuntime
 from attacca.worker.runtime.router import Router
 
@@ -102,6 +104,7 @@ class Server:
         await self.worker.open()
         self._closing.push_async_callback(self.joints.close)  # after the worker, whose last words they carry
         self._closing.push_async_callback(self.worker.close)
+        self._closing.callback(self.control.drain)  # a deployment hears that we end, not that its worker is lost
         self._closing.callback(self.gateway.close)
         await self._join()
         await self._listen()
@@ -126,7 +129,7 @@ class Server:
             self._watch,
             lambda: self._of_gateway.send(CONTROL, AskCatalogue(0, 0)),
         )
-        self.runtime = ProcessRuntime(state.path, config.process, clock, config.worker.memory_mb, secret)
+        self.runtime = ProcessRuntime(SharedCode(state.path), config.process, clock, config.worker.memory_mb, secret)
         self.worker = Worker(
             config.worker,
             Router({PythonDirectory: self.runtime}),
@@ -210,6 +213,11 @@ class Server:
 
     async def workers(self) -> list[WorkerView]:
         return await self.control.workers()
+
+    async def story(self, subject: str) -> list[Moment]:
+        workers = list(self.control.core.workers.by_name)
+        moments = [*self.gateway.story(subject), *await self.control.views.story(workers, subject)]
+        return sorted(moments, key=lambda moment: moment.at)
 
     def calls(self, function: str | None, limit: int) -> list[Call]:
         return self.gateway.calls(function, limit)

@@ -26,6 +26,9 @@ class Intake:
         self._entries = 0
         self._bytes = 0
 
+    def __repr__(self) -> str:
+        return f"<Intake {self._entries} entries, {len(self._files)} files, {self._bytes} bytes>"
+
     def take(self, item: Item) -> str | None:
         """The clean relative path of a file to write; None: nothing is to be written.
 

@@ -51,6 +51,9 @@ class Form:
         self._step: Callable[[list[Event]], bool] = self._before  # False: it needs more
         self.is_over = False
 
+    def __repr__(self) -> str:
+        return f"<Form {'over' if self.is_over else self._step.__name__.strip('_')}, {len(self._held)} bytes held>"
+
     def feed(self, data: bytes) -> list[Event]:
         """
         Raises:

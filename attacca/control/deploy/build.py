@@ -25,6 +25,9 @@ class Builder:
         self._state = state
         self._bundles = Bundles(state, config.build_timeout_s, config.builds)
 
+    def __repr__(self) -> str:
+        return f"<Builder {self._bundles!r}>"
+
     async def close(self) -> None:
         await self._bundles.close()
 

@@ -68,6 +68,10 @@ class Bundles:
         self._slots = asyncio.Semaphore(most)
         self._running: dict[str, _Build] = {}
 
+    def __repr__(self) -> str:
+        readers = sum(build.readers for build in self._running.values())
+        return f"<Bundles {len(self._running)} being built, {readers} readers>"
+
     def digest(self, requirements: Requirements) -> str:
         python = f"{sys.implementation.cache_tag} {sys.version_info.major}.{sys.version_info.minor}"
         return requirements.digest(python, sysconfig.get_platform())

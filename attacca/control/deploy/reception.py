@@ -24,6 +24,9 @@ class Upload:
         self.code = code
         self.fields: dict[str, str] = {}
 
+    def __repr__(self) -> str:
+        return f"<Upload {len(self.fields)} fields, {'closed' if self.code.closed else 'open'}>"
+
     def close(self) -> None:
         self.code.close()
         if self._slots is not None:
@@ -41,6 +44,9 @@ class Reception:
         self._wait_s = wait_s
         self._slots = asyncio.Semaphore(most)
         self._waiting = 0
+
+    def __repr__(self) -> str:
+        return f"<Reception at most {self._most} at once{', all taken' * self._slots.locked()}, {self._waiting} wait>"
 
     async def take(self, body: AsyncIterator[bytes], content_type: str) -> Upload:
         """The caller closes it.

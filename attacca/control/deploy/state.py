@@ -29,6 +29,9 @@ class StateDir:
         self.secret_key = path / "secret.key"
         self._lock: int | None = None
 
+    def __repr__(self) -> str:
+        return f"<StateDir {self.path}{', locked' * (self._lock is not None)}>"
+
     def make(self) -> None:
         """The directory itself, for its owner alone.
 

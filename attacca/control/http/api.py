@@ -6,7 +6,9 @@ import msgspec
 
 from attacca.control.core.tokens import NAME
 from attacca.model.function import EventShape, Network, Settings, Signature
+from attacca.model.invocation import Call
 from attacca.model.sandbox import FunctionView
+from attacca.model.story import Moment
 
 TOKEN_NAME = rf"^({NAME.pattern})?(?!\n)$"  # the same in Python and in ECMAScript, where OpenAPI reads it
 
@@ -106,6 +108,14 @@ class SecretRow(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     set_at: float  # seconds since 1970
     functions: tuple[str, ...]
+
+
+class Explanation(msgspec.Struct, frozen=True, kw_only=True):
+    """The story of an invocation or a sandbox; `call`: what is remembered of the invocation, if it has ended."""
+
+    subject: str
+    moments: tuple[Moment, ...]
+    call: Call | None = None
 
 
 class TokenRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -9,6 +9,7 @@ from attacca.kernel.access import Asked, Door, Refusal, caller, refuse
 from attacca.model.invocation import Call
 from attacca.model.log import LogLine
 from attacca.model.sandbox import WorkerView
+from attacca.model.story import Moment
 
 Scope = MutableMapping[str, Any]
 SCHEMA = "/api/schema/"
@@ -18,6 +19,9 @@ class Observe(Protocol):
     """What the API shows of the other planes."""
 
     async def workers(self) -> Sequence[WorkerView]: ...
+    async def story(self, subject: str) -> Sequence[Moment]:
+        """What has happened lately to an invocation or a sandbox, in the order of time."""
+
     def calls(self, function: str | None, limit: int) -> Sequence[Call]:
         """The newest ended invocations, at most `limit`."""
 

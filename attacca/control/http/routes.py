@@ -22,6 +22,7 @@ from attacca.control.http.api import (
     ErrorBody,
     ErrorLine,
     EvictRequest,
+    Explanation,
     FunctionDetail,
     FunctionRow,
     NewToken,
@@ -179,6 +180,19 @@ async def list_workers(context: TheContext) -> list[WorkerRow]:
     return [worker_row(view) for view in await context.observe.workers()]
 
 
+@get("/api/explain/{subject:str}", responses=refusals(404))
+async def explain(context: TheContext, subject: FromPath[str]) -> Explanation:
+    """What has happened lately to an invocation or a sandbox, and why, as far as it is remembered."""
+    moments = tuple(await context.observe.story(subject))
+    call = next((one for one in context.observe.calls(None, 10_000) if one.id == subject), None)
+    if not moments and call is None:
+        raise NotFound(
+            f"nothing is remembered of {subject!r}",
+            "attacca calls has the names of invocations, attacca top those of sandboxes; the story is kept for a while",
+        )
+    return Explanation(subject=subject, moments=moments, call=call)
+
+
 @get("/api/info", responses=refusals(), sync_to_thread=False)
 def show_info(context: TheContext) -> dict[str, Any]:
     return context.observe.info()
@@ -226,7 +240,7 @@ async def delete_secret(
 
 HANDLERS = [
     list_functions, describe_function, deploy_function, delete_function, rollback_function, prewarm_function,
-    evict_function, read_logs, list_calls, list_workers, show_info, list_tokens, create_token, delete_token,
+    evict_function, read_logs, list_calls, explain, list_workers, show_info, list_tokens, create_token, delete_token,
     list_secrets, set_secret, delete_secret,
 ]  # fmt: skip
 

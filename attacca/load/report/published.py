@@ -29,7 +29,7 @@ class Published(msgspec.Struct, frozen=True, kw_only=True):
     systems: tuple[str, ...]
     source: str
     places: tuple[Place, ...]
-    setup: dict[str, str]  # aspect -> how it was with them; the aspects of beside.py
+    setup: dict[str, str]  # aspect -> how it was with them; the aspects of comparison.py
 
 
 def _one(value: float) -> Read:

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from attacca.load.report import comparison as beside
 from attacca.load.report import tables
+from attacca.load.report.comparison import SAYS, figures, setups
 from attacca.load.report.digest import STARTS
 from attacca.load.report.groups import Group, grouped, is_swept, measured, twins
 from attacca.load.report.looks import in_order
@@ -127,8 +127,8 @@ def _summary(groups: Sequence[Group]) -> Section:
 
 
 def _beside(groups: Sequence[Group], published: Published) -> Section:
-    says = [beside.SAYS, published.source]
-    both = [beside.figures(groups, published), beside.setups(groups, published)]
+    says = [SAYS, published.source]
+    both = [figures(groups, published), setups(groups, published)]
     return Section("beside", f"Beside {published.name}", says, both, is_wide=True)
 
 

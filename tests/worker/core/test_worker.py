@@ -4,11 +4,11 @@ import pytest
 
 from attacca.errors import IllegalTransition
 from attacca.model.invocation import Failed, Invocation, Ok, Request, Start
-from attacca.model.messages import Dispatch, Ended, Send, Started
+from attacca.model.messages import Dispatch, Ended, Resting, Send, Started, WatchIdle
 from attacca.policy.keepalive.hybrid_histogram import HybridHistogram
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core import invariants, view
-from attacca.worker.core.events import Drain, Kill, MakeSandbox, Received, Run, Stop
+from attacca.worker.core.events import Drain, Kill, MakeSandbox, PeerLost, Received, Run, Stop
 from attacca.worker.core.reports import RunEnded, SandboxGone, SandboxReady, TemplateGone
 from attacca.worker.runtime.scripted import Fault, Times
 from tests.worker.stage import Stage, revision
@@ -192,3 +192,36 @@ def test_a_draining_worker_makes_nothing_ahead_of_need() -> None:
     stage.machine.crash(next(iter(stage.runtime.sandboxes)))
     stage.play(100)
     assert len(stage.all(MakeSandbox)) == made
+
+
+def test_what_a_lost_gateway_asked_for_is_ended_and_what_others_asked_for_goes_on() -> None:
+    stage = Stage(limit=1)
+    echo = stage.deploy("echo")
+    runs, waits = stage.send(echo), stage.send(echo)
+    stage.play(0.105)
+    others = Invocation("other", "echo", echo.id, Request())
+    stage.tell(Received("another", Dispatch(others)))
+    stage.tell(PeerLost("gateway"))
+    assert [stage.failure(name).code for name in (runs, waits)] == ["cancelled"] * 2
+    stage.play(1)
+    assert isinstance(stage.ended["other"].outcome, Ok)
+    told = [command.peer for command in stage.all(Send) if command.message is stage.ended["other"]]
+    assert told == ["another"], "each hears of its own"
+
+
+def test_who_watches_hears_what_rests_now_and_of_each_change_before_what_came_of_it() -> None:
+    stage = Stage(WorkerConfig(memory_mb=1000, templates=False))
+    echo = stage.deploy("echo")
+    stage.send(echo)
+    stage.play(1)
+    assert stage.rests == {}
+    assert stage.tell(Received("gateway", WatchIdle())) == [Send("gateway", Resting("worker", "echo", 1))]
+    rests, run, started = stage.tell(Received("gateway", Dispatch(Invocation("warm", "echo", echo.id, Request()))))
+    assert rests == Send("gateway", Resting("worker", "echo", 0))
+    assert isinstance(run, Run)
+    assert isinstance(started, Send)
+    stage.play(1)
+    assert stage.rests == {"echo": 1}
+    stage.tell(PeerLost("gateway"))
+    stage.tell(Received("another", Dispatch(Invocation("last", "echo", echo.id, Request()))))
+    assert stage.rests == {"echo": 1}, "nobody watches"

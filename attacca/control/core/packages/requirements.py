@@ -69,6 +69,11 @@ class Reading:
         self._open: list[str] = []
         self._done: dict[tuple[str, bool], None] = {}
 
+    def __repr__(self) -> str:
+        return (
+            f"<Reading {len(self._done)} files, {len(self._lines)} requirements, {len(self._constraints)} constraints>"
+        )
+
     def found(self) -> Requirements | None:
         if all(line.startswith("-") for line in self._lines):
             return None

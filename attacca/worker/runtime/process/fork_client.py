@@ -34,6 +34,9 @@ class SpawnOrder:
         self.raw, self.descriptors, self.failed = raw, descriptors, failed
         self.tries = 0
 
+    def __repr__(self) -> str:
+        return f"<SpawnOrder {len(self.descriptors)} descriptors, {self.tries} tries>"
+
     def close(self) -> None:
         for descriptor in self.descriptors:
             os.close(descriptor)
@@ -145,3 +148,10 @@ class ForkClient:
         if self.is_open:
             self.close()
             self._gone(why)
+
+
+def pipes() -> tuple[tuple[int, int], tuple[int, int]]:
+    """Two of them: the reader and the writer that are ours, and those of the other side."""
+    our_reader, their_writer = os.pipe2(os.O_CLOEXEC)
+    their_reader, our_writer = os.pipe2(os.O_CLOEXEC)
+    return (our_reader, our_writer), (their_reader, their_writer)

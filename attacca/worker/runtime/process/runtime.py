@@ -5,7 +5,6 @@ import itertools
 import os
 import socket
 from collections.abc import Callable
-from pathlib import Path
 
 from attacca.errors import AttaccaError
 from attacca.guest import channel as wire
@@ -16,10 +15,11 @@ from attacca.model.invocation import Invocation
 from attacca.worker.core.reports import SandboxFailed, SandboxGone, Sink, TemplateFailed, TemplateGone
 from attacca.worker.host.cgroups import Group, Groups, open_groups, sweep
 from attacca.worker.host.isolation import no_limits
+from attacca.worker.runtime.code_store import CodeStore
 from attacca.worker.runtime.process.child_process import ChildProcess
 from attacca.worker.runtime.process.description import Secret, describe, no_secret
 from attacca.worker.runtime.process.family import Limits
-from attacca.worker.runtime.process.fork_client import ForkClient
+from attacca.worker.runtime.process.fork_client import ForkClient, pipes
 from attacca.worker.runtime.process.leftovers import Leftovers
 from attacca.worker.runtime.process.options import ProcessOptions
 from attacca.worker.runtime.process.room import Share
@@ -38,19 +38,19 @@ LAST_WORDS_S = 1.0  # an import that takes too long can say where it was, before
 
 
 class ProcessRuntime:
-    """Implements `worker.runtime.types.Runtime`. `state_dir` holds `code/` and `bundles/`; `memory_mb` is what
+    """Implements `worker.runtime.types.Runtime`. `store` has code and bundles; `memory_mb` is what
     the worker gives out to all sandboxes and templates together; `secret` gives the value of one when it is wanted."""
 
     def __init__(
         self,
-        state_dir: Path,
+        store: CodeStore,
         options: ProcessOptions,
         clock: Clock,
         memory_mb: int | None = None,
         secret: Secret = no_secret,
     ) -> None:
         self._clock, self._memory_mb, self._secret = clock, memory_mb, secret
-        self._code, self._bundles, self._options = state_dir / "code", state_dir / "bundles", options
+        self._store, self._options = store, options
         self._isolate = options.isolation != "none"
         self._sandboxes: dict[str, SandboxProcess] = {}
         self._templates: dict[str, TemplateProcess] = {}
@@ -68,6 +68,12 @@ class ProcessRuntime:
         self._sink: Sink
         self._zygotes: ZygoteManager
 
+    def __repr__(self) -> str:
+        births = len(self._births)
+        return (
+            f"<ProcessRuntime {len(self._sandboxes)} sandboxes, {len(self._templates)} templates, {births} processes>"
+        )
+
     @property
     def limits(self) -> str:
         """What holds a sandbox to its memory, for people."""
@@ -77,8 +83,7 @@ class ProcessRuntime:
 
     async def open(self, sink: Sink) -> None:
         self._loop, self._sink = asyncio.get_running_loop(), sink
-        for path in (self._code, self._bundles):
-            path.mkdir(mode=0o755, parents=True, exist_ok=True)
+        self._store.open()
         if self._options.use_cgroups:
             sweep()
             self._groups = open_groups()
@@ -90,8 +95,8 @@ class ProcessRuntime:
                 raise no_limits()
             self._watchdog = self._loop.create_task(look_at(self._everyone, self._options))
         self._zygotes = ZygoteManager(
-            self._code,
-            self._bundles,
+            self._store.code,
+            self._store.bundles,
             self._groups,
             self._leftovers.add,
             self._hear,
@@ -124,7 +129,7 @@ class ProcessRuntime:
 
     def make_template(self, template: str, revision: Revision) -> None:
         orders, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        ours, inner = _pipes()
+        ours, inner = pipes()
         made = TemplateProcess(
             template,
             revision,
@@ -149,7 +154,7 @@ class ProcessRuntime:
             made.process.kill("it was dropped")
 
     def make_sandbox(self, sandbox: str, revision: Revision, template: str | None) -> None:
-        ours, inner = _pipes()
+        ours, inner = pipes()
         room = Share(self._frames, revision.function)
         made = SandboxProcess(sandbox, revision, self._options, self._loop, ours, self._clock, self._sink, room)
         self._sandboxes[sandbox] = made
@@ -263,7 +268,7 @@ class ProcessRuntime:
         return Limits(settings.memory_mb, self._options.processes, settings.cpus)
 
     def _describe(self, made: SandboxProcess | TemplateProcess) -> bytes:
-        places = None if self._isolate else (self._code, self._bundles)
+        places = None if self._isolate else (self._store.code, self._store.bundles)
         return describe(
             made.revision,
             self._options,
@@ -389,10 +394,3 @@ class ProcessRuntime:
             self._sink(TemplateFailed(made.name, "out_of_memory", memory))
         else:
             self._sink(made.failure or TemplateFailed(made.name, "start_failed", why))
-
-
-def _pipes() -> tuple[tuple[int, int], tuple[int, int]]:
-    """Two of them: the reader and the writer that are ours, and those of the other side."""
-    our_reader, their_writer = os.pipe2(os.O_CLOEXEC)
-    their_reader, our_writer = os.pipe2(os.O_CLOEXEC)
-    return (our_reader, our_writer), (their_reader, their_writer)

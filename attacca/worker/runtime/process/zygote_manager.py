@@ -65,6 +65,10 @@ class ZygoteManager:
         self._waiting: list[Callable[[ForkClient], None]] = []
         self.ready = asyncio.Event()
 
+    def __repr__(self) -> str:
+        state = "closing" if self._is_closing else "ready" if self.ready.is_set() else "no zygote"
+        return f"<ZygoteManager {state}, {len(self._waiting)} waiting>"
+
     async def open(self) -> None:
         """Start a zygote and wait until it takes orders.
 

@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 
 from attacca.guest.channel import HEAD, PREPARE
 from attacca.worker.runtime.process.cgroup_slot import CgroupSlot
-from attacca.worker.runtime.process.fork_client import AGAIN_S, AGAIN_TRIES, LARGEST, NO_ROOM, PER_S, TURN, ForkClient
+from attacca.worker.runtime.process.fork_client import (
+    AGAIN_S,
+    AGAIN_TRIES,
+    LARGEST,
+    NO_ROOM,
+    PER_S,
+    TURN,
+    ForkClient,
+    SpawnOrder,
+)
 from attacca.worker.runtime.process.zygote.spawn_spec import BIRTH
 from tests.worker.runtime.process.turns import Loop
 
@@ -215,3 +224,7 @@ def test_it_says_how_it_is(house: House) -> None:
     assert repr(house.fork_client) == "<ForkClient open, 1 waiting, <CgroupSlot left, 0 waiting>>"
     house.fork_client.close()
     assert repr(house.fork_client) == "<ForkClient closed, 0 waiting, <CgroupSlot closed, 0 waiting>>"
+
+
+def test_an_order_that_waits_says_so() -> None:
+    assert repr(SpawnOrder(b"", (3, 4), lambda _: None)) == "<SpawnOrder 2 descriptors, 0 tries>"

@@ -2,7 +2,6 @@
 
 import contextlib
 import fcntl
-import gc
 import json
 import os
 import resource
@@ -11,10 +10,9 @@ import sys
 from time import perf_counter
 from typing import NoReturn
 
-from attacca.guest import advice, deferred, output
+from attacca.guest import agent
 from attacca.guest import channel as wire
-from attacca.guest.load import Loaded, Unfit, load, load_known, open_paths
-from attacca.guest.serve import Server, adapted, describe
+from attacca.guest.load import Loaded, open_paths
 from attacca.worker.runtime.process.zygote import linux, rootfs, script, seccomp
 from attacca.worker.runtime.process.zygote.spawn_spec import SpawnSpec
 
@@ -62,10 +60,6 @@ def lock_down(spec: SpawnSpec, program: bytes, keep: tuple[int, ...] = (), *, is
         linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)
 
 
-class TooSlow(BaseException):
-    """The import takes too long; raised in the middle of it, so that its traceback says where."""
-
-
 def import_code(spec: SpawnSpec) -> Loaded:
     here = script.here_of(spec)
     os.chdir(here)
@@ -75,32 +69,12 @@ def import_code(spec: SpawnSpec) -> Loaded:
     script.obey(spec["env"])
     pose = script.Script(here)
 
-    def interrupt(*_: object) -> NoReturn:
-        raise TooSlow(f"importing the code took longer than {spec['import_s']:g} s (start_timeout_s of the server)")
-
-    signal.signal(signal.SIGALRM, interrupt)
-    signal.setitimer(signal.ITIMER_REAL, spec["import_s"])
     try:
-        find = load_known if spec["signature"] else load
-        loaded = find(spec["handler"], spec["signature"], spec["event"], here)
+        loaded = agent.load_in_time(spec, here)
         pose.settle(loaded.handler, loaded.module)
         return loaded
     finally:
         pose.end()
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        if signal.getsignal(signal.SIGALRM) is interrupt:  # else the code has one of its own
-            signal.signal(signal.SIGALRM, signal.SIG_DFL)
-
-
-def failure(error: BaseException) -> dict[str, str]:
-    if isinstance(error, Unfit):
-        return {"code": "bad_function", "message": error.args[0], "hint": error.args[1], "traceback": ""}
-    told, hint = describe(error), advice.hint(error, os.environ.get("LAMBDA_TASK_ROOT", rootfs.HERE))
-    if isinstance(error, TooSlow):
-        return {"code": "timeout", "message": told["message"], "hint": hint, "traceback": told["traceback"]}
-    code = "out_of_memory" if isinstance(error, MemoryError) else "bad_function"
-    message = f"importing the code raised {told['type']}: {told['message']}"
-    return {"code": code, "message": message, "hint": hint, "traceback": told["traceback"]}
 
 
 def settle(spec: SpawnSpec, user: int, *, isolate: bool, began: float) -> tuple[dict[str, float], int]:
@@ -135,42 +109,5 @@ def live(descriptors: list[int], user: int, *, isolate: bool, began: float) -> N
         times, _ = settle(spec, user, isolate=isolate, began=began)
         lock_down(spec, seccomp.FOR_NEW_SANDBOXES, isolate=isolate, template=False)
         script.set_environment(spec)
-        _live_as_new_sandbox(spec, link, times)
+        agent.live(spec, link, lambda: import_code(spec), script.here_of(spec), times)
     os._exit(0)
-
-
-def _live_as_new_sandbox(spec: SpawnSpec, link: wire.Channel, times: dict[str, float]) -> None:
-    link.read()  # GO
-    output.capture(output.Ledger(link.write, spec["max_log"]))
-    began = perf_counter()
-    try:
-        loaded = import_code(spec)
-    except BaseException as error:  # noqa: BLE001 - the user's code may raise anything
-        output.flush()
-        link.write(wire.FAILED, 0, json.dumps(failure(error)).encode())
-        os._exit(1)
-    gc.freeze()
-    serve(spec, link, loaded, {**times, "imports_ms": (perf_counter() - began) * 1e3})
-
-
-def serve(spec: SpawnSpec, link: wire.Channel, loaded: Loaded, times: dict[str, float]) -> None:
-    ready, loaded = json.dumps(times).encode(), adapted(loaded)
-    if needs_loop(spec, loaded):
-        try:
-            deferred.load("asgi").serve_on_loop(link, spec, loaded, ready)
-        except Unfit as error:
-            os.set_blocking(link.writer, True)
-            link.write(wire.FAILED, 0, json.dumps(failure(error)).encode())
-        return
-    server = Server(link.write, spec, loaded)
-    output.capture(server.ledger)
-    link.write(wire.READY, 0, ready)
-    if spec["concurrency"] > 1:
-        server.serve_in_threads(link, spec["concurrency"])
-    else:
-        server.serve_one_by_one(link)
-
-
-def needs_loop(spec: SpawnSpec, loaded: Loaded) -> bool:
-    loaded = adapted(loaded)
-    return loaded.signature == "asgi" or (loaded.is_async and spec["concurrency"] > 1)

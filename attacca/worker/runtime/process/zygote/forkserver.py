@@ -48,6 +48,9 @@ class ForkServer:
         self._wake, self._alarm = -1, -1
         self._before: tuple[int, Any] = (-1, signal.SIG_DFL)  # what the code itself does about signals
 
+    def __repr__(self) -> str:
+        return f"<ForkServer {len(self._children)} children>"
+
     def run(self) -> list[int]:
         """Serve until the worker is gone, which ends the process. In each child this returns its descriptors."""
         self._wake, self._alarm = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)

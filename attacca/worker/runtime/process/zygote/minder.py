@@ -248,6 +248,10 @@ class PlaceForker:
         self._hands, self._here = hands, here
         self._next: Place | OSError | None = None  # where the next child will be born, or why it will not
 
+    def __repr__(self) -> str:
+        state = "nowhere" if self._next is None else "in a place" if isinstance(self._next, Place) else "stuck"
+        return f"<PlaceForker {state}>"
+
     def fork(self, user: int) -> int:
         if self._next is None:
             if not ready([self._hands.fileno()], 0):

@@ -19,12 +19,8 @@ class SpawnSpec(AgentSpec):
     template: bool
     code: str  # digest; with isolation off, a path
     bundle: str | None
-    handler: str  # "module:attribute", or empty: find it
-    signature: str  # of model.function.Signature, or empty: find it
-    event: str  # of model.function.EventShape, or empty: find it
     env: dict[str, str]
-    secrets: dict[str, str]  # files below root.SECRETS: names, and bytes as latin-1 has them
-    import_s: float  # how long the import may take
+    secrets: dict[str, str]  # files below rootfs.SECRETS: names, and bytes as latin-1 has them
     host_network: bool
     space_mb: int  # of /tmp and of /dev/shm
     limits: dict[str, int]  # names of resource.RLIMIT_*, without the prefix

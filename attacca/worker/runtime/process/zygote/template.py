@@ -13,8 +13,8 @@ from time import perf_counter
 from types import ModuleType
 from typing import Any, NoReturn
 
+from attacca.guest import agent, deferred, output
 from attacca.guest import channel as wire
-from attacca.guest import deferred, output
 from attacca.guest.load import Loaded
 from attacca.worker.runtime.process.zygote import child, heritage, linux, minder, rehearsal, script, seccomp
 from attacca.worker.runtime.process.zygote.forkserver import ForkServer, last_words
@@ -94,7 +94,7 @@ def _prepare(
         _hook(loaded.module, "before_template")
     except BaseException as error:  # noqa: BLE001 - the user's code may raise anything
         output.flush()
-        report(wire.FAILED, 0, _json({**child.failure(error), "logs": _text(printed)}))
+        report(wire.FAILED, 0, _json({**agent.failure(error, script.here_of(spec)), "logs": _text(printed)}))
         os._exit(1)
     imports_ms = (perf_counter() - began) * 1e3
     output.flush()
@@ -153,15 +153,15 @@ def _live_as_sandbox(
             _reseed()
             _hook(loaded.module, "after_fork")
         except BaseException as error:  # noqa: BLE001 - the user's hook may raise anything
-            link.write(wire.FAILED, 0, json.dumps(child.failure(error)).encode())
+            link.write(wire.FAILED, 0, json.dumps(agent.failure(error, script.here_of(spec))).encode())
             os._exit(1)
-        child.serve(spec, link, loaded, times)
+        agent.serve(spec, link, loaded, script.here_of(spec), times)
     os._exit(0)
 
 
 def _warm_up(spec: SpawnSpec, loaded: Loaded) -> None:
     """Load and start what every sandbox of this template will need, once."""
-    if child.needs_loop(spec, loaded):
+    if agent.needs_loop(spec, loaded):
         deferred.load("asgi").warm_up(spec, loaded)
     else:
         rehearsal.rehearse(spec, loaded)

@@ -52,6 +52,9 @@ class NamespaceForker:
         self._flags = flags
         self.user = 0
 
+    def __repr__(self) -> str:
+        return f"<NamespaceForker {self._flags:#x}, user {self.user}>"
+
     def fork(self, user: int) -> int:
         """Who makes a user namespace may map himself into it, and nobody else; so for a moment we are this user."""
         self.user = user

@@ -84,7 +84,7 @@ class Reached(Exception):
     """The entry at which the run was to stop is written."""
 
 
-class Journal:
+class EventLog:
     __slots__ = ("_count", "_digest", "_engine", "_file", "_rows", "_stop_at")
 
     def __init__(self, engine: Engine, path: Path | None = None, stop_at: int | None = None) -> None:

@@ -4,11 +4,11 @@ import pytest
 
 from attacca.errors import NotFound
 from attacca.sim.engine import Engine
-from attacca.sim.journal import Journal, Reached, What, part
+from attacca.sim.event_log import EventLog, Reached, What, part
 
 
 def journal(path: Path | None, *numbers: int, stop_at: int | None = None) -> str:
-    kept = Journal(Engine(), path, stop_at)
+    kept = EventLog(Engine(), path, stop_at)
     for number in numbers:
         kept.note(What.ARRIVED, 1, number)
     return kept.close()
@@ -35,7 +35,7 @@ def test_two_runs_part_at_the_first_entry_that_differs(tmp_path: Path) -> None:
 
 
 def test_it_stops_at_the_entry_it_was_told() -> None:
-    kept = Journal(Engine(), stop_at=2)
+    kept = EventLog(Engine(), stop_at=2)
     kept.note(What.MAKING, 0, 1)
     with pytest.raises(Reached):
         kept.note(What.READY, 0, 1)

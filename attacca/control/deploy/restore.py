@@ -1,0 +1,33 @@
+"""What the store holds at the start, and what of it is not on the disk any more."""
+
+import logging
+from collections.abc import Iterable
+
+from attacca.control.core.events import Restored
+from attacca.control.core.stored import EPOCH, FUNCTIONS, decode, read_epoch
+from attacca.control.deploy.state import StateDir
+from attacca.io.store.types import Store
+from attacca.model.function import Revision
+
+LOG = logging.getLogger("attacca.control")
+
+
+async def restore(store: Store, state: StateDir) -> Restored:
+    """All but the secrets.
+
+    Raises:
+        StateCorrupt: an entry cannot be read, or there is code that no entry knows of.
+    """
+    functions = tuple([(decode(entry.key, entry.value), entry.version) for entry in await store.scan(FUNCTIONS)])
+    last = await store.get(EPOCH)
+    if last is None:
+        state.expect_no_code()
+        return Restored(functions)
+    return Restored(functions, epoch=read_epoch(last.value), epoch_version=last.version)
+
+
+def tell_missing(state: StateDir, revisions: Iterable[Revision]) -> None:
+    """The others work; and who deploys this one again has it back."""
+    for revision in revisions:
+        for path in state.missing(revision.artefact):
+            LOG.warning("%s cannot start: %s is gone; deploy it again, or restore that", revision.id, path)

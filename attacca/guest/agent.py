@@ -1,0 +1,98 @@
+"""The agent's own life: import a function's code when told to, then serve it on a channel until that closes.
+
+Whoever makes the sandbox has put the process where it is to be, and set up what it sees; here nothing is known of that.
+"""
+
+import gc
+import json
+import os
+import signal
+from collections.abc import Callable
+from time import perf_counter
+from typing import NoReturn
+
+from attacca.guest import advice, deferred, output
+from attacca.guest import channel as wire
+from attacca.guest.load import Loaded, Unfit, load, load_known
+from attacca.guest.serve import Server, adapted, describe
+from attacca.guest.spec import AgentSpec
+
+
+class TooSlow(BaseException):
+    """The import takes too long; raised in the middle of it, so that its traceback says where."""
+
+
+def load_in_time(spec: AgentSpec, here: str) -> Loaded:
+    """Import the code that lies in `here`, and find its handler."""
+
+    def interrupt(*_: object) -> NoReturn:
+        raise TooSlow(f"importing the code took longer than {spec['import_s']:g} s (start_timeout_s of the server)")
+
+    signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, spec["import_s"])
+    try:
+        find = load_known if spec["signature"] else load
+        return find(spec["handler"], spec["signature"], spec["event"], here)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        if signal.getsignal(signal.SIGALRM) is interrupt:  # else the code has one of its own
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+
+
+def failure(error: BaseException, here: str) -> dict[str, str]:
+    """Why there is nothing to serve."""
+    if isinstance(error, Unfit):
+        return {"code": "bad_function", "message": error.args[0], "hint": error.args[1], "traceback": ""}
+    told, hint = describe(error), advice.hint(error, os.environ.get("LAMBDA_TASK_ROOT", here))
+    if isinstance(error, TooSlow):
+        return {"code": "timeout", "message": told["message"], "hint": hint, "traceback": told["traceback"]}
+    code = "out_of_memory" if isinstance(error, MemoryError) else "bad_function"
+    message = f"importing the code raised {told['type']}: {told['message']}"
+    return {"code": code, "message": message, "hint": hint, "traceback": told["traceback"]}
+
+
+def live(spec: AgentSpec, link: wire.Channel, find: Callable[[], Loaded], here: str, times: dict[str, float]) -> None:
+    """From GO until the channel is closed; `find` imports the code, and `times` has what was before.
+
+    Raises:
+        Closed: the worker is gone.
+    """
+    link.read()  # GO
+    output.capture(output.Ledger(link.write, spec["max_log"]))
+    began = perf_counter()
+    try:
+        loaded = find()
+    except BaseException as error:  # noqa: BLE001 - the user's code may raise anything
+        output.flush()
+        link.write(wire.FAILED, 0, json.dumps(failure(error, here)).encode())
+        os._exit(1)
+    gc.freeze()
+    serve(spec, link, loaded, here, {**times, "imports_ms": (perf_counter() - began) * 1e3})
+
+
+def serve(spec: AgentSpec, link: wire.Channel, loaded: Loaded, here: str, times: dict[str, float]) -> None:
+    """Say READY, and answer.
+
+    Raises:
+        Closed: the worker is gone.
+    """
+    ready, loaded = json.dumps(times).encode(), adapted(loaded)
+    if needs_loop(spec, loaded):
+        try:
+            deferred.load("asgi").serve_on_loop(link, spec, loaded, ready)
+        except Unfit as error:
+            os.set_blocking(link.writer, True)
+            link.write(wire.FAILED, 0, json.dumps(failure(error, here)).encode())
+        return
+    server = Server(link.write, spec, loaded)
+    output.capture(server.ledger)
+    link.write(wire.READY, 0, ready)
+    if spec["concurrency"] > 1:
+        server.serve_in_threads(link, spec["concurrency"])
+    else:
+        server.serve_one_by_one(link)
+
+
+def needs_loop(spec: AgentSpec, loaded: Loaded) -> bool:
+    loaded = adapted(loaded)
+    return loaded.signature == "asgi" or (loaded.is_async and spec["concurrency"] > 1)

@@ -1,0 +1,66 @@
+"""What a worker's core has seen lately, without what is heavy: bodies, headers, tracebacks, catalogues."""
+
+from collections.abc import Callable
+
+from attacca.model.invocation import Ok
+from attacca.model.messages import Catalogue, Checked, Dispatch, Ended, Send
+from attacca.model.story import ABOUT_MOST, Fact, Recent, outcome
+from attacca.worker.core.events import Command, Event, Received, Run
+from attacca.worker.core.reports import RunEnded, SandboxFailed, SandboxGone, TemplateFailed, TemplateReady
+
+Handle = Callable[[float, Event], list[Command]]
+
+
+def remembering(handle: Handle, recent: Recent) -> Handle:
+    """The road of every invocation is spelled out: a fact of it is one tuple, or what is there already."""
+    append = recent.entries.append
+
+    def remembered(now: float, event: Event) -> list[Command]:
+        commands = handle(now, event)
+        if type(event) is Received:
+            if len(commands) == 2 and type(commands[0]) is Run:
+                append((now, commands[1].message, ()))  # type: ignore[union-attr]  # it is Started, and says it all
+                return commands
+        elif type(event) is RunEnded and len(commands) == 1 and type(event.outcome) is Ok:
+            append((now, ("RunEnded", event.invocation, event.sandbox, event.run_ms, "ok"), ()))
+            return commands
+        append((now, _light(event), [fact for command in commands if (fact := _order(command)) is not None]))
+        return commands
+
+    return remembered
+
+
+def _order(command: Command) -> Fact:
+    """None: something else says the same."""
+    if type(command) is Send:
+        message = command.message
+        if type(message) is Ended:
+            return None if type(message.outcome) is Ok else ("Ended", message.id, "", outcome(message.outcome))
+        return ("Checked", message.revision.id, "") if type(message) is Checked else message
+    return None if type(command) is Run else command
+
+
+def _light(event: Event) -> Fact:
+    match event:
+        case Received(_, Dispatch(invocation)):
+            return "Dispatch", invocation.id, "", invocation.revision
+        case Received(_, message):
+            return message
+        case RunEnded():
+            return "RunEnded", event.invocation, event.sandbox, event.run_ms, outcome(event.outcome)
+        case _:
+            return _seldom(event)
+
+
+def _seldom(event: Event) -> Fact:
+    match event:
+        case SandboxFailed() | SandboxGone():
+            return type(event).__name__, event.sandbox, "", f"{event.code}: {event.message[:ABOUT_MOST]}"
+        case TemplateFailed():
+            return "TemplateFailed", event.template, "", f"{event.code}: {event.message[:ABOUT_MOST]}"
+        case TemplateReady():
+            return "TemplateReady", event.template, "", f"{event.memory_mb} MB", event.unfit[:ABOUT_MOST]
+        case Catalogue():
+            return "Catalogue", "", "", event.generation
+        case _:
+            return event

@@ -1,0 +1,46 @@
+"""What changes says how it is, in one line and in numbers."""
+
+from typing import Any
+
+from attacca.guest import channel as wire
+from attacca.guest.output import Ledger, Pen
+from attacca.guest.pieces import Line, Reply
+from tests.guest.pipes import serving
+
+
+def test_what_writes_says_how_much() -> None:
+    ledger = Ledger(lambda *_: None, 100)
+    ledger.emit(1, "stdout", "hello")
+    ledger.emit(2, "stdout", "hi")
+    assert repr(ledger) == "<Ledger 2 have written, 7 bytes, 100 each>"
+    pen = Pen("stdout", 1)
+    pen.take(b"hello")
+    assert repr(pen) == "<Pen stdout, 5 bytes of 1 wait>"
+
+
+def test_what_is_heard_of_an_invocation() -> None:
+    line = Line(None)
+    line.hear(wire.BODY, b"one")
+    assert repr(line) == "<Line open, 1 pieces, more to come>"
+    line.hear(wire.BODY_END, b"two")
+    line.hear(wire.PAUSE, b"")
+    assert repr(line) == "<Line paused, 2 pieces, all>"
+    line.hear(wire.GONE, b"")
+    reply: Any = Reply.__new__(Reply)
+    reply._number, reply._line, reply.has_begun = 3, line, True
+    assert repr(reply) == "<Reply 3 begun, <Line over, 2 pieces, all>>"
+
+
+def test_a_channel_and_who_serves_on_it() -> None:
+    assert repr(wire.Channel(3, 4)) == "<Channel 3 in, 4 out, 0 bytes read ahead>"
+    told: list[str] = []
+
+    def handler(_: Any) -> int:
+        told.append(repr(server))
+        return 1
+
+    with serving(handler, "event") as outside:
+        server: Any = outside.server
+        outside.invoke()
+        outside.answer()
+    assert told == ["<Server shop, 0 lines, 0 loops, <Asker 0 asked, 0 open>>"]
