@@ -118,7 +118,8 @@ class Planes:
             assert link is not None
             self._links.append(link)
         else:
-            left, right = StreamLink(one, one_hello, one_words, SMALL), StreamLink(two, two_hello, two_words, SMALL)
+            left = StreamLink(one, one_hello, one_words, SMALL, has_dialed=False)
+            right = StreamLink(two, two_hello, two_words, SMALL, has_dialed=True)
             joined(left, right)
             self._links.append(left)
 

@@ -27,6 +27,7 @@ from attacca.worker.core.reports import (
     TemplateGone,
     TemplateReady,
 )
+from attacca.worker.runtime.code_store import SharedCode
 from attacca.worker.runtime.process.options import ProcessOptions
 from attacca.worker.runtime.process.runtime import ProcessRuntime
 
@@ -36,7 +37,7 @@ R = TypeVar("R")
 
 class House:
     def __init__(self, state: Path, options: ProcessOptions) -> None:
-        self.state, self.runtime = state, ProcessRuntime(state, options, SystemClock())
+        self.state, self.runtime = state, ProcessRuntime(SharedCode(state), options, SystemClock())
         self.reports: list[Report] = []
         self._news = asyncio.Event()
         self._count = 0

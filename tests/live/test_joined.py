@@ -1,9 +1,12 @@
 """The planes of a server, joined in memory and over TCP: the same things happen; and what a broken connection costs."""
 
 import hashlib
+import http.client
 import json
+import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -97,3 +100,40 @@ def test_what_takes_too_long_is_given_up_and_who_leaves_is_not_waited_for(whole:
     first = Later(lambda: whole.call("slow", {"s": 0.5}))
     assert [first.result().value, whole.call("slow", {"s": 0}).value] == [0.5, 0]
     until(lambda: whole.worker()["running"] == 0, "nothing runs any more")
+
+
+def test_calls_are_answered_while_revisions_come_and_go(whole: Whole) -> None:
+    """Who calls meanwhile gets one revision or the other, and none that nobody knows any more."""
+    source = "def flux():\n    return {0}"
+    whole.function("flux", source.format(0))
+    with ThreadPoolExecutor(4) as pool:
+        for number in range(1, 8):
+            calling = [pool.submit(whole.call, "flux") for _ in range(12)]
+            whole.function("flux", source.format(number))
+            seen = {(answer.status, answer.value) for answer in (one.result() for one in calling)}
+            assert seen <= {(200, number - 1), (200, number)}
+            assert whole.call("flux").value == number
+
+
+def test_what_an_invocation_costs_is_shown(whole: Whole, request: pytest.FixtureRequest) -> None:
+    """`-s` shows it: CPU time of the whole server for each warm invocation, one after the other."""
+    whole.function("nothing", "def nothing():\n    return 0")
+    connection = http.client.HTTPConnection("127.0.0.1", whole.port, timeout=30)
+
+    def call() -> int:
+        connection.request("POST", "/function/nothing")
+        answer = connection.getresponse()
+        answer.read()
+        return answer.status
+
+    def spent_s() -> float:
+        fields = Path(f"/proc/{whole.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    statuses = [call() for _ in range(100)]
+    before = spent_s()
+    statuses += [call() for _ in range(2000)]
+    after = spent_s()
+    connection.close()
+    print(f"\n{request.node.name}: {(after - before) / 2000 * 1e6:.0f} microseconds")
+    assert set(statuses) == {200}

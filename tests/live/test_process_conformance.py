@@ -11,6 +11,7 @@ import pytest
 
 from attacca.kernel.clock import SystemClock
 from attacca.model.function import PythonDirectory, Revision, Settings, Signature
+from attacca.worker.runtime.code_store import SharedCode
 from attacca.worker.runtime.conformance import NEEDS, Doing, check_runtime
 from attacca.worker.runtime.process.lineage import children
 from attacca.worker.runtime.process.options import ProcessOptions
@@ -45,7 +46,7 @@ class ProcessSubject:
     def __init__(self, state: Path, **options: Any) -> None:
         self._state = state
         self._before = len(os.listdir("/proc/self/fd"))
-        self.runtime = ProcessRuntime(state, ProcessOptions(**options), SystemClock())
+        self.runtime = ProcessRuntime(SharedCode(state), ProcessOptions(**options), SystemClock())
 
     def function(self, doing: Doing, concurrency: int = 1) -> Revision:
         name = f"{doing}-{concurrency}"

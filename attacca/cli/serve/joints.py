@@ -52,9 +52,9 @@ class Joints:
             assert link is not None, "planes of one process speak the same language"
             self._links.append(link)
             return
-        listener = Listener(self._maker(listening))
+        listener = Listener(self._maker(listening, has_dialed=False))
         await listener.open(LOOPBACK, 0)
-        dialer = Dialer(self._maker(dialing), LOOPBACK, listener.port)
+        dialer = Dialer(self._maker(dialing, has_dialed=True), LOOPBACK, listener.port)
         self._sockets.append((listener, dialer))
         dialer.open()
         await listening.peers.until(dialing.hello.name)
@@ -72,5 +72,5 @@ class Joints:
         for listener, _ in self._sockets:
             listener.cut()
 
-    def _maker(self, end: End) -> Callable[[], StreamLink]:
-        return lambda: StreamLink(end.peers, end.hello, end.words, self._limits)
+    def _maker(self, end: End, *, has_dialed: bool) -> Callable[[], StreamLink]:
+        return lambda: StreamLink(end.peers, end.hello, end.words, self._limits, has_dialed=has_dialed)

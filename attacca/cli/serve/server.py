@@ -50,6 +50,7 @@ from attacca.model.messages import (
 from attacca.model.sandbox import WorkerView
 from attacca.model.story import Moment
 from attacca.worker.driver import Worker
+from attacca.worker.runtime.code_store import SharedCode
 from attacca.worker.runtime.process.runtime import ProcessRuntime
 from attacca.worker.runtime.router import Router
 
@@ -128,7 +129,7 @@ class Server:
             self._watch,
             lambda: self._of_gateway.send(CONTROL, AskCatalogue(0, 0)),
         )
-        self.runtime = ProcessRuntime(state.path, config.process, clock, config.worker.memory_mb, secret)
+        self.runtime = ProcessRuntime(SharedCode(state.path), config.process, clock, config.worker.memory_mb, secret)
         self.worker = Worker(
             config.worker,
             Router({PythonDirectory: self.runtime}),

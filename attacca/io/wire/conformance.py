@@ -10,7 +10,7 @@ import msgspec
 from attacca.io.wire.types import TOO_SLOW, VERSION, Hello, Limits, Link, Receiver
 
 PATIENCE_S = 20.0  # a test that hangs fails; nothing is measured
-LEFT, RIGHT = Hello("gateway", "left", b"key"), Hello("worker", "right", b"key")
+LEFT, RIGHT = Hello("gateway", "left", b"sesame"), Hello("worker", "right", b"sesame")
 SMALL = Limits(message_bytes=8_000_000, high_bytes=50_000, most_bytes=4_000_000)
 
 

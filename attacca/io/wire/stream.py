@@ -1,7 +1,7 @@
 """The link as a stream of bytes: an asyncio protocol, for any transport there is.
 
-Both sides say Hello at once, and nothing else is taken before it. What is no message, is too large or comes from
-somebody else ends the link; the peer is told why, as far as it still listens.
+Who dials says Hello first, and is told nothing before it has shown the key. What is no message, is too large or comes
+from somebody else ends the link; the peer is told why, as far as it still listens.
 """
 
 import asyncio
@@ -16,11 +16,14 @@ PLAIN = Codec(Hello, HELLO_BYTES)
 
 
 class StreamLink(asyncio.Protocol):
-    def __init__(self, receiver: Receiver[Any], hello: Hello, words: Any, limits: Limits | None = None) -> None:
+    def __init__(
+        self, receiver: Receiver[Any], hello: Hello, words: Any, limits: Limits | None = None, *, has_dialed: bool
+    ) -> None:
         """`words`: the union of what the peer may send."""
         self._receiver = receiver
         self._receive: Callable[[Any], None]  # from when it has been told that it is open
         self._hello = hello
+        self._has_dialed = has_dialed
         self._limits = limits or Limits()
         self._codec = Codec(words, self._limits.message_bytes)
         self._transport: asyncio.Transport | None = None
@@ -87,7 +90,8 @@ class StreamLink(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = joined = cast(asyncio.Transport, transport)
         joined.set_write_buffer_limits(high=self._limits.high_bytes)
-        joined.write(PLAIN.encode(self._hello))
+        if self._has_dialed:
+            joined.write(PLAIN.encode(self._hello))
         self._timer = asyncio.get_running_loop().call_later(self._limits.hello_s, self._say_nothing_came)
 
     def data_received(self, data: bytes) -> None:
@@ -166,6 +170,8 @@ class StreamLink(asyncio.Protocol):
             raise BadRequest(why)
         self._stop_timer()
         self._is_open = True
+        if not self._has_dialed and self._transport is not None:
+            self._transport.write(PLAIN.encode(self._hello))
         self._receive = self._receiver.opened(self, word)
 
     # The end.

@@ -75,7 +75,7 @@ class Links(Door):
         traps = [b"\0" + GREETING + frame(one) for one in deep] + [b"\0" + frame(one) for one in deep]
         body = said(Body("x", b"1", last=False))
         traps += [
-            b"\0" + said(stranger) + body for stranger in (LEFT, Hello("worker", "right", b"kex"), Goodbye("why"))
+            b"\0" + said(stranger) + body for stranger in (LEFT, Hello("worker", "right", b"open"), Goodbye("why"))
         ]
         traps += [
             b"\0" + GREETING + said(Body("x", bytes(39_800), last=False)),
@@ -177,7 +177,7 @@ class Paper(asyncio.Transport):
 def read(words: Any, stream: bytes, sizes: list[int]) -> Seen:
     paper = Paper()
     seen = Seen(paper)
-    link = StreamLink(seen, LEFT, words, LIMITS)
+    link = StreamLink(seen, LEFT, words, LIMITS, has_dialed=False)
     link.connection_made(paper)
     at = 0
     for size in sizes:
@@ -190,4 +190,5 @@ def read(words: Any, stream: bytes, sizes: list[int]) -> Seen:
         link.eof_received()
     link.connection_lost(None)
     assert len(paper.written) <= 2 * HELLO_BYTES, "a stranger is answered at length"
+    assert seen.opened_count or LEFT.key not in paper.written, "a stranger is told the key"
     return seen

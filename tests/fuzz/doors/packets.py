@@ -29,6 +29,7 @@ from attacca.worker.core.reports import (
     TemplateGone,
     TemplateReady,
 )
+from attacca.worker.runtime.code_store import SharedCode
 from attacca.worker.runtime.process.cgroup_slot import CgroupSlot
 from attacca.worker.runtime.process.fork_client import LARGEST, TURN, ForkClient
 from attacca.worker.runtime.process.options import ProcessOptions
@@ -168,7 +169,7 @@ class Story:
         self.loop, self.before = loop, descriptors()
         self.reports: list[Report] = []
         self.held: list[int] = []
-        self.runtime = Watched(room, OPTIONS, ManualClock(5.0))
+        self.runtime = Watched(SharedCode(room), OPTIONS, ManualClock(5.0))
         self.runtime.by_turn = Counter()
         self.runtime._loop, self.runtime._sink = loop, self.reports.append
         self.zygote = Zygote(loop, self.runtime._hear, self.runtime._lost)

@@ -38,7 +38,7 @@ def test_a_name_is_sent_to_by_its_link() -> None:
     driver, one, two = Driver(), Recorder(), Recorder()
     peers = bound(driver)
     join(one, RIGHT, peers, LEFT)
-    join(two, Hello("worker", "second", b"key"), peers, LEFT)
+    join(two, Hello("worker", "second", b"sesame"), peers, LEFT)
     peers.send("right", Word(1))
     peers.send("second", Word(2))
     peers.send("nobody", Word(3))

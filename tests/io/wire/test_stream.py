@@ -17,7 +17,9 @@ class PipeJoint:
         self._join()
 
     def _join(self) -> None:
-        self.links = [StreamLink(*side, Word, self._limits) for side in self._sides]
+        self.links = [
+            StreamLink(*side, Word, self._limits, has_dialed=number == 0) for number, side in enumerate(self._sides)
+        ]
         joined(*self.links)
 
     async def cut(self) -> None:
@@ -39,7 +41,7 @@ async def by_pipe(*sides: Any) -> PipeJoint:
 
 async def dial(receiver: Receiver[Any], hello: Hello, limits: Limits) -> Hand:
     hand = PipeHand()
-    joined(StreamLink(receiver, hello, Word, limits), hand)
+    joined(StreamLink(receiver, hello, Word, limits, has_dialed=False), hand)
     return hand
 
 

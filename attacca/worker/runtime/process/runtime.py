@@ -5,7 +5,6 @@ import itertools
 import os
 import socket
 from collections.abc import Callable
-from pathlib import Path
 
 from attacca.errors import AttaccaError
 from attacca.guest import channel as wire
@@ -16,6 +15,7 @@ from attacca.model.invocation import Invocation
 from attacca.worker.core.reports import SandboxFailed, SandboxGone, Sink, TemplateFailed, TemplateGone
 from attacca.worker.host.cgroups import Group, Groups, open_groups, sweep
 from attacca.worker.host.isolation import no_limits
+from attacca.worker.runtime.code_store import CodeStore
 from attacca.worker.runtime.process.child_process import ChildProcess
 from attacca.worker.runtime.process.description import Secret, describe, no_secret
 from attacca.worker.runtime.process.family import Limits
@@ -38,19 +38,19 @@ LAST_WORDS_S = 1.0  # an import that takes too long can say where it was, before
 
 
 class ProcessRuntime:
-    """Implements `worker.runtime.types.Runtime`. `state_dir` holds `code/` and `bundles/`; `memory_mb` is what
+    """Implements `worker.runtime.types.Runtime`. `store` has code and bundles; `memory_mb` is what
     the worker gives out to all sandboxes and templates together; `secret` gives the value of one when it is wanted."""
 
     def __init__(
         self,
-        state_dir: Path,
+        store: CodeStore,
         options: ProcessOptions,
         clock: Clock,
         memory_mb: int | None = None,
         secret: Secret = no_secret,
     ) -> None:
         self._clock, self._memory_mb, self._secret = clock, memory_mb, secret
-        self._code, self._bundles, self._options = state_dir / "code", state_dir / "bundles", options
+        self._store, self._options = store, options
         self._isolate = options.isolation != "none"
         self._sandboxes: dict[str, SandboxProcess] = {}
         self._templates: dict[str, TemplateProcess] = {}
@@ -83,8 +83,7 @@ class ProcessRuntime:
 
     async def open(self, sink: Sink) -> None:
         self._loop, self._sink = asyncio.get_running_loop(), sink
-        for path in (self._code, self._bundles):
-            path.mkdir(mode=0o755, parents=True, exist_ok=True)
+        self._store.open()
         if self._options.use_cgroups:
             sweep()
             self._groups = open_groups()
@@ -96,8 +95,8 @@ class ProcessRuntime:
                 raise no_limits()
             self._watchdog = self._loop.create_task(look_at(self._everyone, self._options))
         self._zygotes = ZygoteManager(
-            self._code,
-            self._bundles,
+            self._store.code,
+            self._store.bundles,
             self._groups,
             self._leftovers.add,
             self._hear,
@@ -269,7 +268,7 @@ class ProcessRuntime:
         return Limits(settings.memory_mb, self._options.processes, settings.cpus)
 
     def _describe(self, made: SandboxProcess | TemplateProcess) -> bytes:
-        places = None if self._isolate else (self._code, self._bundles)
+        places = None if self._isolate else (self._store.code, self._store.bundles)
         return describe(
             made.revision,
             self._options,
