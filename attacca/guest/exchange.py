@@ -2,17 +2,24 @@
 
 import asyncio
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 from urllib.parse import unquote
 
 from attacca.guest import channel as wire
 from attacca.guest.payload import Requested
-from attacca.guest.serve import too_large
-
-if TYPE_CHECKING:
-    from attacca.guest.asgi import Desk
+from attacca.guest.serve import Server, too_large
 
 PIECE_MOST = 256 << 10  # bytes of a frame
+
+
+class Doorway(Protocol):
+    """Where the application's requests come in, and its answers go out."""
+
+    server: Server
+    state: dict[str, Any]
+    writable: asyncio.Event
+
+    def write(self, kind: int, number: int, *parts: bytes) -> None: ...
 
 
 class Exchange:
@@ -23,7 +30,7 @@ class Exchange:
         "is_gone", "is_paused", "number",
     )  # fmt: skip
 
-    def __init__(self, desk: "Desk", number: int, asked: Requested) -> None:
+    def __init__(self, desk: Doorway, number: int, asked: Requested) -> None:
         self.desk, self.number, self.asked = desk, number, asked
         self.began = monotonic()
         self.head: tuple[int, bytes, bytes] | None = None

@@ -29,7 +29,7 @@ class Failed(msgspec.Struct, frozen=True):
     why: str
 
 
-class Outcome(msgspec.Struct, frozen=True):
+class StudyOutcome(msgspec.Struct, frozen=True):
     paths: list[Path]  # of the cells that are there now, in the order of the cells
     reused: int
     failed: list[Failed]
@@ -58,7 +58,7 @@ class Study:
     def missing(self) -> list[Cell]:
         return [cell for cell in self.cells if not (self.path(cell) / "digest.json").exists()]
 
-    def run(self, tell: Tell, processes: int | None = None, cluster: str = "") -> Outcome:
+    def run(self, tell: Tell, processes: int | None = None, cluster: str = "") -> StudyOutcome:
         """
         Raises:
             StateUnavailable: the directory cannot be written to.
@@ -77,7 +77,7 @@ class Study:
                 failed.append(Failed(cell, _reason(result)))
             tell(done, len(missing), cell)
         there = [path for cell in self.cells if (path := self.path(cell)).joinpath("digest.json").exists()]
-        return Outcome(there, len(self.cells) - len(missing), failed)
+        return StudyOutcome(there, len(self.cells) - len(missing), failed)
 
     def _performed(
         self, cells: list[Cell], processes: int | None, cluster: str

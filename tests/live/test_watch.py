@@ -16,7 +16,7 @@ from attacca.model.invocation import Failed
 from attacca.worker.core.reports import SandboxGone
 from attacca.worker.host import watch
 from attacca.worker.host.cgroups import open_groups
-from attacca.worker.host.watch import Held, held
+from attacca.worker.host.watch import Usage, held
 from tests.live import ordinary
 from tests.live.house import House, value, visit
 from tests.live.whole import running, until
@@ -55,7 +55,7 @@ def test_each_kind_is_found_where_it_is(code: str, part: str) -> None:
             assert 40 * MB <= getattr(found, part) < 60 * MB
             assert others.memory_kb < 30 * MB
             assert found.processes == 1
-    assert held(process.pid) == Held(), "it is gone"
+    assert held(process.pid) == Usage(), "it is gone"
 
 
 def test_page_tables_count() -> None:

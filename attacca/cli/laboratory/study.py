@@ -16,7 +16,7 @@ from attacca.load.extra import need_lab
 if TYPE_CHECKING:
     from attacca.load.report.groups import Group
     from attacca.sim.grid import Cell
-    from attacca.sim.study import Outcome
+    from attacca.sim.study import StudyOutcome
 
 SWEEP = """
 attacca sim sweep burst.toml --set system.memory_mb=1024,2048,4096 --seeds 10
@@ -160,7 +160,9 @@ class Plan(NamedTuple):
     until: str = ""
 
 
-def study(plan: Plan, *, on: str, processes: int | None, out: str, records: bool) -> tuple[list["Group"], "Outcome"]:
+def study(
+    plan: Plan, *, on: str, processes: int | None, out: str, records: bool
+) -> tuple[list["Group"], "StudyOutcome"]:
     """Run what is missing; the configurations in the order of what was varied."""
     need_lab()
     from attacca.load.report.groups import grouped, seeds_for
@@ -237,7 +239,7 @@ class Meter:
         sys.stderr.write(f"\r\x1b[2K{line[: width() - 1]}")
         sys.stderr.flush()
 
-    def close(self, outcome: "Outcome") -> None:
+    def close(self, outcome: "StudyOutcome") -> None:
         if sys.stderr.isatty():
             sys.stderr.write("\r\x1b[2K")
         new = len(outcome.paths) - outcome.reused
@@ -254,7 +256,7 @@ class Wanted(NamedTuple):
     metrics: list[str] | None = None
 
 
-def show(groups: list["Group"], outcome: "Outcome", wanted: Wanted, *, as_json: bool) -> None:
+def show(groups: list["Group"], outcome: "StudyOutcome", wanted: Wanted, *, as_json: bool) -> None:
     need_lab()
     from attacca.load.report.sections import report as make_report
 
@@ -295,7 +297,7 @@ def lines(groups: list["Group"], metrics: list[str] | None) -> list[str]:
     return text + [paint(sentence, bold, sys.stdout) if bold else sentence for sentence in verdicts(groups, names)]
 
 
-def as_numbers(groups: list["Group"], outcome: "Outcome", metrics: list[str]) -> dict[str, object]:
+def as_numbers(groups: list["Group"], outcome: "StudyOutcome", metrics: list[str]) -> dict[str, object]:
     from attacca.load.report.groups import paired
     from attacca.load.report.sections import report as make_report
 

@@ -2,19 +2,25 @@
 
 from collections.abc import Mapping
 from math import inf
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from attacca.kernel.chance import Chance
 from attacca.model.resources import Resources
 from attacca.worker.core.state import Function
 from attacca.worker.core.timers import Key, Timer, Timers
 
-if TYPE_CHECKING:
-    from attacca.worker.core.pool import Pool
-
-
 KEEPALIVE: Key = (Timer.KEEPALIVE, "")
 LEAST_S = 1e-3  # between two awakenings
+
+
+class Holding(Protocol):
+    """What the pool knows of its resources."""
+
+    @property
+    def capacity(self) -> Resources: ...
+    @property
+    def used(self) -> Resources: ...
+    def idle(self) -> Resources: ...
 
 
 class House:
@@ -22,7 +28,7 @@ class House:
 
     __slots__ = ("_chance", "_earliest", "_functions", "_pool", "_timers")
 
-    def __init__(self, pool: "Pool", timers: Timers, functions: Mapping[str, Function], chance: Chance | None) -> None:
+    def __init__(self, pool: Holding, timers: Timers, functions: Mapping[str, Function], chance: Chance | None) -> None:
         self._pool = pool
         self._timers = timers
         self._functions = functions

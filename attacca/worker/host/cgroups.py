@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
-from attacca.worker.host.hierarchy import CONTROLLERS, UNIFIED, Place, places
+from attacca.worker.host.hierarchy import CONTROLLERS, UNIFIED, Mounted, places
 from attacca.worker.host.processors import PERIOD_US, quota_us, shares, weight
 
 NEEDED = {"memory", "pids"}  # without `cpu` the shares are equal and `cpus` bounds nothing
@@ -325,11 +325,11 @@ def sweep() -> int:
     return removed
 
 
-def _places() -> dict[str, Place]:
+def _places() -> dict[str, Mounted]:
     return places(Path("/proc/self/cgroup").read_text(), Path("/proc/self/mountinfo").read_text())
 
 
-def _parents(place: Place) -> list[str]:
+def _parents(place: Mounted) -> list[str]:
     """Where this user may make groups: at the top, or in our own group, of which we may be in the inner one."""
     own = os.path.dirname(place.own) if os.path.basename(place.own) == HOME else place.own
     ours = _is_delegated(own)
@@ -345,7 +345,7 @@ def _is_delegated(group: str) -> bool:
     return False
 
 
-def _open_v1(found: dict[str, Place], name: str) -> GroupsV1 | None:
+def _open_v1(found: dict[str, Mounted], name: str) -> GroupsV1 | None:
     choices = {controller: _parents(place) for controller, place in found.items()}
     choices = {controller: paths for controller, paths in choices.items() if paths}
     if not set(choices) >= NEEDED:
@@ -356,7 +356,7 @@ def _open_v1(found: dict[str, Place], name: str) -> GroupsV1 | None:
     return None
 
 
-def _open_v2(place: Place, name: str) -> GroupsV2 | None:
+def _open_v2(place: Mounted, name: str) -> GroupsV2 | None:
     for parent in _parents(place):
         with contextlib.suppress(OSError):
             offered = Path(parent, "cgroup.controllers").read_text().split()

@@ -8,7 +8,7 @@ CONTROLLERS = ("memory", "cpu", "pids")
 UNIFIED = ""  # the name of version 2's only hierarchy, as in /proc/self/cgroup
 
 
-class Place(NamedTuple):
+class Mounted(NamedTuple):
     """Two directories of one hierarchy: its top, as far as we can see it, and our own group."""
 
     top: str
@@ -22,10 +22,10 @@ class Place(NamedTuple):
         return found
 
 
-def places(cgroup: str, mountinfo: str) -> dict[str, Place]:
+def places(cgroup: str, mountinfo: str) -> dict[str, Mounted]:
     """By controller of version 1, and by UNIFIED for version 2, from the texts of the two files of these names."""
     paths = _paths(cgroup)
-    found: dict[str, Place] = {}
+    found: dict[str, Mounted] = {}
     for line in mountinfo.splitlines():
         before, _, after = line.partition(" - ")
         kind, _, options = after.split(" ", 2)
@@ -33,7 +33,7 @@ def places(cgroup: str, mountinfo: str) -> dict[str, Place]:
         names = {"cgroup": options.split(","), "cgroup2": [UNIFIED]}.get(kind, [])
         for name in names:
             if name in paths and name not in found:
-                found[name] = Place(point, _below(point, root, paths[name]))
+                found[name] = Mounted(point, _below(point, root, paths[name]))
     return {name: place for name, place in found.items() if name in (*CONTROLLERS, UNIFIED)}
 
 

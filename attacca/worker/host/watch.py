@@ -40,7 +40,7 @@ class Own(NamedTuple):
     threads: int = 0
 
 
-class Held(NamedTuple):
+class Usage(NamedTuple):
     """What all processes of a sandbox hold together, in kB."""
 
     anonymous: int = 0
@@ -118,7 +118,7 @@ class Limit(NamedTuple):
     processes: int  # and threads
 
 
-def too_much(found: Held, limit: Limit) -> TooMuch | None:
+def too_much(found: Usage, limit: Limit) -> TooMuch | None:
     if found.processes > limit.processes:
         return TooMuch(f"it had more than {limit.processes} processes and threads")
     if found.descriptors > DESCRIPTORS:
@@ -137,7 +137,7 @@ def over(limits: Mapping[int, Limit]) -> dict[int, TooMuch]:
     return found
 
 
-def held(pid: int, apart: Collection[int] = (), enough_kb: int = 0, most: int = MOST) -> Held:
+def held(pid: int, apart: Collection[int] = (), enough_kb: int = 0, most: int = MOST) -> Usage:
     """What a sandbox's process and all below it hold; nothing when it is gone. Those `apart`, and what is below them,
     are others'. Not many more than `most` processes, and than DESCRIPTORS open files, are looked at.
 
@@ -147,7 +147,7 @@ def held(pid: int, apart: Collection[int] = (), enough_kb: int = 0, most: int = 
     family = _family(pid, apart, most)
     spaces = _spaces(pid)
     opened = _open_files(family)
-    found = Held(
+    found = Usage(
         files=sum(spaces.values()) + sum(opened.files.values()),
         pipes=opened.pipes * PIPE_KB,
         sockets=_queued_kb(pid, opened.sockets),
@@ -168,7 +168,7 @@ def _share(pid: int, before: Own) -> Own:
     return own_share(before if rollup else own(_text(f"/proc/{pid}/status")), rollup)
 
 
-def _together(found: Held, owns: Iterable[Own]) -> Held:
+def _together(found: Usage, owns: Iterable[Own]) -> Usage:
     total = [sum(column) for column in zip(Own(), *owns, strict=True)]
     anonymous, shared, swapped, tables, huge, _ = total
     return found._replace(anonymous=anonymous + huge, shared=shared, swapped=swapped, tables=tables)

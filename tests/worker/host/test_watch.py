@@ -6,10 +6,10 @@ import pytest
 
 from attacca.worker.host.watch import (
     DESCRIPTORS,
-    Held,
     Limit,
     Own,
     TooMuch,
+    Usage,
     fields,
     mapped,
     no_group,
@@ -70,23 +70,23 @@ def test_files_that_are_mapped() -> None:
     }
 
 
-SOME = Held(anonymous=1, shared=2, swapped=4, tables=8, files=16, pipes=32, sockets=64, processes=5, descriptors=9)
+SOME = Usage(anonymous=1, shared=2, swapped=4, tables=8, files=16, pipes=32, sockets=64, processes=5, descriptors=9)
 
 
 def test_every_part_counts_and_what_is_no_memory_does_not() -> None:
     assert SOME.memory_kb == 127
     for part in ("anonymous", "shared", "swapped", "tables", "files", "pipes", "sockets"):
-        assert Held(**{part: 7}).memory_kb == 7
-    assert Held(processes=3, descriptors=3).memory_kb == 0
+        assert Usage(**{part: 7}).memory_kb == 7
+    assert Usage(processes=3, descriptors=3).memory_kb == 0
 
 
 def test_the_largest_part_is_named_first() -> None:
-    assert str(Held(anonymous=3 << 10, files=70 << 10, tables=1023)) == "70 MB files, 3 MB anonymous"
+    assert str(Usage(anonymous=3 << 10, files=70 << 10, tables=1023)) == "70 MB files, 3 MB anonymous"
     assert str(SOME) == "less than 1 MB"
 
 
 def test_a_limit_may_be_reached_and_not_passed() -> None:
-    full = Held(files=1024, processes=8, descriptors=DESCRIPTORS)
+    full = Usage(files=1024, processes=8, descriptors=DESCRIPTORS)
     assert too_much(full, Limit(1024, 8)) is None
     assert too_much(full, Limit(1023, 8)) == TooMuch("it went over its memory: 1 MB files", is_memory=True)
     assert too_much(full, Limit(1024, 7)) == TooMuch("it had more than 7 processes and threads")
