@@ -19,7 +19,8 @@ program=$(realpath --no-symlinks "$1")
 chown -R $uid:$uid "$home"
 if ! as_user "$program" --version >/dev/null 2>&1; then
     venv=${program%/bin/*}
-    cp --archive "$venv" "$home/venv"
+    cp --recursive --no-dereference "$venv" "$home/venv"
+    chown -R $uid:$uid "$home/venv"
     program=$home/venv/bin/${program##*/}
 fi
 as_user "$program" "${@:2}"

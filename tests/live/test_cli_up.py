@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.live.whole import JOIN
+
 ATTACCA = [sys.executable, "-m", "attacca.cli.app"]
 ENVIRON = {name: value for name, value in os.environ.items() if not name.startswith("ATTACCA_")}
 READY_S = 20.0
@@ -34,7 +36,7 @@ class Server:
     def __init__(self, state_dir: Path, *options: str) -> None:
         self.lines: list[str] = []
         command = [*ATTACCA, "up", "--port", "0", "--memory", "1024", "--memory-limits", "watch"]
-        command += ["--state-dir", str(state_dir), *options]
+        command += ["--state-dir", str(state_dir), "--set", f"wire.join={JOIN}", *options]
         self.process = subprocess.Popen(
             command, env=ENVIRON, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             process_group=0,

@@ -25,6 +25,7 @@ from tests.live.ordinary import command as as_ordinary
 from tests.live.ordinary import environment
 
 ENVIRON = {name: value for name, value in os.environ.items() if not name.startswith("ATTACCA_")}
+JOIN = os.environ.get("JOIN", "memory")  # JOIN=tcp: the planes of every server are joined over TCP
 PATIENCE_S = 20.0
 CGROUPS = Path("/sys/fs/cgroup")
 
@@ -53,7 +54,7 @@ class Answer(NamedTuple):
 
 def command(state: Path, *options: str, ordinary: str = "", groups: Sequence[Path] = ()) -> list[str]:
     words = ["up", "--port", "0", "--json", "--memory", "2048", "--memory-limits", "watch"]
-    words += ["--state-dir", str(state), *options]
+    words += ["--state-dir", str(state), "--set", f"wire.join={JOIN}", *options]
     enter = ["sh", "-c", "".join(f"echo $$ > {group}/cgroup.procs && " for group in groups) + 'exec "$0" "$@"']
     python = as_ordinary(ordinary) if ordinary else [sys.executable]
     return [*(enter if groups else []), *python, "-m", "attacca.cli.app", *words]

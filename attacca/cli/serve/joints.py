@@ -6,7 +6,6 @@ from typing import Annotated, Any, Literal, NamedTuple
 import msgspec
 
 from attacca.io.wire import memory
-from attacca.io.wire.peers import Peers
 from attacca.io.wire.stream import StreamLink
 from attacca.io.wire.tcp import Dialer, Listener
 from attacca.io.wire.types import MB, Hello, Limits
@@ -25,7 +24,7 @@ class WireConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 class End(NamedTuple):
     """One plane's side; `words` is the union of what it may be told."""
 
-    peers: Peers[Any]
+    peers: Any  # a Peers, which waits for its peer
     hello: Hello
     words: Any
 

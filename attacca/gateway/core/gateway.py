@@ -228,14 +228,15 @@ class GatewayCore:
         if inflight is None:
             return  # a clock was faster
         outcome = message.outcome
-        if (
-            type(outcome) is Failed
-            and not self.is_draining
-            and self.retries.ended_too_soon(now, inflight, outcome, out)
-        ):
+        if type(outcome) is not Ok and self._is_made_good(now, inflight, outcome, out):
             return
         inflight.run_ms = message.run_ms
         self._close(now, inflight, outcome, out)
+
+    def _is_made_good(self, now: float, inflight: Inflight, outcome: Outcome, out: list[Command]) -> bool:
+        if self.is_draining or not isinstance(outcome, Failed):
+            return False
+        return self.retries.ended_too_soon(now, inflight, outcome, out)
 
     def _close(self, now: float, inflight: Inflight, outcome: Outcome, out: list[Command]) -> None:
         function, clocks, handle, start = inflight.function, inflight.clocks, inflight.holder, inflight.start
