@@ -359,3 +359,41 @@ def test_who_waits_too_long_for_a_sandbox_is_told() -> None:
     line = here.connect().send(post("/function/f"))
     here.pass_time(1)
     assert error(line.answer()) == (504, "timeout")
+
+
+def test_what_comes_while_an_answer_is_owed_waits() -> None:
+    here = Stage()
+    line = here.connect().send(post("/function/f"), get("/function/echo"))
+    assert len(here.worker.dispatched) == 1
+    here.start()
+    here.end()
+    assert statuses(line) == [200, 200]
+
+
+def test_a_known_request_behind_half_a_word_is_no_request() -> None:
+    here = Stage()
+    line = here.connect()
+    for _ in range(3):
+        assert line.ask(post("/function/echo", b"x")).status == 200
+    line.send(b"G", post("/function/echo", b"x"))
+    assert error(line.answer()) == (400, "bad_request")
+    assert len(here.worker.dispatched) == 3
+
+
+def test_a_head_has_its_time_however_long_nothing_came_before() -> None:
+    here = Stage()
+    line = here.connect()
+    here.pass_time(60, step_s=1)
+    line.send(b"GET /func")
+    here.pass_time(8, step_s=1)
+    assert line.send(get("/function/echo").removeprefix(b"GET /func")).answer().status == 200
+
+
+def test_answers_have_the_date_of_their_second() -> None:
+    here = Stage()
+    line = here.connect()
+    dates = []
+    for _ in range(3):
+        dates += line.ask(post("/function/echo")).all(b"date")
+        here.pass_time(1)
+    assert len(set(dates)) == 3

@@ -51,6 +51,23 @@ def test_the_room_of_a_body_is_taken_until_its_invocation_is_over() -> None:
     assert here.server.rooms.bodies.held == 0
 
 
+def test_room_that_a_chunked_body_did_not_need_is_given_back() -> None:
+    here = Stage(TIGHT)
+    line = here.connect().send(get("/function/f", CHUNKED, method="POST"), *[chunk(60_000)] * 3)
+    assert here.server.rooms.bodies.held == 4 * MB
+    line.send(b"0\r\n\r\n")
+    assert here.server.rooms.bodies.held == 180_000
+    here.start()
+    here.end()
+    assert here.server.rooms.bodies.held == 0
+
+
+def test_who_waits_to_be_invited_and_is_not_may_not_go_on() -> None:
+    for lines, closes in (((), False), ((EXPECTS,), True)):
+        line = Stage().connect().send(get("/function/nobody", "Content-Length: 5", *lines, method="POST"))
+        assert (line.answer().closes, line.has_ended) == (closes, closes)
+
+
 @pytest.mark.parametrize(
     ("data", "code"),
     [

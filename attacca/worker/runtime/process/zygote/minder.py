@@ -44,7 +44,7 @@ AHEAD = 2  # places: one that the template has entered, and the next
 LAST_S = 1.0
 
 
-class Place(NamedTuple):
+class PreparedPlace(NamedTuple):
     """Where the next sandbox will be born, as its template holds it."""
 
     kinds: tuple[tuple[int, int], ...]  # descriptors of namespaces, and what they are
@@ -246,10 +246,10 @@ class PlaceForker:
     def __init__(self, hands: socket.socket, here: str) -> None:
         """`here` is the working directory, which entering a place loses."""
         self._hands, self._here = hands, here
-        self._next: Place | OSError | None = None  # where the next child will be born, or why it will not
+        self._next: PreparedPlace | OSError | None = None  # where the next child will be born, or why it will not
 
     def __repr__(self) -> str:
-        state = "nowhere" if self._next is None else "in a place" if isinstance(self._next, Place) else "stuck"
+        state = "nowhere" if self._next is None else "in a place" if isinstance(self._next, PreparedPlace) else "stuck"
         return f"<PlaceForker {state}>"
 
     def fork(self, user: int) -> int:
@@ -258,7 +258,7 @@ class PlaceForker:
                 self._hands.send(b"!")
             self._move()
         place, self._next = self._next, None
-        if not isinstance(place, Place):
+        if not isinstance(place, PreparedPlace):
             raise place or OSError("nothing was prepared")
         try:
             pid = os.fork()
@@ -293,7 +293,7 @@ class PlaceForker:
             self._next = place
 
 
-def _take(hands: socket.socket) -> Place:
+def _take(hands: socket.socket) -> PreparedPlace:
     raw, descriptors, _, _ = socket.recv_fds(hands, TEXT, len(KINDS) + 2)
     kinds = raw.decode("utf-8", "replace").split(",")
     if len(descriptors) != len(kinds) + 2 or not all(kind in KINDS for kind in kinds):
@@ -301,4 +301,4 @@ def _take(hands: socket.socket) -> Place:
             os.close(descriptor)
         raise OSError(raw.decode("utf-8", "replace") or "its places are made no more")
     *namespaces, user, birth = descriptors
-    return Place(tuple(zip(namespaces, (KINDS[kind] for kind in kinds), strict=True)), user, birth)
+    return PreparedPlace(tuple(zip(namespaces, (KINDS[kind] for kind in kinds), strict=True)), user, birth)
