@@ -24,11 +24,11 @@ from attacca.policy.queueing.fcfs import Fcfs
 
 PROTOCOLS = [
     (keepalive.KeepaliveState, keepalive.KEEPALIVE_STATE),
-    (keepalive.Listening, keepalive.LISTENING),
+    (keepalive.ListeningState, keepalive.LISTENING),
     (queueing.Queue, queueing.QUEUE),
     (concurrency.Concurrency, concurrency.CONCURRENCY),
     (balancing.Balancer, balancing.BALANCER),
-    (balancing.Listening, balancing.LISTENING),
+    (balancing.ListeningBalancer, balancing.LISTENING),
 ]
 
 

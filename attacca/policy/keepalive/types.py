@@ -131,7 +131,7 @@ class Ahead(NamedTuple):
 
 
 class KeepaliveState(Protocol):
-    """What one worker remembers to decide about its idle sandboxes. See `Listening` for what else it may have."""
+    """What one worker remembers to decide about its idle sandboxes. See `ListeningState` for what else it may have."""
 
     def arrived(self, now: float, function: str) -> None:
         """An invocation of the function arrived."""
@@ -152,7 +152,7 @@ class KeepaliveState(Protocol):
         """When sandboxes should be made ahead of the next arrival, asked when the function's last one expires."""
 
 
-class Listening(Protocol):
+class ListeningState(Protocol):
     """What a state may have besides; whatever it has is called."""
 
     def made(self, now: float, function: str) -> None:
