@@ -8,7 +8,6 @@ from typing import Any
 import msgspec
 
 from attacca.control.config import ControlConfig
-from attacca.control.core.catalogue import Function
 from attacca.control.core.control import ControlCore
 from attacca.control.core.events import (
     OPEN,
@@ -44,6 +43,7 @@ from attacca.control.core.events import (
 )
 from attacca.control.core.progress import Done, Progress, Refused
 from attacca.control.core.secrets import SECRETS
+from attacca.control.core.stored import Function
 from attacca.control.deploy.build import Builder, ProgressStream
 from attacca.control.deploy.reception import Reception, Upload
 from attacca.control.deploy.restore import restore, tell_missing

@@ -5,7 +5,7 @@ names, and what is to be said of it.
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import msgspec
@@ -36,7 +36,7 @@ WORDS: Final = {
     "TemplateGone": "template gone",
     "DropTemplate": "template dropped",
 }
-REMEMBERED: Final = 4096  # events of one core
+REMEMBERED: Final = 1024  # events of one core: what is kept is memory that no invocation finds warm
 ABOUT_MOST: Final = 300  # characters
 MOMENTS_MOST: Final = 1000  # of one story
 
@@ -53,12 +53,16 @@ class Moment(msgspec.Struct, frozen=True):
 
 
 class Recent:
-    """The latest events of a core, and what it ordered. Whoever adds to `entries` leaves out what is heavy."""
+    """The latest events of a core, and what it ordered. Whoever adds to `entries` leaves out what is heavy.
+
+    An entry is the time, a fact and the facts that followed from it; or the time and the parts of a single fact, which
+    is the lightest there is.
+    """
 
     __slots__ = ("entries",)
 
     def __init__(self, most: int = REMEMBERED) -> None:
-        self.entries: deque[tuple[float, Fact, Sequence[Fact]]] = deque(maxlen=most)
+        self.entries: deque[tuple[Any, ...]] = deque(maxlen=most)
 
     def __repr__(self) -> str:
         return f"<Recent {len(self.entries)} of {self.entries.maxlen} events>"
@@ -66,8 +70,9 @@ class Recent:
     def tell(self, subject: str, where: str, offset_s: float) -> tuple[Moment, ...]:
         """`offset_s`: from the core's clock to seconds since 1970. Of a long story, the end."""
         told: deque[Moment] = deque(maxlen=MOMENTS_MOST)
-        for now, event, commands in self.entries:
-            for fact in (event, *commands):
+        for now, first, *rest in self.entries:
+            facts = [(first, *rest)] if type(first) is str else [first, *rest[0]]
+            for fact in facts:
                 if is_named(fact, subject):
                     told.append(Moment(now + offset_s, where, what(fact), about(fact)[:ABOUT_MOST]))
         return tuple(told)

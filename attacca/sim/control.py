@@ -7,7 +7,6 @@ again after a crash, and have its catalogue from it.
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from attacca.control.core.catalogue import Function
 from attacca.control.core.control import ControlCore
 from attacca.control.core.events import (
     OPEN,
@@ -34,6 +33,7 @@ from attacca.control.core.events import (
     Tick,
     ToPeer,
 )
+from attacca.control.core.stored import Function
 from attacca.kernel.drive import Drive, each, raise_refused
 from attacca.model.function import Revision, Settings
 from attacca.model.messages import (

@@ -34,6 +34,10 @@ class SimulatedInvocation:
         self.sandbox = ""
         self.queue_len = 0
 
+    def __repr__(self) -> str:
+        state = "answered" if self.is_answered else "under way"
+        return f"<SimulatedInvocation {self.idx} {state}: attempt {self.attempt}>"
+
     def forget_attempt(self) -> None:
         """It begins anew, elsewhere."""
         self.attempt += 1

@@ -139,6 +139,10 @@ class SimulatedWorker:
         self._timer = EngineTimer(engine)
         self.start()
 
+    def __repr__(self) -> str:
+        state = "up" if self.is_up else "down"
+        return f"<SimulatedWorker {self.name} {state}: {self.core.busy()} invocations, started {self.up_count} times>"
+
     def start(self) -> None:
         """A new core on an empty machine."""
         queueing, concurrency, keepalive = self._policies

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 import msgspec
 
 from attacca.control.core import invariants
-from attacca.control.core.catalogue import Function
 from attacca.control.core.control import ControlCore
 from attacca.control.core.events import (
     OPEN,
@@ -36,7 +35,7 @@ from attacca.control.core.events import (
     ToPeer,
 )
 from attacca.control.core.progress import Done, Refused
-from attacca.control.core.stored import EPOCH, FUNCTIONS, decode
+from attacca.control.core.stored import EPOCH, FUNCTIONS, Function, decode
 from attacca.errors import AttaccaError, Cancelled, StateUnavailable
 from attacca.model.function import Settings
 from attacca.model.invocation import Failed

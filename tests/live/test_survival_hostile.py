@@ -320,5 +320,5 @@ def test_an_import_that_never_ends_is_not_deployed(tmp_path_factory: pytest.Temp
         assert told["error"]["code"] == "timeout"
         assert "start_timeout_s" in told["error"]["message"]
         assert whole.get("/api/functions") == []
-        assert os.listdir(state / "code") == []
+        until(lambda: os.listdir(state / "code") == [], "its code is removed")
         assert whole.is_well()

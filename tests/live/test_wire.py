@@ -1,9 +1,17 @@
 """Links over real sockets: conformance, TLS, and who is turned away."""
 
 import asyncio
+import datetime
+import ipaddress
+import ssl
+from pathlib import Path
 from typing import Any
 
 import uvloop
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from attacca.io.wire.conformance import LEFT, RIGHT, SMALL, Recorder, Word, check_link
 from attacca.io.wire.strangers import Hand, check_bytes
@@ -15,6 +23,8 @@ HOST = "127.0.0.1"
 
 
 class TcpJoint:
+    contexts: tuple[ssl.SSLContext | None, ssl.SSLContext | None] = (None, None)  # of who listens, and who dials
+
     def __init__(
         self, left: Receiver[Any], left_hello: Hello, right: Receiver[Any], right_hello: Hello, limits: Limits
     ) -> None:
@@ -29,8 +39,10 @@ class TcpJoint:
         return self._accepted[-1]
 
     async def open(self) -> None:
-        await self.listener.open(HOST, 0)
-        self.dialer = Dialer(lambda: StreamLink(*self._dialing, has_dialed=True), HOST, self.listener.port)
+        await self.listener.open(HOST, 0, self.contexts[0])
+        self.dialer = Dialer(
+            lambda: StreamLink(*self._dialing, has_dialed=True), HOST, self.listener.port, self.contexts[1]
+        )
         self.dialer.open()
 
     async def cut(self) -> None:
@@ -49,6 +61,24 @@ async def over_tcp(*sides: Any) -> TcpJoint:
     joint = TcpJoint(*sides)
     await joint.open()
     return joint
+
+
+def certificate(path: Path) -> None:
+    """One for both sides, with its key, as an authority of one's own would give it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "attacca")])
+    begin = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, begin, begin + datetime.timedelta(days=36_500))
+    builder = builder.add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(HOST))]), False)  # noqa: FBT003 - theirs
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    path.write_bytes(private + builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM))
+
+
+def mutual(path: Path, purpose: ssl.Purpose) -> ssl.SSLContext:
+    context = ssl.create_default_context(purpose, cafile=str(path))
+    context.load_cert_chain(path)
+    context.verify_mode = ssl.CERT_REQUIRED
+    return context
 
 
 class SocketHand:
@@ -82,6 +112,21 @@ async def dial(receiver: Receiver[Any], hello: Hello, limits: Limits) -> Hand:
 
 def test_a_link_over_tcp_does_what_a_link_does() -> None:
     uvloop.run(check_link(over_tcp))
+
+
+def test_a_link_over_mutual_tls_does_what_a_link_does(tmp_path: Path) -> None:
+    certificate(tmp_path / "own.pem")
+    purposes = ssl.Purpose.CLIENT_AUTH, ssl.Purpose.SERVER_AUTH
+
+    class TlsJoint(TcpJoint):
+        contexts = tuple(mutual(tmp_path / "own.pem", purpose) for purpose in purposes)  # type: ignore[assignment]
+
+    async def over_tls(*sides: Any) -> TcpJoint:
+        joint = TlsJoint(*sides)
+        await joint.open()
+        return joint
+
+    uvloop.run(check_link(over_tls))
 
 
 def test_whatever_bytes_come_over_tcp_are_received_or_refused() -> None:

@@ -77,7 +77,7 @@ def test_queueing() -> None:
     ("policy", "says"),
     [
         (ChBl(), "<Bounded 2 workers>"),
-        (ChRlu(), "<BoundedAtRandom 2 workers, <Favour 0 of 1 functions>>"),
+        (ChRlu(), "<Ceiled 2 workers, <Favour 0 of 1 functions>>"),
         (ChRlu(like="code"), "<Chained 2 workers, 1 chains>"),
         (Pull(), "<Queues 2 workers, 1 functions>"),
         (Random(), "<Lots 2 workers>"),

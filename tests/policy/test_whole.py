@@ -28,7 +28,7 @@ PROTOCOLS = [
     (queueing.Queue, queueing.QUEUE),
     (concurrency.Concurrency, concurrency.CONCURRENCY),
     (balancing.Balancer, balancing.BALANCER),
-    (balancing.Listening, balancing.LISTENING),
+    (balancing.ListeningBalancer, balancing.LISTENING),
 ]
 
 

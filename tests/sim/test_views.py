@@ -17,6 +17,7 @@ from attacca.policy.balancing.pull import Pull
 from attacca.policy.balancing.types import Asked, Balancer, Done, Picked, Worker
 from attacca.sim.engine import Engine
 from attacca.sim.event_log import EventLog
+from attacca.sim.invocation import SimulatedInvocation
 from attacca.sim.swarm import draw
 from attacca.sim.worker import Handle, SimulatedWorker
 from attacca.sim.world import World, balancer_of
@@ -152,3 +153,15 @@ def look(world: World, watched: Watched) -> None:
         for name, function in node.core.functions.items():
             assert link.idle(name) == function.idle
             watched.idle += function.idle
+
+
+def test_what_is_simulated_says_how_it_stands() -> None:
+    one = draw(50)
+    engine = Engine()
+    world = World(one, Schedule(one), NullRecorder(one, "simulated", 0.0), engine, EventLog(engine))
+    world.run()
+    front = world.front
+    assert repr(front) == f"<SimulatedGateway {front.arrived} arrived, {front.over} over>"
+    assert repr(world.nodes[0]) == "<SimulatedWorker w0 up: 0 invocations, started 1 times>"
+    target = world._schedule.functions[0]
+    assert repr(SimulatedInvocation(7, 0.0, target, 1.0, "run")) == "<SimulatedInvocation 7 under way: attempt 1>"

@@ -16,7 +16,7 @@ from attacca.worker.core.events import Command, Event, Measured, Received
 from attacca.worker.core.house import House as OwnHouse
 from attacca.worker.core.reports import RunEnded, SandboxReady
 from attacca.worker.core.sandbox import Phase, Sandbox
-from attacca.worker.core.state import Place
+from attacca.worker.core.state import Position
 from attacca.worker.core.worker import WorkerCore
 
 OVER = (Phase.DYING, Phase.GONE)
@@ -124,7 +124,7 @@ class Recount:
         assert known.resources == settings.resources
         assert known.invocations == len(history.arrived)
         items = [item for item in self.core.scheduler.items.values() if item.state.function.name == function]
-        assert known.running == sum(item.place is Place.RUNNING for item in items)
+        assert known.running == sum(item.position is Position.RUNNING for item in items)
         assert known.sandboxes == sum(one.is_live for one in there)
         assert known.idle == sum(one.idle is not None for one in there)
         assert known.cached_uses == sum(one.served for one in there if one.phase not in OVER)
@@ -168,7 +168,7 @@ class Recount:
         same(item.cold_s, ewma(cold), "cold_s")
         same(item.gap_s, ewma(history.gaps()), "gap_s")
         items = [one for one in self.core.scheduler.items.values() if one.state is state]
-        assert item.running == sum(one.place is Place.RUNNING for one in items)
+        assert item.running == sum(one.position is Position.RUNNING for one in items)
         ready = (Phase.IDLE, Phase.BUSY)
         roomy = [one for one in there if one.state is state and one.phase in ready and len(one.running) < one.slots]
         assert item.idle in ({"warm" if one.served else "prewarmed" for one in roomy} or {""})
@@ -176,7 +176,7 @@ class Recount:
     def load(self, load: Load) -> None:
         self.looks["load"] += 1
         scheduler = self.core.scheduler
-        running = sum(item.place is Place.RUNNING for item in scheduler.items.values())
+        running = sum(item.position is Position.RUNNING for item in scheduler.items.values())
         states = self.core.catalogue.states.values()
         claims = sum(max(len(state.pending), len(state.demanded)) for state in states)
         assert load.running == running + claims

@@ -3,8 +3,7 @@
 import difflib
 from collections.abc import Iterable
 
-import msgspec
-
+from attacca.control.core.stored import Function
 from attacca.errors import BadRequest, NotFound
 from attacca.model.function import Artefact, PythonDirectory, Revision
 from attacca.model.messages import Catalogue, Deleted, Deployed
@@ -12,30 +11,6 @@ from attacca.model.messages import Catalogue, Deleted, Deployed
 KEPT_REVISIONS = 10
 RESERVED_NAMES = 4096  # functions whose number is remembered although no kept revision has it
 EPOCH_BITS = 32  # generations of one run of the server
-
-
-class Function(msgspec.Struct, frozen=True):
-    """As it lies in the store. `last` is the highest number ever given to a revision of it."""
-
-    name: str
-    current: int
-    last: int
-    revisions: tuple[Revision, ...]  # by number
-
-    @property
-    def now(self) -> Revision:
-        return self.at(self.current)
-
-    def at(self, number: int) -> Revision:
-        """
-        Raises:
-            NotFound: it is not kept.
-        """
-        for revision in self.revisions:
-            if revision.number == number:
-                return revision
-        kept = ", ".join(str(revision.number) for revision in self.revisions)
-        raise NotFound(f"{self.name} has no revision {number}", f"kept revisions: {kept}")
 
 
 def deployed(before: Function | None, revision: Revision) -> Function:

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from enum import StrEnum
 
-from attacca.control.core.catalogue import Function
 from attacca.control.core.events import DeleteAsked, DeployAsked, RollbackAsked
+from attacca.control.core.stored import Function
 from attacca.errors import AttaccaError
 from attacca.model.function import Revision
 

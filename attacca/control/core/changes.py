@@ -3,7 +3,7 @@
 import msgspec
 
 from attacca.control.core.access import refuse_host_network, refuse_source_builds
-from attacca.control.core.catalogue import KEPT_REVISIONS, CatalogueState, Function, changes, deployed, rolled_back
+from attacca.control.core.catalogue import KEPT_REVISIONS, CatalogueState, changes, deployed, rolled_back
 from attacca.control.core.change import Ask, Change, Phase, Turns
 from attacca.control.core.events import (
     Announce,
@@ -29,7 +29,7 @@ from attacca.control.core.events import (
 from attacca.control.core.garbage import Garbage, GarbageStage
 from attacca.control.core.progress import Done, Step, refused, refused_check
 from attacca.control.core.secrets import missing
-from attacca.control.core.stored import FUNCTIONS
+from attacca.control.core.stored import FUNCTIONS, Function
 from attacca.control.core.workers import Workers
 from attacca.errors import (
     AttaccaError,

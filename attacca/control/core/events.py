@@ -8,8 +8,8 @@ Whatever has an id belongs to the request of that id, which ends in exactly one 
 
 import msgspec
 
-from attacca.control.core.catalogue import Function
 from attacca.control.core.progress import Done, Refused, Step
+from attacca.control.core.stored import Function
 from attacca.errors import AttaccaError
 from attacca.model.function import Revision, Settings
 from attacca.model.messages import (

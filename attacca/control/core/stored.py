@@ -5,8 +5,7 @@ import re
 
 import msgspec
 
-from attacca.control.core.catalogue import Function
-from attacca.errors import AttaccaError, StateCorrupt
+from attacca.errors import AttaccaError, NotFound, StateCorrupt
 from attacca.model.function import EventShape, PythonDirectory, Revision, Settings, Signature
 
 FUNCTIONS = "functions/"
@@ -14,6 +13,30 @@ EPOCH = "epoch"
 EPOCHS = re.compile(rb"[0-9]{1,9}")
 DIGEST = re.compile(r"[0-9a-f]{40}")
 NUMBERS = 2**53  # beyond, JSON's numbers are not told apart everywhere
+
+
+class Function(msgspec.Struct, frozen=True):
+    """As it lies in the store. `last` is the highest number ever given to a revision of it."""
+
+    name: str
+    current: int
+    last: int
+    revisions: tuple[Revision, ...]  # by number
+
+    @property
+    def now(self) -> Revision:
+        return self.at(self.current)
+
+    def at(self, number: int) -> Revision:
+        """
+        Raises:
+            NotFound: it is not kept.
+        """
+        for revision in self.revisions:
+            if revision.number == number:
+                return revision
+        kept = ", ".join(str(revision.number) for revision in self.revisions)
+        raise NotFound(f"{self.name} has no revision {number}", f"kept revisions: {kept}")
 
 
 class OldRevision(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,7 +1,8 @@
 """What the admin API shows of functions, secrets and deployments: the plane's own words as the wire has them."""
 
-from attacca.control.core.catalogue import Function, changes
+from attacca.control.core.catalogue import changes
 from attacca.control.core.progress import Done, Progress, Refused, Step
+from attacca.control.core.stored import Function
 from attacca.control.http.api import (
     DoneBody,
     DoneLine,

@@ -21,21 +21,25 @@ Handle = Callable[[float, Event], list[Command]]
 
 
 def remembering(handle: Handle, recent: Recent) -> Handle:
-    """The road of every invocation is spelled out: a fact of it is one tuple, or what is there already."""
+    """The road of every invocation is spelled out: a fact of it is one tuple. That it was started its worker tells."""
     append = recent.entries.append
 
     def remembered(now: float, event: Event) -> list[Command]:
         commands = handle(now, event)
         if type(event) is Started:
-            append((now, event, ()))
-        elif type(event) is Arrived:
+            return commands
+        if type(event) is Arrived:
             first = commands[0]
             where = first.peer if type(first) is Send else ""
-            append((now, ("Arrived", event.id, "", event.function, where), () if where else _orders(commands, event)))
+            if where:
+                append((now, "Arrived", event.id, "", event.function, where))
+            else:
+                append((now, ("Arrived", event.id, "", event.function), _orders(commands, event)))
         elif type(event) is Ended:
-            said = event.outcome
-            ended = "Ended", event.id, "", "ok" if type(said) is Ok else outcome(said)
-            append((now, ended, () if len(commands) == 1 else _orders(commands, event)))
+            if type(event.outcome) is Ok:
+                append((now, "Ended", event.id, "", "ok"))
+            else:
+                append((now, ("Ended", event.id, "", outcome(event.outcome)), _orders(commands, event)))
         else:
             fact = _seldom(event)
             if fact is not None or commands:

@@ -34,6 +34,7 @@ class StreamLink(asyncio.Protocol):
         self._is_reading = False
         self._why = ""  # known before the transport says that it is gone
         self._timer: asyncio.TimerHandle | None = None
+        self.on_begin: Callable[[StreamLink], None] = _nothing
         self.on_end: Callable[[StreamLink], None] = _nothing
         self.ended = asyncio.Event()
         self.received = 0
@@ -89,6 +90,7 @@ class StreamLink(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = joined = cast(asyncio.Transport, transport)
+        self.on_begin(self)
         joined.set_write_buffer_limits(high=self._limits.high_bytes)
         if self._has_dialed:
             joined.write(PLAIN.encode(self._hello))

@@ -10,6 +10,7 @@ from attacca.io.wire.stream import StreamLink
 Make = Callable[[], StreamLink]  # for one connection
 
 MOST = 1024  # connections at once
+HANDSHAKE_S = 5.0
 FIRST_S, LAST_S, FACTOR = 0.05, 5.0, 2.0  # between two attempts
 
 
@@ -32,7 +33,10 @@ class Listener:
             OSError: this address cannot be listened on.
         """
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(self._accept, host, port, ssl=context)
+        handshake_s = None if context is None else HANDSHAKE_S
+        self._server = await loop.create_server(
+            self._accept, host, port, ssl=context, ssl_handshake_timeout=handshake_s
+        )
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def close(self, why: str) -> None:
@@ -54,8 +58,7 @@ class Listener:
         if len(self._links) >= self._most:
             return _TurnedAway()
         link = self._make()
-        self._links.add(link)
-        link.on_end = self._links.discard
+        link.on_begin, link.on_end = self._links.add, self._links.discard  # who fails to shake hands never begins
         return link
 
 

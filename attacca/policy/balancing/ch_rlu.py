@@ -42,7 +42,7 @@ class ChRlu(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     refresh_s: NotNegative = 0.5
 
     def fresh(self, chance: Chance) -> Balancer:
-        return BoundedAtRandom(self, chance) if self.like == "paper" else Chained(self, chance)
+        return Ceiled(self, chance) if self.like == "paper" else Chained(self, chance)
 
 
 class Favour:
@@ -78,7 +78,7 @@ class Favour:
         return True
 
 
-class BoundedAtRandom:
+class Ceiled:
     """As the paper means it."""
 
     __slots__ = ("_chance", "_favour", "_policy", "_ring", "_workers")
@@ -91,7 +91,7 @@ class BoundedAtRandom:
         self._workers: list[Worker] = []
 
     def __repr__(self) -> str:
-        return f"<BoundedAtRandom {len(self._workers)} workers, {self._favour!r}>"
+        return f"<Ceiled {len(self._workers)} workers, {self._favour!r}>"
 
     def among(self, workers: Sequence[Worker]) -> None:
         self._workers = sorted(workers, key=attrgetter("name"))

@@ -74,7 +74,7 @@ class Done(NamedTuple):
 
 class Balancer(Protocol):
     """What one gateway remembers in order to decide. Its answers never depend on the order of its workers. See
-    `Listening` for what else it may have."""
+    `ListeningBalancer` for what else it may have."""
 
     def among(self, workers: Sequence[Worker]) -> None:
         """From now on it is these. Each keeps showing what is so at the moment of looking."""
@@ -83,7 +83,7 @@ class Balancer(Protocol):
         """Only called while there is at least one worker. Equal scores go to the smaller name."""
 
 
-class Listening(Protocol):
+class ListeningBalancer(Protocol):
     """What a balancer may have besides; whatever it has is called."""
 
     def ended(self, now: float, done: Done) -> None:

@@ -3,7 +3,7 @@
 from attacca.model.reserve import cost
 from attacca.model.resources import NOTHING, largest, total
 from attacca.worker.core.sandbox import Phase
-from attacca.worker.core.state import Place, RevisionState
+from attacca.worker.core.state import Position, RevisionState
 from attacca.worker.core.templates import TemplatePhase
 from attacca.worker.core.worker import WorkerCore
 
@@ -60,12 +60,12 @@ def _reserved(worker: WorkerCore) -> None:
 def _scheduler(worker: WorkerCore) -> None:
     scheduler = worker.scheduler
     items = list(scheduler.items.values())
-    assert scheduler.running == sum(item.place is Place.RUNNING for item in items)
-    assert scheduler.head_of_line == [item for item in scheduler.head_of_line if item.place is Place.HEAD_OF_LINE]
-    assert len(scheduler.head_of_line) == sum(item.place is Place.HEAD_OF_LINE for item in items)
-    assert len(scheduler.queue) == sum(item.place is Place.QUEUED for item in items)
+    assert scheduler.running == sum(item.position is Position.RUNNING for item in items)
+    assert scheduler.head_of_line == [item for item in scheduler.head_of_line if item.position is Position.HEAD_OF_LINE]
+    assert len(scheduler.head_of_line) == sum(item.position is Position.HEAD_OF_LINE for item in items)
+    assert len(scheduler.queue) == sum(item.position is Position.QUEUED for item in items)
     for item in items:
-        if item.place is Place.RUNNING:
+        if item.position is Position.RUNNING:
             assert item.sandbox is not None
             assert item.sandbox.running[item.id] is item
     states = [state for function in worker.functions.values() for state in function.states]

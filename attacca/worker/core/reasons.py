@@ -16,7 +16,7 @@ OLD_REVISION = "its revision is not current any more: before the queue"
 START_FAILED = "the sandbox it waited for did not start: before the queue"
 
 
-class Held(StrEnum):
+class WaitedFor(StrEnum):
     """What an invocation waited for."""
 
     SLOT = "slot"  # of the worker's limit
@@ -24,18 +24,18 @@ class Held(StrEnum):
     ROOM = "room"  # for its sandbox
 
 
-SLOT: Final[Held] = Held.SLOT
+SLOT: Final[WaitedFor] = WaitedFor.SLOT
 
 
 def turn(item: "QueuedInvocation", limit: int, limit_why: str) -> str:
     """Of one that has waited: the queue's reason, what it waited for, and behind how many."""
     behind = f" behind {item.behind}" if item.behind else ""
     match item.held:
-        case Held.SLOT:
+        case WaitedFor.SLOT:
             return f"{item.turn}; waited{behind} for one of {limit} slots ({limit_why})"
-        case Held.SANDBOX:
+        case WaitedFor.SANDBOX:
             return f"{item.turn}; waited{behind} for a sandbox: its function has all that it may have"
-        case Held.ROOM:
+        case WaitedFor.ROOM:
             return f"{item.turn}; waited{behind} for room for its sandbox"
 
 

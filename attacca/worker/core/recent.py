@@ -22,7 +22,7 @@ def remembering(handle: Handle, recent: Recent) -> Handle:
                 append((now, commands[1].message, ()))  # type: ignore[union-attr]  # it is Started, and says it all
                 return commands
         elif type(event) is RunEnded and len(commands) == 1 and type(event.outcome) is Ok:
-            append((now, ("RunEnded", event.invocation, event.sandbox, event.run_ms, "ok"), ()))
+            append((now, "RunEnded", event.invocation, event.sandbox, event.run_ms, "ok"))
             return commands
         append((now, _light(event), [fact for command in commands if (fact := _order(command)) is not None]))
         return commands

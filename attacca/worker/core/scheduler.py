@@ -23,10 +23,10 @@ from attacca.worker.config import WorkerConfig
 from attacca.worker.core import reasons
 from attacca.worker.core.events import Command, Run
 from attacca.worker.core.pool import Pool, Room
-from attacca.worker.core.reasons import Held
+from attacca.worker.core.reasons import WaitedFor
 from attacca.worker.core.reports import SandboxReady
 from attacca.worker.core.sandbox import Phase, Sandbox
-from attacca.worker.core.state import Function, Loss, Place, QueuedInvocation, RevisionState
+from attacca.worker.core.state import Function, Loss, Position, QueuedInvocation, RevisionState
 from attacca.worker.core.timers import Key, Timer, Timers
 
 REUSED = "a slot was free"
@@ -41,8 +41,8 @@ class Placed(StrEnum):
 
 
 # Looking a member of an enumeration up costs ten times a name, and this is the road of every invocation.
-PENDING: Final = Place.PENDING
-RUNNING: Final = Place.RUNNING
+PENDING: Final = Position.PENDING
+RUNNING: Final = Position.RUNNING
 DRAINING: Final = Phase.DRAINING
 WARM: Final = Start.WARM
 
@@ -95,7 +95,7 @@ class Scheduler:
         self.items[invocation.id] = item = QueuedInvocation(peer, invocation, state, now)
         if state.retired:
             item.turn = reasons.OLD_REVISION
-            item.place = Place.HEAD_OF_LINE
+            item.position = Position.HEAD_OF_LINE
             self.head_of_line.append(item)
             state.waiting += 1
             return False
@@ -118,13 +118,13 @@ class Scheduler:
         state.waiting += 1
         return False
 
-    def _held(self, state: RevisionState) -> Held:
+    def _held(self, state: RevisionState) -> WaitedFor:
         """What an invocation of it would wait for now."""
         if self.running + self.claims >= self.limit:
-            return Held.SLOT
+            return WaitedFor.SLOT
         if state.is_full and not (state.free or state.can_join):
-            return Held.SANDBOX
-        return Held.ROOM
+            return WaitedFor.SANDBOX
+        return WaitedFor.ROOM
 
     def _waiting(self, now: float, item: QueuedInvocation) -> Waiting:
         state = item.state
@@ -177,8 +177,8 @@ class Scheduler:
             if item.behind or now != item.arrived:
                 item.turn = chosen.why
             if self._place(now, item, out, may_start=True) is not Placed.YES:
-                item.held = Held.ROOM
-                item.place = Place.HEAD_OF_LINE
+                item.held = WaitedFor.ROOM
+                item.position = Position.HEAD_OF_LINE
                 self.head_of_line.append(item)
                 is_short = True
         return is_short
@@ -211,7 +211,7 @@ class Scheduler:
             self._pool.make(now, state, state.explain(now, templates=self._templates), out, ahead=False)
         state.waiting -= 1
         item.popped = now
-        item.place = Place.PENDING
+        item.position = Position.PENDING
         state.pending.append(item)
         self.recount(state)
         return Placed.YES
@@ -260,8 +260,8 @@ class Scheduler:
             timing = AT_ONCE if now == item.arrived else Timing(queued=(now - item.arrived) * 1000)
             item.began = now
         tell_began = self._tell_began
-        pended = tell_began is not None and item.place is PENDING
-        item.place = RUNNING
+        pended = tell_began is not None and item.position is PENDING
+        item.position = RUNNING
         item.sandbox = sandbox
         item.start = start
         self.running += 1
@@ -332,12 +332,12 @@ class Scheduler:
     def drop(self, now: float, item: QueuedInvocation, outcome: Outcome, out: list[Command]) -> None:
         """It waited, wherever that was."""
         state = item.state
-        if item.place is Place.PENDING:
+        if item.position is Position.PENDING:
             state.pending.remove(item)
             self.recount(state)
         else:
             state.waiting -= 1
-            if item.place is Place.HEAD_OF_LINE:
+            if item.position is Position.HEAD_OF_LINE:
                 self.head_of_line.remove(item)
             else:
                 self.queue.remove(item.id)
@@ -354,7 +354,7 @@ class Scheduler:
         again: list[QueuedInvocation] = []
         while _lacks(state):
             item = state.pending.pop()
-            item.place = Place.HEAD_OF_LINE
+            item.position = Position.HEAD_OF_LINE
             item.turn = reasons.START_FAILED
             state.waiting += 1
             again.insert(0, item)
@@ -364,10 +364,10 @@ class Scheduler:
     def overtake(self, state: RevisionState) -> None:
         """Its revision is not current any more: what waits for it goes before the queue, which knows only functions."""
         for item in self.items.values():
-            if item.state is state and item.place is Place.QUEUED:
+            if item.state is state and item.position is Position.QUEUED:
                 self.queue.remove(item.id)
                 item.turn = reasons.OLD_REVISION
-                item.place = Place.HEAD_OF_LINE
+                item.position = Position.HEAD_OF_LINE
                 self.head_of_line.append(item)
 
     def adjust(self, now: float, load_per_core: float) -> None:

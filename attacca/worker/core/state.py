@@ -14,7 +14,7 @@ from attacca.worker.core.statistics import Statistics
 from attacca.worker.core.templates import Template, TemplatePhase
 
 
-class Place(StrEnum):
+class Position(StrEnum):
     QUEUED = "queued"  # in the policy's queue
     HEAD_OF_LINE = "head_of_line"  # before the queue: it was popped, or its revision is not current any more
     PENDING = "pending"  # waits for a sandbox of its revision that is starting
@@ -22,7 +22,7 @@ class Place(StrEnum):
 
 
 # Looking a member of an enumeration up costs ten times a name, and this is the road of every invocation.
-QUEUED: Final = Place.QUEUED
+QUEUED: Final = Position.QUEUED
 WARM: Final = Start.WARM
 
 
@@ -37,8 +37,8 @@ class QueuedInvocation:
         "id",
         "invocation",
         "peer",
-        "place",
         "popped",
+        "position",
         "sandbox",
         "start",
         "state",
@@ -58,12 +58,12 @@ class QueuedInvocation:
         self.turn = AT_ONCE  # why it had it
         self.behind = 0  # so many waited when it came
         self.held = SLOT  # what it waited for last
-        self.place = QUEUED
+        self.position = QUEUED
         self.sandbox: Sandbox | None = None
         self.start = WARM
 
     def __repr__(self) -> str:
-        return f"<QueuedInvocation {self.id} {self.place} of {self.state.revision.id}>"
+        return f"<QueuedInvocation {self.id} {self.position} of {self.state.revision.id}>"
 
 
 class Loss:

@@ -47,7 +47,7 @@ from attacca.worker.core.reports import (
 )
 from attacca.worker.core.sandbox import Phase, Sandbox
 from attacca.worker.core.scheduler import Scheduler
-from attacca.worker.core.state import Function, Loss, Place, QueuedInvocation, RevisionState
+from attacca.worker.core.state import Function, Loss, Position, QueuedInvocation, RevisionState
 from attacca.worker.core.templates import Template
 from attacca.worker.core.timers import Timer, Timers
 
@@ -194,9 +194,9 @@ class WorkerCore:
 
     def _withdraw(self, now: float, event: Withdraw, out: list[Command]) -> None:
         item = self.scheduler.items.get(event.id)
-        if item is None or (item.place is Place.RUNNING and not event.running):
+        if item is None or (item.position is Position.RUNNING and not event.running):
             return
-        if item.place is not Place.RUNNING:
+        if item.position is not Position.RUNNING:
             self.scheduler.drop(now, item, event.outcome, out)
         else:
             self._give_up(now, item, event.outcome, out)
@@ -223,7 +223,7 @@ class WorkerCore:
     def _drain(self, now: float, out: list[Command]) -> None:
         self.draining = True
         for item in list(self.scheduler.items.values()):
-            if item.place is not Place.RUNNING:
+            if item.position is not Position.RUNNING:
                 self.scheduler.drop(now, item, DRAINING, out)
         self.checks.drain(out)
 

@@ -2,15 +2,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attacca.control.core.catalogue import (
-    EPOCH_BITS,
-    KEPT_REVISIONS,
-    CatalogueState,
-    Function,
-    changes,
-    deployed,
-    rolled_back,
-)
+from attacca.control.core.catalogue import EPOCH_BITS, KEPT_REVISIONS, CatalogueState, changes, deployed, rolled_back
+from attacca.control.core.stored import Function
 from attacca.errors import BadRequest, NotFound
 from attacca.model.function import Image, Network, PythonDirectory, Revision, Settings, Signature
 from attacca.model.messages import Catalogue, Deleted, Deployed

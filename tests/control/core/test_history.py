@@ -8,7 +8,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attacca.control.core.catalogue import KEPT_REVISIONS, Function
+from attacca.control.core.catalogue import KEPT_REVISIONS
 from attacca.control.core.events import (
     DeleteAsked,
     DeployAsked,
@@ -19,7 +19,7 @@ from attacca.control.core.events import (
     RollbackAsked,
 )
 from attacca.control.core.progress import Done
-from attacca.control.core.stored import FUNCTIONS
+from attacca.control.core.stored import FUNCTIONS, Function
 from attacca.model.function import Revision
 from attacca.model.messages import WorkerLeft
 from attacca.model.resources import Resources

@@ -4,11 +4,12 @@ from collections.abc import Callable
 
 import pytest
 
-from attacca.control.core.catalogue import CatalogueState, Function
+from attacca.control.core.catalogue import CatalogueState
 from attacca.control.core.change import Change, Phase, Turns
 from attacca.control.core.changes import Changes
 from attacca.control.core.events import Announce, Command, DeleteAsked, Reply, RollbackAsked, Stored
 from attacca.control.core.garbage import Garbage
+from attacca.control.core.stored import Function
 from attacca.control.core.workers import Worker
 from attacca.model.messages import Deleted, WorkerLeft
 from attacca.model.resources import Resources

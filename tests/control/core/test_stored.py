@@ -3,8 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attacca.control.core.catalogue import Function
-from attacca.control.core.stored import decode
+from attacca.control.core.stored import Function, decode
 from attacca.errors import StateCorrupt
 from attacca.model.function import (
     Artefact,

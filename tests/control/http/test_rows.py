@@ -1,7 +1,7 @@
 import msgspec
 
-from attacca.control.core.catalogue import Function
 from attacca.control.core.progress import Done, Refused, Step
+from attacca.control.core.stored import Function
 from attacca.control.http.api import DoneLine, ErrorLine, StepLine
 from attacca.control.http.rows import detail, progress_line, row
 from attacca.model.function import MASK, PythonDirectory, Revision, Settings, Signature

@@ -64,4 +64,4 @@ def test_bodies_and_catalogues_are_not_kept() -> None:
     kept = repr(recent.entries)
     assert repr(SECRET) not in kept
     assert "b'echo-1'" not in kept, "the body of its request"
-    assert ("Catalogue", "", "", 7) in [event for _, event, _ in recent.entries]
+    assert ("Catalogue", "", "", 7) in [entry[1] for entry in recent.entries]

@@ -28,7 +28,7 @@ def test_a_worker_that_runs_one_starts_one_and_lets_one_wait() -> None:
     assert repr(state.function.statistics) == "<Statistics of 3: 0 ran, 0 errors>"
     running, pending, queued = (core.scheduler.items[name] for name in (first, second, third))
     assert repr(running) == "<QueuedInvocation echo-1 running of echo@1>"
-    assert (str(pending.place), str(queued.place)) == ("pending", "queued")
+    assert (str(pending.position), str(queued.position)) == ("pending", "queued")
     assert running.sandbox is not None
     assert repr(running.sandbox) == f"<Sandbox {running.sandbox.id} busy: 1 of 1 slots, 1 served>"
     (template,) = core.pool.templates.values()

@@ -7,11 +7,12 @@ import msgspec
 import pytest
 
 from attacca.kernel.clock import SystemClock
-from attacca.model.function import Revision, Signature
+from attacca.model.function import PythonDirectory, Revision, Signature
 from attacca.model.invocation import FunctionError, Invocation, Ok
 from attacca.worker.core.reports import Report, RunEnded, SandboxGone, SandboxReady, Sink
 from attacca.worker.runtime.bench import Bench, Witness
 from attacca.worker.runtime.conformance import NEEDS, Doing, check_runtime
+from attacca.worker.runtime.router import Router
 from attacca.worker.runtime.scripted import Answer, Ending, Fault, ScriptedMachine, Times
 from attacca.worker.runtime.simulated import SimulatedRuntime
 from tests.worker.stage import revision
@@ -136,3 +137,15 @@ def test_bench_and_witness_say_how_they_are() -> None:
     assert repr(witness) == "<Witness 1 heard, 1 ready, 1 running>"
     witness.hear(SandboxGone("s2", "sandbox_lost", ""))
     assert len(witness.wrong) == 1
+
+
+def test_so_does_a_router_with_it_behind() -> None:
+    class RoutedSubject(SimulatedSubject):
+        def __init__(self) -> None:
+            super().__init__()
+            self._behind, self.runtime = self.runtime, Router({PythonDirectory: self.runtime})  # type: ignore[assignment]
+
+        def leftovers(self) -> list[str]:
+            return list(self._behind.instances)
+
+    assert asyncio.run(check_runtime(RoutedSubject)) == [check.__name__ for check in NEEDS]
