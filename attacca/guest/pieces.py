@@ -11,7 +11,21 @@ from attacca.guest import deferred
 from attacca.guest.answers import Stream
 
 if TYPE_CHECKING:
-    from attacca.guest.serve import Server
+    from typing import Protocol
+
+    class Responder(Protocol):  # a sandbox does without it
+        """Who answers for the function, as far as an answer in pieces has to do with it."""
+
+        write: wire.Write
+
+        def close_books(self, number: int) -> None: ...
+        def send(
+            self, number: int, took: float, status: int, content_type: bytes, headers: bytes, body: bytes
+        ) -> None: ...
+        def report(self, number: int, error: BaseException) -> None: ...
+        def fail(self, number: int, error: BaseException, began: float) -> None: ...
+        def run_to_end(self, result: Any) -> Any: ...
+
 
 PIECE_MOST = 256 << 10  # bytes of a frame
 END: Any = object()
@@ -86,7 +100,7 @@ class Line:
 class Reply:
     """An answer that goes out piece by piece."""
 
-    def __init__(self, server: "Server", line: Line, number: int, began: float) -> None:
+    def __init__(self, server: "Responder", line: Line, number: int, began: float) -> None:
         self._server, self._line, self._number, self._began = server, line, number, began
         self.has_begun = False
 
@@ -125,7 +139,7 @@ class Reply:
         self._server.fail(self._number, error, self._began)
 
 
-def pour(server: "Server", line: Line, number: int, stream: Stream, began: float) -> None:
+def pour(server: "Responder", line: Line, number: int, stream: Stream, began: float) -> None:
     """Send what a handler makes piece by piece, as it makes it."""
     reply, writer = Reply(server, line, number, began), deferred.load("results").Writer(stream.content_type)
     try:
@@ -148,7 +162,7 @@ def pour(server: "Server", line: Line, number: int, stream: Stream, began: float
         reply.send_whole(stream.status, stream.content_type, stream.headers, b"")
 
 
-def iterate(server: "Server", pieces: Any) -> Iterator[Any]:
+def iterate(server: "Responder", pieces: Any) -> Iterator[Any]:
     if not hasattr(pieces, "__aiter__"):
         yield from pieces
         return
@@ -157,7 +171,7 @@ def iterate(server: "Server", pieces: Any) -> Iterator[Any]:
         yield piece
 
 
-def finish(server: "Server", number: int, close: Any) -> None:
+def finish(server: "Responder", number: int, close: Any) -> None:
     """What is to be done last is the user's code too, and cannot change the answer any more."""
     if not callable(close):
         return
