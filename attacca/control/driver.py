@@ -307,9 +307,11 @@ class Control:
             case Say():
                 self._deployments[command.id][1].say(command.step)
             case Build():
-                self._builds[command.id] = self._begin(self._build(command), lambda why: BuildFailed(command.id, why))
+                build = self._begin(self._build(command), lambda why: BuildFailed(command.id, why))
+                self._builds[command.id] = build
+                build.add_done_callback(lambda _: self._builds.pop(command.id))  # once the core knows of its end
             case StopBuild():
-                self._builds[command.id].cancel()
+                self._builds[command.id].cancel()  # it may have ended, and the core not have heard of it yet
             case Examine():
                 self._begin(self._examine(command), lambda why: Examined(command.id, why))
             case Put() | Erase():
@@ -359,8 +361,6 @@ class Control:
             what = f"the server cannot keep the code in {self.state.path}: {error.strerror or error}"
             hint = "free space there, or check its mode, and deploy again"
             return BuildFailed(command.id, StateUnavailable(what, hint))
-        finally:
-            del self._builds[command.id]
         return Built(command.id, made, self._clock.wall())
 
     async def _write(self, command: Put | Erase) -> Event:

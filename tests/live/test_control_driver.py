@@ -236,6 +236,23 @@ def test_what_is_found_as_the_handler_must_be_a_name(tmp_path: Path, handler: st
     story(tmp_path, play)
 
 
+def test_who_leaves_while_the_end_of_a_build_is_on_its_way_stops_nothing(tmp_path: Path) -> None:
+    async def play(bench: Bench) -> None:
+        control = bench.control
+        sent = upload(packed({"main.txt": "good"}))
+        steps = control.deploy(Settings(name="a"), sent)
+        await anext(steps)
+        [build] = control._builds.values()
+        while not build.done():
+            await asyncio.sleep(0)
+        await steps.aclose()  # before the core has heard of it
+        await control.settled()
+        assert (sent.code.closed, control._builds) == (True, {})
+        assert isinstance((await bench.deploy(name="a"))[-1], Done)
+
+    story(tmp_path, play)
+
+
 def test_an_upload_is_closed_whatever_comes_of_it(tmp_path: Path) -> None:
     async def play(bench: Bench) -> None:
         for archive in (packed({"main.txt": "good"}), packed({"main.txt": "bad"}), b"none"):
