@@ -243,7 +243,7 @@ def test_who_leaves_while_the_end_of_a_build_is_on_its_way_stops_nothing(tmp_pat
         steps = control.deploy(Settings(name="a"), sent)
         await anext(steps)
         [build] = control._builds.values()
-        while not build.done():
+        while not build.done():  # noqa: ASYNC110 - until the turn in which it ends, and no later
             await asyncio.sleep(0)
         await steps.aclose()  # before the core has heard of it
         await control.settled()
