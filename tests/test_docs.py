@@ -79,6 +79,11 @@ def test_every_command_exists(path: Path) -> None:
     assert wrong == {}
 
 
+def test_every_verb_is_shown() -> None:
+    shown = {command.split()[1] for path in DOCUMENTS for command in commands(path.read_text()) if " " in command}
+    assert sorted(set(VERBS) - shown) == [], "write a line for it in docs/cli.md, or in docs/laboratory.md"
+
+
 def anchors(path: Path) -> set[str]:
     """What GitHub makes of the headings."""
     headings = re.findall(r"^#+ +(.+?) *$", FENCE.sub("", path.read_text()), re.MULTILINE)

@@ -57,7 +57,7 @@ class Deleted(msgspec.Struct, frozen=True, tag=True):
     function: str
 
 
-# control -> worker
+# between control and worker: what control asks, and what workers answer or say by themselves
 
 
 class Prewarm(msgspec.Struct, frozen=True, tag=True):

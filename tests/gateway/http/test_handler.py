@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from attacca.errors import AttaccaError, BadResponse
+from attacca.errors import AttaccaError, BadRequest
 from attacca.gateway.config import GatewayConfig
 from attacca.gateway.core.inflight import Inflight
 from attacca.gateway.http import response
@@ -36,7 +36,7 @@ class Lambda:
         if head.named.get(b"x-amz-invocation-type") == b"DryRun":
             return Serve(Whole(204, [], b""))
         if head.method != b"POST":
-            return Refuse(BadResponse("it is asked for with POST", ""))
+            return Refuse(BadRequest("it is asked for with POST", ""))
         return Invoke(name, content_type=head.content_type, told=Says())
 
 
@@ -110,7 +110,7 @@ def test_it_may_answer_by_itself_and_its_functions_in_pieces() -> None:
     here = stage()
     line = here.connect()
     assert line.ask(call("echo", b"{}", "X-Amz-Invocation-Type: DryRun")).status == 204
-    assert line.ask(get(f"{PREFIX.decode()}echo")).status == 500
+    assert line.ask(get(f"{PREFIX.decode()}echo")).status == 400
     path = f"{PREFIX.decode()}stream{SUFFIX.decode()}"
     line.send(get(path, CHUNKED, method="POST") + b"2\r\nhi\r\n0\r\n\r\n")
     here.start()

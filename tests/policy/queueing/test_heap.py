@@ -1,5 +1,7 @@
 """Every key-ordered policy against a dumb twin: a list that is searched from end to end each time."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -63,6 +65,13 @@ STEPS = several(Evenly(PUSH, *OTHERS), max_size=40)
 
 CASES = [("fcfs", 0), ("minheap", 0), ("minheap", 1), ("minheap_ed", 0)]
 CASES += [("minheap_iat", 0), ("minheap_iat", 2), ("cold_pri", 0), ("cold_pri", 1)]
+
+
+def test_every_policy_has_a_case_or_a_file_of_its_own() -> None:
+    untried = set(QUEUEING) - {policy for policy, _ in CASES}
+    assert {name for name in untried if not Path(__file__).with_name(f"test_{name}.py").exists()} == set(), (
+        "give it a line in CASES"
+    )
 
 
 @pytest.mark.parametrize(("policy", "ageing"), CASES)
