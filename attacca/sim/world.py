@@ -171,7 +171,8 @@ class World:
         return SimulatedInvocation(OF_CLIENTS + number, now, self._schedule.functions[place], seconds, phase)
 
     def _sample(self, number: int) -> None:
-        self.ledger.sample(self.engine.now, self.nodes)
+        for node in self.nodes:
+            self.ledger.sample(self.engine.now, node.name, node.gauge())
         self._sample_next(number + 1)
 
     def _sample_next(self, number: int) -> None:
