@@ -35,13 +35,13 @@ from attacca.policy.keepalive import BOUNDS, KEEPALIVE
 from attacca.policy.keepalive.types import Keepalive
 from attacca.policy.queueing import QUEUEING
 from attacca.policy.queueing.types import Queueing
-from attacca.sim.control import CONTROL, SimulatedControl
 from attacca.sim.engine import Engine, EngineTimer
-from attacca.sim.event_log import EventLog, What
-from attacca.sim.hardware import Chances, SharedMachine
-from attacca.sim.invocation import SimulatedInvocation
-from attacca.sim.ledger import Gauge
-from attacca.sim.network import Channel
+from attacca.sim.platform.control import CONTROL, SimulatedControl
+from attacca.sim.platform.hardware import Chances, SharedMachine
+from attacca.sim.platform.network import Channel
+from attacca.sim.record.event_log import EventLog, What
+from attacca.sim.record.invocation import SimulatedInvocation
+from attacca.sim.record.ledger import Gauge
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core import view
 from attacca.worker.core.events import (

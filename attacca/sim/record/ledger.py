@@ -10,7 +10,7 @@ import msgspec
 from attacca.load.records.recorder import RecordSink
 from attacca.load.workload.schedule import RUN
 from attacca.model.invocation import Start
-from attacca.sim.invocation import SimulatedInvocation
+from attacca.sim.record.invocation import SimulatedInvocation
 
 
 class Gauge(NamedTuple):
