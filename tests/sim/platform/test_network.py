@@ -1,6 +1,6 @@
 from attacca.load.workload.scenario import Distribution, Hardware
 from attacca.sim.engine import Engine
-from attacca.sim.network import Channel
+from attacca.sim.platform.network import Channel
 
 
 def road(hardware: Hardware) -> tuple[Engine, Channel, list[tuple[float, object]]]:

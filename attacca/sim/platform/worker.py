@@ -35,12 +35,13 @@ from attacca.policy.keepalive import BOUNDS, KEEPALIVE
 from attacca.policy.keepalive.types import Keepalive
 from attacca.policy.queueing import QUEUEING
 from attacca.policy.queueing.types import Queueing
-from attacca.sim.control import CONTROL, SimulatedControl
 from attacca.sim.engine import Engine, EngineTimer
-from attacca.sim.event_log import EventLog, What
-from attacca.sim.hardware import Chances, SharedMachine
-from attacca.sim.invocation import SimulatedInvocation
-from attacca.sim.network import Channel
+from attacca.sim.platform.control import CONTROL, SimulatedControl
+from attacca.sim.platform.hardware import Chances, SharedMachine
+from attacca.sim.platform.network import Channel
+from attacca.sim.record.event_log import EventLog, What
+from attacca.sim.record.invocation import SimulatedInvocation
+from attacca.sim.record.ledger import Gauge
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core import view
 from attacca.worker.core.events import (
@@ -142,6 +143,20 @@ class SimulatedWorker:
     def __repr__(self) -> str:
         state = "up" if self.is_up else "down"
         return f"<SimulatedWorker {self.name} {state}: {self.core.busy()} invocations, started {self.up_count} times>"
+
+    def gauge(self) -> Gauge:
+        if not self.is_up:
+            return Gauge()
+        core, machine, runtime = self.core, self.machine, self.runtime
+        computing = runtime.running if machine.cpu.busy is None else machine.cpu.busy
+        return Gauge(
+            len(core.pool.sandboxes),
+            runtime.busy,
+            core.scheduler.queued,
+            runtime.running,
+            core.pool.used.memory_mb,
+            min(1.0, computing / machine.cores),
+        )
 
     def start(self) -> None:
         """A new core on an empty machine."""

@@ -18,8 +18,8 @@ from attacca.load.workload.scenario import (
     TraceUse,
     Workload,
 )
-from attacca.sim.grid import Axis, expand, fingerprint, key_of, parse, vary
-from attacca.sim.job import mark_of
+from attacca.sim.study.grid import Axis, expand, fingerprint, key_of, parse, vary
+from attacca.sim.study.job import mark_of
 
 SCENARIO = Scenario(name="one", seed=5, workload=Workload(duration_s=10.0), functions=(FunctionPlan(name="f"),))
 

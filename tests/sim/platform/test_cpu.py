@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attacca.sim.cpu import Cores, Shared, Unshared
 from attacca.sim.engine import Engine
+from attacca.sim.platform.cpu import Cores, Shared, Unshared
 
 JOBS = st.lists(st.tuples(st.floats(0, 10), st.floats(0.01, 5)), min_size=1, max_size=12)
 

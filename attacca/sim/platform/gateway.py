@@ -23,10 +23,10 @@ from attacca.model.messages import (
     WorkerJoined,
 )
 from attacca.sim.engine import Engine, EngineTimer
-from attacca.sim.event_log import NOBODY, EventLog, What
-from attacca.sim.invocation import SimulatedInvocation
-from attacca.sim.ledger import Ledger
-from attacca.sim.network import Channel
+from attacca.sim.platform.network import Channel
+from attacca.sim.record.event_log import NOBODY, EventLog, What
+from attacca.sim.record.invocation import SimulatedInvocation
+from attacca.sim.record.ledger import Ledger
 
 REQUEST = Request()
 ARRIVED: Final = int(What.ARRIVED)

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from attacca.load.workload.scenario import Distribution, Fault, FunctionPlan, Hardware, Shape
-from attacca.sim.event_log import What
+from attacca.sim.record.event_log import What
 from attacca.sim.run import Outcome
 from tests.sim.play import INSTANT, function, play, scenario
 

@@ -12,7 +12,7 @@ import msgspec
 from attacca.errors import BadConfig
 from attacca.load.workload.choices import FAMILIES, choice, parted, value_of
 from attacca.load.workload.scenario import Scenario
-from attacca.sim.sources import code, plugins
+from attacca.sim.record.sources import code, plugins
 
 HINT: Final = "write it as --set system.keepalive=lru,ttl or --set functions.NAME.memory_mb=128,256"
 PARTS: Final = ("workload", "functions", "system", "hardware", "faults", "record")

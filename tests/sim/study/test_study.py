@@ -6,10 +6,10 @@ from attacca.errors import BadConfig, Conflict
 from attacca.load.report.groups import grouped
 from attacca.load.report.measure import read
 from attacca.load.workload.scenario import FunctionPlan, Scenario, Shape, Workload
-from attacca.sim.dask import address
-from attacca.sim.grid import Cell, expand, parse
-from attacca.sim.job import Job, mark_of, perform
-from attacca.sim.study import Study
+from attacca.sim.study.dask import address
+from attacca.sim.study.grid import Cell, expand, parse
+from attacca.sim.study.job import Job, mark_of, perform
+from attacca.sim.study.study import Study
 from tests.load.report.play import record
 
 SCENARIO = Scenario(

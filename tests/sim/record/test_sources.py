@@ -5,9 +5,9 @@ import pytest
 
 import attacca
 from attacca.load.workload.scenario import Choice, FunctionPlan, Scenario, System, Workload
-from attacca.sim.grid import expand, parse
-from attacca.sim.job import mark_of
-from attacca.sim.sources import DIGESTING, NOT_COUNTED, digest_of, files, imported
+from attacca.sim.record.sources import DIGESTING, NOT_COUNTED, digest_of, files, imported
+from attacca.sim.study.grid import expand, parse
+from attacca.sim.study.job import mark_of
 from tests.test_shape import imported as imported_by
 from tests.test_shape import modules
 

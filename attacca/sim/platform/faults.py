@@ -6,11 +6,11 @@ from typing import Any, assert_never
 
 from attacca.load.workload.scenario import Fault, Scenario
 from attacca.model.messages import WorkerJoined
-from attacca.sim.draws import Draws
 from attacca.sim.engine import Engine
-from attacca.sim.event_log import EventLog, What
-from attacca.sim.network import Channel
-from attacca.sim.worker import SimulatedWorker
+from attacca.sim.platform.draws import Draws
+from attacca.sim.platform.network import Channel
+from attacca.sim.platform.worker import SimulatedWorker
+from attacca.sim.record.event_log import EventLog, What
 from attacca.worker.runtime.simulated import Job
 
 HOUR_S = 3600.0

@@ -9,9 +9,9 @@ import msgspec
 
 from attacca.errors import Conflict
 from attacca.load.workload.scenario import Scenario
-from attacca.sim.grid import fingerprint
+from attacca.sim.study.grid import fingerprint
 
-SIMULATE: Final = "attacca.sim.recorded:simulate"
+SIMULATE: Final = "attacca.sim.study.recorded:simulate"
 
 
 class Simulate(Protocol):

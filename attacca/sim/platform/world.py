@@ -17,17 +17,17 @@ from attacca.model.messages import Heartbeat, WorkerJoined
 from attacca.policy.balancing import BALANCING
 from attacca.policy.balancing.types import Balancer, begin
 from attacca.policy.keepalive.types import Keepalive
-from attacca.sim.control import SimulatedControl
-from attacca.sim.draws import Draws, Duration, pick
 from attacca.sim.engine import Engine
-from attacca.sim.event_log import EventLog
-from attacca.sim.faults import Faults
-from attacca.sim.gateway import SimulatedGateway
-from attacca.sim.hardware import Chances
-from attacca.sim.invocation import SimulatedInvocation
-from attacca.sim.ledger import Ledger
-from attacca.sim.network import Channel
-from attacca.sim.worker import SimulatedWorker, Wrap
+from attacca.sim.platform.control import SimulatedControl
+from attacca.sim.platform.draws import Draws, Duration, pick
+from attacca.sim.platform.faults import Faults
+from attacca.sim.platform.gateway import SimulatedGateway
+from attacca.sim.platform.hardware import Chances
+from attacca.sim.platform.network import Channel
+from attacca.sim.platform.worker import SimulatedWorker, Wrap
+from attacca.sim.record.event_log import EventLog
+from attacca.sim.record.invocation import SimulatedInvocation
+from attacca.sim.record.ledger import Ledger
 
 OF_CLIENTS = 1_000_000_000  # their invocations are numbered from here
 ASK_AGAIN_S = 1e-3
@@ -171,7 +171,8 @@ class World:
         return SimulatedInvocation(OF_CLIENTS + number, now, self._schedule.functions[place], seconds, phase)
 
     def _sample(self, number: int) -> None:
-        self.ledger.sample(self.engine.now, self.nodes)
+        for node in self.nodes:
+            self.ledger.sample(self.engine.now, node.name, node.gauge())
         self._sample_next(number + 1)
 
     def _sample_next(self, number: int) -> None:

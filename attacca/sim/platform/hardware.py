@@ -12,10 +12,10 @@ from attacca.load.workload.scenario import Hardware
 from attacca.model.function import Artefact
 from attacca.model.invocation import Ok
 from attacca.model.resources import Resources
-from attacca.sim.cpu import Cores, Cpu, Shared, Unshared
-from attacca.sim.draws import Duration
 from attacca.sim.engine import Engine
-from attacca.sim.invocation import SimulatedInvocation
+from attacca.sim.platform.cpu import Cores, Cpu, Shared, Unshared
+from attacca.sim.platform.draws import Duration
+from attacca.sim.record.invocation import SimulatedInvocation
 from attacca.worker.runtime.simulated import Instance, Job, SimulatedRuntime, StartFault, Steps
 
 OK = Ok()

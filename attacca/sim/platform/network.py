@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from attacca.load.workload.scenario import Hardware
-from attacca.sim.draws import Draws, Duration
 from attacca.sim.engine import Engine
+from attacca.sim.platform.draws import Draws, Duration
 
 Deliver = Callable[[Any], None]
 

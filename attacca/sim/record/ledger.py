@@ -3,14 +3,25 @@
 from array import array
 from collections.abc import Sequence
 from math import ceil
+from typing import NamedTuple
 
 import msgspec
 
 from attacca.load.records.recorder import RecordSink
 from attacca.load.workload.schedule import RUN
 from attacca.model.invocation import Start
-from attacca.sim.invocation import SimulatedInvocation
-from attacca.sim.worker import SimulatedWorker
+from attacca.sim.record.invocation import SimulatedInvocation
+
+
+class Gauge(NamedTuple):
+    """What a worker is at, at one moment. Nothing: it is down."""
+
+    sandboxes: int = 0
+    busy: int = 0
+    queued: int = 0
+    running: int = 0
+    memory_mb: int = 0
+    cpu_share: float = 0.0  # of its cores, that is computing
 
 
 class Totals(msgspec.Struct, kw_only=True):
@@ -82,20 +93,8 @@ class Ledger:
             flight.sandbox, flight.attempt, flight.queue_len, memory_mb, used_s, flight.request_s, 0, 0, cost,
         )  # fmt: skip
 
-    def sample(self, now: float, nodes: Sequence[SimulatedWorker]) -> None:
-        for node in nodes:
-            if not node.is_up:
-                self._sink.sample((self._run, now, node.name, 0, 0, 0, 0, 0, 0.0))
-                continue
-            core, machine, runtime = node.core, node.machine, node.runtime
-            busy = machine.cpu.busy
-            computing = runtime.running if busy is None else busy
-            self._sink.sample(
-                (
-                    self._run, now, node.name, len(core.pool.sandboxes), runtime.busy, core.scheduler.queued,
-                    runtime.running, core.pool.used.memory_mb, min(1.0, computing / machine.cores),
-                )
-            )  # fmt: skip
+    def sample(self, now: float, worker: str, gauge: Gauge) -> None:
+        self._sink.sample((self._run, now, worker, *gauge))
 
     def sum_up(self) -> Totals:
         totals, took = self.totals, sorted(self._took_s)

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from attacca.load.workload.distributions import mean_ms
 from attacca.load.workload.scenario import Distribution
-from attacca.sim.draws import Draws, Duration, pick
+from attacca.sim.platform.draws import Draws, Duration, pick
 
 MANY = 4000
 

@@ -18,8 +18,8 @@ from typing import Final
 import msgspec
 
 from attacca.errors import AttaccaError, StateUnavailable
-from attacca.sim.grid import Cell
-from attacca.sim.job import SIMULATE, Job, perform
+from attacca.sim.study.grid import Cell
+from attacca.sim.study.job import SIMULATE, Job, perform
 
 CELLS_PER_PROCESS: Final = 25  # then processes are renewed, so that nothing piles up in them (the pool does it wrong)
 
@@ -86,7 +86,7 @@ class Study:
         if not cells:
             return
         if cluster:
-            from attacca.sim.dask import perform_on
+            from attacca.sim.study.dask import perform_on
 
             for place, result in perform_on(cluster, jobs):
                 yield cells[place], result

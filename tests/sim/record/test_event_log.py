@@ -4,7 +4,7 @@ import pytest
 
 from attacca.errors import NotFound
 from attacca.sim.engine import Engine
-from attacca.sim.event_log import EventLog, Reached, What, part
+from attacca.sim.record.event_log import EventLog, Reached, What, part
 
 
 def journal(path: Path | None, *numbers: int, stop_at: int | None = None) -> str:

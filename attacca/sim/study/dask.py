@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from attacca.errors import BadConfig, Unreachable
-from attacca.sim.job import Job, perform
+from attacca.sim.study.job import Job, perform
 
 SCHEME: Final = "dask://"
 PATIENCE_S: Final = 10.0

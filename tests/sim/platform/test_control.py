@@ -7,8 +7,8 @@ from attacca.load.records.recorder import NullRecorder
 from attacca.load.workload.scenario import Fault, Scenario
 from attacca.load.workload.schedule import Schedule
 from attacca.sim.engine import Engine
-from attacca.sim.event_log import EventLog
-from attacca.sim.world import World
+from attacca.sim.platform.world import World
+from attacca.sim.record.event_log import EventLog
 from tests.sim.play import function, scenario
 
 
