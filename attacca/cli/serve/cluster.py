@@ -17,7 +17,6 @@ from attacca.kernel.chance import Chance
 
 CONTROL_PORT, CONTROL_HTTP_PORT = 7700, 7780
 JOIN_TOKEN, JOIN_FILE, NAME_FILE = "ATTACCA_JOIN_TOKEN", "join_token", "name"
-PREFIX = "attacca_join_"  # so that secret scanners know what they have found
 Name = Annotated[str, msgspec.Meta(pattern=r"^([a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?)?(?!\n)$")]
 
 
@@ -88,23 +87,20 @@ def advertised(config: ClusterConfig, host: str, port: int) -> str:
     return f"[{shown}]:{port}" if ":" in shown else f"{shown}:{port}"
 
 
-def made_key(state_dir: Path) -> bytes:
-    """The cluster's join token, made by its control when there is none.
+def leave_key(state_dir: Path, token: str) -> bytes:
+    """For planes on the machine of their control, which read it there.
 
     Raises:
-        StateUnavailable: it can be neither read nor written.
+        StateUnavailable: it cannot be written.
     """
     path = state_dir / JOIN_FILE
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    except FileExistsError:
-        pass
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise StateUnavailable(f"{path} cannot be made: {error.strerror}", "--state-dir DIR") from None
-    else:
-        with os.fdopen(handle, "w") as file:
-            file.write(PREFIX + secrets.token_urlsafe(32) + "\n")
-    return read_key(path)
+        raise StateUnavailable(f"{path} cannot be written: {error.strerror}", "--state-dir DIR") from None
+    with os.fdopen(handle, "w") as file:
+        file.write(token + "\n")
+    return token.encode()
 
 
 def given_key(config: ClusterConfig, environ: Mapping[str, str], beside: Path) -> bytes:

@@ -10,8 +10,8 @@ from attacca.cli.serve.cluster import (
     fresh_name,
     given_key,
     kept_name,
+    leave_key,
     listened,
-    made_key,
     ticket,
 )
 from attacca.errors import BadConfig, StateUnavailable
@@ -40,10 +40,9 @@ def test_others_are_told_where_it_listens_unless_it_says_otherwise() -> None:
     assert advertised(ClusterConfig(advertise="h.example:9"), "127.0.0.1", 5) == "h.example:9"
 
 
-def test_the_join_token_is_made_once_and_read_by_nobody_else(tmp_path: Path) -> None:
-    key = made_key(tmp_path)
-    assert made_key(tmp_path) == key
-    assert key.startswith(b"attacca_join_")
+def test_the_join_token_is_left_for_those_beside_and_read_by_nobody_else(tmp_path: Path) -> None:
+    key = leave_key(tmp_path, "sesame")
+    assert key == leave_key(tmp_path, "sesame") == b"sesame"
     assert (tmp_path / "join_token").stat().st_mode & 0o777 == 0o600
     assert given_key(ClusterConfig(), {}, tmp_path) == key
     assert given_key(ClusterConfig(), {JOIN_TOKEN: "other\n"}, tmp_path) == b"other"

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any, cast
 
 from attacca import __version__
-from attacca.cli.serve.cluster import advertised, listened, made_key, ticket
+from attacca.cli.serve.cluster import advertised, leave_key, listened, ticket
 from attacca.cli.serve.configuration import ServerConfig
 from attacca.cli.serve.planes.door import CONTROL, ENDS, Once, cannot_listen, no_token, probe, url_of
 from attacca.control.deploy.state import StateDir
@@ -20,7 +20,7 @@ from attacca.gateway.http.listener import serve
 from attacca.gateway.http.plane import PlanePages
 from attacca.gateway.http.server import HttpServer
 from attacca.io.logbook import Logbook
-from attacca.io.store.sqlite import SqliteStore
+from attacca.io.store.opening import is_beside, open_store
 from attacca.io.wire.peers import Peers
 from attacca.io.wire.stream import StreamLink
 from attacca.io.wire.tcp import Listener
@@ -75,8 +75,9 @@ class ControlPlane:
         probe(config.gateway.host, config.gateway.port, CONTROL)
         state = StateDir(config.control.state_dir)
         state.make()
-        state.expect_database()
-        store = await SqliteStore.open(state.database, self._clock)
+        if is_beside(config.store):
+            state.expect_database()
+        store = await open_store(config.store, state.database, self._clock)
         self._closing.push_async_callback(store.close)
         self._logbook = Logbook(state.logs, self._clock, config.logs)
         self._closing.push_async_callback(self._close_logbook)
@@ -88,7 +89,8 @@ class ControlPlane:
         self._closing.push_async_callback(self.control.close)
         if not is_loopback(config.gateway.host) and not await self.control.tokens.all():
             raise no_token(config.gateway.host, config.control.state_dir)
-        await self._listen_for_planes(host, port, made_key(state.path))
+        key = leave_key(state.path, await self.control.tokens.join())
+        await self._listen_for_planes(host, port, key)
         await self._listen_for_people()
         self._is_ready = True
 
