@@ -7,7 +7,7 @@ from attacca.errors import AttaccaError, BadRequest, BadResponse
 from attacca.gateway.core.inflight import Inflight
 from attacca.gateway.http import cors, phases, request
 from attacca.gateway.http.asgi_adapter import AsgiAdapter, scope_of
-from attacca.gateway.http.handler import PLAINLY, Action, Admin, Invoke, Refuse, Serve
+from attacca.gateway.http.handler import PLAINLY, Action, Admin, Deliver, Invoke, Refuse, Serve
 from attacca.gateway.http.intake import SMALL, Asked, Intake, too_large
 from attacca.gateway.http.owner import Owner
 from attacca.gateway.http.peer_uid import Ends
@@ -102,13 +102,20 @@ class Exchange:
         if error is not None:
             self.respond(action.told.error(error, None))
 
-    def _act_otherwise(self, action: Admin | Serve | Refuse, head: Head, body: bytes, *, more: bool) -> None:
+    def _act_otherwise(self, action: Admin | Deliver | Serve | Refuse, head: Head, body: bytes, *, more: bool) -> None:
         self._plan = NO_PLAN
         match action:
             case Serve(answer=answer):
                 self.respond(answer)
             case Refuse(error=error):
                 self.respond(PLAINLY.error(error, None))
+            case Deliver():
+                self._plan = action.plan or NO_PLAN
+                if head.refusal is not None or len(body) > self._max_body:
+                    self.respond(PLAINLY.error(head.refusal or too_large(self._max_body), None))
+                    return
+                delivery = action.take(body, self)
+                self.sink = None if delivery.is_over else delivery
             case Admin(path=path, query=query):
                 app = self._server.admin
                 assert app is not None, "a handler hands on to what is not there"
@@ -121,8 +128,9 @@ class Exchange:
         """Refuse it before its body has come, or start it without, or collect its body."""
         action, intake, server = self._handle(head, self._ends), self.intake, self._server
         is_large = head.is_chunked or head.announced > SMALL
-        is_streamed = not isinstance(action, Invoke) or (is_large and action.takes_streams)
-        if not isinstance(action, Invoke):
+        is_collected = isinstance(action, Invoke | Deliver)
+        is_streamed = not is_collected or (isinstance(action, Invoke) and is_large and action.takes_streams)
+        if not is_collected:
             self._limit = server.max_admin
         else:
             self._limit = server.max_stream if is_streamed else server.max_body
@@ -131,9 +139,10 @@ class Exchange:
         intake.announced, intake.expects = None if head.is_chunked else head.announced, head.expects
         intake.begin(server.now)
         error = self._refuse_early(action, head)
-        if error is None and isinstance(action, Invoke) and not is_streamed:
+        if error is None and isinstance(action, Invoke | Deliver) and not is_streamed:
             self._step(phases.OPEN)
-            self._plan, intake.limit, intake.owner = action, self._limit, action.function
+            self._plan = action if isinstance(action, Invoke) else action.plan or NO_PLAN
+            intake.limit, intake.owner = self._limit, action.function
             return
         self._step(phases.STREAM)
         self.streamed_size = len(body)
@@ -153,6 +162,8 @@ class Exchange:
             return BadRequest("the Content-Length is not a number of bytes", "send digits")
         if length > limit:
             return self._gateway.refused(action.function if isinstance(action, Invoke) else "", too_large(limit))
+        if isinstance(action, Deliver):
+            return head.refusal
         return (head.refusal or self._gateway.refusal(action.function)) if isinstance(action, Invoke) else None
 
     def _may_pass(self, head: Head) -> bool:
