@@ -14,9 +14,9 @@ from attacca.gateway.core import invariants as gateway_invariants
 from attacca.model.messages import Dispatch, Ended, Send, Started
 from attacca.model.resources import NOTHING
 from attacca.sim.engine import Engine
-from attacca.sim.gateway import Broken, SimulatedGateway
-from attacca.sim.invocation import SimulatedInvocation
-from attacca.sim.worker import Handle, SimulatedWorker
+from attacca.sim.platform.gateway import Broken, SimulatedGateway
+from attacca.sim.platform.worker import Handle, SimulatedWorker
+from attacca.sim.record.invocation import SimulatedInvocation
 from attacca.worker.core import invariants as worker_invariants
 from attacca.worker.core.events import Command, Event, MakeSandbox, Received, Run
 

@@ -18,13 +18,13 @@ from attacca.policy.balancing.types import Balancer
 from attacca.policy.keepalive.types import Keepalive
 from attacca.sim.check import Check
 from attacca.sim.engine import Engine
-from attacca.sim.event_log import FILE, Entry, EventLog, Reached
 from attacca.sim.foresight import Told, foresee
-from attacca.sim.ledger import Totals
-from attacca.sim.sources import deciding
+from attacca.sim.platform.worker import Handle, SimulatedWorker, Wrap
+from attacca.sim.platform.world import World, balancer_of
+from attacca.sim.record.event_log import FILE, Entry, EventLog, Reached
+from attacca.sim.record.ledger import Totals
+from attacca.sim.record.sources import deciding
 from attacca.sim.story import Story
-from attacca.sim.worker import Handle, SimulatedWorker, Wrap
-from attacca.sim.world import World, balancer_of
 
 LATEST = 20  # entries shown where a run was told to stop
 Checks = Literal["off", "touched", "all"]

@@ -5,7 +5,7 @@ from typing import Any
 from attacca.model.messages import Send
 from attacca.model.story import about, is_named, what
 from attacca.sim.engine import Engine
-from attacca.sim.worker import Handle, SimulatedWorker
+from attacca.sim.platform.worker import Handle, SimulatedWorker
 from attacca.worker.core.events import Command, Event, Received
 
 

@@ -27,7 +27,7 @@ from attacca.policy.balancing import BALANCING
 from attacca.policy.concurrency import CONCURRENCY
 from attacca.policy.keepalive import KEEPALIVE
 from attacca.policy.queueing import QUEUEING
-from attacca.sim.gateway import Broken
+from attacca.sim.platform.gateway import Broken
 from attacca.sim.run import Options, run
 
 FAULTS: Final = (

@@ -13,9 +13,9 @@ import pytest
 from attacca.errors import Unreachable
 from attacca.load.report.measure import read
 from attacca.load.workload.scenario import FunctionPlan, Scenario, Shape, Workload
-from attacca.sim.grid import Cell, expand, parse
-from attacca.sim.job import mark_of
-from attacca.sim.study import Study
+from attacca.sim.study.grid import Cell, expand, parse
+from attacca.sim.study.job import mark_of
+from attacca.sim.study.study import Study
 
 ROOT = Path(__file__).parents[2]
 SCENARIO = Scenario(
@@ -96,6 +96,6 @@ def test_a_cluster_comes_to_the_same(cluster: str, tmp_path: Path, reference: di
 
 @pytest.mark.filterwarnings("ignore")
 def test_a_cluster_that_is_not_there_is_said_to_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("attacca.sim.dask.PATIENCE_S", 0.5)
+    monkeypatch.setattr("attacca.sim.study.dask.PATIENCE_S", 0.5)
     with pytest.raises(Unreachable, match="no Dask scheduler answers"):
         study(tmp_path).run(silent, cluster="dask://127.0.0.1:9")

@@ -8,7 +8,7 @@ import pytest
 from attacca.errors import BadConfig, NotFound
 from attacca.load.workload.scenario import Body, Distribution, Hardware, Scenario
 from attacca.sim.calibrate import calibrate, empirical, fitted, toml
-from attacca.sim.draws import Draws, quantile
+from attacca.sim.platform.draws import Draws, quantile
 from tests.sim.play import INSTANT, exponential, function, play, scenario
 
 

@@ -16,11 +16,11 @@ from attacca.model.sandbox import WorkerView
 from attacca.policy.balancing.pull import Pull
 from attacca.policy.balancing.types import Asked, Balancer, Done, Picked, Worker
 from attacca.sim.engine import Engine
-from attacca.sim.event_log import EventLog
-from attacca.sim.invocation import SimulatedInvocation
+from attacca.sim.platform.worker import Handle, SimulatedWorker
+from attacca.sim.platform.world import World, balancer_of
+from attacca.sim.record.event_log import EventLog
+from attacca.sim.record.invocation import SimulatedInvocation
 from attacca.sim.swarm import draw
-from attacca.sim.worker import Handle, SimulatedWorker
-from attacca.sim.world import World, balancer_of
 from tests.worker.recount import Recount, ewma, same
 
 

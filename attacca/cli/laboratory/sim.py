@@ -86,7 +86,7 @@ def run(
 ) -> None:
     """Simulate a scenario and sum it up. The same seed gives the same events, and their hash says so."""
     from attacca.kernel.clock import SystemClock
-    from attacca.sim.gateway import Broken
+    from attacca.sim.platform.gateway import Broken
     from attacca.sim.run import Options
     from attacca.sim.run import run as simulate
 
@@ -124,7 +124,7 @@ def read_with(path: str, settings: list[str], seed: int | None) -> "Scenario":
     import msgspec
 
     from attacca.load.workload.scenario import read
-    from attacca.sim.grid import HINT, parse, vary
+    from attacca.sim.study.grid import HINT, parse, vary
 
     scenario = read(Path(path))
     choices = {}
@@ -173,7 +173,7 @@ def tell(outcome: "Outcome", *, is_stopped: bool) -> None:
 @app.command("diff", cls=VerbCommand, epilog=DIFF)
 def diff(left: RunPath, right: RunPath, *, as_json: Json = False) -> None:
     """Find the first event in which two runs differ. Both need their events: `attacca sim run --out RUN --events`."""
-    from attacca.sim.event_log import part
+    from attacca.sim.record.event_log import part
 
     parting = part(Path(left), Path(right))
     if as_json:

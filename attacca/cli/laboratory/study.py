@@ -15,8 +15,8 @@ from attacca.load.extra import need_lab
 
 if TYPE_CHECKING:
     from attacca.load.report.groups import Group
-    from attacca.sim.grid import Cell
-    from attacca.sim.study import StudyOutcome
+    from attacca.sim.study.grid import Cell
+    from attacca.sim.study.study import StudyOutcome
 
 SWEEP = """
 attacca sim sweep burst.toml --set system.memory_mb=1024,2048,4096 --seeds 10
@@ -168,9 +168,9 @@ def study(
     from attacca.load.report.groups import grouped, seeds_for
     from attacca.load.report.measure import read as read_digest
     from attacca.load.workload.scenario import read
-    from attacca.sim.grid import expand, parse
-    from attacca.sim.job import mark_of
-    from attacca.sim.study import Study
+    from attacca.sim.study.grid import expand, parse
+    from attacca.sim.study.job import mark_of
+    from attacca.sim.study.study import Study
 
     scenario = read(Path(plan.path))
     axes = [parse(setting) for setting in plan.sets]

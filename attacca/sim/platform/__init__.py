@@ -1,0 +1,1 @@
+"""The simulated platform: gateway, workers and control on machines and a network in virtual time."""

@@ -1,0 +1,165 @@
+"""The gateway core in virtual time: as dull as the live driver, with simulated channels to its workers."""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from attacca.errors import AttaccaError
+from attacca.gateway.core.catalogue import AskCatalogue
+from attacca.gateway.core.events import Answer, Arrived, Command, Event, Pass, Reject, Tick, WorkerLost
+from attacca.gateway.core.gateway import GatewayCore
+from attacca.gateway.core.inflight import Inflight
+from attacca.kernel.drive import Drive, raise_refused
+from attacca.model.invocation import Request
+from attacca.model.messages import (
+    Dispatch,
+    Ended,
+    Heartbeat,
+    Resting,
+    Send,
+    Started,
+    ToWorker,
+    WatchIdle,
+    Withdraw,
+    WorkerJoined,
+)
+from attacca.sim.engine import Engine, EngineTimer
+from attacca.sim.platform.network import Channel
+from attacca.sim.record.event_log import NOBODY, EventLog, What
+from attacca.sim.record.invocation import SimulatedInvocation
+from attacca.sim.record.ledger import Ledger
+
+REQUEST = Request()
+ARRIVED: Final = int(What.ARRIVED)
+ANSWERED: Final = int(What.ANSWERED)
+FromNode = Started | Ended | Resting | Heartbeat | WorkerJoined
+
+
+class Broken(AssertionError):
+    """What must always hold did not."""
+
+
+class SimulatedGateway:
+    def __init__(
+        self,
+        engine: Engine,
+        event_log: EventLog,
+        core: GatewayCore,
+        invocations: dict[str, SimulatedInvocation],
+        ledger: Ledger,
+    ) -> None:
+        self.core = core
+        self.arrived = 0
+        self.over = 0  # answered or refused
+        self.channels: Mapping[str, tuple[int, Channel]] = {}  # by worker: its place, and the way to it
+        self.on_over: Callable[[SimulatedInvocation], None] | None = None
+        self.on_watch: Callable[[str], None] = _nobody  # this worker is to say what rests
+        self._engine = engine
+        self._event_log = event_log
+        self._invocations = invocations
+        self._ledger = ledger
+        self.drive: Drive[Event, Command] = Drive(
+            core.handle, core.wakeup, self._perform, lambda: engine.now, EngineTimer(engine), Tick(), raise_refused
+        )
+
+    def __repr__(self) -> str:
+        return f"<SimulatedGateway {self.arrived} arrived, {self.over} over>"
+
+    def arrive(self, flight: SimulatedInvocation) -> None:
+        self.arrived += 1
+        self.drive.feed(Arrived(flight.key, self._engine.now, flight.target.name, REQUEST, flight))
+
+    def hear(self, message: FromNode) -> None:
+        if type(message) is Ended:
+            self.drive.feed(message)
+            if message.id not in self.core.inflight:
+                self._invocations.pop(message.id, None)
+            return
+        if type(message) is not Started and isinstance(message, Heartbeat | WorkerJoined):
+            self._note_joining(message)
+        self.drive.feed(message)
+
+    def _note_joining(self, message: Heartbeat | WorkerJoined) -> None:
+        name = message.view.name
+        if isinstance(message, WorkerJoined):
+            self._event_log.note(What.WORKER_JOINED, self.channels[name][0], 1)
+        elif name not in self.core.workers.by_name:
+            self._event_log.note(What.WORKER_JOINED, self.channels[name][0], 0)
+
+    # What is to be done.
+
+    def _perform(self, commands: list[Command]) -> None:
+        for command in commands:
+            if type(command) is Send:
+                self._send(command.peer, command.message)
+            elif type(command) is Answer:
+                self._answer(command.inflight)
+            else:
+                self._order(command)
+
+    def _order(self, command: Command) -> None:
+        match command:
+            case Reject():
+                self._refuse(_of(command.client), command.error)
+            case WorkerLost():
+                self._event_log.note(What.WORKER_LEFT, self.channels[command.worker][0], 0)
+            case Pass() | AskCatalogue():
+                pass  # nothing is streamed, and nothing of the catalogue is missed
+            case Send() | Answer():
+                raise AssertionError("they are carried out before")
+
+    def _send(self, worker: str, message: ToWorker) -> None:
+        if type(message) is Dispatch:
+            key = message.invocation.id
+            place, channel = self.channels[worker]
+            inflight = self.core.inflight[key]
+            flight = _of(inflight.client)
+            if inflight.attempts == 1:
+                self._event_log.note(ARRIVED, place, flight.idx)
+            else:
+                flight.forget_attempt()
+                flight.key = key
+                self._event_log.note(What.SENT_AGAIN, place, flight.idx)
+            self._invocations[key] = flight
+            channel.send(message, flight.draw)
+        elif type(message) is Withdraw:
+            known = self._invocations.get(message.id)
+            if known is not None:
+                self.channels[worker][1].send(message, known.draw + 1)
+        else:
+            assert isinstance(message, WatchIdle), f"nobody simulates {message!r}"
+            self.on_watch(worker)
+
+    def _refuse(self, flight: SimulatedInvocation, error: AttaccaError) -> None:
+        self._event_log.note(What.REFUSED, NOBODY, flight.idx)
+        self._ledger.totals.refused += 1
+        self._close(flight, error.status, error.code)
+
+    def _answer(self, inflight: Inflight) -> None:
+        flight = _of(inflight.client)
+        if not inflight.is_done:
+            raise Broken(f"invocation {flight.idx} is answered before the gateway is done with it")
+        inflight.client = None
+        if inflight.outcome == "ok":
+            self._event_log.note(ANSWERED, flight.worker, flight.idx)
+            self._close(flight, inflight.status, "")
+        else:
+            self._event_log.note(What.FAILED, flight.worker, flight.idx)
+            self._close(flight, inflight.status, inflight.outcome)
+
+    def _close(self, flight: SimulatedInvocation, status: int, error: str) -> None:
+        if flight.is_answered:
+            raise Broken(f"invocation {flight.idx} was answered twice")
+        flight.is_answered = True
+        self.over += 1
+        self._ledger.close_flight(flight, self._engine.now, status, error)
+        if self.on_over is not None:
+            self.on_over(flight)
+
+
+def _of(client: object) -> SimulatedInvocation:
+    assert type(client) is SimulatedInvocation
+    return client
+
+
+def _nobody(worker: str) -> None:
+    """There are no workers."""

@@ -1,0 +1,359 @@
+"""One simulated worker: its core, its machine, its clock and its one timer; as dull as the live driver."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from math import exp
+from typing import Final
+
+from attacca.errors import IllegalTransition
+from attacca.kernel.drive import Drive, raise_refused
+from attacca.kernel.ids import Ids
+from attacca.kernel.rand import Streams
+from attacca.kernel.registry import Choice, build
+from attacca.load.workload.scenario import Scenario
+from attacca.model.invocation import Start
+from attacca.model.messages import (
+    AskHeld,
+    AskStory,
+    AskView,
+    Check,
+    Checked,
+    Dispatch,
+    Ended,
+    FromControl,
+    Resting,
+    Send,
+    Started,
+    WatchIdle,
+    Withdraw,
+    WorkerJoined,
+)
+from attacca.model.sandbox import WorkerView
+from attacca.policy.concurrency import CONCURRENCY
+from attacca.policy.concurrency.types import Concurrency
+from attacca.policy.keepalive import BOUNDS, KEEPALIVE
+from attacca.policy.keepalive.types import Keepalive
+from attacca.policy.queueing import QUEUEING
+from attacca.policy.queueing.types import Queueing
+from attacca.sim.engine import Engine, EngineTimer
+from attacca.sim.platform.control import CONTROL, SimulatedControl
+from attacca.sim.platform.hardware import Chances, SharedMachine
+from attacca.sim.platform.network import Channel
+from attacca.sim.record.event_log import EventLog, What
+from attacca.sim.record.invocation import SimulatedInvocation
+from attacca.sim.record.ledger import Gauge
+from attacca.worker.config import WorkerConfig
+from attacca.worker.core import view
+from attacca.worker.core.events import (
+    Command,
+    DropTemplate,
+    Event,
+    Kill,
+    MakeSandbox,
+    MakeTemplate,
+    Measured,
+    Received,
+    Run,
+    Stop,
+    Tick,
+    ToPeer,
+)
+from attacca.worker.core.reports import (
+    Report,
+    RunEnded,
+    SandboxFailed,
+    SandboxGone,
+    SandboxReady,
+    TemplateFailed,
+    TemplateGone,
+    TemplateReady,
+)
+from attacca.worker.core.worker import WorkerCore
+from attacca.worker.runtime.simulated import SimulatedRuntime
+
+Handle = Callable[[float, Event], list[Command]]
+Wrap = Callable[["SimulatedWorker", Handle], Handle]
+
+TOLD_FROM = 1 << 50  # draws of what is said of idle sandboxes are numbered from here down
+FRONT = "gateway"
+ENDLESS_MB = 1 << 40
+LOAD_OVER_S = 60.0  # the load average that concurrency policies look at
+ENTERED: Final = int(What.ENTERED)
+RAN = {
+    Start.WARM: int(What.RAN_WARM),
+    Start.COLD: int(What.RAN_COLD),
+    Start.TEMPLATE: int(What.RAN_TEMPLATE),
+    Start.PREWARMED: int(What.RAN_PREWARMED),
+}
+
+
+class Numbers(Ids):
+    """`w3-1`, `w3-2`, ...: a restarted worker goes on where it was."""
+
+    def __init__(self, prefix: str) -> None:
+        self._prefix = prefix
+        self._count = 0
+
+    def next(self) -> str:
+        self._count += 1
+        return f"{self._prefix}{self._count}"
+
+
+class SimulatedWorker:
+    def __init__(
+        self,
+        place: int,
+        scenario: Scenario,
+        engine: Engine,
+        event_log: EventLog,
+        chances: Chances,
+        invocations: Mapping[str, SimulatedInvocation],
+        control: SimulatedControl,
+        wrap: Wrap | None,
+        keepalive: Keepalive | None = None,
+    ) -> None:
+        """`wrap` is put around the core's `handle`, for those who look on. `keepalive`: in place of the scenario's.
+
+        Raises:
+            BadConfig: no such policy, or not with these options.
+        """
+        self.place = place
+        self.name = f"w{place}"
+        self.config = _config(scenario, self.name)
+        self.is_up = False
+        self.slow = 1.0
+        self.up_count = 0
+        self.to_gateway: Channel | None = None
+        self.from_gateway: Channel | None = None
+        self._policies = _policies(self.config, keepalive)
+        self._hardware = scenario.hardware
+        self._engine = engine
+        self._event_log = event_log
+        self._chances = chances
+        self._invocations = invocations
+        self._control = control
+        self._wrap = wrap
+        self._seed = scenario.seed
+        self._ids = Numbers(f"{self.name}-")
+        self._tells_idle = False
+        self._told = 0
+        self._timer = EngineTimer(engine)
+        self.start()
+
+    def __repr__(self) -> str:
+        state = "up" if self.is_up else "down"
+        return f"<SimulatedWorker {self.name} {state}: {self.core.busy()} invocations, started {self.up_count} times>"
+
+    def gauge(self) -> Gauge:
+        if not self.is_up:
+            return Gauge()
+        core, machine, runtime = self.core, self.machine, self.runtime
+        computing = runtime.running if machine.cpu.busy is None else machine.cpu.busy
+        return Gauge(
+            len(core.pool.sandboxes),
+            runtime.busy,
+            core.scheduler.queued,
+            runtime.running,
+            core.pool.used.memory_mb,
+            min(1.0, computing / machine.cores),
+        )
+
+    def start(self) -> None:
+        """A new core on an empty machine."""
+        queueing, concurrency, keepalive = self._policies
+        config = self.config
+        chance = Streams(self._seed).stream(f"keepalive/{self.name}/{self.up_count}")
+        self.core = WorkerCore(config, queueing, concurrency, keepalive, self._ids, config.cores, chance=chance)
+        self.machine = SharedMachine(
+            self._engine, self._hardware, self._chances, config.cores, config.resources, self._invocations
+        )
+        self.runtime = SimulatedRuntime(self.machine, self._report)
+        self.machine.cpu.set_speed(1.0 / self.slow)
+        handle = self.core.handle if self._wrap is None else self._wrap(self, self.core.handle)
+        self.drive: Drive[Event, Command] = Drive(
+            handle, self.core.timers.next, self._perform, self._now, self._timer, Tick(), raise_refused
+        )
+        if self._tells_idle:
+            self.drive.feed(Received(FRONT, WatchIdle()))
+        self.is_up = True
+        self.up_count += 1
+        self._load = 0.0
+        if concurrency.every_s is not None:
+            self._engine.at(self._engine.now + concurrency.every_s, self._measure, self.up_count)
+        self._control.join(self, WorkerJoined(self.view(), view.capacity(self.core)))
+
+    def crash(self) -> None:
+        """Nobody is told; who sends here sends into the void."""
+        self.is_up = False
+        self.runtime.crash()
+        self.drive.stop()
+
+    def set_slow(self, slow: float) -> None:
+        """1: as built; 2: everything that computes takes twice as long."""
+        self.slow = slow
+        self.machine.cpu.set_speed(1.0 / slow)
+
+    def receive(self, message: Dispatch | Withdraw) -> None:
+        if not self.is_up:
+            return
+        if type(message) is Dispatch:
+            flight = self._invocations[message.invocation.id]
+            now = self._engine.now
+            if flight.key == message.invocation.id:
+                flight.enq = now
+                flight.queue_len = self.core.scheduler.queued
+            if now != flight.due:
+                self._event_log.note(ENTERED, self.place, flight.idx)
+            self.drive.feed(Received(FRONT, message))
+        else:
+            self.drive.feed(message)  # type: ignore[arg-type]
+
+    def hear_control(self, message: FromControl) -> None:
+        assert not isinstance(message, AskHeld | AskStory | AskView), "it is not asked what it has"
+        self.feed(Received(CONTROL, message) if isinstance(message, Check) else message)
+
+    def tell_idle(self) -> None:
+        """From now on, of each change."""
+        if not self._tells_idle:
+            self._tells_idle = True
+            if self.is_up:
+                self.feed(Received(FRONT, WatchIdle()))
+
+    def _idle(self) -> dict[str, int]:
+        resting = (sandbox for sandbox in self.core.pool.sandboxes.values() if sandbox.idle is not None)
+        return dict(Counter(sandbox.state.function.name for sandbox in resting))
+
+    def view(self) -> WorkerView:
+        """Without its lists of functions and sandboxes: no balancing policy asks for more than the idle ones."""
+        core = self.core
+        return WorkerView(
+            name=self.name,
+            capacity=core.pool.capacity,
+            used=core.pool.used,
+            queued=core.scheduler.queued,
+            running=core.scheduler.running,
+            limit=core.scheduler.limit,
+            cores=self.config.cores,
+            idle=self._idle() if self._tells_idle else None,
+        )
+
+    def feed(self, event: Event) -> None:
+        self.drive.feed(event)
+
+    def _now(self) -> float:
+        return self._engine.now + self._timer.skew_s
+
+    def skew(self, seconds: float) -> None:
+        """Its clock goes on before the gateway's by so much more."""
+        self._timer.skew_s += seconds
+        self.drive.stop()
+        if self.is_up:
+            self.drive.wind()
+
+    def _perform(self, commands: list[Command]) -> None:
+        channel = self.to_gateway
+        for command in commands:
+            if type(command) is Run:
+                self.runtime.run(command.sandbox, command.revision, command.invocation)
+            elif type(command) is not Send:
+                self._order(command)
+            elif type(command.message) is Started:
+                self._started(command.message)
+            elif type(command.message) is Ended:
+                assert channel is not None
+                channel.send(command.message, self._invocations[command.message.id].draw + 1)
+            else:
+                self._send(command.message)
+
+    def _send(self, message: ToPeer) -> None:
+        channel = self.to_gateway
+        if type(message) is Checked:
+            self._control.hear(message)
+        elif type(message) is Resting and channel is not None:
+            self._told += 1
+            channel.send(message, -TOLD_FROM - self._told)
+
+    def _started(self, started: Started) -> None:
+        flight = self._invocations[started.id]
+        if flight.key == started.id:  # it was not sent to somebody else meanwhile
+            flight.handed = self._engine.now
+            flight.timing = started.timing
+            flight.start = started.start
+            flight.sandbox = started.sandbox
+            flight.worker = self.place
+        self._event_log.note(RAN[started.start], self.place, flight.idx)
+        assert self.to_gateway is not None
+        self.to_gateway.send(started, flight.draw)
+
+    def _order(self, command: Command) -> None:
+        note, place, runtime = self._event_log.note, self.place, self.runtime
+        match command:
+            case MakeSandbox():
+                note(What.MAKING, place, _number(command.sandbox))
+                runtime.make_sandbox(command.sandbox, command.revision, command.template)
+            case Kill():
+                note(What.KILLED, place, _number(command.sandbox))
+                runtime.kill(command.sandbox)
+            case MakeTemplate():
+                note(What.TEMPLATE_MAKING, place, _number(command.template))
+                runtime.make_template(command.template, command.revision)
+            case DropTemplate():
+                note(What.TEMPLATE_DROPPED, place, _number(command.template))
+                runtime.drop_template(command.template)
+            case Stop():
+                runtime.stop(command.sandbox, command.invocation)
+            case _:
+                raise IllegalTransition(f"nobody asked worker {self.name} for {type(command).__name__}", "report it")
+
+    def _report(self, report: Report) -> None:
+        if type(report) is RunEnded:
+            self.drive.feed(report)
+            return
+        note, place = self._event_log.note, self.place
+        match report:
+            case SandboxReady():
+                note(What.READY, place, _number(report.sandbox))
+            case SandboxGone() | SandboxFailed():
+                note(What.GONE, place, _number(report.sandbox))
+            case TemplateReady():
+                note(What.TEMPLATE_READY, place, _number(report.template))
+            case TemplateGone() | TemplateFailed():
+                note(What.TEMPLATE_GONE, place, _number(report.template))
+            case _:
+                return
+        self.feed(report)
+
+    def _measure(self, up_count: int) -> None:
+        every_s = self._policies[1].every_s
+        if not self.is_up or up_count != self.up_count or every_s is None:
+            return
+        kept = exp(-every_s / LOAD_OVER_S)
+        self._load = self._load * kept + self.machine.wanting * (1 - kept)
+        self._engine.at(self._engine.now + every_s, self._measure, up_count)
+        self.feed(Measured(self._load / self.config.cores))
+
+
+def _number(name: str) -> int:
+    return int(name.rpartition("-")[2])
+
+
+def _config(scenario: Scenario, name: str) -> WorkerConfig:
+    system = scenario.system
+    return WorkerConfig(
+        name=name,
+        memory_mb=ENDLESS_MB if system.keepalive.policy == "infinite" else system.memory_mb,
+        cores=system.cores,
+        queueing=Choice(policy=system.queueing.policy, options=system.queueing.options),
+        concurrency=Choice(policy=system.concurrency.policy, options=system.concurrency.options),
+        keepalive=Choice(policy=system.keepalive.policy, options=system.keepalive.options),
+        templates=system.templates,
+    )
+
+
+def _policies(config: WorkerConfig, keepalive: Keepalive | None) -> tuple[Queueing, Concurrency, Keepalive]:
+    queueing, concurrency, keeping = config.queueing, config.concurrency, config.keepalive
+    return (
+        build(QUEUEING, queueing.policy, queueing.options, "attacca.policy.queueing"),
+        build(CONCURRENCY, concurrency.policy, concurrency.options, "attacca.policy.concurrency"),
+        keepalive or build(KEEPALIVE | BOUNDS, keeping.policy, keeping.options, "attacca.policy.keepalive"),
+    )

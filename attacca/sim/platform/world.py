@@ -1,0 +1,284 @@
+"""Joins the cores to the engine: one gateway in front of many workers, and the scenario's invocations that come in."""
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import accumulate
+from math import inf
+
+from attacca.errors import BadConfig
+from attacca.gateway.core.gateway import GatewayCore
+from attacca.kernel.rand import Streams
+from attacca.kernel.registry import build
+from attacca.load.records.recorder import NullRecorder, RecordSink
+from attacca.load.workload.scenario import Scenario
+from attacca.load.workload.schedule import RUN, WARMUP, Due, Schedule, Target
+from attacca.model.function import LABEL_MOST, PythonDirectory, Revision, Settings, Signature
+from attacca.model.membership import HEARTBEAT_S
+from attacca.model.messages import Heartbeat, WorkerJoined
+from attacca.policy.balancing import BALANCING
+from attacca.policy.balancing.types import Balancer, begin
+from attacca.policy.keepalive.types import Keepalive
+from attacca.sim.engine import Engine
+from attacca.sim.platform.control import SimulatedControl
+from attacca.sim.platform.draws import Draws, Duration, pick
+from attacca.sim.platform.faults import Faults
+from attacca.sim.platform.gateway import SimulatedGateway
+from attacca.sim.platform.hardware import Chances
+from attacca.sim.platform.network import Channel
+from attacca.sim.platform.worker import SimulatedWorker, Wrap
+from attacca.sim.record.event_log import EventLog
+from attacca.sim.record.invocation import SimulatedInvocation
+from attacca.sim.record.ledger import Ledger
+
+OF_CLIENTS = 1_000_000_000  # their invocations are numbered from here
+ASK_AGAIN_S = 1e-3
+HANDLER = "main:handler"
+BEATS_MOST = 1 << 20  # heartbeats of one worker that have draws of their own
+
+
+class World:
+    def __init__(
+        self,
+        scenario: Scenario,
+        schedule: Schedule,
+        sink: RecordSink,
+        engine: Engine,
+        event_log: EventLog,
+        wrap: Wrap | None = None,
+        keepalives: Sequence[Keepalive] | None = None,
+        balancer: Balancer | None = None,
+    ) -> None:
+        """`wrap` is put around every worker core's `handle`, for those who look on. `keepalives`, by worker, and
+        `balancer`: in place of the scenario's.
+
+        Raises:
+            BadConfig: a policy does not exist, or the scenario wants what a simulation cannot do yet.
+        """
+        if scenario.system.mode != "worker":
+            hint = "set system.mode to worker; the scenario itself is sound"
+            raise BadConfig(f"scheduling mode {scenario.system.mode!r} cannot be simulated yet: skipped", hint)
+        self.scenario = scenario
+        self.engine = engine
+        has_rows = scenario.record.invocations and not isinstance(sink, NullRecorder)
+        self.ledger = Ledger(sink, scenario.name, scenario.seed, has_rows=has_rows)
+        self.invocations: dict[str, SimulatedInvocation] = {}
+        self.front = SimulatedGateway(
+            engine, event_log, _core(scenario, balancer, is_apart=self._is_apart), self.invocations, self.ledger
+        )
+        self.control = SimulatedControl(engine, _silent_s(scenario, is_apart=self._is_apart), self.front.drive.feed)
+        self._schedule = schedule
+        self._coming: Iterator[Due] = iter(schedule)
+        self._sent = 0
+        self._moments = Draws(scenario.seed, "samples")
+        self.nodes = self._nodes(event_log, wrap, keepalives or [None] * scenario.system.workers)
+        self._channels(event_log)
+        self.faults = Faults(scenario, schedule.length_s, engine, event_log, self.nodes)
+        self._clients = Clients(self) if scenario.workload.clients is not None else None
+
+    def _nodes(
+        self, event_log: EventLog, wrap: Wrap | None, keepalives: Sequence[Keepalive | None]
+    ) -> list[SimulatedWorker]:
+        scenario, targets = self.scenario, self._schedule.functions
+        colds = {
+            target.name: Duration(target.plan.cold, scenario.seed, f"cold/{target.name}")
+            for target in targets
+            if target.plan.cold is not None
+        }
+        chances = Chances(scenario.hardware, scenario.seed, colds)
+        nodes: list[SimulatedWorker] = []
+        called = _called(self._schedule) if scenario.system.templates else set()
+        self.control.open(_revision(target) for target in targets if target.name not in called)
+        for place, keepalive in enumerate(keepalives):
+            nodes.append(
+                SimulatedWorker(
+                    place, scenario, self.engine, event_log, chances, self.invocations, self.control, wrap, keepalive
+                )
+            )
+            if place == 0:  # who joins later finds them in force
+                with nodes[0].machine.at_once():
+                    for target in targets:
+                        if target.name in called:
+                            self.control.deploy(_settings(target))
+        return nodes
+
+    def _channels(self, event_log: EventLog) -> None:
+        scenario, front = self.scenario, self.front
+        channels = {}
+        for node in self.nodes:
+            node.to_gateway = Channel(self.engine, scenario.hardware, scenario.seed, "up", front.hear)
+            node.from_gateway = Channel(self.engine, scenario.hardware, scenario.seed, "down", node.receive)
+            channels[node.name] = (node.place, node.from_gateway)
+        front.channels = channels
+        names = {node.name: node for node in self.nodes}
+        front.on_watch = lambda name: names[name].tell_idle()
+        for node in self.nodes:
+            if self._is_apart:
+                front.hear(WorkerJoined(node.view()))
+            else:
+                front.drive.feed(WorkerJoined(node.view()))
+
+    @property
+    def _is_apart(self) -> bool:
+        """Workers can be lost, so they are listened to."""
+        return self.scenario.system.workers > 1 or bool(self.scenario.faults)
+
+    # The run.
+
+    def run(self, after: Callable[[], None] | None = None) -> None:
+        """As long as the schedule, and then until everything is answered or the time for that is over."""
+        engine, scenario, length_s = self.engine, self.scenario, self._schedule.length_s
+        self._pull()
+        if self._clients is not None:
+            self._clients.begin()
+        self._sample_next(0)
+        if self._is_apart:
+            engine.at(HEARTBEAT_S, self._beat, 1)
+        self.faults.begin()
+        engine.run(length_s, after)
+        if self.front.core.inflight:
+            self.front.on_over = self._drained
+            engine.run(length_s + scenario.workload.drain_s, after)
+        for flight in [taken.client for taken in self.front.core.inflight.values()]:
+            assert isinstance(flight, SimulatedInvocation)
+            self.ledger.close_flight(flight, engine.now, 0, "unanswered")
+        self.ledger.totals.invocations = self._sent
+
+    def lost_messages(self) -> int:
+        channels = (channel for node in self.nodes for channel in (node.to_gateway, node.from_gateway))
+        return sum(channel.lost for channel in channels if channel is not None)
+
+    def _drained(self, flight: SimulatedInvocation) -> None:
+        if not self.front.core.inflight:
+            self.engine.stop()
+
+    def _pull(self) -> None:
+        due = next(self._coming, None)
+        if due is not None:
+            self.engine.at(due.due_s, self._arrive, due)
+
+    def _arrive(self, due: Due) -> None:
+        self._pull()
+        self._sent += 1
+        target = self._schedule.functions[due.function]
+        self.front.arrive(SimulatedInvocation(due.idx, due.due_s, target, due.duration_ms / 1e3, due.phase))
+
+    def send(self, number: int, place: int, seconds: float) -> SimulatedInvocation | None:
+        """One that no schedule wanted. None: the time for that is over."""
+        now = self.engine.now
+        if now >= self._schedule.length_s:
+            return None
+        phase = RUN if now >= self.scenario.workload.warmup_s else WARMUP
+        self._sent += 1
+        return SimulatedInvocation(OF_CLIENTS + number, now, self._schedule.functions[place], seconds, phase)
+
+    def _sample(self, number: int) -> None:
+        for node in self.nodes:
+            self.ledger.sample(self.engine.now, node.name, node.gauge())
+        self._sample_next(number + 1)
+
+    def _sample_next(self, number: int) -> None:
+        """Somewhere in each interval: at a steady pace, what is periodic would always be seen in the same phase."""
+        at = (number + self._moments.at(number)) * self.scenario.record.sample_s
+        self.engine.at(at, self._sample, number)
+
+    def _beat(self, count: int) -> None:
+        for node in self.nodes:
+            if node.is_up and node.to_gateway is not None:
+                heartbeat = Heartbeat(node.view())
+                node.to_gateway.send(heartbeat, -1 - count - node.place * BEATS_MOST)
+                self.control.hear(heartbeat)
+        self.engine.at(self.engine.now + HEARTBEAT_S, self._beat, count + 1)
+
+
+class Clients:
+    """Closed loop: each sends its next invocation when it has thought about its last answer."""
+
+    def __init__(self, world: World) -> None:
+        clients = world.scenario.workload.clients
+        assert clients is not None
+        plans, seed = world.scenario.functions, world.scenario.seed
+        self._world = world
+        self._count = clients.count
+        self._think = Duration(clients.think, seed, "clients/think")
+        self._choice = Draws(seed, "clients/choice")
+        self._durations = [Duration(plan.duration, seed, f"clients/duration/{plan.name}") for plan in plans]
+        self._places = [place for place, plan in enumerate(plans) if plan.shape is None] or list(range(len(plans)))
+        self._sums = list(accumulate(plans[place].weight for place in self._places))
+        self._of: dict[int, int] = {}  # by invocation: its client
+        self._turns = [0] * clients.count
+
+    def begin(self) -> None:
+        if not self._sums:
+            raise BadConfig("there are clients, but no function for them", "add [[functions]] to the scenario")
+        self._world.front.on_over = self._over
+        for client in range(self._count):
+            self._world.engine.at(0.0, self._send, client)
+
+    def _send(self, client: int) -> None:
+        """The n-th invocation of a client is the same one whatever the system does."""
+        turn = self._turns[client]
+        self._turns[client] = turn + 1
+        number = turn * self._count + client
+        place = self._places[pick(self._sums, self._choice.at(number))]
+        flight = self._world.send(number, place, self._durations[place].at(number))
+        if flight is not None:
+            self._of[flight.idx] = client
+            self._world.front.arrive(flight)
+
+    def _over(self, flight: SimulatedInvocation) -> None:
+        client = self._of.pop(flight.idx, None)
+        if client is not None:
+            engine = self._world.engine
+            think_s = self._think.at(self._turns[client] * self._count + client)
+            if flight.due == engine.now:  # refused at once: a client that does not think would ask for ever
+                think_s = max(think_s, ASK_AGAIN_S)
+            engine.at(engine.now + think_s, self._send, client)
+
+
+def _core(scenario: Scenario, balancer: Balancer | None, *, is_apart: bool) -> GatewayCore:
+    silent_s, attempts = _silent_s(scenario, is_apart=is_apart), scenario.system.attempts
+    return GatewayCore(0, balancer or balancer_of(scenario), silent_s=silent_s, attempts=attempts)
+
+
+def _silent_s(scenario: Scenario, *, is_apart: bool) -> float:
+    return scenario.system.silent_s if is_apart else inf
+
+
+def balancer_of(scenario: Scenario) -> Balancer:
+    choice = scenario.system.balancing
+    policy = build(BALANCING, choice.policy, choice.options, "attacca.policy.balancing")
+    return begin(policy, Streams(scenario.seed).stream("balancing"))
+
+
+def _called(schedule: Schedule) -> set[str]:
+    """The functions that a live run would deploy: control has the first worker check their code."""
+    if schedule.scenario.workload.clients is not None:
+        return {target.name for target in schedule.functions}
+    return {schedule.functions[place].name for place, (many, _) in schedule.counts().items() if many > 0}
+
+
+def _settings(target: Target) -> Settings:
+    plan = target.plan
+    return Settings(
+        name=plan.name,
+        handler=HANDLER,
+        memory_mb=max(32, plan.memory_mb),
+        timeout_s=plan.timeout_s,
+        wait_s=plan.wait_s,
+        concurrency=plan.concurrency,
+        queue=min(plan.queue, 1_000_000),
+        idempotent=plan.idempotent,
+        application=target.app[:LABEL_MOST],
+        trigger=target.trigger[:LABEL_MOST],
+    )
+
+
+def _revision(target: Target) -> Revision:
+    settings = _settings(target)
+    return Revision(
+        function=settings.name,
+        number=1,
+        settings=settings,
+        handler=HANDLER,
+        signature=Signature.EVENT_CONTEXT,
+        artefact=PythonDirectory(settings.name),
+    )

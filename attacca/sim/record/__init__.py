@@ -1,0 +1,1 @@
+"""What is kept of a simulated run, and of the code that decided it."""

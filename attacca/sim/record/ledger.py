@@ -1,0 +1,111 @@
+"""What is kept of a run: a row per invocation, samples of the platform, and the few numbers that sum it up."""
+
+from array import array
+from collections.abc import Sequence
+from math import ceil
+from typing import NamedTuple
+
+import msgspec
+
+from attacca.load.records.recorder import RecordSink
+from attacca.load.workload.schedule import RUN
+from attacca.model.invocation import Start
+from attacca.sim.record.invocation import SimulatedInvocation
+
+
+class Gauge(NamedTuple):
+    """What a worker is at, at one moment. Nothing: it is down."""
+
+    sandboxes: int = 0
+    busy: int = 0
+    queued: int = 0
+    running: int = 0
+    memory_mb: int = 0
+    cpu_share: float = 0.0  # of its cores, that is computing
+
+
+class Totals(msgspec.Struct, kw_only=True):
+    """Counts are of all invocations, shares and times of those that were due after the warm-up, until their answer."""
+
+    invocations: int = 0  # all of them
+    ok: int = 0
+    failed: int = 0
+    refused: int = 0
+    unanswered: int = 0
+    cold_share: float = 0.0  # of those that reached a sandbox: it was made for them, from a template or from nothing
+    template_share: float = 0.0
+    mean_ms: float = 0.0
+    p50_ms: float = 0.0
+    p90_ms: float = 0.0
+    p99_ms: float = 0.0
+    max_ms: float = 0.0
+
+
+class Ledger:
+    def __init__(self, sink: RecordSink, run: str, seed: int, *, has_rows: bool) -> None:
+        """`has_rows`: a row per invocation is wanted."""
+        self.totals = Totals()
+        self._sink = sink
+        self._add = sink.add if has_rows else None
+        self._run = run
+        self._seed = seed
+        self.spent_s = 0.0  # by all invocations together, from when they were due
+        self._took_s = array("d")
+        self._starts = dict.fromkeys(Start, 0)
+
+    def close_flight(self, flight: SimulatedInvocation, now: float, status: int, error: str) -> None:
+        """It is answered, or refused: `status` 0 means that nothing came."""
+        self.spent_s += now - flight.due
+        if flight.phase == RUN:
+            if status == 200:
+                self._took_s.append(now - flight.due)
+            if flight.start is not None:
+                self._starts[flight.start] += 1
+        totals = self.totals
+        if status == 200:
+            totals.ok += 1
+        elif status:
+            totals.failed += 1
+        else:
+            totals.unanswered += 1
+        if self._add is not None:
+            self._add(self._row(flight, now if status else None, status, error))
+
+    def _row(self, flight: SimulatedInvocation, recv: float | None, status: int, error: str) -> Sequence[object]:
+        """In the order of records.COLUMNS."""
+        target, timing, start = flight.target, flight.timing, flight.start
+        deq = cold_begin = ready = exec_begin = exec_end = used_s = cost = None
+        memory_mb = target.plan.memory_mb
+        if start is not None:
+            deq = flight.enq + timing.queued / 1e3
+            made_s = (timing.sandbox + timing.code + timing.imports) / 1e3
+            if made_s:
+                cold_begin, ready = flight.handed - made_s, flight.handed
+            if flight.exec_end >= 0.0:
+                exec_begin, exec_end = flight.exec_begin, flight.exec_end
+                used_s = flight.request_s * target.plan.body.computing
+                cost = memory_mb * (exec_end - flight.handed)
+        due = flight.due
+        return (
+            self._run, self._seed, flight.phase, flight.idx, target.app, target.label, target.trigger, due, due, 0.0,
+            flight.enq if flight.enq >= 0.0 else None, deq, cold_begin, ready, exec_begin, exec_end, recv, status,
+            error, "" if start is None else start.value, f"w{flight.worker}" if flight.worker >= 0 else "",
+            flight.sandbox, flight.attempt, flight.queue_len, memory_mb, used_s, flight.request_s, 0, 0, cost,
+        )  # fmt: skip
+
+    def sample(self, now: float, worker: str, gauge: Gauge) -> None:
+        self._sink.sample((self._run, now, worker, *gauge))
+
+    def sum_up(self) -> Totals:
+        totals, took = self.totals, sorted(self._took_s)
+        started = sum(self._starts.values())
+        if started:
+            totals.template_share = self._starts[Start.TEMPLATE] / started
+            totals.cold_share = totals.template_share + self._starts[Start.COLD] / started
+        if took:
+            totals.mean_ms = sum(took) / len(took) * 1e3
+            totals.p50_ms, totals.p90_ms, totals.p99_ms = (
+                took[max(1, ceil(share * len(took))) - 1] * 1e3 for share in (0.5, 0.9, 0.99)
+            )
+            totals.max_ms = took[-1] * 1e3
+        return totals
