@@ -17,14 +17,13 @@ from attacca.gateway.core.async_calls.events import (
     Abort,
     Accepted,
     Answered,
-    Asked,
+    CallAsked,
     CancelAsked,
     Cancelled,
     Claim,
     Claimed,
     Command,
     Commit,
-    Drain,
     Event,
     MarksRead,
     MissedRuns,
@@ -33,7 +32,6 @@ from attacca.gateway.core.async_calls.events import (
     Rejected,
     Settled,
     Sweep,
-    Tick,
     Tried,
     Try,
     Vanished,
@@ -41,8 +39,9 @@ from attacca.gateway.core.async_calls.events import (
     Written,
 )
 from attacca.gateway.core.async_calls.machine import AsyncCore
-from attacca.gateway.core.async_calls.pending import Phase
+from attacca.gateway.core.async_calls.pending import CallPhase
 from attacca.gateway.core.async_calls.schedules import Schedule
+from attacca.gateway.core.events import Drain, Tick
 from attacca.gateway.driver import Gateway
 from attacca.io.journal.types import Journal
 from attacca.kernel.chance import Chance
@@ -107,7 +106,7 @@ class AsyncCalls:
 
     def ask(self, call: AsyncCall, request: Request, asker: Asker) -> None:
         """It may hear before this returns."""
-        self._drive.feed(Asked(call, request, asker))
+        self._drive.feed(CallAsked(call, request, asker))
 
     def cancel(self, call: str, asker: Asker) -> None:
         self._drive.feed(CancelAsked(call, self._clock.wall(), asker))
@@ -120,7 +119,7 @@ class AsyncCalls:
         return self._clock.wall()
 
     def is_running(self, call: str) -> bool:
-        return self._core.phase(call) is Phase.RUNNING
+        return self._core.phase(call) is CallPhase.RUNNING
 
     async def find(self, call: str, wait_s: float) -> Record | None:
         """As it is when it is over, or when so long has passed.
@@ -221,7 +220,7 @@ class AsyncCalls:
             return
         if record is None or record.request is None:
             self._drive.feed(Vanished(call.id))
-        elif self._core.phase(call.id) is Phase.RUNNING:
+        elif self._core.phase(call.id) is CallPhase.RUNNING:
             self._invoke(call, invocation, record.request)
 
     def _invoke(self, call: AsyncCall, invocation: str, request: Request) -> None:
@@ -323,6 +322,11 @@ class AsyncCalls:
             await self.journal.leave()
         except AttaccaError as error:
             LOG.warning("the journal of asynchronous calls: %s", error.message)
+
+
+def new_owner() -> str:
+    """The name of a journal's owner, which no process has had before."""
+    return secrets.token_hex(8)
 
 
 def failed(error: AttaccaError) -> Failed:

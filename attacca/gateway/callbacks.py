@@ -26,7 +26,7 @@ STATUS_LINE_MOST = 1024
 PORTS = {"http": 80, "https": 443}
 
 
-class Target(NamedTuple):
+class PostTarget(NamedTuple):
     scheme: str
     host: str  # a name or an address, as it is resolved
     port: int
@@ -38,7 +38,7 @@ class NotAllowed(Exception):
     """No callback goes there, now or later."""
 
 
-def parse(url: str) -> Target:
+def parse(url: str) -> PostTarget:
     """
     Raises:
         BadRequest: it is no address that could be posted to.
@@ -57,7 +57,7 @@ def parse(url: str) -> Target:
         raise BadRequest("the callback URL has a name or a password in it, which would be kept", hint)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     authority = parts.netloc
-    return Target(parts.scheme, parts.hostname, port or PORTS[parts.scheme], authority, path)
+    return PostTarget(parts.scheme, parts.hostname, port or PORTS[parts.scheme], authority, path)
 
 
 class Callbacks:
@@ -124,7 +124,7 @@ class Callbacks:
             writer.transport.abort()
         return refused(line)
 
-    async def _resolve(self, target: Target) -> str:
+    async def _resolve(self, target: PostTarget) -> str:
         """The first of its addresses, if all of them may be posted to."""
         loop = asyncio.get_running_loop()
         found = await loop.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
@@ -149,7 +149,7 @@ def refused(line: bytes) -> str:
     return "" if words[1].startswith(b"2") else f"it answered {words[1].decode()}"
 
 
-def message(target: Target, record: Record) -> tuple[bytes, bytes]:
+def message(target: PostTarget, record: Record) -> tuple[bytes, bytes]:
     """Head and body of the POST: the function's answer, and beside it whose that is."""
     call, outcome = record.call, record.outcome
     status, kind, body = "", "application/json", b""

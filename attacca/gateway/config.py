@@ -16,6 +16,14 @@ Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]  # 0: any free one
 Count = Annotated[int, msgspec.Meta(ge=1)]
 
 
+def _expect_networks(setting: str, named: tuple[str, ...]) -> None:
+    for one in named:
+        try:
+            ipaddress.ip_network(one, strict=False)
+        except ValueError:
+            raise ValueError(f"{setting}: {one!r} is no address and no range of them, like 10.0.0.0/8") from None
+
+
 class AsyncConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Calls whose answers are fetched later."""
 
@@ -69,11 +77,3 @@ class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
                 f"max_body_mb ({self.max_body_mb:g}) must not be more than one function's share of buffers_mb "
                 f"({self.buffers_mb:g}), which is {share_mb:g}"
             )
-
-
-def _expect_networks(setting: str, named: tuple[str, ...]) -> None:
-    for one in named:
-        try:
-            ipaddress.ip_network(one, strict=False)
-        except ValueError:
-            raise ValueError(f"{setting}: {one!r} is no address and no range of them, like 10.0.0.0/8") from None

@@ -87,8 +87,11 @@ ENV = f'NAME = "text" each; where settings are shown, {MASK} stands for every va
 SECRETS = 'NAME = "env" or NAME = "file" each; the value is given by: attacca secret set NAME'
 SCHEDULES_MOST = 20  # of one function
 SCHEDULE = "five fields of cron: minute, hour, day of month, month, day of week"
-Cron = Annotated[str, msgspec.Meta(min_length=9, max_length=200, description=SCHEDULE)]
+Cron = Annotated[
+    str, msgspec.Meta(pattern=r"^[0-9A-Za-z*,/#-]+( [0-9A-Za-z*,/#-]+){4}(?!\n)$", max_length=200, description=SCHEDULE)
+]
 TIMEZONE = "a name of the IANA database, such as Europe/Rome"
+TimeZone = Annotated[str, msgspec.Meta(pattern=r"^[A-Z][A-Za-z0-9_+/-]*(?!\n)$", max_length=64, description=TIMEZONE)]
 APPLICATIONS = (Signature.REQUEST, Signature.WSGI, Signature.ASGI)
 STREAMED = (Signature.WSGI, Signature.ASGI)
 
@@ -140,7 +143,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     trigger: Label = "http"  # what calls it, for policies
     async_: AsyncSettings = msgspec.field(name="async", default=AsyncSettings())
     schedule: Cron | Annotated[tuple[Cron, ...], msgspec.Meta(max_length=SCHEDULES_MOST)] = ()
-    timezone: Annotated[str, msgspec.Meta(min_length=1, max_length=64, description=TIMEZONE)] = "UTC"
+    timezone: TimeZone = "UTC"
     missed: Missed = Missed.SKIP
 
     def __post_init__(self) -> None:

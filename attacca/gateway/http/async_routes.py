@@ -13,7 +13,8 @@ import msgspec
 from attacca.errors import AttaccaError, BadRequest, BadResponse, MethodNotAllowed, NotFound
 from attacca.gateway.async_calls import AsyncCalls
 from attacca.gateway.http import response
-from attacca.gateway.http.delivery import Answers, Delivery
+from attacca.gateway.http.asgi_adapter import Answers
+from attacca.gateway.http.delivery import Delivery
 from attacca.gateway.http.handler import Action, Deliver, Invoke, Refuse
 from attacca.gateway.http.request import Head
 from attacca.gateway.http.response import Fields, Whole

@@ -1,17 +1,11 @@
 """A request whose answer does not come from a sandbox, and not at once: the journal is asked, or written, first."""
 
 from collections.abc import Awaitable, Callable
-from typing import Protocol
 
 from attacca.errors import AttaccaError
 from attacca.gateway.http import response
+from attacca.gateway.http.asgi_adapter import Answers
 from attacca.gateway.http.response import Whole
-
-
-class Answers(Protocol):
-    """The exchange, as it is answered."""
-
-    def respond(self, answer: Whole) -> None: ...
 
 
 class Delivery:

@@ -12,7 +12,8 @@ import msgspec
 from attacca.errors import AttaccaError
 from attacca.gateway.core.inflight import Inflight
 from attacca.gateway.http import response
-from attacca.gateway.http.delivery import Answers, Delivery
+from attacca.gateway.http.asgi_adapter import Answers
+from attacca.gateway.http.delivery import Delivery
 from attacca.gateway.http.peer_uid import Ends
 from attacca.gateway.http.request import Head
 from attacca.gateway.http.response import Fields, Headers, Whole
@@ -77,13 +78,24 @@ class Invoke(msgspec.Struct, frozen=True, gc=False):
     told: Told = PLAINLY
 
 
+NO_PLAN = Invoke("")
+
+
 class Deliver(msgspec.Struct, frozen=True):
     """Collect its body, which is charged to the function, and hand it on; refused where its sender may not call
     functions. `plan`: whose fields beside the answer go with it."""
 
     function: str
     take: Callable[[bytes, Answers], Delivery]
-    plan: Invoke | None = None
+    plan: Invoke = NO_PLAN
+
+    def begin(self, refusal: AttaccaError | None, body: bytes, answers: Answers) -> Delivery | None:
+        """None: it is answered."""
+        if refusal is not None:
+            answers.respond(PLAINLY.error(refusal, None))
+            return None
+        delivery = self.take(body, answers)
+        return None if delivery.is_over else delivery
 
 
 class Serve(msgspec.Struct, frozen=True):

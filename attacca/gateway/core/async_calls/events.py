@@ -3,6 +3,7 @@
 import msgspec
 
 from attacca.errors import AttaccaError
+from attacca.gateway.core.events import Drain, Tick
 from attacca.model.async_call import AsyncCall, Result, Write
 from attacca.model.function import Missed
 from attacca.model.invocation import Call, Outcome, Request
@@ -10,7 +11,7 @@ from attacca.model.invocation import Call, Outcome, Request
 # What happens.
 
 
-class Asked(msgspec.Struct, frozen=True):
+class CallAsked(msgspec.Struct, frozen=True):
     """Somebody wants a call made durable and run; `client` is told what comes of that, and is nothing to the core."""
 
     call: AsyncCall
@@ -73,15 +74,7 @@ class WallClock(msgspec.Struct, frozen=True):
     at: float
 
 
-class Drain(msgspec.Struct, frozen=True):
-    """Take nothing new and begin nothing; what waits is for whoever comes after."""
-
-
-class Tick(msgspec.Struct, frozen=True):
-    """The time that `wakeup()` named has come; or the driver felt like it."""
-
-
-Event = Asked | CancelAsked | Written | Tried | Vanished | Posted | Claimed | MarksRead | WallClock | Drain | Tick
+Event = CallAsked | CancelAsked | Written | Tried | Vanished | Posted | Claimed | MarksRead | WallClock | Drain | Tick
 
 
 # What is to be done.

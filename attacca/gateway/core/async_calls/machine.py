@@ -1,6 +1,6 @@
 """The machine of asynchronous calls: none that was acknowledged is lost, and each is made at least once.
 
-    Asked ─▶ storing ─▶ pausing ─▶ ready ─▶ running ──Tried──▶ writing ─▶ over, or pausing once more
+    CallAsked ─▶ storing ─▶ pausing ─▶ ready ─▶ running ──Tried──▶ writing ─▶ over, or pausing once more
                │          ▲                                       │
             Rejected      └──────── Claimed: from a gateway       └─▶ posting ⇄ delaying ─▶ over
                                     that is gone
@@ -18,14 +18,13 @@ from attacca.gateway.core.async_calls.events import (
     Abort,
     Accepted,
     Answered,
-    Asked,
+    CallAsked,
     CancelAsked,
     Cancelled,
     Claim,
     Claimed,
     Command,
     Commit,
-    Drain,
     Event,
     MarksRead,
     MissedRuns,
@@ -33,7 +32,6 @@ from attacca.gateway.core.async_calls.events import (
     Rejected,
     Settled,
     Sweep,
-    Tick,
     Tried,
     Vanished,
     WallClock,
@@ -47,11 +45,12 @@ from attacca.gateway.core.async_calls.pending import (
     UNWRITTEN,
     WRITING,
     Books,
+    CallPhase,
     Pending,
-    Phase,
 )
 from attacca.gateway.core.async_calls.schedules import Due, Schedules, request
 from attacca.gateway.core.catalogue import Functions
+from attacca.gateway.core.events import Drain, Tick
 from attacca.kernel.chance import Chance
 from attacca.model.async_call import (
     Accept,
@@ -97,7 +96,7 @@ class AsyncCore:
     def handle(self, now: float, event: Event) -> list[Command]:
         out: list[Command] = []
         match event:
-            case Asked():
+            case CallAsked():
                 self._ask(event, out)
             case Written():
                 self._written(now, event.write, event.result, out)
@@ -151,10 +150,18 @@ class AsyncCore:
 
     # What can be asked.
 
-    def phase(self, call: str) -> Phase | None:
+    def phase(self, call: str) -> CallPhase | None:
         """None: it is over, or another gateway's."""
         pending = self.books.pending.get(call)
         return None if pending is None else pending.phase
+
+    def wall(self, at: float) -> float:
+        """Seconds since 1970, as far as they are known."""
+        return self._here.wall(at)
+
+    def at_once(self, function: str) -> int:
+        """So many of its calls run at once, at most."""
+        return self._here.of(function).at_once
 
     def refusal(self, call: AsyncCall) -> AttaccaError | None:
         """Why it would be refused now."""
@@ -175,7 +182,7 @@ class AsyncCore:
 
     # Into the journal.
 
-    def _ask(self, event: Asked, out: list[Command]) -> None:
+    def _ask(self, event: CallAsked, out: list[Command]) -> None:
         error = self.refusal(event.call)
         if error is not None:
             out.append(Rejected(event.client, error))

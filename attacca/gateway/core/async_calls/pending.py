@@ -9,7 +9,7 @@ from attacca.model.async_call import AsyncCall, Kind, Write
 from attacca.model.invocation import Outcome
 
 
-class Phase(IntEnum):
+class CallPhase(IntEnum):
     STORING = 0  # it is on its way into the journal
     PAUSING = 1  # until it is due
     READY = 2  # until fewer of its function run
@@ -20,7 +20,7 @@ class Phase(IntEnum):
     POSTING = 7
 
 
-STORING, PAUSING, READY, RUNNING, WRITING, UNWRITTEN, DELAYING, POSTING = Phase
+STORING, PAUSING, READY, RUNNING, WRITING, UNWRITTEN, DELAYING, POSTING = CallPhase
 TIMED = (PAUSING, UNWRITTEN, DELAYING)  # they wait for a time
 
 
@@ -29,7 +29,7 @@ class Pending:
 
     __slots__ = ("call", "client", "outcome", "phase", "posts", "refusals", "rings_at", "trying", "write")
 
-    def __init__(self, call: AsyncCall, phase: Phase, client: object = None) -> None:
+    def __init__(self, call: AsyncCall, phase: CallPhase, client: object = None) -> None:
         self.call = call
         self.phase = phase
         self.client = client  # who waits for its acceptance, or, of a keyed one, for its answer
@@ -49,7 +49,7 @@ class Pending:
         return self.call.kind is not Kind.KEYED
 
 
-class Lane:
+class CallLane:
     """One function's: at most so many run at once, and the others wait in the order in which they were due."""
 
     __slots__ = ("count", "ready", "running")
@@ -60,7 +60,7 @@ class Lane:
         self.ready: deque[Pending] = deque()  # with some that have left it
 
     def __repr__(self) -> str:
-        return f"<Lane {self.count} calls, {self.running} running, {len(self.ready)} ready>"
+        return f"<CallLane {self.count} calls, {self.running} running, {len(self.ready)} ready>"
 
 
 class Books:
@@ -68,7 +68,7 @@ class Books:
 
     def __init__(self) -> None:
         self.pending: dict[str, Pending] = {}
-        self.lanes: dict[str, Lane] = {}  # by function
+        self.lanes: dict[str, CallLane] = {}  # by function
         self.bytes = 0
         self._timers: list[tuple[float, int, Pending]] = []  # with some that do not mean anything any more
         self._count = 0
@@ -82,7 +82,7 @@ class Books:
         self.bytes += call.size
         lane = self.lanes.get(call.function)
         if lane is None:
-            lane = self.lanes[call.function] = Lane()
+            lane = self.lanes[call.function] = CallLane()
         lane.count += 1
 
     def drop(self, pending: Pending) -> None:
