@@ -20,9 +20,13 @@ from attacca.model.messages import (
     Deleted,
     Deployed,
     Evict,
+    GatewayJoined,
+    GatewayLeft,
     Heartbeat,
     Held,
+    Members,
     Prewarm,
+    SecretChanged,
     Send,
     WorkerJoined,
     WorkerLeft,
@@ -175,6 +179,8 @@ Event = (
     | WorkerJoined
     | Heartbeat
     | WorkerLeft
+    | GatewayJoined
+    | GatewayLeft
     | Drain
     | Tick
 )
@@ -247,5 +253,5 @@ class Sweep(msgspec.Struct, frozen=True):
     keep: tuple[str, ...]
 
 
-ToPeer = Catalogue | Check | AskHeld | Prewarm | Evict
+ToPeer = Members | SecretChanged | Catalogue | Check | AskHeld | Prewarm | Evict
 Command = Send[ToPeer] | Announce | Put | Erase | Reply | Say | Examine | Build | StopBuild | Sweep
