@@ -8,6 +8,7 @@ from attacca.errors import AttaccaError
 from attacca.gateway import metrics
 from attacca.gateway.config import GatewayConfig
 from attacca.gateway.core.catalogue import AskCatalogue as Missed
+from attacca.gateway.core.catalogue import Functions
 from attacca.gateway.core.events import (
     Amended,
     Answer,
@@ -123,6 +124,10 @@ class Gateway:
 
     # What http asks.
 
+    @property
+    def functions(self) -> Functions:
+        return self._core.functions
+
     def find(self, name: str) -> Function | None:
         return self._core.functions.by_name.get(name)
 
@@ -139,9 +144,9 @@ class Gateway:
             self._drive.feed(Refused(name, error.code))
         return error
 
-    def invoke(self, name: str, request: Request, client: Client) -> AttaccaError | None:
-        """Admit it and hand it on. The client may be answered before this returns."""
-        drive, key = self._drive, self._ids.next()
+    def invoke(self, name: str, request: Request, client: Client, key: str = "") -> AttaccaError | None:
+        """Admit it and hand it on, as `key` if it has a name. The client may be answered before this returns."""
+        drive, key = self._drive, key or self._ids.next()
         commands = drive.decide(Arrived(key, self.clock.wall(), name, request, client))
         inflight = self._core.inflight.get(key)
         if inflight is not None:
