@@ -6,9 +6,9 @@ from pathlib import Path
 
 from attacca.control.config import ArchiveLimits, ControlConfig
 from attacca.control.core.archive import Intake, Item
+from attacca.control.core.events import Swept
 from attacca.control.core.form import Form
 from attacca.control.core.packages.requirements import Reading
-from attacca.control.core.events import Swept
 from attacca.control.core.progress import Step
 from attacca.control.deploy.build import Builder, ProgressStream
 from attacca.control.deploy.reception import Reception, Upload
