@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -32,6 +32,7 @@ from attacca.control.core.events import (
     Reply,
     RollbackAsked,
     Say,
+    ScaleAsked,
     SecretDeleteAsked,
     SecretSet,
     StopBuild,
@@ -41,6 +42,7 @@ from attacca.control.core.events import (
     Swept,
     Tick,
 )
+from attacca.control.core.policies import Policies
 from attacca.control.core.progress import Done, Progress, Refused
 from attacca.control.core.secrets import SECRETS
 from attacca.control.core.stored import Function
@@ -56,7 +58,7 @@ from attacca.io.store.types import Store
 from attacca.io.vault.sealed import SealedVault
 from attacca.kernel.clock import Clock
 from attacca.kernel.drive import Drive, LoopTimer, each, report_refused
-from attacca.model.function import Revision, Settings
+from attacca.model.function import Revision, Scale, Settings
 from attacca.model.messages import (
     AskCatalogue,
     Catalogue,
@@ -105,7 +107,10 @@ class Control:
         self._announce, self._log = announce, log
         self.views = Views(send)
         self.core = core = ControlCore(
-            silent_s=silent_s, allow_source_builds=config.allow_source_builds, is_ordinary_user=is_ordinary_user
+            Policies.of(config),
+            silent_s=silent_s,
+            allow_source_builds=config.allow_source_builds,
+            is_ordinary_user=is_ordinary_user,
         )
         self._drive: Drive[Event, Command] = Drive(
             core.handle, core.wakeup, each(self._perform), clock.now, LoopTimer(clock.now), Tick(), report_refused
@@ -209,9 +214,12 @@ class Control:
             TooMuchReserved: its min_sandboxes do not fit beside those of the others.
         """
         request = self._request()
-        revision = await self._ask(request, RollbackAsked(request, name, to))
-        assert isinstance(revision, Revision)
-        return revision
+        return cast("Revision", await self._ask(request, RollbackAsked(request, name, to)))
+
+    async def scale(self, name: str, scale: Scale) -> Revision:
+        """Raises what a rollback does, and BadConfig: no such policy, or no such option of it."""
+        request = self._request()
+        return cast("Revision", await self._ask(request, ScaleAsked(request, name, scale)))
 
     async def delete(self, name: str) -> None:
         """

@@ -7,8 +7,9 @@ from pathlib import Path
 import msgspec
 
 from attacca.cli.serve.joints import WireConfig
-from attacca.cli.serve.whole import check_whole
+from attacca.cli.serve.whole import check_of_control, check_whole
 from attacca.control.config import ControlConfig
+from attacca.control.core.policies import placement, scaling
 from attacca.errors import BadConfig
 from attacca.gateway.config import GatewayConfig
 from attacca.io.logbook import LogLimits
@@ -31,6 +32,8 @@ FAMILIES = {  # where each is chosen
     "concurrency": "worker.concurrency",
     "keepalive": "worker.keepalive",
     "balancing": "gateway.balancing",
+    "scaling": "control.scaling",
+    "placement": "control.placement",
 }
 NOT_SETTINGS = ("ATTACCA_URL", "ATTACCA_TOKEN", "ATTACCA_CONFIG")  # they speak to the commands, not to the server
 SHORT = {  # what may be said without its section, in a file, in the environment and with --set
@@ -83,7 +86,7 @@ def load(
     except RecursionError:
         raise BadConfig("a setting is nested too deeply", "`attacca config` lists those that there are") from None
     parse(settled.value.store.url)
-    check_policies(settled.value.worker, settled.value.gateway)
+    check_policies(settled.value.worker, settled.value.gateway, settled.value.control)
     if settled.value.process.isolation not in ISOLATIONS:
         given = settled.origins["process.isolation"]
         raise BadConfig(
@@ -93,7 +96,7 @@ def load(
     return settled
 
 
-def check_policies(worker: WorkerConfig, gateway: GatewayConfig) -> None:
+def check_policies(worker: WorkerConfig, gateway: GatewayConfig, control: ControlConfig) -> None:
     check_whole(
         registry.build(QUEUEING, worker.queueing.policy, worker.queueing.options, "attacca.policy.queueing"),
         registry.build(
@@ -102,6 +105,7 @@ def check_policies(worker: WorkerConfig, gateway: GatewayConfig) -> None:
         registry.build(KEEPALIVE, worker.keepalive.policy, worker.keepalive.options, "attacca.policy.keepalive"),
         registry.build(BALANCING, gateway.balancing.policy, gateway.balancing.options, "attacca.policy.balancing"),
     )
+    check_of_control(scaling(control.scaling), placement(control.placement))
 
 
 def expand(layer: Layer) -> dict[str, Given]:
@@ -141,7 +145,8 @@ def defaults(environ: Mapping[str, str]) -> dict[str, Given]:
         ),
         "worker.cores": Given(cores, layers.DEFAULT, "all there are"),
     }
-    plain = {"worker": WorkerConfig(), "gateway": GatewayConfig()}
+    control = ControlConfig(state_dir=default_state_dir(environ))
+    plain = {"worker": WorkerConfig(), "gateway": GatewayConfig(), "control": control}
     for family, key in FAMILIES.items():
         choice = getattr(plain[key.partition(".")[0]], family)
         found[f"{key}.policy"] = Given(choice.policy, layers.DEFAULT, "")
