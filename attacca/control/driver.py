@@ -51,6 +51,7 @@ from attacca.control.deploy.reception import Reception, Upload
 from attacca.control.deploy.restore import restore, tell_missing
 from attacca.control.deploy.state import StateDir
 from attacca.control.secrets import Secret, Secrets
+from attacca.control.supplies import Supplies
 from attacca.control.tokens import Tokens
 from attacca.control.views import Views
 from attacca.errors import AttaccaError, Cancelled, Internal, StateUnavailable
@@ -61,20 +62,23 @@ from attacca.kernel.drive import Drive, LoopTimer, each, report_refused
 from attacca.model.function import Revision, Scale, Settings
 from attacca.model.messages import (
     AskCatalogue,
+    AskPiece,
+    AskSecrets,
+    CallsTold,
     Catalogue,
     Deleted,
     Deployed,
     Evict,
-    FromControl,
+    GatewayLeft,
     Logged,
     Prewarm,
+    Said,
     Send,
     StoryTold,
     ToControl,
     Viewed,
     WorkerLeft,
 )
-from attacca.model.sandbox import WorkerView
 
 LOG = logging.getLogger("attacca.control")
 
@@ -92,7 +96,7 @@ class Control:
         config: ControlConfig,
         store: Store,
         clock: Clock,
-        send: Callable[[str, FromControl], None],
+        send: Callable[[str, Said], None],
         announce: Callable[[Catalogue | Deployed | Deleted], None],
         *,
         log: Callable[[Logged], None] | None = None,
@@ -105,13 +109,13 @@ class Control:
         self._clock = clock
         self._send = send
         self._announce, self._log = announce, log
-        self.views = Views(send)
         self.core = core = ControlCore(
             Policies.of(config),
             silent_s=silent_s,
             allow_source_builds=config.allow_source_builds,
             is_ordinary_user=is_ordinary_user,
         )
+        self.views = Views(send, core.workers.by_name, core.gateways.by_name)
         self._drive: Drive[Event, Command] = Drive(
             core.handle, core.wakeup, each(self._perform), clock.now, LoopTimer(clock.now), Tick(), report_refused
         )
@@ -120,6 +124,7 @@ class Control:
         self.tokens = Tokens(store, clock)
         vault = SealedVault(config.secret_key_file or self.state.secret_key)
         self.secrets = Secrets(store, vault, clock)
+        self._supplies = Supplies(self.state, self.secrets, send)
         self._builder = Builder(config, self.state)
         self._asked = 0
         self._deployments: dict[str, tuple[Upload, ProgressStream]] = {}  # by request
@@ -160,6 +165,7 @@ class Control:
         self.drain()
         await self.settled()
         self._drive.stop()
+        await self._supplies.close()
         await self._builder.close()
         await self.tokens.close()
         self.state.unlock()
@@ -177,20 +183,19 @@ class Control:
             case Logged():
                 if self._log is not None:
                     self._log(message)
-            case Viewed() | StoryTold():
+            case Viewed() | StoryTold() | CallsTold():
                 self.views.hear(message)
+            case AskPiece() | AskSecrets():
+                self._supplies.hear(peer, message)
             case _:
                 self._feed(message)
 
     def lose(self, peer: str, why: str) -> None:
         """It is gone, with what it was asked for."""
         self.views.lose(peer)
-        self._feed(WorkerLeft(peer, why))
+        self._feed(GatewayLeft(peer) if peer in self.core.gateways.by_name else WorkerLeft(peer, why))
 
     # What is asked for.
-
-    async def workers(self) -> list[WorkerView]:
-        return await self.views.ask(list(self.core.workers.by_name))
 
     def deploy(
         self, settings: Settings, upload: Upload, *, allow_source_builds: bool = False
@@ -256,10 +261,6 @@ class Control:
         """
         request = self._request()
         await self._ask(request, Ordered(request, order))
-
-    def catalogue(self) -> Catalogue:
-        """For a plane that missed a generation."""
-        return self.core.changes.catalogue.catalogue()
 
     def users_of(self, secret: str) -> Sequence[str]:
         """The functions whose current revisions ask for it."""

@@ -7,12 +7,14 @@ import msgspec
 
 from attacca.control.core import tokens
 from attacca.control.core.tokens import Token
-from attacca.errors import AttaccaError, NotFound, StateCorrupt
+from attacca.errors import AttaccaError, Conflict, NotFound, StateCorrupt
 from attacca.io.store.types import ABSENT, Change, Store
 from attacca.kernel.access import bearer
 from attacca.kernel.clock import Clock
 
 TOKENS = "tokens/"
+JOIN = "cluster/join"
+JOIN_PREFIX = "attacca_join_"
 PREFIX = "attacca_"  # so that secret scanners know what they have found
 
 
@@ -65,6 +67,17 @@ class Tokens:
         """From the store, oldest first."""
         found = [decode(entry.key, entry.value) for entry in await self._store.scan(TOKENS)]
         return sorted(found, key=lambda token: (token.created_at, token.id))
+
+    async def join(self, *, renew: bool = False) -> str:
+        """What other planes show to be let in; made when there is none, and with `renew` in any case."""
+        entry = None if renew else await self._store.get(JOIN)
+        if entry is None:
+            made = (JOIN_PREFIX + secrets.token_urlsafe(32)).encode()
+            try:
+                entry = await self._store.put_if(JOIN, made, None if renew else ABSENT)
+            except Conflict:  # another control has just made one
+                return await self.join()
+        return entry.value.decode()
 
     def is_known(self, secret: str) -> bool:
         return tokens.match(self._known.values(), secret) is not None

@@ -165,10 +165,10 @@ class Worker:
             except TimeoutError:
                 return
 
-    def join(self, peer: str) -> None:
-        """It may send from now on."""
+    def join(self, peer: str, address: str = "") -> None:
+        """It may send from now on. `address`: where gateways dial this worker, if they have to."""
         self._peers.append(peer)
-        self._send(peer, WorkerJoined(view.brief(self.core), view.capacity(self.core)))
+        self._send(peer, WorkerJoined(view.brief(self.core), view.capacity(self.core), address))
 
     def lose(self, peer: str, _: str = "") -> None:
         """It is gone, and nobody wants what it has asked for."""

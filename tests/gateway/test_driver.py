@@ -10,6 +10,7 @@ from attacca.kernel.ids import Ids
 from attacca.kernel.rand import Streams
 from attacca.model.invocation import Failed, Ok, Request
 from attacca.model.messages import (
+    AskCatalogue,
     Catalogue,
     Deleted,
     Deployed,
@@ -17,6 +18,7 @@ from attacca.model.messages import (
     Ended,
     Flow,
     Heartbeat,
+    OfGateway,
     ResponseBody,
     ResponseHead,
     Started,
@@ -151,14 +153,14 @@ def test_what_is_sent_again_is_answered_once() -> None:
 
 
 def test_control_is_asked_when_something_was_missed() -> None:
-    asked: list[str] = []
+    asked: list[OfGateway] = []
     clock = ManualClock()
     ids, chance = Ids(Streams(1).stream("ids")), Streams(1).stream("balancing")
-    made = Gateway(GatewayConfig(), clock, ids, chance, lambda *_: None, None, lambda: asked.append("all"))
+    made = Gateway(GatewayConfig(), clock, ids, chance, lambda *_: None, None, asked.append)
     made.receive(Catalogue(1, ()))
     made.receive(Deployed(2, revision("a")))
     made.receive(Deleted(4, "a"))
-    assert asked == ["all"]
+    assert asked == [AskCatalogue(2, 4)]
     assert made.find("a") is not None
 
 

@@ -5,7 +5,6 @@ What is durable is announced, and what is announced is acknowledged: whoever los
 what there was before, or what there is now. A report in a phase that has no row for it is refused and changes nothing.
 """
 
-from collections.abc import Sequence
 from enum import StrEnum
 from math import inf
 from typing import Final
@@ -41,12 +40,25 @@ from attacca.control.core.events import (
     Tick,
 )
 from attacca.control.core.garbage import Garbage
+from attacca.control.core.gateways import Gateways
 from attacca.control.core.policies import Policies
 from attacca.control.core.secrets import SECRETS, in_use, unknown
 from attacca.control.core.stored import EPOCH
 from attacca.control.core.workers import Workers
 from attacca.errors import AttaccaError, IllegalTransition
-from attacca.model.messages import Checked, Evict, Heartbeat, Held, Prewarm, Send, WorkerJoined, WorkerLeft
+from attacca.model.messages import (
+    Checked,
+    Evict,
+    GatewayJoined,
+    GatewayLeft,
+    Heartbeat,
+    Held,
+    Prewarm,
+    SecretChanged,
+    Send,
+    WorkerJoined,
+    WorkerLeft,
+)
 
 PLAIN: Final = Policies()
 
@@ -72,6 +84,7 @@ class ControlCore:
     ) -> None:
         self.stage = Stage.CLOSED
         self.workers = Workers(silent_s)
+        self.gateways = Gateways()
         self.garbage = Garbage()
         self.changes = Changes(
             self.workers,
@@ -102,6 +115,8 @@ class ControlCore:
                 self.changes.leave(event.id, out)
             case WorkerJoined() | Heartbeat() | WorkerLeft() | CatalogueAsked() | Held():
                 self._peer(now, event, out)
+            case GatewayJoined() | GatewayLeft():
+                self._gateway(event, out)
             case SecretSet() | SecretDeleteAsked() | Ordered():
                 self._order(event, out)
             case Swept():
@@ -176,16 +191,24 @@ class ControlCore:
                 self._lose(event.view.name, out)  # what an older one of its name had
                 self.workers.join(now, event, self.changes.catalogue)
                 self._tell(event.view.name, out)
+                self.gateways.tell(self.workers.by_name.values(), out)
             case Heartbeat():
                 if self.workers.hear(now, event):
                     self._tell(event.view.name, out)
             case WorkerLeft():
                 self._lose(event.worker, out)
-                self.workers.by_name.pop(event.worker, None)
+                if self.workers.by_name.pop(event.worker, None) is not None:
+                    self.gateways.tell(self.workers.by_name.values(), out)
             case CatalogueAsked():
                 self._tell(event.peer, out)
             case Held():
                 self.garbage.hear(event)
+
+    def _gateway(self, event: GatewayJoined | GatewayLeft, out: list[Command]) -> None:
+        if isinstance(event, GatewayJoined):
+            self.gateways.join(event, self.workers.by_name.values(), out)
+        else:
+            self.gateways.by_name.pop(event.name, None)
 
     def _tell(self, peer: str, out: list[Command]) -> None:
         if self.stage in (Stage.OPEN, Stage.DRAINING):
@@ -207,7 +230,7 @@ class ControlCore:
         match event:
             case SecretSet():
                 self.changes.secrets[event.name] = None
-                self._renew(self.users_of(event.name), out)
+                self._renew(event.name, out)
             case SecretDeleteAsked():
                 users = self.users_of(event.name)
                 if event.name not in self.changes.secrets:
@@ -229,17 +252,18 @@ class ControlCore:
             out.append(Reply(event.id, event.error))
             return
         self.changes.secrets.pop(name, None)
-        users = self.users_of(name)
-        self._renew(users, out)
-        out.append(Reply(event.id, users))
+        out.append(Reply(event.id, self._renew(name, out)))
 
-    def _renew(self, functions: Sequence[str], out: list[Command]) -> None:
-        """What was made with the value before goes."""
+    def _renew(self, secret: str, out: list[Command]) -> tuple[str, ...]:
+        """What was made with the value before goes; who asks for it."""
+        users, workers = self.users_of(secret), self.workers.heard()
+        out += [Send(worker.name, SecretChanged(secret)) for worker in workers if worker.address]
         out += [
             Send(worker.name, Evict(function, templates=True, is_renewal=True))
-            for function in functions
-            for worker in self.workers.heard()
+            for function in users
+            for worker in workers
         ]
+        return users
 
     def _pass_on(self, event: Ordered, out: list[Command]) -> None:
         """

@@ -20,9 +20,13 @@ from attacca.model.messages import (
     Deleted,
     Deployed,
     Evict,
+    GatewayJoined,
+    GatewayLeft,
     Heartbeat,
     Held,
+    Members,
     Prewarm,
+    SecretChanged,
     Send,
     WorkerJoined,
     WorkerLeft,
@@ -182,6 +186,8 @@ Event = (
     | WorkerJoined
     | Heartbeat
     | WorkerLeft
+    | GatewayJoined
+    | GatewayLeft
     | Drain
     | Tick
 )
@@ -254,5 +260,5 @@ class Sweep(msgspec.Struct, frozen=True):
     keep: tuple[str, ...]
 
 
-ToPeer = Catalogue | Check | AskHeld | Prewarm | Evict
+ToPeer = Members | SecretChanged | Catalogue | Check | AskHeld | Prewarm | Evict
 Command = Send[ToPeer] | Announce | Put | Erase | Reply | Say | Examine | Build | StopBuild | Sweep
