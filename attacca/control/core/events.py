@@ -24,6 +24,7 @@ from attacca.model.messages import (
     GatewayLeft,
     Heartbeat,
     Held,
+    Known,
     Members,
     Prewarm,
     SecretChanged,
@@ -188,6 +189,7 @@ Event = (
     | WorkerLeft
     | GatewayJoined
     | GatewayLeft
+    | Known
     | Drain
     | Tick
 )
@@ -260,5 +262,5 @@ class Sweep(msgspec.Struct, frozen=True):
     keep: tuple[str, ...]
 
 
-ToPeer = Members | SecretChanged | Catalogue | Check | AskHeld | Prewarm | Evict
+ToPeer = Deployed | Deleted | Members | SecretChanged | Catalogue | Check | AskHeld | Prewarm | Evict
 Command = Send[ToPeer] | Announce | Put | Erase | Reply | Say | Examine | Build | StopBuild | Sweep

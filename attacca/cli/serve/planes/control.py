@@ -138,9 +138,6 @@ class ControlPlane:
         self._logbook.receive(message)
         if isinstance(message, Catalogue):
             self.restored = len(message.current)
-        workers = self.control.core.workers.by_name
-        for peer in sorted(self._peers.names(), key=lambda name: name not in workers):
-            self._peers.send(peer, message)
 
     def _log(self, line: Logged) -> None:
         if self._logbook is not None:

@@ -19,7 +19,7 @@ from attacca.io.wire.types import Limits
 from attacca.kernel.clock import Clock, SystemClock
 from attacca.kernel.ids import Ids
 from attacca.kernel.rand import Streams
-from attacca.model.messages import AskCatalogue, FromWorker, GatewayJoined, OfGateway, ToGateway, ToWorker
+from attacca.model.messages import AskCatalogue, FromWorker, GatewayJoined, Known, OfGateway, ToGateway, ToWorker
 
 
 class GatewayPlane:
@@ -73,7 +73,7 @@ class GatewayPlane:
             streams.stream("balancing"),
             peers.send,
             self._watch,
-            lambda message: peers.send(CONTROL, message),
+            self._tell_control,
             self,
         )
         peers.bind(
@@ -81,7 +81,9 @@ class GatewayPlane:
         )
         self._closing.push_async_callback(self._workers.close, ENDS)
         self._closing.callback(gateway.close)
-        http = HttpServer(gateway, config.gateway, None, self._is_ready, None)
+        http = HttpServer(
+            gateway, config.gateway, None, self._is_ready, gateway.admits, lambda: gateway.access.is_uid_shared
+        )
         self._port = (await serve(http)).sockets[0].getsockname()[1]
         self._http = http
         control = Dialer(to_control, [address(one) for one in config.cluster.control], None, streams.stream("control"))
@@ -91,8 +93,12 @@ class GatewayPlane:
 
     def _begin(self, peer: str) -> None:
         if peer == CONTROL:
-            self._peers.send(CONTROL, GatewayJoined(self.name, self.url))
+            self._peers.send(CONTROL, GatewayJoined(self.name, self.url, is_apart=True))
             self._peers.send(CONTROL, AskCatalogue(0, 0))
+
+    def _tell_control(self, message: OfGateway) -> None:
+        named = Known(self.name, message.generation) if isinstance(message, Known) else message
+        self._peers.send(CONTROL, named)
 
     def _is_ready(self) -> bool:
         return self.gateway.has_catalogue
