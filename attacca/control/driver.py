@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
+from typing import cast
 
 import msgspec
 
@@ -30,6 +31,7 @@ from attacca.control.core.events import (
     Reply,
     RollbackAsked,
     Say,
+    ScaleAsked,
     SecretDeleteAsked,
     SecretSet,
     StopBuild,
@@ -39,6 +41,7 @@ from attacca.control.core.events import (
     Swept,
     Tick,
 )
+from attacca.control.core.policies import Policies
 from attacca.control.core.progress import Done, Progress, Refused
 from attacca.control.core.secrets import SECRETS
 from attacca.control.core.stored import Function
@@ -56,7 +59,7 @@ from attacca.io.store.types import Store
 from attacca.io.vault.sealed import SealedVault
 from attacca.kernel.clock import Clock
 from attacca.kernel.drive import Drive, LoopTimer, each, report_refused
-from attacca.model.function import Revision, Settings
+from attacca.model.function import Revision, Scale, Settings
 from attacca.model.messages import (
     Access,
     AskCatalogue,
@@ -107,7 +110,10 @@ class Control:
         self._send = send
         self._announce, self._log = announce, log
         self.core = core = ControlCore(
-            silent_s=silent_s, allow_source_builds=config.allow_source_builds, is_ordinary_user=is_ordinary_user
+            Policies.of(config),
+            silent_s=silent_s,
+            allow_source_builds=config.allow_source_builds,
+            is_ordinary_user=is_ordinary_user,
         )
         self.views = Views(send, core.workers.by_name, core.gateways.by_name)
         self._drive: Drive[Event, Command] = Drive(
@@ -222,9 +228,12 @@ class Control:
             TooMuchReserved: its min_sandboxes do not fit beside those of the others.
         """
         request = self._request()
-        revision = await self._ask(request, RollbackAsked(request, name, to))
-        assert isinstance(revision, Revision)
-        return revision
+        return cast("Revision", await self._ask(request, RollbackAsked(request, name, to)))
+
+    async def scale(self, name: str, scale: Scale) -> Revision:
+        """Raises what a rollback does, and BadConfig: no such policy, or no such option of it."""
+        request = self._request()
+        return cast("Revision", await self._ask(request, ScaleAsked(request, name, scale)))
 
     async def delete(self, name: str) -> None:
         """
@@ -261,10 +270,6 @@ class Control:
         """
         request = self._request()
         await self._ask(request, Ordered(request, order))
-
-    def catalogue(self) -> Catalogue:
-        """For a plane that missed a generation."""
-        return self.core.changes.catalogue.catalogue()
 
     def users_of(self, secret: str) -> Sequence[str]:
         """The functions whose current revisions ask for it."""

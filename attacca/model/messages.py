@@ -40,7 +40,7 @@ class Catalogue(msgspec.Struct, frozen=True, tag=True, dict=True):
     @cached_property
     def reserving(self) -> tuple[Revision, ...]:
         """Those that want sandboxes whether anybody calls them or not."""
-        return tuple(one for one in self.by_function.values() if one.settings.min_sandboxes)
+        return tuple(one for one in self.by_function.values() if one.settings.reserves)
 
 
 class Deployed(msgspec.Struct, frozen=True, tag=True):

@@ -7,6 +7,7 @@ what there was before, or what there is now. A report in a phase that has no row
 
 from enum import StrEnum
 from math import inf
+from typing import Final
 
 from attacca.control.core.changes import Changes, no_worker
 from attacca.control.core.events import (
@@ -30,6 +31,7 @@ from attacca.control.core.events import (
     Report,
     Restored,
     RollbackAsked,
+    ScaleAsked,
     SecretDeleteAsked,
     SecretSet,
     Stored,
@@ -39,6 +41,7 @@ from attacca.control.core.events import (
 )
 from attacca.control.core.garbage import Garbage
 from attacca.control.core.gateways import Gateways
+from attacca.control.core.policies import Policies
 from attacca.control.core.secrets import SECRETS, in_use, unknown
 from attacca.control.core.spread import Spread
 from attacca.control.core.stored import EPOCH
@@ -59,6 +62,8 @@ from attacca.model.messages import (
     WorkerLeft,
 )
 
+PLAIN: Final = Policies()
+
 
 class Stage(StrEnum):
     CLOSED = "closed"
@@ -72,7 +77,12 @@ class ControlCore:
     as the server's own user, as they do unless that is root."""
 
     def __init__(
-        self, *, silent_s: float = inf, allow_source_builds: bool = False, is_ordinary_user: bool = False
+        self,
+        policies: Policies = PLAIN,
+        *,
+        silent_s: float = inf,
+        allow_source_builds: bool = False,
+        is_ordinary_user: bool = False,
     ) -> None:
         self.stage = Stage.CLOSED
         self.workers = Workers(silent_s)
@@ -80,7 +90,11 @@ class ControlCore:
         self.spread = Spread(self.workers, self.gateways)
         self.garbage = Garbage()
         self.changes = Changes(
-            self.workers, self.garbage, allow_source_builds=allow_source_builds, is_ordinary_user=is_ordinary_user
+            self.workers,
+            self.garbage,
+            policies,
+            allow_source_builds=allow_source_builds,
+            is_ordinary_user=is_ordinary_user,
         )
         self.erasing: dict[str, str] = {}  # by request: a secret that is being deleted
         self._restored: Restored | None = None
@@ -96,7 +110,7 @@ class ControlCore:
         """
         out: list[Command] = []
         match event:
-            case DeployAsked() | RollbackAsked() | DeleteAsked():
+            case DeployAsked() | RollbackAsked() | ScaleAsked() | DeleteAsked():
                 self.changes.ask(event, out)
             case Examined() | Built() | BuildFailed() | Checked() | Stored() | Erased() | StoreFailed():
                 self._report(event, out)

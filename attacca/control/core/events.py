@@ -11,7 +11,7 @@ import msgspec
 from attacca.control.core.progress import Done, Refused, Step
 from attacca.control.core.stored import Function
 from attacca.errors import AttaccaError
-from attacca.model.function import Revision, Settings
+from attacca.model.function import Revision, Scale, Settings
 from attacca.model.messages import (
     AskHeld,
     Catalogue,
@@ -69,6 +69,12 @@ class RollbackAsked(msgspec.Struct, frozen=True):
     id: str
     function: str
     to: int | None = None
+
+
+class ScaleAsked(msgspec.Struct, frozen=True):
+    id: str
+    function: str
+    scale: Scale
 
 
 class DeleteAsked(msgspec.Struct, frozen=True):
@@ -168,6 +174,7 @@ Event = (
     Restored
     | DeployAsked
     | RollbackAsked
+    | ScaleAsked
     | DeleteAsked
     | SecretDeleteAsked
     | Ordered
