@@ -29,6 +29,7 @@ from attacca.control.http.api import (
     PrewarmRequest,
     RevisionNow,
     RollbackRequest,
+    ScaleNow,
     SecretRow,
     TokenRequest,
     TokenRow,
@@ -36,7 +37,7 @@ from attacca.control.http.api import (
 )
 from attacca.control.http.authorization import Observe, refuse_scope
 from attacca.control.http.document import PATH, DeployOperation, Document, SecretOperation, expect_page, refusals
-from attacca.control.http.rows import detail, progress_line, row, worker_row
+from attacca.control.http.rows import detail, progress_line, row, scale_now, worker_row
 from attacca.control.secrets import Secret
 from attacca.errors import (
     AttaccaError,
@@ -50,7 +51,7 @@ from attacca.errors import (
     Unauthorized,
 )
 from attacca.kernel.access import Door
-from attacca.model.function import MASK, SECRET_KB, SECRETS, Settings
+from attacca.model.function import MASK, SECRET_KB, SECRETS, Scale, Settings
 from attacca.model.invocation import Call
 from attacca.model.log import LogLine
 from attacca.model.messages import Evict, Prewarm
@@ -135,6 +136,11 @@ async def rollback_function(name: FromPath[str], data: JSONBody[RollbackRequest]
     return RevisionNow(function=name, revision=now.number, handler=now.handler, replaced=before)
 
 
+@post("/api/functions/{name:str}/scale", status_code=200, responses=refusals(404, 409, 413, 422))
+async def scale_function(name: FromPath[str], data: JSONBody[Scale], context: TheContext) -> ScaleNow:
+    return scale_now(await context.control.scale(name, data))
+
+
 @post("/api/functions/{name:str}/prewarm", status_code=202, responses=refusals(404, 413, 422))
 async def prewarm_function(name: FromPath[str], data: JSONBody[PrewarmRequest], context: TheContext) -> dict[str, int]:
     await context.control.order(Prewarm(name, data.count))
@@ -166,13 +172,13 @@ def read_logs(
     return Stream(log_lines(context.observe.logs(name, since, follow)), media_type=NDJSON)
 
 
-@get("/api/calls", responses=refusals(), sync_to_thread=False)
-def list_calls(
+@get("/api/calls", responses=refusals())
+async def list_calls(
     context: TheContext,
     function: FromQuery[str | None] = None,
     limit: Annotated[int, QueryParameter(ge=1, le=10_000)] = 100,
 ) -> list[Call]:
-    return list(context.observe.calls(function, limit))
+    return list(await context.observe.calls(function, limit))
 
 
 @get("/api/workers", responses=refusals())
@@ -184,7 +190,7 @@ async def list_workers(context: TheContext) -> list[WorkerRow]:
 async def explain(context: TheContext, subject: FromPath[str]) -> Explanation:
     """What has happened lately to an invocation or a sandbox, and why, as far as it is remembered."""
     moments = tuple(await context.observe.story(subject))
-    call = next((one for one in context.observe.calls(None, 10_000) if one.id == subject), None)
+    call = next((one for one in await context.observe.calls(None, 10_000) if one.id == subject), None)
     if not moments and call is None:
         raise NotFound(
             f"nothing is remembered of {subject!r}",
@@ -239,9 +245,9 @@ async def delete_secret(
 
 
 HANDLERS = [
-    list_functions, describe_function, deploy_function, delete_function, rollback_function, prewarm_function,
-    evict_function, read_logs, list_calls, explain, list_workers, show_info, list_tokens, create_token, delete_token,
-    list_secrets, set_secret, delete_secret,
+    list_functions, describe_function, deploy_function, delete_function, rollback_function, scale_function,
+    prewarm_function, evict_function, read_logs, list_calls, explain, list_workers, show_info, list_tokens,
+    create_token, delete_token, list_secrets, set_secret, delete_secret,
 ]  # fmt: skip
 
 
