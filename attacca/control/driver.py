@@ -126,6 +126,7 @@ class Control:
         self.secrets = Secrets(store, vault, clock)
         self._supplies = Supplies(self.state, self.secrets, send)
         self._builder = Builder(config, self.state)
+        self.url = ""  # of the admin API, where it has a listener of its own
         self._asked = 0
         self._deployments: dict[str, tuple[Upload, ProgressStream]] = {}  # by request
         self._replies: dict[str, asyncio.Future[Outcome]] = {}
@@ -196,7 +197,7 @@ class Control:
     def _tell_access(self, gateways: list[str]) -> None:
         """Who may ask them: a gateway apart judges by itself."""
         for gateway in gateways:
-            self._send(gateway, Access(self.tokens.digests(), self.is_uid_shared))
+            self._send(gateway, Access(self.tokens.digests(), self.is_uid_shared, self.url))
 
     def lose(self, peer: str, why: str) -> None:
         """It is gone, with what it was asked for."""

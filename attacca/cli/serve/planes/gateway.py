@@ -8,9 +8,10 @@ from typing import Any
 from attacca import __version__
 from attacca.cli.serve.cluster import address, fresh_name, given_key, ticket
 from attacca.cli.serve.configuration import ServerConfig
-from attacca.cli.serve.planes.door import CONTROL, ENDS, probe, url_of
+from attacca.cli.serve.planes.door import CONTROL, ENDS, probe, told_url, url_of
 from attacca.gateway.driver import Gateway
 from attacca.gateway.http.listener import serve
+from attacca.gateway.http.plane import ToControl
 from attacca.gateway.http.server import HttpServer
 from attacca.io.wire.peers import Peers
 from attacca.io.wire.stream import StreamLink
@@ -57,7 +58,8 @@ class GatewayPlane:
         limits = Limits(message_bytes=config.wire.message_bytes)
         hello = ticket("gateway", self.name, key).hello()
         peers = self._peers
-        probe(config.gateway.host, config.gateway.port, "gateway")
+        if not config.gateway.share_port:
+            probe(config.gateway.host, config.gateway.port, "gateway")
 
         def to_worker() -> StreamLink:
             return StreamLink(peers, hello, FromWorker, limits, has_dialed=True)
@@ -84,6 +86,7 @@ class GatewayPlane:
         http = HttpServer(
             gateway, config.gateway, None, self._is_ready, gateway.admits, lambda: gateway.access.is_uid_shared
         )
+        http.handler = ToControl(http.handler, lambda: gateway.access.admin_url)
         self._port = (await serve(http)).sockets[0].getsockname()[1]
         self._http = http
         control = Dialer(to_control, [address(one) for one in config.cluster.control], None, streams.stream("control"))
@@ -93,7 +96,7 @@ class GatewayPlane:
 
     def _begin(self, peer: str) -> None:
         if peer == CONTROL:
-            self._peers.send(CONTROL, GatewayJoined(self.name, self.url, is_apart=True))
+            self._peers.send(CONTROL, GatewayJoined(self.name, told_url(self.config, self._port), is_apart=True))
             self._peers.send(CONTROL, AskCatalogue(0, 0))
 
     def _tell_control(self, message: OfGateway) -> None:
