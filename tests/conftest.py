@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from attacca.cores import are_compiled
+
 # Laws are tried on few cases, on every run; HYPOTHESIS_PROFILE=thorough tries many. No deadlines: machines are noisy.
 settings.register_profile("quick", max_examples=20, deadline=None)
 settings.register_profile("thorough", max_examples=2000, deadline=None)
@@ -20,8 +22,8 @@ gc.set_threshold(1_000_000, 50, 100)  # collecting as often as Python does by it
 
 LIVE = Path(__file__).parent / "live"
 HEART = {  # of the live tests: what is run again as an ordinary user, and on another interpreter
-    "test_gateway_http.py", "test_process_calls.py", "test_process_dialects.py", "test_process_lives.py",
-    "test_worker_trace.py",
+    "test_cores.py", "test_gateway_http.py", "test_process_calls.py", "test_process_dialects.py",
+    "test_process_lives.py", "test_worker_trace.py",
 }  # fmt: skip
 WORLDLY = {  # audit events that a pure test has no business with
     "os.exec": "starts a program",
@@ -73,6 +75,10 @@ def watch_sleep() -> None:
 
 
 watch_sleep()
+
+
+def pytest_report_header() -> str:
+    return f"cores: {'compiled' if are_compiled() else 'Python'}"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -7,6 +7,7 @@ import msgspec
 from attacca.load.workload.scenario import Scenario
 from attacca.sim.run import Options, run
 from tests.trail import ROOT, Step, astray, trail, walks
+from tests.written import as_written
 
 TITLES = ["One invocation", "One deployment", "One eviction", "One simulated invocation"]
 
@@ -62,10 +63,12 @@ def test_every_step_is_a_function_that_there_is() -> None:
     assert [step for step in steps if step.function not in defined(step.file)] == []
 
 
+@as_written
 def test_a_simulated_invocation_walks_as_it_is_written() -> None:
     assert astray(walks()["One simulated invocation"], entered_by(crowded(1, 1024))) == []
 
 
+@as_written
 def test_an_eviction_walks_as_it_is_written() -> None:
     assert astray(walks()["One eviction"], entered_by(crowded(3, 600))) == []
     assert astray(walks()["One eviction"], entered_by(crowded(3, 4096))) != [], "where there is room nobody has to go"
