@@ -17,10 +17,12 @@ from attacca.control.deploy.state import StateDir
 from attacca.control.driver import Control
 from attacca.control.http.app import admin
 from attacca.control.http.authorization import door
+from attacca.gateway.async_calls import AsyncCalls, new_owner
 from attacca.gateway.driver import Gateway
 from attacca.gateway.http.asgi_adapter import AsgiApp
 from attacca.gateway.http.listener import serve
 from attacca.gateway.http.server import HttpServer
+from attacca.io.journal.sqlite import SqliteJournal
 from attacca.io.logbook import Logbook
 from attacca.io.store.opening import is_beside, open_store
 from attacca.io.wire.peers import Peers
@@ -108,6 +110,7 @@ class Server:
         self._closing.push_async_callback(self.worker.close)
         self._closing.callback(self.control.drain)  # a deployment hears that we end, not that its worker is lost
         self._closing.callback(self.gateway.close)
+        await self._open_calls(state)
         await self._join()
         await self._listen()
         self._is_ready = True
@@ -188,12 +191,22 @@ class Server:
                 settings.name, kept, settings.min_sandboxes, settings.memory_mb, self.config.worker.memory_mb,
             )  # fmt: skip
 
+    async def _open_calls(self, state: StateDir) -> None:
+        """Before the gateway is closed, so that what is cut off then is not taken for tried."""
+        chance = Streams.from_entropy().stream("async")
+        journal = await SqliteJournal.open(state.calls, new_owner(), self._clock)
+        self._closing.push_async_callback(journal.close)
+        self.calls_later = AsyncCalls(self.gateway, journal, self.config.gateway.async_, self._clock, chance)
+        self._closing.push_async_callback(self.calls_later.close)
+        self.calls_later.open()
+
     async def _listen(self) -> None:
         config = self.config.gateway
         app = cast(AsgiApp, admin(self.control, self, door(is_loopback=is_loopback(config.host))))
         http = HttpServer(
             self.gateway, config, app, lambda: self._is_ready, self._allow, lambda: self.control.is_uid_shared
         )
+        http.serve_later(self.calls_later)
         self._port = (await serve(http)).sockets[0].getsockname()[1]
         self._http = http
 
@@ -270,6 +283,7 @@ class Server:
     async def drain(self) -> None:
         """Take nothing new, refuse what waits, let what runs finish within `worker.drain_s` and its answers out."""
         self._is_ready = False
+        self.calls_later.drain()
         self.gateway.drain()
         if self._http is not None:
             self._http.end()
