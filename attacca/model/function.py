@@ -142,7 +142,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     application: Label = ""  # what it belongs to, for policies and figures; empty: to itself
     trigger: Label = "http"  # what calls it, for policies
     async_: AsyncSettings = msgspec.field(name="async", default=AsyncSettings())
-    schedule: Cron | Annotated[tuple[Cron, ...], msgspec.Meta(max_length=SCHEDULES_MOST)] = ()
+    schedule: Annotated[tuple[Cron, ...], msgspec.Meta(max_length=SCHEDULES_MOST)] = ()
     timezone: TimeZone = "UTC"
     missed: Missed = Missed.SKIP
 
@@ -168,10 +168,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     def resources(self) -> Resources:
         """What each of its sandboxes holds of a worker."""
         return stated(self)
-
-    @property
-    def schedules(self) -> tuple[str, ...]:
-        return (self.schedule,) if isinstance(self.schedule, str) else self.schedule
 
     def secrets_as(self, kind: SecretAs) -> list[str]:
         return [name for name, wanted in self.secrets.items() if wanted is kind]
@@ -201,7 +197,7 @@ def _expect_secrets(settings: Settings) -> None:
 
 
 def _expect_schedules(settings: Settings) -> None:
-    for expression in settings.schedules or ("0 0 * * *",):
+    for expression in settings.schedule or ("0 0 * * *",):
         cron.expect(expression, settings.timezone)
 
 

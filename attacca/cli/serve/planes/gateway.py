@@ -9,9 +9,12 @@ from attacca import __version__
 from attacca.cli.serve.cluster import address, fresh_name, given_key, ticket
 from attacca.cli.serve.configuration import ServerConfig
 from attacca.cli.serve.planes.door import CONTROL, ENDS, probe, url_of
+from attacca.control.deploy.state import StateDir
+from attacca.gateway.async_calls import AsyncCalls, new_owner
 from attacca.gateway.driver import Gateway
 from attacca.gateway.http.listener import serve
 from attacca.gateway.http.server import HttpServer
+from attacca.io.journal.opening import open_journal
 from attacca.io.wire.peers import Peers
 from attacca.io.wire.stream import StreamLink
 from attacca.io.wire.tcp import Dialer, Dialers, parsed
@@ -81,13 +84,26 @@ class GatewayPlane:
         )
         self._closing.push_async_callback(self._workers.close, ENDS)
         self._closing.callback(gateway.close)
+        await self._open_calls()
         http = HttpServer(gateway, config.gateway, None, self._is_ready, None)
+        http.serve_later(self.calls_later)
         self._port = (await serve(http)).sockets[0].getsockname()[1]
         self._http = http
         control = Dialer(to_control, [address(one) for one in config.cluster.control], None, streams.stream("control"))
         self._closing.push_async_callback(control.close, ENDS)
         control.open()
         await peers.until(CONTROL)
+
+    async def _open_calls(self) -> None:
+        """Gateways of one machine share a file, where the state is not on a server."""
+        config, state = self.config, StateDir(self.config.control.state_dir)
+        state.make()
+        journal = await open_journal(config.store, state.calls, new_owner(), self._clock)
+        self._closing.push_async_callback(journal.close)
+        chance = self._streams.stream("async")
+        self.calls_later = AsyncCalls(self.gateway, journal, config.gateway.async_, self._clock, chance)
+        self._closing.push_async_callback(self.calls_later.close)
+        self.calls_later.open()
 
     def _begin(self, peer: str) -> None:
         if peer == CONTROL:
@@ -123,6 +139,7 @@ class GatewayPlane:
         }
 
     async def drain(self) -> None:
+        self.calls_later.drain()
         self.gateway.drain()
         if self._http is not None:
             self._http.end()
