@@ -23,6 +23,7 @@ VERBS = {  # in the order of the help: panel, where its module is, and what it d
     "list": (FUNCTIONS, "functions", "List the deployed functions."),
     "describe": (FUNCTIONS, "functions", "Show a function's settings, revisions and statistics."),
     "rollback": (FUNCTIONS, "functions", "Go back to an earlier revision."),
+    "scale": (FUNCTIONS, "functions", "Change how many sandboxes a function has."),
     "delete": (FUNCTIONS, "functions", "Delete a function."),
     "prewarm": (FUNCTIONS, "functions", "Make idle sandboxes ahead of need."),
     "evict": (FUNCTIONS, "functions", "Let idle sandboxes go, so that the next start is a cold one."),

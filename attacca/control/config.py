@@ -5,6 +5,8 @@ from typing import Annotated
 
 import msgspec
 
+from attacca.kernel.registry import Choice
+
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 Count = Annotated[int, msgspec.Meta(ge=1)]
 
@@ -28,3 +30,5 @@ class ControlConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     build_timeout_s: Positive = 600.0
     compile_timeout_s: Positive = 60.0
     archive: ArchiveLimits = ArchiveLimits()
+    scaling: Choice = Choice(policy="knative")  # of functions that control scales, unless they say otherwise
+    placement: Choice = Choice(policy="kubernetes")  # of their sandboxes

@@ -33,6 +33,7 @@ from attacca.gateway.core.gateway import GatewayCore
 from attacca.gateway.core.inflight import Client, Function, Inflight
 from attacca.gateway.core.recent import remembering
 from attacca.io.wire.pressure import Pressure
+from attacca.kernel.access import bearer, digest
 from attacca.kernel.chance import Chance
 from attacca.kernel.clock import Clock
 from attacca.kernel.drive import Drive, LoopTimer, report_refused
@@ -40,6 +41,7 @@ from attacca.kernel.ids import Ids
 from attacca.kernel.registry import build
 from attacca.model.invocation import Call, Failed, Request
 from attacca.model.messages import (
+    Access,
     AskCalls,
     AskCatalogue,
     AskStory,
@@ -49,6 +51,7 @@ from attacca.model.messages import (
     Deployed,
     Flow,
     FromWorker,
+    Known,
     Members,
     OfGateway,
     ResponseBody,
@@ -114,6 +117,7 @@ class Gateway:
         self._record = record
         self._to_control = to_control or _tell_nobody
         self._roads = roads
+        self.access = Access((), is_uid_shared=False)
 
     def __repr__(self) -> str:
         return f"<Gateway {self.busy()} invocations, {len(self._core.workers.by_name)} workers>"
@@ -189,8 +193,22 @@ class Gateway:
                 self._to_control(CallsTold(message.id, tuple(self.calls(message.function or None, message.limit))))
             case AskStory():
                 self._to_control(StoryTold(message.id, self.story(message.subject)))
+            case Access():
+                self.access = message
             case _:
                 self._drive.feed(message)
+                if self._roads is not None:
+                    self._say_known()
+
+    def _say_known(self) -> None:
+        generation = self._core.functions.generation
+        if generation is not None:
+            self._to_control(Known("", generation))
+
+    def admits(self, authorization: bytes | None) -> bool:
+        """Does this Authorization header carry a token that control knows?"""
+        token = None if authorization is None else bearer(authorization.decode("latin-1"))
+        return token is not None and digest(token) in self.access.tokens
 
     @property
     def has_catalogue(self) -> bool:

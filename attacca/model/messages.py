@@ -40,7 +40,7 @@ class Catalogue(msgspec.Struct, frozen=True, tag=True, dict=True):
     @cached_property
     def reserving(self) -> tuple[Revision, ...]:
         """Those that want sandboxes whether anybody calls them or not."""
-        return tuple(one for one in self.by_function.values() if one.settings.min_sandboxes)
+        return tuple(one for one in self.by_function.values() if one.settings.reserves)
 
 
 class Deployed(msgspec.Struct, frozen=True, tag=True):
@@ -55,6 +55,13 @@ class Deleted(msgspec.Struct, frozen=True, tag=True):
 
     generation: int
     function: str
+
+
+class Known(msgspec.Struct, frozen=True, tag=True):
+    """A plane apart has learnt what was announced up to this generation."""
+
+    peer: str  # who says so
+    generation: int
 
 
 class Member(msgspec.Struct, frozen=True):
@@ -78,6 +85,16 @@ class GatewayJoined(msgspec.Struct, frozen=True, tag=True):
 
     name: str
     url: str = ""
+    is_apart: bool = False  # what is announced takes its time to it
+
+
+class Access(msgspec.Struct, frozen=True, tag=True):
+    """Who may ask a gateway. `tokens`: SHA-256 of each. `is_uid_shared`: sandboxes may run as the server's own user.
+    `admin_url`: where the admin API is."""
+
+    tokens: tuple[str, ...]
+    is_uid_shared: bool
+    admin_url: str = ""
 
 
 class AskCalls(msgspec.Struct, frozen=True, tag=True):
@@ -355,8 +372,8 @@ class WorkerLeft(msgspec.Struct, frozen=True, tag=True):
 
 Announced = Catalogue | Deployed | Deleted
 FromControl = Announced | Prewarm | Evict | Check | AskHeld | AskView | AskStory
-ToGateway = Announced | Members | AskCalls | AskStory
-OfGateway = GatewayJoined | AskCatalogue | CallsTold | StoryTold
+ToGateway = Announced | Members | Access | AskCalls | AskStory
+OfGateway = GatewayJoined | Known | AskCatalogue | CallsTold | StoryTold
 Supplied = Piece | SecretsTold | SecretChanged
 Said = FromControl | ToGateway | Supplied  # by control
 ToControl = AskPiece | AskSecrets | Checked | Held | Viewed | Logged | WorkerJoined | Heartbeat | OfGateway

@@ -11,7 +11,7 @@ import msgspec
 from attacca.control.core.progress import Done, Refused, Step
 from attacca.control.core.stored import Function
 from attacca.errors import AttaccaError
-from attacca.model.function import Revision, Settings
+from attacca.model.function import Revision, Scale, Settings
 from attacca.model.messages import (
     AskHeld,
     Catalogue,
@@ -24,6 +24,7 @@ from attacca.model.messages import (
     GatewayLeft,
     Heartbeat,
     Held,
+    Known,
     Members,
     Prewarm,
     SecretChanged,
@@ -68,6 +69,12 @@ class RollbackAsked(msgspec.Struct, frozen=True):
     id: str
     function: str
     to: int | None = None
+
+
+class ScaleAsked(msgspec.Struct, frozen=True):
+    id: str
+    function: str
+    scale: Scale
 
 
 class DeleteAsked(msgspec.Struct, frozen=True):
@@ -167,6 +174,7 @@ Event = (
     Restored
     | DeployAsked
     | RollbackAsked
+    | ScaleAsked
     | DeleteAsked
     | SecretDeleteAsked
     | Ordered
@@ -181,6 +189,7 @@ Event = (
     | WorkerLeft
     | GatewayJoined
     | GatewayLeft
+    | Known
     | Drain
     | Tick
 )
@@ -253,5 +262,5 @@ class Sweep(msgspec.Struct, frozen=True):
     keep: tuple[str, ...]
 
 
-ToPeer = Members | SecretChanged | Catalogue | Check | AskHeld | Prewarm | Evict
+ToPeer = Deployed | Deleted | Members | SecretChanged | Catalogue | Check | AskHeld | Prewarm | Evict
 Command = Send[ToPeer] | Announce | Put | Erase | Reply | Say | Examine | Build | StopBuild | Sweep

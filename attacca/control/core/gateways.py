@@ -16,6 +16,9 @@ class Gateways:
     def __repr__(self) -> str:
         return f"<Gateways {len(self.by_name)}>"
 
+    def apart(self) -> list[str]:
+        return [name for name, joined in self.by_name.items() if joined.is_apart]
+
     def join(self, joined: GatewayJoined, workers: Iterable[Worker], out: list[Command]) -> None:
         self.by_name[joined.name] = joined
         out.append(Send(joined.name, members(workers)))

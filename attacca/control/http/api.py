@@ -6,7 +6,7 @@ import msgspec
 
 from attacca.control.core.tokens import NAME
 from attacca.model.async_call import Kind, Posting, State
-from attacca.model.function import EventShape, Missed, Network, Settings, Signature
+from attacca.model.function import EventShape, Missed, Network, Scheduling, Settings, Signature
 from attacca.model.invocation import Call
 from attacca.model.sandbox import FunctionView
 from attacca.model.story import Moment
@@ -93,6 +93,18 @@ class RevisionNow(msgspec.Struct, frozen=True, kw_only=True):
 
 class RollbackRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     to: Annotated[int, msgspec.Meta(ge=-(2**53), le=2**53)] | None = None  # None: the one before the current
+
+
+class ScaleNow(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to another scale: what is in force now."""
+
+    function: str
+    revision: int
+    scheduling: Scheduling
+    min_sandboxes: int
+    max_sandboxes: int | None
+    scaling: dict[str, str | int | float | bool]
+    placement: str
 
 
 class PrewarmRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -9,7 +9,7 @@ from typing import Any, cast
 from attacca import __version__
 from attacca.cli.serve.cluster import advertised, leave_key, listened, ticket
 from attacca.cli.serve.configuration import ServerConfig
-from attacca.cli.serve.planes.door import CONTROL, ENDS, Once, cannot_listen, no_token, probe, url_of
+from attacca.cli.serve.planes.door import CONTROL, ENDS, Once, cannot_listen, no_token, probe, told_url, url_of
 from attacca.control.deploy.state import StateDir
 from attacca.control.driver import Control
 from attacca.control.http.app import admin
@@ -94,8 +94,8 @@ class ControlPlane:
         if not is_loopback(config.gateway.host) and not await self.control.tokens.all():
             raise no_token(config.gateway.host, config.control.state_dir)
         key = leave_key(state.path, await self.control.tokens.join())
-        await self._listen_for_planes(host, port, key)
         await self._listen_for_people()
+        await self._listen_for_planes(host, port, key)
         self._is_ready = True
 
     async def _listen_for_planes(self, host: str, port: int, key: bytes) -> None:
@@ -129,6 +129,7 @@ class ControlPlane:
         http.handler = PlanePages(self, http.access, lambda: self._is_ready, self._functions_at, has_admin=True)
         self._port = (await serve(http)).sockets[0].getsockname()[1]
         self._http = http
+        self.control.url = told_url(self.config, self._port)
 
     def _receiver(self, peer: str) -> Callable[[ToControl], None]:
         return lambda message: self.control.receive(peer, message)
@@ -142,9 +143,6 @@ class ControlPlane:
         self._logbook.receive(message)
         if isinstance(message, Catalogue):
             self.restored = len(message.current)
-        workers = self.control.core.workers.by_name
-        for peer in sorted(self._peers.names(), key=lambda name: name not in workers):
-            self._peers.send(peer, message)
 
     def _log(self, line: Logged) -> None:
         if self._logbook is not None:

@@ -8,11 +8,12 @@ from typing import Any
 from attacca import __version__
 from attacca.cli.serve.cluster import address, fresh_name, given_key, ticket
 from attacca.cli.serve.configuration import ServerConfig
-from attacca.cli.serve.planes.door import CONTROL, ENDS, probe, url_of
+from attacca.cli.serve.planes.door import CONTROL, ENDS, probe, told_url, url_of
 from attacca.control.deploy.state import StateDir
 from attacca.gateway.async_calls import AsyncCalls, new_owner
 from attacca.gateway.driver import Gateway
 from attacca.gateway.http.listener import serve
+from attacca.gateway.http.plane import ToControl
 from attacca.gateway.http.server import HttpServer
 from attacca.io.journal.opening import open_journal
 from attacca.io.wire.peers import Peers
@@ -22,7 +23,7 @@ from attacca.io.wire.types import Limits
 from attacca.kernel.clock import Clock, SystemClock
 from attacca.kernel.ids import Ids
 from attacca.kernel.rand import Streams
-from attacca.model.messages import AskCatalogue, FromWorker, GatewayJoined, OfGateway, ToGateway, ToWorker
+from attacca.model.messages import AskCatalogue, FromWorker, GatewayJoined, Known, OfGateway, ToGateway, ToWorker
 
 
 class GatewayPlane:
@@ -60,7 +61,8 @@ class GatewayPlane:
         limits = Limits(message_bytes=config.wire.message_bytes)
         hello = ticket("gateway", self.name, key).hello()
         peers = self._peers
-        probe(config.gateway.host, config.gateway.port, "gateway")
+        if not config.gateway.share_port:
+            probe(config.gateway.host, config.gateway.port, "gateway")
 
         def to_worker() -> StreamLink:
             return StreamLink(peers, hello, FromWorker, limits, has_dialed=True)
@@ -76,7 +78,7 @@ class GatewayPlane:
             streams.stream("balancing"),
             peers.send,
             self._watch,
-            lambda message: peers.send(CONTROL, message),
+            self._tell_control,
             self,
         )
         peers.bind(
@@ -85,8 +87,11 @@ class GatewayPlane:
         self._closing.push_async_callback(self._workers.close, ENDS)
         self._closing.callback(gateway.close)
         await self._open_calls()
-        http = HttpServer(gateway, config.gateway, None, self._is_ready, None)
+        http = HttpServer(
+            gateway, config.gateway, None, self._is_ready, gateway.admits, lambda: gateway.access.is_uid_shared
+        )
         http.serve_later(self.calls_later)
+        http.handler = ToControl(http.handler, lambda: gateway.access.admin_url)
         self._port = (await serve(http)).sockets[0].getsockname()[1]
         self._http = http
         control = Dialer(to_control, [address(one) for one in config.cluster.control], None, streams.stream("control"))
@@ -107,8 +112,12 @@ class GatewayPlane:
 
     def _begin(self, peer: str) -> None:
         if peer == CONTROL:
-            self._peers.send(CONTROL, GatewayJoined(self.name, self.url))
+            self._peers.send(CONTROL, GatewayJoined(self.name, told_url(self.config, self._port), is_apart=True))
             self._peers.send(CONTROL, AskCatalogue(0, 0))
+
+    def _tell_control(self, message: OfGateway) -> None:
+        named = Known(self.name, message.generation) if isinstance(message, Known) else message
+        self._peers.send(CONTROL, named)
 
     def _is_ready(self) -> bool:
         return self.gateway.has_catalogue
