@@ -26,7 +26,7 @@ Limit = Annotated[int, QueryParameter(ge=1, le=10_000)]
 async def list_async_calls(
     context: TheContext,
     function: FromQuery[str | None] = None,
-    being: Annotated[State | None, QueryParameter(query="state", description="in this state only")] = None,
+    being: Annotated[State | None, QueryParameter(name="state", description="in this state only")] = None,
     limit: Limit = 100,
 ) -> list[AsyncRow]:
     """The latest first."""
