@@ -157,7 +157,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     scaling: ScalingOptions = {}
     placement: Label = ""  # of a sandbox, by control; empty: as the server has it
     async_: AsyncSettings = msgspec.field(name="async", default=AsyncSettings())
-    schedule: Cron | Annotated[tuple[Cron, ...], msgspec.Meta(max_length=SCHEDULES_MOST)] = ()
+    schedule: Annotated[tuple[Cron, ...], msgspec.Meta(max_length=SCHEDULES_MOST)] = ()
     timezone: TimeZone = "UTC"
     missed: Missed = Missed.SKIP
 
@@ -194,10 +194,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         """So many of its sandboxes a worker keeps whatever others need; where control places them, it keeps none."""
         return self.min_sandboxes if self.scheduling is Scheduling.WORKER else 0
 
-    @property
-    def schedules(self) -> tuple[str, ...]:
-        return (self.schedule,) if isinstance(self.schedule, str) else self.schedule
-
     def secrets_as(self, kind: SecretAs) -> list[str]:
         return [name for name, wanted in self.secrets.items() if wanted is kind]
 
@@ -226,7 +222,7 @@ def _expect_secrets(settings: Settings) -> None:
 
 
 def _expect_schedules(settings: Settings) -> None:
-    for expression in settings.schedules or ("0 0 * * *",):
+    for expression in settings.schedule or ("0 0 * * *",):
         cron.expect(expression, settings.timezone)
 
 
