@@ -87,11 +87,11 @@ def balancer(name: str) -> None:
 
 
 def placer(name: str) -> None:
-    placement.begin(Policy(without(Turns, name)), Streams(1).stream("x"))  # type: ignore[arg-type]
+    placement.begin(Policy(without(Turns(), name)), Streams(1).stream("x"))  # type: ignore[arg-type]
 
 
 def scaler(name: str) -> None:
-    scaling.Scalers(Policy(without(Unmoved, name)))  # type: ignore[arg-type]
+    scaling.Scalers(Policy(without(Unmoved(1), name)))  # type: ignore[arg-type]
 
 
 def limits(name: str) -> None:
