@@ -14,6 +14,7 @@ import msgspec
 from attacca import __version__
 from attacca.cli.serve.configuration import ServerConfig
 from attacca.cli.serve.joints import End, Joints
+from attacca.control.deploy.artefacts import Artefacts
 from attacca.control.deploy.state import StateDir
 from attacca.control.driver import Control
 from attacca.control.http.app import admin
@@ -149,7 +150,7 @@ class Server:
             log=self._log,
             silent_s=config.gateway.silent_s,
             is_ordinary_user=os.geteuid() != 0,
-            is_store_shared=not is_beside(config.store),
+            artefacts=None if is_beside(config.store) else Artefacts(state, config.control.artefact_mb),
         )
 
     async def _join(self) -> None:
