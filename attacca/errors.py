@@ -65,6 +65,12 @@ class Conflict(AttaccaError):
     code, status, retryable = "conflict", 409, True
 
 
+class KeyReused(AttaccaError):
+    """Its Idempotency-Key was sent before, with another request."""
+
+    code, status = "key_reused", 422
+
+
 class PayloadTooLarge(AttaccaError):
     """The request body is over the limit."""
 
@@ -249,11 +255,12 @@ class StateUncertain(StateUnavailable):
 
 
 class NotLeading(AttaccaError):
-    """Of several controls another leads, or none. `url`: that one's admin API; `links`: where planes join it."""
+    """Of several controls another leads, or none at the moment."""
 
     code, status, retryable = "not_leading", 503, True
 
     def __init__(self, message: str, hint: str = "", url: str = "", links: str = "") -> None:
+        """`url`: the leader's admin API; `links`: HOST:PORT, where planes join it."""
         super().__init__(message, hint)
         self.url, self.links = url, links
 

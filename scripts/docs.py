@@ -16,7 +16,9 @@ from attacca.model.function import ENV_KB, NAMES, Settings
 from attacca.policy.balancing import BALANCING
 from attacca.policy.concurrency import CONCURRENCY
 from attacca.policy.keepalive import KEEPALIVE
+from attacca.policy.placement import PLACEMENT
 from attacca.policy.queueing import QUEUEING
+from attacca.policy.scaling import SCALING
 from scripts import scenario_keys
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -44,14 +46,38 @@ MEANING = {
     "cors": 'origins (`"https://shop.example"`, or `"*"`) whose [pages may call it](http.md#pages-of-other-sites)',
     "application": "what it belongs to, for policies and figures; unset: to itself",
     "trigger": "what calls it, for policies: `http`, `timer`, `queue`, ...",
+    "scheduling": "who has its sandboxes made: each worker for what it is sent, or control for all",
+    "scaling": "and how many, if it is control: a [policy](policies.md#scaling), its options; unset: `control.scaling`",
+    "placement": "and on which workers: a [policy](policies.md#placement); unset: `control.placement`",
+    "schedule": "when it is run by itself: [cron's five fields](async.md#schedules), or a list of such",
+    "timezone": "where the hours of `schedule` are meant, such as `Europe/Rome`",
+    "missed": "what becomes of runs that were due while the server was down: told and left out, or one for all of them",
+    "async.retries": "attempts at an [asynchronous call](async.md) after the first that ran and failed",
+    "async.max_age_s": "from the call until its last attempt may begin",
+    "async.backoff_s": "the pause before the first retry is drawn from 0 to this, and each next from twice as much",
+    "async.backoff_most_s": "and at most from this",
+    "async.at_once": "attempts that run at once, of one gateway",
+    "async.queue": "calls that are not over, of one gateway; one more is refused with 429",
+    "async.keep_s": "how long an answer, and with it an `Idempotency-Key`, is kept",
+    "async.keep_dead_s": "how long a dead call is kept",
 }
 
 
 def settings() -> str:
     """What `function.toml` may say."""
-    fields = shape.type_info(Settings).fields  # type: ignore[attr-defined]
-    rows = [(f"`{field.name}`", kind(field.type), default(field), MEANING[field.name]) for field in fields]
+    rows = [(f"`{name}`", kind(field.type), default(field), MEANING[name]) for name, field in flat(Settings)]
     return table(("setting", "value", "default", "meaning"), rows)
+
+
+def flat(struct: Any, prefix: str = "") -> list[tuple[str, Any]]:
+    """Its fields, and of those that are tables theirs, last."""
+    own, inner = [], []
+    for field in shape.type_info(struct).fields:  # type: ignore[attr-defined]
+        if isinstance(field.type, shape.StructType):
+            inner += flat(field.type.cls, f"{prefix}{field.encode_name}.")
+        else:
+            own.append((prefix + field.encode_name, field))
+    return own + inner
 
 
 def kind(info: Any) -> str:
@@ -65,8 +91,8 @@ def kind(info: Any) -> str:
             return " or ".join(f'`"{member.value}"`' for member in cls)
         case shape.DictType(value_type=shape.EnumType() as value):
             return f"table of {kind(value)}"
-        case shape.DictType():
-            return "table of texts"
+        case shape.DictType(value_type=value):
+            return "table" if isinstance(value, shape.UnionType) else "table of texts"
         case shape.VarTupleType():
             return "list of texts"
         case shape.StrType():
@@ -172,6 +198,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "concurrency": lambda: policies(CONCURRENCY),
     "keepalive": lambda: policies(KEEPALIVE),
     "balancing": lambda: policies(BALANCING),
+    "scaling": lambda: policies(SCALING),
+    "placement": lambda: policies(PLACEMENT),
     "scenario": scenario_keys.tables,
     "bench": bench,
     "peers": peers,

@@ -9,7 +9,7 @@ from typer.core import TyperCommand, TyperGroup
 from attacca import __version__
 from attacca.cli.command import QuickStart, VerbCommand
 
-RUN, FUNCTIONS, WATCH, MACHINE, LABORATORY = "Run", "Functions", "Watch", "Machine", "Laboratory"
+RUN, FUNCTIONS, WATCH, MACHINE, CLUSTER, LABORATORY = "Run", "Functions", "Watch", "Machine", "Cluster", "Laboratory"
 HELP = {"help_option_names": ["-h", "--help"]}
 VERBS = {  # in the order of the help: panel, where its module is, and what it does
     "up": (RUN, "serve", "Start everything on this machine: gateway, control and a worker."),
@@ -17,9 +17,13 @@ VERBS = {  # in the order of the help: panel, where its module is, and what it d
     "dev": (RUN, "functions", "Deploy a function, and again on every save; stream its logs."),
     "deploy": (FUNCTIONS, "functions", "Deploy a file or a directory as a function."),
     "invoke": (FUNCTIONS, "functions", "Invoke a function; with -n, many times, with a summary."),
+    "call": (FUNCTIONS, "functions", "Look at asynchronous calls, wait for their answers, cancel them."),
+    "dead": (FUNCTIONS, "functions", "List asynchronous calls that failed for good; try them anew, delete them."),
+    "schedule": (FUNCTIONS, "functions", "List which functions are run by themselves, and when."),
     "list": (FUNCTIONS, "functions", "List the deployed functions."),
     "describe": (FUNCTIONS, "functions", "Show a function's settings, revisions and statistics."),
     "rollback": (FUNCTIONS, "functions", "Go back to an earlier revision."),
+    "scale": (FUNCTIONS, "functions", "Change how many sandboxes a function has."),
     "delete": (FUNCTIONS, "functions", "Delete a function."),
     "prewarm": (FUNCTIONS, "functions", "Make idle sandboxes ahead of need."),
     "evict": (FUNCTIONS, "functions", "Let idle sandboxes go, so that the next start is a cold one."),
@@ -31,6 +35,9 @@ VERBS = {  # in the order of the help: panel, where its module is, and what it d
     "doctor": (MACHINE, "serve", "Check what this machine can do for isolation, and what is missing."),
     "token": (MACHINE, "serve", "Create, list and revoke API tokens."),
     "config": (MACHINE, "serve", "Show the settings in force and where each comes from."),
+    "control": (CLUSTER, "serve", "Start the control plane of a cluster."),
+    "gateway": (CLUSTER, "serve", "Start a gateway of a cluster."),
+    "worker": (CLUSTER, "serve", "Start a worker of a cluster."),
     "trace": (LABORATORY, "laboratory", "Look at traces, convert, cut, scale and sample them; make one up."),
     "scenario": (LABORATORY, "laboratory", "Check a scenario: what it will ask of the system."),
     "load": (LABORATORY, "laboratory", "Send load to a running server and record every invocation."),

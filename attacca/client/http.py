@@ -17,6 +17,9 @@ CLASSES: dict[str, type[AttaccaError]] = {
 }
 
 
+APART, ELSEWHERE = ("/function/", "/async-function/", "/calls/", "/api/"), 307
+
+
 class ServerFailed(AttaccaError):
     """The server answered with an error that is not one of its own."""
 
@@ -59,6 +62,7 @@ class Client:
         self._connection = kind(parts.hostname, parts.port, timeout=connect_s)
         self._read_s = read_s
         self._made_of = (url, token, connect_s, read_s)
+        self._apart: dict[str, Client] = {}  # who answers paths of a kind, where this server is a plane that does not
         self._headers = {"authorization": f"Bearer {token}"} if token else {}
 
     def __repr__(self) -> str:
@@ -76,6 +80,8 @@ class Client:
 
     def close(self) -> None:
         self._connection.close()
+        for kind in list(self._apart):
+            self._leave(kind)
 
     def send(
         self,
@@ -84,11 +90,39 @@ class Client:
         body: bytes | Iterable[bytes] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> http.client.HTTPResponse:
-        """The server's answer with its body still to be read, whatever its status.
+        """The server's answer with its body still to be read, whatever its status. In a cluster control sends those who
+        call a function to a gateway, and a gateway those who ask the API to control; they go there, with a `body` that
+        can be gone through once more.
 
         Raises:
             Unreachable: nobody answers.
         """
+        kind = next((prefix for prefix in APART if path.startswith(prefix)), "")
+        peer = self._apart.get(kind)
+        if peer is not None:
+            try:
+                return peer.send(method, path, body, headers)
+            except Unreachable:
+                self._leave(kind)  # there may be another now
+                if not isinstance(body, bytes | None):
+                    raise
+        answer = self._send(method, path, body, headers)
+        if answer.status == ELSEWHERE and kind:
+            where = urllib.parse.urlsplit(answer.headers.get("location", ""))
+            if where.netloc:
+                answer.read()
+                self._apart[kind] = peer = Client(f"{where.scheme}://{where.netloc}", *self._made_of[1:])
+                return peer.send(method, path, body, headers)
+        return answer
+
+    def _leave(self, kind: str) -> None:
+        peer = self._apart.pop(kind, None)
+        if peer is not None:
+            peer.close()
+
+    def _send(
+        self, method: str, path: str, body: bytes | Iterable[bytes] | None, headers: Mapping[str, str] | None
+    ) -> http.client.HTTPResponse:
         again = self._is_connected()  # a kept connection may have been closed while we were away
         while True:
             try:

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from attacca.control.core.events import Tick
 from attacca.control.core.leadership import (
     AskLease,
     Command,
@@ -24,7 +25,6 @@ from attacca.control.core.leadership import (
     OpenFailed,
     Resigned,
     StepDown,
-    Tick,
     Unanswered,
 )
 from attacca.errors import AttaccaError, NotLeading

@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar
 
 import msgspec
 
+from attacca.kernel import cron
 from attacca.model.resources import Resources, stated
 
 NAMES = "a letter, then letters, digits and dashes; at most 63, all lower-case"  # an RFC 1035 label
@@ -31,7 +32,11 @@ Origin = Annotated[
 
 
 LABEL_MOST = 200
+Option = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{0,63}(?!\n)$", description="policy, or an option")]
+OPTIONS_MOST = 32
+SCALING = 'policy = "NAME", and the options of that policy'
 Label = Annotated[str, msgspec.Meta(max_length=LABEL_MOST)]
+ScalingOptions = Annotated[dict[Option, Label | int | float | bool], msgspec.Meta(description=SCALING)]
 
 
 def is_handler(text: str) -> bool:
@@ -44,6 +49,13 @@ class Network(StrEnum):
 
     NONE = "none"
     HOST = "host"
+
+
+class Scheduling(StrEnum):
+    """Who decides where an invocation runs, and how many sandboxes there are."""
+
+    WORKER = "worker"  # a gateway picks a worker, which queues it, and makes and evicts sandboxes as it sees fit
+    CLUSTER = "cluster"  # control has sandboxes made and stopped; a gateway holds it until one has a free slot
 
 
 class SecretAs(StrEnum):
@@ -66,6 +78,13 @@ class Signature(StrEnum):
     ASGI = "asgi"  # an ASGI 3 application
 
 
+class Missed(StrEnum):
+    """What becomes of runs that were due while nobody was there."""
+
+    SKIP = "skip"  # they are told, and not made good
+    ONCE = "once"  # one run for all of them
+
+
 class EventShape(StrEnum):
     """What a handler that takes an event is told of the HTTP request."""
 
@@ -77,8 +96,32 @@ class EventShape(StrEnum):
 
 ENV = f'NAME = "text" each; where settings are shown, {MASK} stands for every value'
 SECRETS = 'NAME = "env" or NAME = "file" each; the value is given by: attacca secret set NAME'
+SCHEDULES_MOST = 20  # of one function
+SCHEDULE = "five fields of cron: minute, hour, day of month, month, day of week"
+Cron = Annotated[
+    str, msgspec.Meta(pattern=r"^[0-9A-Za-z*,/#-]+( [0-9A-Za-z*,/#-]+){4}(?!\n)$", max_length=200, description=SCHEDULE)
+]
+TIMEZONE = "a name of the IANA database, such as Europe/Rome"
+TimeZone = Annotated[str, msgspec.Meta(pattern=r"^[A-Z][A-Za-z0-9_+/-]*(?!\n)$", max_length=64, description=TIMEZONE)]
 APPLICATIONS = (Signature.REQUEST, Signature.WSGI, Signature.ASGI)
 STREAMED = (Signature.WSGI, Signature.ASGI)
+
+
+class AsyncSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How calls whose answers are fetched later are made: the table `[async]` of `function.toml`."""
+
+    retries: Annotated[int, msgspec.Meta(ge=0, le=100)] = 2  # after the first attempt that ran and failed
+    max_age_s: Annotated[float, msgspec.Meta(gt=0, le=604_800)] = (
+        21_600.0  # from the call until its last attempt begins
+    )
+    backoff_s: Annotated[float, msgspec.Meta(gt=0, le=3600)] = (
+        1.0  # the first pause is at most so long, each next twice
+    )
+    backoff_most_s: Annotated[float, msgspec.Meta(gt=0, le=86_400)] = 300.0
+    at_once: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 10  # attempts of one gateway
+    queue: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 10_000  # calls that are not over, of one gateway
+    keep_s: Annotated[float, msgspec.Meta(gt=0, le=2_592_000)] = 86_400.0  # how long an answer can be fetched
+    keep_dead_s: Annotated[float, msgspec.Meta(gt=0, le=7_776_000)] = 1_209_600.0  # how long a dead call is kept
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -102,6 +145,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     max_sandboxes: Annotated[int, msgspec.Meta(ge=1, le=10_000)] | None = None
     cpus: Annotated[float, msgspec.Meta(gt=0, le=1024)] | None = None
     queue: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 100
+    scheduling: Scheduling = Scheduling.WORKER
     network: Network = Network.NONE
     idempotent: bool = False
     cors: tuple[
@@ -109,6 +153,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = ()  # pages of these may call it: answers to their browsers' questions come from the gateway
     application: Label = ""  # what it belongs to, for policies and figures; empty: to itself
     trigger: Label = "http"  # what calls it, for policies
+    scaling: ScalingOptions = {}
+    placement: Label = ""  # of a sandbox, by control; empty: as the server has it
+    async_: AsyncSettings = msgspec.field(name="async", default=AsyncSettings())
+    schedule: Annotated[tuple[Cron, ...], msgspec.Meta(max_length=SCHEDULES_MOST)] = ()
+    timezone: TimeZone = "UTC"
+    missed: Missed = Missed.SKIP
 
     def __post_init__(self) -> None:
         if self.max_sandboxes is not None and self.min_sandboxes > self.max_sandboxes:
@@ -117,8 +167,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             )
         if self.first_byte_s is not None and self.first_byte_s > self.timeout_s:
             raise ValueError(f"first_byte_s ({self.first_byte_s:g}) must not exceed timeout_s ({self.timeout_s:g})")
+        if len(self.scaling) > OPTIONS_MOST:
+            raise ValueError(f"scaling has {len(self.scaling)} keys, and may have {OPTIONS_MOST}")
+        if self.scheduling is Scheduling.WORKER and (self.scaling or self.placement):
+            which = "scaling" if self.scaling else "placement"
+            raise ValueError(f'{which} is decided by control, and so needs scheduling = "cluster"')
         _expect_environment(self.env)
         _expect_secrets(self)
+        if self.schedule or self.timezone != "UTC":
+            _expect_schedules(self)
 
     def __repr__(self) -> str:
         """What is logged or asserted may be read by anybody."""
@@ -130,6 +187,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     def resources(self) -> Resources:
         """What each of its sandboxes holds of a worker."""
         return stated(self)
+
+    @property
+    def reserves(self) -> int:
+        """So many of its sandboxes a worker keeps whatever others need; where control places them, it keeps none."""
+        return self.min_sandboxes if self.scheduling is Scheduling.WORKER else 0
 
     def secrets_as(self, kind: SecretAs) -> list[str]:
         return [name for name, wanted in self.secrets.items() if wanted is kind]
@@ -156,6 +218,35 @@ def _expect_secrets(settings: Settings) -> None:
             raise ValueError(f"{name} is in env and in secrets; leave it out of one of them")
         if ENV_NAME.match(name) is None:
             raise ValueError(f'secrets.{name} cannot be the name of a variable; write {name} = "file"')
+
+
+def _expect_schedules(settings: Settings) -> None:
+    for expression in settings.schedule or ("0 0 * * *",):
+        cron.expect(expression, settings.timezone)
+
+
+class Scale(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """How a function is to be scaled from now on, without a new revision. What is unset stays as it is; `scaling` has
+    the options that are to change, of another policy all of them."""
+
+    min_sandboxes: Annotated[int, msgspec.Meta(ge=0, le=10_000)] | msgspec.UnsetType = msgspec.UNSET
+    max_sandboxes: Annotated[int, msgspec.Meta(ge=1, le=10_000)] | msgspec.UnsetType | None = msgspec.UNSET
+    scaling: ScalingOptions | msgspec.UnsetType = msgspec.UNSET
+    placement: Label | msgspec.UnsetType = msgspec.UNSET
+
+    def of(self, settings: Settings) -> Settings:
+        """
+        Raises:
+            ValueError: they would not fit together.
+        """
+        wanted = {field: value for field in RESCALED if (value := getattr(self, field)) is not msgspec.UNSET}
+        options = wanted.get("scaling")
+        if options is not None and options.get("policy") in (None, settings.scaling.get("policy")):
+            wanted["scaling"] = {**settings.scaling, **options}
+        return msgspec.structs.replace(settings, **wanted)
+
+
+RESCALED = Scale.__struct_fields__
 
 
 def masked(settings: Settings) -> Settings:
@@ -226,6 +317,11 @@ class Revision(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def id(self) -> str:
         return f"{self.function}@{self.number}"
+
+    def is_rescaled(self, other: "Revision") -> bool:
+        """Are they the same code, run in the same way, and only as often or elsewhere?"""
+        scale = {field: getattr(self.settings, field) for field in RESCALED}
+        return msgspec.structs.replace(other, settings=msgspec.structs.replace(other.settings, **scale)) == self
 
     @property
     def takes_requests(self) -> bool:

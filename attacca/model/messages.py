@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from attacca.model.function import Revision
-from attacca.model.invocation import Failed, Invocation, Outcome, Start, Timing
+from attacca.model.invocation import Call, Failed, Invocation, Outcome, Start, Timing
 from attacca.model.sandbox import Capacity, WorkerView
 from attacca.model.story import Moment
 
@@ -40,7 +40,7 @@ class Catalogue(msgspec.Struct, frozen=True, tag=True, dict=True):
     @cached_property
     def reserving(self) -> tuple[Revision, ...]:
         """Those that want sandboxes whether anybody calls them or not."""
-        return tuple(one for one in self.by_function.values() if one.settings.min_sandboxes)
+        return tuple(one for one in self.by_function.values() if one.settings.reserves)
 
 
 class Deployed(msgspec.Struct, frozen=True, tag=True):
@@ -55,6 +55,67 @@ class Deleted(msgspec.Struct, frozen=True, tag=True):
 
     generation: int
     function: str
+
+
+class Known(msgspec.Struct, frozen=True, tag=True):
+    """A plane apart has learnt what was announced up to this generation."""
+
+    peer: str  # who says so
+    generation: int
+
+
+class Member(msgspec.Struct, frozen=True):
+    """A worker that has joined control, and where gateways reach it."""
+
+    worker: str
+    address: str  # HOST:PORT
+
+
+class Members(msgspec.Struct, frozen=True, tag=True):
+    """All workers there are. For gateways, which dial them."""
+
+    workers: tuple[Member, ...]
+
+
+# between control and gateway
+
+
+class GatewayJoined(msgspec.Struct, frozen=True, tag=True):
+    """A gateway is there, new; `url`: where it answers functions."""
+
+    name: str
+    url: str = ""
+    is_apart: bool = False  # what is announced takes its time to it
+
+
+class Access(msgspec.Struct, frozen=True, tag=True):
+    """Who may ask a gateway. `tokens`: SHA-256 of each. `is_uid_shared`: sandboxes may run as the server's own user.
+    `admin_url`: where the admin API is."""
+
+    tokens: tuple[str, ...]
+    is_uid_shared: bool
+    admin_url: str = ""
+
+
+class AskCalls(msgspec.Struct, frozen=True, tag=True):
+    """What has ended lately? At most `limit`; `function` empty: of all of them."""
+
+    id: str
+    function: str
+    limit: int
+
+
+class CallsTold(msgspec.Struct, frozen=True, tag=True):
+    """The answer to the AskCalls of that id, the latest first."""
+
+    id: str
+    calls: tuple[Call, ...]
+
+
+class GatewayLeft(msgspec.Struct, frozen=True, tag=True):
+    """A gateway is gone."""
+
+    name: str
 
 
 # between control and worker: what control asks, and what workers answer or say by themselves
@@ -161,6 +222,51 @@ class Held(msgspec.Struct, frozen=True, tag=True):
     names: tuple[str, ...]
 
 
+# between control and a worker apart: what its sandboxes are made of
+
+
+class AskPiece(msgspec.Struct, frozen=True, tag=True):
+    """The bytes of a packed directory of code, or of a bundle, from `offset` on."""
+
+    id: str
+    digest: str
+    offset: int
+
+
+class Piece(msgspec.Struct, frozen=True, tag=True):
+    """The answer to the AskPiece of that id. `size` and `sha256` are of the whole tar; `error`: it is not to be had."""
+
+    id: str
+    data: bytes = b""
+    size: int = 0
+    sha256: str = ""
+    error: Failed | None = None
+
+
+class AskSecrets(msgspec.Struct, frozen=True, tag=True):
+    """The values of these, for sandboxes that are given them."""
+
+    id: str
+    names: tuple[str, ...]
+
+
+class SecretsTold(msgspec.Struct, frozen=True, tag=True):
+    """The answer to the AskSecrets of that id. One that is not there is not to be had."""
+
+    id: str
+    values: dict[str, bytes]
+
+    def __repr__(self) -> str:
+        """What is logged or asserted may be read by anybody."""
+        return f"SecretsTold({self.id!r}, {sorted(self.values)!r})"
+
+
+class SecretChanged(msgspec.Struct, frozen=True, tag=True):
+    """Who has its value has an old one."""
+
+    name: str
+
+
 # gateway -> worker
 
 
@@ -254,6 +360,7 @@ class WorkerJoined(msgspec.Struct, frozen=True, tag=True):
 
     view: WorkerView
     capacity: Capacity | None = None  # for control, which is not to let functions reserve more
+    address: str = ""  # HOST:PORT, where gateways dial it; empty: it is joined to them already
 
 
 class WorkerLeft(msgspec.Struct, frozen=True, tag=True):
@@ -265,6 +372,10 @@ class WorkerLeft(msgspec.Struct, frozen=True, tag=True):
 
 Announced = Catalogue | Deployed | Deleted
 FromControl = Announced | Prewarm | Evict | Check | AskHeld | AskView | AskStory
-ToControl = Checked | Held | Viewed | StoryTold | Logged | WorkerJoined | Heartbeat | AskCatalogue
+ToGateway = Announced | Members | Access | AskCalls | AskStory
+OfGateway = GatewayJoined | Known | AskCatalogue | CallsTold | StoryTold
+Supplied = Piece | SecretsTold | SecretChanged
+Said = FromControl | ToGateway | Supplied  # by control
+ToControl = AskPiece | AskSecrets | Checked | Held | Viewed | Logged | WorkerJoined | Heartbeat | OfGateway
 ToWorker = Dispatch | Body | Withdraw | Flow | WatchIdle
 FromWorker = Started | ResponseHead | ResponseBody | Ended | Flow | Heartbeat | Resting | WorkerJoined

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import msgspec
 
+from attacca.cli.serve.cluster import CONTROL_HTTP_PORT, CONTROL_PORT, JOIN_TOKEN, ClusterConfig
 from attacca.cli.serve.joints import WireConfig
-from attacca.cli.serve.whole import check_whole
+from attacca.cli.serve.whole import check_of_control, check_whole
 from attacca.control.config import ControlConfig
+from attacca.control.core.policies import placement, scaling
 from attacca.errors import BadConfig
 from attacca.gateway.config import GatewayConfig
 from attacca.io.logbook import LogLimits
@@ -31,8 +33,11 @@ FAMILIES = {  # where each is chosen
     "concurrency": "worker.concurrency",
     "keepalive": "worker.keepalive",
     "balancing": "gateway.balancing",
+    "scaling": "control.scaling",
+    "placement": "control.placement",
 }
-NOT_SETTINGS = ("ATTACCA_URL", "ATTACCA_TOKEN", "ATTACCA_CONFIG")  # they speak to the commands, not to the server
+# They speak to the commands, not to the server.
+NOT_SETTINGS = ("ATTACCA_URL", "ATTACCA_TOKEN", "ATTACCA_CONFIG", JOIN_TOKEN)
 SHORT = {  # what may be said without its section, in a file, in the environment and with --set
     "state_dir": "control.state_dir",
     "secret_key_file": "control.secret_key_file",
@@ -57,6 +62,7 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     control: ControlConfig
     logs: LogLimits = LogLimits()
     wire: WireConfig = WireConfig()
+    cluster: ClusterConfig = ClusterConfig()
     store: StoreConfig = StoreConfig()
 
 
@@ -65,14 +71,16 @@ def load(
     file: str = "",
     flags: Mapping[str, tuple[object, str]] | None = None,
     assignments: Iterable[str] = (),
+    plane: str = "up",
 ) -> Settled[ServerConfig]:
-    """Merge and check; policies are made once, so that a wrong name or option stops here.
+    """Merge and check; policies are made once, so that a wrong name or option stops here. `plane` has defaults of its
+    own: up, control, gateway or worker.
 
     Raises:
         BadConfig: something is unknown or not allowed; it is named, with where it came from.
     """
     said: list[Layer] = [
-        defaults(environ),
+        defaults(environ) | of_plane(environ, plane),
         _file(file or environ.get("ATTACCA_CONFIG", "")),
         layers.read_environment(environ, ignore=NOT_SETTINGS),
         layers.read_flags(flags or {}),
@@ -83,7 +91,7 @@ def load(
     except RecursionError:
         raise BadConfig("a setting is nested too deeply", "`attacca config` lists those that there are") from None
     parse(settled.value.store.url)
-    check_policies(settled.value.worker, settled.value.gateway)
+    check_policies(settled.value.worker, settled.value.gateway, settled.value.control)
     if settled.value.process.isolation not in ISOLATIONS:
         given = settled.origins["process.isolation"]
         raise BadConfig(
@@ -93,7 +101,7 @@ def load(
     return settled
 
 
-def check_policies(worker: WorkerConfig, gateway: GatewayConfig) -> None:
+def check_policies(worker: WorkerConfig, gateway: GatewayConfig, control: ControlConfig) -> None:
     check_whole(
         registry.build(QUEUEING, worker.queueing.policy, worker.queueing.options, "attacca.policy.queueing"),
         registry.build(
@@ -102,6 +110,7 @@ def check_policies(worker: WorkerConfig, gateway: GatewayConfig) -> None:
         registry.build(KEEPALIVE, worker.keepalive.policy, worker.keepalive.options, "attacca.policy.keepalive"),
         registry.build(BALANCING, gateway.balancing.policy, gateway.balancing.options, "attacca.policy.balancing"),
     )
+    check_of_control(scaling(control.scaling), placement(control.placement))
 
 
 def expand(layer: Layer) -> dict[str, Given]:
@@ -141,13 +150,27 @@ def defaults(environ: Mapping[str, str]) -> dict[str, Given]:
         ),
         "worker.cores": Given(cores, layers.DEFAULT, "all there are"),
     }
-    plain = {"worker": WorkerConfig(), "gateway": GatewayConfig()}
+    control = ControlConfig(state_dir=default_state_dir(environ))
+    plain = {"worker": WorkerConfig(), "gateway": GatewayConfig(), "control": control}
     for family, key in FAMILIES.items():
         choice = getattr(plain[key.partition(".")[0]], family)
         found[f"{key}.policy"] = Given(choice.policy, layers.DEFAULT, "")
         for name, value in choice.options.items():
             found[f"{key}.options.{name}"] = Given(value, layers.DEFAULT, "")
     return found
+
+
+def of_plane(environ: Mapping[str, str], plane: str) -> dict[str, Given]:
+    """What is another default for a plane in a process of its own."""
+    if plane == "control":
+        return {
+            "cluster.listen": Given(f"127.0.0.1:{CONTROL_PORT}", layers.DEFAULT, ""),
+            "gateway.port": Given(CONTROL_HTTP_PORT, layers.DEFAULT, "of control"),
+        }
+    if plane == "worker":
+        directory = default_state_dir(environ)
+        return {"control.state_dir": Given(str(directory.with_name("attacca-worker")), layers.DEFAULT, "of a worker")}
+    return {}
 
 
 def default_state_dir(environ: Mapping[str, str]) -> Path:

@@ -3,9 +3,11 @@
 import difflib
 from collections.abc import Iterable
 
+import msgspec
+
 from attacca.control.core.stored import Function
 from attacca.errors import BadRequest, NotFound
-from attacca.model.function import Artefact, PythonDirectory, Revision
+from attacca.model.function import Artefact, AsyncSettings, PythonDirectory, Revision, Scale
 from attacca.model.messages import Catalogue, Deleted, Deployed
 
 KEPT_REVISIONS = 10
@@ -43,6 +45,22 @@ def rolled_back(function: Function, to: int | None) -> Function:
     return Function(function.name, number, function.last, function.revisions)
 
 
+def rescaled(function: Function, scale: Scale) -> Function:
+    """Its current revision, under the same number, scaled otherwise.
+
+    Raises:
+        BadRequest: what it would have does not fit together.
+    """
+    now = function.now
+    try:
+        settings = scale.of(now.settings)
+    except ValueError as error:
+        raise BadRequest(f"{function.name}: {error}", f"attacca describe {function.name} shows what it has") from None
+    after = msgspec.structs.replace(now, settings=settings)
+    revisions = tuple(after if each is now else each for each in function.revisions)
+    return Function(function.name, function.current, function.last, revisions)
+
+
 def changes(before: Revision | None, after: Revision) -> tuple[str, ...]:
     """What a person would want to know of the step from one revision to another; environment by name only."""
     if before is None:
@@ -58,6 +76,9 @@ def changes(before: Revision | None, after: Revision) -> tuple[str, ...]:
         if field in ("env", "secrets"):
             names = sorted({*old, *new})
             found += [f"{field}.{name}" for name in names if old.get(name) != new.get(name)]
+        elif isinstance(old, AsyncSettings):
+            parts = [part for part in old.__struct_fields__ if getattr(old, part) != getattr(new, part)]
+            found += [f"async.{part}: {_plain(getattr(old, part))} -> {_plain(getattr(new, part))}" for part in parts]
         elif field not in ("name", "handler", "event") and old != new:
             found.append(f"{field}: {_plain(old)} -> {_plain(new)}")
     return tuple(found)
@@ -73,6 +94,8 @@ def _artefact_changes(before: Artefact, after: Artefact) -> list[str]:
 
 
 def _plain(value: object) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value)) or "none"
     return "unset" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
@@ -159,5 +182,5 @@ class CatalogueState:
     def _take(self, function: Function) -> None:
         self._functions[function.name] = function
         self.keeping.pop(function.name, None)
-        if function.now.settings.min_sandboxes:
+        if function.now.settings.reserves:
             self.keeping[function.name] = function.now

@@ -5,9 +5,9 @@ What is durable is announced, and what is announced is acknowledged: whoever los
 what there was before, or what there is now. A report in a phase that has no row for it is refused and changes nothing.
 """
 
-from collections.abc import Sequence
 from enum import StrEnum
 from math import inf
+from typing import Final
 
 from attacca.control.core.changes import Changes, no_worker
 from attacca.control.core.events import (
@@ -31,6 +31,7 @@ from attacca.control.core.events import (
     Report,
     Restored,
     RollbackAsked,
+    ScaleAsked,
     SecretDeleteAsked,
     SecretSet,
     Stored,
@@ -39,11 +40,29 @@ from attacca.control.core.events import (
     Tick,
 )
 from attacca.control.core.garbage import Garbage
+from attacca.control.core.gateways import Gateways
+from attacca.control.core.policies import Policies
 from attacca.control.core.secrets import SECRETS, in_use, unknown
+from attacca.control.core.spread import Spread
 from attacca.control.core.stored import EPOCH
 from attacca.control.core.workers import Workers
 from attacca.errors import AttaccaError, IllegalTransition
-from attacca.model.messages import Checked, Evict, Heartbeat, Held, Prewarm, Send, WorkerJoined, WorkerLeft
+from attacca.model.messages import (
+    Checked,
+    Evict,
+    GatewayJoined,
+    GatewayLeft,
+    Heartbeat,
+    Held,
+    Known,
+    Prewarm,
+    SecretChanged,
+    Send,
+    WorkerJoined,
+    WorkerLeft,
+)
+
+PLAIN: Final = Policies()
 
 
 class Stage(StrEnum):
@@ -58,13 +77,24 @@ class ControlCore:
     as the server's own user, as they do unless that is root."""
 
     def __init__(
-        self, *, silent_s: float = inf, allow_source_builds: bool = False, is_ordinary_user: bool = False
+        self,
+        policies: Policies = PLAIN,
+        *,
+        silent_s: float = inf,
+        allow_source_builds: bool = False,
+        is_ordinary_user: bool = False,
     ) -> None:
         self.stage = Stage.CLOSED
         self.workers = Workers(silent_s)
+        self.gateways = Gateways()
+        self.spread = Spread(self.workers, self.gateways)
         self.garbage = Garbage()
         self.changes = Changes(
-            self.workers, self.garbage, allow_source_builds=allow_source_builds, is_ordinary_user=is_ordinary_user
+            self.workers,
+            self.garbage,
+            policies,
+            allow_source_builds=allow_source_builds,
+            is_ordinary_user=is_ordinary_user,
         )
         self.erasing: dict[str, str] = {}  # by request: a secret that is being deleted
         self._restored: Restored | None = None
@@ -80,14 +110,17 @@ class ControlCore:
         """
         out: list[Command] = []
         match event:
-            case DeployAsked() | RollbackAsked() | DeleteAsked():
+            case DeployAsked() | RollbackAsked() | ScaleAsked() | DeleteAsked():
                 self.changes.ask(event, out)
             case Examined() | Built() | BuildFailed() | Checked() | Stored() | Erased() | StoreFailed():
                 self._report(event, out)
+                self.spread.hold(now, event.id, out)
             case ReaderLeft():
                 self.changes.leave(event.id, out)
             case WorkerJoined() | Heartbeat() | WorkerLeft() | CatalogueAsked() | Held():
                 self._peer(now, event, out)
+            case GatewayJoined() | GatewayLeft() | Known():
+                self._gateway(now, event, out)
             case SecretSet() | SecretDeleteAsked() | Ordered():
                 self._order(event, out)
             case Swept():
@@ -104,12 +137,15 @@ class ControlCore:
 
     def wakeup(self) -> float | None:
         """When it wants the next Tick. A Tick at any other time does no harm."""
-        at = min(self.workers.silent_at, self.garbage.again_at)
+        at = min(self.workers.silent_at, self.garbage.again_at, self.spread.next_at)
         return None if at == inf else at
 
     def is_at_rest(self) -> bool:
         """Nothing that was ordered is on its way."""
-        return not (self.changes.turns.by_id or self.erasing or self.garbage.is_at_work) and self.stage != Stage.OPENING
+        return (
+            not (self.changes.turns.by_id or self.erasing or self.garbage.is_at_work or self.spread.rounds)
+            and self.stage != Stage.OPENING
+        )
 
     def users_of(self, secret: str) -> tuple[str, ...]:
         """The functions whose current revisions ask for it."""
@@ -159,33 +195,47 @@ class ControlCore:
     ) -> None:
         match event:
             case WorkerJoined():
-                self._lose(event.view.name, out)  # what an older one of its name had
+                self._lose(now, event.view.name, out)  # what an older one of its name had
                 self.workers.join(now, event, self.changes.catalogue)
                 self._tell(event.view.name, out)
+                self.gateways.tell(self.workers.by_name.values(), out)
             case Heartbeat():
                 if self.workers.hear(now, event):
                     self._tell(event.view.name, out)
             case WorkerLeft():
-                self._lose(event.worker, out)
-                self.workers.by_name.pop(event.worker, None)
+                self._lose(now, event.worker, out)
+                if self.workers.by_name.pop(event.worker, None) is not None:
+                    self.gateways.tell(self.workers.by_name.values(), out)
             case CatalogueAsked():
                 self._tell(event.peer, out)
             case Held():
                 self.garbage.hear(event)
 
+    def _gateway(self, now: float, event: GatewayJoined | GatewayLeft | Known, out: list[Command]) -> None:
+        match event:
+            case GatewayJoined():
+                self.gateways.join(event, self.workers.by_name.values(), out)
+            case GatewayLeft():
+                self.gateways.by_name.pop(event.name, None)
+                self.spread.lose(now, event.name, out)
+            case Known():
+                self.spread.hear(now, event, out)
+
     def _tell(self, peer: str, out: list[Command]) -> None:
         if self.stage in (Stage.OPEN, Stage.DRAINING):
             out.append(Send(peer, self.changes.catalogue.catalogue()))
 
-    def _lose(self, worker: str, out: list[Command]) -> None:
+    def _lose(self, now: float, worker: str, out: list[Command]) -> None:
         self.changes.lose(worker, out)
+        self.spread.lose(now, worker, out)
         self.garbage.lose(worker)
 
     def _tick(self, now: float, out: list[Command]) -> None:
         if now >= self.workers.silent_at:
             for worker in self.workers.silence(now):
-                self._lose(worker, out)
+                self._lose(now, worker, out)
         self.garbage.ring(now)
+        self.spread.ring(now, out)
 
     # Orders, and secrets.
 
@@ -193,7 +243,7 @@ class ControlCore:
         match event:
             case SecretSet():
                 self.changes.secrets[event.name] = None
-                self._renew(self.users_of(event.name), out)
+                self._renew(event.name, out)
             case SecretDeleteAsked():
                 users = self.users_of(event.name)
                 if event.name not in self.changes.secrets:
@@ -215,17 +265,18 @@ class ControlCore:
             out.append(Reply(event.id, event.error))
             return
         self.changes.secrets.pop(name, None)
-        users = self.users_of(name)
-        self._renew(users, out)
-        out.append(Reply(event.id, users))
+        out.append(Reply(event.id, self._renew(name, out)))
 
-    def _renew(self, functions: Sequence[str], out: list[Command]) -> None:
-        """What was made with the value before goes."""
+    def _renew(self, secret: str, out: list[Command]) -> tuple[str, ...]:
+        """What was made with the value before goes; who asks for it."""
+        users, workers = self.users_of(secret), self.workers.heard()
+        out += [Send(worker.name, SecretChanged(secret)) for worker in workers if worker.address]
         out += [
             Send(worker.name, Evict(function, templates=True, is_renewal=True))
-            for function in functions
-            for worker in self.workers.heard()
+            for function in users
+            for worker in workers
         ]
+        return users
 
     def _pass_on(self, event: Ordered, out: list[Command]) -> None:
         """

@@ -11,7 +11,7 @@ import msgspec
 from attacca.control.core.progress import Done, Refused, Step
 from attacca.control.core.stored import Function
 from attacca.errors import AttaccaError
-from attacca.model.function import Revision, Settings
+from attacca.model.function import Revision, Scale, Settings
 from attacca.model.messages import (
     AskHeld,
     Catalogue,
@@ -20,9 +20,14 @@ from attacca.model.messages import (
     Deleted,
     Deployed,
     Evict,
+    GatewayJoined,
+    GatewayLeft,
     Heartbeat,
     Held,
+    Known,
+    Members,
     Prewarm,
+    SecretChanged,
     Send,
     WorkerJoined,
     WorkerLeft,
@@ -64,6 +69,12 @@ class RollbackAsked(msgspec.Struct, frozen=True):
     id: str
     function: str
     to: int | None = None
+
+
+class ScaleAsked(msgspec.Struct, frozen=True):
+    id: str
+    function: str
+    scale: Scale
 
 
 class DeleteAsked(msgspec.Struct, frozen=True):
@@ -165,6 +176,7 @@ Event = (
     Restored
     | DeployAsked
     | RollbackAsked
+    | ScaleAsked
     | DeleteAsked
     | SecretDeleteAsked
     | Ordered
@@ -177,6 +189,9 @@ Event = (
     | WorkerJoined
     | Heartbeat
     | WorkerLeft
+    | GatewayJoined
+    | GatewayLeft
+    | Known
     | Drain
     | Tick
 )
@@ -249,5 +264,5 @@ class Sweep(msgspec.Struct, frozen=True):
     keep: tuple[str, ...]
 
 
-ToPeer = Catalogue | Check | AskHeld | Prewarm | Evict
+ToPeer = Deployed | Deleted | Members | SecretChanged | Catalogue | Check | AskHeld | Prewarm | Evict
 Command = Send[ToPeer] | Announce | Put | Erase | Reply | Say | Examine | Build | StopBuild | Sweep

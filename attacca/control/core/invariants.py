@@ -2,7 +2,7 @@
 
 from attacca.control.core.change import Change, Phase
 from attacca.control.core.control import ControlCore, Stage
-from attacca.control.core.events import DeleteAsked, DeployAsked, RollbackAsked
+from attacca.control.core.events import DeleteAsked, DeployAsked, RollbackAsked, ScaleAsked
 from attacca.control.core.garbage import GarbageStage
 from attacca.control.core.workers import Worker, wishes
 from attacca.model.reserve import cost, room
@@ -12,6 +12,7 @@ BUILDING = (Phase.BUILDING, Phase.CHECKING, Phase.READY, Phase.WRITING)
 BEGUN_BY = {
     DeployAsked: tuple(phase for phase in Phase if phase is not Phase.ERASING),
     RollbackAsked: (Phase.WAITING, Phase.EXAMINING, Phase.READY, Phase.WRITING),
+    ScaleAsked: (Phase.WAITING, Phase.READY, Phase.WRITING),
     DeleteAsked: (Phase.WAITING, Phase.ERASING),
 }
 
@@ -69,7 +70,7 @@ def _catalogue(core: ControlCore) -> None:
         assert function.current in numbers
         assert numbers == sorted(set(numbers))
         assert numbers[-1] <= function.last < catalogue.next_number(name)
-    keeping = {one.function: one for one in catalogue.current() if one.settings.min_sandboxes}
+    keeping = {one.function: one for one in catalogue.current() if one.settings.reserves}
     assert catalogue.keeping == keeping
 
 
@@ -96,7 +97,7 @@ def _reserved(core: ControlCore, worker: Worker) -> None:
     reserved = NOTHING
     for name, count in worker.granted.items():
         settings = catalogue.keeping[name].settings
-        assert 0 <= count <= settings.min_sandboxes
+        assert 0 <= count <= settings.reserves
         reserved += cost(capacity, count, settings.resources)
     assert reserved == NOTHING or (reserved + room(capacity, wishes(catalogue))).fits(capacity.resources)
 

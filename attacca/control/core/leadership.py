@@ -14,6 +14,8 @@ from math import inf
 
 import msgspec
 
+from attacca.control.core.events import Tick
+
 RENEWALS = 5  # of a lease in its time
 TRIES = 10  # of whoever has not got it, in the same time
 MARGIN = 0.2  # of a lease: what is left of it when it is given up
@@ -69,10 +71,6 @@ class Resigned(msgspec.Struct, frozen=True):
 
 class Drained(msgspec.Struct, frozen=True):
     """The process ends."""
-
-
-class Tick(msgspec.Struct, frozen=True):
-    """The time that `wakeup()` named has come; or the driver felt like it."""
 
 
 # What is ordered.

@@ -30,7 +30,7 @@ COMPRESSION = 4
 AGAIN_S = 2.0  # how soon what could not be fetched is tried again
 
 
-class Packed(msgspec.Struct, frozen=True):
+class Parcel(msgspec.Struct, frozen=True):
     """`kind` is code or bundles, `sha256` that of all pieces together."""
 
     kind: str
@@ -79,7 +79,7 @@ class Artefacts:
                 whole.update(piece)
                 await store.put_if(_piece(digest, count), piece, None)
                 count += 1
-        packed = Packed(kind, count, size, whole.hexdigest())
+        packed = Parcel(kind, count, size, whole.hexdigest())
         await store.put_if(ARTEFACTS + digest, msgspec.json.encode(packed), None)
         return size
 
@@ -116,7 +116,7 @@ class Artefacts:
         for entry in gone:
             await store.delete(entry.key)
             digest = entry.key.removeprefix(ARTEFACTS)
-            for number in range(msgspec.json.decode(entry.value, type=Packed).pieces):
+            for number in range(msgspec.json.decode(entry.value, type=Parcel).pieces):
                 await store.delete(_piece(digest, number))
         return len(gone)
 
@@ -174,9 +174,9 @@ def damaged(digest: str) -> StateCorrupt:
     return StateCorrupt(f"what the store has of {digest[:12]} is not what was put there", "deploy the function again")
 
 
-def _read(digest: str, value: bytes) -> Packed:
+def _read(digest: str, value: bytes) -> Parcel:
     try:
-        packed = msgspec.json.decode(value, type=Packed)
+        packed = msgspec.json.decode(value, type=Parcel)
     except (ValueError, RecursionError):
         raise damaged(digest) from None
     if packed.kind not in ("code", "bundles") or not 0 < packed.pieces * PIECE_BYTES < packed.size + 2 * PIECE_BYTES:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, MutableMapping, Sequence
 from typing import Any, Protocol
 
 from attacca.control.driver import Control
+from attacca.io.journal.types import Journal
 from attacca.kernel.access import Asked, Door, Refusal, caller, refuse
 from attacca.model.invocation import Call
 from attacca.model.log import LogLine
@@ -18,11 +19,15 @@ SCHEMA = "/api/schema/"
 class Observe(Protocol):
     """What the API shows of the other planes."""
 
+    @property
+    def journal(self) -> Journal:
+        """Of asynchronous calls, as gateways share it."""
+
     async def workers(self) -> Sequence[WorkerView]: ...
     async def story(self, subject: str) -> Sequence[Moment]:
         """What has happened lately to an invocation or a sandbox, in the order of time."""
 
-    def calls(self, function: str | None, limit: int) -> Sequence[Call]:
+    async def calls(self, function: str | None, limit: int) -> Sequence[Call]:
         """The newest ended invocations, at most `limit`."""
 
     def logs(self, function: str, since_s: float | None, follow: bool) -> AsyncIterator[LogLine]:  # noqa: FBT001 - mirrors Observe

@@ -15,6 +15,7 @@ from attacca.model.messages import (
     Deployed,
     Flow,
     FromWorker,
+    Members,
     ResponseBody,
     ResponseHead,
     Send,
@@ -94,7 +95,7 @@ class Tick(msgspec.Struct, frozen=True):
 
 
 FromClient = Arrived | Refused | BodyCame | ClientPaused | ClientLeft | ClientFell | Amended | GivenUp
-Event = FromClient | FromWorker | WorkerLeft | Catalogue | Deployed | Deleted | Drain | Tick
+Event = FromClient | FromWorker | WorkerLeft | Catalogue | Deployed | Deleted | Members | Drain | Tick
 
 # What is to be done.
 
@@ -127,4 +128,17 @@ class WorkerLost(msgspec.Struct, frozen=True):
     why: str
 
 
-Command = Send[ToWorker] | Answer | Pass | Reject | AskCatalogue | WorkerLost
+class Dial(msgspec.Struct, frozen=True):
+    """Be linked to that worker, there and nowhere else. Its joining is told when it is."""
+
+    worker: str
+    address: str  # HOST:PORT
+
+
+class HangUp(msgspec.Struct, frozen=True):
+    """That worker is gone; do not try to be linked to it any more."""
+
+    worker: str
+
+
+Command = Send[ToWorker] | Answer | Pass | Reject | AskCatalogue | WorkerLost | Dial | HangUp

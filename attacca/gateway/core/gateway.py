@@ -17,6 +17,7 @@ from typing import Final
 from attacca.errors import AttaccaError, Draining, NoCapacity
 from attacca.gateway.core.catalogue import Functions
 from attacca.gateway.core.deadlines import Deadlines, timed_out
+from attacca.gateway.core.dialing import Dialing
 from attacca.gateway.core.events import (
     Amended,
     Answer,
@@ -48,6 +49,7 @@ from attacca.model.messages import (
     Ended,
     Flow,
     Heartbeat,
+    Members,
     ResponseBody,
     ResponseHead,
     Resting,
@@ -87,6 +89,7 @@ class GatewayCore:
             self.inflight, self.functions, self.deadlines, self.workers, attempts, self._pick, self._close
         )
         self._handles = self.workers.by_name
+        self.dialing = Dialing(self._handles.__contains__)
         self._is_watching = self.workers.is_asked
 
     def __repr__(self) -> str:
@@ -121,6 +124,8 @@ class GatewayCore:
                 asking = self.functions.learn(event)
                 if asking is not None:
                     out.append(asking)
+            case Members():
+                self.dialing.learn(event, out)
             case Drain():
                 self.is_draining = True
             case Arrived() | Started() | Ended():
@@ -355,6 +360,7 @@ class GatewayCore:
                 handle = self.workers.drop(event.worker)
                 if handle is not None:
                     self.retries.lose(now, handle, event.why or "left", out)
+                self.dialing.lose(event.worker, out)
 
     def _head(self, message: ResponseHead, out: list[Command]) -> None:
         inflight = self.inflight.get(message.id)

@@ -44,9 +44,9 @@ class Function:
     """A known function: its current revision, its counters and its latest invocations."""
 
     __slots__ = (
-        "application", "arrived_at", "clocks", "cors", "gap_s", "hears_leaving", "is_idempotent", "name", "number",
-        "queue", "recent", "resources", "revision_id", "running", "statistics", "takes_requests", "takes_streams",
-        "trigger", "waiting",
+        "application", "arrived_at", "clocks", "cors", "deployed_at", "gap_s", "hears_leaving", "is_idempotent", "name",
+        "number", "queue", "recent", "resources", "revision_id", "running", "settings", "statistics", "takes_requests",
+        "takes_streams", "trigger", "waiting",
     )  # fmt: skip
 
     def __init__(self, revision: Revision, calls_kept: int) -> None:
@@ -67,6 +67,8 @@ class Function:
         self.revision_id = revision.id
         self.takes_requests, self.takes_streams = revision.takes_requests, revision.takes_streams
         self.hears_leaving = revision.signature is Signature.ASGI  # before the end of its answer
+        self.deployed_at = revision.created_at
+        self.settings = revision.settings  # for what is asked seldom
         self.cors = revision.settings.cors
         self.is_idempotent = revision.settings.idempotent
         self.resources = revision.settings.resources

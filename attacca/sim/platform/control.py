@@ -46,6 +46,8 @@ from attacca.model.messages import (
     FromControl,
     Heartbeat,
     Held,
+    Members,
+    SecretChanged,
     Send,
     WorkerJoined,
 )
@@ -158,6 +160,7 @@ class SimulatedControl:
             return
         if isinstance(message, Check):
             self._checking[message.id] = message.revision
+        assert not isinstance(message, Members | SecretChanged), "nobody is apart"
         worker.hear_control(message)
 
     def _write(self, command: Put | Erase) -> Stored | Erased:

@@ -5,7 +5,7 @@ from typing import Final
 
 from attacca.errors import AttaccaError
 from attacca.gateway.core.catalogue import AskCatalogue
-from attacca.gateway.core.events import Answer, Arrived, Command, Event, Pass, Reject, Tick, WorkerLost
+from attacca.gateway.core.events import Answer, Arrived, Command, Dial, Event, HangUp, Pass, Reject, Tick, WorkerLost
 from attacca.gateway.core.gateway import GatewayCore
 from attacca.gateway.core.inflight import Inflight
 from attacca.kernel.drive import Drive, raise_refused
@@ -102,8 +102,8 @@ class SimulatedGateway:
                 self._refuse(_of(command.client), command.error)
             case WorkerLost():
                 self._event_log.note(What.WORKER_LEFT, self.channels[command.worker][0], 0)
-            case Pass() | AskCatalogue():
-                pass  # nothing is streamed, and nothing of the catalogue is missed
+            case Pass() | AskCatalogue() | Dial() | HangUp():
+                pass  # nothing is streamed, nothing of the catalogue is missed, and everybody is joined already
             case Send() | Answer():
                 raise AssertionError("they are carried out before")
 

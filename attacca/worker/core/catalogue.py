@@ -98,15 +98,16 @@ class Catalogue:
         if old is not None and old.revision == revision:
             return
         state = self.states.get(revision.id)
-        if state is not None and state.revision == revision:
-            state.retired = False  # rolled back to while it was still busy
+        if state is not None and revision.is_rescaled(state.revision):
+            state.retired = False  # rolled back to while it was still busy, or scaled otherwise
+            state.revision = revision
         else:
             state = RevisionState(revision, function)
             state.is_too_large = not state.resources.fits(self._pool.capacity)
             function.states.append(state)
             self.states[revision.id] = state
         function.current = state
-        if old is not None:
+        if old is not None and old is not state:
             self._retire(now, old, out)
         template = self._checks.adopt(revision) if state.template is None else None
         if template is not None:
@@ -115,7 +116,7 @@ class Catalogue:
             self.take_template(state, template, out)
         self._stocked.pop(revision.function, None)
         self._keeping.pop(revision.function, None)
-        if revision.settings.min_sandboxes:
+        if revision.settings.reserves:
             self._keeping[revision.function] = state
 
     def take_template(self, state: RevisionState, template: Template, out: list[Command]) -> None:
@@ -143,7 +144,7 @@ class Catalogue:
 
     def refuse(self, settings: Settings) -> AttaccaError | None:
         """Why it cannot be deployed with these; None: it can. Who never fits at all hears of it at the check."""
-        if not (self._keeping or settings.min_sandboxes) or not settings.resources.fits(self._pool.capacity):
+        if not (self._keeping or settings.reserves) or not settings.resources.fits(self._pool.capacity):
             return None
         others = [one for one in self._wishes() if one.function != settings.name]
         return reserve.refuse(self._config, reserve.wish(settings), others, self.granted())

@@ -54,7 +54,7 @@ def _reserved(worker: WorkerCore) -> None:
     reserved = total(cost(config, state.least, state.resources) for state in current)
     sizes = [state.resources for state in current if state.resources.fits(config.resources)]
     assert reserved == NOTHING or (reserved + largest([NOTHING, *sizes])).fits(config.resources)
-    assert all(state.granted <= state.revision.settings.min_sandboxes for state in current)
+    assert all(state.granted <= state.revision.settings.reserves for state in current)
 
 
 def _scheduler(worker: WorkerCore) -> None:

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from attacca.control.core.events import Tick
 from attacca.control.core.leadership import (
     AskLease,
     Denied,
@@ -19,7 +20,6 @@ from attacca.control.core.leadership import (
     OpenFailed,
     Resigned,
     StepDown,
-    Tick,
     Unanswered,
 )
 

@@ -159,9 +159,10 @@ def test_whoever_is_cancelled_is_cancelled_whatever_the_library_makes_of_it() ->
     raw = Flaky()
 
     async def story(store: SteadyStore) -> None:
-        async def get(_: str) -> Entry | None:
+        async def get(key: str) -> Entry | None:
+            never: asyncio.Future[Entry | None] = asyncio.get_running_loop().create_future()
             try:
-                return await asyncio.get_running_loop().create_future()
+                return await never
             except asyncio.CancelledError:
                 raise StateUnavailable("the connection was lost") from None
 
