@@ -275,6 +275,10 @@ class Control:
         """The functions whose current revisions ask for it."""
         return self.core.users_of(secret)
 
+    def wall(self) -> float:
+        """Seconds since 1970."""
+        return self._clock.wall()
+
     def functions(self) -> Sequence[Function]:
         """By name."""
         known = self.core.changes.catalogue
