@@ -16,12 +16,14 @@ from attacca.gateway.core.events import (
     ClientLeft,
     ClientPaused,
     Command,
+    ControlJoined,
     Drain,
     Event,
     GivenUp,
     Pass,
     Refused,
     Reject,
+    TellControl,
     Tick,
     WorkerLost,
 )
@@ -36,15 +38,15 @@ from attacca.kernel.ids import Ids
 from attacca.kernel.registry import build
 from attacca.model.invocation import Call, Failed, Request
 from attacca.model.messages import (
-    Catalogue,
-    Deleted,
-    Deployed,
+    AskEndpoints,
     Flow,
     FromWorker,
+    Loads,
     ResponseBody,
     ResponseHead,
     Send,
     Started,
+    ToGateway,
     ToWorker,
     WorkerLeft,
 )
@@ -68,6 +70,7 @@ class Gateway:
         send: Callable[[str, ToWorker], None],
         record: Callable[[Call], None] | None = None,
         ask_catalogue: Callable[[], None] | None = None,
+        tell_control: Callable[[AskEndpoints | Loads], None] | None = None,
     ) -> None:
         """
         Raises:
@@ -93,6 +96,7 @@ class Gateway:
         self._pressure = Pressure(self._pause)
         self._record = record
         self._ask_catalogue = ask_catalogue
+        self._tell_control = tell_control
 
     def __repr__(self) -> str:
         return f"<Gateway {self.busy()} invocations, {len(self._core.workers.by_name)} workers>"
@@ -154,8 +158,12 @@ class Gateway:
 
     # What workers and control say.
 
-    def receive(self, message: FromWorker | WorkerLeft | Catalogue | Deployed | Deleted) -> None:
+    def receive(self, message: FromWorker | WorkerLeft | ToGateway) -> None:
         self._drive.feed(message)
+
+    def join_control(self) -> None:
+        """It can be told things from now on."""
+        self._drive.feed(ControlJoined())
 
     def lose(self, peer: str, why: str) -> None:
         """A worker is gone, and what it had with it."""
@@ -185,6 +193,9 @@ class Gateway:
             case AskCatalogue():
                 if self._ask_catalogue is not None:
                     self._ask_catalogue()
+            case TellControl():
+                if self._tell_control is not None:
+                    self._tell_control(command.message)
             case WorkerLost():
                 LOG.warning("worker %r %s: what it had is given to others", command.worker, command.why)
             case Reject():
@@ -250,7 +261,7 @@ class Gateway:
 
     def calls(self, function: str | None, limit: int) -> list[Call]:
         """The latest first."""
-        return self._core.calls(function, limit)
+        return self._core.functions.calls(function, limit)
 
     def metrics(self) -> bytes:
         """Prometheus text."""

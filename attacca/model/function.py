@@ -46,6 +46,13 @@ class Network(StrEnum):
     HOST = "host"
 
 
+class Scheduling(StrEnum):
+    """Who decides where an invocation runs, and how many sandboxes there are."""
+
+    WORKER = "worker"  # a gateway picks a worker, which queues it, and makes and evicts sandboxes as it sees fit
+    CLUSTER = "cluster"  # control has sandboxes made and stopped; a gateway holds it until one has a free slot
+
+
 class SecretAs(StrEnum):
     """How a function is given a secret."""
 
@@ -102,6 +109,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     max_sandboxes: Annotated[int, msgspec.Meta(ge=1, le=10_000)] | None = None
     cpus: Annotated[float, msgspec.Meta(gt=0, le=1024)] | None = None
     queue: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 100
+    scheduling: Scheduling = Scheduling.WORKER
     network: Network = Network.NONE
     idempotent: bool = False
     cors: tuple[
@@ -130,6 +138,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     def resources(self) -> Resources:
         """What each of its sandboxes holds of a worker."""
         return stated(self)
+
+    @property
+    def reserves(self) -> int:
+        """So many of its sandboxes a worker keeps whatever others need; where control places them, it keeps none."""
+        return self.min_sandboxes if self.scheduling is Scheduling.WORKER else 0
 
     def secrets_as(self, kind: SecretAs) -> list[str]:
         return [name for name, wanted in self.secrets.items() if wanted is kind]

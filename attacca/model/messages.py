@@ -40,7 +40,7 @@ class Catalogue(msgspec.Struct, frozen=True, tag=True, dict=True):
     @cached_property
     def reserving(self) -> tuple[Revision, ...]:
         """Those that want sandboxes whether anybody calls them or not."""
-        return tuple(one for one in self.by_function.values() if one.settings.min_sandboxes)
+        return tuple(one for one in self.by_function.values() if one.settings.reserves)
 
 
 class Deployed(msgspec.Struct, frozen=True, tag=True):
@@ -161,14 +161,137 @@ class Held(msgspec.Struct, frozen=True, tag=True):
     names: tuple[str, ...]
 
 
+# between control and worker: sandboxes of functions whose scheduling is `cluster`
+
+
+class StartSandbox(msgspec.Struct, frozen=True, tag=True):
+    """Make one of that revision, under this name. Ends in SandboxUp, and much later in SandboxDown; or in SandboxDown.
+
+    `is_ahead`: nobody waits for it. The worker neither stops it by itself nor runs in it what was not sent to it.
+    """
+
+    id: str
+    function: str
+    revision: str  # its id
+    why: str = ""
+    is_ahead: bool = False
+
+
+class StopSandbox(msgspec.Struct, frozen=True, tag=True):
+    """It takes nothing new, and ends with what runs in it. Of one that does not exist nothing is said."""
+
+    id: str
+    why: str = ""
+
+
+class AskSandboxes(msgspec.Struct, frozen=True, tag=True):
+    """Which sandboxes that control has ordered are there? From now on whoever asks hears of them."""
+
+
+class SandboxUp(msgspec.Struct, frozen=True, tag=True):
+    """It can take invocations. `timing`: what making it took; `queued` is the wait for room."""
+
+    worker: str
+    id: str
+    timing: Timing = Timing()
+
+
+class SandboxDown(msgspec.Struct, frozen=True, tag=True):
+    """It is no more, or was never made. `error.code` is one of errors.py; no_capacity: there is no room for it now."""
+
+    worker: str
+    id: str
+    error: Failed
+
+
+class Ordered(msgspec.Struct, frozen=True):
+    """One sandbox that control has ordered. It takes invocations, or is being made."""
+
+    id: str
+    function: str
+    revision: str
+    is_up: bool
+    timing: Timing = Timing()
+
+
+class Sandboxes(msgspec.Struct, frozen=True, tag=True):
+    """The answer to AskSandboxes: all of them, but for those that end."""
+
+    worker: str
+    ordered: tuple[Ordered, ...]
+
+
+# between control and gateways: where functions whose scheduling is `cluster` can run, and how many want to
+
+
+class Endpoint(msgspec.Struct, frozen=True, gc=False):
+    """A sandbox that takes invocations, so many at once; `timing`: what making it took."""
+
+    sandbox: str
+    function: str
+    revision: str
+    worker: str
+    slots: int
+    timing: Timing = Timing()
+
+
+class Endpoints(msgspec.Struct, frozen=True, tag=True):
+    """All of them. `is_whole` False: control has begun just now, and others may be there that it has not heard of."""
+
+    generation: int
+    endpoints: tuple[Endpoint, ...]
+    is_whole: bool = True
+
+
+class EndpointsChanged(msgspec.Struct, frozen=True, tag=True):
+    """These are new, and those, by sandbox, take nothing any more. A gap in `generation` means: AskEndpoints."""
+
+    generation: int
+    added: tuple[Endpoint, ...] = ()
+    removed: tuple[str, ...] = ()
+
+
+class StartsFail(msgspec.Struct, frozen=True, tag=True):
+    """No sandbox of the revision can be made, wherever that was tried: who waits for one, waits in vain."""
+
+    function: str
+    revision: str
+    error: Failed
+
+
+class AskEndpoints(msgspec.Struct, frozen=True, tag=True):
+    """Say all Endpoints now, and what changes from now on."""
+
+
+class Load(msgspec.Struct, frozen=True, gc=False):
+    """What one gateway has of a function now. Times in seconds; 0 while nothing is known."""
+
+    function: str
+    running: int  # dispatched to a sandbox
+    waiting: int  # held until a sandbox has a free slot
+    waited_s: float = 0.0  # how long the first of those has waited
+    arrivals: int = 0  # so far
+    exec_s: float = 0.0  # the handler's own time, a moving average
+
+
+class Loads(msgspec.Struct, frozen=True, tag=True):
+    """Of the functions of which it has changed."""
+
+    of: tuple[Load, ...]
+
+
 # gateway -> worker
 
 
 class Dispatch(msgspec.Struct, frozen=True, tag=True, gc=False):
-    """Run this. The worker answers with exactly one Ended. `worker` names who gets it, where there are several."""
+    """Run this. The worker answers with exactly one Ended. `worker` names who gets it, where there are several.
+
+    `sandbox`: run it there and nowhere else; where that cannot be, the answer is NotBegun.
+    """
 
     invocation: Invocation
     worker: str = ""
+    sandbox: str = ""
 
 
 class Body(msgspec.Struct, frozen=True, tag=True, gc=False):
@@ -211,6 +334,24 @@ class Started(msgspec.Struct, frozen=True, tag=True, gc=False):
     timing: Timing
     turn: str = ""  # why it had its turn then
     kept: str = ""  # why the sandbox was still there, if it was idle
+
+
+class NotBegun(msgspec.Struct, frozen=True, tag=True):
+    """The last word on an invocation that was sent to a sandbox and has not been begun there.
+
+    `is_full`: others have all of its slots, and SlotFree follows when one of them has ended. Otherwise it takes nothing
+    any more.
+    """
+
+    id: str
+    sandbox: str
+    is_full: bool = False
+
+
+class SlotFree(msgspec.Struct, frozen=True, tag=True):
+    """A slot of the sandbox has become free. For those who were told that it is full, once each."""
+
+    sandbox: str
 
 
 class ResponseHead(msgspec.Struct, frozen=True, tag=True):
@@ -264,7 +405,16 @@ class WorkerLeft(msgspec.Struct, frozen=True, tag=True):
 
 
 Announced = Catalogue | Deployed | Deleted
-FromControl = Announced | Prewarm | Evict | Check | AskHeld | AskView | AskStory
-ToControl = Checked | Held | Viewed | StoryTold | Logged | WorkerJoined | Heartbeat | AskCatalogue
+FromControl = (
+    Announced | Prewarm | Evict | Check | AskHeld | AskView | AskStory | StartSandbox | StopSandbox | AskSandboxes
+)
+AboutEndpoints = Endpoints | EndpointsChanged | StartsFail
+ToGateway = Announced | AboutEndpoints
+ToControl = (
+    Checked | Held | Viewed | StoryTold | Logged | WorkerJoined | Heartbeat | AskCatalogue | SandboxUp | SandboxDown
+    | Sandboxes | AskEndpoints | Loads
+)  # fmt: skip
 ToWorker = Dispatch | Body | Withdraw | Flow | WatchIdle
-FromWorker = Started | ResponseHead | ResponseBody | Ended | Flow | Heartbeat | Resting | WorkerJoined
+FromWorker = (
+    Started | ResponseHead | ResponseBody | Ended | Flow | Heartbeat | Resting | WorkerJoined | NotBegun | SlotFree
+)  # fmt: skip

@@ -28,7 +28,7 @@ class Budget(Protocol):
 
 
 class Wish(msgspec.Struct, frozen=True):
-    """`count`: as its min_sandboxes."""
+    """`count`: as its min_sandboxes, where a worker is to keep them."""
 
     function: str
     count: int
@@ -36,7 +36,7 @@ class Wish(msgspec.Struct, frozen=True):
 
 
 def wish(settings: Settings) -> Wish:
-    return Wish(settings.name, settings.min_sandboxes, settings.resources)
+    return Wish(settings.name, settings.reserves, settings.resources)
 
 
 def cost(config: Budget, count: int, resources: Resources) -> Resources:

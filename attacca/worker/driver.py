@@ -28,12 +28,13 @@ from attacca.model.messages import (
     Logged,
     ResponseBody,
     ResponseHead,
+    SandboxDown,
     Send,
+    StartSandbox,
     StoryTold,
     ToControl,
     ToWorker,
     Viewed,
-    WatchIdle,
     Withdraw,
     WorkerJoined,
 )
@@ -46,6 +47,7 @@ from attacca.worker.body_buffer import BodyBuffer
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core import view
 from attacca.worker.core.events import (
+    Asked,
     Command,
     Drain,
     DropTemplate,
@@ -207,9 +209,7 @@ class Worker:
             case AskView() | AskHeld() | AskStory():
                 self._show(peer, message)
             case _:
-                self._drive.feed(
-                    Received(peer, message) if isinstance(message, Dispatch | Check | WatchIdle) else message
-                )
+                self._drive.feed(Received(peer, message) if isinstance(message, Asked) else message)
 
     def _show(self, peer: str, question: AskView | AskHeld | AskStory) -> None:
         match question:
@@ -275,6 +275,8 @@ class Worker:
             self._send(peer, Ended(message.invocation.id, STOPPED))
         elif isinstance(message, Check):
             self._send(peer, Checked(message.id, message.revision, STOPPED))
+        elif isinstance(message, StartSandbox):
+            self._send(peer, SandboxDown(self.config.name, message.id, STOPPED))
 
     # Out.
 

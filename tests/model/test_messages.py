@@ -16,7 +16,7 @@ from attacca.model.messages import Ended
 from tests.io.wire.words import draw
 
 UNIONS: dict[str, Any] = {
-    name: getattr(messages, name) for name in ("Announced", "FromControl", "ToControl", "ToWorker", "FromWorker")
+    name: getattr(messages, name) for name in ("ToGateway", "FromControl", "ToControl", "ToWorker", "FromWorker")
 }
 WORDS = sorted({word for union in UNIONS.values() for word in get_args(union)}, key=lambda word: str(word.__name__))
 MOST = 1 << 24

@@ -159,5 +159,5 @@ class CatalogueState:
     def _take(self, function: Function) -> None:
         self._functions[function.name] = function
         self.keeping.pop(function.name, None)
-        if function.now.settings.min_sandboxes:
+        if function.now.settings.reserves:
             self.keeping[function.name] = function.now

@@ -69,7 +69,7 @@ def _catalogue(core: ControlCore) -> None:
         assert function.current in numbers
         assert numbers == sorted(set(numbers))
         assert numbers[-1] <= function.last < catalogue.next_number(name)
-    keeping = {one.function: one for one in catalogue.current() if one.settings.min_sandboxes}
+    keeping = {one.function: one for one in catalogue.current() if one.settings.reserves}
     assert catalogue.keeping == keeping
 
 
@@ -96,7 +96,7 @@ def _reserved(core: ControlCore, worker: Worker) -> None:
     reserved = NOTHING
     for name, count in worker.granted.items():
         settings = catalogue.keeping[name].settings
-        assert 0 <= count <= settings.min_sandboxes
+        assert 0 <= count <= settings.reserves
         reserved += cost(capacity, count, settings.resources)
     assert reserved == NOTHING or (reserved + room(capacity, wishes(catalogue))).fits(capacity.resources)
 

@@ -92,7 +92,7 @@ class Workers:
             capacity = worker.capacity
             if capacity is None or not settings.resources.fits(capacity.resources):
                 continue
-            if not (catalogue.keeping or settings.min_sandboxes):
+            if not (catalogue.keeping or settings.reserves):
                 continue
             others = [wish for wish in wishes(catalogue) if wish.function != settings.name]
             refusal = reserve.refuse(capacity, reserve.wish(settings), others, worker.granted)
@@ -104,7 +104,7 @@ class Workers:
         """What wants more min_sandboxes than this worker keeps, and how many those are."""
         granted = self.by_name[name].granted
         wanted = [(revision.settings, granted.get(function, 0)) for function, revision in catalogue.keeping.items()]
-        return [(settings, count) for settings, count in wanted if count < settings.min_sandboxes]
+        return [(settings, count) for settings, count in wanted if count < settings.reserves]
 
     def place(self, settings: Settings, count: int, catalogue: CatalogueState) -> str | AttaccaError | None:
         """Who makes so many sandboxes ahead of need; None: there is nobody."""

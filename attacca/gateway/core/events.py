@@ -10,15 +10,20 @@ from attacca.gateway.core.catalogue import AskCatalogue
 from attacca.gateway.core.inflight import Client, Inflight
 from attacca.model.invocation import Failed, Outcome, Request
 from attacca.model.messages import (
+    AskEndpoints,
     Catalogue,
     Deleted,
     Deployed,
+    Endpoints,
+    EndpointsChanged,
     Flow,
     FromWorker,
+    Loads,
     ResponseBody,
     ResponseHead,
     Send,
     Started,
+    StartsFail,
     ToWorker,
     WorkerLeft,
 )
@@ -89,12 +94,17 @@ class Drain(msgspec.Struct, frozen=True):
     """Take nothing new."""
 
 
+class ControlJoined(msgspec.Struct, frozen=True):
+    """A control is there that has to hear how many run and wait, and will say where they can."""
+
+
 class Tick(msgspec.Struct, frozen=True):
     """The time that `wakeup()` named has come; or the driver felt like it."""
 
 
 FromClient = Arrived | Refused | BodyCame | ClientPaused | ClientLeft | ClientFell | Amended | GivenUp
-Event = FromClient | FromWorker | WorkerLeft | Catalogue | Deployed | Deleted | Drain | Tick
+FromControl = Catalogue | Deployed | Deleted | Endpoints | EndpointsChanged | StartsFail
+Event = FromClient | FromWorker | WorkerLeft | FromControl | ControlJoined | Drain | Tick
 
 # What is to be done.
 
@@ -127,4 +137,10 @@ class WorkerLost(msgspec.Struct, frozen=True):
     why: str
 
 
-Command = Send[ToWorker] | Answer | Pass | Reject | AskCatalogue | WorkerLost
+class TellControl(msgspec.Struct, frozen=True):
+    """Whoever leads."""
+
+    message: AskEndpoints | Loads
+
+
+Command = TellControl | Send[ToWorker] | Answer | Pass | Reject | AskCatalogue | WorkerLost

@@ -115,7 +115,7 @@ class Catalogue:
             self.take_template(state, template, out)
         self._stocked.pop(revision.function, None)
         self._keeping.pop(revision.function, None)
-        if revision.settings.min_sandboxes:
+        if revision.settings.reserves:
             self._keeping[revision.function] = state
 
     def take_template(self, state: RevisionState, template: Template, out: list[Command]) -> None:
@@ -143,7 +143,7 @@ class Catalogue:
 
     def refuse(self, settings: Settings) -> AttaccaError | None:
         """Why it cannot be deployed with these; None: it can. Who never fits at all hears of it at the check."""
-        if not (self._keeping or settings.min_sandboxes) or not settings.resources.fits(self._pool.capacity):
+        if not (self._keeping or settings.reserves) or not settings.resources.fits(self._pool.capacity):
             return None
         others = [one for one in self._wishes() if one.function != settings.name]
         return reserve.refuse(self._config, reserve.wish(settings), others, self.granted())
@@ -212,7 +212,7 @@ class Catalogue:
     def prewarm(self, now: float, function: str, count: int, out: list[Command]) -> None:
         told = self._told(function)
         state = self._current(function) if told is None else self.find(now, told.id, out)
-        if state is not None:
+        if state is not None and not state.is_ordered:
             most = self._orderable(state.resources)
             state.wanted = max(0, min(state.wanted + count, most))
             self._stocked[function] = state
@@ -261,8 +261,8 @@ class Catalogue:
         state = self._current(order.function)
         if state is None:
             return
-        for sandbox in list(state.free):
-            if sandbox.idle is not None:
+        for sandbox in list(state.sandboxes.values() if state.is_ordered else state.free):
+            if sandbox.phase is Phase.IDLE:
                 self._pool.kill(now, sandbox, Loss(now, "evicted", " by order"), out)
         if order.is_renewal:
             self._renew(now, state, out)
@@ -302,7 +302,7 @@ class Catalogue:
     def ahead(self, now: float, order: Ahead, out: list[Command]) -> None:
         """What a keep-alive policy wants. A guess evicts nobody."""
         state = self._current(order.function)
-        if state is None:
+        if state is None or state.is_ordered:
             return
         for _ in range(order.copies):
             if state.is_full or not self._pool.fits(state.resources):

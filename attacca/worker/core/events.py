@@ -8,6 +8,7 @@ import msgspec
 from attacca.model.function import Revision
 from attacca.model.invocation import Invocation
 from attacca.model.messages import (
+    AskSandboxes,
     Catalogue,
     Check,
     Checked,
@@ -16,10 +17,17 @@ from attacca.model.messages import (
     Dispatch,
     Ended,
     Evict,
+    NotBegun,
     Prewarm,
     Resting,
+    SandboxDown,
+    Sandboxes,
+    SandboxUp,
     Send,
+    SlotFree,
     Started,
+    StartSandbox,
+    StopSandbox,
     WatchIdle,
     Withdraw,
 )
@@ -33,12 +41,14 @@ from attacca.worker.core.reports import (
     TemplateReady,
 )
 
+Asked = Dispatch | Check | WatchIdle | StartSandbox | StopSandbox | AskSandboxes
+
 
 class Received(msgspec.Struct, frozen=True, gc=False):
     """A gateway or control asks for something, and is to hear what comes of it."""
 
     peer: str
-    message: Dispatch | Check | WatchIdle
+    message: Asked
 
 
 class PeerLost(msgspec.Struct, frozen=True):
@@ -129,5 +139,5 @@ class Stop(msgspec.Struct, frozen=True):
     invocation: str
 
 
-ToPeer = Started | Ended | Checked | Resting
+ToPeer = Started | Ended | Checked | Resting | NotBegun | SlotFree | SandboxUp | SandboxDown | Sandboxes
 Command = Run | Send[ToPeer] | MakeSandbox | Kill | Stop | MakeTemplate | DropTemplate
