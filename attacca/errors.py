@@ -244,6 +244,16 @@ class StateUnavailable(AttaccaError):
     code, status, retryable = "state_unavailable", 503, True
 
 
+class StateUncertain(StateUnavailable):
+    """The store was asked to write, and nothing is known of what came of it."""
+
+
+class LeaseLost(AttaccaError):
+    """Whoever writes does not hold the lease any more that its writing goes by; nothing was written."""
+
+    code, status, retryable = "lease_lost", 503, True
+
+
 class Unreachable(AttaccaError):
     """No attacca server answers at the address."""
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from attacca.cli.functions.init import AT_ONCE
 from bench.client import Client, latency, throughput
 from bench.floods import floods
 from bench.result import Result, Round
@@ -86,26 +87,35 @@ def application(rounds: int, calls: int) -> Iterator[Result]:
 
 
 def applications(rounds: int, seconds: int) -> Iterator[Result]:
-    """The same application in two sandboxes, and again one uvicorn process; 16 connections."""
-    found = []
-    with _application("2") as (server, beside):
-        server.api("POST", "/api/functions/web/prewarm", {"count": 2})
+    """The same application in two sandboxes, and again one uvicorn process; 16 connections. A sandbox takes as many at
+    once as `attacca init` writes into an application's settings (uvicorn has no bound), then one."""
+    together, alone = [], []
+    with _application("2", AT_ONCE) as (server, beside):
+        server.deploy(FUNCTIONS / "web", *_options("alone", "2"))
+        for name in ("web", "alone"):
+            server.api("POST", f"/api/functions/{name}/prewarm", {"count": 2})
         for _ in range(rounds):
             lowest = throughput(beside, "/", 16, seconds)
-            found.append(Round(throughput(server.port, "/function/web", 16, seconds), lowest))
+            together.append(Round(throughput(server.port, "/function/web", 16, seconds), lowest))
+            alone.append(Round(throughput(server.port, "/function/alone", 16, seconds), lowest))
     name = "FastAPI application, 16 connections, 2 sandboxes"
-    yield Result(name, "/s", "1 uvicorn process", 0.9, found, at_least=True)
+    yield Result(f"{name}, {AT_ONCE} at once in each", "/s", "1 uvicorn process", 0.9, together, at_least=True)
+    yield Result(f"{name}, 1 at once in each", "/s", "1 uvicorn process", 0.5, alone, at_least=True)
 
 
 @contextlib.contextmanager
-def _application(sandboxes: str) -> Iterator[tuple[Attacca, int]]:
+def _application(sandboxes: str, concurrency: int = 1) -> Iterator[tuple[Attacca, int]]:
     """A server that has it, and the port of a uvicorn process that runs the same code with the same bundle."""
     with attacca() as server:
-        options = ("--name", "web", "--handler", "main:app", "--memory", "512", "--max", sandboxes, "--queue", "1000")
-        server.deploy(FUNCTIONS / "web", *options)
+        server.deploy(FUNCTIONS / "web", *_options("web", sandboxes, concurrency))
         bundle = next((server.state / "bundles").iterdir())
         with uvicorn(FUNCTIONS / "web", "main:app", bundle) as port:
             yield server, port
+
+
+def _options(name: str, sandboxes: str, concurrency: int = 1) -> tuple[str, ...]:
+    bounds = ("--max", sandboxes, "--concurrency", str(concurrency), "--queue", "1000")
+    return ("--name", name, "--handler", "main:app", "--memory", "512", *bounds)
 
 
 def _starts(server: Attacca, function: str, kind: str, count: int) -> list[float]:

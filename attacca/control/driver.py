@@ -81,7 +81,8 @@ class Control:
     """Owns the catalogue of one domain. Deployments of one function take turns; those of several go side by side.
 
     `send` takes the name of a peer and what it is told; `announce` tells all of them. `log` keeps what functions write.
-    `is_ordinary_user`: sandboxes run as the server's own user, as they do unless that is root.
+    `is_ordinary_user`: sandboxes run as the server's own user, as they do unless that is root. `is_store_shared`: with
+    other machines.
     """
 
     def __init__(
@@ -95,8 +96,10 @@ class Control:
         log: Callable[[Logged], None] | None = None,
         silent_s: float = float("inf"),
         is_ordinary_user: bool = False,
+        is_store_shared: bool = False,
     ) -> None:
         self._store = store
+        self._is_store_shared = is_store_shared
         self._clock = clock
         self._send = send
         self._announce, self._log = announce, log
@@ -132,7 +135,7 @@ class Control:
         """
         self.state.lock()
         try:
-            restored = await restore(self._store, self.state)
+            restored = await restore(self._store, self.state, is_shared=self._is_store_shared)
             await self.tokens.open()
             await self.secrets.open()
             secrets = tuple(secret.name for secret in self.secrets.all())

@@ -1,7 +1,8 @@
-"""A running measure of one quantity: count, mean, moving average, maximum and percentiles, in bounded memory."""
+"""Measures in bounded memory: of all there was (count, mean, moving average, percentiles), and of the last seconds."""
 
+from collections import deque
 from collections.abc import Sequence
-from math import ceil, log
+from math import ceil, floor, log
 
 RELATIVE_ERROR = 0.02  # of every percentile, for values between LEAST and MOST
 LEAST = 1e-6  # what is smaller counts as 0: a microsecond of seconds, a nanosecond of milliseconds
@@ -102,3 +103,134 @@ class Measure:
         if bucket == ZERO:
             return 0.0
         return min(self._max, LEAST * GROWTH**bucket * MIDDLE)
+
+
+class Buckets:
+    """What was added over the last `width_s`, in buckets of `bucket_s`: how much a second, of any part of it.
+
+    The bucket of now is as old as now is; the oldest one of a part is whole. So a part of six buckets of 1 s looks back
+    for 5 to 6 s.
+    """
+
+    __slots__ = ("_began_at", "_bucket_s", "_count", "_last", "_ring")
+
+    def __init__(self, width_s: float, bucket_s: float = 1.0) -> None:
+        self._bucket_s = bucket_s
+        self._count = max(1, round(width_s / bucket_s))
+        self._ring = [0.0] * self._count
+        self._last = 0  # the newest bucket, by its number since time began
+        self._began_at: float | None = None  # nothing was there before
+
+    def __repr__(self) -> str:
+        return f"<Buckets {self._count} of {self._bucket_s:g} s, {sum(self._ring):g} in them>"
+
+    def begin(self, now: float) -> None:
+        """From now on it is empty, and known to be."""
+        self._ring = [0.0] * self._count
+        self._began_at = now
+        self._last = floor(now / self._bucket_s)
+
+    def add(self, now: float, amount: float) -> None:
+        """`now` never goes back by more than the width."""
+        if self._began_at is None:
+            self.begin(now)
+        self._ring[self._reach(now) % self._count] += amount
+
+    def add_over(self, since: float, now: float, per_second: float) -> None:
+        """So much a second, all the time between."""
+        if self._began_at is None:
+            self.begin(since)
+        bucket_s = self._bucket_s
+        newest = self._reach(now)
+        bucket = max(floor(since / bucket_s), newest - self._count + 1)
+        if per_second:
+            for number in range(bucket, newest + 1):
+                within_s = min(now, (number + 1) * bucket_s) - max(since, number * bucket_s)
+                self._ring[number % self._count] += max(0.0, within_s) * per_second
+
+    def per_second(self, now: float, width_s: float, least_s: float = 0.0) -> float:
+        """Of the last `width_s`, or of the time since it began, but at least of `least_s`; 0 of no time."""
+        if self._began_at is None:
+            return 0.0
+        newest = self._reach(now)
+        buckets = min(self._count, max(1, round(width_s / self._bucket_s)))
+        oldest = newest - buckets + 1
+        passed_s = max(least_s, now - max(self._began_at, oldest * self._bucket_s))
+        if passed_s <= 0:
+            return 0.0
+        ring, count = self._ring, self._count
+        return sum(ring[number % count] for number in range(oldest, newest + 1)) / passed_s
+
+    def _reach(self, now: float) -> int:
+        """Empty what is too old; the number of the bucket of now."""
+        number = floor(now / self._bucket_s)
+        if number > self._last:
+            for stale in range(max(self._last + 1, number - self._count + 1), number + 1):
+                self._ring[stale % self._count] = 0.0
+            self._last = number
+        return number
+
+
+class Gauge:
+    """The mean of a quantity that stays as it is until something else is said, over the last `width_s`."""
+
+    __slots__ = ("_began_at", "_buckets", "_since", "value")
+
+    def __init__(self, width_s: float, bucket_s: float = 1.0) -> None:
+        self._buckets = Buckets(width_s, bucket_s)
+        self._began_at = 0.0
+        self._since: float | None = None
+        self.value = 0.0
+
+    def __repr__(self) -> str:
+        return f"<Gauge {self.value:g}, {self._buckets!r}>"
+
+    def set(self, now: float, value: float) -> None:
+        if self._since is None:
+            self._buckets.begin(now)
+            self._began_at = now
+        else:
+            self._buckets.add_over(self._since, now, self.value)
+        self._since = now
+        self.value = value
+
+    def begin(self, now: float, value: float) -> None:
+        """As if nothing had been before."""
+        self._since = None
+        self.set(now, value)
+
+    def mean(self, now: float, width_s: float) -> float:
+        """Of the last `width_s`, or of the time since it began; where none has passed, what it is."""
+        if self._since is None:
+            return self.value
+        if now > self._since:
+            self.set(now, self.value)
+        if now <= self._began_at:
+            return self.value
+        return self._buckets.per_second(now, width_s)
+
+
+class Most:
+    """The highest of what was said in the last `width_s`."""
+
+    __slots__ = ("_falling", "_width_s")
+
+    def __init__(self, width_s: float) -> None:
+        self._width_s = width_s
+        self._falling: deque[tuple[float, float]] = deque()  # whoever comes after a higher one is lower: (at, value)
+
+    def __repr__(self) -> str:
+        return f"<Most of {self._width_s:g} s: {self._falling[0][1] if self._falling else 0:g}>"
+
+    def add(self, now: float, value: float) -> float:
+        """The highest, with this one."""
+        falling = self._falling
+        while falling and falling[-1][1] <= value:
+            falling.pop()
+        falling.append((now, value))
+        while falling[0][0] < now - self._width_s:
+            falling.popleft()
+        return falling[0][1]
+
+    def clear(self) -> None:
+        self._falling.clear()

@@ -16,7 +16,7 @@ from attacca.errors import StateCorrupt, StateUnavailable
 from attacca.io.store.conformance import check_shared, check_store
 from attacca.io.store.sqlite import SqliteStore
 from attacca.io.store.types import ABSENT, Store
-from attacca.kernel.clock import Clock, ManualClock, SystemClock
+from attacca.kernel.clock import ManualClock, SystemClock
 
 CLOCK = SystemClock()
 
@@ -37,12 +37,15 @@ asyncio.run(main())
 
 
 def test_the_sqlite_store_does_what_a_store_does(tmp_path: Path) -> None:
-    numbers = itertools.count()
+    numbers, clock = itertools.count(), ManualClock(1000.0)
 
-    async def sqlite(clock: Clock) -> Store:
+    async def sqlite() -> Store:
         return await SqliteStore.open(tmp_path / f"{next(numbers)}.db", clock)
 
-    asyncio.run(check_store(sqlite))
+    def elapse(seconds: float) -> None:
+        clock.time += seconds
+
+    asyncio.run(check_store(sqlite, elapse))
 
 
 def test_two_openings_of_one_file_see_each_other(tmp_path: Path) -> None:

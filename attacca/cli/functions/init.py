@@ -69,12 +69,13 @@ def index() -> dict[str, str]:
 async def hello(name: str, excited: bool = False) -> dict[str, str]:
     return {"greeting": f"hello {name}{'!' if excited else ''}"}
 '''
+AT_ONCE = 20  # of an application's invocations in one sandbox: it is made to wait for several at a time
 TEMPLATES = {  # the code, its requirements, how to invoke it, and settings that suit it
     "named": (NAMED, "", "-a name=bob -a times=2", ""),
     "handler": (HANDLER, "", "-a name=bob", ""),
     "main": (MAIN, "", "-a name=bob", ""),
-    "asgi": (ASGI, "", "-X GET --path /", "concurrency = 20\n"),
-    "fastapi": (FASTAPI, "fastapi\n", "-X GET --path /hello/bob", "concurrency = 20\nmemory_mb = 256\n"),
+    "asgi": (ASGI, "", "-X GET --path /", f"concurrency = {AT_ONCE}\n"),
+    "fastapi": (FASTAPI, "fastapi\n", "-X GET --path /hello/bob", f"concurrency = {AT_ONCE}\nmemory_mb = 256\n"),
 }
 SETTINGS = """\
 # What `attacca deploy` reads; its options win. Every setting: attacca deploy --help

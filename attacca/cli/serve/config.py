@@ -29,9 +29,12 @@ def run(*, file: ConfigFile = "", check: Check = "", assignments: Assignments = 
     A variable's name is the key in capitals with __ for the dot: ATTACCA_WORKER__MEMORY_MB.
     """
     from attacca.cli.serve.configuration import load
+    from attacca.io.store.address import masked
     from attacca.kernel.settings import plain
 
     settled = load({} if check else os.environ, check or file, assignments=assignments or [])
+    url = settled.origins["store.url"]
+    origins = {**settled.origins, "store.url": url._replace(value=masked(str(url.value)))}
     if check and not as_json:
         said = sum(given.layer == "file" for given in settled.origins.values())
         say(f"{check} is right: {said} setting{'s' * (said != 1)}.", "green")
@@ -39,11 +42,11 @@ def run(*, file: ConfigFile = "", check: Check = "", assignments: Assignments = 
         show_json(
             {
                 key: {"value": plain(given.value), "from": given.layer, "where": given.where}
-                for key, given in settled.origins.items()
+                for key, given in origins.items()
             }
         )
     else:
-        show(settled.origins)
+        show(origins)
 
 
 def show(origins: dict[str, Any], width: int | None = None) -> None:

@@ -12,6 +12,8 @@ from attacca.control.config import ControlConfig
 from attacca.errors import BadConfig
 from attacca.gateway.config import GatewayConfig
 from attacca.io.logbook import LogLimits
+from attacca.io.store.address import parse
+from attacca.io.store.config import StoreConfig
 from attacca.kernel import registry
 from attacca.kernel import settings as layers
 from attacca.kernel.settings import Given, Layer, Settled
@@ -55,6 +57,7 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     control: ControlConfig
     logs: LogLimits = LogLimits()
     wire: WireConfig = WireConfig()
+    store: StoreConfig = StoreConfig()
 
 
 def load(
@@ -79,6 +82,7 @@ def load(
         settled = layers.settle(ServerConfig, _with_one_policy([expand(layer) for layer in said]))
     except RecursionError:
         raise BadConfig("a setting is nested too deeply", "`attacca config` lists those that there are") from None
+    parse(settled.value.store.url)
     check_policies(settled.value.worker, settled.value.gateway)
     if settled.value.process.isolation not in ISOLATIONS:
         given = settled.origins["process.isolation"]
@@ -151,15 +155,15 @@ def default_state_dir(environ: Mapping[str, str]) -> Path:
     return Path(home) / "attacca"
 
 
-def state_dir(flag: str, file: str = "") -> Path:
-    """Where `attacca up` would keep its state, told the same.
+def where_state_is(flag: str, file: str = "") -> tuple[Path, StoreConfig]:
+    """Where `attacca up` would keep its state, told the same: its directory, and its store.
 
     Raises:
         BadConfig: what it was told is not right.
     """
-    if flag:
-        return Path(flag).expanduser()
-    return Path(load(os.environ, file).value.control.state_dir).expanduser()
+    flags = {"control.state_dir": (flag, "--state-dir")} if flag else {}
+    config = load(os.environ, file, flags).value
+    return Path(config.control.state_dir).expanduser(), config.store
 
 
 def _file(name: str) -> Layer:

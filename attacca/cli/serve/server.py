@@ -24,7 +24,7 @@ from attacca.gateway.http.asgi_adapter import AsgiApp
 from attacca.gateway.http.listener import serve
 from attacca.gateway.http.server import HttpServer
 from attacca.io.logbook import Logbook
-from attacca.io.store.sqlite import SqliteStore
+from attacca.io.store.opening import is_beside, open_store
 from attacca.io.wire.peers import Peers
 from attacca.io.wire.types import Hello
 from attacca.kernel.access import is_loopback
@@ -90,8 +90,9 @@ class Server:
         probe(config.gateway.host, config.gateway.port)
         state = StateDir(config.control.state_dir)
         state.make()
-        state.expect_database()
-        self.store = await SqliteStore.open(state.database, clock)
+        if is_beside(config.store):
+            state.expect_database()
+        self.store = await open_store(config.store, state.database, clock)
         self._closing.push_async_callback(self.store.close)
         self.logbook = Logbook(state.logs, clock, config.logs)
         self._has_logbook = True
@@ -148,6 +149,7 @@ class Server:
             log=self._log,
             silent_s=config.gateway.silent_s,
             is_ordinary_user=os.geteuid() != 0,
+            is_store_shared=not is_beside(config.store),
         )
 
     async def _join(self) -> None:

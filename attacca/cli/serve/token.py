@@ -1,4 +1,4 @@
-"""`attacca token`: API tokens, in the state directory itself, whether or not a server runs on it."""
+"""`attacca token`: API tokens, in the store itself, whether or not a server runs on it."""
 
 import asyncio
 import sys
@@ -13,7 +13,7 @@ from attacca.cli.screens.terminal import console, paint, say, seconds, show_json
 
 app = typer.Typer(
     cls=VerbGroup,
-    help="Create, list and revoke API tokens. They lie in the state directory, so that one can be made before `up`.",
+    help="Create, list and revoke API tokens. They lie in the store, so that one can be made before `up`.",
     no_args_is_help=True,
     rich_markup_mode=None,
     add_completion=False,
@@ -83,16 +83,18 @@ def show(rows: list[dict[str, Any]], now: float, width: int | None = None) -> No
 
 
 async def _with_tokens(flag: str, file: str, work: Callable[[Any], Awaitable[Any]]) -> Any:
-    from attacca.cli.serve.configuration import state_dir
+    from attacca.cli.serve.configuration import where_state_is
     from attacca.control.deploy.state import StateDir as Directory
     from attacca.control.tokens import Tokens
-    from attacca.io.store.sqlite import SqliteStore
+    from attacca.io.store.opening import is_beside, open_store
     from attacca.kernel.clock import SystemClock
 
-    directory = Directory(state_dir(flag, file))
+    state_dir, config = where_state_is(flag, file)
+    directory = Directory(state_dir)
     directory.make()
-    directory.expect_database()
-    store = await SqliteStore.open(directory.database, SystemClock())
+    if is_beside(config):
+        directory.expect_database()
+    store = await open_store(config, directory.database, SystemClock())
     try:
         return await work(Tokens(store, SystemClock()))
     finally:

@@ -12,8 +12,8 @@ from attacca.model.function import Revision
 LOG = logging.getLogger("attacca.control")
 
 
-async def restore(store: Store, state: StateDir) -> Restored:
-    """All but the secrets.
+async def restore(store: Store, state: StateDir, *, is_shared: bool = False) -> Restored:
+    """All but the secrets. `is_shared`: the store is not only ours, and what lies on the disk no more than a copy.
 
     Raises:
         StateCorrupt: an entry cannot be read, or there is code that no entry knows of.
@@ -21,7 +21,8 @@ async def restore(store: Store, state: StateDir) -> Restored:
     functions = tuple([(decode(entry.key, entry.value), entry.version) for entry in await store.scan(FUNCTIONS)])
     last = await store.get(EPOCH)
     if last is None:
-        state.expect_no_code()
+        if not is_shared:
+            state.expect_no_code()
         return Restored(functions)
     return Restored(functions, epoch=read_epoch(last.value), epoch_version=last.version)
 

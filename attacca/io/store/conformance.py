@@ -1,26 +1,26 @@
-"""The suite that every store passes, ours and those of others: `await check_store(open_store)`."""
+"""The suite that every store passes, ours and those of others: `await check_store(open_store, elapse)`."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 
-from attacca.errors import Conflict
-from attacca.io.store.types import ABSENT, Change, Store
-from attacca.kernel.clock import Clock, ManualClock
+from attacca.errors import Conflict, LeaseLost
+from attacca.io.store.types import ABSENT, Change, Lease, Store
 
-Factory = Callable[[Clock], Awaitable[Store]]  # makes an empty store
+Factory = Callable[[], Awaitable[Store]]  # makes an empty store
+Elapse = Callable[[float], None]  # lets so many seconds go by, where the store goes by a clock that is turned by hand
+TTL_S = 1.0
 
 
-async def check_store(factory: Factory) -> None:
+async def check_store(factory: Factory, elapse: Elapse = lambda _: None) -> None:
     """Each check on a store of its own.
 
     Raises:
         AssertionError: the store does not do what `types.Store` says.
     """
-    for check in (_keys, _versions, _prefixes, _racers, _watch, _leases):
-        clock = ManualClock(1000.0)
-        store = await factory(clock)
+    for check in (_keys, _versions, _prefixes, _racers, _watch, _leases, _under):
+        store = await factory()
         try:
-            await check(store, clock)
+            await check(store, elapse)
         finally:
             await store.close()
 
@@ -42,7 +42,7 @@ async def check_shared(first: Store, second: Store) -> None:
     await _end(changes)
 
 
-async def _keys(store: Store, clock: Clock) -> None:
+async def _keys(store: Store, elapse: Elapse) -> None:
     assert await store.get("a") is None
     entry = await store.put_if("a", b"\x00\xff", None)
     assert (entry.key, entry.value) == ("a", b"\x00\xff")
@@ -53,7 +53,7 @@ async def _keys(store: Store, clock: Clock) -> None:
     assert (await store.put_if("empty", b"", None)).value == b""
 
 
-async def _versions(store: Store, clock: Clock) -> None:
+async def _versions(store: Store, elapse: Elapse) -> None:
     first = await store.put_if("a", b"1", ABSENT)
     assert first.version > ABSENT
     assert await _is_refused(store, "a", b"2", ABSENT)
@@ -72,7 +72,7 @@ async def _versions(store: Store, clock: Clock) -> None:
     assert await _is_refused(store, "b", b"1", 1)
 
 
-async def _prefixes(store: Store, clock: Clock) -> None:
+async def _prefixes(store: Store, elapse: Elapse) -> None:
     for key in ("b/2", "a/1", "b/1", "b", "b/1/x", "c"):
         await store.put_if(key, key.encode(), ABSENT)
     assert [entry.key for entry in await store.scan("b/")] == ["b/1", "b/1/x", "b/2"]
@@ -80,7 +80,7 @@ async def _prefixes(store: Store, clock: Clock) -> None:
     assert await store.scan("d") == []
 
 
-async def _racers(store: Store, clock: Clock) -> None:
+async def _racers(store: Store, elapse: Elapse) -> None:
     """Of many who write the same version, one wins."""
     entry = await store.put_if("n", b"0", ABSENT)
     writes = (store.put_if("n", str(number).encode(), entry.version) for number in range(8))
@@ -91,7 +91,7 @@ async def _racers(store: Store, clock: Clock) -> None:
     assert await store.get("n") == winners[0]
 
 
-async def _watch(store: Store, clock: Clock) -> None:
+async def _watch(store: Store, elapse: Elapse) -> None:
     there = await store.put_if("a/1", b"", ABSENT)
     changes = store.watch("a/")
     assert await _soon(changes) == Change("a/1", there), "a watch begins with what is there"
@@ -107,28 +107,60 @@ async def _watch(store: Store, clock: Clock) -> None:
     await _end(changes)
 
 
-async def _leases(store: Store, clock: Clock) -> None:
-    assert isinstance(clock, ManualClock)
-    first = await store.lease("leader", "ann", 10.0)
+async def _leases(store: Store, elapse: Elapse) -> None:
+    first = await store.lease("leader", "ann", TTL_S)
     assert first is not None
-    assert (first.holder, first.expires_at) == ("ann", 1010.0)
-    assert await store.lease("leader", "bob", 10.0) is None
-    clock.time += 5
-    kept = await store.lease("leader", "ann", 10.0)
-    assert kept is not None
-    assert (kept.fence, kept.expires_at) == (first.fence, 1015.0)
-    clock.time += 11
-    assert not await store.release(kept), "an expired lease cannot be given up"
-    second = await store.lease("leader", "bob", 10.0)
-    assert second is not None
+    assert first.holder == "ann"
+    assert await store.lease("leader", "bob", TTL_S) is None
+    for _ in range(3):
+        elapse(TTL_S / 2)
+        assert await store.lease("leader", "ann", TTL_S) == first, "whoever keeps it has the same fence"
+    assert await store.lease("leader", "bob", TTL_S) is None
+    elapse(2 * TTL_S)
+    second = await _expired(store, "leader", "bob")
     assert second.fence > first.fence
-    assert not await store.release(kept), "an old holder gave up the lease of the new one"
+    assert not await store.release(first), "an old holder gave up the lease of the new one"
+    assert await store.lease("leader", "ann", TTL_S) is None
     assert await store.release(second)
-    third = await store.lease("leader", "ann", 10.0)
+    assert not await store.release(second)
+    third = await store.lease("leader", "ann", TTL_S)
     assert third is not None
     assert third.fence > second.fence, "a fence came back"
-    other = await store.lease("another", "bob", 10.0)
-    assert other is not None
+    assert await store.lease("another", "bob", TTL_S) is not None
+    racers = [store.lease("race", name, TTL_S) for name in ("ann", "bob", "cid", "dan")]
+    assert sum(lease is not None for lease in await asyncio.gather(*racers)) == 1
+
+
+async def _under(store: Store, elapse: Elapse) -> None:
+    """Whoever has lost the lease writes nothing any more."""
+    first = await store.lease("leader", "ann", TTL_S)
+    assert first is not None
+    entry = await store.put_if("a", b"1", ABSENT, first)
+    elapse(2 * TTL_S)
+    second = await _expired(store, "leader", "bob")
+    assert await _is_fenced(store.put_if("a", b"2", entry.version, first))
+    assert await _is_fenced(store.delete("a", entry.version, first))
+    assert await store.get("a") == entry
+    newer = await store.put_if("a", b"2", entry.version, second)
+    assert await store.delete("a", newer.version, second)
+    await store.release(second)
+    assert await _is_fenced(store.put_if("a", b"3", ABSENT, second))
+
+
+async def _expired(store: Store, key: str, holder: str) -> Lease:
+    """Has it, once it is nobody's any more."""
+    async with asyncio.timeout(10 * TTL_S):
+        while (lease := await store.lease(key, holder, TTL_S)) is None:  # noqa: ASYNC110 - nobody tells of it
+            await asyncio.sleep(TTL_S / 20)
+    return lease
+
+
+async def _is_fenced(write: Awaitable[object]) -> bool:
+    try:
+        await write
+    except LeaseLost:
+        return True
+    return False
 
 
 async def _is_refused(store: Store, key: str, value: bytes, version: int) -> bool:

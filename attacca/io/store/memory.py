@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 
-from attacca.errors import Conflict
+from attacca.errors import Conflict, LeaseLost
 from attacca.io.store.types import ABSENT, Change, Entry, Lease, checked
 from attacca.kernel.clock import Clock
 
@@ -12,21 +12,24 @@ class MemoryStore:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._entries: dict[str, Entry] = {}
-        self._leases: dict[str, Lease] = {}
+        self._leases: dict[str, tuple[Lease, float]] = {}  # and until when
         self._count = 0
         self._watchers: list[asyncio.Event] = []
 
     async def get(self, key: str) -> Entry | None:
         return self._entries.get(checked(key))
 
-    async def put_if(self, key: str, value: bytes, version: int | None) -> Entry:
-        self._expect(checked(key), version)
+    def __repr__(self) -> str:
+        return f"<MemoryStore {len(self._entries)} entries, {len(self._leases)} leases, {self._count} writes>"
+
+    async def put_if(self, key: str, value: bytes, version: int | None, under: Lease | None = None) -> Entry:
+        self._expect(checked(key), version, under)
         entry = self._entries[key] = Entry(key, value, self._next())
         self._wake()
         return entry
 
-    async def delete(self, key: str, version: int | None = None) -> bool:
-        self._expect(checked(key), version)
+    async def delete(self, key: str, version: int | None = None, under: Lease | None = None) -> bool:
+        self._expect(checked(key), version, under)
         if self._entries.pop(key, None) is None:
             return False
         self._wake()
@@ -51,17 +54,15 @@ class MemoryStore:
             self._watchers.remove(changed)
 
     async def lease(self, key: str, holder: str, ttl_s: float) -> Lease | None:
-        now, held = self._clock.wall(), self._leases.get(checked(key))
-        is_live = held is not None and held.expires_at > now
-        if held is not None and is_live and held.holder != holder:
+        held = self._held(checked(key))
+        if held is not None and held.holder != holder:
             return None
-        fence = held.fence if held is not None and is_live else self._next()
-        lease = self._leases[key] = Lease(key, holder, fence, now + ttl_s)
+        lease = Lease(key, holder, self._next()) if held is None else held
+        self._leases[key] = lease, self._clock.now() + ttl_s
         return lease
 
     async def release(self, lease: Lease) -> bool:
-        held = self._leases.get(lease.key)
-        if held is None or held.fence != lease.fence or held.expires_at <= self._clock.wall():
+        if self._held(lease.key) != lease:
             return False
         del self._leases[lease.key]
         return True
@@ -69,7 +70,13 @@ class MemoryStore:
     async def close(self) -> None:
         """Nothing to let go of."""
 
-    def _expect(self, key: str, version: int | None) -> None:
+    def _held(self, key: str) -> Lease | None:
+        lease, until = self._leases.get(key, (None, 0.0))
+        return lease if until > self._clock.now() else None
+
+    def _expect(self, key: str, version: int | None, under: Lease | None) -> None:
+        if under is not None and self._held(under.key) != under:
+            raise lost(under)
         entry = self._entries.get(key)
         found = ABSENT if entry is None else entry.version
         if version is not None and version != found:
@@ -95,3 +102,8 @@ def conflict(key: str, version: int, found: int) -> Conflict:
     state = "is not there" if found == ABSENT else f"is at version {found}"
     wanted = "absent" if version == ABSENT else f"at version {version}"
     return Conflict(f"{key} {state}, expected {wanted}: someone else changed it first", "read it again and retry")
+
+
+def lost(lease: Lease) -> LeaseLost:
+    what = f"{lease.holder} does not hold the lease {lease.key!r} any more"
+    return LeaseLost(what, "whoever holds it now goes on; ask there")

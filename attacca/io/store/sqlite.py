@@ -13,7 +13,7 @@ from typing import Self, TypeVar
 
 from attacca.errors import AttaccaError, StateCorrupt, StateUnavailable
 from attacca.io.store.journal import Unread, unread
-from attacca.io.store.memory import conflict, differences
+from attacca.io.store.memory import conflict, differences, lost
 from attacca.io.store.schema import APPLICATION_ID, SCHEMA, SCHEMA_VERSION, complaint, is_empty
 from attacca.io.store.types import ABSENT, Change, Entry, Lease, checked
 from attacca.kernel.clock import Clock
@@ -56,13 +56,13 @@ class SqliteStore:
     async def get(self, key: str) -> Entry | None:
         return await self._call(lambda: self._read(checked(key)))
 
-    async def put_if(self, key: str, value: bytes, version: int | None) -> Entry:
-        entry = await self._call(lambda: self._put(checked(key), value, version))
+    async def put_if(self, key: str, value: bytes, version: int | None, under: Lease | None = None) -> Entry:
+        entry = await self._call(lambda: self._put(checked(key), value, version, under))
         self._wake()
         return entry
 
-    async def delete(self, key: str, version: int | None = None) -> bool:
-        was_there = await self._call(lambda: self._delete(checked(key), version))
+    async def delete(self, key: str, version: int | None = None, under: Lease | None = None) -> bool:
+        was_there = await self._call(lambda: self._delete(checked(key), version, under))
         if was_there:
             self._wake()
         return was_there
@@ -168,34 +168,39 @@ class SqliteStore:
         row = self._db().execute("SELECT key, value, version FROM entries WHERE key = ?", (key,)).fetchone()
         return None if row is None else Entry(*row)
 
-    def _expect(self, key: str, version: int | None) -> None:
+    def _expect(self, db: sqlite3.Connection, key: str, version: int | None, under: Lease | None) -> None:
+        if under is not None:
+            query = "SELECT 1 FROM leases WHERE key = ? AND fence = ? AND expires_at > ?"
+            if db.execute(query, (under.key, under.fence, self._clock.wall())).fetchone() is None:
+                raise lost(under)
         entry = self._read(key)
         found = ABSENT if entry is None else entry.version
         if version is not None and version != found:
             raise conflict(key, version, found)
 
-    def _put(self, key: str, value: bytes, version: int | None) -> Entry:
+    def _put(self, key: str, value: bytes, version: int | None, under: Lease | None) -> Entry:
         with self._transaction() as db:
-            self._expect(key, version)
+            self._expect(db, key, version, under)
             entry = Entry(key, value, self._next(db))
             db.execute("INSERT OR REPLACE INTO entries VALUES (?, ?, ?)", (key, value, entry.version))
         return entry
 
-    def _delete(self, key: str, version: int | None) -> bool:
+    def _delete(self, key: str, version: int | None, under: Lease | None) -> bool:
         with self._transaction() as db:
-            self._expect(key, version)
+            self._expect(db, key, version, under)
             return db.execute("DELETE FROM entries WHERE key = ?", (key,)).rowcount == 1
 
     def _lease(self, key: str, holder: str, ttl_s: float) -> Lease | None:
         with self._transaction() as db:
             now = self._clock.wall()
-            query = "SELECT holder, fence FROM leases WHERE key = ? AND expires_at > ?"
-            held = db.execute(query, (key, now)).fetchone()
+            # One that lasts longer than anybody asks for was taken before the clock was set back.
+            query = "SELECT holder, fence FROM leases WHERE key = ? AND expires_at > ? AND expires_at <= ?"
+            held = db.execute(query, (key, now, now + ttl_s)).fetchone()
             if held is not None and held[0] != holder:
                 return None
             fence = self._next(db) if held is None else held[1]
             db.execute("INSERT OR REPLACE INTO leases VALUES (?, ?, ?, ?)", (key, holder, fence, now + ttl_s))
-        return Lease(key, holder, fence, now + ttl_s)
+        return Lease(key, holder, fence)
 
     def _writes_of_others(self) -> int:
         version: int = self._db().execute("PRAGMA data_version").fetchone()[0]

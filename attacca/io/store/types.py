@@ -26,29 +26,37 @@ class Change(msgspec.Struct, frozen=True):
 
 
 class Lease(msgspec.Struct, frozen=True):
-    """A right held until `expires_at` (seconds since 1970). A later holder has a greater `fence`."""
+    """A right of one holder. A later holder has a greater `fence`.
+
+    When it ends the store's own clock decides. Whoever holds it counts `ttl_s` from before it asked, on a clock that
+    does not go backwards.
+    """
 
     key: str
     holder: str
     fence: int
-    expires_at: float
 
 
 class Store(Protocol):
+    """Every call raises StateUnavailable when the store cannot be had now, a write StateUncertain when it may have been
+    written all the same."""
+
     async def get(self, key: str) -> Entry | None: ...
 
-    async def put_if(self, key: str, value: bytes, version: int | None) -> Entry:
+    async def put_if(self, key: str, value: bytes, version: int | None, under: Lease | None = None) -> Entry:
         """Write if the key still has this version; ABSENT: if it is not there; None: in any case.
 
         Raises:
             Conflict: it has another version.
+            LeaseLost: `under` is not held any more.
         """
 
-    async def delete(self, key: str, version: int | None = None) -> bool:
+    async def delete(self, key: str, version: int | None = None, under: Lease | None = None) -> bool:
         """Whether there was something to delete.
 
         Raises:
             Conflict: it has another version than the one asked for.
+            LeaseLost: `under` is not held any more.
         """
 
     async def scan(self, prefix: str) -> list[Entry]:
@@ -57,11 +65,15 @@ class Store(Protocol):
     def watch(self, prefix: str) -> AsyncIterator[Change]:
         """First what is there, in the order of the keys, then each key that changes, for as long as it is read.
 
-        States in between may be skipped; the newest never is. Writes of other processes are seen within a second.
+        States in between may be skipped; the newest never is. Writes of other processes are seen within a second of
+        the store's being there.
         """
 
     async def lease(self, key: str, holder: str, ttl_s: float) -> Lease | None:
-        """Take it, or, for the one who holds it, keep it (with the same fence); None when another holds it."""
+        """Take it, or, for the one who holds it, keep it (with the same fence); None when another holds it.
+
+        All who want one lease ask for the same `ttl_s`. A store may count in whole seconds, and lets it last longer.
+        """
 
     async def release(self, lease: Lease) -> bool:
         """Give it up; False when it is no longer held."""

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from attacca.cli.serve.configuration import SHORT, ServerConfig, default_state_dir, load, state_dir
+from attacca.cli.serve.configuration import SHORT, ServerConfig, default_state_dir, load, where_state_is
 from attacca.errors import BadConfig
 from attacca.kernel.registry import Choice
 from attacca.kernel.settings import keys
@@ -21,10 +21,10 @@ def test_the_state_is_where_up_would_have_it(tmp_path: Path, monkeypatch: pytest
     file = tmp_path / "a.toml"
     file.write_text('state_dir = "/from/file"\n')
     monkeypatch.setenv("ATTACCA_CONFIG", str(file))
-    assert state_dir("") == Path("/from/file")
-    assert state_dir("/from/flag") == Path("/from/flag")
+    assert where_state_is("")[0] == Path("/from/file")
+    assert where_state_is("/from/flag")[0] == Path("/from/flag")
     monkeypatch.setenv("ATTACCA_CONTROL__STATE_DIR", "/from/environment")
-    assert state_dir("") == Path("/from/environment")
+    assert where_state_is("")[0] == Path("/from/environment")
 
 
 def test_defaults_fit_this_machine() -> None:

@@ -1,0 +1,188 @@
+"""Stores' real servers, each on a free port of loopback and in a directory of its own; and what comes in between."""
+
+import asyncio
+import contextlib
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from attacca.io.store.config import StoreConfig
+
+START_S = 20.0
+PACKAGES = {"redis-server": "redis-server", "etcd": "etcd-server"}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def binary(name: str) -> str:
+    found = shutil.which(name)
+    if found is None:
+        pytest.fail(f"{name} is not here: scripts/debian.sh {PACKAGES[name]}")
+    return found
+
+
+class StoreServer:
+    """`kind` is redis or etcd. What it has stays in its directory, whether it is stopped or killed."""
+
+    def __init__(self, kind: str, directory: Path, *more: str) -> None:
+        self.kind = kind
+        self.port = free_port()
+        self.directory = directory
+        self._peer_port = free_port()
+        self._more = more
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __repr__(self) -> str:
+        return f"<StoreServer {self.kind} on {self.port}>"
+
+    def url(self, port: int = 0) -> str:
+        return f"{self.kind}://127.0.0.1:{port or self.port}"
+
+    def config(self, port: int = 0, timeout_s: float = 5.0) -> StoreConfig:
+        return StoreConfig(url=self.url(port), timeout_s=timeout_s)
+
+    def start(self) -> None:
+        """Until it takes connections."""
+        self.directory.mkdir(exist_ok=True)
+        with (self.directory / "log").open("ab") as log:
+            self._process = subprocess.Popen(self._command(), stdout=log, stderr=log, cwd=self.directory)
+        end = time.monotonic() + START_S
+        while not self._answers():
+            if self._process.poll() is not None or time.monotonic() > end:
+                pytest.fail(f"{self} does not come up:\n{(self.directory / 'log').read_text()[-2000:]}")
+            time.sleep(0.01)
+
+    def signal(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def stop(self) -> None:
+        """In any state that it may be in."""
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.send_signal(signal.SIGCONT)
+            self._process.terminate()
+            try:
+                self._process.wait(5)
+            except subprocess.TimeoutExpired:
+                self.kill()
+
+    def _command(self) -> list[str]:
+        if self.kind == "redis":
+            return [
+                binary("redis-server"), "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.directory),
+                "--appendonly", "yes", "--appendfsync", "always", "--save", "", *self._more,
+            ]  # fmt: skip
+        client, peer = f"http://127.0.0.1:{self.port}", f"http://127.0.0.1:{self._peer_port}"
+        return [
+            binary("etcd"), "--data-dir", str(self.directory / "data"), "--listen-client-urls", client,
+            "--advertise-client-urls", client, "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer,
+            "--initial-cluster", f"default={peer}", *self._more,
+        ]  # fmt: skip
+
+    def _answers(self) -> bool:
+        """An etcd listens before it has a leader; its log says when it has."""
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), 1):
+                return self.kind == "redis" or self._is_etcd_healthy()
+        except OSError:
+            return False
+
+    def _is_etcd_healthy(self) -> bool:
+        import http.client
+
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=1)
+        try:
+            connection.request("GET", "/health")
+            return b"true" in connection.getresponse().read()
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+
+@contextlib.contextmanager
+def running(kind: str, directory: Path, *more: str) -> Iterator[StoreServer]:
+    server = StoreServer(kind, directory, *more)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+class Proxy:
+    """TCP, passed on; slowly, not at all, or cut off. `is_deaf`: what is said is taken, and nothing comes of it."""
+
+    def __init__(self, to: int) -> None:
+        self.port = 0
+        self.delay_s = 0.0
+        self.is_deaf = False
+        self.swallows_answers = False  # what is said arrives, and what is answered does not
+        self._to = to
+        self._server: asyncio.Server | None = None
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def __repr__(self) -> str:
+        return f"<Proxy {self.port} to {self._to}: {len(self._writers)} connections>"
+
+    async def open(self) -> None:
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def close(self) -> None:
+        if self._server is not None:
+            self._server.close()
+        self.cut()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def cut(self) -> None:
+        """All connections there are; new ones are taken."""
+        for writer in list(self._writers):
+            writer.transport.abort()
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        self._writers.add(writer)
+        try:
+            there, back = await asyncio.open_connection("127.0.0.1", self._to)
+            self._writers.add(back)
+            await asyncio.gather(self._pass(reader, back, answers=False), self._pass(there, writer, answers=True))
+        except (OSError, asyncio.CancelledError):
+            pass
+        finally:
+            self._tasks.discard(task)
+            for one in (writer, *([back] if "back" in locals() else [])):
+                self._writers.discard(one)
+                one.transport.abort()
+
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, answers: bool) -> None:
+        while data := await reader.read(1 << 16):
+            if self.delay_s:
+                await asyncio.sleep(self.delay_s)
+            if self.is_deaf or (answers and self.swallows_answers):
+                continue
+            writer.write(data)
+            await writer.drain()
+        writer.close()
