@@ -5,6 +5,8 @@ from typing import Annotated
 
 import msgspec
 
+from attacca.kernel.registry import Choice
+
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 Count = Annotated[int, msgspec.Meta(ge=1)]
 
@@ -27,4 +29,5 @@ class ControlConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     builds: Count = 4  # bundles that are being built at once
     build_timeout_s: Positive = 600.0
     compile_timeout_s: Positive = 60.0
+    placement: Choice = Choice(policy="kubernetes")  # where sandboxes go, if control decides that
     archive: ArchiveLimits = ArchiveLimits()

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -25,6 +25,7 @@ from attacca.control.core.events import (
     Event,
     Examine,
     Examined,
+    GatewaySaid,
     Ordered,
     Outcome,
     Put,
@@ -54,18 +55,22 @@ from attacca.control.views import Views
 from attacca.errors import AttaccaError, Cancelled, Internal, StateUnavailable
 from attacca.io.store.types import Store
 from attacca.io.vault.sealed import SealedVault
+from attacca.kernel.chance import Chance
 from attacca.kernel.clock import Clock
 from attacca.kernel.drive import Drive, LoopTimer, each, report_refused
-from attacca.model.function import Revision, Settings
+from attacca.kernel.registry import build
+from attacca.model.function import Option, Revision, Settings
 from attacca.model.messages import (
     AskCatalogue,
+    AskEndpoints,
     Catalogue,
     Deleted,
     Deployed,
     Evict,
-    FromControl,
+    Loads,
     Logged,
     Prewarm,
+    Said,
     Send,
     StoryTold,
     ToControl,
@@ -73,6 +78,10 @@ from attacca.model.messages import (
     WorkerLeft,
 )
 from attacca.model.sandbox import WorkerView
+from attacca.policy.placement import PLACEMENT
+from attacca.policy.placement.types import begin
+from attacca.policy.scaling import SCALING
+from attacca.policy.scaling.types import Scaling
 
 LOG = logging.getLogger("attacca.control")
 
@@ -90,9 +99,10 @@ class Control:
         config: ControlConfig,
         store: Store,
         clock: Clock,
-        send: Callable[[str, FromControl], None],
+        send: Callable[[str, Said], None],
         announce: Callable[[Catalogue | Deployed | Deleted], None],
         *,
+        chance: Chance,
         log: Callable[[Logged], None] | None = None,
         silent_s: float = float("inf"),
         is_ordinary_user: bool = False,
@@ -104,8 +114,13 @@ class Control:
         self._send = send
         self._announce, self._log = announce, log
         self.views = Views(send)
+        placement = build(PLACEMENT, config.placement.policy, config.placement.options, "attacca.policy.placement")
         self.core = core = ControlCore(
-            silent_s=silent_s, allow_source_builds=config.allow_source_builds, is_ordinary_user=is_ordinary_user
+            begin(placement, chance),
+            scaling,
+            silent_s=silent_s,
+            allow_source_builds=config.allow_source_builds,
+            is_ordinary_user=is_ordinary_user,
         )
         self._drive: Drive[Event, Command] = Drive(
             core.handle, core.wakeup, each(self._perform), clock.now, LoopTimer(clock.now), Tick(), report_refused
@@ -169,6 +184,8 @@ class Control:
         match message:
             case AskCatalogue():
                 self._feed(CatalogueAsked(peer))
+            case Loads() | AskEndpoints():
+                self._feed(GatewaySaid(peer, message))
             case Logged():
                 if self._log is not None:
                     self._log(message)
@@ -354,6 +371,7 @@ class Control:
 
     async def _examine(self, command: Examine) -> Event:
         self.secrets.expect_all_of(command.settings)
+        scaling(command.settings.scaling, command.settings.scaling_options)
         return Examined(command.id, has_token=bool(await self.tokens.all()))
 
     async def _build(self, command: Build) -> Event:
@@ -379,6 +397,14 @@ class Control:
     async def _sweep(self, command: Sweep) -> Event:
         await asyncio.to_thread(self.state.sweep, frozenset(command.keep))
         return Swept()
+
+
+def scaling(policy: str, options: Mapping[str, Option]) -> Scaling:
+    """
+    Raises:
+        BadConfig: no such policy, or not with these options.
+    """
+    return build(SCALING, policy, options, "attacca.policy.scaling")
 
 
 def _result(task: "asyncio.Task[Event]", failed: Callable[[AttaccaError], Event]) -> Event:

@@ -29,6 +29,9 @@ Origin = Annotated[
     str, msgspec.Meta(pattern=r"^(\*|https?://[A-Za-z0-9.:\[\]-]{1,255})(?!\n)$", description="an origin")
 ]
 
+OptionName = Annotated[str, msgspec.Meta(pattern=r"^[a-z_][a-z0-9_]{0,63}(?!\n)$")]
+Option = bool | int | float | str | None
+Policy = Annotated[str, msgspec.Meta(max_length=200, description="a policy's name, or MODULE:CLASS")]
 
 LABEL_MOST = 200
 Label = Annotated[str, msgspec.Meta(max_length=LABEL_MOST)]
@@ -110,6 +113,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     cpus: Annotated[float, msgspec.Meta(gt=0, le=1024)] | None = None
     queue: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 100
     scheduling: Scheduling = Scheduling.WORKER
+    scaling: Policy = "knative"  # how many sandboxes it has, where control decides that
+    scaling_options: Annotated[dict[OptionName, Option], msgspec.Meta(max_length=32)] = {}
     network: Network = Network.NONE
     idempotent: bool = False
     cors: tuple[

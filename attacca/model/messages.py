@@ -178,7 +178,7 @@ class StartSandbox(msgspec.Struct, frozen=True, tag=True):
 
 
 class StopSandbox(msgspec.Struct, frozen=True, tag=True):
-    """It takes nothing new, and ends with what runs in it. Of one that does not exist nothing is said."""
+    """It takes nothing new, and ends with what runs in it. Ends in SandboxDown, also when there is no such sandbox."""
 
     id: str
     why: str = ""
@@ -410,6 +410,7 @@ FromControl = (
 )
 AboutEndpoints = Endpoints | EndpointsChanged | StartsFail
 ToGateway = Announced | AboutEndpoints
+Said = FromControl | ToGateway  # by control
 ToControl = (
     Checked | Held | Viewed | StoryTold | Logged | WorkerJoined | Heartbeat | AskCatalogue | SandboxUp | SandboxDown
     | Sandboxes | AskEndpoints | Loads

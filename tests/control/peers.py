@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 from attacca.control.driver import Control
 from attacca.model.function import Revision
-from attacca.model.messages import AskHeld, Check, Checked, Evict, FromControl, Held, Prewarm, WorkerJoined
+from attacca.model.messages import AskHeld, Check, Checked, Evict, Held, Prewarm, Said, WorkerJoined
 from attacca.model.resources import Resources
 from attacca.model.sandbox import Capacity, WorkerView
 
@@ -18,7 +18,7 @@ class WorkerPeer:
 
     def __init__(self, check: Callable[[Revision], Awaitable[Checked]]) -> None:
         self.control: Control
-        self.told: list[FromControl] = []
+        self.told: list[Said] = []
         self.held: list[Revision] = []
         self._check = check
         self._tasks: set[asyncio.Task[None]] = set()
@@ -30,7 +30,7 @@ class WorkerPeer:
         self.control = control
         control.receive(NAME, WorkerJoined(VIEW, capacity))
 
-    def send(self, _: str, message: FromControl) -> None:
+    def send(self, _: str, message: Said) -> None:
         self.told.append(message)
         if isinstance(message, Check):
             task = asyncio.get_running_loop().create_task(self._answer(message))

@@ -35,15 +35,18 @@ from attacca.model.function import PythonDirectory
 from attacca.model.invocation import Call
 from attacca.model.log import LogLine
 from attacca.model.messages import (
-    Announced,
     AskCatalogue,
+    AskEndpoints,
     Catalogue,
     Deleted,
     Deployed,
     FromControl,
     FromWorker,
+    Loads,
     Logged,
+    Said,
     ToControl,
+    ToGateway,
     ToWorker,
     WorkerJoined,
 )
@@ -114,8 +117,8 @@ class Server:
     def _make(self, state: StateDir) -> None:
         config, clock, streams = self.config, self._clock, Streams.from_entropy()
         self.joints = Joints(config.wire)
-        self._of_gateway: Peers[ToWorker | AskCatalogue] = Peers()
-        self._of_control: Peers[FromControl] = Peers()
+        self._of_gateway: Peers[ToWorker | AskCatalogue | AskEndpoints | Loads] = Peers()
+        self._of_control: Peers[Said] = Peers()
         self._of_worker: Peers[FromWorker | ToControl] = Peers()
 
         def secret(name: str) -> bytes:
@@ -129,6 +132,7 @@ class Server:
             self._of_gateway.send,
             self._watch,
             lambda: self._of_gateway.send(CONTROL, AskCatalogue(0, 0)),
+            lambda message: self._of_gateway.send(CONTROL, message),
         )
         self.runtime = ProcessRuntime(SharedCode(state.path), config.process, clock, config.worker.memory_mb, secret)
         self.worker = Worker(
@@ -146,6 +150,7 @@ class Server:
             clock,
             self._of_control.send,
             self._announce,
+            chance=streams.stream("placement"),
             log=self._log,
             silent_s=config.gateway.silent_s,
             is_ordinary_user=os.geteuid() != 0,
@@ -162,13 +167,14 @@ class Server:
         at_control = Hello("control", CONTROL, key)
         at_worker = Hello("worker", self.config.worker.name, key)
         join = self.joints.join
-        await join(End(self._of_control, at_control, ToControl), End(self._of_gateway, at_gateway, Announced))
+        await join(End(self._of_control, at_control, ToControl), End(self._of_gateway, at_gateway, ToGateway))
         await join(End(self._of_control, at_control, ToControl), End(self._of_worker, at_worker, FromControl))
         await join(End(self._of_gateway, at_gateway, FromWorker), End(self._of_worker, at_worker, ToWorker))
 
     def _begin(self, peer: str) -> None:
         if peer == CONTROL:
             self._of_gateway.send(CONTROL, AskCatalogue(0, 0))
+            self.gateway.join_control()
 
     def _hear(self, peer: str, message: ToControl) -> None:
         self.control.receive(peer, message)

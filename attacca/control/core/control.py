@@ -8,8 +8,10 @@ what there was before, or what there is now. A report in a phase that has no row
 from collections.abc import Sequence
 from enum import StrEnum
 from math import inf
+from typing import Final
 
 from attacca.control.core.changes import Changes, no_worker
+from attacca.control.core.cluster.cluster import Cluster, MakeScaling
 from attacca.control.core.events import (
     OPEN,
     Announce,
@@ -24,6 +26,7 @@ from attacca.control.core.events import (
     Erased,
     Event,
     Examined,
+    GatewaySaid,
     Ordered,
     Put,
     ReaderLeft,
@@ -43,7 +46,22 @@ from attacca.control.core.secrets import SECRETS, in_use, unknown
 from attacca.control.core.stored import EPOCH
 from attacca.control.core.workers import Workers
 from attacca.errors import AttaccaError, IllegalTransition
-from attacca.model.messages import Checked, Evict, Heartbeat, Held, Prewarm, Send, WorkerJoined, WorkerLeft
+from attacca.model.messages import (
+    Checked,
+    Evict,
+    Heartbeat,
+    Held,
+    Prewarm,
+    SandboxDown,
+    Sandboxes,
+    SandboxUp,
+    Send,
+    WorkerJoined,
+    WorkerLeft,
+)
+from attacca.policy.placement.types import Placer
+
+OF_CLUSTER: Final = (GatewaySaid, SandboxUp, SandboxDown, Sandboxes)
 
 
 class Stage(StrEnum):
@@ -58,10 +76,18 @@ class ControlCore:
     as the server's own user, as they do unless that is root."""
 
     def __init__(
-        self, *, silent_s: float = inf, allow_source_builds: bool = False, is_ordinary_user: bool = False
+        self,
+        placer: Placer,
+        scaling: MakeScaling,
+        *,
+        silent_s: float = inf,
+        allow_source_builds: bool = False,
+        is_ordinary_user: bool = False,
     ) -> None:
+        """`placer`: where sandboxes go. `scaling` makes a policy, or raises an AttaccaError."""
         self.stage = Stage.CLOSED
         self.workers = Workers(silent_s)
+        self.cluster = Cluster(placer, scaling)
         self.garbage = Garbage()
         self.changes = Changes(
             self.workers, self.garbage, allow_source_builds=allow_source_builds, is_ordinary_user=is_ordinary_user
@@ -79,11 +105,24 @@ class ControlCore:
             IllegalTransition: it is a report of what was not ordered; nothing has changed.
         """
         out: list[Command] = []
+        if type(event) in OF_CLUSTER:  # hundreds of times as often as all else
+            if self.stage is Stage.CLOSED or self.stage is Stage.OPENING:
+                self.cluster.listen(event)  # type: ignore[arg-type]
+            elif self.stage is Stage.OPEN:
+                self.cluster.handle(now, event, out)  # type: ignore[arg-type]
+            return out
+        self._rest(now, event, out)
+        for command in out:
+            if type(command) is Announce:
+                self.cluster.announced(now, command.message, out)
+        return out
+
+    def _rest(self, now: float, event: Event, out: list[Command]) -> None:
         match event:
             case DeployAsked() | RollbackAsked() | DeleteAsked():
                 self.changes.ask(event, out)
             case Examined() | Built() | BuildFailed() | Checked() | Stored() | Erased() | StoreFailed():
-                self._report(event, out)
+                self._report(now, event, out)
             case ReaderLeft():
                 self.changes.leave(event.id, out)
             case WorkerJoined() | Heartbeat() | WorkerLeft() | CatalogueAsked() | Held():
@@ -95,16 +134,17 @@ class ControlCore:
                 self.changes.swept(out)
             case Tick():
                 self._tick(now, out)
+            case GatewaySaid() | SandboxUp() | SandboxDown() | Sandboxes():
+                raise AssertionError("they are handled before")
             case _:
                 self._turn(event, out)
         self.changes.settle(out)
         if self.stage is Stage.OPEN and (self.garbage.is_wanted or self.garbage.is_at_work):
             self.garbage.move_on([worker.name for worker in self.workers.heard()], self.changes.catalogue, out)
-        return out
 
     def wakeup(self) -> float | None:
         """When it wants the next Tick. A Tick at any other time does no harm."""
-        at = min(self.workers.silent_at, self.garbage.again_at)
+        at = min(self.workers.silent_at, self.garbage.again_at, self.cluster.timers.next() or inf)
         return None if at == inf else at
 
     def is_at_rest(self) -> bool:
@@ -128,7 +168,7 @@ class ControlCore:
         self.changes.drain(out)
         self.garbage.drain()
 
-    def _opened(self, event: Stored | StoreFailed, out: list[Command]) -> None:
+    def _opened(self, now: float, event: Stored | StoreFailed, out: list[Command]) -> None:
         """Generations of this run are greater than those of every run before, also when nobody hears of this one."""
         restored, self._restored = self._restored, None
         assert restored is not None
@@ -139,14 +179,15 @@ class ControlCore:
         changes = self.changes
         changes.restore(restored.functions, restored.secrets, restored.epoch + 1)
         changes.is_open = True
+        self.cluster.begin(now, restored.epoch + 1, out)
         self.stage = Stage.OPEN
         self.workers.share(changes.catalogue)
         self.garbage.want()
         out += [Announce(changes.catalogue.catalogue()), Reply(OPEN)]
 
-    def _report(self, event: Report, out: list[Command]) -> None:
+    def _report(self, now: float, event: Report, out: list[Command]) -> None:
         if event.id == OPEN and self.stage is Stage.OPENING and isinstance(event, Stored | StoreFailed):
-            self._opened(event, out)
+            self._opened(now, event, out)
         elif event.id in self.erasing and isinstance(event, Erased | StoreFailed):
             self._secret_erased(event, out)
         else:
@@ -162,12 +203,16 @@ class ControlCore:
                 self._lose(event.view.name, out)  # what an older one of its name had
                 self.workers.join(now, event, self.changes.catalogue)
                 self._tell(event.view.name, out)
+                self.cluster.joined(now, event.view, out)
             case Heartbeat():
                 if self.workers.hear(now, event):
                     self._tell(event.view.name, out)
+                self.cluster.heard(now, event.view, out)
             case WorkerLeft():
                 self._lose(event.worker, out)
                 self.workers.by_name.pop(event.worker, None)
+                self.cluster.left(now, event.worker, out)
+                self.cluster.gateway_left(now, event.worker, out)
             case CatalogueAsked():
                 self._tell(event.peer, out)
             case Held():
@@ -185,7 +230,10 @@ class ControlCore:
         if now >= self.workers.silent_at:
             for worker in self.workers.silence(now):
                 self._lose(worker, out)
+                self.cluster.silenced(now, worker, out)
         self.garbage.ring(now)
+        if self.stage is Stage.OPEN:
+            self.cluster.tick(now, out)
 
     # Orders, and secrets.
 

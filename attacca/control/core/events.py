@@ -13,17 +13,28 @@ from attacca.control.core.stored import Function
 from attacca.errors import AttaccaError
 from attacca.model.function import Revision, Settings
 from attacca.model.messages import (
+    AskEndpoints,
     AskHeld,
+    AskSandboxes,
     Catalogue,
     Check,
     Checked,
     Deleted,
     Deployed,
+    Endpoints,
+    EndpointsChanged,
     Evict,
     Heartbeat,
     Held,
+    Loads,
     Prewarm,
+    SandboxDown,
+    Sandboxes,
+    SandboxUp,
     Send,
+    StartSandbox,
+    StartsFail,
+    StopSandbox,
     WorkerJoined,
     WorkerLeft,
 )
@@ -150,6 +161,13 @@ class CatalogueAsked(msgspec.Struct, frozen=True):
     peer: str
 
 
+class GatewaySaid(msgspec.Struct, frozen=True, gc=False):
+    """A gateway wants to hear of endpoints, or says what it has of functions that control scales."""
+
+    peer: str
+    message: AskEndpoints | Loads
+
+
 class Drain(msgspec.Struct, frozen=True):
     """Take nothing new, refuse what is on its way, end what is being written."""
 
@@ -175,6 +193,10 @@ Event = (
     | WorkerJoined
     | Heartbeat
     | WorkerLeft
+    | GatewaySaid
+    | SandboxUp
+    | SandboxDown
+    | Sandboxes
     | Drain
     | Tick
 )
@@ -247,5 +269,7 @@ class Sweep(msgspec.Struct, frozen=True):
     keep: tuple[str, ...]
 
 
-ToPeer = Catalogue | Check | AskHeld | Prewarm | Evict
+ToWorker = Catalogue | Check | AskHeld | Prewarm | Evict | StartSandbox | StopSandbox | AskSandboxes
+ToGateway = Catalogue | Endpoints | EndpointsChanged | StartsFail
+ToPeer = ToWorker | ToGateway
 Command = Send[ToPeer] | Announce | Put | Erase | Reply | Say | Examine | Build | StopBuild | Sweep

@@ -37,6 +37,7 @@ from attacca.model.messages import (
 
 DEMAND_S = 0.05
 Event = NotBegun | SlotFree | Endpoints | EndpointsChanged | StartsFail | ControlJoined
+Place = Callable[[float, Inflight, list[Command]], None]
 Close = Callable[[float, Inflight, Outcome, list[Command]], None]
 AT_ONCE = "a sandbox had a free slot"
 WAITED = "a slot has become free"
@@ -52,12 +53,15 @@ class Cluster:
         deadlines: Deadlines[Inflight],
         workers: Workers,
         close: Close,
+        place: Place,
     ) -> None:
+        """`place`: with a worker, which has to see to all else."""
         self._inflight = inflight
         self._functions = functions
         self._deadlines = deadlines
         self._workers = workers
         self._close = close
+        self._place = place
         self.nowhere = WorkerHandle("", 0.0)  # has those that wait for a slot
         self.generation: int | None = None  # None: nothing was published yet
         self._has_asked = False
@@ -150,10 +154,11 @@ class Cluster:
 
     def serve(self, now: float, slots: Slots[Inflight], out: list[Command]) -> None:
         """Whoever waits gets what is free."""
-        waiting, free = slots.waiting, slots.free
-        while waiting and free:
-            self._give(now, slots, waiting.popitem(last=False)[0], out)
-            free = slots.free
+        if not (slots.waiting and slots.free):
+            return
+        while slots.waiting and slots.free:
+            self._give(now, slots, slots.waiting.popitem(last=False)[0], out)
+        self._note(now, slots, out)
 
     def _give(self, now: float, slots: Slots[Inflight], inflight: Inflight, out: list[Command]) -> None:
         function, sandbox = inflight.function, slots.take()
@@ -187,15 +192,19 @@ class Cluster:
         inflight = self._inflight.get(message.id)
         if inflight is None or inflight.slot is None or inflight.start is not None:
             return
-        inflight.holder.queued -= 1
         self.leave(now, inflight, out)
+        function = inflight.function
+        if self._functions.by_name.get(function.name) is not function:
+            self._close(now, inflight, _deleted(function), out)
+            return
+        inflight.holder.queued -= 1
         inflight.attempts += 1
         inflight.timing = NO_TIME
         self.rename(inflight)
-        if inflight.function.slots is not None:
+        if function.slots is not None:
             self.hold(now, inflight, out)
         else:
-            self._close(now, inflight, Failed(NotFound.code, f"{inflight.function.name!r} has been replaced", ""), out)
+            self._place(now, inflight, out)
 
     def rename(self, inflight: Inflight) -> None:
         """What is said of the attempt before is not meant any more."""
@@ -294,9 +303,8 @@ class Cluster:
         slots = function.slots
         if slots is None:
             return
-        error = Failed(NotFound.code, f"{function.name!r} was deleted while it waited for a sandbox", "deploy it again")
         for inflight in list(slots.waiting):
-            self._close(now, inflight, error, out)
+            self._close(now, inflight, _deleted(function), out)
         slots.use("")
         function.slots = None
         self._drop_unused(slots)
@@ -379,3 +387,7 @@ class Cluster:
             function.arrived_count,
             function.statistics.exec_s,
         )
+
+
+def _deleted(function: Function) -> Failed:
+    return Failed(NotFound.code, f"{function.name!r} was deleted while it waited for a sandbox", "deploy it again")

@@ -87,7 +87,7 @@ class GatewayCore:
         self.inflight: dict[str, Inflight] = {}  # by key
         self.is_draining = False
         self.unknown = 0  # refusals that no known function can be blamed for
-        self.cluster = Cluster(self.inflight, self.functions, self.deadlines, self.workers, self._close)
+        self.cluster = Cluster(self.inflight, self.functions, self.deadlines, self.workers, self._close, self._place)
         self.retries = Retries(
             self.inflight, self.functions, self.deadlines, self.workers, attempts, self._pick, self._close, self.cluster
         )
@@ -195,6 +195,9 @@ class GatewayCore:
             self.unknown += 1
         else:
             function.statistics.refuse(code)
+
+    def _place(self, now: float, inflight: Inflight, out: list[Command]) -> None:
+        self.retries.place(now, inflight, out)
 
     def _learn(self, now: float, event: Catalogue | Deployed | Deleted, out: list[Command]) -> None:
         functions = self.functions

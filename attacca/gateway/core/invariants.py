@@ -88,7 +88,7 @@ def _deadlines(core: GatewayCore) -> None:
 
 
 def _cluster(core: GatewayCore) -> None:
-    """A slot is taken by one invocation, nobody waits beside one that is free, and what is known is what is published."""
+    """A slot is taken by one invocation, nobody waits beside one that is free, what is known is what was published."""
     cluster = core.cluster
     taken = Counter(one.slot for one in core.inflight.values() if one.slot is not None)
     for sandbox in {**dict.fromkeys(taken), **dict.fromkeys(cluster.by_sandbox.values())}:

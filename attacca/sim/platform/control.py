@@ -4,8 +4,11 @@ A scenario's functions that are called are deployed by it before the run, checke
 again after a crash, and have its catalogue from it.
 """
 
-from collections.abc import Callable, Iterable
-from typing import Protocol
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import Any, Protocol
+
+from msgspec.structs import replace
 
 from attacca.control.core.control import ControlCore
 from attacca.control.core.events import (
@@ -20,6 +23,7 @@ from attacca.control.core.events import (
     Event,
     Examine,
     Examined,
+    GatewaySaid,
     Made,
     Outcome,
     Put,
@@ -35,24 +39,50 @@ from attacca.control.core.events import (
 )
 from attacca.control.core.stored import Function
 from attacca.kernel.drive import Drive, each, raise_refused
-from attacca.model.function import Revision, Settings
+from attacca.kernel.rand import Streams
+from attacca.kernel.registry import build
+from attacca.load.workload.scenario import Scenario
+from attacca.model.function import Option, Revision, Settings
 from attacca.model.messages import (
+    AskEndpoints,
     AskHeld,
-    Catalogue,
+    AskSandboxes,
     Check,
     Checked,
-    Deleted,
-    Deployed,
+    Endpoints,
+    EndpointsChanged,
     FromControl,
     Heartbeat,
     Held,
+    Loads,
+    SandboxDown,
+    Sandboxes,
+    SandboxUp,
     Send,
+    StartSandbox,
+    StartsFail,
+    StopSandbox,
+    ToGateway,
     WorkerJoined,
 )
+from attacca.policy.placement import PLACEMENT
+from attacca.policy.placement.types import begin
+from attacca.policy.scaling import SCALING
+from attacca.policy.scaling.types import Scaling
 from attacca.sim.engine import Engine, EngineTimer
+from attacca.sim.platform.network import Channel
 
 CONTROL = "control"
-Said = Catalogue | Deployed | Deleted
+OfCluster = AskEndpoints | Loads | SandboxUp | SandboxDown | Sandboxes
+
+
+class Front(Protocol):
+    """A gateway as control sees it."""
+
+    name: str
+
+    def hear_control(self, message: ToGateway) -> None: ...
+    def join_control(self, tell: Callable[[AskEndpoints | Loads], None]) -> None: ...
 
 
 class Peer(Protocol):
@@ -65,14 +95,24 @@ class Peer(Protocol):
 
 
 class SimulatedControl:
-    """`to_gateway` is told what is announced. `silent_s`: see `ControlCore`."""
+    """`silent_s`: see `ControlCore`.
 
-    def __init__(self, engine: Engine, silent_s: float, to_gateway: Callable[[Said], None]) -> None:
-        self.core = ControlCore(silent_s=silent_s)
+    What it says of sandboxes and endpoints, and hears of them, takes as long as the scenario says; of the catalogue all
+    hear at once, and in the same order.
+    """
+
+    def __init__(self, engine: Engine, scenario: Scenario, silent_s: float) -> None:
+        self._scenario = scenario
+        placement = scenario.system.placement
+        policy = build(PLACEMENT, placement.policy, placement.options, "attacca.policy.placement")
+        placer = begin(policy, Streams(scenario.seed).stream("placement"))
+        self.core = ControlCore(placer, _scaling, silent_s=silent_s)
         self.store: dict[str, tuple[bytes, int]] = {}
-        self._writes = 0
+        self._writes = self._said = 0
         self._engine = engine
-        self._to_gateway = to_gateway
+        self._gateways: dict[str, Front] = {}
+        self._channels: dict[str, Channel] = {}  # to each of them
+        self._to_here = self._channel("control", self._arrive)
         self._workers: dict[str, Peer] = {}
         self._replies: dict[str, Outcome] = {}
         self._asked: dict[str, DeployAsked] = {}  # what is being deployed
@@ -84,6 +124,25 @@ class SimulatedControl:
 
     def __repr__(self) -> str:
         return f"<SimulatedControl {len(self._workers)} workers, {len(self.store)} entries, {self.core.stage}>"
+
+    def _channel(self, name: str, deliver: Callable[[Any], None]) -> Channel:
+        hardware = replace(self._scenario.hardware, network=self._scenario.hardware.control, network_loss=0.0)
+        return Channel(self._engine, hardware, self._scenario.seed, name, deliver)
+
+    def connect(self, gateway: "Front") -> None:
+        """It asks where functions run, before it is asked for any."""
+        self._gateways[gateway.name] = gateway
+        self._channels[gateway.name] = self._channel(f"control/{gateway.name}", gateway.hear_control)
+        gateway.join_control(partial(self.say, gateway.name))
+
+    def say(self, peer: str, message: OfCluster) -> None:
+        """A gateway or a worker says something, which is here a little later."""
+        self._said += 1
+        self._to_here.send((peer, message), self._said)
+
+    def _arrive(self, said: tuple[str, OfCluster]) -> None:
+        peer, message = said
+        self.feed(GatewaySaid(peer, message) if isinstance(message, AskEndpoints | Loads) else message)
 
     def open(self, revisions: Iterable[Revision]) -> None:
         """With functions that were deployed in a run before."""
@@ -97,6 +156,8 @@ class SimulatedControl:
     def join(self, worker: Peer, joined: WorkerJoined) -> None:
         """It has the catalogue before this returns."""
         self._workers[worker.name] = worker
+        if worker.name not in self._channels:
+            self._channels[worker.name] = self._channel(f"control/{worker.name}", worker.hear_control)
         self.feed(joined)
 
     def hear(self, message: Checked | Heartbeat) -> None:
@@ -127,7 +188,8 @@ class SimulatedControl:
             case Send():
                 self._send(command.peer, command.message)
             case Announce():
-                self._to_gateway(command.message)
+                for gateway in self._gateways.values():
+                    gateway.hear_control(command.message)
                 for worker in self._workers.values():
                     if worker.is_up:
                         worker.hear_control(command.message)
@@ -150,6 +212,10 @@ class SimulatedControl:
                 return Swept()
 
     def _send(self, peer: str, message: ToPeer) -> None:
+        if isinstance(message, StartSandbox | StopSandbox | AskSandboxes | Endpoints | EndpointsChanged | StartsFail):
+            self._said += 1
+            self._channels[peer].send(message, self._said)
+            return
         worker = self._workers.get(peer)
         if worker is None or not worker.is_up:
             return
@@ -167,3 +233,7 @@ class SimulatedControl:
             return Erased(command.id)
         self.store[command.key] = command.value, self._writes
         return Stored(command.id, self._writes)
+
+
+def _scaling(policy: str, options: Mapping[str, Option]) -> Scaling:
+    return build(SCALING, policy, options, "attacca.policy.scaling")

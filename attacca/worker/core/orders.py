@@ -41,6 +41,7 @@ REUSED = "its gateway had a free slot"
 NO_TIME = Timing()
 NO_ROOM = Failed("no_capacity", "this worker has no room for the sandbox now", "try another one")
 OTHERS_WAIT = Failed("no_capacity", "others wait for memory of this worker already", "try another one")
+UNKNOWN = Failed("not_found", "this worker has no sandbox of that name")
 STOPPED = Failed("cancelled", "it was stopped before it was made")
 
 
@@ -123,6 +124,9 @@ class Orders:
         self._control = peer
         waiting = self.waiting.get(order.id)
         sandbox = self._pool.sandboxes.get(order.id)
+        if waiting is None and sandbox is None:
+            out.append(self._down(order.id, UNKNOWN))
+            return
         if waiting is not None:
             self._cancel(waiting, out)
         elif sandbox is not None and sandbox.is_ordered and sandbox.is_live:
