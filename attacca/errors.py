@@ -65,6 +65,12 @@ class Conflict(AttaccaError):
     code, status, retryable = "conflict", 409, True
 
 
+class KeyReused(AttaccaError):
+    """Its Idempotency-Key was sent before, with another request."""
+
+    code, status = "key_reused", 422
+
+
 class PayloadTooLarge(AttaccaError):
     """The request body is over the limit."""
 

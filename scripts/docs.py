@@ -36,6 +36,9 @@ MEANING = {
     "env": f"environment variables, set before the code is imported; {ENV_KB} KB of them at most",
     "secrets": "what of [the secrets](#secrets) it is given, and how",
     "min_sandboxes": "so many are kept, idle or not",
+    "scheduling": "who decides where it runs, and how many sandboxes it has: [workers, or control](#who-schedules)",
+    "scaling": "where control decides: [how many sandboxes](policies.md) it has",
+    "scaling_options": "of that policy",
     "max_sandboxes": "never more than this; unset: as many as memory holds",
     "cpus": "processors that one sandbox may use; unset: an equal share",
     "queue": "invocations that may wait for a sandbox; one more is refused with 429",
@@ -44,14 +47,35 @@ MEANING = {
     "cors": 'origins (`"https://shop.example"`, or `"*"`) whose [pages may call it](http.md#pages-of-other-sites)',
     "application": "what it belongs to, for policies and figures; unset: to itself",
     "trigger": "what calls it, for policies: `http`, `timer`, `queue`, ...",
+    "schedule": "when it is run by itself: [cron's five fields](async.md#schedules), or a list of such",
+    "timezone": "where the hours of `schedule` are meant, such as `Europe/Rome`",
+    "missed": "what becomes of runs that were due while the server was down: told and left out, or one for all of them",
+    "async.retries": "attempts at an [asynchronous call](async.md) after the first that ran and failed",
+    "async.max_age_s": "from the call until its last attempt may begin",
+    "async.backoff_s": "the pause before the first retry is drawn from 0 to this, and each next from twice as much",
+    "async.backoff_most_s": "and at most from this",
+    "async.at_once": "attempts that run at once, of one gateway",
+    "async.queue": "calls that are not over, of one gateway; one more is refused with 429",
+    "async.keep_s": "how long an answer, and with it an `Idempotency-Key`, is kept",
+    "async.keep_dead_s": "how long a dead call is kept",
 }
 
 
 def settings() -> str:
     """What `function.toml` may say."""
-    fields = shape.type_info(Settings).fields  # type: ignore[attr-defined]
-    rows = [(f"`{field.name}`", kind(field.type), default(field), MEANING[field.name]) for field in fields]
+    rows = [(f"`{name}`", kind(field.type), default(field), MEANING[name]) for name, field in flat(Settings)]
     return table(("setting", "value", "default", "meaning"), rows)
+
+
+def flat(struct: Any, prefix: str = "") -> list[tuple[str, Any]]:
+    """Its fields, and of those that are tables theirs, last."""
+    own, inner = [], []
+    for field in shape.type_info(struct).fields:  # type: ignore[attr-defined]
+        if isinstance(field.type, shape.StructType):
+            inner += flat(field.type.cls, f"{prefix}{field.encode_name}.")
+        else:
+            own.append((prefix + field.encode_name, field))
+    return own + inner
 
 
 def kind(info: Any) -> str:

@@ -91,7 +91,7 @@ class Planes:
             Ids(streams.stream("ids")),
             streams.stream("balancing"),
             self.of_gateway.send,
-            ask_catalogue=self._ask,
+            to_control=lambda _: self._ask(),
         )
         self.worker = Worker(
             WorkerConfig(memory_mb=1000),

@@ -9,7 +9,7 @@ from typer.core import TyperCommand, TyperGroup
 from attacca import __version__
 from attacca.cli.command import QuickStart, VerbCommand
 
-RUN, FUNCTIONS, WATCH, MACHINE, LABORATORY = "Run", "Functions", "Watch", "Machine", "Laboratory"
+RUN, FUNCTIONS, WATCH, MACHINE, CLUSTER, LABORATORY = "Run", "Functions", "Watch", "Machine", "Cluster", "Laboratory"
 HELP = {"help_option_names": ["-h", "--help"]}
 VERBS = {  # in the order of the help: panel, where its module is, and what it does
     "up": (RUN, "serve", "Start everything on this machine: gateway, control and a worker."),
@@ -31,6 +31,9 @@ VERBS = {  # in the order of the help: panel, where its module is, and what it d
     "doctor": (MACHINE, "serve", "Check what this machine can do for isolation, and what is missing."),
     "token": (MACHINE, "serve", "Create, list and revoke API tokens."),
     "config": (MACHINE, "serve", "Show the settings in force and where each comes from."),
+    "control": (CLUSTER, "serve", "Start the control plane of a cluster."),
+    "gateway": (CLUSTER, "serve", "Start a gateway of a cluster."),
+    "worker": (CLUSTER, "serve", "Start a worker of a cluster."),
     "trace": (LABORATORY, "laboratory", "Look at traces, convert, cut, scale and sample them; make one up."),
     "scenario": (LABORATORY, "laboratory", "Check a scenario: what it will ask of the system."),
     "load": (LABORATORY, "laboratory", "Send load to a running server and record every invocation."),

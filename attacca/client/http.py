@@ -17,6 +17,9 @@ CLASSES: dict[str, type[AttaccaError]] = {
 }
 
 
+FUNCTIONS, ELSEWHERE = "/function/", 307
+
+
 class ServerFailed(AttaccaError):
     """The server answered with an error that is not one of its own."""
 
@@ -59,6 +62,7 @@ class Client:
         self._connection = kind(parts.hostname, parts.port, timeout=connect_s)
         self._read_s = read_s
         self._made_of = (url, token, connect_s, read_s)
+        self._gateway: Client | None = None  # who answers functions, where this server is control and does not
         self._headers = {"authorization": f"Bearer {token}"} if token else {}
 
     def __repr__(self) -> str:
@@ -76,6 +80,7 @@ class Client:
 
     def close(self) -> None:
         self._connection.close()
+        self._leave_gateway()
 
     def send(
         self,
@@ -84,11 +89,34 @@ class Client:
         body: bytes | Iterable[bytes] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> http.client.HTTPResponse:
-        """The server's answer with its body still to be read, whatever its status.
+        """The server's answer with its body still to be read, whatever its status. Control sends those who call a
+        function to a gateway, and they go there.
 
         Raises:
             Unreachable: nobody answers.
         """
+        if self._gateway is not None and path.startswith(FUNCTIONS):
+            try:
+                return self._gateway.send(method, path, body, headers)
+            except Unreachable:
+                self._leave_gateway()  # control knows of another
+        answer = self._send(method, path, body, headers)
+        if answer.status == ELSEWHERE and path.startswith(FUNCTIONS) and isinstance(body, bytes | None):
+            where = urllib.parse.urlsplit(answer.headers.get("location", ""))
+            if where.netloc:
+                answer.read()
+                self._gateway = Client(f"{where.scheme}://{where.netloc}", *self._made_of[1:])
+                return self._gateway.send(method, path, body, headers)
+        return answer
+
+    def _leave_gateway(self) -> None:
+        gateway, self._gateway = self._gateway, None
+        if gateway is not None:
+            gateway.close()
+
+    def _send(
+        self, method: str, path: str, body: bytes | Iterable[bytes] | None, headers: Mapping[str, str] | None
+    ) -> http.client.HTTPResponse:
         again = self._is_connected()  # a kept connection may have been closed while we were away
         while True:
             try:

@@ -1,12 +1,11 @@
 """Carries out what the control core decides, and tells it what comes of that. Steps of a build pass it by."""
 
 import asyncio
-import logging
-from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
-from typing import Any
+from collections.abc import AsyncGenerator, Callable, Sequence
 
 import msgspec
 
+from attacca.control import policies
 from attacca.control.config import ControlConfig
 from attacca.control.core.control import ControlCore
 from attacca.control.core.events import (
@@ -49,25 +48,31 @@ from attacca.control.deploy.build import Builder, ProgressStream
 from attacca.control.deploy.reception import Reception, Upload
 from attacca.control.deploy.restore import restore, tell_missing
 from attacca.control.deploy.state import StateDir
+from attacca.control.orders import Orders
 from attacca.control.secrets import Secret, Secrets
+from attacca.control.supplies import Supplies
 from attacca.control.tokens import Tokens
 from attacca.control.views import Views
-from attacca.errors import AttaccaError, Cancelled, Internal, StateUnavailable
+from attacca.errors import AttaccaError, StateUnavailable
 from attacca.io.store.types import Store
 from attacca.io.vault.sealed import SealedVault
 from attacca.kernel.chance import Chance
 from attacca.kernel.clock import Clock
 from attacca.kernel.drive import Drive, LoopTimer, each, report_refused
-from attacca.kernel.registry import build
-from attacca.model.function import Option, Revision, Settings
+from attacca.model.endpoints import AskEndpoints, Loads
+from attacca.model.function import Revision, Settings
 from attacca.model.messages import (
+    Access,
     AskCatalogue,
-    AskEndpoints,
+    AskPiece,
+    AskSecrets,
+    CallsTold,
     Catalogue,
     Deleted,
     Deployed,
     Evict,
-    Loads,
+    GatewayJoined,
+    GatewayLeft,
     Logged,
     Prewarm,
     Said,
@@ -77,13 +82,6 @@ from attacca.model.messages import (
     Viewed,
     WorkerLeft,
 )
-from attacca.model.sandbox import WorkerView
-from attacca.policy.placement import PLACEMENT
-from attacca.policy.placement.types import begin
-from attacca.policy.scaling import SCALING
-from attacca.policy.scaling.types import Scaling
-
-LOG = logging.getLogger("attacca.control")
 
 
 class Control:
@@ -113,33 +111,33 @@ class Control:
         self._clock = clock
         self._send = send
         self._announce, self._log = announce, log
-        self.views = Views(send)
-        placement = build(PLACEMENT, config.placement.policy, config.placement.options, "attacca.policy.placement")
         self.core = core = ControlCore(
-            begin(placement, chance),
-            scaling,
+            policies.placer(config.placement, chance),
+            policies.scaling,
             silent_s=silent_s,
             allow_source_builds=config.allow_source_builds,
             is_ordinary_user=is_ordinary_user,
         )
+        self.views = Views(send, core.workers.by_name, core.gateways.by_name)
         self._drive: Drive[Event, Command] = Drive(
             core.handle, core.wakeup, each(self._perform), clock.now, LoopTimer(clock.now), Tick(), report_refused
         )
         self.state = StateDir(config.state_dir)
         self.reception = Reception(self.state.tmp, config.uploads, config.archive.packed_mb)
-        self.tokens = Tokens(store, clock)
+        self.tokens = Tokens(store, clock, lambda: self._tell_access(list(core.gateways.by_name)))
         vault = SealedVault(config.secret_key_file or self.state.secret_key)
         self.secrets = Secrets(store, vault, clock)
+        self._supplies = Supplies(self.state, self.secrets, send)
         self._builder = Builder(config, self.state)
         self._asked = 0
         self._deployments: dict[str, tuple[Upload, ProgressStream]] = {}  # by request
         self._replies: dict[str, asyncio.Future[Outcome]] = {}
         self._builds: dict[str, asyncio.Task[Event]] = {}
-        self._tasks: set[asyncio.Task[Event]] = set()
+        self._orders = Orders(self._feed)
         self._at_rest = asyncio.Event()
 
     def __repr__(self) -> str:
-        return f"<Control {self.core.stage}: {len(self._deployments)} deployments, {len(self._tasks)} tasks>"
+        return f"<Control {self.core.stage}: {len(self._deployments)} deployments, {len(self._orders)} tasks>"
 
     async def open(self) -> None:
         """Take the state directory, read the catalogue and announce it.
@@ -170,6 +168,7 @@ class Control:
         self.drain()
         await self.settled()
         self._drive.stop()
+        await self._supplies.close()
         await self._builder.close()
         await self.tokens.close()
         self.state.unlock()
@@ -186,23 +185,30 @@ class Control:
                 self._feed(CatalogueAsked(peer))
             case Loads() | AskEndpoints():
                 self._feed(GatewaySaid(peer, message))
+            case GatewayJoined():
+                self._feed(message)
+                self._tell_access([peer])
             case Logged():
                 if self._log is not None:
                     self._log(message)
-            case Viewed() | StoryTold():
+            case Viewed() | StoryTold() | CallsTold():
                 self.views.hear(message)
+            case AskPiece() | AskSecrets():
+                self._supplies.hear(peer, message)
             case _:
                 self._feed(message)
+
+    def _tell_access(self, gateways: list[str]) -> None:
+        """Who may ask them: a gateway apart judges by itself."""
+        for gateway in gateways:
+            self._send(gateway, Access(self.tokens.digests(), self.is_uid_shared))
 
     def lose(self, peer: str, why: str) -> None:
         """It is gone, with what it was asked for."""
         self.views.lose(peer)
-        self._feed(WorkerLeft(peer, why))
+        self._feed(GatewayLeft(peer) if peer in self.core.gateways.by_name else WorkerLeft(peer, why))
 
     # What is asked for.
-
-    async def workers(self) -> list[WorkerView]:
-        return await self.views.ask(list(self.core.workers.by_name))
 
     def deploy(
         self, settings: Settings, upload: Upload, *, allow_source_builds: bool = False
@@ -327,17 +333,17 @@ class Control:
             case Say():
                 self._deployments[command.id][1].say(command.step)
             case Build():
-                build = self._begin(self._build(command), lambda why: BuildFailed(command.id, why))
+                build = self._orders.begin(self._build(command), lambda why: BuildFailed(command.id, why))
                 self._builds[command.id] = build
                 build.add_done_callback(lambda _: self._builds.pop(command.id))  # once the core knows of its end
             case StopBuild():
                 self._builds[command.id].cancel()  # it may have ended, and the core not have heard of it yet
             case Examine():
-                self._begin(self._examine(command), lambda why: Examined(command.id, why))
+                self._orders.begin(self._examine(command), lambda why: Examined(command.id, why))
             case Put() | Erase():
-                self._begin(self._write(command), lambda why: StoreFailed(command.id, why))
+                self._orders.begin(self._write(command), lambda why: StoreFailed(command.id, why))
             case Sweep():
-                self._begin(self._sweep(command), lambda _: Swept())  # tried again when something else goes
+                self._orders.begin(self._sweep(command), lambda _: Swept())  # tried again when something else goes
 
     def _reply(self, reply: Reply) -> None:
         outcome = reply.outcome
@@ -355,23 +361,9 @@ class Control:
         else:
             waiting.set_result(outcome)
 
-    def _begin(
-        self, work: Coroutine[Any, Any, Event], failed: Callable[[AttaccaError], Event]
-    ) -> "asyncio.Task[Event]":
-        """What it gives is fed back; `failed` says what is when it fails."""
-
-        def end(task: "asyncio.Task[Event]") -> None:
-            self._tasks.discard(task)
-            self._feed(failed(Cancelled("it was stopped")) if task.cancelled() else _result(task, failed))
-
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(end)
-        return task
-
     async def _examine(self, command: Examine) -> Event:
         self.secrets.expect_all_of(command.settings)
-        scaling(command.settings.scaling, command.settings.scaling_options)
+        policies.scaling(command.settings.scaling, command.settings.scaling_options)
         return Examined(command.id, has_token=bool(await self.tokens.all()))
 
     async def _build(self, command: Build) -> Event:
@@ -397,21 +389,3 @@ class Control:
     async def _sweep(self, command: Sweep) -> Event:
         await asyncio.to_thread(self.state.sweep, frozenset(command.keep))
         return Swept()
-
-
-def scaling(policy: str, options: Mapping[str, Option]) -> Scaling:
-    """
-    Raises:
-        BadConfig: no such policy, or not with these options.
-    """
-    return build(SCALING, policy, options, "attacca.policy.scaling")
-
-
-def _result(task: "asyncio.Task[Event]", failed: Callable[[AttaccaError], Event]) -> Event:
-    error = task.exception()
-    if error is None:
-        return task.result()
-    if isinstance(error, AttaccaError):
-        return failed(error)
-    LOG.error("bug in the control plane", exc_info=error)
-    return failed(Internal("the server failed on this request", "see the server's log"))

@@ -2,25 +2,29 @@
 
 import asyncio
 import secrets
+from collections.abc import Callable
 
 import msgspec
 
 from attacca.control.core import tokens
 from attacca.control.core.tokens import Token
-from attacca.errors import AttaccaError, NotFound, StateCorrupt
+from attacca.errors import AttaccaError, Conflict, NotFound, StateCorrupt
 from attacca.io.store.types import ABSENT, Change, Store
 from attacca.kernel.access import bearer
 from attacca.kernel.clock import Clock
 
 TOKENS = "tokens/"
+JOIN = "cluster/join"
+JOIN_PREFIX = "attacca_join_"
 PREFIX = "attacca_"  # so that secret scanners know what they have found
 
 
 class Tokens:
     """Also serves `attacca token create` beside a running server: whichever process writes, the other hears of it."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Store, clock: Clock, tell_changed: Callable[[], None] | None = None) -> None:
         self._store = store
+        self._tell_changed = tell_changed
         self._clock = clock
         self._known: dict[str, Token] = {}
         self._task: asyncio.Task[None] | None = None
@@ -49,6 +53,7 @@ class Tokens:
         token = tokens.make(secrets.token_hex(4), secret, name, self._clock.wall())
         await self._store.put_if(TOKENS + token.id, msgspec.json.encode(token), ABSENT)
         self._known[token.id] = token
+        self._changed()
         return token, secret
 
     async def delete(self, token_id: str) -> None:
@@ -60,11 +65,27 @@ class Tokens:
         if not found or not await self._store.delete(found[0].key):
             raise NotFound(f"there is no token {token_id!r}", "attacca token list shows their ids")
         self._known.pop(token_id, None)
+        self._changed()
 
     async def all(self) -> list[Token]:
         """From the store, oldest first."""
         found = [decode(entry.key, entry.value) for entry in await self._store.scan(TOKENS)]
         return sorted(found, key=lambda token: (token.created_at, token.id))
+
+    async def join(self, *, renew: bool = False) -> str:
+        """What other planes show to be let in; made when there is none, and with `renew` in any case."""
+        entry = None if renew else await self._store.get(JOIN)
+        if entry is None:
+            made = (JOIN_PREFIX + secrets.token_urlsafe(32)).encode()
+            try:
+                entry = await self._store.put_if(JOIN, made, None if renew else ABSENT)
+            except Conflict:  # another control has just made one
+                return await self.join()
+        return entry.value.decode()
+
+    def digests(self) -> tuple[str, ...]:
+        """By which others can judge a secret without knowing it."""
+        return tuple(token.sha256 for token in self._known.values())
 
     def is_known(self, secret: str) -> bool:
         return tokens.match(self._known.values(), secret) is not None
@@ -88,6 +109,11 @@ class Tokens:
             self._known.pop(token_id, None)
         else:
             self._known[token_id] = decode(change.key, change.entry.value)
+        self._changed()
+
+    def _changed(self) -> None:
+        if self._tell_changed is not None:
+            self._tell_changed()
 
 
 def decode(key: str, value: bytes) -> Token:

@@ -16,6 +16,31 @@ Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]  # 0: any free one
 Count = Annotated[int, msgspec.Meta(ge=1)]
 
 
+def _expect_networks(setting: str, named: tuple[str, ...]) -> None:
+    for one in named:
+        try:
+            ipaddress.ip_network(one, strict=False)
+        except ValueError:
+            raise ValueError(f"{setting}: {one!r} is no address and no range of them, like 10.0.0.0/8") from None
+
+
+class AsyncConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Calls whose answers are fetched later."""
+
+    calls: Count = 100_000  # that are not over
+    buffer_mb: Positive = 1024.0  # of their requests
+    keep_mb: Positive = 4096.0  # on the disk, of requests and answers; the oldest answers go first
+    max_answer_mb: Positive = 8.0  # of one call, or of a request with an Idempotency-Key
+    lease_s: Annotated[float, msgspec.Meta(ge=0.1, le=60)] = 3.0  # a gateway that is silent for so long loses its calls
+    wait_s: Positive = 60.0  # at most, for GET /calls/ID?wait=
+    callback_tries: Count = 8
+    callback_timeout_s: Positive = 10.0
+    callback_networks: tuple[str, ...] = ()  # private addresses, and ranges of them, that callbacks may go to
+
+    def __post_init__(self) -> None:
+        _expect_networks("async.callback_networks", self.callback_networks)
+
+
 class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What one listener allows.
 
@@ -41,14 +66,11 @@ class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     calls_kept: Count = 200  # ended invocations remembered per function
     balancing: Choice = Choice(policy="least_loaded")  # which worker gets an invocation, where there are several
     silent_s: Positive = SILENT_S  # a worker that says nothing for so long is lost; three of its heartbeats
+    async_: AsyncConfig = msgspec.field(name="async", default=AsyncConfig())
     attempts: Count = ATTEMPTS  # workers that an invocation is sent to, when one after the other is lost
 
     def __post_init__(self) -> None:
-        for one in self.proxies:
-            try:
-                ipaddress.ip_network(one, strict=False)
-            except ValueError:
-                raise ValueError(f"proxies: {one!r} is no address and no range of them, like 10.0.0.0/8") from None
+        _expect_networks("proxies", self.proxies)
         share_mb = self.buffers_mb * (1 - PIECES_SHARE) * FUNCTION_SHARE
         if self.max_body_mb > share_mb:
             raise ValueError(

@@ -2,11 +2,13 @@
 
 import logging
 from collections.abc import Callable
+from typing import Protocol
 
 from attacca.errors import AttaccaError
 from attacca.gateway import metrics
 from attacca.gateway.config import GatewayConfig
-from attacca.gateway.core.catalogue import AskCatalogue
+from attacca.gateway.core.catalogue import AskCatalogue as Missed
+from attacca.gateway.core.catalogue import Functions
 from attacca.gateway.core.events import (
     Amended,
     Answer,
@@ -16,10 +18,12 @@ from attacca.gateway.core.events import (
     ClientLeft,
     ClientPaused,
     Command,
-    ControlJoined,
+    Dial,
     Drain,
     Event,
+    FromControl,
     GivenUp,
+    HangUp,
     Pass,
     Refused,
     Reject,
@@ -31,6 +35,7 @@ from attacca.gateway.core.gateway import GatewayCore
 from attacca.gateway.core.inflight import Client, Function, Inflight
 from attacca.gateway.core.recent import remembering
 from attacca.io.wire.pressure import Pressure
+from attacca.kernel.access import bearer, digest
 from attacca.kernel.chance import Chance
 from attacca.kernel.clock import Clock
 from attacca.kernel.drive import Drive, LoopTimer, report_refused
@@ -38,14 +43,20 @@ from attacca.kernel.ids import Ids
 from attacca.kernel.registry import build
 from attacca.model.invocation import Call, Failed, Request
 from attacca.model.messages import (
-    AskEndpoints,
+    Access,
+    AskCalls,
+    AskCatalogue,
+    AskStory,
+    CallsTold,
     Flow,
     FromWorker,
-    Loads,
+    Known,
+    OfGateway,
     ResponseBody,
     ResponseHead,
     Send,
     Started,
+    StoryTold,
     ToGateway,
     ToWorker,
     WorkerLeft,
@@ -57,9 +68,16 @@ from attacca.policy.balancing.types import begin
 LOG = logging.getLogger("attacca.gateway")
 
 
+class Roads(Protocol):
+    """How a gateway reaches workers that are apart."""
+
+    def dial(self, worker: str, address: str) -> None: ...
+    def hang_up(self, worker: str) -> None: ...
+
+
 class Gateway:
-    """`send` takes the name of a worker and what it is told. `record` is told every ended invocation; `ask_catalogue`
-    is called when a message of control was missed."""
+    """`send` takes the name of a worker and what it is told. `record` is told every ended invocation;
+    `to_control` takes what control is told. `roads`: there are workers apart."""
 
     def __init__(
         self,
@@ -69,8 +87,8 @@ class Gateway:
         chance: Chance,
         send: Callable[[str, ToWorker], None],
         record: Callable[[Call], None] | None = None,
-        ask_catalogue: Callable[[], None] | None = None,
-        tell_control: Callable[[AskEndpoints | Loads], None] | None = None,
+        to_control: Callable[[OfGateway], None] | None = None,
+        roads: Roads | None = None,
     ) -> None:
         """
         Raises:
@@ -95,13 +113,18 @@ class Gateway:
         self._send = send
         self._pressure = Pressure(self._pause)
         self._record = record
-        self._ask_catalogue = ask_catalogue
-        self._tell_control = tell_control
+        self._to_control = to_control or _tell_nobody
+        self._roads = roads
+        self.access = Access((), is_uid_shared=False)
 
     def __repr__(self) -> str:
         return f"<Gateway {self.busy()} invocations, {len(self._core.workers.by_name)} workers>"
 
     # What http asks.
+
+    @property
+    def functions(self) -> Functions:
+        return self._core.functions
 
     def find(self, name: str) -> Function | None:
         return self._core.functions.by_name.get(name)
@@ -119,9 +142,9 @@ class Gateway:
             self._drive.feed(Refused(name, error.code))
         return error
 
-    def invoke(self, name: str, request: Request, client: Client) -> AttaccaError | None:
-        """Admit it and hand it on. The client may be answered before this returns."""
-        drive, key = self._drive, self._ids.next()
+    def invoke(self, name: str, request: Request, client: Client, key: str = "") -> AttaccaError | None:
+        """Admit it and hand it on, as `key` if it has a name. The client may be answered before this returns."""
+        drive, key = self._drive, key or self._ids.next()
         commands = drive.decide(Arrived(key, self.clock.wall(), name, request, client))
         inflight = self._core.inflight.get(key)
         if inflight is not None:
@@ -158,12 +181,42 @@ class Gateway:
 
     # What workers and control say.
 
-    def receive(self, message: FromWorker | WorkerLeft | ToGateway) -> None:
+    def receive(self, message: FromWorker | WorkerLeft | FromControl) -> None:
         self._drive.feed(message)
 
-    def join_control(self) -> None:
-        """It can be told things from now on."""
-        self._drive.feed(ControlJoined())
+    def hear(self, message: ToGateway) -> None:
+        """Of control."""
+        match message:
+            case AskCalls():
+                self._to_control(CallsTold(message.id, tuple(self.calls(message.function or None, message.limit))))
+            case AskStory():
+                self._to_control(StoryTold(message.id, self.story(message.subject)))
+            case Access():
+                self.access = message
+            case _:
+                self._drive.feed(message)
+                if self._roads is not None:
+                    self._say_known()
+
+    def _say_known(self) -> None:
+        generation = self._core.functions.generation
+        if generation is not None:
+            self._to_control(Known("", generation))
+
+    def admits(self, authorization: bytes | None) -> bool:
+        """Does this Authorization header carry a token that control knows?"""
+        token = None if authorization is None else bearer(authorization.decode("latin-1"))
+        return token is not None and digest(token) in self.access.tokens
+
+    @property
+    def has_catalogue(self) -> bool:
+        """Control has told it which functions there are."""
+        return self._core.functions.generation is not None
+
+    @property
+    def has_all(self) -> bool:
+        """There is a worker to send to."""
+        return bool(self._core.workers.by_name)
 
     def lose(self, peer: str, why: str) -> None:
         """A worker is gone, and what it had with it."""
@@ -190,18 +243,26 @@ class Gateway:
         match command:
             case Pass():
                 self._pass(command.inflight, command.message)
-            case AskCatalogue():
-                if self._ask_catalogue is not None:
-                    self._ask_catalogue()
+            case Missed():
+                self._to_control(AskCatalogue(command.known, command.seen))
             case TellControl():
-                if self._tell_control is not None:
-                    self._tell_control(command.message)
+                self._to_control(command.message)
             case WorkerLost():
                 LOG.warning("worker %r %s: what it had is given to others", command.worker, command.why)
+            case Dial() | HangUp():
+                self._reach(command)
             case Reject():
                 pass  # `invoke` has it
             case Send() | Answer():
                 raise AssertionError("they are carried out before")
+
+    def _reach(self, command: Dial | HangUp) -> None:
+        if self._roads is None:
+            return
+        if isinstance(command, Dial):
+            self._roads.dial(command.worker, command.address)
+        else:
+            self._roads.hang_up(command.worker)
 
     def _pass(self, inflight: Inflight, message: Started | ResponseHead | ResponseBody | Flow) -> None:
         client = inflight.client
@@ -274,3 +335,7 @@ class Gateway:
 
 def _nothing() -> None:
     """There is no listener."""
+
+
+def _tell_nobody(_: OfGateway) -> None:
+    """There is no control."""

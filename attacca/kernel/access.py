@@ -5,6 +5,7 @@ browser must not be able to lend its user's rights to a page: so the request has
 passed no proxy, and to come from no page (Origin, Sec-Fetch-Site). Functions have pages, and may be called from these.
 """
 
+import hashlib
 import ipaddress
 import re
 from collections.abc import Callable, Iterable
@@ -155,6 +156,12 @@ def _refuse_token(authorization: str, is_token: Callable[[str], bool]) -> Unauth
     if token is None:
         return Unauthorized("the Authorization header is not `Bearer TOKEN`", TRY_TOKEN)
     return None if is_token(token) else Unauthorized("this token is not known", TRY_TOKEN)
+
+
+def digest(token: str) -> str:
+    """By which a token is known. A plain hash is enough: they are long and random, so nobody can guess their way to
+    one."""
+    return hashlib.sha256(token.encode(errors="replace")).hexdigest()
 
 
 def bearer(authorization: str) -> str | None:

@@ -108,21 +108,21 @@ class Measure:
 class Buckets:
     """What was added over the last `width_s`, in buckets of `bucket_s`: how much a second, of any part of it.
 
-    The bucket of now is as old as now is; the oldest one of a part is whole. So a part of six buckets of 1 s looks back
-    for 5 to 6 s.
+    A part is so many whole buckets, and that of now, which is not whole yet: with buckets of 1 s, the last six seconds
+    look back for 6 to 7 s.
     """
 
     __slots__ = ("_began_at", "_bucket_s", "_count", "_last", "_ring")
 
     def __init__(self, width_s: float, bucket_s: float = 1.0) -> None:
         self._bucket_s = bucket_s
-        self._count = max(1, round(width_s / bucket_s))
+        self._count = max(1, round(width_s / bucket_s)) + 1
         self._ring = [0.0] * self._count
         self._last = 0  # the newest bucket, by its number since time began
         self._began_at: float | None = None  # nothing was there before
 
     def __repr__(self) -> str:
-        return f"<Buckets {self._count} of {self._bucket_s:g} s, {sum(self._ring):g} in them>"
+        return f"<Buckets {self._count - 1} of {self._bucket_s:g} s, {sum(self._ring):g} in them>"
 
     def begin(self, now: float) -> None:
         """From now on it is empty, and known to be."""
@@ -153,8 +153,7 @@ class Buckets:
         if self._began_at is None:
             return 0.0
         newest = self._reach(now)
-        buckets = min(self._count, max(1, round(width_s / self._bucket_s)))
-        oldest = newest - buckets + 1
+        oldest = newest - min(self._count - 1, max(1, round(width_s / self._bucket_s)))
         passed_s = max(least_s, now - max(self._began_at, oldest * self._bucket_s))
         if passed_s <= 0:
             return 0.0

@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar
 
 import msgspec
 
+from attacca.kernel import cron
 from attacca.model.resources import Resources, stated
 
 NAMES = "a letter, then letters, digits and dashes; at most 63, all lower-case"  # an RFC 1035 label
@@ -76,6 +77,13 @@ class Signature(StrEnum):
     ASGI = "asgi"  # an ASGI 3 application
 
 
+class Missed(StrEnum):
+    """What becomes of runs that were due while nobody was there."""
+
+    SKIP = "skip"  # they are told, and not made good
+    ONCE = "once"  # one run for all of them
+
+
 class EventShape(StrEnum):
     """What a handler that takes an event is told of the HTTP request."""
 
@@ -87,8 +95,32 @@ class EventShape(StrEnum):
 
 ENV = f'NAME = "text" each; where settings are shown, {MASK} stands for every value'
 SECRETS = 'NAME = "env" or NAME = "file" each; the value is given by: attacca secret set NAME'
+SCHEDULES_MOST = 20  # of one function
+SCHEDULE = "five fields of cron: minute, hour, day of month, month, day of week"
+Cron = Annotated[
+    str, msgspec.Meta(pattern=r"^[0-9A-Za-z*,/#-]+( [0-9A-Za-z*,/#-]+){4}(?!\n)$", max_length=200, description=SCHEDULE)
+]
+TIMEZONE = "a name of the IANA database, such as Europe/Rome"
+TimeZone = Annotated[str, msgspec.Meta(pattern=r"^[A-Z][A-Za-z0-9_+/-]*(?!\n)$", max_length=64, description=TIMEZONE)]
 APPLICATIONS = (Signature.REQUEST, Signature.WSGI, Signature.ASGI)
 STREAMED = (Signature.WSGI, Signature.ASGI)
+
+
+class AsyncSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How calls whose answers are fetched later are made: the table `[async]` of `function.toml`."""
+
+    retries: Annotated[int, msgspec.Meta(ge=0, le=100)] = 2  # after the first attempt that ran and failed
+    max_age_s: Annotated[float, msgspec.Meta(gt=0, le=604_800)] = (
+        21_600.0  # from the call until its last attempt begins
+    )
+    backoff_s: Annotated[float, msgspec.Meta(gt=0, le=3600)] = (
+        1.0  # the first pause is at most so long, each next twice
+    )
+    backoff_most_s: Annotated[float, msgspec.Meta(gt=0, le=86_400)] = 300.0
+    at_once: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 10  # attempts of one gateway
+    queue: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 10_000  # calls that are not over, of one gateway
+    keep_s: Annotated[float, msgspec.Meta(gt=0, le=2_592_000)] = 86_400.0  # how long an answer can be fetched
+    keep_dead_s: Annotated[float, msgspec.Meta(gt=0, le=7_776_000)] = 1_209_600.0  # how long a dead call is kept
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -122,6 +154,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = ()  # pages of these may call it: answers to their browsers' questions come from the gateway
     application: Label = ""  # what it belongs to, for policies and figures; empty: to itself
     trigger: Label = "http"  # what calls it, for policies
+    async_: AsyncSettings = msgspec.field(name="async", default=AsyncSettings())
+    schedule: Cron | Annotated[tuple[Cron, ...], msgspec.Meta(max_length=SCHEDULES_MOST)] = ()
+    timezone: TimeZone = "UTC"
+    missed: Missed = Missed.SKIP
 
     def __post_init__(self) -> None:
         if self.max_sandboxes is not None and self.min_sandboxes > self.max_sandboxes:
@@ -132,6 +168,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             raise ValueError(f"first_byte_s ({self.first_byte_s:g}) must not exceed timeout_s ({self.timeout_s:g})")
         _expect_environment(self.env)
         _expect_secrets(self)
+        if self.schedule or self.timezone != "UTC":
+            _expect_schedules(self)
 
     def __repr__(self) -> str:
         """What is logged or asserted may be read by anybody."""
@@ -148,6 +186,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     def reserves(self) -> int:
         """So many of its sandboxes a worker keeps whatever others need; where control places them, it keeps none."""
         return self.min_sandboxes if self.scheduling is Scheduling.WORKER else 0
+
+    @property
+    def schedules(self) -> tuple[str, ...]:
+        return (self.schedule,) if isinstance(self.schedule, str) else self.schedule
 
     def secrets_as(self, kind: SecretAs) -> list[str]:
         return [name for name, wanted in self.secrets.items() if wanted is kind]
@@ -174,6 +216,11 @@ def _expect_secrets(settings: Settings) -> None:
             raise ValueError(f"{name} is in env and in secrets; leave it out of one of them")
         if ENV_NAME.match(name) is None:
             raise ValueError(f'secrets.{name} cannot be the name of a variable; write {name} = "file"')
+
+
+def _expect_schedules(settings: Settings) -> None:
+    for expression in settings.schedules or ("0 0 * * *",):
+        cron.expect(expression, settings.timezone)
 
 
 def masked(settings: Settings) -> Settings:

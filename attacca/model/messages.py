@@ -6,8 +6,9 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from attacca.model.endpoints import AskEndpoints, Loads, Order, Published, Refused, Reported
 from attacca.model.function import Revision
-from attacca.model.invocation import Failed, Invocation, Outcome, Start, Timing
+from attacca.model.invocation import Call, Failed, Invocation, Outcome, Start, Timing
 from attacca.model.sandbox import Capacity, WorkerView
 from attacca.model.story import Moment
 
@@ -55,6 +56,65 @@ class Deleted(msgspec.Struct, frozen=True, tag=True):
 
     generation: int
     function: str
+
+
+class Known(msgspec.Struct, frozen=True, tag=True):
+    """A plane apart has learnt what was announced up to this generation."""
+
+    peer: str  # who says so
+    generation: int
+
+
+class Member(msgspec.Struct, frozen=True):
+    """A worker that has joined control, and where gateways reach it."""
+
+    worker: str
+    address: str  # HOST:PORT
+
+
+class Members(msgspec.Struct, frozen=True, tag=True):
+    """All workers there are. For gateways, which dial them."""
+
+    workers: tuple[Member, ...]
+
+
+# between control and gateway
+
+
+class GatewayJoined(msgspec.Struct, frozen=True, tag=True):
+    """A gateway is there, new; `url`: where it answers functions."""
+
+    name: str
+    url: str = ""
+    is_apart: bool = False  # what is announced takes its time to it
+
+
+class Access(msgspec.Struct, frozen=True, tag=True):
+    """Who may ask a gateway. `tokens`: SHA-256 of each. `is_uid_shared`: sandboxes may run as the server's own user."""
+
+    tokens: tuple[str, ...]
+    is_uid_shared: bool
+
+
+class AskCalls(msgspec.Struct, frozen=True, tag=True):
+    """What has ended lately? At most `limit`; `function` empty: of all of them."""
+
+    id: str
+    function: str
+    limit: int
+
+
+class CallsTold(msgspec.Struct, frozen=True, tag=True):
+    """The answer to the AskCalls of that id, the latest first."""
+
+    id: str
+    calls: tuple[Call, ...]
+
+
+class GatewayLeft(msgspec.Struct, frozen=True, tag=True):
+    """A gateway is gone."""
+
+    name: str
 
 
 # between control and worker: what control asks, and what workers answer or say by themselves
@@ -161,123 +221,49 @@ class Held(msgspec.Struct, frozen=True, tag=True):
     names: tuple[str, ...]
 
 
-# between control and worker: sandboxes of functions whose scheduling is `cluster`
+# between control and a worker apart: what its sandboxes are made of
 
 
-class StartSandbox(msgspec.Struct, frozen=True, tag=True):
-    """Make one of that revision, under this name. Ends in SandboxUp, and much later in SandboxDown; or in SandboxDown.
-
-    `is_ahead`: nobody waits for it. The worker neither stops it by itself nor runs in it what was not sent to it.
-    """
+class AskPiece(msgspec.Struct, frozen=True, tag=True):
+    """The bytes of a packed directory of code, or of a bundle, from `offset` on."""
 
     id: str
-    function: str
-    revision: str  # its id
-    why: str = ""
-    is_ahead: bool = False
+    digest: str
+    offset: int
 
 
-class StopSandbox(msgspec.Struct, frozen=True, tag=True):
-    """It takes nothing new, and ends with what runs in it. Ends in SandboxDown, also when there is no such sandbox."""
+class Piece(msgspec.Struct, frozen=True, tag=True):
+    """The answer to the AskPiece of that id. `size` and `sha256` are of the whole tar; `error`: it is not to be had."""
 
     id: str
-    why: str = ""
+    data: bytes = b""
+    size: int = 0
+    sha256: str = ""
+    error: Failed | None = None
 
 
-class AskSandboxes(msgspec.Struct, frozen=True, tag=True):
-    """Which sandboxes that control has ordered are there? From now on whoever asks hears of them."""
-
-
-class SandboxUp(msgspec.Struct, frozen=True, tag=True):
-    """It can take invocations. `timing`: what making it took; `queued` is the wait for room."""
-
-    worker: str
-    id: str
-    timing: Timing = Timing()
-
-
-class SandboxDown(msgspec.Struct, frozen=True, tag=True):
-    """It is no more, or was never made. `error.code` is one of errors.py; no_capacity: there is no room for it now."""
-
-    worker: str
-    id: str
-    error: Failed
-
-
-class Ordered(msgspec.Struct, frozen=True):
-    """One sandbox that control has ordered. It takes invocations, or is being made."""
+class AskSecrets(msgspec.Struct, frozen=True, tag=True):
+    """The values of these, for sandboxes that are given them."""
 
     id: str
-    function: str
-    revision: str
-    is_up: bool
-    timing: Timing = Timing()
+    names: tuple[str, ...]
 
 
-class Sandboxes(msgspec.Struct, frozen=True, tag=True):
-    """The answer to AskSandboxes: all of them, but for those that end."""
+class SecretsTold(msgspec.Struct, frozen=True, tag=True):
+    """The answer to the AskSecrets of that id. One that is not there is not to be had."""
 
-    worker: str
-    ordered: tuple[Ordered, ...]
+    id: str
+    values: dict[str, bytes]
 
-
-# between control and gateways: where functions whose scheduling is `cluster` can run, and how many want to
-
-
-class Endpoint(msgspec.Struct, frozen=True, gc=False):
-    """A sandbox that takes invocations, so many at once; `timing`: what making it took."""
-
-    sandbox: str
-    function: str
-    revision: str
-    worker: str
-    slots: int
-    timing: Timing = Timing()
+    def __repr__(self) -> str:
+        """What is logged or asserted may be read by anybody."""
+        return f"SecretsTold({self.id!r}, {sorted(self.values)!r})"
 
 
-class Endpoints(msgspec.Struct, frozen=True, tag=True):
-    """All of them. `is_whole` False: control has begun just now, and others may be there that it has not heard of."""
+class SecretChanged(msgspec.Struct, frozen=True, tag=True):
+    """Who has its value has an old one."""
 
-    generation: int
-    endpoints: tuple[Endpoint, ...]
-    is_whole: bool = True
-
-
-class EndpointsChanged(msgspec.Struct, frozen=True, tag=True):
-    """These are new, and those, by sandbox, take nothing any more. A gap in `generation` means: AskEndpoints."""
-
-    generation: int
-    added: tuple[Endpoint, ...] = ()
-    removed: tuple[str, ...] = ()
-
-
-class StartsFail(msgspec.Struct, frozen=True, tag=True):
-    """No sandbox of the revision can be made, wherever that was tried: who waits for one, waits in vain."""
-
-    function: str
-    revision: str
-    error: Failed
-
-
-class AskEndpoints(msgspec.Struct, frozen=True, tag=True):
-    """Say all Endpoints now, and what changes from now on."""
-
-
-class Load(msgspec.Struct, frozen=True, gc=False):
-    """What one gateway has of a function now. Times in seconds; 0 while nothing is known."""
-
-    function: str
-    running: int  # dispatched to a sandbox
-    waiting: int  # held until a sandbox has a free slot
-    waited_s: float = 0.0  # how long the first of those has waited
-    arrivals: int = 0  # so far
-    exec_s: float = 0.0  # the handler's own time, a moving average
-
-
-class Loads(msgspec.Struct, frozen=True, tag=True):
-    """Of the functions of which it has changed."""
-
-    of: tuple[Load, ...]
+    name: str
 
 
 # gateway -> worker
@@ -336,24 +322,6 @@ class Started(msgspec.Struct, frozen=True, tag=True, gc=False):
     kept: str = ""  # why the sandbox was still there, if it was idle
 
 
-class NotBegun(msgspec.Struct, frozen=True, tag=True):
-    """The last word on an invocation that was sent to a sandbox and has not been begun there.
-
-    `is_full`: others have all of its slots, and SlotFree follows when one of them has ended. Otherwise it takes nothing
-    any more.
-    """
-
-    id: str
-    sandbox: str
-    is_full: bool = False
-
-
-class SlotFree(msgspec.Struct, frozen=True, tag=True):
-    """A slot of the sandbox has become free. For those who were told that it is full, once each."""
-
-    sandbox: str
-
-
 class ResponseHead(msgspec.Struct, frozen=True, tag=True):
     """The first byte of a streamed answer."""
 
@@ -395,6 +363,7 @@ class WorkerJoined(msgspec.Struct, frozen=True, tag=True):
 
     view: WorkerView
     capacity: Capacity | None = None  # for control, which is not to let functions reserve more
+    address: str = ""  # HOST:PORT, where gateways dial it; empty: it is joined to them already
 
 
 class WorkerLeft(msgspec.Struct, frozen=True, tag=True):
@@ -405,17 +374,14 @@ class WorkerLeft(msgspec.Struct, frozen=True, tag=True):
 
 
 Announced = Catalogue | Deployed | Deleted
-FromControl = (
-    Announced | Prewarm | Evict | Check | AskHeld | AskView | AskStory | StartSandbox | StopSandbox | AskSandboxes
-)
-AboutEndpoints = Endpoints | EndpointsChanged | StartsFail
-ToGateway = Announced | AboutEndpoints
-Said = FromControl | ToGateway  # by control
+FromControl = Announced | Prewarm | Evict | Check | AskHeld | AskView | AskStory | Order
+ToGateway = Announced | Members | Access | AskCalls | AskStory | Published
+OfGateway = GatewayJoined | Known | AskCatalogue | CallsTold | StoryTold | AskEndpoints | Loads
+Supplied = Piece | SecretsTold | SecretChanged
+Said = FromControl | ToGateway | Supplied  # by control
 ToControl = (
-    Checked | Held | Viewed | StoryTold | Logged | WorkerJoined | Heartbeat | AskCatalogue | SandboxUp | SandboxDown
-    | Sandboxes | AskEndpoints | Loads
+    AskPiece | AskSecrets | Checked | Held | Viewed | Logged | WorkerJoined | Heartbeat | OfGateway | Reported
 )  # fmt: skip
 ToWorker = Dispatch | Body | Withdraw | Flow | WatchIdle
 FromWorker = (
-    Started | ResponseHead | ResponseBody | Ended | Flow | Heartbeat | Resting | WorkerJoined | NotBegun | SlotFree
-)  # fmt: skip
+    Started | ResponseHead | ResponseBody | Ended | Flow | Heartbeat | Resting | WorkerJoined | Refused)  # fmt: skip

@@ -9,6 +9,7 @@ from attacca.kernel.drive import Drive, LoopTimer, report_refused
 from attacca.kernel.ids import Ids
 from attacca.kernel.rand import Streams
 from attacca.kernel.registry import build
+from attacca.model.endpoints import SandboxDown, StartSandbox
 from attacca.model.invocation import Failed
 from attacca.model.membership import HEARTBEAT_S
 from attacca.model.messages import (
@@ -16,8 +17,11 @@ from attacca.model.messages import (
     AskStory,
     AskView,
     Body,
+    Catalogue,
     Check,
     Checked,
+    Deleted,
+    Deployed,
     Dispatch,
     Ended,
     Flow,
@@ -25,12 +29,11 @@ from attacca.model.messages import (
     FromWorker,
     Heartbeat,
     Held,
+    Known,
     Logged,
     ResponseBody,
     ResponseHead,
-    SandboxDown,
     Send,
-    StartSandbox,
     StoryTold,
     ToControl,
     ToWorker,
@@ -122,6 +125,7 @@ class Worker:
         self._pressure = Pressure(self._pause)
         self._buffer = BodyBuffer(config, send)
         self._peers: list[str] = []
+        self._apart: set[str] = set()  # of them, those that wait to hear that it knows what they announce
         self._is_closed = False
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._at_rest = asyncio.Event()
@@ -167,15 +171,18 @@ class Worker:
             except TimeoutError:
                 return
 
-    def join(self, peer: str) -> None:
-        """It may send from now on."""
+    def join(self, peer: str, address: str = "") -> None:
+        """It may send from now on. `address`: where gateways dial this worker, if they have to."""
         self._peers.append(peer)
-        self._send(peer, WorkerJoined(view.brief(self.core), view.capacity(self.core)))
+        if address:
+            self._apart.add(peer)
+        self._send(peer, WorkerJoined(view.brief(self.core), view.capacity(self.core), address))
 
     def lose(self, peer: str, _: str = "") -> None:
         """It is gone, and nobody wants what it has asked for."""
         if peer in self._peers:
             self._peers.remove(peer)
+            self._apart.discard(peer)
         self._pressure.lose(peer)
         if not self._is_closed:
             self._drive.feed(PeerLost(peer))
@@ -210,6 +217,8 @@ class Worker:
                 self._show(peer, message)
             case _:
                 self._drive.feed(Received(peer, message) if isinstance(message, Asked) else message)
+                if peer in self._apart and isinstance(message, Catalogue | Deployed | Deleted):
+                    self._send(peer, Known(self.config.name, message.generation))
 
     def _show(self, peer: str, question: AskView | AskHeld | AskStory) -> None:
         match question:

@@ -6,13 +6,16 @@ from pathlib import Path
 
 from attacca.control.config import ArchiveLimits, ControlConfig
 from attacca.control.core.archive import Intake, Item
+from attacca.control.core.events import Swept
 from attacca.control.core.form import Form
 from attacca.control.core.packages.requirements import Reading
 from attacca.control.core.progress import Step
 from attacca.control.deploy.build import Builder, ProgressStream
 from attacca.control.deploy.reception import Reception, Upload
 from attacca.control.deploy.state import StateDir
+from attacca.control.orders import Orders
 from attacca.control.secrets import Secrets
+from attacca.control.supplies import Supplies
 from attacca.control.tokens import Tokens
 from attacca.io.store.memory import MemoryStore
 from attacca.io.vault.memory import MemoryVault
@@ -64,3 +67,21 @@ def test_what_is_kept_in_the_store(tmp_path: Path) -> None:
         assert repr(state) == f"<StateDir {tmp_path / 'state'}>"
 
     asyncio.run(main())
+
+
+def test_what_is_under_way_and_what_is_handed_to_workers(tmp_path: Path) -> None:
+    async def main() -> None:
+        clock = ManualClock()
+        orders = Orders(lambda _: None)
+        task = orders.begin(_never(), lambda _: Swept())
+        assert repr(orders) == "<Orders 1 under way>"
+        task.cancel()
+        secrets = Secrets(MemoryStore(clock), MemoryVault(), clock)
+        assert repr(Supplies(StateDir(tmp_path), secrets, lambda _, __: None)) == "<Supplies 0 packed, 0 on their way>"
+
+    asyncio.run(main())
+
+
+async def _never() -> Swept:
+    await asyncio.Event().wait()
+    return Swept()

@@ -5,11 +5,17 @@ import pytest
 from attacca.errors import NotFound, QueueFull
 from attacca.gateway.config import GatewayConfig
 from attacca.gateway.driver import Gateway
+from attacca.kernel.access import digest
 from attacca.kernel.clock import ManualClock
 from attacca.kernel.ids import Ids
 from attacca.kernel.rand import Streams
 from attacca.model.invocation import Failed, Ok, Request
 from attacca.model.messages import (
+    Access,
+    AskCalls,
+    AskCatalogue,
+    AskStory,
+    CallsTold,
     Catalogue,
     Deleted,
     Deployed,
@@ -17,9 +23,14 @@ from attacca.model.messages import (
     Ended,
     Flow,
     Heartbeat,
+    Known,
+    Member,
+    Members,
+    OfGateway,
     ResponseBody,
     ResponseHead,
     Started,
+    StoryTold,
     ToWorker,
     Withdraw,
     WorkerJoined,
@@ -151,14 +162,14 @@ def test_what_is_sent_again_is_answered_once() -> None:
 
 
 def test_control_is_asked_when_something_was_missed() -> None:
-    asked: list[str] = []
+    asked: list[OfGateway] = []
     clock = ManualClock()
     ids, chance = Ids(Streams(1).stream("ids")), Streams(1).stream("balancing")
-    made = Gateway(GatewayConfig(), clock, ids, chance, lambda *_: None, None, lambda: asked.append("all"))
+    made = Gateway(GatewayConfig(), clock, ids, chance, lambda *_: None, None, asked.append)
     made.receive(Catalogue(1, ()))
     made.receive(Deployed(2, revision("a")))
     made.receive(Deleted(4, "a"))
-    assert asked == ["all"]
+    assert asked == [AskCatalogue(2, 4)]
     assert made.find("a") is not None
 
 
@@ -235,3 +246,45 @@ def test_a_silent_worker_is_left_out_and_what_it_had_is_sent_again_or_fails(capl
     assert [record.getMessage() for record in caplog.records] == [
         f"worker '{name}' was not heard of for 2.0 s: what it had is given to others" for name in "abc"
     ]
+
+
+def test_control_is_told_what_it_asks_and_says_who_may_ask() -> None:
+    said: list[OfGateway] = []
+    clock = ManualClock()
+    ids, chance = Ids(Streams(1).stream("ids")), Streams(1).stream("balancing")
+    made = Gateway(GatewayConfig(), clock, ids, chance, lambda *_: None, None, said.append, Nowhere())
+    assert not made.has_catalogue
+    assert not made.has_all
+    made.hear(Catalogue(7, ()))
+    made.hear(AskCalls("1", "", 5))
+    made.hear(AskStory("2", "nothing"))
+    assert said == [Known("", 7), CallsTold("1", ()), StoryTold("2", ())]
+    assert made.has_catalogue
+    assert not made.admits(b"Bearer sesame")
+    made.hear(Access((digest("sesame"),), is_uid_shared=False))
+    assert [made.admits(one) for one in (b"Bearer sesame", b"Bearer open", b"Basic sesame", None)] == [
+        True, False, False, False,
+    ]  # fmt: skip
+
+
+def test_workers_apart_are_dialed() -> None:
+    clock = ManualClock()
+    ids, chance = Ids(Streams(1).stream("ids")), Streams(1).stream("balancing")
+    nowhere = Nowhere()
+    made = Gateway(GatewayConfig(), clock, ids, chance, lambda *_: None, None, lambda _: None, nowhere)
+    made.hear(Members((Member("w", "h:1"),)))
+    made.hear(Members(()))
+    assert nowhere.story == ["dial w at h:1", "hang up w"]
+
+
+class Nowhere:
+    """Roads that are only noted."""
+
+    def __init__(self) -> None:
+        self.story: list[str] = []
+
+    def dial(self, worker: str, address: str) -> None:
+        self.story.append(f"dial {worker} at {address}")
+
+    def hang_up(self, worker: str) -> None:
+        self.story.append(f"hang up {worker}")

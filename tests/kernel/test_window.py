@@ -84,8 +84,8 @@ def moments(steps: list[tuple[float, int]], start: float) -> list[tuple[float, i
 
 
 def whole_since(now: float, width_s: float, began_at: float) -> float:
-    """Where the part begins that looks back from now over so many buckets of 1 s."""
-    return max(began_at, floor(now) - width_s + 1)
+    """Where the part begins that looks back from now over so many whole buckets of 1 s."""
+    return max(began_at, floor(now) - width_s)
 
 
 @given(STEPS, st.sampled_from([-3.25, 0.0, 100.5]), st.integers(1, 10), st.sampled_from([0.0, 0.25, 4.5, 30.0]))

@@ -41,7 +41,7 @@ class TcpJoint:
     async def open(self) -> None:
         await self.listener.open(HOST, 0, self.contexts[0])
         self.dialer = Dialer(
-            lambda: StreamLink(*self._dialing, has_dialed=True), HOST, self.listener.port, self.contexts[1]
+            lambda: StreamLink(*self._dialing, has_dialed=True), [(HOST, self.listener.port)], self.contexts[1]
         )
         self.dialer.open()
 
@@ -140,7 +140,7 @@ def test_who_dials_before_anybody_listens_is_joined_when_somebody_does() -> None
         await listener.open(HOST, 0)
         port = listener.port
         await listener.close("not yet")
-        dialer = Dialer(lambda: StreamLink(left, LEFT, Word, SMALL, has_dialed=True), HOST, port)
+        dialer = Dialer(lambda: StreamLink(left, LEFT, Word, SMALL, has_dialed=True), [(HOST, port)])
         dialer.open()
         await left.until(lambda one: len(one.refusals) >= 2)
         assert "cannot be reached" in left.refusals[0]

@@ -6,28 +6,19 @@ from typing import TypeVar
 from attacca.kernel.clock import ManualClock
 from attacca.kernel.drive import Drive, HandTimer, each, raise_refused
 from attacca.kernel.ids import Ids
-from attacca.model.function import PythonDirectory, Revision, Settings, Signature
-from attacca.model.invocation import Failed, Invocation, Outcome, Request, Start
-from attacca.model.messages import (
-    Check,
-    Checked,
-    Deleted,
-    Deployed,
-    Dispatch,
-    Ended,
+from attacca.model.endpoints import (
     NotBegun,
     Ordered,
-    Resting,
     SandboxDown,
     Sandboxes,
     SandboxUp,
-    Send,
     SlotFree,
-    Started,
     StartSandbox,
     StopSandbox,
-    Withdraw,
 )
+from attacca.model.function import PythonDirectory, Revision, Settings, Signature
+from attacca.model.invocation import Failed, Invocation, Outcome, Request, Start
+from attacca.model.messages import Check, Checked, Deleted, Deployed, Dispatch, Ended, Resting, Send, Started, Withdraw
 from attacca.policy.concurrency.fixed import Fixed
 from attacca.policy.concurrency.types import Concurrency
 from attacca.policy.keepalive.ttl import Ttl

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from attacca.cli.serve.cluster import CONTROL_HTTP_PORT, CONTROL_PORT, JOIN_TOKEN, ClusterConfig
 from attacca.cli.serve.joints import WireConfig
 from attacca.cli.serve.whole import check_whole
 from attacca.control.config import ControlConfig
@@ -32,7 +33,8 @@ FAMILIES = {  # where each is chosen
     "keepalive": "worker.keepalive",
     "balancing": "gateway.balancing",
 }
-NOT_SETTINGS = ("ATTACCA_URL", "ATTACCA_TOKEN", "ATTACCA_CONFIG")  # they speak to the commands, not to the server
+# They speak to the commands, not to the server.
+NOT_SETTINGS = ("ATTACCA_URL", "ATTACCA_TOKEN", "ATTACCA_CONFIG", JOIN_TOKEN)
 SHORT = {  # what may be said without its section, in a file, in the environment and with --set
     "state_dir": "control.state_dir",
     "secret_key_file": "control.secret_key_file",
@@ -57,6 +59,7 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     control: ControlConfig
     logs: LogLimits = LogLimits()
     wire: WireConfig = WireConfig()
+    cluster: ClusterConfig = ClusterConfig()
     store: StoreConfig = StoreConfig()
 
 
@@ -65,14 +68,16 @@ def load(
     file: str = "",
     flags: Mapping[str, tuple[object, str]] | None = None,
     assignments: Iterable[str] = (),
+    plane: str = "up",
 ) -> Settled[ServerConfig]:
-    """Merge and check; policies are made once, so that a wrong name or option stops here.
+    """Merge and check; policies are made once, so that a wrong name or option stops here. `plane` has defaults of its
+    own: up, control, gateway or worker.
 
     Raises:
         BadConfig: something is unknown or not allowed; it is named, with where it came from.
     """
     said: list[Layer] = [
-        defaults(environ),
+        defaults(environ) | of_plane(environ, plane),
         _file(file or environ.get("ATTACCA_CONFIG", "")),
         layers.read_environment(environ, ignore=NOT_SETTINGS),
         layers.read_flags(flags or {}),
@@ -148,6 +153,19 @@ def defaults(environ: Mapping[str, str]) -> dict[str, Given]:
         for name, value in choice.options.items():
             found[f"{key}.options.{name}"] = Given(value, layers.DEFAULT, "")
     return found
+
+
+def of_plane(environ: Mapping[str, str], plane: str) -> dict[str, Given]:
+    """What is another default for a plane in a process of its own."""
+    if plane == "control":
+        return {
+            "cluster.listen": Given(f"127.0.0.1:{CONTROL_PORT}", layers.DEFAULT, ""),
+            "gateway.port": Given(CONTROL_HTTP_PORT, layers.DEFAULT, "of control"),
+        }
+    if plane == "worker":
+        directory = default_state_dir(environ)
+        return {"control.state_dir": Given(str(directory.with_name("attacca-worker")), layers.DEFAULT, "of a worker")}
+    return {}
 
 
 def default_state_dir(environ: Mapping[str, str]) -> Path:

@@ -20,6 +20,10 @@ class WireConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     join: Literal["memory", "tcp"] = "memory"
     message_mb: Annotated[float, msgspec.Meta(gt=0)] = 256.0  # the largest message between planes that are apart
 
+    @property
+    def message_bytes(self) -> int:
+        return int(self.message_mb * MB)
+
 
 class End(NamedTuple):
     """One plane's side; `words` is the union of what it may be told."""
@@ -34,7 +38,7 @@ class Joints:
 
     def __init__(self, config: WireConfig) -> None:
         self._config = config
-        self._limits = Limits(message_bytes=int(config.message_mb * MB))
+        self._limits = Limits(message_bytes=config.message_bytes)
         self._links: list[memory.MemoryLink] = []
         self._sockets: list[tuple[Listener, Dialer]] = []
 
@@ -53,7 +57,7 @@ class Joints:
             return
         listener = Listener(self._maker(listening, has_dialed=False))
         await listener.open(LOOPBACK, 0)
-        dialer = Dialer(self._maker(dialing, has_dialed=True), LOOPBACK, listener.port)
+        dialer = Dialer(self._maker(dialing, has_dialed=True), [(LOOPBACK, listener.port)])
         self._sockets.append((listener, dialer))
         dialer.open()
         await listening.peers.until(dialing.hello.name)

@@ -1,10 +1,8 @@
 """Gateway, control and one worker in one process: the parts are made, joined by links, opened and closed here."""
 
 import contextlib
-import errno
 import logging
 import os
-import socket
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 from typing import Any, cast
@@ -14,15 +12,17 @@ import msgspec
 from attacca import __version__
 from attacca.cli.serve.configuration import ServerConfig
 from attacca.cli.serve.joints import End, Joints
+from attacca.cli.serve.planes.door import no_token, probe, url_of
 from attacca.control.deploy.state import StateDir
 from attacca.control.driver import Control
 from attacca.control.http.app import admin
 from attacca.control.http.authorization import door
-from attacca.errors import AttaccaError, BadConfig, Conflict
+from attacca.gateway.async_calls import AsyncCalls, new_owner
 from attacca.gateway.driver import Gateway
 from attacca.gateway.http.asgi_adapter import AsgiApp
 from attacca.gateway.http.listener import serve
 from attacca.gateway.http.server import HttpServer
+from attacca.io.journal.sqlite import SqliteJournal
 from attacca.io.logbook import Logbook
 from attacca.io.store.opening import is_beside, open_store
 from attacca.io.wire.peers import Peers
@@ -36,14 +36,14 @@ from attacca.model.invocation import Call
 from attacca.model.log import LogLine
 from attacca.model.messages import (
     AskCatalogue,
-    AskEndpoints,
     Catalogue,
     Deleted,
     Deployed,
     FromControl,
     FromWorker,
-    Loads,
+    GatewayJoined,
     Logged,
+    OfGateway,
     Said,
     ToControl,
     ToGateway,
@@ -104,12 +104,13 @@ class Server:
         await self.control.open()  # takes the lock of the state directory, before a sandbox is made in it
         self._closing.push_async_callback(self.control.close)
         if not is_loopback(config.gateway.host) and not await self.control.tokens.all():
-            raise no_token(config)
+            raise no_token(config.gateway.host, config.control.state_dir)
         await self.worker.open()
         self._closing.push_async_callback(self.joints.close)  # after the worker, whose last words they carry
         self._closing.push_async_callback(self.worker.close)
         self._closing.callback(self.control.drain)  # a deployment hears that we end, not that its worker is lost
         self._closing.callback(self.gateway.close)
+        await self._open_calls(state)
         await self._join()
         await self._listen()
         self._is_ready = True
@@ -117,7 +118,7 @@ class Server:
     def _make(self, state: StateDir) -> None:
         config, clock, streams = self.config, self._clock, Streams.from_entropy()
         self.joints = Joints(config.wire)
-        self._of_gateway: Peers[ToWorker | AskCatalogue | AskEndpoints | Loads] = Peers()
+        self._of_gateway: Peers[ToWorker | OfGateway] = Peers()
         self._of_control: Peers[Said] = Peers()
         self._of_worker: Peers[FromWorker | ToControl] = Peers()
 
@@ -131,7 +132,6 @@ class Server:
             streams.stream("balancing"),
             self._of_gateway.send,
             self._watch,
-            lambda: self._of_gateway.send(CONTROL, AskCatalogue(0, 0)),
             lambda message: self._of_gateway.send(CONTROL, message),
         )
         self.runtime = ProcessRuntime(SharedCode(state.path), config.process, clock, config.worker.memory_mb, secret)
@@ -159,7 +159,9 @@ class Server:
 
     async def _join(self) -> None:
         gateway, control, worker = self.gateway, self.control, self.worker
-        self._of_gateway.bind(self._begin, lambda _: gateway.receive, gateway.lose, gateway.press)
+        self._of_gateway.bind(
+            self._begin, lambda peer: gateway.hear if peer == CONTROL else gateway.receive, gateway.lose, gateway.press
+        )
         self._of_control.bind(lambda _: None, lambda peer: partial(self._hear, peer), control.lose)
         self._of_worker.bind(worker.join, lambda peer: partial(worker.receive, peer), worker.lose, worker.press)
         key = os.urandom(16)  # nobody else on this machine has it
@@ -173,8 +175,8 @@ class Server:
 
     def _begin(self, peer: str) -> None:
         if peer == CONTROL:
+            self._of_gateway.send(CONTROL, GatewayJoined(GATEWAY))
             self._of_gateway.send(CONTROL, AskCatalogue(0, 0))
-            self.gateway.join_control()
 
     def _hear(self, peer: str, message: ToControl) -> None:
         self.control.receive(peer, message)
@@ -190,12 +192,22 @@ class Server:
                 settings.name, kept, settings.min_sandboxes, settings.memory_mb, self.config.worker.memory_mb,
             )  # fmt: skip
 
+    async def _open_calls(self, state: StateDir) -> None:
+        """Before the gateway is closed, so that what is cut off then is not taken for tried."""
+        chance = Streams.from_entropy().stream("async")
+        journal = await SqliteJournal.open(state.calls, new_owner(), self._clock)
+        self._closing.push_async_callback(journal.close)
+        self.calls_later = AsyncCalls(self.gateway, journal, self.config.gateway.async_, self._clock, chance)
+        self._closing.push_async_callback(self.calls_later.close)
+        self.calls_later.open()
+
     async def _listen(self) -> None:
         config = self.config.gateway
         app = cast(AsgiApp, admin(self.control, self, door(is_loopback=is_loopback(config.host))))
         http = HttpServer(
             self.gateway, config, app, lambda: self._is_ready, self._allow, lambda: self.control.is_uid_shared
         )
+        http.serve_later(self.calls_later)
         self._port = (await serve(http)).sockets[0].getsockname()[1]
         self._http = http
 
@@ -220,15 +232,13 @@ class Server:
     # What the admin API is shown (control.http.authorization.Observe).
 
     async def workers(self) -> list[WorkerView]:
-        return await self.control.workers()
+        return await self.control.views.workers()
 
     async def story(self, subject: str) -> list[Moment]:
-        workers = list(self.control.core.workers.by_name)
-        moments = [*self.gateway.story(subject), *await self.control.views.story(workers, subject)]
-        return sorted(moments, key=lambda moment: moment.at)
+        return await self.control.views.story(subject)
 
-    def calls(self, function: str | None, limit: int) -> list[Call]:
-        return self.gateway.calls(function, limit)
+    async def calls(self, function: str | None, limit: int) -> list[Call]:
+        return await self.control.views.calls(function, limit)
 
     def logs(self, function: str, since_s: float | None, follow: bool) -> AsyncIterator[LogLine]:  # noqa: FBT001 - Observe
         return self.logbook.follow(function, since_s) if follow else self.logbook.read(function, since_s)
@@ -269,13 +279,12 @@ class Server:
     @property
     def url(self) -> str:
         """Where it listens, with the port that was found when any would do."""
-        host = self.config.gateway.host
-        shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
-        return f"http://{shown}:{self._port}"
+        return url_of(self.config.gateway, self._port)
 
     async def drain(self) -> None:
         """Take nothing new, refuse what waits, let what runs finish within `worker.drain_s` and its answers out."""
         self._is_ready = False
+        self.calls_later.drain()
         self.gateway.drain()
         if self._http is not None:
             self._http.end()
@@ -294,41 +303,3 @@ class Server:
         if self._has_logbook:
             self._has_logbook = False
             await self.logbook.close()
-
-
-def probe(host: str, port: int) -> None:
-    """Whether the port can be had, before anything is made that would have to be taken down again.
-
-    Raises:
-        Conflict: somebody else listens there.
-        BadConfig: the address is not one of this machine, or the port is reserved.
-    """
-    if port == 0:
-        return
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind, protocol) as one:
-            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            one.bind(address)
-    except OSError as error:
-        raise cannot_listen(host, port, error) from None
-
-
-def cannot_listen(host: str, port: int, error: OSError) -> AttaccaError:
-    if error.errno == errno.EADDRINUSE:
-        return Conflict(
-            f"port {port} on {host} is in use",
-            f"attacca list --url http://{host}:{port}, if it is attacca that listens; or attacca up --port {port + 1}",
-        )
-    if error.errno == errno.EACCES:
-        return BadConfig(f"port {port} is reserved for root", "attacca up --port 8080")
-    return BadConfig(f"{host} cannot be listened on: {error.strerror or error}", "attacca up --host 127.0.0.1")
-
-
-def no_token(config: ServerConfig) -> BadConfig:
-    state_dir = config.control.state_dir
-    return BadConfig(
-        f"{config.gateway.host} can be reached from other machines, and there is no API token: "
-        "anybody could deploy code here",
-        f"attacca token create --state-dir {state_dir}, then the same again; or listen on 127.0.0.1",
-    )

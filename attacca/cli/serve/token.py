@@ -25,6 +25,11 @@ export ATTACCA_TOKEN=$(attacca token create)
 attacca token create && attacca up --host 0.0.0.0
 """
 LIST = "attacca token list"
+JOIN = """
+attacca token join
+export ATTACCA_JOIN_TOKEN=$(attacca token join)
+attacca token join --renew  # planes that have the one before are refused when they come anew
+"""
 REVOKE = "attacca token revoke 3f2a90bc"
 
 TokenName = Annotated[str, typer.Option("--name", metavar="NAME", help="For whom or what it is.", show_default=False)]
@@ -68,6 +73,23 @@ def revoke(token_id: TokenId, *, state_dir: StateDir = "", file: ConfigFile = ""
         show_json({"revoked": token_id})
     else:
         say(f"Token {token_id} is worthless now.", "green")
+
+
+@app.command("join", cls=VerbCommand, epilog=JOIN)
+def join(
+    *,
+    renew: Annotated[bool, typer.Option("--renew", help="Make another; control has to be started anew.")] = False,
+    state_dir: StateDir = "",
+    file: ConfigFile = "",
+    as_json: Json = False,
+) -> None:
+    """Print what gateways and workers show to join the cluster of this state directory."""
+    token = asyncio.run(_with_tokens(state_dir, file, lambda tokens: tokens.join(renew=renew)))
+    if as_json:
+        show_json({"token": token})
+    else:
+        sys.stdout.write(token + "\n")
+        sys.stdout.flush()
 
 
 def show(rows: list[dict[str, Any]], now: float, width: int | None = None) -> None:

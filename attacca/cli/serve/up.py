@@ -1,26 +1,23 @@
 """`attacca up`: gateway, control and a worker on this machine, until Ctrl-C."""
 
-import asyncio
 import contextlib
-import gc
-import logging
 import os
-import signal
 import sys
 import tempfile
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from attacca.cli.options import ConfigFile, Json, StateDir
-from attacca.cli.screens.terminal import counted, paint, say, show_json, visible
+from attacca.cli.screens.terminal import counted, paint, show_json
+from attacca.cli.serve.running import log_to_stderr, remark
+from attacca.cli.serve.running import run as serve
 
 if TYPE_CHECKING:
-    from attacca.cli.serve.configuration import ServerConfig
     from attacca.cli.serve.server import Server
 
-COLLECT = 20_000, 20, 50  # an invocation leaves few cycles behind, and none that matters soon
 EXAMPLES = """
 attacca up
 attacca up --port 9000 --state-dir ./state
@@ -30,7 +27,6 @@ attacca token create && attacca up --host 0.0.0.0  # for other machines
 ATTACCA_WORKER__DRAIN_S=5 attacca up --config attacca.toml
 attacca up --port 0 --json  # one line with its address when it is ready
 """
-KILLED = 130
 SERVER_PANEL, POLICY_PANEL = "Server", "Worker and policies"
 
 Host = Annotated[
@@ -137,112 +133,26 @@ def run(
             "keepalive": (keepalive, "--keepalive"), "concurrency": (concurrency, "--concurrency"),
         }  # fmt: skip
         config = load(os.environ, file, flags, assignments or []).value
-        handler = logging.StreamHandler()
-        handler.setFormatter(Visible("%(levelname)s %(name)s: %(message)s"))
-        logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, handlers=[handler])
-        import uvloop
+        log_to_stderr(verbose=verbose)
+        from attacca.cli.serve.server import Server
 
-        take_open_files()
-        greet = greet_as_json if as_json else banner
-        watch = tell if verbose and not as_json else None
-        code = uvloop.run(serve(config, None if quiet else greet, watch, has_lifeline=lifeline))
+        server = Server(config, tell if verbose and not as_json else None)
+        greet = nothing if quiet else greet_as_json if as_json else banner
+        code = serve(server, partial(welcome, server, greet), has_lifeline=lifeline)
     if code:
         raise typer.Exit(code)
 
 
-def take_open_files() -> None:
-    """As many descriptors as we may have: each connection needs one, each sandbox three."""
-    import resource
-
-    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    with contextlib.suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-
-
-async def serve(
-    config: "ServerConfig",
-    greet: Callable[["Server"], None] | None,
-    watch: Callable[[object], None] | None,
-    *,
-    has_lifeline: bool = False,
-) -> int:
-    """Until a signal comes, or whoever holds the other end of our standard input is gone; the exit code."""
-    from attacca.cli.serve.server import Server
+def welcome(server: "Server", greet: Callable[["Server"], None]) -> None:
     from attacca.worker.host.watch import no_group
 
-    loop = asyncio.get_running_loop()
-    loop.set_exception_handler(report)
-    server = Server(config, watch)
-    signals = Signals(loop)
-    if has_lifeline:
-        loop.add_reader(sys.stdin.fileno(), signals.lose_lifeline)
-    opening = loop.create_task(server.open())
-    if await signals.comes_before(opening):
-        opening.cancel()
-        await asyncio.gather(opening, return_exceptions=True)
-        return KILLED
-    opening.result()
-    try:
-        # What exists now stays: modules, the catalogue, the joints between the planes. Out of the collector's sight
-        # they are not walked again and again in the middle of invocations, which makes its full rounds short.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(*COLLECT)
-        if greet is not None:
-            greet(server)
-        if warning := no_group(server.info()):
-            remark(warning)
-        await signals.wait()
-        remark("Draining: what runs may finish; Ctrl-C again ends it at once.")
-        draining = loop.create_task(server.drain())
-        is_killed = await signals.comes_before(draining)
-        if is_killed:
-            draining.cancel()
-        else:
-            draining.result()
-    finally:
-        await server.close()
-    remark("Killed." if is_killed else "Stopped; nothing is left running.")
-    return KILLED if is_killed else 0
+    greet(server)
+    if warning := no_group(server.info()):
+        remark(warning)
 
 
-class Signals:
-    """SIGINT, SIGTERM and SIGHUP, counted, so that each can be waited for. The third ends us on the spot."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._came = asyncio.Queue[int]()
-        self._count = 0
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            if signal.getsignal(number) != signal.SIG_IGN:  # nohup means it
-                loop.add_signal_handler(number, self._take, number)
-
-    def _take(self, number: int) -> None:
-        self._count += 1
-        if self._count > 2:
-            os._exit(KILLED)
-        self._came.put_nowait(number)
-
-    def lose_lifeline(self) -> None:
-        self._loop.remove_reader(sys.stdin.fileno())
-        self._take(signal.SIGHUP)
-
-    async def wait(self) -> None:
-        await self._came.get()
-
-    async def comes_before(self, task: "asyncio.Task[Any]") -> bool:
-        """True when a signal comes first; False when the task has ended, well or badly."""
-        waiting = asyncio.ensure_future(self._came.get())
-        await asyncio.wait({waiting, task}, return_when=asyncio.FIRST_COMPLETED)
-        if waiting.done():
-            return True
-        waiting.cancel()
-        return False
-
-
-def report(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """A failure that nobody waits for must be seen."""
-    logging.getLogger("attacca").error("%s", context["message"], exc_info=context.get("exception"))
+def nothing(_: "Server") -> None:
+    """With --quiet."""
 
 
 def greet_as_json(server: "Server") -> None:
@@ -278,13 +188,6 @@ def isolation(server: "Server") -> str:
     return f"process · memory held by {server.runtime.limits}"
 
 
-class Visible(logging.Formatter):
-    """What is logged may hold what others wrote: names, paths, tracebacks."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        return visible(super().format(record))
-
-
 def tell(event: object) -> None:
     """A line for an event, with --verbose."""
     from attacca.cli.screens.terminal import STARTS, milliseconds
@@ -307,8 +210,3 @@ def tell(event: object) -> None:
     with contextlib.suppress(OSError):  # a terminal that has gone must not end an invocation
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
-
-
-def remark(text: str) -> None:
-    with contextlib.suppress(OSError):
-        say(text)

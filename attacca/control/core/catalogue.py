@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from attacca.control.core.stored import Function
 from attacca.errors import BadRequest, NotFound
-from attacca.model.function import Artefact, PythonDirectory, Revision
+from attacca.model.function import Artefact, AsyncSettings, PythonDirectory, Revision
 from attacca.model.messages import Catalogue, Deleted, Deployed
 
 KEPT_REVISIONS = 10
@@ -58,6 +58,9 @@ def changes(before: Revision | None, after: Revision) -> tuple[str, ...]:
         if field in ("env", "secrets"):
             names = sorted({*old, *new})
             found += [f"{field}.{name}" for name in names if old.get(name) != new.get(name)]
+        elif isinstance(old, AsyncSettings):
+            parts = [part for part in old.__struct_fields__ if getattr(old, part) != getattr(new, part)]
+            found += [f"async.{part}: {_plain(getattr(old, part))} -> {_plain(getattr(new, part))}" for part in parts]
         elif field not in ("name", "handler", "event") and old != new:
             found.append(f"{field}: {_plain(old)} -> {_plain(new)}")
     return tuple(found)
@@ -73,6 +76,8 @@ def _artefact_changes(before: Artefact, after: Artefact) -> list[str]:
 
 
 def _plain(value: object) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value)) or "none"
     return "unset" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 

@@ -5,7 +5,6 @@ What is durable is announced, and what is announced is acknowledged: whoever los
 what there was before, or what there is now. A report in a phase that has no row for it is refused and changes nothing.
 """
 
-from collections.abc import Sequence
 from enum import StrEnum
 from math import inf
 from typing import Final
@@ -42,19 +41,23 @@ from attacca.control.core.events import (
     Tick,
 )
 from attacca.control.core.garbage import Garbage
+from attacca.control.core.gateways import Gateways
 from attacca.control.core.secrets import SECRETS, in_use, unknown
+from attacca.control.core.spread import Spread
 from attacca.control.core.stored import EPOCH
 from attacca.control.core.workers import Workers
 from attacca.errors import AttaccaError, IllegalTransition
+from attacca.model.endpoints import SandboxDown, Sandboxes, SandboxUp
 from attacca.model.messages import (
     Checked,
     Evict,
+    GatewayJoined,
+    GatewayLeft,
     Heartbeat,
     Held,
+    Known,
     Prewarm,
-    SandboxDown,
-    Sandboxes,
-    SandboxUp,
+    SecretChanged,
     Send,
     WorkerJoined,
     WorkerLeft,
@@ -88,6 +91,8 @@ class ControlCore:
         self.stage = Stage.CLOSED
         self.workers = Workers(silent_s)
         self.cluster = Cluster(placer, scaling)
+        self.gateways = Gateways()
+        self.spread = Spread(self.workers, self.gateways)
         self.garbage = Garbage()
         self.changes = Changes(
             self.workers, self.garbage, allow_source_builds=allow_source_builds, is_ordinary_user=is_ordinary_user
@@ -106,9 +111,7 @@ class ControlCore:
         """
         out: list[Command] = []
         if type(event) in OF_CLUSTER:  # hundreds of times as often as all else
-            if self.stage is Stage.CLOSED or self.stage is Stage.OPENING:
-                self.cluster.listen(event)  # type: ignore[arg-type]
-            elif self.stage is Stage.OPEN:
+            if self.stage is Stage.OPEN:
                 self.cluster.handle(now, event, out)  # type: ignore[arg-type]
             return out
         self._rest(now, event, out)
@@ -123,11 +126,12 @@ class ControlCore:
                 self.changes.ask(event, out)
             case Examined() | Built() | BuildFailed() | Checked() | Stored() | Erased() | StoreFailed():
                 self._report(now, event, out)
-            case ReaderLeft():
-                self.changes.leave(event.id, out)
+                self.spread.hold(now, event.id, out)
             case WorkerJoined() | Heartbeat() | WorkerLeft() | CatalogueAsked() | Held():
                 self._peer(now, event, out)
-            case SecretSet() | SecretDeleteAsked() | Ordered():
+            case GatewayJoined() | GatewayLeft() | Known():
+                self._gateway(now, event, out)
+            case SecretSet() | SecretDeleteAsked() | Ordered() | ReaderLeft():
                 self._order(event, out)
             case Swept():
                 self.garbage.swept(now)
@@ -144,12 +148,15 @@ class ControlCore:
 
     def wakeup(self) -> float | None:
         """When it wants the next Tick. A Tick at any other time does no harm."""
-        at = min(self.workers.silent_at, self.garbage.again_at, self.cluster.timers.next() or inf)
+        at = min(self.workers.silent_at, self.garbage.again_at, self.spread.next_at, self.cluster.timers.next() or inf)
         return None if at == inf else at
 
     def is_at_rest(self) -> bool:
         """Nothing that was ordered is on its way."""
-        return not (self.changes.turns.by_id or self.erasing or self.garbage.is_at_work) and self.stage != Stage.OPENING
+        return (
+            not (self.changes.turns.by_id or self.erasing or self.garbage.is_at_work or self.spread.rounds)
+            and self.stage != Stage.OPENING
+        )
 
     def users_of(self, secret: str) -> tuple[str, ...]:
         """The functions whose current revisions ask for it."""
@@ -200,48 +207,65 @@ class ControlCore:
     ) -> None:
         match event:
             case WorkerJoined():
-                self._lose(event.view.name, out)  # what an older one of its name had
+                self._lose(now, event.view.name, out)  # what an older one of its name had
                 self.workers.join(now, event, self.changes.catalogue)
                 self._tell(event.view.name, out)
+                self.gateways.tell(self.workers.by_name.values(), out)
                 self.cluster.joined(now, event.view, out)
             case Heartbeat():
                 if self.workers.hear(now, event):
                     self._tell(event.view.name, out)
                 self.cluster.heard(now, event.view, out)
             case WorkerLeft():
-                self._lose(event.worker, out)
-                self.workers.by_name.pop(event.worker, None)
-                self.cluster.left(now, event.worker, out)
-                self.cluster.gateway_left(now, event.worker, out)
+                self._lose(now, event.worker, out)
+                if self.workers.by_name.pop(event.worker, None) is not None:
+                    self.gateways.tell(self.workers.by_name.values(), out)
+                    self.cluster.left(now, event.worker, out)
             case CatalogueAsked():
                 self._tell(event.peer, out)
             case Held():
                 self.garbage.hear(event)
 
+    def _gateway(self, now: float, event: GatewayJoined | GatewayLeft | Known, out: list[Command]) -> None:
+        match event:
+            case GatewayJoined():
+                self.gateways.join(event, self.workers.by_name.values(), out)
+                self.cluster.gateway_joined(event.name, out, is_open=self.stage is Stage.OPEN)
+            case GatewayLeft():
+                self.gateways.by_name.pop(event.name, None)
+                self.spread.lose(now, event.name, out)
+                self.cluster.gateway_left(now, event.name, out)
+            case Known():
+                self.spread.hear(now, event, out)
+
     def _tell(self, peer: str, out: list[Command]) -> None:
         if self.stage in (Stage.OPEN, Stage.DRAINING):
             out.append(Send(peer, self.changes.catalogue.catalogue()))
 
-    def _lose(self, worker: str, out: list[Command]) -> None:
+    def _lose(self, now: float, worker: str, out: list[Command]) -> None:
         self.changes.lose(worker, out)
+        self.spread.lose(now, worker, out)
         self.garbage.lose(worker)
 
     def _tick(self, now: float, out: list[Command]) -> None:
         if now >= self.workers.silent_at:
             for worker in self.workers.silence(now):
-                self._lose(worker, out)
+                self._lose(now, worker, out)
                 self.cluster.silenced(now, worker, out)
         self.garbage.ring(now)
+        self.spread.ring(now, out)
         if self.stage is Stage.OPEN:
             self.cluster.tick(now, out)
 
     # Orders, and secrets.
 
-    def _order(self, event: SecretSet | SecretDeleteAsked | Ordered, out: list[Command]) -> None:
+    def _order(self, event: SecretSet | SecretDeleteAsked | Ordered | ReaderLeft, out: list[Command]) -> None:
         match event:
+            case ReaderLeft():
+                self.changes.leave(event.id, out)
             case SecretSet():
                 self.changes.secrets[event.name] = None
-                self._renew(self.users_of(event.name), out)
+                self._renew(event.name, out)
             case SecretDeleteAsked():
                 users = self.users_of(event.name)
                 if event.name not in self.changes.secrets:
@@ -263,17 +287,18 @@ class ControlCore:
             out.append(Reply(event.id, event.error))
             return
         self.changes.secrets.pop(name, None)
-        users = self.users_of(name)
-        self._renew(users, out)
-        out.append(Reply(event.id, users))
+        out.append(Reply(event.id, self._renew(name, out)))
 
-    def _renew(self, functions: Sequence[str], out: list[Command]) -> None:
-        """What was made with the value before goes."""
+    def _renew(self, secret: str, out: list[Command]) -> tuple[str, ...]:
+        """What was made with the value before goes; who asks for it."""
+        users, workers = self.users_of(secret), self.workers.heard()
+        out += [Send(worker.name, SecretChanged(secret)) for worker in workers if worker.address]
         out += [
             Send(worker.name, Evict(function, templates=True, is_renewal=True))
-            for function in functions
-            for worker in self.workers.heard()
+            for function in users
+            for worker in workers
         ]
+        return users
 
     def _pass_on(self, event: Ordered, out: list[Command]) -> None:
         """

@@ -11,30 +11,37 @@ import msgspec
 from attacca.control.core.progress import Done, Refused, Step
 from attacca.control.core.stored import Function
 from attacca.errors import AttaccaError
+from attacca.model.endpoints import (
+    AskEndpoints,
+    AskSandboxes,
+    Endpoints,
+    EndpointsChanged,
+    Loads,
+    SandboxDown,
+    Sandboxes,
+    SandboxUp,
+    StartSandbox,
+    StartsFail,
+    StopSandbox,
+)
 from attacca.model.function import Revision, Settings
 from attacca.model.messages import (
-    AskEndpoints,
     AskHeld,
-    AskSandboxes,
     Catalogue,
     Check,
     Checked,
     Deleted,
     Deployed,
-    Endpoints,
-    EndpointsChanged,
     Evict,
+    GatewayJoined,
+    GatewayLeft,
     Heartbeat,
     Held,
-    Loads,
+    Known,
+    Members,
     Prewarm,
-    SandboxDown,
-    Sandboxes,
-    SandboxUp,
+    SecretChanged,
     Send,
-    StartSandbox,
-    StartsFail,
-    StopSandbox,
     WorkerJoined,
     WorkerLeft,
 )
@@ -197,6 +204,9 @@ Event = (
     | SandboxUp
     | SandboxDown
     | Sandboxes
+    | GatewayJoined
+    | GatewayLeft
+    | Known
     | Drain
     | Tick
 )
@@ -269,7 +279,7 @@ class Sweep(msgspec.Struct, frozen=True):
     keep: tuple[str, ...]
 
 
-ToWorker = Catalogue | Check | AskHeld | Prewarm | Evict | StartSandbox | StopSandbox | AskSandboxes
-ToGateway = Catalogue | Endpoints | EndpointsChanged | StartsFail
-ToPeer = ToWorker | ToGateway
+ToWorker = Catalogue | Check | AskHeld | Prewarm | Evict | StartSandbox | StopSandbox | AskSandboxes | SecretChanged
+ToGateway = Catalogue | Members | Endpoints | EndpointsChanged | StartsFail
+ToPeer = Deployed | Deleted | ToWorker | ToGateway
 Command = Send[ToPeer] | Announce | Put | Erase | Reply | Say | Examine | Build | StopBuild | Sweep

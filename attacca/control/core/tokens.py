@@ -1,6 +1,5 @@
 """Tokens of the admin API: who made them and when; of the secret itself only a digest is kept."""
 
-import hashlib
 import hmac
 import re
 from collections.abc import Iterable
@@ -8,6 +7,7 @@ from collections.abc import Iterable
 import msgspec
 
 from attacca.errors import BadRequest
+from attacca.kernel.access import digest
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._@-]{0,62}")
 
@@ -17,11 +17,6 @@ class Token(msgspec.Struct, frozen=True):
     name: str
     created_at: float  # seconds since 1970
     sha256: str
-
-
-def digest(secret: str) -> str:
-    """A plain hash is enough: the secrets are long and random, so nobody can guess their way to one."""
-    return hashlib.sha256(secret.encode(errors="replace")).hexdigest()
 
 
 def is_name(name: str) -> bool:

@@ -14,10 +14,11 @@ from attacca.model.sandbox import Capacity
 class Worker:
     """One, from its joining until it is gone."""
 
-    __slots__ = ("capacity", "granted", "heard_at", "is_draining", "is_silent", "name")
+    __slots__ = ("address", "capacity", "granted", "heard_at", "is_draining", "is_silent", "name")
 
     def __init__(self, now: float, joined: WorkerJoined) -> None:
         self.name = joined.view.name
+        self.address = joined.address
         self.capacity: Capacity | None = joined.capacity  # None: it has not said what it can reserve
         self.granted: dict[str, int] = {}  # of those that want min_sandboxes: how many it keeps
         self.heard_at = now

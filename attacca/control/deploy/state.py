@@ -16,12 +16,13 @@ SYNC_EACH = 200  # up to so many files are synced one by one; beyond, the whole 
 
 
 class StateDir:
-    """`state.db`, `code/<digest>/`, `bundles/<digest>/`, `logs/<function>/`, `lock`, `secret.key` unless it is kept
-    elsewhere; `tmp/` for what is unfinished."""
+    """`state.db`, `calls.db`, `code/<digest>/`, `bundles/<digest>/`, `logs/<function>/`, `lock`, `secret.key` unless
+    it is kept elsewhere; `tmp/` for what is unfinished."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.database = path / "state.db"
+        self.calls = path / "calls.db"  # of asynchronous calls
         self.code = path / "code"
         self.bundles = path / "bundles"
         self.logs = path / "logs"

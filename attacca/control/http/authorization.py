@@ -22,7 +22,7 @@ class Observe(Protocol):
     async def story(self, subject: str) -> Sequence[Moment]:
         """What has happened lately to an invocation or a sandbox, in the order of time."""
 
-    def calls(self, function: str | None, limit: int) -> Sequence[Call]:
+    async def calls(self, function: str | None, limit: int) -> Sequence[Call]:
         """The newest ended invocations, at most `limit`."""
 
     def logs(self, function: str, since_s: float | None, follow: bool) -> AsyncIterator[LogLine]:  # noqa: FBT001 - mirrors Observe

@@ -166,13 +166,13 @@ def read_logs(
     return Stream(log_lines(context.observe.logs(name, since, follow)), media_type=NDJSON)
 
 
-@get("/api/calls", responses=refusals(), sync_to_thread=False)
-def list_calls(
+@get("/api/calls", responses=refusals())
+async def list_calls(
     context: TheContext,
     function: FromQuery[str | None] = None,
     limit: Annotated[int, QueryParameter(ge=1, le=10_000)] = 100,
 ) -> list[Call]:
-    return list(context.observe.calls(function, limit))
+    return list(await context.observe.calls(function, limit))
 
 
 @get("/api/workers", responses=refusals())
@@ -184,7 +184,7 @@ async def list_workers(context: TheContext) -> list[WorkerRow]:
 async def explain(context: TheContext, subject: FromPath[str]) -> Explanation:
     """What has happened lately to an invocation or a sandbox, and why, as far as it is remembered."""
     moments = tuple(await context.observe.story(subject))
-    call = next((one for one in context.observe.calls(None, 10_000) if one.id == subject), None)
+    call = next((one for one in await context.observe.calls(None, 10_000) if one.id == subject), None)
     if not moments and call is None:
         raise NotFound(
             f"nothing is remembered of {subject!r}",

@@ -16,27 +16,26 @@ from math import inf
 from attacca.errors import Draining, NotFound
 from attacca.gateway.core.catalogue import Functions
 from attacca.gateway.core.deadlines import Deadlines
-from attacca.gateway.core.events import Arrived, Command, ControlJoined, TellControl
+from attacca.gateway.core.events import Arrived, Command, TellControl
 from attacca.gateway.core.inflight import NO_TIME, Function, Inflight
 from attacca.gateway.core.slots import SandboxHandle, Slots, waited
 from attacca.gateway.core.workers import WorkerHandle, Workers
-from attacca.model.invocation import Failed, Invocation, Outcome, Timing
-from attacca.model.messages import (
+from attacca.model.endpoints import (
     AskEndpoints,
-    Dispatch,
     Endpoint,
     Endpoints,
     EndpointsChanged,
     Load,
     Loads,
     NotBegun,
-    Send,
     SlotFree,
     StartsFail,
 )
+from attacca.model.invocation import Failed, Invocation, Outcome, Timing
+from attacca.model.messages import Dispatch, Send
 
 DEMAND_S = 0.05
-Event = NotBegun | SlotFree | Endpoints | EndpointsChanged | StartsFail | ControlJoined
+Event = NotBegun | SlotFree | Endpoints | EndpointsChanged | StartsFail
 Place = Callable[[float, Inflight, list[Command]], None]
 Close = Callable[[float, Inflight, Outcome, list[Command]], None]
 AT_ONCE = "a sandbox had a free slot"
@@ -90,8 +89,6 @@ class Cluster:
                 self._publish(now, event, out)
             case StartsFail():
                 self._starts_fail(now, event, out)
-            case ControlJoined():
-                out.append(TellControl(AskEndpoints()))
 
     def arrive(self, now: float, event: Arrived, function: Function, out: list[Command]) -> None:
         """It is admitted already."""
@@ -231,6 +228,7 @@ class Cluster:
             there = {endpoint.sandbox for endpoint in added}
             removed = [name for name in self.by_sandbox if name not in there] if message.is_whole else ()
             self._has_asked = False
+            self._tell_all(now, out)
         self.generation = message.generation
         for name in removed:
             sandbox = self.by_sandbox.get(name)
@@ -373,6 +371,15 @@ class Cluster:
         self.tell_at = inf
         if loads:
             out.append(TellControl(Loads(tuple(loads))))
+
+    def _tell_all(self, now: float, out: list[Command]) -> None:
+        """Who publishes anew may not know what is wanted."""
+        for slots in self.by_function.values():
+            function = self._functions.by_name.get(slots.name)
+            if not slots.is_changed and function is not None and (function.waiting or function.running):
+                slots.is_changed = True
+                self.changed.append(slots)
+        self.tell(now, out)
 
     def _load(self, now: float, slots: Slots[Inflight]) -> Load | None:
         function = self._functions.by_name.get(slots.name)

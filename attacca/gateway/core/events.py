@@ -8,22 +8,19 @@ import msgspec
 from attacca.errors import AttaccaError
 from attacca.gateway.core.catalogue import AskCatalogue
 from attacca.gateway.core.inflight import Client, Inflight
+from attacca.model.endpoints import AskEndpoints, Endpoints, EndpointsChanged, Loads, StartsFail
 from attacca.model.invocation import Failed, Outcome, Request
 from attacca.model.messages import (
-    AskEndpoints,
     Catalogue,
     Deleted,
     Deployed,
-    Endpoints,
-    EndpointsChanged,
     Flow,
     FromWorker,
-    Loads,
+    Members,
     ResponseBody,
     ResponseHead,
     Send,
     Started,
-    StartsFail,
     ToWorker,
     WorkerLeft,
 )
@@ -94,17 +91,13 @@ class Drain(msgspec.Struct, frozen=True):
     """Take nothing new."""
 
 
-class ControlJoined(msgspec.Struct, frozen=True):
-    """A control is there that has to hear how many run and wait, and will say where they can."""
-
-
 class Tick(msgspec.Struct, frozen=True):
     """The time that `wakeup()` named has come; or the driver felt like it."""
 
 
 FromClient = Arrived | Refused | BodyCame | ClientPaused | ClientLeft | ClientFell | Amended | GivenUp
-FromControl = Catalogue | Deployed | Deleted | Endpoints | EndpointsChanged | StartsFail
-Event = FromClient | FromWorker | WorkerLeft | FromControl | ControlJoined | Drain | Tick
+FromControl = Catalogue | Deployed | Deleted | Members | Endpoints | EndpointsChanged | StartsFail
+Event = FromClient | FromWorker | WorkerLeft | FromControl | Drain | Tick
 
 # What is to be done.
 
@@ -143,4 +136,17 @@ class TellControl(msgspec.Struct, frozen=True):
     message: AskEndpoints | Loads
 
 
-Command = TellControl | Send[ToWorker] | Answer | Pass | Reject | AskCatalogue | WorkerLost
+class Dial(msgspec.Struct, frozen=True):
+    """Be linked to that worker, there and nowhere else. Its joining is told when it is."""
+
+    worker: str
+    address: str  # HOST:PORT
+
+
+class HangUp(msgspec.Struct, frozen=True):
+    """That worker is gone; do not try to be linked to it any more."""
+
+    worker: str
+
+
+Command = TellControl | Send[ToWorker] | Answer | Pass | Reject | AskCatalogue | WorkerLost | Dial | HangUp

@@ -16,6 +16,7 @@ from attacca.errors import AttaccaError, Draining, NoCapacity
 from attacca.gateway.core.catalogue import Functions
 from attacca.gateway.core.cluster import Cluster
 from attacca.gateway.core.deadlines import Deadlines, timed_out
+from attacca.gateway.core.dialing import Dialing
 from attacca.gateway.core.events import (
     Amended,
     Answer,
@@ -25,7 +26,6 @@ from attacca.gateway.core.events import (
     ClientLeft,
     ClientPaused,
     Command,
-    ControlJoined,
     Drain,
     Event,
     GivenUp,
@@ -38,6 +38,7 @@ from attacca.gateway.core.inflight import NO_REQUEST, Function, Inflight
 from attacca.gateway.core.joining import Joining
 from attacca.gateway.core.retries import LEFT, Retries
 from attacca.gateway.core.workers import ONLY, WorkerHandle, Workers
+from attacca.model.endpoints import Endpoints, EndpointsChanged, NotBegun, SlotFree, StartsFail
 from attacca.model.invocation import Failed, Invocation, Ok, Outcome, Start
 from attacca.model.messages import (
     Body,
@@ -46,18 +47,14 @@ from attacca.model.messages import (
     Deployed,
     Dispatch,
     Ended,
-    Endpoints,
-    EndpointsChanged,
     Flow,
     Heartbeat,
-    NotBegun,
+    Members,
     ResponseBody,
     ResponseHead,
     Resting,
     Send,
-    SlotFree,
     Started,
-    StartsFail,
     Withdraw,
     WorkerJoined,
     WorkerLeft,
@@ -93,6 +90,7 @@ class GatewayCore:
         )
         self.joining = Joining(self.workers, self.retries, self.cluster)
         self._handles = self.workers.by_name
+        self.dialing = Dialing(self._handles.__contains__)
 
     def __repr__(self) -> str:
         state, functions = "draining" if self.is_draining else "open", len(self.functions.by_name)
@@ -116,7 +114,7 @@ class GatewayCore:
         match event:
             case ResponseHead() | ResponseBody() | Flow() | Resting() | Heartbeat() | WorkerJoined() | WorkerLeft():
                 self._told(now, event, out)
-            case NotBegun() | SlotFree() | Endpoints() | EndpointsChanged() | StartsFail() | ControlJoined():
+            case NotBegun() | SlotFree() | Endpoints() | EndpointsChanged() | StartsFail():
                 self.cluster.handle(now, event, out)
             case BodyCame() | ClientPaused() | ClientLeft() | ClientFell() | Amended() | GivenUp():
                 self._at_work(now, event, out)
@@ -126,6 +124,8 @@ class GatewayCore:
                 self._count_refusal(event.function, event.code)
             case Catalogue() | Deployed() | Deleted():
                 self._learn(now, event, out)
+            case Members():
+                self.dialing.learn(event, out)
             case Drain():
                 self.is_draining = True
                 self.cluster.drain(now, out)
@@ -377,6 +377,7 @@ class GatewayCore:
                 self.joining.joined(now, event, out)
             case WorkerLeft():
                 self.joining.left(now, event, out)
+                self.dialing.lose(event.worker, out)
 
     def _head(self, message: ResponseHead, out: list[Command]) -> None:
         inflight = self.inflight.get(message.id)

@@ -9,8 +9,8 @@ from collections.abc import Hashable
 from typing import Generic, TypeVar
 
 from attacca.gateway.core.workers import WorkerHandle
+from attacca.model.endpoints import Endpoint
 from attacca.model.invocation import Timing
-from attacca.model.messages import Endpoint
 
 T = TypeVar("T", bound=Hashable)
 

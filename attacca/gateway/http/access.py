@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from enum import Enum
 from typing import Any
 
 from attacca.errors import AttaccaError, BadRequest, HeadersTooLarge
@@ -24,6 +25,13 @@ Allow = Callable[[bytes | None], bool]
 FIELDS_MOST = 200  # of a request's head: the shortest take thirty times their bytes in memory
 KEPT = 1024  # hosts remembered, and names of fields
 KEPT_LENGTH = 64
+KEY = b"idempotency-key"
+
+
+class Plan(Enum):
+    """What is noted in a head for whoever makes a plan of it."""
+
+    KEYED = "keyed"  # its sender may send it again, and wants it done once
 
 
 class Access:
@@ -65,6 +73,8 @@ class Access:
             if isinstance(judged, BadRequest | HeadersTooLarge):
                 return judged
             head.refusal = judged
+            if KEY in named:
+                head.plan = Plan.KEYED
         elif self.needs_token:
             head.refusal = self.refuse_stranger(named.get(b"authorization"))
         return None
@@ -102,7 +112,7 @@ class Access:
         if is_all_the_same or is_local(host.decode("latin-1")):
             _add(self.hosts, host)
         for name, _ in fields:
-            if is_all_the_same or not is_telling(name):
+            if name != KEY and (is_all_the_same or not is_telling(name)):
                 _add(self.names, name)
 
 

@@ -7,7 +7,7 @@ from attacca.errors import AttaccaError, BadRequest, BadResponse
 from attacca.gateway.core.inflight import Inflight
 from attacca.gateway.http import cors, phases, request
 from attacca.gateway.http.asgi_adapter import AsgiAdapter, scope_of
-from attacca.gateway.http.handler import PLAINLY, Action, Admin, Invoke, Refuse, Serve
+from attacca.gateway.http.handler import NO_PLAN, PLAINLY, Action, Admin, Deliver, Invoke, Refuse, Serve
 from attacca.gateway.http.intake import SMALL, Asked, Intake, too_large
 from attacca.gateway.http.owner import Owner
 from attacca.gateway.http.peer_uid import Ends
@@ -22,7 +22,6 @@ from attacca.model.invocation import Ok, Outcome, Request, Start
 
 WARM = Start.WARM
 LARGE = 64 * 1024  # bytes of an answer that do not count
-NO_PLAN = Invoke("")
 NO_HEAD = request.head(b"", b"", [], {}, "1.1", False)  # noqa: FBT003 - as in any other
 
 
@@ -102,13 +101,19 @@ class Exchange:
         if error is not None:
             self.respond(action.told.error(error, None))
 
-    def _act_otherwise(self, action: Admin | Serve | Refuse, head: Head, body: bytes, *, more: bool) -> None:
+    def _act_otherwise(self, action: Admin | Deliver | Serve | Refuse, head: Head, body: bytes, *, more: bool) -> None:
         self._plan = NO_PLAN
         match action:
             case Serve(answer=answer):
                 self.respond(answer)
             case Refuse(error=error):
                 self.respond(PLAINLY.error(error, None))
+            case Deliver():
+                self._plan = action.plan
+                refusal = head.refusal or (too_large(self._max_body) if len(body) > self._max_body else None)
+                delivery = action.begin(refusal, body, self)
+                if delivery is not None:  # else it is answered, and this may be at the next request already
+                    self.sink = delivery
             case Admin(path=path, query=query):
                 app = self._server.admin
                 assert app is not None, "a handler hands on to what is not there"
@@ -121,19 +126,19 @@ class Exchange:
         """Refuse it before its body has come, or start it without, or collect its body."""
         action, intake, server = self._handle(head, self._ends), self.intake, self._server
         is_large = head.is_chunked or head.announced > SMALL
-        is_streamed = not isinstance(action, Invoke) or (is_large and action.takes_streams)
-        if not isinstance(action, Invoke):
-            self._limit = server.max_admin
-        else:
-            self._limit = server.max_stream if is_streamed else server.max_body
+        is_collected = isinstance(action, Invoke | Deliver)
+        is_streamed = not is_collected or (isinstance(action, Invoke) and is_large and action.takes_streams)
+        most = server.max_stream if is_streamed else server.max_body
+        self._limit = most if is_collected else server.max_admin
         self._head, self._passes = head, False
         self._writer.begin(head)
         intake.announced, intake.expects = None if head.is_chunked else head.announced, head.expects
         intake.begin(server.now)
         error = self._refuse_early(action, head)
-        if error is None and isinstance(action, Invoke) and not is_streamed:
+        if error is None and isinstance(action, Invoke | Deliver) and not is_streamed:
             self._step(phases.OPEN)
-            self._plan, intake.limit, intake.owner = action, self._limit, action.function
+            intake.limit, intake.owner = self._limit, action.function
+            self._plan = action if isinstance(action, Invoke) else action.plan
             return
         self._step(phases.STREAM)
         self.streamed_size = len(body)
@@ -153,7 +158,9 @@ class Exchange:
             return BadRequest("the Content-Length is not a number of bytes", "send digits")
         if length > limit:
             return self._gateway.refused(action.function if isinstance(action, Invoke) else "", too_large(limit))
-        return (head.refusal or self._gateway.refusal(action.function)) if isinstance(action, Invoke) else None
+        if isinstance(action, Invoke):
+            return head.refusal or self._gateway.refusal(action.function)
+        return head.refusal if isinstance(action, Deliver) else None
 
     def _may_pass(self, head: Head) -> bool:
         """The answer does not wait for the body. What still comes of a small one passes by, and the connection goes on;

@@ -4,6 +4,7 @@ A dialect is a `Handler`: it knows addresses, names of fields and the shapes of 
 limits or queues. What is not its own it hands to the next.
 """
 
+from collections.abc import Callable
 from typing import Protocol
 
 import msgspec
@@ -11,6 +12,8 @@ import msgspec
 from attacca.errors import AttaccaError
 from attacca.gateway.core.inflight import Inflight
 from attacca.gateway.http import response
+from attacca.gateway.http.asgi_adapter import Answers
+from attacca.gateway.http.delivery import Delivery
 from attacca.gateway.http.peer_uid import Ends
 from attacca.gateway.http.request import Head
 from attacca.gateway.http.response import Fields, Headers, Whole
@@ -75,6 +78,26 @@ class Invoke(msgspec.Struct, frozen=True, gc=False):
     told: Told = PLAINLY
 
 
+NO_PLAN = Invoke("")
+
+
+class Deliver(msgspec.Struct, frozen=True):
+    """Collect its body, which is charged to the function, and hand it on; refused where its sender may not call
+    functions. `plan`: whose fields beside the answer go with it."""
+
+    function: str
+    take: Callable[[bytes, Answers], Delivery]
+    plan: Invoke = NO_PLAN
+
+    def begin(self, refusal: AttaccaError | None, body: bytes, answers: Answers) -> Delivery | None:
+        """None: it is answered."""
+        if refusal is not None:
+            answers.respond(PLAINLY.error(refusal, None))
+            return None
+        delivery = self.take(body, answers)
+        return None if delivery.is_over else delivery
+
+
 class Serve(msgspec.Struct, frozen=True):
     """Answer at once. Its body is not waited for."""
 
@@ -94,7 +117,7 @@ class Admin(msgspec.Struct, frozen=True):
     query: str
 
 
-Action = Invoke | Serve | Refuse | Admin
+Action = Invoke | Deliver | Serve | Refuse | Admin
 
 
 class Handler(Protocol):

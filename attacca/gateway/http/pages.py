@@ -1,12 +1,12 @@
 """The gateway's own pages: its health, its metrics, and the way to everything else."""
 
 from collections.abc import Callable
+from typing import Protocol
 
 import msgspec
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from attacca.errors import AttaccaError, MethodNotAllowed, NotFound
-from attacca.gateway.driver import Gateway
 from attacca.gateway.http import response
 from attacca.gateway.http.access import Access
 from attacca.gateway.http.request import Head
@@ -19,16 +19,30 @@ FRONT_PAGE = {
     "api": "/api",
     "schema": "/api/schema",
     "health": "/healthz",
+    "ready": "/readyz",
     "metrics": "/metrics",
 }
 
 
+class Shown(Protocol):
+    """A plane, as its pages show it."""
+
+    @property
+    def is_draining(self) -> bool: ...
+    @property
+    def has_all(self) -> bool:
+        """Is there whoever it needs for its work?"""
+
+    def metrics(self) -> bytes:
+        """Prometheus text."""
+
+
 def page(
-    gateway: Gateway, access: Access, is_ready: Callable[[], bool], head: Head, path: str, peer_uid: PeerUid
+    gateway: Shown, access: Access, is_ready: Callable[[], bool], head: Head, path: str, peer_uid: PeerUid
 ) -> response.Whole:
     method = head.verb
     error: AttaccaError | None
-    if path not in ("/", "/healthz", "/metrics"):
+    if path not in ("/", "/healthz", "/readyz", "/metrics"):
         shown = path if len(path) <= 100 else path[:97] + "..."
         hint = "functions are at /function/NAME, the API is described at /api/schema"
         error = NotFound(f"nothing is at {shown!r}", hint)
@@ -41,6 +55,10 @@ def page(
         if gateway.is_draining:
             return _json(503, {"status": "draining"})
         return _json(200, {"status": "ok"}) if is_ready() else _json(503, {"status": "starting"})
+    if path == "/readyz":
+        if gateway.is_draining or not is_ready():
+            return _json(503, {"status": "draining" if gateway.is_draining else "starting"})
+        return _json(200, {"status": "ready"}) if gateway.has_all else _json(503, {"status": "alone"})
     error = access.refuse_operator(head.fields, peer_uid)
     if error is not None:
         return response.of_error(error)

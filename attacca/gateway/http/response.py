@@ -31,7 +31,7 @@ DROPPED = frozenset(
         *(b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"proxy-connection", b"te"),
         *(b"trailer", b"transfer-encoding", b"upgrade"),
         *(b"x-attacca-invocation-id", b"x-attacca-start", b"x-attacca-sandbox", b"x-attacca-arrived"),
-        *(b"x-attacca-waiting", b"x-attacca-attempts"),
+        *(b"x-attacca-waiting", b"x-attacca-attempts", b"x-attacca-call-id", b"idempotency-replayed"),
     )
 )
 NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from attacca.gateway.core.inflight import Function
 from attacca.gateway.driver import Gateway
 from attacca.gateway.http import cors
-from attacca.gateway.http.access import Access
+from attacca.gateway.http.access import Access, Plan
+from attacca.gateway.http.async_routes import CALLS, AsyncRoutes, function_of
 from attacca.gateway.http.handler import Action, Admin, Invoke, Serve
 from attacca.gateway.http.pages import page
 from attacca.gateway.http.peer_uid import Ends
@@ -15,6 +16,7 @@ from attacca.gateway.http.response import Whole
 from attacca.gateway.http.target import KEPT, KEPT_LENGTH, Kind, Target, Targets
 
 FUNCTION, API = Kind.FUNCTION, Kind.API
+KEYED = Plan.KEYED
 
 
 class Routes:
@@ -26,6 +28,7 @@ class Routes:
         is_ready: Callable[[], bool],
         has_admin: Callable[[], bool],
     ) -> None:
+        self.later: AsyncRoutes | None = None  # for calls whose answers are fetched later
         self._gateway = gateway
         self._access = access
         self._proxies = proxies
@@ -52,13 +55,15 @@ class Routes:
         target = self._targets.find(head.url)
         if target.kind is not FUNCTION:
             return self._serve_others(head, target, ends)
+        if head.plan is KEYED and self.later is not None:
+            return self.later.keyed(head, self._invoke(head, target, ends), self._caller(head, ends))
         function = self._gateway.find(target.name)
         if head.method == b"OPTIONS":
             served = self._serve_options(head, function)
             if served is not None:
                 return served
         if function is not None and (function.takes_requests or function.cors):
-            return self._invoke(head, target, function, ends)
+            return self._invoke(head, target, ends)
         plan = Invoke(target.name, head.verb, target.path, target.query, head.content_type)
         kind = head.named.get(b"content-type", b"")
         if head.method != b"OPTIONS" and len(head.url) + len(head.method) + len(kind) <= KEPT_LENGTH:
@@ -67,8 +72,11 @@ class Routes:
             self._plans[head.url, head.method, kind] = head.plan = plan
         return plan
 
-    def _invoke(self, head: Head, target: Target, function: Function, ends: Ends) -> Invoke:
+    def _invoke(self, head: Head, target: Target, ends: Ends) -> Invoke:
         name, path, query = target.name, target.path, target.query
+        function = self._gateway.find(name)
+        if function is None:
+            return Invoke(name, head.verb, path, query, head.content_type)
         beside = tuple(cors.fields(function.cors, head.named.get(b"origin"))) if function.cors else ()
         if not function.takes_requests:
             return Invoke(name, head.verb, path, query, head.content_type, beside=beside)
@@ -91,9 +99,21 @@ class Routes:
         beside = cors.fields(function.cors, head.named.get(b"origin"))
         return Serve(Whole(answer.status, cors.added(answer.fields, beside), answer.body))
 
-    def _serve_others(self, head: Head, target: Target, ends: Ends) -> Admin | Serve:
+    def _caller(self, head: Head, ends: Ends) -> str:
+        """Whose keys are whose: the token that is shown, or else the address."""
+        shown = head.named.get(b"authorization")
+        return self._proxies.origin(ends.theirs, head.fields).client if shown is None else shown.decode("latin-1")
+
+    def _serve_others(self, head: Head, target: Target, ends: Ends) -> Action:
         if target.kind is API and self._has_admin():
             return Admin(target.path, target.query)
+        later = self.later
+        if later is not None and later.is_here(target.path):
+            if target.path.startswith(CALLS):
+                return later.fetch(head, target.path, target.query)
+            name, path = function_of(target.path)
+            plan = self._invoke(head, Target(FUNCTION, name, path, target.query), ends)
+            return later.call(head, plan, self._caller(head, ends))
         gateway, access = self._gateway, self._access
         return Serve(page(gateway, access, self._is_ready, head, target.path, ends.user))
 

@@ -5,11 +5,13 @@ from collections.abc import Callable
 from email.utils import formatdate
 from typing import Protocol
 
+from attacca.gateway.async_calls import AsyncCalls
 from attacca.gateway.config import GatewayConfig
 from attacca.gateway.driver import Gateway
 from attacca.gateway.http import response
 from attacca.gateway.http.access import Access, Allow
 from attacca.gateway.http.asgi_adapter import AsgiApp
+from attacca.gateway.http.async_routes import AsyncRoutes
 from attacca.gateway.http.handler import Handler
 from attacca.gateway.http.proxies import Proxies
 from attacca.gateway.http.reader import Heads
@@ -56,7 +58,8 @@ class HttpServer:
             is_uid_shared=is_uid_shared,
             knows_proxies=proxies.knows(LOOPBACK),
         )
-        self.handler: Handler = Routes(gateway, self.access, proxies, is_ready, lambda: self.admin is not None)
+        self._routes = Routes(gateway, self.access, proxies, is_ready, lambda: self.admin is not None)
+        self.handler: Handler = self._routes
         self.heads = Heads()
         self.rooms = Rooms(config)
         self.connections: dict[Swept, None] = {}
@@ -77,6 +80,10 @@ class HttpServer:
 
     def __repr__(self) -> str:
         return f"<HttpServer {len(self.connections)} connections, {self.turned_away} turned away, {self.heads!r}>"
+
+    def serve_later(self, calls: AsyncCalls) -> None:
+        """Calls whose answers are fetched later are taken, and keys of requests minded."""
+        self._routes.later = AsyncRoutes(calls, hides_token=self.access.needs_token)
 
     def prefix(self, content_type: str) -> bytes:
         """How a warm answer of this type begins, until the next sweep.

@@ -17,9 +17,10 @@ SHOWN = 200  # characters of what was wrong
 
 
 class Goodbye(msgspec.Struct, frozen=True, tag=True):
-    """The last word of a side that closes the link, or refuses to open it."""
+    """The last word of a side that closes the link, or refuses to open it. `instead`: HOST:PORT, who would take it."""
 
     why: str
+    instead: str = ""
 
 
 class Codec:

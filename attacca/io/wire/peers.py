@@ -22,6 +22,7 @@ class Peers(Generic[Out]):
 
     def __init__(self) -> None:
         self._links: dict[str, Link[Out]] = {}
+        self.hellos: dict[str, Hello] = {}  # by name, of those that are there
         self._news = asyncio.Event()
         self._join: Callable[[str], None]
         self._receiver: Callable[[str], Callable[[Any], None]]
@@ -55,6 +56,12 @@ class Peers(Generic[Out]):
     def names(self) -> list[str]:
         return list(self._links)
 
+    def end(self, peer: str, why: str) -> None:
+        """It is sent nothing more, and told why."""
+        link = self._links.get(peer)
+        if link is not None:
+            link.close(why)
+
     async def until(self, peer: str) -> None:
         """It is there."""
         while peer not in self._links:
@@ -67,6 +74,7 @@ class Peers(Generic[Out]):
             self._lose(peer.name, ANEW)
             old.close(ANEW)
         self._links[peer.name] = link
+        self.hellos[peer.name] = peer
         self._news.set()
         self._join(peer.name)
         return self._receiver(peer.name)
@@ -79,7 +87,7 @@ class Peers(Generic[Out]):
     def closed(self, link: Link[Out], why: str) -> None:
         name = self._name(link)
         if name is not None:
-            del self._links[name]
+            del self._links[name], self.hellos[name]
             self._lose(name, why)
 
     def refused(self, why: str) -> None:

@@ -5,6 +5,7 @@ from somebody else ends the link; the peer is told why, as far as it still liste
 """
 
 import asyncio
+import socket
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -13,14 +14,23 @@ from attacca.io.wire.frames import HEAD, HELLO_BYTES, Codec, Goodbye, decode_hel
 from attacca.io.wire.types import CUT, TOO_SLOW, Hello, Limits, Receiver
 
 PLAIN = Codec(Hello, HELLO_BYTES)
+GONE_MS = 3000  # what is sent is acknowledged within this time by the peer's kernel, however busy the peer is
 
 
 class StreamLink(asyncio.Protocol):
     def __init__(
-        self, receiver: Receiver[Any], hello: Hello, words: Any, limits: Limits | None = None, *, has_dialed: bool
+        self,
+        receiver: Receiver[Any],
+        hello: Hello,
+        words: Any,
+        limits: Limits | None = None,
+        *,
+        has_dialed: bool,
+        admit: Callable[[Hello], Goodbye | None] | None = None,
     ) -> None:
-        """`words`: the union of what the peer may send."""
+        """`words`: the union of what the peer may send. `admit` says why a peer of the right kind is not taken."""
         self._receiver = receiver
+        self._admit = admit
         self._receive: Callable[[Any], None]  # from when it has been told that it is open
         self._hello = hello
         self._has_dialed = has_dialed
@@ -34,6 +44,7 @@ class StreamLink(asyncio.Protocol):
         self._is_reading = False
         self._why = ""  # known before the transport says that it is gone
         self._timer: asyncio.TimerHandle | None = None
+        self.instead = ""  # where the peer that refused us has said to go
         self.on_begin: Callable[[StreamLink], None] = _nothing
         self.on_end: Callable[[StreamLink], None] = _nothing
         self.ended = asyncio.Event()
@@ -91,6 +102,7 @@ class StreamLink(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = joined = cast(asyncio.Transport, transport)
         self.on_begin(self)
+        _watch_over(joined.get_extra_info("socket"))
         joined.set_write_buffer_limits(high=self._limits.high_bytes)
         if self._has_dialed:
             joined.write(PLAIN.encode(self._hello))
@@ -164,12 +176,17 @@ class StreamLink(asyncio.Protocol):
     def _open(self, payload: bytearray) -> None:
         word = decode_hello(payload)
         if type(word) is Goodbye:
+            self.instead = word.instead
             self._abort(f"the peer closed it: {word.why}")
             return
         assert isinstance(word, Hello)
         why = refusal(self._hello, word)
         if why:
             raise BadRequest(why)
+        goodbye = None if self._admit is None else self._admit(word)
+        if goodbye is not None:
+            self._leave(goodbye.why, goodbye.why, goodbye.instead)
+            return
         self._stop_timer()
         self._is_open = True
         if not self._has_dialed and self._transport is not None:
@@ -178,13 +195,13 @@ class StreamLink(asyncio.Protocol):
 
     # The end.
 
-    def _leave(self, why: str, told: str) -> None:
+    def _leave(self, why: str, told: str, instead: str = "") -> None:
         """What was written goes out first, if somebody takes it."""
         if self._is_over or self._transport is None:
             return
         self._is_over, self._why = True, why
         self._stop_timer()
-        self._transport.write(PLAIN.encode(Goodbye(told[: HELLO_BYTES // 8])))
+        self._transport.write(PLAIN.encode(Goodbye(told[: HELLO_BYTES // 8], instead)))
         self._transport.close()
         self._timer = asyncio.get_running_loop().call_later(self._limits.linger_s, self._transport.abort)
 
@@ -200,6 +217,15 @@ class StreamLink(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+def _watch_over(connection: socket.socket | None) -> None:
+    """A peer whose machine or cable is gone is missed within seconds, also by a side that has nothing to say."""
+    if connection is not None and connection.family in (socket.AF_INET, socket.AF_INET6):
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 1)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 1)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, GONE_MS)
 
 
 def _nothing(_: StreamLink) -> None:

@@ -2,15 +2,18 @@
 
 import asyncio
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import cast
 
 from attacca.io.wire.stream import StreamLink
+from attacca.kernel.chance import Chance
 
 Make = Callable[[], StreamLink]  # for one connection
+Address = tuple[str, int]
 
 MOST = 1024  # connections at once
 HANDSHAKE_S = 5.0
+PORT_MOST = 65_535
 FIRST_S, LAST_S, FACTOR = 0.05, 5.0, 2.0  # between two attempts
 
 
@@ -63,18 +66,29 @@ class Listener:
 
 
 class Dialer:
-    """One link to an address, made anew when it breaks or did not come about."""
+    """One link to the first of several addresses that takes it, made anew when it breaks or did not come about."""
 
-    def __init__(self, make: Make, host: str, port: int, context: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self,
+        make: Make,
+        addresses: Sequence[Address],
+        context: ssl.SSLContext | None = None,
+        chance: Chance | None = None,
+    ) -> None:
+        """`chance`: pauses are spread, so that those who lost a peer together do not come back together."""
         self._make = make
-        self._address = host, port
+        self._addresses = addresses
         self._context = context
+        self._chance = chance
         self._link: StreamLink | None = None
         self._task: asyncio.Task[None] | None = None
+        self._next = 0
+        self._instead: Address | None = None  # where a peer that refused has said to go
         self.attempts = 0  # since the last that was successful
 
     def __repr__(self) -> str:
-        return f"<Dialer {self._address[0]}:{self._address[1]}: {self.attempts} attempts, {self._link!r}>"
+        where = ", ".join(f"{host}:{port}" for host, port in self._addresses)
+        return f"<Dialer {where}: {self.attempts} attempts, {self._link!r}>"
 
     def open(self) -> None:
         self._task = asyncio.get_running_loop().create_task(self._dial())
@@ -91,22 +105,73 @@ class Dialer:
         while True:
             await self._try()
             if self.attempts:
-                await asyncio.sleep(min(FIRST_S * FACTOR ** (self.attempts - 1), LAST_S))
+                await asyncio.sleep(self._pause_s())
+
+    def _pause_s(self) -> float:
+        """None of the addresses is tried twice before all have been tried once."""
+        rounds = (self.attempts - 1) // len(self._addresses)
+        pause_s = min(FIRST_S * FACTOR**rounds, LAST_S)
+        return pause_s if self._chance is None else pause_s * (0.5 + self._chance.random())
 
     async def _try(self) -> None:
         """Until it has ended."""
         loop, link = asyncio.get_running_loop(), self._make()
+        host, port = self._instead or self._addresses[self._next]
+        self._instead = None
         self.attempts += 1
         try:
-            await loop.create_connection(lambda: link, *self._address, ssl=self._context)
+            await loop.create_connection(lambda: link, host, port, ssl=self._context)
         except OSError as error:
-            link.refuse(f"{self._address[0]}:{self._address[1]} cannot be reached: {error.strerror or error}")
-            return
-        self._link = link
-        await link.ended.wait()
-        self._link = None
+            link.refuse(f"{host}:{port} cannot be reached: {error.strerror or error}")
+        else:
+            self._link = link
+            await link.ended.wait()
+            self._link = None
         if link.was_open:
             self.attempts = 0
+        else:
+            self._next = (self._next + 1) % len(self._addresses)
+            self._instead = parsed(link.instead)
+
+
+class Dialers:
+    """Of several peers, each at an address of its own."""
+
+    def __init__(self, make: Make, context: ssl.SSLContext | None = None, chance: Chance | None = None) -> None:
+        self._make, self._context, self._chance = make, context, chance
+        self._dialers: dict[str, Dialer] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+
+    def __repr__(self) -> str:
+        return f"<Dialers {len(self._dialers)} peers, {len(self._closing)} closing>"
+
+    def dial(self, peer: str, address: Address) -> None:
+        """From now on, in place of where it was before."""
+        self.hang_up(peer, "it is somewhere else now")
+        dialer = self._dialers[peer] = Dialer(self._make, [address], self._context, self._chance)
+        dialer.open()
+
+    def hang_up(self, peer: str, why: str) -> None:
+        dialer = self._dialers.pop(peer, None)
+        if dialer is not None:
+            task = asyncio.get_running_loop().create_task(dialer.close(why))
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
+
+    async def close(self, why: str) -> None:
+        for peer in list(self._dialers):
+            self.hang_up(peer, why)
+        await asyncio.gather(*self._closing)
+
+
+def parsed(address: str) -> Address | None:
+    """HOST:PORT, or [HOST]:PORT; None: it is neither."""
+    host, colon, port = address.rpartition(":")
+    if not colon or not host or not (port.isascii() and port.isdigit()) or int(port) > PORT_MOST:
+        return None
+    if ":" in host and not host.startswith("["):
+        return None
+    return host.removeprefix("[").removesuffix("]"), int(port)
 
 
 class _TurnedAway(asyncio.Protocol):

@@ -27,6 +27,7 @@ class Hello(msgspec.Struct, frozen=True, tag=True):
     name: str
     key: bytes = b""
     version: int = VERSION
+    instance: bytes = b""  # of this process; who comes again with another one is somebody else of the same name
 
     def __repr__(self) -> str:
         return f"Hello({self.plane!r}, {self.name!r}, version={self.version})"

@@ -38,31 +38,36 @@ from attacca.control.core.events import (
     ToPeer,
 )
 from attacca.control.core.stored import Function
+from attacca.gateway.core.events import FromControl as Published
 from attacca.kernel.drive import Drive, each, raise_refused
 from attacca.kernel.rand import Streams
 from attacca.kernel.registry import build
 from attacca.load.workload.scenario import Scenario
-from attacca.model.function import Option, Revision, Settings
-from attacca.model.messages import (
+from attacca.model.endpoints import (
     AskEndpoints,
-    AskHeld,
     AskSandboxes,
-    Check,
-    Checked,
     Endpoints,
     EndpointsChanged,
-    FromControl,
-    Heartbeat,
-    Held,
     Loads,
     SandboxDown,
     Sandboxes,
     SandboxUp,
-    Send,
     StartSandbox,
     StartsFail,
     StopSandbox,
-    ToGateway,
+)
+from attacca.model.function import Option, Revision, Settings
+from attacca.model.messages import (
+    AskHeld,
+    Check,
+    Checked,
+    FromControl,
+    GatewayJoined,
+    Heartbeat,
+    Held,
+    Members,
+    SecretChanged,
+    Send,
     WorkerJoined,
 )
 from attacca.policy.placement import PLACEMENT
@@ -81,7 +86,7 @@ class Front(Protocol):
 
     name: str
 
-    def hear_control(self, message: ToGateway) -> None: ...
+    def hear_control(self, message: Published) -> None: ...
     def join_control(self, tell: Callable[[AskEndpoints | Loads], None]) -> None: ...
 
 
@@ -134,6 +139,7 @@ class SimulatedControl:
         self._gateways[gateway.name] = gateway
         self._channels[gateway.name] = self._channel(f"control/{gateway.name}", gateway.hear_control)
         gateway.join_control(partial(self.say, gateway.name))
+        self.feed(GatewayJoined(gateway.name))
 
     def say(self, peer: str, message: OfCluster) -> None:
         """A gateway or a worker says something, which is here a little later."""
@@ -224,6 +230,7 @@ class SimulatedControl:
             return
         if isinstance(message, Check):
             self._checking[message.id] = message.revision
+        assert not isinstance(message, Members | SecretChanged), "nobody is apart"
         worker.hear_control(message)
 
     def _write(self, command: Put | Erase) -> Stored | Erased:

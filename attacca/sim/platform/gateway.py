@@ -9,8 +9,10 @@ from attacca.gateway.core.events import (
     Answer,
     Arrived,
     Command,
-    ControlJoined,
+    Dial,
     Event,
+    FromControl,
+    HangUp,
     Pass,
     Reject,
     TellControl,
@@ -20,19 +22,15 @@ from attacca.gateway.core.events import (
 from attacca.gateway.core.gateway import GatewayCore
 from attacca.gateway.core.inflight import Inflight
 from attacca.kernel.drive import Drive, raise_refused
+from attacca.model.endpoints import AskEndpoints, Loads, NotBegun, SlotFree
 from attacca.model.invocation import Request
 from attacca.model.messages import (
-    AskEndpoints,
     Dispatch,
     Ended,
     Heartbeat,
-    Loads,
-    NotBegun,
     Resting,
     Send,
-    SlotFree,
     Started,
-    ToGateway,
     ToWorker,
     WatchIdle,
     Withdraw,
@@ -90,9 +88,8 @@ class SimulatedGateway:
     def join_control(self, tell: Callable[[AskEndpoints | Loads], None]) -> None:
         """`tell`: what is said to it."""
         self._tell_control = tell
-        self.drive.feed(ControlJoined())
 
-    def hear_control(self, message: ToGateway) -> None:
+    def hear_control(self, message: FromControl) -> None:
         self.drive.feed(message)
 
     def hear(self, message: FromNode) -> None:
@@ -133,8 +130,8 @@ class SimulatedGateway:
                 self._tell_control(command.message)
             case WorkerLost():
                 self._event_log.note(What.WORKER_LEFT, self.channels[command.worker][0], 0)
-            case Pass() | AskCatalogue():
-                pass  # nothing is streamed, and nothing of the catalogue is missed
+            case Pass() | AskCatalogue() | Dial() | HangUp():
+                pass  # nothing is streamed, nothing of the catalogue is missed, and everybody is joined already
             case Send() | Answer():
                 raise AssertionError("they are carried out before")
 

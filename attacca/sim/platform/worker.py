@@ -11,6 +11,7 @@ from attacca.kernel.ids import Ids
 from attacca.kernel.rand import Streams
 from attacca.kernel.registry import Choice, build
 from attacca.load.workload.scenario import Scenario
+from attacca.model.endpoints import NotBegun, SandboxDown, Sandboxes, SandboxUp, SlotFree
 from attacca.model.invocation import Start
 from attacca.model.messages import (
     AskHeld,
@@ -20,13 +21,8 @@ from attacca.model.messages import (
     Dispatch,
     Ended,
     FromControl,
-    NotBegun,
     Resting,
-    SandboxDown,
-    Sandboxes,
-    SandboxUp,
     Send,
-    SlotFree,
     Started,
     WatchIdle,
     Withdraw,

@@ -5,10 +5,19 @@ Messages come as they are, but for those that are answered: they come with their
 
 import msgspec
 
+from attacca.model.endpoints import (
+    AskSandboxes,
+    NotBegun,
+    SandboxDown,
+    Sandboxes,
+    SandboxUp,
+    SlotFree,
+    StartSandbox,
+    StopSandbox,
+)
 from attacca.model.function import Revision
 from attacca.model.invocation import Invocation
 from attacca.model.messages import (
-    AskSandboxes,
     Catalogue,
     Check,
     Checked,
@@ -17,17 +26,10 @@ from attacca.model.messages import (
     Dispatch,
     Ended,
     Evict,
-    NotBegun,
     Prewarm,
     Resting,
-    SandboxDown,
-    Sandboxes,
-    SandboxUp,
     Send,
-    SlotFree,
     Started,
-    StartSandbox,
-    StopSandbox,
     WatchIdle,
     Withdraw,
 )

@@ -12,21 +12,18 @@ before an order.
 
 import msgspec
 
-from attacca.model.invocation import Failed, Ok, Outcome, Start, Timing
-from attacca.model.messages import (
-    Dispatch,
-    Ended,
+from attacca.model.endpoints import (
     NotBegun,
     Ordered,
     SandboxDown,
     Sandboxes,
     SandboxUp,
-    Send,
     SlotFree,
-    Started,
     StartSandbox,
     StopSandbox,
 )
+from attacca.model.invocation import Failed, Ok, Outcome, Start, Timing
+from attacca.model.messages import Dispatch, Ended, Send, Started
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core.catalogue import Catalogue
 from attacca.worker.core.checks import DRAINING, never_fits

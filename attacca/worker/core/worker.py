@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable
 from attacca.errors import IllegalTransition
 from attacca.kernel.chance import Chance
 from attacca.kernel.ids import Ids
+from attacca.model.endpoints import AskSandboxes, StartSandbox, StopSandbox
 from attacca.model.invocation import Failed, Outcome
+from attacca.model.messages import Catalogue as Announced
 from attacca.model.messages import (
-    AskSandboxes,
     Check,
     Deleted,
     Deployed,
@@ -22,12 +23,9 @@ from attacca.model.messages import (
     Prewarm,
     Resting,
     Send,
-    StartSandbox,
-    StopSandbox,
     WatchIdle,
     Withdraw,
 )
-from attacca.model.messages import Catalogue as Announced
 from attacca.policy.concurrency.types import Concurrency, checked
 from attacca.policy.keepalive.types import Ahead, Keepalive
 from attacca.policy.queueing.types import Queueing

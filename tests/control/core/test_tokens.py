@@ -1,7 +1,8 @@
 import pytest
 
-from attacca.control.core.tokens import Token, digest, make, match
+from attacca.control.core.tokens import Token, make, match
 from attacca.errors import BadRequest
+from attacca.kernel.access import digest
 
 
 def test_a_secret_finds_its_token_and_is_not_kept() -> None:

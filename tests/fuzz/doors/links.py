@@ -16,12 +16,13 @@ from attacca.io.wire.conformance import LEFT, RIGHT
 from attacca.io.wire.frames import HEAD, HELLO_BYTES, Goodbye
 from attacca.io.wire.stream import StreamLink
 from attacca.io.wire.types import Hello, Limits, Link
-from attacca.model.messages import Body, FromControl, FromWorker, ToControl, ToWorker
+from attacca.model.messages import Body, FromControl, FromWorker, Supplied, ToControl, ToGateway, ToWorker
 from tests.fuzz.door import Door
 from tests.fuzz.mutation import mutate
 from tests.io.wire.words import draw
 
-UNIONS: tuple[Any, ...] = (ToWorker, FromWorker, FromControl, ToControl)  # the first byte of an input says which
+# The first byte of an input says which.
+UNIONS: tuple[Any, ...] = (ToWorker, FromWorker, FromControl, ToControl, ToGateway, Supplied)
 LIMITS = Limits(message_bytes=20_000)
 SPARE = 2000  # what is left out is said again, by its default
 WORDS = [word for union in UNIONS for word in get_args(union)]

@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from attacca.model.endpoints import Endpoint, Endpoints
 from attacca.model.function import Revision, Scheduling
 from attacca.model.invocation import Timing
-from attacca.model.messages import Endpoint, Endpoints
 from tests.gateway.play import revision
 from tests.gateway.stage import Stage
 

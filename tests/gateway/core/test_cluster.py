@@ -1,22 +1,9 @@
 """Invocations that wait at the gateway for a slot of a sandbox that control has had made."""
 
-from attacca.gateway.core.events import ClientLeft, ControlJoined, Drain, TellControl
+from attacca.gateway.core.events import ClientLeft, Drain, TellControl
+from attacca.model.endpoints import AskEndpoints, Endpoints, EndpointsChanged, Loads, NotBegun, SlotFree, StartsFail
 from attacca.model.invocation import Failed, Ok, Timing
-from attacca.model.messages import (
-    AskEndpoints,
-    Catalogue,
-    Deleted,
-    Deployed,
-    Endpoints,
-    EndpointsChanged,
-    Heartbeat,
-    Loads,
-    NotBegun,
-    SlotFree,
-    StartsFail,
-    WorkerJoined,
-    WorkerLeft,
-)
+from attacca.model.messages import Catalogue, Deleted, Deployed, Heartbeat, WorkerJoined, WorkerLeft
 from tests.gateway.core.clustered import clustered, endpoint, stage
 from tests.gateway.play import revision, view
 from tests.gateway.stage import Stage, dispatched, told
@@ -234,9 +221,14 @@ def test_of_a_control_that_has_just_begun_what_is_not_said_is_not_gone() -> None
     assert sorted(g.core.cluster.by_sandbox) == ["c2"]
 
 
-def test_a_control_that_joins_is_asked() -> None:
-    g = stage()
-    assert g.tell(1.0, ControlJoined()) == [TellControl(AskEndpoints())]
+def test_who_publishes_anew_is_told_what_is_wanted() -> None:
+    g = stage(endpoint("c1"))
+    for name in "12":
+        g.admit(1.0, name)
+    g.wait(2.0)
+    g.said.clear()
+    g.tell(2.0, Endpoints(1 << 32, (endpoint("c1"),)))
+    assert loads(g) == [("f", 1, 1)]
 
 
 def test_where_a_worker_is_gone_or_drains_nothing_is_sent() -> None:

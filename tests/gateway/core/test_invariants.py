@@ -13,8 +13,9 @@ from attacca.gateway.core.gateway import GatewayCore
 from attacca.gateway.core.inflight import NO_REQUEST, Inflight
 from attacca.gateway.core.slots import Slots
 from attacca.gateway.core.workers import WorkerHandle
+from attacca.model.endpoints import NotBegun
 from attacca.model.invocation import Ok, Start
-from attacca.model.messages import NotBegun, WorkerLeft
+from attacca.model.messages import WorkerLeft
 from tests.gateway.core.clustered import endpoint
 from tests.gateway.core.clustered import stage as clustered
 from tests.gateway.play import revision

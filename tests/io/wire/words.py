@@ -18,6 +18,9 @@ PATTERNED = {  # of strings that must look like something; each matches the patt
         "app:make()",
         "*",
         "https://a.example:8443",
+        "*/5 2 * * 1-5",
+        "UTC",
+        "Europe/Rome",
         "",
     ),
 }

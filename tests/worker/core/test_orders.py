@@ -1,8 +1,9 @@
 """Sandboxes that control orders: where there is room, beside the worker's own, slot by slot, until it says so."""
 
+from attacca.model.endpoints import AskSandboxes
 from attacca.model.function import Scheduling
 from attacca.model.invocation import Invocation, Request, Start
-from attacca.model.messages import AskSandboxes, Dispatch, Evict, Prewarm
+from attacca.model.messages import Dispatch, Evict, Prewarm
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core import view
 from attacca.worker.core.events import Drain, PeerLost, Received

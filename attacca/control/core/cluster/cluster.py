@@ -14,26 +14,22 @@ from attacca.control.core.cluster.creations import Creations
 from attacca.control.core.cluster.hosts import Host
 from attacca.control.core.cluster.ordering import Key, Ordering, Timer
 from attacca.control.core.cluster.publisher import Publisher
-from attacca.control.core.cluster.scaled import Instance, Phase, ScaledFunction
+from attacca.control.core.cluster.scaled import Instance, Life, ScaledFunction
 from attacca.control.core.events import Command, GatewaySaid
 from attacca.errors import AttaccaError
 from attacca.kernel.timers import Timers
-from attacca.model.function import Option, Revision, Scheduling, Settings
-from attacca.model.invocation import Failed
-from attacca.model.messages import (
-    AskEndpoints,
+from attacca.model.endpoints import (
     AskSandboxes,
-    Catalogue,
-    Deleted,
-    Deployed,
     Loads,
     SandboxDown,
     Sandboxes,
     SandboxUp,
-    Send,
     StartsFail,
     StopSandbox,
 )
+from attacca.model.function import Option, Revision, Scheduling, Settings
+from attacca.model.invocation import Failed
+from attacca.model.messages import Catalogue, Deleted, Deployed, Send
 from attacca.model.sandbox import WorkerView
 from attacca.policy.placement.types import Placer
 from attacca.policy.scaling.fixed import Fixed
@@ -79,11 +75,6 @@ class Cluster:
         for gateway in self.publisher.gateways:
             self.publisher.tell(gateway, out)
 
-    def listen(self, event: Event) -> None:
-        """It has not begun yet: who asks has an answer when it does."""
-        if type(event) is GatewaySaid and type(event.message) is AskEndpoints:
-            self.publisher.gateways[event.peer] = None
-
     def handle(self, now: float, event: Event, out: list[Command]) -> None:
         if type(event) is GatewaySaid:
             self._gateway(now, event, out)
@@ -102,6 +93,8 @@ class Cluster:
         if type(message) is not Loads:
             self.publisher.tell(event.peer, out)
             return
+        if event.peer not in self.publisher.gateways:
+            return  # nobody would say that it is gone
         for load in message.of:
             function = self.functions.get(load.function)
             if function is not None:
@@ -161,7 +154,7 @@ class Cluster:
         instance = self.ordering.instances.get(message.id)
         if instance is None or instance.worker != message.worker:
             out.append(Send(message.worker, StopSandbox(message.id, "nobody has ordered it")))
-        elif instance.phase is Phase.STARTING:
+        elif instance.phase is Life.STARTING:
             self.ordering.up(now, instance, message.timing, out, is_new=True)
             self._decide_of(now, instance, out)
 
@@ -211,7 +204,7 @@ class Cluster:
             if known is None:
                 assert function is not None
                 known = self.ordering.adopt(now, one.id, message.worker, function)
-            if one.is_up and known.phase is Phase.STARTING:
+            if one.is_up and known.phase is Life.STARTING:
                 self.ordering.up(now, known, one.timing, out, is_new=is_new)
             touched[known.function.name] = known.function
         for function in touched.values():
@@ -254,7 +247,7 @@ class Cluster:
         """It drains: what it has ends there, and is made elsewhere."""
         functions = {one.function.name: one.function for one in host.instances.values()}
         for instance in list(host.instances.values()):
-            if instance.phase is not Phase.STOPPING:
+            if instance.phase is not Life.STOPPING:
                 self.ordering.stop(now, instance, "its worker drains", out)
         self._decide_all(now, functions, out)
 
@@ -273,6 +266,12 @@ class Cluster:
             self.ordering.renew()
             self._decide_all(now, functions, out)
             self.publisher.flush(out)
+
+    def gateway_joined(self, gateway: str, out: list[Command], *, is_open: bool) -> None:
+        """It is told of all endpoints; in a control that has not begun, when it does."""
+        self.publisher.gateways[gateway] = None
+        if is_open:
+            self.publisher.tell(gateway, out)
 
     def gateway_left(self, now: float, gateway: str, out: list[Command]) -> None:
         """Nobody has its invocations any more."""
@@ -352,9 +351,9 @@ class Cluster:
     # Time.
 
     def _remind(self, now: float, instance: Instance, out: list[Command]) -> None:
-        if instance.phase is Phase.STOPPING:
+        if instance.phase is Life.STOPPING:
             self.ordering.stop_again(now, instance, "it was to end before", out)
-        elif instance.phase is Phase.STARTING and self.ordering.slow(now, instance, out):
+        elif instance.phase is Life.STARTING and self.ordering.slow(now, instance, out):
             self._decide_of(now, instance, out)
 
     def tick(self, now: float, out: list[Command]) -> None:

@@ -4,7 +4,7 @@ from collections import Counter
 
 from attacca.control.core.cluster.cluster import Cluster
 from attacca.control.core.cluster.ordering import Timer
-from attacca.control.core.cluster.scaled import Phase, ScaledFunction
+from attacca.control.core.cluster.scaled import Life, ScaledFunction
 from attacca.model.resources import total
 
 
@@ -35,25 +35,25 @@ def _hosts(cluster: Cluster) -> None:
 def _instances(cluster: Cluster) -> None:
     ordering, timers = cluster.ordering, cluster.timers
     instances = ordering.instances
-    starting = [one for one in instances.values() if one.phase is Phase.STARTING]
+    starting = [one for one in instances.values() if one.phase is Life.STARTING]
     assert ordering.starting == len(starting), f"{len(starting)} start, and {ordering!r}"
     assert ordering.twins * 2 == sum(one.twin is not None for one in starting), "twins are counted otherwise"
     for one in instances.values():
         twin = one.twin
         assert twin is None or (twin.twin is one and instances.get(twin.id) is twin), f"{one!r} has no twin"
-        if one.phase is Phase.STOPPING:
+        if one.phase is Life.STOPPING:
             assert timers.is_set((Timer.STOP, one.id)), f"{one!r}, and nobody sees to it"
             continue
         assert cluster.functions.get(one.function.name) is one.function, f"{one!r} is of no function"
         assert one.revision == one.function.revision.id, f"{one!r} is not of the current revision"
-        if one.phase is Phase.STARTING:
+        if one.phase is Life.STARTING:
             assert timers.is_set((Timer.SLOW, one.id)), f"{one!r}, and nobody sees whether it is slow"
 
 
 def _function(cluster: Cluster, function: ScaledFunction) -> None:
     instances = [one for one in cluster.ordering.instances.values() if one.function is function]
-    up = [one for one in instances if one.phase is Phase.UP]
-    starting = [one for one in instances if one.phase is Phase.STARTING]
+    up = [one for one in instances if one.phase is Life.UP]
+    starting = [one for one in instances if one.phase is Life.STARTING]
     assert sorted(function.up) == sorted(one.id for one in up), f"{function!r} has {up} up"
     assert all(one in starting for one in function.starting.values()), f"{function!r} has {starting} starting"
     pairs = sum(one.twin is not None for one in starting) // 2

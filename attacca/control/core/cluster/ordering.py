@@ -13,11 +13,12 @@ from enum import IntEnum
 from attacca.control.core.cluster.creations import Creation, Creations
 from attacca.control.core.cluster.hosts import Host
 from attacca.control.core.cluster.publisher import Publisher
-from attacca.control.core.cluster.scaled import Instance, Phase, ScaledFunction
+from attacca.control.core.cluster.scaled import Instance, Life, ScaledFunction
 from attacca.control.core.events import Command
 from attacca.kernel.timers import Timers
+from attacca.model.endpoints import StartSandbox, StopSandbox
 from attacca.model.invocation import Timing
-from attacca.model.messages import Send, StartSandbox, StopSandbox
+from attacca.model.messages import Send
 from attacca.policy.placement.types import Ask, Near, NoRoom, Placer
 
 HEDGE_FACTOR = 4.0  # times what its creations take on average
@@ -123,7 +124,7 @@ class Ordering:
         """`is_new`: it was ordered in this life, so its phases are known."""
         function, twin = instance.function, instance.twin
         self._left_starting(instance)
-        instance.phase = Phase.UP
+        instance.phase = Life.UP
         function.up[instance.id] = instance
         function.near[instance.worker] = Near.TEMPLATE
         self._publisher.add(instance.endpoint(timing))
@@ -136,12 +137,12 @@ class Ordering:
 
     def stop(self, now: float, instance: Instance, why: str, out: list[Command]) -> None:
         """Gateways send nothing more to it, and what runs there ends."""
-        if instance.phase is Phase.STARTING:
+        if instance.phase is Life.STARTING:
             self._left_starting(instance)
-        elif instance.phase is Phase.UP:
+        elif instance.phase is Life.UP:
             del instance.function.up[instance.id]
             self._publisher.remove(instance.id)
-        instance.phase = Phase.STOPPING
+        instance.phase = Life.STOPPING
         self.stop_again(now, instance, why, out)
 
     def stop_again(self, now: float, instance: Instance, why: str, out: list[Command]) -> None:
@@ -150,11 +151,11 @@ class Ordering:
 
     def gone(self, now: float, instance: Instance, code: str) -> bool:
         """True: it was being made, and nobody else is in its place."""
-        is_missed = instance.phase is Phase.STARTING and instance.twin is None
-        if instance.phase is Phase.STARTING:
+        is_missed = instance.phase is Life.STARTING and instance.twin is None
+        if instance.phase is Life.STARTING:
             self._failed(now, instance, code)
             self._left_starting(instance)
-        elif instance.phase is Phase.UP:
+        elif instance.phase is Life.UP:
             del instance.function.up[instance.id]
             self._publisher.remove(instance.id)
         else:

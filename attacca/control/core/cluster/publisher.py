@@ -1,7 +1,8 @@
 """What gateways are told of where functions run: each change once to each, numbered; the whole to whoever asks."""
 
 from attacca.control.core.events import Command
-from attacca.model.messages import Endpoint, Endpoints, EndpointsChanged, Send, StartsFail
+from attacca.model.endpoints import Endpoint, Endpoints, EndpointsChanged, StartsFail
+from attacca.model.messages import Send
 
 EPOCH_BITS = 32  # generations of one run of control
 

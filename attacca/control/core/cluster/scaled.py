@@ -2,16 +2,16 @@
 
 from enum import StrEnum
 
+from attacca.model.endpoints import Endpoint, Load
 from attacca.model.function import Revision
 from attacca.model.invocation import Timing
-from attacca.model.messages import Endpoint, Load
 from attacca.policy.placement.types import Near
 from attacca.policy.scaling.types import Demand, Scalers
 
 EWMA_WEIGHT = 0.2  # of the newest value
 
 
-class Phase(StrEnum):
+class Life(StrEnum):
     STARTING = "starting"  # ordered
     UP = "up"  # and published
     STOPPING = "stopping"  # told to end; no gateway knows of it any more
@@ -35,7 +35,7 @@ class Instance:
         self.revision = function.revision.id
         self.resources = function.revision.settings.resources
         self.worker = worker
-        self.phase = Phase.STARTING
+        self.phase = Life.STARTING
         self.asked_at = asked_at  # when it turned out that one more was wanted
         self.ordered_at = now
         self.why = why

@@ -1,0 +1,59 @@
+"""`attacca gateway`: a gateway of a cluster, in a process of its own."""
+
+import os
+import sys
+
+import typer
+
+from attacca.cli.options import ConfigFile, Json
+from attacca.cli.screens.terminal import paint, show_json
+from attacca.cli.serve.plane_options import ControlAt, PlaneName, split
+from attacca.cli.serve.running import log_to_stderr
+from attacca.cli.serve.running import run as serve
+from attacca.cli.serve.up import Assignments, Host, Lifeline, Port, Public, Quiet, Verbose, tell
+
+EXAMPLES = """
+attacca gateway
+attacca gateway --control 127.0.0.1:7700 --port 8080
+attacca gateway --set gateway.balancing=two_choices
+"""
+
+
+def run(
+    *,
+    host: Host = None,
+    port: Port = None,
+    public: Public = None,
+    control: ControlAt = None,
+    name: PlaneName = None,
+    assignments: Assignments = None,
+    file: ConfigFile = "",
+    verbose: Verbose = False,
+    quiet: Quiet = False,
+    lifeline: Lifeline = False,
+    as_json: Json = False,
+) -> None:
+    """Start a gateway alone: it takes invocations, and hands them to the workers that control names."""
+    from attacca.cli.serve.configuration import load
+
+    flags = {
+        "host": (host, "--host"), "port": (port, "--port"), "public": (public, "--public"),
+        "cluster.control": (split(control), "--control"), "cluster.name": (name, "--name"),
+    }  # fmt: skip
+    config = load(os.environ, file, flags, assignments or [], "gateway").value
+    log_to_stderr(verbose=verbose)
+    from attacca.cli.serve.planes.gateway import GatewayPlane
+
+    plane = GatewayPlane(config, tell if verbose and not as_json else None)
+
+    def greet() -> None:
+        if as_json:
+            show_json({"url": plane.url, **plane.info()})
+        elif not quiet:
+            out = sys.stdout
+            out.write(f"{paint('attacca ' + plane.name, 'bold cyan', out)} is up at {paint(plane.url, 'bold', out)}\n")
+            out.flush()
+
+    code = serve(plane, greet, has_lifeline=lifeline)
+    if code:
+        raise typer.Exit(code)

@@ -1,0 +1,1 @@
+"""The planes as processes of their own, one file for each."""

@@ -1,0 +1,140 @@
+"""A gateway in a process of its own: it hears of functions and workers from control, and dials the workers."""
+
+import contextlib
+import os
+from collections.abc import Callable
+from typing import Any
+
+from attacca import __version__
+from attacca.cli.serve.cluster import address, fresh_name, given_key, ticket
+from attacca.cli.serve.configuration import ServerConfig
+from attacca.cli.serve.planes.door import CONTROL, ENDS, probe, url_of
+from attacca.gateway.driver import Gateway
+from attacca.gateway.http.listener import serve
+from attacca.gateway.http.server import HttpServer
+from attacca.io.wire.peers import Peers
+from attacca.io.wire.stream import StreamLink
+from attacca.io.wire.tcp import Dialer, Dialers, parsed
+from attacca.io.wire.types import Limits
+from attacca.kernel.clock import Clock, SystemClock
+from attacca.kernel.ids import Ids
+from attacca.kernel.rand import Streams
+from attacca.model.messages import AskCatalogue, FromWorker, GatewayJoined, Known, OfGateway, ToGateway, ToWorker
+
+
+class GatewayPlane:
+    """A `running.Plane`. Ready when control has told it the catalogue."""
+
+    def __init__(self, config: ServerConfig, watch: Callable[[object], None] | None = None) -> None:
+        self._streams = Streams.from_entropy()
+        self.name = config.cluster.name or fresh_name("gateway", self._streams.stream("name"))
+        self.config = config
+        self._watch = watch
+        self._clock: Clock = SystemClock()
+        self._opened_at = self._clock.now()
+        self._closing = contextlib.AsyncExitStack()
+        self._http: HttpServer | None = None
+        self._port = config.gateway.port
+        self._peers: Peers[ToWorker | OfGateway] = Peers()
+
+    def __repr__(self) -> str:
+        return f"<GatewayPlane {self.name}: {len(self._peers.names())} peers>"
+
+    async def open(self) -> None:
+        """
+        Raises:
+            AttaccaError: what stands in the way, and what to do about it.
+        """
+        try:
+            await self._open()
+        except BaseException:
+            await self._closing.aclose()
+            raise
+
+    async def _open(self) -> None:
+        config, streams = self.config, self._streams
+        key = given_key(config.cluster, os.environ, config.control.state_dir)
+        limits = Limits(message_bytes=config.wire.message_bytes)
+        hello = ticket("gateway", self.name, key).hello()
+        peers = self._peers
+        probe(config.gateway.host, config.gateway.port, "gateway")
+
+        def to_worker() -> StreamLink:
+            return StreamLink(peers, hello, FromWorker, limits, has_dialed=True)
+
+        def to_control() -> StreamLink:
+            return StreamLink(peers, hello, ToGateway, limits, has_dialed=True)
+
+        self._workers = Dialers(to_worker, chance=streams.stream("dialing"))
+        self.gateway = gateway = Gateway(
+            config.gateway,
+            self._clock,
+            Ids(streams.stream("invocations")),
+            streams.stream("balancing"),
+            peers.send,
+            self._watch,
+            self._tell_control,
+            self,
+        )
+        peers.bind(
+            self._begin, lambda peer: gateway.hear if peer == CONTROL else gateway.receive, gateway.lose, gateway.press
+        )
+        self._closing.push_async_callback(self._workers.close, ENDS)
+        self._closing.callback(gateway.close)
+        http = HttpServer(
+            gateway, config.gateway, None, self._is_ready, gateway.admits, lambda: gateway.access.is_uid_shared
+        )
+        self._port = (await serve(http)).sockets[0].getsockname()[1]
+        self._http = http
+        control = Dialer(to_control, [address(one) for one in config.cluster.control], None, streams.stream("control"))
+        self._closing.push_async_callback(control.close, ENDS)
+        control.open()
+        await peers.until(CONTROL)
+
+    def _begin(self, peer: str) -> None:
+        if peer == CONTROL:
+            self._peers.send(CONTROL, GatewayJoined(self.name, self.url, is_apart=True))
+            self._peers.send(CONTROL, AskCatalogue(0, 0))
+
+    def _tell_control(self, message: OfGateway) -> None:
+        named = Known(self.name, message.generation) if isinstance(message, Known) else message
+        self._peers.send(CONTROL, named)
+
+    def _is_ready(self) -> bool:
+        return self.gateway.has_catalogue
+
+    # `gateway.driver.Roads`.
+
+    def dial(self, worker: str, where: str) -> None:
+        found = parsed(where)
+        if found is not None:
+            self._workers.dial(worker, found)
+
+    def hang_up(self, worker: str) -> None:
+        self._workers.hang_up(worker, "control does not know it any more")
+
+    # What is shown, and the end.
+
+    @property
+    def url(self) -> str:
+        return url_of(self.config.gateway, self._port)
+
+    def info(self) -> dict[str, Any]:
+        return {
+            "version": __version__,
+            "process": os.getpid(),
+            "up_s": round(self._clock.now() - self._opened_at, 3),
+            "name": self.name,
+            "at": self._clock.wall(),
+        }
+
+    async def drain(self) -> None:
+        self.gateway.drain()
+        if self._http is not None:
+            self._http.end()
+            await self._http.ended()
+
+    async def close(self) -> None:
+        if self._http is not None:
+            self._http.end()
+        await self._closing.aclose()

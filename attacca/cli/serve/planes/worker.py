@@ -1,0 +1,166 @@
+"""A worker in a process of its own: it joins control, listens for gateways, and runs what they send."""
+
+import contextlib
+import os
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+
+from attacca import __version__
+from attacca.cli.serve.cluster import address, advertised, given_key, kept_name, listened, ticket
+from attacca.cli.serve.configuration import ServerConfig, default_state_dir
+from attacca.cli.serve.planes.door import CONTROL, ENDS, Once, cannot_listen
+from attacca.io.wire.peers import Peers
+from attacca.io.wire.stream import StreamLink
+from attacca.io.wire.tcp import Dialer, Listener
+from attacca.io.wire.types import MB, Limits
+from attacca.kernel.clock import Clock, SystemClock
+from attacca.kernel.rand import Streams
+from attacca.model.function import PythonDirectory
+from attacca.model.messages import (
+    FromControl,
+    FromWorker,
+    Piece,
+    SecretChanged,
+    SecretsTold,
+    Supplied,
+    ToControl,
+    ToWorker,
+)
+from attacca.worker.core import view
+from attacca.worker.driver import Worker
+from attacca.worker.runtime.code_cache import CodeCache
+from attacca.worker.runtime.fetching import Fetching
+from attacca.worker.runtime.process.runtime import ProcessRuntime
+from attacca.worker.runtime.router import Router
+from attacca.worker.runtime.supplies import Supplies
+
+
+class WorkerPlane:
+    """A `running.Plane`."""
+
+    def __init__(self, config: ServerConfig) -> None:
+        self.config = config
+        self.name = ""
+        self.link_address = ""  # where gateways dial it
+        self._clock: Clock = SystemClock()
+        self._opened_at = self._clock.now()
+        self._streams = Streams.from_entropy()
+        self._closing = contextlib.AsyncExitStack()
+        self._peers: Peers[FromWorker | ToControl] = Peers()
+
+    def __repr__(self) -> str:
+        return f"<WorkerPlane {self.name}: {len(self._peers.names())} peers>"
+
+    async def open(self) -> None:
+        """
+        Raises:
+            AttaccaError: what stands in the way, and what to do about it.
+        """
+        try:
+            await self._open()
+        except BaseException:
+            await self._closing.aclose()
+            raise
+
+    async def _open(self) -> None:
+        config = self.config
+        directory = config.control.state_dir
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.name = config.cluster.name or kept_name(directory, "worker", self._streams.stream("name"))
+        key = given_key(config.cluster, os.environ, default_state_dir(os.environ))
+        limits = Limits(message_bytes=config.wire.message_bytes)
+        hello = ticket("worker", self.name, key).hello()
+        peers = self._peers
+        self._make(directory)
+
+        def to_gateway() -> StreamLink:
+            return StreamLink(peers, hello, ToWorker, limits, has_dialed=False, admit=self._once.admit)
+
+        listener = await self._listen(to_gateway)
+        self._closing.push_async_callback(listener.close, ENDS)
+        control = Dialer(
+            lambda: StreamLink(peers, hello, FromControl | Supplied, limits, has_dialed=True),
+            [address(one) for one in config.cluster.control], None, self._streams.stream("control"),
+        )  # fmt: skip
+        await self.worker.open()
+        self._closing.push_async_callback(control.close, ENDS)  # after the worker, whose last words it carries
+        self._closing.push_async_callback(self.worker.close)
+        control.open()
+        await peers.until(CONTROL)
+
+    def _make(self, directory: Path) -> None:
+        config, peers = self.config, self._peers
+        cache = CodeCache(directory, config.cluster.code_mb * MB)
+        self._supplies = supplies = Supplies(cache, lambda question: peers.send(CONTROL, question))
+        self.runtime = ProcessRuntime(cache, config.process, self._clock, config.worker.memory_mb, supplies.secret)
+        fetching = Fetching(self.runtime, supplies, self._clock, lambda: view.held(self.worker.core))
+        self.worker = Worker(
+            msgspec.structs.replace(config.worker, name=self.name),
+            Router({PythonDirectory: fetching}),
+            self._clock,
+            self._streams,
+            peers.send,
+            lambda line: peers.send(CONTROL, line),
+            self._load_per_core,
+        )
+        self._once = Once(cast(Peers[object], peers), lambda _: False)
+        peers.bind(self._join, self._receiver, self.worker.lose, self.worker.press)
+
+    async def _listen(self, make: Callable[[], StreamLink]) -> Listener:
+        """
+        Raises:
+            Conflict, BadConfig: there is nothing to listen on.
+        """
+        host, port = listened(self.config.cluster)
+        listener = Listener(make)
+        try:
+            await listener.open(host, port)
+        except OSError as error:
+            raise cannot_listen(host, port, error, "worker") from None
+        self.link_address = advertised(self.config.cluster, host, listener.port)
+        return listener
+
+    def _receiver(self, peer: str) -> Callable[[Any], None]:
+        receive = partial(self.worker.receive, peer)
+        return self._hear_control if peer == CONTROL else receive
+
+    def _hear_control(self, message: FromControl | Supplied) -> None:
+        if isinstance(message, Piece | SecretsTold | SecretChanged):
+            self._supplies.hear(message)
+        else:
+            self.worker.receive(CONTROL, message)
+
+    def _join(self, peer: str) -> None:
+        if peer == CONTROL:
+            self._supplies.forget_secrets()
+        self.worker.join(peer, self.link_address)
+
+    def _load_per_core(self) -> float:
+        return os.getloadavg()[0] / self.config.worker.cores
+
+    # What is shown, and the end.
+
+    def info(self) -> dict[str, Any]:
+        worker = self.config.worker
+        return {
+            "version": __version__,
+            "process": os.getpid(),
+            "up_s": round(self._clock.now() - self._opened_at, 3),
+            "name": self.name,
+            "address": self.link_address,
+            "isolation": self.config.process.isolation,
+            "memory_limits": self.runtime.limits,
+            "memory_mb": worker.memory_mb,
+            "cores": worker.cores,
+            "at": self._clock.wall(),
+        }
+
+    async def drain(self) -> None:
+        await self.worker.drain(self.config.worker.drain_s)
+
+    async def close(self) -> None:
+        await self._closing.aclose()

@@ -1,0 +1,50 @@
+"""The listener of a plane that answers no functions: its pages, and the admin API where it has one."""
+
+from collections.abc import Callable
+
+from attacca.errors import NotFound
+from attacca.gateway.http.access import Access
+from attacca.gateway.http.handler import Action, Admin, Refuse, Serve
+from attacca.gateway.http.pages import Shown, page
+from attacca.gateway.http.peer_uid import Ends
+from attacca.gateway.http.request import Head
+from attacca.gateway.http.response import Whole
+from attacca.gateway.http.target import Kind, Targets
+
+
+class PlanePages:
+    """A `Handler`. `functions_at`: the URL of a gateway, to which whoever calls a function is sent; empty: none is
+    known."""
+
+    def __init__(
+        self,
+        plane: Shown,
+        access: Access,
+        is_ready: Callable[[], bool],
+        functions_at: Callable[[], str],
+        *,
+        has_admin: bool,
+    ) -> None:
+        self._plane, self._access = plane, access
+        self._is_ready, self._functions_at = is_ready, functions_at
+        self._has_admin = has_admin
+        self._targets = Targets()
+
+    def __repr__(self) -> str:
+        return f"<PlanePages {self._targets!r}, has_admin={self._has_admin}>"
+
+    def handle(self, head: Head, ends: Ends) -> Action:
+        target = self._targets.find(head.url)
+        if target.kind is Kind.FUNCTION:
+            return self._elsewhere(head)
+        if target.kind is Kind.API and self._has_admin:
+            return Admin(target.path, target.query)
+        return Serve(page(self._plane, self._access, self._is_ready, head, target.path, ends.user))
+
+    def _elsewhere(self, head: Head) -> Action:
+        if head.refusal is not None:
+            return Refuse(head.refusal)
+        url = self._functions_at()
+        if not url or not head.url.startswith(b"/"):
+            return Refuse(NotFound("gateways answer functions, and none has joined", "attacca gateway --control ..."))
+        return Serve(Whole(307, [(b"location", url.encode("latin-1", "replace") + head.url)], b""))

@@ -1,0 +1,135 @@
+"""A runtime behind a worker's supplies: a start waits until what it is made of has come, and others do not wait."""
+
+import asyncio
+from collections.abc import Callable, Collection
+
+import msgspec
+
+from attacca.errors import AttaccaError, StartFailed
+from attacca.kernel.clock import Clock
+from attacca.model.function import Revision
+from attacca.model.invocation import Invocation
+from attacca.worker.core.reports import (
+    Report,
+    SandboxFailed,
+    SandboxReady,
+    Sink,
+    TemplateFailed,
+    TemplateReady,
+)
+from attacca.worker.runtime.supplies import Supplies, digests
+from attacca.worker.runtime.types import Runtime
+
+
+class Fetching:
+    """It is a `types.Runtime`. `held`: the digests of what the worker has sandboxes and templates of. How long the
+    code took to come is part of the start's `code` time."""
+
+    def __init__(self, inner: Runtime, supplies: Supplies, clock: Clock, held: Callable[[], Collection[str]]) -> None:
+        self._inner, self._supplies, self._clock, self._held = inner, supplies, clock, held
+        self._waiting: dict[str, tuple[Revision, asyncio.Task[None]]] = {}  # starts whose code has not come
+        self._came_ms: dict[str, float] = {}  # of starts whose code has just come
+        self._sink: Sink
+
+    def __repr__(self) -> str:
+        return f"<Fetching {len(self._waiting)} starts wait for {self._supplies!r}>"
+
+    async def open(self, sink: Sink) -> None:
+        self._sink = sink
+        await self._inner.open(self._report)
+
+    async def close(self) -> None:
+        tasks = [task for _, task in self._waiting.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._supplies.close()
+        await self._inner.close()
+
+    def make_template(self, template: str, revision: Revision) -> None:
+        def failed(code: str, message: str, hint: str) -> Report:
+            return TemplateFailed(template, code, message, hint=hint)
+
+        self._begin(template, revision, lambda: self._inner.make_template(template, revision), failed)
+
+    def make_sandbox(self, sandbox: str, revision: Revision, template: str | None) -> None:
+        def failed(code: str, message: str, _: str) -> Report:
+            return SandboxFailed(sandbox, code, message)
+
+        self._begin(sandbox, revision, lambda: self._inner.make_sandbox(sandbox, revision, template), failed)
+
+    def drop_template(self, template: str) -> None:
+        if not self._give_up(template):
+            self._inner.drop_template(template)
+
+    def kill(self, sandbox: str) -> None:
+        if not self._give_up(sandbox):
+            self._inner.kill(sandbox)
+
+    def run(self, sandbox: str, revision: Revision, invocation: Invocation) -> None:
+        self._inner.run(sandbox, revision, invocation)
+
+    def stop(self, sandbox: str, invocation: str) -> None:
+        self._inner.stop(sandbox, invocation)
+
+    def body(self, sandbox: str, invocation: str, data: bytes, last: bool) -> None:  # noqa: FBT001 - mirrors messages.Body
+        self._inner.body(sandbox, invocation, data, last)
+
+    def flow(self, sandbox: str, invocation: str, paused: bool) -> None:  # noqa: FBT001 - mirrors messages.Flow
+        self._inner.flow(sandbox, invocation, paused)
+
+    def leave(self, sandbox: str, invocation: str) -> None:
+        self._inner.leave(sandbox, invocation)
+
+    def _begin(
+        self, name: str, revision: Revision, begin: Callable[[], None], failed: Callable[[str, str, str], Report]
+    ) -> None:
+        if self._supplies.has(revision):
+            self._supplies.use(revision)
+            begin()
+            return
+        task = asyncio.get_running_loop().create_task(self._wait(name, revision, begin, failed))
+        self._waiting[name] = revision, task
+
+    async def _wait(
+        self, name: str, revision: Revision, begin: Callable[[], None], failed: Callable[[str, str, str], Report]
+    ) -> None:
+        since = self._clock.now()
+        try:
+            await self._supplies.bring(revision, self._in_use)
+        except asyncio.CancelledError:
+            del self._waiting[name]
+            self._sink(failed(StartFailed.code, "it was given up before its code had come", ""))
+        except AttaccaError as error:
+            del self._waiting[name]
+            self._sink(failed(error.code, error.message, error.hint))
+        else:
+            del self._waiting[name]
+            self._came_ms[name] = (self._clock.now() - since) * 1e3
+            self._supplies.use(revision)
+            begin()
+
+    def _give_up(self, name: str) -> bool:
+        waiting = self._waiting.get(name)
+        if waiting is not None:
+            waiting[1].cancel()
+        return waiting is not None
+
+    def _in_use(self) -> set[str]:
+        return digests(revision for revision, _ in self._waiting.values()).union(self._held())
+
+    def _report(self, report: Report) -> None:
+        if self._came_ms and isinstance(report, SandboxReady | SandboxFailed | TemplateReady | TemplateFailed):
+            report = self._with_code(report)
+        self._sink(report)
+
+    def _with_code(
+        self, report: SandboxReady | SandboxFailed | TemplateReady | TemplateFailed
+    ) -> SandboxReady | SandboxFailed | TemplateReady | TemplateFailed:
+        name = report.sandbox if isinstance(report, SandboxReady | SandboxFailed) else report.template
+        came_ms = self._came_ms.pop(name, 0.0)
+        if isinstance(report, SandboxReady):
+            return msgspec.structs.replace(report, code_ms=report.code_ms + came_ms)
+        if isinstance(report, TemplateReady):
+            return msgspec.structs.replace(report, code_ms=report.code_ms + came_ms)
+        return report

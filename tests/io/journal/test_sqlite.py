@@ -1,0 +1,1 @@
+"""The journal on a disk: a file, a thread, no socket."""
