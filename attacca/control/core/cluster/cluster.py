@@ -56,6 +56,7 @@ class Cluster:
         self.ordering = Ordering(placer, self.publisher, self.timers, self.creations)
         self._make = scaling
         self._scalers: dict[str, Scalers] = {}  # by policy and options
+        self.short: dict[str, ScaledFunction] = {}  # those for which there was no room
         self.settled_at = self.thaws_at = -inf
 
     def __repr__(self) -> str:
@@ -124,11 +125,21 @@ class Cluster:
         no_room = self.ordering.start(now, function, asked_at, out, tried=tried)
         if no_room is None:
             function.rest_s = 0.0
+            self.short.pop(function.name, None)
             return True
         function.why = f"{function.why}, but {no_room.why}"
         function.rest_s = min(2 * function.rest_s, REST_MOST_S) or REST_S
         self._rest(now, function, function.rest_s)
+        self.short[function.name] = function
         return False
+
+    def _try_again(self, now: float, out: list[Command]) -> None:
+        """There may be room by now."""
+        short, self.short = self.short, {}
+        for function in short.values():
+            if not function.failures:
+                function.resting_until = now
+        self._decide_all(now, short, out)
 
     def _rest(self, now: float, function: ScaledFunction, seconds: float) -> None:
         function.resting_until = now + seconds
@@ -171,6 +182,8 @@ class Cluster:
         if is_missed and instance.revision == function.revision.id:
             self._missed(now, instance, error, out)
         self._decide(now, function, out)
+        if self.short and not is_missed:
+            self._try_again(now, out)
 
     def _missed(self, now: float, instance: Instance, error: Failed, out: list[Command]) -> None:
         """It could not be made there. Elsewhere it may; if its own code is to blame, not for long."""
@@ -227,6 +240,8 @@ class Cluster:
         else:
             host.hear(view)
         self._ask(host, out)
+        if self.short:
+            self._try_again(now, out)
 
     def heard(self, now: float, view: WorkerView, out: list[Command]) -> None:
         host = self.ordering.hosts.get(view.name)
@@ -329,6 +344,7 @@ class Cluster:
         if function is not None:
             self._end(now, function, "its function is gone", out)
             function.scalers.forget(name)
+            self.short.pop(name, None)
             self.timers.clear((Timer.ASK, name))
             self.timers.clear((Timer.REST, name))
 
