@@ -14,9 +14,10 @@ SEEDS ?= 1000
 FIRST ?= 1
 MINUTES ?= 5
 LEAVE_OUT ?=
-LONG := tests/laws tests/load tests/sim tests/fuzz tests/examples tests/cli/laboratory
+LONG := tests/laws tests/load tests/sim tests/lab tests/fuzz tests/examples tests/cli/laboratory tests/guest/libraries
 CODE := $(wildcard attacca tests examples bench scripts)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+unexport PYTHONDONTWRITEBYTECODE  # tests are compiled once, and not for every run
 
 .PHONY: help run test check pure long live heart fuzz swarm bench lab fmt docs clean
 
@@ -38,8 +39,11 @@ check: $(VENV)/.dev ## Format, lint, types, import contracts
 pure: $(VENV)/.dev ## The tests that need no process, socket or clock
 	$(BIN)/pytest -rfEs --ignore tests/live $(LONG:%=--ignore %) --durations=5
 
-long: $(VENV)/.dev ## Pure tests that take a while: laws over many runs, traces, figures, the examples
+long live: export HYPOTHESIS_PROFILE ?= many
+
+long: $(VENV)/.dev ## Pure tests that take a while: laws over many cases and runs, traces, figures, the examples
 	$(BIN)/pytest -rfEs $(LONG) $(LEAVE_OUT:%=--ignore %) --durations=5
+	$(BIN)/pytest -rfEs -m hypothesis --ignore tests/live $(LONG:%=--ignore %) --durations=5
 
 live: $(VENV)/.dev ## The tests that start real processes and servers
 	timeout --foreground --signal=INT --kill-after=30 $(LIVE_TIMEOUT_S) $(BIN)/pytest -rfEs -m live --durations=15

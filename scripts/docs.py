@@ -16,7 +16,9 @@ from attacca.model.function import ENV_KB, NAMES, Settings
 from attacca.policy.balancing import BALANCING
 from attacca.policy.concurrency import CONCURRENCY
 from attacca.policy.keepalive import KEEPALIVE
+from attacca.policy.placement import PLACEMENT
 from attacca.policy.queueing import QUEUEING
+from attacca.policy.scaling import SCALING
 from scripts import scenario_keys
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -36,9 +38,6 @@ MEANING = {
     "env": f"environment variables, set before the code is imported; {ENV_KB} KB of them at most",
     "secrets": "what of [the secrets](#secrets) it is given, and how",
     "min_sandboxes": "so many are kept, idle or not",
-    "scheduling": "who decides where it runs, and how many sandboxes it has: [workers, or control](#who-schedules)",
-    "scaling": "where control decides: [how many sandboxes](policies.md) it has",
-    "scaling_options": "of that policy",
     "max_sandboxes": "never more than this; unset: as many as memory holds",
     "cpus": "processors that one sandbox may use; unset: an equal share",
     "queue": "invocations that may wait for a sandbox; one more is refused with 429",
@@ -47,6 +46,9 @@ MEANING = {
     "cors": 'origins (`"https://shop.example"`, or `"*"`) whose [pages may call it](http.md#pages-of-other-sites)',
     "application": "what it belongs to, for policies and figures; unset: to itself",
     "trigger": "what calls it, for policies: `http`, `timer`, `queue`, ...",
+    "scheduling": "who has its sandboxes made: each worker for what it is sent, or control for all",
+    "scaling": "and how many, if it is control: a [policy](policies.md#scaling), its options; unset: `control.scaling`",
+    "placement": "and on which workers: a [policy](policies.md#placement); unset: `control.placement`",
     "schedule": "when it is run by itself: [cron's five fields](async.md#schedules), or a list of such",
     "timezone": "where the hours of `schedule` are meant, such as `Europe/Rome`",
     "missed": "what becomes of runs that were due while the server was down: told and left out, or one for all of them",
@@ -89,8 +91,8 @@ def kind(info: Any) -> str:
             return " or ".join(f'`"{member.value}"`' for member in cls)
         case shape.DictType(value_type=shape.EnumType() as value):
             return f"table of {kind(value)}"
-        case shape.DictType():
-            return "table of texts"
+        case shape.DictType(value_type=value):
+            return "table" if isinstance(value, shape.UnionType) else "table of texts"
         case shape.VarTupleType():
             return "list of texts"
         case shape.StrType():
@@ -196,6 +198,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "concurrency": lambda: policies(CONCURRENCY),
     "keepalive": lambda: policies(KEEPALIVE),
     "balancing": lambda: policies(BALANCING),
+    "scaling": lambda: policies(SCALING),
+    "placement": lambda: policies(PLACEMENT),
     "scenario": scenario_keys.tables,
     "bench": bench,
     "peers": peers,

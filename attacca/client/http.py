@@ -17,7 +17,7 @@ CLASSES: dict[str, type[AttaccaError]] = {
 }
 
 
-FUNCTIONS, ELSEWHERE = "/function/", 307
+APART, ELSEWHERE = ("/function/", "/async-function/", "/calls/", "/api/"), 307
 
 
 class ServerFailed(AttaccaError):
@@ -62,7 +62,7 @@ class Client:
         self._connection = kind(parts.hostname, parts.port, timeout=connect_s)
         self._read_s = read_s
         self._made_of = (url, token, connect_s, read_s)
-        self._gateway: Client | None = None  # who answers functions, where this server is control and does not
+        self._apart: dict[str, Client] = {}  # who answers paths of a kind, where this server is a plane that does not
         self._headers = {"authorization": f"Bearer {token}"} if token else {}
 
     def __repr__(self) -> str:
@@ -80,7 +80,8 @@ class Client:
 
     def close(self) -> None:
         self._connection.close()
-        self._leave_gateway()
+        for kind in list(self._apart):
+            self._leave(kind)
 
     def send(
         self,
@@ -89,30 +90,35 @@ class Client:
         body: bytes | Iterable[bytes] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> http.client.HTTPResponse:
-        """The server's answer with its body still to be read, whatever its status. Control sends those who call a
-        function to a gateway, and they go there.
+        """The server's answer with its body still to be read, whatever its status. In a cluster control sends those who
+        call a function to a gateway, and a gateway those who ask the API to control; they go there, with a `body` that
+        can be gone through once more.
 
         Raises:
             Unreachable: nobody answers.
         """
-        if self._gateway is not None and path.startswith(FUNCTIONS):
+        kind = next((prefix for prefix in APART if path.startswith(prefix)), "")
+        peer = self._apart.get(kind)
+        if peer is not None:
             try:
-                return self._gateway.send(method, path, body, headers)
+                return peer.send(method, path, body, headers)
             except Unreachable:
-                self._leave_gateway()  # control knows of another
+                self._leave(kind)  # there may be another now
+                if not isinstance(body, bytes | None):
+                    raise
         answer = self._send(method, path, body, headers)
-        if answer.status == ELSEWHERE and path.startswith(FUNCTIONS) and isinstance(body, bytes | None):
+        if answer.status == ELSEWHERE and kind:
             where = urllib.parse.urlsplit(answer.headers.get("location", ""))
             if where.netloc:
                 answer.read()
-                self._gateway = Client(f"{where.scheme}://{where.netloc}", *self._made_of[1:])
-                return self._gateway.send(method, path, body, headers)
+                self._apart[kind] = peer = Client(f"{where.scheme}://{where.netloc}", *self._made_of[1:])
+                return peer.send(method, path, body, headers)
         return answer
 
-    def _leave_gateway(self) -> None:
-        gateway, self._gateway = self._gateway, None
-        if gateway is not None:
-            gateway.close()
+    def _leave(self, kind: str) -> None:
+        peer = self._apart.pop(kind, None)
+        if peer is not None:
+            peer.close()
 
     def _send(
         self, method: str, path: str, body: bytes | Iterable[bytes] | None, headers: Mapping[str, str] | None

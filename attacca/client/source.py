@@ -115,7 +115,7 @@ def deploy(
         }
     )
     headers = {"content-type": content_type, "content-length": str(sum(map(size_of, pieces)))}
-    for line in client.lines("POST", "/api/functions", _blocks(pieces), headers):
+    for line in client.lines("POST", "/api/functions", Blocks(pieces), headers):
         if "error" in line:
             said = line["error"]
             raise from_words(said["code"], said["message"], said.get("try", ""), own_frames(said.get("traceback", "")))
@@ -142,13 +142,23 @@ def size_of(piece: bytes | IO[bytes]) -> int:
     return end - piece.seek(here)
 
 
-def _blocks(pieces: Sequence[bytes | IO[bytes]]) -> Iterator[bytes]:
-    for piece in pieces:
-        if isinstance(piece, bytes):
-            yield piece
-        else:
-            while block := piece.read(BLOCK):
-                yield block
+class Blocks:
+    """What pieces are made of, as often as it is gone through."""
+
+    def __init__(self, pieces: Sequence[bytes | IO[bytes]]) -> None:
+        self._pieces = [(piece, 0 if isinstance(piece, bytes) else piece.tell()) for piece in pieces]
+
+    def __repr__(self) -> str:
+        return f"<Blocks of {len(self._pieces)} pieces>"
+
+    def __iter__(self) -> Iterator[bytes]:
+        for piece, begin in self._pieces:
+            if isinstance(piece, bytes):
+                yield piece
+            else:
+                piece.seek(begin)
+                while block := piece.read(BLOCK):
+                    yield block
 
 
 def own_frames(traceback: str) -> str:

@@ -29,5 +29,6 @@ class ControlConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     builds: Count = 4  # bundles that are being built at once
     build_timeout_s: Positive = 600.0
     compile_timeout_s: Positive = 60.0
-    placement: Choice = Choice(policy="kubernetes")  # where sandboxes go, if control decides that
     archive: ArchiveLimits = ArchiveLimits()
+    scaling: Choice = Choice(policy="knative")  # of functions that control scales, unless they say otherwise
+    placement: Choice = Choice(policy="kubernetes")  # of their sandboxes

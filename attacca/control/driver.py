@@ -2,10 +2,10 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
+from typing import cast
 
 import msgspec
 
-from attacca.control import policies
 from attacca.control.config import ControlConfig
 from attacca.control.core.control import ControlCore
 from attacca.control.core.events import (
@@ -32,6 +32,7 @@ from attacca.control.core.events import (
     Reply,
     RollbackAsked,
     Say,
+    ScaleAsked,
     SecretDeleteAsked,
     SecretSet,
     StopBuild,
@@ -41,6 +42,7 @@ from attacca.control.core.events import (
     Swept,
     Tick,
 )
+from attacca.control.core.policies import Policies
 from attacca.control.core.progress import Done, Progress, Refused
 from attacca.control.core.secrets import SECRETS
 from attacca.control.core.stored import Function
@@ -60,7 +62,7 @@ from attacca.kernel.chance import Chance
 from attacca.kernel.clock import Clock
 from attacca.kernel.drive import Drive, LoopTimer, each, report_refused
 from attacca.model.endpoints import AskEndpoints, Loads
-from attacca.model.function import Revision, Settings
+from attacca.model.function import Revision, Scale, Settings
 from attacca.model.messages import (
     Access,
     AskCatalogue,
@@ -112,8 +114,8 @@ class Control:
         self._send = send
         self._announce, self._log = announce, log
         self.core = core = ControlCore(
-            policies.placer(config.placement, chance),
-            policies.scaling,
+            chance,
+            Policies.of(config),
             silent_s=silent_s,
             allow_source_builds=config.allow_source_builds,
             is_ordinary_user=is_ordinary_user,
@@ -129,6 +131,7 @@ class Control:
         self.secrets = Secrets(store, vault, clock)
         self._supplies = Supplies(self.state, self.secrets, send)
         self._builder = Builder(config, self.state)
+        self.url = ""  # of the admin API, where it has a listener of its own
         self._asked = 0
         self._deployments: dict[str, tuple[Upload, ProgressStream]] = {}  # by request
         self._replies: dict[str, asyncio.Future[Outcome]] = {}
@@ -201,7 +204,7 @@ class Control:
     def _tell_access(self, gateways: list[str]) -> None:
         """Who may ask them: a gateway apart judges by itself."""
         for gateway in gateways:
-            self._send(gateway, Access(self.tokens.digests(), self.is_uid_shared))
+            self._send(gateway, Access(self.tokens.digests(), self.is_uid_shared, self.url))
 
     def lose(self, peer: str, why: str) -> None:
         """It is gone, with what it was asked for."""
@@ -232,9 +235,12 @@ class Control:
             TooMuchReserved: its min_sandboxes do not fit beside those of the others.
         """
         request = self._request()
-        revision = await self._ask(request, RollbackAsked(request, name, to))
-        assert isinstance(revision, Revision)
-        return revision
+        return cast("Revision", await self._ask(request, RollbackAsked(request, name, to)))
+
+    async def scale(self, name: str, scale: Scale) -> Revision:
+        """Raises what a rollback does, and BadConfig: no such policy, or no such option of it."""
+        request = self._request()
+        return cast("Revision", await self._ask(request, ScaleAsked(request, name, scale)))
 
     async def delete(self, name: str) -> None:
         """
@@ -272,13 +278,13 @@ class Control:
         request = self._request()
         await self._ask(request, Ordered(request, order))
 
-    def catalogue(self) -> Catalogue:
-        """For a plane that missed a generation."""
-        return self.core.changes.catalogue.catalogue()
-
     def users_of(self, secret: str) -> Sequence[str]:
         """The functions whose current revisions ask for it."""
         return self.core.users_of(secret)
+
+    def wall(self) -> float:
+        """Seconds since 1970."""
+        return self._clock.wall()
 
     def functions(self) -> Sequence[Function]:
         """By name."""
@@ -363,7 +369,6 @@ class Control:
 
     async def _examine(self, command: Examine) -> Event:
         self.secrets.expect_all_of(command.settings)
-        policies.scaling(command.settings.scaling, command.settings.scaling_options)
         return Examined(command.id, has_token=bool(await self.tokens.all()))
 
     async def _build(self, command: Build) -> Event:

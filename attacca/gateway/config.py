@@ -50,6 +50,7 @@ class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     host: str = "127.0.0.1"
     port: Port = 8080
+    share_port: bool = False  # with other gateways of this machine; the kernel gives each its part of the connections
     public: bool = False  # /function needs no token, also on an address that others reach
     proxies: tuple[str, ...] = ("127.0.0.0/8", "::1")  # addresses, and ranges of them, whose X-Forwarded-* is believed
     max_body_mb: Positive = 16.0  # collected request bodies

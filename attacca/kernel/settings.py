@@ -169,6 +169,8 @@ def _checked(shape: type[msgspec.Struct], key: str, given: Given) -> object:
     if kind is None:
         raise _unknown(shape, key, given)
     value = given.value
+    if isinstance(value, str) and get_origin(_inner(kind)) is tuple:
+        value = (value,)  # one stands for a list of one
     is_free = kind in (Any, object)  # nothing says what it should be, so a text from outside is what it looks like
     if is_free and given.layer == ENVIRONMENT and isinstance(value, str):
         value = _value(value)

@@ -30,12 +30,12 @@ Origin = Annotated[
     str, msgspec.Meta(pattern=r"^(\*|https?://[A-Za-z0-9.:\[\]-]{1,255})(?!\n)$", description="an origin")
 ]
 
-OptionName = Annotated[str, msgspec.Meta(pattern=r"^[a-z_][a-z0-9_]{0,63}(?!\n)$")]
-Option = bool | int | float | str | None
-Policy = Annotated[str, msgspec.Meta(max_length=200, description="a policy's name, or MODULE:CLASS")]
-
 LABEL_MOST = 200
+Option = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{0,63}(?!\n)$", description="policy, or an option")]
+OPTIONS_MOST = 32
+SCALING = 'policy = "NAME", and the options of that policy'
 Label = Annotated[str, msgspec.Meta(max_length=LABEL_MOST)]
+ScalingOptions = Annotated[dict[Option, Label | int | float | bool], msgspec.Meta(description=SCALING)]
 
 
 def is_handler(text: str) -> bool:
@@ -145,8 +145,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     cpus: Annotated[float, msgspec.Meta(gt=0, le=1024)] | None = None
     queue: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 100
     scheduling: Scheduling = Scheduling.WORKER
-    scaling: Policy = "knative"  # how many sandboxes it has, where control decides that
-    scaling_options: Annotated[dict[OptionName, Option], msgspec.Meta(max_length=32)] = {}
     network: Network = Network.NONE
     idempotent: bool = False
     cors: tuple[
@@ -154,8 +152,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = ()  # pages of these may call it: answers to their browsers' questions come from the gateway
     application: Label = ""  # what it belongs to, for policies and figures; empty: to itself
     trigger: Label = "http"  # what calls it, for policies
+    scaling: ScalingOptions = {}
+    placement: Label = ""  # of a sandbox, by control; empty: as the server has it
     async_: AsyncSettings = msgspec.field(name="async", default=AsyncSettings())
-    schedule: Cron | Annotated[tuple[Cron, ...], msgspec.Meta(max_length=SCHEDULES_MOST)] = ()
+    schedule: Annotated[tuple[Cron, ...], msgspec.Meta(max_length=SCHEDULES_MOST)] = ()
     timezone: TimeZone = "UTC"
     missed: Missed = Missed.SKIP
 
@@ -166,6 +166,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             )
         if self.first_byte_s is not None and self.first_byte_s > self.timeout_s:
             raise ValueError(f"first_byte_s ({self.first_byte_s:g}) must not exceed timeout_s ({self.timeout_s:g})")
+        if len(self.scaling) > OPTIONS_MOST:
+            raise ValueError(f"scaling has {len(self.scaling)} keys, and may have {OPTIONS_MOST}")
+        if self.scheduling is Scheduling.WORKER and (self.scaling or self.placement):
+            which = "scaling" if self.scaling else "placement"
+            raise ValueError(f'{which} is decided by control, and so needs scheduling = "cluster"')
         _expect_environment(self.env)
         _expect_secrets(self)
         if self.schedule or self.timezone != "UTC":
@@ -186,10 +191,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     def reserves(self) -> int:
         """So many of its sandboxes a worker keeps whatever others need; where control places them, it keeps none."""
         return self.min_sandboxes if self.scheduling is Scheduling.WORKER else 0
-
-    @property
-    def schedules(self) -> tuple[str, ...]:
-        return (self.schedule,) if isinstance(self.schedule, str) else self.schedule
 
     def secrets_as(self, kind: SecretAs) -> list[str]:
         return [name for name, wanted in self.secrets.items() if wanted is kind]
@@ -219,8 +220,32 @@ def _expect_secrets(settings: Settings) -> None:
 
 
 def _expect_schedules(settings: Settings) -> None:
-    for expression in settings.schedules or ("0 0 * * *",):
+    for expression in settings.schedule or ("0 0 * * *",):
         cron.expect(expression, settings.timezone)
+
+
+class Scale(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """How a function is to be scaled from now on, without a new revision. What is unset stays as it is; `scaling` has
+    the options that are to change, of another policy all of them."""
+
+    min_sandboxes: Annotated[int, msgspec.Meta(ge=0, le=10_000)] | msgspec.UnsetType = msgspec.UNSET
+    max_sandboxes: Annotated[int, msgspec.Meta(ge=1, le=10_000)] | msgspec.UnsetType | None = msgspec.UNSET
+    scaling: ScalingOptions | msgspec.UnsetType = msgspec.UNSET
+    placement: Label | msgspec.UnsetType = msgspec.UNSET
+
+    def of(self, settings: Settings) -> Settings:
+        """
+        Raises:
+            ValueError: they would not fit together.
+        """
+        wanted = {field: value for field in RESCALED if (value := getattr(self, field)) is not msgspec.UNSET}
+        options = wanted.get("scaling")
+        if options is not None and options.get("policy") in (None, settings.scaling.get("policy")):
+            wanted["scaling"] = {**settings.scaling, **options}
+        return msgspec.structs.replace(settings, **wanted)
+
+
+RESCALED = Scale.__struct_fields__
 
 
 def masked(settings: Settings) -> Settings:
@@ -291,6 +316,11 @@ class Revision(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def id(self) -> str:
         return f"{self.function}@{self.number}"
+
+    def is_rescaled(self, other: "Revision") -> bool:
+        """Are they the same code, run in the same way, and only as often or elsewhere?"""
+        scale = {field: getattr(self.settings, field) for field in RESCALED}
+        return msgspec.structs.replace(other, settings=msgspec.structs.replace(other.settings, **scale)) == self
 
     @property
     def takes_requests(self) -> bool:

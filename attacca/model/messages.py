@@ -90,10 +90,12 @@ class GatewayJoined(msgspec.Struct, frozen=True, tag=True):
 
 
 class Access(msgspec.Struct, frozen=True, tag=True):
-    """Who may ask a gateway. `tokens`: SHA-256 of each. `is_uid_shared`: sandboxes may run as the server's own user."""
+    """Who may ask a gateway. `tokens`: SHA-256 of each. `is_uid_shared`: sandboxes may run as the server's own user.
+    `admin_url`: where the admin API is."""
 
     tokens: tuple[str, ...]
     is_uid_shared: bool
+    admin_url: str = ""
 
 
 class AskCalls(msgspec.Struct, frozen=True, tag=True):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attacca.cli.functions.deploy import read_env, read_secrets
-from attacca.client.source import default_name, example, find, multipart, own_frames
+from attacca.client.source import Blocks, default_name, example, find, multipart, own_frames
 from attacca.errors import AttaccaError, BadConfig, BadFunction, NotFound
 from attacca.model.function import SecretAs, Settings
 
@@ -188,3 +188,11 @@ def test_a_traceback_without_own_frames_is_its_last_line() -> None:
 @pytest.mark.parametrize("signature", ["asgi", "event_context", "args", "named"])
 def test_the_example_is_a_command(signature: str) -> None:
     assert example({"function": "hello", "signature": signature}).startswith("attacca invoke hello")
+
+
+def test_what_is_sent_can_be_sent_once_more() -> None:
+    file = io.BytesIO(b"before and after")
+    file.seek(7)
+    blocks = Blocks([b"head", file])
+    assert [b"".join(blocks) for _ in range(2)] == [b"headand after"] * 2
+    assert repr(blocks) == "<Blocks of 2 pieces>"

@@ -3,7 +3,7 @@
 What must hold of its words is checked with each of them: durable, then announced, then acknowledged.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from math import inf
 
 import msgspec
@@ -35,31 +35,26 @@ from attacca.control.core.events import (
     Swept,
     ToPeer,
 )
+from attacca.control.core.policies import Policies
 from attacca.control.core.progress import Done, Refused
 from attacca.control.core.stored import EPOCH, FUNCTIONS, Function, decode
 from attacca.errors import AttaccaError, Cancelled, StateUnavailable
 from attacca.kernel.rand import Streams
-from attacca.kernel.registry import build
-from attacca.model.function import Option, Settings
+from attacca.kernel.registry import Choice
+from attacca.model.function import Settings
 from attacca.model.invocation import Failed
 from attacca.model.messages import AskHeld, Catalogue, Check, Checked, Deleted, Deployed, Held, Send, WorkerJoined
 from attacca.model.resources import NOTHING, Resources
 from attacca.model.sandbox import Capacity, WorkerView
-from attacca.policy.placement.round_robin import RoundRobin
-from attacca.policy.scaling import SCALING
-from attacca.policy.scaling.types import Scaling
 
 Order = Examine | Build | Put | Erase | Sweep | Send[ToPeer]
 BROKEN = StateUnavailable("the disk is full", "free some")
 
 
-def scaling(policy: str, options: Mapping[str, Option]) -> Scaling:
-    return build(SCALING, policy, options, "attacca.policy.scaling")
-
-
-def control_core(silent_s: float = inf) -> ControlCore:
+def control_core(silent_s: float = inf, **policies: Choice) -> ControlCore:
     """One that places sandboxes on one worker after the other."""
-    return ControlCore(RoundRobin().fresh(Streams(1).stream("placement")), scaling, silent_s=silent_s)
+    plain: dict[str, Choice] = {"placement": Choice(policy="round_robin")}
+    return ControlCore(Streams(1).stream("placement"), Policies(**{**plain, **policies}), silent_s=silent_s)
 
 
 class Crash(Exception):

@@ -13,9 +13,18 @@ FORK_SERVER = "attacca.worker.runtime.process.zygote"
 ALLOWED = {AGENT: (AGENT,), FORK_SERVER: (AGENT, FORK_SERVER)}
 
 
+def statements(node: ast.AST) -> Iterator[ast.stmt]:
+    """All that are anywhere in it. What is inside expressions need not be looked at."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.stmt):
+            yield child
+        if isinstance(child, ast.stmt | ast.ExceptHandler | ast.match_case):
+            yield from statements(child)
+
+
 def imported(tree: ast.Module, package: str) -> Iterator[str]:
     """The modules that are imported anywhere in it; `from package import module` as the module."""
-    for node in ast.walk(tree):
+    for node in statements(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):

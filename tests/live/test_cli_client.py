@@ -224,12 +224,15 @@ def test_orders_reach_the_server(twin: Twin) -> None:
     twin.says(
         "POST /api/functions/hello/rollback", {"function": "hello", "revision": 1, "handler": "m:h", "replaced": 2}
     )
+    scale = {"scheduling": "worker", "min_sandboxes": 0, "max_sandboxes": 7, "scaling": {}, "placement": ""}
+    twin.says("POST /api/functions/hello/scale", {"function": "hello", "revision": 1, **scale})
     for words in (["delete", "hello", "--yes"], ["prewarm", "hello", "-n", "3"], ["evict", "hello", "--templates"]):
         assert attacca(twin, *words).exit_code == 0
         assert json.loads(attacca(twin, *words, "--json").stdout)
     assert json.loads(attacca(twin, "rollback", "hello", "--to", "1", "--json").stdout)["replaced"] == 2
+    assert "7 at most" in attacca(twin, "scale", "hello", "--max", "7").stderr
     sent = [json.loads(body) for request, _, body in twin.seen if body]
-    assert sent == [{"count": 3}] * 2 + [{"templates": True}] * 2 + [{"to": 1}]
+    assert sent == [{"count": 3}] * 2 + [{"templates": True}] * 2 + [{"to": 1}, {"max_sandboxes": 7}]
 
 
 def test_a_server_that_hangs_up_is_no_riddle() -> None:

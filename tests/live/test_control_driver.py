@@ -206,7 +206,7 @@ def test_of_two_that_fit_only_one_by_one_the_second_is_refused(tmp_path: Path) -
         ended = [await task for task in both]
         await bench.control.settled()
         assert sorted(type(one).__name__ for one in ended) == ["Done", "Refused"]
-        assert len(bench.control.catalogue().current) == 1
+        assert len(bench.control.core.changes.catalogue.catalogue().current) == 1
         assert len(bench.directories()) == 1
 
     crowded(tmp_path, play)
@@ -219,7 +219,7 @@ def test_a_rollback_reserves_no_more_than_there_is(tmp_path: Path) -> None:
         await kept(bench, "two", 8)
         with pytest.raises(TooMuchReserved):
             await bench.control.rollback("one")
-        assert [one.number for one in bench.control.catalogue().current] == [2, 1]
+        assert [one.number for one in bench.control.core.changes.catalogue.catalogue().current] == [2, 1]
         await bench.control.delete("two")
         assert (await bench.control.rollback("one")).number == 1
 

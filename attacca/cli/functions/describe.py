@@ -33,6 +33,7 @@ SETTINGS = {  # how each setting reads
     "queue": "queue",
     "network": "network",
     "idempotent": "idempotent",
+    "scheduling": "scheduling by the",
 }
 UNSET = {"first_byte_s": "no clock of its own", "max_sandboxes": "as many as memory holds", "cpus": "an equal share"}
 

@@ -8,8 +8,9 @@ import msgspec
 
 from attacca.cli.serve.cluster import CONTROL_HTTP_PORT, CONTROL_PORT, JOIN_TOKEN, ClusterConfig
 from attacca.cli.serve.joints import WireConfig
-from attacca.cli.serve.whole import check_whole
+from attacca.cli.serve.whole import check_of_control, check_whole
 from attacca.control.config import ControlConfig
+from attacca.control.core.policies import placement, scaling
 from attacca.errors import BadConfig
 from attacca.gateway.config import GatewayConfig
 from attacca.io.logbook import LogLimits
@@ -32,6 +33,8 @@ FAMILIES = {  # where each is chosen
     "concurrency": "worker.concurrency",
     "keepalive": "worker.keepalive",
     "balancing": "gateway.balancing",
+    "scaling": "control.scaling",
+    "placement": "control.placement",
 }
 # They speak to the commands, not to the server.
 NOT_SETTINGS = ("ATTACCA_URL", "ATTACCA_TOKEN", "ATTACCA_CONFIG", JOIN_TOKEN)
@@ -88,7 +91,7 @@ def load(
     except RecursionError:
         raise BadConfig("a setting is nested too deeply", "`attacca config` lists those that there are") from None
     parse(settled.value.store.url)
-    check_policies(settled.value.worker, settled.value.gateway)
+    check_policies(settled.value.worker, settled.value.gateway, settled.value.control)
     if settled.value.process.isolation not in ISOLATIONS:
         given = settled.origins["process.isolation"]
         raise BadConfig(
@@ -98,7 +101,7 @@ def load(
     return settled
 
 
-def check_policies(worker: WorkerConfig, gateway: GatewayConfig) -> None:
+def check_policies(worker: WorkerConfig, gateway: GatewayConfig, control: ControlConfig) -> None:
     check_whole(
         registry.build(QUEUEING, worker.queueing.policy, worker.queueing.options, "attacca.policy.queueing"),
         registry.build(
@@ -107,6 +110,7 @@ def check_policies(worker: WorkerConfig, gateway: GatewayConfig) -> None:
         registry.build(KEEPALIVE, worker.keepalive.policy, worker.keepalive.options, "attacca.policy.keepalive"),
         registry.build(BALANCING, gateway.balancing.policy, gateway.balancing.options, "attacca.policy.balancing"),
     )
+    check_of_control(scaling(control.scaling), placement(control.placement))
 
 
 def expand(layer: Layer) -> dict[str, Given]:
@@ -146,7 +150,8 @@ def defaults(environ: Mapping[str, str]) -> dict[str, Given]:
         ),
         "worker.cores": Given(cores, layers.DEFAULT, "all there are"),
     }
-    plain = {"worker": WorkerConfig(), "gateway": GatewayConfig()}
+    control = ControlConfig(state_dir=default_state_dir(environ))
+    plain = {"worker": WorkerConfig(), "gateway": GatewayConfig(), "control": control}
     for family, key in FAMILIES.items():
         choice = getattr(plain[key.partition(".")[0]], family)
         found[f"{key}.policy"] = Given(choice.policy, layers.DEFAULT, "")

@@ -22,7 +22,7 @@ from attacca.gateway.driver import Gateway
 from attacca.gateway.http.asgi_adapter import AsgiApp
 from attacca.gateway.http.listener import serve
 from attacca.gateway.http.server import HttpServer
-from attacca.io.journal.sqlite import SqliteJournal
+from attacca.io.journal.opening import open_journal
 from attacca.io.logbook import Logbook
 from attacca.io.store.opening import is_beside, open_store
 from attacca.io.wire.peers import Peers
@@ -195,8 +195,9 @@ class Server:
     async def _open_calls(self, state: StateDir) -> None:
         """Before the gateway is closed, so that what is cut off then is not taken for tried."""
         chance = Streams.from_entropy().stream("async")
-        journal = await SqliteJournal.open(state.calls, new_owner(), self._clock)
+        journal = await open_journal(self.config.store, state.calls, new_owner(), self._clock)
         self._closing.push_async_callback(journal.close)
+        self.journal = journal
         self.calls_later = AsyncCalls(self.gateway, journal, self.config.gateway.async_, self._clock, chance)
         self._closing.push_async_callback(self.calls_later.close)
         self.calls_later.open()

@@ -4,7 +4,7 @@ import contextlib
 import os
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +16,8 @@ from attacca.cli.serve.running import log_to_stderr, remark
 from attacca.cli.serve.running import run as serve
 
 if TYPE_CHECKING:
+    from attacca.cli.serve.configuration import ServerConfig
+    from attacca.cli.serve.planes.supervisor import Supervisor
     from attacca.cli.serve.server import Server
 
 EXAMPLES = """
@@ -25,8 +27,10 @@ attacca up --keepalive lru --set worker.memory_buffer_mb=512
 PYTHONPATH=. attacca up --keepalive mypolicies:Oracle  # your own, in mypolicies.py
 attacca token create && attacca up --host 0.0.0.0  # for other machines
 ATTACCA_WORKER__DRAIN_S=5 attacca up --config attacca.toml
+attacca up --workers 3 --gateways 2  # each in a process of its own, started anew when it dies
 attacca up --port 0 --json  # one line with its address when it is ready
 """
+FOR_ALL = ("public", "isolation", "memory_limits", "queueing", "concurrency", "keepalive")
 SERVER_PANEL, POLICY_PANEL = "Server", "Worker and policies"
 
 Host = Annotated[
@@ -80,6 +84,16 @@ Keepalive = Annotated[
     str | None,
     typer.Option("--keepalive", metavar="POLICY", help="Who is evicted, and when.", rich_help_panel=POLICY_PANEL),
 ]
+Workers = Annotated[
+    int | None,
+    typer.Option("--workers", metavar="N", min=1, help="As processes of their own.", rich_help_panel="Planes apart"),
+]
+Gateways = Annotated[
+    int | None,
+    typer.Option(
+        "--gateways", metavar="N", min=1, help="As processes that share the port.", rich_help_panel="Planes apart"
+    ),
+]
 Assignments = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Any setting, as `attacca config` lists them. Repeatable."),
@@ -107,6 +121,8 @@ def run(
     queueing: Queueing = None,
     concurrency: Concurrency = None,
     keepalive: Keepalive = None,
+    workers: Workers = None,
+    gateways: Gateways = None,
     assignments: Assignments = None,
     file: ConfigFile = "",
     verbose: Verbose = False,
@@ -115,7 +131,7 @@ def run(
     temporary: Temporary = False,
     as_json: Json = False,
 ) -> None:
-    """Start gateway, control and a worker in one process.
+    """Start gateway, control and a worker in one process; with --workers or --gateways, each in one of its own.
 
     Ready when /healthz answers 200. Ctrl-C (or SIGTERM) drains: what runs may finish, what waits is refused; a second
     one ends everything at once. Deployed functions survive both, and a kill -9.
@@ -134,13 +150,43 @@ def run(
         }  # fmt: skip
         config = load(os.environ, file, flags, assignments or []).value
         log_to_stderr(verbose=verbose)
-        from attacca.cli.serve.server import Server
+        if workers is not None or gateways is not None:
+            said = [*passed_on(flags), *(["--config", file] if file else []), *(["--verbose"] if verbose else [])]
+            plane = apart(config, workers or 1, gateways or 1, said, assignments or [])
+            code = serve(plane, partial(greet_apart, plane, as_json=as_json, quiet=quiet), has_lifeline=lifeline)
+        else:
+            from attacca.cli.serve.server import Server
 
-        server = Server(config, tell if verbose and not as_json else None)
-        greet = nothing if quiet else greet_as_json if as_json else banner
-        code = serve(server, partial(welcome, server, greet), has_lifeline=lifeline)
+            server = Server(config, tell if verbose and not as_json else None)
+            greet = nothing if quiet else greet_as_json if as_json else banner
+            code = serve(server, partial(welcome, server, greet), has_lifeline=lifeline)
     if code:
         raise typer.Exit(code)
+
+
+def passed_on(flags: Mapping[str, tuple[object, str]]) -> list[str]:
+    """Those that mean the same to every plane, as assignments."""
+    given = [(key, flags[key][0]) for key in FOR_ALL if flags[key][0] is not None]
+    return [f"--set={key}={str(value).lower() if isinstance(value, bool) else value}" for key, value in given]
+
+
+def apart(config: "ServerConfig", workers: int, gateways: int, said: list[str], assignments: list[str]) -> "Supervisor":
+    from attacca.cli.serve.planes.supervisor import Supervisor, for_all
+
+    return Supervisor(config, workers, gateways, [*said, *for_all(assignments)])
+
+
+def greet_apart(plane: "Supervisor", *, as_json: bool, quiet: bool) -> None:
+    info = plane.info()
+    if as_json:
+        show_json({"url": plane.url, "restored": plane.restored, **info})
+    elif not quiet:
+        out = sys.stdout
+        lines = [f"{paint('attacca', 'bold cyan', out)} is up at {paint(plane.url, 'bold', out)}", ""]
+        lines += [f"  {name:<12} {paint(f'process {pid}', 'dim', out)}" for name, pid in info["planes"].items()]
+        lines += ["", paint("  Ctrl-C drains and stops all of them.", "dim", out)]
+        out.write("\n".join(lines) + "\n")
+        out.flush()
 
 
 def welcome(server: "Server", greet: Callable[["Server"], None]) -> None:

@@ -7,8 +7,20 @@ from attacca.policy.concurrency.types import Concurrency, checked
 from attacca.policy.keepalive.oracle import Oracle
 from attacca.policy.keepalive.types import Keepalive, Nowhere
 from attacca.policy.keepalive.types import begin as begin_keepalive
+from attacca.policy.placement.types import Placement
+from attacca.policy.placement.types import begin as begin_placer
 from attacca.policy.queueing.types import Queueing
 from attacca.policy.queueing.types import begin as begin_queue
+from attacca.policy.scaling.types import Scalers, Scaling
+
+
+def check_of_control(scaling: Scaling, placement: Placement) -> None:
+    """
+    Raises:
+        BadConfig: one lacks something; it is named.
+    """
+    Scalers(scaling)
+    begin_placer(placement, Streams(1).stream("placement"))
 
 
 def check_whole(queueing: Queueing, concurrency: Concurrency, keepalive: Keepalive, balancing: Balancing) -> None:

@@ -3,9 +3,11 @@
 import difflib
 from collections.abc import Iterable
 
+import msgspec
+
 from attacca.control.core.stored import Function
 from attacca.errors import BadRequest, NotFound
-from attacca.model.function import Artefact, AsyncSettings, PythonDirectory, Revision
+from attacca.model.function import Artefact, AsyncSettings, PythonDirectory, Revision, Scale
 from attacca.model.messages import Catalogue, Deleted, Deployed
 
 KEPT_REVISIONS = 10
@@ -41,6 +43,22 @@ def rolled_back(function: Function, to: int | None) -> Function:
             f"{function.name} is at revision {to} already", f"attacca describe {function.name} lists the others"
         )
     return Function(function.name, number, function.last, function.revisions)
+
+
+def rescaled(function: Function, scale: Scale) -> Function:
+    """Its current revision, under the same number, scaled otherwise.
+
+    Raises:
+        BadRequest: what it would have does not fit together.
+    """
+    now = function.now
+    try:
+        settings = scale.of(now.settings)
+    except ValueError as error:
+        raise BadRequest(f"{function.name}: {error}", f"attacca describe {function.name} shows what it has") from None
+    after = msgspec.structs.replace(now, settings=settings)
+    revisions = tuple(after if each is now else each for each in function.revisions)
+    return Function(function.name, function.current, function.last, revisions)
 
 
 def changes(before: Revision | None, after: Revision) -> tuple[str, ...]:

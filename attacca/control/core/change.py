@@ -1,18 +1,19 @@
-"""One change of a function on its way, and the turn that it has: a deployment, a rollback or a deletion."""
+"""One change of a function on its way, and the turn that it has: a deployment, a rollback, a new scale, a deletion."""
 
 from collections.abc import Iterator
 from enum import StrEnum
 
-from attacca.control.core.events import DeleteAsked, DeployAsked, RollbackAsked
+from attacca.control.core.events import DeleteAsked, DeployAsked, RollbackAsked, ScaleAsked
 from attacca.control.core.stored import Function
 from attacca.errors import AttaccaError
 from attacca.model.function import Revision
 
-Ask = DeployAsked | RollbackAsked | DeleteAsked
+Ask = DeployAsked | RollbackAsked | ScaleAsked | DeleteAsked
 
 
 class Phase(StrEnum):
-    """A deployment has them in this order; a rollback leaves out what is between EXAMINING and READY."""
+    """A deployment has them in this order; a rollback leaves out what is between EXAMINING and READY,
+    another scale begins with READY."""
 
     WAITING = "waiting"  # for its turn
     EXAMINING = "examining"  # may it be done?

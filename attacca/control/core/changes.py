@@ -3,7 +3,7 @@
 import msgspec
 
 from attacca.control.core.access import refuse_host_network, refuse_source_builds
-from attacca.control.core.catalogue import KEPT_REVISIONS, CatalogueState, changes, deployed, rolled_back
+from attacca.control.core.catalogue import KEPT_REVISIONS, CatalogueState, changes, deployed, rescaled, rolled_back
 from attacca.control.core.change import Ask, Change, Phase, Turns
 from attacca.control.core.events import (
     Announce,
@@ -22,11 +22,13 @@ from attacca.control.core.events import (
     Report,
     RollbackAsked,
     Say,
+    ScaleAsked,
     StopBuild,
     Stored,
     StoreFailed,
 )
 from attacca.control.core.garbage import Garbage, GarbageStage
+from attacca.control.core.policies import Policies
 from attacca.control.core.progress import Done, Step, refused, refused_check
 from attacca.control.core.secrets import missing
 from attacca.control.core.stored import FUNCTIONS, Function
@@ -48,12 +50,19 @@ ABSENT = 0  # the version of what is not in the store
 
 class Changes:
     def __init__(
-        self, workers: Workers, garbage: Garbage, *, allow_source_builds: bool, is_ordinary_user: bool
+        self,
+        workers: Workers,
+        garbage: Garbage,
+        policies: Policies,
+        *,
+        allow_source_builds: bool,
+        is_ordinary_user: bool,
     ) -> None:
         self._workers = workers
         self._garbage = garbage
         self._allow_source_builds = allow_source_builds
         self._is_ordinary_user = is_ordinary_user
+        self._policies = policies
         self.catalogue = CatalogueState((), epoch=0)
         self.versions: dict[str, int] = {}  # in the store, by function
         self.secrets: dict[str, None] = {}
@@ -119,12 +128,18 @@ class Changes:
         try:
             if isinstance(ask, DeployAsked):
                 settings = ask.settings
+                self._policies.expect(settings)
                 refusal = self._workers.refuse(settings, self.catalogue) or missing(self.secrets, settings)
                 if refusal is not None:
                     raise refusal
             elif isinstance(ask, RollbackAsked):
                 change.after = rolled_back(self.catalogue.get(name), ask.to)
                 settings = change.after.now.settings
+            elif isinstance(ask, ScaleAsked):
+                change.after = rescaled(self.catalogue.get(name), ask.scale)
+                self._policies.expect(change.after.now.settings)
+                self._be_ready(change)
+                return
             else:
                 self.catalogue.get(name)
                 change.phase = Phase.ERASING

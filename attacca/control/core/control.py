@@ -10,7 +10,7 @@ from math import inf
 from typing import Final
 
 from attacca.control.core.changes import Changes, no_worker
-from attacca.control.core.cluster.cluster import Cluster, MakeScaling
+from attacca.control.core.cluster.cluster import Cluster
 from attacca.control.core.events import (
     OPEN,
     Announce,
@@ -33,6 +33,7 @@ from attacca.control.core.events import (
     Report,
     Restored,
     RollbackAsked,
+    ScaleAsked,
     SecretDeleteAsked,
     SecretSet,
     Stored,
@@ -42,11 +43,13 @@ from attacca.control.core.events import (
 )
 from attacca.control.core.garbage import Garbage
 from attacca.control.core.gateways import Gateways
+from attacca.control.core.policies import Policies
 from attacca.control.core.secrets import SECRETS, in_use, unknown
 from attacca.control.core.spread import Spread
 from attacca.control.core.stored import EPOCH
 from attacca.control.core.workers import Workers
 from attacca.errors import AttaccaError, IllegalTransition
+from attacca.kernel.chance import Chance
 from attacca.model.endpoints import SandboxDown, Sandboxes, SandboxUp
 from attacca.model.messages import (
     Checked,
@@ -62,9 +65,10 @@ from attacca.model.messages import (
     WorkerJoined,
     WorkerLeft,
 )
-from attacca.policy.placement.types import Placer
 
 OF_CLUSTER: Final = (GatewaySaid, SandboxUp, SandboxDown, Sandboxes)
+
+PLAIN: Final = Policies()
 
 
 class Stage(StrEnum):
@@ -76,26 +80,29 @@ class Stage(StrEnum):
 
 class ControlCore:
     """`silent_s`: a worker that has not been heard of for so long is not counted on. `is_ordinary_user`: sandboxes run
-    as the server's own user, as they do unless that is root."""
+    as the server's own user, as they do unless that is root. `chance`: for placement."""
 
     def __init__(
         self,
-        placer: Placer,
-        scaling: MakeScaling,
+        chance: Chance,
+        policies: Policies = PLAIN,
         *,
         silent_s: float = inf,
         allow_source_builds: bool = False,
         is_ordinary_user: bool = False,
     ) -> None:
-        """`placer`: where sandboxes go. `scaling` makes a policy, or raises an AttaccaError."""
         self.stage = Stage.CLOSED
         self.workers = Workers(silent_s)
-        self.cluster = Cluster(placer, scaling)
+        self.cluster = Cluster(policies, chance)
         self.gateways = Gateways()
         self.spread = Spread(self.workers, self.gateways)
         self.garbage = Garbage()
         self.changes = Changes(
-            self.workers, self.garbage, allow_source_builds=allow_source_builds, is_ordinary_user=is_ordinary_user
+            self.workers,
+            self.garbage,
+            policies,
+            allow_source_builds=allow_source_builds,
+            is_ordinary_user=is_ordinary_user,
         )
         self.erasing: dict[str, str] = {}  # by request: a secret that is being deleted
         self._restored: Restored | None = None
@@ -122,7 +129,7 @@ class ControlCore:
 
     def _rest(self, now: float, event: Event, out: list[Command]) -> None:
         match event:
-            case DeployAsked() | RollbackAsked() | DeleteAsked():
+            case DeployAsked() | RollbackAsked() | ScaleAsked() | DeleteAsked():
                 self.changes.ask(event, out)
             case Examined() | Built() | BuildFailed() | Checked() | Stored() | Erased() | StoreFailed():
                 self._report(now, event, out)

@@ -24,7 +24,7 @@ from attacca.model.endpoints import (
     StartsFail,
     StopSandbox,
 )
-from attacca.model.function import Revision, Settings
+from attacca.model.function import Revision, Scale, Settings
 from attacca.model.messages import (
     AskHeld,
     Catalogue,
@@ -82,6 +82,12 @@ class RollbackAsked(msgspec.Struct, frozen=True):
     id: str
     function: str
     to: int | None = None
+
+
+class ScaleAsked(msgspec.Struct, frozen=True):
+    id: str
+    function: str
+    scale: Scale
 
 
 class DeleteAsked(msgspec.Struct, frozen=True):
@@ -188,6 +194,7 @@ Event = (
     Restored
     | DeployAsked
     | RollbackAsked
+    | ScaleAsked
     | DeleteAsked
     | SecretDeleteAsked
     | Ordered

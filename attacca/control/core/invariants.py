@@ -3,7 +3,7 @@
 from attacca.control.core.change import Change, Phase
 from attacca.control.core.cluster import invariants as cluster
 from attacca.control.core.control import ControlCore, Stage
-from attacca.control.core.events import DeleteAsked, DeployAsked, RollbackAsked
+from attacca.control.core.events import DeleteAsked, DeployAsked, RollbackAsked, ScaleAsked
 from attacca.control.core.garbage import GarbageStage
 from attacca.control.core.workers import Worker, wishes
 from attacca.model.reserve import cost, room
@@ -13,6 +13,7 @@ BUILDING = (Phase.BUILDING, Phase.CHECKING, Phase.READY, Phase.WRITING)
 BEGUN_BY = {
     DeployAsked: tuple(phase for phase in Phase if phase is not Phase.ERASING),
     RollbackAsked: (Phase.WAITING, Phase.EXAMINING, Phase.READY, Phase.WRITING),
+    ScaleAsked: (Phase.WAITING, Phase.READY, Phase.WRITING),
     DeleteAsked: (Phase.WAITING, Phase.ERASING),
 }
 

@@ -20,7 +20,7 @@ from litestar.openapi.spec import (
 )
 
 from attacca.control.http.api import ErrorLine, EvictRequest, PrewarmRequest, RollbackRequest, TokenRequest
-from attacca.model.function import SECRET_KB, SECRET_NAME
+from attacca.model.function import SECRET_KB, SECRET_NAME, Scale
 
 PATH = "/api/schema"
 PAGES = ("/", "/openapi.json")  # below it
@@ -36,7 +36,7 @@ WHY = {
     500: "The server failed; its log says more",
     503: "The server is busy, shutting down, or cannot use its state; try again",
 }
-CLOSED: tuple[type[msgspec.Struct], ...] = (RollbackRequest, PrewarmRequest, EvictRequest, TokenRequest)
+CLOSED: tuple[type[msgspec.Struct], ...] = (RollbackRequest, Scale, PrewarmRequest, EvictRequest, TokenRequest)
 
 
 def refusals(*more: int) -> dict[int, ResponseSpec]:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import msgspec
 from litestar import Litestar, Request, Response, Router, delete, get, post, put
 from litestar.connection import ASGIConnection
-from litestar.di import NamedDependency, Provide
+from litestar.di import Provide
 from litestar.exceptions import HTTPException
 from litestar.handlers import BaseRouteHandler
 from litestar.openapi.config import OpenAPIConfig
@@ -18,6 +18,7 @@ import attacca
 from attacca.control.core.progress import Progress
 from attacca.control.core.statistics import overall
 from attacca.control.driver import Control
+from attacca.control.http import async_routes
 from attacca.control.http.api import (
     ErrorBody,
     ErrorLine,
@@ -29,14 +30,16 @@ from attacca.control.http.api import (
     PrewarmRequest,
     RevisionNow,
     RollbackRequest,
+    ScaleNow,
     SecretRow,
     TokenRequest,
     TokenRow,
     WorkerRow,
 )
 from attacca.control.http.authorization import Observe, refuse_scope
+from attacca.control.http.context import ApiContext, TheContext
 from attacca.control.http.document import PATH, DeployOperation, Document, SecretOperation, expect_page, refusals
-from attacca.control.http.rows import detail, progress_line, row, worker_row
+from attacca.control.http.rows import detail, progress_line, row, scale_now, worker_row
 from attacca.control.secrets import Secret
 from attacca.errors import (
     AttaccaError,
@@ -50,7 +53,7 @@ from attacca.errors import (
     Unauthorized,
 )
 from attacca.kernel.access import Door
-from attacca.model.function import MASK, SECRET_KB, SECRETS, Settings
+from attacca.model.function import MASK, SECRET_KB, SECRETS, Scale, Settings
 from attacca.model.invocation import Call
 from attacca.model.log import LogLine
 from attacca.model.messages import Evict, Prewarm
@@ -62,17 +65,6 @@ JSON_KB = 1024  # of every body that is no archive
 AGES_S = 315_360_000  # ten years back
 
 AnyRequest = Request[Any, Any, Any]
-
-
-class ApiContext:
-    """What every handler works with."""
-
-    def __init__(self, control: Control, observe: Observe) -> None:
-        self.control = control
-        self.observe = observe
-
-
-TheContext = NamedDependency[ApiContext]
 
 
 class ByTheLetter(Request[Any, Any, Any]):
@@ -133,6 +125,11 @@ async def rollback_function(name: FromPath[str], data: JSONBody[RollbackRequest]
     before = context.control.function(name).current
     now = await context.control.rollback(name, data.to)
     return RevisionNow(function=name, revision=now.number, handler=now.handler, replaced=before)
+
+
+@post("/api/functions/{name:str}/scale", status_code=200, responses=refusals(404, 409, 413, 422))
+async def scale_function(name: FromPath[str], data: JSONBody[Scale], context: TheContext) -> ScaleNow:
+    return scale_now(await context.control.scale(name, data))
 
 
 @post("/api/functions/{name:str}/prewarm", status_code=202, responses=refusals(404, 413, 422))
@@ -239,9 +236,10 @@ async def delete_secret(
 
 
 HANDLERS = [
-    list_functions, describe_function, deploy_function, delete_function, rollback_function, prewarm_function,
-    evict_function, read_logs, list_calls, explain, list_workers, show_info, list_tokens, create_token, delete_token,
-    list_secrets, set_secret, delete_secret,
+    list_functions, describe_function, deploy_function, delete_function, rollback_function, scale_function,
+    prewarm_function, evict_function, read_logs, list_calls, explain, list_workers, show_info, list_tokens,
+    create_token, delete_token, list_secrets, set_secret, delete_secret,
+    *async_routes.HANDLERS,
 ]  # fmt: skip
 
 

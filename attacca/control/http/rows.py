@@ -12,6 +12,7 @@ from attacca.control.http.api import (
     FunctionRow,
     RevisionRow,
     SandboxRow,
+    ScaleNow,
     StepLine,
     WorkerRow,
 )
@@ -31,6 +32,19 @@ def row(now: Revision) -> FunctionRow:
         concurrency=now.settings.concurrency,
         network=now.settings.network,
         deployed_at=now.created_at,
+    )
+
+
+def scale_now(now: Revision) -> ScaleNow:
+    settings = now.settings
+    return ScaleNow(
+        function=now.function,
+        revision=now.number,
+        scheduling=settings.scheduling,
+        min_sandboxes=settings.min_sandboxes,
+        max_sandboxes=settings.max_sandboxes,
+        scaling=settings.scaling,
+        placement=settings.placement,
     )
 
 

@@ -34,10 +34,10 @@ async def listen(
 
 async def serve(server: HttpServer) -> asyncio.Server:
     """Listen for one that was made before; its `end()` and `ended()` see its connections off."""
-    host, port = server.config.host, server.config.port
+    host, port, shares = server.config.host, server.config.port, server.config.share_port or None
     loop = asyncio.get_running_loop()
     try:
-        listening = await loop.create_server(lambda: Connection(server), host, port, backlog=BACKLOG)
+        listening = await loop.create_server(lambda: Connection(server), host, port, backlog=BACKLOG, reuse_port=shares)
     except (OSError, socket.gaierror) as error:
         raise BadConfig(
             f"cannot listen on {host}:{port}: {error.strerror or error}",

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 from attacca.errors import NotFound
 from attacca.gateway.http.access import Access
-from attacca.gateway.http.handler import Action, Admin, Refuse, Serve
+from attacca.gateway.http.async_routes import ASYNC_FUNCTION, CALLS
+from attacca.gateway.http.handler import Action, Admin, Handler, Refuse, Serve
 from attacca.gateway.http.pages import Shown, page
 from attacca.gateway.http.peer_uid import Ends
 from attacca.gateway.http.request import Head
@@ -35,7 +36,7 @@ class PlanePages:
 
     def handle(self, head: Head, ends: Ends) -> Action:
         target = self._targets.find(head.url)
-        if target.kind is Kind.FUNCTION:
+        if target.kind is Kind.FUNCTION or target.path.startswith((ASYNC_FUNCTION, CALLS)):
             return self._elsewhere(head)
         if target.kind is Kind.API and self._has_admin:
             return Admin(target.path, target.query)
@@ -44,7 +45,29 @@ class PlanePages:
     def _elsewhere(self, head: Head) -> Action:
         if head.refusal is not None:
             return Refuse(head.refusal)
-        url = self._functions_at()
-        if not url or not head.url.startswith(b"/"):
-            return Refuse(NotFound("gateways answer functions, and none has joined", "attacca gateway --control ..."))
-        return Serve(Whole(307, [(b"location", url.encode("latin-1", "replace") + head.url)], b""))
+        none = NotFound("gateways answer functions, and none has joined", "attacca gateway --control HOST:PORT")
+        return elsewhere(self._functions_at(), head) or Refuse(none)
+
+
+class ToControl:
+    """A `Handler` before another: who asks a gateway apart for the admin API is sent to control."""
+
+    def __init__(self, behind: Handler, admin_at: Callable[[], str]) -> None:
+        self._behind, self._admin_at = behind, admin_at
+        self._targets = Targets()
+
+    def __repr__(self) -> str:
+        return f"<ToControl {self._targets!r}>"
+
+    def handle(self, head: Head, ends: Ends) -> Action:
+        if head.url.startswith(b"/api") and self._targets.find(head.url).kind is Kind.API:
+            none = NotFound("control has the admin API, and is not there", "attacca control")
+            return elsewhere(self._admin_at(), head) or Refuse(none)
+        return self._behind.handle(head, ends)
+
+
+def elsewhere(url: str, head: Head) -> Action | None:
+    """Sent on to the same at another server; None: there is none."""
+    if not url or not head.url.startswith(b"/"):
+        return None
+    return Serve(Whole(307, [(b"location", url.encode("latin-1", "replace") + head.url)], b""))

@@ -4,7 +4,7 @@ A scenario's functions that are called are deployed by it before the run, checke
 again after a crash, and have its catalogue from it.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, Protocol
 
@@ -37,11 +37,12 @@ from attacca.control.core.events import (
     Tick,
     ToPeer,
 )
+from attacca.control.core.policies import Policies
 from attacca.control.core.stored import Function
 from attacca.gateway.core.events import FromControl as Published
 from attacca.kernel.drive import Drive, each, raise_refused
 from attacca.kernel.rand import Streams
-from attacca.kernel.registry import build
+from attacca.kernel.registry import Choice
 from attacca.load.workload.scenario import Scenario
 from attacca.model.endpoints import (
     AskEndpoints,
@@ -56,7 +57,7 @@ from attacca.model.endpoints import (
     StartsFail,
     StopSandbox,
 )
-from attacca.model.function import Option, Revision, Settings
+from attacca.model.function import Revision, Settings
 from attacca.model.messages import (
     AskHeld,
     Check,
@@ -70,10 +71,6 @@ from attacca.model.messages import (
     Send,
     WorkerJoined,
 )
-from attacca.policy.placement import PLACEMENT
-from attacca.policy.placement.types import begin
-from attacca.policy.scaling import SCALING
-from attacca.policy.scaling.types import Scaling
 from attacca.sim.engine import Engine, EngineTimer
 from attacca.sim.platform.network import Channel
 
@@ -108,10 +105,12 @@ class SimulatedControl:
 
     def __init__(self, engine: Engine, scenario: Scenario, silent_s: float) -> None:
         self._scenario = scenario
-        placement = scenario.system.placement
-        policy = build(PLACEMENT, placement.policy, placement.options, "attacca.policy.placement")
-        placer = begin(policy, Streams(scenario.seed).stream("placement"))
-        self.core = ControlCore(placer, _scaling, silent_s=silent_s)
+        scaling, placement = scenario.system.scaling, scenario.system.placement
+        policies = Policies(
+            scaling=Choice(policy=scaling.policy, options=scaling.options),
+            placement=Choice(policy=placement.policy, options=placement.options),
+        )
+        self.core = ControlCore(Streams(scenario.seed).stream("placement"), policies, silent_s=silent_s)
         self.store: dict[str, tuple[bytes, int]] = {}
         self._writes = self._said = 0
         self._engine = engine
@@ -240,7 +239,3 @@ class SimulatedControl:
             return Erased(command.id)
         self.store[command.key] = command.value, self._writes
         return Stored(command.id, self._writes)
-
-
-def _scaling(policy: str, options: Mapping[str, Option]) -> Scaling:
-    return build(SCALING, policy, options, "attacca.policy.scaling")

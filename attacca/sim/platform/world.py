@@ -11,7 +11,7 @@ from attacca.kernel.registry import build
 from attacca.load.records.recorder import NullRecorder, RecordSink
 from attacca.load.workload.scenario import Scenario
 from attacca.load.workload.schedule import RUN, WARMUP, Due, Schedule, Target
-from attacca.model.function import LABEL_MOST, PythonDirectory, Revision, Scheduling, Settings, Signature
+from attacca.model.function import PythonDirectory, Revision, Scheduling, Settings, Signature
 from attacca.model.membership import HEARTBEAT_S
 from attacca.model.messages import Heartbeat, WorkerJoined
 from attacca.policy.balancing import BALANCING
@@ -255,7 +255,7 @@ def _called(schedule: Schedule) -> set[str]:
 
 
 def _settings(target: Target, scenario: Scenario) -> Settings:
-    plan, scaling = target.plan, scenario.system.scaling
+    plan = target.plan
     return Settings(
         name=plan.name,
         handler=HANDLER,
@@ -266,10 +266,6 @@ def _settings(target: Target, scenario: Scenario) -> Settings:
         queue=min(plan.queue, 1_000_000),
         idempotent=plan.idempotent,
         scheduling=Scheduling(scenario.system.mode),
-        scaling=scaling.policy,
-        scaling_options=scaling.options,  # type: ignore[arg-type]  # as the file has them; the policy looks at them
-        application=target.app[:LABEL_MOST],
-        trigger=target.trigger[:LABEL_MOST],
     )
 
 

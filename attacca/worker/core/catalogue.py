@@ -98,15 +98,16 @@ class Catalogue:
         if old is not None and old.revision == revision:
             return
         state = self.states.get(revision.id)
-        if state is not None and state.revision == revision:
-            state.retired = False  # rolled back to while it was still busy
+        if state is not None and revision.is_rescaled(state.revision):
+            state.retired = False  # rolled back to while it was still busy, or scaled otherwise
+            state.revision = revision
         else:
             state = RevisionState(revision, function)
             state.is_too_large = not state.resources.fits(self._pool.capacity)
             function.states.append(state)
             self.states[revision.id] = state
         function.current = state
-        if old is not None:
+        if old is not None and old is not state:
             self._retire(now, old, out)
         template = self._checks.adopt(revision) if state.template is None else None
         if template is not None:

@@ -20,6 +20,7 @@ from attacca.control.core.events import (
     Put,
     ReaderLeft,
     RollbackAsked,
+    ScaleAsked,
     Stored,
     StoreFailed,
     Sweep,
@@ -27,6 +28,7 @@ from attacca.control.core.events import (
     Tick,
 )
 from attacca.errors import Forbidden, IllegalTransition, StateUnavailable
+from attacca.model.function import Scale
 from attacca.model.invocation import Failed
 from attacca.model.messages import Check, Checked, WorkerLeft
 from tests.control.stage import Stage, deploy, outcome
@@ -85,6 +87,23 @@ swept        illegal   illegal    illegal    illegal   illegal           illegal
 tick         -         -          -          -         -                 -
 drain        draining  examining* -          draining  -                 -
 """
+RESCALING = """
+             waiting   ready     writing
+examined     illegal   illegal   illegal
+forbidden    illegal   illegal   illegal
+built        illegal   illegal   illegal
+build-failed illegal   illegal   illegal
+checked      -         -         -
+check-failed -         -         -
+stored       illegal   illegal   done:a@2
+erased       illegal   illegal   illegal
+store-failed illegal   illegal   state_unavailable
+reader-left  -         -         -
+worker-left  -         -         -
+swept        illegal   illegal   illegal
+tick         -         -         -
+drain        draining  draining  -
+"""
 Reach = Callable[[], Stage]
 
 
@@ -125,6 +144,16 @@ def deployment(phase: str) -> Stage:
         stage.end(stage.order(kind))
     if phase.endswith("*"):
         stage.feed(ReaderLeft("d"))
+    return stage
+
+
+def rescaling(phase: str) -> Stage:
+    stage = twice_deployed()
+    if phase == "waiting":
+        stage.feed(deploy("before"))
+    if phase == "ready":
+        with_b_being_written(stage)
+    stage.feed(ScaleAsked("d", "a", Scale(max_sandboxes=7)))
     return stage
 
 
@@ -175,7 +204,7 @@ def cells(table: str, reach: Callable[[str], Stage]) -> list[tuple[str, str, str
 
 @pytest.mark.parametrize(
     ("event", "phase", "expected", "reach"),
-    cells(DEPLOYMENT, deployment) + cells(ROLLBACK_AND_DELETION, rollback_or_deletion),
+    cells(DEPLOYMENT, deployment) + cells(ROLLBACK_AND_DELETION, rollback_or_deletion) + cells(RESCALING, rescaling),
 )
 def test_a_change_in_a_phase_does_this_with_an_event(
     event: str, phase: str, expected: str, reach: Callable[[str], Stage]
@@ -186,7 +215,7 @@ def test_a_change_in_a_phase_does_this_with_an_event(
 
 
 def test_the_tables_are_whole() -> None:
-    tables = [table.strip().splitlines() for table in (DEPLOYMENT, ROLLBACK_AND_DELETION)]
+    tables = [table.strip().splitlines() for table in (DEPLOYMENT, ROLLBACK_AND_DELETION, RESCALING)]
     phases = {phase.rstrip("*") for head, *_ in tables for phase in head.split()}
     assert phases == {str(phase).replace(" ", "-") for phase in Phase}
     for _, *rows in tables:

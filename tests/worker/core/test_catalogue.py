@@ -33,6 +33,22 @@ def test_min_sandboxes_are_made_at_deployment_and_again_when_lost() -> None:
     assert stage.idle("echo") == 2, "no keepalive goes below"
 
 
+def test_another_scale_keeps_what_is_there() -> None:
+    stage = Stage(times=Times(run_ms=5000))
+    echo = stage.deploy("echo")
+    running = [stage.send(echo) for _ in range(2)]
+    stage.play(1)
+    there = set(stage.core.pool.sandboxes)
+    stage.deploy("echo", 1, min_sandboxes=3, max_sandboxes=3)
+    assert there < set(stage.core.pool.sandboxes), "one more is kept"
+    last = stage.send(echo, 2)
+    stage.play(20)
+    assert len(stage.core.pool.sandboxes) == 3, "and no more are made"
+    assert all(isinstance(stage.ended[name].outcome, Ok) for name in running)
+    assert stage.core.catalogue.functions["echo"].states == [stage.core.catalogue.states["echo@1"]]
+    assert last in stage.ended
+
+
 def test_evict_makes_the_next_start_a_template_or_a_cold_one() -> None:
     stage = Stage()
     echo = stage.deploy("echo")

@@ -9,16 +9,18 @@ from typing import Any, cast
 from attacca import __version__
 from attacca.cli.serve.cluster import advertised, leave_key, listened, ticket
 from attacca.cli.serve.configuration import ServerConfig
-from attacca.cli.serve.planes.door import CONTROL, ENDS, Once, cannot_listen, no_token, probe, url_of
+from attacca.cli.serve.planes.door import CONTROL, ENDS, Once, cannot_listen, no_token, probe, told_url, url_of
 from attacca.control.deploy.state import StateDir
 from attacca.control.driver import Control
 from attacca.control.http.app import admin
 from attacca.control.http.authorization import door
+from attacca.gateway.async_calls import new_owner
 from attacca.gateway.driver import Gateway
 from attacca.gateway.http.asgi_adapter import AsgiApp
 from attacca.gateway.http.listener import serve
 from attacca.gateway.http.plane import PlanePages
 from attacca.gateway.http.server import HttpServer
+from attacca.io.journal.opening import open_journal
 from attacca.io.logbook import Logbook
 from attacca.io.store.opening import is_beside, open_store
 from attacca.io.wire.peers import Peers
@@ -88,11 +90,13 @@ class ControlPlane:
         )  # fmt: skip
         await self.control.open()
         self._closing.push_async_callback(self.control.close)
+        self.journal = await open_journal(config.store, state.calls, new_owner(), self._clock)
+        self._closing.push_async_callback(self.journal.close)
         if not is_loopback(config.gateway.host) and not await self.control.tokens.all():
             raise no_token(config.gateway.host, config.control.state_dir)
         key = leave_key(state.path, await self.control.tokens.join())
-        await self._listen_for_planes(host, port, key)
         await self._listen_for_people()
+        await self._listen_for_planes(host, port, key)
         self._is_ready = True
 
     async def _listen_for_planes(self, host: str, port: int, key: bytes) -> None:
@@ -126,6 +130,7 @@ class ControlPlane:
         http.handler = PlanePages(self, http.access, lambda: self._is_ready, self._functions_at, has_admin=True)
         self._port = (await serve(http)).sockets[0].getsockname()[1]
         self._http = http
+        self.control.url = told_url(self.config, self._port)
 
     def _receiver(self, peer: str) -> Callable[[ToControl], None]:
         return lambda message: self.control.receive(peer, message)

@@ -5,10 +5,12 @@ import socket
 from collections.abc import Callable
 from pathlib import Path
 
+from attacca.cli.serve.configuration import ServerConfig
 from attacca.errors import AttaccaError, BadConfig, Conflict
 from attacca.gateway.config import GatewayConfig
 from attacca.io.wire.frames import Goodbye
 from attacca.io.wire.peers import Peers
+from attacca.io.wire.tcp import parsed
 from attacca.io.wire.types import Hello
 
 CONTROL = "control"  # its name on every link: whichever leads
@@ -38,6 +40,15 @@ def url_of(config: GatewayConfig, port: int) -> str:
     host = config.host
     shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
     return f"http://{shown}:{port}"
+
+
+def told_url(config: ServerConfig, port: int) -> str:
+    """Where it listens, as others reach it."""
+    host = config.cluster.advertise or config.gateway.host
+    host = host.rpartition(":")[0] if parsed(host) is not None else host
+    if host in ("0.0.0.0", "::"):
+        host = socket.gethostname()
+    return f"http://[{host}]:{port}" if ":" in host and not host.startswith("[") else f"http://{host}:{port}"
 
 
 def probe(host: str, port: int, verb: str = "up") -> None:

@@ -8,10 +8,14 @@ from typing import Any
 from attacca import __version__
 from attacca.cli.serve.cluster import address, fresh_name, given_key, ticket
 from attacca.cli.serve.configuration import ServerConfig
-from attacca.cli.serve.planes.door import CONTROL, ENDS, probe, url_of
+from attacca.cli.serve.planes.door import CONTROL, ENDS, probe, told_url, url_of
+from attacca.control.deploy.state import StateDir
+from attacca.gateway.async_calls import AsyncCalls, new_owner
 from attacca.gateway.driver import Gateway
 from attacca.gateway.http.listener import serve
+from attacca.gateway.http.plane import ToControl
 from attacca.gateway.http.server import HttpServer
+from attacca.io.journal.opening import open_journal
 from attacca.io.wire.peers import Peers
 from attacca.io.wire.stream import StreamLink
 from attacca.io.wire.tcp import Dialer, Dialers, parsed
@@ -57,7 +61,8 @@ class GatewayPlane:
         limits = Limits(message_bytes=config.wire.message_bytes)
         hello = ticket("gateway", self.name, key).hello()
         peers = self._peers
-        probe(config.gateway.host, config.gateway.port, "gateway")
+        if not config.gateway.share_port:
+            probe(config.gateway.host, config.gateway.port, "gateway")
 
         def to_worker() -> StreamLink:
             return StreamLink(peers, hello, FromWorker, limits, has_dialed=True)
@@ -81,9 +86,12 @@ class GatewayPlane:
         )
         self._closing.push_async_callback(self._workers.close, ENDS)
         self._closing.callback(gateway.close)
+        await self._open_calls()
         http = HttpServer(
             gateway, config.gateway, None, self._is_ready, gateway.admits, lambda: gateway.access.is_uid_shared
         )
+        http.serve_later(self.calls_later)
+        http.handler = ToControl(http.handler, lambda: gateway.access.admin_url)
         self._port = (await serve(http)).sockets[0].getsockname()[1]
         self._http = http
         control = Dialer(to_control, [address(one) for one in config.cluster.control], None, streams.stream("control"))
@@ -91,9 +99,20 @@ class GatewayPlane:
         control.open()
         await peers.until(CONTROL)
 
+    async def _open_calls(self) -> None:
+        """Gateways of one machine share a file, where the state is not on a server."""
+        config, state = self.config, StateDir(self.config.control.state_dir)
+        state.make()
+        journal = await open_journal(config.store, state.calls, new_owner(), self._clock)
+        self._closing.push_async_callback(journal.close)
+        chance = self._streams.stream("async")
+        self.calls_later = AsyncCalls(self.gateway, journal, config.gateway.async_, self._clock, chance)
+        self._closing.push_async_callback(self.calls_later.close)
+        self.calls_later.open()
+
     def _begin(self, peer: str) -> None:
         if peer == CONTROL:
-            self._peers.send(CONTROL, GatewayJoined(self.name, self.url, is_apart=True))
+            self._peers.send(CONTROL, GatewayJoined(self.name, told_url(self.config, self._port), is_apart=True))
             self._peers.send(CONTROL, AskCatalogue(0, 0))
 
     def _tell_control(self, message: OfGateway) -> None:
@@ -129,6 +148,7 @@ class GatewayPlane:
         }
 
     async def drain(self) -> None:
+        self.calls_later.drain()
         self.gateway.drain()
         if self._http is not None:
             self._http.end()

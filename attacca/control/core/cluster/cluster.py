@@ -7,16 +7,17 @@ A control that has just begun does not know what is there: it has workers tell, 
 all, has nothing made that nobody waits for, and for one window stops nothing.
 """
 
-from collections.abc import Callable, Mapping
 from math import inf
 
+from attacca.control.core.cluster.chosen import Chosen
 from attacca.control.core.cluster.creations import Creations
 from attacca.control.core.cluster.hosts import Host
 from attacca.control.core.cluster.ordering import Key, Ordering, Timer
 from attacca.control.core.cluster.publisher import Publisher
 from attacca.control.core.cluster.scaled import Instance, Life, ScaledFunction
 from attacca.control.core.events import Command, GatewaySaid
-from attacca.errors import AttaccaError
+from attacca.control.core.policies import Policies
+from attacca.kernel.chance import Chance
 from attacca.kernel.timers import Timers
 from attacca.model.endpoints import (
     AskSandboxes,
@@ -27,13 +28,10 @@ from attacca.model.endpoints import (
     StartsFail,
     StopSandbox,
 )
-from attacca.model.function import Option, Revision, Scheduling, Settings
+from attacca.model.function import Revision, Scheduling
 from attacca.model.invocation import Failed
 from attacca.model.messages import Catalogue, Deleted, Deployed, Send
 from attacca.model.sandbox import WorkerView
-from attacca.policy.placement.types import Placer
-from attacca.policy.scaling.fixed import Fixed
-from attacca.policy.scaling.types import Scalers, Scaling
 
 SETTLE_S = 3.0  # in which workers that are there have joined
 STABLE_S = 60.0
@@ -42,20 +40,17 @@ REST_MOST_S = 8.0
 FAILED_STARTS = 3  # in a row, before those who wait are told
 ELSEWHERE = ("no_capacity", "draining", "not_found", "sandbox_lost", "cancelled")  # says nothing of its code
 
-MakeScaling = Callable[[str, Mapping[str, Option]], Scaling]
 Event = GatewaySaid | SandboxUp | SandboxDown | Sandboxes
 
 
 class Cluster:
-    def __init__(self, placer: Placer, scaling: MakeScaling) -> None:
-        """`scaling` makes a policy, or raises an AttaccaError."""
+    def __init__(self, policies: Policies, chance: Chance) -> None:
         self.functions: dict[str, ScaledFunction] = {}
+        self._chosen = Chosen(policies, chance)
         self.publisher = Publisher()
         self.creations = Creations()
         self.timers: Timers[Key] = Timers()
-        self.ordering = Ordering(placer, self.publisher, self.timers, self.creations)
-        self._make = scaling
-        self._scalers: dict[str, Scalers] = {}  # by policy and options
+        self.ordering = Ordering(self._chosen.placers, self.publisher, self.timers, self.creations)
         self.short: dict[str, ScaledFunction] = {}  # those for which there was no room
         self.settled_at = self.thaws_at = -inf
 
@@ -328,15 +323,18 @@ class Cluster:
         if revision.settings.scheduling is not Scheduling.CLUSTER:
             self._drop(now, revision.function, out)
             return
-        function = self.functions.get(revision.function)
-        scalers = self._scalers_of(revision.settings)
+        function, scalers = self.functions.get(revision.function), self._chosen.scalers(revision.settings)
         if function is None:
             function = self.functions[revision.function] = ScaledFunction(revision, scalers)
-        elif function.revision.id != revision.id:
-            self._end(now, function, "its revision is not current any more", out)
+        else:
             if function.scalers is not scalers:
                 function.scalers.forget(function.name)
-            function.renew(revision, scalers)
+            if function.revision.id == revision.id:
+                function.rescale(revision, scalers)
+            else:
+                self._end(now, function, "its revision is not current any more", out)
+                function.renew(revision, scalers)
+        function.placer = self._chosen.placer(revision.settings)
         self._decide(now, function, out)
 
     def _drop(self, now: float, name: str, out: list[Command]) -> None:
@@ -351,18 +349,6 @@ class Cluster:
     def _end(self, now: float, function: ScaledFunction, why: str, out: list[Command]) -> None:
         for instance in [*function.starting.values(), *function.up.values()]:
             self._stop(now, instance, why, out)
-
-    def _scalers_of(self, settings: Settings) -> Scalers:
-        """One that cannot be made any more, as its policy is not installed, leaves a function one sandbox."""
-        key = f"{settings.scaling} {sorted(settings.scaling_options.items())}"
-        scalers = self._scalers.get(key)
-        if scalers is None:
-            try:
-                scalers = Scalers(self._make(settings.scaling, settings.scaling_options))
-            except AttaccaError:
-                scalers = Scalers(Fixed())
-            self._scalers[key] = scalers
-        return scalers
 
     # Time.
 

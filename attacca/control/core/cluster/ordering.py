@@ -8,6 +8,7 @@ Creations do not wait for one another, and what a sandbox holds is promised from
 is gone.
 """
 
+from collections.abc import Mapping
 from enum import IntEnum
 
 from attacca.control.core.cluster.creations import Creation, Creations
@@ -42,8 +43,10 @@ Key = tuple[Timer, str]
 
 
 class Ordering:
-    def __init__(self, placer: Placer, publisher: Publisher, timers: Timers[Key], creations: Creations) -> None:
-        self._placer = placer
+    def __init__(
+        self, placers: Mapping[str, Placer], publisher: Publisher, timers: Timers[Key], creations: Creations
+    ) -> None:
+        self._placers = placers
         self._publisher = publisher
         self._timers = timers
         self._creations = creations
@@ -52,14 +55,21 @@ class Ordering:
         self.prefix = "c0-"  # no two runs of control give the same name
         self.count = 0  # orders so far
         self.starting = self.twins = 0
-        self._is_stale = True  # the placer does not know the hosts as they are
+        self._fresh: dict[str, None] = {}  # placers that know the hosts as they are
 
     def __repr__(self) -> str:
         return f"<Ordering {len(self.instances)} sandboxes on {len(self.hosts)} workers, {self.starting} starting>"
 
     def renew(self) -> None:
         """Workers have joined or left."""
-        self._is_stale = True
+        self._fresh.clear()
+
+    def _placer(self, name: str) -> Placer:
+        placer = self._placers[name]
+        if name not in self._fresh:
+            self._fresh[name] = None
+            placer.among(list(self.hosts.values()))
+        return placer
 
     # Making.
 
@@ -74,12 +84,9 @@ class Ordering:
         beside: Instance | None = None,
     ) -> NoRoom | None:
         """`tried`: not there. `beside`: as its twin."""
-        if self._is_stale:
-            self._placer.among(list(self.hosts.values()))
-            self._is_stale = False
         revision = function.revision
         ask = Ask(function.name, revision.settings.resources, function.by_worker, function.near, tried)
-        placed = self._placer.place(now, ask)
+        placed = self._placer(function.placer).place(now, ask)
         if isinstance(placed, NoRoom):
             return placed
         self.count += 1

@@ -54,13 +54,15 @@ class Instance:
 class ScaledFunction:
     """`up` and `starting` are of its current revision; of a pair of twins, `starting` has the first."""
 
-    __slots__ = ("arrived", "by_worker", "failures", "loads", "made_s", "name", "near", "rest_s", "resting_until",
-                 "revision", "running", "scalers", "starting", "up", "waiting", "wanted", "why")  # fmt: skip
+    __slots__ = ("arrived", "by_worker", "failures", "loads", "made_s", "name", "near", "placer", "rest_s",
+                 "resting_until", "revision", "running", "scalers", "starting", "up", "waiting", "wanted",
+                 "why")  # fmt: skip
 
     def __init__(self, revision: Revision, scalers: Scalers) -> None:
         self.name = revision.function
         self.revision = revision
         self.scalers = scalers
+        self.placer = ""
         self.loads: dict[str, Load] = {}  # by gateway
         self.running = self.waiting = 0  # of all of them together
         self.arrived = 0  # with those that gateways which are gone had counted
@@ -80,6 +82,11 @@ class ScaledFunction:
             f"<ScaledFunction {self.revision.id}: {self.wanted} wanted, {len(self.up)} up, "
             f"{len(self.starting)} starting, {self.running} run, {self.waiting} wait>"
         )
+
+    def rescale(self, revision: Revision, scalers: Scalers) -> None:
+        """The same one, with other settings of how many and where."""
+        self.revision = revision
+        self.scalers = scalers
 
     def renew(self, revision: Revision, scalers: Scalers) -> None:
         """It has another one. What is of the old one is told to stop."""
