@@ -48,7 +48,7 @@ ANSWERED: Final = int(What.ANSWERED)
 FromNode = Started | Ended | Resting | Heartbeat | WorkerJoined | NotBegun | SlotFree
 
 
-class Broken(AssertionError):
+class Broken(Exception):
     """What must always hold did not."""
 
 
