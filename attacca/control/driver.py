@@ -109,18 +109,13 @@ class Control:
         is_ordinary_user: bool = False,
         artefacts: Artefacts | None = None,
     ) -> None:
-        self._store = store
-        self._artefacts = artefacts
-        self._clock = clock
-        self._send = send
+        self._store, self._artefacts = store, artefacts
+        self._clock, self._send = clock, send
         self._announce, self._log = announce, log
         self.core = core = ControlCore(
-            chance,
-            Policies.of(config),
-            silent_s=silent_s,
-            allow_source_builds=config.allow_source_builds,
+            chance, Policies.of(config), silent_s=silent_s, allow_source_builds=config.allow_source_builds,
             is_ordinary_user=is_ordinary_user,
-        )
+        )  # fmt: skip
         self.views = Views(send, core.workers.by_name, core.gateways.by_name)
         self._drive: Drive[Event, Command] = Drive(
             core.handle, core.wakeup, each(self._perform), clock.now, LoopTimer(clock.now), Tick(), report_refused
