@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from attacca.cores import are_compiled
+
 # Laws are tried on a handful of cases while somebody waits, on many by `make long`. No deadlines: machines are noisy.
 settings.register_profile("quick", max_examples=5, deadline=None)
 settings.register_profile("many", max_examples=100, deadline=None)
@@ -25,8 +27,8 @@ gc.set_threshold(1_000_000, 50, 100)  # collecting as often as Python does by it
 MEMORY, ROOM_MB = Path("/dev/shm"), 1024
 LIVE = Path(__file__).parent / "live"
 HEART = {  # of the live tests: what is run again as an ordinary user, and on another interpreter
-    "test_gateway_http.py", "test_process_calls.py", "test_process_dialects.py", "test_process_lives.py",
-    "test_worker_trace.py",
+    "test_cores.py", "test_gateway_http.py", "test_process_calls.py", "test_process_dialects.py",
+    "test_process_lives.py", "test_worker_trace.py",
 }  # fmt: skip
 WORLDLY = {  # audit events that a pure test has no business with
     "os.exec": "starts a program",
@@ -79,6 +81,10 @@ def watch_sleep() -> None:
 
 
 watch_sleep()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    terminalreporter.write_line(f"Cores: {'compiled' if are_compiled() else 'Python'}")
 
 
 @pytest.fixture(scope="session")

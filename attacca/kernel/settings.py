@@ -16,6 +16,7 @@ from typing import Annotated, Any, Generic, NamedTuple, TypeVar, Union, cast, ge
 import msgspec
 
 from attacca.errors import BadConfig
+from attacca.kernel.text import is_utf_8
 
 Shape = TypeVar("Shape", bound=msgspec.Struct)
 
@@ -294,8 +295,7 @@ def _value(text: str) -> object:
 
 
 def _check_text(given: str) -> None:
-    """Arguments and variables may be any bytes; Python keeps those that are no UTF-8 as halves of characters."""
-    if any("\ud800" <= char <= "\udfff" for char in given):
+    if not is_utf_8(given):
         raise BadConfig(f"{given!r} is not UTF-8", "write it as text")
 
 

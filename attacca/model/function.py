@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar
 import msgspec
 
 from attacca.kernel import cron
+from attacca.kernel.text import is_utf_8
 from attacca.model.resources import Resources, stated
 
 NAMES = "a letter, then letters, digits and dashes; at most 63, all lower-case"  # an RFC 1035 label
@@ -206,7 +207,7 @@ def _expect_environment(env: dict[str, str]) -> None:
     for name, value in env.items():
         if "\0" in value:
             raise ValueError(f"env.{name} contains a NUL character, which no environment can")
-        if any("\ud800" <= sign <= "\udfff" for sign in value):
+        if not is_utf_8(value):
             raise ValueError(f"env.{name} is not UTF-8; write other bytes as base64, and decode them")
 
 

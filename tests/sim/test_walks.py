@@ -5,6 +5,7 @@ import msgspec
 from attacca.load.workload.scenario import Scenario
 from attacca.sim.run import Options, run
 from tests.trail import Step, astray, trail, walks
+from tests.written import as_written
 
 
 class Still:
@@ -37,10 +38,12 @@ def entered_by(scenario: Scenario) -> list[Step]:
     return entered
 
 
+@as_written
 def test_a_simulated_invocation_walks_as_it_is_written() -> None:
     assert astray(walks()["One simulated invocation"], entered_by(crowded(1, 1024))) == []
 
 
+@as_written
 def test_an_eviction_walks_as_it_is_written() -> None:
     assert astray(walks()["One eviction"], entered_by(crowded(3, 600))) == []
     assert astray(walks()["One eviction"], entered_by(crowded(3, 4096))) != [], "where there is room nobody has to go"

@@ -13,6 +13,7 @@ from attacca import __version__
 from attacca.cli.serve.configuration import ServerConfig
 from attacca.cli.serve.joints import End, Joints
 from attacca.cli.serve.planes.door import no_token, probe, url_of
+from attacca.control.deploy.artefacts import Artefacts
 from attacca.control.deploy.state import StateDir
 from attacca.control.driver import Control
 from attacca.control.http.app import admin
@@ -153,7 +154,7 @@ class Server:
             log=self._log,
             silent_s=config.gateway.silent_s,
             is_ordinary_user=os.geteuid() != 0,
-            is_store_shared=not is_beside(config.store),
+            artefacts=None if is_beside(config.store) else Artefacts(state, config.control.artefact_mb),
         )
 
     async def _join(self) -> None:
