@@ -76,7 +76,7 @@ MEANING = {
     "FunctionPlan.wait_s": "from the arrival until a sandbox takes it",
     "FunctionPlan.queue": "invocations that may wait; one more is refused with 429",
     "FunctionPlan.idempotent": "it may be run again when its worker or its sandbox is lost",
-    "FunctionPlan.copies": "so many functions alike, called NAME-1, NAME-2, ...; those of a `constant` shape take turns",
+    "FunctionPlan.copies": "so many functions alike: NAME-1, NAME-2, ...; those of a `constant` shape take turns",
     "Shape.kind": "",
     "Shape.rate": "a second",
     "Shape.to_rate": "a second: `ramp` at the end, `step` and `spike` from `at_s`, `mmpp` when high, `sine` at most",
