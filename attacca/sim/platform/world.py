@@ -193,7 +193,7 @@ class Clients:
     def __init__(self, world: World) -> None:
         clients = world.scenario.workload.clients
         assert clients is not None
-        plans, seed = world.scenario.functions, world.scenario.seed
+        plans, seed = world._schedule.plans, world.scenario.seed
         self._world = world
         self._count = clients.count
         self._think = Duration(clients.think, seed, "clients/think")
