@@ -29,6 +29,7 @@ help: ## Show this list
 run: $(VENV)/.run ## Start attacca, deploy and invoke the examples, stay up; ONCE=1 ends by itself, PORT=, UP='--isolation none'
 	@$(BIN)/python scripts/run.py --port $(PORT) $(if $(ONCE),--once) $(if $(UP),--up '$(UP)')
 
+test: WEIGH := --weigh
 test: check pure long live ## All checks and all tests; PYTHON=python3.13: on that one, in an environment of its own
 	@echo "All checks and tests passed."
 
@@ -38,8 +39,8 @@ check: $(VENV)/.dev ## Format, lint, types, import contracts
 	$(BIN)/mypy $(CODE)
 	$(BIN)/lint-imports
 
-pure: $(VENV)/.dev ## The tests that need no process, socket or clock
-	$(BIN)/pytest -rfEs --ignore tests/live $(LONG:%=--ignore %) --durations=5
+pure: $(VENV)/.dev ## The tests that need no process, socket or clock; WEIGH=--weigh: none of them may do too much
+	$(BIN)/pytest -rfEs $(WEIGH) --ignore tests/live $(LONG:%=--ignore %) --durations=5
 
 long live: export HYPOTHESIS_PROFILE ?= many
 

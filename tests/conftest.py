@@ -1,6 +1,7 @@
 """Which tests are live is decided by their directory; every other test is held to being pure."""
 
 import asyncio
+import cProfile
 import gc
 import itertools
 import os
@@ -25,6 +26,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 gc.set_threshold(1_000_000, 50, 100)  # collecting as often as Python does by itself is a fifth of the pure tests' time
 
 MEMORY, ROOM_MB = Path("/dev/shm"), 1024
+MOST_CALLS = 500_000  # by one pure test: a tenth of a second
 LIVE = Path(__file__).parent / "live"
 HEART = {  # of the live tests: what is run again as an ordinary user, and on another interpreter
     "test_cores.py", "test_gateway_http.py", "test_process_calls.py", "test_process_dialects.py",
@@ -107,6 +109,27 @@ def tmp_path(request: pytest.FixtureRequest) -> Path:
     path = request.getfixturevalue("written") / f"{next(numbers)}-{name}"
     path.mkdir()
     return path
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--weigh", action="store_true", help=f"fail tests that make more than {MOST_CALLS:,} calls")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Calls of Python's functions are as many on every machine and at every hour."""
+    if not item.config.getoption("weigh"):
+        return (yield)
+    counter = cProfile.Profile(builtins=False)
+    counter.enable()
+    try:
+        result = yield
+    finally:
+        counter.disable()
+    calls = sum(entry.callcount for entry in counter.getstats())
+    if calls > MOST_CALLS:
+        pytest.fail(f"{calls:,} calls, more than {MOST_CALLS:,}: let it ask for less, or move it to a long folder")
+    return result
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -7,19 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.trees import statements
+
 ROOT = Path(__file__).parents[2]
 AGENT = "attacca.guest"
 FORK_SERVER = "attacca.worker.runtime.process.zygote"
 ALLOWED = {AGENT: (AGENT,), FORK_SERVER: (AGENT, FORK_SERVER)}
-
-
-def statements(node: ast.AST) -> Iterator[ast.stmt]:
-    """All that are anywhere in it. What is inside expressions need not be looked at."""
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.stmt):
-            yield child
-        if isinstance(child, ast.stmt | ast.ExceptHandler | ast.match_case):
-            yield from statements(child)
 
 
 def imported(tree: ast.Module, package: str) -> Iterator[str]:

@@ -50,10 +50,11 @@ class Plane(Whole):
 class Cluster:
     """`at` is the directory of all of them. What is started with it is stopped with it."""
 
-    def __init__(self, at: Path) -> None:
+    def __init__(self, at: Path, *words: str) -> None:
+        """`words`: more of what control is told."""
         self.at = at
         self.control = self.start(
-            "control", "--listen", "127.0.0.1:0", "--port", "0", "--state-dir", str(at / "control")
+            "control", "--listen", "127.0.0.1:0", "--port", "0", "--state-dir", str(at / "control"), *words
         )
         self.token = (at / "control" / "join_token").read_text().strip()
         self.workers: dict[str, Plane] = {}
@@ -70,7 +71,8 @@ class Cluster:
         return plane
 
     def gateway(self, name: str, *words: str) -> Plane:
-        at = ("--control", self.control.info["join"], "--port", "0", "--name", name)
+        beside = f"control.state_dir={self.at / 'control'}"
+        at = ("--control", self.control.info["join"], "--port", "0", "--name", name, "--set", beside)
         plane = self.gateways[name] = self.start("gateway", *at, *words, token=self.token)
         return plane
 

@@ -221,5 +221,5 @@ async def _sizes(first: Journal, second: Journal, clock: ManualClock) -> None:
     assert amount.done == 4
     assert 4_000 < amount.bytes < 5_000
     assert await second.sweep(NOW, 2_500) == 2, "the oldest go"
-    assert [one.id for one in await second.latest(None, None, 10)] == ["2", "3"]
+    assert {one.id for one in await second.latest(None, None, 10)} == {"2", "3"}
     assert (await second.amount()).bytes <= 2_500

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from attacca.io.journal.sqlite import SqliteJournal
 from attacca.io.journal.types import Journal
+from attacca.io.store.address import parse
 from attacca.io.store.config import StoreConfig
 from attacca.kernel.clock import Clock
 
@@ -12,7 +13,13 @@ async def open_journal(config: StoreConfig, file: Path, owner: str, clock: Clock
     """`file`: where it lies, unless the state is on a server that can keep it. `owner`: see `SqliteJournal.open`.
 
     Raises:
+        BadConfig: the URL is none.
         StateCorrupt: see `SqliteJournal.open`.
         StateUnavailable: it cannot be opened now.
     """
-    return await SqliteJournal.open(file, owner, clock)
+    address = parse(config.url, config.password_file)
+    if address.kind != "redis":
+        return await SqliteJournal.open(file, owner, clock)
+    from attacca.io.journal.redis import RedisJournal
+
+    return await RedisJournal.open(address, owner, config.timeout_s)

@@ -159,8 +159,8 @@ class ControlPlane:
         config = self.config
         control = Control(
             config.control, store, self._clock, self._peers.send, self._announce,
-            log=self._log, silent_s=config.gateway.silent_s, is_ordinary_user=os.geteuid() != 0,
-            artefacts=self._artefacts,
+            chance=Streams.from_entropy().stream("placement"), log=self._log,
+            silent_s=config.gateway.silent_s, is_ordinary_user=os.geteuid() != 0, artefacts=self._artefacts,
         )  # fmt: skip
         await control.open()
         self._next = control

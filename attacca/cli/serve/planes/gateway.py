@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from attacca import __version__
-from attacca.cli.serve.cluster import address, fresh_name, given_key, ticket
+from attacca.cli.serve.cluster import address, calls_file, fresh_name, given_key, ticket
 from attacca.cli.serve.configuration import ServerConfig
 from attacca.cli.serve.planes.door import CONTROL, ENDS, probe, told_url, url_of
 from attacca.cli.serve.planes.led import led
@@ -89,7 +89,7 @@ class GatewayPlane:
         )  # fmt: skip
         self._closing.push_async_callback(self._workers.close, ENDS)
         self._closing.callback(gateway.close)
-        await self._open_calls()
+        await self._open_calls(key)
         http = HttpServer(
             gateway, config.gateway, None, self._is_ready, gateway.admits, lambda: gateway.access.is_uid_shared
         )
@@ -102,11 +102,11 @@ class GatewayPlane:
         control.open()
         await peers.until(CONTROL)
 
-    async def _open_calls(self) -> None:
+    async def _open_calls(self, key: bytes) -> None:
         """Gateways of one machine share a file, where the state is not on a server."""
         config, state = self.config, StateDir(self.config.control.state_dir)
         state.make()
-        journal = await open_journal(config.store, state.calls, new_owner(), self._clock)
+        journal = await open_journal(config.store, calls_file(state, key), new_owner(), self._clock)
         self._closing.push_async_callback(journal.close)
         chance = self._streams.stream("async")
         self.calls_later = AsyncCalls(self.gateway, journal, config.gateway.async_, self._clock, chance)
