@@ -6,10 +6,12 @@ import os
 from collections.abc import AsyncIterator, Callable
 from typing import Any, cast
 
+import msgspec
+
 from attacca import __version__
-from attacca.cli.serve.cluster import advertised, leave_key, listened, ticket
+from attacca.cli.serve.cluster import advertised, certificates, leave_key, listened, ticket
 from attacca.cli.serve.configuration import ServerConfig
-from attacca.cli.serve.planes.door import CONTROL, ENDS, Once, cannot_listen, no_token, probe, told_url, url_of
+from attacca.cli.serve.planes.door import CONTROL, ENDS, Once, cannot_listen, keep, no_token, probe, told_url, url_of
 from attacca.control.deploy.state import StateDir
 from attacca.control.driver import Control
 from attacca.control.http.app import admin
@@ -19,6 +21,7 @@ from attacca.gateway.http.asgi_adapter import AsgiApp
 from attacca.gateway.http.listener import serve
 from attacca.gateway.http.plane import PlanePages
 from attacca.gateway.http.server import HttpServer
+from attacca.io.certificates import Certificates
 from attacca.io.logbook import Logbook
 from attacca.io.store.opening import is_beside, open_store
 from attacca.io.wire.peers import Peers
@@ -72,6 +75,7 @@ class ControlPlane:
     async def _open(self) -> None:
         config = self.config
         host, port = listened(config.cluster)
+        certs = certificates(msgspec.structs.replace(config.cluster, control=()))
         probe(config.gateway.host, config.gateway.port, CONTROL)
         state = StateDir(config.control.state_dir)
         state.make()
@@ -91,10 +95,10 @@ class ControlPlane:
             raise no_token(config.gateway.host, config.control.state_dir)
         key = leave_key(state.path, await self.control.tokens.join())
         await self._listen_for_people()
-        await self._listen_for_planes(host, port, key)
+        await self._listen_for_planes(host, port, key, certs)
         self._is_ready = True
 
-    async def _listen_for_planes(self, host: str, port: int, key: bytes) -> None:
+    async def _listen_for_planes(self, host: str, port: int, key: bytes, certs: Certificates | None) -> None:
         """
         Raises:
             Conflict, BadConfig: there is nothing to listen on.
@@ -110,10 +114,11 @@ class ControlPlane:
 
         listener = Listener(make)
         try:
-            await listener.open(host, port)
+            await listener.open(host, port, None if certs is None else certs.to_listen)
         except OSError as error:
             raise cannot_listen(host, port, error, CONTROL) from None
         self._closing.push_async_callback(listener.close, ENDS)
+        keep(certs, self._closing)
         self._closing.callback(control.drain)
         self.link_address = advertised(self.config.cluster, host, listener.port)
 
