@@ -14,11 +14,14 @@ SEEDS ?= 1000
 FIRST ?= 1
 MINUTES ?= 5
 LEAVE_OUT ?=
-LONG := tests/laws tests/load tests/sim tests/fuzz tests/examples tests/cli/laboratory
+LONG := tests/laws tests/load tests/sim tests/lab tests/fuzz tests/examples tests/cli/laboratory tests/guest/libraries
 CODE := $(wildcard attacca tests examples bench scripts)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Hooks are for wheels, and want much installed before.
+export HATCH_BUILD_NO_HOOKS := true
+unexport PYTHONDONTWRITEBYTECODE  # tests are compiled once, and not for every run
 
-.PHONY: help run test check pure long live heart fuzz swarm bench lab fmt docs clean
+.PHONY: help run test check pure long live heart fuzz swarm bench lab fmt docs compile clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +29,7 @@ help: ## Show this list
 run: $(VENV)/.run ## Start attacca, deploy and invoke the examples, stay up; ONCE=1 ends by itself, PORT=, UP='--isolation none'
 	@$(BIN)/python scripts/run.py --port $(PORT) $(if $(ONCE),--once) $(if $(UP),--up '$(UP)')
 
+test: WEIGH := --weigh
 test: check pure long live ## All checks and all tests; PYTHON=python3.13: on that one, in an environment of its own
 	@echo "All checks and tests passed."
 
@@ -35,11 +39,14 @@ check: $(VENV)/.dev ## Format, lint, types, import contracts
 	$(BIN)/mypy $(CODE)
 	$(BIN)/lint-imports
 
-pure: $(VENV)/.dev ## The tests that need no process, socket or clock
-	$(BIN)/pytest -rfEs --ignore tests/live $(LONG:%=--ignore %) --durations=5
+pure: $(VENV)/.dev ## The tests that need no process, socket or clock; WEIGH=--weigh: none of them may do too much
+	$(BIN)/pytest -rfEs $(WEIGH) --ignore tests/live $(LONG:%=--ignore %) --durations=5
 
-long: $(VENV)/.dev ## Pure tests that take a while: laws over many runs, traces, figures, the examples
+long live: export HYPOTHESIS_PROFILE ?= many
+
+long: $(VENV)/.dev ## Pure tests that take a while: laws over many cases and runs, traces, figures, the examples
 	$(BIN)/pytest -rfEs $(LONG) $(LEAVE_OUT:%=--ignore %) --durations=5
+	$(BIN)/pytest -rfEs -m hypothesis --ignore tests/live $(LONG:%=--ignore %) --durations=5
 
 live: $(VENV)/.dev ## The tests that start real processes and servers
 	timeout --foreground --signal=INT --kill-after=30 $(LIVE_TIMEOUT_S) $(BIN)/pytest -rfEs -m live --durations=15
@@ -61,6 +68,9 @@ bench: $(VENV)/.dev ## Measure the floors and attacca in the same run, print the
 lab: $(VENV)/.dev ## Simulate the scenarios of examples/lab, write their reports and figures; TRACE=, SEEDS=, ONLY=keepalive
 	scripts/lab.sh $(ONLY)
 
+compile: $(VENV)/.dev ## Compile the cores beside their source; they are used until that changes, and not with ATTACCA_CORES=python
+	@$(BIN)/python -m scripts.compile
+
 fmt: $(VENV)/.dev ## Format, and repair what the linter can
 	$(BIN)/ruff check --fix $(CODE)
 	$(BIN)/ruff format $(CODE)
@@ -68,9 +78,11 @@ fmt: $(VENV)/.dev ## Format, and repair what the linter can
 docs: $(VENV)/.dev ## Rewrite the tables of docs/ that follow from the code
 	$(BIN)/python -m scripts.docs
 
-clean: ## Remove what this Makefile made: the virtual environment, caches, and the state of `make run`
+clean: ## Remove what this Makefile made: the virtual environment, caches, compiled cores, and the state of `make run`
 	rm -rf .venv .venv-* .run .fuzz dist build .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	find attacca tests examples bench scripts -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+	find attacca -name '*.so' -delete
+	rm -f attacca/cores.sums
 
 # Stamps: an installation is repeated only when pyproject.toml has changed since.
 

@@ -254,6 +254,17 @@ class StateUncertain(StateUnavailable):
     """The store was asked to write, and nothing is known of what came of it."""
 
 
+class NotLeading(AttaccaError):
+    """Of several controls another leads, or none at the moment."""
+
+    code, status, retryable = "not_leading", 503, True
+
+    def __init__(self, message: str, hint: str = "", url: str = "", links: str = "") -> None:
+        """`url`: the leader's admin API; `links`: HOST:PORT, where planes join it."""
+        super().__init__(message, hint)
+        self.url, self.links = url, links
+
+
 class LeaseLost(AttaccaError):
     """Whoever writes does not hold the lease any more that its writing goes by; nothing was written."""
 

@@ -1,9 +1,13 @@
 """Which tests are live is decided by their directory; every other test is held to being pure."""
 
 import asyncio
+import cProfile
 import gc
+import itertools
 import os
+import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,17 +15,22 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-# Laws are tried on few cases, on every run; HYPOTHESIS_PROFILE=thorough tries many. No deadlines: machines are noisy.
-settings.register_profile("quick", max_examples=20, deadline=None)
+from attacca.cores import are_compiled
+
+# Laws are tried on a handful of cases while somebody waits, on many by `make long`. No deadlines: machines are noisy.
+settings.register_profile("quick", max_examples=5, deadline=None)
+settings.register_profile("many", max_examples=100, deadline=None)
 settings.register_profile("thorough", max_examples=2000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 gc.set_threshold(1_000_000, 50, 100)  # collecting as often as Python does by itself is a fifth of the pure tests' time
 
+MEMORY, ROOM_MB = Path("/dev/shm"), 1024
+MOST_CALLS = 500_000  # by one pure test: a tenth of a second
 LIVE = Path(__file__).parent / "live"
 HEART = {  # of the live tests: what is run again as an ordinary user, and on another interpreter
-    "test_gateway_http.py", "test_process_calls.py", "test_process_dialects.py", "test_process_lives.py",
-    "test_worker_trace.py",
+    "test_cores.py", "test_gateway_http.py", "test_process_calls.py", "test_process_dialects.py",
+    "test_process_lives.py", "test_worker_trace.py",
 }  # fmt: skip
 WORLDLY = {  # audit events that a pure test has no business with
     "os.exec": "starts a program",
@@ -52,6 +61,7 @@ class Watch:
             pytest.fail(f"{self.test} {what} ({event}): use an in-memory twin, or move it to tests/live/")
 
 
+numbers = itertools.count()
 watch = Watch()
 sys.addaudithook(watch)
 
@@ -75,6 +85,53 @@ def watch_sleep() -> None:
 watch_sleep()
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    terminalreporter.write_line(f"Cores: {'compiled' if are_compiled() else 'Python'}")
+
+
+@pytest.fixture(scope="session")
+def written(request: pytest.FixtureRequest) -> Iterator[Path]:
+    """Where pure tests write: in memory, where there is enough. It is kept when a test failed."""
+    is_roomy = os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM_MB << 20
+    path = Path(tempfile.mkdtemp(prefix="attacca-tests-", dir=MEMORY if is_roomy else None))
+    yield path
+    if not request.session.testsfailed:
+        shutil.rmtree(path)
+
+
+@pytest.fixture
+def tmp_path(request: pytest.FixtureRequest) -> Path:
+    """A pure test's own directory. A live one's is pytest's, on the disk: making and removing those takes a while."""
+    if request.node.get_closest_marker("live"):
+        path: Path = request.getfixturevalue("tmp_path")
+        return path
+    name = "".join(sign if sign.isalnum() else "_" for sign in request.node.name[:30])
+    path = request.getfixturevalue("written") / f"{next(numbers)}-{name}"
+    path.mkdir()
+    return path
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--weigh", action="store_true", help=f"fail tests that make more than {MOST_CALLS:,} calls")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Calls of Python's functions are as many on every machine and at every hour."""
+    if not item.config.getoption("weigh"):
+        return (yield)
+    counter = cProfile.Profile(builtins=False)
+    counter.enable()
+    try:
+        result = yield
+    finally:
+        counter.disable()
+    calls = sum(entry.callcount for entry in counter.getstats())
+    if calls > MOST_CALLS:
+        pytest.fail(f"{calls:,} calls, more than {MOST_CALLS:,}: let it ask for less, or move it to a long folder")
+    return result
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(LIVE):
@@ -85,6 +142,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish() -> None:
     """What was imported and collected stays: it need not be walked again and again, nor now."""
+    gc.freeze()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish() -> None:
+    """pytest then collects five times, so that nothing is closed unseen. Once is enough for what was there."""
+    gc.collect()
     gc.freeze()
 
 

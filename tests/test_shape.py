@@ -68,11 +68,11 @@ def circle_in(graph: Mapping[str, Iterable[str]]) -> list[str]:
 
 
 def doubles(texts: Modules) -> dict[str, list[str]]:
-    """Of each plane, or family of policies, the names that two of its classes have. A private class is its module's own
-    affair."""
+    """Of each plane, and each family of policies, the names that two of its classes have. A private class is its
+    module's own affair."""
     counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for module, text in texts.items():
-        depth = 3 if module.startswith("attacca.policy.") else 2
+        depth = 3 if module.startswith("attacca.policy.") else 2  # families are strangers
         counts[".".join(module.split(".")[:depth])].update(name for name in CLASS.findall(text) if name[0] != "_")
     found = {plane: sorted(name for name, count in names.items() if count > 1) for plane, names in counts.items()}
     return {plane: names for plane, names in sorted(found.items()) if names}
@@ -105,3 +105,6 @@ def test_two_classes_of_one_name_are_found() -> None:
     }
     assert doubles(texts) == {"attacca.a": ["Thing"]}
     assert doubles({"attacca.a.one": "class Thing: ...", "attacca.b.two": "class Thing: ..."}) == {}
+    twice = {f"attacca.policy.{family}.one": "class Fixed: ..." for family in ("a", "b")}
+    assert doubles(twice) == {}
+    assert doubles(twice | {"attacca.policy.a.two": "class Fixed: ..."}) == {"attacca.policy.a": ["Fixed"]}

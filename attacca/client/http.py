@@ -17,7 +17,7 @@ CLASSES: dict[str, type[AttaccaError]] = {
 }
 
 
-APART, ELSEWHERE = ("/function/", "/api/"), 307
+APART, ELSEWHERE = ("/function/", "/async-function/", "/calls/", "/api/"), 307
 
 
 class ServerFailed(AttaccaError):

@@ -30,5 +30,7 @@ class ControlConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     build_timeout_s: Positive = 600.0
     compile_timeout_s: Positive = 60.0
     archive: ArchiveLimits = ArchiveLimits()
+    artefact_mb: Positive = 64.0  # of code, or of a bundle, packed, that goes into a store which machines share
+    lease_s: Annotated[float, msgspec.Meta(ge=0.5, le=60)] = 2.0  # of several controls, the one that leads renews it
     scaling: Choice = Choice(policy="knative")  # of functions that control scales, unless they say otherwise
     placement: Choice = Choice(policy="kubernetes")  # of their sandboxes

@@ -45,6 +45,7 @@ from attacca.control.core.policies import Policies
 from attacca.control.core.progress import Done, Progress, Refused
 from attacca.control.core.secrets import SECRETS
 from attacca.control.core.stored import Function
+from attacca.control.deploy.artefacts import Artefacts
 from attacca.control.deploy.build import Builder, ProgressStream
 from attacca.control.deploy.reception import Reception, Upload
 from attacca.control.deploy.restore import restore, tell_missing
@@ -87,8 +88,8 @@ class Control:
     """Owns the catalogue of one domain. Deployments of one function take turns; those of several go side by side.
 
     `send` takes the name of a peer and what it is told; `announce` tells all of them. `log` keeps what functions write.
-    `is_ordinary_user`: sandboxes run as the server's own user, as they do unless that is root. `is_store_shared`: with
-    other machines.
+    `is_ordinary_user`: sandboxes run as the server's own user, as they do unless that is root. `artefacts`: the store
+    is shared with other machines.
     """
 
     def __init__(
@@ -102,10 +103,10 @@ class Control:
         log: Callable[[Logged], None] | None = None,
         silent_s: float = float("inf"),
         is_ordinary_user: bool = False,
-        is_store_shared: bool = False,
+        artefacts: Artefacts | None = None,
     ) -> None:
         self._store = store
-        self._is_store_shared = is_store_shared
+        self._artefacts = artefacts
         self._clock = clock
         self._send = send
         self._announce, self._log = announce, log
@@ -125,7 +126,7 @@ class Control:
         vault = SealedVault(config.secret_key_file or self.state.secret_key)
         self.secrets = Secrets(store, vault, clock)
         self._supplies = Supplies(self.state, self.secrets, send)
-        self._builder = Builder(config, self.state)
+        self._builder = Builder(config, self.state, self._keep if artefacts is not None else None)
         self.url = ""  # of the admin API, where it has a listener of its own
         self._asked = 0
         self._deployments: dict[str, tuple[Upload, ProgressStream]] = {}  # by request
@@ -146,7 +147,7 @@ class Control:
         """
         self.state.lock()
         try:
-            restored = await restore(self._store, self.state, is_shared=self._is_store_shared)
+            restored = await restore(self._store, self.state, is_shared=self._artefacts is not None)
             await self.tokens.open()
             await self.secrets.open()
             secrets = tuple(secret.name for secret in self.secrets.all())
@@ -157,9 +158,9 @@ class Control:
             raise
         tell_missing(self.state, self.core.changes.catalogue.current())
 
-    def drain(self) -> None:
+    def drain(self, why: AttaccaError | None = None) -> None:
         """Take nothing new, and give up what is being deployed; what is being written is ended."""
-        self._feed(Drain())
+        self._feed(Drain(why))
 
     async def close(self) -> None:
         """Give up what is being deployed, and let the state directory go. The store is its owner's to close."""
@@ -275,6 +276,10 @@ class Control:
         """The functions whose current revisions ask for it."""
         return self.core.users_of(secret)
 
+    def wall(self) -> float:
+        """Seconds since 1970."""
+        return self._clock.wall()
+
     def functions(self) -> Sequence[Function]:
         """By name."""
         known = self.core.changes.catalogue
@@ -370,6 +375,11 @@ class Control:
             return BuildFailed(command.id, StateUnavailable(what, hint))
         return Built(command.id, made, self._clock.wall())
 
+    async def _keep(self, digest: str) -> int:
+        """For the controls of other machines; how many bytes that were."""
+        assert self._artefacts is not None
+        return await self._artefacts.save(self._store, digest)
+
     async def _write(self, command: Put | Erase) -> Event:
         if isinstance(command, Put):
             entry = await self._store.put_if(command.key, command.value, command.version)
@@ -382,4 +392,6 @@ class Control:
 
     async def _sweep(self, command: Sweep) -> Event:
         await asyncio.to_thread(self.state.sweep, frozenset(command.keep))
+        if self._artefacts is not None:
+            await self._artefacts.sweep(self._store, frozenset(command.keep))
         return Swept()

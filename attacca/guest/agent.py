@@ -66,31 +66,38 @@ def live(spec: AgentSpec, link: wire.Channel, find: Callable[[], Loaded], here: 
         output.flush()
         link.write(wire.FAILED, 0, json.dumps(failure(error, here)).encode())
         os._exit(1)
+    serve = prepare(spec, link, loaded, here)
     gc.freeze()
-    serve(spec, link, loaded, here, {**times, "imports_ms": (perf_counter() - began) * 1e3})
+    serve(json.dumps({**times, "imports_ms": (perf_counter() - began) * 1e3}).encode())
 
 
-def serve(spec: AgentSpec, link: wire.Channel, loaded: Loaded, here: str, times: dict[str, float]) -> None:
-    """Say READY, and answer.
-
-    Raises:
-        Closed: the worker is gone.
-    """
-    ready, loaded = json.dumps(times).encode(), adapted(loaded)
+def prepare(spec: AgentSpec, link: wire.Channel, loaded: Loaded, here: str) -> Callable[[bytes], None]:
+    """Put together what serving takes. What is returned says READY, with these words, and answers; it raises Closed
+    when the worker is gone."""
+    loaded = adapted(loaded)
     if needs_loop(spec, loaded):
-        try:
-            deferred.load("asgi").serve_on_loop(link, spec, loaded, ready)
-        except Unfit as error:
-            os.set_blocking(link.writer, True)
-            link.write(wire.FAILED, 0, json.dumps(failure(error, here)).encode())
-        return
+        return lambda ready: serve_on_loop(spec, link, loaded, here, ready)
     server = Server(link.write, spec, loaded)
-    output.capture(server.ledger)
-    link.write(wire.READY, 0, ready)
-    if spec["concurrency"] > 1:
-        server.serve_in_threads(link, spec["concurrency"])
-    else:
-        server.serve_one_by_one(link)
+    go_on = server.in_threads(link, spec["concurrency"]) if spec["concurrency"] > 1 else server.one_by_one(link)
+    ledger, write, disown, has_child = server.ledger, link.write, server.disown, os.register_at_fork
+    ledger.write = output.unheard
+    output.capture(ledger)
+
+    def serve(ready: bytes) -> None:
+        ledger.write = write
+        has_child(after_in_child=disown)
+        write(wire.READY, 0, ready)
+        go_on()
+
+    return serve
+
+
+def serve_on_loop(spec: AgentSpec, link: wire.Channel, loaded: Loaded, here: str, ready: bytes) -> None:
+    try:
+        deferred.load("asgi").serve_on_loop(link, spec, loaded, ready)
+    except Unfit as error:
+        os.set_blocking(link.writer, True)
+        link.write(wire.FAILED, 0, json.dumps(failure(error, here)).encode())
 
 
 def needs_loop(spec: AgentSpec, loaded: Loaded) -> bool:

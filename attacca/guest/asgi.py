@@ -59,7 +59,7 @@ class Desk:
 
     def disown(self) -> None:
         """As `Server` does: a child that the application forks has no channel."""
-        self.server._disown()
+        self.server.disown()
         self.write = self.server.write  # type: ignore[method-assign]
 
     def _take(self, kind: int, number: int, payload: bytes) -> None:

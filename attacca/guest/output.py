@@ -72,6 +72,10 @@ def print_past(_kind: int, _number: int, *parts: bytes) -> None:
         os.write(1, parts[-1])
 
 
+def unheard(_kind: int, _number: int, *_: bytes) -> None:
+    """Where what is printed goes while there is nobody to tell it to."""
+
+
 def end(_kind: int, _number: int, *_: bytes) -> None:
     """Where such a child would answer."""
     os._exit(0)

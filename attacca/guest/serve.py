@@ -85,50 +85,51 @@ class Server:
     def __repr__(self) -> str:
         return f"<Server {self.function.name}, {len(self.lines)} lines, {len(self.loops)} loops, {self.asker}>"
 
-    def serve_one_by_one(self, channel: wire.Channel) -> None:
-        """The whole life of a sandbox whose handler runs alone: read, call, answer.
+    def one_by_one(self, channel: wire.Channel) -> Callable[[], None]:
+        """The whole life of a sandbox whose handler runs alone: read, call, answer. It raises Closed when the worker is
+        gone."""
+        pull = self._pull = lambda: self._hear(*channel.read())
+        self._has_more = lambda: channel.has_more
+        self.asker.read_with(pull)
+        read, answer, respond = channel.read, self.answer, self.responder()
+        invoke, request = wire.INVOKE, wire.REQUEST
 
-        Raises:
-            Closed: the worker is gone.
-        """
-        os.register_at_fork(after_in_child=self._disown)
-        self._pull, self._has_more = lambda: self._hear(*channel.read()), lambda: channel.has_more
-        self.asker.read_with(self._pull)
-        respond = self.responder()
-        if sys.version_info >= (3, 14):  # before, a main thread has one when it is asked for
-            lend_loops()
-        while True:
-            kind, number, payload = channel.read()
-            if kind == wire.INVOKE:
-                self.answer(number, unpack(payload))
-            elif kind == wire.REQUEST:
-                respond(number, unpack_request(payload))
-            else:  # to one that has ended
-                continue
-            reap()
-
-    def serve_in_threads(self, channel: wire.Channel, count: int) -> None:
-        """The same for a handler that may run `count` times at once.
-
-        Raises:
-            Closed: the worker is gone.
-        """
-        from concurrent.futures import ThreadPoolExecutor  # here, because most functions do without
-
-        os.register_at_fork(after_in_child=self._disown)
-        respond, is_application = self.responder(), self.loaded.signature == "wsgi"
-        lend_loops()
-        with ThreadPoolExecutor(count, "invocation") as pool:
+        def serve() -> None:
+            if sys.version_info >= (3, 14):  # before, a main thread has one when it is asked for
+                lend_loops()
             while True:
-                kind, number, payload = channel.read()
-                if kind == wire.INVOKE:
-                    pool.submit(self.answer, number, unpack(payload))
-                elif kind == wire.REQUEST:
-                    if is_application:
-                        self.line(number)  # now: what else is said of it may be read before a thread takes it
-                    pool.submit(respond, number, unpack_request(payload))
-                else:
-                    self._hear(kind, number, payload)
+                kind, number, payload = read()
+                if kind == invoke:
+                    answer(number, unpack(payload))
+                elif kind == request:
+                    respond(number, unpack_request(payload))
+                else:  # to one that has ended
+                    continue
+                reap()
+
+        return serve
+
+    def in_threads(self, channel: wire.Channel, count: int) -> Callable[[], None]:
+        """The same for a handler that may run `count` times at once."""
+        respond, is_application = self.responder(), self.loaded.signature == "wsgi"
+
+        def serve() -> None:
+            from concurrent.futures import ThreadPoolExecutor  # here, because most functions do without
+
+            lend_loops()
+            with ThreadPoolExecutor(count, "invocation") as pool:
+                while True:
+                    kind, number, payload = channel.read()
+                    if kind == wire.INVOKE:
+                        pool.submit(self.answer, number, unpack(payload))
+                    elif kind == wire.REQUEST:
+                        if is_application:
+                            self.line(number)  # now: what else is said of it may be read before a thread takes it
+                        pool.submit(respond, number, unpack_request(payload))
+                    else:
+                        self._hear(kind, number, payload)
+
+        return serve
 
     def responder(self) -> Callable[[int, Requested], None]:
         if self.loaded.signature != "wsgi":
@@ -151,7 +152,7 @@ class Server:
             found = self.lines[number] = deferred.load("pieces").Line(self._pull, self._has_more)
         return found
 
-    def _disown(self) -> None:
+    def disown(self) -> None:
         """A child that the handler forks is no sandbox: it prints past the channel, and ends where it would answer."""
         self.ledger.write = output.print_past
         self.asker.disown()

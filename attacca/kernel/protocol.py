@@ -1,7 +1,9 @@
 """Has what a stranger made all that it will be asked for? Found out at the start, not at the first time."""
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from types import FunctionType, MethodType
 
 from attacca.errors import BadConfig
 
@@ -25,6 +27,12 @@ def check(made: object, wanted: Wanted, may_have: Wanted, whose: str, hint: str)
 def takes(made: object, name: str, count: int) -> bool:
     """Can a method be called with so many arguments? Of one that does not tell, it is believed."""
     method = getattr(made, name)
+    if isinstance(method, MethodType) and isinstance(method.__func__, FunctionType):
+        return _known(method.__func__, 1 + count)
+    return _binds(method, count)
+
+
+def _binds(method: Callable[..., object], count: int) -> bool:
     try:
         signature = inspect.signature(method)
     except ValueError:  # compiled
@@ -36,6 +44,9 @@ def takes(made: object, name: str, count: int) -> bool:
     except TypeError:
         return False
     return True
+
+
+_known = cache(_binds)  # of functions of classes, which are the same for whatever is made of these
 
 
 def _has(made: object, name: str, of: Sequence[str] | None) -> bool:

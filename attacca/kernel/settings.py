@@ -16,6 +16,7 @@ from typing import Annotated, Any, Generic, NamedTuple, TypeVar, Union, cast, ge
 import msgspec
 
 from attacca.errors import BadConfig
+from attacca.kernel.text import is_utf_8
 
 Shape = TypeVar("Shape", bound=msgspec.Struct)
 
@@ -169,6 +170,8 @@ def _checked(shape: type[msgspec.Struct], key: str, given: Given) -> object:
     if kind is None:
         raise _unknown(shape, key, given)
     value = given.value
+    if isinstance(value, str) and get_origin(_inner(kind)) is tuple:
+        value = (value,)  # one stands for a list of one
     is_free = kind in (Any, object)  # nothing says what it should be, so a text from outside is what it looks like
     if is_free and given.layer == ENVIRONMENT and isinstance(value, str):
         value = _value(value)
@@ -292,8 +295,7 @@ def _value(text: str) -> object:
 
 
 def _check_text(given: str) -> None:
-    """Arguments and variables may be any bytes; Python keeps those that are no UTF-8 as halves of characters."""
-    if any("\ud800" <= char <= "\udfff" for char in given):
+    if not is_utf_8(given):
         raise BadConfig(f"{given!r} is not UTF-8", "write it as text")
 
 

@@ -1,4 +1,4 @@
-"""Text as people's editors and shells save it: UTF-8, or UTF-16 with its mark, as PowerShell writes it."""
+"""Text as people's editors and shells give it: UTF-8, or UTF-16 with its mark, as PowerShell writes it."""
 
 import codecs
 
@@ -21,3 +21,8 @@ def decoded(content: bytes) -> str:
             raise ValueError("begins like UTF-16, and is not") from None
         line = content.count(b"\n", 0, error.start + len(mark)) + 1
         raise ValueError(f"is not UTF-8 (line {line})") from None
+
+
+def is_utf_8(text: str) -> bool:
+    """Arguments and variables may be any bytes; Python keeps those that are no UTF-8 as halves of characters."""
+    return not any(0xD800 <= ord(sign) <= 0xDFFF for sign in text)

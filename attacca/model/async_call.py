@@ -78,6 +78,7 @@ class Mark(msgspec.Struct, frozen=True):
 
     name: str
     due: float
+    missed: int = 0  # runs of it that were due while nobody was there; the journal adds them up
 
 
 # What is written.

@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar
 import msgspec
 
 from attacca.kernel import cron
+from attacca.kernel.text import is_utf_8
 from attacca.model.resources import Resources, stated
 
 NAMES = "a letter, then letters, digits and dashes; at most 63, all lower-case"  # an RFC 1035 label
@@ -156,7 +157,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     scaling: ScalingOptions = {}
     placement: Label = ""  # of a sandbox, by control; empty: as the server has it
     async_: AsyncSettings = msgspec.field(name="async", default=AsyncSettings())
-    schedule: Cron | Annotated[tuple[Cron, ...], msgspec.Meta(max_length=SCHEDULES_MOST)] = ()
+    schedule: Annotated[tuple[Cron, ...], msgspec.Meta(max_length=SCHEDULES_MOST)] = ()
     timezone: TimeZone = "UTC"
     missed: Missed = Missed.SKIP
 
@@ -193,10 +194,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         """So many of its sandboxes a worker keeps whatever others need; where control places them, it keeps none."""
         return self.min_sandboxes if self.scheduling is Scheduling.WORKER else 0
 
-    @property
-    def schedules(self) -> tuple[str, ...]:
-        return (self.schedule,) if isinstance(self.schedule, str) else self.schedule
-
     def secrets_as(self, kind: SecretAs) -> list[str]:
         return [name for name, wanted in self.secrets.items() if wanted is kind]
 
@@ -210,7 +207,7 @@ def _expect_environment(env: dict[str, str]) -> None:
     for name, value in env.items():
         if "\0" in value:
             raise ValueError(f"env.{name} contains a NUL character, which no environment can")
-        if any("\ud800" <= sign <= "\udfff" for sign in value):
+        if not is_utf_8(value):
             raise ValueError(f"env.{name} is not UTF-8; write other bytes as base64, and decode them")
 
 
@@ -225,7 +222,7 @@ def _expect_secrets(settings: Settings) -> None:
 
 
 def _expect_schedules(settings: Settings) -> None:
-    for expression in settings.schedules or ("0 0 * * *",):
+    for expression in settings.schedule or ("0 0 * * *",):
         cron.expect(expression, settings.timezone)
 
 

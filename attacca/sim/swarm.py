@@ -72,7 +72,7 @@ def _try(seed: int, clock: Clock, tally: Tally) -> Found | None:
             raise Broken(f"{outcome.totals.unanswered} invocations were never answered, though every clock has fired")
         if seed % AGAIN_EVERY == 0 and run(scenario, clock, options).hash != outcome.hash:
             raise Broken("the same seed has given other events")
-    except (AssertionError, AttaccaError, ArithmeticError, LookupError, TypeError, ValueError) as error:
+    except (AssertionError, AttaccaError, ArithmeticError, Broken, LookupError, TypeError, ValueError) as error:
         return Found(seed, f"{type(error).__name__}: {error}", traceback.format_exc())
     tally.runs += 1
     tally.invocations += outcome.totals.invocations

@@ -14,7 +14,9 @@ from attacca.control.driver import Control
 from attacca.control.http.app import admin
 from attacca.control.http.authorization import door
 from attacca.gateway.config import GatewayConfig
+from attacca.io.journal.memory import Book, MemoryJournal
 from attacca.io.store.memory import MemoryStore
+from attacca.kernel.clock import Clock
 from attacca.model.function import Revision
 from attacca.model.invocation import Failed, Invocation, Ok
 from attacca.model.messages import Checked
@@ -47,7 +49,7 @@ class House:
         self.control = Control(config, self.store, clock, self.worker.send, tell)
         await self.control.open()
         self.worker.join(self.control)
-        self.place.server.admin = admin(self.control, Seen(), door(is_loopback=True))  # type: ignore[assignment]
+        self.place.server.admin = admin(self.control, Seen(clock), door(is_loopback=True))  # type: ignore[assignment]
 
     async def _check(self, revision: Revision) -> Checked:
         code = (self.room / "state" / "code" / revision.artefact.digests[0] / "main.txt").read_text()
@@ -90,6 +92,9 @@ class House:
 
 class Seen:
     """The other planes, of which the API shows little here."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.journal = MemoryJournal(Book(), "house", clock)
 
     async def workers(self) -> list[Any]:
         return []

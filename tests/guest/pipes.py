@@ -95,7 +95,7 @@ def serving(
 
     def serve() -> None:
         with suppress(wire.Closed):
-            server.serve_in_threads(link, concurrency) if concurrency > 1 else server.serve_one_by_one(link)
+            (server.in_threads(link, concurrency) if concurrency > 1 else server.one_by_one(link))()
 
     policy = asyncio.get_event_loop_policy()
     thread = threading.Thread(target=serve)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.trees import statements
+
 ROOT = Path(__file__).parents[2]
 AGENT = "attacca.guest"
 FORK_SERVER = "attacca.worker.runtime.process.zygote"
@@ -15,7 +17,7 @@ ALLOWED = {AGENT: (AGENT,), FORK_SERVER: (AGENT, FORK_SERVER)}
 
 def imported(tree: ast.Module, package: str) -> Iterator[str]:
     """The modules that are imported anywhere in it; `from package import module` as the module."""
-    for node in ast.walk(tree):
+    for node in statements(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):

@@ -13,9 +13,6 @@ from pathlib import PurePosixPath
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-import numpy
-import polars
-import pydantic
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -49,11 +46,6 @@ class Item:
     name: str
     price: Decimal
     tags: frozenset[str] = frozenset()
-
-
-class Order(pydantic.BaseModel):
-    id: uuid.UUID
-    at: dt.date
 
 
 class Old:
@@ -91,14 +83,7 @@ DAY = dt.date(2024, 1, 2)
         (Level.HIGH, "3"),
         (Point(1, 2), "[1, 2]"),
         (Item("x", Decimal("1.5")), '{"name": "x", "price": 1.5, "tags": []}'),
-        (Order(id=ZERO, at=DAY), f'{{"id": "{ZERO}", "at": "2024-01-02"}}'),
         (Old(), '{"a": 1}'),
-        (numpy.float32(0.5), "0.5"),
-        (numpy.int64(7), "7"),
-        (numpy.bool_(True), "true"),  # noqa: FBT003
-        (numpy.array([[1, 2], [3, 4]]), "[[1, 2], [3, 4]]"),
-        (polars.DataFrame({"a": [1, 2]}), '[{"a": 1}, {"a": 2}]'),
-        (polars.Series([1, 2]), "[1, 2]"),
         (collections.OrderedDict(a=1), '{"a": 1}'),
         (collections.defaultdict(int, a=1), '{"a": 1}'),
         (collections.deque([1, 2]), "[1, 2]"),
@@ -150,7 +135,6 @@ def test_keys_are_written_as_json_does_and_as_what_they_say() -> None:
         ([Decimal("NaN")], "NaN is not a number that JSON knows"),
         ({1: Decimal("Infinity")}, "Infinity is not a number that JSON knows"),
         ([float("nan")], "not JSON compliant"),
-        ({ZERO: numpy.array([float("nan")])}, "not JSON compliant"),
         ([object()], "Object of type object is not JSON serializable"),
         ({"a": 1j}, "Object of type complex"),
         ({"a": Item}, "Object of type type"),

@@ -1,6 +1,5 @@
 """Code that is written down and then looked at as the guest would, with nothing of it left behind."""
 
-import importlib
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +8,8 @@ from textwrap import dedent
 from types import ModuleType
 
 from attacca.guest.load import Loaded, Unfit, load, load_known, open_paths
+
+COMMON = ("main", "app", "handler", "function")  # names of modules that people write
 
 
 def write(folder: Path, files: dict[str, str]) -> Path:
@@ -22,19 +23,26 @@ def write(folder: Path, files: dict[str, str]) -> Path:
 @contextmanager
 def imports_from(here: Path, bundle: Path | None) -> Iterator[None]:
     paths, modules = list(sys.path), set(sys.modules)
-    stands_aside: dict[str, ModuleType] = {
-        name: sys.modules.pop(name) for name in ("main", "app", "handler", "function") if name in sys.modules
-    }
+    brought = {path.stem for path in bundle.iterdir()} if bundle else set()
+    names = [
+        *modules.intersection(COMMON),
+        *(name for name in modules if brought and name.partition(".")[0] in brought),
+    ]
+    stands_aside: dict[str, ModuleType] = {name: sys.modules.pop(name) for name in set(names)}
     open_paths(str(here), str(bundle) if bundle else None)
+    keeps_nothing, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
         yield
     finally:
+        sys.dont_write_bytecode = keeps_nothing
         sys.path[:] = paths
+        folder = str(here.parent)
         for name in set(sys.modules) - modules:
-            if str(getattr(sys.modules[name], "__file__", None) or here).startswith(str(here.parent)):
+            if str(getattr(sys.modules[name], "__file__", None) or here).startswith(folder):
                 del sys.modules[name]
         sys.modules.update(stands_aside)
-        importlib.invalidate_caches()
+        for path in [path for path in sys.path_importer_cache if path.startswith(folder)]:
+            del sys.path_importer_cache[path]
 
 
 def look(

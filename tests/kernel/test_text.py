@@ -2,7 +2,7 @@ import codecs
 
 import pytest
 
-from attacca.kernel.text import decoded
+from attacca.kernel.text import decoded, is_utf_8
 
 
 @pytest.mark.parametrize(
@@ -34,3 +34,8 @@ def test_what_is_no_text_is_said_with_its_place(content: bytes, said: str) -> No
 
 def test_nothing_is_an_empty_text() -> None:
     assert decoded(b"") == ""
+
+
+def test_bytes_that_are_no_text_are_known_when_they_come_as_text() -> None:
+    assert is_utf_8("aé🙂")
+    assert not is_utf_8(b"a\xff".decode(errors="surrogateescape"))

@@ -51,13 +51,14 @@ class Plane(Whole):
 class Cluster:
     """`at` is the directory of all of them. What is started with it is stopped with it."""
 
-    def __init__(self, at: Path, *, with_certs: bool = False) -> None:
+    def __init__(self, at: Path, *words: str, with_certs: bool = False) -> None:
+        """`words`: more of what control is told."""
         self.at = at
         self.with_certs = with_certs
         if with_certs:
             make_authority(at / "control" / "certs", time.time())
-        words = ("--listen", "127.0.0.1:0", "--port", "0", "--state-dir", str(at / "control"))
-        self.control = self.start("control", *words, *self.certs("control", "control"))
+        own = ("--listen", "127.0.0.1:0", "--port", "0", "--state-dir", str(at / "control"))
+        self.control = self.start("control", *own, *self.certs("control", "control"), *words)
         self.token = (at / "control" / "join_token").read_text().strip()
         self.workers: dict[str, Plane] = {}
         self.gateways: dict[str, Plane] = {}
@@ -74,8 +75,10 @@ class Cluster:
         return plane
 
     def gateway(self, name: str, *words: str) -> Plane:
-        at = ("--control", self.control.info["join"], "--port", "0", "--name", name, *self.certs("gateway", name))
-        plane = self.gateways[name] = self.start("gateway", *at, *words, token=self.token)
+        beside = f"control.state_dir={self.at / 'control'}"
+        at = ("--control", self.control.info["join"], "--port", "0", "--name", name, "--set", beside)
+        certs = self.certs("gateway", name)
+        plane = self.gateways[name] = self.start("gateway", *at, *certs, *words, token=self.token)
         return plane
 
     def certs(self, plane: str, name: str) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from attacca.control.config import ControlConfig
 from attacca.control.driver import Control
 from attacca.control.http.app import AsgiApp, admin
 from attacca.io.archive import pack
+from attacca.io.journal.memory import Book, MemoryJournal
 from attacca.io.store.memory import MemoryStore
 from attacca.kernel.access import Door
 from attacca.kernel.clock import ManualClock
@@ -41,6 +42,7 @@ class Watched:
     def __init__(self) -> None:
         self.asked: list[object] = []
         self.readers = 0
+        self.journal = MemoryJournal(Book(), "watched", ManualClock())
 
     async def workers(self) -> Sequence[WorkerView]:
         views = (FunctionView(function="hello", invocations=7),)

@@ -15,6 +15,7 @@ from attacca.worker.config import WorkerConfig
 from attacca.worker.runtime.process.options import ProcessOptions
 from tests.live.whole import deployment
 from tests.trail import Step, astray, trail, walks
+from tests.written import as_written
 
 JSON = {"content-type": "application/json"}
 
@@ -58,6 +59,7 @@ def entered(state: Path) -> tuple[list[Step], list[Step]]:
     return uvloop.run(story())
 
 
+@as_written
 def test_a_deployment_and_an_invocation_walk_as_they_are_written(tmp_path: Path) -> None:
     deploying, invoking = entered(tmp_path / "state")
     assert astray(walks()["One deployment"], deploying) == []

@@ -18,11 +18,23 @@ from attacca.policy.keepalive.lru import Lru
 from attacca.policy.keepalive.oracle import Course, Foresight
 from attacca.policy.keepalive.ttl import Ttl
 from attacca.policy.keepalive.types import Idle, Keepalive, Nowhere, begin
+from attacca.policy.placement.kubernetes import Kubernetes
+from attacca.policy.placement.locality import Locality
+from attacca.policy.placement.random import Random as RandomPlacement
+from attacca.policy.placement.round_robin import RoundRobin as RoundRobinPlacement
+from attacca.policy.placement.types import Placement
+from attacca.policy.placement.weighted_random import WeightedRandom
 from attacca.policy.queueing.fcfs import Fcfs
 from attacca.policy.queueing.mqfq import Mqfq
 from attacca.policy.queueing.types import Waiting
+from attacca.policy.scaling import SCALING
+from attacca.policy.scaling.paced import Paced
+from attacca.policy.scaling.spread import Spread
+from attacca.policy.scaling.types import Demand, Scalers
 from tests.mutable import without_repr
 from tests.policy.balancing.fleet import Facts
+from tests.policy.placement import machines
+from tests.policy.placement.machines import made
 
 IDLE = Idle("s1", "f", Resources(2), 5.0, uses=3, cold_s=4.0, gap_s=1.0)
 
@@ -71,6 +83,38 @@ def test_queueing() -> None:
     fair.pop(0.0, lambda _: True)
     assert repr(fair) == "<MqfqQueue 2 waiting, 2 flows, virtual time 0>"
     assert repr(fair._flows["f"]) == "<Flow f: 1 waiting, 1 in flight, starts at 2>"
+
+
+@pytest.mark.parametrize(
+    ("policy", "says"),
+    [
+        (Kubernetes(), "<Scores 2 workers, 2 looked at>"),
+        (Locality(), "<Nearest 2 workers>"),
+        (RandomPlacement(), "<Lots 2 workers>"),
+        (RoundRobinPlacement(), "<Turns 2 workers, last ant>"),
+        (WeightedRandom(), "<WeightedLots 2 workers, the largest of 1024 MB>"),
+    ],
+)
+def test_placement(policy: Placement, says: str) -> None:
+    placer = made(policy, [machines.Facts("bee"), machines.Facts("ant")])
+    placer.place(0.0, machines.SMALL)
+    assert repr(placer) == says
+
+
+def test_scaling() -> None:
+    """Their states in numbers are in their own tests."""
+    scalers = {name: Scalers(policy())._fresh() for name, policy in SCALING.items()}
+    for scaler in scalers.values():
+        scaler.ask(0.0, Demand(waiting=1))
+    assert {name: repr(scaler) for name, scaler in scalers.items()} == {
+        "knative": "<TwoWindows 2 wanted, 1 under way, panic up to 2>",
+        "fixed": "<Unmoved at 1>",
+        "predictive": "<Planned 1 wanted, 0 minutes known, 0 steps planned>",
+        "mu": "<Queueing 1 wanted, <Buckets 10 of 1 s, 0 in them>>",
+        "queue_delay": "<Congestion 1 wanted, <Most of 60 s: 1>>",
+    }
+    assert repr(Spread(3)) == "<Spread 0 up, 0 down>"
+    assert repr(Paced(2.0)) == "<Paced 0 wanted>"
 
 
 @pytest.mark.parametrize(

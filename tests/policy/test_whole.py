@@ -2,10 +2,11 @@
 
 import inspect
 from collections.abc import Callable
+from functools import wraps
 
 import pytest
 
-from attacca.cli.serve.whole import check_whole
+from attacca.cli.serve.whole import check_of_control, check_whole
 from attacca.errors import BadConfig
 from attacca.kernel.protocol import Wanted
 from attacca.kernel.rand import Streams
@@ -18,9 +19,16 @@ from attacca.policy.concurrency.fixed import Fixed
 from attacca.policy.keepalive import BOUNDS, KEEPALIVE
 from attacca.policy.keepalive import types as keepalive
 from attacca.policy.keepalive.lru import Lru, LruState
+from attacca.policy.placement import PLACEMENT
+from attacca.policy.placement import types as placement
+from attacca.policy.placement.round_robin import RoundRobin, Turns
 from attacca.policy.queueing import QUEUEING
 from attacca.policy.queueing import types as queueing
 from attacca.policy.queueing.fcfs import Fcfs
+from attacca.policy.scaling import SCALING
+from attacca.policy.scaling import types as scaling
+from attacca.policy.scaling.fixed import Unmoved
+from attacca.policy.scaling.knative import Knative
 
 PROTOCOLS = [
     (keepalive.KeepaliveState, keepalive.KEEPALIVE_STATE),
@@ -29,6 +37,8 @@ PROTOCOLS = [
     (concurrency.Concurrency, concurrency.CONCURRENCY),
     (balancing.Balancer, balancing.BALANCER),
     (balancing.ListeningBalancer, balancing.LISTENING),
+    (placement.Placer, placement.PLACER),
+    (scaling.Scaler, scaling.SCALER),
 ]
 
 
@@ -52,37 +62,48 @@ class Policy:
         return self._made
 
 
-def without(whole: type[object], name: str) -> object:
+def without(whole: object, name: str) -> object:
     """One that has all of it but one."""
-    shown = {
-        key: getattr(whole, key) for key in dir(whole) if key not in (name, "__dict__", "__weakref__", "__class__")
-    }
-    plain = {key: value for key, value in shown.items() if callable(value) or not key.startswith("__")}
-    return type(
-        "Lame", (), {key: value for key, value in plain.items() if not key.startswith("__") or key == "__len__"}
-    )()
+    names = [one for one in dir(whole) if one != name and (one == "__len__" or not one.startswith("__"))]
+    return type("Lame", (), {one: own(whole, one) for one in names})()
+
+
+def own(whole: object, name: str) -> object:
+    """As a class of its own would have it."""
+    value = getattr(whole, name)
+    return wraps(getattr(type(whole), name))(lambda _, *told: value(*told)) if callable(value) else value
 
 
 def keepalive_state(name: str) -> None:
-    keepalive.begin(Policy(without(LruState, name)), keepalive.Nowhere(Streams(1).stream("x")))  # type: ignore[arg-type]
+    keepalive.begin(Policy(without(LruState(), name)), keepalive.Nowhere(Streams(1).stream("x")))  # type: ignore[arg-type]
 
 
 def queue(name: str) -> None:
-    queueing.begin(Policy(without(type(Fcfs().fresh()), name)))  # type: ignore[arg-type]
+    queueing.begin(Policy(without(Fcfs().fresh(), name)))  # type: ignore[arg-type]
 
 
 def balancer(name: str) -> None:
-    balancing.begin(Policy(without(Level, name)), Streams(1).stream("x"))  # type: ignore[arg-type]
+    balancing.begin(Policy(without(Level(), name)), Streams(1).stream("x"))  # type: ignore[arg-type]
+
+
+def placer(name: str) -> None:
+    placement.begin(Policy(without(Turns(), name)), Streams(1).stream("x"))  # type: ignore[arg-type]
+
+
+def scaler(name: str) -> None:
+    scaling.Scalers(Policy(without(Unmoved(1), name)))  # type: ignore[arg-type]
 
 
 def limits(name: str) -> None:
-    concurrency.checked(without(Fixed, name))  # type: ignore[arg-type]
+    concurrency.checked(without(Fixed(), name))  # type: ignore[arg-type]
 
 
 LACKING: list[tuple[Callable[[str], None], str]] = [
     *((keepalive_state, name) for name in keepalive.KEEPALIVE_STATE),
     *((queue, name) for name in queueing.QUEUE),
     *((balancer, name) for name in balancing.BALANCER),
+    *((placer, name) for name in placement.PLACER),
+    *((scaler, name) for name in scaling.SCALER),
     *((limits, name) for name in concurrency.CONCURRENCY),
 ]
 
@@ -102,6 +123,10 @@ def test_all_of_ours_are_whole() -> None:
         check_whole(Fcfs(), limited(), Lru(), LeastLoaded())
     for balanced in BALANCING.values():
         check_whole(Fcfs(), Fixed(), Lru(), balanced())
+    for placed in PLACEMENT.values():
+        check_of_control(Knative(), placed())
+    for scaled in SCALING.values():
+        check_of_control(scaled(), RoundRobin())
 
 
 class Greedy:
@@ -113,6 +138,8 @@ def test_one_that_cannot_be_made_is_refused_too() -> None:
         lambda: keepalive.begin(Greedy(), keepalive.Nowhere(Streams(1).stream("x"))),  # type: ignore[arg-type]
         lambda: queueing.begin(Greedy()),  # type: ignore[arg-type]
         lambda: balancing.begin(Greedy(), Streams(1).stream("x")),  # type: ignore[arg-type]
+        lambda: placement.begin(Greedy(), Streams(1).stream("x")),  # type: ignore[arg-type]
+        lambda: scaling.Scalers(Greedy()),  # type: ignore[arg-type]
     ):
         with pytest.raises(BadConfig, match="Greedy cannot be called as fresh"):
             make()

@@ -34,6 +34,7 @@ attacca invoke thumbnail -f photo.jpg > small.jpg
 attacca invoke hello -d @event.json
 attacca invoke shop -X GET --path /items/7 --query lang=en --query page=2  # an ASGI function
 attacca invoke hello -n 1000 -c 8  # how fast is it?
+attacca invoke report --async -a month=7  # its answer is fetched later: attacca call wait ID
 """
 JSON, BYTES = "application/json", "application/octet-stream"
 
@@ -62,6 +63,13 @@ Header = Annotated[
 ]
 Include = Annotated[bool, typer.Option("--include", "-i", help="Headers and timing too, on stderr.")]
 Count = Annotated[int, typer.Option("-n", "--count", min=1, metavar="N", help="So many times.")]
+Later = Annotated[bool, typer.Option("--async", help="Do not wait: a durable call, whose id is printed.")]
+Callback = Annotated[
+    str, typer.Option("--callback", metavar="URL", help="With --async: where its answer goes.", show_default=False)
+]
+Key = Annotated[
+    str, typer.Option("--key", metavar="KEY", help="An Idempotency-Key: done once for it.", show_default=False)
+]
 AtOnce = Annotated[int, typer.Option("-c", "--at-once", min=1, max=1000, metavar="C", help="So many at once.")]
 
 
@@ -79,6 +87,9 @@ def run(
     include: Include = False,
     count: Count = 1,
     at_once: AtOnce = 1,
+    later: Later = False,
+    callback: Callback = "",
+    key: Key = "",
     url: Url = DEFAULT_URL,
     token: Token = "",
     as_json: Json = False,
@@ -91,6 +102,15 @@ def run(
     target = f"/function/{quoted(name)}{sub_path(path)}{together(query or [])}"
     headers = {"content-type": content_type or kind} if body or content_type else {}
     headers |= read_headers(header or [])
+    headers |= {"idempotency-key": key} if key else {}
+    if later or callback:
+        from attacca.cli.functions.later import accepted
+
+        target = target.replace("/function/", "/async-function/", 1)
+        headers |= {"x-attacca-callback-url": callback} if callback else {}
+        with Client(url, token) as client:
+            accepted(client, method, target, body, headers, count=count, as_json=as_json)
+        return
     if count > 1:
         many(name, method, target, body, headers, Client(url, token), count=count, at_once=at_once, as_json=as_json)
         return

@@ -1,5 +1,6 @@
 """Planes apart: what each is told of the others, and how it shows that it belongs to them."""
 
+import hashlib
 import os
 import secrets
 import socket
@@ -9,6 +10,7 @@ from typing import Annotated
 
 import msgspec
 
+from attacca.control.deploy.state import StateDir
 from attacca.errors import BadConfig, StateUnavailable
 from attacca.io.certificates import Certificates
 from attacca.io.wire.tcp import Address, parsed
@@ -134,6 +136,14 @@ def given_key(config: ClusterConfig, environ: Mapping[str, str], beside: Path) -
             "there is no join token", f"on control's machine: attacca token join; here: export {JOIN_TOKEN}=..."
         )
     return read_key(path)
+
+
+def calls_file(state: StateDir, key: bytes) -> Path:
+    """Where a gateway keeps asynchronous calls: beside its control, or else apart from those of other clusters."""
+    beside = state.path / JOIN_FILE
+    if beside.exists() and read_key(beside) == key:
+        return state.calls
+    return state.path / f"calls-{hashlib.sha256(key).hexdigest()[:12]}.db"
 
 
 def read_key(path: Path) -> bytes:

@@ -37,7 +37,7 @@ FAMILIES = {  # where each is chosen
     "placement": "control.placement",
 }
 # They speak to the commands, not to the server.
-NOT_SETTINGS = ("ATTACCA_URL", "ATTACCA_TOKEN", "ATTACCA_CONFIG", JOIN_TOKEN)
+NOT_SETTINGS = ("ATTACCA_URL", "ATTACCA_TOKEN", "ATTACCA_CONFIG", "ATTACCA_CORES", JOIN_TOKEN)
 SHORT = {  # what may be said without its section, in a file, in the environment and with --set
     "state_dir": "control.state_dir",
     "secret_key_file": "control.secret_key_file",

@@ -12,6 +12,7 @@ import typer
 from attacca.cli.command import Refused
 from attacca.cli.options import ConfigFile, Json, StateDir
 from attacca.cli.screens.terminal import console, marked, show_json, visible
+from attacca.cores import ASKED, PYTHON, are_compiled, changed
 
 EXAMPLES = """
 attacca doctor
@@ -87,7 +88,7 @@ def show(checks: Iterable[Check], width: int | None = None) -> None:
 
 
 def our_own(state_dir: Path, port: int) -> list[Check]:
-    return [_libraries(), _pip(), _state_dir(state_dir), _port(port)]
+    return [_libraries(), _pip(), _cores(), _state_dir(state_dir), _port(port)]
 
 
 def certificates(directory: Path | None, now: float) -> list[Check]:
@@ -145,6 +146,15 @@ def _pip() -> Check:
     except PackageNotFoundError:
         hint = f"{sys.executable} -m ensurepip; only functions with a requirements.txt need it"
         return Check("pip", ok=False, detail="not found", hint=hint)
+
+
+def _cores() -> Check:
+    if are_compiled():
+        return Check("cores", ok=True, detail="compiled")
+    file = changed()
+    if not file or os.environ.get(ASKED) == PYTHON:
+        return Check("cores", ok=True, detail="Python; compiled ones are about twice as fast (make compile)")
+    return Check("cores", ok=False, detail=f"Python: {file} has changed since they were compiled", hint="make compile")
 
 
 def _state_dir(path: Path) -> Check:

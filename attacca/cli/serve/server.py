@@ -13,6 +13,7 @@ from attacca import __version__
 from attacca.cli.serve.configuration import ServerConfig
 from attacca.cli.serve.joints import End, Joints
 from attacca.cli.serve.planes.door import no_token, probe, url_of
+from attacca.control.deploy.artefacts import Artefacts
 from attacca.control.deploy.state import StateDir
 from attacca.control.driver import Control
 from attacca.control.http.app import admin
@@ -22,7 +23,7 @@ from attacca.gateway.driver import Gateway
 from attacca.gateway.http.asgi_adapter import AsgiApp
 from attacca.gateway.http.listener import serve
 from attacca.gateway.http.server import HttpServer
-from attacca.io.journal.sqlite import SqliteJournal
+from attacca.io.journal.opening import open_journal
 from attacca.io.logbook import Logbook
 from attacca.io.store.opening import is_beside, open_store
 from attacca.io.wire.peers import Peers
@@ -153,7 +154,7 @@ class Server:
             log=self._log,
             silent_s=config.gateway.silent_s,
             is_ordinary_user=os.geteuid() != 0,
-            is_store_shared=not is_beside(config.store),
+            artefacts=None if is_beside(config.store) else Artefacts(state, config.control.artefact_mb),
         )
 
     async def _join(self) -> None:
@@ -194,8 +195,9 @@ class Server:
     async def _open_calls(self, state: StateDir) -> None:
         """Before the gateway is closed, so that what is cut off then is not taken for tried."""
         chance = Streams.from_entropy().stream("async")
-        journal = await SqliteJournal.open(state.calls, new_owner(), self._clock)
+        journal = await open_journal(self.config.store, state.calls, new_owner(), self._clock)
         self._closing.push_async_callback(journal.close)
+        self.journal = journal
         self.calls_later = AsyncCalls(self.gateway, journal, self.config.gateway.async_, self._clock, chance)
         self._closing.push_async_callback(self.calls_later.close)
         self.calls_later.open()

@@ -69,6 +69,7 @@ class Changes:
         self.turns = Turns()
         self.ready: list[Change] = []  # the first is being written
         self.is_open = False  # takes something new
+        self.why_closed: AttaccaError = draining()
         self.is_uid_shared = False  # since this start, sandboxes with the host's network may run as the server's user
         self._due: list[Change] = []  # whose turn has come
 
@@ -85,7 +86,7 @@ class Changes:
     def ask(self, ask: Ask, out: list[Command]) -> None:
         change = Change(ask)
         if not self.is_open:
-            out.append(_refusal(change, draining()))
+            out.append(_refusal(change, self.why_closed))
         elif self.turns.add(change):
             self._due.append(change)
 
@@ -273,14 +274,15 @@ class Changes:
         if change is not None and isinstance(change.ask, DeployAsked):
             self._stop(change, Cancelled("whoever deployed it went away", "deploy it again"), out)
 
-    def drain(self, out: list[Command]) -> None:
+    def drain(self, why: AttaccaError | None, out: list[Command]) -> None:
         """What is being written is ended, and nothing else begun."""
         self.is_open = False
+        self.why_closed = why or self.why_closed
         for change in self.turns:
             if change.phase in (Phase.CHECKING, Phase.READY):
-                self._give_up(change, draining(), out)
+                self._give_up(change, self.why_closed, out)
             else:
-                self._stop(change, draining(), out)
+                self._stop(change, self.why_closed, out)
 
     def lose(self, worker: str, out: list[Command]) -> None:
         """What it checks nobody else goes on with: it may have been lost to it."""

@@ -161,7 +161,7 @@ class ControlCore:
             out.append(Put(OPEN, EPOCH, str(event.epoch + 1).encode(), event.epoch_version))
             return
         self.stage = Stage.DRAINING
-        self.changes.drain(out)
+        self.changes.drain(event.why, out)
         self.garbage.drain()
 
     def _opened(self, event: Stored | StoreFailed, out: list[Command]) -> None:

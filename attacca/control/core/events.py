@@ -162,7 +162,9 @@ class CatalogueAsked(msgspec.Struct, frozen=True):
 
 
 class Drain(msgspec.Struct, frozen=True):
-    """Take nothing new, refuse what is on its way, end what is being written."""
+    """Take nothing new, refuse what is on its way, end what is being written. `why`: None: the server shuts down."""
+
+    why: AttaccaError | None = None
 
 
 class Tick(msgspec.Struct, frozen=True):

@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import IO
 
 from attacca.control.config import ControlConfig
@@ -20,8 +20,12 @@ PYTHON = ".".join(map(str, sys.version_info[:3]))
 class Builder:
     """Puts code and bundles in their places; knows nothing of functions."""
 
-    def __init__(self, config: ControlConfig, state: StateDir) -> None:
+    def __init__(
+        self, config: ControlConfig, state: StateDir, keep: Callable[[str], Awaitable[int]] | None = None
+    ) -> None:
+        """`keep` puts what lies there under a digest where other machines find it; how many bytes it has written."""
         self._config = config
+        self._keep = keep
         self._state = state
         self._bundles = Bundles(state, config.build_timeout_s, config.builds)
 
@@ -43,12 +47,20 @@ class Builder:
         found = await asyncio.to_thread(manifest.find, self._state.code / code, PYTHON, allow_source_builds=from_source)
         for note in found.notes:
             say(Step("build", note))
-        required = found.requirements
-        if required is None:
-            return Made(code, None)
-        async for line in self._bundles.build(required, from_source=from_source):
-            say(Step("build", line))
-        return Made(code, self._bundles.digest(required))
+        bundle, required = None, found.requirements
+        if required is not None:
+            async for line in self._bundles.build(required, from_source=from_source):
+                say(Step("build", line))
+            bundle = self._bundles.digest(required)
+        await self._share(code, bundle, say)
+        return Made(code, bundle)
+
+    async def _share(self, code: str, bundle: str | None, say: Callable[[Step], None]) -> None:
+        """Before anything counts on it: another control may have to give it to workers."""
+        for digest in (code, bundle):
+            written = 0 if digest is None or self._keep is None else await self._keep(digest)
+            if written:
+                say(Step("build", f"{size(written)} kept in the store"))
 
     async def _unpack(self, packed: IO[bytes], say: Callable[[Step], None]) -> str:
         async with self._state.unfinished() as directory:

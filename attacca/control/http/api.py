@@ -5,7 +5,8 @@ from typing import Annotated
 import msgspec
 
 from attacca.control.core.tokens import NAME
-from attacca.model.function import EventShape, Network, Scheduling, Settings, Signature
+from attacca.model.async_call import Kind, Posting, State
+from attacca.model.function import EventShape, Missed, Network, Scheduling, Settings, Signature
 from attacca.model.invocation import Call
 from attacca.model.sandbox import FunctionView
 from attacca.model.story import Moment
@@ -120,6 +121,60 @@ class SecretRow(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     set_at: float  # seconds since 1970
     functions: tuple[str, ...]
+
+
+class AsyncRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A call whose answer is fetched later. Times in seconds since 1970; 0: not yet."""
+
+    id: str
+    function: str
+    kind: Kind
+    state: State
+    at: float
+    due: float
+    attempts: int
+    size: int  # bytes of its request
+    why: str  # why it failed last
+    callback: Posting
+    ended_at: float
+    expires_at: float
+
+
+class AsyncDetail(msgspec.Struct, frozen=True, kw_only=True):
+    """One such call. Its request is there as long as it may be tried again, its body as base64."""
+
+    call: AsyncRow
+    tries: tuple[Call, ...]
+    method: str = ""
+    path: str = ""
+    query: str = ""
+    content_type: str = ""
+    body: bytes | None = None
+    status: int | None = None  # of the answer; its body as base64
+    answer_type: str = ""
+    answer: bytes | None = None
+    error: str = ""  # where there is no answer but an error: its code, what it says, and where
+    message: str = ""
+    traceback: str = ""
+
+
+class Counted(msgspec.Struct, frozen=True):
+    """To how many it was done."""
+
+    count: int
+
+
+class ScheduleRow(msgspec.Struct, frozen=True, kw_only=True):
+    """When a function is run by itself. Times in seconds since 1970; `settled`: nothing older is due any more."""
+
+    function: str
+    schedule: str
+    timezone: str
+    policy: Missed  # what becomes of runs that were missed
+    next: float | None
+    following: tuple[float, ...]
+    settled: float | None
+    missed: int  # runs that were due while no gateway was there
 
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, MutableMapping, Sequence
 from typing import Any, Protocol
 
 from attacca.control.driver import Control
+from attacca.io.journal.types import Journal
 from attacca.kernel.access import Asked, Door, Refusal, caller, refuse
 from attacca.model.invocation import Call
 from attacca.model.log import LogLine
@@ -17,6 +18,10 @@ SCHEMA = "/api/schema/"
 
 class Observe(Protocol):
     """What the API shows of the other planes."""
+
+    @property
+    def journal(self) -> Journal:
+        """Of asynchronous calls, as gateways share it."""
 
     async def workers(self) -> Sequence[WorkerView]: ...
     async def story(self, subject: str) -> Sequence[Moment]:

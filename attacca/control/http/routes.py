@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import msgspec
 from litestar import Litestar, Request, Response, Router, delete, get, post, put
 from litestar.connection import ASGIConnection
-from litestar.di import NamedDependency, Provide
+from litestar.di import Provide
 from litestar.exceptions import HTTPException
 from litestar.handlers import BaseRouteHandler
 from litestar.openapi.config import OpenAPIConfig
@@ -18,6 +18,7 @@ import attacca
 from attacca.control.core.progress import Progress
 from attacca.control.core.statistics import overall
 from attacca.control.driver import Control
+from attacca.control.http import async_routes
 from attacca.control.http.api import (
     ErrorBody,
     ErrorLine,
@@ -36,6 +37,7 @@ from attacca.control.http.api import (
     WorkerRow,
 )
 from attacca.control.http.authorization import Observe, refuse_scope
+from attacca.control.http.context import ApiContext, TheContext
 from attacca.control.http.document import PATH, DeployOperation, Document, SecretOperation, expect_page, refusals
 from attacca.control.http.rows import detail, progress_line, row, scale_now, worker_row
 from attacca.control.secrets import Secret
@@ -63,17 +65,6 @@ JSON_KB = 1024  # of every body that is no archive
 AGES_S = 315_360_000  # ten years back
 
 AnyRequest = Request[Any, Any, Any]
-
-
-class ApiContext:
-    """What every handler works with."""
-
-    def __init__(self, control: Control, observe: Observe) -> None:
-        self.control = control
-        self.observe = observe
-
-
-TheContext = NamedDependency[ApiContext]
 
 
 class ByTheLetter(Request[Any, Any, Any]):
@@ -248,6 +239,7 @@ HANDLERS = [
     list_functions, describe_function, deploy_function, delete_function, rollback_function, scale_function,
     prewarm_function, evict_function, read_logs, list_calls, explain, list_workers, show_info, list_tokens,
     create_token, delete_token, list_secrets, set_secret, delete_secret,
+    *async_routes.HANDLERS,
 ]  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from attacca.errors import NotFound
 from attacca.gateway.http.access import Access
+from attacca.gateway.http.async_routes import ASYNC_FUNCTION, CALLS
 from attacca.gateway.http.handler import Action, Admin, Handler, Refuse, Serve
 from attacca.gateway.http.pages import Shown, page
 from attacca.gateway.http.peer_uid import Ends
@@ -35,7 +36,7 @@ class PlanePages:
 
     def handle(self, head: Head, ends: Ends) -> Action:
         target = self._targets.find(head.url)
-        if target.kind is Kind.FUNCTION:
+        if target.kind is Kind.FUNCTION or target.path.startswith((ASYNC_FUNCTION, CALLS)):
             return self._elsewhere(head)
         if target.kind is Kind.API and self._has_admin:
             return Admin(target.path, target.query)

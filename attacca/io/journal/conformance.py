@@ -114,7 +114,11 @@ async def _marks(first: Journal, second: Journal, clock: ManualClock) -> None:
     assert results == [Stored(), Gone(), Gone()], "a due time has one call"
     assert await first.find("b") is None
     assert await put(second, Accept(call("d"), REQUEST, Mark("f *", 15.0))) == Gone(), "a mark went back"
-    assert await second.marks() == {"f *": 20.0}
+    assert (
+        await put(second, Advance(Mark("f *", 30.0, 2))) == await put(first, Advance(Mark("f *", 40.0, 3))) == Stored()
+    )
+    assert await put(second, Advance(Mark("f *", 30.0, 2))) == Gone()
+    assert await second.marks() == {"f *": Mark("f *", 40.0, 5)}
 
 
 async def _cancels(first: Journal, second: Journal, clock: ManualClock) -> None:
@@ -217,5 +221,5 @@ async def _sizes(first: Journal, second: Journal, clock: ManualClock) -> None:
     assert amount.done == 4
     assert 4_000 < amount.bytes < 5_000
     assert await second.sweep(NOW, 2_500) == 2, "the oldest go"
-    assert [one.id for one in await second.latest(None, None, 10)] == ["2", "3"]
+    assert {one.id for one in await second.latest(None, None, 10)} == {"2", "3"}
     assert (await second.amount()).bytes <= 2_500

@@ -39,7 +39,7 @@ class Book:
         self.records: dict[str, Record] = {}
         self.owners: dict[str, str] = {}  # by call
         self.keys: dict[str, str] = {}  # the call that has each
-        self.marks: dict[str, float] = {}
+        self.marks: dict[str, Mark] = {}
         self.leases: dict[str, float] = {}  # until when, by owner
 
     def __repr__(self) -> str:
@@ -73,9 +73,11 @@ class Book:
         return STORED
 
     def _advance(self, mark: Mark) -> bool:
-        if self.marks.get(mark.name, -1.0) >= mark.due:
+        before = self.marks.get(mark.name)
+        if before is not None and before.due >= mark.due:
             return False
-        self.marks[mark.name] = mark.due
+        missed = mark.missed + (0 if before is None else before.missed)
+        self.marks[mark.name] = Mark(mark.name, mark.due, missed)
         return True
 
     def _update(self, owner: str, write: Update) -> Result:
@@ -131,7 +133,15 @@ def revived(call: AsyncCall, write: Revive) -> AsyncCall:
     """Its age and its attempts count from now on."""
     posting = Posting.NONE
     return msgspec.structs.replace(
-        call, state=State.WAITING, posting=posting, at=write.at, due=write.at, attempts=0, ended_at=0.0, expires_at=0.0
+        call,
+        state=State.WAITING,
+        posting=posting,
+        at=write.at,
+        due=write.at,
+        attempts=0,
+        tries=(),
+        ended_at=0.0,
+        expires_at=0.0,
     )
 
 
@@ -181,7 +191,7 @@ class MemoryJournal:
     async def leave(self) -> None:
         self.book.leases.pop(self._owner, None)
 
-    async def marks(self) -> dict[str, float]:
+    async def marks(self) -> dict[str, Mark]:
         return dict(self.book.marks)
 
     async def sweep(self, now: float, bytes_most: int) -> int:

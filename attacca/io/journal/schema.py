@@ -13,7 +13,7 @@ CREATE UNIQUE INDEX by_key ON calls (key) WHERE key IS NOT NULL;
 CREATE INDEX by_owner ON calls (owner) WHERE open;
 CREATE INDEX by_state ON calls (state, function, at);
 CREATE INDEX by_end ON calls (expires_at) WHERE NOT open;
-CREATE TABLE marks (name TEXT NOT NULL PRIMARY KEY, due REAL NOT NULL);
+CREATE TABLE marks (name TEXT NOT NULL PRIMARY KEY, due REAL NOT NULL, missed INTEGER NOT NULL);
 CREATE TABLE owners (name TEXT NOT NULL PRIMARY KEY, until REAL NOT NULL);
 """
 TABLES = {"calls", "marks", "owners"}

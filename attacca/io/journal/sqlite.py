@@ -60,6 +60,8 @@ class SqliteJournal:
         self._connection: sqlite3.Connection | None = None
         self._waiting: list[tuple[Write, Told]] = []
         self._is_writing = self._is_closed = False
+        self._is_idle = asyncio.Event()
+        self._is_idle.set()
         self.commits = 0
 
     def __repr__(self) -> str:
@@ -94,6 +96,7 @@ class SqliteJournal:
     def _begin(self) -> None:
         batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
         self._is_writing = True
+        self._is_idle.clear()
         loop = asyncio.get_running_loop()
         writes = [write for write, _ in batch]
 
@@ -106,6 +109,8 @@ class SqliteJournal:
         self._is_writing = False
         if self._waiting:
             self._begin()  # the disk works while the others are told
+        else:
+            self._is_idle.set()
         for (_, told), result in zip(batch, future.result(), strict=True):
             told(result)
 
@@ -128,8 +133,9 @@ class SqliteJournal:
     async def leave(self) -> None:
         await self._call(lambda: self._db().execute("DELETE FROM owners WHERE name = ?", (self._owner,)))
 
-    async def marks(self) -> dict[str, float]:
-        return dict(await self._call(lambda: self._db().execute("SELECT name, due FROM marks").fetchall()))
+    async def marks(self) -> dict[str, Mark]:
+        rows = await self._call(lambda: self._db().execute("SELECT name, due, missed FROM marks").fetchall())
+        return {name: Mark(name, due, missed) for name, due, missed in rows}
 
     async def sweep(self, now: float, bytes_most: int) -> int:
         return await self._call(lambda: self._sweep(now, bytes_most))
@@ -144,6 +150,7 @@ class SqliteJournal:
     async def close(self) -> None:
         if not self._is_closed:
             self._is_closed = True
+            await self._is_idle.wait()
             await asyncio.get_running_loop().run_in_executor(self._thread, self._db().close)
             self._thread.shutdown(wait=False)
 
@@ -365,6 +372,7 @@ def _gone(db: sqlite3.Connection, call: str) -> Gone:
 
 def _advance(db: sqlite3.Connection, mark: Mark) -> bool:
     query = (
-        "INSERT INTO marks VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET due = excluded.due WHERE due < excluded.due"
+        "INSERT INTO marks VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE "
+        "SET due = excluded.due, missed = missed + excluded.missed WHERE due < excluded.due"
     )
-    return db.execute(query, (mark.name, mark.due)).rowcount == 1
+    return db.execute(query, (mark.name, mark.due, mark.missed)).rowcount == 1

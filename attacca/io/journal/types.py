@@ -8,7 +8,7 @@ from typing import Protocol
 
 import msgspec
 
-from attacca.model.async_call import AsyncCall, Record, Result, State, Write
+from attacca.model.async_call import AsyncCall, Mark, Record, Result, State, Write
 
 Told = Callable[[Result], None]
 
@@ -39,8 +39,8 @@ class Journal(Protocol):
     async def leave(self) -> None:
         """What is ours may be taken over at once."""
 
-    async def marks(self) -> dict[str, float]:
-        """Until when each schedule is settled, in seconds since 1970."""
+    async def marks(self) -> dict[str, Mark]:
+        """Until when each schedule is settled, and how often it was missed in all."""
 
     async def sweep(self, now: float, bytes_most: int) -> int:
         """Forget what has expired, and of what is over the oldest, until no more than so many bytes are kept; how many

@@ -80,7 +80,7 @@ class RedisStore:
     def __init__(self, address: Address, timeout_s: float) -> None:
         self.name = str(address)
         self._prefix = address.prefix
-        self._redis = Redis(connection_pool=_pool(address, timeout_s), decode_responses=False)
+        self._redis = Redis(connection_pool=pool(address, timeout_s), decode_responses=False)
         self._put, self._delete, self._scan, self._lease, self._release = (
             self._redis.register_script(script) for script in (PUT, DELETE, SCAN, LEASE, RELEASE)
         )
@@ -201,7 +201,7 @@ class RedisStore:
         return kind(f"{self.name}: {str(error) or type(error).__name__}")
 
 
-def _pool(address: Address, timeout_s: float) -> BlockingConnectionPool:
+def pool(address: Address, timeout_s: float) -> BlockingConnectionPool:
     """What is asked again is asked by the steady store, which knows what was asked."""
     host, port = address.hosts[0]
     told: dict[str, Any] = {

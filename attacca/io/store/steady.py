@@ -156,17 +156,21 @@ class SteadyStore:
             wait_s = min(2 * wait_s, MOST_S)
 
     async def _attempt(self, call: Callable[[], Awaitable[T]]) -> T:
+        task = asyncio.current_task()
+        assert task is not None
+        cancelled = task.cancelling()
         try:
             async with asyncio.timeout(self._timeout_s * ATTEMPT):
                 outcome = await call()
-        except TimeoutError:
+        except (TimeoutError, StateUnavailable, BadConfig) as error:
             self._failures += 1
+            _expect_wanted(task, cancelled)
+            if isinstance(error, StateUnavailable):
+                raise
+            if isinstance(error, BadConfig):  # it let us in before
+                raise StateUnavailable(error.message, error.hint) from error
             raise StateUncertain(f"{self._raw.name} does not answer") from None
-        except (StateUnavailable, BadConfig) as error:
-            self._failures += 1
-            raise (
-                error if isinstance(error, StateUnavailable) else StateUnavailable(error.message, error.hint)
-            ) from None
+        _expect_wanted(task, cancelled)
         self._failures = 0
         return outcome
 
@@ -192,3 +196,13 @@ class SteadyStore:
     def _wake(self) -> None:
         for changed in self._watchers:
             changed.set()
+
+
+def _expect_wanted(task: "asyncio.Task[object]", cancelled: int) -> None:
+    """redis-py takes a cancellation for a connection that was lost, or passes over it.
+
+    Raises:
+        CancelledError: it came meanwhile.
+    """
+    if task.cancelling() > cancelled:
+        raise asyncio.CancelledError

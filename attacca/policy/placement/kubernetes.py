@@ -11,6 +11,8 @@ from attacca.policy.placement.room import by_name, no_room
 from attacca.policy.placement.types import Ask, NoRoom, Placed, Worker
 
 FEW = 100  # so many are all looked at
+NO_ROOM = -1  # points of whoever has none
+SIZES = 64  # of sandboxes for which points are remembered
 
 
 class Kubernetes(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -29,11 +31,15 @@ class Kubernetes(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class Scores:
-    __slots__ = ("_chance", "_kinds", "_next", "_workers")
+    """Points are worked out anew where what is reserved is another object than it was: between two decisions that is so
+    of a few workers, and hundreds are looked at."""
+
+    __slots__ = ("_chance", "_kinds", "_next", "_points", "_workers")
 
     def __init__(self, chance: Chance) -> None:
         self._chance = chance
         self._workers: list[Worker] = []
+        self._points: dict[Resources, list[tuple[Resources | None, int]]] = {}  # by size: of what was reserved
         self._kinds: list[list[str]] = []  # of each: those that it bounds
         self._next = 0
 
@@ -44,21 +50,23 @@ class Scores:
         self._workers = by_name(workers)
         self._kinds = [[kind for kind in KINDS if 0 < getattr(one.capacity, kind) < inf] for one in self._workers]
         self._next = 0
+        self._points.clear()
 
     def place(self, now: float, ask: Ask) -> Placed | NoRoom:
         workers, count = self._workers, len(self._workers)
-        wanted, resources, avoid = candidates(count), ask.resources, ask.avoid
+        wanted, avoid, known = candidates(count), ask.avoid, self._of_size(ask.resources)
         at, looked, best, equals, chosen = self._next, 0, -1, 0, ""
         for _ in range(count):
-            worker, kinds = workers[at], self._kinds[at]
+            place, worker = at, workers[at]
             at = at + 1 if at + 1 < count else 0
-            if worker.is_cordoned or worker.name in avoid:
-                continue
-            taken = worker.reserved + resources
-            if not taken.fits(worker.capacity):
+            reserved = worker.reserved
+            held, score = known[place]
+            if held is not reserved:
+                score = self._score(place, reserved + ask.resources)
+                known[place] = reserved, score
+            if score < 0 or worker.is_cordoned or (avoid and worker.name in avoid):
                 continue
             looked += 1
-            score = points(taken, worker.capacity, kinds)
             if score > best:
                 best, equals, chosen = score, 1, worker.name
             elif score == best:
@@ -69,6 +77,18 @@ class Scores:
                 break
         self._next = at
         return Placed(chosen, f"{best} of 200 points, of {looked} that have room") if looked else no_room(workers, ask)
+
+    def _of_size(self, resources: Resources) -> list[tuple[Resources | None, int]]:
+        known = self._points.get(resources)
+        if known is None:
+            if len(self._points) == SIZES:
+                self._points.clear()
+            known = self._points[resources] = [(None, NO_ROOM)] * len(self._workers)
+        return known
+
+    def _score(self, place: int, taken: Resources) -> int:
+        capacity = self._workers[place].capacity
+        return points(taken, capacity, self._kinds[place]) if taken.fits(capacity) else NO_ROOM
 
 
 def candidates(count: int) -> int:

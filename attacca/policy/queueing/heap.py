@@ -7,7 +7,9 @@ from typing import Protocol
 
 from attacca.policy.queueing.types import Next, Waiting
 
-Entry = tuple[float, int, Waiting]  # key, running number of the push: two entries never compare their items
+# Key, running number of the push: two entries never compare their items. Which is which the number says: what is
+# compiled makes a tuple anew whenever it hands one on, so `is` would say nothing.
+Entry = tuple[float, int, Waiting]
 
 
 class Order(Protocol):
@@ -48,7 +50,7 @@ class HeapQueue:
             return
         head = line[0]
         heappush(line, entry)
-        if line[0] is entry:
+        if line[0][1] == entry[1]:
             del self._heads[bisect_left(self._heads, head)]
             insort(self._heads, entry)
 
@@ -69,13 +71,13 @@ class HeapQueue:
             return None
         item = entry[2]
         line = self._lines[item.function]
-        if line[0] is entry:
+        if line[0][1] == entry[1]:
             del self._heads[bisect_left(self._heads, entry)]
             self._advance(item.function)
             return item
         dead = self._dead.get(item.function, 0) + 1
         if 2 * dead > len(line):
-            line[:] = [e for e in line if self._waiting.get(e[2].id) is e]
+            line[:] = [entry for entry in line if self._is_alive(entry)]
             heapify(line)
             dead = 0
         if dead:
@@ -105,9 +107,13 @@ class HeapQueue:
         else:
             del self._lines[function]
 
+    def _is_alive(self, entry: Entry) -> bool:
+        waiting = self._waiting.get(entry[2].id)
+        return waiting is not None and waiting[1] == entry[1]
+
     def _bury(self, function: str, line: list[Entry]) -> None:
         dead = self._dead.pop(function, 0)
-        while dead and line and self._waiting.get(line[0][2].id) is not line[0]:
+        while dead and line and not self._is_alive(line[0]):
             heappop(line)
             dead -= 1
         if dead:

@@ -30,8 +30,12 @@ class Paced:
             self._said = Scaled(wanted, why, self._look_at)
         else:
             self._look_at = -inf
-            self._said = Scaled(0, why)
+            self._said = Scaled(0, why, self.wake_at(now))
         return self._said
+
+    def wake_at(self, now: float) -> float | None:
+        """When somebody is to look although nothing is wanted and nobody there."""
+        return None
 
     def note(self, now: float, demand: Demand) -> None:
         raise NotImplementedError

@@ -34,7 +34,7 @@ ANSWERED: Final = int(What.ANSWERED)
 FromNode = Started | Ended | Resting | Heartbeat | WorkerJoined
 
 
-class Broken(AssertionError):
+class Broken(Exception):
     """What must always hold did not."""
 
 

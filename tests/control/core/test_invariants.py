@@ -15,6 +15,7 @@ from attacca.model.messages import Deleted, WorkerLeft
 from attacca.model.resources import Resources
 from attacca.model.sandbox import Capacity
 from tests.control.stage import Stage, deploy
+from tests.written import as_written
 
 Break = Callable[[pytest.MonkeyPatch], None]
 
@@ -137,6 +138,7 @@ BREAKS = [
 ]
 
 
+@as_written
 @pytest.mark.parametrize("break_it", BREAKS)
 def test_what_is_broken_is_noticed(break_it: Break, monkeypatch: pytest.MonkeyPatch) -> None:
     run()

@@ -92,6 +92,7 @@ def test_a_link_and_then_a_file_through_it_writes_nothing_outside(tmp_path: Path
     "data",
     [b"", b"not gzip", gzip.compress(b""), gzip.compress(b"not tar" * 200), archive(entry("a"))[:-20],
      gzip.compress(entry("a", b"x" * 2000)[:1000]), gzip.compress(b"\0" * 1024)],
+    ids=len,
 )  # fmt: skip
 def test_what_is_no_archive_is_refused_clearly(tmp_path: Path, data: bytes) -> None:
     with pytest.raises(BadRequest) as caught:

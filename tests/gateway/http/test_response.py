@@ -181,7 +181,7 @@ def test_too_many_are_refused_unseen() -> None:
 
 
 def test_long_content_types_are_not_remembered() -> None:
-    for number in range(1000):
+    for number in range(40):
         response.content_type(f"text/{number}" + "x" * 60_000)
     assert sum(len(known) for known in vars(response)["_content_types"]) < 1 << 20
 

@@ -155,6 +155,27 @@ def test_one_that_stays_away_is_given_up(how: str, kind: type[StateUnavailable])
     play(raw, story, timeout_s=-1.0)
 
 
+def test_whoever_is_cancelled_is_cancelled_whatever_the_library_makes_of_it() -> None:
+    raw = Flaky()
+
+    async def story(store: SteadyStore) -> None:
+        async def get(key: str) -> Entry | None:
+            never: asyncio.Future[Entry | None] = asyncio.get_running_loop().create_future()
+            try:
+                return await never
+            except asyncio.CancelledError:
+                raise StateUnavailable("the connection was lost") from None
+
+        raw.get = get  # type: ignore[method-assign]
+        task = asyncio.create_task(store.get("a"))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    play(raw, story)
+
+
 def test_a_lease_is_asked_for_once() -> None:
     raw = Flaky("call")
 

@@ -19,7 +19,7 @@ STEPS = several(list(product(["rest", "take", "pressure"], NAMES, FACTS)), max_s
 
 
 @given(STEPS, st.integers(1, 3))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=3 * settings().max_examples)
 def test_it_does_what_the_dumb_twin_does(steps: Sequence[tuple[str, str, tuple[int, int, int]]], needed: int) -> None:
     state = ever()
     clock = 0.0
@@ -109,7 +109,7 @@ COST_S = {"a": 3.0, "b": 1.0}
 
 
 @given(MOVES)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=5 * settings().max_examples)
 def test_the_published_one_does_what_its_dumb_twin_does(moves: Sequence[tuple[str, int, str]]) -> None:
     """The twin keeps the uses of every sandbox there is, and a priority for each."""
     here = Here(functions={name: Facts() for name in "ab"})

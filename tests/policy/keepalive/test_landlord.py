@@ -40,7 +40,7 @@ class DumbLandlord:
 
 
 @given(STEPS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=3 * settings().max_examples)
 def test_it_does_what_the_dumb_twin_does(steps: Sequence[tuple[str, str, tuple[int, int]]]) -> None:
     state, dumb = Landlord().fresh(), DumbLandlord()
     for now, (step, name, (cold_s, memory_mb)) in enumerate(steps):

@@ -32,7 +32,7 @@ IDLES = st.lists(
 
 
 @given(IDLES)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=3 * settings().max_examples)
 def test_the_longest_unused_goes_first(idles: list[Idle]) -> None:
     left = list(idles)
     for victim in Lru().fresh().victims(9.0, idles):
@@ -50,7 +50,7 @@ def test_nothing_expires_and_nothing_is_made_ahead() -> None:
 
 @pytest.mark.parametrize("policy", sorted(KEEPALIVE))
 @given(idles=IDLES, shuffled=st.randoms(use_true_random=False))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=2 * settings().max_examples)
 def test_every_policy_names_all_in_an_order_of_its_own(policy: str, idles: list[Idle], shuffled: object) -> None:
     state = begin(build(KEEPALIVE, policy, {}, "attacca.policy.keepalive"), Here())
     for now, idle in enumerate(idles):

@@ -19,7 +19,7 @@ def test_it_goes_a_fixed_time_after_its_last_use() -> None:
 
 
 @given(several(range(21), min_size=1, max_size=10), st.integers(0, 5))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=3 * settings().max_examples)
 def test_an_arrival_is_warm_if_and_only_if_the_pause_before_it_was_shorter(pauses: list[int], idle_s: int) -> None:
     state = Ttl(idle_s=float(idle_s)).fresh()
     now = 0.0

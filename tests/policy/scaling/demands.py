@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from itertools import product
-from math import inf
 from typing import NamedTuple
 
 from attacca.policy.scaling.types import Demand, Scaled, Scaler, decide
@@ -61,7 +60,7 @@ class Cluster:
             self.ask()
         return self
 
-    def settle(self, for_s: float = 600.0) -> int:
+    def settle(self, for_s: float = 200.0) -> int:
         """What is wanted when nothing has changed for so long."""
         self.until(self.now + for_s)
         return self.ready
@@ -69,5 +68,10 @@ class Cluster:
 
 def integral(steps: list[tuple[float, float]], since: float, until: float) -> float:
     """Of a quantity that has each value from its moment on."""
-    ends = [at for at, _ in steps[1:]] + [inf]
-    return sum(max(0.0, min(end, until) - max(at, since)) * value for (at, value), end in zip(steps, ends, strict=True))
+    total, end = 0.0, until
+    for at, value in reversed(steps):
+        total += max(0.0, end - max(at, since)) * value
+        if at <= since:
+            break
+        end = min(at, until)
+    return total

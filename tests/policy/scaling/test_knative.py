@@ -2,7 +2,7 @@ from itertools import pairwise
 from math import ceil, floor
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attacca.policy.scaling.knative import Knative, TwoWindows
@@ -168,6 +168,7 @@ class Dumb:
 
 
 @pytest.mark.parametrize("policy", POLICIES)
+@settings(max_examples=settings().max_examples // 3)
 @given(story=STORIES, concurrency=st.integers(1, 2))
 def test_it_decides_as_one_that_remembers_everything(
     policy: Knative, story: list[tuple[float, int]], concurrency: int
@@ -179,4 +180,4 @@ def test_it_decides_as_one_that_remembers_everything(
             return answer
 
     twin = Dumb(policy)
-    Cluster(Both(policy), concurrency=concurrency).play(story).settle(200.0)
+    Cluster(Both(policy), concurrency=concurrency).play(story).settle(100.0)

@@ -73,32 +73,44 @@ def test_who_reports_inside_the_call_is_found_out() -> None:
         asyncio.run(check_runtime(Hasty))
 
 
-def broken(change: Callable[[SimulatedRuntime], None]) -> type[SimulatedSubject]:
+class Altered:
+    """A runtime of which one method does something else."""
+
+    def __init__(self, runtime: SimulatedRuntime, name: str, do: Callable[..., object]) -> None:
+        self._runtime = runtime
+        vars(self)[name] = do
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._runtime, name)
+
+
+def broken(change: Callable[[SimulatedRuntime], Altered | None]) -> type[SimulatedSubject]:
     class Broken(SimulatedSubject):
         def __init__(self) -> None:
             super().__init__()
-            change(self.runtime)
+            self.runtime = change(self.runtime) or self.runtime  # type: ignore[assignment]
 
     return Broken
 
 
-def twice(runtime: SimulatedRuntime) -> None:
+def twice(runtime: SimulatedRuntime) -> Altered:
     """It says again what it has said."""
-    connect = runtime.connect
 
-    def open_twice(sink: Sink) -> None:
+    async def open_twice(sink: Sink) -> None:
         def say(report: Report) -> None:
             sink(report)
             if isinstance(report, SandboxReady | SandboxGone | RunEnded):
                 sink(report)
 
-        connect(say)
+        runtime.connect(say)
 
-    runtime.connect = open_twice  # type: ignore[method-assign]
+    return Altered(runtime, "open", open_twice)
 
 
-def keep_something(runtime: SimulatedRuntime) -> None:
-    runtime.crash = lambda: None  # type: ignore[method-assign]
+def keep_something(runtime: SimulatedRuntime) -> Altered:
+    async def close() -> None: ...
+
+    return Altered(runtime, "close", close)
 
 
 def answer_alike(runtime: SimulatedRuntime) -> None:
@@ -109,7 +121,7 @@ def answer_alike(runtime: SimulatedRuntime) -> None:
 @pytest.mark.parametrize(
     ("change", "says"), [(twice, "SandboxReady"), (keep_something, "left behind"), (answer_alike, "Ok")]
 )
-def test_what_is_wrong_is_found_out(change: Callable[[SimulatedRuntime], None], says: str) -> None:
+def test_what_is_wrong_is_found_out(change: Callable[[SimulatedRuntime], Altered | None], says: str) -> None:
     with pytest.raises(AssertionError, match=says) as caught:
         asyncio.run(check_runtime(broken(change)))
     assert any("in the check" in note for note in caught.value.__notes__)

@@ -16,12 +16,14 @@ from attacca.control.deploy.state import StateDir
 from attacca.control.driver import Control
 from attacca.control.http.app import admin
 from attacca.control.http.authorization import door
+from attacca.gateway.async_calls import new_owner
 from attacca.gateway.driver import Gateway
 from attacca.gateway.http.asgi_adapter import AsgiApp
 from attacca.gateway.http.listener import serve
 from attacca.gateway.http.plane import PlanePages
 from attacca.gateway.http.server import HttpServer
 from attacca.io.certificates import Certificates
+from attacca.io.journal.opening import open_journal
 from attacca.io.logbook import Logbook
 from attacca.io.store.opening import is_beside, open_store
 from attacca.io.wire.peers import Peers
@@ -91,6 +93,8 @@ class ControlPlane:
         )  # fmt: skip
         await self.control.open()
         self._closing.push_async_callback(self.control.close)
+        self.journal = await open_journal(config.store, state.calls, new_owner(), self._clock)
+        self._closing.push_async_callback(self.journal.close)
         if not is_loopback(config.gateway.host) and not await self.control.tokens.all():
             raise no_token(config.gateway.host, config.control.state_dir)
         key = leave_key(state.path, await self.control.tokens.join())

@@ -7,13 +7,16 @@ from collections.abc import Callable
 from typing import Any
 
 from attacca import __version__
-from attacca.cli.serve.cluster import address, certificates, fresh_name, given_key, ticket
+from attacca.cli.serve.cluster import address, calls_file, certificates, fresh_name, given_key, ticket
 from attacca.cli.serve.configuration import ServerConfig
 from attacca.cli.serve.planes.door import CONTROL, ENDS, keep, probe, told_url, url_of
+from attacca.control.deploy.state import StateDir
+from attacca.gateway.async_calls import AsyncCalls, new_owner
 from attacca.gateway.driver import Gateway
 from attacca.gateway.http.listener import serve
 from attacca.gateway.http.plane import ToControl
 from attacca.gateway.http.server import HttpServer
+from attacca.io.journal.opening import open_journal
 from attacca.io.wire.peers import Peers
 from attacca.io.wire.stream import StreamLink
 from attacca.io.wire.tcp import Dialer, Dialers, parsed
@@ -90,9 +93,11 @@ class GatewayPlane:
         )
         self._closing.push_async_callback(self._workers.close, ENDS)
         self._closing.callback(gateway.close)
+        await self._open_calls(key)
         http = HttpServer(
             gateway, config.gateway, None, self._is_ready, gateway.admits, lambda: gateway.access.is_uid_shared
         )
+        http.serve_later(self.calls_later)
         http.handler = ToControl(http.handler, lambda: gateway.access.admin_url)
         self._port = (await serve(http)).sockets[0].getsockname()[1]
         self._http = http
@@ -102,6 +107,17 @@ class GatewayPlane:
         self._closing.push_async_callback(control.close, ENDS)
         control.open()
         await peers.until(CONTROL)
+
+    async def _open_calls(self, key: bytes) -> None:
+        """Gateways of one machine share a file, where the state is not on a server."""
+        config, state = self.config, StateDir(self.config.control.state_dir)
+        state.make()
+        journal = await open_journal(config.store, calls_file(state, key), new_owner(), self._clock)
+        self._closing.push_async_callback(journal.close)
+        chance = self._streams.stream("async")
+        self.calls_later = AsyncCalls(self.gateway, journal, config.gateway.async_, self._clock, chance)
+        self._closing.push_async_callback(self.calls_later.close)
+        self.calls_later.open()
 
     def _begin(self, peer: str) -> None:
         if peer == CONTROL:
@@ -145,6 +161,7 @@ class GatewayPlane:
         }
 
     async def drain(self) -> None:
+        self.calls_later.drain()
         self.gateway.drain()
         if self._http is not None:
             self._http.end()

@@ -152,6 +152,7 @@ class Supervisor:
             name = f"gateway-{number}"
             words = ["gateway", "--name", name, "--control", link, "--host", config.gateway.host]
             words += ["--port", str(self._port), "--set", "gateway.share_port=true"]
+            words += ["--set", f"control.state_dir={state}"]
             self._child(name, words, environment)
         await asyncio.gather(*[child.start() for child in self._children[1:]])
         self._keeping = [asyncio.create_task(self._keep(child)) for child in self._children]

@@ -30,7 +30,7 @@ BUILT = (
 COMPILERS = re.compile(
     r"(?:error: command '(?P<command>[^']+)' failed: No such file|"
     r"unable to execute '(?P<unable>[^']+)'|"
-    r"(?P<quoted>[\w.+/-]{1,80}): (?:command )?not found|"
+    r"(?<![\w.+/-])(?P<quoted>[\w.+/-]{1,80}): (?:command )?not found|"
     r"No such file or directory: '(?P<missing>[\w.+-]+)'|"
     r"Unknown compiler\(s\): \[\['(?P<unknown>[\w.+-]+)'|"
     r"(?P<executable>pg_config|mysql_config) executable not found|"

@@ -4,7 +4,7 @@ import msgspec
 
 from attacca.errors import AttaccaError
 from attacca.gateway.core.events import Drain, Tick
-from attacca.model.async_call import AsyncCall, Result, Write
+from attacca.model.async_call import AsyncCall, Mark, Result, Write
 from attacca.model.function import Missed
 from attacca.model.invocation import Call, Outcome, Request
 
@@ -65,7 +65,7 @@ class Claimed(msgspec.Struct, frozen=True):
 class MarksRead(msgspec.Struct, frozen=True):
     """Until when each schedule is settled, as the journal has it."""
 
-    marks: dict[str, float]
+    marks: dict[str, Mark]
 
 
 class WallClock(msgspec.Struct, frozen=True):

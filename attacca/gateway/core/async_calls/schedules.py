@@ -32,19 +32,18 @@ class Due(msgspec.Struct, frozen=True):
 class Schedule:
     """One expression of a function; `settled` and `due` in seconds since 1970."""
 
-    __slots__ = ("due", "expression", "function", "missed", "policy", "settled", "timezone")
+    __slots__ = ("due", "expression", "function", "policy", "settled", "timezone")
 
     def __init__(self, function: str, expression: str, settings: Settings, settled: float) -> None:
         self.function = function
         self.expression = expression
         self.timezone = settings.timezone
         self.policy = settings.missed
-        self.missed = 0  # runs, since this gateway runs
         self.settled = settled
         self.due = self._next()
 
     def __repr__(self) -> str:
-        return f"<Schedule {self.name}, due at {self.due:.0f}, {self.missed} missed>"
+        return f"<Schedule {self.name}, due at {self.due:.0f}>"
 
     @property
     def name(self) -> str:
@@ -65,14 +64,14 @@ class Schedules:
 
     def __init__(self, functions: Functions) -> None:
         self._functions = functions
-        self._marks: dict[str, float] | None = None
+        self._marks: dict[str, Mark] | None = None
         self.by_name: dict[str, Schedule] = {}
         self.next_at = inf  # when something is due, in seconds since 1970
 
     def __repr__(self) -> str:
         return f"<Schedules {len(self.by_name)}, next at {self.next_at:.0f}>"
 
-    def read(self, marks: dict[str, float]) -> None:
+    def read(self, marks: dict[str, Mark]) -> None:
         self._marks = dict(marks)
 
     def refresh(self, wall: float) -> list[Mark]:
@@ -82,17 +81,16 @@ class Schedules:
         known, self.by_name, fresh = self.by_name, {}, list[Mark]()
         for function in self._functions.by_name.values():
             settings = function.settings
-            for expression in settings.schedules:
+            for expression in settings.schedule:
                 name = f"{function.name} {settings.timezone} {expression}"
                 before = known.get(name)
-                mark = self._marks.get(name) if before is None else before.settled
+                written = self._marks.get(name)
+                mark = before.settled if before is not None else None if written is None else written.due
                 if mark is None:
                     fresh.append(Mark(name, wall))
                 # It may have been another's for a while: before the deployment nothing was missed.
                 settled = wall if mark is None else max(mark, min(function.deployed_at, wall))
-                schedule = Schedule(function.name, expression, settings, settled)
-                schedule.missed = 0 if before is None else before.missed
-                self.by_name[name] = schedule
+                self.by_name[name] = Schedule(function.name, expression, settings, settled)
         self._remember()
         return fresh
 
@@ -119,7 +117,6 @@ class Schedules:
 
     def _missed(self, schedule: Schedule, wall: float) -> Due:
         latest, count = cron.latest_due(schedule.expression, schedule.timezone, schedule.settled, wall - LATE_S)
-        schedule.missed += count
         schedule.settle(latest)
         return _due(schedule, latest, count, runs=schedule.policy is Missed.ONCE)
 
@@ -137,5 +134,5 @@ def request(due: Due) -> Request:
 
 
 def _due(schedule: Schedule, at: float, missed: int, *, runs: bool) -> Due:
-    mark = Mark(schedule.name, at)
+    mark = Mark(schedule.name, at, missed)
     return Due(schedule.function, schedule.expression, schedule.timezone, mark, missed, schedule.policy, runs)

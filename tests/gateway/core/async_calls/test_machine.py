@@ -338,7 +338,7 @@ def test_a_crash_between_any_two_steps_loses_nothing_that_was_accepted() -> None
         accepted = [said[1] for said in first.said if said[0] == "accepted"]
         second = Stage(FUNCTION, book=first.book, clock=first.clock)
         second.behave = first.behave
-        second.go(100)
+        second.go(40)
         for name in accepted:
             record = first.book.records[name]
             assert record.call.state.value == "done", f"{name} after {crashes}"

@@ -14,7 +14,7 @@ from attacca.model.messages import Catalogue
 from tests.gateway.core.async_calls.stage import AHEAD, Stage, Wall
 from tests.gateway.play import revision
 
-EACH = revision("f", schedule="*/5 * * * *")
+EACH = revision("f", schedule=("*/5 * * * *",))
 
 
 def starts(stage: Stage) -> list[str]:
@@ -53,11 +53,11 @@ def test_what_was_missed_is_told_and_left_out() -> None:
     assert later.runs == {}
     later.go(300)
     assert sum(later.runs.values()) == 1
-    assert later.core.schedules.by_name["f UTC */5 * * * *"].missed == 12
+    assert later.book.marks["f UTC */5 * * * *"].missed == 12
 
 
 def test_what_was_missed_is_made_good_once_where_that_is_asked_for() -> None:
-    function = revision("f", schedule="*/5 * * * *", missed=Missed.ONCE)
+    function = revision("f", schedule=("*/5 * * * *",), missed=Missed.ONCE)
     stage = Stage(function)
     stage.go(100)
     stage.clock.time += 3600

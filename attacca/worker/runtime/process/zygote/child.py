@@ -7,6 +7,7 @@ import os
 import resource
 import signal
 import sys
+from collections.abc import Iterator
 from time import perf_counter
 from typing import NoReturn
 
@@ -20,8 +21,8 @@ READER, WRITER = 3, 4  # from the worker and to it: the descriptors that a sandb
 FAMILY = 512  # sandboxes that one template may have at once, each with all the processes it is allowed
 
 
-def take_descriptors(descriptors: list[int], out: int, *, keep_others: bool) -> None:
-    """Put these at READER and what follows it, and `out` at output and errors."""
+def take_descriptors(descriptors: list[int], out: int) -> None:
+    """Put these at READER and what follows it, and `out` at output and errors; close all others."""
     null = os.open("/dev/null", os.O_RDONLY)
     given = (null, out, *descriptors)
     high = [fcntl.fcntl(one, fcntl.F_DUPFD_CLOEXEC, 100) for one in given]  # where none is overwritten by another
@@ -31,27 +32,29 @@ def take_descriptors(descriptors: list[int], out: int, *, keep_others: bool) -> 
     os.dup2(high[1], 2)
     for one, place in zip(high[2:], places, strict=True):
         os.dup2(one, place, inheritable=False)
-    if keep_others:  # a template's code may have opened files that its handler reads
-        for one in {*given, *high} - {0, 1, 2, *places}:
-            os.close(one)
-    else:
-        os.closerange(places.stop, 1 << 20)
+    os.closerange(places.stop, 1 << 20)
 
 
-def _limit(spec: SpawnSpec, *, template: bool) -> None:
+def limits(spec: SpawnSpec, *, template: bool) -> Iterator[tuple[int, tuple[int, int]]]:
+    """Those of its revision that this process has not yet: which, and the soft and the hard one."""
     for name, value in spec["limits"].items():
         kind = getattr(resource, f"RLIMIT_{name}")
-        hard = resource.getrlimit(kind)[1]
-        allowed = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        most = allowed
+        now = resource.getrlimit(kind)
+        allowed = most = _at_most(now[1], value)
         if template and name == "NPROC":
-            most = value * FAMILY if hard == resource.RLIM_INFINITY else min(value * FAMILY, hard)
-        resource.setrlimit(kind, (allowed, most))
+            most = _at_most(now[1], value * FAMILY)
+        if now != (allowed, most):
+            yield kind, (allowed, most)
+
+
+def _at_most(hard: int, value: int) -> int:
+    return value if hard == resource.RLIM_INFINITY else min(value, hard)
 
 
 def lock_down(spec: SpawnSpec, program: bytes, keep: tuple[int, ...] = (), *, isolate: bool, template: bool) -> None:
     """From here on it has no rights but these, and the limits of its revision."""
-    _limit(spec, template=template)
+    for kind, both in limits(spec, template=template):
+        resource.setrlimit(kind, both)
     if isolate:
         linux.drop_capabilities(keep)
         seccomp.install(program)
@@ -102,7 +105,7 @@ def settle(spec: SpawnSpec, user: int, *, isolate: bool, began: float) -> tuple[
 def live(descriptors: list[int], user: int, *, isolate: bool, began: float) -> NoReturn:
     """A sandbox made from nothing. What it is to be comes by its own channel."""
     reader, writer, out = descriptors
-    take_descriptors([reader, writer], out, keep_others=False)
+    take_descriptors([reader, writer], out)
     link = wire.Channel(READER, WRITER)
     with contextlib.suppress(wire.Closed, ConnectionError):
         spec: SpawnSpec = json.loads(link.read()[2])

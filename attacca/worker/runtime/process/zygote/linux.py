@@ -1,7 +1,6 @@
 """The kernel calls that Python's standard library lacks. Numbers are the kernel's own and never change."""
 
 import ctypes
-import errno
 import fcntl
 import functools
 import os
@@ -9,7 +8,9 @@ import platform
 import signal
 import socket
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import takewhile
+from typing import Any
 
 libc = ctypes.PyDLL(None, use_errno=True)  # PyDLL keeps the GIL: a raw clone must not return to a released one
 _syscall = libc.syscall
@@ -44,12 +45,20 @@ MNT_DETACH = 2
 MOUNT_ATTR_RDONLY, MOUNT_ATTR_NOSUID, MOUNT_ATTR_NODEV = 1, 2, 4
 AT_RECURSIVE = 0x8000
 
-PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_CAPBSET_DROP = 1, 4, 22, 24
+PR_SET_PDEATHSIG, PR_GET_DUMPABLE, PR_SET_DUMPABLE, PR_SET_SECCOMP = 1, 3, 4, 22
+PR_CAPBSET_READ, PR_CAPBSET_DROP = 23, 24
 PR_SET_NO_NEW_PRIVS, PR_GET_TID_ADDRESS, PR_CAP_AMBIENT = 38, 40, 47
 SECCOMP_MODE_FILTER = 2
 CAP_SYS_CHROOT, CAP_SYS_ADMIN = 18, 21
 SIOCSIFFLAGS, IFF_UP = 0x8914, 1
-LAST_CAP = 63  # asking for one that the kernel does not know is EINVAL, which ends the loop
+SIG_BLOCK, SIG_SETMASK = 0, 2
+SFD_NONBLOCK, SFD_CLOEXEC = os.O_NONBLOCK, os.O_CLOEXEC
+SIGNAL_BYTES = 128  # of struct signalfd_siginfo
+LAST_CAP = 63  # asking for one that the kernel does not know is EINVAL
+
+# A call of the C library's that answers -1 when it is refused, and its words. Put together before a fork, such steps
+# take next to nothing of Python, and what that would write to is not copied.
+Step = tuple[Callable[..., int], tuple[Any, ...]]
 
 
 def _fail(what: str) -> OSError:
@@ -165,20 +174,59 @@ def prctl(option: int, first: int = 0, second: int = 0) -> None:
         raise _fail(f"prctl {option}")
 
 
-def drop_capabilities(keep: tuple[int, ...] = ()) -> None:
+def take(steps: Iterable[Step]) -> None:
+    """
+    Raises:
+        OSError: the kernel refused one.
+    """
+    for call, words in steps:
+        if call(*words) == -1:
+            raise _fail(f"{getattr(call, '__name__', 'a system call')}{words[:2]}")
+
+
+def dropping_capabilities(keep: tuple[int, ...] = ()) -> list[Step]:
     """Give up every capability but `keep`, now and for all that is ever executed."""
-    for capability in range(LAST_CAP + 1):
-        if capability not in keep and _prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0:
-            number = ctypes.get_errno()
-            if number == errno.EINVAL:
-                break
-            raise OSError(number, f"dropping capability {capability}: {os.strerror(number)}")
+    known = takewhile(lambda one: _prctl(PR_CAPBSET_READ, one, 0, 0, 0) != -1, range(LAST_CAP + 1))
     header = (ctypes.c_uint32 * 2)(0x20080522, 0)  # _LINUX_CAPABILITY_VERSION_3
     kept = sum(1 << capability for capability in keep)  # all in the first of the two words
     sets = (ctypes.c_uint32 * 6)(kept, kept, 0, 0, 0, 0)  # effective, permitted, inheritable
-    if _syscall(ctypes.c_long(SYS_CAPSET), ctypes.byref(header), ctypes.byref(sets)) != 0:
-        raise _fail("capset")
-    prctl(PR_SET_NO_NEW_PRIVS, 1)
+    return [
+        *((_prctl, (PR_CAPBSET_DROP, one, 0, 0, 0)) for one in known if one not in keep),
+        (_syscall, (ctypes.c_long(SYS_CAPSET), ctypes.byref(header), ctypes.byref(sets))),
+        (_prctl, (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)),
+    ]
+
+
+def drop_capabilities(keep: tuple[int, ...] = ()) -> None:
+    take(dropping_capabilities(keep))
+
+
+class SignalSet(ctypes.Structure):
+    """The C library's sigset_t."""
+
+    _fields_ = (("words", ctypes.c_ulong * (128 // ctypes.sizeof(ctypes.c_ulong))),)
+
+
+def _set_of(number: int) -> SignalSet:
+    signals = SignalSet()
+    signals.words[0] = 1 << (number - 1)
+    return signals
+
+
+def hold_back(number: int) -> SignalSet:
+    """Let no handler of this signal run in this thread. Returns what was held back before."""
+    before = SignalSet()
+    if libc.sigprocmask(SIG_BLOCK, ctypes.byref(_set_of(number)), ctypes.byref(before)) != 0:
+        raise _fail("sigprocmask")
+    return before
+
+
+def hearing(number: int) -> int:
+    """A descriptor that can be read when this signal, which is held back, has come."""
+    descriptor: int = libc.signalfd(-1, ctypes.byref(_set_of(number)), SFD_NONBLOCK | SFD_CLOEXEC)
+    if descriptor < 0:
+        raise _fail("signalfd")
+    return descriptor
 
 
 def set_host_name(name: str) -> None:

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from attacca.guest import channel as wire
 from attacca.worker.runtime.process.zygote import linux, rootfs, seccomp
-from attacca.worker.runtime.process.zygote.forkserver import or_last_words, ready
+from attacca.worker.runtime.process.zygote.forkserver import ready, receive
 from attacca.worker.runtime.process.zygote.spawn_spec import SpawnSpec
 
 KINDS = {
@@ -51,9 +51,20 @@ class PreparedPlace(NamedTuple):
     user: int  # of the user namespace
     birth: int  # a byte written here says that the sandbox exists
 
+    def descriptors(self) -> list[int]:
+        return [*(one for one, _ in self.kinds), self.user, self.birth]
+
     def close(self) -> None:
-        for descriptor in (*(one for one, _ in self.kinds), self.user, self.birth):
+        for descriptor in self.descriptors():
             os.close(descriptor)
+
+    def entry(self) -> list[linux.Step]:
+        """What a child does to be there, once its parent has entered what it can."""
+        return [
+            (linux.libc.setns, (self.user, linux.CLONE_NEWUSER)),
+            (linux.libc.write, (self.birth, b"!", ctypes.c_size_t(1))),
+            *((linux.libc.close, (descriptor,)) for descriptor in self.descriptors()),
+        ]
 
 
 def close_all_but(kept: set[int]) -> None:
@@ -241,12 +252,16 @@ class Inside:
 
 
 class PlaceForker:
-    """How a template's children come into the world: each into the next place. See `forkserver.Forker`."""
+    """How a template's children come into the world: each into the next place. See `forkserver.Forker`.
+
+    Like a `ForkServer`, a child keeps this as it was.
+    """
 
     def __init__(self, hands: socket.socket, here: str) -> None:
         """`here` is the working directory, which entering a place loses."""
         self._hands, self._here = hands, here
         self._next: PreparedPlace | OSError | None = None  # where the next child will be born, or why it will not
+        self._entry: tuple[linux.Step, ...] = ()
 
     def __repr__(self) -> str:
         state = "nowhere" if self._next is None else "in a place" if isinstance(self._next, PreparedPlace) else "stuck"
@@ -265,13 +280,12 @@ class PlaceForker:
         except OSError:
             place.close()
             raise
-        if pid == 0:
-            with or_last_words():
-                self._hands.close()
-                linux.join(place.user, linux.CLONE_NEWUSER)
-                os.write(place.birth, b"!")
-        place.close()
+        if pid:
+            place.close()
         return pid
+
+    def enter(self) -> None:
+        linux.take(self._entry)
 
     def idle(self) -> tuple[int, Callable[[], None]] | None:
         return None if self._next is not None else (self._hands.fileno(), self._move)
@@ -290,11 +304,11 @@ class PlaceForker:
         except OSError as error:
             self._next = error
         else:
-            self._next = place
+            self._next, self._entry = place, (*place.entry(), (linux.libc.close, (self._hands.fileno(),)))
 
 
 def _take(hands: socket.socket) -> PreparedPlace:
-    raw, descriptors, _, _ = socket.recv_fds(hands, TEXT, len(KINDS) + 2)
+    raw, descriptors = receive(hands, TEXT, len(KINDS) + 2)
     kinds = raw.decode("utf-8", "replace").split(",")
     if len(descriptors) != len(kinds) + 2 or not all(kind in KINDS for kind in kinds):
         for descriptor in descriptors:

@@ -5,6 +5,7 @@ What is set up at a first time is then there to be forked, and so is what Python
 first times: each sandbox would have to copy those pages, and would be the slower for it.
 """
 
+import contextlib
 import contextvars
 import json
 import os
@@ -13,12 +14,12 @@ from typing import Any
 
 from attacca.guest import channel as wire
 from attacca.guest.load import Loaded
-from attacca.guest.payload import unpack, unpack_request
-from attacca.guest.serve import Server, adapted, reap
-from attacca.worker.runtime.process.zygote import child, heritage, rootfs, script
+from attacca.guest.serve import Server, adapted
+from attacca.worker.runtime.process.zygote import child, heritage, linux, rootfs, script
 from attacca.worker.runtime.process.zygote.spawn_spec import SpawnSpec
 
 TIMES = 12  # after which Python has specialized what runs, and writes no more into its code
+HOOKS = (("threading", "_after_fork"), ("logging", "_after_at_fork_child_reinit_locks"))  # by their private names
 LONG_S = 60.0
 BODY = b'{"name": "rehearsal"}'
 HEADERS = (b"host", b"localhost", b"content-type", b"application/json")
@@ -29,16 +30,16 @@ def rehearse(spec: SpawnSpec, loaded: Loaded) -> None:
     """Runs nothing of the user's: stand-ins answer."""
     found = adapted(loaded)
     stand_in = found._replace(call=_application if found.signature == "wsgi" else _answer, is_async=False)
-    to_sandbox, from_sandbox = os.pipe(), os.pipe()
-    try:
-        for _ in range(TIMES):
+    for _ in range(TIMES):
+        to_sandbox, from_sandbox = os.pipe(), os.pipe()
+        os.write(to_sandbox[1], _frame(found))
+        os.close(to_sandbox[1])
+        try:
             link = wire.Channel(to_sandbox[0], from_sandbox[1])
-            os.write(to_sandbox[1], _frame(found))
             contextvars.copy_context().run(_live, link, spec, stand_in)
-            os.read(from_sandbox[0], 65_536)
-    finally:
-        for descriptor in (*to_sandbox, *from_sandbox):
-            os.close(descriptor)
+        finally:
+            for descriptor in (to_sandbox[0], *from_sandbox):
+                os.close(descriptor)
 
 
 def rehearse_whole() -> None:
@@ -76,19 +77,26 @@ def rehearse_whole() -> None:
         del os.environ[name]
     os.environ.update((name, value) for name, value in names.items() if os.environ[name] != value)
     rehearse(spec, loaded)
+    rehearse_fork()
+
+
+def rehearse_fork() -> None:
+    """What a child runs first: the standard library's own hooks, and steps as a sandbox takes them. For a process with
+    one thread, of which all that comes is forked."""
+    steps = [(linux.libc.prctl, (linux.PR_GET_DUMPABLE, 0, 0, 0, 0))] * 2
+    hooks = [getattr(sys.modules.get(module), name, None) for module, name in HOOKS]
+    for _ in range(TIMES):
+        for hook in hooks:
+            if hook is not None:
+                hook()
+        linux.take(steps)
 
 
 def _live(link: wire.Channel, spec: SpawnSpec, loaded: Loaded) -> None:
     heritage.come_into(heritage.NOTHING)
     json.dumps({"sandbox_ms": 0.0, "code_ms": 0.0, "imports_ms": 0.0}).encode()
-    server = Server(link.write, spec, adapted(loaded))
-    respond = server.responder()
-    kind, number, payload = link.read()
-    if kind == wire.INVOKE:
-        server.answer(number, unpack(payload))
-    else:
-        respond(number, unpack_request(payload))
-    reap()
+    with contextlib.suppress(wire.Closed):
+        Server(link.write, spec, loaded).one_by_one(link)()
 
 
 def _frame(loaded: Loaded) -> bytes:

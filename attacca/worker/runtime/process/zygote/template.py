@@ -1,6 +1,5 @@
 """What a template does, from its first instruction to its last, and what becomes of those that are forked from it."""
 
-import contextlib
 import gc
 import importlib
 import json
@@ -16,7 +15,7 @@ from typing import Any, NoReturn
 from attacca.guest import agent, deferred, output
 from attacca.guest import channel as wire
 from attacca.guest.load import Loaded
-from attacca.worker.runtime.process.zygote import child, heritage, linux, minder, rehearsal, script, seccomp
+from attacca.worker.runtime.process.zygote import child, heritage, linux, minder, prepared, rehearsal, script, seccomp
 from attacca.worker.runtime.process.zygote.forkserver import ForkServer, last_words
 from attacca.worker.runtime.process.zygote.spawn_spec import BIRTH, SpawnSpec
 
@@ -28,7 +27,7 @@ TO_ENTER_PLACES = (linux.CAP_SYS_CHROOT, linux.CAP_SYS_ADMIN)  # over what its m
 def live(descriptors: list[int], user: int, *, isolate: bool, began: float) -> NoReturn:
     """A template made from nothing: first the process that minds it, then, forked from that, the template itself."""
     reader, writer, out, orders = descriptors
-    child.take_descriptors([reader, writer, orders], out, keep_others=False)
+    child.take_descriptors([reader, writer, orders], out)
     link = wire.Channel(child.READER, child.WRITER)
     try:
         spec: SpawnSpec = json.loads(link.read()[2])
@@ -63,11 +62,10 @@ def _live(spec: SpawnSpec, hands: socket.socket | None, times: dict[str, float])
     report(wire.PLACED, 0)
     if orders.recv(BIRTH.size) != BIRTH.pack(0, 0):  # go
         os._exit(0)
-    loaded, inherited = _prepare(spec, report, times, isolate=isolate)
+    live = _prepare(spec, report, times, isolate=isolate)
     forker = PlainForker() if hands is None else minder.PlaceForker(hands, script.here_of(spec))
-    descriptors = ForkServer(orders, report, forker).run()
-    with last_words():
-        _live_as_sandbox(spec, descriptors, loaded, inherited, isolate=isolate, began=perf_counter())
+    server = ForkServer(orders, report, forker)
+    live(server.run())
 
 
 class PlainForker:
@@ -76,13 +74,14 @@ class PlainForker:
     def fork(self, user: int) -> int:
         return os.fork()
 
+    def enter(self) -> None:
+        return None
+
     def idle(self) -> None:
         return None
 
 
-def _prepare(
-    spec: SpawnSpec, report: wire.Write, times: dict[str, float], *, isolate: bool
-) -> tuple[Loaded, heritage.Heritage]:
+def _prepare(spec: SpawnSpec, report: wire.Write, times: dict[str, float], *, isolate: bool) -> prepared.Life:
     """Import the code, and say what came of it; the process ends when it cannot be imported."""
     known = heritage.descriptors()
     printed: list[bytes] = []
@@ -106,6 +105,10 @@ def _prepare(
         unfit = f"its import {reason}"
     except OSError as error:
         unfit = f"what its import made cannot be looked at ({error})"
+    if not unfit:
+        rehearsal.rehearse_fork()
+    _allow_family()
+    live = prepared.prepare(spec, loaded, inherited, isolate=isolate)
     gc.freeze()  # what the collector touches, the kernel copies
     linux.trim()
     found = {
@@ -117,8 +120,7 @@ def _prepare(
         "logs": _text(printed),
     }
     report(wire.READY, 0, _json({**times, **found, "imports_ms": imports_ms, "memory_kb": _memory_kb()}))
-    _allow_family()
-    return loaded, inherited
+    return live
 
 
 def _json(told: dict[str, Any]) -> bytes:
@@ -129,34 +131,6 @@ def _allow_family() -> None:
     """The kernel counts the processes of all sandboxes against the template that they were forked from, too."""
     hard = resource.getrlimit(resource.RLIMIT_NPROC)[1]
     resource.setrlimit(resource.RLIMIT_NPROC, (hard, hard))
-
-
-def _live_as_sandbox(
-    spec: SpawnSpec,
-    descriptors: list[int],
-    loaded: Loaded,
-    inherited: heritage.Heritage,
-    *,
-    isolate: bool,
-    began: float,
-) -> NoReturn:
-    """A sandbox forked from its template: the code is already imported."""
-    reader, writer, out = descriptors
-    child.take_descriptors([reader, writer], out, keep_others=True)
-    child.lock_down(spec, seccomp.FOR_FORKED_SANDBOXES, isolate=isolate, template=False)
-    times = {"sandbox_ms": (perf_counter() - began) * 1e3, "code_ms": 0.0, "imports_ms": 0.0}
-    with contextlib.suppress(wire.Closed, ConnectionError):
-        link = wire.Channel(child.READER, child.WRITER)
-        link.read()  # GO
-        try:
-            heritage.come_into(inherited)
-            _reseed()
-            _hook(loaded.module, "after_fork")
-        except BaseException as error:  # noqa: BLE001 - the user's hook may raise anything
-            link.write(wire.FAILED, 0, json.dumps(agent.failure(error, script.here_of(spec))).encode())
-            os._exit(1)
-        agent.serve(spec, link, loaded, script.here_of(spec), times)
-    os._exit(0)
 
 
 def _warm_up(spec: SpawnSpec, loaded: Loaded) -> None:
@@ -194,9 +168,3 @@ def _hook(module: ModuleType, name: str) -> None:
     hook: Callable[[], Any] | None = getattr(module, name, None)
     if callable(hook):
         hook()
-
-
-def _reseed() -> None:
-    """Generators that every fork would repeat. `random` and OpenSSL notice one; secrets and uuid ask the kernel."""
-    if (numpy_random := sys.modules.get("numpy.random")) is not None:
-        numpy_random.seed(int.from_bytes(os.urandom(4)))

@@ -39,7 +39,8 @@ def run(orders: socket.socket, reports: int, setting: ZygoteSetting, go_ahead: i
     report(wire.HALL, 0, wire.PROCESS.pack(outer_pid))
     isolate = setting["isolate"]
     forker = NamespaceForker(linux.OWN_ALL if isolate else 0)
-    descriptors = ForkServer(orders, report, forker).run()
+    server = ForkServer(orders, report, forker)
+    descriptors = server.run()
     with last_words():
         live = template.live if len(descriptors) == template.DESCRIPTORS else child.live
         live(descriptors, forker.user, isolate=isolate, began=perf_counter())
@@ -71,6 +72,9 @@ class NamespaceForker:
                 os.setegid(0)
                 _appear()
         return pid
+
+    def enter(self) -> None:
+        return None
 
     def idle(self) -> None:
         return None

@@ -1,0 +1,152 @@
+"""Compile the cores with mypyc, each as its own module beside its source, all in one group.
+
+python -m scripts.compile     in this checkout; scripts/hatch_build.py does it for wheels
+
+Which they are is in pyproject.toml, under tool.attacca.compiled.
+"""
+
+import ast
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tomllib
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+INTO = ROOT / "build" / "cores"
+GROUP = "attacca.cores"  # the code of all of them is in attacca/cores__mypyc.*.so
+OPTIMISED = "2"
+CLOSURE = """
+import importlib, sys
+for name in sys.argv[1:]:
+    importlib.import_module(name)
+print(*(module.__file__ for name, module in sys.modules.items() if name.startswith("attacca") and module.__file__))
+"""
+
+
+@cache
+def told(root: Path = ROOT) -> Mapping[str, Any]:
+    with (root / "pyproject.toml").open("rb") as file:
+        compiled: Mapping[str, Any] = tomllib.load(file)["tool"]["attacca"]["compiled"]
+    return compiled
+
+
+def pure(root: Path = ROOT) -> Iterator[Path]:
+    """Every module that decides something, from the root."""
+    for place in told(root)["pure"]:
+        found = sorted((root / place).rglob("*.py")) if (root / place).is_dir() else [root / place]
+        yield from (path.relative_to(root) for path in found if path.name != "__init__.py")
+
+
+def why_not(path: Path, root: Path = ROOT) -> str:
+    """Why a module stays as it is; empty if it is compiled."""
+    for place, why in told(root)["left-out"].items():
+        if path.is_relative_to(place):
+            return str(why)
+    tree = ast.parse((root / path).read_text())
+    classes = (node for node in tree.body if isinstance(node, ast.ClassDef))
+    has_keywords = next((node.name for node in classes if node.keywords), "")
+    return f"{has_keywords} has keywords in its class statement, which mypyc drops" if has_keywords else ""
+
+
+@cache
+def modules(root: Path = ROOT) -> list[str]:
+    return [str(path) for path in pure(root) if not why_not(path, root)]
+
+
+def lacks() -> list[str]:
+    """What must be there before anything can be compiled, and is not, as Debian's packages."""
+    command = (os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc").split()[0]
+    packages = [] if shutil.which(command) else ["gcc", "libc6-dev"]
+    if not Path(sysconfig.get_paths()["include"], "Python.h").exists():
+        packages.append(f"python3.{sys.version_info.minor}-dev")
+    return packages
+
+
+def build(root: Path, into: Path) -> list[Path]:
+    """The extensions, under `into`, where they lie as they do in the tree.
+
+    Raises:
+        SystemExit: mypyc does not take a module; it has said why.
+        CompileError: the C compiler failed.
+    """
+    from mypyc.build import mypycify
+    from setuptools import Distribution
+    from setuptools.command.build_ext import build_ext
+
+    os.chdir(root)  # where mypy finds its settings
+    extensions = mypycify(
+        ["--follow-imports=silent", *modules(root)],
+        opt_level=OPTIMISED,
+        debug_level="0",
+        multi_file=True,
+        target_dir=str(into / "c"),
+        group_name=GROUP,
+    )
+    for extension in extensions:
+        extension.include_dirs.append(str(into / "c" / GROUP.partition(".")[0]))
+
+    class Build(build_ext):
+        """On all processors: setuptools compiles the files of one extension one after the other."""
+
+        def build_extensions(self) -> None:
+            compile_all = self.compiler.compile
+
+            def compile_at_once(sources: list[str], **given: Any) -> list[str]:
+                with ThreadPoolExecutor(os.cpu_count()) as pool:
+                    return [
+                        path for made in pool.map(lambda one: compile_all([one], **given), sources) for path in made
+                    ]
+
+            self.compiler.compile = compile_at_once
+            super().build_extensions()
+
+    command = Build(Distribution({"name": GROUP, "ext_modules": extensions}))
+    command.build_lib, command.build_temp = str(into / "lib"), str(into / "o")
+    command.ensure_finalized()
+    command.run()
+    return [Path(path) for path in command.get_outputs()]
+
+
+def remove(root: Path) -> None:
+    """What was compiled in this checkout before."""
+    for path in [root / "attacca" / "cores.sums", *(root / "attacca").rglob("*.so")]:
+        path.unlink(missing_ok=True)
+
+
+def write_sums(root: Path) -> None:
+    """Of all that they are made from: themselves, and what they import."""
+    from attacca.cores import ASKED, PYTHON, SUMS, sum_of
+
+    names = [path.removesuffix(".py").replace("/", ".") for path in modules(root)]
+    environment = {**os.environ, ASKED: PYTHON}
+    found = subprocess.run(
+        [sys.executable, "-c", CLOSURE, *names], env=environment, cwd=root, capture_output=True, text=True, check=True
+    )
+    package = root / "attacca"
+    lines = [sum_of(path, str(Path(path).relative_to(package))) for path in sorted(found.stdout.split())]
+    (package / SUMS).write_text("".join(lines))
+
+
+def main() -> None:
+    if packages := lacks():
+        subprocess.run([ROOT / "scripts" / "debian.sh", *packages], check=False)
+    if lacks():
+        sys.exit(f"Nothing can be compiled here. Try, as root: apt-get install {' '.join(lacks())}")
+    remove(ROOT)
+    shutil.rmtree(INTO / "lib", ignore_errors=True)
+    built = build(ROOT, INTO)
+    for path in built:
+        shutil.copy2(path, ROOT / path.relative_to(INTO / "lib"))
+    write_sums(ROOT)
+    sys.stdout.write(f"Compiled {len(built) - 1} modules, beside their source; `make clean` removes them.\n")
+
+
+if __name__ == "__main__":
+    main()
