@@ -51,6 +51,7 @@ class ControlPlane:
         self.link_address = ""  # where others join
         self.restored = 0
         self._clock: Clock = SystemClock()
+        self._streams = Streams.from_entropy()
         self._opened_at = self._clock.now()
         self._closing = contextlib.AsyncExitStack()
         self._http: HttpServer | None = None
@@ -89,7 +90,8 @@ class ControlPlane:
         self._closing.push_async_callback(self._close_logbook)
         self.control = Control(
             config.control, store, self._clock, self._peers.send, self._announce,
-            log=self._log, silent_s=config.gateway.silent_s, is_ordinary_user=os.geteuid() != 0,
+            chance=Streams.from_entropy().stream("placement"), log=self._log,
+            silent_s=config.gateway.silent_s, is_ordinary_user=os.geteuid() != 0,
         )  # fmt: skip
         await self.control.open()
         self._closing.push_async_callback(self.control.close)
@@ -127,7 +129,7 @@ class ControlPlane:
         self.link_address = advertised(self.config.cluster, host, listener.port)
 
     async def _listen_for_people(self) -> None:
-        config, clock, streams = self.config.gateway, self._clock, Streams.from_entropy()
+        config, clock, streams = self.config.gateway, self._clock, self._streams
         nobody = Gateway(config, clock, Ids(streams.stream("ids")), streams.stream("balancing"), lambda _, __: None)
         app = cast(AsgiApp, admin(self.control, self, door(is_loopback=is_loopback(config.host))))
         http = HttpServer(nobody, config, app, lambda: self._is_ready, self._allow, lambda: self.control.is_uid_shared)
