@@ -11,10 +11,12 @@ from collections.abc import AsyncIterator, Callable
 from functools import partial
 from typing import Any, cast
 
+import msgspec
+
 from attacca import __version__
-from attacca.cli.serve.cluster import advertised, leave_key, listened, ticket
+from attacca.cli.serve.cluster import advertised, certificates, leave_key, listened, ticket
 from attacca.cli.serve.configuration import ServerConfig
-from attacca.cli.serve.planes.door import CONTROL, ENDS, Once, cannot_listen, no_token, probe, told_url, url_of
+from attacca.cli.serve.planes.door import CONTROL, ENDS, Once, cannot_listen, keep, no_token, probe, told_url, url_of
 from attacca.control.deploy.artefacts import Artefacts
 from attacca.control.deploy.state import StateDir
 from attacca.control.driver import Control
@@ -29,6 +31,7 @@ from attacca.gateway.http.asgi_adapter import AsgiApp, Receive, Scope, Send
 from attacca.gateway.http.listener import serve
 from attacca.gateway.http.plane import PlanePages, ToLeader
 from attacca.gateway.http.server import HttpServer
+from attacca.io.certificates import Certificates
 from attacca.io.journal.opening import open_journal
 from attacca.io.logbook import Logbook
 from attacca.io.store.opening import is_beside, open_store
@@ -60,6 +63,7 @@ class ControlPlane:
         self.link_address = ""  # where others join
         self.restored = 0
         self._clock: Clock = SystemClock()
+        self._streams = Streams.from_entropy()
         self._opened_at = self._clock.now()
         self._closing = contextlib.AsyncExitStack()
         self._http: HttpServer | None = None
@@ -105,6 +109,7 @@ class ControlPlane:
     async def _open(self) -> None:
         config = self.config
         host, port = listened(config.cluster)
+        certs = certificates(msgspec.structs.replace(config.cluster, control=()))
         probe(config.gateway.host, config.gateway.port, CONTROL)
         state = StateDir(config.control.state_dir)
         state.make()
@@ -124,7 +129,7 @@ class ControlPlane:
             raise no_token(config.gateway.host, config.control.state_dir)
         key = leave_key(state.path, await tokens.join())
         await self._listen_for_people()
-        await self._listen_for_planes(host, port, key)
+        await self._listen_for_planes(host, port, key, certs)
         if is_beside(config.store):
             self._lead(term)
         else:
@@ -159,7 +164,7 @@ class ControlPlane:
         config = self.config
         control = Control(
             config.control, store, self._clock, self._peers.send, self._announce,
-            chance=Streams.from_entropy().stream("placement"), log=self._log,
+            chance=self._streams.stream("placement"), log=self._log,
             silent_s=config.gateway.silent_s, is_ordinary_user=os.geteuid() != 0, artefacts=self._artefacts,
         )  # fmt: skip
         await control.open()
@@ -207,7 +212,7 @@ class ControlPlane:
 
     # Where others come.
 
-    async def _listen_for_planes(self, host: str, port: int, key: bytes) -> None:
+    async def _listen_for_planes(self, host: str, port: int, key: bytes, certs: Certificates | None) -> None:
         """
         Raises:
             Conflict, BadConfig: there is nothing to listen on.
@@ -229,15 +234,16 @@ class ControlPlane:
 
         listener = Listener(make)
         try:
-            await listener.open(host, port)
+            await listener.open(host, port, None if certs is None else certs.to_listen)
         except OSError as error:
             raise cannot_listen(host, port, error, CONTROL) from None
         self._closing.push_async_callback(listener.close, ENDS)
+        keep(certs, self._closing)
         self._closing.callback(self._drain_control)
         self.link_address = advertised(self.config.cluster, host, listener.port)
 
     async def _listen_for_people(self) -> None:
-        config, clock, streams = self.config.gateway, self._clock, Streams.from_entropy()
+        config, clock, streams = self.config.gateway, self._clock, self._streams
         nobody = Gateway(config, clock, Ids(streams.stream("ids")), streams.stream("balancing"), lambda _, __: None)
         http = HttpServer(nobody, config, self._ask, lambda: self._is_ready, self._allow, self._is_uid_shared)
         pages = PlanePages(self, http.access, lambda: self._is_ready, self._functions_at, has_admin=True)
