@@ -152,6 +152,8 @@ class System(Part, frozen=True, kw_only=True):
     concurrency: Choice = Choice(policy="fixed", options={"count": 64})
     keepalive: Choice = Choice(policy="ttl")
     balancing: Choice = Choice(policy="least_loaded")
+    scaling: Choice = Choice(policy="knative")  # in mode cluster: how many sandboxes a function has
+    placement: Choice = Choice(policy="kubernetes")  # in mode cluster: which worker has the next one made
     templates: bool = True
     silent_s: Positive = SILENT_S  # a worker that says nothing for so long is lost
     attempts: Count = ATTEMPTS  # workers that an invocation is sent to, when one after the other is lost
@@ -173,6 +175,7 @@ class Hardware(Part, frozen=True, kw_only=True):
     background: NotNegative = 0.0  # cores of each worker that are busy with something else than its handlers and starts
     network: Distribution = Distribution()  # gateway to worker, one way
     network_loss: Share = 0.0
+    control: Distribution = Distribution()  # control to gateways and workers, one way: in mode cluster
     image_cache: bool = False
     fetch: Distribution = Distribution()  # of an image that is not cached
     memory_pressure: Share = 0.0  # slow-down of everything when memory is full

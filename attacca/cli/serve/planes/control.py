@@ -85,7 +85,8 @@ class ControlPlane:
         self._closing.push_async_callback(self._close_logbook)
         self.control = Control(
             config.control, store, self._clock, self._peers.send, self._announce,
-            log=self._log, silent_s=config.gateway.silent_s, is_ordinary_user=os.geteuid() != 0,
+            chance=Streams.from_entropy().stream("placement"), log=self._log,
+            silent_s=config.gateway.silent_s, is_ordinary_user=os.geteuid() != 0,
         )  # fmt: skip
         await self.control.open()
         self._closing.push_async_callback(self.control.close)
