@@ -1,8 +1,10 @@
-"""The two experiments of Dirigent's artifact as scenarios: a replay of Azure's trace, and cold starts at a rising rate."""
+"""The experiments of Dirigent's artifact as scenarios: a replay of Azure's trace, and cold starts at a rising rate."""
 
 from collections.abc import Iterator
 from math import ceil
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from attacca.load.workload.scenario import (
     Body,
@@ -72,7 +74,12 @@ def cold_starts(rate: float, system: System, *, seconds: float, again_s: float, 
     """So many cold starts a second: of as many functions that each is called every `again_s` only, one after the other,
     and does nothing."""
     kept_s = again_s * KEPT_SHARE
-    windows = {"stable_s": again_s * STABLE_SHARE, "panic_s": again_s * PANIC_SHARE, "grace_s": 0.0, "utilization": 1.0}
+    windows = {
+        "stable_s": max(1.0, again_s * STABLE_SHARE),
+        "panic_s": max(1.0, again_s * PANIC_SHARE),
+        "grace_s": 0.0,
+        "utilization": 1.0,
+    }
     shape = Shape(kind="constant", rate=1 / again_s)
     return Scenario(
         name=f"rps-{rate:g}",
@@ -91,8 +98,6 @@ def cold_starts(rate: float, system: System, *, seconds: float, again_s: float, 
 
 
 def _with(system: System, kept_s: float, windows: dict[str, float]) -> System:
-    from msgspec.structs import replace
-
     return replace(
         system,
         keepalive=Choice(policy="ttl", options={"idle_s": kept_s}),
@@ -103,7 +108,7 @@ def _with(system: System, kept_s: float, windows: dict[str, float]) -> System:
 def rates(low: float, high: float) -> Iterator[float]:
     """From one to the other, by ones, twos and fives of each power of ten."""
     yield low
-    power = 10.0 ** -6
+    power = 10.0**-6
     while power <= high:
         yield from (power * step for step in (1, 2, 5) if low < power * step < high)
         power = round(power * 10, 9)

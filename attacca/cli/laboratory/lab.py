@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from attacca.load.report.tables import Table
     from attacca.load.workload.scenario import Scenario, System
 
+    Making = Callable[[str], System]
+
 app = typer.Typer(
     cls=VerbGroup,
     help="The two experiments of Dirigent's artifact (SOSP 2024), by workers and by the cluster.",
@@ -52,14 +54,19 @@ Live = Annotated[bool, typer.Option("--live", help="On a server of its own, here
 Workers = Annotated[int, typer.Option("--workers", metavar="N", min=1, help="Simulated; a live server has one.")]
 Cores = Annotated[int | None, typer.Option("--cores", metavar="N", min=1, help="Of each. Default: 10; live: all.")]
 Memory = Annotated[
-    int | None, typer.Option("--memory", metavar="MB", min=256, help="Of each. Default: 65536; live: half of what is free.")
-]  # fmt: skip
+    int | None, typer.Option("--memory", metavar="MB", min=256, help="Of each. Default: 65536; live: half.")
+]
 Seeds = Annotated[str, typer.Option("--seeds", metavar="N", help="So many; or some: 3,5,8.")]
-Processes = Annotated[int | None, typer.Option("--processes", metavar="N", min=1, help="At once. Default: one per core.")]
+Processes = Annotated[
+    int | None, typer.Option("--processes", metavar="N", min=1, help="At once. Default: one per core.")
+]
 Out = Annotated[str, typer.Option("--out", metavar="DIR", help="The runs. Default: runs/lab-NAME.", show_default=False)]
 ReportFile = Annotated[
     str, typer.Option("--report", metavar="FILE.html", help="Write the report of it all.", show_default=False)
 ]  # fmt: skip
+
+
+Wanted = list[tuple[tuple[tuple[str, str], ...], "Scenario"]]  # what is varied, and what is run
 
 
 class Asked(NamedTuple):
@@ -70,7 +77,7 @@ class Asked(NamedTuple):
     live: bool
     processes: int | None
     directory: Path
-    machines: "Callable[[str], System]"
+    machines: "Making"
 
 
 @app.command("azure", cls=VerbCommand, epilog=AZURE)
@@ -99,8 +106,11 @@ def azure(
 
     asked = _asked("azure", mode, seeds, out, processes, _machines(workers, cores, memory_mb, live=live), live=live)
     path = Path(trace) if trace else _made_up(asked.directory / "trace", functions, minutes)
-    wanted = [
-        (((("system.mode", each),)), experiments.azure(path, asked.machines(each), functions=functions, minutes=minutes, seed=seed))
+    wanted: Wanted = [
+        (
+            (("system.mode", each),),
+            experiments.azure(path, asked.machines(each), functions=functions, minutes=minutes, seed=seed),
+        )
         for each in asked.modes
         for seed in asked.seeds
     ]
@@ -139,7 +149,7 @@ def rps(
     from attacca.lab import experiments
 
     asked = _asked("rps", mode, seeds, out, processes, _machines(workers, cores, memory_mb, live=live), live=live)
-    wanted = [
+    wanted: Wanted = [
         (
             (("rate", f"{rate:g}"), ("system.mode", each)),
             experiments.cold_starts(rate, asked.machines(each), seconds=seconds, again_s=again_s, seed=seed),
@@ -178,7 +188,14 @@ def steps(groups: Sequence["Group"]) -> "Table":
 
 
 def _asked(
-    name: str, modes: str, seeds: str, out: str, processes: int | None, machines: "Callable[[str], System]", *, live: bool
+    name: str,
+    modes: str,
+    seeds: str,
+    out: str,
+    processes: int | None,
+    machines: "Making",
+    *,
+    live: bool,
 ) -> Asked:
     from attacca.lab.experiments import MODES
 
@@ -190,7 +207,7 @@ def _asked(
     return Asked(wanted, seeds_of(seeds, SEED), live, processes, directory, machines)
 
 
-def _machines(workers: int, cores: int | None, memory_mb: int | None, *, live: bool) -> "Callable[[str], System]":
+def _machines(workers: int, cores: int | None, memory_mb: int | None, *, live: bool) -> "Making":
     from attacca.lab.experiments import machines
     from attacca.sim.study.study import cores as all_cores
     from attacca.worker.host.memory import available_mb
@@ -213,9 +230,6 @@ def _made_up(path: Path, functions: int, minutes: int) -> Path:
         write_trace(Azure(recipe).trace(), place, "attacca")
         say(f"  {place} is made up after Azure's trace; --trace PATH for another", "dim")
     return place
-
-
-Wanted = list[tuple[tuple[tuple[str, str], ...], "Scenario"]]
 
 
 def _run(asked: Asked, wanted: Wanted) -> list["Group"]:
@@ -256,12 +270,13 @@ def _lived(asked: Asked, wanted: Wanted) -> list[Path]:
     from attacca.load.workload.schedule import Schedule
 
     paths = []
+    within = asked.directory
     for choices, scenario in wanted:
         label = " ".join(f"{key.rpartition('.')[2]}={value}" for key, value in choices)
         say(f"{label}, seed {scenario.seed}")
         schedule = Schedule(scenario)
         load = expected(scenario, schedule)
-        place = free_directory(f"{asked.directory.name}/{label.replace(' ', '-')}", asked.directory.parent)
+        place = free_directory(label.replace(" ", "-"), within)
         order = Order(scenario, schedule, load, Path("(attacca lab)"), directory=str(place), processes=load.processes)
         with server(scenario.system, "", say) as url:
             recorded = live(order, url, "", Watching(quiet=True), is_ours=True)
