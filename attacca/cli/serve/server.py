@@ -78,6 +78,10 @@ class Server:
         self._has_logbook = False
         self._is_ready = False
 
+    def __repr__(self) -> str:
+        state = "ready" if self._is_ready else "not ready"
+        return f"<Server {state}, port {self._port}, {self.restored} functions restored>"
+
     async def open(self) -> None:
         """
         Raises:
