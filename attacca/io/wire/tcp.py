@@ -160,7 +160,7 @@ class Dialer:
             self._link = link
             await link.ended.wait()
             self._link = None
-        if link.was_open:
+        if link.was_open and not link.is_left:
             self.attempts = 0
         else:
             self._next = (self._next + 1) % len(self._addresses)
