@@ -24,6 +24,7 @@ from attacca.control.core.events import (
     Event,
     Examine,
     Examined,
+    GatewaySaid,
     Ordered,
     Outcome,
     Put,
@@ -58,8 +59,10 @@ from attacca.control.views import Views
 from attacca.errors import AttaccaError, StateUnavailable
 from attacca.io.store.types import Store
 from attacca.io.vault.sealed import SealedVault
+from attacca.kernel.chance import Chance
 from attacca.kernel.clock import Clock
 from attacca.kernel.drive import Drive, LoopTimer, each, report_refused
+from attacca.model.endpoints import AskEndpoints, Loads
 from attacca.model.function import Revision, Scale, Settings
 from attacca.model.messages import (
     Access,
@@ -100,22 +103,19 @@ class Control:
         send: Callable[[str, Said], None],
         announce: Callable[[Catalogue | Deployed | Deleted], None],
         *,
+        chance: Chance,
         log: Callable[[Logged], None] | None = None,
         silent_s: float = float("inf"),
         is_ordinary_user: bool = False,
         artefacts: Artefacts | None = None,
     ) -> None:
-        self._store = store
-        self._artefacts = artefacts
-        self._clock = clock
-        self._send = send
+        self._store, self._artefacts = store, artefacts
+        self._clock, self._send = clock, send
         self._announce, self._log = announce, log
         self.core = core = ControlCore(
-            Policies.of(config),
-            silent_s=silent_s,
-            allow_source_builds=config.allow_source_builds,
+            chance, Policies.of(config), silent_s=silent_s, allow_source_builds=config.allow_source_builds,
             is_ordinary_user=is_ordinary_user,
-        )
+        )  # fmt: skip
         self.views = Views(send, core.workers.by_name, core.gateways.by_name)
         self._drive: Drive[Event, Command] = Drive(
             core.handle, core.wakeup, each(self._perform), clock.now, LoopTimer(clock.now), Tick(), report_refused
@@ -182,6 +182,8 @@ class Control:
         match message:
             case AskCatalogue():
                 self._feed(CatalogueAsked(peer))
+            case Loads() | AskEndpoints():
+                self._feed(GatewaySaid(peer, message))
             case GatewayJoined():
                 self._feed(message)
                 self._tell_access([peer])

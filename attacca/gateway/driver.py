@@ -21,11 +21,13 @@ from attacca.gateway.core.events import (
     Dial,
     Drain,
     Event,
+    FromControl,
     GivenUp,
     HangUp,
     Pass,
     Refused,
     Reject,
+    TellControl,
     Tick,
     WorkerLost,
 )
@@ -46,13 +48,9 @@ from attacca.model.messages import (
     AskCatalogue,
     AskStory,
     CallsTold,
-    Catalogue,
-    Deleted,
-    Deployed,
     Flow,
     FromWorker,
     Known,
-    Members,
     OfGateway,
     ResponseBody,
     ResponseHead,
@@ -183,7 +181,7 @@ class Gateway:
 
     # What workers and control say.
 
-    def receive(self, message: FromWorker | WorkerLeft | Catalogue | Deployed | Deleted | Members) -> None:
+    def receive(self, message: FromWorker | WorkerLeft | FromControl) -> None:
         self._drive.feed(message)
 
     def hear(self, message: ToGateway) -> None:
@@ -247,6 +245,8 @@ class Gateway:
                 self._pass(command.inflight, command.message)
             case Missed():
                 self._to_control(AskCatalogue(command.known, command.seen))
+            case TellControl():
+                self._to_control(command.message)
             case WorkerLost():
                 LOG.warning("worker %r %s: what it had is given to others", command.worker, command.why)
             case Dial() | HangUp():
@@ -322,7 +322,7 @@ class Gateway:
 
     def calls(self, function: str | None, limit: int) -> list[Call]:
         """The latest first."""
-        return self._core.calls(function, limit)
+        return self._core.functions.calls(function, limit)
 
     def metrics(self) -> bytes:
         """Prometheus text."""

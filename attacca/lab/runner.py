@@ -34,7 +34,7 @@ from attacca.load.sending.frames import (
     frame,
     from_sender,
 )
-from attacca.load.workload.scenario import Scenario
+from attacca.load.workload.scenario import Scenario, plans_of
 from attacca.load.workload.schedule import Due, Schedule
 
 AHEAD_S: Final = 2.0  # planned so far ahead of being due
@@ -203,7 +203,7 @@ class Runner:
                     seed=scenario.seed,
                     clients=clients,
                     numbers=tuple(range(number, clients.count, live.processes)) if clients is not None else (),
-                    plans=scenario.functions,
+                    plans=plans_of(scenario),
                     until_s=self._length_s,
                 )
             )

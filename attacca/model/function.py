@@ -31,7 +31,6 @@ Origin = Annotated[
     str, msgspec.Meta(pattern=r"^(\*|https?://[A-Za-z0-9.:\[\]-]{1,255})(?!\n)$", description="an origin")
 ]
 
-
 LABEL_MOST = 200
 Option = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{0,63}(?!\n)$", description="policy, or an option")]
 OPTIONS_MOST = 32

@@ -6,6 +6,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from attacca.model.endpoints import AskEndpoints, Loads, Order, Published, Refused, Reported
 from attacca.model.function import Revision
 from attacca.model.invocation import Call, Failed, Invocation, Outcome, Start, Timing
 from attacca.model.sandbox import Capacity, WorkerView
@@ -271,10 +272,14 @@ class SecretChanged(msgspec.Struct, frozen=True, tag=True):
 
 
 class Dispatch(msgspec.Struct, frozen=True, tag=True, gc=False):
-    """Run this. The worker answers with exactly one Ended. `worker` names who gets it, where there are several."""
+    """Run this. The worker answers with exactly one Ended. `worker` names who gets it, where there are several.
+
+    `sandbox`: run it there and nowhere else; where that cannot be, the answer is NotBegun.
+    """
 
     invocation: Invocation
     worker: str = ""
+    sandbox: str = ""
 
 
 class Body(msgspec.Struct, frozen=True, tag=True, gc=False):
@@ -371,11 +376,14 @@ class WorkerLeft(msgspec.Struct, frozen=True, tag=True):
 
 
 Announced = Catalogue | Deployed | Deleted
-FromControl = Announced | Prewarm | Evict | Check | AskHeld | AskView | AskStory
-ToGateway = Announced | Members | Access | AskCalls | AskStory
-OfGateway = GatewayJoined | Known | AskCatalogue | CallsTold | StoryTold
+FromControl = Announced | Prewarm | Evict | Check | AskHeld | AskView | AskStory | Order
+ToGateway = Announced | Members | Access | AskCalls | AskStory | Published
+OfGateway = GatewayJoined | Known | AskCatalogue | CallsTold | StoryTold | AskEndpoints | Loads
 Supplied = Piece | SecretsTold | SecretChanged
 Said = FromControl | ToGateway | Supplied  # by control
-ToControl = AskPiece | AskSecrets | Checked | Held | Viewed | Logged | WorkerJoined | Heartbeat | OfGateway
+ToControl = (
+    AskPiece | AskSecrets | Checked | Held | Viewed | Logged | WorkerJoined | Heartbeat | OfGateway | Reported
+)  # fmt: skip
 ToWorker = Dispatch | Body | Withdraw | Flow | WatchIdle
-FromWorker = Started | ResponseHead | ResponseBody | Ended | Flow | Heartbeat | Resting | WorkerJoined
+FromWorker = (
+    Started | ResponseHead | ResponseBody | Ended | Flow | Heartbeat | Resting | WorkerJoined | Refused)  # fmt: skip

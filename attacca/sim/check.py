@@ -165,7 +165,8 @@ def _counts(node: SimulatedWorker) -> None:
     running, claims = scheduler.running, scheduler.claims
     if min(running, claims, scheduler.queued) < 0:
         raise Broken(f"{node.name}: {running} run, {claims} slots are claimed, {scheduler.queued} wait")
-    if running != node.runtime.running:
-        raise Broken(f"{node.name}: its core counts {running} that run, its machine {node.runtime.running}")
+    counted = running + len(node.core.orders.items)
+    if counted != node.runtime.running:
+        raise Broken(f"{node.name}: its core counts {counted} that run, its machine {node.runtime.running}")
     if node.config.concurrency.policy == "fixed" and running + claims > scheduler.limit:
         raise Broken(f"{node.name}: {running} run and {claims} slots are claimed of {scheduler.limit}")

@@ -16,7 +16,7 @@ import polars as pl
 
 from attacca.load.records.info import RunInfo
 from attacca.load.records.reading import read_run
-from attacca.load.workload.scenario import Body, Scenario
+from attacca.load.workload.scenario import Body, Scenario, plans_of
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
@@ -128,7 +128,7 @@ class _Look:
 
 
 def _computing(scenario: Scenario) -> dict[str, float]:
-    return {plan.name: plan.body.computing for plan in scenario.functions}
+    return {plan.name: plan.body.computing for plan in plans_of(scenario)}
 
 
 def _template_mb(samples: pl.DataFrame, functions: int) -> int | None:

@@ -9,6 +9,7 @@ from attacca.kernel.drive import Drive, LoopTimer, report_refused
 from attacca.kernel.ids import Ids
 from attacca.kernel.rand import Streams
 from attacca.kernel.registry import build
+from attacca.model.endpoints import SandboxDown, StartSandbox
 from attacca.model.invocation import Failed
 from attacca.model.membership import HEARTBEAT_S
 from attacca.model.messages import (
@@ -37,7 +38,6 @@ from attacca.model.messages import (
     ToControl,
     ToWorker,
     Viewed,
-    WatchIdle,
     Withdraw,
     WorkerJoined,
 )
@@ -50,6 +50,7 @@ from attacca.worker.body_buffer import BodyBuffer
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core import view
 from attacca.worker.core.events import (
+    Asked,
     Command,
     Drain,
     DropTemplate,
@@ -215,9 +216,7 @@ class Worker:
             case AskView() | AskHeld() | AskStory():
                 self._show(peer, message)
             case _:
-                self._drive.feed(
-                    Received(peer, message) if isinstance(message, Dispatch | Check | WatchIdle) else message
-                )
+                self._drive.feed(Received(peer, message) if isinstance(message, Asked) else message)
                 if peer in self._apart and isinstance(message, Catalogue | Deployed | Deleted):
                     self._send(peer, Known(self.config.name, message.generation))
 
@@ -285,6 +284,8 @@ class Worker:
             self._send(peer, Ended(message.invocation.id, STOPPED))
         elif isinstance(message, Check):
             self._send(peer, Checked(message.id, message.revision, STOPPED))
+        elif isinstance(message, StartSandbox):
+            self._send(peer, SandboxDown(self.config.name, message.id, STOPPED))
 
     # Out.
 

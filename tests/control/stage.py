@@ -4,6 +4,7 @@ What must hold of its words is checked with each of them: durable, then announce
 """
 
 from collections.abc import Iterator
+from math import inf
 
 import msgspec
 
@@ -34,9 +35,12 @@ from attacca.control.core.events import (
     Swept,
     ToPeer,
 )
+from attacca.control.core.policies import Policies
 from attacca.control.core.progress import Done, Refused
 from attacca.control.core.stored import EPOCH, FUNCTIONS, Function, decode
 from attacca.errors import AttaccaError, Cancelled, StateUnavailable
+from attacca.kernel.rand import Streams
+from attacca.kernel.registry import Choice
 from attacca.model.function import Settings
 from attacca.model.invocation import Failed
 from attacca.model.messages import AskHeld, Catalogue, Check, Checked, Deleted, Deployed, Held, Send, WorkerJoined
@@ -45,6 +49,12 @@ from attacca.model.sandbox import Capacity, WorkerView
 
 Order = Examine | Build | Put | Erase | Sweep | Send[ToPeer]
 BROKEN = StateUnavailable("the disk is full", "free some")
+
+
+def control_core(silent_s: float = inf, **policies: Choice) -> ControlCore:
+    """One that places sandboxes on one worker after the other."""
+    plain: dict[str, Choice] = {"placement": Choice(policy="round_robin")}
+    return ControlCore(Streams(1).stream("placement"), Policies(**{**plain, **policies}), silent_s=silent_s)
 
 
 class Crash(Exception):
@@ -73,7 +83,7 @@ class Stage:
 
     def start(self) -> None:
         """Also after a crash: what was on its way is forgotten."""
-        self.core = ControlCore(silent_s=10.0)
+        self.core = control_core(silent_s=10.0)
         self.orders: list[Order] = []
         self.stopped: list[str] = []
         self.replies.pop(OPEN, None)

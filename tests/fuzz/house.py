@@ -17,6 +17,7 @@ from attacca.gateway.config import GatewayConfig
 from attacca.io.journal.memory import Book, MemoryJournal
 from attacca.io.store.memory import MemoryStore
 from attacca.kernel.clock import Clock
+from attacca.kernel.rand import Streams
 from attacca.model.function import Revision
 from attacca.model.invocation import Failed, Invocation, Ok
 from attacca.model.messages import Checked
@@ -46,7 +47,7 @@ class House:
         config = ControlConfig(state_dir=self.room / "state")
         clock, tell = self.place.clock, self.place.gateway.receive
         self.worker = WorkerPeer(self._check)
-        self.control = Control(config, self.store, clock, self.worker.send, tell)
+        self.control = Control(config, self.store, clock, self.worker.send, tell, chance=Streams(1).stream("placement"))
         await self.control.open()
         self.worker.join(self.control)
         self.place.server.admin = admin(self.control, Seen(clock), door(is_loopback=True))  # type: ignore[assignment]

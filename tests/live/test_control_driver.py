@@ -18,6 +18,7 @@ from attacca.io.store.memory import MemoryStore
 from attacca.io.store.sqlite import SqliteStore
 from attacca.io.store.types import ABSENT, Store
 from attacca.kernel.clock import SystemClock
+from attacca.kernel.rand import Streams
 from attacca.model.function import Network, Revision, Settings, Signature
 from attacca.model.invocation import Failed, Timing
 from attacca.model.messages import Catalogue, Checked, Deleted, Deployed
@@ -40,7 +41,7 @@ class Bench:
         self.worker = WorkerPeer(self.check)
         self.control = Control(
             ControlConfig(state_dir=directory), store, CLOCK, self.worker.send, self.heard.append,
-            is_ordinary_user=is_ordinary_user,
+            chance=Streams(1).stream("placement"), is_ordinary_user=is_ordinary_user,
         )  # fmt: skip
 
     async def open(self, capacity: Capacity | None = None) -> None:

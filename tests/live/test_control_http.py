@@ -18,6 +18,7 @@ from attacca.io.journal.memory import Book, MemoryJournal
 from attacca.io.store.memory import MemoryStore
 from attacca.kernel.access import Door
 from attacca.kernel.clock import ManualClock
+from attacca.kernel.rand import Streams
 from attacca.model.function import Revision
 from attacca.model.invocation import Call, Start, Timing
 from attacca.model.log import LogLine
@@ -155,7 +156,9 @@ def story(directory: Path, play: Callable[[Page], Awaitable[None]], *, is_loopba
         clock = ManualClock(50.0)
         config = ControlConfig(state_dir=directory / "state")
         worker = WorkerPeer(check)
-        control = Control(config, MemoryStore(clock), clock, worker.send, lambda _: None)
+        control = Control(
+            config, MemoryStore(clock), clock, worker.send, lambda _: None, chance=Streams(1).stream("placement")
+        )
         await control.open()
         worker.join(control)
         watched = Watched()

@@ -83,7 +83,6 @@ def test_where_two_runs_part_can_be_looked_at(scenario: Path, tmp_path: Path) ->
 
 
 def test_what_cannot_be_simulated_is_said(scenario: Path) -> None:
-    assert attacca("run", scenario, "--set", "system.mode=cluster") == ""
     assert "Try:" in attacca("run", scenario, "--set", "system.keepalive=nonsense", expected=2)
     assert "Try:" in attacca("run", scenario, "--events", expected=2)
     assert "Try:" in attacca("run", scenario.parent / "missing.toml", expected=2)

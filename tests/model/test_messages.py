@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec import inspect
 
 from attacca.io.wire.frames import HEAD, Codec
-from attacca.model import messages
+from attacca.model import endpoints, messages
 from attacca.model.invocation import Failed, FunctionError
 from attacca.model.messages import Ended
 from tests.io.wire.words import draw
@@ -25,9 +25,11 @@ CODECS = {name: Codec(union, MOST) for name, union in UNIONS.items()}
 
 
 def said() -> list[type]:
-    """All tagged structs of the module."""
-    kinds = [kind for kind in vars(messages).values() if isinstance(kind, type) and issubclass(kind, msgspec.Struct)]
-    return [kind for kind in kinds if kind.__module__ == messages.__name__ and kind.__struct_config__.tag is not None]
+    """All tagged structs of the modules."""
+    told = [*vars(messages).values(), *vars(endpoints).values()]
+    kinds = [kind for kind in told if isinstance(kind, type) and issubclass(kind, msgspec.Struct)]
+    modules = (messages.__name__, endpoints.__name__)
+    return [kind for kind in kinds if kind.__module__ in modules and kind.__struct_config__.tag is not None]
 
 
 def test_every_message_is_a_word_of_a_link() -> None:

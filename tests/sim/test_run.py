@@ -19,7 +19,6 @@ from attacca.load.workload.scenario import (
     Record,
     Scenario,
     Shape,
-    System,
     TraceUse,
     Workload,
 )
@@ -238,12 +237,6 @@ def test_a_story_tells_of_one_invocation_or_one_sandbox() -> None:
     sandbox = play(busy(), story="w0-5").story
     assert "sandbox ordered" in sandbox[0]
     assert all("w0" in line for line in sandbox)
-
-
-def test_cluster_mode_waits_for_its_control() -> None:
-    one = msgspec.structs.replace(busy(), system=System(mode="cluster"))
-    with pytest.raises(BadConfig, match="skipped"):
-        play(one)
 
 
 def test_nothing_that_happens_is_summed_up_as_nothing() -> None:

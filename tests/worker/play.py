@@ -64,6 +64,8 @@ def said(message: ToPeer) -> str:
             return f"checked {message.revision.id}"
         case Resting():
             return f"{message.idle} of {message.function} rest"
+        case _:
+            return str(message)
 
 
 def line(at: float, command: Command) -> str:

@@ -6,6 +6,16 @@ from typing import TypeVar
 from attacca.kernel.clock import ManualClock
 from attacca.kernel.drive import Drive, HandTimer, each, raise_refused
 from attacca.kernel.ids import Ids
+from attacca.model.endpoints import (
+    NotBegun,
+    Ordered,
+    SandboxDown,
+    Sandboxes,
+    SandboxUp,
+    SlotFree,
+    StartSandbox,
+    StopSandbox,
+)
 from attacca.model.function import PythonDirectory, Revision, Settings, Signature
 from attacca.model.invocation import Failed, Invocation, Outcome, Request, Start
 from attacca.model.messages import Check, Checked, Deleted, Deployed, Dispatch, Ended, Resting, Send, Started, Withdraw
@@ -97,6 +107,11 @@ class Stage:
         self.ended: dict[str, Ended] = {}
         self.checked: list[Checked] = []
         self.rests: dict[str, int] = {}  # as it was said
+        self.not_begun: list[NotBegun] = []
+        self.freed: list[tuple[str, str]] = []
+        self.up: dict[str, SandboxUp] = {}
+        self.down: dict[str, SandboxDown] = {}
+        self.ordered: dict[str, Ordered] = {}
         self.sent = 0
 
     # What happens.
@@ -128,6 +143,22 @@ class Stage:
             self.sent += 1
             name = f"{of.function}-{self.sent}"
             self.tell(Received(GATEWAY, Dispatch(Invocation(name, of.function, of.id, Request(body=name.encode())))))
+        return name
+
+    def order(self, of: Revision, name: str = "c1", *, is_ahead: bool = False) -> str:
+        """By control."""
+        self.tell(Received(CONTROL, StartSandbox(name, of.function, of.id, "wanted", is_ahead)))
+        return name
+
+    def stop(self, name: str = "c1") -> None:
+        self.tell(Received(CONTROL, StopSandbox(name, "too many")))
+
+    def run_in(self, sandbox: str, of: Revision, *, peer: str = GATEWAY) -> str:
+        """It is to run there and nowhere else."""
+        self.sent += 1
+        name = f"{of.function}-{self.sent}"
+        invocation = Invocation(name, of.function, of.id, Request(body=name.encode()))
+        self.tell(Received(peer, Dispatch(invocation, sandbox=sandbox)))
         return name
 
     def withdraw(self, name: str, outcome: Outcome | None = None, *, running: bool) -> None:
@@ -211,3 +242,14 @@ class Stage:
                 self.checked.append(message)
             case Resting():
                 self.rests[message.function] = message.idle
+            case NotBegun():
+                self.not_begun.append(message)
+            case SlotFree():
+                self.freed.append((peer, message.sandbox))
+            case SandboxUp():
+                self.up[message.id] = message
+            case SandboxDown():
+                assert message.id not in self.down, f"{message.id} ended twice"
+                self.down[message.id] = message
+            case Sandboxes():
+                self.ordered = {one.id: one for one in message.ordered}

@@ -93,12 +93,6 @@ def run(
     if events and not out:
         raise BadConfig("--events has nowhere to keep them", "add --out RUN")
     scenario = read_with(path, settings, seed)
-    if scenario.system.mode == "cluster":
-        why = "scheduling mode `cluster` cannot be simulated yet; the scenario is sound"
-        say(f"{scenario.name}: skipped, {why}.")
-        if as_json:
-            show_json({"name": scenario.name, "skipped": why})
-        return
     options = Options(
         checks="all" if thorough else "touched" if check else "off",
         out=Path(out) if out else None,

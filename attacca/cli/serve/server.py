@@ -151,6 +151,7 @@ class Server:
             clock,
             self._of_control.send,
             self._announce,
+            chance=streams.stream("placement"),
             log=self._log,
             silent_s=config.gateway.silent_s,
             is_ordinary_user=os.geteuid() != 0,

@@ -10,6 +10,7 @@ from math import inf
 from typing import Final
 
 from attacca.control.core.changes import Changes, no_worker
+from attacca.control.core.cluster.cluster import Cluster
 from attacca.control.core.events import (
     OPEN,
     Announce,
@@ -24,6 +25,7 @@ from attacca.control.core.events import (
     Erased,
     Event,
     Examined,
+    GatewaySaid,
     Ordered,
     Put,
     ReaderLeft,
@@ -47,6 +49,8 @@ from attacca.control.core.spread import Spread
 from attacca.control.core.stored import EPOCH
 from attacca.control.core.workers import Workers
 from attacca.errors import AttaccaError, IllegalTransition
+from attacca.kernel.chance import Chance
+from attacca.model.endpoints import SandboxDown, Sandboxes, SandboxUp
 from attacca.model.messages import (
     Checked,
     Evict,
@@ -62,6 +66,8 @@ from attacca.model.messages import (
     WorkerLeft,
 )
 
+OF_CLUSTER: Final = (GatewaySaid, SandboxUp, SandboxDown, Sandboxes)
+
 PLAIN: Final = Policies()
 
 
@@ -74,10 +80,11 @@ class Stage(StrEnum):
 
 class ControlCore:
     """`silent_s`: a worker that has not been heard of for so long is not counted on. `is_ordinary_user`: sandboxes run
-    as the server's own user, as they do unless that is root."""
+    as the server's own user, as they do unless that is root. `chance`: for placement."""
 
     def __init__(
         self,
+        chance: Chance,
         policies: Policies = PLAIN,
         *,
         silent_s: float = inf,
@@ -86,6 +93,7 @@ class ControlCore:
     ) -> None:
         self.stage = Stage.CLOSED
         self.workers = Workers(silent_s)
+        self.cluster = Cluster(policies, chance)
         self.gateways = Gateways()
         self.spread = Spread(self.workers, self.gateways)
         self.garbage = Garbage()
@@ -109,35 +117,45 @@ class ControlCore:
             IllegalTransition: it is a report of what was not ordered; nothing has changed.
         """
         out: list[Command] = []
+        if type(event) in OF_CLUSTER:  # hundreds of times as often as all else
+            if self.stage is Stage.OPEN:
+                self.cluster.handle(now, event, out)  # type: ignore[arg-type]
+            return out
+        self._rest(now, event, out)
+        for command in out:
+            if type(command) is Announce:
+                self.cluster.announced(now, command.message, out)
+        return out
+
+    def _rest(self, now: float, event: Event, out: list[Command]) -> None:
         match event:
             case DeployAsked() | RollbackAsked() | ScaleAsked() | DeleteAsked():
                 self.changes.ask(event, out)
             case Examined() | Built() | BuildFailed() | Checked() | Stored() | Erased() | StoreFailed():
-                self._report(event, out)
+                self._report(now, event, out)
                 self.spread.hold(now, event.id, out)
-            case ReaderLeft():
-                self.changes.leave(event.id, out)
             case WorkerJoined() | Heartbeat() | WorkerLeft() | CatalogueAsked() | Held():
                 self._peer(now, event, out)
             case GatewayJoined() | GatewayLeft() | Known():
                 self._gateway(now, event, out)
-            case SecretSet() | SecretDeleteAsked() | Ordered():
+            case SecretSet() | SecretDeleteAsked() | Ordered() | ReaderLeft():
                 self._order(event, out)
             case Swept():
                 self.garbage.swept(now)
                 self.changes.swept(out)
             case Tick():
                 self._tick(now, out)
+            case GatewaySaid() | SandboxUp() | SandboxDown() | Sandboxes():
+                raise AssertionError("they are handled before")
             case _:
                 self._turn(event, out)
         self.changes.settle(out)
         if self.stage is Stage.OPEN and (self.garbage.is_wanted or self.garbage.is_at_work):
             self.garbage.move_on([worker.name for worker in self.workers.heard()], self.changes.catalogue, out)
-        return out
 
     def wakeup(self) -> float | None:
         """When it wants the next Tick. A Tick at any other time does no harm."""
-        at = min(self.workers.silent_at, self.garbage.again_at, self.spread.next_at)
+        at = min(self.workers.silent_at, self.garbage.again_at, self.spread.next_at, self.cluster.timers.next() or inf)
         return None if at == inf else at
 
     def is_at_rest(self) -> bool:
@@ -164,7 +182,7 @@ class ControlCore:
         self.changes.drain(event.why, out)
         self.garbage.drain()
 
-    def _opened(self, event: Stored | StoreFailed, out: list[Command]) -> None:
+    def _opened(self, now: float, event: Stored | StoreFailed, out: list[Command]) -> None:
         """Generations of this run are greater than those of every run before, also when nobody hears of this one."""
         restored, self._restored = self._restored, None
         assert restored is not None
@@ -175,14 +193,15 @@ class ControlCore:
         changes = self.changes
         changes.restore(restored.functions, restored.secrets, restored.epoch + 1)
         changes.is_open = True
+        self.cluster.begin(now, restored.epoch + 1, out)
         self.stage = Stage.OPEN
         self.workers.share(changes.catalogue)
         self.garbage.want()
         out += [Announce(changes.catalogue.catalogue()), Reply(OPEN)]
 
-    def _report(self, event: Report, out: list[Command]) -> None:
+    def _report(self, now: float, event: Report, out: list[Command]) -> None:
         if event.id == OPEN and self.stage is Stage.OPENING and isinstance(event, Stored | StoreFailed):
-            self._opened(event, out)
+            self._opened(now, event, out)
         elif event.id in self.erasing and isinstance(event, Erased | StoreFailed):
             self._secret_erased(event, out)
         else:
@@ -199,13 +218,16 @@ class ControlCore:
                 self.workers.join(now, event, self.changes.catalogue)
                 self._tell(event.view.name, out)
                 self.gateways.tell(self.workers.by_name.values(), out)
+                self.cluster.joined(now, event.view, out)
             case Heartbeat():
                 if self.workers.hear(now, event):
                     self._tell(event.view.name, out)
+                self.cluster.heard(now, event.view, out)
             case WorkerLeft():
                 self._lose(now, event.worker, out)
                 if self.workers.by_name.pop(event.worker, None) is not None:
                     self.gateways.tell(self.workers.by_name.values(), out)
+                    self.cluster.left(now, event.worker, out)
             case CatalogueAsked():
                 self._tell(event.peer, out)
             case Held():
@@ -215,9 +237,11 @@ class ControlCore:
         match event:
             case GatewayJoined():
                 self.gateways.join(event, self.workers.by_name.values(), out)
+                self.cluster.gateway_joined(event.name, out, is_open=self.stage is Stage.OPEN)
             case GatewayLeft():
                 self.gateways.by_name.pop(event.name, None)
                 self.spread.lose(now, event.name, out)
+                self.cluster.gateway_left(now, event.name, out)
             case Known():
                 self.spread.hear(now, event, out)
 
@@ -234,13 +258,18 @@ class ControlCore:
         if now >= self.workers.silent_at:
             for worker in self.workers.silence(now):
                 self._lose(now, worker, out)
+                self.cluster.silenced(now, worker, out)
         self.garbage.ring(now)
         self.spread.ring(now, out)
+        if self.stage is Stage.OPEN:
+            self.cluster.tick(now, out)
 
     # Orders, and secrets.
 
-    def _order(self, event: SecretSet | SecretDeleteAsked | Ordered, out: list[Command]) -> None:
+    def _order(self, event: SecretSet | SecretDeleteAsked | Ordered | ReaderLeft, out: list[Command]) -> None:
         match event:
+            case ReaderLeft():
+                self.changes.leave(event.id, out)
             case SecretSet():
                 self.changes.secrets[event.name] = None
                 self._renew(event.name, out)

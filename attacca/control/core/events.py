@@ -11,6 +11,19 @@ import msgspec
 from attacca.control.core.progress import Done, Refused, Step
 from attacca.control.core.stored import Function
 from attacca.errors import AttaccaError
+from attacca.model.endpoints import (
+    AskEndpoints,
+    AskSandboxes,
+    Endpoints,
+    EndpointsChanged,
+    Loads,
+    SandboxDown,
+    Sandboxes,
+    SandboxUp,
+    StartSandbox,
+    StartsFail,
+    StopSandbox,
+)
 from attacca.model.function import Revision, Scale, Settings
 from attacca.model.messages import (
     AskHeld,
@@ -161,6 +174,13 @@ class CatalogueAsked(msgspec.Struct, frozen=True):
     peer: str
 
 
+class GatewaySaid(msgspec.Struct, frozen=True, gc=False):
+    """A gateway wants to hear of endpoints, or says what it has of functions that control scales."""
+
+    peer: str
+    message: AskEndpoints | Loads
+
+
 class Drain(msgspec.Struct, frozen=True):
     """Take nothing new, refuse what is on its way, end what is being written. `why`: None: the server shuts down."""
 
@@ -189,6 +209,10 @@ Event = (
     | WorkerJoined
     | Heartbeat
     | WorkerLeft
+    | GatewaySaid
+    | SandboxUp
+    | SandboxDown
+    | Sandboxes
     | GatewayJoined
     | GatewayLeft
     | Known
@@ -264,5 +288,7 @@ class Sweep(msgspec.Struct, frozen=True):
     keep: tuple[str, ...]
 
 
-ToPeer = Deployed | Deleted | Members | SecretChanged | Catalogue | Check | AskHeld | Prewarm | Evict
+ToWorker = Catalogue | Check | AskHeld | Prewarm | Evict | StartSandbox | StopSandbox | AskSandboxes | SecretChanged
+ToGateway = Catalogue | Members | Endpoints | EndpointsChanged | StartsFail
+ToPeer = Deployed | Deleted | ToWorker | ToGateway
 Command = Send[ToPeer] | Announce | Put | Erase | Reply | Say | Examine | Build | StopBuild | Sweep

@@ -1,6 +1,7 @@
 """What must hold after every event, counted anew from what there is; tests ask for it after each one."""
 
 from attacca.control.core.change import Change, Phase
+from attacca.control.core.cluster import invariants as cluster
 from attacca.control.core.control import ControlCore, Stage
 from attacca.control.core.events import DeleteAsked, DeployAsked, RollbackAsked, ScaleAsked
 from attacca.control.core.garbage import GarbageStage
@@ -26,6 +27,7 @@ def check(core: ControlCore) -> None:
     _writing(core)
     _catalogue(core)
     _garbage(core)
+    cluster.check(core.cluster)
     for worker in core.workers.by_name.values():
         _reserved(core, worker)
     is_taking = core.stage is Stage.OPEN

@@ -1,12 +1,15 @@
 """The functions a gateway knows, mirrored from control by numbered messages; a gap asks for the whole."""
 
 import difflib
+from heapq import nlargest
+from operator import attrgetter
 
 import msgspec
 
 from attacca.errors import NotFound
 from attacca.gateway.core.inflight import Function
 from attacca.model.function import Revision
+from attacca.model.invocation import Call
 from attacca.model.messages import Catalogue, Deleted, Deployed
 
 NEAR_MOST = 3
@@ -69,6 +72,23 @@ class Functions:
             self.by_name[revision.function] = function
         self.generation = message.generation
         self._has_asked = False
+
+    def named_in(self, message: Catalogue | Deployed | Deleted) -> list[Function]:
+        """Those that are known of those that it may change."""
+        if isinstance(message, Catalogue):
+            return list(self.by_name.values())
+        function = self.by_name.get(message.revision.function if isinstance(message, Deployed) else message.function)
+        return [] if function is None else [function]
+
+    def calls(self, function: str | None, limit: int) -> list[Call]:
+        """The latest to end come first."""
+        if function is not None:
+            known = self.by_name.get(function)
+            latest = [] if known is None else list(known.recent)[-limit:][::-1] if limit > 0 else []
+        else:
+            every = (one for known in self.by_name.values() for one in known.recent)
+            latest = nlargest(limit, every, key=attrgetter("at"))
+        return [one.call() for one in latest]
 
     def unknown(self, name: str) -> NotFound:
         shown = name if len(name) <= 63 else name[:60] + "..."

@@ -8,6 +8,7 @@ import msgspec
 from attacca.errors import AttaccaError
 from attacca.gateway.core.catalogue import AskCatalogue
 from attacca.gateway.core.inflight import Client, Inflight
+from attacca.model.endpoints import AskEndpoints, Endpoints, EndpointsChanged, Loads, StartsFail
 from attacca.model.invocation import Failed, Outcome, Request
 from attacca.model.messages import (
     Catalogue,
@@ -95,7 +96,8 @@ class Tick(msgspec.Struct, frozen=True):
 
 
 FromClient = Arrived | Refused | BodyCame | ClientPaused | ClientLeft | ClientFell | Amended | GivenUp
-Event = FromClient | FromWorker | WorkerLeft | Catalogue | Deployed | Deleted | Members | Drain | Tick
+FromControl = Catalogue | Deployed | Deleted | Members | Endpoints | EndpointsChanged | StartsFail
+Event = FromClient | FromWorker | WorkerLeft | FromControl | Drain | Tick
 
 # What is to be done.
 
@@ -128,6 +130,12 @@ class WorkerLost(msgspec.Struct, frozen=True):
     why: str
 
 
+class TellControl(msgspec.Struct, frozen=True):
+    """Whoever leads."""
+
+    message: AskEndpoints | Loads
+
+
 class Dial(msgspec.Struct, frozen=True):
     """Be linked to that worker, there and nowhere else. Its joining is told when it is."""
 
@@ -141,4 +149,4 @@ class HangUp(msgspec.Struct, frozen=True):
     worker: str
 
 
-Command = Send[ToWorker] | Answer | Pass | Reject | AskCatalogue | WorkerLost | Dial | HangUp
+Command = TellControl | Send[ToWorker] | Answer | Pass | Reject | AskCatalogue | WorkerLost | Dial | HangUp

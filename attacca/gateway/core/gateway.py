@@ -9,13 +9,12 @@ Every admitted invocation becomes done exactly once, and each has one Answer. Wh
 without one. What was lost with its sandbox or its worker goes back to waiting where that is safe: see retries.
 """
 
-from heapq import nlargest
 from math import inf
-from operator import attrgetter
 from typing import Final
 
 from attacca.errors import AttaccaError, Draining, NoCapacity
 from attacca.gateway.core.catalogue import Functions
+from attacca.gateway.core.cluster import Cluster
 from attacca.gateway.core.deadlines import Deadlines, timed_out
 from attacca.gateway.core.dialing import Dialing
 from attacca.gateway.core.events import (
@@ -34,12 +33,13 @@ from attacca.gateway.core.events import (
     Refused,
     Reject,
     Tick,
-    WorkerLost,
 )
 from attacca.gateway.core.inflight import NO_REQUEST, Function, Inflight
+from attacca.gateway.core.joining import Joining
 from attacca.gateway.core.retries import LEFT, Retries
 from attacca.gateway.core.workers import ONLY, WorkerHandle, Workers
-from attacca.model.invocation import Call, Failed, Invocation, Ok, Outcome, Start
+from attacca.model.endpoints import Endpoints, EndpointsChanged, NotBegun, SlotFree, StartsFail
+from attacca.model.invocation import Failed, Invocation, Ok, Outcome, Start
 from attacca.model.messages import (
     Body,
     Catalogue,
@@ -55,12 +55,10 @@ from attacca.model.messages import (
     Resting,
     Send,
     Started,
-    WatchIdle,
     Withdraw,
     WorkerJoined,
     WorkerLeft,
 )
-from attacca.model.sandbox import WorkerView
 from attacca.policy.balancing.least_loaded import Level
 from attacca.policy.balancing.types import Balancer, Done
 
@@ -70,6 +68,7 @@ FromWorkers = ResponseHead | ResponseBody | Flow | Resting | Heartbeat | WorkerJ
 # Looking a member of an enumeration up costs ten times a name, and this is the road of every invocation.
 PREWARMED: Final = Start.PREWARMED
 WARM: Final = Start.WARM
+DEAD: Final = ("sandbox_lost", "out_of_memory")  # with these a sandbox has ended, and not only what ran in it
 
 
 class GatewayCore:
@@ -85,12 +84,13 @@ class GatewayCore:
         self.inflight: dict[str, Inflight] = {}  # by key
         self.is_draining = False
         self.unknown = 0  # refusals that no known function can be blamed for
+        self.cluster = Cluster(self.inflight, self.functions, self.deadlines, self.workers, self._close, self._place)
         self.retries = Retries(
-            self.inflight, self.functions, self.deadlines, self.workers, attempts, self._pick, self._close
+            self.inflight, self.functions, self.deadlines, self.workers, attempts, self._pick, self._close, self.cluster
         )
+        self.joining = Joining(self.workers, self.retries, self.cluster)
         self._handles = self.workers.by_name
         self.dialing = Dialing(self._handles.__contains__)
-        self._is_watching = self.workers.is_asked
 
     def __repr__(self) -> str:
         state, functions = "draining" if self.is_draining else "open", len(self.functions.by_name)
@@ -114,6 +114,8 @@ class GatewayCore:
         match event:
             case ResponseHead() | ResponseBody() | Flow() | Resting() | Heartbeat() | WorkerJoined() | WorkerLeft():
                 self._told(now, event, out)
+            case NotBegun() | SlotFree() | Endpoints() | EndpointsChanged() | StartsFail():
+                self.cluster.handle(now, event, out)
             case BodyCame() | ClientPaused() | ClientLeft() | ClientFell() | Amended() | GivenUp():
                 self._at_work(now, event, out)
             case Tick():
@@ -121,22 +123,23 @@ class GatewayCore:
             case Refused():
                 self._count_refusal(event.function, event.code)
             case Catalogue() | Deployed() | Deleted():
-                asking = self.functions.learn(event)
-                if asking is not None:
-                    out.append(asking)
+                self._learn(now, event, out)
             case Members():
                 self.dialing.learn(event, out)
             case Drain():
                 self.is_draining = True
+                self.cluster.drain(now, out)
             case Arrived() | Started() | Ended():
                 raise AssertionError("they are handled before")
 
     def wakeup(self) -> float | None:
         """When it wants the next Tick. A Tick at any other time does no harm."""
         at = self.deadlines.next_at
-        silent_at = self.workers.silent_at
+        silent_at, tell_at = self.workers.silent_at, self.cluster.tell_at
         if silent_at < at:
-            return silent_at
+            at = silent_at
+        if tell_at < at:
+            return tell_at
         return at if at < inf else None
 
     # What can be asked.
@@ -154,16 +157,6 @@ class GatewayCore:
             return NoCapacity("no worker is there to run it", "send it again when one has joined")
         return None
 
-    def calls(self, function: str | None, limit: int) -> list[Call]:
-        """The latest to end come first."""
-        if function is not None:
-            known = self.functions.by_name.get(function)
-            latest = [] if known is None else list(known.recent)[-limit:][::-1] if limit > 0 else []
-        else:
-            every = (one for known in self.functions.by_name.values() for one in known.recent)
-            latest = nlargest(limit, every, key=attrgetter("at"))
-        return [one.call() for one in latest]
-
     # Admission.
 
     def _invoke(self, now: float, event: Arrived, out: list[Command]) -> None:
@@ -173,6 +166,9 @@ class GatewayCore:
             assert error is not None
             self._count_refusal(event.function, error.code)
             out.append(Reject(event.client, error))
+            return
+        if function.slots is not None:
+            self.cluster.arrive(now, event, function, out)
             return
         handle, why = self.workers.only, ONLY
         if handle is None:
@@ -189,9 +185,8 @@ class GatewayCore:
 
     def _pick(self, now: float, function: Function, out: list[Command]) -> tuple[WorkerHandle, str]:
         picked = self.workers.pick(now, function.asked())
-        if self.workers.is_asked and not self._is_watching:
-            self._is_watching = True
-            out.extend(Send(name, WatchIdle()) for name in self._handles)
+        if self.workers.is_asked and not self.joining.is_watching:
+            self.joining.watch(out)
         return picked
 
     def _count_refusal(self, name: str, code: str) -> None:
@@ -200,6 +195,22 @@ class GatewayCore:
             self.unknown += 1
         else:
             function.statistics.refuse(code)
+
+    def _place(self, now: float, inflight: Inflight, out: list[Command]) -> None:
+        self.retries.place(now, inflight, out)
+
+    def _learn(self, now: float, event: Catalogue | Deployed | Deleted, out: list[Command]) -> None:
+        functions = self.functions
+        before = functions.named_in(event)
+        asking = functions.learn(event)
+        if asking is not None:
+            out.append(asking)
+        for function in before:
+            if functions.by_name.get(function.name) is not function:
+                self.cluster.delete(now, function, out)
+        for function in functions.named_in(event):
+            for inflight in self.cluster.adopt(now, function, out):
+                self.retries.place(now, inflight, out)
 
     # Progress.
 
@@ -216,7 +227,11 @@ class GatewayCore:
         inflight.start = start = message.start
         inflight.sandbox = message.sandbox
         inflight.why = inflight.lost + message.why if inflight.lost else message.why
-        inflight.timing = timing = message.timing
+        timing = message.timing
+        if inflight.slot is None:
+            inflight.timing = timing
+        else:
+            timing = inflight.timing  # what the worker cannot know: how long it was held here, and what for
         clocks.wait.entries.pop(inflight, None)
         self.deadlines.add(now, clocks.total, inflight)
         if clocks.first_byte is not None:
@@ -239,7 +254,11 @@ class GatewayCore:
         self._close(now, inflight, outcome, out)
 
     def _is_made_good(self, now: float, inflight: Inflight, outcome: Outcome, out: list[Command]) -> bool:
-        if self.is_draining or not isinstance(outcome, Failed):
+        if not isinstance(outcome, Failed):
+            return False
+        if inflight.slot is not None and outcome.code in DEAD:
+            self.cluster.lost(inflight)
+        if self.is_draining:
             return False
         return self.retries.ended_too_soon(now, inflight, outcome, out)
 
@@ -280,6 +299,8 @@ class GatewayCore:
             done = Done(handle.name, function.name, start.value, inflight.run_ms / 1e3, type(outcome) is Ok)
             workers.tell_ended(now, done)
         out.append(Answer(inflight, outcome))
+        if function.slots is not None or inflight.slot is not None:
+            self.cluster.leave(now, inflight, out)
 
     def _at_work(self, now: float, event: AtWork, out: list[Command]) -> None:
         """Of its client. What is over is not touched any more, nor what waits for a worker spoken of."""
@@ -296,7 +317,7 @@ class GatewayCore:
             case ClientPaused():
                 out.append(Send(worker, Flow(key, event.paused)))
             case ClientLeft():
-                self._left(inflight, event, out)
+                self._left(now, inflight, event, out)
             case ClientFell() if inflight.function.hears_leaving and inflight.start is not None:
                 out.append(Send(worker, Withdraw(key, running=False, outcome=LEFT)))
             case ClientFell():
@@ -305,16 +326,19 @@ class GatewayCore:
                 inflight.client = None
                 self._end(now, inflight, event.outcome, out)
 
-    def _left(self, inflight: Inflight, event: ClientLeft, out: list[Command]) -> None:
+    def _left(self, now: float, inflight: Inflight, event: ClientLeft, out: list[Command]) -> None:
         """What runs may go on, unless it waits for the rest of a body that cannot come."""
         if inflight.client is not None:
             inflight.client = None
-            if inflight.worker:
+            if inflight.holder is self.cluster.nowhere:
+                self._close(now, inflight, LEFT, out)
+            elif inflight.worker:
                 out.append(Send(inflight.worker, Withdraw(inflight.key, not event.can_finish, LEFT)))
 
     def _end(self, now: float, inflight: Inflight, outcome: Failed, out: list[Command]) -> None:
         """It is over by our own decision, of which its worker is told."""
         key, worker = inflight.key, inflight.worker
+        self.cluster.distrust(inflight)
         self._close(now, inflight, outcome, out)
         if worker:
             out.append(Send(worker, Withdraw(key, running=True, outcome=outcome)))
@@ -331,14 +355,9 @@ class GatewayCore:
                 outcome = timed_out(inflight.function.name, lane.clock, lane.duration_s)
                 self._end(now, inflight, outcome, out)
         if self.workers.silent_at <= now:
-            handles = self.workers.silent(now)
-            for handle in handles:  # all of them, before anything is sent to one
-                self.workers.drop(handle.name)
-            whys = [f"was not heard of for {now - handle.heard_at:.1f} s" for handle in handles]
-            out.extend(WorkerLost(handle.name, why) for handle, why in zip(handles, whys, strict=True))
-            for handle, why in zip(handles, whys, strict=True):
-                self.retries.abandon(handle)
-                self.retries.lose(now, handle, why, out)
+            self.joining.drop_silent(now, out)
+        if self.cluster.tell_at <= now:
+            self.cluster.tell(now, out)
 
     # Workers.
 
@@ -353,13 +372,11 @@ class GatewayCore:
             case Resting():
                 self.workers.rests(now, event)
             case Heartbeat():
-                self._heard(now, event, out)
+                self.joining.heard(now, event, out)
             case WorkerJoined():
-                self._joined(now, event, out)
+                self.joining.joined(now, event, out)
             case WorkerLeft():
-                handle = self.workers.drop(event.worker)
-                if handle is not None:
-                    self.retries.lose(now, handle, event.why or "left", out)
+                self.joining.left(now, event, out)
                 self.dialing.lose(event.worker, out)
 
     def _head(self, message: ResponseHead, out: list[Command]) -> None:
@@ -371,28 +388,3 @@ class GatewayCore:
         if inflight.clocks.first_byte is not None:
             self.deadlines.remove(inflight.clocks.first_byte, inflight)
         out.append(Pass(inflight, message))
-
-    def _joined(self, now: float, message: WorkerJoined, out: list[Command]) -> None:
-        name = message.view.name
-        old = self.workers.drop(name)
-        self._join(now, message.view, out)
-        self.retries.reborn(name)
-        if old is not None:
-            self.retries.lose(now, old, "was started anew", out)
-        self.retries.place_held(now, out)
-
-    def _join(self, now: float, view: WorkerView, out: list[Command]) -> None:
-        self.workers.join(now, view)
-        if self._is_watching:
-            out.append(Send(view.name, WatchIdle()))
-
-    def _heard(self, now: float, message: Heartbeat, out: list[Command]) -> None:
-        """One that was dropped for its silence is back with this, and has first to end what it has."""
-        view = message.view
-        handle = self._handles.get(view.name)
-        if handle is not None:
-            self.workers.hear(now, handle, view)
-            return
-        self._join(now, view, out)
-        self.retries.returned(view.name, out)
-        self.retries.place_held(now, out)

@@ -7,9 +7,10 @@ from typing import Protocol
 
 from attacca.errors import AttaccaError, QueueFull
 from attacca.gateway.core.deadlines import Clocks
+from attacca.gateway.core.slots import SandboxHandle, Slots
 from attacca.gateway.core.statistics import EWMA_WEIGHT, Statistics
 from attacca.gateway.core.workers import WorkerHandle
-from attacca.model.function import Revision, Signature
+from attacca.model.function import Revision, Scheduling, Signature
 from attacca.model.invocation import Call, Failed, FunctionError, Outcome, Request, Start, Timing, Why
 from attacca.model.messages import Started
 from attacca.policy.balancing.types import Asked
@@ -44,15 +45,17 @@ class Function:
     """A known function: its current revision, its counters and its latest invocations."""
 
     __slots__ = (
-        "application", "arrived_at", "clocks", "cors", "deployed_at", "gap_s", "hears_leaving", "is_idempotent", "name",
-        "number", "queue", "recent", "resources", "revision_id", "running", "settings", "statistics", "takes_requests",
-        "takes_streams", "trigger", "waiting",
+        "application", "arrived_at", "arrived_count", "clocks", "cors", "deployed_at", "gap_s", "hears_leaving",
+        "is_clustered", "is_idempotent", "name", "number", "queue", "recent", "resources", "revision_id", "running",
+        "settings", "slots", "statistics", "takes_requests", "takes_streams", "trigger", "waiting",
     )  # fmt: skip
 
     def __init__(self, revision: Revision, calls_kept: int) -> None:
         self.name = revision.function
         self.arrived_at: float | None = None  # it and the next: only counted where there are several workers
         self.gap_s: float | None = None  # moving average of the time between arrivals
+        self.arrived_count = 0  # only counted where slots are
+        self.slots: Slots[Inflight] | None = None  # where control has its sandboxes made
         self.waiting = 0
         self.running = 0
         self.statistics = Statistics()
@@ -70,6 +73,7 @@ class Function:
         self.deployed_at = revision.created_at
         self.settings = revision.settings  # for what is asked seldom
         self.cors = revision.settings.cors
+        self.is_clustered = revision.settings.scheduling is Scheduling.CLUSTER
         self.is_idempotent = revision.settings.idempotent
         self.resources = revision.settings.resources
         self.application = revision.settings.application or revision.function
@@ -115,8 +119,8 @@ class Inflight:
 
     __slots__ = (
         "arrived", "at", "attempts", "client", "clocks", "function", "has_head", "holder", "id", "is_done", "key",
-        "lost", "more", "on_end", "outcome", "place", "request", "revision", "run_ms", "said", "sandbox", "start",
-        "status", "timing", "total_ms", "waiting", "why",
+        "losses", "lost", "more", "on_end", "outcome", "place", "request", "revision", "run_ms", "said", "sandbox",
+        "slot", "start", "status", "timing", "total_ms", "waiting", "why",
     )  # fmt: skip
 
     def __init__(
@@ -135,6 +139,8 @@ class Inflight:
         self.place = place  # why it is with this worker
         self.waiting = holder.queued  # invocations that waited there when this one came
         self.attempts = 1
+        self.losses = 0  # of these, how many ended with a worker or a sandbox
+        self.slot: SandboxHandle[Inflight] | None = None  # one of its is taken for it
         self.function = function
         self.revision = function.number
         self.clocks = function.clocks

@@ -17,6 +17,7 @@ def check(core: GatewayCore) -> None:
     _workers(core)
     _functions(core)
     _deadlines(core)
+    _cluster(core)
 
 
 def _inflight(core: GatewayCore) -> None:
@@ -28,7 +29,9 @@ def _inflight(core: GatewayCore) -> None:
         if one.holder is nowhere:
             assert one.start is None, f"{key} runs nowhere"
             assert not core.workers.by_name, f"{key} waits for a worker, and there is one"
-        else:
+        elif one.holder is core.cluster.nowhere:
+            assert one.slot is None, f"{key} waits for a slot, and has one"
+        elif one.slot is None or one.slot.handle is not None:
             assert core.workers.by_name.get(one.worker) is one.holder, f"{key} is with {one.worker}, which is gone"
         assert one.start is not None or one.request is not NO_REQUEST, f"{key} waits, and its request was let go"
         assert one.start is not None or not one.has_head, f"{key} answers before it has started"
@@ -38,15 +41,15 @@ def _inflight(core: GatewayCore) -> None:
 
 def _workers(core: GatewayCore) -> None:
     workers = core.workers
-    handles = [*workers.by_name.values(), core.retries.nowhere]
+    handles = [*workers.by_name.values(), core.retries.nowhere, core.cluster.nowhere]
     waiting = Counter(id(one.holder) for one in core.inflight.values() if one.start is None)
     running = Counter(id(one.holder) for one in core.inflight.values() if one.start is not None)
     for handle in handles:
         counted = waiting[id(handle)], running[id(handle)]
         assert (handle.queued, handle.running) == counted, f"{handle.name} has {counted}, and says {handle!r}"
-    able = [handle for handle in handles[:-1] if not handle.is_draining] or handles[:-1]
+    able = [handle for handle in handles[:-2] if not handle.is_draining] or handles[:-2]
     assert workers.only is (able[0] if len(able) == 1 else None)
-    silent_at = min((handle.heard_at + workers.silent_s for handle in handles[:-1]), default=inf)
+    silent_at = min((handle.heard_at + workers.silent_s for handle in handles[:-2]), default=inf)
     assert workers.silent_at <= silent_at, f"a worker falls silent at {silent_at}, and nobody looks then"
 
 
@@ -82,3 +85,36 @@ def _deadlines(core: GatewayCore) -> None:
         times = list(lane.entries.values())
         assert times == sorted(times), f"{lane!r} is out of order"
         assert core.deadlines.next_at <= min(times, default=inf), f"{lane!r} has an earlier one"
+
+
+def _cluster(core: GatewayCore) -> None:
+    """A slot is taken by one invocation, nobody waits beside one that is free, what is known is what was published."""
+    cluster = core.cluster
+    taken = Counter(one.slot for one in core.inflight.values() if one.slot is not None)
+    for sandbox in {**dict.fromkeys(taken), **dict.fromkeys(cluster.by_sandbox.values())}:
+        assert sandbox.taken == taken[sandbox] <= sandbox.limit, f"{taken[sandbox]} are in {sandbox!r}"
+        assert (cluster.by_sandbox.get(sandbox.id) is sandbox) == (sandbox.slots is not None), f"{sandbox!r} is gone"
+    for one in core.inflight.values():
+        if one.slot is not None:
+            assert one.slot.endpoint.function == one.function.name, f"{one!r} is in {one.slot!r}"
+            assert one.holder.name == one.slot.endpoint.worker, f"{one!r} is in {one.slot!r}"
+    waiting = [one for one in core.inflight.values() if one.holder is cluster.nowhere]
+    held = [one for slots in cluster.by_function.values() for one in slots.waiting]
+    assert sorted(map(id, waiting)) == sorted(map(id, held)), "waits for a slot, and for none"
+    published = [one for slots in cluster.by_function.values() for one in slots.sandboxes.values()]
+    assert {one.id: one for one in published} == cluster.by_sandbox
+    assert {one.id: one for those in cluster.by_worker.values() for one in those.values()} == cluster.by_sandbox
+    assert {one.id: one for one in published if one.is_full} == cluster.full
+    for slots in cluster.by_function.values():
+        free = [one.id for one in slots.sandboxes.values() if one.is_free and one.endpoint.revision == slots.revision]
+        assert sorted(slots.free) == sorted(free), f"{slots!r} could give {free}"
+        assert not (slots.waiting and free), f"{slots!r}: somebody waits beside a free slot"
+    for sandbox in published:
+        handle = core.workers.by_name.get(sandbox.endpoint.worker)
+        there = None if handle is None or handle.is_draining else handle
+        assert sandbox.handle is there, f"{sandbox!r} is reached by {there!r}"
+    for function in core.functions.by_name.values():
+        slots_of = cluster.by_function.get(function.name) if function.is_clustered else None
+        assert function.slots is slots_of, f"{function!r} has {function.slots!r}"
+    assert all(slots.is_changed for slots in cluster.changed)
+    assert bool(cluster.changed) == (cluster.tell_at < inf), "something has changed, and control is never told"

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from attacca.errors import Draining, NotFound, SandboxLost
 from attacca.gateway.core.catalogue import Functions
+from attacca.gateway.core.cluster import Cluster
 from attacca.gateway.core.deadlines import Deadlines
 from attacca.gateway.core.events import Command
 from attacca.gateway.core.inflight import NO_TIME, Function, Inflight
@@ -30,6 +31,7 @@ class Retries:
         attempts: int,
         pick: Callable[[float, Function, list[Command]], tuple[WorkerHandle, str]],
         close: Callable[[float, Inflight, Outcome, list[Command]], None],
+        cluster: Cluster,
     ) -> None:
         """`attempts`: so often an invocation is sent to workers that are lost, at most."""
         self.nowhere = WorkerHandle("", 0.0)  # has those that wait for a worker to join
@@ -40,6 +42,7 @@ class Retries:
         self._attempts = attempts
         self._pick = pick
         self._close = close
+        self._cluster = cluster
         self.held: list[Inflight] = []  # those of `nowhere`, and such that ended meanwhile
         self._abandoned: dict[str, list[str]] = {}  # by silent worker: what it may still think it has to do
 
@@ -54,13 +57,13 @@ class Retries:
             elif not self._can_repeat(one):
                 message = f"worker {handle.name!r} {why} while it had this invocation"
                 self._close(now, one, Failed(SandboxLost.code, message, _advice(one)), out)
-            elif one.attempts >= self._attempts:
-                message = f"worker {handle.name!r} {why}, the last of {one.attempts} that had this invocation"
+            elif one.losses + 1 >= self._attempts:
+                message = f"worker {handle.name!r} {why}, the last of {one.losses + 1} that had this invocation"
                 self._close(now, one, Failed(SandboxLost.code, message, "find out whether it is what ends them"), out)
             else:
-                self._again(now, one, f"worker {handle.name!r} {why}")
-                self._rename(one)
-                self._place(now, one, out)
+                self._again(now, one, f"worker {handle.name!r} {why}", out)
+                self._cluster.rename(one)
+                self.place(now, one, out)
 
     def abandon(self, handle: WorkerHandle) -> None:
         """It is only silent, and may come back with what it has; call it before `lose`."""
@@ -87,7 +90,7 @@ class Retries:
                 self._close(now, one, LEFT, out)
             else:
                 self.nowhere.queued -= 1
-                self._place(now, one, out)
+                self.place(now, one, out)
 
     def ended_too_soon(self, now: float, one: Inflight, outcome: Failed, out: list[Command]) -> bool:
         """A worker says that it lost the sandbox, or that it will not start it as it drains, or that it knows no such
@@ -100,7 +103,7 @@ class Retries:
         if one.client is None or self._functions.by_name.get(function.name) is not function:
             return False
         if outcome.code == NotFound.code:
-            if one.start is not None or one.attempts >= self._attempts:
+            if one.start is not None or one.losses + 1 >= self._attempts:
                 return False
             holder.queued -= 1
         elif one.revision != function.number:
@@ -112,19 +115,27 @@ class Retries:
             self._workers.ease(holder)
         elif outcome.code == Draining.code:
             others = any(not other.is_draining for other in self._workers.by_name.values() if other is not holder)
-            if one.start is not None or not others or one.attempts >= self._attempts:
+            if one.start is not None or not others or one.losses + 1 >= self._attempts:
                 return False
             holder.queued -= 1
             holder.is_draining = True  # its heartbeat would say so a moment later
             self._workers.renew()
         else:
             return False
-        self._again(now, one, outcome.message)
-        handle, one.place = self._pick(now, function, out)
-        if handle is not holder:
-            self._rename(one)
-        self._send(one, handle, out)
+        self._again(now, one, outcome.message, out)
+        self._place_anew(now, one, out)
         return True
+
+    def _place_anew(self, now: float, one: Inflight, out: list[Command]) -> None:
+        holder = one.holder
+        if one.function.slots is not None:
+            self._cluster.rename(one)
+            self._cluster.hold(now, one, out)
+            return
+        handle, one.place = self._pick(now, one.function, out)
+        if handle is not holder:
+            self._cluster.rename(one)
+        self._send(one, handle, out)
 
     def _can_repeat(self, one: Inflight) -> bool:
         function = one.function
@@ -135,11 +146,14 @@ class Retries:
         is_current = one.revision == function.number
         return function.is_idempotent and is_current and not (one.has_head or one.more)
 
-    def _again(self, now: float, one: Inflight, why: str) -> None:
+    def _again(self, now: float, one: Inflight, why: str, out: list[Command]) -> None:
         """It waits anew: if it had started, with a new wait_s, else for what is left of the old one."""
         function, clocks = one.function, one.clocks
         one.lost = f"sent again, {why}; "
         one.attempts += 1
+        one.losses += 1
+        if one.slot is not None:
+            self._cluster.leave(now, one, out)
         if one.start is None:
             return
         function.running -= 1
@@ -150,14 +164,11 @@ class Retries:
             clocks.first_byte.entries.pop(one, None)
         self._deadlines.add(now, clocks.wait, one)
 
-    def _rename(self, one: Inflight) -> None:
-        del self._inflight[one.key]
-        one.key = f"{one.id}~{one.attempts}"
-        self._inflight[one.key] = one
-
-    def _place(self, now: float, one: Inflight, out: list[Command]) -> None:
-        """With no worker, it waits for one to join."""
-        if self._workers.by_name:
+    def place(self, now: float, one: Inflight, out: list[Command]) -> None:
+        """With no worker, it waits for one to join; or for a slot, where control makes sandboxes."""
+        if one.function.slots is not None:
+            self._cluster.hold(now, one, out)
+        elif self._workers.by_name:
             handle, one.place = self._pick(now, one.function, out)
             self._send(one, handle, out)
         else:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from attacca.errors import BadRequest
+from attacca.io.certificates import identities, identity
 from attacca.io.wire.frames import HEAD, HELLO_BYTES, Codec, Goodbye, decode_hello, refusal
 from attacca.io.wire.types import CUT, TOO_SLOW, Hello, Limits, Receiver
 
@@ -180,7 +181,7 @@ class StreamLink(asyncio.Protocol):
             self._abort(f"the peer closed it: {word.why}")
             return
         assert isinstance(word, Hello)
-        why = refusal(self._hello, word)
+        why = refusal(self._hello, word) or self._misnamed(word)
         if why:
             raise BadRequest(why)
         goodbye = None if self._admit is None else self._admit(word)
@@ -193,6 +194,14 @@ class StreamLink(asyncio.Protocol):
             self._transport.write(PLAIN.encode(self._hello))
         self._receive = self._receiver.opened(self, word)
 
+    def _misnamed(self, hello: Hello) -> str:
+        """Why it is not who it says it is; only where there are certificates."""
+        shown = None if self._transport is None else self._transport.get_extra_info("peercert")
+        if not shown or identity(hello.plane, hello.name) in identities(shown):
+            return ""
+        names = ", ".join(sorted(identities(shown))) or "nobody"
+        return f"says that it is {hello.plane} {hello.name!r}, and shows the certificate of {names}"
+
     # The end.
 
     def _leave(self, why: str, told: str, instead: str = "") -> None:
@@ -201,6 +210,8 @@ class StreamLink(asyncio.Protocol):
             return
         self._is_over, self._why = True, why
         self._stop_timer()
+        if self._transport.is_closing():
+            return
         self._transport.write(PLAIN.encode(Goodbye(told[: HELLO_BYTES // 8], instead)))
         self._transport.close()
         self._timer = asyncio.get_running_loop().call_later(self._limits.linger_s, self._transport.abort)

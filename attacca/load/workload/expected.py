@@ -5,7 +5,7 @@ import math
 import msgspec
 
 from attacca.load.workload.distributions import mean_ms
-from attacca.load.workload.scenario import Clients, Scenario
+from attacca.load.workload.scenario import Clients, Scenario, plans_of
 from attacca.load.workload.schedule import Schedule, Target
 from attacca.load.workload.shapes import rate_of
 
@@ -111,11 +111,11 @@ def _part(target: Target, many: float, total_ms: float, length_s: float) -> Func
 def _of_clients(scenario: Scenario, clients: Clients) -> dict[int, tuple[float, float]]:
     """At most: as if an answer took no longer than the handler, and every function were clients' choice."""
     length_s = scenario.workload.duration_s or 0.0
-    weights = [plan.weight if plan.shape is None else 0.0 for plan in scenario.functions]
+    weights = [plan.weight if plan.shape is None else 0.0 for plan in plans_of(scenario)]
     total = sum(weights)
     if total <= 0:
         return {}
-    means = [mean_ms(plan.duration) for plan in scenario.functions]
+    means = [mean_ms(plan.duration) for plan in plans_of(scenario)]
     round_ms = mean_ms(clients.think) + sum(w * m for w, m in zip(weights, means, strict=True)) / total
     rounds = clients.count * length_s * 1000 / max(round_ms, 0.1)
     return {
@@ -129,7 +129,7 @@ def _peak(scenario: Scenario, schedule: Schedule, mean: float) -> float:
     """The highest sum of the shapes' rates; of a trace its mean."""
     shapes = [
         (rate_of(plan.shape, schedule.length_s), max(plan.shape.rate, plan.shape.to_rate) * (plan.shape.kind == "mmpp"))
-        for plan in scenario.functions
+        for plan in plans_of(scenario)
         if plan.shape is not None
     ]
     times = [schedule.length_s * step / STEPS for step in range(STEPS + 1)]
@@ -166,7 +166,7 @@ def _of_load(load: Expected) -> list[str]:
 def _of_settings(scenario: Scenario, schedule: Schedule, load: Expected) -> list[str]:
     said = []
     called = {part.function for part in load.parts}
-    never = [plan.name for plan in scenario.functions if plan.name not in called]
+    never = [plan.name for plan in plans_of(scenario) if plan.name not in called]
     if not called:
         said.append("nothing is sent at all: the part of the trace may be too short, or its functions too few")
     elif never:

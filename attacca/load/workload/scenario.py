@@ -1,5 +1,6 @@
 """One file says what is run: workload, functions, system, hardware, faults, seeds; live and simulated alike."""
 
+from collections.abc import Iterator
 from math import inf, isfinite
 from pathlib import Path
 from typing import Annotated, Literal
@@ -52,7 +53,7 @@ class Shape(Part, frozen=True, kw_only=True):
     rate: NotNegative = 1.0
     to_rate: NotNegative = 0.0  # ramp: at the end; step and spike: after or during; mmpp: of the high state; sine: peak
     cv: Positive = 1.0
-    at_s: NotNegative = 0.0  # step and spike: when
+    at_s: NotNegative = 0.0  # step and spike: when; constant: the first
     for_s: NotNegative = 0.0  # spike: how long; sine: the period; mmpp: mean time in a state
 
     def __post_init__(self) -> None:
@@ -96,6 +97,7 @@ class FunctionPlan(Part, frozen=True, kw_only=True):
     wait_s: Positive = 300.0
     queue: Count = 1_000_000
     idempotent: bool = False  # it may be run again when its worker or its sandbox is lost
+    copies: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 1  # so many alike, called NAME-1, NAME-2, ...
 
 
 class TraceUse(Part, frozen=True, kw_only=True):
@@ -150,6 +152,8 @@ class System(Part, frozen=True, kw_only=True):
     concurrency: Choice = Choice(policy="fixed", options={"count": 64})
     keepalive: Choice = Choice(policy="ttl")
     balancing: Choice = Choice(policy="least_loaded")
+    scaling: Choice = Choice(policy="knative")  # in mode cluster: how many sandboxes a function has
+    placement: Choice = Choice(policy="kubernetes")  # in mode cluster: which worker has the next one made
     templates: bool = True
     silent_s: Positive = SILENT_S  # a worker that says nothing for so long is lost
     attempts: Count = ATTEMPTS  # workers that an invocation is sent to, when one after the other is lost
@@ -171,6 +175,7 @@ class Hardware(Part, frozen=True, kw_only=True):
     background: NotNegative = 0.0  # cores of each worker that are busy with something else than its handlers and starts
     network: Distribution = Distribution()  # gateway to worker, one way
     network_loss: Share = 0.0
+    control: Distribution = Distribution()  # control to gateways and workers, one way: in mode cluster
     image_cache: bool = False
     fetch: Distribution = Distribution()  # of an image that is not cached
     memory_pressure: Share = 0.0  # slow-down of everything when memory is full
@@ -213,7 +218,7 @@ class Scenario(Part, frozen=True, kw_only=True):
     record: Record = Record()
 
     def __post_init__(self) -> None:
-        names = [function.name for function in self.functions]
+        names = [name for function in self.functions for name in names_of(function)]
         if len(set(names)) != len(names):
             raise ValueError("two functions have the same name")
         if self.workload.trace is None and self.workload.duration_s is None:
@@ -223,6 +228,32 @@ class Scenario(Part, frozen=True, kw_only=True):
         for fault in self.faults:
             if fault.worker is not None and fault.worker >= self.system.workers:
                 raise ValueError(f"a fault of worker {fault.worker}, and workers are 0 to {self.system.workers - 1}")
+
+
+def names_of(plan: FunctionPlan) -> Iterator[str]:
+    if plan.copies == 1:
+        yield plan.name
+    else:
+        yield from (f"{plan.name}-{number}" for number in range(1, plan.copies + 1))
+
+
+def plans_of(scenario: Scenario) -> tuple[FunctionPlan, ...]:
+    """One for each function; copies that are called at a constant rate take turns."""
+    if all(plan.copies == 1 for plan in scenario.functions):
+        return scenario.functions
+    return tuple(each for plan in scenario.functions for each in _copies(plan))
+
+
+def _copies(plan: FunctionPlan) -> Iterator[FunctionPlan]:
+    shape = plan.shape
+    is_staggered = shape is not None and shape.kind == "constant" and shape.rate > 0
+    for number, name in enumerate(names_of(plan)):
+        one = msgspec.structs.replace(plan, name=name, copies=1)
+        if is_staggered:
+            assert shape is not None
+            at_s = shape.at_s + number / plan.copies / shape.rate
+            one = msgspec.structs.replace(one, shape=msgspec.structs.replace(shape, at_s=at_s))
+        yield one
 
 
 def read(path: Path) -> Scenario:

@@ -12,7 +12,7 @@ import msgspec
 
 from attacca.kernel.rand import Streams
 from attacca.load.workload.distributions import mean_ms, sampler
-from attacca.load.workload.scenario import Distribution, FunctionPlan, Scenario, TraceUse
+from attacca.load.workload.scenario import Distribution, FunctionPlan, Scenario, TraceUse, plans_of
 from attacca.load.workload.shapes import arrivals, check
 
 if TYPE_CHECKING:
@@ -71,10 +71,11 @@ class Schedule:
 
             trace = open_trace(use, scenario.seed)
         self._trace = trace
-        for plan in scenario.functions:
+        self.plans = plans_of(scenario)
+        for plan in self.plans:
             if plan.shape is not None:
                 check(plan.shape)
-        targets = [_of_plan(plan) for plan in scenario.functions]
+        targets = [_of_plan(plan) for plan in self.plans]
         self._places: list[int] = []  # of each function of the trace, its place in `functions`
         if trace is not None:
             self._places = _join(targets, trace.functions, use or TraceUse(path=""))
@@ -93,9 +94,7 @@ class Schedule:
     def _sources(self) -> list[Iterator[Arrival]]:
         streams = Streams(self.scenario.seed)
         sources = [
-            self._of_shape(plan, number, streams)
-            for number, plan in enumerate(self.scenario.functions)
-            if plan.shape is not None
+            self._of_shape(plan, number, streams) for number, plan in enumerate(self.plans) if plan.shape is not None
         ]
         if self._trace is not None:
             sources.append(self._of_trace(self._trace))
@@ -128,7 +127,7 @@ class Schedule:
         from attacca.load.workload.shapes import expected_count
 
         counts: dict[int, tuple[float, float]] = {}
-        for number, plan in enumerate(self.scenario.functions):
+        for number, plan in enumerate(self.plans):
             if plan.shape is not None:
                 many = expected_count(plan.shape, self.length_s)
                 counts[number] = (many, many * mean_ms(plan.duration))

@@ -19,7 +19,7 @@ def arrivals(shape: Shape, chance: Chance, until_s: float) -> Iterator[float]:
     check(shape)
     match shape.kind:
         case "constant":
-            return _constant(shape.rate, until_s)
+            return _constant(shape.rate, shape.at_s, until_s)
         case "poisson":
             return _renewal(lambda: chance.expovariate(shape.rate), until_s) if shape.rate > 0 else iter(())
         case "gamma":
@@ -60,7 +60,7 @@ def expected_count(shape: Shape, until_s: float) -> float:
     low, high = shape.rate, shape.to_rate
     match shape.kind:
         case "constant":
-            return float(ceil(until_s * low)) if low > 0 else 0.0
+            return float(ceil(max(0.0, until_s - shape.at_s) * low)) if low > 0 else 0.0
         case "poisson" | "gamma":
             return until_s * low
         case "mmpp" | "ramp":
@@ -76,12 +76,12 @@ def expected_count(shape: Shape, until_s: float) -> float:
             return until_s * (low + high) / 2 - (high - low) / 2 * sin(turn * until_s) / turn
 
 
-def _constant(rate: float, until_s: float) -> Iterator[float]:
-    """The n-th is n intervals from the beginning: errors do not add up."""
+def _constant(rate: float, first_s: float, until_s: float) -> Iterator[float]:
+    """The n-th is n intervals from the first: errors do not add up."""
     if rate <= 0:
         return
     for number in count():
-        at = number / rate
+        at = first_s + number / rate
         if at >= until_s:
             return
         yield at

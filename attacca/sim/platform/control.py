@@ -5,7 +5,10 @@ again after a crash, and have its catalogue from it.
 """
 
 from collections.abc import Callable, Iterable
-from typing import Protocol
+from functools import partial
+from typing import Any, Protocol
+
+from msgspec.structs import replace
 
 from attacca.control.core.control import ControlCore
 from attacca.control.core.events import (
@@ -20,6 +23,7 @@ from attacca.control.core.events import (
     Event,
     Examine,
     Examined,
+    GatewaySaid,
     Made,
     Outcome,
     Put,
@@ -33,17 +37,33 @@ from attacca.control.core.events import (
     Tick,
     ToPeer,
 )
+from attacca.control.core.policies import Policies
 from attacca.control.core.stored import Function
+from attacca.gateway.core.events import FromControl as Published
 from attacca.kernel.drive import Drive, each, raise_refused
+from attacca.kernel.rand import Streams
+from attacca.kernel.registry import Choice
+from attacca.load.workload.scenario import Scenario
+from attacca.model.endpoints import (
+    AskEndpoints,
+    AskSandboxes,
+    Endpoints,
+    EndpointsChanged,
+    Loads,
+    SandboxDown,
+    Sandboxes,
+    SandboxUp,
+    StartSandbox,
+    StartsFail,
+    StopSandbox,
+)
 from attacca.model.function import Revision, Settings
 from attacca.model.messages import (
     AskHeld,
-    Catalogue,
     Check,
     Checked,
-    Deleted,
-    Deployed,
     FromControl,
+    GatewayJoined,
     Heartbeat,
     Held,
     Members,
@@ -52,9 +72,19 @@ from attacca.model.messages import (
     WorkerJoined,
 )
 from attacca.sim.engine import Engine, EngineTimer
+from attacca.sim.platform.network import Channel
 
 CONTROL = "control"
-Said = Catalogue | Deployed | Deleted
+OfCluster = AskEndpoints | Loads | SandboxUp | SandboxDown | Sandboxes
+
+
+class Front(Protocol):
+    """A gateway as control sees it."""
+
+    name: str
+
+    def hear_control(self, message: Published) -> None: ...
+    def join_control(self, tell: Callable[[AskEndpoints | Loads], None]) -> None: ...
 
 
 class Peer(Protocol):
@@ -67,14 +97,26 @@ class Peer(Protocol):
 
 
 class SimulatedControl:
-    """`to_gateway` is told what is announced. `silent_s`: see `ControlCore`."""
+    """`silent_s`: see `ControlCore`.
 
-    def __init__(self, engine: Engine, silent_s: float, to_gateway: Callable[[Said], None]) -> None:
-        self.core = ControlCore(silent_s=silent_s)
+    What it says of sandboxes and endpoints, and hears of them, takes as long as the scenario says; of the catalogue all
+    hear at once, and in the same order.
+    """
+
+    def __init__(self, engine: Engine, scenario: Scenario, silent_s: float) -> None:
+        self._scenario = scenario
+        scaling, placement = scenario.system.scaling, scenario.system.placement
+        policies = Policies(
+            scaling=Choice(policy=scaling.policy, options=scaling.options),
+            placement=Choice(policy=placement.policy, options=placement.options),
+        )
+        self.core = ControlCore(Streams(scenario.seed).stream("placement"), policies, silent_s=silent_s)
         self.store: dict[str, tuple[bytes, int]] = {}
-        self._writes = 0
+        self._writes = self._said = 0
         self._engine = engine
-        self._to_gateway = to_gateway
+        self._gateways: dict[str, Front] = {}
+        self._channels: dict[str, Channel] = {}  # to each of them
+        self._to_here = self._channel("control", self._arrive)
         self._workers: dict[str, Peer] = {}
         self._replies: dict[str, Outcome] = {}
         self._asked: dict[str, DeployAsked] = {}  # what is being deployed
@@ -86,6 +128,26 @@ class SimulatedControl:
 
     def __repr__(self) -> str:
         return f"<SimulatedControl {len(self._workers)} workers, {len(self.store)} entries, {self.core.stage}>"
+
+    def _channel(self, name: str, deliver: Callable[[Any], None]) -> Channel:
+        hardware = replace(self._scenario.hardware, network=self._scenario.hardware.control, network_loss=0.0)
+        return Channel(self._engine, hardware, self._scenario.seed, name, deliver)
+
+    def connect(self, gateway: "Front") -> None:
+        """It asks where functions run, before it is asked for any."""
+        self._gateways[gateway.name] = gateway
+        self._channels[gateway.name] = self._channel(f"control/{gateway.name}", gateway.hear_control)
+        gateway.join_control(partial(self.say, gateway.name))
+        self.feed(GatewayJoined(gateway.name))
+
+    def say(self, peer: str, message: OfCluster) -> None:
+        """A gateway or a worker says something, which is here a little later."""
+        self._said += 1
+        self._to_here.send((peer, message), self._said)
+
+    def _arrive(self, said: tuple[str, OfCluster]) -> None:
+        peer, message = said
+        self.feed(GatewaySaid(peer, message) if isinstance(message, AskEndpoints | Loads) else message)
 
     def open(self, revisions: Iterable[Revision]) -> None:
         """With functions that were deployed in a run before."""
@@ -99,6 +161,8 @@ class SimulatedControl:
     def join(self, worker: Peer, joined: WorkerJoined) -> None:
         """It has the catalogue before this returns."""
         self._workers[worker.name] = worker
+        if worker.name not in self._channels:
+            self._channels[worker.name] = self._channel(f"control/{worker.name}", worker.hear_control)
         self.feed(joined)
 
     def hear(self, message: Checked | Heartbeat) -> None:
@@ -129,7 +193,8 @@ class SimulatedControl:
             case Send():
                 self._send(command.peer, command.message)
             case Announce():
-                self._to_gateway(command.message)
+                for gateway in self._gateways.values():
+                    gateway.hear_control(command.message)
                 for worker in self._workers.values():
                     if worker.is_up:
                         worker.hear_control(command.message)
@@ -152,6 +217,10 @@ class SimulatedControl:
                 return Swept()
 
     def _send(self, peer: str, message: ToPeer) -> None:
+        if isinstance(message, StartSandbox | StopSandbox | AskSandboxes | Endpoints | EndpointsChanged | StartsFail):
+            self._said += 1
+            self._channels[peer].send(message, self._said)
+            return
         worker = self._workers.get(peer)
         if worker is None or not worker.is_up:
             return

@@ -5,10 +5,24 @@ from typing import Final
 
 from attacca.errors import AttaccaError
 from attacca.gateway.core.catalogue import AskCatalogue
-from attacca.gateway.core.events import Answer, Arrived, Command, Dial, Event, HangUp, Pass, Reject, Tick, WorkerLost
+from attacca.gateway.core.events import (
+    Answer,
+    Arrived,
+    Command,
+    Dial,
+    Event,
+    FromControl,
+    HangUp,
+    Pass,
+    Reject,
+    TellControl,
+    Tick,
+    WorkerLost,
+)
 from attacca.gateway.core.gateway import GatewayCore
 from attacca.gateway.core.inflight import Inflight
 from attacca.kernel.drive import Drive, raise_refused
+from attacca.model.endpoints import AskEndpoints, Loads, NotBegun, SlotFree
 from attacca.model.invocation import Request
 from attacca.model.messages import (
     Dispatch,
@@ -31,7 +45,7 @@ from attacca.sim.record.ledger import Ledger
 REQUEST = Request()
 ARRIVED: Final = int(What.ARRIVED)
 ANSWERED: Final = int(What.ANSWERED)
-FromNode = Started | Ended | Resting | Heartbeat | WorkerJoined
+FromNode = Started | Ended | Resting | Heartbeat | WorkerJoined | NotBegun | SlotFree
 
 
 class Broken(Exception):
@@ -46,12 +60,15 @@ class SimulatedGateway:
         core: GatewayCore,
         invocations: dict[str, SimulatedInvocation],
         ledger: Ledger,
+        name: str = "gateway",
     ) -> None:
+        self.name = name
         self.core = core
         self.arrived = 0
         self.over = 0  # answered or refused
         self.channels: Mapping[str, tuple[int, Channel]] = {}  # by worker: its place, and the way to it
         self.on_over: Callable[[SimulatedInvocation], None] | None = None
+        self._tell_control: Callable[[AskEndpoints | Loads], None] = _deaf
         self.on_watch: Callable[[str], None] = _nobody  # this worker is to say what rests
         self._engine = engine
         self._event_log = event_log
@@ -68,12 +85,21 @@ class SimulatedGateway:
         self.arrived += 1
         self.drive.feed(Arrived(flight.key, self._engine.now, flight.target.name, REQUEST, flight))
 
+    def join_control(self, tell: Callable[[AskEndpoints | Loads], None]) -> None:
+        """`tell`: what is said to it."""
+        self._tell_control = tell
+
+    def hear_control(self, message: FromControl) -> None:
+        self.drive.feed(message)
+
     def hear(self, message: FromNode) -> None:
         if type(message) is Ended:
             self.drive.feed(message)
             if message.id not in self.core.inflight:
                 self._invocations.pop(message.id, None)
             return
+        if type(message) is NotBegun:
+            self._invocations.pop(message.id, None)
         if type(message) is not Started and isinstance(message, Heartbeat | WorkerJoined):
             self._note_joining(message)
         self.drive.feed(message)
@@ -100,6 +126,8 @@ class SimulatedGateway:
         match command:
             case Reject():
                 self._refuse(_of(command.client), command.error)
+            case TellControl():
+                self._tell_control(command.message)
             case WorkerLost():
                 self._event_log.note(What.WORKER_LEFT, self.channels[command.worker][0], 0)
             case Pass() | AskCatalogue() | Dial() | HangUp():
@@ -139,6 +167,8 @@ class SimulatedGateway:
         if not inflight.is_done:
             raise Broken(f"invocation {flight.idx} is answered before the gateway is done with it")
         inflight.client = None
+        if inflight.function.is_clustered:
+            flight.timing = inflight.timing  # it was held here
         if inflight.outcome == "ok":
             self._event_log.note(ANSWERED, flight.worker, flight.idx)
             self._close(flight, inflight.status, "")
@@ -159,6 +189,10 @@ class SimulatedGateway:
 def _of(client: object) -> SimulatedInvocation:
     assert type(client) is SimulatedInvocation
     return client
+
+
+def _deaf(message: AskEndpoints | Loads) -> None:
+    """There is no control."""
 
 
 def _nobody(worker: str) -> None:

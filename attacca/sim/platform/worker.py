@@ -11,12 +11,12 @@ from attacca.kernel.ids import Ids
 from attacca.kernel.rand import Streams
 from attacca.kernel.registry import Choice, build
 from attacca.load.workload.scenario import Scenario
+from attacca.model.endpoints import NotBegun, SandboxDown, Sandboxes, SandboxUp, SlotFree
 from attacca.model.invocation import Start
 from attacca.model.messages import (
     AskHeld,
     AskStory,
     AskView,
-    Check,
     Checked,
     Dispatch,
     Ended,
@@ -45,6 +45,7 @@ from attacca.sim.record.ledger import Gauge
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core import view
 from attacca.worker.core.events import (
+    Asked,
     Command,
     DropTemplate,
     Event,
@@ -200,7 +201,7 @@ class SimulatedWorker:
             flight = self._invocations[message.invocation.id]
             now = self._engine.now
             if flight.key == message.invocation.id:
-                flight.enq = now
+                flight.enq = flight.due if message.sandbox else now
                 flight.queue_len = self.core.scheduler.queued
             if now != flight.due:
                 self._event_log.note(ENTERED, self.place, flight.idx)
@@ -210,7 +211,8 @@ class SimulatedWorker:
 
     def hear_control(self, message: FromControl) -> None:
         assert not isinstance(message, AskHeld | AskStory | AskView), "it is not asked what it has"
-        self.feed(Received(CONTROL, message) if isinstance(message, Check) else message)
+        if self.is_up:
+            self.feed(Received(CONTROL, message) if isinstance(message, Asked) else message)
 
     def tell_idle(self) -> None:
         """From now on, of each change."""
@@ -269,7 +271,9 @@ class SimulatedWorker:
         channel = self.to_gateway
         if type(message) is Checked:
             self._control.hear(message)
-        elif type(message) is Resting and channel is not None:
+        elif isinstance(message, SandboxUp | SandboxDown | Sandboxes):
+            self._control.say(self.name, message)
+        elif isinstance(message, Resting | NotBegun | SlotFree) and channel is not None:
             self._told += 1
             channel.send(message, -TOLD_FROM - self._told)
 

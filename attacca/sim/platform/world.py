@@ -11,7 +11,7 @@ from attacca.kernel.registry import build
 from attacca.load.records.recorder import NullRecorder, RecordSink
 from attacca.load.workload.scenario import Scenario
 from attacca.load.workload.schedule import RUN, WARMUP, Due, Schedule, Target
-from attacca.model.function import LABEL_MOST, PythonDirectory, Revision, Settings, Signature
+from attacca.model.function import PythonDirectory, Revision, Scheduling, Settings, Signature
 from attacca.model.membership import HEARTBEAT_S
 from attacca.model.messages import Heartbeat, WorkerJoined
 from attacca.policy.balancing import BALANCING
@@ -53,9 +53,6 @@ class World:
         Raises:
             BadConfig: a policy does not exist, or the scenario wants what a simulation cannot do yet.
         """
-        if scenario.system.mode != "worker":
-            hint = "set system.mode to worker; the scenario itself is sound"
-            raise BadConfig(f"scheduling mode {scenario.system.mode!r} cannot be simulated yet: skipped", hint)
         self.scenario = scenario
         self.engine = engine
         has_rows = scenario.record.invocations and not isinstance(sink, NullRecorder)
@@ -64,7 +61,8 @@ class World:
         self.front = SimulatedGateway(
             engine, event_log, _core(scenario, balancer, is_apart=self._is_apart), self.invocations, self.ledger
         )
-        self.control = SimulatedControl(engine, _silent_s(scenario, is_apart=self._is_apart), self.front.drive.feed)
+        self.control = SimulatedControl(engine, scenario, _silent_s(scenario, is_apart=self._is_apart))
+        self.control.connect(self.front)
         self._schedule = schedule
         self._coming: Iterator[Due] = iter(schedule)
         self._sent = 0
@@ -86,7 +84,7 @@ class World:
         chances = Chances(scenario.hardware, scenario.seed, colds)
         nodes: list[SimulatedWorker] = []
         called = _called(self._schedule) if scenario.system.templates else set()
-        self.control.open(_revision(target) for target in targets if target.name not in called)
+        self.control.open(_revision(target, scenario) for target in targets if target.name not in called)
         for place, keepalive in enumerate(keepalives):
             nodes.append(
                 SimulatedWorker(
@@ -97,7 +95,7 @@ class World:
                 with nodes[0].machine.at_once():
                     for target in targets:
                         if target.name in called:
-                            self.control.deploy(_settings(target))
+                            self.control.deploy(_settings(target, scenario))
         return nodes
 
     def _channels(self, event_log: EventLog) -> None:
@@ -195,7 +193,7 @@ class Clients:
     def __init__(self, world: World) -> None:
         clients = world.scenario.workload.clients
         assert clients is not None
-        plans, seed = world.scenario.functions, world.scenario.seed
+        plans, seed = world._schedule.plans, world.scenario.seed
         self._world = world
         self._count = clients.count
         self._think = Duration(clients.think, seed, "clients/think")
@@ -256,7 +254,7 @@ def _called(schedule: Schedule) -> set[str]:
     return {schedule.functions[place].name for place, (many, _) in schedule.counts().items() if many > 0}
 
 
-def _settings(target: Target) -> Settings:
+def _settings(target: Target, scenario: Scenario) -> Settings:
     plan = target.plan
     return Settings(
         name=plan.name,
@@ -267,13 +265,12 @@ def _settings(target: Target) -> Settings:
         concurrency=plan.concurrency,
         queue=min(plan.queue, 1_000_000),
         idempotent=plan.idempotent,
-        application=target.app[:LABEL_MOST],
-        trigger=target.trigger[:LABEL_MOST],
+        scheduling=Scheduling(scenario.system.mode),
     )
 
 
-def _revision(target: Target) -> Revision:
-    settings = _settings(target)
+def _revision(target: Target, scenario: Scenario) -> Revision:
+    settings = _settings(target, scenario)
     return Revision(
         function=settings.name,
         number=1,

@@ -213,7 +213,7 @@ class Catalogue:
     def prewarm(self, now: float, function: str, count: int, out: list[Command]) -> None:
         told = self._told(function)
         state = self._current(function) if told is None else self.find(now, told.id, out)
-        if state is not None:
+        if state is not None and not state.is_ordered:
             most = self._orderable(state.resources)
             state.wanted = max(0, min(state.wanted + count, most))
             self._stocked[function] = state
@@ -262,8 +262,8 @@ class Catalogue:
         state = self._current(order.function)
         if state is None:
             return
-        for sandbox in list(state.free):
-            if sandbox.idle is not None:
+        for sandbox in list(state.sandboxes.values() if state.is_ordered else state.free):
+            if sandbox.phase is Phase.IDLE:
                 self._pool.kill(now, sandbox, Loss(now, "evicted", " by order"), out)
         if order.is_renewal:
             self._renew(now, state, out)
@@ -303,7 +303,7 @@ class Catalogue:
     def ahead(self, now: float, order: Ahead, out: list[Command]) -> None:
         """What a keep-alive policy wants. A guess evicts nobody."""
         state = self._current(order.function)
-        if state is None:
+        if state is None or state.is_ordered:
             return
         for _ in range(order.copies):
             if state.is_full or not self._pool.fits(state.resources):

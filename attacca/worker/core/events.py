@@ -5,6 +5,16 @@ Messages come as they are, but for those that are answered: they come with their
 
 import msgspec
 
+from attacca.model.endpoints import (
+    AskSandboxes,
+    NotBegun,
+    SandboxDown,
+    Sandboxes,
+    SandboxUp,
+    SlotFree,
+    StartSandbox,
+    StopSandbox,
+)
 from attacca.model.function import Revision
 from attacca.model.invocation import Invocation
 from attacca.model.messages import (
@@ -33,12 +43,14 @@ from attacca.worker.core.reports import (
     TemplateReady,
 )
 
+Asked = Dispatch | Check | WatchIdle | StartSandbox | StopSandbox | AskSandboxes
+
 
 class Received(msgspec.Struct, frozen=True, gc=False):
     """A gateway or control asks for something, and is to hear what comes of it."""
 
     peer: str
-    message: Dispatch | Check | WatchIdle
+    message: Asked
 
 
 class PeerLost(msgspec.Struct, frozen=True):
@@ -129,5 +141,5 @@ class Stop(msgspec.Struct, frozen=True):
     invocation: str
 
 
-ToPeer = Started | Ended | Checked | Resting
+ToPeer = Started | Ended | Checked | Resting | NotBegun | SlotFree | SandboxUp | SandboxDown | Sandboxes
 Command = Run | Send[ToPeer] | MakeSandbox | Kill | Stop | MakeTemplate | DropTemplate

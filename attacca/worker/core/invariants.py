@@ -7,6 +7,8 @@ from attacca.worker.core.state import Position, RevisionState
 from attacca.worker.core.templates import TemplatePhase
 from attacca.worker.core.worker import WorkerCore
 
+ENDING = (Phase.DRAINING, Phase.DYING)
+
 
 def check(worker: WorkerCore) -> None:
     """
@@ -16,6 +18,7 @@ def check(worker: WorkerCore) -> None:
     _resources(worker)
     _reserved(worker)
     _scheduler(worker)
+    _orders(worker)
     for function in worker.functions.values():
         for state in function.states:
             _state(state)
@@ -28,7 +31,8 @@ def check(worker: WorkerCore) -> None:
         assert sandbox.state.sandboxes[sandbox.id] is sandbox
         assert len(sandbox.running) <= sandbox.slots
         assert (sandbox.phase is Phase.BUSY) <= bool(sandbox.running), f"{sandbox.id} is busy with nothing"
-        assert (sandbox.idle is not None) == (sandbox.phase is Phase.IDLE), f"{sandbox.id} rests and is {sandbox.phase}"
+        rests = sandbox.phase is Phase.IDLE and not sandbox.is_ordered
+        assert (sandbox.idle is not None) == rests, f"{sandbox.id} rests and is {sandbox.phase}"
 
 
 def _resources(worker: WorkerCore) -> None:
@@ -70,11 +74,32 @@ def _scheduler(worker: WorkerCore) -> None:
             assert item.sandbox.running[item.id] is item
     states = [state for function in worker.functions.values() for state in function.states]
     assert scheduler.claims == sum(state.claim for state in states)
-    assert scheduler.running == sum(state.running for state in states)
+    assert scheduler.running == sum(state.running for state in states if not state.is_ordered)
     assert scheduler.queued == sum(state.waiting + len(state.pending) for state in states)
 
 
+def _orders(worker: WorkerCore) -> None:
+    """What control has ordered is apart from what the worker makes by itself, and what runs there is in a slot."""
+    orders, pool = worker.orders, worker.pool
+    ordered = {name: sandbox for name, sandbox in pool.sandboxes.items() if sandbox.is_ordered}
+    assert not orders.waiting.keys() & pool.sandboxes.keys(), "waits for room, and is there"
+    assert all(sandbox.state.is_ordered == sandbox.is_ordered for sandbox in pool.sandboxes.values())
+    running = {name: item for sandbox in ordered.values() for name, item in sandbox.running.items()}
+    assert running == orders.items, "runs in no slot, or has one and does not run"
+    assert all(item.position is Position.RUNNING for item in running.values())
+    states = [state for function in worker.functions.values() for state in function.states if state.is_ordered]
+    assert len(running) == sum(state.running for state in states)
+    up = [one.id for one in ordered.values() if one.phase in (Phase.IDLE, Phase.BUSY, Phase.DRAINING)]
+    assert set(up) <= orders.up.keys() <= ordered.keys(), "said to be up, and is not"
+    assert orders.refused.keys() <= ordered.keys(), "told of slots of what is gone"
+    full = [one.id for one in ordered.values() if len(one.running) == one.slots or one.phase in ENDING]
+    assert all(name in full for name in orders.refused), "a slot is free, and who waits for it is not told"
+
+
 def _state(state: RevisionState) -> None:
+    if state.is_ordered:
+        _ordered(state)
+        return
     sandboxes = list(state.sandboxes.values())
     concurrency = state.revision.settings.concurrency
     live = [one for one in sandboxes if one.is_live]
@@ -91,3 +116,13 @@ def _state(state: RevisionState) -> None:
     assert state.running >= sum(len(one.running) for one in sandboxes)
     most = state.revision.settings.max_sandboxes
     assert most is None or len(sandboxes) <= most or state.retired
+
+
+def _ordered(state: RevisionState) -> None:
+    """No invocation waits here for a sandbox of it, and none is made by the worker itself."""
+    sandboxes = list(state.sandboxes.values())
+    assert state.live == sum(one.is_live for one in sandboxes)
+    assert state.starting == sum(one.phase is Phase.STARTING for one in sandboxes)
+    queued = [*state.pending, *state.demanded, *state.free]
+    assert not queued, f"{state!r} has {queued}"
+    assert max(state.claim, state.waiting, state.wanted, state.granted) == 0, f"{state!r} is the worker's own"

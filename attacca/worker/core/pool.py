@@ -63,25 +63,28 @@ class Pool:
 
     # One sandbox's life.
 
-    def make(self, now: float, state: RevisionState, why: str, out: list[Command], *, ahead: bool) -> Sandbox:
-        """The caller has seen that there is room. `ahead`: of need."""
+    def make(
+        self, now: float, state: RevisionState, why: str, out: list[Command], *, ahead: bool, ordered: str = ""
+    ) -> Sandbox:
+        """The caller has seen that there is room. `ahead`: of need. `ordered`: by control, under this name."""
         template = state.ready_template
         made = Start.COLD if template is None else Start.TEMPLATE
         if ahead:
             made = Start.PREWARMED
-        sandbox = Sandbox(self._ids.next(), state, made, why, template, now)
+        sandbox = Sandbox(ordered or self._ids.next(), state, made, why, template, now)
         self._reserve(now, sandbox.resources)
         self.sandboxes[sandbox.id] = state.sandboxes[sandbox.id] = sandbox
         state.live += 1
         state.starting += 1
         state.function.total += 1
-        if not ahead:
+        is_demanded = not (ahead or ordered)
+        if is_demanded:
             state.demanded[sandbox.id] = sandbox
         if template is not None:
             template.children[sandbox.id] = sandbox
             template.used_at = now
         out.append(MakeSandbox(sandbox.id, state.revision, None if template is None else template.id, why))
-        if self._tell_made is not None and not ahead:
+        if self._tell_made is not None and is_demanded:
             self._tell_made(now, state.function.name)
         return sandbox
 

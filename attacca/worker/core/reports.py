@@ -117,3 +117,16 @@ Report = (
     | TemplateGone
 )
 Sink = Callable[[Report], None]
+
+
+def advice(code: str) -> str:
+    """What to do about an end of that code."""
+    match code:
+        case "out_of_memory":
+            return "raise memory_mb of the function, or make it need less"
+        case "sandbox_lost":
+            return "its process ended under the invocation; `attacca logs` shows what it wrote last"
+        case "timeout":
+            return "make the module import faster, or raise the limit"
+        case _:
+            return "the traceback says where; `attacca logs` shows what it wrote"

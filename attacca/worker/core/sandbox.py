@@ -47,6 +47,7 @@ class Sandbox:
         "id",
         "idle",
         "idle_since",
+        "is_ordered",
         "made",
         "made_at",
         "phase",
@@ -69,6 +70,7 @@ class Sandbox:
         self.why = why  # why it was made, told to the first who runs in it
         self.template = template
         self.resources = state.resources
+        self.is_ordered = state.is_ordered  # by control, who alone lets it go
         self.slots = state.revision.settings.concurrency
         self.phase = STARTING
         self.drained_why = ""  # why it is

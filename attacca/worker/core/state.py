@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Final
 
 from attacca.kernel.window import Measure
-from attacca.model.function import Revision
+from attacca.model.function import Revision, Scheduling
 from attacca.model.invocation import Invocation, Start
 from attacca.model.resources import Resources
 from attacca.worker.core.reasons import AT_ONCE, SLOT
@@ -163,6 +163,7 @@ class RevisionState:
         "free",
         "function",
         "granted",
+        "is_ordered",
         "is_too_large",
         "live",
         "loss",
@@ -186,6 +187,7 @@ class RevisionState:
         self.revision = revision
         self.function = function
         self.resources = revision.settings.resources  # of one sandbox
+        self.is_ordered = revision.settings.scheduling is Scheduling.CLUSTER  # control has all its sandboxes made
         self.is_too_large = False  # for this worker, whatever else there is
         self.application = revision.settings.application or function.name
         self.trigger = revision.settings.trigger
@@ -213,6 +215,11 @@ class RevisionState:
             f"<RevisionState {self.revision.id}: {self.live} live, {self.starting} starting, {len(self.free)} free, "
             f"{self.running} running, {self.waiting} waiting, {len(self.pending)} pending>"
         )
+
+    def back_off(self, now: float, retry_s: float) -> None:
+        """Its template has failed: the next one is made later, the more so the more have failed."""
+        self.template_retry_at = now + retry_s * 2 ** min(self.template_failures, 5)
+        self.template_failures += 1
 
     @property
     def least(self) -> int:

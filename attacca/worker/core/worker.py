@@ -10,10 +10,9 @@ from collections.abc import Callable, Iterable
 from attacca.errors import IllegalTransition
 from attacca.kernel.chance import Chance
 from attacca.kernel.ids import Ids
+from attacca.model.endpoints import AskSandboxes, StartSandbox, StopSandbox
 from attacca.model.invocation import Failed, Outcome
-from attacca.model.messages import (
-    Catalogue as Announced,
-)
+from attacca.model.messages import Catalogue as Announced
 from attacca.model.messages import (
     Check,
     Deleted,
@@ -34,7 +33,8 @@ from attacca.policy.queueing.types import begin as begin_queue
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core.catalogue import Catalogue
 from attacca.worker.core.checks import DRAINING, Checks, never_fits
-from attacca.worker.core.events import Command, Drain, Event, Measured, PeerLost, Received, Stop, Tick
+from attacca.worker.core.events import Asked, Command, Drain, Event, Measured, PeerLost, Received, Stop, Tick
+from attacca.worker.core.orders import Orders
 from attacca.worker.core.pool import Pool
 from attacca.worker.core.reports import (
     RunEnded,
@@ -44,6 +44,7 @@ from attacca.worker.core.reports import (
     TemplateFailed,
     TemplateGone,
     TemplateReady,
+    advice,
 )
 from attacca.worker.core.sandbox import Phase, Sandbox
 from attacca.worker.core.scheduler import Scheduler
@@ -87,6 +88,7 @@ class WorkerCore:
         )
         self.checks = Checks(config, self.pool, self.timers, self.functions)
         self.catalogue = Catalogue(config, self.pool, self.scheduler, self.checks, self.timers, self.functions)
+        self.orders = Orders(config, self.pool, self.catalogue)
         self.draining = False
         self._watchers: list[str] = []  # gateways that want to hear what rests
         self._shortcut = shortcut
@@ -139,17 +141,28 @@ class WorkerCore:
 
     def busy(self) -> int:
         """Invocations that have not ended."""
-        return len(self.scheduler.items)
+        return len(self.scheduler.items) + len(self.orders.items)
 
-    def _received(self, now: float, peer: str, message: Dispatch | Check | WatchIdle, out: list[Command]) -> None:
-        if isinstance(message, Check):
-            refusal = self.catalogue.refuse(message.revision.settings)
-            self.checks.begin(now, peer, message, refusal, out, draining=self.draining)
-            self._move_on(now, out)
-        elif isinstance(message, WatchIdle):
-            self._watchers.append(peer)
-            idle = ((function.name, function.idle) for function in self.functions.values())
-            self.pool.news = {name: count for name, count in idle if count}
+    def _received(self, now: float, peer: str, message: Asked, out: list[Command]) -> None:
+        match message:
+            case StartSandbox():
+                others_wait = bool(self.scheduler.head_of_line or self.checks.waiting)
+                self.orders.start(now, peer, message, out, draining=self.draining, others_wait=others_wait)
+            case StopSandbox():
+                self.orders.stop(now, peer, message, out)
+                self._move_on(now, out)
+            case AskSandboxes():
+                self.orders.tell(peer, out)
+            case Check():
+                refusal = self.catalogue.refuse(message.revision.settings)
+                self.checks.begin(now, peer, message, refusal, out, draining=self.draining)
+                self._move_on(now, out)
+            case WatchIdle():
+                self._watchers.append(peer)
+                idle = ((function.name, function.idle) for function in self.functions.values())
+                self.pool.news = {name: count for name, count in idle if count}
+            case Dispatch():
+                raise AssertionError("it is handled before")
 
     def _tell_news(self, out: list[Command]) -> None:
         """Before what has come of it."""
@@ -162,11 +175,14 @@ class WorkerCore:
     # Invocations.
 
     def _dispatch(self, now: float, peer: str, message: Dispatch, out: list[Command]) -> None:
+        if message.sandbox:
+            self.orders.dispatch(now, peer, message, out, draining=self.draining)
+            return
         invocation = message.invocation
         state = self.catalogue.find(now, invocation.revision, out)
         if self.draining:
             out.append(Send(peer, Ended(invocation.id, DRAINING)))
-        elif state is None:
+        elif state is None or state.is_ordered:
             text = f"this worker knows no revision {invocation.revision!r}"
             outcome = Failed("not_found", text, "deploy it, or ask for the current one")
             out.append(Send(peer, Ended(invocation.id, outcome)))
@@ -185,7 +201,10 @@ class WorkerCore:
             return  # it was given up, or lost with its sandbox, in that moment
         scheduler = self.scheduler
         state = item.state
-        scheduler.run_ended(now, item, event.outcome, event.run_ms, out)
+        if state.is_ordered:
+            self.orders.run_ended(now, item, event, out)
+        else:
+            scheduler.run_ended(now, item, event.outcome, event.run_ms, out)
         if state.template is None and type(event.outcome) is not Failed:
             self._want_template(now, state, out)
         if scheduler.head_of_line or self.checks.waiting or state.retired or len(scheduler.queue):
@@ -193,7 +212,7 @@ class WorkerCore:
             self.catalogue.settle(now, state, out)
 
     def _withdraw(self, now: float, event: Withdraw, out: list[Command]) -> None:
-        item = self.scheduler.items.get(event.id)
+        item = self.scheduler.items.get(event.id) or self.orders.items.get(event.id)
         if item is None or (item.position is Position.RUNNING and not event.running):
             return
         if item.position is not Position.RUNNING:
@@ -207,7 +226,7 @@ class WorkerCore:
         sandbox = item.sandbox
         assert sandbox is not None
         sandbox.leave(item.id)
-        self.scheduler.lose(now, item, outcome, out)
+        (self.orders if sandbox.is_ordered else self.scheduler).lose(now, item, outcome, out)
         if not sandbox.running:
             self.pool.kill(now, sandbox, Loss(now, "stopped", ": its invocation was given up"), out)
             return
@@ -217,8 +236,10 @@ class WorkerCore:
 
     def _forsake(self, now: float, peer: str, out: list[Command]) -> None:
         self._watchers = [one for one in self._watchers if one != peer]
-        for item in [item for item in self.scheduler.items.values() if item.peer == peer]:
-            self._withdraw(now, Withdraw(item.id, running=True, outcome=FORSAKEN), out)
+        self.orders.forsake(peer)
+        for item in (*self.scheduler.items.values(), *self.orders.items.values()):
+            if item.peer == peer:
+                self._withdraw(now, Withdraw(item.id, running=True, outcome=FORSAKEN), out)
 
     def _drain(self, now: float, out: list[Command]) -> None:
         self.draining = True
@@ -226,6 +247,7 @@ class WorkerCore:
             if item.position is not Position.RUNNING:
                 self.scheduler.drop(now, item, DRAINING, out)
         self.checks.drain(out)
+        self.orders.drain(out)
 
     # Sandboxes and templates.
 
@@ -238,7 +260,7 @@ class WorkerCore:
             )
         match event:
             case SandboxReady():
-                self.scheduler.sandbox_ready(now, sandbox, event, out)
+                (self.orders.ready if sandbox.is_ordered else self.scheduler.sandbox_ready)(now, sandbox, event, out)
                 if sandbox.template is not None:
                     sandbox.state.template_failures = 0
             case SandboxFailed():
@@ -247,25 +269,32 @@ class WorkerCore:
                 lost = list(sandbox.running.values())
                 self.pool.ended(now, sandbox, Loss(now, "died", f": {event.message}"), out, was_ready=True)
                 sandbox.running.clear()
-                outcome = Failed(event.code, event.message, _advice(event.code))
+                outcome = Failed(event.code, event.message, advice(event.code))
                 for item in lost:
-                    self.scheduler.lose(now, item, outcome, out)
+                    (self.orders if sandbox.is_ordered else self.scheduler).lose(now, item, outcome, out)
+                if sandbox.is_ordered:
+                    self.orders.ended(sandbox, outcome, out)
         self.catalogue.settle(now, sandbox.state, out)
 
     def _start_failed(self, now: float, sandbox: Sandbox, event: SandboxFailed, out: list[Command]) -> None:
         state = sandbox.state
         loss = Loss(now, "failed to start", f": {event.message}")
-        if not self.pool.ended(now, sandbox, loss, out, was_ready=False):
+        was_wanted = self.pool.ended(now, sandbox, loss, out, was_ready=False)
+        if sandbox.is_ordered:
+            self.orders.ended(sandbox, Failed(event.code, event.message, advice(event.code), event.traceback), out)
+        if not was_wanted:
             return
         state.failures += 1
         template = state.template
         if template is not None and template is sandbox.template and state.failures >= FAILED_FORKS:
             self.pool.retire(template, "template retired: forks of it failed", out)
-            self._back_off(now, state)
+            state.back_off(now, self.config.template_retry_s)
+        if sandbox.is_ordered:
+            return
         failed = None
         was_lost = event.code == "sandbox_lost" or (sandbox.template is not None and not event.traceback)
         if state.failures >= LOST_STARTS or not was_lost:
-            failed = Failed(event.code, event.message, _advice(event.code), event.traceback)
+            failed = Failed(event.code, event.message, advice(event.code), event.traceback)
         self.scheduler.start_failed(now, state, failed, out)
         self.catalogue.start_failed(now, state)
 
@@ -297,11 +326,7 @@ class WorkerCore:
         if state is not None and state.template is template:  # unasked
             state.no_template_reason = no_template_reason
             state.template = None
-            self._back_off(now, state)
-
-    def _back_off(self, now: float, state: RevisionState) -> None:
-        state.template_retry_at = now + self.config.template_retry_s * 2 ** min(state.template_failures, 5)
-        state.template_failures += 1
+            state.back_off(now, self.config.template_retry_s)
 
     def _want_template(self, now: float, state: RevisionState, out: list[Command]) -> None:
         """The revision has shown that it works. A template is worth free memory, but nobody's place."""
@@ -366,18 +391,7 @@ class WorkerCore:
         scheduler = self.scheduler
         is_short = bool(scheduler.head_of_line) and scheduler.serve_head_of_line(now, out)
         is_short = is_short or (bool(self.checks.waiting) and self.checks.serve(now, out))
+        is_short = is_short or (bool(self.orders.waiting) and self.orders.serve(now, out))
         if scheduler.serve_queue(now, out, is_short=is_short) or is_short:
             return
         self.catalogue.stock(now, out)
-
-
-def _advice(code: str) -> str:
-    match code:
-        case "out_of_memory":
-            return "raise memory_mb of the function, or make it need less"
-        case "sandbox_lost":
-            return "its process ended under the invocation; `attacca logs` shows what it wrote last"
-        case "timeout":
-            return "make the module import faster, or raise the limit"
-        case _:
-            return "the traceback says where; `attacca logs` shows what it wrote"

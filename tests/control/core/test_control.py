@@ -4,7 +4,6 @@ import msgspec
 import pytest
 
 from attacca.control.core.catalogue import KEPT_REVISIONS
-from attacca.control.core.control import ControlCore
 from attacca.control.core.events import (
     OPEN,
     Announce,
@@ -33,6 +32,7 @@ from attacca.control.core.events import (
 from attacca.control.core.progress import Done, Refused, Step
 from attacca.control.core.stored import FUNCTIONS
 from attacca.errors import IllegalTransition, NoCapacity, NotFound, SecretInUse, TooMuchReserved
+from attacca.model.endpoints import AskSandboxes
 from attacca.model.messages import (
     AskHeld,
     Catalogue,
@@ -49,7 +49,7 @@ from attacca.model.messages import (
 )
 from attacca.model.resources import NOTHING, Resources
 from attacca.model.sandbox import Capacity, WorkerView
-from tests.control.stage import BROKEN, Stage, deploy, outcome, settings
+from tests.control.stage import BROKEN, Stage, control_core, deploy, outcome, settings
 
 VIEW = WorkerView(name="w1", capacity=Resources(1000), used=NOTHING, queued=0, running=0, limit=1)
 
@@ -87,7 +87,7 @@ def test_a_deployment_from_the_first_word_to_the_last() -> None:
 
 
 def test_an_epoch_is_durable_before_anything_is_announced_and_nothing_is_taken_before() -> None:
-    core = ControlCore()
+    core = control_core()
     assert core.handle(0.0, deploy("d")) == [
         Reply("d", Refused("draining", "the server is shutting down", "deploy again when it is back"))
     ]
@@ -100,7 +100,7 @@ def test_an_epoch_is_durable_before_anything_is_announced_and_nothing_is_taken_b
 
 
 def test_a_core_whose_epoch_cannot_be_written_stays_closed() -> None:
-    core = ControlCore()
+    core = control_core()
     core.handle(0.0, Restored())
     assert core.handle(0.0, StoreFailed(OPEN, BROKEN)) == [Reply(OPEN, BROKEN)]
     assert repr(core) == "<ControlCore closed: 0 functions, 0 changes, <Workers 0, 0 draining>>"
@@ -240,7 +240,8 @@ def test_whoever_joins_or_asks_is_told_the_whole_catalogue() -> None:
     whole = stage.core.changes.catalogue.catalogue()
     assert stage.feed(CatalogueAsked("g1")) == [Send("g1", whole)]
     stage.join("w1")
-    assert [command for command in stage.said if isinstance(command, Send)] == [Send("g1", whole), Send("w1", whole)]
+    told = [Send("g1", whole), Send("w1", whole), Send("w1", AskSandboxes())]
+    assert [command for command in stage.said if isinstance(command, Send)][-3:] == told
 
 
 def test_a_worker_that_joins_again_has_lost_what_it_was_checking() -> None:
@@ -369,7 +370,7 @@ def test_orders_go_to_workers_that_can_carry_them_out() -> None:
 
 
 def test_building_from_source_needs_the_servers_leave() -> None:
-    core = ControlCore()
+    core = control_core()
     core.handle(0.0, Restored())
     core.handle(0.0, Stored(OPEN, 1))
     core.handle(0.0, msgspec.structs.replace(deploy("d"), from_source=True))

@@ -41,7 +41,7 @@ def test_a_quiet_life() -> None:
     assert g.end(12.0, Ok(b"x", status=201), run_ms=7.0) == [Answer(g.answered[0], Ok(b"x", status=201))]
     assert g.answered == [waiter.taken]
     assert repr(waiter.taken) == "<Inflight 1 of f: done on worker>"
-    (call,) = g.core.calls("f", 10)
+    (call,) = g.core.functions.calls("f", 10)
     assert (call.status, call.outcome, call.start, call.why) == (201, "ok", "cold", "because")
     assert (call.total_ms, call.at) == (2000.0, 1e9 + 10)
     assert call.timing == Timing(queued=2.0, placed=1.0, sandbox=3.0, code=0.0, imports=4.0, run=7.0)
@@ -149,7 +149,7 @@ def test_two_clocks_that_fire_at_once_end_it_once() -> None:
     g.invoke(0.0)
     g.start(1.0)
     assert told(g.tick(3.0)) == ["1 timeout", "end 1 on worker"]
-    assert "timeout_s = 2" in g.core.calls("f", 1)[0].why
+    assert "timeout_s = 2" in g.core.functions.calls("f", 1)[0].why
 
 
 def test_what_is_over_has_no_clock_left() -> None:
@@ -181,7 +181,7 @@ def test_a_client_that_leaves_withdraws_what_waits() -> None:
     assert isinstance(withdraw, Send)
     assert isinstance(withdraw.message, Withdraw)
     g.end(1.0, withdraw.message.outcome)
-    assert [(call.outcome, call.status) for call in g.core.calls(None, 9)] == [("cancelled", 499)]
+    assert [(call.outcome, call.status) for call in g.core.functions.calls(None, 9)] == [("cancelled", 499)]
 
 
 def test_what_waits_for_a_body_that_cannot_come_is_ended() -> None:
@@ -233,7 +233,7 @@ def test_errors_are_counted_by_code() -> None:
         g.start(0.0, name)
         g.end(1.0, outcome, name)
     assert g.core.functions.by_name["f"].statistics.errors == {"function_error": 1, "out_of_memory": 1}
-    assert [call.why for call in g.core.calls("f", 9)] == ["too much", "ValueError: no"]
+    assert [call.why for call in g.core.functions.calls("f", 9)] == ["too much", "ValueError: no"]
 
 
 LOST = Failed("sandbox_lost", "its process exited with status 3")
@@ -251,7 +251,7 @@ def test_an_idempotent_invocation_whose_sandbox_is_lost_is_sent_once_more() -> N
     g.start(8.0, kind=Start.TEMPLATE)
     g.end(9.0, Ok())
     assert g.answered == [one]
-    (call,) = g.core.calls("f", 9)
+    (call,) = g.core.functions.calls("f", 9)
     assert (call.outcome, call.start, call.total_ms) == ("ok", "template", 9000.0)
     assert call.why == "sent again, its process exited with status 3; because"
 
@@ -267,7 +267,7 @@ def test_it_is_sent_again_only_once_and_waits_no_longer_than_others() -> None:
     g.start(3.0, "twice")
     assert told(g.end(4.0, LOST, "twice")) == ["twice sandbox_lost"]
     assert told(g.tick(11.0)) == ["waits timeout", "end waits on worker"]
-    assert all(call.why.startswith("sent again, its process") for call in g.core.calls("f", 9))
+    assert all(call.why.startswith("sent again, its process") for call in g.core.functions.calls("f", 9))
 
 
 @pytest.mark.parametrize(
@@ -305,7 +305,7 @@ def test_an_answer_that_cannot_be_sent_is_remembered_as_such() -> None:
     g.start(0.0)
     g.end(1.0, Ok())
     assert g.amend(1.0, one, Failed("bad_response", "a header that HTTP does not allow")) == []
-    (call,) = g.core.calls("f", 9)
+    (call,) = g.core.functions.calls("f", 9)
     assert (call.status, call.outcome, call.why) == (500, "bad_response", "a header that HTTP does not allow")
     assert g.core.functions.by_name["f"].statistics.errors == {"bad_response": 1}
 
@@ -315,10 +315,10 @@ def test_only_the_latest_calls_are_kept_the_latest_first() -> None:
     for number in range(8):
         g.invoke(float(number), str(number))
         g.end(float(number), Ok(), str(number))
-    assert [call.id for call in g.core.calls("f", 3)] == ["7", "6", "5"]
-    assert [call.id for call in g.core.calls(None, 99)] == ["7", "6", "5", "4", "3"]
-    assert g.core.calls("g", 9) == []
-    assert g.core.calls("f", 0) == []
+    assert [call.id for call in g.core.functions.calls("f", 3)] == ["7", "6", "5"]
+    assert [call.id for call in g.core.functions.calls(None, 99)] == ["7", "6", "5", "4", "3"]
+    assert g.core.functions.calls("g", 9) == []
+    assert g.core.functions.calls("f", 0) == []
 
 
 def test_a_deleted_function_lets_its_invocations_finish() -> None:

@@ -11,9 +11,13 @@ import pytest
 from attacca.gateway.core import invariants
 from attacca.gateway.core.gateway import GatewayCore
 from attacca.gateway.core.inflight import NO_REQUEST, Inflight
+from attacca.gateway.core.slots import Slots
 from attacca.gateway.core.workers import WorkerHandle
+from attacca.model.endpoints import NotBegun
 from attacca.model.invocation import Ok, Start
 from attacca.model.messages import WorkerLeft
+from tests.gateway.core.clustered import endpoint
+from tests.gateway.core.clustered import stage as clustered
 from tests.gateway.play import revision
 from tests.gateway.stage import Stage
 
@@ -38,6 +42,57 @@ def alone() -> GatewayCore:
     stage.admit(0.0)
     stage.tell(1.0, WorkerLeft("worker"))
     return stage.core
+
+
+def held() -> GatewayCore:
+    """Of a function whose sandboxes control has made, one runs, one is sent, one is full, and two wait."""
+    stage = clustered(endpoint("c1"), endpoint("c2"), endpoint("c3", "b"), workers=("worker", "b"), first_byte_s=2.0)
+    for number in range(4):
+        stage.admit(float(number), f"{number}")
+    stage.start(4.0, "0")
+    stage.tell(4.0, NotBegun("1", "c2", is_full=True))
+    return stage.core
+
+
+def rest() -> GatewayCore:
+    """Nobody waits, and a slot is free."""
+    return clustered(endpoint("c1"), endpoint("c2")).core
+
+
+def slots(core: GatewayCore) -> Slots[Inflight]:
+    return core.cluster.by_function["f"]
+
+
+def taken(core: GatewayCore) -> Inflight:
+    return next(one for one in core.inflight.values() if one.slot is not None)
+
+
+def waiting(core: GatewayCore) -> Inflight:
+    return next(one for one in core.inflight.values() if one.holder is core.cluster.nowhere)
+
+
+def swap_slots(core: GatewayCore) -> None:
+    one, other = (one for one in core.inflight.values() if one.slot is not None)
+    one.slot, other.slot = other.slot, one.slot
+
+
+def serve_two(core: GatewayCore) -> None:
+    """As if the function had another name."""
+    one = taken(core)
+    assert one.slot is not None
+    one.slot.endpoint = endpoint("c3", "b", function="g")
+
+
+def take_while_waiting(core: GatewayCore) -> None:
+    one = waiting(core)
+    one.slot = taken(core).slot
+
+
+def wait_beside_a_free_slot(core: GatewayCore) -> None:
+    sandbox = next(iter(core.cluster.full.values()))
+    sandbox.is_full = False
+    core.cluster.full.clear()
+    slots(core).free[sandbox.id] = sandbox
 
 
 def first(core: GatewayCore, start: Start | None = None) -> Inflight:
@@ -95,6 +150,22 @@ BREAKS: list[tuple[Callable[[], GatewayCore], Break]] = [
     (busy, lambda core: first(core, Start.WARM).clocks.total.entries.clear()),
     (busy, wait_out_of_order),
     (busy, lambda core: put(core.deadlines, next_at=inf)),
+    (held, take_while_waiting),
+    (held, lambda core: put(taken(core).slot, taken=0)),
+    (held, lambda core: put(taken(core).slot, slots=None)),
+    (held, serve_two),
+    (held, swap_slots),
+    (held, lambda core: slots(core).waiting.popitem()),
+    (held, lambda core: core.cluster.by_sandbox.popitem()),
+    (rest, lambda core: core.cluster.by_sandbox.popitem()),
+    (rest, lambda core: core.cluster.by_worker["worker"].popitem()),
+    (held, lambda core: core.cluster.full.clear()),
+    (rest, lambda core: slots(core).free.popitem()),
+    (held, wait_beside_a_free_slot),
+    (rest, lambda core: put(core.cluster.by_sandbox["c1"], handle=WorkerHandle("worker", 0.0))),
+    (rest, lambda core: put(core.functions.by_name["f"], slots=None)),
+    (held, lambda core: put(slots(core), is_changed=False)),
+    (held, lambda core: put(core.cluster, tell_at=inf)),
 ]
 
 

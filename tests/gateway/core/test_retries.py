@@ -74,7 +74,7 @@ def test_an_idempotent_one_that_ran_is_sent_again_and_the_late_answer_is_ignored
     g.start(6.5, "1~2")
     assert one.why == "sent again, worker 'a' was not heard of for 3.0 s; because"
     g.end(7.0, Ok(b"once"), "1~2")
-    (call,) = g.core.calls("f", 9)
+    (call,) = g.core.functions.calls("f", 9)
     assert (call.id, call.outcome, one.attempts) == ("1", "ok", 2)
 
 
@@ -144,7 +144,7 @@ def test_attempts_are_bounded() -> None:
     g.admit(0.0)
     assert told(g.tell(1.0, WorkerLeft("a"))) == ["1~2 to b"]
     g.tell(2.0, WorkerLeft("b", "crashed"))
-    assert g.core.calls("f", 1)[0].why == (
+    assert g.core.functions.calls("f", 1)[0].why == (
         "sent again, worker 'a' left; worker 'b' crashed, the last of 2 that had this invocation"
     )
 

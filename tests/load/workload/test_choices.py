@@ -20,23 +20,23 @@ WAYS = {
 }
 
 
-@pytest.mark.parametrize("written", WAYS)
-def test_both_files_take_each_way(tmp_path: Path, written: str) -> None:
-    (tmp_path / "scenario.toml").write_text(SCENARIO.format(written))
-    (tmp_path / "server.toml").write_text(f"keepalive = {written}\n")
+@pytest.mark.parametrize("spelt", WAYS)
+def test_both_files_take_each_way(tmp_path: Path, spelt: str) -> None:
+    (tmp_path / "scenario.toml").write_text(SCENARIO.format(spelt))
+    (tmp_path / "server.toml").write_text(f"keepalive = {spelt}\n")
     found = read(tmp_path / "scenario.toml").system.keepalive
     there = load({"HOME": str(tmp_path)}, str(tmp_path / "server.toml")).value.worker.keepalive
     assert (found.policy, found.options) == (there.policy, there.options)
-    assert there == WAYS[written]
+    assert there == WAYS[spelt]
 
 
-@pytest.mark.parametrize("written", ["7", "[1]", "{ idle_s = 60 }", '{ policy = "ttl", options = 7 }'])
-def test_what_is_no_policy_is_refused_by_both(tmp_path: Path, written: str) -> None:
-    (tmp_path / "scenario.toml").write_text(SCENARIO.format(written))
-    (tmp_path / "server.toml").write_text(f"keepalive = {written}\n")
+@pytest.mark.parametrize("spelt", ["7", "[1]", "{ idle_s = 60 }", '{ policy = "ttl", options = 7 }'])
+def test_what_is_no_policy_is_refused_by_both(tmp_path: Path, spelt: str) -> None:
+    (tmp_path / "scenario.toml").write_text(SCENARIO.format(spelt))
+    (tmp_path / "server.toml").write_text(f"keepalive = {spelt}\n")
     with pytest.raises(BadConfig, match="keepalive"):
         read(tmp_path / "scenario.toml")
-    if "policy" in written or "{" not in written:
+    if "policy" in spelt or "{" not in spelt:
         with pytest.raises(BadConfig, match="keepalive"):
             load({"HOME": str(tmp_path)}, str(tmp_path / "server.toml"))
 

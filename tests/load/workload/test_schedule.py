@@ -109,3 +109,20 @@ def test_it_is_told_who_says_what_cold_starts_take(measured: Scenario) -> None:
     found = expected(msgspec.structs.replace(measured, functions=own))
     assert (found.called, found.cold_traced, found.cold_own) == (3, 1, 1)
     assert found.cold_ms == pytest.approx((800.0 + 100.0 + 5.0 + 0.5 + 50.0) / 3)
+
+
+def test_copies_that_are_called_at_a_constant_rate_take_turns() -> None:
+    plan = FunctionPlan(name="f", copies=4, shape=Shape(kind="constant", rate=0.5))
+    schedule = Schedule(Scenario(name="copies", workload=Workload(duration_s=4.0), functions=(plan,)))
+    assert [target.name for target in schedule.functions] == ["f-1", "f-2", "f-3", "f-4"]
+    assert [(due.due_s, due.function) for due in schedule] == [(at / 2, at % 4) for at in range(8)]
+    assert schedule.counts() == dict.fromkeys(range(4), (2.0, 20.0))
+    with pytest.raises(ValueError, match="two functions have the same name"):
+        Scenario(name="copies", workload=Workload(duration_s=1.0), functions=(plan, FunctionPlan(name="f-2")))
+
+
+def test_other_copies_come_by_chance_each_by_its_own() -> None:
+    plan = FunctionPlan(name="f", copies=2, shape=Shape(rate=3.0))
+    schedule = Schedule(Scenario(name="copies", workload=Workload(duration_s=10.0), functions=(plan,)))
+    times = [[due.due_s for due in schedule if due.function == number] for number in range(2)]
+    assert times[0] != times[1]

@@ -9,7 +9,7 @@ from attacca.gateway.core.gateway import GatewayCore
 from attacca.kernel.rand import Streams
 from attacca.model.function import Revision
 from attacca.model.invocation import Call, Request, Start, Why
-from attacca.model.messages import Catalogue, Checked, Dispatch, Evict, Prewarm, Send, WorkerJoined
+from attacca.model.messages import Catalogue, Dispatch, Ended, Evict, Prewarm, Resting, Send, Started, WorkerJoined
 from attacca.model.sandbox import WorkerView
 from attacca.policy.balancing.round_robin import RoundRobin
 from attacca.policy.balancing.types import Balancer
@@ -61,11 +61,11 @@ class Both(Stage):
     def _told(self, peer: str, message: ToPeer) -> None:
         super()._told(peer, message)
         if peer == GATEWAY:
-            assert not isinstance(message, Checked)
+            assert isinstance(message, Started | Ended | Resting)
             self.gate.handle(self.clock.now(), message)
 
     def of(self, name: str) -> Call:
-        return next(call for call in self.gate.calls(None, 99) if call.id == name)
+        return next(call for call in self.gate.functions.calls(None, 99) if call.id == name)
 
 
 def both(config: WorkerConfig = BARE, *, run_ms: float = 900.0, **more: object) -> Both:

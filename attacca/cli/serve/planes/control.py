@@ -6,10 +6,12 @@ import os
 from collections.abc import AsyncIterator, Callable
 from typing import Any, cast
 
+import msgspec
+
 from attacca import __version__
-from attacca.cli.serve.cluster import advertised, leave_key, listened, ticket
+from attacca.cli.serve.cluster import advertised, certificates, leave_key, listened, ticket
 from attacca.cli.serve.configuration import ServerConfig
-from attacca.cli.serve.planes.door import CONTROL, ENDS, Once, cannot_listen, no_token, probe, told_url, url_of
+from attacca.cli.serve.planes.door import CONTROL, ENDS, Once, cannot_listen, keep, no_token, probe, told_url, url_of
 from attacca.control.deploy.state import StateDir
 from attacca.control.driver import Control
 from attacca.control.http.app import admin
@@ -20,6 +22,7 @@ from attacca.gateway.http.asgi_adapter import AsgiApp
 from attacca.gateway.http.listener import serve
 from attacca.gateway.http.plane import PlanePages
 from attacca.gateway.http.server import HttpServer
+from attacca.io.certificates import Certificates
 from attacca.io.journal.opening import open_journal
 from attacca.io.logbook import Logbook
 from attacca.io.store.opening import is_beside, open_store
@@ -48,6 +51,7 @@ class ControlPlane:
         self.link_address = ""  # where others join
         self.restored = 0
         self._clock: Clock = SystemClock()
+        self._streams = Streams.from_entropy()
         self._opened_at = self._clock.now()
         self._closing = contextlib.AsyncExitStack()
         self._http: HttpServer | None = None
@@ -74,6 +78,7 @@ class ControlPlane:
     async def _open(self) -> None:
         config = self.config
         host, port = listened(config.cluster)
+        certs = certificates(msgspec.structs.replace(config.cluster, control=()))
         probe(config.gateway.host, config.gateway.port, CONTROL)
         state = StateDir(config.control.state_dir)
         state.make()
@@ -85,7 +90,8 @@ class ControlPlane:
         self._closing.push_async_callback(self._close_logbook)
         self.control = Control(
             config.control, store, self._clock, self._peers.send, self._announce,
-            log=self._log, silent_s=config.gateway.silent_s, is_ordinary_user=os.geteuid() != 0,
+            chance=Streams.from_entropy().stream("placement"), log=self._log,
+            silent_s=config.gateway.silent_s, is_ordinary_user=os.geteuid() != 0,
         )  # fmt: skip
         await self.control.open()
         self._closing.push_async_callback(self.control.close)
@@ -95,10 +101,10 @@ class ControlPlane:
             raise no_token(config.gateway.host, config.control.state_dir)
         key = leave_key(state.path, await self.control.tokens.join())
         await self._listen_for_people()
-        await self._listen_for_planes(host, port, key)
+        await self._listen_for_planes(host, port, key, certs)
         self._is_ready = True
 
-    async def _listen_for_planes(self, host: str, port: int, key: bytes) -> None:
+    async def _listen_for_planes(self, host: str, port: int, key: bytes, certs: Certificates | None) -> None:
         """
         Raises:
             Conflict, BadConfig: there is nothing to listen on.
@@ -114,15 +120,16 @@ class ControlPlane:
 
         listener = Listener(make)
         try:
-            await listener.open(host, port)
+            await listener.open(host, port, None if certs is None else certs.to_listen)
         except OSError as error:
             raise cannot_listen(host, port, error, CONTROL) from None
         self._closing.push_async_callback(listener.close, ENDS)
+        keep(certs, self._closing)
         self._closing.callback(control.drain)
         self.link_address = advertised(self.config.cluster, host, listener.port)
 
     async def _listen_for_people(self) -> None:
-        config, clock, streams = self.config.gateway, self._clock, Streams.from_entropy()
+        config, clock, streams = self.config.gateway, self._clock, self._streams
         nobody = Gateway(config, clock, Ids(streams.stream("ids")), streams.stream("balancing"), lambda _, __: None)
         app = cast(AsgiApp, admin(self.control, self, door(is_loopback=is_loopback(config.host))))
         http = HttpServer(nobody, config, app, lambda: self._is_ready, self._allow, lambda: self.control.is_uid_shared)

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import ssl
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -10,9 +11,9 @@ from typing import Any, cast
 import msgspec
 
 from attacca import __version__
-from attacca.cli.serve.cluster import address, advertised, given_key, kept_name, listened, ticket
+from attacca.cli.serve.cluster import address, advertised, certificates, given_key, kept_name, listened, ticket
 from attacca.cli.serve.configuration import ServerConfig, default_state_dir
-from attacca.cli.serve.planes.door import CONTROL, ENDS, Once, cannot_listen
+from attacca.cli.serve.planes.door import CONTROL, ENDS, Once, cannot_listen, keep
 from attacca.io.wire.peers import Peers
 from attacca.io.wire.stream import StreamLink
 from attacca.io.wire.tcp import Dialer, Listener
@@ -71,6 +72,8 @@ class WorkerPlane:
         directory = config.control.state_dir
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.name = config.cluster.name or kept_name(directory, "worker", self._streams.stream("name"))
+        certs = certificates(config.cluster)
+        keep(certs, self._closing)
         key = given_key(config.cluster, os.environ, default_state_dir(os.environ))
         limits = Limits(message_bytes=config.wire.message_bytes)
         hello = ticket("worker", self.name, key).hello()
@@ -80,11 +83,12 @@ class WorkerPlane:
         def to_gateway() -> StreamLink:
             return StreamLink(peers, hello, ToWorker, limits, has_dialed=False, admit=self._once.admit)
 
-        listener = await self._listen(to_gateway)
+        listener = await self._listen(to_gateway, None if certs is None else certs.to_listen)
         self._closing.push_async_callback(listener.close, ENDS)
         control = Dialer(
             lambda: StreamLink(peers, hello, FromControl | Supplied, limits, has_dialed=True),
-            [address(one) for one in config.cluster.control], None, self._streams.stream("control"),
+            [address(one) for one in config.cluster.control],
+            None if certs is None else certs.to_dial, self._streams.stream("control"),
         )  # fmt: skip
         await self.worker.open()
         self._closing.push_async_callback(control.close, ENDS)  # after the worker, whose last words it carries
@@ -110,7 +114,7 @@ class WorkerPlane:
         self._once = Once(cast(Peers[object], peers), lambda _: False)
         peers.bind(self._join, self._receiver, self.worker.lose, self.worker.press)
 
-    async def _listen(self, make: Callable[[], StreamLink]) -> Listener:
+    async def _listen(self, make: Callable[[], StreamLink], context: ssl.SSLContext | None) -> Listener:
         """
         Raises:
             Conflict, BadConfig: there is nothing to listen on.
@@ -118,7 +122,7 @@ class WorkerPlane:
         host, port = listened(self.config.cluster)
         listener = Listener(make)
         try:
-            await listener.open(host, port)
+            await listener.open(host, port, context)
         except OSError as error:
             raise cannot_listen(host, port, error, "worker") from None
         self.link_address = advertised(self.config.cluster, host, listener.port)

@@ -1,0 +1,38 @@
+"""The latest creations of sandboxes, phase by phase: where the time went between a demand and what answered it."""
+
+from collections import deque
+
+import msgspec
+
+REMEMBERED = 4096
+
+
+class Creation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One, whether it came about or not. `at` on control's clock; times in ms, in the order in which they pass.
+
+    decision: from the demand until a worker was chosen. order: on the way there and back. room: until the worker had
+    room. sandbox, code, imports: as in an invocation's timing.
+    """
+
+    at: float
+    function: str
+    revision: str
+    sandbox: str
+    worker: str
+    outcome: str  # up, or the code of an error
+    why: str
+    decision: float = 0.0
+    order: float = 0.0
+    room: float = 0.0
+    sandbox_ms: float = 0.0
+    code: float = 0.0
+    imports: float = 0.0
+
+
+class Creations:
+    def __init__(self, most: int = REMEMBERED) -> None:
+        self.latest: deque[Creation] = deque(maxlen=most)
+        self.up = self.failed = self.hedged = 0  # so far
+
+    def __repr__(self) -> str:
+        return f"<Creations {self.up} up, {self.failed} failed, {self.hedged} hedged, {len(self.latest)} remembered>"

@@ -1,0 +1,55 @@
+"""The workers as places for sandboxes: what each has, what of it is promised, and what it has been told to make."""
+
+from attacca.control.core.cluster.scaled import Instance
+from attacca.model.resources import NOTHING, Resources
+from attacca.model.sandbox import WorkerView
+
+
+class Host:
+    """One worker. It is a `policy.placement.types.Worker`.
+
+    `promised` is what its sandboxes hold by our own books; `others`, what it had in use besides when it was last heard.
+    """
+
+    __slots__ = ("asked", "capacity", "instances", "is_draining", "is_shut", "is_silent", "name", "others", "promised",
+                 "reserved")  # fmt: skip
+
+    def __init__(self, view: WorkerView) -> None:
+        self.name = view.name
+        self.capacity = view.capacity
+        self.instances: dict[str, Instance] = {}
+        self.promised = self.others = self.reserved = NOTHING
+        self.is_draining = view.draining
+        self.is_silent = False
+        self.is_shut = False  # it had no room for what we thought it had; until it is heard of, or something goes
+        self.asked = 0  # so many orders had been given when it was asked which of them it has; 0: it was not
+        self.hear(view)
+
+    def __repr__(self) -> str:
+        state = "silent" if self.is_silent else "draining" if self.is_draining else "shut" if self.is_shut else "open"
+        held, whole = self.reserved.memory_mb, self.capacity.memory_mb
+        return f"<Host {self.name} {state}: {len(self.instances)} sandboxes, {held} of {whole} MB reserved>"
+
+    @property
+    def is_cordoned(self) -> bool:
+        return self.is_silent or self.is_draining or self.is_shut
+
+    def hear(self, view: WorkerView) -> None:
+        self.capacity = view.capacity
+        self.is_draining = view.draining
+        self.is_silent = self.is_shut = False
+        self.others = view.used.beyond(self.promised)
+        self.reserved = self.promised + self.others
+
+    def add(self, instance: Instance) -> None:
+        self.instances[instance.id] = instance
+        self._promise(self.promised + instance.resources)
+
+    def remove(self, instance: Instance) -> None:
+        del self.instances[instance.id]
+        self.is_shut = False
+        self._promise(self.promised - instance.resources)
+
+    def _promise(self, promised: Resources) -> None:
+        self.promised = promised
+        self.reserved = promised + self.others

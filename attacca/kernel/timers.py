@@ -1,0 +1,64 @@
+"""What is to be looked at later: one due time per key, which may be moved or forgotten for next to nothing."""
+
+from collections.abc import Hashable
+from heapq import heappop, heappush
+from typing import Generic, TypeVar
+
+K = TypeVar("K", bound=Hashable)
+
+
+class Timers(Generic[K]):
+    """A key that is moved later leaves its old entry in the heap, which goes off, is seen to be early, and is put back.
+
+    So a sandbox that is used a thousand times a second costs one entry, not a thousand.
+    """
+
+    __slots__ = ("_armed", "_count", "_due", "_heap")
+
+    def __init__(self) -> None:
+        self._due: dict[K, float] = {}
+        self._armed: dict[K, float] = {}  # by key: its earliest entry in the heap
+        self._heap: list[tuple[float, int, K]] = []
+        self._count = 0
+
+    def __repr__(self) -> str:
+        return f"<Timers {len(self._due)} set, {len(self._heap)} entries>"
+
+    def set(self, key: K, at: float) -> None:
+        self._due[key] = at
+        armed = self._armed.get(key)
+        if armed is None or at < armed:
+            self._arm(key, at)
+
+    def clear(self, key: K) -> None:
+        self._due.pop(key, None)
+
+    def is_set(self, key: K) -> bool:
+        return key in self._due
+
+    def next(self) -> float | None:
+        """Not later than the earliest due time."""
+        return self._heap[0][0] if self._heap else None
+
+    def pop_due(self, now: float) -> list[K]:
+        """The keys that are due, the earliest first. They are not set any more."""
+        due_keys: list[K] = []
+        while self._heap and self._heap[0][0] <= now:
+            at, _, key = heappop(self._heap)
+            if self._armed.get(key) != at:
+                continue
+            del self._armed[key]
+            due = self._due.get(key)
+            if due is None:
+                continue
+            if due > now:
+                self._arm(key, due)
+            else:
+                del self._due[key]
+                due_keys.append(key)
+        return due_keys
+
+    def _arm(self, key: K, at: float) -> None:
+        self._armed[key] = at
+        self._count += 1
+        heappush(self._heap, (at, self._count, key))

@@ -1,0 +1,56 @@
+"""Functions that control scales, in virtual time: the same cores, and what must always hold does."""
+
+import pytest
+
+from attacca.load.workload.scenario import Choice, Distribution, Fault, Hardware
+from tests.sim.play import INSTANT, exponential, function, play, scenario
+
+HARDWARE = Hardware(
+    sandbox=Distribution(mean_ms=40.0), imports=Distribution(mean_ms=100.0), network=Distribution(mean_ms=0.5),
+    control=Distribution(mean_ms=0.5),
+)  # fmt: skip
+FIXED = Choice(policy="fixed", options={"count": 2})
+
+
+def test_the_first_from_zero_has_a_sandbox_made_at_once() -> None:
+    outcome = play(
+        scenario(
+            function(duration=Distribution(mean_ms=10.0), rate=0.2), length_s=60.0, hardware=HARDWARE,
+            mode="cluster", workers=3,
+        )
+    )  # fmt: skip
+    totals = outcome.totals
+    assert totals.ok == totals.invocations > 5
+    assert 150.0 < totals.max_ms < 170.0, "the sandbox, what runs in it, and six ways between planes"
+
+
+def test_what_waits_shares_the_slots_that_there_are() -> None:
+    one = scenario(
+        function(duration=Distribution(mean_ms=100.0), rate=18.0, concurrency=1), length_s=60.0, hardware=INSTANT,
+        mode="cluster", workers=2, scaling=FIXED,
+    )  # fmt: skip
+    totals = play(one).totals
+    assert totals.ok == totals.invocations
+    assert totals.cold_share == 0.0, "they were made ahead"
+    assert totals.p50_ms > 100.0
+
+
+@pytest.mark.parametrize("kind", ["worker_crash", "sandbox_crash", "partition", "lost_message", "stuck_sandbox"])
+def test_whatever_goes_wrong_everybody_is_answered(kind: str) -> None:
+    one = scenario(
+        function(duration=exponential(50.0), rate=20.0, idempotent=True, wait_s=15.0, timeout_s=5.0), length_s=60.0,
+        hardware=HARDWARE, mode="cluster", workers=3,
+        faults=(Fault(kind=kind, rate=400.0, for_s=4.0),),  # type: ignore[arg-type]
+    )  # fmt: skip
+    outcome = play(one)
+    assert outcome.faults > 0
+    assert outcome.totals.unanswered == 0
+    assert outcome.totals.ok > 0.95 * outcome.totals.invocations
+
+
+def test_the_same_seed_gives_the_same_events() -> None:
+    one = scenario(
+        function(duration=exponential(50.0), rate=10.0), length_s=30.0, hardware=HARDWARE,
+        mode="cluster", workers=3,
+    )  # fmt: skip
+    assert play(one).hash == play(one).hash
