@@ -126,6 +126,10 @@ class AsyncCalls:
     def is_running(self, call: str) -> bool:
         return self._core.phase(call) is CallPhase.RUNNING
 
+    def is_idle(self) -> bool:
+        """Is nothing under way, and nobody waiting?"""
+        return not (self._core.books.pending or self._attempts or self._waiters or self._tasks)
+
     async def find(self, call: str, wait_s: float) -> Record | None:
         """As it is when it is over, or when so long has passed.
 

@@ -7,13 +7,11 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from attacca.gateway.async_calls import AsyncCalls
-from attacca.gateway.config import AsyncConfig, GatewayConfig
+from attacca.gateway.config import GatewayConfig
 from attacca.gateway.driver import Gateway
 from attacca.gateway.http.asgi_adapter import AsgiApp
 from attacca.gateway.http.connection import Connection
 from attacca.gateway.http.server import HttpServer
-from attacca.io.journal.memory import Book, MemoryJournal
 from attacca.kernel.clock import ManualClock
 from attacca.kernel.ids import Ids
 from attacca.kernel.rand import Streams
@@ -211,9 +209,6 @@ class Place:
         self.desk.gateway = self.gateway
         self.names = [revision.function for revision in functions]
         self.server = HttpServer(self.gateway, config, admin, lambda: True, None)
-        journal = MemoryJournal(Book(), "fuzz", self.clock)
-        self.later = AsyncCalls(self.gateway, journal, AsyncConfig(calls=50), self.clock, chance.stream("async"))
-        self.server.serve_later(self.later)
 
     def close(self) -> None:
         self.loop.close()
