@@ -14,6 +14,7 @@ from attacca import __version__
 from attacca.cli.serve.cluster import address, advertised, certificates, given_key, kept_name, listened, ticket
 from attacca.cli.serve.configuration import ServerConfig, default_state_dir
 from attacca.cli.serve.planes.door import CONTROL, ENDS, Once, cannot_listen, keep
+from attacca.cli.serve.planes.led import led
 from attacca.io.wire.peers import Peers
 from attacca.io.wire.stream import StreamLink
 from attacca.io.wire.tcp import Dialer, Listener
@@ -24,6 +25,7 @@ from attacca.model.function import PythonDirectory
 from attacca.model.messages import (
     FromControl,
     FromWorker,
+    Leads,
     Piece,
     SecretChanged,
     SecretsTold,
@@ -86,7 +88,7 @@ class WorkerPlane:
         listener = await self._listen(to_gateway, None if certs is None else certs.to_listen)
         self._closing.push_async_callback(listener.close, ENDS)
         control = Dialer(
-            lambda: StreamLink(peers, hello, FromControl | Supplied, limits, has_dialed=True),
+            lambda: StreamLink(peers, hello, Leads | FromControl | Supplied, limits, has_dialed=True),
             [address(one) for one in config.cluster.control],
             None if certs is None else certs.to_dial, self._streams.stream("control"),
         )  # fmt: skip
@@ -112,7 +114,8 @@ class WorkerPlane:
             self._load_per_core,
         )
         self._once = Once(cast(Peers[object], peers), lambda _: False)
-        peers.bind(self._join, self._receiver, self.worker.lose, self.worker.press)
+        self._led = led(self._clock, config.gateway.silent_s, peers)
+        peers.bind(self._join, self._receiver, self._lose, self.worker.press)
 
     async def _listen(self, make: Callable[[], StreamLink], context: ssl.SSLContext | None) -> Listener:
         """
@@ -132,8 +135,12 @@ class WorkerPlane:
         receive = partial(self.worker.receive, peer)
         return self._hear_control if peer == CONTROL else receive
 
-    def _hear_control(self, message: FromControl | Supplied) -> None:
-        if isinstance(message, Piece | SecretsTold | SecretChanged):
+    def _hear_control(self, message: Leads | FromControl | Supplied) -> None:
+        if isinstance(message, Leads):
+            self._led.hear(message)
+        elif not self._led.is_obeyed:
+            return
+        elif isinstance(message, Piece | SecretsTold | SecretChanged):
             self._supplies.hear(message)
         else:
             self.worker.receive(CONTROL, message)
@@ -142,6 +149,11 @@ class WorkerPlane:
         if peer == CONTROL:
             self._supplies.forget_secrets()
         self.worker.join(peer, self.link_address)
+
+    def _lose(self, peer: str, why: str) -> None:
+        if peer == CONTROL:
+            self._led.lose()
+        self.worker.lose(peer, why)
 
     def _load_per_core(self) -> float:
         return os.getloadavg()[0] / self.config.worker.cores
