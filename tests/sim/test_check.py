@@ -12,6 +12,7 @@ from attacca.model.function import Revision
 from attacca.model.invocation import Invocation
 from attacca.model.messages import Ended
 from attacca.model.resources import Resources
+from attacca.sim.platform.gateway import Broken
 from attacca.worker.core.pool import Pool
 from attacca.worker.core.scheduler import Scheduler
 from attacca.worker.runtime.simulated import Instance, SimulatedRuntime
