@@ -21,6 +21,7 @@ from attacca.cores import are_compiled
 settings.register_profile("quick", max_examples=5, deadline=None)
 settings.register_profile("many", max_examples=100, deadline=None)
 settings.register_profile("thorough", max_examples=2000, deadline=None)
+settings.register_profile("weighed", max_examples=5, deadline=None, derandomize=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 gc.set_threshold(1_000_000, 50, 100)  # collecting as often as Python does by itself is a fifth of the pure tests' time
@@ -113,6 +114,11 @@ def tmp_path(request: pytest.FixtureRequest) -> Path:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--weigh", action="store_true", help=f"fail tests that make more than {MOST_CALLS:,} calls")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("weigh"):
+        settings.load_profile("weighed")  # the same cases each time
 
 
 @pytest.hookimpl(wrapper=True)

@@ -38,10 +38,12 @@ VERBS = {  # in the order of the help: panel, where its module is, and what it d
     "control": (CLUSTER, "serve", "Start the control plane of a cluster."),
     "gateway": (CLUSTER, "serve", "Start a gateway of a cluster."),
     "worker": (CLUSTER, "serve", "Start a worker of a cluster."),
+    "certs": (CLUSTER, "serve", "Make the certificates by which planes know one another."),
     "trace": (LABORATORY, "laboratory", "Look at traces, convert, cut, scale and sample them; make one up."),
     "scenario": (LABORATORY, "laboratory", "Check a scenario: what it will ask of the system."),
     "load": (LABORATORY, "laboratory", "Send load to a running server and record every invocation."),
     "sim": (LABORATORY, "laboratory", "Simulate a scenario in virtual time; sweep, compare, calibrate."),
+    "lab": (LABORATORY, "laboratory", "Replay Azure's trace, or raise the rate of cold starts, in one command."),
     "validate": (LABORATORY, "laboratory", "Run a scenario live and simulated, and tell how far apart they are."),
     "report": (LABORATORY, "laboratory", "Show recorded runs: one page, or text."),
 }

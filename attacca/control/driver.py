@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
+from functools import partial
 from typing import cast
 
 import msgspec
@@ -125,8 +126,10 @@ class Control:
         self.tokens = Tokens(store, clock, lambda: self._tell_access(list(core.gateways.by_name)))
         vault = SealedVault(config.secret_key_file or self.state.secret_key)
         self.secrets = Secrets(store, vault, clock)
-        self._supplies = Supplies(self.state, self.secrets, send)
-        self._builder = Builder(config, self.state, self._keep if artefacts is not None else None)
+        self._supplies = Supplies(
+            self.state, self.secrets, send, None if artefacts is None else partial(artefacts.ensure, store)
+        )
+        self._builder = Builder(config, self.state, None if artefacts is None else partial(artefacts.save, store))
         self.url = ""  # of the admin API, where it has a listener of its own
         self._asked = 0
         self._deployments: dict[str, tuple[Upload, ProgressStream]] = {}  # by request
@@ -376,11 +379,6 @@ class Control:
             hint = "free space there, or check its mode, and deploy again"
             return BuildFailed(command.id, StateUnavailable(what, hint))
         return Built(command.id, made, self._clock.wall())
-
-    async def _keep(self, digest: str) -> int:
-        """For the controls of other machines; how many bytes that were."""
-        assert self._artefacts is not None
-        return await self._artefacts.save(self._store, digest)
 
     async def _write(self, command: Put | Erase) -> Event:
         if isinstance(command, Put):

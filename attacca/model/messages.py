@@ -65,6 +65,13 @@ class Known(msgspec.Struct, frozen=True, tag=True):
     generation: int
 
 
+class Leads(msgspec.Struct, frozen=True, tag=True):
+    """Whoever says it leads by this term: the first word of control on each of its links, and said at least once a
+    second. Who has heard of a later term leaves the link, and obeys nothing that came by it."""
+
+    term: int
+
+
 class Member(msgspec.Struct, frozen=True):
     """A worker that has joined control, and where gateways reach it."""
 
@@ -380,7 +387,7 @@ FromControl = Announced | Prewarm | Evict | Check | AskHeld | AskView | AskStory
 ToGateway = Announced | Members | Access | AskCalls | AskStory | Published
 OfGateway = GatewayJoined | Known | AskCatalogue | CallsTold | StoryTold | AskEndpoints | Loads
 Supplied = Piece | SecretsTold | SecretChanged
-Said = FromControl | ToGateway | Supplied  # by control
+Said = Leads | FromControl | ToGateway | Supplied  # by control
 ToControl = (
     AskPiece | AskSecrets | Checked | Held | Viewed | Logged | WorkerJoined | Heartbeat | OfGateway | Reported
 )  # fmt: skip

@@ -17,7 +17,7 @@ from tests.io.wire.words import draw
 
 UNIONS: dict[str, Any] = {
     name: getattr(messages, name)
-    for name in ("Announced", "FromControl", "ToGateway", "Supplied", "ToControl", "ToWorker", "FromWorker")
+    for name in ("Announced", "Said", "FromControl", "ToGateway", "Supplied", "ToControl", "ToWorker", "FromWorker")
 }
 WORDS = sorted({word for union in UNIONS.values() for word in get_args(union)}, key=lambda word: str(word.__name__))
 MOST = 1 << 24

@@ -7,7 +7,7 @@ import typer
 
 from attacca.cli.options import ConfigFile, Json, StateDir
 from attacca.cli.screens.terminal import counted, paint, show_json
-from attacca.cli.serve.plane_options import Advertise, ControlAt, Listen, PlaneName, split
+from attacca.cli.serve.plane_options import Advertise, Certs, ControlAt, Listen, PlaneName, split
 from attacca.cli.serve.running import log_to_stderr, remark
 from attacca.cli.serve.running import run as serve
 from attacca.cli.serve.up import (
@@ -37,6 +37,7 @@ def run(
     listen: Listen = None,
     advertise: Advertise = None,
     name: PlaneName = None,
+    certs: Certs = None,
     state_dir: StateDir = "",
     isolation: Isolation = None,
     memory_mb: Memory = None,
@@ -58,7 +59,7 @@ def run(
     flags = {
         "state_dir": (state_dir or None, "--state-dir"), "cluster.control": (split(control), "--control"),
         "cluster.listen": (listen, "--listen"), "cluster.advertise": (advertise, "--advertise"),
-        "cluster.name": (name, "--name"), "isolation": (isolation, "--isolation"),
+        "cluster.name": (name, "--name"), "cluster.certs": (certs, "--certs"), "isolation": (isolation, "--isolation"),
         "memory_mb": (memory_mb, "--memory"), "memory_limits": (memory_limits, "--memory-limits"),
         "cores": (cores, "--cores"), "queueing": (queueing, "--queueing"),
         "keepalive": (keepalive, "--keepalive"), "concurrency": (concurrency, "--concurrency"),

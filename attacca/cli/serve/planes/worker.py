@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import ssl
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -10,9 +11,10 @@ from typing import Any, cast
 import msgspec
 
 from attacca import __version__
-from attacca.cli.serve.cluster import address, advertised, given_key, kept_name, listened, ticket
+from attacca.cli.serve.cluster import address, advertised, certificates, given_key, kept_name, listened, ticket
 from attacca.cli.serve.configuration import ServerConfig, default_state_dir
-from attacca.cli.serve.planes.door import CONTROL, ENDS, Once, cannot_listen
+from attacca.cli.serve.planes.door import CONTROL, ENDS, Once, cannot_listen, keep
+from attacca.cli.serve.planes.led import led
 from attacca.io.wire.peers import Peers
 from attacca.io.wire.stream import StreamLink
 from attacca.io.wire.tcp import Dialer, Listener
@@ -23,6 +25,7 @@ from attacca.model.function import PythonDirectory
 from attacca.model.messages import (
     FromControl,
     FromWorker,
+    Leads,
     Piece,
     SecretChanged,
     SecretsTold,
@@ -71,6 +74,8 @@ class WorkerPlane:
         directory = config.control.state_dir
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.name = config.cluster.name or kept_name(directory, "worker", self._streams.stream("name"))
+        certs = certificates(config.cluster)
+        keep(certs, self._closing)
         key = given_key(config.cluster, os.environ, default_state_dir(os.environ))
         limits = Limits(message_bytes=config.wire.message_bytes)
         hello = ticket("worker", self.name, key).hello()
@@ -80,11 +85,12 @@ class WorkerPlane:
         def to_gateway() -> StreamLink:
             return StreamLink(peers, hello, ToWorker, limits, has_dialed=False, admit=self._once.admit)
 
-        listener = await self._listen(to_gateway)
+        listener = await self._listen(to_gateway, None if certs is None else certs.to_listen)
         self._closing.push_async_callback(listener.close, ENDS)
         control = Dialer(
-            lambda: StreamLink(peers, hello, FromControl | Supplied, limits, has_dialed=True),
-            [address(one) for one in config.cluster.control], None, self._streams.stream("control"),
+            lambda: StreamLink(peers, hello, Leads | FromControl | Supplied, limits, has_dialed=True),
+            [address(one) for one in config.cluster.control],
+            None if certs is None else certs.to_dial, self._streams.stream("control"),
         )  # fmt: skip
         await self.worker.open()
         self._closing.push_async_callback(control.close, ENDS)  # after the worker, whose last words it carries
@@ -108,9 +114,10 @@ class WorkerPlane:
             self._load_per_core,
         )
         self._once = Once(cast(Peers[object], peers), lambda _: False)
-        peers.bind(self._join, self._receiver, self.worker.lose, self.worker.press)
+        self._led = led(self._clock, config.gateway.silent_s, peers)
+        peers.bind(self._join, self._receiver, self._lose, self.worker.press)
 
-    async def _listen(self, make: Callable[[], StreamLink]) -> Listener:
+    async def _listen(self, make: Callable[[], StreamLink], context: ssl.SSLContext | None) -> Listener:
         """
         Raises:
             Conflict, BadConfig: there is nothing to listen on.
@@ -118,7 +125,7 @@ class WorkerPlane:
         host, port = listened(self.config.cluster)
         listener = Listener(make)
         try:
-            await listener.open(host, port)
+            await listener.open(host, port, context)
         except OSError as error:
             raise cannot_listen(host, port, error, "worker") from None
         self.link_address = advertised(self.config.cluster, host, listener.port)
@@ -128,8 +135,12 @@ class WorkerPlane:
         receive = partial(self.worker.receive, peer)
         return self._hear_control if peer == CONTROL else receive
 
-    def _hear_control(self, message: FromControl | Supplied) -> None:
-        if isinstance(message, Piece | SecretsTold | SecretChanged):
+    def _hear_control(self, message: Leads | FromControl | Supplied) -> None:
+        if isinstance(message, Leads):
+            self._led.hear(message)
+        elif not self._led.is_obeyed:
+            return
+        elif isinstance(message, Piece | SecretsTold | SecretChanged):
             self._supplies.hear(message)
         else:
             self.worker.receive(CONTROL, message)
@@ -138,6 +149,11 @@ class WorkerPlane:
         if peer == CONTROL:
             self._supplies.forget_secrets()
         self.worker.join(peer, self.link_address)
+
+    def _lose(self, peer: str, why: str) -> None:
+        if peer == CONTROL:
+            self._led.lose()
+        self.worker.lose(peer, why)
 
     def _load_per_core(self) -> float:
         return os.getloadavg()[0] / self.config.worker.cores
