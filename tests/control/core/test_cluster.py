@@ -284,7 +284,7 @@ def test_to_stop_is_said_again_until_it_is_answered() -> None:
 
 
 def test_too_many_are_stopped_and_gateways_hear_of_it() -> None:
-    quick = {"stable_s": 6.0, "tick_s": 1.0, "utilization": 1.0, "grace_s": 1.0}
+    quick: dict[str, object] = {"stable_s": 6.0, "tick_s": 1.0, "utilization": 1.0, "grace_s": 1.0}
     c = Cluster(scaling=Choice(policy="knative", options=quick), silent_s=1e9)
     c.want(4, 0)
     c.up()

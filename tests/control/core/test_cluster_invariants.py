@@ -53,16 +53,11 @@ def of(cluster: Cluster, life: Life) -> Instance:
 
 
 def have_another_name(cluster: Cluster) -> None:
-    cluster.functions["g"] = cluster.functions.pop("f")
+    cluster.functions["g"] = cluster.functions["f"]
 
 
 def have_no_function(cluster: Cluster) -> None:
     del cluster.functions["f"]
-
-
-def be_elsewhere(cluster: Cluster) -> None:
-    hosts = cluster.ordering.hosts
-    hosts["w1"].instances, hosts["w3"].instances = hosts["w3"].instances, hosts["w1"].instances
 
 
 def be_published_elsewhere(cluster: Cluster) -> None:
@@ -74,7 +69,7 @@ def be_published_elsewhere(cluster: Cluster) -> None:
 BREAKS: list[tuple[Callable[[], Cluster], Break]] = [
     (busy, have_another_name),
     (busy, lambda cluster: cluster.ordering.hosts["w1"].instances.popitem()),
-    (busy, be_elsewhere),
+    (busy, lambda cluster: put(of(cluster, Life.UP), worker="w3")),
     (busy, lambda cluster: put(cluster.ordering.hosts["w1"], promised=Resources(1))),
     (busy, lambda cluster: put(cluster.ordering.hosts["w1"], reserved=Resources(1))),
     (busy, lambda cluster: put(cluster.ordering, starting=7)),
