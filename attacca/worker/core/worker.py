@@ -35,6 +35,7 @@ from attacca.worker.core.catalogue import Catalogue
 from attacca.worker.core.checks import DRAINING, Checks, never_fits
 from attacca.worker.core.events import Asked, Command, Drain, Event, Measured, PeerLost, Received, Stop, Tick
 from attacca.worker.core.orders import Orders
+from attacca.worker.core.phases import Phase, Position
 from attacca.worker.core.pool import Pool
 from attacca.worker.core.reports import (
     RunEnded,
@@ -46,10 +47,8 @@ from attacca.worker.core.reports import (
     TemplateReady,
     advice,
 )
-from attacca.worker.core.sandbox import Phase, Sandbox
 from attacca.worker.core.scheduler import Scheduler
-from attacca.worker.core.state import Function, Loss, Position, QueuedInvocation, RevisionState
-from attacca.worker.core.templates import Template
+from attacca.worker.core.state import Function, Loss, QueuedInvocation, RevisionState, Sandbox, Template
 from attacca.worker.core.timers import Timer, Timers
 
 Told = Announced | Deployed | Deleted | Prewarm | Evict | Measured | PeerLost | Drain
