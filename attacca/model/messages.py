@@ -140,6 +140,13 @@ class Evict(msgspec.Struct, frozen=True, tag=True):
     is_renewal: bool = False
 
 
+class Cordon(msgspec.Struct, frozen=True, tag=True):
+    """Say of yourself that you are given nothing new (`is_on`), until it is taken back; what comes is still taken."""
+
+    worker: str
+    is_on: bool
+
+
 class Check(msgspec.Struct, frozen=True, tag=True):
     """Import the code of a revision that is not deployed yet; `handler` is what was asked for, or empty.
 
@@ -376,10 +383,10 @@ class WorkerLeft(msgspec.Struct, frozen=True, tag=True):
 
 
 Announced = Catalogue | Deployed | Deleted
-FromControl = Announced | Prewarm | Evict | Check | AskHeld | AskView | AskStory | Order
+FromControl = Announced | Prewarm | Evict | Cordon | Check | AskHeld | AskView | AskStory | Order
 ToGateway = Announced | Members | Access | AskCalls | AskStory | Published
 OfGateway = GatewayJoined | Known | AskCatalogue | CallsTold | StoryTold | AskEndpoints | Loads
-Supplied = Piece | SecretsTold | SecretChanged
+Supplied = Piece | SecretsTold | SecretChanged | Access
 Said = FromControl | ToGateway | Supplied  # by control
 ToControl = (
     AskPiece | AskSecrets | Checked | Held | Viewed | Logged | WorkerJoined | Heartbeat | OfGateway | Reported

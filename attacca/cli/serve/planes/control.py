@@ -11,16 +11,15 @@ import msgspec
 from attacca import __version__
 from attacca.cli.serve.cluster import advertised, certificates, leave_key, listened, ticket
 from attacca.cli.serve.configuration import ServerConfig
+from attacca.cli.serve.planes import pages
 from attacca.cli.serve.planes.door import CONTROL, ENDS, Once, cannot_listen, keep, no_token, probe, told_url, url_of
+from attacca.control import metrics
 from attacca.control.deploy.state import StateDir
 from attacca.control.driver import Control
 from attacca.control.http.app import admin
 from attacca.control.http.authorization import door
 from attacca.gateway.async_calls import new_owner
-from attacca.gateway.driver import Gateway
 from attacca.gateway.http.asgi_adapter import AsgiApp
-from attacca.gateway.http.listener import serve
-from attacca.gateway.http.plane import PlanePages
 from attacca.gateway.http.server import HttpServer
 from attacca.io.certificates import Certificates
 from attacca.io.journal.opening import open_journal
@@ -32,7 +31,6 @@ from attacca.io.wire.tcp import Listener
 from attacca.io.wire.types import Limits
 from attacca.kernel.access import is_loopback
 from attacca.kernel.clock import Clock, SystemClock
-from attacca.kernel.ids import Ids
 from attacca.kernel.rand import Streams
 from attacca.model.invocation import Call
 from attacca.model.log import LogLine
@@ -129,14 +127,13 @@ class ControlPlane:
         self.link_address = advertised(self.config.cluster, host, listener.port)
 
     async def _listen_for_people(self) -> None:
-        config, clock, streams = self.config.gateway, self._clock, self._streams
-        nobody = Gateway(config, clock, Ids(streams.stream("ids")), streams.stream("balancing"), lambda _, __: None)
-        app = cast(AsgiApp, admin(self.control, self, door(is_loopback=is_loopback(config.host))))
-        http = HttpServer(nobody, config, app, lambda: self._is_ready, self._allow, lambda: self.control.is_uid_shared)
-        http.handler = PlanePages(self, http.access, lambda: self._is_ready, self._functions_at, has_admin=True)
-        self._port = (await serve(http)).sockets[0].getsockname()[1]
-        self._http = http
-        self.control.url = told_url(self.config, self._port)
+        config, control = self.config.gateway, self.control
+        app = cast(AsgiApp, admin(control, self, door(is_loopback=is_loopback(config.host))))
+        self._http, self._port = await pages.listen(
+            self, config, self._clock, lambda: self._is_ready, self._allow, lambda: control.is_uid_shared,
+            self._functions_at, app,
+        )  # fmt: skip
+        control.url = told_url(self.config, self._port)
 
     def _receiver(self, peer: str) -> Callable[[ToControl], None]:
         return lambda message: self.control.receive(peer, message)
@@ -173,7 +170,7 @@ class ControlPlane:
         return bool(self.control.core.workers.by_name)
 
     def metrics(self) -> bytes:
-        return b""
+        return metrics.render(self.control.core)
 
     # What the admin API is shown (control.http.authorization.Observe).
 

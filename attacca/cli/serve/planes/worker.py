@@ -13,15 +13,19 @@ import msgspec
 from attacca import __version__
 from attacca.cli.serve.cluster import address, advertised, certificates, given_key, kept_name, listened, ticket
 from attacca.cli.serve.configuration import ServerConfig, default_state_dir
-from attacca.cli.serve.planes.door import CONTROL, ENDS, Once, cannot_listen, keep
+from attacca.cli.serve.planes import pages
+from attacca.cli.serve.planes.door import CONTROL, ENDS, Once, cannot_listen, keep, url_of
+from attacca.gateway.http.server import HttpServer
 from attacca.io.wire.peers import Peers
 from attacca.io.wire.stream import StreamLink
 from attacca.io.wire.tcp import Dialer, Listener
 from attacca.io.wire.types import MB, Limits
+from attacca.kernel.access import admits
 from attacca.kernel.clock import Clock, SystemClock
 from attacca.kernel.rand import Streams
 from attacca.model.function import PythonDirectory
 from attacca.model.messages import (
+    Access,
     FromControl,
     FromWorker,
     Piece,
@@ -31,8 +35,10 @@ from attacca.model.messages import (
     ToControl,
     ToWorker,
 )
+from attacca.worker import metrics
 from attacca.worker.core import view
 from attacca.worker.driver import Worker
+from attacca.worker.host.load import Meter
 from attacca.worker.runtime.code_cache import CodeCache
 from attacca.worker.runtime.fetching import Fetching
 from attacca.worker.runtime.process.runtime import ProcessRuntime
@@ -51,6 +57,9 @@ class WorkerPlane:
         self._opened_at = self._clock.now()
         self._streams = Streams.from_entropy()
         self._closing = contextlib.AsyncExitStack()
+        self._http: HttpServer | None = None
+        self._port = config.gateway.port
+        self._access = Access((), is_uid_shared=False)
         self._peers: Peers[FromWorker | ToControl] = Peers()
 
     def __repr__(self) -> str:
@@ -93,6 +102,9 @@ class WorkerPlane:
         await self.worker.open()
         self._closing.push_async_callback(control.close, ENDS)  # after the worker, whose last words it carries
         self._closing.push_async_callback(self.worker.close)
+        self._http, self._port = await pages.listen(
+            self, config.gateway, self._clock, lambda: True, self._allow, lambda: self._access.is_uid_shared, str
+        )
         control.open()
         await peers.until(CONTROL)
 
@@ -110,6 +122,7 @@ class WorkerPlane:
             peers.send,
             lambda line: peers.send(CONTROL, line),
             self._load_per_core,
+            Meter(directory).measure,
         )
         self._once = Once(cast(Peers[object], peers), lambda _: False)
         peers.bind(self._join, self._receiver, self.worker.lose, self.worker.press)
@@ -135,6 +148,8 @@ class WorkerPlane:
     def _hear_control(self, message: FromControl | Supplied) -> None:
         if isinstance(message, Piece | SecretsTold | SecretChanged):
             self._supplies.hear(message)
+        elif isinstance(message, Access):
+            self._access = message
         else:
             self.worker.receive(CONTROL, message)
 
@@ -143,14 +158,34 @@ class WorkerPlane:
             self._supplies.forget_secrets()
         self.worker.join(peer, self.link_address)
 
+    def _allow(self, authorization: bytes | None) -> bool:
+        return admits(self._access.tokens, authorization)
+
     def _load_per_core(self) -> float:
         return os.getloadavg()[0] / self.config.worker.cores
 
     # What is shown, and the end.
 
+    @property
+    def url(self) -> str:
+        return url_of(self.config.gateway, self._port)
+
+    @property
+    def is_draining(self) -> bool:
+        return self.worker.core.draining
+
+    @property
+    def has_all(self) -> bool:
+        """Control knows of it."""
+        return CONTROL in self._peers.names()
+
+    def metrics(self) -> bytes:
+        return metrics.render(self.worker.view())
+
     def info(self) -> dict[str, Any]:
         worker = self.config.worker
         return {
+            "url": self.url,
             "version": __version__,
             "process": os.getpid(),
             "up_s": round(self._clock.now() - self._opened_at, 3),
@@ -165,6 +200,11 @@ class WorkerPlane:
 
     async def drain(self) -> None:
         await self.worker.drain(self.config.worker.drain_s)
+        if self._http is not None:
+            self._http.end()
+            await self._http.ended()
 
     async def close(self) -> None:
+        if self._http is not None:
+            self._http.end()
         await self._closing.aclose()
