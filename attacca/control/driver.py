@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
+from functools import partial
 from typing import cast
 
 import msgspec
@@ -67,8 +68,6 @@ from attacca.model.function import Revision, Scale, Settings
 from attacca.model.messages import (
     Access,
     AskCatalogue,
-    AskPiece,
-    AskSecrets,
     CallsTold,
     Catalogue,
     Cordon,
@@ -87,6 +86,7 @@ from attacca.model.messages import (
     WorkerJoined,
     WorkerLeft,
 )
+from attacca.model.supplies import AskPiece, AskSecrets
 
 
 class Control:
@@ -126,8 +126,10 @@ class Control:
         self.reception = Reception(self.state.tmp, config.uploads, config.archive.packed_mb)
         self.tokens = Tokens(store, clock, lambda: self._tell_access(core.apart()))
         self.secrets = Secrets(store, SealedVault(config.secret_key_file or self.state.secret_key), clock)
-        self._supplies = Supplies(self.state, self.secrets, send)
-        self._builder = Builder(config, self.state, self._keep if artefacts is not None else None)
+        self._supplies = Supplies(
+            self.state, self.secrets, send, None if artefacts is None else partial(artefacts.ensure, store)
+        )
+        self._builder = Builder(config, self.state, None if artefacts is None else partial(artefacts.save, store))
         self.url = ""  # of the admin API, where it has a listener of its own
         self._asked = 0
         self._deployments: dict[str, tuple[Upload, ProgressStream]] = {}  # by request
@@ -377,11 +379,6 @@ class Control:
             hint = "free space there, or check its mode, and deploy again"
             return BuildFailed(command.id, StateUnavailable(what, hint))
         return Built(command.id, made, self._clock.wall())
-
-    async def _keep(self, digest: str) -> int:
-        """For the controls of other machines; how many bytes that were."""
-        assert self._artefacts is not None
-        return await self._artefacts.save(self._store, digest)
 
     async def _write(self, command: Put | Erase) -> Event:
         if isinstance(command, Put):

@@ -59,7 +59,9 @@ class Leadership:
         open_under: Callable[[Store], Awaitable[int]],
         lead: Callable[[int], None],
         step_down: Callable[[str], None],
+        knows: Callable[[], None] = lambda: None,
     ) -> None:
+        """`knows` is called when it is known who leads, or that we do."""
         self.core = LeadershipCore(lease_s)
         self.leader: Leader | None = None  # as far as is known here; it may be gone
         self._store = store
@@ -77,6 +79,7 @@ class Leadership:
             Tick(),
             report_refused,
         )
+        self._knows = knows
         self._opening: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._watching: asyncio.Task[None] | None = None
@@ -116,6 +119,7 @@ class Leadership:
                 if change.key == LEADER and change.entry is not None:
                     with contextlib.suppress(msgspec.DecodeError):
                         self.leader = msgspec.json.decode(change.entry.value, type=Leader)
+                        self._knows()
 
     # Out.
 
@@ -128,6 +132,7 @@ class Leadership:
             case Lead():
                 LOG.info("%s leads: term %d", self._me.name, command.term)
                 self._lead(command.term)
+                self._knows()
             case StepDown():
                 LOG.warning("%s does not lead any more: %s", self._me.name, command.why)
                 if self._opening is not None:

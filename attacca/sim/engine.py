@@ -61,6 +61,9 @@ class Engine:
         self._heap: list[Entry] = []
         self._cancelled: dict[int, None] = {}  # tickets whose entries still lie in the heap
 
+    def __repr__(self) -> str:
+        return f"<Engine at {self.now:g} s, {self.waiting} to happen>"
+
     def at(self, when: float, do: Callable[[Any], None], what: Any = None) -> int:
         """Have `do(what)` happen. The answer is a ticket for `cancel`."""
         asked = self._asked = self._asked + 1

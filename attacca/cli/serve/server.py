@@ -79,6 +79,10 @@ class Server:
         self._has_logbook = False
         self._is_ready = False
 
+    def __repr__(self) -> str:
+        state = "ready" if self._is_ready else "not ready"
+        return f"<Server {state}, port {self._port}, {self.restored} functions restored>"
+
     async def open(self) -> None:
         """
         Raises:
@@ -265,13 +269,14 @@ class Server:
             },
             "system": {
                 "workers": 1,
-                "mode": "worker",
                 "memory_mb": worker.memory_mb,
                 "cores": worker.cores,
                 "templates": worker.templates,
                 "queueing": msgspec.to_builtins(worker.queueing),
                 "concurrency": msgspec.to_builtins(worker.concurrency),
                 "keepalive": msgspec.to_builtins(worker.keepalive),
+                "scaling": msgspec.to_builtins(self.config.control.scaling),
+                "placement": msgspec.to_builtins(self.config.control.placement),
                 "silent_s": self.config.gateway.silent_s,
                 "attempts": self.config.gateway.attempts,
             },

@@ -61,11 +61,11 @@ from attacca.model.messages import (
     Held,
     Known,
     Prewarm,
-    SecretChanged,
     Send,
     WorkerJoined,
     WorkerLeft,
 )
+from attacca.model.supplies import SecretChanged
 
 OF_CLUSTER: Final = (GatewaySaid, SandboxUp, SandboxDown, Sandboxes)
 

@@ -41,11 +41,11 @@ from attacca.model.messages import (
     Known,
     Members,
     Prewarm,
-    SecretChanged,
     Send,
     WorkerJoined,
     WorkerLeft,
 )
+from attacca.model.supplies import SecretChanged
 
 OPEN = "open"  # the id of the request that the start is
 

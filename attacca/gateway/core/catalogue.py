@@ -33,6 +33,10 @@ class Functions:
         self._calls_kept = calls_kept
         self._has_asked = False
 
+    def __repr__(self) -> str:
+        known = "none yet" if self.generation is None else self.generation
+        return f"<Functions {len(self.by_name)}, generation {known}>"
+
     def learn(self, message: Catalogue | Deployed | Deleted) -> AskCatalogue | None:
         if isinstance(message, Catalogue):
             self._replace(message)

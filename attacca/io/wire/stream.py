@@ -45,6 +45,7 @@ class StreamLink(asyncio.Protocol):
         self._is_reading = False
         self._why = ""  # known before the transport says that it is gone
         self._timer: asyncio.TimerHandle | None = None
+        self.is_left = False  # by us, who do not want it
         self.instead = ""  # where the peer that refused us has said to go
         self.on_begin: Callable[[StreamLink], None] = _nothing
         self.on_end: Callable[[StreamLink], None] = _nothing
@@ -86,6 +87,7 @@ class StreamLink(asyncio.Protocol):
             asyncio.get_running_loop().call_soon(self._read)
 
     def close(self, why: str) -> None:
+        self.is_left = True
         self._leave(why, why)
 
     def refuse(self, why: str) -> None:
@@ -96,6 +98,7 @@ class StreamLink(asyncio.Protocol):
 
     def cut(self) -> None:
         """Without another word, as a broken cable does."""
+        self.is_left = True
         self._abort(CUT)
 
     # What the transport says.

@@ -153,14 +153,15 @@ class Dialer:
         self._instead = None
         self.attempts += 1
         try:
-            await loop.create_connection(lambda: link, host, port, ssl=self._context)
+            async with asyncio.timeout(HANDSHAKE_S / 2):  # the kernel itself would try for minutes
+                await loop.create_connection(lambda: link, host, port, ssl=self._context)
         except OSError as error:
-            link.refuse(f"{host}:{port} cannot be reached: {error.strerror or error}")
+            link.refuse(f"{host}:{port} cannot be reached: {error.strerror or str(error) or 'it does not answer'}")
         else:
             self._link = link
             await link.ended.wait()
             self._link = None
-        if link.was_open:
+        if link.was_open and not link.is_left:
             self.attempts = 0
         else:
             self._next = (self._next + 1) % len(self._addresses)

@@ -72,6 +72,10 @@ class World:
         self.faults = Faults(scenario, schedule.length_s, engine, event_log, self.nodes)
         self._clients = Clients(self) if scenario.workload.clients is not None else None
 
+    def __repr__(self) -> str:
+        under_way = len(self.invocations)
+        return f"<World at {self.engine.now:g} s: {self._sent} sent, {under_way} under way, {len(self.nodes)} workers>"
+
     def _nodes(
         self, event_log: EventLog, wrap: Wrap | None, keepalives: Sequence[Keepalive | None]
     ) -> list[SimulatedWorker]:
@@ -203,6 +207,9 @@ class Clients:
         self._sums = list(accumulate(plans[place].weight for place in self._places))
         self._of: dict[int, int] = {}  # by invocation: its client
         self._turns = [0] * clients.count
+
+    def __repr__(self) -> str:
+        return f"<Clients {self._count}, {sum(self._turns)} invocations sent>"
 
     def begin(self) -> None:
         if not self._sums:

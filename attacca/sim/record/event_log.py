@@ -107,6 +107,9 @@ class EventLog:
                     f"{path} cannot be written: {error.strerror}", "give another directory"
                 ) from None
 
+    def __repr__(self) -> str:
+        return f"<EventLog {self.count} entries>"
+
     def note(self, what: int, worker: int, number: int) -> None:
         rows = self._rows
         rows += (self._engine.now, what + PER_WORKER * worker, number)

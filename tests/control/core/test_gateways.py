@@ -6,13 +6,13 @@ from attacca.model.messages import (
     GatewayLeft,
     Member,
     Members,
-    SecretChanged,
     Send,
     WorkerJoined,
     WorkerLeft,
 )
 from attacca.model.resources import NOTHING, Resources
 from attacca.model.sandbox import WorkerView
+from attacca.model.supplies import SecretChanged
 from tests.control.stage import Stage
 
 

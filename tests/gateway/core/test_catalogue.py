@@ -55,3 +55,8 @@ def test_unknown_names_are_told_near_ones() -> None:
 def test_an_absurd_name_is_cut_short() -> None:
     error = known("resize").unknown("x" * 10_000)
     assert len(error.message) < 120
+
+
+def test_it_says_what_it_knows() -> None:
+    assert repr(Functions(3)) == "<Functions 0, generation none yet>"
+    assert repr(known("alpha", "beta")) == "<Functions 2, generation 7>"

@@ -10,6 +10,7 @@ from attacca import __version__
 from attacca.cli.serve.cluster import address, calls_file, certificates, fresh_name, given_key, ticket
 from attacca.cli.serve.configuration import ServerConfig
 from attacca.cli.serve.planes.door import CONTROL, ENDS, keep, probe, told_url, url_of
+from attacca.cli.serve.planes.led import led
 from attacca.control.deploy.state import StateDir
 from attacca.gateway.async_calls import AsyncCalls, new_owner
 from attacca.gateway.driver import Gateway
@@ -25,7 +26,7 @@ from attacca.kernel.access import is_loopback
 from attacca.kernel.clock import Clock, SystemClock
 from attacca.kernel.ids import Ids
 from attacca.kernel.rand import Streams
-from attacca.model.messages import AskCatalogue, FromWorker, GatewayJoined, Known, OfGateway, ToGateway, ToWorker
+from attacca.model.messages import AskCatalogue, FromWorker, GatewayJoined, Known, Leads, OfGateway, ToGateway, ToWorker
 
 LOG = logging.getLogger("attacca.gateway")
 
@@ -75,7 +76,7 @@ class GatewayPlane:
             return StreamLink(peers, hello, FromWorker, limits, has_dialed=True)
 
         def to_control() -> StreamLink:
-            return StreamLink(peers, hello, ToGateway, limits, has_dialed=True)
+            return StreamLink(peers, hello, Leads | ToGateway, limits, has_dialed=True)
 
         self._workers = Dialers(to_worker, to_dial, streams.stream("dialing"))
         self.gateway = gateway = Gateway(
@@ -88,9 +89,11 @@ class GatewayPlane:
             self._tell_control,
             self,
         )
+        self._led = led(self._clock, config.gateway.silent_s, peers)
         peers.bind(
-            self._begin, lambda peer: gateway.hear if peer == CONTROL else gateway.receive, gateway.lose, gateway.press
-        )
+            self._begin, lambda peer: self._hear_control if peer == CONTROL else gateway.receive, self._lose,
+            gateway.press,
+        )  # fmt: skip
         self._closing.push_async_callback(self._workers.close, ENDS)
         self._closing.callback(gateway.close)
         await self._open_calls(key)
@@ -123,6 +126,17 @@ class GatewayPlane:
         if peer == CONTROL:
             self._peers.send(CONTROL, GatewayJoined(self.name, told_url(self.config, self._port), is_apart=True))
             self._peers.send(CONTROL, AskCatalogue(0, 0))
+
+    def _hear_control(self, message: Leads | ToGateway) -> None:
+        if isinstance(message, Leads):
+            self._led.hear(message)
+        elif self._led.is_obeyed:
+            self.gateway.hear(message)
+
+    def _lose(self, peer: str, why: str) -> None:
+        if peer == CONTROL:
+            self._led.lose()
+        self.gateway.lose(peer, why)
 
     def _tell_control(self, message: OfGateway) -> None:
         named = Known(self.name, message.generation) if isinstance(message, Known) else message

@@ -15,6 +15,7 @@ from attacca.cli.serve.cluster import address, advertised, certificates, given_k
 from attacca.cli.serve.configuration import ServerConfig, default_state_dir
 from attacca.cli.serve.planes import pages
 from attacca.cli.serve.planes.door import CONTROL, ENDS, Once, cannot_listen, keep, url_of
+from attacca.cli.serve.planes.led import led
 from attacca.gateway.http.server import HttpServer
 from attacca.io.wire.peers import Peers
 from attacca.io.wire.stream import StreamLink
@@ -24,17 +25,8 @@ from attacca.kernel.access import admits
 from attacca.kernel.clock import Clock, SystemClock
 from attacca.kernel.rand import Streams
 from attacca.model.function import PythonDirectory
-from attacca.model.messages import (
-    Access,
-    FromControl,
-    FromWorker,
-    Piece,
-    SecretChanged,
-    SecretsTold,
-    Supplied,
-    ToControl,
-    ToWorker,
-)
+from attacca.model.messages import Access, FromControl, FromWorker, Leads, Supplied, ToControl, ToWorker
+from attacca.model.supplies import Piece, SecretChanged, SecretsTold
 from attacca.worker import metrics
 from attacca.worker.core import view
 from attacca.worker.driver import Worker
@@ -95,7 +87,7 @@ class WorkerPlane:
         listener = await self._listen(to_gateway, None if certs is None else certs.to_listen)
         self._closing.push_async_callback(listener.close, ENDS)
         control = Dialer(
-            lambda: StreamLink(peers, hello, FromControl | Supplied, limits, has_dialed=True),
+            lambda: StreamLink(peers, hello, Leads | FromControl | Supplied, limits, has_dialed=True),
             [address(one) for one in config.cluster.control],
             None if certs is None else certs.to_dial, self._streams.stream("control"),
         )  # fmt: skip
@@ -125,7 +117,8 @@ class WorkerPlane:
             Meter(directory).measure,
         )
         self._once = Once(cast(Peers[object], peers), lambda _: False)
-        peers.bind(self._join, self._receiver, self.worker.lose, self.worker.press)
+        self._led = led(self._clock, config.gateway.silent_s, peers)
+        peers.bind(self._join, self._receiver, self._lose, self.worker.press)
 
     async def _listen(self, make: Callable[[], StreamLink], context: ssl.SSLContext | None) -> Listener:
         """
@@ -145,8 +138,12 @@ class WorkerPlane:
         receive = partial(self.worker.receive, peer)
         return self._hear_control if peer == CONTROL else receive
 
-    def _hear_control(self, message: FromControl | Supplied) -> None:
-        if isinstance(message, Piece | SecretsTold | SecretChanged):
+    def _hear_control(self, message: Leads | FromControl | Supplied) -> None:
+        if isinstance(message, Leads):
+            self._led.hear(message)
+        elif not self._led.is_obeyed:
+            return
+        elif isinstance(message, Piece | SecretsTold | SecretChanged):
             self._supplies.hear(message)
         elif isinstance(message, Access):
             self._access = message
@@ -160,6 +157,11 @@ class WorkerPlane:
 
     def _allow(self, authorization: bytes | None) -> bool:
         return admits(self._access.tokens, authorization)
+
+    def _lose(self, peer: str, why: str) -> None:
+        if peer == CONTROL:
+            self._led.lose()
+        self.worker.lose(peer, why)
 
     def _load_per_core(self) -> float:
         return os.getloadavg()[0] / self.config.worker.cores
