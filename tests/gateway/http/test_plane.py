@@ -39,7 +39,7 @@ def test_control_sends_those_who_call_functions_to_a_gateway_and_refuses_where_t
     assert isinstance(pages.handle(head(b"/function/f", Unauthorized("not you")), ENDS), Refuse)
     urls[0] = ""
     assert isinstance(pages.handle(head(b"/function/f"), ENDS), Refuse)
-    assert repr(pages) == "<PlanePages <Targets 2 known>, has_admin=True>"
+    assert repr(pages) == "<PlanePages <Targets 3 known>, has_admin=True>"
 
 
 def test_a_gateway_sends_those_who_ask_the_admin_api_to_control() -> None:
