@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from attacca.client.http import Client
 from tests.live.replicas import Load, Replicas, leads, replicas
-from tests.live.stores import StoreServer
+from tests.live.stores import StoreServer, free_port
 from tests.live.whole import until
 
 ECHO = "def echo(n=0):\n    return n\n"
@@ -57,6 +58,13 @@ def test_a_follower_sends_everybody_on(cluster: tuple[Replicas, StoreServer]) ->
     assert (answer.status, answer.headers["location"]) == (307, f"{leader.info['url']}/api/functions")
     assert follower.ask("GET", "/healthz").status == 200
     assert not leads(follower)
+    gone = f"http://127.0.0.1:{free_port()}"
+    for urls in ([gone, follower.info["url"]], [follower.info["url"], leader.info["url"], gone]):
+        with Client(",".join(urls), connect_s=2.0) as client:
+            assert client.functions() == []
+    leader.process.kill()
+    with Client(f"{follower.info['url']},{made.followers()[0].info['url']}", connect_s=2.0) as client:
+        assert client.functions() == [], "the one that it was sent to before is gone"
 
 
 def test_a_leader_that_was_stopped_commands_nobody_when_it_goes_on(cluster: tuple[Replicas, StoreServer]) -> None:

@@ -153,9 +153,10 @@ class Dialer:
         self._instead = None
         self.attempts += 1
         try:
-            await loop.create_connection(lambda: link, host, port, ssl=self._context)
+            async with asyncio.timeout(HANDSHAKE_S / 2):  # the kernel itself would try for minutes
+                await loop.create_connection(lambda: link, host, port, ssl=self._context)
         except OSError as error:
-            link.refuse(f"{host}:{port} cannot be reached: {error.strerror or error}")
+            link.refuse(f"{host}:{port} cannot be reached: {error.strerror or str(error) or 'it does not answer'}")
         else:
             self._link = link
             await link.ended.wait()
