@@ -120,11 +120,13 @@ class ControlCore:
         if type(event) in OF_CLUSTER:  # hundreds of times as often as all else
             if self.stage is Stage.OPEN:
                 self.cluster.handle(now, event, out)  # type: ignore[arg-type]
+            self.cluster.publisher.flush(out)
             return out
         self._rest(now, event, out)
         for command in out:
             if type(command) is Announce:
                 self.cluster.announced(now, command.message, out)
+        self.cluster.publisher.flush(out)
         return out
 
     def _rest(self, now: float, event: Event, out: list[Command]) -> None:

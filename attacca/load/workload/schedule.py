@@ -6,7 +6,7 @@ Walking it again yields the same. It is drawn while it is walked, so that its le
 import re
 from collections.abc import Iterator, Mapping
 from heapq import merge
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -30,7 +30,7 @@ TIMEOUT_S = (
 Arrival = tuple[float, int, float]  # when, which function, for how many milliseconds
 
 
-class Due(NamedTuple):
+class Due(msgspec.Struct, frozen=True, gc=False):
     """One invocation that the schedule wants. `function` is a place in `Schedule.functions`."""
 
     idx: int
