@@ -36,7 +36,7 @@ from attacca.gateway.core.gateway import GatewayCore
 from attacca.gateway.core.inflight import Client, Function, Inflight
 from attacca.gateway.core.recent import remembering
 from attacca.io.wire.pressure import Pressure
-from attacca.kernel.access import bearer, digest
+from attacca.kernel.access import admits
 from attacca.kernel.chance import Chance
 from attacca.kernel.clock import Clock
 from attacca.kernel.drive import Drive, LoopTimer, report_refused
@@ -215,8 +215,7 @@ class Gateway:
 
     def admits(self, authorization: bytes | None) -> bool:
         """Does this Authorization header carry a token that control knows?"""
-        token = None if authorization is None else bearer(authorization.decode("latin-1"))
-        return token is not None and digest(token) in self.access.tokens
+        return admits(self.access.tokens, authorization)
 
     @property
     def has_catalogue(self) -> bool:

@@ -175,7 +175,10 @@ def of_plane(environ: Mapping[str, str], plane: str) -> dict[str, Given]:
         }
     if plane == "worker":
         directory = default_state_dir(environ)
-        return {"control.state_dir": Given(str(directory.with_name("attacca-worker")), layers.DEFAULT, "of a worker")}
+        return {
+            "control.state_dir": Given(str(directory.with_name("attacca-worker")), layers.DEFAULT, "of a worker"),
+            "gateway.port": Given(0, layers.DEFAULT, "any, for its health and its metrics"),
+        }
     return {}
 
 

@@ -54,6 +54,7 @@ from attacca.model.messages import (
 from attacca.model.sandbox import WorkerView
 from attacca.model.story import Moment
 from attacca.worker.driver import Worker
+from attacca.worker.host.load import Meter
 from attacca.worker.runtime.code_store import SharedCode
 from attacca.worker.runtime.process.runtime import ProcessRuntime
 from attacca.worker.runtime.router import Router
@@ -148,6 +149,7 @@ class Server:
             self._of_worker.send,
             lambda line: self._of_worker.send(CONTROL, line),
             self._load_per_core,
+            Meter(state.path).measure,
         )
         self.control = Control(
             config.control,

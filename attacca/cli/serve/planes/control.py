@@ -17,6 +17,7 @@ from attacca import __version__
 from attacca.cli.serve.cluster import advertised, certificates, leave_key, listened, ticket
 from attacca.cli.serve.configuration import ServerConfig
 from attacca.cli.serve.planes.door import CONTROL, ENDS, Once, cannot_listen, keep, no_token, probe, told_url, url_of
+from attacca.control import metrics
 from attacca.control.deploy.artefacts import Artefacts
 from attacca.control.deploy.state import StateDir
 from attacca.control.driver import Control
@@ -309,7 +310,7 @@ class ControlPlane:
         return self._control is None or bool(self._control.core.workers.by_name)
 
     def metrics(self) -> bytes:
-        return b""
+        return b"" if self._control is None else metrics.render(self._control.core)
 
     # What the admin API is shown (control.http.authorization.Observe).
 
