@@ -8,7 +8,7 @@ import msgspec
 
 from attacca.cli.serve.cluster import CONTROL_HTTP_PORT, CONTROL_PORT, JOIN_TOKEN, ClusterConfig
 from attacca.cli.serve.joints import WireConfig
-from attacca.cli.serve.whole import check_of_control, check_whole
+from attacca.cli.serve.whole import check_of_cluster, check_whole
 from attacca.control.config import ControlConfig
 from attacca.control.core.policies import placement, scaling
 from attacca.errors import BadConfig
@@ -24,6 +24,7 @@ from attacca.policy.balancing import BALANCING
 from attacca.policy.concurrency import CONCURRENCY
 from attacca.policy.keepalive import KEEPALIVE
 from attacca.policy.queueing import QUEUEING
+from attacca.policy.slots import SLOTS
 from attacca.worker.config import WorkerConfig
 from attacca.worker.host.memory import available_mb
 from attacca.worker.runtime.process.options import ProcessOptions
@@ -33,6 +34,7 @@ FAMILIES = {  # where each is chosen
     "concurrency": "worker.concurrency",
     "keepalive": "worker.keepalive",
     "balancing": "gateway.balancing",
+    "slots": "gateway.slots",
     "scaling": "control.scaling",
     "placement": "control.placement",
 }
@@ -110,7 +112,11 @@ def check_policies(worker: WorkerConfig, gateway: GatewayConfig, control: Contro
         registry.build(KEEPALIVE, worker.keepalive.policy, worker.keepalive.options, "attacca.policy.keepalive"),
         registry.build(BALANCING, gateway.balancing.policy, gateway.balancing.options, "attacca.policy.balancing"),
     )
-    check_of_control(scaling(control.scaling), placement(control.placement))
+    check_of_cluster(
+        scaling(control.scaling),
+        placement(control.placement),
+        registry.build(SLOTS, gateway.slots.policy, gateway.slots.options, "attacca.policy.slots"),
+    )
 
 
 def expand(layer: Layer) -> dict[str, Given]:

@@ -152,6 +152,7 @@ class System(Part, frozen=True, kw_only=True):
     concurrency: Choice = Choice(policy="fixed", options={"count": 64})
     keepalive: Choice = Choice(policy="ttl")
     balancing: Choice = Choice(policy="least_loaded")
+    slots: Choice = Choice(policy="latest")  # in mode cluster: which sandbox with a free slot gets an invocation
     scaling: Choice = Choice(policy="knative")  # in mode cluster: how many sandboxes a function has
     placement: Choice = Choice(policy="kubernetes")  # in mode cluster: which worker has the next one made
     templates: bool = True
