@@ -17,7 +17,7 @@ import pytest
 from attacca.io.store.config import StoreConfig
 
 START_S = 20.0
-PACKAGES = {"redis-server": "redis-server", "etcd": "etcd-server"}
+PACKAGES = {"redis-server": "redis-server", "etcd": "etcd-server", "faketime": "faketime"}
 
 
 def free_port() -> int:
