@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 from attacca.errors import AttaccaError
@@ -64,6 +65,8 @@ from attacca.model.messages import (
 from attacca.model.story import Moment, Recent
 from attacca.policy.balancing import BALANCING
 from attacca.policy.balancing.types import begin
+from attacca.policy.slots import SLOTS
+from attacca.policy.slots.types import checked
 
 LOG = logging.getLogger("attacca.gateway")
 
@@ -92,13 +95,20 @@ class Gateway:
     ) -> None:
         """
         Raises:
-            BadConfig: no such balancing policy, or not with these options.
+            BadConfig: no such policy, or not with these options.
         """
         self.clock = clock
         self.on_drain: Callable[[], None] = _nothing  # the listener's: connections end with their answers
         balancing = config.balancing
         policy = build(BALANCING, balancing.policy, balancing.options, "attacca.policy.balancing")
-        core = GatewayCore(config.calls_kept, begin(policy, chance), silent_s=config.silent_s, attempts=config.attempts)
+        slots = checked(build(SLOTS, config.slots.policy, config.slots.options, "attacca.policy.slots"), chance)
+        core = GatewayCore(
+            config.calls_kept,
+            begin(policy, chance),
+            partial(slots.fresh, chance),
+            silent_s=config.silent_s,
+            attempts=config.attempts,
+        )
         self._core, self._recent = core, Recent()
         self._drive: Drive[Event, Command] = Drive(
             remembering(core.handle, self._recent),

@@ -11,11 +11,11 @@ PlaneName = Annotated[
     typer.Option("--name", metavar="NAME", help="Among all planes. Default: its machine's.", rich_help_panel=PANEL),
 ]
 ControlAt = Annotated[
-    list[str] | None,
+    str | None,
     typer.Option(
         "--control",
         metavar="HOST:PORT[,...]",
-        help="Where control listens for others. Default: 127.0.0.1:7700. Repeatable.",
+        help="Where control listens for others. Default: 127.0.0.1:7700.",
         rich_help_panel=PANEL,
     ),
 ]
@@ -42,5 +42,5 @@ Certs = Annotated[
 ]
 
 
-def split(addresses: list[str] | None) -> list[str] | None:
-    return [one.strip() for several in addresses for one in several.split(",") if one.strip()] if addresses else None
+def split(addresses: str | None) -> list[str] | None:
+    return None if addresses is None else [address.strip() for address in addresses.split(",") if address.strip()]
