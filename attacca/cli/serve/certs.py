@@ -119,9 +119,13 @@ def list_certificates(*, state_dir: StateDir = "", file: ConfigFile = "", as_jso
         table.add_column(heading)
     now = SystemClock().wall()
     for certificate in certificates:
-        is_good = one.ends_at > now
-        left = marked("[green]{}[/]", seconds(one.ends_at - now)) if is_good else marked("[bold red]{}[/]", "ended")
-        table.add_row(", ".join(one.names), left, str(one.path))
+        is_good = certificate.ends_at > now
+        left = (
+            marked("[green]{}[/]", seconds(certificate.ends_at - now))
+            if is_good
+            else marked("[bold red]{}[/]", "ended")
+        )
+        table.add_row(", ".join(certificate.names), left, str(certificate.path))
     console().print(table)
 
 
