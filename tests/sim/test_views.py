@@ -22,6 +22,7 @@ from attacca.sim.record.event_log import EventLog
 from attacca.sim.record.invocation import SimulatedInvocation
 from attacca.sim.swarm import draw
 from tests.worker.recount import Recount, ewma, same
+from tests.written import as_written
 
 
 class Watched:
@@ -114,6 +115,7 @@ def listen(node: SimulatedWorker, watched: Watched) -> None:
     node.view = view  # type: ignore[method-assign]
 
 
+@as_written
 @pytest.mark.parametrize("seed", range(30, 42))
 def test_every_field_is_what_is_so_whatever_goes_wrong(seed: int) -> None:
     one = draw(seed)
@@ -124,6 +126,7 @@ def test_every_field_is_what_is_so_whatever_goes_wrong(seed: int) -> None:
         assert sum(recount.looks[name] for recount in recounts) > 0, name
 
 
+@as_written
 @pytest.mark.parametrize("seed", range(50, 54))
 def test_what_is_idle_elsewhere_is_what_is_idle_there(seed: int) -> None:
     one = draw(seed)

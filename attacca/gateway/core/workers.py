@@ -158,8 +158,8 @@ class Workers:
         only = self.only
         if only is not None:
             return only, ONLY
-        worker, why = self._balancer.pick(now, asked)
-        return self.by_name[worker], why
+        picked = self._balancer.pick(now, asked)
+        return self.by_name[picked.worker], picked.why
 
     def renew(self) -> None:
         """Who can be picked has changed. Those that drain get nothing, unless all do: their refusal says why."""

@@ -51,11 +51,12 @@ class Level:
     def pick(self, now: float, asked: Asked) -> Picked:
         heap, workers = self._heap, self._workers
         while True:
-            entry = heap[0]
-            load = _load(workers[entry[1]])
-            if load <= entry[0]:
-                return Picked(entry[1], "least loaded")
-            heapreplace(heap, (load, entry[1]))
+            known, name = heap[0]
+            worker = workers[name]
+            load = (worker.queued + worker.running) / worker.limit
+            if load <= known:
+                return Picked(name, "least loaded")
+            heapreplace(heap, (load, name))
 
     def _look(self) -> None:
         self._heap = [(_load(worker), name) for name, worker in self._workers.items()]

@@ -57,7 +57,7 @@ class Asked(msgspec.Struct, frozen=True, gc=False):
     trigger: str = ""
 
 
-class Picked(NamedTuple):
+class Picked(msgspec.Struct, frozen=True, gc=False):
     worker: str
     why: str
 

@@ -18,6 +18,7 @@ from attacca.model.messages import (
     AskStory,
     AskView,
     Checked,
+    Cordon,
     Dispatch,
     Ended,
     FromControl,
@@ -210,7 +211,7 @@ class SimulatedWorker:
             self.drive.feed(message)  # type: ignore[arg-type]
 
     def hear_control(self, message: FromControl) -> None:
-        assert not isinstance(message, AskHeld | AskStory | AskView), "it is not asked what it has"
+        assert not isinstance(message, AskHeld | AskStory | AskView | Cordon), "nobody watches"
         if self.is_up:
             self.feed(Received(CONTROL, message) if isinstance(message, Asked) else message)
 

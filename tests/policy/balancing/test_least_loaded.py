@@ -4,13 +4,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attacca.policy.balancing.least_loaded import LeastLoaded, Level
-from attacca.policy.balancing.types import Asked
+from attacca.policy.balancing.types import Asked, Picked
 from tests.policy.balancing.fleet import FLEETS, Facts, Rigged, made
 
 
 def test_load_is_a_share_of_the_slots_and_a_tie_goes_to_the_smaller_name() -> None:
     small, large, same = Facts("a", running=1, limit=2), Facts("c", running=2, limit=8), Facts("b", queued=1, limit=4)
-    assert made(LeastLoaded(), [small, large, same]).pick(0.0, Asked("f")) == ("b", "least loaded")
+    assert made(LeastLoaded(), [small, large, same]).pick(0.0, Asked("f")) == Picked("b", "least loaded")
 
 
 def test_what_has_changed_since_is_seen() -> None:
