@@ -8,7 +8,7 @@ import typer
 
 from attacca.cli.command import VerbCommand, VerbGroup
 from attacca.cli.options import ConfigFile, Json, StateDir
-from attacca.cli.screens.terminal import console, paint, say, seconds, show_json
+from attacca.cli.screens.terminal import console, marked, paint, say, seconds, show_json
 
 app = typer.Typer(
     cls=VerbGroup,
@@ -119,7 +119,12 @@ def list_certificates(*, state_dir: StateDir = "", file: ConfigFile = "", as_jso
         table.add_column(heading)
     now = SystemClock().wall()
     for certificate in certificates:
-        left = f"[green]{seconds(certificate.ends_at - now)}[/]" if certificate.ends_at > now else "[bold red]ended[/]"
+        is_good = certificate.ends_at > now
+        left = (
+            marked("[green]{}[/]", seconds(certificate.ends_at - now))
+            if is_good
+            else marked("[bold red]{}[/]", "ended")
+        )
         table.add_row(", ".join(certificate.names), left, str(certificate.path))
     console().print(table)
 

@@ -36,6 +36,9 @@ def run(
     port: Annotated[
         int | None, typer.Option("--port", metavar="PORT", help="Default: the one that `up` would use.")
     ] = None,
+    certs: Annotated[
+        str | None, typer.Option("--certs", metavar="DIR", help="How long a plane's certificates are good, too.")
+    ] = None,
     file: ConfigFile = "",
     as_json: Json = False,
 ) -> None:
@@ -47,7 +50,11 @@ def run(
     from attacca.kernel.clock import SystemClock
     from attacca.worker.host.isolation import examine
 
-    flags = {"state_dir": (state_dir or None, "--state-dir"), "port": (port, "--port")}
+    flags = {
+        "state_dir": (state_dir or None, "--state-dir"),
+        "port": (port, "--port"),
+        "cluster.certs": (certs, "--certs"),
+    }
     settings = load(os.environ, file, flags).value
     ours = our_own(Path(settings.control.state_dir).expanduser(), settings.gateway.port)
     features = examine(is_watch_enough=settings.process.memory_limits == "watch")
