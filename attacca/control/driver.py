@@ -159,7 +159,8 @@ class Control:
             await self.tokens.close()
             self.state.unlock()
             raise
-        tell_missing(self.state, self.core.changes.catalogue.current())
+        if self._artefacts is None:
+            tell_missing(self.state, self.core.changes.catalogue.current())
 
     def drain(self, why: AttaccaError | None = None) -> None:
         """Take nothing new, and give up what is being deployed; what is being written is ended."""

@@ -9,6 +9,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -121,6 +122,11 @@ def judged(fault: Fault, told: Sequence[Told], acted: Sequence[float], at: float
     bars = ((bad, bar.failed, "failed"), (calls_s, bar.calls_s, "calls"), (acts_s, bar.acts_s, "acts"))
     over = [f"{what} > {most:g}" for found, most, what in bars if most is not None and found > most]
     verdict = f"over the bar: {', '.join(over)}" if over else "holds" if fault.name in BARS else ""
+    counts = Counter(one.status for one in told if one.status != 200)
+    answers = [
+        f"{count} without an answer" if not status else f"{count} with {status}" for status, count in counts.items()
+    ]
+    verdict = " ".join([verdict, *answers]).strip()
     return Row(fault.name, len(told), bad, slowest_s, calls_s, acts_s, verdict)
 
 

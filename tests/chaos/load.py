@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 ANSWER_S = 8.0  # then a client turns to another gateway
 SLOW_S = 1.0
+AGAIN = 503  # another gateway may have what this one lacks
 
 
 class Told(NamedTuple):
@@ -57,7 +58,7 @@ class Load(threading.Thread):
         sent, status = time.monotonic(), 0
         for turn in range(2 * len(self._gateways)):
             status = await self._ask(self._gateways[(number + turn) % len(self._gateways)])
-            if status:
+            if status not in (0, AGAIN):
                 break
         self.told.append(Told(sent, time.monotonic(), status))
 

@@ -210,6 +210,7 @@ def test_status_shows_the_planes(capsys: pytest.CaptureFixture[str]) -> None:
     told = {"silent": False, "draining": False, "memory_mb": 1024, "used_mb": 256, "queued": 0, "running": 2}
     cluster = {
         "leader": "http://10.0.0.1:7780",
+        "term": 5,
         "functions": 3,
         "gateways": [{"name": "g1", "url": "http://10.0.0.1:8080"}],
         "workers": [

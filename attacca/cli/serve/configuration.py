@@ -147,7 +147,7 @@ def _in_full(key: str, given: Given) -> dict[str, Given]:
 def defaults(environ: Mapping[str, str]) -> dict[str, Given]:
     """What depends on this machine and user."""
     cores = len(os.sched_getaffinity(0))
-    found = {
+    givens = {
         "control.state_dir": Given(str(default_state_dir(environ)), layers.DEFAULT, ""),
         "worker.memory_mb": Given(
             max(int(available_mb() * MEMORY_SHARE), MEMORY_LEAST_MB),
@@ -160,10 +160,10 @@ def defaults(environ: Mapping[str, str]) -> dict[str, Given]:
     plain = {"worker": WorkerConfig(), "gateway": GatewayConfig(), "control": control}
     for family, key in FAMILIES.items():
         choice = getattr(plain[key.partition(".")[0]], family)
-        found[f"{key}.policy"] = Given(choice.policy, layers.DEFAULT, "")
+        givens[f"{key}.policy"] = Given(choice.policy, layers.DEFAULT, "")
         for name, value in choice.options.items():
-            found[f"{key}.options.{name}"] = Given(value, layers.DEFAULT, "")
-    return found
+            givens[f"{key}.options.{name}"] = Given(value, layers.DEFAULT, "")
+    return givens
 
 
 def of_plane(environ: Mapping[str, str], plane: str) -> dict[str, Given]:

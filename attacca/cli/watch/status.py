@@ -28,7 +28,8 @@ def show(cluster: dict[str, Any], where: str, width: int | None = None) -> None:
 
     screen = console(width=width)
     leader = cluster["leader"] or where
-    screen.print(marked("[bold]control[/]  [cyan]{}[/]  leads, {}", leader, counted(cluster["functions"], "function")))
+    functions = counted(cluster["functions"], "function")
+    screen.print(marked("[bold]control[/]  [cyan]{}[/]  leads (term {}), {}", leader, cluster["term"], functions))
     for gateway in cluster["gateways"]:
         screen.print(marked("[bold]gateway[/]  [cyan]{}[/]  {}", gateway["name"], gateway["url"] or where))
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))

@@ -143,9 +143,10 @@ class WorkerSummary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ClusterRow(msgspec.Struct, frozen=True, kw_only=True):
-    """All planes there are. `leader`: the URL of the control that says so."""
+    """All planes there are. `leader`: the URL of the control that says so; `term`: by which it leads."""
 
     leader: str
+    term: int
     functions: int
     gateways: tuple[GatewayRow, ...]
     workers: tuple[WorkerSummary, ...]

@@ -104,6 +104,7 @@ def cluster_row(core: ControlCore, url: str, views: Iterable[WorkerView]) -> Clu
     shown = {view.name: view for view in views}
     return ClusterRow(
         leader=url,
+        term=core.changes.catalogue.epoch,
         functions=len(core.changes.versions),
         gateways=tuple(GatewayRow(name=one.name, url=one.url) for one in core.gateways.by_name.values()),
         workers=tuple(_summary(one, shown.get(one.name)) for one in core.workers.by_name.values()),

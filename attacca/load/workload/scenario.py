@@ -249,12 +249,12 @@ def _copies(plan: FunctionPlan) -> Iterator[FunctionPlan]:
     shape = plan.shape
     is_staggered = shape is not None and shape.kind == "constant" and shape.rate > 0
     for number, name in enumerate(names_of(plan)):
-        one = msgspec.structs.replace(plan, name=name, copies=1)
+        copy = msgspec.structs.replace(plan, name=name, copies=1)
         if is_staggered:
             assert shape is not None
             at_s = shape.at_s + number / plan.copies / shape.rate
-            one = msgspec.structs.replace(one, shape=msgspec.structs.replace(shape, at_s=at_s))
-        yield one
+            copy = msgspec.structs.replace(copy, shape=msgspec.structs.replace(shape, at_s=at_s))
+        yield copy
 
 
 def read(path: Path) -> Scenario:

@@ -296,7 +296,7 @@ class ControlPlane:
     def _functions_at(self) -> str:
         if self._control is None:
             return ""
-        return next((one.url for one in self._control.core.gateways.by_name.values() if one.url), "")
+        return next((gateway.url for gateway in self._control.core.gateways.by_name.values() if gateway.url), "")
 
     # What its pages show.
 
@@ -337,7 +337,9 @@ class ControlPlane:
             "state_dir": str(self.config.control.state_dir),
             "join": self.link_address,
             "workers": 0 if core is None else len(core.workers.by_name),
-            "gateways": {} if core is None else {one.name: one.url for one in core.gateways.by_name.values()},
+            "gateways": {}
+            if core is None
+            else {gateway.name: gateway.url for gateway in core.gateways.by_name.values()},
             "leads": core is not None,
             "leader": self.link_address if leader is None else leader.name,
             "term": self._term if leader is None else leader.term,
