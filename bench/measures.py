@@ -15,8 +15,10 @@ from typing import NamedTuple
 
 from attacca.cli.functions.init import AT_ONCE
 from bench.client import Client, latency, throughput
+from bench.creations import creations
 from bench.decisions import decisions
 from bench.floods import floods
+from bench.journal import accepted
 from bench.result import Result, Round
 from bench.server import HERE, Attacca, attacca, endless_loops, floor, uvicorn
 from bench.simulation import ALL_MINUTES, eight_hours, scale, simulation, sweep
@@ -278,9 +280,11 @@ MEASURES = {
     "cold": Measure(cold, 5, 100, 30),
     "memory": Measure(memory, 1, 500, 50),
     "floods": Measure(floods, 3, 3000, 1500),
+    "accepted": Measure(accepted, 7, 2, 1),
     "generator": Measure(generator, 5, 5, 3),
     "simulation": Measure(simulation, 5, 171_558, 40_000),
     "scale": Measure(scale, 3, 100_000, 10_000),
+    "creations": Measure(creations, 5, 5, 2),
     "decisions": Measure(decisions, 7, 5000, 500),
     "sweep": Measure(sweep, 3, 40, 8),
     "eight_hours": Measure(eight_hours, 1, ALL_MINUTES, 30),

@@ -46,24 +46,18 @@ class Client:
     """
 
     def __init__(self, url: str, token: str = "", connect_s: float = 5.0, read_s: float | None = None) -> None:
-        """The connection is opened by the first request. `read_s`: so long it waits for each piece of an answer.
+        """The connection is opened by the first request. `url`: several, with commas between them, are of one cluster's
+        controls, and the first that answers is spoken to. `read_s`: so long it waits for each piece of an answer.
 
         Raises:
             BadConfig: the address is none.
         """
-        parts = urllib.parse.urlsplit(url if "://" in url else f"http://{url}")
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise BadConfig(
-                f"{url!r} is not the address of a server", "--url http://127.0.0.1:8080, or set ATTACCA_URL"
-            )
-        self._prefix = parts.path.rstrip("/")
-        self.url = f"{parts.scheme}://{parts.netloc}"
-        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-        self._connection = kind(parts.hostname, parts.port, timeout=connect_s)
-        self._read_s = read_s
+        self._places = [_place(one.strip()) for one in url.split(",")]
+        self._connect_s, self._read_s = connect_s, read_s
         self._made_of = (url, token, connect_s, read_s)
         self._apart: dict[str, Client] = {}  # who answers paths of a kind, where this server is a plane that does not
         self._headers = {"authorization": f"Bearer {token}"} if token else {}
+        self._go_to(0)
 
     def __repr__(self) -> str:
         return f"<Client of {self.url}, connected={self._is_connected()}>"
@@ -106,14 +100,33 @@ class Client:
                 self._leave(kind)  # there may be another now
                 if not isinstance(body, bytes | None):
                     raise
-        answer = self._send(method, path, body, headers)
-        if answer.status == ELSEWHERE and kind:
+        for others in reversed(range(len(self._places))):
+            answer = self._send(method, path, body, headers)
             where = urllib.parse.urlsplit(answer.headers.get("location", ""))
-            if where.netloc:
-                answer.read()
-                self._apart[kind] = peer = Client(f"{where.scheme}://{where.netloc}", *self._made_of[1:])
+            if answer.status != ELSEWHERE or not kind or not where.netloc:
+                break
+            answer.read()
+            self._apart[kind] = peer = Client(f"{where.scheme}://{where.netloc}", *self._made_of[1:])
+            try:
                 return peer.send(method, path, body, headers)
+            except Unreachable:
+                self._leave(kind)  # who is asked does not know yet that it is gone; another may
+                if not others or not isinstance(body, bytes | None):
+                    raise
+                self._turn()
         return answer
+
+    def _go_to(self, index: int) -> None:
+        self._at = index
+        parts = self._places[index]
+        self._prefix = parts.path.rstrip("/")
+        self.url = f"{parts.scheme}://{parts.netloc}"
+        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        self._connection = kind(str(parts.hostname), parts.port, timeout=self._connect_s)
+
+    def _turn(self) -> None:
+        self._connection.close()
+        self._go_to((self._at + 1) % len(self._places))
 
     def _leave(self, kind: str) -> None:
         peer = self._apart.pop(kind, None)
@@ -143,7 +156,14 @@ class Client:
 
     def _connect(self) -> None:
         if not self._is_connected():
-            self._connection.connect()
+            for others in reversed(range(len(self._places))):
+                try:
+                    self._connection.connect()
+                    break
+                except OSError:
+                    if not others:
+                        raise
+                    self._turn()
             self._connection.sock.settimeout(self._read_s)
             self._connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
@@ -251,6 +271,17 @@ class Client:
             f"the server at {self.url} broke off without an answer ({reason})",
             "see whether it still runs: attacca list",
         )
+
+
+def _place(url: str) -> urllib.parse.SplitResult:
+    """
+    Raises:
+        BadConfig: it is no address.
+    """
+    parts = urllib.parse.urlsplit(url if "://" in url else f"http://{url}")
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise BadConfig(f"{url!r} is not the address of a server", "--url http://127.0.0.1:8080, or set ATTACCA_URL")
+    return parts
 
 
 def failure(status: int, body: bytes) -> AttaccaError:

@@ -59,7 +59,9 @@ class Leadership:
         open_under: Callable[[Store], Awaitable[int]],
         lead: Callable[[int], None],
         step_down: Callable[[str], None],
+        knows: Callable[[], None] = lambda: None,
     ) -> None:
+        """`knows` is called when it is known who leads, or that we do."""
         self.core = LeadershipCore(lease_s)
         self.leader: Leader | None = None  # as far as is known here; it may be gone
         self._store = store
@@ -77,6 +79,7 @@ class Leadership:
             Tick(),
             report_refused,
         )
+        self._knows = knows
         self._opening: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._watching: asyncio.Task[None] | None = None
@@ -111,11 +114,17 @@ class Leadership:
         )
 
     async def _watch(self) -> None:
-        with contextlib.suppress(AttaccaError):  # the store is closed
-            async for change in self._store.watch(LEADER):
-                if change.key == LEADER and change.entry is not None:
-                    with contextlib.suppress(msgspec.DecodeError):
-                        self.leader = msgspec.json.decode(change.entry.value, type=Leader)
+        while True:
+            with contextlib.suppress(AttaccaError):
+                async for change in self._store.watch(LEADER):
+                    if change.key == LEADER and change.entry is not None:
+                        self._learn(change.entry.value)
+            await asyncio.sleep(self.core.lease_s)  # the store is busy, or closing
+
+    def _learn(self, value: bytes) -> None:
+        with contextlib.suppress(msgspec.DecodeError):
+            self.leader = msgspec.json.decode(value, type=Leader)
+            self._knows()
 
     # Out.
 
@@ -128,6 +137,7 @@ class Leadership:
             case Lead():
                 LOG.info("%s leads: term %d", self._me.name, command.term)
                 self._lead(command.term)
+                self._knows()
             case StepDown():
                 LOG.warning("%s does not lead any more: %s", self._me.name, command.why)
                 if self._opening is not None:
@@ -162,6 +172,9 @@ class Leadership:
         except AttaccaError as error:
             LOG.warning("%s cannot lead: %s; %s", self._me.name, error.message, error.hint)
             self._drive.feed(OpenFailed(fence, error.message))
+        except Exception as error:  # another may be able to, and this one must not keep the lease from it
+            LOG.error("bug: %s cannot lead", self._me.name, exc_info=error)
+            self._drive.feed(OpenFailed(fence, "there is a bug, see its log"))
         else:
             self.leader = me
             self._drive.feed(Opened(fence, term))

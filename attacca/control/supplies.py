@@ -7,7 +7,7 @@ import os
 import re
 import tarfile
 import tempfile
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import msgspec
@@ -16,7 +16,7 @@ from attacca.control.deploy.state import StateDir
 from attacca.control.secrets import Secrets
 from attacca.errors import AttaccaError, NotFound
 from attacca.model.invocation import Failed
-from attacca.model.messages import AskPiece, AskSecrets, Piece, SecretsTold
+from attacca.model.supplies import AskPiece, AskSecrets, Piece, SecretsTold
 
 LOG = logging.getLogger("attacca.control")
 PIECE_BYTES = 1 << 20
@@ -33,10 +33,16 @@ class Packed(msgspec.Struct, frozen=True):
 
 
 class Supplies:
-    """`send` takes the name of a worker and what it is told."""
+    """`send` takes the name of a worker and what it is told. `fetch` brings what does not lie here yet."""
 
-    def __init__(self, state: StateDir, secrets: Secrets, send: Callable[[str, Piece | SecretsTold], None]) -> None:
-        self._state, self._secrets, self._send = state, secrets, send
+    def __init__(
+        self,
+        state: StateDir,
+        secrets: Secrets,
+        send: Callable[[str, Piece | SecretsTold], None],
+        fetch: Callable[[str], Awaitable[None]] | None = None,
+    ) -> None:
+        self._state, self._secrets, self._send, self._fetch = state, secrets, send, fetch
         self._packed: dict[str, asyncio.Task[Packed]] = {}  # by digest, the one that was asked for last at the end
         self._answers: set[asyncio.Task[None]] = set()
 
@@ -91,6 +97,8 @@ class Supplies:
         Raises:
             NotFound: it does not lie here.
         """
+        if self._fetch is not None and DIGEST.fullmatch(digest):
+            await self._fetch(digest)
         places = (self._state.code / digest, self._state.bundles / digest)
         found = [path for path in places if DIGEST.fullmatch(digest) and path.is_dir()]
         if not found:

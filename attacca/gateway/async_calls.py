@@ -55,6 +55,7 @@ LOG = logging.getLogger("attacca.async")
 MB = 1 << 20
 TIME_S = 1.0  # how often the core is told the time of day
 POLL_S = 0.25  # how often it is looked whether another gateway has settled a call
+ID_CHARACTERS, NAMES = 32, 64
 REQUESTS_KEPT, REQUEST_KEPT_MOST = 1000, 64 * 1024  # of calls just written, which need not be read again
 
 
@@ -84,6 +85,7 @@ class AsyncCalls:
             self._core.handle, self._core.wakeup, each(self._perform), clock.now, LoopTimer(clock.now), Tick(),
             report_refused,
         )  # fmt: skip
+        self._names: list[str] = []
         self._attempts: dict[str, Attempt] = {}
         self._requests: dict[str, Request] = {}
         self._waiters: dict[str, list[asyncio.Event]] = {}
@@ -113,13 +115,20 @@ class AsyncCalls:
 
     def new_id(self) -> str:
         """One that nobody can guess, as it is all that is asked of who fetches an answer."""
-        return secrets.token_hex(16)
+        if not self._names:
+            luck = secrets.token_hex(ID_CHARACTERS // 2 * NAMES)  # the kernel is asked once for many
+            self._names = [luck[at : at + ID_CHARACTERS] for at in range(0, len(luck), ID_CHARACTERS)]
+        return self._names.pop()
 
     def wall(self) -> float:
         return self._clock.wall()
 
     def is_running(self, call: str) -> bool:
         return self._core.phase(call) is CallPhase.RUNNING
+
+    def is_idle(self) -> bool:
+        """Is nothing under way, and nobody waiting?"""
+        return not (self._core.books.pending or self._attempts or self._waiters or self._tasks)
 
     async def find(self, call: str, wait_s: float) -> Record | None:
         """As it is when it is over, or when so long has passed.

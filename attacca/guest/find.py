@@ -71,6 +71,9 @@ class Finder:
         self.here = here
         self.roots = [here, *([src] if os.path.isdir(src := os.path.join(here, "src")) else [])]
 
+    def __repr__(self) -> str:
+        return f"<Finder in {len(self.roots)} folders>"
+
     def place(self, handler: str) -> Place:
         """
         Raises:

@@ -149,6 +149,9 @@ class Writer:
         self.content_type = content_type
         self._is_lines = content_type.startswith(NDJSON)
 
+    def __repr__(self) -> str:
+        return f"<Writer of {self.content_type.decode() or 'nothing yet'}>"
+
     def write(self, piece: Any) -> bytes:
         """
         Raises:

@@ -40,6 +40,9 @@ class Source:
         self._here = os.path.join(here, "")
         self._trees: dict[str, ast.Module | None] = {}
 
+    def __repr__(self) -> str:
+        return f"<Source {len(self._trees)} files parsed>"
+
     def is_ours(self, path: str | None) -> bool:
         return bool(path) and os.path.abspath(str(path)).startswith(self._here)
 
@@ -123,6 +126,9 @@ class Reading:
         self.is_called = False
         self._seen: set[tuple[str, int, tuple[tuple[str, Keys], ...]]] = set()
         self._files: set[str] = set()
+
+    def __repr__(self) -> str:
+        return f"<Reading {len(self._seen)} functions in {len(self._files)} files, {len(self.paths)} paths>"
 
     def usage(self) -> Usage:
         return Usage(

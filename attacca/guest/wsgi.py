@@ -27,6 +27,9 @@ class Body(io.RawIOBase):
         self._line, self._rest = line, first
         self._is_at_end = False
 
+    def __repr__(self) -> str:
+        return f"<Body {len(self._rest)} bytes at hand, {'all' if self._is_at_end else 'more to come'}>"
+
     def readable(self) -> bool:
         return True
 
@@ -60,6 +63,9 @@ class Answering:
         self._head: tuple[int, bytes, bytes] | None = None
         self._expected, self._length = -1, b""  # bytes that it says it will have, and how it says that
         self._held: list[bytes] = []
+
+    def __repr__(self) -> str:
+        return f"<Answering {self._head[0] if self._head else 'nothing yet'}, {sum(map(len, self._held))} bytes held>"
 
     def start(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[[bytes], None]:
         if exc_info is not None:

@@ -84,6 +84,9 @@ class Logbook:
         self._timer: asyncio.TimerHandle | None = None
         self._dirty: dict[str, None] = {}  # functions with pending lines, in order
 
+    def __repr__(self) -> str:
+        return f"<Logbook of {len(self._pages)} functions, {len(self._dirty)} to be written>"
+
     def receive(self, message: Catalogue | Deployed | Deleted) -> None:
         """Learn which functions there are; the lines of all others go."""
         match message:

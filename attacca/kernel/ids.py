@@ -10,6 +10,9 @@ class Ids:
         self._prefix = f"{kind}{chance.getrandbits(48):012x}-"
         self._count = 0
 
+    def __repr__(self) -> str:
+        return f"<Ids {self._count} given, as {self._prefix}>"
+
     def next(self) -> str:
         self._count += 1
         return f"{self._prefix}{self._count:x}"

@@ -11,7 +11,7 @@ from attacca.errors import BadConfig, NotFound
 from attacca.io.archive import pack
 from attacca.load.sending.frames import Call
 from attacca.load.workload.scenario import Body, FunctionPlan
-from attacca.model.function import Settings
+from attacca.model.function import Scheduling, Settings
 
 SOURCE: Final = Path(__file__).with_name("body.py")
 HANDLER: Final = "body:main"
@@ -82,7 +82,7 @@ def mapping_error(mapped: Iterable[Mapped], weights: Mapping[str, float]) -> tup
     return len(near), len(rows) - len(near), error
 
 
-def settings_of(plan: FunctionPlan) -> Settings:
+def settings_of(plan: FunctionPlan, scheduling: Scheduling = Scheduling.WORKER) -> Settings:
     """Our own body, with the plan's limits."""
     return Settings(
         name=plan.name,
@@ -93,6 +93,7 @@ def settings_of(plan: FunctionPlan) -> Settings:
         concurrency=min(plan.concurrency, 1000),
         queue=min(plan.queue, 1_000_000),
         idempotent=plan.idempotent,
+        scheduling=scheduling,
         env={MARK: "1"},
     )
 

@@ -33,6 +33,7 @@ from attacca.load.records.recorder import RecordSink
 from attacca.load.sending.frames import Call
 from attacca.load.workload.scenario import FunctionPlan, Scenario
 from attacca.load.workload.schedule import Schedule
+from attacca.model.function import Scheduling
 
 AT_ONCE = 4  # deployments
 EXCHANGES = 20  # to learn what a server's clock shows
@@ -42,8 +43,9 @@ Tick = Callable[[], None]
 class Environment:
     """The functions of one run on one server. Leaving it deletes what it deployed."""
 
-    def __init__(self, client: Client, token: str, *, keep: bool = False) -> None:
-        self.client, self.token, self._keep = client, token, keep
+    def __init__(self, client: Client, token: str, mode: str = "worker", *, keep: bool = False) -> None:
+        """`mode`: who is to have the sandboxes made."""
+        self.client, self.token, self._mode, self._keep = client, token, Scheduling(mode), keep
         self._deployed: list[str] = []
         self.per_ms = 0.0  # turns of our body's busy loop
         self._memory_mb: dict[str, int] = {}  # that the sandboxes of each reserve
@@ -82,7 +84,7 @@ class Environment:
                 tick()
 
     def _deploy(self, plan: FunctionPlan, own: bytes) -> None:
-        source, code = Source(SOURCE, settings_of(plan)), own
+        source, code = Source(SOURCE, settings_of(plan, self._mode)), own
         if plan.body.kind == "example":
             path = example_of(plan.body)
             source = find(path, {"name": plan.name, "memory_mb": plan.memory_mb}, {MARK: "1"})

@@ -20,6 +20,8 @@ from attacca.load.workload.expected import Expected
 from attacca.load.workload.scenario import FunctionPlan, Scenario
 from attacca.load.workload.schedule import Schedule
 
+RUNS = Path("runs")
+
 
 class Order(NamedTuple):
     """What is to be run, and how."""
@@ -59,7 +61,10 @@ def live(order: Order, url: str, token: str, watcher: Watcher, *, is_ours: bool 
         Conflict: the server is not what [system] says, and is not to be taken as it is.
     """
     scenario, schedule = order.scenario, order.schedule
-    with Client(url, token) as client, Environment(client, token, keep=order.keep or is_ours) as environment:
+    with (
+        Client(url, token) as client,
+        Environment(client, token, scenario.system.mode, keep=order.keep or is_ours) as environment,
+    ):
         info = client.json("GET", "/api/info")
         differing = [] if is_ours else compare(order, info.get("system", {}), watcher)
         called = {part.function for part in order.asked.parts}
@@ -112,6 +117,6 @@ def mapped(order: Order, plans: list[FunctionPlan], watcher: Watcher) -> tuple[F
     return with_examples(plans, {example.function: example.example for example in examples})
 
 
-def free_directory(name: str) -> Path:
+def free_directory(name: str, within: Path = RUNS) -> Path:
     """runs/NAME-1, or the next number that is free."""
-    return next(path for number in count(1) if not (path := Path("runs") / f"{name}-{number}").exists())
+    return next(path for number in count(1) if not (path := within / f"{name}-{number}").exists())

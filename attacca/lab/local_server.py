@@ -19,14 +19,18 @@ from attacca.kernel.registry import build
 from attacca.load.workload.scenario import Choice, Fault, Scenario, System
 from attacca.policy.concurrency import CONCURRENCY
 from attacca.policy.keepalive import KEEPALIVE
+from attacca.policy.placement import PLACEMENT
 from attacca.policy.queueing import QUEUEING
+from attacca.policy.scaling import SCALING
 from attacca.worker.host.watch import no_group
 
 DRAINS_S, STOPS_S = 0.5, 60.0
-OF_SEVERAL = ("balancing",)  # with one worker it decides nothing
+ELSEWHERE = ("balancing", "mode")  # with one worker it decides nothing; what is deployed says it
 FAMILIES: Mapping[str, Mapping[str, type[Any]]] = {
     "queueing": QUEUEING, "concurrency": CONCURRENCY, "keepalive": KEEPALIVE,
+    "scaling": SCALING, "placement": PLACEMENT,
 }  # fmt: skip
+OF_CONTROL = ("scaling", "placement")
 
 
 @contextmanager
@@ -38,10 +42,10 @@ def server(system: System, up: str = "", remark: Callable[[str], None] = lambda 
         BadConfig: one server cannot be what is described.
         Unreachable: it did not start.
     """
-    if system.workers != 1 or system.mode != "worker":
+    if system.workers != 1:
         raise BadConfig(
-            f"the scenario has {system.workers} workers scheduled by the {system.mode}; a server has one, by itself",
-            'set system.workers = 1 and system.mode = "worker", or simulate: attacca sim run SCENARIO',
+            f"the scenario has {system.workers} workers; a server of its own has one",
+            "set system.workers = 1, or simulate: attacca sim run SCENARIO",
         )
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
@@ -95,9 +99,10 @@ def words(system: System) -> list[str]:
     line += ["--set", f"gateway.silent_s={system.silent_s}", "--set", f"gateway.attempts={system.attempts}"]
     for family in FAMILIES:
         choice: Choice = getattr(system, family)
-        line += [f"--{family}", choice.policy]
+        place = f"{'control' if family in OF_CONTROL else 'worker'}.{family}"
+        line += ["--set", f"{place}.policy={choice.policy}"]
         for key, value in choice.options.items():
-            line += ["--set", f"worker.{family}.options.{key}={json.dumps(value)}"]
+            line += ["--set", f"{place}.options.{key}={json.dumps(value)}"]
     return line
 
 
@@ -126,7 +131,7 @@ def differences(system: System, there: Mapping[str, Any], keys: Collection[str])
     """`there` is `system` of the server's /api/info; of a server that does not tell, everything differs."""
     differing = []
     for key in System.__struct_fields__:
-        if key in OF_SEVERAL or key not in keys:
+        if key in ELSEWHERE or key not in keys:
             continue
         wanted, given = msgspec.to_builtins(getattr(system, key)), there.get(key)
         if key in FAMILIES:

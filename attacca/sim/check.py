@@ -42,6 +42,9 @@ class Check:
         self._present_s = 0.0  # the integral of their number over time
         self._engine = Engine()
 
+    def __repr__(self) -> str:
+        return f"<Check {self._count} dispatches, {self._present} invocations under way>"
+
     def look_at(
         self,
         engine: Engine,

@@ -61,6 +61,9 @@ class Engine:
         self._heap: list[Entry] = []
         self._cancelled: dict[int, None] = {}  # tickets whose entries still lie in the heap
 
+    def __repr__(self) -> str:
+        return f"<Engine at {self.now:g} s, {self.waiting} to happen>"
+
     def at(self, when: float, do: Callable[[Any], None], what: Any = None) -> int:
         """Have `do(what)` happen. The answer is a ticket for `cancel`."""
         asked = self._asked = self._asked + 1
@@ -81,16 +84,16 @@ class Engine:
         heap, cancelled = self._heap, self._cancelled
         self._until = until
         while heap:
-            entry = heappop(heap)
-            if cancelled and entry[1] in cancelled:
-                del cancelled[entry[1]]
+            when, asked, do, what = heappop(heap)
+            if cancelled and asked in cancelled:
+                del cancelled[asked]
                 continue
-            if entry[0] > self._until:
-                heappush(heap, entry)
+            if when > self._until:
+                heappush(heap, (when, asked, do, what))
                 self.now = max(self.now, self._until)
                 return
-            self.now = entry[0]
-            entry[2](entry[3])
+            self.now = when
+            do(what)
             if after is not None:
                 after()
 

@@ -42,6 +42,9 @@ class Noted:
         self.ended, self.resting, self.eased = listening(inner)
         self.said: dict[str, list[Picked]] = {}
 
+    def __repr__(self) -> str:
+        return f"<Noted {sum(map(len, self.said.values()))} picks of {len(self.said)} functions>"
+
     def among(self, workers: Sequence[Worker]) -> None:
         self._inner.among(workers)
 
@@ -59,6 +62,9 @@ class Again:
         self._inner = inner
         self.ended, self.resting, self.eased = listening(inner)
         self._there: frozenset[str] = frozenset()
+
+    def __repr__(self) -> str:
+        return f"<Again for {len(self._said)} functions, {len(self._there)} workers>"
 
     def among(self, workers: Sequence[Worker]) -> None:
         self._inner.among(workers)

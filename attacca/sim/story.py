@@ -17,6 +17,9 @@ class Story:
         self.lines: list[str] = []
         self._engine = engine
 
+    def __repr__(self) -> str:
+        return f"<Story of {self.subject}: {len(self.lines)} lines>"
+
     def wrap(self, node: SimulatedWorker, handle: Handle) -> Handle:
         def told(now: float, event: Event) -> list[Command]:
             commands = handle(now, event)

@@ -6,6 +6,7 @@ from random import Random  # noqa: TID251 - a type only: the stream itself is th
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from attacca.errors import AttaccaError
 from attacca.kernel.clock import Clock
@@ -26,7 +27,10 @@ from attacca.load.workload.scenario import (
 from attacca.policy.balancing import BALANCING
 from attacca.policy.concurrency import CONCURRENCY
 from attacca.policy.keepalive import KEEPALIVE
+from attacca.policy.placement import PLACEMENT
 from attacca.policy.queueing import QUEUEING
+from attacca.policy.scaling import SCALING
+from attacca.policy.slots import SLOTS
 from attacca.sim.platform.gateway import Broken
 from attacca.sim.run import Options, run
 
@@ -84,7 +88,7 @@ def _try(seed: int, clock: Clock, tally: Tally) -> Found | None:
 
 def draw(seed: int) -> Scenario:
     """A few functions on a few workers with little memory, under policies and faults that chance picks."""
-    chance = Streams(seed).stream("swarm")
+    chance, school = Streams(seed).stream("swarm"), Streams(seed).stream("swarm/school")
     return Scenario(
         name=f"swarm-{seed}",
         seed=seed,
@@ -94,8 +98,8 @@ def draw(seed: int) -> Scenario:
             clients=_clients(chance) if chance.random() < 0.3 else None,
         ),
         functions=tuple(_function(chance, number) for number in range(chance.randint(1, 4))),
-        system=_system(chance),
-        hardware=_hardware(chance),
+        system=_schooled(school, _system(chance)),
+        hardware=replace(_hardware(chance), control=_control(school)),
         faults=tuple(_fault(chance) for _ in range(chance.randint(0, 4))),
         record=Record(sample_s=5.0, invocations=False),
     )
@@ -132,6 +136,27 @@ def _system(chance: Random) -> System:
         balancing=Choice(policy=chance.choice(list(BALANCING))),
         templates=chance.random() < 0.5,
     )
+
+
+def _schooled(chance: Random, system: System) -> System:
+    """Half of them are scheduled by control."""
+    return replace(
+        system,
+        mode=chance.choice(("worker", "cluster")),
+        scaling=_scaling(chance),
+        placement=Choice(policy=chance.choice(list(PLACEMENT))),
+        slots=Choice(policy=chance.choice(list(SLOTS))),
+    )
+
+
+def _scaling(chance: Random) -> Choice:
+    policy = chance.choice(list(SCALING))
+    minutes = {"least_min": 2, "history_min": 2} if policy == "predictive" else {}  # a run is not an hour
+    return Choice(policy=policy, options={"count": 2} if policy == "fixed" else dict(minutes))
+
+
+def _control(chance: Random) -> Distribution:
+    return chance.choice((Distribution(), Distribution(kind="exponential", mean_ms=20)))
 
 
 def _hardware(chance: Random) -> Hardware:

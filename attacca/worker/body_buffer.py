@@ -24,6 +24,9 @@ class Waits:
         self.size = 0
         self.taken = 0  # of the budget
 
+    def __repr__(self) -> str:
+        return f"<Waits {len(self.bodies)} bodies of {self.function}, {self.size} bytes>"
+
 
 class BodyBuffer:
     def __init__(self, config: WorkerConfig, send: Callable[[str, Flow], None]) -> None:
@@ -32,6 +35,9 @@ class BodyBuffer:
         self._budget = Budget(config.body_hold_mb * MB, config.body_hold_mb * MB // 2)
         self._send = send
         self._waits: dict[str, Waits] = {}
+
+    def __repr__(self) -> str:
+        return f"<BodyBuffer {len(self._waits)} invocations, {self._budget}>"
 
     def expect(self, peer: str, invocation: str, function: str) -> None:
         self._waits[invocation] = Waits(peer, function)

@@ -1,10 +1,15 @@
 """What changes says how it is, in one line and in numbers."""
 
+from pathlib import Path
 from typing import Any
 
 from attacca.guest import channel as wire
+from attacca.guest.find import Finder
 from attacca.guest.output import Ledger, Pen
 from attacca.guest.pieces import Line, Reply
+from attacca.guest.results import Writer
+from attacca.guest.source import Reading, Source
+from attacca.guest.wsgi import Answering, Body
 from tests.guest.pipes import serving
 
 
@@ -44,3 +49,26 @@ def test_a_channel_and_who_serves_on_it() -> None:
         outside.invoke()
         outside.answer()
     assert told == ["<Server shop, 0 lines, 0 loops, <Asker 0 asked, 0 open>>"]
+
+
+def test_what_looks_for_a_handler(tmp_path: Path) -> None:
+    (tmp_path / "src").mkdir()
+    (tmp_path / "main.py").write_text("def handler(event):\n    return event['a']\n")
+    source = Source(str(tmp_path))
+    assert repr(Finder(str(tmp_path), source)) == "<Finder in 2 folders>"
+    assert repr(source) == "<Source 0 files parsed>"
+    source.tree(str(tmp_path / "main.py"))
+    assert repr(source) == "<Source 1 files parsed>"
+    assert repr(Reading(source)) == "<Reading 0 functions in 0 files, 0 paths>"
+
+
+def test_what_makes_bytes_of_answers() -> None:
+    writer = Writer(b"")
+    assert repr(writer) == "<Writer of nothing yet>"
+    writer.write("a")
+    assert repr(writer) == "<Writer of text/plain; charset=utf-8>"
+    answering = Answering(Reply.__new__(Reply), 100)
+    assert repr(answering) == "<Answering nothing yet, 0 bytes held>"
+    answering.start("201 Created", [])
+    assert repr(answering) == "<Answering 201, 0 bytes held>"
+    assert repr(Body(Line(None), b"abc")) == "<Body 3 bytes at hand, more to come>"

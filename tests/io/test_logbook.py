@@ -228,3 +228,11 @@ def test_reading_a_function_nobody_knows_is_empty(tmp_path: Path) -> None:
         assert await texts(book.follow("nobody")) == []
 
     story(tmp_path, play)
+
+
+def test_it_says_what_is_to_be_written(tmp_path: Path) -> None:
+    async def play(book: Logbook, _: ManualClock) -> None:
+        say(book, "hello")
+        assert repr(book) == "<Logbook of 1 functions, 1 to be written>"
+
+    story(tmp_path, play)

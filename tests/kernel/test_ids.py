@@ -17,3 +17,9 @@ def test_one_prefix_of_48_bits_and_a_hexadecimal_count() -> None:
 
 def test_another_start_has_other_names() -> None:
     assert not set(ids(1)) & set(ids(2))
+
+
+def test_it_says_how_many_it_has_given() -> None:
+    given = Ids(Streams(1).stream("ids"))
+    prefix = given.next().removesuffix("1")
+    assert repr(given) == f"<Ids 1 given, as {prefix}>"

@@ -56,15 +56,15 @@ def test_the_command_line_says_all_of_it() -> None:
         "worker.templates=false",
         "gateway.silent_s=3.0",
         "gateway.attempts=3",
-        "--keepalive ttl",
+        "worker.keepalive.policy=ttl",
+        "control.placement.policy=kubernetes",
         "keepalive.options.idle_s=3.5",
     ):
         assert part in found
 
 
-@pytest.mark.parametrize("system", [System(workers=2), System(mode="cluster")])
-def test_what_one_server_cannot_be_is_refused(system: System) -> None:
-    with pytest.raises(BadConfig, match="a server has one"), server(system):
+def test_what_one_server_cannot_be_is_refused() -> None:
+    with pytest.raises(BadConfig, match="a server of its own has one"), server(System(workers=2)):
         pass
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from attacca.io.certificates import make_authority, make_plane
 from tests.live.whole import ENVIRON, Onlooker, Whole, until
 
 WORKER = ("--memory", "1024", "--memory-limits", "watch", "--cores", "2")
@@ -50,12 +51,14 @@ class Plane(Whole):
 class Cluster:
     """`at` is the directory of all of them. What is started with it is stopped with it."""
 
-    def __init__(self, at: Path, *words: str) -> None:
+    def __init__(self, at: Path, *words: str, with_certs: bool = False) -> None:
         """`words`: more of what control is told."""
         self.at = at
-        self.control = self.start(
-            "control", "--listen", "127.0.0.1:0", "--port", "0", "--state-dir", str(at / "control"), *words
-        )
+        self.with_certs = with_certs
+        if with_certs:
+            make_authority(at / "control" / "certs", time.time())
+        own = ("--listen", "127.0.0.1:0", "--port", "0", "--state-dir", str(at / "control"))
+        self.control = self.start("control", *own, *self.certs("control", "control"), *words)
         self.token = (at / "control" / "join_token").read_text().strip()
         self.workers: dict[str, Plane] = {}
         self.gateways: dict[str, Plane] = {}
@@ -67,18 +70,27 @@ class Cluster:
 
     def worker(self, name: str, *words: str) -> Plane:
         at = ("--control", self.control.info["join"], "--state-dir", str(self.at / name), "--name", name)
-        plane = self.workers[name] = self.start("worker", *at, *WORKER, *words, token=self.token)
+        certs = self.certs("worker", name)
+        plane = self.workers[name] = self.start("worker", *at, *certs, *WORKER, *words, token=self.token)
         return plane
 
     def gateway(self, name: str, *words: str) -> Plane:
         beside = f"control.state_dir={self.at / 'control'}"
         at = ("--control", self.control.info["join"], "--port", "0", "--name", name, "--set", beside)
-        plane = self.gateways[name] = self.start("gateway", *at, *words, token=self.token)
+        certs = self.certs("gateway", name)
+        plane = self.gateways[name] = self.start("gateway", *at, *certs, *words, token=self.token)
         return plane
+
+    def certs(self, plane: str, name: str) -> tuple[str, ...]:
+        if not self.with_certs:
+            return ()
+        made = make_plane(self.at / "control" / "certs", plane, name, self.at / f"certs-{plane}-{name}", time.time())
+        return ("--certs", str(made))
 
     def until_joined(self) -> None:
         """Each gateway is linked to each worker."""
         until(lambda: {one["name"] for one in self.control.get("/api/workers")} == set(self.workers), "workers join")
+        until(lambda: set(self.control.get("/api/info")["gateways"]) == set(self.gateways), "gateways join")
         for gateway in self.gateways.values():
             until(lambda gateway=gateway: gateway.ask("GET", "/readyz").status == 200, "it has workers")  # type: ignore[misc]
 
@@ -88,8 +100,8 @@ class Cluster:
 
 
 @contextlib.contextmanager
-def cluster(at: Path, workers: int = 1, gateways: int = 1) -> Iterator[Cluster]:
-    made = Cluster(at)
+def cluster(at: Path, workers: int = 1, gateways: int = 1, *, with_certs: bool = False) -> Iterator[Cluster]:
+    made = Cluster(at, with_certs=with_certs)
     try:
         for number in range(1, workers + 1):
             made.worker(f"w{number}")

@@ -21,9 +21,10 @@ WHERE = """
 """
 
 
-@pytest.fixture(scope="module")
-def planes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with cluster(tmp_path_factory.mktemp("planes"), workers=2, gateways=2) as made:
+@pytest.fixture(scope="module", params=["plain", "certs"])
+def planes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    at = tmp_path_factory.mktemp("planes")
+    with cluster(at, workers=2, gateways=2, with_certs=request.param == "certs") as made:
         yield made
 
 
@@ -83,7 +84,15 @@ def test_verbs_ask_control(planes: Cluster) -> None:
 
 
 def test_a_second_process_of_a_name_is_refused_as_long_as_the_first_is_there(planes: Cluster, tmp_path: Path) -> None:
-    words = ["--control", planes.control.info["join"], "--state-dir", str(tmp_path / "w"), "--name", "w1"]
+    words = [
+        "--control",
+        planes.control.info["join"],
+        "--state-dir",
+        str(tmp_path / "w"),
+        "--name",
+        "w1",
+        *planes.certs("worker", "w1"),
+    ]
     second = subprocess.Popen(
         [sys.executable, "-m", "attacca.cli.app", "worker", *words, "--memory-limits", "watch", "--json"],
         env={**ENVIRON, "ATTACCA_JOIN_TOKEN": planes.token}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -96,7 +105,15 @@ def test_a_second_process_of_a_name_is_refused_as_long_as_the_first_is_there(pla
 
 
 def test_who_shows_another_token_is_refused(planes: Cluster, tmp_path: Path) -> None:
-    words = ["--control", planes.control.info["join"], "--state-dir", str(tmp_path / "w"), "--name", "w9"]
+    words = [
+        "--control",
+        planes.control.info["join"],
+        "--state-dir",
+        str(tmp_path / "w"),
+        "--name",
+        "w9",
+        *planes.certs("worker", "w9"),
+    ]
     forged = subprocess.Popen(
         [sys.executable, "-m", "attacca.cli.app", "worker", *words, "--memory-limits", "watch", "--json"],
         env={**ENVIRON, "ATTACCA_JOIN_TOKEN": "attacca_join_guess"}, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -125,9 +142,10 @@ def test_control_that_is_started_anew_finds_all_of_them_again(planes: Cluster) -
     planes.control.function("where", WHERE)
     gateway = planes.gateways["g2"]
     words = ("--listen", planes.control.info["join"], "--port", "0", "--state-dir", str(planes.at / "control"))
+    certs = planes.certs("control", "control")
     planes.control.kill()
     assert gateway.call("where", {"n": 3}).value == [3, ""]
-    planes.control = planes.start("control", *words)
+    planes.control = planes.start("control", *words, *certs)
     planes.until_joined()
     planes.control.function("after", "def after():\n    return 1")
     assert gateway.call("after").value == 1
@@ -145,3 +163,25 @@ def test_calls_are_answered_while_revisions_come_and_go(planes: Cluster) -> None
             seen = {(answer.status, answer.value) for answer in (one.result() for one in calling)}
             assert seen <= {(200, number - 1), (200, number)}
             assert [gateway.call("flux").value for gateway in gateways] == [number, number]
+
+
+def test_who_has_no_certificate_or_that_of_another_is_refused_and_told_of(planes: Cluster, tmp_path: Path) -> None:
+    if not planes.with_certs:
+        pytest.skip("there are no certificates")
+    join = planes.control.info["join"]
+    other, gateway = planes.certs("worker", "w7"), planes.certs("gateway", "w8")
+    for certs, why in (
+        ((), "has shown no certificate that is good here"),
+        (other, "says that it is worker 'w8', and shows the certificate of"),
+        (gateway, "shows the certificate of attacca://gateway/w8"),
+    ):
+        words = ["--control", join, "--state-dir", str(tmp_path / "w"), "--name", "w8", *certs]
+        forged = subprocess.Popen(
+            [sys.executable, "-m", "attacca.cli.app", "worker", *words, "--memory-limits", "watch", "--json"],
+            env={**ENVIRON, "ATTACCA_JOIN_TOKEN": planes.token}, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            text=True,
+        )  # fmt: skip
+        until(lambda why=why: why in planes.control.said, why)  # type: ignore[misc]
+        forged.terminate()
+        forged.communicate()
+    assert {one["name"] for one in planes.control.get("/api/workers")} == {"w1", "w2"}

@@ -1,23 +1,20 @@
 """Links over real sockets: conformance, TLS, and who is turned away."""
 
 import asyncio
-import datetime
-import ipaddress
+import shutil
 import ssl
 from pathlib import Path
 from typing import Any
 
 import uvloop
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from attacca.io.certificates import AUTHORITY, OWN, Certificates, make_authority, make_plane
 from attacca.io.wire.conformance import LEFT, RIGHT, SMALL, Recorder, Word, check_link
 from attacca.io.wire.strangers import Hand, check_bytes
 from attacca.io.wire.stream import StreamLink
 from attacca.io.wire.tcp import Dialer, Listener
 from attacca.io.wire.types import Hello, Limits, Receiver
+from attacca.kernel.clock import SystemClock
 
 HOST = "127.0.0.1"
 
@@ -63,22 +60,8 @@ async def over_tcp(*sides: Any) -> TcpJoint:
     return joint
 
 
-def certificate(path: Path) -> None:
-    """One for both sides, with its key, as an authority of one's own would give it."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "attacca")])
-    begin = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
-    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, begin, begin + datetime.timedelta(days=36_500))
-    builder = builder.add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(HOST))]), False)  # noqa: FBT003 - theirs
-    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    path.write_bytes(private + builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM))
-
-
-def mutual(path: Path, purpose: ssl.Purpose) -> ssl.SSLContext:
-    context = ssl.create_default_context(purpose, cafile=str(path))
-    context.load_cert_chain(path)
-    context.verify_mode = ssl.CERT_REQUIRED
-    return context
+def test_a_link_over_tcp_does_what_a_link_does() -> None:
+    uvloop.run(check_link(over_tcp))
 
 
 class SocketHand:
@@ -110,23 +93,65 @@ async def dial(receiver: Receiver[Any], hello: Hello, limits: Limits) -> Hand:
     return SocketHand(*await asyncio.open_connection(HOST, listener.port), listener)
 
 
-def test_a_link_over_tcp_does_what_a_link_does() -> None:
-    uvloop.run(check_link(over_tcp))
+def shown_by(directory: Path, hello: Hello) -> Certificates:
+    """Signed by the authority there, which is made for the first."""
+    if not (directory / AUTHORITY).exists():
+        make_authority(directory, SystemClock().wall())
+    out = directory / f"{hello.plane}-{hello.name}"
+    return Certificates(make_plane(directory, hello.plane, hello.name, out, SystemClock().wall()))
 
 
 def test_a_link_over_mutual_tls_does_what_a_link_does(tmp_path: Path) -> None:
-    certificate(tmp_path / "own.pem")
-    purposes = ssl.Purpose.CLIENT_AUTH, ssl.Purpose.SERVER_AUTH
-
-    class TlsJoint(TcpJoint):
-        contexts = tuple(mutual(tmp_path / "own.pem", purpose) for purpose in purposes)  # type: ignore[assignment]
-
-    async def over_tls(*sides: Any) -> TcpJoint:
-        joint = TlsJoint(*sides)
+    async def over_tls(left: Any, left_hello: Hello, right: Any, right_hello: Hello, limits: Limits) -> TcpJoint:
+        joint = TcpJoint(left, left_hello, right, right_hello, limits)
+        joint.contexts = shown_by(tmp_path, right_hello).to_listen, shown_by(tmp_path, left_hello).to_dial
         await joint.open()
         return joint
 
     uvloop.run(check_link(over_tls))
+
+
+def tried(listening: Certificates, dialing: Certificates, hello: Hello) -> list[str]:
+    """Why a link from one to the other was refused where it is listened for; nothing: it was not."""
+
+    async def main() -> list[str]:
+        left, right = Recorder(), Recorder()
+        joint = TcpJoint(left, hello, right, RIGHT, SMALL)
+        joint.contexts = listening.to_listen, dialing.to_dial
+        await joint.open()
+        await right.until(lambda one: one.links != [] or one.refusals != [])
+        await joint.close()
+        return right.refusals
+
+    return uvloop.run(main())
+
+
+def test_who_shows_no_certificate_of_the_cluster_or_that_of_another_is_refused_and_told_of(tmp_path: Path) -> None:
+    ours, right = shown_by(tmp_path, LEFT), shown_by(tmp_path, RIGHT)
+    assert tried(right, ours, LEFT) == []
+    forged = shown_by(tmp_path / "forger", LEFT)
+    shutil.copy(tmp_path / AUTHORITY, forged.directory / AUTHORITY)
+    [why, *_] = tried(right, Certificates(forged.directory), LEFT)
+    assert "127.0.0.1 has shown no certificate that is good here" in why
+    [why, *_] = tried(right, shown_by(tmp_path, Hello("gateway", "other")), LEFT)
+    assert "says that it is gateway 'left', and shows the certificate of attacca://gateway/other" in why
+
+
+def test_certificates_are_renewed_without_a_restart(tmp_path: Path) -> None:
+    now = SystemClock().wall()
+    right, left = shown_by(tmp_path, RIGHT), shown_by(tmp_path, LEFT)
+    make_authority(tmp_path, now, renew=True)
+    make_plane(tmp_path, RIGHT.plane, RIGHT.name, right.directory, now)
+    right.renew()
+    assert (right.reads, left.reads) == (2, 1)
+    assert tried(right, left, LEFT) != [], "who has not heard of the new authority does not believe its certificates"
+    make_plane(tmp_path, LEFT.plane, LEFT.name, left.directory, now)
+    left.renew()
+    assert tried(right, left, LEFT) == []
+    (left.directory / OWN).write_text("nonsense")
+    left.renew()
+    assert tried(right, left, LEFT) == [], "what cannot be read is not used"
+    assert repr(left) == f"<Certificates {left.directory}: read 2 times>"
 
 
 def test_whatever_bytes_come_over_tcp_are_received_or_refused() -> None:

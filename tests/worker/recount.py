@@ -14,9 +14,9 @@ from attacca.policy.keepalive.types import Ahead, Expiry, House, Idle, Keepalive
 from attacca.policy.queueing.types import Next, Queue, Waiting
 from attacca.worker.core.events import Command, Event, Measured, Received
 from attacca.worker.core.house import House as OwnHouse
+from attacca.worker.core.phases import Phase, Position
 from attacca.worker.core.reports import RunEnded, SandboxReady
-from attacca.worker.core.sandbox import Phase, Sandbox
-from attacca.worker.core.state import Position
+from attacca.worker.core.state import Sandbox
 from attacca.worker.core.worker import WorkerCore
 
 OVER = (Phase.DYING, Phase.GONE)

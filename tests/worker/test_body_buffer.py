@@ -70,3 +70,11 @@ def test_tiny_pieces_count_for_more_than_their_bytes() -> None:
     held.expect("g1", "i1", "f")
     piece = Body("i1", b"x", last=False)
     assert any(held.keep(piece) is not None for _ in range(5000))
+
+
+def test_it_says_what_it_holds() -> None:
+    held = BodyBuffer(SMALL, lambda *_: None)
+    held.expect("g1", "i1", "f")
+    held.keep(body(1))
+    assert repr(held) == f"<BodyBuffer 1 invocations, {held._budget}>"
+    assert repr(held._waits["i1"]) == "<Waits 1 bodies of f, 1024 bytes>"

@@ -12,7 +12,7 @@ from attacca.model.messages import Deployed
 from attacca.model.resources import total
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core import view
-from attacca.worker.core.sandbox import Phase
+from attacca.worker.core.phases import Phase
 from attacca.worker.core.worker import WorkerCore
 from tests.worker.recount import Recount
 from tests.worker.stage import revision

@@ -12,6 +12,7 @@ import msgspec
 
 from attacca.control.deploy.state import StateDir
 from attacca.errors import BadConfig, StateUnavailable
+from attacca.io.certificates import Certificates
 from attacca.io.wire.tcp import Address, parsed
 from attacca.io.wire.types import Hello
 from attacca.kernel.access import is_loopback
@@ -19,6 +20,7 @@ from attacca.kernel.chance import Chance
 
 CONTROL_PORT, CONTROL_HTTP_PORT = 7700, 7780
 JOIN_TOKEN, JOIN_FILE, NAME_FILE = "ATTACCA_JOIN_TOKEN", "join_token", "name"
+HINT = "attacca certs init, then --certs DIR with what it makes for each plane; or listen on 127.0.0.1"
 Name = Annotated[str, msgspec.Meta(pattern=r"^([a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?)?(?!\n)$")]
 
 
@@ -29,14 +31,17 @@ class ClusterConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     control: tuple[str, ...] = (f"127.0.0.1:{CONTROL_PORT}",)  # HOST:PORT, where control listens for the others
     listen: str = "127.0.0.1:0"  # HOST:PORT, where this plane listens for others; port 0: any free one
     advertise: str = ""  # HOST or HOST:PORT, where others reach it; as it listens when unset
+    certs: Path | None = None  # a directory that `attacca certs` made for this plane: links pass through TLS
     join_token_file: Path | None = None  # with what `attacca token join` printed; or ATTACCA_JOIN_TOKEN has it
 
+    haproxy: Path | None = None  # of control: the socket of a HAProxy that is told which gateways there are
+    haproxy_backend: str = "attacca"
     code_mb: Annotated[int, msgspec.Meta(ge=16)] = 4096  # of code and bundles that a worker keeps; more where in use
 
     def __post_init__(self) -> None:
-        for one in (*self.control, self.listen):
-            if parsed(one) is None:
-                raise ValueError(f"{one!r} is not HOST:PORT")
+        for text in (*self.control, self.listen):
+            if parsed(text) is None:
+                raise ValueError(f"{text!r} is not HOST:PORT")
 
 
 class Ticket(msgspec.Struct, frozen=True):
@@ -63,10 +68,23 @@ def address(text: str) -> Address:
     Raises:
         BadConfig: it is none.
     """
-    found = parsed(text)
-    if found is None:
+    pair = parsed(text)
+    if pair is None:
         raise BadConfig(f"{text!r} is not HOST:PORT", "--control 10.0.0.1:7700")
-    return found
+    return pair
+
+
+def certificates(config: ClusterConfig) -> Certificates | None:
+    """
+    Raises:
+        BadConfig: they cannot be used, or there are none, and links would pass through a network as they are.
+    """
+    if config.certs is not None:
+        return Certificates(config.certs)
+    for control in config.control:
+        if not is_loopback(address(control)[0]):
+            raise BadConfig(f"links to {control} would pass through the network as they are", HINT)
+    return None
 
 
 def listened(config: ClusterConfig) -> Address:
@@ -76,8 +94,8 @@ def listened(config: ClusterConfig) -> Address:
         BadConfig: others than those of this machine would reach it, and what they say would be read by everybody.
     """
     host, port = address(config.listen)
-    if not is_loopback(host):
-        raise BadConfig(f"links on {host} would pass through the network as they are", "--listen 127.0.0.1:0")
+    if config.certs is None and not is_loopback(host):
+        raise BadConfig(f"links on {host} would pass through the network as they are", HINT)
     return host, port
 
 

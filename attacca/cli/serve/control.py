@@ -7,7 +7,7 @@ import typer
 
 from attacca.cli.options import ConfigFile, Json, StateDir
 from attacca.cli.screens.terminal import paint, show_json
-from attacca.cli.serve.plane_options import Advertise, Listen, PlaneName
+from attacca.cli.serve.plane_options import Advertise, Certs, Listen, PlaneName
 from attacca.cli.serve.running import log_to_stderr
 from attacca.cli.serve.running import run as serve
 from attacca.cli.serve.up import Assignments, Host, Lifeline, Port, Quiet, Verbose
@@ -27,6 +27,7 @@ def run(
     listen: Listen = None,
     advertise: Advertise = None,
     name: PlaneName = None,
+    certs: Certs = None,
     state_dir: StateDir = "",
     assignments: Assignments = None,
     file: ConfigFile = "",
@@ -41,7 +42,7 @@ def run(
     flags = {
         "host": (host, "--host"), "port": (port, "--port"), "state_dir": (state_dir or None, "--state-dir"),
         "cluster.listen": (listen, "--listen"), "cluster.advertise": (advertise, "--advertise"),
-        "cluster.name": (name, "--name"),
+        "cluster.name": (name, "--name"), "cluster.certs": (certs, "--certs"),
     }  # fmt: skip
     config = load(os.environ, file, flags, assignments or [], "control").value
     log_to_stderr(verbose=verbose)

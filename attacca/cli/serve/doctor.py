@@ -36,6 +36,9 @@ def run(
     port: Annotated[
         int | None, typer.Option("--port", metavar="PORT", help="Default: the one that `up` would use.")
     ] = None,
+    certs: Annotated[
+        str | None, typer.Option("--certs", metavar="DIR", help="How long a plane's certificates are good, too.")
+    ] = None,
     file: ConfigFile = "",
     as_json: Json = False,
 ) -> None:
@@ -44,13 +47,19 @@ def run(
     Exits with 1 when something is missing that `attacca up` needs.
     """
     from attacca.cli.serve.configuration import load
+    from attacca.kernel.clock import SystemClock
     from attacca.worker.host.isolation import examine
 
-    flags = {"state_dir": (state_dir or None, "--state-dir"), "port": (port, "--port")}
+    flags = {
+        "state_dir": (state_dir or None, "--state-dir"),
+        "port": (port, "--port"),
+        "cluster.certs": (certs, "--certs"),
+    }
     settings = load(os.environ, file, flags).value
     ours = our_own(Path(settings.control.state_dir).expanduser(), settings.gateway.port)
-    found = examine(is_watch_enough=settings.process.memory_limits == "watch")
-    checks = [*(Check(f.name, f.ok, f.detail, f.hint, f.needed) for f in found), *ours]
+    features = examine(is_watch_enough=settings.process.memory_limits == "watch")
+    ours += certificates(settings.cluster.certs, SystemClock().wall())
+    checks = [*(Check(f.name, f.ok, f.detail, f.hint, f.needed) for f in features), *ours]
     if as_json:
         show_json([check._asdict() for check in checks])
     else:
@@ -87,6 +96,28 @@ def show(checks: Iterable[Check], width: int | None = None) -> None:
 
 def our_own(state_dir: Path, port: int) -> list[Check]:
     return [_libraries(), _pip(), _cores(), _state_dir(state_dir), _port(port)]
+
+
+def certificates(directory: Path | None, now: float) -> list[Check]:
+    """Of this machine's plane, if `cluster.certs` says where they are."""
+    if directory is None:
+        return []
+    from attacca.io.certificates import SOON_DAYS, shown
+
+    certificates_here = shown(sorted(directory.glob("*.crt")))
+    if not certificates_here:
+        return [Check("certificates", ok=False, detail=f"none in {directory}", hint="attacca certs init", needed=True)]
+    return [
+        Check(
+            "certificate",
+            ok=days > SOON_DAYS,
+            detail=f"{', '.join(certificate.names)}: {f'good for {days} days' if days >= 0 else 'ended'}",
+            hint="attacca certs, then bring what it makes to its place; no plane has to be started anew",
+            needed=days < 0,
+        )
+        for certificate in certificates_here
+        for days in [int((certificate.ends_at - now) // 86_400)]
+    ]
 
 
 def _mark(check: Check) -> Any:

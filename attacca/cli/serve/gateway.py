@@ -7,7 +7,7 @@ import typer
 
 from attacca.cli.options import ConfigFile, Json
 from attacca.cli.screens.terminal import paint, show_json
-from attacca.cli.serve.plane_options import ControlAt, PlaneName, split
+from attacca.cli.serve.plane_options import Certs, ControlAt, PlaneName, split
 from attacca.cli.serve.running import log_to_stderr
 from attacca.cli.serve.running import run as serve
 from attacca.cli.serve.up import Assignments, Host, Lifeline, Port, Public, Quiet, Verbose, tell
@@ -26,6 +26,7 @@ def run(
     public: Public = None,
     control: ControlAt = None,
     name: PlaneName = None,
+    certs: Certs = None,
     assignments: Assignments = None,
     file: ConfigFile = "",
     verbose: Verbose = False,
@@ -39,6 +40,7 @@ def run(
     flags = {
         "host": (host, "--host"), "port": (port, "--port"), "public": (public, "--public"),
         "cluster.control": (split(control), "--control"), "cluster.name": (name, "--name"),
+        "cluster.certs": (certs, "--certs"),
     }  # fmt: skip
     config = load(os.environ, file, flags, assignments or [], "gateway").value
     log_to_stderr(verbose=verbose)

@@ -31,5 +31,16 @@ Advertise = Annotated[
 ]
 
 
+Certs = Annotated[
+    str | None,
+    typer.Option(
+        "--certs",
+        metavar="DIR",
+        help="What `attacca certs` made; needed beyond loopback.",
+        rich_help_panel=PANEL,
+    ),
+]
+
+
 def split(addresses: str | None) -> list[str] | None:
-    return None if addresses is None else [one.strip() for one in addresses.split(",") if one.strip()]
+    return None if addresses is None else [address.strip() for address in addresses.split(",") if address.strip()]

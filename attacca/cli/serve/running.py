@@ -94,6 +94,9 @@ class Signals:
             if signal.getsignal(number) != signal.SIG_IGN:  # nohup means it
                 loop.add_signal_handler(number, self._take, number)
 
+    def __repr__(self) -> str:
+        return f"<Signals {self._count} came>"
+
     def _take(self, number: int) -> None:
         self._count += 1
         if self._count > 2:

@@ -6,7 +6,7 @@ from operator import attrgetter
 
 import msgspec
 
-from attacca.errors import NotFound
+from attacca.errors import NotFound, StateUnavailable
 from attacca.gateway.core.inflight import Function
 from attacca.model.function import Revision
 from attacca.model.invocation import Call
@@ -32,6 +32,10 @@ class Functions:
         self.generation: int | None = None  # None: no Catalogue has come yet
         self._calls_kept = calls_kept
         self._has_asked = False
+
+    def __repr__(self) -> str:
+        known = "none yet" if self.generation is None else self.generation
+        return f"<Functions {len(self.by_name)}, generation {known}>"
 
     def learn(self, message: Catalogue | Deployed | Deleted) -> AskCatalogue | None:
         if isinstance(message, Catalogue):
@@ -90,7 +94,10 @@ class Functions:
             latest = nlargest(limit, every, key=attrgetter("at"))
         return [one.call() for one in latest]
 
-    def unknown(self, name: str) -> NotFound:
+    def unknown(self, name: str) -> NotFound | StateUnavailable:
+        if self.generation is None:
+            what = "this gateway has not heard yet which functions there are"
+            return StateUnavailable(what, "send it again in a moment, or to another gateway")
         shown = name if len(name) <= 63 else name[:60] + "..."
         near = self._near(name)
         if near:

@@ -29,7 +29,7 @@ def remembering(handle: Handle, recent: Recent) -> Handle:
         if type(event) is Started:
             return commands
         if type(event) is Arrived:
-            first = commands[0]
+            first = commands[0] if commands else None
             where = first.peer if type(first) is Send else ""
             if where:
                 append((now, "Arrived", event.id, "", event.function, where))

@@ -18,6 +18,9 @@ class Histogram:
         self.counts = [0] * (len(BOUNDS_S) + 1)
         self.sum_s = 0.0
 
+    def __repr__(self) -> str:
+        return f"<Histogram {self.count} values, {self.sum_s:g} s together>"
+
     def add(self, seconds: float) -> None:
         self.counts[bisect_left(BOUNDS_S, seconds)] += 1
         self.sum_s += seconds
@@ -41,6 +44,9 @@ class Statistics:
         self.duration = Histogram()  # from the arrival to the answer
         self.init = Histogram()  # making a sandbox and importing the code, when an invocation had to wait for it
         self.exec_s = 0.0  # moving average of the handler's own time
+
+    def __repr__(self) -> str:
+        return f"<Statistics {self.taken} taken, {sum(self.ended.values())} ended, {self.refused} refused>"
 
     def ran(self, seconds: float) -> None:
         self.exec_s = seconds if self.exec_s == 0 else self.exec_s + EWMA_WEIGHT * (seconds - self.exec_s)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from attacca.errors import NotFound
+from attacca.errors import NotFound, NotLeading
 from attacca.gateway.http.access import Access
 from attacca.gateway.http.async_routes import ASYNC_FUNCTION, CALLS
 from attacca.gateway.http.handler import Action, Admin, Handler, Refuse, Serve
@@ -63,6 +63,24 @@ class ToControl:
         if head.url.startswith(b"/api") and self._targets.find(head.url).kind is Kind.API:
             none = NotFound("control has the admin API, and is not there", "attacca control")
             return elsewhere(self._admin_at(), head) or Refuse(none)
+        return self._behind.handle(head, ends)
+
+
+class ToLeader:
+    """A `Handler` before another: of several controls, who asks one that does not lead is sent to the one that does.
+    `refusal`: None while it leads itself."""
+
+    def __init__(self, behind: Handler, refusal: Callable[[], NotLeading | None]) -> None:
+        self._behind, self._refusal = behind, refusal
+        self._targets = Targets()
+
+    def __repr__(self) -> str:
+        return f"<ToLeader {self._targets!r}>"
+
+    def handle(self, head: Head, ends: Ends) -> Action:
+        refusal = self._refusal()
+        if refusal is not None and self._targets.find(head.url).kind in (Kind.API, Kind.FUNCTION):
+            return elsewhere(refusal.url, head) or Refuse(refusal)
         return self._behind.handle(head, ends)
 
 

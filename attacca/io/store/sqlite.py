@@ -37,6 +37,9 @@ class SqliteStore:
         self._connection: sqlite3.Connection | None = None
         self._is_closed = False
 
+    def __repr__(self) -> str:
+        return f"<SqliteStore {'open' if self._connection else 'closed'}, {len(self._watchers)} watch>"
+
     @classmethod
     async def open(cls, path: Path, clock: Clock, poll_s: float = POLL_S) -> Self:
         """Open the file, or make it where there is none.

@@ -7,6 +7,9 @@ class MemoryVault:
     def __init__(self) -> None:
         self._sealed: dict[bytes, tuple[str, bytes]] = {}
 
+    def __repr__(self) -> str:
+        return f"<MemoryVault {len(self._sealed)} sealed>"
+
     def seal(self, name: str, value: bytes, *, is_first: bool) -> bytes:
         if not (self._sealed or is_first):
             raise StateCorrupt("what was sealed is forgotten", "set it again: attacca secret set NAME")

@@ -62,6 +62,12 @@ class Peers(Generic[Out]):
         if link is not None:
             link.close(why)
 
+    def cut(self, peer: str) -> None:
+        """Without another word: it does not listen."""
+        link = self._links.get(peer)
+        if link is not None:
+            link.cut()
+
     async def until(self, peer: str) -> None:
         """It is there."""
         while peer not in self._links:

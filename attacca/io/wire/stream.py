@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from attacca.errors import BadRequest
+from attacca.io.certificates import identities, identity
 from attacca.io.wire.frames import HEAD, HELLO_BYTES, Codec, Goodbye, decode_hello, refusal
 from attacca.io.wire.types import CUT, TOO_SLOW, Hello, Limits, Receiver
 
@@ -44,6 +45,7 @@ class StreamLink(asyncio.Protocol):
         self._is_reading = False
         self._why = ""  # known before the transport says that it is gone
         self._timer: asyncio.TimerHandle | None = None
+        self.is_left = False  # by us, who do not want it
         self.instead = ""  # where the peer that refused us has said to go
         self.on_begin: Callable[[StreamLink], None] = _nothing
         self.on_end: Callable[[StreamLink], None] = _nothing
@@ -85,6 +87,7 @@ class StreamLink(asyncio.Protocol):
             asyncio.get_running_loop().call_soon(self._read)
 
     def close(self, why: str) -> None:
+        self.is_left = True
         self._leave(why, why)
 
     def refuse(self, why: str) -> None:
@@ -95,6 +98,7 @@ class StreamLink(asyncio.Protocol):
 
     def cut(self) -> None:
         """Without another word, as a broken cable does."""
+        self.is_left = True
         self._abort(CUT)
 
     # What the transport says.
@@ -180,7 +184,7 @@ class StreamLink(asyncio.Protocol):
             self._abort(f"the peer closed it: {word.why}")
             return
         assert isinstance(word, Hello)
-        why = refusal(self._hello, word)
+        why = refusal(self._hello, word) or self._misnamed(word)
         if why:
             raise BadRequest(why)
         goodbye = None if self._admit is None else self._admit(word)
@@ -193,6 +197,14 @@ class StreamLink(asyncio.Protocol):
             self._transport.write(PLAIN.encode(self._hello))
         self._receive = self._receiver.opened(self, word)
 
+    def _misnamed(self, hello: Hello) -> str:
+        """Why it is not who it says it is; only where there are certificates."""
+        shown = None if self._transport is None else self._transport.get_extra_info("peercert")
+        if not shown or identity(hello.plane, hello.name) in identities(shown):
+            return ""
+        names = ", ".join(sorted(identities(shown))) or "nobody"
+        return f"says that it is {hello.plane} {hello.name!r}, and shows the certificate of {names}"
+
     # The end.
 
     def _leave(self, why: str, told: str, instead: str = "") -> None:
@@ -201,6 +213,8 @@ class StreamLink(asyncio.Protocol):
             return
         self._is_over, self._why = True, why
         self._stop_timer()
+        if self._transport.is_closing():
+            return
         self._transport.write(PLAIN.encode(Goodbye(told[: HELLO_BYTES // 8], instead)))
         self._transport.close()
         self._timer = asyncio.get_running_loop().call_later(self._limits.linger_s, self._transport.abort)

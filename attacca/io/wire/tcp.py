@@ -1,9 +1,11 @@
 """Links over TCP: one side listens, the other dials, and dials again for as long as it wants to be joined."""
 
 import asyncio
+import contextlib
+import logging
+import socket
 import ssl
 from collections.abc import Callable, Sequence
-from typing import cast
 
 from attacca.io.wire.stream import StreamLink
 from attacca.kernel.chance import Chance
@@ -11,7 +13,9 @@ from attacca.kernel.chance import Chance
 Make = Callable[[], StreamLink]  # for one connection
 Address = tuple[str, int]
 
+LOG = logging.getLogger("attacca.wire")
 MOST = 1024  # connections at once
+BACKLOG = 256
 HANDSHAKE_S = 5.0
 PORT_MOST = 65_535
 FIRST_S, LAST_S, FACTOR = 0.05, 5.0, 2.0  # between two attempts
@@ -25,7 +29,9 @@ class Listener:
         self._make = make
         self._most = most
         self._links: set[StreamLink] = set()
-        self._server: asyncio.Server | None = None
+        self._socket: socket.socket | None = None
+        self._accepting: asyncio.Task[None] | None = None
+        self._joining: dict[asyncio.Task[None], socket.socket] = {}  # handshakes
 
     def __repr__(self) -> str:
         return f"<Listener port {self.port}: {len(self._links)} of {self._most} connections>"
@@ -35,17 +41,22 @@ class Listener:
         Raises:
             OSError: this address cannot be listened on.
         """
-        loop = asyncio.get_running_loop()
-        handshake_s = None if context is None else HANDSHAKE_S
-        self._server = await loop.create_server(
-            self._accept, host, port, ssl=context, ssl_handshake_timeout=handshake_s
-        )
-        self.port = self._server.sockets[0].getsockname()[1]
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._socket = listening = socket.create_server((host, port), family=family, backlog=BACKLOG)
+        listening.setblocking(False)  # noqa: FBT003 - the standard library's
+        self.port = listening.getsockname()[1]
+        self._accepting = asyncio.get_running_loop().create_task(self._accept(listening, context))
 
     async def close(self, why: str) -> None:
         """No more of them; those that are there end with what was sent."""
-        if self._server is not None:
-            self._server.close()
+        if self._accepting is not None and self._socket is not None:
+            self._accepting.cancel()
+            await asyncio.gather(self._accepting, return_exceptions=True)
+            self._socket.close()
+        for connection in self._joining.values():
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RD)  # what has come is taken, and nobody is waited for
+        await asyncio.gather(*self._joining)
         links = list(self._links)
         for link in links:
             link.close(why)
@@ -57,12 +68,34 @@ class Listener:
         for link in list(self._links):
             link.cut()
 
-    def _accept(self) -> asyncio.Protocol:
-        if len(self._links) >= self._most:
-            return _TurnedAway()
+    async def _accept(self, listening: socket.socket, context: ssl.SSLContext | None) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                connection, whence = await loop.sock_accept(listening)
+            except OSError as error:  # it has gone already, or there are too many open files
+                LOG.warning("a connection was not taken: %s", error.strerror or error)
+                await asyncio.sleep(FIRST_S)
+                continue
+            if len(self._links) + len(self._joining) >= self._most:
+                connection.close()
+            else:
+                task = loop.create_task(self._join(connection, str(whence[0]), context))
+                self._joining[task] = connection
+                task.add_done_callback(self._joining.pop)
+
+    async def _join(self, connection: socket.socket, whence: str, context: ssl.SSLContext | None) -> None:
+        """Who cannot show a certificate that is believed is told nothing, and is in the log with its address."""
         link = self._make()
-        link.on_begin, link.on_end = self._links.add, self._links.discard  # who fails to shake hands never begins
-        return link
+        link.on_begin, link.on_end = self._links.add, self._links.discard
+        handshake_s = None if context is None else HANDSHAKE_S
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(
+                lambda: link, connection, ssl=context, ssl_handshake_timeout=handshake_s
+            )
+        except (OSError, ssl.SSLError) as error:
+            connection.close()
+            link.refuse(f"{whence} has shown no certificate that is good here: {error}")
 
 
 class Dialer:
@@ -120,14 +153,15 @@ class Dialer:
         self._instead = None
         self.attempts += 1
         try:
-            await loop.create_connection(lambda: link, host, port, ssl=self._context)
+            async with asyncio.timeout(HANDSHAKE_S / 2):  # the kernel itself would try for minutes
+                await loop.create_connection(lambda: link, host, port, ssl=self._context)
         except OSError as error:
-            link.refuse(f"{host}:{port} cannot be reached: {error.strerror or error}")
+            link.refuse(f"{host}:{port} cannot be reached: {error.strerror or str(error) or 'it does not answer'}")
         else:
             self._link = link
             await link.ended.wait()
             self._link = None
-        if link.was_open:
+        if link.was_open and not link.is_left:
             self.attempts = 0
         else:
             self._next = (self._next + 1) % len(self._addresses)
@@ -172,8 +206,3 @@ def parsed(address: str) -> Address | None:
     if ":" in host and not host.startswith("["):
         return None
     return host.removeprefix("[").removesuffix("]"), int(port)
-
-
-class _TurnedAway(asyncio.Protocol):
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        cast(asyncio.Transport, transport).abort()

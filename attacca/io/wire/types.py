@@ -61,6 +61,9 @@ class Link(Protocol[Out]):
     def close(self, why: str) -> None:
         """What was sent before still arrives, and then the peer is told why. `closed` may come before this returns."""
 
+    def cut(self) -> None:
+        """Without another word, as a broken cable does; what is under way is lost."""
+
 
 class Receiver(Protocol[In]):
     """Who is joined to somebody: a plane's door. Nothing of it raises."""

@@ -30,6 +30,9 @@ class Unshared:
         self._speed = 1.0
         self.busy: int | None = None
 
+    def __repr__(self) -> str:
+        return f"<Unshared at speed {self._speed:g}>"
+
     def begin(self, work_s: float, do: Callable[[Any], None], what: Any) -> int:
         engine = self._engine
         return engine.at(engine.now + work_s / self._speed, do, what)
@@ -61,6 +64,9 @@ class Shared:
         self._at_work: dict[int, float] = {}  # by ticket: the virtual time at which it is done
         self._asked = 0
         self._ticket: int | None = None
+
+    def __repr__(self) -> str:
+        return f"<Shared {self.busy} at work on {self._cores:g} cores at speed {self._speed:g}>"
 
     @property
     def busy(self) -> int:
@@ -147,6 +153,9 @@ class Cores:
         self._speed = 1.0
         self._left = max(0.0, 1.0 - background / cores)  # of a core, when none is idle
         self._is_slowed = False
+
+    def __repr__(self) -> str:
+        return f"<Cores {self.busy} at work on {len(self._cores)} cores at speed {self._speed:g}>"
 
     @property
     def busy(self) -> int | None:

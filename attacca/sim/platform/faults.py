@@ -28,6 +28,9 @@ class Faults:
         self._event_log = event_log
         self._nodes = nodes
 
+    def __repr__(self) -> str:
+        return f"<Faults {self.happened} happened>"
+
     def begin(self) -> None:
         number = 0
         for place, fault in enumerate(self._scenario.faults):

@@ -38,6 +38,9 @@ class Chances:
         self._starts: dict[str, int] = {}
         self._functions: dict[str, int] = {}
 
+    def __repr__(self) -> str:
+        return f"<Chances {len(self._starts) + sum(self._starts.values())} starts of {len(self._functions)} functions>"
+
     def number(self, function: str) -> int:
         """Of the function's next start."""
         place = self._functions.setdefault(function, len(self._functions))

@@ -44,6 +44,9 @@ class Channel:
         self.is_quick = False
         self.look()
 
+    def __repr__(self) -> str:
+        return f"<Channel {'quick' if self.is_quick else 'slow'}, {self.cuts} cuts, {self.lost} lost>"
+
     def look(self) -> None:
         """Something was changed: is there still anything on the way that could hold a message up?"""
         is_instant = self._delay.constant_s == 0.0 and not self._loss

@@ -53,6 +53,12 @@ class Ledger:
         self._took_s = array("d")
         self._starts = dict.fromkeys(Start, 0)
 
+    def __repr__(self) -> str:
+        totals = self.totals
+        return (
+            f"<Ledger {totals.ok} ok, {totals.failed} failed, {totals.refused} refused, {totals.unanswered} unanswered>"
+        )
+
     def close_flight(self, flight: SimulatedInvocation, now: float, status: int, error: str) -> None:
         """It is answered, or refused: `status` 0 means that nothing came."""
         self.spent_s += now - flight.due

@@ -18,11 +18,10 @@ from attacca.policy.keepalive.types import Ahead
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core.checks import Checks
 from attacca.worker.core.events import Command
+from attacca.worker.core.phases import Phase
 from attacca.worker.core.pool import Pool, Room
-from attacca.worker.core.sandbox import Phase
 from attacca.worker.core.scheduler import Scheduler
-from attacca.worker.core.state import Function, Loss, RevisionState
-from attacca.worker.core.templates import Template
+from attacca.worker.core.state import Function, Loss, RevisionState, Template
 from attacca.worker.core.timers import Key, Timer, Timers
 
 

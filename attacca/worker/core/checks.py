@@ -12,10 +12,10 @@ from attacca.model.messages import Check, Checked, Send
 from attacca.model.resources import KINDS, Resources, amount
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core.events import Command, ToPeer
+from attacca.worker.core.phases import TemplatePhase
 from attacca.worker.core.pool import Pool, Room
 from attacca.worker.core.reports import TemplateFailed, TemplateReady
-from attacca.worker.core.state import Function
-from attacca.worker.core.templates import Template, TemplatePhase, is_same_code
+from attacca.worker.core.state import Function, Template, is_same_code
 from attacca.worker.core.timers import Timer, Timers
 
 DRAINING = Failed("draining", "the worker is shutting down and takes nothing new", "try again when it is up")

@@ -5,9 +5,8 @@ from typing import NamedTuple
 
 from attacca.model.resources import NOTHING, Resources
 from attacca.policy.keepalive.types import KeepaliveState
-from attacca.worker.core.sandbox import Phase, Sandbox
-from attacca.worker.core.state import RevisionState
-from attacca.worker.core.templates import Template, TemplatePhase
+from attacca.worker.core.phases import Phase, TemplatePhase
+from attacca.worker.core.state import RevisionState, Sandbox, Template
 
 
 class Plan(NamedTuple):

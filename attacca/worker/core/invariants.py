@@ -2,9 +2,8 @@
 
 from attacca.model.reserve import cost
 from attacca.model.resources import NOTHING, largest, total
-from attacca.worker.core.sandbox import Phase
-from attacca.worker.core.state import Position, RevisionState
-from attacca.worker.core.templates import TemplatePhase
+from attacca.worker.core.phases import Phase, Position, TemplatePhase
+from attacca.worker.core.state import RevisionState
 from attacca.worker.core.worker import WorkerCore
 
 ENDING = (Phase.DRAINING, Phase.DYING)

@@ -28,11 +28,10 @@ from attacca.worker.config import WorkerConfig
 from attacca.worker.core.catalogue import Catalogue
 from attacca.worker.core.checks import DRAINING, never_fits
 from attacca.worker.core.events import Command, Run
+from attacca.worker.core.phases import Phase, Position
 from attacca.worker.core.pool import Pool, Room
-from attacca.worker.core.reasons import AT_ONCE
 from attacca.worker.core.reports import RunEnded, SandboxReady
-from attacca.worker.core.sandbox import Phase, Sandbox
-from attacca.worker.core.state import Loss, Position, QueuedInvocation, RevisionState
+from attacca.worker.core.state import AT_ONCE, Loss, QueuedInvocation, RevisionState, Sandbox
 
 REUSED = "its gateway had a free slot"
 NO_TIME = Timing()

@@ -17,9 +17,8 @@ from attacca.worker.config import WorkerConfig
 from attacca.worker.core.events import Command, DropTemplate, Kill, MakeSandbox, MakeTemplate
 from attacca.worker.core.eviction import Plan, plan
 from attacca.worker.core.house import House
-from attacca.worker.core.sandbox import Phase, Sandbox
-from attacca.worker.core.state import Function, Loss, RevisionState
-from attacca.worker.core.templates import Template, TemplatePhase
+from attacca.worker.core.phases import Phase, TemplatePhase
+from attacca.worker.core.state import Function, Loss, RevisionState, Sandbox, Template
 from attacca.worker.core.timers import Key, Timer, Timers
 
 BUFFER: Key = (Timer.BUFFER, "")

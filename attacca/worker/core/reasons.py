@@ -1,33 +1,16 @@
 """Why an invocation had its turn when it had it, in words and in milliseconds, for those who look at it afterwards."""
 
-from enum import StrEnum
-from typing import TYPE_CHECKING, Final
-
 from attacca.model.invocation import Timing
+from attacca.worker.core.phases import WaitedFor
 from attacca.worker.core.reports import SandboxReady
+from attacca.worker.core.state import QueuedInvocation, RevisionState, Sandbox
 
-if TYPE_CHECKING:
-    from attacca.worker.core.sandbox import Sandbox
-    from attacca.worker.core.state import QueuedInvocation
-
-AT_ONCE = "nobody was before it"
 ABOVE_LIMIT = "its function runs short enough to pass the limit"
 OLD_REVISION = "its revision is not current any more: before the queue"
 START_FAILED = "the sandbox it waited for did not start: before the queue"
 
 
-class WaitedFor(StrEnum):
-    """What an invocation waited for."""
-
-    SLOT = "slot"  # of the worker's limit
-    SANDBOX = "sandbox"  # its function has all that it may have
-    ROOM = "room"  # for its sandbox
-
-
-SLOT: Final[WaitedFor] = WaitedFor.SLOT
-
-
-def turn(item: "QueuedInvocation", limit: int, limit_why: str) -> str:
+def turn(item: QueuedInvocation, limit: int, limit_why: str) -> str:
     """Of one that has waited: the queue's reason, what it waited for, and behind how many."""
     behind = f" behind {item.behind}" if item.behind else ""
     match item.held:
@@ -39,7 +22,7 @@ def turn(item: "QueuedInvocation", limit: int, limit_why: str) -> str:
             return f"{item.turn}; waited{behind} for room for its sandbox"
 
 
-def waited(now: float, item: "QueuedInvocation", sandbox: "Sandbox", ready: SandboxReady) -> Timing:
+def waited(now: float, item: QueuedInvocation, sandbox: Sandbox, ready: SandboxReady) -> Timing:
     """Who came when the start was under way has waited for its end only: its times are cut from the front."""
     queued = (item.popped - item.arrived) * 1000
     if item.popped <= sandbox.made_at:
@@ -48,3 +31,21 @@ def waited(now: float, item: "QueuedInvocation", sandbox: "Sandbox", ready: Sand
     imports = min(ready.imports_ms, left)
     code = min(ready.code_ms, left - imports)
     return Timing(queued, 0.0, min(ready.sandbox_ms, left - imports - code), code, imports)
+
+
+def start(state: RevisionState, now: float, *, templates: bool) -> str:
+    """Why a sandbox has to be started for someone who waits."""
+    ready = state.live - state.starting
+    if ready:
+        why = f"all {ready} busy" if ready > 1 else "the only one is busy"
+    elif state.starting:
+        why = f"all {state.starting} starting" if state.starting > 1 else "the only one is starting"
+    elif state.loss is not None:
+        why = state.loss.tell(now)
+    else:
+        return "first of this revision"
+    if state.ready_template is not None:
+        return why
+    if not templates:
+        return f"{why}; templates are off"
+    return f"{why}; {'template is being made' if state.template is not None else state.no_template_reason}"

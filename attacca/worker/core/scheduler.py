@@ -22,11 +22,10 @@ from attacca.policy.queueing.types import Queue, Waiting
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core import reasons
 from attacca.worker.core.events import Command, Run
+from attacca.worker.core.phases import Phase, Position, WaitedFor
 from attacca.worker.core.pool import Pool, Room
-from attacca.worker.core.reasons import WaitedFor
 from attacca.worker.core.reports import SandboxReady
-from attacca.worker.core.sandbox import Phase, Sandbox
-from attacca.worker.core.state import Function, Loss, Position, QueuedInvocation, RevisionState
+from attacca.worker.core.state import Function, Loss, QueuedInvocation, RevisionState, Sandbox
 from attacca.worker.core.timers import Key, Timer, Timers
 
 REUSED = "a slot was free"
@@ -151,6 +150,10 @@ class Scheduler:
 
     # Whose turn it is.
 
+    def has_line(self) -> bool:
+        """Somebody waits for a turn, and not only for a sandbox that starts."""
+        return len(self.items) > self.running and bool(self.head_of_line or len(self.queue))
+
     def serve_head_of_line(self, now: float, out: list[Command]) -> bool:
         """True: somebody is short of memory."""
         is_short = False
@@ -208,7 +211,7 @@ class Scheduler:
                 if now < hard_at and not self._timers.is_set(PATIENCE):
                     self._timers.set(PATIENCE, hard_at)
                 return Placed.SHORT
-            self._pool.make(now, state, state.explain(now, templates=self._templates), out, ahead=False)
+            self._pool.make(now, state, reasons.start(state, now, templates=self._templates), out, ahead=False)
         state.waiting -= 1
         item.popped = now
         item.position = Position.PENDING

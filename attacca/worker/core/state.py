@@ -1,28 +1,23 @@
-"""What belongs together on one worker: a function, its revisions and their sandboxes, and who waits for them."""
+"""What belongs together on one worker: functions, their revisions, sandboxes and templates, and who waits for them.
+
+They know one another, so they are in one module.
+"""
 
 from collections import deque
-from enum import StrEnum
 from typing import Final
 
+from attacca.errors import IllegalTransition
 from attacca.kernel.window import Measure
 from attacca.model.function import Revision, Scheduling
 from attacca.model.invocation import Invocation, Start
 from attacca.model.resources import Resources
-from attacca.worker.core.reasons import AT_ONCE, SLOT
-from attacca.worker.core.sandbox import Sandbox
+from attacca.model.sandbox import SandboxView
+from attacca.policy.keepalive.types import Expiry, Idle
+from attacca.worker.core.phases import BUSY, DRAINING, DYING, GONE, IDLE, QUEUED, SLOT, STARTING, TemplatePhase
 from attacca.worker.core.statistics import Statistics
-from attacca.worker.core.templates import Template, TemplatePhase
+from attacca.worker.core.timers import Key, Timer
 
-
-class Position(StrEnum):
-    QUEUED = "queued"  # in the policy's queue
-    HEAD_OF_LINE = "head_of_line"  # before the queue: it was popped, or its revision is not current any more
-    PENDING = "pending"  # waits for a sandbox of its revision that is starting
-    RUNNING = "running"
-
-
-# Looking a member of an enumeration up costs ten times a name, and this is the road of every invocation.
-QUEUED: Final = Position.QUEUED
+AT_ONCE: Final = "nobody was before it"
 WARM: Final = Start.WARM
 
 
@@ -30,20 +25,8 @@ class QueuedInvocation:
     """One invocation on this worker, from Dispatch to Ended."""
 
     __slots__ = (
-        "arrived",
-        "began",
-        "behind",
-        "held",
-        "id",
-        "invocation",
-        "peer",
-        "popped",
-        "position",
-        "sandbox",
-        "start",
-        "state",
-        "turn",
-        "was_popped",
+        "arrived", "began", "behind", "held", "id", "invocation", "peer", "popped", "position", "sandbox", "start",
+        "state", "turn", "was_popped",
     )  # fmt: skip
 
     def __init__(self, peer: str, invocation: Invocation, state: "RevisionState", now: float) -> None:
@@ -64,6 +47,179 @@ class QueuedInvocation:
 
     def __repr__(self) -> str:
         return f"<QueuedInvocation {self.id} {self.position} of {self.state.revision.id}>"
+
+
+class Template:
+    """`state` is None while it belongs to a check, or to a checked revision that is not deployed yet."""
+
+    __slots__ = (
+        "children", "id", "phase", "resources", "revision", "state", "unfit", "used_at",
+    )  # fmt: skip
+
+    def __init__(self, name: str, revision: Revision, state: "RevisionState | None", now: float) -> None:
+        self.id = name
+        self.revision = revision
+        self.state = state
+        self.phase = TemplatePhase.MAKING
+        self.resources = revision.settings.resources.memory_alone()  # until its memory is measured
+        self.children: dict[str, Sandbox] = {}  # forked from it and not gone yet
+        self.used_at = now
+        self.unfit = ""  # why nothing can be forked from it, although the code was imported
+
+    def __repr__(self) -> str:
+        return f"<Template {self.id} {self.phase}: {self.resources.memory_mb} MB, {len(self.children)} sandboxes>"
+
+    @property
+    def is_open(self) -> bool:
+        """It may be retired."""
+        return self.phase is TemplatePhase.MAKING or self.phase is TemplatePhase.READY
+
+    def ready(self, memory_mb: int) -> None:
+        """It cannot hold more than its limit; what was measured beyond that is measured badly."""
+        if self.phase is TemplatePhase.MAKING:
+            self.phase = TemplatePhase.READY
+            self.resources = Resources(min(max(memory_mb, 1), self.resources.memory_mb))
+        elif self.phase is not TemplatePhase.DROPPING:
+            self._refuse("ready")
+
+    def retire(self) -> bool:
+        """Nothing new is forked from it. True: no sandbox holds it, it is to be dropped now."""
+        if self.phase is TemplatePhase.MAKING or (self.phase is TemplatePhase.READY and not self.children):
+            self.phase = TemplatePhase.DROPPING
+            return True
+        if self.phase is not TemplatePhase.READY:
+            self._refuse("retire")
+        self.phase = TemplatePhase.RETIRED
+        return False
+
+    def lose(self, sandbox: str) -> bool:
+        """A sandbox forked from it is gone. True: it was the last, and the template is to be dropped now."""
+        self.children.pop(sandbox, None)
+        if self.phase is TemplatePhase.RETIRED and not self.children:
+            self.phase = TemplatePhase.DROPPING
+            return True
+        return False
+
+    def failed(self) -> None:
+        if self.phase is not TemplatePhase.MAKING and self.phase is not TemplatePhase.DROPPING:
+            self._refuse("failed")
+        self.phase = TemplatePhase.GONE
+
+    def gone(self) -> None:
+        if self.phase is TemplatePhase.MAKING or self.phase is TemplatePhase.GONE:
+            self._refuse("gone")
+        self.phase = TemplatePhase.GONE
+
+    def _refuse(self, event: str) -> None:
+        raise IllegalTransition(
+            f"template {self.id} is {self.phase}: {event!r} has no row there",
+            "this is a bug in attacca or in its runtime; please report it",
+        )
+
+
+def is_same_code(one: Revision, other: Revision) -> bool:
+    """May a template of the one stand for the other? Numbers and what was found in the code may differ."""
+    return one.function == other.function and one.artefact == other.artefact and one.settings == other.settings
+
+
+class Sandbox:
+    """`running` holds its invocations by id; `idle` is what the keep-alive policy was told when it became idle."""
+
+    __slots__ = (
+        "drained_why", "expiry", "id", "idle", "idle_since", "is_ordered", "made", "made_at", "phase", "resources",
+        "running", "served", "slots", "state", "template", "timer", "why",
+    )  # fmt: skip
+
+    def __init__(
+        self, name: str, state: "RevisionState", made: Start, why: str, template: Template | None, now: float
+    ) -> None:
+        self.id = name
+        self.state = state
+        self.made = made
+        self.why = why  # why it was made, told to the first who runs in it
+        self.template = template
+        self.resources = state.resources
+        self.is_ordered = state.is_ordered  # by control, who alone lets it go
+        self.slots = state.revision.settings.concurrency
+        self.phase = STARTING
+        self.drained_why = ""  # why it is
+        self.running: dict[str, QueuedInvocation] = {}
+        self.served = 0
+        self.idle: Idle | None = None
+        self.expiry: Expiry | None = None  # as the keep-alive policy answered
+        self.made_at = self.idle_since = now
+        self.timer: Key = (Timer.EXPIRY, name)
+
+    def __repr__(self) -> str:
+        return f"<Sandbox {self.id} {self.phase}: {len(self.running)} of {self.slots} slots, {self.served} served>"
+
+    @property
+    def is_live(self) -> bool:
+        """It serves, or will."""
+        return self.phase is STARTING or self.phase is IDLE or self.phase is BUSY
+
+    def ready(self) -> None:
+        if self.phase is STARTING:
+            self.phase = IDLE
+        elif self.phase is not DYING:
+            self._refuse("ready")
+
+    def take(self, item: QueuedInvocation) -> None:
+        running = self.running
+        if len(running) >= self.slots or not (self.phase is IDLE or self.phase is BUSY):
+            self._refuse("take")
+        running[item.id] = item
+        self.served += 1
+        self.state.function.cached_uses += 1
+        self.phase = BUSY
+
+    def leave(self, invocation: str) -> QueuedInvocation | None:
+        """None: it was given up before; its slot was free, or the sandbox was draining, since then."""
+        if self.phase is STARTING or self.phase is GONE:
+            self._refuse("leave")
+        item = self.running.pop(invocation, None)
+        if item is not None and self.phase is BUSY and not self.running:
+            self.phase = IDLE
+        return item
+
+    def start_draining(self, why: str) -> None:
+        if self.phase is not BUSY:
+            self._refuse("start_draining")
+        self.drained_why = why
+        self.phase = DRAINING
+
+    def kill(self) -> None:
+        if self.phase is DYING or self.phase is GONE:
+            self._refuse("kill")
+        self.phase = DYING
+
+    def failed(self) -> None:
+        if self.phase is not STARTING and self.phase is not DYING:
+            self._refuse("failed")
+        self.phase = GONE
+
+    def gone(self) -> None:
+        if self.phase is STARTING or self.phase is GONE:
+            self._refuse("gone")
+        self.phase = GONE
+
+    def view(self, now: float) -> SandboxView:
+        return SandboxView(
+            id=self.id,
+            revision=self.state.revision.id,
+            phase=str(self.phase),
+            resources=self.resources,
+            busy=len(self.running),
+            served=self.served,
+            age_s=now - self.made_at,
+            idle_s=now - self.idle_since if self.phase is IDLE else 0.0,
+        )
+
+    def _refuse(self, event: str) -> None:
+        raise IllegalTransition(
+            f"sandbox {self.id} is {self.phase}: {event!r} has no row there",
+            "this is a bug in attacca or in its runtime; please report it",
+        )
 
 
 class Loss:
@@ -156,32 +312,10 @@ class RevisionState:
     """All sandboxes of one revision. Who is pending is never passed by: `pending` and `free` are not both filled."""
 
     __slots__ = (
-        "application",
-        "claim",
-        "demanded",
-        "failures",
-        "free",
-        "function",
-        "granted",
-        "is_ordered",
-        "is_too_large",
-        "live",
-        "loss",
-        "no_template_reason",
-        "pending",
-        "resources",
-        "retired",
-        "revision",
-        "running",
-        "sandboxes",
-        "starting",
-        "template",
-        "template_failures",
-        "template_retry_at",
-        "trigger",
-        "waiting",
-        "wanted",
-    )
+        "application", "claim", "demanded", "failures", "free", "function", "granted", "is_ordered", "is_too_large",
+        "live", "loss", "no_template_reason", "pending", "resources", "retired", "revision", "running", "sandboxes",
+        "starting", "template", "template_failures", "template_retry_at", "trigger", "waiting", "wanted",
+    )  # fmt: skip
 
     def __init__(self, revision: Revision, function: Function) -> None:
         self.revision = revision
@@ -246,20 +380,3 @@ class RevisionState:
     def ready_template(self) -> Template | None:
         template = self.template
         return template if template is not None and template.phase is TemplatePhase.READY else None
-
-    def explain(self, now: float, *, templates: bool) -> str:
-        """Why a sandbox has to be started for someone who waits."""
-        ready = self.live - self.starting
-        if ready:
-            why = f"all {ready} busy" if ready > 1 else "the only one is busy"
-        elif self.starting:
-            why = f"all {self.starting} starting" if self.starting > 1 else "the only one is starting"
-        elif self.loss is not None:
-            why = self.loss.tell(now)
-        else:
-            return "first of this revision"
-        if self.ready_template is not None:
-            return why
-        if not templates:
-            return f"{why}; templates are off"
-        return f"{why}; {'template is being made' if self.template is not None else self.no_template_reason}"

@@ -3,9 +3,8 @@
 from collections import Counter
 
 from attacca.model.sandbox import Capacity, FunctionView, WorkerView
-from attacca.worker.core.sandbox import Phase
+from attacca.worker.core.phases import Phase, TemplatePhase
 from attacca.worker.core.state import Function
-from attacca.worker.core.templates import TemplatePhase
 from attacca.worker.core.worker import WorkerCore
 
 

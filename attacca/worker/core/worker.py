@@ -35,6 +35,7 @@ from attacca.worker.core.catalogue import Catalogue
 from attacca.worker.core.checks import DRAINING, Checks, never_fits
 from attacca.worker.core.events import Asked, Command, Drain, Event, Measured, PeerLost, Received, Stop, Tick
 from attacca.worker.core.orders import Orders
+from attacca.worker.core.phases import Phase, Position
 from attacca.worker.core.pool import Pool
 from attacca.worker.core.reports import (
     RunEnded,
@@ -46,10 +47,8 @@ from attacca.worker.core.reports import (
     TemplateReady,
     advice,
 )
-from attacca.worker.core.sandbox import Phase, Sandbox
 from attacca.worker.core.scheduler import Scheduler
-from attacca.worker.core.state import Function, Loss, Position, QueuedInvocation, RevisionState
-from attacca.worker.core.templates import Template
+from attacca.worker.core.state import Function, Loss, QueuedInvocation, RevisionState, Sandbox, Template
 from attacca.worker.core.timers import Timer, Timers
 
 Told = Announced | Deployed | Deleted | Prewarm | Evict | Measured | PeerLost | Drain
@@ -190,7 +189,7 @@ class WorkerCore:
             out.append(Send(peer, Ended(invocation.id, never_fits(state.revision, self.pool.capacity))))
         else:
             scheduler = self.scheduler
-            at_once = self._shortcut and not (scheduler.head_of_line or self.checks.waiting or len(scheduler.queue))
+            at_once = self._shortcut and not (self.checks.waiting or scheduler.has_line())
             if not scheduler.join(now, peer, invocation, state, out, at_once=at_once):
                 self._move_on(now, out)
 
@@ -207,7 +206,7 @@ class WorkerCore:
             scheduler.run_ended(now, item, event.outcome, event.run_ms, out)
         if state.template is None and type(event.outcome) is not Failed:
             self._want_template(now, state, out)
-        if scheduler.head_of_line or self.checks.waiting or state.retired or len(scheduler.queue):
+        if self.checks.waiting or state.retired or scheduler.has_line():
             self._move_on(now, out)
             self.catalogue.settle(now, state, out)
 

@@ -7,6 +7,7 @@ from attacca.cli.serve.cluster import (
     JOIN_TOKEN,
     ClusterConfig,
     advertised,
+    certificates,
     fresh_name,
     given_key,
     kept_name,
@@ -25,6 +26,16 @@ def test_what_is_no_address_is_named() -> None:
         ClusterConfig(control=("nowhere",))
     with pytest.raises(ValueError, match="99999"):
         ClusterConfig(listen="127.0.0.1:99999")
+
+
+def test_links_beyond_this_machine_need_certificates(tmp_path: Path) -> None:
+    assert certificates(ClusterConfig()) is None
+    with pytest.raises(BadConfig, match="as they are") as refused:
+        certificates(ClusterConfig(control=("10.0.0.1:7700",)))
+    assert "attacca certs" in refused.value.hint
+    with pytest.raises(BadConfig, match="cannot be used"):
+        certificates(ClusterConfig(certs=tmp_path))
+    assert listened(ClusterConfig(certs=tmp_path, listen="10.0.0.1:1")) == ("10.0.0.1", 1)
 
 
 def test_links_that_everybody_could_read_are_refused() -> None:

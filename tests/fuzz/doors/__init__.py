@@ -6,6 +6,7 @@ from tests.fuzz.door import Door
 
 PURE = (
     "http",
+    "later",
     "answers",
     "archives",
     "zips",

@@ -4,6 +4,8 @@ from attacca.gateway.core.recent import remembering
 from attacca.model.invocation import Failed, Ok
 from attacca.model.messages import ResponseBody, WorkerLeft
 from attacca.model.story import Recent
+from tests.gateway.core.clustered import endpoint
+from tests.gateway.core.clustered import stage as clustered_stage
 from tests.gateway.play import revision
 from tests.gateway.stage import Stage
 
@@ -65,3 +67,11 @@ def test_neither_clients_nor_bodies_are_kept() -> None:
     assert "Inflight" not in kept
     assert "an answer" not in kept
     assert "a piece" not in kept
+
+
+def test_one_that_waits_for_a_slot_is_remembered_though_nothing_is_ordered() -> None:
+    on, recent = clustered_stage(endpoint("c1")), Recent()
+    on.drive._handle = remembering(on.drive._handle, recent)
+    for name in "123":  # of the second control is told
+        on.admit(1.0, name)
+    assert story(recent, "3") == ["arrived at the gateway: f"]

@@ -1,6 +1,9 @@
 """Everything that changes says its state in one line; what it says is asserted where it is tested."""
 
+from typing import Any
+
 from attacca.gateway.config import GatewayConfig
+from attacca.gateway.http.plane import ToControl, ToLeader
 from attacca.gateway.http.room import Room, Rooms
 from tests.mutable import without_repr
 
@@ -14,3 +17,9 @@ def test_rooms_say_what_they_hold() -> None:
     Room(rooms.pieces, "f").take(10)
     assert repr(rooms).count("<Budget 0 of ") == 2
     assert "<Budget 10 of 16777216, 1 owners, 0 waiting>" in repr(rooms)
+
+
+def test_whoever_hands_on_says_how_many_addresses_it_knows() -> None:
+    behind: Any = None
+    assert repr(ToControl(behind, lambda: "")) == "<ToControl <Targets 0 known>>"
+    assert repr(ToLeader(behind, lambda: None)) == "<ToLeader <Targets 0 known>>"

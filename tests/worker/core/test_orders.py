@@ -7,7 +7,7 @@ from attacca.model.messages import Dispatch, Evict, Prewarm
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core import view
 from attacca.worker.core.events import Drain, PeerLost, Received
-from attacca.worker.core.sandbox import Phase
+from attacca.worker.core.phases import Phase
 from tests.worker.stage import GATEWAY, Stage
 
 CLUSTER = Scheduling.CLUSTER

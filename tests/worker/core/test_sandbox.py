@@ -6,8 +6,8 @@ import pytest
 
 from attacca.errors import IllegalTransition
 from attacca.model.invocation import Invocation, Request, Start
-from attacca.worker.core.sandbox import Phase, Sandbox
-from attacca.worker.core.state import Function, QueuedInvocation, RevisionState
+from attacca.worker.core.phases import Phase
+from attacca.worker.core.state import Function, QueuedInvocation, RevisionState, Sandbox
 from tests.worker.stage import revision
 
 TABLE = """\

@@ -14,10 +14,9 @@ from attacca.model.resources import Resources
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core import view
 from attacca.worker.core.events import DropTemplate, MakeTemplate
+from attacca.worker.core.phases import TemplatePhase
 from attacca.worker.core.reports import Report, TemplateReady
-from attacca.worker.core.sandbox import Sandbox
-from attacca.worker.core.state import Function, RevisionState
-from attacca.worker.core.templates import Template, TemplatePhase, is_same_code
+from attacca.worker.core.state import Function, RevisionState, Sandbox, Template, is_same_code
 from attacca.worker.runtime.scripted import Answer, Fault, Times
 from tests.worker.stage import Stage, revision
 

@@ -1,5 +1,7 @@
 """What planes apart have in common: their listener for people and programs, and who may have a link."""
 
+import asyncio
+import contextlib
 import errno
 import socket
 from collections.abc import Callable
@@ -8,6 +10,7 @@ from pathlib import Path
 from attacca.cli.serve.configuration import ServerConfig
 from attacca.errors import AttaccaError, BadConfig, Conflict
 from attacca.gateway.config import GatewayConfig
+from attacca.io.certificates import Certificates
 from attacca.io.wire.frames import Goodbye
 from attacca.io.wire.peers import Peers
 from attacca.io.wire.tcp import parsed
@@ -33,6 +36,13 @@ class Once:
         if known.plane == hello.plane and self._is_silent(hello.name):
             return None
         return Goodbye(f"there is a {known.plane} named {hello.name!r} already; take another --name, or end that one")
+
+
+def keep(certs: Certificates | None, closing: contextlib.AsyncExitStack) -> None:
+    """What changes of them is used, until the end."""
+    if certs is not None:
+        task = asyncio.get_running_loop().create_task(certs.keep())
+        closing.callback(task.cancel)
 
 
 def url_of(config: GatewayConfig, port: int) -> str:
@@ -62,9 +72,9 @@ def probe(host: str, port: int, verb: str = "up") -> None:
         return
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind, protocol) as one:
-            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            one.bind(address)
+        with socket.socket(family, kind, protocol) as listener:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
     except OSError as error:
         raise cannot_listen(host, port, error, verb) from None
 

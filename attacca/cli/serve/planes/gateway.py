@@ -1,14 +1,16 @@
 """A gateway in a process of its own: it hears of functions and workers from control, and dials the workers."""
 
 import contextlib
+import logging
 import os
 from collections.abc import Callable
 from typing import Any
 
 from attacca import __version__
-from attacca.cli.serve.cluster import address, calls_file, fresh_name, given_key, ticket
+from attacca.cli.serve.cluster import address, calls_file, certificates, fresh_name, given_key, ticket
 from attacca.cli.serve.configuration import ServerConfig
-from attacca.cli.serve.planes.door import CONTROL, ENDS, probe, told_url, url_of
+from attacca.cli.serve.planes.door import CONTROL, ENDS, keep, probe, told_url, url_of
+from attacca.cli.serve.planes.led import led
 from attacca.control.deploy.state import StateDir
 from attacca.gateway.async_calls import AsyncCalls, new_owner
 from attacca.gateway.driver import Gateway
@@ -20,10 +22,13 @@ from attacca.io.wire.peers import Peers
 from attacca.io.wire.stream import StreamLink
 from attacca.io.wire.tcp import Dialer, Dialers, parsed
 from attacca.io.wire.types import Limits
+from attacca.kernel.access import is_loopback
 from attacca.kernel.clock import Clock, SystemClock
 from attacca.kernel.ids import Ids
 from attacca.kernel.rand import Streams
-from attacca.model.messages import AskCatalogue, FromWorker, GatewayJoined, Known, OfGateway, ToGateway, ToWorker
+from attacca.model.messages import AskCatalogue, FromWorker, GatewayJoined, Known, Leads, OfGateway, ToGateway, ToWorker
+
+LOG = logging.getLogger("attacca.gateway")
 
 
 class GatewayPlane:
@@ -57,6 +62,9 @@ class GatewayPlane:
 
     async def _open(self) -> None:
         config, streams = self.config, self._streams
+        certs = certificates(config.cluster)
+        keep(certs, self._closing)
+        self._is_secured, to_dial = certs is not None, None if certs is None else certs.to_dial
         key = given_key(config.cluster, os.environ, config.control.state_dir)
         limits = Limits(message_bytes=config.wire.message_bytes)
         hello = ticket("gateway", self.name, key).hello()
@@ -68,9 +76,9 @@ class GatewayPlane:
             return StreamLink(peers, hello, FromWorker, limits, has_dialed=True)
 
         def to_control() -> StreamLink:
-            return StreamLink(peers, hello, ToGateway, limits, has_dialed=True)
+            return StreamLink(peers, hello, Leads | ToGateway, limits, has_dialed=True)
 
-        self._workers = Dialers(to_worker, chance=streams.stream("dialing"))
+        self._workers = Dialers(to_worker, to_dial, streams.stream("dialing"))
         self.gateway = gateway = Gateway(
             config.gateway,
             self._clock,
@@ -81,9 +89,11 @@ class GatewayPlane:
             self._tell_control,
             self,
         )
+        self._led = led(self._clock, config.gateway.silent_s, peers)
         peers.bind(
-            self._begin, lambda peer: gateway.hear if peer == CONTROL else gateway.receive, gateway.lose, gateway.press
-        )
+            self._begin, lambda peer: self._hear_control if peer == CONTROL else gateway.receive, self._lose,
+            gateway.press,
+        )  # fmt: skip
         self._closing.push_async_callback(self._workers.close, ENDS)
         self._closing.callback(gateway.close)
         await self._open_calls(key)
@@ -94,7 +104,9 @@ class GatewayPlane:
         http.handler = ToControl(http.handler, lambda: gateway.access.admin_url)
         self._port = (await serve(http)).sockets[0].getsockname()[1]
         self._http = http
-        control = Dialer(to_control, [address(one) for one in config.cluster.control], None, streams.stream("control"))
+        control = Dialer(
+            to_control, [address(one) for one in config.cluster.control], to_dial, streams.stream("control")
+        )
         self._closing.push_async_callback(control.close, ENDS)
         control.open()
         await peers.until(CONTROL)
@@ -115,6 +127,17 @@ class GatewayPlane:
             self._peers.send(CONTROL, GatewayJoined(self.name, told_url(self.config, self._port), is_apart=True))
             self._peers.send(CONTROL, AskCatalogue(0, 0))
 
+    def _hear_control(self, message: Leads | ToGateway) -> None:
+        if isinstance(message, Leads):
+            self._led.hear(message)
+        elif self._led.is_obeyed:
+            self.gateway.hear(message)
+
+    def _lose(self, peer: str, why: str) -> None:
+        if peer == CONTROL:
+            self._led.lose()
+        self.gateway.lose(peer, why)
+
     def _tell_control(self, message: OfGateway) -> None:
         named = Known(self.name, message.generation) if isinstance(message, Known) else message
         self._peers.send(CONTROL, named)
@@ -125,9 +148,13 @@ class GatewayPlane:
     # `gateway.driver.Roads`.
 
     def dial(self, worker: str, where: str) -> None:
-        found = parsed(where)
-        if found is not None:
-            self._workers.dial(worker, found)
+        pair = parsed(where)
+        if pair is None or not (self._is_secured or is_loopback(pair[0])):
+            LOG.error(
+                "worker %s at %s cannot be dialed: without --certs links pass through loopback only", worker, where
+            )
+        else:
+            self._workers.dial(worker, pair)
 
     def hang_up(self, worker: str) -> None:
         self._workers.hang_up(worker, "control does not know it any more")

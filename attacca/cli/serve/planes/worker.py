@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import ssl
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -10,28 +11,26 @@ from typing import Any, cast
 import msgspec
 
 from attacca import __version__
-from attacca.cli.serve.cluster import address, advertised, given_key, kept_name, listened, ticket
+from attacca.cli.serve.cluster import address, advertised, certificates, given_key, kept_name, listened, ticket
 from attacca.cli.serve.configuration import ServerConfig, default_state_dir
-from attacca.cli.serve.planes.door import CONTROL, ENDS, Once, cannot_listen
+from attacca.cli.serve.planes import pages
+from attacca.cli.serve.planes.door import CONTROL, ENDS, Once, cannot_listen, keep, url_of
+from attacca.cli.serve.planes.led import led
+from attacca.gateway.http.server import HttpServer
 from attacca.io.wire.peers import Peers
 from attacca.io.wire.stream import StreamLink
 from attacca.io.wire.tcp import Dialer, Listener
 from attacca.io.wire.types import MB, Limits
+from attacca.kernel.access import admits
 from attacca.kernel.clock import Clock, SystemClock
 from attacca.kernel.rand import Streams
 from attacca.model.function import PythonDirectory
-from attacca.model.messages import (
-    FromControl,
-    FromWorker,
-    Piece,
-    SecretChanged,
-    SecretsTold,
-    Supplied,
-    ToControl,
-    ToWorker,
-)
+from attacca.model.messages import Access, FromControl, FromWorker, Leads, Supplied, ToControl, ToWorker
+from attacca.model.supplies import Piece, SecretChanged, SecretsTold
+from attacca.worker import metrics
 from attacca.worker.core import view
 from attacca.worker.driver import Worker
+from attacca.worker.host.load import Meter
 from attacca.worker.runtime.code_cache import CodeCache
 from attacca.worker.runtime.fetching import Fetching
 from attacca.worker.runtime.process.runtime import ProcessRuntime
@@ -50,6 +49,9 @@ class WorkerPlane:
         self._opened_at = self._clock.now()
         self._streams = Streams.from_entropy()
         self._closing = contextlib.AsyncExitStack()
+        self._http: HttpServer | None = None
+        self._port = config.gateway.port
+        self._access = Access((), is_uid_shared=False)
         self._peers: Peers[FromWorker | ToControl] = Peers()
 
     def __repr__(self) -> str:
@@ -71,6 +73,8 @@ class WorkerPlane:
         directory = config.control.state_dir
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.name = config.cluster.name or kept_name(directory, "worker", self._streams.stream("name"))
+        certs = certificates(config.cluster)
+        keep(certs, self._closing)
         key = given_key(config.cluster, os.environ, default_state_dir(os.environ))
         limits = Limits(message_bytes=config.wire.message_bytes)
         hello = ticket("worker", self.name, key).hello()
@@ -80,15 +84,19 @@ class WorkerPlane:
         def to_gateway() -> StreamLink:
             return StreamLink(peers, hello, ToWorker, limits, has_dialed=False, admit=self._once.admit)
 
-        listener = await self._listen(to_gateway)
+        listener = await self._listen(to_gateway, None if certs is None else certs.to_listen)
         self._closing.push_async_callback(listener.close, ENDS)
         control = Dialer(
-            lambda: StreamLink(peers, hello, FromControl | Supplied, limits, has_dialed=True),
-            [address(one) for one in config.cluster.control], None, self._streams.stream("control"),
+            lambda: StreamLink(peers, hello, Leads | FromControl | Supplied, limits, has_dialed=True),
+            [address(one) for one in config.cluster.control],
+            None if certs is None else certs.to_dial, self._streams.stream("control"),
         )  # fmt: skip
         await self.worker.open()
         self._closing.push_async_callback(control.close, ENDS)  # after the worker, whose last words it carries
         self._closing.push_async_callback(self.worker.close)
+        self._http, self._port = await pages.listen(
+            self, config.gateway, self._clock, lambda: True, self._allow, lambda: self._access.is_uid_shared, str
+        )
         control.open()
         await peers.until(CONTROL)
 
@@ -106,11 +114,13 @@ class WorkerPlane:
             peers.send,
             lambda line: peers.send(CONTROL, line),
             self._load_per_core,
+            Meter(directory).measure,
         )
         self._once = Once(cast(Peers[object], peers), lambda _: False)
-        peers.bind(self._join, self._receiver, self.worker.lose, self.worker.press)
+        self._led = led(self._clock, config.gateway.silent_s, peers)
+        peers.bind(self._join, self._receiver, self._lose, self.worker.press)
 
-    async def _listen(self, make: Callable[[], StreamLink]) -> Listener:
+    async def _listen(self, make: Callable[[], StreamLink], context: ssl.SSLContext | None) -> Listener:
         """
         Raises:
             Conflict, BadConfig: there is nothing to listen on.
@@ -118,7 +128,7 @@ class WorkerPlane:
         host, port = listened(self.config.cluster)
         listener = Listener(make)
         try:
-            await listener.open(host, port)
+            await listener.open(host, port, context)
         except OSError as error:
             raise cannot_listen(host, port, error, "worker") from None
         self.link_address = advertised(self.config.cluster, host, listener.port)
@@ -128,9 +138,15 @@ class WorkerPlane:
         receive = partial(self.worker.receive, peer)
         return self._hear_control if peer == CONTROL else receive
 
-    def _hear_control(self, message: FromControl | Supplied) -> None:
-        if isinstance(message, Piece | SecretsTold | SecretChanged):
+    def _hear_control(self, message: Leads | FromControl | Supplied) -> None:
+        if isinstance(message, Leads):
+            self._led.hear(message)
+        elif not self._led.is_obeyed:
+            return
+        elif isinstance(message, Piece | SecretsTold | SecretChanged):
             self._supplies.hear(message)
+        elif isinstance(message, Access):
+            self._access = message
         else:
             self.worker.receive(CONTROL, message)
 
@@ -139,14 +155,39 @@ class WorkerPlane:
             self._supplies.forget_secrets()
         self.worker.join(peer, self.link_address)
 
+    def _allow(self, authorization: bytes | None) -> bool:
+        return admits(self._access.tokens, authorization)
+
+    def _lose(self, peer: str, why: str) -> None:
+        if peer == CONTROL:
+            self._led.lose()
+        self.worker.lose(peer, why)
+
     def _load_per_core(self) -> float:
         return os.getloadavg()[0] / self.config.worker.cores
 
     # What is shown, and the end.
 
+    @property
+    def url(self) -> str:
+        return url_of(self.config.gateway, self._port)
+
+    @property
+    def is_draining(self) -> bool:
+        return self.worker.core.draining
+
+    @property
+    def has_all(self) -> bool:
+        """Control knows of it."""
+        return CONTROL in self._peers.names()
+
+    def metrics(self) -> bytes:
+        return metrics.render(self.worker.view())
+
     def info(self) -> dict[str, Any]:
         worker = self.config.worker
         return {
+            "url": self.url,
             "version": __version__,
             "process": os.getpid(),
             "up_s": round(self._clock.now() - self._opened_at, 3),
@@ -161,6 +202,11 @@ class WorkerPlane:
 
     async def drain(self) -> None:
         await self.worker.drain(self.config.worker.drain_s)
+        if self._http is not None:
+            self._http.end()
+            await self._http.ended()
 
     async def close(self) -> None:
+        if self._http is not None:
+            self._http.end()
         await self._closing.aclose()

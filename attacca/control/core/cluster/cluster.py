@@ -80,7 +80,6 @@ class Cluster:
             self._down(now, event, out)
         elif type(event) is Sandboxes:
             self._told(now, event, out)
-        self.publisher.flush(out)
 
     # How many.
 
@@ -119,8 +118,10 @@ class Cluster:
     ) -> bool:
         no_room = self.ordering.start(now, function, asked_at, out, tried=tried)
         if no_room is None:
-            function.rest_s = 0.0
-            self.short.pop(function.name, None)
+            if function.rest_s:
+                function.rest_s = 0.0
+                self.short.pop(function.name, None)
+                self.timers.clear((Timer.REST, function.name))
             return True
         function.why = f"{function.why}, but {no_room.why}"
         function.rest_s = min(2 * function.rest_s, REST_MOST_S) or REST_S
@@ -171,7 +172,7 @@ class Cluster:
         function, error = instance.function, message.error
         is_missed = self.ordering.gone(now, instance, error.code)
         if error.code == "no_capacity":
-            self.ordering.hosts[message.worker].is_shut = True
+            self.ordering.hosts[message.worker].shut()
         if self.functions.get(function.name) is not function:
             return
         if is_missed and instance.revision == function.revision.id:
@@ -265,7 +266,7 @@ class Cluster:
         """It was not heard of for too long: what it has may be lost, and is not counted on."""
         host = self.ordering.hosts.get(worker)
         if host is not None:
-            host.is_silent = True
+            host.fall_silent()
             self._lose(now, host, out)
 
     def left(self, now: float, worker: str, out: list[Command]) -> None:
@@ -275,7 +276,6 @@ class Cluster:
             del self.ordering.hosts[worker]
             self.ordering.renew()
             self._decide_all(now, functions, out)
-            self.publisher.flush(out)
 
     def gateway_joined(self, gateway: str, out: list[Command], *, is_open: bool) -> None:
         """It is told of all endpoints; in a control that has not begun, when it does."""
@@ -287,11 +287,9 @@ class Cluster:
         """Nobody has its invocations any more."""
         if self.publisher.gateways.pop(gateway, gateway) is None:
             self._decide_all(now, {one.name: one for one in self.functions.values() if one.forget(gateway)}, out)
-            self.publisher.flush(out)
 
     def _lose(self, now: float, host: Host, out: list[Command]) -> None:
         self._decide_all(now, self._forget(now, host), out)
-        self.publisher.flush(out)
 
     def _forget(self, now: float, host: Host) -> dict[str, ScaledFunction]:
         functions = {one.function.name: one.function for one in host.instances.values()}
@@ -317,7 +315,6 @@ class Cluster:
                     self._drop(now, name, out)
                 for revision in message.current:
                     self._adopt(now, revision, out)
-        self.publisher.flush(out)
 
     def _adopt(self, now: float, revision: Revision, out: list[Command]) -> None:
         if revision.settings.scheduling is not Scheduling.CLUSTER:
@@ -374,4 +371,3 @@ class Cluster:
                     self._decide_all(now, dict(self.functions), out)
                 case Timer.THAW:
                     self._decide_all(now, dict(self.functions), out)
-        self.publisher.flush(out)

@@ -155,8 +155,10 @@ class Attempts:
         if isinstance(result, Gone) or not call.is_open:
             self.close(pending, out)
         elif call.state is State.WAITING:
+            pending.write = None
             self._books.pause(pending, pending.rings_at)
         else:
+            pending.write = pending.outcome = None
             out.append(Settled(call.id))
             self.post(pending, out)
 

@@ -1,0 +1,116 @@
+"""The experiments of Dirigent's artifact as scenarios: a replay of Azure's trace, and cold starts at a rising rate."""
+
+from collections.abc import Iterator
+from math import ceil
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from attacca.load.workload.scenario import (
+    Body,
+    Choice,
+    Distribution,
+    FunctionPlan,
+    Hardware,
+    Record,
+    Scenario,
+    Shape,
+    System,
+    TraceUse,
+    Workload,
+)
+
+MODES = ("worker", "cluster")
+WARMUP_MIN = 10  # of the replay: left out, as there
+WARMUP_SHARE = 1 / 3  # of a shorter one, and of a sweep's step
+DRAIN_S = 900.0
+LONGEST_MS = 60_000.0
+KEEP_S = 60.0  # the last sandbox, in both schools: the stable window of the autoscaler
+KEPT_SHARE = 0.6  # of the time between two calls of a function of the sweep: so each of them is a cold start
+STABLE_SHARE, PANIC_SHARE = 0.4, 0.2  # windows of its autoscaler
+# A container of theirs: 180 ms until it is ready. A message takes as long as on a network of machines side by side.
+HARDWARE = Hardware(
+    sandbox=Distribution(kind="lognormal", mean_ms=100.0, sigma=0.25),
+    code=Distribution(mean_ms=5.0),
+    imports=Distribution(kind="lognormal", mean_ms=80.0, sigma=0.5),
+    overhead=Distribution(mean_ms=0.3),
+    network=Distribution(mean_ms=0.1),
+    control=Distribution(mean_ms=0.1),
+)
+
+
+def machines(mode: str, workers: int, cores: int, memory_mb: int) -> System:
+    """Both schools keep what is not called for as long, and neither has templates."""
+    return System(
+        mode="cluster" if mode == "cluster" else "worker",
+        workers=workers,
+        cores=cores,
+        memory_mb=memory_mb,
+        templates=False,
+        concurrency=Choice(policy="fixed", options={"count": 64 * cores}),
+        keepalive=Choice(policy="ttl", options={"idle_s": KEEP_S}),
+        scaling=Choice(policy="knative", options={"stable_s": KEEP_S, "grace_s": 0.0, "utilization": 1.0}),
+    )
+
+
+def azure(trace: Path, system: System, *, functions: int, minutes: int, seed: int) -> Scenario:
+    """The first minutes of so many functions of the trace, the beginning of it not measured."""
+    return Scenario(
+        name="azure",
+        about=f"{functions} functions of {trace.name}, {minutes} minutes",
+        seed=seed,
+        workload=Workload(
+            warmup_s=60.0 * min(WARMUP_MIN, minutes * WARMUP_SHARE),
+            drain_s=DRAIN_S,
+            trace=TraceUse(path=str(trace), minutes=minutes, sample=functions, duration_most_ms=LONGEST_MS),
+        ),
+        system=system,
+        hardware=HARDWARE,
+        record=Record(sample_s=5.0),
+    )
+
+
+def cold_starts(rate: float, system: System, *, seconds: float, again_s: float, seed: int) -> Scenario:
+    """So many cold starts a second: of as many functions that each is called every `again_s` only, one after the other,
+    and does nothing."""
+    kept_s = again_s * KEPT_SHARE
+    windows = {
+        "stable_s": max(1.0, again_s * STABLE_SHARE),
+        "panic_s": max(1.0, again_s * PANIC_SHARE),
+        "grace_s": 0.0,
+        "utilization": 1.0,
+    }
+    shape = Shape(kind="constant", rate=1 / again_s)
+    return Scenario(
+        name=f"rps-{rate:g}",
+        about=f"{rate:g} cold starts a second",
+        seed=seed,
+        workload=Workload(duration_s=seconds, warmup_s=seconds * WARMUP_SHARE, drain_s=DRAIN_S),
+        functions=(
+            FunctionPlan(
+                name="cold", copies=ceil(rate * again_s), shape=shape, duration=Distribution(), body=Body(kind="sleep")
+            ),
+        ),
+        system=_with(system, kept_s, windows),
+        hardware=HARDWARE,
+        record=Record(sample_s=1.0),
+    )
+
+
+def _with(system: System, kept_s: float, windows: dict[str, float]) -> System:
+    return replace(
+        system,
+        keepalive=Choice(policy="ttl", options={"idle_s": kept_s}),
+        scaling=Choice(policy="knative", options=dict(windows)),
+    )
+
+
+def rates(low: float, high: float) -> Iterator[float]:
+    """From one to the other, by ones, twos and fives of each power of ten."""
+    yield low
+    power = 10.0**-6
+    while power <= high:
+        yield from (power * step for step in (1, 2, 5) if low < power * step < high)
+        power = round(power * 10, 9)
+    if high > low:
+        yield high

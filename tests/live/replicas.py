@@ -1,0 +1,164 @@
+"""A cluster whose control is several processes over a store that they share, each with a directory of its own."""
+
+import asyncio
+import contextlib
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.live.apart import WORKER, Cluster, Plane
+from tests.live.stores import StoreServer, free_port, running
+from tests.live.whole import until
+
+FAST = ("--heartbeat-interval", "50", "--election-timeout", "500")  # of etcd: a lease of a second is one of a second
+
+
+class Replicas(Cluster):
+    """`control` is whichever leads, as far as is known here."""
+
+    def __init__(self, at: Path, store: StoreServer, controls: int) -> None:
+        self.at = at
+        self.workers: dict[str, Plane] = {}
+        self.gateways: dict[str, Plane] = {}
+        self.controls: dict[str, Plane] = {}
+        self._ports = {f"c{number}": free_port() for number in range(1, controls + 1)}
+        self._store = store
+        for name in self._ports:
+            self.begin(name)
+        self.token = (at / "c1" / "join_token").read_text().strip()
+
+    @property
+    def control(self) -> Plane:  # type: ignore[override]
+        return self.leader()
+
+    def begin(self, name: str, *words: str) -> Plane:
+        at = ("--listen", f"127.0.0.1:{self._ports[name]}", "--port", "0", "--name", name)
+        state = ("--state-dir", str(self.at / name), "--set", f"store.url={self._store.url()}")
+        plane = self.controls[name] = self.start("control", *at, *state, *words)
+        return plane
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        return "--control", ",".join(f"127.0.0.1:{port}" for port in self._ports.values())
+
+    def worker(self, name: str, *words: str) -> Plane:
+        at = (*self.addresses, "--state-dir", str(self.at / name), "--name", name)
+        plane = self.workers[name] = self.start("worker", *at, *WORKER, *words, token=self.token)
+        return plane
+
+    def gateway(self, name: str, *words: str) -> Plane:
+        at = (*self.addresses, "--port", "0", "--name", name)
+        store = ("--set", f"control.state_dir={self.at / name}", "--set", f"store.url={self._store.url()}")
+        plane = self.gateways[name] = self.start("gateway", *at, *store, *words, token=self.token)
+        return plane
+
+    def deploy(self, name: str, source: str) -> None:
+        """Whoever leads; on a busy machine that may change in the midst of it."""
+
+        def is_deployed() -> bool:
+            with contextlib.suppress(AssertionError, OSError):
+                self.leader().function(name, source)
+                return True
+            return False
+
+        until(is_deployed, f"{name} is deployed")
+
+    def leader(self) -> Plane:
+        """Waits for one."""
+        found: list[Plane] = []
+
+        def is_there() -> bool:
+            found[:] = [plane for plane in self.controls.values() if leads(plane)]
+            return bool(found)
+
+        until(is_there, "one leads")
+        return found[0]
+
+    def followers(self) -> list[Plane]:
+        return [plane for plane in self.controls.values() if plane is not self.leader()]
+
+    def stop(self) -> None:
+        for plane in (*self.gateways.values(), *self.workers.values(), *self.controls.values()):
+            plane.stop()
+
+
+def leads(plane: Plane) -> bool:
+    """Its admin API answers by itself."""
+    with contextlib.suppress(OSError):
+        return plane.process.poll() is None and plane.ask("GET", "/api/info", wait_s=1.0).status == 200
+    return False
+
+
+@contextlib.contextmanager
+def replicas(
+    at: Path, kind: str = "redis", controls: int = 3, workers: int = 2, gateways: int = 1
+) -> Iterator[tuple[Replicas, StoreServer]]:
+    with running(kind, at / "store", *(FAST if kind == "etcd" else ())) as store:
+        made = Replicas(at, store, controls)
+        try:
+            for number in range(1, workers + 1):
+                made.worker(f"w{number}")
+            for number in range(1, gateways + 1):
+                made.gateway(f"g{number}")
+            made.until_joined()
+            yield made, store
+        finally:
+            made.stop()
+
+
+class Told(NamedTuple):
+    """Of a load: one request, when it was sent and answered (seconds of `time.monotonic`), and its status; 0: none."""
+
+    sent: float
+    answered: float
+    status: int
+
+
+class Load(threading.Thread):
+    """Calls a function so many times a second, whatever becomes of the calls before."""
+
+    def __init__(self, gateway: Plane, function: str, per_s: float) -> None:
+        super().__init__(daemon=True)
+        self.told: list[Told] = []
+        self._gateway, self._function, self._per_s = gateway, function, per_s
+        self._is_over = threading.Event()
+
+    def run(self) -> None:
+        asyncio.run(self._send())
+
+    async def _send(self) -> None:
+        tasks: set[asyncio.Task[None]] = set()
+        begin, number = time.monotonic(), 0
+        while not self._is_over.is_set():
+            number += 1
+            await asyncio.sleep(max(0.0, begin + number / self._per_s - time.monotonic()))
+            task = asyncio.create_task(self._call())
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+        await asyncio.gather(*tasks)
+
+    async def _call(self) -> None:
+        sent, status = time.monotonic(), 0
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError, ValueError, IndexError, TimeoutError):
+            async with asyncio.timeout(30):
+                reader, writer = await asyncio.open_connection("127.0.0.1", self._gateway.port)
+                try:
+                    writer.write(
+                        f"POST /function/{self._function} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n"
+                        "content-type: application/json\r\ncontent-length: 2\r\n\r\n{}".encode()
+                    )
+                    status = int((await reader.read()).split(b" ", 2)[1])
+                finally:
+                    writer.close()
+        self.told.append(Told(sent, time.monotonic(), status))
+
+    def end(self) -> list[Told]:
+        self._is_over.set()
+        self.join()
+        return self.told
+
+    @property
+    def failed(self) -> int:
+        return sum(one.status != 200 for one in self.told)
