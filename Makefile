@@ -21,7 +21,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export HATCH_BUILD_NO_HOOKS := true
 unexport PYTHONDONTWRITEBYTECODE  # tests are compiled once, and not for every run
 
-.PHONY: help run test check pure long live heart fuzz swarm bench lab fmt docs compile clean
+.PHONY: help run test check pure long live heart fuzz chaos swarm bench lab fmt docs compile clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +56,10 @@ heart: $(VENV)/.dev ## Of the live tests those at the heart; AS=ordinary: root l
 
 fuzz: $(VENV)/.dev ## Bad input at every door, cut down where it does harm; MINUTES=, DOORS=http,archives, SEED=, REPLAY=file
 	@$(BIN)/python -m tests.fuzz --minutes $(MINUTES) --doors '$(DOORS)' $(SEED:%=--seed %) $(REPLAY:%=--replay %)
+
+chaos: $(VENV)/.dev ## Kill, stop and cut off planes and store of a live cluster under load, for root; FAULTS=leader:kill, STORE=etcd, RATE=
+	@scripts/debian.sh iproute2 nftables redis-server etcd-server
+	@$(BIN)/python -m tests.chaos --faults '$(FAULTS)' $(STORE:%=--store %) $(RATE:%=--rate %)
 
 swarm: $(VENV)/.dev ## Many small simulations with drawn faults, everything checked after each event; SEEDS=, FIRST=
 	$(BIN)/attacca sim swarm --seeds $(SEEDS) --first $(FIRST)

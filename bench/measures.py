@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from attacca.cli.functions.init import AT_ONCE
 from bench.client import Client, latency, throughput
+from bench.creations import creations
 from bench.decisions import decisions
 from bench.floods import floods
 from bench.journal import accepted
@@ -283,6 +284,7 @@ MEASURES = {
     "generator": Measure(generator, 5, 5, 3),
     "simulation": Measure(simulation, 5, 171_558, 40_000),
     "scale": Measure(scale, 3, 100_000, 10_000),
+    "creations": Measure(creations, 5, 5, 2),
     "decisions": Measure(decisions, 7, 5000, 500),
     "sweep": Measure(sweep, 3, 40, 8),
     "eight_hours": Measure(eight_hours, 1, ALL_MINUTES, 30),

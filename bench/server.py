@@ -23,7 +23,7 @@ def free_port() -> int:
         return int(sock.getsockname()[1])
 
 
-def _wait_until_open(port: int, process: subprocess.Popen[bytes], path: str | None) -> None:
+def wait_until_open(port: int, process: subprocess.Popen[bytes], path: str | None) -> None:
     deadline = time.monotonic() + START_S
     while time.monotonic() < deadline:
         if process.poll() is not None:
@@ -47,7 +47,7 @@ def floor(kind: str, *arguments: str) -> Iterator[int]:
     command = [sys.executable, str(HERE / "floors.py"), kind, str(port), *arguments]
     process = subprocess.Popen(command, start_new_session=True)
     try:
-        _wait_until_open(port, process, None)
+        wait_until_open(port, process, None)
         yield port
     finally:
         os.killpg(process.pid, signal.SIGKILL)  # with the processes it forked
@@ -62,7 +62,7 @@ def uvicorn(code: Path, application: str, bundle: Path) -> Iterator[int]:
     environment = {**os.environ, "PYTHONPATH": str(bundle)}
     process = subprocess.Popen([*command, "--app-dir", str(code)], env=environment, stderr=subprocess.DEVNULL)
     try:
-        _wait_until_open(port, process, None)
+        wait_until_open(port, process, None)
         yield port
     finally:
         process.terminate()
@@ -124,7 +124,7 @@ def attacca(*options: str) -> Iterator[Attacca]:
             command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
         )
         try:
-            _wait_until_open(port, process, "/healthz")
+            wait_until_open(port, process, "/healthz")
             yield Attacca(port, Path(state), process)
         finally:
             process.send_signal(signal.SIGTERM)

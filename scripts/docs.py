@@ -19,6 +19,7 @@ from attacca.policy.keepalive import KEEPALIVE
 from attacca.policy.placement import PLACEMENT
 from attacca.policy.queueing import QUEUEING
 from attacca.policy.scaling import SCALING
+from attacca.policy.slots import SLOTS
 from scripts import scenario_keys
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -198,6 +199,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "concurrency": lambda: policies(CONCURRENCY),
     "keepalive": lambda: policies(KEEPALIVE),
     "balancing": lambda: policies(BALANCING),
+    "slots": lambda: policies(SLOTS),
     "scaling": lambda: policies(SCALING),
     "placement": lambda: policies(PLACEMENT),
     "scenario": scenario_keys.tables,

@@ -103,6 +103,7 @@ MEANING = {
     "System.concurrency": "how many run at once on a worker",
     "System.keepalive": "who is evicted, and when",
     "System.balancing": "which worker gets an invocation",
+    "System.slots": "in mode `cluster`: which sandbox with a free slot gets an invocation",
     "System.scaling": "in mode `cluster`: how many sandboxes a function has",
     "System.placement": "in mode `cluster`: which worker has the next one made",
     "System.templates": "sandboxes are forked from an imported copy: one is there from the deployment",

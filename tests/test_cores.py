@@ -112,7 +112,8 @@ def heirs(compiled: Mapping[str, str], written: Mapping[str, str]) -> list[str]:
 
 def test_nobody_inherits_from_what_is_compiled() -> None:
     compiled = set(modules())
-    texts = {str(path.relative_to(ROOT)): path.read_text() for path in sorted((ROOT / "attacca").rglob("*.py"))}
+    paths = [path for folder in ("attacca", "tests") for path in sorted((ROOT / folder).rglob("*.py"))]
+    texts = {str(path.relative_to(ROOT)): path.read_text() for path in paths}
 
     def of(*, are_compiled: bool) -> dict[str, str]:
         return {

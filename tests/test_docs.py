@@ -65,6 +65,8 @@ def complaint(command: str) -> str:
     if isinstance(known, dict):
         if not words:
             return ""
+        if words[0].startswith("-") and "run" in known:
+            words.insert(0, "run")  # a plane that is started
         if words[0] not in known:
             return f"{verb} has no verb {words[0]!r}"
         known = known[words[0]]

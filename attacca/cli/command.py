@@ -11,6 +11,7 @@ from attacca.errors import AttaccaError, BadConfig, Unreachable
 FAILURE, USAGE, UNREACHABLE = 1, 2, 3
 NUMBER_MOST = 10**15
 BOUNDS = "look for such a place in the files that are named on the command line"
+HELPS = ("-h", "--help")
 PLAIN = (str, str | None, list[str])  # what the command line hands over as it is wanted
 
 
@@ -73,6 +74,15 @@ class VerbGroup(QuickStart, TyperGroup):
         verbs = [(name, (command.help or "").split("\n")[0]) for name, command in self.commands.items()]
         examples = [line for command in self.commands.values() for line in getattr(command, "examples", [])]
         show(ctx, self, examples, {"Commands": verbs})
+
+
+class PlaneGroup(VerbGroup):
+    """A plane that runs when no verb of it is named, as `run` does."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        is_named = bool(args) and (args[0] in self.commands or args[0] in HELPS or not args[0].startswith("-"))
+        parsed: list[str] = super().parse_args(ctx, args if is_named else ["run", *args])
+        return parsed
 
 
 def exit_code(error: AttaccaError) -> int:

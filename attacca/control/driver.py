@@ -68,10 +68,9 @@ from attacca.model.function import Revision, Scale, Settings
 from attacca.model.messages import (
     Access,
     AskCatalogue,
-    AskPiece,
-    AskSecrets,
     CallsTold,
     Catalogue,
+    Cordon,
     Deleted,
     Deployed,
     Evict,
@@ -84,8 +83,10 @@ from attacca.model.messages import (
     StoryTold,
     ToControl,
     Viewed,
+    WorkerJoined,
     WorkerLeft,
 )
+from attacca.model.supplies import AskPiece, AskSecrets
 
 
 class Control:
@@ -123,9 +124,8 @@ class Control:
         )
         self.state = StateDir(config.state_dir)
         self.reception = Reception(self.state.tmp, config.uploads, config.archive.packed_mb)
-        self.tokens = Tokens(store, clock, lambda: self._tell_access(list(core.gateways.by_name)))
-        vault = SealedVault(config.secret_key_file or self.state.secret_key)
-        self.secrets = Secrets(store, vault, clock)
+        self.tokens = Tokens(store, clock, lambda: self._tell_access(core.apart()))
+        self.secrets = Secrets(store, SealedVault(config.secret_key_file or self.state.secret_key), clock)
         self._supplies = Supplies(
             self.state, self.secrets, send, None if artefacts is None else partial(artefacts.ensure, store)
         )
@@ -159,7 +159,8 @@ class Control:
             await self.tokens.close()
             self.state.unlock()
             raise
-        tell_missing(self.state, self.core.changes.catalogue.current())
+        if self._artefacts is None:
+            tell_missing(self.state, self.core.changes.catalogue.current())
 
     def drain(self, why: AttaccaError | None = None) -> None:
         """Take nothing new, and give up what is being deployed; what is being written is ended."""
@@ -187,7 +188,7 @@ class Control:
                 self._feed(CatalogueAsked(peer))
             case Loads() | AskEndpoints():
                 self._feed(GatewaySaid(peer, message))
-            case GatewayJoined():
+            case GatewayJoined() | WorkerJoined():
                 self._feed(message)
                 self._tell_access([peer])
             case Logged():
@@ -200,10 +201,10 @@ class Control:
             case _:
                 self._feed(message)
 
-    def _tell_access(self, gateways: list[str]) -> None:
-        """Who may ask them: a gateway apart judges by itself."""
-        for gateway in gateways:
-            self._send(gateway, Access(self.tokens.digests(), self.is_uid_shared, self.url))
+    def _tell_access(self, peers: list[str]) -> None:
+        """Who may ask them: planes apart judge by themselves."""
+        for peer in set(peers).intersection(self.core.apart()):
+            self._send(peer, Access(self.tokens.digests(), self.is_uid_shared, self.url))
 
     def lose(self, peer: str, why: str) -> None:
         """It is gone, with what it was asked for."""
@@ -268,7 +269,7 @@ class Control:
         request = self._request()
         await self._ask(request, SecretDeleteAsked(request, name, force))
 
-    async def order(self, order: Prewarm | Evict) -> None:
+    async def order(self, order: Prewarm | Evict | Cordon) -> None:
         """
         Raises:
             NotFound: no such function.

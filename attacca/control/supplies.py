@@ -16,7 +16,7 @@ from attacca.control.deploy.state import StateDir
 from attacca.control.secrets import Secrets
 from attacca.errors import AttaccaError, NotFound
 from attacca.model.invocation import Failed
-from attacca.model.messages import AskPiece, AskSecrets, Piece, SecretsTold
+from attacca.model.supplies import AskPiece, AskSecrets, Piece, SecretsTold
 
 LOG = logging.getLogger("attacca.control")
 PIECE_BYTES = 1 << 20

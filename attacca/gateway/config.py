@@ -66,6 +66,7 @@ class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     linger_s: Positive = 2.0  # how long the rest of a refused body is read, so that its sender sees the refusal
     calls_kept: Count = 200  # ended invocations remembered per function
     balancing: Choice = Choice(policy="least_loaded")  # which worker gets an invocation, where there are several
+    slots: Choice = Choice(policy="latest")  # which sandbox gets one, where control has made them
     silent_s: Positive = SILENT_S  # a worker that says nothing for so long is lost; three of its heartbeats
     async_: AsyncConfig = msgspec.field(name="async", default=AsyncConfig())
     attempts: Count = ATTEMPTS  # workers that an invocation is sent to, when one after the other is lost

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 from attacca.errors import AttaccaError
@@ -35,7 +36,7 @@ from attacca.gateway.core.gateway import GatewayCore
 from attacca.gateway.core.inflight import Client, Function, Inflight
 from attacca.gateway.core.recent import remembering
 from attacca.io.wire.pressure import Pressure
-from attacca.kernel.access import bearer, digest
+from attacca.kernel.access import admits
 from attacca.kernel.chance import Chance
 from attacca.kernel.clock import Clock
 from attacca.kernel.drive import Drive, LoopTimer, report_refused
@@ -64,6 +65,8 @@ from attacca.model.messages import (
 from attacca.model.story import Moment, Recent
 from attacca.policy.balancing import BALANCING
 from attacca.policy.balancing.types import begin
+from attacca.policy.slots import SLOTS
+from attacca.policy.slots.types import checked
 
 LOG = logging.getLogger("attacca.gateway")
 
@@ -92,13 +95,20 @@ class Gateway:
     ) -> None:
         """
         Raises:
-            BadConfig: no such balancing policy, or not with these options.
+            BadConfig: no such policy, or not with these options.
         """
         self.clock = clock
         self.on_drain: Callable[[], None] = _nothing  # the listener's: connections end with their answers
         balancing = config.balancing
         policy = build(BALANCING, balancing.policy, balancing.options, "attacca.policy.balancing")
-        core = GatewayCore(config.calls_kept, begin(policy, chance), silent_s=config.silent_s, attempts=config.attempts)
+        slots = checked(build(SLOTS, config.slots.policy, config.slots.options, "attacca.policy.slots"), chance)
+        core = GatewayCore(
+            config.calls_kept,
+            begin(policy, chance),
+            partial(slots.fresh, chance),
+            silent_s=config.silent_s,
+            attempts=config.attempts,
+        )
         self._core, self._recent = core, Recent()
         self._drive: Drive[Event, Command] = Drive(
             remembering(core.handle, self._recent),
@@ -205,8 +215,7 @@ class Gateway:
 
     def admits(self, authorization: bytes | None) -> bool:
         """Does this Authorization header carry a token that control knows?"""
-        token = None if authorization is None else bearer(authorization.decode("latin-1"))
-        return token is not None and digest(token) in self.access.tokens
+        return admits(self.access.tokens, authorization)
 
     @property
     def has_catalogue(self) -> bool:

@@ -170,6 +170,12 @@ def bearer(authorization: str) -> str | None:
     return token.strip() or None if scheme.lower() == "bearer" else None
 
 
+def admits(digests: Iterable[str], authorization: bytes | None) -> bool:
+    """Does this Authorization header carry one of the tokens of these digests?"""
+    token = None if authorization is None else bearer(authorization.decode("latin-1"))
+    return token is not None and digest(token) in digests
+
+
 # What a head shows.
 
 

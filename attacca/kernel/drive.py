@@ -74,8 +74,9 @@ class Drive(Generic[E, C]):
         except IllegalTransition as error:
             self._refused(error)
             return
-        if self._under_way is not None:
-            self._under_way += commands
+        under_way = self._under_way
+        if under_way is not None:
+            under_way += commands
             return
         if commands:
             self._under_way = commands

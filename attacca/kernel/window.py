@@ -1,7 +1,9 @@
 """Measures in bounded memory: of all there was (count, mean, moving average, percentiles), and of the last seconds."""
 
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Sequence
+from functools import partial
 from math import ceil, floor, log
 
 RELATIVE_ERROR = 0.02  # of every percentile, for values between LEAST and MOST
@@ -9,15 +11,14 @@ LEAST = 1e-6  # what is smaller counts as 0: a microsecond of seconds, a nanosec
 MOST = 1e9  # what is larger shares the last bucket
 EWMA_WEIGHT = 0.1  # of the newest value, as in Ilúvatar's characteristics map
 
-# Bucket i holds the values from LEAST * GROWTH**i up to LEAST * GROWTH**(i + 1), as in DDSketch (VLDB'19), so that
+# Bucket i holds the values from LEAST * GROWTH**(i - 1) up to LEAST * GROWTH**i, as in DDSketch (VLDB'19), so that
 # MIDDLE times its lower edge is within RELATIVE_ERROR of all of them. 863 buckets span the whole range.
 GROWTH = (1 + RELATIVE_ERROR) / (1 - RELATIVE_ERROR)
 MIDDLE = 2 * GROWTH / (GROWTH + 1)
-PER_LEAST = 1 / LEAST
-PER_GROWTH = 1 / log(GROWTH)
-LAST = int(log(MOST * PER_LEAST) * PER_GROWTH)
-ZERO = -1  # the bucket of what counts as 0
+EDGES = [LEAST * GROWTH**number for number in range(int(log(MOST / LEAST) / log(GROWTH)) + 1)]
+ZERO = 0  # the bucket of what counts as 0, before all others
 LATEST_MOST = 128
+bucket_of = partial(bisect_right, EDGES)
 
 
 class Measure:
@@ -65,19 +66,12 @@ class Measure:
         latest = self._latest
         if not latest:
             return
-        buckets, total = self._buckets, self._total
         self._sorted += len(latest)
         self._max = max(self._max, *latest)
-        for value in latest:
-            total += value
-            if value < LEAST:
-                bucket = ZERO
-            elif value < MOST:
-                bucket = int(log(value * PER_LEAST) * PER_GROWTH)
-            else:
-                bucket = LAST
+        self._total += sum(latest)
+        buckets = self._buckets
+        for bucket in map(bucket_of, latest):
             buckets[bucket] = buckets.get(bucket, 0) + 1
-        self._total = total
         latest.clear()
 
     def percentile(self, q: float) -> float:
@@ -102,7 +96,7 @@ class Measure:
     def _value(self, bucket: int) -> float:
         if bucket == ZERO:
             return 0.0
-        return min(self._max, LEAST * GROWTH**bucket * MIDDLE)
+        return min(self._max, EDGES[bucket - 1] * MIDDLE)
 
 
 class Buckets:

@@ -274,7 +274,9 @@ class Runner:
     def _plan(self, batch: Sequence[Due]) -> None:
         count = len(self._children)
         for number, child in enumerate(self._children):
-            mine = tuple(item[:4] for item in batch if item.idx % count == number)
+            mine = tuple(
+                (due.idx, due.due_s, due.function, due.duration_ms) for due in batch if due.idx % count == number
+            )
             if mine:
                 child.tell(More(mine))
 

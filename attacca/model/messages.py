@@ -11,6 +11,7 @@ from attacca.model.function import Revision
 from attacca.model.invocation import Call, Failed, Invocation, Outcome, Start, Timing
 from attacca.model.sandbox import Capacity, WorkerView
 from attacca.model.story import Moment
+from attacca.model.supplies import AskPiece, AskSecrets, Piece, SecretChanged, SecretsTold
 
 M = TypeVar("M")
 
@@ -147,6 +148,13 @@ class Evict(msgspec.Struct, frozen=True, tag=True):
     is_renewal: bool = False
 
 
+class Cordon(msgspec.Struct, frozen=True, tag=True):
+    """Say of yourself that you are given nothing new (`is_on`), until it is taken back; what comes is still taken."""
+
+    worker: str
+    is_on: bool
+
+
 class Check(msgspec.Struct, frozen=True, tag=True):
     """Import the code of a revision that is not deployed yet; `handler` is what was asked for, or empty.
 
@@ -228,51 +236,6 @@ class Held(msgspec.Struct, frozen=True, tag=True):
     id: str
     worker: str
     names: tuple[str, ...]
-
-
-# between control and a worker apart: what its sandboxes are made of
-
-
-class AskPiece(msgspec.Struct, frozen=True, tag=True):
-    """The bytes of a packed directory of code, or of a bundle, from `offset` on."""
-
-    id: str
-    digest: str
-    offset: int
-
-
-class Piece(msgspec.Struct, frozen=True, tag=True):
-    """The answer to the AskPiece of that id. `size` and `sha256` are of the whole tar; `error`: it is not to be had."""
-
-    id: str
-    data: bytes = b""
-    size: int = 0
-    sha256: str = ""
-    error: Failed | None = None
-
-
-class AskSecrets(msgspec.Struct, frozen=True, tag=True):
-    """The values of these, for sandboxes that are given them."""
-
-    id: str
-    names: tuple[str, ...]
-
-
-class SecretsTold(msgspec.Struct, frozen=True, tag=True):
-    """The answer to the AskSecrets of that id. One that is not there is not to be had."""
-
-    id: str
-    values: dict[str, bytes]
-
-    def __repr__(self) -> str:
-        """What is logged or asserted may be read by anybody."""
-        return f"SecretsTold({self.id!r}, {sorted(self.values)!r})"
-
-
-class SecretChanged(msgspec.Struct, frozen=True, tag=True):
-    """Who has its value has an old one."""
-
-    name: str
 
 
 # gateway -> worker
@@ -383,10 +346,10 @@ class WorkerLeft(msgspec.Struct, frozen=True, tag=True):
 
 
 Announced = Catalogue | Deployed | Deleted
-FromControl = Announced | Prewarm | Evict | Check | AskHeld | AskView | AskStory | Order
+FromControl = Announced | Prewarm | Evict | Cordon | Check | AskHeld | AskView | AskStory | Order
 ToGateway = Announced | Members | Access | AskCalls | AskStory | Published
 OfGateway = GatewayJoined | Known | AskCatalogue | CallsTold | StoryTold | AskEndpoints | Loads
-Supplied = Piece | SecretsTold | SecretChanged
+Supplied = Piece | SecretsTold | SecretChanged | Access
 Said = Leads | FromControl | ToGateway | Supplied  # by control
 ToControl = (
     AskPiece | AskSecrets | Checked | Held | Viewed | Logged | WorkerJoined | Heartbeat | OfGateway | Reported

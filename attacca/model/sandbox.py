@@ -51,6 +51,17 @@ class FunctionView(msgspec.Struct, frozen=True, kw_only=True):
     kept: int = 0  # of min_sandboxes: so many are kept whatever others need
 
 
+class MachineLoad(msgspec.Struct, frozen=True, kw_only=True):
+    """How busy a worker's machine is, whoever makes it so."""
+
+    cpu_share: float  # of all processors, 0 to 1
+    load_1m: float
+    memory_free_mb: int
+    disk_free_mb: int
+    received_mb_s: float
+    sent_mb_s: float
+
+
 class WorkerView(msgspec.Struct, frozen=True, kw_only=True):
     """A worker's own summary, for `attacca top`, control and balancing."""
 
@@ -61,7 +72,8 @@ class WorkerView(msgspec.Struct, frozen=True, kw_only=True):
     running: int
     limit: int  # invocations at once, as the concurrency policy has it now
     cores: int = 1
-    draining: bool = False
+    draining: bool = False  # or cordoned: it is given nothing new
+    load: MachineLoad | None = None  # None: nobody measures it
     functions: tuple[FunctionView, ...] = ()
     sandboxes: tuple[SandboxView, ...] = ()
     idle: dict[str, int] | None = None  # by function, where there are any; None: nobody asks, or `functions` say it

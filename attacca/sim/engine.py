@@ -84,16 +84,16 @@ class Engine:
         heap, cancelled = self._heap, self._cancelled
         self._until = until
         while heap:
-            entry = heappop(heap)
-            if cancelled and entry[1] in cancelled:
-                del cancelled[entry[1]]
+            when, asked, do, what = heappop(heap)
+            if cancelled and asked in cancelled:
+                del cancelled[asked]
                 continue
-            if entry[0] > self._until:
-                heappush(heap, entry)
+            if when > self._until:
+                heappush(heap, (when, asked, do, what))
                 self.now = max(self.now, self._until)
                 return
-            self.now = entry[0]
-            entry[2](entry[3])
+            self.now = when
+            do(what)
             if after is not None:
                 after()
 

@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Callable
 
+import msgspec
+
 from attacca.io.wire.pressure import Pressure
 from attacca.kernel.clock import Clock
 from attacca.kernel.drive import Drive, LoopTimer, report_refused
@@ -20,6 +22,7 @@ from attacca.model.messages import (
     Catalogue,
     Check,
     Checked,
+    Cordon,
     Deleted,
     Deployed,
     Dispatch,
@@ -41,7 +44,7 @@ from attacca.model.messages import (
     Withdraw,
     WorkerJoined,
 )
-from attacca.model.sandbox import WorkerView
+from attacca.model.sandbox import MachineLoad, WorkerView
 from attacca.model.story import Moment, Recent
 from attacca.policy.concurrency import CONCURRENCY
 from attacca.policy.keepalive import KEEPALIVE
@@ -85,9 +88,10 @@ class Worker:
         send: Callable[[str, FromWorker | ToControl], None],
         log: Callable[[Logged], None],
         load_per_core: Callable[[], float] | None = None,
+        measure: Callable[[float], MachineLoad] | None = None,
     ) -> None:
         """`send` takes the name of a peer and what it is told. `load_per_core` reads the machine's 1-minute load
-        average, if the concurrency policy wants to know it.
+        average, if the concurrency policy wants to know it; `measure` how busy the machine is, with each heartbeat.
 
         Raises:
             BadConfig: no such policy, or not with these options.
@@ -125,6 +129,8 @@ class Worker:
         self._pressure = Pressure(self._pause)
         self._buffer = BodyBuffer(config, send)
         self._peers: list[str] = []
+        self._is_cordoned = False
+        self._measure_machine, self._load = measure, None if measure is None else measure(clock.now())
         self._apart: set[str] = set()  # of them, those that wait to hear that it knows what they announce
         self._is_closed = False
         self._timers: dict[str, asyncio.TimerHandle] = {}
@@ -176,7 +182,7 @@ class Worker:
         self._peers.append(peer)
         if address:
             self._apart.add(peer)
-        self._send(peer, WorkerJoined(view.brief(self.core), view.capacity(self.core), address))
+        self._send(peer, WorkerJoined(self._shown(view.brief(self.core)), view.capacity(self.core), address))
 
     def lose(self, peer: str, _: str = "") -> None:
         """It is gone, and nobody wants what it has asked for."""
@@ -213,6 +219,9 @@ class Worker:
                 run = self._runs[message.id]
                 if run is not None:
                     self._runtime.leave(run.sandbox, message.id)
+            case Cordon():
+                self._is_cordoned = message.is_on
+                self._tell_peers()
             case AskView() | AskHeld() | AskStory():
                 self._show(peer, message)
             case _:
@@ -230,7 +239,11 @@ class Worker:
                 self._send(peer, StoryTold(question.id, self._story(question.subject)))
 
     def view(self) -> WorkerView:
-        return view.of(self.core, self._clock.now())
+        return self._shown(view.of(self.core, self._clock.now()))
+
+    def _shown(self, of_core: WorkerView) -> WorkerView:
+        is_draining = of_core.draining or self._is_cordoned
+        return msgspec.structs.replace(of_core, draining=is_draining, load=self._load)
 
     def _story(self, subject: str) -> tuple[Moment, ...]:
         return self._recent.tell(subject, self.config.name, self._clock.wall() - self._clock.now())
@@ -341,11 +354,13 @@ class Worker:
 
     def _beat(self) -> None:
         self._later("beat", HEARTBEAT_S, self._beat)
+        if self._measure_machine is not None:
+            self._load = self._measure_machine(self._clock.now())
         self._tell_peers()
 
     def _tell_peers(self) -> None:
         if self._peers:
-            heartbeat = Heartbeat(view.brief(self.core))
+            heartbeat = Heartbeat(self._shown(view.brief(self.core)))
             for peer in self._peers:
                 self._send(peer, heartbeat)
 

@@ -12,7 +12,7 @@ from attacca.cli.functions.call import show_status as show_call
 from attacca.cli.screens.terminal import console, wants
 from attacca.cli.serve import config, doctor, token
 from attacca.cli.serve.doctor import Check
-from attacca.cli.watch import calls, top
+from attacca.cli.watch import calls, status, top
 from attacca.control.http.api import FunctionDetail, FunctionRow, RevisionRow
 from attacca.control.http.rows import worker_row
 from attacca.kernel.settings import Given
@@ -243,3 +243,21 @@ def test_schedules(capsys: pytest.CaptureFixture[str]) -> None:
     never = {**row, "schedule": "0 0 29 2 *", "timezone": "UTC", "next": None, "following": [], "missed": 0}
     schedule.show([row, never], NOW, width=110)
     same("schedules", capsys.readouterr().out)
+
+
+def test_status_shows_the_planes(capsys: pytest.CaptureFixture[str]) -> None:
+    load = {"cpu_share": 0.25, "load_1m": 1.5, "memory_free_mb": 900, "disk_free_mb": 20_480}
+    told = {"silent": False, "draining": False, "memory_mb": 1024, "used_mb": 256, "queued": 0, "running": 2}
+    cluster = {
+        "leader": "http://10.0.0.1:7780",
+        "term": 5,
+        "functions": 3,
+        "gateways": [{"name": "g1", "url": "http://10.0.0.1:8080"}],
+        "workers": [
+            {"name": "w1", "address": "10.0.0.2:7701", "sandboxes": 3, "load": load, **told},
+            {"name": "w2", "address": "10.0.0.3:7701", "sandboxes": 0, "load": None, **told, "draining": True},
+            {"name": "w3", "address": "h:1", **dict.fromkeys(told), "sandboxes": None, "load": None, "silent": True},
+        ],
+    }
+    status.show(cluster, "http://10.0.0.1:7780", 100)
+    same("status", capsys.readouterr().out)

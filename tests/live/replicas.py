@@ -41,7 +41,7 @@ class Replicas(Cluster):
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        return tuple(word for port in self._ports.values() for word in ("--control", f"127.0.0.1:{port}"))
+        return "--control", ",".join(f"127.0.0.1:{port}" for port in self._ports.values())
 
     def worker(self, name: str, *words: str) -> Plane:
         at = (*self.addresses, "--state-dir", str(self.at / name), "--name", name)

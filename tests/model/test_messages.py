@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec import inspect
 
 from attacca.io.wire.frames import HEAD, Codec
-from attacca.model import endpoints, messages
+from attacca.model import endpoints, messages, supplies
 from attacca.model.invocation import Failed, FunctionError
 from attacca.model.messages import Ended
 from tests.io.wire.words import draw
@@ -26,9 +26,9 @@ CODECS = {name: Codec(union, MOST) for name, union in UNIONS.items()}
 
 def said() -> list[type]:
     """All tagged structs of the modules."""
-    told = [*vars(messages).values(), *vars(endpoints).values()]
+    told = [*vars(messages).values(), *vars(endpoints).values(), *vars(supplies).values()]
     kinds = [kind for kind in told if isinstance(kind, type) and issubclass(kind, msgspec.Struct)]
-    modules = (messages.__name__, endpoints.__name__)
+    modules = (messages.__name__, endpoints.__name__, supplies.__name__)
     return [kind for kind in kinds if kind.__module__ in modules and kind.__struct_config__.tag is not None]
 
 
@@ -48,7 +48,7 @@ def test_a_message_travels(word: Any, seed: int) -> None:
 
 
 def test_no_value_of_a_secret_is_in_what_is_logged() -> None:
-    assert repr(messages.SecretsTold("1", {"DB": b"sesame"})) == "SecretsTold('1', ['DB'])"
+    assert repr(supplies.SecretsTold("1", {"DB": b"sesame"})) == "SecretsTold('1', ['DB'])"
 
 
 def test_half_a_surrogate_pair_travels_as_a_question_mark() -> None:

@@ -6,7 +6,7 @@ from functools import wraps
 
 import pytest
 
-from attacca.cli.serve.whole import check_of_control, check_whole
+from attacca.cli.serve.whole import check_of_cluster, check_whole
 from attacca.errors import BadConfig
 from attacca.kernel.protocol import Wanted
 from attacca.kernel.rand import Streams
@@ -29,6 +29,9 @@ from attacca.policy.scaling import SCALING
 from attacca.policy.scaling import types as scaling
 from attacca.policy.scaling.fixed import Unmoved
 from attacca.policy.scaling.knative import Knative
+from attacca.policy.slots import SLOTS
+from attacca.policy.slots import types as slots
+from attacca.policy.slots.latest import Latest, Stack
 
 PROTOCOLS = [
     (keepalive.KeepaliveState, keepalive.KEEPALIVE_STATE),
@@ -39,6 +42,7 @@ PROTOCOLS = [
     (balancing.ListeningBalancer, balancing.LISTENING),
     (placement.Placer, placement.PLACER),
     (scaling.Scaler, scaling.SCALER),
+    (slots.Free, slots.FREE),
 ]
 
 
@@ -94,6 +98,10 @@ def scaler(name: str) -> None:
     scaling.Scalers(Policy(without(Unmoved(1), name)))  # type: ignore[arg-type]
 
 
+def free(name: str) -> None:
+    slots.checked(Policy(without(Stack(), name)), Streams(1).stream("x"))  # type: ignore[arg-type]
+
+
 def limits(name: str) -> None:
     concurrency.checked(without(Fixed(), name))  # type: ignore[arg-type]
 
@@ -104,6 +112,7 @@ LACKING: list[tuple[Callable[[str], None], str]] = [
     *((balancer, name) for name in balancing.BALANCER),
     *((placer, name) for name in placement.PLACER),
     *((scaler, name) for name in scaling.SCALER),
+    *((free, name) for name in slots.FREE),
     *((limits, name) for name in concurrency.CONCURRENCY),
 ]
 
@@ -124,9 +133,11 @@ def test_all_of_ours_are_whole() -> None:
     for balanced in BALANCING.values():
         check_whole(Fcfs(), Fixed(), Lru(), balanced())
     for placed in PLACEMENT.values():
-        check_of_control(Knative(), placed())
+        check_of_cluster(Knative(), placed(), Latest())
     for scaled in SCALING.values():
-        check_of_control(scaled(), RoundRobin())
+        check_of_cluster(scaled(), RoundRobin(), Latest())
+    for slotted in SLOTS.values():
+        check_of_cluster(Knative(), RoundRobin(), slotted())
 
 
 class Greedy:
@@ -140,6 +151,7 @@ def test_one_that_cannot_be_made_is_refused_too() -> None:
         lambda: balancing.begin(Greedy(), Streams(1).stream("x")),  # type: ignore[arg-type]
         lambda: placement.begin(Greedy(), Streams(1).stream("x")),  # type: ignore[arg-type]
         lambda: scaling.Scalers(Greedy()),  # type: ignore[arg-type]
+        lambda: slots.checked(Greedy(), Streams(1).stream("x")),  # type: ignore[arg-type]
     ):
         with pytest.raises(BadConfig, match="Greedy cannot be called as fresh"):
             make()

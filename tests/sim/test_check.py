@@ -17,6 +17,7 @@ from attacca.worker.core.pool import Pool
 from attacca.worker.core.scheduler import Scheduler
 from attacca.worker.runtime.simulated import Instance, SimulatedRuntime
 from tests.sim.play import function, play, scenario
+from tests.written import as_written
 
 Break = Callable[[pytest.MonkeyPatch], None]
 
@@ -82,6 +83,7 @@ BREAKS = [
 ]
 
 
+@as_written
 @pytest.mark.parametrize("break_it", BREAKS)
 def test_what_is_broken_is_noticed(break_it: Break, monkeypatch: pytest.MonkeyPatch) -> None:
     run()

@@ -17,6 +17,7 @@ from attacca.model.messages import (
     Body,
     Check,
     Checked,
+    Cordon,
     Deployed,
     Dispatch,
     Ended,
@@ -312,5 +313,18 @@ def test_who_joins_hears_from_it_until_it_is_lost() -> None:
         count = len(house.heard)
         house.worker._beat()
         assert len(house.heard) == count
+
+    story(play)
+
+
+def test_a_worker_that_is_cordoned_says_so_and_still_takes_what_comes() -> None:
+    async def play(house: House) -> None:
+        house.worker.join("g1")
+        house.worker.receive("control", Cordon("worker", is_on=True))
+        assert house.worker.view().draining
+        told = [one for one in house.heard if isinstance(one, Heartbeat)]
+        assert [one.view.draining for one in told] == [True]
+        house.worker.receive("control", Cordon("worker", is_on=False))
+        assert not house.worker.view().draining
 
     story(play)

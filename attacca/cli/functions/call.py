@@ -101,9 +101,9 @@ def show_status(status: dict[str, Any], width: int | None = None) -> None:
     out = screen(width=width)
     line = "[bold cyan]{}[/] [dim]of[/] {} [dim]·[/] {} [dim]·[/] {} attempts"
     out.print(marked(line, status["id"], status["function"], status["status"], status["attempts"]))
-    for one in status["tries"]:
-        out.print(marked("[dim]{}[/] {} {} [dim]{} ms[/] {}", one["id"], one["status"], one["outcome"],
-                         milliseconds(one["total_ms"]), one["why"]))  # fmt: skip
+    for attempt in status["tries"]:
+        out.print(marked("[dim]{}[/] {} {} [dim]{} ms[/] {}", attempt["id"], attempt["status"], attempt["outcome"],
+                         milliseconds(attempt["total_ms"]), attempt["why"]))  # fmt: skip
     if status.get("why"):
         out.print(marked("[red]{}[/]", status["why"]))
     if status.get("callback"):

@@ -91,7 +91,7 @@ def which(client: Client, calls: list[str], every: str) -> list[str]:
     """
     if bool(calls) == bool(every):
         raise BadConfig("which calls?", "give their ids, or --all NAME; attacca dead list shows them")
-    return [quoted(one) for one in calls] or [row["id"] for row in rows(client, every, "dead", ALL_MOST)]
+    return [quoted(call) for call in calls] or [row["id"] for row in rows(client, every, "dead", ALL_MOST)]
 
 
 def told(done: list[str], what: str, *, as_json: bool) -> None:
@@ -105,8 +105,10 @@ def show_detail(detail: dict[str, Any], width: int | None = None) -> None:
     screen, call = console(width=width), detail["call"]
     line = "[bold cyan]{}[/] [dim]of[/] {} [dim]·[/] {} [dim]·[/] {} attempts"
     screen.print(marked(line, call["id"], call["function"], call["state"], call["attempts"]))
-    for one in detail["tries"]:
-        screen.print(marked("[dim]{}[/] {} [dim]{} ms[/]", one["id"], one["outcome"], milliseconds(one["total_ms"])))
+    for attempt in detail["tries"]:
+        screen.print(
+            marked("[dim]{}[/] {} [dim]{} ms[/]", attempt["id"], attempt["outcome"], milliseconds(attempt["total_ms"]))
+        )
     if call["why"]:
         screen.print(marked("[red]{}[/]", call["why"]))
     if detail["traceback"]:

@@ -25,8 +25,8 @@ def rows(client: Client, name: str, state: str, limit: int) -> list[dict[str, An
     """
     asked = {"function": name, "state": state, "limit": limit}
     query = urllib.parse.urlencode({key: value for key, value in asked.items() if value})
-    found: list[dict[str, Any]] = client.json("GET", f"/api/async?{query}")
-    return found
+    calls: list[dict[str, Any]] = client.json("GET", f"/api/async?{query}")
+    return calls
 
 
 def at_gateway(client: Client, method: str, path: str) -> dict[str, Any]:

@@ -56,7 +56,7 @@ def show(rows: list[dict[str, Any]], now: float, width: int | None = None) -> No
     table.add_column("missed", justify="right")
     for row in rows:
         due, zone = row["next"], row["timezone"]
-        then = ", ".join(at(one, zone) for one in row["following"])
+        then = ", ".join(at(moment, zone) for moment in row["following"])
         missed = marked("[red]{}[/]", row["missed"]) if row["missed"] else "-"
         name, expression = marked("[cyan]{}[/]", row["function"]), marked("{}", row["schedule"])
         when = ("never", "-") if due is None else (f"{at(due, zone)} {zone}", seconds(due - now))

@@ -67,12 +67,15 @@ def check_policies(system: System) -> None:
     Raises:
         BadConfig: there is none of that name, or an option of it is wrong.
     """
-    from attacca.cli.serve.whole import check_whole
+    from attacca.cli.serve.whole import check_of_cluster, check_whole
     from attacca.kernel.registry import build
     from attacca.policy.balancing import BALANCING
     from attacca.policy.concurrency import CONCURRENCY
     from attacca.policy.keepalive import BOUNDS, KEEPALIVE
+    from attacca.policy.placement import PLACEMENT
     from attacca.policy.queueing import QUEUEING
+    from attacca.policy.scaling import SCALING
+    from attacca.policy.slots import SLOTS
 
     def made(family: str, known: Mapping[str, type[Any]]) -> Any:
         choice: Choice = getattr(system, family)
@@ -84,6 +87,7 @@ def check_policies(system: System) -> None:
         made("keepalive", {**KEEPALIVE, **BOUNDS}),
         made("balancing", BALANCING),
     )
+    check_of_cluster(made("scaling", SCALING), made("placement", PLACEMENT), made("slots", SLOTS))
 
 
 def show(load: Expected, *, stderr: bool = False, width: int | None = None) -> None:

@@ -180,8 +180,8 @@ def diff(left: RunPath, right: RunPath, *, as_json: Json = False) -> None:
         return
     for entry in parting.before:
         put(f"  {entry.text()}")
-    for mark, one in (("-", parting.left), ("+", parting.right)):
-        put(f"{mark} {'     (it had ended)' if one is None else one.text()}")
+    for mark, here in (("-", parting.left), ("+", parting.right)):
+        put(f"{mark} {'     (it had ended)' if here is None else here.text()}")
     say(f"They part at event {parting.number:,}: look there with --replay-to {parting.number}.")
 
 

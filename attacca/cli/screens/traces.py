@@ -44,7 +44,7 @@ def show(summary: "Summary", width: int | None = None) -> None:
     table.add_row("rate", f"{mean:,.2f} per second; {minute}")
     table.add_row("at once", f"{summary.concurrency:,.1f} running on average, if each starts as it arrives")
     table.add_row("skew", ", ".join(f"top {top}: {share:.1%}" for top, share in summary.skew.items()))
-    triggers = ", ".join(f"{one.trigger} {one.functions:,} ({one.invocations:,})" for one in summary.triggers)
+    triggers = ", ".join(f"{kind.trigger} {kind.functions:,} ({kind.invocations:,})" for kind in summary.triggers)
     table.add_row("triggers", triggers)
     table.add_row("duration, ms", f"functions {_levels(summary.function_duration_ms)}")
     table.add_row("", f"invocations {_levels(summary.invocation_duration_ms)}")

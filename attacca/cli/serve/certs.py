@@ -8,7 +8,7 @@ import typer
 
 from attacca.cli.command import VerbCommand, VerbGroup
 from attacca.cli.options import ConfigFile, Json, StateDir
-from attacca.cli.screens.terminal import console, paint, say, seconds, show_json
+from attacca.cli.screens.terminal import console, marked, paint, say, seconds, show_json
 
 app = typer.Typer(
     cls=VerbGroup,
@@ -53,8 +53,8 @@ def init(
     from attacca.io.certificates import make_authority
     from attacca.kernel.clock import SystemClock
 
-    made = make_authority(_directory(state_dir, file), SystemClock().wall(), renew=renew)
-    _tell(made, "The authority", "attacca certs control --out DIR", as_json=as_json)
+    folder = make_authority(_directory(state_dir, file), SystemClock().wall(), renew=renew)
+    _tell(folder, "The authority", "attacca certs control --out DIR", as_json=as_json)
 
 
 @app.command("control", cls=VerbCommand, epilog=CONTROL)
@@ -99,11 +99,16 @@ def list_certificates(*, state_dir: StateDir = "", file: ConfigFile = "", as_jso
     from attacca.io.certificates import shown
     from attacca.kernel.clock import SystemClock
 
-    found = shown(sorted(_directory(state_dir, file).rglob("*.crt")))
+    certificates = shown(sorted(_directory(state_dir, file).rglob("*.crt")))
     if as_json:
-        show_json([{"path": str(one.path), "names": list(one.names), "ends_at": one.ends_at} for one in found])
+        show_json(
+            [
+                {"path": str(certificate.path), "names": list(certificate.names), "ends_at": certificate.ends_at}
+                for certificate in certificates
+            ]
+        )
         return
-    if not found:
+    if not certificates:
         say("There is none.")
         say("  Try: attacca certs init")
         return
@@ -113,9 +118,14 @@ def list_certificates(*, state_dir: StateDir = "", file: ConfigFile = "", as_jso
     for heading in ("of", "good for", "in"):
         table.add_column(heading)
     now = SystemClock().wall()
-    for one in found:
-        left = f"[green]{seconds(one.ends_at - now)}[/]" if one.ends_at > now else "[bold red]ended[/]"
-        table.add_row(", ".join(one.names), left, str(one.path))
+    for certificate in certificates:
+        is_good = certificate.ends_at > now
+        left = (
+            marked("[green]{}[/]", seconds(certificate.ends_at - now))
+            if is_good
+            else marked("[bold red]{}[/]", "ended")
+        )
+        table.add_row(", ".join(certificate.names), left, str(certificate.path))
     console().print(table)
 
 
@@ -125,15 +135,15 @@ def _make(plane: str, name: str, out: str, days: int, state_dir: str, file: str,
 
     directory = _directory(state_dir, file)
     where = Path(out).expanduser() if out else directory / (plane if plane == name else f"{plane}-{name}")
-    made = make_plane(directory, plane, name, where, SystemClock().wall(), days)
-    _tell(made, f"What {plane} {name} shows", f"attacca {plane} --name {name} --certs {made}", as_json=as_json)
+    folder = make_plane(directory, plane, name, where, SystemClock().wall(), days)
+    _tell(folder, f"What {plane} {name} shows", f"attacca {plane} --name {name} --certs {folder}", as_json=as_json)
 
 
-def _tell(made: Path, what: str, then: str, *, as_json: bool) -> None:
+def _tell(folder: Path, what: str, then: str, *, as_json: bool) -> None:
     if as_json:
-        show_json({"path": str(made)})
+        show_json({"path": str(folder)})
         return
-    sys.stdout.write(f"{made}\n")
+    sys.stdout.write(f"{folder}\n")
     sys.stdout.flush()
     say(paint(f"{what} is there. Then: {then}", "dim", sys.stderr))
 

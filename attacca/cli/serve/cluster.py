@@ -34,12 +34,14 @@ class ClusterConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     certs: Path | None = None  # a directory that `attacca certs` made for this plane: links pass through TLS
     join_token_file: Path | None = None  # with what `attacca token join` printed; or ATTACCA_JOIN_TOKEN has it
 
+    haproxy: Path | None = None  # of control: the socket of a HAProxy that is told which gateways there are
+    haproxy_backend: str = "attacca"
     code_mb: Annotated[int, msgspec.Meta(ge=16)] = 4096  # of code and bundles that a worker keeps; more where in use
 
     def __post_init__(self) -> None:
-        for one in (*self.control, self.listen):
-            if parsed(one) is None:
-                raise ValueError(f"{one!r} is not HOST:PORT")
+        for text in (*self.control, self.listen):
+            if parsed(text) is None:
+                raise ValueError(f"{text!r} is not HOST:PORT")
 
 
 class Ticket(msgspec.Struct, frozen=True):
@@ -66,10 +68,10 @@ def address(text: str) -> Address:
     Raises:
         BadConfig: it is none.
     """
-    found = parsed(text)
-    if found is None:
+    pair = parsed(text)
+    if pair is None:
         raise BadConfig(f"{text!r} is not HOST:PORT", "--control 10.0.0.1:7700")
-    return found
+    return pair
 
 
 def certificates(config: ClusterConfig) -> Certificates | None:
@@ -79,9 +81,9 @@ def certificates(config: ClusterConfig) -> Certificates | None:
     """
     if config.certs is not None:
         return Certificates(config.certs)
-    for one in config.control:
-        if not is_loopback(address(one)[0]):
-            raise BadConfig(f"links to {one} would pass through the network as they are", HINT)
+    for control in config.control:
+        if not is_loopback(address(control)[0]):
+            raise BadConfig(f"links to {control} would pass through the network as they are", HINT)
     return None
 
 

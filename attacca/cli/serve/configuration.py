@@ -8,7 +8,7 @@ import msgspec
 
 from attacca.cli.serve.cluster import CONTROL_HTTP_PORT, CONTROL_PORT, JOIN_TOKEN, ClusterConfig
 from attacca.cli.serve.joints import WireConfig
-from attacca.cli.serve.whole import check_of_control, check_whole
+from attacca.cli.serve.whole import check_of_cluster, check_whole
 from attacca.control.config import ControlConfig
 from attacca.control.core.policies import placement, scaling
 from attacca.errors import BadConfig
@@ -24,6 +24,7 @@ from attacca.policy.balancing import BALANCING
 from attacca.policy.concurrency import CONCURRENCY
 from attacca.policy.keepalive import KEEPALIVE
 from attacca.policy.queueing import QUEUEING
+from attacca.policy.slots import SLOTS
 from attacca.worker.config import WorkerConfig
 from attacca.worker.host.memory import available_mb
 from attacca.worker.runtime.process.options import ProcessOptions
@@ -33,6 +34,7 @@ FAMILIES = {  # where each is chosen
     "concurrency": "worker.concurrency",
     "keepalive": "worker.keepalive",
     "balancing": "gateway.balancing",
+    "slots": "gateway.slots",
     "scaling": "control.scaling",
     "placement": "control.placement",
 }
@@ -110,7 +112,11 @@ def check_policies(worker: WorkerConfig, gateway: GatewayConfig, control: Contro
         registry.build(KEEPALIVE, worker.keepalive.policy, worker.keepalive.options, "attacca.policy.keepalive"),
         registry.build(BALANCING, gateway.balancing.policy, gateway.balancing.options, "attacca.policy.balancing"),
     )
-    check_of_control(scaling(control.scaling), placement(control.placement))
+    check_of_cluster(
+        scaling(control.scaling),
+        placement(control.placement),
+        registry.build(SLOTS, gateway.slots.policy, gateway.slots.options, "attacca.policy.slots"),
+    )
 
 
 def expand(layer: Layer) -> dict[str, Given]:
@@ -141,7 +147,7 @@ def _in_full(key: str, given: Given) -> dict[str, Given]:
 def defaults(environ: Mapping[str, str]) -> dict[str, Given]:
     """What depends on this machine and user."""
     cores = len(os.sched_getaffinity(0))
-    found = {
+    givens = {
         "control.state_dir": Given(str(default_state_dir(environ)), layers.DEFAULT, ""),
         "worker.memory_mb": Given(
             max(int(available_mb() * MEMORY_SHARE), MEMORY_LEAST_MB),
@@ -154,10 +160,10 @@ def defaults(environ: Mapping[str, str]) -> dict[str, Given]:
     plain = {"worker": WorkerConfig(), "gateway": GatewayConfig(), "control": control}
     for family, key in FAMILIES.items():
         choice = getattr(plain[key.partition(".")[0]], family)
-        found[f"{key}.policy"] = Given(choice.policy, layers.DEFAULT, "")
+        givens[f"{key}.policy"] = Given(choice.policy, layers.DEFAULT, "")
         for name, value in choice.options.items():
-            found[f"{key}.options.{name}"] = Given(value, layers.DEFAULT, "")
-    return found
+            givens[f"{key}.options.{name}"] = Given(value, layers.DEFAULT, "")
+    return givens
 
 
 def of_plane(environ: Mapping[str, str], plane: str) -> dict[str, Given]:
@@ -169,7 +175,10 @@ def of_plane(environ: Mapping[str, str], plane: str) -> dict[str, Given]:
         }
     if plane == "worker":
         directory = default_state_dir(environ)
-        return {"control.state_dir": Given(str(directory.with_name("attacca-worker")), layers.DEFAULT, "of a worker")}
+        return {
+            "control.state_dir": Given(str(directory.with_name("attacca-worker")), layers.DEFAULT, "of a worker"),
+            "gateway.port": Given(0, layers.DEFAULT, "any, for its health and its metrics"),
+        }
     return {}
 
 

@@ -36,6 +36,9 @@ def run(
     port: Annotated[
         int | None, typer.Option("--port", metavar="PORT", help="Default: the one that `up` would use.")
     ] = None,
+    certs: Annotated[
+        str | None, typer.Option("--certs", metavar="DIR", help="How long a plane's certificates are good, too.")
+    ] = None,
     file: ConfigFile = "",
     as_json: Json = False,
 ) -> None:
@@ -47,12 +50,16 @@ def run(
     from attacca.kernel.clock import SystemClock
     from attacca.worker.host.isolation import examine
 
-    flags = {"state_dir": (state_dir or None, "--state-dir"), "port": (port, "--port")}
+    flags = {
+        "state_dir": (state_dir or None, "--state-dir"),
+        "port": (port, "--port"),
+        "cluster.certs": (certs, "--certs"),
+    }
     settings = load(os.environ, file, flags).value
     ours = our_own(Path(settings.control.state_dir).expanduser(), settings.gateway.port)
-    found = examine(is_watch_enough=settings.process.memory_limits == "watch")
+    features = examine(is_watch_enough=settings.process.memory_limits == "watch")
     ours += certificates(settings.cluster.certs, SystemClock().wall())
-    checks = [*(Check(f.name, f.ok, f.detail, f.hint, f.needed) for f in found), *ours]
+    checks = [*(Check(f.name, f.ok, f.detail, f.hint, f.needed) for f in features), *ours]
     if as_json:
         show_json([check._asdict() for check in checks])
     else:
@@ -97,19 +104,19 @@ def certificates(directory: Path | None, now: float) -> list[Check]:
         return []
     from attacca.io.certificates import SOON_DAYS, shown
 
-    found = shown(sorted(directory.glob("*.crt")))
-    if not found:
+    certificates_here = shown(sorted(directory.glob("*.crt")))
+    if not certificates_here:
         return [Check("certificates", ok=False, detail=f"none in {directory}", hint="attacca certs init", needed=True)]
     return [
         Check(
             "certificate",
             ok=days > SOON_DAYS,
-            detail=f"{', '.join(one.names)}: {f'good for {days} days' if days >= 0 else 'ended'}",
+            detail=f"{', '.join(certificate.names)}: {f'good for {days} days' if days >= 0 else 'ended'}",
             hint="attacca certs, then bring what it makes to its place; no plane has to be started anew",
             needed=days < 0,
         )
-        for one in found
-        for days in [int((one.ends_at - now) // 86_400)]
+        for certificate in certificates_here
+        for days in [int((certificate.ends_at - now) // 86_400)]
     ]
 
 

@@ -43,4 +43,4 @@ Certs = Annotated[
 
 
 def split(addresses: str | None) -> list[str] | None:
-    return None if addresses is None else [one.strip() for one in addresses.split(",") if one.strip()]
+    return None if addresses is None else [address.strip() for address in addresses.split(",") if address.strip()]

@@ -18,6 +18,7 @@ from attacca.control.deploy.state import StateDir
 from attacca.control.driver import Control
 from attacca.control.http.app import admin
 from attacca.control.http.authorization import door
+from attacca.control.tenure import Tenure
 from attacca.gateway.async_calls import AsyncCalls, new_owner
 from attacca.gateway.driver import Gateway
 from attacca.gateway.http.asgi_adapter import AsgiApp
@@ -26,6 +27,7 @@ from attacca.gateway.http.server import HttpServer
 from attacca.io.journal.opening import open_journal
 from attacca.io.logbook import Logbook
 from attacca.io.store.opening import is_beside, open_store
+from attacca.io.store.types import Store
 from attacca.io.wire.peers import Peers
 from attacca.io.wire.types import Hello
 from attacca.kernel.access import is_loopback
@@ -54,6 +56,7 @@ from attacca.model.messages import (
 from attacca.model.sandbox import WorkerView
 from attacca.model.story import Moment
 from attacca.worker.driver import Worker
+from attacca.worker.host.load import Meter
 from attacca.worker.runtime.code_store import SharedCode
 from attacca.worker.runtime.process.runtime import ProcessRuntime
 from attacca.worker.runtime.router import Router
@@ -105,9 +108,16 @@ class Server:
         self.logbook = Logbook(state.logs, clock, config.logs)
         self._has_logbook = True
         self._closing.push_async_callback(self._close_logbook)
-        self._make(state)
+        artefacts = None if is_beside(config.store) else Artefacts(state, config.control.artefact_mb)
+        tenure = None if artefacts is None else await Tenure.take(self.store, "attacca up", config.control.lease_s)
+        if tenure is not None:
+            self._closing.push_async_callback(tenure.close)
+        self._make(state, self.store if tenure is None else tenure.store, artefacts)
         await self.control.open()  # takes the lock of the state directory, before a sandbox is made in it
         self._closing.push_async_callback(self.control.close)
+        if tenure is not None and artefacts is not None:
+            await tenure.begin()
+            await artefacts.bring(self.store, self.control.core.changes.catalogue.kept())
         if not is_loopback(config.gateway.host) and not await self.control.tokens.all():
             raise no_token(config.gateway.host, config.control.state_dir)
         await self.worker.open()
@@ -120,7 +130,7 @@ class Server:
         await self._listen()
         self._is_ready = True
 
-    def _make(self, state: StateDir) -> None:
+    def _make(self, state: StateDir, store: Store, artefacts: Artefacts | None) -> None:
         config, clock, streams = self.config, self._clock, Streams.from_entropy()
         self.joints = Joints(config.wire)
         self._of_gateway: Peers[ToWorker | OfGateway] = Peers()
@@ -148,10 +158,11 @@ class Server:
             self._of_worker.send,
             lambda line: self._of_worker.send(CONTROL, line),
             self._load_per_core,
+            Meter(state.path).measure,
         )
         self.control = Control(
             config.control,
-            self.store,
+            store,
             clock,
             self._of_control.send,
             self._announce,
@@ -159,7 +170,7 @@ class Server:
             log=self._log,
             silent_s=config.gateway.silent_s,
             is_ordinary_user=os.geteuid() != 0,
-            artefacts=None if is_beside(config.store) else Artefacts(state, config.control.artefact_mb),
+            artefacts=artefacts,
         )
 
     async def _join(self) -> None:

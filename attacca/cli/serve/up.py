@@ -222,7 +222,7 @@ def banner(server: "Server") -> None:
     lines += [f"  {paint(f'{label:<10}', 'dim', out)}{text}" for label, text in rows.items()]
     where = "" if server.url == "http://127.0.0.1:8080" else f"export ATTACCA_URL={server.url}"
     tries = [where, "attacca init hello && attacca deploy hello", "attacca invoke hello -a name=bob"]
-    lines += ["", *(f"  {paint('$', 'dim', out)} {one}" for one in tries if one), ""]
+    lines += ["", *(f"  {paint('$', 'dim', out)} {example}" for example in tries if example), ""]
     lines.append(paint("  Ctrl-C drains and stops.", "dim", out))
     out.write("\n".join(lines) + "\n")
     out.flush()

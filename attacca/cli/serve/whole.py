@@ -12,15 +12,18 @@ from attacca.policy.placement.types import begin as begin_placer
 from attacca.policy.queueing.types import Queueing
 from attacca.policy.queueing.types import begin as begin_queue
 from attacca.policy.scaling.types import Scalers, Scaling
+from attacca.policy.slots.types import Slotting
+from attacca.policy.slots.types import checked as check_slots
 
 
-def check_of_control(scaling: Scaling, placement: Placement) -> None:
+def check_of_cluster(scaling: Scaling, placement: Placement, slots: Slotting) -> None:
     """
     Raises:
         BadConfig: one lacks something; it is named.
     """
     Scalers(scaling)
     begin_placer(placement, Streams(1).stream("placement"))
+    check_slots(slots, Streams(1).stream("slots"))
 
 
 def check_whole(queueing: Queueing, concurrency: Concurrency, keepalive: Keepalive, balancing: Balancing) -> None:

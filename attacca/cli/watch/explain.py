@@ -29,22 +29,22 @@ def run(
     The latest events are remembered, several thousand in each part of the server; what is older is not told any more.
     """
     with Client(url, token) as client:
-        told = client.json("GET", f"/api/explain/{quoted(subject)}")
+        story = client.json("GET", f"/api/explain/{quoted(subject)}")
     if as_json:
-        show_json(told)
+        show_json(story)
         return
-    for line in lines(told):
+    for line in lines(story):
         put(line)
 
 
-def lines(told: dict[str, Any]) -> list[str]:
+def lines(story: dict[str, Any]) -> list[str]:
     """Times are in milliseconds, from the first moment that is remembered."""
-    moments = told["moments"]
+    moments = story["moments"]
     shown = [
         f"{(moment['at'] - moments[0]['at']) * 1e3:12.3f} ms  {visible(moment['where']):<8} "
         f"{visible(moment['what']):<28} {visible(moment['about'])}".rstrip()
         for moment in moments
     ]
-    reasons = (told["call"] or {}).get("reasons", {})
+    reasons = (story["call"] or {}).get("reasons", {})
     why = [f"{f'why this {part}':>15}  {visible(reason)}" for part, reason in reasons.items() if reason]
     return [*shown, *([""] if shown and why else []), *why]

@@ -81,6 +81,7 @@ def worker_line(view: dict[str, Any], width: int) -> Any:
         (" · ", "dim"), f"{view['running']} running", (f" of {view['limit']} at once", "dim"),
         (" · ", "dim"), (f"{view['queued']} queued", "yellow" if view["queued"] else ""),
         (" · ", "dim"), counted(len(view["sandboxes"]), "sandbox"),
+        (f" · cpu {view['load']['cpu_share']:.0%} load {view['load']['load_1m']:.1f}", "dim") if view["load"] else "",
         (" · draining", "bold red") if view["draining"] else "",
     )  # fmt: skip
 

@@ -53,6 +53,7 @@ from attacca.kernel.chance import Chance
 from attacca.model.endpoints import SandboxDown, Sandboxes, SandboxUp
 from attacca.model.messages import (
     Checked,
+    Cordon,
     Evict,
     GatewayJoined,
     GatewayLeft,
@@ -60,11 +61,11 @@ from attacca.model.messages import (
     Held,
     Known,
     Prewarm,
-    SecretChanged,
     Send,
     WorkerJoined,
     WorkerLeft,
 )
+from attacca.model.supplies import SecretChanged
 
 OF_CLUSTER: Final = (GatewaySaid, SandboxUp, SandboxDown, Sandboxes)
 
@@ -166,6 +167,10 @@ class ControlCore:
             not (self.changes.turns.by_id or self.erasing or self.garbage.is_at_work or self.spread.rounds)
             and self.stage != Stage.OPENING
         )
+
+    def apart(self) -> list[str]:
+        """Gateways and workers in processes of their own."""
+        return [*self.gateways.apart(), *(one.name for one in self.workers.by_name.values() if one.address)]
 
     def users_of(self, secret: str) -> tuple[str, ...]:
         """The functions whose current revisions ask for it."""
@@ -312,10 +317,14 @@ class ControlCore:
     def _pass_on(self, event: Ordered, out: list[Command]) -> None:
         """
         Raises:
-            NotFound: there is no such function.
+            NotFound: there is no such function, or worker.
             NoCapacity, TooMuchReserved: nobody can do it.
         """
         order, catalogue = event.order, self.changes.catalogue
+        if isinstance(order, Cordon):
+            self.workers.expect(order.worker)
+            out += [Send(order.worker, order), Reply(event.id)]
+            return
         settings = catalogue.get(order.function).now.settings
         if isinstance(order, Prewarm):
             worker = self.workers.place(settings, order.count, catalogue)

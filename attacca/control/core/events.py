@@ -30,6 +30,7 @@ from attacca.model.messages import (
     Catalogue,
     Check,
     Checked,
+    Cordon,
     Deleted,
     Deployed,
     Evict,
@@ -40,11 +41,11 @@ from attacca.model.messages import (
     Known,
     Members,
     Prewarm,
-    SecretChanged,
     Send,
     WorkerJoined,
     WorkerLeft,
 )
+from attacca.model.supplies import SecretChanged
 
 OPEN = "open"  # the id of the request that the start is
 
@@ -105,7 +106,7 @@ class SecretDeleteAsked(msgspec.Struct, frozen=True):
 
 class Ordered(msgspec.Struct, frozen=True):
     id: str
-    order: Prewarm | Evict
+    order: Prewarm | Evict | Cordon
 
 
 class ReaderLeft(msgspec.Struct, frozen=True):
@@ -288,7 +289,9 @@ class Sweep(msgspec.Struct, frozen=True):
     keep: tuple[str, ...]
 
 
-ToWorker = Catalogue | Check | AskHeld | Prewarm | Evict | StartSandbox | StopSandbox | AskSandboxes | SecretChanged
+ToWorker = (
+    Cordon | Catalogue | Check | AskHeld | Prewarm | Evict | StartSandbox | StopSandbox | AskSandboxes | SecretChanged
+)
 ToGateway = Catalogue | Members | Endpoints | EndpointsChanged | StartsFail
 ToPeer = Deployed | Deleted | ToWorker | ToGateway
 Command = Send[ToPeer] | Announce | Put | Erase | Reply | Say | Examine | Build | StopBuild | Sweep

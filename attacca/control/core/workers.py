@@ -3,7 +3,7 @@
 from math import inf
 
 from attacca.control.core.catalogue import CatalogueState
-from attacca.errors import AttaccaError
+from attacca.errors import AttaccaError, NotFound
 from attacca.model import reserve
 from attacca.model.function import Settings
 from attacca.model.messages import Heartbeat, WorkerJoined
@@ -80,6 +80,14 @@ class Workers:
         heard = self.heard()
         taking = [worker for worker in heard if not worker.is_draining] or heard
         return taking[0].name if taking else None
+
+    def expect(self, name: str) -> None:
+        """
+        Raises:
+            NotFound: no worker of that name has joined.
+        """
+        if name not in self.by_name:
+            raise NotFound(f"there is no worker {name[:80]!r}", "attacca status lists those that there are")
 
     # What is reserved.
 

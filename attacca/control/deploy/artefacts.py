@@ -12,7 +12,7 @@ import logging
 import shutil
 import tarfile
 import tempfile
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import IO
 
@@ -22,6 +22,7 @@ from attacca.control.core.stored import FUNCTIONS, decode
 from attacca.control.deploy.state import StateDir, place
 from attacca.errors import AttaccaError, NotFound, PayloadTooLarge, StateCorrupt, StateUnavailable
 from attacca.io.store.types import Store
+from attacca.model.function import Revision
 
 LOG = logging.getLogger("attacca.control")
 ARTEFACTS, PIECES = "artefacts/", "pieces/"
@@ -106,9 +107,12 @@ class Artefacts:
                 continue
             with contextlib.suppress(StateCorrupt):  # whoever leads says so
                 function = decode(change.key, change.entry.value)
-                digests = [digest for one in (function.now, *function.revisions) for digest in one.artefact.digests]
-                for digest in dict.fromkeys(digests):
-                    await self._bring(store, digest)
+                await self.bring(store, (function.now, *function.revisions))
+
+    async def bring(self, store: Store, revisions: Iterable[Revision]) -> None:
+        """What of them is to be had lies here then."""
+        for digest in dict.fromkeys(digest for one in revisions for digest in one.artefact.digests):
+            await self._bring(store, digest)
 
     async def sweep(self, store: Store, wanted: Collection[str]) -> int:
         """Remove from the store what is not named; how many went."""

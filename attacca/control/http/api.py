@@ -8,7 +8,7 @@ from attacca.control.core.tokens import NAME
 from attacca.model.async_call import Kind, Posting, State
 from attacca.model.function import EventShape, Missed, Network, Scheduling, Settings, Signature
 from attacca.model.invocation import Call
-from attacca.model.sandbox import FunctionView
+from attacca.model.sandbox import FunctionView, MachineLoad
 from attacca.model.story import Moment
 
 TOKEN_NAME = rf"^({NAME.pattern})?(?!\n)$"  # the same in Python and in ECMAScript, where OpenAPI reads it
@@ -35,7 +35,8 @@ class WorkerRow(msgspec.Struct, frozen=True, kw_only=True):
     running: int
     limit: int  # invocations at once, as the concurrency policy has it now
     cores: int
-    draining: bool
+    draining: bool  # or cordoned
+    load: MachineLoad | None
     functions: tuple[FunctionView, ...]
     sandboxes: tuple[SandboxRow, ...]
     idle: dict[str, int] | None
@@ -113,6 +114,42 @@ class PrewarmRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class EvictRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     templates: bool = False
+
+
+class CordonRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`on`: it is given nothing new, until it is taken back."""
+
+    on: bool = True
+
+
+class GatewayRow(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    url: str  # where it answers functions; empty: where this is asked
+
+
+class WorkerSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """One worker in few words. What it has not told, as it does not answer, is None."""
+
+    name: str
+    address: str  # where gateways reach it; empty: it is in this process
+    silent: bool
+    draining: bool
+    memory_mb: int | None = None
+    used_mb: int | None = None
+    queued: int | None = None
+    running: int | None = None
+    sandboxes: int | None = None
+    load: MachineLoad | None = None
+
+
+class ClusterRow(msgspec.Struct, frozen=True, kw_only=True):
+    """All planes there are. `leader`: the URL of the control that says so; `term`: by which it leads."""
+
+    leader: str
+    term: int
+    functions: int
+    gateways: tuple[GatewayRow, ...]
+    workers: tuple[WorkerSummary, ...]
 
 
 class SecretRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -19,7 +19,14 @@ from litestar.openapi.spec import (
     Schema,
 )
 
-from attacca.control.http.api import ErrorLine, EvictRequest, PrewarmRequest, RollbackRequest, TokenRequest
+from attacca.control.http.api import (
+    CordonRequest,
+    ErrorLine,
+    EvictRequest,
+    PrewarmRequest,
+    RollbackRequest,
+    TokenRequest,
+)
 from attacca.model.function import SECRET_KB, SECRET_NAME, Scale
 
 PATH = "/api/schema"
@@ -36,7 +43,9 @@ WHY = {
     500: "The server failed; its log says more",
     503: "The server is busy, shutting down, or cannot use its state; try again",
 }
-CLOSED: tuple[type[msgspec.Struct], ...] = (RollbackRequest, Scale, PrewarmRequest, EvictRequest, TokenRequest)
+CLOSED: tuple[type[msgspec.Struct], ...] = (
+    RollbackRequest, Scale, PrewarmRequest, EvictRequest, CordonRequest, TokenRequest,
+)  # fmt: skip
 
 
 def refusals(*more: int) -> dict[int, ResponseSpec]:

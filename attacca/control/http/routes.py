@@ -20,6 +20,8 @@ from attacca.control.core.statistics import overall
 from attacca.control.driver import Control
 from attacca.control.http import async_routes
 from attacca.control.http.api import (
+    ClusterRow,
+    CordonRequest,
     ErrorBody,
     ErrorLine,
     EvictRequest,
@@ -39,7 +41,7 @@ from attacca.control.http.api import (
 from attacca.control.http.authorization import Observe, refuse_scope
 from attacca.control.http.context import ApiContext, TheContext
 from attacca.control.http.document import PATH, DeployOperation, Document, SecretOperation, expect_page, refusals
-from attacca.control.http.rows import detail, progress_line, row, scale_now, worker_row
+from attacca.control.http.rows import cluster_row, detail, progress_line, row, scale_now, worker_row
 from attacca.control.secrets import Secret
 from attacca.errors import (
     AttaccaError,
@@ -56,7 +58,7 @@ from attacca.kernel.access import Door
 from attacca.model.function import MASK, SECRET_KB, SECRETS, Scale, Settings
 from attacca.model.invocation import Call
 from attacca.model.log import LogLine
-from attacca.model.messages import Evict, Prewarm
+from attacca.model.messages import Cordon, Evict, Prewarm
 
 LOG = logging.getLogger("attacca.control")
 UPLOAD_MB = 256
@@ -177,6 +179,18 @@ async def list_workers(context: TheContext) -> list[WorkerRow]:
     return [worker_row(view) for view in await context.observe.workers()]
 
 
+@get("/api/cluster", responses=refusals())
+async def show_cluster(context: TheContext) -> ClusterRow:
+    control = context.control
+    return cluster_row(control.core, control.url, await context.observe.workers())
+
+
+@post("/api/workers/{name:str}/cordon", status_code=202, responses=refusals(404, 413))
+async def cordon_worker(name: FromPath[str], data: JSONBody[CordonRequest], context: TheContext) -> dict[str, bool]:
+    await context.control.order(Cordon(name, data.on))
+    return {"on": data.on}
+
+
 @get("/api/explain/{subject:str}", responses=refusals(404))
 async def explain(context: TheContext, subject: FromPath[str]) -> Explanation:
     """What has happened lately to an invocation or a sandbox, and why, as far as it is remembered."""
@@ -237,8 +251,8 @@ async def delete_secret(
 
 HANDLERS = [
     list_functions, describe_function, deploy_function, delete_function, rollback_function, scale_function,
-    prewarm_function, evict_function, read_logs, list_calls, explain, list_workers, show_info, list_tokens,
-    create_token, delete_token, list_secrets, set_secret, delete_secret,
+    prewarm_function, evict_function, read_logs, list_calls, explain, list_workers, show_cluster, cordon_worker,
+    show_info, list_tokens, create_token, delete_token, list_secrets, set_secret, delete_secret,
     *async_routes.HANDLERS,
 ]  # fmt: skip
 

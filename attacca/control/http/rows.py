@@ -1,20 +1,29 @@
 """What the admin API shows of functions, secrets and deployments: the plane's own words as the wire has them."""
 
+from collections.abc import Iterable
+
+import msgspec
+
 from attacca.control.core.catalogue import changes
+from attacca.control.core.control import ControlCore
 from attacca.control.core.progress import Done, Progress, Refused, Step
 from attacca.control.core.stored import Function
+from attacca.control.core.workers import Worker
 from attacca.control.http.api import (
+    ClusterRow,
     DoneBody,
     DoneLine,
     ErrorBody,
     ErrorLine,
     FunctionDetail,
     FunctionRow,
+    GatewayRow,
     RevisionRow,
     SandboxRow,
     ScaleNow,
     StepLine,
     WorkerRow,
+    WorkerSummary,
 )
 from attacca.model.function import PythonDirectory, Revision, masked
 from attacca.model.sandbox import SandboxView, WorkerView
@@ -84,10 +93,34 @@ def worker_row(view: WorkerView) -> WorkerRow:
         limit=view.limit,
         cores=view.cores,
         draining=view.draining,
+        load=view.load,
         functions=view.functions,
         sandboxes=tuple(_sandbox_row(sandbox) for sandbox in view.sandboxes),
         idle=view.idle,
     )
+
+
+def cluster_row(core: ControlCore, url: str, views: Iterable[WorkerView]) -> ClusterRow:
+    shown = {view.name: view for view in views}
+    return ClusterRow(
+        leader=url,
+        term=core.changes.catalogue.epoch,
+        functions=len(core.changes.versions),
+        gateways=tuple(GatewayRow(name=one.name, url=one.url) for one in core.gateways.by_name.values()),
+        workers=tuple(_summary(one, shown.get(one.name)) for one in core.workers.by_name.values()),
+    )
+
+
+def _summary(worker: Worker, view: WorkerView | None) -> WorkerSummary:
+    summary = WorkerSummary(
+        name=worker.name, address=worker.address, silent=worker.is_silent, draining=worker.is_draining
+    )
+    if view is None:
+        return summary
+    return msgspec.structs.replace(
+        summary, draining=view.draining, memory_mb=view.capacity.memory_mb, used_mb=view.used.memory_mb,
+        queued=view.queued, running=view.running, sandboxes=len(view.sandboxes), load=view.load,
+    )  # fmt: skip
 
 
 def _sandbox_row(view: SandboxView) -> SandboxRow:

@@ -6,7 +6,7 @@ from operator import attrgetter
 
 import msgspec
 
-from attacca.errors import NotFound
+from attacca.errors import NotFound, StateUnavailable
 from attacca.gateway.core.inflight import Function
 from attacca.model.function import Revision
 from attacca.model.invocation import Call
@@ -94,7 +94,10 @@ class Functions:
             latest = nlargest(limit, every, key=attrgetter("at"))
         return [one.call() for one in latest]
 
-    def unknown(self, name: str) -> NotFound:
+    def unknown(self, name: str) -> NotFound | StateUnavailable:
+        if self.generation is None:
+            what = "this gateway has not heard yet which functions there are"
+            return StateUnavailable(what, "send it again in a moment, or to another gateway")
         shown = name if len(name) <= 63 else name[:60] + "..."
         near = self._near(name)
         if near:

@@ -18,7 +18,7 @@ from attacca.gateway.core.catalogue import Functions
 from attacca.gateway.core.deadlines import Deadlines
 from attacca.gateway.core.events import Arrived, Command, TellControl
 from attacca.gateway.core.inflight import NO_TIME, Function, Inflight
-from attacca.gateway.core.slots import SandboxHandle, Slots, waited
+from attacca.gateway.core.slots import SandboxHandle, Slots, Slotter, waited
 from attacca.gateway.core.workers import WorkerHandle, Workers
 from attacca.model.endpoints import (
     AskEndpoints,
@@ -46,15 +46,11 @@ DRAINING = Failed(Draining.code, "the gateway is shutting down", "send it again 
 
 class Cluster:
     def __init__(
-        self,
-        inflight: dict[str, Inflight],
-        functions: Functions,
-        deadlines: Deadlines[Inflight],
-        workers: Workers,
-        close: Close,
-        place: Place,
-    ) -> None:
-        """`place`: with a worker, which has to see to all else."""
+        self, inflight: dict[str, Inflight], functions: Functions, deadlines: Deadlines[Inflight], workers: Workers,
+        close: Close, place: Place, fresh: Slotter,
+    ) -> None:  # fmt: skip
+        """`place`: with a worker, which has to see to all else. `fresh`: see `Slots`."""
+        self._fresh = fresh
         self._inflight = inflight
         self._functions = functions
         self._deadlines = deadlines
@@ -158,7 +154,8 @@ class Cluster:
         self._note(now, slots, out)
 
     def _give(self, now: float, slots: Slots[Inflight], inflight: Inflight, out: list[Command]) -> None:
-        function, sandbox = inflight.function, slots.take()
+        function = inflight.function
+        sandbox, why = slots.take()
         handle = sandbox.handle
         assert handle is not None, f"{sandbox!r} was given out"
         self.nowhere.queued -= 1
@@ -168,7 +165,7 @@ class Cluster:
         inflight.revision = function.number
         waited_ms = (now - inflight.arrived) * 1e3
         if not waited_ms:
-            inflight.place = AT_ONCE
+            inflight.place = f"{AT_ONCE}: {why}" if why else AT_ONCE
         elif sandbox.is_new:
             inflight.timing, inflight.place = waited(waited_ms, sandbox.endpoint.timing), MADE
         else:
@@ -269,7 +266,7 @@ class Cluster:
     def _slots(self, name: str) -> Slots[Inflight]:
         slots = self.by_function.get(name)
         if slots is None:
-            slots = self.by_function[name] = Slots(name)
+            slots = self.by_function[name] = Slots(name, self._fresh)
         return slots
 
     def _drop_unused(self, slots: Slots[Inflight]) -> None:

@@ -37,6 +37,7 @@ from attacca.gateway.core.events import (
 from attacca.gateway.core.inflight import NO_REQUEST, Function, Inflight
 from attacca.gateway.core.joining import Joining
 from attacca.gateway.core.retries import LEFT, Retries
+from attacca.gateway.core.slots import Slotter
 from attacca.gateway.core.workers import ONLY, WorkerHandle, Workers
 from attacca.model.endpoints import Endpoints, EndpointsChanged, NotBegun, SlotFree, StartsFail
 from attacca.model.invocation import Failed, Invocation, Ok, Outcome, Start
@@ -61,6 +62,7 @@ from attacca.model.messages import (
 )
 from attacca.policy.balancing.least_loaded import Level
 from attacca.policy.balancing.types import Balancer, Done
+from attacca.policy.slots.latest import Stack
 
 AtWork = BodyCame | ClientPaused | ClientLeft | ClientFell | Amended | GivenUp
 FromWorkers = ResponseHead | ResponseBody | Flow | Resting | Heartbeat | WorkerJoined | WorkerLeft
@@ -75,8 +77,9 @@ class GatewayCore:
     """It needs workers, which join and leave."""
 
     def __init__(
-        self, calls_kept: int, balancer: Balancer | None = None, *, silent_s: float = 3.0, attempts: int = 3
-    ) -> None:
+        self, calls_kept: int, balancer: Balancer | None = None, slots: Slotter = Stack, *,
+        silent_s: float = 3.0, attempts: int = 3,
+    ) -> None:  # fmt: skip
         """`silent_s`: who says nothing for so long is lost. `attempts`: so often an invocation is sent, at most."""
         self.functions = Functions(calls_kept)
         self.deadlines: Deadlines[Inflight] = Deadlines()
@@ -84,7 +87,9 @@ class GatewayCore:
         self.inflight: dict[str, Inflight] = {}  # by key
         self.is_draining = False
         self.unknown = 0  # refusals that no known function can be blamed for
-        self.cluster = Cluster(self.inflight, self.functions, self.deadlines, self.workers, self._close, self._place)
+        self.cluster = Cluster(
+            self.inflight, self.functions, self.deadlines, self.workers, self._close, self._place, slots
+        )
         self.retries = Retries(
             self.inflight, self.functions, self.deadlines, self.workers, attempts, self._pick, self._close, self.cluster
         )

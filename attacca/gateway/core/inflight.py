@@ -18,6 +18,7 @@ from attacca.policy.balancing.types import Asked
 NO_TIME = Timing()
 NO_REQUEST = Request()
 LEAST_GAP_S = 1e-6  # two arrivals at the same moment are not infinitely frequent
+MOST_RATE = 1 / LEAST_GAP_S
 RETRY_AFTER_MOST_S = 3600
 WHY_MOST = 500  # characters of an error's message that are remembered
 
@@ -88,13 +89,9 @@ class Function:
             self.gap_s = gap_s if known_s is None else known_s + EWMA_WEIGHT * (gap_s - known_s)
 
     def asked(self) -> Asked:
-        exec_s = self.statistics.exec_s
-        return Asked(self.name, self.rate, exec_s, self.resources, self.application, self.trigger)
-
-    @property
-    def rate(self) -> float:
-        """Arrivals per second; 0 while there is no telling."""
-        return 0.0 if self.gap_s is None else 1 / max(self.gap_s, LEAST_GAP_S)
+        gap_s = self.gap_s
+        rate = 0.0 if gap_s is None else 1 / gap_s if gap_s > LEAST_GAP_S else MOST_RATE
+        return Asked(self.name, rate, self.statistics.exec_s, self.resources, self.application, self.trigger)
 
     def queue_full(self) -> QueueFull:
         """Those who wait need about their mean execution each, on as many sandboxes as run now."""

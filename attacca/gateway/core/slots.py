@@ -5,20 +5,22 @@ its worker has the last word: it refuses what is beyond, which is how a gateway 
 """
 
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
 from attacca.gateway.core.workers import WorkerHandle
 from attacca.model.endpoints import Endpoint
 from attacca.model.invocation import Timing
+from attacca.policy.slots.types import Free
 
+Slotter = Callable[[], Free]  # what it makes chooses among those that have a free slot
 T = TypeVar("T", bound=Hashable)
 
 
 class SandboxHandle(Generic[T]):
     """A sandbox that control has published. `handle` is None while its worker is not there, or drains."""
 
-    __slots__ = ("endpoint", "handle", "id", "is_full", "is_new", "limit", "slots", "taken")
+    __slots__ = ("endpoint", "handle", "id", "is_full", "is_new", "limit", "served", "slots", "taken")
 
     def __init__(self, endpoint: Endpoint, slots: "Slots[T]") -> None:
         self.endpoint = endpoint
@@ -27,6 +29,7 @@ class SandboxHandle(Generic[T]):
         self.slots: Slots[T] | None = slots  # None: it is not published any more
         self.handle: WorkerHandle | None = None
         self.taken = 0  # by invocations of this gateway
+        self.served = 0  # of them, so far
         self.is_full = False  # as its worker has said: others have what we think is free
         self.is_new = True  # nothing of ours has been sent there yet
 
@@ -42,13 +45,14 @@ class SandboxHandle(Generic[T]):
 class Slots(Generic[T]):
     """`waiting` are in the order in which they came; one that is sent back goes before them."""
 
-    __slots__ = ("free", "is_changed", "name", "revision", "sandboxes", "told", "waiting")
+    __slots__ = ("_fresh", "free", "is_changed", "name", "revision", "sandboxes", "told", "waiting")
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, fresh: Slotter) -> None:
         self.name = name
+        self._fresh = fresh
         self.revision = ""  # the current one's id; only its sandboxes are used
         self.sandboxes: dict[str, SandboxHandle[T]] = {}  # all that are published
-        self.free: dict[str, SandboxHandle[T]] = {}  # those with a free slot that can be used; the latest is last
+        self.free: Free = fresh()  # those with a free slot that can be used
         self.waiting: OrderedDict[T, None] = OrderedDict()
         self.is_changed = False  # since control was told
         self.told = 0  # how many waited then
@@ -63,7 +67,7 @@ class Slots(Generic[T]):
     def use(self, revision: str) -> None:
         """From now on its sandboxes."""
         self.revision = revision
-        self.free = {}
+        self.free = self._fresh()
         for sandbox in self.sandboxes.values():
             self.look(sandbox)
 
@@ -73,23 +77,32 @@ class Slots(Generic[T]):
 
     def remove(self, sandbox: SandboxHandle[T]) -> None:
         del self.sandboxes[sandbox.id]
-        self.free.pop(sandbox.id, None)
+        self.free.discard(sandbox.id)
         sandbox.slots = None
 
     def look(self, sandbox: SandboxHandle[T]) -> None:
         """Something about it has changed: can it be given out?"""
         if sandbox.is_free and sandbox.endpoint.revision == self.revision:
-            self.free[sandbox.id] = sandbox
+            self.free.add(sandbox)
         else:
-            self.free.pop(sandbox.id, None)
+            self.free.discard(sandbox.id)
 
-    def take(self) -> SandboxHandle[T]:
-        """A slot of the one that has become free last: those that are used least come to rest, and can be let go."""
-        name, sandbox = self.free.popitem()
+    def take(self) -> tuple[SandboxHandle[T], str]:
+        """A slot of one, and why of that one; of the only one there is nothing to say."""
+        free = self.free
+        why = ""
+        if len(free) > 1:
+            name, why = free.pick()
+        else:
+            name, _ = free.pick()
+        sandbox = self.sandboxes[name]
         sandbox.taken += 1
+        sandbox.served += 1
         if sandbox.taken < sandbox.limit:
-            self.free[name] = sandbox
-        return sandbox
+            free.add(sandbox)
+        else:
+            free.discard(name)
+        return sandbox, why
 
 
 def waited(waited_ms: float, made: Timing) -> Timing:

@@ -21,6 +21,10 @@ class FencedStore:
     def __repr__(self) -> str:
         return f"<FencedStore {self._under.key} {self._under.fence}: {self._store!r}>"
 
+    def renew(self, under: Lease) -> None:
+        """By another lease from now on; nobody has had one in between."""
+        self._under = under
+
     async def get(self, key: str) -> Entry | None:
         return await self._store.get(key)
 

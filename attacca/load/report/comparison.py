@@ -149,12 +149,12 @@ def _cold(digest: Digest, *, is_simulated: bool) -> str:
 
 
 def _handler(cpu: str) -> str:
-    told = {
+    words = {
         "none": "takes its duration exactly, whatever runs beside it",
         "sharing": "shares the cores of its worker with the other handlers",
         "contended": "shares the cores of its worker with other handlers and with starts",
     }
-    return told.get(cpu, "runs on real cores")
+    return words.get(cpu, "runs on real cores")
 
 
 def _durations(trace: Mapping[str, Any] | None) -> str:

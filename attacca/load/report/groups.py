@@ -196,11 +196,11 @@ def twins(groups: Sequence[Group]) -> list[tuple[Group, Group]]:
 
 def quantile_distance(left: Group, right: Group) -> float:
     """Kolmogorov and Smirnov's distance, read off the kept quantiles: exact to a thousandth."""
-    one, two = left.quantiles()[1], right.quantiles()[1]
-    if not one or not two:
+    lefts, rights = left.quantiles()[1], right.quantiles()[1]
+    if not lefts or not rights:
         return math.nan
-    gaps = [abs(share - share_below(two, value)) for share, value in zip(SHARES, one, strict=True)]
-    gaps += [abs(share - share_below(one, value)) for share, value in zip(SHARES, two, strict=True)]
+    gaps = [abs(share - share_below(rights, value)) for share, value in zip(SHARES, lefts, strict=True)]
+    gaps += [abs(share - share_below(lefts, value)) for share, value in zip(SHARES, rights, strict=True)]
     return max(gaps)
 
 
@@ -225,7 +225,7 @@ def is_swept(groups: Sequence[Group]) -> bool:
     """Whether the load itself differs between at least three configurations."""
     if len(groups) >= 3 and differing([group.first for group in groups]) == [CLIENTS]:
         return True
-    rates = sorted(found for group in groups if not math.isnan(found := rate(group)))
+    rates = sorted(offered for group in groups if not math.isnan(offered := rate(group)))
     return len(rates) >= 3 and all(after > before * 1.05 for before, after in itertools.pairwise(rates))
 
 

@@ -13,13 +13,19 @@ from attacca.load.report.groups import Group, differing, settings
 from attacca.policy.balancing import BALANCING
 from attacca.policy.concurrency import CONCURRENCY
 from attacca.policy.keepalive import BOUNDS, KEEPALIVE
+from attacca.policy.placement import PLACEMENT
 from attacca.policy.queueing import QUEUEING
+from attacca.policy.scaling import SCALING
+from attacca.policy.slots import SLOTS
 
 PLACES: Final = {  # by the key of the choice: its policies, in the order in which they are drawn
     "system.keepalive.policy": list(KEEPALIVE | BOUNDS),
     "system.queueing.policy": list(QUEUEING),
     "system.concurrency.policy": list(CONCURRENCY),
     "system.balancing.policy": list(BALANCING),
+    "system.slots.policy": list(SLOTS),
+    "system.scaling.policy": list(SCALING),
+    "system.placement.policy": list(PLACEMENT),
 }
 
 

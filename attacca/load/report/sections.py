@@ -77,11 +77,11 @@ def _about(groups: Sequence[Group]) -> list[str]:
     runs = sum(len(group.digests) for group in groups)
     kinds = " and ".join(dict.fromkeys(group.kind for group in groups))
     seeds = sorted({seed for group in groups for seed in group.seeds})
-    told = ", ".join(map(str, seeds)) if len(seeds) <= 12 else f"{seeds[0]} to {seeds[-1]}"
+    listed = ", ".join(map(str, seeds)) if len(seeds) <= 12 else f"{seeds[0]} to {seeds[-1]}"
     lines = [str(about)] if about else []
     lines.append(
         f"{runs} {kinds} run{'s' * (runs > 1)} of {len(groups)} configuration{'s' * (len(groups) > 1)}, "
-        f"seed{'s' * (len(seeds) > 1)} {told}. Responses count from the moment an invocation was due."
+        f"seed{'s' * (len(seeds) > 1)} {listed}. Responses count from the moment an invocation was due."
     )
     return lines
 

@@ -61,12 +61,12 @@ def _spaced(across: Sequence[float]) -> list[int]:
     if not across:
         return []
     step = max(math.log(across[-1] / across[0]) / 7, 1e-9)
-    found, wanted = [], math.log(across[0])
+    places, wanted = [], math.log(across[0])
     for place, at in enumerate(across):
         if math.log(at) >= wanted - 1e-9:
-            found.append(place)
+            places.append(place)
             wanted = math.log(at) + step
-    return found
+    return places
 
 
 def _alpha(groups: Sequence[Group]) -> float:
@@ -175,11 +175,11 @@ def _apart(places: Sequence[int], values: Sequence[float]) -> list[int]:
     if not places:
         return []
     room = 0.12 * math.log(max(values[places[-1]] / max(values[places[0]], 1e-9), 1.0001))
-    found: list[int] = []
+    kept: list[int] = []
     for place in reversed(places):  # the tail is what is looked for
-        if not found or math.log(values[found[-1]] / values[place]) >= room:
-            found.append(place)
-    return found
+        if not kept or math.log(values[kept[-1]] / values[place]) >= room:
+            kept.append(place)
+    return kept
 
 
 def throughput(groups: Sequence[Group]) -> Figure:

@@ -68,13 +68,13 @@ def summary(groups: Sequence[Group]) -> Table:
 
 def _without(groups: Sequence[Group]) -> str:
     """What a single run says without saying how surely."""
-    found = dict.fromkeys(
+    labels = dict.fromkeys(
         METRICS[name].label
         for group in groups
         for name in measured([group])
         if (interval := group.metric(name)) is not None and interval.note in (ONE_RUN, TOO_FEW) and interval.low is None
     )
-    return f"{ONE_RUN} for {', '.join(found)}" if found else ""
+    return f"{ONE_RUN} for {', '.join(labels)}" if labels else ""
 
 
 def configurations(groups: Sequence[Group], names: Sequence[str]) -> Table:

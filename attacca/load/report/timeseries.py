@@ -43,8 +43,8 @@ def over_time(groups: Sequence[Group]) -> Figure:
     return drawn
 
 
-def _is_alike(one: Series, other: Series) -> bool:
-    return one.arrivals == other.arrivals
+def _is_alike(left: Series, right: Series) -> bool:
+    return left.arrivals == right.arrivals
 
 
 def _numbers(values: Sequence[float | None]) -> list[float]:

@@ -99,6 +99,8 @@ def validation(live: Group, simulated: Group, title: str = "") -> Table:
 
 def mean_gap(left: Sequence[float | None], right: Sequence[float | None]) -> float | None:
     """How far two lines are apart on average, as a share of the first one's mean."""
-    both = [(one, two) for one, two in zip(left, right, strict=False) if one is not None and two is not None]
-    size = sum(one for one, _ in both)
-    return sum(abs(one - two) for one, two in both) / size if size else None
+    both = [
+        (first, second) for first, second in zip(left, right, strict=False) if first is not None and second is not None
+    ]
+    size = sum(first for first, _ in both)
+    return sum(abs(first - second) for first, second in both) / size if size else None

@@ -69,10 +69,10 @@ def ratio(base: Sequence[float], other: Sequence[float], confidence: float = CON
     return Interval(value, (middle - width) / squares, (middle + width) / squares, count, "", confidence)
 
 
-def _covariance(one: Sequence[float], other: Sequence[float]) -> float:
-    middles = mean(one), mean(other)
-    products = ((left - middles[0]) * (right - middles[1]) for left, right in zip(one, other, strict=True))
-    return math.fsum(products) / (len(one) - 1)
+def _covariance(lefts: Sequence[float], rights: Sequence[float]) -> float:
+    middles = mean(lefts), mean(rights)
+    products = ((left - middles[0]) * (right - middles[1]) for left, right in zip(lefts, rights, strict=True))
+    return math.fsum(products) / (len(lefts) - 1)
 
 
 def signed_ranks(gaps: Sequence[float]) -> float:

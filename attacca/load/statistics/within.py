@@ -78,8 +78,8 @@ def _quantile(given: Floats, ordered: Floats, share: float, independent: float, 
 
     def figure(batches: Floats) -> Floats:
         at = _rank(share, batches.shape[1])
-        found: Floats = np.partition(batches, at, axis=1)[:, at]
-        return np.log(found)
+        quantiles: Floats = np.partition(batches, at, axis=1)[:, at]
+        return np.log(quantiles)
 
     reach = _reach(given, figure, max(LEAST, math.ceil(0.999 / min(share, 1.0 - share))), confidence)
     if reach is None or independent * min(share, 1.0 - share) < 1.0 or not value > 0.0:
@@ -121,29 +121,29 @@ def _reach(given: Floats, figure: Callable[[Floats], Floats], least: int, confid
     """Half an interval: of the counts of batches the widest. None: too few batches would have `least` values."""
     if len(given) < ENOUGH * least:
         return None
-    found = None
+    longest = None
     for count in COUNTS:
         size = len(given) // count
         if size < least:
             break
         spread = _spread(figure(given[: count * size].reshape(count, size)))
         reach = math.sqrt(spread) * t_quantile((1.0 + confidence) / 2.0, count - 1)
-        found = reach if found is None else max(found, reach)
-    return found
+        longest = reach if longest is None else max(longest, reach)
+    return longest
 
 
 def _variance(given: Floats) -> float | None:
     """Of the mean: as large as any count of batches finds it. None: there are too few values."""
     if len(given) < ENOUGH * LEAST:
         return None
-    found = None
+    largest = None
     for count in COUNTS:
         size = len(given) // count
         if size < LEAST:
             break
         spread = _spread(given[: count * size].reshape(count, size).mean(axis=1))
-        found = spread if found is None else max(found, spread)
-    return found
+        largest = spread if largest is None else max(largest, spread)
+    return largest
 
 
 def _spread(figures: Floats) -> float:

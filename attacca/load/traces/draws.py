@@ -144,6 +144,6 @@ def unknown_durations_ms(seed: int, functions: Keys) -> Floats:
     return table
 
 
-def _normal(one: npt.NDArray[np.float64], two: npt.NDArray[np.float64]) -> Floats:
-    drawn: Floats = np.sqrt(-2.0 * np.log1p(-one)) * np.cos(2.0 * np.pi * two)
+def _normal(radii: npt.NDArray[np.float64], turns: npt.NDArray[np.float64]) -> Floats:
+    drawn: Floats = np.sqrt(-2.0 * np.log1p(-radii)) * np.cos(2.0 * np.pi * turns)
     return drawn

@@ -91,13 +91,13 @@ def _triggers(drawn: Azure) -> Fit:
 
 def _skew(rates: Floats) -> list[Fit]:
     ordered = np.sort(rates)[::-1]
-    found = []
+    fits = []
     for top, wanted in azure.SKEW:
         many = round(len(ordered) * top)
         if many >= 1:
             share = float(ordered[:many].sum() / ordered.sum())
             what = f"load of the top {top * 100:g} %"
-            found.append(
+            fits.append(
                 Fit(
                     what=what,
                     got=f"{share:.3f}",
@@ -107,4 +107,4 @@ def _skew(rates: Floats) -> list[Fit]:
                     limit=None,
                 )
             )
-    return found
+    return fits

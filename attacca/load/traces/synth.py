@@ -205,5 +205,5 @@ def _probit(share: Floats) -> Floats:
     grid = np.linspace(-6, 6, 4001)
     density = np.exp(-(grid**2) / 2)
     passed = np.cumsum(density)
-    found: Floats = np.interp(share, passed / passed[-1], grid)
-    return found
+    scores: Floats = np.interp(share, passed / passed[-1], grid)
+    return scores

@@ -6,7 +6,7 @@
 import json
 from typing import Any, Final, NamedTuple
 
-FAMILIES: Final = ("queueing", "concurrency", "keepalive", "balancing")
+FAMILIES: Final = ("queueing", "concurrency", "keepalive", "balancing", "slots", "scaling", "placement")
 
 
 class Chosen(NamedTuple):

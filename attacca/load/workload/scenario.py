@@ -152,6 +152,7 @@ class System(Part, frozen=True, kw_only=True):
     concurrency: Choice = Choice(policy="fixed", options={"count": 64})
     keepalive: Choice = Choice(policy="ttl")
     balancing: Choice = Choice(policy="least_loaded")
+    slots: Choice = Choice(policy="latest")  # in mode cluster: which sandbox with a free slot gets an invocation
     scaling: Choice = Choice(policy="knative")  # in mode cluster: how many sandboxes a function has
     placement: Choice = Choice(policy="kubernetes")  # in mode cluster: which worker has the next one made
     templates: bool = True
@@ -248,12 +249,12 @@ def _copies(plan: FunctionPlan) -> Iterator[FunctionPlan]:
     shape = plan.shape
     is_staggered = shape is not None and shape.kind == "constant" and shape.rate > 0
     for number, name in enumerate(names_of(plan)):
-        one = msgspec.structs.replace(plan, name=name, copies=1)
+        copy = msgspec.structs.replace(plan, name=name, copies=1)
         if is_staggered:
             assert shape is not None
             at_s = shape.at_s + number / plan.copies / shape.rate
-            one = msgspec.structs.replace(one, shape=msgspec.structs.replace(shape, at_s=at_s))
-        yield one
+            copy = msgspec.structs.replace(copy, shape=msgspec.structs.replace(shape, at_s=at_s))
+        yield copy
 
 
 def read(path: Path) -> Scenario:

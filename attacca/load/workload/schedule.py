@@ -6,7 +6,7 @@ Walking it again yields the same. It is drawn while it is walked, so that its le
 import re
 from collections.abc import Iterator, Mapping
 from heapq import merge
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -30,7 +30,7 @@ TIMEOUT_S = (
 Arrival = tuple[float, int, float]  # when, which function, for how many milliseconds
 
 
-class Due(NamedTuple):
+class Due(msgspec.Struct, frozen=True, gc=False):
     """One invocation that the schedule wants. `function` is a place in `Schedule.functions`."""
 
     idx: int
@@ -136,14 +136,14 @@ class Schedule:
                 self._count(chunk, counts)
         return counts
 
-    def _count(self, chunk: "pl.DataFrame", found: dict[int, tuple[float, float]]) -> None:
+    def _count(self, chunk: "pl.DataFrame", sums: dict[int, tuple[float, float]]) -> None:
         import polars as pl
 
         part = chunk.filter(pl.col("arrival_s") < self.length_s).group_by("function")
         for function, many, total_ms in part.agg(pl.len(), pl.col("duration_ms").sum()).iter_rows():
             number = self._places[function]
-            before, before_ms = found.get(number, (0.0, 0.0))
-            found[number] = (before + many, before_ms + total_ms)
+            before, before_ms = sums.get(number, (0.0, 0.0))
+            sums[number] = (before + many, before_ms + total_ms)
 
 
 def label_of(name: str, taken: Mapping[str, object], number: int) -> str:

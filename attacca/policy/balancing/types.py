@@ -8,6 +8,7 @@ import msgspec
 from attacca.kernel import protocol
 from attacca.kernel.chance import Chance
 from attacca.model.resources import NOTHING, Resources
+from attacca.model.sandbox import MachineLoad
 
 
 class Worker(Protocol):
@@ -39,6 +40,10 @@ class Worker(Protocol):
         """Of it, held by none."""
 
     @property
+    def load(self) -> MachineLoad | None:
+        """How busy its machine is, whoever makes it so; None where nobody measures that."""
+
+    @property
     def heard_at(self) -> float:
         """When it last said something of itself, in seconds on the gateway's clock."""
 
@@ -57,7 +62,7 @@ class Asked(msgspec.Struct, frozen=True, gc=False):
     trigger: str = ""
 
 
-class Picked(NamedTuple):
+class Picked(msgspec.Struct, frozen=True, gc=False):
     worker: str
     why: str
 

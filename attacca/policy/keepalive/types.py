@@ -105,7 +105,7 @@ class Idle(msgspec.Struct, frozen=True, gc=False):
     trigger: str = ""
 
 
-class Expiry(NamedTuple):
+class Expiry(msgspec.Struct, frozen=True, gc=False):
     """`copies`: so many sandboxes, where they are to be made."""
 
     at: float

@@ -39,5 +39,5 @@ def trend(values: Sequence[float]) -> float:
     if count < 2:
         return 0.0
     middle, mean = (count - 1) / 2, sum(values) / count
-    covariance = sum((at - middle) * (value - mean) for at, value in enumerate(values))
-    return covariance / sum((at - middle) ** 2 for at in range(count))
+    covariance = sum(((at - middle) * (value - mean) for at, value in enumerate(values)), 0.0)
+    return covariance / sum(((at - middle) ** 2 for at in range(count)), 0.0)

@@ -67,10 +67,10 @@ from attacca.model.messages import (
     Heartbeat,
     Held,
     Members,
-    SecretChanged,
     Send,
     WorkerJoined,
 )
+from attacca.model.supplies import SecretChanged
 from attacca.sim.engine import Engine, EngineTimer
 from attacca.sim.platform.network import Channel
 

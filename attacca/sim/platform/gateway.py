@@ -125,7 +125,8 @@ class SimulatedGateway:
     def _order(self, command: Command) -> None:
         match command:
             case Reject():
-                self._refuse(_of(command.client), command.error)
+                assert type(command.client) is SimulatedInvocation
+                self._refuse(command.client, command.error)
             case TellControl():
                 self._tell_control(command.message)
             case WorkerLost():
@@ -140,7 +141,8 @@ class SimulatedGateway:
             key = message.invocation.id
             place, channel = self.channels[worker]
             inflight = self.core.inflight[key]
-            flight = _of(inflight.client)
+            flight = inflight.client
+            assert type(flight) is SimulatedInvocation
             if inflight.attempts == 1:
                 self._event_log.note(ARRIVED, place, flight.idx)
             else:
@@ -163,7 +165,8 @@ class SimulatedGateway:
         self._close(flight, error.status, error.code)
 
     def _answer(self, inflight: Inflight) -> None:
-        flight = _of(inflight.client)
+        flight = inflight.client
+        assert type(flight) is SimulatedInvocation
         if not inflight.is_done:
             raise Broken(f"invocation {flight.idx} is answered before the gateway is done with it")
         inflight.client = None
@@ -184,11 +187,6 @@ class SimulatedGateway:
         self._ledger.close_flight(flight, self._engine.now, status, error)
         if self.on_over is not None:
             self.on_over(flight)
-
-
-def _of(client: object) -> SimulatedInvocation:
-    assert type(client) is SimulatedInvocation
-    return client
 
 
 def _deaf(message: AskEndpoints | Loads) -> None:

@@ -1,6 +1,7 @@
 """Joins the cores to the engine: one gateway in front of many workers, and the scenario's invocations that come in."""
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import accumulate
 from math import inf
 
@@ -17,6 +18,8 @@ from attacca.model.messages import Heartbeat, WorkerJoined
 from attacca.policy.balancing import BALANCING
 from attacca.policy.balancing.types import Balancer, begin
 from attacca.policy.keepalive.types import Keepalive
+from attacca.policy.slots import SLOTS
+from attacca.policy.slots.types import Free, checked
 from attacca.sim.engine import Engine
 from attacca.sim.platform.control import SimulatedControl
 from attacca.sim.platform.draws import Draws, Duration, pick
@@ -241,11 +244,18 @@ class Clients:
 
 def _core(scenario: Scenario, balancer: Balancer | None, *, is_apart: bool) -> GatewayCore:
     silent_s, attempts = _silent_s(scenario, is_apart=is_apart), scenario.system.attempts
-    return GatewayCore(0, balancer or balancer_of(scenario), silent_s=silent_s, attempts=attempts)
+    balancing = balancer or balancer_of(scenario)
+    return GatewayCore(0, balancing, slots_of(scenario), silent_s=silent_s, attempts=attempts)
 
 
 def _silent_s(scenario: Scenario, *, is_apart: bool) -> float:
     return scenario.system.silent_s if is_apart else inf
+
+
+def slots_of(scenario: Scenario) -> Callable[[], Free]:
+    choice, chance = scenario.system.slots, Streams(scenario.seed).stream("slots")
+    policy = checked(build(SLOTS, choice.policy, choice.options, "attacca.policy.slots"), chance)
+    return partial(policy.fresh, chance)
 
 
 def balancer_of(scenario: Scenario) -> Balancer:

@@ -85,7 +85,7 @@ class Reached(Exception):
 
 
 class EventLog:
-    __slots__ = ("_count", "_digest", "_engine", "_file", "_rows", "_stop_at")
+    __slots__ = ("_count", "_digest", "_engine", "_file", "_most", "_rows", "_stop_at")
 
     def __init__(self, engine: Engine, path: Path | None = None, stop_at: int | None = None) -> None:
         """`path`: of the file of entries. `stop_at`: raise Reached when so many are written.
@@ -98,6 +98,7 @@ class EventLog:
         self._rows: list[float] = []
         self._count = 0  # of those that are digested
         self._stop_at = stop_at
+        self._most = BATCH if stop_at is None else min(BATCH, 3 * stop_at)  # numbers, before it is looked at them
         self._file: BinaryIO | None = None
         if path is not None:
             try:
@@ -113,10 +114,8 @@ class EventLog:
     def note(self, what: int, worker: int, number: int) -> None:
         rows = self._rows
         rows += (self._engine.now, what + PER_WORKER * worker, number)
-        if len(rows) >= BATCH:
-            self._write()
-        if self._stop_at is not None and self.count >= self._stop_at:
-            raise Reached
+        if len(rows) >= self._most:
+            self._full()
 
     @property
     def count(self) -> int:
@@ -133,6 +132,13 @@ class EventLog:
         """Those that are not digested yet: a run that stopped early shows its end with them."""
         rows = self._rows[-3 * most :]
         return [_entry(*rows[place : place + 3]) for place in range(0, len(rows), 3)]
+
+    def _full(self) -> None:
+        if self.count == self._stop_at:
+            raise Reached
+        self._write()
+        if self._stop_at is not None:
+            self._most = min(BATCH, 3 * (self._stop_at - self._count))
 
     def _write(self) -> None:
         data = array("d", self._rows).tobytes()

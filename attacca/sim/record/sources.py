@@ -20,7 +20,7 @@ from typing import Final
 
 from attacca.load.workload.scenario import Scenario
 
-FAMILIES: Final = ("queueing", "concurrency", "keepalive", "balancing")
+FAMILIES: Final = ("queueing", "concurrency", "keepalive", "balancing", "slots", "scaling", "placement")
 IMPORTING: Final = ("import_module", "__import__")
 NOT_COUNTED: Final = (
     "cli/",

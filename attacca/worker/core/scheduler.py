@@ -150,6 +150,10 @@ class Scheduler:
 
     # Whose turn it is.
 
+    def has_line(self) -> bool:
+        """Somebody waits for a turn, and not only for a sandbox that starts."""
+        return len(self.items) > self.running and bool(self.head_of_line or len(self.queue))
+
     def serve_head_of_line(self, now: float, out: list[Command]) -> bool:
         """True: somebody is short of memory."""
         is_short = False

@@ -189,7 +189,7 @@ class WorkerCore:
             out.append(Send(peer, Ended(invocation.id, never_fits(state.revision, self.pool.capacity))))
         else:
             scheduler = self.scheduler
-            at_once = self._shortcut and not (scheduler.head_of_line or self.checks.waiting or len(scheduler.queue))
+            at_once = self._shortcut and not (self.checks.waiting or scheduler.has_line())
             if not scheduler.join(now, peer, invocation, state, out, at_once=at_once):
                 self._move_on(now, out)
 
@@ -206,7 +206,7 @@ class WorkerCore:
             scheduler.run_ended(now, item, event.outcome, event.run_ms, out)
         if state.template is None and type(event.outcome) is not Failed:
             self._want_template(now, state, out)
-        if scheduler.head_of_line or self.checks.waiting or state.retired or len(scheduler.queue):
+        if self.checks.waiting or state.retired or scheduler.has_line():
             self._move_on(now, out)
             self.catalogue.settle(now, state, out)
 

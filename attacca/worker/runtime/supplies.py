@@ -9,7 +9,7 @@ from pathlib import Path
 
 from attacca.errors import AttaccaError, SecretMissing, StartFailed, Unreachable
 from attacca.model.function import PythonDirectory, Revision
-from attacca.model.messages import AskPiece, AskSecrets, Piece, SecretChanged, SecretsTold
+from attacca.model.supplies import AskPiece, AskSecrets, Piece, SecretChanged, SecretsTold
 from attacca.worker.runtime.code_cache import BUNDLES, CODE, CodeCache
 
 ANSWER_S = 10.0  # one question is asked anew after this long without an answer

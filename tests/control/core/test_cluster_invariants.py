@@ -72,6 +72,7 @@ BREAKS: list[tuple[Callable[[], Cluster], Break]] = [
     (busy, lambda cluster: put(of(cluster, Life.UP), worker="w3")),
     (busy, lambda cluster: put(cluster.ordering.hosts["w1"], promised=Resources(1))),
     (busy, lambda cluster: put(cluster.ordering.hosts["w1"], reserved=Resources(1))),
+    (busy, lambda cluster: put(cluster.ordering.hosts["w1"], is_cordoned=True)),
     (busy, lambda cluster: put(cluster.ordering, starting=7)),
     (slow, lambda cluster: put(cluster.ordering, twins=0)),
     (slow, lambda cluster: put(of(cluster, Life.STARTING).twin, twin=of(cluster, Life.STARTING).twin)),

@@ -21,8 +21,6 @@ from attacca.control.core.events import (
     Restored,
     RollbackAsked,
     Say,
-    SecretDeleteAsked,
-    SecretSet,
     StopBuild,
     Stored,
     StoreFailed,
@@ -31,7 +29,7 @@ from attacca.control.core.events import (
 )
 from attacca.control.core.progress import Done, Refused, Step
 from attacca.control.core.stored import FUNCTIONS
-from attacca.errors import IllegalTransition, NoCapacity, NotFound, SecretInUse, TooMuchReserved
+from attacca.errors import IllegalTransition, NoCapacity, NotFound, TooMuchReserved
 from attacca.model.endpoints import AskSandboxes
 from attacca.model.messages import (
     AskHeld,
@@ -312,45 +310,6 @@ def test_draining_ends_what_is_on_its_way_and_lets_what_is_written_be_acknowledg
     }  # fmt: skip
     assert stage.core.is_at_rest()
     assert not any(isinstance(order, Sweep) for order in stage.said), "the next start removes what is left"
-
-
-def test_a_secret_that_a_function_asks_for_is_not_deleted_unless_it_must_be() -> None:
-    stage = rested()
-    assert stage.feed(SecretSet("KEY")) == []
-    deployed(stage, "a", secrets={"KEY": "env"})
-    renewal = Send("w1", Evict("a", templates=True, is_renewal=True))
-    assert stage.feed(SecretSet("KEY")) == [renewal]
-    [reply] = stage.feed(SecretDeleteAsked("s", "KEY"))
-    assert isinstance(reply, Reply)
-    assert isinstance(reply.outcome, SecretInUse)
-    stage.feed(SecretDeleteAsked("t", "KEY", is_forced=True))
-    assert stage.end(stage.orders[0]) == [renewal, Reply("t", ("a",))]
-    [reply] = stage.feed(SecretDeleteAsked("u", "KEY"))
-    assert isinstance(reply, Reply)
-    assert isinstance(reply.outcome, NotFound)
-    [refused] = stage.feed(deploy("d", "b", secrets={"KEY": "env"}))
-    assert isinstance(refused, Reply)
-    assert outcome(refused.outcome) == "secret_missing"
-
-
-def test_a_secret_deleted_under_a_deployment_stops_it_before_it_is_written() -> None:
-    stage = rested()
-    stage.feed(SecretSet("KEY"))
-    stage.feed(deploy("d", secrets={"KEY": "env"}))
-    stage.end(stage.order(Examine))
-    stage.feed(SecretDeleteAsked("s", "KEY"))
-    stage.end(stage.orders[-1])
-    stage.play()
-    assert outcome(stage.replies["d"]) == "secret_missing"
-
-
-def test_a_secret_that_cannot_be_deleted_is_still_there() -> None:
-    stage = rested()
-    stage.feed(SecretSet("KEY"))
-    stage.feed(SecretDeleteAsked("s", "KEY"))
-    assert not stage.core.is_at_rest()
-    assert stage.end(stage.orders[0], fails=True) == [Reply("s", BROKEN)]
-    assert stage.core.changes.secrets == {"KEY": None}
 
 
 def test_orders_go_to_workers_that_can_carry_them_out() -> None:

@@ -11,7 +11,7 @@ from attacca.control.core.tokens import is_name
 from tests.fuzz.house import House
 
 ENVELOPE = {"$ref": "#/components/schemas/ErrorLine"}
-REQUESTS = ("RollbackRequest", "Scale", "PrewarmRequest", "EvictRequest", "TokenRequest")
+REQUESTS = ("RollbackRequest", "Scale", "PrewarmRequest", "EvictRequest", "CordonRequest", "TokenRequest")
 
 
 @pytest.fixture(scope="module")

@@ -49,7 +49,11 @@ def test_a_new_revision_keeps_the_counters() -> None:
 def test_unknown_names_are_told_near_ones() -> None:
     assert known("resize", "markdown").unknown("resise").hint == "did you mean resize?"
     assert "attacca list" in known("resize").unknown("x").hint
-    assert "attacca deploy" in Functions(3).unknown("x").hint
+    assert "attacca deploy" in known().unknown("x").hint
+
+
+def test_who_has_heard_of_no_catalogue_does_not_say_that_there_is_no_such_function() -> None:
+    assert Functions(3).unknown("x").retryable
 
 
 def test_an_absurd_name_is_cut_short() -> None:

@@ -8,7 +8,7 @@ def rate_after(*arrivals: float) -> float:
     function = Function(revision("f"), calls_kept=1)
     for at in arrivals:
         function.arrive(at)
-    return function.rate
+    return function.asked().rate
 
 
 def test_the_rate_is_one_over_the_moving_average_of_gaps() -> None:

@@ -92,7 +92,7 @@ def wait_beside_a_free_slot(core: GatewayCore) -> None:
     sandbox = next(iter(core.cluster.full.values()))
     sandbox.is_full = False
     core.cluster.full.clear()
-    slots(core).free[sandbox.id] = sandbox
+    slots(core).free.add(sandbox)
 
 
 def first(core: GatewayCore, start: Start | None = None) -> Inflight:
@@ -160,7 +160,7 @@ BREAKS: list[tuple[Callable[[], GatewayCore], Break]] = [
     (rest, lambda core: core.cluster.by_sandbox.popitem()),
     (rest, lambda core: core.cluster.by_worker["worker"].popitem()),
     (held, lambda core: core.cluster.full.clear()),
-    (rest, lambda core: slots(core).free.popitem()),
+    (rest, lambda core: slots(core).free.discard("c1")),
     (held, wait_beside_a_free_slot),
     (rest, lambda core: put(core.cluster.by_sandbox["c1"], handle=WorkerHandle("worker", 0.0))),
     (rest, lambda core: put(core.functions.by_name["f"], slots=None)),

@@ -15,7 +15,7 @@ from attacca.kernel.clock import ManualClock
 from attacca.kernel.rand import Streams
 from attacca.model.function import PythonDirectory, Revision, SecretAs, Settings, Signature
 from attacca.model.invocation import Failed
-from attacca.model.messages import AskPiece, AskSecrets, Piece, SecretChanged, SecretsTold
+from attacca.model.supplies import AskPiece, AskSecrets, Piece, SecretChanged, SecretsTold
 from attacca.worker.core.reports import Report, SandboxFailed, TemplateFailed
 from attacca.worker.runtime.code_cache import CodeCache
 from attacca.worker.runtime.fetching import Fetching

@@ -17,6 +17,7 @@ from attacca import __version__
 from attacca.cli.serve.cluster import advertised, certificates, leave_key, listened, ticket
 from attacca.cli.serve.configuration import ServerConfig
 from attacca.cli.serve.planes.door import CONTROL, ENDS, Once, cannot_listen, keep, no_token, probe, told_url, url_of
+from attacca.control import metrics
 from attacca.control.deploy.artefacts import Artefacts
 from attacca.control.deploy.state import StateDir
 from attacca.control.driver import Control
@@ -32,6 +33,7 @@ from attacca.gateway.http.listener import serve
 from attacca.gateway.http.plane import PlanePages, ToLeader
 from attacca.gateway.http.server import HttpServer
 from attacca.io.certificates import Certificates
+from attacca.io.haproxy import Balancer
 from attacca.io.journal.opening import open_journal
 from attacca.io.logbook import Logbook
 from attacca.io.store.opening import is_beside, open_store
@@ -134,7 +136,21 @@ class ControlPlane:
             self._lead(term)
         else:
             await self._compete(store, state)
+        self._balance()
         self._is_ready = True
+
+    def _balance(self) -> None:
+        cluster = self.config.cluster
+        if cluster.haproxy is not None:
+            balancer = Balancer(cluster.haproxy, cluster.haproxy_backend, self._gateways)
+            task = asyncio.get_running_loop().create_task(balancer.keep())
+            self._closing.push_async_callback(_cancelled, task)
+
+    def _gateways(self) -> dict[str, str] | None:
+        """Those there are, where it leads; whoever follows does not know."""
+        if self._control is None:
+            return None
+        return {gateway.name: gateway.url for gateway in self._control.core.gateways.by_name.values()}
 
     # Who leads.
 
@@ -295,7 +311,7 @@ class ControlPlane:
     def _functions_at(self) -> str:
         if self._control is None:
             return ""
-        return next((one.url for one in self._control.core.gateways.by_name.values() if one.url), "")
+        return next((gateway.url for gateway in self._control.core.gateways.by_name.values() if gateway.url), "")
 
     # What its pages show.
 
@@ -309,7 +325,7 @@ class ControlPlane:
         return self._control is None or bool(self._control.core.workers.by_name)
 
     def metrics(self) -> bytes:
-        return b""
+        return b"" if self._control is None else metrics.render(self._control.core)
 
     # What the admin API is shown (control.http.authorization.Observe).
 
@@ -336,7 +352,9 @@ class ControlPlane:
             "state_dir": str(self.config.control.state_dir),
             "join": self.link_address,
             "workers": 0 if core is None else len(core.workers.by_name),
-            "gateways": {} if core is None else {one.name: one.url for one in core.gateways.by_name.values()},
+            "gateways": {}
+            if core is None
+            else {gateway.name: gateway.url for gateway in core.gateways.by_name.values()},
             "leads": core is not None,
             "leader": self.link_address if leader is None else leader.name,
             "term": self._term if leader is None else leader.term,

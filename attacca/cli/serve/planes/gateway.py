@@ -148,13 +148,13 @@ class GatewayPlane:
     # `gateway.driver.Roads`.
 
     def dial(self, worker: str, where: str) -> None:
-        found = parsed(where)
-        if found is None or not (self._is_secured or is_loopback(found[0])):
+        pair = parsed(where)
+        if pair is None or not (self._is_secured or is_loopback(pair[0])):
             LOG.error(
                 "worker %s at %s cannot be dialed: without --certs links pass through loopback only", worker, where
             )
         else:
-            self._workers.dial(worker, found)
+            self._workers.dial(worker, pair)
 
     def hang_up(self, worker: str) -> None:
         self._workers.hang_up(worker, "control does not know it any more")

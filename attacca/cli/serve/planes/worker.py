@@ -13,28 +13,24 @@ import msgspec
 from attacca import __version__
 from attacca.cli.serve.cluster import address, advertised, certificates, given_key, kept_name, listened, ticket
 from attacca.cli.serve.configuration import ServerConfig, default_state_dir
-from attacca.cli.serve.planes.door import CONTROL, ENDS, Once, cannot_listen, keep
+from attacca.cli.serve.planes import pages
+from attacca.cli.serve.planes.door import CONTROL, ENDS, Once, cannot_listen, keep, url_of
 from attacca.cli.serve.planes.led import led
+from attacca.gateway.http.server import HttpServer
 from attacca.io.wire.peers import Peers
 from attacca.io.wire.stream import StreamLink
 from attacca.io.wire.tcp import Dialer, Listener
 from attacca.io.wire.types import MB, Limits
+from attacca.kernel.access import admits
 from attacca.kernel.clock import Clock, SystemClock
 from attacca.kernel.rand import Streams
 from attacca.model.function import PythonDirectory
-from attacca.model.messages import (
-    FromControl,
-    FromWorker,
-    Leads,
-    Piece,
-    SecretChanged,
-    SecretsTold,
-    Supplied,
-    ToControl,
-    ToWorker,
-)
+from attacca.model.messages import Access, FromControl, FromWorker, Leads, Supplied, ToControl, ToWorker
+from attacca.model.supplies import Piece, SecretChanged, SecretsTold
+from attacca.worker import metrics
 from attacca.worker.core import view
 from attacca.worker.driver import Worker
+from attacca.worker.host.load import Meter
 from attacca.worker.runtime.code_cache import CodeCache
 from attacca.worker.runtime.fetching import Fetching
 from attacca.worker.runtime.process.runtime import ProcessRuntime
@@ -53,6 +49,9 @@ class WorkerPlane:
         self._opened_at = self._clock.now()
         self._streams = Streams.from_entropy()
         self._closing = contextlib.AsyncExitStack()
+        self._http: HttpServer | None = None
+        self._port = config.gateway.port
+        self._access = Access((), is_uid_shared=False)
         self._peers: Peers[FromWorker | ToControl] = Peers()
 
     def __repr__(self) -> str:
@@ -95,6 +94,9 @@ class WorkerPlane:
         await self.worker.open()
         self._closing.push_async_callback(control.close, ENDS)  # after the worker, whose last words it carries
         self._closing.push_async_callback(self.worker.close)
+        self._http, self._port = await pages.listen(
+            self, config.gateway, self._clock, lambda: True, self._allow, lambda: self._access.is_uid_shared, str
+        )
         control.open()
         await peers.until(CONTROL)
 
@@ -112,6 +114,7 @@ class WorkerPlane:
             peers.send,
             lambda line: peers.send(CONTROL, line),
             self._load_per_core,
+            Meter(directory).measure,
         )
         self._once = Once(cast(Peers[object], peers), lambda _: False)
         self._led = led(self._clock, config.gateway.silent_s, peers)
@@ -142,6 +145,8 @@ class WorkerPlane:
             return
         elif isinstance(message, Piece | SecretsTold | SecretChanged):
             self._supplies.hear(message)
+        elif isinstance(message, Access):
+            self._access = message
         else:
             self.worker.receive(CONTROL, message)
 
@@ -149,6 +154,9 @@ class WorkerPlane:
         if peer == CONTROL:
             self._supplies.forget_secrets()
         self.worker.join(peer, self.link_address)
+
+    def _allow(self, authorization: bytes | None) -> bool:
+        return admits(self._access.tokens, authorization)
 
     def _lose(self, peer: str, why: str) -> None:
         if peer == CONTROL:
@@ -160,9 +168,26 @@ class WorkerPlane:
 
     # What is shown, and the end.
 
+    @property
+    def url(self) -> str:
+        return url_of(self.config.gateway, self._port)
+
+    @property
+    def is_draining(self) -> bool:
+        return self.worker.core.draining
+
+    @property
+    def has_all(self) -> bool:
+        """Control knows of it."""
+        return CONTROL in self._peers.names()
+
+    def metrics(self) -> bytes:
+        return metrics.render(self.worker.view())
+
     def info(self) -> dict[str, Any]:
         worker = self.config.worker
         return {
+            "url": self.url,
             "version": __version__,
             "process": os.getpid(),
             "up_s": round(self._clock.now() - self._opened_at, 3),
@@ -177,6 +202,11 @@ class WorkerPlane:
 
     async def drain(self) -> None:
         await self.worker.drain(self.config.worker.drain_s)
+        if self._http is not None:
+            self._http.end()
+            await self._http.ended()
 
     async def close(self) -> None:
+        if self._http is not None:
+            self._http.end()
         await self._closing.aclose()

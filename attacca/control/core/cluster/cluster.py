@@ -172,7 +172,7 @@ class Cluster:
         function, error = instance.function, message.error
         is_missed = self.ordering.gone(now, instance, error.code)
         if error.code == "no_capacity":
-            self.ordering.hosts[message.worker].is_shut = True
+            self.ordering.hosts[message.worker].shut()
         if self.functions.get(function.name) is not function:
             return
         if is_missed and instance.revision == function.revision.id:
@@ -266,7 +266,7 @@ class Cluster:
         """It was not heard of for too long: what it has may be lost, and is not counted on."""
         host = self.ordering.hosts.get(worker)
         if host is not None:
-            host.is_silent = True
+            host.fall_silent()
             self._lose(now, host, out)
 
     def left(self, now: float, worker: str, out: list[Command]) -> None:

@@ -11,8 +11,8 @@ class Host:
     `promised` is what its sandboxes hold by our own books; `others`, what it had in use besides when it was last heard.
     """
 
-    __slots__ = ("asked", "capacity", "instances", "is_draining", "is_shut", "is_silent", "name", "others", "promised",
-                 "reserved")  # fmt: skip
+    __slots__ = ("asked", "capacity", "instances", "is_cordoned", "is_draining", "is_shut", "is_silent", "name",
+                 "others", "promised", "reserved")  # fmt: skip
 
     def __init__(self, view: WorkerView) -> None:
         self.name = view.name
@@ -21,6 +21,7 @@ class Host:
         self.promised = self.others = self.reserved = NOTHING
         self.is_draining = view.draining
         self.is_silent = False
+        self.is_cordoned = False  # any of these; a placer looks at many
         self.is_shut = False  # it had no room for what we thought it had; until it is heard of, or something goes
         self.asked = 0  # so many orders had been given when it was asked which of them it has; 0: it was not
         self.hear(view)
@@ -30,16 +31,20 @@ class Host:
         held, whole = self.reserved.memory_mb, self.capacity.memory_mb
         return f"<Host {self.name} {state}: {len(self.instances)} sandboxes, {held} of {whole} MB reserved>"
 
-    @property
-    def is_cordoned(self) -> bool:
-        return self.is_silent or self.is_draining or self.is_shut
-
     def hear(self, view: WorkerView) -> None:
         self.capacity = view.capacity
         self.is_draining = view.draining
         self.is_silent = self.is_shut = False
+        self.is_cordoned = self.is_draining
         self.others = view.used.beyond(self.promised)
         self.reserved = self.promised + self.others
+
+    def fall_silent(self) -> None:
+        self.is_silent = self.is_cordoned = True
+
+    def shut(self) -> None:
+        """It has refused."""
+        self.is_shut = self.is_cordoned = True
 
     def add(self, instance: Instance) -> None:
         self.instances[instance.id] = instance
@@ -48,6 +53,7 @@ class Host:
     def remove(self, instance: Instance) -> None:
         del self.instances[instance.id]
         self.is_shut = False
+        self.is_cordoned = self.is_silent or self.is_draining
         self._promise(self.promised - instance.resources)
 
     def _promise(self, promised: Resources) -> None:

@@ -43,7 +43,7 @@ def is_azure2019(path: Path) -> bool:
 
 def _family(folder: Path, name: str) -> list[Path]:
     named, plain = FAMILIES[name]
-    return sorted(folder.glob(named), key=_day) or [one for one in (folder / plain,) if one.exists()]
+    return sorted(folder.glob(named), key=_day) or [path for path in (folder / plain,) if path.exists()]
 
 
 def _day(path: Path) -> int:
@@ -137,8 +137,8 @@ class _Invocations:
 
     def _rows_of(self, block: pl.DataFrame) -> npt.NDArray[np.int64]:
         numbers = []
-        told = pl.col("Trigger") if "Trigger" in block.columns else pl.lit(UNTOLD)
-        for app, function, trigger in block.select("HashApp", "HashFunction", told).iter_rows():
+        triggers = pl.col("Trigger") if "Trigger" in block.columns else pl.lit(UNTOLD)
+        for app, function, trigger in block.select("HashApp", "HashFunction", triggers).iter_rows():
             key = (app, function)
             if key not in self.known:
                 self.unknown[key] = None

@@ -126,8 +126,8 @@ class _Reading:
         if self.amounts:
             least = frame.select(pl.col(self.amounts).fill_nan(None).min()).row(0)
             most = frame.select(pl.col(self.amounts).fill_nan(None).max()).row(0)
-            answers += [one is None or one >= 0 for one in least]
-            answers += [one is None or one <= MOST for one in most]
+            answers += [value is None or value >= 0 for value in least]
+            answers += [value is None or value <= MOST for value in most]
         return all(answers)
 
     def _row_by_row(self, text: bytes, line: int) -> bytes:

@@ -121,7 +121,7 @@ def _memory(function: pl.Expr) -> pl.Expr:
 
 def _triggers(path: Path, functions: pl.Series, reading: Reading) -> pl.Series:
     folder = path if path.is_dir() else path.parent
-    file = next((one for one in sorted(folder.rglob("*.csv*")) if {"funcID", TRIGGER} <= set(header(one))), None)
+    file = next((table for table in sorted(folder.rglob("*.csv*")) if {"funcID", TRIGGER} <= set(header(table))), None)
     known: dict[str, str] = {}
     if file is not None:
         known = dict(whole(file, {"funcID": "text", TRIGGER: "any"}, reading.bad).iter_rows())

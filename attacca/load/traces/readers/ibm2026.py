@@ -70,7 +70,7 @@ def read(path: Path, reading: Reading) -> Events:
     reading.bad.settle()
     table = gathering.functions("http", MEMORY_MB)
     folder = path if path.is_dir() else path.parent
-    config = next((one for one in sorted(folder.glob(f"{CONFIGS}.*")) if one.suffix in FORMS), None)
+    config = next((table for table in sorted(folder.glob(f"{CONFIGS}.*")) if table.suffix in FORMS), None)
     if config is None:
         note = f"there is no {CONFIGS}: {MEMORY_MB} MB for each application"
         return Events(table, gathering.spool, notes=(note,))

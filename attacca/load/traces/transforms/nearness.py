@@ -105,10 +105,10 @@ def as_keep(word: str) -> Keep:
             raise BadConfig(f"a sample cannot keep {word!r}", "shape, load or both")
 
 
-def wasserstein(one: Floats, other: Floats) -> float:
+def wasserstein(lefts: Floats, rights: Floats) -> float:
     """Between two samples, both ascending: the area between their distribution functions."""
-    every = np.sort(np.concatenate([one, other]))
+    every = np.sort(np.concatenate([lefts, rights]))
     widths = np.diff(every)
-    first = np.searchsorted(one, every[:-1], side="right") / len(one)
-    second = np.searchsorted(other, every[:-1], side="right") / len(other)
+    first = np.searchsorted(lefts, every[:-1], side="right") / len(lefts)
+    second = np.searchsorted(rights, every[:-1], side="right") / len(rights)
     return float(np.sum(np.abs(first - second) * widths))

@@ -176,23 +176,23 @@ class Sampler:
         for number in range(tries):
             is_aimed = self.keep != "shape" and number % 2 == 0
             is_busy = is_aimed and number // 2 < len(busiest)
-            one = int(busiest[number // 2]) if is_busy else len(held) + self._any(best)
-            other = self._makes_up(whole, gone, one) if is_aimed else self._any(gone)
-            whole[one], gone[other] = gone[other], whole[one]
+            goes = int(busiest[number // 2]) if is_busy else len(held) + self._any(best)
+            comes = self._makes_up(whole, gone, goes) if is_aimed else self._any(gone)
+            whole[goes], gone[comes] = gone[comes], whole[goes]
             now = self.near.cost(whole, self.keep)
             if now < least:
                 least, gone = now, gone[np.argsort(calls[gone], kind="stable")]
             else:
-                whole[one], gone[other] = gone[other], whole[one]
+                whole[goes], gone[comes] = gone[comes], whole[goes]
         return np.sort(whole[len(held) :])
 
     def _any(self, rows: Rows) -> int:
         return int(self._chance.integers(len(rows)))
 
-    def _makes_up(self, whole: Rows, gone: Rows, one: int) -> int:
+    def _makes_up(self, whole: Rows, gone: Rows, goes: int) -> int:
         """Whose coming for `one`'s going would leave the load as it is in the whole, or nearest to it."""
         calls = self.near.invocations
-        wanted = calls[whole[one]] - self.near.off(whole) * self.near.mean * len(whole)
+        wanted = calls[whole[goes]] - self.near.off(whole) * self.near.mean * len(whole)
         place = min(int(np.searchsorted(calls[gone], wanted)), len(gone) - 1)
         return place - 1 if place and wanted - calls[gone[place - 1]] < calls[gone[place]] - wanted else place
 

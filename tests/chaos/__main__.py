@@ -1,0 +1,163 @@
+"""Runs faults one after the other and prints a table; fails when one does not stay within its bar."""
+
+import argparse
+import contextlib
+import itertools
+import os
+import shutil
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.chaos.cluster import GATEWAYS, Cluster, Signal, cluster, until
+from tests.chaos.faults import BARS, FAULTS, Bar, Fault
+from tests.chaos.load import Load, Told, failed, recovered_s
+
+SETTLE_S = 4.0  # before a fault, and after all is well again
+NEEDED = {
+    "ip": "iproute2",
+    "nft": "nftables",
+    "nsenter": "util-linux",
+    "redis-server": "redis-server",
+    "etcd": "etcd-server",
+}
+
+
+class Row(NamedTuple):
+    fault: str
+    sent: int
+    failed: int
+    slowest_s: float
+    calls_s: float
+    acts_s: float
+    verdict: str
+
+
+class Acting(threading.Thread):
+    """Asks control to act, again and again, and notes when it does."""
+
+    def __init__(self, made: Cluster) -> None:
+        super().__init__(daemon=True)
+        self.acted: list[float] = []
+        self._cluster = made
+        self._is_over = threading.Event()
+
+    def run(self) -> None:
+        while not self._is_over.wait(0.1):
+            if self._cluster.acts():
+                self.acted.append(time.monotonic())
+
+    def end(self) -> list[float]:
+        self._is_over.set()
+        self.join()
+        return self.acted
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="make chaos")
+    parser.add_argument("--faults", default="", help=f"some of {', '.join(FAULTS)}, with commas between them")
+    parser.add_argument("--store", default="redis", choices=["redis", "etcd"])
+    parser.add_argument("--rate", type=float, default=100.0, help="invocations a second")
+    asked = parser.parse_args()
+    names = [name for name in asked.faults.split(",") if name] or list(FAULTS)
+    unknown = [name for name in names if name not in FAULTS]
+    missing = [package for name, package in NEEDED.items() if shutil.which(name) is None]
+    if unknown or missing or os.geteuid() != 0:
+        sys.stderr.write(_refusal(unknown, missing))
+        return 2
+    with tempfile.TemporaryDirectory(prefix="attacca-chaos-") as at, cluster(Path(at), asked.store) as made:
+        sys.stdout.write(line("fault", "sent", "failed", "slowest s", "calls s", "acts s", "") + "\n")
+        rows = [show(suffer(made, FAULTS[name], asked.rate)) for name in names]
+    return int(any(row.verdict.startswith("over") for row in rows))
+
+
+def suffer(made: Cluster, fault: Fault, rate: float) -> Row:
+    """Load, the fault, its end; then until all is as it was."""
+    until(made.acts, "control acts")
+    whom = [{"leader": made.leader(), "gateway": "g1", "worker": "w1", "store": "store"}[one] for one in fault.whom]
+    load, acting = Load([f"{made.address[name]}:8080" for name in GATEWAYS], "echo", rate), Acting(made)
+    load.start()
+    acting.start()
+    time.sleep(SETTLE_S)
+    at = time.monotonic()
+    do(made, fault, whom)
+    time.sleep(fault.hold_s)
+    undo(made, fault, whom)
+    until(lambda: acting.acted and time.monotonic() - acting.acted[-1] < 1.0, "control acts again")
+    time.sleep(SETTLE_S)
+    return judged(fault, load.end(), acting.end(), at)
+
+
+def do(made: Cluster, fault: Fault, whom: Sequence[str]) -> None:
+    for name in whom:
+        match fault.how:
+            case "kill":
+                made.kill(name)
+            case "stop":
+                made.signal(name, Signal.SIGSTOP)
+            case how:
+                made.net.cut(name, how)
+
+
+def undo(made: Cluster, fault: Fault, whom: Sequence[str]) -> None:
+    """A supervisor would start anew what was killed; the store first."""
+    made.net.heal()
+    for name in sorted(whom, reverse=True):
+        if fault.how == "kill":
+            made.begin(name)
+        elif fault.how == "stop":
+            with contextlib.suppress(ProcessLookupError):
+                made.signal(name, Signal.SIGCONT)
+
+
+def judged(fault: Fault, told: Sequence[Told], acted: Sequence[float], at: float) -> Row:
+    slowest_s = max((one.ended - one.sent for one in told), default=0.0)
+    calls_s, acts_s, bad = recovered_s(told, at), gap_s(acted, at), failed(told)
+    bar = BARS.get(fault.name, Bar())
+    bars = ((bad, bar.failed, "failed"), (calls_s, bar.calls_s, "calls"), (acts_s, bar.acts_s, "acts"))
+    over = [f"{what} > {most:g}" for found, most, what in bars if most is not None and found > most]
+    verdict = f"over the bar: {', '.join(over)}" if over else "holds" if fault.name in BARS else ""
+    counts = Counter(one.status for one in told if one.status != 200)
+    answers = [
+        f"{count} without an answer" if not status else f"{count} with {status}" for status, count in counts.items()
+    ]
+    verdict = " ".join([verdict, *answers]).strip()
+    return Row(fault.name, len(told), bad, slowest_s, calls_s, acts_s, verdict)
+
+
+def gap_s(acted: Sequence[float], at: float) -> float:
+    """After the fault, until control acts for good: the end of the last pause of more than a second."""
+    times = [at, *[one for one in acted if one > at]]
+    pauses = [after - at for before, after in itertools.pairwise(times) if after - before > 1.0]
+    return pauses[-1] if pauses else 0.0
+
+
+def show(row: Row) -> Row:
+    numbers = [f"{row.sent}", f"{row.failed}", *(f"{one:.1f}" for one in (row.slowest_s, row.calls_s, row.acts_s))]
+    sys.stdout.write(line(row.fault, *numbers, row.verdict) + "\n")
+    sys.stdout.flush()
+    return row
+
+
+def line(*cells: str) -> str:
+    widths = (20, 7, 7, 10, 9, 9)
+    head, *rest = cells
+    numbers = [cell.rjust(width) for cell, width in zip(rest[:-1], widths[1:], strict=True)]
+    return " ".join([head.ljust(widths[0]), *numbers, f" {rest[-1]}"]).rstrip()
+
+
+def _refusal(unknown: Sequence[str], missing: Sequence[str]) -> str:
+    if unknown:
+        return f"there is no fault {unknown[0]!r}: {', '.join(FAULTS)}\n"
+    if missing:
+        return f"needed, and not here: scripts/debian.sh {' '.join(missing)}\n"
+    return "only root can make the namespaces that it takes place in\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
