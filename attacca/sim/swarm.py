@@ -141,6 +141,7 @@ def _schooled(chance: Random, system: System) -> System:
     return replace(
         system,
         mode=chance.choice(("worker", "cluster")),
+        gateways=chance.choice((1, 1, 3)),
         scaling=chance.choice((Choice(policy="knative"), Choice(policy="fixed", options={"count": 2}))),
         placement=Choice(policy=chance.choice(list(PLACEMENT))),
     )
