@@ -36,6 +36,7 @@ class Watched:
         self._ran_s: dict[str, list[float]] = {}
         self.world: World | None = None
         self.said: dict[str, tuple[Resources, int]] = {}  # free, and the limit, when each last spoke of itself
+        self.wanting: dict[str, int] = {}  # a core, likewise
         self.looks = self.idle = 0
 
     def among(self, workers: Sequence[Worker]) -> None:
@@ -77,6 +78,9 @@ class Watched:
         if not self._is_instant:
             return
         assert (worker.free, worker.limit) == self.said[worker.name]
+        assert worker.load is not None
+        assert worker.load.memory_free_mb == worker.free.memory_mb
+        assert worker.load.cpu_share == min(1.0, self.wanting[worker.name] / worker.cores)
         assert now - worker.heard_at <= HEARTBEAT_S
         assert worker.idle("nobody") == 0  # who looks for the first time has it said from then on
         for name in node.core.functions:
@@ -109,6 +113,7 @@ def listen(node: SimulatedWorker, watched: Watched) -> None:
     def view() -> WorkerView:
         held = total(copy.resources for copy in node.runtime.instances.values())
         watched.said[node.name] = (node.config.resources - held, node.core.scheduler.limit)
+        watched.wanting[node.name] = node.machine.wanting
         return plain()
 
     view()

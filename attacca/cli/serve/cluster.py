@@ -34,6 +34,8 @@ class ClusterConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     certs: Path | None = None  # a directory that `attacca certs` made for this plane: links pass through TLS
     join_token_file: Path | None = None  # with what `attacca token join` printed; or ATTACCA_JOIN_TOKEN has it
 
+    haproxy: Path | None = None  # of control: the socket of a HAProxy that is told which gateways there are
+    haproxy_backend: str = "attacca"
     code_mb: Annotated[int, msgspec.Meta(ge=16)] = 4096  # of code and bundles that a worker keeps; more where in use
 
     def __post_init__(self) -> None:

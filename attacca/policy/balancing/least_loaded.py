@@ -1,25 +1,36 @@
-"""The worker with the smallest share of its slots in use or waited for."""
+"""The worker with the smallest share of its slots in use or waited for; or with the smallest load of another kind."""
 
 from collections.abc import Sequence
 from heapq import heapify, heappush, heapreplace
+from math import inf
+from operator import attrgetter
+from typing import Literal
 
 import msgspec
 
 from attacca.kernel.chance import Chance
-from attacca.policy.balancing.types import Asked, Picked, Worker
+from attacca.policy.balancing.types import Asked, Balancer, Picked, Worker
 
 SPARE = 32
 
 
 class LeastLoaded(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Score: (queued + running) / limit, by the gateway's own count.
+    """Score: `by` "queue", (queued + running) / limit, by the gateway's own count. By what workers said last:
 
-    Ilúvatar's policy of this name looks at a load that a thread fetches now and then, and sends everything to the same
-    worker until the next look; with a count that each decision changes, that herd does not form.
+    - "cpu": the share of its processors that was busy; "load": the 1-minute load average / cores. Each invocation that
+      was sent there since counts for one core.
+    - "memory": the share of its memory that its sandboxes held, and what was sent there since would hold if each needed
+      a new one.
+
+    Ilúvatar's policy of this name has all of these. It looks at loads that a thread fetches now and then, and sends
+    everything to the same worker until the next look; as each decision counts here, that herd does not form. Whose
+    machine is not measured is judged by (queued + running) / cores.
     """
 
-    def fresh(self, chance: Chance) -> "Level":
-        return Level()
+    by: Literal["queue", "cpu", "load", "memory"] = "queue"
+
+    def fresh(self, chance: Chance) -> Balancer:
+        return Level() if self.by == "queue" else Said(self.by)
 
 
 class Level:
@@ -61,6 +72,45 @@ class Level:
     def _look(self) -> None:
         self._heap = [(_load(worker), name) for name, worker in self._workers.items()]
         heapify(self._heap)
+
+
+class Said:
+    """Looks at all: their loads change when they say so, and not only by what is decided here."""
+
+    __slots__ = ("_by", "_since", "_workers")
+
+    def __init__(self, by: str) -> None:
+        self._by = by
+        self._workers: list[Worker] = []
+        self._since: dict[str, tuple[float, int, int]] = {}  # when it was heard, and what was sent since: how many, MB
+
+    def __repr__(self) -> str:
+        return f"<Said {len(self._workers)} workers, by {self._by}>"
+
+    def among(self, workers: Sequence[Worker]) -> None:
+        self._workers = sorted(workers, key=attrgetter("name"))
+        self._since = {worker.name: self._since.get(worker.name, (-inf, 0, 0)) for worker in workers}
+
+    def pick(self, now: float, asked: Asked) -> Picked:
+        best = min(self._workers, key=self._score)
+        heard_at, sent, sent_mb = self._since[best.name]
+        if best.heard_at != heard_at:
+            sent = sent_mb = 0
+        self._since[best.name] = best.heard_at, sent + 1, sent_mb + asked.resources.memory_mb
+        return Picked(best.name, f"least {self._by}")
+
+    def _score(self, worker: Worker) -> float:
+        heard_at, sent, sent_mb = self._since[worker.name]
+        if worker.heard_at != heard_at:
+            sent = sent_mb = 0
+        if self._by == "memory":
+            whole_mb = max(1, worker.capacity.memory_mb)
+            return 1 - (worker.free.memory_mb - sent_mb) / whole_mb
+        load = worker.load
+        if load is None:
+            return (worker.queued + worker.running) / worker.cores
+        busy = load.cpu_share if self._by == "cpu" else load.load_1m / worker.cores
+        return busy + sent / worker.cores
 
 
 def _load(worker: Worker) -> float:

@@ -29,7 +29,7 @@ from attacca.model.messages import (
     Withdraw,
     WorkerJoined,
 )
-from attacca.model.sandbox import WorkerView
+from attacca.model.sandbox import MachineLoad, WorkerView
 from attacca.policy.concurrency import CONCURRENCY
 from attacca.policy.concurrency.types import Concurrency
 from attacca.policy.keepalive import BOUNDS, KEEPALIVE
@@ -242,8 +242,19 @@ class SimulatedWorker:
             running=core.scheduler.running,
             limit=core.scheduler.limit,
             cores=self.config.cores,
+            load=self._machine_load(),
             idle=self._idle() if self._tells_idle else None,
         )
+
+    def _machine_load(self) -> MachineLoad:
+        """The processors as they are now; the load over the last minute, where a policy has that worked out."""
+        pool, wanting, cores = self.core.pool, self.machine.wanting, self.config.cores
+        load_1m = float(wanting) if self._policies[1].every_s is None else self._load
+        free_mb = pool.capacity.memory_mb - pool.used.memory_mb
+        return MachineLoad(
+            cpu_share=min(1.0, wanting / cores), load_1m=load_1m, memory_free_mb=free_mb, disk_free_mb=0,
+            received_mb_s=0.0, sent_mb_s=0.0,
+        )  # fmt: skip
 
     def feed(self, event: Event) -> None:
         self.drive.feed(event)

@@ -33,6 +33,7 @@ from attacca.gateway.http.listener import serve
 from attacca.gateway.http.plane import PlanePages, ToLeader
 from attacca.gateway.http.server import HttpServer
 from attacca.io.certificates import Certificates
+from attacca.io.haproxy import Balancer
 from attacca.io.journal.opening import open_journal
 from attacca.io.logbook import Logbook
 from attacca.io.store.opening import is_beside, open_store
@@ -135,7 +136,21 @@ class ControlPlane:
             self._lead(term)
         else:
             await self._compete(store, state)
+        self._balance()
         self._is_ready = True
+
+    def _balance(self) -> None:
+        cluster = self.config.cluster
+        if cluster.haproxy is not None:
+            balancer = Balancer(cluster.haproxy, cluster.haproxy_backend, self._gateways)
+            task = asyncio.get_running_loop().create_task(balancer.keep())
+            self._closing.push_async_callback(_cancelled, task)
+
+    def _gateways(self) -> dict[str, str] | None:
+        """Those there are, where it leads; whoever follows does not know."""
+        if self._control is None:
+            return None
+        return {gateway.name: gateway.url for gateway in self._control.core.gateways.by_name.values()}
 
     # Who leads.
 
