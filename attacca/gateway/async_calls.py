@@ -293,7 +293,8 @@ class AsyncCalls:
 
     async def _sweep(self, at: float) -> None:
         try:
-            await self.journal.sweep(at, int(self.config.keep_mb * MB))
+            while await self.journal.sweep(at, int(self.config.keep_mb * MB)):
+                pass  # a part in each go
         except AttaccaError as error:
             LOG.warning("the journal of asynchronous calls: %s", error.message)
         finally:

@@ -1,12 +1,14 @@
 """Screens of the verbs that show tables, at a fixed width and a fixed time."""
 
+import base64
 from typing import Any
 
 import msgspec
 import pytest
 
-from attacca.cli.functions import deploy, describe, secret
+from attacca.cli.functions import dead, deploy, describe, later, schedule, secret
 from attacca.cli.functions import list as listing
+from attacca.cli.functions.call import show_status as show_call
 from attacca.cli.screens.terminal import console, show_csv, wants
 from attacca.cli.serve import config, doctor, token
 from attacca.cli.serve.doctor import Check
@@ -15,7 +17,7 @@ from attacca.control.core.cluster.creations import Creation
 from attacca.control.http.api import FunctionDetail, FunctionRow, RevisionRow
 from attacca.control.http.rows import worker_row
 from attacca.kernel.settings import Given
-from attacca.model.function import Network, SecretAs, Settings, Signature
+from attacca.model.function import Network, Scale, Scheduling, SecretAs, Settings, Signature
 from attacca.model.invocation import Call, Start, Timing
 from attacca.model.resources import Resources
 from attacca.model.sandbox import FunctionView, SandboxView, Summary, WorkerView
@@ -65,6 +67,18 @@ def test_min_sandboxes_that_there_is_no_room_for_are_told(capsys: pytest.Capture
         console(width=100).print(describe.settings_table(settings, kept))
         line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("sandboxes, at least"))
         assert line.removeprefix("sandboxes, at least").strip() == said
+
+
+def test_who_scales_and_places_is_told_where_control_does(capsys: pytest.CaptureFixture[str]) -> None:
+    by_cluster = Settings(name="hello", scheduling=Scheduling.CLUSTER)
+    chosen = Scale(scaling={"policy": "knative", "target": 2}, placement="random").of(by_cluster)
+    for settings, scaling, placement in (
+        (by_cluster, "as the server has it", "as the server has it"),
+        (chosen, "knative (target 2)", "random"),
+    ):
+        console(width=100).print(describe.settings_table(plain(settings)))
+        rows = [line.split(None, 1) for line in capsys.readouterr().out.splitlines()]
+        assert [row[1].strip() for row in rows if row[0] in ("scaling", "placement")] == [scaling, placement]
 
 
 def test_list(capsys: pytest.CaptureFixture[str]) -> None:
@@ -204,6 +218,44 @@ def test_the_shape_of_an_event_is_shown_where_it_is_not_plain() -> None:
     assert wants({"signature": "named"}) == "named"
     assert wants({"signature": "event", "event": "plain"}) == "event"
     assert wants({"signature": "event_context", "event": "api-gateway-v1"}) == "event_context, api-gateway-v1"
+
+
+CALL = {
+    "id": "124bbd9f53a679c513994487370f6258", "function": "hello", "kind": "async", "state": "dead", "at": NOW - 90,
+    "due": NOW, "attempts": 3, "size": 12, "why": "ValueError: \x1b[31mno", "callback": "none", "ended_at": NOW,
+    "expires_at": NOW + 60,
+}  # fmt: skip
+
+
+def test_asynchronous_calls(capsys: pytest.CaptureFixture[str]) -> None:
+    done = {**CALL, "id": "0" * 32, "state": "done", "attempts": 1, "why": ""}
+    later.show_rows([CALL, done], NOW, width=110)
+    same("async_calls", capsys.readouterr().out)
+
+
+def test_a_dead_call(capsys: pytest.CaptureFixture[str]) -> None:
+    detail = {
+        "call": CALL, "tries": plain(CALLS[:2]), "method": "POST", "path": "/a", "query": "b=c",
+        "traceback": "  at x\n", "body": base64.b64encode(b'{"name": "bob"}').decode(),
+    }  # fmt: skip
+    dead.show_detail(detail, width=100)
+    same("dead_call", capsys.readouterr().out)
+
+
+def test_a_call_as_it_stands(capsys: pytest.CaptureFixture[str]) -> None:
+    status = {**CALL, "status": "waiting", "tries": plain(CALLS[:1]), "callback": "waiting"}
+    show_call(status, width=100)
+    same("call_status", capsys.readouterr().out)
+
+
+def test_schedules(capsys: pytest.CaptureFixture[str]) -> None:
+    row = {
+        "function": "hello", "schedule": "30 2 * * *", "timezone": "Europe/Rome", "policy": "skip", "next": NOW + 3600,
+        "following": [NOW + 90_000, NOW + 176_400], "settled": NOW, "missed": 2,
+    }  # fmt: skip
+    never = {**row, "schedule": "0 0 29 2 *", "timezone": "UTC", "next": None, "following": [], "missed": 0}
+    schedule.show([row, never], NOW, width=110)
+    same("schedules", capsys.readouterr().out)
 
 
 def test_status_shows_the_planes(capsys: pytest.CaptureFixture[str]) -> None:

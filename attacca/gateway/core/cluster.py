@@ -134,9 +134,8 @@ class Cluster:
 
     def distrust(self, inflight: Inflight) -> None:
         """It is given up: its worker rather ends the sandbox than let it have another one. It will say so."""
-        sandbox = inflight.slot
-        if sandbox is not None and sandbox.slots is not None:
-            self._take_for_full(sandbox)
+        if inflight.slot is not None and inflight.slot.slots is not None:
+            self._take_for_full(inflight.slot)
 
     def _take_for_full(self, sandbox: SandboxHandle[Inflight]) -> None:
         sandbox.is_full = True
