@@ -16,7 +16,7 @@ from attacca.cli.watch import calls, status, top
 from attacca.control.http.api import FunctionDetail, FunctionRow, RevisionRow
 from attacca.control.http.rows import worker_row
 from attacca.kernel.settings import Given
-from attacca.model.function import Network, SecretAs, Settings, Signature
+from attacca.model.function import Network, Scale, Scheduling, SecretAs, Settings, Signature
 from attacca.model.invocation import Call, Start, Timing
 from attacca.model.resources import Resources
 from attacca.model.sandbox import FunctionView, SandboxView, Summary, WorkerView
@@ -66,6 +66,18 @@ def test_min_sandboxes_that_there_is_no_room_for_are_told(capsys: pytest.Capture
         console(width=100).print(describe.settings_table(settings, kept))
         line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("sandboxes, at least"))
         assert line.removeprefix("sandboxes, at least").strip() == said
+
+
+def test_who_scales_and_places_is_told_where_control_does(capsys: pytest.CaptureFixture[str]) -> None:
+    by_cluster = Settings(name="hello", scheduling=Scheduling.CLUSTER)
+    chosen = Scale(scaling={"policy": "knative", "target": 2}, placement="random").of(by_cluster)
+    for settings, scaling, placement in (
+        (by_cluster, "as the server has it", "as the server has it"),
+        (chosen, "knative (target 2)", "random"),
+    ):
+        console(width=100).print(describe.settings_table(plain(settings)))
+        rows = [line.split(None, 1) for line in capsys.readouterr().out.splitlines()]
+        assert [row[1].strip() for row in rows if row[0] in ("scaling", "placement")] == [scaling, placement]
 
 
 def test_list(capsys: pytest.CaptureFixture[str]) -> None:
