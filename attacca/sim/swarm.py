@@ -143,6 +143,7 @@ def _schooled(chance: Random, system: System) -> System:
     return replace(
         system,
         mode=chance.choice(("worker", "cluster")),
+        gateways=chance.choice((1, 1, 3)),
         scaling=_scaling(chance),
         placement=Choice(policy=chance.choice(list(PLACEMENT))),
         slots=Choice(policy=chance.choice(list(SLOTS))),

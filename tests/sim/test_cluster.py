@@ -68,3 +68,14 @@ def test_another_leader_goes_on_with_what_there_is(mode: str) -> None:
     assert outcome.faults > 3
     assert outcome.totals.unanswered == 0
     assert outcome.totals.ok == outcome.totals.invocations
+
+
+def test_gateways_share_what_control_has_made_and_no_sandbox_runs_more_than_it_may() -> None:
+    """Each counts for itself, and the worker refuses what is beyond: who is refused waits, and nobody polls."""
+    one = scenario(
+        function(duration=exponential(50.0), rate=30.0, concurrency=2), length_s=60.0, hardware=HARDWARE,
+        mode="cluster", workers=2, gateways=4, scaling=FIXED,
+    )  # fmt: skip
+    totals = play(one).totals
+    assert totals.ok == totals.invocations > 1500
+    assert totals.p50_ms < 100.0

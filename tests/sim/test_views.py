@@ -124,7 +124,9 @@ def listen(node: SimulatedWorker, watched: Watched) -> None:
 @pytest.mark.parametrize("seed", range(30, 42))
 def test_every_field_is_what_is_so_whatever_goes_wrong(seed: int) -> None:
     one = draw(seed)
-    wild = msgspec.structs.replace(one.system, mode="worker", concurrency=Choice(policy="aimd"), memory_mb=512)
+    wild = msgspec.structs.replace(
+        one.system, mode="worker", gateways=1, concurrency=Choice(policy="aimd"), memory_mb=512
+    )
     watched, recounts = watch(msgspec.structs.replace(one, system=wild))
     assert (watched.looks > 0) == (one.system.workers > 1)
     for name in ("idle", "known", "house", "waiting", "load"):
@@ -136,7 +138,7 @@ def test_every_field_is_what_is_so_whatever_goes_wrong(seed: int) -> None:
 def test_what_is_idle_elsewhere_is_what_is_idle_there(seed: int) -> None:
     one = draw(seed)
     calm = msgspec.structs.replace(one.hardware, network=Distribution(), network_loss=0.0)
-    three = msgspec.structs.replace(one.system, mode="worker", workers=3, memory_mb=512)
+    three = msgspec.structs.replace(one.system, mode="worker", gateways=1, workers=3, memory_mb=512)
     watched, _ = watch(msgspec.structs.replace(one, system=three, hardware=calm, faults=()), is_instant=True)
     assert watched.looks > 0
     assert watched.idle > 0
@@ -147,7 +149,7 @@ def test_who_first_looks_late_sees_what_is_so() -> None:
     one = draw(50)
     calm = msgspec.structs.replace(one.hardware, network=Distribution(), network_loss=0.0)
     three = msgspec.structs.replace(
-        one.system, mode="worker", workers=3, memory_mb=2048, keepalive=Choice(policy="lru")
+        one.system, mode="worker", gateways=1, workers=3, memory_mb=2048, keepalive=Choice(policy="lru")
     )
     engine, watched = Engine(), Watched(Pull().fresh(Streams(1).stream("x")), is_instant=True)
     plain = msgspec.structs.replace(one, system=three, hardware=calm, faults=())
