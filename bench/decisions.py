@@ -14,6 +14,7 @@ import msgspec
 
 from attacca.kernel.rand import Streams
 from attacca.model.resources import Resources
+from attacca.model.sandbox import MachineLoad
 from attacca.policy.balancing import BALANCING
 from attacca.policy.balancing.types import Asked
 from attacca.policy.balancing.types import begin as begin_balancer
@@ -43,6 +44,7 @@ class Machine(msgspec.Struct):
     limit: int = 64
     cores: int = 8
     heard_at: float = 0.0
+    load: MachineLoad | None = None
 
     @property
     def free(self) -> Resources:

@@ -95,6 +95,7 @@ MEANING = {
     "Distribution.high_ms": "of `uniform`, `bounded_pareto`",
     "Distribution.alpha": "of `bounded_pareto`",
     "Distribution.values_ms": "of `empirical`: what is drawn from",
+    "System.gateways": "how many; each invocation comes to one of them",
     "System.workers": "how many; a live server has one",
     "System.memory_mb": "of each worker, for its sandboxes",
     "System.cores": "of each worker",

@@ -30,6 +30,7 @@ VERBS = {  # in the order of the help: panel, where its module is, and what it d
     "secret": (FUNCTIONS, "functions", "Set, list and delete what functions are given in confidence."),
     "logs": (WATCH, "watch", "Show what a function wrote."),
     "calls": (WATCH, "watch", "Show recent invocations and where their time went."),
+    "creations": (WATCH, "watch", "Show how sandboxes that control ordered were made, and where the time went."),
     "explain": (WATCH, "watch", "Tell what happened to an invocation or a sandbox, and why."),
     "top": (WATCH, "watch", "Watch workers, functions and sandboxes live."),
     "status": (WATCH, "watch", "Show control, gateways and workers, and how busy they are."),

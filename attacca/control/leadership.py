@@ -114,12 +114,17 @@ class Leadership:
         )
 
     async def _watch(self) -> None:
-        with contextlib.suppress(AttaccaError):  # the store is closed
-            async for change in self._store.watch(LEADER):
-                if change.key == LEADER and change.entry is not None:
-                    with contextlib.suppress(msgspec.DecodeError):
-                        self.leader = msgspec.json.decode(change.entry.value, type=Leader)
-                        self._knows()
+        while True:
+            with contextlib.suppress(AttaccaError):
+                async for change in self._store.watch(LEADER):
+                    if change.key == LEADER and change.entry is not None:
+                        self._learn(change.entry.value)
+            await asyncio.sleep(self.core.lease_s)  # the store is busy, or closing
+
+    def _learn(self, value: bytes) -> None:
+        with contextlib.suppress(msgspec.DecodeError):
+            self.leader = msgspec.json.decode(value, type=Leader)
+            self._knows()
 
     # Out.
 
@@ -167,6 +172,9 @@ class Leadership:
         except AttaccaError as error:
             LOG.warning("%s cannot lead: %s; %s", self._me.name, error.message, error.hint)
             self._drive.feed(OpenFailed(fence, error.message))
+        except Exception as error:  # another may be able to, and this one must not keep the lease from it
+            LOG.error("bug: %s cannot lead", self._me.name, exc_info=error)
+            self._drive.feed(OpenFailed(fence, "there is a bug, see its log"))
         else:
             self.leader = me
             self._drive.feed(Opened(fence, term))

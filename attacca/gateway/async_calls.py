@@ -98,6 +98,7 @@ class AsyncCalls:
 
     def open(self) -> None:
         """What was left by those before is taken up."""
+        self._gateway.async_books = self._core.books
         self._tell_time()
 
     def _tell_time(self) -> None:
@@ -293,7 +294,8 @@ class AsyncCalls:
 
     async def _sweep(self, at: float) -> None:
         try:
-            await self.journal.sweep(at, int(self.config.keep_mb * MB))
+            while await self.journal.sweep(at, int(self.config.keep_mb * MB)):
+                pass  # a part in each go
         except AttaccaError as error:
             LOG.warning("the journal of asynchronous calls: %s", error.message)
         finally:

@@ -71,12 +71,15 @@ def live(spec: AgentSpec, link: wire.Channel, find: Callable[[], Loaded], here: 
     serve(json.dumps({**times, "imports_ms": (perf_counter() - began) * 1e3}).encode())
 
 
-def prepare(spec: AgentSpec, link: wire.Channel, loaded: Loaded, here: str) -> Callable[[bytes], None]:
+def prepare(
+    spec: AgentSpec, link: wire.Channel, loaded: Loaded, here: str, *, is_loop_there: bool = True
+) -> Callable[[bytes], None]:
     """Put together what serving takes. What is returned says READY, with these words, and answers; it raises Closed
-    when the worker is gone."""
+    when the worker is gone. Where it takes an event loop that can be one of ours, `is_loop_there` says whether it is
+    made now, or only then."""
     loaded = adapted(loaded)
     if needs_loop(spec, loaded):
-        return lambda ready: serve_on_loop(spec, link, loaded, here, ready)
+        return _on_loop(spec, link, loaded, here, is_loop_there=is_loop_there)
     server = Server(link.write, spec, loaded)
     go_on = server.in_threads(link, spec["concurrency"]) if spec["concurrency"] > 1 else server.one_by_one(link)
     ledger, write, disown, has_child = server.ledger, link.write, server.disown, os.register_at_fork
@@ -92,12 +95,19 @@ def prepare(spec: AgentSpec, link: wire.Channel, loaded: Loaded, here: str) -> C
     return serve
 
 
-def serve_on_loop(spec: AgentSpec, link: wire.Channel, loaded: Loaded, here: str, ready: bytes) -> None:
-    try:
-        deferred.load("asgi").serve_on_loop(link, spec, loaded, ready)
-    except Unfit as error:
-        os.set_blocking(link.writer, True)
-        link.write(wire.FAILED, 0, json.dumps(failure(error, here)).encode())
+def _on_loop(
+    spec: AgentSpec, link: wire.Channel, loaded: Loaded, here: str, *, is_loop_there: bool
+) -> Callable[[bytes], None]:
+    run = deferred.load("asgi").prepare(link, spec, loaded, is_now=is_loop_there)
+
+    def serve(ready: bytes) -> None:
+        try:
+            run(ready)
+        except Unfit as error:
+            os.set_blocking(link.writer, True)
+            link.write(wire.FAILED, 0, json.dumps(failure(error, here)).encode())
+
+    return serve
 
 
 def needs_loop(spec: AgentSpec, loaded: Loaded) -> bool:

@@ -5,7 +5,7 @@ import contextlib
 import importlib
 import os
 import sys
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from time import monotonic
 from typing import Any
 
@@ -15,7 +15,7 @@ from attacca.guest.answers import Stream
 from attacca.guest.exchange import Exchange
 from attacca.guest.link import Link
 from attacca.guest.load import Loaded, Unfit
-from attacca.guest.loops import ChannelSelector, new_loop
+from attacca.guest.loops import ChannelSelector, is_ordinary, new_loop
 from attacca.guest.payload import Asked, Requested, unpack, unpack_request
 from attacca.guest.serve import Server
 from attacca.guest.spec import AgentSpec
@@ -27,15 +27,21 @@ class Desk:
     """The invocations that are on the channel."""
 
     def __init__(
-        self, link: wire.Channel, spec: AgentSpec, loaded: Loaded, selector: ChannelSelector | None = None
+        self,
+        link: wire.Channel,
+        spec: AgentSpec,
+        loaded: Loaded,
+        selector: ChannelSelector | None = None,
+        loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
-        """`selector` is what the loop waits with, where that is one of ours."""
+        """`selector` is what the loop waits with, where that is one of ours; `loop` is the one that runs unless it is
+        given."""
         self.state: dict[str, Any] = {}  # what the application's lifespan shares with its requests
         self.closed, self.writable = asyncio.Event(), asyncio.Event()
         self.writable.set()
         self._exchanges: dict[int, Exchange] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
-        self._loop = asyncio.get_running_loop()
+        self._loop = loop or asyncio.get_running_loop()
         self._link = Link(self._loop, link.reader, link.writer, wire.MAX_FRAME, self._take, self._lost, self._pressed)
         if selector is not None:
             selector.serve_first(link.reader, self._link.readable)
@@ -204,10 +210,7 @@ async def _start_up(desk: Desk, application: Any) -> asyncio.Task[None]:
     return task
 
 
-async def _serve(
-    link: wire.Channel, spec: AgentSpec, loaded: Loaded, ready: bytes, selector: ChannelSelector | None
-) -> None:
-    desk = Desk(link, spec, loaded, selector)
+async def _serve(desk: Desk, loaded: Loaded, ready: bytes) -> None:
     output.capture(desk.server.ledger)
     os.register_at_fork(after_in_child=desk.disown)
     lifespan = await _start_up(desk, loaded.call) if loaded.signature == "asgi" else None
@@ -218,11 +221,22 @@ async def _serve(
         lifespan.cancel()
 
 
-def serve_on_loop(link: wire.Channel, spec: AgentSpec, loaded: Loaded, ready: bytes) -> None:
-    """The whole life of a sandbox with an event loop; `ready` is sent once the application has started."""
+def prepare(link: wire.Channel, spec: AgentSpec, loaded: Loaded, *, is_now: bool) -> Callable[[bytes], None]:
+    """The whole life of a sandbox with an event loop, put together; the words that what is returned takes are sent once
+    the application has started. The loop is made now, if that is told and it is one of ours, or only then."""
+    made = _furnished(link, spec, loaded) if is_now and is_ordinary() else None
+
+    def serve(ready: bytes) -> None:
+        loop, desk = made or _furnished(link, spec, loaded)
+        asyncio.set_event_loop(loop)
+        loop.run_until_complete(_serve(desk, loaded, ready))
+
+    return serve
+
+
+def _furnished(link: wire.Channel, spec: AgentSpec, loaded: Loaded) -> tuple[asyncio.AbstractEventLoop, Desk]:
     loop, selector = new_loop()  # not asyncio.run(): its signal handlers and its tidy end are not for us
-    asyncio.set_event_loop(loop)
-    loop.run_until_complete(_serve(link, spec, loaded, ready, selector))
+    return loop, Desk(link, spec, loaded, selector, loop)
 
 
 REHEARSAL_S = 1.0

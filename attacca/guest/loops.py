@@ -37,13 +37,14 @@ class ChannelSelector(EpollSelector):
 
 def new_loop() -> tuple[asyncio.AbstractEventLoop, ChannelSelector | None]:
     """A loop that waits with this, unless the function has chosen a policy itself."""
-    if not _is_ordinary():
+    if not is_ordinary():
         return asyncio.new_event_loop(), None
     selector = ChannelSelector()
     return asyncio.SelectorEventLoop(selector), selector
 
 
-def _is_ordinary() -> bool:
+def is_ordinary() -> bool:
+    """Has the function chosen no policy of its own?"""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # policies are on their way out, and there is no other way
         return type(asyncio.get_event_loop_policy()) is asyncio.DefaultEventLoopPolicy
@@ -63,7 +64,7 @@ class Lending(asyncio.DefaultEventLoopPolicy):
 
 def lend() -> None:
     """A policy that the function has chosen itself is left alone."""
-    if _is_ordinary():
+    if is_ordinary():
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
             asyncio.set_event_loop_policy(Lending())

@@ -30,7 +30,7 @@ class Check:
         self._every = 1 if thorough else RECOUNT_EVERY
         self._touched: list[SimulatedWorker] = []
         self._left = self._every
-        self._front: SimulatedGateway | None = None
+        self._fronts: list[SimulatedGateway] = []
         self._invocations: Mapping[str, SimulatedInvocation] = {}
         self._nodes: list[SimulatedWorker] = []
         self._control: ControlCore | None = None
@@ -48,12 +48,12 @@ class Check:
     def look_at(
         self,
         engine: Engine,
-        front: SimulatedGateway,
+        fronts: list[SimulatedGateway],
         invocations: Mapping[str, SimulatedInvocation],
         nodes: list[SimulatedWorker],
         control: ControlCore,
     ) -> None:
-        self._engine, self._front, self._invocations, self._nodes = engine, front, invocations, nodes
+        self._engine, self._fronts, self._invocations, self._nodes = engine, fronts, invocations, nodes
         self._control = control
 
     def wrap(self, node: SimulatedWorker, handle: Handle) -> Handle:
@@ -87,17 +87,18 @@ class Check:
             _memory(node)
             _counts(node)
         self._touched.clear()
-        front = self._front
-        assert front is not None
-        if front.arrived != front.over + len(front.core.inflight):
-            raise Broken(
-                f"{front.arrived} came, {front.over} are over, {len(front.core.inflight)} in the gateway's hands"
-            )
+        present = 0
+        for front in self._fronts:
+            under_way = front.arrived - front.over
+            if under_way != len(front.core.inflight):
+                held = len(front.core.inflight)
+                raise Broken(f"{front.arrived} came, {front.over} are over, {held} in the gateway's hands")
+            present += under_way
         now = self._engine.now
         if now > self._since:
             self._present_s += self._present * (now - self._since)
             self._since = now
-        self._present = front.arrived - front.over
+        self._present = present
         self._left -= 1
         if self._left <= 0:
             self._left = self._every
@@ -115,15 +116,15 @@ class Check:
 
     def recount(self) -> None:
         """Everything."""
-        front = self._front
-        assert front is not None
         for node in self._nodes:
             if node.is_up:
                 worker_invariants.check(node.core)
-        gateway_invariants.check(front.core)
         assert self._control is not None
         control_invariants.check(self._control)
-        for key, inflight in front.core.inflight.items():
+        for front in self._fronts:
+            gateway_invariants.check(front.core)
+        held = [one for front in self._fronts for one in front.core.inflight.items()]
+        for key, inflight in held:
             flight = inflight.client
             if not isinstance(flight, SimulatedInvocation) or flight.is_answered:
                 raise Broken(f"invocation {key} is in the gateway's hands, but nobody waits for it")

@@ -29,6 +29,8 @@ from attacca.policy.concurrency import CONCURRENCY
 from attacca.policy.keepalive import KEEPALIVE
 from attacca.policy.placement import PLACEMENT
 from attacca.policy.queueing import QUEUEING
+from attacca.policy.scaling import SCALING
+from attacca.policy.slots import SLOTS
 from attacca.sim.platform.gateway import Broken
 from attacca.sim.run import Options, run
 
@@ -141,9 +143,17 @@ def _schooled(chance: Random, system: System) -> System:
     return replace(
         system,
         mode=chance.choice(("worker", "cluster")),
-        scaling=chance.choice((Choice(policy="knative"), Choice(policy="fixed", options={"count": 2}))),
+        gateways=chance.choice((1, 1, 3)),
+        scaling=_scaling(chance),
         placement=Choice(policy=chance.choice(list(PLACEMENT))),
+        slots=Choice(policy=chance.choice(list(SLOTS))),
     )
+
+
+def _scaling(chance: Random) -> Choice:
+    policy = chance.choice(list(SCALING))
+    minutes = {"least_min": 2, "history_min": 2} if policy == "predictive" else {}  # a run is not an hour
+    return Choice(policy=policy, options={"count": 2} if policy == "fixed" else dict(minutes))
 
 
 def _control(chance: Random) -> Distribution:

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.chaos.cluster import GATEWAYS, Cluster, Signal, cluster, until
+from tests.chaos.cluster import GATEWAYS, STORE, Cluster, Signal, cluster, until
 from tests.chaos.faults import BARS, FAULTS, Bar, Fault
 from tests.chaos.load import Load, Told, failed, recovered_s
 
@@ -107,7 +107,7 @@ def do(made: Cluster, fault: Fault, whom: Sequence[str]) -> None:
 def undo(made: Cluster, fault: Fault, whom: Sequence[str]) -> None:
     """A supervisor would start anew what was killed; the store first."""
     made.net.heal()
-    for name in sorted(whom, reverse=True):
+    for name in sorted(whom, key=lambda name: name != STORE):
         if fault.how == "kill":
             made.begin(name)
         elif fault.how == "stop":

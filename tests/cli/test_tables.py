@@ -1,20 +1,23 @@
 """Screens of the verbs that show tables, at a fixed width and a fixed time."""
 
+import base64
 from typing import Any
 
 import msgspec
 import pytest
 
-from attacca.cli.functions import deploy, describe, secret
+from attacca.cli.functions import dead, deploy, describe, later, schedule, secret
 from attacca.cli.functions import list as listing
-from attacca.cli.screens.terminal import console, wants
+from attacca.cli.functions.call import show_status as show_call
+from attacca.cli.screens.terminal import console, show_csv, wants
 from attacca.cli.serve import config, doctor, token
 from attacca.cli.serve.doctor import Check
-from attacca.cli.watch import calls, status, top
+from attacca.cli.watch import calls, creations, status, top
+from attacca.control.core.cluster.creations import Creation
 from attacca.control.http.api import FunctionDetail, FunctionRow, RevisionRow
 from attacca.control.http.rows import worker_row
 from attacca.kernel.settings import Given
-from attacca.model.function import Network, SecretAs, Settings, Signature
+from attacca.model.function import Network, Scale, Scheduling, SecretAs, Settings, Signature
 from attacca.model.invocation import Call, Start, Timing
 from attacca.model.resources import Resources
 from attacca.model.sandbox import FunctionView, SandboxView, Summary, WorkerView
@@ -64,6 +67,18 @@ def test_min_sandboxes_that_there_is_no_room_for_are_told(capsys: pytest.Capture
         console(width=100).print(describe.settings_table(settings, kept))
         line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("sandboxes, at least"))
         assert line.removeprefix("sandboxes, at least").strip() == said
+
+
+def test_who_scales_and_places_is_told_where_control_does(capsys: pytest.CaptureFixture[str]) -> None:
+    by_cluster = Settings(name="hello", scheduling=Scheduling.CLUSTER)
+    chosen = Scale(scaling={"policy": "knative", "target": 2}, placement="random").of(by_cluster)
+    for settings, scaling, placement in (
+        (by_cluster, "as the server has it", "as the server has it"),
+        (chosen, "knative (target 2)", "random"),
+    ):
+        console(width=100).print(describe.settings_table(plain(settings)))
+        rows = [line.split(None, 1) for line in capsys.readouterr().out.splitlines()]
+        assert [row[1].strip() for row in rows if row[0] in ("scaling", "placement")] == [scaling, placement]
 
 
 def test_list(capsys: pytest.CaptureFixture[str]) -> None:
@@ -205,6 +220,44 @@ def test_the_shape_of_an_event_is_shown_where_it_is_not_plain() -> None:
     assert wants({"signature": "event_context", "event": "api-gateway-v1"}) == "event_context, api-gateway-v1"
 
 
+CALL = {
+    "id": "124bbd9f53a679c513994487370f6258", "function": "hello", "kind": "async", "state": "dead", "at": NOW - 90,
+    "due": NOW, "attempts": 3, "size": 12, "why": "ValueError: \x1b[31mno", "callback": "none", "ended_at": NOW,
+    "expires_at": NOW + 60,
+}  # fmt: skip
+
+
+def test_asynchronous_calls(capsys: pytest.CaptureFixture[str]) -> None:
+    done = {**CALL, "id": "0" * 32, "state": "done", "attempts": 1, "why": ""}
+    later.show_rows([CALL, done], NOW, width=110)
+    same("async_calls", capsys.readouterr().out)
+
+
+def test_a_dead_call(capsys: pytest.CaptureFixture[str]) -> None:
+    detail = {
+        "call": CALL, "tries": plain(CALLS[:2]), "method": "POST", "path": "/a", "query": "b=c",
+        "traceback": "  at x\n", "body": base64.b64encode(b'{"name": "bob"}').decode(),
+    }  # fmt: skip
+    dead.show_detail(detail, width=100)
+    same("dead_call", capsys.readouterr().out)
+
+
+def test_a_call_as_it_stands(capsys: pytest.CaptureFixture[str]) -> None:
+    status = {**CALL, "status": "waiting", "tries": plain(CALLS[:1]), "callback": "waiting"}
+    show_call(status, width=100)
+    same("call_status", capsys.readouterr().out)
+
+
+def test_schedules(capsys: pytest.CaptureFixture[str]) -> None:
+    row = {
+        "function": "hello", "schedule": "30 2 * * *", "timezone": "Europe/Rome", "policy": "skip", "next": NOW + 3600,
+        "following": [NOW + 90_000, NOW + 176_400], "settled": NOW, "missed": 2,
+    }  # fmt: skip
+    never = {**row, "schedule": "0 0 29 2 *", "timezone": "UTC", "next": None, "following": [], "missed": 0}
+    schedule.show([row, never], NOW, width=110)
+    same("schedules", capsys.readouterr().out)
+
+
 def test_status_shows_the_planes(capsys: pytest.CaptureFixture[str]) -> None:
     load = {"cpu_share": 0.25, "load_1m": 1.5, "memory_free_mb": 900, "disk_free_mb": 20_480}
     told = {"silent": False, "draining": False, "memory_mb": 1024, "used_mb": 256, "queued": 0, "running": 2}
@@ -221,3 +274,28 @@ def test_status_shows_the_planes(capsys: pytest.CaptureFixture[str]) -> None:
     }
     status.show(cluster, "http://10.0.0.1:7780", 100)
     same("status", capsys.readouterr().out)
+
+
+def test_creations_phase_by_phase(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [
+        Creation(
+            at=NOW - 3, function="f", revision="f@1", sandbox="c1-7", worker="w2", outcome="up", why="panic; its turn",
+            decision=0.3, order=1.25, sandbox_ms=4.0, code=0.5, imports=82.0,
+        ),
+        Creation(
+            at=NOW - 90, function="f", revision="f@1", sandbox="c1-6", worker="w1", outcome="no_capacity", why="steady",
+            decision=0.25, order=0.9,
+        ),
+    ]  # fmt: skip
+    creations.show([plain(row) for row in rows], NOW, width=140)
+    same("creations", capsys.readouterr().out)
+
+
+def test_rows_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    show_csv([plain(one) for one in CALLS[:2]])
+    head, first, second = capsys.readouterr().out.splitlines()
+    assert head.startswith("id,function,revision,at,status,outcome,start,why,sandbox,timing_queued,timing_placed,")
+    assert first.startswith("9f3a01c2d4e5-1,hello,2,999999.0,200,ok,warm,idle,s1,0.0,0.0,")
+    assert second.count(",") == head.count(",")
+    show_csv([])
+    assert capsys.readouterr().out == ""

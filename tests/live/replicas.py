@@ -54,6 +54,17 @@ class Replicas(Cluster):
         plane = self.gateways[name] = self.start("gateway", *at, *store, *words, token=self.token)
         return plane
 
+    def deploy(self, name: str, source: str) -> None:
+        """Whoever leads; on a busy machine that may change in the midst of it."""
+
+        def is_deployed() -> bool:
+            with contextlib.suppress(AssertionError, OSError):
+                self.leader().function(name, source)
+                return True
+            return False
+
+        until(is_deployed, f"{name} is deployed")
+
     def leader(self) -> Plane:
         """Waits for one."""
         found: list[Plane] = []

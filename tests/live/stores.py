@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import http.client
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import time
 from collections.abc import Iterator
@@ -15,7 +17,7 @@ import pytest
 from attacca.io.store.config import StoreConfig
 
 START_S = 20.0
-PACKAGES = {"redis-server": "redis-server", "etcd": "etcd-server"}
+PACKAGES = {"redis-server": "redis-server", "etcd": "etcd-server", "faketime": "faketime"}
 
 
 def free_port() -> int:
@@ -35,8 +37,10 @@ def binary(name: str) -> str:
 class StoreServer:
     """`kind` is redis or etcd. What it has stays in its directory, whether it is stopped or killed."""
 
-    def __init__(self, kind: str, directory: Path, *more: str) -> None:
+    def __init__(self, kind: str, directory: Path, *more: str, certificate: Path | None = None) -> None:
+        """`certificate`: it speaks TLS, and shows this; the key lies beside it, as `.key`."""
         self.kind = kind
+        self._certificate = certificate
         self.port = free_port()
         self.directory = directory
         self._peer_port = free_port()
@@ -47,7 +51,8 @@ class StoreServer:
         return f"<StoreServer {self.kind} on {self.port}>"
 
     def url(self, port: int = 0) -> str:
-        return f"{self.kind}://127.0.0.1:{port or self.port}"
+        secure = "" if self._certificate is None else "s"
+        return f"{self.kind}{secure}://127.0.0.1:{port or self.port}"
 
     def config(self, port: int = 0, timeout_s: float = 5.0) -> StoreConfig:
         return StoreConfig(url=self.url(port), timeout_s=timeout_s)
@@ -84,16 +89,24 @@ class StoreServer:
                 self.kill()
 
     def _command(self) -> list[str]:
+        shown = self._certificate
         if self.kind == "redis":
+            tls = ["--port", str(self.port)]
+            if shown is not None:
+                tls = ["--port", "0", "--tls-port", str(self.port), "--tls-cert-file", str(shown), "--tls-key-file"]
+                tls += [str(shown.with_suffix(".key")), "--tls-ca-cert-file", str(shown), "--tls-auth-clients", "no"]
             return [
-                binary("redis-server"), "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.directory),
+                binary("redis-server"), *tls, "--bind", "127.0.0.1", "--dir", str(self.directory),
                 "--appendonly", "yes", "--appendfsync", "always", "--save", "", *self._more,
             ]  # fmt: skip
         client, peer = f"http://127.0.0.1:{self.port}", f"http://127.0.0.1:{self._peer_port}"
+        if shown is not None:
+            client = client.replace("http:", "https:")
+            tls = ["--cert-file", str(shown), "--key-file", str(shown.with_suffix(".key"))]
         return [
             binary("etcd"), "--data-dir", str(self.directory / "data"), "--listen-client-urls", client,
             "--advertise-client-urls", client, "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer,
-            "--initial-cluster", f"default={peer}", *self._more,
+            "--initial-cluster", f"default={peer}", *([] if shown is None else tls), *self._more,
         ]  # fmt: skip
 
     def _answers(self) -> bool:
@@ -105,9 +118,10 @@ class StoreServer:
             return False
 
     def _is_etcd_healthy(self) -> bool:
-        import http.client
-
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=1)
+        if self._certificate is not None:
+            trusting = ssl.create_default_context(cafile=self._certificate)
+            connection = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=1, context=trusting)
         try:
             connection.request("GET", "/health")
             return b"true" in connection.getresponse().read()
@@ -118,8 +132,8 @@ class StoreServer:
 
 
 @contextlib.contextmanager
-def running(kind: str, directory: Path, *more: str) -> Iterator[StoreServer]:
-    server = StoreServer(kind, directory, *more)
+def running(kind: str, directory: Path, *more: str, certificate: Path | None = None) -> Iterator[StoreServer]:
+    server = StoreServer(kind, directory, *more, certificate=certificate)
     try:
         server.start()
         yield server

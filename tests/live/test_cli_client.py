@@ -269,3 +269,57 @@ def test_a_secret_is_read_and_never_said(twin: Twin, tmp_path: Path) -> None:
         assert "s3cret" not in shown.output
     assert attacca(twin, "secret", "set", "A B", "--file", str(tmp_path / "none")).exit_code != 0
     assert attacca(twin, "secret", "set", "A B", "s3cret").exit_code != 0, "it is no argument"
+
+
+ID = "124bbd9f53a679c513994487370f6258"
+
+
+def test_a_call_is_made_and_nobody_waits(twin: Twin) -> None:
+    twin.says("POST /async-function/hello/a?b=c", {"id": ID, "function": "hello", "status": "waiting"}, 202)
+    words = ("invoke", "hello", "--async", "-a", "n=1", "--path", "a", "--query", "b=c", "--key", "k")
+    shown = attacca(twin, *words, "--callback", "https://x.example/")
+    assert (shown.exit_code, shown.stdout) == (0, f"{ID}\n")
+    _, headers, body = twin.seen.pop()
+    assert (headers["idempotency-key"], headers["x-attacca-callback-url"]) == ("k", "https://x.example/")
+    assert json.loads(body) == {"n": 1}
+    assert json.loads(attacca(twin, *words, "--json").stdout)["id"] == ID
+    assert attacca(twin, "invoke", "helo", "--async").exit_code == 1
+
+
+def test_a_call_is_waited_for(twin: Twin) -> None:
+    running = {"id": ID, "status": "running", "attempts": 0, "tries": []}
+    done = {**running, "status": "done", "attempts": 1, "result": {"status": 200, "body": 1}}
+    twin.says(f"GET /calls/{ID}", running)
+    twin.says(f"GET /calls/{ID}?wait=20", done)
+    twin.says(f"GET /calls/{ID}/result", b"\xffbytes")
+    shown = attacca(twin, "call", "wait", ID)
+    assert (shown.exit_code, shown.stdout_bytes) == (0, b"\xffbytes")
+    assert json.loads(attacca(twin, "call", "wait", ID, "--json").stdout) == done
+    twin.says(f"GET /calls/{ID}?wait=5", {**running, "why": "no"})
+    late = attacca(twin, "call", "wait", ID, "--timeout", "5")
+    assert late.exit_code == 1
+    assert "is running: no" in late.stderr
+
+
+def test_dead_calls_are_tried_anew_one_by_one_or_all(twin: Twin) -> None:
+    twin.says("GET /api/async?function=hello&state=dead&limit=10000", [{"id": "a"}, {"id": "b"}])
+    for call in "ab":
+        twin.says(f"POST /api/async/{call}/retry", {"count": 1}, 202)
+        twin.says(f"DELETE /api/async/{call}", {"count": 1})
+    assert json.loads(attacca(twin, "dead", "retry", "--all", "hello", "--json").stdout) == ["a", "b"]
+    assert json.loads(attacca(twin, "dead", "delete", "b", "a", "--json").stdout) == ["b", "a"]
+    assert attacca(twin, "dead", "retry").exit_code == 2
+    assert attacca(twin, "dead", "delete", "a", "--all", "hello").exit_code == 2
+    assert attacca(twin, "dead", "delete", "c").exit_code == 1
+    twin.says("GET /api/async?state=dead&limit=50", [])
+    assert "No call is dead." in attacca(twin, "dead", "list").stderr
+
+
+def test_calls_and_schedules_are_listed(twin: Twin) -> None:
+    twin.says("GET /api/async?function=hello&state=done&limit=7", [])
+    assert "There is no such call." in attacca(twin, "call", "list", "hello", "--state", "done", "-n", "7").stderr
+    twin.says("GET /api/schedules", [])
+    assert "No function has a schedule." in attacca(twin, "schedule", "list").stderr
+    assert json.loads(attacca(twin, "schedule", "list", "--json").stdout) == []
+    twin.says(f"DELETE /calls/{ID}", {"id": ID, "status": "cancelled"})
+    assert "is cancelled" in attacca(twin, "call", "cancel", ID).stderr

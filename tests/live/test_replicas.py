@@ -1,7 +1,6 @@
 """Several controls over a shared store: one leads, and when it goes another does, with all that was deployed."""
 
 import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,12 +8,10 @@ import pytest
 
 from attacca.client.http import Client
 from tests.live.replicas import Load, Replicas, leads, replicas
-from tests.live.stores import StoreServer, free_port
-from tests.live.whole import until
+from tests.live.stores import StoreServer, binary, free_port
+from tests.live.whole import ENVIRON, until
 
 ECHO = "def echo(n=0):\n    return n\n"
-TAKEOVER_S = 3.0
-NOISE_S = 2.0  # what a busy machine adds to anything
 
 
 @pytest.fixture(params=["redis", "etcd"])
@@ -25,25 +22,22 @@ def cluster(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Re
 
 def test_the_death_of_the_leader_costs_no_invocation(cluster: tuple[Replicas, StoreServer]) -> None:
     made, _ = cluster
-    made.leader().function("echo", ECHO)
+    made.deploy("echo", ECHO)
     gateway = made.gateways["g1"]
     until(lambda: gateway.call("echo", {"n": 1}).status == 200, "it is warm")
     load = Load(gateway, "echo", 100)
     load.start()
     before = made.leader()
     term = before.get("/api/info")["term"]
-    killed = time.monotonic()
     before.process.kill()
     after = made.leader()
-    took_s = time.monotonic() - killed
     assert after is not before
-    assert took_s < TAKEOVER_S + NOISE_S
     until(lambda: len(after.get("/api/workers")) == 2, "workers have come")
-    after.function("other", ECHO)  # a worker has checked it
+    made.deploy("other", ECHO)  # a worker has checked it
     until(lambda: gateway.call("other", {"n": 2}).status == 200, "it has reached the gateway")
     load.end()
     assert load.failed == 0, [one for one in load.told if one.status != 200][:5]
-    assert after.get("/api/info")["term"] == term + 1
+    assert after.get("/api/info")["term"] > term
     assert {row["function"] for row in after.get("/api/functions")} == {"echo", "other"}
     made.worker("w3")  # its code comes from a control on which nobody has deployed it
     for name in ("w1", "w2"):
@@ -70,7 +64,7 @@ def test_a_follower_sends_everybody_on(cluster: tuple[Replicas, StoreServer]) ->
 def test_a_leader_that_was_stopped_commands_nobody_when_it_goes_on(cluster: tuple[Replicas, StoreServer]) -> None:
     made, _ = cluster
     before = made.leader()
-    before.function("echo", ECHO)
+    made.deploy("echo", ECHO)
     before.process.send_signal(signal.SIGSTOP)
     others = [plane for plane in made.controls.values() if plane is not before]
     until(lambda: any(leads(plane) for plane in others), "another leads")
@@ -78,7 +72,7 @@ def test_a_leader_that_was_stopped_commands_nobody_when_it_goes_on(cluster: tupl
     until(lambda: len(after.get("/api/workers")) == 2, "workers have left the one that says nothing")
     before.process.send_signal(signal.SIGCONT)
     until(lambda: before.ask("GET", "/api/functions").status == 307, "it knows that it does not lead")
-    after.function("echo", "def echo(n=0):\n    return -n\n")
+    made.deploy("echo", "def echo(n=0):\n    return -n\n")
     gateway = made.gateways["g1"]
     until(lambda: gateway.call("echo", {"n": 1}).value == -1, "the new leader's word counts")
     assert len(after.get("/api/workers")) == 2
@@ -86,7 +80,7 @@ def test_a_leader_that_was_stopped_commands_nobody_when_it_goes_on(cluster: tupl
 
 def test_without_the_store_invocations_go_on_and_then_all_is_as_it_was(cluster: tuple[Replicas, StoreServer]) -> None:
     made, store = cluster
-    made.leader().function("echo", ECHO)
+    made.deploy("echo", ECHO)
     gateway = made.gateways["g1"]
     until(lambda: gateway.call("echo", {"n": 1}).status == 200, "it is warm")
     load = Load(gateway, "echo", 50)
@@ -96,14 +90,14 @@ def test_without_the_store_invocations_go_on_and_then_all_is_as_it_was(cluster: 
     store.start()
     leader = made.leader()
     until(lambda: len(leader.get("/api/workers")) == 2, "workers have come back")
-    leader.function("other", ECHO)
+    made.deploy("other", ECHO)
     load.end()
     assert load.failed == 0
 
 
 def test_a_control_started_on_a_store_that_is_there_serves_without_a_deployment(tmp_path: Path) -> None:
     with replicas(tmp_path, "redis", controls=1, workers=1) as (made, _):
-        made.leader().function("echo", ECHO)
+        made.deploy("echo", ECHO)
         made.controls["c1"].stop()
         (tmp_path / "c1").rename(tmp_path / "gone")  # another machine
         made.begin("c1")
@@ -112,3 +106,28 @@ def test_a_control_started_on_a_store_that_is_there_serves_without_a_deployment(
         until(lambda: len(made.leader().get("/api/workers")) == 2, "both workers have joined")
         made.workers.pop("w1").stop()
         until(lambda: made.gateways["g1"].call("echo", {"n": 4}).status == 200, "it serves")
+
+
+def test_a_clock_that_is_wrong_by_an_hour_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    binary("faketime")
+    with replicas(tmp_path, "redis", controls=2) as (made, _):
+        made.deploy("echo", ECHO)
+        made.controls["c1"].stop()
+        right = made.leader()
+        with monkeypatch.context() as wrong:
+            (library,) = Path("/usr/lib").glob("*/faketime/libfaketime.so.1")
+            for name, value in (("LD_PRELOAD", library), ("FAKETIME", "+1h"), ("FAKETIME_DONT_FAKE_MONOTONIC", "1")):
+                wrong.setitem(ENVIRON, name, str(value))
+            ahead = made.begin("c1")
+        assert ahead.info["at"] - right.get("/api/info")["at"] > 3000, "it is ahead"
+        assert made.leader() is right, "and has taken nothing"
+        term = right.get("/api/info")["term"]
+        right.process.kill()
+        until(lambda: leads(ahead), "it takes over")
+        back = made.begin("c2")
+        until(lambda: back.ask("GET", "/api/functions").status == 307, "the other follows")
+        assert ahead.get("/api/info")["term"] > term
+        made.deploy("other", ECHO)
+        until(lambda: made.gateways["g1"].call("other", {"n": 1}).status == 200, "it commands")
+        ahead.process.kill()
+        until(lambda: leads(back), "and is followed")

@@ -294,3 +294,28 @@ def test_redis_asks_for_a_password_that_nobody_is_shown(tmp_path: Path) -> None:
 
         asyncio.run(main(StoreConfig(url=server.url(), password_file=secret)))
         asyncio.run(main(StoreConfig(url=server.url().replace("//", "//:opensesame@"))))
+
+
+def made_certificate(path: Path) -> Path:
+    """Of 127.0.0.1, which vouches for itself."""
+    what = ["-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
+    of = ["-subj", "/CN=store", "-addext", "subjectAltName=IP:127.0.0.1"]
+    where = ["-out", str(path), "-keyout", str(path.with_suffix(".key"))]
+    subprocess.run(["openssl", "req", *what, *of, *where], check=True, capture_output=True)
+    return path
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_over_tls_it_does_what_a_store_does_for_those_who_know_its_authority(kind: str, tmp_path: Path) -> None:
+    certificate, other = made_certificate(tmp_path / "one.crt"), made_certificate(tmp_path / "other.crt")
+    with running(kind, tmp_path / "server", certificate=certificate) as server:
+
+        def trusting() -> Awaitable[Store]:
+            return open_store(
+                StoreConfig(url=f"{server.url()}?ca={certificate}&prefix={next(prefixes)}"), NOWHERE, CLOCK
+            )
+
+        asyncio.run(check_store(trusting))
+        for url in (f"{server.url()}?ca={other}", server.url(), server.url().replace("s://", "://")):
+            with pytest.raises(StateUnavailable):
+                asyncio.run(open_store(StoreConfig(url=url, timeout_s=2.0), NOWHERE, CLOCK))

@@ -54,3 +54,14 @@ def test_the_same_seed_gives_the_same_events() -> None:
         mode="cluster", workers=3,
     )  # fmt: skip
     assert play(one).hash == play(one).hash
+
+
+def test_gateways_share_what_control_has_made_and_no_sandbox_runs_more_than_it_may() -> None:
+    """Each counts for itself, and the worker refuses what is beyond: who is refused waits, and nobody polls."""
+    one = scenario(
+        function(duration=exponential(50.0), rate=30.0, concurrency=2), length_s=60.0, hardware=HARDWARE,
+        mode="cluster", workers=2, gateways=4, scaling=FIXED,
+    )  # fmt: skip
+    totals = play(one).totals
+    assert totals.ok == totals.invocations > 1500
+    assert totals.p50_ms < 100.0

@@ -36,6 +36,7 @@ class Watched:
         self._ran_s: dict[str, list[float]] = {}
         self.world: World | None = None
         self.said: dict[str, tuple[Resources, int]] = {}  # free, and the limit, when each last spoke of itself
+        self.wanting: dict[str, int] = {}  # a core, likewise
         self.looks = self.idle = 0
 
     def among(self, workers: Sequence[Worker]) -> None:
@@ -77,6 +78,9 @@ class Watched:
         if not self._is_instant:
             return
         assert (worker.free, worker.limit) == self.said[worker.name]
+        assert worker.load is not None
+        assert worker.load.memory_free_mb == worker.free.memory_mb
+        assert worker.load.cpu_share == min(1.0, self.wanting[worker.name] / worker.cores)
         assert now - worker.heard_at <= HEARTBEAT_S
         assert worker.idle("nobody") == 0  # who looks for the first time has it said from then on
         for name in node.core.functions:
@@ -109,6 +113,7 @@ def listen(node: SimulatedWorker, watched: Watched) -> None:
     def view() -> WorkerView:
         held = total(copy.resources for copy in node.runtime.instances.values())
         watched.said[node.name] = (node.config.resources - held, node.core.scheduler.limit)
+        watched.wanting[node.name] = node.machine.wanting
         return plain()
 
     view()
@@ -119,7 +124,9 @@ def listen(node: SimulatedWorker, watched: Watched) -> None:
 @pytest.mark.parametrize("seed", range(30, 42))
 def test_every_field_is_what_is_so_whatever_goes_wrong(seed: int) -> None:
     one = draw(seed)
-    wild = msgspec.structs.replace(one.system, concurrency=Choice(policy="aimd"), memory_mb=512)
+    wild = msgspec.structs.replace(
+        one.system, mode="worker", gateways=1, concurrency=Choice(policy="aimd"), memory_mb=512
+    )
     watched, recounts = watch(msgspec.structs.replace(one, system=wild))
     assert (watched.looks > 0) == (one.system.workers > 1)
     for name in ("idle", "known", "house", "waiting", "load"):
@@ -131,7 +138,7 @@ def test_every_field_is_what_is_so_whatever_goes_wrong(seed: int) -> None:
 def test_what_is_idle_elsewhere_is_what_is_idle_there(seed: int) -> None:
     one = draw(seed)
     calm = msgspec.structs.replace(one.hardware, network=Distribution(), network_loss=0.0)
-    three = msgspec.structs.replace(one.system, workers=3, memory_mb=512)
+    three = msgspec.structs.replace(one.system, mode="worker", gateways=1, workers=3, memory_mb=512)
     watched, _ = watch(msgspec.structs.replace(one, system=three, hardware=calm, faults=()), is_instant=True)
     assert watched.looks > 0
     assert watched.idle > 0
@@ -141,7 +148,9 @@ def test_who_first_looks_late_sees_what_is_so() -> None:
     """Nobody says what rests before somebody looks."""
     one = draw(50)
     calm = msgspec.structs.replace(one.hardware, network=Distribution(), network_loss=0.0)
-    three = msgspec.structs.replace(one.system, workers=3, memory_mb=2048, keepalive=Choice(policy="lru"))
+    three = msgspec.structs.replace(
+        one.system, mode="worker", gateways=1, workers=3, memory_mb=2048, keepalive=Choice(policy="lru")
+    )
     engine, watched = Engine(), Watched(Pull().fresh(Streams(1).stream("x")), is_instant=True)
     plain = msgspec.structs.replace(one, system=three, hardware=calm, faults=())
     world = World(plain, Schedule(plain), NullRecorder(plain, "simulated", 0.0), engine, EventLog(engine))

@@ -5,7 +5,7 @@ from math import inf
 
 from attacca.model.messages import Resting
 from attacca.model.resources import NOTHING, Resources
-from attacca.model.sandbox import WorkerView
+from attacca.model.sandbox import MachineLoad, WorkerView
 from attacca.policy.balancing.types import Asked, Balancer, Done
 
 ONLY = "the only worker"
@@ -48,6 +48,10 @@ class WorkerHandle:
             self._idle = dict(view.idle)
         elif view.functions:
             self._idle = None
+
+    @property
+    def load(self) -> MachineLoad | None:
+        return None if self.view is None else self.view.load
 
     @property
     def free(self) -> Resources:

@@ -8,7 +8,6 @@ import asyncio
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -16,9 +15,9 @@ import msgspec
 
 from attacca.errors import StateUnavailable
 from attacca.io.journal.memory import GONE, STORED, cancelled, keeps_request, revived
-from attacca.io.journal.schema import APPLICATION_ID, SCHEMA, SCHEMA_VERSION, complaint, is_empty
+from attacca.io.journal.schema import APPLICATION_ID, SCHEMA, SCHEMA_VERSION, inspect, is_empty
 from attacca.io.journal.types import Amount, Told
-from attacca.io.store.sqlite import BUSY_TIMEOUT_S, corrupt, create_privately, tell_unread, translated
+from attacca.io.store.sqlite import BUSY_TIMEOUT_S, create_privately, translated
 from attacca.kernel.clock import Clock
 from attacca.model.async_call import (
     Accept,
@@ -41,6 +40,7 @@ from attacca.model.invocation import Outcome, Request
 
 T = TypeVar("T")
 BATCH = 1000  # writes that go into one transaction
+SWEPT = 1000  # calls that are forgotten in one
 ENCODER = msgspec.msgpack.Encoder()
 CALL = msgspec.msgpack.Decoder(AsyncCall)
 REQUEST = msgspec.msgpack.Decoder(Request)
@@ -62,6 +62,7 @@ class SqliteJournal:
         self._is_writing = self._is_closed = False
         self._is_idle = asyncio.Event()
         self._is_idle.set()
+        self._added = 0  # bytes, in the transaction that goes on
         self.commits = 0
 
     def __repr__(self) -> str:
@@ -120,10 +121,13 @@ class SqliteJournal:
         return None if row is None else _record(*row)
 
     async def latest(self, state: State | None, function: str | None, limit: int) -> list[AsyncCall]:
-        query = "SELECT call FROM calls WHERE (?1 IS NULL OR state = ?1) AND (?2 IS NULL OR function = ?2)"
-        query += " ORDER BY at DESC, id LIMIT ?3"
-        wanted = (None if state is None else state.value, function, limit)
-        rows = await self._call(lambda: self._db().execute(query, wanted).fetchall())
+        states = list(State) if state is None else [state]
+        wanted = [one.value for one in states] + [function] * (function is not None)
+        # The index has all that is looked at, so that no record is read but those that are shown.
+        query = f"""SELECT call FROM calls WHERE rowid IN (SELECT rowid FROM calls
+            WHERE state IN ({", ".join("?" * len(states))}) {"AND function = ?" * (function is not None)}
+            ORDER BY at DESC LIMIT ?) ORDER BY at DESC, id"""  # noqa: S608 - our own names
+        rows = await self._call(lambda: self._db().execute(query, [*wanted, limit]).fetchall())
         return [CALL.decode(row[0]) for row in rows]
 
     async def claim(self, lease_s: float, limit: int) -> list[AsyncCall]:
@@ -141,11 +145,10 @@ class SqliteJournal:
         return await self._call(lambda: self._sweep(now, bytes_most))
 
     async def amount(self) -> Amount:
-        query = "SELECT state, count(*), sum(size) FROM calls GROUP BY state"
-        rows = await self._call(lambda: self._db().execute(query).fetchall())
-        count = {state: number for state, number, _ in rows}
+        query = "SELECT state, count(*) FROM calls GROUP BY state UNION ALL SELECT 'bytes', bytes FROM totals"
+        count = dict(await self._call(lambda: self._db().execute(query).fetchall()))
         waiting, done, dead, cancelled = (count.get(state.value, 0) for state in State)
-        return Amount(waiting, done, dead, cancelled, sum(size for *_, size in rows))
+        return Amount(waiting, done, dead, cancelled, count["bytes"])
 
     async def close(self) -> None:
         if not self._is_closed:
@@ -197,7 +200,9 @@ class SqliteJournal:
         db = self._db()
         try:
             db.execute("BEGIN IMMEDIATE")
+            self._added = 0
             results = [self._settle(db, write) for write in writes]
+            db.execute("UPDATE totals SET bytes = bytes + ?", (self._added,))
             db.execute("COMMIT")
         except sqlite3.Error as error:
             if db.in_transaction:
@@ -243,6 +248,7 @@ class SqliteJournal:
             db.execute(INSERT, row)
         except sqlite3.IntegrityError:
             return GONE
+        self._added += len(request)
         return STORED
 
     def _update(self, db: sqlite3.Connection, write: Update) -> Result:
@@ -251,7 +257,7 @@ class SqliteJournal:
         query = (
             "UPDATE calls SET state = ?, open = ?, expires_at = ?, call = ?, request = CASE WHEN ? THEN request END, "
             "outcome = coalesce(?, outcome) WHERE id = ? AND owner = ? AND open RETURNING "
-            "coalesce(length(request), 0) + coalesce(length(outcome), 0)"
+            "coalesce(length(request), 0) + coalesce(length(outcome), 0), size"
         )
         wanted = (
             call.state.value, call.is_open, call.expires_at, ENCODER.encode(call), keeps_request(call), outcome,
@@ -260,7 +266,10 @@ class SqliteJournal:
         rows = db.execute(query, wanted).fetchall()
         if not rows:
             return _gone(db, call.id)
-        db.execute("UPDATE calls SET size = ? WHERE id = ?", (rows[0][0], call.id))
+        size, before = rows[0]
+        if size != before:
+            db.execute("UPDATE calls SET size = ? WHERE id = ?", (size, call.id))
+            self._added += size - before
         return STORED
 
     def _cancel(self, db: sqlite3.Connection, write: Cancel) -> Result:
@@ -268,6 +277,7 @@ class SqliteJournal:
         if call is None or call.state is not State.WAITING:
             return Gone(call)
         call = cancelled(call, write)
+        self._added -= _size_of(db, call.id)
         query = "UPDATE calls SET state = ?, open = 0, expires_at = ?, call = ?, request = NULL, size = 0 WHERE id = ?"
         db.execute(query, (call.state.value, call.expires_at, ENCODER.encode(call), call.id))
         return STORED
@@ -279,13 +289,18 @@ class SqliteJournal:
         call = revived(call, write)
         query = "UPDATE calls SET state = ?, open = 1, owner = '', at = ?, expires_at = 0, call = ?, outcome = NULL"
         query += ", size = length(request) WHERE id = ?"
+        self._added -= _size_of(db, call.id)
         db.execute(query, (call.state.value, call.at, ENCODER.encode(call), call.id))
+        self._added += _size_of(db, call.id)
         return STORED
 
     def _delete(self, db: sqlite3.Connection, write: Delete) -> Result:
-        query = "DELETE FROM calls WHERE id = ? AND (NOT open OR (? AND owner = ?))"
-        is_gone = db.execute(query, (write.id, write.open, self._owner)).rowcount == 0
-        return _gone(db, write.id) if is_gone else STORED
+        query = "DELETE FROM calls WHERE id = ? AND (NOT open OR (? AND owner = ?)) RETURNING size"
+        rows = db.execute(query, (write.id, write.open, self._owner)).fetchall()
+        if not rows:
+            return _gone(db, write.id)
+        self._added -= rows[0][0]
+        return STORED
 
     def _claim(self, lease_s: float, limit: int) -> list[bytes]:
         db, now = self._db(), self._clock.wall()
@@ -306,51 +321,27 @@ class SqliteJournal:
         return [row[0] for row in rows]
 
     def _sweep(self, now: float, bytes_most: int) -> int:
+        """At most so many in one go, as writes wait for that."""
         db = self._db()
-        forgotten = db.execute("DELETE FROM calls WHERE NOT open AND expires_at <= ?", (now,)).rowcount
-        kept = db.execute("SELECT coalesce(sum(size), 0) FROM calls").fetchone()[0]
-        if kept > bytes_most:
-            over = db.execute("SELECT id, size FROM calls WHERE NOT open ORDER BY expires_at, id").fetchall()
-            ids = []
-            for call, size in over:
+        expired = "SELECT rowid FROM calls WHERE NOT open AND expires_at <= ? LIMIT ?"
+        oldest = "SELECT id, size FROM calls WHERE NOT open ORDER BY expires_at, id LIMIT ?"
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            rows = db.execute(f"DELETE FROM calls WHERE rowid IN ({expired}) RETURNING size", (now, SWEPT)).fetchall()  # noqa: S608
+            freed, forgotten = sum(size for (size,) in rows), len(rows)
+            kept = db.execute("SELECT bytes FROM totals").fetchone()[0] - freed
+            for call, size in db.execute(oldest, (SWEPT,)).fetchall() if kept > bytes_most else ():
                 if kept <= bytes_most:
                     break
-                ids.append((call,))
-                kept -= size
-            db.execute("BEGIN IMMEDIATE")
-            db.executemany("DELETE FROM calls WHERE id = ? AND NOT open", ids)
+                db.execute("DELETE FROM calls WHERE id = ?", (call,))
+                kept, freed, forgotten = kept - size, freed + size, forgotten + 1
+            db.execute("UPDATE totals SET bytes = bytes - ?", (freed,))
             db.execute("COMMIT")
-            forgotten += len(ids)
+        except BaseException:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            raise
         return forgotten
-
-
-def inspect(path: Path) -> bool:
-    """Look at the file through a connection that cannot write; False when there is nothing in it yet.
-
-    Raises:
-        StateCorrupt: see SqliteJournal.open.
-        StateUnavailable: it cannot be read now.
-    """
-    wal = path.with_name(f"{path.name}-wal")
-    try:
-        if not path.exists() or path.stat().st_size == 0:
-            if wal.exists() and wal.stat().st_size > 0:  # SQLite would throw it away
-                raise corrupt(path, "it is empty or gone, but its latest writes are there")
-            return False
-        if not path.is_file():
-            raise corrupt(path, "it is no file")
-        tell_unread(path, wal)
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", timeout=BUSY_TIMEOUT_S, uri=True)) as db:
-            if is_empty(db):
-                return False
-            found = complaint(db)
-    except sqlite3.Error as error:
-        raise translated(path, error) from error
-    except OSError as error:
-        raise StateUnavailable(f"{path} cannot be opened: {error.strerror}", "check its owner and mode") from error
-    if found:
-        raise corrupt(path, found)
-    return True
 
 
 def _record(call: bytes, request: bytes | None, outcome: bytes | None) -> Record:
@@ -364,6 +355,11 @@ def _record(call: bytes, request: bytes | None, outcome: bytes | None) -> Record
 def _call_of(db: sqlite3.Connection, call: str) -> AsyncCall | None:
     row = db.execute("SELECT call FROM calls WHERE id = ?", (call,)).fetchone()
     return None if row is None else CALL.decode(row[0])
+
+
+def _size_of(db: sqlite3.Connection, call: str) -> int:
+    size: int = db.execute("SELECT size FROM calls WHERE id = ?", (call,)).fetchone()[0]
+    return size
 
 
 def _gone(db: sqlite3.Connection, call: str) -> Gone:

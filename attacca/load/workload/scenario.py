@@ -145,6 +145,7 @@ class Choice(Part, frozen=True, kw_only=True):
 
 class System(Part, frozen=True, kw_only=True):
     workers: Count = 1
+    gateways: Count = 1  # of which each has its share of the clients
     memory_mb: Count = 8192  # of each worker
     cores: Count = 4
     mode: Literal["worker", "cluster"] = "worker"

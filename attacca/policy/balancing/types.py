@@ -8,6 +8,7 @@ import msgspec
 from attacca.kernel import protocol
 from attacca.kernel.chance import Chance
 from attacca.model.resources import NOTHING, Resources
+from attacca.model.sandbox import MachineLoad
 
 
 class Worker(Protocol):
@@ -37,6 +38,10 @@ class Worker(Protocol):
     @property
     def free(self) -> Resources:
         """Of it, held by none."""
+
+    @property
+    def load(self) -> MachineLoad | None:
+        """How busy its machine is, whoever makes it so; None where nobody measures that."""
 
     @property
     def heard_at(self) -> float:

@@ -91,8 +91,8 @@ class Faults:
     def _restart(self, node: SimulatedWorker) -> None:
         self._event_log.note(What.MENDED, node.place, 0)
         node.start()
-        if node.to_gateway is not None:
-            node.to_gateway.send(WorkerJoined(node.view()), -1 - node.up_count)
+        for channel in node.to_gateways.values():
+            channel.send(WorkerJoined(node.view()), -1 - node.up_count)
 
     def _hit_sandbox(self, node: SimulatedWorker, fault: Fault, share: float) -> None:
         """One that runs something, if there is one: the others would not be missed."""
@@ -123,22 +123,20 @@ class Faults:
         node.set_slow(node.slow / factor)
 
     def _cut(self, node: SimulatedWorker, fault: Fault) -> None:
-        for channel in (node.to_gateway, node.from_gateway):
-            assert channel is not None
+        for channel in node.channels:
             channel.cuts += 1
             channel.look()
         self._later(fault, self._join, node)
 
     def _join(self, node: SimulatedWorker) -> None:
         self._event_log.note(What.MENDED, node.place, 0)
-        for channel in (node.to_gateway, node.from_gateway):
-            assert channel is not None
+        for channel in node.channels:
             channel.cuts -= 1
             channel.look()
 
 
 def _road(node: SimulatedWorker, share: float) -> Channel:
     """Up or down, by a digit of the share that chose nothing else."""
-    channel = node.to_gateway if int(share * 1_000_003) % 2 else node.from_gateway
-    assert channel is not None
-    return channel
+    digit = int(share * 1_000_003)
+    ways = list((node.to_gateways if digit % 2 else node.from_gateways).values())
+    return ways[digit // 2 % len(ways)]

@@ -29,7 +29,7 @@ from attacca.model.messages import (
     Withdraw,
     WorkerJoined,
 )
-from attacca.model.sandbox import WorkerView
+from attacca.model.sandbox import MachineLoad, WorkerView
 from attacca.policy.concurrency import CONCURRENCY
 from attacca.policy.concurrency.types import Concurrency
 from attacca.policy.keepalive import BOUNDS, KEEPALIVE
@@ -77,7 +77,6 @@ Handle = Callable[[float, Event], list[Command]]
 Wrap = Callable[["SimulatedWorker", Handle], Handle]
 
 TOLD_FROM = 1 << 50  # draws of what is said of idle sandboxes are numbered from here down
-FRONT = "gateway"
 ENDLESS_MB = 1 << 40
 LOAD_OVER_S = 60.0  # the load average that concurrency policies look at
 ENTERED: Final = int(What.ENTERED)
@@ -125,8 +124,8 @@ class SimulatedWorker:
         self.is_up = False
         self.slow = 1.0
         self.up_count = 0
-        self.to_gateway: Channel | None = None
-        self.from_gateway: Channel | None = None
+        self.to_gateways: dict[str, Channel] = {}
+        self.from_gateways: dict[str, Channel] = {}
         self._policies = _policies(self.config, keepalive)
         self._hardware = scenario.hardware
         self._engine = engine
@@ -137,7 +136,7 @@ class SimulatedWorker:
         self._wrap = wrap
         self._seed = scenario.seed
         self._ids = Numbers(f"{self.name}-")
-        self._tells_idle = False
+        self._tells_idle: dict[str, None] = {}  # gateways that want to know what rests
         self._told = 0
         self._timer = EngineTimer(engine)
         self.start()
@@ -175,14 +174,20 @@ class SimulatedWorker:
         self.drive: Drive[Event, Command] = Drive(
             handle, self.core.timers.next, self._perform, self._now, self._timer, Tick(), raise_refused
         )
-        if self._tells_idle:
-            self.drive.feed(Received(FRONT, WatchIdle()))
+        for gateway in self._tells_idle:
+            self.drive.feed(Received(gateway, WatchIdle()))
         self.is_up = True
         self.up_count += 1
         self._load = 0.0
         if concurrency.every_s is not None:
             self._engine.at(self._engine.now + concurrency.every_s, self._measure, self.up_count)
         self._control.join(self, WorkerJoined(self.view(), view.capacity(self.core)))
+
+    @property
+    def channels(self) -> list[Channel]:
+        """Of each gateway, up and down."""
+        ways = zip(self.to_gateways.values(), self.from_gateways.values(), strict=True)
+        return [channel for way in ways for channel in way]
 
     def crash(self) -> None:
         """Nobody is told; who sends here sends into the void."""
@@ -195,7 +200,7 @@ class SimulatedWorker:
         self.slow = slow
         self.machine.cpu.set_speed(1.0 / slow)
 
-    def receive(self, message: Dispatch | Withdraw) -> None:
+    def receive(self, gateway: str, message: Dispatch | Withdraw) -> None:
         if not self.is_up:
             return
         if type(message) is Dispatch:
@@ -206,7 +211,7 @@ class SimulatedWorker:
                 flight.queue_len = self.core.scheduler.queued
             if now != flight.due:
                 self._event_log.note(ENTERED, self.place, flight.idx)
-            self.drive.feed(Received(FRONT, message))
+            self.drive.feed(Received(gateway, message))
         else:
             self.drive.feed(message)  # type: ignore[arg-type]
 
@@ -215,12 +220,12 @@ class SimulatedWorker:
         if self.is_up:
             self.feed(Received(CONTROL, message) if isinstance(message, Asked) else message)
 
-    def tell_idle(self) -> None:
+    def tell_idle(self, gateway: str) -> None:
         """From now on, of each change."""
-        if not self._tells_idle:
-            self._tells_idle = True
+        if gateway not in self._tells_idle:
+            self._tells_idle[gateway] = None
             if self.is_up:
-                self.feed(Received(FRONT, WatchIdle()))
+                self.feed(Received(gateway, WatchIdle()))
 
     def _idle(self) -> dict[str, int]:
         resting = (sandbox for sandbox in self.core.pool.sandboxes.values() if sandbox.idle is not None)
@@ -237,8 +242,19 @@ class SimulatedWorker:
             running=core.scheduler.running,
             limit=core.scheduler.limit,
             cores=self.config.cores,
+            load=self._machine_load(),
             idle=self._idle() if self._tells_idle else None,
         )
+
+    def _machine_load(self) -> MachineLoad:
+        """The processors as they are now; the load over the last minute, where a policy has that worked out."""
+        pool, wanting, cores = self.core.pool, self.machine.wanting, self.config.cores
+        load_1m = float(wanting) if self._policies[1].every_s is None else self._load
+        free_mb = pool.capacity.memory_mb - pool.used.memory_mb
+        return MachineLoad(
+            cpu_share=min(1.0, wanting / cores), load_1m=load_1m, memory_free_mb=free_mb, disk_free_mb=0,
+            received_mb_s=0.0, sent_mb_s=0.0,
+        )  # fmt: skip
 
     def feed(self, event: Event) -> None:
         self.drive.feed(event)
@@ -254,22 +270,21 @@ class SimulatedWorker:
             self.drive.wind()
 
     def _perform(self, commands: list[Command]) -> None:
-        channel = self.to_gateway
+        channels = self.to_gateways
         for command in commands:
             if type(command) is Run:
                 self.runtime.run(command.sandbox, command.revision, command.invocation)
             elif type(command) is not Send:
                 self._order(command)
             elif type(command.message) is Started:
-                self._started(command.message)
+                self._started(command.peer, command.message)
             elif type(command.message) is Ended:
-                assert channel is not None
-                channel.send(command.message, self._invocations[command.message.id].draw + 1)
+                channels[command.peer].send(command.message, self._invocations[command.message.id].draw + 1)
             else:
-                self._send(command.message)
+                self._send(command.peer, command.message)
 
-    def _send(self, message: ToPeer) -> None:
-        channel = self.to_gateway
+    def _send(self, peer: str, message: ToPeer) -> None:
+        channel = self.to_gateways.get(peer)
         if type(message) is Checked:
             self._control.hear(message)
         elif isinstance(message, SandboxUp | SandboxDown | Sandboxes):
@@ -278,7 +293,7 @@ class SimulatedWorker:
             self._told += 1
             channel.send(message, -TOLD_FROM - self._told)
 
-    def _started(self, started: Started) -> None:
+    def _started(self, gateway: str, started: Started) -> None:
         flight = self._invocations[started.id]
         if flight.key == started.id:  # it was not sent to somebody else meanwhile
             flight.handed = self._engine.now
@@ -287,8 +302,7 @@ class SimulatedWorker:
             flight.sandbox = started.sandbox
             flight.worker = self.place
         self._event_log.note(RAN[started.start], self.place, flight.idx)
-        assert self.to_gateway is not None
-        self.to_gateway.send(started, flight.draw)
+        self.to_gateways[gateway].send(started, flight.draw)
 
     def _order(self, command: Command) -> None:
         note, place, runtime = self._event_log.note, self.place, self.runtime

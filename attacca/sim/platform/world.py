@@ -1,4 +1,4 @@
-"""Joins the cores to the engine: one gateway in front of many workers, and the scenario's invocations that come in."""
+"""Joins the cores to the engine: gateways in front of many workers, and the scenario's invocations that come in."""
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -61,11 +61,22 @@ class World:
         has_rows = scenario.record.invocations and not isinstance(sink, NullRecorder)
         self.ledger = Ledger(sink, scenario.name, scenario.seed, has_rows=has_rows)
         self.invocations: dict[str, SimulatedInvocation] = {}
-        self.front = SimulatedGateway(
-            engine, event_log, _core(scenario, balancer, is_apart=self._is_apart), self.invocations, self.ledger
-        )
+        self.fronts = [
+            SimulatedGateway(
+                engine,
+                event_log,
+                _core(scenario, balancer, number, is_apart=self._is_apart),
+                self.invocations,
+                self.ledger,
+                f"gateway-{number}" if number else "gateway",
+            )
+            for number in range(scenario.system.gateways)
+        ]
+        self.front = self.fronts[0]
+        self._doors = Draws(scenario.seed, "gateways")
         self.control = SimulatedControl(engine, scenario, _silent_s(scenario, is_apart=self._is_apart))
-        self.control.connect(self.front)
+        for front in self.fronts:
+            self.control.connect(front)
         self._schedule = schedule
         self._coming: Iterator[Due] = iter(schedule)
         self._sent = 0
@@ -106,25 +117,41 @@ class World:
         return nodes
 
     def _channels(self, event_log: EventLog) -> None:
-        scenario, front = self.scenario, self.front
-        channels = {}
+        for number, front in enumerate(self.fronts):
+            self._join(front, f"/{number}" if number else "")
+
+    def _join(self, front: SimulatedGateway, which: str) -> None:
+        engine, scenario, channels = self.engine, self.scenario, {}
         for node in self.nodes:
-            node.to_gateway = Channel(self.engine, scenario.hardware, scenario.seed, "up", front.hear)
-            node.from_gateway = Channel(self.engine, scenario.hardware, scenario.seed, "down", node.receive)
-            channels[node.name] = (node.place, node.from_gateway)
+            up = Channel(engine, scenario.hardware, scenario.seed, f"up{which}", front.hear)
+            down = Channel(engine, scenario.hardware, scenario.seed, f"down{which}", partial(node.receive, front.name))
+            node.to_gateways[front.name], node.from_gateways[front.name] = up, down
+            channels[node.name] = (node.place, down)
         front.channels = channels
         names = {node.name: node for node in self.nodes}
-        front.on_watch = lambda name: names[name].tell_idle()
+        front.on_watch = lambda name: names[name].tell_idle(front.name)
         for node in self.nodes:
             if self._is_apart:
                 front.hear(WorkerJoined(node.view()))
             else:
                 front.drive.feed(WorkerJoined(node.view()))
 
+    def arrive(self, flight: SimulatedInvocation) -> None:
+        """At one of the gateways: the same one whatever the system does."""
+        fronts = self.fronts
+        front = fronts[0] if len(fronts) == 1 else fronts[int(self._doors.at(flight.idx) * len(fronts))]
+        front.arrive(flight)
+
+    def under_way(self) -> list[SimulatedInvocation]:
+        """Those that have not been answered."""
+        clients = [taken.client for front in self.fronts for taken in front.core.inflight.values()]
+        return [client for client in clients if isinstance(client, SimulatedInvocation)]
+
     @property
     def _is_apart(self) -> bool:
         """Workers can be lost, so they are listened to."""
-        return self.scenario.system.workers > 1 or bool(self.scenario.faults)
+        system = self.scenario.system
+        return system.workers > 1 or system.gateways > 1 or bool(self.scenario.faults)
 
     # The run.
 
@@ -139,20 +166,19 @@ class World:
             engine.at(HEARTBEAT_S, self._beat, 1)
         self.faults.begin()
         engine.run(length_s, after)
-        if self.front.core.inflight:
-            self.front.on_over = self._drained
+        if self.under_way():
+            for front in self.fronts:
+                front.on_over = self._drained
             engine.run(length_s + scenario.workload.drain_s, after)
-        for flight in [taken.client for taken in self.front.core.inflight.values()]:
-            assert isinstance(flight, SimulatedInvocation)
+        for flight in self.under_way():
             self.ledger.close_flight(flight, engine.now, 0, "unanswered")
         self.ledger.totals.invocations = self._sent
 
     def lost_messages(self) -> int:
-        channels = (channel for node in self.nodes for channel in (node.to_gateway, node.from_gateway))
-        return sum(channel.lost for channel in channels if channel is not None)
+        return sum(channel.lost for node in self.nodes for channel in node.channels)
 
     def _drained(self, flight: SimulatedInvocation) -> None:
-        if not self.front.core.inflight:
+        if not any(front.core.inflight for front in self.fronts):
             self.engine.stop()
 
     def _pull(self) -> None:
@@ -164,7 +190,7 @@ class World:
         self._pull()
         self._sent += 1
         target = self._schedule.functions[due.function]
-        self.front.arrive(SimulatedInvocation(due.idx, due.due_s, target, due.duration_ms / 1e3, due.phase))
+        self.arrive(SimulatedInvocation(due.idx, due.due_s, target, due.duration_ms / 1e3, due.phase))
 
     def send(self, number: int, place: int, seconds: float) -> SimulatedInvocation | None:
         """One that no schedule wanted. None: the time for that is over."""
@@ -187,9 +213,10 @@ class World:
 
     def _beat(self, count: int) -> None:
         for node in self.nodes:
-            if node.is_up and node.to_gateway is not None:
+            if node.is_up:
                 heartbeat = Heartbeat(node.view())
-                node.to_gateway.send(heartbeat, -1 - count - node.place * BEATS_MOST)
+                for channel in node.to_gateways.values():
+                    channel.send(heartbeat, -1 - count - node.place * BEATS_MOST)
                 self.control.hear(heartbeat)
         self.engine.at(self.engine.now + HEARTBEAT_S, self._beat, count + 1)
 
@@ -217,7 +244,8 @@ class Clients:
     def begin(self) -> None:
         if not self._sums:
             raise BadConfig("there are clients, but no function for them", "add [[functions]] to the scenario")
-        self._world.front.on_over = self._over
+        for front in self._world.fronts:
+            front.on_over = self._over
         for client in range(self._count):
             self._world.engine.at(0.0, self._send, client)
 
@@ -230,7 +258,7 @@ class Clients:
         flight = self._world.send(number, place, self._durations[place].at(number))
         if flight is not None:
             self._of[flight.idx] = client
-            self._world.front.arrive(flight)
+            self._world.arrive(flight)
 
     def _over(self, flight: SimulatedInvocation) -> None:
         client = self._of.pop(flight.idx, None)
@@ -242,26 +270,27 @@ class Clients:
             engine.at(engine.now + think_s, self._send, client)
 
 
-def _core(scenario: Scenario, balancer: Balancer | None, *, is_apart: bool) -> GatewayCore:
+def _core(scenario: Scenario, balancer: Balancer | None, number: int, *, is_apart: bool) -> GatewayCore:
+    """Each gateway has chances of its own."""
     silent_s, attempts = _silent_s(scenario, is_apart=is_apart), scenario.system.attempts
-    balancing = balancer or balancer_of(scenario)
-    return GatewayCore(0, balancing, slots_of(scenario), silent_s=silent_s, attempts=attempts)
+    balancing = balancer or balancer_of(scenario, number)
+    return GatewayCore(0, balancing, slots_of(scenario, number), silent_s=silent_s, attempts=attempts)
 
 
 def _silent_s(scenario: Scenario, *, is_apart: bool) -> float:
     return scenario.system.silent_s if is_apart else inf
 
 
-def slots_of(scenario: Scenario) -> Callable[[], Free]:
-    choice, chance = scenario.system.slots, Streams(scenario.seed).stream("slots")
+def slots_of(scenario: Scenario, number: int = 0) -> Callable[[], Free]:
+    choice, chance = scenario.system.slots, Streams(scenario.seed).stream(f"slots{number or ''}")
     policy = checked(build(SLOTS, choice.policy, choice.options, "attacca.policy.slots"), chance)
     return partial(policy.fresh, chance)
 
 
-def balancer_of(scenario: Scenario) -> Balancer:
+def balancer_of(scenario: Scenario, number: int = 0) -> Balancer:
     choice = scenario.system.balancing
     policy = build(BALANCING, choice.policy, choice.options, "attacca.policy.balancing")
-    return begin(policy, Streams(scenario.seed).stream("balancing"))
+    return begin(policy, Streams(scenario.seed).stream(f"balancing{number or ''}"))
 
 
 def _called(schedule: Schedule) -> set[str]:

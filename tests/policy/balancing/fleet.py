@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from attacca.kernel.rand import Streams
 from attacca.model.resources import Resources
+from attacca.model.sandbox import MachineLoad
 from attacca.policy.balancing.types import Asked, Balancer, Balancing
 from tests.drawing import Every, one, several
 
@@ -24,6 +25,7 @@ class Facts(msgspec.Struct):
     capacity: Resources = Resources(2048)
     free: Resources = Resources(1024)
     heard_at: float = 0.0
+    load: MachineLoad | None = None
     warm: dict[str, int] = {}
 
     def idle(self, function: str) -> int:

@@ -1,11 +1,12 @@
 from fractions import Fraction
 
 from hypothesis import given
-from hypothesis import strategies as st
 
-from attacca.policy.balancing.least_loaded import LeastLoaded, Level
+from attacca.model.resources import Resources
+from attacca.model.sandbox import MachineLoad
+from attacca.policy.balancing.least_loaded import LeastLoaded
 from attacca.policy.balancing.types import Asked, Picked
-from tests.policy.balancing.fleet import FLEETS, Facts, Rigged, made
+from tests.policy.balancing.fleet import FLEETS, Facts, made
 
 
 def test_load_is_a_share_of_the_slots_and_a_tie_goes_to_the_smaller_name() -> None:
@@ -29,33 +30,44 @@ def test_nobody_is_less_loaded(fleet: list[Facts]) -> None:
     assert made(LeastLoaded(), fleet).pick(0.0, Asked("f")).worker == ranked[0][1]
 
 
-@given(FLEETS, st.lists(st.tuples(st.integers(0, 5), st.sampled_from(["pick", "end", "limit"])), max_size=200))
-def test_it_finds_whom_looking_at_all_would_find(fleet: list[Facts], story: list[tuple[int, str]]) -> None:
-    balancer = LeastLoaded().fresh(Rigged(0.5))
-    balancer.among(fleet)
-    for number, what in story:
-        worker = fleet[number % len(fleet)]
-        if what == "pick":
-            ranked = sorted((Fraction(one.queued + one.running, one.limit), one.name) for one in fleet)
-            picked = balancer.pick(0.0, Asked("f")).worker
-            assert picked == ranked[0][1]
-            next(one for one in fleet if one.name == picked).queued += 1
-            continue
-        if what == "limit":
-            worker.limit = 1 + (worker.limit + number) % 5
-        elif worker.running:
-            worker.running -= 1
-        elif worker.queued:
-            worker.queued -= 1
-        balancer.eased(worker.name)
+def machine(cpu_share: float, load_1m: float) -> MachineLoad:
+    return MachineLoad(
+        cpu_share=cpu_share, load_1m=load_1m, memory_free_mb=0, disk_free_mb=0, received_mb_s=0.0, sent_mb_s=0.0
+    )
 
 
-def test_what_says_nothing_any_more_is_left_behind() -> None:
-    fleet = [Facts(f"w{number}") for number in range(10)]
-    balancer = Level()
-    balancer.among(fleet)
-    for _ in range(1000):
-        balancer.eased("w3")
-    balancer.eased("nobody")
-    assert len(balancer._heap) <= 52
-    assert repr(Level()) == "<Level 0 workers, 0 entries>"
+def test_by_what_the_workers_have_said() -> None:
+    fleet = [
+        Facts("a", cores=4, load=machine(0.9, 1.0), free=Resources(100)),
+        Facts("b", cores=4, load=machine(0.2, 9.0), free=Resources(200)),
+        Facts("c", cores=4, load=machine(0.5, 5.0), free=Resources(300)),
+    ]
+    picked = {by: made(LeastLoaded(by=by), fleet).pick(0.0, Asked("f")) for by in ("cpu", "load", "memory")}
+    assert {by: (one.worker, one.why) for by, one in picked.items()} == {
+        "cpu": ("b", "least cpu"), "load": ("a", "least load"), "memory": ("c", "least memory"),
+    }  # fmt: skip
+
+
+@given(FLEETS)
+def test_no_herd_forms_between_two_words_of_a_worker(fleet: list[Facts]) -> None:
+    """All equal at first: each decision counts until the next word, so nobody has two more per core than another."""
+    for worker in fleet:
+        worker.cores, worker.load, worker.free = 2, machine(0.5, 1.0), Resources(1024)
+    for by in ("cpu", "load", "memory"):
+        balancer = made(LeastLoaded(by=by), fleet)
+        counts = dict.fromkeys((worker.name for worker in fleet), 0)
+        for _ in range(3 * len(fleet)):
+            counts[balancer.pick(0.0, Asked("f", resources=Resources(64))).worker] += 1
+        assert set(counts.values()) == {3}
+
+
+def test_what_a_worker_says_replaces_what_was_sent_and_who_says_nothing_is_counted() -> None:
+    first, second = Facts("a", load=machine(0.1, 0.0)), Facts("b", load=machine(0.2, 0.0))
+    balancer = made(LeastLoaded(by="cpu"), [first, second])
+    assert [balancer.pick(0.0, Asked("f")).worker for _ in range(2)] == ["a", "b"]
+    first.heard_at = 1.0
+    assert balancer.pick(1.0, Asked("f")).worker == "a"
+    first.load = None
+    first.running = 9
+    assert balancer.pick(1.0, Asked("f")).worker == "b"
+    assert repr(balancer) == "<Said 2 workers, by cpu>"

@@ -30,9 +30,7 @@ def _hosts(cluster: Cluster) -> None:
         assert all(one.worker == host.name for one in host.instances.values()), f"{host!r} has another's sandbox"
         assert host.promised == total(one.resources for one in host.instances.values()), f"{host!r} promised otherwise"
         assert host.reserved == host.promised + host.others, f"{host!r} has reserved otherwise"
-        assert host.is_cordoned == (host.is_silent or host.is_draining or host.is_shut), (
-            f"{host!r} passes for another"
-        )
+        assert host.is_cordoned == (host.is_silent or host.is_draining or host.is_shut), f"{host!r} passes for another"
 
 
 def _instances(cluster: Cluster) -> None:

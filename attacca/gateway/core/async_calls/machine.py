@@ -217,6 +217,7 @@ class AsyncCore:
                     self._attempts.begin(pending, out)
                     return
                 pending.client = None
+                self.books.accepted[call.function] += 1
                 if call.kind is Kind.ASYNC:
                     out.append(Accepted(client, call))
                 self._attempts.ready(pending, out)
@@ -314,8 +315,9 @@ class AsyncCore:
         if self._sweep_at <= now:
             self._sweep_at = now + self.limits.sweep_s
             out.append(Sweep(self._here.wall(now)))
-        if self._here.ahead is not None and not self.is_draining and self.schedules.next_at <= self._here.wall(now):
-            for due in self.schedules.take(self._here.wall(now)):
+        ahead, next_at = self._here.ahead, self.schedules.next_at
+        if ahead is not None and not self.is_draining and next_at - ahead <= now:  # as `wakeup` has it, to the last bit
+            for due in self.schedules.take(max(now + ahead, next_at)):
                 self._run(now, due, out)
 
     def _rings(self, pending: Pending, out: list[Command]) -> None:

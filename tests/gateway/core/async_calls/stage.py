@@ -95,7 +95,7 @@ class Stage:
         self.running: dict[str, tuple[AsyncCall, str]] = {}
         self.todo: list[Callable[[], None]] = []
         self.journal = MemoryJournal(self.book, f"{id(self)}-{self._owners}", self.clock, self.todo.append)
-        self.core = AsyncCore(self.functions, Streams(1).stream("async"), self.limits)
+        self.core = AsyncCore(self.functions, Streams(len(self.book.leases) + 1).stream("async"), self.limits)
         self.timer = HandTimer()
         self.drive: Drive[Event, Command] = Drive(
             self._handle, self.core.wakeup, self._perform, self.clock.now, self.timer, Tick(), raise_refused

@@ -59,7 +59,7 @@ def test_what_was_missed_is_told_and_left_out() -> None:
 def test_what_was_missed_is_made_good_once_where_that_is_asked_for() -> None:
     function = revision("f", schedule=("*/5 * * * *",), missed=Missed.ONCE)
     stage = Stage(function)
-    stage.go(100)
+    stage.go(50)
     stage.clock.time += 3600
     later = Stage(function, book=stage.book, clock=stage.clock)
     beside = Stage(function, book=stage.book, clock=stage.clock)
@@ -106,7 +106,7 @@ def test_schedules_come_and_go_with_their_functions() -> None:
 
 def test_one_deployed_again_after_a_while_has_missed_nothing() -> None:
     stage = Stage(EACH)
-    stage.go(100)
+    stage.go(50)
     stage.clock.time += 3600
     again = msgspec.structs.replace(EACH, number=2, created_at=stage.clock.wall() - 10)
     later = Stage(again, book=stage.book, clock=stage.clock)

@@ -53,6 +53,7 @@ CAP_SYS_CHROOT, CAP_SYS_ADMIN = 18, 21
 SIOCSIFFLAGS, IFF_UP = 0x8914, 1
 SIG_BLOCK, SIG_SETMASK = 0, 2
 SFD_NONBLOCK, SFD_CLOEXEC = os.O_NONBLOCK, os.O_CLOEXEC
+EPOLL_CTL_ADD, FIONBIO = 1, 0x5421
 SIGNAL_BYTES = 128  # of struct signalfd_siginfo
 LAST_CAP = 63  # asking for one that the kernel does not know is EINVAL
 
@@ -199,6 +200,13 @@ def dropping_capabilities(keep: tuple[int, ...] = ()) -> list[Step]:
 
 def drop_capabilities(keep: tuple[int, ...] = ()) -> None:
     take(dropping_capabilities(keep))
+
+
+class PollEvent(ctypes.Structure):
+    """struct epoll_event."""
+
+    _pack_ = 1 if MACHINE == "x86_64" else 8
+    _fields_ = (("events", ctypes.c_uint32), ("data", ctypes.c_uint64))
 
 
 class SignalSet(ctypes.Structure):

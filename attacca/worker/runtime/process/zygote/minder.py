@@ -17,7 +17,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
-from typing import Any, NamedTuple, NoReturn
+from typing import NamedTuple, NoReturn
 
 from attacca.guest import channel as wire
 from attacca.worker.runtime.process.zygote import linux, rootfs, seccomp
@@ -224,27 +224,31 @@ class Inside:
     def __init__(self, tell: int, minder: int, kinds: int) -> None:
         """`tell` hears that the place is made; `minder` is a pidfd of whose namespaces of these kinds it has."""
         quiet, mode = linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC | linux.MS_RDONLY, linux.SECCOMP_MODE_FILTER
-        self._tell, self._poll, self._filter = tell, select.poll(), seccomp.Code(seccomp.FOR_HOLDERS)
-        self._steps: list[tuple[Any, tuple[Any, ...]]] = [
-            (linux.libc.setns, (minder, kinds)),
-            (linux.libc.mount, (b"proc", b"/proc", b"proc", quiet, None)),
-            (linux.libc.pipe, ((ctypes.c_int * 2)(),)),  # which becomes BIRTH_PIPE, as 0 and 1 are free
-            (linux.libc.prctl, (linux.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)),
-            (linux.libc.prctl, (linux.PR_SET_SECCOMP, mode, self._filter.address, 0, 0)),
-            (linux.libc.unshare, (linux.CLONE_NEWUSER,)),  # last: it owns nothing, and is there to count processes
-        ]
+        libc, word, (reader, writer) = linux.libc, ctypes.c_size_t(len(MADE_WORD)), BIRTH_PIPE
+        self._filter, self._byte = seccomp.Code(seccomp.FOR_HOLDERS), ctypes.create_string_buffer(1)
+        self._tell = tell
+        self._steps: tuple[linux.Step, ...] = (
+            (libc.setns, (minder, kinds)),
+            (libc.mount, (b"proc", b"/proc", b"proc", quiet, None)),
+            (libc.pipe, ((ctypes.c_int * 2)(),)),  # which becomes BIRTH_PIPE, as 0 and 1 are free
+            (libc.prctl, (linux.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)),
+            (libc.prctl, (linux.PR_SET_SECCOMP, mode, self._filter.address, 0, 0)),
+            (libc.unshare, (linux.CLONE_NEWUSER,)),  # last: it owns nothing, and is there to count processes
+            (libc.write, (tell, MADE_WORD, word)),
+            (libc.read, (reader, self._byte, ctypes.c_size_t(1))),
+            (libc.close, (writer,)),
+        )
+        self._read: linux.Step = self._steps[-2]
+        self._poll = select.poll()
 
     def live(self) -> NoReturn:
         for call, words in self._steps:
             if call(*words) == -1:
                 os.write(self._tell, FAILED_WORD)
                 os._exit(1)
-        os.write(self._tell, MADE_WORD)
-        reader, writer = BIRTH_PIPE
-        os.read(reader, 1)
-        os.close(writer)
-        os.closerange(reader + 1, 1 << 20)
-        if os.read(reader, 1):
+        os.closerange(BIRTH_PIPE[0] + 1, 1 << 20)
+        call, words = self._read
+        if call(*words) == 1:
             with contextlib.suppress(OSError):  # it has ended already
                 self._poll.register(os.pidfd_open(SANDBOX_PID))
                 self._poll.poll()

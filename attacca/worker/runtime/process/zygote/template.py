@@ -15,8 +15,18 @@ from typing import Any, NoReturn
 from attacca.guest import agent, deferred, output
 from attacca.guest import channel as wire
 from attacca.guest.load import Loaded
-from attacca.worker.runtime.process.zygote import child, heritage, linux, minder, prepared, rehearsal, script, seccomp
-from attacca.worker.runtime.process.zygote.forkserver import ForkServer, last_words
+from attacca.worker.runtime.process.zygote import (
+    child,
+    heritage,
+    linux,
+    minder,
+    pages,
+    prepared,
+    rehearsal,
+    script,
+    seccomp,
+)
+from attacca.worker.runtime.process.zygote.forkserver import Forker, ForkServer, last_words
 from attacca.worker.runtime.process.zygote.spawn_spec import BIRTH, SpawnSpec
 
 ORDERS = 5  # where the process that minds it has them; the template has them at child.READER
@@ -54,6 +64,8 @@ def _live(spec: SpawnSpec, hands: socket.socket | None, times: dict[str, float])
     isolate = hands is not None
     os.dup2(ORDERS, child.READER, inheritable=False)
     os.close(ORDERS)
+    hands_at = -1 if hands is None else prepared.out_of_the_way(hands.detach())
+    prepared.hold_loop()
     began = perf_counter()
     child.lock_down(spec, seccomp.FOR_TEMPLATES, TO_ENTER_PLACES, isolate=isolate, template=True)
     script.set_environment(spec)
@@ -62,10 +74,24 @@ def _live(spec: SpawnSpec, hands: socket.socket | None, times: dict[str, float])
     report(wire.PLACED, 0)
     if orders.recv(BIRTH.size) != BIRTH.pack(0, 0):  # go
         os._exit(0)
-    live = _prepare(spec, report, times, isolate=isolate)
-    forker = PlainForker() if hands is None else minder.PlaceForker(hands, script.here_of(spec))
+    found, loaded, inherited = _import(spec, report, times, isolate=isolate)
+    orders.detach()
+    orders_at, report_at = prepared.hold_channel()
+    orders, report = socket.socket(fileno=orders_at), wire.Channel(-1, report_at).write
+    if not found["unfit"]:
+        rehearsal.rehearse_fork()
+    gc.collect()
+    pages.fill()
+    _allow_family()
+    life = prepared.prepare(spec, loaded, inherited, report_at, isolate=isolate)
+    forker: Forker = (
+        minder.PlaceForker(socket.socket(fileno=hands_at), script.here_of(spec)) if isolate else PlainForker()
+    )
     server = ForkServer(orders, report, forker)
-    live(server.run())
+    gc.freeze()  # what the collector touches, the kernel copies
+    linux.trim()
+    report(wire.READY, 0, _json({**found, "memory_kb": _memory_kb()}))
+    life(server.run())
 
 
 class PlainForker:
@@ -81,8 +107,10 @@ class PlainForker:
         return None
 
 
-def _prepare(spec: SpawnSpec, report: wire.Write, times: dict[str, float], *, isolate: bool) -> prepared.Life:
-    """Import the code, and say what came of it; the process ends when it cannot be imported."""
+def _import(
+    spec: SpawnSpec, report: wire.Write, times: dict[str, float], *, isolate: bool
+) -> tuple[dict[str, Any], Loaded, heritage.Heritage]:
+    """Import the code, and find what is to be said of it; the process ends when it cannot be imported."""
     known = heritage.descriptors()
     printed: list[bytes] = []
     output.capture(output.Ledger(lambda _kind, _number, *parts: printed.append(parts[-1]), spec["max_log"] // 8))
@@ -105,13 +133,9 @@ def _prepare(spec: SpawnSpec, report: wire.Write, times: dict[str, float], *, is
         unfit = f"its import {reason}"
     except OSError as error:
         unfit = f"what its import made cannot be looked at ({error})"
-    if not unfit:
-        rehearsal.rehearse_fork()
-    _allow_family()
-    live = prepared.prepare(spec, loaded, inherited, isolate=isolate)
-    gc.freeze()  # what the collector touches, the kernel copies
-    linux.trim()
     found = {
+        **times,
+        "imports_ms": imports_ms,
         "handler": loaded.handler,
         "signature": loaded.signature,
         "event": loaded.event,
@@ -119,8 +143,7 @@ def _prepare(spec: SpawnSpec, report: wire.Write, times: dict[str, float], *, is
         "notes": script.without_effect(spec["env"]),
         "logs": _text(printed),
     }
-    report(wire.READY, 0, _json({**times, **found, "imports_ms": imports_ms, "memory_kb": _memory_kb()}))
-    return live
+    return found, loaded, inherited
 
 
 def _json(told: dict[str, Any]) -> bytes:

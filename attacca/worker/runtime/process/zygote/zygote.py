@@ -14,7 +14,7 @@ from typing import NoReturn
 
 from attacca.guest import channel as wire
 from attacca.guest import output
-from attacca.worker.runtime.process.zygote import child, linux, rootfs, template
+from attacca.worker.runtime.process.zygote import child, linux, pages, rootfs, template
 from attacca.worker.runtime.process.zygote.forkserver import ForkServer, last_words
 from attacca.worker.runtime.process.zygote.spawn_spec import ZygoteSetting
 
@@ -34,6 +34,7 @@ def run(orders: socket.socket, reports: int, setting: ZygoteSetting, go_ahead: i
     os.close(go_ahead)
     output.prepare()
     gc.collect()
+    pages.fill()
     gc.freeze()
     linux.trim()
     report(wire.HALL, 0, wire.PROCESS.pack(outer_pid))
