@@ -25,7 +25,7 @@ attacca remote install ann@10.0.0.2 --certs ./w1 --join-token ./join_token
 attacca remote install ann@10.0.0.2 --settings worker.toml --package ./attacca-0.1.0-py3-none-any.whl
 """
 START = """
-attacca remote start ann@10.0.0.2 --options "--name w1 --listen 10.0.0.2:7701 --control 10.0.0.1:7700"
+attacca remote start ann@10.0.0.2 --options="--name w1 --listen 10.0.0.2:7701 --control 10.0.0.1:7700"
 attacca remote start ann@10.0.0.2 ann@10.0.0.3 --plane gateway
 """
 STOP = "attacca remote stop ann@10.0.0.2"
