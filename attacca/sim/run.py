@@ -128,7 +128,7 @@ def _play(world: World, check: Check | None) -> None:
         if check is None:
             world.run()
         else:
-            check.look_at(world.engine, world.fronts, world.invocations, world.nodes, world.control.core)
+            check.look_at(world.engine, world.fronts, world.invocations, world.nodes, world.control)
             world.run(check.after)
             check.end(world.ledger.spent_s)
 

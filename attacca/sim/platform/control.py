@@ -38,7 +38,7 @@ from attacca.control.core.events import (
     ToPeer,
 )
 from attacca.control.core.policies import Policies
-from attacca.control.core.stored import Function
+from attacca.control.core.stored import EPOCH, Function
 from attacca.gateway.core.events import FromControl as Published
 from attacca.kernel.drive import Drive, each, raise_refused
 from attacca.kernel.rand import Streams
@@ -94,6 +94,8 @@ class Peer(Protocol):
     is_up: bool
 
     def hear_control(self, message: FromControl) -> None: ...
+    def joining(self) -> WorkerJoined:
+        """As it says when it has a link to control."""
 
 
 class SimulatedControl:
@@ -105,15 +107,14 @@ class SimulatedControl:
 
     def __init__(self, engine: Engine, scenario: Scenario, silent_s: float) -> None:
         self._scenario = scenario
-        scaling, placement = scenario.system.scaling, scenario.system.placement
-        policies = Policies(
-            scaling=Choice(policy=scaling.policy, options=scaling.options),
-            placement=Choice(policy=placement.policy, options=placement.options),
-        )
-        self.core = ControlCore(Streams(scenario.seed).stream("placement"), policies, silent_s=silent_s)
+        self._silent_s = silent_s
+        self._lives = 0
+        self._timer = EngineTimer(engine)
+        self.is_up = True
+        self._engine = engine
+        self._begin()
         self.store: dict[str, tuple[bytes, int]] = {}
         self._writes = self._said = 0
-        self._engine = engine
         self._gateways: dict[str, Front] = {}
         self._channels: dict[str, Channel] = {}  # to each of them
         self._to_here = self._channel("control", self._arrive)
@@ -121,10 +122,42 @@ class SimulatedControl:
         self._replies: dict[str, Outcome] = {}
         self._asked: dict[str, DeployAsked] = {}  # what is being deployed
         self._checking: dict[str, Revision] = {}
+
+    def _begin(self) -> None:
+        """A life, of which the store alone survives."""
+        scenario, which = self._scenario, f"/{self._lives}" if self._lives else ""
+        scaling, placement = scenario.system.scaling, scenario.system.placement
+        policies = Policies(
+            scaling=Choice(policy=scaling.policy, options=scaling.options),
+            placement=Choice(policy=placement.policy, options=placement.options),
+        )
+        self._lives += 1
+        chance = Streams(scenario.seed).stream(f"placement{which}")
+        self.core = ControlCore(chance, policies, silent_s=self._silent_s)
         self._drive: Drive[Event, Command] = Drive(
-            self.core.handle, self.core.wakeup, each(self._perform), lambda: engine.now, EngineTimer(engine), Tick(),
+            self.core.handle, self.core.wakeup, each(self._perform), lambda: self._engine.now, self._timer, Tick(),
             raise_refused,
         )  # fmt: skip
+
+    def crash(self) -> None:
+        """What is said to it now is lost; invocations go on."""
+        self.is_up = False
+        self._drive.stop()
+
+    def restart(self) -> None:
+        """On what it had stored; all that are there join it again."""
+        changes, before = self.core.changes, self.core.changes.catalogue
+        functions = tuple((before.get(name), changes.versions[name]) for name in before.names())
+        self._begin()
+        self.is_up = True
+        for gateway in self._gateways.values():
+            self.feed(GatewayJoined(gateway.name))
+        value, version = self.store[EPOCH]
+        self.feed(Restored(functions, (), int(value), version))
+        assert self._replies.pop(OPEN) is None
+        for worker in self._workers.values():
+            if worker.is_up:
+                self.feed(worker.joining())
 
     def __repr__(self) -> str:
         return f"<SimulatedControl {len(self._workers)} workers, {len(self.store)} entries, {self.core.stage}>"
@@ -147,7 +180,8 @@ class SimulatedControl:
 
     def _arrive(self, said: tuple[str, OfCluster]) -> None:
         peer, message = said
-        self.feed(GatewaySaid(peer, message) if isinstance(message, AskEndpoints | Loads) else message)
+        if self.is_up:
+            self.feed(GatewaySaid(peer, message) if isinstance(message, AskEndpoints | Loads) else message)
 
     def open(self, revisions: Iterable[Revision]) -> None:
         """With functions that were deployed in a run before."""
@@ -163,13 +197,14 @@ class SimulatedControl:
         self._workers[worker.name] = worker
         if worker.name not in self._channels:
             self._channels[worker.name] = self._channel(f"control/{worker.name}", worker.hear_control)
-        self.feed(joined)
+        if self.is_up:
+            self.feed(joined)
 
     def hear(self, message: Checked | Heartbeat) -> None:
         """What a scenario has is deployed whether it fits or not: that it cannot run, its invocations show."""
         if isinstance(message, Checked):
             self._settle(message.id)
-        else:
+        elif self.is_up:
             self.feed(message)
 
     def deploy(self, settings: Settings) -> None:
@@ -185,7 +220,7 @@ class SimulatedControl:
 
     def _settle(self, request: str) -> None:
         revision = self._checking.pop(request, None)
-        if revision is not None:
+        if revision is not None and self.is_up:
             self.feed(Checked(request, revision))
 
     def _perform(self, command: Command) -> None:

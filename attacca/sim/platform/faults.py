@@ -7,10 +7,11 @@ from typing import Any, assert_never
 from attacca.load.workload.scenario import Fault, Scenario
 from attacca.model.messages import WorkerJoined
 from attacca.sim.engine import Engine
+from attacca.sim.platform.control import SimulatedControl
 from attacca.sim.platform.draws import Draws
 from attacca.sim.platform.network import Channel
 from attacca.sim.platform.worker import SimulatedWorker
-from attacca.sim.record.event_log import EventLog, What
+from attacca.sim.record.event_log import NOBODY, EventLog, What
 from attacca.worker.runtime.simulated import Job
 
 HOUR_S = 3600.0
@@ -19,7 +20,13 @@ Planned = tuple[int, Fault, float]  # its number, what, and a share that decides
 
 class Faults:
     def __init__(
-        self, scenario: Scenario, length_s: float, engine: Engine, event_log: EventLog, nodes: Sequence[SimulatedWorker]
+        self,
+        scenario: Scenario,
+        length_s: float,
+        engine: Engine,
+        event_log: EventLog,
+        nodes: Sequence[SimulatedWorker],
+        control: SimulatedControl,
     ) -> None:
         self.happened = 0
         self._scenario = scenario
@@ -27,6 +34,7 @@ class Faults:
         self._engine = engine
         self._event_log = event_log
         self._nodes = nodes
+        self._control = control
 
     def __repr__(self) -> str:
         return f"<Faults {self.happened} happened>"
@@ -54,6 +62,9 @@ class Faults:
     def _strike(self, planned: Planned) -> None:
         number, fault, share = planned
         nodes = self._nodes
+        if fault.kind == "control_crash":
+            self._crash_control(number, fault)
+            return
         node = nodes[fault.worker % len(nodes)] if fault.worker is not None else nodes[int(share * len(nodes))]
         if not node.is_up:
             return
@@ -83,6 +94,17 @@ class Faults:
 
     def _later(self, fault: Fault, do: Callable[[Any], None], what: object) -> None:
         self._engine.at(self._engine.now + fault.for_s, do, what)
+
+    def _crash_control(self, number: int, fault: Fault) -> None:
+        if self._control.is_up:
+            self.happened += 1
+            self._event_log.note(What.FAULT, NOBODY, number)
+            self._control.crash()
+            self._later(fault, self._restart_control, None)
+
+    def _restart_control(self, _: None) -> None:
+        self._event_log.note(What.MENDED, NOBODY, 0)
+        self._control.restart()
 
     def _crash(self, node: SimulatedWorker, fault: Fault) -> None:
         node.crash()
