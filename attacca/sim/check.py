@@ -120,8 +120,7 @@ class Check:
             if node.is_up:
                 worker_invariants.check(node.core)
         assert self._control is not None
-        if self._control.is_up:
-            control_invariants.check(self._control.core)
+        control_invariants.check(self._control.core)
         for front in self._fronts:
             gateway_invariants.check(front.core)
         held = [one for front in self._fronts for one in front.core.inflight.items()]

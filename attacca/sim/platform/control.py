@@ -38,7 +38,7 @@ from attacca.control.core.events import (
     ToPeer,
 )
 from attacca.control.core.policies import Policies
-from attacca.control.core.stored import EPOCH, Function
+from attacca.control.core.stored import EPOCH, FUNCTIONS, Function, decode, read_epoch
 from attacca.gateway.core.events import FromControl as Published
 from attacca.kernel.drive import Drive, each, raise_refused
 from attacca.kernel.rand import Streams
@@ -94,8 +94,8 @@ class Peer(Protocol):
     is_up: bool
 
     def hear_control(self, message: FromControl) -> None: ...
-    def joining(self) -> WorkerJoined:
-        """As it says when it has a link to control."""
+    def join_control(self) -> None:
+        """With all that it has."""
 
 
 class SimulatedControl:
@@ -108,13 +108,10 @@ class SimulatedControl:
     def __init__(self, engine: Engine, scenario: Scenario, silent_s: float) -> None:
         self._scenario = scenario
         self._silent_s = silent_s
-        self._lives = 0
-        self._timer = EngineTimer(engine)
         self.is_up = True
-        self._engine = engine
-        self._begin()
         self.store: dict[str, tuple[bytes, int]] = {}
         self._writes = self._said = 0
+        self._engine = engine
         self._gateways: dict[str, Front] = {}
         self._channels: dict[str, Channel] = {}  # to each of them
         self._to_here = self._channel("control", self._arrive)
@@ -122,42 +119,44 @@ class SimulatedControl:
         self._replies: dict[str, Outcome] = {}
         self._asked: dict[str, DeployAsked] = {}  # what is being deployed
         self._checking: dict[str, Revision] = {}
+        self._begin()
 
     def _begin(self) -> None:
-        """A life, of which the store alone survives."""
-        scenario, which = self._scenario, f"/{self._lives}" if self._lives else ""
+        scenario, engine = self._scenario, self._engine
         scaling, placement = scenario.system.scaling, scenario.system.placement
         policies = Policies(
             scaling=Choice(policy=scaling.policy, options=scaling.options),
             placement=Choice(policy=placement.policy, options=placement.options),
         )
-        self._lives += 1
-        chance = Streams(scenario.seed).stream(f"placement{which}")
+        chance = Streams(scenario.seed).stream("placement")
         self.core = ControlCore(chance, policies, silent_s=self._silent_s)
         self._drive: Drive[Event, Command] = Drive(
-            self.core.handle, self.core.wakeup, each(self._perform), lambda: self._engine.now, self._timer, Tick(),
+            self.core.handle, self.core.wakeup, each(self._perform), lambda: engine.now, EngineTimer(engine), Tick(),
             raise_refused,
         )  # fmt: skip
 
     def crash(self) -> None:
-        """What is said to it now is lost; invocations go on."""
+        """The one that leads dies, and nobody leads."""
         self.is_up = False
         self._drive.stop()
+        self._checking.clear()
 
-    def restart(self) -> None:
-        """On what it had stored; all that are there join it again."""
-        changes, before = self.core.changes, self.core.changes.catalogue
-        functions = tuple((before.get(name), changes.versions[name]) for name in before.names())
+    def take_over(self) -> None:
+        """Another leads, with what lies in the store and what the others tell it: it knows nothing else."""
         self._begin()
         self.is_up = True
+        functions = [
+            (decode(key, value), version) for key, (value, version) in self.store.items() if key.startswith(FUNCTIONS)
+        ]
+        epoch, version = self.store[EPOCH]
+        self.feed(Restored((*self._older, *functions), epoch=read_epoch(epoch), epoch_version=version))
+        assert self._replies.pop(OPEN) is None
         for gateway in self._gateways.values():
             self.feed(GatewayJoined(gateway.name))
-        value, version = self.store[EPOCH]
-        self.feed(Restored(functions, (), int(value), version))
-        assert self._replies.pop(OPEN) is None
+            gateway.join_control(partial(self.say, gateway.name))
         for worker in self._workers.values():
             if worker.is_up:
-                self.feed(worker.joining())
+                worker.join_control()
 
     def __repr__(self) -> str:
         return f"<SimulatedControl {len(self._workers)} workers, {len(self.store)} entries, {self.core.stage}>"
@@ -180,8 +179,7 @@ class SimulatedControl:
 
     def _arrive(self, said: tuple[str, OfCluster]) -> None:
         peer, message = said
-        if self.is_up:
-            self.feed(GatewaySaid(peer, message) if isinstance(message, AskEndpoints | Loads) else message)
+        self.feed(GatewaySaid(peer, message) if isinstance(message, AskEndpoints | Loads) else message)
 
     def open(self, revisions: Iterable[Revision]) -> None:
         """With functions that were deployed in a run before."""
@@ -189,7 +187,8 @@ class SimulatedControl:
         for revision in revisions:
             self._writes += 1
             functions.append((Function(revision.function, 1, 1, (revision,)), self._writes))
-        self.feed(Restored(tuple(functions)))
+        self._older = tuple(functions)
+        self.feed(Restored(self._older))
         assert self._replies.pop(OPEN) is None
 
     def join(self, worker: Peer, joined: WorkerJoined) -> None:
@@ -197,14 +196,13 @@ class SimulatedControl:
         self._workers[worker.name] = worker
         if worker.name not in self._channels:
             self._channels[worker.name] = self._channel(f"control/{worker.name}", worker.hear_control)
-        if self.is_up:
-            self.feed(joined)
+        self.feed(joined)
 
     def hear(self, message: Checked | Heartbeat) -> None:
         """What a scenario has is deployed whether it fits or not: that it cannot run, its invocations show."""
         if isinstance(message, Checked):
             self._settle(message.id)
-        elif self.is_up:
+        else:
             self.feed(message)
 
     def deploy(self, settings: Settings) -> None:
@@ -216,11 +214,12 @@ class SimulatedControl:
         del self._asked[request], self._replies[request]
 
     def feed(self, event: Event) -> None:
-        self._drive.feed(event)
+        if self.is_up:
+            self._drive.feed(event)
 
     def _settle(self, request: str) -> None:
         revision = self._checking.pop(request, None)
-        if revision is not None and self.is_up:
+        if revision is not None:
             self.feed(Checked(request, revision))
 
     def _perform(self, command: Command) -> None:

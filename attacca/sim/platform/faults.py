@@ -11,7 +11,7 @@ from attacca.sim.platform.control import SimulatedControl
 from attacca.sim.platform.draws import Draws
 from attacca.sim.platform.network import Channel
 from attacca.sim.platform.worker import SimulatedWorker
-from attacca.sim.record.event_log import NOBODY, EventLog, What
+from attacca.sim.record.event_log import EventLog, What
 from attacca.worker.runtime.simulated import Job
 
 HOUR_S = 3600.0
@@ -20,14 +20,9 @@ Planned = tuple[int, Fault, float]  # its number, what, and a share that decides
 
 class Faults:
     def __init__(
-        self,
-        scenario: Scenario,
-        length_s: float,
-        engine: Engine,
-        event_log: EventLog,
-        nodes: Sequence[SimulatedWorker],
-        control: SimulatedControl,
-    ) -> None:
+        self, scenario: Scenario, length_s: float, engine: Engine, event_log: EventLog,
+        nodes: Sequence[SimulatedWorker], control: SimulatedControl,
+    ) -> None:  # fmt: skip
         self.happened = 0
         self._scenario = scenario
         self._length_s = length_s
@@ -62,11 +57,8 @@ class Faults:
     def _strike(self, planned: Planned) -> None:
         number, fault, share = planned
         nodes = self._nodes
-        if fault.kind == "control_crash":
-            self._crash_control(number, fault)
-            return
         node = nodes[fault.worker % len(nodes)] if fault.worker is not None else nodes[int(share * len(nodes))]
-        if not node.is_up:
+        if not (self._control.is_up if fault.kind == "control_crash" else node.is_up):
             return
         self.happened += 1
         self._event_log.note(What.FAULT, node.place, number)
@@ -89,22 +81,18 @@ class Faults:
                 self._cut(node, fault)
             case "clock_skew":
                 node.skew(fault.factor)
+            case "control_crash":
+                self._control.crash()
+                self._later(fault, self._take_over, node)
             case _:
                 assert_never(fault.kind)
 
     def _later(self, fault: Fault, do: Callable[[Any], None], what: object) -> None:
         self._engine.at(self._engine.now + fault.for_s, do, what)
 
-    def _crash_control(self, number: int, fault: Fault) -> None:
-        if self._control.is_up:
-            self.happened += 1
-            self._event_log.note(What.FAULT, NOBODY, number)
-            self._control.crash()
-            self._later(fault, self._restart_control, None)
-
-    def _restart_control(self, _: None) -> None:
-        self._event_log.note(What.MENDED, NOBODY, 0)
-        self._control.restart()
+    def _take_over(self, node: SimulatedWorker) -> None:
+        self._event_log.note(What.MENDED, node.place, 0)
+        self._control.take_over()
 
     def _crash(self, node: SimulatedWorker, fault: Fault) -> None:
         node.crash()
