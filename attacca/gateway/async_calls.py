@@ -98,6 +98,7 @@ class AsyncCalls:
 
     def open(self) -> None:
         """What was left by those before is taken up."""
+        self._gateway.async_books = self._core.books
         self._tell_time()
 
     def _tell_time(self) -> None:

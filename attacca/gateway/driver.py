@@ -8,6 +8,7 @@ from typing import Protocol
 from attacca.errors import AttaccaError
 from attacca.gateway import metrics
 from attacca.gateway.config import GatewayConfig
+from attacca.gateway.core.async_calls.pending import Books
 from attacca.gateway.core.catalogue import AskCatalogue as Missed
 from attacca.gateway.core.catalogue import Functions
 from attacca.gateway.core.events import (
@@ -98,6 +99,7 @@ class Gateway:
             BadConfig: no such policy, or not with these options.
         """
         self.clock = clock
+        self.async_books: Books | None = None  # of asynchronous calls, for the metrics
         self.on_drain: Callable[[], None] = _nothing  # the listener's: connections end with their answers
         balancing = config.balancing
         policy = build(BALANCING, balancing.policy, balancing.options, "attacca.policy.balancing")
@@ -335,7 +337,7 @@ class Gateway:
 
     def metrics(self) -> bytes:
         """Prometheus text."""
-        return metrics.render(self._core)
+        return metrics.render(self._core, self.async_books)
 
     def tick(self) -> None:
         """End what has waited too long; the timer calls it."""

@@ -6,6 +6,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from attacca.gateway.core.async_calls.pending import Books
 from attacca.gateway.core.gateway import GatewayCore
 from attacca.gateway.core.inflight import Function
 from attacca.gateway.core.statistics import BOUNDS_S, Histogram
@@ -15,16 +16,17 @@ NAME = "faas_name"
 BOUNDS = [f"{bound:g}" for bound in BOUNDS_S] + ["+Inf"]
 
 
-def render(gate: GatewayCore) -> bytes:
-    """Prometheus text."""
+def render(gate: GatewayCore, books: Books | None = None) -> bytes:
+    """Prometheus text. `books`: of asynchronous calls, where there are such."""
     registry = CollectorRegistry()
-    registry.register(_Page(gate))
+    registry.register(_Page(gate, books))
     return generate_latest(registry)
 
 
 class _Page(Collector):
-    def __init__(self, gate: GatewayCore) -> None:
+    def __init__(self, gate: GatewayCore, books: Books | None) -> None:
         self._gate = gate
+        self._books = books
 
     def describe(self) -> Iterable[Metric]:
         return []  # nothing to clash with
@@ -49,6 +51,8 @@ class _Page(Collector):
             running.add_metric([function.name], function.running)
         yield waiting
         yield running
+        if self._books is not None:
+            yield from _async(self._books, [function.name for function in functions])
 
 
 def _counters(functions: list[Function], unknown: int) -> Iterator[Metric]:
@@ -72,6 +76,25 @@ def _counters(functions: list[Function], unknown: int) -> Iterator[Metric]:
     if unknown:
         errors.add_metric(["", "not_found"], unknown)
     return iter((invocations, coldstarts, errors, timeouts, refused))
+
+
+def _async(books: Books, names: list[str]) -> Iterator[Metric]:
+    """Calls whose answers are fetched later, as far as they were this gateway's."""
+    pending = GaugeMetricFamily("faas_async_pending", "Calls that are not over", labels=[NAME])
+    running = GaugeMetricFamily("faas_async_running", "Attempts that run", labels=[NAME])
+    accepted = CounterMetricFamily("faas_async_accepted", "Calls that were accepted", labels=[NAME])
+    failures = CounterMetricFamily("faas_async_failures", "Attempts that ran and failed", labels=[NAME])
+    ended = CounterMetricFamily("faas_async_ended", "Calls that are over", labels=[NAME, "state"])
+    for name in names:
+        lane = books.lanes.get(name)
+        pending.add_metric([name], 0 if lane is None else lane.count)
+        running.add_metric([name], 0 if lane is None else lane.running)
+        accepted.add_metric([name], books.accepted[name])
+        failures.add_metric([name], books.failures[name])
+    for (name, state), count in books.ended.items():
+        if name in names:
+            ended.add_metric([name, state.value], count)
+    return iter((pending, running, accepted, failures, ended))
 
 
 def _histogram(name: str, text: str, of: Iterable[tuple[str, Histogram]]) -> HistogramMetricFamily:

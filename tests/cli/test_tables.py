@@ -9,14 +9,15 @@ import pytest
 from attacca.cli.functions import dead, deploy, describe, later, schedule, secret
 from attacca.cli.functions import list as listing
 from attacca.cli.functions.call import show_status as show_call
-from attacca.cli.screens.terminal import console, wants
+from attacca.cli.screens.terminal import console, show_csv, wants
 from attacca.cli.serve import config, doctor, token
 from attacca.cli.serve.doctor import Check
-from attacca.cli.watch import calls, status, top
+from attacca.cli.watch import calls, creations, status, top
+from attacca.control.core.cluster.creations import Creation
 from attacca.control.http.api import FunctionDetail, FunctionRow, RevisionRow
 from attacca.control.http.rows import worker_row
 from attacca.kernel.settings import Given
-from attacca.model.function import Network, SecretAs, Settings, Signature
+from attacca.model.function import Network, Scale, Scheduling, SecretAs, Settings, Signature
 from attacca.model.invocation import Call, Start, Timing
 from attacca.model.resources import Resources
 from attacca.model.sandbox import FunctionView, SandboxView, Summary, WorkerView
@@ -66,6 +67,18 @@ def test_min_sandboxes_that_there_is_no_room_for_are_told(capsys: pytest.Capture
         console(width=100).print(describe.settings_table(settings, kept))
         line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("sandboxes, at least"))
         assert line.removeprefix("sandboxes, at least").strip() == said
+
+
+def test_who_scales_and_places_is_told_where_control_does(capsys: pytest.CaptureFixture[str]) -> None:
+    by_cluster = Settings(name="hello", scheduling=Scheduling.CLUSTER)
+    chosen = Scale(scaling={"policy": "knative", "target": 2}, placement="random").of(by_cluster)
+    for settings, scaling, placement in (
+        (by_cluster, "as the server has it", "as the server has it"),
+        (chosen, "knative (target 2)", "random"),
+    ):
+        console(width=100).print(describe.settings_table(plain(settings)))
+        rows = [line.split(None, 1) for line in capsys.readouterr().out.splitlines()]
+        assert [row[1].strip() for row in rows if row[0] in ("scaling", "placement")] == [scaling, placement]
 
 
 def test_list(capsys: pytest.CaptureFixture[str]) -> None:
@@ -261,3 +274,28 @@ def test_status_shows_the_planes(capsys: pytest.CaptureFixture[str]) -> None:
     }
     status.show(cluster, "http://10.0.0.1:7780", 100)
     same("status", capsys.readouterr().out)
+
+
+def test_creations_phase_by_phase(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [
+        Creation(
+            at=NOW - 3, function="f", revision="f@1", sandbox="c1-7", worker="w2", outcome="up", why="panic; its turn",
+            decision=0.3, order=1.25, sandbox_ms=4.0, code=0.5, imports=82.0,
+        ),
+        Creation(
+            at=NOW - 90, function="f", revision="f@1", sandbox="c1-6", worker="w1", outcome="no_capacity", why="steady",
+            decision=0.25, order=0.9,
+        ),
+    ]  # fmt: skip
+    creations.show([plain(row) for row in rows], NOW, width=140)
+    same("creations", capsys.readouterr().out)
+
+
+def test_rows_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    show_csv([plain(one) for one in CALLS[:2]])
+    head, first, second = capsys.readouterr().out.splitlines()
+    assert head.startswith("id,function,revision,at,status,outcome,start,why,sandbox,timing_queued,timing_placed,")
+    assert first.startswith("9f3a01c2d4e5-1,hello,2,999999.0,200,ok,warm,idle,s1,0.0,0.0,")
+    assert second.count(",") == head.count(",")
+    show_csv([])
+    assert capsys.readouterr().out == ""

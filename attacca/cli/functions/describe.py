@@ -35,6 +35,7 @@ SETTINGS = {  # how each setting reads
     "idempotent": "idempotent",
     "scheduling": "scheduling by the",
 }
+AS_SERVER = "as the server has it"
 UNSET = {"first_byte_s": "no clock of its own", "max_sandboxes": "as many as memory holds", "cpus": "an equal share"}
 
 
@@ -58,7 +59,8 @@ def show(detail: dict[str, Any], url: str, now: float, width: int | None = None)
     screen.print(marked("[dim]{}/function/{}[/]", url, detail["function"]))
     screen.print()
     statistics = detail.get("statistics")
-    screen.print(settings_table(detail["settings"], None if statistics is None else statistics.get("kept")))
+    is_reserved = statistics is not None and detail["settings"].get("scheduling") != "cluster"
+    screen.print(settings_table(detail["settings"], statistics.get("kept") if statistics and is_reserved else None))
     screen.print()
     screen.print(revisions_table(detail["revisions"], now))
     screen.print()
@@ -82,6 +84,12 @@ def settings_table(settings: dict[str, Any], kept: int | None = None) -> Any:
         is_short = key == "min_sandboxes" and kept is not None and kept < value
         said = f"{value}, but there is room for {kept}" if is_short else _plain(value)
         table.add_row(label, UNSET[key] if value is None else said)
+    if settings.get("scheduling") == "cluster":
+        chosen = settings["scaling"]
+        options = ", ".join(f"{key} {value}" for key, value in chosen.items() if key != "policy")
+        scaling = visible(f"{chosen.get('policy', AS_SERVER)}{f' ({options})' if options else ''}")
+        table.add_row("scaling", Text(scaling))
+        table.add_row("placement", Text(visible(settings["placement"] or AS_SERVER)))
     if settings["env"]:
         table.add_row("environment", Text(visible(", ".join(f"{key}={MASK}" for key in settings["env"]))))
     if secrets := settings.get("secrets"):

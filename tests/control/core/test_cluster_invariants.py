@@ -3,7 +3,6 @@
 import ast
 import traceback
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -15,8 +14,10 @@ from attacca.model.endpoints import Load
 from attacca.model.resources import Resources
 from tests.control.core.test_cluster import KNATIVE
 from tests.control.core.test_cluster import Cluster as Played
+from tests.written import source_of
 
 Break = Callable[[Cluster], object]
+SOURCE = source_of(invariants)
 
 
 def busy() -> Cluster:
@@ -103,12 +104,12 @@ def seen(make: Callable[[], Cluster], break_it: Break) -> int:
     return next(
         frame.lineno
         for frame in reversed(traceback.extract_tb(caught.value.__traceback__))
-        if frame.filename == invariants.__file__ and frame.lineno is not None
+        if str(SOURCE).endswith(frame.filename) and frame.lineno is not None
     )
 
 
 def test_each_sentence_can_see() -> None:
-    tree = ast.parse(Path(invariants.__file__).read_text())
+    tree = ast.parse(SOURCE.read_text())
     sentences = {node.lineno: ast.unparse(node.test) for node in ast.walk(tree) if isinstance(node, ast.Assert)}
     lines = {seen(make, break_it) for make, break_it in BREAKS}
     blind = [text for line, text in sentences.items() if line not in lines]

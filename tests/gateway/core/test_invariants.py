@@ -4,7 +4,6 @@ import ast
 import traceback
 from collections.abc import Callable
 from math import inf
-from pathlib import Path
 
 import pytest
 
@@ -20,9 +19,10 @@ from tests.gateway.core.clustered import endpoint
 from tests.gateway.core.clustered import stage as clustered
 from tests.gateway.play import revision
 from tests.gateway.stage import Stage
+from tests.written import source_of
 
 Break = Callable[[GatewayCore], object]
-WHERE = "attacca/gateway/core/invariants.py"
+SOURCE = source_of(invariants)
 
 
 def busy() -> GatewayCore:
@@ -179,12 +179,12 @@ def seen(make: Callable[[], GatewayCore], break_it: Break) -> int:
     return next(
         frame.lineno
         for frame in reversed(traceback.extract_tb(caught.value.__traceback__))
-        if frame.filename.endswith(WHERE) and frame.lineno is not None
+        if str(SOURCE).endswith(frame.filename) and frame.lineno is not None
     )
 
 
 def test_each_sentence_can_see() -> None:
-    tree = ast.parse(Path(invariants.__file__).with_name("invariants.py").read_text())
+    tree = ast.parse(SOURCE.read_text())
     sentences = {node.lineno: ast.unparse(node.test) for node in ast.walk(tree) if isinstance(node, ast.Assert)}
     lines = {seen(make, break_it) for make, break_it in BREAKS}
     blind = [text for line, text in sentences.items() if line not in lines]

@@ -191,6 +191,21 @@ def test_an_answer_that_is_too_large_ends_its_call() -> None:
     assert said(here.ask(get(f"/calls/{here.call()}")))["status"] == "dead"
 
 
+def test_the_metrics_count_them() -> None:
+    here = Later()
+    here.call()
+    here.call("f")
+    here.worker.answers["stream"] = lambda _: FunctionError("E", "no")
+    here.call("stream")
+    text = here.gateway.metrics().decode()
+    for line in (
+        'faas_async_accepted_total{faas_name="echo"} 1.0', 'faas_async_ended_total{faas_name="echo",state="done"} 1.0',
+        'faas_async_pending{faas_name="f"} 1.0', 'faas_async_running{faas_name="f"} 1.0',
+        'faas_async_failures_total{faas_name="stream"} 1.0',
+    ):  # fmt: skip
+        assert line in text, text
+
+
 def test_a_full_queue_says_when_to_come_back() -> None:
     here = Later()
     here.call("f")

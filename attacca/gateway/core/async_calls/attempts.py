@@ -126,6 +126,7 @@ class Attempts:
         settings = self._here.of(pending.call.function)
         call = endings.tried(pending.call, event.outcome, event.call)
         pending.refusals = 0
+        self._books.failures[call.function] += verdict is not Verdict.DONE
         if verdict is Verdict.DONE:
             self.finish(now, pending, call, State.DONE, event.outcome, out)
             return
@@ -171,6 +172,8 @@ class Attempts:
             self.close(pending, out)
 
     def close(self, pending: Pending, out: list[Command]) -> None:
+        if pending.takes_turns and pending.call.ended_at:
+            self._books.ended[pending.call.function, pending.call.state] += 1
         self._answer_client(pending, out)
         self._books.drop(pending)
         out.append(Settled(pending.call.id))

@@ -217,6 +217,7 @@ class AsyncCore:
                     self._attempts.begin(pending, out)
                     return
                 pending.client = None
+                self.books.accepted[call.function] += 1
                 if call.kind is Kind.ASYNC:
                     out.append(Accepted(client, call))
                 self._attempts.ready(pending, out)

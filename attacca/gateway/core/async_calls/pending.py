@@ -1,11 +1,11 @@
 """The calls that are ours and not over: how far each has come, and which of a function's may begin."""
 
-from collections import deque
+from collections import Counter, deque
 from enum import IntEnum
 from heapq import heappop, heappush
 from math import inf
 
-from attacca.model.async_call import AsyncCall, Kind, Write
+from attacca.model.async_call import AsyncCall, Kind, State, Write
 from attacca.model.invocation import Outcome
 
 
@@ -64,9 +64,12 @@ class CallLane:
 
 
 class Books:
-    """All of them, in lanes, and the times that they wait for."""
+    """All of them, in lanes, and the times that they wait for; and how many there were."""
 
     def __init__(self) -> None:
+        self.accepted: Counter[str] = Counter()  # by function
+        self.ended: Counter[tuple[str, State]] = Counter()  # by function and how
+        self.failures: Counter[str] = Counter()  # attempts that ran and failed, by function
         self.pending: dict[str, Pending] = {}
         self.lanes: dict[str, CallLane] = {}  # by function
         self.bytes = 0
