@@ -119,6 +119,9 @@ class Asking(BaseHTTPRequestHandler):
     server_version, sys_version = "attacca", ""
     server: Registrar
 
+    def __repr__(self) -> str:
+        return f"<Asking {self.server!r}>"
+
     def do_GET(self) -> None:
         self._do("GET")
 

@@ -4,7 +4,7 @@ import pytest
 
 from attacca.errors import AttaccaError, BadRequest, MethodNotAllowed, NotFound
 from attacca.lab.dirigent.form import Asked
-from attacca.lab.dirigent.registrar import answer
+from attacca.lab.dirigent.registrar import Asking, answer
 from attacca.model.function import Scheduling
 
 FORM = b"name=f&image=i&port_forwarding=80&port_forwarding=tcp"
@@ -59,3 +59,9 @@ def test_a_function_is_registered_and_its_callers_are_told_where() -> None:
 def test_what_cannot_be_is_refused(method: str, target: str, body: bytes, error: type[AttaccaError]) -> None:
     with pytest.raises(error):
         ask(Noted(), method, target, body)
+
+
+def test_who_asks_says_whom() -> None:
+    asking = Asking.__new__(Asking)
+    asking.server = "here"  # type: ignore[assignment]
+    assert repr(asking) == "<Asking 'here'>"
