@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Make the reports and figures of examples/lab anew: all simulated, hours of processor time shared by all cores.
-# usage: scripts/lab.sh [keepalive] [queueing] [azure-500]     TRACE=DIRECTORY  RUNS=DIRECTORY  SEEDS=N
+# usage: scripts/lab.sh [keepalive] [queueing] [azure-500] [worker-vs-cluster]     TRACE=DIRECTORY  RUNS=DIRECTORY  SEEDS=N
 # What RUNS holds already, from this code and this trace, is not run again.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -36,6 +36,15 @@ azure-500() {
     $attacca report "$runs/azure-500" --beside dirigent --json >$reports/azure-500.json
 }
 
-[ $# -gt 0 ] || set -- azure-500 queueing keepalive
+# The two schools, and workers to whom a function's invocations are sent where it has sandboxes already.
+worker-vs-cluster() {
+    local scenario=$lab/worker-vs-cluster.toml
+    local -a how=(--seeds "${SEEDS:-5}" --out "$runs/worker-vs-cluster" --set "workload.trace.path=$trace")
+    $attacca sim compare "$scenario" "${how[@]}" --set system.mode=worker,cluster
+    $attacca sim compare "$scenario" "${how[@]}" --set system.mode=worker --set system.balancing=pull,ch_bl
+    $attacca report "$runs/worker-vs-cluster" --out $reports/worker-vs-cluster.html
+}
+
+[ $# -gt 0 ] || set -- azure-500 queueing keepalive worker-vs-cluster
 for one in "$@"; do "$one"; done
 .venv/bin/python -m scripts.docs

@@ -49,6 +49,7 @@ Token = Annotated[
         rich_help_panel="Server",
     ),
 ]
+Csv = Annotated[bool, typer.Option("--csv", help="Print a table for programs, a line for each.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs, and nothing else on stdout.")]
 ConfigFile = Annotated[
     str,

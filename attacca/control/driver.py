@@ -112,7 +112,7 @@ class Control:
         artefacts: Artefacts | None = None,
     ) -> None:
         self._store, self._artefacts = store, artefacts
-        self._clock, self._send = clock, send
+        self.clock, self._send = clock, send
         self._announce, self._log = announce, log
         self.core = core = ControlCore(
             chance, Policies.of(config), silent_s=silent_s, allow_source_builds=config.allow_source_builds,
@@ -284,7 +284,7 @@ class Control:
 
     def wall(self) -> float:
         """Seconds since 1970."""
-        return self._clock.wall()
+        return self.clock.wall()
 
     def functions(self) -> Sequence[Function]:
         """By name."""
@@ -379,7 +379,7 @@ class Control:
             what = f"the server cannot keep the code in {self.state.path}: {error.strerror or error}"
             hint = "free space there, or check its mode, and deploy again"
             return BuildFailed(command.id, StateUnavailable(what, hint))
-        return Built(command.id, made, self._clock.wall())
+        return Built(command.id, made, self.clock.wall())
 
     async def _write(self, command: Put | Erase) -> Event:
         if isinstance(command, Put):

@@ -56,6 +56,20 @@ def test_the_same_seed_gives_the_same_events() -> None:
     assert play(one).hash == play(one).hash
 
 
+@pytest.mark.parametrize("mode", ["worker", "cluster"])
+def test_another_leader_goes_on_with_what_there_is(mode: str) -> None:
+    """Invocations go on meanwhile; whoever waits for a sandbox waits for the next leader."""
+    one = scenario(
+        function(duration=exponential(50.0), rate=20.0, idempotent=True, wait_s=15.0, timeout_s=5.0), length_s=120.0,
+        hardware=HARDWARE, mode=mode, workers=3,
+        faults=(Fault(kind="control_crash", rate=200.0, for_s=3.0),),
+    )  # fmt: skip
+    outcome = play(one)
+    assert outcome.faults > 3
+    assert outcome.totals.unanswered == 0
+    assert outcome.totals.ok == outcome.totals.invocations
+
+
 def test_gateways_share_what_control_has_made_and_no_sandbox_runs_more_than_it_may() -> None:
     """Each counts for itself, and the worker refuses what is beyond: who is refused waits, and nobody polls."""
     one = scenario(

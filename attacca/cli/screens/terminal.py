@@ -1,5 +1,6 @@
 """What people see: colours, numbers, errors. rich is imported only when something is laid out with it."""
 
+import csv
 import functools
 import json
 import os
@@ -210,6 +211,23 @@ def megabytes(size: int) -> str:
     if size < 1024 * 1024:
         return f"{size / 1024:.1f} kB"
     return f"{size / 1024 / 1024:.1f} MB"
+
+
+def show_csv(rows: list[dict[str, Any]]) -> None:
+    """A line of names, and one for each row; what is inside a field of a row has the field's name before its own."""
+    writer = None
+    for row in map(_flat, rows):
+        if writer is None:
+            writer = csv.DictWriter(sys.stdout, list(row), lineterminator="\n")
+            writer.writeheader()
+        writer.writerow(row)
+
+
+def _flat(row: dict[str, Any]) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in row.items():
+        flat |= {f"{name}_{key}": part for key, part in value.items()} if isinstance(value, dict) else {name: value}
+    return flat
 
 
 def split(timing: dict[str, Any]) -> dict[str, float]:

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from attacca.cli.options import DEFAULT_URL, Json, MaybeName, Token, Url
+from attacca.cli.options import DEFAULT_URL, Csv, Json, MaybeName, Token, Url
 from attacca.cli.screens.terminal import (
     PARTS,
     PARTS_AND_REST,
@@ -17,6 +17,7 @@ from attacca.cli.screens.terminal import (
     milliseconds,
     say,
     seconds,
+    show_csv,
     show_json,
     split,
     visible,
@@ -26,6 +27,7 @@ from attacca.client.http import Client, quoted
 EXAMPLES = """
 attacca calls hello
 attacca calls --limit 50  # of all functions
+attacca calls --limit 10000 --csv > calls.csv
 attacca calls hello --json | jq '.[] | select(.start == "cold") | .timing'
 """
 BAR_WIDTH, SHORT_BAR_WIDTH = 16, 8
@@ -38,6 +40,7 @@ def run(
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, metavar="N", help="At most so many.")] = 20,
     url: Url = DEFAULT_URL,
     token: Token = "",
+    as_csv: Csv = False,
     as_json: Json = False,
 ) -> None:
     """Show recent invocations, the newest last.
@@ -52,6 +55,8 @@ def run(
             client.json("GET", f"/api/functions/{quoted(name)}")  # if it does not exist, that is what there is to say
     if as_json:
         show_json(rows)
+    elif as_csv:
+        show_csv(rows)
     elif not rows:
         say(f"Nothing has been invoked{' of ' + name if name else ''} yet.")
         say(f"  Try: attacca invoke {name or 'NAME'}")

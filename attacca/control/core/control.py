@@ -48,9 +48,10 @@ from attacca.control.core.secrets import SECRETS, in_use, unknown
 from attacca.control.core.spread import Spread
 from attacca.control.core.stored import EPOCH
 from attacca.control.core.workers import Workers
-from attacca.errors import AttaccaError, IllegalTransition
+from attacca.errors import AttaccaError, BadRequest, IllegalTransition
 from attacca.kernel.chance import Chance
 from attacca.model.endpoints import SandboxDown, Sandboxes, SandboxUp
+from attacca.model.function import Scheduling
 from attacca.model.messages import (
     Checked,
     Cordon,
@@ -326,6 +327,9 @@ class ControlCore:
             out += [Send(order.worker, order), Reply(event.id)]
             return
         settings = catalogue.get(order.function).now.settings
+        if isinstance(order, Prewarm) and settings.scheduling is Scheduling.CLUSTER:
+            hint = f"attacca scale {order.function} --min {order.count}"
+            raise BadRequest(f"control has the sandboxes of {order.function} made, and by its own policy", hint)
         if isinstance(order, Prewarm):
             worker = self.workers.place(settings, order.count, catalogue)
             if worker is None:

@@ -134,10 +134,14 @@ class Cluster:
 
     def distrust(self, inflight: Inflight) -> None:
         """It is given up: its worker rather ends the sandbox than let it have another one. It will say so."""
-        sandbox = inflight.slot
-        if sandbox is not None and sandbox.slots is not None:
-            sandbox.is_full = True
-            self.full[sandbox.id] = sandbox
+        if inflight.slot is not None and inflight.slot.slots is not None:
+            self._take_for_full(inflight.slot)
+
+    def _take_for_full(self, sandbox: SandboxHandle[Inflight]) -> None:
+        sandbox.is_full = True
+        self.full[sandbox.id] = sandbox
+        if sandbox.slots is not None:
+            sandbox.slots.look(sandbox)
 
     def lost(self, inflight: Inflight) -> None:
         """Its sandbox has died, as its worker says; control will say so too."""
@@ -179,8 +183,7 @@ class Cluster:
         sandbox = self.by_sandbox.get(message.sandbox)
         if sandbox is not None:
             if message.is_full:
-                sandbox.is_full = True
-                self.full[sandbox.id] = sandbox
+                self._take_for_full(sandbox)
             else:
                 self._forget(sandbox)
         inflight = self._inflight.get(message.id)

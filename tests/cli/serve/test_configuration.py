@@ -109,6 +109,20 @@ def test_variables_of_the_client_are_no_settings() -> None:
     load({**HOME, "ATTACCA_URL": "http://x", "ATTACCA_TOKEN": "t"})
 
 
+def test_what_control_decides_by_is_chosen_there_and_slots_at_the_gateway() -> None:
+    plain = load(HOME).value
+    assert (plain.control.scaling, plain.control.placement) == (Choice(policy="knative"), Choice(policy="kubernetes"))
+    said = load(
+        HOME, assignments=["scaling=knative:target=3", "placement=random", "slots=knative", "slots.few=2"]
+    ).value
+    assert said.control.scaling == Choice(policy="knative", options={"target": 3})
+    assert said.control.placement == Choice(policy="random")
+    assert said.gateway.slots == Choice(policy="knative", options={"few": 2})
+    for family in ("scaling", "placement", "slots"):
+        with pytest.raises(BadConfig, match=f"no {family} policy is called 'fair'"):
+            load(HOME, assignments=[f"{family}=fair"])
+
+
 def test_balancing_is_chosen_at_the_gateway() -> None:
     assert load(HOME).value.gateway.balancing == Choice(policy="least_loaded")
     chosen = load(HOME, assignments=["balancing=ch_rlu", "balancing.vnodes=5"]).value.gateway.balancing

@@ -7,8 +7,10 @@ from attacca.control.core import invariants
 from attacca.control.core.cluster.cluster import SETTLE_S, STABLE_S
 from attacca.control.core.cluster.ordering import HEDGE_UNKNOWN_S, LOST_S, STOP_AGAIN_S
 from attacca.control.core.control import ControlCore
-from attacca.control.core.events import Command, Event, GatewaySaid, Put, Restored, Stored, Tick
+from attacca.control.core.events import Command, Event, GatewaySaid, Put, Reply, Restored, Stored, Tick
+from attacca.control.core.events import Ordered as AskedToOrder
 from attacca.control.core.stored import Function
+from attacca.errors import BadRequest
 from attacca.kernel.registry import Choice
 from attacca.model.endpoints import (
     AskEndpoints,
@@ -27,7 +29,16 @@ from attacca.model.endpoints import (
 )
 from attacca.model.function import Scheduling
 from attacca.model.invocation import Failed, Timing
-from attacca.model.messages import Deployed, GatewayJoined, GatewayLeft, Heartbeat, Send, WorkerJoined, WorkerLeft
+from attacca.model.messages import (
+    Deployed,
+    GatewayJoined,
+    GatewayLeft,
+    Heartbeat,
+    Prewarm,
+    Send,
+    WorkerJoined,
+    WorkerLeft,
+)
 from attacca.model.resources import NOTHING, Resources
 from attacca.model.sandbox import WorkerView
 from tests.control.stage import control_core
@@ -414,3 +425,10 @@ def test_a_policy_that_is_not_there_any_more_leaves_one_sandbox() -> None:
     out: list[Command] = []
     c.core.cluster.announced(0.0, Deployed(1, revision("h", scheduling=Scheduling.CLUSTER, **settings)), out)
     assert repr(c.core.cluster.functions["h"]) == "<ScaledFunction h@1: 1 wanted, 0 up, 1 starting, 0 run, 0 wait>"
+
+
+def test_what_control_scales_is_not_prewarmed_by_order() -> None:
+    c = Cluster()
+    [reply] = [one for one in c.feed(AskedToOrder("1", Prewarm("f", 3))) if isinstance(one, Reply)]
+    assert isinstance(reply.outcome, BadRequest)
+    assert reply.outcome.hint == "attacca scale f --min 3"

@@ -310,3 +310,12 @@ def test_shutting_down_it_refuses_those_who_wait_and_lets_finish_what_runs() -> 
     g.start(1.2, "1")
     g.end(1.3, Ok(b""), "1")
     assert g.core.inflight == {}
+
+
+def test_a_late_word_of_a_full_sandbox_is_believed_although_nobody_waits_for_it() -> None:
+    g = stage(endpoint("c1", slots=2), wait_s=1.0)
+    g.admit(1.0, "1")
+    g.wait(2.5)
+    g.tell(2.6, Heartbeat(view("worker")))
+    g.tell(2.7, NotBegun("1", "c1", is_full=True))
+    assert g.admit(2.8, "2").slot is None
