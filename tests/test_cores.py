@@ -11,6 +11,7 @@ import pytest
 
 from attacca.cores import SUMS, Source, changed, sum_of
 from scripts.compile import ROOT, modules, pure, told, why_not
+from tests.trees import statements
 
 DATA = {
     "Enum",
@@ -80,7 +81,7 @@ def test_whatever_is_not_compiled_says_why() -> None:
 
 
 def bases(tree: ast.Module) -> Mapping[str, set[str]]:
-    classes = (node for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
+    classes = (node for node in statements(tree) if isinstance(node, ast.ClassDef))
     return {node.name: {ast.unparse(base).partition("[")[0] for base in node.bases} for node in classes}
 
 
@@ -100,7 +101,7 @@ def heirs(compiled: Mapping[str, str], written: Mapping[str, str]) -> list[str]:
         tree = ast.parse(text)
         imported = {
             alias.asname or alias.name: (node.module, alias.name)
-            for node in ast.walk(tree)
+            for node in statements(tree)
             if isinstance(node, ast.ImportFrom)
             for alias in node.names
         }

@@ -40,6 +40,7 @@ VERBS = {  # in the order of the help: panel, where its module is, and what it d
     "control": (CLUSTER, "serve", "Start the control plane of a cluster."),
     "gateway": (CLUSTER, "serve", "Start a gateway of a cluster."),
     "worker": (CLUSTER, "serve", "Start a worker of a cluster."),
+    "remote": (CLUSTER, "serve", "Install, start and stop planes on other machines over OpenSSH."),
     "certs": (CLUSTER, "serve", "Make the certificates by which planes know one another."),
     "trace": (LABORATORY, "laboratory", "Look at traces, convert, cut, scale and sample them; make one up."),
     "scenario": (LABORATORY, "laboratory", "Check a scenario: what it will ask of the system."),

@@ -30,6 +30,7 @@ def steps() -> list[Step]:
         between = TEXT[end : block.start()]
         for line in between.splitlines():
             section = line.removeprefix("## ") if line.startswith("## ") else section
+            section = line.removeprefix("### ") if line.startswith("### ") else section
             at = (PLACE.findall(line) or [at])[-1]
         found.append(Step(section, at, block[1].strip()))
         end = block.end()

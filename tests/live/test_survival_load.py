@@ -1,4 +1,4 @@
-"""Far more at once than there is room for, and a thousand functions that come and go."""
+"""Far more at once than there is room for, and hundreds of functions that come and go."""
 
 import asyncio
 import contextlib
@@ -29,7 +29,7 @@ WORK = """
         time.sleep(ms / 1e3)
         return [began, time.monotonic()]
 """
-CYCLES, LANES = 1000, 8
+CYCLES, LANES = 400, 8
 PLAIN = "def f(n=1):\n    return n\n"
 
 
@@ -87,7 +87,7 @@ def test_many_functions_at_once_share_the_slots_and_the_memory(tmp_path: Path) -
         assert worker["queued"] == worker["running"] == 0
 
 
-def test_a_thousand_deployments_come_and_go_and_leave_nothing(tmp_path: Path) -> None:
+def test_hundreds_of_deployments_come_and_go_and_leave_nothing(tmp_path: Path) -> None:
     state = tmp_path / "state"
     flags: dict[str, tuple[object, str]] = {"state_dir": (str(state), ""), "port": (0, ""), "memory_mb": (2048, "")}
     eyes = Onlooker(os.getpid(), state)
@@ -165,7 +165,7 @@ async def at_rest(eyes: Onlooker, state: Path, before: Held | None = None) -> He
 
 
 def is_more(now: Held, before: Held | None) -> bool:
-    slack = Held((), 0, 6, 0, 0, 0, 0, 16, 8)  # groups that were busy when they were to go, go with the next
+    slack = Held((), 0, 6, 0, 0, 0, 0, 8, 4)  # groups that were busy when they were to go, go with the next
     return before is not None and any(
         one > two + more for one, two, more in zip(now[1:], before[1:], slack[1:], strict=True)
     )

@@ -12,7 +12,8 @@ from attacca.kernel.protocol import Wanted
 from attacca.kernel.rand import Streams
 from attacca.policy.balancing import BALANCING
 from attacca.policy.balancing import types as balancing
-from attacca.policy.balancing.least_loaded import LeastLoaded, Level
+from attacca.policy.balancing.least_loaded import LeastLoaded
+from attacca.policy.balancing.level import Level
 from attacca.policy.concurrency import CONCURRENCY
 from attacca.policy.concurrency import types as concurrency
 from attacca.policy.concurrency.fixed import Fixed

@@ -60,7 +60,7 @@ from attacca.model.messages import (
     WorkerJoined,
     WorkerLeft,
 )
-from attacca.policy.balancing.least_loaded import Level
+from attacca.policy.balancing.level import Level
 from attacca.policy.balancing.types import Balancer, Done
 from attacca.policy.slots.latest import Stack
 

@@ -1,7 +1,6 @@
 """The worker with the smallest share of its slots in use or waited for; or with the smallest load of another kind."""
 
 from collections.abc import Sequence
-from heapq import heapify, heappush, heapreplace
 from math import inf
 from operator import attrgetter
 from typing import Literal
@@ -9,9 +8,8 @@ from typing import Literal
 import msgspec
 
 from attacca.kernel.chance import Chance
+from attacca.policy.balancing.level import Level
 from attacca.policy.balancing.types import Asked, Balancer, Picked, Worker
-
-SPARE = 32
 
 
 class LeastLoaded(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -31,47 +29,6 @@ class LeastLoaded(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     def fresh(self, chance: Chance) -> Balancer:
         return Level() if self.by == "queue" else Said(self.by)
-
-
-class Level:
-    """A heap of loads as they were looked at. Whoever has more by now is put back with that when its turn comes; who
-    has less is put in once more when that is told. So no decision looks at all workers."""
-
-    __slots__ = ("_heap", "_most", "_workers")
-
-    def __init__(self) -> None:
-        self._workers: dict[str, Worker] = {}
-        self._heap: list[tuple[float, str]] = []  # of each worker at least one entry that is not above its load
-        self._most = 0  # entries, before those that say nothing any more are left behind
-
-    def __repr__(self) -> str:
-        return f"<Level {len(self._workers)} workers, {len(self._heap)} entries>"
-
-    def among(self, workers: Sequence[Worker]) -> None:
-        self._workers = {worker.name: worker for worker in workers}
-        self._most = 2 * len(workers) + SPARE
-        self._look()
-
-    def eased(self, worker: str) -> None:
-        known = self._workers.get(worker)
-        if known is not None:
-            heappush(self._heap, (_load(known), worker))
-            if len(self._heap) > self._most:
-                self._look()
-
-    def pick(self, now: float, asked: Asked) -> Picked:
-        heap, workers = self._heap, self._workers
-        while True:
-            known, name = heap[0]
-            worker = workers[name]
-            load = (worker.queued + worker.running) / worker.limit
-            if load <= known:
-                return Picked(name, "least loaded")
-            heapreplace(heap, (load, name))
-
-    def _look(self) -> None:
-        self._heap = [(_load(worker), name) for name, worker in self._workers.items()]
-        heapify(self._heap)
 
 
 class Said:
@@ -111,7 +68,3 @@ class Said:
             return (worker.queued + worker.running) / worker.cores
         busy = load.cpu_share if self._by == "cpu" else load.load_1m / worker.cores
         return busy + sent / worker.cores
-
-
-def _load(worker: Worker) -> float:
-    return (worker.queued + worker.running) / worker.limit

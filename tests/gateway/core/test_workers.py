@@ -5,7 +5,7 @@ from attacca.gateway.core.workers import Workers
 from attacca.model.messages import Resting
 from attacca.model.resources import Resources
 from attacca.model.sandbox import FunctionView
-from attacca.policy.balancing.least_loaded import Level
+from attacca.policy.balancing.level import Level
 from attacca.policy.balancing.round_robin import Turns
 from attacca.policy.balancing.types import Asked, Picked, Worker
 from tests.gateway.play import view
