@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from math import isclose
 
 from attacca.control.core import invariants as control_invariants
-from attacca.control.core.control import ControlCore
 from attacca.gateway.core import invariants as gateway_invariants
 from attacca.model.messages import Dispatch, Ended, Send, Started
 from attacca.model.resources import NOTHING
 from attacca.sim.engine import Engine
+from attacca.sim.platform.control import SimulatedControl
 from attacca.sim.platform.gateway import Broken, SimulatedGateway
 from attacca.sim.platform.worker import Handle, SimulatedWorker
 from attacca.sim.record.invocation import SimulatedInvocation
@@ -33,7 +33,7 @@ class Check:
         self._fronts: list[SimulatedGateway] = []
         self._invocations: Mapping[str, SimulatedInvocation] = {}
         self._nodes: list[SimulatedWorker] = []
-        self._control: ControlCore | None = None
+        self._control: SimulatedControl | None = None
         self._arrived: dict[str, tuple[float, int]] = {}  # by invocation on a worker: its place in the order
         self._latest: dict[tuple[int, str], tuple[float, int]] = {}  # by worker and function: who was started last
         self._count = 0
@@ -51,7 +51,7 @@ class Check:
         fronts: list[SimulatedGateway],
         invocations: Mapping[str, SimulatedInvocation],
         nodes: list[SimulatedWorker],
-        control: ControlCore,
+        control: SimulatedControl,
     ) -> None:
         self._engine, self._fronts, self._invocations, self._nodes = engine, fronts, invocations, nodes
         self._control = control
@@ -120,7 +120,7 @@ class Check:
             if node.is_up:
                 worker_invariants.check(node.core)
         assert self._control is not None
-        control_invariants.check(self._control)
+        control_invariants.check(self._control.core)
         for front in self._fronts:
             gateway_invariants.check(front.core)
         held = [one for front in self._fronts for one in front.core.inflight.items()]

@@ -22,8 +22,8 @@ from attacca.sim.foresight import Told, foresee
 from attacca.sim.platform.worker import Handle, SimulatedWorker, Wrap
 from attacca.sim.platform.world import World, balancer_of
 from attacca.sim.record.event_log import FILE, Entry, EventLog, Reached
-from attacca.sim.record.ledger import Totals
 from attacca.sim.record.sources import deciding
+from attacca.sim.record.totals import Totals
 from attacca.sim.story import Story
 
 LATEST = 20  # entries shown where a run was told to stop
@@ -128,7 +128,7 @@ def _play(world: World, check: Check | None) -> None:
         if check is None:
             world.run()
         else:
-            check.look_at(world.engine, world.fronts, world.invocations, world.nodes, world.control.core)
+            check.look_at(world.engine, world.fronts, world.invocations, world.nodes, world.control)
             world.run(check.after)
             check.end(world.ledger.spent_s)
 

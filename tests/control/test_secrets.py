@@ -113,3 +113,16 @@ def test_no_key_is_made_for_secrets_that_have_had_one() -> None:
             forgetful.value("A")
 
     story(play)
+
+
+def test_a_control_without_their_key_says_so_before_it_is_to_lead(caplog: pytest.LogCaptureFixture) -> None:
+    async def play(secrets: Secrets, store: MemoryStore) -> None:
+        await secrets.set("A", b"one")
+        secrets.tell_sealed()
+        assert caplog.messages == []
+        other = Secrets(store, MemoryVault(), ManualClock())
+        await other.open()
+        other.tell_sealed()
+        assert "cannot start while this control leads: the secret A cannot be opened" in caplog.messages[0]
+
+    story(play)

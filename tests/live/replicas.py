@@ -34,6 +34,9 @@ class Replicas(Cluster):
         return self.leader()
 
     def begin(self, name: str, *words: str) -> Plane:
+        before = self.controls.pop(name, None)
+        if before is not None:
+            before.stop()
         at = ("--listen", f"127.0.0.1:{self._ports[name]}", "--port", "0", "--name", name)
         state = ("--state-dir", str(self.at / name), "--set", f"store.url={self._store.url()}")
         plane = self.controls[name] = self.start("control", *at, *state, *words)

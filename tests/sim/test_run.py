@@ -25,7 +25,7 @@ from attacca.load.workload.scenario import (
 from attacca.policy.keepalive.lru import LruState
 from attacca.policy.keepalive.types import Expiry, House, Idle
 from attacca.sim.record.event_log import part
-from attacca.sim.record.ledger import Totals
+from attacca.sim.record.totals import Totals
 from attacca.sim.run import Options, run
 from tests.sim.play import INSTANT, exponential, function, play, scenario
 

@@ -188,7 +188,7 @@ class Fault(Part, frozen=True, kw_only=True):
 
     kind: Literal[
         "worker_crash", "sandbox_crash", "slow_worker", "stuck_sandbox", "out_of_memory", "lost_message",
-        "late_message", "partition", "clock_skew",
+        "late_message", "partition", "clock_skew", "control_crash",
     ]  # fmt: skip
     at_s: NotNegative | None = None
     rate: NotNegative = 0.0

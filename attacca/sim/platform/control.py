@@ -38,7 +38,7 @@ from attacca.control.core.events import (
     ToPeer,
 )
 from attacca.control.core.policies import Policies
-from attacca.control.core.stored import Function
+from attacca.control.core.stored import EPOCH, FUNCTIONS, Function, decode, read_epoch
 from attacca.gateway.core.events import FromControl as Published
 from attacca.kernel.drive import Drive, each, raise_refused
 from attacca.kernel.rand import Streams
@@ -94,6 +94,8 @@ class Peer(Protocol):
     is_up: bool
 
     def hear_control(self, message: FromControl) -> None: ...
+    def join_control(self) -> None:
+        """With all that it has."""
 
 
 class SimulatedControl:
@@ -105,12 +107,8 @@ class SimulatedControl:
 
     def __init__(self, engine: Engine, scenario: Scenario, silent_s: float) -> None:
         self._scenario = scenario
-        scaling, placement = scenario.system.scaling, scenario.system.placement
-        policies = Policies(
-            scaling=Choice(policy=scaling.policy, options=scaling.options),
-            placement=Choice(policy=placement.policy, options=placement.options),
-        )
-        self.core = ControlCore(Streams(scenario.seed).stream("placement"), policies, silent_s=silent_s)
+        self._silent_s = silent_s
+        self.is_up = True
         self.store: dict[str, tuple[bytes, int]] = {}
         self._writes = self._said = 0
         self._engine = engine
@@ -121,10 +119,44 @@ class SimulatedControl:
         self._replies: dict[str, Outcome] = {}
         self._asked: dict[str, DeployAsked] = {}  # what is being deployed
         self._checking: dict[str, Revision] = {}
+        self._begin()
+
+    def _begin(self) -> None:
+        scenario, engine = self._scenario, self._engine
+        scaling, placement = scenario.system.scaling, scenario.system.placement
+        policies = Policies(
+            scaling=Choice(policy=scaling.policy, options=scaling.options),
+            placement=Choice(policy=placement.policy, options=placement.options),
+        )
+        chance = Streams(scenario.seed).stream("placement")
+        self.core = ControlCore(chance, policies, silent_s=self._silent_s)
         self._drive: Drive[Event, Command] = Drive(
             self.core.handle, self.core.wakeup, each(self._perform), lambda: engine.now, EngineTimer(engine), Tick(),
             raise_refused,
         )  # fmt: skip
+
+    def crash(self) -> None:
+        """The one that leads dies, and nobody leads."""
+        self.is_up = False
+        self._drive.stop()
+        self._checking.clear()
+
+    def take_over(self) -> None:
+        """Another leads, with what lies in the store and what the others tell it: it knows nothing else."""
+        self._begin()
+        self.is_up = True
+        functions = [
+            (decode(key, value), version) for key, (value, version) in self.store.items() if key.startswith(FUNCTIONS)
+        ]
+        epoch, version = self.store[EPOCH]
+        self.feed(Restored((*self._older, *functions), epoch=read_epoch(epoch), epoch_version=version))
+        assert self._replies.pop(OPEN) is None
+        for gateway in self._gateways.values():
+            self.feed(GatewayJoined(gateway.name))
+            gateway.join_control(partial(self.say, gateway.name))
+        for worker in self._workers.values():
+            if worker.is_up:
+                worker.join_control()
 
     def __repr__(self) -> str:
         return f"<SimulatedControl {len(self._workers)} workers, {len(self.store)} entries, {self.core.stage}>"
@@ -155,7 +187,8 @@ class SimulatedControl:
         for revision in revisions:
             self._writes += 1
             functions.append((Function(revision.function, 1, 1, (revision,)), self._writes))
-        self.feed(Restored(tuple(functions)))
+        self._older = tuple(functions)
+        self.feed(Restored(self._older))
         assert self._replies.pop(OPEN) is None
 
     def join(self, worker: Peer, joined: WorkerJoined) -> None:
@@ -181,7 +214,8 @@ class SimulatedControl:
         del self._asked[request], self._replies[request]
 
     def feed(self, event: Event) -> None:
-        self._drive.feed(event)
+        if self.is_up:
+            self._drive.feed(event)
 
     def _settle(self, request: str) -> None:
         revision = self._checking.pop(request, None)

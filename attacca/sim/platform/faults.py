@@ -7,6 +7,7 @@ from typing import Any, assert_never
 from attacca.load.workload.scenario import Fault, Scenario
 from attacca.model.messages import WorkerJoined
 from attacca.sim.engine import Engine
+from attacca.sim.platform.control import SimulatedControl
 from attacca.sim.platform.draws import Draws
 from attacca.sim.platform.network import Channel
 from attacca.sim.platform.worker import SimulatedWorker
@@ -19,14 +20,16 @@ Planned = tuple[int, Fault, float]  # its number, what, and a share that decides
 
 class Faults:
     def __init__(
-        self, scenario: Scenario, length_s: float, engine: Engine, event_log: EventLog, nodes: Sequence[SimulatedWorker]
-    ) -> None:
+        self, scenario: Scenario, length_s: float, engine: Engine, event_log: EventLog,
+        nodes: Sequence[SimulatedWorker], control: SimulatedControl,
+    ) -> None:  # fmt: skip
         self.happened = 0
         self._scenario = scenario
         self._length_s = length_s
         self._engine = engine
         self._event_log = event_log
         self._nodes = nodes
+        self._control = control
 
     def __repr__(self) -> str:
         return f"<Faults {self.happened} happened>"
@@ -55,7 +58,7 @@ class Faults:
         number, fault, share = planned
         nodes = self._nodes
         node = nodes[fault.worker % len(nodes)] if fault.worker is not None else nodes[int(share * len(nodes))]
-        if not node.is_up:
+        if not (self._control.is_up if fault.kind == "control_crash" else node.is_up):
             return
         self.happened += 1
         self._event_log.note(What.FAULT, node.place, number)
@@ -78,11 +81,18 @@ class Faults:
                 self._cut(node, fault)
             case "clock_skew":
                 node.skew(fault.factor)
+            case "control_crash":
+                self._control.crash()
+                self._later(fault, self._take_over, node)
             case _:
                 assert_never(fault.kind)
 
     def _later(self, fault: Fault, do: Callable[[Any], None], what: object) -> None:
         self._engine.at(self._engine.now + fault.for_s, do, what)
+
+    def _take_over(self, node: SimulatedWorker) -> None:
+        self._event_log.note(What.MENDED, node.place, 0)
+        self._control.take_over()
 
     def _crash(self, node: SimulatedWorker, fault: Fault) -> None:
         node.crash()

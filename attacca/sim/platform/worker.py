@@ -181,6 +181,9 @@ class SimulatedWorker:
         self._load = 0.0
         if concurrency.every_s is not None:
             self._engine.at(self._engine.now + concurrency.every_s, self._measure, self.up_count)
+        self.join_control()
+
+    def join_control(self) -> None:
         self._control.join(self, WorkerJoined(self.view(), view.capacity(self.core)))
 
     @property

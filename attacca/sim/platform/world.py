@@ -83,7 +83,7 @@ class World:
         self._moments = Draws(scenario.seed, "samples")
         self.nodes = self._nodes(event_log, wrap, keepalives or [None] * scenario.system.workers)
         self._channels(event_log)
-        self.faults = Faults(scenario, schedule.length_s, engine, event_log, self.nodes)
+        self.faults = Faults(scenario, schedule.length_s, engine, event_log, self.nodes, self.control)
         self._clients = Clients(self) if scenario.workload.clients is not None else None
 
     def __repr__(self) -> str:

@@ -1,16 +1,15 @@
-"""What is kept of a run: a row per invocation, samples of the platform, and the few numbers that sum it up."""
+"""What is kept of a run: a row per invocation, samples of the platform, and what is summed up of them."""
 
 from array import array
 from collections.abc import Sequence
 from math import ceil
 from typing import NamedTuple
 
-import msgspec
-
 from attacca.load.records.recorder import RecordSink
 from attacca.load.workload.schedule import RUN
 from attacca.model.invocation import Start
 from attacca.sim.record.invocation import SimulatedInvocation
+from attacca.sim.record.totals import Totals
 
 
 class Gauge(NamedTuple):
@@ -22,23 +21,6 @@ class Gauge(NamedTuple):
     running: int = 0
     memory_mb: int = 0
     cpu_share: float = 0.0  # of its cores, that is computing
-
-
-class Totals(msgspec.Struct, kw_only=True):
-    """Counts are of all invocations, shares and times of those that were due after the warm-up, until their answer."""
-
-    invocations: int = 0  # all of them
-    ok: int = 0
-    failed: int = 0
-    refused: int = 0
-    unanswered: int = 0
-    cold_share: float = 0.0  # of those that reached a sandbox: it was made for them, from a template or from nothing
-    template_share: float = 0.0
-    mean_ms: float = 0.0
-    p50_ms: float = 0.0
-    p90_ms: float = 0.0
-    p99_ms: float = 0.0
-    max_ms: float = 0.0
 
 
 class Ledger:

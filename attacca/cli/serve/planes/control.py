@@ -24,6 +24,7 @@ from attacca.control.driver import Control
 from attacca.control.http.app import admin
 from attacca.control.http.authorization import door
 from attacca.control.leadership import Leader, Leadership
+from attacca.control.secrets import Secrets
 from attacca.control.tokens import Tokens
 from attacca.errors import AttaccaError, NotLeading
 from attacca.gateway.async_calls import new_owner
@@ -38,6 +39,7 @@ from attacca.io.journal.opening import open_journal
 from attacca.io.logbook import Logbook
 from attacca.io.store.opening import is_beside, open_store
 from attacca.io.store.types import Store
+from attacca.io.vault.sealed import SealedVault
 from attacca.io.wire.frames import Goodbye
 from attacca.io.wire.peers import Peers
 from attacca.io.wire.stream import StreamLink
@@ -159,6 +161,9 @@ class ControlPlane:
         config = self.config
         import attacca.control.http.routes  # noqa: F401 - takes its time, which there is not when it is to lead
 
+        secrets = Secrets(store, SealedVault(config.control.secret_key_file or state.secret_key), self._clock)
+        await secrets.open()
+        secrets.tell_sealed()
         self._artefacts = Artefacts(state, config.control.artefact_mb)
         mirror = asyncio.get_running_loop().create_task(self._artefacts.mirror(store))
         self._closing.push_async_callback(_cancelled, mirror)

@@ -14,6 +14,7 @@ from attacca.cli.serve.planes.door import CONTROL, ENDS, keep, probe, told_url, 
 from attacca.cli.serve.planes.led import led
 from attacca.control.deploy.state import StateDir
 from attacca.gateway.async_calls import AsyncCalls, new_owner
+from attacca.gateway.dialects.speaking import speak
 from attacca.gateway.driver import Gateway
 from attacca.gateway.http.listener import serve
 from attacca.gateway.http.plane import ToControl
@@ -103,6 +104,7 @@ class GatewayPlane:
         )
         http.serve_later(self.calls_later)
         http.handler = ToControl(http.handler, self._admin_at)
+        speak(http)
         self._port = (await serve(http)).sockets[0].getsockname()[1]
         self._http = http
         control = Dialer(
