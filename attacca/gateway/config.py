@@ -1,7 +1,7 @@
 """The gateway's settings: where it listens, what it takes, and how long it waits for slow clients."""
 
 import ipaddress
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -51,6 +51,8 @@ class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     host: str = "127.0.0.1"
     port: Port = 8080
     share_port: bool = False  # with other gateways of this machine; the kernel gives each its part of the connections
+    http2: bool = False  # also HTTP/2 without TLS, for clients that begin with it
+    dialects: tuple[Literal["dirigent"], ...] = ()  # of other platforms' clients, beside our own
     public: bool = False  # /function needs no token, also on an address that others reach
     proxies: tuple[str, ...] = ("127.0.0.0/8", "::1")  # addresses, and ranges of them, whose X-Forwarded-* is believed
     max_body_mb: Positive = 16.0  # collected request bodies

@@ -88,6 +88,8 @@ HEADERS = (
     *(
         "Host: localhost",
         "Host: localhost:8080",
+        "Host: echo",
+        "Host: nobody",
         "Host: localhost:abc",
         "Host:",
         "Host: [::1]",

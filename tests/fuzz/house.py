@@ -34,7 +34,7 @@ class House:
 
     def __init__(self) -> None:
         self.room = Path(tempfile.mkdtemp(prefix="attacca-fuzz-"))
-        self.place = Place(GatewayConfig(port=0, max_head_kb=16), (), which)
+        self.place = Place(GatewayConfig(port=0, max_head_kb=16, dialects=("dirigent",)), (), which)
         self.store = MemoryStore(self.place.clock)
         self.control: Control
         self.run(self._open())

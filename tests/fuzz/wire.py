@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from attacca.gateway.config import GatewayConfig
+from attacca.gateway.dialects.speaking import speak
 from attacca.gateway.driver import Gateway
 from attacca.gateway.http.asgi_adapter import AsgiApp
 from attacca.gateway.http.connection import Connection
@@ -209,6 +210,7 @@ class Place:
         self.desk.gateway = self.gateway
         self.names = [revision.function for revision in functions]
         self.server = HttpServer(self.gateway, config, admin, lambda: True, None)
+        speak(self.server)
 
     def close(self) -> None:
         self.loop.close()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from attacca.cli.command import Refused, VerbCommand, VerbGroup
+from attacca.cli.laboratory import dirigent
 from attacca.cli.laboratory.report import width, write
 from attacca.cli.laboratory.study import SHOWN, Meter, lines, metric_names, seeds_of
 from attacca.cli.options import Json
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     cls=VerbGroup,
-    help="The two experiments of Dirigent's artifact (SOSP 2024), by workers and by the cluster.",
+    help="The two experiments of Dirigent's artifact (SOSP 2024), and its door for InVitro's loader.",
     no_args_is_help=True,
     rich_markup_mode=None,
     add_completion=False,
@@ -78,6 +79,9 @@ class Asked(NamedTuple):
     processes: int | None
     directory: Path
     machines: "Making"
+
+
+app.command("dirigent", cls=VerbCommand, epilog=dirigent.EXAMPLES)(dirigent.dirigent)
 
 
 @app.command("azure", cls=VerbCommand, epilog=AZURE)

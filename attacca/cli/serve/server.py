@@ -20,6 +20,7 @@ from attacca.control.http.app import admin
 from attacca.control.http.authorization import door
 from attacca.control.tenure import Tenure
 from attacca.gateway.async_calls import AsyncCalls, new_owner
+from attacca.gateway.dialects.speaking import speak
 from attacca.gateway.driver import Gateway
 from attacca.gateway.http.asgi_adapter import AsgiApp
 from attacca.gateway.http.listener import serve
@@ -225,6 +226,7 @@ class Server:
             self.gateway, config, app, lambda: self._is_ready, self._allow, lambda: self.control.is_uid_shared
         )
         http.serve_later(self.calls_later)
+        speak(http)
         self._port = (await serve(http)).sockets[0].getsockname()[1]
         self._http = http
 

@@ -36,8 +36,13 @@ async def serve(server: HttpServer) -> asyncio.Server:
     """Listen for one that was made before; its `end()` and `ended()` see its connections off."""
     host, port, shares = server.config.host, server.config.port, server.config.share_port or None
     loop = asyncio.get_running_loop()
+    begin: Callable[[HttpServer], asyncio.Protocol] = Connection
+    if server.config.http2:
+        from attacca.gateway.http.h2c import Greeting
+
+        begin = Greeting
     try:
-        listening = await loop.create_server(lambda: Connection(server), host, port, backlog=BACKLOG, reuse_port=shares)
+        listening = await loop.create_server(lambda: begin(server), host, port, backlog=BACKLOG, reuse_port=shares)
     except (OSError, socket.gaierror) as error:
         raise BadConfig(
             f"cannot listen on {host}:{port}: {error.strerror or error}",

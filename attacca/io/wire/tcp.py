@@ -19,6 +19,8 @@ BACKLOG = 256
 HANDSHAKE_S = 5.0
 PORT_MOST = 65_535
 FIRST_S, LAST_S, FACTOR = 0.05, 5.0, 2.0  # between two attempts
+LAST_OF_SEVERAL_S = 0.5  # any of them may lead in the next moment
+ROUNDS = 16  # beyond, pauses are the longest ones anyway, and powers no numbers any more
 
 
 class Listener:
@@ -117,6 +119,7 @@ class Dialer:
         self._task: asyncio.Task[None] | None = None
         self._next = 0
         self._instead: Address | None = None  # where a peer that refused has said to go
+        self._is_sent_on = False  # the one that is dialed now was named by another
         self.attempts = 0  # since the last that was successful
 
     def __repr__(self) -> str:
@@ -142,14 +145,17 @@ class Dialer:
 
     def _pause_s(self) -> float:
         """None of the addresses is tried twice before all have been tried once."""
-        rounds = (self.attempts - 1) // len(self._addresses)
-        pause_s = min(FIRST_S * FACTOR**rounds, LAST_S)
+        if self._instead is not None and not self._is_sent_on:
+            return 0.0
+        rounds = min((self.attempts - 1) // len(self._addresses), ROUNDS)
+        pause_s = min(FIRST_S * FACTOR**rounds, LAST_S if len(self._addresses) == 1 else LAST_OF_SEVERAL_S)
         return pause_s if self._chance is None else pause_s * (0.5 + self._chance.random())
 
     async def _try(self) -> None:
         """Until it has ended."""
         loop, link = asyncio.get_running_loop(), self._make()
         host, port = self._instead or self._addresses[self._next]
+        self._is_sent_on = self._instead is not None
         self._instead = None
         self.attempts += 1
         try:

@@ -168,6 +168,9 @@ class Paper(asyncio.Transport):
     def abort(self) -> None:
         self.is_over = True
 
+    def is_closing(self) -> bool:
+        return self.is_over
+
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
         """It has room for all."""
 

@@ -84,7 +84,7 @@ class Listening:
 class Line(asyncio.Transport):
     """A connection, as both its ends see it: `out` is what the server has written."""
 
-    def __init__(self, stage: "Stage") -> None:
+    def __init__(self, stage: "Stage", begin: Callable[[HttpServer], Any] = Connection) -> None:
         super().__init__()
         self._stage = stage
         self._loop = stage.loop
@@ -93,12 +93,15 @@ class Line(asyncio.Transport):
         self.is_slow = False  # the client reads nothing until it is told to
         self.is_read = True
         self.has_ended = self.is_lost = self.is_aborted = self._is_closing = self._is_full = False
-        self.connection = Connection(stage.server)
+        self.connection = begin(stage.server)
         self._seen = 0
         self._methods: list[bytes] = []
         self._loop.do(self.connection.connection_made, self)
 
     # The server's side.
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        self.connection = protocol
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         if self._is_closing:

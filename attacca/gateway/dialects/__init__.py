@@ -1,0 +1,1 @@
+"""How other platforms' clients ask. Each is a `gateway.http.handler.Handler` before attacca's own."""
