@@ -211,6 +211,19 @@ def test_no_call_that_was_accepted_is_lost_with_its_server(tmp_path: Path) -> No
     assert len(accepted) >= MANY
 
 
+def test_what_a_server_that_is_stopped_leaves_is_made_by_the_next(tmp_path: Path) -> None:
+    """At once, as it has given its calls up: and not before the functions are known."""
+    state = tmp_path / "state"
+    with running(state) as first:
+        first.function("count", COUNT)
+        calls = [later(first, "count", f'{{"n": {number}, "sleep": 0.05}}').value["id"] for number in range(60)]
+        first.stop()
+    with running(state) as second:
+        for number, call in enumerate(calls):
+            shown = over(second, call)
+            assert (shown["status"], shown["result"]["body"]["n"]) == ("done", number)
+
+
 def test_runs_that_were_missed_are_told_and_one_is_made_for_them(tmp_path: Path) -> None:
     state = tmp_path / "state"
     once = {"schedule": ["0 * * * *"], "timezone": "Europe/Rome", "missed": "once"}

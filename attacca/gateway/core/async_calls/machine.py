@@ -310,7 +310,9 @@ class AsyncCore:
             self._rings(pending, out)
         if self._claim_at <= now:
             self._claim_at = now + self.limits.lease_s / 3
-            room = 0 if self.is_draining else max(self.limits.calls - len(self.books.pending), 0)
+            # Before the functions are known, what is claimed would be taken for calls of functions that are gone.
+            is_ready = self.functions.generation is not None and not self.is_draining
+            room = max(self.limits.calls - len(self.books.pending), 0) if is_ready else 0
             out.append(Claim(room, first=not self._has_marks))
         if self._sweep_at <= now:
             self._sweep_at = now + self.limits.sweep_s

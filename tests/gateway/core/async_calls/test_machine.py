@@ -306,6 +306,20 @@ def test_a_function_that_is_gone_is_the_end_of_its_calls() -> None:
     assert stage.state("a") == "dead"
 
 
+def test_nothing_is_claimed_before_the_functions_are_known() -> None:
+    stage = Stage()
+    stage.behave = lambda _, __: None
+    stage.ask("a")
+    stage.go(1)
+    second = Stage(book=stage.book, clock=stage.clock)
+    known, second.functions.generation = second.functions.generation, None
+    second.go(20)
+    assert second.core.books.pending == {}
+    second.functions.generation = known
+    second.go(2)
+    assert (stage.state("a"), second.runs["a"]) == ("done", 1)
+
+
 # Ends of processes.
 
 
