@@ -126,6 +126,23 @@ def test_where_the_state_is_there_is_the_journal(redis: StoreServer, tmp_path: P
     asyncio.run(script())
 
 
+def test_one_is_opened_while_its_server_is_away(tmp_path: Path) -> None:
+    server = StoreServer("redis", tmp_path / "data")
+
+    async def script() -> None:
+        journal = await RedisJournal.open(parse(server.url()), "me", 0.5)
+        assert isinstance(await put(journal, Accept(call("a"), REQUEST)), Unwritten)
+        server.start()
+        assert await journal.claim(60.0, 10) == []
+        assert await put(journal, Accept(call("a"), REQUEST)) == Stored()
+        await journal.close()
+
+    try:
+        asyncio.run(script())
+    finally:
+        server.stop()
+
+
 def test_a_server_that_is_away_says_so_and_loses_nothing(tmp_path: Path) -> None:
     server = StoreServer("redis", tmp_path / "data")
     server.start()
