@@ -19,6 +19,7 @@ from bench.creations import creations
 from bench.decisions import decisions
 from bench.floods import floods
 from bench.journal import accepted
+from bench.planes import apart, gateways
 from bench.result import Result, Round
 from bench.server import HERE, Attacca, attacca, endless_loops, floor, uvicorn
 from bench.simulation import ALL_MINUTES, eight_hours, scale, simulation, sweep
@@ -217,7 +218,7 @@ def memory(rounds: int, count: int) -> Iterator[Result]:
                     raise RuntimeError(f"only {server.idle('cold')} of {count} sandboxes were ready in time")
                 time.sleep(0.05)
             found.append(Round(sum(map(_pss_mb, _below(server.process.pid))) / count, 1.0))
-    yield Result(f"memory of an idle sandbox, {count} held", "MB", "", 4.0, found)
+    yield Result(f"memory of an idle sandbox, {count} held", "MB", "", 2.0, found)
 
 
 def _below(pid: int) -> Iterator[int]:
@@ -281,6 +282,8 @@ MEASURES = {
     "memory": Measure(memory, 1, 500, 50),
     "floods": Measure(floods, 3, 3000, 1500),
     "accepted": Measure(accepted, 7, 2, 1),
+    "apart": Measure(apart, 7, 4000, 1500),
+    "gateways": Measure(gateways, 5, 4, 2),
     "generator": Measure(generator, 5, 5, 3),
     "simulation": Measure(simulation, 5, 171_558, 40_000),
     "scale": Measure(scale, 3, 100_000, 10_000),

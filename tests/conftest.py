@@ -91,13 +91,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 @pytest.fixture(scope="session")
-def written(request: pytest.FixtureRequest) -> Iterator[Path]:
-    """Where pure tests write: in memory, where there is enough. It is kept when a test failed."""
+def written() -> Iterator[Path]:
+    """Where pure tests write: in memory, where there is enough. Nothing of it is kept."""
     is_roomy = os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM_MB << 20
-    path = Path(tempfile.mkdtemp(prefix="attacca-tests-", dir=MEMORY if is_roomy else None))
-    yield path
-    if not request.session.testsfailed:
-        shutil.rmtree(path)
+    with tempfile.TemporaryDirectory(
+        prefix="attacca-tests-", dir=MEMORY if is_roomy else None, ignore_cleanup_errors=True
+    ) as path:
+        yield Path(path)
 
 
 @pytest.fixture

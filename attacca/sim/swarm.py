@@ -100,7 +100,7 @@ def draw(seed: int) -> Scenario:
         functions=tuple(_function(chance, number) for number in range(chance.randint(1, 4))),
         system=_schooled(school, _system(chance)),
         hardware=replace(_hardware(chance), control=_control(school)),
-        faults=tuple(_fault(chance) for _ in range(chance.randint(0, 4))),
+        faults=(*(_fault(chance) for _ in range(chance.randint(0, 4))), *_of_control(school)),
         record=Record(sample_s=5.0, invocations=False),
     )
 
@@ -154,6 +154,12 @@ def _scaling(chance: Random) -> Choice:
     policy = chance.choice(list(SCALING))
     minutes = {"least_min": 2, "history_min": 2} if policy == "predictive" else {}  # a run is not an hour
     return Choice(policy=policy, options={"count": 2} if policy == "fixed" else dict(minutes))
+
+
+def _of_control(chance: Random) -> tuple[Fault, ...]:
+    if chance.random() < 0.7:
+        return ()
+    return (Fault(kind="control_crash", rate=chance.choice((200, 1000)), for_s=chance.choice((0.2, 2, 6))),)
 
 
 def _control(chance: Random) -> Distribution:

@@ -79,3 +79,26 @@ def test_gateways_share_what_control_has_made_and_no_sandbox_runs_more_than_it_m
     totals = play(one).totals
     assert totals.ok == totals.invocations > 1500
     assert totals.p50_ms < 100.0
+
+
+def test_control_dies_and_invocations_go_on_and_a_new_one_finds_what_there_is() -> None:
+    """Nobody waits for it, as enough is warm; and what it finds it neither makes anew nor stops."""
+    one = scenario(
+        function(duration=exponential(20.0), rate=30.0), length_s=60.0, hardware=HARDWARE, mode="cluster", workers=3,
+        gateways=2, scaling=Choice(policy="fixed", options={"count": 6}),
+        faults=(Fault(kind="control_crash", at_s=20.0, for_s=5.0), Fault(kind="control_crash", at_s=40.0, for_s=0.3)),
+    )  # fmt: skip
+    totals = play(one).totals
+    assert totals.ok == totals.invocations > 1500
+    assert totals.max_ms < 400.0
+    assert totals.cold_share == 0.0
+
+
+def test_while_control_is_gone_the_first_from_zero_waits_for_the_next_control() -> None:
+    one = scenario(
+        function(duration=Distribution(mean_ms=10.0), rate=0.5), length_s=30.0, hardware=HARDWARE, mode="cluster",
+        workers=2, faults=(Fault(kind="control_crash", at_s=0.1, for_s=9.0),),
+    )  # fmt: skip
+    totals = play(one).totals
+    assert totals.ok == totals.invocations
+    assert totals.max_ms > 1000.0

@@ -160,7 +160,9 @@ class Cluster:
     def _up(self, now: float, message: SandboxUp, out: list[Command]) -> None:
         instance = self.ordering.instances.get(message.id)
         if instance is None or instance.worker != message.worker:
-            out.append(Send(message.worker, StopSandbox(message.id, "nobody has ordered it")))
+            host = self.ordering.hosts.get(message.worker)
+            if host is None or not host.is_asked:  # else its answer has this one too
+                out.append(Send(message.worker, StopSandbox(message.id, "nobody has ordered it")))
         elif instance.phase is Life.STARTING:
             self.ordering.up(now, instance, message.timing, out, is_new=True)
             self._decide_of(now, instance, out)
@@ -198,6 +200,7 @@ class Cluster:
         host = self.ordering.hosts.get(message.worker)
         if host is None:
             return
+        host.is_asked = False
         there = {one.id for one in message.ordered}
         touched: dict[str, ScaledFunction] = {}
         for instance in list(host.instances.values()):
@@ -251,7 +254,7 @@ class Cluster:
             self._leave(now, host, out)
 
     def _ask(self, host: Host, out: list[Command]) -> None:
-        host.asked = self.ordering.count
+        host.asked, host.is_asked = self.ordering.count, True
         out.append(Send(host.name, AskSandboxes()))
 
     def _leave(self, now: float, host: Host, out: list[Command]) -> None:

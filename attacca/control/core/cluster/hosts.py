@@ -11,8 +11,8 @@ class Host:
     `promised` is what its sandboxes hold by our own books; `others`, what it had in use besides when it was last heard.
     """
 
-    __slots__ = ("asked", "capacity", "instances", "is_cordoned", "is_draining", "is_shut", "is_silent", "name",
-                 "others", "promised", "reserved")  # fmt: skip
+    __slots__ = ("asked", "capacity", "instances", "is_asked", "is_cordoned", "is_draining", "is_shut", "is_silent",
+                 "name", "others", "promised", "reserved")  # fmt: skip
 
     def __init__(self, view: WorkerView) -> None:
         self.name = view.name
@@ -23,6 +23,7 @@ class Host:
         self.is_silent = False
         self.is_cordoned = False  # any of these; a placer looks at many
         self.is_shut = False  # it had no room for what we thought it had; until it is heard of, or something goes
+        self.is_asked = False  # which of them it has, and has not answered
         self.asked = 0  # so many orders had been given when it was asked which of them it has; 0: it was not
         self.hear(view)
 
