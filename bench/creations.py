@@ -48,7 +48,7 @@ from bench.client import throughput
 from bench.result import Result, Round
 from bench.server import floor, free_port, wait_until_open
 
-HOST, KEY, LIMITS = "127.0.0.1", b"bench", Limits()
+HOST, KEY, LIMITS = "127.0.0.1", b"bench", Limits(hello_s=60.0)
 WORKERS = 1000
 FUNCTIONS_MOST = 400
 AT_ONCE = 64  # creations that a flood has under way
@@ -107,6 +107,9 @@ class Client:
         self.took_ms: list[float] = []
         self.is_flooding = False
         self.at_rest: asyncio.Future[None] | None = None
+
+    def join(self, _: str) -> None:
+        self.peers.send("control", GatewayJoined("gateway"))
 
     def want(self) -> None:
         """What nothing is left of, waits for the next."""
@@ -183,10 +186,9 @@ async def planes(port: int, count: int) -> None:
         dial(config.name, "worker", peers, FromControl)
         await peers.until("control")
     client = Client()
-    client.peers.bind(lambda _: None, lambda _: client.hear, lambda *_: None)
+    client.peers.bind(client.join, lambda _: client.hear, lambda *_: None)
     dial("gateway", "gateway", client.peers, ToGateway)
     await client.peers.until("control")
-    client.peers.send("control", GatewayJoined("gateway"))
     settle()
     print("ready", flush=True)
     loop = asyncio.get_running_loop()

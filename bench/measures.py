@@ -19,6 +19,7 @@ from bench.creations import creations
 from bench.decisions import decisions
 from bench.floods import floods
 from bench.journal import accepted
+from bench.planes import apart, gateways
 from bench.result import Result, Round
 from bench.server import HERE, Attacca, attacca, endless_loops, floor, uvicorn
 from bench.simulation import ALL_MINUTES, eight_hours, scale, simulation, sweep
@@ -281,6 +282,8 @@ MEASURES = {
     "memory": Measure(memory, 1, 500, 50),
     "floods": Measure(floods, 3, 3000, 1500),
     "accepted": Measure(accepted, 7, 2, 1),
+    "apart": Measure(apart, 7, 4000, 1500),
+    "gateways": Measure(gateways, 5, 4, 2),
     "generator": Measure(generator, 5, 5, 3),
     "simulation": Measure(simulation, 5, 171_558, 40_000),
     "scale": Measure(scale, 3, 100_000, 10_000),

@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from attacca.cores import are_compiled
 from bench.measures import MEASURES
 from bench.result import Result
 
@@ -55,6 +56,7 @@ def record(results: list[Result]) -> None:
         "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "commit": ran.stdout.strip(),
         "machine": {"cores": os.cpu_count(), "kernel": platform.release(), "python": platform.python_version()},
+        "compiled": are_compiled(),
         "measures": [
             {
                 "name": found.name,
@@ -91,6 +93,7 @@ def main() -> int:
             results += measure.run(rounds, size)
             bar.remove_task(task)
     show(results, console)
+    console.print(f"Cores: {'compiled' if are_compiled() else 'Python'}")
     if not asked.quick and not asked.no_record:
         record(results)
     return 0 if all(found.is_met for found in results) else 1

@@ -65,6 +65,7 @@ class Callbacks:
         """`networks`: those that may be posted to although they are not public."""
         self._networks: list[Network] = [ipaddress.ip_network(one, strict=False) for one in networks]
         self._timeout_s = timeout_s
+        self._tls: ssl.SSLContext | None = None  # made for the first that needs it: it reads all authorities
 
     def __repr__(self) -> str:
         return f"<Callbacks {len(self._networks)} networks beside the public ones, {self._timeout_s:g} s>"
@@ -111,7 +112,9 @@ class Callbacks:
     async def _post(self, record: Record) -> str:
         target = parse(record.call.callback)
         address = await self._resolve(target)
-        context = ssl.create_default_context() if target.scheme == "https" else None
+        if target.scheme == "https" and self._tls is None:
+            self._tls = ssl.create_default_context()
+        context = self._tls if target.scheme == "https" else None
         name = target.host if context is not None else None
         reader, writer = await asyncio.open_connection(address, target.port, ssl=context, server_hostname=name)
         try:

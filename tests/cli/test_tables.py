@@ -131,6 +131,15 @@ def test_describe(capsys: pytest.CaptureFixture[str]) -> None:
     same("describe", capsys.readouterr().out)
 
 
+def test_top_has_one_row_for_a_function_of_several_workers() -> None:
+    busy = plain(HELLO)
+    idle = {**busy, "invocations": 40, "running": 0, "exec_ms": {**busy["exec_ms"], "count": 40, "p50": 2.0}}
+    [row] = top.overall([busy, idle])
+    assert (row["invocations"], row["running"], row["queued"]) == (160, 2, 8)
+    assert row["exec_ms"]["p50"] == pytest.approx((120 * busy["exec_ms"]["p50"] + 40 * 2.0) / 160)
+    assert top.overall([busy]) == [busy]
+
+
 def sandbox_view(name: str, phase: str, **more: Any) -> SandboxView:
     return SandboxView(id=name, revision="hello@2", phase=phase, resources=Resources(128), **more)
 

@@ -2,7 +2,7 @@
 
 from attacca.client.http import Client
 from attacca.lab.answers import Rows
-from attacca.lab.environment import Environment
+from attacca.lab.environment import Environment, Samples
 from attacca.lab.runner import Ending, Live, Runner
 from attacca.lab.standing import Standing
 from attacca.load.records.recorder import NullRecorder
@@ -31,3 +31,7 @@ def test_a_live_run() -> None:
     ending = Ending()
     ending.interrupt()
     assert repr(ending) == "<Ending stopped=True given_up=False>"
+
+
+def test_samples_of_a_server_elsewhere() -> None:
+    assert repr(Samples(Client("http://127.0.0.1:1", ""), is_here=False)) == "<Samples 0 of 0 jiffies>"

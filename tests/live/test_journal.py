@@ -75,6 +75,7 @@ def test_a_file_is_read_again(tmp_path: Path) -> None:
     async def script() -> None:
         first = await SqliteJournal.open(tmp_path / "calls.db", "first", SystemClock())
         await put(first, Accept(call("a"), REQUEST))
+        await first.leave()
         await first.close()
         assert isinstance(await put(first, Accept(call("b"), REQUEST)), Unwritten)
         second = await SqliteJournal.open(tmp_path / "calls.db", "second", SystemClock())
@@ -93,6 +94,27 @@ def test_writes_that_come_together_are_synced_together(tmp_path: Path) -> None:
         assert results == [Stored()] * 500
         assert journal.commits < 20
         await journal.close()
+
+    asyncio.run(script())
+
+
+def test_who_has_nothing_to_keep_lets_the_disk_rest(tmp_path: Path) -> None:
+    async def script() -> None:
+        clock = ManualClock(NOW)
+        idle = await SqliteJournal.open(tmp_path / "calls.db", "idle", clock)
+        busy = await SqliteJournal.open(tmp_path / "calls.db", "busy", clock)
+        written = (tmp_path / "calls.db-wal").stat().st_size
+        for _ in range(10):
+            assert await idle.claim(3.0, 10) == await busy.claim(3.0, 10) == []
+            clock.time += 1
+        assert (tmp_path / "calls.db-wal").stat().st_size == written
+        await put(busy, Accept(call("a"), REQUEST))
+        clock.time += 2
+        assert await idle.claim(3.0, 10) == [], "its lease came with it"
+        clock.time += 2
+        assert await idle.claim(3.0, 10) == [call("a")]
+        await idle.close()
+        await busy.close()
 
     asyncio.run(script())
 
@@ -124,6 +146,23 @@ def test_where_the_state_is_there_is_the_journal(redis: StoreServer, tmp_path: P
         await remote.close()
 
     asyncio.run(script())
+
+
+def test_one_is_opened_while_its_server_is_away(tmp_path: Path) -> None:
+    server = StoreServer("redis", tmp_path / "data")
+
+    async def script() -> None:
+        journal = await RedisJournal.open(parse(server.url()), "me", 0.5)
+        assert isinstance(await put(journal, Accept(call("a"), REQUEST)), Unwritten)
+        server.start()
+        assert await journal.claim(60.0, 10) == []
+        assert await put(journal, Accept(call("a"), REQUEST)) == Stored()
+        await journal.close()
+
+    try:
+        asyncio.run(script())
+    finally:
+        server.stop()
 
 
 def test_a_server_that_is_away_says_so_and_loses_nothing(tmp_path: Path) -> None:

@@ -47,8 +47,7 @@ def _share_a_slot(planes: Cluster) -> None:
 
 
 def _spread(planes: Cluster) -> int:
-    views = planes.control.get("/api/workers")
-    return sum(one["revision"].startswith("pair@") for view in views for one in view["sandboxes"])
+    return sum(one["revision"].startswith("pair@") for one in _sandboxes(planes))
 
 
 def _lose_a_worker(planes: Cluster) -> None:
@@ -59,3 +58,29 @@ def _lose_a_worker(planes: Cluster) -> None:
         calls += [threads.submit(gateways[n % 2].call, "pair", {"s": 0.02}) for n in range(80)]
         assert [one.result().status for one in calls] == [200] * 120
     until(lambda: _spread(planes) == 4, "all four are on the other one")
+
+
+def test_control_dies_and_what_it_has_had_made_goes_on_and_is_kept(tmp_path: Path) -> None:
+    with cluster(tmp_path, workers=1, gateways=1) as planes:
+        [gateway] = planes.gateways.values()
+        scaled(planes, "kept", scaling={"policy": "fixed", "count": 1})
+        before = gateway.call("kept").value
+        words = ("--listen", planes.control.info["join"], "--port", "0", "--state-dir", str(planes.at / "control"))
+        planes.control.kill()
+        assert gateway.call("kept").value == before, "the gateway knows where it is"
+        planes.control = planes.start("control", *words)
+        planes.until_joined()
+        _wait_for_all(planes)
+        assert gateway.call("kept").value == before, "neither stopped nor made anew"
+        scaled(planes, "later")
+        assert gateway.call("later").status == 200
+
+
+def _wait_for_all(planes: Cluster) -> None:
+    """Until control is sure that it has heard of all: then it has made what was missing."""
+    scaled(planes, "last", scaling={"policy": "fixed", "count": 1})
+    until(lambda: any(one["revision"].startswith("last@") for one in _sandboxes(planes)), "it makes what is missing")
+
+
+def _sandboxes(planes: Cluster) -> list[dict[str, str]]:
+    return [one for view in planes.control.get("/api/workers") for one in view["sandboxes"]]

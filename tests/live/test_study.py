@@ -1,6 +1,7 @@
 """A study on several processes, and on a cluster of two workers."""
 
 import os
+import select
 import socket
 import subprocess
 import sys
@@ -16,6 +17,8 @@ from attacca.load.workload.scenario import FunctionPlan, Scenario, Shape, Worklo
 from attacca.sim.study.grid import Cell, expand, parse
 from attacca.sim.study.job import mark_of
 from attacca.sim.study.study import Study
+from attacca.worker.runtime.process.lineage import children
+from tests.live.whole import until
 
 ROOT = Path(__file__).parents[2]
 SCENARIO = Scenario(
@@ -49,6 +52,39 @@ def test_processes_come_to_the_same(tmp_path: Path, reference: dict[str, dict[st
     outcome = study(tmp_path).run(silent, 2)
     assert outcome.failed == []
     assert metrics(outcome.paths) == reference
+
+
+LONG = """
+import sys
+from pathlib import Path
+import msgspec
+from tests.live.test_study import SCENARIO, silent
+from attacca.load.workload.scenario import Workload
+from attacca.sim.study.grid import expand
+from attacca.sim.study.job import mark_of
+from attacca.sim.study.study import Study
+if __name__ == "__main__":
+    endless = msgspec.structs.replace(SCENARIO, workload=Workload(duration_s=1e7))
+    Study(Path(sys.argv[1]), expand(endless, [], [1, 2], mark_of)).run(silent, 2)
+"""
+
+
+def descendants(pid: int) -> list[int]:
+    inner = children(pid)
+    return inner + [one for child in inner for one in descendants(child)]
+
+
+def test_processes_end_with_a_study_that_is_killed(tmp_path: Path) -> None:
+    script = tmp_path / "long.py"
+    script.write_text(LONG)
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen([sys.executable, str(script), str(tmp_path)], env=environ) as process:
+        until(lambda: len(descendants(process.pid)) >= 3, "the processes of the pool, and who counts what they share")
+        theirs = [os.pidfd_open(pid) for pid in descendants(process.pid)]
+        process.kill()
+    for pidfd in theirs:
+        assert select.select([pidfd], [], [], PATIENCE_S)[0], "a process has outlived its study"
+        os.close(pidfd)
 
 
 @pytest.fixture

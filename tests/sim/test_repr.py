@@ -3,17 +3,19 @@
 from attacca.load.records.recorder import NullRecorder
 from attacca.load.workload.scenario import Clients, FunctionPlan, Hardware, Workload
 from attacca.load.workload.schedule import Schedule
+from attacca.model.resources import Resources
 from attacca.policy.balancing.types import Asked
 from attacca.sim.check import Check
 from attacca.sim.engine import Engine
 from attacca.sim.foresight import Again, Noted
 from attacca.sim.platform.cpu import Cores, Shared, Unshared
 from attacca.sim.platform.faults import Faults
-from attacca.sim.platform.hardware import Chances
+from attacca.sim.platform.hardware import Chances, SharedMachine
 from attacca.sim.platform.network import Channel
 from attacca.sim.platform.world import World
 from attacca.sim.record.event_log import EventLog
 from attacca.sim.story import Story
+from attacca.worker.runtime.simulated import SimulatedRuntime
 from tests.sim.play import scenario
 from tests.sim.test_foresight import First, there
 
@@ -73,3 +75,9 @@ def test_a_world() -> None:
     assert repr(world._clients) == "<Clients 2, 0 invocations sent>"
     assert repr(Faults(one, 2.0, engine, EventLog(engine), world.nodes, world.control)) == "<Faults 0 happened>"
     assert repr(world.ledger) == "<Ledger 0 ok, 0 failed, 0 refused, 0 unanswered>"
+
+
+def test_a_machine() -> None:
+    machine = SharedMachine(Engine(), Hardware(), Chances(Hardware(), 1, {}), 2, Resources(1024), {})
+    runtime = SimulatedRuntime(machine, lambda *_: None)
+    assert repr(machine) == f"<SharedMachine 2 cores, {machine.cpu.busy} busy, {runtime!r}>"

@@ -90,6 +90,8 @@ def settings_table(settings: dict[str, Any], kept: int | None = None) -> Any:
         scaling = visible(f"{chosen.get('policy', AS_SERVER)}{f' ({options})' if options else ''}")
         table.add_row("scaling", Text(scaling))
         table.add_row("placement", Text(visible(settings["placement"] or AS_SERVER)))
+    if settings.get("schedule"):
+        table.add_row("runs by itself at", Text(visible(f"{', '.join(settings['schedule'])} ({settings['timezone']})")))
     if settings["env"]:
         table.add_row("environment", Text(visible(", ".join(f"{key}={MASK}" for key in settings["env"]))))
     if secrets := settings.get("secrets"):

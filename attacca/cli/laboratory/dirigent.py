@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from attacca.cli.options import DEFAULT_URL, Token, Url
-from attacca.cli.screens.terminal import say
+from attacca.cli.options import DEFAULT_URL, Json, Token, Url
+from attacca.cli.screens.terminal import say, show_json
 from attacca.client.http import Client
 from attacca.errors import BadConfig
 from attacca.kernel.access import is_loopback
@@ -36,6 +36,7 @@ def dirigent(
     scheduling: Mode = Scheduling.CLUSTER,
     url: Url = DEFAULT_URL,
     token: Token = "",
+    as_json: Json = False,
 ) -> None:
     """Take registrations as Dirigent's control plane does, until Ctrl-C.
 
@@ -55,7 +56,10 @@ def dirigent(
     client = Client(url, token)
     at = [place.strip() for place in gateways.split(",") if place.strip()] or [client.url.partition("://")[2]]
     server = registrar.Registrar(host, int(port), registrar.Server(client, _paths(images or []), at), scheduling)
-    say(f"Registrations at http://{host}:{server.server_address[1]}, functions at {', '.join(at)}.", "green")
+    where = f"http://{host}:{server.server_address[1]}"
+    if as_json:
+        show_json({"registrations": where, "functions": at})
+    say(f"Registrations at {where}, functions at {', '.join(at)}.", "green")
     try:
         server.serve_forever()
     except KeyboardInterrupt:

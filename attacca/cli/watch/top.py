@@ -61,13 +61,28 @@ def picture(views: list[dict[str, Any]], url: str, rows: int = 0, width: int = W
 
     parts: list[Any] = [Text.assemble(("attacca top ", "bold"), (visible(url), "dim"))]
     parts += [worker_line(view, 24 if width >= WIDE else 0) for view in views]
-    functions = [function for view in views for function in view["functions"]]
+    functions = overall([function for view in views for function in view["functions"]])
     sandboxes = [sandbox for view in views for sandbox in view["sandboxes"]]
     room = max(rows - len(parts) - len(functions) - 6, 3) if rows else len(sandboxes)
     parts += [Text(""), functions_table(functions, is_narrow=width < WIDE), Text(""), sandboxes_table(sandboxes[:room])]
     if len(sandboxes) > room:
         parts.append(Text(f"and {len(sandboxes) - room} more", style="dim"))
     return Group(*parts)
+
+
+def overall(functions: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A row for each, over all workers: counts add up, and times are weighed by how often they were measured."""
+    by_name: dict[str, list[dict[str, Any]]] = {}
+    for row in functions:
+        by_name.setdefault(row["function"], []).append(row)
+    return [rows[0] if len(rows) == 1 else _summed(rows) for rows in by_name.values()]
+
+
+def _summed(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    summed = {key: sum(row[key] for row in rows) for key, value in rows[0].items() if isinstance(value, int)}
+    count = sum(row["exec_ms"]["count"] for row in rows) or 1
+    times = {key: sum(row["exec_ms"][key] * row["exec_ms"]["count"] for row in rows) / count for key in ("p50", "p99")}
+    return {**summed, "function": rows[0]["function"], "exec_ms": times}
 
 
 def worker_line(view: dict[str, Any], width: int) -> Any:

@@ -61,7 +61,7 @@ class ToControl:
 
     def handle(self, head: Head, ends: Ends) -> Action:
         if head.url.startswith(b"/api") and self._targets.find(head.url).kind is Kind.API:
-            none = NotFound("control has the admin API, and is not there", "attacca control")
+            none = NotFound("control has the admin API, at an address of its own", "ask there: --url or ATTACCA_URL")
             return elsewhere(self._admin_at(), head) or Refuse(none)
         return self._behind.handle(head, ends)
 

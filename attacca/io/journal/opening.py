@@ -15,7 +15,7 @@ async def open_journal(config: StoreConfig, file: Path, owner: str, clock: Clock
     Raises:
         BadConfig: the URL is none.
         StateCorrupt: see `SqliteJournal.open`.
-        StateUnavailable: it cannot be opened now.
+        StateUnavailable: a file cannot be opened now.
     """
     address = parse(config.url, config.password_file)
     if address.kind != "redis":

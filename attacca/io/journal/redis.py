@@ -6,6 +6,7 @@ in one pipeline after them.
 """
 
 import asyncio
+import logging
 from typing import Any, Self
 
 import msgspec
@@ -39,6 +40,7 @@ from attacca.model.async_call import (
 )
 from attacca.model.invocation import Outcome, Request
 
+LOG = logging.getLogger("attacca.async")
 BATCH = 200  # writes that go into one pipeline
 PAGE = 200  # calls that are looked through at once
 SWEPT = 1000
@@ -67,7 +69,7 @@ class RedisJournal:
         self._sweep_script = self._redis.register_script(scripts.SWEEP)
         self._waiting: list[tuple[Write, Told]] = []
         self._writing: asyncio.Task[None] | None = None
-        self._is_closed = False
+        self._is_closed = self._is_prepared = False
         self._is_unsure = False  # something may have been written of which it was said that it was not
 
     def __repr__(self) -> str:
@@ -75,20 +77,20 @@ class RedisJournal:
 
     @classmethod
     async def open(cls, address: Address, owner: str, timeout_s: float) -> Self:
-        """
+        """Also while the server is away: a gateway has other work than this.
+
         Raises:
             BadConfig: files for TLS are none.
-            StateUnavailable: it cannot be reached now.
         """
         journal = cls(address, owner, timeout_s)
         try:
             await journal._prepare()
-        except BaseException:
-            await journal.close()
-            raise
+        except StateUnavailable as error:
+            LOG.warning("%s; until it is there, no asynchronous call is accepted", error.message)
         return journal
 
     async def _prepare(self) -> None:
+        """The group has to be there before anything is claimed or accepted."""
         try:
             await self._redis.xgroup_create(self._at("open"), "gateways", id="0", mkstream=True)
         except ResponseError as error:
@@ -96,6 +98,7 @@ class RedisJournal:
                 raise self._translated(error) from error
         except RedisError as error:
             raise self._translated(error) from error
+        self._is_prepared = True
 
     def write(self, write: Write, told: Told) -> None:
         if self._is_closed:
@@ -213,6 +216,8 @@ class RedisJournal:
         return calls[:limit]
 
     async def claim(self, lease_s: float, limit: int) -> list[AsyncCall]:
+        if not self._is_prepared:
+            await self._prepare()
         told: list[Any] = [*self._mine(), round(lease_s * 1000), limit, int(self._is_unsure)]
         blobs = await self._read(self._claim_script(args=told))
         self._is_unsure = False

@@ -40,6 +40,7 @@ from attacca.model.invocation import Outcome, Request
 
 T = TypeVar("T")
 BATCH = 1000  # writes that go into one transaction
+LEASE_S = 3.0  # until somebody says how long
 SWEPT = 1000  # calls that are forgotten in one
 ENCODER = msgspec.msgpack.Encoder()
 CALL = msgspec.msgpack.Decoder(AsyncCall)
@@ -62,6 +63,8 @@ class SqliteJournal:
         self._is_writing = self._is_closed = False
         self._is_idle = asyncio.Event()
         self._is_idle.set()
+        self._lease_s = LEASE_S
+        self._leased_until = 0.0  # by the time of day
         self._added = 0  # bytes, in the transaction that goes on
         self.commits = 0
 
@@ -135,6 +138,7 @@ class SqliteJournal:
         return [CALL.decode(row) for row in rows]
 
     async def leave(self) -> None:
+        self._leased_until = 0.0
         await self._call(lambda: self._db().execute("DELETE FROM owners WHERE name = ?", (self._owner,)))
 
     async def marks(self) -> dict[str, Mark]:
@@ -201,12 +205,15 @@ class SqliteJournal:
         try:
             db.execute("BEGIN IMMEDIATE")
             self._added = 0
+            if any(isinstance(write, Accept) for write in writes):
+                self._keep(db)
             results = [self._settle(db, write) for write in writes]
             db.execute("UPDATE totals SET bytes = bytes + ?", (self._added,))
             db.execute("COMMIT")
         except sqlite3.Error as error:
             if db.in_transaction:
                 db.execute("ROLLBACK")
+            self._leased_until = 0.0
             failed: Result = Unwritten(translated(self._path, error))
             return [failed] * len(writes)
         except BaseException:
@@ -215,6 +222,16 @@ class SqliteJournal:
             raise
         self.commits += 1
         return results
+
+    def _keep(self, db: sqlite3.Connection) -> None:
+        """What is ours is nobody else's: who has nothing keeps no lease, and lets the disk rest."""
+        now = self._clock.wall()
+        if not now < self._leased_until - self._lease_s / 2 < now + self._lease_s:
+            self._lease(db, now)
+
+    def _lease(self, db: sqlite3.Connection, now: float) -> None:
+        db.execute("INSERT OR REPLACE INTO owners VALUES (?, ?)", (self._owner, now + self._lease_s))
+        self._leased_until = now + self._lease_s
 
     def _settle(self, db: sqlite3.Connection, write: Write) -> Result:
         match write:
@@ -304,13 +321,18 @@ class SqliteJournal:
 
     def _claim(self, lease_s: float, limit: int) -> list[bytes]:
         db, now = self._db(), self._clock.wall()
+        self._lease_s = lease_s
+        ours = "SELECT 1 FROM calls WHERE open AND owner = ? LIMIT 1"
+        left = "SELECT 1 FROM calls WHERE open AND owner NOT IN (SELECT name FROM owners WHERE until > ?) LIMIT 1"
+        if not db.execute(ours, (self._owner,)).fetchone() and not (limit and db.execute(left, (now,)).fetchone()):
+            return []
         query = (
             "UPDATE calls SET owner = ? WHERE rowid IN (SELECT rowid FROM calls WHERE open AND owner NOT IN "
             "(SELECT name FROM owners) LIMIT ?) RETURNING call"
         )
         db.execute("BEGIN IMMEDIATE")
         try:
-            db.execute("INSERT OR REPLACE INTO owners VALUES (?, ?)", (self._owner, now + lease_s))
+            self._lease(db, now)
             db.execute("DELETE FROM owners WHERE until <= ?", (now,))
             rows = db.execute(query, (self._owner, limit)).fetchall()
             db.execute("COMMIT")

@@ -213,8 +213,6 @@ class StreamLink(asyncio.Protocol):
             return
         self._is_over, self._why = True, why
         self._stop_timer()
-        if self._transport.is_closing():
-            return
         self._transport.write(PLAIN.encode(Goodbye(told[: HELLO_BYTES // 8], instead)))
         self._transport.close()
         self._timer = asyncio.get_running_loop().call_later(self._limits.linger_s, self._transport.abort)

@@ -93,16 +93,18 @@ class SimulatedGateway:
         self.drive.feed(message)
 
     def hear(self, message: FromNode) -> None:
-        if type(message) is Ended:
+        if type(message) is Started:
+            self.drive.feed(message)
+        elif type(message) is Ended:
             self.drive.feed(message)
             if message.id not in self.core.inflight:
                 self._invocations.pop(message.id, None)
-            return
-        if type(message) is NotBegun:
-            self._invocations.pop(message.id, None)
-        if type(message) is not Started and isinstance(message, Heartbeat | WorkerJoined):
-            self._note_joining(message)
-        self.drive.feed(message)
+        else:
+            if isinstance(message, NotBegun):
+                self._invocations.pop(message.id, None)
+            elif isinstance(message, Heartbeat | WorkerJoined):
+                self._note_joining(message)
+            self.drive.feed(message)
 
     def _note_joining(self, message: Heartbeat | WorkerJoined) -> None:
         name = message.view.name

@@ -277,14 +277,16 @@ class SimulatedWorker:
         for command in commands:
             if type(command) is Run:
                 self.runtime.run(command.sandbox, command.revision, command.invocation)
-            elif type(command) is not Send:
-                self._order(command)
-            elif type(command.message) is Started:
-                self._started(command.peer, command.message)
-            elif type(command.message) is Ended:
-                channels[command.peer].send(command.message, self._invocations[command.message.id].draw + 1)
+            elif type(command) is Send:
+                message = command.message
+                if type(message) is Started:
+                    self._started(command.peer, message)
+                elif type(message) is Ended:
+                    channels[command.peer].send(message, self._invocations[message.id].draw + 1)
+                else:
+                    self._send(command.peer, message)
             else:
-                self._send(command.peer, command.message)
+                self._order(command)
 
     def _send(self, peer: str, message: ToPeer) -> None:
         channel = self.to_gateways.get(peer)

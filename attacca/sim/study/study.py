@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
 from pathlib import Path
@@ -154,8 +155,17 @@ def pool(processes: int) -> ProcessPoolExecutor:
 
 
 def _ordinary() -> None:
-    """Ctrl-C ends a process at once and in silence: the parent says what happened."""
+    """Ctrl-C ends a process at once and in silence: the parent says what happened. So does the parent's own end, which
+    the pool's pipes do not tell, as each process has both ends of them."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 def cores() -> int:

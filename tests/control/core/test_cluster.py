@@ -432,3 +432,13 @@ def test_what_control_scales_is_not_prewarmed_by_order() -> None:
     [reply] = [one for one in c.feed(AskedToOrder("1", Prewarm("f", 3))) if isinstance(one, Reply)]
     assert isinstance(reply.outcome, BadRequest)
     assert reply.outcome.hint == "attacca scale f --min 3"
+
+
+def test_nothing_is_written_on_the_road_of_a_cold_start() -> None:
+    c = Cluster(scaling=KNATIVE)
+    demand = Loads((Load("f", 0, 1),))
+    commands = c.feed(GatewaySaid("g", demand))
+    [name] = c.started()
+    commands += c.feed(SandboxUp("w1", name, TIMING))
+    assert {type(one.message) for one in commands if isinstance(one, Send)} == {StartSandbox, EndpointsChanged}
+    assert all(isinstance(one, Send) for one in commands), "what is no message would be for the store, or the disk"

@@ -65,3 +65,7 @@ def test_a_place_for_the_key_that_is_none(tmp_path: Path) -> None:
         SealedVault(tmp_path / "file" / "secret.key").seal("A", b"value", is_first=True)
     with pytest.raises(StateUnavailable, match="directory"):
         SealedVault(tmp_path).seal("A", b"value", is_first=True)
+
+
+def test_it_says_where_its_key_is(tmp_path: Path) -> None:
+    assert repr(SealedVault(tmp_path / "key")) == f"<SealedVault {tmp_path / 'key'}>"

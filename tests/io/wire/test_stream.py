@@ -2,10 +2,11 @@ import asyncio
 from typing import Any
 
 from attacca.io.wire.conformance import LEFT, RIGHT, SMALL, Recorder, Word, check_link
+from attacca.io.wire.frames import Goodbye
 from attacca.io.wire.strangers import Hand, check_bytes
 from attacca.io.wire.stream import StreamLink
 from attacca.io.wire.types import Hello, Limits, Receiver
-from tests.io.wire.pipe import PipeHand, joined
+from tests.io.wire.pipe import PipeHand, PipeTransport, joined
 
 
 class PipeJoint:
@@ -65,5 +66,48 @@ def test_its_repr_counts() -> None:
         assert repr(joint.links[1]) == "<StreamLink open: 1 received, 0 bytes half here, 0 unsent>"
         await joint.close()
         assert repr(joint.links[1]) == "<StreamLink closed: 1 received, 0 bytes half here, 0 unsent>"
+
+    asyncio.run(main())
+
+
+def test_who_is_not_admitted_hears_why_and_where_to_go_instead() -> None:
+    async def main() -> None:
+        left, right = Recorder(), Recorder()
+        dialing = StreamLink(left, LEFT, Word, SMALL, has_dialed=True)
+        listening = StreamLink(
+            right, RIGHT, Word, SMALL, has_dialed=False, admit=lambda hello: Goodbye(f"not {hello.name}", "h:7")
+        )
+        joined(dialing, listening)
+        await dialing.ended.wait()
+        await listening.ended.wait()
+        assert (dialing.was_open, dialing.instead) == (False, "h:7")
+        assert "not left" in left.refusals[0]
+        assert right.refusals == ["not left"]
+
+    asyncio.run(main())
+
+
+class Shown(PipeTransport):
+    """One that has shaken hands with somebody of these names."""
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        names = (("URI", "attacca://gateway/other"),)
+        return {"subjectAltName": names} if name == "peercert" else default
+
+
+def test_who_says_another_name_than_its_certificate_is_refused() -> None:
+    async def main() -> None:
+        left, right = Recorder(), Recorder()
+        dialing = StreamLink(left, LEFT, Word, SMALL, has_dialed=True)
+        listening = StreamLink(right, RIGHT, Word, SMALL, has_dialed=False)
+        one, other = PipeTransport(dialing), Shown(listening)
+        one.peer, other.peer = other, one
+        listening.connection_made(other)
+        dialing.connection_made(one)
+        await listening.ended.wait()
+        assert (
+            "says that it is gateway 'left', and shows the certificate of attacca://gateway/other" in right.refusals[0]
+        )
+        await dialing.ended.wait()
 
     asyncio.run(main())

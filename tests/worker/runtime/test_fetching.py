@@ -246,3 +246,8 @@ def test_what_nobody_uses_goes_when_something_else_comes(tmp_path: Path) -> None
         assert again.has("cc")
 
     tried(tmp_path, story, 13_000)
+
+
+def test_a_cache_says_what_it_holds(tmp_path: Path) -> None:
+    cache = CodeCache(tmp_path, 100)
+    assert repr(cache) == f"<CodeCache {tmp_path}: {cache.book!r}>"

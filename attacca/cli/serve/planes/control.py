@@ -72,8 +72,7 @@ class ControlPlane:
         self._closing = contextlib.AsyncExitStack()
         self._http: HttpServer | None = None
         self._port = config.gateway.port
-        self._is_ready = False
-        self._is_draining = False
+        self._is_ready = self._is_draining = False
         self._logbook: Logbook | None = None
         self._peers: Peers[Said] = Peers()
         self._control: Control | None = None  # while it leads
@@ -159,8 +158,7 @@ class ControlPlane:
     async def _compete(self, store: Store, state: StateDir) -> None:
         """Until it leads, or knows who does."""
         config = self.config
-        import attacca.control.http.routes  # noqa: F401 - takes its time, which there is not when it is to lead
-
+        self._made_admin(cast(Control, None))  # the first takes its time, which there is not when it is to lead
         secrets = Secrets(store, SealedVault(config.control.secret_key_file or state.secret_key), self._clock)
         await secrets.open()
         secrets.tell_sealed()
@@ -196,9 +194,12 @@ class ControlPlane:
         assert self._next is not None
         self._control, self._next = self._next, None
         self._control.url = told_url(self.config, self._port)
-        self._admin = cast(AsgiApp, admin(self._control, self, door(is_loopback=is_loopback(self.config.gateway.host))))
+        self._admin = self._made_admin(self._control)
         self._term = term
         self._say_leads()
+
+    def _made_admin(self, control: Control) -> AsgiApp:
+        return cast(AsgiApp, admin(control, self, door(is_loopback=is_loopback(self.config.gateway.host))))
 
     def _step_down(self, why: str) -> None:
         """Nobody is told anything more, from this moment on."""

@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import urllib.parse
 from collections.abc import Callable
 from typing import Any
 
@@ -102,7 +103,7 @@ class GatewayPlane:
             gateway, config.gateway, None, self._is_ready, gateway.admits, lambda: gateway.access.is_uid_shared
         )
         http.serve_later(self.calls_later)
-        http.handler = ToControl(http.handler, lambda: gateway.access.admin_url)
+        http.handler = ToControl(http.handler, self._admin_at)
         speak(http)
         self._port = (await serve(http)).sockets[0].getsockname()[1]
         self._http = http
@@ -143,6 +144,13 @@ class GatewayPlane:
     def _tell_control(self, message: OfGateway) -> None:
         named = Known(self.name, message.generation) if isinstance(message, Known) else message
         self._peers.send(CONTROL, named)
+
+    def _admin_at(self) -> str:
+        """Where who asks here may be sent; nowhere, where control listens on its own loopback and we do not."""
+        url = self.gateway.access.admin_url
+        host = urllib.parse.urlsplit(url).hostname
+        is_reached = host is not None and (not is_loopback(host) or is_loopback(self.config.gateway.host))
+        return url if is_reached else ""
 
     def _is_ready(self) -> bool:
         return self.gateway.has_catalogue
