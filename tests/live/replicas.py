@@ -1,12 +1,8 @@
 """A cluster whose control is several processes over a store that they share, each with a directory of its own."""
 
-import asyncio
 import contextlib
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 from tests.live.apart import WORKER, Cluster, Plane
 from tests.live.stores import StoreServer, free_port, running
@@ -109,59 +105,3 @@ def replicas(
             yield made, store
         finally:
             made.stop()
-
-
-class Told(NamedTuple):
-    """Of a load: one request, when it was sent and answered (seconds of `time.monotonic`), and its status; 0: none."""
-
-    sent: float
-    answered: float
-    status: int
-
-
-class Load(threading.Thread):
-    """Calls a function so many times a second, whatever becomes of the calls before."""
-
-    def __init__(self, gateway: Plane, function: str, per_s: float) -> None:
-        super().__init__(daemon=True)
-        self.told: list[Told] = []
-        self._gateway, self._function, self._per_s = gateway, function, per_s
-        self._is_over = threading.Event()
-
-    def run(self) -> None:
-        asyncio.run(self._send())
-
-    async def _send(self) -> None:
-        tasks: set[asyncio.Task[None]] = set()
-        begin, number = time.monotonic(), 0
-        while not self._is_over.is_set():
-            number += 1
-            await asyncio.sleep(max(0.0, begin + number / self._per_s - time.monotonic()))
-            task = asyncio.create_task(self._call())
-            tasks.add(task)
-            task.add_done_callback(tasks.discard)
-        await asyncio.gather(*tasks)
-
-    async def _call(self) -> None:
-        sent, status = time.monotonic(), 0
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError, ValueError, IndexError, TimeoutError):
-            async with asyncio.timeout(30):
-                reader, writer = await asyncio.open_connection("127.0.0.1", self._gateway.port)
-                try:
-                    writer.write(
-                        f"POST /function/{self._function} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n"
-                        "content-type: application/json\r\ncontent-length: 2\r\n\r\n{}".encode()
-                    )
-                    status = int((await reader.read()).split(b" ", 2)[1])
-                finally:
-                    writer.close()
-        self.told.append(Told(sent, time.monotonic(), status))
-
-    def end(self) -> list[Told]:
-        self._is_over.set()
-        self.join()
-        return self.told
-
-    @property
-    def failed(self) -> int:
-        return sum(one.status != 200 for one in self.told)

@@ -9,7 +9,8 @@ import pytest
 
 from attacca.client.http import Client
 from attacca.errors import AttaccaError
-from tests.live.replicas import Load, Replicas, leads, replicas
+from tests.chaos.load import Load, failed
+from tests.live.replicas import Replicas, leads, replicas
 from tests.live.stores import StoreServer, binary, free_port
 from tests.live.whole import ENVIRON, until
 
@@ -27,7 +28,7 @@ def test_the_death_of_the_leader_costs_no_invocation(cluster: tuple[Replicas, St
     made.deploy("echo", ECHO)
     gateway = made.gateways["g1"]
     until(lambda: gateway.call("echo", {"n": 1}).status == 200, "it is warm")
-    load = Load(gateway, "echo", 100)
+    load = Load([f"127.0.0.1:{gateway.port}"], "echo", 100)
     load.start()
     before = made.leader()
     term = before.get("/api/info")["term"]
@@ -38,7 +39,7 @@ def test_the_death_of_the_leader_costs_no_invocation(cluster: tuple[Replicas, St
     made.deploy("other", ECHO)  # a worker has checked it
     until(lambda: gateway.call("other", {"n": 2}).status == 200, "it has reached the gateway")
     load.end()
-    assert load.failed == 0, [one for one in load.told if one.status != 200][:5]
+    assert failed(load.told) == 0, [one for one in load.told if one.status != 200][:5]
     assert after.get("/api/info")["term"] > term
     assert {row["function"] for row in after.get("/api/functions")} == {"echo", "other"}
     made.worker("w3")  # its code comes from a control on which nobody has deployed it
@@ -90,7 +91,7 @@ def test_without_the_store_invocations_go_on_and_then_all_is_as_it_was(cluster: 
     made.deploy("echo", ECHO)
     gateway = made.gateways["g1"]
     until(lambda: gateway.call("echo", {"n": 1}).status == 200, "it is warm")
-    load = Load(gateway, "echo", 50)
+    load = Load([f"127.0.0.1:{gateway.port}"], "echo", 50)
     load.start()
     store.kill()
     until(lambda: not any(leads(plane) for plane in made.controls.values()), "nobody leads any more")
@@ -99,7 +100,7 @@ def test_without_the_store_invocations_go_on_and_then_all_is_as_it_was(cluster: 
     until(lambda: len(leader.get("/api/workers")) == 2, "workers have come back")
     made.deploy("other", ECHO)
     load.end()
-    assert load.failed == 0
+    assert failed(load.told) == 0
 
 
 def test_a_control_started_on_a_store_that_is_there_serves_without_a_deployment(tmp_path: Path) -> None:
