@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, NoReturn, Self
 
 import attacca.errors as known
-from attacca.errors import AttaccaError, BadConfig, Unreachable
+from attacca.errors import AttaccaError, BadConfig, NotLeading, Unreachable
 
 CLASSES: dict[str, type[AttaccaError]] = {
     kind.code: kind
@@ -17,6 +17,7 @@ CLASSES: dict[str, type[AttaccaError]] = {
 }
 
 
+NOT_LEADING, SHOWN = f'"{NotLeading.code}"'.encode(), 256
 APART, ELSEWHERE = ("/function/", "/async-function/", "/calls/", "/api/"), 307
 
 
@@ -92,16 +93,14 @@ class Client:
             Unreachable: nobody answers.
         """
         kind = next((prefix for prefix in APART if path.startswith(prefix)), "")
-        peer = self._apart.get(kind)
-        if peer is not None:
-            try:
-                return peer.send(method, path, body, headers)
-            except Unreachable:
-                self._leave(kind)  # there may be another now
-                if not isinstance(body, bytes | None):
-                    raise
+        known = self._ask_known(kind, method, path, body, headers)
+        if known is not None:
+            return known
         for others in reversed(range(len(self._places))):
             answer = self._send(method, path, body, headers)
+            if others and self._is_passed_on(answer, body):
+                self._turn()
+                continue
             where = urllib.parse.urlsplit(answer.headers.get("location", ""))
             if answer.status != ELSEWHERE or not kind or not where.netloc:
                 break
@@ -115,6 +114,34 @@ class Client:
                     raise
                 self._turn()
         return answer
+
+    def _ask_known(
+        self, kind: str, method: str, path: str, body: bytes | Iterable[bytes] | None,
+        headers: Mapping[str, str] | None,
+    ) -> http.client.HTTPResponse | None:  # fmt: skip
+        """The one that this was sent to before; None: it was not, or there may be another now."""
+        peer = self._apart.get(kind)
+        if peer is None:
+            return None
+        try:
+            answer = peer.send(method, path, body, headers)
+        except Unreachable:
+            if not isinstance(body, bytes | None):
+                raise
+        else:
+            if not self._is_passed_on(answer, body):
+                return answer
+        self._leave(kind)
+        return None
+
+    def _is_passed_on(self, answer: http.client.HTTPResponse, body: object) -> bool:
+        """Of several controls one does not lead, nor know yet who does: another may."""
+        if len(self._places) == 1 or answer.status != NotLeading.status or not isinstance(body, bytes | None):
+            return False
+        if NOT_LEADING not in answer.peek(SHOWN):
+            return False
+        answer.read()
+        return True
 
     def _go_to(self, index: int) -> None:
         self._at = index
@@ -234,6 +261,15 @@ class Client:
         finally:
             if not response.isclosed():
                 self._connection.close()
+
+    def function_at(self, name: str) -> str:
+        """Where it is called: in a cluster that is at a gateway, not at control; or at the server that was asked, where
+        it does not say."""
+        try:
+            gateways = self.json("GET", "/api/info").get("gateways") or {}
+        except AttaccaError:
+            gateways = {}
+        return f"{next(filter(None, gateways.values()), self.url)}/function/{name}"
 
     def functions(self) -> list[dict[str, Any]]:
         """The deployed functions, a row for each.

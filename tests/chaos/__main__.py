@@ -2,7 +2,6 @@
 
 import argparse
 import contextlib
-import itertools
 import os
 import shutil
 import sys
@@ -39,23 +38,23 @@ class Row(NamedTuple):
 
 
 class Acting(threading.Thread):
-    """Asks control to act, again and again, and notes when it does."""
+    """Asks whether control acts, again and again, and notes when it did and when it did not."""
 
     def __init__(self, made: Cluster) -> None:
         super().__init__(daemon=True)
-        self.acted: list[float] = []
+        self.seen: list[tuple[float, bool]] = []
         self._cluster = made
         self._is_over = threading.Event()
 
     def run(self) -> None:
         while not self._is_over.wait(0.1):
-            if self._cluster.acts():
-                self.acted.append(time.monotonic())
+            acts = self._cluster.acts()
+            self.seen.append((time.monotonic(), acts))
 
-    def end(self) -> list[float]:
+    def end(self) -> list[tuple[float, bool]]:
         self._is_over.set()
         self.join()
-        return self.acted
+        return self.seen
 
 
 def main() -> int:
@@ -88,7 +87,7 @@ def suffer(made: Cluster, fault: Fault, rate: float) -> Row:
     do(made, fault, whom)
     time.sleep(fault.hold_s)
     undo(made, fault, whom)
-    until(lambda: acting.acted and time.monotonic() - acting.acted[-1] < 1.0, "control acts again")
+    until(lambda: acting.seen and acting.seen[-1][1], "control acts again")
     time.sleep(SETTLE_S)
     return judged(fault, load.end(), acting.end(), at)
 
@@ -115,9 +114,9 @@ def undo(made: Cluster, fault: Fault, whom: Sequence[str]) -> None:
                 made.signal(name, Signal.SIGCONT)
 
 
-def judged(fault: Fault, told: Sequence[Told], acted: Sequence[float], at: float) -> Row:
+def judged(fault: Fault, told: Sequence[Told], seen: Sequence[tuple[float, bool]], at: float) -> Row:
     slowest_s = max((one.ended - one.sent for one in told), default=0.0)
-    calls_s, acts_s, bad = recovered_s(told, at), gap_s(acted, at), failed(told)
+    calls_s, acts_s, bad = recovered_s(told, at), acts_again_s(seen, at), failed(told)
     bar = BARS.get(fault.name, Bar())
     bars = ((bad, bar.failed, "failed"), (calls_s, bar.calls_s, "calls"), (acts_s, bar.acts_s, "acts"))
     over = [f"{what} > {most:g}" for found, most, what in bars if most is not None and found > most]
@@ -130,11 +129,10 @@ def judged(fault: Fault, told: Sequence[Told], acted: Sequence[float], at: float
     return Row(fault.name, len(told), bad, slowest_s, calls_s, acts_s, verdict)
 
 
-def gap_s(acted: Sequence[float], at: float) -> float:
-    """After the fault, until control acts for good: the end of the last pause of more than a second."""
-    times = [at, *[one for one in acted if one > at]]
-    pauses = [after - at for before, after in itertools.pairwise(times) if after - before > 1.0]
-    return pauses[-1] if pauses else 0.0
+def acts_again_s(seen: Sequence[tuple[float, bool]], at: float) -> float:
+    """After the fault, until control acts for good; 0: it has never done otherwise."""
+    failed_at = max((when for when, acts in seen if when > at and not acts), default=at)
+    return next((when - at for when, acts in seen if acts and when > failed_at > at), 0.0)
 
 
 def show(row: Row) -> Row:

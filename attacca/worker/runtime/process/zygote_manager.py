@@ -23,6 +23,11 @@ USERS = 65_536  # as many: the zygote's own, and one for each function
 SUPERVISOR = Path(__file__).parent / "zygote" / "supervisor.py"
 PACKAGE_ROOT = Path(__file__).parents[4]
 PYTHON = os.path.realpath(sys.executable)  # a virtual environment's own would bring its packages
+ENVIRONMENT = {  # of the supervisor
+    "PATH": "/usr/local/bin:/usr/bin:/bin",
+    "LANG": "C.UTF-8",
+    "LD_BIND_NOW": "1",  # functions of libraries are looked up before the first fork, and not in each child
+}
 START_S, END_S, RESTART_S = 20.0, 10.0, 0.2
 
 
@@ -95,7 +100,7 @@ class ZygoteManager:
             command,
             pass_fds=(theirs.fileno(), told, lifeline),
             stdin=subprocess.DEVNULL,
-            env={"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"},
+            env=ENVIRONMENT,
             start_new_session=True,  # Ctrl-C in the terminal is for us; we end the sandboxes in our own order
         )
         theirs.close()

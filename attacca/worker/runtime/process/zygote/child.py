@@ -1,7 +1,7 @@
 """What a sandbox does, from its first instruction to its last; and what a template does alike."""
 
 import contextlib
-import fcntl
+import ctypes
 import json
 import os
 import resource
@@ -21,18 +21,26 @@ READER, WRITER = 3, 4  # from the worker and to it: the descriptors that a sandb
 FAMILY = 512  # sandboxes that one template may have at once, each with all the processes it is allowed
 
 
+BORN = tuple(ctypes.c_int() for _ in range(4))  # its output, and then what it has from READER on
+
+
+def born_with(count: int) -> tuple[linux.Step, ...]:
+    """Put output, and so many others, where they belong. None of them is there already."""
+    out, *others = BORN[: count + 1]
+    placed = ((one, READER + place, os.O_CLOEXEC) for place, one in enumerate(others))
+    return tuple((linux.libc.dup3, words) for words in ((out, 1, 0), (out, 2, 0), *placed))
+
+
+ALONE, WITH_ORDERS = born_with(2), born_with(3)
+
+
 def take_descriptors(descriptors: list[int], out: int) -> None:
-    """Put these at READER and what follows it, and `out` at output and errors; close all others."""
-    null = os.open("/dev/null", os.O_RDONLY)
-    given = (null, out, *descriptors)
-    high = [fcntl.fcntl(one, fcntl.F_DUPFD_CLOEXEC, 100) for one in given]  # where none is overwritten by another
-    places = range(READER, READER + len(descriptors))
-    os.dup2(high[0], 0)
-    os.dup2(high[1], 1)
-    os.dup2(high[1], 2)
-    for one, place in zip(high[2:], places, strict=True):
-        os.dup2(one, place, inheritable=False)
-    os.closerange(places.stop, 1 << 20)
+    """Put these at READER and what follows it, and `out` at output and errors; close all others but the input. None of
+    them is where another one goes: who forks has these places held."""
+    for blank, one in zip(BORN, (out, *descriptors), strict=False):
+        blank.value = one
+    linux.take(ALONE if len(descriptors) == 2 else WITH_ORDERS)
+    os.closerange(READER + len(descriptors), 1 << 20)
 
 
 def limits(spec: SpawnSpec, *, template: bool) -> Iterator[tuple[int, tuple[int, int]]]:
@@ -51,16 +59,29 @@ def _at_most(hard: int, value: int) -> int:
     return value if hard == resource.RLIM_INFINITY else min(value, hard)
 
 
-def lock_down(spec: SpawnSpec, program: bytes, keep: tuple[int, ...] = (), *, isolate: bool, template: bool) -> None:
+def rights(code: seccomp.Code, keep: tuple[int, ...] = ()) -> tuple[linux.Step, ...]:
+    """No capabilities but these, and for good what the filter allows, which must be kept until then."""
+    filter_on = linux.libc.prctl, (linux.PR_SET_SECCOMP, linux.SECCOMP_MODE_FILTER, code.address, 0, 0)
+    return (*linux.dropping_capabilities(keep), filter_on)
+
+
+def bare_rights() -> tuple[linux.Step, ...]:
+    """Where there is no isolation, and no namespace of ours will end it."""
+    return (
+        (linux.libc.prctl, (linux.PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)),
+        (linux.libc.prctl, (linux.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)),
+    )
+
+
+FILTER = seccomp.Code(seccomp.FOR_NEW_SANDBOXES)
+ISOLATED, BARE = rights(FILTER), bare_rights()
+
+
+def lock_down(spec: SpawnSpec, steps: tuple[linux.Step, ...], *, template: bool) -> None:
     """From here on it has no rights but these, and the limits of its revision."""
     for kind, both in limits(spec, template=template):
         resource.setrlimit(kind, both)
-    if isolate:
-        linux.drop_capabilities(keep)
-        seccomp.install(program)
-    else:
-        linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)  # no namespace of ours will end it
-        linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)
+    linux.take(steps)
 
 
 def import_code(spec: SpawnSpec) -> Loaded:
@@ -110,7 +131,7 @@ def live(descriptors: list[int], user: int, *, isolate: bool, began: float) -> N
     with contextlib.suppress(wire.Closed, ConnectionError):
         spec: SpawnSpec = json.loads(link.read()[2])
         times, _ = settle(spec, user, isolate=isolate, began=began)
-        lock_down(spec, seccomp.FOR_NEW_SANDBOXES, isolate=isolate, template=False)
+        lock_down(spec, ISOLATED if isolate else BARE, template=False)
         script.set_environment(spec)
         agent.live(spec, link, lambda: import_code(spec), script.here_of(spec), times)
     os._exit(0)

@@ -198,10 +198,6 @@ def dropping_capabilities(keep: tuple[int, ...] = ()) -> list[Step]:
     ]
 
 
-def drop_capabilities(keep: tuple[int, ...] = ()) -> None:
-    take(dropping_capabilities(keep))
-
-
 class PollEvent(ctypes.Structure):
     """struct epoll_event."""
 

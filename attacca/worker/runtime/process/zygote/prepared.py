@@ -6,7 +6,6 @@ import fcntl
 import json
 import os
 import select
-import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
@@ -145,12 +144,7 @@ def _keep_input() -> None:
 def _locks(spec: SpawnSpec, *, isolate: bool) -> Iterator[linux.Step]:
     for kind, both in child.limits(spec, template=False):
         yield linux.libc.setrlimit, (kind, ctypes.byref((ctypes.c_ulong * 2)(*both)))
-    if isolate:
-        yield from linux.dropping_capabilities()
-        yield linux.libc.prctl, (linux.PR_SET_SECCOMP, linux.SECCOMP_MODE_FILTER, FILTER.address, 0, 0)
-    else:
-        yield linux.libc.prctl, (linux.PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
-        yield linux.libc.prctl, (linux.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    yield from child.rights(FILTER) if isolate else child.BARE
 
 
 def _renewals(loaded: Loaded, inherited: heritage.Heritage, here: str) -> Iterator[Callable[[], Any]]:

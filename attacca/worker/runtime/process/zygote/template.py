@@ -67,7 +67,8 @@ def _live(spec: SpawnSpec, hands: socket.socket | None, times: dict[str, float])
     hands_at = -1 if hands is None else prepared.out_of_the_way(hands.detach())
     prepared.hold_loop()
     began = perf_counter()
-    child.lock_down(spec, seccomp.FOR_TEMPLATES, TO_ENTER_PLACES, isolate=isolate, template=True)
+    code = seccomp.Code(seccomp.FOR_TEMPLATES)
+    child.lock_down(spec, child.rights(code, TO_ENTER_PLACES) if isolate else child.BARE, template=True)
     script.set_environment(spec)
     times["sandbox_ms"] += (perf_counter() - began) * 1e3
     orders, report = socket.socket(fileno=child.READER), wire.Channel(-1, child.WRITER).write

@@ -14,13 +14,14 @@ from typing import NoReturn
 
 from attacca.guest import channel as wire
 from attacca.guest import output
-from attacca.worker.runtime.process.zygote import child, linux, pages, rootfs, template
-from attacca.worker.runtime.process.zygote.forkserver import ForkServer, last_words
+from attacca.worker.runtime.process.zygote import child, linux, pages, prepared, rootfs, template
+from attacca.worker.runtime.process.zygote.forkserver import ForkServer
 from attacca.worker.runtime.process.zygote.spawn_spec import ZygoteSetting
 
 
 def run(orders: socket.socket, reports: int, setting: ZygoteSetting, go_ahead: int) -> NoReturn:
-    """The zygote's life. `go_ahead` brings our pid outside, once the supervisor has mapped our users if it must."""
+    """The zygote's life, and that of all its children. `go_ahead` brings our pid outside, once the supervisor has
+    mapped our users if it must."""
     outer_pid = int(os.read(go_ahead, 32))
     report = wire.Channel(-1, reports).write
     if setting["isolate"]:
@@ -32,6 +33,7 @@ def run(orders: socket.socket, reports: int, setting: ZygoteSetting, go_ahead: i
     if select.select([go_ahead], [], [], 0)[0]:  # its end: the supervisor died before we had asked to die with it
         os._exit(1)
     os.close(go_ahead)
+    orders, report = _hold_places(orders, reports)
     output.prepare()
     gc.collect()
     pages.fill()
@@ -42,9 +44,16 @@ def run(orders: socket.socket, reports: int, setting: ZygoteSetting, go_ahead: i
     forker = NamespaceForker(linux.OWN_ALL if isolate else 0)
     server = ForkServer(orders, report, forker)
     descriptors = server.run()
-    with last_words():
-        live = template.live if len(descriptors) == template.DESCRIPTORS else child.live
-        live(descriptors, forker.user, isolate=isolate, began=perf_counter())
+    live = template.live if len(descriptors) == template.DESCRIPTORS else child.live
+    live(descriptors, forker.user, isolate=isolate, began=perf_counter())
+
+
+def _hold_places(orders: socket.socket, reports: int) -> tuple[socket.socket, wire.Write]:
+    """What is ours is out of the way of what children will have, where nothing else can come to lie."""
+    ours, told = prepared.out_of_the_way(orders.detach()), prepared.out_of_the_way(reports)
+    for _ in range(child.READER, prepared.FIRST_OWN):
+        os.open(prepared.NULL, os.O_RDONLY | os.O_CLOEXEC)
+    return socket.socket(fileno=ours), wire.Channel(-1, told).write
 
 
 class NamespaceForker:
