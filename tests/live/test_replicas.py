@@ -1,5 +1,6 @@
 """Several controls over a shared store: one leads, and when it goes another does, with all that was deployed."""
 
+import contextlib
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from attacca.client.http import Client
+from attacca.errors import AttaccaError
 from tests.live.replicas import Load, Replicas, leads, replicas
 from tests.live.stores import StoreServer, binary, free_port
 from tests.live.whole import ENVIRON, until
@@ -47,18 +49,23 @@ def test_the_death_of_the_leader_costs_no_invocation(cluster: tuple[Replicas, St
 
 def test_a_follower_sends_everybody_on(cluster: tuple[Replicas, StoreServer]) -> None:
     made, _ = cluster
-    follower, leader = made.followers()[0], made.leader()
-    answer = follower.ask("GET", "/api/functions")
-    assert (answer.status, answer.headers["location"]) == (307, f"{leader.info['url']}/api/functions")
+    leader = made.leader()
+    follower = next(plane for plane in made.controls.values() if plane is not leader)
+    there = f"{leader.info['url']}/api/functions"
+    until(lambda: follower.ask("GET", "/api/functions").headers.get("location") == there, "it knows who leads")
     assert follower.ask("GET", "/healthz").status == 200
-    assert not leads(follower)
     gone = f"http://127.0.0.1:{free_port()}"
     for urls in ([gone, follower.info["url"]], [follower.info["url"], leader.info["url"], gone]):
-        with Client(",".join(urls), connect_s=2.0) as client:
-            assert client.functions() == []
+        until(lambda urls=urls: lists(urls), "the client finds the leader")  # type: ignore[misc]
     leader.process.kill()
-    with Client(f"{follower.info['url']},{made.followers()[0].info['url']}", connect_s=2.0) as client:
-        assert client.functions() == [], "the one that it was sent to before is gone"
+    others = [plane.info["url"] for plane in made.controls.values() if plane is not leader]
+    until(lambda: lists([leader.info["url"], *others]), "and the next")
+
+
+def lists(urls: list[str]) -> bool:
+    with contextlib.suppress(AttaccaError), Client(",".join(urls), connect_s=2.0) as client:
+        return client.functions() == []
+    return False
 
 
 def test_a_leader_that_was_stopped_commands_nobody_when_it_goes_on(cluster: tuple[Replicas, StoreServer]) -> None:

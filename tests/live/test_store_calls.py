@@ -1,5 +1,6 @@
 """Nothing on the road of a cold start, or of a warm one, calls the store: a server whose store counts."""
 
+import asyncio
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,18 @@ from attacca.io.store.sqlite import SqliteStore
 from tests.live.test_broken_links import here
 
 
+def is_watching() -> bool:
+    """Tokens are watched, whoever calls: what was written last may be looked at a little later."""
+    task = asyncio.current_task()
+    return task is not None and getattr(task.get_coro(), "__qualname__", "") == "Tokens._watch"
+
+
 def test_cold_starts_call_the_store_not_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: Counter[str] = Counter()
 
     class Counting(SqliteStore):
         def __getattribute__(self, name: str) -> Any:
-            if name in ("get", "put_if", "delete", "scan", "lease", "release"):
+            if name in ("get", "put_if", "delete", "scan", "lease", "release") and not is_watching():
                 calls[name] += 1
             return super().__getattribute__(name)
 
