@@ -42,7 +42,7 @@ worker-vs-cluster() {
     local -a how=(--seeds "${SEEDS:-5}" --out "$runs/worker-vs-cluster" --set "workload.trace.path=$trace")
     $attacca sim compare "$scenario" "${how[@]}" --set system.mode=worker,cluster
     $attacca sim compare "$scenario" "${how[@]}" --set system.mode=worker --set system.balancing=pull,ch_bl
-    $attacca sim compare "$scenario" "${how[@]}" --set system.mode=cluster --set system.scaling=queue_delay
+    $attacca sim sweep "$scenario" "${how[@]}" --set system.mode=cluster --set system.scaling=queue_delay
     $attacca report "$runs/worker-vs-cluster" --out $reports/worker-vs-cluster.html
 }
 
