@@ -36,12 +36,13 @@ azure-500() {
     $attacca report "$runs/azure-500" --beside dirigent --json >$reports/azure-500.json
 }
 
-# The two schools, and workers to whom a function's invocations are sent where it has sandboxes already.
+# The two schools; workers to whom a function's invocations are sent where it has sandboxes already; another scaler.
 worker-vs-cluster() {
     local scenario=$lab/worker-vs-cluster.toml
     local -a how=(--seeds "${SEEDS:-5}" --out "$runs/worker-vs-cluster" --set "workload.trace.path=$trace")
     $attacca sim compare "$scenario" "${how[@]}" --set system.mode=worker,cluster
     $attacca sim compare "$scenario" "${how[@]}" --set system.mode=worker --set system.balancing=pull,ch_bl
+    $attacca sim sweep "$scenario" "${how[@]}" --set system.mode=cluster --set system.scaling=queue_delay
     $attacca report "$runs/worker-vs-cluster" --out $reports/worker-vs-cluster.html
 }
 

@@ -262,6 +262,15 @@ class Client:
             if not response.isclosed():
                 self._connection.close()
 
+    def function_at(self, name: str) -> str:
+        """Where it is called: in a cluster that is at a gateway, not at control; or at the server that was asked, where
+        it does not say."""
+        try:
+            gateways = self.json("GET", "/api/info").get("gateways") or {}
+        except AttaccaError:
+            gateways = {}
+        return f"{next(filter(None, gateways.values()), self.url)}/function/{name}"
+
     def functions(self) -> list[dict[str, Any]]:
         """The deployed functions, a row for each.
 

@@ -211,7 +211,6 @@ async def _start_up(desk: Desk, application: Any) -> asyncio.Task[None]:
 
 
 async def _serve(desk: Desk, loaded: Loaded, ready: bytes) -> None:
-    output.capture(desk.server.ledger)
     os.register_at_fork(after_in_child=desk.disown)
     lifespan = await _start_up(desk, loaded.call) if loaded.signature == "asgi" else None
     desk.server.close_books(0)
@@ -228,6 +227,7 @@ def prepare(link: wire.Channel, spec: AgentSpec, loaded: Loaded, *, is_now: bool
 
     def serve(ready: bytes) -> None:
         loop, desk = made or _furnished(link, spec, loaded)
+        desk.server.ledger.write = desk.write
         asyncio.set_event_loop(loop)
         loop.run_until_complete(_serve(desk, loaded, ready))
 
@@ -236,7 +236,10 @@ def prepare(link: wire.Channel, spec: AgentSpec, loaded: Loaded, *, is_now: bool
 
 def _furnished(link: wire.Channel, spec: AgentSpec, loaded: Loaded) -> tuple[asyncio.AbstractEventLoop, Desk]:
     loop, selector = new_loop()  # not asyncio.run(): its signal handlers and its tidy end are not for us
-    return loop, Desk(link, spec, loaded, selector, loop)
+    desk = Desk(link, spec, loaded, selector, loop)
+    desk.server.ledger.write = output.unheard
+    output.capture(desk.server.ledger)
+    return loop, desk
 
 
 REHEARSAL_S = 1.0

@@ -127,7 +127,7 @@ def test_describe(capsys: pytest.CaptureFixture[str]) -> None:
         function="hello", revision=2, handler="main:hello", signature=Signature.NAMED, settings=SETTINGS,
         has_requirements=True, deployed_at=NOW - 90, revisions=revisions, statistics=HELLO,
     )  # fmt: skip
-    describe.show(plain(detail), "http://127.0.0.1:8080", NOW, width=100)
+    describe.show(plain(detail), "http://127.0.0.1:8080/function/hello", NOW, width=100)
     same("describe", capsys.readouterr().out)
 
 

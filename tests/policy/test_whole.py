@@ -50,10 +50,7 @@ PROTOCOLS = [
 @pytest.mark.parametrize(("shape", "wanted"), PROTOCOLS)
 def test_what_is_checked_is_what_the_types_say(shape: type[object], wanted: Wanted) -> None:
     own = {name: of for name, of in vars(shape).items() if name == "__len__" or not name.startswith("_")}
-    told = {
-        name: tuple(inspect.signature(of).parameters)[1:] if callable(of) else None
-        for name, of in own.items()
-    }
+    told = {name: tuple(inspect.signature(of).parameters)[1:] if callable(of) else None for name, of in own.items()}
     assert told == wanted
 
 

@@ -134,7 +134,7 @@ def send(
                     step(line["step"], line["text"])
         finally:
             stop()
-    return {**done, "url": f"{client.url}/function/{done['function']}"}
+    return {**done, "url": client.function_at(done["function"])}
 
 
 def steps(name: str, *, quiet: bool = False) -> tuple[Callable[[str, str], None], Callable[[], None]]:

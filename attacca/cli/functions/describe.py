@@ -43,20 +43,21 @@ def run(name: Name, *, url: Url = DEFAULT_URL, token: Token = "", as_json: Json 
     """Show a function's settings, its revisions, and how it has been doing."""
     with Client(url, token) as client:
         detail = client.json("GET", f"/api/functions/{quoted(name)}")
+        at = "" if as_json else client.function_at(detail["function"])
     if as_json:
         show_json(detail)
     else:
         from attacca.kernel.clock import SystemClock
 
-        show(detail, client.url, SystemClock().wall())
+        show(detail, at, SystemClock().wall())
 
 
-def show(detail: dict[str, Any], url: str, now: float, width: int | None = None) -> None:
+def show(detail: dict[str, Any], at: str, now: float, width: int | None = None) -> None:
     screen = console(width=width)
     what = "[bold cyan]{}[/] [dim]revision[/] {} [dim]·[/] {} [dim]·[/] {}"
     what += " [dim]·[/] has requirements" * bool(detail["has_requirements"])
     screen.print(marked(what, detail["function"], detail["revision"], detail["handler"], wants(detail)))
-    screen.print(marked("[dim]{}/function/{}[/]", url, detail["function"]))
+    screen.print(marked("[dim]{}[/]", at))
     screen.print()
     statistics = detail.get("statistics")
     is_reserved = statistics is not None and detail["settings"].get("scheduling") != "cluster"

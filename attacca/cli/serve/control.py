@@ -64,6 +64,7 @@ def run(
 def banner(url: str, link_address: str) -> None:
     out = sys.stdout
     lines = [f"{paint('attacca control', 'bold cyan', out)} is up at {paint(url, 'bold', out)}", ""]
+    lines += [f"  {paint('$', 'dim', out)} export ATTACCA_JOIN_TOKEN=...  # what `attacca token join` prints here"]
     lines += [f"  {paint('$', 'dim', out)} attacca worker --control {link_address}"]
     lines += [f"  {paint('$', 'dim', out)} attacca gateway --control {link_address}", ""]
     lines.append(paint("  Ctrl-C drains and stops.", "dim", out))
