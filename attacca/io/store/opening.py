@@ -1,9 +1,10 @@
 """Opens the store that a URL names. What speaks to Redis or etcd is imported only where one of them is meant."""
 
+import asyncio
 import importlib
 from pathlib import Path
 
-from attacca.errors import BadConfig
+from attacca.errors import BadConfig, StateUnavailable
 from attacca.io.store.address import Address, parse
 from attacca.io.store.config import StoreConfig
 from attacca.io.store.sqlite import SqliteStore
@@ -11,6 +12,7 @@ from attacca.io.store.steady import ATTEMPT, RawStore, SteadyStore
 from attacca.io.store.types import Store
 from attacca.kernel.clock import Clock
 
+AGAIN_S = 0.1  # between two attempts to open it
 LIBRARIES = {"redis": "redis", "etcd": "aiohttp"}
 
 
@@ -25,7 +27,16 @@ async def open_store(config: StoreConfig, database: Path, clock: Clock) -> Store
     address = parse(config.url, config.password_file)
     if address.kind == "sqlite":
         return await SqliteStore.open(_file(address, database), clock)
-    return SteadyStore(await _open(address, config.timeout_s * ATTEMPT), config.timeout_s)
+    loop = asyncio.get_running_loop()
+    end = loop.time() + config.timeout_s
+    while True:
+        try:
+            return SteadyStore(await _open(address, config.timeout_s * ATTEMPT), config.timeout_s)
+        except StateUnavailable as error:
+            if loop.time() > end:
+                hint = error.hint or "check that it runs and can be reached from here; then try again"
+                raise StateUnavailable(error.message, hint) from error
+        await asyncio.sleep(AGAIN_S)
 
 
 def is_beside(config: StoreConfig) -> bool:
