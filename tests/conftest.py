@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from attacca.cores import are_compiled
 
@@ -119,6 +120,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("weigh"):
         settings.load_profile("weighed")  # the same cases each time
+        _tables_of_characters()
+
+
+@settings(max_examples=1)
+@given(st.text())
+def _tables_of_characters(_: str) -> None:
+    """Hypothesis makes them once, in two million calls, and keeps them on the disk."""
 
 
 @pytest.hookimpl(wrapper=True)
