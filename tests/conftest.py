@@ -120,6 +120,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("weigh"):
         settings.load_profile("weighed")  # the same cases each time
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    if session.config.getoption("weigh"):
         _tables_of_characters()
 
 
