@@ -122,11 +122,6 @@ def pytest_configure(config: pytest.Config) -> None:
         settings.load_profile("weighed")  # the same cases each time
 
 
-def pytest_collection_finish(session: pytest.Session) -> None:
-    if session.config.getoption("weigh"):
-        _tables_of_characters()
-
-
 @settings(max_examples=1)
 @given(st.text())
 def _tables_of_characters(_: str) -> None:
@@ -158,8 +153,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.heart)
 
 
-def pytest_collection_finish() -> None:
+def pytest_collection_finish(session: pytest.Session) -> None:
     """What was imported and collected stays: it need not be walked again and again, nor now."""
+    if session.config.getoption("weigh"):
+        _tables_of_characters()
     gc.freeze()
 
 
