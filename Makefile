@@ -68,6 +68,7 @@ swarm: $(VENV)/.dev ## Many small simulations with drawn faults, everything chec
 
 bench: $(VENV)/.dev ## Measure the floors and attacca in the same run, print the ratios, append to bench/history.jsonl
 	@command -v wrk >/dev/null || scripts/debian.sh wrk
+	@if command -v cc >/dev/null; then $(MAKE) --no-print-directory compile; fi  # as wheels have it
 	$(BIN)/python bench/run.py
 	@$(BIN)/python -m scripts.docs
 
