@@ -31,6 +31,7 @@ ROW = {
 SETTINGS = {
     "memory_mb": 1, "timeout_s": 1.0, "first_byte_s": None, "wait_s": 1.0, "concurrency": 1, "min_sandboxes": 0,
     "max_sandboxes": None, "cpus": None, "queue": 1, "network": EVIL, "idempotent": False, "env": {EVIL: EVIL},
+    "scheduling": "cluster", "scaling": {EVIL: EVIL, "policy": EVIL}, "placement": EVIL,
 }  # fmt: skip
 SUMMARY = dict.fromkeys(("count", "mean", "ewma", "p50", "p95", "p99", "max"), 1)
 FUNCTION = {
@@ -43,7 +44,7 @@ SANDBOX = {
 }  # fmt: skip
 WORKER = {
     "name": EVIL, "memory_mb": 10, "used_mb": 1, "queued": 0, "running": 1, "limit": 1, "draining": False,
-    "functions": [FUNCTION], "sandboxes": [SANDBOX],
+    "functions": [FUNCTION], "sandboxes": [SANDBOX], "load": {"cpu_share": 0.5, "load_1m": 1.0},
 }  # fmt: skip
 CALL = {
     "id": EVIL, "function": EVIL, "revision": 1, "at": 0.0, "status": 500, "outcome": EVIL, "start": EVIL, "why": EVIL,
@@ -98,6 +99,8 @@ class Liar(BaseHTTPRequestHandler):
                 return [[CALL]]
             case ["workers"]:
                 return [[WORKER]]
+            case ["info"]:
+                return [{"gateways": {EVIL: EVIL}}]
             case _:
                 return [{}]
 
