@@ -103,8 +103,9 @@ def applications(rounds: int, seconds: int) -> Iterator[Result]:
             together.append(Round(throughput(server.port, "/function/web", 16, seconds), lowest))
             alone.append(Round(throughput(server.port, "/function/alone", 16, seconds), lowest))
     name = "FastAPI application, 16 connections, 2 sandboxes"
-    yield Result(f"{name}, {AT_ONCE} at once in each", "/s", "1 uvicorn process", 0.9, together, at_least=True)
-    yield Result(f"{name}, 1 at once in each", "/s", "1 uvicorn process", 0.5, alone, at_least=True)
+    at_once = f"{name}, concurrency {AT_ONCE}"
+    yield Result(at_once, "/s", "1 uvicorn process", 0.9, together, at_least=True)
+    yield Result(name, "/s", "1 uvicorn process", 0.5, alone, at_least=True)
 
 
 @contextlib.contextmanager
