@@ -32,7 +32,8 @@ Origin = Annotated[
 ]
 
 LABEL_MOST = 200
-Option = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{0,63}(?!\n)$", description="policy, or an option")]
+OPTION = r"^[a-z][a-z0-9_]{0,63}(?!\n)$"
+Option = Annotated[str, msgspec.Meta(pattern=OPTION, description="policy, or an option")]
 OPTIONS_MOST = 32
 SCALING = 'policy = "NAME", and the options of that policy'
 Label = Annotated[str, msgspec.Meta(max_length=LABEL_MOST)]

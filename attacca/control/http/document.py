@@ -27,7 +27,7 @@ from attacca.control.http.api import (
     RollbackRequest,
     TokenRequest,
 )
-from attacca.model.function import SECRET_KB, SECRET_NAME, Scale
+from attacca.model.function import LABEL_MOST, OPTION, SECRET_KB, SECRET_NAME, Scale
 
 PATH = "/api/schema"
 PAGES = ("/", "/openapi.json")  # below it
@@ -86,6 +86,14 @@ class SecretOperation(Operation):
                 parameter.schema.pattern = SECRET_NAME.pattern
 
 
+BOUNDS: dict[str, dict[str, Any]] = {  # of model.function.Scale
+    "min_sandboxes": {"minimum": 0, "maximum": 10_000},
+    "max_sandboxes": {"minimum": 1, "maximum": 10_000},
+    "scaling": {"propertyNames": {"pattern": OPTION}},
+    "placement": {"maxLength": LABEL_MOST},
+}
+
+
 class Document(JsonRenderPlugin):
     def __init__(self) -> None:
         super().__init__(path=list(PAGES))
@@ -94,7 +102,17 @@ class Document(JsonRenderPlugin):
         components = openapi_schema["components"]["schemas"]
         for kind in CLOSED:
             components[kind.__name__]["additionalProperties"] = False
+        bound(components["Scale"]["properties"])
         return super().render(request, openapi_schema)
+
+
+def bound(fields: dict[str, Any]) -> None:
+    """Of what may be left out Litestar tells the type, and not its bounds."""
+    for name, bounds in BOUNDS.items():
+        field = fields[name]
+        for one in field.get("oneOf", field.get("anyOf", [field])):
+            if one.get("type") != "null":
+                one.update(bounds)
 
 
 def expect_page(request: Request[Any, Any, Any]) -> None:

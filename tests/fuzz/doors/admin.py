@@ -27,7 +27,8 @@ CHECKED = (
     "ensure_resource_availability", "ignored_auth", "missing_required_header",
 )  # fmt: skip
 UNTRUE = {  # any bytes are a file, and few of them an archive; 1.0 is an integer in JSON Schema, and none to us
-    ("positive_data_acceptance", f"POST /api/functions{rest}") for rest in ("", "/{name}/prewarm", "/{name}/rollback")
+    ("positive_data_acceptance", f"POST /api/functions{rest}")
+    for rest in ("", "/{name}/prewarm", "/{name}/rollback", "/{name}/scale")
 }
 SOURCE = "def known():\n    return 1\n"
 
