@@ -215,3 +215,29 @@ def test_a_head_is_written_as_the_older_protocol_has_it() -> None:
     ]  # fmt: skip
     assert is_chunked
     assert written(fields, has_body=False)[0].endswith(b"content-length: 0\r\nconnection: close\r\n\r\n")
+
+
+BEHIND = "\r\nhost: localhost\r\n\r\nPOST /function/echo HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1\r\n\r\n1"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        (*ECHO, ("x-a", f"b{BEHIND}")),
+        (*ECHO, ("x-a", "b\nc: d")),
+        (*ECHO, ("x-a\r\nb", "c")),
+        (*ECHO, ("transfer-encoding ", "chunked")),
+        (*ECHO, ("content-length", "5"), ("content-length", "5")),
+        (*ECHO[:3], (":path", f"/function/echo HTTP/1.1{BEHIND}")),
+        (*ECHO[:3], (":path", "/function/echo HTTP/1.1 x")),
+        ((":method", f"POST /function/echo HTTP/1.1{BEHIND}"), *ECHO[1:]),
+        (*ECHO[:2], (":authority", "localhost\r\nx: y"), ECHO[3]),
+    ],
+)
+def test_nothing_breaks_out_of_its_line(stage: Stage, fields: tuple[tuple[str, str], ...]) -> None:
+    client = Client(stage)
+    client.h2.config.validate_outbound_headers = client.h2.config.normalize_outbound_headers = False
+    client.h2.send_headers(1, fields, end_stream=True)
+    client.talk()
+    assert client.is_told_to_go or client.heads[1][":status"] == "400"
+    assert not stage.worker.dispatched
