@@ -138,12 +138,18 @@ def each(perform: Callable[[C], None]) -> Callable[[list[C]], None]:
 
 
 class LoopTimer:
-    """On the asyncio loop that runs when it is set. `now` is the clock of the times that it is set to."""
+    """On the asyncio loop that runs when it is set. `now` is the clock of the times that it is set to.
 
-    __slots__ = ("_handle", "_now")
+    Loops count in steps of their own, uvloop in milliseconds, and ring up to half a step early: that is waited out here,
+    so that whoever is woken finds that its time has come.
+    """
+
+    __slots__ = ("_at", "_handle", "_now", "_ring")
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
+        self._at = inf
+        self._ring: Ring | None = None
         self._handle: asyncio.TimerHandle | None = None
 
     def __repr__(self) -> str:
@@ -151,12 +157,26 @@ class LoopTimer:
 
     def set(self, at: float, ring: Ring) -> None:
         self.clear()
-        self._handle = asyncio.get_running_loop().call_later(max(0.0, at - self._now()), ring)
+        self._at, self._ring = at, ring
+        self._wait()
 
     def clear(self) -> None:
+        self._ring = None
         if self._handle is not None:
             self._handle.cancel()
             self._handle = None
+
+    def _wait(self) -> None:
+        self._handle = asyncio.get_running_loop().call_later(max(0.0, self._at - self._now()), self._go)
+
+    def _go(self) -> None:
+        if self._now() < self._at:
+            self._wait()
+            return
+        ring = self._ring
+        self.clear()
+        if ring is not None:
+            ring()
 
 
 class HandTimer:

@@ -181,3 +181,15 @@ def test_a_live_timer_rings_on_the_loop_and_a_refusal_is_seen() -> None:
 
     asyncio.run(story())
     assert seen == ["it is a bug"]
+
+
+def test_a_live_timer_that_its_loop_rings_early_waits_for_the_rest() -> None:
+    rang = asyncio.Event()
+    readings = iter([0.9996, 0.9998, 0.9998, 1.0])
+
+    async def story() -> None:
+        LoopTimer(lambda: next(readings)).set(1.0, rang.set)
+        await rang.wait()
+
+    asyncio.run(story())
+    assert next(readings, None) is None, "it was early, and then it was not"

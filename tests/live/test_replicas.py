@@ -77,7 +77,7 @@ def test_a_leader_that_was_stopped_commands_nobody_when_it_goes_on(cluster: tupl
     others = [plane for plane in made.controls.values() if plane is not before]
     until(lambda: any(leads(plane) for plane in others), "another leads")
     after = next(plane for plane in others if leads(plane))
-    until(lambda: len(after.get("/api/workers")) == 2, "workers have left the one that says nothing", 60.0)
+    until(lambda: len(after.get("/api/workers")) == 2, "workers have left the one that says nothing")
     before.process.send_signal(signal.SIGCONT)
     until(lambda: before.ask("GET", "/api/functions").status == 307, "it knows that it does not lead")
     made.deploy("echo", "def echo(n=0):\n    return -n\n")
