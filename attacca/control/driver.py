@@ -63,7 +63,7 @@ from attacca.io.vault.sealed import SealedVault
 from attacca.kernel.chance import Chance
 from attacca.kernel.clock import Clock
 from attacca.kernel.drive import Drive, LoopTimer, each, report_refused
-from attacca.model.endpoints import AskEndpoints, Loads
+from attacca.model.endpoints import AskEndpoints, EndpointsKnown, Loads
 from attacca.model.function import Revision, Scale, Settings
 from attacca.model.messages import (
     Access,
@@ -186,7 +186,7 @@ class Control:
         match message:
             case AskCatalogue():
                 self._feed(CatalogueAsked(peer))
-            case Loads() | AskEndpoints():
+            case Loads() | AskEndpoints() | EndpointsKnown():
                 self._feed(GatewaySaid(peer, message))
             case GatewayJoined() | WorkerJoined():
                 self._feed(message)

@@ -43,6 +43,7 @@ from attacca.kernel.clock import Clock
 from attacca.kernel.drive import Drive, LoopTimer, report_refused
 from attacca.kernel.ids import Ids
 from attacca.kernel.registry import build
+from attacca.model.endpoints import Endpoints, EndpointsChanged, EndpointsKnown, StartsFail
 from attacca.model.invocation import Call, Failed, Request
 from attacca.model.messages import (
     Access,
@@ -50,9 +51,13 @@ from attacca.model.messages import (
     AskCatalogue,
     AskStory,
     CallsTold,
+    Catalogue,
+    Deleted,
+    Deployed,
     Flow,
     FromWorker,
     Known,
+    Members,
     OfGateway,
     ResponseBody,
     ResponseHead,
@@ -208,12 +213,23 @@ class Gateway:
             case _:
                 self._drive.feed(message)
                 if self._roads is not None:
-                    self._say_known()
+                    self._say_known(message)
 
-    def _say_known(self) -> None:
-        generation = self._core.functions.generation
-        if generation is not None:
-            self._to_control(Known("", generation))
+    def _say_known(self, message: FromControl) -> None:
+        """What it knows now: after a gap it is less than it was told."""
+        match message:
+            case EndpointsChanged(added=()):
+                return
+            case Endpoints() | EndpointsChanged():
+                endpoints = self._core.cluster.generation
+                if endpoints is not None:
+                    self._to_control(EndpointsKnown(endpoints))
+            case Catalogue() | Deployed() | Deleted():
+                functions = self._core.functions.generation
+                if functions is not None:
+                    self._to_control(Known("", functions))
+            case Members() | StartsFail():
+                pass  # nobody waits for that
 
     def admits(self, authorization: bytes | None) -> bool:
         """Does this Authorization header carry a token that control knows?"""
