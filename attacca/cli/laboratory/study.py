@@ -59,6 +59,9 @@ Out = Annotated[
     str, typer.Option("--out", metavar="DIR", help="The study. Default: runs/NAME-study.", show_default=False)
 ]  # fmt: skip
 Records = Annotated[bool, typer.Option("--records", help="Keep each run's records too.")]
+Check = Annotated[
+    bool, typer.Option("--check", help="In each run, check after each event what must always hold; a third slower.")
+]
 ReportFile = Annotated[
     str, typer.Option("--report", metavar="FILE.html", help="Write the report of it all.", show_default=False)
 ]  # fmt: skip
@@ -80,6 +83,7 @@ def sweep(
     processes: Processes = None,
     out: Out = "",
     records: Records = False,
+    check: Check = False,
     report: ReportFile = "",
     figures: Figures = "",
     wide: Width = "page",
@@ -87,7 +91,7 @@ def sweep(
 ) -> None:
     """Run every combination of what is varied, once for each seed. What was run before is not run again."""
     plan = Plan(path, sets, seeds, until)
-    groups, outcome = study(plan, on=on, processes=processes, out=out, records=records)
+    groups, outcome = study(plan, on=on, processes=processes, out=out, records=records, check=check)
     show(groups, outcome, Wanted(report, figures, wide), as_json=as_json)
 
 
@@ -101,6 +105,7 @@ def compare(
     processes: Processes = None,
     out: Out = "",
     records: Records = False,
+    check: Check = False,
     report: ReportFile = "",
     figures: Figures = "",
     wide: Width = "page",
@@ -115,7 +120,7 @@ def compare(
         raise BadConfig("nothing is varied", "--set worker.keepalive=lru,greedy_dual")
     wanted = metric_names(metrics)
     plan = Plan(path, sets, seeds, until)
-    groups, outcome = study(plan, on=on, processes=processes, out=out, records=records)
+    groups, outcome = study(plan, on=on, processes=processes, out=out, records=records, check=check)
     show(groups, outcome, Wanted(report, figures, wide, wanted), as_json=as_json)
 
 
@@ -161,7 +166,7 @@ class Plan(NamedTuple):
 
 
 def study(
-    plan: Plan, *, on: str, processes: int | None, out: str, records: bool
+    plan: Plan, *, on: str, processes: int | None, out: str, records: bool, check: bool = False
 ) -> tuple[list["Group"], "StudyOutcome"]:
     """Run what is missing; the configurations in the order of what was varied."""
     need_lab()
@@ -169,7 +174,7 @@ def study(
     from attacca.load.report.measure import read as read_digest
     from attacca.load.workload.scenario import read
     from attacca.sim.study.grid import expand, parse
-    from attacca.sim.study.job import mark_of
+    from attacca.sim.study.job import CHECKED, SIMULATE, mark_of
     from attacca.sim.study.study import Study
 
     scenario = read(Path(plan.path))
@@ -179,7 +184,8 @@ def study(
     most = MORE * len(seeds) if goal else len(seeds)
     while True:
         cells = expand(scenario, axes, seeds, mark_of)
-        planned = Study(Path(out or f"runs/{scenario.name}-study"), cells, keep_records=records)
+        how = CHECKED if check else SIMULATE
+        planned = Study(Path(out or f"runs/{scenario.name}-study"), cells, simulate=how, keep_records=records)
         if outdated := planned.outdated():
             say(f"  {outdated} that are there were made by other code, settings or traces: they are run anew.", "dim")
         meter = Meter(len(cells))
