@@ -25,6 +25,7 @@ from attacca.control.driver import Control
 from attacca.control.http.app import admin
 from attacca.control.http.authorization import door
 from attacca.control.leadership import Leader, Leadership
+from attacca.control.packing import packing
 from attacca.control.secrets import Secrets
 from attacca.control.tokens import Tokens
 from attacca.errors import AttaccaError, NotLeading
@@ -182,7 +183,7 @@ class ControlPlane:
             await asyncio.shield(self._ending)  # the state directory is one's at a time
         config = self.config
         control = Control(
-            config.control, store, self._clock, self._peers.send, self._announce,
+            config.control, store, self._clock, packing(self._peers.send), self._announce,
             chance=self._streams.stream("placement"), log=self._log, tell=teller(),
             silent_s=config.gateway.silent_s, is_ordinary_user=os.geteuid() != 0, artefacts=self._artefacts,
         )  # fmt: skip
@@ -350,7 +351,7 @@ class ControlPlane:
 
     def info(self) -> dict[str, Any]:
         core = None if self._control is None else self._control.core
-        leader = self._leadership.leader if self._leadership is not None else None
+        leader = None if self._leadership is None else self._leadership.leader
         return {
             "version": __version__,
             "process": os.getpid(),
@@ -358,9 +359,7 @@ class ControlPlane:
             "state_dir": str(self.config.control.state_dir),
             "join": self.link_address,
             "workers": 0 if core is None else len(core.workers.by_name),
-            "gateways": {}
-            if core is None
-            else {gateway.name: gateway.url for gateway in core.gateways.by_name.values()},
+            "gateways": self._gateways() or {},
             "leads": core is not None,
             "leader": self.link_address if leader is None else leader.name,
             "term": self._term if leader is None else leader.term,
