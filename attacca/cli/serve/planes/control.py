@@ -18,6 +18,7 @@ from attacca.cli.serve.cluster import advertised, certificates, leave_key, liste
 from attacca.cli.serve.configuration import ServerConfig
 from attacca.cli.serve.lines import teller
 from attacca.cli.serve.planes.door import CONTROL, ENDS, Once, cannot_listen, keep, no_token, probe, told_url, url_of
+from attacca.cli.serve.planes.own import own
 from attacca.control import metrics
 from attacca.control.deploy.artefacts import Artefacts
 from attacca.control.deploy.state import StateDir
@@ -295,7 +296,7 @@ class ControlPlane:
         return self._control is not None and self._control.is_uid_shared
 
     def _receiver(self, peer: str) -> Callable[[ToControl], None]:
-        return partial(self.control.receive, peer)
+        return own(self._peers.hellos[peer], partial(self.control.receive, peer), self._peers.end)
 
     def _is_silent(self, peer: str) -> bool:
         worker = None if self._control is None else self._control.core.workers.by_name.get(peer)
