@@ -44,9 +44,11 @@ def run(
     }  # fmt: skip
     config = load(os.environ, file, flags, assignments or [], "gateway").value
     log_to_stderr(verbose=verbose)
+    from attacca.cli.serve.handed import handed, placed
     from attacca.cli.serve.planes.gateway import GatewayPlane
 
-    plane = GatewayPlane(config, tell if verbose and not as_json else None)
+    given = handed(os.environ)
+    plane = GatewayPlane(placed(config, given), tell if verbose and not as_json else None, given)
 
     def greet() -> None:
         if as_json:
