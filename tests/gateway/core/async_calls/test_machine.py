@@ -205,7 +205,7 @@ def test_a_callback_is_given_up(is_final: bool, posts: int) -> None:  # noqa: FB
     stage = Stage()
     stage.post = lambda call, _: Posted(call, "refused", is_final)
     stage.ask("a", callback="https://x.example/")
-    stage.go(10_000)
+    stage.go(300)
     call = stage.book.records["a"].call
     assert (len(stage.posts), call.posting, call.why) == (posts, Posting.FAILED, "its callback failed: refused")
     assert stage.core.books.pending == {}
