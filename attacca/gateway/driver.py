@@ -68,7 +68,7 @@ from attacca.model.messages import (
     ToWorker,
     WorkerLeft,
 )
-from attacca.model.story import Moment, Recent
+from attacca.model.story import Moment, Recent, Tell, aloud
 from attacca.policy.balancing import BALANCING
 from attacca.policy.balancing.types import begin
 from attacca.policy.slots import SLOTS
@@ -86,7 +86,7 @@ class Roads(Protocol):
 
 class Gateway:
     """`send` takes the name of a worker and what it is told. `record` is told every ended invocation;
-    `to_control` takes what control is told. `roads`: there are workers apart."""
+    `to_control` takes what control is told. `roads`: there are workers apart. `tell` is told what the core has seen."""
 
     def __init__(
         self,
@@ -98,6 +98,7 @@ class Gateway:
         record: Callable[[Call], None] | None = None,
         to_control: Callable[[OfGateway], None] | None = None,
         roads: Roads | None = None,
+        tell: Tell | None = None,
     ) -> None:
         """
         Raises:
@@ -118,7 +119,7 @@ class Gateway:
         )
         self._core, self._recent = core, Recent()
         self._drive: Drive[Event, Command] = Drive(
-            remembering(core.handle, self._recent),
+            aloud(remembering(core.handle, self._recent), self._recent, tell),
             core.wakeup,
             self._perform,
             clock.now,
@@ -239,6 +240,11 @@ class Gateway:
     def has_catalogue(self) -> bool:
         """Control has told it which functions there are."""
         return self._core.functions.generation is not None
+
+    @property
+    def dialed(self) -> tuple[str, ...]:
+        """The workers that it has been told to dial."""
+        return tuple(self._core.dialing.dialed)
 
     @property
     def has_all(self) -> bool:
