@@ -1,9 +1,10 @@
 """A worker is told the secrets of what it may be asked to run."""
 
+from tests.control.core.test_cluster import Cluster
+
 from attacca.control.core.events import DeleteAsked, SecretSet
 from attacca.model.function import Scheduling
 from attacca.model.messages import Check, WorkerLeft
-from tests.control.core.test_cluster import Cluster
 from tests.control.core.test_control import deployed, rested
 from tests.control.stage import deploy
 

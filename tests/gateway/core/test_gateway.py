@@ -95,6 +95,7 @@ def test_who_only_asks_is_not_counted_and_who_is_refused_elsewhere_is() -> None:
 def test_draining_takes_nothing_new_and_finishes_the_rest() -> None:
     g = stage()
     assert repr(g.core) == "<GatewayCore open: 0 in flight of 1 functions on 1 workers>"
+    assert repr(g.core.joining) == "<Joining 1 workers>"
     g.invoke(0.0)
     g.tell(0.0, Drain())
     assert repr(g.core) == "<GatewayCore draining: 1 in flight of 1 functions on 1 workers>"

@@ -46,6 +46,7 @@ def test_what_is_to_be_there_is_ordered_where_placement_says_and_published_when_
     assert c.function == "<ScaledFunction f@1: 2 wanted, 1 up, 1 starting, 0 run, 0 wait>"
     assert repr(c.core.cluster.ordering) == "<Ordering 2 sandboxes on 3 workers, 1 starting>"
     assert repr(c.core.cluster.ordering.hosts["w1"]) == "<Host w1 open: 2 sandboxes, 200 of 1000 MB reserved>"
+    assert repr(c.core.cluster._chosen) == "<Chosen 1 scaling and 1 placement policies>"
     assert repr(c.core.cluster.publisher) == "<Publisher 4294967297: 1 endpoints for 1 gateways>"
     assert repr(c.core.cluster.creations) == "<Creations 1 up, 0 failed, 0 hedged, 1 remembered>"
 

@@ -219,5 +219,7 @@ def test_it_says_how_it_stands() -> None:
     assert repr(core.books.lanes["f"]) == "<CallLane 3 calls, 2 running, 1 ready>"
     assert repr(core.books.pending["a"]) == "<Pending a of f: running, begun 1 times>"
     assert repr(core.schedules) == "<Schedules 0, next at inf>"
+    assert repr(core._attempts) == "<Attempts of <Books 3 calls of 1 functions, 12 bytes>>"
+    assert repr(core._here).startswith("<Surroundings open, the time of day 1")
     stage.feed(WallClock(stage.clock.wall() + 3600))
     assert f"{AHEAD + 3600:.0f}" == f"{core.wall(0.0):.0f}"
