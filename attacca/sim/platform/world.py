@@ -99,7 +99,8 @@ class World:
             for target in targets
             if target.plan.cold is not None
         }
-        chances = Chances(scenario.hardware, scenario.seed, colds)
+        all_compute = all(target.plan.body.computing > 0 for target in targets)
+        chances = Chances(scenario.hardware, scenario.seed, colds, all_compute=all_compute)
         nodes: list[SimulatedWorker] = []
         called = _called(self._schedule) if scenario.system.templates else set()
         self.control.open(_revision(target, scenario) for target in targets if target.name not in called)
