@@ -120,7 +120,7 @@ class Control:
         )  # fmt: skip
         self.views = Views(send, core.workers.by_name, core.gateways.by_name)
         self._drive: Drive[Event, Command] = Drive(
-            core.handle, core.wakeup, each(self._perform), clock.now, LoopTimer(clock.now), Tick(), report_refused
+            core.handle, core.alarm, each(self._perform), clock.now, LoopTimer(clock.now), Tick(), report_refused
         )
         self.state = StateDir(config.state_dir)
         self.reception = Reception(self.state.tmp, config.uploads, config.archive.packed_mb)

@@ -114,7 +114,7 @@ class Gateway:
         self._core, self._recent = core, Recent()
         self._drive: Drive[Event, Command] = Drive(
             remembering(core.handle, self._recent),
-            core.wakeup,
+            core.alarm,
             self._perform,
             clock.now,
             LoopTimer(clock.now),

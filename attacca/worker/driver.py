@@ -112,7 +112,7 @@ class Worker:
         core, self._recent = self.core, Recent()
         self._drive: Drive[Event, Command] = Drive(
             remembering(core.handle, self._recent),
-            core.timers.next,
+            core.alarm,
             self._perform,
             clock.now,
             LoopTimer(clock.now),

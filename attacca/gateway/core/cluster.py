@@ -20,6 +20,7 @@ from attacca.gateway.core.events import Arrived, Command, TellControl
 from attacca.gateway.core.inflight import NO_TIME, Function, Inflight
 from attacca.gateway.core.slots import SandboxHandle, Slots, Slotter, waited
 from attacca.gateway.core.workers import WorkerHandle, Workers
+from attacca.kernel.timers import Alarm
 from attacca.model.endpoints import (
     AskEndpoints,
     Endpoint,
@@ -47,7 +48,7 @@ DRAINING = Failed(Draining.code, "the gateway is shutting down", "send it again 
 class Cluster:
     def __init__(
         self, inflight: dict[str, Inflight], functions: Functions, deadlines: Deadlines[Inflight], workers: Workers,
-        close: Close, place: Place, fresh: Slotter,
+        close: Close, place: Place, fresh: Slotter, alarm: Alarm,
     ) -> None:  # fmt: skip
         """`place`: with a worker, which has to see to all else. `fresh`: see `Slots`."""
         self._fresh = fresh
@@ -57,6 +58,7 @@ class Cluster:
         self._workers = workers
         self._close = close
         self._place = place
+        self._alarm = alarm
         self.nowhere = WorkerHandle("", 0.0)  # has those that wait for a slot
         self.generation: int | None = None  # None: nothing was published yet
         self._has_asked = False
@@ -357,6 +359,7 @@ class Cluster:
             self.changed.append(slots)
             if self.tell_at == inf:
                 self.tell_at = now + DEMAND_S
+                self._alarm.by(self.tell_at)
 
     def tell(self, now: float, out: list[Command]) -> None:
         """Of all that has changed."""

@@ -75,7 +75,7 @@ class SimulatedGateway:
         self._invocations = invocations
         self._ledger = ledger
         self.drive: Drive[Event, Command] = Drive(
-            core.handle, core.wakeup, self._perform, lambda: engine.now, EngineTimer(engine), Tick(), raise_refused
+            core.handle, core.alarm, self._perform, lambda: engine.now, EngineTimer(engine), Tick(), raise_refused
         )
 
     def __repr__(self) -> str:

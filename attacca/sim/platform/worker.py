@@ -172,7 +172,7 @@ class SimulatedWorker:
         self.machine.cpu.set_speed(1.0 / self.slow)
         handle = self.core.handle if self._wrap is None else self._wrap(self, self.core.handle)
         self.drive: Drive[Event, Command] = Drive(
-            handle, self.core.timers.next, self._perform, self._now, self._timer, Tick(), raise_refused
+            handle, self.core.alarm, self._perform, self._now, self._timer, Tick(), raise_refused
         )
         for gateway in self._tells_idle:
             self.drive.feed(Received(gateway, WatchIdle()))

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from attacca.errors import IllegalTransition
 from attacca.kernel.chance import Chance
 from attacca.kernel.ids import Ids
+from attacca.kernel.timers import Alarm
 from attacca.model.endpoints import AskSandboxes, StartSandbox, StopSandbox
 from attacca.model.invocation import Failed, Outcome
 from attacca.model.messages import Catalogue as Announced
@@ -134,9 +135,10 @@ class WorkerCore:
                 self._told(now, event, out)
                 self._move_on(now, out)
 
-    def wakeup(self) -> float | None:
+    @property
+    def alarm(self) -> Alarm:
         """When it wants the next Tick. A Tick at any other time does no harm."""
-        return self.timers.next()
+        return self.timers
 
     def busy(self) -> int:
         """Invocations that have not ended."""
