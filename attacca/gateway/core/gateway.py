@@ -221,8 +221,6 @@ class GatewayCore:
         function.running += 1
         inflight.said = message
         inflight.start = start = message.start
-        inflight.sandbox = message.sandbox
-        inflight.why = inflight.lost + message.why if inflight.lost else message.why
         timing = message.timing
         if inflight.slot is None:
             inflight.timing = timing

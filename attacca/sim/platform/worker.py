@@ -302,9 +302,7 @@ class SimulatedWorker:
         flight = self._invocations[started.id]
         if flight.key == started.id:  # it was not sent to somebody else meanwhile
             flight.handed = self._engine.now
-            flight.timing = started.timing
-            flight.start = started.start
-            flight.sandbox = started.sandbox
+            flight.said = started
             flight.worker = self.place
         self._event_log.note(RAN[started.start], self.place, flight.idx)
         self.to_gateways[gateway].send(started, flight.draw)
