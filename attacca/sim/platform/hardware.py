@@ -100,14 +100,13 @@ class SharedMachine:
     # Runs.
 
     def begin(self, job: Job) -> None:
-        instance = job.instance
         job.work = flight = self._invocations[job.name]
         overhead_s = self._overhead_s
         if overhead_s is None:
             overhead_s = self._chances.overhead.at(flight.idx)
-        if self._has_first and not instance.has_run:
+        if self._has_first and not job.instance.has_run:
             overhead_s += self._chances.first.at(flight.idx)
-        instance.has_run = True
+            job.instance.has_run = True
         job.began = self._engine.now + overhead_s
         if self._is_shared:
             self._later(job, overhead_s, self._arrives)
