@@ -79,7 +79,8 @@ class Ledger:
             self._run, self._seed, flight.phase, flight.idx, target.app, target.label, target.trigger, due, due, 0.0,
             flight.enq if flight.enq >= 0.0 else None, deq, cold_begin, ready, exec_begin, exec_end, recv, status,
             error, "" if said is None else said.start.value, f"w{flight.worker}" if flight.worker >= 0 else "",
-            "" if said is None else said.sandbox, flight.attempt, flight.queue_len, memory_mb, used_s, flight.request_s, 0, 0, cost,
+            "" if said is None else said.sandbox, flight.attempt, flight.queue_len, memory_mb, used_s,
+            flight.request_s, 0, 0, cost,
         )  # fmt: skip
 
     def sample(self, now: float, worker: str, gauge: Gauge) -> None:
