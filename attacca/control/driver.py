@@ -123,11 +123,7 @@ class Control:
         self.views = Views(send, clock, core.workers.by_name, core.gateways.by_name)
         handle = aloud(remembering(core.handle, self.views.recent), self.views.recent, tell)
         self._drive: Drive[Event, Command] = Drive(
-<<<<<<< HEAD
-            core.handle, core.alarm, each(self._perform), clock.now, LoopTimer(clock.now), Tick(), report_refused
-=======
             handle, core.alarm, each(self._perform), clock.now, LoopTimer(clock.now), Tick(), report_refused
->>>>>>> 69e82e69cd1d5c288a4a7213cb5ba8f89e10c2f4
         )
         self.state = StateDir(config.state_dir)
         self.reception = Reception(self.state.tmp, config.uploads, config.archive.packed_mb)

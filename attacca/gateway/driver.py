@@ -119,13 +119,8 @@ class Gateway:
         )
         self._core, self._recent = core, Recent()
         self._drive: Drive[Event, Command] = Drive(
-<<<<<<< HEAD
-            remembering(core.handle, self._recent),
-            core.alarm,
-=======
             aloud(remembering(core.handle, self._recent), self._recent, tell),
             core.alarm,
->>>>>>> 69e82e69cd1d5c288a4a7213cb5ba8f89e10c2f4
             self._perform,
             clock.now,
             LoopTimer(clock.now),
