@@ -20,7 +20,6 @@ from attacca.gateway.core.events import Arrived, Command, TellControl
 from attacca.gateway.core.inflight import NO_TIME, Function, Inflight
 from attacca.gateway.core.slots import SandboxHandle, Slots, Slotter, waited
 from attacca.gateway.core.workers import WorkerHandle, Workers
-from attacca.kernel.timers import Alarm
 from attacca.model.endpoints import (
     AskEndpoints,
     Endpoint,
@@ -48,7 +47,7 @@ DRAINING = Failed(Draining.code, "the gateway is shutting down", "send it again 
 class Cluster:
     def __init__(
         self, inflight: dict[str, Inflight], functions: Functions, deadlines: Deadlines[Inflight], workers: Workers,
-        close: Close, place: Place, fresh: Slotter, alarm: Alarm,
+        close: Close, place: Place, fresh: Slotter,
     ) -> None:  # fmt: skip
         """`place`: with a worker, which has to see to all else. `fresh`: see `Slots`."""
         self._fresh = fresh
@@ -58,7 +57,6 @@ class Cluster:
         self._workers = workers
         self._close = close
         self._place = place
-        self._alarm = alarm
         self.nowhere = WorkerHandle("", 0.0)  # has those that wait for a slot
         self.generation: int | None = None  # None: nothing was published yet
         self._has_asked = False
@@ -351,15 +349,14 @@ class Cluster:
     def _note(self, now: float, slots: Slots[Inflight], out: list[Command]) -> None:
         if slots.waiting and not slots.told:
             slots.told = len(slots.waiting)
-            load = self._load(now, slots)
-            if load is not None:
+            if (load := self._load(now, slots)) is not None:
                 out.append(TellControl(Loads((load,))))
         elif not slots.is_changed:
             slots.is_changed = True
             self.changed.append(slots)
             if self.tell_at == inf:
                 self.tell_at = now + DEMAND_S
-                self._alarm.by(self.tell_at)
+                self._deadlines.alarm.by(self.tell_at)
 
     def tell(self, now: float, out: list[Command]) -> None:
         """Of all that has changed."""

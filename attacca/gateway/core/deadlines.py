@@ -53,10 +53,10 @@ class Clocks(Generic[T]):
 
 
 class Deadlines(Generic[T]):
-    __slots__ = ("_alarm", "lanes", "next_at")
+    __slots__ = ("alarm", "lanes", "next_at")
 
     def __init__(self, alarm: Alarm) -> None:
-        self._alarm = alarm
+        self.alarm = alarm
         self.next_at = inf  # no deadline is earlier; it may be too early when entries have left, never too late
         self.lanes: list[Lane[T]] = []
 
@@ -70,7 +70,7 @@ class Deadlines(Generic[T]):
             self.lanes.append(lane)
         if at < self.next_at:
             self.next_at = at
-            self._alarm.by(at)
+            self.alarm.by(at)
 
     def remove(self, lane: Lane[T], entry: T) -> None:
         lane.entries.pop(entry, None)

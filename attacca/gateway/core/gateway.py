@@ -89,7 +89,7 @@ class GatewayCore:
         self.is_draining = False
         self.unknown = 0  # refusals that no known function can be blamed for
         self.cluster = Cluster(
-            self.inflight, self.functions, self.deadlines, self.workers, self._close, self._place, slots, self.alarm
+            self.inflight, self.functions, self.deadlines, self.workers, self._close, self._place, slots
         )
         self.retries = Retries(
             self.inflight, self.functions, self.deadlines, self.workers, attempts, self._pick, self._close, self.cluster
