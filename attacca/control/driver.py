@@ -129,9 +129,8 @@ class Control:
         self.reception = Reception(self.state.tmp, config.uploads, config.archive.packed_mb)
         self.tokens = Tokens(store, clock, lambda: self._tell_access(core.apart()))
         self.secrets = Secrets(store, SealedVault(config.secret_key_file or self.state.secret_key), clock)
-        self._supplies = Supplies(
-            self.state, self.secrets, send, None if artefacts is None else partial(artefacts.ensure, store)
-        )
+        fetch = None if artefacts is None else partial(artefacts.ensure, store)
+        self._supplies = Supplies(self.state, self.secrets, core.entitled.of, send, fetch)
         self._builder = Builder(config, self.state, None if artefacts is None else partial(artefacts.save, store))
         self.url = ""  # of the admin API, where it has a listener of its own
         self._asked = 0

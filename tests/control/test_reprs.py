@@ -77,7 +77,10 @@ def test_what_is_under_way_and_what_is_handed_to_workers(tmp_path: Path) -> None
         assert repr(orders) == "<Orders 1 under way>"
         task.cancel()
         secrets = Secrets(MemoryStore(clock), MemoryVault(), clock)
-        assert repr(Supplies(StateDir(tmp_path), secrets, lambda _, __: None)) == "<Supplies 0 packed, 0 on their way>"
+        assert (
+            repr(Supplies(StateDir(tmp_path), secrets, lambda _: (), lambda _, __: None))
+            == "<Supplies 0 packed, 0 on their way>"
+        )
 
     asyncio.run(main())
 

@@ -11,6 +11,7 @@ from typing import Final
 
 from attacca.control.core.changes import Changes, no_worker
 from attacca.control.core.cluster.cluster import Cluster
+from attacca.control.core.entitled import Entitled
 from attacca.control.core.events import (
     OPEN,
     Announce,
@@ -108,6 +109,7 @@ class ControlCore:
             allow_source_builds=allow_source_builds,
             is_ordinary_user=is_ordinary_user,
         )
+        self.entitled = Entitled(self.workers, self.changes, self.cluster)
         self.erasing: dict[str, str] = {}  # by request: a secret that is being deleted
         self._restored: Restored | None = None
 
