@@ -77,7 +77,7 @@ class Cluster:
         return Heartbeat(self.view(name, draining=True))
 
     def wait(self, until: float) -> None:
-        while (at := self.core.wakeup()) is not None and at <= until:
+        while (at := self.core.alarm.at) <= until:
             self.feed(Tick(), max(at, self.now))
         self.now = until
 
