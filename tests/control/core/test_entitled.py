@@ -1,7 +1,5 @@
 """A worker is told the secrets of what it may be asked to run."""
 
-from tests.control.core.test_cluster import Cluster
-
 from attacca.control.core.events import DeleteAsked, SecretSet
 from attacca.model.function import Scheduling
 from attacca.model.messages import Check, WorkerLeft

@@ -1,7 +1,8 @@
 """The worker's side of a sandbox, with nobody at the other end of its pipes but the test."""
 
 from attacca.kernel.budget import Budget
-from tests.fuzz.doors.frames import ALONE, LARGEST, Story
+from tests.fuzz.doors.frames import ALONE, Story
+from tests.fuzz.framing import LARGEST
 from tests.fuzz.warped import Warped
 
 
