@@ -124,7 +124,7 @@ class Control:
         self.views = Views(send, clock, core.workers.by_name, core.gateways.by_name)
         handle = aloud(remembering(core.handle, self.views.recent), self.views.recent, tell)
         self._drive: Drive[Event, Command] = Drive(
-            handle, core.wakeup, each(self._perform), clock.now, LoopTimer(clock.now), Tick(), report_refused
+            handle, core.alarm, each(self._perform), clock.now, LoopTimer(clock.now), Tick(), report_refused
         )
         self.state = StateDir(config.state_dir)
         self.reception = Reception(self.state.tmp, config.uploads, config.archive.packed_mb)

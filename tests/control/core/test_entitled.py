@@ -3,7 +3,7 @@
 from attacca.control.core.events import DeleteAsked, SecretSet
 from attacca.model.function import Scheduling
 from attacca.model.messages import Check, WorkerLeft
-from tests.control.core.test_cluster import Cluster
+from tests.control.cluster import Cluster
 from tests.control.core.test_control import deployed, rested
 from tests.control.stage import deploy
 
