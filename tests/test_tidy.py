@@ -10,7 +10,8 @@ from tests.trees import statements
 ROOT = Path(__file__).parents[1]
 PACKAGE = sorted((ROOT / "attacca").rglob("*.py"))
 AROUND = sorted(path for folder in ("examples", "bench", "scripts") for path in (ROOT / folder).rglob("*.py"))
-ALL = [*PACKAGE, *AROUND, *sorted((ROOT / "tests").rglob("*.py"))]
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
+ALL = [*PACKAGE, *AROUND, *TESTS]
 MAX_FILE, MAX_FUNCTION = 400, 60
 BANNED = {"FIX" + "ME": "finish it", "util" + "s.py": "name it after what it holds"}
 VAGUE = {"util", "utils", "helper", "helpers", "manager", "base", "impl"}
@@ -66,6 +67,11 @@ def test_every_module_is_tidy() -> None:
         )
     }
     assert complaints == {}
+
+
+def test_no_module_of_tests_is_too_long() -> None:
+    lines = {name_of(path): path.read_bytes().count(b"\n") for path in TESTS}
+    assert {name: count for name, count in lines.items() if count > MAX_FILE} == {}
 
 
 def test_what_is_untidy_is_found() -> None:

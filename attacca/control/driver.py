@@ -123,15 +123,14 @@ class Control:
         self.views = Views(send, clock, core.workers.by_name, core.gateways.by_name)
         handle = aloud(remembering(core.handle, self.views.recent), self.views.recent, tell)
         self._drive: Drive[Event, Command] = Drive(
-            handle, core.wakeup, each(self._perform), clock.now, LoopTimer(clock.now), Tick(), report_refused
+            handle, core.alarm, each(self._perform), clock.now, LoopTimer(clock.now), Tick(), report_refused
         )
         self.state = StateDir(config.state_dir)
         self.reception = Reception(self.state.tmp, config.uploads, config.archive.packed_mb)
         self.tokens = Tokens(store, clock, lambda: self._tell_access(core.apart()))
         self.secrets = Secrets(store, SealedVault(config.secret_key_file or self.state.secret_key), clock)
-        self._supplies = Supplies(
-            self.state, self.secrets, send, None if artefacts is None else partial(artefacts.ensure, store)
-        )
+        fetch = None if artefacts is None else partial(artefacts.ensure, store)
+        self._supplies = Supplies(self.state, self.secrets, core.entitled.of, send, fetch)
         self._builder = Builder(config, self.state, None if artefacts is None else partial(artefacts.save, store))
         self.url = ""  # of the admin API, where it has a listener of its own
         self._asked = 0

@@ -82,7 +82,7 @@ class AsyncCalls:
         self._clock = clock
         self._core = AsyncCore(gateway.functions, chance, limits)
         self._drive: Drive[Event, Command] = Drive(
-            self._core.handle, self._core.wakeup, each(self._perform), clock.now, LoopTimer(clock.now), Tick(),
+            self._core.handle, self._core.alarm, each(self._perform), clock.now, LoopTimer(clock.now), Tick(),
             report_refused,
         )  # fmt: skip
         self._names: list[str] = []

@@ -120,7 +120,7 @@ class Gateway:
         self._core, self._recent = core, Recent()
         self._drive: Drive[Event, Command] = Drive(
             aloud(remembering(core.handle, self._recent), self._recent, tell),
-            core.wakeup,
+            core.alarm,
             self._perform,
             clock.now,
             LoopTimer(clock.now),

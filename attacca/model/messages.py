@@ -40,6 +40,11 @@ class Catalogue(msgspec.Struct, frozen=True, tag=True, dict=True):
         return {revision.function: revision for revision in self.current}
 
     @cached_property
+    def packed(self) -> msgspec.Raw:
+        """As it goes over links of bytes: encoded once for all of them. Of many functions it takes milliseconds."""
+        return msgspec.Raw(msgspec.msgpack.encode(self))
+
+    @cached_property
     def reserving(self) -> tuple[Revision, ...]:
         """Those that want sandboxes whether anybody calls them or not."""
         return tuple(one for one in self.by_function.values() if one.settings.reserves)

@@ -14,7 +14,7 @@ from attacca.io.certificates import AUTHORITY, OWN, Certificates, make_authority
 from attacca.io.wire.conformance import LEFT, RIGHT, SMALL, Recorder, Word, check_link
 from attacca.io.wire.strangers import Hand, check_bytes
 from attacca.io.wire.stream import StreamLink
-from attacca.io.wire.tcp import Dialer, Listener
+from attacca.io.wire.tcp import Dialer, Dialers, Listener
 from attacca.io.wire.types import Hello, Limits, Receiver
 from attacca.kernel.clock import SystemClock
 
@@ -223,6 +223,23 @@ def test_who_dials_before_anybody_listens_is_joined_when_somebody_does() -> None
         assert repr(dialer).startswith(f"<Dialer {HOST}:{port}: {dialer.attempts} attempts, <StreamLink open: ")
         await dialer.close("done")
         await right.until(lambda one: one.ends != [])
+        await listener.close("done")
+
+    uvloop.run(main())
+
+
+def test_whoever_dials_several_says_how_many() -> None:
+    async def main() -> None:
+        left, right = Recorder(), Recorder()
+        listener = Listener(lambda: StreamLink(right, RIGHT, Word, SMALL, has_dialed=False))
+        await listener.open(HOST, 0)
+        dialers = Dialers(lambda: StreamLink(left, LEFT, Word, SMALL, has_dialed=True))
+        dialers.dial("right", (HOST, listener.port))
+        await right.until(lambda one: one.links != [])
+        assert repr(dialers) == "<Dialers 1 peers, 0 closing>"
+        dialers.hang_up("right", "done")
+        assert repr(dialers) == "<Dialers 0 peers, 1 closing>"
+        await dialers.close("done")
         await listener.close("done")
 
     uvloop.run(main())

@@ -18,6 +18,7 @@ from attacca.cli.serve.cluster import advertised, certificates, leave_key, liste
 from attacca.cli.serve.configuration import ServerConfig
 from attacca.cli.serve.lines import teller
 from attacca.cli.serve.planes.door import CONTROL, ENDS, Once, cannot_listen, keep, no_token, probe, told_url, url_of
+from attacca.cli.serve.planes.own import own
 from attacca.control import metrics
 from attacca.control.deploy.artefacts import Artefacts
 from attacca.control.deploy.state import StateDir
@@ -25,6 +26,7 @@ from attacca.control.driver import Control
 from attacca.control.http.app import admin
 from attacca.control.http.authorization import door
 from attacca.control.leadership import Leader, Leadership
+from attacca.control.packing import packing
 from attacca.control.secrets import Secrets
 from attacca.control.tokens import Tokens
 from attacca.errors import AttaccaError, NotLeading
@@ -182,7 +184,7 @@ class ControlPlane:
             await asyncio.shield(self._ending)  # the state directory is one's at a time
         config = self.config
         control = Control(
-            config.control, store, self._clock, self._peers.send, self._announce,
+            config.control, store, self._clock, packing(self._peers.send), self._announce,
             chance=self._streams.stream("placement"), log=self._log, tell=teller(),
             silent_s=config.gateway.silent_s, is_ordinary_user=os.geteuid() != 0, artefacts=self._artefacts,
         )  # fmt: skip
@@ -294,7 +296,7 @@ class ControlPlane:
         return self._control is not None and self._control.is_uid_shared
 
     def _receiver(self, peer: str) -> Callable[[ToControl], None]:
-        return partial(self.control.receive, peer)
+        return own(self._peers.hellos[peer], partial(self.control.receive, peer), self._peers.end)
 
     def _is_silent(self, peer: str) -> bool:
         worker = None if self._control is None else self._control.core.workers.by_name.get(peer)
@@ -350,7 +352,7 @@ class ControlPlane:
 
     def info(self) -> dict[str, Any]:
         core = None if self._control is None else self._control.core
-        leader = self._leadership.leader if self._leadership is not None else None
+        leader = None if self._leadership is None else self._leadership.leader
         return {
             "version": __version__,
             "process": os.getpid(),
@@ -358,9 +360,7 @@ class ControlPlane:
             "state_dir": str(self.config.control.state_dir),
             "join": self.link_address,
             "workers": 0 if core is None else len(core.workers.by_name),
-            "gateways": {}
-            if core is None
-            else {gateway.name: gateway.url for gateway in core.gateways.by_name.values()},
+            "gateways": self._gateways() or {},
             "leads": core is not None,
             "leader": self.link_address if leader is None else leader.name,
             "term": self._term if leader is None else leader.term,
