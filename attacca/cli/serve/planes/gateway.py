@@ -96,7 +96,7 @@ class GatewayPlane:
         def to_control() -> StreamLink:
             return StreamLink(peers, hello, Leads | ToGateway, limits, has_dialed=True)
 
-        self._workers = Dialers(to_worker, to_dial, streams.stream("dialing"))
+        self._workers = Dialers(to_worker, to_dial, streams.stream("dialing"), config.cluster.sockets)
         self.gateway = gateway = Gateway(
             config.gateway,
             self._clock,
