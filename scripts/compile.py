@@ -5,9 +5,9 @@ python -m scripts.compile     in this checkout; scripts/hatch_build.py does it f
 Which they are is in pyproject.toml, under tool.attacca.compiled.
 """
 
-import ast
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -25,6 +25,7 @@ INTO = Path("build", "cores")  # from the root
 MADE_FROM = "made-from"  # beside what is built: a digest of all that it follows from
 GROUP = "attacca.cores"  # the code of all of them is in attacca/cores__mypyc.*.so
 OPTIMISED = "2"
+KEYWORDS = re.compile(r"^class (\w+)\([^:]*=", re.MULTILINE)
 CLOSURE = """
 import importlib, sys
 for name in sys.argv[1:]:
@@ -52,10 +53,8 @@ def why_not(path: Path, root: Path = ROOT) -> str:
     for place, why in told(root)["left-out"].items():
         if path.is_relative_to(place):
             return str(why)
-    tree = ast.parse((root / path).read_text())
-    classes = (node for node in tree.body if isinstance(node, ast.ClassDef))
-    has_keywords = next((node.name for node in classes if node.keywords), "")
-    return f"{has_keywords} has keywords in its class statement, which mypyc drops" if has_keywords else ""
+    has_keywords = KEYWORDS.search((root / path).read_text())
+    return f"{has_keywords[1]} has keywords in its class statement, which mypyc drops" if has_keywords else ""
 
 
 @cache
