@@ -45,6 +45,7 @@ from attacca.control.core.events import (
 )
 from attacca.control.core.policies import Policies
 from attacca.control.core.progress import Done, Progress, Refused
+from attacca.control.core.recent import remembering
 from attacca.control.core.secrets import SECRETS
 from attacca.control.core.stored import Function
 from attacca.control.deploy.artefacts import Artefacts
@@ -65,6 +66,7 @@ from attacca.kernel.clock import Clock
 from attacca.kernel.drive import Drive, LoopTimer, each, report_refused
 from attacca.model.endpoints import AskEndpoints, EndpointsKnown, Loads
 from attacca.model.function import Revision, Scale, Settings
+from attacca.model.journals import AskCall, AsyncTold, CallTold
 from attacca.model.messages import (
     Access,
     AskCatalogue,
@@ -86,6 +88,7 @@ from attacca.model.messages import (
     WorkerJoined,
     WorkerLeft,
 )
+from attacca.model.story import Tell, aloud
 from attacca.model.supplies import AskPiece, AskSecrets
 
 
@@ -94,7 +97,7 @@ class Control:
 
     `send` takes the name of a peer and what it is told; `announce` tells all of them. `log` keeps what functions write.
     `is_ordinary_user`: sandboxes run as the server's own user, as they do unless that is root. `artefacts`: the store
-    is shared with other machines.
+    is shared. `tell` is told what the core has seen.
     """
 
     def __init__(
@@ -110,25 +113,25 @@ class Control:
         silent_s: float = float("inf"),
         is_ordinary_user: bool = False,
         artefacts: Artefacts | None = None,
+        tell: Tell | None = None,
     ) -> None:
-        self._store, self._artefacts = store, artefacts
-        self.clock, self._send = clock, send
-        self._announce, self._log = announce, log
+        self._store, self._artefacts, self.clock = store, artefacts, clock
+        self._send, self._announce, self._log = send, announce, log
         self.core = core = ControlCore(
             chance, Policies.of(config), silent_s=silent_s, allow_source_builds=config.allow_source_builds,
             is_ordinary_user=is_ordinary_user,
         )  # fmt: skip
-        self.views = Views(send, core.workers.by_name, core.gateways.by_name)
+        self.views = Views(send, clock, core.workers.by_name, core.gateways.by_name)
+        handle = aloud(remembering(core.handle, self.views.recent), self.views.recent, tell)
         self._drive: Drive[Event, Command] = Drive(
-            core.handle, core.wakeup, each(self._perform), clock.now, LoopTimer(clock.now), Tick(), report_refused
+            handle, core.alarm, each(self._perform), clock.now, LoopTimer(clock.now), Tick(), report_refused
         )
         self.state = StateDir(config.state_dir)
         self.reception = Reception(self.state.tmp, config.uploads, config.archive.packed_mb)
         self.tokens = Tokens(store, clock, lambda: self._tell_access(core.apart()))
         self.secrets = Secrets(store, SealedVault(config.secret_key_file or self.state.secret_key), clock)
-        self._supplies = Supplies(
-            self.state, self.secrets, send, None if artefacts is None else partial(artefacts.ensure, store)
-        )
+        fetch = None if artefacts is None else partial(artefacts.ensure, store)
+        self._supplies = Supplies(self.state, self.secrets, core.entitled.of, send, fetch)
         self._builder = Builder(config, self.state, None if artefacts is None else partial(artefacts.save, store))
         self.url = ""  # of the admin API, where it has a listener of its own
         self._asked = 0
@@ -194,8 +197,10 @@ class Control:
             case Logged():
                 if self._log is not None:
                     self._log(message)
-            case Viewed() | StoryTold() | CallsTold():
+            case Viewed() | StoryTold() | CallsTold() | AsyncTold() | CallTold():
                 self.views.hear(message)
+            case AskCall():
+                self.views.pass_on(peer, message)
             case AskPiece() | AskSecrets():
                 self._supplies.hear(peer, message)
             case _:
@@ -282,14 +287,9 @@ class Control:
         """The functions whose current revisions ask for it."""
         return self.core.users_of(secret)
 
-    def wall(self) -> float:
-        """Seconds since 1970."""
-        return self.clock.wall()
-
     def functions(self) -> Sequence[Function]:
         """By name."""
-        known = self.core.changes.catalogue
-        return [known.get(name) for name in known.names()]
+        return [self.function(name) for name in self.core.changes.catalogue.names()]
 
     def function(self, name: str) -> Function:
         """

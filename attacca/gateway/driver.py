@@ -64,17 +64,19 @@ from attacca.model.messages import (
     Send,
     Started,
     StoryTold,
-    ToGateway,
     ToWorker,
     WorkerLeft,
 )
-from attacca.model.story import Moment, Recent
+from attacca.model.story import Moment, Recent, Tell, aloud
 from attacca.policy.balancing import BALANCING
 from attacca.policy.balancing.types import begin
 from attacca.policy.slots import SLOTS
 from attacca.policy.slots.types import checked
 
 LOG = logging.getLogger("attacca.gateway")
+
+
+Heard = AskCalls | AskStory | Access | FromControl  # of control
 
 
 class Roads(Protocol):
@@ -86,7 +88,7 @@ class Roads(Protocol):
 
 class Gateway:
     """`send` takes the name of a worker and what it is told. `record` is told every ended invocation;
-    `to_control` takes what control is told. `roads`: there are workers apart."""
+    `to_control` takes what control is told. `roads`: there are workers apart. `tell` is told what the core has seen."""
 
     def __init__(
         self,
@@ -98,6 +100,7 @@ class Gateway:
         record: Callable[[Call], None] | None = None,
         to_control: Callable[[OfGateway], None] | None = None,
         roads: Roads | None = None,
+        tell: Tell | None = None,
     ) -> None:
         """
         Raises:
@@ -118,8 +121,8 @@ class Gateway:
         )
         self._core, self._recent = core, Recent()
         self._drive: Drive[Event, Command] = Drive(
-            remembering(core.handle, self._recent),
-            core.wakeup,
+            aloud(remembering(core.handle, self._recent), self._recent, tell),
+            core.alarm,
             self._perform,
             clock.now,
             LoopTimer(clock.now),
@@ -201,7 +204,7 @@ class Gateway:
     def receive(self, message: FromWorker | WorkerLeft | FromControl) -> None:
         self._drive.feed(message)
 
-    def hear(self, message: ToGateway) -> None:
+    def hear(self, message: Heard) -> None:
         """Of control."""
         match message:
             case AskCalls():
@@ -239,6 +242,11 @@ class Gateway:
     def has_catalogue(self) -> bool:
         """Control has told it which functions there are."""
         return self._core.functions.generation is not None
+
+    @property
+    def dialed(self) -> tuple[str, ...]:
+        """The workers that it has been told to dial."""
+        return tuple(self._core.dialing.dialed)
 
     @property
     def has_all(self) -> bool:

@@ -45,7 +45,7 @@ from attacca.model.messages import (
     WorkerJoined,
 )
 from attacca.model.sandbox import MachineLoad, WorkerView
-from attacca.model.story import Moment, Recent
+from attacca.model.story import Moment, Recent, Tell, aloud
 from attacca.policy.concurrency import CONCURRENCY
 from attacca.policy.keepalive import KEEPALIVE
 from attacca.policy.queueing import QUEUEING
@@ -89,9 +89,11 @@ class Worker:
         log: Callable[[Logged], None],
         load_per_core: Callable[[], float] | None = None,
         measure: Callable[[float], MachineLoad] | None = None,
+        tell: Tell | None = None,
     ) -> None:
         """`send` takes the name of a peer and what it is told. `load_per_core` reads the machine's 1-minute load
         average, if the concurrency policy wants to know it; `measure` how busy the machine is, with each heartbeat.
+        `tell` is told what the core has seen.
 
         Raises:
             BadConfig: no such policy, or not with these options.
@@ -111,8 +113,8 @@ class Worker:
         )
         core, self._recent = self.core, Recent()
         self._drive: Drive[Event, Command] = Drive(
-            remembering(core.handle, self._recent),
-            core.timers.next,
+            aloud(remembering(core.handle, self._recent), self._recent, tell),
+            core.alarm,
             self._perform,
             clock.now,
             LoopTimer(clock.now),

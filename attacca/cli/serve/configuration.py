@@ -3,10 +3,11 @@
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
-from attacca.cli.serve.cluster import CONTROL_HTTP_PORT, CONTROL_PORT, JOIN_TOKEN, ClusterConfig
+from attacca.cli.serve.cluster import CONTROL_HTTP_PORT, CONTROL_PORT, JOIN_TOKEN, LISTEN_FD, ClusterConfig
 from attacca.cli.serve.joints import WireConfig
 from attacca.cli.serve.whole import check_of_cluster, check_whole
 from attacca.control.config import ControlConfig
@@ -39,7 +40,7 @@ FAMILIES = {  # where each is chosen
     "placement": "control.placement",
 }
 # They speak to the commands, not to the server.
-NOT_SETTINGS = ("ATTACCA_URL", "ATTACCA_TOKEN", "ATTACCA_CONFIG", "ATTACCA_CORES", JOIN_TOKEN)
+NOT_SETTINGS = ("ATTACCA_URL", "ATTACCA_TOKEN", "ATTACCA_CONFIG", "ATTACCA_CORES", JOIN_TOKEN, LISTEN_FD)
 SHORT = {  # what may be said without its section, in a file, in the environment and with --set
     "state_dir": "control.state_dir",
     "secret_key_file": "control.secret_key_file",
@@ -66,6 +67,7 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     wire: WireConfig = WireConfig()
     cluster: ClusterConfig = ClusterConfig()
     store: StoreConfig = StoreConfig()
+    log: Literal["text", "json"] = "text"  # what the planes say on stderr; json: a line is an object
 
 
 def load(

@@ -10,8 +10,8 @@ import typer
 from attacca.cli.command import PlaneGroup, VerbCommand
 from attacca.cli.options import DEFAULT_URL, ConfigFile, Csv, Json, MaybeName, StateDir, Token, Url
 from attacca.cli.screens.terminal import paint, say, show_csv, show_json
+from attacca.cli.serve.lines import log_to_stderr
 from attacca.cli.serve.plane_options import Advertise, Certs, Listen, PlaneName
-from attacca.cli.serve.running import log_to_stderr
 from attacca.cli.serve.running import run as serve
 from attacca.cli.serve.up import Assignments, Host, Lifeline, Port, Quiet, Verbose
 
@@ -61,9 +61,9 @@ def run(
         "cluster.name": (name, "--name"), "cluster.certs": (certs, "--certs"),
     }  # fmt: skip
     config = load(os.environ, file, flags, assignments or [], "control").value
-    log_to_stderr(verbose=verbose)
     from attacca.cli.serve.planes.control import ControlPlane
 
+    log_to_stderr(lambda: config.cluster.name or "control", verbose=verbose, is_json=config.log == "json")
     plane = ControlPlane(config)
 
     def greet() -> None:

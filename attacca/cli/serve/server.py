@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import socket
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 from typing import Any, cast
@@ -12,6 +13,7 @@ import msgspec
 from attacca import __version__
 from attacca.cli.serve.configuration import ServerConfig
 from attacca.cli.serve.joints import End, Joints
+from attacca.cli.serve.lines import teller
 from attacca.cli.serve.planes.door import no_token, probe, url_of
 from attacca.control.deploy.artefacts import Artefacts
 from attacca.control.deploy.state import StateDir
@@ -70,8 +72,10 @@ Watch = Callable[[object], None]  # is told of each ended invocation and each ch
 class Server:
     """Everything of `attacca up`. `open` either succeeds whole or leaves nothing behind."""
 
-    def __init__(self, config: ServerConfig, watch: Watch | None = None) -> None:
+    def __init__(self, config: ServerConfig, watch: Watch | None = None, handed: socket.socket | None = None) -> None:
+        """`handed`: listens at `config.gateway` already, for whoever comes after us too."""
         self.config = config
+        self._handed = handed
         self.restored = 0  # functions found in the state directory
         self._watch = watch
         self._clock: Clock = SystemClock()
@@ -99,7 +103,8 @@ class Server:
 
     async def _open(self) -> None:
         config, clock = self.config, self._clock
-        probe(config.gateway.host, config.gateway.port)
+        if self._handed is None:
+            probe(config.gateway.host, config.gateway.port)
         state = StateDir(config.control.state_dir)
         state.make()
         if is_beside(config.store):
@@ -138,6 +143,8 @@ class Server:
         self._of_control: Peers[Said] = Peers()
         self._of_worker: Peers[FromWorker | ToControl] = Peers()
 
+        tell = teller() if config.log == "json" else None  # for people a line for each invocation says enough
+
         def secret(name: str) -> bytes:
             return self.control.secrets.value(name)
 
@@ -149,6 +156,7 @@ class Server:
             self._of_gateway.send,
             self._watch,
             lambda message: self._of_gateway.send(CONTROL, message),
+            tell=tell,
         )
         self.runtime = ProcessRuntime(SharedCode(state.path), config.process, clock, config.worker.memory_mb, secret)
         self.worker = Worker(
@@ -160,6 +168,7 @@ class Server:
             lambda line: self._of_worker.send(CONTROL, line),
             self._load_per_core,
             Meter(state.path).measure,
+            tell,
         )
         self.control = Control(
             config.control,
@@ -172,6 +181,7 @@ class Server:
             silent_s=config.gateway.silent_s,
             is_ordinary_user=os.geteuid() != 0,
             artefacts=artefacts,
+            tell=tell,
         )
 
     async def _join(self) -> None:
@@ -227,7 +237,7 @@ class Server:
         )
         http.serve_later(self.calls_later)
         speak(http)
-        self._port = (await serve(http)).sockets[0].getsockname()[1]
+        self._port = (await serve(http, self._handed)).sockets[0].getsockname()[1]
         self._http = http
 
     def _announce(self, message: Catalogue | Deployed | Deleted) -> None:
@@ -302,8 +312,12 @@ class Server:
         return url_of(self.config.gateway, self._port)
 
     async def drain(self) -> None:
-        """Take nothing new, refuse what waits, let what runs finish within `worker.drain_s` and its answers out."""
+        """Take nothing new, refuse what waits, let what runs finish within `worker.drain_s` and its answers out. Where
+        whoever comes after us takes what comes now, what waits is not refused either."""
         self._is_ready = False
+        if self._handed is not None and self._http is not None:
+            self._http.end()
+            await self._http.ended(self.config.gateway.drain_s)
         self.calls_later.drain()
         self.gateway.drain()
         if self._http is not None:

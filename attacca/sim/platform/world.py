@@ -69,13 +69,15 @@ class World:
         ]
         self.front = self.fronts[0]
         self._doors = Draws(scenario.seed, "gateways")
-        self.control = SimulatedControl(engine, scenario, _silent_s(scenario, is_apart=self._is_apart))
+        self.arrive = self.front.arrive if len(self.fronts) == 1 else self._arrive_somewhere
+        has_duty = scenario.system.mode == "cluster" or bool(scenario.faults)  # control has anything to decide
+        self._is_heard = self._is_apart and has_duty
+        self.control = SimulatedControl(engine, scenario, _silent_s(scenario, is_apart=self._is_heard))
         for front in self.fronts:
             self.control.connect(front)
         self._schedule = schedule
         self._coming: Iterator[Due] = iter(schedule)
         self._sent = 0
-        self._has_lost_gateways = False
         self._moments = Draws(scenario.seed, "samples")
         self.nodes = self._nodes(event_log, wrap, keepalives or [None] * scenario.system.workers)
         for number in range(len(self.fronts)):
@@ -101,7 +103,8 @@ class World:
             for target in targets
             if target.plan.cold is not None
         }
-        chances = Chances(scenario.hardware, scenario.seed, colds)
+        all_compute = all(target.plan.body.computing > 0 for target in targets)
+        chances = Chances(scenario.hardware, scenario.seed, colds, all_compute=all_compute)
         nodes: list[SimulatedWorker] = []
         called = _called(self._schedule) if scenario.system.templates else set()
         self.control.open(_revision(target, scenario) for target in targets if target.name not in called)
@@ -141,21 +144,25 @@ class World:
             else:
                 front.drive.feed(WorkerJoined(node.view()))
 
-    def arrive(self, flight: SimulatedInvocation) -> None:
+    def _arrive_somewhere(self, flight: SimulatedInvocation) -> None:
         """At one of the gateways: the same one whatever the system does."""
+        self.fronts[int(self._doors.at(flight.idx) * len(self.fronts))].arrive(flight)
+
+    def _arrive_where_one_listens(self, flight: SimulatedInvocation) -> None:
+        """At the same one, or where that is down at the next: as what stands before gateways does it."""
         fronts = self.fronts
-        front = fronts[0] if len(fronts) == 1 else fronts[int(self._doors.at(flight.idx) * len(fronts))]
-        if self._has_lost_gateways and not front.is_ready:
+        front = fronts[int(self._doors.at(flight.idx) * len(fronts))]
+        if not front.is_ready:
             front = next((other for other in fronts if other.is_ready), front)
-            if not front.is_ready:
-                front.turn_away(flight)
-                return
-        front.arrive(flight)
+        if front.is_ready:
+            front.arrive(flight)
+        else:
+            front.turn_away(flight)
 
     def crash_gateway(self, place: int) -> None:
         """Its clients are told nothing but that; those who come next are sent to others."""
         front, scenario = self.fronts[place], self.scenario
-        self._has_lost_gateways = True
+        self.arrive = self._arrive_where_one_listens
         front.crash(_core(scenario, self._balancer, place, is_apart=self._is_apart))
         self.control.lose(front.name)
         for node in self.nodes:
@@ -245,7 +252,8 @@ class World:
                 heartbeat = Heartbeat(node.view())
                 for channel in node.to_gateways.values():
                     channel.send(heartbeat, -1 - count - node.place * BEATS_MOST)
-                self.control.hear(heartbeat)
+                if self._is_heard:
+                    self.control.hear(heartbeat)
         self.engine.at(self.engine.now + HEARTBEAT_S, self._beat, count + 1)
 
 

@@ -1,16 +1,11 @@
-"""A client's connection in memory: what is held back, what is left unread, who is too slow, and how it all ends."""
-
-import pytest
+"""A client's connection in memory: what is held back, what is left unread, and how it all ends."""
 
 from attacca.gateway.config import GatewayConfig
-from attacca.gateway.http.asgi_adapter import Receive, Scope, Send
 from attacca.gateway.http.connection import HELD_MOST, TURNED_AWAY_MOST
 from attacca.model.invocation import Ok
 from tests.gateway.http.stage import Line, Stage, error
 from tests.gateway.play import revision
-from tests.gateway.wire import CHUNKED, chunk, get, post
-
-MB = 1 << 20
+from tests.gateway.wire import get, post
 
 
 def statuses(line: Line) -> list[int]:
@@ -119,191 +114,14 @@ def test_one_connection_too_many_is_told_so_and_many_are_not() -> None:
     assert here.connect().ask(get("/healthz")).status == 200
 
 
-# Slow clients.
-
-
-@pytest.mark.parametrize(
-    ("begun", "seconds", "code"),
-    [
-        (b"GET /function/echo HTT", 11, 408),
-        (post("/function/echo", b"xx")[:-1], 31, 408),
-        (get("/function/echo", CHUNKED, method="POST") + b"2\r\nx", 31, 408),
-        (get("/api/x", "Content-Length: 9", method="POST"), 31, 408),
-    ],
-)
-def test_what_does_not_come_is_not_waited_for(begun: bytes, seconds: float, code: int) -> None:
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        await receive()
-        await receive()
-
-    here = Stage(admin=app)
-    line = here.connect().send(begun)
-    here.pass_time(seconds - 2, step_s=1)
-    assert line.answers() == []
-    here.pass_time(4, step_s=1)
-    assert error(line.answer()) == (code, "request_timeout")
-    here.pass_time(4, step_s=1)
-    assert line.is_lost
-    here.is_quiet()
-
-
-def test_an_idle_connection_goes_after_a_while() -> None:
-    here = Stage()
-    asked, silent = here.connect(), here.connect()
-    here.pass_time(60, step_s=1)
-    asked.ask(post("/function/echo"))
-    here.pass_time(20, step_s=1)
-    assert (asked.is_lost, silent.is_lost) == (False, True)
-    here.pass_time(60, step_s=1)
-    assert asked.is_lost
-
-
-def test_a_small_refused_body_passes_by_unless_it_is_too_slow() -> None:
-    here = Stage()
-    line = here.connect().send(post("/function/nobody", b"x" * 100)[:-50])
-    assert line.answer().status == 404
-    line.send(b"x" * 50 + post("/function/echo", b"next"))
-    assert line.answer().body == b"next"
-    line.send(post("/function/nobody", b"x" * 100)[:-50])
-    assert not line.answer().closes
-    here.pass_time(40, step_s=1)
-    assert line.is_lost, "it lingers, and goes"
-    line = here.connect().send(get("/function/nobody", CHUNKED, method="PUT"), chunk(40_000))
-    assert (line.answer().closes, line.has_ended) == (False, False)
-    line.send(chunk(40_000))
-    assert line.has_ended, "there is more than a little of it"
-    line = here.connect().send(post("/function/nobody", b"x" * 100)[:-50], b"zz" * 20)
-    line.send(b"zz" * 5 + b"nonsense")
-    assert statuses(line) == [404, 400]
-
-
-def test_who_does_not_read_is_left() -> None:
-    here = Stage()
-    here.worker.answers["f"] = lambda request: Ok(bytes(65_500))
-    line = here.connect()
-    line.is_slow = True
-    line.send(get("/function/f") * 3)
-    assert len(here.worker.dispatched) == 1, "no other is served before it has read"
-    assert not line.is_read
-    here.pass_time(20, step_s=1)
-    line.read(1000)
-    here.pass_time(20, step_s=1)
-    assert not line.is_lost, "it reads"
-    here.pass_time(45, step_s=1)
-    assert line.is_aborted
-    here.is_quiet()
-
-
-def test_who_reads_too_little_of_a_large_answer_is_left() -> None:
-    here = Stage()
-    here.worker.answers["f"] = lambda request: Ok(bytes(5 * MB))
-    line = here.connect()
-    line.is_slow = True
-    line.send(get("/function/f"))
-    for _ in range(80):
-        if not line.is_lost:
-            line.read(100)
-            here.pass_time(1)
-    assert line.is_aborted
-    here.is_quiet()
-
-
-def test_who_has_read_is_served_again() -> None:
-    here = Stage()
-    here.worker.answers["f"] = lambda request: Ok(bytes(200_000))
-    line = here.connect()
-    line.is_slow = True
-    line.send(get("/function/f") * 2, get("/function/echo"))
-    line.read(line.unread)
-    assert len(here.worker.dispatched) == 2
-    line.is_slow = False
-    line.read(line.unread)
-    assert [len(answer.body) for answer in line.answers()] == [200_000, 200_000, 0]
-    line.leave()
-    here.is_quiet()
-
-
-# Clients that leave.
-
-
-def begin(*pieces: bytes) -> tuple[Stage, Line]:
-    here = Stage()
-    return here, here.connect().send(*pieces)
-
-
-@pytest.mark.parametrize(
-    "pieces",
-    [
-        (b"GET /func",),
-        (post("/function/echo", b"xx")[:-1],),
-        (post("/function/f", b"xx"),),
-        (post("/function/f", b"xx"), get("/function/echo") * 1000),
-        (get("/function/stream", CHUNKED, method="POST"),),
-        (get("/function/nobody", "Content-Length: 5", method="POST"),),
-        (get("/function/stream", CHUNKED, method="POST"), chunk(100_000)),
-        (post("/function/echo", b"x") + post("/function/f", b"xx") + b"nonsense\r\n\r\n",),
-    ],
-)
-def test_who_leaves_takes_everything_along(pieces: tuple[bytes, ...]) -> None:
-    here, line = begin(*pieces)
-    line.leave()
-    for withdraw in here.worker.withdrawn:
-        here.end(withdraw.outcome, withdraw.id)
-    here.is_quiet()
-    here, line = begin(*pieces)
-    line.finish()
-    for withdraw in here.worker.withdrawn:
-        here.end(withdraw.outcome, withdraw.id)
-    if here.gateway.busy():
-        here.start()
-        here.end()
-    assert line.is_lost
-    here.is_quiet()
-
-
-def test_who_has_only_finished_sending_still_gets_the_answer_of_a_run() -> None:
-    here, line = begin(post("/function/f", b"x"))
-    here.start()
-    line.finish()
-    here.end(Ok(b"late"))
-    assert (line.answer().body, line.is_lost) == (b"late", True)
-
-
-def test_who_has_finished_sending_gets_all_that_was_asked_for() -> None:
-    here, line = begin(post("/function/f", b"x") + get("/function/echo") * 3)
-    here.start()
-    line.finish()
-    here.end()
-    assert statuses(line) == [200] * 4
-    assert line.is_lost
-
-
-def test_who_finishes_without_reading_gets_the_rest_when_it_reads() -> None:
-    here = Stage()
-    here.worker.answers["f"] = lambda request: Ok(bytes(200_000))
-    line = here.connect()
-    line.is_slow = True
-    line.send(get("/function/f") + get("/function/echo"))
-    line.finish()
-    assert not line.is_lost
-    line.read(line.unread)
-    assert statuses(line) == [200, 200]
-    assert line.is_lost
-
-
-def test_an_asgi_function_hears_that_its_client_may_have_left() -> None:
-    here, line = begin(get("/function/stream"))
-    here.start()
-    line.finish()
-    assert [withdraw.running for withdraw in here.worker.withdrawn] == [False]
-
-
 # The end of the server.
 
 
 def test_the_end_of_the_server() -> None:
     here = Stage()
     idle, busy, half = here.connect(), here.connect(), here.connect()
+    here.pass_time(2)
+    idle.ask(get("/function/echo"))
     busy.send(post("/function/f"))
     half.send(b"GET /func")
     ended = here.run(here.server.ended())
@@ -315,6 +133,30 @@ def test_the_end_of_the_server() -> None:
     half.leave()
     assert ended.done()
     assert repr(here.server).startswith("<HttpServer 0 connections, 0 turned away")
+
+
+def test_who_has_only_just_come_is_answered_at_the_end_too() -> None:
+    here = Stage()
+    comes, silent = here.connect(), here.connect()
+    here.do(here.server.end)
+    ended = here.run(here.server.ended(grace_s=10))
+    here.pass_time(1)
+    answer = comes.ask(post("/function/echo", b"still"))
+    assert (answer.body, answer.closes, silent.is_lost) == (b"still", True, False)
+    here.pass_time(3)
+    assert (silent.is_lost, silent.is_aborted, ended.done()) == (True, False, True)
+
+
+def test_what_runs_has_its_time_at_the_end() -> None:
+    here = Stage()
+    line = here.connect().send(post("/function/f"))
+    here.start()
+    here.do(here.server.end)
+    ended = here.run(here.server.ended(grace_s=10))
+    here.pass_time(9)
+    assert not ended.done()
+    here.end(Ok(b"late"))
+    assert (line.answer().body, ended.done()) == (b"late", True)
 
 
 def test_those_that_do_not_go_are_dropped() -> None:
@@ -344,7 +186,7 @@ def test_draining_refuses_and_closes() -> None:
     assert (error(answer), answer.closes) == ((503, "draining"), True)
     early = here.connect()
     assert early.ask(post("/function/echo", b"xx")[:-1]).closes
-    here.pass_time(2)
+    here.pass_time(4)
     assert idle.is_lost
     waits = Stage()
     line = waits.connect().send(post("/function/f", b"x"))

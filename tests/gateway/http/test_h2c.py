@@ -157,7 +157,8 @@ def test_errors_are_answers_of_their_stream_alone(stage: Stage) -> None:
 def test_what_its_client_gives_up_is_left_and_not_for_a_pastime(stage: Stage) -> None:
     client = Client(stage)
     for _ in range(BROKEN + 1):
-        number = client.ask(b"", ends=False)
+        number = client.h2.get_next_available_stream_id()
+        client.h2.send_headers(number, ECHO)
         client.h2.reset_stream(number, h2.errors.ErrorCodes.CANCEL)
         client.talk()
     assert client.is_told_to_go
@@ -197,6 +198,10 @@ def test_idle_ones_go_when_the_server_ends(stage: Stage) -> None:
         stage.loop.do(lambda one=one: one.sweep(stage.server.now, is_ending=True))
     client.talk()
     assert client.is_told_to_go
+    assert not greeting.is_closing()  # what it has come for may be on its way
+    for one in list(stage.server.connections):
+        late = stage.server.now + stage.server.config.linger_s + 1
+        stage.loop.do(lambda one=one, late=late: one.sweep(late, is_ending=True))
     assert greeting.is_closing()
 
 

@@ -1,25 +1,28 @@
 """A gateway in a process of its own: it hears of functions and workers from control, and dials the workers."""
 
+import asyncio
 import contextlib
 import logging
 import os
+import socket
 import urllib.parse
-from collections.abc import Callable
 from typing import Any
 
 from attacca import __version__
 from attacca.cli.serve.cluster import address, calls_file, certificates, fresh_name, given_key, ticket
 from attacca.cli.serve.configuration import ServerConfig
+from attacca.cli.serve.lines import teller, watcher
 from attacca.cli.serve.planes.door import CONTROL, ENDS, keep, probe, told_url, url_of
 from attacca.cli.serve.planes.led import led
 from attacca.control.deploy.state import StateDir
 from attacca.gateway.async_calls import AsyncCalls, new_owner
 from attacca.gateway.dialects.speaking import speak
 from attacca.gateway.driver import Gateway
+from attacca.gateway.elsewhere import Elsewhere
 from attacca.gateway.http.listener import serve
 from attacca.gateway.http.plane import ToControl
 from attacca.gateway.http.server import HttpServer
-from attacca.io.journal.opening import open_journal
+from attacca.io.journal.opening import is_shared, open_journal
 from attacca.io.wire.peers import Peers
 from attacca.io.wire.stream import StreamLink
 from attacca.io.wire.tcp import Dialer, Dialers, parsed
@@ -28,7 +31,18 @@ from attacca.kernel.access import is_loopback
 from attacca.kernel.clock import Clock, SystemClock
 from attacca.kernel.ids import Ids
 from attacca.kernel.rand import Streams
-from attacca.model.messages import AskCatalogue, FromWorker, GatewayJoined, Known, Leads, OfGateway, ToGateway, ToWorker
+from attacca.model.journals import AskAsync, AskCall, CallTold
+from attacca.model.messages import (
+    AskCatalogue,
+    Catalogue,
+    FromWorker,
+    GatewayJoined,
+    Known,
+    Leads,
+    OfGateway,
+    ToGateway,
+    ToWorker,
+)
 
 LOG = logging.getLogger("attacca.gateway")
 
@@ -36,17 +50,19 @@ LOG = logging.getLogger("attacca.gateway")
 class GatewayPlane:
     """A `running.Plane`. Ready when control has told it the catalogue."""
 
-    def __init__(self, config: ServerConfig, watch: Callable[[object], None] | None = None) -> None:
+    def __init__(self, config: ServerConfig, handed: socket.socket | None = None) -> None:
+        """`handed`: listens at `config.gateway` already."""
         self._streams = Streams.from_entropy()
         self.name = config.cluster.name or fresh_name("gateway", self._streams.stream("name"))
         self.config = config
-        self._watch = watch
+        self._handed = handed
         self._clock: Clock = SystemClock()
         self._opened_at = self._clock.now()
         self._closing = contextlib.AsyncExitStack()
         self._http: HttpServer | None = None
         self._port = config.gateway.port
         self._peers: Peers[ToWorker | OfGateway] = Peers()
+        self._has_catalogue = asyncio.Event()
 
     def __repr__(self) -> str:
         return f"<GatewayPlane {self.name}: {len(self._peers.names())} peers>"
@@ -71,7 +87,7 @@ class GatewayPlane:
         limits = Limits(message_bytes=config.wire.message_bytes)
         hello = ticket("gateway", self.name, key).hello()
         peers = self._peers
-        if not config.gateway.share_port:
+        if self._handed is None and not config.gateway.share_port:
             probe(config.gateway.host, config.gateway.port, "gateway")
 
         def to_worker() -> StreamLink:
@@ -80,16 +96,17 @@ class GatewayPlane:
         def to_control() -> StreamLink:
             return StreamLink(peers, hello, Leads | ToGateway, limits, has_dialed=True)
 
-        self._workers = Dialers(to_worker, to_dial, streams.stream("dialing"))
+        self._workers = Dialers(to_worker, to_dial, streams.stream("dialing"), config.cluster.sockets)
         self.gateway = gateway = Gateway(
             config.gateway,
             self._clock,
             Ids(streams.stream("invocations")),
             streams.stream("balancing"),
             peers.send,
-            self._watch,
+            watcher(),
             self._tell_control,
             self,
+            teller(),
         )
         self._led = led(self._clock, config.gateway.silent_s, peers)
         peers.bind(
@@ -105,14 +122,30 @@ class GatewayPlane:
         http.serve_later(self.calls_later)
         http.handler = ToControl(http.handler, self._admin_at)
         speak(http)
-        self._port = (await serve(http)).sockets[0].getsockname()[1]
-        self._http = http
+        if self._handed is None:
+            await self._listen(http)
         control = Dialer(
             to_control, [address(one) for one in config.cluster.control], to_dial, streams.stream("control")
         )
         self._closing.push_async_callback(control.close, ENDS)
         control.open()
         await peers.until(CONTROL)
+        if self._handed is not None:
+            await self._until_equipped()
+            await self._listen(http)
+
+    async def _listen(self, http: HttpServer) -> None:
+        self._port = (await serve(http, self._handed)).sockets[0].getsockname()[1]
+        self._http = http
+
+    async def _until_equipped(self) -> None:
+        """Who calls can wait a moment, or others take them: functions are known, and workers joined, as far as they can
+        be reached in the time after which one is lost."""
+        await self._has_catalogue.wait()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self.config.gateway.silent_s):
+                for worker in self.gateway.dialed:
+                    await self._peers.until(worker)
 
     async def _open_calls(self, key: bytes) -> None:
         """Gateways of one machine share a file, where the state is not on a server."""
@@ -122,6 +155,8 @@ class GatewayPlane:
         self._closing.push_async_callback(journal.close)
         chance = self._streams.stream("async")
         self.calls_later = AsyncCalls(self.gateway, journal, config.gateway.async_, self._clock, chance)
+        if not is_shared(config.store):
+            self.calls_later.elsewhere = Elsewhere(lambda asked: self._peers.send(CONTROL, asked))
         self._closing.push_async_callback(self.calls_later.close)
         self.calls_later.open()
 
@@ -133,8 +168,17 @@ class GatewayPlane:
     def _hear_control(self, message: Leads | ToGateway) -> None:
         if isinstance(message, Leads):
             self._led.hear(message)
-        elif self._led.is_obeyed:
+        elif not self._led.is_obeyed:
+            return
+        elif isinstance(message, CallTold):
+            if self.calls_later.elsewhere is not None:
+                self.calls_later.elsewhere.hear(message)
+        elif isinstance(message, AskAsync | AskCall):
+            self.calls_later.tell(message, lambda told: self._peers.send(CONTROL, told))
+        else:
             self.gateway.hear(message)
+            if isinstance(message, Catalogue):
+                self._has_catalogue.set()
 
     def _lose(self, peer: str, why: str) -> None:
         if peer == CONTROL:
@@ -185,11 +229,12 @@ class GatewayPlane:
         }
 
     async def drain(self) -> None:
-        self.calls_later.drain()
-        self.gateway.drain()
+        """What it has taken is seen to its end, also what still waits; what comes now, others take."""
         if self._http is not None:
             self._http.end()
-            await self._http.ended()
+            await self._http.ended(self.config.gateway.drain_s)
+        self.calls_later.drain()
+        self.gateway.drain()
 
     async def close(self) -> None:
         if self._http is not None:
