@@ -14,8 +14,6 @@ SEEDS ?= 1000
 FIRST ?= 1
 MINUTES ?= 5
 LEAVE_OUT ?=
-# Each process collects all tests first, so that more are no quicker.
-EVERY_CORE := -n auto --maxprocesses 8
 LONG := tests/laws tests/load tests/sim tests/lab tests/fuzz tests/examples tests/cli/laboratory tests/guest/libraries
 CODE := $(wildcard attacca tests examples bench scripts)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -42,13 +40,13 @@ check: $(VENV)/.dev ## Format, lint, types, import contracts
 	$(BIN)/lint-imports
 
 pure: $(VENV)/.dev ## The tests that need no process, socket or clock; WEIGH=--weigh: none of them may do too much
-	$(BIN)/pytest -rfEs $(EVERY_CORE) $(WEIGH) --ignore tests/live $(LONG:%=--ignore %) --durations=5
+	$(BIN)/python -m scripts.shares -rfEs $(WEIGH) --ignore tests/live $(LONG:%=--ignore %) --durations=5
 
 long live: export HYPOTHESIS_PROFILE ?= many
 
 long: $(VENV)/.dev ## Pure tests that take a while: laws over many cases and runs, traces, figures, the examples
 	$(BIN)/pytest -rfEs $(LONG) $(LEAVE_OUT:%=--ignore %) --durations=5
-	$(BIN)/pytest -rfEs $(EVERY_CORE) -m hypothesis --ignore tests/live $(LONG:%=--ignore %) --durations=5
+	$(BIN)/python -m scripts.shares -rfEs -m hypothesis --ignore tests/live $(LONG:%=--ignore %) --durations=5
 
 live: $(VENV)/.dev ## The tests that start real processes and servers
 	timeout --foreground --signal=INT --kill-after=30 $(LIVE_TIMEOUT_S) $(BIN)/pytest -rfEs -m live --durations=15

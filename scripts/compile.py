@@ -5,8 +5,8 @@ python -m scripts.compile     in this checkout; scripts/hatch_build.py does it f
 Which they are is in pyproject.toml, under tool.attacca.compiled.
 """
 
-import ast
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -22,6 +22,7 @@ ROOT = Path(__file__).parents[1]
 INTO = ROOT / "build" / "cores"
 GROUP = "attacca.cores"  # the code of all of them is in attacca/cores__mypyc.*.so
 OPTIMISED = "2"
+KEYWORDS = re.compile(r"^class (\w+)\([^:]*=", re.MULTILINE)
 CLOSURE = """
 import importlib, sys
 for name in sys.argv[1:]:
@@ -49,10 +50,8 @@ def why_not(path: Path, root: Path = ROOT) -> str:
     for place, why in told(root)["left-out"].items():
         if path.is_relative_to(place):
             return str(why)
-    tree = ast.parse((root / path).read_text())
-    classes = (node for node in tree.body if isinstance(node, ast.ClassDef))
-    has_keywords = next((node.name for node in classes if node.keywords), "")
-    return f"{has_keywords} has keywords in its class statement, which mypyc drops" if has_keywords else ""
+    has_keywords = KEYWORDS.search((root / path).read_text())
+    return f"{has_keywords[1]} has keywords in its class statement, which mypyc drops" if has_keywords else ""
 
 
 @cache

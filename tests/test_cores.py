@@ -22,6 +22,7 @@ DATA = {
     "IntEnum",
     "msgspec.Struct",
 }  # classes as Python has them
+CLASS = re.compile(r"^ *class (\w+)(?:\(([^:]*?)\))?:", re.MULTILINE)
 
 
 def write(package: Path, **texts: str) -> None:
@@ -80,19 +81,13 @@ def test_whatever_is_not_compiled_says_why() -> None:
     )
 
 
-def bases(tree: ast.Module) -> Mapping[str, set[str]]:
-    classes = (node for node in statements(tree) if isinstance(node, ast.ClassDef))
-    return {node.name: {ast.unparse(base).partition("[")[0] for base in node.bases} for node in classes}
+def bases(text: str) -> Mapping[str, set[str]]:
+    return {name: {base.strip().partition("[")[0] for base in of.split(",")} - {""} for name, of in CLASS.findall(text)}
 
 
 def heirs(compiled: Mapping[str, str], written: Mapping[str, str]) -> list[str]:
     """Classes as they are written that inherit from a compiled one, which that allows nobody: modules to their text."""
-    native = {
-        (module, name)
-        for module, text in compiled.items()
-        for name, of in bases(ast.parse(text)).items()
-        if not of & DATA
-    }
+    native = {(module, name) for module, text in compiled.items() for name, of in bases(text).items() if not of & DATA}
     named = re.compile(rf"^ *class \w+\(.*\b({'|'.join(name for _, name in native)})\b", re.MULTILINE)
     found = []
     for module, text in written.items():
@@ -106,7 +101,7 @@ def heirs(compiled: Mapping[str, str], written: Mapping[str, str]) -> list[str]:
             for alias in node.names
         }
         found += [
-            f"{module}.{name}" for name, of in bases(tree).items() if any(imported.get(base) in native for base in of)
+            f"{module}.{name}" for name, of in bases(text).items() if any(imported.get(base) in native for base in of)
         ]
     return found
 

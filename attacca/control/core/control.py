@@ -14,6 +14,7 @@ import msgspec
 from attacca.control.core.changes import Changes, no_worker
 from attacca.control.core.cluster.cluster import Cluster
 from attacca.control.core.cordons import Cordons
+from attacca.control.core.entitled import Entitled
 from attacca.control.core.events import (
     OPEN,
     Announce,
@@ -53,6 +54,7 @@ from attacca.control.core.stored import EPOCH
 from attacca.control.core.workers import Workers
 from attacca.errors import AttaccaError, BadRequest, IllegalTransition
 from attacca.kernel.chance import Chance
+from attacca.kernel.timers import Alarm
 from attacca.model.endpoints import SandboxDown, Sandboxes, SandboxUp
 from attacca.model.function import Scheduling
 from attacca.model.messages import (
@@ -96,6 +98,7 @@ class ControlCore:
         allow_source_builds: bool = False,
         is_ordinary_user: bool = False,
     ) -> None:
+        self.alarm = Alarm()  # when it wants the next Tick; a Tick at any other time does no harm
         self.stage = Stage.CLOSED
         self.workers = Workers(silent_s)
         self.cluster = Cluster(policies, chance)
@@ -110,6 +113,7 @@ class ControlCore:
             is_ordinary_user=is_ordinary_user,
         )
         self.cordons = Cordons(self.workers)
+        self.entitled = Entitled(self.workers, self.changes, self.cluster)
         self.erasing: dict[str, str] = {}  # by request: a secret that is being deleted
         self._restored: Restored | None = None
 
@@ -126,13 +130,13 @@ class ControlCore:
         if type(event) in OF_CLUSTER:  # hundreds of times as often as all else
             if self.stage is Stage.OPEN:
                 self.cluster.handle(now, event, out)  # type: ignore[arg-type]
-            self.cluster.publisher.flush(out)
-            return out
-        self._rest(now, event, out)
-        for command in out:
-            if type(command) is Announce:
-                self.cluster.announced(now, command.message, out)
+        else:
+            self._rest(now, event, out)
+            for command in out:
+                if type(command) is Announce:
+                    self.cluster.announced(now, command.message, out)
         self.cluster.publisher.flush(out)
+        self.alarm.at = min(self.workers.silent_at, self.garbage.again_at, self.spread.next_at, self.cluster.timers.at)
         return out
 
     def _rest(self, now: float, event: Event, out: list[Command]) -> None:
@@ -160,11 +164,6 @@ class ControlCore:
         self.changes.settle(out)
         if self.stage is Stage.OPEN and (self.garbage.is_wanted or self.garbage.is_at_work):
             self.garbage.move_on([worker.name for worker in self.workers.heard()], self.changes.catalogue, out)
-
-    def wakeup(self) -> float | None:
-        """When it wants the next Tick. A Tick at any other time does no harm."""
-        at = min(self.workers.silent_at, self.garbage.again_at, self.spread.next_at, self.cluster.timers.next() or inf)
-        return None if at == inf else at
 
     def is_at_rest(self) -> bool:
         """Nothing that was ordered is on its way."""

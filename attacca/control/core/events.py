@@ -191,7 +191,7 @@ class Drain(msgspec.Struct, frozen=True):
 
 
 class Tick(msgspec.Struct, frozen=True):
-    """The time that `wakeup()` named has come; or the driver felt like it."""
+    """The time of its alarm has come; or the driver felt like it."""
 
 
 Report = Examined | Built | BuildFailed | Checked | Stored | Erased | StoreFailed
