@@ -102,7 +102,7 @@ $(VENV)/.run: pyproject.toml | $(BIN)/python
 
 $(VENV)/.dev: pyproject.toml | $(BIN)/python
 	@echo "Installing attacca and what its tests need into $(VENV)"
-	@$(BIN)/pip install --quiet --editable '.[dev]'
+	@scripts/install.sh $(VENV) '.[dev]'
 	@$(BIN)/python -m compileall -q -j 0 $(CODE)
 	@$(BIN)/pytest --collect-only --ignore tests/live $(LONG:%=--ignore %) >/dev/null || true  # compiles tests its own way
 	@touch $@ $(VENV)/.run
