@@ -10,7 +10,7 @@ from attacca.gateway.core.gateway import GatewayCore
 from attacca.kernel.rand import Streams
 from attacca.kernel.registry import build
 from attacca.load.records.recorder import NullRecorder, RecordSink
-from attacca.load.workload.scenario import Scenario
+from attacca.load.workload.scenario import Distribution, Scenario
 from attacca.load.workload.schedule import RUN, WARMUP, Due, Schedule, Target
 from attacca.model.function import PythonDirectory, Revision, Scheduling, Settings, Signature
 from attacca.model.membership import HEARTBEAT_S
@@ -69,12 +69,13 @@ class World:
                 self.invocations,
                 self.ledger,
                 f"gateway-{number}" if number else "gateway",
+                _service(scenario, number),
             )
             for number in range(scenario.system.gateways)
         ]
         self.front = self.fronts[0]
         self._doors = Draws(scenario.seed, "gateways")
-        self.arrive = self.front.arrive if len(self.fronts) == 1 else self._arrive_somewhere
+        self.arrive = self.front.come if len(self.fronts) == 1 else self._arrive_somewhere
         has_duty = scenario.system.mode == "cluster" or bool(scenario.faults)  # control has anything to decide
         self._is_heard = self._is_apart and has_duty
         self.control = SimulatedControl(engine, scenario, _silent_s(scenario, is_apart=self._is_heard))
@@ -142,12 +143,13 @@ class World:
 
     def _arrive_somewhere(self, flight: SimulatedInvocation) -> None:
         """At one of the gateways: the same one whatever the system does."""
-        self.fronts[int(self._doors.at(flight.idx) * len(self.fronts))].arrive(flight)
+        self.fronts[int(self._doors.at(flight.idx) * len(self.fronts))].come(flight)
 
     def under_way(self) -> list[SimulatedInvocation]:
         """Those that have not been answered."""
+        at_doors = [flight for front in self.fronts for flight in front.at_door]
         clients = [taken.client for front in self.fronts for taken in front.core.inflight.values()]
-        return [client for client in clients if isinstance(client, SimulatedInvocation)]
+        return at_doors + [client for client in clients if isinstance(client, SimulatedInvocation)]
 
     @property
     def _is_apart(self) -> bool:
@@ -180,7 +182,7 @@ class World:
         return sum(channel.lost for node in self.nodes for channel in node.channels)
 
     def _drained(self, flight: SimulatedInvocation) -> None:
-        if not any(front.core.inflight for front in self.fronts):
+        if not any(front.core.inflight or front.at_door for front in self.fronts):
             self.engine.stop()
 
     def _pull(self) -> None:
@@ -278,6 +280,12 @@ def _core(scenario: Scenario, balancer: Balancer | None, number: int, *, is_apar
     silent_s, attempts = _silent_s(scenario, is_apart=is_apart), scenario.system.attempts
     balancing = balancer or balancer_of(scenario, number)
     return GatewayCore(0, balancing, slots_of(scenario, number), silent_s=silent_s, attempts=attempts)
+
+
+def _service(scenario: Scenario, number: int) -> Duration | None:
+    """Where it takes no time there is no event for it."""
+    gateway = scenario.hardware.gateway
+    return None if gateway == Distribution() else Duration(gateway, scenario.seed, f"hardware/gateway{number or ''}")
 
 
 def _silent_s(scenario: Scenario, *, is_apart: bool) -> float:
