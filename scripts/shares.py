@@ -49,7 +49,7 @@ def main() -> int:
     ]
     pieces = cut([path.stat().st_size for path in files], min(len(os.sched_getaffinity(0)), MOST))
     seed = f"--hypothesis-seed={secrets.randbits(32)}"  # what failed is had again by this, and not from a database
-    codes = run([sys.executable, "-m", "pytest", seed, *options], [files[piece] for piece in pieces])
+    codes = run([sys.executable, "-m", "pytest", "--capture=sys", seed, *options], [files[piece] for piece in pieces])
     if codes - {0, NOTHING}:
         print(f"Laws were tried with {seed}.")
     return max(codes - {NOTHING}, default=NOTHING)

@@ -18,7 +18,7 @@ VAGUE = {"util", "utils", "helper", "helpers", "manager", "base", "impl"}
 LONGER_FOR_NOW: set[str] = set()  # may only shrink
 DOLLAR = re.compile(r"(?<!\\)(?<!\(\?!\\n\))(?:\\\\)*\$(?:\Z|[)|])")  # not where it says that no line feed may follow
 SUSPECT = re.compile(r"""\$["')|]""")  # a module without has no such pattern
-FUNCTION = re.compile(r"( *)(?:async )?def ")
+FUNCTION = re.compile(r"^( *)(?:async )?def ", re.MULTILINE)
 
 
 def name_of(path: Path) -> str:
@@ -42,13 +42,14 @@ def untidy(text: str, *, is_package: bool, may_be_long: bool = False) -> Iterato
 def has_room_for_a_long_function(text: str) -> bool:
     """Parsing is slow: the distance to the next function on the same level, or further out, is looked at first."""
     open_: list[tuple[int, int]] = []  # how far in, and from which line
-    for number, line in enumerate([*text.splitlines(), "def the_end() -> None: ..."]):
-        if found := FUNCTION.match(line):
-            depth = len(found[1])
-            while open_ and open_[-1][0] >= depth:
-                if number - open_.pop()[1] > MAX_FUNCTION:
-                    return True
-            open_.append((depth, number))
+    number = seen = 0
+    for found in FUNCTION.finditer(f"{text}\ndef the_end() -> None: ..."):
+        number, seen = number + text.count("\n", seen, found.start()), found.start()
+        depth = len(found[1])
+        while open_ and open_[-1][0] >= depth:
+            if number - open_.pop()[1] > MAX_FUNCTION:
+                return True
+        open_.append((depth, number))
     return False
 
 

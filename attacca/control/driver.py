@@ -66,6 +66,7 @@ from attacca.kernel.clock import Clock
 from attacca.kernel.drive import Drive, LoopTimer, each, report_refused
 from attacca.model.endpoints import AskEndpoints, EndpointsKnown, Loads
 from attacca.model.function import Revision, Scale, Settings
+from attacca.model.journals import AskCall, AsyncTold, CallTold
 from attacca.model.messages import (
     Access,
     AskCatalogue,
@@ -196,8 +197,10 @@ class Control:
             case Logged():
                 if self._log is not None:
                     self._log(message)
-            case Viewed() | StoryTold() | CallsTold():
+            case Viewed() | StoryTold() | CallsTold() | AsyncTold() | CallTold():
                 self.views.hear(message)
+            case AskCall():
+                self.views.pass_on(peer, message)
             case AskPiece() | AskSecrets():
                 self._supplies.hear(peer, message)
             case _:
@@ -283,10 +286,6 @@ class Control:
     def users_of(self, secret: str) -> Sequence[str]:
         """The functions whose current revisions ask for it."""
         return self.core.users_of(secret)
-
-    def wall(self) -> float:
-        """Seconds since 1970."""
-        return self.clock.wall()
 
     def functions(self) -> Sequence[Function]:
         """By name."""

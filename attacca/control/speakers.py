@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from attacca.model.endpoints import AskEndpoints, EndpointsKnown, Loads, SandboxDown, Sandboxes, SandboxUp
+from attacca.model.journals import AskCall, AsyncTold, CallTold
 from attacca.model.messages import (
     AskCatalogue,
     CallsTold,
@@ -32,6 +33,9 @@ SPEAKERS: Final[dict[str, dict[type, Name | None]]] = {  # by plane; of what is 
         EndpointsKnown: None,
         Loads: None,
         CallsTold: None,
+        AsyncTold: None,
+        AskCall: None,
+        CallTold: None,
     },
     "worker": {
         **OF_BOTH,

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from msgspec import inspect
 
 from attacca.io.wire.frames import HEAD, Codec
-from attacca.model import endpoints, messages, supplies
+from attacca.model import endpoints, journals, messages, supplies
 from attacca.model.invocation import Failed, FunctionError
 from attacca.model.messages import Ended
 from tests.io.wire.words import draw
@@ -27,9 +27,9 @@ CODECS = {name: Codec(union, MOST) for name, union in UNIONS.items()}
 
 def said() -> list[type]:
     """All tagged structs of the modules."""
-    told = [*vars(messages).values(), *vars(endpoints).values(), *vars(supplies).values()]
+    told = [*vars(messages).values(), *vars(endpoints).values(), *vars(supplies).values(), *vars(journals).values()]
     kinds = [kind for kind in told if isinstance(kind, type) and issubclass(kind, msgspec.Struct)]
-    modules = (messages.__name__, endpoints.__name__, supplies.__name__)
+    modules = (messages.__name__, endpoints.__name__, supplies.__name__, journals.__name__)
     return [kind for kind in kinds if kind.__module__ in modules and kind.__struct_config__.tag is not None]
 
 

@@ -20,6 +20,7 @@ from attacca.cli.serve.lines import teller
 from attacca.cli.serve.planes.door import CONTROL, ENDS, Once, cannot_listen, keep, no_token, probe, told_url, url_of
 from attacca.cli.serve.planes.own import own
 from attacca.control import metrics
+from attacca.control.async_calls import Gathered
 from attacca.control.deploy.artefacts import Artefacts
 from attacca.control.deploy.state import StateDir
 from attacca.control.driver import Control
@@ -38,7 +39,7 @@ from attacca.gateway.http.plane import PlanePages, ToLeader
 from attacca.gateway.http.server import HttpServer
 from attacca.io.certificates import Certificates
 from attacca.io.haproxy import Balancer
-from attacca.io.journal.opening import open_journal
+from attacca.io.journal.opening import is_shared, open_journal
 from attacca.io.logbook import Logbook
 from attacca.io.store.opening import is_beside, open_store
 from attacca.io.store.types import Store
@@ -67,8 +68,7 @@ class ControlPlane:
 
     def __init__(self, config: ServerConfig) -> None:
         self.config = config
-        self.link_address = ""  # where others join
-        self.restored = 0
+        self.link_address, self.restored = "", 0  # where others join; how many functions
         self._clock: Clock = SystemClock()
         self._streams = Streams.from_entropy()
         self._opened_at = self._clock.now()
@@ -113,8 +113,7 @@ class ControlPlane:
             raise
 
     async def _open(self) -> None:
-        config = self.config
-        host, port = listened(config.cluster)
+        config, (host, port) = self.config, listened(self.config.cluster)
         certs = certificates(msgspec.structs.replace(config.cluster, control=()))
         probe(config.gateway.host, config.gateway.port, CONTROL)
         state = StateDir(config.control.state_dir)
@@ -125,8 +124,9 @@ class ControlPlane:
         self._closing.push_async_callback(store.close)
         self._logbook = Logbook(state.logs, self._clock, config.logs)
         self._closing.push_async_callback(self._close_logbook)
-        self.journal = await open_journal(config.store, state.calls, new_owner(), self._clock)
-        self._closing.push_async_callback(self.journal.close)
+        journal = await open_journal(config.store, state.calls, new_owner(), self._clock)
+        self._closing.push_async_callback(journal.close)
+        self.journal = journal if is_shared(config.store) else Gathered(journal, lambda: self._control)
         tokens = Tokens(store, self._clock)
         if is_beside(config.store):
             self._closing.push_async_callback(self._end_control)
