@@ -4,7 +4,7 @@ import msgspec
 
 from attacca.kernel.clock import SystemClock
 from attacca.load.records.recorder import NullRecorder
-from attacca.load.workload.scenario import Scenario
+from attacca.load.workload.scenario import Fault, Scenario
 from attacca.load.workload.schedule import Schedule
 from attacca.sim.engine import Engine
 from attacca.sim.platform.world import World
@@ -54,3 +54,13 @@ def test_who_stands_at_the_door_is_under_way() -> None:
     assert repr(world.front) == "<SimulatedGateway 7 at the door, 0 arrived, 0 over>"
     engine.run(until=2.5 * BUSY_MS / 1e3)
     assert repr(world.front) == "<SimulatedGateway 5 at the door, 2 arrived, 0 over>"
+
+
+def test_those_at_the_door_of_one_that_crashes_are_told_so() -> None:
+    plan = scenario(2, clients=40)
+    plan = msgspec.structs.replace(plan, faults=(Fault(kind="gateway_crash", at_s=0.1, for_s=0.1),))
+    outcome = run(plan, SystemClock(), Options(checks="all"))
+    totals = outcome.totals
+    assert outcome.faults == 1
+    assert totals.refused > 0, "among those that failed"
+    assert totals.ok + totals.failed == totals.invocations

@@ -46,6 +46,9 @@ from attacca.sim.record.invocation import SimulatedInvocation
 from attacca.sim.record.ledger import Ledger
 
 REQUEST = Request()
+LOST: Final = "gateway_lost"
+LOST_STATUS: Final = 502  # as what stands before gateways says it: the connection ended before an answer
+NOBODY_STATUS: Final = 503
 ARRIVED: Final = int(What.ARRIVED)
 ANSWERED: Final = int(What.ANSWERED)
 FromNode = Started | Ended | Resting | Heartbeat | WorkerJoined | NotBegun | SlotFree
@@ -71,6 +74,7 @@ class SimulatedGateway:
         self.at_door: deque[SimulatedInvocation] = deque()  # it has not looked at them yet
         self.come = self.arrive if service is None else partial(self._queue, service)
         self._free_at = 0.0
+        self.is_up = True
         self.core = core
         self.arrived = 0
         self.over = 0  # answered or refused
@@ -97,7 +101,33 @@ class SimulatedGateway:
         self._engine.at(self._free_at, self._next)
 
     def _next(self, _: None) -> None:
-        self.arrive(self.at_door.popleft())
+        if self.is_up:
+            self.arrive(self.at_door.popleft())
+
+    @property
+    def is_ready(self) -> bool:
+        """It knows which functions there are."""
+        return self.is_up and self.core.functions.generation is not None
+
+    def crash(self, core: GatewayCore) -> None:
+        """For good, with all connections of its clients; `core` stands for its being empty. Another follows it."""
+        self.is_up = False
+        self.drive.stop()
+        held, self.core = self.core.inflight, core
+        for inflight in held.values():
+            flight = inflight.client
+            assert type(flight) is SimulatedInvocation
+            self._event_log.note(What.FAILED, flight.worker, flight.idx)
+            self._close(flight, LOST_STATUS, LOST)
+        while self.at_door:
+            self.turn_away(self.at_door.popleft())
+
+    def turn_away(self, flight: SimulatedInvocation) -> None:
+        """Nobody listens at its door."""
+        self.arrived += 1
+        self._event_log.note(What.REFUSED, NOBODY, flight.idx)
+        self._ledger.totals.refused += 1
+        self._close(flight, NOBODY_STATUS, LOST)
 
     def arrive(self, flight: SimulatedInvocation) -> None:
         self.arrived += 1
@@ -108,10 +138,14 @@ class SimulatedGateway:
         self._tell_control = tell
 
     def hear_control(self, message: FromControl) -> None:
-        self.drive.feed(message)
+        if self.is_up:
+            self.drive.feed(message)
 
     def hear(self, message: FromNode) -> None:
-        if type(message) is Started:
+        if not self.is_up:
+            if isinstance(message, Ended | NotBegun):
+                self._invocations.pop(message.id, None)
+        elif type(message) is Started:
             self.drive.feed(message)
         elif type(message) is Ended:
             self.drive.feed(message)
