@@ -59,6 +59,9 @@ Out = Annotated[
     str, typer.Option("--out", metavar="DIR", help="The study. Default: runs/NAME-study.", show_default=False)
 ]  # fmt: skip
 Records = Annotated[bool, typer.Option("--records", help="Keep each run's records too.")]
+Check = Annotated[
+    bool, typer.Option("--check", help="In each run, check after each event what must always hold; a third slower.")
+]
 ReportFile = Annotated[
     str, typer.Option("--report", metavar="FILE.html", help="Write the report of it all.", show_default=False)
 ]  # fmt: skip
@@ -80,6 +83,7 @@ class Plan(NamedTuple):
     processes: Processes = None
     out: Out = ""
     records: Records = False
+    check: Check = False
 
 
 class Files(NamedTuple):
@@ -149,7 +153,7 @@ def study(path: str, plan: Plan) -> tuple[list["Group"], "StudyOutcome"]:
     from attacca.load.report.measure import read as read_digest
     from attacca.load.workload.scenario import read
     from attacca.sim.study.grid import expand, parse
-    from attacca.sim.study.job import mark_of
+    from attacca.sim.study.job import CHECKED, SIMULATE, mark_of
     from attacca.sim.study.study import Study
 
     scenario = read(Path(path))
@@ -159,7 +163,8 @@ def study(path: str, plan: Plan) -> tuple[list["Group"], "StudyOutcome"]:
     most = MORE * len(seeds) if goal else len(seeds)
     while True:
         cells = expand(scenario, axes, seeds, mark_of)
-        planned = Study(Path(plan.out or f"runs/{scenario.name}-study"), cells, keep_records=plan.records)
+        how, place = CHECKED if plan.check else SIMULATE, Path(plan.out or f"runs/{scenario.name}-study")
+        planned = Study(place, cells, simulate=how, keep_records=plan.records)
         if outdated := planned.outdated():
             say(f"  {outdated} that are there were made by other code, settings or traces: they are run anew.", "dim")
         meter = Meter(len(cells))
