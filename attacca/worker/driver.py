@@ -116,7 +116,7 @@ class Worker:
         core, self._recent = self.core, Recent()
         self._drive: Drive[Event, Command] = Drive(
             aloud(remembering(core.handle, self._recent), self._recent, tell),
-            core.timers.next,
+            core.alarm,
             self._perform,
             clock.now,
             LoopTimer(clock.now),

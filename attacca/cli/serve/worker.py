@@ -118,7 +118,7 @@ def run(
 
 @app.command("cordon", cls=VerbCommand, epilog=CORDON)
 def cordon(name: WorkerName, *, url: Url = DEFAULT_URL, token: Token = "", as_json: Json = False) -> None:
-    """Give a worker nothing new. It is remembered until the worker ends."""
+    """Give a worker nothing new, also when it is started anew, until it is taken back."""
     _cordon(name, url, token, is_on=True)
     _tell(name, "is given nothing new", as_json=as_json)
 
@@ -139,7 +139,7 @@ def drain(
     token: Token = "",
     as_json: Json = False,
 ) -> None:
-    """Give a worker nothing new, and wait until nothing runs there any more."""
+    """Give a worker nothing new, and wait until nothing runs there any more. `uncordon` takes it back."""
     _cordon(name, url, token, is_on=True)
     until = time.monotonic() + wait_s  # noqa: TID251 - a person waits for it
     while busy := _busy(name, url, token):

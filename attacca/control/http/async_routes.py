@@ -7,13 +7,13 @@ import msgspec
 from litestar import delete, get, post
 from litestar.params import FromPath, FromQuery, QueryParameter
 
+from attacca.control.async_calls import Calls
 from attacca.control.http.api import AsyncDetail, AsyncRow, Counted, ScheduleRow
 from attacca.control.http.context import TheContext
 from attacca.control.http.document import refusals
 from attacca.errors import Conflict, NotFound
-from attacca.io.journal.types import Journal
 from attacca.kernel import cron
-from attacca.model.async_call import AsyncCall, Delete, Gone, Mark, Record, Result, Revive, State, Unwritten, Write
+from attacca.model.async_call import AsyncCall, Delete, Gone, Mark, Record, Result, Revive, State, Unwritten
 from attacca.model.function import Settings
 from attacca.model.invocation import Failed, FunctionError, Ok
 
@@ -44,7 +44,7 @@ async def describe_async_call(call: FromPath[str], context: TheContext) -> Async
 @post("/api/async/{call:str}/retry", status_code=202, responses=refusals(404, 409))
 async def retry_async_call(call: FromPath[str], context: TheContext) -> Counted:
     """A dead call is tried anew, with all its attempts before it."""
-    settle(call, await put(context.observe.journal, Revive(call, context.control.wall())), "is not dead")
+    settle(call, await put(context.observe.journal, Revive(call, context.control.clock.wall())), "is not dead")
     return Counted(1)
 
 
@@ -58,7 +58,7 @@ async def delete_async_call(call: FromPath[str], context: TheContext) -> Counted
 @get("/api/schedules", responses=refusals())
 async def list_schedules(context: TheContext) -> list[ScheduleRow]:
     """When functions are run by themselves: the next times first."""
-    marks, wall = await context.observe.journal.marks(), context.control.wall()
+    marks, wall = await context.observe.journal.marks(), context.control.clock.wall()
     known = [function.now.settings for function in context.control.functions()]
     rows = [schedule(settings, one, marks, wall) for settings in known for one in settings.schedule]
     return sorted(rows, key=lambda row: (row.next is None, row.next or 0.0, row.function))
@@ -108,7 +108,7 @@ def schedule(settings: Settings, expression: str, marks: dict[str, Mark], wall: 
     )  # fmt: skip
 
 
-async def put(journal: Journal, write: Write) -> Result:
+async def put(journal: Calls, write: Revive | Delete) -> Result:
     told: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
     journal.write(write, lambda result: None if told.done() else told.set_result(result))
     return await told

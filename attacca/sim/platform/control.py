@@ -132,7 +132,7 @@ class SimulatedControl:
         chance = Streams(scenario.seed).stream("placement")
         self.core = ControlCore(chance, policies, silent_s=self._silent_s)
         self._drive: Drive[Event, Command] = Drive(
-            self.core.handle, self.core.wakeup, each(self._perform), lambda: engine.now, EngineTimer(engine), Tick(),
+            self.core.handle, self.core.alarm, each(self._perform), lambda: engine.now, EngineTimer(engine), Tick(),
             raise_refused,
         )  # fmt: skip
 

@@ -75,7 +75,7 @@ class SimulatedGateway:
         self._invocations = invocations
         self._ledger = ledger
         self.drive: Drive[Event, Command] = Drive(
-            core.handle, core.wakeup, self._perform, lambda: engine.now, EngineTimer(engine), Tick(), raise_refused
+            core.handle, core.alarm, self._perform, lambda: engine.now, EngineTimer(engine), Tick(), raise_refused
         )
 
     def __repr__(self) -> str:
@@ -83,7 +83,7 @@ class SimulatedGateway:
 
     def arrive(self, flight: SimulatedInvocation) -> None:
         self.arrived += 1
-        self.drive.feed(Arrived(flight.key, self._engine.now, flight.target.name, REQUEST, flight))
+        self.drive.feed(Arrived(flight.key, self._engine.now, flight.target.plan.name, REQUEST, flight))
 
     def join_control(self, tell: Callable[[AskEndpoints | Loads], None]) -> None:
         """`tell`: what is said to it."""

@@ -161,7 +161,7 @@ class SimulatedReplica:
         self._timer = EngineTimer(self._engine)
         self._timer.skew_s = self._skew_s
         self._drive: Drive[Event, Command] = Drive(
-            self.core.handle, self.core.wakeup, each(self._perform), lambda: self._engine.now + self._skew_s, self,
+            self.core.handle, self.core.alarm, each(self._perform), lambda: self._engine.now + self._skew_s, self,
             Tick(), raise_refused,
         )  # fmt: skip
         self._drive.feed(Tick())

@@ -172,7 +172,7 @@ class SimulatedWorker:
         self.machine.cpu.set_speed(1.0 / self.slow)
         handle = self.core.handle if self._wrap is None else self._wrap(self, self.core.handle)
         self.drive: Drive[Event, Command] = Drive(
-            handle, self.core.timers.next, self._perform, self._now, self._timer, Tick(), raise_refused
+            handle, self.core.alarm, self._perform, self._now, self._timer, Tick(), raise_refused
         )
         for gateway in self._tells_idle:
             self.drive.feed(Received(gateway, WatchIdle()))
@@ -302,9 +302,7 @@ class SimulatedWorker:
         flight = self._invocations[started.id]
         if flight.key == started.id:  # it was not sent to somebody else meanwhile
             flight.handed = self._engine.now
-            flight.timing = started.timing
-            flight.start = started.start
-            flight.sandbox = started.sandbox
+            flight.said = started
             flight.worker = self.place
         self._event_log.note(RAN[started.start], self.place, flight.idx)
         self.to_gateways[gateway].send(started, flight.draw)

@@ -74,7 +74,10 @@ class World:
         ]
         self.front = self.fronts[0]
         self._doors = Draws(scenario.seed, "gateways")
-        self.control = SimulatedControl(engine, scenario, _silent_s(scenario, is_apart=self._is_apart))
+        self.arrive = self.front.arrive if len(self.fronts) == 1 else self._arrive_somewhere
+        has_duty = scenario.system.mode == "cluster" or bool(scenario.faults)  # control has anything to decide
+        self._is_heard = self._is_apart and has_duty
+        self.control = SimulatedControl(engine, scenario, _silent_s(scenario, is_apart=self._is_heard))
         for front in self.fronts:
             self.control.connect(front)
         self._schedule = schedule
@@ -99,7 +102,8 @@ class World:
             for target in targets
             if target.plan.cold is not None
         }
-        chances = Chances(scenario.hardware, scenario.seed, colds)
+        all_compute = all(target.plan.body.computing > 0 for target in targets)
+        chances = Chances(scenario.hardware, scenario.seed, colds, all_compute=all_compute)
         nodes: list[SimulatedWorker] = []
         called = _called(self._schedule) if scenario.system.templates else set()
         self.control.open(_revision(target, scenario) for target in targets if target.name not in called)
@@ -136,11 +140,9 @@ class World:
             else:
                 front.drive.feed(WorkerJoined(node.view()))
 
-    def arrive(self, flight: SimulatedInvocation) -> None:
+    def _arrive_somewhere(self, flight: SimulatedInvocation) -> None:
         """At one of the gateways: the same one whatever the system does."""
-        fronts = self.fronts
-        front = fronts[0] if len(fronts) == 1 else fronts[int(self._doors.at(flight.idx) * len(fronts))]
-        front.arrive(flight)
+        self.fronts[int(self._doors.at(flight.idx) * len(self.fronts))].arrive(flight)
 
     def under_way(self) -> list[SimulatedInvocation]:
         """Those that have not been answered."""
@@ -217,7 +219,8 @@ class World:
                 heartbeat = Heartbeat(node.view())
                 for channel in node.to_gateways.values():
                     channel.send(heartbeat, -1 - count - node.place * BEATS_MOST)
-                self.control.hear(heartbeat)
+                if self._is_heard:
+                    self.control.hear(heartbeat)
         self.engine.at(self.engine.now + HEARTBEAT_S, self._beat, count + 1)
 
 

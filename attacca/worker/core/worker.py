@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from attacca.errors import IllegalTransition
 from attacca.kernel.chance import Chance
 from attacca.kernel.ids import Ids
+from attacca.kernel.timers import Alarm
 from attacca.model.endpoints import AskSandboxes, StartSandbox, StopSandbox
 from attacca.model.invocation import Failed, Outcome
 from attacca.model.messages import Catalogue as Announced
@@ -91,6 +92,7 @@ class WorkerCore:
         self.draining = False
         self._watchers: list[str] = []  # gateways that want to hear what rests
         self._shortcut = shortcut
+        self._has_templates = config.templates
 
     def __repr__(self) -> str:
         return (
@@ -134,9 +136,10 @@ class WorkerCore:
                 self._told(now, event, out)
                 self._move_on(now, out)
 
-    def wakeup(self) -> float | None:
+    @property
+    def alarm(self) -> Alarm:
         """When it wants the next Tick. A Tick at any other time does no harm."""
-        return self.timers.next()
+        return self.timers
 
     def busy(self) -> int:
         """Invocations that have not ended."""
@@ -204,7 +207,7 @@ class WorkerCore:
             self.orders.run_ended(now, item, event, out)
         else:
             scheduler.run_ended(now, item, event.outcome, event.run_ms, out)
-        if state.template is None and type(event.outcome) is not Failed:
+        if state.template is None and self._has_templates and type(event.outcome) is not Failed:
             self._want_template(now, state, out)
         if self.checks.waiting or state.retired or scheduler.has_line():
             self._move_on(now, out)
@@ -329,7 +332,7 @@ class WorkerCore:
 
     def _want_template(self, now: float, state: RevisionState, out: list[Command]) -> None:
         """The revision has shown that it works. A template is worth free memory, but nobody's place."""
-        if not self.config.templates or state.retired or self.draining or now < state.template_retry_at:
+        if state.retired or self.draining or now < state.template_retry_at:
             return
         if self.scheduler.head_of_line or self.checks.waiting or not self.pool.fits(state.resources.memory_alone()):
             return
