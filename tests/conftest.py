@@ -38,6 +38,9 @@ def draw_no_constants() -> None:
 if PROFILE == "quick":
     draw_no_constants()
 
+for size in ("COLUMNS", "LINES"):  # of the terminal, if any: readline puts them into what xdist starts
+    os.environ.pop(size, None)
+
 gc.set_threshold(1_000_000, 50, 100)  # collecting as often as Python does by itself is a fifth of the pure tests' time
 
 MEMORY, ROOM_MB = Path("/dev/shm"), 1024
