@@ -80,7 +80,7 @@ TOLD_FROM = 1 << 50  # draws of what is said of idle sandboxes are numbered from
 ENDLESS_MB = 1 << 40
 LOAD_OVER_S = 60.0  # the load average that concurrency policies look at
 ENTERED: Final = int(What.ENTERED)
-RAN = {
+RAN: Final = {
     Start.WARM: int(What.RAN_WARM),
     Start.COLD: int(What.RAN_COLD),
     Start.TEMPLATE: int(What.RAN_TEMPLATE),
