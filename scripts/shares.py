@@ -13,6 +13,10 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+FRUGAL = (
+    "--capture=sys",  # no process is started that would write to a descriptor
+    *("-p", "no:cacheprovider"),  # the last to end would write what failed, and nothing of the others
+)
 MOST = 8  # processes: each takes a while to start
 NOTHING = 5  # pytest found none to run, which is right where another process did
 
@@ -49,7 +53,7 @@ def main() -> int:
     ]
     pieces = cut([path.stat().st_size for path in files], min(len(os.sched_getaffinity(0)), MOST))
     seed = f"--hypothesis-seed={secrets.randbits(32)}"  # what failed is had again by this, and not from a database
-    codes = run([sys.executable, "-m", "pytest", "--capture=sys", seed, *options], [files[piece] for piece in pieces])
+    codes = run([sys.executable, "-m", "pytest", *FRUGAL, seed, *options], [files[piece] for piece in pieces])
     if codes - {0, NOTHING}:
         print(f"Laws were tried with {seed}.")
     return max(codes - {NOTHING}, default=NOTHING)

@@ -244,9 +244,9 @@ class Gateway:
         return self._core.functions.generation is not None
 
     @property
-    def dialed(self) -> tuple[str, ...]:
-        """The workers that it has been told to dial."""
-        return tuple(self._core.dialing.dialed)
+    def is_equipped(self) -> bool:
+        """There are workers, and among them all that it has been told to dial."""
+        return self.has_all and self._core.workers.by_name.keys() >= self._core.dialing.dialed.keys()
 
     @property
     def has_all(self) -> bool:

@@ -43,6 +43,9 @@ from attacca.sim.record.invocation import SimulatedInvocation
 from attacca.sim.record.ledger import Ledger
 
 REQUEST: Final = Request()
+LOST: Final = "gateway_lost"
+LOST_STATUS: Final = 502  # as what stands before gateways says it: the connection ended before an answer
+NOBODY_STATUS: Final = 503
 ARRIVED: Final = int(What.ARRIVED)
 ANSWERED: Final = int(What.ANSWERED)
 FromNode = Started | Ended | Resting | Heartbeat | WorkerJoined | NotBegun | SlotFree
@@ -63,6 +66,7 @@ class SimulatedGateway:
         name: str = "gateway",
     ) -> None:
         self.name = name
+        self.is_up = True
         self.core = core
         self.arrived = 0
         self.over = 0  # answered or refused
@@ -81,6 +85,29 @@ class SimulatedGateway:
     def __repr__(self) -> str:
         return f"<SimulatedGateway {self.arrived} arrived, {self.over} over>"
 
+    @property
+    def is_ready(self) -> bool:
+        """It knows which functions there are."""
+        return self.is_up and self.core.functions.generation is not None
+
+    def crash(self, core: GatewayCore) -> None:
+        """For good, with all connections of its clients; `core` stands for its being empty. Another follows it."""
+        self.is_up = False
+        self.drive.stop()
+        held, self.core = self.core.inflight, core
+        for inflight in held.values():
+            flight = inflight.client
+            assert type(flight) is SimulatedInvocation
+            self._event_log.note(What.FAILED, flight.worker, flight.idx)
+            self._close(flight, LOST_STATUS, LOST)
+
+    def turn_away(self, flight: SimulatedInvocation) -> None:
+        """Nobody listens at its door."""
+        self.arrived += 1
+        self._event_log.note(What.REFUSED, NOBODY, flight.idx)
+        self._ledger.totals.refused += 1
+        self._close(flight, NOBODY_STATUS, LOST)
+
     def arrive(self, flight: SimulatedInvocation) -> None:
         self.arrived += 1
         self.drive.feed(Arrived(flight.key, self._engine.now, flight.target.plan.name, REQUEST, flight))
@@ -90,10 +117,14 @@ class SimulatedGateway:
         self._tell_control = tell
 
     def hear_control(self, message: FromControl) -> None:
-        self.drive.feed(message)
+        if self.is_up:
+            self.drive.feed(message)
 
     def hear(self, message: FromNode) -> None:
-        if type(message) is Started:
+        if not self.is_up:
+            if isinstance(message, Ended | NotBegun):
+                self._invocations.pop(message.id, None)
+        elif type(message) is Started:
             self.drive.feed(message)
         elif type(message) is Ended:
             self.drive.feed(message)

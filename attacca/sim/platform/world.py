@@ -26,6 +26,7 @@ from attacca.sim.platform.draws import Draws, Duration, pick
 from attacca.sim.platform.faults import Faults
 from attacca.sim.platform.gateway import SimulatedGateway
 from attacca.sim.platform.hardware import Chances
+from attacca.sim.platform.leaders import Leaders, is_led
 from attacca.sim.platform.network import Channel
 from attacca.sim.platform.worker import SimulatedWorker, Wrap
 from attacca.sim.record.event_log import EventLog
@@ -58,18 +59,12 @@ class World:
         """
         self.scenario = scenario
         self.engine = engine
+        self._event_log, self._balancer = event_log, balancer
         has_rows = scenario.record.invocations and not isinstance(sink, NullRecorder)
         self.ledger = Ledger(sink, scenario.name, scenario.seed, has_rows=has_rows)
         self.invocations: dict[str, SimulatedInvocation] = {}
         self.fronts = [
-            SimulatedGateway(
-                engine,
-                event_log,
-                _core(scenario, balancer, number, is_apart=self._is_apart),
-                self.invocations,
-                self.ledger,
-                f"gateway-{number}" if number else "gateway",
-            )
+            self._gateway(_core(scenario, balancer, number, is_apart=self._is_apart), number)
             for number in range(scenario.system.gateways)
         ]
         self.front = self.fronts[0]
@@ -85,13 +80,19 @@ class World:
         self._sent = 0
         self._moments = Draws(scenario.seed, "samples")
         self.nodes = self._nodes(event_log, wrap, keepalives or [None] * scenario.system.workers)
-        self._channels(event_log)
-        self.faults = Faults(scenario, schedule.length_s, engine, event_log, self.nodes, self.control)
+        for number in range(len(self.fronts)):
+            self._join(number)
+        self.leaders = Leaders(engine, scenario, self.control) if is_led(scenario) else None
+        self.faults = Faults(scenario, schedule.length_s, engine, event_log, self)
         self._clients = Clients(self) if scenario.workload.clients is not None else None
 
     def __repr__(self) -> str:
         under_way = len(self.invocations)
         return f"<World at {self.engine.now:g} s: {self._sent} sent, {under_way} under way, {len(self.nodes)} workers>"
+
+    def _gateway(self, core: GatewayCore, number: int) -> SimulatedGateway:
+        name = f"gateway-{number}" if number else "gateway"
+        return SimulatedGateway(self.engine, self._event_log, core, self.invocations, self.ledger, name)
 
     def _nodes(
         self, event_log: EventLog, wrap: Wrap | None, keepalives: Sequence[Keepalive | None]
@@ -120,22 +121,25 @@ class World:
                             self.control.deploy(_settings(target, scenario))
         return nodes
 
-    def _channels(self, event_log: EventLog) -> None:
-        for number, front in enumerate(self.fronts):
-            self._join(front, f"/{number}" if number else "")
-
-    def _join(self, front: SimulatedGateway, which: str) -> None:
+    def _join(self, number: int) -> None:
+        """Links between a gateway and all workers, in place of those that there were."""
         engine, scenario, channels = self.engine, self.scenario, {}
+        front, which = self.fronts[number], f"/{number}" if number else ""
         for node in self.nodes:
             up = Channel(engine, scenario.hardware, scenario.seed, f"up{which}", front.hear)
             down = Channel(engine, scenario.hardware, scenario.seed, f"down{which}", partial(node.receive, front.name))
+            if front.name in node.to_gateways:
+                up.follow(node.to_gateways[front.name])
+                down.follow(node.from_gateways[front.name])
             node.to_gateways[front.name], node.from_gateways[front.name] = up, down
             channels[node.name] = (node.place, down)
         front.channels = channels
         names = {node.name: node for node in self.nodes}
         front.on_watch = lambda name: names[name].tell_idle(front.name)
         for node in self.nodes:
-            if self._is_apart:
+            if not node.speaks or node.to_gateways[front.name].cuts:
+                pass  # its next heartbeat says that it is there
+            elif self._is_apart:
                 front.hear(WorkerJoined(node.view()))
             else:
                 front.drive.feed(WorkerJoined(node.view()))
@@ -143,6 +147,35 @@ class World:
     def _arrive_somewhere(self, flight: SimulatedInvocation) -> None:
         """At one of the gateways: the same one whatever the system does."""
         self.fronts[int(self._doors.at(flight.idx) * len(self.fronts))].arrive(flight)
+
+    def _arrive_where_one_listens(self, flight: SimulatedInvocation) -> None:
+        """At the same one, or where that is down at the next: as what stands before gateways does it."""
+        fronts = self.fronts
+        front = fronts[int(self._doors.at(flight.idx) * len(fronts))]
+        if not front.is_ready:
+            front = next((other for other in fronts if other.is_ready), front)
+        if front.is_ready:
+            front.arrive(flight)
+        else:
+            front.turn_away(flight)
+
+    def crash_gateway(self, place: int) -> None:
+        """Its clients are told nothing but that; those who come next are sent to others."""
+        front, scenario = self.fronts[place], self.scenario
+        self.arrive = self._arrive_where_one_listens
+        front.crash(_core(scenario, self._balancer, place, is_apart=self._is_apart))
+        self.control.lose(front.name)
+        for node in self.nodes:
+            node.lose_gateway(front.name)
+
+    def restart_gateway(self, place: int) -> None:
+        """With nothing of what it knew, and new links."""
+        before, scenario = self.fronts[place], self.scenario
+        front = self._gateway(_core(scenario, self._balancer, place, is_apart=self._is_apart), place)
+        front.on_over = before.on_over
+        self.fronts[place] = front
+        self.control.connect(front)
+        self._join(place)
 
     def under_way(self) -> list[SimulatedInvocation]:
         """Those that have not been answered."""
@@ -215,7 +248,7 @@ class World:
 
     def _beat(self, count: int) -> None:
         for node in self.nodes:
-            if node.is_up:
+            if node.speaks:
                 heartbeat = Heartbeat(node.view())
                 for channel in node.to_gateways.values():
                     channel.send(heartbeat, -1 - count - node.place * BEATS_MOST)

@@ -45,6 +45,7 @@ from attacca.model.messages import (
 )
 
 LOG = logging.getLogger("attacca.gateway")
+LOOK_S = 0.02  # for workers, before anybody is answered
 
 
 class GatewayPlane:
@@ -144,8 +145,8 @@ class GatewayPlane:
         await self._has_catalogue.wait()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self.config.gateway.silent_s):
-                for worker in self.gateway.dialed:
-                    await self._peers.until(worker)
+                while not self.gateway.is_equipped:  # noqa: ASYNC110 - links and what comes over them have no one event
+                    await asyncio.sleep(LOOK_S)
 
     async def _open_calls(self, key: bytes) -> None:
         """Gateways of one machine share a file, where the state is not on a server."""
