@@ -82,6 +82,7 @@ class WorkerCore:
         self.concurrency = checked(concurrency)
         self.functions: dict[str, Function] = {}
         self.timers = Timers()
+        self.alarm: Alarm = self.timers  # when it wants the next Tick; a Tick at any other time does no harm
         self.pool = Pool(config, keepalive, ids, self.timers, self.functions, chance)
         self.scheduler = Scheduler(
             config, self.pool, begin_queue(queueing), concurrency, self.timers, self.functions, cores
@@ -136,11 +137,6 @@ class WorkerCore:
             case _:
                 self._told(now, event, out)
                 self._move_on(now, out)
-
-    @property
-    def alarm(self) -> Alarm:
-        """When it wants the next Tick. A Tick at any other time does no harm."""
-        return self.timers
 
     def busy(self) -> int:
         """Invocations that have not ended."""
