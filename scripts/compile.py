@@ -75,9 +75,10 @@ def ingredients(root: Path) -> str:
     """A digest of all that the extensions follow from: the sources, how they are built, compilers and interpreter."""
     compiler = os.environ.get("CC") or sysconfig.get_config_var("CC")
     digest = hashlib.sha256(repr([sys.version, sysconfig.get_platform(), version("mypy"), compiler]).encode())
-    for path in [root / "pyproject.toml", *sorted((root / "attacca").rglob("*.py")), Path(__file__)]:
+    digest.update(Path(__file__).read_bytes())
+    for path in [root / "pyproject.toml", *sorted((root / "attacca").rglob("*.py"))]:
         source = path.read_bytes()
-        digest.update(f"{path} {len(source)}\n".encode() + source)
+        digest.update(f"{path.relative_to(root)} {len(source)}\n".encode() + source)
     return digest.hexdigest()
 
 

@@ -127,6 +127,7 @@ MEANING = {
         "core has a queue of its own"
     ),
     "Hardware.background": "cores of each worker that something else keeps busy",
+    "Hardware.gateway": "how long a gateway is busy with an invocation; it sees to one after the other",
     "Hardware.network": "from gateway to worker, one way",
     "Hardware.control": "between control and gateways or workers, one way",
     "Hardware.store": "between control and the store, one way",

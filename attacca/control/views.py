@@ -69,10 +69,15 @@ class Views:
         def question(name: str) -> AskCalls:
             return AskCalls(name, function or "", limit)
 
-        answers = await asyncio.gather(*[self._ask(gateway, question) for gateway in self._gateways])
-        told = [answer.calls for answer in answers if isinstance(answer, CallsTold)]
+        gateways = list(self._gateways)
+        answers = await asyncio.gather(*[self._ask(gateway, question) for gateway in gateways])
+        told = [
+            [replace(call, gateway=gateway) for call in answer.calls]
+            for gateway, answer in zip(gateways, answers, strict=True)
+            if isinstance(answer, CallsTold)
+        ]
         if len(told) == 1:
-            return list(told[0])
+            return told[0]
         return sorted((call for calls in told for call in calls), key=_at, reverse=True)[:limit]
 
     async def async_calls(self, state: State | None, function: str | None, limit: int) -> list[AsyncCall]:

@@ -93,7 +93,7 @@ class Check:
             if under_way != len(front.core.inflight):
                 held = len(front.core.inflight)
                 raise Broken(f"{front.arrived} came, {front.over} are over, {held} in the gateway's hands")
-            present += under_way
+            present += under_way + len(front.at_door)
         now = self._engine.now
         if now > self._since:
             self._present_s += self._present * (now - self._since)

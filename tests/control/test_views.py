@@ -1,5 +1,7 @@
 import asyncio
 
+from msgspec.structs import replace
+
 from attacca.control.views import Question, Views
 from attacca.kernel.clock import ManualClock
 from attacca.model.invocation import Call, Timing
@@ -65,6 +67,6 @@ def test_calls_of_several_gateways_are_told_the_latest_first() -> None:
         assert sent == [("g1", AskCalls("1", "", 2)), ("g2", AskCalls("2", "", 2))]
         views.hear(CallsTold("1", (three, one)))
         views.hear(CallsTold("2", (two,)))
-        assert await asking == [three, two]
+        assert await asking == [replace(three, gateway="g1"), replace(two, gateway="g2")]
 
     asyncio.run(main())

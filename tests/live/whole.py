@@ -286,6 +286,15 @@ class Later(threading.Thread):
         return self._result
 
 
+def meanwhile(work: Later, ask: Callable[[], object]) -> int:
+    """How often something was done before another had ended."""
+    times = 0
+    while work.is_alive():
+        assert ask()
+        times += work.is_alive()
+    return times
+
+
 def tarball(source: str) -> bytes:
     """The archive of a function that is one file."""
     buffer, code = io.BytesIO(), textwrap.dedent(source).encode()

@@ -205,6 +205,7 @@ class Inflight:
             timing=Timing(spent.queued, spent.placed, spent.sandbox, spent.code, spent.imports, self.run_ms),
             total_ms=self.total_ms,
             reasons=self._reasons(),
+            worker=self.worker,
         )
 
     def _reasons(self) -> Why:

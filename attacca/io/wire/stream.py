@@ -14,6 +14,7 @@ from attacca.io.certificates import identities, identity
 from attacca.io.wire.frames import HEAD, HELLO_BYTES, Codec, Goodbye, decode_hello, refusal
 from attacca.io.wire.types import CUT, TOO_SLOW, Hello, Limits, Receiver
 
+UNHEARD = "the peer closed it without a word; its log says why: it may want a certificate, or believe ours no more"
 PLAIN = Codec(Hello, HELLO_BYTES)
 LONG = 65_536  # bytes of a message that are not worth copying
 GONE_MS = 3000  # what is sent is acknowledged within this time by the peer's kernel, however busy the peer is
@@ -130,7 +131,7 @@ class StreamLink(asyncio.Protocol):
     def eof_received(self) -> None:
         """The other half is of no use without this one."""
         if not self._why:
-            self._why = "the peer closed it in the middle of a frame" if self._buffer else "the peer closed it"
+            self._why = "the peer closed it in the middle of a frame" if self._buffer else self._closed()
 
     def connection_lost(self, error: Exception | None) -> None:
         self._stop_timer()
@@ -138,12 +139,15 @@ class StreamLink(asyncio.Protocol):
         self._is_over = True
         self._buffer.clear()
         self.ended.set()
-        why = self._why or (f"the connection broke: {error}" if error is not None else "the peer closed it")
+        why = self._why or (f"the connection broke: {error}" if error is not None else self._closed())
         if is_new:
             self._receiver.refused(why)
         else:
             self._receiver.closed(self, why)
         self.on_end(self)
+
+    def _closed(self) -> str:
+        return "the peer closed it" if self._is_open or not self._has_dialed else UNHEARD
 
     def pause_writing(self) -> None:
         self._is_pressed = True

@@ -122,7 +122,8 @@ class Listener:
             )
         except (OSError, ssl.SSLError) as error:
             connection.close()
-            link.refuse(f"{whence} has shown no certificate that is good here: {error}")
+            why = str(error) or "it broke off, as who does not believe ours does"
+            link.refuse(f"{whence} has shown no certificate that is good here: {why}")
 
 
 class Dialer:

@@ -177,6 +177,7 @@ class Hardware(Part, frozen=True, kw_only=True):
     wakeup: Distribution = Distribution()  # until who has something to do gets a core, where all are taken
     cpu: Literal["none", "sharing", "contended"] = "none"
     background: NotNegative = 0.0  # cores of each worker that are busy with something else than its handlers and starts
+    gateway: Distribution = Distribution()  # how long a gateway is busy with an invocation, one after the other
     network: Distribution = Distribution()  # gateway to worker, one way
     network_loss: Share = 0.0
     control: Distribution = Distribution()  # control to gateways and workers, one way: in mode cluster

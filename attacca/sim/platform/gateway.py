@@ -1,6 +1,8 @@
 """The gateway core in virtual time: as dull as the live driver, with simulated channels to its workers."""
 
+from collections import deque
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Final
 
 from attacca.errors import AttaccaError
@@ -37,6 +39,7 @@ from attacca.model.messages import (
     WorkerJoined,
 )
 from attacca.sim.engine import Engine, EngineTimer
+from attacca.sim.platform.draws import Duration
 from attacca.sim.platform.network import Channel
 from attacca.sim.record.event_log import NOBODY, EventLog, What
 from attacca.sim.record.invocation import SimulatedInvocation
@@ -64,8 +67,13 @@ class SimulatedGateway:
         invocations: dict[str, SimulatedInvocation],
         ledger: Ledger,
         name: str = "gateway",
+        service: Duration | None = None,
     ) -> None:
+        """`service`: how long it is busy with each, one after the other; None: no time at all."""
         self.name = name
+        self.at_door: deque[SimulatedInvocation] = deque()  # it has not looked at them yet
+        self.come = self.arrive if service is None else partial(self._queue, service)
+        self._free_at = 0.0
         self.is_up = True
         self.core = core
         self.arrived = 0
@@ -83,7 +91,18 @@ class SimulatedGateway:
         )
 
     def __repr__(self) -> str:
-        return f"<SimulatedGateway {self.arrived} arrived, {self.over} over>"
+        at_door = f"{len(self.at_door)} at the door, " if self.at_door else ""
+        return f"<SimulatedGateway {at_door}{self.arrived} arrived, {self.over} over>"
+
+    def _queue(self, service: Duration, flight: SimulatedInvocation) -> None:
+        """It arrives when those before it have been seen to, and it has."""
+        self.at_door.append(flight)
+        self._free_at = max(self._free_at, self._engine.now) + service.at(flight.idx)
+        self._engine.at(self._free_at, self._next)
+
+    def _next(self, _: None) -> None:
+        if self.is_up:
+            self.arrive(self.at_door.popleft())
 
     @property
     def is_ready(self) -> bool:
@@ -100,6 +119,8 @@ class SimulatedGateway:
             assert type(flight) is SimulatedInvocation
             self._event_log.note(What.FAILED, flight.worker, flight.idx)
             self._close(flight, LOST_STATUS, LOST)
+        while self.at_door:
+            self.turn_away(self.at_door.popleft())
 
     def turn_away(self, flight: SimulatedInvocation) -> None:
         """Nobody listens at its door."""

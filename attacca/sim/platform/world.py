@@ -10,7 +10,7 @@ from attacca.gateway.core.gateway import GatewayCore
 from attacca.kernel.rand import Streams
 from attacca.kernel.registry import build
 from attacca.load.records.recorder import NullRecorder, RecordSink
-from attacca.load.workload.scenario import Scenario
+from attacca.load.workload.scenario import Distribution, Scenario
 from attacca.load.workload.schedule import RUN, WARMUP, Due, Schedule, Target
 from attacca.model.function import PythonDirectory, Revision, Scheduling, Settings, Signature
 from attacca.model.membership import HEARTBEAT_S
@@ -69,7 +69,7 @@ class World:
         ]
         self.front = self.fronts[0]
         self._doors = Draws(scenario.seed, "gateways")
-        self.arrive = self.front.arrive if len(self.fronts) == 1 else self._arrive_somewhere
+        self.arrive = self.front.come if len(self.fronts) == 1 else self._arrive_somewhere
         has_duty = scenario.system.mode == "cluster" or bool(scenario.faults) or is_led(scenario)  # control, at all
         self._is_heard = self._is_apart and has_duty
         self.control = SimulatedControl(engine, scenario, _silent_s(scenario, is_apart=self._is_heard))
@@ -92,7 +92,8 @@ class World:
 
     def _gateway(self, core: GatewayCore, number: int) -> SimulatedGateway:
         name = f"gateway-{number}" if number else "gateway"
-        return SimulatedGateway(self.engine, self._event_log, core, self.invocations, self.ledger, name)
+        service = _service(self.scenario, number)
+        return SimulatedGateway(self.engine, self._event_log, core, self.invocations, self.ledger, name, service)
 
     def _nodes(
         self, event_log: EventLog, wrap: Wrap | None, keepalives: Sequence[Keepalive | None]
@@ -146,7 +147,7 @@ class World:
 
     def _arrive_somewhere(self, flight: SimulatedInvocation) -> None:
         """At one of the gateways: the same one whatever the system does."""
-        self.fronts[int(self._doors.at(flight.idx) * len(self.fronts))].arrive(flight)
+        self.fronts[int(self._doors.at(flight.idx) * len(self.fronts))].come(flight)
 
     def _arrive_where_one_listens(self, flight: SimulatedInvocation) -> None:
         """At the same one, or where that is down at the next: as what stands before gateways does it."""
@@ -155,7 +156,7 @@ class World:
         if not front.is_ready:
             front = next((other for other in fronts if other.is_ready), front)
         if front.is_ready:
-            front.arrive(flight)
+            front.come(flight)
         else:
             front.turn_away(flight)
 
@@ -179,8 +180,9 @@ class World:
 
     def under_way(self) -> list[SimulatedInvocation]:
         """Those that have not been answered."""
+        at_doors = [flight for front in self.fronts for flight in front.at_door]
         clients = [taken.client for front in self.fronts for taken in front.core.inflight.values()]
-        return [client for client in clients if isinstance(client, SimulatedInvocation)]
+        return at_doors + [client for client in clients if isinstance(client, SimulatedInvocation)]
 
     @property
     def _is_apart(self) -> bool:
@@ -213,7 +215,7 @@ class World:
         return sum(channel.lost for node in self.nodes for channel in node.channels)
 
     def _drained(self, flight: SimulatedInvocation) -> None:
-        if not any(front.core.inflight for front in self.fronts):
+        if not any(front.core.inflight or front.at_door for front in self.fronts):
             self.engine.stop()
 
     def _pull(self) -> None:
@@ -311,6 +313,12 @@ def _core(scenario: Scenario, balancer: Balancer | None, number: int, *, is_apar
     silent_s, attempts = _silent_s(scenario, is_apart=is_apart), scenario.system.attempts
     balancing = balancer or balancer_of(scenario, number)
     return GatewayCore(0, balancing, slots_of(scenario, number), silent_s=silent_s, attempts=attempts)
+
+
+def _service(scenario: Scenario, number: int) -> Duration | None:
+    """Where it takes no time there is no event for it."""
+    gateway = scenario.hardware.gateway
+    return None if gateway == Distribution() else Duration(gateway, scenario.seed, f"hardware/gateway{number or ''}")
 
 
 def _silent_s(scenario: Scenario, *, is_apart: bool) -> float:
