@@ -25,6 +25,9 @@ settings.register_profile("thorough", max_examples=2000, deadline=None)
 settings.register_profile("weighed", max_examples=5, deadline=None, derandomize=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
+for size in ("COLUMNS", "LINES"):  # of the terminal, if any: readline puts them into what xdist starts
+    os.environ.pop(size, None)
+
 gc.set_threshold(1_000_000, 50, 100)  # collecting as often as Python does by itself is a fifth of the pure tests' time
 
 MEMORY, ROOM_MB = Path("/dev/shm"), 1024
