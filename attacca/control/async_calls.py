@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
+from attacca.control.core.minding import later
 from attacca.control.driver import Control
 from attacca.control.views import Views
 from attacca.errors import Conflict, NotFound, StateUnavailable
@@ -52,7 +53,10 @@ class Gathered:
         return (await views.order(call, CallVerb.FIND)).record
 
     async def marks(self) -> dict[str, Mark]:
-        return await self._journal.marks()
+        """As whoever minds them has told it, or else as they are here."""
+        here, control = await self._journal.marks(), self._leading()
+        told = {} if control is None else await control.minders.marks()
+        return here | {name: later(here.get(name), mark) for name, mark in told.items()}
 
     def write(self, write: Revive | Delete, told: Told) -> None:
         """What is not here is written where it is."""

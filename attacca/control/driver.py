@@ -53,6 +53,7 @@ from attacca.control.deploy.build import Builder, ProgressStream
 from attacca.control.deploy.reception import Reception, Upload
 from attacca.control.deploy.restore import restore, tell_missing
 from attacca.control.deploy.state import StateDir
+from attacca.control.minders import Minders
 from attacca.control.orders import Orders
 from attacca.control.secrets import Secret, Secrets
 from attacca.control.supplies import Supplies
@@ -66,7 +67,7 @@ from attacca.kernel.clock import Clock
 from attacca.kernel.drive import Drive, LoopTimer, each, report_refused
 from attacca.model.endpoints import AskEndpoints, EndpointsKnown, Loads
 from attacca.model.function import Revision, Scale, Settings
-from attacca.model.journals import AskCall, AsyncTold, CallTold
+from attacca.model.journals import AskCall, AskMinding, AsyncTold, CallTold
 from attacca.model.messages import (
     Access,
     AskCatalogue,
@@ -133,6 +134,7 @@ class Control:
         fetch = None if artefacts is None else partial(artefacts.ensure, store)
         self._supplies = Supplies(self.state, self.secrets, core.entitled.of, send, fetch)
         self._builder = Builder(config, self.state, None if artefacts is None else partial(artefacts.save, store))
+        self.minders = Minders(store, clock.wall, send)
         self.url = ""  # of the admin API, where it has a listener of its own
         self._asked = 0
         self._deployments: dict[str, tuple[Upload, ProgressStream]] = {}  # by request
@@ -174,7 +176,7 @@ class Control:
         self.drain()
         await self.settled()
         self._drive.stop()
-        await self._supplies.close()
+        await asyncio.gather(self._supplies.close(), self.minders.close())
         await self._builder.close()
         await self.tokens.close()
         self.state.unlock()
@@ -203,6 +205,8 @@ class Control:
                 self.views.pass_on(peer, message)
             case AskPiece() | AskSecrets():
                 self._supplies.hear(peer, message)
+            case AskMinding():
+                self.minders.hear(peer, message)
             case _:
                 self._feed(message)
 
@@ -252,8 +256,7 @@ class Control:
         Raises:
             NotFound: no such function.
         """
-        request = self._request()
-        await self._ask(request, DeleteAsked(request, name))
+        await self._ask(request := self._request(), DeleteAsked(request, name))
 
     async def set_secret(self, name: str, value: bytes) -> Secret:
         """Idle sandboxes and templates that have the value before it go.
@@ -280,8 +283,7 @@ class Control:
             NotFound: no such function.
             TooMuchReserved: so many sandboxes can never be made ahead.
         """
-        request = self._request()
-        await self._ask(request, Ordered(request, order))
+        await self._ask(request := self._request(), Ordered(request, order))
 
     def users_of(self, secret: str) -> Sequence[str]:
         """The functions whose current revisions ask for it."""

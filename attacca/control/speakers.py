@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from attacca.model.endpoints import AskEndpoints, EndpointsKnown, Loads, SandboxDown, Sandboxes, SandboxUp
-from attacca.model.journals import AskCall, AsyncTold, CallTold
+from attacca.model.journals import AskCall, AskMinding, AsyncTold, CallTold
 from attacca.model.messages import (
     AskCatalogue,
     CallsTold,
@@ -36,6 +36,7 @@ SPEAKERS: Final[dict[str, dict[type, Name | None]]] = {  # by plane; of what is 
         AsyncTold: None,
         AskCall: None,
         CallTold: None,
+        AskMinding: None,
     },
     "worker": {
         **OF_BOTH,

@@ -4,12 +4,12 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Callable, Coroutine
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
 from attacca.errors import AttaccaError, NotFound
-from attacca.gateway.attempt import Attempt
+from attacca.gateway.attempt import Asker, Attempt
 from attacca.gateway.callbacks import Callbacks, NotAllowed
 from attacca.gateway.config import AsyncConfig
 from attacca.gateway.core.async_calls.attempts import Limits
@@ -40,10 +40,10 @@ from attacca.gateway.core.async_calls.events import (
 )
 from attacca.gateway.core.async_calls.machine import AsyncCore
 from attacca.gateway.core.async_calls.pending import CallPhase
-from attacca.gateway.core.async_calls.schedules import Schedule
 from attacca.gateway.core.events import Drain, Tick
 from attacca.gateway.driver import Gateway
 from attacca.gateway.elsewhere import Elsewhere, Here, error_of
+from attacca.gateway.minding import Minding
 from attacca.io.journal.types import Journal
 from attacca.kernel.chance import Chance
 from attacca.kernel.clock import Clock
@@ -51,7 +51,7 @@ from attacca.kernel.drive import Drive, LoopTimer, each, report_refused
 from attacca.model.async_call import Accept, AsyncCall, Record, Result, Write
 from attacca.model.function import Missed
 from attacca.model.invocation import Call, Failed, Outcome, Request
-from attacca.model.journals import AskAsync, AskCall, AsyncTold, CallTold, CallVerb
+from attacca.model.journals import AskAsync, AskCall, AskMinding, AsyncTold, CallTold, CallVerb
 
 LOG = logging.getLogger("attacca.async")
 MB = 1 << 20
@@ -60,15 +60,6 @@ POLL_S = 0.25  # how often it is looked whether another gateway has settled a ca
 ELSEWHERE_S = 0.5  # the same, where it is in another's journal
 ID_CHARACTERS, NAMES = 32, 64
 REQUESTS_KEPT, REQUEST_KEPT_MOST = 1000, 64 * 1024  # of calls just written, which need not be read again
-
-
-class Asker(Protocol):
-    """Who has asked for something, and hears of it once."""
-
-    def accepted(self, call: AsyncCall, *, is_repeat: bool) -> None: ...
-    def answered(self, call: AsyncCall, outcome: Outcome, *, is_repeat: bool) -> None: ...
-    def rejected(self, error: AttaccaError) -> None: ...
-    def cancelled(self, call: str) -> None: ...
 
 
 class AsyncCalls:
@@ -96,6 +87,7 @@ class AsyncCalls:
         self._time: asyncio.TimerHandle | None = None
         self._is_claiming = self._is_sweeping = False
         self.elsewhere: Elsewhere | None = None  # None: whatever is not here, is nowhere
+        self.minding: Minding | None = None  # None: schedules are minded wherever the journal is
         self.here = Here(journal, clock.wall, self.is_running, self._cancel_here)
 
     def __repr__(self) -> str:
@@ -105,6 +97,11 @@ class AsyncCalls:
         """What was left by those before is taken up."""
         self._gateway.async_books = self._core.books
         self._tell_time()
+
+    def mind(self, journal: str, send: Callable[[AskMinding], None]) -> None:
+        """Schedules only as long as control says so; before `open`. `journal`: a name that no other has."""
+        self.minding = Minding(journal, self._core.schedules.marks, self._drive.feed, send, self._clock)
+        self.minding.open()
 
     def _tell_time(self) -> None:
         self._drive.feed(WallClock(self._clock.wall()))
@@ -214,9 +211,6 @@ class AsyncCalls:
 
         self._spawn(answer())
 
-    def schedules(self) -> list[Schedule]:
-        return list(self._core.schedules.by_name.values())
-
     # What is to be done.
 
     def _perform(self, command: Command) -> None:
@@ -254,6 +248,8 @@ class AsyncCalls:
 
         def told(result: Result) -> None:
             self._drive.feed(Written(write, result))
+            if self.minding is not None:
+                self.minding.wrote(write)
 
         self.journal.write(write, told)
 
@@ -372,6 +368,8 @@ class AsyncCalls:
     def drain(self) -> None:
         """Take nothing new and begin nothing."""
         self._drive.feed(Drain())
+        if self.minding is not None:
+            self.minding.end()
 
     async def close(self) -> None:
         """What is not over is left to whoever opens the journal next; call it before that is closed."""

@@ -1,14 +1,25 @@
-"""The client of an invocation that nobody waits for: it collects the answer, as far as that may be kept."""
+"""Who asks for asynchronous calls; and the client of an attempt, which collects what may be kept of its answer."""
 
 from collections.abc import Callable
+from typing import Protocol
 
-from attacca.errors import Cancelled, ResponseTooLarge
+from attacca.errors import AttaccaError, Cancelled, ResponseTooLarge
 from attacca.gateway.core.inflight import Inflight
 from attacca.gateway.driver import Gateway
+from attacca.model.async_call import AsyncCall
 from attacca.model.invocation import Call, Failed, Ok, Outcome
 
 CANCELLED = Cancelled("the call was cancelled")
 Over = Callable[[Outcome, Call], None]
+
+
+class Asker(Protocol):
+    """Who has asked for something, and hears of it once."""
+
+    def accepted(self, call: AsyncCall, *, is_repeat: bool) -> None: ...
+    def answered(self, call: AsyncCall, outcome: Outcome, *, is_repeat: bool) -> None: ...
+    def rejected(self, error: AttaccaError) -> None: ...
+    def cancelled(self, call: str) -> None: ...
 
 
 class Attempt:

@@ -4,8 +4,10 @@ from enum import StrEnum
 
 import msgspec
 
-from attacca.model.async_call import AsyncCall, Record, State
+from attacca.model.async_call import AsyncCall, Mark, Record, State
 from attacca.model.invocation import Failed
+
+MINDING_S = 60.0  # how long a gateway minds the schedules that has not asked again
 
 
 class AskAsync(msgspec.Struct, frozen=True, tag=True):
@@ -47,3 +49,24 @@ class CallTold(msgspec.Struct, frozen=True, tag=True):
     record: Record | None = None
     is_running: bool = False
     error: Failed | None = None
+
+
+class AskMinding(msgspec.Struct, frozen=True, tag=True):
+    """May the gateways of this journal mind the schedules, or go on? `fence`: of when they last might; 0: never.
+    `marks`: what they have settled."""
+
+    id: str
+    journal: str
+    fence: int = 0
+    marks: tuple[Mark, ...] = ()
+
+
+class MindingTold(msgspec.Struct, frozen=True, tag=True):
+    """The answer to the AskMinding of that id, for MINDING_S from when it was asked. `marks`: where to begin, if the
+    fence is news. `taken_at`: when they took over from another journal, in seconds since 1970; 0: from none."""
+
+    id: str
+    is_yours: bool
+    fence: int = 0
+    taken_at: float = 0.0
+    marks: tuple[Mark, ...] = ()

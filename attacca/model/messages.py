@@ -9,7 +9,7 @@ import msgspec
 from attacca.model.endpoints import AskEndpoints, EndpointsKnown, Loads, Order, Published, Refused, Reported
 from attacca.model.function import Revision
 from attacca.model.invocation import Call, Failed, Invocation, Outcome, Start, Timing
-from attacca.model.journals import AskAsync, AskCall, AsyncTold, CallTold
+from attacca.model.journals import AskAsync, AskCall, AskMinding, AsyncTold, CallTold, MindingTold
 from attacca.model.sandbox import Capacity, WorkerView
 from attacca.model.story import Moment
 from attacca.model.supplies import AskPiece, AskSecrets, Piece, SecretChanged, SecretsTold
@@ -353,10 +353,10 @@ class WorkerLeft(msgspec.Struct, frozen=True, tag=True):
 
 Announced = Catalogue | Deployed | Deleted
 FromControl = Announced | Prewarm | Evict | Cordon | Check | AskHeld | AskView | AskStory | Order
-ToGateway = Announced | Members | Access | AskCalls | AskStory | AskAsync | AskCall | CallTold | Published
+ToGateway = Announced | Members | Access | AskCalls | AskStory | AskAsync | AskCall | CallTold | MindingTold | Published
 OfGateway = (
-    GatewayJoined | Known | AskCatalogue | CallsTold | StoryTold | AsyncTold | AskCall | CallTold | AskEndpoints
-    | EndpointsKnown | Loads
+    GatewayJoined | Known | AskCatalogue | CallsTold | StoryTold | AsyncTold | AskCall | CallTold | AskMinding
+    | AskEndpoints | EndpointsKnown | Loads
 )  # fmt: skip
 Supplied = Piece | SecretsTold | SecretChanged | Access
 Said = Leads | FromControl | ToGateway | Supplied  # by control

@@ -4,13 +4,27 @@ import asyncio
 from typing import Any
 
 from attacca.control.async_calls import MORE, Gathered
+from attacca.control.minders import Minders
 from attacca.control.views import Views
 from attacca.errors import AttaccaError
 from attacca.io.journal.memory import Book, MemoryJournal
+from attacca.io.store.memory import MemoryStore
 from attacca.kernel.clock import ManualClock
-from attacca.model.async_call import Accept, AsyncCall, Delete, Gone, Record, Result, Revive, State, Stored, Unwritten
+from attacca.model.async_call import (
+    Accept,
+    AsyncCall,
+    Delete,
+    Gone,
+    Mark,
+    Record,
+    Result,
+    Revive,
+    State,
+    Stored,
+    Unwritten,
+)
 from attacca.model.invocation import Failed, Request
-from attacca.model.journals import AskAsync, AskCall, AsyncTold, CallTold, CallVerb
+from attacca.model.journals import AskAsync, AskCall, AskMinding, AsyncTold, CallTold, CallVerb
 
 OURS, THEIRS = (AsyncCall(id=name, function="f", at=at) for name, at in (("ours", 1.0), ("theirs", 2.0)))
 
@@ -24,6 +38,8 @@ class Leading:
         self.passed: list[tuple[str, CallTold]] = []
         self.asked: list[str] = []
         self._news = asyncio.Event()
+        clock = ManualClock()
+        self.minders = Minders(MemoryStore(clock), clock.wall, lambda _, __: None)
         self.views = Views(self._send, ManualClock(), (), ["g1", "g2"])
 
     def _send(self, gateway: str, message: Any) -> None:
@@ -79,6 +95,8 @@ def test_all_are_shown_each_once_and_found_where_they_are() -> None:
         assert await gathered.find("theirs") == Record(THEIRS)
         assert await gathered.find("nobody's") is None
         assert await gathered.marks() == {}
+        await leading.minders._decide(AskMinding("1", "theirs", 0, (Mark("f", 5.0, 2),)))
+        assert await gathered.marks() == {"f": Mark("f", 5.0, 2)}, "as whoever minds has told it"
         assert repr(gathered) == "<Gathered <MemoryJournal 1 calls>, 0 asked of others>"
         alone = Gathered(MemoryJournal(Book(), "me", ManualClock()), lambda: None)
         assert (await alone.latest(None, None, 10), await alone.find("theirs")) == ([], None)

@@ -1,6 +1,8 @@
 """Gateways that keep their calls each on its own machine: any of them, and control, shows and ends all of them."""
 
+import base64
 import json
+import sqlite3
 from collections.abc import Iterator
 from typing import Any
 
@@ -49,6 +51,27 @@ def test_a_call_is_found_wherever_it_is_asked_for(planes: Cluster) -> None:
     assert planes.control.get(f"/api/async/{call}")["call"]["state"] == "done"
     assert planes.control.ask("DELETE", f"/api/async/{call}").status == 200
     assert [gateway.ask("GET", f"/calls/{call}").code for gateway in (one, two)] == ["not_found"] * 2
+
+
+def test_a_due_time_is_one_run_though_each_has_a_journal(planes: Cluster) -> None:
+    minutely = deployment("tick", "def handler(event, context):\n    return event['due']\n", schedule=["* * * * *"])
+    assert b'"done"' in planes.control.ask("POST", "/api/functions", *minutely).body
+
+    def runs() -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = planes.control.get("/api/async?function=tick")
+        return rows
+
+    until(lambda: runs() and all(run["state"] == "done" for run in runs()), "its time has come", 90)
+    until(lambda: planes.control.get("/api/schedules")[0]["settled"], "control has been told")
+    calls = [planes.control.get(f"/api/async/{run['id']}") for run in runs()]
+    dues = [base64.b64decode(call["answer"]) for call in calls]
+    assert len(dues) == len(set(dues)), "one for each due time"
+    marked = 0
+    for journal in planes.at.glob("*/calls*.db"):
+        with sqlite3.connect(journal) as rows:
+            marked += bool(rows.execute("SELECT count(*) FROM marks").fetchone()[0])
+        rows.close()
+    assert marked == 1, "one of the three minds the schedules"
 
 
 def test_it_is_cancelled_where_it_is(planes: Cluster) -> None:

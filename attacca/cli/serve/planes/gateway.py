@@ -22,6 +22,7 @@ from attacca.gateway.elsewhere import Elsewhere
 from attacca.gateway.http.listener import serve
 from attacca.gateway.http.plane import ToControl
 from attacca.gateway.http.server import HttpServer
+from attacca.gateway.minding import journal_name
 from attacca.io.journal.opening import is_shared, open_journal
 from attacca.io.wire.peers import Peers
 from attacca.io.wire.stream import StreamLink
@@ -31,7 +32,7 @@ from attacca.kernel.access import is_loopback
 from attacca.kernel.clock import Clock, SystemClock
 from attacca.kernel.ids import Ids
 from attacca.kernel.rand import Streams
-from attacca.model.journals import AskAsync, AskCall, CallTold
+from attacca.model.journals import AskAsync, AskCall, CallTold, MindingTold
 from attacca.model.messages import (
     AskCatalogue,
     Catalogue,
@@ -152,12 +153,14 @@ class GatewayPlane:
         """Gateways of one machine share a file, where the state is not on a server."""
         config, state = self.config, StateDir(self.config.control.state_dir)
         state.make()
-        journal = await open_journal(config.store, calls_file(state, key), new_owner(), self._clock)
+        file = calls_file(state, key)
+        journal = await open_journal(config.store, file, new_owner(), self._clock)
         self._closing.push_async_callback(journal.close)
         chance = self._streams.stream("async")
         self.calls_later = AsyncCalls(self.gateway, journal, config.gateway.async_, self._clock, chance)
         if not is_shared(config.store):
             self.calls_later.elsewhere = Elsewhere(lambda asked: self._peers.send(CONTROL, asked))
+            self.calls_later.mind(journal_name(file), lambda asked: self._peers.send(CONTROL, asked))
         self._closing.push_async_callback(self.calls_later.close)
         self.calls_later.open()
 
@@ -165,6 +168,8 @@ class GatewayPlane:
         if peer == CONTROL:
             self._peers.send(CONTROL, GatewayJoined(self.name, told_url(self.config, self._port), is_apart=True))
             self._peers.send(CONTROL, AskCatalogue(0, 0))
+            if self.calls_later.minding is not None:
+                self.calls_later.minding.ask()
 
     def _hear_control(self, message: Leads | ToGateway) -> None:
         if isinstance(message, Leads):
@@ -174,6 +179,9 @@ class GatewayPlane:
         elif isinstance(message, CallTold):
             if self.calls_later.elsewhere is not None:
                 self.calls_later.elsewhere.hear(message)
+        elif isinstance(message, MindingTold):
+            if self.calls_later.minding is not None:
+                self.calls_later.minding.hear(message)
         elif isinstance(message, AskAsync | AskCall):
             self.calls_later.tell(message, lambda told: self._peers.send(CONTROL, told))
         else:

@@ -74,7 +74,19 @@ class WallClock(msgspec.Struct, frozen=True):
     at: float
 
 
-Event = CallAsked | CancelAsked | Written | Tried | Vanished | Posted | Claimed | MarksRead | WallClock | Drain | Tick
+class Minded(msgspec.Struct, frozen=True):
+    """Schedules are minded here until then, on the core's own clock. `marks`: begin there, what was due until
+    `taken_at` (in seconds since 1970) and is not settled having been missed; None: go on."""
+
+    until: float
+    marks: tuple[Mark, ...] | None = None
+    taken_at: float = 0.0
+
+
+Event = (
+    CallAsked | CancelAsked | Written | Tried | Vanished | Posted | Claimed | MarksRead | WallClock | Minded | Drain
+    | Tick
+)  # fmt: skip
 
 
 # What is to be done.

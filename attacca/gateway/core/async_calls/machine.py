@@ -27,6 +27,7 @@ from attacca.gateway.core.async_calls.events import (
     Commit,
     Event,
     MarksRead,
+    Minded,
     MissedRuns,
     Posted,
     Rejected,
@@ -84,6 +85,7 @@ class AsyncCore:
         self._here = Surroundings(functions, chance, limits)
         self._attempts = Attempts(books, self._here)
         self._has_marks = False
+        self._minds_until = inf  # the schedules; from then on they are another's
         self._generation: int | None = None  # of the functions whose schedules are known
         self._claim_at = self._sweep_at = inf
         self._cancels: dict[str, list[object]] = {}  # who wants a call cancelled
@@ -114,7 +116,10 @@ class AsyncCore:
         return out
 
     def _seldom(
-        self, now: float, event: CancelAsked | Claimed | Vanished | WallClock | MarksRead | Drain, out: list[Command]
+        self,
+        now: float,
+        event: CancelAsked | Claimed | Vanished | WallClock | MarksRead | Minded | Drain,
+        out: list[Command],
     ) -> None:
         match event:
             case CancelAsked():
@@ -126,28 +131,35 @@ class AsyncCore:
                 if pending is not None:
                     self._attempts.close(pending, out)
                     self._attempts.turn(pending.call.function, out)
-            case WallClock() | MarksRead() | Drain():
+            case WallClock() | MarksRead() | Minded() | Drain():
                 self._told(now, event, out)
 
-    def _told(self, now: float, event: WallClock | MarksRead | Drain, out: list[Command]) -> None:
+    def _told(self, now: float, event: WallClock | MarksRead | Minded | Drain, out: list[Command]) -> None:
         match event:
             case WallClock(at=at):
                 if self._here.ahead is None:
                     self._claim_at = self._sweep_at = now
                 self._here.ahead = at - now
-                if self._has_marks and self.functions.generation != self._generation:
+                if self.functions.generation != self._generation:
                     self._refresh(now, out)
             case MarksRead(marks=marks):
                 self._has_marks = True
                 self.schedules.read(marks)
                 self._refresh(now, out)
+            case Minded(until=until, marks=taken, taken_at=taken_at):
+                self._minds_until = until
+                if taken is not None:
+                    self.schedules.take_over(taken, taken_at)
+                    self._refresh(now, out)
             case Drain():
                 self._here.is_draining = True
 
     def _wakes_at(self) -> float:
         at = min(self._claim_at, self._sweep_at, self.books.rings_at)
         if self._here.ahead is not None and not self.is_draining:
-            at = min(at, self.schedules.next_at - self._here.ahead)
+            due_at = self.schedules.next_at - self._here.ahead
+            if due_at < self._minds_until:
+                at = min(at, due_at)
         return at
 
     # What can be asked.
@@ -194,7 +206,9 @@ class AsyncCore:
 
     def _written(self, now: float, write: Write, result: Result, out: list[Command]) -> None:
         match write:
-            case Accept(call=call):
+            case Accept(call=call, mark=mark):
+                if mark is not None and type(result) is not Unwritten:
+                    self.schedules.wrote(mark)
                 pending = self.books.pending.get(call.id)
                 if pending is not None:
                     self._accepted(now, pending, write, result, out)
@@ -208,6 +222,8 @@ class AsyncCore:
                     self._attempts.deleted(now, pending, result, out)
             case Cancel(id=call_id):
                 self._cancelled(now, call_id, result, out)
+            case Advance(mark=mark) if type(result) is not Unwritten:
+                self.schedules.wrote(mark)
             case _:
                 pass  # a mark that is not written is only less known about a downtime
 
@@ -290,6 +306,8 @@ class AsyncCore:
                     self._attempts.finish(now, pending, call, State.DONE, endings.LOST, out)
 
     def _refresh(self, now: float, out: list[Command]) -> None:
+        if not self._has_marks or now >= self._minds_until:
+            return
         self._generation = self.functions.generation
         out.extend(Commit(Advance(mark)) for mark in self.schedules.refresh(self._here.wall(now)))
 
@@ -309,7 +327,7 @@ class AsyncCore:
 
     def _tick(self, now: float, out: list[Command]) -> None:
         for pending in self.books.rung(now):
-            self._rings(pending, out)
+            self._rings(now, pending, out)
         if self._claim_at <= now:
             self._claim_at = now + self.limits.lease_s / 3
             # Before the functions are known, what is claimed would be taken for calls of functions that are gone.
@@ -319,6 +337,9 @@ class AsyncCore:
         if self._sweep_at <= now:
             self._sweep_at = now + self.limits.sweep_s
             out.append(Sweep(self._here.wall(now)))
+        if now >= self._minds_until:
+            self._minds_until = -inf
+            return
         ahead, next_at = self._here.ahead, self.schedules.next_at
         if (
             ahead is not None and not self.is_draining and next_at - ahead <= now
@@ -326,13 +347,16 @@ class AsyncCore:
             for due in self.schedules.take(max(now + ahead, next_at)):
                 self._run(now, due, out)
 
-    def _rings(self, pending: Pending, out: list[Command]) -> None:
+    def _rings(self, now: float, pending: Pending, out: list[Command]) -> None:
         if pending.phase is PAUSING:
             self._attempts.ready(pending, out)
         elif pending.phase is DELAYING:
             self._attempts.post(pending, out)
         elif pending.phase is UNWRITTEN:
             assert pending.write is not None
+            if isinstance(pending.write, Accept) and now >= self._minds_until:
+                self.books.drop(pending)  # another makes the run, or tells that it was missed
+                return
             pending.phase = STORING if isinstance(pending.write, Accept) else WRITING
             out.append(Commit(pending.write))
 

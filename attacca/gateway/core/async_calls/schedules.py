@@ -3,6 +3,7 @@
 Which of several gateways makes a run is for the journal to say: it moves the schedule's mark with the call, once.
 """
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from math import inf
 
@@ -65,6 +66,8 @@ class Schedules:
     def __init__(self, functions: Functions) -> None:
         self._functions = functions
         self._marks: dict[str, Mark] | None = None
+        self._told: dict[str, Mark] = {}  # by control, of what was settled elsewhere
+        self._taken_at = -inf
         self.by_name: dict[str, Schedule] = {}
         self.next_at = inf  # when something is due, in seconds since 1970
 
@@ -73,6 +76,34 @@ class Schedules:
 
     def read(self, marks: dict[str, Mark]) -> None:
         self._marks = dict(marks)
+        self._take_in(self._told.values())
+
+    def take_over(self, marks: Iterable[Mark], taken_at: float) -> None:
+        """They have been another's: what was due until `taken_at` and is not settled was missed, however late."""
+        self._told, self._taken_at = {mark.name: mark for mark in marks}, taken_at
+        self.by_name = {}
+        self._remember()
+        if self._marks is not None:
+            self._take_in(self._told.values())
+
+    def wrote(self, mark: Mark) -> None:
+        """The journal has it."""
+        if self._marks is not None:
+            before = self._marks.get(mark.name)
+            missed = mark.missed + (0 if before is None else before.missed)
+            self._marks[mark.name] = mark if before is None else Mark(mark.name, max(before.due, mark.due), missed)
+
+    def marks(self) -> tuple[Mark, ...]:
+        """As the journal has them, of the functions that there are."""
+        marks = self._marks or {}
+        return tuple(marks[name] for name in self.by_name if name in marks)
+
+    def _take_in(self, marks: Iterable[Mark]) -> None:
+        assert self._marks is not None
+        for mark in marks:
+            before = self._marks.get(mark.name)
+            if before is None or before.due < mark.due:
+                self._marks[mark.name] = mark
 
     def refresh(self, wall: float) -> list[Mark]:
         """The functions have changed. Marks for the schedules that are new."""
@@ -96,12 +127,12 @@ class Schedules:
 
     def take(self, wall: float) -> list[Due]:
         """What is due, which it then is no longer: first what was missed, then what is not too late."""
-        due = []
+        due, late = [], max(wall - LATE_S, min(self._taken_at, wall))
         for schedule in self.by_name.values():
             if schedule.due > wall:
                 continue
-            if schedule.due < wall - LATE_S:
-                due.append(self._missed(schedule, wall))
+            if schedule.due < late:
+                due.append(self._missed(schedule, late))
             while schedule.due <= wall:
                 due.append(_due(schedule, schedule.due, 0, runs=True))
                 schedule.settle(schedule.due)
@@ -115,8 +146,8 @@ class Schedules:
             schedule.settle(until)
             self._remember()
 
-    def _missed(self, schedule: Schedule, wall: float) -> Due:
-        latest, count = cron.latest_due(schedule.expression, schedule.timezone, schedule.settled, wall - LATE_S)
+    def _missed(self, schedule: Schedule, late: float) -> Due:
+        latest, count = cron.latest_due(schedule.expression, schedule.timezone, schedule.settled, late)
         schedule.settle(latest)
         return _due(schedule, latest, count, runs=schedule.policy is Missed.ONCE)
 
