@@ -1,7 +1,7 @@
 """Carries out what the control core decides, and tells it what comes of that. Steps of a build pass it by."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from functools import partial
 from typing import cast
 
@@ -64,7 +64,8 @@ from attacca.kernel.chance import Chance
 from attacca.kernel.clock import Clock
 from attacca.kernel.drive import Drive, LoopTimer, each, report_refused
 from attacca.model.endpoints import AskEndpoints, Loads
-from attacca.model.function import Revision, Scale, Settings
+from attacca.model.events import InstanceDown, Instances, InstanceUp, StateSynced
+from attacca.model.function import PythonDirectory, Revision, Scale, Settings
 from attacca.model.messages import (
     Access,
     AskCatalogue,
@@ -87,6 +88,8 @@ from attacca.model.messages import (
     WorkerLeft,
 )
 from attacca.model.supplies import AskPiece, AskSecrets
+
+CODE_KEPT_S = 600.0  # what was uploaded for a workflow that has not been started
 
 
 class Control:
@@ -131,6 +134,8 @@ class Control:
         )
         self._builder = Builder(config, self.state, None if artefacts is None else partial(artefacts.save, store))
         self.url = ""  # of the admin API, where it has a listener of its own
+        self.needed_besides: Callable[[], Iterable[str]] = tuple  # digests that others than functions need
+        self._uploaded: dict[str, float] = {}  # digests that nobody needs yet, and until when they are kept
         self._asked = 0
         self._deployments: dict[str, tuple[Upload, ProgressStream]] = {}  # by request
         self._replies: dict[str, asyncio.Future[Outcome]] = {}
@@ -198,6 +203,8 @@ class Control:
                 self.views.hear(message)
             case AskPiece() | AskSecrets():
                 self._supplies.hear(peer, message)
+            case InstanceUp() | InstanceDown() | StateSynced() | Instances():
+                pass  # of workflows, which are orchestrated apart
             case _:
                 self._feed(message)
 
@@ -225,6 +232,28 @@ class Control:
         self._deployments[request] = upload, stream
         self._feed(DeployAsked(request, settings, allow_source_builds))
         return self._read_along(request, stream)
+
+    async def keep_code(self, upload: Upload) -> PythonDirectory:
+        """What an event function is made of, with all that it requires. It stays for `CODE_KEPT_S`, and then while a
+        workflow needs it.
+
+        Raises:
+            BadRequest, PayloadTooLarge: the archive or its requirements are not taken.
+            BuildFailed: the requirements could not be installed.
+        """
+        try:
+            made = await self._builder.make(upload, lambda _: None, from_source=False)
+        finally:
+            upload.close()
+        for digest in (made.code, made.bundle):
+            if digest is not None:
+                self._uploaded[digest] = self.clock.now() + CODE_KEPT_S
+        return PythonDirectory(made.code, made.bundle)
+
+    def _kept_besides(self) -> set[str]:
+        now = self.clock.now()
+        self._uploaded = {digest: until for digest, until in self._uploaded.items() if until > now}
+        return {*self._uploaded, *self.needed_besides()}
 
     async def rollback(self, name: str, to: int | None = None) -> Revision:
         """
@@ -392,7 +421,8 @@ class Control:
         return Erased(command.id)
 
     async def _sweep(self, command: Sweep) -> Event:
-        await asyncio.to_thread(self.state.sweep, frozenset(command.keep))
+        keep = frozenset({*command.keep, *self._kept_besides()})
+        await asyncio.to_thread(self.state.sweep, keep)
         if self._artefacts is not None:
-            await self._artefacts.sweep(self._store, frozenset(command.keep))
+            await self._artefacts.sweep(self._store, keep)
         return Swept()

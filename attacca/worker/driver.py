@@ -12,6 +12,7 @@ from attacca.kernel.ids import Ids
 from attacca.kernel.rand import Streams
 from attacca.kernel.registry import build
 from attacca.model.endpoints import SandboxDown, StartSandbox
+from attacca.model.events import BetweenInstances
 from attacca.model.invocation import Failed
 from attacca.model.membership import HEARTBEAT_S
 from attacca.model.messages import (
@@ -53,12 +54,15 @@ from attacca.worker.body_buffer import BodyBuffer
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core import view
 from attacca.worker.core.events import (
+    Answer,
     Asked,
     Command,
+    Deliver,
     Drain,
     DropTemplate,
     Event,
     Kill,
+    Listen,
     MakeSandbox,
     MakeTemplate,
     Measured,
@@ -67,6 +71,7 @@ from attacca.worker.core.events import (
     Run,
     Stop,
     Tick,
+    Write,
 )
 from attacca.worker.core.recent import remembering
 from attacca.worker.core.reports import Report, RunBody, RunEnded, RunFlow, RunHead
@@ -85,7 +90,7 @@ class Worker:
         runtime: Runtime,
         clock: Clock,
         streams: Streams,
-        send: Callable[[str, FromWorker | ToControl], None],
+        send: Callable[[str, FromWorker | ToControl | BetweenInstances], None],
         log: Callable[[Logged], None],
         load_per_core: Callable[[], float] | None = None,
         measure: Callable[[float], MachineLoad] | None = None,
@@ -327,6 +332,19 @@ class Worker:
                 self._runtime.make_template(command.template, command.revision)
             case DropTemplate():
                 self._runtime.drop_template(command.template)
+            case _:
+                self._of_events(command)
+
+    def _of_events(self, command: Deliver | Answer | Listen | Write) -> None:
+        match command:
+            case Deliver():
+                self._runtime.deliver(command.sandbox, command.delivery)
+            case Answer():
+                self._runtime.reply(command.sandbox, command.asked, command.kind, command.data)
+            case Listen():
+                self._runtime.listen(command.sandbox, command.paused)
+            case Write():
+                self._log(command.line)
 
     def _run(self, run: Run) -> None:
         invocation, sandbox = run.invocation, run.sandbox

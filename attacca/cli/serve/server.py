@@ -35,7 +35,9 @@ from attacca.kernel.access import is_loopback
 from attacca.kernel.clock import Clock, SystemClock
 from attacca.kernel.ids import Ids
 from attacca.kernel.rand import Streams
-from attacca.model.function import PythonDirectory
+from attacca.kernel.registry import build
+from attacca.model.events import BetweenInstances
+from attacca.model.function import PythonDirectory, ResourceClass
 from attacca.model.invocation import Call
 from attacca.model.log import LogLine
 from attacca.model.messages import (
@@ -56,11 +58,16 @@ from attacca.model.messages import (
 )
 from attacca.model.sandbox import WorkerView
 from attacca.model.story import Moment
+from attacca.policy.placement import PLACEMENT
 from attacca.worker.driver import Worker
 from attacca.worker.host.load import Meter
 from attacca.worker.runtime.code_store import SharedCode
 from attacca.worker.runtime.process.runtime import ProcessRuntime
 from attacca.worker.runtime.router import Router
+from attacca.workflow.driver import Workflows
+from attacca.workflow.http import HANDLERS
+from attacca.workflow.resources import RESOURCES
+from attacca.workflow.resources.runtime import ResourceRuntime
 
 GATEWAY, CONTROL = "gateway", "control"
 LOG = logging.getLogger("attacca.server")
@@ -121,6 +128,8 @@ class Server:
             await artefacts.bring(self.store, self.control.core.changes.catalogue.kept())
         if not is_loopback(config.gateway.host) and not await self.control.tokens.all():
             raise no_token(config.gateway.host, config.control.state_dir)
+        await self.workflows.open()
+        self._closing.push_async_callback(self.workflows.close)
         await self.worker.open()
         self._closing.push_async_callback(self.joints.close)  # after the worker, whose last words they carry
         self._closing.push_async_callback(self.worker.close)
@@ -136,7 +145,7 @@ class Server:
         self.joints = Joints(config.wire)
         self._of_gateway: Peers[ToWorker | OfGateway] = Peers()
         self._of_control: Peers[Said] = Peers()
-        self._of_worker: Peers[FromWorker | ToControl] = Peers()
+        self._of_worker: Peers[FromWorker | ToControl | BetweenInstances] = Peers()
 
         def secret(name: str) -> bytes:
             return self.control.secrets.value(name)
@@ -151,9 +160,12 @@ class Server:
             lambda message: self._of_gateway.send(CONTROL, message),
         )
         self.runtime = ProcessRuntime(SharedCode(state.path), config.process, clock, config.worker.memory_mb, secret)
+        resources = ResourceRuntime(RESOURCES, state.path / "resources", clock)
         self.worker = Worker(
             config.worker,
-            Router({PythonDirectory: self.runtime}),
+            Router(
+                {PythonDirectory: self.runtime, ResourceClass: resources}
+            ),
             clock,
             streams,
             self._of_worker.send,
@@ -174,12 +186,16 @@ class Server:
             artefacts=artefacts,
         )
 
+        placement = build(PLACEMENT, "random", {}, "attacca.policy.placement")
+        self.workflows = Workflows(store, clock, streams.stream("workflows"), placement, self._of_control.send)
+        self.control.needed_besides = self.workflows.core.digests
+
     async def _join(self) -> None:
-        gateway, control, worker = self.gateway, self.control, self.worker
+        gateway, worker = self.gateway, self.worker
         self._of_gateway.bind(
             self._begin, lambda peer: gateway.hear if peer == CONTROL else gateway.receive, gateway.lose, gateway.press
         )
-        self._of_control.bind(lambda _: None, lambda peer: partial(self._hear, peer), control.lose)
+        self._of_control.bind(lambda _: None, lambda peer: partial(self._hear, peer), self._lose)
         self._of_worker.bind(worker.join, lambda peer: partial(worker.receive, peer), worker.lose, worker.press)
         key = os.urandom(16)  # nobody else on this machine has it
         at_gateway = Hello("gateway", GATEWAY, key)
@@ -195,8 +211,13 @@ class Server:
             self._of_gateway.send(CONTROL, GatewayJoined(GATEWAY))
             self._of_gateway.send(CONTROL, AskCatalogue(0, 0))
 
+    def _lose(self, peer: str, why: str) -> None:
+        self.control.lose(peer, why)
+        self.workflows.lose(peer)
+
     def _hear(self, peer: str, message: ToControl) -> None:
         self.control.receive(peer, message)
+        self.workflows.hear(message)
         if isinstance(message, WorkerJoined):
             self._tell_short(peer)
 
@@ -221,7 +242,8 @@ class Server:
 
     async def _listen(self) -> None:
         config = self.config.gateway
-        app = cast(AsgiApp, admin(self.control, self, door(is_loopback=is_loopback(config.host))))
+        access = door(is_loopback=is_loopback(config.host))
+        app = cast(AsgiApp, admin(self.control, self, access, HANDLERS, workflows=self.workflows, logs=self.logs))
         http = HttpServer(
             self.gateway, config, app, lambda: self._is_ready, self._allow, lambda: self.control.is_uid_shared
         )

@@ -1,7 +1,7 @@
 """The admin API: `/api/...`, JSON in and out, its OpenAPI document at `/api/schema`."""
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -55,7 +55,7 @@ from attacca.errors import (
     Unauthorized,
 )
 from attacca.kernel.access import Door
-from attacca.model.function import MASK, SECRET_KB, SECRETS, Scale, Settings
+from attacca.model.function import MASK, SECRET_KB, SECRETS, PythonDirectory, Scale, Settings
 from attacca.model.invocation import Call
 from attacca.model.log import LogLine
 from attacca.model.messages import Cordon, Evict, Prewarm
@@ -115,6 +115,16 @@ async def deploy_function(request: AnyRequest, context: TheContext) -> Stream:
         upload.close()
         raise
     return Stream(progress_lines(progress), media_type=NDJSON)
+
+
+@post(
+    "/api/code", status_code=201, operation_class=DeployOperation, responses=refusals(413),
+    request_max_body_size=UPLOAD_MB << 20,
+)  # fmt: skip
+async def upload_code(request: AnyRequest, context: TheContext) -> PythonDirectory:
+    """Keeps the code of an event function for a workflow that is to be started; the answer is what names it there."""
+    upload = await context.control.reception.take(request.stream(), request.headers.get("content-type", ""))
+    return await context.control.keep_code(upload)
 
 
 @delete("/api/functions/{name:str}", responses=refusals(404, 409))
@@ -250,14 +260,14 @@ async def delete_secret(
 
 
 HANDLERS = [
-    list_functions, describe_function, deploy_function, delete_function, rollback_function, scale_function,
+    list_functions, describe_function, deploy_function, upload_code, delete_function, rollback_function, scale_function,
     prewarm_function, evict_function, read_logs, list_calls, explain, list_workers, show_cluster, cordon_worker,
     show_info, list_tokens, create_token, delete_token, list_secrets, set_secret, delete_secret,
     *async_routes.HANDLERS, *scaling_routes.HANDLERS,
 ]  # fmt: skip
 
 
-def build(control: Control, observe: Observe, access: Door) -> Litestar:
+def build(control: Control, observe: Observe, access: Door, more: Sequence[Any] = (), **given: Any) -> Litestar:
     def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
         refusal = refuse_scope(connection.scope, access, control)  # type: ignore[arg-type]
         if refusal is not None:
@@ -265,9 +275,11 @@ def build(control: Control, observe: Observe, access: Door) -> Litestar:
 
     context = ApiContext(control, observe)
     return Litestar(
-        HANDLERS,
+        [*HANDLERS, *more],
         guards=[guard],
-        dependencies={"context": Provide(lambda: context, sync_to_thread=False)},
+        dependencies={
+            name: Provide(_giving(value), sync_to_thread=False) for name, value in {"context": context, **given}.items()
+        },
         exception_handlers={AttaccaError: render_ours, HTTPException: render_litestars, Exception: render_bug},
         openapi_config=OpenAPIConfig(
             title="attacca",
@@ -281,6 +293,10 @@ def build(control: Control, observe: Observe, access: Door) -> Litestar:
         logging_config=None,
         debug=False,
     )
+
+
+def _giving(value: Any) -> Callable[[], Any]:
+    return lambda: value
 
 
 def read_settings(text: str) -> Settings:
@@ -374,7 +390,7 @@ def render_litestars(request: AnyRequest, error: HTTPException) -> Response[Erro
         case 405:
             return render(MethodNotAllowed(f"{path} is not possible", "/api/schema lists what is"))
         case 413:
-            if path != "POST /api/functions":
+            if path not in ("POST /api/functions", "POST /api/code"):
                 most = SECRET_KB if path.startswith("PUT /api/secrets/") else JSON_KB
                 return render(PayloadTooLarge(f"{path}: the body is over {most} KB", "/api/schema says what fits"))
             return render(

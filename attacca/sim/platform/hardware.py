@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 from attacca.errors import BadConfig
 from attacca.load.workload.scenario import Hardware
+from attacca.model.events import ReplyKind
 from attacca.model.function import Artefact
 from attacca.model.invocation import Ok
 from attacca.model.resources import Resources
@@ -136,6 +137,12 @@ class SharedMachine:
 
     def leave(self, job: Job) -> None:
         """See `body`."""
+
+    def reply(self, sandbox: str, asked: int, kind: ReplyKind, data: bytes) -> None:
+        """What is simulated calls nobody."""
+
+    def listen(self, sandbox: str, *, paused: bool) -> None:
+        """See `reply`."""
 
     # Where cores are shared: only what is computed needs one.
 

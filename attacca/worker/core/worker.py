@@ -11,6 +11,8 @@ from attacca.errors import IllegalTransition
 from attacca.kernel.chance import Chance
 from attacca.kernel.ids import Ids
 from attacca.model.endpoints import AskSandboxes, StartSandbox, StopSandbox
+from attacca.model.events import AskInstances, Patch, Reply, StartInstance, StateKept, StopInstance
+from attacca.model.events import Event as InstanceEvent
 from attacca.model.invocation import Failed, Outcome
 from attacca.model.messages import Catalogue as Announced
 from attacca.model.messages import (
@@ -34,14 +36,18 @@ from attacca.worker.config import WorkerConfig
 from attacca.worker.core.catalogue import Catalogue
 from attacca.worker.core.checks import DRAINING, Checks, never_fits
 from attacca.worker.core.events import Asked, Command, Drain, Event, Measured, PeerLost, Received, Stop, Tick
+from attacca.worker.core.instances import Instances
 from attacca.worker.core.orders import Orders
 from attacca.worker.core.phases import Phase, Position
 from attacca.worker.core.pool import Pool
 from attacca.worker.core.reports import (
+    EventAsked,
+    EventSent,
     RunEnded,
     SandboxFailed,
     SandboxGone,
     SandboxReady,
+    StateOffered,
     TemplateFailed,
     TemplateGone,
     TemplateReady,
@@ -53,6 +59,7 @@ from attacca.worker.core.timers import Timer, Timers
 
 Told = Announced | Deployed | Deleted | Prewarm | Evict | Measured | PeerLost | Drain
 
+OF_INSTANCES = (Timer.LATER, Timer.REPLY, Timer.HALT)
 LOST_STARTS = 3  # in a row, before a start that was merely lost (a fork whose template died) counts as hopeless
 FORSAKEN = Failed("cancelled", "the gateway that sent it is gone")
 FAILED_FORKS = 2  # in a row, before a template is no longer trusted
@@ -88,6 +95,7 @@ class WorkerCore:
         self.checks = Checks(config, self.pool, self.timers, self.functions)
         self.catalogue = Catalogue(config, self.pool, self.scheduler, self.checks, self.timers, self.functions)
         self.orders = Orders(config, self.pool, self.catalogue)
+        self.instances = Instances(config, self.pool, self.checks, self.timers, chance)
         self.draining = False
         self._watchers: list[str] = []  # gateways that want to hear what rests
         self._shortcut = shortcut
@@ -115,7 +123,14 @@ class WorkerCore:
         return out
 
     def _rest(self, now: float, event: Event, out: list[Command]) -> None:
+        if type(event) is EventSent:
+            self.instances.sent(now, event, out)
+            return
         match event:
+            case EventAsked():
+                self.instances.asked(now, event, out)
+            case StateOffered():
+                self.instances.offered(event, out)
             case SandboxReady() | SandboxFailed() | SandboxGone():
                 self._sandbox(now, event, out)
                 self._move_on(now, out)
@@ -128,7 +143,7 @@ class WorkerCore:
             case Tick():
                 self._tick(now, out)
                 self._move_on(now, out)
-            case Received() | RunEnded():
+            case Received() | RunEnded() | EventSent():
                 raise AssertionError("they are handled before")
             case _:
                 self._told(now, event, out)
@@ -152,6 +167,12 @@ class WorkerCore:
                 self._move_on(now, out)
             case AskSandboxes():
                 self.orders.tell(peer, out)
+            case InstanceEvent():
+                self.instances.arrived(now, message, out)
+            case Reply():
+                self.instances.replied(message, out)
+            case StartInstance() | StopInstance() | Patch() | AskInstances() | StateKept():
+                self.instances.hear(now, peer, message, out, draining=self.draining)
             case Check():
                 refusal = self.catalogue.refuse(message.revision.settings)
                 self.checks.begin(now, peer, message, refusal, out, draining=self.draining)
@@ -196,8 +217,10 @@ class WorkerCore:
     def _run_ended(self, now: float, event: RunEnded, out: list[Command]) -> None:
         sandbox = self.pool.sandboxes.get(event.sandbox)
         item = None if sandbox is None else sandbox.leave(event.invocation)
-        if item is None:
-            return  # it was given up, or lost with its sandbox, in that moment
+        if item is None:  # it was given up, or lost with its sandbox, in that moment
+            if sandbox is not None and sandbox.is_ordered:  # or it was no invocation
+                self.instances.run_ended(now, event, out)
+            return
         scheduler = self.scheduler
         state = item.state
         if state.is_ordered:
@@ -247,6 +270,7 @@ class WorkerCore:
                 self.scheduler.drop(now, item, DRAINING, out)
         self.checks.drain(out)
         self.orders.drain(out)
+        self.instances.drain(now, out)
 
     # Sandboxes and templates.
 
@@ -258,6 +282,8 @@ class WorkerCore:
                 "a runtime reports the end of a sandbox once, and nothing after it",
             )
         match event:
+            case SandboxReady() if sandbox.id in self.instances.by_id:
+                self.instances.ready(now, sandbox, event, out)
             case SandboxReady():
                 (self.orders.ready if sandbox.is_ordered else self.scheduler.sandbox_ready)(now, sandbox, event, out)
                 if sandbox.template is not None:
@@ -271,16 +297,20 @@ class WorkerCore:
                 outcome = Failed(event.code, event.message, advice(event.code))
                 for item in lost:
                     (self.orders if sandbox.is_ordered else self.scheduler).lose(now, item, outcome, out)
-                if sandbox.is_ordered:
-                    self.orders.ended(sandbox, outcome, out)
+                self._ordered_ended(now, sandbox, outcome, out)
         self.catalogue.settle(now, sandbox.state, out)
+
+    def _ordered_ended(self, now: float, sandbox: Sandbox, error: Failed, out: list[Command]) -> None:
+        if sandbox.id in self.instances.by_id:
+            self.instances.ended(now, sandbox, error, out)
+        elif sandbox.is_ordered:
+            self.orders.ended(sandbox, error, out)
 
     def _start_failed(self, now: float, sandbox: Sandbox, event: SandboxFailed, out: list[Command]) -> None:
         state = sandbox.state
         loss = Loss(now, "failed to start", f": {event.message}")
         was_wanted = self.pool.ended(now, sandbox, loss, out, was_ready=False)
-        if sandbox.is_ordered:
-            self.orders.ended(sandbox, Failed(event.code, event.message, advice(event.code), event.traceback), out)
+        self._ordered_ended(now, sandbox, Failed(event.code, event.message, advice(event.code), event.traceback), out)
         if not was_wanted:
             return
         state.failures += 1
@@ -370,6 +400,8 @@ class WorkerCore:
                 self.pool.restore_buffer(now, out)
             elif timer is Timer.KEEPALIVE:
                 self._wake_keepalive(now, out)
+            elif timer in OF_INSTANCES:
+                self.instances.ring(now, timer, name, out)
 
     def _wake_keepalive(self, now: float, out: list[Command]) -> None:
         woke: Callable[[float], Iterable[Ahead]] | None = getattr(self.pool.keepalive, "woke", None)
@@ -391,6 +423,7 @@ class WorkerCore:
         is_short = bool(scheduler.head_of_line) and scheduler.serve_head_of_line(now, out)
         is_short = is_short or (bool(self.checks.waiting) and self.checks.serve(now, out))
         is_short = is_short or (bool(self.orders.waiting) and self.orders.serve(now, out))
+        is_short = is_short or (bool(self.instances.by_id) and self.instances.serve(now, out))
         if scheduler.serve_queue(now, out, is_short=is_short) or is_short:
             return
         self.catalogue.stock(now, out)

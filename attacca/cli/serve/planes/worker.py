@@ -24,6 +24,7 @@ from attacca.io.wire.types import MB, Limits
 from attacca.kernel.access import admits
 from attacca.kernel.clock import Clock, SystemClock
 from attacca.kernel.rand import Streams
+from attacca.model.events import BetweenInstances
 from attacca.model.function import PythonDirectory
 from attacca.model.messages import Access, FromControl, FromWorker, Leads, Supplied, ToControl, ToWorker
 from attacca.model.supplies import Piece, SecretChanged, SecretsTold
@@ -52,7 +53,7 @@ class WorkerPlane:
         self._http: HttpServer | None = None
         self._port = config.gateway.port
         self._access = Access((), is_uid_shared=False)
-        self._peers: Peers[FromWorker | ToControl] = Peers()
+        self._peers: Peers[FromWorker | ToControl | BetweenInstances] = Peers()
 
     def __repr__(self) -> str:
         return f"<WorkerPlane {self.name}: {len(self._peers.names())} peers>"

@@ -10,6 +10,7 @@ from attacca.errors import AttaccaError
 from attacca.guest import channel as wire
 from attacca.kernel.budget import Budget
 from attacca.kernel.clock import Clock
+from attacca.model.events import Delivery, ReplyKind
 from attacca.model.function import Revision
 from attacca.model.invocation import Invocation
 from attacca.worker.core.reports import SandboxFailed, SandboxGone, Sink, TemplateFailed, TemplateGone
@@ -193,6 +194,18 @@ class ProcessRuntime:
     def leave(self, sandbox: str, invocation: str) -> None:
         if (made := self._sandboxes.get(sandbox)) is not None:
             made.leave(invocation)
+
+    def deliver(self, sandbox: str, delivery: Delivery) -> None:
+        if (made := self._sandboxes.get(sandbox)) is not None:
+            made.deliver(delivery)
+
+    def reply(self, sandbox: str, asked: int, kind: ReplyKind, data: bytes) -> None:
+        if (made := self._sandboxes.get(sandbox)) is not None:
+            made.reply(asked, kind, data)
+
+    def listen(self, sandbox: str, paused: bool) -> None:  # noqa: FBT001 - as above
+        if (made := self._sandboxes.get(sandbox)) is not None:
+            made.listen(paused=paused)
 
     # births
 
