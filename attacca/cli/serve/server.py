@@ -163,9 +163,7 @@ class Server:
         resources = ResourceRuntime(RESOURCES, state.path / "resources", clock)
         self.worker = Worker(
             config.worker,
-            Router(
-                {PythonDirectory: self.runtime, ResourceClass: resources}
-            ),
+            Router({PythonDirectory: self.runtime, ResourceClass: resources}),
             clock,
             streams,
             self._of_worker.send,
