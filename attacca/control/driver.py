@@ -45,6 +45,7 @@ from attacca.control.core.events import (
 )
 from attacca.control.core.policies import Policies
 from attacca.control.core.progress import Done, Progress, Refused
+from attacca.control.core.recent import remembering
 from attacca.control.core.secrets import SECRETS
 from attacca.control.core.stored import Function
 from attacca.control.deploy.artefacts import Artefacts
@@ -63,7 +64,7 @@ from attacca.io.vault.sealed import SealedVault
 from attacca.kernel.chance import Chance
 from attacca.kernel.clock import Clock
 from attacca.kernel.drive import Drive, LoopTimer, each, report_refused
-from attacca.model.endpoints import AskEndpoints, Loads
+from attacca.model.endpoints import AskEndpoints, EndpointsKnown, Loads
 from attacca.model.events import InstanceDown, Instances, InstanceUp, StateSynced
 from attacca.model.function import PythonDirectory, Revision, Scale, Settings
 from attacca.model.messages import (
@@ -87,6 +88,7 @@ from attacca.model.messages import (
     WorkerJoined,
     WorkerLeft,
 )
+from attacca.model.story import Tell, aloud
 from attacca.model.supplies import AskPiece, AskSecrets
 
 CODE_KEPT_S = 600.0  # what was uploaded for a workflow that has not been started
@@ -97,7 +99,7 @@ class Control:
 
     `send` takes the name of a peer and what it is told; `announce` tells all of them. `log` keeps what functions write.
     `is_ordinary_user`: sandboxes run as the server's own user, as they do unless that is root. `artefacts`: the store
-    is shared with other machines.
+    is shared. `tell` is told what the core has seen.
     """
 
     def __init__(
@@ -113,17 +115,18 @@ class Control:
         silent_s: float = float("inf"),
         is_ordinary_user: bool = False,
         artefacts: Artefacts | None = None,
+        tell: Tell | None = None,
     ) -> None:
-        self._store, self._artefacts = store, artefacts
-        self.clock, self._send = clock, send
-        self._announce, self._log = announce, log
+        self._store, self._artefacts, self.clock = store, artefacts, clock
+        self._send, self._announce, self._log = send, announce, log
         self.core = core = ControlCore(
             chance, Policies.of(config), silent_s=silent_s, allow_source_builds=config.allow_source_builds,
             is_ordinary_user=is_ordinary_user,
         )  # fmt: skip
-        self.views = Views(send, core.workers.by_name, core.gateways.by_name)
+        self.views = Views(send, clock, core.workers.by_name, core.gateways.by_name)
+        handle = aloud(remembering(core.handle, self.views.recent), self.views.recent, tell)
         self._drive: Drive[Event, Command] = Drive(
-            core.handle, core.wakeup, each(self._perform), clock.now, LoopTimer(clock.now), Tick(), report_refused
+            handle, core.wakeup, each(self._perform), clock.now, LoopTimer(clock.now), Tick(), report_refused
         )
         self.state = StateDir(config.state_dir)
         self.reception = Reception(self.state.tmp, config.uploads, config.archive.packed_mb)
@@ -191,7 +194,7 @@ class Control:
         match message:
             case AskCatalogue():
                 self._feed(CatalogueAsked(peer))
-            case Loads() | AskEndpoints():
+            case Loads() | AskEndpoints() | EndpointsKnown():
                 self._feed(GatewaySaid(peer, message))
             case GatewayJoined() | WorkerJoined():
                 self._feed(message)
@@ -317,8 +320,7 @@ class Control:
 
     def functions(self) -> Sequence[Function]:
         """By name."""
-        known = self.core.changes.catalogue
-        return [known.get(name) for name in known.names()]
+        return [self.function(name) for name in self.core.changes.catalogue.names()]
 
     def function(self, name: str) -> Function:
         """

@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import Callable, Iterable
 
+from attacca.kernel.clock import Clock
 from attacca.model.invocation import Call
 from attacca.model.messages import AskCalls, AskStory, AskView, CallsTold, StoryTold, Viewed
 from attacca.model.sandbox import WorkerView
-from attacca.model.story import Moment
+from attacca.model.story import Moment, Recent
 
 PATIENCE_S = 2.0  # one that is stopped, or cut off, has nothing to show
 
@@ -18,9 +19,14 @@ class Views:
     """`send` takes the name of a peer and what it is told; the peers are those there are now."""
 
     def __init__(
-        self, send: Callable[[str, Question], None], workers: Iterable[str], gateways: Iterable[str] = ()
+        self,
+        send: Callable[[str, Question], None],
+        clock: Clock,
+        workers: Iterable[str],
+        gateways: Iterable[str] = (),
     ) -> None:
-        self._send = send
+        self.recent = Recent()  # what control has seen itself
+        self._send, self._clock = send, clock
         self._workers, self._gateways = workers, gateways
         self._count = 0
         self._asked: dict[str, tuple[str, asyncio.Future[Told | None]]] = {}
@@ -33,14 +39,15 @@ class Views:
         return [answer.view for answer in answers if isinstance(answer, Viewed)]
 
     async def story(self, subject: str) -> list[Moment]:
-        """What gateways and workers have seen lately of an invocation or a sandbox, in the order of time."""
+        """What the planes have seen lately of an invocation or a sandbox, in the order of time."""
 
         def question(name: str) -> AskStory:
             return AskStory(name, subject)
 
         answers = await asyncio.gather(*[self._ask(peer, question) for peer in (*self._gateways, *self._workers)])
         moments = [moment for answer in answers if isinstance(answer, StoryTold) for moment in answer.moments]
-        return sorted(moments, key=_at)
+        ours = self.recent.tell(subject, "control", self._clock.wall() - self._clock.now())
+        return sorted((*ours, *moments), key=_at)
 
     async def calls(self, function: str | None, limit: int) -> list[Call]:
         """Invocations that have ended, the latest first."""

@@ -43,6 +43,7 @@ from attacca.kernel.clock import Clock
 from attacca.kernel.drive import Drive, LoopTimer, report_refused
 from attacca.kernel.ids import Ids
 from attacca.kernel.registry import build
+from attacca.model.endpoints import Endpoints, EndpointsChanged, EndpointsKnown, StartsFail
 from attacca.model.invocation import Call, Failed, Request
 from attacca.model.messages import (
     Access,
@@ -50,9 +51,13 @@ from attacca.model.messages import (
     AskCatalogue,
     AskStory,
     CallsTold,
+    Catalogue,
+    Deleted,
+    Deployed,
     Flow,
     FromWorker,
     Known,
+    Members,
     OfGateway,
     ResponseBody,
     ResponseHead,
@@ -63,7 +68,7 @@ from attacca.model.messages import (
     ToWorker,
     WorkerLeft,
 )
-from attacca.model.story import Moment, Recent
+from attacca.model.story import Moment, Recent, Tell, aloud
 from attacca.policy.balancing import BALANCING
 from attacca.policy.balancing.types import begin
 from attacca.policy.slots import SLOTS
@@ -81,7 +86,7 @@ class Roads(Protocol):
 
 class Gateway:
     """`send` takes the name of a worker and what it is told. `record` is told every ended invocation;
-    `to_control` takes what control is told. `roads`: there are workers apart."""
+    `to_control` takes what control is told. `roads`: there are workers apart. `tell` is told what the core has seen."""
 
     def __init__(
         self,
@@ -93,6 +98,7 @@ class Gateway:
         record: Callable[[Call], None] | None = None,
         to_control: Callable[[OfGateway], None] | None = None,
         roads: Roads | None = None,
+        tell: Tell | None = None,
     ) -> None:
         """
         Raises:
@@ -113,7 +119,7 @@ class Gateway:
         )
         self._core, self._recent = core, Recent()
         self._drive: Drive[Event, Command] = Drive(
-            remembering(core.handle, self._recent),
+            aloud(remembering(core.handle, self._recent), self._recent, tell),
             core.wakeup,
             self._perform,
             clock.now,
@@ -208,12 +214,23 @@ class Gateway:
             case _:
                 self._drive.feed(message)
                 if self._roads is not None:
-                    self._say_known()
+                    self._say_known(message)
 
-    def _say_known(self) -> None:
-        generation = self._core.functions.generation
-        if generation is not None:
-            self._to_control(Known("", generation))
+    def _say_known(self, message: FromControl) -> None:
+        """What it knows now: after a gap it is less than it was told."""
+        match message:
+            case EndpointsChanged(added=()):
+                return
+            case Endpoints() | EndpointsChanged():
+                endpoints = self._core.cluster.generation
+                if endpoints is not None:
+                    self._to_control(EndpointsKnown(endpoints))
+            case Catalogue() | Deployed() | Deleted():
+                functions = self._core.functions.generation
+                if functions is not None:
+                    self._to_control(Known("", functions))
+            case Members() | StartsFail():
+                pass  # nobody waits for that
 
     def admits(self, authorization: bytes | None) -> bool:
         """Does this Authorization header carry a token that control knows?"""

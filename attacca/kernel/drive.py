@@ -140,8 +140,8 @@ def each(perform: Callable[[C], None]) -> Callable[[list[C]], None]:
 class LoopTimer:
     """On the asyncio loop that runs when it is set. `now` is the clock of the times that it is set to.
 
-    Loops count in steps of their own, uvloop in milliseconds, and ring up to half a step early: that is waited out here,
-    so that whoever is woken finds that its time has come.
+    Loops count in steps of their own, uvloop in milliseconds, and ring up to half a step early: that is waited out
+    here, so that whoever is woken finds that its time has come.
     """
 
     __slots__ = ("_at", "_handle", "_now", "_ring")

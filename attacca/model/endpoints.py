@@ -106,6 +106,12 @@ class AskEndpoints(msgspec.Struct, frozen=True, tag=True):
     """Say all Endpoints now, and what changes from now on."""
 
 
+class EndpointsKnown(msgspec.Struct, frozen=True, tag=True):
+    """A gateway apart sends to all endpoints that were published up to this generation. Said when some are new."""
+
+    generation: int
+
+
 class Load(msgspec.Struct, frozen=True, gc=False):
     """What one gateway has of a function now. Times in seconds; 0 while nothing is known."""
 

@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from attacca.model.endpoints import AskEndpoints, Loads, Order, Published, Refused, Reported
+from attacca.model.endpoints import AskEndpoints, EndpointsKnown, Loads, Order, Published, Refused, Reported
 from attacca.model.events import InstancesSaid, OfInstances
 from attacca.model.function import Revision
 from attacca.model.invocation import Call, Failed, Invocation, Outcome, Start, Timing
@@ -349,7 +349,7 @@ class WorkerLeft(msgspec.Struct, frozen=True, tag=True):
 Announced = Catalogue | Deployed | Deleted
 FromControl = Announced | Prewarm | Evict | Cordon | Check | AskHeld | AskView | AskStory | Order | OfInstances
 ToGateway = Announced | Members | Access | AskCalls | AskStory | Published
-OfGateway = GatewayJoined | Known | AskCatalogue | CallsTold | StoryTold | AskEndpoints | Loads
+OfGateway = GatewayJoined | Known | AskCatalogue | CallsTold | StoryTold | AskEndpoints | EndpointsKnown | Loads
 Supplied = Piece | SecretsTold | SecretChanged | Access
 Said = Leads | FromControl | ToGateway | Supplied  # by control
 ToControl = (

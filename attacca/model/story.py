@@ -5,8 +5,8 @@ names, and what is to be said of it.
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -34,6 +34,16 @@ WORDS: Final = {
     "TemplateReady": "template ready",
     "TemplateFailed": "template never became ready",
     "TemplateGone": "template gone",
+    "StartSandbox": "sandbox ordered by control",
+    "StopSandbox": "sandbox stopped by control",
+    "SandboxUp": "takes invocations",
+    "SandboxDown": "takes no invocations",
+    "Deployed": "deployed",
+    "Deleted": "deleted",
+    "WorkerJoined": "worker joined",
+    "WorkerLeft": "worker left",
+    "GatewayJoined": "gateway joined",
+    "GatewayLeft": "gateway left",
     "DropTemplate": "template dropped",
 }
 REMEMBERED: Final = 1024  # events of one core: what is kept is memory that no invocation finds warm
@@ -41,6 +51,9 @@ ABOUT_MOST: Final = 300  # characters
 MOMENTS_MOST: Final = 1000  # of one story
 
 Fact = Any
+Tell = Callable[[Fact], None]
+E = TypeVar("E")
+C = TypeVar("C")
 
 
 class Moment(msgspec.Struct, frozen=True):
@@ -70,12 +83,41 @@ class Recent:
     def tell(self, subject: str, where: str, offset_s: float) -> tuple[Moment, ...]:
         """`offset_s`: from the core's clock to seconds since 1970. Of a long story, the end."""
         told: deque[Moment] = deque(maxlen=MOMENTS_MOST)
-        for now, first, *rest in self.entries:
-            facts = [(first, *rest)] if type(first) is str else [first, *rest[0]]
-            for fact in facts:
+        for entry in self.entries:
+            now = entry[0]
+            for fact in facts(entry):
                 if is_named(fact, subject):
                     told.append(Moment(now + offset_s, where, what(fact), about(fact)[:ABOUT_MOST]))
         return tuple(told)
+
+
+def facts(entry: tuple[Any, ...]) -> list[Fact]:
+    _, first, *rest = entry
+    return [(first, *rest)] if type(first) is str else [first, *rest[0]]
+
+
+def aloud(handle: Callable[[float, E], list[C]], recent: Recent, tell: Tell | None) -> Callable[[float, E], list[C]]:
+    """A core's `handle` that remembers there; what it remembers is told at once."""
+    if tell is None:
+        return handle
+    entries = recent.entries
+
+    def handled(now: float, event: E) -> list[C]:
+        before = entries[-1] if entries else None
+        commands = handle(now, event)
+        latest = entries[-1] if entries else None
+        if latest is not None and latest is not before:
+            for fact in facts(latest):
+                if fact is not None:
+                    tell(fact)
+        return commands
+
+    return handled
+
+
+def names(fact: Fact) -> list[str]:
+    """Of whom it is: an invocation, a sandbox, or both."""
+    return [name for name in _names(fact) if name]
 
 
 def is_named(fact: Fact, subject: str) -> bool:

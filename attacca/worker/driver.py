@@ -46,7 +46,7 @@ from attacca.model.messages import (
     WorkerJoined,
 )
 from attacca.model.sandbox import MachineLoad, WorkerView
-from attacca.model.story import Moment, Recent
+from attacca.model.story import Moment, Recent, Tell, aloud
 from attacca.policy.concurrency import CONCURRENCY
 from attacca.policy.keepalive import KEEPALIVE
 from attacca.policy.queueing import QUEUEING
@@ -94,9 +94,11 @@ class Worker:
         log: Callable[[Logged], None],
         load_per_core: Callable[[], float] | None = None,
         measure: Callable[[float], MachineLoad] | None = None,
+        tell: Tell | None = None,
     ) -> None:
         """`send` takes the name of a peer and what it is told. `load_per_core` reads the machine's 1-minute load
         average, if the concurrency policy wants to know it; `measure` how busy the machine is, with each heartbeat.
+        `tell` is told what the core has seen.
 
         Raises:
             BadConfig: no such policy, or not with these options.
@@ -116,7 +118,7 @@ class Worker:
         )
         core, self._recent = self.core, Recent()
         self._drive: Drive[Event, Command] = Drive(
-            remembering(core.handle, self._recent),
+            aloud(remembering(core.handle, self._recent), self._recent, tell),
             core.timers.next,
             self._perform,
             clock.now,

@@ -9,10 +9,11 @@ import pytest
 from attacca.cli.functions import dead, deploy, describe, later, schedule, secret
 from attacca.cli.functions import list as listing
 from attacca.cli.functions.call import show_status as show_call
+from attacca.cli.screens import creations
 from attacca.cli.screens.terminal import console, show_csv, wants
 from attacca.cli.serve import config, doctor, token
 from attacca.cli.serve.doctor import Check
-from attacca.cli.watch import calls, creations, status, top
+from attacca.cli.watch import calls, status, top
 from attacca.control.core.cluster.creations import Creation
 from attacca.control.http.api import FunctionDetail, FunctionRow, RevisionRow
 from attacca.control.http.rows import worker_row
@@ -289,14 +290,14 @@ def test_creations_phase_by_phase(capsys: pytest.CaptureFixture[str]) -> None:
     rows = [
         Creation(
             at=NOW - 3, function="f", revision="f@1", sandbox="c1-7", worker="w2", outcome="up", why="panic; its turn",
-            decision=0.3, order=1.25, sandbox_ms=4.0, code=0.5, imports=82.0,
+            decision=0.3, order=1.25, sandbox_ms=4.0, code=0.5, imports=82.0, propagation=0.75,
         ),
         Creation(
             at=NOW - 90, function="f", revision="f@1", sandbox="c1-6", worker="w1", outcome="no_capacity", why="steady",
             decision=0.25, order=0.9,
         ),
     ]  # fmt: skip
-    creations.show([plain(row) for row in rows], NOW, width=140)
+    creations.show([plain(row) for row in rows], NOW, width=150)
     same("creations", capsys.readouterr().out)
 
 

@@ -1,6 +1,7 @@
 import asyncio
 
 from attacca.control.views import Question, Views
+from attacca.kernel.clock import ManualClock
 from attacca.model.invocation import Call, Timing
 from attacca.model.messages import AskCalls, AskStory, CallsTold, StoryTold, Viewed
 from attacca.model.resources import Resources
@@ -14,7 +15,7 @@ TWO = WorkerView(name="w2", capacity=Resources(2), used=Resources(0), queued=0, 
 def test_each_worker_is_asked_and_who_is_lost_has_nothing_to_show() -> None:
     async def main() -> None:
         sent: list[tuple[str, Question]] = []
-        views = Views(lambda peer, message: sent.append((peer, message)), ["w1", "w2", "w3"])
+        views = Views(lambda peer, message: sent.append((peer, message)), ManualClock(), ["w1", "w2", "w3"])
         asking = asyncio.create_task(views.workers())
         await asyncio.sleep(0)
         assert [peer for peer, _ in sent] == ["w1", "w2", "w3"]
@@ -35,7 +36,7 @@ def test_a_story_is_what_each_of_them_has_seen() -> None:
 
     async def main() -> None:
         sent: list[tuple[str, Question]] = []
-        views = Views(lambda peer, message: sent.append((peer, message)), ["w1"], ["g1"])
+        views = Views(lambda peer, message: sent.append((peer, message)), ManualClock(), ["w1"], ["g1"])
         asking = asyncio.create_task(views.story("s1"))
         await asyncio.sleep(0)
         assert sent == [("g1", AskStory("1", "s1")), ("w1", AskStory("2", "s1"))]
@@ -57,7 +58,7 @@ def test_calls_of_several_gateways_are_told_the_latest_first() -> None:
 
     async def main() -> None:
         sent: list[tuple[str, Question]] = []
-        views = Views(lambda peer, message: sent.append((peer, message)), (), ["g1", "g2"])
+        views = Views(lambda peer, message: sent.append((peer, message)), ManualClock(), (), ["g1", "g2"])
         asking = asyncio.create_task(views.calls(None, 2))
         await asyncio.sleep(0)
         assert sent == [("g1", AskCalls("1", "", 2)), ("g2", AskCalls("2", "", 2))]

@@ -9,6 +9,7 @@ from attacca.kernel.access import digest
 from attacca.kernel.clock import ManualClock
 from attacca.kernel.ids import Ids
 from attacca.kernel.rand import Streams
+from attacca.model.endpoints import AskEndpoints, Endpoint, Endpoints, EndpointsChanged, EndpointsKnown
 from attacca.model.invocation import Failed, Ok, Request
 from attacca.model.messages import (
     Access,
@@ -260,6 +261,13 @@ def test_control_is_told_what_it_asks_and_says_who_may_ask() -> None:
     made.hear(AskStory("2", "nothing"))
     assert said == [Known("", 7), CallsTold("1", ()), StoryTold("2", ())]
     assert made.has_catalogue
+    said.clear()
+    made.hear(Endpoints(3, ()))
+    made.hear(EndpointsChanged(4, (Endpoint("s", "f", "f@1", "w", 1),)))
+    made.hear(EndpointsChanged(5, removed=("s",)))
+    made.hear(EndpointsChanged(7, (Endpoint("t", "f", "f@1", "w", 1),)))
+    made.hear(Members(()))
+    assert said == [EndpointsKnown(3), EndpointsKnown(4), AskEndpoints(), EndpointsKnown(5)]
     assert not made.admits(b"Bearer sesame")
     made.hear(Access((digest("sesame"),), is_uid_shared=False))
     assert [made.admits(one) for one in (b"Bearer sesame", b"Bearer open", b"Basic sesame", None)] == [

@@ -1,6 +1,7 @@
 """Functions that control scales, over real processes: two gateways share a sandbox, and a worker that is killed is made
 good."""
 
+import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -84,3 +85,26 @@ def _wait_for_all(planes: Cluster) -> None:
 
 def _sandboxes(planes: Cluster) -> list[dict[str, str]]:
     return [one for view in planes.control.get("/api/workers") for one in view["sandboxes"]]
+
+
+def test_an_id_is_followed_through_the_logs_of_all_planes(tmp_path: Path) -> None:
+    words = ("--verbose", "--set", "log=json")
+    planes = Cluster(tmp_path, *words)
+    try:
+        planes.worker("w1", *words)
+        planes.gateway("g1", *words)
+        planes.until_joined()
+        scaled(planes, "one")
+        invocation = planes.gateways["g1"].call("one").headers["x-attacca-invocation-id"]
+        ours = {"control": planes.control, "g1": planes.gateways["g1"], "w1": planes.workers["w1"]}
+        until(lambda: "answered" in ours["g1"].said, "the gateway has logged its end")
+        lines = [json.loads(line) for plane in ours.values() for line in plane.said.splitlines() if line[0] == "{"]
+        assert {line["plane"] for line in lines} == set(ours)
+        of_it = [line for line in lines if invocation in line.get("ids", ())]
+        assert {line["plane"] for line in of_it} == {"g1", "w1"}, "control is not on its road"
+        [sandbox] = {name for line in of_it for name in line["ids"]} - {invocation}
+        assert {line["plane"] for line in lines if sandbox in line.get("ids", ())} == set(ours)
+        [made] = planes.control.get("/api/creations?function=one&limit=1")
+        assert made["propagation"] > 0, "the gateway has said that it knows"
+    finally:
+        planes.stop()

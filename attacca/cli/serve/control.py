@@ -2,24 +2,40 @@
 
 import os
 import sys
+import urllib.parse
+from typing import Annotated
 
 import typer
 
-from attacca.cli.options import ConfigFile, Json, StateDir
-from attacca.cli.screens.terminal import paint, show_json
+from attacca.cli.command import PlaneGroup, VerbCommand
+from attacca.cli.options import DEFAULT_URL, ConfigFile, Csv, Json, MaybeName, StateDir, Token, Url
+from attacca.cli.screens.terminal import paint, say, show_csv, show_json
+from attacca.cli.serve.lines import log_to_stderr
 from attacca.cli.serve.plane_options import Advertise, Certs, Listen, PlaneName
-from attacca.cli.serve.running import log_to_stderr
 from attacca.cli.serve.running import run as serve
 from attacca.cli.serve.up import Assignments, Host, Lifeline, Port, Quiet, Verbose
 
 EXAMPLES = """
-attacca control
+attacca control  # starts it
 attacca control --listen 127.0.0.1:7700 --port 7780
 attacca token join  # what gateways and workers show it
 export ATTACCA_URL=http://127.0.0.1:7780  # where verbs ask
 """
+TRACE = """
+attacca control trace hello
+attacca control trace --csv > creations.csv  # of all functions
+attacca control trace hello --json | jq '.[] | select(.outcome != "up") | .why'
+"""
+app = typer.Typer(
+    cls=PlaneGroup,
+    help="Start the control plane of a cluster; or show how sandboxes that it ordered were made.",
+    rich_markup_mode=None,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 
 
+@app.command("run", cls=VerbCommand, epilog=EXAMPLES)
 def run(
     *,
     host: Host = None,
@@ -45,9 +61,9 @@ def run(
         "cluster.name": (name, "--name"), "cluster.certs": (certs, "--certs"),
     }  # fmt: skip
     config = load(os.environ, file, flags, assignments or [], "control").value
-    log_to_stderr(verbose=verbose)
     from attacca.cli.serve.planes.control import ControlPlane
 
+    log_to_stderr(lambda: config.cluster.name or "control", verbose=verbose, is_json=config.log == "json")
     plane = ControlPlane(config)
 
     def greet() -> None:
@@ -70,3 +86,39 @@ def banner(url: str, link_address: str) -> None:
     lines.append(paint("  Ctrl-C drains and stops.", "dim", out))
     out.write("\n".join(lines) + "\n")
     out.flush()
+
+
+@app.command("trace", cls=VerbCommand, epilog=TRACE)
+def trace(
+    name: MaybeName = "",
+    *,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, metavar="N", help="At most so many.")] = 20,
+    url: Url = DEFAULT_URL,
+    token: Token = "",
+    as_csv: Csv = False,
+    as_json: Json = False,
+) -> None:
+    """Show how sandboxes were made of functions that control scales, the newest last.
+
+    Times are in milliseconds, in the order in which they pass: from the demand until a worker was chosen (decision),
+    the command and its answer on the way (order), waiting for memory on the worker (room), making the sandbox,
+    bringing the code and importing it, after which it is ready, and until all gateways know of it (propagation).
+    """
+    from attacca.cli.screens.creations import show
+    from attacca.client.http import Client, quoted
+    from attacca.kernel.clock import SystemClock
+
+    query = urllib.parse.urlencode({**({"function": name} if name else {}), "limit": limit})
+    with Client(url, token) as client:
+        rows = client.json("GET", f"/api/creations?{query}")
+        if name and not rows:
+            client.json("GET", f"/api/functions/{quoted(name)}")  # if it does not exist, that is what there is to say
+    if as_json:
+        show_json(rows)
+    elif as_csv:
+        show_csv(rows)
+    elif rows:
+        show(rows, SystemClock().wall())
+    else:
+        say(f"Control has had no sandbox made{' of ' + name if name else ''} yet.")
+        say('  Try: scheduling = "cluster" in function.toml, and deploy')

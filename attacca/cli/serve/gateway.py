@@ -7,10 +7,10 @@ import typer
 
 from attacca.cli.options import ConfigFile, Json
 from attacca.cli.screens.terminal import paint, show_json
+from attacca.cli.serve.lines import log_to_stderr
 from attacca.cli.serve.plane_options import Certs, ControlAt, PlaneName, split
-from attacca.cli.serve.running import log_to_stderr
 from attacca.cli.serve.running import run as serve
-from attacca.cli.serve.up import Assignments, Host, Lifeline, Port, Public, Quiet, Verbose, tell
+from attacca.cli.serve.up import Assignments, Host, Lifeline, Port, Public, Quiet, Verbose
 
 EXAMPLES = """
 attacca gateway
@@ -43,10 +43,10 @@ def run(
         "cluster.certs": (certs, "--certs"),
     }  # fmt: skip
     config = load(os.environ, file, flags, assignments or [], "gateway").value
-    log_to_stderr(verbose=verbose)
     from attacca.cli.serve.planes.gateway import GatewayPlane
 
-    plane = GatewayPlane(config, tell if verbose and not as_json else None)
+    plane = GatewayPlane(config)
+    log_to_stderr(lambda: plane.name, verbose=verbose, is_json=config.log == "json")
 
     def greet() -> None:
         if as_json:

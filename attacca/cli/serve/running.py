@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from attacca.cli.screens.terminal import say, visible
+from attacca.cli.screens.terminal import say
 
 COLLECT = 20_000, 20, 50  # an invocation leaves few cycles behind, and none that matters soon
 KILLED = 130
@@ -24,12 +24,6 @@ class Plane(Protocol):
         """Take nothing new, and let what runs finish."""
 
     async def close(self) -> None: ...
-
-
-def log_to_stderr(*, verbose: bool) -> None:
-    handler = logging.StreamHandler()
-    handler.setFormatter(Visible("%(levelname)s %(name)s: %(message)s"))
-    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, handlers=[handler])
 
 
 def run(plane: Plane, greet: Callable[[], None], *, has_lifeline: bool = False) -> int:
@@ -123,13 +117,6 @@ class Signals:
 def report(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     """A failure that nobody waits for must be seen."""
     logging.getLogger("attacca").error("%s", context["message"], exc_info=context.get("exception"))
-
-
-class Visible(logging.Formatter):
-    """What is logged may hold what others wrote: names, paths, tracebacks."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        return visible(super().format(record))
 
 
 def remark(text: str) -> None:

@@ -12,6 +12,7 @@ import msgspec
 from attacca import __version__
 from attacca.cli.serve.configuration import ServerConfig
 from attacca.cli.serve.joints import End, Joints
+from attacca.cli.serve.lines import teller
 from attacca.cli.serve.planes.door import no_token, probe, url_of
 from attacca.control.deploy.artefacts import Artefacts
 from attacca.control.deploy.state import StateDir
@@ -147,6 +148,8 @@ class Server:
         self._of_control: Peers[Said] = Peers()
         self._of_worker: Peers[FromWorker | ToControl | BetweenInstances] = Peers()
 
+        tell = teller() if config.log == "json" else None  # for people a line for each invocation says enough
+
         def secret(name: str) -> bytes:
             return self.control.secrets.value(name)
 
@@ -158,6 +161,7 @@ class Server:
             self._of_gateway.send,
             self._watch,
             lambda message: self._of_gateway.send(CONTROL, message),
+            tell=tell,
         )
         self.runtime = ProcessRuntime(SharedCode(state.path), config.process, clock, config.worker.memory_mb, secret)
         resources = ResourceRuntime(RESOURCES, state.path / "resources", clock)
@@ -170,6 +174,7 @@ class Server:
             lambda line: self._of_worker.send(CONTROL, line),
             self._load_per_core,
             Meter(state.path).measure,
+            tell,
         )
         self.control = Control(
             config.control,
@@ -182,6 +187,7 @@ class Server:
             silent_s=config.gateway.silent_s,
             is_ordinary_user=os.geteuid() != 0,
             artefacts=artefacts,
+            tell=tell,
         )
 
         placement = build(PLACEMENT, "random", {}, "attacca.policy.placement")

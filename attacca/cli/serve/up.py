@@ -12,7 +12,8 @@ import typer
 
 from attacca.cli.options import ConfigFile, Json, StateDir
 from attacca.cli.screens.terminal import counted, paint, show_json
-from attacca.cli.serve.running import log_to_stderr, remark
+from attacca.cli.serve.lines import log_to_stderr, watcher
+from attacca.cli.serve.running import remark
 from attacca.cli.serve.running import run as serve
 
 if TYPE_CHECKING:
@@ -149,7 +150,8 @@ def run(
             "keepalive": (keepalive, "--keepalive"), "concurrency": (concurrency, "--concurrency"),
         }  # fmt: skip
         config = load(os.environ, file, flags, assignments or []).value
-        log_to_stderr(verbose=verbose)
+        is_json = config.log == "json"
+        log_to_stderr(lambda: "up", verbose=verbose, is_json=is_json)
         if workers is not None or gateways is not None:
             said = [*passed_on(flags), *(["--config", file] if file else []), *(["--verbose"] if verbose else [])]
             plane = apart(config, workers or 1, gateways or 1, said, assignments or [])
@@ -157,7 +159,7 @@ def run(
         else:
             from attacca.cli.serve.server import Server
 
-            server = Server(config, tell if verbose and not as_json else None)
+            server = Server(config, watcher() if is_json else tell if verbose and not as_json else None)
             greet = nothing if quiet else greet_as_json if as_json else banner
             code = serve(server, partial(welcome, server, greet), has_lifeline=lifeline)
     if code:

@@ -10,8 +10,9 @@ import typer
 from attacca.cli.command import PlaneGroup, Refused, VerbCommand
 from attacca.cli.options import DEFAULT_URL, ConfigFile, Json, StateDir, Token, Url
 from attacca.cli.screens.terminal import counted, paint, say, show_json
+from attacca.cli.serve.lines import log_to_stderr
 from attacca.cli.serve.plane_options import Advertise, Certs, ControlAt, Listen, PlaneName, split
-from attacca.cli.serve.running import log_to_stderr, remark
+from attacca.cli.serve.running import remark
 from attacca.cli.serve.running import run as serve
 from attacca.cli.serve.up import (
     Assignments,
@@ -93,11 +94,11 @@ def run(
         "keepalive": (keepalive, "--keepalive"), "concurrency": (concurrency, "--concurrency"),
     }  # fmt: skip
     config = load(os.environ, file, flags, assignments or [], "worker").value
-    log_to_stderr(verbose=verbose)
     from attacca.cli.serve.planes.worker import WorkerPlane
     from attacca.worker.host.watch import no_group
 
     plane = WorkerPlane(config)
+    log_to_stderr(lambda: plane.name, verbose=verbose, is_json=config.log == "json")
 
     def greet() -> None:
         if as_json:

@@ -245,7 +245,8 @@ class ControlCore:
         match event:
             case GatewayJoined():
                 self.gateways.join(event, self.workers.by_name.values(), out)
-                self.cluster.gateway_joined(event.name, out, is_open=self.stage is Stage.OPEN)
+                is_open = self.stage is Stage.OPEN
+                self.cluster.gateway_joined(event.name, out, is_open=is_open, is_apart=event.is_apart)
             case GatewayLeft():
                 self.gateways.by_name.pop(event.name, None)
                 self.spread.lose(now, event.name, out)

@@ -16,6 +16,7 @@ from attacca.model.endpoints import (
     AskSandboxes,
     Endpoints,
     EndpointsChanged,
+    EndpointsKnown,
     Loads,
     SandboxDown,
     Sandboxes,
@@ -176,10 +177,10 @@ class CatalogueAsked(msgspec.Struct, frozen=True):
 
 
 class GatewaySaid(msgspec.Struct, frozen=True, gc=False):
-    """A gateway wants to hear of endpoints, or says what it has of functions that control scales."""
+    """A gateway wants to hear of endpoints, or has heard, or says what it has of functions that control scales."""
 
     peer: str
-    message: AskEndpoints | Loads
+    message: AskEndpoints | EndpointsKnown | Loads
 
 
 class Drain(msgspec.Struct, frozen=True):

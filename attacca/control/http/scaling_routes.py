@@ -21,7 +21,7 @@ def list_creations(
     """The latest first; `at` in seconds since 1970."""
     control = context.control
     offset_s = control.clock.wall() - control.clock.now()
-    latest = reversed(control.core.cluster.creations.latest)
+    latest = reversed(control.core.cluster.creations.latest.values())
     wanted = (one for one in latest if function is None or one.function == function)
     return [replace(one, at=one.at + offset_s) for one in islice(wanted, limit)]
 

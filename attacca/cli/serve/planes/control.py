@@ -16,6 +16,7 @@ import msgspec
 from attacca import __version__
 from attacca.cli.serve.cluster import advertised, certificates, leave_key, listened, ticket
 from attacca.cli.serve.configuration import ServerConfig
+from attacca.cli.serve.lines import teller
 from attacca.cli.serve.planes.door import CONTROL, ENDS, Once, cannot_listen, keep, no_token, probe, told_url, url_of
 from attacca.control import metrics
 from attacca.control.deploy.artefacts import Artefacts
@@ -166,8 +167,7 @@ class ControlPlane:
         mirror = asyncio.get_running_loop().create_task(self._artefacts.mirror(store))
         self._closing.push_async_callback(_cancelled, mirror)
         self._closing.push_async_callback(self._end_control)
-        name = config.cluster.name or f"{self.link_address}"
-        me = Leader(name, self.link_address, told_url(config, self._port))
+        me = Leader(config.cluster.name or self.link_address, self.link_address, told_url(config, self._port))
         self._leadership = Leadership(
             store, self._clock, me, config.control.lease_s, self._open_control, self._lead, self._step_down,
             self._knows_leader.set,
@@ -183,7 +183,7 @@ class ControlPlane:
         config = self.config
         control = Control(
             config.control, store, self._clock, self._peers.send, self._announce,
-            chance=self._streams.stream("placement"), log=self._log,
+            chance=self._streams.stream("placement"), log=self._log, tell=teller(),
             silent_s=config.gateway.silent_s, is_ordinary_user=os.geteuid() != 0, artefacts=self._artefacts,
         )  # fmt: skip
         await control.open()

@@ -4,12 +4,12 @@ import contextlib
 import logging
 import os
 import urllib.parse
-from collections.abc import Callable
 from typing import Any
 
 from attacca import __version__
 from attacca.cli.serve.cluster import address, calls_file, certificates, fresh_name, given_key, ticket
 from attacca.cli.serve.configuration import ServerConfig
+from attacca.cli.serve.lines import teller, watcher
 from attacca.cli.serve.planes.door import CONTROL, ENDS, keep, probe, told_url, url_of
 from attacca.cli.serve.planes.led import led
 from attacca.control.deploy.state import StateDir
@@ -36,11 +36,10 @@ LOG = logging.getLogger("attacca.gateway")
 class GatewayPlane:
     """A `running.Plane`. Ready when control has told it the catalogue."""
 
-    def __init__(self, config: ServerConfig, watch: Callable[[object], None] | None = None) -> None:
+    def __init__(self, config: ServerConfig) -> None:
         self._streams = Streams.from_entropy()
         self.name = config.cluster.name or fresh_name("gateway", self._streams.stream("name"))
         self.config = config
-        self._watch = watch
         self._clock: Clock = SystemClock()
         self._opened_at = self._clock.now()
         self._closing = contextlib.AsyncExitStack()
@@ -87,9 +86,10 @@ class GatewayPlane:
             Ids(streams.stream("invocations")),
             streams.stream("balancing"),
             peers.send,
-            self._watch,
+            watcher(),
             self._tell_control,
             self,
+            teller(),
         )
         self._led = led(self._clock, config.gateway.silent_s, peers)
         peers.bind(

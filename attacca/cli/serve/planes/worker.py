@@ -13,6 +13,7 @@ import msgspec
 from attacca import __version__
 from attacca.cli.serve.cluster import address, advertised, certificates, given_key, kept_name, listened, ticket
 from attacca.cli.serve.configuration import ServerConfig, default_state_dir
+from attacca.cli.serve.lines import teller
 from attacca.cli.serve.planes import pages
 from attacca.cli.serve.planes.door import CONTROL, ENDS, Once, cannot_listen, keep, url_of
 from attacca.cli.serve.planes.led import led
@@ -116,6 +117,7 @@ class WorkerPlane:
             lambda line: peers.send(CONTROL, line),
             self._load_per_core,
             Meter(directory).measure,
+            teller(),
         )
         self._once = Once(cast(Peers[object], peers), lambda _: False)
         self._led = led(self._clock, config.gateway.silent_s, peers)

@@ -21,6 +21,7 @@ from attacca.kernel.chance import Chance
 from attacca.kernel.timers import Timers
 from attacca.model.endpoints import (
     AskSandboxes,
+    EndpointsKnown,
     Loads,
     SandboxDown,
     Sandboxes,
@@ -85,6 +86,9 @@ class Cluster:
 
     def _gateway(self, now: float, event: GatewaySaid, out: list[Command]) -> None:
         message = event.message
+        if type(message) is EndpointsKnown:
+            self.creations.spread(now, self.publisher.known(event.peer, message.generation))
+            return
         if type(message) is not Loads:
             self.publisher.tell(event.peer, out)
             return
@@ -280,15 +284,16 @@ class Cluster:
             self.ordering.renew()
             self._decide_all(now, functions, out)
 
-    def gateway_joined(self, gateway: str, out: list[Command], *, is_open: bool) -> None:
+    def gateway_joined(self, gateway: str, out: list[Command], *, is_open: bool, is_apart: bool) -> None:
         """It is told of all endpoints; in a control that has not begun, when it does."""
-        self.publisher.gateways[gateway] = None
+        self.publisher.join(gateway, is_apart=is_apart)
         if is_open:
             self.publisher.tell(gateway, out)
 
     def gateway_left(self, now: float, gateway: str, out: list[Command]) -> None:
         """Nobody has its invocations any more."""
-        if self.publisher.gateways.pop(gateway, gateway) is None:
+        if gateway in self.publisher.gateways:
+            self.creations.spread(now, self.publisher.leave(gateway))
             self._decide_all(now, {one.name: one for one in self.functions.values() if one.forget(gateway)}, out)
 
     def _lose(self, now: float, host: Host, out: list[Command]) -> None:

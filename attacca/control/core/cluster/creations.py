@@ -1,8 +1,10 @@
 """The latest creations of sandboxes, phase by phase: where the time went between a demand and what answered it."""
 
-from collections import deque
+from collections import OrderedDict
+from collections.abc import Iterable
 
 import msgspec
+from msgspec.structs import replace
 
 REMEMBERED = 4096
 
@@ -11,7 +13,8 @@ class Creation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One, whether it came about or not. `at` on control's clock; times in ms, in the order in which they pass.
 
     decision: from the demand until a worker was chosen. order: on the way there and back. room: until the worker had
-    room. sandbox, code, imports: as in an invocation's timing.
+    room. sandbox, code, imports: as in an invocation's timing. propagation: from then on until the last gateway apart
+    had said that it sends to it; None: it has not, or there is no sandbox.
     """
 
     at: float
@@ -27,12 +30,26 @@ class Creation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     sandbox_ms: float = 0.0
     code: float = 0.0
     imports: float = 0.0
+    propagation: float | None = None
 
 
 class Creations:
     def __init__(self, most: int = REMEMBERED) -> None:
-        self.latest: deque[Creation] = deque(maxlen=most)
+        self.latest: OrderedDict[str, Creation] = OrderedDict()  # by sandbox
+        self._most = most
         self.up = self.failed = self.hedged = 0  # so far
 
     def __repr__(self) -> str:
         return f"<Creations {self.up} up, {self.failed} failed, {self.hedged} hedged, {len(self.latest)} remembered>"
+
+    def add(self, creation: Creation) -> None:
+        self.latest[creation.sandbox] = creation
+        if len(self.latest) > self._most:
+            self.latest.popitem(last=False)
+
+    def spread(self, now: float, sandboxes: Iterable[str]) -> None:
+        """All gateways know of these."""
+        for sandbox in sandboxes:
+            creation = self.latest.get(sandbox)
+            if creation is not None:
+                self.latest[sandbox] = replace(creation, propagation=(now - creation.at) * 1e3)

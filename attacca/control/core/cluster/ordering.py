@@ -138,7 +138,8 @@ class Ordering:
         if is_new:
             function.took(now - instance.ordered_at)
             self._creations.up += 1
-            self._creations.latest.append(_creation(now, instance, "up", timing))
+            at_once = None if self._publisher.apart else 0.0  # in one process they hear of it in this step
+            self._creations.add(_creation(now, instance, "up", timing, at_once))
         if twin is not None:
             self.stop(now, twin, "another was quicker", out)
 
@@ -190,7 +191,7 @@ class Ordering:
 
     def _failed(self, now: float, instance: Instance, code: str) -> None:
         self._creations.failed += 1
-        self._creations.latest.append(_creation(now, instance, code, Timing()))
+        self._creations.add(_creation(now, instance, code, Timing(), None))
 
 
 def slow_s(function: ScaledFunction) -> float:
@@ -198,7 +199,7 @@ def slow_s(function: ScaledFunction) -> float:
     return max(HEDGE_LEAST_S, HEDGE_FACTOR * function.made_s) if function.made_s else HEDGE_UNKNOWN_S
 
 
-def _creation(now: float, instance: Instance, outcome: str, timing: Timing) -> Creation:
+def _creation(now: float, instance: Instance, outcome: str, timing: Timing, propagation: float | None) -> Creation:
     spent_ms = (now - instance.ordered_at) * 1e3
     on_worker = timing.queued + timing.sandbox + timing.code + timing.imports
     return Creation(
@@ -215,4 +216,5 @@ def _creation(now: float, instance: Instance, outcome: str, timing: Timing) -> C
         sandbox_ms=timing.sandbox,
         code=timing.code,
         imports=timing.imports,
+        propagation=propagation,
     )
