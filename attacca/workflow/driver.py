@@ -41,9 +41,16 @@ class Workflows:
     """Of one domain. `send` takes the name of a worker and what it is told."""
 
     def __init__(
-        self, store: Store, clock: Clock, chance: Chance, placement: Placement, send: Callable[[str, OfInstances], None]
+        self,
+        store: Store,
+        clock: Clock,
+        chance: Chance,
+        placement: Placement,
+        send: Callable[[str, OfInstances], None],
+        named: Callable[[frozenset[str]], None],
     ) -> None:
-        self._store, self._clock, self._send = store, clock, send
+        """`named` hears by which names their event functions write into the log, whenever that changes."""
+        self._store, self._clock, self._send, self._named = store, clock, send, named
         self.core = core = DomainCore(placement, chance)
         self._drive: Drive[Event, Command] = Drive(
             core.handle, core.wakeup, each(self._perform), clock.now, LoopTimer(clock.now), Tick(), report_refused
@@ -73,6 +80,7 @@ class Workflows:
         except (msgspec.MsgspecError, UnicodeError) as error:
             raise StateCorrupt(f"a workflow in the store cannot be read: {error}", "restore the store") from None
         self._drive.feed(Restored(tuple(records), tuple(states)))
+        self._named(self.core.names())
 
     async def close(self) -> None:
         self._drive.stop()
@@ -137,6 +145,8 @@ class Workflows:
             case Send():
                 self._send(command.peer, command.message)
             case Put() | Erase():
+                if command.key.startswith(WORKFLOWS):
+                    self._named(self.core.names())
                 waiting = self._writes.setdefault(command.key, deque())
                 waiting.append(command)
                 if len(waiting) == 1:

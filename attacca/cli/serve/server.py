@@ -122,6 +122,7 @@ class Server:
         if tenure is not None:
             self._closing.push_async_callback(tenure.close)
         self._make(state, self.store if tenure is None else tenure.store, artefacts)
+        await self.workflows.open()  # before the catalogue says whose lines are kept
         await self.control.open()  # takes the lock of the state directory, before a sandbox is made in it
         self._closing.push_async_callback(self.control.close)
         if tenure is not None and artefacts is not None:
@@ -129,7 +130,6 @@ class Server:
             await artefacts.bring(self.store, self.control.core.changes.catalogue.kept())
         if not is_loopback(config.gateway.host) and not await self.control.tokens.all():
             raise no_token(config.gateway.host, config.control.state_dir)
-        await self.workflows.open()
         self._closing.push_async_callback(self.workflows.close)
         await self.worker.open()
         self._closing.push_async_callback(self.joints.close)  # after the worker, whose last words they carry
@@ -191,7 +191,9 @@ class Server:
         )
 
         placement = build(PLACEMENT, "random", {}, "attacca.policy.placement")
-        self.workflows = Workflows(store, clock, streams.stream("workflows"), placement, self._of_control.send)
+        self.workflows = Workflows(
+            store, clock, streams.stream("workflows"), placement, self._of_control.send, self.logbook.keep
+        )
         self.control.needed_besides = self.workflows.core.digests
 
     async def _join(self) -> None:

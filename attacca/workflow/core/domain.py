@@ -131,6 +131,10 @@ class DomainCore:
         """In the order in which they were started."""
         return [workflow.view() for workflow in self.workflows.values()]
 
+    def names(self) -> frozenset[str]:
+        """Of its event functions, as what they write into the log is kept by."""
+        return frozenset(part.revision.function for part in self._all() if part.spec.artefact is not None)
+
     def digests(self) -> set[str]:
         """Of the code that is needed."""
         artefacts = [part.spec.artefact for part in self._all()]
