@@ -1,12 +1,13 @@
 """Carries out what the control core decides, and tells it what comes of that. Steps of a build pass it by."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from functools import partial
 from typing import cast
 
 import msgspec
 
+from attacca.control.beside import Beside, Nothing
 from attacca.control.config import ControlConfig
 from attacca.control.core.control import ControlCore
 from attacca.control.core.events import (
@@ -57,6 +58,7 @@ from attacca.control.orders import Orders
 from attacca.control.secrets import Secret, Secrets
 from attacca.control.supplies import Supplies
 from attacca.control.tokens import Tokens
+from attacca.control.uploads import Uploads
 from attacca.control.views import Views
 from attacca.errors import AttaccaError, StateUnavailable
 from attacca.io.store.types import Store
@@ -65,8 +67,7 @@ from attacca.kernel.chance import Chance
 from attacca.kernel.clock import Clock
 from attacca.kernel.drive import Drive, LoopTimer, each, report_refused
 from attacca.model.endpoints import AskEndpoints, EndpointsKnown, Loads
-from attacca.model.events import InstanceDown, Instances, InstanceUp, StateSynced
-from attacca.model.function import PythonDirectory, Revision, Scale, Settings
+from attacca.model.function import Revision, Scale, Settings
 from attacca.model.messages import (
     Access,
     AskCatalogue,
@@ -91,15 +92,13 @@ from attacca.model.messages import (
 from attacca.model.story import Tell, aloud
 from attacca.model.supplies import AskPiece, AskSecrets
 
-CODE_KEPT_S = 600.0  # what was uploaded for a workflow that has not been started
-
 
 class Control:
     """Owns the catalogue of one domain. Deployments of one function take turns; those of several go side by side.
 
     `send` takes the name of a peer and what it is told; `announce` tells all of them. `log` keeps what functions write.
     `is_ordinary_user`: sandboxes run as the server's own user, as they do unless that is root. `artefacts`: the store
-    is shared. `tell` is told what the core has seen.
+    is shared. `tell` is told what the core has seen, `beside` what control hears, as it has more to do than functions.
     """
 
     def __init__(
@@ -116,8 +115,9 @@ class Control:
         is_ordinary_user: bool = False,
         artefacts: Artefacts | None = None,
         tell: Tell | None = None,
+        beside: Beside | None = None,
     ) -> None:
-        self._store, self._artefacts, self.clock = store, artefacts, clock
+        self._store, self._artefacts, self.clock, self.beside = store, artefacts, clock, beside or Nothing()
         self._send, self._announce, self._log = send, announce, log
         self.core = core = ControlCore(
             chance, Policies.of(config), silent_s=silent_s, allow_source_builds=config.allow_source_builds,
@@ -136,10 +136,8 @@ class Control:
             self.state, self.secrets, send, None if artefacts is None else partial(artefacts.ensure, store)
         )
         self._builder = Builder(config, self.state, None if artefacts is None else partial(artefacts.save, store))
-        self.url = ""  # of the admin API, where it has a listener of its own
-        self.needed_besides: Callable[[], Iterable[str]] = tuple  # digests that others than functions need
-        self._uploaded: dict[str, float] = {}  # digests that nobody needs yet, and until when they are kept
-        self._asked = 0
+        self.uploads = Uploads(self._builder, clock, self.beside.digests)
+        self.url, self._asked = "", 0  # url: of the admin API, where it has a listener of its own
         self._deployments: dict[str, tuple[Upload, ProgressStream]] = {}  # by request
         self._replies: dict[str, asyncio.Future[Outcome]] = {}
         self._builds: dict[str, asyncio.Task[Event]] = {}
@@ -158,6 +156,7 @@ class Control:
         """
         self.state.lock()
         try:
+            await self.beside.open()
             restored = await restore(self._store, self.state, is_shared=self._artefacts is not None)
             await self.tokens.open()
             await self.secrets.open()
@@ -179,6 +178,7 @@ class Control:
         self.drain()
         await self.settled()
         self._drive.stop()
+        await self.beside.close()
         await self._supplies.close()
         await self._builder.close()
         await self.tokens.close()
@@ -191,6 +191,8 @@ class Control:
             await self._at_rest.wait()
 
     def receive(self, peer: str, message: ToControl) -> None:
+        if self.beside.hear(message):
+            return
         match message:
             case AskCatalogue():
                 self._feed(CatalogueAsked(peer))
@@ -206,10 +208,8 @@ class Control:
                 self.views.hear(message)
             case AskPiece() | AskSecrets():
                 self._supplies.hear(peer, message)
-            case InstanceUp() | InstanceDown() | StateSynced() | Instances():
-                pass  # of workflows, which are orchestrated apart
             case _:
-                self._feed(message)
+                self._feed(cast(Event, message))  # what is beside has had the rest
 
     def _tell_access(self, peers: list[str]) -> None:
         """Who may ask them: planes apart judge by themselves."""
@@ -219,6 +219,7 @@ class Control:
     def lose(self, peer: str, why: str) -> None:
         """It is gone, with what it was asked for."""
         self.views.lose(peer)
+        self.beside.lose(peer)
         self._feed(GatewayLeft(peer) if peer in self.core.gateways.by_name else WorkerLeft(peer, why))
 
     # What is asked for.
@@ -235,28 +236,6 @@ class Control:
         self._deployments[request] = upload, stream
         self._feed(DeployAsked(request, settings, allow_source_builds))
         return self._read_along(request, stream)
-
-    async def keep_code(self, upload: Upload) -> PythonDirectory:
-        """What an event function is made of, with all that it requires. It stays for `CODE_KEPT_S`, and then while a
-        workflow needs it.
-
-        Raises:
-            BadRequest, PayloadTooLarge: the archive or its requirements are not taken.
-            BuildFailed: the requirements could not be installed.
-        """
-        try:
-            made = await self._builder.make(upload, lambda _: None, from_source=False)
-        finally:
-            upload.close()
-        for digest in (made.code, made.bundle):
-            if digest is not None:
-                self._uploaded[digest] = self.clock.now() + CODE_KEPT_S
-        return PythonDirectory(made.code, made.bundle)
-
-    def _kept_besides(self) -> set[str]:
-        now = self.clock.now()
-        self._uploaded = {digest: until for digest, until in self._uploaded.items() if until > now}
-        return {*self._uploaded, *self.needed_besides()}
 
     async def rollback(self, name: str, to: int | None = None) -> Revision:
         """
@@ -309,14 +288,6 @@ class Control:
         """
         request = self._request()
         await self._ask(request, Ordered(request, order))
-
-    def users_of(self, secret: str) -> Sequence[str]:
-        """The functions whose current revisions ask for it."""
-        return self.core.users_of(secret)
-
-    def wall(self) -> float:
-        """Seconds since 1970."""
-        return self.clock.wall()
 
     def functions(self) -> Sequence[Function]:
         """By name."""
@@ -423,7 +394,7 @@ class Control:
         return Erased(command.id)
 
     async def _sweep(self, command: Sweep) -> Event:
-        keep = frozenset({*command.keep, *self._kept_besides()})
+        keep = frozenset({*command.keep, *self.uploads.digests()})
         await asyncio.to_thread(self.state.sweep, keep)
         if self._artefacts is not None:
             await self._artefacts.sweep(self._store, keep)

@@ -156,9 +156,10 @@ class Event(msgspec.Struct, frozen=True, tag=True, gc=False):
     """For an instance. `stream`: of a call, by which its reply is known; empty: nobody waits for one."""
 
     target: str
-    source: str
+    source: str  # INSTANCE@WORKER
     data: bytes
     stream: str = ""
+    output: str = ""  # of its source, by which it came; empty: it was addressed
 
 
 class ReplyKind(StrEnum):
@@ -176,6 +177,26 @@ class Reply(msgspec.Struct, frozen=True, tag=True, gc=False):
     data: bytes = b""
 
 
+class Passed(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """Numbers grow; all below `floor` are done."""
+
+    number: int
+    floor: int
+    message: Event | Reply
+
+
+class Done(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """What was passed under that number need not be kept any more."""
+
+    number: int
+
+
+class Bounced(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """Whom it was for is not here."""
+
+    number: int
+
+
 class Delivery(msgspec.Struct, frozen=True, gc=False):
     """What a sandbox is given to handle next."""
 
@@ -189,4 +210,4 @@ class Delivery(msgspec.Struct, frozen=True, gc=False):
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=86_400)]
 OfInstances = StartInstance | StopInstance | Patch | AskInstances | StateKept
 InstancesSaid = InstanceUp | InstanceDown | StateSynced | Instances
-BetweenInstances = Event | Reply
+BetweenInstances = Passed | Done | Bounced

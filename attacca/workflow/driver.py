@@ -88,19 +88,24 @@ class Workflows:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    def digests(self) -> set[str]:
+        return self.core.digests()
+
     # What workers say.
 
-    def hear(self, message: ToControl) -> None:
-        """Of all that workers say to control, what concerns workflows; the rest is let pass."""
+    def hear(self, message: ToControl) -> bool:
+        """See `control.beside.Beside`."""
         match message:
             case InstanceUp() | InstanceDown() | StateSynced() | Instances():
                 self._drive.feed(message)
+                return True
             case WorkerJoined():
                 self._drive.feed(NodeJoined(message.view))
             case Heartbeat():
                 self._drive.feed(NodeSeen(message.view))
             case _:
                 pass
+        return False
 
     def lose(self, worker: str) -> None:
         if worker in self.core.nodes.by_name:

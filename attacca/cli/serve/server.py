@@ -122,7 +122,6 @@ class Server:
         if tenure is not None:
             self._closing.push_async_callback(tenure.close)
         self._make(state, self.store if tenure is None else tenure.store, artefacts)
-        await self.workflows.open()  # before the catalogue says whose lines are kept
         await self.control.open()  # takes the lock of the state directory, before a sandbox is made in it
         self._closing.push_async_callback(self.control.close)
         if tenure is not None and artefacts is not None:
@@ -130,7 +129,6 @@ class Server:
             await artefacts.bring(self.store, self.control.core.changes.catalogue.kept())
         if not is_loopback(config.gateway.host) and not await self.control.tokens.all():
             raise no_token(config.gateway.host, config.control.state_dir)
-        self._closing.push_async_callback(self.workflows.close)
         await self.worker.open()
         self._closing.push_async_callback(self.joints.close)  # after the worker, whose last words they carry
         self._closing.push_async_callback(self.worker.close)
@@ -176,6 +174,9 @@ class Server:
             Meter(state.path).measure,
             tell,
         )
+        placement = build(PLACEMENT, "random", {}, "attacca.policy.placement")
+        chance = streams.stream("workflows")
+        self.workflows = Workflows(store, clock, chance, placement, self._of_control.send, self.logbook.keep)
         self.control = Control(
             config.control,
             store,
@@ -188,20 +189,15 @@ class Server:
             is_ordinary_user=os.geteuid() != 0,
             artefacts=artefacts,
             tell=tell,
+            beside=self.workflows,
         )
-
-        placement = build(PLACEMENT, "random", {}, "attacca.policy.placement")
-        self.workflows = Workflows(
-            store, clock, streams.stream("workflows"), placement, self._of_control.send, self.logbook.keep
-        )
-        self.control.needed_besides = self.workflows.core.digests
 
     async def _join(self) -> None:
         gateway, worker = self.gateway, self.worker
         self._of_gateway.bind(
             self._begin, lambda peer: gateway.hear if peer == CONTROL else gateway.receive, gateway.lose, gateway.press
         )
-        self._of_control.bind(lambda _: None, lambda peer: partial(self._hear, peer), self._lose)
+        self._of_control.bind(lambda _: None, lambda peer: partial(self._hear, peer), self.control.lose)
         self._of_worker.bind(worker.join, lambda peer: partial(worker.receive, peer), worker.lose, worker.press)
         key = os.urandom(16)  # nobody else on this machine has it
         at_gateway = Hello("gateway", GATEWAY, key)
@@ -217,13 +213,8 @@ class Server:
             self._of_gateway.send(CONTROL, GatewayJoined(GATEWAY))
             self._of_gateway.send(CONTROL, AskCatalogue(0, 0))
 
-    def _lose(self, peer: str, why: str) -> None:
-        self.control.lose(peer, why)
-        self.workflows.lose(peer)
-
     def _hear(self, peer: str, message: ToControl) -> None:
         self.control.receive(peer, message)
-        self.workflows.hear(message)
         if isinstance(message, WorkerJoined):
             self._tell_short(peer)
 

@@ -44,7 +44,7 @@ async def describe_async_call(call: FromPath[str], context: TheContext) -> Async
 @post("/api/async/{call:str}/retry", status_code=202, responses=refusals(404, 409))
 async def retry_async_call(call: FromPath[str], context: TheContext) -> Counted:
     """A dead call is tried anew, with all its attempts before it."""
-    settle(call, await put(context.observe.journal, Revive(call, context.control.wall())), "is not dead")
+    settle(call, await put(context.observe.journal, Revive(call, context.control.clock.wall())), "is not dead")
     return Counted(1)
 
 
@@ -58,7 +58,7 @@ async def delete_async_call(call: FromPath[str], context: TheContext) -> Counted
 @get("/api/schedules", responses=refusals())
 async def list_schedules(context: TheContext) -> list[ScheduleRow]:
     """When functions are run by themselves: the next times first."""
-    marks, wall = await context.observe.journal.marks(), context.control.wall()
+    marks, wall = await context.observe.journal.marks(), context.control.clock.wall()
     known = [function.now.settings for function in context.control.functions()]
     rows = [schedule(settings, one, marks, wall) for settings in known for one in settings.schedule]
     return sorted(rows, key=lambda row: (row.next is None, row.next or 0.0, row.function))

@@ -124,7 +124,7 @@ async def deploy_function(request: AnyRequest, context: TheContext) -> Stream:
 async def upload_code(request: AnyRequest, context: TheContext) -> PythonDirectory:
     """Keeps the code of an event function for a workflow that is to be started; the answer is what names it there."""
     upload = await context.control.reception.take(request.stream(), request.headers.get("content-type", ""))
-    return await context.control.keep_code(upload)
+    return await context.control.uploads.keep(upload)
 
 
 @delete("/api/functions/{name:str}", responses=refusals(404, 409))
@@ -323,7 +323,9 @@ def read_settings(text: str) -> Settings:
 
 
 def secret_row(context: ApiContext, secret: Secret) -> SecretRow:
-    return SecretRow(name=secret.name, set_at=secret.set_at, functions=tuple(context.control.users_of(secret.name)))
+    return SecretRow(
+        name=secret.name, set_at=secret.set_at, functions=tuple(context.control.core.users_of(secret.name))
+    )
 
 
 async def progress_lines(progress: AsyncIterator[Progress]) -> AsyncIterator[bytes]:

@@ -46,7 +46,7 @@ from attacca.worker.core.reports import (
     TemplateReady,
 )
 
-Asked = Dispatch | Check | WatchIdle | StartSandbox | StopSandbox | AskSandboxes | OfInstances | BetweenInstances
+Asked = Dispatch | Check | WatchIdle | StartSandbox | StopSandbox | AskSandboxes | OfInstances
 
 
 class Received(msgspec.Struct, frozen=True, gc=False):
@@ -54,6 +54,26 @@ class Received(msgspec.Struct, frozen=True, gc=False):
 
     peer: str
     message: Asked
+
+
+class NeighbourJoined(msgspec.Struct, frozen=True):
+    """There is a link to another worker."""
+
+    worker: str
+
+
+class NeighbourGone(msgspec.Struct, frozen=True):
+    """Another worker will not come back."""
+
+    worker: str
+
+
+class NeighbourSaid(msgspec.Struct, frozen=True, gc=False):
+    """Another worker, a process of it that is known by `instance`."""
+
+    worker: str
+    instance: bytes
+    message: BetweenInstances
 
 
 class PeerLost(msgspec.Struct, frozen=True):
@@ -86,6 +106,9 @@ Event = (
     | TemplateFailed
     | TemplateGone
     | OfEvents
+    | NeighbourJoined
+    | NeighbourGone
+    | NeighbourSaid
     | Withdraw
     | Tick
     | Measured

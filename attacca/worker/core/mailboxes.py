@@ -2,6 +2,7 @@
 
 from collections import deque
 from enum import StrEnum
+from typing import NamedTuple
 
 from attacca.kernel.chance import Chance
 from attacca.model.events import (
@@ -30,26 +31,34 @@ class Stage(StrEnum):
     DYING = "dying"
 
 
+class Waiting(NamedTuple):
+    """One event, and who passed it, under which number; nobody: it is from here."""
+
+    event: Event
+    worker: str = ""
+    number: int = 0
+
+
 class Mailbox:
     """First in, first out; bounded by events and by bytes."""
 
     __slots__ = ("bytes", "events")
 
     def __init__(self) -> None:
-        self.events: deque[Event] = deque()
+        self.events: deque[Waiting] = deque()
         self.bytes = 0
 
     def __repr__(self) -> str:
         return f"<Mailbox {len(self.events)} events, {self.bytes} bytes>"
 
-    def put(self, event: Event) -> None:
-        self.events.append(event)
-        self.bytes += len(event.data)
+    def put(self, waiting: Waiting) -> None:
+        self.events.append(waiting)
+        self.bytes += len(waiting.event.data)
 
-    def take(self) -> Event:
-        event = self.events.popleft()
-        self.bytes -= len(event.data)
-        return event
+    def take(self) -> Waiting:
+        waiting = self.events.popleft()
+        self.bytes -= len(waiting.event.data)
+        return waiting
 
     def has_room(self, event: Event) -> bool:
         return len(self.events) < MAILBOX_MOST and self.bytes + len(event.data) <= MAILBOX_BYTES
@@ -74,17 +83,21 @@ class Routes:
     def __repr__(self) -> str:
         return f"<Routes of generation {self.generation}: {len(self.of)} outputs, {len(self.held)} held>"
 
-    def change(self, generation: int, routes: tuple[Route, ...]) -> list[tuple[str, Event]]:
+    def all(self, output: str) -> tuple[Target, ...]:
+        route = self.of.get(output)
+        return () if route is None else route.targets
+
+    def change(self, generation: int, routes: tuple[Route, ...]) -> list[Event]:
         """What had been held of outputs that lead somewhere again, in its order."""
         if generation <= self.generation:
             return []
         self.generation = generation
         self.of = {route.output: route for route in routes}
-        freed: list[tuple[str, Event]] = []
+        freed: list[Event] = []
         for output in list(self.held):
             route = self.of.get(output)
             if route is None or not route.is_held:
-                freed += [(output, event) for event in self.held.pop(output).events]
+                freed += [waiting.event for waiting in self.held.pop(output).events]
         return freed
 
     def is_held(self, output: str) -> bool:
@@ -96,7 +109,7 @@ class Routes:
         held = self.held.setdefault(output, Mailbox())
         if not held.has_room(event):
             return False
-        held.put(event)
+        held.put(Waiting(event))
         return True
 
     def targets(self, output: str) -> tuple[Target, ...]:
@@ -139,7 +152,7 @@ class Instance:
         self.timing = Timing()
         self.mailbox = Mailbox()
         self.routes = Routes(start.routes, start.generation, chance)
-        self.handles: Event | None = None  # what it handles now
+        self.handles: Waiting | None = None  # what it handles now
         self.delivery = ""  # the id of that
         self.asked: dict[str, int] = {}  # by stream of its open calls: the id that it has chosen
         self.syncs: dict[int, int] = {}  # by version that is being kept: the same
@@ -154,6 +167,10 @@ class Instance:
     @property
     def id(self) -> str:
         return self.start.id
+
+    @property
+    def is_leaving(self) -> bool:
+        return self.stage is Stage.STOPPING or self.stage is Stage.DYING
 
     def view(self) -> InstanceView:
         return InstanceView(

@@ -11,8 +11,6 @@ from attacca.errors import IllegalTransition
 from attacca.kernel.chance import Chance
 from attacca.kernel.ids import Ids
 from attacca.model.endpoints import AskSandboxes, StartSandbox, StopSandbox
-from attacca.model.events import AskInstances, Patch, Reply, StartInstance, StateKept, StopInstance
-from attacca.model.events import Event as InstanceEvent
 from attacca.model.invocation import Failed, Outcome
 from attacca.model.messages import Catalogue as Announced
 from attacca.model.messages import (
@@ -35,31 +33,38 @@ from attacca.policy.queueing.types import begin as begin_queue
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core.catalogue import Catalogue
 from attacca.worker.core.checks import DRAINING, Checks, never_fits
-from attacca.worker.core.events import Asked, Command, Drain, Event, Measured, PeerLost, Received, Stop, Tick
-from attacca.worker.core.instances import Instances
+from attacca.worker.core.events import (
+    Asked,
+    Command,
+    Drain,
+    Event,
+    Measured,
+    PeerLost,
+    Received,
+    Stop,
+    Tick,
+)
+from attacca.worker.core.instances import OF_INSTANCES, Instances
 from attacca.worker.core.orders import Orders
 from attacca.worker.core.phases import Phase, Position
 from attacca.worker.core.pool import Pool
 from attacca.worker.core.reports import (
-    EventAsked,
-    EventSent,
     RunEnded,
     SandboxFailed,
     SandboxGone,
     SandboxReady,
-    StateOffered,
     TemplateFailed,
     TemplateGone,
     TemplateReady,
     advice,
 )
 from attacca.worker.core.scheduler import Scheduler
-from attacca.worker.core.state import Function, Loss, QueuedInvocation, RevisionState, Sandbox, Template
+from attacca.worker.core.state import Function, Loss, QueuedInvocation, Sandbox
+from attacca.worker.core.templates import Templates
 from attacca.worker.core.timers import Timer, Timers
 
 Told = Announced | Deployed | Deleted | Prewarm | Evict | Measured | PeerLost | Drain
 
-OF_INSTANCES = (Timer.LATER, Timer.REPLY, Timer.HALT)
 LOST_STARTS = 3  # in a row, before a start that was merely lost (a fork whose template died) counts as hopeless
 FORSAKEN = Failed("cancelled", "the gateway that sent it is gone")
 FAILED_FORKS = 2  # in a row, before a template is no longer trusted
@@ -94,8 +99,9 @@ class WorkerCore:
         )
         self.checks = Checks(config, self.pool, self.timers, self.functions)
         self.catalogue = Catalogue(config, self.pool, self.scheduler, self.checks, self.timers, self.functions)
+        self.templates = Templates(config, self.pool, self.checks, self.catalogue, self.scheduler)
         self.orders = Orders(config, self.pool, self.catalogue)
-        self.instances = Instances(config, self.pool, self.checks, self.timers, chance)
+        self.instances = Instances(config, self.pool, self.checks, self.templates, self.timers, ids, chance)
         self.draining = False
         self._watchers: list[str] = []  # gateways that want to hear what rests
         self._shortcut = shortcut
@@ -123,19 +129,15 @@ class WorkerCore:
         return out
 
     def _rest(self, now: float, event: Event, out: list[Command]) -> None:
-        if type(event) is EventSent:
-            self.instances.sent(now, event, out)
+        if isinstance(event, OF_INSTANCES):
+            self.instances.take(now, event, out)
             return
         match event:
-            case EventAsked():
-                self.instances.asked(now, event, out)
-            case StateOffered():
-                self.instances.offered(event, out)
             case SandboxReady() | SandboxFailed() | SandboxGone():
                 self._sandbox(now, event, out)
                 self._move_on(now, out)
             case TemplateReady() | TemplateFailed() | TemplateGone():
-                self._template(now, event, out)
+                self.templates.hear(now, event, out)
                 self._move_on(now, out)
             case Withdraw():
                 self._withdraw(now, event, out)
@@ -143,7 +145,7 @@ class WorkerCore:
             case Tick():
                 self._tick(now, out)
                 self._move_on(now, out)
-            case Received() | RunEnded() | EventSent():
+            case Received() | RunEnded():
                 raise AssertionError("they are handled before")
             case _:
                 self._told(now, event, out)
@@ -167,12 +169,6 @@ class WorkerCore:
                 self._move_on(now, out)
             case AskSandboxes():
                 self.orders.tell(peer, out)
-            case InstanceEvent():
-                self.instances.arrived(now, message, out)
-            case Reply():
-                self.instances.replied(message, out)
-            case StartInstance() | StopInstance() | Patch() | AskInstances() | StateKept():
-                self.instances.hear(now, peer, message, out, draining=self.draining)
             case Check():
                 refusal = self.catalogue.refuse(message.revision.settings)
                 self.checks.begin(now, peer, message, refusal, out, draining=self.draining)
@@ -183,6 +179,8 @@ class WorkerCore:
                 self.pool.news = {name: count for name, count in idle if count}
             case Dispatch():
                 raise AssertionError("it is handled before")
+            case _:
+                self.instances.hear(now, peer, message, out, draining=self.draining)
 
     def _tell_news(self, out: list[Command]) -> None:
         """Before what has come of it."""
@@ -227,8 +225,8 @@ class WorkerCore:
             self.orders.run_ended(now, item, event, out)
         else:
             scheduler.run_ended(now, item, event.outcome, event.run_ms, out)
-        if state.template is None and type(event.outcome) is not Failed:
-            self._want_template(now, state, out)
+        if state.template is None and type(event.outcome) is not Failed and not self.draining:
+            self.templates.want(now, state, out)
         if self.checks.waiting or state.retired or scheduler.has_line():
             self._move_on(now, out)
             self.catalogue.settle(now, state, out)
@@ -302,7 +300,7 @@ class WorkerCore:
 
     def _ordered_ended(self, now: float, sandbox: Sandbox, error: Failed, out: list[Command]) -> None:
         if sandbox.id in self.instances.by_id:
-            self.instances.ended(now, sandbox, error, out)
+            self.instances.ended(sandbox, error, out)
         elif sandbox.is_ordered:
             self.orders.ended(sandbox, error, out)
 
@@ -326,44 +324,6 @@ class WorkerCore:
             failed = Failed(event.code, event.message, advice(event.code), event.traceback)
         self.scheduler.start_failed(now, state, failed, out)
         self.catalogue.start_failed(now, state)
-
-    def _template(self, now: float, event: TemplateReady | TemplateFailed | TemplateGone, out: list[Command]) -> None:
-        template = self.pool.templates.get(event.template)
-        if template is None:
-            raise IllegalTransition(
-                f"{type(event).__name__} about template {event.template}, which this worker does not know",
-                "a runtime reports the end of a template once, and nothing after it",
-            )
-        match event:
-            case TemplateReady():
-                template.unfit = event.unfit
-                if self.pool.template_ready(template, event.memory_mb):
-                    if template.id in self.checks.making:
-                        self.checks.ready(now, template, event, out)
-                    elif template.state is not None and template.state.template is template:
-                        self.catalogue.take_template(template.state, template, out)
-            case TemplateFailed():
-                self._template_ended(now, template, f"template failed: {event.code}", was_ready=False)
-                if template.id in self.checks.making:
-                    self.checks.failed(template, event, out)
-            case TemplateGone():
-                self._template_ended(now, template, f"template died: {event.why}", was_ready=True)
-
-    def _template_ended(self, now: float, template: Template, no_template_reason: str, *, was_ready: bool) -> None:
-        self.pool.template_ended(template, was_ready=was_ready)
-        state = template.state
-        if state is not None and state.template is template:  # unasked
-            state.no_template_reason = no_template_reason
-            state.template = None
-            state.back_off(now, self.config.template_retry_s)
-
-    def _want_template(self, now: float, state: RevisionState, out: list[Command]) -> None:
-        """The revision has shown that it works. A template is worth free memory, but nobody's place."""
-        if not self.config.templates or state.retired or self.draining or now < state.template_retry_at:
-            return
-        if self.scheduler.head_of_line or self.checks.waiting or not self.pool.fits(state.resources.memory_alone()):
-            return
-        self.pool.make_template(now, state.revision, state, out)
 
     # The rest.
 
@@ -392,15 +352,15 @@ class WorkerCore:
                 self.catalogue.expire(now, name, out)
             elif timer is Timer.PREWARM and not (self.draining or self.scheduler.head_of_line or self.checks.waiting):
                 self.catalogue.foresee(now, name, out)
-            elif timer is Timer.KEPT and name in self.pool.templates:
-                self._let_go(self.pool.templates[name], out)
+            elif timer is Timer.KEPT:
+                self.templates.let_go(name, out)
             elif timer is Timer.CHECK:
                 self.checks.give_up(name, out)
             elif timer is Timer.BUFFER:
                 self.pool.restore_buffer(now, out)
             elif timer is Timer.KEEPALIVE:
                 self._wake_keepalive(now, out)
-            elif timer in OF_INSTANCES:
+            elif timer >= Timer.LATER:
                 self.instances.ring(now, timer, name, out)
 
     def _wake_keepalive(self, now: float, out: list[Command]) -> None:
@@ -410,10 +370,6 @@ class WorkerCore:
         if not (self.draining or self.scheduler.head_of_line or self.checks.waiting):
             for order in orders:
                 self.catalogue.ahead(now, order, out)
-
-    def _let_go(self, template: Template, out: list[Command]) -> None:
-        if template.is_open and template.state is None:
-            self.pool.retire(template, "checked, but not deployed", out)
 
     def _move_on(self, now: float, out: list[Command]) -> None:
         """Give out slots and memory: to the head of the line, to checks, to the queue, and only then ahead of need."""
