@@ -141,8 +141,7 @@ class Control:
         self._deployments: dict[str, tuple[Upload, ProgressStream]] = {}  # by request
         self._replies: dict[str, asyncio.Future[Outcome]] = {}
         self._builds: dict[str, asyncio.Task[Event]] = {}
-        self._orders = Orders(self._feed)
-        self._at_rest = asyncio.Event()
+        self._orders, self._at_rest = Orders(self._feed), asyncio.Event()
 
     def __repr__(self) -> str:
         return f"<Control {self.core.stage}: {len(self._deployments)} deployments, {len(self._orders)} tasks>"

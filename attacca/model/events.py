@@ -41,6 +41,7 @@ class Target(msgspec.Struct, frozen=True, gc=False):
     instance: str
     worker: str
     weight: float = 1.0
+    address: str = ""  # HOST:PORT of the worker; empty: it is in the same process
 
 
 class Route(msgspec.Struct, frozen=True):
@@ -88,6 +89,12 @@ class Patch(msgspec.Struct, frozen=True, tag=True):
 
 class AskInstances(msgspec.Struct, frozen=True, tag=True):
     """Which are there? From now on whoever asks hears of them."""
+
+
+class NodeGone(msgspec.Struct, frozen=True, tag=True):
+    """Another worker is given up: what it had not handled is for who takes its place."""
+
+    worker: str
 
 
 class StateKept(msgspec.Struct, frozen=True, tag=True):
@@ -185,6 +192,12 @@ class Passed(msgspec.Struct, frozen=True, tag=True, gc=False):
     message: Event | Reply
 
 
+class Introduced(msgspec.Struct, frozen=True, tag=True):
+    """The first word to a worker: where it can dial whoever says it."""
+
+    address: str
+
+
 class Done(msgspec.Struct, frozen=True, tag=True, gc=False):
     """What was passed under that number need not be kept any more."""
 
@@ -208,6 +221,6 @@ class Delivery(msgspec.Struct, frozen=True, gc=False):
 
 
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=86_400)]
-OfInstances = StartInstance | StopInstance | Patch | AskInstances | StateKept
+OfInstances = StartInstance | StopInstance | Patch | AskInstances | StateKept | NodeGone
 InstancesSaid = InstanceUp | InstanceDown | StateSynced | Instances
-BetweenInstances = Passed | Done | Bounced
+BetweenInstances = Introduced | Passed | Done | Bounced

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import Protocol
 
 import msgspec
 
@@ -58,6 +59,7 @@ from attacca.worker.core.events import (
     Asked,
     Command,
     Deliver,
+    Dial,
     Drain,
     DropTemplate,
     Event,
@@ -66,6 +68,9 @@ from attacca.worker.core.events import (
     MakeSandbox,
     MakeTemplate,
     Measured,
+    NeighbourJoined,
+    NeighbourSaid,
+    OfInstance,
     PeerLost,
     Received,
     Run,
@@ -81,6 +86,20 @@ from attacca.worker.runtime.types import Runtime
 STOPPED = Failed("draining", "the worker stopped before the invocation had ended", "try again when it is up")
 
 
+class Roads(Protocol):
+    """To other workers."""
+
+    def dial(self, worker: str, where: str) -> None: ...
+    def send(self, worker: str, message: BetweenInstances) -> None: ...
+
+
+class NoRoads:
+    """Where there is no other."""
+
+    def dial(self, worker: str, where: str) -> None: ...
+    def send(self, worker: str, message: BetweenInstances) -> None: ...
+
+
 class Worker:
     """Gateways and control `join` it, and hear from it at least once a second until it is told that they are gone."""
 
@@ -90,7 +109,7 @@ class Worker:
         runtime: Runtime,
         clock: Clock,
         streams: Streams,
-        send: Callable[[str, FromWorker | ToControl | BetweenInstances], None],
+        send: Callable[[str, FromWorker | ToControl], None],
         log: Callable[[Logged], None],
         load_per_core: Callable[[], float] | None = None,
         measure: Callable[[float], MachineLoad] | None = None,
@@ -140,6 +159,7 @@ class Worker:
         self._measure_machine, self._load = measure, None if measure is None else measure(clock.now())
         self._apart: set[str] = set()  # of them, those that wait to hear that it knows what they announce
         self._is_closed = False
+        self.around: Roads = NoRoads()
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._at_rest = asyncio.Event()
 
@@ -236,6 +256,14 @@ class Worker:
                 if peer in self._apart and isinstance(message, Catalogue | Deployed | Deleted):
                     self._send(peer, Known(self.config.name, message.generation))
 
+    def hear_neighbour(self, worker: str, instance: bytes, message: BetweenInstances) -> None:
+        """From another worker, a process of it that is known by `instance`."""
+        self._feed(NeighbourSaid(worker, instance, message))
+
+    def neighbour_joined(self, worker: str) -> None:
+        """There is a link to it, again."""
+        self._feed(NeighbourJoined(worker))
+
     def _show(self, peer: str, question: AskView | AskHeld | AskStory) -> None:
         match question:
             case AskView():
@@ -317,6 +345,8 @@ class Worker:
                 self._order(command)
             elif type(command.message) is Ended:
                 self._end(command.peer, command.message)
+            elif isinstance(command.message, BetweenInstances):
+                self.around.send(command.peer, command.message)
             else:
                 self._send(command.peer, command.message)
 
@@ -337,8 +367,10 @@ class Worker:
             case _:
                 self._of_events(command)
 
-    def _of_events(self, command: Deliver | Answer | Listen | Write) -> None:
+    def _of_events(self, command: OfInstance) -> None:
         match command:
+            case Dial():
+                self.around.dial(command.worker, command.address)
             case Deliver():
                 self._runtime.deliver(command.sandbox, command.delivery)
             case Answer():

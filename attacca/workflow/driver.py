@@ -100,7 +100,7 @@ class Workflows:
                 self._drive.feed(message)
                 return True
             case WorkerJoined():
-                self._drive.feed(NodeJoined(message.view))
+                self._drive.feed(NodeJoined(message.view, message.address))
             case Heartbeat():
                 self._drive.feed(NodeSeen(message.view))
             case _:

@@ -5,7 +5,7 @@ import logging
 import os
 from collections.abc import AsyncIterator, Callable
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 
@@ -14,16 +14,14 @@ from attacca.cli.serve.configuration import ServerConfig
 from attacca.cli.serve.joints import End, Joints
 from attacca.cli.serve.lines import teller
 from attacca.cli.serve.planes.door import no_token, probe, url_of
+from attacca.cli.serve.planes.orchestrating import made_admin, workflows
 from attacca.control.deploy.artefacts import Artefacts
 from attacca.control.deploy.state import StateDir
 from attacca.control.driver import Control
-from attacca.control.http.app import admin
-from attacca.control.http.authorization import door
 from attacca.control.tenure import Tenure
 from attacca.gateway.async_calls import AsyncCalls, new_owner
 from attacca.gateway.dialects.speaking import speak
 from attacca.gateway.driver import Gateway
-from attacca.gateway.http.asgi_adapter import AsgiApp
 from attacca.gateway.http.listener import serve
 from attacca.gateway.http.server import HttpServer
 from attacca.io.journal.opening import open_journal
@@ -36,8 +34,6 @@ from attacca.kernel.access import is_loopback
 from attacca.kernel.clock import Clock, SystemClock
 from attacca.kernel.ids import Ids
 from attacca.kernel.rand import Streams
-from attacca.kernel.registry import build
-from attacca.model.events import BetweenInstances
 from attacca.model.function import PythonDirectory, ResourceClass
 from attacca.model.invocation import Call
 from attacca.model.log import LogLine
@@ -59,14 +55,11 @@ from attacca.model.messages import (
 )
 from attacca.model.sandbox import WorkerView
 from attacca.model.story import Moment
-from attacca.policy.placement import PLACEMENT
 from attacca.worker.driver import Worker
 from attacca.worker.host.load import Meter
 from attacca.worker.runtime.code_store import SharedCode
 from attacca.worker.runtime.process.runtime import ProcessRuntime
 from attacca.worker.runtime.router import Router
-from attacca.workflow.driver import Workflows
-from attacca.workflow.http import HANDLERS
 from attacca.workflow.resources import RESOURCES
 from attacca.workflow.resources.runtime import ResourceRuntime
 
@@ -144,7 +137,7 @@ class Server:
         self.joints = Joints(config.wire)
         self._of_gateway: Peers[ToWorker | OfGateway] = Peers()
         self._of_control: Peers[Said] = Peers()
-        self._of_worker: Peers[FromWorker | ToControl | BetweenInstances] = Peers()
+        self._of_worker: Peers[FromWorker | ToControl] = Peers()
 
         tell = teller() if config.log == "json" else None  # for people a line for each invocation says enough
 
@@ -174,9 +167,8 @@ class Server:
             Meter(state.path).measure,
             tell,
         )
-        placement = build(PLACEMENT, "random", {}, "attacca.policy.placement")
         chance = streams.stream("workflows")
-        self.workflows = Workflows(store, clock, chance, placement, self._of_control.send, self.logbook.keep)
+        self.workflows = workflows(store, clock, chance, self._of_control.send, self.logbook)
         self.control = Control(
             config.control,
             store,
@@ -239,8 +231,7 @@ class Server:
 
     async def _listen(self) -> None:
         config = self.config.gateway
-        access = door(is_loopback=is_loopback(config.host))
-        app = cast(AsgiApp, admin(self.control, self, access, HANDLERS, workflows=self.workflows, logs=self.logs))
+        app = made_admin(self.control, self, config.host)
         http = HttpServer(
             self.gateway, config, app, lambda: self._is_ready, self._allow, lambda: self.control.is_uid_shared
         )

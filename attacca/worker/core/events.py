@@ -62,12 +62,6 @@ class NeighbourJoined(msgspec.Struct, frozen=True):
     worker: str
 
 
-class NeighbourGone(msgspec.Struct, frozen=True):
-    """Another worker will not come back."""
-
-    worker: str
-
-
 class NeighbourSaid(msgspec.Struct, frozen=True, gc=False):
     """Another worker, a process of it that is known by `instance`."""
 
@@ -107,7 +101,6 @@ Event = (
     | TemplateGone
     | OfEvents
     | NeighbourJoined
-    | NeighbourGone
     | NeighbourSaid
     | Withdraw
     | Tick
@@ -191,6 +184,13 @@ class Listen(msgspec.Struct, frozen=True):
     paused: bool
 
 
+class Dial(msgspec.Struct, frozen=True):
+    """Have a link to another worker, which is there from now on. Ends in NeighbourJoined, each time that it comes."""
+
+    worker: str
+    address: str
+
+
 class Write(msgspec.Struct, frozen=True):
     """Into the log of a function."""
 
@@ -201,6 +201,5 @@ ToPeer = (
     Started | Ended | Checked | Resting | NotBegun | SlotFree | SandboxUp | SandboxDown | Sandboxes
     | InstancesSaid | BetweenInstances
 )  # fmt: skip
-Command = (
-    Run | Send[ToPeer] | MakeSandbox | Kill | Stop | MakeTemplate | DropTemplate | Deliver | Answer | Listen | Write
-)
+OfInstance = Deliver | Answer | Listen | Write | Dial
+Command = Run | Send[ToPeer] | MakeSandbox | Kill | Stop | MakeTemplate | DropTemplate | OfInstance

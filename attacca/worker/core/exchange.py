@@ -4,10 +4,21 @@ What is for an instance of this worker goes into its mailbox, what is for one of
 an instance that is gone is held until control has said what follows it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from attacca.kernel.ids import Ids
-from attacca.model.events import SELF, Bounced, Event, Passed, Patch, Reply, ReplyKind, Target
+from attacca.model.events import (
+    SELF,
+    Bounced,
+    Event,
+    Introduced,
+    Passed,
+    Patch,
+    Reply,
+    ReplyKind,
+    Route,
+    Target,
+)
 from attacca.model.invocation import Failed, FunctionError, Ok, Outcome
 from attacca.model.messages import Logged
 from attacca.worker.core.events import Answer, Command, Listen, NeighbourSaid, Write
@@ -131,8 +142,14 @@ class Exchange:
 
     def patch(self, instance: Instance, order: Patch, out: list[Command]) -> None:
         """What was held of outputs that lead somewhere again goes there, in its order."""
+        self.learn(order.routes, out)
         for event in instance.routes.change(order.generation, order.routes):
             self._send(instance, event, out)
+
+    def learn(self, routes: Iterable[Route], out: list[Command]) -> None:
+        for target in (target for route in routes for target in route.targets):
+            if target.worker != self._worker:
+                self.neighbours.learn(target.worker, target.address, out)
 
     # What comes.
 
@@ -149,6 +166,9 @@ class Exchange:
 
     def said(self, event: NeighbourSaid, out: list[Command]) -> None:
         message, worker = event.message, event.worker
+        if isinstance(message, Introduced):
+            self.neighbours.learn(worker, message.address, out)
+            return
         if isinstance(message, Passed):
             if self.neighbours.takes(worker, event.instance, message, out):
                 self._came(worker, message, out)

@@ -16,6 +16,7 @@ from attacca.model.events import (
     EventKind,
     InstanceDown,
     InstanceUp,
+    NodeGone,
     OfInstances,
     Patch,
     ReplyKind,
@@ -29,7 +30,7 @@ from attacca.model.invocation import Failed, FunctionError, Ok, Outcome, Timing
 from attacca.model.messages import Send
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core.checks import DRAINING, Checks, never_fits
-from attacca.worker.core.events import Answer, Command, Deliver, NeighbourGone, NeighbourJoined, NeighbourSaid
+from attacca.worker.core.events import Answer, Command, Deliver, NeighbourJoined, NeighbourSaid
 from attacca.worker.core.exchange import Exchange, said
 from attacca.worker.core.mailboxes import Instance, Stage, Waiting
 from attacca.worker.core.pool import Pool, Room
@@ -40,8 +41,8 @@ from attacca.worker.core.timers import Timer, Timers
 
 NO_ROOM = Failed("no_capacity", "this worker has no room for the instance now", "try another one")
 UNKNOWN = Failed("not_found", "this worker has no instance of that name")
-OfNeighbours = NeighbourSaid | NeighbourJoined | NeighbourGone
-OF_INSTANCES = (EventSent, EventAsked, StateOffered, NeighbourSaid, NeighbourJoined, NeighbourGone)
+OfNeighbours = NeighbourSaid | NeighbourJoined
+OF_INSTANCES = (EventSent, EventAsked, StateOffered, NeighbourSaid, NeighbourJoined)
 GRACE_S = 5.0  # for what an instance handles when it is told to stop, and for its stop
 
 
@@ -85,8 +86,6 @@ class Instances:
                 exchange.said(event, out)
             case NeighbourJoined():
                 exchange.neighbours.joined(event.worker, out)
-            case NeighbourGone():
-                exchange.gone(event.worker, out)
 
     # What control says.
 
@@ -102,6 +101,8 @@ class Instances:
                     self.exchange.patch(self.by_id[order.id], order, out)
             case StateKept():
                 self._kept(order, out)
+            case NodeGone():
+                self.exchange.gone(order.worker, out)
             case AskInstances():
                 views = tuple(instance.view() for instance in self.by_id.values())
                 out.append(Send(peer, Told(self._worker, views)))
@@ -121,6 +122,7 @@ class Instances:
             out.append(self._down(order.id, never_fits(revision, self._pool.capacity), order.backlog))
             return
         instance = self.by_id[order.id] = Instance(order, self._state(order), self._chance, now)
+        self.exchange.learn(order.routes, out)
         for event in order.backlog:
             instance.mailbox.put(Waiting(event))
         self._place(now, instance, out)

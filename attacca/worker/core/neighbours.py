@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from attacca.model.events import Bounced, Done, Event, Passed, Reply
 from attacca.model.messages import Send
-from attacca.worker.core.events import Command
+from attacca.worker.core.events import Command, Dial
 
 KEPT_MOST = 20_000  # for one neighbour that is not done with them
 
@@ -62,12 +62,18 @@ class Neighbours:
     """By name: the workers that this one has something to do with."""
 
     def __init__(self) -> None:
+        self.addresses: dict[str, str] = {}  # of those that are dialed
         self.out: dict[str, Outbox] = {}
         self.into: dict[str, Inbox] = {}
 
     def __repr__(self) -> str:
         kept = sum(len(outbox.kept) for outbox in self.out.values())
         return f"<Neighbours {len(self.out)}, {kept} kept, {sum(len(one.open) for one in self.into.values())} open>"
+
+    def learn(self, worker: str, address: str, out: list[Command]) -> None:
+        if address and self.addresses.get(worker) != address:
+            self.addresses[worker] = address
+            out.append(Dial(worker, address))
 
     def send(self, worker: str, message: Event | Reply, out: list[Command]) -> bool:
         """False: it has too much to do already."""
@@ -119,7 +125,8 @@ class Neighbours:
         return None if outbox is None else outbox.kept.pop(number, None)
 
     def gone(self, worker: str) -> Iterator[Event | Reply]:
-        """It does not come back: what it had not handled."""
+        """It is given up: what it had not handled."""
+        self.addresses.pop(worker, None)
         self.into.pop(worker, None)
         outbox = self.out.pop(worker, None)
         return iter(() if outbox is None else outbox.kept.values())

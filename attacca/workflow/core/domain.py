@@ -22,6 +22,7 @@ from attacca.model.events import (
     InstanceDown,
     Instances,
     InstanceUp,
+    NodeGone,
     Patch,
     StartInstance,
     StateKept,
@@ -97,7 +98,7 @@ class DomainCore:
     def _node(self, now: float, event: NodeJoined | NodeSeen | NodeLeft | Instances, out: list[Command]) -> None:
         match event:
             case NodeJoined():
-                self.nodes.join(event.view)
+                self.nodes.join(event.view, event.address)
                 self._placer.among(self.nodes.all())
                 out.append(Send(event.view.name, AskInstances()))
             case NodeSeen():
@@ -238,7 +239,7 @@ class DomainCore:
         payload = None if spec.payload is None else spec.payload.encode()
         start = StartInstance(
             part.instance, workflow.id, spec.name, part.revision, payload, part.state, part.version,
-            workflow.routes(part), backlog, workflow.generation,
+            workflow.routes(part, self.nodes.address), backlog, workflow.generation,
         )  # fmt: skip
         out.append(Send(part.worker, start))
 
@@ -248,7 +249,10 @@ class DomainCore:
         names = {part.spec.name for part in changed}
         there = [part for part in workflow.parts.values() if part not in changed and part.instance]
         told = [part for part in there if part.leads_to(names)]
-        out.extend(Send(part.worker, Patch(part.instance, workflow.generation, workflow.routes(part))) for part in told)
+        out.extend(
+            Send(part.worker, Patch(part.instance, workflow.generation, workflow.routes(part, self.nodes.address)))
+            for part in told
+        )
 
     # What workers say.
 
@@ -301,6 +305,8 @@ class DomainCore:
                     part.stage = Stage.GONE if not part.instance else part.stage
                 self._ended(workflow, out)
             else:
+                there = {part.worker for part in workflow.parts.values() if part.worker}
+                out.extend(Send(name, NodeGone(worker)) for name in sorted(there))
                 self._patch(workflow, [part for part in lost if part.workflow is workflow], out)
 
     def _told(self, now: float, event: Instances, out: list[Command]) -> None:

@@ -46,7 +46,10 @@ class StopAsked(msgspec.Struct, frozen=True):
 
 
 class NodeJoined(msgspec.Struct, frozen=True):
+    """`address`: where other nodes dial it; empty: there are none."""
+
     view: WorkerView
+    address: str = ""
 
 
 class NodeSeen(msgspec.Struct, frozen=True):

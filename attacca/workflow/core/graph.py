@@ -1,5 +1,6 @@
 """A workflow that was accepted: its parts, where each of them runs, and where their outputs lead."""
 
+from collections.abc import Callable
 from enum import StrEnum
 
 from attacca.errors import AttaccaError
@@ -78,14 +79,14 @@ class Workflow:
         up = sum(part.stage is Stage.UP for part in self.parts.values())
         return f"<Workflow {self.id} {self.spec.name}: {up} of {len(self.parts)} up, generation {self.generation}>"
 
-    def routes(self, part: Part) -> tuple[Route, ...]:
+    def routes(self, part: Part, address: Callable[[str], str]) -> tuple[Route, ...]:
         """Of one of its parts. A target that is nowhere now is waited for."""
         routes = []
         for channel, output in part.spec.outputs.items():
             weights = output.weights or (1.0,) * len(output.to)
             parts = [self.parts[name] for name in output.to]
             targets = tuple(
-                Target(one.instance, one.worker, weight)
+                Target(one.instance, one.worker, weight, address(one.worker))
                 for one, weight in zip(parts, weights, strict=True)
                 if one.instance
             )

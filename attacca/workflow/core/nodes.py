@@ -8,9 +8,10 @@ from attacca.model.workflow import Component
 class Node:
     """A `policy.placement.types.Worker`."""
 
-    __slots__ = ("capacity", "is_cordoned", "name", "ours", "reserved", "used")
+    __slots__ = ("address", "capacity", "is_cordoned", "name", "ours", "reserved", "used")
 
-    def __init__(self, view: WorkerView) -> None:
+    def __init__(self, view: WorkerView, address: str) -> None:
+        self.address = address
         self.name = view.name
         self.capacity = view.capacity
         self.ours: dict[str, Resources] = {}  # by instance that was placed there
@@ -34,8 +35,12 @@ class Nodes:
     def all(self) -> list[Node]:
         return list(self.by_name.values())
 
-    def join(self, view: WorkerView) -> None:
-        self.by_name[view.name] = Node(view)
+    def join(self, view: WorkerView, address: str) -> None:
+        self.by_name[view.name] = Node(view, address)
+
+    def address(self, name: str) -> str:
+        node = self.by_name.get(name)
+        return "" if node is None else node.address
 
     def see(self, view: WorkerView) -> None:
         node = self.by_name.get(view.name)

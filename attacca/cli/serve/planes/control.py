@@ -18,12 +18,11 @@ from attacca.cli.serve.cluster import advertised, certificates, leave_key, liste
 from attacca.cli.serve.configuration import ServerConfig
 from attacca.cli.serve.lines import teller
 from attacca.cli.serve.planes.door import CONTROL, ENDS, Once, cannot_listen, keep, no_token, probe, told_url, url_of
+from attacca.cli.serve.planes.orchestrating import made_admin, workflows
 from attacca.control import metrics
 from attacca.control.deploy.artefacts import Artefacts
 from attacca.control.deploy.state import StateDir
 from attacca.control.driver import Control
-from attacca.control.http.app import admin
-from attacca.control.http.authorization import door
 from attacca.control.leadership import Leader, Leadership
 from attacca.control.secrets import Secrets
 from attacca.control.tokens import Tokens
@@ -181,8 +180,10 @@ class ControlPlane:
         if self._ending is not None:
             await asyncio.shield(self._ending)  # the state directory is one's at a time
         config = self.config
+        assert self._logbook is not None
+        beside = workflows(store, self._clock, self._streams.stream("workflows"), self._peers.send, self._logbook)
         control = Control(
-            config.control, store, self._clock, self._peers.send, self._announce,
+            config.control, store, self._clock, self._peers.send, self._announce, beside=beside,
             chance=self._streams.stream("placement"), log=self._log, tell=teller(),
             silent_s=config.gateway.silent_s, is_ordinary_user=os.geteuid() != 0, artefacts=self._artefacts,
         )  # fmt: skip
@@ -199,7 +200,7 @@ class ControlPlane:
         self._say_leads()
 
     def _made_admin(self, control: Control) -> AsgiApp:
-        return cast(AsgiApp, admin(control, self, door(is_loopback=is_loopback(self.config.gateway.host))))
+        return made_admin(control, self, self.config.gateway.host)
 
     def _step_down(self, why: str) -> None:
         """Nobody is told anything more, from this moment on."""
