@@ -65,6 +65,8 @@ class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     body_timeout_s: Positive = 30.0  # how long a body may bring less than 1 KB/s, or wait for room in the buffers; how
     # long the reader of an answer may stall
     idle_timeout_s: Positive = 75.0  # between two requests of a connection
+    drain_s: Annotated[float, msgspec.Meta(ge=0)] = 30.0  # of a gateway apart: what it has taken may take this long to
+    # end at shutdown, while others take what comes
     linger_s: Positive = 2.0  # how long the rest of a refused body is read, so that its sender sees the refusal
     calls_kept: Count = 200  # ended invocations remembered per function
     balancing: Choice = Choice(policy="least_loaded")  # which worker gets an invocation, where there are several

@@ -242,6 +242,11 @@ class Gateway:
         return self._core.functions.generation is not None
 
     @property
+    def dialed(self) -> tuple[str, ...]:
+        """The workers that it has been told to dial."""
+        return tuple(self._core.dialing.dialed)
+
+    @property
     def has_all(self) -> bool:
         """There is a worker to send to."""
         return bool(self._core.workers.by_name)

@@ -26,6 +26,7 @@ class Load(threading.Thread):
         """`gateways`: HOST:PORT of each."""
         super().__init__(daemon=True)
         self.told: list[Told] = []
+        self.held_s = 0.0  # the longest that this process itself stood still
         self._gateways = gateways
         self._per_s = per_s
         self._is_over = threading.Event()
@@ -46,9 +47,10 @@ class Load(threading.Thread):
         tasks: set[asyncio.Task[None]] = set()
         begin = time.monotonic()
         for number in itertools.count(1):
+            early_s = begin + number / self._per_s - time.monotonic()
+            self.held_s = max(self.held_s, -early_s)
             if self._is_over.is_set():
                 break
-            early_s = begin + number / self._per_s - time.monotonic()
             begin += max(0.0, -early_s)  # whoever was held up does not make up for it with a crowd
             await asyncio.sleep(max(0.0, early_s))
             task = asyncio.create_task(self._call(number))

@@ -20,6 +20,7 @@ from attacca.kernel.chance import Chance
 
 CONTROL_PORT, CONTROL_HTTP_PORT = 7700, 7780
 JOIN_TOKEN, JOIN_FILE, NAME_FILE = "ATTACCA_JOIN_TOKEN", "join_token", "name"
+LISTEN_FD = "ATTACCA_LISTEN_FD"  # of a socket that `attacca up` hands to its gateways
 HINT = "attacca certs init, then --certs DIR with what it makes for each plane; or listen on 127.0.0.1"
 Name = Annotated[str, msgspec.Meta(pattern=r"^([a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?)?(?!\n)$")]
 

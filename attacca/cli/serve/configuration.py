@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from attacca.cli.serve.cluster import CONTROL_HTTP_PORT, CONTROL_PORT, JOIN_TOKEN, ClusterConfig
+from attacca.cli.serve.cluster import CONTROL_HTTP_PORT, CONTROL_PORT, JOIN_TOKEN, LISTEN_FD, ClusterConfig
 from attacca.cli.serve.joints import WireConfig
 from attacca.cli.serve.whole import check_of_cluster, check_whole
 from attacca.control.config import ControlConfig
@@ -40,7 +40,7 @@ FAMILIES = {  # where each is chosen
     "placement": "control.placement",
 }
 # They speak to the commands, not to the server.
-NOT_SETTINGS = ("ATTACCA_URL", "ATTACCA_TOKEN", "ATTACCA_CONFIG", "ATTACCA_CORES", JOIN_TOKEN)
+NOT_SETTINGS = ("ATTACCA_URL", "ATTACCA_TOKEN", "ATTACCA_CONFIG", "ATTACCA_CORES", JOIN_TOKEN, LISTEN_FD)
 SHORT = {  # what may be said without its section, in a file, in the environment and with --set
     "state_dir": "control.state_dir",
     "secret_key_file": "control.secret_key_file",

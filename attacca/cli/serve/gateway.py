@@ -43,9 +43,11 @@ def run(
         "cluster.certs": (certs, "--certs"),
     }  # fmt: skip
     config = load(os.environ, file, flags, assignments or [], "gateway").value
+    from attacca.cli.serve.handed import handed, placed
     from attacca.cli.serve.planes.gateway import GatewayPlane
 
-    plane = GatewayPlane(config)
+    given = handed(os.environ)
+    plane = GatewayPlane(placed(config, given), given)
     log_to_stderr(lambda: plane.name, verbose=verbose, is_json=config.log == "json")
 
     def greet() -> None:

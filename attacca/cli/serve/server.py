@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import socket
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 from typing import Any
@@ -71,8 +72,10 @@ Watch = Callable[[object], None]  # is told of each ended invocation and each ch
 class Server:
     """Everything of `attacca up`. `open` either succeeds whole or leaves nothing behind."""
 
-    def __init__(self, config: ServerConfig, watch: Watch | None = None) -> None:
+    def __init__(self, config: ServerConfig, watch: Watch | None = None, handed: socket.socket | None = None) -> None:
+        """`handed`: listens at `config.gateway` already, for whoever comes after us too."""
         self.config = config
+        self._handed = handed
         self.restored = 0  # functions found in the state directory
         self._watch = watch
         self._clock: Clock = SystemClock()
@@ -100,7 +103,8 @@ class Server:
 
     async def _open(self) -> None:
         config, clock = self.config, self._clock
-        probe(config.gateway.host, config.gateway.port)
+        if self._handed is None:
+            probe(config.gateway.host, config.gateway.port)
         state = StateDir(config.control.state_dir)
         state.make()
         if is_beside(config.store):
@@ -237,7 +241,7 @@ class Server:
         )
         http.serve_later(self.calls_later)
         speak(http)
-        self._port = (await serve(http)).sockets[0].getsockname()[1]
+        self._port = (await serve(http, self._handed)).sockets[0].getsockname()[1]
         self._http = http
 
     def _announce(self, message: Catalogue | Deployed | Deleted) -> None:
@@ -312,8 +316,12 @@ class Server:
         return url_of(self.config.gateway, self._port)
 
     async def drain(self) -> None:
-        """Take nothing new, refuse what waits, let what runs finish within `worker.drain_s` and its answers out."""
+        """Take nothing new, refuse what waits, let what runs finish within `worker.drain_s` and its answers out. Where
+        whoever comes after us takes what comes now, what waits is not refused either."""
         self._is_ready = False
+        if self._handed is not None and self._http is not None:
+            self._http.end()
+            await self._http.ended(self.config.gateway.drain_s)
         self.calls_later.drain()
         self.gateway.drain()
         if self._http is not None:

@@ -17,6 +17,8 @@ from attacca.cli.serve.running import remark
 from attacca.cli.serve.running import run as serve
 
 if TYPE_CHECKING:
+    import socket
+
     from attacca.cli.serve.configuration import ServerConfig
     from attacca.cli.serve.planes.supervisor import Supervisor
     from attacca.cli.serve.server import Server
@@ -149,17 +151,21 @@ def run(
             "cores": (cores, "--cores"), "queueing": (queueing, "--queueing"),
             "keepalive": (keepalive, "--keepalive"), "concurrency": (concurrency, "--concurrency"),
         }  # fmt: skip
-        config = load(os.environ, file, flags, assignments or []).value
-        is_json = config.log == "json"
+        settled = load(os.environ, file, flags, assignments or []).value
+        is_json = settled.log == "json"
         log_to_stderr(lambda: "up", verbose=verbose, is_json=is_json)
+        from attacca.cli.serve.handed import handed, placed
+
+        given = handed(os.environ)
+        config = placed(settled, given)
         if workers is not None or gateways is not None:
             said = [*passed_on(flags), *(["--config", file] if file else []), *(["--verbose"] if verbose else [])]
-            plane = apart(config, workers or 1, gateways or 1, said, assignments or [])
+            plane = apart(config, workers or 1, gateways or 1, said, assignments or [], given)
             code = serve(plane, partial(greet_apart, plane, as_json=as_json, quiet=quiet), has_lifeline=lifeline)
         else:
             from attacca.cli.serve.server import Server
 
-            server = Server(config, watcher() if is_json else tell if verbose and not as_json else None)
+            server = Server(config, watcher() if is_json else tell if verbose and not as_json else None, given)
             greet = nothing if quiet else greet_as_json if as_json else banner
             code = serve(server, partial(welcome, server, greet), has_lifeline=lifeline)
     if code:
@@ -172,10 +178,17 @@ def passed_on(flags: Mapping[str, tuple[object, str]]) -> list[str]:
     return [f"--set={key}={str(value).lower() if isinstance(value, bool) else value}" for key, value in given]
 
 
-def apart(config: "ServerConfig", workers: int, gateways: int, said: list[str], assignments: list[str]) -> "Supervisor":
+def apart(
+    config: "ServerConfig",
+    workers: int,
+    gateways: int,
+    said: list[str],
+    assignments: list[str],
+    handed: "socket.socket | None",
+) -> "Supervisor":
     from attacca.cli.serve.planes.supervisor import Supervisor, for_all
 
-    return Supervisor(config, workers, gateways, [*said, *for_all(assignments)])
+    return Supervisor(config, workers, gateways, [*said, *for_all(assignments)], handed)
 
 
 def greet_apart(plane: "Supervisor", *, as_json: bool, quiet: bool) -> None:

@@ -34,7 +34,7 @@ class Connection(asyncio.Protocol):
         self._slice = min(SLICE, server.max_head)
         self._held = bytearray()  # bytes that cannot be taken yet
         self._held_room: Room | None = None
-        self._since = 0.0  # the coarse time of the last change
+        self._since = self._made_at = 0.0  # the coarse time of the last change, and of the first
         self._is_reading = True
         self._is_advancing = False
         self._has_more = False  # something waits, or is not complete: as of the last `_advance`
@@ -51,7 +51,7 @@ class Connection(asyncio.Protocol):
         self.transport = cast(asyncio.Transport, transport)
         self.writer = Writer(self.transport, server)
         self.exchange = Exchange(server, self, self.writer, Ends(transport))
-        self._since = server.now
+        self._since = self._made_at = server.now
         is_too_many = len(server.connections) - server.turned_away >= server.config.max_connections
         server.connections[self] = None
         if is_too_many:
@@ -314,8 +314,12 @@ class Connection(asyncio.Protocol):
         if self.reader.part is HEAD:
             if spent_s > config.head_timeout_s:
                 self.exchange.fail(too_slow("head", config.head_timeout_s))
-        elif (is_ending and not self._held) or spent_s > config.idle_timeout_s:
+        elif (is_ending and not self._held and not self._is_new(spent_s)) or spent_s > config.idle_timeout_s:
             self.break_off()
+
+    def _is_new(self, spent_s: float) -> bool:
+        """What its client has come for may be on its way, and is nobody else's to answer."""
+        return self._since == self._made_at and spent_s <= self.server.config.linger_s
 
     def _sweep_arriving(self, now: float) -> None:
         """Of a body that goes to an invocation, that one's own clocks take care."""

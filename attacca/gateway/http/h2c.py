@@ -60,7 +60,8 @@ class Greeting(asyncio.Protocol):
         self._server.leave(self)
 
     def sweep(self, now: float, *, is_ending: bool) -> None:
-        if is_ending or now - self._since > self._server.config.head_timeout_s:
+        config = self._server.config
+        if now - self._since > (config.linger_s if is_ending else config.head_timeout_s):
             self.transport.close()
 
     def abandon(self) -> None:

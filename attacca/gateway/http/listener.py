@@ -32,8 +32,9 @@ async def listen(
     return await serve(HttpServer(gateway, config, admin, is_ready, allow))
 
 
-async def serve(server: HttpServer) -> asyncio.Server:
-    """Listen for one that was made before; its `end()` and `ended()` see its connections off."""
+async def serve(server: HttpServer, handed: socket.socket | None = None) -> asyncio.Server:
+    """Listen for one that was made before; its `end()` and `ended()` see its connections off. `handed` listens already,
+    for others too: what they have not accepted is not lost when one of them ends."""
     host, port, shares = server.config.host, server.config.port, server.config.share_port or None
     loop = asyncio.get_running_loop()
     begin: Callable[[HttpServer], asyncio.Protocol] = Connection
@@ -41,8 +42,12 @@ async def serve(server: HttpServer) -> asyncio.Server:
         from attacca.gateway.http.h2c import Greeting
 
         begin = Greeting
+    make: Callable[[], asyncio.Protocol] = lambda: begin(server)  # noqa: E731
     try:
-        listening = await loop.create_server(lambda: begin(server), host, port, backlog=BACKLOG, reuse_port=shares)
+        if handed is not None:
+            listening = await loop.create_server(make, sock=handed, backlog=BACKLOG)
+        else:
+            listening = await loop.create_server(make, host, port, backlog=BACKLOG, reuse_port=shares)
     except (OSError, socket.gaierror) as error:
         raise BadConfig(
             f"cannot listen on {host}:{port}: {error.strerror or error}",

@@ -134,10 +134,11 @@ class HttpServer:
         if self._is_over():
             self._stop()
 
-    async def ended(self) -> None:
-        """Until all connections are gone; those that are only waiting for their client are dropped after a while."""
+    async def ended(self, grace_s: float = 0.0) -> None:
+        """Until all connections are gone; those that are still there after `grace_s`, and the time in which a client
+        reads what it was answered, are dropped."""
         try:
-            async with asyncio.timeout(self.config.linger_s):
+            async with asyncio.timeout(grace_s + self.config.linger_s):
                 await self._has_ended.wait()
         except TimeoutError:
             for connection in list(self.connections):

@@ -304,6 +304,8 @@ def test_an_asgi_function_hears_that_its_client_may_have_left() -> None:
 def test_the_end_of_the_server() -> None:
     here = Stage()
     idle, busy, half = here.connect(), here.connect(), here.connect()
+    here.pass_time(2)
+    idle.ask(get("/function/echo"))
     busy.send(post("/function/f"))
     half.send(b"GET /func")
     ended = here.run(here.server.ended())
@@ -315,6 +317,30 @@ def test_the_end_of_the_server() -> None:
     half.leave()
     assert ended.done()
     assert repr(here.server).startswith("<HttpServer 0 connections, 0 turned away")
+
+
+def test_who_has_only_just_come_is_answered_at_the_end_too() -> None:
+    here = Stage()
+    comes, silent = here.connect(), here.connect()
+    here.do(here.server.end)
+    ended = here.run(here.server.ended(grace_s=10))
+    here.pass_time(1)
+    answer = comes.ask(post("/function/echo", b"still"))
+    assert (answer.body, answer.closes, silent.is_lost) == (b"still", True, False)
+    here.pass_time(3)
+    assert (silent.is_lost, silent.is_aborted, ended.done()) == (True, False, True)
+
+
+def test_what_runs_has_its_time_at_the_end() -> None:
+    here = Stage()
+    line = here.connect().send(post("/function/f"))
+    here.start()
+    here.do(here.server.end)
+    ended = here.run(here.server.ended(grace_s=10))
+    here.pass_time(9)
+    assert not ended.done()
+    here.end(Ok(b"late"))
+    assert (line.answer().body, ended.done()) == (b"late", True)
 
 
 def test_those_that_do_not_go_are_dropped() -> None:
@@ -344,7 +370,7 @@ def test_draining_refuses_and_closes() -> None:
     assert (error(answer), answer.closes) == ((503, "draining"), True)
     early = here.connect()
     assert early.ask(post("/function/echo", b"xx")[:-1]).closes
-    here.pass_time(2)
+    here.pass_time(4)
     assert idle.is_lost
     waits = Stage()
     line = waits.connect().send(post("/function/f", b"x"))

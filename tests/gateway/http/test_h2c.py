@@ -197,6 +197,10 @@ def test_idle_ones_go_when_the_server_ends(stage: Stage) -> None:
         stage.loop.do(lambda one=one: one.sweep(stage.server.now, is_ending=True))
     client.talk()
     assert client.is_told_to_go
+    assert not greeting.is_closing()  # what it has come for may be on its way
+    for one in list(stage.server.connections):
+        late = stage.server.now + stage.server.config.linger_s + 1
+        stage.loop.do(lambda one=one, late=late: one.sweep(late, is_ending=True))
     assert greeting.is_closing()
 
 

@@ -1,8 +1,10 @@
 """A gateway in a process of its own: it hears of functions and workers from control, and dials the workers."""
 
+import asyncio
 import contextlib
 import logging
 import os
+import socket
 import urllib.parse
 from typing import Any
 
@@ -28,7 +30,17 @@ from attacca.kernel.access import is_loopback
 from attacca.kernel.clock import Clock, SystemClock
 from attacca.kernel.ids import Ids
 from attacca.kernel.rand import Streams
-from attacca.model.messages import AskCatalogue, FromWorker, GatewayJoined, Known, Leads, OfGateway, ToGateway, ToWorker
+from attacca.model.messages import (
+    AskCatalogue,
+    Catalogue,
+    FromWorker,
+    GatewayJoined,
+    Known,
+    Leads,
+    OfGateway,
+    ToGateway,
+    ToWorker,
+)
 
 LOG = logging.getLogger("attacca.gateway")
 
@@ -36,16 +48,19 @@ LOG = logging.getLogger("attacca.gateway")
 class GatewayPlane:
     """A `running.Plane`. Ready when control has told it the catalogue."""
 
-    def __init__(self, config: ServerConfig) -> None:
+    def __init__(self, config: ServerConfig, handed: socket.socket | None = None) -> None:
+        """`handed`: listens at `config.gateway` already."""
         self._streams = Streams.from_entropy()
         self.name = config.cluster.name or fresh_name("gateway", self._streams.stream("name"))
         self.config = config
+        self._handed = handed
         self._clock: Clock = SystemClock()
         self._opened_at = self._clock.now()
         self._closing = contextlib.AsyncExitStack()
         self._http: HttpServer | None = None
         self._port = config.gateway.port
         self._peers: Peers[ToWorker | OfGateway] = Peers()
+        self._has_catalogue = asyncio.Event()
 
     def __repr__(self) -> str:
         return f"<GatewayPlane {self.name}: {len(self._peers.names())} peers>"
@@ -70,7 +85,7 @@ class GatewayPlane:
         limits = Limits(message_bytes=config.wire.message_bytes)
         hello = ticket("gateway", self.name, key).hello()
         peers = self._peers
-        if not config.gateway.share_port:
+        if self._handed is None and not config.gateway.share_port:
             probe(config.gateway.host, config.gateway.port, "gateway")
 
         def to_worker() -> StreamLink:
@@ -105,14 +120,30 @@ class GatewayPlane:
         http.serve_later(self.calls_later)
         http.handler = ToControl(http.handler, self._admin_at)
         speak(http)
-        self._port = (await serve(http)).sockets[0].getsockname()[1]
-        self._http = http
+        if self._handed is None:
+            await self._listen(http)
         control = Dialer(
             to_control, [address(one) for one in config.cluster.control], to_dial, streams.stream("control")
         )
         self._closing.push_async_callback(control.close, ENDS)
         control.open()
         await peers.until(CONTROL)
+        if self._handed is not None:
+            await self._until_equipped()
+            await self._listen(http)
+
+    async def _listen(self, http: HttpServer) -> None:
+        self._port = (await serve(http, self._handed)).sockets[0].getsockname()[1]
+        self._http = http
+
+    async def _until_equipped(self) -> None:
+        """Who calls can wait a moment, or others take them: functions are known, and workers joined, as far as they can
+        be reached in the time after which one is lost."""
+        await self._has_catalogue.wait()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self.config.gateway.silent_s):
+                for worker in self.gateway.dialed:
+                    await self._peers.until(worker)
 
     async def _open_calls(self, key: bytes) -> None:
         """Gateways of one machine share a file, where the state is not on a server."""
@@ -135,6 +166,8 @@ class GatewayPlane:
             self._led.hear(message)
         elif self._led.is_obeyed:
             self.gateway.hear(message)
+            if isinstance(message, Catalogue):
+                self._has_catalogue.set()
 
     def _lose(self, peer: str, why: str) -> None:
         if peer == CONTROL:
@@ -185,11 +218,12 @@ class GatewayPlane:
         }
 
     async def drain(self) -> None:
-        self.calls_later.drain()
-        self.gateway.drain()
+        """What it has taken is seen to its end, also what still waits; what comes now, others take."""
         if self._http is not None:
             self._http.end()
-            await self._http.ended()
+            await self._http.ended(self.config.gateway.drain_s)
+        self.calls_later.drain()
+        self.gateway.drain()
 
     async def close(self) -> None:
         if self._http is not None:

@@ -11,11 +11,12 @@ from typing import Any
 
 import msgspec
 
-from attacca.cli.serve.cluster import JOIN_FILE, JOIN_TOKEN
+from attacca.cli.serve.cluster import JOIN_FILE, JOIN_TOKEN, LISTEN_FD
 from attacca.cli.serve.configuration import ServerConfig, expand
 from attacca.cli.serve.planes.door import cannot_listen, url_of
 from attacca.client.program import ourselves
 from attacca.errors import AttaccaError, Unreachable
+from attacca.gateway.http.listener import BACKLOG
 from attacca.kernel.settings import read_assignments
 
 LOG = logging.getLogger("attacca.supervisor")
@@ -32,11 +33,17 @@ OURS = (
 class Child:
     """One plane's process, and the one after it."""
 
-    def __init__(self, name: str, words: Sequence[str], environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, name: str, words: Sequence[str], environment: Mapping[str, str], handed: socket.socket | None = None
+    ) -> None:
+        """`handed`: it listens there, as those before and after it."""
         self.name, self.words = name, words
         self.info: dict[str, Any] = {}
         self.starts = 0
         self._environment = dict(environment)
+        self._descriptors = [] if handed is None else [handed.fileno()]
+        if handed is not None:
+            self._environment[LISTEN_FD] = str(handed.fileno())
         self._process: asyncio.subprocess.Process | None = None
 
     def __repr__(self) -> str:
@@ -55,6 +62,7 @@ class Child:
         self._process = await asyncio.create_subprocess_exec(
             *ourselves(), *self.words, "--json", "--lifeline", env=self._environment,
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, start_new_session=True,
+            pass_fds=self._descriptors,
         )  # fmt: skip
         assert self._process.stdout is not None
         line = await self._process.stdout.readline()
@@ -90,14 +98,21 @@ class Child:
 class Supervisor:
     """A `running.Plane`: all of `attacca up --workers N --gateways M`."""
 
-    def __init__(self, config: ServerConfig, workers: int, gateways: int, said: Sequence[str] = ()) -> None:
-        """`said`: options and their values that all planes are given as they are."""
+    def __init__(
+        self,
+        config: ServerConfig,
+        workers: int,
+        gateways: int,
+        said: Sequence[str] = (),
+        handed: socket.socket | None = None,
+    ) -> None:
+        """`said`: options and their values that all planes are given as they are. `handed`: listens already."""
         self.config = config
         self.restored = 0
         self._workers, self._gateways = workers, gateways
         self._said = said
         self._port = config.gateway.port
-        self._held: socket.socket | None = None  # keeps the port for gateways, whichever are up
+        self._held = handed  # all gateways accept from it, whichever are up: what waits there outlives each of them
         self._children: list[Child] = []
         self._keeping: list[asyncio.Task[None]] = []
         self._is_ending = False
@@ -125,7 +140,7 @@ class Supervisor:
             AttaccaError: what stands in the way; of what a plane says, only that it has said it.
         """
         try:
-            self._hold_port()
+            self._listen()
             await self._open()
         except BaseException:
             await self.close()
@@ -151,36 +166,34 @@ class Supervisor:
         for number in range(1, self._gateways + 1):
             name = f"gateway-{number}"
             words = ["gateway", "--name", name, "--control", link, "--host", config.gateway.host]
-            words += ["--port", str(self._port), "--set", "gateway.share_port=true"]
-            words += ["--set", f"control.state_dir={state}"]
-            self._child(name, words, environment)
+            words += ["--port", str(self._port), "--set", f"control.state_dir={state}"]
+            self._child(name, words, environment, self._held)
         await asyncio.gather(*[child.start() for child in self._children[1:]])
         self._keeping = [asyncio.create_task(self._keep(child)) for child in self._children]
 
-    def _child(self, name: str, words: Sequence[str], environment: Mapping[str, str]) -> Child:
-        child = Child(name, [*words, *self._said], environment)
+    def _child(
+        self, name: str, words: Sequence[str], environment: Mapping[str, str], handed: socket.socket | None = None
+    ) -> Child:
+        child = Child(name, [*words, *self._said], environment, handed)
         self._children.append(child)
         return child
 
-    def _hold_port(self) -> None:
+    def _listen(self) -> None:
         """
         Raises:
             Conflict, BadConfig: it cannot be had.
         """
-        host, port = self.config.gateway.host, self.config.gateway.port
-        try:
-            family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-            self._held = held = socket.socket(family, kind, protocol)
-            if port:  # nobody else listens there, sharing it or not
-                with socket.socket(family, kind, protocol) as probe:
-                    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                    probe.bind(address)
-            held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-            held.bind(address)
-        except OSError as error:
-            raise cannot_listen(host, port, error) from None
-        self._port = held.getsockname()[1]
+        if self._held is None:
+            host, port = self.config.gateway.host, self.config.gateway.port
+            try:
+                family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+                self._held = socket.socket(family, kind, protocol)
+                self._held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                self._held.bind(address)
+                self._held.listen(BACKLOG)
+            except OSError as error:
+                raise cannot_listen(host, port, error) from None
+        self._port = self._held.getsockname()[1]
 
     async def _keep(self, child: Child) -> None:
         loop, pause_s = asyncio.get_running_loop(), FIRST_S
