@@ -22,7 +22,7 @@ def started(client: Client, source: WorkflowSource, say: Callable[[str], None]) 
         notes: list[str] = []
         with packed(path, notes) as archive:
             say(f"upload {name}")
-            pieces, content_type = multipart({"settings": b"{}", "code": archive})
+            pieces, content_type = multipart({"code": archive})
             headers = {"content-type": content_type, "content-length": str(sum(map(size_of, pieces)))}
             (artefacts[name],) = client.lines("POST", "/api/code", Blocks(pieces), headers)
     spec = source.spec(artefacts)

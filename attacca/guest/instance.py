@@ -44,7 +44,7 @@ class Message(bytes):
         return json.loads(self)
 
 
-class Context:
+class InstanceContext:
     """What an event function is told of itself, and what it may ask for. Replies and states come to it as `Message`."""
 
     def __init__(self, wires: "Wires", self_id: str, workflow: str) -> None:
@@ -96,7 +96,7 @@ class Context:
         self._wires.log(level, f"{target}: {message}\n" if target else f"{message}\n")
 
 
-class LaterContext(Context):
+class LaterContext(InstanceContext):
     """The same for handlers that are coroutines."""
 
     async def call(self, output: str, message: object = None, timeout: float | None = None) -> Any:  # noqa: ASYNC109
@@ -171,7 +171,7 @@ class Host:
         self._handlers: dict[str, Callable[..., Any]] = {}
         self._wires = Wires(channel, server.ledger.emit)
         self._channel = channel
-        self._context: Context
+        self._context: InstanceContext
 
     def __repr__(self) -> str:
         return f"<Host of {', '.join(self._handlers) or 'nothing yet'}, {self._wires}>"
@@ -216,7 +216,7 @@ class Host:
         made = self._made()
         self._handlers = {name: getattr(made, name) for name in NAMES if callable(getattr(made, name, None))}
         is_later = any(_is_coroutine(one) for one in self._handlers.values())
-        self._context = (LaterContext if is_later else Context)(self._wires, self_id, workflow)
+        self._context = (LaterContext if is_later else InstanceContext)(self._wires, self_id, workflow)
         self._run("init", payload, state)
 
     def _event(self, kind: int, source: str, message: Message | None) -> Any:

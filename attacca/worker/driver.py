@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Protocol
 
 import msgspec
 
@@ -52,29 +51,21 @@ from attacca.policy.concurrency import CONCURRENCY
 from attacca.policy.keepalive import KEEPALIVE
 from attacca.policy.queueing import QUEUEING
 from attacca.worker.body_buffer import BodyBuffer
+from attacca.worker.carrying import NoRoads, Roads, carry_out
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core import view
 from attacca.worker.core.events import (
-    Answer,
     Asked,
     Command,
-    Deliver,
     Dial,
     Drain,
-    DropTemplate,
     Event,
-    Kill,
-    Listen,
-    MakeSandbox,
-    MakeTemplate,
     Measured,
     NeighbourJoined,
     NeighbourSaid,
-    OfInstance,
     PeerLost,
     Received,
     Run,
-    Stop,
     Tick,
     Write,
 )
@@ -84,20 +75,6 @@ from attacca.worker.core.worker import WorkerCore
 from attacca.worker.runtime.types import Runtime
 
 STOPPED = Failed("draining", "the worker stopped before the invocation had ended", "try again when it is up")
-
-
-class Roads(Protocol):
-    """To other workers."""
-
-    def dial(self, worker: str, where: str) -> None: ...
-    def send(self, worker: str, message: BetweenInstances) -> None: ...
-
-
-class NoRoads:
-    """Where there is no other."""
-
-    def dial(self, worker: str, where: str) -> None: ...
-    def send(self, worker: str, message: BetweenInstances) -> None: ...
 
 
 class Worker:
@@ -354,31 +331,12 @@ class Worker:
         match command:
             case Run() | Send():
                 raise AssertionError("they are carried out before")
-            case MakeSandbox():
-                self._runtime.make_sandbox(command.sandbox, command.revision, command.template)
-            case Kill():
-                self._runtime.kill(command.sandbox)
-            case Stop():
-                self._runtime.stop(command.sandbox, command.invocation)
-            case MakeTemplate():
-                self._runtime.make_template(command.template, command.revision)
-            case DropTemplate():
-                self._runtime.drop_template(command.template)
-            case _:
-                self._of_events(command)
-
-    def _of_events(self, command: OfInstance) -> None:
-        match command:
-            case Dial():
-                self.around.dial(command.worker, command.address)
-            case Deliver():
-                self._runtime.deliver(command.sandbox, command.delivery)
-            case Answer():
-                self._runtime.reply(command.sandbox, command.asked, command.kind, command.data)
-            case Listen():
-                self._runtime.listen(command.sandbox, command.paused)
             case Write():
                 self._log(command.line)
+            case Dial():
+                self.around.dial(command.worker, command.address)
+            case _:
+                carry_out(self._runtime, command)
 
     def _run(self, run: Run) -> None:
         invocation, sandbox = run.invocation, run.sandbox

@@ -1,7 +1,7 @@
 """The admin API: `/api/...`, JSON in and out, its OpenAPI document at `/api/schema`."""
 
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -18,7 +18,7 @@ import attacca
 from attacca.control.core.progress import Progress
 from attacca.control.core.statistics import overall
 from attacca.control.driver import Control
-from attacca.control.http import async_routes, scaling_routes
+from attacca.control.http import async_routes, code_routes, scaling_routes
 from attacca.control.http.api import (
     ClusterRow,
     CordonRequest,
@@ -39,7 +39,7 @@ from attacca.control.http.api import (
     WorkerRow,
 )
 from attacca.control.http.authorization import Observe, refuse_scope
-from attacca.control.http.context import ApiContext, TheContext
+from attacca.control.http.context import ApiContext, TheContext, giving
 from attacca.control.http.document import PATH, DeployOperation, Document, SecretOperation, expect_page, refusals
 from attacca.control.http.rows import cluster_row, detail, progress_line, row, scale_now, worker_row
 from attacca.control.secrets import Secret
@@ -55,7 +55,7 @@ from attacca.errors import (
     Unauthorized,
 )
 from attacca.kernel.access import Door
-from attacca.model.function import MASK, SECRET_KB, SECRETS, PythonDirectory, Scale, Settings
+from attacca.model.function import MASK, SECRET_KB, SECRETS, Scale, Settings
 from attacca.model.invocation import Call
 from attacca.model.log import LogLine
 from attacca.model.messages import Cordon, Evict, Prewarm
@@ -115,16 +115,6 @@ async def deploy_function(request: AnyRequest, context: TheContext) -> Stream:
         upload.close()
         raise
     return Stream(progress_lines(progress), media_type=NDJSON)
-
-
-@post(
-    "/api/code", status_code=201, operation_class=DeployOperation, responses=refusals(413),
-    request_max_body_size=UPLOAD_MB << 20,
-)  # fmt: skip
-async def upload_code(request: AnyRequest, context: TheContext) -> PythonDirectory:
-    """Keeps the code of an event function for a workflow that is to be started; the answer is what names it there."""
-    upload = await context.control.reception.take(request.stream(), request.headers.get("content-type", ""))
-    return await context.control.uploads.keep(upload)
 
 
 @delete("/api/functions/{name:str}", responses=refusals(404, 409))
@@ -260,10 +250,10 @@ async def delete_secret(
 
 
 HANDLERS = [
-    list_functions, describe_function, deploy_function, upload_code, delete_function, rollback_function, scale_function,
+    list_functions, describe_function, deploy_function, delete_function, rollback_function, scale_function,
     prewarm_function, evict_function, read_logs, list_calls, explain, list_workers, show_cluster, cordon_worker,
     show_info, list_tokens, create_token, delete_token, list_secrets, set_secret, delete_secret,
-    *async_routes.HANDLERS, *scaling_routes.HANDLERS,
+    *async_routes.HANDLERS, *code_routes.HANDLERS, *scaling_routes.HANDLERS,
 ]  # fmt: skip
 
 
@@ -278,7 +268,7 @@ def build(control: Control, observe: Observe, access: Door, more: Sequence[Any] 
         [*HANDLERS, *more],
         guards=[guard],
         dependencies={
-            name: Provide(_giving(value), sync_to_thread=False) for name, value in {"context": context, **given}.items()
+            name: Provide(giving(value), sync_to_thread=False) for name, value in {"context": context, **given}.items()
         },
         exception_handlers={AttaccaError: render_ours, HTTPException: render_litestars, Exception: render_bug},
         openapi_config=OpenAPIConfig(
@@ -293,10 +283,6 @@ def build(control: Control, observe: Observe, access: Door, more: Sequence[Any] 
         logging_config=None,
         debug=False,
     )
-
-
-def _giving(value: Any) -> Callable[[], Any]:
-    return lambda: value
 
 
 def read_settings(text: str) -> Settings:

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 
 from attacca.errors import BadConfig
 from attacca.load.workload.scenario import Hardware
-from attacca.model.events import ReplyKind
 from attacca.model.function import Artefact
 from attacca.model.invocation import Ok
 from attacca.model.resources import Resources
@@ -17,6 +16,7 @@ from attacca.sim.engine import Engine
 from attacca.sim.platform.cpu import Cores, Cpu, Shared, Unshared
 from attacca.sim.platform.draws import Duration
 from attacca.sim.record.invocation import SimulatedInvocation
+from attacca.worker.core.events import Listen, Respond
 from attacca.worker.runtime.simulated import Instance, Job, SimulatedRuntime, StartFault, Steps
 
 OK = Ok()
@@ -138,11 +138,8 @@ class SharedMachine:
     def leave(self, job: Job) -> None:
         """See `body`."""
 
-    def reply(self, sandbox: str, asked: int, kind: ReplyKind, data: bytes) -> None:
+    def told(self, word: Respond | Listen) -> None:
         """What is simulated calls nobody."""
-
-    def listen(self, sandbox: str, *, paused: bool) -> None:
-        """See `reply`."""
 
     # Where cores are shared: only what is computed needs one.
 

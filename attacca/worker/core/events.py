@@ -168,7 +168,7 @@ class Deliver(msgspec.Struct, frozen=True, gc=False):
     delivery: Delivery
 
 
-class Answer(msgspec.Struct, frozen=True, gc=False):
+class Respond(msgspec.Struct, frozen=True, gc=False):
     """What a call or a sync of an instance came to."""
 
     sandbox: str
@@ -201,5 +201,5 @@ ToPeer = (
     Started | Ended | Checked | Resting | NotBegun | SlotFree | SandboxUp | SandboxDown | Sandboxes
     | InstancesSaid | BetweenInstances
 )  # fmt: skip
-OfInstance = Deliver | Answer | Listen | Write | Dial
-Command = Run | Send[ToPeer] | MakeSandbox | Kill | Stop | MakeTemplate | DropTemplate | OfInstance
+OfEvent = Deliver | Respond | Listen
+Command = Run | Send[ToPeer] | MakeSandbox | Kill | Stop | MakeTemplate | DropTemplate | OfEvent | Write | Dial

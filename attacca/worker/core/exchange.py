@@ -21,8 +21,8 @@ from attacca.model.events import (
 )
 from attacca.model.invocation import Failed, FunctionError, Ok, Outcome
 from attacca.model.messages import Logged
-from attacca.worker.core.events import Answer, Command, Listen, NeighbourSaid, Write
-from attacca.worker.core.mailboxes import HIGH, LOW, Instance, Waiting
+from attacca.worker.core.events import Command, Listen, NeighbourSaid, Respond, Write
+from attacca.worker.core.mailboxes import HIGH, LOW, EventInstance, Waiting
 from attacca.worker.core.neighbours import Neighbours
 from attacca.worker.core.reports import EventAsked, EventSent
 from attacca.worker.core.timers import Timer, Timers
@@ -38,14 +38,14 @@ class Exchange:
         worker: str,
         timers: Timers,
         streams: Ids,
-        by_id: dict[str, Instance],
-        next_: Callable[[Instance, list[Command]], None],
+        by_id: dict[str, EventInstance],
+        next_: Callable[[EventInstance, list[Command]], None],
     ) -> None:
         self._worker, self._timers, self._ids = worker, timers, streams
         self._by_id, self._next = by_id, next_
         self.neighbours = Neighbours()
-        self.streams: dict[str, Instance] = {}  # of open calls: who waits
-        self.later: dict[str, tuple[Instance, EventSent]] = {}  # what is sent later
+        self.streams: dict[str, EventInstance] = {}  # of open calls: who waits
+        self.later: dict[str, tuple[EventInstance, EventSent]] = {}  # what is sent later
         self._count = 0
 
     def __repr__(self) -> str:
@@ -65,7 +65,7 @@ class Exchange:
         else:
             self._cast(instance, event, out)
 
-    def _cast(self, instance: Instance, event: EventSent, out: list[Command]) -> None:
+    def _cast(self, instance: EventInstance, event: EventSent, out: list[Command]) -> None:
         output = "" if event.is_instance else event.target
         cast = Event(event.target, self.address(instance.id), event.data, "", output)
         self._send(instance, cast, out)
@@ -82,7 +82,7 @@ class Exchange:
         output = "" if event.is_instance else event.target
         self._send(instance, Event(event.target, self.address(instance.id), event.data, stream, output), out)
 
-    def _send(self, sender: Instance, event: Event, out: list[Command]) -> None:
+    def _send(self, sender: EventInstance, event: Event, out: list[Command]) -> None:
         """To an address, or by an output."""
         output, routes = event.output, sender.routes
         if not output:
@@ -95,18 +95,18 @@ class Exchange:
         else:
             self._route(sender, event, out)
 
-    def _route(self, sender: Instance, event: Event, out: list[Command]) -> None:
+    def _route(self, sender: EventInstance, event: Event, out: list[Command]) -> None:
         targets = sender.routes.targets(event.output)
         if not targets:
             self._drop(sender, event, f"the output {event.output!r} leads nowhere", out)
         for target in targets[:1] if event.stream else targets:
             self._give(sender, target, event, out)
 
-    def _hold(self, sender: Instance, event: Event, out: list[Command]) -> None:
+    def _hold(self, sender: EventInstance, event: Event, out: list[Command]) -> None:
         if not sender.routes.hold(event.output, event):
             self._drop(sender, event, f"too much waits for {event.output!r}, whose target moves", out)
 
-    def _give(self, sender: Instance, target: Target, event: Event, out: list[Command]) -> None:
+    def _give(self, sender: EventInstance, target: Target, event: Event, out: list[Command]) -> None:
         addressed = Event(target.instance, event.source, event.data, event.stream, event.output)
         if target.worker != self._worker:
             if not self.neighbours.send(target.worker, addressed, out):
@@ -124,14 +124,14 @@ class Exchange:
                     out.append(Listen(sender.id, True))  # noqa: FBT003 - mirrors Runtime.listen
                 sender.paused_for[known.id] = None
 
-    def _miss(self, sender: Instance, event: Event, out: list[Command]) -> None:
+    def _miss(self, sender: EventInstance, event: Event, out: list[Command]) -> None:
         """Whom it is for is gone. What came by an output waits for who follows."""
         if event.output:
             self._hold(sender, event, out)
         else:
             self._drop(sender, event, f"there is no instance {event.target!r}", out)
 
-    def _drop(self, sender: Instance, event: Event, why: str, out: list[Command]) -> None:
+    def _drop(self, sender: EventInstance, event: Event, why: str, out: list[Command]) -> None:
         """Whoever waits for a reply is told; of others the first of many is in the log."""
         if event.stream:
             self._answer(event.stream, ReplyKind.ERROR, why.encode(), out)
@@ -140,7 +140,7 @@ class Exchange:
         if sender.dropped & (sender.dropped - 1) == 0:
             self.log(sender, f"an event was dropped ({sender.dropped} so far): {why}", out)
 
-    def patch(self, instance: Instance, order: Patch, out: list[Command]) -> None:
+    def patch(self, instance: EventInstance, order: Patch, out: list[Command]) -> None:
         """What was held of outputs that lead somewhere again goes there, in its order."""
         self.learn(order.routes, out)
         for event in instance.routes.change(order.generation, order.routes):
@@ -153,7 +153,7 @@ class Exchange:
 
     # What comes.
 
-    def _put(self, instance: Instance, waiting: Waiting, out: list[Command]) -> None:
+    def _put(self, instance: EventInstance, waiting: Waiting, out: list[Command]) -> None:
         instance.mailbox.put(waiting)
         if instance.mailbox.share > HIGH and not instance.is_behind:
             instance.is_behind = True
@@ -207,15 +207,18 @@ class Exchange:
             if isinstance(message, Event):
                 self._again(message, out)
 
-    def handled(self, instance: Instance, waiting: Waiting, outcome: Outcome, out: list[Command]) -> None:
+    def handled(self, instance: EventInstance, waiting: Waiting, outcome: Outcome, out: list[Command]) -> None:
         if waiting.event.stream:
             self._reply(waiting.event, _told(waiting.event, outcome), out)
         if waiting.worker:
             self.neighbours.done(waiting.worker, waiting.number, out)
+
+    def taken(self, instance: EventInstance, out: list[Command]) -> None:
+        """One event has left its mailbox."""
         if instance.is_behind and instance.mailbox.share <= LOW:
             self._caught_up(instance, out)
 
-    def _caught_up(self, instance: Instance, out: list[Command]) -> None:
+    def _caught_up(self, instance: EventInstance, out: list[Command]) -> None:
         instance.is_behind = False
         for other in self._by_id.values():
             if instance.id in other.paused_for:
@@ -237,9 +240,9 @@ class Exchange:
         instance = self.streams.pop(stream, None)
         if instance is not None:
             self._timers.clear((Timer.REPLY, stream))
-            out.append(Answer(instance.id, instance.asked.pop(stream), kind, data))
+            out.append(Respond(instance.id, instance.asked.pop(stream), kind, data))
 
-    def end_calls(self, instance: Instance, why: str, out: list[Command]) -> None:
+    def end_calls(self, instance: EventInstance, why: str, out: list[Command]) -> None:
         for stream in list(instance.asked):
             self._answer(stream, ReplyKind.ERROR, why.encode(), out)
 
@@ -253,7 +256,7 @@ class Exchange:
         else:
             self._answer(name, ReplyKind.ERROR, b"no reply came in time", out)
 
-    def forget(self, instance: Instance, why: str, out: list[Command]) -> tuple[Event, ...]:
+    def forget(self, instance: EventInstance, why: str, out: list[Command]) -> tuple[Event, ...]:
         """It is here no more; the answer is what it had not begun to handle. Who called it is told."""
         for stream in instance.asked:
             self.streams.pop(stream, None)
@@ -271,7 +274,7 @@ class Exchange:
     def address(self, instance: str) -> str:
         return f"{instance}@{self._worker}"
 
-    def log(self, instance: Instance, text: str, out: list[Command]) -> None:
+    def log(self, instance: EventInstance, text: str, out: list[Command]) -> None:
         revision = instance.state.revision
         out.append(Write(Logged(revision.function, revision.id, instance.id, "", "error", text)))
 

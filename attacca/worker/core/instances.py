@@ -30,9 +30,9 @@ from attacca.model.invocation import Failed, FunctionError, Ok, Outcome, Timing
 from attacca.model.messages import Send
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core.checks import DRAINING, Checks, never_fits
-from attacca.worker.core.events import Answer, Command, Deliver, NeighbourJoined, NeighbourSaid
+from attacca.worker.core.events import Command, Deliver, NeighbourJoined, NeighbourSaid, Respond
 from attacca.worker.core.exchange import Exchange, said
-from attacca.worker.core.mailboxes import Instance, Stage, Waiting
+from attacca.worker.core.mailboxes import EventInstance, Stage, Waiting
 from attacca.worker.core.pool import Pool, Room
 from attacca.worker.core.reports import EventAsked, EventSent, OfEvents, RunEnded, SandboxReady, StateOffered
 from attacca.worker.core.state import Function, Loss, RevisionState, Sandbox
@@ -61,7 +61,7 @@ class Instances:
         self._pool, self._checks, self._templates = pool, checks, templates
         self._timers, self._chance = timers, chance
         self._control = ""  # who hears of them: whoever has ordered or asked last
-        self.by_id: dict[str, Instance] = {}
+        self.by_id: dict[str, EventInstance] = {}
         self.states: dict[str, RevisionState] = {}  # by revision id, of those that are here
         self.exchange = Exchange(config.name, timers, ids, self.by_id, self._next)
         self._count = 0
@@ -121,7 +121,7 @@ class Instances:
         if not revision.settings.resources.fits(self._pool.capacity):
             out.append(self._down(order.id, never_fits(revision, self._pool.capacity), order.backlog))
             return
-        instance = self.by_id[order.id] = Instance(order, self._state(order), self._chance, now)
+        instance = self.by_id[order.id] = EventInstance(order, self._state(order), self._chance, now)
         self.exchange.learn(order.routes, out)
         for event in order.backlog:
             instance.mailbox.put(Waiting(event))
@@ -141,7 +141,7 @@ class Instances:
                 template.state = state
         return state
 
-    def _place(self, now: float, instance: Instance, out: list[Command]) -> None:
+    def _place(self, now: float, instance: EventInstance, out: list[Command]) -> None:
         state = instance.state
         room = self._pool.room(now, state.resources, state, out, evict=True)
         if room is Room.NONE:
@@ -174,7 +174,7 @@ class Instances:
             else:
                 self._kill(now, instance, out)
 
-    def _kill(self, now: float, instance: Instance, out: list[Command]) -> None:
+    def _kill(self, now: float, instance: EventInstance, out: list[Command]) -> None:
         sandbox = self._pool.sandboxes.get(instance.id)
         instance.stage = Stage.DYING
         if sandbox is not None and sandbox.is_live:
@@ -185,7 +185,7 @@ class Instances:
         asked = None if instance is None else instance.syncs.pop(order.version, None)
         if asked is not None:
             kind = ReplyKind.ERROR if order.error else ReplyKind.NOTHING
-            out.append(Answer(order.id, asked, kind, order.error.encode()))
+            out.append(Respond(order.id, asked, kind, order.error.encode()))
 
     def drain(self, now: float, out: list[Command]) -> None:
         for name in list(self.by_id):
@@ -235,7 +235,7 @@ class Instances:
         else:  # its stop
             self._kill(now, instance, out)
 
-    def _begun(self, now: float, instance: Instance, outcome: Outcome, run_ms: float, out: list[Command]) -> None:
+    def _begun(self, now: float, instance: EventInstance, outcome: Outcome, run_ms: float, out: list[Command]) -> None:
         if not isinstance(outcome, Ok):
             instance.error = _init_failed(outcome)
             self._kill(now, instance, out)
@@ -247,20 +247,21 @@ class Instances:
         self._templates.want(now, instance.state, out)
         self._next(instance, out)
 
-    def _next(self, instance: Instance, out: list[Command]) -> None:
+    def _next(self, instance: EventInstance, out: list[Command]) -> None:
         if instance.delivery:
             return
         if instance.stage is Stage.STOPPING:
             self._deliver(instance, EventKind.STOP, "", None, None, out)
         elif instance.stage is Stage.UP and instance.mailbox.events:
             waiting = instance.handles = instance.mailbox.take()
+            self.exchange.taken(instance, out)
             event = waiting.event
             kind = EventKind.CALL if event.stream else EventKind.CAST
             self._deliver(instance, kind, event.source, event.data, None, out)
 
     def _deliver(
         self,
-        instance: Instance,
+        instance: EventInstance,
         kind: EventKind,
         source: str,
         data: bytes | None,
@@ -279,7 +280,7 @@ class Instances:
         elif name in self.by_id and self.by_id[name].stage is Stage.STOPPING:
             self._kill(now, self.by_id[name], out)
 
-    def _forget(self, instance: Instance, error: Failed, out: list[Command]) -> None:
+    def _forget(self, instance: EventInstance, error: Failed, out: list[Command]) -> None:
         del self.by_id[instance.id]
         self._timers.clear((Timer.HALT, instance.id))
         unheard = self.exchange.forget(instance, f"{instance.id!r} is no more: {error.message}", out)

@@ -134,7 +134,7 @@ class Routes:
         return route.targets[-1]
 
 
-class Instance:
+class EventInstance:
     """One event function on this worker; its sandbox has its name."""
 
     __slots__ = (
@@ -162,7 +162,9 @@ class Instance:
         self.handled = self.failed = self.dropped = 0
 
     def __repr__(self) -> str:
-        return f"<Instance {self.id} {self.stage}: {self.mailbox!r}, {self.handled} handled, {len(self.asked)} calls>"
+        return (
+            f"<EventInstance {self.id} {self.stage}: {self.mailbox!r}, {self.handled} handled, {len(self.asked)} calls>"
+        )
 
     @property
     def id(self) -> str:

@@ -7,9 +7,9 @@ import msgspec
 
 from attacca.errors import AttaccaError, StartFailed
 from attacca.kernel.clock import Clock
-from attacca.model.events import Delivery, ReplyKind
 from attacca.model.function import Revision
 from attacca.model.invocation import Invocation
+from attacca.worker.core.events import OfEvent
 from attacca.worker.core.reports import (
     Report,
     SandboxFailed,
@@ -79,14 +79,8 @@ class Fetching:
     def flow(self, sandbox: str, invocation: str, paused: bool) -> None:  # noqa: FBT001 - mirrors messages.Flow
         self._inner.flow(sandbox, invocation, paused)
 
-    def deliver(self, sandbox: str, delivery: Delivery) -> None:
-        self._inner.deliver(sandbox, delivery)
-
-    def reply(self, sandbox: str, asked: int, kind: ReplyKind, data: bytes) -> None:
-        self._inner.reply(sandbox, asked, kind, data)
-
-    def listen(self, sandbox: str, paused: bool) -> None:  # noqa: FBT001 - as above
-        self._inner.listen(sandbox, paused)
+    def tell(self, sandbox: str, word: OfEvent) -> None:
+        self._inner.tell(sandbox, word)
 
     def leave(self, sandbox: str, invocation: str) -> None:
         self._inner.leave(sandbox, invocation)

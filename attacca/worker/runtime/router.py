@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Mapping
 
 from attacca.errors import RuntimeMissing
-from attacca.model.events import Delivery, ReplyKind
 from attacca.model.function import Artefact, Revision
 from attacca.model.invocation import Invocation
+from attacca.worker.core.events import OfEvent
 from attacca.worker.core.reports import SandboxFailed, Sink, TemplateFailed
 from attacca.worker.runtime.types import Runtime
 
@@ -85,17 +85,9 @@ class Router:
         for runtime in self._all:
             runtime.flow(sandbox, invocation, paused)
 
-    def deliver(self, sandbox: str, delivery: Delivery) -> None:
+    def tell(self, sandbox: str, word: OfEvent) -> None:
         for runtime in self._all:
-            runtime.deliver(sandbox, delivery)
-
-    def reply(self, sandbox: str, asked: int, kind: ReplyKind, data: bytes) -> None:
-        for runtime in self._all:
-            runtime.reply(sandbox, asked, kind, data)
-
-    def listen(self, sandbox: str, paused: bool) -> None:  # noqa: FBT001 - as above
-        for runtime in self._all:
-            runtime.listen(sandbox, paused)
+            runtime.tell(sandbox, word)
 
     def leave(self, sandbox: str, invocation: str) -> None:
         for runtime in self._all:

@@ -11,10 +11,10 @@ from heapq import heappop, heappush
 import msgspec
 
 from attacca.kernel.clock import Clock
-from attacca.model.events import ReplyKind
 from attacca.model.function import Revision
 from attacca.model.invocation import Invocation, Ok, Outcome
 from attacca.model.messages import Logged
+from attacca.worker.core.events import Listen, Respond
 from attacca.worker.core.reports import RunBody, RunHead
 from attacca.worker.runtime.simulated import Instance, Job, SimulatedRuntime, StartFault
 
@@ -70,8 +70,7 @@ class ScriptedMachine:
         self.bodies: dict[str, bytes] = {}  # by invocation: what was streamed to it
         self.paused: dict[str, bool] = {}  # by invocation: as its reader asked
         self.left: list[str] = []  # invocations whose clients went away
-        self.replies: list[tuple[str, int, ReplyKind, bytes]] = []  # to calls and syncs of instances
-        self.unheard: dict[str, bool] = {}  # by sandbox: whether what it says is not taken
+        self.said: list[Respond | Listen] = []  # to instances
         self._clock = clock
         self._handler = handler or self._echo
         self._on_loop = on_loop
@@ -146,11 +145,8 @@ class ScriptedMachine:
     def leave(self, job: Job) -> None:
         self.left.append(job.name)
 
-    def reply(self, sandbox: str, asked: int, kind: ReplyKind, data: bytes) -> None:
-        self.replies.append((sandbox, asked, kind, data))
-
-    def listen(self, sandbox: str, *, paused: bool) -> None:
-        self.unheard[sandbox] = paused
+    def told(self, word: Respond | Listen) -> None:
+        self.said.append(word)
 
     def halt(self, job: Job) -> None: ...
 

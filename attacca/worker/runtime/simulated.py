@@ -8,10 +8,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
-from attacca.model.events import Delivery, ReplyKind
 from attacca.model.function import Revision, Signature
 from attacca.model.invocation import Failed, Invocation, Outcome, Request
 from attacca.model.resources import NOTHING, Resources
+from attacca.worker.core.events import Deliver, Listen, OfEvent, Respond
 from attacca.worker.core.reports import (
     Report,
     RunEnded,
@@ -125,8 +125,7 @@ class Machine(Protocol):
     def body(self, job: Job, data: bytes, *, last: bool) -> None: ...
     def flow(self, job: Job, *, paused: bool) -> None: ...
     def leave(self, job: Job) -> None: ...
-    def reply(self, sandbox: str, asked: int, kind: ReplyKind, data: bytes) -> None: ...
-    def listen(self, sandbox: str, *, paused: bool) -> None: ...
+    def told(self, word: Respond | Listen) -> None: ...
 
 
 class SimulatedRuntime:
@@ -210,21 +209,17 @@ class SimulatedRuntime:
         if job is not None:
             self.machine.flow(job, paused=paused)
 
-    def deliver(self, sandbox: str, delivery: Delivery) -> None:
-        """As an invocation whose method is the kind of event, and whose path is its source."""
+    def tell(self, sandbox: str, word: OfEvent) -> None:
+        """What it is to handle is an invocation whose method is the kind of event, and whose path is its source."""
         instance = self.instances.get(sandbox)
-        if instance is not None:
+        if instance is None:
+            return
+        if isinstance(word, Deliver):
+            delivery, revision = word.delivery, instance.revision
             request = Request(delivery.data or b"", method=str(delivery.kind), path=delivery.source)
-            revision = instance.revision
             self.run(sandbox, revision, Invocation(delivery.id, revision.function, revision.id, request))
-
-    def reply(self, sandbox: str, asked: int, kind: ReplyKind, data: bytes) -> None:
-        if sandbox in self.instances:
-            self.machine.reply(sandbox, asked, kind, data)
-
-    def listen(self, sandbox: str, paused: bool) -> None:  # noqa: FBT001 - as above
-        if sandbox in self.instances:
-            self.machine.listen(sandbox, paused=paused)
+        else:
+            self.machine.told(word)
 
     def leave(self, sandbox: str, invocation: str) -> None:
         job = self._job(sandbox, invocation)

@@ -2,9 +2,9 @@
 
 from typing import Protocol
 
-from attacca.model.events import Delivery, ReplyKind
 from attacca.model.function import Revision
 from attacca.model.invocation import Invocation
+from attacca.worker.core.events import OfEvent
 from attacca.worker.core.reports import Sink
 
 
@@ -39,14 +39,8 @@ class Runtime(Protocol):
 
     def body(self, sandbox: str, invocation: str, data: bytes, last: bool) -> None: ...  # noqa: FBT001 - mirrors messages.Body
     def flow(self, sandbox: str, invocation: str, paused: bool) -> None: ...  # noqa: FBT001 - mirrors messages.Flow
-    def deliver(self, sandbox: str, delivery: Delivery) -> None:
-        """An event, to the instance of an event function. Ends in RunEnded of the delivery's id, as `run` does."""
-
-    def reply(self, sandbox: str, asked: int, kind: ReplyKind, data: bytes) -> None:
-        """What an EventAsked or a StateOffered of that id came to."""
-
-    def listen(self, sandbox: str, paused: bool) -> None:  # noqa: FBT001 - as above
-        """Whether what the sandbox says is taken: those that it sends to are behind."""
+    def tell(self, sandbox: str, word: OfEvent) -> None:
+        """To the instance of an event function. A Deliver ends in RunEnded of its delivery's id, as `run` does."""
 
     def leave(self, sandbox: str, invocation: str) -> None:
         """The client of a running invocation has gone; whoever can tell the function does."""

@@ -118,7 +118,8 @@ class DomainCore:
                 self._store_failed(event, out)
 
     def wakeup(self) -> float | None:
-        at = min((part.retry_at for part in self._all() if part.stage is Stage.WAITING), default=inf)
+        waiting = (part for part in self._all() if part.stage is Stage.WAITING and part.workflow.is_wanted)
+        at = min((part.retry_at for part in waiting), default=inf)
         return None if at == inf else at
 
     def view(self, name: str) -> WorkflowView:
@@ -212,7 +213,7 @@ class DomainCore:
     def _place(self, now: float, out: list[Command]) -> None:
         for workflow in self.workflows.values():
             waiting = [part for part in workflow.parts.values() if part.stage is Stage.WAITING and part.retry_at <= now]
-            if not workflow.is_durable or workflow.is_stopping or not waiting:
+            if not workflow.is_wanted or not waiting:
                 continue
             placed = [part for part in waiting if self._choose(now, part)]
             for part in placed:  # once all of them are known, so that each is told of the others

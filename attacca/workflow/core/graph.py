@@ -79,6 +79,11 @@ class Workflow:
         up = sum(part.stage is Stage.UP for part in self.parts.values())
         return f"<Workflow {self.id} {self.spec.name}: {up} of {len(self.parts)} up, generation {self.generation}>"
 
+    @property
+    def is_wanted(self) -> bool:
+        """It was accepted, and is to be kept up."""
+        return self.is_durable and not self.is_stopping
+
     def routes(self, part: Part, address: Callable[[str], str]) -> tuple[Route, ...]:
         """Of one of its parts. A target that is nowhere now is waited for."""
         routes = []

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from attacca.errors import AttaccaError, NotFound
 from attacca.kernel.clock import Clock
-from attacca.model.events import Delivery, EventKind, ReplyKind
+from attacca.model.events import Delivery, EventKind
 from attacca.model.function import ResourceClass, Revision
 from attacca.model.invocation import Failed, Invocation, Ok, Outcome
+from attacca.worker.core.events import Deliver, OfEvent
 from attacca.worker.core.reports import (
     EventSent,
     RunEnded,
@@ -85,10 +86,11 @@ class ResourceRuntime:
             self._tasks.pop(sandbox, None)
             self._sink(SandboxGone(sandbox, "sandbox_lost", "it was stopped"))
 
-    def deliver(self, sandbox: str, delivery: Delivery) -> None:
+    def tell(self, sandbox: str, word: OfEvent) -> None:
         resource = self._resources.get(sandbox)
-        if resource is not None:
-            self._tasks[sandbox] = asyncio.get_running_loop().create_task(self._handle(sandbox, resource, delivery))
+        if resource is not None and isinstance(word, Deliver):
+            handling = self._handle(sandbox, resource, word.delivery)
+            self._tasks[sandbox] = asyncio.get_running_loop().create_task(handling)
 
     async def _handle(self, sandbox: str, resource: Resource, delivery: Delivery) -> None:
         began, reply = self._clock.now(), None
@@ -123,5 +125,3 @@ class ResourceRuntime:
     def body(self, sandbox: str, invocation: str, data: bytes, last: bool) -> None: ...  # noqa: FBT001 - mirrors Runtime
     def flow(self, sandbox: str, invocation: str, paused: bool) -> None: ...  # noqa: FBT001
     def leave(self, sandbox: str, invocation: str) -> None: ...
-    def reply(self, sandbox: str, asked: int, kind: ReplyKind, data: bytes) -> None: ...
-    def listen(self, sandbox: str, paused: bool) -> None: ...  # noqa: FBT001

@@ -158,7 +158,9 @@ class ControlPlane:
     async def _compete(self, store: Store, state: StateDir) -> None:
         """Until it leads, or knows who does."""
         config = self.config
-        self._made_admin(cast(Control, None))  # the first takes its time, which there is not when it is to lead
+        made_admin(
+            cast(Control, None), self, config.gateway.host
+        )  # the first takes its time, which there is not when it is to lead
         secrets = Secrets(store, SealedVault(config.control.secret_key_file or state.secret_key), self._clock)
         await secrets.open()
         secrets.tell_sealed()
@@ -180,8 +182,8 @@ class ControlPlane:
         if self._ending is not None:
             await asyncio.shield(self._ending)  # the state directory is one's at a time
         config = self.config
-        assert self._logbook is not None
-        beside = workflows(store, self._clock, self._streams.stream("workflows"), self._peers.send, self._logbook)
+        logbook, chance = cast(Logbook, self._logbook), self._streams.stream("workflows")
+        beside = workflows(store, self._clock, chance, self._peers.send, logbook)
         control = Control(
             config.control, store, self._clock, self._peers.send, self._announce, beside=beside,
             chance=self._streams.stream("placement"), log=self._log, tell=teller(),
@@ -195,12 +197,9 @@ class ControlPlane:
         assert self._next is not None
         self._control, self._next = self._next, None
         self._control.url = told_url(self.config, self._port)
-        self._admin = self._made_admin(self._control)
+        self._admin = made_admin(self._control, self, self.config.gateway.host)
         self._term = term
         self._say_leads()
-
-    def _made_admin(self, control: Control) -> AsgiApp:
-        return made_admin(control, self, self.config.gateway.host)
 
     def _step_down(self, why: str) -> None:
         """Nobody is told anything more, from this moment on."""

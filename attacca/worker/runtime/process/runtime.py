@@ -10,9 +10,9 @@ from attacca.errors import AttaccaError
 from attacca.guest import channel as wire
 from attacca.kernel.budget import Budget
 from attacca.kernel.clock import Clock
-from attacca.model.events import Delivery, ReplyKind
 from attacca.model.function import Revision
 from attacca.model.invocation import Invocation
+from attacca.worker.core.events import OfEvent
 from attacca.worker.core.reports import SandboxFailed, SandboxGone, Sink, TemplateFailed, TemplateGone
 from attacca.worker.host.cgroups import Group, Groups, open_groups, sweep
 from attacca.worker.host.isolation import no_limits
@@ -70,10 +70,8 @@ class ProcessRuntime:
         self._zygotes: ZygoteManager
 
     def __repr__(self) -> str:
-        births = len(self._births)
-        return (
-            f"<ProcessRuntime {len(self._sandboxes)} sandboxes, {len(self._templates)} templates, {births} processes>"
-        )
+        held = f"{len(self._sandboxes)} sandboxes, {len(self._templates)} templates"
+        return f"<ProcessRuntime {held}, {len(self._births)} processes>"
 
     @property
     def limits(self) -> str:
@@ -195,17 +193,9 @@ class ProcessRuntime:
         if (made := self._sandboxes.get(sandbox)) is not None:
             made.leave(invocation)
 
-    def deliver(self, sandbox: str, delivery: Delivery) -> None:
+    def tell(self, sandbox: str, word: OfEvent) -> None:
         if (made := self._sandboxes.get(sandbox)) is not None:
-            made.deliver(delivery)
-
-    def reply(self, sandbox: str, asked: int, kind: ReplyKind, data: bytes) -> None:
-        if (made := self._sandboxes.get(sandbox)) is not None:
-            made.reply(asked, kind, data)
-
-    def listen(self, sandbox: str, paused: bool) -> None:  # noqa: FBT001 - as above
-        if (made := self._sandboxes.get(sandbox)) is not None:
-            made.listen(paused=paused)
+            made.tell(word)
 
     # births
 

@@ -8,10 +8,10 @@ from itertools import chain
 from attacca.guest import channel as wire
 from attacca.guest.link import Link, Room
 from attacca.kernel.clock import Clock
-from attacca.model.events import Delivery, ReplyKind
 from attacca.model.function import Revision, Signature
 from attacca.model.invocation import Failed, FunctionError, Invocation, Ok, Request
 from attacca.model.messages import Logged
+from attacca.worker.core.events import Deliver, OfEvent, Respond
 from attacca.worker.core.reports import (
     RunBody,
     RunEnded,
@@ -127,18 +127,18 @@ class SandboxProcess:
         frame = REQUEST.pack(7 + size + len(body), wire.REQUEST, number, request.more, request.port, size)
         self._link.send(b"".join((frame, head, body)))
 
-    def deliver(self, delivery: Delivery) -> None:
-        number = self._count = (self._count + 1) & 0xFFFFFFFF
-        self._numbers[delivery.id] = number
-        self._running[number] = delivery.id
-        self._began[number] = self._loop.time()
-        self._events.deliver(number, delivery)
-
-    def reply(self, asked: int, kind: ReplyKind, data: bytes) -> None:
-        self._events.reply(asked, kind, data)
-
-    def listen(self, *, paused: bool) -> None:
-        self._link.pause() if paused else self._link.resume()
+    def tell(self, word: OfEvent) -> None:
+        if isinstance(word, Deliver):
+            number = self._count = (self._count + 1) & 0xFFFFFFFF
+            name = word.delivery.id
+            self._numbers[name], self._running[number], self._began[number] = number, name, self._loop.time()
+            self._events.deliver(number, word.delivery)
+        elif isinstance(word, Respond):
+            self._events.reply(word.asked, word.kind, word.data)
+        elif word.paused:
+            self._link.pause()
+        else:
+            self._link.resume()
 
     def stop(self, invocation: str) -> None:
         self._tell(wire.STOP, invocation, b"")
