@@ -52,7 +52,7 @@ class InstanceContext:
         self.self_id, self.workflow = self_id, workflow
 
     def __repr__(self) -> str:
-        return f"<Context of {self.self_id}>"
+        return f"<InstanceContext of {self.self_id}>"
 
     def cast(self, output: str, message: object = None) -> None:
         """Send it to whatever the workflow has joined to the output; `self` is this instance."""

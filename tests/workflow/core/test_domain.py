@@ -151,7 +151,7 @@ def test_whoever_is_behind_is_not_sent_to_without_end() -> None:
     instance = node.core.instances.by_id[sender]
     assert repr(instance).startswith(f"<EventInstance {sender} up: <Mailbox 10000 events, 10000 bytes>, 0 handled")
     assert repr(instance.routes) == "<Routes of generation 1: 1 outputs, 0 held>"
-    assert repr(node.core.instances).endswith("here, 10000 events wait>")
+    assert repr(node.core.instances) == "<Instances 2 here, 10000 events wait>"
     assert repr(node.core.instances.exchange).startswith("<Exchange 0 calls open, 0 casts later")
     assert repr(node.core.templates) == f"<Templates {len(node.core.pool.templates)}>"
 
