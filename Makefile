@@ -14,8 +14,8 @@ SEEDS ?= 1000
 FIRST ?= 1
 MINUTES ?= 5
 LEAVE_OUT ?=
-# Each process collects all tests first, so that more are no quicker.
-EVERY_CORE := -n auto --maxprocesses 8
+# Live tests wait for much of their time, and long ones differ. Those of a file share its servers, and stay together.
+BESIDE := -n auto --maxprocesses 4 --dist loadfile
 LONG := tests/laws tests/load tests/sim tests/lab tests/fuzz tests/examples tests/cli/laboratory tests/guest/libraries
 CODE := $(wildcard attacca tests examples bench scripts)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -42,19 +42,19 @@ check: $(VENV)/.dev ## Format, lint, types, import contracts
 	$(BIN)/lint-imports
 
 pure: $(VENV)/.dev ## The tests that need no process, socket or clock; WEIGH=--weigh: none of them may do too much
-	$(BIN)/pytest -rfEs $(EVERY_CORE) $(WEIGH) --ignore tests/live $(LONG:%=--ignore %) --durations=5
+	$(BIN)/python -m scripts.shares -rfEs $(WEIGH) --ignore tests/live $(LONG:%=--ignore %) --durations=5
 
 long live: export HYPOTHESIS_PROFILE ?= many
 
 long: $(VENV)/.dev ## Pure tests that take a while: laws over many cases and runs, traces, figures, the examples
-	$(BIN)/pytest -rfEs $(LONG) $(LEAVE_OUT:%=--ignore %) --durations=5
-	$(BIN)/pytest -rfEs $(EVERY_CORE) -m hypothesis --ignore tests/live $(LONG:%=--ignore %) --durations=5
+	$(BIN)/pytest -rfEs $(BESIDE) $(LONG) $(LEAVE_OUT:%=--ignore %) --durations=5
+	$(BIN)/python -m scripts.shares -rfEs -m hypothesis --ignore tests/live $(LONG:%=--ignore %) --durations=5
 
 live: $(VENV)/.dev ## The tests that start real processes and servers
-	timeout --foreground --signal=INT --kill-after=30 $(LIVE_TIMEOUT_S) $(BIN)/pytest -rfEs -m live --durations=15
+	timeout --foreground --signal=INT --kill-after=30 $(LIVE_TIMEOUT_S) $(BIN)/pytest -rfEs $(BESIDE) tests/live --durations=15
 
 heart: $(VENV)/.dev ## Of the live tests those at the heart; AS=ordinary: root lets an ordinary user run them
-	$(if $(filter ordinary,$(AS)),scripts/ordinary.sh )$(BIN)/python -m pytest -rfEs -m heart --durations=5
+	$(if $(filter ordinary,$(AS)),scripts/ordinary.sh )$(BIN)/python -m pytest -rfEs $(BESIDE) tests/live -m heart --durations=5
 
 fuzz: $(VENV)/.dev ## Bad input at every door, cut down where it does harm; MINUTES=, DOORS=http,archives, SEED=, REPLAY=file
 	@$(BIN)/python -m tests.fuzz --minutes $(MINUTES) --doors '$(DOORS)' $(SEED:%=--seed %) $(REPLAY:%=--replay %)
@@ -104,7 +104,7 @@ $(VENV)/.run: pyproject.toml | $(BIN)/python
 
 $(VENV)/.dev: pyproject.toml | $(BIN)/python
 	@echo "Installing attacca and what its tests need into $(VENV)"
-	@$(BIN)/pip install --quiet --editable '.[dev]'
+	@scripts/install.sh $(VENV) '.[dev]'
 	@$(BIN)/python -m compileall -q -j 0 $(CODE)
 	@$(BIN)/pytest --collect-only --ignore tests/live $(LONG:%=--ignore %) >/dev/null || true  # compiles tests its own way
 	@touch $@ $(VENV)/.run

@@ -29,6 +29,7 @@ import uvloop
 from attacca.control.config import ControlConfig
 from attacca.control.core.stored import FUNCTIONS, Function
 from attacca.control.driver import Control
+from attacca.control.packing import packing
 from attacca.io.store.memory import MemoryStore
 from attacca.io.wire.peers import Peers
 from attacca.io.wire.stream import StreamLink
@@ -84,7 +85,7 @@ async def control(port: int) -> None:
         await store.put_if(FUNCTIONS + one.function, msgspec.json.encode(Function(one.function, 1, 1, (one,))), 0)
     with tempfile.TemporaryDirectory() as state:
         plane = Control(
-            ControlConfig(state_dir=Path(state)), store, clock, peers.send, lambda _: None,
+            ControlConfig(state_dir=Path(state)), store, clock, packing(peers.send), lambda _: None,
             chance=streams.stream("placement"), silent_s=10.0,
         )  # fmt: skip
         await plane.open()

@@ -19,7 +19,7 @@ from bench.creations import creations
 from bench.decisions import decisions
 from bench.floods import floods
 from bench.journal import accepted
-from bench.planes import apart, gateways
+from bench.planes import apart, gateways, many_gateways
 from bench.result import Result, Round
 from bench.server import HERE, Attacca, attacca, endless_loops, floor, uvicorn
 from bench.simulation import ALL_MINUTES, eight_hours, scale, simulation, sweep
@@ -285,6 +285,7 @@ MEASURES = {
     "accepted": Measure(accepted, 7, 2, 1),
     "apart": Measure(apart, 7, 4000, 1500),
     "gateways": Measure(gateways, 5, 4, 2),
+    "many_gateways": Measure(many_gateways, 1, 2000, 1000),
     "generator": Measure(generator, 5, 5, 3),
     "simulation": Measure(simulation, 5, 171_558, 40_000),
     "scale": Measure(scale, 3, 100_000, 10_000),

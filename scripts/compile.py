@@ -5,23 +5,27 @@ python -m scripts.compile     in this checkout; scripts/hatch_build.py does it f
 Which they are is in pyproject.toml, under tool.attacca.compiled.
 """
 
-import ast
+import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
 import sysconfig
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
-INTO = ROOT / "build" / "cores"
+INTO = Path("build", "cores")  # from the root
+MADE_FROM = "made-from"  # beside what is built: a digest of all that it follows from
 GROUP = "attacca.cores"  # the code of all of them is in attacca/cores__mypyc.*.so
 OPTIMISED = "2"
+KEYWORDS = re.compile(r"^class (\w+)\([^:]*=", re.MULTILINE)
 CLOSURE = """
 import importlib, sys
 for name in sys.argv[1:]:
@@ -49,10 +53,8 @@ def why_not(path: Path, root: Path = ROOT) -> str:
     for place, why in told(root)["left-out"].items():
         if path.is_relative_to(place):
             return str(why)
-    tree = ast.parse((root / path).read_text())
-    classes = (node for node in tree.body if isinstance(node, ast.ClassDef))
-    has_keywords = next((node.name for node in classes if node.keywords), "")
-    return f"{has_keywords} has keywords in its class statement, which mypyc drops" if has_keywords else ""
+    has_keywords = KEYWORDS.search((root / path).read_text())
+    return f"{has_keywords[1]} has keywords in its class statement, which mypyc drops" if has_keywords else ""
 
 
 @cache
@@ -69,8 +71,33 @@ def lacks() -> list[str]:
     return packages
 
 
-def build(root: Path, into: Path) -> list[Path]:
-    """The extensions, under `into`, where they lie as they do in the tree.
+def ingredients(root: Path) -> str:
+    """A digest of all that the extensions follow from: the sources, how they are built, compilers and interpreter."""
+    compiler = os.environ.get("CC") or sysconfig.get_config_var("CC")
+    digest = hashlib.sha256(repr([sys.version, sysconfig.get_platform(), version("mypy"), compiler]).encode())
+    digest.update(Path(__file__).read_bytes())
+    for path in [root / "pyproject.toml", *sorted((root / "attacca").rglob("*.py"))]:
+        source = path.read_bytes()
+        digest.update(f"{path.relative_to(root)} {len(source)}\n".encode() + source)
+    return digest.hexdigest()
+
+
+def built(root: Path, make: Callable[[Path, Path], None] | None = None) -> tuple[Path, list[Path]]:
+    """Where the extensions lie as they do in the tree, and their paths from there. Of the same they are made once, for
+    wheels and for the checkout.
+    """
+    into = root / INTO
+    stamp, lib, wanted = into / MADE_FROM, into / "lib", ingredients(root)
+    if not stamp.is_file() or stamp.read_text() != wanted:
+        stamp.unlink(missing_ok=True)
+        shutil.rmtree(lib, ignore_errors=True)
+        (make or build)(root, into)
+        stamp.write_text(wanted)
+    return lib, sorted(path.relative_to(lib) for path in lib.rglob("*.so"))
+
+
+def build(root: Path, into: Path) -> None:
+    """The extensions, under `into/lib`.
 
     Raises:
         SystemExit: mypyc does not take a module; it has said why.
@@ -111,7 +138,6 @@ def build(root: Path, into: Path) -> list[Path]:
     command.build_lib, command.build_temp = str(into / "lib"), str(into / "o")
     command.ensure_finalized()
     command.run()
-    return [Path(path) for path in command.get_outputs()]
 
 
 def remove(root: Path) -> None:
@@ -140,12 +166,11 @@ def main() -> None:
     if lacks():
         sys.exit(f"Nothing can be compiled here. Try, as root: apt-get install {' '.join(lacks())}")
     remove(ROOT)
-    shutil.rmtree(INTO / "lib", ignore_errors=True)
-    built = build(ROOT, INTO)
-    for path in built:
-        shutil.copy2(path, ROOT / path.relative_to(INTO / "lib"))
+    lib, paths = built(ROOT)
+    for path in paths:
+        shutil.copy2(lib / path, ROOT / path)
     write_sums(ROOT)
-    sys.stdout.write(f"Compiled {len(built) - 1} modules, beside their source; `make clean` removes them.\n")
+    sys.stdout.write(f"Compiled {len(paths) - 1} modules, beside their source; `make clean` removes them.\n")
 
 
 if __name__ == "__main__":

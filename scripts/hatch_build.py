@@ -25,7 +25,7 @@ class Cores(BuildHookInterface[Any]):
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         if version == "editable" or not is_wanted():
             return
-        root, into = Path(self.root), Path(self.root, "build", "wheel")
-        for path in cores.build(root, into):
-            build_data["force_include"][str(path)] = str(path.relative_to(into / "lib"))
+        lib, paths = cores.built(Path(self.root))
+        for path in paths:
+            build_data["force_include"][str(lib / path)] = str(path)
         build_data["pure_python"], build_data["infer_tag"] = False, True

@@ -96,6 +96,8 @@ MEANING = {
     "Distribution.alpha": "of `bounded_pareto`",
     "Distribution.values_ms": "of `empirical`: what is drawn from",
     "System.gateways": "how many; each invocation comes to one of them",
+    "System.controls": "how many, of which one leads by a lease in the store",
+    "System.lease_s": "how long after it was last renewed another may lead: `control.lease_s` of a server",
     "System.workers": "how many; a live server has one",
     "System.memory_mb": "of each worker, for its sandboxes",
     "System.cores": "of each worker",
@@ -125,17 +127,24 @@ MEANING = {
         "core has a queue of its own"
     ),
     "Hardware.background": "cores of each worker that something else keeps busy",
+    "Hardware.gateway": "how long a gateway is busy with an invocation; it sees to one after the other",
     "Hardware.network": "from gateway to worker, one way",
     "Hardware.control": "between control and gateways or workers, one way",
+    "Hardware.store": "between control and the store, one way",
     "Hardware.network_loss": "the share of messages that is lost",
     "Hardware.image_cache": "a worker that has not run a function yet must fetch it",
     "Hardware.fetch": "fetching one",
     "Hardware.memory_pressure": "how much everything slows down as memory fills",
-    "Fault.kind": "",
+    "Fault.kind": (
+        "`_crash`: all that it had is gone, and it begins anew; `_stop`: it stands still, while sandboxes run, and "
+        "then goes on; `control_`: the one that leads; `partition`: a worker and the gateways do not hear each other"
+    ),
     "Fault.at_s": "when; unset: drawn",
     "Fault.rate": "so often an hour, where it is drawn",
     "Fault.for_s": "how long; a `clock_skew` stays",
-    "Fault.factor": "`slow_worker`: how much slower; `late_message`, `clock_skew`: seconds",
+    "Fault.factor": (
+        "`slow_worker`: how much slower; `late_message`, `clock_skew`: seconds; `store_slow`: seconds more, each way"
+    ),
     "Fault.worker": "which, from 0; unset: drawn",
     "Record.sample_s": "how often the platform is looked at",
     "Record.invocations": "whether each invocation has its row",

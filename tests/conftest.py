@@ -54,10 +54,6 @@ class Watch:
     def __init__(self) -> None:
         self.test = ""
 
-    def __call__(self, event: str, _: object) -> None:
-        if event in WORLDLY:
-            self.refuse(event, WORLDLY[event])
-
     def refuse(self, event: str, what: str) -> None:
         if self.test:
             pytest.fail(f"{self.test} {what} ({event}): use an in-memory twin, or move it to tests/live/")
@@ -65,7 +61,14 @@ class Watch:
 
 numbers = itertools.count()
 watch = Watch()
-sys.addaudithook(watch)
+
+
+def audit(event: str, _: object) -> None:
+    if event in WORLDLY:
+        watch.refuse(event, WORLDLY[event])
+
+
+sys.addaudithook(audit)
 
 
 def watch_sleep() -> None:

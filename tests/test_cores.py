@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from attacca.cores import SUMS, Source, changed, sum_of
-from scripts.compile import ROOT, modules, pure, told, why_not
+from scripts.compile import ROOT, built, modules, pure, told, why_not
 from tests.trees import statements
 
 DATA = {
@@ -22,6 +22,7 @@ DATA = {
     "IntEnum",
     "msgspec.Struct",
 }  # classes as Python has them
+CLASS = re.compile(r"^ *class (\w+)(?:\(([^:]*?)\))?:", re.MULTILINE)
 
 
 def write(package: Path, **texts: str) -> None:
@@ -46,6 +47,41 @@ def test_a_copy_of_another_age_is_the_same(tmp_path: Path) -> None:
     write(tmp_path, one="a = 1\n")
     os.utime(tmp_path / "one.py", ns=(1, 1))
     assert changed(str(tmp_path)) == ""
+
+
+def test_of_the_same_source_extensions_are_made_once(tmp_path: Path) -> None:
+    package = tmp_path / "attacca"
+    package.mkdir()
+    (tmp_path / "pyproject.toml").write_text("")
+    write(package, one="a = 1\n")
+    times = 0
+
+    def make(_: Path, into: Path) -> None:
+        nonlocal times
+        times += 1
+        (into / "lib/attacca").mkdir(parents=True)
+        (into / f"lib/attacca/{times}.so").write_text("")
+
+    assert built(tmp_path, make) == built(tmp_path, make) == (tmp_path / "build/cores/lib", [Path("attacca/1.so")])
+    write(package, two="b = 2\n")
+    assert built(tmp_path, make)[1] == [Path("attacca/2.so")], "nothing of before is left"
+    (package / "two.py").write_text("b = 3\n")
+    assert built(tmp_path, make)[1] == [Path("attacca/3.so")]
+
+
+def test_what_was_half_made_is_made_again(tmp_path: Path) -> None:
+    (tmp_path / "attacca").mkdir()
+    (tmp_path / "pyproject.toml").write_text("")
+
+    def fail(_: Path, into: Path) -> None:
+        (into / "lib").mkdir(parents=True)
+        (into / "lib/half.so").write_text("")
+        raise SystemExit
+
+    for _ in range(2):
+        with pytest.raises(SystemExit):
+            built(tmp_path, fail)
+    assert built(tmp_path, lambda _, into: (into / "lib").mkdir())[1] == []
 
 
 def test_the_source_is_found_beside_what_was_compiled(tmp_path: Path) -> None:
@@ -80,19 +116,13 @@ def test_whatever_is_not_compiled_says_why() -> None:
     )
 
 
-def bases(tree: ast.Module) -> Mapping[str, set[str]]:
-    classes = (node for node in statements(tree) if isinstance(node, ast.ClassDef))
-    return {node.name: {ast.unparse(base).partition("[")[0] for base in node.bases} for node in classes}
+def bases(text: str) -> Mapping[str, set[str]]:
+    return {name: {base.strip().partition("[")[0] for base in of.split(",")} - {""} for name, of in CLASS.findall(text)}
 
 
 def heirs(compiled: Mapping[str, str], written: Mapping[str, str]) -> list[str]:
     """Classes as they are written that inherit from a compiled one, which that allows nobody: modules to their text."""
-    native = {
-        (module, name)
-        for module, text in compiled.items()
-        for name, of in bases(ast.parse(text)).items()
-        if not of & DATA
-    }
+    native = {(module, name) for module, text in compiled.items() for name, of in bases(text).items() if not of & DATA}
     named = re.compile(rf"^ *class \w+\(.*\b({'|'.join(name for _, name in native)})\b", re.MULTILINE)
     found = []
     for module, text in written.items():
@@ -106,7 +136,7 @@ def heirs(compiled: Mapping[str, str], written: Mapping[str, str]) -> list[str]:
             for alias in node.names
         }
         found += [
-            f"{module}.{name}" for name, of in bases(tree).items() if any(imported.get(base) in native for base in of)
+            f"{module}.{name}" for name, of in bases(text).items() if any(imported.get(base) in native for base in of)
         ]
     return found
 

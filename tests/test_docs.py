@@ -53,10 +53,15 @@ def flags(command: Any) -> set[str]:
     return EVERYWHERE | {name for param in command.params for name in (*param.opts, *param.secondary_opts)}
 
 
+@cache
+def of_all() -> set[str]:
+    return flags(typer.main.get_command(app))
+
+
 def complaint(command: str) -> str:
     """What is wrong with it, or nothing."""
     words = shlex.split(command.split("  #")[0], comments=True)[1:]
-    known: Any = flags(typer.main.get_command(app))
+    known: Any = of_all()
     if words and not words[0].startswith("-"):
         verb = words.pop(0)
         if verb not in VERBS:

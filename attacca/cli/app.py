@@ -1,6 +1,7 @@
 """The entry of `attacca`: one verb per module, loaded when it is called, so that every start is quick."""
 
 import importlib
+from functools import cache
 from typing import Annotated, Any
 
 import typer
@@ -94,6 +95,7 @@ class Verbs(QuickStart, TyperGroup):
         return name, load(name) if name and command else command, rest
 
 
+@cache
 def load(verb: str) -> Any:
     """The command of one verb. A verb's module has `run` and `EXAMPLES`, or an `app` when it has verbs of its own."""
     module = importlib.import_module(f"attacca.cli.{VERBS[verb][1]}.{verb}")

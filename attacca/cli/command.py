@@ -1,6 +1,8 @@
 """What all verbs have in common as commands: examples in the help, errors that say what to try, and a quick start."""
 
+import functools
 import inspect
+from collections.abc import Callable
 from typing import Any, get_args
 
 from typer import BadParameter, Exit
@@ -83,6 +85,33 @@ class PlaneGroup(VerbGroup):
         is_named = bool(args) and (args[0] in self.commands or args[0] in HELPS or not args[0].startswith("-"))
         parsed: list[str] = super().parse_args(ctx, args if is_named else ["run", *args])
         return parsed
+
+
+def gathered(run: Callable[..., None]) -> Callable[..., None]:
+    """A parameter whose type is a NamedTuple stands for its fields, each an option with a default: so what several
+    verbs have in common is written once."""
+    declared = inspect.signature(run)
+    groups: dict[str, Any] = {}
+    options: list[inspect.Parameter] = []
+    for name, one in declared.parameters.items():
+        if not hasattr(one.annotation, "_fields"):
+            options.append(one)
+            continue
+        groups[name] = kind = one.annotation
+        options += [
+            one.replace(name=field, default=default, annotation=kind.__annotations__[field])
+            for field, default in kind._field_defaults.items()
+        ]
+
+    @functools.wraps(run)
+    def gather(**given: Any) -> None:
+        for name, kind in groups.items():
+            given[name] = kind(**{field: given.pop(field) for field in kind._fields})
+        run(**given)
+
+    vars(gather)["__signature__"] = declared.replace(parameters=options)
+    gather.__annotations__ = {one.name: one.annotation for one in options}
+    return gather
 
 
 def exit_code(error: AttaccaError) -> int:

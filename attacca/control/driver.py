@@ -68,6 +68,7 @@ from attacca.kernel.clock import Clock
 from attacca.kernel.drive import Drive, LoopTimer, each, report_refused
 from attacca.model.endpoints import AskEndpoints, EndpointsKnown, Loads
 from attacca.model.function import Revision, Scale, Settings
+from attacca.model.journals import AskCall, AsyncTold, CallTold
 from attacca.model.messages import (
     Access,
     AskCatalogue,
@@ -126,15 +127,14 @@ class Control:
         self.views = Views(send, clock, core.workers.by_name, core.gateways.by_name)
         handle = aloud(remembering(core.handle, self.views.recent), self.views.recent, tell)
         self._drive: Drive[Event, Command] = Drive(
-            handle, core.wakeup, each(self._perform), clock.now, LoopTimer(clock.now), Tick(), report_refused
+            handle, core.alarm, each(self._perform), clock.now, LoopTimer(clock.now), Tick(), report_refused
         )
         self.state = StateDir(config.state_dir)
         self.reception = Reception(self.state.tmp, config.uploads, config.archive.packed_mb)
         self.tokens = Tokens(store, clock, lambda: self._tell_access(core.apart()))
         self.secrets = Secrets(store, SealedVault(config.secret_key_file or self.state.secret_key), clock)
-        self._supplies = Supplies(
-            self.state, self.secrets, send, None if artefacts is None else partial(artefacts.ensure, store)
-        )
+        fetch = None if artefacts is None else partial(artefacts.ensure, store)
+        self._supplies = Supplies(self.state, self.secrets, core.entitled.of, send, fetch)
         self._builder = Builder(config, self.state, None if artefacts is None else partial(artefacts.save, store))
         self.uploads = Uploads(self._builder, clock, self.beside.digests)
         self.url, self._asked = "", 0  # url: of the admin API, where it has a listener of its own
@@ -203,8 +203,10 @@ class Control:
             case Logged():
                 if self._log is not None:
                     self._log(message)
-            case Viewed() | StoryTold() | CallsTold():
+            case Viewed() | StoryTold() | CallsTold() | AsyncTold() | CallTold():
                 self.views.hear(message)
+            case AskCall():
+                self.views.pass_on(peer, message)
             case AskPiece() | AskSecrets():
                 self._supplies.hear(peer, message)
             case _:
@@ -361,12 +363,10 @@ class Control:
             stream.say(outcome)
             return
         waiting = self._replies.pop(reply.id)
-        if waiting.done():
-            return  # whoever asked went away
-        if isinstance(outcome, AttaccaError):
+        if isinstance(outcome, AttaccaError) and not waiting.done():
             waiting.set_exception(outcome)
-        else:
-            waiting.set_result(outcome)
+        elif not waiting.done():  # else whoever asked went away
+            waiting.set_result(cast(Outcome, outcome))
 
     async def _examine(self, command: Examine) -> Event:
         self.secrets.expect_all_of(command.settings)

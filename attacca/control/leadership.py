@@ -72,7 +72,7 @@ class Leadership:
         self._open_under, self._lead, self._step_down = open_under, lead, step_down
         self._drive: Drive[Event, Command] = Drive(
             self.core.handle,
-            self.core.wakeup,
+            self.core.alarm,
             each(self._perform),
             clock.now,
             LoopTimer(clock.now),

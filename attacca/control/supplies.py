@@ -7,7 +7,7 @@ import os
 import re
 import tarfile
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from pathlib import Path
 
 import msgspec
@@ -33,16 +33,20 @@ class Packed(msgspec.Struct, frozen=True):
 
 
 class Supplies:
-    """`send` takes the name of a worker and what it is told. `fetch` brings what does not lie here yet."""
+    """`send` takes the name of a worker and what it is told. `entitled`: which secrets it may be. `fetch` brings what
+    does not lie here yet."""
 
     def __init__(
         self,
         state: StateDir,
         secrets: Secrets,
+        entitled: Callable[[str], Collection[str]],
         send: Callable[[str, Piece | SecretsTold], None],
         fetch: Callable[[str], Awaitable[None]] | None = None,
     ) -> None:
-        self._state, self._secrets, self._send, self._fetch = state, secrets, send, fetch
+        self._state, self._secrets, self._entitled = state, secrets, entitled
+        self._send, self._fetch = send, fetch
+        self._told: dict[str, set[str]] = {}  # by worker: secrets of which the log has it
         self._packed: dict[str, asyncio.Task[Packed]] = {}  # by digest, the one that was asked for last at the end
         self._answers: set[asyncio.Task[None]] = set()
 
@@ -57,19 +61,26 @@ class Supplies:
 
     def hear(self, peer: str, message: AskPiece | AskSecrets) -> None:
         if isinstance(message, AskSecrets):
-            self._send(peer, SecretsTold(message.id, self._values(message.names)))
+            self._send(peer, SecretsTold(message.id, self._values(peer, message.names)))
             return
         answer = asyncio.get_running_loop().create_task(self._answer(peer, message))
         self._answers.add(answer)
         answer.add_done_callback(self._answers.discard)
 
-    def _values(self, names: tuple[str, ...]) -> dict[str, bytes]:
-        values = {}
+    def _values(self, worker: str, names: tuple[str, ...]) -> dict[str, bytes]:
+        entitled, values = self._entitled(worker), {}
         for name in names:
+            if name not in entitled:
+                LOG.warning("worker %r has asked for the secret %s, which nothing there is given", worker, name[:64])
+                continue
             try:
                 values[name] = self._secrets.value(name)
             except AttaccaError as error:
                 LOG.warning("the secret %s was asked for, and is not to be had: %s", name[:64], error.message)
+        told = self._told.setdefault(worker, set())
+        if not told.issuperset(values):
+            LOG.info("worker %r is given the secrets %s", worker, ", ".join(sorted(values.keys() - told)))
+            told.update(values)
         return values
 
     async def _answer(self, peer: str, asked: AskPiece) -> None:

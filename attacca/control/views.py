@@ -3,16 +3,29 @@
 import asyncio
 from collections.abc import Callable, Iterable
 
+from msgspec.structs import replace
+
+from attacca.errors import NotFound, StateUnavailable
 from attacca.kernel.clock import Clock
-from attacca.model.invocation import Call
-from attacca.model.messages import AskCalls, AskStory, AskView, CallsTold, StoryTold, Viewed
+from attacca.model.async_call import AsyncCall, State
+from attacca.model.invocation import Call, Failed
+from attacca.model.journals import AskAsync, AskCall, AsyncTold, CallTold, CallVerb
+from attacca.model.messages import (
+    AskCalls,
+    AskStory,
+    AskView,
+    CallsTold,
+    StoryTold,
+    Viewed,
+)
 from attacca.model.sandbox import WorkerView
 from attacca.model.story import Moment, Recent
 
 PATIENCE_S = 2.0  # one that is stopped, or cut off, has nothing to show
+SILENT = Failed(StateUnavailable.code, "a gateway that may have the call does not answer", "attacca status")
 
-Question = AskView | AskStory | AskCalls
-Told = Viewed | StoryTold | CallsTold
+Question = AskView | AskStory | AskCalls | AskAsync | AskCall
+Told = Viewed | StoryTold | CallsTold | AsyncTold | CallTold
 
 
 class Views:
@@ -20,7 +33,7 @@ class Views:
 
     def __init__(
         self,
-        send: Callable[[str, Question], None],
+        send: Callable[[str, Question | CallTold], None],
         clock: Clock,
         workers: Iterable[str],
         gateways: Iterable[str] = (),
@@ -29,6 +42,7 @@ class Views:
         self._send, self._clock = send, clock
         self._workers, self._gateways = workers, gateways
         self._count = 0
+        self._passing: set[asyncio.Task[None]] = set()
         self._asked: dict[str, tuple[str, asyncio.Future[Told | None]]] = {}
 
     def __repr__(self) -> str:
@@ -55,11 +69,51 @@ class Views:
         def question(name: str) -> AskCalls:
             return AskCalls(name, function or "", limit)
 
-        answers = await asyncio.gather(*[self._ask(gateway, question) for gateway in self._gateways])
-        told = [answer.calls for answer in answers if isinstance(answer, CallsTold)]
+        gateways = list(self._gateways)
+        answers = await asyncio.gather(*[self._ask(gateway, question) for gateway in gateways])
+        told = [
+            [replace(call, gateway=gateway) for call in answer.calls]
+            for gateway, answer in zip(gateways, answers, strict=True)
+            if isinstance(answer, CallsTold)
+        ]
         if len(told) == 1:
-            return list(told[0])
+            return told[0]
         return sorted((call for calls in told for call in calls), key=_at, reverse=True)[:limit]
+
+    async def async_calls(self, state: State | None, function: str | None, limit: int) -> list[AsyncCall]:
+        """As the journals of gateways have them, in no order; several may share one."""
+
+        def question(name: str) -> AskAsync:
+            return AskAsync(name, state, function or "", limit)
+
+        answers = await asyncio.gather(*[self._ask(gateway, question) for gateway in self._gateways])
+        return [call for answer in answers if isinstance(answer, AsyncTold) for call in answer.calls]
+
+    async def order(self, call: str, verb: CallVerb, but: str = "") -> CallTold:
+        """By the gateway that has it, whichever that is; `but`: it is not this one."""
+
+        def look(name: str) -> AskCall:
+            return AskCall(name, call, CallVerb.FIND)
+
+        asked = [gateway for gateway in self._gateways if gateway != but]
+        answers = await asyncio.gather(*[self._ask(gateway, look) for gateway in asked])
+        for gateway, found in zip(asked, answers, strict=True):
+            if isinstance(found, CallTold) and found.record is not None:
+                if verb is CallVerb.FIND:
+                    return found
+                told = await self._ask(gateway, lambda name: AskCall(name, call, verb))
+                return replace(told if isinstance(told, CallTold) else CallTold("", error=SILENT), record=found.record)
+        return CallTold("", error=SILENT if None in answers else Failed(NotFound.code, f"no call is named {call!r}"))
+
+    def pass_on(self, gateway: str, asked: AskCall) -> None:
+        """A gateway asks for what it does not have itself."""
+        task = asyncio.get_running_loop().create_task(self._pass_on(gateway, asked))
+        self._passing.add(task)
+        task.add_done_callback(self._passing.discard)
+
+    async def _pass_on(self, gateway: str, asked: AskCall) -> None:
+        told = await self.order(asked.call, asked.verb, but=gateway)
+        self._send(gateway, replace(told, id=asked.id))
 
     def hear(self, message: Told) -> None:
         _, answer = self._asked.get(message.id, ("", None))

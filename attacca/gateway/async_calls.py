@@ -3,12 +3,12 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
 import msgspec
 
-from attacca.errors import AttaccaError
+from attacca.errors import AttaccaError, NotFound
 from attacca.gateway.attempt import Attempt
 from attacca.gateway.callbacks import Callbacks, NotAllowed
 from attacca.gateway.config import AsyncConfig
@@ -43,6 +43,7 @@ from attacca.gateway.core.async_calls.pending import CallPhase
 from attacca.gateway.core.async_calls.schedules import Schedule
 from attacca.gateway.core.events import Drain, Tick
 from attacca.gateway.driver import Gateway
+from attacca.gateway.elsewhere import Elsewhere, Here, error_of
 from attacca.io.journal.types import Journal
 from attacca.kernel.chance import Chance
 from attacca.kernel.clock import Clock
@@ -50,11 +51,13 @@ from attacca.kernel.drive import Drive, LoopTimer, each, report_refused
 from attacca.model.async_call import Accept, AsyncCall, Record, Result, Write
 from attacca.model.function import Missed
 from attacca.model.invocation import Call, Failed, Outcome, Request
+from attacca.model.journals import AskAsync, AskCall, AsyncTold, CallTold, CallVerb
 
 LOG = logging.getLogger("attacca.async")
 MB = 1 << 20
 TIME_S = 1.0  # how often the core is told the time of day
 POLL_S = 0.25  # how often it is looked whether another gateway has settled a call
+ELSEWHERE_S = 0.5  # the same, where it is in another's journal
 ID_CHARACTERS, NAMES = 32, 64
 REQUESTS_KEPT, REQUEST_KEPT_MOST = 1000, 64 * 1024  # of calls just written, which need not be read again
 
@@ -82,7 +85,7 @@ class AsyncCalls:
         self._clock = clock
         self._core = AsyncCore(gateway.functions, chance, limits)
         self._drive: Drive[Event, Command] = Drive(
-            self._core.handle, self._core.wakeup, each(self._perform), clock.now, LoopTimer(clock.now), Tick(),
+            self._core.handle, self._core.alarm, each(self._perform), clock.now, LoopTimer(clock.now), Tick(),
             report_refused,
         )  # fmt: skip
         self._names: list[str] = []
@@ -92,6 +95,8 @@ class AsyncCalls:
         self._tasks: set[asyncio.Task[None]] = set()
         self._time: asyncio.TimerHandle | None = None
         self._is_claiming = self._is_sweeping = False
+        self.elsewhere: Elsewhere | None = None  # None: whatever is not here, is nowhere
+        self.here = Here(journal, clock.wall, self.is_running, self._cancel_here)
 
     def __repr__(self) -> str:
         return f"<AsyncCalls {len(self._core.books.pending)} not over, {len(self._attempts)} running, {self.journal!r}>"
@@ -112,7 +117,27 @@ class AsyncCalls:
         self._drive.feed(CallAsked(call, request, asker))
 
     def cancel(self, call: str, asker: Asker) -> None:
+        if self.elsewhere is None:
+            self._cancel_here(call, asker)
+        else:
+            self._spawn(self._cancel_where_it_is(call, asker, self.elsewhere))
+
+    def _cancel_here(self, call: str, asker: Asker) -> None:
         self._drive.feed(CancelAsked(call, self._clock.wall(), asker))
+
+    async def _cancel_where_it_is(self, call: str, asker: Asker, elsewhere: Elsewhere) -> None:
+        try:
+            if await self.journal.find(call) is not None:
+                self._cancel_here(call, asker)
+                return
+            told = await elsewhere.ask(call, CallVerb.CANCEL)
+        except AttaccaError as error:
+            asker.rejected(error)
+            return
+        if told.error is None:
+            asker.cancelled(call)
+        else:
+            asker.rejected(error_of(told.error))
 
     def new_id(self) -> str:
         """One that nobody can guess, as it is all that is asked of who fetches an answer."""
@@ -145,6 +170,27 @@ class AsyncCalls:
                 return record
             await self._settled(call, min(left_s, POLL_S) if self._core.phase(call) is None else left_s)
 
+    async def look(self, call: str, wait_s: float) -> tuple[Record, bool] | None:
+        """As `find`, and whether it runs; also where another gateway has it.
+
+        Raises:
+            StateUnavailable: the journal cannot be read now, or nobody says who has it.
+        """
+        record = await self.find(call, wait_s)
+        if record is not None:
+            return record, self.is_running(call)
+        until = self._clock.now() + wait_s
+        while self.elsewhere is not None:
+            told = await self.elsewhere.ask(call, CallVerb.FIND)
+            if told.record is None:
+                if told.error is not None and told.error.code != NotFound.code:
+                    raise error_of(told.error)
+                return None
+            if told.record.call.ended_at or self._clock.now() >= until:
+                return told.record, told.is_running
+            await asyncio.sleep(ELSEWHERE_S)
+        return None
+
     async def _settled(self, call: str, wait_s: float) -> None:
         settled = asyncio.Event()
         self._waiters.setdefault(call, []).append(settled)
@@ -159,6 +205,14 @@ class AsyncCalls:
                 waiting.remove(settled)
                 if not waiting:
                     del self._waiters[call]
+
+    def tell(self, asked: AskAsync | AskCall, told: Callable[[AsyncTold | CallTold], None]) -> None:
+        """What control asks of the journal here."""
+
+        async def answer() -> None:
+            told(await self.here.answer(asked))
+
+        self._spawn(answer())
 
     def schedules(self) -> list[Schedule]:
         return list(self._core.schedules.by_name.values())

@@ -64,7 +64,6 @@ from attacca.model.messages import (
     Send,
     Started,
     StoryTold,
-    ToGateway,
     ToWorker,
     WorkerLeft,
 )
@@ -75,6 +74,9 @@ from attacca.policy.slots import SLOTS
 from attacca.policy.slots.types import checked
 
 LOG = logging.getLogger("attacca.gateway")
+
+
+Heard = AskCalls | AskStory | Access | FromControl  # of control
 
 
 class Roads(Protocol):
@@ -120,7 +122,7 @@ class Gateway:
         self._core, self._recent = core, Recent()
         self._drive: Drive[Event, Command] = Drive(
             aloud(remembering(core.handle, self._recent), self._recent, tell),
-            core.wakeup,
+            core.alarm,
             self._perform,
             clock.now,
             LoopTimer(clock.now),
@@ -202,7 +204,7 @@ class Gateway:
     def receive(self, message: FromWorker | WorkerLeft | FromControl) -> None:
         self._drive.feed(message)
 
-    def hear(self, message: ToGateway) -> None:
+    def hear(self, message: Heard) -> None:
         """Of control."""
         match message:
             case AskCalls():
@@ -242,9 +244,9 @@ class Gateway:
         return self._core.functions.generation is not None
 
     @property
-    def dialed(self) -> tuple[str, ...]:
-        """The workers that it has been told to dial."""
-        return tuple(self._core.dialing.dialed)
+    def is_equipped(self) -> bool:
+        """There are workers, and among them all that it has been told to dial."""
+        return self.has_all and self._core.workers.by_name.keys() >= self._core.dialing.dialed.keys()
 
     @property
     def has_all(self) -> bool:

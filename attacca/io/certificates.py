@@ -7,6 +7,7 @@ import asyncio
 import datetime
 import logging
 import os
+import re
 import ssl
 from collections.abc import Iterable
 from pathlib import Path
@@ -25,6 +26,8 @@ AUTHORITY_DAYS, PLANE_DAYS = 3650, 365
 SOON_DAYS = 30
 LOOK_S = 2.0
 SCHEME = "attacca://"
+NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?(?!\n)$")
+CONTROL = "control"  # the name of every control, and of nobody else
 
 
 class Shown(NamedTuple):
@@ -139,12 +142,16 @@ def make_plane(directory: Path, plane: str, name: str, out: Path, now: float, da
     """A certificate for one plane, signed by the authority in a directory, with all that it needs beside it.
 
     Raises:
-        BadConfig: there is no authority.
+        BadConfig: there is no authority, or it is no name of such a plane.
         StateUnavailable: it cannot be written.
     """
     from cryptography import x509
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+    if NAME.match(name) is None or (name == CONTROL) != (plane == CONTROL):
+        raise BadConfig(
+            f"{name[:80]!r} is no name for a {plane}", f"lower case, digits, dots and dashes, not {CONTROL!r}"
+        )
     try:
         bundle = (directory / AUTHORITY).read_bytes()
         authority = x509.load_pem_x509_certificates(bundle)[0]

@@ -15,6 +15,7 @@ from math import inf
 from typing import Generic, Protocol, TypeVar
 
 from attacca.errors import IllegalTransition
+from attacca.kernel.timers import Alarm
 
 E = TypeVar("E")
 C = TypeVar("C")
@@ -37,24 +38,24 @@ class Drive(Generic[E, C]):
     A refused event changes nothing: `refused` is told, and things go on.
     """
 
-    __slots__ = ("_handle", "_now", "_perform", "_refused", "_rings_at", "_tick", "_timer", "_under_way", "_wakeup")
+    __slots__ = ("_alarm", "_handle", "_now", "_perform", "_refused", "_rings_at", "_tick", "_timer", "_under_way")
 
     def __init__(
         self,
         handle: Callable[[float, E], list[C]],
-        wakeup: Callable[[], float | None],
+        alarm: Alarm,
         perform: Callable[[list[C]], None],
         now: Callable[[], float],
         timer: Timer,
         tick: E,
         refused: Callable[[IllegalTransition], None],
     ) -> None:
-        """`handle` and `wakeup` are the machine's; `tick` is the event that says that `wakeup()` has come.
+        """`handle` and `alarm` are the machine's; `tick` is the event that says that the alarm's time has come.
 
         `perform` goes once through the commands; with each that it carries out there may be more of them at the end.
         """
         self._handle = handle
-        self._wakeup = wakeup
+        self._alarm = alarm
         self._perform = perform
         self._now = now
         self._timer = timer
@@ -84,8 +85,8 @@ class Drive(Generic[E, C]):
                 self._perform(commands)
             finally:
                 self._under_way = None
-        at = self._wakeup()
-        if at is not None and at < self._rings_at:
+        at = self._alarm.at
+        if at < self._rings_at:
             self._set(at)
 
     def decide(self, event: E) -> list[C]:
@@ -109,8 +110,8 @@ class Drive(Generic[E, C]):
 
     def wind(self) -> None:
         """Set the timer, if it rings later than the machine wants. Too early does no harm."""
-        at = self._wakeup()
-        if at is not None and at < self._rings_at:
+        at = self._alarm.at
+        if at < self._rings_at:
             self._set(at)
 
     def _set(self, at: float) -> None:

@@ -174,8 +174,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         if self.scheduling is Scheduling.WORKER and (self.scaling or self.placement):
             which = "scaling" if self.scaling else "placement"
             raise ValueError(f'{which} is decided by control, and so needs scheduling = "cluster"')
-        _expect_environment(self.env)
-        _expect_secrets(self)
+        if self.env:
+            _expect_environment(self.env)
+        if self.secrets:
+            _expect_secrets(self)
         if self.schedule or self.timezone != "UTC":
             _expect_schedules(self)
 

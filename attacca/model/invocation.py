@@ -107,3 +107,5 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     timing: Timing
     total_ms: float
     reasons: Why = Why()
+    worker: str = ""  # that had it last
+    gateway: str = ""  # by name, where there are several processes

@@ -93,7 +93,7 @@ class Check:
             if under_way != len(front.core.inflight):
                 held = len(front.core.inflight)
                 raise Broken(f"{front.arrived} came, {front.over} are over, {held} in the gateway's hands")
-            present += under_way
+            present += under_way + len(front.at_door)
         now = self._engine.now
         if now > self._since:
             self._present_s += self._present * (now - self._since)
@@ -153,7 +153,7 @@ def _is_fifo(node: SimulatedWorker) -> bool:
 
 
 def _memory(node: SimulatedWorker) -> None:
-    if not node.is_up:
+    if not node.speaks:
         return
     pool, runtime = node.core.pool, node.runtime
     if not (NOTHING.fits(pool.leaving) and pool.leaving.fits(pool.used) and pool.used.fits(pool.capacity)):
@@ -163,7 +163,7 @@ def _memory(node: SimulatedWorker) -> None:
 
 
 def _counts(node: SimulatedWorker) -> None:
-    if not node.is_up:
+    if not node.speaks:  # one that is stopped does not know yet what has ended
         return
     scheduler = node.core.scheduler
     running, claims = scheduler.running, scheduler.claims

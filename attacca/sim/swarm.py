@@ -38,6 +38,7 @@ FAULTS: Final = (
     "worker_crash", "sandbox_crash", "slow_worker", "stuck_sandbox", "out_of_memory", "lost_message", "late_message",
     "partition", "clock_skew",
 )  # fmt: skip
+OF_PLANES: Final = ("worker_stop", "gateway_crash", "control_stop", "store_down", "store_slow")
 LENGTH_S: Final = 20.0
 PATIENCE_S: Final = 15.0  # of every clock: whatever gets lost, an answer comes
 AGAIN_EVERY: Final = 10  # of so many seeds one is run twice: the same seed must give the same events
@@ -89,6 +90,7 @@ def _try(seed: int, clock: Clock, tally: Tally) -> Found | None:
 def draw(seed: int) -> Scenario:
     """A few functions on a few workers with little memory, under policies and faults that chance picks."""
     chance, school = Streams(seed).stream("swarm"), Streams(seed).stream("swarm/school")
+    planes = Streams(seed).stream("swarm/planes")
     return Scenario(
         name=f"swarm-{seed}",
         seed=seed,
@@ -98,9 +100,13 @@ def draw(seed: int) -> Scenario:
             clients=_clients(chance) if chance.random() < 0.3 else None,
         ),
         functions=tuple(_function(chance, number) for number in range(chance.randint(1, 4))),
-        system=_schooled(school, _system(chance)),
+        system=replace(_schooled(school, _system(chance)), controls=planes.choice((1, 1, 3))),
         hardware=replace(_hardware(chance), control=_control(school)),
-        faults=(*(_fault(chance) for _ in range(chance.randint(0, 4))), *_of_control(school)),
+        faults=(
+            *(_fault(chance) for _ in range(chance.randint(0, 4))),
+            *_of_control(school),
+            *_of_planes(planes),
+        ),
         record=Record(sample_s=5.0, invocations=False),
     )
 
@@ -160,6 +166,17 @@ def _of_control(chance: Random) -> tuple[Fault, ...]:
     if chance.random() < 0.7:
         return ()
     return (Fault(kind="control_crash", rate=chance.choice((200, 1000)), for_s=chance.choice((0.2, 2, 6))),)
+
+
+def _of_planes(chance: Random) -> tuple[Fault, ...]:
+    """What befalls gateways, the leader and the store, and workers that are stopped: in half of them nothing does."""
+    if chance.random() < 0.5:
+        return ()
+    return tuple(
+        Fault(kind=kind, rate=chance.choice((200, 1000)), for_s=chance.choice((0.2, 2, 6)), factor=0.5)
+        for kind in OF_PLANES
+        if chance.random() < 0.4
+    )
 
 
 def _control(chance: Random) -> Distribution:

@@ -50,6 +50,7 @@ from attacca.model.story import Moment, Recent, Tell, aloud
 from attacca.policy.concurrency import CONCURRENCY
 from attacca.policy.keepalive import KEEPALIVE
 from attacca.policy.queueing import QUEUEING
+from attacca.worker.awake import Awake
 from attacca.worker.body_buffer import BodyBuffer
 from attacca.worker.carrying import NoRoads, Roads, carry_out
 from attacca.worker.config import WorkerConfig
@@ -71,6 +72,7 @@ from attacca.worker.core.events import (
 )
 from attacca.worker.core.recent import remembering
 from attacca.worker.core.reports import Report, RunBody, RunEnded, RunFlow, RunHead
+from attacca.worker.core.vigil import Vigil
 from attacca.worker.core.worker import WorkerCore
 from attacca.worker.runtime.types import Runtime
 
@@ -115,7 +117,7 @@ class Worker:
         core, self._recent = self.core, Recent()
         self._drive: Drive[Event, Command] = Drive(
             aloud(remembering(core.handle, self._recent), self._recent, tell),
-            core.timers.next,
+            core.alarm,
             self._perform,
             clock.now,
             LoopTimer(clock.now),
@@ -131,6 +133,7 @@ class Worker:
         self._runs: dict[str, Run | None] = {}  # by invocation that a sandbox has; None: its Ended has been sent
         self._pressure = Pressure(self._pause)
         self._buffer = BodyBuffer(config, send)
+        self._awake = Awake(Vigil(config.poll_us / 1e6), clock.now) if config.poll_us else None
         self._peers: list[str] = []
         self._is_cordoned = False
         self._measure_machine, self._load = measure, None if measure is None else measure(clock.now())
@@ -275,6 +278,8 @@ class Worker:
                 self._runs[report.invocation] = None
                 self._send(run.peer, Ended(report.invocation, report.outcome, report.run_ms))
             self._feed(report)
+            if run is not None and self._awake is not None:
+                self._awake.answered(run.invocation.function, self.core.busy())
             return
         match report:
             case RunHead() | RunBody() | RunFlow():
@@ -342,6 +347,8 @@ class Worker:
         invocation, sandbox = run.invocation, run.sandbox
         self._runs[invocation.id] = run
         self._runtime.run(sandbox, run.revision, invocation)
+        if self._awake is not None:
+            self._awake.handed(invocation.function, self.core.busy())
         if invocation.request.more:
             runtime = self._runtime
             self._buffer.release(invocation.id, lambda body: runtime.body(sandbox, body.id, body.data, body.last))

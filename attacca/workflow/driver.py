@@ -53,7 +53,7 @@ class Workflows:
         self._store, self._clock, self._send, self._named = store, clock, send, named
         self.core = core = DomainCore(placement, chance)
         self._drive: Drive[Event, Command] = Drive(
-            core.handle, core.wakeup, each(self._perform), clock.now, LoopTimer(clock.now), Tick(), report_refused
+            core.handle, core.alarm, each(self._perform), clock.now, LoopTimer(clock.now), Tick(), report_refused
         )
         self._asked = 0
         self._replies: dict[str, asyncio.Future[WorkflowView | None]] = {}

@@ -268,6 +268,14 @@ def test_schedules(capsys: pytest.CaptureFixture[str]) -> None:
     same("schedules", capsys.readouterr().out)
 
 
+def test_top_shows_how_busy_a_machine_is() -> None:
+    load = {"cpu_share": 0.25, "load_1m": 1.5, "memory_free_mb": 900, "disk_free_mb": 20_480, "received_mb_s": 1.25,
+            "sent_mb_s": 0.04}  # fmt: skip
+    assert top.machine_line(load).plain == (
+        "  cpu 25% · load 1.5 · memory 900 MB free · disk 20 GB free · network 1.2 MB/s in, 0.0 out"
+    )
+
+
 def test_status_shows_the_planes(capsys: pytest.CaptureFixture[str]) -> None:
     load = {"cpu_share": 0.25, "load_1m": 1.5, "memory_free_mb": 900, "disk_free_mb": 20_480}
     told = {"silent": False, "draining": False, "memory_mb": 1024, "used_mb": 256, "queued": 0, "running": 2}

@@ -10,6 +10,7 @@ import msgspec
 
 from attacca.control.core import invariants
 from attacca.control.core.control import ControlCore
+from attacca.control.core.cordons import CORDONED
 from attacca.control.core.events import (
     OPEN,
     Announce,
@@ -148,7 +149,8 @@ class Stage:
 
     def _restored(self) -> Restored:
         epoch, version = self.store.get(EPOCH, (b"0", 0))
-        return Restored(tuple(self.functions()), (), int(epoch), version)
+        cordoned = tuple(key.removeprefix(CORDONED) for key in sorted(self.store) if key.startswith(CORDONED))
+        return Restored(tuple(self.functions()), (), int(epoch), version, cordoned)
 
     def _perform(self, command: Command) -> None:
         match command:

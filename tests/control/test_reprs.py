@@ -13,13 +13,18 @@ from attacca.control.core.progress import Step
 from attacca.control.deploy.build import Builder, ProgressStream
 from attacca.control.deploy.reception import Reception, Upload
 from attacca.control.deploy.state import StateDir
+from attacca.control.driver import Control
+from attacca.control.http.context import ApiContext
+from attacca.control.leadership import Leader, Leadership
 from attacca.control.orders import Orders
 from attacca.control.secrets import Secrets
 from attacca.control.supplies import Supplies
 from attacca.control.tokens import Tokens
 from attacca.io.store.memory import MemoryStore
+from attacca.io.store.types import Store
 from attacca.io.vault.memory import MemoryVault
 from attacca.kernel.clock import ManualClock
+from attacca.kernel.rand import Streams
 
 
 def test_what_arrives_and_is_read() -> None:
@@ -77,7 +82,10 @@ def test_what_is_under_way_and_what_is_handed_to_workers(tmp_path: Path) -> None
         assert repr(orders) == "<Orders 1 under way>"
         task.cancel()
         secrets = Secrets(MemoryStore(clock), MemoryVault(), clock)
-        assert repr(Supplies(StateDir(tmp_path), secrets, lambda _, __: None)) == "<Supplies 0 packed, 0 on their way>"
+        assert (
+            repr(Supplies(StateDir(tmp_path), secrets, lambda _: (), lambda _, __: None))
+            == "<Supplies 0 packed, 0 on their way>"
+        )
 
     asyncio.run(main())
 
@@ -85,3 +93,22 @@ def test_what_is_under_way_and_what_is_handed_to_workers(tmp_path: Path) -> None
 async def _never() -> Swept:
     await asyncio.Event().wait()
     return Swept()
+
+
+def test_who_leads_and_what_the_admin_api_works_with(tmp_path: Path) -> None:
+    async def nobody(_: Store) -> int:
+        return 0
+
+    async def main() -> None:
+        clock, streams, observe = ManualClock(), Streams(1), None
+        store = MemoryStore(clock)
+        me = Leader("c1", "127.0.0.1:7700", "http://127.0.0.1:8080")
+        leadership = Leadership(store, clock, me, 10.0, nobody, lambda _: None, lambda _: None)
+        assert repr(leadership) == f"<Leadership c1: {leadership.core!r}>"
+        control = Control(
+            ControlConfig(state_dir=tmp_path), store, clock, lambda *_: None, lambda _: None,
+            chance=streams.stream("placement"),
+        )  # fmt: skip
+        assert repr(ApiContext(control, observe)) == f"<ApiContext of {control!r}>"  # type: ignore[arg-type]
+
+    asyncio.run(main())

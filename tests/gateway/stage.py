@@ -56,7 +56,7 @@ class Stage:
         self.timer = HandTimer()
         self.core = GatewayCore(5, balancer, silent_s=silent_s, attempts=attempts)
         self.drive: Drive[Event, Command] = Drive(
-            self._handle, self.core.wakeup, each(self._perform), self.clock.now, self.timer, Tick(), raise_refused
+            self._handle, self.core.alarm, each(self._perform), self.clock.now, self.timer, Tick(), raise_refused
         )
         self.said: list[Command] = []
         self.answered: list[Inflight] = []

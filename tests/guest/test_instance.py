@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 
 from attacca.guest import channel as wire
-from attacca.guest.instance import CallFailed, Host, InstanceContext, Message, Wires, raw
+from attacca.guest.instance import CallFailed, Host, InstanceContext, Message, raw
 from attacca.guest.load import Loaded, Unfit, load
 from attacca.guest.serve import Server
 from attacca.guest.spec import AgentSpec

@@ -1,10 +1,16 @@
 """What changes says how it is, in one line and in numbers."""
 
+import asyncio
+import os
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from attacca.guest import channel as wire
+from attacca.guest.asgi import Desk
 from attacca.guest.find import Finder
+from attacca.guest.load import Loaded
+from attacca.guest.loops import ChannelSelector
 from attacca.guest.output import Ledger, Pen
 from attacca.guest.pieces import Line, Reply
 from attacca.guest.results import Writer
@@ -72,3 +78,17 @@ def test_what_makes_bytes_of_answers() -> None:
     answering.start("201 Created", [])
     assert repr(answering) == "<Answering 201, 0 bytes held>"
     assert repr(Body(Line(None), b"abc")) == "<Body 3 bytes at hand, more to come>"
+
+
+def test_a_desk_and_what_its_loop_waits_with() -> None:
+    selector, is_async = ChannelSelector(), False
+    assert repr(selector) == "<ChannelSelector 0 registered, channel -1>"
+    loop, (reader, writer) = asyncio.SelectorEventLoop(selector), os.pipe()
+    order: Any = {"function": "shop", "revision": 1, "memory_mb": 128, "timeout_s": 30.0, "max_body": 100}
+    loaded = Loaded(lambda: None, "main:f", "asgi", "plain", is_async, ModuleType("main"), None)
+    desk = Desk(wire.Channel(reader, writer), order | {"max_log": 100, "concurrency": 1}, loaded, selector, loop)
+    assert repr(desk).startswith("<Desk 0 tasks, 0 exchanges, <Link ")
+    assert repr(selector).endswith(f" registered, channel {reader}>")
+    loop.close()
+    os.close(reader)
+    os.close(writer)

@@ -24,11 +24,10 @@ def write(folder: Path, files: dict[str, str]) -> Path:
 def imports_from(here: Path, bundle: Path | None) -> Iterator[None]:
     paths, modules = list(sys.path), set(sys.modules)
     brought = {path.stem for path in bundle.iterdir()} if bundle else set()
-    names = [
-        *modules.intersection(COMMON),
-        *(name for name in modules if brought and name.partition(".")[0] in brought),
-    ]
-    stands_aside: dict[str, ModuleType] = {name: sys.modules.pop(name) for name in set(names)}
+    names = modules.intersection(COMMON)
+    if brought:
+        names |= {name for name in modules if name.partition(".")[0] in brought}
+    stands_aside: dict[str, ModuleType] = {name: sys.modules.pop(name) for name in names}
     open_paths(str(here), str(bundle) if bundle else None)
     keeps_nothing, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
@@ -37,7 +36,7 @@ def imports_from(here: Path, bundle: Path | None) -> Iterator[None]:
         sys.dont_write_bytecode = keeps_nothing
         sys.path[:] = paths
         folder = str(here.parent)
-        for name in set(sys.modules) - modules:
+        for name in sys.modules.keys() - modules:
             if str(getattr(sys.modules[name], "__file__", None) or here).startswith(folder):
                 del sys.modules[name]
         sys.modules.update(stands_aside)

@@ -28,6 +28,23 @@ def test_an_authority_is_not_lost_by_mistake_and_the_one_before_is_believed(tmp_
     assert len(shown([tmp_path / AUTHORITY])) == 2
 
 
+@pytest.mark.parametrize(
+    ("plane", "name"),
+    [
+        ("worker", "control"),
+        ("gateway", "control"),
+        ("control", "c1"),
+        ("worker", "../x"),
+        ("worker", ""),
+        ("worker", "a\n"),
+    ],
+)
+def test_nobody_else_is_named_as_control_is(tmp_path: Path, plane: str, name: str) -> None:
+    make_authority(tmp_path, NOW)
+    with pytest.raises(BadConfig, match="is no name for a"):
+        make_plane(tmp_path, plane, name, tmp_path / "out", NOW)
+
+
 def test_what_cannot_be_used_is_named(tmp_path: Path) -> None:
     with pytest.raises(BadConfig, match="there is no authority"):
         make_plane(tmp_path, "worker", "w1", tmp_path / "w1", NOW)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from attacca.errors import IllegalTransition
 from attacca.kernel.clock import ManualClock
 from attacca.kernel.drive import Drive, HandTimer, LoopTimer, each, raise_refused, report_refused
+from attacca.kernel.timers import Alarm
 
 
 class Counter:
@@ -18,16 +19,15 @@ class Counter:
     def __init__(self) -> None:
         self.heard: list[tuple[float, int]] = []
         self.wakes: list[float] = []
+        self.alarm = Alarm()
 
     def handle(self, now: float, event: int) -> list[int]:
         if event < 0:
             raise IllegalTransition(f"{event} is negative", "count from 0")
         self.heard.append((now, event))
         self.wakes = [at for at in self.wakes if at > now]
+        self.alarm.at = min(self.wakes, default=inf)
         return list(range(event, 0, -1))
-
-    def wakeup(self) -> float | None:
-        return min(self.wakes, default=None)
 
 
 class Stage:
@@ -38,7 +38,7 @@ class Stage:
         self.done: list[int] = []
         self.meanwhile: Callable[[int], None] = lambda command: None
         self.drive = Drive(
-            self.machine.handle, self.machine.wakeup, each(self._perform), self.clock.now, self.timer, 0, refused
+            self.machine.handle, self.machine.alarm, each(self._perform), self.clock.now, self.timer, 0, refused
         )
 
     def _perform(self, command: int) -> None:
@@ -151,7 +151,7 @@ def test_the_one_timer_rings_for_the_earliest_wish() -> None:
 
 def test_who_is_stopped_is_not_woken() -> None:
     stage = Stage()
-    stage.machine.wakes = [5.0]
+    stage.machine.alarm.by(5.0)
     stage.drive.wind()
     stage.drive.stop()
     assert stage.timer.at == inf

@@ -1,10 +1,10 @@
 """A process runtime on a private state directory, and a short way to run a function in it."""
 
 import asyncio
+import contextlib
 import json
 import tempfile
 import textwrap
-import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -31,7 +31,7 @@ from attacca.worker.runtime.code_store import SharedCode
 from attacca.worker.runtime.process.options import ProcessOptions
 from attacca.worker.runtime.process.runtime import ProcessRuntime
 
-PATIENCE_S = 20.0
+PATIENCE_S, STEP_S, NAP_S = 20.0, 0.5, 0.01
 R = TypeVar("R")
 
 
@@ -55,7 +55,15 @@ class House:
                     return report
             seen = len(self.reports)
             self._news.clear()
-            await asyncio.wait_for(self._news.wait(), PATIENCE_S)
+            await self._hear_more()
+
+    async def _hear_more(self) -> None:
+        """Patience is counted in steps: a machine that was paused has taken one."""
+        for _ in range(int(PATIENCE_S / STEP_S)):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._news.wait(), STEP_S)
+                return
+        raise TimeoutError(f"nothing more is reported: {self.reports[-3:]}")
 
     def function(self, source: str, signature: Signature = Signature.NAMED, **settings: Any) -> Revision:
         self._count += 1
@@ -113,10 +121,11 @@ class House:
 
     async def quiet(self, left: Callable[[], object]) -> None:
         """Wait until nothing is left of what no report tells the end of."""
-        end = time.monotonic() + PATIENCE_S
-        while found := left():
-            assert time.monotonic() < end, found
-            await asyncio.sleep(0.01)
+        for _ in range(int(PATIENCE_S / NAP_S)):
+            if not left():
+                return
+            await asyncio.sleep(NAP_S)
+        assert not left(), left()
 
     def printed(self, stream: str = "stdout") -> str:
         return "".join(r.text for r in self.reports if isinstance(r, Logged) and r.stream == stream)

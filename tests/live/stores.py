@@ -9,15 +9,14 @@ import signal
 import socket
 import ssl
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from attacca.io.store.config import StoreConfig
+from tests.live.whole import naps
 
-START_S = 20.0
 PACKAGES = {"redis-server": "redis-server", "etcd": "etcd-server", "faketime": "faketime"}
 
 
@@ -65,11 +64,12 @@ class StoreServer:
         self.directory.mkdir(exist_ok=True)
         with (self.directory / "log").open("ab") as log:
             self._process = subprocess.Popen(self._command(), stdout=log, stderr=log, cwd=self.directory)
-        end = time.monotonic() + START_S
-        while not self._answers():
-            if self._process.poll() is not None or time.monotonic() > end:
-                pytest.fail(f"{self} does not come up:\n{(self.directory / 'log').read_text()[-2000:]}")
-            time.sleep(0.01)
+        for _ in naps():
+            if self._answers():
+                return
+            if self._process.poll() is not None:
+                break
+        pytest.fail(f"{self} does not come up:\n{(self.directory / 'log').read_text()[-2000:]}")
 
     def signal(self, number: signal.Signals) -> None:
         assert self._process is not None

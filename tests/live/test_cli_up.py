@@ -9,17 +9,15 @@ import socket
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.live.whole import JOIN
+from tests.live.whole import JOIN, until
 
 ATTACCA = [sys.executable, "-m", "attacca.cli.app"]
 ENVIRON = {name: value for name, value in os.environ.items() if not name.startswith("ATTACCA_")}
-READY_S = 20.0
 SLOW = """
 import time
 
@@ -43,7 +41,7 @@ class Server:
         )  # fmt: skip
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
-        wait_for(lambda: self.said("is up at") or self.process.poll() is not None, READY_S)
+        until(lambda: self.said("is up at") or self.process.poll() is not None)
         found = re.search(r"is up at (\S+)", self.text)
         assert found, self.text
         self.url = found[1]
@@ -93,13 +91,6 @@ def attacca(*words: str, env: dict[str, str] | None = None) -> "subprocess.Compl
         [*ATTACCA, *words], env={**ENVIRON, **(env or {})}, stdin=subprocess.DEVNULL, capture_output=True, text=True,
         timeout=40, check=False,
     )  # fmt: skip
-
-
-def wait_for(is_so: Callable[[], object], seconds: float = 10.0) -> None:
-    until = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < until, "it did not come to pass"
-        time.sleep(0.01)
 
 
 def children(pid: int) -> list[int]:
@@ -162,7 +153,7 @@ def test_what_a_function_writes_can_be_read(server: Server, tmp_path: Path) -> N
     (tmp_path / "talk.py").write_text("import logging\ndef talk():\n    print('out')\n    logging.warning('oh')\n")
     server.run("deploy", str(tmp_path / "talk.py"))
     server.run("invoke", "talk")
-    wait_for(lambda: "oh" in server.run("logs", "talk"))
+    until(lambda: "oh" in server.run("logs", "talk"))
     rows = [json.loads(line) for line in server.run("logs", "talk", "--json").splitlines()]
     assert [row["text"] for row in rows if row["stream"] == "stdout"] == ["out"]
     assert len({row["invocation"] for row in rows if row["invocation"]}) == 1
@@ -172,13 +163,13 @@ def test_bursts_prewarming_eviction_and_pictures(server: Server, tmp_path: Path)
     (tmp_path / "quick.py").write_text("def quick():\n    return 1\n")
     server.run("deploy", str(tmp_path / "quick.py"))
     server.run("prewarm", "quick", "-n", "2")
-    wait_for(lambda: "quick@1" in server.run("top", "--once"))
+    until(lambda: "quick@1" in server.run("top", "--once"))
     said = server.json("invoke", "quick", "-n", "30", "-c", "3")
     assert isinstance(said, dict)
     assert (said["ok"], said["errors"]) == (30, {})
     assert "invocations of quick" in server.run("invoke", "quick", "-n", "5")
     server.run("evict", "quick", "--templates")
-    wait_for(lambda: "quick@1" not in server.run("top", "--once"))
+    until(lambda: "quick@1" not in server.run("top", "--once"))
     one = server.json("invoke", "quick")
     assert isinstance(one, dict)
     assert one["start"] == "cold"
@@ -196,16 +187,16 @@ def test_dev_deploys_on_every_save_and_survives_errors(server: Server, tmp_path:
         assert dev.stdout is not None
         reader = threading.Thread(target=lambda: seen.extend(dev.stdout or ()), daemon=True)
         reader.start()
-        wait_for(lambda: any("Watching" in line for line in seen))
+        until(lambda: any("Watching" in line for line in seen))
         server.run("invoke", "shifting")
-        wait_for(lambda: any(line.endswith(" one\n") for line in seen))
+        until(lambda: any(line.endswith(" one\n") for line in seen))
         file.write_text("def shifting():\n    return 2\n")
-        wait_for(lambda: any("revision 2" in line for line in seen))
+        until(lambda: any("revision 2" in line for line in seen))
         file.write_text("def shifting(:\n")
-        wait_for(lambda: any("SyntaxError" in line for line in seen))
+        until(lambda: any("SyntaxError" in line for line in seen))
         assert json.loads(server.run("invoke", "shifting")) == 2
         file.write_text("def shifting():\n    return 3\n")
-        wait_for(lambda: any("revision" in line for line in seen[seen_at(seen, "SyntaxError") :]))
+        until(lambda: any("revision" in line for line in seen[seen_at(seen, "SyntaxError") :]))
         assert json.loads(server.run("invoke", "shifting")) == 3
         dev.send_signal(signal.SIGINT)
         assert dev.wait(10) == 0
@@ -224,12 +215,12 @@ def test_dev_sees_a_directory_that_comes_in_the_place_of_another(server: Server,
     ) as dev:  # fmt: skip
         reader = threading.Thread(target=lambda: seen.extend(dev.stderr or ()), daemon=True)
         reader.start()
-        wait_for(lambda: any("Watching" in line for line in seen))
+        until(lambda: any("Watching" in line for line in seen))
         code.rename(tmp_path / "away")
         other.rename(code)
-        wait_for(lambda: any("revision 2" in line for line in seen))
+        until(lambda: any("revision 2" in line for line in seen))
         (code / "main.py").write_text("def main(args):\n    return {'n': 3}\n")
-        wait_for(lambda: any("revision 3" in line for line in seen))
+        until(lambda: any("revision 3" in line for line in seen))
         dev.send_signal(signal.SIGINT)
         assert dev.wait(10) == 0
         reader.join()
@@ -251,7 +242,7 @@ def test_dev_takes_the_server_that_it_started_with_it(tmp_path: Path, number: si
         dev.send_signal(number)
         assert dev.wait(20) == (-number if number is signal.SIGKILL else 0)
     assert len(servers) == 1
-    wait_for(lambda: not Path(f"/proc/{servers[0]}").exists())
+    until(lambda: not Path(f"/proc/{servers[0]}").exists())
 
 
 def seen_at(lines: list[str], what: str) -> int:
@@ -283,7 +274,7 @@ def test_the_first_signal_drains_and_leaves_nothing_behind(tmp_path: Path) -> No
         answers: list[str] = []
         caller = threading.Thread(target=lambda: answers.append(server.run("invoke", "slow", "-a", "seconds=1")))
         caller.start()
-        wait_for(lambda: "begun" in server.run("logs", "slow"))
+        until(lambda: "begun" in server.run("logs", "slow"))
         sandboxes = children(server.process.pid)
         assert sandboxes
         followed: list[int] = []
@@ -310,9 +301,9 @@ def test_the_second_signal_ends_it_at_once(tmp_path: Path) -> None:
         server.run("deploy", str(tmp_path / "slow.py"))
         caller = threading.Thread(target=lambda: attacca("invoke", "slow", "-a", "seconds=25", "--url", server.url))
         caller.start()
-        wait_for(lambda: "begun" in server.run("logs", "slow"))
+        until(lambda: "begun" in server.run("logs", "slow"))
         server.signal()
-        wait_for(lambda: server.said("Draining"))
+        until(lambda: server.said("Draining"))
         server.signal()
         assert server.end() == 130  # which would not wait for so long an invocation
         caller.join()
@@ -353,7 +344,7 @@ def test_other_machines_need_a_token(tmp_path: Path) -> None:
         assert "token" in server.run("list", code=1)
         server.run("list", env={"ATTACCA_TOKEN": made["token"]})
         attacca("token", "revoke", made["id"], "--state-dir", state_dir)
-        wait_for(lambda: attacca("list", "--url", server.url, "--token", made["token"]).returncode == 1)
+        until(lambda: attacca("list", "--url", server.url, "--token", made["token"]).returncode == 1)
     finally:
         server.stop()
 

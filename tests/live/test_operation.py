@@ -72,6 +72,8 @@ def test_workers_are_ended_one_after_the_other_and_no_request_fails(planes: Clus
         planes.workers.pop(name).stop()
         planes.worker(name)
         planes.until_joined()
+        uncordoned = attacca(planes, "worker", "uncordon", name)
+        assert uncordoned.returncode == 0, uncordoned.stderr
         until(lambda name=name: served(planes, name) > 0, "it has its part again")  # type: ignore[misc]
     for caller in callers:
         caller.end()
@@ -98,6 +100,14 @@ def test_who_is_cordoned_gets_nothing_until_it_is_taken_back(planes: Cluster) ->
     for _ in range(20):
         assert planes.gateways["g1"].call("work").status == 200
     assert served(planes, "w1") == before
+    planes.workers.pop("w1").stop()
+    planes.worker("w1")
+    planes.until_joined()
+    for _ in range(20):
+        assert planes.gateways["g1"].call("work").status == 200
+    assert served(planes, "w1") == 0
+    lines = sorted(line for line in attacca(planes, "status").stdout.splitlines() if line[:2] in ("w1", "w2"))
+    assert ["draining" in line for line in lines] == [True, False]
     assert attacca(planes, "worker", "uncordon", "w1").returncode == 0
     assert "draining" not in attacca(planes, "status").stdout
     assert attacca(planes, "worker", "cordon", "nobody").returncode == 1

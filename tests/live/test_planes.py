@@ -165,9 +165,8 @@ def test_calls_are_answered_while_revisions_come_and_go(planes: Cluster) -> None
             assert [gateway.call("flux").value for gateway in gateways] == [number, number]
 
 
+@pytest.mark.parametrize("planes", ["certs"], indirect=True)
 def test_who_has_no_certificate_or_that_of_another_is_refused_and_told_of(planes: Cluster, tmp_path: Path) -> None:
-    if not planes.with_certs:
-        pytest.skip("there are no certificates")
     join = planes.control.info["join"]
     other, gateway = planes.certs("worker", "w7"), planes.certs("gateway", "w8")
     for certs, why in (

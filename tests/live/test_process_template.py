@@ -103,3 +103,14 @@ def test_a_template_may_have_more_sandboxes_than_one_of_them_may_have_processes(
 def test_what_is_rehearsed_before_the_fork_is_none_of_the_functions(source: str) -> None:
     found = value(_from_template(f"calls = []\n{source}"))
     assert len(found) == 1
+
+
+def test_it_says_how_it_stands() -> None:
+    async def story(house: House) -> tuple[str, str]:
+        ready = await house.template(house.function("def handler(): return 1"))
+        assert isinstance(ready, TemplateReady)
+        [template] = house.runtime._templates.values()
+        return template.name, repr(template)
+
+    name, said = visit(story)
+    assert said.startswith(f"<TemplateProcess {name} ready, <ForkClient open, 0 waiting, ")

@@ -52,8 +52,10 @@ def test_two_openings_of_one_file_see_each_other(tmp_path: Path) -> None:
     async def main() -> None:
         first = await SqliteStore.open(tmp_path / "state.db", CLOCK, poll_s=0.01)
         second = await SqliteStore.open(tmp_path / "state.db", CLOCK, poll_s=0.01)
+        assert repr(first) == "<SqliteStore open, 0 watch>"
         await check_shared(first, second)
         await first.close()
+        assert repr(first).startswith("<SqliteStore closed, ")
         await second.close()
 
     asyncio.run(main())

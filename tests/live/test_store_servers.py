@@ -16,9 +16,11 @@ from attacca.errors import BadConfig, StateUnavailable
 from attacca.io.store.config import StoreConfig
 from attacca.io.store.conformance import check_shared, check_store
 from attacca.io.store.opening import open_store
+from attacca.io.store.steady import SteadyStore
 from attacca.io.store.types import ABSENT, Change, Store
 from attacca.kernel.clock import SystemClock
 from tests.live.stores import Proxy, StoreServer, running
+from tests.live.whole import PATIENCE_S
 
 CLOCK = SystemClock()
 KINDS = ["redis", "etcd"]
@@ -89,7 +91,19 @@ def play(story: Callable[[Proxy, Store], Awaitable[None]], server: StoreServer, 
 
 
 def test_it_does_what_a_store_does(server: StoreServer) -> None:
-    asyncio.run(check_store(lambda: opened(server.config(), next(prefixes))))
+    asyncio.run(check_store(lambda: opened(server.config(timeout_s=PATIENCE_S), next(prefixes))))
+
+
+def test_it_says_whom_it_asks(server: StoreServer) -> None:
+    async def main() -> str:
+        store = await opened(server.config(), next(prefixes))
+        assert isinstance(store, SteadyStore)
+        await store.close()
+        return repr(store._raw)
+
+    said = asyncio.run(main())
+    assert said.startswith(("<RedisStore redis://", "<EtcdStore etcd://"))
+    assert said.endswith(": asks member 0>") is said.startswith("<EtcdStore")
 
 
 def test_it_does_so_over_a_slow_network(server: StoreServer) -> None:
@@ -311,9 +325,8 @@ def test_over_tls_it_does_what_a_store_does_for_those_who_know_its_authority(kin
     with running(kind, tmp_path / "server", certificate=certificate) as server:
 
         def trusting() -> Awaitable[Store]:
-            return open_store(
-                StoreConfig(url=f"{server.url()}?ca={certificate}&prefix={next(prefixes)}"), NOWHERE, CLOCK
-            )
+            url = f"{server.url()}?ca={certificate}&prefix={next(prefixes)}"
+            return open_store(StoreConfig(url=url, timeout_s=PATIENCE_S), NOWHERE, CLOCK)
 
         asyncio.run(check_store(trusting))
         for url in (f"{server.url()}?ca={other}", server.url(), server.url().replace("s://", "://")):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from attacca.guest import channel as wire
-from tests.live.whole import Later, Whole, deployment, running, until
+from tests.live.whole import Later, Whole, deployment, meanwhile, running, until
 
 HEAD = wire.RESULT_HEAD.pack(1.0, 200, 0, 0)
 READY = json.dumps({"sandbox_ms": 1, "code_ms": 1, "imports_ms": 1}).encode()
@@ -166,11 +166,7 @@ def test_a_template_that_talks_without_end_keeps_nobody_waiting(whole: Whole, ki
     say = f"say({kind}, 4_000_000_000, bytes(4))"
     source = f"{IMPORTED}\n    if is_template:\n        while time.monotonic() < START + 1:\n            {say}\n"
     deploying = Later(lambda: whole.deploy("talker", source.replace("START", repr(time.monotonic())), handler=HANDLER))
-    rounds = 0
-    while deploying.is_alive():
-        assert whole.is_well()
-        rounds += 1
-    assert rounds > 10
+    assert meanwhile(deploying, whole.is_well) > 1
     deploying.result()
 
 

@@ -2,7 +2,9 @@
 
 import asyncio
 import shutil
+import socket
 import ssl
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from attacca.io.certificates import AUTHORITY, OWN, Certificates, make_authority
 from attacca.io.wire.conformance import LEFT, RIGHT, SMALL, Recorder, Word, check_link
 from attacca.io.wire.strangers import Hand, check_bytes
 from attacca.io.wire.stream import StreamLink
-from attacca.io.wire.tcp import Dialer, Listener
+from attacca.io.wire.tcp import Dialer, Dialers, Listener
 from attacca.io.wire.types import Hello, Limits, Receiver
 from attacca.kernel.clock import SystemClock
 
@@ -21,6 +23,7 @@ HOST = "127.0.0.1"
 
 class TcpJoint:
     contexts: tuple[ssl.SSLContext | None, ssl.SSLContext | None] = (None, None)  # of who listens, and who dials
+    beside: Path | None = None
 
     def __init__(
         self, left: Receiver[Any], left_hello: Hello, right: Receiver[Any], right_hello: Hello, limits: Limits
@@ -36,11 +39,24 @@ class TcpJoint:
         return self._accepted[-1]
 
     async def open(self) -> None:
-        await self.listener.open(HOST, 0, self.contexts[0])
+        await self.listener.open(HOST, 0, self.contexts[0], self.beside)
+        self.dial()
+
+    def dial(self) -> None:
         self.dialer = Dialer(
-            lambda: StreamLink(*self._dialing, has_dialed=True), [(HOST, self.listener.port)], self.contexts[1]
+            lambda: StreamLink(*self._dialing, has_dialed=True),
+            [(HOST, self.listener.port)],
+            self.contexts[1],
+            beside=self.beside,
         )
         self.dialer.open()
+
+    @property
+    def family(self) -> int:
+        """Of the sockets that joined them last."""
+        transport = self._accepted[-1]._transport
+        assert transport is not None
+        return int(transport.get_extra_info("socket").family)
 
     async def cut(self) -> None:
         self._accepted[-1].cut()
@@ -62,6 +78,38 @@ async def over_tcp(*sides: Any) -> TcpJoint:
 
 def test_a_link_over_tcp_does_what_a_link_does() -> None:
     uvloop.run(check_link(over_tcp))
+
+
+async def beside(directory: Path, *sides: Any) -> TcpJoint:
+    joint = TcpJoint(*sides)
+    joint.beside = directory
+    await joint.open()
+    return joint
+
+
+def test_those_beside_each_other_are_linked_just_so(tmp_path: Path) -> None:
+    uvloop.run(check_link(partial(beside, tmp_path)))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_those_beside_each_other_need_no_network(tmp_path: Path) -> None:
+    async def main() -> None:
+        families = []
+        for is_left_behind in (False, True):
+            left, right = Recorder(), Recorder()
+            joint = TcpJoint(left, LEFT, right, RIGHT, SMALL)
+            joint.beside = tmp_path
+            await joint.listener.open(HOST, 0, None, None if is_left_behind else tmp_path)
+            if is_left_behind:
+                with socket.socket(socket.AF_UNIX) as killed:
+                    killed.bind(str(tmp_path / f"{HOST}:{joint.listener.port}"))
+            joint.dial()
+            await left.until(lambda one: one.links != [])
+            families.append(joint.family)
+            await joint.close()
+        assert families == [socket.AF_UNIX, socket.AF_INET]
+
+    uvloop.run(main())
 
 
 class SocketHand:
@@ -175,6 +223,23 @@ def test_who_dials_before_anybody_listens_is_joined_when_somebody_does() -> None
         assert repr(dialer).startswith(f"<Dialer {HOST}:{port}: {dialer.attempts} attempts, <StreamLink open: ")
         await dialer.close("done")
         await right.until(lambda one: one.ends != [])
+        await listener.close("done")
+
+    uvloop.run(main())
+
+
+def test_whoever_dials_several_says_how_many() -> None:
+    async def main() -> None:
+        left, right = Recorder(), Recorder()
+        listener = Listener(lambda: StreamLink(right, RIGHT, Word, SMALL, has_dialed=False))
+        await listener.open(HOST, 0)
+        dialers = Dialers(lambda: StreamLink(left, LEFT, Word, SMALL, has_dialed=True))
+        dialers.dial("right", (HOST, listener.port))
+        await right.until(lambda one: one.links != [])
+        assert repr(dialers) == "<Dialers 1 peers, 0 closing>"
+        dialers.hang_up("right", "done")
+        assert repr(dialers) == "<Dialers 0 peers, 1 closing>"
+        await dialers.close("done")
         await listener.close("done")
 
     uvloop.run(main())

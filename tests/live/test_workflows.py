@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.live.apart import Cluster, cluster
-from tests.live.whole import Onlooker, Whole, deployment, running, until
+from tests.live.whole import Whole, deployment, running, until
 
 COUNTER = """
 import os
@@ -54,18 +54,18 @@ def cast(ctx, source, message):
 """
 
 
-def uploaded(onlooker: Onlooker, source: str) -> Any:
+def uploaded(onlooker: Whole, source: str) -> Any:
     answer = onlooker.ask("POST", "/api/code", *deployment("code", source))
     assert answer.status == 201, answer
     return answer.value
 
 
-def started(onlooker: Onlooker, name: str, components: list[dict[str, Any]]) -> Any:
+def started(onlooker: Whole, name: str, components: list[dict[str, Any]]) -> Any:
     body = json.dumps({"name": name, "components": components}).encode()
     return onlooker.ask("POST", "/api/workflows", body, {"content-type": "application/json"})
 
 
-def counting(onlooker: Onlooker, source: str, /, **requires: list[str]) -> list[dict[str, Any]]:
+def counting(onlooker: Whole, source: str, /, **requires: list[str]) -> list[dict[str, Any]]:
     """Of each component the nodes that it may be on."""
     made = [
         {"name": "sender", "artefact": uploaded(onlooker, source), "outputs": {"to": {"to": ["counter"]}}},
@@ -85,7 +85,7 @@ def lines(directory: Path) -> list[str]:
     return file.read_text().splitlines() if file.exists() else []
 
 
-def rows(onlooker: Onlooker, name: str) -> dict[str, dict[str, Any]]:
+def rows(onlooker: Whole, name: str) -> dict[str, dict[str, Any]]:
     return {row["component"]: row for row in onlooker.get(f"/api/workflows/{name}")["instances"]}
 
 

@@ -26,7 +26,7 @@ from tests.live.ordinary import environment
 
 ENVIRON = {name: value for name, value in os.environ.items() if not name.startswith("ATTACCA_")}
 JOIN = os.environ.get("JOIN", "memory")  # JOIN=tcp: the planes of every server are joined over TCP
-PATIENCE_S = 20.0
+PATIENCE_S, NAP_S = 20.0, 0.01
 CGROUPS = Path("/sys/fs/cgroup")
 
 
@@ -236,18 +236,30 @@ def running(state: Path, *options: str, ordinary: str = "", groups: Sequence[Pat
         whole.stop()
 
 
+def naps(seconds: float = PATIENCE_S) -> Iterator[None]:
+    """Until patience has run out. A machine that is paused, for however long, is so for a second."""
+    spent, before = 0.0, time.monotonic()
+    while spent < seconds:
+        yield
+        time.sleep(NAP_S)
+        now = time.monotonic()
+        spent, before = spent + min(now - before, 1.0), now
+
+
 def until(is_so: Callable[[], object], what: str = "", seconds: float = PATIENCE_S) -> None:
-    end = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < end, f"it did not come to pass: {what}"
-        time.sleep(0.01)
+    for _ in naps(seconds):
+        if is_so():
+            return
+    assert is_so(), f"it did not come to pass: {what}"
 
 
 def until_nothing_is_left(whole: Onlooker, of: str = "") -> None:
-    end = time.monotonic() + PATIENCE_S
-    while left := [one for one in whole.left() if one.startswith(of)]:
-        assert time.monotonic() < end, left
-        time.sleep(0.01)
+    left: list[str] = []
+    for _ in naps():
+        left = [one for one in whole.left() if one.startswith(of)]
+        if not left:
+            return
+    raise AssertionError(left)
 
 
 class Later(threading.Thread):
@@ -272,6 +284,15 @@ class Later(threading.Thread):
         if self._error is not None:
             raise self._error
         return self._result
+
+
+def meanwhile(work: Later, ask: Callable[[], object]) -> int:
+    """How often something was done before another had ended."""
+    times = 0
+    while work.is_alive():
+        assert ask()
+        times += work.is_alive()
+    return times
 
 
 def tarball(source: str) -> bytes:

@@ -1,10 +1,12 @@
 """Every mutable thing of the laboratory says its state in one line of numbers."""
 
+import asyncio
 from pathlib import Path
 
 import numpy as np
 
 from attacca.load.records.recorder import NullRecorder, Recorder
+from attacca.load.sending.alarm import Alarm
 from attacca.load.sending.connection import Link, Pool
 from attacca.load.sending.frames import Buffer
 from attacca.load.sending.generator import Sender
@@ -12,9 +14,10 @@ from attacca.load.sending.pacing import Gate, Pacer
 from attacca.load.traces.daily import days
 from attacca.load.traces.draws import Marks, Quantiles
 from attacca.load.traces.events import Gathering
+from attacca.load.traces.formats import read
 from attacca.load.traces.readers.counts import Counts
-from attacca.load.traces.readers.frames import Index
-from attacca.load.traces.reading import Bad
+from attacca.load.traces.readers.frames import Index, StandIn
+from attacca.load.traces.reading import Bad, Reading
 from attacca.load.traces.sketch import Sketch
 from attacca.load.traces.spool import Spool
 from attacca.load.traces.summary import Walk
@@ -22,6 +25,7 @@ from attacca.load.traces.synth import Azure, Recipe
 from attacca.load.traces.transforms.nearness import Nearness
 from attacca.load.traces.transforms.sampling import Sampler
 from attacca.load.traces.transforms.scaled import Scale, Scaled
+from attacca.load.traces.writing import write
 from attacca.load.workload.clients import Client
 from attacca.load.workload.scenario import Clients, FunctionPlan, Scenario, Shape, Workload
 from attacca.load.workload.schedule import Schedule
@@ -81,3 +85,25 @@ def test_what_traces_are_made_of() -> None:
     )
     assert repr(Marks(1, "x")).startswith("<Marks ")
     assert repr(Index([1, 2])) == "<Index of 1>"
+
+
+def test_what_traces_are_read_from(tmp_path: Path) -> None:
+    trace = events([("a", "f", 1.5, 10.0), ("a", "g", 61.0, 20.0)])
+    for name in ("attacca", "azure2019"):
+        write(trace, tmp_path / name, name)
+    assert repr(read(tmp_path / "attacca", "attacca", Reading())) == "<Own 2 functions in 120 s>"
+    assert repr(read(tmp_path / "azure2019", "azure2019", Reading())) == "<Counted 2 functions in 120 s>"
+    assert repr(StandIn(1, 2)) == "<StandIn of 2>"
+
+
+def test_an_alarm() -> None:
+    async def main() -> None:
+        alarm = Alarm()
+        assert repr(alarm) == f"<Alarm not set, descriptor {alarm._fd}>"
+        task = asyncio.get_running_loop().create_task(alarm.sleep(0.0))
+        await asyncio.sleep(0)
+        assert repr(alarm) == f"<Alarm set, descriptor {alarm._fd}>"
+        await task
+        alarm.close()
+
+    asyncio.run(main())

@@ -61,6 +61,10 @@ def test_keepalive(policy: Keepalive, says: str) -> None:
     assert repr(state) == says
 
 
+def test_a_policy_is_tried_nowhere() -> None:
+    assert repr(Nowhere(Streams(1).stream("keepalive"))) == "<Nowhere>"
+
+
 def test_what_keepalive_learns_from() -> None:
     histogram = Histogram(HybridHistogram(bin_s=1.0, bins=10))
     for pause_s in (1.0, 3.0, 99.0):

@@ -73,7 +73,7 @@ def test_a_world() -> None:
     world = World(one, Schedule(one), NullRecorder(one, "simulated", 0.0), engine, EventLog(engine))
     assert repr(world) == "<World at 0 s: 0 sent, 0 under way, 1 workers>"
     assert repr(world._clients) == "<Clients 2, 0 invocations sent>"
-    assert repr(Faults(one, 2.0, engine, EventLog(engine), world.nodes, world.control)) == "<Faults 0 happened>"
+    assert repr(Faults(one, 2.0, engine, EventLog(engine), world)) == "<Faults 0 happened>"
     assert repr(world.ledger) == "<Ledger 0 ok, 0 failed, 0 refused, 0 unanswered>"
 
 

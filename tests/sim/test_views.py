@@ -113,11 +113,19 @@ def listen(node: SimulatedWorker, watched: Watched) -> None:
     def view() -> WorkerView:
         held = total(copy.resources for copy in node.runtime.instances.values())
         watched.said[node.name] = (node.config.resources - held, node.core.scheduler.limit)
-        watched.wanting[node.name] = node.machine.wanting
+        watched.wanting[node.name] = wanting(node)
         return plain()
 
     view()
     node.view = view  # type: ignore[method-assign]
+
+
+def wanting(node: SimulatedWorker) -> int:
+    """Who computes, one by one, where nobody shares a core."""
+    if node.machine.cpu.busy is not None:
+        return node.machine.cpu.busy
+    jobs = [job for copy in node.runtime.instances.values() for job in copy.running.values()]
+    return sum(job.work.target.plan.body.computing > 0 for job in jobs)
 
 
 @as_written

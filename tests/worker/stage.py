@@ -100,7 +100,7 @@ class Stage:
         )
         self.timer = HandTimer()
         self.drive: Drive[Event, Command] = Drive(
-            self._handle, self.core.wakeup, each(self._perform), self.clock.now, self.timer, Tick(), raise_refused
+            self._handle, self.core.alarm, each(self._perform), self.clock.now, self.timer, Tick(), raise_refused
         )
         self.said: list[tuple[float, Command]] = []
         self.started: dict[str, Started] = {}

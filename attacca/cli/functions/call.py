@@ -47,7 +47,7 @@ def list_calls(
         show_json(known)
     elif not known:
         say("There is no such call.")
-        say(f"  Try: attacca invoke --async {name or 'NAME'}; where gateways keep their own, --url of one")
+        say(f"  Try: attacca invoke --async {name or 'NAME'}")
     else:
         show_rows(known)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 
 import typer
 
-from attacca.cli.command import Refused, VerbCommand
+from attacca.cli.command import Refused, VerbCommand, gathered
 from attacca.cli.laboratory.report import Width, draw, numbers, width, write
 from attacca.cli.options import Json
 from attacca.cli.screens.terminal import is_coloured, paint, put, say, seconds, show_json, visible
@@ -59,6 +59,9 @@ Out = Annotated[
     str, typer.Option("--out", metavar="DIR", help="The study. Default: runs/NAME-study.", show_default=False)
 ]  # fmt: skip
 Records = Annotated[bool, typer.Option("--records", help="Keep each run's records too.")]
+Check = Annotated[
+    bool, typer.Option("--check", help="In each run, check after each event what must always hold; a third slower.")
+]
 ReportFile = Annotated[
     str, typer.Option("--report", metavar="FILE.html", help="Write the report of it all.", show_default=False)
 ]  # fmt: skip
@@ -70,53 +73,45 @@ Metrics = Annotated[
 ]  # fmt: skip
 
 
-def sweep(
-    path: ScenarioPath,
-    *,
-    sets: Sets = [],  # noqa: B006 - as typer wants it; never changed
-    seeds: Seeds = "10",
-    until: Until = "",
-    on: On = "",
-    processes: Processes = None,
-    out: Out = "",
-    records: Records = False,
-    report: ReportFile = "",
-    figures: Figures = "",
-    wide: Width = "page",
-    as_json: Json = False,
-) -> None:
+class Plan(NamedTuple):
+    """What is run, and where."""
+
+    sets: Sets = []  # noqa: RUF012 - as typer wants it; never changed
+    seeds: Seeds = "10"
+    until: Until = ""
+    on: On = ""
+    processes: Processes = None
+    out: Out = ""
+    records: Records = False
+    check: Check = False
+
+
+class Files(NamedTuple):
+    """What is made of the runs."""
+
+    report: ReportFile = ""
+    figures: Figures = ""
+    wide: Width = "page"
+
+
+@gathered
+def sweep(path: ScenarioPath, *, plan: Plan, files: Files, as_json: Json = False) -> None:
     """Run every combination of what is varied, once for each seed. What was run before is not run again."""
-    plan = Plan(path, sets, seeds, until)
-    groups, outcome = study(plan, on=on, processes=processes, out=out, records=records)
-    show(groups, outcome, Wanted(report, figures, wide), as_json=as_json)
+    groups, outcome = study(path, plan)
+    show(groups, outcome, files, None, as_json=as_json)
 
 
-def compare(
-    path: ScenarioPath,
-    *,
-    sets: Sets = [],  # noqa: B006 - as typer wants it; never changed
-    seeds: Seeds = "10",
-    until: Until = "",
-    on: On = "",
-    processes: Processes = None,
-    out: Out = "",
-    records: Records = False,
-    report: ReportFile = "",
-    figures: Figures = "",
-    wide: Width = "page",
-    metrics: Metrics = SHOWN,
-    as_json: Json = False,
-) -> None:
+@gathered
+def compare(path: ScenarioPath, *, plan: Plan, files: Files, metrics: Metrics = SHOWN, as_json: Json = False) -> None:
     """Compare what is varied, seed by seed: all see the same arrivals, so that small differences show.
 
     The first value is the one that the others are compared with.
     """
-    if not sets:
+    if not plan.sets:
         raise BadConfig("nothing is varied", "--set worker.keepalive=lru,greedy_dual")
     wanted = metric_names(metrics)
-    plan = Plan(path, sets, seeds, until)
-    groups, outcome = study(plan, on=on, processes=processes, out=out, records=records)
-    show(groups, outcome, Wanted(report, figures, wide, wanted), as_json=as_json)
+    groups, outcome = study(path, plan)
+    show(groups, outcome, files, wanted, as_json=as_json)
 
 
 def add(app: typer.Typer) -> None:
@@ -151,39 +146,29 @@ def seeds_of(text: str, first: int) -> list[int]:
 SEEDS_MOST = 1_000_000
 
 
-class Plan(NamedTuple):
-    """As it was typed."""
-
-    path: str
-    sets: list[str]
-    seeds: str
-    until: str = ""
-
-
-def study(
-    plan: Plan, *, on: str, processes: int | None, out: str, records: bool
-) -> tuple[list["Group"], "StudyOutcome"]:
+def study(path: str, plan: Plan) -> tuple[list["Group"], "StudyOutcome"]:
     """Run what is missing; the configurations in the order of what was varied."""
     need_lab()
     from attacca.load.report.groups import grouped, seeds_for
     from attacca.load.report.measure import read as read_digest
     from attacca.load.workload.scenario import read
     from attacca.sim.study.grid import expand, parse
-    from attacca.sim.study.job import mark_of
+    from attacca.sim.study.job import CHECKED, SIMULATE, mark_of
     from attacca.sim.study.study import Study
 
-    scenario = read(Path(plan.path))
+    scenario = read(Path(path))
     axes = [parse(setting) for setting in plan.sets]
     goal = goal_of(plan.until)
     seeds = seeds_of(plan.seeds, scenario.seed)
     most = MORE * len(seeds) if goal else len(seeds)
     while True:
         cells = expand(scenario, axes, seeds, mark_of)
-        planned = Study(Path(out or f"runs/{scenario.name}-study"), cells, keep_records=records)
+        how, place = CHECKED if plan.check else SIMULATE, Path(plan.out or f"runs/{scenario.name}-study")
+        planned = Study(place, cells, simulate=how, keep_records=plan.records)
         if outdated := planned.outdated():
             say(f"  {outdated} that are there were made by other code, settings or traces: they are run anew.", "dim")
         meter = Meter(len(cells))
-        outcome = planned.run(meter.tell, processes, on)
+        outcome = planned.run(meter.tell, plan.processes, plan.on)
         meter.close(outcome)
         groups = grouped([read_digest(path) for path in outcome.paths])
         wanted = 0 if goal is None or outcome.failed else seeds_for(groups, *goal)
@@ -247,29 +232,23 @@ class Meter:
         say(f"{new} run{'s' * (new != 1)} in {took}, {outcome.reused} were there already.", "green")
 
 
-class Wanted(NamedTuple):
-    """What is made of the runs: files, and of which metrics is told."""
-
-    report: str = ""
-    figures: str = ""
-    wide: str = "page"
-    metrics: list[str] | None = None
-
-
-def show(groups: list["Group"], outcome: "StudyOutcome", wanted: Wanted, *, as_json: bool) -> None:
+def show(
+    groups: list["Group"], outcome: "StudyOutcome", files: Files, metrics: list[str] | None, *, as_json: bool
+) -> None:
+    """`metrics`: those that are compared."""
     need_lab()
     from attacca.load.report.sections import report as make_report
 
-    if groups and (wanted.report or wanted.figures):
+    if groups and (files.report or files.figures):
         whole = make_report([digest for group in groups for digest in group.digests])
-        if wanted.report:
-            write(whole, Path(wanted.report))
-        if wanted.figures:
-            draw(whole, Path(wanted.figures), wanted.wide)
+        if files.report:
+            write(whole, Path(files.report))
+        if files.figures:
+            draw(whole, Path(files.figures), files.wide)
     if as_json:
-        show_json(as_numbers(groups, outcome, wanted.metrics or []))
+        show_json(as_numbers(groups, outcome, metrics or []))
     elif groups:
-        for line in lines(groups, wanted.metrics):
+        for line in lines(groups, metrics):
             put(line)
     for failed in outcome.failed[:10]:
         say(f"{failed.cell.label} seed {failed.cell.scenario.seed} failed: {failed.why}", "red")

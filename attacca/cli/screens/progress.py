@@ -45,7 +45,7 @@ class Watching:
         self._quiet = quiet
 
     def __repr__(self) -> str:
-        return f"<Watching quiet={self._quiet}>"
+        return f"<Watching {'quietly' if self._quiet else 'aloud'}>"
 
     def remark(self, text: str) -> None:
         if not self._quiet:
@@ -98,7 +98,7 @@ class Complainer:
         self._said = ""
 
     def __repr__(self) -> str:
-        return f"<Complainer {len(self._said)}>"
+        return f"<Complainer has said {self._said!r}>"
 
     def __call__(self, shown: Shown) -> None:
         kind = shown.warning.partition("%")[2]  # the same warning with another number is not news

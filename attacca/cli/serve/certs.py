@@ -136,7 +136,8 @@ def _make(plane: str, name: str, out: str, days: int, state_dir: str, file: str,
     directory = _directory(state_dir, file)
     where = Path(out).expanduser() if out else directory / (plane if plane == name else f"{plane}-{name}")
     folder = make_plane(directory, plane, name, where, SystemClock().wall(), days)
-    _tell(folder, f"What {plane} {name} shows", f"attacca {plane} --name {name} --certs {folder}", as_json=as_json)
+    who, named = (plane, "") if plane == name else (f"{plane} {name}", f" --name {name}")
+    _tell(folder, f"What {who} shows", f"attacca {plane}{named} --certs {folder}", as_json=as_json)
 
 
 def _tell(folder: Path, what: str, then: str, *, as_json: bool) -> None:

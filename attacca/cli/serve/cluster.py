@@ -35,6 +35,7 @@ class ClusterConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     certs: Path | None = None  # a directory that `attacca certs` made for this plane: links pass through TLS
     join_token_file: Path | None = None  # with what `attacca token join` printed; or ATTACCA_JOIN_TOKEN has it
 
+    sockets: Path | None = None  # a directory of planes on one machine, of nobody else: their links go by sockets there
     haproxy: Path | None = None  # of control: the socket of a HAProxy that is told which gateways there are
     haproxy_backend: str = "attacca"
     code_mb: Annotated[int, msgspec.Meta(ge=16)] = 4096  # of code and bundles that a worker keeps; more where in use

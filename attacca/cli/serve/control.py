@@ -7,13 +7,12 @@ from typing import Annotated
 
 import typer
 
-from attacca.cli.command import PlaneGroup, VerbCommand
-from attacca.cli.options import DEFAULT_URL, ConfigFile, Csv, Json, MaybeName, StateDir, Token, Url
+from attacca.cli.command import PlaneGroup, VerbCommand, gathered
+from attacca.cli.options import DEFAULT_URL, Csv, Json, MaybeName, StateDir, Token, Url
 from attacca.cli.screens.terminal import paint, say, show_csv, show_json
 from attacca.cli.serve.lines import log_to_stderr
-from attacca.cli.serve.plane_options import Advertise, Certs, Listen, PlaneName
+from attacca.cli.serve.plane_options import Linked, Listening, Member, Started, said
 from attacca.cli.serve.running import run as serve
-from attacca.cli.serve.up import Assignments, Host, Lifeline, Port, Quiet, Verbose
 
 EXAMPLES = """
 attacca control  # starts it
@@ -36,43 +35,33 @@ app = typer.Typer(
 
 
 @app.command("run", cls=VerbCommand, epilog=EXAMPLES)
+@gathered
 def run(
     *,
-    host: Host = None,
-    port: Port = None,
-    listen: Listen = None,
-    advertise: Advertise = None,
-    name: PlaneName = None,
-    certs: Certs = None,
+    listening: Listening,
+    linked: Linked,
+    member: Member,
     state_dir: StateDir = "",
-    assignments: Assignments = None,
-    file: ConfigFile = "",
-    verbose: Verbose = False,
-    quiet: Quiet = False,
-    lifeline: Lifeline = False,
+    started: Started,
     as_json: Json = False,
 ) -> None:
     """Start control alone: the catalogue, the admin API, and a port where gateways and workers join."""
     from attacca.cli.serve.configuration import load
 
-    flags = {
-        "host": (host, "--host"), "port": (port, "--port"), "state_dir": (state_dir or None, "--state-dir"),
-        "cluster.listen": (listen, "--listen"), "cluster.advertise": (advertise, "--advertise"),
-        "cluster.name": (name, "--name"), "cluster.certs": (certs, "--certs"),
-    }  # fmt: skip
-    config = load(os.environ, file, flags, assignments or [], "control").value
+    flags = said(listening, linked, member) | {"state_dir": (state_dir or None, "--state-dir")}
+    config = load(os.environ, started.file, flags, started.assignments or [], "control").value
     from attacca.cli.serve.planes.control import ControlPlane
 
-    log_to_stderr(lambda: config.cluster.name or "control", verbose=verbose, is_json=config.log == "json")
+    log_to_stderr(lambda: config.cluster.name or "control", verbose=started.verbose, is_json=config.log == "json")
     plane = ControlPlane(config)
 
     def greet() -> None:
         if as_json:
             show_json({"url": plane.url, "restored": plane.restored, **plane.info()})
-        elif not quiet:
+        elif not started.quiet:
             banner(plane.url, plane.link_address)
 
-    code = serve(plane, greet, has_lifeline=lifeline)
+    code = serve(plane, greet, has_lifeline=started.lifeline)
     if code:
         raise typer.Exit(code)
 

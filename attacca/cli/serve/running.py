@@ -6,6 +6,7 @@ import gc
 import logging
 import os
 import signal
+import socket
 import sys
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -63,7 +64,9 @@ async def serve(plane: Plane, greet: Callable[[], None], *, has_lifeline: bool =
         gc.freeze()
         gc.set_threshold(*COLLECT)
         greet()
+        notify("READY=1")
         await signals.wait()
+        notify("STOPPING=1")
         remark("Draining: what runs may finish; Ctrl-C again ends it at once.")
         draining = loop.create_task(plane.drain())
         is_killed = await signals.comes_before(draining)
@@ -75,6 +78,15 @@ async def serve(plane: Plane, greet: Callable[[], None], *, has_lifeline: bool =
         await plane.close()
     remark("Killed." if is_killed else "Stopped; nothing is left running.")
     return KILLED if is_killed else 0
+
+
+def notify(state: str) -> None:
+    """Whoever started us and waits for that: sd_notify(3)."""
+    where = os.environ.get("NOTIFY_SOCKET", "")
+    if where.startswith(("/", "@")):
+        address = f"\0{where[1:]}" if where.startswith("@") else where
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as said:
+            said.sendto(state.encode(), address)
 
 
 class Signals:

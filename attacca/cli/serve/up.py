@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from attacca.cli.options import ConfigFile, Json, StateDir
+from attacca.cli.command import gathered
+from attacca.cli.options import Json, StateDir
 from attacca.cli.screens.terminal import counted, paint, show_json
 from attacca.cli.serve.lines import log_to_stderr, watcher
+from attacca.cli.serve.plane_options import Listening, Public, Started, Working, said
 from attacca.cli.serve.running import remark
 from attacca.cli.serve.running import run as serve
 
@@ -34,59 +36,7 @@ attacca up --workers 3 --gateways 2  # each in a process of its own, started ane
 attacca up --port 0 --json  # one line with its address when it is ready
 """
 FOR_ALL = ("public", "isolation", "memory_limits", "queueing", "concurrency", "keepalive")
-SERVER_PANEL, POLICY_PANEL = "Server", "Worker and policies"
 
-Host = Annotated[
-    str | None,
-    typer.Option("--host", metavar="HOST", help="Where to listen. Default: 127.0.0.1.", rich_help_panel=SERVER_PANEL),
-]
-Port = Annotated[
-    int | None, typer.Option("--port", metavar="PORT", help="Default: 8080; 0 for any.", rich_help_panel=SERVER_PANEL)
-]
-Public = Annotated[
-    bool | None,
-    typer.Option(
-        "--public", help="Anybody may call functions: no token, any Host, any site.", rich_help_panel=SERVER_PANEL
-    ),
-]
-Isolation = Annotated[
-    str | None,
-    typer.Option(
-        "--isolation", metavar="process|none", help="none: only for code you trust.", rich_help_panel=POLICY_PANEL
-    ),
-]
-Memory = Annotated[
-    int | None,
-    typer.Option(
-        "--memory", metavar="MB", help="For all sandboxes. Default: 75 % of what is free.", rich_help_panel=POLICY_PANEL
-    ),
-]
-MemoryLimits = Annotated[
-    str | None,
-    typer.Option(
-        "--memory-limits",
-        metavar="enforce|watch",
-        help="watch: start without cgroups, too.",
-        rich_help_panel=POLICY_PANEL,
-    ),
-]
-Cores = Annotated[
-    int | None, typer.Option("--cores", metavar="N", help="Default: all there are.", rich_help_panel=POLICY_PANEL)
-]
-Queueing = Annotated[
-    str | None,
-    typer.Option(
-        "--queueing", metavar="POLICY", help="Who is next: a name or module:Class.", rich_help_panel=POLICY_PANEL
-    ),
-]
-Concurrency = Annotated[
-    str | None,
-    typer.Option("--concurrency", metavar="POLICY", help="How many run at once.", rich_help_panel=POLICY_PANEL),
-]
-Keepalive = Annotated[
-    str | None,
-    typer.Option("--keepalive", metavar="POLICY", help="Who is evicted, and when.", rich_help_panel=POLICY_PANEL),
-]
 Workers = Annotated[
     int | None,
     typer.Option("--workers", metavar="N", min=1, help="As processes of their own.", rich_help_panel="Planes apart"),
@@ -97,40 +47,21 @@ Gateways = Annotated[
         "--gateways", metavar="N", min=1, help="As processes that share the port.", rich_help_panel="Planes apart"
     ),
 ]
-Assignments = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Any setting, as `attacca config` lists them. Repeatable."),
-]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="A line for each invocation and deployment.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No banner.")]
-Lifeline = Annotated[
-    bool, typer.Option("--lifeline", help="Drain when standard input, a pipe, is closed too.", hidden=True)
-]
 Temporary = Annotated[
     bool, typer.Option("--temporary", help="The state is in a directory of its own that goes with it.", hidden=True)
 ]
 
 
+@gathered
 def run(
     *,
-    host: Host = None,
-    port: Port = None,
+    listening: Listening,
     state_dir: StateDir = "",
     public: Public = None,
-    isolation: Isolation = None,
-    memory_mb: Memory = None,
-    memory_limits: MemoryLimits = None,
-    cores: Cores = None,
-    queueing: Queueing = None,
-    concurrency: Concurrency = None,
-    keepalive: Keepalive = None,
+    working: Working,
     workers: Workers = None,
     gateways: Gateways = None,
-    assignments: Assignments = None,
-    file: ConfigFile = "",
-    verbose: Verbose = False,
-    quiet: Quiet = False,
-    lifeline: Lifeline = False,
+    started: Started,
     temporary: Temporary = False,
     as_json: Json = False,
 ) -> None:
@@ -144,30 +75,28 @@ def run(
     with contextlib.ExitStack() as ending:
         if temporary:
             state_dir = ending.enter_context(tempfile.TemporaryDirectory(prefix="attacca-"))
-        flags = {
-            "host": (host, "--host"), "port": (port, "--port"), "state_dir": (state_dir or None, "--state-dir"),
-            "public": (public, "--public"), "isolation": (isolation, "--isolation"),
-            "memory_mb": (memory_mb, "--memory"), "memory_limits": (memory_limits, "--memory-limits"),
-            "cores": (cores, "--cores"), "queueing": (queueing, "--queueing"),
-            "keepalive": (keepalive, "--keepalive"), "concurrency": (concurrency, "--concurrency"),
-        }  # fmt: skip
-        settled = load(os.environ, file, flags, assignments or []).value
+        flags = said(listening, working)
+        flags |= {"state_dir": (state_dir or None, "--state-dir"), "public": (public, "--public")}
+        settled = load(os.environ, started.file, flags, started.assignments or []).value
         is_json = settled.log == "json"
-        log_to_stderr(lambda: "up", verbose=verbose, is_json=is_json)
+        log_to_stderr(lambda: "up", verbose=started.verbose, is_json=is_json)
         from attacca.cli.serve.handed import handed, placed
 
         given = handed(os.environ)
         config = placed(settled, given)
         if workers is not None or gateways is not None:
-            said = [*passed_on(flags), *(["--config", file] if file else []), *(["--verbose"] if verbose else [])]
-            plane = apart(config, workers or 1, gateways or 1, said, assignments or [], given)
-            code = serve(plane, partial(greet_apart, plane, as_json=as_json, quiet=quiet), has_lifeline=lifeline)
+            words = [*passed_on(flags), *(["--config", started.file] if started.file else [])]
+            words += ["--verbose"] if started.verbose else []
+            plane = apart(config, workers or 1, gateways or 1, words, started.assignments or [], given)
+            greet = partial(greet_apart, plane, as_json=as_json, quiet=started.quiet)
+            code = serve(plane, greet, has_lifeline=started.lifeline)
         else:
             from attacca.cli.serve.server import Server
 
-            server = Server(config, watcher() if is_json else tell if verbose and not as_json else None, given)
-            greet = nothing if quiet else greet_as_json if as_json else banner
-            code = serve(server, partial(welcome, server, greet), has_lifeline=lifeline)
+            shown = watcher() if is_json else tell if started.verbose and not as_json else None
+            server = Server(config, shown, given)
+            hail = nothing if started.quiet else greet_as_json if as_json else banner
+            code = serve(server, partial(welcome, server, hail), has_lifeline=started.lifeline)
     if code:
         raise typer.Exit(code)
 

@@ -7,28 +7,13 @@ from typing import Annotated, Any
 
 import typer
 
-from attacca.cli.command import PlaneGroup, Refused, VerbCommand
-from attacca.cli.options import DEFAULT_URL, ConfigFile, Json, StateDir, Token, Url
+from attacca.cli.command import PlaneGroup, Refused, VerbCommand, gathered
+from attacca.cli.options import DEFAULT_URL, Json, StateDir, Token, Url
 from attacca.cli.screens.terminal import counted, paint, say, show_json
 from attacca.cli.serve.lines import log_to_stderr
-from attacca.cli.serve.plane_options import Advertise, Certs, ControlAt, Listen, PlaneName, split
+from attacca.cli.serve.plane_options import ControlAt, Linked, Listening, Member, Started, Working, said, split
 from attacca.cli.serve.running import remark
 from attacca.cli.serve.running import run as serve
-from attacca.cli.serve.up import (
-    Assignments,
-    Concurrency,
-    Cores,
-    Host,
-    Isolation,
-    Keepalive,
-    Lifeline,
-    Memory,
-    MemoryLimits,
-    Port,
-    Queueing,
-    Quiet,
-    Verbose,
-)
 
 EXAMPLES = """
 attacca worker
@@ -57,53 +42,34 @@ WorkerName = Annotated[str, typer.Argument(metavar="NAME", help="As `attacca sta
 
 
 @app.command("run", cls=VerbCommand, epilog=EXAMPLES)
+@gathered
 def run(
     *,
-    host: Host = None,
-    port: Port = None,
+    listening: Listening,
     control: ControlAt = None,
-    listen: Listen = None,
-    advertise: Advertise = None,
-    name: PlaneName = None,
-    certs: Certs = None,
+    linked: Linked,
+    member: Member,
     state_dir: StateDir = "",
-    isolation: Isolation = None,
-    memory_mb: Memory = None,
-    memory_limits: MemoryLimits = None,
-    cores: Cores = None,
-    queueing: Queueing = None,
-    concurrency: Concurrency = None,
-    keepalive: Keepalive = None,
-    assignments: Assignments = None,
-    file: ConfigFile = "",
-    verbose: Verbose = False,
-    quiet: Quiet = False,
-    lifeline: Lifeline = False,
+    working: Working,
+    started: Started,
     as_json: Json = False,
 ) -> None:
     """Start a worker alone: it joins control, and runs what gateways send it."""
     from attacca.cli.serve.configuration import load
 
-    flags = {
-        "host": (host, "--host"), "port": (port, "--port"),
-        "state_dir": (state_dir or None, "--state-dir"), "cluster.control": (split(control), "--control"),
-        "cluster.listen": (listen, "--listen"), "cluster.advertise": (advertise, "--advertise"),
-        "cluster.name": (name, "--name"), "cluster.certs": (certs, "--certs"), "isolation": (isolation, "--isolation"),
-        "memory_mb": (memory_mb, "--memory"), "memory_limits": (memory_limits, "--memory-limits"),
-        "cores": (cores, "--cores"), "queueing": (queueing, "--queueing"),
-        "keepalive": (keepalive, "--keepalive"), "concurrency": (concurrency, "--concurrency"),
-    }  # fmt: skip
-    config = load(os.environ, file, flags, assignments or [], "worker").value
+    flags = said(listening, linked, member, working)
+    flags |= {"state_dir": (state_dir or None, "--state-dir"), "cluster.control": (split(control), "--control")}
+    config = load(os.environ, started.file, flags, started.assignments or [], "worker").value
     from attacca.cli.serve.planes.worker import WorkerPlane
     from attacca.worker.host.watch import no_group
 
     plane = WorkerPlane(config)
-    log_to_stderr(lambda: plane.name, verbose=verbose, is_json=config.log == "json")
+    log_to_stderr(lambda: plane.name, verbose=started.verbose, is_json=config.log == "json")
 
     def greet() -> None:
         if as_json:
             show_json(plane.info())
-        elif not quiet:
+        elif not started.quiet:
             out, worker = sys.stdout, config.worker
             what = f"{worker.memory_mb} MB · {counted(worker.cores, 'core')}"
             out.write(f"{paint('attacca ' + plane.name, 'bold cyan', out)} has joined · {what}\n")
@@ -111,14 +77,14 @@ def run(
         if warning := no_group(plane.info()):
             remark(warning)
 
-    code = serve(plane, greet, has_lifeline=lifeline)
+    code = serve(plane, greet, has_lifeline=started.lifeline)
     if code:
         raise typer.Exit(code)
 
 
 @app.command("cordon", cls=VerbCommand, epilog=CORDON)
 def cordon(name: WorkerName, *, url: Url = DEFAULT_URL, token: Token = "", as_json: Json = False) -> None:
-    """Give a worker nothing new. It is remembered until the worker ends."""
+    """Give a worker nothing new, also when it is started anew, until it is taken back."""
     _cordon(name, url, token, is_on=True)
     _tell(name, "is given nothing new", as_json=as_json)
 
@@ -139,7 +105,7 @@ def drain(
     token: Token = "",
     as_json: Json = False,
 ) -> None:
-    """Give a worker nothing new, and wait until nothing runs there any more."""
+    """Give a worker nothing new, and wait until nothing runs there any more. `uncordon` takes it back."""
     _cordon(name, url, token, is_on=True)
     until = time.monotonic() + wait_s  # noqa: TID251 - a person waits for it
     while busy := _busy(name, url, token):

@@ -60,7 +60,9 @@ def picture(views: list[dict[str, Any]], url: str, rows: int = 0, width: int = W
     from rich.text import Text
 
     parts: list[Any] = [Text.assemble(("attacca top ", "bold"), (visible(url), "dim"))]
-    parts += [worker_line(view, 24 if width >= WIDE else 0) for view in views]
+    for view in views:
+        parts.append(worker_line(view, 24 if width >= WIDE else 0))
+        parts += [machine_line(view["load"])] if view["load"] else []
     functions = overall([function for view in views for function in view["functions"]])
     sandboxes = [sandbox for view in views for sandbox in view["sandboxes"]]
     room = max(rows - len(parts) - len(functions) - 6, 3) if rows else len(sandboxes)
@@ -96,9 +98,20 @@ def worker_line(view: dict[str, Any], width: int) -> Any:
         (" · ", "dim"), f"{view['running']} running", (f" of {view['limit']} at once", "dim"),
         (" · ", "dim"), (f"{view['queued']} queued", "yellow" if view["queued"] else ""),
         (" · ", "dim"), counted(len(view["sandboxes"]), "sandbox"),
-        (f" · cpu {view['load']['cpu_share']:.0%} load {view['load']['load_1m']:.1f}", "dim") if view["load"] else "",
         (" · draining", "bold red") if view["draining"] else "",
     )  # fmt: skip
+
+
+def machine_line(load: dict[str, Any]) -> Any:
+    """Of the whole machine, whoever keeps it busy."""
+    from rich.text import Text
+
+    said = [
+        f"cpu {load['cpu_share']:.0%}", f"load {load['load_1m']:.1f}", f"memory {load['memory_free_mb']} MB free",
+        f"disk {load['disk_free_mb'] // 1024} GB free",
+        f"network {load['received_mb_s']:.1f} MB/s in, {load['sent_mb_s']:.1f} out",
+    ]  # fmt: skip
+    return Text(f"  {' · '.join(said)}", style="dim")
 
 
 def functions_table(functions: list[dict[str, Any]], *, is_narrow: bool) -> Any:

@@ -9,8 +9,12 @@ from enum import StrEnum
 from math import inf
 from typing import Final
 
+import msgspec
+
 from attacca.control.core.changes import Changes, no_worker
 from attacca.control.core.cluster.cluster import Cluster
+from attacca.control.core.cordons import Cordons
+from attacca.control.core.entitled import Entitled
 from attacca.control.core.events import (
     OPEN,
     Announce,
@@ -50,6 +54,7 @@ from attacca.control.core.stored import EPOCH
 from attacca.control.core.workers import Workers
 from attacca.errors import AttaccaError, BadRequest, IllegalTransition
 from attacca.kernel.chance import Chance
+from attacca.kernel.timers import Alarm
 from attacca.model.endpoints import SandboxDown, Sandboxes, SandboxUp
 from attacca.model.function import Scheduling
 from attacca.model.messages import (
@@ -93,6 +98,7 @@ class ControlCore:
         allow_source_builds: bool = False,
         is_ordinary_user: bool = False,
     ) -> None:
+        self.alarm = Alarm()  # when it wants the next Tick; a Tick at any other time does no harm
         self.stage = Stage.CLOSED
         self.workers = Workers(silent_s)
         self.cluster = Cluster(policies, chance)
@@ -106,6 +112,8 @@ class ControlCore:
             allow_source_builds=allow_source_builds,
             is_ordinary_user=is_ordinary_user,
         )
+        self.cordons = Cordons(self.workers)
+        self.entitled = Entitled(self.workers, self.changes, self.cluster)
         self.erasing: dict[str, str] = {}  # by request: a secret that is being deleted
         self._restored: Restored | None = None
 
@@ -122,13 +130,13 @@ class ControlCore:
         if type(event) in OF_CLUSTER:  # hundreds of times as often as all else
             if self.stage is Stage.OPEN:
                 self.cluster.handle(now, event, out)  # type: ignore[arg-type]
-            self.cluster.publisher.flush(out)
-            return out
-        self._rest(now, event, out)
-        for command in out:
-            if type(command) is Announce:
-                self.cluster.announced(now, command.message, out)
+        else:
+            self._rest(now, event, out)
+            for command in out:
+                if type(command) is Announce:
+                    self.cluster.announced(now, command.message, out)
         self.cluster.publisher.flush(out)
+        self.alarm.at = min(self.workers.silent_at, self.garbage.again_at, self.spread.next_at, self.cluster.timers.at)
         return out
 
     def _rest(self, now: float, event: Event, out: list[Command]) -> None:
@@ -157,15 +165,11 @@ class ControlCore:
         if self.stage is Stage.OPEN and (self.garbage.is_wanted or self.garbage.is_at_work):
             self.garbage.move_on([worker.name for worker in self.workers.heard()], self.changes.catalogue, out)
 
-    def wakeup(self) -> float | None:
-        """When it wants the next Tick. A Tick at any other time does no harm."""
-        at = min(self.workers.silent_at, self.garbage.again_at, self.spread.next_at, self.cluster.timers.next() or inf)
-        return None if at == inf else at
-
     def is_at_rest(self) -> bool:
         """Nothing that was ordered is on its way."""
         return (
-            not (self.changes.turns.by_id or self.erasing or self.garbage.is_at_work or self.spread.rounds)
+            not (self.changes.turns.by_id or self.erasing or self.cordons.asked)
+            and not (self.garbage.is_at_work or self.spread.rounds)
             and self.stage != Stage.OPENING
         )
 
@@ -201,6 +205,9 @@ class ControlCore:
         changes = self.changes
         changes.restore(restored.functions, restored.secrets, restored.epoch + 1)
         changes.is_open = True
+        self.cordons.names.update(dict.fromkeys(restored.cordoned))
+        for worker in self.workers.by_name.values():
+            self.cordons.tell(worker.name, out, is_draining=worker.is_draining)
         self.cluster.begin(now, restored.epoch + 1, out)
         self.stage = Stage.OPEN
         self.workers.share(changes.catalogue)
@@ -212,6 +219,8 @@ class ControlCore:
             self._opened(now, event, out)
         elif event.id in self.erasing and isinstance(event, Erased | StoreFailed):
             self._secret_erased(event, out)
+        elif event.id in self.cordons.asked and isinstance(event, Stored | Erased | StoreFailed):
+            self.cordons.report(event, out)
         else:
             self.changes.report(event, out)
 
@@ -223,14 +232,17 @@ class ControlCore:
         match event:
             case WorkerJoined():
                 self._lose(now, event.view.name, out)  # what an older one of its name had
-                self.workers.join(now, event, self.changes.catalogue)
-                self._tell(event.view.name, out)
+                view = self.cordons.seen(event.view)
+                self.cordons.tell(view.name, out, is_draining=view.draining)
+                self.workers.join(now, msgspec.structs.replace(event, view=view), self.changes.catalogue)
+                self._tell(view.name, out)
                 self.gateways.tell(self.workers.by_name.values(), out)
-                self.cluster.joined(now, event.view, out)
+                self.cluster.joined(now, view, out)
             case Heartbeat():
-                if self.workers.hear(now, event):
-                    self._tell(event.view.name, out)
-                self.cluster.heard(now, event.view, out)
+                view = self.cordons.seen(event.view) if self.cordons.names else event.view
+                if self.workers.hear(now, view):
+                    self._tell(view.name, out)
+                self.cluster.heard(now, view, out)
             case WorkerLeft():
                 self._lose(now, event.worker, out)
                 if self.workers.by_name.pop(event.worker, None) is not None:
@@ -320,12 +332,12 @@ class ControlCore:
         """
         Raises:
             NotFound: there is no such function, or worker.
+            Conflict: see `Cordons.ask`.
             NoCapacity, TooMuchReserved: nobody can do it.
         """
         order, catalogue = event.order, self.changes.catalogue
         if isinstance(order, Cordon):
-            self.workers.expect(order.worker)
-            out += [Send(order.worker, order), Reply(event.id)]
+            self.cordons.ask(event.id, order, out)
             return
         settings = catalogue.get(order.function).now.settings
         if isinstance(order, Prewarm) and settings.scheduling is Scheduling.CLUSTER:

@@ -68,6 +68,7 @@ class Restored(msgspec.Struct, frozen=True):
     secrets: tuple[str, ...] = ()
     epoch: int = 0
     epoch_version: int = 0
+    cordoned: tuple[str, ...] = ()  # workers
 
 
 class DeployAsked(msgspec.Struct, frozen=True):
@@ -190,7 +191,7 @@ class Drain(msgspec.Struct, frozen=True):
 
 
 class Tick(msgspec.Struct, frozen=True):
-    """The time that `wakeup()` named has come; or the driver felt like it."""
+    """The time of its alarm has come; or the driver felt like it."""
 
 
 Report = Examined | Built | BuildFailed | Checked | Stored | Erased | StoreFailed
@@ -245,12 +246,12 @@ class StopBuild(msgspec.Struct, frozen=True):
 
 
 class Put(msgspec.Struct, frozen=True):
-    """Write it, if the key has this version still. Ends in Stored or StoreFailed."""
+    """Write it, if the key has this version still; None: whatever it has. Ends in Stored or StoreFailed."""
 
     id: str
     key: str
     value: bytes
-    version: int
+    version: int | None
 
 
 class Erase(msgspec.Struct, frozen=True):

@@ -15,6 +15,7 @@ from math import inf
 import msgspec
 
 from attacca.control.core.events import Tick
+from attacca.kernel.timers import Alarm
 
 RENEWALS = 5  # of a lease in its time
 TRIES = 10  # of whoever has not got it, in the same time
@@ -112,6 +113,7 @@ class LeadershipCore:
     """`lease_s`: how long it lasts. `stage`, `term` and `fence` say where it stands."""
 
     def __init__(self, lease_s: float) -> None:
+        self.alarm = Alarm()  # when it wants the next Tick; a Tick at any other time does no harm
         self.lease_s = lease_s
         self.stage = LeadershipStage.FOLLOWING
         self.term = 0
@@ -126,8 +128,12 @@ class LeadershipCore:
 
     def handle(self, now: float, event: Event) -> list[Command]:
         out: list[Command] = []
-        if self.stage is LeadershipStage.ENDED:
-            return out
+        if self.stage is not LeadershipStage.ENDED:
+            self._handle(now, event, out)
+            self.alarm.at = self._wakes_at()
+        return out
+
+    def _handle(self, now: float, event: Event, out: list[Command]) -> None:
         if self.has_lease and now >= self.held_until:
             self._step_down("the lease was not renewed in time: the store is slow, or cannot be reached", out)
         match event:
@@ -140,20 +146,18 @@ class LeadershipCore:
             case Drained():
                 self._resign(now, "this control ends", out)
                 self.stage = LeadershipStage.ENDED
-                return out
+                return
             case Tick():
                 pass
         if self._asked_at is None and now >= self._ask_at:
             self._asked += 1
             self._asked_at = now
             out.append(AskLease(self._asked))
-        return out
 
-    def wakeup(self) -> float | None:
+    def _wakes_at(self) -> float:
         if self.stage is LeadershipStage.ENDED:
-            return None
-        at = min(inf if self._asked_at is not None else self._ask_at, self.held_until if self.has_lease else inf)
-        return None if at == inf else at
+            return inf
+        return min(inf if self._asked_at is not None else self._ask_at, self.held_until if self.has_lease else inf)
 
     @property
     def has_lease(self) -> bool:

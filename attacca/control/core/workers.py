@@ -6,9 +6,9 @@ from attacca.control.core.catalogue import CatalogueState
 from attacca.errors import AttaccaError, NotFound
 from attacca.model import reserve
 from attacca.model.function import Settings
-from attacca.model.messages import Heartbeat, WorkerJoined
+from attacca.model.messages import WorkerJoined
 from attacca.model.reserve import Wish
-from attacca.model.sandbox import Capacity
+from attacca.model.sandbox import Capacity, WorkerView
 
 
 class Worker:
@@ -46,14 +46,14 @@ class Workers:
         self.silent_at = min(self.silent_at, now + self.silent_s)
         share(worker, catalogue)
 
-    def hear(self, now: float, heartbeat: Heartbeat) -> bool:
+    def hear(self, now: float, view: WorkerView) -> bool:
         """Had it been given up?"""
-        worker = self.by_name.get(heartbeat.view.name)
+        worker = self.by_name.get(view.name)
         if worker is None:
             return False
         was_silent, worker.is_silent = worker.is_silent, False
         worker.heard_at = now
-        worker.is_draining = heartbeat.view.draining
+        worker.is_draining = view.draining
         self.silent_at = min(self.silent_at, now + self.silent_s)
         return was_silent
 

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterable
 
+from attacca.control.core.cordons import CORDONED
 from attacca.control.core.events import Restored
 from attacca.control.core.stored import EPOCH, FUNCTIONS, decode, read_epoch
 from attacca.control.deploy.state import StateDir
@@ -24,7 +25,8 @@ async def restore(store: Store, state: StateDir, *, is_shared: bool = False) -> 
         if not is_shared:
             state.expect_no_code()
         return Restored(functions)
-    return Restored(functions, epoch=read_epoch(last.value), epoch_version=last.version)
+    cordoned = tuple([entry.key.removeprefix(CORDONED) for entry in await store.scan(CORDONED)])
+    return Restored(functions, epoch=read_epoch(last.value), epoch_version=last.version, cordoned=cordoned)
 
 
 def tell_missing(state: StateDir, revisions: Iterable[Revision]) -> None:

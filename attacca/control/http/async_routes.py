@@ -7,13 +7,13 @@ import msgspec
 from litestar import delete, get, post
 from litestar.params import FromPath, FromQuery, QueryParameter
 
+from attacca.control.async_calls import Calls
 from attacca.control.http.api import AsyncDetail, AsyncRow, Counted, ScheduleRow
 from attacca.control.http.context import TheContext
 from attacca.control.http.document import refusals
 from attacca.errors import Conflict, NotFound
-from attacca.io.journal.types import Journal
 from attacca.kernel import cron
-from attacca.model.async_call import AsyncCall, Delete, Gone, Mark, Record, Result, Revive, State, Unwritten, Write
+from attacca.model.async_call import AsyncCall, Delete, Gone, Mark, Record, Result, Revive, State, Unwritten
 from attacca.model.function import Settings
 from attacca.model.invocation import Failed, FunctionError, Ok
 
@@ -108,7 +108,7 @@ def schedule(settings: Settings, expression: str, marks: dict[str, Mark], wall: 
     )  # fmt: skip
 
 
-async def put(journal: Journal, write: Write) -> Result:
+async def put(journal: Calls, write: Revive | Delete) -> Result:
     told: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
     journal.write(write, lambda result: None if told.done() else told.set_result(result))
     return await told

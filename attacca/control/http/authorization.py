@@ -4,8 +4,8 @@ import os
 from collections.abc import AsyncIterator, MutableMapping, Sequence
 from typing import Any, Protocol
 
+from attacca.control.async_calls import Calls
 from attacca.control.driver import Control
-from attacca.io.journal.types import Journal
 from attacca.kernel.access import Asked, Door, Refusal, caller, refuse
 from attacca.model.invocation import Call
 from attacca.model.log import LogLine
@@ -20,7 +20,7 @@ class Observe(Protocol):
     """What the API shows of the other planes."""
 
     @property
-    def journal(self) -> Journal:
+    def journal(self) -> Calls:
         """Of asynchronous calls, as gateways share it."""
 
     async def workers(self) -> Sequence[WorkerView]: ...

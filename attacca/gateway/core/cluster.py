@@ -349,14 +349,14 @@ class Cluster:
     def _note(self, now: float, slots: Slots[Inflight], out: list[Command]) -> None:
         if slots.waiting and not slots.told:
             slots.told = len(slots.waiting)
-            load = self._load(now, slots)
-            if load is not None:
+            if (load := self._load(now, slots)) is not None:
                 out.append(TellControl(Loads((load,))))
         elif not slots.is_changed:
             slots.is_changed = True
             self.changed.append(slots)
             if self.tell_at == inf:
                 self.tell_at = now + DEMAND_S
+                self._deadlines.alarm.by(self.tell_at)
 
     def tell(self, now: float, out: list[Command]) -> None:
         """Of all that has changed."""

@@ -10,6 +10,7 @@ from enum import StrEnum
 from math import inf
 from typing import Generic, TypeVar
 
+from attacca.kernel.timers import Alarm
 from attacca.model.function import Settings
 from attacca.model.invocation import Failed
 
@@ -52,9 +53,10 @@ class Clocks(Generic[T]):
 
 
 class Deadlines(Generic[T]):
-    __slots__ = ("lanes", "next_at")
+    __slots__ = ("alarm", "lanes", "next_at")
 
-    def __init__(self) -> None:
+    def __init__(self, alarm: Alarm) -> None:
+        self.alarm = alarm
         self.next_at = inf  # no deadline is earlier; it may be too early when entries have left, never too late
         self.lanes: list[Lane[T]] = []
 
@@ -68,6 +70,7 @@ class Deadlines(Generic[T]):
             self.lanes.append(lane)
         if at < self.next_at:
             self.next_at = at
+            self.alarm.by(at)
 
     def remove(self, lane: Lane[T], entry: T) -> None:
         lane.entries.pop(entry, None)

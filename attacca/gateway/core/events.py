@@ -92,7 +92,7 @@ class Drain(msgspec.Struct, frozen=True):
 
 
 class Tick(msgspec.Struct, frozen=True):
-    """The time that `wakeup()` named has come; or the driver felt like it."""
+    """The time of its alarm has come; or the driver felt like it."""
 
 
 FromClient = Arrived | Refused | BodyCame | ClientPaused | ClientLeft | ClientFell | Amended | GivenUp

@@ -9,7 +9,6 @@ Every admitted invocation becomes done exactly once, and each has one Answer. Wh
 without one. What was lost with its sandbox or its worker goes back to waiting where that is safe: see retries.
 """
 
-from math import inf
 from typing import Final
 
 from attacca.errors import AttaccaError, Draining, NoCapacity
@@ -39,6 +38,7 @@ from attacca.gateway.core.joining import Joining
 from attacca.gateway.core.retries import LEFT, Retries
 from attacca.gateway.core.slots import Slotter
 from attacca.gateway.core.workers import ONLY, WorkerHandle, Workers
+from attacca.kernel.timers import Alarm
 from attacca.model.endpoints import Endpoints, EndpointsChanged, NotBegun, SlotFree, StartsFail
 from attacca.model.invocation import Failed, Invocation, Ok, Outcome, Start
 from attacca.model.messages import (
@@ -82,8 +82,9 @@ class GatewayCore:
     ) -> None:  # fmt: skip
         """`silent_s`: who says nothing for so long is lost. `attempts`: so often an invocation is sent, at most."""
         self.functions = Functions(calls_kept)
-        self.deadlines: Deadlines[Inflight] = Deadlines()
-        self.workers = Workers(balancer or Level(), silent_s)
+        self.alarm = Alarm()  # when it wants the next Tick; a Tick at any other time does no harm
+        self.deadlines: Deadlines[Inflight] = Deadlines(self.alarm)
+        self.workers = Workers(balancer or Level(), silent_s, self.alarm)
         self.inflight: dict[str, Inflight] = {}  # by key
         self.is_draining = False
         self.unknown = 0  # refusals that no known function can be blamed for
@@ -136,16 +137,6 @@ class GatewayCore:
                 self.cluster.drain(now, out)
             case Arrived() | Started() | Ended():
                 raise AssertionError("they are handled before")
-
-    def wakeup(self) -> float | None:
-        """When it wants the next Tick. A Tick at any other time does no harm."""
-        at = self.deadlines.next_at
-        silent_at, tell_at = self.workers.silent_at, self.cluster.tell_at
-        if silent_at < at:
-            at = silent_at
-        if tell_at < at:
-            return tell_at
-        return at if at < inf else None
 
     # What can be asked.
 
@@ -230,8 +221,6 @@ class GatewayCore:
         function.running += 1
         inflight.said = message
         inflight.start = start = message.start
-        inflight.sandbox = message.sandbox
-        inflight.why = inflight.lost + message.why if inflight.lost else message.why
         timing = message.timing
         if inflight.slot is None:
             inflight.timing = timing
@@ -363,6 +352,7 @@ class GatewayCore:
             self.joining.drop_silent(now, out)
         if self.cluster.tell_at <= now:
             self.cluster.tell(now, out)
+        self.alarm.at = min(self.deadlines.next_at, self.workers.silent_at, self.cluster.tell_at)
 
     # Workers.
 

@@ -116,8 +116,8 @@ class Inflight:
 
     __slots__ = (
         "arrived", "at", "attempts", "client", "clocks", "function", "has_head", "holder", "id", "is_done", "key",
-        "losses", "lost", "more", "on_end", "outcome", "place", "request", "revision", "run_ms", "said", "sandbox",
-        "slot", "start", "status", "timing", "total_ms", "waiting", "why",
+        "losses", "lost", "more", "on_end", "outcome", "place", "request", "revision", "run_ms", "said", "slot",
+        "start", "status", "timing", "total_ms", "waiting", "wrong",
     )  # fmt: skip
 
     def __init__(
@@ -150,7 +150,8 @@ class Inflight:
         self.lost = ""  # why it was sent again
         self.start: Start | None = None  # None: no sandbox has it yet
         self.said: Started | None = None  # by the worker, when one had it
-        self.sandbox = self.why = self.outcome = ""
+        self.outcome = ""
+        self.wrong = ""  # why it failed
         self.timing = NO_TIME
         self.run_ms = self.total_ms = 0.0
         self.status = 0
@@ -165,6 +166,18 @@ class Inflight:
         """Who has it, or had it last; empty while it waits for one."""
         return self.holder.name
 
+    @property
+    def sandbox(self) -> str:
+        """Empty until one has it."""
+        return "" if self.said is None else self.said.sandbox
+
+    @property
+    def why(self) -> str:
+        """Why it failed, or its start was what it was."""
+        if self.wrong or self.said is None:
+            return self.wrong
+        return self.lost + self.said.why
+
     def blame(self, outcome: Failed | FunctionError) -> None:
         if type(outcome) is Failed:
             code, why = outcome.code, outcome.message
@@ -172,7 +185,7 @@ class Inflight:
             assert isinstance(outcome, FunctionError)
             code, why = "function_error", f"{outcome.type}: {outcome.message}"
         self.outcome = code
-        self.why = (self.lost + why)[:WHY_MOST]
+        self.wrong = (self.lost + why)[:WHY_MOST]
         self.status = STATUS.get(code, 500)
         self.function.statistics.failed(code)
 
@@ -192,6 +205,7 @@ class Inflight:
             timing=Timing(spent.queued, spent.placed, spent.sandbox, spent.code, spent.imports, self.run_ms),
             total_ms=self.total_ms,
             reasons=self._reasons(),
+            worker=self.worker,
         )
 
     def _reasons(self) -> Why:

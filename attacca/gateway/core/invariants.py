@@ -18,6 +18,8 @@ def check(core: GatewayCore) -> None:
     _functions(core)
     _deadlines(core)
     _cluster(core)
+    wakes_at = min(core.deadlines.next_at, core.workers.silent_at, core.cluster.tell_at)
+    assert core.alarm.at <= wakes_at, f"something is due at {wakes_at}, and it is not woken then"
 
 
 def _inflight(core: GatewayCore) -> None:

@@ -158,7 +158,7 @@ class Retries:
             return
         function.running -= 1
         function.waiting += 1
-        one.start, one.said, one.sandbox, one.timing = None, None, "", NO_TIME
+        one.start, one.said, one.timing = None, None, NO_TIME
         clocks.total.entries.pop(one, None)
         if clocks.first_byte is not None:
             clocks.first_byte.entries.pop(one, None)

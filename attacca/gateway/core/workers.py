@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from math import inf
 
+from attacca.kernel.timers import Alarm
 from attacca.model.messages import Resting
 from attacca.model.resources import NOTHING, Resources
 from attacca.model.sandbox import MachineLoad, WorkerView
@@ -73,15 +74,16 @@ class Workers:
     """`only` is the one to take when there is nothing to choose: the road without a policy."""
 
     __slots__ = (
-        "_balancer", "_tell_eased", "_tell_resting", "by_name", "is_asked", "only", "silent_at", "silent_s",
+        "_alarm", "_balancer", "_tell_eased", "_tell_resting", "by_name", "is_asked", "only", "silent_at", "silent_s",
         "tell_eased", "tell_ended",
     )  # fmt: skip
 
-    def __init__(self, balancer: Balancer, silent_s: float) -> None:
+    def __init__(self, balancer: Balancer, silent_s: float, alarm: Alarm) -> None:
         self.by_name: dict[str, WorkerHandle] = {}
         self.only: WorkerHandle | None = None
         self.silent_s = silent_s
         self.silent_at = inf  # nobody is silent for too long earlier; it may be too early, never too late
+        self._alarm = alarm
         self._balancer = balancer
         self.tell_ended: Callable[[float, Done], None] | None = getattr(balancer, "ended", None)
         self._tell_eased: Callable[[str], None] | None = getattr(balancer, "eased", None)
@@ -116,6 +118,7 @@ class Workers:
         handle = self.by_name[view.name] = WorkerHandle(view.name, now, self.ask)
         handle.hear(now, view)
         self.silent_at = min(self.silent_at, now + self.silent_s)
+        self._alarm.by(self.silent_at)
         self.renew()
         self._compare(now, handle, {})
         return handle

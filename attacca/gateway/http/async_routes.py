@@ -122,17 +122,23 @@ class AsyncRoutes:
         self._calls.cancel(name, delivery)
         return delivery
 
-    async def _status(self, name: str, wait_s: float) -> Whole:
-        record = await self._calls.find(name, wait_s)
-        if record is None or record.call.kind is Kind.KEYED:
+    async def _look(self, name: str, wait_s: float) -> tuple[Record, bool]:
+        """
+        Raises:
+            NotFound: no gateway has it.
+        """
+        found = await self._calls.look(name, wait_s)
+        if found is None or found[0].call.kind is Kind.KEYED:
             raise unknown(name)
-        shown = status(record, is_running=self._calls.is_running(name))
+        return found
+
+    async def _status(self, name: str, wait_s: float) -> Whole:
+        record, is_running = await self._look(name, wait_s)
+        shown = status(record, is_running=is_running)
         return Whole(200, [(b"content-type", response.JSON)], msgspec.json.encode(shown))
 
     async def _result(self, name: str, wait_s: float) -> Whole:
-        record = await self._calls.find(name, wait_s)
-        if record is None or record.call.kind is Kind.KEYED:
-            raise unknown(name)
+        record, _ = await self._look(name, wait_s)
         call, outcome = record.call, record.outcome
         if outcome is None:
             if call.state is State.CANCELLED:

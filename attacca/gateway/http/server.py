@@ -139,11 +139,20 @@ class HttpServer:
         reads what it was answered, are dropped."""
         try:
             async with asyncio.timeout(grace_s + self.config.linger_s):
-                await self._has_ended.wait()
+                await self._until_over()
         except TimeoutError:
             for connection in list(self.connections):
                 connection.abandon()
             await self._has_ended.wait()
+
+    async def _until_over(self) -> None:
+        """One that was accepted before the end is only there a turn of the loop later."""
+        while True:
+            await self._has_ended.wait()
+            await asyncio.sleep(0)
+            if self._is_over():
+                return
+            self._has_ended.clear()
 
     def _is_over(self) -> bool:
         return self._server is not None and not self._server.is_serving() and not self.connections

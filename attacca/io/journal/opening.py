@@ -9,6 +9,11 @@ from attacca.io.store.config import StoreConfig
 from attacca.kernel.clock import Clock
 
 
+def is_shared(config: StoreConfig) -> bool:
+    """Do gateways of all machines have the same?"""
+    return parse(config.url, config.password_file).kind == "redis"
+
+
 async def open_journal(config: StoreConfig, file: Path, owner: str, clock: Clock) -> Journal:
     """`file`: where it lies, unless the state is on a server that can keep it. `owner`: see `SqliteJournal.open`.
 

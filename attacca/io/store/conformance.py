@@ -87,7 +87,7 @@ async def _racers(store: Store, elapse: Elapse) -> None:
     outcomes = await asyncio.gather(*writes, return_exceptions=True)
     winners = [outcome for outcome in outcomes if not isinstance(outcome, BaseException)]
     assert len(winners) == 1
-    assert all(isinstance(outcome, Conflict) for outcome in outcomes if isinstance(outcome, BaseException))
+    assert all(isinstance(outcome, Conflict) for outcome in outcomes if isinstance(outcome, BaseException)), outcomes
     assert await store.get("n") == winners[0]
 
 

@@ -38,7 +38,8 @@ class SqliteStore:
         self._is_closed = False
 
     def __repr__(self) -> str:
-        return f"<SqliteStore {'open' if self._connection else 'closed'}, {len(self._watchers)} watch>"
+        is_open = self._connection is not None and not self._is_closed
+        return f"<SqliteStore {'open' if is_open else 'closed'}, {len(self._watchers)} watch>"
 
     @classmethod
     async def open(cls, path: Path, clock: Clock, poll_s: float = POLL_S) -> Self:

@@ -31,25 +31,31 @@ class Codec:
         self._decoder = msgspec.msgpack.Decoder(words | Goodbye)
         self._encoder = msgspec.msgpack.Encoder()
 
-    def encode(self, message: object) -> bytearray:
+    def encode(self, message: object) -> bytes:
         """
         Raises:
             PayloadTooLarge: nobody would take it.
         """
-        frame = bytearray(HEAD)
+        head, payload = self.frame(message)
+        return head + payload
+
+    def frame(self, message: object) -> tuple[bytes, bytes]:
+        """Both of its parts: what is long need not be copied to have its length before it.
+
+        Raises:
+            PayloadTooLarge: nobody would take it.
+        """
         try:
-            self._encoder.encode_into(message, frame, HEAD)
+            payload = self._encoder.encode(message)
         except UnicodeEncodeError:
-            del frame[HEAD:]
-            self._encoder.encode_into(_whole(message), frame, HEAD)
-        size = len(frame) - HEAD
+            payload = self._encoder.encode(_whole(message))
+        size = len(payload)
         if size > self.message_bytes:
             raise PayloadTooLarge(
                 f"{type(message).__name__} has {size} bytes, and a link takes {self.message_bytes}",
                 "send less at once: smaller bodies, fewer functions",
             )
-        frame[:HEAD] = size.to_bytes(HEAD, "big")
-        return frame
+        return size.to_bytes(HEAD, "big"), payload
 
     def decode(self, payload: bytes | bytearray) -> Any:
         """

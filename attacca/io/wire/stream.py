@@ -14,7 +14,9 @@ from attacca.io.certificates import identities, identity
 from attacca.io.wire.frames import HEAD, HELLO_BYTES, Codec, Goodbye, decode_hello, refusal
 from attacca.io.wire.types import CUT, TOO_SLOW, Hello, Limits, Receiver
 
+UNHEARD = "the peer closed it without a word; its log says why: it may want a certificate, or believe ours no more"
 PLAIN = Codec(Hello, HELLO_BYTES)
+LONG = 65_536  # bytes of a message that are not worth copying
 GONE_MS = 3000  # what is sent is acknowledged within this time by the peer's kernel, however busy the peer is
 
 
@@ -43,6 +45,7 @@ class StreamLink(asyncio.Protocol):
         self._is_over = False  # we have closed it, or refused it
         self._is_paused = False
         self._is_reading = False
+        self._is_pressed = False  # more is unsent than `high_bytes`
         self._why = ""  # known before the transport says that it is gone
         self._timer: asyncio.TimerHandle | None = None
         self.is_left = False  # by us, who do not want it
@@ -67,11 +70,15 @@ class StreamLink(asyncio.Protocol):
     def send(self, message: object) -> None:
         if self._is_over or not self._is_open:
             return
-        frame = self._codec.encode(message)
+        head, payload = self._codec.frame(message)
         transport = self._transport
         assert transport is not None
-        transport.write(frame)
-        if transport.get_write_buffer_size() > self._limits.most_bytes:
+        if len(payload) > LONG:
+            transport.write(head)
+            transport.write(payload)
+        else:
+            transport.write(head + payload)
+        if self._is_pressed and transport.get_write_buffer_size() > self._limits.most_bytes:
             self._abort(TOO_SLOW)
 
     def pause(self) -> None:
@@ -113,13 +120,18 @@ class StreamLink(asyncio.Protocol):
         self._timer = asyncio.get_running_loop().call_later(self._limits.hello_s, self._say_nothing_came)
 
     def data_received(self, data: bytes) -> None:
-        self._buffer += data
-        self._read()
+        if self._buffer:
+            self._buffer += data
+            self._read()
+        else:
+            at = self._take_whole(data)
+            if at < len(data):
+                self._buffer += data[at:]
 
     def eof_received(self) -> None:
         """The other half is of no use without this one."""
         if not self._why:
-            self._why = "the peer closed it in the middle of a frame" if self._buffer else "the peer closed it"
+            self._why = "the peer closed it in the middle of a frame" if self._buffer else self._closed()
 
     def connection_lost(self, error: Exception | None) -> None:
         self._stop_timer()
@@ -127,46 +139,53 @@ class StreamLink(asyncio.Protocol):
         self._is_over = True
         self._buffer.clear()
         self.ended.set()
-        why = self._why or (f"the connection broke: {error}" if error is not None else "the peer closed it")
+        why = self._why or (f"the connection broke: {error}" if error is not None else self._closed())
         if is_new:
             self._receiver.refused(why)
         else:
             self._receiver.closed(self, why)
         self.on_end(self)
 
+    def _closed(self) -> str:
+        return "the peer closed it" if self._is_open or not self._has_dialed else UNHEARD
+
     def pause_writing(self) -> None:
+        self._is_pressed = True
         if self._is_open:
             self._receiver.pressed(self, is_slow=True)
 
     def resume_writing(self) -> None:
+        self._is_pressed = False
         if self._is_open and not self._is_over:
             self._receiver.pressed(self, is_slow=False)
 
     # Frames.
 
     def _read(self) -> None:
-        """All that are whole, one at a time, as long as somebody wants them."""
-        if self._is_reading:
-            return
-        self._is_reading, buffer, at = True, self._buffer, 0
+        if not self._is_reading:
+            del self._buffer[: self._take_whole(self._buffer)]
+
+    def _take_whole(self, data: bytes | bytearray) -> int:
+        """All frames that are whole, one at a time, as long as somebody wants them; and where the rest begins."""
+        at, end = 0, len(data)
+        self._is_reading = True
         try:
-            while not (self._is_paused or self._is_over):
-                if len(buffer) - at < HEAD:
-                    break
-                size = int.from_bytes(buffer[at : at + HEAD], "big")
+            while end - at >= HEAD and not (self._is_paused or self._is_over):
+                size = int.from_bytes(data[at : at + HEAD], "big")
                 if size > (self._limits.message_bytes if self._is_open else HELLO_BYTES):
                     raise BadRequest(f"sent a frame of {size} bytes")
-                if len(buffer) - at - HEAD < size:
+                start = at + HEAD
+                if end - start < size:
                     break
-                start, at = at + HEAD, at + HEAD + size
-                self._take(buffer[start:at])
+                at = start + size
+                self._take(data[start:at])
         except BadRequest as error:
             self._leave(f"the peer {error.message}", f"the peer {error.message}")
         finally:
             self._is_reading = False
-            del buffer[:at]
+        return at
 
-    def _take(self, payload: bytearray) -> None:
+    def _take(self, payload: bytes | bytearray) -> None:
         if not self._is_open:
             self._open(payload)
             return
@@ -177,7 +196,7 @@ class StreamLink(asyncio.Protocol):
             self.received += 1
             self._receive(message)
 
-    def _open(self, payload: bytearray) -> None:
+    def _open(self, payload: bytes | bytearray) -> None:
         word = decode_hello(payload)
         if type(word) is Goodbye:
             self.instead = word.instead

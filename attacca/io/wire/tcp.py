@@ -1,11 +1,16 @@
-"""Links over TCP: one side listens, the other dials, and dials again for as long as it wants to be joined."""
+"""Links over TCP: one side listens, the other dials, and dials again for as long as it wants to be joined.
+
+Planes that share a machine and a directory go by sockets in there: the same bytes, without the kernel's network.
+"""
 
 import asyncio
 import contextlib
 import logging
+import os
 import socket
 import ssl
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from attacca.io.wire.stream import StreamLink
 from attacca.kernel.chance import Chance
@@ -18,6 +23,7 @@ MOST = 1024  # connections at once
 BACKLOG = 256
 HANDSHAKE_S = 5.0
 PORT_MOST = 65_535
+PATH_MOST = 107  # bytes of a socket's path; where it is longer, links go over TCP
 FIRST_S, LAST_S, FACTOR = 0.05, 5.0, 2.0  # between two attempts
 LAST_OF_SEVERAL_S = 0.5  # any of them may lead in the next moment
 ROUNDS = 16  # beyond, pauses are the longest ones anyway, and powers no numbers any more
@@ -31,30 +37,49 @@ class Listener:
         self._make = make
         self._most = most
         self._links: set[StreamLink] = set()
-        self._socket: socket.socket | None = None
-        self._accepting: asyncio.Task[None] | None = None
+        self._sockets: list[socket.socket] = []
+        self._accepting: list[asyncio.Task[None]] = []
+        self._path: Path | None = None  # of the socket for those beside us
         self._joining: dict[asyncio.Task[None], socket.socket] = {}  # handshakes
 
     def __repr__(self) -> str:
         return f"<Listener port {self.port}: {len(self._links)} of {self._most} connections>"
 
-    async def open(self, host: str, port: int, context: ssl.SSLContext | None = None) -> None:
-        """
+    async def open(
+        self, host: str, port: int, context: ssl.SSLContext | None = None, beside: Path | None = None
+    ) -> None:
+        """`beside`: a directory of sockets, for those who dial from this machine; not where links pass through TLS.
+
         Raises:
             OSError: this address cannot be listened on.
         """
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self._socket = listening = socket.create_server((host, port), family=family, backlog=BACKLOG)
-        listening.setblocking(False)  # noqa: FBT003 - the standard library's
+        listening = socket.create_server((host, port), family=family, backlog=BACKLOG)
         self.port = listening.getsockname()[1]
-        self._accepting = asyncio.get_running_loop().create_task(self._accept(listening, context))
+        self._listen(listening, context)
+        path = None if beside is None or context is not None else beside_path(beside, host, self.port)
+        if path is not None:
+            path.unlink(missing_ok=True)  # of a process that was killed
+            local = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            local.bind(str(path))
+            local.listen(BACKLOG)
+            self._path = path
+            self._listen(local, None)
+
+    def _listen(self, listening: socket.socket, context: ssl.SSLContext | None) -> None:
+        listening.setblocking(False)  # noqa: FBT003 - the standard library's
+        self._sockets.append(listening)
+        self._accepting.append(asyncio.get_running_loop().create_task(self._accept(listening, context)))
 
     async def close(self, why: str) -> None:
         """No more of them; those that are there end with what was sent."""
-        if self._accepting is not None and self._socket is not None:
-            self._accepting.cancel()
-            await asyncio.gather(self._accepting, return_exceptions=True)
-            self._socket.close()
+        for task in self._accepting:
+            task.cancel()
+        await asyncio.gather(*self._accepting, return_exceptions=True)
+        for listening in self._sockets:
+            listening.close()
+        if self._path is not None:
+            self._path.unlink(missing_ok=True)
         for connection in self._joining.values():
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RD)  # what has come is taken, and nobody is waited for
@@ -82,7 +107,7 @@ class Listener:
             if len(self._links) + len(self._joining) >= self._most:
                 connection.close()
             else:
-                task = loop.create_task(self._join(connection, str(whence[0]), context))
+                task = loop.create_task(self._join(connection, str(whence[0]) if whence else "", context))
                 self._joining[task] = connection
                 task.add_done_callback(self._joining.pop)
 
@@ -97,7 +122,8 @@ class Listener:
             )
         except (OSError, ssl.SSLError) as error:
             connection.close()
-            link.refuse(f"{whence} has shown no certificate that is good here: {error}")
+            why = str(error) or "it broke off, as who does not believe ours does"
+            link.refuse(f"{whence} has shown no certificate that is good here: {why}")
 
 
 class Dialer:
@@ -109,12 +135,15 @@ class Dialer:
         addresses: Sequence[Address],
         context: ssl.SSLContext | None = None,
         chance: Chance | None = None,
+        beside: Path | None = None,
     ) -> None:
-        """`chance`: pauses are spread, so that those who lost a peer together do not come back together."""
+        """`chance`: pauses are spread, so that those who lost a peer together do not come back together. `beside`: the
+        directory of sockets of this machine, where there is one."""
         self._make = make
         self._addresses = addresses
         self._context = context
         self._chance = chance
+        self._beside = None if context is not None else beside
         self._link: StreamLink | None = None
         self._task: asyncio.Task[None] | None = None
         self._next = 0
@@ -160,7 +189,8 @@ class Dialer:
         self.attempts += 1
         try:
             async with asyncio.timeout(HANDSHAKE_S / 2):  # the kernel itself would try for minutes
-                await loop.create_connection(lambda: link, host, port, ssl=self._context)
+                if not await self._try_beside(link, host, port):
+                    await loop.create_connection(lambda: link, host, port, ssl=self._context)
         except OSError as error:
             link.refuse(f"{host}:{port} cannot be reached: {error.strerror or str(error) or 'it does not answer'}")
         else:
@@ -173,12 +203,29 @@ class Dialer:
             self._next = (self._next + 1) % len(self._addresses)
             self._instead = parsed(link.instead)
 
+    async def _try_beside(self, link: StreamLink, host: str, port: int) -> bool:
+        """Nobody listens at a socket that was left behind."""
+        path = None if self._beside is None else beside_path(self._beside, host, port)
+        if path is None or not path.exists():
+            return False
+        try:
+            await asyncio.get_running_loop().create_unix_connection(lambda: link, str(path))
+        except OSError:
+            return False
+        return True
+
 
 class Dialers:
     """Of several peers, each at an address of its own."""
 
-    def __init__(self, make: Make, context: ssl.SSLContext | None = None, chance: Chance | None = None) -> None:
-        self._make, self._context, self._chance = make, context, chance
+    def __init__(
+        self,
+        make: Make,
+        context: ssl.SSLContext | None = None,
+        chance: Chance | None = None,
+        beside: Path | None = None,
+    ) -> None:
+        self._make, self._context, self._chance, self._beside = make, context, chance, beside
         self._dialers: dict[str, Dialer] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
@@ -188,7 +235,7 @@ class Dialers:
     def dial(self, peer: str, address: Address) -> None:
         """From now on, in place of where it was before."""
         self.hang_up(peer, "it is somewhere else now")
-        dialer = self._dialers[peer] = Dialer(self._make, [address], self._context, self._chance)
+        dialer = self._dialers[peer] = Dialer(self._make, [address], self._context, self._chance, self._beside)
         dialer.open()
 
     def hang_up(self, peer: str, why: str) -> None:
@@ -202,6 +249,12 @@ class Dialers:
         for peer in list(self._dialers):
             self.hang_up(peer, why)
         await asyncio.gather(*self._closing)
+
+
+def beside_path(directory: Path, host: str, port: int) -> Path | None:
+    """Of the socket beside that address; None: no socket can have such a long one."""
+    path = directory / f"{host}:{port}"
+    return path if len(os.fsencode(path)) <= PATH_MOST else None
 
 
 def parsed(address: str) -> Address | None:

@@ -9,7 +9,7 @@ from attacca.load.report.groups import Group
 from attacca.load.report.metrics import number, span
 from attacca.load.report.published import Place, Published, Quantity, Read
 from attacca.load.report.tables import Table, with_interval
-from attacca.load.statistics.samples import mean, quantile
+from attacca.load.statistics.samples import Interval, mean, mean_interval, quantile
 
 LABELS: Final[dict[Quantity, str]] = {
     "scheduling": "scheduling latency of invocations",
@@ -47,20 +47,21 @@ def setups(groups: Sequence[Group], published: Published) -> Table:
     return Table("set-up", ["", "here", published.name], rows, is_prose=True)
 
 
-def ours(group: Group, place: Place) -> float:
-    """The published quantity of our runs, by the same definition; over several seeds the mean."""
+def ours(group: Group, place: Place) -> Interval:
+    """The published quantity of our runs, by the same definition: that of each seed, as theirs is of one run, and their
+    mean."""
+    each = [_of_run(digest, place) for digest in group.digests]
+    return mean_interval([value for value in each if not math.isnan(value)])
+
+
+def _of_run(digest: Digest, place: Place) -> float:
     if place.quantity == "scheduling":
         at = round(place.share * 1000)
         assert math.isclose(SHARES[at], place.share), "only thousandths are kept"
-        return mean([digest.scheduling[at] for digest in group.digests if digest.scheduling])
-    if place.quantity == "slowdown":
-        return quantile(sorted(group.slowdowns().values()), place.share)
-    of: dict[str, list[float]] = {}
-    for digest in group.digests:
-        for function in digest.functions:
-            if function.scheduling_s is not None:
-                of.setdefault(function.name, []).append(function.scheduling_s)
-    return quantile(sorted(mean(values) for values in of.values()), place.share)
+        return digest.scheduling[at] if digest.scheduling else math.nan
+    is_slowdown = place.quantity == "slowdown"
+    values = (function.slowdown if is_slowdown else function.scheduling_s for function in digest.functions)
+    return quantile(sorted(value for value in values if value is not None), place.share)
 
 
 def _cold_rate(group: Group) -> float:
@@ -76,10 +77,15 @@ def _share(share: float) -> str:
     return "most" if share == 1.0 else f"p{100 * share:g}"
 
 
-def _told(quantity: Quantity, value: float) -> str:
+def _told(quantity: Quantity, interval: Interval) -> str:
+    value, low, high = interval.value, interval.low, interval.high
     if math.isnan(value):
         return "–"
-    return f"{number(value)} ×" if quantity == "slowdown" else span(value)
+    if low is None or high is None:
+        return f"{number(value)} ×" if quantity == "slowdown" else span(value)
+    if quantity == "slowdown":
+        return f"{number(value)} ({number(low)} … {number(high)}) ×"
+    return f"{span(value)} ({span(low)} … {span(high)})"
 
 
 def _published(quantity: Quantity, read: Read) -> str:
@@ -101,13 +107,14 @@ def _setup(digest: Digest) -> dict[str, str]:
         "load": _load(digest, workload),
         "machines": _machines(system) if is_simulated else f"one server of {system.get('cores')} cores, live",
         "who queues": _queue(system),
-        "sandboxes": f"made when one is needed; idle ones by {_choice(system.get('keepalive'))}",
+        "sandboxes": _sandboxes(system),
         "cold start": _cold(digest, is_simulated=is_simulated),
         "handler": _handler(hardware.get("cpu", "") if is_simulated else "live"),
         "durations": _durations(workload.get("trace")),
         "places in a minute": f"{(workload.get('trace') or {}).get('spread', 'uniform')}",
         "network": _network(hardware) if is_simulated else "this machine's own",
         "response": "from when it was sent" + ", which is when it was due" * is_simulated,
+        "faults": _faults(scenario.get("faults") or () if is_simulated else ()),
         "errors": with_interval("error_share", Group("", "", [digest]).metric("error_share")),
     }
 
@@ -125,13 +132,28 @@ def _whole(value_s: float) -> str:
 
 
 def _machines(system: Mapping[str, Any]) -> str:
-    return f"simulated: {system['workers']} workers of {system['cores']} cores and {system['memory_mb'] / 1024:g} GB"
+    each = f"{system['workers']} workers of {system['cores']} cores and {system['memory_mb'] / 1024:g} GB"
+    gateways, controls = int(system.get("gateways") or 1), int(system.get("controls") or 1)
+    others = f", {gateways} gateways, {controls} controls" if gateways > 1 or controls > 1 else ""
+    return f"simulated: {each}{others}"
 
 
 def _queue(system: Mapping[str, Any]) -> str:
     if system.get("mode") == "cluster":
         return "the gateway, one queue for each function"
     return f"each worker; the gateway hands on at once, by {_choice(system.get('balancing'))}"
+
+
+def _sandboxes(system: Mapping[str, Any]) -> str:
+    if system.get("mode") == "cluster":
+        return f"control makes and ends them, by {_choice(system.get('scaling'))}"
+    return f"made when one is needed; idle ones by {_choice(system.get('keepalive'))}"
+
+
+def _faults(faults: Sequence[Mapping[str, Any]]) -> str:
+    if not faults:
+        return "none"
+    return f"drawn for each seed: {', '.join(dict.fromkeys(str(fault['kind']) for fault in faults))}"
 
 
 def _choice(choice: Mapping[str, Any] | None) -> str:

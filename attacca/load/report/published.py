@@ -72,6 +72,7 @@ DIRIGENT: Final = Published(
         "places in a minute": "gaps drawn, then scaled to fill the minute",
         "network": "25 Gbit/s Ethernet: load to data plane to worker, and back",
         "response": "from when it was sent",
+        "faults": "none in this experiment",
         "errors": "up to 1 % accepted",
     },
 )  # fmt: skip

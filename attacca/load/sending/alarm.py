@@ -26,7 +26,8 @@ class Alarm:
         asyncio.get_running_loop().add_reader(self._fd, self._ring)
 
     def __repr__(self) -> str:
-        return f"<Alarm {self._fd}>"
+        is_set = self._waiter is not None and not self._waiter.done()
+        return f"<Alarm {'set' if is_set else 'not set'}, descriptor {self._fd}>"
 
     async def sleep(self, seconds: float) -> None:
         whole = int(seconds)

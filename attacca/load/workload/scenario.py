@@ -146,6 +146,8 @@ class Choice(Part, frozen=True, kw_only=True):
 class System(Part, frozen=True, kw_only=True):
     workers: Count = 1
     gateways: Count = 1  # of which each has its share of the clients
+    controls: Count = 1  # of which one leads
+    lease_s: Positive = 2.0  # after so long without a word from the one that leads, another does
     memory_mb: Count = 8192  # of each worker
     cores: Count = 4
     mode: Literal["worker", "cluster"] = "worker"
@@ -175,9 +177,11 @@ class Hardware(Part, frozen=True, kw_only=True):
     wakeup: Distribution = Distribution()  # until who has something to do gets a core, where all are taken
     cpu: Literal["none", "sharing", "contended"] = "none"
     background: NotNegative = 0.0  # cores of each worker that are busy with something else than its handlers and starts
+    gateway: Distribution = Distribution()  # how long a gateway is busy with an invocation, one after the other
     network: Distribution = Distribution()  # gateway to worker, one way
     network_loss: Share = 0.0
     control: Distribution = Distribution()  # control to gateways and workers, one way: in mode cluster
+    store: Distribution = Distribution()  # control to the store, one way
     image_cache: bool = False
     fetch: Distribution = Distribution()  # of an image that is not cached
     memory_pressure: Share = 0.0  # slow-down of everything when memory is full
@@ -188,12 +192,13 @@ class Fault(Part, frozen=True, kw_only=True):
 
     kind: Literal[
         "worker_crash", "sandbox_crash", "slow_worker", "stuck_sandbox", "out_of_memory", "lost_message",
-        "late_message", "partition", "clock_skew", "control_crash",
+        "late_message", "partition", "clock_skew", "worker_stop", "gateway_crash", "control_crash", "control_stop",
+        "store_down", "store_slow",
     ]  # fmt: skip
     at_s: NotNegative | None = None
     rate: NotNegative = 0.0
     for_s: NotNegative = 10.0
-    factor: Positive = 2.0  # slow_worker: how much; late_message and clock_skew: seconds
+    factor: Positive = 2.0  # slow_worker: how much; late_message, clock_skew and store_slow: seconds
     worker: Annotated[int, msgspec.Meta(ge=0, le=MOST)] | None = None
 
     def __post_init__(self) -> None:

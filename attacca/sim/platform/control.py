@@ -11,12 +11,13 @@ from typing import Any, Protocol
 
 from msgspec.structs import replace
 
-from attacca.control.core.control import ControlCore
+from attacca.control.core.control import ControlCore, Stage
 from attacca.control.core.events import (
     OPEN,
     Announce,
     Build,
     Built,
+    CatalogueAsked,
     Command,
     DeployAsked,
     Erase,
@@ -61,10 +62,12 @@ from attacca.model.endpoints import (
 from attacca.model.function import Revision, Settings
 from attacca.model.messages import (
     AskHeld,
+    Catalogue,
     Check,
     Checked,
     FromControl,
     GatewayJoined,
+    GatewayLeft,
     Heartbeat,
     Held,
     Members,
@@ -83,6 +86,7 @@ class Front(Protocol):
     """A gateway as control sees it."""
 
     name: str
+    is_up: bool
 
     def hear_control(self, message: Published) -> None: ...
     def join_control(self, tell: Callable[[AskEndpoints | Loads], None]) -> None: ...
@@ -110,6 +114,8 @@ class SimulatedControl:
         self._scenario = scenario
         self._silent_s = silent_s
         self.is_up = True
+        self.is_stopped = False
+        self._missed: list[Event] = []  # while it was stopped
         self.store: dict[str, tuple[bytes, int]] = {}
         self._writes = self._said = 0
         self._engine = engine
@@ -132,15 +138,28 @@ class SimulatedControl:
         chance = Streams(scenario.seed).stream("placement")
         self.core = ControlCore(chance, policies, silent_s=self._silent_s)
         self._drive: Drive[Event, Command] = Drive(
-            self.core.handle, self.core.wakeup, each(self._perform), lambda: engine.now, EngineTimer(engine), Tick(),
+            self.core.handle, self.core.alarm, each(self._perform), lambda: engine.now, EngineTimer(engine), Tick(),
             raise_refused,
         )  # fmt: skip
 
     def crash(self) -> None:
         """The one that leads dies, and nobody leads."""
-        self.is_up = False
+        self.is_up = self.is_stopped = False
+        self._missed.clear()
         self._drive.stop()
         self._checking.clear()
+
+    def stop(self) -> None:
+        """Until it goes on, or another takes over."""
+        self.is_stopped = True
+        self._drive.stop()
+
+    def go_on(self) -> None:
+        self.is_stopped = False
+        missed, self._missed = self._missed, []
+        for event in missed:
+            self.feed(event)
+        self._drive.wind()
 
     def take_over(self) -> None:
         """Another leads, with what lies in the store and what the others tell it: it knows nothing else."""
@@ -153,8 +172,9 @@ class SimulatedControl:
         self.feed(Restored((*self._older, *functions), epoch=read_epoch(epoch), epoch_version=version))
         assert self._replies.pop(OPEN) is None
         for gateway in self._gateways.values():
-            self.feed(GatewayJoined(gateway.name))
-            gateway.join_control(partial(self.say, gateway.name))
+            if gateway.is_up:
+                self.feed(GatewayJoined(gateway.name))
+                gateway.join_control(partial(self.say, gateway.name))
         for worker in self._workers.values():
             if worker.is_up:
                 worker.join_control()
@@ -172,6 +192,12 @@ class SimulatedControl:
         self._channels[gateway.name] = self._channel(f"control/{gateway.name}", gateway.hear_control)
         gateway.join_control(partial(self.say, gateway.name))
         self.feed(GatewayJoined(gateway.name))
+        if self.core.stage is Stage.OPEN:
+            self.feed(CatalogueAsked(gateway.name))
+
+    def lose(self, gateway: str) -> None:
+        """The link to it has ended."""
+        self.feed(GatewayLeft(gateway))
 
     def say(self, peer: str, message: OfCluster) -> None:
         """A gateway or a worker says something, which is here a little later."""
@@ -215,7 +241,9 @@ class SimulatedControl:
         del self._asked[request], self._replies[request]
 
     def feed(self, event: Event) -> None:
-        if self.is_up:
+        if self.is_stopped:
+            self._missed.append(event)
+        elif self.is_up:
             self._drive.feed(event)
 
     def _settle(self, request: str) -> None:
@@ -255,6 +283,9 @@ class SimulatedControl:
         if isinstance(message, StartSandbox | StopSandbox | AskSandboxes | Endpoints | EndpointsChanged | StartsFail):
             self._said += 1
             self._channels[peer].send(message, self._said)
+            return
+        if isinstance(message, Catalogue) and peer in self._gateways:
+            self._gateways[peer].hear_control(message)
             return
         worker = self._workers.get(peer)
         if worker is None or not worker.is_up:

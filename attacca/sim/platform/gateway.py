@@ -1,6 +1,8 @@
 """The gateway core in virtual time: as dull as the live driver, with simulated channels to its workers."""
 
+from collections import deque
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Final
 
 from attacca.errors import AttaccaError
@@ -37,12 +39,16 @@ from attacca.model.messages import (
     WorkerJoined,
 )
 from attacca.sim.engine import Engine, EngineTimer
+from attacca.sim.platform.draws import Duration
 from attacca.sim.platform.network import Channel
 from attacca.sim.record.event_log import NOBODY, EventLog, What
 from attacca.sim.record.invocation import SimulatedInvocation
 from attacca.sim.record.ledger import Ledger
 
 REQUEST = Request()
+LOST: Final = "gateway_lost"
+LOST_STATUS: Final = 502  # as what stands before gateways says it: the connection ended before an answer
+NOBODY_STATUS: Final = 503
 ARRIVED: Final = int(What.ARRIVED)
 ANSWERED: Final = int(What.ANSWERED)
 FromNode = Started | Ended | Resting | Heartbeat | WorkerJoined | NotBegun | SlotFree
@@ -61,8 +67,14 @@ class SimulatedGateway:
         invocations: dict[str, SimulatedInvocation],
         ledger: Ledger,
         name: str = "gateway",
+        service: Duration | None = None,
     ) -> None:
+        """`service`: how long it is busy with each, one after the other; None: no time at all."""
         self.name = name
+        self.at_door: deque[SimulatedInvocation] = deque()  # it has not looked at them yet
+        self.come = self.arrive if service is None else partial(self._queue, service)
+        self._free_at = 0.0
+        self.is_up = True
         self.core = core
         self.arrived = 0
         self.over = 0  # answered or refused
@@ -75,25 +87,65 @@ class SimulatedGateway:
         self._invocations = invocations
         self._ledger = ledger
         self.drive: Drive[Event, Command] = Drive(
-            core.handle, core.wakeup, self._perform, lambda: engine.now, EngineTimer(engine), Tick(), raise_refused
+            core.handle, core.alarm, self._perform, lambda: engine.now, EngineTimer(engine), Tick(), raise_refused
         )
 
     def __repr__(self) -> str:
-        return f"<SimulatedGateway {self.arrived} arrived, {self.over} over>"
+        at_door = f"{len(self.at_door)} at the door, " if self.at_door else ""
+        return f"<SimulatedGateway {at_door}{self.arrived} arrived, {self.over} over>"
+
+    def _queue(self, service: Duration, flight: SimulatedInvocation) -> None:
+        """It arrives when those before it have been seen to, and it has."""
+        self.at_door.append(flight)
+        self._free_at = max(self._free_at, self._engine.now) + service.at(flight.idx)
+        self._engine.at(self._free_at, self._next)
+
+    def _next(self, _: None) -> None:
+        if self.is_up:
+            self.arrive(self.at_door.popleft())
+
+    @property
+    def is_ready(self) -> bool:
+        """It knows which functions there are."""
+        return self.is_up and self.core.functions.generation is not None
+
+    def crash(self, core: GatewayCore) -> None:
+        """For good, with all connections of its clients; `core` stands for its being empty. Another follows it."""
+        self.is_up = False
+        self.drive.stop()
+        held, self.core = self.core.inflight, core
+        for inflight in held.values():
+            flight = inflight.client
+            assert type(flight) is SimulatedInvocation
+            self._event_log.note(What.FAILED, flight.worker, flight.idx)
+            self._close(flight, LOST_STATUS, LOST)
+        while self.at_door:
+            self.turn_away(self.at_door.popleft())
+
+    def turn_away(self, flight: SimulatedInvocation) -> None:
+        """Nobody listens at its door."""
+        self.arrived += 1
+        self._event_log.note(What.REFUSED, NOBODY, flight.idx)
+        self._ledger.totals.refused += 1
+        self._close(flight, NOBODY_STATUS, LOST)
 
     def arrive(self, flight: SimulatedInvocation) -> None:
         self.arrived += 1
-        self.drive.feed(Arrived(flight.key, self._engine.now, flight.target.name, REQUEST, flight))
+        self.drive.feed(Arrived(flight.key, self._engine.now, flight.target.plan.name, REQUEST, flight))
 
     def join_control(self, tell: Callable[[AskEndpoints | Loads], None]) -> None:
         """`tell`: what is said to it."""
         self._tell_control = tell
 
     def hear_control(self, message: FromControl) -> None:
-        self.drive.feed(message)
+        if self.is_up:
+            self.drive.feed(message)
 
     def hear(self, message: FromNode) -> None:
-        if type(message) is Started:
+        if not self.is_up:
+            if isinstance(message, Ended | NotBegun):
+                self._invocations.pop(message.id, None)
+        elif type(message) is Started:
             self.drive.feed(message)
         elif type(message) is Ended:
             self.drive.feed(message)

@@ -26,7 +26,10 @@ STARTS_MOST = 1 << 32  # of one function
 class Chances:
     """The durations of a scenario's hardware, shared by all of its machines; `starts` counts each function's."""
 
-    def __init__(self, hardware: Hardware, seed: int, colds: Mapping[str, Duration]) -> None:
+    def __init__(
+        self, hardware: Hardware, seed: int, colds: Mapping[str, Duration], *, all_compute: bool = False
+    ) -> None:
+        """`all_compute`: there is no function that only sleeps."""
         self.sandbox = Duration(hardware.sandbox, seed, "hardware/sandbox")
         self.template = Duration(hardware.template, seed, "hardware/template")
         self.code = Duration(hardware.code, seed, "hardware/code")
@@ -36,6 +39,7 @@ class Chances:
         self.wakeup = Duration(hardware.wakeup, seed, "hardware/wakeup")
         self.fetch = Duration(hardware.fetch, seed, "hardware/fetch")
         self.colds = colds  # by function: the whole of its cold start, where it has its own
+        self.all_compute = all_compute
         self._starts: dict[str, int] = {}
         self._functions: dict[str, int] = {}
 
@@ -89,20 +93,21 @@ class SharedMachine:
         """Invocations that need a core now, as a load average counts them: who sleeps does not."""
         if self.cpu.busy is not None:
             return self.cpu.busy
+        if self._chances.all_compute:
+            return self._runtime.running
         running = (job for instance in self._runtime.instances.values() for job in instance.running.values())
         return sum(job.work.target.plan.body.computing > 0 for job in running)
 
     # Runs.
 
     def begin(self, job: Job) -> None:
-        instance = job.instance
         job.work = flight = self._invocations[job.name]
         overhead_s = self._overhead_s
         if overhead_s is None:
             overhead_s = self._chances.overhead.at(flight.idx)
-        if self._has_first and not instance.has_run:
+        if self._has_first and not job.instance.has_run:
             overhead_s += self._chances.first.at(flight.idx)
-        instance.has_run = True
+            job.instance.has_run = True
         job.began = self._engine.now + overhead_s
         if self._is_shared:
             self._later(job, overhead_s, self._arrives)

@@ -53,6 +53,11 @@ class Channel:
         is_clear = not (self.cuts or self.lose_next or self.late_next_s)
         self.is_quick = is_instant and is_clear and self._free_at <= self._engine.now
 
+    def follow(self, before: "Channel") -> None:
+        """In its place: what was lost there is counted, and what cuts it goes on; what is under way there stays."""
+        self.cuts, self.lost = before.cuts, before.lost
+        self.look()
+
     def send(self, message: object, number: int) -> None:
         """`number`: of its draws, so that an invocation's messages take as long wherever they stand in the order."""
         if self.is_quick:

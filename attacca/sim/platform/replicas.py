@@ -42,6 +42,7 @@ class SimulatedStore:
         self.ends_at = 0.0
         self.is_away = False
         self.cut: dict[str, None] = {}  # who does not reach it, by machine
+        self.slow_s = 0.0  # more, each way
         self._engine = engine
         self._latency = Duration(latency, seed, "store")
         self._calls = 0
@@ -84,7 +85,7 @@ class SimulatedStore:
             if not self.is_away and machine not in self.cut:
                 do()
 
-        self._engine.at(self._engine.now + self._latency.at(self._calls), arrive)
+        self._engine.at(self._engine.now + self._latency.at(self._calls) + self.slow_s, arrive)
 
     def _back(self, machine: str, outcome: Any, answer: Callable[[Any], None]) -> None:
         self._way(machine, lambda: answer(outcome))
@@ -113,9 +114,11 @@ class SimulatedReplica:
 
     def __init__(
         self, engine: Engine, name: str, store: SimulatedStore, planes: Sequence[SimulatedPlane], lease_s: float,
-        ways: Duration, skew_s: float = 0.0,
+        ways: Duration, skew_s: float = 0.0, turned: "Callable[[SimulatedReplica], None] | None" = None,
     ) -> None:  # fmt: skip
+        """`turned` hears when it begins to lead, and when it gives up."""
         self.name = name
+        self._turned = turned
         self.is_up = True
         self.is_stalled = False
         self.is_cut = False  # from the planes
@@ -161,7 +164,7 @@ class SimulatedReplica:
         self._timer = EngineTimer(self._engine)
         self._timer.skew_s = self._skew_s
         self._drive: Drive[Event, Command] = Drive(
-            self.core.handle, self.core.wakeup, each(self._perform), lambda: self._engine.now + self._skew_s, self,
+            self.core.handle, self.core.alarm, each(self._perform), lambda: self._engine.now + self._skew_s, self,
             Tick(), raise_refused,
         )  # fmt: skip
         self._drive.feed(Tick())
@@ -200,10 +203,15 @@ class SimulatedReplica:
             case Lead():
                 self.led.append((self._engine.now, command.term))
                 self._say((self._runs, command.term))
+                self._turn()
             case StepDown():
-                pass  # what it says next looks whether it leads
+                self._turn()  # what it says next looks whether it leads
             case GiveBack():
                 store.call(self.name, lambda: store.release(command.fence), lambda _: None)
+
+    def _turn(self) -> None:
+        if self._turned is not None:
+            self._turned(self)
 
     def _ask(self, id_: int, do: Callable[[], Any], event: Callable[[Any], Event]) -> None:
         """The core passes over whichever of the two answers comes second."""

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from functools import partial
 from math import exp
 from typing import Final
 
@@ -9,7 +10,6 @@ from attacca.errors import IllegalTransition
 from attacca.kernel.drive import Drive, raise_refused
 from attacca.kernel.ids import Ids
 from attacca.kernel.rand import Streams
-from attacca.kernel.registry import Choice, build
 from attacca.load.workload.scenario import Scenario
 from attacca.model.endpoints import NotBegun, SandboxDown, Sandboxes, SandboxUp, SlotFree
 from attacca.model.invocation import Start
@@ -30,20 +30,15 @@ from attacca.model.messages import (
     WorkerJoined,
 )
 from attacca.model.sandbox import MachineLoad, WorkerView
-from attacca.policy.concurrency import CONCURRENCY
-from attacca.policy.concurrency.types import Concurrency
-from attacca.policy.keepalive import BOUNDS, KEEPALIVE
 from attacca.policy.keepalive.types import Keepalive
-from attacca.policy.queueing import QUEUEING
-from attacca.policy.queueing.types import Queueing
 from attacca.sim.engine import Engine, EngineTimer
 from attacca.sim.platform.control import CONTROL, SimulatedControl
 from attacca.sim.platform.hardware import Chances, SharedMachine
 from attacca.sim.platform.network import Channel
+from attacca.sim.platform.settings import config_of, policies_of
 from attacca.sim.record.event_log import EventLog, What
 from attacca.sim.record.invocation import SimulatedInvocation
 from attacca.sim.record.ledger import Gauge
-from attacca.worker.config import WorkerConfig
 from attacca.worker.core import view
 from attacca.worker.core.events import (
     Asked,
@@ -54,6 +49,7 @@ from attacca.worker.core.events import (
     MakeSandbox,
     MakeTemplate,
     Measured,
+    PeerLost,
     Received,
     Run,
     Stop,
@@ -77,7 +73,6 @@ Handle = Callable[[float, Event], list[Command]]
 Wrap = Callable[["SimulatedWorker", Handle], Handle]
 
 TOLD_FROM = 1 << 50  # draws of what is said of idle sandboxes are numbered from here down
-ENDLESS_MB = 1 << 40
 LOAD_OVER_S = 60.0  # the load average that concurrency policies look at
 ENTERED: Final = int(What.ENTERED)
 RAN = {
@@ -120,13 +115,14 @@ class SimulatedWorker:
         """
         self.place = place
         self.name = f"w{place}"
-        self.config = _config(scenario, self.name)
+        self.config = config_of(scenario, self.name)
         self.is_up = False
+        self.is_stopped = False  # as by SIGSTOP: what runs in sandboxes goes on, and nobody hears of it
         self.slow = 1.0
         self.up_count = 0
         self.to_gateways: dict[str, Channel] = {}
         self.from_gateways: dict[str, Channel] = {}
-        self._policies = _policies(self.config, keepalive)
+        self._policies = policies_of(self.config, keepalive)
         self._hardware = scenario.hardware
         self._engine = engine
         self._event_log = event_log
@@ -138,6 +134,7 @@ class SimulatedWorker:
         self._ids = Numbers(f"{self.name}-")
         self._tells_idle: dict[str, None] = {}  # gateways that want to know what rests
         self._told = 0
+        self._missed: list[Callable[[], None]] = []  # while it was stopped
         self._timer = EngineTimer(engine)
         self.start()
 
@@ -172,7 +169,7 @@ class SimulatedWorker:
         self.machine.cpu.set_speed(1.0 / self.slow)
         handle = self.core.handle if self._wrap is None else self._wrap(self, self.core.handle)
         self.drive: Drive[Event, Command] = Drive(
-            handle, self.core.timers.next, self._perform, self._now, self._timer, Tick(), raise_refused
+            handle, self.core.alarm, self._perform, self._now, self._timer, Tick(), raise_refused
         )
         for gateway in self._tells_idle:
             self.drive.feed(Received(gateway, WatchIdle()))
@@ -184,6 +181,9 @@ class SimulatedWorker:
         self.join_control()
 
     def join_control(self) -> None:
+        if self.is_stopped:
+            self._missed.append(self.join_control)
+            return
         self._control.join(self, WorkerJoined(self.view(), view.capacity(self.core)))
 
     @property
@@ -194,9 +194,31 @@ class SimulatedWorker:
 
     def crash(self) -> None:
         """Nobody is told; who sends here sends into the void."""
-        self.is_up = False
+        self.is_up = self.is_stopped = False
+        self._missed.clear()
         self.runtime.crash()
         self.drive.stop()
+
+    def stop(self) -> None:
+        """Until it may go on, it neither hears, decides nor says anything."""
+        self.is_stopped = True
+        self.drive.stop()
+
+    def go_on(self) -> None:
+        self.is_stopped = False
+        missed, self._missed = self._missed, []
+        for happen in missed:
+            happen()
+        self.drive.wind()
+
+    @property
+    def speaks(self) -> bool:
+        return self.is_up and not self.is_stopped
+
+    def lose_gateway(self, gateway: str) -> None:
+        """The link to it has ended."""
+        if self.is_up:
+            self.feed(PeerLost(gateway))
 
     def set_slow(self, slow: float) -> None:
         """1: as built; 2: everything that computes takes twice as long."""
@@ -205,6 +227,9 @@ class SimulatedWorker:
 
     def receive(self, gateway: str, message: Dispatch | Withdraw) -> None:
         if not self.is_up:
+            return
+        if self.is_stopped:
+            self._missed.append(partial(self.receive, gateway, message))
             return
         if type(message) is Dispatch:
             flight = self._invocations[message.invocation.id]
@@ -260,7 +285,10 @@ class SimulatedWorker:
         )  # fmt: skip
 
     def feed(self, event: Event) -> None:
-        self.drive.feed(event)
+        if self.is_stopped:
+            self._missed.append(partial(self.drive.feed, event))
+        else:
+            self.drive.feed(event)
 
     def _now(self) -> float:
         return self._engine.now + self._timer.skew_s
@@ -269,7 +297,7 @@ class SimulatedWorker:
         """Its clock goes on before the gateway's by so much more."""
         self._timer.skew_s += seconds
         self.drive.stop()
-        if self.is_up:
+        if self.speaks:
             self.drive.wind()
 
     def _perform(self, commands: list[Command]) -> None:
@@ -302,9 +330,7 @@ class SimulatedWorker:
         flight = self._invocations[started.id]
         if flight.key == started.id:  # it was not sent to somebody else meanwhile
             flight.handed = self._engine.now
-            flight.timing = started.timing
-            flight.start = started.start
-            flight.sandbox = started.sandbox
+            flight.said = started
             flight.worker = self.place
         self._event_log.note(RAN[started.start], self.place, flight.idx)
         self.to_gateways[gateway].send(started, flight.draw)
@@ -331,7 +357,7 @@ class SimulatedWorker:
 
     def _report(self, report: Report) -> None:
         if type(report) is RunEnded:
-            self.drive.feed(report)
+            self.feed(report) if self.is_stopped else self.drive.feed(report)
             return
         note, place = self._event_log.note, self.place
         match report:
@@ -359,25 +385,3 @@ class SimulatedWorker:
 
 def _number(name: str) -> int:
     return int(name.rpartition("-")[2])
-
-
-def _config(scenario: Scenario, name: str) -> WorkerConfig:
-    system = scenario.system
-    return WorkerConfig(
-        name=name,
-        memory_mb=ENDLESS_MB if system.keepalive.policy == "infinite" else system.memory_mb,
-        cores=system.cores,
-        queueing=Choice(policy=system.queueing.policy, options=system.queueing.options),
-        concurrency=Choice(policy=system.concurrency.policy, options=system.concurrency.options),
-        keepalive=Choice(policy=system.keepalive.policy, options=system.keepalive.options),
-        templates=system.templates,
-    )
-
-
-def _policies(config: WorkerConfig, keepalive: Keepalive | None) -> tuple[Queueing, Concurrency, Keepalive]:
-    queueing, concurrency, keeping = config.queueing, config.concurrency, config.keepalive
-    return (
-        build(QUEUEING, queueing.policy, queueing.options, "attacca.policy.queueing"),
-        build(CONCURRENCY, concurrency.policy, concurrency.options, "attacca.policy.concurrency"),
-        keepalive or build(KEEPALIVE | BOUNDS, keeping.policy, keeping.options, "attacca.policy.keepalive"),
-    )

@@ -10,7 +10,7 @@ from attacca.gateway.core.gateway import GatewayCore
 from attacca.kernel.rand import Streams
 from attacca.kernel.registry import build
 from attacca.load.records.recorder import NullRecorder, RecordSink
-from attacca.load.workload.scenario import Scenario
+from attacca.load.workload.scenario import Distribution, Scenario
 from attacca.load.workload.schedule import RUN, WARMUP, Due, Schedule, Target
 from attacca.model.function import PythonDirectory, Revision, Scheduling, Settings, Signature
 from attacca.model.membership import HEARTBEAT_S
@@ -26,6 +26,7 @@ from attacca.sim.platform.draws import Draws, Duration, pick
 from attacca.sim.platform.faults import Faults
 from attacca.sim.platform.gateway import SimulatedGateway
 from attacca.sim.platform.hardware import Chances
+from attacca.sim.platform.leaders import Leaders, is_led
 from attacca.sim.platform.network import Channel
 from attacca.sim.platform.worker import SimulatedWorker, Wrap
 from attacca.sim.record.event_log import EventLog
@@ -58,23 +59,20 @@ class World:
         """
         self.scenario = scenario
         self.engine = engine
+        self._event_log, self._balancer = event_log, balancer
         has_rows = scenario.record.invocations and not isinstance(sink, NullRecorder)
         self.ledger = Ledger(sink, scenario.name, scenario.seed, has_rows=has_rows)
         self.invocations: dict[str, SimulatedInvocation] = {}
         self.fronts = [
-            SimulatedGateway(
-                engine,
-                event_log,
-                _core(scenario, balancer, number, is_apart=self._is_apart),
-                self.invocations,
-                self.ledger,
-                f"gateway-{number}" if number else "gateway",
-            )
+            self._gateway(_core(scenario, balancer, number, is_apart=self._is_apart), number)
             for number in range(scenario.system.gateways)
         ]
         self.front = self.fronts[0]
         self._doors = Draws(scenario.seed, "gateways")
-        self.control = SimulatedControl(engine, scenario, _silent_s(scenario, is_apart=self._is_apart))
+        self.arrive = self.front.come if len(self.fronts) == 1 else self._arrive_somewhere
+        has_duty = scenario.system.mode == "cluster" or bool(scenario.faults)  # control has anything to decide
+        self._is_heard = self._is_apart and has_duty
+        self.control = SimulatedControl(engine, scenario, _silent_s(scenario, is_apart=self._is_heard))
         for front in self.fronts:
             self.control.connect(front)
         self._schedule = schedule
@@ -82,13 +80,20 @@ class World:
         self._sent = 0
         self._moments = Draws(scenario.seed, "samples")
         self.nodes = self._nodes(event_log, wrap, keepalives or [None] * scenario.system.workers)
-        self._channels(event_log)
-        self.faults = Faults(scenario, schedule.length_s, engine, event_log, self.nodes, self.control)
+        for number in range(len(self.fronts)):
+            self._join(number)
+        self.leaders = Leaders(engine, scenario, self.control) if is_led(scenario) else None
+        self.faults = Faults(scenario, schedule.length_s, engine, event_log, self)
         self._clients = Clients(self) if scenario.workload.clients is not None else None
 
     def __repr__(self) -> str:
         under_way = len(self.invocations)
         return f"<World at {self.engine.now:g} s: {self._sent} sent, {under_way} under way, {len(self.nodes)} workers>"
+
+    def _gateway(self, core: GatewayCore, number: int) -> SimulatedGateway:
+        name = f"gateway-{number}" if number else "gateway"
+        service = _service(self.scenario, number)
+        return SimulatedGateway(self.engine, self._event_log, core, self.invocations, self.ledger, name, service)
 
     def _nodes(
         self, event_log: EventLog, wrap: Wrap | None, keepalives: Sequence[Keepalive | None]
@@ -99,7 +104,8 @@ class World:
             for target in targets
             if target.plan.cold is not None
         }
-        chances = Chances(scenario.hardware, scenario.seed, colds)
+        all_compute = all(target.plan.body.computing > 0 for target in targets)
+        chances = Chances(scenario.hardware, scenario.seed, colds, all_compute=all_compute)
         nodes: list[SimulatedWorker] = []
         called = _called(self._schedule) if scenario.system.templates else set()
         self.control.open(_revision(target, scenario) for target in targets if target.name not in called)
@@ -116,36 +122,67 @@ class World:
                             self.control.deploy(_settings(target, scenario))
         return nodes
 
-    def _channels(self, event_log: EventLog) -> None:
-        for number, front in enumerate(self.fronts):
-            self._join(front, f"/{number}" if number else "")
-
-    def _join(self, front: SimulatedGateway, which: str) -> None:
+    def _join(self, number: int) -> None:
+        """Links between a gateway and all workers, in place of those that there were."""
         engine, scenario, channels = self.engine, self.scenario, {}
+        front, which = self.fronts[number], f"/{number}" if number else ""
         for node in self.nodes:
             up = Channel(engine, scenario.hardware, scenario.seed, f"up{which}", front.hear)
             down = Channel(engine, scenario.hardware, scenario.seed, f"down{which}", partial(node.receive, front.name))
+            if front.name in node.to_gateways:
+                up.follow(node.to_gateways[front.name])
+                down.follow(node.from_gateways[front.name])
             node.to_gateways[front.name], node.from_gateways[front.name] = up, down
             channels[node.name] = (node.place, down)
         front.channels = channels
         names = {node.name: node for node in self.nodes}
         front.on_watch = lambda name: names[name].tell_idle(front.name)
         for node in self.nodes:
-            if self._is_apart:
+            if not node.speaks or node.to_gateways[front.name].cuts:
+                pass  # its next heartbeat says that it is there
+            elif self._is_apart:
                 front.hear(WorkerJoined(node.view()))
             else:
                 front.drive.feed(WorkerJoined(node.view()))
 
-    def arrive(self, flight: SimulatedInvocation) -> None:
+    def _arrive_somewhere(self, flight: SimulatedInvocation) -> None:
         """At one of the gateways: the same one whatever the system does."""
+        self.fronts[int(self._doors.at(flight.idx) * len(self.fronts))].come(flight)
+
+    def _arrive_where_one_listens(self, flight: SimulatedInvocation) -> None:
+        """At the same one, or where that is down at the next: as what stands before gateways does it."""
         fronts = self.fronts
-        front = fronts[0] if len(fronts) == 1 else fronts[int(self._doors.at(flight.idx) * len(fronts))]
-        front.arrive(flight)
+        front = fronts[int(self._doors.at(flight.idx) * len(fronts))]
+        if not front.is_ready:
+            front = next((other for other in fronts if other.is_ready), front)
+        if front.is_ready:
+            front.come(flight)
+        else:
+            front.turn_away(flight)
+
+    def crash_gateway(self, place: int) -> None:
+        """Its clients are told nothing but that; those who come next are sent to others."""
+        front, scenario = self.fronts[place], self.scenario
+        self.arrive = self._arrive_where_one_listens
+        front.crash(_core(scenario, self._balancer, place, is_apart=self._is_apart))
+        self.control.lose(front.name)
+        for node in self.nodes:
+            node.lose_gateway(front.name)
+
+    def restart_gateway(self, place: int) -> None:
+        """With nothing of what it knew, and new links."""
+        before, scenario = self.fronts[place], self.scenario
+        front = self._gateway(_core(scenario, self._balancer, place, is_apart=self._is_apart), place)
+        front.on_over = before.on_over
+        self.fronts[place] = front
+        self.control.connect(front)
+        self._join(place)
 
     def under_way(self) -> list[SimulatedInvocation]:
         """Those that have not been answered."""
+        at_doors = [flight for front in self.fronts for flight in front.at_door]
         clients = [taken.client for front in self.fronts for taken in front.core.inflight.values()]
-        return [client for client in clients if isinstance(client, SimulatedInvocation)]
+        return at_doors + [client for client in clients if isinstance(client, SimulatedInvocation)]
 
     @property
     def _is_apart(self) -> bool:
@@ -178,7 +215,7 @@ class World:
         return sum(channel.lost for node in self.nodes for channel in node.channels)
 
     def _drained(self, flight: SimulatedInvocation) -> None:
-        if not any(front.core.inflight for front in self.fronts):
+        if not any(front.core.inflight or front.at_door for front in self.fronts):
             self.engine.stop()
 
     def _pull(self) -> None:
@@ -213,11 +250,12 @@ class World:
 
     def _beat(self, count: int) -> None:
         for node in self.nodes:
-            if node.is_up:
+            if node.speaks:
                 heartbeat = Heartbeat(node.view())
                 for channel in node.to_gateways.values():
                     channel.send(heartbeat, -1 - count - node.place * BEATS_MOST)
-                self.control.hear(heartbeat)
+                if self._is_heard:
+                    self.control.hear(heartbeat)
         self.engine.at(self.engine.now + HEARTBEAT_S, self._beat, count + 1)
 
 
@@ -275,6 +313,12 @@ def _core(scenario: Scenario, balancer: Balancer | None, number: int, *, is_apar
     silent_s, attempts = _silent_s(scenario, is_apart=is_apart), scenario.system.attempts
     balancing = balancer or balancer_of(scenario, number)
     return GatewayCore(0, balancing, slots_of(scenario, number), silent_s=silent_s, attempts=attempts)
+
+
+def _service(scenario: Scenario, number: int) -> Duration | None:
+    """Where it takes no time there is no event for it."""
+    gateway = scenario.hardware.gateway
+    return None if gateway == Distribution() else Duration(gateway, scenario.seed, f"hardware/gateway{number or ''}")
 
 
 def _silent_s(scenario: Scenario, *, is_apart: bool) -> float:

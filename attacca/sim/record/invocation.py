@@ -1,8 +1,9 @@
 """One invocation on its way through a simulated platform, and the moments that its record wants."""
 
-from attacca.gateway.core.inflight import NO_TIME, Inflight
+from attacca.gateway.core.inflight import Inflight
 from attacca.load.workload.schedule import Target
-from attacca.model.invocation import Outcome, Start, Timing
+from attacca.model.invocation import Outcome, Timing
+from attacca.model.messages import Started
 
 ATTEMPT = 1 << 40  # more numbers than the invocations of a run need
 UNSEEN = -1.0  # a moment that has not come
@@ -13,7 +14,7 @@ class SimulatedInvocation:
 
     __slots__ = (
         "attempt", "draw", "due", "enq", "exec_begin", "exec_end", "handed", "idx", "is_answered", "key", "phase",
-        "queue_len", "request_s", "sandbox", "start", "taken", "target", "timing", "worker",
+        "queue_len", "request_s", "said", "taken", "target", "timing", "worker",
     )  # fmt: skip
 
     def __init__(self, idx: int, due: float, target: Target, request_s: float, phase: str) -> None:
@@ -29,9 +30,8 @@ class SimulatedInvocation:
         self.attempt = 1
         self.worker = -1
         self.enq = self.handed = self.exec_begin = self.exec_end = UNSEEN
-        self.timing: Timing = NO_TIME  # as it was started
-        self.start: Start | None = None
-        self.sandbox = ""
+        self.said: Started | None = None  # by the worker, when it was started
+        self.timing: Timing | None = None  # as its gateway knows it, where it was held there
         self.queue_len = 0
 
     def __repr__(self) -> str:
@@ -43,7 +43,7 @@ class SimulatedInvocation:
         self.attempt += 1
         self.draw += ATTEMPT
         self.enq = self.handed = self.exec_begin = self.exec_end = UNSEEN
-        self.timing, self.start, self.sandbox, self.worker = NO_TIME, None, "", -1
+        self.timing, self.said, self.worker = None, None, -1
 
     # What the core's Client is. A simulated answer has no body, and comes by the world's own road.
 

@@ -47,8 +47,8 @@ class Ledger:
         if flight.phase == RUN:
             if status == 200:
                 self._took_s.append(now - flight.due)
-            if flight.start is not None:
-                self._starts[flight.start] += 1
+            if flight.said is not None:
+                self._starts[flight.said.start] += 1
         totals = self.totals
         if status == 200:
             totals.ok += 1
@@ -61,10 +61,11 @@ class Ledger:
 
     def _row(self, flight: SimulatedInvocation, recv: float | None, status: int, error: str) -> Sequence[object]:
         """In the order of records.COLUMNS."""
-        target, timing, start = flight.target, flight.timing, flight.start
+        target, said = flight.target, flight.said
         deq = cold_begin = ready = exec_begin = exec_end = used_s = cost = None
         memory_mb = target.plan.memory_mb
-        if start is not None:
+        if said is not None:
+            timing = said.timing if flight.timing is None else flight.timing
             deq = flight.enq + timing.queued / 1e3
             made_s = (timing.sandbox + timing.code + timing.imports) / 1e3
             if made_s:
@@ -77,8 +78,9 @@ class Ledger:
         return (
             self._run, self._seed, flight.phase, flight.idx, target.app, target.label, target.trigger, due, due, 0.0,
             flight.enq if flight.enq >= 0.0 else None, deq, cold_begin, ready, exec_begin, exec_end, recv, status,
-            error, "" if start is None else start.value, f"w{flight.worker}" if flight.worker >= 0 else "",
-            flight.sandbox, flight.attempt, flight.queue_len, memory_mb, used_s, flight.request_s, 0, 0, cost,
+            error, "" if said is None else said.start.value, f"w{flight.worker}" if flight.worker >= 0 else "",
+            "" if said is None else said.sandbox, flight.attempt, flight.queue_len, memory_mb, used_s,
+            flight.request_s, 0, 0, cost,
         )  # fmt: skip
 
     def sample(self, now: float, worker: str, gauge: Gauge) -> None:

@@ -12,6 +12,7 @@ from attacca.load.workload.scenario import Scenario
 from attacca.sim.study.grid import fingerprint
 
 SIMULATE: Final = "attacca.sim.study.recorded:simulate"
+CHECKED: Final = "attacca.sim.study.recorded:simulate_checked"
 
 
 class Simulate(Protocol):

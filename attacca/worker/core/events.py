@@ -77,7 +77,7 @@ class PeerLost(msgspec.Struct, frozen=True):
 
 
 class Tick(msgspec.Struct, frozen=True):
-    """The time that `wakeup()` named has come; or the driver felt like it."""
+    """The time of its alarm has come; or the driver felt like it."""
 
 
 class Measured(msgspec.Struct, frozen=True):

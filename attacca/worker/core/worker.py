@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from attacca.errors import IllegalTransition
 from attacca.kernel.chance import Chance
 from attacca.kernel.ids import Ids
+from attacca.kernel.timers import Alarm
 from attacca.model.endpoints import AskSandboxes, StartSandbox, StopSandbox
 from attacca.model.invocation import Failed, Outcome
 from attacca.model.messages import Catalogue as Announced
@@ -105,6 +106,7 @@ class WorkerCore:
         self.draining = False
         self._watchers: list[str] = []  # gateways that want to hear what rests
         self._shortcut = shortcut
+        self._has_templates = config.templates
 
     def __repr__(self) -> str:
         return (
@@ -151,9 +153,10 @@ class WorkerCore:
                 self._told(now, event, out)
                 self._move_on(now, out)
 
-    def wakeup(self) -> float | None:
+    @property
+    def alarm(self) -> Alarm:
         """When it wants the next Tick. A Tick at any other time does no harm."""
-        return self.timers.next()
+        return self.timers
 
     def busy(self) -> int:
         """Invocations that have not ended."""
@@ -225,7 +228,7 @@ class WorkerCore:
             self.orders.run_ended(now, item, event, out)
         else:
             scheduler.run_ended(now, item, event.outcome, event.run_ms, out)
-        if state.template is None and type(event.outcome) is not Failed and not self.draining:
+        if state.template is None and self._has_templates and type(event.outcome) is not Failed and not self.draining:
             self.templates.want(now, state, out)
         if self.checks.waiting or state.retired or scheduler.has_line():
             self._move_on(now, out)

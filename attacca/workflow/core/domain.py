@@ -17,6 +17,7 @@ import msgspec
 from attacca.errors import AttaccaError, BadFunction, NoCapacity, NotFound
 from attacca.kernel.chance import Chance
 from attacca.kernel.ids import Ids
+from attacca.kernel.timers import Alarm
 from attacca.model.events import (
     AskInstances,
     InstanceDown,
@@ -67,6 +68,7 @@ class DomainCore:
         self._ids = Ids(chance, "w")
         self._parts: dict[str, Part] = {}  # by instance that is there, or on its way
         self._versions: dict[str, int] = {}  # of what is in the store, by key
+        self.alarm = Alarm()  # when it wants the next Tick; a Tick at any other time does no harm
         self._syncs: dict[str, tuple[str, StateSynced]] = {}  # by key: states that are being written
 
     def __repr__(self) -> str:
@@ -93,6 +95,7 @@ class DomainCore:
             case Tick():
                 pass
         self._place(now, out)
+        self.alarm.at = self._wakes_at()
         return out
 
     def _node(self, now: float, event: NodeJoined | NodeSeen | NodeLeft | Instances, out: list[Command]) -> None:
@@ -117,10 +120,9 @@ class DomainCore:
             case StoreFailed():
                 self._store_failed(event, out)
 
-    def wakeup(self) -> float | None:
+    def _wakes_at(self) -> float:
         waiting = (part for part in self._all() if part.stage is Stage.WAITING and part.workflow.is_wanted)
-        at = min((part.retry_at for part in waiting), default=inf)
-        return None if at == inf else at
+        return min((part.retry_at for part in waiting), default=inf)
 
     def view(self, name: str) -> WorkflowView:
         """

@@ -1,5 +1,7 @@
 """The machine's stories: feed an event, read the orders."""
 
+from math import inf
+
 import msgspec
 import pytest
 
@@ -214,7 +216,7 @@ def test_a_worker_not_heard_of_for_too_long_is_given_up_until_it_is_heard_of_aga
     stage.feed(deploy("d"))
     stage.end(stage.order(Examine))
     stage.end(stage.order(Build))
-    assert stage.core.wakeup() == 10.0
+    assert stage.core.alarm.at == 10.0
     stage.now = 9.0
     stage.feed(Heartbeat(VIEW))
     stage.now = 10.0
@@ -223,12 +225,12 @@ def test_a_worker_not_heard_of_for_too_long_is_given_up_until_it_is_heard_of_aga
     stage.now = 19.0
     stage.feed(Tick())
     assert outcome(stage.replies["d"]) == "sandbox_lost"
-    assert stage.core.wakeup() is None
+    assert stage.core.alarm.at == inf
     assert stage.core.workers.pick() is None
     [told, *_] = stage.feed(Heartbeat(VIEW))
     assert told == Send("w1", stage.core.changes.catalogue.catalogue())
     assert stage.core.workers.pick() == "w1"
-    assert stage.core.wakeup() == 29.0
+    assert stage.core.alarm.at == 29.0
     assert stage.feed(Heartbeat(msgspec.structs.replace(VIEW, name="stranger"))) == []
 
 
@@ -267,7 +269,7 @@ def test_what_workers_have_of_what_is_gone_stays_until_they_have_it_no_more() ->
     assert repr(stage.core.garbage) == "<Garbage asking, 0 builders, 1 asked>"
     assert stage.feed(WorkerLeft("w2")) == [Sweep(("c" * 40,))]
     stage.end(stage.orders[0])
-    assert stage.core.wakeup() == 1.0
+    assert stage.core.alarm.at == 1.0
     stage.now = 1.0
     [ask] = stage.feed(Tick())
     assert ask == Send("w1", AskHeld(str(stage.core.garbage._round)))

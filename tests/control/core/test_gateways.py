@@ -1,7 +1,5 @@
-from attacca.control.core.events import Command, Ordered, Reply, SecretSet
-from attacca.errors import NotFound
+from attacca.control.core.events import Command, SecretSet
 from attacca.model.messages import (
-    Cordon,
     GatewayJoined,
     GatewayLeft,
     Member,
@@ -55,15 +53,6 @@ def test_workers_apart_hear_that_a_secret_has_changed() -> None:
     stage = Stage(workers=("here",))
     stage.feed(joined("w1", "h:1"))
     assert stage.feed(SecretSet("DB")) == [Send("w1", SecretChanged("DB"))]
-
-
-def test_a_worker_is_cordoned_by_name() -> None:
-    stage = Stage(workers=("w1",))
-    assert stage.feed(Ordered("1", Cordon("w1", is_on=True))) == [Send("w1", Cordon("w1", is_on=True)), Reply("1")]
-    [reply] = stage.feed(Ordered("2", Cordon("w2", is_on=True)))
-    assert isinstance(reply, Reply)
-    assert isinstance(reply.outcome, NotFound)
-    assert "attacca status" in reply.outcome.hint
 
 
 def test_planes_apart_are_those_in_processes_of_their_own() -> None:

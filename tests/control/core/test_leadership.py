@@ -1,5 +1,7 @@
 """Who leads: the machine alone, and several of them over a store that is slow, lies down, or cannot be reached."""
 
+from math import inf
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -44,7 +46,7 @@ def test_whoever_does_not_get_it_asks_again_and_again() -> None:
     core = LeadershipCore(LEASE_S)
     assert core.handle(0.0, Tick()) == [AskLease(1)]
     assert core.handle(0.5, Denied(1)) == []
-    assert core.wakeup() == 1.0
+    assert core.alarm.at == 1.0
     assert core.handle(1.0, Tick()) == [AskLease(2)]
     assert core.handle(1.1, Unanswered(2, "it is away")) == []
     assert core.handle(2.0, Tick()) == [AskLease(3)]
@@ -52,7 +54,7 @@ def test_whoever_does_not_get_it_asks_again_and_again() -> None:
 
 def test_it_is_renewed_long_before_it_ends() -> None:
     core = leading(LeadershipCore(LEASE_S))
-    assert core.wakeup() == 2.0
+    assert core.alarm.at == 2.0
     assert core.handle(2.0, Tick()) == [AskLease(2)]
     assert core.handle(2.5, Granted(2, fence=7)) == []
     assert core.held_until == 2.0 + UNTIL_S
@@ -74,7 +76,7 @@ def test_an_isolated_leader_steps_down_before_the_lease_ends() -> None:
     core.handle(2.0, Tick())
     core.handle(5.0, Unanswered(2, "it is away"))
     core.handle(5.0, Tick())
-    assert core.wakeup() == UNTIL_S
+    assert core.alarm.at == UNTIL_S
     (down,) = core.handle(UNTIL_S, Tick())
     assert isinstance(down, StepDown)
     assert "cannot be reached" in down.why
@@ -132,14 +134,14 @@ def test_whoever_cannot_go_on_lets_others_try_first(event: Event) -> None:
     core.handle(0.0, Tick())
     core.handle(1.0, Granted(1, fence=7))
     assert core.handle(1.5, event) == [StepDown("it is broken"), GiveBack(7)]
-    assert core.wakeup() == 1.5 + LEASE_S
+    assert core.alarm.at == 1.5 + LEASE_S
 
 
 def test_whoever_ends_gives_it_back() -> None:
     core = leading(LeadershipCore(LEASE_S))
     assert core.handle(2.0, Drained()) == [StepDown("this control ends"), GiveBack(7)]
     assert core.handle(9.0, Tick()) == []
-    assert core.wakeup() is None
+    assert core.alarm.at == inf
     idle = LeadershipCore(LEASE_S)
     assert idle.handle(0.0, Drained()) == []
 
@@ -211,7 +213,7 @@ class Play:
             due = [
                 (at - offset, who)
                 for who, (core, offset) in enumerate(zip(self.cores, self.offsets, strict=True))
-                if (at := core.wakeup()) is not None and at - offset <= end
+                if (at := core.alarm.at) - offset <= end
             ]
             if not due:
                 break

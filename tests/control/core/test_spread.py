@@ -26,7 +26,7 @@ def planes() -> Stage:
 
 
 def wait(stage: Stage, seconds: float) -> list[Command]:
-    assert stage.core.wakeup() == stage.now + seconds
+    assert stage.core.alarm.at == stage.now + seconds
     stage.now += seconds
     return stage.feed(Tick())
 

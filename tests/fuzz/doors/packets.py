@@ -36,7 +36,7 @@ from attacca.worker.runtime.process.options import ProcessOptions
 from attacca.worker.runtime.process.runtime import ProcessRuntime
 from attacca.worker.runtime.process.zygote.spawn_spec import BIRTH
 from tests.fuzz.door import Door
-from tests.fuzz.doors.frames import as_json, frame, head, left_over, odd, times
+from tests.fuzz.framing import as_json, frame, head, left_over, odd, times
 from tests.fuzz.mutation import NUMBERS, UNICODE, mutate
 from tests.fuzz.warped import Warped, descriptors
 from tests.gateway.play import revision

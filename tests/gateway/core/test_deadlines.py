@@ -4,13 +4,14 @@ from math import inf
 from hypothesis import given
 
 from attacca.gateway.core.deadlines import ClockName, Deadlines, Lane
+from attacca.kernel.timers import Alarm
 from tests.drawing import several
 
 OPS = several(list(product(["add", "remove", "wait"], range(4), range(3))), max_size=40)
 
 
 def test_the_first_in_is_the_first_to_expire() -> None:
-    deadlines: Deadlines[str] = Deadlines()
+    deadlines: Deadlines[str] = Deadlines(Alarm())
     lane: Lane[str] = Lane(ClockName.WAIT, 5.0)
     deadlines.add(10.0, lane, "a")
     deadlines.add(12.0, lane, "b")
@@ -23,7 +24,7 @@ def test_the_first_in_is_the_first_to_expire() -> None:
 
 
 def test_what_was_removed_never_expires_and_leaves_nothing_to_wake_for() -> None:
-    deadlines: Deadlines[str] = Deadlines()
+    deadlines: Deadlines[str] = Deadlines(Alarm())
     lane: Lane[str] = Lane(ClockName.TOTAL, 5.0)
     deadlines.add(10.0, lane, "a")
     deadlines.remove(lane, "a")
@@ -36,7 +37,7 @@ def test_what_was_removed_never_expires_and_leaves_nothing_to_wake_for() -> None
 @given(OPS)
 def test_a_dumb_twin_agrees(ops: list[tuple[str, int, int]]) -> None:
     lanes: list[Lane[str]] = [Lane(ClockName.WAIT, 1.0), Lane(ClockName.WAIT, 3.0), Lane(ClockName.TOTAL, 2.0)]
-    deadlines, twin, now = Deadlines[str](), dict[str, tuple[Lane[str], float]](), 0.0
+    deadlines, twin, now = Deadlines[str](Alarm()), dict[str, tuple[Lane[str], float]](), 0.0
     for count, (op, number, which) in enumerate(ops):
         if op == "add":
             name = f"{count}"
@@ -56,7 +57,7 @@ def test_a_dumb_twin_agrees(ops: list[tuple[str, int, int]]) -> None:
 
 
 def test_a_lane_is_listed_once_however_many_wait_in_it() -> None:
-    deadlines: Deadlines[str] = Deadlines()
+    deadlines: Deadlines[str] = Deadlines(Alarm())
     lane: Lane[str] = Lane(ClockName.WAIT, 5.0)
     for number in range(9):
         deadlines.add(float(number), lane, f"{number}")

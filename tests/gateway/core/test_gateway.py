@@ -95,6 +95,7 @@ def test_who_only_asks_is_not_counted_and_who_is_refused_elsewhere_is() -> None:
 def test_draining_takes_nothing_new_and_finishes_the_rest() -> None:
     g = stage()
     assert repr(g.core) == "<GatewayCore open: 0 in flight of 1 functions on 1 workers>"
+    assert repr(g.core.joining) == "<Joining 1 workers>"
     g.invoke(0.0)
     g.tell(0.0, Drain())
     assert repr(g.core) == "<GatewayCore draining: 1 in flight of 1 functions on 1 workers>"
@@ -129,13 +130,13 @@ def test_the_three_clocks() -> None:
 
 def test_it_wakes_for_the_first_clock() -> None:
     g = stage(wait_s=5.0, timeout_s=60.0)
-    assert g.core.wakeup() is None
+    assert g.core.alarm.at == inf
     g.invoke(1.0, "1")
     g.invoke(2.0, "2")
     g.start(3.0, "1")
-    assert g.core.wakeup() == 6.0, "too early, as the first of them has left, does no harm"
+    assert g.core.alarm.at == 6.0, "too early, as the first of them has left, does no harm"
     assert told(g.wait(7.0)) == ["2 timeout", "end 2 on worker"]
-    assert g.core.wakeup() == 63.0
+    assert g.core.alarm.at == 63.0
 
 
 def test_two_clocks_that_fire_at_once_end_it_once() -> None:

@@ -166,6 +166,7 @@ BREAKS: list[tuple[Callable[[], GatewayCore], Break]] = [
     (rest, lambda core: put(core.functions.by_name["f"], slots=None)),
     (held, lambda core: put(slots(core), is_changed=False)),
     (held, lambda core: put(core.cluster, tell_at=inf)),
+    (busy, lambda core: put(core.alarm, at=inf)),
 ]
 
 

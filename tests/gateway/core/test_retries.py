@@ -50,7 +50,7 @@ def test_what_waited_on_a_silent_worker_goes_to_another_and_what_ran_is_over() -
     assert (waits.worker, runs.worker) == ("a", "b")
     beat(g, 2.0, "b")
     g.start(2.0, "runs")
-    assert g.core.wakeup() == 3.0
+    assert g.core.alarm.at == 3.0
     assert g.tick(2.9) == []
     assert told(g.tick(3.0)) == ["lost a", "waits~2 to b"]
     assert told(g.tick(5.0)) == ["lost b", "runs sandbox_lost"]

@@ -2,6 +2,7 @@ from collections.abc import Sequence
 from math import inf
 
 from attacca.gateway.core.workers import Workers
+from attacca.kernel.timers import Alarm
 from attacca.model.messages import Resting
 from attacca.model.resources import Resources
 from attacca.model.sandbox import FunctionView
@@ -12,7 +13,7 @@ from tests.gateway.play import view
 
 
 def test_what_a_worker_says_is_kept_and_what_it_was_sent_is_counted() -> None:
-    link = Workers(Level(), 3.0).join(7.0, view("a", used=Resources(40), running=9, cores=3))
+    link = Workers(Level(), 3.0, Alarm()).join(7.0, view("a", used=Resources(40), running=9, cores=3))
     assert (link.free.memory_mb, link.limit, link.cores, link.heard_at, link.running) == (60, 2, 3, 7.0, 0)
     assert link.idle("f") == 0
     link.hear(8.0, view("a", functions=(FunctionView(function="f", idle=2),)))
@@ -21,7 +22,7 @@ def test_what_a_worker_says_is_kept_and_what_it_was_sent_is_counted() -> None:
 
 
 def test_the_only_one_is_taken_without_asking() -> None:
-    workers = Workers(Level(), 3.0)
+    workers = Workers(Level(), 3.0, Alarm())
     assert workers.only is None
     link = workers.join(0.0, view("a"))
     assert workers.only is link
@@ -34,7 +35,7 @@ def test_the_only_one_is_taken_without_asking() -> None:
 
 
 def test_one_that_drains_is_passed_over_unless_all_do() -> None:
-    workers = Workers(Turns(), 3.0)
+    workers = Workers(Turns(), 3.0, Alarm())
     links = [workers.join(0.0, view(name)) for name in "ab"]
     workers.hear(1.0, links[0], view("a", draining=True))
     assert [workers.pick(1.0, Asked("f"))[0].name for _ in range(2)] == ["b", "b"]
@@ -43,7 +44,7 @@ def test_one_that_drains_is_passed_over_unless_all_do() -> None:
 
 
 def test_silence_is_noticed_when_it_is_due() -> None:
-    workers = Workers(Level(), 3.0)
+    workers = Workers(Level(), 3.0, Alarm())
     assert workers.silent_at == inf
     a, b = workers.join(0.0, view("a")), workers.join(1.0, view("b"))
     assert workers.silent_at == 3.0
@@ -56,7 +57,7 @@ def test_silence_is_noticed_when_it_is_due() -> None:
 
 
 def test_who_was_deaf_does_not_say_that_others_were_silent() -> None:
-    workers = Workers(Level(), 3.0)
+    workers = Workers(Level(), 3.0, Alarm())
     a, b = workers.join(0.0, view("a")), workers.join(1.0, view("b"))
     assert workers.silent(30.0) == []
     assert workers.silent_at == 31.0, "what was said meanwhile has a moment to arrive"
@@ -80,16 +81,16 @@ class Ear:
 
 
 def test_workers_are_to_say_what_rests_when_somebody_first_looks() -> None:
-    workers = Workers(Level(), 3.0)
+    workers = Workers(Level(), 3.0, Alarm())
     link = workers.join(0.0, view("a"))
     assert not workers.is_asked
     assert (link.idle("f"), workers.is_asked) == (0, True)
-    assert Workers(Ear(), 3.0).is_asked, "who listens need not look"
+    assert Workers(Ear(), 3.0, Alarm()).is_asked, "who listens need not look"
 
 
 def test_each_change_is_told_and_what_was_lost_is_made_good() -> None:
     ear = Ear()
-    workers = Workers(ear, 3.0)
+    workers = Workers(ear, 3.0, Alarm())
     link = workers.join(0.0, view("a", idle={"f": 1}))
     workers.rests(1.0, Resting("a", "g", 2))
     workers.rests(1.0, Resting("nobody", "g", 2))

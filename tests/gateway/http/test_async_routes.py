@@ -8,7 +8,7 @@ import pytest
 from attacca.errors import StateUnavailable
 from attacca.gateway.async_calls import AsyncCalls
 from attacca.gateway.config import AsyncConfig, GatewayConfig
-from attacca.gateway.http.async_routes import readable, status
+from attacca.gateway.http.async_routes import AsyncRoutes, readable, status
 from attacca.io.journal.memory import Book, MemoryJournal
 from attacca.io.journal.types import Told
 from attacca.kernel.rand import Streams
@@ -68,6 +68,8 @@ def field(answer: Answer, name: bytes) -> bytes | None:
 
 def test_a_call_is_accepted_made_and_shown() -> None:
     here = Later()
+    routes = AsyncRoutes(here.later, hides_token=False)
+    assert repr(routes).startswith("<AsyncRoutes to <AsyncCalls 0 not over, 0 running, ")
     answer = here.ask(post("/async-function/echo/a/b?c=d", b'{"n": 1}', JSON).replace(b"POST", b"PUT"))
     call = said(answer)["id"]
     assert (answer.status, said(answer)) == (202, {"id": call, "function": "echo", "status": "waiting"})

@@ -31,8 +31,13 @@ def test_the_table_has_all_of_them() -> None:
     }
 
 
-@pytest.mark.parametrize(("phase", "event", "becomes"), ROWS, ids=str)
-def test_every_phase_meets_every_event(phase: str, event: str, becomes: str) -> None:
+@pytest.mark.parametrize("phase", [phase.name.lower() for phase in Phase])
+def test_a_phase_meets_every_event(phase: str) -> None:
+    for _, event, becomes in (row for row in ROWS if row[0] == phase):
+        meet(phase, event, becomes)
+
+
+def meet(phase: str, event: str, becomes: str) -> None:
     exchange = STAGE.connect().connection.exchange
     exchange.phase = Phase[phase.upper()]
     if becomes == "!":
@@ -41,7 +46,7 @@ def test_every_phase_meets_every_event(phase: str, event: str, becomes: str) -> 
         becomes = phase
     else:
         exchange._step(EVENTS[event])
-    assert exchange.phase.name.lower() == becomes
+    assert exchange.phase.name.lower() == becomes, event
 
 
 STAGE = Stage()

@@ -18,7 +18,7 @@ def one(tmp_path_factory: pytest.TempPathFactory) -> Digest:
 
 
 def of(group: Group, quantity: Quantity, share: float) -> float:
-    return ours(group, Place(quantity, share, ()))
+    return ours(group, Place(quantity, share, ())).value
 
 
 def test_our_quantities_are_those_of_the_records(one: Digest) -> None:
@@ -36,6 +36,19 @@ def test_over_seeds_it_is_their_mean(one: Digest) -> None:
     slower = msgspec.structs.replace(one, info=info, scheduling=[3 * value for value in one.scheduling])
     group = grouped([one, slower])[0]
     assert of(group, "scheduling", 0.5) == pytest.approx(2 * one.scheduling[500])
+    row = figures([group], DIRIGENT).rows[0]
+    assert row[1].count("…") == 1, "with its interval"
+
+
+def test_both_schools_say_who_makes_sandboxes_and_what_went_wrong(one: Digest) -> None:
+    plain = one.info.scenario
+    system = {**plain["system"], "mode": "cluster", "controls": 3}  # type: ignore[dict-item]
+    other = {**plain, "system": system, "faults": [{"kind": "store_down"}, {"kind": "worker_crash"}]}
+    run = msgspec.structs.replace(one, info=msgspec.structs.replace(one.info, scenario=other))
+    said = {row[0]: row[1] for row in setups(grouped([run]), DIRIGENT).rows}
+    assert said["sandboxes"].startswith("control makes and ends them, by knative")
+    assert said["faults"] == "drawn for each seed: store_down, worker_crash"
+    assert said["machines"].endswith("1 gateways, 3 controls")
 
 
 def test_every_published_figure_has_a_row_with_ours_before_it(one: Digest) -> None:

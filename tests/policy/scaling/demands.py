@@ -7,7 +7,7 @@ from typing import NamedTuple
 from attacca.policy.scaling.types import Demand, Scaled, Scaler, decide
 from tests.drawing import several
 
-STORIES = several(list(product((0.25, 0.5, 1.0, 3.0, 40.0, 200.0), range(6))), max_size=12)  # (seconds later, load)
+STORIES = several(list(product((0.25, 0.5, 1.0, 3.0, 40.0, 200.0), range(6))), max_size=8)  # (seconds later, load)
 
 
 class Load(NamedTuple):

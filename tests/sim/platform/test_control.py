@@ -1,5 +1,7 @@
 """The control core in virtual time: deployments, joining, crashes and silence."""
 
+from math import inf
+
 from attacca.control.core.control import Stage
 from attacca.control.core.stored import FUNCTIONS
 from attacca.kernel.clock import ManualClock
@@ -68,4 +70,4 @@ def test_a_worker_that_crashes_is_silent_for_control_until_it_is_back_and_has_th
 
 def test_alone_and_without_faults_nobody_falls_silent() -> None:
     played = world(scenario(function("f"), length_s=30.0))
-    assert played.control.core.wakeup() is None
+    assert played.control.core.alarm.at == inf

@@ -13,9 +13,13 @@ from tests.sim.play import INSTANT, function, play, scenario
 ONE_OF_TWO: tuple[dict[str, Any], ...] = ({"silent_s": 6.0}, {"attempts": 1})
 
 
-def struck(fault: Fault, hardware: Hardware = INSTANT, workers: int = 1, **more: Any) -> Outcome:
+OF_SYSTEM = ("workers", "gateways", "mode")
+
+
+def struck(fault: Fault, hardware: Hardware = INSTANT, **more: Any) -> Outcome:
+    of_system = {key: more.pop(key) for key in OF_SYSTEM if key in more}
     plan = function(rate=5.0, duration=Distribution(mean_ms=1000.0), **more)
-    return play(scenario(plan, length_s=20.0, hardware=hardware, faults=(fault,), workers=workers))
+    return play(scenario(plan, length_s=20.0, hardware=hardware, faults=(fault,), **of_system))
 
 
 def test_a_crashed_worker_is_missed_and_what_it_had_is_told() -> None:
@@ -174,3 +178,50 @@ def test_what_is_sent_again_may_be_luckier_on_the_road() -> None:
     crash = Fault(kind="worker_crash", at_s=20.0, for_s=100.0, worker=0)
     totals = play(scenario(plan, length_s=60.0, hardware=hardware, faults=(crash,), workers=2)).totals
     assert totals.failed < 0.15 * totals.invocations
+
+
+def test_a_stopped_worker_goes_on_with_what_it_was_sent_meanwhile() -> None:
+    """For less than the silence that makes it lost; what ran in its sandboxes has gone on."""
+    totals = struck(Fault(kind="worker_stop", at_s=10.2, for_s=1.5)).totals
+    assert totals.ok == totals.invocations
+    assert 2000.0 < totals.max_ms <= 2500.0
+
+
+def test_a_worker_that_is_stopped_for_long_is_lost_and_joins_again() -> None:
+    stop = Fault(kind="worker_stop", at_s=10.0, for_s=8.0, worker=0)
+    assert struck(stop, workers=2).totals.failed > 0
+    totals = struck(stop, workers=2, idempotent=True).totals
+    assert totals.ok == totals.invocations
+    assert 3000.0 < totals.max_ms < 6000.0
+    assert written(stop) == [What.FAULT, What.WORKER_LEFT, What.MENDED, What.WORKER_JOINED]
+
+
+def test_a_worker_that_crashes_while_it_is_stopped_begins_anew() -> None:
+    plan = function(rate=5.0, duration=Distribution(mean_ms=1000.0), idempotent=True)
+    faults = (
+        Fault(kind="worker_stop", at_s=5.0, for_s=6.0, worker=0),
+        Fault(kind="worker_crash", at_s=7.0, for_s=2.0, worker=0),
+    )
+    totals = play(scenario(plan, length_s=20.0, faults=faults, workers=2)).totals
+    assert totals.ok == totals.invocations
+
+
+@pytest.mark.parametrize("mode", ["worker", "cluster"])
+def test_a_gateway_that_dies_takes_what_it_held_with_it_and_the_next_go_to_another(mode: str) -> None:
+    crash = Fault(kind="gateway_crash", at_s=10.0, for_s=5.0)
+    alone, one_of_three = (struck(crash, workers=2, mode=mode, gateways=gateways) for gateways in (1, 3))
+    for outcome in (alone, one_of_three):
+        totals = outcome.totals
+        assert (outcome.faults, totals.unanswered) == (1, 0)
+        assert totals.ok + totals.failed == totals.invocations
+    assert one_of_three.totals.refused == 0 < one_of_three.totals.failed < 10
+    assert 10 < alone.totals.refused < alone.totals.failed, "while it was down nobody listened"
+
+
+def test_a_gateway_that_is_back_while_nobody_leads_waits_for_the_next_leader() -> None:
+    """It does not know which functions there are."""
+    faults = (Fault(kind="control_crash", at_s=8.0, for_s=9.0), Fault(kind="gateway_crash", at_s=10.0, for_s=1.0))
+    plan = function(rate=5.0)
+    totals = play(scenario(plan, length_s=20.0, faults=faults, workers=2)).totals
+    assert 25 < totals.refused < 50, "from 10 s to 17 s"
+    assert totals.ok + totals.refused == totals.invocations

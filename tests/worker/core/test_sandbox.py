@@ -65,8 +65,13 @@ ROWS = [
 ]
 
 
-@pytest.mark.parametrize(("phase", "name", "event", "becomes"), ROWS, ids=lambda value: str(value)[:9])
-def test_every_phase_meets_every_event(phase: str, name: str, event: Callable[[Sandbox], object], becomes: str) -> None:
+@pytest.mark.parametrize("phase", Phase)
+def test_a_phase_meets_every_event(phase: Phase) -> None:
+    for _, name, event, becomes in (row for row in ROWS if row[0] == phase):
+        meet(phase, name, event, becomes)
+
+
+def meet(phase: str, name: str, event: Callable[[Sandbox], object], becomes: str) -> None:
     sandbox = in_phase(Phase(phase))
     before = list(sandbox.running)
     if becomes == "!":
@@ -77,7 +82,7 @@ def test_every_phase_meets_every_event(phase: str, name: str, event: Callable[[S
             assert list(sandbox.running) == before
     else:
         event(sandbox)
-    assert sandbox.phase == becomes
+    assert sandbox.phase == becomes, name
 
 
 def test_a_full_sandbox_takes_no_more() -> None:

@@ -43,8 +43,13 @@ ROWS = [
 ]
 
 
-@pytest.mark.parametrize(("phase", "event", "becomes"), ROWS, ids=lambda value: str(value)[:9])
-def test_every_phase_meets_every_event(phase: str, event: Callable[[Template], object], becomes: str) -> None:
+@pytest.mark.parametrize("phase", sorted({row[0] for row in ROWS}))
+def test_a_phase_meets_every_event(phase: str) -> None:
+    for _, event, becomes in (row for row in ROWS if row[0] == phase):
+        meet(phase, event, becomes)
+
+
+def meet(phase: str, event: Callable[[Template], object], becomes: str) -> None:
     """`unused` is ready with no sandbox; the others that can have one do."""
     template = Template("t1", revision("echo"), None, 0.0)
     template.phase = TemplatePhase("ready" if phase == "unused" else phase)

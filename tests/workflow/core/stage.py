@@ -200,19 +200,17 @@ class Stage:
         while True:
             nodes = [node for node in self.nodes.values() if node.is_alive]
             dues = [due for node in nodes if (due := node.machine.next_at()) is not None]
-            dues += [due for node in nodes if (due := node.core.wakeup()) is not None]
-            mine = self.core.wakeup()
-            at = max(min([*dues, inf if mine is None else mine]), self.clock.now())
+            mine = self.core.alarm.at
+            at = max(min([*dues, *(node.core.alarm.at for node in nodes), mine], default=inf), self.clock.now())
             if at > until:
                 break
             self.clock.time = at
             for node in nodes:
                 while node.machine.advance():
                     pass
-                wake = node.core.wakeup()
-                if wake is not None and wake <= at:
+                if node.core.alarm.at <= at:
                     node.feed(Tick())
-            if mine is not None and mine <= at:
+            if mine <= at:
                 self.tell(DomainTick())
         self.clock.time = until
 

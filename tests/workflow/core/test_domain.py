@@ -6,7 +6,7 @@ from attacca.kernel.rand import Streams
 from attacca.model.events import ReplyKind
 from attacca.model.workflow import Component
 from attacca.policy.placement.random import Random
-from attacca.worker.core.events import Respond
+from attacca.worker.core.events import Listen, Respond
 from attacca.workflow.core.domain import DomainCore
 from attacca.workflow.core.events import Record, Restored, StateRecord, StoreFailed
 from tests.workflow.core.stage import Node, Stage, calls, function, sends, syncs
@@ -141,9 +141,9 @@ def test_whoever_is_behind_is_not_sent_to_without_end() -> None:
     node, sender = stage.nodes["n1"], stage.at(workflow, "a")[0]
     for _ in range(5002):
         sends(node, sender, "to", b"x")
-    assert [(word.sandbox, word.paused) for word in node.machine.said] == [(sender, True)]
+    assert node.machine.said == [Listen(sender, True)]  # noqa: FBT003
     stage.play(10.0)
-    assert [(word.sandbox, word.paused) for word in node.machine.said] == [(sender, True), (sender, False)]
+    assert node.machine.said == [Listen(sender, True), Listen(sender, False)]  # noqa: FBT003
     for _ in range(10_002):
         sends(node, sender, "self", b"x")  # who sends to itself is never made to wait
     assert len(node.machine.said) == 2

@@ -19,11 +19,14 @@ from attacca.cli.serve.configuration import ServerConfig
 from attacca.cli.serve.lines import teller
 from attacca.cli.serve.planes.door import CONTROL, ENDS, Once, cannot_listen, keep, no_token, probe, told_url, url_of
 from attacca.cli.serve.planes.orchestrating import made_admin, workflows
+from attacca.cli.serve.planes.own import own
 from attacca.control import metrics
+from attacca.control.async_calls import Gathered
 from attacca.control.deploy.artefacts import Artefacts
 from attacca.control.deploy.state import StateDir
 from attacca.control.driver import Control
 from attacca.control.leadership import Leader, Leadership
+from attacca.control.packing import packing
 from attacca.control.secrets import Secrets
 from attacca.control.tokens import Tokens
 from attacca.errors import AttaccaError, NotLeading
@@ -35,7 +38,7 @@ from attacca.gateway.http.plane import PlanePages, ToLeader
 from attacca.gateway.http.server import HttpServer
 from attacca.io.certificates import Certificates
 from attacca.io.haproxy import Balancer
-from attacca.io.journal.opening import open_journal
+from attacca.io.journal.opening import is_shared, open_journal
 from attacca.io.logbook import Logbook
 from attacca.io.store.opening import is_beside, open_store
 from attacca.io.store.types import Store
@@ -64,8 +67,7 @@ class ControlPlane:
 
     def __init__(self, config: ServerConfig) -> None:
         self.config = config
-        self.link_address = ""  # where others join
-        self.restored = 0
+        self.link_address, self.restored = "", 0  # where others join; how many functions
         self._clock: Clock = SystemClock()
         self._streams = Streams.from_entropy()
         self._opened_at = self._clock.now()
@@ -110,8 +112,7 @@ class ControlPlane:
             raise
 
     async def _open(self) -> None:
-        config = self.config
-        host, port = listened(config.cluster)
+        config, (host, port) = self.config, listened(self.config.cluster)
         certs = certificates(msgspec.structs.replace(config.cluster, control=()))
         probe(config.gateway.host, config.gateway.port, CONTROL)
         state = StateDir(config.control.state_dir)
@@ -122,8 +123,9 @@ class ControlPlane:
         self._closing.push_async_callback(store.close)
         self._logbook = Logbook(state.logs, self._clock, config.logs)
         self._closing.push_async_callback(self._close_logbook)
-        self.journal = await open_journal(config.store, state.calls, new_owner(), self._clock)
-        self._closing.push_async_callback(self.journal.close)
+        journal = await open_journal(config.store, state.calls, new_owner(), self._clock)
+        self._closing.push_async_callback(journal.close)
+        self.journal = journal if is_shared(config.store) else Gathered(journal, lambda: self._control)
         tokens = Tokens(store, self._clock)
         if is_beside(config.store):
             self._closing.push_async_callback(self._end_control)
@@ -185,7 +187,7 @@ class ControlPlane:
         logbook, chance = cast(Logbook, self._logbook), self._streams.stream("workflows")
         beside = workflows(store, self._clock, chance, self._peers.send, logbook)
         control = Control(
-            config.control, store, self._clock, self._peers.send, self._announce, beside=beside,
+            config.control, store, self._clock, packing(self._peers.send), self._announce, beside=beside,
             chance=self._streams.stream("placement"), log=self._log, tell=teller(),
             silent_s=config.gateway.silent_s, is_ordinary_user=os.geteuid() != 0, artefacts=self._artefacts,
         )  # fmt: skip
@@ -294,7 +296,7 @@ class ControlPlane:
         return self._control is not None and self._control.is_uid_shared
 
     def _receiver(self, peer: str) -> Callable[[ToControl], None]:
-        return partial(self.control.receive, peer)
+        return own(self._peers.hellos[peer], partial(self.control.receive, peer), self._peers.end)
 
     def _is_silent(self, peer: str) -> bool:
         worker = None if self._control is None else self._control.core.workers.by_name.get(peer)
@@ -350,7 +352,7 @@ class ControlPlane:
 
     def info(self) -> dict[str, Any]:
         core = None if self._control is None else self._control.core
-        leader = self._leadership.leader if self._leadership is not None else None
+        leader = None if self._leadership is None else self._leadership.leader
         return {
             "version": __version__,
             "process": os.getpid(),
@@ -358,9 +360,7 @@ class ControlPlane:
             "state_dir": str(self.config.control.state_dir),
             "join": self.link_address,
             "workers": 0 if core is None else len(core.workers.by_name),
-            "gateways": {}
-            if core is None
-            else {gateway.name: gateway.url for gateway in core.gateways.by_name.values()},
+            "gateways": self._gateways() or {},
             "leads": core is not None,
             "leader": self.link_address if leader is None else leader.name,
             "term": self._term if leader is None else leader.term,

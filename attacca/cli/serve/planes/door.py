@@ -30,6 +30,8 @@ class Once:
         return f"<Once {len(self._peers.hellos)} names>"
 
     def admit(self, hello: Hello) -> Goodbye | None:
+        if hello.name == CONTROL:
+            return Goodbye(f"only control is named {CONTROL!r}; take another --name")
         known = self._peers.hellos.get(hello.name)
         if known is None or (known.plane == hello.plane and known.instance == hello.instance):
             return None

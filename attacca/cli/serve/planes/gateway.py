@@ -18,10 +18,11 @@ from attacca.control.deploy.state import StateDir
 from attacca.gateway.async_calls import AsyncCalls, new_owner
 from attacca.gateway.dialects.speaking import speak
 from attacca.gateway.driver import Gateway
+from attacca.gateway.elsewhere import Elsewhere
 from attacca.gateway.http.listener import serve
 from attacca.gateway.http.plane import ToControl
 from attacca.gateway.http.server import HttpServer
-from attacca.io.journal.opening import open_journal
+from attacca.io.journal.opening import is_shared, open_journal
 from attacca.io.wire.peers import Peers
 from attacca.io.wire.stream import StreamLink
 from attacca.io.wire.tcp import Dialer, Dialers, parsed
@@ -30,6 +31,7 @@ from attacca.kernel.access import is_loopback
 from attacca.kernel.clock import Clock, SystemClock
 from attacca.kernel.ids import Ids
 from attacca.kernel.rand import Streams
+from attacca.model.journals import AskAsync, AskCall, CallTold
 from attacca.model.messages import (
     AskCatalogue,
     Catalogue,
@@ -43,6 +45,7 @@ from attacca.model.messages import (
 )
 
 LOG = logging.getLogger("attacca.gateway")
+LOOK_S = 0.02  # for workers, before anybody is answered
 
 
 class GatewayPlane:
@@ -94,7 +97,7 @@ class GatewayPlane:
         def to_control() -> StreamLink:
             return StreamLink(peers, hello, Leads | ToGateway, limits, has_dialed=True)
 
-        self._workers = Dialers(to_worker, to_dial, streams.stream("dialing"))
+        self._workers = Dialers(to_worker, to_dial, streams.stream("dialing"), config.cluster.sockets)
         self.gateway = gateway = Gateway(
             config.gateway,
             self._clock,
@@ -142,8 +145,8 @@ class GatewayPlane:
         await self._has_catalogue.wait()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self.config.gateway.silent_s):
-                for worker in self.gateway.dialed:
-                    await self._peers.until(worker)
+                while not self.gateway.is_equipped:  # noqa: ASYNC110 - links and what comes over them have no one event
+                    await asyncio.sleep(LOOK_S)
 
     async def _open_calls(self, key: bytes) -> None:
         """Gateways of one machine share a file, where the state is not on a server."""
@@ -153,6 +156,8 @@ class GatewayPlane:
         self._closing.push_async_callback(journal.close)
         chance = self._streams.stream("async")
         self.calls_later = AsyncCalls(self.gateway, journal, config.gateway.async_, self._clock, chance)
+        if not is_shared(config.store):
+            self.calls_later.elsewhere = Elsewhere(lambda asked: self._peers.send(CONTROL, asked))
         self._closing.push_async_callback(self.calls_later.close)
         self.calls_later.open()
 
@@ -164,7 +169,14 @@ class GatewayPlane:
     def _hear_control(self, message: Leads | ToGateway) -> None:
         if isinstance(message, Leads):
             self._led.hear(message)
-        elif self._led.is_obeyed:
+        elif not self._led.is_obeyed:
+            return
+        elif isinstance(message, CallTold):
+            if self.calls_later.elsewhere is not None:
+                self.calls_later.elsewhere.hear(message)
+        elif isinstance(message, AskAsync | AskCall):
+            self.calls_later.tell(message, lambda told: self._peers.send(CONTROL, told))
+        else:
             self.gateway.hear(message)
             if isinstance(message, Catalogue):
                 self._has_catalogue.set()

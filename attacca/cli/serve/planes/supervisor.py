@@ -23,6 +23,7 @@ LOG = logging.getLogger("attacca.supervisor")
 FIRST_S, LAST_S, FACTOR = 0.1, 5.0, 2.0  # between two starts of one that dies at once
 STEADY_S = 10.0  # who lived so long is started anew at once
 KILLED_S = 5.0  # after a second signal, until it is killed
+SOCKETS = "links"  # in the state directory: where gateways find the workers beside them
 # What each is told by itself, whatever is said for all of them.
 OURS = (
     "gateway.host", "gateway.port", "gateway.share_port", "control.state_dir", "worker.name", "worker.memory_mb",
@@ -157,17 +158,22 @@ class Supervisor:
         control.words = ["control", *at, "--listen", link, "--port", port, *self._said]
         token = (config.control.state_dir / JOIN_FILE).read_text().strip()
         environment = {**os.environ, JOIN_TOKEN: token}
+        sockets = config.control.state_dir.resolve() / SOCKETS
+        sockets.mkdir(mode=0o700, exist_ok=True)
+        for left in sockets.iterdir():  # behind by those that were killed
+            left.unlink()
+        beside = ["--set", f"cluster.sockets={sockets}"]
         memory_mb = str(config.worker.memory_mb // self._workers)
         cores = str(max(config.worker.cores // self._workers, 1))
         for number in range(1, self._workers + 1):
             name = f"worker-{number}"
             words = ["worker", "--name", name, "--state-dir", f"{state}/{name}", "--control", link]
-            self._child(name, [*words, "--memory", memory_mb, "--cores", cores], environment)
+            self._child(name, [*words, "--memory", memory_mb, "--cores", cores, *beside], environment)
         for number in range(1, self._gateways + 1):
             name = f"gateway-{number}"
             words = ["gateway", "--name", name, "--control", link, "--host", config.gateway.host]
             words += ["--port", str(self._port), "--set", f"control.state_dir={state}"]
-            self._child(name, words, environment, self._held)
+            self._child(name, [*words, *beside], environment, self._held)
         await asyncio.gather(*[child.start() for child in self._children[1:]])
         self._keeping = [asyncio.create_task(self._keep(child)) for child in self._children]
 

@@ -146,7 +146,7 @@ class WorkerPlane:
         host, port = listened(self.config.cluster)
         listener = Listener(make)
         try:
-            await listener.open(host, port, context)
+            await listener.open(host, port, context, self.config.cluster.sockets)
         except OSError as error:
             raise cannot_listen(host, port, error, "worker") from None
         self.link_address = advertised(self.config.cluster, host, listener.port)

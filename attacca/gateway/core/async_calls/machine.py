@@ -52,6 +52,7 @@ from attacca.gateway.core.async_calls.schedules import Due, Schedules, request
 from attacca.gateway.core.catalogue import Functions
 from attacca.gateway.core.events import Drain, Tick
 from attacca.kernel.chance import Chance
+from attacca.kernel.timers import Alarm
 from attacca.model.async_call import (
     Accept,
     Advance,
@@ -75,6 +76,7 @@ class AsyncCore:
 
     def __init__(self, functions: Functions, chance: Chance, limits: Limits) -> None:
         """`functions`: as the gateway's own core knows them."""
+        self.alarm = Alarm()  # when it wants the next Tick; a Tick at any other time does no harm
         self.functions = functions
         self.limits = limits
         self.books = books = Books()
@@ -108,6 +110,7 @@ class AsyncCore:
                 self._tick(now, out)
             case _:
                 self._seldom(now, event, out)
+        self.alarm.at = self._wakes_at()
         return out
 
     def _seldom(
@@ -141,12 +144,11 @@ class AsyncCore:
             case Drain():
                 self._here.is_draining = True
 
-    def wakeup(self) -> float | None:
-        """When it wants the next Tick. A Tick at any other time does no harm."""
+    def _wakes_at(self) -> float:
         at = min(self._claim_at, self._sweep_at, self.books.rings_at)
         if self._here.ahead is not None and not self.is_draining:
             at = min(at, self.schedules.next_at - self._here.ahead)
-        return at if at < inf else None
+        return at
 
     # What can be asked.
 
@@ -318,7 +320,9 @@ class AsyncCore:
             self._sweep_at = now + self.limits.sweep_s
             out.append(Sweep(self._here.wall(now)))
         ahead, next_at = self._here.ahead, self.schedules.next_at
-        if ahead is not None and not self.is_draining and next_at - ahead <= now:  # as `wakeup` has it, to the last bit
+        if (
+            ahead is not None and not self.is_draining and next_at - ahead <= now
+        ):  # as the alarm has it, to the last bit
             for due in self.schedules.take(max(now + ahead, next_at)):
                 self._run(now, due, out)
 

@@ -28,6 +28,9 @@ def test_one_process_has_a_name_until_nobody_hears_of_it() -> None:
     silent.add("w")
     assert once.admit(hello("w", b"2")) is None, "nobody hears of the other"
     assert once.admit(hello("w", b"2", "gateway")) is not None, "another plane never takes it over"
+    stranger = once.admit(hello("control", b"4", "gateway"))
+    assert stranger is not None
+    assert "only control is named 'control'" in stranger.why
     assert repr(once) == "<Once 1 names>"
     there.link.close("done")
     assert once.admit(hello("w", b"3")) is None

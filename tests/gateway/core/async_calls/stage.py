@@ -98,7 +98,7 @@ class Stage:
         self.core = AsyncCore(self.functions, Streams(len(self.book.leases) + 1).stream("async"), self.limits)
         self.timer = HandTimer()
         self.drive: Drive[Event, Command] = Drive(
-            self._handle, self.core.wakeup, self._perform, self.clock.now, self.timer, Tick(), raise_refused
+            self._handle, self.core.alarm, self._perform, self.clock.now, self.timer, Tick(), raise_refused
         )
         self.feed(WallClock(self.clock.wall()))
 

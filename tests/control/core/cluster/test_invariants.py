@@ -12,8 +12,8 @@ from attacca.control.core.cluster.ordering import HEDGE_UNKNOWN_S, Timer
 from attacca.control.core.cluster.scaled import Instance, Life
 from attacca.model.endpoints import Load
 from attacca.model.resources import Resources
-from tests.control.core.test_cluster import KNATIVE
-from tests.control.core.test_cluster import Cluster as Played
+from tests.control.cluster import KNATIVE
+from tests.control.cluster import Cluster as Played
 from tests.written import source_of
 
 Break = Callable[[Cluster], object]

@@ -1,0 +1,65 @@
+"""Who may say what to control: a gateway what gateways say, a worker what workers say, and each in its own name."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from attacca.model.endpoints import AskEndpoints, EndpointsKnown, Loads, SandboxDown, Sandboxes, SandboxUp
+from attacca.model.journals import AskCall, AsyncTold, CallTold
+from attacca.model.messages import (
+    AskCatalogue,
+    CallsTold,
+    Checked,
+    GatewayJoined,
+    Heartbeat,
+    Held,
+    Known,
+    Logged,
+    StoryTold,
+    ToControl,
+    Viewed,
+    WorkerJoined,
+)
+from attacca.model.supplies import AskPiece, AskSecrets
+
+Name = Callable[[Any], str]
+OF_BOTH: Final[dict[type, Name | None]] = {
+    AskCatalogue: None, StoryTold: None, Known: lambda message: str(message.peer),
+}  # fmt: skip
+SPEAKERS: Final[dict[str, dict[type, Name | None]]] = {  # by plane; of what is said in a name, which that is
+    "gateway": {
+        **OF_BOTH,
+        GatewayJoined: lambda message: str(message.name),
+        AskEndpoints: None,
+        EndpointsKnown: None,
+        Loads: None,
+        CallsTold: None,
+        AsyncTold: None,
+        AskCall: None,
+        CallTold: None,
+    },
+    "worker": {
+        **OF_BOTH,
+        WorkerJoined: lambda message: str(message.view.name),
+        Heartbeat: lambda message: str(message.view.name),
+        Held: lambda message: str(message.worker),
+        SandboxUp: lambda message: str(message.worker),
+        SandboxDown: lambda message: str(message.worker),
+        Sandboxes: lambda message: str(message.worker),
+        AskPiece: None,
+        AskSecrets: None,
+        Checked: None,
+        Viewed: None,
+        Logged: None,
+    },
+}
+
+
+def foreign(plane: str, peer: str, message: ToControl) -> str:
+    """Why a plane of this kind and name may not say it; empty: it may."""
+    kind, words = type(message), SPEAKERS.get(plane, {})
+    if kind not in words:
+        return f"a {plane} does not say {kind.__name__}"
+    name = words[kind]
+    if name is not None and name(message) != peer:
+        return f"it says {kind.__name__} in the name of {name(message)[:80]!r}"
+    return ""

@@ -1,0 +1,41 @@
+"""Secrets are told to the workers that may have them, and the log has who they were."""
+
+import asyncio
+import logging
+from pathlib import Path
+
+import pytest
+
+from attacca.control.deploy.state import StateDir
+from attacca.control.secrets import Secrets
+from attacca.control.supplies import Supplies
+from attacca.io.store.memory import MemoryStore
+from attacca.io.vault.memory import MemoryVault
+from attacca.kernel.clock import ManualClock
+from attacca.model.supplies import AskSecrets
+
+
+def test_a_worker_is_told_no_more_than_it_needs(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        secrets = Secrets(MemoryStore(ManualClock()), MemoryVault(), ManualClock())
+        for name in ("KEY", "OTHER"):
+            await secrets.set(name, name.lower().encode())
+        told: list[tuple[str, dict[str, bytes]]] = []
+        entitled = {"w1": {"KEY", "GONE"}, "w2": {"KEY", "OTHER"}}
+        supplies = Supplies(
+            StateDir(tmp_path), secrets, lambda worker: entitled.get(worker, set()),
+            lambda worker, message: told.append((worker, message.values)),  # type: ignore[union-attr]
+        )  # fmt: skip
+        for worker in ("w1", "w1", "w2", "w3"):
+            supplies.hear(worker, AskSecrets("1", ("KEY", "OTHER", "GONE")))
+        assert told == [
+            ("w1", {"KEY": b"key"}), ("w1", {"KEY": b"key"}), ("w2", {"KEY": b"key", "OTHER": b"other"}), ("w3", {}),
+        ]  # fmt: skip
+
+    with caplog.at_level(logging.INFO):
+        asyncio.run(main())
+    said = [one.message for one in caplog.records]
+    assert said.count("worker 'w1' is given the secrets KEY") == 1, "once for each worker"
+    assert "worker 'w2' is given the secrets KEY, OTHER" in said
+    assert "worker 'w1' has asked for the secret OTHER, which nothing there is given" in said
+    assert not [line for line in said if "b'key'" in line or "other" in line]

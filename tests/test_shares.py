@@ -1,0 +1,26 @@
+"""The cut of the pure tests' files into shares."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scripts.shares import cut
+
+SIZES = st.lists(st.integers(1, 40), max_size=30)
+
+
+@given(SIZES, st.integers(1, 9))
+def test_every_file_is_in_one_piece_and_neighbours_stay_together(sizes: list[int], pieces: int) -> None:
+    shares = [sizes[piece] for piece in cut(sizes, pieces)]
+    assert [size for share in shares for size in share] == sizes
+    assert len(shares) <= pieces
+    assert not sizes or all(shares)
+
+
+@given(SIZES, st.integers(1, 9))
+def test_no_piece_is_larger_than_its_part_by_more_than_a_file(sizes: list[int], pieces: int) -> None:
+    part, largest = sum(sizes) / pieces, max(sizes, default=0)
+    assert all(sum(sizes[piece]) <= part + largest for piece in cut(sizes, pieces))
+
+
+def test_what_is_even_is_cut_evenly() -> None:
+    assert [range(6)[piece] for piece in cut([5] * 6, 3)] == [range(2), range(2, 4), range(4, 6)]
