@@ -366,7 +366,7 @@ class Control:
         if isinstance(outcome, AttaccaError) and not waiting.done():
             waiting.set_exception(outcome)
         elif not waiting.done():  # else whoever asked went away
-            waiting.set_result(cast(Outcome, outcome))
+            waiting.set_result(outcome)
 
     async def _examine(self, command: Examine) -> Event:
         self.secrets.expect_all_of(command.settings)
