@@ -115,6 +115,10 @@ def do(made: Cluster, fault: Fault, whom: Sequence[str]) -> None:
                 made.kill(name)
             case "stop":
                 made.signal(name, Signal.SIGSTOP)
+            case "fill":
+                made.fill()
+            case "slow":
+                made.slow_down()
             case how:
                 made.net.cut(name, how)
 
@@ -122,6 +126,9 @@ def do(made: Cluster, fault: Fault, whom: Sequence[str]) -> None:
 def undo(made: Cluster, fault: Fault, whom: Sequence[str]) -> None:
     """A supervisor would start anew what was killed; the store first."""
     made.net.heal()
+    if fault.how == "fill":
+        made.empty()
+    made.speed_up()
     for name in sorted(whom, key=lambda name: name != STORE):
         if fault.how == "kill":
             made.begin(name)

@@ -14,6 +14,7 @@ from typing import IO, Any
 from attacca.client.http import Client
 from attacca.errors import AttaccaError
 from tests.chaos.net import Net, net
+from tests.chaos.spoil import Slow, empty, fill
 
 CONTROLS, GATEWAYS, WORKERS, STORE, CLIENT = ("c1", "c2", "c3"), ("g1", "g2"), ("w1", "w2"), "store", "client"
 START_S, PATIENCE_S = 60.0, 60.0
@@ -27,8 +28,9 @@ class Cluster:
         self.address = {name: network.add(name) for name in (*CONTROLS, *GATEWAYS, *WORKERS, STORE, CLIENT)}
         self._processes: dict[str, subprocess.Popen[str]] = {}
         self._logs: list[IO[str]] = []
+        self._slow: Slow | None = None
         self._config = at / "attacca.toml"
-        port = {"redis": 6379, "etcd": 2379}[kind]
+        self._port = port = {"redis": 6379, "etcd": 2379}[kind]
         links = [f"{self.address[name]}:7700" for name in CONTROLS]
         self._config.write_text(
             f'[store]\nurl = "{kind}://{self.address[STORE]}:{port}"\n[cluster]\ncontrol = {json.dumps(links)}\n'
@@ -70,6 +72,21 @@ class Cluster:
         process = self._processes.pop(name)
         process.kill()
         process.wait()
+
+    def fill(self) -> None:
+        fill(self._kind, self.address[STORE], self._port)
+
+    def empty(self) -> None:
+        empty(self._kind, self.address[STORE], self._port)
+
+    def slow_down(self) -> None:
+        self._slow = Slow(self._processes[STORE].send_signal)
+        self._slow.start()
+
+    def speed_up(self) -> None:
+        if self._slow is not None:
+            self._slow.end()
+            self._slow = None
 
     def leader(self) -> str:
         return str(self.ask("GET", "/api/info")["leader"])

@@ -29,12 +29,19 @@ PAIRS = [
     for other in PLANES[index + 1 :]
     for how in ("kill", "cut")
 ]
-FAULTS = {fault.name: fault for fault in [*SINGLE, *PAIRS, Fault("store:gone", "kill", ("store",), 60.0)]}
+OF_STORE = [
+    Fault("store:gone", "kill", ("store",), 60.0),
+    Fault("store:full", "fill", ("store",), 10.0),  # it takes no write
+    Fault("store:slow", "slow", ("store",), 10.0),  # it stands still nine times out of ten
+]
+FAULTS = {fault.name: fault for fault in [*SINGLE, *PAIRS, *OF_STORE]}
 BARS = {
     "leader:kill": Bar(failed=0, acts_s=5.0),
     "worker:kill": Bar(failed=0, calls_s=3.5),
     "store:kill": Bar(failed=0),
     "store:gone": Bar(failed=0),
+    "store:full": Bar(failed=0),
+    "store:slow": Bar(failed=0),
     "store:stop": Bar(failed=0),
     "store:cut": Bar(failed=0),
 }

@@ -60,7 +60,6 @@ def test_wrong_use_exits_with_2(words: list[str]) -> None:
     assert RUNNER.invoke(app, words).exit_code == 2
 
 
-@pytest.mark.parametrize("value", ["nan", "inf", "-inf", "1e400", "9" * 5000, "1e300", "0x10"])
 @pytest.mark.parametrize(
     "words",
     [
@@ -73,10 +72,11 @@ def test_wrong_use_exits_with_2(words: list[str]) -> None:
         "sim run x --seed",
     ],
 )
-def test_a_number_without_end_is_wrong_use(words: str, value: str) -> None:
-    shown = RUNNER.invoke(app, [*words.split(), value])
-    assert shown.exit_code == 2, shown.output
-    assert shown.exception is None or isinstance(shown.exception, SystemExit)
+def test_a_number_without_end_is_wrong_use(words: str) -> None:
+    for value in ("nan", "inf", "-inf", "1e400", "9" * 5000, "1e300", "0x10"):
+        shown = RUNNER.invoke(app, [*words.split(), value])
+        assert shown.exit_code == 2, shown.output
+        assert shown.exception is None or isinstance(shown.exception, SystemExit), value
 
 
 @pytest.mark.parametrize("words", ["scenario check", "sim run", "load run", "config --check"])

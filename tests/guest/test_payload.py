@@ -56,7 +56,6 @@ KINDS = [b"application/json", b"application/x+json", b"", b"text/plain", FORM]
 LEVELS = 100_000
 
 
-@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
     "body",
     [
@@ -64,9 +63,10 @@ LEVELS = 100_000
         b'{"a": ' + b"[" * LEVELS + b"]" * LEVELS + b"}", b"[1, " * LEVELS,
     ],
 )  # fmt: skip
-def test_json_that_is_too_deep_is_the_clients_fault_whatever_it_is_called(body: bytes, kind: bytes) -> None:
-    with pytest.raises(BadInput, match="too many levels"):
-        event(body, kind)
+def test_json_that_is_too_deep_is_the_clients_fault_whatever_it_is_called(body: bytes) -> None:
+    for kind in KINDS:
+        with pytest.raises(BadInput, match="too many levels"):
+            event(body, kind)
 
 
 @pytest.mark.parametrize("kind", KINDS)

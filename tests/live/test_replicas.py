@@ -10,6 +10,7 @@ import pytest
 from attacca.client.http import Client
 from attacca.errors import AttaccaError
 from tests.chaos.load import Load, failed
+from tests.chaos.spoil import empty, fill
 from tests.live.replicas import Replicas, leads, replicas
 from tests.live.stores import StoreServer, binary, free_port
 from tests.live.whole import ENVIRON, until
@@ -86,16 +87,26 @@ def test_a_leader_that_was_stopped_commands_nobody_when_it_goes_on(cluster: tupl
     assert len(after.get("/api/workers")) == 2
 
 
-def test_without_the_store_invocations_go_on_and_then_all_is_as_it_was(cluster: tuple[Replicas, StoreServer]) -> None:
+@pytest.mark.parametrize("fault", ["gone", "full"])
+def test_without_the_store_invocations_go_on_and_then_all_is_as_it_was(
+    cluster: tuple[Replicas, StoreServer], fault: str
+) -> None:
     made, store = cluster
     made.deploy("echo", ECHO)
     gateway = made.gateways["g1"]
     until(lambda: gateway.call("echo", {"n": 1}).status == 200, "it is warm")
     load = Load([f"127.0.0.1:{gateway.port}"], "echo", 50)
     load.start()
-    store.kill()
-    until(lambda: not any(leads(plane) for plane in made.controls.values()), "nobody leads any more")
-    store.start()
+    if fault == "gone":
+        store.kill()
+        until(lambda: not any(leads(plane) for plane in made.controls.values()), "nobody leads any more")
+        store.start()
+    else:
+        leader = made.leader()
+        fill(store.kind, "127.0.0.1", store.port)
+        with pytest.raises(AssertionError):  # it is refused, and not lost
+            leader.function("other", ECHO)
+        empty(store.kind, "127.0.0.1", store.port)
     leader = made.leader()
     until(lambda: len(leader.get("/api/workers")) == 2, "workers have come back")
     made.deploy("other", ECHO)

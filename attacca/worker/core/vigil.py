@@ -1,14 +1,14 @@
 """Whether a worker's loop stays awake for what comes next, or lets its processor sleep until then.
 
 A processor that sleeps has to be woken, for tens of microseconds on a virtual machine: longer than a short function
-runs. So while one invocation is all there is, its answer is awaited awake, and after that the next invocation, each
-for `watch_s` at most. Waits that pay are paid for by their number; others draw on an allowance.
+runs. So while one invocation is all there is, its answer is awaited awake, for `watch_s` at most; and where it came in
+time, so is the next invocation. Waits that pay are paid for by their number; others draw on an allowance.
 """
 
-PER_S = 100.0  # the allowance: waits in vain, in the long run, beyond as many as paid
+PER_S = 50.0  # the allowance: waits in vain, in the long run, beyond as many as paid
 MOST, LEAST = 32.0, -100.0  # credit, in waits
 STOLEN = 50.0  # the price of a wait during which others had the processor: they need it, and we would queue for it
-STOLEN_AFTER = 10  # times `watch_s` between two looks
+STOLEN_AFTER = 2  # times `watch_s` between two looks
 REST_S, REST_MOST_S = 0.01, 1.0  # a function whose answer did not come is not awaited for so long, then twice as long
 SLOW_MOST = 1024  # such functions remembered
 
@@ -35,9 +35,11 @@ class Vigil:
         return busy == 1 and not self._is_resting(now, function) and self._begin(now, function)
 
     def answered(self, now: float, function: str, busy: int) -> bool:
-        """It has given its answer, and `busy` others have not ended: stay awake?"""
-        self._came(now, function)
-        return busy == 0 and self._begin(now, "")
+        """It has given its answer, and `busy` others have not ended: stay awake?
+
+        Behind an answer that was not awaited neither is what follows: with each but the other there is as much to wake.
+        """
+        return self._came(now, function) and busy == 0 and self._begin(now, "")
 
     def goes_on(self, now: float) -> bool:
         """Nothing has come so far: stay awake?"""
@@ -61,16 +63,18 @@ class Vigil:
         self._awaits, self._since, self._looked = awaits, now, now
         return True
 
-    def _came(self, now: float, what: str) -> None:
+    def _came(self, now: float, what: str) -> bool:
+        """Was it awaited?"""
         awaits, self._awaits = self._awaits, None
         if awaits != what:
-            return
+            return False
         if self._slow:
             self._slow.pop(what, None)
         if self._is_stolen(now - self._looked):
             self._spend(STOLEN)
         elif self._credit < MOST:
             self._credit += 1.0
+        return True
 
     def _is_stolen(self, gap_s: float) -> bool:
         return gap_s > STOLEN_AFTER * self._watch_s

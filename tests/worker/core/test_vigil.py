@@ -53,7 +53,14 @@ def test_of_several_none_is_awaited() -> None:
     assert not vigil.handed(5.0, "f", 2)
     assert not vigil.goes_on(5.0)
     assert not vigil.answered(5.0, "f", 1)
-    assert vigil.answered(5.0, "f", 0)
+    assert not vigil.answered(5.0, "f", 0)
+
+
+def test_the_next_is_awaited_behind_an_answer_that_was() -> None:
+    watch = Watch()
+    assert watch.invoke(2 * WATCH_S, 0) == (False, False)
+    watch.now += 2 * REST_S
+    assert watch.invoke(WATCH_S / 2, WATCH_S / 2) == (True, True)
 
 
 def test_a_slow_function_rests_twice_as_long_each_time_until_it_is_quick() -> None:

@@ -55,6 +55,15 @@ def test_what_fails_is_made_elsewhere() -> None:
     assert c.take(StartsFail) == []
 
 
+def test_where_it_has_failed_is_not_tried_again_however_near_its_code_is() -> None:
+    c = Cluster(placement="locality")
+    assert set(c.started().values()) == {"w1"}, "the first that has joined"
+    c.up("c1-1")
+    c.down("c1-2", Failed("sandbox_lost", "killed"))
+    [worker] = c.started().values()
+    assert worker != "w1", "which has a template of it"
+
+
 def test_what_fails_by_its_own_fault_is_said_to_those_who_wait_and_tried_less_and_less_often() -> None:
     c = Cluster(scaling=KNATIVE, silent_s=1e9)
     c.want(0, 1)

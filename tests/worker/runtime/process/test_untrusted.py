@@ -102,12 +102,12 @@ def test_what_is_deep_or_long_is_nonsense(door: Callable[[bytes], object], raw: 
         door(raw)
 
 
-@pytest.mark.parametrize("name", ["sandbox_ms", "code_ms", "imports_ms"])
 @pytest.mark.parametrize("took", ["-1", "-0.001", "1e9", "1e400", "NaN", "Infinity", "null", '"1"', "true", "1" * 400])
-def test_a_time_that_cannot_be_is_nonsense(name: str, took: str) -> None:
-    told = {"sandbox_ms": 1, "code_ms": 1, "imports_ms": 1} | {name: "HERE"}
-    with pytest.raises(NONSENSE):
-        untrusted.ready(json.dumps(told).replace('"HERE"', took).encode())
+def test_a_time_that_cannot_be_is_nonsense(took: str) -> None:
+    right = {"sandbox_ms": 1, "code_ms": 1, "imports_ms": 1}
+    for name in right:
+        with pytest.raises(NONSENSE):
+            untrusted.ready(json.dumps(right | {name: "HERE"}).replace('"HERE"', took).encode())
 
 
 @given(st.floats() | st.integers())
