@@ -10,6 +10,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from litestar.response import Stream
 
+from attacca.control.http.document import refusals
 from attacca.errors import NotFound
 from attacca.model.log import LogLine
 from attacca.model.workflow import WorkflowSpec, WorkflowView
@@ -21,31 +22,31 @@ TheLogs = NamedDependency[Logs]
 NDJSON = "application/x-ndjson"
 
 
-@get("/api/workflows", sync_to_thread=False)
+@get("/api/workflows", responses=refusals(), sync_to_thread=False)
 def list_workflows(workflows: TheWorkflows) -> list[WorkflowView]:
     """In the order in which they were started."""
     return workflows.core.views()
 
 
-@get("/api/workflows/{workflow:str}", sync_to_thread=False)
+@get("/api/workflows/{workflow:str}", responses=refusals(404), sync_to_thread=False)
 def describe_workflow(workflow: FromPath[str], workflows: TheWorkflows) -> WorkflowView:
     """By its id, or by its name where only one has it."""
     return workflows.core.view(workflow)
 
 
-@post("/api/workflows", status_code=201)
+@post("/api/workflows", status_code=201, responses=refusals(413, 422, 503))
 async def start_workflow(data: JSONBody[WorkflowSpec], workflows: TheWorkflows) -> WorkflowView:
     """Answers when all of it is up. Code is uploaded before, with `POST /api/code`."""
     return await workflows.start(data)
 
 
-@delete("/api/workflows/{workflow:str}", status_code=204)
+@delete("/api/workflows/{workflow:str}", status_code=204, responses=refusals(404))
 async def stop_workflow(workflow: FromPath[str], workflows: TheWorkflows) -> None:
     """Answers when nothing of it is left."""
     await workflows.stop(workflow)
 
 
-@get("/api/workflows/{workflow:str}/logs", media_type=NDJSON)
+@get("/api/workflows/{workflow:str}/logs", media_type=NDJSON, responses=refusals(404))
 async def read_workflow_logs(
     workflow: FromPath[str],
     workflows: TheWorkflows,

@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 
 from attacca.guest import channel as wire
-from attacca.guest.instance import CallFailed, Host, InstanceContext, Message, raw
+from attacca.guest.instance import CallFailed, Host, InstanceContext, Message, Wires, raw
 from attacca.guest.load import Loaded, Unfit, load
 from attacca.guest.serve import Server
 from attacca.guest.spec import AgentSpec
@@ -171,9 +171,8 @@ def test_a_coroutine_awaits_both() -> None:
 
 
 def test_what_lacks_a_handler_says_so() -> None:
-    host = Host.__new__(Host)
-    host._handlers, host._wires = {}, "..."  # type: ignore[assignment]
-    assert repr(host) == "<Host of nothing yet, ...>"
+    wires = Wires(wire.Channel(0, 1), lambda _, __, ___: None)
+    assert repr(wires) == "<Wires 0 asked, 0 open, 0 events wait>"
     with serving(lambda: SimpleNamespace(cast=calling)) as outside:
         outside.tell(wire.INIT, "a.1@w\nwf")
         outside.end()
