@@ -25,7 +25,18 @@ from scripts import scenario_keys
 ROOT = Path(__file__).resolve().parents[1]
 HISTORY = ROOT / "bench" / "history.jsonl"
 BESIDE = ROOT / "examples" / "lab" / "reports" / "azure-500.json"
+SCHOOLS = ROOT / "examples" / "lab" / "reports" / "worker-vs-cluster.json"
 BLOCK = re.compile(r"(<!-- table: (\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+
+SHOWN = {
+    "mean_ms": ("mean response", "ms", 1.0),
+    "p99_ms": ("p99 response", "ms", 1.0),
+    "slowdown": ("slowdown", "", 1.0),
+    "slowdown_p99": ("p99 slowdown", "", 1.0),
+    "cold_share": ("cold share", "%", 100.0),
+    "memory_gb": ("memory held", "GB", 1.0),
+    "error_share": ("errors", "%", 100.0),
+}
 
 MEANING = {
     "name": NAMES,
@@ -182,6 +193,28 @@ def beside() -> str:
     return f"{says}\n\n{figures}\n{setups}"
 
 
+def schools() -> str:
+    """Workers against a cluster as `make lab` recorded it, and both beside what was published."""
+    recorded = msgspec.json.decode(SCHOOLS.read_bytes())
+    both = sorted(recorded["configurations"], key=lambda one: str(one["label"] != "worker"))
+    seeds = {len(one["seeds"]) for one in both}
+    rows = []
+    for pair in recorded["comparisons"]:
+        label, unit, scale = SHOWN[pair["metric"]]
+        cells = [_within(one["metrics"][pair["metric"]], scale) for one in both]
+        ratio = f"{pair['ratio']:.3f} ({pair['ratio_low']:.3f} … {pair['ratio_high']:.3f})"
+        rows.append((f"{label}, {unit}" if unit else label, *cells, ratio))
+    head = ("", *(one["label"] for one in both), "cluster / worker")
+    figures = recorded["beside"]["tables"][0]
+    beside_it = table(tuple(figures["head"]), map(tuple, figures["rows"]))
+    over = f"Over {min(seeds)} seeds, each of which both have seen:"
+    return f"{over}\n\n{table(head, rows)}\nBeside Dirigent's figures:\n\n{beside_it}"
+
+
+def _within(found: Any, scale: float) -> str:
+    return f"{found['value'] * scale:,.4g} ± {(found['high'] - found['low']) / 2 * scale:,.2g}"
+
+
 def summary(described: object) -> str:
     """The first sentence of a docstring, on one line."""
     return " ".join((inspect.getdoc(described) or "").split("\n\n")[0].split())
@@ -206,6 +239,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "bench": bench,
     "peers": peers,
     "beside": beside,
+    "schools": schools,
 }
 
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Make the reports and figures of examples/lab anew: all simulated, hours of processor time shared by all cores.
-# usage: scripts/lab.sh [keepalive] [queueing] [azure-500] [worker-vs-cluster]     TRACE=DIRECTORY  RUNS=DIRECTORY  SEEDS=N
+# usage: scripts/lab.sh [keepalive] [queueing] [azure-500] [schools] [worker-vs-cluster]     TRACE=DIRECTORY  RUNS=DIRECTORY  SEEDS=N
 # What RUNS holds already, from this code and this trace, is not run again.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -37,15 +37,24 @@ azure-500() {
 }
 
 # The two schools; workers to whom a function's invocations are sent where it has sandboxes already; another scaler.
-worker-vs-cluster() {
-    local scenario=$lab/worker-vs-cluster.toml
-    local -a how=(--seeds "${SEEDS:-5}" --out "$runs/worker-vs-cluster" --set "workload.trace.path=$trace")
+schools() {
+    local scenario=$lab/schools.toml
+    local -a how=(--seeds "${SEEDS:-5}" --out "$runs/schools" --set "workload.trace.path=$trace")
     $attacca sim compare "$scenario" "${how[@]}" --set system.mode=worker,cluster
     $attacca sim compare "$scenario" "${how[@]}" --set system.mode=worker --set system.balancing=pull,ch_bl
     $attacca sim sweep "$scenario" "${how[@]}" --set system.mode=cluster --set system.scaling=queue_delay
-    $attacca report "$runs/worker-vs-cluster" --out $reports/worker-vs-cluster.html
+    $attacca report "$runs/schools" --out $reports/schools.html
 }
 
-[ $# -gt 0 ] || set -- azure-500 queueing keepalive worker-vs-cluster
+# With faults, and with a look after each event at what must hold.
+worker-vs-cluster() {
+    local out=$runs/worker-vs-cluster
+    $attacca sim compare $lab/worker-vs-cluster.toml --seeds "${SEEDS:-50}" --out "$out" --check \
+        --set "workload.trace.path=$trace" --set system.mode=worker,cluster
+    $attacca report "$out" --beside dirigent --out $reports/worker-vs-cluster.html
+    $attacca report "$out" --beside dirigent --json >$reports/worker-vs-cluster.json
+}
+
+[ $# -gt 0 ] || set -- azure-500 queueing keepalive schools worker-vs-cluster
 for one in "$@"; do "$one"; done
 .venv/bin/python -m scripts.docs

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.internal.conjecture import providers
 
 from attacca.cores import are_compiled
 
@@ -23,7 +24,22 @@ settings.register_profile("quick", max_examples=5, deadline=None)
 settings.register_profile("many", max_examples=100, deadline=None)
 settings.register_profile("thorough", max_examples=2000, deadline=None)
 settings.register_profile("weighed", max_examples=5, deadline=None, derandomize=True)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "quick")
+settings.load_profile(PROFILE)
+
+
+def draw_no_constants() -> None:
+    """Hypothesis also draws what stands in any module of ours: reading all takes longer than a handful of cases."""
+    inside = vars(providers)
+    if inside.keys() >= {"_get_local_constants", "_local_constants"}:
+        inside["_get_local_constants"] = lambda: inside["_local_constants"]
+
+
+if PROFILE == "quick":
+    draw_no_constants()
+
+for size in ("COLUMNS", "LINES"):  # of the terminal, if any: readline puts them into what xdist starts
+    os.environ.pop(size, None)
 
 gc.set_threshold(1_000_000, 50, 100)  # collecting as often as Python does by itself is a fifth of the pure tests' time
 

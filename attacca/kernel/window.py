@@ -5,11 +5,12 @@ from collections import deque
 from collections.abc import Sequence
 from functools import partial
 from math import ceil, floor, log
+from typing import Final
 
 RELATIVE_ERROR = 0.02  # of every percentile, for values between LEAST and MOST
 LEAST = 1e-6  # what is smaller counts as 0: a microsecond of seconds, a nanosecond of milliseconds
 MOST = 1e9  # what is larger shares the last bucket
-EWMA_WEIGHT = 0.1  # of the newest value, as in Ilúvatar's characteristics map
+EWMA_WEIGHT: Final = 0.1  # of the newest value, as in Ilúvatar's characteristics map
 
 # Bucket i holds the values from LEAST * GROWTH**(i - 1) up to LEAST * GROWTH**i, as in DDSketch (VLDB'19), so that
 # MIDDLE times its lower edge is within RELATIVE_ERROR of all of them. 863 buckets span the whole range.
@@ -17,8 +18,8 @@ GROWTH = (1 + RELATIVE_ERROR) / (1 - RELATIVE_ERROR)
 MIDDLE = 2 * GROWTH / (GROWTH + 1)
 EDGES = [LEAST * GROWTH**number for number in range(int(log(MOST / LEAST) / log(GROWTH)) + 1)]
 ZERO = 0  # the bucket of what counts as 0, before all others
-LATEST_MOST = 128
-bucket_of = partial(bisect_right, EDGES)
+LATEST_MOST: Final = 128
+bucket_of: Final = partial(bisect_right, EDGES)
 
 
 class Measure:

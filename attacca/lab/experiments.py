@@ -1,6 +1,6 @@
 """The experiments of Dirigent's artifact as scenarios: a replay of Azure's trace, and cold starts at a rising rate."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from math import ceil
 from pathlib import Path
 
@@ -103,6 +103,21 @@ def _with(system: System, kept_s: float, windows: dict[str, float]) -> System:
         keepalive=Choice(policy="ttl", options={"idle_s": kept_s}),
         scaling=Choice(policy="knative", options=dict(windows)),
     )
+
+
+KEEPS_UP = 0.9  # of what was asked for, so much is answered by whoever carries it
+FAILS_MOST = 0.01  # as Dirigent's artifact accepts it
+SLOW_MS = 5_000.0  # where its plots end
+
+
+def overload(rate: float, metrics: Mapping[str, float]) -> str:
+    """Why a sweep's step is more than what was measured carries; empty if it is not."""
+    failed, answered, p99_ms = (metrics.get(name, 0.0) for name in ("error_share", "throughput", "p99_ms"))
+    if failed > FAILS_MOST:
+        return f"{failed:.0%} failed"
+    if answered < KEEPS_UP * rate:
+        return f"{answered:,.0f} a second were answered"
+    return f"the p99 is {p99_ms / 1e3:,.1f} s" if p99_ms > SLOW_MS else ""
 
 
 def rates(low: float, high: float) -> Iterator[float]:

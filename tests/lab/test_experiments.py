@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from attacca.lab.experiments import azure, cold_starts, machines, rates
+from attacca.lab.experiments import azure, cold_starts, machines, overload, rates
 from attacca.load.workload.schedule import Schedule
 
 SYSTEM = machines("cluster", workers=2, cores=2, memory_mb=1024)
@@ -38,3 +38,12 @@ def test_ten_minutes_of_a_replay_are_left_out_or_a_third_of_a_short_one() -> Non
     assert whole.workload.trace is not None
     assert (whole.workload.trace.sample, whole.workload.trace.minutes) == (500, 30)
     assert azure(Path("trace"), SYSTEM, functions=5, minutes=3, seed=3).workload.warmup_s == 60.0
+
+
+def test_a_step_is_too_much_when_it_fails_lags_or_is_slow() -> None:
+    fine = {"error_share": 0.01, "throughput": 95.0, "p99_ms": 400.0}
+    assert overload(100.0, fine) == ""
+    assert overload(100.0, fine | {"error_share": 0.2}) == "20% failed"
+    assert overload(200.0, fine) == "95 a second were answered"
+    assert overload(100.0, fine | {"p99_ms": 6_100.0}) == "the p99 is 6.1 s"
+    assert overload(100.0, {}) == "0 a second were answered"

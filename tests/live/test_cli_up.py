@@ -199,7 +199,7 @@ def test_dev_deploys_on_every_save_and_survives_errors(server: Server, tmp_path:
         until(lambda: any("revision" in line for line in seen[seen_at(seen, "SyntaxError") :]))
         assert json.loads(server.run("invoke", "shifting")) == 3
         dev.send_signal(signal.SIGINT)
-        assert dev.wait(10) == 0
+        assert dev.wait(30) == 0
         reader.join()
 
 
@@ -222,7 +222,7 @@ def test_dev_sees_a_directory_that_comes_in_the_place_of_another(server: Server,
         (code / "main.py").write_text("def main(args):\n    return {'n': 3}\n")
         until(lambda: any("revision 3" in line for line in seen))
         dev.send_signal(signal.SIGINT)
-        assert dev.wait(10) == 0
+        assert dev.wait(30) == 0
         reader.join()
 
 

@@ -128,7 +128,7 @@ def test_a_reader_who_goes_away_ends_the_build(tmp_path: Path) -> None:
         building = bundles.build(required(TINY), from_source=False)
         assert await anext(building)
         await building.aclose()  # type: ignore[attr-defined]
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while True:
                 if len(asyncio.all_tasks()) == 1:
                     break

@@ -97,7 +97,7 @@ def packed(files: dict[str, str]) -> bytes:
 
 
 async def until(is_so: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while True:
             if is_so():
                 return

@@ -30,7 +30,7 @@ class Answers:
         self._news.set()
 
     async def wait(self, count: int) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while len(self.rows) < count:
                 self._news.clear()
                 await self._news.wait()

@@ -87,6 +87,13 @@ def test_a_leader_that_was_stopped_commands_nobody_when_it_goes_on(cluster: tupl
     assert len(after.get("/api/workers")) == 2
 
 
+def has_workers(made: Replicas) -> bool:
+    """Whoever leads, which may change in the midst of it on a busy machine, has both."""
+    with contextlib.suppress(AssertionError, OSError):
+        return len(made.leader().get("/api/workers")) == 2
+    return False
+
+
 @pytest.mark.parametrize("fault", ["gone", "full"])
 def test_without_the_store_invocations_go_on_and_then_all_is_as_it_was(
     cluster: tuple[Replicas, StoreServer], fault: str
@@ -107,8 +114,7 @@ def test_without_the_store_invocations_go_on_and_then_all_is_as_it_was(
         with pytest.raises(AssertionError):  # it is refused, and not lost
             leader.function("other", ECHO)
         empty(store.kind, "127.0.0.1", store.port)
-    leader = made.leader()
-    until(lambda: len(leader.get("/api/workers")) == 2, "workers have come back")
+    until(lambda: has_workers(made), "workers have come back")
     made.deploy("other", ECHO)
     load.end()
     assert failed(load.told) == 0

@@ -209,7 +209,7 @@ def test_a_watch_outlives_the_store_and_hears_of_what_was_deleted_meanwhile(serv
             await near.delete("a/1")
             newer = await near.put_if("a/2", b"", ABSENT)
             proxy.is_deaf = False
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 assert await anext(changes) == Change("a/1", None)
                 assert await anext(changes) == Change("a/2", newer)
             await far.close()

@@ -96,7 +96,7 @@ def contents(state: Path) -> tuple[bytes | None, bytes]:
 def refusal(state: Path) -> dict[str, str]:
     """What a start on it says; it must leave everything as it is."""
     before = contents(state)
-    done = subprocess.run(command(state), capture_output=True, text=True, timeout=10, check=False)
+    done = subprocess.run(command(state), capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout) == (1, ""), done
     assert contents(state) == before
     assert len(os.listdir(state / "code")) == 1, "the code is not taken for garbage"

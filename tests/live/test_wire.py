@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytest
 import uvloop
 
 from attacca.io.certificates import AUTHORITY, OWN, Certificates, make_authority, make_plane
@@ -108,6 +109,10 @@ def test_those_beside_each_other_need_no_network(tmp_path: Path) -> None:
             families.append(joint.family)
             await joint.close()
         assert families == [socket.AF_UNIX, socket.AF_INET]
+        nowhere = Listener(pytest.fail)
+        await nowhere.open(HOST, 0, beside=tmp_path / "missing")
+        assert nowhere.port, "where there can be no socket, there is TCP"
+        await nowhere.close("done")
 
     uvloop.run(main())
 

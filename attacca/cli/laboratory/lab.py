@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
+import msgspec
 import typer
 
 from attacca.cli.command import Refused, VerbCommand, VerbGroup
@@ -12,10 +13,11 @@ from attacca.cli.laboratory.report import width, write
 from attacca.cli.laboratory.study import SHOWN, Meter, lines, metric_names, seeds_of
 from attacca.cli.options import Json
 from attacca.cli.screens.terminal import put, say, show_json
-from attacca.errors import BadConfig
+from attacca.errors import AttaccaError, BadConfig
 from attacca.load.extra import need_lab
 
 if TYPE_CHECKING:
+    from attacca.load.report.digest import Digest
     from attacca.load.report.groups import Group
     from attacca.load.report.tables import Table
     from attacca.load.workload.scenario import Scenario, System
@@ -40,6 +42,9 @@ attacca lab rps --from 2 --to 20 --seconds 20 --live
 """
 SEED = 42
 BUSY_RPS = 0.2  # of a function of a made-up trace, on average
+INVOCATION_S = 1e-4  # of a processor, in a simulation: 60 to 100 µs where cores are compiled
+STEP_S = 4e-4  # of one that has a sandbox made
+PREPARED_S = 5.0  # a server, its functions, and the last answers of a live run
 
 Trace = Annotated[
     str, typer.Option("--trace", metavar="PATH", help="Default: one made up after Azure's.", show_default=False)
@@ -79,6 +84,7 @@ class Asked(NamedTuple):
     processes: int | None
     directory: Path
     machines: "Making"
+    is_sweep: bool = False  # steps that rise: who does not carry one of them is not asked for the next
 
 
 app.command("dirigent", cls=VerbCommand, epilog=dirigent.EXAMPLES)(dirigent.dirigent)
@@ -153,6 +159,7 @@ def rps(
     from attacca.lab import experiments
 
     asked = _asked("rps", mode, seeds, out, processes, _machines(workers, cores, memory_mb, live=live), live=live)
+    asked = asked._replace(is_sweep=True)
     wanted: Wanted = [
         (
             (("rate", f"{rate:g}"), ("system.mode", each)),
@@ -165,13 +172,55 @@ def rps(
     groups = _run(asked, wanted)
     if report:
         _write(groups, Path(report))
+    carried = [knee(groups, each) for each in asked.modes]
     if as_json:
-        show_json(_numbers(groups))
+        show_json(_numbers(groups) | {"knees": [msgspec.to_builtins(each) for each in carried]})
         return
     from attacca.load.report.text import table
 
     for line in table(steps(groups), max(width(), 140)):
         put(line)
+    for each in carried:
+        put(each.sentence)
+
+
+class Knee(msgspec.Struct, frozen=True):
+    """How many cold starts a second one school carries: at most `most` of those tried, since at `beyond`, `why`."""
+
+    mode: str
+    most: float  # 0: none of them
+    beyond: float | None  # None: all that were tried are carried
+    why: str
+
+    @property
+    def sentence(self) -> str:
+        if self.beyond is None:
+            return f"{self.mode}: {self.most:g} cold starts a second are carried, and no more were measured."
+        most = f"{self.most:g} cold starts a second are carried" if self.most else "none of these rates is carried"
+        return f"{self.mode}: {most}; at {self.beyond:g}, {self.why}."
+
+
+def knee(groups: Sequence["Group"], mode: str) -> Knee:
+    """Of what was tried, in its order."""
+    most = 0.0
+    for group in groups:
+        if group.first.info.scenario["system"]["mode"] != mode:  # type: ignore[index]
+            continue
+        rate = float(group.first.info.name.removeprefix("rps-"))
+        why = next((why for digest in group.digests if (why := too_much(digest, rate))), "")
+        if why:
+            return Knee(mode, most, rate, why)
+        most = rate
+    return Knee(mode, most, None, "")
+
+
+def too_much(digest: "Digest", rate: float) -> str:
+    from attacca.lab.experiments import overload
+
+    warning = digest.info.totals.get("warning")
+    if isinstance(warning, str) and digest.info.totals.get("stopped_s") is not None:
+        return f"this machine could not even send them in time ({warning})"
+    return overload(rate, digest.metrics)
 
 
 def steps(groups: Sequence["Group"]) -> "Table":
@@ -240,10 +289,31 @@ def _run(asked: Asked, wanted: Wanted) -> list["Group"]:
     from attacca.load.report.groups import grouped
     from attacca.load.report.measure import read
 
+    say(f"  {how_long(asked, [scenario for _, scenario in wanted])}", "dim")
     paths = _lived(asked, wanted) if asked.live else _simulated(asked, wanted)
     groups = grouped([read(path) for path in paths])
     say(f"  in {asked.directory}", "dim")
     return groups
+
+
+def how_long(asked: Asked, scenarios: Sequence["Scenario"]) -> str:
+    """What it will take, said before it begins; seeds are much alike, and so are schools."""
+    from attacca.cli.screens.terminal import seconds
+    from attacca.load.workload.schedule import Schedule
+    from attacca.sim.study.study import cores as all_cores
+
+    count = f"{len(scenarios)} run{'s' * (len(scenarios) != 1)}"
+    schedules = {scenario.name: Schedule(scenario) for scenario in scenarios}
+    if asked.live:
+        takes_s = sum(schedules[scenario.name].length_s + PREPARED_S for scenario in scenarios)
+        return f"{count}, one after the other: about {seconds(takes_s)}, and more where answers are late."
+    of_each = {
+        name: round(sum(number for number, _ in schedule.counts().values())) for name, schedule in schedules.items()
+    }
+    many = sum(of_each[scenario.name] for scenario in scenarios)
+    at_once = min(asked.processes or all_cores(), len(scenarios))
+    takes_s = many * (STEP_S if asked.is_sweep else INVOCATION_S) / at_once
+    return f"{count} of {many:,} invocations in virtual time, {at_once} at once: about {seconds(takes_s)}."
 
 
 def _simulated(asked: Asked, wanted: Wanted) -> list[Path]:
@@ -270,23 +340,38 @@ def _lived(asked: Asked, wanted: Wanted) -> list[Path]:
     from attacca.cli.screens.progress import Watching
     from attacca.lab.live_run import Order, free_directory, live
     from attacca.lab.local_server import server
+    from attacca.load.report.measure import read
     from attacca.load.workload.expected import expected
     from attacca.load.workload.schedule import Schedule
 
-    paths = []
+    paths: list[Path] = []
     within = asked.directory
+    beyond: set[str] = set()  # of the schools, those that carry no more
     for choices, scenario in wanted:
+        if scenario.system.mode in beyond:
+            continue
         label = " ".join(f"{key.rpartition('.')[2]}={value}" for key, value in choices)
         say(f"{label}, seed {scenario.seed}")
         schedule = Schedule(scenario)
         load = expected(scenario, schedule)
         place = free_directory(label.replace(" ", "-"), within)
         order = Order(scenario, schedule, load, Path("(attacca lab)"), directory=str(place), processes=load.processes)
-        with server(scenario.system, "", say) as url:
-            recorded = live(order, url, "", Watching(quiet=True), is_ours=True)
-        if recorded.ended.is_refused:
+        try:
+            with server(scenario.system, "", say) as url:
+                recorded = live(order, url, "", Watching(quiet=False), is_ours=True)
+        except AttaccaError as error:
+            if not (asked.is_sweep and paths):
+                raise
+            say(f"  {scenario.system.mode} is not asked for more: {error.message}", "yellow")
+            beyond.add(scenario.system.mode)
+            continue
+        if recorded.ended.is_refused and not asked.is_sweep:
             raise Refused
         paths.append(recorded.directory)
+        why = too_much(read(recorded.directory), load.rate) if asked.is_sweep else ""
+        if why:
+            say(f"  {scenario.system.mode} is not asked for more: {why}", "yellow")
+            beyond.add(scenario.system.mode)
     return paths
 
 

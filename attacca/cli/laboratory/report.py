@@ -1,5 +1,6 @@
 """`attacca report`: one page, or text, of what recorded runs looked like, and how surely they differ."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +12,7 @@ from attacca.errors import BadConfig, NotFound, StateUnavailable
 from attacca.load.extra import need_lab
 
 if TYPE_CHECKING:
+    from attacca.load.report.groups import Group
     from attacca.load.report.published import Published
     from attacca.load.report.sections import Report
 
@@ -148,6 +150,7 @@ def draw(report: "Report", folder: Path, wide: str = "page") -> None:
 def numbers(report: "Report") -> dict[str, object]:
     """For programs: each configuration's metrics with their intervals."""
     from attacca.load.report.groups import measured
+    from attacca.load.report.sections import COMPARED
 
     groups = []
     for group in report.groups:
@@ -158,6 +161,7 @@ def numbers(report: "Report") -> dict[str, object]:
             metrics[name] = {"value": value.value, "low": value.low, "high": value.high, "note": value.note}
         groups.append({"label": group.label, "kind": group.kind, "seeds": group.seeds, "metrics": metrics})
     content: dict[str, object] = {"title": report.title, "warnings": report.warnings, "configurations": groups}
+    content["comparisons"] = comparisons(report.groups, measured(report.groups, (*COMPARED, "error_share")))
     for section in report.sections:
         if section.key == "beside":
             content["beside"] = {
@@ -165,3 +169,23 @@ def numbers(report: "Report") -> dict[str, object]:
                 "tables": [{"title": table.title, "head": table.head, "rows": table.rows} for table in section.tables],
             }
     return content
+
+
+def comparisons(groups: Sequence["Group"], metrics: Sequence[str]) -> list[dict[str, object]]:
+    """For programs: each configuration with the first that was given, seed by seed."""
+    from attacca.load.report.groups import paired
+
+    base = next((group for group in groups if group.is_base), groups[0])
+    against: list[dict[str, object]] = []
+    for group in groups:
+        for name in metrics:
+            pair = None if group is base else paired(base, group, name)
+            if pair is not None:
+                against.append({
+                    "metric": name, "base": base.label, "other": group.label, "seeds": pair.difference.samples,
+                    "difference": pair.difference.value, "low": pair.difference.low, "high": pair.difference.high,
+                    "ratio": pair.ratio.value, "ratio_low": pair.ratio.low, "ratio_high": pair.ratio.high,
+                    "wilcoxon": pair.chance, "wilcoxon_least": 0.5 ** max(pair.difference.samples - 1, 0),
+                    "verdict": pair.verdict,
+                })  # fmt: skip
+    return against

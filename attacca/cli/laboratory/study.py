@@ -2,12 +2,12 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 
 import typer
 
 from attacca.cli.command import Refused, VerbCommand, gathered
-from attacca.cli.laboratory.report import Width, draw, numbers, width, write
+from attacca.cli.laboratory.report import Width, comparisons, draw, numbers, width, write
 from attacca.cli.options import Json
 from attacca.cli.screens.terminal import is_coloured, paint, put, say, seconds, show_json, visible
 from attacca.errors import BadConfig
@@ -277,23 +277,14 @@ def lines(groups: list["Group"], metrics: list[str] | None) -> list[str]:
 
 
 def as_numbers(groups: list["Group"], outcome: "StudyOutcome", metrics: list[str]) -> dict[str, object]:
-    from attacca.load.report.groups import paired
+    """`metrics`: of which comparisons tell, in place of those of a report."""
     from attacca.load.report.sections import report as make_report
 
     if not groups:
         return {"failed": [failed.why for failed in outcome.failed]}
-    content = numbers(make_report([digest for group in groups for digest in group.digests]))
+    whole = make_report([digest for group in groups for digest in group.digests])
+    content = numbers(whole)
     content["failed"] = [failed.why for failed in outcome.failed]
-    against: list[dict[str, Any]] = []
-    for group in groups[1:]:
-        for name in metrics:
-            pair = paired(groups[0], group, name)
-            if pair is not None:
-                against.append({
-                    "metric": name, "base": groups[0].label, "other": group.label,
-                    "difference": pair.difference.value, "low": pair.difference.low, "high": pair.difference.high,
-                    "ratio": pair.ratio.value, "ratio_low": pair.ratio.low, "ratio_high": pair.ratio.high,
-                    "wilcoxon": pair.chance, "wilcoxon_least": 0.5 ** max(pair.difference.samples - 1, 0),
-                    "verdict": pair.verdict,
-                })  # fmt: skip
-    return {**content, "comparisons": against} if metrics else content
+    if metrics:
+        content["comparisons"] = comparisons(whole.groups, metrics)
+    return content

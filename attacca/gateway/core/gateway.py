@@ -65,7 +65,7 @@ from attacca.policy.balancing.types import Balancer, Done
 from attacca.policy.slots.latest import Stack
 
 AtWork = BodyCame | ClientPaused | ClientLeft | ClientFell | Amended | GivenUp
-FromWorkers = ResponseHead | ResponseBody | Flow | Resting | Heartbeat | WorkerJoined | WorkerLeft
+FromWorkers = ResponseHead | ResponseBody | Flow | Resting | WorkerJoined | WorkerLeft
 
 # Looking a member of an enumeration up costs ten times a name, and this is the road of every invocation.
 PREWARMED: Final = Start.PREWARMED
@@ -112,13 +112,15 @@ class GatewayCore:
             self._started(now, event, out)
         elif type(event) is Ended:
             self._ended(now, event, out)
+        elif type(event) is Heartbeat:
+            self.joining.heard(now, event, out)
         else:
             self._rest(now, event, out)
         return out
 
     def _rest(self, now: float, event: Event, out: list[Command]) -> None:
         match event:
-            case ResponseHead() | ResponseBody() | Flow() | Resting() | Heartbeat() | WorkerJoined() | WorkerLeft():
+            case ResponseHead() | ResponseBody() | Flow() | Resting() | WorkerJoined() | WorkerLeft():
                 self._told(now, event, out)
             case NotBegun() | SlotFree() | Endpoints() | EndpointsChanged() | StartsFail():
                 self.cluster.handle(now, event, out)
@@ -135,7 +137,7 @@ class GatewayCore:
             case Drain():
                 self.is_draining = True
                 self.cluster.drain(now, out)
-            case Arrived() | Started() | Ended():
+            case Arrived() | Started() | Ended() | Heartbeat():
                 raise AssertionError("they are handled before")
 
     # What can be asked.
@@ -366,8 +368,6 @@ class GatewayCore:
                 self._head(event, out)
             case Resting():
                 self.workers.rests(now, event)
-            case Heartbeat():
-                self.joining.heard(now, event, out)
             case WorkerJoined():
                 self.joining.joined(now, event, out)
             case WorkerLeft():

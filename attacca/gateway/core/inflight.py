@@ -3,7 +3,7 @@
 import math
 from collections import deque
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 from attacca.errors import AttaccaError, QueueFull
 from attacca.gateway.core.deadlines import Clocks
@@ -15,10 +15,10 @@ from attacca.model.invocation import Call, Failed, FunctionError, Outcome, Reque
 from attacca.model.messages import Started
 from attacca.policy.balancing.types import Asked
 
-NO_TIME = Timing()
-NO_REQUEST = Request()
-LEAST_GAP_S = 1e-6  # two arrivals at the same moment are not infinitely frequent
-MOST_RATE = 1 / LEAST_GAP_S
+NO_TIME: Final = Timing()
+NO_REQUEST: Final = Request()
+LEAST_GAP_S: Final = 1e-6  # two arrivals at the same moment are not infinitely frequent
+MOST_RATE: Final = 1 / LEAST_GAP_S
 RETRY_AFTER_MOST_S = 3600
 WHY_MOST = 500  # characters of an error's message that are remembered
 

@@ -1,12 +1,13 @@
 """Plain counters of one function, cheap to raise; the metrics page reads them when it is asked for."""
 
 from bisect import bisect_left
+from typing import Final
 
 from attacca.model.invocation import Start
 
 # The bounds that OpenTelemetry's conventions advise for durations of functions, in seconds.
-BOUNDS_S = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
-EWMA_WEIGHT = 0.1  # of the newest value
+BOUNDS_S: Final = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
+EWMA_WEIGHT: Final = 0.1  # of the newest value
 
 
 class Histogram:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from math import inf
+from typing import Final
 
 from attacca.kernel.timers import Alarm
 from attacca.model.messages import Resting
@@ -9,7 +10,7 @@ from attacca.model.resources import NOTHING, Resources
 from attacca.model.sandbox import MachineLoad, WorkerView
 from attacca.policy.balancing.types import Asked, Balancer, Done
 
-ONLY = "the only worker"
+ONLY: Final = "the only worker"
 DEAF_S = 0.5  # who looks so much later than it wanted to has not listened either
 CATCH_UP_S = 1.0
 

@@ -59,17 +59,26 @@ class Listener:
         self._listen(listening, context)
         path = None if beside is None or context is not None else beside_path(beside, host, self.port)
         if path is not None:
-            path.unlink(missing_ok=True)  # of a process that was killed
-            local = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            local.bind(str(path))
-            local.listen(BACKLOG)
-            self._path = path
-            self._listen(local, None)
+            self._listen_beside(path)
 
     def _listen(self, listening: socket.socket, context: ssl.SSLContext | None) -> None:
         listening.setblocking(False)  # noqa: FBT003 - the standard library's
         self._sockets.append(listening)
         self._accepting.append(asyncio.get_running_loop().create_task(self._accept(listening, context)))
+
+    def _listen_beside(self, path: Path) -> None:
+        """Where the disk has no sockets, those beside us come over TCP as well."""
+        local = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            path.unlink(missing_ok=True)  # of a process that was killed
+            local.bind(str(path))
+            local.listen(BACKLOG)
+        except OSError as error:
+            local.close()
+            LOG.warning("no socket at %s: %s", path, error.strerror or error)
+            return
+        self._path = path
+        self._listen(local, None)
 
     async def close(self, why: str) -> None:
         """No more of them; those that are there end with what was sent."""

@@ -65,12 +65,13 @@ BINS: Final = 400
 GAUGES: Final = ("sandboxes", "busy", "queued", "memory_mb")
 
 
-def series(rows: pl.DataFrame, samples: pl.DataFrame) -> Series:
+def series(rows: pl.DataFrame, samples: pl.DataFrame, step_s: float = 0.0) -> Series:
+    """`step_s`: how often the platform was looked at, once in each step, if that is known."""
     if rows.is_empty():
         return Series(1.0)
     length_s = float(rows["due"].max() or 0.0)  # type: ignore[arg-type]
     every_s = max(1.0, length_s / BINS)
-    step_s = _step(samples)
+    step_s = step_s or _step(samples)
     if step_s > 0:  # whole steps, lest a bin has no sample
         every_s = math.ceil(every_s / step_s - 1e-9) * step_s
     bins = pl.DataFrame({"bin": range(int(length_s // every_s) + 1)}, schema={"bin": pl.Int64})

@@ -81,11 +81,11 @@ def _told(quantity: Quantity, interval: Interval) -> str:
     value, low, high = interval.value, interval.low, interval.high
     if math.isnan(value):
         return "–"
-    if low is None or high is None:
-        return f"{number(value)} ×" if quantity == "slowdown" else span(value)
-    if quantity == "slowdown":
-        return f"{number(value)} ({number(low)} … {number(high)}) ×"
-    return f"{span(value)} ({span(low)} … {span(high)})"
+    is_slowdown = quantity == "slowdown"
+    said, unit = (number, " ×") if is_slowdown else (span, "")
+    if low is None or high is None or said(low) == said(high):
+        return said(value) + unit
+    return f"{said(value)} ({said(low)} … {said(high)}){unit}"
 
 
 def _published(quantity: Quantity, read: Read) -> str:

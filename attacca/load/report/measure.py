@@ -10,6 +10,7 @@ import polars as pl
 
 from attacca.errors import StateCorrupt
 from attacca.load.records.columns import INFO, RECORDS
+from attacca.load.records.info import RunInfo
 from attacca.load.records.reading import Run, read_run
 from attacca.load.report.breakdown import added, gantt, idle_share, series, split, time_mean, with_parts
 from attacca.load.report.digest import (
@@ -79,6 +80,12 @@ def write(digest: Digest, path: Path) -> None:
         return
 
 
+def _sampled_s(info: RunInfo) -> float:
+    """Of a simulation, which looks once in each interval, at a moment that is drawn. 0: not known."""
+    record = info.scenario.get("record")
+    return float(record.get("sample_s", 0.0)) if info.kind == "simulated" and isinstance(record, dict) else 0.0
+
+
 def digest_of(run: Run) -> Digest:
     rows = _derived(run.records)
     settled, settled_s = _settled(_measured(rows))
@@ -108,7 +115,7 @@ def digest_of(run: Run) -> Digest:
         scheduling=_quantiles(ascending(answered["scheduling"])),
         functions=functions,
         applications=applications,
-        series=series(rows, samples),
+        series=series(rows, samples, _sampled_s(run.info)),
         windows=windows(answered, span_s),
         split=split(answered),
         gantt=gantt(answered),

@@ -27,10 +27,10 @@ def over_time(groups: Sequence[Group]) -> Figure:
         t = [moment / size for moment in over.t]
         if index == 0 or not _is_alike(over, groups[0].first.series):
             rows[0].plot(t, over.arrivals, linewidth=1.1, **mine)
-        rows[1].plot(t, _numbers(over.sandboxes), linewidth=1.3, label="all" if is_alone else group.label, **mine)
+        rows[1].plot(*_there(t, over.sandboxes), linewidth=1.3, label="all" if is_alone else group.label, **mine)
         if is_alone:
             rows[1].fill_between(t, _numbers(over.busy), color=style.colour(2), alpha=0.45, linewidth=0, label="busy")
-        rows[2].plot(t, _numbers(over.queued), linewidth=1.1, **mine)
+        rows[2].plot(*_there(t, over.queued), linewidth=1.1, **mine)
     begin = _measured_from(groups[0])
     for axes, title in zip(rows, ("arrivals a second", "sandboxes", "queue"), strict=True):
         axes.set_title(title)
@@ -45,6 +45,12 @@ def over_time(groups: Sequence[Group]) -> Figure:
 
 def _is_alike(left: Series, right: Series) -> bool:
     return left.arrivals == right.arrivals
+
+
+def _there(t: Sequence[float], values: Sequence[float | None]) -> tuple[list[float], list[float]]:
+    """Without the moments of which nothing is known: a line goes on over them."""
+    seen = [(moment, value) for moment, value in zip(t, values, strict=True) if value is not None]
+    return [moment for moment, _ in seen], [value for _, value in seen]
 
 
 def _numbers(values: Sequence[float | None]) -> list[float]:

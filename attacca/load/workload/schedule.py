@@ -87,8 +87,9 @@ class Schedule:
 
     def __iter__(self) -> Iterator[Due]:
         """Ascending by time; what is due at once comes in the order of the functions, or as the trace has it."""
-        warmup_s = self.scenario.workload.warmup_s
-        for idx, (at, function, duration_ms) in enumerate(merge(*self._sources())):
+        warmup_s, sources = self.scenario.workload.warmup_s, self._sources()
+        arrivals_of_all = sources[0] if len(sources) == 1 else merge(*sources)
+        for idx, (at, function, duration_ms) in enumerate(arrivals_of_all):
             yield Due(idx, at, function, duration_ms, RUN if at >= warmup_s else WARMUP)
 
     def _sources(self) -> list[Iterator[Arrival]]:

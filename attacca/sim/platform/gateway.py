@@ -45,7 +45,7 @@ from attacca.sim.record.event_log import NOBODY, EventLog, What
 from attacca.sim.record.invocation import SimulatedInvocation
 from attacca.sim.record.ledger import Ledger
 
-REQUEST = Request()
+REQUEST: Final = Request()
 LOST: Final = "gateway_lost"
 LOST_STATUS: Final = 502  # as what stands before gateways says it: the connection ended before an answer
 NOBODY_STATUS: Final = 503
@@ -152,18 +152,18 @@ class SimulatedGateway:
             if message.id not in self.core.inflight:
                 self._invocations.pop(message.id, None)
         else:
-            if isinstance(message, NotBegun):
+            if type(message) is Heartbeat:
+                if message.view.name not in self.core.workers.by_name:
+                    self._note_joining(message.view.name, 0)
+            elif type(message) is WorkerJoined:
+                self._note_joining(message.view.name, 1)
+            elif type(message) is NotBegun:
                 self._invocations.pop(message.id, None)
-            elif isinstance(message, Heartbeat | WorkerJoined):
-                self._note_joining(message)
             self.drive.feed(message)
 
-    def _note_joining(self, message: Heartbeat | WorkerJoined) -> None:
-        name = message.view.name
-        if isinstance(message, WorkerJoined):
-            self._event_log.note(What.WORKER_JOINED, self.channels[name][0], 1)
-        elif name not in self.core.workers.by_name:
-            self._event_log.note(What.WORKER_JOINED, self.channels[name][0], 0)
+    def _note_joining(self, worker: str, is_new: int) -> None:
+        """It joins, or is back after it was taken for lost."""
+        self._event_log.note(What.WORKER_JOINED, self.channels[worker][0], is_new)
 
     # What is to be done.
 

@@ -6,6 +6,7 @@ function, the n-th invocation), so that it is the same in every run that has tha
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Final
 
 from attacca.errors import BadConfig
 from attacca.load.workload.scenario import Hardware
@@ -19,7 +20,7 @@ from attacca.sim.record.invocation import SimulatedInvocation
 from attacca.worker.core.events import Listen, Respond
 from attacca.worker.runtime.simulated import Instance, Job, SimulatedRuntime, StartFault, Steps
 
-OK = Ok()
+OK: Final = Ok()
 STARTS_MOST = 1 << 32  # of one function
 
 
@@ -118,7 +119,8 @@ class SharedMachine:
             job.ticket = self.cpu.begin(work_s, self.finish, job)
 
     def finish(self, job: Job) -> None:
-        flight, now = job.work, self._engine.now
+        flight: SimulatedInvocation = job.work
+        now = self._engine.now
         if flight.key == job.name:  # it was not sent to somebody else meanwhile
             flight.exec_begin = job.began
             flight.exec_end = now

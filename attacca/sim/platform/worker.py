@@ -75,7 +75,7 @@ Wrap = Callable[["SimulatedWorker", Handle], Handle]
 TOLD_FROM = 1 << 50  # draws of what is said of idle sandboxes are numbered from here down
 LOAD_OVER_S = 60.0  # the load average that concurrency policies look at
 ENTERED: Final = int(What.ENTERED)
-RAN = {
+RAN: Final = {
     Start.WARM: int(What.RAN_WARM),
     Start.COLD: int(What.RAN_COLD),
     Start.TEMPLATE: int(What.RAN_TEMPLATE),

@@ -70,7 +70,7 @@ class World:
         self.front = self.fronts[0]
         self._doors = Draws(scenario.seed, "gateways")
         self.arrive = self.front.come if len(self.fronts) == 1 else self._arrive_somewhere
-        has_duty = scenario.system.mode == "cluster" or bool(scenario.faults)  # control has anything to decide
+        has_duty = scenario.system.mode == "cluster" or bool(scenario.faults) or is_led(scenario)  # control, at all
         self._is_heard = self._is_apart and has_duty
         self.control = SimulatedControl(engine, scenario, _silent_s(scenario, is_apart=self._is_heard))
         for front in self.fronts:

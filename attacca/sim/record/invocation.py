@@ -1,12 +1,14 @@
 """One invocation on its way through a simulated platform, and the moments that its record wants."""
 
+from typing import Final
+
 from attacca.gateway.core.inflight import Inflight
 from attacca.load.workload.schedule import Target
 from attacca.model.invocation import Outcome, Timing
 from attacca.model.messages import Started
 
-ATTEMPT = 1 << 40  # more numbers than the invocations of a run need
-UNSEEN = -1.0  # a moment that has not come
+ATTEMPT: Final = 1 << 40  # more numbers than the invocations of a run need
+UNSEEN: Final = -1.0  # a moment that has not come
 
 
 class SimulatedInvocation:

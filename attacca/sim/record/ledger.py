@@ -43,10 +43,11 @@ class Ledger:
 
     def close_flight(self, flight: SimulatedInvocation, now: float, status: int, error: str) -> None:
         """It is answered, or refused: `status` 0 means that nothing came."""
-        self.spent_s += now - flight.due
+        took_s = now - flight.due
+        self.spent_s += took_s
         if flight.phase == RUN:
             if status == 200:
-                self._took_s.append(now - flight.due)
+                self._took_s.append(took_s)
             if flight.said is not None:
                 self._starts[flight.said.start] += 1
         totals = self.totals

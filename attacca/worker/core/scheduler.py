@@ -28,8 +28,8 @@ from attacca.worker.core.reports import SandboxReady
 from attacca.worker.core.state import Function, Loss, QueuedInvocation, RevisionState, Sandbox
 from attacca.worker.core.timers import Key, Timer, Timers
 
-REUSED = "a slot was free"
-AT_ONCE = Timing()
+REUSED: Final = "a slot was free"
+AT_ONCE: Final = Timing()
 PATIENCE: Key = (Timer.PATIENCE, "")
 
 

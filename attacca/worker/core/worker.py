@@ -94,6 +94,7 @@ class WorkerCore:
         self.concurrency = checked(concurrency)
         self.functions: dict[str, Function] = {}
         self.timers = Timers()
+        self.alarm: Alarm = self.timers  # when it wants the next Tick; a Tick at any other time does no harm
         self.pool = Pool(config, keepalive, ids, self.timers, self.functions, chance)
         self.scheduler = Scheduler(
             config, self.pool, begin_queue(queueing), concurrency, self.timers, self.functions, cores
@@ -131,6 +132,10 @@ class WorkerCore:
         return out
 
     def _rest(self, now: float, event: Event, out: list[Command]) -> None:
+        if type(event) is Tick:  # by far the most of these
+            self._tick(now, out)
+            self._move_on(now, out)
+            return
         if isinstance(event, OF_INSTANCES):
             self.instances.take(now, event, out)
             return
@@ -144,19 +149,11 @@ class WorkerCore:
             case Withdraw():
                 self._withdraw(now, event, out)
                 self._move_on(now, out)
-            case Tick():
-                self._tick(now, out)
-                self._move_on(now, out)
-            case Received() | RunEnded():
+            case Received() | RunEnded() | Tick():
                 raise AssertionError("they are handled before")
             case _:
                 self._told(now, event, out)
                 self._move_on(now, out)
-
-    @property
-    def alarm(self) -> Alarm:
-        """When it wants the next Tick. A Tick at any other time does no harm."""
-        return self.timers
 
     def busy(self) -> int:
         """Invocations that have not ended."""
@@ -200,7 +197,9 @@ class WorkerCore:
             self.orders.dispatch(now, peer, message, out, draining=self.draining)
             return
         invocation = message.invocation
-        state = self.catalogue.find(now, invocation.revision, out)
+        state = self.catalogue.states.get(invocation.revision)
+        if state is None:
+            state = self.catalogue.find(now, invocation.revision, out)
         if self.draining:
             out.append(Send(peer, Ended(invocation.id, DRAINING)))
         elif state is None or state.is_ordered:

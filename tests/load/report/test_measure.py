@@ -10,6 +10,7 @@ from attacca.load.records.recorder import Recorder
 from attacca.load.report import measure
 from attacca.load.report.digest import PARTS, SHARES, Digest
 from attacca.load.report.measure import digest_of, read
+from attacca.load.workload.scenario import Record
 from tests.load.report.play import digest, record, scenario
 
 
@@ -190,3 +191,17 @@ def test_an_application_is_its_functions_together_or_a_function_by_itself(tmp_pa
     told: dict[str, Any] = {one.name: (one.invocations, one.cold_share, one.slowdown) for one in found.applications}
     assert told == {"a": (4, 0.25, pytest.approx(4.0**0.25)), "h": (2, 0.5, pytest.approx(2.0**0.5))}
     assert found.metrics["slowdown_apps"] == pytest.approx((4.0**0.25 * 2.0**0.5) ** 0.5)
+
+
+def test_a_simulation_looks_once_in_each_interval_and_no_bin_of_its_time_is_empty(tmp_path: Path) -> None:
+    """At moments that are drawn: how far they are from one another says little of how long an interval is."""
+    plain = scenario()
+    sink = Recorder(tmp_path, msgspec.structs.replace(plain, record=Record(sample_s=5.0)), "simulated", 1.7e9)
+    for index in range(1800):
+        sink.add(row(index))
+    for interval in range(361):
+        sink.sample(("few", 5.0 * interval + interval * 7 % 5, "w", 4, 1, 2, 1, 512, 0.5))
+    sink.close({}, 1.0)
+    series = digest_of(read_run(tmp_path)).series
+    assert series.every_s == 5.0
+    assert None not in series.sandboxes

@@ -14,9 +14,9 @@ import msgspec
 from attacca.cli.serve.cluster import JOIN_FILE, JOIN_TOKEN, LISTEN_FD
 from attacca.cli.serve.configuration import ServerConfig, expand
 from attacca.cli.serve.planes.door import cannot_listen, url_of
+from attacca.cli.serve.planes.steering import Shared, listen
 from attacca.client.program import ourselves
 from attacca.errors import AttaccaError, Unreachable
-from attacca.gateway.http.listener import BACKLOG
 from attacca.kernel.settings import read_assignments
 
 LOG = logging.getLogger("attacca.supervisor")
@@ -113,8 +113,9 @@ class Supervisor:
         self._workers, self._gateways = workers, gateways
         self._said = said
         self._port = config.gateway.port
-        self._held = handed  # all gateways accept from it, whichever are up: what waits there outlives each of them
+        self._shared = None if handed is None else Shared([handed])
         self._children: list[Child] = []
+        self._places: dict[str, int] = {}  # of gateways, among the sockets
         self._keeping: list[asyncio.Task[None]] = []
         self._is_ending = False
 
@@ -173,14 +174,17 @@ class Supervisor:
             name = f"gateway-{number}"
             words = ["gateway", "--name", name, "--control", link, "--host", config.gateway.host]
             words += ["--port", str(self._port), "--set", f"control.state_dir={state}"]
-            self._child(name, [*words, *beside], environment, self._held)
+            self._child(name, [*words, *beside], environment, number - 1)
         await asyncio.gather(*[child.start() for child in self._children[1:]])
         self._keeping = [asyncio.create_task(self._keep(child)) for child in self._children]
 
     def _child(
-        self, name: str, words: Sequence[str], environment: Mapping[str, str], handed: socket.socket | None = None
+        self, name: str, words: Sequence[str], environment: Mapping[str, str], place: int | None = None
     ) -> Child:
+        handed = None if place is None or self._shared is None else self._shared.of(place)
         child = Child(name, [*words, *self._said], environment, handed)
+        if place is not None:
+            self._places[name] = place
         self._children.append(child)
         return child
 
@@ -189,17 +193,13 @@ class Supervisor:
         Raises:
             Conflict, BadConfig: it cannot be had.
         """
-        if self._held is None:
+        if self._shared is None:
             host, port = self.config.gateway.host, self.config.gateway.port
             try:
-                family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-                self._held = socket.socket(family, kind, protocol)
-                self._held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                self._held.bind(address)
-                self._held.listen(BACKLOG)
+                self._shared = listen(host, port, self._gateways)
             except OSError as error:
                 raise cannot_listen(host, port, error) from None
-        self._port = self._held.getsockname()[1]
+        self._port = self._shared.port
 
     async def _keep(self, child: Child) -> None:
         loop, pause_s = asyncio.get_running_loop(), FIRST_S
@@ -209,10 +209,14 @@ class Supervisor:
             if self._is_ending:
                 return
             pause_s = FIRST_S if loop.time() - since > STEADY_S else min(pause_s * FACTOR, LAST_S)
+            if self._shared is not None and child.name in self._places:
+                self._shared.lose(self._places[child.name])
             LOG.warning("%s ended with %d, and is started anew", child.name, code)
             await asyncio.sleep(pause_s)
             with contextlib.suppress(AttaccaError):  # it is tried again
                 await child.start()
+                if self._shared is not None and child.name in self._places:
+                    self._shared.regain(self._places[child.name])
 
     async def drain(self) -> None:
         """Gateways first, which still need workers; control last."""
@@ -223,8 +227,8 @@ class Supervisor:
     async def close(self) -> None:
         await self._end_keeping()
         await asyncio.gather(*[child.kill() for child in self._children])
-        if self._held is not None:
-            self._held.close()
+        if self._shared is not None:
+            self._shared.close()
 
     async def _end_keeping(self) -> None:
         self._is_ending = True
