@@ -184,7 +184,9 @@ class Exchange:
             self.neighbours.done(worker, passed.number, out)
             return
         instance = self._by_id.get(message.target)
-        if instance is None or instance.is_leaving:
+        if message.source.partition("@")[2] != worker:  # a worker speaks for its own instances
+            self.neighbours.done(worker, passed.number, out)
+        elif instance is None or instance.is_leaving:
             self.neighbours.bounce(worker, passed.number, out)
         else:
             self._put(instance, Waiting(message, worker, passed.number), out)

@@ -3,10 +3,10 @@ import pytest
 
 from attacca.errors import BadFunction, NoCapacity, NotFound, StateUnavailable
 from attacca.kernel.rand import Streams
-from attacca.model.events import ReplyKind
+from attacca.model.events import MAILBOX_BYTES, Event, Passed, ReplyKind
 from attacca.model.workflow import Component
 from attacca.policy.placement.random import Random
-from attacca.worker.core.events import Listen, Respond
+from attacca.worker.core.events import Listen, NeighbourSaid, Respond
 from attacca.workflow.core.domain import DomainCore
 from attacca.workflow.core.events import Record, Restored, StateRecord, StoreFailed
 from tests.workflow.core.stage import Node, Stage, calls, function, sends, syncs
@@ -139,21 +139,33 @@ def test_whoever_is_behind_is_not_sent_to_without_end() -> None:
     stage = Stage(quiet)
     workflow = stage.start(function("a", to="b"), function("b"))
     node, sender = stage.nodes["n1"], stage.at(workflow, "a")[0]
-    for _ in range(5002):
-        sends(node, sender, "to", b"x")
+    eighth = bytes(MAILBOX_BYTES // 8)
+    for _ in range(6):
+        sends(node, sender, "to", eighth)
     assert node.machine.said == [Listen(sender, True)]  # noqa: FBT003
     stage.play(10.0)
     assert node.machine.said == [Listen(sender, True), Listen(sender, False)]  # noqa: FBT003
-    for _ in range(10_002):
-        sends(node, sender, "self", b"x")  # who sends to itself is never made to wait
+    for _ in range(10):
+        sends(node, sender, "self", eighth)  # who sends to itself is never made to wait
     assert len(node.machine.said) == 2
     assert node.logs == [f"an event was dropped (1 so far): the mailbox of {sender!r} is full"]
     instance = node.core.instances.by_id[sender]
-    assert repr(instance).startswith(f"<EventInstance {sender} up: <Mailbox 10000 events, 10000 bytes>, 0 handled")
+    assert repr(instance).startswith(
+        f"<EventInstance {sender} up: <Mailbox 8 events, {MAILBOX_BYTES} bytes>, 0 handled"
+    )
     assert repr(instance.routes) == "<Routes of generation 1: 1 outputs, 0 held>"
-    assert repr(node.core.instances) == "<Instances 2 here, 10000 events wait>"
+    assert repr(node.core.instances) == "<Instances 2 here, 8 events wait>"
     assert repr(node.core.instances.exchange).startswith("<Exchange 0 calls open, 0 casts later")
     assert repr(node.core.templates) == f"<Templates {len(node.core.pool.templates)}>"
+
+
+def test_a_worker_speaks_for_its_own_instances() -> None:
+    stage = Stage(quiet, nodes=2)
+    workflow = stage.start(function("a", on="n1"))
+    forged = Event(stage.at(workflow, "a")[0], "b.1@n3", b"forged")
+    stage.nodes["n1"].feed(NeighbourSaid("n2", b"1", Passed(1, 1, forged)))
+    stage.play(1.0)
+    assert casts(stage) == []
 
 
 def test_code_that_cannot_begin_ends_the_workflow_with_why() -> None:
