@@ -139,8 +139,9 @@ def without(text: str, replaced: dict[str, str]) -> str:
 
 def test_the_admin_api_is_listed_whole() -> None:
     """Every route of the server, with its method, and no other."""
-    files = ("routes.py", "async_routes.py")
-    source = "".join((ROOT / "attacca/control/http" / file).read_text() for file in files)
+    of_control = [f"control/http/{name}.py" for name in ("routes", "async_routes", "code_routes")]
+    files = (*of_control, "workflow/http.py")
+    source = "".join((ROOT / "attacca" / file).read_text() for file in files)
     routes = re.findall(r'^@(get|post|put|delete)\(\s*"([^"]+)"', source, re.MULTILINE)
     served = [
         f"{method.upper()} {route.replace(':str', '').replace('token_id', 'id').replace('{call}', '{id}')}"

@@ -10,7 +10,15 @@ from typer.core import TyperCommand, TyperGroup
 from attacca import __version__
 from attacca.cli.command import QuickStart, VerbCommand
 
-RUN, FUNCTIONS, WATCH, MACHINE, CLUSTER, LABORATORY = "Run", "Functions", "Watch", "Machine", "Cluster", "Laboratory"
+RUN, FUNCTIONS, WORKFLOWS, WATCH, MACHINE, CLUSTER, LABORATORY = (
+    "Run",
+    "Functions",
+    "Workflows",
+    "Watch",
+    "Machine",
+    "Cluster",
+    "Laboratory",
+)
 HELP = {"help_option_names": ["-h", "--help"]}
 VERBS = {  # in the order of the help: panel, where its module is, and what it does
     "up": (RUN, "serve", "Start everything on this machine: gateway, control and a worker."),
@@ -29,6 +37,7 @@ VERBS = {  # in the order of the help: panel, where its module is, and what it d
     "prewarm": (FUNCTIONS, "functions", "Make idle sandboxes ahead of need."),
     "evict": (FUNCTIONS, "functions", "Let idle sandboxes go, so that the next start is a cold one."),
     "secret": (FUNCTIONS, "functions", "Set, list and delete what functions are given in confidence."),
+    "workflow": (WORKFLOWS, "workflows", "Start, list, inspect and stop workflows of event functions and resources."),
     "logs": (WATCH, "watch", "Show what a function wrote."),
     "calls": (WATCH, "watch", "Show recent invocations and where their time went."),
     "explain": (WATCH, "watch", "Tell what happened to an invocation or a sandbox, and why."),

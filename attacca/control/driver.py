@@ -7,6 +7,7 @@ from typing import cast
 
 import msgspec
 
+from attacca.control.beside import Beside, Nothing
 from attacca.control.config import ControlConfig
 from attacca.control.core.control import ControlCore
 from attacca.control.core.events import (
@@ -58,6 +59,7 @@ from attacca.control.orders import Orders
 from attacca.control.secrets import Secret, Secrets
 from attacca.control.supplies import Supplies
 from attacca.control.tokens import Tokens
+from attacca.control.uploads import Uploads
 from attacca.control.views import Views
 from attacca.errors import AttaccaError, StateUnavailable
 from attacca.io.store.types import Store
@@ -98,7 +100,7 @@ class Control:
 
     `send` takes the name of a peer and what it is told; `announce` tells all of them. `log` keeps what functions write.
     `is_ordinary_user`: sandboxes run as the server's own user, as they do unless that is root. `artefacts`: the store
-    is shared. `tell` is told what the core has seen.
+    is shared. `tell` is told what the core has seen, `beside` what control hears, as it has more to do than functions.
     """
 
     def __init__(
@@ -115,8 +117,9 @@ class Control:
         is_ordinary_user: bool = False,
         artefacts: Artefacts | None = None,
         tell: Tell | None = None,
+        beside: Beside | None = None,
     ) -> None:
-        self._store, self._artefacts, self.clock = store, artefacts, clock
+        self._store, self._artefacts, self.clock, self.beside = store, artefacts, clock, beside or Nothing()
         self._send, self._announce, self._log = send, announce, log
         self.core = core = ControlCore(
             chance, Policies.of(config), silent_s=silent_s, allow_source_builds=config.allow_source_builds,
@@ -135,13 +138,12 @@ class Control:
         self._supplies = Supplies(self.state, self.secrets, core.entitled.of, send, fetch)
         self._builder = Builder(config, self.state, None if artefacts is None else partial(artefacts.save, store))
         self.minders = Minders(store, clock.wall, send)
-        self.url = ""  # of the admin API, where it has a listener of its own
-        self._asked = 0
+        self.uploads = Uploads(self._builder, clock, self.beside.digests)
+        self.url, self._asked = "", 0  # url: of the admin API, where it has a listener of its own
         self._deployments: dict[str, tuple[Upload, ProgressStream]] = {}  # by request
         self._replies: dict[str, asyncio.Future[Outcome]] = {}
         self._builds: dict[str, asyncio.Task[Event]] = {}
-        self._orders = Orders(self._feed)
-        self._at_rest = asyncio.Event()
+        self._orders, self._at_rest = Orders(self._feed), asyncio.Event()
 
     def __repr__(self) -> str:
         return f"<Control {self.core.stage}: {len(self._deployments)} deployments, {len(self._orders)} tasks>"
@@ -155,6 +157,7 @@ class Control:
         """
         self.state.lock()
         try:
+            await self.beside.open()
             restored = await restore(self._store, self.state, is_shared=self._artefacts is not None)
             await self.tokens.open()
             await self.secrets.open()
@@ -176,6 +179,7 @@ class Control:
         self.drain()
         await self.settled()
         self._drive.stop()
+        await self.beside.close()
         await asyncio.gather(self._supplies.close(), self.minders.close())
         await self._builder.close()
         await self.tokens.close()
@@ -188,6 +192,8 @@ class Control:
             await self._at_rest.wait()
 
     def receive(self, peer: str, message: ToControl) -> None:
+        if self.beside.hear(message):
+            return
         match message:
             case AskCatalogue():
                 self._feed(CatalogueAsked(peer))
@@ -208,7 +214,7 @@ class Control:
             case AskMinding():
                 self.minders.hear(peer, message)
             case _:
-                self._feed(message)
+                self._feed(cast(Event, message))  # what is beside has had the rest
 
     def _tell_access(self, peers: list[str]) -> None:
         """Who may ask them: planes apart judge by themselves."""
@@ -218,6 +224,7 @@ class Control:
     def lose(self, peer: str, why: str) -> None:
         """It is gone, with what it was asked for."""
         self.views.lose(peer)
+        self.beside.lose(peer)
         self._feed(GatewayLeft(peer) if peer in self.core.gateways.by_name else WorkerLeft(peer, why))
 
     # What is asked for.
@@ -243,13 +250,11 @@ class Control:
             SecretMissing: it asks for one that is not set any more.
             TooMuchReserved: its min_sandboxes do not fit beside those of the others.
         """
-        request = self._request()
-        return cast("Revision", await self._ask(request, RollbackAsked(request, name, to)))
+        return cast("Revision", await self._ask(request := self._request(), RollbackAsked(request, name, to)))
 
     async def scale(self, name: str, scale: Scale) -> Revision:
         """Raises what a rollback does, and BadConfig: no such policy, or no such option of it."""
-        request = self._request()
-        return cast("Revision", await self._ask(request, ScaleAsked(request, name, scale)))
+        return cast("Revision", await self._ask(request := self._request(), ScaleAsked(request, name, scale)))
 
     async def delete(self, name: str) -> None:
         """
@@ -274,8 +279,7 @@ class Control:
             NotFound: there is no such secret.
             SecretInUse: a function asks for it, and could not start without.
         """
-        request = self._request()
-        await self._ask(request, SecretDeleteAsked(request, name, force))
+        await self._ask(request := self._request(), SecretDeleteAsked(request, name, force))
 
     async def order(self, order: Prewarm | Evict | Cordon) -> None:
         """
@@ -284,10 +288,6 @@ class Control:
             TooMuchReserved: so many sandboxes can never be made ahead.
         """
         await self._ask(request := self._request(), Ordered(request, order))
-
-    def users_of(self, secret: str) -> Sequence[str]:
-        """The functions whose current revisions ask for it."""
-        return self.core.users_of(secret)
 
     def functions(self) -> Sequence[Function]:
         """By name."""
@@ -362,11 +362,9 @@ class Control:
             stream.say(outcome)
             return
         waiting = self._replies.pop(reply.id)
-        if waiting.done():
-            return  # whoever asked went away
-        if isinstance(outcome, AttaccaError):
+        if isinstance(outcome, AttaccaError) and not waiting.done():
             waiting.set_exception(outcome)
-        else:
+        elif not waiting.done():  # else whoever asked went away
             waiting.set_result(outcome)
 
     async def _examine(self, command: Examine) -> Event:
@@ -394,7 +392,8 @@ class Control:
         return Erased(command.id)
 
     async def _sweep(self, command: Sweep) -> Event:
-        await asyncio.to_thread(self.state.sweep, frozenset(command.keep))
+        keep = frozenset({*command.keep, *self.uploads.digests()})
+        await asyncio.to_thread(self.state.sweep, keep)
         if self._artefacts is not None:
-            await self._artefacts.sweep(self._store, frozenset(command.keep))
+            await self._artefacts.sweep(self._store, keep)
         return Swept()

@@ -13,7 +13,7 @@ from typing import NoReturn
 
 from attacca.guest import advice, deferred, output
 from attacca.guest import channel as wire
-from attacca.guest.load import Loaded, Unfit, load, load_known
+from attacca.guest.load import EVENTS, Loaded, Unfit, load, load_known
 from attacca.guest.serve import Server, adapted, describe
 from attacca.guest.spec import AgentSpec
 
@@ -81,7 +81,10 @@ def prepare(
     if needs_loop(spec, loaded):
         return _on_loop(spec, link, loaded, here, is_loop_there=is_loop_there)
     server = Server(link.write, spec, loaded)
-    go_on = server.in_threads(link, spec["concurrency"]) if spec["concurrency"] > 1 else server.one_by_one(link)
+    if loaded.signature == EVENTS:
+        go_on = deferred.load("instance").prepare(server, loaded, link)
+    else:
+        go_on = server.in_threads(link, spec["concurrency"]) if spec["concurrency"] > 1 else server.one_by_one(link)
     ledger, write, disown, has_child = server.ledger, link.write, server.disown, os.register_at_fork
     ledger.write = output.unheard
     output.capture(ledger)

@@ -26,6 +26,8 @@ PAUSE = 6  # the client reads slowly: send no more of this answer
 RESUME = 7
 GONE = 11  # the client of this invocation went away; what runs may go on, and need not
 ANSWERED = 12  # what was asked: see ASK
+EVENT = 13  # an event function has something to handle; ends in RESULT or ERROR
+REPLIED = 14  # what a CALL or a SYNC came to
 # worker -> the process that minds a template
 PREPARE = 10  # a place for one more sandbox
 # sandbox -> worker
@@ -39,6 +41,9 @@ RESPONSE_END = 22
 LOG = 23
 BROKEN = 24  # the answer could not be sent: {"code", "message"}
 ASK = 25  # a question about an invocation that runs here; each has one ANSWERED
+CAST = 26  # an event for another instance; nothing comes back
+CALL = 27  # the same, and one REPLIED comes back
+SYNC = 28  # the state of the instance, to be kept; one REPLIED comes back when it is
 # zygote or template -> worker
 HALL = 32  # a zygote is there: its process id u32, as its supervisor sees it
 UNFIT = 33  # it will not be: a text
@@ -59,6 +64,17 @@ FIELDS_MOST, HEAD_BYTES = 200, 64 << 10  # of an answer's head: who looks at mor
 # ASK: the question's id u32, which the sandbox chooses, and its kind u8; then what that kind wants. ANSWERED: the id
 # u32, refused u8; then JSON: the answer, or why there is none.
 ASK_HEAD, ANSWERED_HEAD = struct.Struct("<IB"), struct.Struct("<IB")
+# EVENT: its kind u8, what it has u8, the lengths of its source u16 and of its data u32; then both, then the state.
+EVENT_HEAD = struct.Struct("<BBHI")
+INIT, CASTED, CALLED, HALT = 1, 2, 3, 4  # kinds of events
+HAS_DATA, HAS_STATE = 1, 2
+# CAST: seconds f64 until it is sent, whom it is for u8, the length of the target u16; then the target and the data.
+# CALL: the id u32, which the sandbox chooses; then the same, the seconds being those that it waits, 0 for as long as
+# its worker lets it. SYNC: the id u32, then the state. REPLIED: the id u32, what came u8; then the reply, or why not.
+TARGET_HEAD, ID = struct.Struct("<dBH"), struct.Struct("<I")
+AN_OUTPUT, AN_INSTANCE = 0, 1
+REPLIED_HEAD = struct.Struct("<IB")
+NOTHING, A_REPLY, AN_ERROR = 0, 1, 2
 TIME_LEFT = 1  # until the invocation's time limit: {"ms"}
 PROCESS = struct.Struct("<I")
 STATUS = struct.Struct("<i")

@@ -31,6 +31,7 @@ NEEDS = {  # what of these each imports
     "asgi": ("link", "loops", "exchange"),
     "wsgi": ("pieces",),
     "web": ("events",),
+    "instance": (),
 }
 _CODE = {name: _read(name) for name in NEEDS}
 

@@ -22,6 +22,8 @@ PARENT = "function"  # of a handler that imports relatively, as OpenFaaS has it
 APPS = ("app", "application", "api", "server")
 AS_THEY_ARE = frozenset({"event_context", "event", "text"})  # functions of such a signature are called as they are
 CLEAR = frozenset({"event_context", "asgi", "wsgi", "request"})
+EVENTS = "events"
+HANDLED = ("cast", "call")  # one of them makes an event function
 NOT_AZURE = "take `def main(request)`, with flask in requirements.txt, and return a text or a dict"
 NOBODY = "give it a default, or name another function with --handler"
 
@@ -47,6 +49,8 @@ def load(handler: str, signature: str, event: str, here: str) -> Loaded:
     finder = Finder(here, source)
     place = finder.place(handler or _target())
     module = _import(place.module, finder)
+    if signature == EVENTS:
+        return _event_function(module, place)
     attribute, target = _reach(module, place) if place.attribute else _find(module, place.module, source)
     shown, name = f"{place.module}:{attribute}", attribute.removesuffix("()").rpartition(".")[2]
     if attribute.endswith("()"):
@@ -67,6 +71,36 @@ def load(handler: str, signature: str, event: str, here: str) -> Loaded:
     call = target if served is not None else _adapted(target, found, wants)
     named = parameters(wants) if found == "named" else None
     return Loaded(call, shown, found, shape, found == "asgi" or is_async(target, name), module, named)
+
+
+def _event_function(module: ModuleType, place: Any) -> Loaded:
+    """A class that is made anew for each instance, or the module itself."""
+    attribute, target = place.attribute, None
+    if attribute:
+        attribute, target = _reach(module, place)
+    elif not any(isinstance(vars(module).get(name), FunctionType) for name in HANDLED):
+        classes = [
+            name for name, value in vars(module).items() if _handles(value) and value.__module__ == module.__name__
+        ]
+        if len(classes) > 1:
+            options = " or ".join(f"{place.module}:{one}" for one in classes)
+            raise Unfit(
+                f"{_file(place.module)} has several event functions: {', '.join(classes)}", f"name one: {options}"
+            )
+        if not classes:
+            raise Unfit(
+                f"{_file(place.module)} has no event function",
+                "define a class with cast(ctx, source, message) or call(ctx, source, message)",
+            )
+        attribute, target = classes[0], vars(module)[classes[0]]
+    if attribute and not _handles(target):
+        raise Unfit(f"{place.module}:{attribute} is no class with a cast or a call", "give it one")
+    made: Callable[..., Any] = target if target is not None else lambda: module
+    return Loaded(made, f"{place.module}:{attribute}", EVENTS, shapes.PLAIN, False, module, None)  # noqa: FBT003
+
+
+def _handles(value: Any) -> bool:
+    return isinstance(value, type) and any(callable(getattr(value, name, None)) for name in HANDLED)
 
 
 def load_known(handler: str, signature: str, event: str, here: str) -> Loaded:

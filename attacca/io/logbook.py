@@ -83,6 +83,7 @@ class Logbook:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="attacca-log")
         self._timer: asyncio.TimerHandle | None = None
         self._dirty: dict[str, None] = {}  # functions with pending lines, in order
+        self._besides: frozenset[str] = frozenset()  # that are in no catalogue, and keep lines too
 
     def __repr__(self) -> str:
         return f"<Logbook of {len(self._pages)} functions, {len(self._dirty)} to be written>"
@@ -91,7 +92,7 @@ class Logbook:
         """Learn which functions there are; the lines of all others go."""
         match message:
             case Catalogue(current=current):
-                names = [revision.function for revision in current]
+                names = [*(revision.function for revision in current), *sorted(self._besides)]
                 for name in [name for name in self._pages if name not in names]:
                     self._forget(name)
                 for name in names:
@@ -101,6 +102,14 @@ class Logbook:
                 self._pages.setdefault(revision.function, _Page())
             case Deleted(function=function):
                 self._forget(function)
+
+    def keep(self, names: frozenset[str]) -> None:
+        """These keep lines besides the functions there are; those that did so until now, and are not among them, go."""
+        gone, self._besides = self._besides - names, names
+        for name in sorted(gone):
+            self._forget(name)
+        for name in sorted(names):
+            self._pages.setdefault(name, _Page())
 
     def append(self, function: str, revision: str, sandbox: str, invocation: str, stream: str, text: str) -> None:
         """Take what was written, one or several lines of it; `revision` is a `Revision.id`."""

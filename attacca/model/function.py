@@ -77,6 +77,7 @@ class Signature(StrEnum):
     REQUEST = "request"  # f(request): a request of the web framework that the function brings
     WSGI = "wsgi"  # a WSGI application
     ASGI = "asgi"  # an ASGI 3 application
+    EVENTS = "events"  # an event function: init, cast, call and stop of a class or a module
 
 
 class Missed(StrEnum):
@@ -302,7 +303,19 @@ class Executable(msgspec.Struct, frozen=True, tag="executable"):
         return (self.digest,)
 
 
-Artefact = PythonDirectory | Image | WasmModule | Executable
+class ResourceClass(msgspec.Struct, frozen=True, tag="resource"):
+    """What a worker's own code does for a workflow: a file's end, a database's door."""
+
+    what: ClassVar[str] = "a resource"
+    name: str
+    configuration: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def digests(self) -> tuple[str, ...]:
+        return ()
+
+
+Artefact = PythonDirectory | Image | WasmModule | Executable | ResourceClass
 
 
 class Revision(msgspec.Struct, frozen=True, kw_only=True):

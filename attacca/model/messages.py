@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from attacca.model.endpoints import AskEndpoints, EndpointsKnown, Loads, Order, Published, Refused, Reported
+from attacca.model.events import InstancesSaid, OfInstances
 from attacca.model.function import Revision
 from attacca.model.invocation import Call, Failed, Invocation, Outcome, Start, Timing
 from attacca.model.journals import AskAsync, AskCall, AskMinding, AsyncTold, CallTold, MindingTold
@@ -352,7 +353,7 @@ class WorkerLeft(msgspec.Struct, frozen=True, tag=True):
 
 
 Announced = Catalogue | Deployed | Deleted
-FromControl = Announced | Prewarm | Evict | Cordon | Check | AskHeld | AskView | AskStory | Order
+FromControl = Announced | Prewarm | Evict | Cordon | Check | AskHeld | AskView | AskStory | Order | OfInstances
 ToGateway = Announced | Members | Access | AskCalls | AskStory | AskAsync | AskCall | CallTold | MindingTold | Published
 OfGateway = (
     GatewayJoined | Known | AskCatalogue | CallsTold | StoryTold | AsyncTold | AskCall | CallTold | AskMinding
@@ -362,6 +363,7 @@ Supplied = Piece | SecretsTold | SecretChanged | Access
 Said = Leads | FromControl | ToGateway | Supplied  # by control
 ToControl = (
     AskPiece | AskSecrets | Checked | Held | Viewed | Logged | WorkerJoined | Heartbeat | OfGateway | Reported
+    | InstancesSaid
 )  # fmt: skip
 ToWorker = Dispatch | Body | Withdraw | Flow | WatchIdle
 FromWorker = (

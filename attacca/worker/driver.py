@@ -12,6 +12,7 @@ from attacca.kernel.ids import Ids
 from attacca.kernel.rand import Streams
 from attacca.kernel.registry import build
 from attacca.model.endpoints import SandboxDown, StartSandbox
+from attacca.model.events import BetweenInstances
 from attacca.model.invocation import Failed
 from attacca.model.membership import HEARTBEAT_S
 from attacca.model.messages import (
@@ -51,23 +52,23 @@ from attacca.policy.keepalive import KEEPALIVE
 from attacca.policy.queueing import QUEUEING
 from attacca.worker.awake import Awake
 from attacca.worker.body_buffer import BodyBuffer
+from attacca.worker.carrying import NoRoads, Roads, carry_out
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core import view
 from attacca.worker.core.events import (
     Asked,
     Command,
+    Dial,
     Drain,
-    DropTemplate,
     Event,
-    Kill,
-    MakeSandbox,
-    MakeTemplate,
     Measured,
+    NeighbourJoined,
+    NeighbourSaid,
     PeerLost,
     Received,
     Run,
-    Stop,
     Tick,
+    Write,
 )
 from attacca.worker.core.recent import remembering
 from attacca.worker.core.reports import Report, RunBody, RunEnded, RunFlow, RunHead
@@ -138,6 +139,7 @@ class Worker:
         self._measure_machine, self._load = measure, None if measure is None else measure(clock.now())
         self._apart: set[str] = set()  # of them, those that wait to hear that it knows what they announce
         self._is_closed = False
+        self.around: Roads = NoRoads()
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._at_rest = asyncio.Event()
 
@@ -234,6 +236,14 @@ class Worker:
                 if peer in self._apart and isinstance(message, Catalogue | Deployed | Deleted):
                     self._send(peer, Known(self.config.name, message.generation))
 
+    def hear_neighbour(self, worker: str, instance: bytes, message: BetweenInstances) -> None:
+        """From another worker, a process of it that is known by `instance`."""
+        self._feed(NeighbourSaid(worker, instance, message))
+
+    def neighbour_joined(self, worker: str) -> None:
+        """There is a link to it, again."""
+        self._feed(NeighbourJoined(worker))
+
     def _show(self, peer: str, question: AskView | AskHeld | AskStory) -> None:
         match question:
             case AskView():
@@ -317,6 +327,8 @@ class Worker:
                 self._order(command)
             elif type(command.message) is Ended:
                 self._end(command.peer, command.message)
+            elif isinstance(command.message, BetweenInstances):
+                self.around.send(command.peer, command.message)
             else:
                 self._send(command.peer, command.message)
 
@@ -324,16 +336,12 @@ class Worker:
         match command:
             case Run() | Send():
                 raise AssertionError("they are carried out before")
-            case MakeSandbox():
-                self._runtime.make_sandbox(command.sandbox, command.revision, command.template)
-            case Kill():
-                self._runtime.kill(command.sandbox)
-            case Stop():
-                self._runtime.stop(command.sandbox, command.invocation)
-            case MakeTemplate():
-                self._runtime.make_template(command.template, command.revision)
-            case DropTemplate():
-                self._runtime.drop_template(command.template)
+            case Write():
+                self._log(command.line)
+            case Dial():
+                self.around.dial(command.worker, command.address)
+            case _:
+                carry_out(self._runtime, command)
 
     def _run(self, run: Run) -> None:
         invocation, sandbox = run.invocation, run.sandbox

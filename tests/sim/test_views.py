@@ -6,6 +6,7 @@ from itertools import pairwise
 import msgspec
 import pytest
 
+from attacca.gateway.core.gateway import GatewayCore
 from attacca.kernel.rand import Streams
 from attacca.load.records.recorder import NullRecorder
 from attacca.load.workload.scenario import Choice, Distribution, Scenario
@@ -35,6 +36,7 @@ class Watched:
         self._arrived: dict[str, list[float]] = {}
         self._ran_s: dict[str, list[float]] = {}
         self.world: World | None = None
+        self._core: GatewayCore | None = None
         self.said: dict[str, tuple[Resources, int]] = {}  # free, and the limit, when each last spoke of itself
         self.wanting: dict[str, int] = {}  # a core, likewise
         self.looks = self.idle = 0
@@ -51,6 +53,10 @@ class Watched:
         world = self.world
         assert world is not None
         self.looks += 1
+        if self._core is not world.fronts[0].core:  # a gateway that crashed has forgotten what it had measured
+            self._core = world.fronts[0].core
+            self._arrived.clear()
+            self._ran_s.clear()
         for worker in self._workers:
             self._look_at(world, now, worker)
         target = next(one for one in world._schedule.functions if one.name == asked.function)
@@ -69,7 +75,7 @@ class Watched:
 
     def _look_at(self, world: World, now: float, worker: Worker) -> None:
         node = next(node for node in world.nodes if node.name == worker.name)
-        mine = [taken for taken in world.front.core.inflight.values() if taken.holder is worker]
+        mine = [taken for taken in world.fronts[0].core.inflight.values() if taken.holder is worker]
         assert worker.queued == sum(taken.start is None for taken in mine)
         assert worker.running == sum(taken.start is not None for taken in mine)
         assert (worker.cores, worker.capacity) == (node.config.cores, node.config.resources)
@@ -169,7 +175,7 @@ def test_who_first_looks_late_sees_what_is_so() -> None:
 
 def look(world: World, watched: Watched) -> None:
     for node in world.nodes:
-        link = world.front.core.workers.by_name[node.name]
+        link = world.fronts[0].core.workers.by_name[node.name]
         for name, function in node.core.functions.items():
             assert link.idle(name) == function.idle
             watched.idle += function.idle

@@ -85,6 +85,8 @@ def line(at: float, command: Command) -> str:
             text = f"stop {command.invocation} in {command.sandbox}"
         case Send():
             text = said(command.message)
+        case _:
+            text = str(command)
     return f"{at * 1000:7.1f}  {text}"
 
 

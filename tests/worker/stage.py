@@ -228,6 +228,8 @@ class Stage:
                 runtime.make_template(command.template, command.revision)
             case DropTemplate():
                 runtime.drop_template(command.template)
+            case _:
+                raise AssertionError(f"no event function is played here: {command}")
 
     def _told(self, peer: str, message: ToPeer) -> None:
         match message:
@@ -253,3 +255,5 @@ class Stage:
                 self.down[message.id] = message
             case Sandboxes():
                 self.ordered = {one.id: one for one in message.ordered}
+            case _:
+                raise AssertionError(f"no event function is played here: {message}")

@@ -6,7 +6,7 @@ import os
 import socket
 from collections.abc import AsyncIterator, Callable
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 
@@ -15,16 +15,14 @@ from attacca.cli.serve.configuration import ServerConfig
 from attacca.cli.serve.joints import End, Joints
 from attacca.cli.serve.lines import teller
 from attacca.cli.serve.planes.door import no_token, probe, url_of
+from attacca.cli.serve.planes.orchestrating import made_admin, workflows
 from attacca.control.deploy.artefacts import Artefacts
 from attacca.control.deploy.state import StateDir
 from attacca.control.driver import Control
-from attacca.control.http.app import admin
-from attacca.control.http.authorization import door
 from attacca.control.tenure import Tenure
 from attacca.gateway.async_calls import AsyncCalls, new_owner
 from attacca.gateway.dialects.speaking import speak
 from attacca.gateway.driver import Gateway
-from attacca.gateway.http.asgi_adapter import AsgiApp
 from attacca.gateway.http.listener import serve
 from attacca.gateway.http.server import HttpServer
 from attacca.io.journal.opening import open_journal
@@ -37,7 +35,7 @@ from attacca.kernel.access import is_loopback
 from attacca.kernel.clock import Clock, SystemClock
 from attacca.kernel.ids import Ids
 from attacca.kernel.rand import Streams
-from attacca.model.function import PythonDirectory
+from attacca.model.function import PythonDirectory, ResourceClass
 from attacca.model.invocation import Call
 from attacca.model.log import LogLine
 from attacca.model.messages import (
@@ -63,6 +61,8 @@ from attacca.worker.host.load import Meter
 from attacca.worker.runtime.code_store import SharedCode
 from attacca.worker.runtime.process.runtime import ProcessRuntime
 from attacca.worker.runtime.router import Router
+from attacca.workflow.resources import RESOURCES
+from attacca.workflow.resources.runtime import ResourceRuntime
 
 GATEWAY, CONTROL = "gateway", "control"
 LOG = logging.getLogger("attacca.server")
@@ -159,9 +159,10 @@ class Server:
             tell=tell,
         )
         self.runtime = ProcessRuntime(SharedCode(state.path), config.process, clock, config.worker.memory_mb, secret)
+        resources = ResourceRuntime(RESOURCES, state.path / "resources", clock)
         self.worker = Worker(
             config.worker,
-            Router({PythonDirectory: self.runtime}),
+            Router({PythonDirectory: self.runtime, ResourceClass: resources}),
             clock,
             streams,
             self._of_worker.send,
@@ -170,6 +171,8 @@ class Server:
             Meter(state.path).measure,
             tell,
         )
+        chance = streams.stream("workflows")
+        self.workflows = workflows(store, clock, chance, self._of_control.send, self.logbook)
         self.control = Control(
             config.control,
             store,
@@ -182,14 +185,15 @@ class Server:
             is_ordinary_user=os.geteuid() != 0,
             artefacts=artefacts,
             tell=tell,
+            beside=self.workflows,
         )
 
     async def _join(self) -> None:
-        gateway, control, worker = self.gateway, self.control, self.worker
+        gateway, worker = self.gateway, self.worker
         self._of_gateway.bind(
             self._begin, lambda peer: gateway.hear if peer == CONTROL else gateway.receive, gateway.lose, gateway.press
         )
-        self._of_control.bind(lambda _: None, lambda peer: partial(self._hear, peer), control.lose)
+        self._of_control.bind(lambda _: None, lambda peer: partial(self._hear, peer), self.control.lose)
         self._of_worker.bind(worker.join, lambda peer: partial(worker.receive, peer), worker.lose, worker.press)
         key = os.urandom(16)  # nobody else on this machine has it
         at_gateway = Hello("gateway", GATEWAY, key)
@@ -231,7 +235,7 @@ class Server:
 
     async def _listen(self) -> None:
         config = self.config.gateway
-        app = cast(AsgiApp, admin(self.control, self, door(is_loopback=is_loopback(config.host))))
+        app = made_admin(self.control, self, config.host)
         http = HttpServer(
             self.gateway, config, app, lambda: self._is_ready, self._allow, lambda: self.control.is_uid_shared
         )

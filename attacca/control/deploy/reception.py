@@ -48,8 +48,10 @@ class Reception:
     def __repr__(self) -> str:
         return f"<Reception at most {self._most} at once{', all taken' * self._slots.locked()}, {self._waiting} wait>"
 
-    async def take(self, body: AsyncIterator[bytes], content_type: str) -> Upload:
-        """The caller closes it.
+    async def take(
+        self, body: AsyncIterator[bytes], content_type: str, wanted: tuple[str, ...] = ("settings", CODE)
+    ) -> Upload:
+        """The caller closes it. `wanted`: the fields that must be there.
 
         Raises:
             TooManyDeployments: none of the others has ended in the meantime.
@@ -64,7 +66,7 @@ class Reception:
                 upload = Upload(tempfile.TemporaryFile(dir=self._directory), self._slots)  # noqa: SIM115 - see Upload
                 undo.pop_all()
                 undo.callback(upload.close)
-                await self._fill(upload, body, form)
+                await self._fill(upload, body, form, wanted)
             except OSError as error:
                 raise StateUnavailable(
                     f"the server cannot keep the upload in {self._directory}: {error.strerror or error}",
@@ -87,8 +89,8 @@ class Reception:
         finally:
             self._waiting -= 1
 
-    async def _fill(self, upload: Upload, body: AsyncIterator[bytes], form: Form) -> None:
-        fields = _Fields(self._code_mb)
+    async def _fill(self, upload: Upload, body: AsyncIterator[bytes], form: Form, wanted: tuple[str, ...]) -> None:
+        fields = _Fields(self._code_mb, wanted)
         async for data in body:
             events = form.feed(data)
             code = b"".join([piece for event in events if (piece := fields.take(event))])
@@ -102,7 +104,8 @@ class Reception:
 class _Fields:
     """Sorts what comes: each field once, none too large."""
 
-    def __init__(self, code_mb: int) -> None:
+    def __init__(self, code_mb: int, wanted: tuple[str, ...]) -> None:
+        self._wanted = wanted
         self._most = {**{name: size << 10 for name, size in FIELD_KB.items()}, CODE: code_mb << 20}
         self._parts: dict[str, bytearray] = {}
         self._sizes: dict[str, int] = {}
@@ -129,7 +132,7 @@ class _Fields:
         return b""
 
     def fields(self) -> dict[str, str]:
-        missing = [name for name in ("settings", CODE) if name not in self._sizes]
+        missing = [name for name in self._wanted if name not in self._sizes]
         if missing:
             raise BadRequest(f"the body has no field {missing[0]}", HINT)
         try:

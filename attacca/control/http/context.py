@@ -1,5 +1,8 @@
 """What every handler of the admin API works with."""
 
+from collections.abc import Callable
+from typing import Any
+
 from litestar.di import NamedDependency
 
 from attacca.control.driver import Control
@@ -16,3 +19,8 @@ class ApiContext:
 
 
 TheContext = NamedDependency[ApiContext]
+
+
+def giving(value: Any) -> Callable[[], Any]:
+    """A provider of what is there already."""
+    return lambda: value

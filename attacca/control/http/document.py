@@ -73,6 +73,16 @@ class DeployOperation(Operation):
 
 
 @dataclass
+class UploadOperation(Operation):
+    """The same, of code alone."""
+
+    def __post_init__(self) -> None:
+        code = {"code": Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY)}
+        form = Schema(type=OpenAPIType.OBJECT, properties=dict(code), required=["code"], additional_properties=False)
+        self.request_body = RequestBody(content={"multipart/form-data": OpenAPIMediaType(schema=form)}, required=True)
+
+
+@dataclass
 class SecretOperation(Operation):
     """The body is the value, as it is."""
 

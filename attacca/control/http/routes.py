@@ -1,7 +1,7 @@
 """The admin API: `/api/...`, JSON in and out, its OpenAPI document at `/api/schema`."""
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -18,7 +18,7 @@ import attacca
 from attacca.control.core.progress import Progress
 from attacca.control.core.statistics import overall
 from attacca.control.driver import Control
-from attacca.control.http import async_routes, scaling_routes
+from attacca.control.http import async_routes, code_routes, scaling_routes
 from attacca.control.http.api import (
     ClusterRow,
     CordonRequest,
@@ -39,7 +39,7 @@ from attacca.control.http.api import (
     WorkerRow,
 )
 from attacca.control.http.authorization import Observe, refuse_scope
-from attacca.control.http.context import ApiContext, TheContext
+from attacca.control.http.context import ApiContext, TheContext, giving
 from attacca.control.http.document import PATH, DeployOperation, Document, SecretOperation, expect_page, refusals
 from attacca.control.http.rows import cluster_row, detail, progress_line, row, scale_now, worker_row
 from attacca.control.secrets import Secret
@@ -253,11 +253,11 @@ HANDLERS = [
     list_functions, describe_function, deploy_function, delete_function, rollback_function, scale_function,
     prewarm_function, evict_function, read_logs, list_calls, explain, list_workers, show_cluster, cordon_worker,
     show_info, list_tokens, create_token, delete_token, list_secrets, set_secret, delete_secret,
-    *async_routes.HANDLERS, *scaling_routes.HANDLERS,
+    *async_routes.HANDLERS, *code_routes.HANDLERS, *scaling_routes.HANDLERS,
 ]  # fmt: skip
 
 
-def build(control: Control, observe: Observe, access: Door) -> Litestar:
+def build(control: Control, observe: Observe, access: Door, more: Sequence[Any] = (), **given: Any) -> Litestar:
     def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
         refusal = refuse_scope(connection.scope, access, control)  # type: ignore[arg-type]
         if refusal is not None:
@@ -265,9 +265,11 @@ def build(control: Control, observe: Observe, access: Door) -> Litestar:
 
     context = ApiContext(control, observe)
     return Litestar(
-        HANDLERS,
+        [*HANDLERS, *more],
         guards=[guard],
-        dependencies={"context": Provide(lambda: context, sync_to_thread=False)},
+        dependencies={
+            name: Provide(giving(value), sync_to_thread=False) for name, value in {"context": context, **given}.items()
+        },
         exception_handlers={AttaccaError: render_ours, HTTPException: render_litestars, Exception: render_bug},
         openapi_config=OpenAPIConfig(
             title="attacca",
@@ -307,7 +309,9 @@ def read_settings(text: str) -> Settings:
 
 
 def secret_row(context: ApiContext, secret: Secret) -> SecretRow:
-    return SecretRow(name=secret.name, set_at=secret.set_at, functions=tuple(context.control.users_of(secret.name)))
+    return SecretRow(
+        name=secret.name, set_at=secret.set_at, functions=tuple(context.control.core.users_of(secret.name))
+    )
 
 
 async def progress_lines(progress: AsyncIterator[Progress]) -> AsyncIterator[bytes]:
@@ -374,7 +378,7 @@ def render_litestars(request: AnyRequest, error: HTTPException) -> Response[Erro
         case 405:
             return render(MethodNotAllowed(f"{path} is not possible", "/api/schema lists what is"))
         case 413:
-            if path != "POST /api/functions":
+            if path not in ("POST /api/functions", "POST /api/code"):
                 most = SECRET_KB if path.startswith("PUT /api/secrets/") else JSON_KB
                 return render(PayloadTooLarge(f"{path}: the body is over {most} KB", "/api/schema says what fits"))
             return render(

@@ -82,13 +82,16 @@ def decode_hello(payload: bytes | bytearray) -> Hello | Goodbye:
         raise BadRequest(f"did not say who it is: {str(error)[:SHOWN]}") from None
 
 
+AMONG_THEMSELVES = ("worker",)  # planes that are joined to their own kind too
+
+
 def refusal(ours: Hello, theirs: Hello) -> str:
     """Why these two are not joined; empty: they are."""
     if theirs.version != ours.version:
         return f"speaks version {theirs.version} of the messages, and this side {ours.version}: have both updated"
     if not hmac.compare_digest(ours.key, theirs.key):
         return "has another key"
-    if theirs.plane == ours.plane:
+    if theirs.plane == ours.plane and ours.plane not in AMONG_THEMSELVES:
         return f"is a {theirs.plane}, as this side is"
     return ""
 

@@ -17,6 +17,7 @@ from attacca.sim.engine import Engine
 from attacca.sim.platform.cpu import Cores, Cpu, Shared, Unshared
 from attacca.sim.platform.draws import Duration
 from attacca.sim.record.invocation import SimulatedInvocation
+from attacca.worker.core.events import Listen, Respond
 from attacca.worker.runtime.simulated import Instance, Job, SimulatedRuntime, StartFault, Steps
 
 OK: Final = Ok()
@@ -143,6 +144,9 @@ class SharedMachine:
 
     def leave(self, job: Job) -> None:
         """See `body`."""
+
+    def told(self, word: Respond | Listen) -> None:
+        """What is simulated calls nobody."""
 
     # Where cores are shared: only what is computed needs one.
 

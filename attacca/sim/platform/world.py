@@ -67,9 +67,8 @@ class World:
             self._gateway(_core(scenario, balancer, number, is_apart=self._is_apart), number)
             for number in range(scenario.system.gateways)
         ]
-        self.front = self.fronts[0]
         self._doors = Draws(scenario.seed, "gateways")
-        self.arrive = self.front.come if len(self.fronts) == 1 else self._arrive_somewhere
+        self.arrive = self.fronts[0].come if len(self.fronts) == 1 else self._arrive_somewhere
         has_duty = scenario.system.mode == "cluster" or bool(scenario.faults) or is_led(scenario)  # control, at all
         self._is_heard = self._is_apart and has_duty
         self.control = SimulatedControl(engine, scenario, _silent_s(scenario, is_apart=self._is_heard))
@@ -159,6 +158,11 @@ class World:
             front.come(flight)
         else:
             front.turn_away(flight)
+
+    @property
+    def front(self) -> SimulatedGateway:
+        """The first gateway, or who has taken its place."""
+        return self.fronts[0]
 
     def crash_gateway(self, place: int) -> None:
         """Its clients are told nothing but that; those who come next are sent to others."""

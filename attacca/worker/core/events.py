@@ -15,6 +15,7 @@ from attacca.model.endpoints import (
     StartSandbox,
     StopSandbox,
 )
+from attacca.model.events import BetweenInstances, Delivery, InstancesSaid, OfInstances, ReplyKind
 from attacca.model.function import Revision
 from attacca.model.invocation import Invocation
 from attacca.model.messages import (
@@ -26,6 +27,7 @@ from attacca.model.messages import (
     Dispatch,
     Ended,
     Evict,
+    Logged,
     Prewarm,
     Resting,
     Send,
@@ -34,6 +36,7 @@ from attacca.model.messages import (
     Withdraw,
 )
 from attacca.worker.core.reports import (
+    OfEvents,
     RunEnded,
     SandboxFailed,
     SandboxGone,
@@ -43,7 +46,7 @@ from attacca.worker.core.reports import (
     TemplateReady,
 )
 
-Asked = Dispatch | Check | WatchIdle | StartSandbox | StopSandbox | AskSandboxes
+Asked = Dispatch | Check | WatchIdle | StartSandbox | StopSandbox | AskSandboxes | OfInstances
 
 
 class Received(msgspec.Struct, frozen=True, gc=False):
@@ -51,6 +54,20 @@ class Received(msgspec.Struct, frozen=True, gc=False):
 
     peer: str
     message: Asked
+
+
+class NeighbourJoined(msgspec.Struct, frozen=True):
+    """There is a link to another worker."""
+
+    worker: str
+
+
+class NeighbourSaid(msgspec.Struct, frozen=True, gc=False):
+    """Another worker, a process of it that is known by `instance`."""
+
+    worker: str
+    instance: bytes
+    message: BetweenInstances
 
 
 class PeerLost(msgspec.Struct, frozen=True):
@@ -82,6 +99,9 @@ Event = (
     | TemplateReady
     | TemplateFailed
     | TemplateGone
+    | OfEvents
+    | NeighbourJoined
+    | NeighbourSaid
     | Withdraw
     | Tick
     | Measured
@@ -141,5 +161,45 @@ class Stop(msgspec.Struct, frozen=True):
     invocation: str
 
 
-ToPeer = Started | Ended | Checked | Resting | NotBegun | SlotFree | SandboxUp | SandboxDown | Sandboxes
-Command = Run | Send[ToPeer] | MakeSandbox | Kill | Stop | MakeTemplate | DropTemplate
+class Deliver(msgspec.Struct, frozen=True, gc=False):
+    """Ends in RunEnded of the delivery's id."""
+
+    sandbox: str
+    delivery: Delivery
+
+
+class Respond(msgspec.Struct, frozen=True, gc=False):
+    """What a call or a sync of an instance came to."""
+
+    sandbox: str
+    asked: int
+    kind: ReplyKind
+    data: bytes
+
+
+class Listen(msgspec.Struct, frozen=True):
+    """Whether what the sandbox says is taken."""
+
+    sandbox: str
+    paused: bool
+
+
+class Dial(msgspec.Struct, frozen=True):
+    """Have a link to another worker, which is there from now on. Ends in NeighbourJoined, each time that it comes."""
+
+    worker: str
+    address: str
+
+
+class Write(msgspec.Struct, frozen=True):
+    """Into the log of a function."""
+
+    line: Logged
+
+
+ToPeer = (
+    Started | Ended | Checked | Resting | NotBegun | SlotFree | SandboxUp | SandboxDown | Sandboxes
+    | InstancesSaid | BetweenInstances
+)  # fmt: skip
+OfEvent = Deliver | Respond | Listen
+Command = Run | Send[ToPeer] | MakeSandbox | Kill | Stop | MakeTemplate | DropTemplate | OfEvent | Write | Dial

@@ -2,10 +2,18 @@
 
 from attacca.model.reserve import cost
 from attacca.model.resources import NOTHING, largest, total
+from attacca.worker.core.mailboxes import LOW, EventInstance, Stage
 from attacca.worker.core.phases import Phase, Position, TemplatePhase
 from attacca.worker.core.state import RevisionState
 from attacca.worker.core.worker import WorkerCore
 
+PHASES = {  # of an instance's sandbox
+    Stage.STARTING: (Phase.STARTING,),
+    Stage.BEGINNING: (Phase.IDLE,),
+    Stage.UP: (Phase.IDLE,),
+    Stage.STOPPING: (Phase.IDLE,),
+    Stage.DYING: (Phase.DYING,),
+}
 ENDING = (Phase.DRAINING, Phase.DYING)
 
 
@@ -18,6 +26,7 @@ def check(worker: WorkerCore) -> None:
     _reserved(worker)
     _scheduler(worker)
     _orders(worker)
+    _instances(worker)
     for function in worker.functions.values():
         for state in function.states:
             _state(state)
@@ -80,7 +89,8 @@ def _scheduler(worker: WorkerCore) -> None:
 def _orders(worker: WorkerCore) -> None:
     """What control has ordered is apart from what the worker makes by itself, and what runs there is in a slot."""
     orders, pool = worker.orders, worker.pool
-    ordered = {name: sandbox for name, sandbox in pool.sandboxes.items() if sandbox.is_ordered}
+    events = worker.instances.by_id
+    ordered = {name: sandbox for name, sandbox in pool.sandboxes.items() if sandbox.is_ordered and name not in events}
     assert not orders.waiting.keys() & pool.sandboxes.keys(), "waits for room, and is there"
     assert all(sandbox.state.is_ordered == sandbox.is_ordered for sandbox in pool.sandboxes.values())
     running = {name: item for sandbox in ordered.values() for name, item in sandbox.running.items()}
@@ -93,6 +103,32 @@ def _orders(worker: WorkerCore) -> None:
     assert orders.refused.keys() <= ordered.keys(), "told of slots of what is gone"
     full = [one.id for one in ordered.values() if len(one.running) == one.slots or one.phase in ENDING]
     assert all(name in full for name in orders.refused), "a slot is free, and who waits for it is not told"
+
+
+def _instances(worker: WorkerCore) -> None:
+    """Each has its sandbox, handles one event, and is heard of by whoever waits for it."""
+    instances, pool = worker.instances, worker.pool
+    asked: dict[str, EventInstance] = {}
+    for name, instance in instances.by_id.items():
+        sandbox, stage = pool.sandboxes.get(name), instance.stage
+        assert (sandbox is None) == (stage is Stage.WAITING), f"{name} is {stage} and has {sandbox}"
+        if sandbox is not None:
+            assert sandbox.phase in PHASES[stage], f"{name} is {stage} and its sandbox {sandbox.phase}"
+            assert not sandbox.running, f"{name} runs an invocation"
+        assert instance.state is instances.states[instance.state.revision.id]
+        mailbox = instance.mailbox
+        assert mailbox.bytes == sum(len(waiting.event.data) for waiting in mailbox.events)
+        is_at_rest = stage is Stage.UP and not instance.delivery
+        assert not (is_at_rest and mailbox.events), f"{name} is at rest, and events wait for it"
+        assert (instance.handles is None) or instance.delivery, f"{name} handles what it was not given"
+        assert instance.is_behind <= (mailbox.share > LOW), f"{name} is said to be behind"
+        behind = [
+            one for one in instance.paused_for if one not in instances.by_id or not instances.by_id[one].is_behind
+        ]
+        assert not behind, f"{name} waits for {behind}"
+        asked |= dict.fromkeys(instance.asked, instance)
+    assert asked == instances.exchange.streams, "a call is open that nobody waits for, or the other way round"
+    assert len(instances.states) == len({instance.state.revision.id for instance in instances.by_id.values()})
 
 
 def _state(state: RevisionState) -> None:

@@ -103,12 +103,43 @@ class RunFlow(msgspec.Struct, frozen=True):
     paused: bool
 
 
+class EventSent(msgspec.Struct, frozen=True, gc=False):
+    """An instance sends an event to one of its outputs, or to an instance that it knows; perhaps later."""
+
+    sandbox: str
+    target: str
+    is_instance: bool
+    data: bytes
+    seconds: float = 0.0
+
+
+class EventAsked(msgspec.Struct, frozen=True, gc=False):
+    """The same, and it waits for the reply; `asked` is the id that it has chosen. `seconds` 0: it says no limit."""
+
+    sandbox: str
+    asked: int
+    target: str
+    is_instance: bool
+    data: bytes
+    seconds: float = 0.0
+
+
+class StateOffered(msgspec.Struct, frozen=True, gc=False):
+    """An instance wants its state to be kept, and waits for it."""
+
+    sandbox: str
+    asked: int
+    state: bytes
+
+
+OfEvents = EventSent | EventAsked | StateOffered
 Report = (
     RunEnded
     | RunHead
     | RunBody
     | RunFlow
     | Logged
+    | OfEvents
     | SandboxReady
     | SandboxFailed
     | SandboxGone

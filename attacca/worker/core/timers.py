@@ -14,6 +14,9 @@ class Timer(IntEnum):
     PATIENCE = 5  # someone waits too long for memory
     BUFFER = 6  # too little memory is free
     KEEPALIVE = 7  # whenever it asked for
+    LATER = 8  # an event that is sent later
+    REPLY = 9  # a call that is waited for no longer
+    HALT = 10  # an instance that takes too long to stop
 
 
 Key = tuple[Timer, str]

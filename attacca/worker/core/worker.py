@@ -34,7 +34,18 @@ from attacca.policy.queueing.types import begin as begin_queue
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core.catalogue import Catalogue
 from attacca.worker.core.checks import DRAINING, Checks, never_fits
-from attacca.worker.core.events import Asked, Command, Drain, Event, Measured, PeerLost, Received, Stop, Tick
+from attacca.worker.core.events import (
+    Asked,
+    Command,
+    Drain,
+    Event,
+    Measured,
+    PeerLost,
+    Received,
+    Stop,
+    Tick,
+)
+from attacca.worker.core.instances import OF_INSTANCES, Instances
 from attacca.worker.core.orders import Orders
 from attacca.worker.core.phases import Phase, Position
 from attacca.worker.core.pool import Pool
@@ -49,7 +60,8 @@ from attacca.worker.core.reports import (
     advice,
 )
 from attacca.worker.core.scheduler import Scheduler
-from attacca.worker.core.state import Function, Loss, QueuedInvocation, RevisionState, Sandbox, Template
+from attacca.worker.core.state import Function, Loss, QueuedInvocation, Sandbox
+from attacca.worker.core.templates import Templates
 from attacca.worker.core.timers import Timer, Timers
 
 Told = Announced | Deployed | Deleted | Prewarm | Evict | Measured | PeerLost | Drain
@@ -89,7 +101,9 @@ class WorkerCore:
         )
         self.checks = Checks(config, self.pool, self.timers, self.functions)
         self.catalogue = Catalogue(config, self.pool, self.scheduler, self.checks, self.timers, self.functions)
+        self.templates = Templates(config, self.pool, self.checks, self.catalogue, self.scheduler)
         self.orders = Orders(config, self.pool, self.catalogue)
+        self.instances = Instances(config, self.pool, self.checks, self.templates, self.timers, ids, chance)
         self.draining = False
         self._watchers: list[str] = []  # gateways that want to hear what rests
         self._shortcut = shortcut
@@ -122,12 +136,15 @@ class WorkerCore:
             self._tick(now, out)
             self._move_on(now, out)
             return
+        if isinstance(event, OF_INSTANCES):
+            self.instances.take(now, event, out)
+            return
         match event:
             case SandboxReady() | SandboxFailed() | SandboxGone():
                 self._sandbox(now, event, out)
                 self._move_on(now, out)
             case TemplateReady() | TemplateFailed() | TemplateGone():
-                self._template(now, event, out)
+                self.templates.hear(now, event, out)
                 self._move_on(now, out)
             case Withdraw():
                 self._withdraw(now, event, out)
@@ -162,6 +179,8 @@ class WorkerCore:
                 self.pool.news = {name: count for name, count in idle if count}
             case Dispatch():
                 raise AssertionError("it is handled before")
+            case _:
+                self.instances.hear(now, peer, message, out, draining=self.draining)
 
     def _tell_news(self, out: list[Command]) -> None:
         """Before what has come of it."""
@@ -198,16 +217,18 @@ class WorkerCore:
     def _run_ended(self, now: float, event: RunEnded, out: list[Command]) -> None:
         sandbox = self.pool.sandboxes.get(event.sandbox)
         item = None if sandbox is None else sandbox.leave(event.invocation)
-        if item is None:
-            return  # it was given up, or lost with its sandbox, in that moment
+        if item is None:  # it was given up, or lost with its sandbox, in that moment
+            if sandbox is not None and sandbox.is_ordered:  # or it was no invocation
+                self.instances.run_ended(now, event, out)
+            return
         scheduler = self.scheduler
         state = item.state
         if state.is_ordered:
             self.orders.run_ended(now, item, event, out)
         else:
             scheduler.run_ended(now, item, event.outcome, event.run_ms, out)
-        if state.template is None and self._has_templates and type(event.outcome) is not Failed:
-            self._want_template(now, state, out)
+        if state.template is None and self._has_templates and type(event.outcome) is not Failed and not self.draining:
+            self.templates.want(now, state, out)
         if self.checks.waiting or state.retired or scheduler.has_line():
             self._move_on(now, out)
             self.catalogue.settle(now, state, out)
@@ -249,6 +270,7 @@ class WorkerCore:
                 self.scheduler.drop(now, item, DRAINING, out)
         self.checks.drain(out)
         self.orders.drain(out)
+        self.instances.drain(now, out)
 
     # Sandboxes and templates.
 
@@ -260,6 +282,8 @@ class WorkerCore:
                 "a runtime reports the end of a sandbox once, and nothing after it",
             )
         match event:
+            case SandboxReady() if sandbox.id in self.instances.by_id:
+                self.instances.ready(now, sandbox, event, out)
             case SandboxReady():
                 (self.orders.ready if sandbox.is_ordered else self.scheduler.sandbox_ready)(now, sandbox, event, out)
                 if sandbox.template is not None:
@@ -273,16 +297,20 @@ class WorkerCore:
                 outcome = Failed(event.code, event.message, advice(event.code))
                 for item in lost:
                     (self.orders if sandbox.is_ordered else self.scheduler).lose(now, item, outcome, out)
-                if sandbox.is_ordered:
-                    self.orders.ended(sandbox, outcome, out)
+                self._ordered_ended(now, sandbox, outcome, out)
         self.catalogue.settle(now, sandbox.state, out)
+
+    def _ordered_ended(self, now: float, sandbox: Sandbox, error: Failed, out: list[Command]) -> None:
+        if sandbox.id in self.instances.by_id:
+            self.instances.ended(sandbox, error, out)
+        elif sandbox.is_ordered:
+            self.orders.ended(sandbox, error, out)
 
     def _start_failed(self, now: float, sandbox: Sandbox, event: SandboxFailed, out: list[Command]) -> None:
         state = sandbox.state
         loss = Loss(now, "failed to start", f": {event.message}")
         was_wanted = self.pool.ended(now, sandbox, loss, out, was_ready=False)
-        if sandbox.is_ordered:
-            self.orders.ended(sandbox, Failed(event.code, event.message, advice(event.code), event.traceback), out)
+        self._ordered_ended(now, sandbox, Failed(event.code, event.message, advice(event.code), event.traceback), out)
         if not was_wanted:
             return
         state.failures += 1
@@ -298,44 +326,6 @@ class WorkerCore:
             failed = Failed(event.code, event.message, advice(event.code), event.traceback)
         self.scheduler.start_failed(now, state, failed, out)
         self.catalogue.start_failed(now, state)
-
-    def _template(self, now: float, event: TemplateReady | TemplateFailed | TemplateGone, out: list[Command]) -> None:
-        template = self.pool.templates.get(event.template)
-        if template is None:
-            raise IllegalTransition(
-                f"{type(event).__name__} about template {event.template}, which this worker does not know",
-                "a runtime reports the end of a template once, and nothing after it",
-            )
-        match event:
-            case TemplateReady():
-                template.unfit = event.unfit
-                if self.pool.template_ready(template, event.memory_mb):
-                    if template.id in self.checks.making:
-                        self.checks.ready(now, template, event, out)
-                    elif template.state is not None and template.state.template is template:
-                        self.catalogue.take_template(template.state, template, out)
-            case TemplateFailed():
-                self._template_ended(now, template, f"template failed: {event.code}", was_ready=False)
-                if template.id in self.checks.making:
-                    self.checks.failed(template, event, out)
-            case TemplateGone():
-                self._template_ended(now, template, f"template died: {event.why}", was_ready=True)
-
-    def _template_ended(self, now: float, template: Template, no_template_reason: str, *, was_ready: bool) -> None:
-        self.pool.template_ended(template, was_ready=was_ready)
-        state = template.state
-        if state is not None and state.template is template:  # unasked
-            state.no_template_reason = no_template_reason
-            state.template = None
-            state.back_off(now, self.config.template_retry_s)
-
-    def _want_template(self, now: float, state: RevisionState, out: list[Command]) -> None:
-        """The revision has shown that it works. A template is worth free memory, but nobody's place."""
-        if state.retired or self.draining or now < state.template_retry_at:
-            return
-        if self.scheduler.head_of_line or self.checks.waiting or not self.pool.fits(state.resources.memory_alone()):
-            return
-        self.pool.make_template(now, state.revision, state, out)
 
     # The rest.
 
@@ -364,14 +354,16 @@ class WorkerCore:
                 self.catalogue.expire(now, name, out)
             elif timer is Timer.PREWARM and not (self.draining or self.scheduler.head_of_line or self.checks.waiting):
                 self.catalogue.foresee(now, name, out)
-            elif timer is Timer.KEPT and name in self.pool.templates:
-                self._let_go(self.pool.templates[name], out)
+            elif timer is Timer.KEPT:
+                self.templates.let_go(name, out)
             elif timer is Timer.CHECK:
                 self.checks.give_up(name, out)
             elif timer is Timer.BUFFER:
                 self.pool.restore_buffer(now, out)
             elif timer is Timer.KEEPALIVE:
                 self._wake_keepalive(now, out)
+            elif timer >= Timer.LATER:
+                self.instances.ring(now, timer, name, out)
 
     def _wake_keepalive(self, now: float, out: list[Command]) -> None:
         woke: Callable[[float], Iterable[Ahead]] | None = getattr(self.pool.keepalive, "woke", None)
@@ -381,10 +373,6 @@ class WorkerCore:
             for order in orders:
                 self.catalogue.ahead(now, order, out)
 
-    def _let_go(self, template: Template, out: list[Command]) -> None:
-        if template.is_open and template.state is None:
-            self.pool.retire(template, "checked, but not deployed", out)
-
     def _move_on(self, now: float, out: list[Command]) -> None:
         """Give out slots and memory: to the head of the line, to checks, to the queue, and only then ahead of need."""
         if self.draining:
@@ -393,6 +381,7 @@ class WorkerCore:
         is_short = bool(scheduler.head_of_line) and scheduler.serve_head_of_line(now, out)
         is_short = is_short or (bool(self.checks.waiting) and self.checks.serve(now, out))
         is_short = is_short or (bool(self.orders.waiting) and self.orders.serve(now, out))
+        is_short = is_short or (bool(self.instances.by_id) and self.instances.serve(now, out))
         if scheduler.serve_queue(now, out, is_short=is_short) or is_short:
             return
         self.catalogue.stock(now, out)

@@ -8,6 +8,8 @@ from attacca.model.function import Revision
 from attacca.model.invocation import Invocation, Ok, Request
 from attacca.model.messages import Logged
 from attacca.worker.core.reports import (
+    EventAsked,
+    EventSent,
     Report,
     RunBody,
     RunEnded,
@@ -16,6 +18,7 @@ from attacca.worker.core.reports import (
     SandboxFailed,
     SandboxGone,
     SandboxReady,
+    StateOffered,
     TemplateFailed,
     TemplateGone,
     TemplateReady,
@@ -78,7 +81,7 @@ class Witness:
                 was = self._running.pop((report.sandbox, report.invocation), None)
                 assert was is not None, f"of what does not run: {report}"
                 assert was == "answering" or not is_streamed, f"without a head: {report}"
-            case RunFlow() | Logged():
+            case RunFlow() | Logged() | EventSent() | EventAsked() | StateOffered():
                 assert report.sandbox in self._phases, f"of nobody: {report}"
 
     def _moves(self, name: str, before: str, after: str, report: Report) -> None:

@@ -9,6 +9,7 @@ from attacca.errors import AttaccaError, StartFailed
 from attacca.kernel.clock import Clock
 from attacca.model.function import Revision
 from attacca.model.invocation import Invocation
+from attacca.worker.core.events import OfEvent
 from attacca.worker.core.reports import (
     Report,
     SandboxFailed,
@@ -77,6 +78,9 @@ class Fetching:
 
     def flow(self, sandbox: str, invocation: str, paused: bool) -> None:  # noqa: FBT001 - mirrors messages.Flow
         self._inner.flow(sandbox, invocation, paused)
+
+    def tell(self, sandbox: str, word: OfEvent) -> None:
+        self._inner.tell(sandbox, word)
 
     def leave(self, sandbox: str, invocation: str) -> None:
         self._inner.leave(sandbox, invocation)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from attacca.errors import RuntimeMissing
 from attacca.model.function import Artefact, Revision
 from attacca.model.invocation import Invocation
+from attacca.worker.core.events import OfEvent
 from attacca.worker.core.reports import SandboxFailed, Sink, TemplateFailed
 from attacca.worker.runtime.types import Runtime
 
@@ -83,6 +84,10 @@ class Router:
     def flow(self, sandbox: str, invocation: str, paused: bool) -> None:  # noqa: FBT001 - mirrors messages.Flow
         for runtime in self._all:
             runtime.flow(sandbox, invocation, paused)
+
+    def tell(self, sandbox: str, word: OfEvent) -> None:
+        for runtime in self._all:
+            runtime.tell(sandbox, word)
 
     def leave(self, sandbox: str, invocation: str) -> None:
         for runtime in self._all:

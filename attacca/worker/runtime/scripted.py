@@ -14,6 +14,7 @@ from attacca.kernel.clock import Clock
 from attacca.model.function import Revision
 from attacca.model.invocation import Invocation, Ok, Outcome
 from attacca.model.messages import Logged
+from attacca.worker.core.events import Listen, Respond
 from attacca.worker.core.reports import RunBody, RunHead
 from attacca.worker.runtime.simulated import Instance, Job, SimulatedRuntime, StartFault
 
@@ -69,6 +70,7 @@ class ScriptedMachine:
         self.bodies: dict[str, bytes] = {}  # by invocation: what was streamed to it
         self.paused: dict[str, bool] = {}  # by invocation: as its reader asked
         self.left: list[str] = []  # invocations whose clients went away
+        self.said: list[Respond | Listen] = []  # to instances
         self._clock = clock
         self._handler = handler or self._echo
         self._on_loop = on_loop
@@ -142,6 +144,9 @@ class ScriptedMachine:
 
     def leave(self, job: Job) -> None:
         self.left.append(job.name)
+
+    def told(self, word: Respond | Listen) -> None:
+        self.said.append(word)
 
     def halt(self, job: Job) -> None: ...
 

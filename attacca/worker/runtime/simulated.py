@@ -9,8 +9,9 @@ from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 from attacca.model.function import Revision, Signature
-from attacca.model.invocation import Failed, Invocation, Outcome
+from attacca.model.invocation import Failed, Invocation, Outcome, Request
 from attacca.model.resources import NOTHING, Resources
+from attacca.worker.core.events import Deliver, Listen, OfEvent, Respond
 from attacca.worker.core.reports import (
     Report,
     RunEnded,
@@ -124,6 +125,7 @@ class Machine(Protocol):
     def body(self, job: Job, data: bytes, *, last: bool) -> None: ...
     def flow(self, job: Job, *, paused: bool) -> None: ...
     def leave(self, job: Job) -> None: ...
+    def told(self, word: Respond | Listen) -> None: ...
 
 
 class SimulatedRuntime:
@@ -206,6 +208,18 @@ class SimulatedRuntime:
         job = self._job(sandbox, invocation)
         if job is not None:
             self.machine.flow(job, paused=paused)
+
+    def tell(self, sandbox: str, word: OfEvent) -> None:
+        """What it is to handle is an invocation whose method is the kind of event, and whose path is its source."""
+        instance = self.instances.get(sandbox)
+        if instance is None:
+            return
+        if isinstance(word, Deliver):
+            delivery, revision = word.delivery, instance.revision
+            request = Request(delivery.data or b"", method=str(delivery.kind), path=delivery.source)
+            self.run(sandbox, revision, Invocation(delivery.id, revision.function, revision.id, request))
+        else:
+            self.machine.told(word)
 
     def leave(self, sandbox: str, invocation: str) -> None:
         job = self._job(sandbox, invocation)

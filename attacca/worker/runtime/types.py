@@ -4,6 +4,7 @@ from typing import Protocol
 
 from attacca.model.function import Revision
 from attacca.model.invocation import Invocation
+from attacca.worker.core.events import OfEvent
 from attacca.worker.core.reports import Sink
 
 
@@ -38,5 +39,8 @@ class Runtime(Protocol):
 
     def body(self, sandbox: str, invocation: str, data: bytes, last: bool) -> None: ...  # noqa: FBT001 - mirrors messages.Body
     def flow(self, sandbox: str, invocation: str, paused: bool) -> None: ...  # noqa: FBT001 - mirrors messages.Flow
+    def tell(self, sandbox: str, word: OfEvent) -> None:
+        """To the instance of an event function. A Deliver ends in RunEnded of its delivery's id, as `run` does."""
+
     def leave(self, sandbox: str, invocation: str) -> None:
         """The client of a running invocation has gone; whoever can tell the function does."""

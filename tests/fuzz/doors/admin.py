@@ -26,10 +26,10 @@ CHECKED = (
     "unsupported_method", "allow_header_conformance", "use_after_free",
     "ensure_resource_availability", "ignored_auth", "missing_required_header",
 )  # fmt: skip
-UNTRUE = {  # any bytes are a file, and few of them an archive; 1.0 is an integer in JSON Schema, and none to us
-    ("positive_data_acceptance", f"POST /api/functions{rest}")
-    for rest in ("", "/{name}/prewarm", "/{name}/rollback", "/{name}/scale")
-}
+# Any bytes are a file, and few of them an archive; 1.0 is an integer in JSON Schema, and none to us; and a graph may
+# lead to what is not in it.
+OF_FUNCTIONS = [f"/functions{rest}" for rest in ("", "/{name}/prewarm", "/{name}/rollback", "/{name}/scale")]
+UNTRUE = {("positive_data_acceptance", f"POST /api{path}") for path in (*OF_FUNCTIONS, "/code", "/workflows")}
 SOURCE = "def known():\n    return 1\n"
 
 

@@ -9,6 +9,7 @@ import pytest
 from attacca.errors import IsolationMissing
 from attacca.model.function import Artefact, Executable, Image, PythonDirectory, Revision, WasmModule
 from attacca.model.invocation import Invocation, Request
+from attacca.worker.core.events import OfEvent
 from attacca.worker.core.reports import Report, SandboxFailed, Sink, TemplateFailed
 from attacca.worker.runtime.router import HINT, Router
 from attacca.worker.runtime.types import Runtime
@@ -62,6 +63,9 @@ class Notebook:
 
     def leave(self, sandbox: str, invocation: str) -> None:
         self._note("leave", sandbox, invocation)
+
+    def tell(self, sandbox: str, word: OfEvent) -> None:
+        self._note("tell", sandbox, word)
 
 
 def play(story: Callable[[Router, list[str], list[Report]], Awaitable[None]], *kinds: type[Artefact]) -> list[str]:

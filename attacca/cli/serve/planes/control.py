@@ -18,14 +18,13 @@ from attacca.cli.serve.cluster import advertised, certificates, leave_key, liste
 from attacca.cli.serve.configuration import ServerConfig
 from attacca.cli.serve.lines import teller
 from attacca.cli.serve.planes.door import CONTROL, ENDS, Once, cannot_listen, keep, no_token, probe, told_url, url_of
+from attacca.cli.serve.planes.orchestrating import made_admin, workflows
 from attacca.cli.serve.planes.own import own
 from attacca.control import metrics
 from attacca.control.async_calls import Gathered
 from attacca.control.deploy.artefacts import Artefacts
 from attacca.control.deploy.state import StateDir
 from attacca.control.driver import Control
-from attacca.control.http.app import admin
-from attacca.control.http.authorization import door
 from attacca.control.leadership import Leader, Leadership
 from attacca.control.packing import packing
 from attacca.control.secrets import Secrets
@@ -161,7 +160,9 @@ class ControlPlane:
     async def _compete(self, store: Store, state: StateDir) -> None:
         """Until it leads, or knows who does."""
         config = self.config
-        self._made_admin(cast(Control, None))  # the first takes its time, which there is not when it is to lead
+        made_admin(
+            cast(Control, None), self, config.gateway.host
+        )  # the first takes its time, which there is not when it is to lead
         secrets = Secrets(store, SealedVault(config.control.secret_key_file or state.secret_key), self._clock)
         await secrets.open()
         secrets.tell_sealed()
@@ -183,8 +184,10 @@ class ControlPlane:
         if self._ending is not None:
             await asyncio.shield(self._ending)  # the state directory is one's at a time
         config = self.config
+        logbook, chance = cast(Logbook, self._logbook), self._streams.stream("workflows")
+        beside = workflows(store, self._clock, chance, self._peers.send, logbook)
         control = Control(
-            config.control, store, self._clock, packing(self._peers.send), self._announce,
+            config.control, store, self._clock, packing(self._peers.send), self._announce, beside=beside,
             chance=self._streams.stream("placement"), log=self._log, tell=teller(),
             silent_s=config.gateway.silent_s, is_ordinary_user=os.geteuid() != 0, artefacts=self._artefacts,
         )  # fmt: skip
@@ -196,12 +199,9 @@ class ControlPlane:
         assert self._next is not None
         self._control, self._next = self._next, None
         self._control.url = told_url(self.config, self._port)
-        self._admin = self._made_admin(self._control)
+        self._admin = made_admin(self._control, self, self.config.gateway.host)
         self._term = term
         self._say_leads()
-
-    def _made_admin(self, control: Control) -> AsgiApp:
-        return cast(AsgiApp, admin(control, self, door(is_loopback=is_loopback(self.config.gateway.host))))
 
     def _step_down(self, why: str) -> None:
         """Nobody is told anything more, from this moment on."""

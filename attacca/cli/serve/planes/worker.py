@@ -15,6 +15,7 @@ from attacca.cli.serve.cluster import address, advertised, certificates, given_k
 from attacca.cli.serve.configuration import ServerConfig, default_state_dir
 from attacca.cli.serve.lines import teller
 from attacca.cli.serve.planes import pages
+from attacca.cli.serve.planes.around import Around
 from attacca.cli.serve.planes.door import CONTROL, ENDS, Once, cannot_listen, keep, url_of
 from attacca.cli.serve.planes.led import led
 from attacca.gateway.http.server import HttpServer
@@ -25,7 +26,8 @@ from attacca.io.wire.types import MB, Limits
 from attacca.kernel.access import admits
 from attacca.kernel.clock import Clock, SystemClock
 from attacca.kernel.rand import Streams
-from attacca.model.function import PythonDirectory
+from attacca.model.events import BetweenInstances
+from attacca.model.function import PythonDirectory, ResourceClass
 from attacca.model.messages import Access, FromControl, FromWorker, Leads, Supplied, ToControl, ToWorker
 from attacca.model.supplies import Piece, SecretChanged, SecretsTold
 from attacca.worker import metrics
@@ -37,6 +39,10 @@ from attacca.worker.runtime.fetching import Fetching
 from attacca.worker.runtime.process.runtime import ProcessRuntime
 from attacca.worker.runtime.router import Router
 from attacca.worker.runtime.supplies import Supplies
+from attacca.workflow.resources import RESOURCES
+from attacca.workflow.resources.runtime import ResourceRuntime
+
+WORKER = "worker"
 
 
 class WorkerPlane:
@@ -83,7 +89,9 @@ class WorkerPlane:
         self._make(directory)
 
         def to_gateway() -> StreamLink:
-            return StreamLink(peers, hello, ToWorker, limits, has_dialed=False, admit=self._once.admit)
+            return StreamLink(
+                peers, hello, ToWorker | BetweenInstances, limits, has_dialed=False, admit=self._once.admit
+            )
 
         listener = await self._listen(to_gateway, None if certs is None else certs.to_listen)
         self._closing.push_async_callback(listener.close, ENDS)
@@ -92,6 +100,13 @@ class WorkerPlane:
             [address(one) for one in config.cluster.control],
             None if certs is None else certs.to_dial, self._streams.stream("control"),
         )  # fmt: skip
+        to_dial = None if certs is None else certs.to_dial
+        around = Around(
+            hello, limits, to_dial, self._streams.stream("around"), lambda: self.link_address,
+            self.worker.neighbour_joined,
+        )  # fmt: skip
+        self.worker.around = around
+        self._closing.push_async_callback(around.close)
         await self.worker.open()
         self._closing.push_async_callback(control.close, ENDS)  # after the worker, whose last words it carries
         self._closing.push_async_callback(self.worker.close)
@@ -107,9 +122,10 @@ class WorkerPlane:
         self._supplies = supplies = Supplies(cache, lambda question: peers.send(CONTROL, question))
         self.runtime = ProcessRuntime(cache, config.process, self._clock, config.worker.memory_mb, supplies.secret)
         fetching = Fetching(self.runtime, supplies, self._clock, lambda: view.held(self.worker.core))
+        resources = ResourceRuntime(RESOURCES, directory / "resources", self._clock)
         self.worker = Worker(
             msgspec.structs.replace(config.worker, name=self.name),
-            Router({PythonDirectory: fetching}),
+            Router({PythonDirectory: fetching, ResourceClass: resources}),
             self._clock,
             self._streams,
             peers.send,
@@ -137,6 +153,9 @@ class WorkerPlane:
         return listener
 
     def _receiver(self, peer: str) -> Callable[[Any], None]:
+        hello = self._peers.hellos[peer]
+        if hello.plane == WORKER:
+            return partial(self.worker.hear_neighbour, peer, hello.instance)
         receive = partial(self.worker.receive, peer)
         return self._hear_control if peer == CONTROL else receive
 
@@ -153,6 +172,8 @@ class WorkerPlane:
             self.worker.receive(CONTROL, message)
 
     def _join(self, peer: str) -> None:
+        if self._peers.hellos[peer].plane == WORKER:
+            return  # it is heard, and told nothing on this link
         if peer == CONTROL:
             self._supplies.forget_secrets()
         self.worker.join(peer, self.link_address)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from attacca.errors import BadFunction, SecretMissing
-from attacca.model.function import Network, PythonDirectory, Revision, SecretAs
+from attacca.model.function import Network, PythonDirectory, Revision, SecretAs, Signature
 from attacca.worker.runtime.process.options import ProcessOptions
 from attacca.worker.runtime.process.zygote.spawn_spec import SpawnSpec
 
@@ -49,7 +49,7 @@ def describe(
         code=code,
         bundle=bundle,
         handler=revision.handler,
-        signature="" if template else str(revision.signature),
+        signature="" if template and revision.signature is not Signature.EVENTS else str(revision.signature),
         event=str(settings.event or "") if template else str(revision.event),
         env=settings.env | variables(revision, secret),
         secrets=files(revision, secret, has_files=places is None),

@@ -12,6 +12,7 @@ from attacca.kernel.budget import Budget
 from attacca.kernel.clock import Clock
 from attacca.model.function import Revision
 from attacca.model.invocation import Invocation
+from attacca.worker.core.events import OfEvent
 from attacca.worker.core.reports import SandboxFailed, SandboxGone, Sink, TemplateFailed, TemplateGone
 from attacca.worker.host.cgroups import Group, Groups, open_groups, sweep
 from attacca.worker.host.isolation import no_limits
@@ -69,10 +70,8 @@ class ProcessRuntime:
         self._zygotes: ZygoteManager
 
     def __repr__(self) -> str:
-        births = len(self._births)
-        return (
-            f"<ProcessRuntime {len(self._sandboxes)} sandboxes, {len(self._templates)} templates, {births} processes>"
-        )
+        held = f"{len(self._sandboxes)} sandboxes, {len(self._templates)} templates"
+        return f"<ProcessRuntime {held}, {len(self._births)} processes>"
 
     @property
     def limits(self) -> str:
@@ -193,6 +192,10 @@ class ProcessRuntime:
     def leave(self, sandbox: str, invocation: str) -> None:
         if (made := self._sandboxes.get(sandbox)) is not None:
             made.leave(invocation)
+
+    def tell(self, sandbox: str, word: OfEvent) -> None:
+        if (made := self._sandboxes.get(sandbox)) is not None:
+            made.tell(word)
 
     # births
 

@@ -8,9 +8,10 @@ from itertools import chain
 from attacca.guest import channel as wire
 from attacca.guest.link import Link, Room
 from attacca.kernel.clock import Clock
-from attacca.model.function import Revision
+from attacca.model.function import Revision, Signature
 from attacca.model.invocation import Failed, FunctionError, Invocation, Ok, Request
 from attacca.model.messages import Logged
+from attacca.worker.core.events import Deliver, OfEvent, Respond
 from attacca.worker.core.reports import (
     RunBody,
     RunEnded,
@@ -22,6 +23,7 @@ from attacca.worker.core.reports import (
 )
 from attacca.worker.runtime.process import untrusted
 from attacca.worker.runtime.process.child_process import ChildProcess
+from attacca.worker.runtime.process.event_frames import EventFrames
 from attacca.worker.runtime.process.options import ProcessOptions
 from attacca.worker.runtime.process.pace import Pace
 from attacca.worker.runtime.process.questions import Questions
@@ -84,6 +86,9 @@ class SandboxProcess:
             wire.LOG: self._on_log,
             wire.ASK: self._on_ask,
         }
+        self._events = EventFrames(name, sink, self._link.send)
+        if revision.signature is Signature.EVENTS:
+            self._takers |= self._events.takers
 
     def __repr__(self) -> str:
         state = "ready" if self.is_ready else "starting"
@@ -121,6 +126,19 @@ class SandboxProcess:
         body, size = request.body, len(head)
         frame = REQUEST.pack(7 + size + len(body), wire.REQUEST, number, request.more, request.port, size)
         self._link.send(b"".join((frame, head, body)))
+
+    def tell(self, word: OfEvent) -> None:
+        if isinstance(word, Deliver):
+            number = self._count = (self._count + 1) & 0xFFFFFFFF
+            name = word.delivery.id
+            self._numbers[name], self._running[number], self._began[number] = number, name, self._loop.time()
+            self._events.deliver(number, word.delivery)
+        elif isinstance(word, Respond):
+            self._events.reply(word.asked, word.kind, word.data)
+        elif word.paused:
+            self._link.pause()
+        else:
+            self._link.resume()
 
     def stop(self, invocation: str) -> None:
         self._tell(wire.STOP, invocation, b"")

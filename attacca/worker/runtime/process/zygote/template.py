@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 from attacca.guest import agent, deferred, output
 from attacca.guest import channel as wire
-from attacca.guest.load import Loaded
+from attacca.guest.load import EVENTS, Loaded
 from attacca.worker.runtime.process.zygote import (
     child,
     heritage,
@@ -161,6 +161,9 @@ def _warm_up(spec: SpawnSpec, loaded: Loaded) -> None:
     """Load and start what every sandbox of this template will need, once."""
     if agent.needs_loop(spec, loaded):
         deferred.load("asgi").warm_up(spec, loaded)
+    elif loaded.signature == EVENTS:
+        deferred.load("instance")
+        rehearsal.rehearse(spec, loaded._replace(signature="event"))
     else:
         rehearsal.rehearse(spec, loaded)
     if loaded.is_async:

@@ -1,0 +1,32 @@
+"""Workflows beside control, wherever that is: what they are made of, and their part of the admin API."""
+
+from collections.abc import Callable
+from typing import cast
+
+from attacca.control.driver import Control
+from attacca.control.http.app import admin
+from attacca.control.http.authorization import Observe, door
+from attacca.gateway.http.asgi_adapter import AsgiApp
+from attacca.io.logbook import Logbook
+from attacca.io.store.types import Store
+from attacca.kernel.access import is_loopback
+from attacca.kernel.chance import Chance
+from attacca.kernel.clock import Clock
+from attacca.kernel.registry import build
+from attacca.model.events import OfInstances
+from attacca.policy.placement import PLACEMENT
+from attacca.workflow.driver import Workflows
+from attacca.workflow.http import HANDLERS
+
+
+def workflows(
+    store: Store, clock: Clock, chance: Chance, send: Callable[[str, OfInstances], None], logbook: Logbook
+) -> Workflows:
+    placement = build(PLACEMENT, "random", {}, "attacca.policy.placement")
+    return Workflows(store, clock, chance, placement, send, logbook.keep)
+
+
+def made_admin(control: Control, observe: Observe, host: str) -> AsgiApp:
+    """`host`: where it listens."""
+    access, beside = door(is_loopback=is_loopback(host)), getattr(control, "beside", None)
+    return cast(AsgiApp, admin(control, observe, access, HANDLERS, workflows=beside, logs=observe.logs))

@@ -1,0 +1,171 @@
+"""`attacca workflow`: graphs of event functions and resources, started, looked at and stopped."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from attacca.cli.command import VerbCommand, VerbGroup
+from attacca.cli.options import DEFAULT_URL, Json, Token, Url
+from attacca.cli.screens.graph import drawn
+from attacca.cli.screens.terminal import console, counted, marked, put, say, show_json
+from attacca.client.http import Client, quoted
+
+app = typer.Typer(
+    cls=VerbGroup,
+    help="Start, list, inspect and stop workflows: event functions and resources that send each other events.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+START = """
+attacca workflow start workflow.toml
+attacca workflow start ./pipeline  # a directory with a workflow.toml
+attacca workflow start workflow.toml --json | jq -r .id
+"""
+LIST = "attacca workflow list --json | jq -r '.[].id'"
+INSPECT = "attacca workflow inspect demo"
+STOP = "attacca workflow stop demo"
+LOGS = """
+attacca workflow logs demo
+attacca workflow logs demo --component counter -f  # until Ctrl-C
+"""
+GRAPH = "attacca workflow graph demo"
+PathOf = Annotated[
+    str, typer.Argument(metavar="FILE", help="A workflow.toml, or a directory with one.", show_default=False)
+]
+Which = Annotated[str, typer.Argument(metavar="ID", help="Its id, or its name.", show_default=False)]
+Only = Annotated[str, typer.Option("--component", metavar="NAME", help="Of one component.", show_default=False)]
+Follow = Annotated[bool, typer.Option("--follow", "-f", help="Go on with what is written from now on.")]
+COLOURS = {"up": "green", "starting": "yellow", "waiting": "red"}
+
+
+@app.command("start", cls=VerbCommand, epilog=START)
+def start(path: PathOf, *, url: Url = DEFAULT_URL, token: Token = "", as_json: Json = False) -> None:
+    """Upload the code of a workflow, and start it. Ready when the init of every function has returned."""
+    from attacca.client.workflow_file import read
+    from attacca.client.workflows import started
+
+    source = read(Path(path))
+    with Client(url, token) as client:
+        view = started(client, source, say_step if not as_json else nothing)
+    if as_json:
+        show_json(view)
+    else:
+        show(view)
+
+
+@app.command("list", cls=VerbCommand, epilog=LIST)
+def list_workflows(*, url: Url = DEFAULT_URL, token: Token = "", as_json: Json = False) -> None:
+    """List the workflows that run, in the order in which they were started."""
+    with Client(url, token) as client:
+        views = client.json("GET", "/api/workflows")
+    if as_json:
+        show_json(views)
+    elif views:
+        show_rows(views)
+    else:
+        say("No workflow runs: attacca workflow start FILE", "dim")
+
+
+@app.command("inspect", cls=VerbCommand, epilog=INSPECT)
+def inspect(workflow: Which, *, url: Url = DEFAULT_URL, token: Token = "", as_json: Json = False) -> None:
+    """Show where each component of a workflow runs, how often it was started, and what went wrong last."""
+    view = fetched(workflow, url, token)
+    if as_json:
+        show_json(view)
+    else:
+        show(view)
+
+
+@app.command("stop", cls=VerbCommand, epilog=STOP)
+def stop(workflow: Which, *, url: Url = DEFAULT_URL, token: Token = "", as_json: Json = False) -> None:
+    """Stop a workflow: each instance ends what it handles, then its stop is called."""
+    with Client(url, token) as client:
+        client.json("DELETE", f"/api/workflows/{quoted(workflow)}")
+    if as_json:
+        show_json({"stopped": workflow})
+    else:
+        say(f"Stopped {workflow}.", "green")
+
+
+@app.command("logs", cls=VerbCommand, epilog=LOGS)
+def logs(
+    workflow: Which, *, component: Only = "", follow: Follow = False, url: Url = DEFAULT_URL, token: Token = "",
+    as_json: Json = False,
+) -> None:  # fmt: skip
+    """Show what the functions of a workflow wrote."""
+    from attacca.cli.watch.logs import rendered, show_raw
+
+    query = "&".join([f"component={quoted(component)}"] * bool(component) + ["follow=true"] * follow)
+    with Client(url, token) as client:
+        try:
+            for line in client.lines("GET", f"/api/workflows/{quoted(workflow)}/logs{'?' + query if query else ''}"):
+                if as_json:
+                    show_raw(line)
+                else:
+                    put(rendered(line, sys.stdout))
+        except KeyboardInterrupt:
+            raise typer.Exit(0) from None
+
+
+@app.command("graph", cls=VerbCommand, epilog=GRAPH)
+def graph(workflow: Which, *, url: Url = DEFAULT_URL, token: Token = "", as_json: Json = False) -> None:
+    """Draw a workflow: what sends to whom, and by which output."""
+    view = fetched(workflow, url, token)
+    edges = [
+        (one["name"], channel, target)
+        for one in view["spec"]["components"]
+        for channel, output in one.get("outputs", {}).items()
+        for target in output["to"]
+    ]
+    if as_json:
+        show_json([{"from": source, "output": channel, "to": target} for source, channel, target in edges])
+        return
+    names = {one["name"]: bool(one.get("resource")) for one in view["spec"]["components"]}
+    for line in drawn(names, edges):
+        put(line)
+
+
+def fetched(workflow: str, url: str, token: str) -> dict[str, Any]:
+    with Client(url, token) as client:
+        view: dict[str, Any] = client.json("GET", f"/api/workflows/{quoted(workflow)}")
+    return view
+
+
+def say_step(text: str) -> None:
+    console(stderr=True).print(marked("[dim]{}[/]", text))
+
+
+def nothing(_: str) -> None:
+    """With --json."""
+
+
+def show(view: dict[str, Any], width: int | None = None) -> None:
+    from rich.table import Table
+
+    screen = console(width=width)
+    screen.print(marked("[bold cyan]{}[/] [dim]{}[/]", view["name"], view["id"]))
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for title in ("component", "state", "worker", "starts", ""):
+        table.add_column(title, justify="right" if title == "starts" else "left")
+    for row in view["instances"]:
+        colour = COLOURS.get(row["state"], "")
+        state = marked(f"[{colour}]{{}}[/]" if colour else "{}", row["state"])
+        table.add_row(row["component"], state, row["worker"], str(row["starts"]), marked("[red]{}[/]", row["why"]))
+    screen.print(table)
+
+
+def show_rows(views: list[dict[str, Any]], width: int | None = None) -> None:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for title in ("workflow", "id", "components", "up"):
+        table.add_column(title, justify="right" if title in ("components", "up") else "left")
+    for view in views:
+        up = sum(row["state"] == "up" for row in view["instances"])
+        table.add_row(view["name"], view["id"], str(len(view["instances"])), str(up))
+    console(width=width).print(table)
+    say(counted(len(views), "workflow"), "dim")

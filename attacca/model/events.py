@@ -1,0 +1,226 @@
+"""Event functions: instances that live on between events, what they are told, and what they send to one another.
+
+A workflow's components are logical; what runs is an instance of one, made and ordered by control on a worker. An
+instance handles one event at a time, in the order in which each sender sent them.
+"""
+
+from enum import StrEnum
+from typing import Annotated
+
+import msgspec
+
+from attacca.model.function import Revision
+from attacca.model.invocation import Failed, Timing
+
+MAILBOX_MOST = 10_000  # events that wait for one instance
+MAILBOX_BYTES = 64 << 20  # of them together
+EVENT_BYTES = 16 << 20  # of one
+STATE_BYTES = 16 << 20
+TARGET_BYTES = 300  # of the name of an output or of an instance
+SELF = "self"  # the output that leads back
+
+
+class EventKind(StrEnum):
+    INIT = "init"
+    CAST = "cast"
+    CALL = "call"
+    STOP = "stop"
+
+
+class Rule(StrEnum):
+    """Which of several targets of an output an event goes to."""
+
+    ALL = "all"
+    ANY = "any"
+    WEIGHTED = "weighted"
+
+
+class Target(msgspec.Struct, frozen=True, gc=False):
+    """An instance, the worker that it is on, and its share where that is weighted."""
+
+    instance: str
+    worker: str
+    weight: float = 1.0
+    address: str = ""  # HOST:PORT of the worker; empty: it is in the same process
+
+
+class Route(msgspec.Struct, frozen=True):
+    """Where what is sent to an output goes. `is_held`: a target is moving, and what is sent waits here until it has."""
+
+    output: str
+    targets: tuple[Target, ...] = ()
+    rule: Rule = Rule.ALL
+    is_held: bool = False
+
+
+# control -> worker
+
+
+class StartInstance(msgspec.Struct, frozen=True, tag=True):
+    """Make one, and let it handle `payload` and `state` first. Ends in InstanceUp, and much later in InstanceDown; or
+    in InstanceDown at once. The revision is part of the workflow, and in no catalogue."""
+
+    id: str
+    workflow: str
+    component: str
+    revision: Revision
+    payload: bytes | None = None
+    state: bytes | None = None
+    version: int = 0  # of the state
+    routes: tuple[Route, ...] = ()
+    backlog: tuple["Event", ...] = ()  # what its predecessor had not begun to handle
+    generation: int = 0  # of the routes
+
+
+class StopInstance(msgspec.Struct, frozen=True, tag=True):
+    """Once what it handles is done, and then its `stop`, it ends. Ends in InstanceDown, also when there is none."""
+
+    id: str
+    why: str = ""
+
+
+class Patch(msgspec.Struct, frozen=True, tag=True):
+    """All routes of an instance from now on. What is older than what it has changes nothing."""
+
+    id: str
+    generation: int
+    routes: tuple[Route, ...]
+
+
+class AskInstances(msgspec.Struct, frozen=True, tag=True):
+    """Which are there? From now on whoever asks hears of them."""
+
+
+class NodeGone(msgspec.Struct, frozen=True, tag=True):
+    """Another worker is given up: what it had not handled is for who takes its place."""
+
+    worker: str
+
+
+class StateKept(msgspec.Struct, frozen=True, tag=True):
+    """The state of that version is kept, or why not."""
+
+    id: str
+    version: int
+    error: str = ""
+
+
+# worker -> control
+
+
+class InstanceUp(msgspec.Struct, frozen=True, tag=True):
+    """Its `init` has returned."""
+
+    worker: str
+    id: str
+    timing: Timing = Timing()
+
+
+class InstanceDown(msgspec.Struct, frozen=True, tag=True):
+    """It is no more, or was never made. `unheard`: events that it had not begun to handle."""
+
+    worker: str
+    id: str
+    error: Failed
+    unheard: tuple["Event", ...] = ()
+
+
+class StateSynced(msgspec.Struct, frozen=True, tag=True):
+    """What whoever takes its place is to be given; answered by StateKept."""
+
+    worker: str
+    id: str
+    version: int
+    state: bytes
+
+
+class InstanceView(msgspec.Struct, frozen=True):
+    """One instance as its worker sees it."""
+
+    id: str
+    workflow: str
+    component: str
+    is_up: bool
+    version: int = 0
+    generation: int = 0  # of its routes
+    waiting: int = 0  # events
+    handled: int = 0
+    failed: int = 0  # of these
+    dropped: int = 0  # events sent by it that nobody could be given
+
+
+class Instances(msgspec.Struct, frozen=True, tag=True):
+    """The answer to AskInstances."""
+
+    worker: str
+    instances: tuple[InstanceView, ...]
+
+
+# worker <-> worker
+
+
+class Event(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """For an instance. `stream`: of a call, by which its reply is known; empty: nobody waits for one."""
+
+    target: str
+    source: str  # INSTANCE@WORKER
+    data: bytes
+    stream: str = ""
+    output: str = ""  # of its source, by which it came; empty: it was addressed
+
+
+class ReplyKind(StrEnum):
+    NOTHING = "nothing"
+    REPLY = "reply"
+    ERROR = "error"
+
+
+class Reply(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """The answer to the call of that stream; for its caller."""
+
+    target: str  # the instance that called
+    stream: str
+    kind: ReplyKind
+    data: bytes = b""
+
+
+class Passed(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """Numbers grow; all below `floor` are done."""
+
+    number: int
+    floor: int
+    message: Event | Reply
+
+
+class Introduced(msgspec.Struct, frozen=True, tag=True):
+    """The first word to a worker: where it can dial whoever says it."""
+
+    address: str
+
+
+class Done(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """What was passed under that number need not be kept any more."""
+
+    number: int
+
+
+class Bounced(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """Whom it was for is not here."""
+
+    number: int
+
+
+class Delivery(msgspec.Struct, frozen=True, gc=False):
+    """What a sandbox is given to handle next."""
+
+    id: str
+    kind: EventKind
+    source: str = ""
+    data: bytes | None = None
+    state: bytes | None = None
+
+
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=86_400)]
+OfInstances = StartInstance | StopInstance | Patch | AskInstances | StateKept | NodeGone
+InstancesSaid = InstanceUp | InstanceDown | StateSynced | Instances
+BetweenInstances = Introduced | Passed | Done | Bounced

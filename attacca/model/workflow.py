@@ -1,0 +1,105 @@
+"""Workflows: graphs of event functions and resources whose outputs lead to one another."""
+
+import re
+from typing import Annotated
+
+import msgspec
+
+from attacca.model.events import Rule
+from attacca.model.function import Artefact, EnvName, Handler, Name
+from attacca.model.invocation import Failed
+
+COMPONENTS_MOST = 200
+OUTPUTS_MOST = 200  # of one component
+TARGETS_MOST = 64  # of one output
+REPLICAS_MOST = 64
+PAYLOAD_BYTES = 1 << 20
+LABELS_MOST = 64
+COMPONENT = re.compile(r"^[A-Za-z][A-Za-z0-9_-]{0,62}(?!\n)$")
+COMPONENTS = "a letter, then letters, digits, _ and dashes; at most 63"
+ComponentName = Annotated[str, msgspec.Meta(pattern=COMPONENT.pattern, description=COMPONENTS)]
+Channel = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+Configuration = Annotated[dict[str, Annotated[str, msgspec.Meta(max_length=65_536)]], msgspec.Meta(max_length=100)]
+
+
+class Output(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where one leads: components, by name. `weights`: one for each, where the rule is `weighted`."""
+
+    to: Annotated[tuple[ComponentName, ...], msgspec.Meta(min_length=1, max_length=TARGETS_MOST)]
+    rule: Rule = Rule.ALL
+    weights: tuple[Annotated[float, msgspec.Meta(gt=0)], ...] = ()
+
+    def __post_init__(self) -> None:
+        if (self.rule is Rule.WEIGHTED) != bool(self.weights):
+            raise ValueError('weights belong to rule = "weighted", and it to them')
+        if self.weights and len(self.weights) != len(self.to):
+            raise ValueError(f"there are {len(self.to)} targets and {len(self.weights)} weights")
+
+
+class Requirements(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where an instance may run."""
+
+    nodes: tuple[str, ...] = ()  # one of these; empty: anywhere
+    labels: tuple[str, ...] = ()  # a node that has all of them
+
+
+class Component(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One part of a workflow. It is either an event function, with `artefact`, or a resource, with `resource`."""
+
+    name: ComponentName
+    artefact: Artefact | None = None
+    handler: Handler = ""
+    memory_mb: Annotated[int, msgspec.Meta(ge=32, le=1_048_576)] = 128
+    cpus: Annotated[float, msgspec.Meta(gt=0, le=1024)] | None = None
+    timeout_s: Annotated[float, msgspec.Meta(gt=0, le=86_400)] = 30.0  # of a call that it makes and says no limit for
+    env: dict[EnvName, str] = {}
+    payload: Annotated[str, msgspec.Meta(max_length=PAYLOAD_BYTES)] | None = None
+    resource: Annotated[str, msgspec.Meta(max_length=100)] = ""  # its class
+    configuration: Configuration = {}
+    outputs: Annotated[dict[Channel, Output], msgspec.Meta(max_length=OUTPUTS_MOST)] = {}
+    requires: Requirements = Requirements()
+
+    def __post_init__(self) -> None:
+        if (self.artefact is None) == (self.resource == ""):
+            raise ValueError(f"{self.name} is an event function with code, or a resource with a class")
+
+
+class WorkflowSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What somebody asks to be started."""
+
+    name: Name
+    components: Annotated[tuple[Component, ...], msgspec.Meta(min_length=1, max_length=COMPONENTS_MOST)]
+
+    def __post_init__(self) -> None:
+        names = [component.name for component in self.components]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"there are several components {twice[0]!r}")
+        for component in self.components:
+            for channel, output in component.outputs.items():
+                unknown = next((name for name in output.to if name not in names), None)
+                if unknown is not None:
+                    whose = f"the output {channel!r} of {component.name}"
+                    raise ValueError(f"{whose} leads to {unknown!r}, which is not there")
+
+
+class InstanceRow(msgspec.Struct, frozen=True):
+    """Where a component runs now."""
+
+    component: str
+    instance: str
+    worker: str
+    state: str  # starting, up, waiting
+    starts: int  # so far
+    why: str = ""  # the last that went wrong
+
+
+class WorkflowView(msgspec.Struct, frozen=True):
+    """A workflow as it is shown."""
+
+    id: str
+    name: str
+    started_at: float
+    instances: tuple[InstanceRow, ...]
+    spec: WorkflowSpec
+    error: Failed | None = None

@@ -1,0 +1,51 @@
+"""What a worker core orders, as orders of its runtime: one each."""
+
+from typing import Protocol
+
+from attacca.model.events import BetweenInstances
+from attacca.worker.core.events import (
+    Deliver,
+    DropTemplate,
+    Kill,
+    Listen,
+    MakeSandbox,
+    MakeTemplate,
+    Respond,
+    Stop,
+)
+from attacca.worker.runtime.types import Runtime
+
+Order = MakeSandbox | Kill | Stop | MakeTemplate | DropTemplate | Deliver | Respond | Listen
+
+
+class Roads(Protocol):
+    """To other workers."""
+
+    def dial(self, worker: str, where: str) -> None: ...
+    def send(self, worker: str, message: BetweenInstances) -> None: ...
+
+
+class NoRoads:
+    """Where there is no other."""
+
+    def __repr__(self) -> str:
+        return "<NoRoads>"
+
+    def dial(self, worker: str, where: str) -> None: ...
+    def send(self, worker: str, message: BetweenInstances) -> None: ...
+
+
+def carry_out(runtime: Runtime, order: Order) -> None:
+    match order:
+        case MakeSandbox():
+            runtime.make_sandbox(order.sandbox, order.revision, order.template)
+        case Kill():
+            runtime.kill(order.sandbox)
+        case Stop():
+            runtime.stop(order.sandbox, order.invocation)
+        case MakeTemplate():
+            runtime.make_template(order.template, order.revision)
+        case DropTemplate():
+            runtime.drop_template(order.template)
+        case Deliver() | Respond() | Listen():
+            runtime.tell(order.sandbox, order)

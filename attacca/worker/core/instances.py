@@ -1,0 +1,311 @@
+"""Event functions on this worker: the lives of instances that control has ordered.
+
+    StartInstance ──▶ WAITING ──▶ STARTING ──▶ BEGINNING ──▶ UP ──▶ STOPPING ──▶ DYING ──▶ InstanceDown
+                     for room    its sandbox    its init    events   its stop    its sandbox
+
+Each handles one event at a time, in the order in which they came (`exchange`). Its sandbox has its name, and holds its
+resources as all others do.
+"""
+
+from attacca.kernel.chance import Chance
+from attacca.kernel.ids import Ids
+from attacca.model.events import (
+    AskInstances,
+    Delivery,
+    Event,
+    EventKind,
+    InstanceDown,
+    InstanceUp,
+    NodeGone,
+    OfInstances,
+    Patch,
+    ReplyKind,
+    StartInstance,
+    StateKept,
+    StateSynced,
+    StopInstance,
+)
+from attacca.model.events import Instances as Told
+from attacca.model.invocation import Failed, FunctionError, Ok, Outcome, Timing
+from attacca.model.messages import Send
+from attacca.worker.config import WorkerConfig
+from attacca.worker.core.checks import DRAINING, Checks, never_fits
+from attacca.worker.core.events import Command, Deliver, NeighbourJoined, NeighbourSaid, Respond
+from attacca.worker.core.exchange import Exchange, said
+from attacca.worker.core.mailboxes import EventInstance, Stage, Waiting
+from attacca.worker.core.pool import Pool, Room
+from attacca.worker.core.reports import EventAsked, EventSent, OfEvents, RunEnded, SandboxReady, StateOffered
+from attacca.worker.core.state import Function, Loss, RevisionState, Sandbox
+from attacca.worker.core.templates import Templates
+from attacca.worker.core.timers import Timer, Timers
+
+NO_ROOM = Failed("no_capacity", "this worker has no room for the instance now", "try another one")
+UNKNOWN = Failed("not_found", "this worker has no instance of that name")
+OfNeighbours = NeighbourSaid | NeighbourJoined
+OF_INSTANCES = (EventSent, EventAsked, StateOffered, NeighbourSaid, NeighbourJoined)
+GRACE_S = 5.0  # for what an instance handles when it is told to stop, and for its stop
+
+
+class Instances:
+    def __init__(
+        self,
+        config: WorkerConfig,
+        pool: Pool,
+        checks: Checks,
+        templates: Templates,
+        timers: Timers,
+        ids: Ids,
+        chance: Chance | None,
+    ) -> None:
+        self._worker = config.name
+        self._pool, self._checks, self._templates = pool, checks, templates
+        self._timers, self._chance = timers, chance
+        self._control = ""  # who hears of them: whoever has ordered or asked last
+        self.by_id: dict[str, EventInstance] = {}
+        self.states: dict[str, RevisionState] = {}  # by revision id, of those that are here
+        self.exchange = Exchange(config.name, timers, ids, self.by_id, self._next)
+        self._count = 0
+
+    def __repr__(self) -> str:
+        waiting = sum(len(one.mailbox.events) for one in self.by_id.values())
+        return f"<Instances {len(self.by_id)} here, {waiting} events wait>"
+
+    def take(self, now: float, event: OfEvents | OfNeighbours, out: list[Command]) -> None:
+        exchange = self.exchange
+        if type(event) is EventSent:
+            exchange.sent(now, event, out)
+            return
+        match event:
+            case EventSent():
+                raise AssertionError("it is handled before")
+            case EventAsked():
+                exchange.asked(now, event, out)
+            case StateOffered():
+                self._offered(event, out)
+            case NeighbourSaid():
+                exchange.said(event, out)
+            case NeighbourJoined():
+                exchange.neighbours.joined(event.worker, out)
+
+    # What control says.
+
+    def hear(self, now: float, peer: str, order: OfInstances, out: list[Command], *, draining: bool) -> None:
+        self._control = peer
+        match order:
+            case StartInstance():
+                self._start(now, order, out, draining=draining)
+            case StopInstance():
+                self._stop(now, order, out)
+            case Patch():
+                if order.id in self.by_id:
+                    self.exchange.patch(self.by_id[order.id], order, out)
+            case StateKept():
+                self._kept(order, out)
+            case NodeGone():
+                self.exchange.gone(order.worker, out)
+            case AskInstances():
+                views = tuple(instance.view() for instance in self.by_id.values())
+                out.append(Send(peer, Told(self._worker, views)))
+
+    def _start(self, now: float, order: StartInstance, out: list[Command], *, draining: bool) -> None:
+        """What is there already is said again."""
+        known = self.by_id.get(order.id)
+        if known is not None:
+            if known.stage is Stage.UP:
+                out.append(Send(self._control, InstanceUp(self._worker, order.id)))
+            return
+        revision = order.revision
+        if draining:
+            out.append(self._down(order.id, DRAINING, order.backlog))
+            return
+        if not revision.settings.resources.fits(self._pool.capacity):
+            out.append(self._down(order.id, never_fits(revision, self._pool.capacity), order.backlog))
+            return
+        instance = self.by_id[order.id] = EventInstance(order, self._state(order), self._chance, now)
+        self.exchange.learn(order.routes, out)
+        for event in order.backlog:
+            instance.mailbox.put(Waiting(event))
+        self._place(now, instance, out)
+
+    def _state(self, order: StartInstance) -> RevisionState:
+        revision = order.revision
+        state = self.states.get(revision.id)
+        if state is None:
+            function = Function(revision.function)
+            state = self.states[revision.id] = RevisionState(revision, function)
+            state.is_ordered = True
+            function.current = state
+            function.states.append(state)
+            state.template = template = self._checks.adopt(revision)
+            if template is not None:
+                template.state = state
+        return state
+
+    def _place(self, now: float, instance: EventInstance, out: list[Command]) -> None:
+        state = instance.state
+        room = self._pool.room(now, state.resources, state, out, evict=True)
+        if room is Room.NONE:
+            self._forget(instance, NO_ROOM, out)
+        elif room is Room.FREE:
+            instance.stage = Stage.STARTING
+            self._pool.make(now, state, "ordered by control", out, ahead=False, ordered=instance.id)
+
+    def serve(self, now: float, out: list[Command]) -> bool:
+        """Something may have become free. True: somebody still waits."""
+        for instance in [one for one in self.by_id.values() if one.stage is Stage.WAITING]:
+            self._place(now, instance, out)
+            if instance.stage is Stage.WAITING and instance.id in self.by_id:
+                return True
+        return False
+
+    def _stop(self, now: float, order: StopInstance, out: list[Command]) -> None:
+        instance = self.by_id.get(order.id)
+        if instance is None:
+            out.append(self._down(order.id, UNKNOWN))
+        elif not instance.is_leaving:
+            instance.why = order.why or "by control"
+            if instance.stage is Stage.WAITING:
+                self._forget(instance, _stopped(instance.why), out)
+            elif instance.stage is Stage.UP:
+                instance.stage = Stage.STOPPING
+                self._timers.set((Timer.HALT, instance.id), now + GRACE_S)
+                self.exchange.end_calls(instance, "it is being stopped", out)
+                self._next(instance, out)
+            else:
+                self._kill(now, instance, out)
+
+    def _kill(self, now: float, instance: EventInstance, out: list[Command]) -> None:
+        sandbox = self._pool.sandboxes.get(instance.id)
+        instance.stage = Stage.DYING
+        if sandbox is not None and sandbox.is_live:
+            self._pool.kill(now, sandbox, Loss(now, "stopped", f": {instance.why}"), out)
+
+    def _kept(self, order: StateKept, out: list[Command]) -> None:
+        instance = self.by_id.get(order.id)
+        asked = None if instance is None else instance.syncs.pop(order.version, None)
+        if asked is not None:
+            kind = ReplyKind.ERROR if order.error else ReplyKind.NOTHING
+            out.append(Respond(order.id, asked, kind, order.error.encode()))
+
+    def drain(self, now: float, out: list[Command]) -> None:
+        for name in list(self.by_id):
+            self._stop(now, StopInstance(name, "the worker is shutting down"), out)
+
+    # What the runtime says.
+
+    def ready(self, now: float, sandbox: Sandbox, ready: SandboxReady, out: list[Command]) -> None:
+        instance = self.by_id[sandbox.id]
+        if not self._pool.ready(now, sandbox):
+            return
+        start = instance.start
+        instance.stage = Stage.BEGINNING
+        queued_ms = (now - instance.since) * 1e3 - ready.sandbox_ms - ready.code_ms - ready.imports_ms
+        instance.timing = Timing(max(queued_ms, 0.0), 0.0, ready.sandbox_ms, ready.code_ms, ready.imports_ms)
+        whom = f"{self.exchange.address(instance.id)}\n{start.workflow}"
+        self._deliver(instance, EventKind.INIT, whom, start.payload, start.state, out)
+
+    def ended(self, sandbox: Sandbox, error: Failed, out: list[Command]) -> None:
+        """The pool has been told already."""
+        instance = self.by_id[sandbox.id]
+        self._forget(instance, instance.error or (_stopped(instance.why) if instance.why else error), out)
+
+    def _offered(self, event: StateOffered, out: list[Command]) -> None:
+        instance = self.by_id.get(event.sandbox)
+        if instance is not None:
+            instance.version += 1
+            instance.syncs[instance.version] = event.asked
+            out.append(Send(self._control, StateSynced(self._worker, instance.id, instance.version, event.state)))
+
+    def run_ended(self, now: float, event: RunEnded, out: list[Command]) -> None:
+        instance = self.by_id.get(event.sandbox)
+        if instance is None or instance.delivery != event.invocation:
+            return
+        instance.delivery = ""
+        handled, instance.handles = instance.handles, None
+        outcome = event.outcome
+        if handled is not None:
+            instance.handled += 1
+            if not isinstance(outcome, Ok):
+                instance.failed += 1
+                self.exchange.log(instance, _traced(outcome), out)
+            self.exchange.handled(instance, handled, outcome, out)
+            self._next(instance, out)
+        elif instance.stage is Stage.BEGINNING:
+            self._begun(now, instance, outcome, event.run_ms, out)
+        else:  # its stop
+            self._kill(now, instance, out)
+
+    def _begun(self, now: float, instance: EventInstance, outcome: Outcome, run_ms: float, out: list[Command]) -> None:
+        if not isinstance(outcome, Ok):
+            instance.error = _init_failed(outcome)
+            self._kill(now, instance, out)
+            return
+        instance.stage = Stage.UP
+        timing = instance.timing
+        took = Timing(timing.queued, timing.placed, timing.sandbox, timing.code, timing.imports, run_ms)
+        out.append(Send(self._control, InstanceUp(self._worker, instance.id, took)))
+        self._templates.want(now, instance.state, out)
+        self._next(instance, out)
+
+    def _next(self, instance: EventInstance, out: list[Command]) -> None:
+        if instance.delivery:
+            return
+        if instance.stage is Stage.STOPPING:
+            self._deliver(instance, EventKind.STOP, "", None, None, out)
+        elif instance.stage is Stage.UP and instance.mailbox.events:
+            waiting = instance.handles = instance.mailbox.take()
+            self.exchange.taken(instance, out)
+            event = waiting.event
+            kind = EventKind.CALL if event.stream else EventKind.CAST
+            self._deliver(instance, kind, event.source, event.data, None, out)
+
+    def _deliver(
+        self,
+        instance: EventInstance,
+        kind: EventKind,
+        source: str,
+        data: bytes | None,
+        state: bytes | None,
+        out: list[Command],
+    ) -> None:
+        self._count += 1
+        instance.delivery = f"{instance.id}/{self._count}"
+        out.append(Deliver(instance.id, Delivery(instance.delivery, kind, source, data, state)))
+
+    # Time, and the end.
+
+    def ring(self, now: float, timer: Timer, name: str, out: list[Command]) -> None:
+        if timer is not Timer.HALT:
+            self.exchange.ring(timer, name, out)
+        elif name in self.by_id and self.by_id[name].stage is Stage.STOPPING:
+            self._kill(now, self.by_id[name], out)
+
+    def _forget(self, instance: EventInstance, error: Failed, out: list[Command]) -> None:
+        del self.by_id[instance.id]
+        self._timers.clear((Timer.HALT, instance.id))
+        unheard = self.exchange.forget(instance, f"{instance.id!r} is no more: {error.message}", out)
+        out.append(self._down(instance.id, error, unheard))
+        state = instance.state
+        if any(one.state is state for one in self.by_id.values()):
+            return
+        del self.states[state.revision.id]  # its last instance takes its template with it
+        if state.template is not None:
+            self._pool.retire(state.template, "the last instance of its revision is gone", out)
+
+    def _down(self, name: str, error: Failed, unheard: tuple[Event, ...] = ()) -> Command:
+        return Send(self._control, InstanceDown(self._worker, name, error, unheard))
+
+
+def _stopped(why: str) -> Failed:
+    return Failed("cancelled", f"it was stopped: {why}")
+
+
+def _traced(outcome: FunctionError | Failed) -> str:
+    return (isinstance(outcome, FunctionError) and outcome.traceback) or said(outcome)
+
+
+def _init_failed(outcome: FunctionError | Failed) -> Failed:
+    if isinstance(outcome, FunctionError):
+        message = f"its init raised {outcome.type}: {outcome.message}"
+        return Failed("bad_function", message, "the traceback says where", outcome.traceback)
+    return outcome

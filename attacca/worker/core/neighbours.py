@@ -1,0 +1,132 @@
+"""What passes between workers: each event and reply is kept by its sender until the other side is done with it.
+
+    send ──▶ Passed(number) ──▶ mailbox ──▶ handled ──▶ Done(number) ──▶ forgotten
+                  │                │
+                  │                └── no such instance ──▶ Bounced(number) ──▶ sent where it is now
+                  └── a new link: what is not done is passed again, and known by its number if it came before
+
+So a link that breaks loses and doubles nothing, and what a worker had not handled when it died is with its sender.
+"""
+
+from collections.abc import Iterator
+
+from attacca.model.events import Bounced, Done, Event, Passed, Reply
+from attacca.model.messages import Send
+from attacca.worker.core.events import Command, Dial
+
+KEPT_MOST = 20_000  # for one neighbour that is not done with them
+
+
+class Outbox:
+    """Of what is passed to one worker."""
+
+    __slots__ = ("kept", "number")
+
+    def __init__(self) -> None:
+        self.number = 0  # of the last
+        self.kept: dict[int, Event | Reply] = {}  # by number, in order: what it is not done with
+
+    def __repr__(self) -> str:
+        return f"<Outbox {len(self.kept)} kept of {self.number}>"
+
+    @property
+    def floor(self) -> int:
+        """All below are done."""
+        return next(iter(self.kept), self.number + 1)
+
+
+class Inbox:
+    """Of what comes from one process of one worker."""
+
+    __slots__ = ("done", "instance", "open")
+
+    def __init__(self, instance: bytes) -> None:
+        self.instance = instance
+        self.open: set[int] = set()  # numbers that are in a mailbox, or being handled
+        self.done: dict[int, None] = {}  # those of which its sender may not know it yet
+
+    def __repr__(self) -> str:
+        return f"<Inbox {len(self.open)} open, {len(self.done)} done>"
+
+    def takes(self, number: int, floor: int) -> bool:
+        """Is it new?"""
+        for known in [known for known in self.done if known < floor]:
+            del self.done[known]
+        if number in self.open or number in self.done or number < floor:
+            return False
+        self.open.add(number)
+        return True
+
+
+class Neighbours:
+    """By name: the workers that this one has something to do with."""
+
+    def __init__(self) -> None:
+        self.addresses: dict[str, str] = {}  # of those that are dialed
+        self.out: dict[str, Outbox] = {}
+        self.into: dict[str, Inbox] = {}
+
+    def __repr__(self) -> str:
+        kept = sum(len(outbox.kept) for outbox in self.out.values())
+        return f"<Neighbours {len(self.out)}, {kept} kept, {sum(len(one.open) for one in self.into.values())} open>"
+
+    def learn(self, worker: str, address: str, out: list[Command]) -> None:
+        if address and self.addresses.get(worker) != address:
+            self.addresses[worker] = address
+            out.append(Dial(worker, address))
+
+    def send(self, worker: str, message: Event | Reply, out: list[Command]) -> bool:
+        """False: it has too much to do already."""
+        outbox = self.out.setdefault(worker, Outbox())
+        if len(outbox.kept) >= KEPT_MOST:
+            return False
+        outbox.number += 1
+        outbox.kept[outbox.number] = message
+        out.append(Send(worker, Passed(outbox.number, outbox.floor, message)))
+        return True
+
+    def joined(self, worker: str, out: list[Command]) -> None:
+        """There is a link to it again: say again what it may not have heard."""
+        outbox = self.out.setdefault(worker, Outbox())
+        floor = outbox.floor
+        out.extend(Send(worker, Passed(number, floor, message)) for number, message in outbox.kept.items())
+        inbox = self.into.get(worker)
+        if inbox is not None:
+            out.extend(Send(worker, Done(number)) for number in inbox.done)
+
+    def takes(self, worker: str, instance: bytes, passed: Passed, out: list[Command]) -> bool:
+        """Is it new? What it had in hand of an older process of that name is of no use to the new one."""
+        inbox = self.into.get(worker)
+        if inbox is None or inbox.instance != instance:
+            inbox = self.into[worker] = Inbox(instance)
+        if inbox.takes(passed.number, passed.floor):
+            return True
+        if passed.number in inbox.done:
+            out.append(Send(worker, Done(passed.number)))
+        return False
+
+    def done(self, worker: str, number: int, out: list[Command]) -> None:
+        inbox = self.into.get(worker)
+        if inbox is not None and number in inbox.open:
+            inbox.open.discard(number)
+            inbox.done[number] = None
+            out.append(Send(worker, Done(number)))
+
+    def bounce(self, worker: str, number: int, out: list[Command]) -> None:
+        inbox = self.into.get(worker)
+        if inbox is not None and number in inbox.open:
+            inbox.open.discard(number)
+            inbox.done[number] = None
+            out.append(Send(worker, Bounced(number)))
+
+    def settled(self, worker: str, number: int) -> Event | Reply | None:
+        """The other side is done with it, or sends it back. None: that was known."""
+        outbox = self.out.get(worker)
+        return None if outbox is None else outbox.kept.pop(number, None)
+
+    def gone(self, worker: str) -> Iterator[Event | Reply]:
+        """It is given up: what it had not handled."""
+        self.addresses.pop(worker, None)
+        self.into.pop(worker, None)
+        outbox = self.out.pop(worker, None)
+        return iter(() if outbox is None else outbox.kept.values())

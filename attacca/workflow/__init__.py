@@ -1,0 +1,1 @@
+"""Workflows: event functions and resources wired into graphs, and kept running."""

@@ -1,0 +1,1 @@
+"""What decides about workflows. Pure: events in, commands out."""

@@ -1,0 +1,190 @@
+"""Carries out what the domain core decides: tells workers, keeps workflows and states, answers who asked."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import cast
+
+import msgspec
+
+from attacca.errors import AttaccaError, StateCorrupt
+from attacca.io.store.types import Store
+from attacca.kernel.chance import Chance
+from attacca.kernel.clock import Clock
+from attacca.kernel.drive import Drive, LoopTimer, each, report_refused
+from attacca.model.events import InstanceDown, Instances, InstanceUp, OfInstances, StateSynced
+from attacca.model.messages import Heartbeat, Send, ToControl, WorkerJoined
+from attacca.model.workflow import WorkflowSpec, WorkflowView
+from attacca.policy.placement.types import Placement
+from attacca.workflow.core.domain import STATES, WORKFLOWS, DomainCore
+from attacca.workflow.core.events import (
+    Command,
+    Erase,
+    Event,
+    NodeJoined,
+    NodeLeft,
+    NodeSeen,
+    Put,
+    Record,
+    Reply,
+    Restored,
+    StartAsked,
+    StateRecord,
+    StopAsked,
+    Stored,
+    StoreFailed,
+    Tick,
+)
+
+
+class Workflows:
+    """Of one domain. `send` takes the name of a worker and what it is told."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        chance: Chance,
+        placement: Placement,
+        send: Callable[[str, OfInstances], None],
+        named: Callable[[frozenset[str]], None],
+    ) -> None:
+        """`named` hears by which names their event functions write into the log, whenever that changes."""
+        self._store, self._clock, self._send, self._named = store, clock, send, named
+        self.core = core = DomainCore(placement, chance)
+        self._drive: Drive[Event, Command] = Drive(
+            core.handle, core.alarm, each(self._perform), clock.now, LoopTimer(clock.now), Tick(), report_refused
+        )
+        self._asked = 0
+        self._replies: dict[str, asyncio.Future[WorkflowView | None]] = {}
+        self._writes: dict[str, deque[Put | Erase]] = {}  # by key: the first is on its way
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def __repr__(self) -> str:
+        return f"<Workflows {self.core!r}, {len(self._writes)} keys being written>"
+
+    async def open(self) -> None:
+        """
+        Raises:
+            StateCorrupt: what lies in the store is no workflow.
+        """
+        try:
+            records = [
+                (msgspec.json.decode(entry.value, type=Record), entry.version)
+                for entry in await self._store.scan(WORKFLOWS)
+            ]
+            states = [
+                (msgspec.json.decode(entry.value, type=StateRecord), entry.version)
+                for entry in await self._store.scan(STATES)
+            ]
+        except (msgspec.MsgspecError, UnicodeError) as error:
+            raise StateCorrupt(f"a workflow in the store cannot be read: {error}", "restore the store") from None
+        self._drive.feed(Restored(tuple(records), tuple(states)))
+        self._named(self.core.names())
+
+    async def close(self) -> None:
+        self._drive.stop()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def digests(self) -> set[str]:
+        return self.core.digests()
+
+    # What workers say.
+
+    def hear(self, message: ToControl) -> bool:
+        """See `control.beside.Beside`."""
+        match message:
+            case InstanceUp() | InstanceDown() | StateSynced() | Instances():
+                self._drive.feed(message)
+                return True
+            case WorkerJoined():
+                self._drive.feed(NodeJoined(message.view, message.address))
+            case Heartbeat():
+                self._drive.feed(NodeSeen(message.view))
+            case _:
+                pass
+        return False
+
+    def lose(self, worker: str) -> None:
+        if worker in self.core.nodes.by_name:
+            self._drive.feed(NodeLeft(worker))
+
+    # What is asked for.
+
+    async def start(self, spec: WorkflowSpec) -> WorkflowView:
+        """Until all of it is up.
+
+        Raises:
+            BadFunction: the code of a component cannot be started; with its traceback.
+            NoCapacity: no node could ever have one of them.
+            StateUnavailable: it cannot be kept.
+        """
+        number = self._number()
+        return cast(WorkflowView, await self._ask(number, StartAsked(number, spec, self._clock.wall())))
+
+    async def stop(self, workflow: str) -> None:
+        """Until nothing of it is left.
+
+        Raises:
+            NotFound: there is none of that id or name, or there are several.
+        """
+        number = self._number()
+        await self._ask(number, StopAsked(number, workflow))
+
+    def _number(self) -> str:
+        self._asked += 1
+        return str(self._asked)
+
+    async def _ask(self, number: str, event: Event) -> WorkflowView | None:
+        reply: asyncio.Future[WorkflowView | None] = asyncio.get_running_loop().create_future()
+        self._replies[number] = reply
+        self._drive.feed(event)
+        return await reply
+
+    # Out.
+
+    def _perform(self, command: Command) -> None:
+        match command:
+            case Send():
+                self._send(command.peer, command.message)
+            case Put() | Erase():
+                if command.key.startswith(WORKFLOWS):
+                    self._named(self.core.names())
+                waiting = self._writes.setdefault(command.key, deque())
+                waiting.append(command)
+                if len(waiting) == 1:
+                    self._begin(command)
+            case Reply():
+                waiting_for = self._replies.pop(command.id, None)
+                if waiting_for is None or waiting_for.done():
+                    return
+                if isinstance(command.outcome, AttaccaError):
+                    waiting_for.set_exception(command.outcome)
+                else:
+                    waiting_for.set_result(command.outcome)
+
+    def _begin(self, command: Put | Erase) -> None:
+        task = asyncio.get_running_loop().create_task(self._write(command))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _write(self, command: Put | Erase) -> None:
+        told: Event | None = None
+        try:
+            if isinstance(command, Put):
+                entry = await self._store.put_if(command.key, command.value, None)
+                told = Stored(command.key, entry.version)
+            else:
+                await self._store.delete(command.key)
+        except AttaccaError as error:
+            told = StoreFailed(command.key, error)
+        waiting = self._writes[command.key]
+        waiting.popleft()
+        if waiting:
+            self._begin(waiting[0])
+        else:
+            del self._writes[command.key]
+        if told is not None:
+            self._drive.feed(told)

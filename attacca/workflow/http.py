@@ -1,0 +1,88 @@
+"""The admin API on workflows: `/api/workflows`, and the upload of what event functions are made of."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Annotated
+
+import msgspec
+from litestar import delete, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+from litestar.response import Stream
+
+from attacca.control.http.document import refusals
+from attacca.errors import NotFound
+from attacca.model.log import LogLine
+from attacca.model.workflow import WorkflowSpec, WorkflowView
+from attacca.workflow.driver import Workflows
+
+TheWorkflows = NamedDependency[Workflows]
+Logs = Callable[[str, float | None, bool], AsyncIterator[LogLine]]  # of a function, since then, and whether to go on
+TheLogs = NamedDependency[Logs]
+NDJSON = "application/x-ndjson"
+
+
+@get("/api/workflows", responses=refusals(), sync_to_thread=False)
+def list_workflows(workflows: TheWorkflows) -> list[WorkflowView]:
+    """In the order in which they were started."""
+    return workflows.core.views()
+
+
+@get("/api/workflows/{workflow:str}", responses=refusals(404), sync_to_thread=False)
+def describe_workflow(workflow: FromPath[str], workflows: TheWorkflows) -> WorkflowView:
+    """By its id, or by its name where only one has it."""
+    return workflows.core.view(workflow)
+
+
+@post("/api/workflows", status_code=201, responses=refusals(413, 422, 503))
+async def start_workflow(data: JSONBody[WorkflowSpec], workflows: TheWorkflows) -> WorkflowView:
+    """Answers when all of it is up. Code is uploaded before, with `POST /api/code`."""
+    return await workflows.start(data)
+
+
+@delete("/api/workflows/{workflow:str}", status_code=204, responses=refusals(404))
+async def stop_workflow(workflow: FromPath[str], workflows: TheWorkflows) -> None:
+    """Answers when nothing of it is left."""
+    await workflows.stop(workflow)
+
+
+@get("/api/workflows/{workflow:str}/logs", media_type=NDJSON, responses=refusals(404))
+async def read_workflow_logs(
+    workflow: FromPath[str],
+    workflows: TheWorkflows,
+    logs: TheLogs,
+    component: FromQuery[str | None] = None,
+    follow: Annotated[bool, QueryParameter(description="go on with what is written from now on")] = False,  # noqa: FBT002
+) -> Stream:
+    """One JSON object per line: what its event functions wrote."""
+    view = workflows.core.view(workflow)
+    names = [one.name for one in view.spec.components if not one.resource]
+    if component is not None and component not in names:
+        raise NotFound(f"{view.name} has no event function {component[:80]!r}", f"it has {', '.join(names)}")
+    sources = [logs(f"{view.id}.{name}", None, follow) for name in names if component in (None, name)]
+    return Stream(_lines(sources, follow=follow), media_type=NDJSON)
+
+
+async def _lines(sources: list[AsyncIterator[LogLine]], *, follow: bool) -> AsyncIterator[bytes]:
+    """What is there is put in order; what comes is told as it comes."""
+    if not follow:
+        known = [line for source in sources async for line in source]
+        for line in sorted(known, key=lambda one: one.at):
+            yield msgspec.json.encode(line) + b"\n"
+        return
+    queue: asyncio.Queue[LogLine] = asyncio.Queue(100)
+
+    async def pump(source: AsyncIterator[LogLine]) -> None:
+        async for line in source:
+            await queue.put(line)
+
+    tasks = [asyncio.create_task(pump(source)) for source in sources]
+    try:
+        while True:
+            yield msgspec.json.encode(await queue.get()) + b"\n"
+    finally:
+        for task in tasks:
+            task.cancel()
+
+
+HANDLERS = [list_workflows, describe_workflow, start_workflow, stop_workflow, read_workflow_logs]

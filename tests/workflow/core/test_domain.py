@@ -1,0 +1,235 @@
+import msgspec
+import pytest
+
+from attacca.errors import BadFunction, NoCapacity, NotFound, StateUnavailable
+from attacca.kernel.rand import Streams
+from attacca.model.events import MAILBOX_BYTES, Event, Passed, ReplyKind
+from attacca.model.workflow import Component
+from attacca.policy.placement.random import Random
+from attacca.worker.core.events import Listen, NeighbourSaid, Respond
+from attacca.workflow.core.domain import DomainCore
+from attacca.workflow.core.events import Record, Restored, StateRecord, StoreFailed
+from tests.workflow.core.stage import Node, Stage, calls, function, sends, syncs
+
+
+def quiet(node: Node, instance: str, kind: str, data: bytes) -> bytes | None:
+    return data if kind == "call" else None
+
+
+def casts(stage: Stage) -> list[tuple[str, bytes]]:
+    """What was handled, and by which component's how manieth instance."""
+    handled = [one for node in stage.nodes.values() for one in node.handled]
+    return [(instance.partition(".")[2], data) for instance, kind, data in handled if kind == "cast"]
+
+
+def test_all_are_up_when_it_is_answered_and_gone_when_it_is_stopped() -> None:
+    stage = Stage(quiet)
+    workflow = stage.start(function("a", to="b"), function("b"))
+    assert {row.state for row in stage.core.view(workflow).instances} == {"up"}
+    assert stage.core.view("demo").id == workflow
+    assert repr(stage.core).startswith("<DomainCore 1 workflows, 2 of 2 up, <Nodes 1>")
+    assert repr(stage.core.workflows[workflow]) == f"<Workflow {workflow} demo: 2 of 2 up, generation 2>"
+    assert repr(stage.core.workflows[workflow].parts["a"]) == "<Part a up: 1 starts, 0 events left behind>"
+    assert repr(stage.core.nodes.by_name["n1"]) == "<Node n1: 2 instances>"
+    assert stage.core.digests() == {"code-a", "code-b"}
+    assert stage.stop(workflow) is None
+    assert (stage.core.views(), stage.store, stage.nodes["n1"].core.pool.sandboxes) == ([], {}, {})
+    assert isinstance(stage.stop(workflow), NotFound)
+
+
+def test_what_is_sent_arrives_in_order_on_one_node_and_between_two() -> None:
+    for on in ("n1", "n2"):
+        stage = Stage(quiet, nodes=2)
+        workflow = stage.start(function("a", on="n1", to="b"), function("b", on=on))
+        sender = stage.at(workflow, "a")[0]
+        for number in range(20):
+            sends(stage.nodes["n1"], sender, "to", b"%d" % number)
+        sends(stage.nodes["n1"], sender, "to", b"later", seconds=0.5)
+        stage.play(1.0)
+        assert casts(stage) == [("b.1", b"%d" % number) for number in range(20)] + [("b.1", b"later")]
+
+
+def test_a_call_has_its_reply_from_wherever_it_is() -> None:
+    for on in ("n1", "n2"):
+        stage = Stage(quiet, nodes=2)
+        workflow = stage.start(function("a", on="n1", to="b"), function("b", on=on))
+        node, caller = stage.nodes["n1"], stage.at(workflow, "a")[0]
+        calls(node, caller, "to", b"hello", 7)
+        calls(node, caller, "nowhere", b"", 8)
+        stage.play(1.0)
+        assert Respond(caller, 7, ReplyKind.REPLY, b"hello") in node.machine.said
+        assert Respond(caller, 8, ReplyKind.ERROR, b"the output 'nowhere' leads nowhere") in node.machine.said
+
+
+def test_a_call_that_nobody_answers_ends_in_time() -> None:
+    stage = Stage(quiet, nodes=2)
+    workflow = stage.start(function("a", on="n1", to="b"), function("b", on="n2"))
+    node, caller = stage.nodes["n1"], stage.at(workflow, "a")[0]
+    node.is_cut_from.add("n2")
+    calls(node, caller, "to", b"hello")
+    stage.play(31.0)
+    assert node.machine.said == [Respond(caller, 1, ReplyKind.ERROR, b"no reply came in time")]
+
+
+def test_a_crash_is_followed_by_another_with_the_state_and_what_was_unheard() -> None:
+    stage = Stage(quiet)
+    workflow = stage.start(function("a", to="b"), function("b", payload="new"))
+    node, (sender, _), (first, _) = stage.nodes["n1"], stage.at(workflow, "a"), stage.at(workflow, "b")
+    syncs(node, first, b"kept")
+    assert Respond(first, 1, ReplyKind.NOTHING, b"") in node.machine.said
+    for number in range(5):
+        sends(node, sender, "to", b"%d" % number)
+    node.machine.crash(first)  # while it handles the first of them
+    stage.play(0.0)
+    for number in range(5, 8):
+        sends(node, sender, "to", b"%d" % number)
+    stage.play(5.0)
+    second = stage.at(workflow, "b")[0]
+    assert second == first.removesuffix("1") + "2"
+    assert [(name, data) for name, data in casts(stage) if name == "b.2"] == [
+        ("b.2", b"%d" % number) for number in range(1, 8)
+    ]
+    assert stage.core.workflows[workflow].parts["b"].state == b"kept"
+
+
+def test_a_node_that_dies_loses_nothing_whose_sender_lives() -> None:
+    stage = Stage(quiet, nodes=3)
+    workflow = stage.start(function("a", on="n1", to="b"), function("b", on="n2+n3"))
+    node, sender, (_, where) = stage.nodes["n1"], stage.at(workflow, "a")[0], stage.at(workflow, "b")
+    dead = stage.nodes[where]
+    for number in range(10):
+        sends(node, sender, "to", b"%d" % number)
+    stage.play(0.0035)
+    done = [data for _, kind, data in dead.handled if kind == "cast"]
+    assert 0 < len(done) < 10
+    stage.kill(where)
+    for number in range(10, 15):
+        sends(node, sender, "to", b"%d" % number)
+    stage.lose(where)
+    stage.play(5.0)
+    again = [data for name, data in casts(stage) if name == "b.2"]
+    assert again == [b"%d" % number for number in range(15)][-len(again) :]
+    assert len(done) + len(again) in (15, 16), "but for one that was being handled, each once"
+
+
+def test_a_link_that_breaks_loses_and_doubles_nothing() -> None:
+    stage = Stage(quiet, nodes=2)
+    workflow = stage.start(function("a", on="n1", to="b"), function("b", on="n2"))
+    here, there, sender = stage.nodes["n1"], stage.nodes["n2"], stage.at(workflow, "a")[0]
+    for number in range(30):
+        sends(here, sender, "to", b"%d" % number)
+        if number % 7 == 3:
+            here.is_cut_from.add("n2")
+            there.is_cut_from.add("n1")  # what is done is not heard of
+        if number % 7 == 6:
+            stage.play(0.01)
+            stage.mend(here, "n2")
+            stage.mend(there, "n1")
+    stage.mend(here, "n2")
+    stage.mend(there, "n1")
+    stage.play(5.0)
+    assert [data for _, data in casts(stage)] == [b"%d" % number for number in range(30)]
+    neighbours = here.core.instances.exchange.neighbours
+    assert repr(neighbours) == "<Neighbours 1, 0 kept, 0 open>"
+    assert repr(neighbours.out["n2"]) == "<Outbox 0 kept of 30>"
+    assert repr(there.core.instances.exchange.neighbours.into["n1"]).startswith("<Inbox 0 open, ")
+
+
+def test_whoever_is_behind_is_not_sent_to_without_end() -> None:
+    stage = Stage(quiet)
+    workflow = stage.start(function("a", to="b"), function("b"))
+    node, sender = stage.nodes["n1"], stage.at(workflow, "a")[0]
+    eighth = bytes(MAILBOX_BYTES // 8)
+    for _ in range(6):
+        sends(node, sender, "to", eighth)
+    assert node.machine.said == [Listen(sender, True)]  # noqa: FBT003
+    stage.play(10.0)
+    assert node.machine.said == [Listen(sender, True), Listen(sender, False)]  # noqa: FBT003
+    for _ in range(10):
+        sends(node, sender, "self", eighth)  # who sends to itself is never made to wait
+    assert len(node.machine.said) == 2
+    assert node.logs == [f"an event was dropped (1 so far): the mailbox of {sender!r} is full"]
+    instance = node.core.instances.by_id[sender]
+    assert repr(instance).startswith(
+        f"<EventInstance {sender} up: <Mailbox 8 events, {MAILBOX_BYTES} bytes>, 0 handled"
+    )
+    assert repr(instance.routes) == "<Routes of generation 1: 1 outputs, 0 held>"
+    assert repr(node.core.instances) == "<Instances 2 here, 8 events wait>"
+    assert repr(node.core.instances.exchange).startswith("<Exchange 0 calls open, 0 casts later")
+    assert repr(node.core.templates) == f"<Templates {len(node.core.pool.templates)}>"
+
+
+def test_a_worker_speaks_for_its_own_instances() -> None:
+    stage = Stage(quiet, nodes=2)
+    workflow = stage.start(function("a", on="n1"))
+    forged = Event(stage.at(workflow, "a")[0], "b.1@n3", b"forged")
+    stage.nodes["n1"].feed(NeighbourSaid("n2", b"1", Passed(1, 1, forged)))
+    stage.play(1.0)
+    assert casts(stage) == []
+
+
+def test_code_that_cannot_begin_ends_the_workflow_with_why() -> None:
+    def fails(node: Node, instance: str, kind: str, data: bytes) -> bytes | None:
+        if kind == "init" and ".b." in instance:
+            raise ValueError("no such file")
+        return None
+
+    stage = Stage(fails)
+    with pytest.raises(AssertionError, match="its init raised ValueError: no such file"):
+        stage.start(function("a", to="b"), function("b"))
+    stage.play(5.0)
+    assert isinstance(stage.replies["1"], BadFunction)
+    assert (stage.core.views(), stage.store, stage.nodes["n1"].core.pool.sandboxes) == ([], {}, {})
+
+
+def test_what_can_run_nowhere_is_refused() -> None:
+    stage = Stage(quiet)
+    with pytest.raises(AssertionError, match="none of 1 nodes is one of n9"):
+        stage.start(function("a", on="n9"))
+    assert isinstance(stage.replies["1"], NoCapacity)
+    with pytest.raises(AssertionError, match="there is no node"):
+        Stage(quiet, nodes=0).start(function("a"))
+
+
+def test_one_that_cannot_be_kept_is_refused() -> None:
+    stage = Stage(quiet)
+    stage.is_writing = False
+    with pytest.raises(KeyError):
+        stage.start(function("a"))
+    (key,) = stage.core.workflows
+    stage.tell(StoreFailed(f"workflows/{key}", StateUnavailable("the disk is full", "free some")))
+    assert isinstance(stage.replies["1"], StateUnavailable)
+    assert stage.core.views() == []
+
+
+def test_a_control_that_begins_anew_finds_what_runs_and_makes_nothing_again() -> None:
+    stage = Stage(quiet, nodes=2)
+    workflow = stage.start(function("a", on="n1", to="b"), function("b", on="n2"))
+    before = {one: stage.at(workflow, one) for one in ("a", "b")}
+    syncs(stage.nodes["n2"], before["b"][0], b"kept")
+    records = [
+        (msgspec.json.decode(value, type=Record), version)
+        for key, (value, version) in stage.store.items()
+        if key.startswith("workflows/")
+    ]
+    states = [
+        (msgspec.json.decode(value, type=StateRecord), version)
+        for key, (value, version) in stage.store.items()
+        if key.startswith("workflow-states/")
+    ]
+    stage.core = DomainCore(Random(), Streams(4).stream("placement"))
+    stage.tell(Restored(tuple(records), tuple(states)))
+    for node in stage.nodes.values():
+        stage.joined(node)
+    stage.play(10.0)
+    assert {one: stage.at(workflow, one) for one in ("a", "b")} == before
+    assert [kind for node in stage.nodes.values() for _, kind, _ in node.handled] == ["init", "init"]
+
+
+def test_names_and_targets_are_checked() -> None:
+    with pytest.raises(ValueError, match="several components 'a'"):
+        Stage(quiet).start(function("a"), function("a"))
+    with pytest.raises(ValueError, match="leads to 'c', which is not there"):
+        Stage(quiet).start(function("a", to="c"))
+    with pytest.raises(ValueError, match="an event function with code, or a resource"):
+        Component(name="a")
