@@ -120,7 +120,7 @@ class Control:
         beside: Beside | None = None,
     ) -> None:
         self._store, self._artefacts, self.clock, self.beside = store, artefacts, clock, beside or Nothing()
-        self._send, self._announce, self._log = send, announce, log
+        self._send, self._announce, self._log = send, announce, log or (lambda _: None)
         self.core = core = ControlCore(
             chance, Policies.of(config), silent_s=silent_s, allow_source_builds=config.allow_source_builds,
             is_ordinary_user=is_ordinary_user,
@@ -203,8 +203,7 @@ class Control:
                 self._feed(message)
                 self._tell_access([peer])
             case Logged():
-                if self._log is not None:
-                    self._log(message)
+                self._log(message)
             case Viewed() | StoryTold() | CallsTold() | AsyncTold() | CallTold():
                 self.views.hear(message)
             case AskCall():
