@@ -34,6 +34,9 @@ SETTINGS = {
     "scheduling": "cluster", "scaling": {EVIL: EVIL, "policy": EVIL}, "placement": EVIL,
 }  # fmt: skip
 SUMMARY = dict.fromkeys(("count", "mean", "ewma", "p50", "p95", "p99", "max"), 1)
+LOAD = {
+    "cpu_share": 0.5, "load_1m": 1.0, "memory_free_mb": 1, "disk_free_mb": 1, "received_mb_s": 0.0, "sent_mb_s": 0.0,
+}  # fmt: skip
 FUNCTION = {
     "function": EVIL, **dict.fromkeys(("queued", "running", "idle", "templates", "invocations", "errors"), 1),
     **dict.fromkeys(("cold", "template", "prewarmed", "warm"), 1),
@@ -44,7 +47,7 @@ SANDBOX = {
 }  # fmt: skip
 WORKER = {
     "name": EVIL, "memory_mb": 10, "used_mb": 1, "queued": 0, "running": 1, "limit": 1, "draining": False,
-    "functions": [FUNCTION], "sandboxes": [SANDBOX], "load": {"cpu_share": 0.5, "load_1m": 1.0},
+    "functions": [FUNCTION], "sandboxes": [SANDBOX], "load": LOAD,
 }  # fmt: skip
 CALL = {
     "id": EVIL, "function": EVIL, "revision": 1, "at": 0.0, "status": 500, "outcome": EVIL, "start": EVIL, "why": EVIL,
