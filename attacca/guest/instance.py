@@ -99,10 +99,10 @@ class InstanceContext:
 class LaterContext(InstanceContext):
     """The same for handlers that are coroutines."""
 
-    async def call(self, output: str, message: object = None, timeout: float | None = None) -> Any:  # noqa: ASYNC109
+    async def call(self, output: str, message: object = None, timeout: float | None = None) -> Any:  # noqa: ASYNC109 - the worker keeps it
         return super().call(output, message, timeout)
 
-    async def call_to(self, instance: str, message: object = None, timeout: float | None = None) -> Any:  # noqa: ASYNC109
+    async def call_to(self, instance: str, message: object = None, timeout: float | None = None) -> Any:  # noqa: ASYNC109 - the worker keeps it
         return super().call_to(instance, message, timeout)
 
     async def sync(self, state: object) -> Any:

@@ -96,7 +96,7 @@ def _event_function(module: ModuleType, place: Any) -> Loaded:
     if attribute and not _handles(target):
         raise Unfit(f"{place.module}:{attribute} is no class with a cast or a call", "give it one")
     made: Callable[..., Any] = target if target is not None else lambda: module
-    return Loaded(made, f"{place.module}:{attribute}", EVENTS, shapes.PLAIN, False, module, None)  # noqa: FBT003
+    return Loaded(made, f"{place.module}:{attribute}", EVENTS, shapes.PLAIN, False, module, None)  # noqa: FBT003 - in the order of Loaded
 
 
 def _handles(value: Any) -> bool:

@@ -121,7 +121,7 @@ class Exchange:
             self._put(known, Waiting(addressed), out)
             if known.is_behind and not sender.is_behind:
                 if not sender.paused_for:
-                    out.append(Listen(sender.id, True))  # noqa: FBT003 - mirrors Runtime.listen
+                    out.append(Listen(sender.id, True))  # noqa: FBT003 - mirrors Runtime.tell
                 sender.paused_for[known.id] = None
 
     def _miss(self, sender: EventInstance, event: Event, out: list[Command]) -> None:
@@ -161,7 +161,7 @@ class Exchange:
                 instance.paused_for
             ):  # who is behind itself is listened to, or those that wait for it would wait for ever
                 instance.paused_for.clear()
-                out.append(Listen(instance.id, False))  # noqa: FBT003
+                out.append(Listen(instance.id, False))  # noqa: FBT003 - mirrors Runtime.tell
         self._next(instance, out)
 
     def said(self, event: NeighbourSaid, out: list[Command]) -> None:
@@ -226,7 +226,7 @@ class Exchange:
             if instance.id in other.paused_for:
                 del other.paused_for[instance.id]
                 if not other.paused_for:
-                    out.append(Listen(other.id, False))  # noqa: FBT003
+                    out.append(Listen(other.id, False))  # noqa: FBT003 - mirrors Runtime.tell
 
     # Replies.
 

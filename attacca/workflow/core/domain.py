@@ -14,7 +14,7 @@ from math import inf
 
 import msgspec
 
-from attacca.errors import AttaccaError, BadFunction, NoCapacity, NotFound
+from attacca.errors import AttaccaError, BadFunction, Cancelled, NoCapacity, NotFound
 from attacca.kernel.chance import Chance
 from attacca.kernel.ids import Ids
 from attacca.kernel.timers import Alarm
@@ -69,7 +69,7 @@ class DomainCore:
         self._parts: dict[str, Part] = {}  # by instance that is there, or on its way
         self._versions: dict[str, int] = {}  # of what is in the store, by key
         self.alarm = Alarm()  # when it wants the next Tick; a Tick at any other time does no harm
-        self._syncs: dict[str, tuple[str, StateSynced]] = {}  # by key: states that are being written
+        self._syncs: dict[str, list[StateSynced]] = {}  # by key: states that are being written, one after the other
 
     def __repr__(self) -> str:
         up = sum(part.stage is Stage.UP for part in self._all())
@@ -162,7 +162,9 @@ class DomainCore:
         for component in spec.components:
             why = self.nodes.unfit(component)
             if why:
-                return NoCapacity(f"{component.name} can run nowhere: {why}", "attacca node list shows what there is")
+                return NoCapacity(
+                    f"{component.name} can run nowhere: {why}", "attacca status shows which workers there are"
+                )
         return None
 
     def _stop(self, event: StopAsked, out: list[Command]) -> None:
@@ -202,12 +204,12 @@ class DomainCore:
         if not workflow.is_stopping or any(part.instance for part in workflow.parts.values()):
             return
         del self.workflows[workflow.id]
-        kept = [part.key for part in workflow.parts.values() if self._versions.pop(part.key, None)]
-        out.extend(map(Erase, kept))
+        keys = [part.key for part in workflow.parts.values()]
+        out.extend(Erase(key) for key in keys if self._versions.pop(key, None) or key in self._syncs)
         self._versions.pop(WORKFLOWS + workflow.id, None)
         out.append(Erase(WORKFLOWS + workflow.id))
         if workflow.asked:
-            out.append(Reply(workflow.asked, workflow.failure))
+            out.append(Reply(workflow.asked, workflow.failure or Cancelled("it was stopped before all of it was up")))
         out.extend(Reply(id_, None) for id_ in workflow.stops)
 
     # Starting instances.
@@ -340,7 +342,7 @@ class DomainCore:
             out.append(Send(event.worker, StateKept(event.id, event.version, "another has taken its place")))
             return
         record = StateRecord(part.workflow.id, part.spec.name, part.number, event.version, event.state)
-        self._syncs[part.key] = (event.worker, event)
+        self._syncs.setdefault(part.key, []).append(event)
         out.append(Put(part.key, msgspec.json.encode(record), self._versions.get(part.key, 0)))
 
     def _stored(self, event: Stored, out: list[Command]) -> None:
@@ -350,14 +352,13 @@ class DomainCore:
             if workflow is not None:
                 workflow.is_durable = True
             return
-        synced = self._syncs.pop(event.key, None)
-        if synced is None:
+        told = self._written(event.key)
+        if told is None:
             return
-        worker, told = synced
         part = self._parts.get(told.id)
         if part is not None:
             part.state, part.version = told.state, told.version
-        out.append(Send(worker, StateKept(told.id, told.version)))
+        out.append(Send(told.worker, StateKept(told.id, told.version)))
 
     def _store_failed(self, event: StoreFailed, out: list[Command]) -> None:
         if event.key.startswith(WORKFLOWS):
@@ -365,10 +366,19 @@ class DomainCore:
             if workflow is not None:
                 out.append(Reply(workflow.asked, event.error))
             return
-        synced = self._syncs.pop(event.key, None)
-        if synced is not None:
-            worker, told = synced
-            out.append(Send(worker, StateKept(told.id, told.version, event.error.message)))
+        told = self._written(event.key)
+        if told is not None:
+            out.append(Send(told.worker, StateKept(told.id, told.version, event.error.message)))
+
+    def _written(self, key: str) -> StateSynced | None:
+        """The first of those that wait for the store: it answers in their order."""
+        waiting = self._syncs.get(key)
+        if waiting is None:
+            return None
+        told = waiting.pop(0)
+        if not waiting:
+            del self._syncs[key]
+        return told
 
     def _restore(self, now: float, event: Restored) -> None:
         """What runs is not made anew: nodes say first what they have."""

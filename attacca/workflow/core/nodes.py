@@ -66,7 +66,9 @@ class Nodes:
         if not self.by_name:
             return "there is no node"
         if all(self._is_unfit(node, component) for node in self.by_name.values()):
-            return f"none of {len(self.by_name)} nodes is one of {', '.join(component.requires.nodes)}"
+            names = ", ".join(component.requires.nodes)
+            whose = f" is one of {names} and" if names else ""
+            return f"none of {len(self.by_name)} nodes{whose} has {component.memory_mb} MB for it"
         return ""
 
     def unfit_names(self, component: Component) -> list[str]:
@@ -74,4 +76,5 @@ class Nodes:
 
     def _is_unfit(self, node: Node, component: Component) -> bool:
         wanted = component.requires.nodes
-        return bool(wanted) and node.name not in wanted
+        is_elsewhere = bool(wanted) and node.name not in wanted
+        return is_elsewhere or not Resources(component.memory_mb).fits(node.capacity)

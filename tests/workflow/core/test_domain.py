@@ -1,14 +1,14 @@
 import msgspec
 import pytest
 
-from attacca.errors import BadFunction, NoCapacity, NotFound, StateUnavailable
+from attacca.errors import BadFunction, Cancelled, NoCapacity, NotFound, StateUnavailable
 from attacca.kernel.rand import Streams
 from attacca.model.events import MAILBOX_BYTES, Event, Passed, ReplyKind
-from attacca.model.workflow import Component
+from attacca.model.workflow import Component, WorkflowSpec
 from attacca.policy.placement.random import Random
 from attacca.worker.core.events import Listen, NeighbourSaid, Respond
 from attacca.workflow.core.domain import DomainCore
-from attacca.workflow.core.events import Record, Restored, StateRecord, StoreFailed
+from attacca.workflow.core.events import Record, Restored, StartAsked, StateRecord, Stored, StoreFailed
 from tests.workflow.core.stage import Node, Stage, calls, function, sends, syncs
 
 
@@ -184,9 +184,11 @@ def test_code_that_cannot_begin_ends_the_workflow_with_why() -> None:
 
 def test_what_can_run_nowhere_is_refused() -> None:
     stage = Stage(quiet)
-    with pytest.raises(AssertionError, match="none of 1 nodes is one of n9"):
+    with pytest.raises(AssertionError, match="none of 1 nodes is one of n9 and has 128 MB"):
         stage.start(function("a", on="n9"))
     assert isinstance(stage.replies["1"], NoCapacity)
+    with pytest.raises(AssertionError, match="none of 1 nodes has 5000 MB for it"):
+        stage.start(msgspec.structs.replace(function("a"), memory_mb=5000))
     with pytest.raises(AssertionError, match="there is no node"):
         Stage(quiet, nodes=0).start(function("a"))
 
@@ -200,6 +202,26 @@ def test_one_that_cannot_be_kept_is_refused() -> None:
     stage.tell(StoreFailed(f"workflows/{key}", StateUnavailable("the disk is full", "free some")))
     assert isinstance(stage.replies["1"], StateUnavailable)
     assert stage.core.views() == []
+
+
+def test_a_state_that_is_being_written_goes_with_its_workflow() -> None:
+    stage = Stage(quiet)
+    workflow = stage.start(function("a"))
+    stage.is_writing = False
+    syncs(stage.nodes["n1"], stage.at(workflow, "a")[0], b"first")
+    key = f"workflow-states/{workflow}/a"
+    stage.store[key] = (b"as it is written meanwhile", 1)
+    assert stage.stop(workflow) is None
+    assert stage.store == {}
+    stage.tell(Stored(key, 1))
+    assert stage.nodes["n1"].machine.said == [], "nobody is there to be told"
+
+
+def test_whoever_waits_for_what_is_stopped_is_told() -> None:
+    stage = Stage(quiet)
+    stage.tell(StartAsked("s", WorkflowSpec(name="demo", components=(function("a"),)), 0.0))
+    assert stage.stop("demo") is None
+    assert isinstance(stage.replies["s"], Cancelled)
 
 
 def test_a_control_that_begins_anew_finds_what_runs_and_makes_nothing_again() -> None:
