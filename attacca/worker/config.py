@@ -1,7 +1,7 @@
 """How one worker behaves. Every number says its unit; a policy that does not exist stops the start."""
 
 from math import inf
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -10,6 +10,17 @@ from attacca.model.resources import Resources, stated
 
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 NotNegative = Annotated[float, msgspec.Meta(ge=0)]
+
+
+LEVELS = ("off", "error", "warning", "info", "debug", "trace")
+
+
+class TelemetryConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is told of the event functions of a worker, beside what `attacca workflow inspect` shows."""
+
+    metrics_url: Annotated[str, msgspec.Meta(pattern=r"^(http://[^/:\s]+:\d{1,5}/?)?(?!\n)$")] = ""  # a page for Prometheus
+    log_level: Literal["off", "error", "warning", "info", "debug", "trace"] = "off"  # of what happens in their lives
+    performance_samples: bool = False  # how long each thing took, to control
 
 
 class WorkerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -32,6 +43,7 @@ class WorkerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     body_hold_kb: Annotated[int, msgspec.Meta(ge=1)] = 256  # of a streamed body that comes before its turn; then: pause
     body_hold_kb_max: Annotated[int, msgspec.Meta(ge=1)] = 8192  # beyond this the invocation is refused
     body_hold_mb: Annotated[int, msgspec.Meta(ge=1)] = 128  # of all of them; half of it, at most, for one function
+    telemetry: TelemetryConfig = TelemetryConfig()
 
     @property
     def resources(self) -> Resources:

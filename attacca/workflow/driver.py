@@ -12,7 +12,7 @@ from attacca.io.store.types import Store
 from attacca.kernel.chance import Chance
 from attacca.kernel.clock import Clock
 from attacca.kernel.drive import Drive, LoopTimer, each, report_refused
-from attacca.model.events import InstanceDown, Instances, InstanceUp, OfInstances, StateSynced
+from attacca.model.events import InstanceDown, Instances, InstanceUp, OfInstances, Samples, StateSynced
 from attacca.model.messages import Heartbeat, Send, ToControl, WorkerJoined
 from attacca.model.workflow import WorkflowSpec, WorkflowView
 from attacca.policy.placement.types import Placement
@@ -35,6 +35,7 @@ from attacca.workflow.core.events import (
     StoreFailed,
     Tick,
 )
+from attacca.workflow.telemetry import Telemetry
 
 
 class Workflows:
@@ -52,6 +53,7 @@ class Workflows:
         """`named` hears by which names their event functions write into the log, whenever that changes."""
         self._store, self._clock, self._send, self._named = store, clock, send, named
         self.core = core = DomainCore(placement, chance)
+        self.telemetry = Telemetry()
         self._drive: Drive[Event, Command] = Drive(
             core.handle, core.alarm, each(self._perform), clock.now, LoopTimer(clock.now), Tick(), report_refused
         )
@@ -98,6 +100,11 @@ class Workflows:
         match message:
             case InstanceUp() | InstanceDown() | StateSynced() | Instances():
                 self._drive.feed(message)
+                if isinstance(message, InstanceDown):
+                    self.telemetry.forget(message.id)
+                return True
+            case Samples():
+                self.telemetry.hear(message)
                 return True
             case WorkerJoined():
                 self._drive.feed(NodeJoined(message.view, message.address))
@@ -110,8 +117,16 @@ class Workflows:
     def lose(self, worker: str) -> None:
         if worker in self.core.nodes.by_name:
             self._drive.feed(NodeLeft(worker))
+            self.telemetry.lose(worker)
 
     # What is asked for.
+
+    def view(self, workflow: str) -> WorkflowView:
+        """
+        Raises:
+            NotFound: there is none of that id or name, or there are several.
+        """
+        return self.telemetry.shown(self.core.view(workflow))
 
     async def start(self, spec: WorkflowSpec) -> WorkflowView:
         """Until all of it is up.
