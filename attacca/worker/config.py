@@ -1,5 +1,6 @@
 """How one worker behaves. Every number says its unit; a policy that does not exist stops the start."""
 
+import re
 from math import inf
 from typing import Annotated, Literal
 
@@ -12,15 +13,32 @@ Positive = Annotated[float, msgspec.Meta(gt=0)]
 NotNegative = Annotated[float, msgspec.Meta(ge=0)]
 
 
+URL = re.compile(r"^http://(\[[0-9a-fA-F:]+\]|[^/:\s\[\]]+):(\d{1,5})/?(?!\n)$")
 LEVELS = ("off", "error", "warning", "info", "debug", "trace")
 
 
 class TelemetryConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is told of the event functions of a worker, beside what `attacca workflow inspect` shows."""
 
-    metrics_url: Annotated[str, msgspec.Meta(pattern=r"^(http://[^/:\s]+:\d{1,5}/?)?(?!\n)$")] = ""  # a page for Prometheus
+    metrics_url: str = ""  # http://HOST:PORT, where Prometheus finds a page of them
     log_level: Literal["off", "error", "warning", "info", "debug", "trace"] = "off"  # of what happens in their lives
     performance_samples: bool = False  # how long each thing took, to control
+
+    def __post_init__(self) -> None:
+        self.metrics_at()
+
+    def metrics_at(self) -> tuple[str, int] | None:
+        """The address of the page; None: there is none.
+
+        Raises:
+            ValueError: `metrics_url` says none.
+        """
+        if not self.metrics_url:
+            return None
+        found = URL.match(self.metrics_url)
+        if found is None or int(found[2]) > 65_535:
+            raise ValueError(f"metrics_url is http://HOST:PORT, not {self.metrics_url[:80]!r}")
+        return found[1].strip("[]"), int(found[2])
 
 
 class WorkerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -152,6 +152,7 @@ class Worker:
         """
         await self._runtime.open(self._report)
         self._drive.wind()
+        view.samples(self.core, self._clock.now(), self._clock.wall())  # what time it is
         self._later("beat", HEARTBEAT_S, self._beat)
         if self._measure_s is not None:
             self._later("measure", self._measure_s, self._measure)
