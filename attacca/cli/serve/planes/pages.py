@@ -25,9 +25,6 @@ class NodePage:
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
 
-    def __repr__(self) -> str:
-        return f"<NodePage of {self._worker!r}>"
-
     @property
     def is_draining(self) -> bool:
         return self._worker.core.draining
