@@ -18,6 +18,7 @@ EVENT_BYTES = 16 << 20  # of one
 STATE_BYTES = 16 << 20
 TARGET_BYTES = 300  # of the name of an output or of an instance
 SELF = "self"  # the output that leads back
+FUNCTIONS = "/functions"  # where ordinary functions are: NAME@/functions is the address of one
 
 
 class EventKind(StrEnum):
@@ -253,6 +254,26 @@ class Bounced(msgspec.Struct, frozen=True, tag=True, gc=False):
     """Whom it was for is not here."""
 
     number: int
+
+
+# between worker and gateway
+
+
+class FunctionCalled(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """An instance calls an ordinary function. Ends in FunctionReplied."""
+
+    worker: str
+    id: str
+    function: str
+    data: bytes
+
+
+class FunctionReplied(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """The answer to the FunctionCalled of that id."""
+
+    id: str
+    kind: ReplyKind
+    data: bytes = b""
 
 
 class Delivery(msgspec.Struct, frozen=True, gc=False):
