@@ -12,7 +12,7 @@ from attacca.io.store.types import Store
 from attacca.kernel.chance import Chance
 from attacca.kernel.clock import Clock
 from attacca.kernel.drive import Drive, LoopTimer, each, report_refused
-from attacca.model.events import InstanceDown, Instances, InstanceUp, OfInstances, StateSynced, Strayed
+from attacca.model.events import InstanceDown, Instances, InstanceUp, OfInstances, Samples, StateSynced, Strayed
 from attacca.model.messages import Heartbeat, Send, ToControl, WorkerJoined
 from attacca.model.workflow import WorkflowSpec, WorkflowView
 from attacca.policy.placement.types import Placement
@@ -21,7 +21,7 @@ from attacca.workflow.core.events import (
     Command,
     Erase,
     Event,
-    Migrate,
+    MigrateAsked,
     NodeJoined,
     NodeLeft,
     NodeSeen,
@@ -37,6 +37,9 @@ from attacca.workflow.core.events import (
     Tick,
 )
 from attacca.workflow.core.keeping import STATES, WORKFLOWS
+from attacca.workflow.delegation import Delegation
+from attacca.workflow.resources import RESOURCES
+from attacca.workflow.telemetry import Telemetry
 
 
 class Workflows:
@@ -50,10 +53,14 @@ class Workflows:
         placement: Placement,
         send: Callable[[str, OfInstances], None],
         named: Callable[[frozenset[str]], None],
+        domain: str,
     ) -> None:
-        """`named` hears by which names their event functions write into the log, whenever that changes."""
+        """`named` hears by which names their event functions write into the log, whenever that changes. `domain`: what
+        it is called."""
         self._store, self._clock, self._send, self._named = store, clock, send, named
         self.core = core = DomainCore(placement, chance)
+        self.telemetry = Telemetry()
+        self.delegation = Delegation(core, domain, RESOURCES)
         self._drive: Drive[Event, Command] = Drive(
             core.handle, core.alarm, each(self._perform), clock.now, LoopTimer(clock.now), Tick(), report_refused
         )
@@ -85,6 +92,7 @@ class Workflows:
         self._named(self.core.books.names())
 
     async def close(self) -> None:
+        self.delegation.close()
         self._drive.stop()
         for task in self._tasks:
             task.cancel()
@@ -100,20 +108,36 @@ class Workflows:
         match message:
             case InstanceUp() | InstanceDown() | StateSynced() | Instances() | Strayed():
                 self._drive.feed(message)
+                if isinstance(message, InstanceDown):
+                    self.telemetry.forget(message.id)
+                return True
+            case Samples():
+                self.telemetry.hear(message)
                 return True
             case WorkerJoined():
+                self.delegation.see(message.view)
                 self._drive.feed(NodeJoined(message.view, message.address))
             case Heartbeat():
+                self.delegation.see(message.view)
                 self._drive.feed(NodeSeen(message.view))
             case _:
                 pass
         return False
 
     def lose(self, worker: str) -> None:
+        self.delegation.lose(worker)
         if worker in self.core.nodes.by_name:
             self._drive.feed(NodeLeft(worker))
+            self.telemetry.lose(worker)
 
     # What is asked for.
+
+    def view(self, workflow: str) -> WorkflowView:
+        """
+        Raises:
+            NotFound: there is none of that id or name, or there are several.
+        """
+        return self.telemetry.shown(self.core.view(workflow))
 
     async def start(self, spec: WorkflowSpec) -> WorkflowView:
         """Until all of it is up.
@@ -136,7 +160,7 @@ class Workflows:
         await self._ask(number, StopAsked(number, workflow))
 
     async def migrate(self, workflow: str, component: str, to: tuple[str, ...]) -> WorkflowView:
-        """Until what moves is up again; see `core.events.Migrate`.
+        """Until what moves is up again; see `core.events.MigrateAsked`.
 
         Raises:
             NotFound: there is no such workflow, component or node.
@@ -144,7 +168,7 @@ class Workflows:
             NoCapacity: no node of these can have it.
         """
         number = self._number()
-        return cast(WorkflowView, await self._ask(number, Migrate(number, workflow, component, to)))
+        return cast(WorkflowView, await self._ask(number, MigrateAsked(number, workflow, component, to)))
 
     def _number(self) -> str:
         self._asked += 1

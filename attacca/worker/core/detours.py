@@ -110,7 +110,7 @@ class Detours:
                 instance.lanes.setdefault(place(target.instance), Lane())
         for event in instance.start.unsent:
             at = place(event.target)
-            sent = Event(event.target, self._address(instance), event.data, "", event.output)
+            sent = Event(event.target, self._address(instance), event.data, "", event.output, event.created)
             if at in instance.routes.at:
                 self._give(instance, instance.routes.at[at], sent, out)
 

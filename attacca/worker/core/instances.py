@@ -28,7 +28,7 @@ from attacca.model.events import (
 )
 from attacca.model.events import Instances as Told
 from attacca.model.invocation import Failed, FunctionError, Ok, Outcome, Timing
-from attacca.model.messages import Send
+from attacca.model.messages import Logged, Send
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core.checks import DRAINING, Checks, never_fits
 from attacca.worker.core.events import Command, Deliver, NeighbourJoined, NeighbourSaid, Respond
@@ -37,6 +37,7 @@ from attacca.worker.core.mailboxes import EventInstance, Stage, Waiting
 from attacca.worker.core.pool import Pool, Room
 from attacca.worker.core.reports import EventAsked, EventSent, OfEvents, RunEnded, SandboxReady, StateOffered
 from attacca.worker.core.state import Function, Loss, RevisionState, Sandbox
+from attacca.worker.core.telemetry import telemetry
 from attacca.worker.core.templates import Templates
 from attacca.worker.core.timers import Timer, Timers
 
@@ -61,10 +62,11 @@ class Instances:
         self._worker = config.name
         self._pool, self._checks, self._templates = pool, checks, templates
         self._timers, self._chance = timers, chance
-        self._control = ""  # who hears of them: whoever has ordered or asked last
+        self.control = ""  # who hears of them: whoever has ordered or asked last
         self.by_id: dict[str, EventInstance] = {}
         self.states: dict[str, RevisionState] = {}  # by revision id, of those that are here
-        self.exchange = Exchange(config.name, timers, ids, self.by_id, self._next, self._gone)
+        self.telemetry = telemetry(config.telemetry)
+        self.exchange = Exchange(config.name, timers, ids, self.by_id, self._next, self._gone, self.telemetry)
         self._count = 0
 
     def __repr__(self) -> str:
@@ -91,7 +93,7 @@ class Instances:
     # What control says.
 
     def hear(self, now: float, peer: str, order: OfInstances, out: list[Command], *, draining: bool) -> None:
-        self._control = self.exchange.detours.control = peer
+        self.control = self.exchange.detours.control = peer
         match order:
             case StartInstance():
                 self._start(now, order, out, draining=draining)
@@ -115,7 +117,7 @@ class Instances:
         known = self.by_id.get(order.id)
         if known is not None:
             if known.stage is Stage.UP:
-                out.append(Send(self._control, InstanceUp(self._worker, order.id)))
+                out.append(Send(self.control, InstanceUp(self._worker, order.id)))
             return
         revision = order.revision
         if draining:
@@ -216,6 +218,9 @@ class Instances:
         instance.stage = Stage.BEGINNING
         queued_ms = (now - instance.since) * 1e3 - ready.sandbox_ms - ready.code_ms - ready.imports_ms
         instance.timing = Timing(max(queued_ms, 0.0), 0.0, ready.sandbox_ms, ready.code_ms, ready.imports_ms)
+        if self.telemetry is not None:
+            made_s = (ready.sandbox_ms + ready.code_ms + ready.imports_ms) / 1e3
+            self.telemetry.instantiated(now, instance, made_s, out)
         whom = f"{self.exchange.address(instance.id)}\n{start.workflow}"
         self._deliver(instance, EventKind.INIT, whom, start.payload, start.state, out)
 
@@ -229,7 +234,7 @@ class Instances:
         if instance is not None:
             instance.version += 1
             instance.syncs[instance.version] = event.asked
-            out.append(Send(self._control, StateSynced(self._worker, instance.id, instance.version, event.state)))
+            out.append(Send(self.control, StateSynced(self._worker, instance.id, instance.version, event.state)))
 
     def run_ended(self, now: float, event: RunEnded, out: list[Command]) -> None:
         instance = self.by_id.get(event.sandbox)
@@ -238,8 +243,11 @@ class Instances:
         instance.delivery = ""
         handled, instance.handles = instance.handles, None
         outcome = event.outcome
+        if self.telemetry is not None:
+            self._measure(now, instance, handled, event, out)
         if handled is not None:
             instance.handled += 1
+            instance.handled_s += event.run_ms / 1e3
             if not isinstance(outcome, Ok):
                 instance.failed += 1
                 self.exchange.log(instance, _traced(outcome), out)
@@ -250,6 +258,20 @@ class Instances:
         else:  # its stop
             self._kill(now, instance, out)
 
+    def _measure(
+        self, now: float, instance: EventInstance, handled: Waiting | None, ended: RunEnded, out: list[Command]
+    ) -> None:
+        """`handled`: None: its init, or its stop."""
+        assert self.telemetry is not None
+        seconds = ended.run_ms / 1e3
+        if handled is None:
+            kind = EventKind.INIT if instance.stage is Stage.BEGINNING else EventKind.STOP
+        else:
+            kind = EventKind.CALL if handled.event.stream else EventKind.CAST
+            if handled.event.created:
+                self.telemetry.transferred(now - seconds, instance, handled.event.created, out)
+        self.telemetry.ran(now, instance, kind, seconds, out)
+
     def _begun(self, now: float, instance: EventInstance, outcome: Outcome, run_ms: float, out: list[Command]) -> None:
         if not isinstance(outcome, Ok):
             instance.error = _init_failed(outcome)
@@ -258,7 +280,7 @@ class Instances:
         instance.stage = Stage.UP
         timing = instance.timing
         took = Timing(timing.queued, timing.placed, timing.sandbox, timing.code, timing.imports, run_ms)
-        out.append(Send(self._control, InstanceUp(self._worker, instance.id, took)))
+        out.append(Send(self.control, InstanceUp(self._worker, instance.id, took)))
         self._templates.want(now, instance.state, out)
         self._next(instance, out)
 
@@ -287,11 +309,17 @@ class Instances:
         instance.delivery = f"{instance.id}/{self._count}"
         out.append(Deliver(instance.id, Delivery(instance.delivery, kind, source, data, state)))
 
+    def told(self, now: float, line: Logged) -> None:
+        """By the code of one, with a target."""
+        instance = self.by_id.get(line.sandbox)
+        if self.telemetry is not None and instance is not None:
+            self.telemetry.told(now, instance, line)
+
     # Time, and the end.
 
     def ring(self, now: float, timer: Timer, name: str, out: list[Command]) -> None:
         if timer is not Timer.HALT:
-            self.exchange.ring(timer, name, out)
+            self.exchange.ring(now, timer, name, out)
         elif name in self.by_id and self.by_id[name].stage is Stage.STOPPING:
             self._kill(now, self.by_id[name], out)
         elif name in self.by_id and self.by_id[name].stage is Stage.SETTLING:
@@ -316,6 +344,8 @@ class Instances:
         unsent = self.exchange.detours.end(instance)
         assert instance.error is not None, "why it is gone"
         out.append(self._down(instance.id, instance.error, instance.unheard, unsent))
+        if self.telemetry is not None:
+            self.telemetry.exited(instance, instance.error, out)
         state = instance.state
         if any(one.state is state for one in self.by_id.values()):
             return
@@ -326,7 +356,7 @@ class Instances:
     def _down(
         self, name: str, error: Failed, unheard: tuple[Event, ...] = (), unsent: tuple[Event, ...] = ()
     ) -> Command:
-        return Send(self._control, InstanceDown(self._worker, name, error, unheard, unsent))
+        return Send(self.control, InstanceDown(self._worker, name, error, unheard, unsent))
 
 
 def _stopped(why: str) -> Failed:

@@ -35,7 +35,7 @@ from attacca.workflow.core.books import Books
 from attacca.workflow.core.events import (
     Command,
     Event,
-    Migrate,
+    MigrateAsked,
     NodeJoined,
     NodeLeft,
     NodeSeen,
@@ -77,7 +77,7 @@ class DomainCore:
                 self._down(now, event, out)
             case StateSynced():
                 self.keeping.synced(event, out)
-            case StartAsked() | StopAsked() | Migrate():
+            case StartAsked() | StopAsked() | MigrateAsked():
                 self._ask(now, event, out)
             case Restored() | Stored() | StoreFailed():
                 self._kept(now, event, out)
@@ -88,13 +88,13 @@ class DomainCore:
         self.placing.place(now, out)
         return out
 
-    def _ask(self, now: float, event: StartAsked | StopAsked | Migrate, out: list[Command]) -> None:
+    def _ask(self, now: float, event: StartAsked | StopAsked | MigrateAsked, out: list[Command]) -> None:
         match event:
             case StartAsked():
                 self._start(now, event, out)
             case StopAsked():
                 self._stop(event, out)
-            case Migrate():
+            case MigrateAsked():
                 self.moving.ask(now, event, out)
 
     def _node(

@@ -45,7 +45,7 @@ class StopAsked(msgspec.Struct, frozen=True):
     workflow: str
 
 
-class Migrate(msgspec.Struct, frozen=True):
+class MigrateAsked(msgspec.Struct, frozen=True):
     """A component, or all of a workflow where that is empty, is to be on the first of these nodes that can have it.
 
     Ends in one Reply, where it has an id, when all that moved is up again: with the workflow, or with NoCapacity that
@@ -114,7 +114,7 @@ class Erase(msgspec.Struct, frozen=True):
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """The answer to the StartAsked, StopAsked or Migrate of that id."""
+    """The answer to the StartAsked, StopAsked or MigrateAsked of that id."""
 
     id: str
     outcome: WorkflowView | AttaccaError | None
@@ -124,7 +124,7 @@ Reported = InstanceUp | InstanceDown | StateSynced | Instances | Strayed
 Event = (
     StartAsked
     | StopAsked
-    | Migrate
+    | MigrateAsked
     | NodeJoined
     | NodeSeen
     | NodeLeft

@@ -1,6 +1,6 @@
 """A part that moves to another node, and takes along what it knows and what waits for it.
 
-    Migrate ──▶ hold ──▶ StopInstance ──▶ InstanceDown ──▶ StartInstance there ──▶ InstanceUp ──▶ release, Reply
+    MigrateAsked ──▶ hold ──▶ StopInstance ──▶ InstanceDown ──▶ StartInstance there ──▶ InstanceUp ──▶ release, Reply
                 senders    its `stop`,      its state is        │
                 keep       a last sync      in the store        └── it cannot: wherever there is room
 
@@ -13,7 +13,7 @@ from attacca.errors import AttaccaError, Conflict, NoCapacity, NotFound
 from attacca.model.events import StopInstance
 from attacca.model.messages import Send
 from attacca.workflow.core.books import Books
-from attacca.workflow.core.events import Command, Migrate, Reply
+from attacca.workflow.core.events import Command, MigrateAsked, Reply
 from attacca.workflow.core.graph import Part, Stage
 from attacca.workflow.core.placing import Placing
 
@@ -42,7 +42,7 @@ class Moving:
     def __repr__(self) -> str:
         return f"<Moving {len(self.moves)} parts>"
 
-    def ask(self, now: float, event: Migrate, out: list[Command]) -> None:
+    def ask(self, now: float, event: MigrateAsked, out: list[Command]) -> None:
         try:
             chosen = self._chosen(event)
         except AttaccaError as error:
@@ -65,7 +65,7 @@ class Moving:
                 stop = StopInstance(part.instance, WHY.format(where), hands_over=True, grace_s=grace_s)
                 out.append(Send(part.worker, stop))
 
-    def _chosen(self, event: Migrate) -> list[tuple[Part, str]]:
+    def _chosen(self, event: MigrateAsked) -> list[tuple[Part, str]]:
         """
         Raises:
             NotFound: there is no such workflow, component or node.
