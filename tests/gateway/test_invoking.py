@@ -1,5 +1,7 @@
 """What a worker is told of the functions that its event functions call."""
 
+import asyncio
+
 from attacca.gateway.invoking import invoke, reply
 from attacca.kernel.clock import ManualClock
 from attacca.model.events import FunctionCalled, FunctionReplied, ReplyKind
@@ -10,15 +12,21 @@ from tests.gateway.play import gateway, revision
 
 def test_it_is_told_the_answer_or_why_there_is_none() -> None:
     told: list[tuple[str, ToWorker]] = []
-    door, worker, _ = gateway(ManualClock(), revision("echo"))
-    for name, data in (("echo", b'{"a": 1}'), ("echo", b""), ("nothing", b"")):
-        invoke(door, lambda *said: told.append(said), FunctionCalled("w", "1", name, data))
+
+    async def ask() -> list[str]:
+        door, worker, _ = gateway(ManualClock(), revision("echo"))
+        for name, data in (("echo", b'{"a": 1}'), ("echo", b""), ("nothing", b"")):
+            invoke(door, lambda *said: told.append(said), FunctionCalled("w", "1", name, data))
+        door.close()
+        return [one.request.content_type for one in worker.dispatched]
+
+    kinds = asyncio.run(ask())
     assert [peer for peer, _ in told] == ["w", "w", "w"]
     answered, empty, refused = [said for _, said in told if isinstance(said, FunctionReplied)]
     assert answered == FunctionReplied("1", ReplyKind.REPLY, b'{"a": 1}')
     assert empty == FunctionReplied("1", ReplyKind.NOTHING)
     assert (refused.kind, b"no function is called 'nothing'" in refused.data) == (ReplyKind.ERROR, True)
-    assert [one.request.content_type for one in worker.dispatched] == ["application/json", "text/plain; charset=utf-8"]
+    assert kinds == ["application/json", "text/plain; charset=utf-8"]
 
 
 def test_what_is_no_answer_says_so() -> None:
