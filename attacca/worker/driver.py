@@ -35,8 +35,6 @@ from attacca.model.messages import (
     Held,
     Known,
     Logged,
-    ResponseBody,
-    ResponseHead,
     Send,
     StoryTold,
     ToControl,
@@ -52,7 +50,7 @@ from attacca.policy.keepalive import KEEPALIVE
 from attacca.policy.queueing import QUEUEING
 from attacca.worker.awake import Awake
 from attacca.worker.body_buffer import BodyBuffer
-from attacca.worker.carrying import NoRoads, Roads, carry_out
+from attacca.worker.carrying import NoRoads, Roads, carry_out, passed_on
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core import view
 from attacca.worker.core.events import (
@@ -154,6 +152,7 @@ class Worker:
         """
         await self._runtime.open(self._report)
         self._drive.wind()
+        view.samples(self.core, self._clock.now(), self._clock.wall())  # what time it is
         self._later("beat", HEARTBEAT_S, self._beat)
         if self._measure_s is not None:
             self._later("measure", self._measure_s, self._measure)
@@ -285,11 +284,13 @@ class Worker:
             case RunHead() | RunBody() | RunFlow():
                 run = self._runs.get(report.invocation)
                 if run is not None:
-                    self._send(run.peer, _passed_on(report))
+                    self._send(run.peer, passed_on(report))
                     if type(report) is RunHead:
                         self._pressure.begin(run.peer, report.invocation)
             case Logged():
                 self._log(report)
+                if report.target:
+                    self.core.instances.told(self._clock.now(), report)
             case _:
                 self._feed(report)
 
@@ -374,6 +375,7 @@ class Worker:
         if self._measure_machine is not None:
             self._load = self._measure_machine(self._clock.now())
         self._tell_peers()
+        self._tell_samples()
 
     def _tell_peers(self) -> None:
         if self._peers:
@@ -381,18 +383,15 @@ class Worker:
             for peer in self._peers:
                 self._send(peer, heartbeat)
 
+    def _tell_samples(self) -> None:
+        control = self.core.instances.control
+        if control in self._peers:
+            samples = view.samples(self.core, self._clock.now(), self._clock.wall())
+            if samples is not None:
+                self._send(control, samples)
+
     def _measure(self) -> None:
         assert self._load_per_core is not None
         assert self._measure_s is not None
         self._later("measure", self._measure_s, self._measure)
         self._feed(Measured(self._load_per_core()))
-
-
-def _passed_on(report: RunHead | RunBody | RunFlow) -> ResponseHead | ResponseBody | Flow:
-    match report:
-        case RunBody():
-            return ResponseBody(report.invocation, report.data)
-        case RunHead():
-            return ResponseHead(report.invocation, report.status, report.headers)
-        case RunFlow():
-            return Flow(report.invocation, report.paused)

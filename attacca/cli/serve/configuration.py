@@ -29,6 +29,7 @@ from attacca.policy.slots import SLOTS
 from attacca.worker.config import WorkerConfig
 from attacca.worker.host.memory import available_mb
 from attacca.worker.runtime.process.options import ProcessOptions
+from attacca.workflow.config import ResourceConfig, WorkflowsConfig
 
 FAMILIES = {  # where each is chosen
     "queueing": "worker.queueing",
@@ -51,6 +52,7 @@ SHORT = {  # what may be said without its section, in a file, in the environment
     "public": "gateway.public",
     "memory_mb": "worker.memory_mb",
     "cores": "worker.cores",
+    "telemetry": "worker.telemetry",
     **FAMILIES,
 }
 ISOLATIONS = ("process", "none")
@@ -67,6 +69,8 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     wire: WireConfig = WireConfig()
     cluster: ClusterConfig = ClusterConfig()
     store: StoreConfig = StoreConfig()
+    resources: ResourceConfig = ResourceConfig()
+    workflows: WorkflowsConfig = WorkflowsConfig()
     log: Literal["text", "json"] = "text"  # what the planes say on stderr; json: a line is an object
 
 

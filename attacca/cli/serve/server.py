@@ -16,6 +16,7 @@ from attacca.cli.serve.joints import End, Joints
 from attacca.cli.serve.lines import teller
 from attacca.cli.serve.planes.door import no_token, probe, url_of
 from attacca.cli.serve.planes.orchestrating import made_admin, workflows
+from attacca.cli.serve.planes.pages import listen_for_prometheus
 from attacca.control.deploy.artefacts import Artefacts
 from attacca.control.deploy.state import StateDir
 from attacca.control.driver import Control
@@ -62,8 +63,7 @@ from attacca.worker.runtime.code_store import SharedCode
 from attacca.worker.runtime.process.runtime import ProcessRuntime
 from attacca.worker.runtime.router import Router
 from attacca.worker.runtime.wasm.making import with_modules
-from attacca.workflow.resources import RESOURCES
-from attacca.workflow.resources.runtime import ResourceRuntime
+from attacca.workflow.resources.making import made
 
 GATEWAY, CONTROL = "gateway", "control"
 LOG = logging.getLogger("attacca.server")
@@ -161,7 +161,7 @@ class Server:
         )
         self.runtime = ProcessRuntime(SharedCode(state.path), config.process, clock, config.worker.memory_mb, secret)
         uploaded = with_modules(self.runtime, config.process, clock, config.worker.memory_mb, state.code)
-        resources = ResourceRuntime(RESOURCES, state.path / "resources", clock)
+        resources = made(config.resources, state.path / "resources", clock)
         self.worker = Worker(
             config.worker,
             Router({**uploaded, ResourceClass: resources}),
@@ -174,7 +174,7 @@ class Server:
             tell,
         )
         chance = streams.stream("workflows")
-        self.workflows = workflows(store, clock, chance, self._of_control.send, self.logbook)
+        self.workflows = workflows(config.workflows, store, clock, chance, self._of_control.send, self.logbook)
         self.control = Control(
             config.control,
             store,
@@ -245,6 +245,11 @@ class Server:
         speak(http)
         self._port = (await serve(http, self._handed)).sockets[0].getsockname()[1]
         self._http = http
+        page = await listen_for_prometheus(
+            self.worker, config, self._clock, self._allow, lambda: self.control.is_uid_shared
+        )
+        if page is not None:
+            self._closing.callback(page.end)
 
     def _announce(self, message: Catalogue | Deployed | Deleted) -> None:
         self.logbook.receive(message)

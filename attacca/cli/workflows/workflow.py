@@ -9,7 +9,7 @@ import typer
 from attacca.cli.command import VerbCommand, VerbGroup
 from attacca.cli.options import DEFAULT_URL, Json, Token, Url
 from attacca.cli.screens.graph import drawn
-from attacca.cli.screens.terminal import console, counted, marked, put, say, show_json
+from attacca.cli.screens.terminal import console, counted, marked, milliseconds, put, say, show_json
 from attacca.client.http import Client, quoted
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ app = typer.Typer(
 START = """
 attacca workflow start workflow.toml
 attacca workflow start ./pipeline  # a directory with a workflow.toml
+attacca workflow start workflow.json  # of EDGELESS
 attacca workflow start workflow.toml --json | jq -r .id
 """
 LIST = "attacca workflow list --json | jq -r '.[].id'"
@@ -34,7 +35,12 @@ attacca workflow logs demo --component counter -f  # until Ctrl-C
 """
 GRAPH = "attacca workflow graph demo"
 PathOf = Annotated[
-    str, typer.Argument(metavar="FILE", help="A workflow.toml, or a directory with one.", show_default=False)
+    str,
+    typer.Argument(
+        metavar="FILE",
+        help="A workflow.toml, a workflow.json of EDGELESS, or a directory with one.",
+        show_default=False,
+    ),
 ]
 Which = Annotated[str, typer.Argument(metavar="ID", help="Its id, or its name.", show_default=False)]
 Only = Annotated[str, typer.Option("--component", metavar="NAME", help="Of one component.", show_default=False)]
@@ -49,6 +55,8 @@ def start(path: PathOf, *, url: Url = DEFAULT_URL, token: Token = "", as_json: J
     from attacca.client.workflows import started
 
     source = read(Path(path))
+    for note in source.notes:
+        say(note, "dim")
     with Client(url, token) as client:
         view = started(client, source, say_step if not as_json else nothing)
     if as_json:
@@ -149,13 +157,32 @@ def show(view: dict[str, Any], width: int | None = None) -> None:
     screen = console(width=width)
     screen.print(marked("[bold cyan]{}[/] [dim]{}[/]", view["name"], view["id"]))
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for title in ("component", "state", "worker", "starts", ""):
-        table.add_column(title, justify="right" if title == "starts" else "left")
+    titles = ("component", "state", "worker", "starts", "handled", "failed", "mean ms", "waiting", "")
+    for title in titles:
+        table.add_column(title, justify="right" if title in titles[3:8] else "left")
     for row in view["instances"]:
         colour = COLOURS.get(row["state"], "")
         state = marked(f"[{colour}]{{}}[/]" if colour else "{}", row["state"])
-        table.add_row(row["component"], state, row["worker"], str(row["starts"]), marked("[red]{}[/]", row["why"]))
+        remarks = marked("[yellow]{}[/][red]{}[/]", pressure(row.get("seen")), row["why"])
+        table.add_row(row["component"], state, row["worker"], str(row["starts"]), *numbers(row.get("seen")), remarks)
     screen.print(table)
+
+
+def numbers(seen: dict[str, Any] | None) -> tuple[str, str, str, str]:
+    """Events that an instance has handled, of these failed, the mean time of one, and those that wait for it."""
+    if seen is None:
+        return "", "", "", ""
+    handled = seen["handled"]
+    mean = milliseconds(seen["handled_s"] / handled * 1e3) if handled else ""
+    return str(handled), str(seen["failed"] or ""), mean, str(seen["waiting"])
+
+
+def pressure(seen: dict[str, Any] | None) -> str:
+    if seen is None:
+        return ""
+    said = ["far behind: who sends to it waits"] * seen["is_behind"] + ["waits for who it sends to"] * seen["is_paused"]
+    said += [f"{counted(seen['dropped'], 'event')} dropped"] * (seen["dropped"] > 0)
+    return ", ".join(said) + ". " if said else ""
 
 
 def show_rows(views: list[dict[str, Any]], width: int | None = None) -> None:
