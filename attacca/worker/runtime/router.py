@@ -95,5 +95,5 @@ class Router:
 
 
 def missing(artefact: Artefact) -> RuntimeMissing:
-    hint = "pip install 'attacca[wasm]' where the worker runs" if isinstance(artefact, WasmModule) else HINT
-    return RuntimeMissing(f"the runtime for {artefact.what} is not installed", hint)
+    which = ", attacca[wasm]," if isinstance(artefact, WasmModule) else ""
+    return RuntimeMissing(f"the runtime for {artefact.what}{which} is not installed", HINT)
