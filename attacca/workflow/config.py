@@ -1,11 +1,14 @@
-"""The settings of workflows: what the domain is called."""
+"""The settings of workflows: what the domain is called, and where it is mirrored."""
 
 from typing import Annotated
 
 import msgspec
+
+from attacca.workflow.mirror.config import MirrorConfig
 
 DOMAIN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}(?!\n)$"
 
 
 class WorkflowsConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     domain: Annotated[str, msgspec.Meta(pattern=DOMAIN)] = "attacca"
+    mirror: MirrorConfig = MirrorConfig()

@@ -1,12 +1,15 @@
 """The admin API for those who orchestrate from outside: `/api/domain/...`."""
 
 from collections.abc import AsyncIterator
+from typing import Annotated
 
 import msgspec
-from litestar import get
+from litestar import get, post
+from litestar.params import JSONBody
 from litestar.response import Stream
 
 from attacca.control.http.document import refusals
+from attacca.workflow.core.intents import INTENTS_MOST, Intent, Verdict
 from attacca.workflow.core.state import DomainState
 from attacca.workflow.delegation import Delegation
 from attacca.workflow.http import NDJSON, TheWorkflows
@@ -29,4 +32,19 @@ async def _lines(delegation: Delegation) -> AsyncIterator[bytes]:
         yield b"".join(msgspec.json.encode(change) + b"\n" for change in told)
 
 
-HANDLERS = [show_domain, follow_domain]
+class IntentsRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`dry_run`: says what would be done, and does nothing."""
+
+    intents: Annotated[tuple[Intent, ...], msgspec.Meta(min_length=1, max_length=INTENTS_MOST)]
+    dry_run: bool = False
+
+
+@post("/api/domain/intents", status_code=200, responses=refusals(413))
+async def obey_intents(data: JSONBody[IntentsRequest], workflows: TheWorkflows) -> list[Verdict]:
+    """One verdict for each, in their order, when all that can be done is. What is refused changes nothing."""
+    if data.dry_run:
+        return workflows.delegation.would(list(data.intents))
+    return await workflows.delegation.obey(list(data.intents))
+
+
+HANDLERS = [show_domain, follow_domain, obey_intents]

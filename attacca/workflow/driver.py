@@ -2,8 +2,8 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
-from typing import cast
+from collections.abc import Awaitable, Callable
+from typing import Protocol, cast
 
 import msgspec
 
@@ -40,6 +40,13 @@ from attacca.workflow.resources import RESOURCES
 from attacca.workflow.telemetry import Telemetry
 
 
+class Attendant(Protocol):
+    """Who sees the domain from outside."""
+
+    def open(self) -> None: ...
+    async def close(self) -> None: ...
+
+
 class Workflows:
     """Of one domain. `send` takes the name of a worker and what it is told."""
 
@@ -52,13 +59,16 @@ class Workflows:
         send: Callable[[str, OfInstances], None],
         named: Callable[[frozenset[str]], None],
         domain: str,
+        cordon: Callable[[str, bool], Awaitable[None]],
     ) -> None:
         """`named` hears by which names their event functions write into the log, whenever that changes. `domain`: what
-        it is called."""
+        it is called. `cordon` has a node given nothing new, or again, and answers when that is kept."""
         self._store, self._clock, self._send, self._named = store, clock, send, named
         self.core = core = DomainCore(placement, chance)
         self.telemetry = Telemetry()
-        self.delegation = Delegation(core, domain, RESOURCES)
+        self.delegation = Delegation(core, self.telemetry.views, domain, RESOURCES, self.migrate, self._cordoned)
+        self._cordon = cordon
+        self.attendants: list[Attendant] = []  # opened when it is, and closed before
         self._drive: Drive[Event, Command] = Drive(
             core.handle, core.alarm, each(self._perform), clock.now, LoopTimer(clock.now), Tick(), report_refused
         )
@@ -88,8 +98,12 @@ class Workflows:
             raise StateCorrupt(f"a workflow in the store cannot be read: {error}", "restore the store") from None
         self._drive.feed(Restored(tuple(records), tuple(states)))
         self._named(self.core.names())
+        for one in self.attendants:
+            one.open()
 
     async def close(self) -> None:
+        for one in self.attendants:
+            await one.close()
         self.delegation.close()
         self._drive.stop()
         for task in self._tasks:
@@ -156,6 +170,12 @@ class Workflows:
         """
         number = self._number()
         await self._ask(number, StopAsked(number, workflow))
+
+    async def _cordoned(self, node: str, is_on: bool) -> None:  # noqa: FBT001 - as it is told
+        await self._cordon(node, is_on)
+        view = self.delegation.views.get(node)
+        if view is not None:  # which it says itself with its next heartbeat; what is asked next is to know it
+            self._drive.feed(NodeSeen(msgspec.structs.replace(view, draining=is_on)))
 
     def _number(self) -> str:
         self._asked += 1

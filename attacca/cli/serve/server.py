@@ -42,6 +42,7 @@ from attacca.model.log import LogLine
 from attacca.model.messages import (
     AskCatalogue,
     Catalogue,
+    Cordon,
     Deleted,
     Deployed,
     FromControl,
@@ -173,7 +174,10 @@ class Server:
             tell,
         )
         chance = streams.stream("workflows")
-        self.workflows = workflows(config.workflows, store, clock, chance, self._of_control.send, self.logbook)
+        self.workflows = workflows(
+            config.workflows, store, clock, chance, self._of_control.send, self.logbook,
+            lambda name, is_on: self.control.order(Cordon(name, is_on)),
+        )  # fmt: skip
         self.control = Control(
             config.control,
             store,

@@ -49,7 +49,7 @@ Intent = Migrate | Cordon | Uncordon
 class Verdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What becomes of an intent. `component` and `node` are names, where it named any that are there."""
 
-    outcome: Literal["do", "nothing", "refused"]  # nothing: it is so already
+    outcome: Literal["do", "done", "nothing", "refused"]  # nothing: it is so already
     why: str
     intent: Intent | None = None
     component: str = ""

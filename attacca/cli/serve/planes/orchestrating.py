@@ -1,6 +1,6 @@
 """Workflows beside control, wherever that is: what they are made of, and their part of the admin API."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import cast
 
 from attacca.control.driver import Control
@@ -12,12 +12,14 @@ from attacca.io.store.types import Store
 from attacca.kernel.access import is_loopback
 from attacca.kernel.chance import Chance
 from attacca.kernel.clock import Clock
+from attacca.kernel.ids import Ids
 from attacca.kernel.registry import build
 from attacca.model.events import OfInstances
 from attacca.policy.placement import PLACEMENT
 from attacca.workflow import domain_http, http
 from attacca.workflow.config import WorkflowsConfig
 from attacca.workflow.driver import Workflows
+from attacca.workflow.mirror.opening import mirrored
 
 
 def workflows(
@@ -27,9 +29,15 @@ def workflows(
     chance: Chance,
     send: Callable[[str, OfInstances], None],
     logbook: Logbook,
+    cordon: Callable[[str, bool], Awaitable[None]],
 ) -> Workflows:
     placement = build(PLACEMENT, "random", {}, "attacca.policy.placement")
-    return Workflows(store, clock, chance, placement, send, logbook.keep, config.domain)
+    made = Workflows(store, clock, chance, placement, send, logbook.keep, config.domain, cordon)
+    if config.mirror.url:
+        mirror = mirrored(config.mirror, clock, Ids(chance, "m").next(), made.delegation)
+        made.telemetry.sinks.append(mirror.collect)
+        made.attendants.append(mirror)
+    return made
 
 
 def made_admin(control: Control, observe: Observe, host: str) -> AsgiApp:
