@@ -9,10 +9,12 @@ from litestar.params import JSONBody
 from litestar.response import Stream
 
 from attacca.control.http.document import refusals
+from attacca.workflow.core.identities import of_instance
 from attacca.workflow.core.intents import INTENTS_MOST, Intent, Verdict
 from attacca.workflow.core.state import DomainState
 from attacca.workflow.delegation import Delegation
 from attacca.workflow.http import NDJSON, TheWorkflows
+from attacca.workflow.mirror.reflection import METRICS
 
 
 @get("/api/domain/state", responses=refusals(), sync_to_thread=False)
@@ -32,6 +34,26 @@ async def _lines(delegation: Delegation) -> AsyncIterator[bytes]:
         yield b"".join(msgspec.json.encode(change) + b"\n" for change in told)
 
 
+class SampleRow(msgspec.Struct, frozen=True, kw_only=True):
+    """How long something took. `id`: the physical UUID; `metric`: as EDGELESS calls it; `at`: seconds since 1970."""
+
+    instance: str
+    id: str
+    metric: str
+    at: float
+    value: float
+
+
+@get("/api/domain/samples", responses=refusals(), sync_to_thread=False)
+def list_samples(workflows: TheWorkflows) -> list[SampleRow]:
+    """The latest of each instance that is there, where its node takes samples, the oldest first."""
+    return [
+        SampleRow(instance=name, id=of_instance(name), metric=METRICS[one.measure], at=one.at, value=one.seconds)
+        for name, samples in workflows.telemetry.recent.items()
+        for one in samples
+    ]
+
+
 class IntentsRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`dry_run`: says what would be done, and does nothing."""
 
@@ -47,4 +69,4 @@ async def obey_intents(data: JSONBody[IntentsRequest], workflows: TheWorkflows) 
     return await workflows.delegation.obey(list(data.intents))
 
 
-HANDLERS = [show_domain, follow_domain, obey_intents]
+HANDLERS = [show_domain, follow_domain, list_samples, obey_intents]

@@ -145,7 +145,9 @@ def read(words: list[str]) -> dict[str, Any]:
             return {"intent": "migrate", "component": component, "to": nodes}
         case [("cordon" | "uncordon") as kind, node]:
             return {"intent": kind, "node": node}
-    raise BadRequest(f"{' '.join(words)[:80]!r} is no intent", "migrate COMPONENT NODE..., cordon NODE or uncordon NODE")
+    raise BadRequest(
+        f"{' '.join(words)[:80]!r} is no intent", "migrate COMPONENT NODE..., cordon NODE or uncordon NODE"
+    )
 
 
 def node_names(state: State, form: str) -> dict[str, str]:
@@ -228,7 +230,9 @@ def top_nodes(state: State) -> Any:
     for node in state["nodes"]:
         hosted = sum(each["node"] == node["name"] for one in state["components"] for each in one["instances"])
         load = node["load"]
-        busy = (f"{load['load_1m']:.2f}", f"{load['cpu_share']:.0%}", str(load["memory_free_mb"])) if load else ("",) * 3
+        busy = (
+            (f"{load['load_1m']:.2f}", f"{load['cpu_share']:.0%}", str(load["memory_free_mb"])) if load else ("",) * 3
+        )
         mark = "cordoned" if node["is_cordoned"] else ""
         table.add_row(visible(node["name"]), str(hosted), *busy, str(node["reserved_mb"]), mark)
     return table

@@ -14,6 +14,7 @@ from attacca.kernel.chance import Chance
 from attacca.kernel.clock import Clock
 from attacca.kernel.ids import Ids
 from attacca.kernel.registry import build
+from attacca.model.doors import Doors
 from attacca.model.events import OfInstances
 from attacca.policy.placement import PLACEMENT
 from attacca.workflow import domain_http, http
@@ -27,7 +28,7 @@ def workflows(
     store: Store,
     clock: Clock,
     chance: Chance,
-    send: Callable[[str, OfInstances], None],
+    send: Callable[[str, OfInstances | Doors], None],
     logbook: Logbook,
     cordon: Callable[[str, bool], Awaitable[None]],
 ) -> Workflows:
