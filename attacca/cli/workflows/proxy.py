@@ -119,13 +119,16 @@ def intent(
 
 
 @app.command("dump", cls=VerbCommand, epilog=DUMP)
-def dump(what: Dumped, *, url: Url = DEFAULT_URL, token: Token = "") -> None:
+def dump(what: Dumped, *, url: Url = DEFAULT_URL, token: Token = "", as_json: Json = False) -> None:
     """Write samples, or the specification of each instance, into files here; or samples as a table to stdout."""
     if what not in DUMPED:
         raise BadRequest(f"there is nothing {what[:80]!r} to dump", f"one of: {', '.join(DUMPED)}")
     with Client(url, token) as client:
         state = client.json("GET", "/api/domain/state")
         samples = client.json("GET", "/api/domain/samples") if what != "instances" else []
+    if as_json:
+        show_json(state if what == "instances" else samples)
+        return
     if what == "performance-csv":
         for line in csv(state, samples):
             put(visible(line) + "\n")
@@ -145,6 +148,8 @@ def read(words: list[str]) -> dict[str, Any]:
             return {"intent": "migrate", "component": component, "to": nodes}
         case [("cordon" | "uncordon") as kind, node]:
             return {"intent": kind, "node": node}
+        case _:
+            pass
     raise BadRequest(
         f"{' '.join(words)[:80]!r} is no intent", "migrate COMPONENT NODE..., cordon NODE or uncordon NODE"
     )
