@@ -42,7 +42,6 @@ from attacca.model.log import LogLine
 from attacca.model.messages import (
     AskCatalogue,
     Catalogue,
-    Cordon,
     Deleted,
     Deployed,
     FromControl,
@@ -175,7 +174,7 @@ class Server:
         chance = streams.stream("workflows")
         self.workflows = workflows(
             config.workflows, store, clock, chance, self._of_control.send, self.logbook,
-            lambda name, is_on: self.control.order(Cordon(name, is_on)),
+            lambda: self.control,
         )  # fmt: skip
         self.control = Control(
             config.control,

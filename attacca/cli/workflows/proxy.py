@@ -31,8 +31,8 @@ attacca proxy top nodes
 attacca proxy top workflow demo
 """
 INTENT = """
-attacca proxy intent migrate 9f3a.counter worker-2  # or by the ids that `attacca proxy show` prints
-attacca proxy intent migrate 9f3a.counter worker-2 worker-3  # the first that can have it
+attacca proxy intent migrate demo.counter worker-2  # or by the ids that `attacca proxy show` prints
+attacca proxy intent migrate demo.counter worker-2 worker-3  # the first that can have it
 attacca proxy intent cordon worker-2
 attacca proxy intent uncordon worker-2 --dry-run  # what would be done?
 """
@@ -246,7 +246,7 @@ def top_nodes(state: State) -> Any:
 def top_workflow(state: State, workflow: str) -> Any:
     table = _table("name", "domain", "node", "events", "mean ms", "waiting")
     for one in state["components"]:
-        if workflow not in (one["workflow"], one["workflow_id"]):
+        if workflow not in (one["workflow"], one["workflow_name"], one["workflow_id"]):
             continue
         for each in one["instances"]:
             mean_ms = f"{each['handled_s'] / each['handled'] * 1e3:.1f}" if each["handled"] else ""

@@ -53,6 +53,7 @@ class ComponentState(msgspec.Struct, frozen=True, kw_only=True):
     name: str  # WORKFLOW.COMPONENT
     id: str  # the logical UUID
     workflow: str
+    workflow_name: str  # which several may have
     workflow_id: str  # the UUID
     component: str
     resource: str = ""  # its class; empty: it is an event function
@@ -84,8 +85,10 @@ class DomainState(msgspec.Struct, frozen=True, kw_only=True):
     intents: Counts = Counts()
 
     def component(self, named: str) -> ComponentState | None:
-        """By its logical UUID, or as WORKFLOW.COMPONENT."""
-        return next((one for one in self.components if named in (one.id, one.name)), None)
+        """By its logical UUID, as WORKFLOW.COMPONENT, or with the name of a workflow where only one has that."""
+        found = [one for one in self.components if named in (one.id, one.name)]
+        found = found or [one for one in self.components if named == f"{one.workflow_name}.{one.component}"]
+        return found[0] if len(found) == 1 else None
 
     def node(self, named: str) -> NodeState | None:
         """By its UUID or its name."""
@@ -167,6 +170,7 @@ def _component(parts: list[Part], seen: Mapping[str, InstanceView]) -> Component
         name=f"{workflow}.{spec.name}",
         id=identities.of_component(workflow, spec.name),
         workflow=workflow,
+        workflow_name=parts[0].workflow.spec.name,
         workflow_id=identities.of_workflow(workflow),
         component=spec.name,
         resource=spec.resource,

@@ -37,7 +37,10 @@ def test_it_says_where_everything_is() -> None:
     only = told.components[1].instances[0]
     assert (only.handled, only.handled_s, only.waiting) == (2, 0.5, 3)
     assert state.component(a.id) == a == state.component(f"{workflow}.a")
+    assert state.component("demo.a") == a
     assert state.component("a") is None
+    stage.start(function("a"))
+    assert seen(stage).component("demo.a") is None, "there are two"
     assert state.node("n1") == state.nodes[0] == state.node(identities.of_node("n1"))
     assert msgspec.json.decode(msgspec.json.encode(state), type=DomainState) == state
 

@@ -28,14 +28,16 @@ STATE = DomainState(
     providers=(ProviderState(name="n1-file-log", resource="file-log", node="n1"),),
     components=(
         ComponentState(
-            name="w.f", id=F, workflow="w", workflow_id=WORKFLOW, component="f", function_type="PYTHON", payload="8",
+            name="w.f", id=F, workflow="w", workflow_name="demo", workflow_id=WORKFLOW,
+            component="f", function_type="PYTHON", payload="8",
             memory_mb=128, requires=Requirements(nodes=("n1",), labels=("a", "b")),
             outputs={"out": ("log", "f"), "err": ("log",)},
             instances=(InstanceState(name="w.f.1", id=PID, node="n1", is_up=True),),
         ),
         ComponentState(
-            name="w.log", id=LOG, workflow="w", workflow_id=WORKFLOW, component="log", resource="file-log",
-            configuration={"filename": "x"}, memory_mb=32, outputs={}, instances=(),
+            name="w.log", id=LOG, workflow="w", workflow_name="demo", workflow_id=WORKFLOW,
+            component="log", resource="file-log", configuration={"filename": "x"}, memory_mb=32, outputs={},
+            instances=(),
         ),
     ),
 )  # fmt: skip

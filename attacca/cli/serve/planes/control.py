@@ -54,7 +54,7 @@ from attacca.kernel.ids import Ids
 from attacca.kernel.rand import Streams
 from attacca.model.invocation import Call
 from attacca.model.log import LogLine
-from attacca.model.messages import Catalogue, Cordon, Deleted, Deployed, Leads, Logged, Said, ToControl
+from attacca.model.messages import Catalogue, Deleted, Deployed, Leads, Logged, Said, ToControl
 from attacca.model.sandbox import WorkerView
 from attacca.model.story import Moment
 
@@ -185,10 +185,7 @@ class ControlPlane:
             await asyncio.shield(self._ending)  # the state directory is one's at a time
         config = self.config
         logbook, chance = cast(Logbook, self._logbook), self._streams.stream("workflows")
-        beside = workflows(
-            config.workflows, store, self._clock, chance, self._peers.send, logbook,
-            lambda name, is_on: control.order(Cordon(name, is_on)),
-        )  # fmt: skip
+        beside = workflows(config.workflows, store, self._clock, chance, self._peers.send, logbook, lambda: control)
         control = Control(
             config.control, store, self._clock, packing(self._peers.send), self._announce, beside=beside,
             chance=self._streams.stream("placement"), log=self._log, tell=teller(),

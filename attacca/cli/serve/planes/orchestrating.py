@@ -1,6 +1,6 @@
 """Workflows beside control, wherever that is: what they are made of, and their part of the admin API."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import cast
 
 from attacca.control.driver import Control
@@ -16,6 +16,7 @@ from attacca.kernel.ids import Ids
 from attacca.kernel.registry import build
 from attacca.model.doors import Doors
 from attacca.model.events import OfInstances
+from attacca.model.messages import Cordon
 from attacca.policy.placement import PLACEMENT
 from attacca.workflow import domain_http, http
 from attacca.workflow.config import WorkflowsConfig
@@ -30,8 +31,13 @@ def workflows(
     chance: Chance,
     send: Callable[[str, OfInstances | Doors], None],
     logbook: Logbook,
-    cordon: Callable[[str, bool], Awaitable[None]],
+    control: Callable[[], Control],
 ) -> Workflows:
+    """`control`: whom it is beside, once that is there."""
+
+    async def cordon(node: str, is_on: bool) -> None:  # noqa: FBT001 - as it is told
+        await control().order(Cordon(node, is_on))
+
     placement = build(PLACEMENT, "random", {}, "attacca.policy.placement")
     made = Workflows(store, clock, chance, placement, send, logbook.keep, config.domain, cordon)
     if config.mirror.url:
