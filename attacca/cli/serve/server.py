@@ -176,7 +176,10 @@ class Server:
             tell,
         )
         chance = streams.stream("workflows")
-        self.workflows = workflows(config.workflows, store, clock, chance, self._of_control.send, self.logbook)
+        self.workflows = workflows(
+            config.workflows, store, clock, chance, self._of_control.send, self.logbook,
+            lambda: self.control,
+        )  # fmt: skip
         self.control = Control(
             config.control,
             store,
