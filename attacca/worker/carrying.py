@@ -1,8 +1,10 @@
-"""What a worker core orders, as orders of its runtime: one each."""
+"""What a worker core orders, as orders of its runtime: one each; and what a runtime says of a stream, as what a gateway
+is told."""
 
 from typing import Protocol
 
 from attacca.model.events import BetweenInstances
+from attacca.model.messages import Flow, ResponseBody, ResponseHead
 from attacca.worker.core.events import (
     Deliver,
     DropTemplate,
@@ -13,6 +15,7 @@ from attacca.worker.core.events import (
     Respond,
     Stop,
 )
+from attacca.worker.core.reports import RunBody, RunFlow, RunHead
 from attacca.worker.runtime.types import Runtime
 
 Order = MakeSandbox | Kill | Stop | MakeTemplate | DropTemplate | Deliver | Respond | Listen
@@ -49,3 +52,13 @@ def carry_out(runtime: Runtime, order: Order) -> None:
             runtime.drop_template(order.template)
         case Deliver() | Respond() | Listen():
             runtime.tell(order.sandbox, order)
+
+
+def passed_on(report: RunHead | RunBody | RunFlow) -> ResponseHead | ResponseBody | Flow:
+    match report:
+        case RunBody():
+            return ResponseBody(report.invocation, report.data)
+        case RunHead():
+            return ResponseHead(report.invocation, report.status, report.headers)
+        case RunFlow():
+            return Flow(report.invocation, report.paused)

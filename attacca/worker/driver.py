@@ -35,8 +35,6 @@ from attacca.model.messages import (
     Held,
     Known,
     Logged,
-    ResponseBody,
-    ResponseHead,
     Send,
     StoryTold,
     ToControl,
@@ -52,12 +50,13 @@ from attacca.policy.keepalive import KEEPALIVE
 from attacca.policy.queueing import QUEUEING
 from attacca.worker.awake import Awake
 from attacca.worker.body_buffer import BodyBuffer
-from attacca.worker.carrying import NoRoads, Roads, carry_out
+from attacca.worker.carrying import NoRoads, Roads, carry_out, passed_on
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core import view
 from attacca.worker.core.events import (
     Asked,
     Command,
+    Deliver,
     Dial,
     Drain,
     Event,
@@ -71,7 +70,7 @@ from attacca.worker.core.events import (
     Write,
 )
 from attacca.worker.core.recent import remembering
-from attacca.worker.core.reports import Report, RunBody, RunEnded, RunFlow, RunHead
+from attacca.worker.core.reports import EventSent, Report, RunBody, RunEnded, RunFlow, RunHead
 from attacca.worker.core.vigil import Vigil
 from attacca.worker.core.worker import WorkerCore
 from attacca.worker.runtime.types import Runtime
@@ -281,11 +280,14 @@ class Worker:
             if run is not None and self._awake is not None:
                 self._awake.answered(run.invocation.function, self.core.busy())
             return
+        if type(report) is EventSent:
+            self._feed(report)
+            return
         match report:
             case RunHead() | RunBody() | RunFlow():
                 run = self._runs.get(report.invocation)
                 if run is not None:
-                    self._send(run.peer, _passed_on(report))
+                    self._send(run.peer, passed_on(report))
                     if type(report) is RunHead:
                         self._pressure.begin(run.peer, report.invocation)
             case Logged():
@@ -323,6 +325,8 @@ class Worker:
         for command in commands:
             if type(command) is Run:
                 self._run(command)
+            elif type(command) is Deliver:
+                self._runtime.tell(command.sandbox, command)
             elif type(command) is not Send:
                 self._order(command)
             elif type(command.message) is Ended:
@@ -334,7 +338,7 @@ class Worker:
 
     def _order(self, command: Command) -> None:
         match command:
-            case Run() | Send():
+            case Run() | Send() | Deliver():
                 raise AssertionError("they are carried out before")
             case Write():
                 self._log(command.line)
@@ -386,13 +390,3 @@ class Worker:
         assert self._measure_s is not None
         self._later("measure", self._measure_s, self._measure)
         self._feed(Measured(self._load_per_core()))
-
-
-def _passed_on(report: RunHead | RunBody | RunFlow) -> ResponseHead | ResponseBody | Flow:
-    match report:
-        case RunBody():
-            return ResponseBody(report.invocation, report.data)
-        case RunHead():
-            return ResponseHead(report.invocation, report.status, report.headers)
-        case RunFlow():
-            return Flow(report.invocation, report.paused)
