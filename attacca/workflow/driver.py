@@ -35,6 +35,8 @@ from attacca.workflow.core.events import (
     StoreFailed,
     Tick,
 )
+from attacca.workflow.delegation import Delegation
+from attacca.workflow.resources import RESOURCES
 
 
 class Workflows:
@@ -48,10 +50,13 @@ class Workflows:
         placement: Placement,
         send: Callable[[str, OfInstances], None],
         named: Callable[[frozenset[str]], None],
+        domain: str,
     ) -> None:
-        """`named` hears by which names their event functions write into the log, whenever that changes."""
+        """`named` hears by which names their event functions write into the log, whenever that changes. `domain`: what
+        it is called."""
         self._store, self._clock, self._send, self._named = store, clock, send, named
         self.core = core = DomainCore(placement, chance)
+        self.delegation = Delegation(core, domain, RESOURCES)
         self._drive: Drive[Event, Command] = Drive(
             core.handle, core.alarm, each(self._perform), clock.now, LoopTimer(clock.now), Tick(), report_refused
         )
@@ -83,6 +88,7 @@ class Workflows:
         self._named(self.core.names())
 
     async def close(self) -> None:
+        self.delegation.close()
         self._drive.stop()
         for task in self._tasks:
             task.cancel()
@@ -100,14 +106,17 @@ class Workflows:
                 self._drive.feed(message)
                 return True
             case WorkerJoined():
+                self.delegation.see(message.view)
                 self._drive.feed(NodeJoined(message.view, message.address))
             case Heartbeat():
+                self.delegation.see(message.view)
                 self._drive.feed(NodeSeen(message.view))
             case _:
                 pass
         return False
 
     def lose(self, worker: str) -> None:
+        self.delegation.lose(worker)
         if worker in self.core.nodes.by_name:
             self._drive.feed(NodeLeft(worker))
 

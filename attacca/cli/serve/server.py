@@ -172,7 +172,7 @@ class Server:
             tell,
         )
         chance = streams.stream("workflows")
-        self.workflows = workflows(store, clock, chance, self._of_control.send, self.logbook)
+        self.workflows = workflows(config.workflows, store, clock, chance, self._of_control.send, self.logbook)
         self.control = Control(
             config.control,
             store,

@@ -15,18 +15,25 @@ from attacca.kernel.clock import Clock
 from attacca.kernel.registry import build
 from attacca.model.events import OfInstances
 from attacca.policy.placement import PLACEMENT
+from attacca.workflow import domain_http, http
+from attacca.workflow.config import WorkflowsConfig
 from attacca.workflow.driver import Workflows
-from attacca.workflow.http import HANDLERS
 
 
 def workflows(
-    store: Store, clock: Clock, chance: Chance, send: Callable[[str, OfInstances], None], logbook: Logbook
+    config: WorkflowsConfig,
+    store: Store,
+    clock: Clock,
+    chance: Chance,
+    send: Callable[[str, OfInstances], None],
+    logbook: Logbook,
 ) -> Workflows:
     placement = build(PLACEMENT, "random", {}, "attacca.policy.placement")
-    return Workflows(store, clock, chance, placement, send, logbook.keep)
+    return Workflows(store, clock, chance, placement, send, logbook.keep, config.domain)
 
 
 def made_admin(control: Control, observe: Observe, host: str) -> AsgiApp:
     """`host`: where it listens."""
     access, beside = door(is_loopback=is_loopback(host)), getattr(control, "beside", None)
-    return cast(AsgiApp, admin(control, observe, access, HANDLERS, workflows=beside, logs=observe.logs))
+    handlers = [*http.HANDLERS, *domain_http.HANDLERS]
+    return cast(AsgiApp, admin(control, observe, access, handlers, workflows=beside, logs=observe.logs))

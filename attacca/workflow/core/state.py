@@ -1,0 +1,158 @@
+"""What a domain is now, as an orchestrator outside of it is shown it, and what of that has changed."""
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from attacca.model.sandbox import MachineLoad, WorkerView
+from attacca.model.workflow import Configuration, Requirements
+from attacca.workflow.core import identities
+from attacca.workflow.core.domain import DomainCore
+from attacca.workflow.core.graph import Part
+from attacca.workflow.core.nodes import Node
+
+HOSTNAME = "hostname="  # the label by which EDGELESS's tools name a node
+
+
+class NodeState(msgspec.Struct, frozen=True, kw_only=True):
+    """`id`: its UUID. `load`: None where nobody measures it."""
+
+    name: str
+    id: str
+    is_cordoned: bool
+    cores: int
+    memory_mb: int
+    reserved_mb: int  # of that, by instances that are placed there
+    labels: tuple[str, ...]
+    load: MachineLoad | None = None
+
+
+class ProviderState(msgspec.Struct, frozen=True, kw_only=True):
+    """A class of resources that a node can host."""
+
+    name: str  # NODE-CLASS
+    resource: str
+    node: str
+
+
+class InstanceState(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    id: str  # the physical UUID
+    node: str
+    is_up: bool
+
+
+class ComponentState(msgspec.Struct, frozen=True, kw_only=True):
+    """A logical function or resource. `outputs`: to which components of its workflow they lead."""
+
+    name: str  # WORKFLOW.COMPONENT
+    id: str  # the logical UUID
+    workflow: str
+    workflow_id: str  # the UUID
+    component: str
+    resource: str = ""  # its class; empty: it is an event function
+    configuration: Configuration = {}
+    payload: str | None = None
+    memory_mb: int
+    requires: Requirements = Requirements()
+    outputs: dict[str, tuple[str, ...]]
+    instances: tuple[InstanceState, ...]
+    why: str = ""  # what went wrong last
+
+
+class DomainState(msgspec.Struct, frozen=True, kw_only=True):
+    """Each kind in the order of its names, components in that in which they were started."""
+
+    domain: str
+    nodes: tuple[NodeState, ...] = ()
+    providers: tuple[ProviderState, ...] = ()
+    components: tuple[ComponentState, ...] = ()
+
+    def component(self, named: str) -> ComponentState | None:
+        """By its logical UUID, or as WORKFLOW.COMPONENT."""
+        return next((one for one in self.components if named in (one.id, one.name)), None)
+
+    def node(self, named: str) -> NodeState | None:
+        """By its UUID or its name."""
+        return next((one for one in self.nodes if named in (one.id, one.name)), None)
+
+
+Row = NodeState | ProviderState | ComponentState
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One row as it is now; a kind whose `now` is not there has lost the row of that name."""
+
+    kind: str  # node, provider or component
+    name: str
+    now: Row | None = None
+
+
+def domain_state(
+    core: DomainCore, domain: str, views: Mapping[str, WorkerView], providers: Iterable[str]
+) -> DomainState:
+    """`views`: what nodes said last of themselves. `providers`: the classes of resources that each can host."""
+    nodes = [core.nodes.by_name[name] for name in sorted(core.nodes.by_name)]
+    classes = sorted(providers)
+    return DomainState(
+        domain=domain,
+        nodes=tuple(_node(node, views.get(node.name)) for node in nodes),
+        providers=tuple(
+            ProviderState(name=f"{node.name}-{one}", resource=one, node=node.name) for node in nodes for one in classes
+        ),
+        components=tuple(_component(part) for one in core.workflows.values() for part in one.parts.values()),
+    )
+
+
+def changes(before: DomainState | None, now: DomainState) -> list[Change]:
+    """What makes one of the other; of nothing, all of it. What is gone comes first."""
+    told: list[Change] = []
+    for kind, old, new in (
+        ("node", () if before is None else before.nodes, now.nodes),
+        ("provider", () if before is None else before.providers, now.providers),
+        ("component", () if before is None else before.components, now.components),
+    ):
+        known: dict[str, Row] = {row.name: row for row in old}
+        there = {row.name for row in new}
+        told += [Change(kind=kind, name=name) for name in known if name not in there]
+        told += [Change(kind=kind, name=row.name, now=row) for row in new if known.get(row.name) != row]
+    return told
+
+
+def _node(node: Node, view: WorkerView | None) -> NodeState:
+    return NodeState(
+        name=node.name,
+        id=identities.of_node(node.name),
+        is_cordoned=node.is_cordoned,
+        cores=1 if view is None else view.cores,
+        memory_mb=node.capacity.memory_mb,
+        reserved_mb=node.reserved.memory_mb,
+        labels=(HOSTNAME + node.name,),
+        load=None if view is None else view.load,
+    )
+
+
+def _component(part: Part) -> ComponentState:
+    spec, workflow = part.spec, part.workflow.id
+    return ComponentState(
+        name=f"{workflow}.{spec.name}",
+        id=identities.of_component(workflow, spec.name),
+        workflow=workflow,
+        workflow_id=identities.of_workflow(workflow),
+        component=spec.name,
+        resource=spec.resource,
+        configuration=spec.configuration,
+        payload=spec.payload,
+        memory_mb=part.revision.settings.memory_mb,
+        requires=spec.requires,
+        outputs={channel: output.to for channel, output in spec.outputs.items()},
+        instances=_instances(part),
+        why=part.why,
+    )
+
+
+def _instances(part: Part) -> tuple[InstanceState, ...]:
+    if not part.instance:
+        return ()
+    is_up = part.stage == "up"
+    return (InstanceState(name=part.instance, id=identities.of_instance(part.instance), node=part.worker, is_up=is_up),)
