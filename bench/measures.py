@@ -19,6 +19,7 @@ from bench.creations import creations
 from bench.decisions import decisions
 from bench.floods import floods
 from bench.journal import accepted
+from bench.orchestrator import node_death
 from bench.planes import apart, gateways, many_gateways
 from bench.result import Result, Round
 from bench.server import HERE, Attacca, attacca, endless_loops, floor, uvicorn
@@ -288,6 +289,7 @@ MEASURES = {
     "call": Measure(call, 7, 4000, 1000),
     "chain": Measure(chain, 7, 8000, 3000),
     "workflow_start": Measure(workflow_start, 5, 10, 3),
+    "node_death": Measure(node_death, 5, 10_000, 2_000),
     "apart": Measure(apart, 7, 4000, 1500),
     "gateways": Measure(gateways, 5, 4, 2),
     "many_gateways": Measure(many_gateways, 1, 2000, 1000),

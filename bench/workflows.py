@@ -111,9 +111,8 @@ def workflow_start(rounds: int, starts: int) -> Iterator[Result]:
         artefacts = uploaded(client, WorkflowSource("starts", (*made, *logs), code), _quietly)
 
         def took_ms(*components: dict[str, Any]) -> float:
-            source = WorkflowSource(
-                "starts", components, {name: code[name] for name in code if name in _names(components)}
-            )
+            names = {one["name"] for one in components}
+            source = WorkflowSource("starts", components, {name: code[name] for name in code if name in names})
             spec = msgspec.to_builtins(source.spec(artefacts))
             began = time.perf_counter()
             view = client.json("POST", "/api/workflows", spec)
