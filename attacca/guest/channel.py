@@ -61,6 +61,7 @@ REQUEST_HEAD = struct.Struct("<BHI")
 # Headers are lines, too: each one's name and value.
 RESULT_HEAD = struct.Struct("<fHHI")
 FIELDS_MOST, HEAD_BYTES = 200, 64 << 10  # of an answer's head: who looks at more would be looking for long
+OF = "\x1f"  # between a level and a target, in the name of a LOG's stream
 # ASK: the question's id u32, which the sandbox chooses, and its kind u8; then what that kind wants. ANSWERED: the id
 # u32, refused u8; then JSON: the answer, or why there is none.
 ASK_HEAD, ANSWERED_HEAD = struct.Struct("<IB"), struct.Struct("<IB")

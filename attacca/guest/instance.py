@@ -97,7 +97,7 @@ class InstanceContext:
     def log(self, message: object, level: str = "info", target: str = "") -> None:
         if level not in LEVELS:
             raise ValueError(f"there is no level {level!r}; there are {', '.join(sorted(LEVELS))}")
-        self._wires.log(level, f"{target}: {message}\n" if target else f"{message}\n")
+        self._wires.log(level, target, f"{target}: {message}\n" if target else f"{message}\n")
 
 
 class LaterContext(InstanceContext):
@@ -138,9 +138,11 @@ class Wires:
     def sync(self, state: object) -> None:
         self._ask(wire.SYNC, raw(state))
 
-    def log(self, level: str, text: str) -> None:
+    def log(self, level: str, target: str, text: str) -> None:
         output.flush()
-        self._emit(output.current.get(), level, text)
+        named = f"{level}{wire.OF}{target}" if target else level
+        stream = named.encode("utf-8", "replace")[: output.NAME_BYTES].decode("utf-8", "ignore")
+        self._emit(output.current.get(), stream, text)
 
     def _ask(self, kind: int, *parts: bytes) -> tuple[int, bytes]:
         if threading.get_ident() != self._thread:

@@ -27,6 +27,17 @@ class EventKind(StrEnum):
     STOP = "stop"
 
 
+class Measure(StrEnum):
+    """What of an instance's life a sample measures."""
+
+    INSTANTIATE = "instantiate"  # until its code is there
+    INIT = "init"
+    CAST = "cast"
+    CALL = "call"
+    TRANSFER = "transfer"  # from when an event was sent until it is handled
+    STOP = "stop"
+
+
 class Rule(StrEnum):
     """Which of several targets of an output an event goes to."""
 
@@ -147,6 +158,9 @@ class InstanceView(msgspec.Struct, frozen=True):
     handled: int = 0
     failed: int = 0  # of these
     dropped: int = 0  # events sent by it that nobody could be given
+    handled_s: float = 0.0  # for all that it has handled
+    is_behind: bool = False  # so much waits that who sends to it is not listened to
+    is_paused: bool = False  # it is not listened to, because who it sends to is behind
 
 
 class Instances(msgspec.Struct, frozen=True, tag=True):
@@ -154,6 +168,36 @@ class Instances(msgspec.Struct, frozen=True, tag=True):
 
     worker: str
     instances: tuple[InstanceView, ...]
+
+
+class Sample(msgspec.Struct, frozen=True, gc=False):
+    """How long one thing took. `at`: when it had ended, in seconds since 1970."""
+
+    instance: str
+    measure: Measure
+    at: float
+    seconds: float
+
+
+class Entry(msgspec.Struct, frozen=True, gc=False):
+    """What an event function told with a target: for whoever collects it, beside the log."""
+
+    instance: str
+    at: float
+    level: str
+    target: str
+    text: str
+
+
+class Samples(msgspec.Struct, frozen=True, tag=True):
+    """What instances did since the last one: `views` of those that did something, and where samples are taken, what
+    each thing took. `lost`: samples and entries beyond what one message holds."""
+
+    worker: str
+    views: tuple[InstanceView, ...] = ()
+    samples: tuple[Sample, ...] = ()
+    entries: tuple[Entry, ...] = ()
+    lost: int = 0
 
 
 # worker <-> worker
@@ -167,6 +211,7 @@ class Event(msgspec.Struct, frozen=True, tag=True, gc=False):
     data: bytes
     stream: str = ""
     output: str = ""  # of its source, by which it came; empty: it was addressed
+    created: float = 0.0  # seconds since 1970; 0: nobody measures it
 
 
 class ReplyKind(StrEnum):
@@ -222,5 +267,5 @@ class Delivery(msgspec.Struct, frozen=True, gc=False):
 
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=86_400)]
 OfInstances = StartInstance | StopInstance | Patch | AskInstances | StateKept | NodeGone
-InstancesSaid = InstanceUp | InstanceDown | StateSynced | Instances
+InstancesSaid = InstanceUp | InstanceDown | StateSynced | Instances | Samples
 BetweenInstances = Introduced | Passed | Done | Bounced

@@ -222,6 +222,7 @@ class Logged(msgspec.Struct, frozen=True, tag=True):
     invocation: str
     stream: str  # stdout, stderr, or a level of `logging`
     text: str
+    target: str = ""  # that it was told with: whoever collects samples has it too
 
 
 class AskCatalogue(msgspec.Struct, frozen=True, tag=True):

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import msgspec
 
-from attacca.model.events import Rule
+from attacca.model.events import InstanceView, Rule
 from attacca.model.function import Artefact, EnvName, Handler, Name
 from attacca.model.invocation import Failed
 
@@ -92,6 +92,7 @@ class InstanceRow(msgspec.Struct, frozen=True):
     state: str  # starting, up, waiting
     starts: int  # so far
     why: str = ""  # the last that went wrong
+    seen: InstanceView | None = None  # as its worker has told of it last
 
 
 class WorkflowView(msgspec.Struct, frozen=True):

@@ -1,5 +1,4 @@
-"""What a worker core orders, as orders of its runtime: one each; and what a runtime says of a stream, as what a gateway
-is told."""
+"""What a worker core orders, as orders of its runtime: one each; and what a runtime reports, as gateways hear it."""
 
 from typing import Protocol
 

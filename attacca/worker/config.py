@@ -1,7 +1,8 @@
 """How one worker behaves. Every number says its unit; a policy that does not exist stops the start."""
 
+import re
 from math import inf
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -10,6 +11,34 @@ from attacca.model.resources import Resources, stated
 
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 NotNegative = Annotated[float, msgspec.Meta(ge=0)]
+
+
+URL = re.compile(r"^http://(\[[0-9a-fA-F:]+\]|[^/:\s\[\]]+):(\d{1,5})/?(?!\n)$")
+LEVELS = ("off", "error", "warning", "info", "debug", "trace")
+
+
+class TelemetryConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is told of the event functions of a worker, beside what `attacca workflow inspect` shows."""
+
+    metrics_url: str = ""  # http://HOST:PORT, where Prometheus finds a page of them
+    log_level: Literal["off", "error", "warning", "info", "debug", "trace"] = "off"  # of what happens in their lives
+    performance_samples: bool = False  # how long each thing took, to control
+
+    def __post_init__(self) -> None:
+        self.metrics_at()
+
+    def metrics_at(self) -> tuple[str, int] | None:
+        """The address of the page; None: there is none.
+
+        Raises:
+            ValueError: `metrics_url` says none.
+        """
+        if not self.metrics_url:
+            return None
+        found = URL.match(self.metrics_url)
+        if found is None or int(found[2]) > 65_535:
+            raise ValueError(f"metrics_url is http://HOST:PORT, not {self.metrics_url[:80]!r}")
+        return found[1].strip("[]"), int(found[2])
 
 
 class WorkerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -32,6 +61,7 @@ class WorkerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     body_hold_kb: Annotated[int, msgspec.Meta(ge=1)] = 256  # of a streamed body that comes before its turn; then: pause
     body_hold_kb_max: Annotated[int, msgspec.Meta(ge=1)] = 8192  # beyond this the invocation is refused
     body_hold_mb: Annotated[int, msgspec.Meta(ge=1)] = 128  # of all of them; half of it, at most, for one function
+    telemetry: TelemetryConfig = TelemetryConfig()
 
     @property
     def resources(self) -> Resources:

@@ -153,6 +153,7 @@ class Worker:
         """
         await self._runtime.open(self._report)
         self._drive.wind()
+        view.samples(self.core, self._clock.now(), self._clock.wall())  # what time it is
         self._later("beat", HEARTBEAT_S, self._beat)
         if self._measure_s is not None:
             self._later("measure", self._measure_s, self._measure)
@@ -292,6 +293,8 @@ class Worker:
                         self._pressure.begin(run.peer, report.invocation)
             case Logged():
                 self._log(report)
+                if report.target:
+                    self.core.instances.told(self._clock.now(), report)
             case _:
                 self._feed(report)
 
@@ -337,15 +340,13 @@ class Worker:
                 self._send(command.peer, command.message)
 
     def _order(self, command: Command) -> None:
-        match command:
-            case Run() | Send() | Deliver():
-                raise AssertionError("they are carried out before")
-            case Write():
-                self._log(command.line)
-            case Dial():
-                self.around.dial(command.worker, command.address)
-            case _:
-                carry_out(self._runtime, command)
+        assert not isinstance(command, Run | Send), "they are carried out before"
+        if isinstance(command, Write):
+            self._log(command.line)
+        elif isinstance(command, Dial):
+            self.around.dial(command.worker, command.address)
+        else:
+            carry_out(self._runtime, command)
 
     def _run(self, run: Run) -> None:
         invocation, sandbox = run.invocation, run.sandbox
@@ -378,12 +379,20 @@ class Worker:
         if self._measure_machine is not None:
             self._load = self._measure_machine(self._clock.now())
         self._tell_peers()
+        self._tell_samples()
 
     def _tell_peers(self) -> None:
         if self._peers:
             heartbeat = Heartbeat(self._shown(view.brief(self.core)))
             for peer in self._peers:
                 self._send(peer, heartbeat)
+
+    def _tell_samples(self) -> None:
+        control = self.core.instances.control
+        if control in self._peers:
+            samples = view.samples(self.core, self._clock.now(), self._clock.wall())
+            if samples is not None:
+                self._send(control, samples)
 
     def _measure(self) -> None:
         assert self._load_per_core is not None

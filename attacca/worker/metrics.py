@@ -2,20 +2,24 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import accumulate
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from attacca.model.sandbox import WorkerView
+from attacca.worker.core.telemetry import BOUNDS, Histogram, Telemetry
 
 NAME = "faas_name"
 
 
-def render(view: WorkerView) -> bytes:
+def render(view: WorkerView, telemetry: Telemetry | None = None) -> bytes:
     """Prometheus text."""
     registry = CollectorRegistry()
     registry.register(_Page(view))
+    if telemetry is not None:
+        registry.register(_OfInstances(view.name, telemetry))
     return generate_latest(registry)
 
 
@@ -45,6 +49,44 @@ class _Page(Collector):
             yield _gauge("attacca_machine_disk_free_mb", "On the disk of the state", load.disk_free_mb)
             yield _gauge("attacca_machine_received_mb_s", "From the network", load.received_mb_s)
             yield _gauge("attacca_machine_sent_mb_s", "To the network", load.sent_mb_s)
+
+
+class _OfInstances(Collector):
+    """Under the names that the original has for them."""
+
+    def __init__(self, node: str, telemetry: Telemetry) -> None:
+        self._node, self._telemetry = node, telemetry
+
+    def describe(self) -> Iterable[Metric]:
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        node, telemetry = self._node, self._telemetry
+        text = "Event functions and resources whose code is there"
+        count = GaugeMetricFamily("function_count", text, labels=["node_id", "function_type"])
+        for kind, number in sorted(Counter(telemetry.made.values()).items()):
+            count.add_metric([node, kind], number)
+        yield count
+        labels = ["node_id", "function_id", "function_type", "invocation_type"]
+        executions = HistogramMetricFamily("execution_times", "Seconds that handling an event took", labels=labels)
+        for (instance, kind, word), histogram in telemetry.executions.items():
+            executions.add_metric([node, instance, kind, word], *_buckets(histogram))
+        yield executions
+        text = "Seconds from when an event was sent until it was handled"
+        transfers = HistogramMetricFamily("transfer_times", text, labels=["node_id", "function_id"])
+        for instance, histogram in telemetry.transfers.items():
+            transfers.add_metric([node, instance], *_buckets(histogram))
+        yield transfers
+        text = "Instances that are no more, by how they ended"
+        exits = CounterMetricFamily("function_exits", text, labels=["node_id", "function_type", "status"])
+        for (kind, how), number in sorted(telemetry.exits.items()):
+            exits.add_metric([node, kind, how], number)
+        yield exits
+
+
+def _buckets(histogram: Histogram) -> tuple[list[tuple[str, float]], float]:
+    bounds = [*map(str, BOUNDS), "+Inf"]
+    return list(zip(bounds, accumulate(histogram.counts), strict=True)), histogram.sum
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:

@@ -12,7 +12,7 @@ from attacca.io.store.types import Store
 from attacca.kernel.chance import Chance
 from attacca.kernel.clock import Clock
 from attacca.kernel.drive import Drive, LoopTimer, each, report_refused
-from attacca.model.events import InstanceDown, Instances, InstanceUp, OfInstances, StateSynced
+from attacca.model.events import InstanceDown, Instances, InstanceUp, OfInstances, Samples, StateSynced
 from attacca.model.messages import Heartbeat, Send, ToControl, WorkerJoined
 from attacca.model.workflow import WorkflowSpec, WorkflowView
 from attacca.policy.placement.types import Placement
@@ -37,6 +37,7 @@ from attacca.workflow.core.events import (
 )
 from attacca.workflow.delegation import Delegation
 from attacca.workflow.resources import RESOURCES
+from attacca.workflow.telemetry import Telemetry
 
 
 class Workflows:
@@ -56,6 +57,7 @@ class Workflows:
         it is called."""
         self._store, self._clock, self._send, self._named = store, clock, send, named
         self.core = core = DomainCore(placement, chance)
+        self.telemetry = Telemetry()
         self.delegation = Delegation(core, domain, RESOURCES)
         self._drive: Drive[Event, Command] = Drive(
             core.handle, core.alarm, each(self._perform), clock.now, LoopTimer(clock.now), Tick(), report_refused
@@ -104,6 +106,11 @@ class Workflows:
         match message:
             case InstanceUp() | InstanceDown() | StateSynced() | Instances():
                 self._drive.feed(message)
+                if isinstance(message, InstanceDown):
+                    self.telemetry.forget(message.id)
+                return True
+            case Samples():
+                self.telemetry.hear(message)
                 return True
             case WorkerJoined():
                 self.delegation.see(message.view)
@@ -119,8 +126,16 @@ class Workflows:
         self.delegation.lose(worker)
         if worker in self.core.nodes.by_name:
             self._drive.feed(NodeLeft(worker))
+            self.telemetry.lose(worker)
 
     # What is asked for.
+
+    def view(self, workflow: str) -> WorkflowView:
+        """
+        Raises:
+            NotFound: there is none of that id or name, or there are several.
+        """
+        return self.telemetry.shown(self.core.view(workflow))
 
     async def start(self, spec: WorkflowSpec) -> WorkflowView:
         """Until all of it is up.

@@ -31,7 +31,7 @@ def list_workflows(workflows: TheWorkflows) -> list[WorkflowView]:
 @get("/api/workflows/{workflow:str}", responses=refusals(404), sync_to_thread=False)
 def describe_workflow(workflow: FromPath[str], workflows: TheWorkflows) -> WorkflowView:
     """By its id, or by its name where only one has it."""
-    return workflows.core.view(workflow)
+    return workflows.view(workflow)
 
 
 @post("/api/workflows", status_code=201, responses=refusals(413, 422, 503))

@@ -52,6 +52,7 @@ SHORT = {  # what may be said without its section, in a file, in the environment
     "public": "gateway.public",
     "memory_mb": "worker.memory_mb",
     "cores": "worker.cores",
+    "telemetry": "worker.telemetry",
     **FAMILIES,
 }
 ISOLATIONS = ("process", "none")

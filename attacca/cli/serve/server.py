@@ -16,6 +16,7 @@ from attacca.cli.serve.joints import End, Joints
 from attacca.cli.serve.lines import teller
 from attacca.cli.serve.planes.door import no_token, probe, url_of
 from attacca.cli.serve.planes.orchestrating import made_admin, workflows
+from attacca.cli.serve.planes.pages import listen_for_prometheus
 from attacca.control.deploy.artefacts import Artefacts
 from attacca.control.deploy.state import StateDir
 from attacca.control.driver import Control
@@ -243,6 +244,11 @@ class Server:
         speak(http)
         self._port = (await serve(http, self._handed)).sockets[0].getsockname()[1]
         self._http = http
+        page = await listen_for_prometheus(
+            self.worker, config, self._clock, self._allow, lambda: self.control.is_uid_shared
+        )
+        if page is not None:
+            self._closing.callback(page.end)
 
     def _announce(self, message: Catalogue | Deployed | Deleted) -> None:
         self.logbook.receive(message)

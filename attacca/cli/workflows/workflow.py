@@ -9,7 +9,7 @@ import typer
 from attacca.cli.command import VerbCommand, VerbGroup
 from attacca.cli.options import DEFAULT_URL, Json, Token, Url
 from attacca.cli.screens.graph import drawn
-from attacca.cli.screens.terminal import console, counted, marked, put, say, show_json
+from attacca.cli.screens.terminal import console, counted, marked, milliseconds, put, say, show_json
 from attacca.client.http import Client, quoted
 
 app = typer.Typer(
@@ -149,13 +149,32 @@ def show(view: dict[str, Any], width: int | None = None) -> None:
     screen = console(width=width)
     screen.print(marked("[bold cyan]{}[/] [dim]{}[/]", view["name"], view["id"]))
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for title in ("component", "state", "worker", "starts", ""):
-        table.add_column(title, justify="right" if title == "starts" else "left")
+    titles = ("component", "state", "worker", "starts", "handled", "failed", "mean ms", "waiting", "")
+    for title in titles:
+        table.add_column(title, justify="right" if title in titles[3:8] else "left")
     for row in view["instances"]:
         colour = COLOURS.get(row["state"], "")
         state = marked(f"[{colour}]{{}}[/]" if colour else "{}", row["state"])
-        table.add_row(row["component"], state, row["worker"], str(row["starts"]), marked("[red]{}[/]", row["why"]))
+        remarks = marked("[yellow]{}[/][red]{}[/]", pressure(row.get("seen")), row["why"])
+        table.add_row(row["component"], state, row["worker"], str(row["starts"]), *numbers(row.get("seen")), remarks)
     screen.print(table)
+
+
+def numbers(seen: dict[str, Any] | None) -> tuple[str, str, str, str]:
+    """Events that an instance has handled, of these failed, the mean time of one, and those that wait for it."""
+    if seen is None:
+        return "", "", "", ""
+    handled = seen["handled"]
+    mean = milliseconds(seen["handled_s"] / handled * 1e3) if handled else ""
+    return str(handled), str(seen["failed"] or ""), mean, str(seen["waiting"])
+
+
+def pressure(seen: dict[str, Any] | None) -> str:
+    if seen is None:
+        return ""
+    said = ["far behind: who sends to it waits"] * seen["is_behind"] + ["waits for who it sends to"] * seen["is_paused"]
+    said += [f"{counted(seen['dropped'], 'event')} dropped"] * (seen["dropped"] > 0)
+    return ", ".join(said) + ". " if said else ""
 
 
 def show_rows(views: list[dict[str, Any]], width: int | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Joins the cores of a domain and its nodes to the engine: workflows that come and go, and the events that come to them.
+"""Joins the cores of a domain and its nodes to the engine: workflows that come and go, and the events for them.
 
 What comes to the first function of a workflow is one row of the record, answered when the last has handled it.
 """

@@ -25,6 +25,7 @@ from attacca.worker.core.events import Command, Listen, NeighbourSaid, Respond, 
 from attacca.worker.core.mailboxes import HIGH, LOW, EventInstance, Waiting
 from attacca.worker.core.neighbours import Neighbours
 from attacca.worker.core.reports import EventAsked, EventSent
+from attacca.worker.core.telemetry import Telemetry
 from attacca.worker.core.timers import Timer, Timers
 
 HAS_REPLY = 200  # the status of a handler's end that has one
@@ -40,9 +41,11 @@ class Exchange:
         streams: Ids,
         by_id: dict[str, EventInstance],
         next_: Callable[[EventInstance, list[Command]], None],
+        telemetry: Telemetry | None,
     ) -> None:
         self._worker, self._timers, self._ids = worker, timers, streams
         self._by_id, self._next = by_id, next_
+        self._telemetry = telemetry
         self.neighbours = Neighbours()
         self.streams: dict[str, EventInstance] = {}  # of open calls: who waits
         self.later: dict[str, tuple[EventInstance, EventSent]] = {}  # what is sent later
@@ -63,11 +66,12 @@ class Exchange:
             self.later[key] = (instance, event)
             self._timers.set((Timer.LATER, key), now + event.seconds)
         else:
-            self._cast(instance, event, out)
+            self._cast(now, instance, event, out)
 
-    def _cast(self, instance: EventInstance, event: EventSent, out: list[Command]) -> None:
+    def _cast(self, now: float, instance: EventInstance, event: EventSent, out: list[Command]) -> None:
         output = "" if event.is_instance else event.target
-        cast = Event(event.target, self.address(instance.id), event.data, "", output)
+        created = 0.0 if self._telemetry is None else self._telemetry.at(now)
+        cast = Event(event.target, self.address(instance.id), event.data, "", output, created)
         self._send(instance, cast, out)
 
     def asked(self, now: float, event: EventAsked, out: list[Command]) -> None:
@@ -80,7 +84,9 @@ class Exchange:
         self.streams[stream] = instance
         self._timers.set((Timer.REPLY, stream), now + seconds)
         output = "" if event.is_instance else event.target
-        self._send(instance, Event(event.target, self.address(instance.id), event.data, stream, output), out)
+        created = 0.0 if self._telemetry is None else self._telemetry.at(now)
+        call = Event(event.target, self.address(instance.id), event.data, stream, output, created)
+        self._send(instance, call, out)
 
     def _send(self, sender: EventInstance, event: Event, out: list[Command]) -> None:
         """To an address, or by an output."""
@@ -107,7 +113,7 @@ class Exchange:
             self._drop(sender, event, f"too much waits for {event.output!r}, whose target moves", out)
 
     def _give(self, sender: EventInstance, target: Target, event: Event, out: list[Command]) -> None:
-        addressed = Event(target.instance, event.source, event.data, event.stream, event.output)
+        addressed = Event(target.instance, event.source, event.data, event.stream, event.output, event.created)
         if target.worker != self._worker:
             if not self.neighbours.send(target.worker, addressed, out):
                 self._drop(sender, event, f"the worker {target.worker!r} has too much to do", out)
@@ -250,11 +256,11 @@ class Exchange:
 
     # Time, and the end.
 
-    def ring(self, timer: Timer, name: str, out: list[Command]) -> None:
+    def ring(self, now: float, timer: Timer, name: str, out: list[Command]) -> None:
         if timer is Timer.LATER:
             instance, event = self.later.pop(name)
             if self._by_id.get(instance.id) is instance:
-                self._cast(instance, event, out)
+                self._cast(now, instance, event, out)
         else:
             self._answer(name, ReplyKind.ERROR, b"no reply came in time", out)
 

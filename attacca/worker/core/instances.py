@@ -27,7 +27,7 @@ from attacca.model.events import (
 )
 from attacca.model.events import Instances as Told
 from attacca.model.invocation import Failed, FunctionError, Ok, Outcome, Timing
-from attacca.model.messages import Send
+from attacca.model.messages import Logged, Send
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core.checks import DRAINING, Checks, never_fits
 from attacca.worker.core.events import Command, Deliver, NeighbourJoined, NeighbourSaid, Respond
@@ -36,6 +36,7 @@ from attacca.worker.core.mailboxes import EventInstance, Stage, Waiting
 from attacca.worker.core.pool import Pool, Room
 from attacca.worker.core.reports import EventAsked, EventSent, OfEvents, RunEnded, SandboxReady, StateOffered
 from attacca.worker.core.state import Function, Loss, RevisionState, Sandbox
+from attacca.worker.core.telemetry import telemetry
 from attacca.worker.core.templates import Templates
 from attacca.worker.core.timers import Timer, Timers
 
@@ -60,10 +61,11 @@ class Instances:
         self._worker = config.name
         self._pool, self._checks, self._templates = pool, checks, templates
         self._timers, self._chance = timers, chance
-        self._control = ""  # who hears of them: whoever has ordered or asked last
+        self.control = ""  # who hears of them: whoever has ordered or asked last
         self.by_id: dict[str, EventInstance] = {}
         self.states: dict[str, RevisionState] = {}  # by revision id, of those that are here
-        self.exchange = Exchange(config.name, timers, ids, self.by_id, self._next)
+        self.telemetry = telemetry(config.telemetry)
+        self.exchange = Exchange(config.name, timers, ids, self.by_id, self._next, self.telemetry)
         self._count = 0
 
     def __repr__(self) -> str:
@@ -90,7 +92,7 @@ class Instances:
     # What control says.
 
     def hear(self, now: float, peer: str, order: OfInstances, out: list[Command], *, draining: bool) -> None:
-        self._control = peer
+        self.control = peer
         match order:
             case StartInstance():
                 self._start(now, order, out, draining=draining)
@@ -112,7 +114,7 @@ class Instances:
         known = self.by_id.get(order.id)
         if known is not None:
             if known.stage is Stage.UP:
-                out.append(Send(self._control, InstanceUp(self._worker, order.id)))
+                out.append(Send(self.control, InstanceUp(self._worker, order.id)))
             return
         revision = order.revision
         if draining:
@@ -201,6 +203,9 @@ class Instances:
         instance.stage = Stage.BEGINNING
         queued_ms = (now - instance.since) * 1e3 - ready.sandbox_ms - ready.code_ms - ready.imports_ms
         instance.timing = Timing(max(queued_ms, 0.0), 0.0, ready.sandbox_ms, ready.code_ms, ready.imports_ms)
+        if self.telemetry is not None:
+            made_s = (ready.sandbox_ms + ready.code_ms + ready.imports_ms) / 1e3
+            self.telemetry.instantiated(now, instance, made_s, out)
         whom = f"{self.exchange.address(instance.id)}\n{start.workflow}"
         self._deliver(instance, EventKind.INIT, whom, start.payload, start.state, out)
 
@@ -214,7 +219,7 @@ class Instances:
         if instance is not None:
             instance.version += 1
             instance.syncs[instance.version] = event.asked
-            out.append(Send(self._control, StateSynced(self._worker, instance.id, instance.version, event.state)))
+            out.append(Send(self.control, StateSynced(self._worker, instance.id, instance.version, event.state)))
 
     def run_ended(self, now: float, event: RunEnded, out: list[Command]) -> None:
         instance = self.by_id.get(event.sandbox)
@@ -223,8 +228,11 @@ class Instances:
         instance.delivery = ""
         handled, instance.handles = instance.handles, None
         outcome = event.outcome
+        if self.telemetry is not None:
+            self._measure(now, instance, handled, event, out)
         if handled is not None:
             instance.handled += 1
+            instance.handled_s += event.run_ms / 1e3
             if not isinstance(outcome, Ok):
                 instance.failed += 1
                 self.exchange.log(instance, _traced(outcome), out)
@@ -235,6 +243,20 @@ class Instances:
         else:  # its stop
             self._kill(now, instance, out)
 
+    def _measure(
+        self, now: float, instance: EventInstance, handled: Waiting | None, ended: RunEnded, out: list[Command]
+    ) -> None:
+        """`handled`: None: its init, or its stop."""
+        assert self.telemetry is not None
+        seconds = ended.run_ms / 1e3
+        if handled is None:
+            kind = EventKind.INIT if instance.stage is Stage.BEGINNING else EventKind.STOP
+        else:
+            kind = EventKind.CALL if handled.event.stream else EventKind.CAST
+            if handled.event.created:
+                self.telemetry.transferred(now - seconds, instance, handled.event.created, out)
+        self.telemetry.ran(now, instance, kind, seconds, out)
+
     def _begun(self, now: float, instance: EventInstance, outcome: Outcome, run_ms: float, out: list[Command]) -> None:
         if not isinstance(outcome, Ok):
             instance.error = _init_failed(outcome)
@@ -243,7 +265,7 @@ class Instances:
         instance.stage = Stage.UP
         timing = instance.timing
         took = Timing(timing.queued, timing.placed, timing.sandbox, timing.code, timing.imports, run_ms)
-        out.append(Send(self._control, InstanceUp(self._worker, instance.id, took)))
+        out.append(Send(self.control, InstanceUp(self._worker, instance.id, took)))
         self._templates.want(now, instance.state, out)
         self._next(instance, out)
 
@@ -272,11 +294,17 @@ class Instances:
         instance.delivery = f"{instance.id}/{self._count}"
         out.append(Deliver(instance.id, Delivery(instance.delivery, kind, source, data, state)))
 
+    def told(self, now: float, line: Logged) -> None:
+        """By the code of one, with a target."""
+        instance = self.by_id.get(line.sandbox)
+        if self.telemetry is not None and instance is not None:
+            self.telemetry.told(now, instance, line)
+
     # Time, and the end.
 
     def ring(self, now: float, timer: Timer, name: str, out: list[Command]) -> None:
         if timer is not Timer.HALT:
-            self.exchange.ring(timer, name, out)
+            self.exchange.ring(now, timer, name, out)
         elif name in self.by_id and self.by_id[name].stage is Stage.STOPPING:
             self._kill(now, self.by_id[name], out)
 
@@ -285,6 +313,8 @@ class Instances:
         self._timers.clear((Timer.HALT, instance.id))
         unheard = self.exchange.forget(instance, f"{instance.id!r} is no more: {error.message}", out)
         out.append(self._down(instance.id, error, unheard))
+        if self.telemetry is not None:
+            self.telemetry.exited(instance, error, out)
         state = instance.state
         if any(one.state is state for one in self.by_id.values()):
             return
@@ -293,7 +323,7 @@ class Instances:
             self._pool.retire(state.template, "the last instance of its revision is gone", out)
 
     def _down(self, name: str, error: Failed, unheard: tuple[Event, ...] = ()) -> Command:
-        return Send(self._control, InstanceDown(self._worker, name, error, unheard))
+        return Send(self.control, InstanceDown(self._worker, name, error, unheard))
 
 
 def _stopped(why: str) -> Failed:

@@ -138,8 +138,8 @@ class EventInstance:
     """One event function on this worker; its sandbox has its name."""
 
     __slots__ = (
-        "asked", "delivery", "dropped", "error", "failed", "handled", "handles", "is_behind", "mailbox", "paused_for",
-        "routes", "since", "stage", "start", "state", "syncs", "timing", "version", "why",
+        "asked", "delivery", "dropped", "error", "failed", "handled", "handled_s", "handles", "is_behind", "mailbox",
+        "paused_for", "routes", "shown", "since", "stage", "start", "state", "syncs", "timing", "version", "why",
     )  # fmt: skip
 
     def __init__(self, start: StartInstance, state: RevisionState, chance: Chance | None, now: float) -> None:
@@ -160,6 +160,8 @@ class EventInstance:
         self.paused_for: dict[str, None] = {}  # instances that are behind because of what it sends
         self.is_behind = False  # its mailbox is so full that who sends to it waits
         self.handled = self.failed = self.dropped = 0
+        self.handled_s = 0.0
+        self.shown: InstanceView | None = None  # as control has been told
 
     def __repr__(self) -> str:
         return (
@@ -186,4 +188,7 @@ class EventInstance:
             self.handled,
             self.failed,
             self.dropped,
+            self.handled_s,
+            self.is_behind,
+            bool(self.paused_for),
         )

@@ -2,7 +2,9 @@
 
 from collections import Counter
 
+from attacca.model.events import InstanceView, Samples
 from attacca.model.sandbox import Capacity, FunctionView, WorkerView
+from attacca.worker.core.mailboxes import EventInstance
 from attacca.worker.core.phases import Phase, TemplatePhase
 from attacca.worker.core.state import Function
 from attacca.worker.core.worker import WorkerCore
@@ -53,6 +55,24 @@ def held(worker: WorkerCore) -> tuple[str, ...]:
     templates = worker.pool.templates.values()
     revisions = states + sandboxes + [one.revision for one in templates if one.phase is not TemplatePhase.DROPPING]
     return tuple(sorted({digest for one in revisions for digest in one.artefact.digests}))
+
+
+def samples(worker: WorkerCore, now: float, wall: float) -> Samples | None:
+    """What its instances did since the time before; None: nothing. `wall`: seconds since 1970."""
+    instances = worker.instances
+    views = tuple(view for one in instances.by_id.values() if (view := _changed(one)) is not None)
+    telemetry = instances.telemetry
+    taken, entries, lost = ((), (), 0) if telemetry is None else telemetry.take(now, wall)
+    told = Samples(worker.config.name, views, taken, entries, lost)
+    return told if views or taken or entries or lost else None
+
+
+def _changed(instance: EventInstance) -> InstanceView | None:
+    view = instance.view()
+    if view == instance.shown:
+        return None
+    instance.shown = view
+    return view
 
 
 def _function(function: Function) -> FunctionView:

@@ -17,7 +17,7 @@ from attacca.policy.keepalive.ttl import Ttl
 from attacca.policy.placement.random import Random
 from attacca.policy.queueing.fcfs import Fcfs
 from attacca.worker.carrying import carry_out
-from attacca.worker.config import WorkerConfig
+from attacca.worker.config import TelemetryConfig, WorkerConfig
 from attacca.worker.core import invariants, view
 from attacca.worker.core.events import (
     Command,
@@ -57,8 +57,8 @@ class Node:
         self.machine = ScriptedMachine(stage.clock, Times(run_ms=1.0), self._handle)
         self.runtime = SimulatedRuntime(self.machine, self.feed)
         self.core = WorkerCore(
-            WorkerConfig(name=name, memory_mb=1000), Fcfs(), Fixed(count=100), Ttl(idle_s=60.0),
-            Ids(Streams(1).stream(name), name), 2, chance=Streams(2).stream(name),
+            WorkerConfig(name=name, memory_mb=1000, telemetry=stage.telemetry), Fcfs(), Fixed(count=100),
+            Ttl(idle_s=60.0), Ids(Streams(1).stream(name), name), 2, chance=Streams(2).stream(name),
         )  # fmt: skip
         self.handler = handler
         self.handled: list[tuple[str, str, bytes]] = []
@@ -113,8 +113,9 @@ class Node:
 
 
 class Stage:
-    def __init__(self, handler: Handler, nodes: int = 1) -> None:
+    def __init__(self, handler: Handler, nodes: int = 1, telemetry: TelemetryConfig | None = None) -> None:
         self.clock = ManualClock()
+        self.telemetry = telemetry or TelemetryConfig()
         self.core = DomainCore(Random(), Streams(3).stream("placement"))
         self.store: dict[str, tuple[bytes, int]] = {}
         self.is_writing = True

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+import msgspec
+
 from attacca.gateway.config import GatewayConfig
 from attacca.gateway.driver import Gateway
 from attacca.gateway.http.access import Allow
@@ -13,6 +15,41 @@ from attacca.gateway.http.server import HttpServer
 from attacca.kernel.clock import Clock
 from attacca.kernel.ids import Ids
 from attacca.kernel.rand import Streams
+from attacca.worker import metrics
+from attacca.worker.driver import Worker
+
+
+class NodePage:
+    """A `Shown`: a worker's own page, wherever it is served."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+
+    @property
+    def is_draining(self) -> bool:
+        return self._worker.core.draining
+
+    @property
+    def has_all(self) -> bool:
+        return True
+
+    def metrics(self) -> bytes:
+        return metrics.render(self._worker.view(), self._worker.core.instances.telemetry)
+
+
+async def listen_for_prometheus(
+    worker: Worker, config: GatewayConfig, clock: Clock, allow: Allow, is_uid_shared: Callable[[], bool]
+) -> HttpServer | None:
+    """At `telemetry.metrics_url`; None: there is none.
+
+    Raises:
+        BadConfig: nothing can listen at the address.
+    """
+    at = worker.config.telemetry.metrics_at()
+    if at is None:
+        return None
+    alone = msgspec.structs.replace(config, host=at[0], port=at[1], share_port=False, public=False, dialects=())
+    return (await listen(NodePage(worker), alone, clock, lambda: True, allow, is_uid_shared, str))[0]
 
 
 async def listen(

@@ -30,7 +30,6 @@ from attacca.model.events import BetweenInstances
 from attacca.model.function import PythonDirectory, ResourceClass
 from attacca.model.messages import Access, FromControl, FromWorker, Leads, Supplied, ToControl, ToWorker
 from attacca.model.supplies import Piece, SecretChanged, SecretsTold
-from attacca.worker import metrics
 from attacca.worker.core import view
 from attacca.worker.driver import Worker
 from attacca.worker.host.load import Meter
@@ -113,8 +112,17 @@ class WorkerPlane:
         self._http, self._port = await pages.listen(
             self, config.gateway, self._clock, lambda: True, self._allow, lambda: self._access.is_uid_shared, str
         )
+        await self._listen_for_prometheus()
         control.open()
         await peers.until(CONTROL)
+
+    async def _listen_for_prometheus(self) -> None:
+        def is_shared() -> bool:
+            return self._access.is_uid_shared
+
+        page = await pages.listen_for_prometheus(self.worker, self.config.gateway, self._clock, self._allow, is_shared)
+        if page is not None:
+            self._closing.callback(page.end)
 
     def _make(self, directory: Path) -> None:
         config, peers = self.config, self._peers
@@ -205,7 +213,7 @@ class WorkerPlane:
         return CONTROL in self._peers.names()
 
     def metrics(self) -> bytes:
-        return metrics.render(self.worker.view())
+        return pages.NodePage(self.worker).metrics()
 
     def info(self) -> dict[str, Any]:
         worker = self.config.worker

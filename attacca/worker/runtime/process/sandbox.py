@@ -296,7 +296,8 @@ class SandboxProcess:
 
     def _log(self, invocation: str, stream: str, data: bytes) -> None:
         text = data.decode("utf-8", "replace")
-        self._sink(Logged(self.revision.function, self.revision.id, self.name, invocation, stream, text))
+        stream, _, target = stream.partition(wire.OF)
+        self._sink(Logged(self.revision.function, self.revision.id, self.name, invocation, stream, text, target))
 
     def _closed(self, why: str) -> None:
         self.process.kill(why + ", and was killed")

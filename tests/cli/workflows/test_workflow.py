@@ -1,0 +1,23 @@
+import msgspec
+import pytest
+
+from attacca.cli.workflows import workflow
+from attacca.model.events import InstanceView
+from attacca.model.workflow import Component, InstanceRow, WorkflowSpec, WorkflowView
+from tests.cli.golden import same
+
+
+def test_a_workflow_is_shown_with_what_its_workers_told(capsys: pytest.CaptureFixture[str]) -> None:
+    busy = InstanceView(
+        "w1.a.1", "w1", "a", is_up=True, waiting=6000, handled=1200, failed=2, dropped=1, handled_s=2.4, is_behind=True
+    )
+    calm = InstanceView("w1.b.3", "w1", "b", is_up=True, is_paused=True)
+    rows = (
+        InstanceRow("a", "w1.a.1", "n1", "up", 1, seen=busy),
+        InstanceRow("b", "w1.b.3", "n2", "up", 3, "its process ended", calm),
+        InstanceRow("c", "", "", "waiting", 0, "no worker has room"),
+    )
+    spec = WorkflowSpec(name="demo", components=(Component(name="a", resource="x"),))
+    view = WorkflowView("w1", "demo", 0.0, rows, spec)
+    workflow.show(msgspec.json.decode(msgspec.json.encode(view)), width=150)
+    same("workflow", capsys.readouterr().out)
