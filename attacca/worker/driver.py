@@ -395,7 +395,6 @@ class Worker:
                 self._send(control, samples)
 
     def _measure(self) -> None:
-        assert self._load_per_core is not None
-        assert self._measure_s is not None
+        assert self._load_per_core is not None and self._measure_s is not None  # noqa: PT018 - one thing
         self._later("measure", self._measure_s, self._measure)
         self._feed(Measured(self._load_per_core()))

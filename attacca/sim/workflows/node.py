@@ -8,7 +8,7 @@ from attacca.kernel.rand import Streams
 from attacca.load.workload.scenario import Scenario
 from attacca.load.workload.schedule import RUN, Target
 from attacca.model.events import BetweenInstances, EventKind, OfInstances
-from attacca.model.messages import Send
+from attacca.model.messages import Logged, Send
 from attacca.model.sandbox import WorkerView
 from attacca.sim.engine import Engine, EngineTimer
 from attacca.sim.platform.hardware import Chances, SharedMachine
@@ -36,7 +36,7 @@ from attacca.worker.core.events import (
     Write,
 )
 from attacca.worker.core.mailboxes import Stage
-from attacca.worker.core.reports import EventSent, Report, RunEnded
+from attacca.worker.core.reports import EventSent, Report, RunBody, RunEnded, RunFlow, RunHead
 from attacca.worker.core.worker import WorkerCore
 from attacca.worker.runtime.simulated import SimulatedRuntime
 
@@ -226,5 +226,8 @@ class SimulatedNode:
                 output = self._around.handled(self, report.sandbox, doing.source, doing.data)
                 if output:
                     self.drive.feed(EventSent(report.sandbox, output, is_instance=False, data=doing.data.encode()))
+        assert not isinstance(report, RunHead | RunBody | RunFlow | Logged), (
+            "what is simulated streams and logs nothing"
+        )
         if self.is_up:
             self.drive.feed(report)

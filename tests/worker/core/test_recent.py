@@ -5,7 +5,7 @@ from attacca.model.invocation import FunctionError, Ok
 from attacca.model.messages import Catalogue, Evict, Send
 from attacca.model.story import Recent
 from attacca.worker.config import WorkerConfig
-from attacca.worker.core.events import Deliver, NeighbourSaid, Respond
+from attacca.worker.core.events import Command, Deliver, NeighbourSaid, Respond
 from attacca.worker.core.recent import remembering
 from attacca.worker.core.reports import EventAsked, EventSent, SandboxGone, StateOffered
 from attacca.worker.runtime.scripted import Answer, Times
@@ -72,7 +72,7 @@ def test_bodies_and_catalogues_are_not_kept() -> None:
 def test_of_events_between_instances_what_they_carry_is_not_kept() -> None:
     recent, passed = Recent(), Passed(1, 1, Event("w.b.1", "w.a.1@n", SECRET))
     delivered = Deliver("w.b.1", Delivery("w.b.1/1", EventKind.CAST, "w.a.1@n", SECRET))
-    ordered = [delivered, Respond("w.a.1", 1, ReplyKind.REPLY, SECRET), Send("m", passed)]
+    ordered: list[Command] = [delivered, Respond("w.a.1", 1, ReplyKind.REPLY, SECRET), Send("m", passed)]
     handle = remembering(lambda _now, _event: [*ordered, Send("control", StateSynced("n", "w.b.1", 1, SECRET))], recent)
     handle(0.0, EventSent("w.a.1", "out", is_instance=False, data=SECRET))
     handle(0.0, EventAsked("w.a.1", 1, "out", is_instance=False, data=SECRET))
