@@ -63,6 +63,7 @@ from attacca.worker.core.events import (
     Measured,
     NeighbourJoined,
     NeighbourSaid,
+    PeerJoined,
     PeerLost,
     Received,
     Run,
@@ -187,6 +188,7 @@ class Worker:
     def join(self, peer: str, address: str = "") -> None:
         """It may send from now on. `address`: where gateways dial this worker, if they have to."""
         self._peers.append(peer)
+        self._feed(PeerJoined(peer))
         if address:
             self._apart.add(peer)
         self._send(peer, WorkerJoined(self._shown(view.brief(self.core)), view.capacity(self.core), address))
