@@ -18,7 +18,7 @@ from attacca.cli.serve.cluster import advertised, certificates, leave_key, liste
 from attacca.cli.serve.configuration import ServerConfig
 from attacca.cli.serve.lines import teller
 from attacca.cli.serve.planes.door import CONTROL, ENDS, Once, cannot_listen, keep, no_token, probe, told_url, url_of
-from attacca.cli.serve.planes.orchestrating import made_admin, workflows
+from attacca.cli.serve.planes.orchestrating import made_admin, speak_edgeless, workflows
 from attacca.cli.serve.planes.own import own
 from attacca.control import metrics
 from attacca.control.async_calls import Gathered
@@ -139,6 +139,9 @@ class ControlPlane:
             self._lead(term)
         else:
             await self._compete(store, state)
+        edgeless = await speak_edgeless(config.workflows, lambda: self.control)
+        if edgeless is not None:
+            self._closing.push_async_callback(edgeless.close)
         self._balance()
         self._is_ready = True
 

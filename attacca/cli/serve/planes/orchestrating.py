@@ -1,7 +1,9 @@
 """Workflows beside control, wherever that is: what they are made of, and their part of the admin API."""
 
+import os
 from collections.abc import Callable
 from typing import cast
+from urllib.parse import urlsplit
 
 from attacca.control.driver import Control
 from attacca.control.http.app import admin
@@ -9,7 +11,7 @@ from attacca.control.http.authorization import Observe, door
 from attacca.gateway.http.asgi_adapter import AsgiApp
 from attacca.io.logbook import Logbook
 from attacca.io.store.types import Store
-from attacca.kernel.access import is_loopback
+from attacca.kernel.access import Door, is_loopback
 from attacca.kernel.chance import Chance
 from attacca.kernel.clock import Clock
 from attacca.kernel.registry import build
@@ -17,6 +19,7 @@ from attacca.model.events import OfInstances
 from attacca.policy.placement import PLACEMENT
 from attacca.workflow import domain_http, http
 from attacca.workflow.config import WorkflowsConfig
+from attacca.workflow.dialects.edgeless.server import EdgelessServer
 from attacca.workflow.driver import Workflows
 
 
@@ -30,6 +33,21 @@ def workflows(
 ) -> Workflows:
     placement = build(PLACEMENT, "random", {}, "attacca.policy.placement")
     return Workflows(store, clock, chance, placement, send, logbook.keep, config.domain)
+
+
+async def speak_edgeless(config: WorkflowsConfig, control: Callable[[], Control]) -> EdgelessServer | None:
+    """At `workflows.edgeless_url`; None: there is none. `control` raises while another leads.
+
+    Raises:
+        BadConfig: it cannot be had.
+    """
+    if not config.edgeless_url:
+        return None
+    at = urlsplit(config.edgeless_url)
+    host = at.hostname or ""
+    server = EdgelessServer(control, Door(os.getuid(), is_loopback(host)))
+    await server.open(host, at.port or 0)
+    return server
 
 
 def made_admin(control: Control, observe: Observe, host: str) -> AsgiApp:
