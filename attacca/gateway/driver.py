@@ -43,6 +43,7 @@ from attacca.kernel.clock import Clock
 from attacca.kernel.drive import Drive, LoopTimer, report_refused
 from attacca.kernel.ids import Ids
 from attacca.kernel.registry import build
+from attacca.model.doors import Door, Doors
 from attacca.model.endpoints import Endpoints, EndpointsChanged, EndpointsKnown, StartsFail
 from attacca.model.invocation import Call, Failed, Request
 from attacca.model.messages import (
@@ -149,6 +150,14 @@ class Gateway:
     def find(self, name: str) -> Function | None:
         return self._core.functions.by_name.get(name)
 
+    def door(self, host: str, path: str, method: str) -> Door | None:
+        """Of a workflow, that has this address."""
+        return self._core.doors.find(host, path, method)
+
+    @property
+    def has_doors(self) -> bool:
+        return self._core.doors.has_any()
+
     def refusal(self, name: str) -> AttaccaError | None:
         """Why an invocation would be refused now, which it is; for those who would have to send a large body first."""
         error = self._core.refusal(name)
@@ -231,7 +240,7 @@ class Gateway:
                 functions = self._core.functions.generation
                 if functions is not None:
                     self._to_control(Known("", functions))
-            case Members() | StartsFail():
+            case Members() | StartsFail() | Doors():
                 pass  # nobody waits for that
 
     def admits(self, authorization: bytes | None) -> bool:

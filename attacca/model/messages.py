@@ -6,6 +6,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from attacca.model.doors import Doors
 from attacca.model.endpoints import AskEndpoints, EndpointsKnown, Loads, Order, Published, Refused, Reported
 from attacca.model.events import InstancesSaid, OfInstances
 from attacca.model.function import Revision
@@ -355,7 +356,9 @@ class WorkerLeft(msgspec.Struct, frozen=True, tag=True):
 
 Announced = Catalogue | Deployed | Deleted
 FromControl = Announced | Prewarm | Evict | Cordon | Check | AskHeld | AskView | AskStory | Order | OfInstances
-ToGateway = Announced | Members | Access | AskCalls | AskStory | AskAsync | AskCall | CallTold | MindingTold | Published
+ToGateway = (
+    Announced | Members | Access | AskCalls | AskStory | AskAsync | AskCall | CallTold | MindingTold | Published | Doors
+)
 OfGateway = (
     GatewayJoined | Known | AskCatalogue | CallsTold | StoryTold | AsyncTold | AskCall | CallTold | AskMinding
     | AskEndpoints | EndpointsKnown | Loads

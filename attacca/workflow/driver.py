@@ -12,13 +12,14 @@ from attacca.io.store.types import Store
 from attacca.kernel.chance import Chance
 from attacca.kernel.clock import Clock
 from attacca.kernel.drive import Drive, LoopTimer, each, report_refused
+from attacca.model.doors import Doors
 from attacca.model.events import InstanceDown, Instances, InstanceUp, OfInstances, Samples, StateSynced
-from attacca.model.messages import Heartbeat, Send, ToControl, WorkerJoined
+from attacca.model.messages import GatewayJoined, Heartbeat, Send, ToControl, WorkerJoined
 from attacca.model.workflow import WorkflowSpec, WorkflowView
 from attacca.policy.placement.types import Placement
+from attacca.workflow.core import doors
 from attacca.workflow.core.domain import STATES, WORKFLOWS, DomainCore
 from attacca.workflow.core.events import (
-    Command,
     Erase,
     Event,
     NodeJoined,
@@ -49,18 +50,19 @@ class Workflows:
         clock: Clock,
         chance: Chance,
         placement: Placement,
-        send: Callable[[str, OfInstances], None],
+        send: Callable[[str, OfInstances | Doors], None],
         named: Callable[[frozenset[str]], None],
         domain: str,
     ) -> None:
-        """`named` hears by which names their event functions write into the log, whenever that changes. `domain`: what
-        it is called."""
+        """`send` reaches gateways as well. `named` hears by which names their event functions write into the log,
+        whenever that changes. `domain`: what it is called."""
         self._store, self._clock, self._send, self._named = store, clock, send, named
         self.core = core = DomainCore(placement, chance)
+        self._doors = doors.Doors(core)
         self.telemetry = Telemetry()
         self.delegation = Delegation(core, domain, RESOURCES)
-        self._drive: Drive[Event, Command] = Drive(
-            core.handle, core.alarm, each(self._perform), clock.now, LoopTimer(clock.now), Tick(), report_refused
+        self._drive: Drive[Event, doors.Said] = Drive(
+            self._doors.handle, core.alarm, each(self._perform), clock.now, LoopTimer(clock.now), Tick(), report_refused
         )
         self._asked = 0
         self._replies: dict[str, asyncio.Future[WorkflowView | None]] = {}
@@ -112,6 +114,8 @@ class Workflows:
             case Samples():
                 self.telemetry.hear(message)
                 return True
+            case GatewayJoined():
+                self._perform(self._doors.join(message.name))
             case WorkerJoined():
                 self.delegation.see(message.view)
                 self._drive.feed(NodeJoined(message.view, message.address))
@@ -123,6 +127,7 @@ class Workflows:
         return False
 
     def lose(self, worker: str) -> None:
+        self._doors.lose(worker)
         self.delegation.lose(worker)
         if worker in self.core.nodes.by_name:
             self._drive.feed(NodeLeft(worker))
@@ -169,7 +174,7 @@ class Workflows:
 
     # Out.
 
-    def _perform(self, command: Command) -> None:
+    def _perform(self, command: doors.Said) -> None:
         match command:
             case Send():
                 self._send(command.peer, command.message)

@@ -29,7 +29,7 @@ from attacca.policy.slots import SLOTS
 from attacca.worker.config import WorkerConfig
 from attacca.worker.host.memory import available_mb
 from attacca.worker.runtime.process.options import ProcessOptions
-from attacca.workflow.config import WorkflowsConfig
+from attacca.workflow.config import ResourceConfig, WorkflowsConfig
 
 FAMILIES = {  # where each is chosen
     "queueing": "worker.queueing",
@@ -69,6 +69,7 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     wire: WireConfig = WireConfig()
     cluster: ClusterConfig = ClusterConfig()
     store: StoreConfig = StoreConfig()
+    resources: ResourceConfig = ResourceConfig()
     workflows: WorkflowsConfig = WorkflowsConfig()
     log: Literal["text", "json"] = "text"  # what the planes say on stderr; json: a line is an object
 

@@ -62,8 +62,7 @@ from attacca.worker.host.load import Meter
 from attacca.worker.runtime.code_store import SharedCode
 from attacca.worker.runtime.process.runtime import ProcessRuntime
 from attacca.worker.runtime.router import Router
-from attacca.workflow.resources import RESOURCES
-from attacca.workflow.resources.runtime import ResourceRuntime
+from attacca.workflow.resources.making import made
 
 GATEWAY, CONTROL = "gateway", "control"
 LOG = logging.getLogger("attacca.server")
@@ -163,7 +162,7 @@ class Server:
             tell=tell,
         )
         self.runtime = ProcessRuntime(SharedCode(state.path), config.process, clock, config.worker.memory_mb, secret)
-        resources = ResourceRuntime(RESOURCES, state.path / "resources", clock)
+        resources = made(config.resources, state.path / "resources", clock)
         self.worker = Worker(
             config.worker,
             Router({PythonDirectory: self.runtime, ResourceClass: resources}),

@@ -23,6 +23,7 @@ app = typer.Typer(
 START = """
 attacca workflow start workflow.toml
 attacca workflow start ./pipeline  # a directory with a workflow.toml
+attacca workflow start workflow.json  # of EDGELESS
 attacca workflow start workflow.toml --json | jq -r .id
 """
 LIST = "attacca workflow list --json | jq -r '.[].id'"
@@ -34,7 +35,12 @@ attacca workflow logs demo --component counter -f  # until Ctrl-C
 """
 GRAPH = "attacca workflow graph demo"
 PathOf = Annotated[
-    str, typer.Argument(metavar="FILE", help="A workflow.toml, or a directory with one.", show_default=False)
+    str,
+    typer.Argument(
+        metavar="FILE",
+        help="A workflow.toml, a workflow.json of EDGELESS, or a directory with one.",
+        show_default=False,
+    ),
 ]
 Which = Annotated[str, typer.Argument(metavar="ID", help="Its id, or its name.", show_default=False)]
 Only = Annotated[str, typer.Option("--component", metavar="NAME", help="Of one component.", show_default=False)]
@@ -49,6 +55,8 @@ def start(path: PathOf, *, url: Url = DEFAULT_URL, token: Token = "", as_json: J
     from attacca.client.workflows import started
 
     source = read(Path(path))
+    for note in source.notes:
+        say(note, "dim")
     with Client(url, token) as client:
         view = started(client, source, say_step if not as_json else nothing)
     if as_json:

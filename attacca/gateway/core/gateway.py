@@ -16,6 +16,7 @@ from attacca.gateway.core.catalogue import Functions
 from attacca.gateway.core.cluster import Cluster
 from attacca.gateway.core.deadlines import Deadlines, timed_out
 from attacca.gateway.core.dialing import Dialing
+from attacca.gateway.core.doors import Doors
 from attacca.gateway.core.events import (
     Amended,
     Answer,
@@ -39,6 +40,7 @@ from attacca.gateway.core.retries import LEFT, Retries
 from attacca.gateway.core.slots import Slotter
 from attacca.gateway.core.workers import ONLY, WorkerHandle, Workers
 from attacca.kernel.timers import Alarm
+from attacca.model.doors import Doors as DoorsTold
 from attacca.model.endpoints import Endpoints, EndpointsChanged, NotBegun, SlotFree, StartsFail
 from attacca.model.invocation import Failed, Invocation, Ok, Outcome, Start
 from attacca.model.messages import (
@@ -91,6 +93,7 @@ class GatewayCore:
         self.cluster = Cluster(
             self.inflight, self.functions, self.deadlines, self.workers, self._close, self._place, slots
         )
+        self.doors = Doors(self.functions, self.cluster, calls_kept)
         self.retries = Retries(
             self.inflight, self.functions, self.deadlines, self.workers, attempts, self._pick, self._close, self.cluster
         )
@@ -132,8 +135,8 @@ class GatewayCore:
                 self._count_refusal(event.function, event.code)
             case Catalogue() | Deployed() | Deleted():
                 self._learn(now, event, out)
-            case Members():
-                self.dialing.learn(event, out)
+            case Members() | DoorsTold():
+                self._find(now, event, out)
             case Drain():
                 self.is_draining = True
                 self.cluster.drain(now, out)
@@ -209,6 +212,12 @@ class GatewayCore:
         for function in functions.named_in(event):
             for inflight in self.cluster.adopt(now, function, out):
                 self.retries.place(now, inflight, out)
+
+    def _find(self, now: float, event: Members | DoorsTold, out: list[Command]) -> None:
+        if isinstance(event, Members):
+            self.dialing.learn(event, out)
+        else:
+            self.doors.learn(now, event, out)
 
     # Progress.
 

@@ -249,6 +249,10 @@ class WorkerCore:
         assert sandbox is not None
         sandbox.leave(item.id)
         (self.orders if sandbox.is_ordered else self.scheduler).lose(now, item, outcome, out)
+        if sandbox.id in self.instances.by_id:  # what it serves is not run in it
+            out.append(Stop(sandbox.id, item.id))
+            self.orders.vacate(now, sandbox, out)
+            return
         if not sandbox.running:
             self.pool.kill(now, sandbox, Loss(now, "stopped", ": its invocation was given up"), out)
             return

@@ -8,6 +8,7 @@ from attacca.model.events import Event, Route, Target
 from attacca.model.function import ResourceClass, Revision, Settings, Signature
 from attacca.model.invocation import Timing
 from attacca.model.workflow import Component, InstanceRow, WorkflowSpec, WorkflowView
+from attacca.workflow.core import ingress
 
 FIRST_S, LAST_S = 0.25, 30.0  # between two starts of a part that fails
 RESOURCE_MB = 32
@@ -111,10 +112,13 @@ def revision(workflow: Workflow, spec: Component) -> Revision:
     name = f"{workflow.id}.{spec.name}"
     if spec.artefact is None:
         settings = Settings(name=workflow.spec.name, memory_mb=RESOURCE_MB)
+        if spec.resource == ingress.INGRESS:
+            settings = ingress.settings(spec, workflow.spec.name, RESOURCE_MB)
         artefact = ResourceClass(spec.resource, tuple(sorted(spec.configuration.items())))
         return Revision(
-            function=name, number=1, settings=settings, handler="", signature=Signature.EVENTS, artefact=artefact
-        )
+            function=name, number=1, settings=settings, handler="", signature=Signature.EVENTS,
+            event=ingress.shape(spec), artefact=artefact,
+        )  # fmt: skip
     settings = Settings(
         name=workflow.spec.name, memory_mb=spec.memory_mb, cpus=spec.cpus, timeout_s=spec.timeout_s, env=spec.env
     )

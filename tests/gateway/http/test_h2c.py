@@ -160,7 +160,7 @@ def test_what_its_client_gives_up_is_left_and_not_for_a_pastime(stage: Stage) ->
         number = client.h2.get_next_available_stream_id()
         client.h2.send_headers(number, ECHO)
         client.h2.reset_stream(number, h2.errors.ErrorCodes.CANCEL)
-        client.talk()
+    client.talk()
     assert client.is_told_to_go
     assert client.line.is_closing()
     assert not stage.server.connections

@@ -15,6 +15,7 @@ from attacca.kernel.access import Door, is_loopback
 from attacca.kernel.chance import Chance
 from attacca.kernel.clock import Clock
 from attacca.kernel.registry import build
+from attacca.model.doors import Doors
 from attacca.model.events import OfInstances
 from attacca.policy.placement import PLACEMENT
 from attacca.workflow import domain_http, http
@@ -28,7 +29,7 @@ def workflows(
     store: Store,
     clock: Clock,
     chance: Chance,
-    send: Callable[[str, OfInstances], None],
+    send: Callable[[str, OfInstances | Doors], None],
     logbook: Logbook,
 ) -> Workflows:
     placement = build(PLACEMENT, "random", {}, "attacca.policy.placement")

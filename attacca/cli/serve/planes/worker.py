@@ -38,8 +38,7 @@ from attacca.worker.runtime.fetching import Fetching
 from attacca.worker.runtime.process.runtime import ProcessRuntime
 from attacca.worker.runtime.router import Router
 from attacca.worker.runtime.supplies import Supplies
-from attacca.workflow.resources import RESOURCES
-from attacca.workflow.resources.runtime import ResourceRuntime
+from attacca.workflow.resources.making import made
 
 WORKER = "worker"
 
@@ -130,7 +129,7 @@ class WorkerPlane:
         self._supplies = supplies = Supplies(cache, lambda question: peers.send(CONTROL, question))
         self.runtime = ProcessRuntime(cache, config.process, self._clock, config.worker.memory_mb, supplies.secret)
         fetching = Fetching(self.runtime, supplies, self._clock, lambda: view.held(self.worker.core))
-        resources = ResourceRuntime(RESOURCES, directory / "resources", self._clock)
+        resources = made(config.resources, directory / "resources", self._clock)
         self.worker = Worker(
             msgspec.structs.replace(config.worker, name=self.name),
             Router({PythonDirectory: fetching, ResourceClass: resources}),

@@ -87,7 +87,7 @@ class EdgelessServer:
             told = await answer(message)
         except AttaccaError as error:
             self._refused += 1
-            await context.abort(_status(grpc, error), error.message + (f" ({error.hint})" if error.hint else ""))
+            await context.abort(status(grpc, error), error.message + (f" ({error.hint})" if error.hint else ""))
         self._answered += 1
         return told
 
@@ -108,7 +108,7 @@ class EdgelessServer:
             raise refusal
 
     def _user(self, peer: str) -> int | None:
-        theirs = _address(peer)
+        theirs = address(peer)
         return None if theirs is None else uid(theirs, (theirs[0], self.port))
 
     # One for each of its calls.
@@ -156,7 +156,7 @@ def _empty() -> Any:
     return Empty
 
 
-def _status(grpc: Any, error: AttaccaError) -> Any:
+def status(grpc: Any, error: AttaccaError) -> Any:
     """Its own says INTERNAL to whatever it does not know."""
     codes = grpc.StatusCode
     match error:
@@ -170,7 +170,7 @@ def _status(grpc: Any, error: AttaccaError) -> Any:
             return codes.UNAVAILABLE if error.retryable else codes.INTERNAL
 
 
-def _address(peer: str) -> Address | None:
+def address(peer: str) -> Address | None:
     """As gRPC writes one: ipv4:127.0.0.1:5000, ipv6:%5B::1%5D:5000."""
     family, _, rest = peer.partition(":")
     host, _, port = unquote(rest).rpartition(":")

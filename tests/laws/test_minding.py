@@ -86,7 +86,7 @@ class Land:
             machine.feed(minded)
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(8))
 def test_no_due_time_is_run_twice(seed: int) -> None:
     async def main() -> None:
         land = Land(seed)
