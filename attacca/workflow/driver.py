@@ -13,15 +13,16 @@ from attacca.kernel.chance import Chance
 from attacca.kernel.clock import Clock
 from attacca.kernel.drive import Drive, LoopTimer, each, report_refused
 from attacca.model.doors import Doors
-from attacca.model.events import InstanceDown, Instances, InstanceUp, OfInstances, Samples, StateSynced
+from attacca.model.events import InstanceDown, Instances, InstanceUp, OfInstances, Samples, StateSynced, Strayed
 from attacca.model.messages import GatewayJoined, Heartbeat, Send, ToControl, WorkerJoined
 from attacca.model.workflow import WorkflowSpec, WorkflowView
 from attacca.policy.placement.types import Placement
 from attacca.workflow.core import doors
-from attacca.workflow.core.domain import STATES, WORKFLOWS, DomainCore
+from attacca.workflow.core.domain import DomainCore
 from attacca.workflow.core.events import (
     Erase,
     Event,
+    MigrateAsked,
     NodeJoined,
     NodeLeft,
     NodeSeen,
@@ -36,6 +37,7 @@ from attacca.workflow.core.events import (
     StoreFailed,
     Tick,
 )
+from attacca.workflow.core.keeping import STATES, WORKFLOWS
 from attacca.workflow.delegation import Delegation
 from attacca.workflow.resources import RESOURCES
 from attacca.workflow.telemetry import Telemetry
@@ -88,8 +90,8 @@ class Workflows:
             ]
         except (msgspec.MsgspecError, UnicodeError) as error:
             raise StateCorrupt(f"a workflow in the store cannot be read: {error}", "restore the store") from None
-        self._drive.feed(Restored(tuple(records), tuple(states)))
-        self._named(self.core.names())
+        self._drive.feed(Restored(tuple(records), tuple(states), self._clock.wall()))
+        self._named(self.core.books.names())
 
     async def close(self) -> None:
         self.delegation.close()
@@ -99,14 +101,14 @@ class Workflows:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def digests(self) -> set[str]:
-        return self.core.digests()
+        return self.core.books.digests()
 
     # What workers say.
 
     def hear(self, message: ToControl) -> bool:
         """See `control.beside.Beside`."""
         match message:
-            case InstanceUp() | InstanceDown() | StateSynced() | Instances():
+            case InstanceUp() | InstanceDown() | StateSynced() | Instances() | Strayed():
                 self._drive.feed(message)
                 if isinstance(message, InstanceDown):
                     self.telemetry.forget(message.id)
@@ -162,6 +164,17 @@ class Workflows:
         number = self._number()
         await self._ask(number, StopAsked(number, workflow))
 
+    async def migrate(self, workflow: str, component: str, to: tuple[str, ...]) -> WorkflowView:
+        """Until what moves is up again; see `core.events.MigrateAsked`.
+
+        Raises:
+            NotFound: there is no such workflow, component or node.
+            Conflict: it cannot move now, or is there.
+            NoCapacity: no node of these can have it.
+        """
+        number = self._number()
+        return cast(WorkflowView, await self._ask(number, MigrateAsked(number, workflow, component, to)))
+
     def _number(self) -> str:
         self._asked += 1
         return str(self._asked)
@@ -180,7 +193,7 @@ class Workflows:
                 self._send(command.peer, command.message)
             case Put() | Erase():
                 if command.key.startswith(WORKFLOWS):
-                    self._named(self.core.names())
+                    self._named(self.core.books.names())
                 waiting = self._writes.setdefault(command.key, deque())
                 waiting.append(command)
                 if len(waiting) == 1:

@@ -1,4 +1,4 @@
-"""`attacca workflow`: graphs of event functions and resources, started, looked at and stopped."""
+"""`attacca workflow`: graphs of event functions and resources, started, looked at, moved and stopped."""
 
 import sys
 from pathlib import Path
@@ -14,7 +14,7 @@ from attacca.client.http import Client, quoted
 
 app = typer.Typer(
     cls=VerbGroup,
-    help="Start, list, inspect and stop workflows: event functions and resources that send each other events.",
+    help="Start, list, inspect, move and stop workflows: event functions and resources that send each other events.",
     no_args_is_help=True,
     rich_markup_mode=None,
     add_completion=False,
@@ -29,6 +29,11 @@ attacca workflow start workflow.toml --json | jq -r .id
 LIST = "attacca workflow list --json | jq -r '.[].id'"
 INSPECT = "attacca workflow inspect demo"
 STOP = "attacca workflow stop demo"
+MIGRATE = """
+attacca workflow migrate demo --component counter --to worker-2
+attacca workflow migrate demo --to worker-2  # all of it
+attacca workflow migrate demo --component counter --to worker-2 --to worker-3  # the first that can have it
+"""
 LOGS = """
 attacca workflow logs demo
 attacca workflow logs demo --component counter -f  # until Ctrl-C
@@ -44,6 +49,7 @@ PathOf = Annotated[
 ]
 Which = Annotated[str, typer.Argument(metavar="ID", help="Its id, or its name.", show_default=False)]
 Only = Annotated[str, typer.Option("--component", metavar="NAME", help="Of one component.", show_default=False)]
+To = Annotated[list[str], typer.Option("--to", metavar="NODE", help="Where to. Repeatable.", show_default=False)]
 Follow = Annotated[bool, typer.Option("--follow", "-f", help="Go on with what is written from now on.")]
 COLOURS = {"up": "green", "starting": "yellow", "waiting": "red"}
 
@@ -97,6 +103,20 @@ def stop(workflow: Which, *, url: Url = DEFAULT_URL, token: Token = "", as_json:
         show_json({"stopped": workflow})
     else:
         say(f"Stopped {workflow}.", "green")
+
+
+@app.command("migrate", cls=VerbCommand, epilog=MIGRATE)
+def migrate(
+    workflow: Which, *, to: To, component: Only = "", url: Url = DEFAULT_URL, token: Token = "", as_json: Json = False
+) -> None:
+    """Move a component of a workflow to another node, or all of them. It goes on with its state."""
+    with Client(url, token) as client:
+        asked = {"to": to, "component": component}
+        view: dict[str, Any] = client.json("POST", f"/api/workflows/{quoted(workflow)}/migrate", asked)
+    if as_json:
+        show_json(view)
+    else:
+        show(view)
 
 
 @app.command("logs", cls=VerbCommand, epilog=LOGS)

@@ -306,7 +306,7 @@ class WorkerCore:
 
     def _ordered_ended(self, now: float, sandbox: Sandbox, error: Failed, out: list[Command]) -> None:
         if sandbox.id in self.instances.by_id:
-            self.instances.ended(sandbox, error, out)
+            self.instances.ended(now, sandbox, error, out)
         elif sandbox.is_ordered:
             self.orders.ended(sandbox, error, out)
 

@@ -8,10 +8,11 @@ from math import inf
 from attacca.model.doors import Door
 from attacca.model.doors import Doors as Told
 from attacca.model.messages import Send
-from attacca.workflow.core.domain import LEARN_S, DomainCore
+from attacca.workflow.core.domain import DomainCore
 from attacca.workflow.core.events import Command, Event, Restored, StartAsked
 from attacca.workflow.core.graph import Part, Stage, Workflow
 from attacca.workflow.core.ingress import INGRESS, methods
+from attacca.workflow.core.keeping import LEARN_S
 
 Said = Command | Send[Told]
 

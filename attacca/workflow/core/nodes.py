@@ -1,5 +1,7 @@
 """The nodes of a domain: workers, what they can hold, and what of it is taken."""
 
+from collections.abc import Iterable
+
 from attacca.model.resources import NOTHING, Resources, total
 from attacca.model.sandbox import WorkerView
 from attacca.model.workflow import Component
@@ -8,7 +10,7 @@ from attacca.model.workflow import Component
 class Node:
     """A `policy.placement.types.Worker`."""
 
-    __slots__ = ("address", "capacity", "is_cordoned", "name", "ours", "reserved", "used")
+    __slots__ = ("address", "capacity", "is_cordoned", "name", "ours", "reserved")
 
     def __init__(self, view: WorkerView, address: str) -> None:
         self.address = address
@@ -20,9 +22,6 @@ class Node:
 
     def __repr__(self) -> str:
         return f"<Node {self.name}: {len(self.ours)} instances{', cordoned' * self.is_cordoned}>"
-
-    def count(self) -> None:
-        self.reserved = total(self.ours.values())
 
 
 class Nodes:
@@ -47,19 +46,36 @@ class Nodes:
         if node is not None:
             node.is_cordoned = view.draining
 
-    def leave(self, name: str) -> None:
-        self.by_name.pop(name, None)
+    def leave(self, name: str) -> Node | None:
+        return self.by_name.pop(name, None)
 
     def reserve(self, name: str, instance: str, asked: Resources) -> None:
+        """Also for one that is to come, under the name of its place."""
         node = self.by_name.get(name)
         if node is not None:
+            assert instance not in node.ours, "it is counted once"
             node.ours[instance] = asked
-            node.count()
+            node.reserved += asked
 
     def free(self, name: str, instance: str) -> None:
         node = self.by_name.get(name)
-        if node is not None and node.ours.pop(instance, None) is not None:
-            node.count()
+        asked = None if node is None else node.ours.pop(instance, None)
+        if node is not None and asked is not None:
+            node.reserved -= asked
+
+    def unready(self, name: str, component: Component, asked: Iterable[Resources]) -> str:
+        """Why it cannot have it now; empty: it can. `asked`: by all that is to go there at once."""
+        node = self.by_name.get(name)
+        if node is None:
+            return "there is no such node"
+        if self._is_unfit(node, component):
+            return f"it does not fit {component.name}"
+        if node.is_cordoned:
+            return "it is cordoned"
+        wanted = total(asked)
+        if not (node.reserved + wanted).fits(node.capacity):
+            return f"{wanted.memory_mb} MB are not free there"
+        return ""
 
     def unfit(self, component: Component) -> str:
         """Why no node could ever have it; empty: one could."""

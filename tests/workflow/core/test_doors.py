@@ -14,9 +14,10 @@ from attacca.model.sandbox import WorkerView
 from attacca.model.workflow import Component, WorkflowSpec
 from attacca.policy.placement.random import Random
 from attacca.workflow.core import ingress
-from attacca.workflow.core.domain import WORKFLOWS, DomainCore
+from attacca.workflow.core.domain import DomainCore
 from attacca.workflow.core.doors import Doors, Said
 from attacca.workflow.core.events import NodeJoined, Record, Restored, StartAsked, StopAsked, Stored, Tick
+from attacca.workflow.core.keeping import WORKFLOWS
 
 DOOR = Component(
     name="door", resource="http-ingress", configuration={"host": "A.b:80", "path": "/x", "methods": "get, POST"},
