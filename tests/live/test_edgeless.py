@@ -17,6 +17,7 @@ words = grpc.protos(PROTO)
 KINDS = {
     "Start": words.SpawnWorkflowResponse, "Stop": Empty, "List": words.WorkflowIdList,
     "Inspect": words.WorkflowInstanceInfo, "Domains": words.DomainCapabilitiesList,
+    "Migrate": words.SpawnWorkflowResponse,
 }  # fmt: skip
 SENDER = b"""
 def init(ctx, payload, state):
@@ -66,6 +67,11 @@ def asked(*functions: Any, **resources: str) -> Any:
     return words.SpawnWorkflowRequest(workflow_functions=functions, workflow_resources=made)
 
 
+def migration(workflow: Any, to: str, component: str) -> Any:
+    domain = words.DomainId(domain_id=to)
+    return words.MigrateWorkflowRequest(workflow_id=workflow, domain_id=domain, component=component)
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Whole, Client, Path]]:
     state, port = tmp_path_factory.mktemp("state"), free_port()
@@ -100,9 +106,17 @@ def test_a_workflow_is_started_listed_inspected_and_stopped(server: Server) -> N
     assert (shown.class_spec.function_type, dict(shown.output_mapping)) == ("PYTHON", {"out": "log"})
     rows = {row["component"]: row for row in whole.get("/api/workflows/edgeless")["instances"]}
     assert set(rows) == {"f", "log"}
+    assert client("Migrate", migration(name, "attacca", "")).workflow_status == told
+    for to, component, why in (
+        ("attacca", "f", "already"), ("worker", "f", "already"), ("nowhere", "", "neither a domain nor a node"),
+        ("worker", "nobody", "nobody"),
+    ):  # fmt: skip
+        error = client("Migrate", migration(name, to, component)).response_error
+        assert (error.summary, why in error.detail) == ("Migration rejected", True), error
     assert client("Stop", name) == Empty()
     assert list(client("List").identifiers) == []
     assert client("Stop", name) == Empty()
+    assert client("Migrate", migration(name, "attacca", "")).response_error.summary == "Unknown workflow id"
 
 
 @pytest.mark.parametrize(

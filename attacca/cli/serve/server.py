@@ -134,9 +134,7 @@ class Server:
         await self._open_calls(state)
         await self._join()
         await self._listen()
-        edgeless = await speak_edgeless(config.workflows, lambda: self.control)
-        if edgeless is not None:
-            self._closing.push_async_callback(edgeless.close)
+        await speak_edgeless(config.workflows, lambda: self.control, self._closing)
         self._is_ready = True
 
     def _make(self, state: StateDir, store: Store, artefacts: Artefacts | None) -> None:

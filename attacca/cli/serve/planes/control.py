@@ -139,9 +139,7 @@ class ControlPlane:
             self._lead(term)
         else:
             await self._compete(store, state)
-        edgeless = await speak_edgeless(config.workflows, lambda: self.control)
-        if edgeless is not None:
-            self._closing.push_async_callback(edgeless.close)
+        await speak_edgeless(config.workflows, lambda: self.control, self._closing)
         self._balance()
         self._is_ready = True
 
@@ -163,9 +161,8 @@ class ControlPlane:
     async def _compete(self, store: Store, state: StateDir) -> None:
         """Until it leads, or knows who does."""
         config = self.config
-        made_admin(
-            cast(Control, None), self, config.gateway.host
-        )  # the first takes its time, which there is not when it is to lead
+        # The first takes its time, which there is not when it is to lead.
+        made_admin(cast(Control, None), self, config.gateway.host)
         secrets = Secrets(store, SealedVault(config.control.secret_key_file or state.secret_key), self._clock)
         await secrets.open()
         secrets.tell_sealed()

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from typing import cast
 from urllib.parse import urlsplit
 
@@ -36,19 +37,19 @@ def workflows(
     return Workflows(store, clock, chance, placement, send, logbook.keep, config.domain)
 
 
-async def speak_edgeless(config: WorkflowsConfig, control: Callable[[], Control]) -> EdgelessServer | None:
-    """At `workflows.edgeless_url`; None: there is none. `control` raises while another leads.
+async def speak_edgeless(config: WorkflowsConfig, control: Callable[[], Control], closing: AsyncExitStack) -> None:
+    """At `workflows.edgeless_url`, where there is one. `control` raises while another leads.
 
     Raises:
         BadConfig: it cannot be had.
     """
     if not config.edgeless_url:
-        return None
+        return
     at = urlsplit(config.edgeless_url)
     host = at.hostname or ""
     server = EdgelessServer(control, Door(os.getuid(), is_loopback(host)))
     await server.open(host, at.port or 0)
-    return server
+    closing.push_async_callback(server.close)
 
 
 def made_admin(control: Control, observe: Observe, host: str) -> AsgiApp:

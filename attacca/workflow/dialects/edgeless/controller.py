@@ -12,7 +12,17 @@ import msgspec
 
 from attacca.control.deploy.reception import Upload
 from attacca.control.driver import Control
-from attacca.errors import AttaccaError, BadRequest, NoCapacity, NotFound
+from attacca.errors import (
+    AttaccaError,
+    BadRequest,
+    Conflict,
+    Draining,
+    NoCapacity,
+    NotFound,
+    NotLeading,
+    StateUnavailable,
+    TooManyDeployments,
+)
 from attacca.model.function import Artefact
 from attacca.model.workflow import WorkflowView
 from attacca.workflow.core.identities import is_uuid, of_component, of_workflow
@@ -31,6 +41,7 @@ from attacca.workflow.driver import Workflows
 
 FILES = {WASM: "function.wasm", PYTHON: "function.py"}
 INVALID, FAILED, REJECTED = "Invalid workflow creation request", "Workflow creation failed", "Request rejected"
+UNKNOWN, UNMOVED = "Unknown workflow id", "Migration rejected"
 DETAIL_CHARACTERS = 4000
 
 
@@ -68,9 +79,6 @@ class Controller:
     def __init__(self, control: Callable[[], Control]) -> None:
         self._control = control
 
-    def __repr__(self) -> str:
-        return f"<Controller of {len(self._workflows().core.workflows)} workflows>"
-
     def _workflows(self) -> Workflows:
         beside = self._control().beside
         assert isinstance(beside, Workflows)
@@ -96,11 +104,9 @@ class Controller:
             code = {one.name: await self._kept(one) for one in asked.functions}
             made = spec(asked, code, {node.id: node.name for node in state.nodes})
             view = await self._workflows().start(made)
-        except NoCapacity as error:
-            raise Refused(REJECTED, error.message) from None
+        except (NotLeading, StateUnavailable, TooManyDeployments, Draining):
+            raise
         except AttaccaError as error:
-            if error.retryable:
-                raise
             raise Refused(REJECTED, _told(error)) from None
         return self._mapped(view)
 
@@ -131,6 +137,27 @@ class Controller:
         found = self._found(workflow)
         if found is not None:
             await self._workflows().stop(found.id)
+
+    async def migrate(self, workflow: str, to: str, component: str) -> Mapped:
+        """To a node, by its name or its UUID; all of the workflow is in the domain already.
+
+        Raises:
+            Refused: there is no such workflow, component, domain or node, or it cannot move now.
+        """
+        found, state = self._found(workflow), self._state()
+        if found is None:
+            raise Refused(UNKNOWN, workflow[:80])
+        node = state.node(to)
+        if to == state.domain and node is None:
+            if component:
+                raise Refused(UNMOVED, f"{component[:80]!r} is in the domain {to!r} already")
+            return self._mapped(found)
+        if node is None:
+            raise Refused(UNMOVED, f"there is neither a domain nor a node {to[:80]!r}")
+        try:
+            return self._mapped(await self._workflows().migrate(found.id, component, (node.name,)))
+        except (NotFound, Conflict, NoCapacity) as error:
+            raise Refused(UNMOVED, _told(error)) from None
 
     def list(self) -> list[str]:
         return [of_workflow(name) for name in self._workflows().core.workflows]

@@ -56,6 +56,7 @@ class EdgelessServer:
             "List": (self._list, _empty()),
             "Inspect": (self._inspect, words.WorkflowId),
             "Domains": (self._domains, words.DomainId),
+            "Migrate": (self._migrate, words.MigrateWorkflowRequest),
         }
         handlers = {
             name: grpc.unary_unary_rpc_method_handler(
@@ -114,13 +115,11 @@ class EdgelessServer:
     # One for each of its calls.
 
     async def _start(self, message: Any) -> Any:
-        words = _words()
-        try:
-            mapped = await self._controller.start(_asked(message))
-        except Refused as refused:
-            error = words.ResponseError(summary=refused.summary, detail=refused.detail)
-            return words.SpawnWorkflowResponse(response_error=error)
-        return words.SpawnWorkflowResponse(workflow_status=_status_of(mapped))
+        return await _outcome(self._controller.start(_asked(message)))
+
+    async def _migrate(self, message: Any) -> Any:
+        workflow, to = message.workflow_id.workflow_id, message.domain_id.domain_id
+        return await _outcome(self._controller.migrate(workflow, to, message.component))
 
     async def _stop(self, message: Any) -> Any:
         await self._controller.stop(message.workflow_id)
@@ -141,6 +140,15 @@ class EdgelessServer:
             for domain, one in found.items()
         ]
         return words.DomainCapabilitiesList(domain_capabilities=entries)
+
+
+async def _outcome(asked: Awaitable[Mapped]) -> Any:
+    words = _words()
+    try:
+        return words.SpawnWorkflowResponse(workflow_status=_status_of(await asked))
+    except Refused as refused:
+        error = words.ResponseError(summary=refused.summary, detail=refused.detail)
+        return words.SpawnWorkflowResponse(response_error=error)
 
 
 @functools.cache
