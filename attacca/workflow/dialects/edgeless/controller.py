@@ -14,12 +14,14 @@ from attacca.control.deploy.reception import Upload
 from attacca.control.driver import Control
 from attacca.errors import (
     AttaccaError,
+    BadFunction,
     BadRequest,
     Conflict,
     Draining,
     NoCapacity,
     NotFound,
     NotLeading,
+    PayloadTooLarge,
     StateUnavailable,
     TooManyDeployments,
 )
@@ -124,7 +126,11 @@ class Controller:
                 raise Refused(FAILED, error.message) from None
 
     async def _kept(self, asked: FunctionAsked) -> Artefact:
-        return await self._control().uploads.keep(Upload(_packed(FILES[asked.function_type], asked.binary)))
+        upload = Upload(_packed(FILES[asked.function_type], asked.binary))
+        try:
+            return await self._control().uploads.keep(upload)
+        except (BadFunction, BadRequest, PayloadTooLarge) as error:
+            raise Refused(REJECTED, f"{asked.name}: {_told(error)}") from None
 
     async def stop(self, workflow: str) -> None:
         """Until nothing of it is left; of one that is not there nothing is.
