@@ -4,11 +4,14 @@ from typing import Annotated
 
 import msgspec
 
+from attacca.kernel.registry import Choice
+
 DOMAIN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}(?!\n)$"
 
 
 class WorkflowsConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     domain: Annotated[str, msgspec.Meta(pattern=DOMAIN)] = "attacca"
+    placement: Choice = Choice(policy="random")  # of instances on workers
 
 
 class ResourceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

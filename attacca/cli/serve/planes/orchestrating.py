@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import cast
 
+from attacca.control.core.policies import placement
 from attacca.control.driver import Control
 from attacca.control.http.app import admin
 from attacca.control.http.authorization import Observe, door
@@ -12,10 +13,8 @@ from attacca.io.store.types import Store
 from attacca.kernel.access import is_loopback
 from attacca.kernel.chance import Chance
 from attacca.kernel.clock import Clock
-from attacca.kernel.registry import build
 from attacca.model.doors import Doors
 from attacca.model.events import OfInstances
-from attacca.policy.placement import PLACEMENT
 from attacca.workflow import domain_http, http
 from attacca.workflow.config import WorkflowsConfig
 from attacca.workflow.driver import Workflows
@@ -29,8 +28,7 @@ def workflows(
     send: Callable[[str, OfInstances | Doors], None],
     logbook: Logbook,
 ) -> Workflows:
-    placement = build(PLACEMENT, "random", {}, "attacca.policy.placement")
-    return Workflows(store, clock, chance, placement, send, logbook.keep, config.domain)
+    return Workflows(store, clock, chance, placement(config.placement), send, logbook.keep, config.domain)
 
 
 def made_admin(control: Control, observe: Observe, host: str) -> AsgiApp:
