@@ -3,7 +3,7 @@
 name = "demo"
 
 [functions.counter]
-code = "counter.py"          # a Python file, or a directory
+code = "counter.py"          # a Python file, a directory, or a module of WebAssembly
 payload = "100"              # what its init is given
 outputs = { out = "log" }    # or ["a", "b"], or { to = ["a", "b"], rule = "any" }
 

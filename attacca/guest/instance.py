@@ -24,7 +24,11 @@ from attacca.guest.serve import Server
 NAMES = ("init", "cast", "call", "stop")
 IDS = 1 << 32
 FOREVER_S = 1e9
+KNOWN_MOST = 1000  # heads of frames that are made once
 LEVELS = frozenset({"error", "warning", "info", "debug", "trace"})
+
+
+_known: dict[tuple[int, str], bytes] = {}
 
 
 class CallFailed(Exception):
@@ -246,6 +250,16 @@ def _is_coroutine(handler: Any) -> bool:
 
 
 def _addressed(mode: int, target: str, seconds: float) -> bytes:
+    """Most go at once to one of a few."""
+    found = _known.get((mode, target)) if seconds == 0.0 else None
+    if found is None:
+        found = _packed(mode, target, seconds)
+        if seconds == 0.0 and len(_known) < KNOWN_MOST:
+            _known[(mode, target)] = found
+    return found
+
+
+def _packed(mode: int, target: str, seconds: float) -> bytes:
     raw_target = target.encode()
     if not 0 <= seconds < FOREVER_S:
         raise ValueError(f"{seconds!r} is no number of seconds to wait")

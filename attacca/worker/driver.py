@@ -14,7 +14,6 @@ from attacca.kernel.registry import build
 from attacca.model.endpoints import SandboxDown, StartSandbox
 from attacca.model.events import BetweenInstances
 from attacca.model.invocation import Failed
-from attacca.model.machine import Machine
 from attacca.model.membership import HEARTBEAT_S
 from attacca.model.messages import (
     AskHeld,
@@ -57,6 +56,7 @@ from attacca.worker.core import view
 from attacca.worker.core.events import (
     Asked,
     Command,
+    Deliver,
     Dial,
     Drain,
     Event,
@@ -70,7 +70,7 @@ from attacca.worker.core.events import (
     Write,
 )
 from attacca.worker.core.recent import remembering
-from attacca.worker.core.reports import Report, RunBody, RunEnded, RunFlow, RunHead
+from attacca.worker.core.reports import EventSent, Report, RunBody, RunEnded, RunFlow, RunHead
 from attacca.worker.core.vigil import Vigil
 from attacca.worker.core.worker import WorkerCore
 from attacca.worker.runtime.types import Runtime
@@ -80,8 +80,6 @@ STOPPED = Failed("draining", "the worker stopped before the invocation had ended
 
 class Worker:
     """Gateways and control `join` it, and hear from it at least once a second until it is told that they are gone."""
-
-    machine: Machine | None = None  # what control is told that it is
 
     def __init__(
         self,
@@ -191,7 +189,7 @@ class Worker:
         self._peers.append(peer)
         if address:
             self._apart.add(peer)
-        self._send(peer, WorkerJoined(self._shown(), view.capacity(self.core), address, self.machine))
+        self._send(peer, WorkerJoined(self._shown(), view.capacity(self.core), address, self.core.machine))
 
     def lose(self, peer: str, _: str = "") -> None:
         """It is gone, and nobody wants what it has asked for."""
@@ -283,6 +281,9 @@ class Worker:
             if run is not None and self._awake is not None:
                 self._awake.answered(run.invocation.function, self.core.busy())
             return
+        if type(report) is EventSent:
+            self._feed(report)
+            return
         match report:
             case RunHead() | RunBody() | RunFlow():
                 run = self._runs.get(report.invocation)
@@ -327,6 +328,8 @@ class Worker:
         for command in commands:
             if type(command) is Run:
                 self._run(command)
+            elif type(command) is Deliver:
+                self._runtime.tell(command.sandbox, command)
             elif type(command) is not Send:
                 self._order(command)
             elif type(command.message) is Ended:
@@ -337,15 +340,13 @@ class Worker:
                 self._send(command.peer, command.message)
 
     def _order(self, command: Command) -> None:
-        match command:
-            case Run() | Send():
-                raise AssertionError("they are carried out before")
-            case Write():
-                self._log(command.line)
-            case Dial():
-                self.around.dial(command.worker, command.address)
-            case _:
-                carry_out(self._runtime, command)
+        assert not isinstance(command, Run | Send), "they are carried out before"
+        if isinstance(command, Write):
+            self._log(command.line)
+        elif isinstance(command, Dial):
+            self.around.dial(command.worker, command.address)
+        else:
+            carry_out(self._runtime, command)
 
     def _run(self, run: Run) -> None:
         invocation, sandbox = run.invocation, run.sandbox
@@ -394,7 +395,6 @@ class Worker:
                 self._send(control, samples)
 
     def _measure(self) -> None:
-        assert self._load_per_core is not None
-        assert self._measure_s is not None
+        assert self._load_per_core is not None and self._measure_s is not None  # noqa: PT018 - one thing
         self._later("measure", self._measure_s, self._measure)
         self._feed(Measured(self._load_per_core()))

@@ -36,7 +36,7 @@ from attacca.kernel.access import is_loopback
 from attacca.kernel.clock import Clock, SystemClock
 from attacca.kernel.ids import Ids
 from attacca.kernel.rand import Streams
-from attacca.model.function import PythonDirectory, ResourceClass
+from attacca.model.function import ResourceClass
 from attacca.model.invocation import Call
 from attacca.model.log import LogLine
 from attacca.model.messages import (
@@ -63,6 +63,7 @@ from attacca.worker.host.machine import found
 from attacca.worker.runtime.code_store import SharedCode
 from attacca.worker.runtime.process.runtime import ProcessRuntime
 from attacca.worker.runtime.router import Router
+from attacca.worker.runtime.wasm.making import with_modules
 from attacca.workflow.resources.making import Classes, made
 
 GATEWAY, CONTROL = "gateway", "control"
@@ -160,10 +161,11 @@ class Server:
             tell=tell,
         )
         self.runtime = ProcessRuntime(SharedCode(state.path), config.process, clock, config.worker.memory_mb, secret)
+        uploaded = with_modules(self.runtime, config.process, clock, config.worker.memory_mb, state.code)
         resources = made(config.resources, state.path / "resources", clock)
         self.worker = Worker(
             config.worker,
-            Router({PythonDirectory: self.runtime, ResourceClass: resources}),
+            Router({**uploaded, ResourceClass: resources}),
             clock,
             streams,
             self._of_worker.send,
@@ -172,9 +174,12 @@ class Server:
             Meter(state.path).measure,
             tell,
         )
-        self.worker.machine = found(config.worker, state.path, Classes(config.resources.classes).names())
+        self.worker.core.machine = found(config.worker, state.path, Classes(config.resources.classes).names())
         chance = streams.stream("workflows")
-        self.workflows = workflows(config.workflows, store, clock, chance, self._of_control.send, self.logbook)
+        self.workflows = workflows(
+            config.workflows, store, clock, chance, self._of_control.send, self.logbook,
+            lambda: self.control,
+        )  # fmt: skip
         self.control = Control(
             config.control,
             store,
