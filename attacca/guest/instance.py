@@ -86,6 +86,14 @@ class InstanceContext:
         """
         return self._wires.call(wire.AN_INSTANCE, instance, message, timeout)
 
+    def invoke(self, function: str, message: object = None, timeout: float | None = None) -> Any:
+        """Call an ordinary function, with the message as its body, and wait for its answer.
+
+        Raises:
+            CallFailed: there is none, or one with a status of an error.
+        """
+        return self._wires.call(wire.AN_INSTANCE, function + wire.FUNCTIONS, message, timeout)
+
     def sync(self, state: object) -> Any:
         """Have it kept: whoever takes this instance's place is given it. Returns when it is.
 
@@ -108,6 +116,9 @@ class LaterContext(InstanceContext):
 
     async def call_to(self, instance: str, message: object = None, timeout: float | None = None) -> Any:  # noqa: ASYNC109 - the worker keeps it
         return super().call_to(instance, message, timeout)
+
+    async def invoke(self, function: str, message: object = None, timeout: float | None = None) -> Any:  # noqa: ASYNC109 - the worker keeps it
+        return super().invoke(function, message, timeout)
 
     async def sync(self, state: object) -> Any:
         super().sync(state)

@@ -1,6 +1,7 @@
 """Carries out what the worker core decides, and tells it what comes of that. Bodies and logs pass it by."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 
 import msgspec
@@ -63,6 +64,7 @@ from attacca.worker.core.events import (
     Measured,
     NeighbourJoined,
     NeighbourSaid,
+    PeerJoined,
     PeerLost,
     Received,
     Run,
@@ -179,14 +181,13 @@ class Worker:
         self._tell_peers()
         self._at_rest.clear()
         if self.core.busy():
-            try:
+            with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._at_rest.wait(), grace_s)
-            except TimeoutError:
-                return
 
     def join(self, peer: str, address: str = "") -> None:
         """It may send from now on. `address`: where gateways dial this worker, if they have to."""
         self._peers.append(peer)
+        self._feed(PeerJoined(peer))
         if address:
             self._apart.add(peer)
         self._send(peer, WorkerJoined(self._shown(), view.capacity(self.core), address, self.core.machine))
@@ -197,8 +198,7 @@ class Worker:
             self._peers.remove(peer)
             self._apart.discard(peer)
         self._pressure.lose(peer)
-        if not self._is_closed:
-            self._drive.feed(PeerLost(peer))
+        self._feed(PeerLost(peer))
 
     def press(self, peer: str, is_slow: bool) -> None:  # noqa: FBT001 - mirrors Peers.bind
         """It does not read what it is sent, or has caught up: what streams to it waits."""

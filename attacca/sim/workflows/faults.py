@@ -16,14 +16,16 @@ KNOWN: Final = ("worker_crash", "sandbox_crash", "slow_worker", "partition", "co
 Planned = tuple[int, Fault, float]  # its number, what, and a share that decides whom it hits
 
 
-class Struck(Protocol):
+class Failing(Protocol):
     nodes: dict[str, SimulatedNode]
     roads: Roads
     orchestrator: Orchestrator
 
 
-class Faults:
-    def __init__(self, scenario: Scenario, length_s: float, engine: Engine, event_log: EventLog, world: Struck) -> None:
+class Failures:
+    def __init__(
+        self, scenario: Scenario, length_s: float, engine: Engine, event_log: EventLog, world: Failing
+    ) -> None:
         """
         Raises:
             BadConfig: a fault is none of a workflow's.
@@ -36,7 +38,7 @@ class Faults:
                 raise BadConfig(f"{fault.kind} cannot be simulated with workflows", f"there are {', '.join(KNOWN)}")
 
     def __repr__(self) -> str:
-        return f"<Faults {self.happened} happened>"
+        return f"<Failures {self.happened} happened>"
 
     def begin(self) -> None:
         number = 0

@@ -21,7 +21,7 @@ from attacca.sim.platform.hardware import Chances
 from attacca.sim.record.event_log import NOBODY, EventLog, What
 from attacca.sim.record.invocation import SimulatedInvocation
 from attacca.sim.record.ledger import Ledger
-from attacca.sim.workflows.faults import Faults
+from attacca.sim.workflows.faults import Failures
 from attacca.sim.workflows.graphs import OUT, first_of, last_of, spec_of
 from attacca.sim.workflows.node import SimulatedNode
 from attacca.sim.workflows.orchestrator import Orchestrator
@@ -94,7 +94,7 @@ class WorkflowWorld:
             for place, target in enumerate(schedule.functions)
         ]
         self._by_id: dict[str, Lived] = {}
-        self.faults = Faults(scenario, schedule.length_s, engine, event_log, self)
+        self.faults = Failures(scenario, schedule.length_s, engine, event_log, self)
 
     def __repr__(self) -> str:
         return f"<WorkflowWorld at {self.engine.now:g} s: {self._sent} sent, {len(self.crossings)} under way>"
