@@ -26,6 +26,7 @@ from attacca.gateway.dialects.speaking import speak
 from attacca.gateway.driver import Gateway
 from attacca.gateway.http.listener import serve
 from attacca.gateway.http.server import HttpServer
+from attacca.gateway.invoking import invoke
 from attacca.io.journal.opening import open_journal
 from attacca.io.logbook import Logbook
 from attacca.io.store.opening import is_beside, open_store
@@ -59,11 +60,12 @@ from attacca.model.sandbox import WorkerView
 from attacca.model.story import Moment
 from attacca.worker.driver import Worker
 from attacca.worker.host.load import Meter
+from attacca.worker.host.machine import found
 from attacca.worker.runtime.code_store import SharedCode
 from attacca.worker.runtime.process.runtime import ProcessRuntime
 from attacca.worker.runtime.router import Router
 from attacca.worker.runtime.wasm.making import with_modules
-from attacca.workflow.resources.making import made
+from attacca.workflow.resources.making import Classes, made
 
 GATEWAY, CONTROL = "gateway", "control"
 LOG = logging.getLogger("attacca.server")
@@ -159,6 +161,7 @@ class Server:
             lambda message: self._of_gateway.send(CONTROL, message),
             tell=tell,
         )
+        self.gateway.invoke_for = partial(invoke, self.gateway, self._of_gateway.send)
         self.runtime = ProcessRuntime(SharedCode(state.path), config.process, clock, config.worker.memory_mb, secret)
         uploaded = with_modules(self.runtime, config.process, clock, config.worker.memory_mb, state.code)
         resources = made(config.resources, state.path / "resources", clock)
@@ -173,6 +176,7 @@ class Server:
             Meter(state.path).measure,
             tell,
         )
+        self.worker.core.machine = found(config.worker, state.path, Classes(config.resources.classes).names())
         chance = streams.stream("workflows")
         self.workflows = workflows(
             config.workflows, store, clock, chance, self._of_control.send, self.logbook,
