@@ -3,7 +3,7 @@
 name = "demo"
 
 [functions.counter]
-code = "counter.py"          # a Python file, or a directory
+code = "counter.py"          # a Python file, a directory, or a module of WebAssembly
 payload = "100"              # what its init is given
 outputs = { out = "log" }    # or ["a", "b"], or { to = ["a", "b"], rule = "any" }
 
@@ -19,23 +19,25 @@ from typing import Any
 
 import msgspec
 
+from attacca.client import edgeless_file
 from attacca.errors import BadConfig, NotFound
 from attacca.kernel.text import AS_UTF_8, decoded
 from attacca.model.workflow import Component, WorkflowSpec
 
-FILE = "workflow.toml"
+FILE, JSON = "workflow.toml", "workflow.json"
 OF_FUNCTIONS = frozenset(
-    {"code", "handler", "payload", "memory_mb", "cpus", "timeout_s", "env", "outputs", "requires"}
+    {"code", "handler", "payload", "memory_mb", "cpus", "timeout_s", "env", "outputs", "requires", "replicas"}
 )  # fmt: skip
-OF_RESOURCES = frozenset({"class", "outputs", "requires"})
+OF_RESOURCES = frozenset({"class", "outputs", "requires", "timeout_s"})
 
 
 class WorkflowSource(msgspec.Struct, frozen=True):
-    """What is to be started; `code`: by component, the path of what is uploaded for it."""
+    """What is to be started. `code`: by component, the path of what is uploaded for it; `notes`: what was ignored."""
 
     name: str
     components: tuple[dict[str, Any], ...]
     code: dict[str, Path]
+    notes: tuple[str, ...] = ()
 
     def spec(self, artefacts: Mapping[str, dict[str, Any]]) -> WorkflowSpec:
         """With what was uploaded.
@@ -55,15 +57,27 @@ class WorkflowSource(msgspec.Struct, frozen=True):
 
 
 def read(path: Path) -> WorkflowSource:
-    """The workflow at a path: a file, or a directory with a `workflow.toml`.
+    """The workflow at a path: a file, or a directory with a `workflow.toml` or else a `workflow.json`.
 
     Raises:
         NotFound: there is none.
         BadConfig: it is none, or names what is not there.
     """
     file = path / FILE if path.is_dir() else path
+    if path.is_dir() and not file.exists() and (path / JSON).exists():
+        file = path / JSON
     if not file.is_file():
         raise NotFound(f"{str(file)!r} does not exist", f"write one, as docs/workflows.md shows; it is called {FILE}")
+    if file.suffix == ".json":
+        found = edgeless_file.read(file)
+        source = WorkflowSource(found.name, found.components, found.code, found.notes)
+    else:
+        source = _strict(file)
+    source.spec({name: {"type": "python", "code": "", "bundle": None} for name in source.code})  # all is said now
+    return source
+
+
+def _strict(file: Path) -> WorkflowSource:
     try:
         told = tomllib.loads(decoded(file.read_bytes()))
     except tomllib.TOMLDecodeError as error:
@@ -80,9 +94,7 @@ def read(path: Path) -> WorkflowSource:
     made = [_function(name, one, file) for name, one in functions.items()]
     code = {name: _code(file, name, one) for name, one in functions.items()}
     made += [_resource(name, one, file) for name, one in resources.items()]
-    source = WorkflowSource(str(told.get("name", file.resolve().parent.name)), tuple(made), code)
-    source.spec({name: {"type": "python", "code": "", "bundle": None} for name in code})  # what is wrong is said now
-    return source
+    return WorkflowSource(str(told.get("name", file.resolve().parent.name)), tuple(made), code)
 
 
 def _table(told: Mapping[str, Any], name: str, file: Path) -> dict[str, dict[str, Any]]:
@@ -108,7 +120,7 @@ def _resource(name: str, told: Mapping[str, Any], file: Path) -> dict[str, Any]:
         raise BadConfig(f"{file}: the resource {name} has no class", 'write class = "file-log", or another')
     configuration = {key: _text(value) for key, value in told.items() if key not in OF_RESOURCES}
     made = {"name": name, "resource": told["class"], "configuration": configuration, "outputs": _outputs(told)}
-    return made | ({"requires": told["requires"]} if "requires" in told else {})
+    return made | {key: told[key] for key in ("requires", "timeout_s") if key in told}
 
 
 def _text(value: Any) -> str:

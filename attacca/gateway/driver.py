@@ -43,7 +43,9 @@ from attacca.kernel.clock import Clock
 from attacca.kernel.drive import Drive, LoopTimer, report_refused
 from attacca.kernel.ids import Ids
 from attacca.kernel.registry import build
+from attacca.model.doors import Door, Doors
 from attacca.model.endpoints import Endpoints, EndpointsChanged, EndpointsKnown, StartsFail
+from attacca.model.events import FunctionCalled
 from attacca.model.invocation import Call, Failed, Request
 from attacca.model.messages import (
     Access,
@@ -108,6 +110,7 @@ class Gateway:
         """
         self.clock = clock
         self.async_books: Books | None = None  # of asynchronous calls, for the metrics
+        self.invoke_for: Callable[[FunctionCalled], None] = _refuse  # what workers ask for
         self.on_drain: Callable[[], None] = _nothing  # the listener's: connections end with their answers
         balancing = config.balancing
         policy = build(BALANCING, balancing.policy, balancing.options, "attacca.policy.balancing")
@@ -148,6 +151,14 @@ class Gateway:
 
     def find(self, name: str) -> Function | None:
         return self._core.functions.by_name.get(name)
+
+    def door(self, host: str, path: str, method: str) -> Door | None:
+        """Of a workflow, that has this address."""
+        return self._core.doors.find(host, path, method)
+
+    @property
+    def has_doors(self) -> bool:
+        return self._core.doors.has_any()
 
     def refusal(self, name: str) -> AttaccaError | None:
         """Why an invocation would be refused now, which it is; for those who would have to send a large body first."""
@@ -231,7 +242,7 @@ class Gateway:
                 functions = self._core.functions.generation
                 if functions is not None:
                     self._to_control(Known("", functions))
-            case Members() | StartsFail():
+            case Members() | StartsFail() | Doors():
                 pass  # nobody waits for that
 
     def admits(self, authorization: bytes | None) -> bool:
@@ -286,6 +297,8 @@ class Gateway:
                 LOG.warning("worker %r %s: what it had is given to others", command.worker, command.why)
             case Dial() | HangUp():
                 self._reach(command)
+            case FunctionCalled():
+                self.invoke_for(command)
             case Reject():
                 pass  # `invoke` has it
             case Send() | Answer():
@@ -370,6 +383,10 @@ class Gateway:
 
 def _nothing() -> None:
     """There is no listener."""
+
+
+def _refuse(asked: FunctionCalled) -> None:
+    LOG.warning("worker %r asks for %r, and nobody calls functions for workers", asked.worker, asked.function)
 
 
 def _tell_nobody(_: OfGateway) -> None:

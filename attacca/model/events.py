@@ -17,7 +17,10 @@ MAILBOX_BYTES = 64 << 20  # of them together
 EVENT_BYTES = 16 << 20  # of one
 STATE_BYTES = 16 << 20
 TARGET_BYTES = 300  # of the name of an output or of an instance
+GRACE_S = 5.0  # for what an instance handles when it is told to stop, and for its stop
+REPLICA = "~"  # before the number of a replica but the first, in the name of an instance
 SELF = "self"  # the output that leads back
+FUNCTIONS = "/functions"  # where ordinary functions are: NAME@/functions is the address of one
 
 
 class EventKind(StrEnum):
@@ -47,21 +50,27 @@ class Rule(StrEnum):
 
 
 class Target(msgspec.Struct, frozen=True, gc=False):
-    """An instance, the worker that it is on, and its share where that is weighted."""
+    """An instance, the worker that it is on, and its share where that is weighted. `is_held`: it is nowhere now, or
+    moves, and what is sent to it waits where it is sent from until a patch says where it is."""
 
     instance: str
     worker: str
     weight: float = 1.0
     address: str = ""  # HOST:PORT of the worker; empty: it is in the same process
+    is_held: bool = False
 
 
 class Route(msgspec.Struct, frozen=True):
-    """Where what is sent to an output goes. `is_held`: a target is moving, and what is sent waits here until it has."""
+    """Where what is sent to an output goes."""
 
     output: str
     targets: tuple[Target, ...] = ()
     rule: Rule = Rule.ALL
-    is_held: bool = False
+
+
+def place(instance: str) -> str:
+    """Whose place it has: what follows an instance has its name but for the number behind the last dot."""
+    return instance.rpartition(".")[0]
 
 
 # control -> worker
@@ -79,15 +88,20 @@ class StartInstance(msgspec.Struct, frozen=True, tag=True):
     state: bytes | None = None
     version: int = 0  # of the state
     routes: tuple[Route, ...] = ()
-    backlog: tuple["Event", ...] = ()  # what its predecessor had not begun to handle
+    backlog: tuple["Event", ...] = ()  # what its predecessor left, for it to handle
     generation: int = 0  # of the routes
+    unsent: tuple["Event", ...] = ()  # what its predecessor had sent, and nobody had got
 
 
 class StopInstance(msgspec.Struct, frozen=True, tag=True):
-    """Once what it handles is done, and then its `stop`, it ends. Ends in InstanceDown, also when there is none."""
+    """Once what it handles is done, and then its `stop`, it ends. Ends in InstanceDown, also when there is none.
+    `hands_over`: another follows it, which is to have what waits for it; `grace_s` is for what it handles and its
+    `stop` together."""
 
     id: str
     why: str = ""
+    hands_over: bool = False
+    grace_s: float = GRACE_S
 
 
 class Patch(msgspec.Struct, frozen=True, tag=True):
@@ -100,6 +114,13 @@ class Patch(msgspec.Struct, frozen=True, tag=True):
 
 class AskInstances(msgspec.Struct, frozen=True, tag=True):
     """Which are there? From now on whoever asks hears of them."""
+
+
+class HandOver(msgspec.Struct, frozen=True, tag=True):
+    """What strayed on its way to an instance: it comes behind all that waits for it."""
+
+    id: str
+    events: tuple["Event", ...]
 
 
 class NodeGone(msgspec.Struct, frozen=True, tag=True):
@@ -128,12 +149,21 @@ class InstanceUp(msgspec.Struct, frozen=True, tag=True):
 
 
 class InstanceDown(msgspec.Struct, frozen=True, tag=True):
-    """It is no more, or was never made. `unheard`: events that it had not begun to handle."""
+    """It is no more, or was never made. `unheard`: events that it had not begun to handle, and that nobody else keeps;
+    `unsent`: those that it had sent, and that nobody has got."""
 
     worker: str
     id: str
     error: Failed
     unheard: tuple["Event", ...] = ()
+    unsent: tuple["Event", ...] = ()
+
+
+class Strayed(msgspec.Struct, frozen=True, tag=True):
+    """Events that came back when their sender was gone already: they are for who has the place of their target."""
+
+    worker: str
+    events: tuple["Event", ...]
 
 
 class StateSynced(msgspec.Struct, frozen=True, tag=True):
@@ -255,6 +285,26 @@ class Bounced(msgspec.Struct, frozen=True, tag=True, gc=False):
     number: int
 
 
+# between worker and gateway
+
+
+class FunctionCalled(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """An instance calls an ordinary function. Ends in FunctionReplied."""
+
+    worker: str
+    id: str
+    function: str
+    data: bytes
+
+
+class FunctionReplied(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """The answer to the FunctionCalled of that id."""
+
+    id: str
+    kind: ReplyKind
+    data: bytes = b""
+
+
 class Delivery(msgspec.Struct, frozen=True, gc=False):
     """What a sandbox is given to handle next."""
 
@@ -266,6 +316,6 @@ class Delivery(msgspec.Struct, frozen=True, gc=False):
 
 
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=86_400)]
-OfInstances = StartInstance | StopInstance | Patch | AskInstances | StateKept | NodeGone
-InstancesSaid = InstanceUp | InstanceDown | StateSynced | Instances | Samples
+OfInstances = StartInstance | StopInstance | Patch | AskInstances | StateKept | NodeGone | HandOver
+InstancesSaid = InstanceUp | InstanceDown | StateSynced | Instances | Strayed | Samples
 BetweenInstances = Introduced | Passed | Done | Bounced

@@ -6,11 +6,13 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from attacca.model.doors import Doors
 from attacca.model.endpoints import AskEndpoints, EndpointsKnown, Loads, Order, Published, Refused, Reported
-from attacca.model.events import InstancesSaid, OfInstances
+from attacca.model.events import FunctionCalled, FunctionReplied, InstancesSaid, OfInstances
 from attacca.model.function import Revision
 from attacca.model.invocation import Call, Failed, Invocation, Outcome, Start, Timing
 from attacca.model.journals import AskAsync, AskCall, AskMinding, AsyncTold, CallTold, MindingTold
+from attacca.model.machine import Machine
 from attacca.model.sandbox import Capacity, WorkerView
 from attacca.model.story import Moment
 from attacca.model.supplies import AskPiece, AskSecrets, Piece, SecretChanged, SecretsTold
@@ -344,6 +346,7 @@ class WorkerJoined(msgspec.Struct, frozen=True, tag=True):
     view: WorkerView
     capacity: Capacity | None = None  # for control, which is not to let functions reserve more
     address: str = ""  # HOST:PORT, where gateways dial it; empty: it is joined to them already
+    machine: Machine | None = None
 
 
 class WorkerLeft(msgspec.Struct, frozen=True, tag=True):
@@ -355,7 +358,9 @@ class WorkerLeft(msgspec.Struct, frozen=True, tag=True):
 
 Announced = Catalogue | Deployed | Deleted
 FromControl = Announced | Prewarm | Evict | Cordon | Check | AskHeld | AskView | AskStory | Order | OfInstances
-ToGateway = Announced | Members | Access | AskCalls | AskStory | AskAsync | AskCall | CallTold | MindingTold | Published
+ToGateway = (
+    Announced | Members | Access | AskCalls | AskStory | AskAsync | AskCall | CallTold | MindingTold | Published | Doors
+)
 OfGateway = (
     GatewayJoined | Known | AskCatalogue | CallsTold | StoryTold | AsyncTold | AskCall | CallTold | AskMinding
     | AskEndpoints | EndpointsKnown | Loads
@@ -366,6 +371,8 @@ ToControl = (
     AskPiece | AskSecrets | Checked | Held | Viewed | Logged | WorkerJoined | Heartbeat | OfGateway | Reported
     | InstancesSaid
 )  # fmt: skip
-ToWorker = Dispatch | Body | Withdraw | Flow | WatchIdle
+ToWorker = Dispatch | Body | Withdraw | Flow | WatchIdle | FunctionReplied
 FromWorker = (
-    Started | ResponseHead | ResponseBody | Ended | Flow | Heartbeat | Resting | WorkerJoined | Refused)  # fmt: skip
+    Started | ResponseHead | ResponseBody | Ended | Flow | Heartbeat | Resting | WorkerJoined | Refused
+    | FunctionCalled
+)  # fmt: skip

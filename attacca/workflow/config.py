@@ -1,11 +1,30 @@
-"""The settings of workflows: what the domain is called."""
+"""The settings of workflows: what the domain is called, where it is mirrored, who else may speak to it, and what the
+resources of a node may do."""
 
 from typing import Annotated
 
 import msgspec
 
+from attacca.kernel.registry import Choice
+from attacca.workflow.dataset import DatasetConfig
+from attacca.workflow.mirror.config import MirrorConfig
+
 DOMAIN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}(?!\n)$"
+URL = r"^(http://(\[[0-9a-fA-F:]+\]|[^/:\s\[\]]+):\d{1,5}/?)?(?!\n)$"
 
 
 class WorkflowsConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     domain: Annotated[str, msgspec.Meta(pattern=DOMAIN)] = "attacca"
+    edgeless_url: Annotated[str, msgspec.Meta(pattern=URL)] = ""  # http://HOST:PORT, for the command line of EDGELESS
+    placement: Choice = Choice(policy="random")  # of instances on workers
+    mirror: MirrorConfig = MirrorConfig()
+    dataset: DatasetConfig = DatasetConfig()
+
+
+class ResourceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """They run in the worker's own process, outside of every sandbox. `hosts`: names, addresses or networks that may
+    be spoken to, or `*`."""
+
+    classes: tuple[str, ...] = ()  # those that there are; empty: all that are installed
+    hosts: tuple[str, ...] = ()  # beside those of the network that are neither this machine nor on its link
+    only_hosts: bool = False  # these and no others

@@ -2,8 +2,8 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
-from typing import cast
+from collections.abc import Awaitable, Callable
+from typing import Protocol, cast
 
 import msgspec
 
@@ -12,15 +12,17 @@ from attacca.io.store.types import Store
 from attacca.kernel.chance import Chance
 from attacca.kernel.clock import Clock
 from attacca.kernel.drive import Drive, LoopTimer, each, report_refused
-from attacca.model.events import InstanceDown, Instances, InstanceUp, OfInstances, Samples, StateSynced
-from attacca.model.messages import Heartbeat, Send, ToControl, WorkerJoined
+from attacca.model.doors import Doors
+from attacca.model.events import InstanceDown, Instances, InstanceUp, OfInstances, Samples, StateSynced, Strayed
+from attacca.model.messages import GatewayJoined, Heartbeat, Send, ToControl, WorkerJoined
 from attacca.model.workflow import WorkflowSpec, WorkflowView
 from attacca.policy.placement.types import Placement
-from attacca.workflow.core.domain import STATES, WORKFLOWS, DomainCore
+from attacca.workflow.core import doors
+from attacca.workflow.core.domain import DomainCore
 from attacca.workflow.core.events import (
-    Command,
     Erase,
     Event,
+    MigrateAsked,
     NodeJoined,
     NodeLeft,
     NodeSeen,
@@ -35,9 +37,17 @@ from attacca.workflow.core.events import (
     StoreFailed,
     Tick,
 )
+from attacca.workflow.core.keeping import STATES, WORKFLOWS
 from attacca.workflow.delegation import Delegation
 from attacca.workflow.resources import RESOURCES
 from attacca.workflow.telemetry import Telemetry
+
+
+class Attendant(Protocol):
+    """Who sees the domain from outside."""
+
+    def open(self) -> None: ...
+    async def close(self) -> None: ...
 
 
 class Workflows:
@@ -49,18 +59,23 @@ class Workflows:
         clock: Clock,
         chance: Chance,
         placement: Placement,
-        send: Callable[[str, OfInstances], None],
+        send: Callable[[str, OfInstances | Doors], None],
         named: Callable[[frozenset[str]], None],
         domain: str,
+        cordon: Callable[[str, bool], Awaitable[None]],
     ) -> None:
-        """`named` hears by which names their event functions write into the log, whenever that changes. `domain`: what
-        it is called."""
+        """`send` reaches gateways as well. `named` hears by which names their event functions write into the log,
+        whenever that changes. `domain`: what it is called. `cordon` has a node given nothing new, or again, and
+        answers when that is kept."""
         self._store, self._clock, self._send, self._named = store, clock, send, named
         self.core = core = DomainCore(placement, chance)
+        self._doors = doors.Doors(core)
         self.telemetry = Telemetry()
-        self.delegation = Delegation(core, domain, RESOURCES)
-        self._drive: Drive[Event, Command] = Drive(
-            core.handle, core.alarm, each(self._perform), clock.now, LoopTimer(clock.now), Tick(), report_refused
+        self.delegation = Delegation(core, self.telemetry.views, domain, RESOURCES, self.migrate, self._cordoned)
+        self._cordon = cordon
+        self.attendants: list[Attendant] = []  # opened when it is, and closed before
+        self._drive: Drive[Event, doors.Said] = Drive(
+            self._doors.handle, core.alarm, each(self._perform), clock.now, LoopTimer(clock.now), Tick(), report_refused
         )
         self._asked = 0
         self._replies: dict[str, asyncio.Future[WorkflowView | None]] = {}
@@ -86,10 +101,14 @@ class Workflows:
             ]
         except (msgspec.MsgspecError, UnicodeError) as error:
             raise StateCorrupt(f"a workflow in the store cannot be read: {error}", "restore the store") from None
-        self._drive.feed(Restored(tuple(records), tuple(states)))
-        self._named(self.core.names())
+        self._drive.feed(Restored(tuple(records), tuple(states), self._clock.wall()))
+        self._named(self.core.books.names())
+        for one in self.attendants:
+            one.open()
 
     async def close(self) -> None:
+        for one in self.attendants:
+            await one.close()
         self.delegation.close()
         self._drive.stop()
         for task in self._tasks:
@@ -97,14 +116,14 @@ class Workflows:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def digests(self) -> set[str]:
-        return self.core.digests()
+        return self.core.books.digests()
 
     # What workers say.
 
     def hear(self, message: ToControl) -> bool:
         """See `control.beside.Beside`."""
         match message:
-            case InstanceUp() | InstanceDown() | StateSynced() | Instances():
+            case InstanceUp() | InstanceDown() | StateSynced() | Instances() | Strayed():
                 self._drive.feed(message)
                 if isinstance(message, InstanceDown):
                     self.telemetry.forget(message.id)
@@ -112,9 +131,11 @@ class Workflows:
             case Samples():
                 self.telemetry.hear(message)
                 return True
+            case GatewayJoined():
+                self._perform(self._doors.join(message.name))
             case WorkerJoined():
                 self.delegation.see(message.view)
-                self._drive.feed(NodeJoined(message.view, message.address))
+                self._drive.feed(NodeJoined(message.view, message.address, message.machine))
             case Heartbeat():
                 self.delegation.see(message.view)
                 self._drive.feed(NodeSeen(message.view))
@@ -123,6 +144,7 @@ class Workflows:
         return False
 
     def lose(self, worker: str) -> None:
+        self._doors.lose(worker)
         self.delegation.lose(worker)
         if worker in self.core.nodes.by_name:
             self._drive.feed(NodeLeft(worker))
@@ -157,6 +179,23 @@ class Workflows:
         number = self._number()
         await self._ask(number, StopAsked(number, workflow))
 
+    async def _cordoned(self, node: str, is_on: bool) -> None:  # noqa: FBT001 - as it is told
+        await self._cordon(node, is_on)
+        view = self.delegation.views.get(node)
+        if view is not None:  # which it says itself with its next heartbeat; what is asked next is to know it
+            self._drive.feed(NodeSeen(msgspec.structs.replace(view, draining=is_on)))
+
+    async def migrate(self, workflow: str, component: str, to: tuple[str, ...]) -> WorkflowView:
+        """Until what moves is up again; see `core.events.MigrateAsked`.
+
+        Raises:
+            NotFound: there is no such workflow, component or node.
+            Conflict: it cannot move now, or is there.
+            NoCapacity: no node of these can have it.
+        """
+        number = self._number()
+        return cast(WorkflowView, await self._ask(number, MigrateAsked(number, workflow, component, to)))
+
     def _number(self) -> str:
         self._asked += 1
         return str(self._asked)
@@ -169,13 +208,13 @@ class Workflows:
 
     # Out.
 
-    def _perform(self, command: Command) -> None:
+    def _perform(self, command: doors.Said) -> None:
         match command:
             case Send():
                 self._send(command.peer, command.message)
             case Put() | Erase():
                 if command.key.startswith(WORKFLOWS):
-                    self._named(self.core.names())
+                    self._named(self.core.books.names())
                 waiting = self._writes.setdefault(command.key, deque())
                 waiting.append(command)
                 if len(waiting) == 1:

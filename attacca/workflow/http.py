@@ -13,7 +13,7 @@ from litestar.response import Stream
 from attacca.control.http.document import refusals
 from attacca.errors import NotFound
 from attacca.model.log import LogLine
-from attacca.model.workflow import WorkflowSpec, WorkflowView
+from attacca.model.workflow import NodeView, WorkflowSpec, WorkflowView
 from attacca.workflow.driver import Workflows
 
 TheWorkflows = NamedDependency[Workflows]
@@ -25,7 +25,7 @@ NDJSON = "application/x-ndjson"
 @get("/api/workflows", responses=refusals(), sync_to_thread=False)
 def list_workflows(workflows: TheWorkflows) -> list[WorkflowView]:
     """In the order in which they were started."""
-    return workflows.core.views()
+    return workflows.core.books.views()
 
 
 @get("/api/workflows/{workflow:str}", responses=refusals(404), sync_to_thread=False)
@@ -44,6 +44,21 @@ async def start_workflow(data: JSONBody[WorkflowSpec], workflows: TheWorkflows) 
 async def stop_workflow(workflow: FromPath[str], workflows: TheWorkflows) -> None:
     """Answers when nothing of it is left."""
     await workflows.stop(workflow)
+
+
+class MigrateRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`component`: all of them when unset. `to`: nodes; the first that can have it."""
+
+    to: Annotated[tuple[str, ...], msgspec.Meta(min_length=1, max_length=100)]
+    component: str = ""
+
+
+@post("/api/workflows/{workflow:str}/migrate", status_code=200, responses=refusals(404, 409, 413, 503))
+async def migrate_workflow(
+    workflow: FromPath[str], data: JSONBody[MigrateRequest], workflows: TheWorkflows
+) -> WorkflowView:
+    """Answers when what moves is up again. It keeps its state, and nothing that is sent to it is lost."""
+    return await workflows.migrate(workflow, data.component, data.to)
 
 
 @get("/api/workflows/{workflow:str}/logs", media_type=NDJSON, responses=refusals(404))
@@ -85,4 +100,18 @@ async def _lines(sources: list[AsyncIterator[LogLine]], *, follow: bool) -> Asyn
             task.cancel()
 
 
-HANDLERS = [list_workflows, describe_workflow, start_workflow, stop_workflow, read_workflow_logs]
+@get("/api/nodes", responses=refusals(), sync_to_thread=False)
+def list_nodes(workflows: TheWorkflows) -> list[NodeView]:
+    """By name: workers, as workflows see them."""
+    return workflows.core.nodes.views()
+
+
+@get("/api/nodes/{name:str}", responses=refusals(404), sync_to_thread=False)
+def describe_node(name: FromPath[str], workflows: TheWorkflows) -> NodeView:
+    return workflows.core.nodes.view(name)
+
+
+HANDLERS = [
+    list_nodes, describe_node, list_workflows, describe_workflow, start_workflow, stop_workflow, migrate_workflow,
+    read_workflow_logs,
+]  # fmt: skip

@@ -261,7 +261,7 @@ def test_a_thousand_births_and_deaths_leave_nothing() -> None:
         await cycle(4)
         before = world()
         await cycle(200)
-        groups = house.runtime._groups
+        groups = house.runtime.common.groups
         if groups is not None:
             # The template's own, and those that template and zygote wait in; at most one that was not yet free to go.
             assert all(len(next(os.walk(root))[1]) <= 4 for root in groups.roots())

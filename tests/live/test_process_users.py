@@ -28,8 +28,8 @@ def below(pid: int) -> list[int]:
 
 
 async def until_none_is_taken(house: House) -> None:
-    free = house.runtime._users._free
-    await house.quiet(lambda: house.runtime._users._taken)
+    free = house.runtime.common.users._free
+    await house.quiet(lambda: house.runtime.common.users._taken)
     assert len(free) == len(set(free)), "each number is free once"
 
 

@@ -80,7 +80,7 @@ def left(house: House) -> dict[str, Any]:
         "births": runtime._births,
         "sandboxes": runtime._sandboxes,
         "templates": runtime._templates,
-        "users": runtime._users._taken,
+        "users": runtime.common.users._taken,
         "groups": [group for group in runtime._leftovers._groups if set(group.processes()) - {zygote.lineage.pid}],
         "known": zygote.lineage._known,
         "bytes": runtime._frames.held,

@@ -56,7 +56,7 @@ def source(line: str) -> str:
 
 
 def has_groups(house: House) -> bool:
-    return house.runtime._groups is not None
+    return house.runtime.common.groups is not None
 
 
 def read(group: Any, controller: str, names: Iterable[str]) -> int:

@@ -177,3 +177,19 @@ def test_the_death_of_a_node_loses_nothing_whose_sender_lives(apart: Cluster, tm
     words = [line.split()[0] for line in lines(tmp_path / "w1")]
     assert words == [str(number) for number in range(1, 151)], "each once, in order"
     assert rows(apart.control, "counting")["counter"]["worker"] not in ("w1", where)
+
+
+def test_what_moves_goes_on_with_its_state_and_loses_nothing(apart: Cluster, tmp_path: Path) -> None:
+    made = counting(apart.control, STEADY, sender=["w1"], counter=["w2", "w3"], log=["w1"])
+    answer = started(apart.control, "counting", made)
+    assert answer.status == 201, answer
+    for moves in range(1, 4):
+        until(lambda moves=moves: len(lines(tmp_path / "w1")) > 20 * moves, "events pass between workers")  # type: ignore[misc]
+        other = "w3" if rows(apart.control, "counting")["counter"]["worker"] == "w2" else "w2"
+        body = json.dumps({"to": [other], "component": "counter"}).encode()
+        moved = apart.control.ask("POST", "/api/workflows/counting/migrate", body, {"content-type": "application/json"})
+        assert moved.status == 200, moved
+        assert rows(apart.control, "counting")["counter"]["worker"] == other
+    until(lambda: len(lines(tmp_path / "w1")) == 150, "all have come")
+    said = [line.split() for line in lines(tmp_path / "w1")]
+    assert said == [[str(number), str(100 + number)] for number in range(1, 151)], "each once, in order, counted on"

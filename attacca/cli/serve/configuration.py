@@ -29,7 +29,8 @@ from attacca.policy.slots import SLOTS
 from attacca.worker.config import WorkerConfig
 from attacca.worker.host.memory import available_mb
 from attacca.worker.runtime.process.options import ProcessOptions
-from attacca.workflow.config import WorkflowsConfig
+from attacca.workflow.config import ResourceConfig, WorkflowsConfig
+from attacca.workflow.mirror.addresses import address as mirror_address
 
 FAMILIES = {  # where each is chosen
     "queueing": "worker.queueing",
@@ -40,6 +41,7 @@ FAMILIES = {  # where each is chosen
     "scaling": "control.scaling",
     "placement": "control.placement",
 }
+CHOICES = (*FAMILIES.values(), "workflows.placement")  # each a policy and its options
 # They speak to the commands, not to the server.
 NOT_SETTINGS = ("ATTACCA_URL", "ATTACCA_TOKEN", "ATTACCA_CONFIG", "ATTACCA_CORES", JOIN_TOKEN, LISTEN_FD)
 SHORT = {  # what may be said without its section, in a file, in the environment and with --set
@@ -69,6 +71,7 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     wire: WireConfig = WireConfig()
     cluster: ClusterConfig = ClusterConfig()
     store: StoreConfig = StoreConfig()
+    resources: ResourceConfig = ResourceConfig()
     workflows: WorkflowsConfig = WorkflowsConfig()
     log: Literal["text", "json"] = "text"  # what the planes say on stderr; json: a line is an object
 
@@ -98,7 +101,9 @@ def load(
     except RecursionError:
         raise BadConfig("a setting is nested too deeply", "`attacca config` lists those that there are") from None
     parse(settled.value.store.url)
-    check_policies(settled.value.worker, settled.value.gateway, settled.value.control)
+    if settled.value.workflows.mirror.url:
+        mirror_address(settled.value.workflows.mirror)
+    check_policies(settled.value.worker, settled.value.gateway, settled.value.control, settled.value.workflows)
     if settled.value.process.isolation not in ISOLATIONS:
         given = settled.origins["process.isolation"]
         raise BadConfig(
@@ -108,7 +113,9 @@ def load(
     return settled
 
 
-def check_policies(worker: WorkerConfig, gateway: GatewayConfig, control: ControlConfig) -> None:
+def check_policies(
+    worker: WorkerConfig, gateway: GatewayConfig, control: ControlConfig, workflows: WorkflowsConfig
+) -> None:
     check_whole(
         registry.build(QUEUEING, worker.queueing.policy, worker.queueing.options, "attacca.policy.queueing"),
         registry.build(
@@ -117,6 +124,7 @@ def check_policies(worker: WorkerConfig, gateway: GatewayConfig, control: Contro
         registry.build(KEEPALIVE, worker.keepalive.policy, worker.keepalive.options, "attacca.policy.keepalive"),
         registry.build(BALANCING, gateway.balancing.policy, gateway.balancing.options, "attacca.policy.balancing"),
     )
+    placement(workflows.placement)
     check_of_cluster(
         scaling(control.scaling),
         placement(control.placement),
@@ -135,7 +143,7 @@ def expand(layer: Layer) -> dict[str, Given]:
 
 def _in_full(key: str, given: Given) -> dict[str, Given]:
     """A policy may bring its options, as a study takes it: `ttl:idle_s=60`."""
-    for choice in FAMILIES.values():
+    for choice in CHOICES:
         if key == choice and isinstance(given.value, str):
             chosen = choices.choice(given.value)
             options = [(f"{choice}.options.{name}", value) for name, value in chosen.options.items()]
@@ -218,7 +226,7 @@ def _with_one_policy(said: list[dict[str, Given]]) -> list[dict[str, Given]]:
 
     Options among the defaults are for the policy that nobody named: whoever names one gets it as it is.
     """
-    for choice in FAMILIES.values():
+    for choice in CHOICES:
         current = None
         for index, layer in enumerate(said):
             given = layer.get(f"{choice}.policy")

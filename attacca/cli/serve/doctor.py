@@ -95,7 +95,7 @@ def show(checks: Iterable[Check], width: int | None = None) -> None:
 
 
 def our_own(state_dir: Path, port: int) -> list[Check]:
-    return [_libraries(), _pip(), _cores(), _state_dir(state_dir), _port(port)]
+    return [_libraries(), _pip(), _wasmtime(), _cores(), _state_dir(state_dir), _port(port)]
 
 
 def certificates(directory: Path | None, now: float) -> list[Check]:
@@ -153,6 +153,16 @@ def _pip() -> Check:
     except PackageNotFoundError:
         hint = f"{sys.executable} -m ensurepip; only functions with a requirements.txt need it"
         return Check("pip", ok=False, detail="not found", hint=hint)
+
+
+def _wasmtime() -> Check:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return Check("wasmtime", ok=True, detail=version("wasmtime"))
+    except PackageNotFoundError:
+        hint = "pip install 'attacca[wasm]'; only workflows with modules of WebAssembly need it"
+        return Check("wasmtime", ok=False, detail="not found", hint=hint)
 
 
 def _cores() -> Check:

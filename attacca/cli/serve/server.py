@@ -15,7 +15,7 @@ from attacca.cli.serve.configuration import ServerConfig
 from attacca.cli.serve.joints import End, Joints
 from attacca.cli.serve.lines import teller
 from attacca.cli.serve.planes.door import no_token, probe, url_of
-from attacca.cli.serve.planes.orchestrating import made_admin, workflows
+from attacca.cli.serve.planes.orchestrating import made_admin, speak_edgeless, workflows
 from attacca.cli.serve.planes.pages import listen_for_prometheus
 from attacca.control.deploy.artefacts import Artefacts
 from attacca.control.deploy.state import StateDir
@@ -26,6 +26,7 @@ from attacca.gateway.dialects.speaking import speak
 from attacca.gateway.driver import Gateway
 from attacca.gateway.http.listener import serve
 from attacca.gateway.http.server import HttpServer
+from attacca.gateway.invoking import invoke
 from attacca.io.journal.opening import open_journal
 from attacca.io.logbook import Logbook
 from attacca.io.store.opening import is_beside, open_store
@@ -36,7 +37,7 @@ from attacca.kernel.access import is_loopback
 from attacca.kernel.clock import Clock, SystemClock
 from attacca.kernel.ids import Ids
 from attacca.kernel.rand import Streams
-from attacca.model.function import PythonDirectory, ResourceClass
+from attacca.model.function import ResourceClass
 from attacca.model.invocation import Call
 from attacca.model.log import LogLine
 from attacca.model.messages import (
@@ -59,11 +60,12 @@ from attacca.model.sandbox import WorkerView
 from attacca.model.story import Moment
 from attacca.worker.driver import Worker
 from attacca.worker.host.load import Meter
+from attacca.worker.host.machine import found
 from attacca.worker.runtime.code_store import SharedCode
 from attacca.worker.runtime.process.runtime import ProcessRuntime
 from attacca.worker.runtime.router import Router
-from attacca.workflow.resources import RESOURCES
-from attacca.workflow.resources.runtime import ResourceRuntime
+from attacca.worker.runtime.wasm.making import with_modules
+from attacca.workflow.resources.making import Classes, made
 
 GATEWAY, CONTROL = "gateway", "control"
 LOG = logging.getLogger("attacca.server")
@@ -135,6 +137,7 @@ class Server:
         await self._open_calls(state)
         await self._join()
         await self._listen()
+        await speak_edgeless(config.workflows, lambda: self.control, self._closing)
         self._is_ready = True
 
     def _make(self, state: StateDir, store: Store, artefacts: Artefacts | None) -> None:
@@ -159,11 +162,13 @@ class Server:
             lambda message: self._of_gateway.send(CONTROL, message),
             tell=tell,
         )
+        self.gateway.invoke_for = partial(invoke, self.gateway, self._of_gateway.send)
         self.runtime = ProcessRuntime(SharedCode(state.path), config.process, clock, config.worker.memory_mb, secret)
-        resources = ResourceRuntime(RESOURCES, state.path / "resources", clock)
+        uploaded = with_modules(self.runtime, config.process, clock, config.worker.memory_mb, state.code)
+        resources = made(config.resources, state.path / "resources", clock)
         self.worker = Worker(
             config.worker,
-            Router({PythonDirectory: self.runtime, ResourceClass: resources}),
+            Router({**uploaded, ResourceClass: resources}),
             clock,
             streams,
             self._of_worker.send,
@@ -172,8 +177,12 @@ class Server:
             Meter(state.path).measure,
             tell,
         )
+        self.worker.core.machine = found(config.worker, state.path, Classes(config.resources.classes).names())
         chance = streams.stream("workflows")
-        self.workflows = workflows(config.workflows, store, clock, chance, self._of_control.send, self.logbook)
+        self.workflows = workflows(
+            config.workflows, store, clock, chance, self._of_control.send, self.logbook,
+            lambda: self.control,
+        )  # fmt: skip
         self.control = Control(
             config.control,
             store,

@@ -1,4 +1,4 @@
-"""`attacca workflow`: graphs of event functions and resources, started, looked at and stopped."""
+"""`attacca workflow`: graphs of event functions and resources, started, looked at, moved and stopped."""
 
 import sys
 from pathlib import Path
@@ -10,11 +10,12 @@ from attacca.cli.command import VerbCommand, VerbGroup
 from attacca.cli.options import DEFAULT_URL, Json, Token, Url
 from attacca.cli.screens.graph import drawn
 from attacca.cli.screens.terminal import console, counted, marked, milliseconds, put, say, show_json
+from attacca.cli.workflows import bench
 from attacca.client.http import Client, quoted
 
 app = typer.Typer(
     cls=VerbGroup,
-    help="Start, list, inspect and stop workflows: event functions and resources that send each other events.",
+    help="Start, list, inspect, move and stop workflows: event functions and resources that send each other events.",
     no_args_is_help=True,
     rich_markup_mode=None,
     add_completion=False,
@@ -23,21 +24,33 @@ app = typer.Typer(
 START = """
 attacca workflow start workflow.toml
 attacca workflow start ./pipeline  # a directory with a workflow.toml
+attacca workflow start workflow.json  # of EDGELESS
 attacca workflow start workflow.toml --json | jq -r .id
 """
 LIST = "attacca workflow list --json | jq -r '.[].id'"
 INSPECT = "attacca workflow inspect demo"
 STOP = "attacca workflow stop demo"
+MIGRATE = """
+attacca workflow migrate demo --component counter --to worker-2
+attacca workflow migrate demo --to worker-2  # all of it
+attacca workflow migrate demo --component counter --to worker-2 --to worker-3  # the first that can have it
+"""
 LOGS = """
 attacca workflow logs demo
 attacca workflow logs demo --component counter -f  # until Ctrl-C
 """
 GRAPH = "attacca workflow graph demo"
 PathOf = Annotated[
-    str, typer.Argument(metavar="FILE", help="A workflow.toml, or a directory with one.", show_default=False)
+    str,
+    typer.Argument(
+        metavar="FILE",
+        help="A workflow.toml, a workflow.json of EDGELESS, or a directory with one.",
+        show_default=False,
+    ),
 ]
 Which = Annotated[str, typer.Argument(metavar="ID", help="Its id, or its name.", show_default=False)]
 Only = Annotated[str, typer.Option("--component", metavar="NAME", help="Of one component.", show_default=False)]
+To = Annotated[list[str], typer.Option("--to", metavar="NODE", help="Where to. Repeatable.", show_default=False)]
 Follow = Annotated[bool, typer.Option("--follow", "-f", help="Go on with what is written from now on.")]
 COLOURS = {"up": "green", "starting": "yellow", "waiting": "red"}
 
@@ -49,6 +62,8 @@ def start(path: PathOf, *, url: Url = DEFAULT_URL, token: Token = "", as_json: J
     from attacca.client.workflows import started
 
     source = read(Path(path))
+    for note in source.notes:
+        say(note, "dim")
     with Client(url, token) as client:
         view = started(client, source, say_step if not as_json else nothing)
     if as_json:
@@ -91,6 +106,20 @@ def stop(workflow: Which, *, url: Url = DEFAULT_URL, token: Token = "", as_json:
         say(f"Stopped {workflow}.", "green")
 
 
+@app.command("migrate", cls=VerbCommand, epilog=MIGRATE)
+def migrate(
+    workflow: Which, *, to: To, component: Only = "", url: Url = DEFAULT_URL, token: Token = "", as_json: Json = False
+) -> None:
+    """Move a component of a workflow to another node, or all of them. It goes on with its state."""
+    with Client(url, token) as client:
+        asked = {"to": to, "component": component}
+        view: dict[str, Any] = client.json("POST", f"/api/workflows/{quoted(workflow)}/migrate", asked)
+    if as_json:
+        show_json(view)
+    else:
+        show(view)
+
+
 @app.command("logs", cls=VerbCommand, epilog=LOGS)
 def logs(
     workflow: Which, *, component: Only = "", follow: Follow = False, url: Url = DEFAULT_URL, token: Token = "",
@@ -127,6 +156,9 @@ def graph(workflow: Which, *, url: Url = DEFAULT_URL, token: Token = "", as_json
     names = {one["name"]: bool(one.get("resource")) for one in view["spec"]["components"]}
     for line in drawn(names, edges):
         put(line)
+
+
+app.command("bench", cls=VerbCommand, epilog=bench.BENCH)(bench.bench)
 
 
 def fetched(workflow: str, url: str, token: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 from typing import IO
 
 from attacca.control.config import ControlConfig
@@ -34,6 +35,10 @@ class Builder:
 
     async def close(self) -> None:
         await self._bundles.close()
+
+    def place(self, code: str) -> Path:
+        """Where what was made lies."""
+        return self._state.code / code
 
     async def make(self, upload: Upload, say: Callable[[Step], None], *, from_source: bool) -> Made:
         """The upload is let go as soon as it is unpacked.

@@ -29,6 +29,7 @@ class Functions:
 
     def __init__(self, calls_kept: int) -> None:
         self.by_name: dict[str, Function] = {}
+        self.beside: dict[str, Function] = {}  # those that no catalogue names
         self.generation: int | None = None  # None: no Catalogue has come yet
         self._calls_kept = calls_kept
         self._has_asked = False
@@ -66,7 +67,7 @@ class Functions:
 
     def _replace(self, message: Catalogue) -> None:
         before = self.by_name
-        self.by_name = {}
+        self.by_name = dict(self.beside)
         for revision in message.current:
             function = before.get(revision.function)
             if function is None:

@@ -63,6 +63,7 @@ class Cluster:
         self.by_function: dict[str, Slots[Inflight]] = {}  # whatever has an endpoint, or is scheduled so
         self.by_sandbox: dict[str, SandboxHandle[Inflight]] = {}
         self.by_worker: dict[str, dict[str, SandboxHandle[Inflight]]] = {}
+        self.fixed: set[str] = set()  # sandboxes that are not published, and are there until they are taken back
         self.full: dict[str, SandboxHandle[Inflight]] = {}  # as their workers have said
         self.changed: list[Slots[Inflight]] = []
         self.tell_at = inf  # when control is to hear of them
@@ -134,7 +135,7 @@ class Cluster:
 
     def distrust(self, inflight: Inflight) -> None:
         """It is given up: its worker rather ends the sandbox than let it have another one. It will say so."""
-        if inflight.slot is not None and inflight.slot.slots is not None:
+        if inflight.slot is not None and inflight.slot.slots is not None and inflight.slot.id not in self.fixed:
             self._take_for_full(inflight.slot)
 
     def _take_for_full(self, sandbox: SandboxHandle[Inflight]) -> None:
@@ -147,7 +148,7 @@ class Cluster:
         """Its sandbox has died, as its worker says; control will say so too."""
         sandbox = inflight.slot
         if sandbox is not None and sandbox.slots is not None:
-            self._forget(sandbox)
+            self.forget(sandbox)
 
     def serve(self, now: float, slots: Slots[Inflight], out: list[Command]) -> None:
         """Whoever waits gets what is free."""
@@ -185,7 +186,7 @@ class Cluster:
             if message.is_full:
                 self._take_for_full(sandbox)
             else:
-                self._forget(sandbox)
+                self.forget(sandbox)
         inflight = self._inflight.get(message.id)
         if inflight is None or inflight.slot is None or inflight.start is not None:
             return
@@ -226,17 +227,16 @@ class Cluster:
         else:
             added = message.endpoints
             there = {endpoint.sandbox for endpoint in added}
-            removed = [name for name in self.by_sandbox if name not in there] if message.is_whole else ()
+            removed = [one for one in self.by_sandbox if one not in there | self.fixed] if message.is_whole else ()
             self._has_asked = False
             self._tell_all(now, out)
         self.generation = message.generation
         for name in removed:
-            sandbox = self.by_sandbox.get(name)
-            if sandbox is not None:
-                self._forget(sandbox)
+            if name in self.by_sandbox:
+                self.forget(self.by_sandbox[name])
         for endpoint in added:
             if endpoint.sandbox not in self.by_sandbox:
-                self._add(now, endpoint, out)
+                self.add(now, endpoint, out)
 
     def _starts_fail(self, now: float, message: StartsFail, out: list[Command]) -> None:
         slots = self.by_function.get(message.function)
@@ -245,7 +245,7 @@ class Cluster:
         for inflight in list(slots.waiting):
             self._close(now, inflight, message.error, out)
 
-    def _add(self, now: float, endpoint: Endpoint, out: list[Command]) -> None:
+    def add(self, now: float, endpoint: Endpoint, out: list[Command]) -> None:
         slots = self._slots(endpoint.function)
         sandbox = self.by_sandbox[endpoint.sandbox] = slots.add(endpoint)
         self.by_worker.setdefault(endpoint.worker, {})[endpoint.sandbox] = sandbox
@@ -253,7 +253,7 @@ class Cluster:
         slots.look(sandbox)
         self.serve(now, slots, out)
 
-    def _forget(self, sandbox: SandboxHandle[Inflight]) -> None:
+    def forget(self, sandbox: SandboxHandle[Inflight]) -> None:
         """It takes nothing new; what it runs goes on."""
         del self.by_sandbox[sandbox.id]
         worker = sandbox.endpoint.worker

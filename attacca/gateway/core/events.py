@@ -8,7 +8,9 @@ import msgspec
 from attacca.errors import AttaccaError
 from attacca.gateway.core.catalogue import AskCatalogue
 from attacca.gateway.core.inflight import Client, Inflight
+from attacca.model.doors import Doors
 from attacca.model.endpoints import AskEndpoints, Endpoints, EndpointsChanged, Loads, StartsFail
+from attacca.model.events import FunctionCalled
 from attacca.model.invocation import Failed, Outcome, Request
 from attacca.model.messages import (
     Catalogue,
@@ -96,7 +98,7 @@ class Tick(msgspec.Struct, frozen=True):
 
 
 FromClient = Arrived | Refused | BodyCame | ClientPaused | ClientLeft | ClientFell | Amended | GivenUp
-FromControl = Catalogue | Deployed | Deleted | Members | Endpoints | EndpointsChanged | StartsFail
+FromControl = Catalogue | Deployed | Deleted | Members | Endpoints | EndpointsChanged | StartsFail | Doors
 Event = FromClient | FromWorker | WorkerLeft | FromControl | Drain | Tick
 
 # What is to be done.
@@ -149,4 +151,6 @@ class HangUp(msgspec.Struct, frozen=True):
     worker: str
 
 
-Command = TellControl | Send[ToWorker] | Answer | Pass | Reject | AskCatalogue | WorkerLost | Dial | HangUp
+Command = (
+    FunctionCalled | TellControl | Send[ToWorker] | Answer | Pass | Reject | AskCatalogue | WorkerLost | Dial | HangUp
+)

@@ -16,6 +16,7 @@ from attacca.gateway.core.catalogue import Functions
 from attacca.gateway.core.cluster import Cluster
 from attacca.gateway.core.deadlines import Deadlines, timed_out
 from attacca.gateway.core.dialing import Dialing
+from attacca.gateway.core.doors import Doors
 from attacca.gateway.core.events import (
     Amended,
     Answer,
@@ -39,7 +40,9 @@ from attacca.gateway.core.retries import LEFT, Retries
 from attacca.gateway.core.slots import Slotter
 from attacca.gateway.core.workers import ONLY, WorkerHandle, Workers
 from attacca.kernel.timers import Alarm
+from attacca.model.doors import Doors as DoorsTold
 from attacca.model.endpoints import Endpoints, EndpointsChanged, NotBegun, SlotFree, StartsFail
+from attacca.model.events import FunctionCalled
 from attacca.model.invocation import Failed, Invocation, Ok, Outcome, Start
 from attacca.model.messages import (
     Body,
@@ -65,7 +68,7 @@ from attacca.policy.balancing.types import Balancer, Done
 from attacca.policy.slots.latest import Stack
 
 AtWork = BodyCame | ClientPaused | ClientLeft | ClientFell | Amended | GivenUp
-FromWorkers = ResponseHead | ResponseBody | Flow | Resting | WorkerJoined | WorkerLeft
+FromWorkers = ResponseHead | ResponseBody | Flow | Resting | WorkerJoined | WorkerLeft | FunctionCalled
 
 # Looking a member of an enumeration up costs ten times a name, and this is the road of every invocation.
 PREWARMED: Final = Start.PREWARMED
@@ -91,6 +94,7 @@ class GatewayCore:
         self.cluster = Cluster(
             self.inflight, self.functions, self.deadlines, self.workers, self._close, self._place, slots
         )
+        self.doors = Doors(self.functions, self.cluster, calls_kept)
         self.retries = Retries(
             self.inflight, self.functions, self.deadlines, self.workers, attempts, self._pick, self._close, self.cluster
         )
@@ -120,7 +124,9 @@ class GatewayCore:
 
     def _rest(self, now: float, event: Event, out: list[Command]) -> None:
         match event:
-            case ResponseHead() | ResponseBody() | Flow() | Resting() | WorkerJoined() | WorkerLeft():
+            case (
+                ResponseHead() | ResponseBody() | Flow() | Resting() | WorkerJoined() | WorkerLeft() | FunctionCalled()
+            ):
                 self._told(now, event, out)
             case NotBegun() | SlotFree() | Endpoints() | EndpointsChanged() | StartsFail():
                 self.cluster.handle(now, event, out)
@@ -132,8 +138,8 @@ class GatewayCore:
                 self._count_refusal(event.function, event.code)
             case Catalogue() | Deployed() | Deleted():
                 self._learn(now, event, out)
-            case Members():
-                self.dialing.learn(event, out)
+            case Members() | DoorsTold():
+                self._find(now, event, out)
             case Drain():
                 self.is_draining = True
                 self.cluster.drain(now, out)
@@ -209,6 +215,12 @@ class GatewayCore:
         for function in functions.named_in(event):
             for inflight in self.cluster.adopt(now, function, out):
                 self.retries.place(now, inflight, out)
+
+    def _find(self, now: float, event: Members | DoorsTold, out: list[Command]) -> None:
+        if isinstance(event, Members):
+            self.dialing.learn(event, out)
+        else:
+            self.doors.learn(now, event, out)
 
     # Progress.
 
@@ -368,6 +380,8 @@ class GatewayCore:
                 self._head(event, out)
             case Resting():
                 self.workers.rests(now, event)
+            case FunctionCalled():
+                out.append(event)
             case WorkerJoined():
                 self.joining.joined(now, event, out)
             case WorkerLeft():

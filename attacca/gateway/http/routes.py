@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 
+from attacca.errors import BadRequest, HeadersTooLarge
 from attacca.gateway.core.inflight import Function
 from attacca.gateway.driver import Gateway
 from attacca.gateway.http import cors
 from attacca.gateway.http.access import Access, Plan
 from attacca.gateway.http.async_routes import CALLS, AsyncRoutes, function_of
-from attacca.gateway.http.handler import Action, Admin, Invoke, Serve
+from attacca.gateway.http.handler import Action, Admin, Invoke, Refuse, Serve
 from attacca.gateway.http.pages import page
 from attacca.gateway.http.peer_uid import Ends
 from attacca.gateway.http.proxies import Proxies
@@ -17,6 +18,7 @@ from attacca.gateway.http.target import KEPT, KEPT_LENGTH, Kind, Target, Targets
 
 FUNCTION, API = Kind.FUNCTION, Kind.API
 KEYED = Plan.KEYED
+HERE = b"localhost"
 
 
 class Routes:
@@ -107,6 +109,9 @@ class Routes:
     def _serve_others(self, head: Head, target: Target, ends: Ends) -> Action:
         if target.kind is API and self._has_admin():
             return Admin(target.path, target.query)
+        door = self._door(head, target, ends) if self._gateway.has_doors else None
+        if door is not None:
+            return door
         later = self.later
         if later is not None and later.is_here(target.path):
             if target.path.startswith(CALLS):
@@ -116,6 +121,21 @@ class Routes:
             return later.call(head, plan, self._caller(head, ends))
         gateway, access = self._gateway, self._access
         return Serve(page(gateway, access, self._is_ready, head, target.path, ends.user))
+
+    def _door(self, head: Head, target: Target, ends: Ends) -> Action | None:
+        """That of a workflow, where it has this address. Whether its sender may ask is judged as if this server had
+        been asked for by its own name: whoever started the workflow has given it that of the request."""
+        host = head.named.get(b"host", b"").decode("latin-1").lower().rpartition(":")
+        door = self._gateway.door(host[0] or host[2], target.path, head.verb)
+        if door is None:
+            return None
+        if door.host:
+            fields = [(field, HERE if field == b"host" else value) for field, value in head.fields]
+            judged = self._access.examine(fields, is_old=head.is_old)
+            if isinstance(judged, BadRequest | HeadersTooLarge):
+                return Refuse(judged)
+            head.refusal = judged
+        return self._invoke(head, Target(FUNCTION, door.revision.function, target.path, target.query), ends)
 
 
 def at_host(fields: Fields, host: bytes) -> tuple[tuple[bytes, bytes], ...]:

@@ -4,25 +4,28 @@ What is for an instance of this worker goes into its mailbox, what is for one of
 an instance that is gone is held until control has said what follows it.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from attacca.kernel.ids import Ids
 from attacca.model.events import (
+    FUNCTIONS,
     SELF,
     Bounced,
     Event,
+    FunctionReplied,
     Introduced,
     Passed,
-    Patch,
     Reply,
     ReplyKind,
-    Route,
     Target,
+    place,
 )
 from attacca.model.invocation import Failed, FunctionError, Ok, Outcome
 from attacca.model.messages import Logged
+from attacca.worker.core.detours import Detours
 from attacca.worker.core.events import Command, Listen, NeighbourSaid, Respond, Write
-from attacca.worker.core.mailboxes import HIGH, LOW, EventInstance, Waiting
+from attacca.worker.core.invoking import Invoking
+from attacca.worker.core.mailboxes import HIGH, LOW, EventInstance, Mailbox, Stage, Waiting
 from attacca.worker.core.neighbours import Neighbours
 from attacca.worker.core.reports import EventAsked, EventSent
 from attacca.worker.core.telemetry import Telemetry
@@ -32,7 +35,8 @@ HAS_REPLY = 200  # the status of a handler's end that has one
 
 
 class Exchange:
-    """`by_id` are the instances that are here; `next_` gives one what is first in its mailbox, if it is at rest."""
+    """`by_id` are the instances that are here; `next_` gives one what is first in its mailbox, if it is at rest;
+    `forget` is for one that is gone, and all that it has sent has come."""
 
     def __init__(
         self,
@@ -41,14 +45,17 @@ class Exchange:
         streams: Ids,
         by_id: dict[str, EventInstance],
         next_: Callable[[EventInstance, list[Command]], None],
+        forget: Callable[[EventInstance, list[Command]], None],
         telemetry: Telemetry | None,
     ) -> None:
         self._worker, self._timers, self._ids = worker, timers, streams
-        self._by_id, self._next = by_id, next_
+        self._by_id, self._next, self._forget = by_id, next_, forget
         self._telemetry = telemetry
         self.neighbours = Neighbours()
+        self.invoking = Invoking(worker)
         self.streams: dict[str, EventInstance] = {}  # of open calls: who waits
         self.later: dict[str, tuple[EventInstance, EventSent]] = {}  # what is sent later
+        self.detours = Detours(worker, by_id, self.neighbours, self._give, self._drop)
         self._count = 0
 
     def __repr__(self) -> str:
@@ -90,16 +97,22 @@ class Exchange:
 
     def _send(self, sender: EventInstance, event: Event, out: list[Command]) -> None:
         """To an address, or by an output."""
-        output, routes = event.output, sender.routes
+        output = event.output
         if not output:
             name, _, worker = event.target.partition("@")
+            if worker == FUNCTIONS:
+                self._invoke(sender, name, event, out)
+                return
             self._give(sender, Target(name, worker or self._worker), event, out)
         elif output == SELF:
             self._give(sender, Target(sender.id, self._worker), event, out)
-        elif routes.is_held(output):
-            self._hold(sender, event, out)
         else:
             self._route(sender, event, out)
+
+    def _invoke(self, sender: EventInstance, function: str, event: Event, out: list[Command]) -> None:
+        why = self.invoking.ask(function, event, out)
+        if why:
+            self._drop(sender, event, why, out)
 
     def _route(self, sender: EventInstance, event: Event, out: list[Command]) -> None:
         targets = sender.routes.targets(event.output)
@@ -108,19 +121,18 @@ class Exchange:
         for target in targets[:1] if event.stream else targets:
             self._give(sender, target, event, out)
 
-    def _hold(self, sender: EventInstance, event: Event, out: list[Command]) -> None:
-        if not sender.routes.hold(event.output, event):
-            self._drop(sender, event, f"too much waits for {event.output!r}, whose target moves", out)
-
     def _give(self, sender: EventInstance, target: Target, event: Event, out: list[Command]) -> None:
         addressed = Event(target.instance, event.source, event.data, event.stream, event.output, event.created)
+        if sender.lanes and event.output and place(target.instance) in sender.lanes:
+            self.detours.hold(sender, target, addressed, out)
+            return
         if target.worker != self._worker:
             if not self.neighbours.send(target.worker, addressed, out):
                 self._drop(sender, event, f"the worker {target.worker!r} has too much to do", out)
             return
         known = self._by_id.get(target.instance)
-        if known is None:
-            self._miss(sender, addressed, out)
+        if known is None or known.stage is Stage.SETTLING:
+            self.detours.came_back(self._worker, 0, addressed, out)
         elif not known.mailbox.has_room(event):
             self._drop(sender, event, f"the mailbox of {target.instance!r} is full", out)
         else:
@@ -130,13 +142,6 @@ class Exchange:
                     out.append(Listen(sender.id, True))  # noqa: FBT003 - mirrors Runtime.tell
                 sender.paused_for[known.id] = None
 
-    def _miss(self, sender: EventInstance, event: Event, out: list[Command]) -> None:
-        """Whom it is for is gone. What came by an output waits for who follows."""
-        if event.output:
-            self._hold(sender, event, out)
-        else:
-            self._drop(sender, event, f"there is no instance {event.target!r}", out)
-
     def _drop(self, sender: EventInstance, event: Event, why: str, out: list[Command]) -> None:
         """Whoever waits for a reply is told; of others the first of many is in the log."""
         if event.stream:
@@ -145,17 +150,6 @@ class Exchange:
         sender.dropped += 1
         if sender.dropped & (sender.dropped - 1) == 0:
             self.log(sender, f"an event was dropped ({sender.dropped} so far): {why}", out)
-
-    def patch(self, instance: EventInstance, order: Patch, out: list[Command]) -> None:
-        """What was held of outputs that lead somewhere again goes there, in its order."""
-        self.learn(order.routes, out)
-        for event in instance.routes.change(order.generation, order.routes):
-            self._send(instance, event, out)
-
-    def learn(self, routes: Iterable[Route], out: list[Command]) -> None:
-        for target in (target for route in routes for target in route.targets):
-            if target.worker != self._worker:
-                self.neighbours.learn(target.worker, target.address, out)
 
     # What comes.
 
@@ -181,7 +175,14 @@ class Exchange:
             return
         back = self.neighbours.settled(worker, message.number)
         if isinstance(message, Bounced) and isinstance(back, Event):
-            self._again(back, out)
+            self.detours.came_back(worker, message.number, back, out)
+        if self.detours.flying:
+            self._settle(worker, message.number, out)
+
+    def _settle(self, worker: str, number: int, out: list[Command]) -> None:
+        left = self.detours.settled(worker, number, out)
+        if left is not None:
+            self._forget(left, out)
 
     def _came(self, worker: str, passed: Passed, out: list[Command]) -> None:
         message = passed.message
@@ -192,28 +193,19 @@ class Exchange:
         instance = self._by_id.get(message.target)
         if message.source.partition("@")[2] != worker:  # a worker speaks for its own instances
             self.neighbours.done(worker, passed.number, out)
-        elif instance is None or instance.is_leaving:
+        elif instance is None or (instance.is_leaving and not _is_left(instance, message)):
             self.neighbours.bounce(worker, passed.number, out)
         else:
             self._put(instance, Waiting(message, worker, passed.number), out)
 
-    def _again(self, event: Event, out: list[Command]) -> None:
-        """Another worker does not have whom it was for. Where its output leads still to that one, it waits for who
-        follows."""
-        sender = self._by_id.get(event.source.partition("@")[0])
-        if sender is None:
-            return
-        leads_there = any(target.instance == event.target for target in sender.routes.all(event.output))
-        if not event.output or leads_there:
-            self._miss(sender, event, out)
-        else:
-            self._send(sender, event, out)
-
     def gone(self, worker: str, out: list[Command]) -> None:
         """Another worker does not come back: what it had not handled is sent again, where it is wanted now."""
-        for message in self.neighbours.gone(worker):
+        kept = self.neighbours.gone(worker)
+        for number, message in kept:
             if isinstance(message, Event):
-                self._again(message, out)
+                self.detours.came_back(worker, number, message, out)
+        for number, _ in kept:
+            self._settle(worker, number, out)
 
     def handled(self, instance: EventInstance, waiting: Waiting, outcome: Outcome, out: list[Command]) -> None:
         if waiting.event.stream:
@@ -246,9 +238,18 @@ class Exchange:
     def _answer(self, stream: str, kind: ReplyKind, data: bytes, out: list[Command]) -> None:
         """To one that nobody waits for any more nothing happens."""
         instance = self.streams.pop(stream, None)
+        if self.invoking.open:
+            self.invoking.open.pop(stream, None)
         if instance is not None:
             self._timers.clear((Timer.REPLY, stream))
             out.append(Respond(instance.id, instance.asked.pop(stream), kind, data))
+
+    def replied(self, event: FunctionReplied, out: list[Command]) -> None:
+        self._answer(event.id, event.kind, event.data, out)
+
+    def lose_gateway(self, peer: str, out: list[Command]) -> None:
+        for stream in self.invoking.lose(peer):
+            self._answer(stream, ReplyKind.ERROR, b"the gateway that was asked for the function is gone", out)
 
     def end_calls(self, instance: EventInstance, why: str, out: list[Command]) -> None:
         for stream in list(instance.asked):
@@ -264,20 +265,39 @@ class Exchange:
         else:
             self._answer(name, ReplyKind.ERROR, b"no reply came in time", out)
 
-    def forget(self, instance: EventInstance, why: str, out: list[Command]) -> tuple[Event, ...]:
-        """It is here no more; the answer is what it had not begun to handle. Who called it is told."""
+    def leave(self, instance: EventInstance, why: str, out: list[Command]) -> tuple[Event, ...]:
+        """It is here no more. What it had not begun to handle goes back to who sent it, who sends it to whoever has the
+        place next; the answer is what nobody else keeps. Where nobody follows, who called it is told."""
         for stream in instance.asked:
             self.streams.pop(stream, None)
             self._timers.clear((Timer.REPLY, stream))
-        begun = [] if instance.handles is None else [instance.handles]
-        waiting = list(instance.mailbox.events)
-        for one in (*begun, *waiting):
-            if one.event.stream:
-                self._reply(one.event, _error(one.event, why), out)
-            if one.worker:
-                self.neighbours.done(one.worker, one.number, out)
+        if instance.handles is not None:
+            self._refuse(instance.handles, why, out)
+        unheard: list[Event] = []
+        for waiting in instance.mailbox.events:
+            event = waiting.event
+            if not instance.hands_over:
+                self._refuse(waiting, why, out)
+            elif event.output not in ("", SELF):
+                self._return(waiting, out)
+            else:
+                self._refuse(waiting, why, out)
+                unheard += [event] * (not event.stream)
+        instance.mailbox = Mailbox()
         self._caught_up(instance, out)
-        return tuple(one.event for one in waiting if not one.event.stream)
+        return tuple(unheard)
+
+    def _refuse(self, waiting: Waiting, why: str, out: list[Command]) -> None:
+        if waiting.event.stream:
+            self._reply(waiting.event, _error(waiting.event, why), out)
+        if waiting.worker:
+            self.neighbours.done(waiting.worker, waiting.number, out)
+
+    def _return(self, waiting: Waiting, out: list[Command]) -> None:
+        if waiting.worker:
+            self.neighbours.bounce(waiting.worker, waiting.number, out)
+        else:
+            self.detours.came_back(self._worker, 0, waiting.event, out)
 
     def address(self, instance: str) -> str:
         return f"{instance}@{self._worker}"
@@ -285,6 +305,11 @@ class Exchange:
     def log(self, instance: EventInstance, text: str, out: list[Command]) -> None:
         revision = instance.state.revision
         out.append(Write(Logged(revision.function, revision.id, instance.id, "", "error", text)))
+
+
+def _is_left(instance: EventInstance, event: Event) -> bool:
+    """Its sender could not send it anywhere else: it goes to who follows with what the instance leaves."""
+    return instance.stage is Stage.STOPPING and event.output in ("", SELF)
 
 
 def _told(call: Event, outcome: Outcome) -> Reply:

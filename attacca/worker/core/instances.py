@@ -14,6 +14,8 @@ from attacca.model.events import (
     Delivery,
     Event,
     EventKind,
+    FunctionReplied,
+    HandOver,
     InstanceDown,
     InstanceUp,
     NodeGone,
@@ -30,7 +32,7 @@ from attacca.model.invocation import Failed, FunctionError, Ok, Outcome, Timing
 from attacca.model.messages import Logged, Send
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core.checks import DRAINING, Checks, never_fits
-from attacca.worker.core.events import Command, Deliver, NeighbourJoined, NeighbourSaid, Respond
+from attacca.worker.core.events import Command, Deliver, NeighbourJoined, NeighbourSaid, PeerJoined, Respond
 from attacca.worker.core.exchange import Exchange, said
 from attacca.worker.core.mailboxes import EventInstance, Stage, Waiting
 from attacca.worker.core.pool import Pool, Room
@@ -42,9 +44,11 @@ from attacca.worker.core.timers import Timer, Timers
 
 NO_ROOM = Failed("no_capacity", "this worker has no room for the instance now", "try another one")
 UNKNOWN = Failed("not_found", "this worker has no instance of that name")
-OfNeighbours = NeighbourSaid | NeighbourJoined
-OF_INSTANCES = (EventSent, EventAsked, StateOffered, NeighbourSaid, NeighbourJoined)
-GRACE_S = 5.0  # for what an instance handles when it is told to stop, and for its stop
+OfNeighbours = NeighbourSaid | NeighbourJoined | PeerJoined | FunctionReplied
+OF_INSTANCES = (
+    EventSent, EventAsked, StateOffered, NeighbourSaid, NeighbourJoined, PeerJoined, FunctionReplied,
+)  # fmt: skip
+SETTLING_S = 2.0  # for what an instance that moves has sent, and other workers have in hand
 
 
 class Instances:
@@ -65,7 +69,7 @@ class Instances:
         self.by_id: dict[str, EventInstance] = {}
         self.states: dict[str, RevisionState] = {}  # by revision id, of those that are here
         self.telemetry = telemetry(config.telemetry)
-        self.exchange = Exchange(config.name, timers, ids, self.by_id, self._next, self.telemetry)
+        self.exchange = Exchange(config.name, timers, ids, self.by_id, self._next, self._gone, self.telemetry)
         self._count = 0
 
     def __repr__(self) -> str:
@@ -88,11 +92,15 @@ class Instances:
                 exchange.said(event, out)
             case NeighbourJoined():
                 exchange.neighbours.joined(event.worker, out)
+            case PeerJoined():
+                exchange.invoking.join(event.peer)
+            case FunctionReplied():
+                exchange.replied(event, out)
 
     # What control says.
 
     def hear(self, now: float, peer: str, order: OfInstances, out: list[Command], *, draining: bool) -> None:
-        self.control = peer
+        self.control = self.exchange.detours.control = peer
         match order:
             case StartInstance():
                 self._start(now, order, out, draining=draining)
@@ -100,9 +108,11 @@ class Instances:
                 self._stop(now, order, out)
             case Patch():
                 if order.id in self.by_id:
-                    self.exchange.patch(self.by_id[order.id], order, out)
+                    self.exchange.detours.patch(self.by_id[order.id], order, out)
             case StateKept():
                 self._kept(order, out)
+            case HandOver():
+                self._handed(order, out)
             case NodeGone():
                 self.exchange.gone(order.worker, out)
             case AskInstances():
@@ -118,16 +128,26 @@ class Instances:
             return
         revision = order.revision
         if draining:
-            out.append(self._down(order.id, DRAINING, order.backlog))
+            out.append(self._down(order.id, DRAINING, order.backlog, order.unsent))
             return
         if not revision.settings.resources.fits(self._pool.capacity):
-            out.append(self._down(order.id, never_fits(revision, self._pool.capacity), order.backlog))
+            error = never_fits(revision, self._pool.capacity)
+            out.append(self._down(order.id, error, order.backlog, order.unsent))
             return
         instance = self.by_id[order.id] = EventInstance(order, self._state(order), self._chance, now)
-        self.exchange.learn(order.routes, out)
+        self.exchange.detours.begin(instance, out)
         for event in order.backlog:
             instance.mailbox.put(Waiting(event))
         self._place(now, instance, out)
+
+    def _handed(self, order: HandOver, out: list[Command]) -> None:
+        instance = self.by_id.get(order.id)
+        if instance is None or instance.is_leaving:
+            out.append(self._down(order.id, UNKNOWN, order.events))
+            return
+        for event in order.events:
+            instance.mailbox.put(Waiting(event))
+        self._next(instance, out)
 
     def _state(self, order: StartInstance) -> RevisionState:
         revision = order.revision
@@ -147,7 +167,7 @@ class Instances:
         state = instance.state
         room = self._pool.room(now, state.resources, state, out, evict=True)
         if room is Room.NONE:
-            self._forget(instance, NO_ROOM, out)
+            self._forget(now, instance, NO_ROOM, out)
         elif room is Room.FREE:
             instance.stage = Stage.STARTING
             self._pool.make(now, state, "ordered by control", out, ahead=False, ordered=instance.id)
@@ -165,13 +185,15 @@ class Instances:
         if instance is None:
             out.append(self._down(order.id, UNKNOWN))
         elif not instance.is_leaving:
-            instance.why = order.why or "by control"
+            instance.why, instance.hands_over = order.why or "by control", order.hands_over
+            instance.grace_s = order.grace_s
             if instance.stage is Stage.WAITING:
-                self._forget(instance, _stopped(instance.why), out)
+                self._forget(now, instance, _stopped(instance.why), out)
             elif instance.stage is Stage.UP:
                 instance.stage = Stage.STOPPING
-                self._timers.set((Timer.HALT, instance.id), now + GRACE_S)
-                self.exchange.end_calls(instance, "it is being stopped", out)
+                self._timers.set((Timer.HALT, instance.id), now + order.grace_s)
+                if not order.hands_over:
+                    self.exchange.end_calls(instance, "it is being stopped", out)
                 self._next(instance, out)
             else:
                 self._kill(now, instance, out)
@@ -191,7 +213,7 @@ class Instances:
 
     def drain(self, now: float, out: list[Command]) -> None:
         for name in list(self.by_id):
-            self._stop(now, StopInstance(name, "the worker is shutting down"), out)
+            self._stop(now, StopInstance(name, "the worker is shutting down", hands_over=True), out)
 
     # What the runtime says.
 
@@ -209,10 +231,10 @@ class Instances:
         whom = f"{self.exchange.address(instance.id)}\n{start.workflow}"
         self._deliver(instance, EventKind.INIT, whom, start.payload, start.state, out)
 
-    def ended(self, sandbox: Sandbox, error: Failed, out: list[Command]) -> None:
+    def ended(self, now: float, sandbox: Sandbox, error: Failed, out: list[Command]) -> None:
         """The pool has been told already."""
         instance = self.by_id[sandbox.id]
-        self._forget(instance, instance.error or (_stopped(instance.why) if instance.why else error), out)
+        self._forget(now, instance, instance.error or (_stopped(instance.why) if instance.why else error), out)
 
     def _offered(self, event: StateOffered, out: list[Command]) -> None:
         instance = self.by_id.get(event.sandbox)
@@ -307,14 +329,30 @@ class Instances:
             self.exchange.ring(now, timer, name, out)
         elif name in self.by_id and self.by_id[name].stage is Stage.STOPPING:
             self._kill(now, self.by_id[name], out)
+        elif name in self.by_id and self.by_id[name].stage is Stage.SETTLING:
+            self._gone(self.by_id[name], out)
 
-    def _forget(self, instance: EventInstance, error: Failed, out: list[Command]) -> None:
+    def _forget(self, now: float, instance: EventInstance, error: Failed, out: list[Command]) -> None:
+        """Its sandbox is gone. Where it moves, what it has sent is to come before what its successor sends."""
+        instance.error = error
+        self._timers.clear((Timer.HALT, instance.id))
+        instance.unheard = self.exchange.leave(instance, f"{instance.id!r} is no more: {error.message}", out)
+        flying = self.exchange.detours.leave(instance) if instance.is_moving else set()
+        if flying:
+            instance.stage = Stage.SETTLING
+            self.exchange.detours.settle(instance, flying)
+            self._timers.set((Timer.HALT, instance.id), now + SETTLING_S)
+        else:
+            self._gone(instance, out)
+
+    def _gone(self, instance: EventInstance, out: list[Command]) -> None:
         del self.by_id[instance.id]
         self._timers.clear((Timer.HALT, instance.id))
-        unheard = self.exchange.forget(instance, f"{instance.id!r} is no more: {error.message}", out)
-        out.append(self._down(instance.id, error, unheard))
+        unsent = self.exchange.detours.end(instance)
+        assert instance.error is not None, "why it is gone"
+        out.append(self._down(instance.id, instance.error, instance.unheard, unsent))
         if self.telemetry is not None:
-            self.telemetry.exited(instance, error, out)
+            self.telemetry.exited(instance, instance.error, out)
         state = instance.state
         if any(one.state is state for one in self.by_id.values()):
             return
@@ -322,8 +360,10 @@ class Instances:
         if state.template is not None:
             self._pool.retire(state.template, "the last instance of its revision is gone", out)
 
-    def _down(self, name: str, error: Failed, unheard: tuple[Event, ...] = ()) -> Command:
-        return Send(self.control, InstanceDown(self._worker, name, error, unheard))
+    def _down(
+        self, name: str, error: Failed, unheard: tuple[Event, ...] = (), unsent: tuple[Event, ...] = ()
+    ) -> Command:
+        return Send(self.control, InstanceDown(self._worker, name, error, unheard, unsent))
 
 
 def _stopped(why: str) -> Failed:

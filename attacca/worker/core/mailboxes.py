@@ -6,16 +6,20 @@ from typing import NamedTuple
 
 from attacca.kernel.chance import Chance
 from attacca.model.events import (
+    GRACE_S,
     MAILBOX_BYTES,
     MAILBOX_MOST,
+    REPLICA,
     Event,
     InstanceView,
     Route,
     Rule,
     StartInstance,
     Target,
+    place,
 )
 from attacca.model.invocation import Failed, Timing
+from attacca.worker.core.lanes import Lane
 from attacca.worker.core.state import RevisionState
 
 HIGH = 0.5  # of what a mailbox may hold: above, who sends to it is not listened to
@@ -29,6 +33,10 @@ class Stage(StrEnum):
     UP = "up"
     STOPPING = "stopping"  # its stop runs, or what it handles ends before that
     DYING = "dying"
+    SETTLING = "settling"  # it is gone, and what it has sent is on its way still
+
+
+LEAVING = (Stage.STOPPING, Stage.DYING, Stage.SETTLING)
 
 
 class Waiting(NamedTuple):
@@ -72,74 +80,102 @@ class Mailbox:
 class Routes:
     """Of one instance: where each of its outputs leads."""
 
-    __slots__ = ("_chance", "generation", "held", "of")
+    __slots__ = ("_chance", "_groups", "_plain", "at", "generation", "of")
 
     def __init__(self, routes: tuple[Route, ...], generation: int, chance: Chance | None) -> None:
         self.generation = generation
-        self.of = {route.output: route for route in routes}
-        self.held: dict[str, Mailbox] = {}  # by output: what waits until a target has moved
         self._chance = chance
+        self._learn(routes)
 
     def __repr__(self) -> str:
-        return f"<Routes of generation {self.generation}: {len(self.of)} outputs, {len(self.held)} held>"
+        return f"<Routes of generation {self.generation}: {len(self.of)} outputs, {len(self.at)} places>"
 
-    def all(self, output: str) -> tuple[Target, ...]:
-        route = self.of.get(output)
-        return () if route is None else route.targets
-
-    def change(self, generation: int, routes: tuple[Route, ...]) -> list[Event]:
-        """What had been held of outputs that lead somewhere again, in its order."""
-        if generation <= self.generation:
-            return []
-        self.generation = generation
+    def _learn(self, routes: tuple[Route, ...]) -> None:
         self.of = {route.output: route for route in routes}
-        freed: list[Event] = []
-        for output in list(self.held):
-            route = self.of.get(output)
-            if route is None or not route.is_held:
-                freed += [waiting.event for waiting in self.held.pop(output).events]
-        return freed
+        self.at = {place(target.instance): target for route in routes for target in route.targets}
+        self._plain: dict[str, tuple[Target, ...]] = {}  # outputs at which there is nothing to choose
+        self._groups: dict[str, tuple[tuple[Target, ...], ...]] = {}  # of the others: replicas, by component
+        for route in routes:
+            groups = _grouped(route.targets)
+            if all(len(group) == 1 for group in groups) and (route.rule is Rule.ALL or len(groups) <= 1):
+                self._plain[route.output] = route.targets
+            else:
+                self._groups[route.output] = groups
 
-    def is_held(self, output: str) -> bool:
-        route = self.of.get(output)
-        return route is not None and route.is_held
-
-    def hold(self, output: str, event: Event) -> bool:
-        """False: too much is held already."""
-        held = self.held.setdefault(output, Mailbox())
-        if not held.has_room(event):
+    def change(self, generation: int, routes: tuple[Route, ...]) -> bool:
+        """Is it news?"""
+        if generation <= self.generation:
             return False
-        held.put(Waiting(event))
+        self.generation = generation
+        self._learn(routes)
         return True
 
     def targets(self, output: str) -> tuple[Target, ...]:
-        """Those that get what is sent to it now."""
-        route = self.of.get(output)
-        if route is None or not route.targets:
+        """Those that get what is sent to it now: of each component that the rule chooses, one replica."""
+        plain = self._plain.get(output)
+        if plain is not None:
+            return plain
+        groups = self._groups.get(output)
+        if groups is None:
             return ()
-        if route.rule is Rule.ALL or len(route.targets) == 1:
-            return route.targets
-        return (self._one(route),)
+        if self.of[output].rule is not Rule.ALL:
+            groups = (self._one(groups, self.of[output].rule),)
+        return tuple([self._replica(group) for group in groups])
 
-    def _one(self, route: Route) -> Target:
+    def instead(self, output: str, held: str) -> Target | None:
+        """Another replica of the same component, or another component where the rule lets one choose; that is there."""
+        route = self.of.get(output)
+        if route is None:
+            return None
+        mine = _component(held)
+        others = [
+            target
+            for target in route.targets
+            if not target.is_held
+            and place(target.instance) != held
+            and (route.rule is not Rule.ALL or _component(place(target.instance)) == mine)
+        ]
+        return self._replica(tuple(others)) if others else None
+
+    def _replica(self, group: tuple[Target, ...]) -> Target:
+        if len(group) == 1:
+            return group[0]
+        there = [target for target in group if not target.is_held] or list(group)
+        return there[0] if self._chance is None else self._chance.choice(there)
+
+    def _one(self, groups: tuple[tuple[Target, ...], ...], rule: Rule) -> tuple[Target, ...]:
+        """Of the components that are there, if any is."""
+        there = [group for group in groups if not all(target.is_held for target in group)] or list(groups)
         if self._chance is None:
-            return route.targets[0]
-        if route.rule is Rule.ANY:
-            return self._chance.choice(route.targets)
-        drawn = self._chance.random() * sum(target.weight for target in route.targets)
-        for target in route.targets:
-            drawn -= target.weight
+            return there[0]
+        if rule is Rule.ANY:
+            return self._chance.choice(there)
+        drawn = self._chance.random() * sum(group[0].weight for group in there)
+        for group in there:
+            drawn -= group[0].weight
             if drawn < 0:
-                return target
-        return route.targets[-1]
+                return group
+        return there[-1]
+
+
+def _component(of_place: str) -> str:
+    return of_place.partition(REPLICA)[0]
+
+
+def _grouped(targets: tuple[Target, ...]) -> tuple[tuple[Target, ...], ...]:
+    groups: dict[str, list[Target]] = {}
+    for target in targets:
+        groups.setdefault(_component(place(target.instance)), []).append(target)
+    return tuple([tuple(group) for group in groups.values()])
 
 
 class EventInstance:
     """One event function on this worker; its sandbox has its name."""
 
     __slots__ = (
-        "asked", "delivery", "dropped", "error", "failed", "handled", "handled_s", "handles", "is_behind", "mailbox",
-        "paused_for", "routes", "shown", "since", "stage", "start", "state", "syncs", "timing", "version", "why",
+        "asked", "delivery", "dropped", "error", "failed", "flying", "grace_s", "handled", "handled_s", "handles",
+        "hands_over", "is_behind", "lanes", "mailbox", "paused_for", "routes", "shown", "since", "stage", "start",
+        "state", "syncs", "timing", "unheard", "version", "why",
     )  # fmt: skip
 
     def __init__(self, start: StartInstance, state: RevisionState, chance: Chance | None, now: float) -> None:
@@ -151,6 +187,11 @@ class EventInstance:
         self.error: Failed | None = None  # why it could not begin
         self.timing = Timing()
         self.mailbox = Mailbox()
+        self.lanes: dict[str, Lane] = {}  # by place: what could not be given yet
+        self.flying: set[tuple[str, int]] = set()  # worker and number: what it waits for when it is gone itself
+        self.unheard: tuple[Event, ...] = ()  # when it is gone: what nobody else keeps
+        self.hands_over = True  # another will follow it, as far as is known
+        self.grace_s = GRACE_S
         self.routes = Routes(start.routes, start.generation, chance)
         self.handles: Waiting | None = None  # what it handles now
         self.delivery = ""  # the id of that
@@ -173,8 +214,13 @@ class EventInstance:
         return self.start.id
 
     @property
+    def is_moving(self) -> bool:
+        """It was told to make room for who follows it."""
+        return bool(self.why) and self.hands_over
+
+    @property
     def is_leaving(self) -> bool:
-        return self.stage is Stage.STOPPING or self.stage is Stage.DYING
+        return self.stage in LEAVING
 
     def view(self) -> InstanceView:
         return InstanceView(

@@ -8,9 +8,9 @@
 So a link that breaks loses and doubles nothing, and what a worker had not handled when it died is with its sender.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 
-from attacca.model.events import Bounced, Done, Event, Passed, Reply
+from attacca.model.events import Bounced, Done, Event, Passed, Reply, place
 from attacca.model.messages import Send
 from attacca.worker.core.events import Command, Dial
 
@@ -124,9 +124,19 @@ class Neighbours:
         outbox = self.out.get(worker)
         return None if outbox is None else outbox.kept.pop(number, None)
 
-    def gone(self, worker: str) -> Iterator[Event | Reply]:
-        """It is given up: what it had not handled."""
+    def sent(self, worker: str, source: str, to: str = "") -> list[int]:
+        """The numbers of what it has in hand of one instance, for one place or any."""
+        outbox = self.out.get(worker)
+        kept: Iterable[tuple[int, Event | Reply]] = () if outbox is None else outbox.kept.items()
+        return [
+            number
+            for number, message in kept
+            if isinstance(message, Event) and message.source == source and (not to or place(message.target) == to)
+        ]
+
+    def gone(self, worker: str) -> Iterable[tuple[int, Event | Reply]]:
+        """It is given up: what it had not handled, in its order."""
         self.addresses.pop(worker, None)
         self.into.pop(worker, None)
         outbox = self.out.pop(worker, None)
-        return iter(() if outbox is None else outbox.kept.values())
+        return () if outbox is None else list(outbox.kept.items())

@@ -13,6 +13,7 @@ from attacca.kernel.ids import Ids
 from attacca.kernel.timers import Alarm
 from attacca.model.endpoints import AskSandboxes, StartSandbox, StopSandbox
 from attacca.model.invocation import Failed, Outcome
+from attacca.model.machine import Machine
 from attacca.model.messages import Catalogue as Announced
 from attacca.model.messages import (
     Check,
@@ -105,6 +106,7 @@ class WorkerCore:
         self.orders = Orders(config, self.pool, self.catalogue)
         self.instances = Instances(config, self.pool, self.checks, self.templates, self.timers, ids, chance)
         self.draining = False
+        self.machine: Machine | None = None  # as control is told of it
         self._watchers: list[str] = []  # gateways that want to hear what rests
         self._shortcut = shortcut
         self._has_templates = config.templates
@@ -249,6 +251,10 @@ class WorkerCore:
         assert sandbox is not None
         sandbox.leave(item.id)
         (self.orders if sandbox.is_ordered else self.scheduler).lose(now, item, outcome, out)
+        if sandbox.id in self.instances.by_id:  # what it serves is not run in it
+            out.append(Stop(sandbox.id, item.id))
+            self.orders.vacate(now, sandbox, out)
+            return
         if not sandbox.running:
             self.pool.kill(now, sandbox, Loss(now, "stopped", ": its invocation was given up"), out)
             return
@@ -259,6 +265,7 @@ class WorkerCore:
     def _forsake(self, now: float, peer: str, out: list[Command]) -> None:
         self._watchers = [one for one in self._watchers if one != peer]
         self.orders.forsake(peer)
+        self.instances.exchange.lose_gateway(peer, out)
         for item in (*self.scheduler.items.values(), *self.orders.items.values()):
             if item.peer == peer:
                 self._withdraw(now, Withdraw(item.id, running=True, outcome=FORSAKEN), out)
@@ -302,7 +309,7 @@ class WorkerCore:
 
     def _ordered_ended(self, now: float, sandbox: Sandbox, error: Failed, out: list[Command]) -> None:
         if sandbox.id in self.instances.by_id:
-            self.instances.ended(sandbox, error, out)
+            self.instances.ended(now, sandbox, error, out)
         elif sandbox.is_ordered:
             self.orders.ended(sandbox, error, out)
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 
 from attacca.errors import RuntimeMissing
-from attacca.model.function import Artefact, Revision
+from attacca.model.function import Artefact, Revision, WasmModule
 from attacca.model.invocation import Invocation
 from attacca.worker.core.events import OfEvent
 from attacca.worker.core.reports import SandboxFailed, Sink, TemplateFailed
@@ -95,4 +95,5 @@ class Router:
 
 
 def missing(artefact: Artefact) -> RuntimeMissing:
-    return RuntimeMissing(f"the runtime for {artefact.what} is not installed", HINT)
+    which = ", attacca[wasm]," if isinstance(artefact, WasmModule) else ""
+    return RuntimeMissing(f"the runtime for {artefact.what}{which} is not installed", HINT)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 from attacca.errors import AttaccaError, SecretMissing, StartFailed, Unreachable
-from attacca.model.function import PythonDirectory, Revision
+from attacca.model.function import PythonDirectory, Revision, WasmModule
 from attacca.model.supplies import AskPiece, AskSecrets, Piece, SecretChanged, SecretsTold
 from attacca.worker.runtime.code_cache import BUNDLES, CODE, CodeCache
 
@@ -80,10 +80,8 @@ class Supplies:
             SecretMissing: see `secret`.
         """
         artefact = revision.artefact
-        assert isinstance(artefact, PythonDirectory), "nothing else is made yet"
-        wanted = [(CODE, artefact.code)] + [(BUNDLES, artefact.bundle)] * (artefact.bundle is not None)
-        for kind, digest in wanted:
-            assert digest is not None
+        assert isinstance(artefact, PythonDirectory | WasmModule), "nothing else is made yet"
+        for kind, digest in zip((CODE, BUNDLES), artefact.digests, strict=False):
             if not self.cache.has(digest):
                 await asyncio.shield(self._fetch(kind, digest, held))
         names = [name for name in revision.settings.secrets if name not in self._values]

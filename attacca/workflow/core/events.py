@@ -3,7 +3,8 @@
 import msgspec
 
 from attacca.errors import AttaccaError
-from attacca.model.events import InstanceDown, Instances, InstanceUp, OfInstances, StateSynced
+from attacca.model.events import InstanceDown, Instances, InstanceUp, OfInstances, StateSynced, Strayed
+from attacca.model.machine import Machine
 from attacca.model.messages import Send
 from attacca.model.sandbox import WorkerView
 from attacca.model.workflow import WorkflowSpec, WorkflowView
@@ -21,7 +22,7 @@ class StateRecord(msgspec.Struct, frozen=True):
     """What an instance wanted to be kept. `number`: of the start that wrote it."""
 
     workflow: str
-    component: str
+    component: str  # and which of its replicas
     number: int
     version: int
     state: bytes
@@ -45,11 +46,26 @@ class StopAsked(msgspec.Struct, frozen=True):
     workflow: str
 
 
+class MigrateAsked(msgspec.Struct, frozen=True):
+    """A component, or all of a workflow where that is empty, is to be on the first of these nodes that can have it.
+
+    Ends in one Reply, where it has an id, when all that moved is up again: with the workflow, or with NoCapacity that
+    says where it is instead, and why. Nothing has changed where the answer is NotFound (there is no such workflow,
+    component or node), Conflict (it is there already, or neither up nor waiting), or NoCapacity with the reason for
+    each of the nodes: it does not fit, is cordoned, or has no room now."""
+
+    id: str
+    workflow: str
+    component: str
+    to: tuple[str, ...]
+
+
 class NodeJoined(msgspec.Struct, frozen=True):
     """`address`: where other nodes dial it; empty: there are none."""
 
     view: WorkerView
     address: str = ""
+    machine: Machine | None = None
 
 
 class NodeSeen(msgspec.Struct, frozen=True):
@@ -65,6 +81,7 @@ class Restored(msgspec.Struct, frozen=True):
 
     records: tuple[tuple[Record, int], ...]  # with their versions there
     states: tuple[tuple[StateRecord, int], ...]
+    at: float = 0.0  # seconds since 1970
 
 
 class Stored(msgspec.Struct, frozen=True):
@@ -99,12 +116,24 @@ class Erase(msgspec.Struct, frozen=True):
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """The answer to the StartAsked or StopAsked of that id."""
+    """The answer to the StartAsked, StopAsked or MigrateAsked of that id."""
 
     id: str
     outcome: WorkflowView | AttaccaError | None
 
 
-Reported = InstanceUp | InstanceDown | StateSynced | Instances
-Event = StartAsked | StopAsked | NodeJoined | NodeSeen | NodeLeft | Restored | Stored | StoreFailed | Tick | Reported
+Reported = InstanceUp | InstanceDown | StateSynced | Instances | Strayed
+Event = (
+    StartAsked
+    | StopAsked
+    | MigrateAsked
+    | NodeJoined
+    | NodeSeen
+    | NodeLeft
+    | Restored
+    | Stored
+    | StoreFailed
+    | Tick
+    | Reported
+)
 Command = Send[OfInstances] | Put | Erase | Reply

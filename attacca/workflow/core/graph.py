@@ -4,10 +4,12 @@ from collections.abc import Callable
 from enum import StrEnum
 
 from attacca.errors import AttaccaError
-from attacca.model.events import Event, Route, Target
+from attacca.model.events import REPLICA, Event, Route, Target
 from attacca.model.function import ResourceClass, Revision, Settings, Signature
 from attacca.model.invocation import Timing
+from attacca.model.resources import Resources
 from attacca.model.workflow import Component, InstanceRow, WorkflowSpec, WorkflowView
+from attacca.workflow.core import ingress
 
 FIRST_S, LAST_S = 0.25, 30.0  # between two starts of a part that fails
 RESOURCE_MB = 32
@@ -17,23 +19,28 @@ class Stage(StrEnum):
     WAITING = "waiting"  # for a node, or for its next start
     STARTING = "starting"
     UP = "up"
+    MOVING = "moving"  # what it handles ends, and then its stop
     STOPPING = "stopping"
     GONE = "gone"
 
 
 class Part:
-    """One component. `number` counts its starts, and is part of its instance's name."""
+    """One replica of a component. `number` grows with its starts, and is part of its instance's name: what has a lower
+    one is not it any more."""
 
     __slots__ = (
-        "backlog", "failures", "instance", "key", "number", "retry_at", "revision", "spec", "stage", "state", "timing",
-        "version", "why", "worker", "workflow",
+        "backlog", "failures", "instance", "key", "label", "number", "place", "retry_at", "revision", "spec", "stage",
+        "starts", "state", "timing", "unsent", "version", "wanted_at", "why", "worker", "workflow",
     )  # fmt: skip
 
-    def __init__(self, workflow: "Workflow", spec: Component, retry_at: float) -> None:
-        self.workflow, self.spec = workflow, spec
-        self.revision = revision(workflow, spec)
-        self.key = f"workflow-states/{workflow.id}/{spec.name}"
-        self.number = 0
+    def __init__(
+        self, workflow: "Workflow", spec: Component, revision: Revision, replica: int, retry_at: float
+    ) -> None:
+        self.workflow, self.spec, self.revision = workflow, spec, revision
+        self.label = spec.name if replica == 1 else f"{spec.name}{REPLICA}{replica}"
+        self.place = f"{workflow.id}.{self.label}"
+        self.key = f"workflow-states/{workflow.id}/{self.label}"
+        self.number = self.starts = 0
         self.instance = self.worker = ""  # empty: there is none
         self.stage = Stage.WAITING
         self.retry_at = retry_at
@@ -43,27 +50,44 @@ class Part:
         self.state: bytes | None = None  # that is kept
         self.version = 0
         self.backlog: list[Event] = []  # what an instance left behind, for the next
+        self.unsent: list[Event] = []  # what it had sent, and nobody had got
+        self.wanted_at = ""  # a node that it is to be on when it begins next
 
     def __repr__(self) -> str:
-        return f"<Part {self.spec.name} {self.stage}: {self.number} starts, {len(self.backlog)} events left behind>"
+        return f"<Part {self.label} {self.stage}: {self.starts} starts, {len(self.backlog)} events left behind>"
 
     def name(self) -> str:
-        return f"{self.workflow.id}.{self.spec.name}.{self.number}"
+        return f"{self.place}.{self.number}"
+
+    @property
+    def asked(self) -> Resources:
+        return self.revision.settings.resources
+
+    @property
+    def is_there(self) -> bool:
+        """What is sent to it is handled."""
+        return self.stage is Stage.UP
+
+    def target(self, weight: float, address: str) -> Target:
+        if self.is_there:
+            return Target(self.instance, self.worker, weight, address)
+        return Target(self.name(), "", weight, "", is_held=True)
 
     def fail(self, now: float, why: str) -> None:
         self.stage, self.why = Stage.WAITING, why
         self.retry_at = now + min(FIRST_S * 2**self.failures, LAST_S)
         self.failures += 1
 
-    def leads_to(self, names: set[str]) -> bool:
-        return any(name in names for output in self.spec.outputs.values() for name in output.to)
+    def row(self) -> InstanceRow:
+        return InstanceRow(self.label, self.instance, self.worker, str(self.stage), self.starts, self.why)
 
 
 class Workflow:
     """`generation` grows with each change of where its outputs lead."""
 
     __slots__ = (
-        "asked", "failure", "generation", "id", "is_durable", "is_stopping", "parts", "spec", "started_at", "stops",
+        "asked", "failure", "generation", "id", "is_durable", "is_learning", "is_stopping", "parts",
+        "replicas", "senders", "spec", "started_at", "stops",
     )  # fmt: skip
 
     def __init__(self, name: str, spec: WorkflowSpec, started_at: float, now: float) -> None:
@@ -73,7 +97,18 @@ class Workflow:
         self.stops: list[str] = []  # those who wait for its end
         self.failure: AttaccaError | None = None
         self.is_durable = self.is_stopping = False
-        self.parts = {component.name: Part(self, component, now) for component in spec.components}
+        self.is_learning = False  # after a restart: nodes have not said yet what they run of it
+        self.replicas: dict[str, list[Part]] = {}  # by component
+        self.senders: dict[str, list[str]] = {}  # by component: those that lead to it
+        for component in spec.components:
+            made = revision(self, component)
+            self.replicas[component.name] = [
+                Part(self, component, made, one + 1, now) for one in range(component.replicas)
+            ]
+            for output in component.outputs.values():
+                for to in output.to:
+                    self.senders.setdefault(to, []).append(component.name)
+        self.parts = {part.label: part for parts in self.replicas.values() for part in parts}
 
     def __repr__(self) -> str:
         up = sum(part.stage is Stage.UP for part in self.parts.values())
@@ -84,25 +119,31 @@ class Workflow:
         """It was accepted, and is to be kept up."""
         return self.is_durable and not self.is_stopping
 
+    def leading_to(self, parts: list[Part]) -> list[Part]:
+        """Those parts that send to any of them, in their order."""
+        names = {sender: None for part in parts for sender in self.senders.get(part.spec.name, ())}
+        return [part for name in names for part in self.replicas[name]]
+
+    def peers(self, component: Component) -> list[str]:
+        """Components that it sends to, or that send to it."""
+        sent_to = [name for output in component.outputs.values() for name in output.to]
+        return list(dict.fromkeys([*sent_to, *self.senders.get(component.name, ())]))
+
     def routes(self, part: Part, address: Callable[[str], str]) -> tuple[Route, ...]:
         """Of one of its parts. A target that is nowhere now is waited for."""
         routes = []
         for channel, output in part.spec.outputs.items():
             weights = output.weights or (1.0,) * len(output.to)
-            parts = [self.parts[name] for name in output.to]
             targets = tuple(
-                Target(one.instance, one.worker, weight, address(one.worker))
-                for one, weight in zip(parts, weights, strict=True)
-                if one.instance
+                one.target(weight, address(one.worker))
+                for name, weight in zip(output.to, weights, strict=True)
+                for one in self.replicas[name]
             )
-            routes.append(Route(channel, targets, output.rule, is_held=len(targets) < len(parts)))
+            routes.append(Route(channel, targets, output.rule))
         return tuple(routes)
 
     def view(self) -> WorkflowView:
-        rows = tuple(
-            InstanceRow(part.spec.name, part.instance, part.worker, str(part.stage), part.number, part.why)
-            for part in self.parts.values()
-        )
+        rows = tuple(part.row() for part in self.parts.values())
         return WorkflowView(self.id, self.spec.name, self.started_at, rows, self.spec)
 
 
@@ -111,10 +152,13 @@ def revision(workflow: Workflow, spec: Component) -> Revision:
     name = f"{workflow.id}.{spec.name}"
     if spec.artefact is None:
         settings = Settings(name=workflow.spec.name, memory_mb=RESOURCE_MB)
+        if spec.resource == ingress.INGRESS:
+            settings = ingress.settings(spec, workflow.spec.name, RESOURCE_MB)
         artefact = ResourceClass(spec.resource, tuple(sorted(spec.configuration.items())))
         return Revision(
-            function=name, number=1, settings=settings, handler="", signature=Signature.EVENTS, artefact=artefact
-        )
+            function=name, number=1, settings=settings, handler="", signature=Signature.EVENTS,
+            event=ingress.shape(spec), artefact=artefact,
+        )  # fmt: skip
     settings = Settings(
         name=workflow.spec.name, memory_mb=spec.memory_mb, cpus=spec.cpus, timeout_s=spec.timeout_s, env=spec.env
     )

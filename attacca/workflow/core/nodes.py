@@ -1,19 +1,29 @@
 """The nodes of a domain: workers, what they can hold, and what of it is taken."""
 
+from collections.abc import Iterable
+
+from attacca.errors import NotFound
+from attacca.model.machine import Machine
 from attacca.model.resources import NOTHING, Resources, total
 from attacca.model.sandbox import WorkerView
-from attacca.model.workflow import Component
+from attacca.model.workflow import Component, NodeView
+from attacca.workflow.core.graph import Part
+from attacca.workflow.core.requirements import too_far, unfit
+
+LISTED = "attacca node list shows which there are, and what they have"
+SAID = 5  # nodes, with why they do not fit
 
 
 class Node:
     """A `policy.placement.types.Worker`."""
 
-    __slots__ = ("address", "capacity", "is_cordoned", "name", "ours", "reserved", "used")
+    __slots__ = ("address", "capacity", "is_cordoned", "machine", "name", "ours", "reserved")
 
-    def __init__(self, view: WorkerView, address: str) -> None:
+    def __init__(self, view: WorkerView, address: str, machine: Machine | None) -> None:
         self.address = address
         self.name = view.name
         self.capacity = view.capacity
+        self.machine = machine or Machine(processors=view.cores, cores=view.cores)
         self.ours: dict[str, Resources] = {}  # by instance that was placed there
         self.reserved: Resources = NOTHING
         self.is_cordoned = view.draining
@@ -21,13 +31,16 @@ class Node:
     def __repr__(self) -> str:
         return f"<Node {self.name}: {len(self.ours)} instances{', cordoned' * self.is_cordoned}>"
 
-    def count(self) -> None:
-        self.reserved = total(self.ours.values())
+    def view(self) -> NodeView:
+        instances = tuple(name for name in self.ours if name.rpartition(".")[2].isdigit())
+        memory_mb, reserved_mb = self.capacity.memory_mb, self.reserved.memory_mb
+        return NodeView(self.name, self.is_cordoned, memory_mb, reserved_mb, instances, self.machine)
 
 
 class Nodes:
     def __init__(self) -> None:
         self.by_name: dict[str, Node] = {}
+        self.machines: dict[str, Machine] = {}
 
     def __repr__(self) -> str:
         return f"<Nodes {len(self.by_name)}>"
@@ -35,8 +48,9 @@ class Nodes:
     def all(self) -> list[Node]:
         return list(self.by_name.values())
 
-    def join(self, view: WorkerView, address: str) -> None:
-        self.by_name[view.name] = Node(view, address)
+    def join(self, view: WorkerView, address: str, machine: Machine | None = None) -> None:
+        node = self.by_name[view.name] = Node(view, address, machine)
+        self.machines[view.name] = node.machine
 
     def address(self, name: str) -> str:
         node = self.by_name.get(name)
@@ -47,34 +61,77 @@ class Nodes:
         if node is not None:
             node.is_cordoned = view.draining
 
-    def leave(self, name: str) -> None:
-        self.by_name.pop(name, None)
+    def view(self, name: str) -> NodeView:
+        """
+        Raises:
+            NotFound: there is none.
+        """
+        node = self.by_name.get(name)
+        if node is None:
+            raise NotFound(f"there is no node {name[:80]!r}", LISTED)
+        return node.view()
+
+    def views(self) -> list[NodeView]:
+        return [self.by_name[name].view() for name in sorted(self.by_name)]
+
+    def leave(self, name: str) -> Node | None:
+        self.machines.pop(name, None)
+        return self.by_name.pop(name, None)
 
     def reserve(self, name: str, instance: str, asked: Resources) -> None:
+        """Also for one that is to come, under the name of its place."""
         node = self.by_name.get(name)
         if node is not None:
+            assert instance not in node.ours, "it is counted once"
             node.ours[instance] = asked
-            node.count()
+            node.reserved += asked
 
     def free(self, name: str, instance: str) -> None:
         node = self.by_name.get(name)
-        if node is not None and node.ours.pop(instance, None) is not None:
-            node.count()
+        asked = None if node is None else node.ours.pop(instance, None)
+        if node is not None and asked is not None:
+            node.reserved -= asked
 
-    def unfit(self, component: Component) -> str:
-        """Why no node could ever have it; empty: one could."""
-        if not self.by_name:
-            return "there is no node"
-        if all(self._is_unfit(node, component) for node in self.by_name.values()):
-            names = ", ".join(component.requires.nodes)
-            whose = f" is one of {names} and" if names else ""
-            return f"none of {len(self.by_name)} nodes{whose} has {component.memory_mb} MB for it"
+    def unready(self, name: str, part: Part, asked: Iterable[Resources]) -> str:
+        """Why it cannot have it now; empty: it can. `asked`: by all that is to go there at once."""
+        node = self.by_name.get(name)
+        if node is None:
+            return "there is no such node"
+        why = self._unfit(node, part.spec, part.asked) or self._too_far(name, part)
+        if why:
+            return why
+        if node.is_cordoned:
+            return "it is cordoned"
+        wanted = total(asked)
+        if not (node.reserved + wanted).fits(node.capacity):
+            return f"{wanted.memory_mb} MB are not free there"
         return ""
 
-    def unfit_names(self, component: Component) -> list[str]:
-        return [name for name, node in self.by_name.items() if self._is_unfit(node, component)]
+    def unfit(self, component: Component, asked: Resources) -> str:
+        """Why no node could ever have it; empty: one could."""
+        whys = {name: self._unfit(node, component, asked) for name, node in self.by_name.items()}
+        if not whys:
+            return "there is no node"
+        if not all(whys.values()):
+            return ""
+        said = [f"{name}: {why}" for name, why in whys.items()]
+        return "; ".join([*said[:SAID], *([f"and {len(said) - SAID} more"] if len(said) > SAID else [])])
 
-    def _is_unfit(self, node: Node, component: Component) -> bool:
-        wanted = component.requires.nodes
-        is_elsewhere = bool(wanted) and node.name not in wanted
-        return is_elsewhere or not Resources(component.memory_mb).fits(node.capacity)
+    def closed(self, part: Part) -> list[str]:
+        """Those that cannot have it as it is now, whatever room they have."""
+        return [
+            name
+            for name, node in self.by_name.items()
+            if self._unfit(node, part.spec, part.asked) or self._too_far(name, part)
+        ]
+
+    def _unfit(self, node: Node, component: Component, asked: Resources) -> str:
+        return unfit(node.name, node.machine, node.capacity, component, asked)
+
+    def _too_far(self, name: str, part: Part) -> str:
+        near = part.spec.requires.near
+        if not near:
+            return ""
+        replicas = part.workflow.replicas
+        where = {other: [at for one in replicas[other] if (at := one.worker or one.wanted_at)] for other in near}
+        return too_far(part.spec, name, self.machines, where)

@@ -1,20 +1,33 @@
 """What every resource offers: it is made from its configuration, handles events one at a time, and ends."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
-from attacca.errors import BadConfig
+from attacca.errors import AttaccaError, BadConfig
+from attacca.model.invocation import Ok, Request
+from attacca.workflow.resources.reach import FAR, Reach
+
+Ask = Callable[[str, bytes, float], Awaitable[bytes | None]]
+
+
+async def _nobody(to: str, data: bytes, seconds: float) -> bytes | None:
+    raise BadConfig(f"there is nobody at {to!r}", "lead the output somewhere")
 
 
 class Host(msgspec.Struct, frozen=True):
-    """What its node gives a resource."""
+    """What its node gives a resource. `call` and `call_to` wait for the reply, so many seconds; 0: as many as its
+    component has. They raise an AttaccaError where there is none."""
 
     cast: Callable[[str, bytes], None]  # to one of its outputs
     directory: Path  # for the files that it writes
     wall: Callable[[], float]  # seconds since 1970
+    now: Callable[[], float] = lambda: 0.0  # seconds that only grow
+    reach: Reach = FAR  # which hosts it may speak to
+    call: Ask = _nobody  # one of its outputs
+    call_to: Ask = _nobody  # an address
 
 
 class Resource(Protocol):
@@ -30,7 +43,11 @@ class Resource(Protocol):
             AttaccaError: what it stands for is not to be had.
         """
 
-    async def cast(self, source: str, data: bytes) -> None: ...
+    async def cast(self, source: str, data: bytes) -> None:
+        """
+        Raises:
+            AttaccaError: it was in vain; the log says so.
+        """
 
     async def call(self, source: str, data: bytes) -> bytes | None:
         """
@@ -39,6 +56,23 @@ class Resource(Protocol):
         """
 
     async def close(self) -> None: ...
+
+
+@runtime_checkable
+class Served(Protocol):
+    """A resource to which gateways send requests."""
+
+    async def serve(self, request: Request) -> Ok:
+        """
+        Raises:
+            AttaccaError: whoever has asked is told.
+        """
+
+
+class Unable(AttaccaError):
+    """A resource was asked for what it cannot do."""
+
+    code, status = "bad_function", 422
 
 
 def field(configuration: Mapping[str, str], name: str, of: str) -> str:
@@ -54,3 +88,18 @@ def field(configuration: Mapping[str, str], name: str, of: str) -> str:
 
 def is_set(configuration: Mapping[str, str], name: str) -> bool:
     return configuration.get(name, "false").lower() not in ("", "false", "no", "0")
+
+
+def number(configuration: Mapping[str, str], name: str, default: float, least: float, most: float) -> float:
+    """
+    Raises:
+        BadConfig: it is none, or out of bounds.
+    """
+    told = configuration.get(name)
+    try:
+        value = default if not told else float(told)
+    except ValueError:
+        value = least - 1
+    if not least <= value <= most:
+        raise BadConfig(f"{name} = {told!r} is no number from {least:g} to {most:g}", f"write {name} = {default:g}")
+    return value

@@ -11,7 +11,7 @@ from attacca.model.function import Artefact, Executable, Image, PythonDirectory,
 from attacca.model.invocation import Invocation, Request
 from attacca.worker.core.events import OfEvent
 from attacca.worker.core.reports import Report, SandboxFailed, Sink, TemplateFailed
-from attacca.worker.runtime.router import HINT, Router
+from attacca.worker.runtime.router import HINT, Router, missing
 from attacca.worker.runtime.types import Runtime
 from tests.worker.stage import revision
 
@@ -122,7 +122,8 @@ def test_what_nobody_can_run_is_refused_in_one_sentence_and_not_inside_the_call(
         router.make_sandbox("s1", strange, None)
         assert heard == []
         await asyncio.sleep(0)
-        why = f"the runtime for {artefact.what} is not installed"
+        why = missing(artefact).message
+        assert artefact.what in why
         assert heard == [
             TemplateFailed("t1", "runtime_missing", why, hint=HINT),
             SandboxFailed("s1", "runtime_missing", why),

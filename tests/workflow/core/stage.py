@@ -35,6 +35,7 @@ from attacca.worker.runtime.simulated import SimulatedRuntime
 from attacca.workflow.core.domain import DomainCore
 from attacca.workflow.core.events import (
     Erase,
+    MigrateAsked,
     NodeJoined,
     NodeLeft,
     Put,
@@ -121,6 +122,7 @@ class Stage:
         self.is_writing = True
         self.replies: dict[str, Any] = {}
         self.nodes: dict[str, Node] = {}
+        self.all_nodes: list[Node] = []  # those that are dead as well
         self._handler = handler
         self._asked = 0
         for number in range(1, nodes + 1):
@@ -128,6 +130,7 @@ class Stage:
 
     def node(self, name: str) -> Node:
         node = self.nodes[name] = Node(self, name, self._handler)
+        self.all_nodes.append(node)
         self.joined(node)
         return node
 
@@ -195,6 +198,12 @@ class Stage:
         self.tell(StopAsked(str(self._asked), workflow))
         self.play(10.0)
         return self.replies[str(self._asked)]
+
+    def migrate(self, workflow: str, component: str, *to: str) -> str:
+        """The id of its answer, which comes when it has moved."""
+        self._asked += 1
+        self.tell(MigrateAsked(str(self._asked), workflow, component, to))
+        return str(self._asked)
 
     def play(self, seconds: float) -> None:
         until = self.clock.now() + seconds

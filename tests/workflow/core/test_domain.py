@@ -27,13 +27,13 @@ def test_all_are_up_when_it_is_answered_and_gone_when_it_is_stopped() -> None:
     workflow = stage.start(function("a", to="b"), function("b"))
     assert {row.state for row in stage.core.view(workflow).instances} == {"up"}
     assert stage.core.view("demo").id == workflow
-    assert repr(stage.core).startswith("<DomainCore 1 workflows, 2 of 2 up, <Nodes 1>")
+    assert repr(stage.core).startswith("<DomainCore <Books 1 workflows, 2 of 2 up, <Nodes 1>>, ")
     assert repr(stage.core.workflows[workflow]) == f"<Workflow {workflow} demo: 2 of 2 up, generation 2>"
     assert repr(stage.core.workflows[workflow].parts["a"]) == "<Part a up: 1 starts, 0 events left behind>"
     assert repr(stage.core.nodes.by_name["n1"]) == "<Node n1: 2 instances>"
-    assert stage.core.digests() == {"code-a", "code-b"}
+    assert stage.core.books.digests() == {"code-a", "code-b"}
     assert stage.stop(workflow) is None
-    assert (stage.core.views(), stage.store, stage.nodes["n1"].core.pool.sandboxes) == ([], {}, {})
+    assert (stage.core.books.views(), stage.store, stage.nodes["n1"].core.pool.sandboxes) == ([], {}, {})
     assert isinstance(stage.stop(workflow), NotFound)
 
 
@@ -153,7 +153,7 @@ def test_whoever_is_behind_is_not_sent_to_without_end() -> None:
     assert repr(instance).startswith(
         f"<EventInstance {sender} up: <Mailbox 8 events, {MAILBOX_BYTES} bytes>, 0 handled"
     )
-    assert repr(instance.routes) == "<Routes of generation 1: 1 outputs, 0 held>"
+    assert repr(instance.routes) == "<Routes of generation 2: 1 outputs, 1 places>"
     assert repr(node.core.instances) == "<Instances 2 here, 8 events wait>"
     assert repr(node.core.instances.exchange).startswith("<Exchange 0 calls open, 0 casts later")
     assert repr(node.core.templates) == f"<Templates {len(node.core.pool.templates)}>"
@@ -179,15 +179,15 @@ def test_code_that_cannot_begin_ends_the_workflow_with_why() -> None:
         stage.start(function("a", to="b"), function("b"))
     stage.play(5.0)
     assert isinstance(stage.replies["1"], BadFunction)
-    assert (stage.core.views(), stage.store, stage.nodes["n1"].core.pool.sandboxes) == ([], {}, {})
+    assert (stage.core.books.views(), stage.store, stage.nodes["n1"].core.pool.sandboxes) == ([], {}, {})
 
 
 def test_what_can_run_nowhere_is_refused() -> None:
     stage = Stage(quiet)
-    with pytest.raises(AssertionError, match="none of 1 nodes is one of n9 and has 128 MB"):
+    with pytest.raises(AssertionError, match="a can run nowhere: n1: it is none of n9"):
         stage.start(function("a", on="n9"))
     assert isinstance(stage.replies["1"], NoCapacity)
-    with pytest.raises(AssertionError, match="none of 1 nodes has 5000 MB for it"):
+    with pytest.raises(AssertionError, match="a can run nowhere: n1: it has not 5000 MB for it"):
         stage.start(msgspec.structs.replace(function("a"), memory_mb=5000))
     with pytest.raises(AssertionError, match="there is no node"):
         Stage(quiet, nodes=0).start(function("a"))
@@ -201,7 +201,7 @@ def test_one_that_cannot_be_kept_is_refused() -> None:
     (key,) = stage.core.workflows
     stage.tell(StoreFailed(f"workflows/{key}", StateUnavailable("the disk is full", "free some")))
     assert isinstance(stage.replies["1"], StateUnavailable)
-    assert stage.core.views() == []
+    assert stage.core.books.views() == []
 
 
 def test_a_state_that_is_being_written_goes_with_its_workflow() -> None:

@@ -15,8 +15,8 @@ from attacca.model.function import ResourceClass, Signature
 from attacca.model.invocation import Failed, Ok
 from attacca.worker.core.events import Deliver
 from attacca.worker.core.reports import Report, RunEnded, SandboxFailed, SandboxGone, SandboxReady
-from attacca.workflow.resources import RESOURCES
 from attacca.workflow.resources.file_log import FileLog
+from attacca.workflow.resources.making import Classes
 from attacca.workflow.resources.runtime import ResourceRuntime
 from attacca.workflow.resources.types import Host
 from tests.worker.stage import revision
@@ -29,7 +29,7 @@ def resource(name: str, **configuration: str) -> Any:
 
 class Bench:
     def __init__(self, directory: Path) -> None:
-        self.runtime = ResourceRuntime(RESOURCES, directory, ManualClock())
+        self.runtime = ResourceRuntime(Classes(("file-log",)).find, directory, ManualClock())
         self.reports: asyncio.Queue[Report] = asyncio.Queue()
 
     async def handle(self, kind: EventKind, data: bytes = b"", source: str = "a@w\nwf") -> Report:

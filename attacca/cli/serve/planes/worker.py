@@ -28,19 +28,20 @@ from attacca.kernel.clock import Clock, SystemClock
 from attacca.kernel.rand import Streams
 from attacca.model.endpoints import AskSandboxes
 from attacca.model.events import BetweenInstances
-from attacca.model.function import PythonDirectory, ResourceClass
+from attacca.model.function import ResourceClass
 from attacca.model.messages import Access, FromControl, FromWorker, Leads, Supplied, ToControl, ToWorker
 from attacca.model.supplies import Piece, SecretChanged, SecretsTold
 from attacca.worker.core import view
 from attacca.worker.driver import Worker
 from attacca.worker.host.load import Meter
+from attacca.worker.host.machine import found
 from attacca.worker.runtime.code_cache import CodeCache
 from attacca.worker.runtime.fetching import Fetching
 from attacca.worker.runtime.process.runtime import ProcessRuntime
 from attacca.worker.runtime.router import Router
 from attacca.worker.runtime.supplies import Supplies
-from attacca.workflow.resources import RESOURCES
-from attacca.workflow.resources.runtime import ResourceRuntime
+from attacca.worker.runtime.wasm.making import with_modules
+from attacca.workflow.resources.making import Classes, made
 
 WORKER = "worker"
 
@@ -130,11 +131,12 @@ class WorkerPlane:
         cache = CodeCache(directory, config.cluster.code_mb * MB)
         self._supplies = supplies = Supplies(cache, lambda question: peers.send(CONTROL, question))
         self.runtime = ProcessRuntime(cache, config.process, self._clock, config.worker.memory_mb, supplies.secret)
-        fetching = Fetching(self.runtime, supplies, self._clock, lambda: view.held(self.worker.core))
-        resources = ResourceRuntime(RESOURCES, directory / "resources", self._clock)
+        uploaded = with_modules(self.runtime, config.process, self._clock, config.worker.memory_mb, cache.code)
+        fetching = Fetching(Router(uploaded), supplies, self._clock, lambda: view.held(self.worker.core))
+        resources = made(config.resources, directory / "resources", self._clock)
         self.worker = Worker(
             msgspec.structs.replace(config.worker, name=self.name),
-            Router({PythonDirectory: fetching, ResourceClass: resources}),
+            Router({**dict.fromkeys(uploaded, fetching), ResourceClass: resources}),
             self._clock,
             self._streams,
             peers.send,
@@ -143,6 +145,7 @@ class WorkerPlane:
             Meter(directory).measure,
             teller(),
         )
+        self.worker.core.machine = found(self.worker.config, directory, Classes(config.resources.classes).names())
         self._once = Once(cast(Peers[object], peers), lambda _: False)
         self._led = led(self._clock, config.gateway.silent_s, peers)
         peers.bind(self._join, self._receiver, self._lose, self.worker.press)

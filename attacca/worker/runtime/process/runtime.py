@@ -14,10 +14,11 @@ from attacca.model.function import Revision
 from attacca.model.invocation import Invocation
 from attacca.worker.core.events import OfEvent
 from attacca.worker.core.reports import SandboxFailed, SandboxGone, Sink, TemplateFailed, TemplateGone
-from attacca.worker.host.cgroups import Group, Groups, open_groups, sweep
+from attacca.worker.host.cgroups import Group
 from attacca.worker.host.isolation import no_limits
 from attacca.worker.runtime.code_store import CodeStore
 from attacca.worker.runtime.process.child_process import ChildProcess
+from attacca.worker.runtime.process.common import Common
 from attacca.worker.runtime.process.description import Secret, describe, no_secret
 from attacca.worker.runtime.process.family import Limits
 from attacca.worker.runtime.process.fork_client import ForkClient, pipes
@@ -26,11 +27,9 @@ from attacca.worker.runtime.process.options import ProcessOptions
 from attacca.worker.runtime.process.room import Share
 from attacca.worker.runtime.process.sandbox import SLACK, SandboxProcess
 from attacca.worker.runtime.process.template import TemplateProcess
-from attacca.worker.runtime.process.users import Users
 from attacca.worker.runtime.process.watchdog import look_at
-from attacca.worker.runtime.process.weight import Weight
 from attacca.worker.runtime.process.zygote.minder import SANDBOX_PID
-from attacca.worker.runtime.process.zygote_manager import USERS, ZygoteManager
+from attacca.worker.runtime.process.zygote_manager import ZygoteManager
 
 END_S = 10.0  # for the last process to go
 FRAMES_MB = 256  # of frames that are not complete, of all sandboxes together; no function may have more than half
@@ -40,7 +39,8 @@ LAST_WORDS_S = 1.0  # an import that takes too long can say where it was, before
 
 class ProcessRuntime:
     """Implements `worker.runtime.types.Runtime`. `store` has code and bundles; `memory_mb` is what
-    the worker gives out to all sandboxes and templates together; `secret` gives the value of one when it is wanted."""
+    the worker gives out to all sandboxes and templates together; `secret` gives the value of one when it is wanted.
+    `common` is what it shares with another one beside it."""
 
     def __init__(
         self,
@@ -49,8 +49,10 @@ class ProcessRuntime:
         clock: Clock,
         memory_mb: int | None = None,
         secret: Secret = no_secret,
+        common: Common | None = None,
     ) -> None:
-        self._clock, self._memory_mb, self._secret = clock, memory_mb, secret
+        self._clock, self._secret = clock, secret
+        self.common = common or Common(options, memory_mb)
         self._store, self._options = store, options
         self._isolate = options.isolation != "none"
         self._sandboxes: dict[str, SandboxProcess] = {}
@@ -58,11 +60,8 @@ class ProcessRuntime:
         self._processes: dict[str, ChildProcess] = {}
         self._births: dict[int, str] = {}  # numbers of those whose end has not come, and their names
         self._count = itertools.count(1)
-        self._users = Users(USERS if os.geteuid() == 0 and self._isolate else 1)
         largest = (options.max_response_mb << 20) + SLACK
         self._frames = Budget(max(FRAMES_MB << 20, 4 * largest), max(FRAMES_MB << 19, 2 * largest))
-        self._groups: Groups | None = None
-        self._weight = Weight()
         self._leftovers = Leftovers(self._forkers)
         self._watchdog: asyncio.Task[None] | None = None
         self._idle = asyncio.Event()
@@ -76,32 +75,22 @@ class ProcessRuntime:
     @property
     def limits(self) -> str:
         """What holds a sandbox to its memory, for people."""
-        return self._groups.version if self._groups is not None else "rlimits and a watchdog"
+        return self.common.groups.version if self.common.groups is not None else "rlimits and a watchdog"
 
     # the worker's orders
 
     async def open(self, sink: Sink) -> None:
         self._loop, self._sink = asyncio.get_running_loop(), sink
         self._store.open()
-        if self._options.use_cgroups:
-            sweep()
-            self._groups = open_groups()
-            self._weight.tell = self._groups.weigh if self._groups is not None else None
-        if self._groups is not None and self._memory_mb is not None:
-            self._groups.bound(self._memory_mb)
-        if self._groups is None:
+        self.common.open()
+        if self.common.groups is None:
             if self._options.must_enforce:
                 raise no_limits()
             self._watchdog = self._loop.create_task(look_at(self._everyone, self._options))
         self._zygotes = ZygoteManager(
-            self._store.code,
-            self._store.bundles,
-            self._groups,
-            self._leftovers.add,
-            self._hear,
-            self._lost,
+            self._store.code, self._store.bundles, self.common.groups, self._leftovers.add, self._hear, self._lost,
             isolate=self._isolate,
-        )
+        )  # fmt: skip
         try:
             await self._zygotes.open()
         except BaseException:
@@ -119,8 +108,7 @@ class ProcessRuntime:
         if self._processes:
             await asyncio.wait_for(self._idle.wait(), END_S)
         self._leftovers.close()
-        if self._groups is not None:
-            self._groups.close()
+        self.common.close()
 
     async def ready(self) -> None:
         """Wait until there is a zygote, also after one was lost."""
@@ -142,7 +130,7 @@ class ProcessRuntime:
             self._lost,
             Share(self._frames, revision.function),
             isolate=self._isolate,
-            has_groups=self._groups is not None,
+            has_groups=self.common.groups is not None,
         )
         self._templates[template] = made
         begin = self._order(made, (*inner, theirs.detach()), lambda why: self._template_ended(made, why))
@@ -157,7 +145,7 @@ class ProcessRuntime:
         room = Share(self._frames, revision.function)
         made = SandboxProcess(sandbox, revision, self._options, self._loop, ours, self._clock, self._sink, room)
         self._sandboxes[sandbox] = made
-        self._weight.change(self._limits(revision).weight)
+        self.common.weight.change(self._limits(revision).weight)
         parent = self._templates.get(template) if template is not None else None
         begin = self._order(made, inner, lambda why: self._sandbox_ended(made, parent, why))
         if template is None:
@@ -193,6 +181,15 @@ class ProcessRuntime:
         if (made := self._sandboxes.get(sandbox)) is not None:
             made.leave(invocation)
 
+    def limit(self, sandbox: str, revision: Revision) -> None:
+        """From now on it may have what that revision may.
+
+        Raises:
+            OSError: its cgroup is gone.
+        """
+        if (made := self._sandboxes.get(sandbox)) is not None and made.process.group is not None:
+            made.process.group.limit(*self._limits(revision))
+
     def tell(self, sandbox: str, word: OfEvent) -> None:
         if (made := self._sandboxes.get(sandbox)) is not None:
             made.tell(word)
@@ -207,7 +204,7 @@ class ProcessRuntime:
         process = made.process = self._processes[made.name] = ChildProcess(self._loop, reader, made.printed, ended)
         process.number = next(self._count)
         self._births[process.number] = made.name
-        user = self._users.take(made.revision.function)
+        user = self.common.users.take(made.revision.function)
         made.timer = self._loop.call_later(self._options.start_timeout_s + LAST_WORDS_S, self._give_up, made)
         descriptors = (*inner[:2], writer, *inner[2:])
 
@@ -243,7 +240,7 @@ class ProcessRuntime:
         if not parent.is_open:
             self._refuse(process, descriptors, "the process that would fork it is gone")
             return
-        if group is None and self._groups is not None:
+        if group is None and self.common.groups is not None:
             self._refuse(process, descriptors, "there is no cgroup for it")
             return
         try:
@@ -278,7 +275,7 @@ class ProcessRuntime:
             self._secret,
             places,
             template=isinstance(made, TemplateProcess),
-            has_groups=self._groups is not None,
+            has_groups=self.common.groups is not None,
         )
 
     def _hear(self, parent: ForkClient, kind: int, number: int, payload: bytes) -> None:
@@ -351,7 +348,7 @@ class ProcessRuntime:
         process = made.process
         del self._processes[made.name]
         del self._births[process.number]
-        self._users.give(made.revision.function)
+        self.common.users.give(made.revision.function)
         if process.parent is not None:
             process.parent.lineage.forget(process.pid)
         was_oom = process.is_over_memory
@@ -369,7 +366,7 @@ class ProcessRuntime:
     def _sandbox_ended(self, made: SandboxProcess, template: TemplateProcess | None, why: str) -> None:
         made.close()
         del self._sandboxes[made.name]
-        self._weight.change(-self._limits(made.revision).weight)
+        self.common.weight.change(-self._limits(made.revision).weight)
         was_oom = self._was_out_of_memory(made)
         if template is not None:
             template.lives(-1)

@@ -1,0 +1,39 @@
+"""What the process runtimes of one worker share: the users that sandboxes are, cgroups, and how much all count."""
+
+import os
+
+from attacca.worker.host.cgroups import Groups, open_groups, sweep
+from attacca.worker.runtime.process.options import ProcessOptions
+from attacca.worker.runtime.process.users import Users
+from attacca.worker.runtime.process.weight import Weight
+from attacca.worker.runtime.process.zygote_manager import USERS
+
+
+class Common:
+    """Opened by the first of them, closed by the last. `memory_mb`: see `ProcessRuntime`."""
+
+    def __init__(self, options: ProcessOptions, memory_mb: int | None) -> None:
+        self._options, self._memory_mb = options, memory_mb
+        self.users = Users(USERS if os.geteuid() == 0 and options.isolation != "none" else 1)
+        self.weight = Weight()
+        self.groups: Groups | None = None
+        self._holders = 0
+
+    def __repr__(self) -> str:
+        return f"<Common to {self._holders}, {self.users}>"
+
+    def open(self) -> None:
+        self._holders += 1
+        if self._holders > 1 or not self._options.use_cgroups:
+            return
+        sweep()
+        self.groups = open_groups()
+        if self.groups is not None:
+            self.weight.tell = self.groups.weigh
+            if self._memory_mb is not None:
+                self.groups.bound(self._memory_mb)
+
+    def close(self) -> None:
+        self._holders -= 1
+        if self._holders == 0 and self.groups is not None:
+            self.groups.close()

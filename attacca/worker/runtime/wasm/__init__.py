@@ -1,0 +1,1 @@
+"""Sandboxes that run modules of WebAssembly: event functions as EDGELESS compiles them."""

@@ -1,0 +1,120 @@
+"""A module of WebAssembly as an event function, on wasmtime: eight imports, eight exports, as EDGELESS has them.
+
+A sandbox of it is made before anybody needs it, warmed up with a module of our own, and then given to one instance: its
+INIT brings the module. Or it is given a module only to compile it.
+"""
+
+import struct
+from typing import Any
+
+import wasmtime
+
+from .guest import Guest, World, here
+from .imports import linker_of
+from .watch import Watch
+
+# INIT's payload: what is to be done, bytes of linear memory, seconds that a handler may run, whether there is a payload
+# and how long it is; then the payload, then the module, which is compiled where it is to be run.
+ENVELOPE = struct.Struct("<BQdBI")
+RUN, COMPILE = 0, 1
+STACK_BYTES = 512 << 10
+WARM = """(module
+  (import "env" "telemetry_log_asm" (func $log (param i32 i32 i32 i32 i32)))
+  (memory (export "memory") 1)
+  (func (export "edgeless_mem_alloc") (param i32) (result i32) (i32.const 1024))
+  (func (export "edgeless_mem_free") (param i32 i32))
+  (func (export "edgeless_mem_clear"))
+  (func (export "handle_init_asm") (param i32 i32 i32 i32)
+    (call $log (i32.const 3) (i32.const 0) (i32.const 1) (i32.const 0) (i32.const 1)))
+  (func (export "handle_cast_asm") (param i32 i32 i32 i32))
+  (func (export "handle_call_asm") (param i32 i32 i32 i32 i32 i32) (result i32) (i32.const 0))
+  (func (export "handle_stop_asm")))"""
+
+
+class Stale(Exception):
+    """What was compiled is not for this machine, or not by this wasmtime."""
+
+
+def _engine() -> wasmtime.Engine:
+    config = wasmtime.Config()
+    config.epoch_interruption = True
+    config.parallel_compilation = False  # whose threads no fork would have
+    config.max_wasm_stack = STACK_BYTES
+    config.wasm_threads = False
+    config.wasm_memory64 = False
+    return wasmtime.Engine(config)
+
+
+ENGINE = _engine()
+LINKER = linker_of(ENGINE)
+COMPILED_WARM = bytes(wasmtime.Module(ENGINE, bytes(wasmtime.wat2wasm(WARM))).serialize())
+watches: list[Watch] = []
+
+
+class Silent:
+    """The context of what runs for nobody."""
+
+    self_id = "nobody@nowhere"
+
+    def log(self, *_: object) -> None: ...
+
+
+def after_fork() -> None:
+    """In each sandbox, before it is given to somebody: what runs for the first time takes ten times as long."""
+    watches[:] = [Watch(ENGINE)]
+    guest = _guest(Silent(), wasmtime.Module.deserialize(ENGINE, COMPILED_WARM), 1 << 20, 60.0)
+    guest.init(b"warm", None)
+    guest.cast("a@b", b"warm")
+    guest.call("a@b", b"warm")
+    guest.stop()
+    here.clear()
+
+
+def _guest(ctx: Any, module: wasmtime.Module, memory_bytes: int, limit_s: float) -> Guest:
+    return Guest(ctx, module, World(ENGINE, LINKER, watches[0]), memory_bytes, limit_s)
+
+
+class Wasm:
+    """The event function that the worker's agent finds here. `compiled`: it was asked for that alone."""
+
+    def __init__(self) -> None:
+        self.compiled: bytes | None = None
+        self.guest: Guest
+
+    def __repr__(self) -> str:
+        return f"<Wasm {'compiled' if self.compiled else 'runs'}>"
+
+    def init(self, ctx: Any, envelope: bytes, state: bytes | None) -> None:
+        task, memory_bytes, limit_s, has_payload, size = ENVELOPE.unpack_from(envelope)
+        at = ENVELOPE.size + size
+        payload, module = bytes(envelope[ENVELOPE.size : at]), bytes(envelope[at:])
+        if task == COMPILE:
+            self.compiled = _compiled(module)
+            return
+        if not watches:  # made from nothing, and not from a template
+            after_fork()
+        self.guest = _guest(ctx, _deserialized(module), memory_bytes, limit_s)
+        self.guest.init(payload if has_payload else None, state)
+
+    def cast(self, _: Any, source: str, message: bytes) -> None:
+        self.guest.cast(source, bytes(message))
+
+    def call(self, _: Any, source: str, message: bytes) -> bytes | None:
+        return self.compiled or self.guest.call(source, bytes(message))
+
+    def stop(self, _: Any) -> None:
+        self.guest.stop()
+
+
+def _compiled(module: bytes) -> bytes:
+    try:
+        return bytes(wasmtime.Module(ENGINE, module).serialize())
+    except wasmtime.WasmtimeError as error:
+        raise ValueError(f"it cannot be compiled: {' '.join(str(error).split())[:1000]}") from None
+
+
+def _deserialized(module: bytes) -> wasmtime.Module:
+    try:
+        return wasmtime.Module.deserialize(ENGINE, module)
+    except wasmtime.WasmtimeError as error:
+        raise Stale(str(error)) from None

@@ -1,0 +1,126 @@
+"""Where instances begin, when, and who is told where they are.
+
+A part that waits is looked at when its time has come, and never otherwise: what a decision costs goes by what moves.
+"""
+
+from attacca.kernel.timers import Timers
+from attacca.model.events import Event as Sent
+from attacca.model.events import Patch, StartInstance
+from attacca.model.messages import Send
+from attacca.policy.placement.types import Ask, Near, NoRoom, Placed, Placer
+from attacca.workflow.core.books import Books
+from attacca.workflow.core.events import Command
+from attacca.workflow.core.graph import Part, Stage, Workflow
+
+
+class Placing:
+    def __init__(self, books: Books, placer: Placer) -> None:
+        self._books, self._placer = books, placer
+        self.due: Timers[Part] = Timers()  # of those that wait
+        self.writing: dict[str, None] = {}  # keys of states: who follows begins with what is being written
+
+    def __repr__(self) -> str:
+        return f"<Placing {self.due!r}>"
+
+    def among(self) -> None:
+        self._placer.among(self._books.nodes.all())
+
+    def wait(self, part: Part) -> None:
+        self.due.set(part, part.retry_at)
+
+    def place(self, now: float, out: list[Command]) -> None:
+        if self.due.at > now:
+            return
+        for part in self.due.pop_due(now):
+            workflow = part.workflow
+            if part.stage is not Stage.WAITING or not workflow.is_wanted or part.key in self.writing:
+                continue
+            if workflow.is_learning:
+                self.learned(workflow, out)
+            if self._choose(now, part):
+                self._begin(part, out)
+            else:
+                self.wait(part)
+
+    def _choose(self, now: float, part: Part) -> bool:
+        nodes, asked = self._books.nodes, part.asked
+        wanted, part.wanted_at = part.wanted_at, ""
+        nodes.free(wanted, part.place)
+        where = wanted if wanted and not nodes.unready(wanted, part, [asked]) else self._node(now, part)
+        if not where:
+            return False
+        part.number += 1
+        part.starts += 1
+        part.instance, part.worker, part.stage = part.name(), where, Stage.STARTING
+        self._books.parts[part.instance] = part
+        nodes.reserve(where, part.instance, asked)
+        return True
+
+    def _node(self, now: float, part: Part) -> str:
+        """One that has none of its replicas, if there is any. Empty: it is said why."""
+        nodes = self._books.nodes
+        closed = nodes.closed(part)
+        near = self._near(part)
+        beside = [other.worker for other in part.workflow.replicas[part.spec.name] if other.worker]
+        answer = self._ask(now, part, [*closed, *beside], near) if beside else None
+        if answer is None or isinstance(answer, NoRoom):
+            answer = self._ask(now, part, closed, near)
+        if isinstance(answer, NoRoom):
+            why = nodes.unfit(part.spec, part.asked)
+            part.fail(now, f"{answer.why}: {why}" if why else answer.why)
+            return ""
+        return answer.worker
+
+    def _ask(self, now: float, part: Part, avoid: list[str], near: dict[str, Near]) -> Placed | NoRoom:
+        return self._placer.place(now, Ask(part.revision.function, part.asked, near=near, avoid=tuple(avoid)))
+
+    def _near(self, part: Part) -> dict[str, Near]:
+        """Nodes on which it is known already, and those with whom it speaks."""
+        workflow = part.workflow
+        near = {other.worker: Near.TEMPLATE for other in workflow.replicas[part.spec.name] if other.worker}
+        for name in workflow.peers(part.spec):
+            near.update((other.worker, Near.PEER) for other in workflow.replicas[name] if other.worker)
+        return near
+
+    def _begin(self, part: Part, out: list[Command]) -> None:
+        spec, workflow = part.spec, part.workflow
+        payload = None if spec.payload is None else spec.payload.encode()
+        start = StartInstance(
+            part.instance, workflow.id, spec.name, part.revision, payload, part.state, part.version,
+            workflow.routes(part, self._books.nodes.address), tuple(part.backlog), workflow.generation,
+            tuple(part.unsent),
+        )  # fmt: skip
+        part.backlog.clear()
+        part.unsent.clear()
+        out.append(Send(part.worker, start))
+
+    def patch(self, workflow: Workflow, told: list[Part], out: list[Command]) -> None:
+        """All routes of those parts that are there."""
+        workflow.generation += 1
+        for part in told:
+            if part.worker and part.spec.outputs:
+                routes = workflow.routes(part, self._books.nodes.address)
+                out.append(Send(part.worker, Patch(part.instance, workflow.generation, routes)))
+
+    def changed(self, parts: list[Part], out: list[Command]) -> None:
+        """Of one workflow: those that send to them are told, unless nobody can send anything yet."""
+        workflow = parts[0].workflow
+        if workflow.is_wanted and not workflow.asked and not workflow.is_learning:
+            self.patch(workflow, workflow.leading_to(parts), out)
+
+    def learned(self, workflow: Workflow, out: list[Command]) -> None:
+        """All that runs of it has been heard of, after a restart."""
+        workflow.is_learning = False
+        self.patch(workflow, list(workflow.parts.values()), out)
+
+    def lose(
+        self, now: float, part: Part, why: str, unheard: tuple[Sent, ...] = (), unsent: tuple[Sent, ...] = ()
+    ) -> None:
+        """Its instance is no more; it waits for its next start."""
+        self._books.parts.pop(part.instance, None)
+        self._books.nodes.free(part.worker, part.instance)
+        part.backlog.extend(unheard)
+        part.unsent.extend(unsent)
+        part.instance = part.worker = ""
+        part.fail(now, why)
+        self.wait(part)

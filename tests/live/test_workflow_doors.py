@@ -1,0 +1,140 @@
+"""Requests to the gateway that become events of a workflow, with all planes in one process and apart."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.live.apart import Cluster, cluster
+from tests.live.test_workflows import started, uploaded
+from tests.live.whole import Answer, Whole, deployment, running, until
+
+SERVER = """
+import time
+
+def call(ctx, source, message):
+    asked = message.json()
+    if asked["path"].startswith("/slow"):
+        time.sleep(float(bytes(asked["body"])))
+    if asked["path"].startswith("/raise"):
+        raise ValueError("as asked")
+    if asked["path"].startswith("/plain"):
+        return {"seen": bytes(asked["body"]).decode()}
+    body = list(b"%s %s %s" % (asked["method"].encode(), asked["path"].encode(), bytes(asked["body"])))
+    return {"status": 201, "headers": {"X-Mine": asked["headers"]["x-yours"]}, "body": body}
+"""
+
+
+def served(onlooker: Whole, source: str, **configuration: str) -> list[dict[str, Any]]:
+    door = {"name": "door", "resource": "http-ingress", "outputs": {"new_request": {"to": ["server"]}}}
+    server = {"name": "server", "artefact": uploaded(onlooker, source), "timeout_s": 2.0}
+    return [{**door, "configuration": configuration, "timeout_s": 1.0}, server]
+
+
+def begun(onlooker: Whole, name: str, source: str, **configuration: str) -> str:
+    answer = started(onlooker, name, served(onlooker, source, **configuration))
+    assert answer.status == 201, answer
+    return str(answer.value["id"])
+
+
+def ask(whole: Whole, method: str, path: str, body: bytes = b"", **more: str) -> Answer:
+    return whole.ask(method, path, body, {"x-yours": "7", **more})
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
+    with running(tmp_path_factory.mktemp("doors") / "state") as made:
+        yield made
+
+
+def test_a_request_becomes_an_event_and_its_reply_the_response(whole: Whole) -> None:
+    name = begun(whole, "answering", SERVER, host="Demo.edgeless.com", methods="GET,POST")
+    answer = ask(whole, "POST", "/a/b?x=1", b"hi", host="demo.edgeless.com:7035")
+    assert (answer.status, answer.body, answer.headers["x-mine"]) == (201, b"Post /a/b?x=1 hi", "7")
+    assert ask(whole, "GET", f"/function/{name}.door/here").body == b"Get /here "
+    plain = ask(whole, "POST", "/plain", b"text", host="demo.edgeless.com")
+    assert (plain.status, plain.value, plain.headers["content-type"]) == (200, {"seen": "text"}, "application/json")
+    assert ask(whole, "PUT", "/a", host="demo.edgeless.com").code == "method_not_allowed"
+    failed = ask(whole, "GET", "/raise", host="demo.edgeless.com")
+    assert (failed.status, failed.error["message"]) == (500, "ValueError: as asked")
+    assert ask(whole, "GET", "/a", host="other.edgeless.com").status == 404
+    assert whole.ask("DELETE", f"/api/workflows/{name}").status == 204
+    assert ask(whole, "GET", f"/function/{name}.door/here").status == 404
+
+
+def test_who_does_not_answer_in_time_is_waited_for_no_longer_and_the_next_is_served(whole: Whole) -> None:
+    begun(whole, "slow", SERVER, path="/slow")
+    assert ask(whole, "POST", "/slow/x", b"1.5").status in (500, 504)
+    until(lambda: ask(whole, "POST", "/slow/x", b"0").status == 201, "it is at rest again")
+    assert ask(whole, "POST", "/slower", b"0").status == 404, "another path"
+    assert whole.ask("DELETE", "/api/workflows/slow").status == 204
+
+
+def test_an_asynchronous_door_answers_at_once(whole: Whole, tmp_path_factory: pytest.TempPathFactory) -> None:
+    parts = [
+        {
+            "name": "door",
+            "resource": "http-ingress",
+            "configuration": {"path": "/notes", "async": "true", "wf_id": "true"},
+            "outputs": {"new_request": {"to": ["log"]}},
+        },
+        {"name": "log", "resource": "file-log", "configuration": {"filename": "notes.log"}},
+    ]
+    name = started(whole, "noting", parts).value["id"]
+    assert ask(whole, "POST", "/notes", b"lost").code == "not_found"
+    assert ask(whole, "POST", f"/notes?wf_id={name}", b"kept").body == b"OK"
+    file = next(tmp_path_factory.getbasetemp().glob("doors*/state")) / "resources" / "notes.log"
+    until(lambda: file.exists() and file.read_text() == "kept\n", "it is written")
+
+
+@pytest.mark.parametrize(
+    ("configuration", "says"),
+    [
+        ({"method": "GET,FOO"}, "there is no method 'FOO'"),
+        ({"path": "/api/x"}, "is the gateway's own"),
+        ({"path": "x"}, "does not begin with a slash"),
+        ({"body": "xml"}, "body = 'xml' is none of"),
+    ],
+)
+def test_a_door_that_cannot_be_is_refused(whole: Whole, configuration: dict[str, str], says: str) -> None:
+    part = {"name": "door", "resource": "http-ingress", "configuration": configuration}
+    answer = started(whole, "wrong", [part])
+    assert (answer.status, says in answer.error["message"]) == (422, True), answer
+
+
+@pytest.fixture
+def apart(tmp_path: Path) -> Iterator[Cluster]:
+    with cluster(tmp_path, workers=2) as made:
+        yield made
+
+
+def test_a_door_moves_with_its_worker(apart: Cluster) -> None:
+    gateway = next(iter(apart.gateways.values()))
+    name = begun(apart.control, "answering", SERVER, host="demo.edgeless.com")
+    until(lambda: ask(gateway, "GET", "/a", host="demo.edgeless.com").status == 201, "the gateway knows")
+    rows = {row["component"]: row["worker"] for row in apart.control.get(f"/api/workflows/{name}")["instances"]}
+    apart.workers[rows["door"]].kill()
+    until(lambda: ask(gateway, "GET", "/b", host="demo.edgeless.com").body == b"Get /b ", "it is open elsewhere")
+
+
+ASKING = """
+def call(ctx, source, message):
+    path, body = message.json()["path"], bytes(message.json()["body"])
+    if path == "/resource":
+        return ctx.call("to", body)
+    return ctx.invoke(path[1:], body, timeout=5)
+"""
+
+
+def test_ordinary_functions_are_called_by_event_functions_and_resources(whole: Whole) -> None:
+    source = "def main(args):\n    return {'twice': args['n'] * 2}\n"
+    assert whole.ask("POST", "/api/functions", *deployment("twice", source)).status < 300
+    parts = served(whole, ASKING, host="ask.here")
+    parts[1]["outputs"] = {"to": {"to": ["twice"]}}
+    parts.append({"name": "twice", "resource": "serverless", "configuration": {"function": "twice"}})
+    assert started(whole, "asking", parts).status == 201
+    for path in ("/twice", "/resource"):
+        assert ask(whole, "POST", path, b'{"n": 21}', host="ask.here").value == {"twice": 42}
+    assert "no function is called 'nothing'" in ask(whole, "POST", "/nothing", host="ask.here").error["message"]
+    assert "twice raised KeyError" in ask(whole, "POST", "/twice", b"{}", host="ask.here").error["message"]
