@@ -5,6 +5,9 @@ python bench/floors.py relay PORT [SANDBOXES] the same, each body handed over a 
                                               that decodes the JSON, calls a function and encodes what it returns
 python bench/floors.py fork [MODULE ...]      import the modules, then fork into new namespaces again and again; prints
                                               {"imports_ms", "p50_ms", "p99_ms", "per_s"}
+python bench/floors.py pair COUNT             frames of 128 bytes over a Unix socket pair to another Python process and
+                                              back, one after the other; prints {"p50_us", "per_s"}: round trips, and
+                                              frames per second
 """
 
 import asyncio
@@ -26,6 +29,7 @@ ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 
 NAMESPACES = 0x20000 | 0x4000000 | 0x8000000 | 0x20000000 | 0x40000000  # mount, uts, ipc, pid, net
 USER_NAMESPACE = 0x10000000
 FORKS = 300
+FRAME = 128  # bytes
 
 Reply = Callable[[bytes], None]
 Handle = Callable[[bytes, Reply], None]
@@ -182,6 +186,31 @@ def fork(modules: list[str]) -> dict[str, float]:
     }
 
 
+def pair(count: int) -> dict[str, float]:
+    mine, theirs = socket.socketpair()
+    if os.fork() == 0:
+        mine.close()
+        stream = theirs.makefile("rb", buffering=65536)
+        while head := stream.read(SIZE.size):
+            body = stream.read(SIZE.unpack(head)[0])
+            theirs.sendall(SIZE.pack(len(body)) + body)
+        os._exit(0)
+    theirs.close()
+    stream, body = mine.makefile("rb", buffering=65536), b"x" * FRAME
+    took, first = [], time.perf_counter()
+    for _ in range(count):
+        began = time.perf_counter()
+        mine.sendall(SIZE.pack(len(body)) + body)
+        stream.read(SIZE.unpack(stream.read(SIZE.size))[0])
+        took.append(time.perf_counter() - began)
+    total_s = time.perf_counter() - first
+    stream.close()
+    mine.close()
+    os.wait()
+    took.sort()
+    return {"p50_us": took[count // 2] * 1e6, "per_s": 2 * count / total_s}
+
+
 if __name__ == "__main__":
     match sys.argv[1:]:
         case ["echo", port]:
@@ -190,5 +219,7 @@ if __name__ == "__main__":
             relay(int(port), int(rest[0]) if rest else 2)
         case ["fork", *names]:
             print(json.dumps(fork(names)))
+        case ["pair", count]:
+            print(json.dumps(pair(int(count))))
         case _:
             sys.exit(__doc__)

@@ -19,11 +19,13 @@ from bench.creations import creations
 from bench.decisions import decisions
 from bench.floods import floods
 from bench.journal import accepted
+from bench.orchestrator import node_death
 from bench.planes import apart, gateways, many_gateways
 from bench.result import Result, Round
 from bench.server import HERE, Attacca, attacca, endless_loops, floor, uvicorn
 from bench.simulation import ALL_MINUTES, eight_hours, scale, simulation, sweep
 from bench.validation import validation
+from bench.workflows import call, cast, chain, workflow_start
 
 FUNCTIONS = HERE / "functions"
 PYTHON = os.path.realpath(sys.executable)
@@ -283,6 +285,11 @@ MEASURES = {
     "memory": Measure(memory, 1, 500, 50),
     "floods": Measure(floods, 3, 3000, 1500),
     "accepted": Measure(accepted, 7, 2, 1),
+    "cast": Measure(cast, 7, 4000, 1000),
+    "call": Measure(call, 7, 4000, 1000),
+    "chain": Measure(chain, 7, 8000, 3000),
+    "workflow_start": Measure(workflow_start, 5, 10, 3),
+    "node_death": Measure(node_death, 5, 10_000, 2_000),
     "apart": Measure(apart, 7, 4000, 1500),
     "gateways": Measure(gateways, 5, 4, 2),
     "many_gateways": Measure(many_gateways, 1, 2000, 1000),

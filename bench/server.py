@@ -54,6 +54,13 @@ def floor(kind: str, *arguments: str) -> Iterator[int]:
         process.wait()
 
 
+def floor_of(*arguments: str) -> dict[str, float]:
+    """What a floor that ends by itself prints."""
+    command = [sys.executable, str(HERE / "floors.py"), *arguments]
+    found: dict[str, float] = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+    return found
+
+
 @contextlib.contextmanager
 def uvicorn(code: Path, application: str, bundle: Path) -> Iterator[int]:
     """The port of one uvicorn process as its users start it, which imports from `bundle` what the application needs."""

@@ -17,6 +17,9 @@ EXCEPT = {  # which say nothing, and why
     "attacca.control.http.document.DeployOperation": "a data class of Litestar's, which says its fields",
     "attacca.control.http.document.SecretOperation": "a data class of Litestar's, which says its fields",
     "attacca.control.http.document.UploadOperation": "a data class of Litestar's, which says its fields",
+    "attacca.lab.workflows.functions.relay.Relay": "an event function: it is what a user would write",
+    "attacca.lab.workflows.functions.sink.Sink": "an event function: it is what a user would write",
+    "attacca.lab.workflows.functions.source.Source": "an event function: it is what a user would write",
 }
 
 

@@ -38,6 +38,11 @@ VERBS = {  # in the order of the help: panel, where its module is, and what it d
     "evict": (FUNCTIONS, "functions", "Let idle sandboxes go, so that the next start is a cold one."),
     "secret": (FUNCTIONS, "functions", "Set, list and delete what functions are given in confidence."),
     "workflow": (WORKFLOWS, "workflows", "Start, list, inspect and stop workflows of event functions and resources."),
+    "proxy": (
+        WORKFLOWS,
+        "workflows",
+        "Show the domain as EDGELESS's tools do, and tell it what to do.",
+    ),
     "logs": (WATCH, "watch", "Show what a function wrote."),
     "calls": (WATCH, "watch", "Show recent invocations and where their time went."),
     "explain": (WATCH, "watch", "Tell what happened to an invocation or a sandbox, and why."),

@@ -17,6 +17,18 @@ def started(client: Client, source: WorkflowSource, say: Callable[[str], None]) 
     Raises:
         AttaccaError: the server refused it, or a part of it could not be started; with why.
     """
+    spec = source.spec(uploaded(client, source, say))
+    say(f"start {len(spec.components)} components")
+    view: dict[str, Any] = client.json("POST", "/api/workflows", msgspec.to_builtins(spec))
+    return view
+
+
+def uploaded(client: Client, source: WorkflowSource, say: Callable[[str], None]) -> dict[str, dict[str, Any]]:
+    """What the code of each component became.
+
+    Raises:
+        AttaccaError: the server refused it.
+    """
     artefacts: dict[str, dict[str, Any]] = {}
     for name, path in source.code.items():
         notes: list[str] = []
@@ -25,7 +37,4 @@ def started(client: Client, source: WorkflowSource, say: Callable[[str], None]) 
             pieces, content_type = multipart({"code": archive})
             headers = {"content-type": content_type, "content-length": str(sum(map(size_of, pieces)))}
             (artefacts[name],) = client.lines("POST", "/api/code", Blocks(pieces), headers)
-    spec = source.spec(artefacts)
-    say(f"start {len(spec.components)} components")
-    view: dict[str, Any] = client.json("POST", "/api/workflows", msgspec.to_builtins(spec))
-    return view
+    return artefacts

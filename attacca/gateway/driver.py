@@ -45,6 +45,7 @@ from attacca.kernel.ids import Ids
 from attacca.kernel.registry import build
 from attacca.model.doors import Door, Doors
 from attacca.model.endpoints import Endpoints, EndpointsChanged, EndpointsKnown, StartsFail
+from attacca.model.events import FunctionCalled
 from attacca.model.invocation import Call, Failed, Request
 from attacca.model.messages import (
     Access,
@@ -109,6 +110,7 @@ class Gateway:
         """
         self.clock = clock
         self.async_books: Books | None = None  # of asynchronous calls, for the metrics
+        self.invoke_for: Callable[[FunctionCalled], None] = _refuse  # what workers ask for
         self.on_drain: Callable[[], None] = _nothing  # the listener's: connections end with their answers
         balancing = config.balancing
         policy = build(BALANCING, balancing.policy, balancing.options, "attacca.policy.balancing")
@@ -295,6 +297,8 @@ class Gateway:
                 LOG.warning("worker %r %s: what it had is given to others", command.worker, command.why)
             case Dial() | HangUp():
                 self._reach(command)
+            case FunctionCalled():
+                self.invoke_for(command)
             case Reject():
                 pass  # `invoke` has it
             case Send() | Answer():
@@ -379,6 +383,10 @@ class Gateway:
 
 def _nothing() -> None:
     """There is no listener."""
+
+
+def _refuse(asked: FunctionCalled) -> None:
+    LOG.warning("worker %r asks for %r, and nobody calls functions for workers", asked.worker, asked.function)
 
 
 def _tell_nobody(_: OfGateway) -> None:

@@ -74,6 +74,7 @@ HAS_DATA, HAS_STATE = 1, 2
 # its worker lets it. SYNC: the id u32, then the state. REPLIED: the id u32, what came u8; then the reply, or why not.
 TARGET_HEAD, ID = struct.Struct("<dBH"), struct.Struct("<I")
 AN_OUTPUT, AN_INSTANCE = 0, 1
+FUNCTIONS = "@/functions"  # behind the name of an ordinary one
 REPLIED_HEAD = struct.Struct("<IB")
 NOTHING, A_REPLY, AN_ERROR = 0, 1, 2
 TIME_LEFT = 1  # until the invocation's time limit: {"ms"}

@@ -24,7 +24,11 @@ from attacca.guest.serve import Server
 NAMES = ("init", "cast", "call", "stop")
 IDS = 1 << 32
 FOREVER_S = 1e9
+KNOWN_MOST = 1000  # heads of frames that are made once
 LEVELS = frozenset({"error", "warning", "info", "debug", "trace"})
+
+
+_known: dict[tuple[int, str], bytes] = {}
 
 
 class CallFailed(Exception):
@@ -82,6 +86,14 @@ class InstanceContext:
         """
         return self._wires.call(wire.AN_INSTANCE, instance, message, timeout)
 
+    def invoke(self, function: str, message: object = None, timeout: float | None = None) -> Any:
+        """Call an ordinary function, with the message as its body, and wait for its answer.
+
+        Raises:
+            CallFailed: there is none, or one with a status of an error.
+        """
+        return self._wires.call(wire.AN_INSTANCE, function + wire.FUNCTIONS, message, timeout)
+
     def sync(self, state: object) -> Any:
         """Have it kept: whoever takes this instance's place is given it. Returns when it is.
 
@@ -104,6 +116,9 @@ class LaterContext(InstanceContext):
 
     async def call_to(self, instance: str, message: object = None, timeout: float | None = None) -> Any:  # noqa: ASYNC109 - the worker keeps it
         return super().call_to(instance, message, timeout)
+
+    async def invoke(self, function: str, message: object = None, timeout: float | None = None) -> Any:  # noqa: ASYNC109 - the worker keeps it
+        return super().invoke(function, message, timeout)
 
     async def sync(self, state: object) -> Any:
         super().sync(state)
@@ -246,6 +261,16 @@ def _is_coroutine(handler: Any) -> bool:
 
 
 def _addressed(mode: int, target: str, seconds: float) -> bytes:
+    """Most go at once to one of a few."""
+    found = _known.get((mode, target)) if seconds == 0.0 else None
+    if found is None:
+        found = _packed(mode, target, seconds)
+        if seconds == 0.0 and len(_known) < KNOWN_MOST:
+            _known[(mode, target)] = found
+    return found
+
+
+def _packed(mode: int, target: str, seconds: float) -> bytes:
     raw_target = target.encode()
     if not 0 <= seconds < FOREVER_S:
         raise ValueError(f"{seconds!r} is no number of seconds to wait")

@@ -26,3 +26,14 @@ def decoded(content: bytes) -> str:
 def is_utf_8(text: str) -> bool:
     """Arguments and variables may be any bytes; Python keeps those that are no UTF-8 as halves of characters."""
     return not any(0xD800 <= ord(sign) <= 0xDFFF for sign in text)
+
+
+def kind_of(data: bytes) -> str:
+    """The media type of a body that says nothing about itself."""
+    if data[:1] in (b"{", b"["):
+        return "application/json"
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return "application/octet-stream"
+    return "text/plain; charset=utf-8"

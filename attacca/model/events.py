@@ -20,6 +20,7 @@ TARGET_BYTES = 300  # of the name of an output or of an instance
 GRACE_S = 5.0  # for what an instance handles when it is told to stop, and for its stop
 REPLICA = "~"  # before the number of a replica but the first, in the name of an instance
 SELF = "self"  # the output that leads back
+FUNCTIONS = "/functions"  # where ordinary functions are: NAME@/functions is the address of one
 
 
 class EventKind(StrEnum):
@@ -282,6 +283,26 @@ class Bounced(msgspec.Struct, frozen=True, tag=True, gc=False):
     """Whom it was for is not here."""
 
     number: int
+
+
+# between worker and gateway
+
+
+class FunctionCalled(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """An instance calls an ordinary function. Ends in FunctionReplied."""
+
+    worker: str
+    id: str
+    function: str
+    data: bytes
+
+
+class FunctionReplied(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """The answer to the FunctionCalled of that id."""
+
+    id: str
+    kind: ReplyKind
+    data: bytes = b""
 
 
 class Delivery(msgspec.Struct, frozen=True, gc=False):

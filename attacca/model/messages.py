@@ -8,7 +8,7 @@ import msgspec
 
 from attacca.model.doors import Doors
 from attacca.model.endpoints import AskEndpoints, EndpointsKnown, Loads, Order, Published, Refused, Reported
-from attacca.model.events import InstancesSaid, OfInstances
+from attacca.model.events import FunctionCalled, FunctionReplied, InstancesSaid, OfInstances
 from attacca.model.function import Revision
 from attacca.model.invocation import Call, Failed, Invocation, Outcome, Start, Timing
 from attacca.model.journals import AskAsync, AskCall, AskMinding, AsyncTold, CallTold, MindingTold
@@ -369,6 +369,8 @@ ToControl = (
     AskPiece | AskSecrets | Checked | Held | Viewed | Logged | WorkerJoined | Heartbeat | OfGateway | Reported
     | InstancesSaid
 )  # fmt: skip
-ToWorker = Dispatch | Body | Withdraw | Flow | WatchIdle
+ToWorker = Dispatch | Body | Withdraw | Flow | WatchIdle | FunctionReplied
 FromWorker = (
-    Started | ResponseHead | ResponseBody | Ended | Flow | Heartbeat | Resting | WorkerJoined | Refused)  # fmt: skip
+    Started | ResponseHead | ResponseBody | Ended | Flow | Heartbeat | Resting | WorkerJoined | Refused
+    | FunctionCalled
+)  # fmt: skip

@@ -2,13 +2,15 @@
 
 import contextlib
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
 import attacca
+from attacca.errors import BadConfig
 from attacca.kernel.clock import Clock
 from attacca.load.records.info import RunInfo
 from attacca.load.records.recorder import NullRecorder, Recorder, RecordSink
@@ -25,6 +27,8 @@ from attacca.sim.record.event_log import FILE, Entry, EventLog, Reached
 from attacca.sim.record.sources import deciding
 from attacca.sim.record.totals import Totals
 from attacca.sim.story import Story
+from attacca.sim.workflows.check import WorkflowCheck
+from attacca.sim.workflows.world import WorkflowWorld
 
 LATEST = 20  # entries shown where a run was told to stop
 Checks = Literal["off", "touched", "all"]
@@ -76,18 +80,28 @@ def run(scenario: Scenario, clock: Clock, options: Options | None = None, schedu
     options = options or Options()
     began = clock.now()
     schedule = schedule or Schedule(scenario)
+    if scenario.workflows and options.story:
+        raise BadConfig("there are no stories of workflows yet", "leave --story out; --events keeps what happened")
     sink = _sink(scenario, clock, options)
     engine = Engine()
     path = options.out / FILE if options.out is not None and options.events else None
     event_log = EventLog(engine, path, options.stop_at)
-    check = None if options.checks == "off" else Check(thorough=options.checks == "all")
     story = Story(engine, options.story) if options.story else None
-    told = _told(scenario, schedule, clock, options.keepalive)
-    world = World(scenario, schedule, sink, engine, event_log, _wrap(check, story), told.keepalives, told.balancer)
+    play: Callable[[], None]
+    world: World | WorkflowWorld
+    if scenario.workflows:
+        workflows = world = WorkflowWorld(scenario, schedule, sink, engine, event_log)
+        play = partial(_play_workflows, workflows, options.checks)
+    else:
+        check = None if options.checks == "off" else Check(thorough=options.checks == "all")
+        told = _told(scenario, schedule, clock, options.keepalive)
+        wrap = _wrap(check, story)
+        functions = world = World(scenario, schedule, sink, engine, event_log, wrap, told.keepalives, told.balancer)
+        play = partial(_play, functions, check)
     read_s = clock.now() - began
     with _without_collections():
         began = clock.now()  # what was left of runs before is swept by then
-        _play(world, check)
+        play()
     totals = world.ledger.sum_up()
     latest = tuple(event_log.latest(LATEST)) if options.stop_at is not None else ()
     events, digest = event_log.count, event_log.close()
@@ -131,6 +145,14 @@ def _play(world: World, check: Check | None) -> None:
             check.look_at(world.engine, world.fronts, world.invocations, world.nodes, world.control)
             world.run(check.after)
             check.end(world.ledger.spent_s)
+
+
+def _play_workflows(world: WorkflowWorld, checks: Checks) -> None:
+    check = None if checks == "off" else WorkflowCheck(world, thorough=checks == "all")
+    with contextlib.suppress(Reached):
+        world.run(None if check is None else check.after)
+        if check is not None:
+            check.end()
 
 
 def _sink(scenario: Scenario, clock: Clock, options: Options) -> RecordSink:

@@ -1,6 +1,7 @@
 """Carries out what the worker core decides, and tells it what comes of that. Bodies and logs pass it by."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 
 import msgspec
@@ -56,12 +57,14 @@ from attacca.worker.core import view
 from attacca.worker.core.events import (
     Asked,
     Command,
+    Deliver,
     Dial,
     Drain,
     Event,
     Measured,
     NeighbourJoined,
     NeighbourSaid,
+    PeerJoined,
     PeerLost,
     Received,
     Run,
@@ -69,7 +72,7 @@ from attacca.worker.core.events import (
     Write,
 )
 from attacca.worker.core.recent import remembering
-from attacca.worker.core.reports import Report, RunBody, RunEnded, RunFlow, RunHead
+from attacca.worker.core.reports import EventSent, Report, RunBody, RunEnded, RunFlow, RunHead
 from attacca.worker.core.vigil import Vigil
 from attacca.worker.core.worker import WorkerCore
 from attacca.worker.runtime.types import Runtime
@@ -178,14 +181,13 @@ class Worker:
         self._tell_peers()
         self._at_rest.clear()
         if self.core.busy():
-            try:
+            with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._at_rest.wait(), grace_s)
-            except TimeoutError:
-                return
 
     def join(self, peer: str, address: str = "") -> None:
         """It may send from now on. `address`: where gateways dial this worker, if they have to."""
         self._peers.append(peer)
+        self._feed(PeerJoined(peer))
         if address:
             self._apart.add(peer)
         self._send(peer, WorkerJoined(self._shown(view.brief(self.core)), view.capacity(self.core), address))
@@ -196,8 +198,7 @@ class Worker:
             self._peers.remove(peer)
             self._apart.discard(peer)
         self._pressure.lose(peer)
-        if not self._is_closed:
-            self._drive.feed(PeerLost(peer))
+        self._feed(PeerLost(peer))
 
     def press(self, peer: str, is_slow: bool) -> None:  # noqa: FBT001 - mirrors Peers.bind
         """It does not read what it is sent, or has caught up: what streams to it waits."""
@@ -280,6 +281,9 @@ class Worker:
             if run is not None and self._awake is not None:
                 self._awake.answered(run.invocation.function, self.core.busy())
             return
+        if type(report) is EventSent:
+            self._feed(report)
+            return
         match report:
             case RunHead() | RunBody() | RunFlow():
                 run = self._runs.get(report.invocation)
@@ -324,6 +328,8 @@ class Worker:
         for command in commands:
             if type(command) is Run:
                 self._run(command)
+            elif type(command) is Deliver:
+                self._runtime.tell(command.sandbox, command)
             elif type(command) is not Send:
                 self._order(command)
             elif type(command.message) is Ended:
@@ -334,15 +340,13 @@ class Worker:
                 self._send(command.peer, command.message)
 
     def _order(self, command: Command) -> None:
-        match command:
-            case Run() | Send():
-                raise AssertionError("they are carried out before")
-            case Write():
-                self._log(command.line)
-            case Dial():
-                self.around.dial(command.worker, command.address)
-            case _:
-                carry_out(self._runtime, command)
+        assert not isinstance(command, Run | Send), "they are carried out before"
+        if isinstance(command, Write):
+            self._log(command.line)
+        elif isinstance(command, Dial):
+            self.around.dial(command.worker, command.address)
+        else:
+            carry_out(self._runtime, command)
 
     def _run(self, run: Run) -> None:
         invocation, sandbox = run.invocation, run.sandbox
@@ -391,7 +395,6 @@ class Worker:
                 self._send(control, samples)
 
     def _measure(self) -> None:
-        assert self._load_per_core is not None
-        assert self._measure_s is not None
+        assert self._load_per_core is not None and self._measure_s is not None  # noqa: PT018 - one thing
         self._later("measure", self._measure_s, self._measure)
         self._feed(Measured(self._load_per_core()))

@@ -1,14 +1,17 @@
-"""The settings of workflows: what the domain is called, and what the resources of a node may do."""
+"""The settings of workflows: what the domain is called, where it is mirrored, and what resources of a node may do."""
 
 from typing import Annotated
 
 import msgspec
+
+from attacca.workflow.mirror.config import MirrorConfig
 
 DOMAIN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}(?!\n)$"
 
 
 class WorkflowsConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     domain: Annotated[str, msgspec.Meta(pattern=DOMAIN)] = "attacca"
+    mirror: MirrorConfig = MirrorConfig()
 
 
 class ResourceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -2,8 +2,8 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
-from typing import cast
+from collections.abc import Awaitable, Callable
+from typing import Protocol, cast
 
 import msgspec
 
@@ -43,6 +43,13 @@ from attacca.workflow.resources import RESOURCES
 from attacca.workflow.telemetry import Telemetry
 
 
+class Attendant(Protocol):
+    """Who sees the domain from outside."""
+
+    def open(self) -> None: ...
+    async def close(self) -> None: ...
+
+
 class Workflows:
     """Of one domain. `send` takes the name of a worker and what it is told."""
 
@@ -55,14 +62,18 @@ class Workflows:
         send: Callable[[str, OfInstances | Doors], None],
         named: Callable[[frozenset[str]], None],
         domain: str,
+        cordon: Callable[[str, bool], Awaitable[None]],
     ) -> None:
         """`send` reaches gateways as well. `named` hears by which names their event functions write into the log,
-        whenever that changes. `domain`: what it is called."""
+        whenever that changes. `domain`: what it is called. `cordon` has a node given nothing new, or again, and
+        answers when that is kept."""
         self._store, self._clock, self._send, self._named = store, clock, send, named
         self.core = core = DomainCore(placement, chance)
         self._doors = doors.Doors(core)
         self.telemetry = Telemetry()
-        self.delegation = Delegation(core, domain, RESOURCES)
+        self.delegation = Delegation(core, self.telemetry.views, domain, RESOURCES, self.migrate, self._cordoned)
+        self._cordon = cordon
+        self.attendants: list[Attendant] = []  # opened when it is, and closed before
         self._drive: Drive[Event, doors.Said] = Drive(
             self._doors.handle, core.alarm, each(self._perform), clock.now, LoopTimer(clock.now), Tick(), report_refused
         )
@@ -92,8 +103,12 @@ class Workflows:
             raise StateCorrupt(f"a workflow in the store cannot be read: {error}", "restore the store") from None
         self._drive.feed(Restored(tuple(records), tuple(states), self._clock.wall()))
         self._named(self.core.books.names())
+        for one in self.attendants:
+            one.open()
 
     async def close(self) -> None:
+        for one in self.attendants:
+            await one.close()
         self.delegation.close()
         self._drive.stop()
         for task in self._tasks:
@@ -163,6 +178,12 @@ class Workflows:
         """
         number = self._number()
         await self._ask(number, StopAsked(number, workflow))
+
+    async def _cordoned(self, node: str, is_on: bool) -> None:  # noqa: FBT001 - as it is told
+        await self._cordon(node, is_on)
+        view = self.delegation.views.get(node)
+        if view is not None:  # which it says itself with its next heartbeat; what is asked next is to know it
+            self._drive.feed(NodeSeen(msgspec.structs.replace(view, draining=is_on)))
 
     async def migrate(self, workflow: str, component: str, to: tuple[str, ...]) -> WorkflowView:
         """Until what moves is up again; see `core.events.MigrateAsked`.

@@ -16,6 +16,7 @@ from attacca.gateway.http.server import HttpServer
 from attacca.kernel.clock import ManualClock
 from attacca.kernel.ids import Ids
 from attacca.kernel.rand import Streams
+from attacca.model.events import FunctionReplied
 from attacca.model.function import Revision
 from attacca.model.invocation import Invocation, Outcome, Start, Timing
 from attacca.model.messages import (
@@ -76,7 +77,7 @@ class Desk:
             case Withdraw(id=name, outcome=outcome):
                 self._arriving.pop(name, None)
                 self.end(name, outcome)
-            case Flow() | WatchIdle():
+            case Flow() | WatchIdle() | FunctionReplied():
                 pass
 
     def end(self, name: str, outcome: Outcome) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.live.apart import Cluster, cluster
 from tests.live.test_workflows import started, uploaded
-from tests.live.whole import Answer, Whole, running, until
+from tests.live.whole import Answer, Whole, deployment, running, until
 
 SERVER = """
 import time
@@ -116,3 +116,25 @@ def test_a_door_moves_with_its_worker(apart: Cluster) -> None:
     rows = {row["component"]: row["worker"] for row in apart.control.get(f"/api/workflows/{name}")["instances"]}
     apart.workers[rows["door"]].kill()
     until(lambda: ask(gateway, "GET", "/b", host="demo.edgeless.com").body == b"Get /b ", "it is open elsewhere")
+
+
+ASKING = """
+def call(ctx, source, message):
+    path, body = message.json()["path"], bytes(message.json()["body"])
+    if path == "/resource":
+        return ctx.call("to", body)
+    return ctx.invoke(path[1:], body, timeout=5)
+"""
+
+
+def test_ordinary_functions_are_called_by_event_functions_and_resources(whole: Whole) -> None:
+    source = "def main(args):\n    return {'twice': args['n'] * 2}\n"
+    assert whole.ask("POST", "/api/functions", *deployment("twice", source)).status < 300
+    parts = served(whole, ASKING, host="ask.here")
+    parts[1]["outputs"] = {"to": {"to": ["twice"]}}
+    parts.append({"name": "twice", "resource": "serverless", "configuration": {"function": "twice"}})
+    assert started(whole, "asking", parts).status == 201
+    for path in ("/twice", "/resource"):
+        assert ask(whole, "POST", path, b'{"n": 21}', host="ask.here").value == {"twice": 42}
+    assert "no function is called 'nothing'" in ask(whole, "POST", "/nothing", host="ask.here").error["message"]
+    assert "twice raised KeyError" in ask(whole, "POST", "/twice", b"{}", host="ask.here").error["message"]

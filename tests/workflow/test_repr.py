@@ -9,10 +9,16 @@ from attacca.worker.carrying import NoRoads
 from attacca.workflow.driver import Workflows
 
 
+async def cordon(node: str, is_on: bool) -> None:  # noqa: FBT001 - as it is told
+    assert node, is_on
+
+
 def test_what_changes_says_its_state() -> None:
     clock, chance = ManualClock(), Streams(1).stream("x")
-    workflows = Workflows(MemoryStore(clock), clock, chance, Random(), lambda _, __: None, lambda _: None, "home")
-    assert repr(workflows.delegation) == "<Delegation of home, 0 listeners>"
+    workflows = Workflows(
+        MemoryStore(clock), clock, chance, Random(), lambda _, __: None, lambda _: None, "home", cordon
+    )
+    assert repr(workflows.delegation) == "<Delegation of home, 0 listeners, 0 intents done, 0 refused>"
     assert (
         repr(workflows)
         == "<Workflows <DomainCore <Books 0 workflows, 0 of 0 up, <Nodes 0>>, <Moving 0 parts>>, 0 keys being written>"

@@ -33,8 +33,9 @@ def run(*, file: ConfigFile = "", check: Check = "", assignments: Assignments = 
     from attacca.kernel.settings import plain
 
     settled = load({} if check else os.environ, check or file, assignments=assignments or [])
-    url = settled.origins["store.url"]
-    origins = {**settled.origins, "store.url": url._replace(value=masked(str(url.value)))}
+    origins = dict(settled.origins)
+    for key in ("store.url", "workflows.mirror.url"):
+        origins[key] = origins[key]._replace(value=masked(str(origins[key].value)))
     if check and not as_json:
         said = sum(given.layer == "file" for given in settled.origins.values())
         say(f"{check} is right: {said} setting{'s' * (said != 1)}.", "green")

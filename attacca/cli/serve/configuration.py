@@ -30,6 +30,7 @@ from attacca.worker.config import WorkerConfig
 from attacca.worker.host.memory import available_mb
 from attacca.worker.runtime.process.options import ProcessOptions
 from attacca.workflow.config import ResourceConfig, WorkflowsConfig
+from attacca.workflow.mirror.addresses import address as mirror_address
 
 FAMILIES = {  # where each is chosen
     "queueing": "worker.queueing",
@@ -99,6 +100,8 @@ def load(
     except RecursionError:
         raise BadConfig("a setting is nested too deeply", "`attacca config` lists those that there are") from None
     parse(settled.value.store.url)
+    if settled.value.workflows.mirror.url:
+        mirror_address(settled.value.workflows.mirror)
     check_policies(settled.value.worker, settled.value.gateway, settled.value.control)
     if settled.value.process.isolation not in ISOLATIONS:
         given = settled.origins["process.isolation"]

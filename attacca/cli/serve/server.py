@@ -26,6 +26,7 @@ from attacca.gateway.dialects.speaking import speak
 from attacca.gateway.driver import Gateway
 from attacca.gateway.http.listener import serve
 from attacca.gateway.http.server import HttpServer
+from attacca.gateway.invoking import invoke
 from attacca.io.journal.opening import open_journal
 from attacca.io.logbook import Logbook
 from attacca.io.store.opening import is_beside, open_store
@@ -159,6 +160,7 @@ class Server:
             lambda message: self._of_gateway.send(CONTROL, message),
             tell=tell,
         )
+        self.gateway.invoke_for = partial(invoke, self.gateway, self._of_gateway.send)
         self.runtime = ProcessRuntime(SharedCode(state.path), config.process, clock, config.worker.memory_mb, secret)
         uploaded = with_modules(self.runtime, config.process, clock, config.worker.memory_mb, state.code)
         resources = made(config.resources, state.path / "resources", clock)
@@ -174,7 +176,10 @@ class Server:
             tell,
         )
         chance = streams.stream("workflows")
-        self.workflows = workflows(config.workflows, store, clock, chance, self._of_control.send, self.logbook)
+        self.workflows = workflows(
+            config.workflows, store, clock, chance, self._of_control.send, self.logbook,
+            lambda: self.control,
+        )  # fmt: skip
         self.control = Control(
             config.control,
             store,

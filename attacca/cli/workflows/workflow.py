@@ -10,6 +10,7 @@ from attacca.cli.command import VerbCommand, VerbGroup
 from attacca.cli.options import DEFAULT_URL, Json, Token, Url
 from attacca.cli.screens.graph import drawn
 from attacca.cli.screens.terminal import console, counted, marked, milliseconds, put, say, show_json
+from attacca.cli.workflows import bench
 from attacca.client.http import Client, quoted
 
 app = typer.Typer(
@@ -155,6 +156,9 @@ def graph(workflow: Which, *, url: Url = DEFAULT_URL, token: Token = "", as_json
     names = {one["name"]: bool(one.get("resource")) for one in view["spec"]["components"]}
     for line in drawn(names, edges):
         put(line)
+
+
+app.command("bench", cls=VerbCommand, epilog=bench.BENCH)(bench.bench)
 
 
 def fetched(workflow: str, url: str, token: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from attacca.gateway.core.catalogue import AskCatalogue
 from attacca.gateway.core.inflight import Client, Inflight
 from attacca.model.doors import Doors
 from attacca.model.endpoints import AskEndpoints, Endpoints, EndpointsChanged, Loads, StartsFail
+from attacca.model.events import FunctionCalled
 from attacca.model.invocation import Failed, Outcome, Request
 from attacca.model.messages import (
     Catalogue,
@@ -150,4 +151,6 @@ class HangUp(msgspec.Struct, frozen=True):
     worker: str
 
 
-Command = TellControl | Send[ToWorker] | Answer | Pass | Reject | AskCatalogue | WorkerLost | Dial | HangUp
+Command = (
+    FunctionCalled | TellControl | Send[ToWorker] | Answer | Pass | Reject | AskCatalogue | WorkerLost | Dial | HangUp
+)

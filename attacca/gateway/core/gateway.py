@@ -42,6 +42,7 @@ from attacca.gateway.core.workers import ONLY, WorkerHandle, Workers
 from attacca.kernel.timers import Alarm
 from attacca.model.doors import Doors as DoorsTold
 from attacca.model.endpoints import Endpoints, EndpointsChanged, NotBegun, SlotFree, StartsFail
+from attacca.model.events import FunctionCalled
 from attacca.model.invocation import Failed, Invocation, Ok, Outcome, Start
 from attacca.model.messages import (
     Body,
@@ -67,7 +68,7 @@ from attacca.policy.balancing.types import Balancer, Done
 from attacca.policy.slots.latest import Stack
 
 AtWork = BodyCame | ClientPaused | ClientLeft | ClientFell | Amended | GivenUp
-FromWorkers = ResponseHead | ResponseBody | Flow | Resting | WorkerJoined | WorkerLeft
+FromWorkers = ResponseHead | ResponseBody | Flow | Resting | WorkerJoined | WorkerLeft | FunctionCalled
 
 # Looking a member of an enumeration up costs ten times a name, and this is the road of every invocation.
 PREWARMED: Final = Start.PREWARMED
@@ -123,7 +124,9 @@ class GatewayCore:
 
     def _rest(self, now: float, event: Event, out: list[Command]) -> None:
         match event:
-            case ResponseHead() | ResponseBody() | Flow() | Resting() | WorkerJoined() | WorkerLeft():
+            case (
+                ResponseHead() | ResponseBody() | Flow() | Resting() | WorkerJoined() | WorkerLeft() | FunctionCalled()
+            ):
                 self._told(now, event, out)
             case NotBegun() | SlotFree() | Endpoints() | EndpointsChanged() | StartsFail():
                 self.cluster.handle(now, event, out)
@@ -377,6 +380,8 @@ class GatewayCore:
                 self._head(event, out)
             case Resting():
                 self.workers.rests(now, event)
+            case FunctionCalled():
+                out.append(event)
             case WorkerJoined():
                 self.joining.joined(now, event, out)
             case WorkerLeft():

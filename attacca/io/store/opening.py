@@ -49,7 +49,7 @@ def _file(address: Address, database: Path) -> Path:
 
 
 async def _open(address: Address, timeout_s: float) -> RawStore:
-    _expect_library(address.kind)
+    expect_library(address.kind)
     if address.kind == "redis":
         from attacca.io.store.redis import RedisStore
 
@@ -59,11 +59,16 @@ async def _open(address: Address, timeout_s: float) -> RawStore:
     return await EtcdStore.open(address, timeout_s)
 
 
-def _expect_library(kind: str) -> None:
+def expect_library(kind: str, setting: str = "store") -> None:
+    """`setting`: the section that names the server.
+
+    Raises:
+        BadConfig: what speaks to it is not installed.
+    """
     try:
         importlib.import_module(LIBRARIES[kind])
     except ImportError:
         raise BadConfig(
-            f"a store on {kind} needs the library {LIBRARIES[kind]}, which is not installed",
+            f"{setting}.url names {kind}, which needs the library {LIBRARIES[kind]}, which is not installed",
             f"pip install 'attacca[{kind}]'",
         ) from None

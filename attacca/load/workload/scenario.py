@@ -100,6 +100,32 @@ class FunctionPlan(Part, frozen=True, kw_only=True):
     copies: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 1  # so many alike, called NAME-1, NAME-2, ...
 
 
+class WorkflowPlan(Part, frozen=True, kw_only=True):
+    """Workflows of event functions, and what comes to the first of each: `chain`, `length` functions one after the
+    other; `map_reduce`, one that sends to `width` others at once, and one that waits for all of these."""
+
+    name: Name
+    template: Literal["chain", "map_reduce"] = "chain"
+    length: Annotated[int, msgspec.Meta(ge=1, le=100)] = 3  # of a chain
+    width: Annotated[int, msgspec.Meta(ge=1, le=64)] = 3  # of a map_reduce
+    memory_mb: Count = 128  # of each function
+    duration: Distribution = Distribution(mean_ms=10.0)  # of what each does with one event
+    shape: Shape = Shape()  # of the events that come to each workflow, while it lives
+    copies: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 1  # so many, called NAME-1, NAME-2, ...
+    starts: Shape | None = None  # when they are started, one after the other; unset: all at the beginning
+    lifetime: Distribution | None = None  # after which one is stopped; unset: not before the end
+
+    @property
+    def functions(self) -> int:
+        return self.length if self.template == "chain" else self.width + 2
+
+    def as_function(self) -> FunctionPlan:
+        """What comes to it is drawn, and recorded, as what comes to a function."""
+        return FunctionPlan(
+            name=self.name, memory_mb=self.memory_mb, duration=self.duration, shape=self.shape, copies=self.copies
+        )
+
+
 class TraceUse(Part, frozen=True, kw_only=True):
     """Which part of which trace. `spread`: where inside its minute an invocation falls. `sample`: so many functions.
     `keep`: what a sample has of the whole."""
@@ -219,19 +245,22 @@ class Scenario(Part, frozen=True, kw_only=True):
     seed: Annotated[int, msgspec.Meta(ge=-MOST, le=MOST)] = 1
     workload: Workload = Workload()
     functions: tuple[FunctionPlan, ...] = ()
+    workflows: tuple[WorkflowPlan, ...] = ()  # in place of functions
     system: System = System()
     hardware: Hardware = Hardware()
     faults: tuple[Fault, ...] = ()
     record: Record = Record()
 
     def __post_init__(self) -> None:
-        names = [name for function in self.functions for name in names_of(function)]
+        if self.workflows and (self.functions or self.workload.trace or self.workload.clients):
+            raise ValueError("a scenario has workflows, or else functions, a trace and clients")
+        names = [name for plan in _all(self) for name in names_of(plan)]
         if len(set(names)) != len(names):
-            raise ValueError("two functions have the same name")
+            raise ValueError(f"two {'workflows' if self.workflows else 'functions'} have the same name")
         if self.workload.trace is None and self.workload.duration_s is None:
             raise ValueError("workload.duration_s is needed where there is no trace")
-        if self.workload.trace is None and not self.functions:
-            raise ValueError("there is neither a trace nor a function")
+        if self.workload.trace is None and not _all(self):
+            raise ValueError("there is neither a trace nor a function, nor a workflow")
         for fault in self.faults:
             if fault.worker is not None and fault.worker >= self.system.workers:
                 raise ValueError(f"a fault of worker {fault.worker}, and workers are 0 to {self.system.workers - 1}")
@@ -246,9 +275,14 @@ def names_of(plan: FunctionPlan) -> Iterator[str]:
 
 def plans_of(scenario: Scenario) -> tuple[FunctionPlan, ...]:
     """One for each function; copies that are called at a constant rate take turns."""
-    if all(plan.copies == 1 for plan in scenario.functions):
-        return scenario.functions
-    return tuple(each for plan in scenario.functions for each in _copies(plan))
+    plans = _all(scenario)
+    if all(plan.copies == 1 for plan in plans):
+        return plans
+    return tuple(each for plan in plans for each in _copies(plan))
+
+
+def _all(scenario: Scenario) -> tuple[FunctionPlan, ...]:
+    return tuple(plan.as_function() for plan in scenario.workflows) or scenario.functions
 
 
 def _copies(plan: FunctionPlan) -> Iterator[FunctionPlan]:

@@ -53,21 +53,9 @@ class Faults:
         number = 0
         for place, fault in enumerate(self._scenario.faults):
             draws = Draws(self._scenario.seed, f"faults/{place}")
-            for turn, at in enumerate(self._times(fault, draws)):
+            for turn, at in enumerate(times(fault, draws, self._length_s)):
                 number += 1
                 self._engine.at(at, self._strike, (number, fault, draws.at(2 * turn + 1)))
-
-    def _times(self, fault: Fault, draws: Draws) -> Iterator[float]:
-        if fault.at_s is not None:
-            yield fault.at_s
-            return
-        at, turn = 0.0, 0
-        while fault.rate > 0.0:
-            at -= log1p(-draws.at(2 * turn)) * HOUR_S / fault.rate
-            if at >= self._length_s:
-                return
-            yield at
-            turn += 1
 
     def _strike(self, planned: Planned) -> None:
         number, fault, share = planned
@@ -246,3 +234,17 @@ class Faults:
         for channel in node.channels:
             channel.cuts -= 1
             channel.look()
+
+
+def times(fault: Fault, draws: Draws, length_s: float) -> Iterator[float]:
+    """When it happens, in a run of that length."""
+    if fault.at_s is not None:
+        yield fault.at_s
+        return
+    at, turn = 0.0, 0
+    while fault.rate > 0.0:
+        at -= log1p(-draws.at(2 * turn)) * HOUR_S / fault.rate
+        if at >= length_s:
+            return
+        yield at
+        turn += 1

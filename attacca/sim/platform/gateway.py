@@ -25,6 +25,7 @@ from attacca.gateway.core.gateway import GatewayCore
 from attacca.gateway.core.inflight import Inflight
 from attacca.kernel.drive import Drive, raise_refused
 from attacca.model.endpoints import AskEndpoints, Loads, NotBegun, SlotFree
+from attacca.model.events import FunctionCalled
 from attacca.model.invocation import Request
 from attacca.model.messages import (
     Dispatch,
@@ -185,8 +186,8 @@ class SimulatedGateway:
                 self._tell_control(command.message)
             case WorkerLost():
                 self._event_log.note(What.WORKER_LEFT, self.channels[command.worker][0], 0)
-            case Pass() | AskCatalogue() | Dial() | HangUp():
-                pass  # nothing is streamed, nothing of the catalogue is missed, and everybody is joined already
+            case Pass() | AskCatalogue() | Dial() | HangUp() | FunctionCalled():
+                pass  # nothing is streamed or missed of the catalogue, and everybody is joined already
             case Send() | Answer():
                 raise AssertionError("they are carried out before")
 

@@ -44,6 +44,7 @@ class What(IntEnum):
     SENT_AGAIN = 20
     WORKER_JOINED = 21
     WORKER_LEFT = 22
+    HANDLED = 23  # an event, by an instance of a workflow
 
 
 ABOUT_SANDBOXES: Final = frozenset(

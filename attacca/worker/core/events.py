@@ -15,7 +15,15 @@ from attacca.model.endpoints import (
     StartSandbox,
     StopSandbox,
 )
-from attacca.model.events import BetweenInstances, Delivery, InstancesSaid, OfInstances, ReplyKind
+from attacca.model.events import (
+    BetweenInstances,
+    Delivery,
+    FunctionCalled,
+    FunctionReplied,
+    InstancesSaid,
+    OfInstances,
+    ReplyKind,
+)
 from attacca.model.function import Revision
 from attacca.model.invocation import Invocation
 from attacca.model.messages import (
@@ -70,6 +78,12 @@ class NeighbourSaid(msgspec.Struct, frozen=True, gc=False):
     message: BetweenInstances
 
 
+class PeerJoined(msgspec.Struct, frozen=True):
+    """A gateway or control is there."""
+
+    peer: str
+
+
 class PeerLost(msgspec.Struct, frozen=True):
     """A gateway is gone: what it asked for is of no use any more."""
 
@@ -92,6 +106,8 @@ class Drain(msgspec.Struct, frozen=True):
 
 Event = (
     Received
+    | PeerJoined
+    | FunctionReplied
     | RunEnded
     | SandboxReady
     | SandboxFailed
@@ -199,7 +215,7 @@ class Write(msgspec.Struct, frozen=True):
 
 ToPeer = (
     Started | Ended | Checked | Resting | NotBegun | SlotFree | SandboxUp | SandboxDown | Sandboxes
-    | InstancesSaid | BetweenInstances
+    | InstancesSaid | BetweenInstances | FunctionCalled
 )  # fmt: skip
 OfEvent = Deliver | Respond | Listen
 Command = Run | Send[ToPeer] | MakeSandbox | Kill | Stop | MakeTemplate | DropTemplate | OfEvent | Write | Dial

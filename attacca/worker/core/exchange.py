@@ -8,9 +8,11 @@ from collections.abc import Callable
 
 from attacca.kernel.ids import Ids
 from attacca.model.events import (
+    FUNCTIONS,
     SELF,
     Bounced,
     Event,
+    FunctionReplied,
     Introduced,
     Passed,
     Reply,
@@ -22,6 +24,7 @@ from attacca.model.invocation import Failed, FunctionError, Ok, Outcome
 from attacca.model.messages import Logged
 from attacca.worker.core.detours import Detours
 from attacca.worker.core.events import Command, Listen, NeighbourSaid, Respond, Write
+from attacca.worker.core.invoking import Invoking
 from attacca.worker.core.mailboxes import HIGH, LOW, EventInstance, Mailbox, Stage, Waiting
 from attacca.worker.core.neighbours import Neighbours
 from attacca.worker.core.reports import EventAsked, EventSent
@@ -49,6 +52,7 @@ class Exchange:
         self._by_id, self._next, self._forget = by_id, next_, forget
         self._telemetry = telemetry
         self.neighbours = Neighbours()
+        self.invoking = Invoking(worker)
         self.streams: dict[str, EventInstance] = {}  # of open calls: who waits
         self.later: dict[str, tuple[EventInstance, EventSent]] = {}  # what is sent later
         self.detours = Detours(worker, by_id, self.neighbours, self._give, self._drop)
@@ -96,11 +100,19 @@ class Exchange:
         output = event.output
         if not output:
             name, _, worker = event.target.partition("@")
+            if worker == FUNCTIONS:
+                self._invoke(sender, name, event, out)
+                return
             self._give(sender, Target(name, worker or self._worker), event, out)
         elif output == SELF:
             self._give(sender, Target(sender.id, self._worker), event, out)
         else:
             self._route(sender, event, out)
+
+    def _invoke(self, sender: EventInstance, function: str, event: Event, out: list[Command]) -> None:
+        why = self.invoking.ask(function, event, out)
+        if why:
+            self._drop(sender, event, why, out)
 
     def _route(self, sender: EventInstance, event: Event, out: list[Command]) -> None:
         targets = sender.routes.targets(event.output)
@@ -226,9 +238,18 @@ class Exchange:
     def _answer(self, stream: str, kind: ReplyKind, data: bytes, out: list[Command]) -> None:
         """To one that nobody waits for any more nothing happens."""
         instance = self.streams.pop(stream, None)
+        if self.invoking.open:
+            self.invoking.open.pop(stream, None)
         if instance is not None:
             self._timers.clear((Timer.REPLY, stream))
             out.append(Respond(instance.id, instance.asked.pop(stream), kind, data))
+
+    def replied(self, event: FunctionReplied, out: list[Command]) -> None:
+        self._answer(event.id, event.kind, event.data, out)
+
+    def lose_gateway(self, peer: str, out: list[Command]) -> None:
+        for stream in self.invoking.lose(peer):
+            self._answer(stream, ReplyKind.ERROR, b"the gateway that was asked for the function is gone", out)
 
     def end_calls(self, instance: EventInstance, why: str, out: list[Command]) -> None:
         for stream in list(instance.asked):

@@ -14,6 +14,7 @@ from attacca.model.events import (
     Delivery,
     Event,
     EventKind,
+    FunctionReplied,
     HandOver,
     InstanceDown,
     InstanceUp,
@@ -31,7 +32,7 @@ from attacca.model.invocation import Failed, FunctionError, Ok, Outcome, Timing
 from attacca.model.messages import Logged, Send
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core.checks import DRAINING, Checks, never_fits
-from attacca.worker.core.events import Command, Deliver, NeighbourJoined, NeighbourSaid, Respond
+from attacca.worker.core.events import Command, Deliver, NeighbourJoined, NeighbourSaid, PeerJoined, Respond
 from attacca.worker.core.exchange import Exchange, said
 from attacca.worker.core.mailboxes import EventInstance, Stage, Waiting
 from attacca.worker.core.pool import Pool, Room
@@ -43,9 +44,11 @@ from attacca.worker.core.timers import Timer, Timers
 
 NO_ROOM = Failed("no_capacity", "this worker has no room for the instance now", "try another one")
 UNKNOWN = Failed("not_found", "this worker has no instance of that name")
-OfNeighbours = NeighbourSaid | NeighbourJoined
+OfNeighbours = NeighbourSaid | NeighbourJoined | PeerJoined | FunctionReplied
+OF_INSTANCES = (
+    EventSent, EventAsked, StateOffered, NeighbourSaid, NeighbourJoined, PeerJoined, FunctionReplied,
+)  # fmt: skip
 SETTLING_S = 2.0  # for what an instance that moves has sent, and other workers have in hand
-OF_INSTANCES = (EventSent, EventAsked, StateOffered, NeighbourSaid, NeighbourJoined)
 
 
 class Instances:
@@ -89,6 +92,10 @@ class Instances:
                 exchange.said(event, out)
             case NeighbourJoined():
                 exchange.neighbours.joined(event.worker, out)
+            case PeerJoined():
+                exchange.invoking.join(event.peer)
+            case FunctionReplied():
+                exchange.replied(event, out)
 
     # What control says.
 

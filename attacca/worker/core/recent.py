@@ -2,12 +2,23 @@
 
 from collections.abc import Callable
 
+from attacca.model.events import BetweenInstances, InstanceDown, StartInstance, StateSynced
 from attacca.model.invocation import Ok
 from attacca.model.messages import Catalogue, Checked, Dispatch, Ended, Send
 from attacca.model.story import ABOUT_MOST, Fact, Recent, outcome
-from attacca.worker.core.events import Command, Event, Received, Run
-from attacca.worker.core.reports import RunEnded, SandboxFailed, SandboxGone, TemplateFailed, TemplateReady
+from attacca.worker.core.events import Command, Deliver, Event, NeighbourSaid, Received, Respond, Run
+from attacca.worker.core.reports import (
+    EventAsked,
+    EventSent,
+    RunEnded,
+    SandboxFailed,
+    SandboxGone,
+    StateOffered,
+    TemplateFailed,
+    TemplateReady,
+)
 
+OF_EVENTS = BetweenInstances | InstanceDown | StateSynced
 Handle = Callable[[float, Event], list[Command]]
 
 
@@ -24,6 +35,9 @@ def remembering(handle: Handle, recent: Recent) -> Handle:
         elif type(event) is RunEnded and len(commands) == 1 and type(event.outcome) is Ok:
             append((now, "RunEnded", event.invocation, event.sandbox, event.run_ms, "ok"))
             return commands
+        elif type(event) is EventSent:
+            append((now, "EventSent", event.sandbox, event.target))
+            return commands
         append((now, _light(event), [fact for command in commands if (fact := _order(command)) is not None]))
         return commands
 
@@ -36,7 +50,13 @@ def _order(command: Command) -> Fact:
         message = command.message
         if type(message) is Ended:
             return None if type(message.outcome) is Ok else ("Ended", message.id, "", outcome(message.outcome))
+        if isinstance(message, OF_EVENTS):
+            return type(message).__name__, getattr(message, "id", ""), ""
         return ("Checked", message.revision.id, "") if type(message) is Checked else message
+    if type(command) is Deliver:
+        return "Deliver", command.sandbox, "", command.delivery.id
+    if type(command) is Respond:
+        return "Respond", command.sandbox, "", str(command.kind)
     return None if type(command) is Run else command
 
 
@@ -44,6 +64,8 @@ def _light(event: Event) -> Fact:
     match event:
         case Received(_, Dispatch(invocation)):
             return "Dispatch", invocation.id, "", invocation.revision
+        case Received(_, StartInstance(id)):
+            return "StartInstance", id, ""
         case Received(_, message):
             return message
         case RunEnded():
@@ -62,5 +84,11 @@ def _seldom(event: Event) -> Fact:
             return "TemplateReady", event.template, "", f"{event.memory_mb} MB", event.unfit[:ABOUT_MOST]
         case Catalogue():
             return "Catalogue", "", "", event.generation
+        case EventAsked():
+            return "EventAsked", event.sandbox, "", event.target
+        case StateOffered():
+            return "StateOffered", event.sandbox, ""
+        case NeighbourSaid():
+            return type(event.message).__name__, event.worker, ""
         case _:
             return event

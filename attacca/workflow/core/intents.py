@@ -25,7 +25,7 @@ Fits = Callable[[str, str], str]  # of a component and a node, by their names: w
 
 
 class Migrate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="intent", tag="migrate"):
-    """`component`: its logical UUID, or WORKFLOW.COMPONENT. `to`: nodes by UUID or name; the first that can have it."""
+    """`component`: see `DomainState.component`. `to`: nodes by UUID or name; the first that can have it."""
 
     component: Named
     to: Annotated[tuple[Named, ...], msgspec.Meta(min_length=1, max_length=TARGETS_MOST)]
@@ -49,7 +49,7 @@ Intent = Migrate | Cordon | Uncordon
 class Verdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What becomes of an intent. `component` and `node` are names, where it named any that are there."""
 
-    outcome: Literal["do", "nothing", "refused"]  # nothing: it is so already
+    outcome: Literal["do", "done", "nothing", "refused"]  # nothing: it is so already
     why: str
     intent: Intent | None = None
     component: str = ""

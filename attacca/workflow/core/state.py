@@ -4,11 +4,13 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from attacca.model.events import InstanceView
+from attacca.model.function import Artefact, Image, WasmModule
 from attacca.model.sandbox import MachineLoad, WorkerView
 from attacca.model.workflow import Configuration, Requirements
 from attacca.workflow.core import identities
 from attacca.workflow.core.domain import DomainCore
-from attacca.workflow.core.graph import Part
+from attacca.workflow.core.graph import Part, Stage
 from attacca.workflow.core.nodes import Node
 
 HOSTNAME = "hostname="  # the label by which EDGELESS's tools name a node
@@ -40,6 +42,9 @@ class InstanceState(msgspec.Struct, frozen=True, kw_only=True):
     id: str  # the physical UUID
     node: str
     is_up: bool
+    handled: int = 0  # events, as far as its node has told
+    handled_s: float = 0.0  # what it took to handle them
+    waiting: int = 0  # events
 
 
 class ComponentState(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,9 +53,11 @@ class ComponentState(msgspec.Struct, frozen=True, kw_only=True):
     name: str  # WORKFLOW.COMPONENT
     id: str  # the logical UUID
     workflow: str
+    workflow_name: str  # which several may have
     workflow_id: str  # the UUID
     component: str
     resource: str = ""  # its class; empty: it is an event function
+    function_type: str = ""  # of an event function: PYTHON, RUST_WASM or CONTAINER, as EDGELESS calls them
     configuration: Configuration = {}
     payload: str | None = None
     memory_mb: int
@@ -60,6 +67,14 @@ class ComponentState(msgspec.Struct, frozen=True, kw_only=True):
     why: str = ""  # what went wrong last
 
 
+class Counts(msgspec.Struct, frozen=True):
+    """What became of the intents that came so far."""
+
+    done: int = 0
+    nothing: int = 0  # it was so already
+    refused: int = 0
+
+
 class DomainState(msgspec.Struct, frozen=True, kw_only=True):
     """Each kind in the order of its names, components in that in which they were started."""
 
@@ -67,10 +82,13 @@ class DomainState(msgspec.Struct, frozen=True, kw_only=True):
     nodes: tuple[NodeState, ...] = ()
     providers: tuple[ProviderState, ...] = ()
     components: tuple[ComponentState, ...] = ()
+    intents: Counts = Counts()
 
     def component(self, named: str) -> ComponentState | None:
-        """By its logical UUID, or as WORKFLOW.COMPONENT."""
-        return next((one for one in self.components if named in (one.id, one.name)), None)
+        """By its logical UUID, as WORKFLOW.COMPONENT, or with the name of a workflow where only one has that."""
+        found = [one for one in self.components if named in (one.id, one.name)]
+        found = found or [one for one in self.components if named == f"{one.workflow_name}.{one.component}"]
+        return found[0] if len(found) == 1 else None
 
     def node(self, named: str) -> NodeState | None:
         """By its UUID or its name."""
@@ -89,9 +107,14 @@ class Change(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def domain_state(
-    core: DomainCore, domain: str, views: Mapping[str, WorkerView], providers: Iterable[str]
+    core: DomainCore,
+    domain: str,
+    views: Mapping[str, WorkerView],
+    seen: Mapping[str, InstanceView],
+    providers: Iterable[str],
 ) -> DomainState:
-    """`views`: what nodes said last of themselves. `providers`: the classes of resources that each can host."""
+    """`views`: what nodes said last of themselves, `seen`: and of their instances. `providers`: the classes of
+    resources that each node can host."""
     nodes = [core.nodes.by_name[name] for name in sorted(core.nodes.by_name)]
     classes = sorted(providers)
     return DomainState(
@@ -100,7 +123,9 @@ def domain_state(
         providers=tuple(
             ProviderState(name=f"{node.name}-{one}", resource=one, node=node.name) for node in nodes for one in classes
         ),
-        components=tuple(_component(part) for one in core.workflows.values() for part in one.parts.values()),
+        components=tuple(
+            _component(parts, seen) for one in core.workflows.values() for parts in _by_component(one.parts.values())
+        ),
     )
 
 
@@ -132,27 +157,47 @@ def _node(node: Node, view: WorkerView | None) -> NodeState:
     )
 
 
-def _component(part: Part) -> ComponentState:
-    spec, workflow = part.spec, part.workflow.id
+def _by_component(parts: Iterable[Part]) -> Iterable[list[Part]]:
+    found: dict[str, list[Part]] = {}
+    for part in parts:
+        found.setdefault(part.spec.name, []).append(part)
+    return found.values()
+
+
+def _component(parts: list[Part], seen: Mapping[str, InstanceView]) -> ComponentState:
+    spec, workflow = parts[0].spec, parts[0].workflow.id
     return ComponentState(
         name=f"{workflow}.{spec.name}",
         id=identities.of_component(workflow, spec.name),
         workflow=workflow,
+        workflow_name=parts[0].workflow.spec.name,
         workflow_id=identities.of_workflow(workflow),
         component=spec.name,
         resource=spec.resource,
+        function_type="" if spec.artefact is None else _function_type(spec.artefact),
         configuration=spec.configuration,
         payload=spec.payload,
-        memory_mb=part.revision.settings.memory_mb,
+        memory_mb=parts[0].revision.settings.memory_mb,
         requires=spec.requires,
         outputs={channel: output.to for channel, output in spec.outputs.items()},
-        instances=_instances(part),
-        why=part.why,
+        instances=tuple(_instance(part, seen.get(part.instance)) for part in parts if part.instance),
+        why=next((part.why for part in parts if part.why), ""),
     )
 
 
-def _instances(part: Part) -> tuple[InstanceState, ...]:
-    if not part.instance:
-        return ()
-    is_up = part.stage == "up"
-    return (InstanceState(name=part.instance, id=identities.of_instance(part.instance), node=part.worker, is_up=is_up),)
+def _instance(part: Part, seen: InstanceView | None) -> InstanceState:
+    return InstanceState(
+        name=part.instance,
+        id=identities.of_instance(part.instance),
+        node=part.worker,
+        is_up=part.stage is Stage.UP,
+        handled=0 if seen is None else seen.handled,
+        handled_s=0.0 if seen is None else seen.handled_s,
+        waiting=0 if seen is None else seen.waiting,
+    )
+
+
+def _function_type(artefact: Artefact) -> str:
+    if isinstance(artefact, WasmModule):
+        return "RUST_WASM"
+    return "CONTAINER" if isinstance(artefact, Image) else "PYTHON"

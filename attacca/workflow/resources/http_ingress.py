@@ -13,6 +13,7 @@ from urllib.parse import parse_qs
 import msgspec
 
 from attacca.errors import BadConfig, BadRequest, MethodNotAllowed, NotFound
+from attacca.kernel.text import kind_of
 from attacca.model.invocation import Ok, Request
 from attacca.workflow.core import ingress
 from attacca.workflow.resources.types import Host, Unable, is_set
@@ -98,14 +99,14 @@ def response(reply: bytes | None) -> Ok:
         return Ok(b"", "", 204)
     told = _object(reply)
     if told is None:
-        return Ok(reply, _kind(reply))
+        return Ok(reply, kind_of(reply))
     headers = tuple((str(name).lower().encode("latin-1", "replace"), str(value).encode("latin-1", "replace"))
                     for name, value in (told.get("headers") or {}).items())  # fmt: skip
     body = told.get("body")
     data = b"" if body is None else bytes(body) if isinstance(body, list) else str(body).encode()
     if told["status"] in NO_BODY:
         data = b""
-    kind = next((value.decode("latin-1") for name, value in headers if name == b"content-type"), _kind(data))
+    kind = next((value.decode("latin-1") for name, value in headers if name == b"content-type"), kind_of(data))
     rest = tuple(field for field in headers if field[0] not in (b"content-type", b"content-length"))
     return Ok(data, kind if data else "", told["status"], rest)
 
@@ -128,14 +129,3 @@ def _object(reply: bytes) -> dict[str, Any] | None:
 
 def _are_bytes(body: list[Any]) -> bool:
     return all(type(one) is int and 0 <= one < 256 for one in body)
-
-
-def _kind(data: bytes) -> str:
-    """Of a body that says nothing about itself."""
-    if data[:1] in (b"{", b"["):
-        return "application/json"
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return "application/octet-stream"
-    return "text/plain; charset=utf-8"

@@ -1,11 +1,13 @@
 """What a worker's core has seen can be told, and holds nothing that is heavy."""
 
+from attacca.model.events import Delivery, Event, EventKind, Passed, ReplyKind, StateSynced
 from attacca.model.invocation import FunctionError, Ok
-from attacca.model.messages import Catalogue, Evict
+from attacca.model.messages import Catalogue, Evict, Send
 from attacca.model.story import Recent
 from attacca.worker.config import WorkerConfig
+from attacca.worker.core.events import Command, Deliver, NeighbourSaid, Respond
 from attacca.worker.core.recent import remembering
-from attacca.worker.core.reports import SandboxGone
+from attacca.worker.core.reports import EventAsked, EventSent, SandboxGone, StateOffered
 from attacca.worker.runtime.scripted import Answer, Times
 from tests.worker.stage import Stage
 
@@ -65,3 +67,17 @@ def test_bodies_and_catalogues_are_not_kept() -> None:
     assert repr(SECRET) not in kept
     assert "b'echo-1'" not in kept, "the body of its request"
     assert ("Catalogue", "", "", 7) in [entry[1] for entry in recent.entries]
+
+
+def test_of_events_between_instances_what_they_carry_is_not_kept() -> None:
+    recent, passed = Recent(), Passed(1, 1, Event("w.b.1", "w.a.1@n", SECRET))
+    delivered = Deliver("w.b.1", Delivery("w.b.1/1", EventKind.CAST, "w.a.1@n", SECRET))
+    ordered: list[Command] = [delivered, Respond("w.a.1", 1, ReplyKind.REPLY, SECRET), Send("m", passed)]
+    handle = remembering(lambda _now, _event: [*ordered, Send("control", StateSynced("n", "w.b.1", 1, SECRET))], recent)
+    handle(0.0, EventSent("w.a.1", "out", is_instance=False, data=SECRET))
+    handle(0.0, EventAsked("w.a.1", 1, "out", is_instance=False, data=SECRET))
+    handle(0.0, StateOffered("w.b.1", 1, SECRET))
+    handle(0.0, NeighbourSaid("m", b"1", passed))
+    assert SECRET.decode() not in repr(recent.entries)
+    follows = ["Deliver", "StateSynced"]
+    assert story(recent, "w.b.1") == [*follows, "StateOffered", *follows, *follows]

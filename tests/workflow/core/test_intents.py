@@ -56,7 +56,8 @@ def node(name: str, *, is_cordoned: bool = False) -> NodeState:
 def component(name: str, *places: str) -> ComponentState:
     instances = tuple(InstanceState(name=f"w1.{name}.1", id="p", node=place, is_up=True) for place in places)
     return ComponentState(
-        name=f"w1.{name}", id=f"id-{name}", workflow="w1", workflow_id="x", component=name, memory_mb=128, outputs={},
+        name=f"w1.{name}", id=f"id-{name}", workflow="w1", workflow_name="demo", workflow_id="x",
+        component=name, memory_mb=128, outputs={},
         instances=instances,
     )  # fmt: skip
 

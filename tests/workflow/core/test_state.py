@@ -2,6 +2,7 @@
 
 import msgspec
 
+from attacca.model.events import InstanceView
 from attacca.model.sandbox import MachineLoad
 from attacca.worker.core import view
 from attacca.workflow.core import identities
@@ -15,8 +16,8 @@ def idle(node: Node, instance: str, kind: str, data: bytes) -> None:
     return None
 
 
-def seen(stage: Stage) -> DomainState:
-    return domain_state(stage.core, "home", {}, ("redis", "file-log"))
+def seen(stage: Stage, *views: InstanceView) -> DomainState:
+    return domain_state(stage.core, "home", {}, {one.id: one for one in views}, ("redis", "file-log"))
 
 
 def test_it_says_where_everything_is() -> None:
@@ -32,8 +33,14 @@ def test_it_says_where_everything_is() -> None:
     assert (a.name, a.payload, a.outputs, a.memory_mb) == (f"{workflow}.a", "x", {"to": ("b",)}, 128)
     assert [(one.name, one.node, one.is_up) for one in b.instances] == [(f"{workflow}.b.1", "n2", True)]
     assert b.instances[0].id == identities.of_instance(f"{workflow}.b.1")
+    told = seen(stage, InstanceView(f"{workflow}.b.1", workflow, "b", is_up=True, waiting=3, handled=2, handled_s=0.5))
+    only = told.components[1].instances[0]
+    assert (only.handled, only.handled_s, only.waiting) == (2, 0.5, 3)
     assert state.component(a.id) == a == state.component(f"{workflow}.a")
+    assert state.component("demo.a") == a
     assert state.component("a") is None
+    stage.start(function("a"))
+    assert seen(stage).component("demo.a") is None, "there are two"
     assert state.node("n1") == state.nodes[0] == state.node(identities.of_node("n1"))
     assert msgspec.json.decode(msgspec.json.encode(state), type=DomainState) == state
 
@@ -69,5 +76,5 @@ def test_changes_make_one_of_the_other() -> None:
 def test_a_node_says_how_busy_it_is() -> None:
     stage = Stage(idle)
     told = msgspec.structs.replace(view.brief(stage.nodes["n1"].core), load=LOAD)
-    node: NodeState = domain_state(stage.core, "home", {"n1": told}, ()).nodes[0]
+    node: NodeState = domain_state(stage.core, "home", {"n1": told}, {}, ()).nodes[0]
     assert (node.load, node.cores, node.labels) == (LOAD, 1, ("hostname=n1",))

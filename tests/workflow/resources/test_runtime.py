@@ -29,7 +29,7 @@ def resource(name: str, **configuration: str) -> Any:
 
 class Bench:
     def __init__(self, directory: Path) -> None:
-        self.runtime = ResourceRuntime(Classes().find, directory, ManualClock())
+        self.runtime = ResourceRuntime(Classes(("file-log",)).find, directory, ManualClock())
         self.reports: asyncio.Queue[Report] = asyncio.Queue()
 
     async def handle(self, kind: EventKind, data: bytes = b"", source: str = "a@w\nwf") -> Report:
@@ -69,7 +69,7 @@ def test_a_file_log_has_a_line_for_each_event(tmp_path: Path) -> None:
 def test_what_cannot_be_made_says_why(tmp_path: Path) -> None:
     async def story(bench: Bench) -> None:
         for made, why in (
-            (resource("nothing"), "there is no resource of the class 'nothing' (this node has file-log, http-ingress)"),
+            (resource("nothing"), "there is no resource of the class 'nothing' (this node has file-log)"),
             (resource("file-log"), "a file-log needs 'filename' in its configuration (write filename = \"...\")"),
         ):
             bench.runtime.make_sandbox("r", made, None)

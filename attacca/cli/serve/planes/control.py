@@ -185,7 +185,7 @@ class ControlPlane:
             await asyncio.shield(self._ending)  # the state directory is one's at a time
         config = self.config
         logbook, chance = cast(Logbook, self._logbook), self._streams.stream("workflows")
-        beside = workflows(config.workflows, store, self._clock, chance, self._peers.send, logbook)
+        beside = workflows(config.workflows, store, self._clock, chance, self._peers.send, logbook, lambda: control)
         control = Control(
             config.control, store, self._clock, packing(self._peers.send), self._announce, beside=beside,
             chance=self._streams.stream("placement"), log=self._log, tell=teller(),

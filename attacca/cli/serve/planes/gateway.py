@@ -6,6 +6,7 @@ import logging
 import os
 import socket
 import urllib.parse
+from functools import partial
 from typing import Any
 
 from attacca import __version__
@@ -22,6 +23,7 @@ from attacca.gateway.elsewhere import Elsewhere
 from attacca.gateway.http.listener import serve
 from attacca.gateway.http.plane import ToControl
 from attacca.gateway.http.server import HttpServer
+from attacca.gateway.invoking import invoke
 from attacca.gateway.minding import journal_name
 from attacca.io.journal.opening import is_shared, open_journal
 from attacca.io.wire.peers import Peers
@@ -110,6 +112,7 @@ class GatewayPlane:
             self,
             teller(),
         )
+        gateway.invoke_for = partial(invoke, gateway, peers.send)
         self._led = led(self._clock, config.gateway.silent_s, peers)
         peers.bind(
             self._begin, lambda peer: self._hear_control if peer == CONTROL else gateway.receive, self._lose,

@@ -12,13 +12,16 @@ from attacca.io.store.types import Store
 from attacca.kernel.access import is_loopback
 from attacca.kernel.chance import Chance
 from attacca.kernel.clock import Clock
+from attacca.kernel.ids import Ids
 from attacca.kernel.registry import build
 from attacca.model.doors import Doors
 from attacca.model.events import OfInstances
+from attacca.model.messages import Cordon
 from attacca.policy.placement import PLACEMENT
 from attacca.workflow import domain_http, http
 from attacca.workflow.config import WorkflowsConfig
 from attacca.workflow.driver import Workflows
+from attacca.workflow.mirror.opening import mirrored
 
 
 def workflows(
@@ -28,9 +31,20 @@ def workflows(
     chance: Chance,
     send: Callable[[str, OfInstances | Doors], None],
     logbook: Logbook,
+    control: Callable[[], Control],
 ) -> Workflows:
+    """`control`: whom it is beside, once that is there."""
+
+    async def cordon(node: str, is_on: bool) -> None:  # noqa: FBT001 - as it is told
+        await control().order(Cordon(node, is_on))
+
     placement = build(PLACEMENT, "random", {}, "attacca.policy.placement")
-    return Workflows(store, clock, chance, placement, send, logbook.keep, config.domain)
+    made = Workflows(store, clock, chance, placement, send, logbook.keep, config.domain, cordon)
+    if config.mirror.url:
+        mirror = mirrored(config.mirror, clock, Ids(chance, "m").next(), made.delegation)
+        made.telemetry.sinks.append(mirror.collect)
+        made.attendants.append(mirror)
+    return made
 
 
 def made_admin(control: Control, observe: Observe, host: str) -> AsgiApp:

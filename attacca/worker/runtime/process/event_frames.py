@@ -1,5 +1,6 @@
 """What the sandbox of an event function is told, and what it sends: frames, decoded once and bounded."""
 
+import struct
 from collections.abc import Callable
 
 from attacca.guest import channel as wire
@@ -10,6 +11,9 @@ DAY_S = 86_400.0
 KINDS = {
     EventKind.INIT: wire.INIT, EventKind.CAST: wire.CASTED, EventKind.CALL: wire.CALLED, EventKind.STOP: wire.HALT,
 }  # fmt: skip
+EVENT = struct.Struct(wire.HEAD.format + wire.EVENT_HEAD.format[1:])
+REPLIED = struct.Struct(wire.HEAD.format + wire.REPLIED_HEAD.format[1:])
+HEADS = wire.EVENT_HEAD.size, wire.REPLIED_HEAD.size
 REPLIES = {ReplyKind.NOTHING: wire.NOTHING, ReplyKind.REPLY: wire.A_REPLY, ReplyKind.ERROR: wire.AN_ERROR}
 
 
@@ -29,14 +33,14 @@ class EventFrames:
         source, data, state = delivery.source.encode(), delivery.data, delivery.state
         has = (wire.HAS_DATA if data is not None else 0) | (wire.HAS_STATE if state is not None else 0)
         data, state = data or b"", state or b""
-        head = wire.EVENT_HEAD.pack(KINDS[delivery.kind], has, len(source), len(data))
-        size = len(head) + len(source) + len(data) + len(state)
-        self._send(b"".join((wire.HEAD.pack(size, wire.EVENT, number), head, source, data, state)))
+        size = HEADS[0] + len(source) + len(data) + len(state)
+        head = EVENT.pack(size, wire.EVENT, number, KINDS[delivery.kind], has, len(source), len(data))
+        self._send(b"".join((head, source, data, state)))
 
     def reply(self, asked: int, kind: ReplyKind, data: bytes) -> None:
         self._told += 1
-        head = wire.REPLIED_HEAD.pack(asked, REPLIES[kind])
-        self._send(b"".join((wire.HEAD.pack(len(head) + len(data), wire.REPLIED, 0), head, data)))
+        head = REPLIED.pack(HEADS[1] + len(data), wire.REPLIED, 0, asked, REPLIES[kind])
+        self._send(head + data)
 
     # What it says; raises one of untrusted.NONSENSE where that cannot be.
 

@@ -1,0 +1,1 @@
+"""Workflows that come to a live server, live for a while, and go."""

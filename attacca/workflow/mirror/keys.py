@@ -1,0 +1,180 @@
+"""The keys of EDGELESS's proxy, from the state of a domain; which shapes there are, `config.Shape` says.
+
+node:capabilities:NODE      node:health:NODE                              of each node
+provider:ID                                                               of each class of resources on each node
+instance:LID                dependency:LID                                of each component
+performance:PID:METRIC      performance:function_execution_time:PID       of each instance
+domain_info:domain_id       CATEGORY:last_update
+"""
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+import msgspec
+
+from attacca.model.sandbox import MachineLoad
+from attacca.workflow.core import identities
+from attacca.workflow.core.state import ComponentState, DomainState, InstanceState, NodeState, ProviderState
+from attacca.workflow.mirror.config import Shape
+from attacca.workflow.mirror.writes import Append, Score, Set, Write
+
+CAPABILITIES, PROVIDER, INSTANCE, DEPENDENCY = "node:capabilities", "provider", "instance", "dependency"
+CATEGORIES = (CAPABILITIES, PROVIDER, INSTANCE, DEPENDENCY)  # each has a last_update
+HEALTH, PERFORMANCE, EXECUTION = "node:health", "performance", "function_execution_time"
+LAST_UPDATE = "last_update"
+LITERAL = "nodes:capabilities"  # as the guide spells it, and no version of the code
+NOWHERE = "00000000-0000-0000-0000-fffe00000000"
+NO_RESOURCE = f"InstanceId(node_id: {NOWHERE}, function_id: {NOWHERE.replace('fffe', 'fffd')})"
+UNKNOWN = -1
+RUNTIMES = ["PYTHON"]
+
+
+def texts(state: DomainState, shape: Shape) -> dict[str, str]:
+    """Everything but what is measured."""
+    found = {} if shape is Shape.DOCUMENT else {"domain_info:domain_id": state.domain}
+    ids = {one.name: one.id for one in state.components}
+    nodes = {node.name: node.id for node in state.nodes}
+    for node in state.nodes:
+        capabilities = _json(_capabilities(node))
+        found[f"{CAPABILITIES}:{node.id}"] = capabilities
+        if shape is not Shape.NEWEST:
+            found[f"{LITERAL}:{node.id}"] = capabilities
+    for provider in state.providers:
+        found[f"{PROVIDER}:{provider.name}"] = _json(_provider(provider, nodes))
+    for one in state.components:
+        found[f"{INSTANCE}:{one.id}"] = _json(_instances(one, nodes))
+        if one.outputs:
+            found[f"{DEPENDENCY}:{one.id}"] = _json(_dependencies(one, ids))
+    return found
+
+
+def updates(changed: Iterable[str], shape: Shape, wall: float) -> dict[str, str]:
+    """The times at which categories were written last, of those that one of these keys belongs to."""
+    if shape is Shape.DOCUMENT:
+        return {}
+    touched = {key.rpartition(":")[0] for key in changed}
+    return {f"{one}:{LAST_UPDATE}": fixed(wall) for one in CATEGORIES if one in touched}
+
+
+def healths(state: DomainState, shape: Shape, wall: float) -> list[Write]:
+    """Of nodes whose load is measured."""
+    told: list[Write] = []
+    for node in state.nodes:
+        if node.load is not None:
+            key, text = f"{HEALTH}:{node.id}", _json(_health(node, node.load))
+            told.append(Set(key, text) if shape is Shape.DOCUMENT else Score(key, text, wall))
+    return told
+
+
+def samples(instance: str, metric: str, at: float, value: str, shape: Shape) -> list[Write]:
+    """One of an instance, by its name. `at`: seconds since 1970."""
+    pid = identities.of_instance(instance)
+    told: list[Write] = []
+    if shape is not Shape.DOCUMENT:
+        told.append(Score(f"{PERFORMANCE}:{pid}:{metric}", f"{fixed(at)}:{value}", at, is_fleeting=True))
+    if shape is not Shape.NEWEST and metric == EXECUTION:
+        told.append(Append(f"{PERFORMANCE}:{metric}:{pid}", f"{value},{at:.3f}"))
+    return told
+
+
+def fixed(value: float) -> str:
+    """The shortest decimal that is this number, without an exponent."""
+    text = format(Decimal(repr(float(value))), "f")
+    return text.removesuffix(".0")
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def _capabilities(node: NodeState) -> dict[str, object]:
+    return {
+        "num_cpus": node.cores,
+        "model_name_cpu": "",
+        "clock_freq_cpu": 0.0,
+        "num_cores": node.cores,
+        "mem_size": node.memory_mb,
+        "labels": list(node.labels),
+        "is_tee_running": False,
+        "has_tpm": False,
+        "runtimes": RUNTIMES,
+        "disk_tot_space": 0,
+        "num_gpus": 0,
+        "model_name_gpu": "",
+        "mem_size_gpu": 0,
+    }
+
+
+def _health(node: NodeState, load: MachineLoad) -> dict[str, int]:
+    """In kB, bytes and hundredths; -1 is what nobody measures, as in EDGELESS."""
+    load_1 = round(load.load_1m * 100)
+    return {
+        "mem_free": load.memory_free_mb << 10,
+        "mem_used": node.reserved_mb << 10,
+        "mem_available": load.memory_free_mb << 10,
+        "proc_cpu_usage": round(load.cpu_share * 100),
+        "proc_memory": UNKNOWN,
+        "proc_vmemory": UNKNOWN,
+        "load_avg_1": load_1,
+        "load_avg_5": UNKNOWN,
+        "load_avg_15": UNKNOWN,
+        "tot_rx_bytes": UNKNOWN,
+        "tot_rx_pkts": UNKNOWN,
+        "tot_rx_errs": UNKNOWN,
+        "tot_tx_bytes": UNKNOWN,
+        "tot_tx_pkts": UNKNOWN,
+        "tot_tx_errs": UNKNOWN,
+        "disk_free_space": load.disk_free_mb << 20,
+        "disk_tot_reads": UNKNOWN,
+        "disk_tot_writes": UNKNOWN,
+        "gpu_load_perc": UNKNOWN,
+        "gpu_temp_cels": UNKNOWN * 1000,
+        "active_power": UNKNOWN,
+    }
+
+
+def _provider(provider: ProviderState, nodes: dict[str, str]) -> dict[str, object]:
+    return {"class_type": provider.resource, "node_id": nodes[provider.node], "outputs": []}
+
+
+def _instances(one: ComponentState, nodes: dict[str, str]) -> dict[str, object]:
+    there = [_address(instance, nodes) for instance in one.instances]
+    if one.resource:
+        about = {
+            "class_type": one.resource, "configuration": one.configuration, "workflow_id": one.workflow_id,
+        }  # fmt: skip
+        return {"Resource": [about, there[0] if there else NO_RESOURCE]}
+    spec = {
+        "id": one.component, "function_type": one.function_type, "version": "1", "binary": None, "code": "",
+        "outputs": list(one.outputs),
+    }  # fmt: skip
+    request = {
+        "spec": spec,
+        "annotations": _annotations(one, nodes),
+        "state_specification": {"state_id": one.id, "state_policy": "Global"},
+        "workflow_id": one.workflow_id,
+    }
+    return {"Function": [request, there]}
+
+
+def _annotations(one: ComponentState, nodes: dict[str, str]) -> dict[str, str]:
+    found = {} if one.payload is None else {"init-payload": one.payload}
+    if one.requires.nodes:
+        found["node_id_match_any"] = ",".join(nodes.get(name, identities.of_node(name)) for name in one.requires.nodes)
+    if one.requires.labels:
+        found["label_match_all"] = ",".join(one.requires.labels)
+    return found
+
+
+def _address(instance: InstanceState, nodes: dict[str, str]) -> str:
+    node = nodes.get(instance.node, identities.of_node(instance.node))
+    return f"InstanceId(node_id: {node}, function_id: {instance.id})"
+
+
+def _dependencies(one: ComponentState, ids: dict[str, str]) -> dict[str, str]:
+    """EDGELESS has one target for each output; here the second is told as OUTPUT.2."""
+    return {
+        channel if number == 1 else f"{channel}.{number}": ids[f"{one.workflow}.{target}"]
+        for channel, targets in one.outputs.items()
+        for number, target in enumerate(targets, 1)
+    }

@@ -1,0 +1,22 @@
+"""Sends so many casts, each when the one before has come back, and logs how long they took, in microseconds."""
+
+import json
+import time
+from typing import Any
+
+
+class Ping:
+    def init(self, ctx: Any, payload: Any, state: Any) -> None:
+        told = payload.json()
+        self.left, self.body, self.took = told["count"], b"x" * told["bytes"], []
+        ctx.delayed_cast(0.05, "self")
+
+    def cast(self, ctx: Any, source: str, message: Any) -> None:
+        now = time.perf_counter()
+        if message:
+            self.took.append(now - self.at)
+        if len(self.took) < self.left:
+            self.at = time.perf_counter()
+            ctx.cast("to", self.body)
+        else:
+            ctx.cast("log", json.dumps([one * 1e6 for one in self.took]))
