@@ -190,7 +190,7 @@ class Worker:
         self._feed(PeerJoined(peer))
         if address:
             self._apart.add(peer)
-        self._send(peer, WorkerJoined(self._shown(view.brief(self.core)), view.capacity(self.core), address))
+        self._send(peer, WorkerJoined(self._shown(), view.capacity(self.core), address, self.core.machine))
 
     def lose(self, peer: str, _: str = "") -> None:
         """It is gone, and nobody wants what it has asked for."""
@@ -256,9 +256,9 @@ class Worker:
     def view(self) -> WorkerView:
         return self._shown(view.of(self.core, self._clock.now()))
 
-    def _shown(self, of_core: WorkerView) -> WorkerView:
-        is_draining = of_core.draining or self._is_cordoned
-        return msgspec.structs.replace(of_core, draining=is_draining, load=self._load)
+    def _shown(self, of_core: WorkerView | None = None) -> WorkerView:
+        told = of_core or view.brief(self.core)
+        return msgspec.structs.replace(told, draining=told.draining or self._is_cordoned, load=self._load)
 
     def _story(self, subject: str) -> tuple[Moment, ...]:
         return self._recent.tell(subject, self.config.name, self._clock.wall() - self._clock.now())
@@ -383,7 +383,7 @@ class Worker:
 
     def _tell_peers(self) -> None:
         if self._peers:
-            heartbeat = Heartbeat(self._shown(view.brief(self.core)))
+            heartbeat = Heartbeat(self._shown())
             for peer in self._peers:
                 self._send(peer, heartbeat)
 

@@ -15,7 +15,7 @@ from attacca.cli.serve.configuration import ServerConfig
 from attacca.cli.serve.joints import End, Joints
 from attacca.cli.serve.lines import teller
 from attacca.cli.serve.planes.door import no_token, probe, url_of
-from attacca.cli.serve.planes.orchestrating import made_admin, workflows
+from attacca.cli.serve.planes.orchestrating import made_admin, speak_edgeless, workflows
 from attacca.cli.serve.planes.pages import listen_for_prometheus
 from attacca.control.deploy.artefacts import Artefacts
 from attacca.control.deploy.state import StateDir
@@ -60,11 +60,12 @@ from attacca.model.sandbox import WorkerView
 from attacca.model.story import Moment
 from attacca.worker.driver import Worker
 from attacca.worker.host.load import Meter
+from attacca.worker.host.machine import found
 from attacca.worker.runtime.code_store import SharedCode
 from attacca.worker.runtime.process.runtime import ProcessRuntime
 from attacca.worker.runtime.router import Router
 from attacca.worker.runtime.wasm.making import with_modules
-from attacca.workflow.resources.making import made
+from attacca.workflow.resources.making import Classes, made
 
 GATEWAY, CONTROL = "gateway", "control"
 LOG = logging.getLogger("attacca.server")
@@ -136,6 +137,7 @@ class Server:
         await self._open_calls(state)
         await self._join()
         await self._listen()
+        await speak_edgeless(config.workflows, lambda: self.control, self._closing)
         self._is_ready = True
 
     def _make(self, state: StateDir, store: Store, artefacts: Artefacts | None) -> None:
@@ -175,6 +177,7 @@ class Server:
             Meter(state.path).measure,
             tell,
         )
+        self.worker.core.machine = found(config.worker, state.path, Classes(config.resources.classes).names())
         chance = streams.stream("workflows")
         self.workflows = workflows(
             config.workflows, store, clock, chance, self._of_control.send, self.logbook,
