@@ -187,8 +187,8 @@ def test_the_next_instance_of_a_module_finds_it_there(tmp_path: Path) -> None:
         assert repr(bench.runtime._ahead) == "<Ahead 0 ready, 0 wanted>"
         bench.beneath.say(RunEnded(host, "init", Ok(), 1.0))
         await bench.reports.get()
-        assert repr(bench.runtime._ahead) == "<Ahead 0 ready, 1 wanted>"
         await asyncio.sleep(0)
+        assert repr(bench.runtime._ahead) == "<Ahead 0 ready, 1 wanted>"
         prepared, told = bench.beneath.told[-1]
         assert isinstance(told, Deliver)
         assert told.delivery.data is not None
