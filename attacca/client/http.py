@@ -256,6 +256,7 @@ class Client:
             while line := response.readline():
                 if line.strip():
                     yield self._understood(line)
+            response.read()  # where its length was known, only this makes the connection free for the next request
         except (OSError, http.client.HTTPException) as error:
             raise self._lost(error) from None
         finally:
