@@ -16,7 +16,10 @@ from attacca.errors import BadConfig, NotFound
 NAMED = Annotated[str, msgspec.Meta(min_length=1)]
 PYTHON, WASM = "PYTHON", "RUST_WASM"
 NAME_MOST = 63
-REQUIRES = {"node_id_match_any": "nodes", "label_match_all": "labels"}
+REQUIRES = {
+    "node_id_match_any": "nodes", "label_match_all": "labels", "resource_match_all": "resources", "tee": "tee",
+    "tpm": "tpm", "max_instances": "max_instances",
+}  # fmt: skip
 
 
 class FunctionClass(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,20 +103,29 @@ def _function(told: Function, notes: list[str]) -> dict[str, Any]:
         notes.append(f"{told.name}: its class does not declare {', '.join(unknown)}")
     if unled:
         notes.append(f"{told.name}: these outputs lead nowhere: {', '.join(unled)}")
-    requires: dict[str, list[str]] = {}
+    requires: dict[str, Any] = {}
     for key, value in told.annotations.items():
         if key == "init-payload":
             made["payload"] = value
         elif key in REQUIRES:
-            requires[REQUIRES[key]] = value.split(",")
+            requires[REQUIRES[key]] = _required(key, value)
         else:
             notes.append(f"{told.name}: the annotation {key!r} is ignored")
     return {**made, "requires": requires} if requires else made
 
 
+def _required(key: str, value: str) -> Any:
+    """As its orchestrator reads it: anything but `required` requires nothing, and what is no number is no limit."""
+    if key in ("tee", "tpm"):
+        return value.lower() == "required"
+    if key == "max_instances":
+        return int(value) if value.isdecimal() else 0
+    return value.split(",")
+
+
 def _resource(told: Resource) -> dict[str, Any]:
     rest = {key: value for key, value in told.configurations.items() if key not in REQUIRES}
-    requires = {REQUIRES[key]: value.split(",") for key, value in told.configurations.items() if key in REQUIRES}
+    requires = {REQUIRES[key]: _required(key, value) for key, value in told.configurations.items() if key in REQUIRES}
     made = {**_component(told.name, told.output_mapping), "resource": told.class_type, "configuration": rest}
     return {**made, "requires": requires} if requires else made
 

@@ -12,6 +12,7 @@ from attacca.model.events import FunctionCalled, FunctionReplied, InstancesSaid,
 from attacca.model.function import Revision
 from attacca.model.invocation import Call, Failed, Invocation, Outcome, Start, Timing
 from attacca.model.journals import AskAsync, AskCall, AskMinding, AsyncTold, CallTold, MindingTold
+from attacca.model.machine import Machine
 from attacca.model.sandbox import Capacity, WorkerView
 from attacca.model.story import Moment
 from attacca.model.supplies import AskPiece, AskSecrets, Piece, SecretChanged, SecretsTold
@@ -345,6 +346,7 @@ class WorkerJoined(msgspec.Struct, frozen=True, tag=True):
     view: WorkerView
     capacity: Capacity | None = None  # for control, which is not to let functions reserve more
     address: str = ""  # HOST:PORT, where gateways dial it; empty: it is joined to them already
+    machine: Machine | None = None
 
 
 class WorkerLeft(msgspec.Struct, frozen=True, tag=True):

@@ -8,6 +8,7 @@ import msgspec
 from attacca.model.events import InstanceView, Rule
 from attacca.model.function import Artefact, EnvName, Handler, Name
 from attacca.model.invocation import Failed
+from attacca.model.machine import Machine
 
 COMPONENTS_MOST = 200
 OUTPUTS_MOST = 200  # of one component
@@ -19,6 +20,7 @@ COMPONENT = re.compile(r"^[A-Za-z][A-Za-z0-9_-]{0,62}(?!\n)$")
 COMPONENTS = "a letter, then letters, digits, _ and dashes; at most 63"
 ComponentName = Annotated[str, msgspec.Meta(pattern=COMPONENT.pattern, description=COMPONENTS)]
 Channel = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+Names = Annotated[tuple[str, ...], msgspec.Meta(max_length=LABELS_MOST)]
 Configuration = Annotated[dict[str, Annotated[str, msgspec.Meta(max_length=65_536)]], msgspec.Meta(max_length=100)]
 
 
@@ -37,10 +39,17 @@ class Output(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Requirements(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where an instance may run."""
+    """Where an instance may run. `near`: at most so many milliseconds from another component, by its name."""
 
-    nodes: tuple[str, ...] = ()  # one of these; empty: anywhere
-    labels: tuple[str, ...] = ()  # a node that has all of them
+    nodes: Names = ()  # one of these; empty: anywhere
+    labels: Names = ()  # it has all of them
+    resources: Names = ()  # it hosts all of these classes
+    tee: bool = False  # it runs in a trusted environment
+    tpm: bool = False
+    memory_mb: Annotated[int, msgspec.Meta(ge=0)] = 0  # of the machine
+    cpus: Annotated[float, msgspec.Meta(ge=0)] = 0.0  # of the machine
+    near: Annotated[dict[ComponentName, Annotated[float, msgspec.Meta(ge=0)]], msgspec.Meta(max_length=64)] = {}
+    max_instances: Annotated[int, msgspec.Meta(ge=0)] = 0  # of the component at once; 0: as many as it asks for
 
 
 class Component(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -58,10 +67,14 @@ class Component(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     configuration: Configuration = {}
     outputs: Annotated[dict[Channel, Output], msgspec.Meta(max_length=OUTPUTS_MOST)] = {}
     requires: Requirements = Requirements()
+    replicas: Annotated[int, msgspec.Meta(ge=1, le=REPLICAS_MOST)] = 1  # what is sent to it goes to one of them
 
     def __post_init__(self) -> None:
         if (self.artefact is None) == (self.resource == ""):
             raise ValueError(f"{self.name} is an event function with code, or a resource with a class")
+        most = self.requires.max_instances
+        if 0 < most < self.replicas:
+            raise ValueError(f"{self.name} has {self.replicas} replicas, and max_instances is {most}")
 
 
 class WorkflowSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -76,6 +89,9 @@ class WorkflowSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         if twice:
             raise ValueError(f"there are several components {twice[0]!r}")
         for component in self.components:
+            far = next((name for name in component.requires.near if name not in names), None)
+            if far is not None:
+                raise ValueError(f"{component.name} is to be near {far!r}, which is not there")
             for channel, output in component.outputs.items():
                 unknown = next((name for name in output.to if name not in names), None)
                 if unknown is not None:
@@ -104,3 +120,14 @@ class WorkflowView(msgspec.Struct, frozen=True):
     instances: tuple[InstanceRow, ...]
     spec: WorkflowSpec
     error: Failed | None = None
+
+
+class NodeView(msgspec.Struct, frozen=True):
+    """A worker as workflows see it. `memory_mb`: of all its sandboxes; `reserved_mb`: of that, by instances."""
+
+    name: str
+    cordoned: bool
+    memory_mb: int
+    reserved_mb: int
+    instances: tuple[str, ...]
+    machine: Machine

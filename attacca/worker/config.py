@@ -10,6 +10,7 @@ from attacca.kernel.registry import Choice
 from attacca.model.resources import Resources, stated
 
 Positive = Annotated[float, msgspec.Meta(gt=0)]
+Label = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 NotNegative = Annotated[float, msgspec.Meta(ge=0)]
 
 
@@ -62,6 +63,10 @@ class WorkerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     body_hold_kb_max: Annotated[int, msgspec.Meta(ge=1)] = 8192  # beyond this the invocation is refused
     body_hold_mb: Annotated[int, msgspec.Meta(ge=1)] = 128  # of all of them; half of it, at most, for one function
     telemetry: TelemetryConfig = TelemetryConfig()
+    labels: Annotated[tuple[Label, ...], msgspec.Meta(max_length=64)] = ()  # what parts of workflows may require
+    tee: bool | None = None  # it runs in a trusted environment; unset: what is found says so
+    tpm: bool | None = None  # likewise, it has such a chip
+    latency_ms: dict[str, NotNegative] = {}  # to other workers, by name, as parts of workflows may require it
 
     @property
     def resources(self) -> Resources:

@@ -1,6 +1,7 @@
 """Carries out what the worker core decides, and tells it what comes of that. Bodies and logs pass it by."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 
 import msgspec
@@ -180,10 +181,8 @@ class Worker:
         self._tell_peers()
         self._at_rest.clear()
         if self.core.busy():
-            try:
+            with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._at_rest.wait(), grace_s)
-            except TimeoutError:
-                return
 
     def join(self, peer: str, address: str = "") -> None:
         """It may send from now on. `address`: where gateways dial this worker, if they have to."""
@@ -191,7 +190,7 @@ class Worker:
         self._feed(PeerJoined(peer))
         if address:
             self._apart.add(peer)
-        self._send(peer, WorkerJoined(self._shown(view.brief(self.core)), view.capacity(self.core), address))
+        self._send(peer, WorkerJoined(self._shown(), view.capacity(self.core), address, self.core.machine))
 
     def lose(self, peer: str, _: str = "") -> None:
         """It is gone, and nobody wants what it has asked for."""
@@ -199,8 +198,7 @@ class Worker:
             self._peers.remove(peer)
             self._apart.discard(peer)
         self._pressure.lose(peer)
-        if not self._is_closed:
-            self._drive.feed(PeerLost(peer))
+        self._feed(PeerLost(peer))
 
     def press(self, peer: str, is_slow: bool) -> None:  # noqa: FBT001 - mirrors Peers.bind
         """It does not read what it is sent, or has caught up: what streams to it waits."""
@@ -258,9 +256,9 @@ class Worker:
     def view(self) -> WorkerView:
         return self._shown(view.of(self.core, self._clock.now()))
 
-    def _shown(self, of_core: WorkerView) -> WorkerView:
-        is_draining = of_core.draining or self._is_cordoned
-        return msgspec.structs.replace(of_core, draining=is_draining, load=self._load)
+    def _shown(self, of_core: WorkerView | None = None) -> WorkerView:
+        told = of_core or view.brief(self.core)
+        return msgspec.structs.replace(told, draining=told.draining or self._is_cordoned, load=self._load)
 
     def _story(self, subject: str) -> tuple[Moment, ...]:
         return self._recent.tell(subject, self.config.name, self._clock.wall() - self._clock.now())
@@ -385,7 +383,7 @@ class Worker:
 
     def _tell_peers(self) -> None:
         if self._peers:
-            heartbeat = Heartbeat(self._shown(view.brief(self.core)))
+            heartbeat = Heartbeat(self._shown())
             for peer in self._peers:
                 self._send(peer, heartbeat)
 

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import msgspec
 
+from attacca.kernel.registry import Choice
 from attacca.workflow.mirror.config import MirrorConfig
 
 DOMAIN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}(?!\n)$"
@@ -11,6 +12,7 @@ DOMAIN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}(?!\n)$"
 
 class WorkflowsConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     domain: Annotated[str, msgspec.Meta(pattern=DOMAIN)] = "attacca"
+    placement: Choice = Choice(policy="random")  # of instances on workers
     mirror: MirrorConfig = MirrorConfig()
 
 

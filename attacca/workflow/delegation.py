@@ -148,4 +148,4 @@ class Delegation:
         part = next((one for one in parts if one.spec.name == name), None)
         if part is None:
             return "it is not there any more"
-        return self._core.nodes.unready(node, part.spec, [part.revision.settings.resources])
+        return self._core.nodes.unready(node, part, [part.asked])

@@ -135,7 +135,7 @@ class Workflows:
                 self._perform(self._doors.join(message.name))
             case WorkerJoined():
                 self.delegation.see(message.view)
-                self._drive.feed(NodeJoined(message.view, message.address))
+                self._drive.feed(NodeJoined(message.view, message.address, message.machine))
             case Heartbeat():
                 self.delegation.see(message.view)
                 self._drive.feed(NodeSeen(message.view))

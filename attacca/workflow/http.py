@@ -13,7 +13,7 @@ from litestar.response import Stream
 from attacca.control.http.document import refusals
 from attacca.errors import NotFound
 from attacca.model.log import LogLine
-from attacca.model.workflow import WorkflowSpec, WorkflowView
+from attacca.model.workflow import NodeView, WorkflowSpec, WorkflowView
 from attacca.workflow.driver import Workflows
 
 TheWorkflows = NamedDependency[Workflows]
@@ -100,4 +100,18 @@ async def _lines(sources: list[AsyncIterator[LogLine]], *, follow: bool) -> Asyn
             task.cancel()
 
 
-HANDLERS = [list_workflows, describe_workflow, start_workflow, stop_workflow, migrate_workflow, read_workflow_logs]
+@get("/api/nodes", responses=refusals(), sync_to_thread=False)
+def list_nodes(workflows: TheWorkflows) -> list[NodeView]:
+    """By name: workers, as workflows see them."""
+    return workflows.core.nodes.views()
+
+
+@get("/api/nodes/{name:str}", responses=refusals(404), sync_to_thread=False)
+def describe_node(name: FromPath[str], workflows: TheWorkflows) -> NodeView:
+    return workflows.core.nodes.view(name)
+
+
+HANDLERS = [
+    list_nodes, describe_node, list_workflows, describe_workflow, start_workflow, stop_workflow, migrate_workflow,
+    read_workflow_logs,
+]  # fmt: skip

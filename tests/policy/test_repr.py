@@ -18,7 +18,10 @@ from attacca.policy.keepalive.lru import Lru
 from attacca.policy.keepalive.oracle import Course, Foresight
 from attacca.policy.keepalive.ttl import Ttl
 from attacca.policy.keepalive.types import Idle, Keepalive, Nowhere, begin
+from attacca.policy.placement.bin_packing import BinPacking
+from attacca.policy.placement.computing import Computing
 from attacca.policy.placement.kubernetes import Kubernetes
+from attacca.policy.placement.least_loaded import LeastLoaded as LeastLoadedPlacement
 from attacca.policy.placement.locality import Locality
 from attacca.policy.placement.random import Random as RandomPlacement
 from attacca.policy.placement.round_robin import RoundRobin as RoundRobinPlacement
@@ -96,6 +99,9 @@ def test_queueing() -> None:
         (Locality(), "<Nearest 2 workers>"),
         (RandomPlacement(), "<Lots 2 workers>"),
         (RoundRobinPlacement(), "<Turns 2 workers, last ant>"),
+        (Computing(), "<Drawn 2 workers, of weight 2>"),
+        (LeastLoadedPlacement(), "<Shares 2 workers>"),
+        (BinPacking(), "<Shares 2 workers>"),
         (WeightedRandom(), "<WeightedLots 2 workers, the largest of 1024 MB>"),
     ],
 )

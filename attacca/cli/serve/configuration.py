@@ -41,6 +41,7 @@ FAMILIES = {  # where each is chosen
     "scaling": "control.scaling",
     "placement": "control.placement",
 }
+CHOICES = (*FAMILIES.values(), "workflows.placement")  # each a policy and its options
 # They speak to the commands, not to the server.
 NOT_SETTINGS = ("ATTACCA_URL", "ATTACCA_TOKEN", "ATTACCA_CONFIG", "ATTACCA_CORES", JOIN_TOKEN, LISTEN_FD)
 SHORT = {  # what may be said without its section, in a file, in the environment and with --set
@@ -102,7 +103,7 @@ def load(
     parse(settled.value.store.url)
     if settled.value.workflows.mirror.url:
         mirror_address(settled.value.workflows.mirror)
-    check_policies(settled.value.worker, settled.value.gateway, settled.value.control)
+    check_policies(settled.value.worker, settled.value.gateway, settled.value.control, settled.value.workflows)
     if settled.value.process.isolation not in ISOLATIONS:
         given = settled.origins["process.isolation"]
         raise BadConfig(
@@ -112,7 +113,9 @@ def load(
     return settled
 
 
-def check_policies(worker: WorkerConfig, gateway: GatewayConfig, control: ControlConfig) -> None:
+def check_policies(
+    worker: WorkerConfig, gateway: GatewayConfig, control: ControlConfig, workflows: WorkflowsConfig
+) -> None:
     check_whole(
         registry.build(QUEUEING, worker.queueing.policy, worker.queueing.options, "attacca.policy.queueing"),
         registry.build(
@@ -121,6 +124,7 @@ def check_policies(worker: WorkerConfig, gateway: GatewayConfig, control: Contro
         registry.build(KEEPALIVE, worker.keepalive.policy, worker.keepalive.options, "attacca.policy.keepalive"),
         registry.build(BALANCING, gateway.balancing.policy, gateway.balancing.options, "attacca.policy.balancing"),
     )
+    placement(workflows.placement)
     check_of_cluster(
         scaling(control.scaling),
         placement(control.placement),
@@ -139,7 +143,7 @@ def expand(layer: Layer) -> dict[str, Given]:
 
 def _in_full(key: str, given: Given) -> dict[str, Given]:
     """A policy may bring its options, as a study takes it: `ttl:idle_s=60`."""
-    for choice in FAMILIES.values():
+    for choice in CHOICES:
         if key == choice and isinstance(given.value, str):
             chosen = choices.choice(given.value)
             options = [(f"{choice}.options.{name}", value) for name, value in chosen.options.items()]
@@ -222,7 +226,7 @@ def _with_one_policy(said: list[dict[str, Given]]) -> list[dict[str, Given]]:
 
     Options among the defaults are for the policy that nobody named: whoever names one gets it as it is.
     """
-    for choice in FAMILIES.values():
+    for choice in CHOICES:
         current = None
         for index, layer in enumerate(said):
             given = layer.get(f"{choice}.policy")

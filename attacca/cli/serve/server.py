@@ -60,11 +60,12 @@ from attacca.model.sandbox import WorkerView
 from attacca.model.story import Moment
 from attacca.worker.driver import Worker
 from attacca.worker.host.load import Meter
+from attacca.worker.host.machine import found
 from attacca.worker.runtime.code_store import SharedCode
 from attacca.worker.runtime.process.runtime import ProcessRuntime
 from attacca.worker.runtime.router import Router
 from attacca.worker.runtime.wasm.making import with_modules
-from attacca.workflow.resources.making import made
+from attacca.workflow.resources.making import Classes, made
 
 GATEWAY, CONTROL = "gateway", "control"
 LOG = logging.getLogger("attacca.server")
@@ -175,6 +176,7 @@ class Server:
             Meter(state.path).measure,
             tell,
         )
+        self.worker.core.machine = found(config.worker, state.path, Classes(config.resources.classes).names())
         chance = streams.stream("workflows")
         self.workflows = workflows(
             config.workflows, store, clock, chance, self._of_control.send, self.logbook,

@@ -6,10 +6,10 @@ from typing import Annotated
 import msgspec
 
 from attacca.kernel.chance import Chance
-from attacca.policy.placement.room import by_name, drawn, has_room, no_room
+from attacca.policy.placement.room import by_name, drawn, has_room, no_room, share_with
 from attacca.policy.placement.types import Ask, Near, NoRoom, Placed, Worker
 
-WHY = {Near.TEMPLATE: "has a template of it", Near.CODE: "has its code"}
+WHY = {Near.PEER: "has those with whom it speaks", Near.TEMPLATE: "has a template of it", Near.CODE: "has its code"}
 
 
 class Locality(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -60,8 +60,3 @@ class Nearest:
         assert other is not None, "one has room"
         emptier = min(one, other, key=lambda worker: (share_with(worker, ask), worker.name))
         return Placed(emptier.name, "nobody near has room: emptier of two")
-
-
-def share_with(worker: Worker, ask: Ask) -> float:
-    """That would be reserved."""
-    return (worker.reserved + ask.resources).dominant_share(worker.capacity)

@@ -16,6 +16,11 @@ def has_room(worker: Worker, ask: Ask) -> bool:
     return (worker.reserved + ask.resources).fits(worker.capacity)
 
 
+def share_with(worker: Worker, ask: Ask) -> float:
+    """That would be reserved."""
+    return (worker.reserved + ask.resources).dominant_share(worker.capacity)
+
+
 def by_name(workers: Sequence[Worker]) -> list[Worker]:
     return sorted(workers, key=attrgetter("name"))
 

@@ -8,6 +8,7 @@ import msgspec
 
 from attacca.kernel import protocol
 from attacca.kernel.chance import Chance
+from attacca.model.machine import Machine
 from attacca.model.resources import Resources
 
 
@@ -17,6 +18,7 @@ class Near(IntEnum):
     NOTHING = 0
     CODE = 1  # its code, bundle or image lies there
     TEMPLATE = 2  # and a template of it waits to be forked
+    PEER = 3  # part of a workflow: another part of it, with which it exchanges events, runs there
 
 
 class Worker(Protocol):
@@ -31,6 +33,10 @@ class Worker(Protocol):
     @property
     def reserved(self) -> Resources:
         """Of it, by sandboxes that are there or ordered, and by all else that holds of it."""
+
+    @property
+    def machine(self) -> Machine:
+        """What it is; where nobody has said, one with as many cores as it has."""
 
     @property
     def is_cordoned(self) -> bool:

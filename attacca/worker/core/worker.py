@@ -13,6 +13,7 @@ from attacca.kernel.ids import Ids
 from attacca.kernel.timers import Alarm
 from attacca.model.endpoints import AskSandboxes, StartSandbox, StopSandbox
 from attacca.model.invocation import Failed, Outcome
+from attacca.model.machine import Machine
 from attacca.model.messages import Catalogue as Announced
 from attacca.model.messages import (
     Check,
@@ -105,6 +106,7 @@ class WorkerCore:
         self.orders = Orders(config, self.pool, self.catalogue)
         self.instances = Instances(config, self.pool, self.checks, self.templates, self.timers, ids, chance)
         self.draining = False
+        self.machine: Machine | None = None  # as control is told of it
         self._watchers: list[str] = []  # gateways that want to hear what rests
         self._shortcut = shortcut
         self._has_templates = config.templates

@@ -29,7 +29,7 @@ from attacca.model.events import (
 )
 from attacca.model.events import Event as Sent
 from attacca.model.messages import Send
-from attacca.model.workflow import WorkflowSpec, WorkflowView
+from attacca.model.workflow import WorkflowView
 from attacca.policy.placement.types import Placement, begin
 from attacca.workflow.core.books import Books
 from attacca.workflow.core.events import (
@@ -50,7 +50,7 @@ from attacca.workflow.core.events import (
 from attacca.workflow.core.graph import Part, Stage, Workflow
 from attacca.workflow.core.keeping import Keeping
 from attacca.workflow.core.moving import Moving
-from attacca.workflow.core.nodes import Nodes
+from attacca.workflow.core.nodes import LISTED, Nodes
 from attacca.workflow.core.placing import Placing
 
 HOPELESS = ("bad_function", "runtime_missing", "not_found")  # trying again will not help a first start
@@ -103,7 +103,7 @@ class DomainCore:
         match event:
             case NodeJoined():
                 self._node_left(now, event.view.name, out)
-                self.nodes.join(event.view, event.address)
+                self.nodes.join(event.view, event.address, event.machine)
                 self.placing.among()
                 out.append(Send(event.view.name, AskInstances()))
             case NodeSeen():
@@ -146,23 +146,21 @@ class DomainCore:
     # What is asked for.
 
     def _start(self, now: float, event: StartAsked, out: list[Command]) -> None:
-        refusal = self._refusal(event.spec)
+        workflow = Workflow(self._ids.next(), event.spec, event.at, now)
+        refusal = self._refusal(workflow)
         if refusal is not None:
             out.append(Reply(event.id, refusal))
             return
-        workflow = Workflow(self._ids.next(), event.spec, event.at, now)
         workflow.asked = event.id
         self.workflows[workflow.id] = workflow
         self.keeping.accept(workflow, out)
 
-    def _refusal(self, spec: WorkflowSpec) -> AttaccaError | None:
+    def _refusal(self, workflow: Workflow) -> AttaccaError | None:
         """Why it could not be started at all."""
-        for component in spec.components:
-            why = self.nodes.unfit(component)
+        for part in workflow.parts.values():
+            why = self.nodes.unfit(part.spec, part.asked)
             if why:
-                return NoCapacity(
-                    f"{component.name} can run nowhere: {why}", "attacca node list shows which nodes there are"
-                )
+                return NoCapacity(f"{part.label} can run nowhere: {why}", LISTED)
         return None
 
     def _stop(self, event: StopAsked, out: list[Command]) -> None:
@@ -297,5 +295,5 @@ class DomainCore:
         part.starts = max(part.starts, 1)
         part.instance, part.worker, part.stage = view.id, worker, Stage.STARTING
         self.books.parts[view.id] = part
-        self.nodes.reserve(worker, view.id, part.revision.settings.resources)
+        self.nodes.reserve(worker, view.id, part.asked)
         return part

@@ -4,6 +4,7 @@ import msgspec
 
 from attacca.errors import AttaccaError
 from attacca.model.events import InstanceDown, Instances, InstanceUp, OfInstances, StateSynced, Strayed
+from attacca.model.machine import Machine
 from attacca.model.messages import Send
 from attacca.model.sandbox import WorkerView
 from attacca.model.workflow import WorkflowSpec, WorkflowView
@@ -64,6 +65,7 @@ class NodeJoined(msgspec.Struct, frozen=True):
 
     view: WorkerView
     address: str = ""
+    machine: Machine | None = None
 
 
 class NodeSeen(msgspec.Struct, frozen=True):

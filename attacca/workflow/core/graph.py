@@ -7,6 +7,7 @@ from attacca.errors import AttaccaError
 from attacca.model.events import REPLICA, Event, Route, Target
 from attacca.model.function import ResourceClass, Revision, Settings, Signature
 from attacca.model.invocation import Timing
+from attacca.model.resources import Resources
 from attacca.model.workflow import Component, InstanceRow, WorkflowSpec, WorkflowView
 from attacca.workflow.core import ingress
 
@@ -59,6 +60,10 @@ class Part:
         return f"{self.place}.{self.number}"
 
     @property
+    def asked(self) -> Resources:
+        return self.revision.settings.resources
+
+    @property
     def is_there(self) -> bool:
         """What is sent to it is handled."""
         return self.stage is Stage.UP
@@ -97,7 +102,9 @@ class Workflow:
         self.senders: dict[str, list[str]] = {}  # by component: those that lead to it
         for component in spec.components:
             made = revision(self, component)
-            self.replicas[component.name] = [Part(self, component, made, 1, now)]
+            self.replicas[component.name] = [
+                Part(self, component, made, one + 1, now) for one in range(component.replicas)
+            ]
             for output in component.outputs.values():
                 for to in output.to:
                     self.senders.setdefault(to, []).append(component.name)
@@ -116,6 +123,11 @@ class Workflow:
         """Those parts that send to any of them, in their order."""
         names = {sender: None for part in parts for sender in self.senders.get(part.spec.name, ())}
         return [part for name in names for part in self.replicas[name]]
+
+    def peers(self, component: Component) -> list[str]:
+        """Components that it sends to, or that send to it."""
+        sent_to = [name for output in component.outputs.values() for name in output.to]
+        return list(dict.fromkeys([*sent_to, *self.senders.get(component.name, ())]))
 
     def routes(self, part: Part, address: Callable[[str], str]) -> tuple[Route, ...]:
         """Of one of its parts. A target that is nowhere now is waited for."""

@@ -15,10 +15,10 @@ from attacca.model.messages import Send
 from attacca.workflow.core.books import Books
 from attacca.workflow.core.events import Command, MigrateAsked, Reply
 from attacca.workflow.core.graph import Part, Stage
+from attacca.workflow.core.nodes import LISTED
 from attacca.workflow.core.placing import Placing
 
 WHY = "it moves to {}"
-NODES = "attacca node list shows which there are, and what they have"
 
 
 class Move:
@@ -52,7 +52,7 @@ class Moving:
         for part, where in chosen:
             self.moves[part.place] = move
             part.wanted_at = where
-            self._books.nodes.reserve(where, part.place, part.revision.settings.resources)
+            self._books.nodes.reserve(where, part.place, part.asked)
             if part.stage is Stage.WAITING:
                 part.retry_at = now
                 self._placing.wait(part)
@@ -83,8 +83,7 @@ class Moving:
                 raise NotFound(f"{workflow.spec.name} has no component {event.component[:80]!r}", f"it has {names}")
             parts = named
         for name in event.to:
-            if name not in self._books.nodes.by_name:
-                raise NotFound(f"there is no node {name[:80]!r}", NODES)
+            self._books.nodes.view(name)
         moving = [part for part in parts if part.worker not in event.to]
         if not moving:
             where = ", ".join(sorted({part.worker for part in parts}))
@@ -98,11 +97,11 @@ class Moving:
         """The first that can have it, beside those that move there with it."""
         whys = []
         for name in names:
-            why = self._books.nodes.unready(name, part.spec, [one.revision.settings.resources for one in moving])
+            why = self._books.nodes.unready(name, part, [one.asked for one in moving])
             if not why:
                 return name
             whys.append(f"{name}: {why}")
-        raise NoCapacity(f"{part.label} cannot move: {'; '.join(whys)}", NODES)
+        raise NoCapacity(f"{part.label} cannot move: {'; '.join(whys)}", LISTED)
 
     def up(self, part: Part, out: list[Command]) -> None:
         """It runs again, wherever."""
@@ -113,7 +112,7 @@ class Moving:
         if part.worker != wanted:
             move.why = move.why or f"{part.label} could not be started on {wanted}, and is on {part.worker}: {part.why}"
         if not move.to and move.id:
-            out.append(Reply(move.id, NoCapacity(move.why, NODES) if move.why else part.workflow.view()))
+            out.append(Reply(move.id, NoCapacity(move.why, LISTED) if move.why else part.workflow.view()))
 
     def end(self, parts: list[Part], error: AttaccaError, out: list[Command]) -> None:
         """The workflow is stopped while some of it moves."""

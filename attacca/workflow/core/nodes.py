@@ -2,20 +2,28 @@
 
 from collections.abc import Iterable
 
+from attacca.errors import NotFound
+from attacca.model.machine import Machine
 from attacca.model.resources import NOTHING, Resources, total
 from attacca.model.sandbox import WorkerView
-from attacca.model.workflow import Component
+from attacca.model.workflow import Component, NodeView
+from attacca.workflow.core.graph import Part
+from attacca.workflow.core.requirements import too_far, unfit
+
+LISTED = "attacca node list shows which there are, and what they have"
+SAID = 5  # nodes, with why they do not fit
 
 
 class Node:
     """A `policy.placement.types.Worker`."""
 
-    __slots__ = ("address", "capacity", "is_cordoned", "name", "ours", "reserved")
+    __slots__ = ("address", "capacity", "is_cordoned", "machine", "name", "ours", "reserved")
 
-    def __init__(self, view: WorkerView, address: str) -> None:
+    def __init__(self, view: WorkerView, address: str, machine: Machine | None) -> None:
         self.address = address
         self.name = view.name
         self.capacity = view.capacity
+        self.machine = machine or Machine(processors=view.cores, cores=view.cores)
         self.ours: dict[str, Resources] = {}  # by instance that was placed there
         self.reserved: Resources = NOTHING
         self.is_cordoned = view.draining
@@ -23,10 +31,16 @@ class Node:
     def __repr__(self) -> str:
         return f"<Node {self.name}: {len(self.ours)} instances{', cordoned' * self.is_cordoned}>"
 
+    def view(self) -> NodeView:
+        instances = tuple(name for name in self.ours if name.rpartition(".")[2].isdigit())
+        memory_mb, reserved_mb = self.capacity.memory_mb, self.reserved.memory_mb
+        return NodeView(self.name, self.is_cordoned, memory_mb, reserved_mb, instances, self.machine)
+
 
 class Nodes:
     def __init__(self) -> None:
         self.by_name: dict[str, Node] = {}
+        self.machines: dict[str, Machine] = {}
 
     def __repr__(self) -> str:
         return f"<Nodes {len(self.by_name)}>"
@@ -34,8 +48,9 @@ class Nodes:
     def all(self) -> list[Node]:
         return list(self.by_name.values())
 
-    def join(self, view: WorkerView, address: str) -> None:
-        self.by_name[view.name] = Node(view, address)
+    def join(self, view: WorkerView, address: str, machine: Machine | None = None) -> None:
+        node = self.by_name[view.name] = Node(view, address, machine)
+        self.machines[view.name] = node.machine
 
     def address(self, name: str) -> str:
         node = self.by_name.get(name)
@@ -46,7 +61,21 @@ class Nodes:
         if node is not None:
             node.is_cordoned = view.draining
 
+    def view(self, name: str) -> NodeView:
+        """
+        Raises:
+            NotFound: there is none.
+        """
+        node = self.by_name.get(name)
+        if node is None:
+            raise NotFound(f"there is no node {name[:80]!r}", LISTED)
+        return node.view()
+
+    def views(self) -> list[NodeView]:
+        return [self.by_name[name].view() for name in sorted(self.by_name)]
+
     def leave(self, name: str) -> Node | None:
+        self.machines.pop(name, None)
         return self.by_name.pop(name, None)
 
     def reserve(self, name: str, instance: str, asked: Resources) -> None:
@@ -63,13 +92,14 @@ class Nodes:
         if node is not None and asked is not None:
             node.reserved -= asked
 
-    def unready(self, name: str, component: Component, asked: Iterable[Resources]) -> str:
+    def unready(self, name: str, part: Part, asked: Iterable[Resources]) -> str:
         """Why it cannot have it now; empty: it can. `asked`: by all that is to go there at once."""
         node = self.by_name.get(name)
         if node is None:
             return "there is no such node"
-        if self._is_unfit(node, component):
-            return f"it does not fit {component.name}"
+        why = self._unfit(node, part.spec, part.asked) or self._too_far(name, part)
+        if why:
+            return why
         if node.is_cordoned:
             return "it is cordoned"
         wanted = total(asked)
@@ -77,20 +107,31 @@ class Nodes:
             return f"{wanted.memory_mb} MB are not free there"
         return ""
 
-    def unfit(self, component: Component) -> str:
+    def unfit(self, component: Component, asked: Resources) -> str:
         """Why no node could ever have it; empty: one could."""
-        if not self.by_name:
+        whys = {name: self._unfit(node, component, asked) for name, node in self.by_name.items()}
+        if not whys:
             return "there is no node"
-        if all(self._is_unfit(node, component) for node in self.by_name.values()):
-            names = ", ".join(component.requires.nodes)
-            whose = f" is one of {names} and" if names else ""
-            return f"none of {len(self.by_name)} nodes{whose} has {component.memory_mb} MB for it"
-        return ""
+        if not all(whys.values()):
+            return ""
+        said = [f"{name}: {why}" for name, why in whys.items()]
+        return "; ".join([*said[:SAID], *([f"and {len(said) - SAID} more"] if len(said) > SAID else [])])
 
-    def unfit_names(self, component: Component) -> list[str]:
-        return [name for name, node in self.by_name.items() if self._is_unfit(node, component)]
+    def closed(self, part: Part) -> list[str]:
+        """Those that cannot have it as it is now, whatever room they have."""
+        return [
+            name
+            for name, node in self.by_name.items()
+            if self._unfit(node, part.spec, part.asked) or self._too_far(name, part)
+        ]
 
-    def _is_unfit(self, node: Node, component: Component) -> bool:
-        wanted = component.requires.nodes
-        is_elsewhere = bool(wanted) and node.name not in wanted
-        return is_elsewhere or not Resources(component.memory_mb).fits(node.capacity)
+    def _unfit(self, node: Node, component: Component, asked: Resources) -> str:
+        return unfit(node.name, node.machine, node.capacity, component, asked)
+
+    def _too_far(self, name: str, part: Part) -> str:
+        near = part.spec.requires.near
+        if not near:
+            return ""
+        replicas = part.workflow.replicas
+        where = {other: [at for one in replicas[other] if (at := one.worker or one.wanted_at)] for other in near}
+        return too_far(part.spec, name, self.machines, where)

@@ -7,7 +7,7 @@ from attacca.kernel.timers import Timers
 from attacca.model.events import Event as Sent
 from attacca.model.events import Patch, StartInstance
 from attacca.model.messages import Send
-from attacca.policy.placement.types import Ask, NoRoom, Placer
+from attacca.policy.placement.types import Ask, Near, NoRoom, Placed, Placer
 from attacca.workflow.core.books import Books
 from attacca.workflow.core.events import Command
 from attacca.workflow.core.graph import Part, Stage, Workflow
@@ -43,25 +43,44 @@ class Placing:
                 self.wait(part)
 
     def _choose(self, now: float, part: Part) -> bool:
-        nodes, asked = self._books.nodes, part.revision.settings.resources
+        nodes, asked = self._books.nodes, part.asked
         wanted, part.wanted_at = part.wanted_at, ""
         nodes.free(wanted, part.place)
-        if wanted and not nodes.unready(wanted, part.spec, [asked]):
-            where = wanted
-        else:
-            answer = self._placer.place(
-                now, Ask(part.revision.function, asked, avoid=tuple(nodes.unfit_names(part.spec)))
-            )
-            if isinstance(answer, NoRoom):
-                part.fail(now, answer.why)
-                return False
-            where = answer.worker
+        where = wanted if wanted and not nodes.unready(wanted, part, [asked]) else self._node(now, part)
+        if not where:
+            return False
         part.number += 1
         part.starts += 1
         part.instance, part.worker, part.stage = part.name(), where, Stage.STARTING
         self._books.parts[part.instance] = part
         nodes.reserve(where, part.instance, asked)
         return True
+
+    def _node(self, now: float, part: Part) -> str:
+        """One that has none of its replicas, if there is any. Empty: it is said why."""
+        nodes = self._books.nodes
+        closed = nodes.closed(part)
+        near = self._near(part)
+        beside = [other.worker for other in part.workflow.replicas[part.spec.name] if other.worker]
+        answer = self._ask(now, part, [*closed, *beside], near) if beside else None
+        if answer is None or isinstance(answer, NoRoom):
+            answer = self._ask(now, part, closed, near)
+        if isinstance(answer, NoRoom):
+            why = nodes.unfit(part.spec, part.asked)
+            part.fail(now, f"{answer.why}: {why}" if why else answer.why)
+            return ""
+        return answer.worker
+
+    def _ask(self, now: float, part: Part, avoid: list[str], near: dict[str, Near]) -> Placed | NoRoom:
+        return self._placer.place(now, Ask(part.revision.function, part.asked, near=near, avoid=tuple(avoid)))
+
+    def _near(self, part: Part) -> dict[str, Near]:
+        """Nodes on which it is known already, and those with whom it speaks."""
+        workflow = part.workflow
+        near = {other.worker: Near.TEMPLATE for other in workflow.replicas[part.spec.name] if other.worker}
+        for name in workflow.peers(part.spec):
+            near.update((other.worker, Near.PEER) for other in workflow.replicas[name] if other.worker)
+        return near
 
     def _begin(self, part: Part, out: list[Command]) -> None:
         spec, workflow = part.spec, part.workflow

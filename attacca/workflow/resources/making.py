@@ -26,6 +26,9 @@ class Classes:
     def __repr__(self) -> str:
         return f"<Classes {len(self._offered)} offered>"
 
+    def names(self) -> list[str]:
+        return self._offered
+
     def find(self, name: str) -> type[Resource]:
         """
         Raises:

@@ -7,6 +7,7 @@ import msgspec
 from hypothesis import strategies as st
 
 from attacca.kernel.rand import Streams
+from attacca.model.machine import Machine
 from attacca.model.resources import NOTHING, Resources
 from attacca.policy.placement.types import Ask, Near, Placed, Placement, Placer, begin
 from tests.drawing import Every, one, several
@@ -19,6 +20,7 @@ class Facts(msgspec.Struct):
     capacity: Resources = UNBOUNDED
     reserved: Resources = NOTHING
     is_cordoned: bool = False
+    machine: Machine = Machine()
 
 
 FACTS = Every(
@@ -27,6 +29,7 @@ FACTS = Every(
     capacity=[UNBOUNDED, Resources(256, 2.0, inf, inf), Resources(2048, 4.0, inf, inf)],
     reserved=[NOTHING, Resources(128), Resources(256, 1.0)],
     is_cordoned=[False, False, True],
+    machine=[Machine(), Machine(processors=4, cores=2, mhz=2000.0)],
 )
 FLEETS = st.lists(one(FACTS), max_size=6, unique_by=lambda worker: worker.name)
 ASKS = several(
@@ -35,7 +38,7 @@ ASKS = several(
         function=["f", "g"],
         resources=[Resources(128), Resources(300), Resources(64, 0.5)],
         sandboxes=[{}, {"ant": 2, "bee": 1}],
-        near=[{}, {"bee": Near.CODE, "cat": Near.TEMPLATE, "gone": Near.TEMPLATE}],
+        near=[{}, {"bee": Near.CODE, "cat": Near.TEMPLATE, "gone": Near.PEER}],
         avoid=[(), ("ant",)],
     ),
     max_size=12,

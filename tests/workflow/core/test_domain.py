@@ -184,10 +184,10 @@ def test_code_that_cannot_begin_ends_the_workflow_with_why() -> None:
 
 def test_what_can_run_nowhere_is_refused() -> None:
     stage = Stage(quiet)
-    with pytest.raises(AssertionError, match="none of 1 nodes is one of n9 and has 128 MB"):
+    with pytest.raises(AssertionError, match="a can run nowhere: n1: it is none of n9"):
         stage.start(function("a", on="n9"))
     assert isinstance(stage.replies["1"], NoCapacity)
-    with pytest.raises(AssertionError, match="none of 1 nodes has 5000 MB for it"):
+    with pytest.raises(AssertionError, match="a can run nowhere: n1: it has not 5000 MB for it"):
         stage.start(msgspec.structs.replace(function("a"), memory_mb=5000))
     with pytest.raises(AssertionError, match="there is no node"):
         Stage(quiet, nodes=0).start(function("a"))

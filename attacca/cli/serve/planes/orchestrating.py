@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import cast
 
+from attacca.control.core.policies import placement
 from attacca.control.driver import Control
 from attacca.control.http.app import admin
 from attacca.control.http.authorization import Observe, door
@@ -13,11 +14,9 @@ from attacca.kernel.access import is_loopback
 from attacca.kernel.chance import Chance
 from attacca.kernel.clock import Clock
 from attacca.kernel.ids import Ids
-from attacca.kernel.registry import build
 from attacca.model.doors import Doors
 from attacca.model.events import OfInstances
 from attacca.model.messages import Cordon
-from attacca.policy.placement import PLACEMENT
 from attacca.workflow import domain_http, http
 from attacca.workflow.config import WorkflowsConfig
 from attacca.workflow.driver import Workflows
@@ -38,8 +37,7 @@ def workflows(
     async def cordon(node: str, is_on: bool) -> None:  # noqa: FBT001 - as it is told
         await control().order(Cordon(node, is_on))
 
-    placement = build(PLACEMENT, "random", {}, "attacca.policy.placement")
-    made = Workflows(store, clock, chance, placement, send, logbook.keep, config.domain, cordon)
+    made = Workflows(store, clock, chance, placement(config.placement), send, logbook.keep, config.domain, cordon)
     if config.mirror.url:
         mirror = mirrored(config.mirror, clock, Ids(chance, "m").next(), made.delegation)
         made.telemetry.sinks.append(mirror.collect)

@@ -33,13 +33,14 @@ from attacca.model.supplies import Piece, SecretChanged, SecretsTold
 from attacca.worker.core import view
 from attacca.worker.driver import Worker
 from attacca.worker.host.load import Meter
+from attacca.worker.host.machine import found
 from attacca.worker.runtime.code_cache import CodeCache
 from attacca.worker.runtime.fetching import Fetching
 from attacca.worker.runtime.process.runtime import ProcessRuntime
 from attacca.worker.runtime.router import Router
 from attacca.worker.runtime.supplies import Supplies
 from attacca.worker.runtime.wasm.making import with_modules
-from attacca.workflow.resources.making import made
+from attacca.workflow.resources.making import Classes, made
 
 WORKER = "worker"
 
@@ -143,6 +144,7 @@ class WorkerPlane:
             Meter(directory).measure,
             teller(),
         )
+        self.worker.core.machine = found(self.worker.config, directory, Classes(config.resources.classes).names())
         self._once = Once(cast(Peers[object], peers), lambda _: False)
         self._led = led(self._clock, config.gateway.silent_s, peers)
         peers.bind(self._join, self._receiver, self._lose, self.worker.press)

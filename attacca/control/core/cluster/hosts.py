@@ -1,6 +1,7 @@
 """The workers as places for sandboxes: what each has, what of it is promised, and what it has been told to make."""
 
 from attacca.control.core.cluster.scaled import Instance
+from attacca.model.machine import Machine
 from attacca.model.resources import NOTHING, Resources
 from attacca.model.sandbox import WorkerView
 
@@ -12,11 +13,12 @@ class Host:
     """
 
     __slots__ = ("asked", "capacity", "instances", "is_asked", "is_cordoned", "is_draining", "is_shut", "is_silent",
-                 "name", "others", "promised", "reserved")  # fmt: skip
+                 "machine", "name", "others", "promised", "reserved")  # fmt: skip
 
     def __init__(self, view: WorkerView) -> None:
         self.name = view.name
         self.capacity = view.capacity
+        self.machine = Machine(processors=view.cores, cores=view.cores)
         self.instances: dict[str, Instance] = {}
         self.promised = self.others = self.reserved = NOTHING
         self.is_draining = view.draining
