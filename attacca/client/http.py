@@ -261,7 +261,7 @@ class Client:
             raise self._lost(error) from None
         finally:
             if not response.isclosed():
-                self._connection.close()
+                self.close()  # it may be another's who was asked
 
     def function_at(self, name: str) -> str:
         """Where it is called: in a cluster that is at a gateway, not at control; or at the server that was asked, where

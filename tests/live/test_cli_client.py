@@ -66,6 +66,15 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def twin() -> Iterator[Twin]:
+    yield from serving()
+
+
+@pytest.fixture
+def another() -> Iterator[Twin]:
+    yield from serving()
+
+
+def serving() -> Iterator[Twin]:
     server = Twin()
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
@@ -92,8 +101,9 @@ def test_an_answer_passes_byte_for_byte(twin: Twin) -> None:
     assert (headers["authorization"], headers["content-type"]) == ("Bearer t0ken", "application/json")
 
 
-def test_a_stream_of_known_length_leaves_the_connection_to_who_asks_next(twin: Twin) -> None:
-    twin.says("POST /api/code", ndjson({"digest": "a"}))
+def test_a_stream_of_known_length_leaves_the_connection_to_who_asks_next(twin: Twin, another: Twin) -> None:
+    twin.says("POST /api/code", b"", 307, {"location": f"{another.url}/api/code"})
+    another.says("POST /api/code", ndjson({"digest": "a"}))
     with Client(twin.url) as client:
         assert [list(client.lines("POST", "/api/code", b"")) for _ in range(2)] == [[{"digest": "a"}]] * 2
 
