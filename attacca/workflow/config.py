@@ -6,6 +6,7 @@ from typing import Annotated
 import msgspec
 
 from attacca.kernel.registry import Choice
+from attacca.workflow.dataset import DatasetConfig
 from attacca.workflow.mirror.config import MirrorConfig
 
 DOMAIN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}(?!\n)$"
@@ -17,6 +18,7 @@ class WorkflowsConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     edgeless_url: Annotated[str, msgspec.Meta(pattern=URL)] = ""  # http://HOST:PORT, for the command line of EDGELESS
     placement: Choice = Choice(policy="random")  # of instances on workers
     mirror: MirrorConfig = MirrorConfig()
+    dataset: DatasetConfig = DatasetConfig()
 
 
 class ResourceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -131,7 +131,7 @@ def test_a_workflow_is_started_listed_inspected_and_stopped(server: Server) -> N
         (asked(r="no-such"), "Workflow creation failed", "no-such"),
         (asked(function("f", RAISES)), "Request rejected", "ValueError: as asked"),
         (asked(function("f", b"\0asm1234", "RUST_WASM")), "Request rejected", "f: this is no module"),
-        (asked(function("f", SENDER, "PYTHON", {"tee": "required"})), "Request rejected", "tee"),
+        (asked(function("f", SENDER, "PYTHON", {"tee": "required"})), "Request rejected", "can run nowhere"),
         (asked(function("f", SENDER, "PYTHON", {"node_id_match_any": "6" * 8 + "-0000" * 3 + "-" + "6" * 12})),
          "Request rejected", "can run nowhere"),
     ],

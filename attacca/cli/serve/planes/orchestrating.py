@@ -22,6 +22,7 @@ from attacca.model.events import OfInstances
 from attacca.model.messages import Cordon
 from attacca.workflow import domain_http, http
 from attacca.workflow.config import WorkflowsConfig
+from attacca.workflow.dataset import Dataset
 from attacca.workflow.dialects.edgeless.server import EdgelessServer
 from attacca.workflow.driver import Workflows
 from attacca.workflow.mirror.opening import mirrored
@@ -46,6 +47,10 @@ def workflows(
         mirror = mirrored(config.mirror, clock, Ids(chance, "m").next(), made.delegation)
         made.telemetry.sinks.append(mirror.collect)
         made.attendants.append(mirror)
+    if config.dataset.path:
+        dataset = Dataset(config.dataset, clock, made.delegation.state)
+        made.telemetry.sinks.append(dataset.collect)
+        made.attendants.append(dataset)
     return made
 
 

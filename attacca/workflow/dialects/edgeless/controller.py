@@ -104,7 +104,8 @@ class Controller:
         self._expect_classes(asked, state)
         try:
             code = {one.name: await self._kept(one) for one in asked.functions}
-            made = spec(asked, code, {node.id: node.name for node in state.nodes})
+            nodes = {node.id: node.name for node in state.nodes}
+            made = spec(asked, code, nodes, {one.name: one.resource for one in state.providers})
             view = await self._workflows().start(made)
         except (NotLeading, StateUnavailable, TooManyDeployments, Draining):
             raise

@@ -1,6 +1,7 @@
 """Workflows as EDGELESS says them, in the words of attacca, and back."""
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import msgspec
 
@@ -11,10 +12,12 @@ from attacca.workflow.core.identities import is_uuid, of_node
 
 PYTHON, WASM = "PYTHON", "RUST_WASM"
 NAME = "edgeless"  # it says none
-PAYLOAD, NODES, LABELS = "init-payload", "node_id_match_any", "label_match_all"
-UNMET = {"resource_match_all", "max_instances", "tee", "tpm"}
+PAYLOAD, NODES, LABELS, PROVIDERS = "init-payload", "node_id_match_any", "label_match_all", "resource_match_all"
+TEE, TPM, MOST = "tee", "tpm", "max_instances"
+PLACEMENT = frozenset((NODES, LABELS, PROVIDERS, TEE, TPM, MOST))
+REQUIRED = "required"
+MOST_DIGITS = 10
 VERSION = "0.1"  # of a class, where nobody knows better
-EMPTY = "0"  # what `max_instances` may say, since it says nothing
 
 
 class FunctionAsked(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,6 +37,13 @@ class ResourceAsked(msgspec.Struct, frozen=True, kw_only=True):
     class_type: str
     mapping: dict[str, str] = {}
     configuration: dict[str, str] = {}
+
+
+class Named(NamedTuple):
+    """What is known of a domain by other names than here."""
+
+    nodes: Mapping[str, str]  # by UUID
+    classes: Mapping[str, str]  # by provider
 
 
 class WorkflowAsked(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,30 +93,33 @@ def expect_runnable(asked: FunctionAsked) -> None:
         raise Unsupported(f"the class of {asked.name} has no binary", "send the code with it")
 
 
-def spec(asked: WorkflowAsked, code: Mapping[str, Artefact], nodes: Mapping[str, str]) -> WorkflowSpec:
-    """`code`: of its functions. `nodes`: their names by UUID.
+def spec(
+    asked: WorkflowAsked, code: Mapping[str, Artefact], nodes: Mapping[str, str], classes: Mapping[str, str]
+) -> WorkflowSpec:
+    """`code`: of its functions. `nodes`: their names by UUID. `classes`: of resources, by the names of providers.
 
     Raises:
-        BadRequest: an annotation cannot be met, or a value is too large.
+        BadRequest: a value is too large.
     """
-    functions = [_function(one, code[one.name], nodes) for one in asked.functions]
-    resources = [_resource(one, nodes) for one in asked.resources]
+    named = Named(nodes, classes)
     try:
+        functions = [_function(one, code[one.name], named) for one in asked.functions]
+        resources = [_resource(one, named) for one in asked.resources]
         made = WorkflowSpec(name=NAME, components=(*functions, *resources))
         return msgspec.convert(msgspec.to_builtins(made), WorkflowSpec)
     except (msgspec.ValidationError, ValueError) as error:
         raise BadRequest(str(error), "make it smaller") from None
 
 
-def _function(asked: FunctionAsked, code: Artefact, nodes: Mapping[str, str]) -> Component:
+def _function(asked: FunctionAsked, code: Artefact, named: Named) -> Component:
     payload = asked.annotations.get(PAYLOAD)
-    where = _requirements(asked.name, asked.annotations, nodes)
+    where = _requirements(asked.annotations, named)
     return Component(name=asked.name, artefact=code, payload=payload, outputs=_outputs(asked.mapping), requires=where)
 
 
-def _resource(asked: ResourceAsked, nodes: Mapping[str, str]) -> Component:
-    rest = {key: value for key, value in asked.configuration.items() if key not in (NODES, LABELS, *UNMET)}
-    where = _requirements(asked.name, asked.configuration, nodes)
+def _resource(asked: ResourceAsked, named: Named) -> Component:
+    rest = {key: value for key, value in asked.configuration.items() if key not in PLACEMENT}
+    where = _requirements(asked.configuration, named)
     return Component(
         name=asked.name, resource=asked.class_type, configuration=rest, outputs=_outputs(asked.mapping), requires=where
     )
@@ -116,14 +129,19 @@ def _outputs(mapping: Mapping[str, str]) -> dict[str, Output]:
     return {channel: Output(to=(target,)) for channel, target in mapping.items()}
 
 
-def _requirements(name: str, said: Mapping[str, str], nodes: Mapping[str, str]) -> Requirements:
-    """Nodes are said by UUID, and what is no UUID is none; who knows none of those that are said runs nowhere."""
-    for key in sorted(UNMET & said.keys()):
-        if said[key].lower() not in ("", EMPTY, "none"):
-            raise BadRequest(f"{name} wants {key} = {said[key][:80]!r}, which no node here can promise", "leave it out")
+def _requirements(said: Mapping[str, str], named: Named) -> Requirements:
+    """As the original reads them: what is no UUID is no node, anything but `required` requires nothing, and what is no
+    number is no limit. Resources are said by the names of providers, and required by their classes."""
     wanted = [one for one in said.get(NODES, "").split(",") if is_uuid(one)]
-    labels = said[LABELS].split(",") if LABELS in said else []
-    return Requirements(nodes=tuple(nodes.get(one.lower(), one) for one in wanted), labels=tuple(labels))
+    providers = said[PROVIDERS].split(",") if PROVIDERS in said else []
+    most = said.get(MOST, "")
+    return Requirements(
+        nodes=tuple(named.nodes.get(one.lower(), one) for one in wanted),
+        labels=tuple(said[LABELS].split(",")) if LABELS in said else (),
+        resources=tuple(named.classes.get(one, one) for one in providers),
+        tee=said.get(TEE, "").lower() == REQUIRED, tpm=said.get(TPM, "").lower() == REQUIRED,
+        max_instances=int(most) if most.isdecimal() and most.isascii() and len(most) < MOST_DIGITS else 0,
+    )  # fmt: skip
 
 
 def described(spec: WorkflowSpec) -> WorkflowAsked:
@@ -153,11 +171,14 @@ def _mapping(one: Component) -> dict[str, str]:
 
 
 def _annotations(one: Component) -> dict[str, str]:
-    said = {}
-    if one.payload is not None:
-        said[PAYLOAD] = one.payload
-    if one.requires.nodes:
-        said[NODES] = ",".join(map(of_node, one.requires.nodes))
-    if one.requires.labels:
-        said[LABELS] = ",".join(one.requires.labels)
-    return said
+    where = one.requires
+    said = {
+        PAYLOAD: one.payload,
+        NODES: ",".join(map(of_node, where.nodes)) or None,
+        LABELS: ",".join(where.labels) if where.labels else None,
+        PROVIDERS: ",".join(where.resources) or None,
+        TEE: REQUIRED if where.tee else None,
+        TPM: REQUIRED if where.tpm else None,
+        MOST: str(where.max_instances) if where.max_instances else None,
+    }
+    return {key: value for key, value in said.items() if value is not None}

@@ -22,14 +22,14 @@ CODE = {"f": WasmModule("digest")}
 
 def annotated(**said: str) -> WorkflowSpec:
     asked = WorkflowAsked(functions=(msgspec.structs.replace(F, annotations=said),), resources=(LOG,))
-    return spec(asked, CODE, {of_node("n1"): "n1"})
+    return spec(asked, CODE, {of_node("n1"): "n1"}, {"n1-redis": "redis"})
 
 
 def test_what_is_asked_for_comes_back_as_its_tools_show_it() -> None:
     unmapped = FunctionAsked(name="g", function_type="PYTHON", binary=b"x", annotations={"init-payload": "8"})
     asked = WorkflowAsked(functions=(F, unmapped), resources=(LOG,))
     expect_whole(asked)
-    made = spec(asked, {**CODE, "g": PythonDirectory("code")}, {})
+    made = spec(asked, {**CODE, "g": PythonDirectory("code")}, {}, {})
     assert [one.name for one in made.components] == ["f", "g", "log"]
     assert made.components[0].outputs == {"out": Output(to=("log",))}
     shown = described(made)
@@ -80,16 +80,17 @@ def test_annotations_say_where_it_may_run() -> None:
         ({"node_id_match_any": other}, Requirements(nodes=(other,))),
         ({"label_match_all": "a,b"}, Requirements(labels=("a", "b"))),
         ({"label_match_all": ""}, Requirements(labels=("",))),
-        ({"max_instances": "0", "tee": "None", "unknown": "x"}, Requirements()),
+        ({"max_instances": "0x", "tee": "None", "unknown": "x"}, Requirements()),
+        ({"max_instances": "3", "tee": "Required"}, Requirements(max_instances=3, tee=True)),
+        ({"max_instances": "9" * 5000, "tpm": "required"}, Requirements(tpm=True)),
+        ({"resource_match_all": "n1-redis,other"}, Requirements(resources=("redis", "other"))),
     ):
         assert annotated(**said).components[0].requires == wanted
-    assert described(annotated(node_id_match_any=n1)).functions[0].annotations == {"node_id_match_any": n1}
-
-
-@pytest.mark.parametrize("key", ["tee", "tpm", "resource_match_all", "max_instances"])
-def test_what_no_node_can_promise_is_refused(key: str) -> None:
-    with pytest.raises(BadRequest, match=key):
-        annotated(**{key: "required"})
+    for all_of_them in (
+        {"node_id_match_any": n1, "label_match_all": "a,b", "tee": "required", "init-payload": ""},
+        {"tpm": "required", "max_instances": "2", "resource_match_all": "file-log"},
+    ):
+        assert described(annotated(**all_of_them)).functions[0].annotations == all_of_them
 
 
 def test_a_value_that_is_too_large_is_refused() -> None:
