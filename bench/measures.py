@@ -19,6 +19,7 @@ from bench.creations import creations
 from bench.decisions import decisions
 from bench.floods import floods
 from bench.journal import accepted
+from bench.modules import wasm_start
 from bench.orchestrator import node_death
 from bench.planes import apart, gateways, many_gateways
 from bench.result import Result, Round
@@ -301,4 +302,5 @@ MEASURES = {
     "sweep": Measure(sweep, 3, 40, 8),
     "eight_hours": Measure(eight_hours, 1, ALL_MINUTES, 30),
     "validation": Measure(validation, 2, 180, 15),
+    "wasm_start": Measure(wasm_start, 5, 50, 20),
 }
