@@ -28,13 +28,14 @@ from attacca.model.events import (
     StopInstance,
 )
 from attacca.model.events import Instances as Told
+from attacca.model.function import PythonDirectory
 from attacca.model.invocation import Failed, FunctionError, Ok, Outcome, Timing
 from attacca.model.messages import Logged, Send
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core.checks import DRAINING, Checks, never_fits
 from attacca.worker.core.events import Command, Deliver, NeighbourJoined, NeighbourSaid, PeerJoined, Respond
 from attacca.worker.core.exchange import Exchange, said
-from attacca.worker.core.mailboxes import EventInstance, Stage, Waiting
+from attacca.worker.core.mailboxes import QUICK_MS, EventInstance, Stage, Waiting
 from attacca.worker.core.pool import Pool, Room
 from attacca.worker.core.reports import EventAsked, EventSent, OfEvents, RunEnded, SandboxReady, StateOffered
 from attacca.worker.core.state import Function, Loss, RevisionState, Sandbox
@@ -229,7 +230,7 @@ class Instances:
             made_s = (ready.sandbox_ms + ready.code_ms + ready.imports_ms) / 1e3
             self.telemetry.instantiated(now, instance, made_s, out)
         whom = f"{self.exchange.address(instance.id)}\n{start.workflow}"
-        self._deliver(instance, EventKind.INIT, whom, start.payload, start.state, out)
+        instance.delivery = self._deliver(instance, EventKind.INIT, whom, start.payload, start.state, out)
 
     def ended(self, now: float, sandbox: Sandbox, error: Failed, out: list[Command]) -> None:
         """The pool has been told already."""
@@ -245,10 +246,16 @@ class Instances:
 
     def run_ended(self, now: float, event: RunEnded, out: list[Command]) -> None:
         instance = self.by_id.get(event.sandbox)
-        if instance is None or instance.delivery != event.invocation:
+        if instance is None:
             return
-        instance.delivery = ""
-        handled, instance.handles = instance.handles, None
+        given, handled = instance.given, None
+        if given and given[0][0] == event.invocation:
+            handled = given.popleft()[1]
+            instance.is_quick = event.run_ms < QUICK_MS and type(instance.start.revision.artefact) is PythonDirectory
+        elif instance.delivery != event.invocation:
+            return
+        else:
+            instance.delivery = ""
         outcome = event.outcome
         if self.telemetry is not None:
             self._measure(now, instance, handled, event, out)
@@ -292,16 +299,15 @@ class Instances:
         self._next(instance, out)
 
     def _next(self, instance: EventInstance, out: list[Command]) -> None:
-        if instance.delivery:
-            return
-        if instance.stage is Stage.STOPPING:
-            self._deliver(instance, EventKind.STOP, "", None, None, out)
-        elif instance.stage is Stage.UP and instance.mailbox.events:
-            waiting = instance.handles = instance.mailbox.take()
-            self.exchange.taken(instance, out)
-            event = waiting.event
-            kind = EventKind.CALL if event.stream else EventKind.CAST
-            self._deliver(instance, kind, event.source, event.data, None, out)
+        if instance.stage is Stage.UP:
+            while instance.takes_more:
+                waiting = instance.mailbox.take()
+                self.exchange.taken(instance, out)
+                event = waiting.event
+                kind = EventKind.CALL if event.stream else EventKind.CAST
+                instance.given.append((self._deliver(instance, kind, event.source, event.data, None, out), waiting))
+        elif instance.stage is Stage.STOPPING and not (instance.given or instance.delivery):
+            instance.delivery = self._deliver(instance, EventKind.STOP, "", None, None, out)
 
     def _deliver(
         self,
@@ -311,10 +317,12 @@ class Instances:
         data: bytes | None,
         state: bytes | None,
         out: list[Command],
-    ) -> None:
+    ) -> str:
+        """Its id."""
         self._count += 1
-        instance.delivery = f"{instance.id}/{self._count}"
-        out.append(Deliver(instance.id, Delivery(instance.delivery, kind, source, data, state)))
+        delivery = f"{instance.id}/{self._count}"
+        out.append(Deliver(instance.id, Delivery(delivery, kind, source, data, state)))
+        return delivery
 
     def told(self, now: float, line: Logged) -> None:
         """By the code of one, with a target."""
