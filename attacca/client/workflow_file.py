@@ -26,7 +26,10 @@ from attacca.model.workflow import Component, WorkflowSpec
 
 FILE, JSON = "workflow.toml", "workflow.json"
 OF_FUNCTIONS = frozenset(
-    {"code", "handler", "payload", "memory_mb", "cpus", "timeout_s", "env", "outputs", "requires", "replicas"}
+    {
+        "code", "handler", "payload", "memory_mb", "cpus", "timeout_s", "env", "outputs", "requires", "replicas",
+        "standby",
+    }
 )  # fmt: skip
 OF_RESOURCES = frozenset({"class", "outputs", "requires", "timeout_s"})
 

@@ -271,8 +271,10 @@ class Exchange:
         for stream in instance.asked:
             self.streams.pop(stream, None)
             self._timers.clear((Timer.REPLY, stream))
+        instance.asked.clear()
         if instance.handles is not None:
             self._refuse(instance.handles, why, out)
+        instance.handles, instance.delivery = None, ""
         unheard: list[Event] = []
         for waiting in instance.mailbox.events:
             event = waiting.event
