@@ -256,11 +256,13 @@ class Client:
             while line := response.readline():
                 if line.strip():
                     yield self._understood(line)
+            response.read()  # nothing more, which is what lets the connection be used again
         except (OSError, http.client.HTTPException) as error:
             raise self._lost(error) from None
         finally:
-            if not response.isclosed():
-                self._connection.close()
+            if not response.isclosed():  # it was not read to its end, from whoever it came
+                for one in (self, *self._apart.values()):
+                    one._connection.close()
 
     def function_at(self, name: str) -> str:
         """Where it is called: in a cluster that is at a gateway, not at control; or at the server that was asked, where

@@ -165,6 +165,7 @@ class Logbook:
 
     async def close(self) -> None:
         await self.flush()
+        self._flush()  # what came meanwhile
         for page in self._pages.values():
             _dismiss(page)
         self._pages.clear()

@@ -1,19 +1,24 @@
-"""The settings of workflows: what the domain is called, where it is mirrored, and what resources of a node may do."""
+"""The settings of workflows: what the domain is called, where it is mirrored, who else may speak to it, and what the
+resources of a node may do."""
 
 from typing import Annotated
 
 import msgspec
 
 from attacca.kernel.registry import Choice
+from attacca.workflow.dataset import DatasetConfig
 from attacca.workflow.mirror.config import MirrorConfig
 
 DOMAIN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}(?!\n)$"
+URL = r"^(http://(\[[0-9a-fA-F:]+\]|[^/:\s\[\]]+):\d{1,5}/?)?(?!\n)$"
 
 
 class WorkflowsConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     domain: Annotated[str, msgspec.Meta(pattern=DOMAIN)] = "attacca"
+    edgeless_url: Annotated[str, msgspec.Meta(pattern=URL)] = ""  # http://HOST:PORT, for the command line of EDGELESS
     placement: Choice = Choice(policy="random")  # of instances on workers
     mirror: MirrorConfig = MirrorConfig()
+    dataset: DatasetConfig = DatasetConfig()
 
 
 class ResourceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -1,7 +1,6 @@
 """The admin API for those who orchestrate from outside: `/api/domain/...`."""
 
 from collections.abc import AsyncIterator
-from typing import Annotated
 
 import msgspec
 from litestar import get, post
@@ -10,7 +9,7 @@ from litestar.response import Stream
 
 from attacca.control.http.document import refusals
 from attacca.workflow.core.identities import of_instance
-from attacca.workflow.core.intents import INTENTS_MOST, Intent, Verdict
+from attacca.workflow.core.intents import IntentsRequest, Verdict
 from attacca.workflow.core.state import DomainState
 from attacca.workflow.delegation import Delegation
 from attacca.workflow.http import NDJSON, TheWorkflows
@@ -52,13 +51,6 @@ def list_samples(workflows: TheWorkflows) -> list[SampleRow]:
         for name, samples in workflows.telemetry.recent.items()
         for one in samples
     ]
-
-
-class IntentsRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`dry_run`: says what would be done, and does nothing."""
-
-    intents: Annotated[tuple[Intent, ...], msgspec.Meta(min_length=1, max_length=INTENTS_MOST)]
-    dry_run: bool = False
 
 
 @post("/api/domain/intents", status_code=200, responses=refusals(413))

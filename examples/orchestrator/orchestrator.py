@@ -45,6 +45,8 @@ def moves(found: dict[str, dict[str, float]]) -> list[dict[str, Any]]:
 
 
 def main(url: str = "http://127.0.0.1:8080", every_s: str = "5") -> None:
+    with urllib.request.urlopen(f"{url}/api/info") as answer:  # from control, where a gateway sends who asks
+        url = answer.url.removesuffix("/api/info")
     before, at = ask(f"{url}/api/domain/state"), time.monotonic()
     while True:
         time.sleep(float(every_s))

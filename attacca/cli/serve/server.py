@@ -15,7 +15,7 @@ from attacca.cli.serve.configuration import ServerConfig
 from attacca.cli.serve.joints import End, Joints
 from attacca.cli.serve.lines import teller
 from attacca.cli.serve.planes.door import no_token, probe, url_of
-from attacca.cli.serve.planes.orchestrating import made_admin, workflows
+from attacca.cli.serve.planes.orchestrating import made_admin, speak_edgeless, workflows
 from attacca.cli.serve.planes.pages import listen_for_prometheus
 from attacca.control.deploy.artefacts import Artefacts
 from attacca.control.deploy.state import StateDir
@@ -137,6 +137,7 @@ class Server:
         await self._open_calls(state)
         await self._join()
         await self._listen()
+        await speak_edgeless(config.workflows, lambda: self.control, self._closing)
         self._is_ready = True
 
     def _make(self, state: StateDir, store: Store, artefacts: Artefacts | None) -> None:

@@ -75,7 +75,7 @@ def show(
         show_json(state)
         return
     for line in lines(name, state, node_names(state, form)):
-        put(visible(line) + "\n")
+        put(visible(line))
 
 
 @app.command("top", cls=VerbCommand, epilog=TOP)
@@ -131,7 +131,7 @@ def dump(what: Dumped, *, url: Url = DEFAULT_URL, token: Token = "", as_json: Js
         return
     if what == "performance-csv":
         for line in csv(state, samples):
-            put(visible(line) + "\n")
+            put(visible(line))
         return
     for name, text in (files_of(samples) if what == "performance" else files_of_instances(state)).items():
         say(f"saving to {name}")

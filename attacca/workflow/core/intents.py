@@ -46,6 +46,13 @@ class Uncordon(
 Intent = Migrate | Cordon | Uncordon
 
 
+class IntentsRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`dry_run`: says what would be done, and does nothing."""
+
+    intents: Annotated[tuple[Intent, ...], msgspec.Meta(min_length=1, max_length=INTENTS_MOST)]
+    dry_run: bool = False
+
+
 class Verdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What becomes of an intent. `component` and `node` are names, where it named any that are there."""
 

@@ -35,10 +35,10 @@ def texts(state: DomainState, shape: Shape) -> dict[str, str]:
     ids = {one.name: one.id for one in state.components}
     nodes = {node.name: node.id for node in state.nodes}
     for node in state.nodes:
-        capabilities = _json(_capabilities(node))
-        found[f"{CAPABILITIES}:{node.id}"] = capabilities
+        told = _json(capabilities(node))
+        found[f"{CAPABILITIES}:{node.id}"] = told
         if shape is not Shape.NEWEST:
-            found[f"{LITERAL}:{node.id}"] = capabilities
+            found[f"{LITERAL}:{node.id}"] = told
     for provider in state.providers:
         found[f"{PROVIDER}:{provider.name}"] = _json(_provider(provider, nodes))
     for one in state.components:
@@ -61,7 +61,7 @@ def healths(state: DomainState, shape: Shape, wall: float) -> list[Write]:
     told: list[Write] = []
     for node in state.nodes:
         if node.load is not None:
-            key, text = f"{HEALTH}:{node.id}", _json(_health(node, node.load))
+            key, text = f"{HEALTH}:{node.id}", _json(health(node, node.load))
             told.append(Set(key, text) if shape is Shape.DOCUMENT else Score(key, text, wall))
     return told
 
@@ -87,7 +87,7 @@ def _json(value: object) -> str:
     return msgspec.json.encode(value).decode()
 
 
-def _capabilities(node: NodeState) -> dict[str, object]:
+def capabilities(node: NodeState) -> dict[str, object]:
     return {
         "num_cpus": node.cores,
         "model_name_cpu": "",
@@ -105,7 +105,7 @@ def _capabilities(node: NodeState) -> dict[str, object]:
     }
 
 
-def _health(node: NodeState, load: MachineLoad) -> dict[str, int]:
+def health(node: NodeState, load: MachineLoad) -> dict[str, int]:
     """In kB, bytes and hundredths; -1 is what nobody measures, as in EDGELESS."""
     load_1 = round(load.load_1m * 100)
     return {

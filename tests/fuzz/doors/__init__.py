@@ -17,6 +17,7 @@ PURE = (
     "uploads",
     "traces",
     "links",
+    "intents",
 )
 LIVE = ("packets", "admin")  # with processes and sockets
 NAMES = (*PURE, *LIVE)

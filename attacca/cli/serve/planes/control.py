@@ -18,7 +18,7 @@ from attacca.cli.serve.cluster import advertised, certificates, leave_key, liste
 from attacca.cli.serve.configuration import ServerConfig
 from attacca.cli.serve.lines import teller
 from attacca.cli.serve.planes.door import CONTROL, ENDS, Once, cannot_listen, keep, no_token, probe, told_url, url_of
-from attacca.cli.serve.planes.orchestrating import made_admin, workflows
+from attacca.cli.serve.planes.orchestrating import made_admin, speak_edgeless, workflows
 from attacca.cli.serve.planes.own import own
 from attacca.control import metrics
 from attacca.control.async_calls import Gathered
@@ -139,6 +139,7 @@ class ControlPlane:
             self._lead(term)
         else:
             await self._compete(store, state)
+        await speak_edgeless(config.workflows, lambda: self.control, self._closing)
         self._balance()
         self._is_ready = True
 
@@ -160,9 +161,8 @@ class ControlPlane:
     async def _compete(self, store: Store, state: StateDir) -> None:
         """Until it leads, or knows who does."""
         config = self.config
-        made_admin(
-            cast(Control, None), self, config.gateway.host
-        )  # the first takes its time, which there is not when it is to lead
+        # The first takes its time, which there is not when it is to lead.
+        made_admin(cast(Control, None), self, config.gateway.host)
         secrets = Secrets(store, SealedVault(config.control.secret_key_file or state.secret_key), self._clock)
         await secrets.open()
         secrets.tell_sealed()

@@ -1,7 +1,10 @@
 """Workflows beside control, wherever that is: what they are made of, and their part of the admin API."""
 
+import os
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from typing import cast
+from urllib.parse import urlsplit
 
 from attacca.control.core.policies import placement
 from attacca.control.driver import Control
@@ -10,7 +13,7 @@ from attacca.control.http.authorization import Observe, door
 from attacca.gateway.http.asgi_adapter import AsgiApp
 from attacca.io.logbook import Logbook
 from attacca.io.store.types import Store
-from attacca.kernel.access import is_loopback
+from attacca.kernel.access import Door, is_loopback
 from attacca.kernel.chance import Chance
 from attacca.kernel.clock import Clock
 from attacca.kernel.ids import Ids
@@ -19,6 +22,8 @@ from attacca.model.events import OfInstances
 from attacca.model.messages import Cordon
 from attacca.workflow import domain_http, http
 from attacca.workflow.config import WorkflowsConfig
+from attacca.workflow.dataset import Dataset
+from attacca.workflow.dialects.edgeless.server import EdgelessServer
 from attacca.workflow.driver import Workflows
 from attacca.workflow.mirror.opening import mirrored
 
@@ -42,7 +47,26 @@ def workflows(
         mirror = mirrored(config.mirror, clock, Ids(chance, "m").next(), made.delegation)
         made.telemetry.sinks.append(mirror.collect)
         made.attendants.append(mirror)
+    if config.dataset.path:
+        dataset = Dataset(config.dataset, clock, made.delegation.state)
+        made.telemetry.sinks.append(dataset.collect)
+        made.attendants.append(dataset)
     return made
+
+
+async def speak_edgeless(config: WorkflowsConfig, control: Callable[[], Control], closing: AsyncExitStack) -> None:
+    """At `workflows.edgeless_url`, where there is one. `control` raises while another leads.
+
+    Raises:
+        BadConfig: it cannot be had.
+    """
+    if not config.edgeless_url:
+        return
+    at = urlsplit(config.edgeless_url)
+    host = at.hostname or ""
+    server = EdgelessServer(control, Door(os.getuid(), is_loopback(host)))
+    await server.open(host, at.port or 0)
+    closing.push_async_callback(server.close)
 
 
 def made_admin(control: Control, observe: Observe, host: str) -> AsgiApp:

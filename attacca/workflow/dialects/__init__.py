@@ -1,0 +1,1 @@
+"""How other platforms' tools speak to a domain."""
