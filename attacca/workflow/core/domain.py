@@ -107,6 +107,7 @@ class DomainCore:
                 self._node_left(now, event.view.name, out)
                 self.nodes.join(event.view, event.address, event.machine)
                 self.placing.among()
+                self.keeping.joined(out)
                 out.append(Send(event.view.name, AskInstances()))
             case NodeSeen():
                 self.nodes.see(event.view)
@@ -114,6 +115,7 @@ class DomainCore:
                 self._node_left(now, event.worker, out)
             case Instances():
                 self._told(now, event, out)
+                self.keeping.heard(now, event.worker)
             case Strayed():
                 self._strayed(event, out)
 
