@@ -22,21 +22,21 @@ from attacca.model.events import (
     NodeGone,
     OfInstances,
     Patch,
-    ReplyKind,
     StartInstance,
     StateKept,
-    StateSynced,
     StopInstance,
 )
 from attacca.model.events import Instances as Told
+from attacca.model.function import PythonDirectory
 from attacca.model.invocation import Failed, Ok, Outcome, Timing
 from attacca.model.messages import Logged, Send
 from attacca.worker.config import WorkerConfig
+from attacca.worker.core import syncs
 from attacca.worker.core.checks import DRAINING, Checks, never_fits
 from attacca.worker.core.ends import init_failed, stopped, traced
-from attacca.worker.core.events import Command, Deliver, NeighbourJoined, NeighbourSaid, PeerJoined, Respond
+from attacca.worker.core.events import Command, Deliver, NeighbourJoined, NeighbourSaid, PeerJoined
 from attacca.worker.core.exchange import Exchange
-from attacca.worker.core.mailboxes import EventInstance, Stage, Waiting
+from attacca.worker.core.mailboxes import QUICK_MS, EventInstance, Stage, Waiting
 from attacca.worker.core.pool import Pool, Room
 from attacca.worker.core.reports import EventAsked, EventSent, OfEvents, RunEnded, SandboxReady, StateOffered
 from attacca.worker.core.state import Loss, RevisionState, Sandbox
@@ -125,11 +125,9 @@ class Instances:
             self.exchange.detours.patch(instance, order, out)
 
     def _tell(self, peer: str, out: list[Command]) -> None:
-        """All there are; and what is to be kept, again: whoever was told before may have been another."""
+        """All there are, and what is to be kept."""
         out.append(Send(peer, Told(self._worker, tuple(instance.view() for instance in self.by_id.values()))))
-        for instance in self.by_id.values():
-            for version in instance.syncs:
-                self._sync(instance, version, out)
+        out.extend(Send(peer, synced) for synced in syncs.again(self._worker, self.by_id.values()))
 
     def _start(self, now: float, order: StartInstance, out: list[Command], *, draining: bool) -> None:
         """What is there already is said again."""
@@ -229,10 +227,9 @@ class Instances:
 
     def _kept(self, order: StateKept, out: list[Command]) -> None:
         instance = self.by_id.get(order.id)
-        asked = None if instance is None else instance.syncs.pop(order.version, None)
-        if asked is not None:
-            kind = ReplyKind.ERROR if order.error else ReplyKind.NOTHING
-            out.append(Respond(order.id, asked.asked, kind, order.error.encode()))
+        told = None if instance is None else syncs.kept(instance, order)
+        if told is not None:
+            out.append(told)
 
     def drain(self, now: float, out: list[Command]) -> None:
         for name in list(self.by_id):
@@ -258,7 +255,7 @@ class Instances:
     def _init(self, instance: EventInstance, out: list[Command]) -> None:
         instance.stage, start = Stage.BEGINNING, instance.start
         whom = f"{self.exchange.address(instance.id)}\n{start.workflow}"
-        self._deliver(instance, EventKind.INIT, whom, start.payload, start.state, out)
+        instance.delivery = self._deliver(instance, EventKind.INIT, whom, start.payload, start.state, out)
 
     def ended(self, now: float, sandbox: Sandbox, error: Failed, out: list[Command]) -> None:
         """The pool has been told already."""
@@ -268,20 +265,20 @@ class Instances:
     def _offered(self, event: StateOffered, out: list[Command]) -> None:
         instance = self.by_id.get(event.sandbox)
         if instance is not None:
-            instance.version += 1
-            instance.syncs[instance.version] = event
-            self._sync(instance, instance.version, out)
-
-    def _sync(self, instance: EventInstance, version: int, out: list[Command]) -> None:
-        state = instance.syncs[version].state
-        out.append(Send(self.control, StateSynced(self._worker, instance.id, version, state)))
+            out.append(Send(self.control, syncs.offered(self._worker, instance, event)))
 
     def run_ended(self, now: float, event: RunEnded, out: list[Command]) -> None:
         instance = self.by_id.get(event.sandbox)
-        if instance is None or instance.delivery != event.invocation:
+        if instance is None:
             return
-        instance.delivery = ""
-        handled, instance.handles = instance.handles, None
+        given, handled = instance.given, None
+        if given and given[0][0] == event.invocation:
+            handled = given.popleft()[1]
+            instance.is_quick = event.run_ms < QUICK_MS and type(instance.start.revision.artefact) is PythonDirectory
+        elif instance.delivery != event.invocation:
+            return
+        else:
+            instance.delivery = ""
         outcome = event.outcome
         if self.telemetry is not None:
             self._measure(now, instance, handled, event, out)
@@ -325,16 +322,15 @@ class Instances:
         self._next(instance, out)
 
     def _next(self, instance: EventInstance, out: list[Command]) -> None:
-        if instance.delivery:
-            return
-        if instance.stage is Stage.STOPPING:
-            self._deliver(instance, EventKind.STOP, "", None, None, out)
-        elif instance.stage is Stage.UP and instance.mailbox.events:
-            waiting = instance.handles = instance.mailbox.take()
-            self.exchange.taken(instance, out)
-            event = waiting.event
-            kind = EventKind.CALL if event.stream else EventKind.CAST
-            self._deliver(instance, kind, event.source, event.data, None, out)
+        if instance.stage is Stage.UP:
+            while instance.takes_more:
+                waiting = instance.mailbox.take()
+                self.exchange.taken(instance, out)
+                event = waiting.event
+                kind = EventKind.CALL if event.stream else EventKind.CAST
+                instance.given.append((self._deliver(instance, kind, event.source, event.data, None, out), waiting))
+        elif instance.stage is Stage.STOPPING and not (instance.given or instance.delivery):
+            instance.delivery = self._deliver(instance, EventKind.STOP, "", None, None, out)
 
     def _deliver(
         self,
@@ -344,10 +340,12 @@ class Instances:
         data: bytes | None,
         state: bytes | None,
         out: list[Command],
-    ) -> None:
+    ) -> str:
+        """Its id."""
         self._count += 1
-        instance.delivery = f"{instance.id}/{self._count}"
-        out.append(Deliver(instance.id, Delivery(instance.delivery, kind, source, data, state)))
+        delivery = f"{instance.id}/{self._count}"
+        out.append(Deliver(instance.id, Delivery(delivery, kind, source, data, state)))
+        return delivery
 
     def told(self, now: float, line: Logged) -> None:
         """By the code of one, with a target."""

@@ -2,7 +2,7 @@
 
 from attacca.model.reserve import cost
 from attacca.model.resources import NOTHING, largest, total
-from attacca.worker.core.mailboxes import LOW, EventInstance, Stage
+from attacca.worker.core.mailboxes import AHEAD_MOST, LOW, EventInstance, Stage
 from attacca.worker.core.phases import Phase, Position, TemplatePhase
 from attacca.worker.core.state import RevisionState
 from attacca.worker.core.worker import WorkerCore
@@ -119,9 +119,10 @@ def _instances(worker: WorkerCore) -> None:
         assert instance.state is instances.states[instance.state.revision.id]
         mailbox = instance.mailbox
         assert mailbox.bytes == sum(len(waiting.event.data) for waiting in mailbox.events)
-        is_at_rest = stage is Stage.UP and not instance.delivery
+        is_at_rest = stage is Stage.UP and not instance.given and not instance.delivery
         assert not (is_at_rest and mailbox.events), f"{name} is at rest, and events wait for it"
-        assert (instance.handles is None) or instance.delivery, f"{name} handles what it was not given"
+        assert not (instance.given and instance.delivery), f"{name} begins or stops while it handles something"
+        assert len(instance.given) <= AHEAD_MOST, f"{name} was given more than it may have"
         assert instance.is_behind <= (mailbox.share > LOW), f"{name} is said to be behind"
         behind = [
             one

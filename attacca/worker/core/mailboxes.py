@@ -28,6 +28,8 @@ from attacca.worker.core.state import RevisionState
 
 HIGH = 0.5  # of what a mailbox may hold: above, who sends to it is not listened to
 LOW = 0.25  # until so much is left
+AHEAD_MOST, AHEAD_EACH = 16, 4 << 10  # events, and bytes of one, that it may have before it is done with those before
+QUICK_MS = 1.0  # if it takes less than that with each
 
 
 class Stage(StrEnum):
@@ -178,9 +180,9 @@ class EventInstance:
     """One event function on this worker; its sandbox has its name."""
 
     __slots__ = (
-        "_chance", "asked", "delivery", "dropped", "error", "failed", "flying", "grace_s", "handled", "handled_s",
-        "handles", "hands_over", "is_behind", "lanes", "mailbox", "paused_for", "routes", "shown", "since", "stage",
-        "start", "state", "syncs", "timing", "unheard", "version", "why",
+        "_chance", "asked", "delivery", "dropped", "error", "failed", "flying", "given", "grace_s", "handled",
+        "handled_s", "hands_over", "is_behind", "is_quick", "lanes", "mailbox", "paused_for", "routes", "shown",
+        "since", "stage", "start", "state", "syncs", "timing", "unheard", "version", "why",
     )  # fmt: skip
 
     def __init__(self, start: StartInstance, state: RevisionState, chance: Chance | None, now: float) -> None:
@@ -199,8 +201,9 @@ class EventInstance:
         self.grace_s = GRACE_S
         self._chance = chance
         self.routes = Routes(start.routes, start.generation, chance)
-        self.handles: Waiting | None = None  # what it handles now
-        self.delivery = ""  # the id of that
+        self.given: deque[tuple[str, Waiting]] = deque()  # with the id of each delivery: what it handles, and then will
+        self.delivery = ""  # the id of its init, or its stop
+        self.is_quick = False  # so that it can be given more than one event at a time
         self.asked: dict[str, int] = {}  # by stream of its open calls: the id that it has chosen
         self.syncs: dict[int, StateOffered] = {}  # by version that is being kept
         self.version = start.version
@@ -227,6 +230,14 @@ class EventInstance:
     @property
     def id(self) -> str:
         return self.start.id
+
+    @property
+    def takes_more(self) -> bool:
+        """Can it be given what is first in its mailbox?"""
+        given, events = self.given, self.mailbox.events
+        if self.delivery or not events:
+            return False
+        return not given or (self.is_quick and len(given) < AHEAD_MOST and len(events[0].event.data) <= AHEAD_EACH)
 
     @property
     def is_moving(self) -> bool:

@@ -65,6 +65,7 @@ class Node:
             Ttl(idle_s=60.0), Ids(Streams(1).stream(name), name), 2, chance=Streams(2).stream(name),
         )  # fmt: skip
         self.handler = handler
+        self.run_ms = 1.0
         self.handled: list[tuple[str, str, bytes]] = []
         self.logs: list[str] = []
         self.is_alive = True
@@ -83,8 +84,8 @@ class Node:
         try:
             reply = self.handler(self, instance, request.method, request.body)
         except ValueError as error:
-            return Answer(run_ms=1.0, outcome=FunctionError("ValueError", str(error)))
-        return Answer(run_ms=1.0, outcome=Ok(reply or b"", status=204 if reply is None else 200))
+            return Answer(run_ms=self.run_ms, outcome=FunctionError("ValueError", str(error)))
+        return Answer(run_ms=self.run_ms, outcome=Ok(reply or b"", status=204 if reply is None else 200))
 
     def feed(self, event: Any) -> None:
         """One after the other, as on an event loop."""
