@@ -4,6 +4,7 @@ import io
 import json
 import tarfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,8 @@ import pytest
 from attacca.client.http import Client
 from attacca.client.workflow_file import read
 from attacca.client.workflows import started as begun
+from attacca.worker.runtime.process.lineage import children
+from tests.live.apart import cluster
 from tests.live.test_workflows import rows, started, uploaded
 from tests.live.whole import Whole, deployment, running, until
 from tests.relay import RELAY, assembled
@@ -139,3 +142,26 @@ def test_the_example_counts_words(whole: Whole) -> None:
             "all is counted",
         )
         client.request("DELETE", "/api/workflows/words")
+
+
+def test_a_module_comes_to_workers_apart_and_nothing_outlives_them(tmp_path: Path) -> None:
+    with cluster(tmp_path, workers=1) as made:
+        relaying(made.control, "relaying", "lone|Cwords")
+        until(lambda: "relay: words" in said(made.control, "relaying", "relay"), "it has said all")
+        (worker,) = made.workers.values()
+        hosts = [pid for pid in below(worker.pid) if runs_modules(pid)]
+        assert len(hosts) > 3, "some wait"
+        worker.kill()
+        until(lambda: not any(runs_modules(pid) for pid in hosts), "all are gone with it")
+
+
+def below(pid: int) -> list[int]:
+    return [one for child in children(pid) for one in (child, *below(child))]
+
+
+def runs_modules(pid: int) -> bool:
+    """It has wasmtime in its memory."""
+    try:
+        return "_libwasmtime" in Path(f"/proc/{pid}/maps").read_text()
+    except OSError:
+        return False

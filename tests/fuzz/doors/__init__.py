@@ -18,6 +18,7 @@ PURE = (
     "traces",
     "links",
     "intents",
+    "modules",
 )
 LIVE = ("packets", "admin")  # with processes and sockets
 NAMES = (*PURE, *LIVE)
