@@ -28,7 +28,7 @@ FILE, JSON = "workflow.toml", "workflow.json"
 OF_FUNCTIONS = frozenset(
     {
         "channels", "code", "cpus", "env", "handler", "memory_mb", "outputs", "payload", "replicas", "requires",
-        "timeout_s",
+        "standby", "timeout_s",
     }
 )  # fmt: skip
 OF_RESOURCES = frozenset({"class", "outputs", "requires", "timeout_s"})

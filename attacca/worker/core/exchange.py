@@ -271,7 +271,10 @@ class Exchange:
         for stream in instance.asked:
             self.streams.pop(stream, None)
             self._timers.clear((Timer.REPLY, stream))
+        instance.asked.clear()
         given = [waiting for _, waiting in instance.given]
+        instance.given.clear()
+        instance.delivery = ""
         if given:
             self._refuse(given[0], why, out)  # the others it had, and had not begun
         unheard: list[Event] = []

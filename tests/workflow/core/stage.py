@@ -4,6 +4,8 @@ from collections.abc import Callable
 from math import inf
 from typing import Any
 
+import msgspec
+
 from attacca.kernel.clock import ManualClock
 from attacca.kernel.ids import Ids
 from attacca.kernel.rand import Streams
@@ -46,6 +48,7 @@ from attacca.workflow.core.events import (
 )
 from attacca.workflow.core.events import Event as DomainEvent
 from attacca.workflow.core.events import Tick as DomainTick
+from attacca.workflow.core.keeping import NODES
 
 Handler = Callable[["Node", str, str, bytes], bytes | None]  # its node, the instance, the kind of event, the data
 
@@ -120,6 +123,7 @@ class Stage:
         self.telemetry = telemetry or TelemetryConfig()
         self.core = DomainCore(Random(), Streams(3).stream("placement"))
         self.store: dict[str, tuple[bytes, int]] = {}
+        self.expected: tuple[str, ...] = ()  # nodes, as the store has them
         self.is_writing = True
         self.replies: dict[str, Any] = {}
         self.nodes: dict[str, Node] = {}
@@ -157,6 +161,8 @@ class Stage:
                     node = self.nodes.get(command.peer)
                     if node is not None:
                         node.feed(Received("control", command.message))
+                case Put() if command.key == NODES:
+                    self.expected = msgspec.json.decode(command.value, type=tuple[str, ...])
                 case Put():
                     if self.is_writing:
                         version = self.store.get(command.key, (b"", 0))[1] + 1
