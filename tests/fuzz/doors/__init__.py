@@ -18,6 +18,7 @@ PURE = (
     "traces",
     "links",
     "intents",
+    "edgeless",
 )
 LIVE = ("packets", "admin")  # with processes and sockets
 NAMES = (*PURE, *LIVE)
