@@ -19,13 +19,14 @@ from bench.creations import creations
 from bench.decisions import decisions
 from bench.floods import floods
 from bench.journal import accepted
+from bench.modules import wasm_start
 from bench.orchestrator import node_death
 from bench.planes import apart, gateways, many_gateways
 from bench.result import Result, Round
 from bench.server import HERE, Attacca, attacca, endless_loops, floor, uvicorn
 from bench.simulation import ALL_MINUTES, eight_hours, scale, simulation, sweep
 from bench.validation import validation
-from bench.workflows import call, cast, chain, workflow_start
+from bench.workflows import call, cast, chain, migration, workflow_start
 
 FUNCTIONS = HERE / "functions"
 PYTHON = os.path.realpath(sys.executable)
@@ -289,6 +290,7 @@ MEASURES = {
     "call": Measure(call, 7, 4000, 1000),
     "chain": Measure(chain, 7, 8000, 3000),
     "workflow_start": Measure(workflow_start, 5, 10, 3),
+    "migration": Measure(migration, 5, 600, 300),
     "node_death": Measure(node_death, 5, 10_000, 2_000),
     "apart": Measure(apart, 7, 4000, 1500),
     "gateways": Measure(gateways, 5, 4, 2),
@@ -301,4 +303,5 @@ MEASURES = {
     "sweep": Measure(sweep, 3, 40, 8),
     "eight_hours": Measure(eight_hours, 1, ALL_MINUTES, 30),
     "validation": Measure(validation, 2, 180, 15),
+    "wasm_start": Measure(wasm_start, 5, 50, 20),
 }

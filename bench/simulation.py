@@ -106,7 +106,9 @@ def plain(functions: int, workers: int, per_s: float, seconds: float) -> Scenari
     return msgspec.convert(told, Scenario)
 
 
-SECONDS = 120.0  # of work for 42 cores, with 100,000 invocations: half of what ten workers have, so that none has to wait
+SECONDS = (
+    120.0  # of work for 42 cores, with 100,000 invocations: half of what ten workers have, so that none has to wait
+)
 
 
 def scale(rounds: int, invocations: int) -> Iterator[Result]:

@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import msgspec
@@ -129,3 +130,52 @@ def workflow_start(rounds: int, starts: int) -> Iterator[Result]:
             found.append(Round(sorted(together)[starts // 2], sorted(apart)[starts // 2]))
     name = "workflow of 3 functions and 2 resources until ready"
     yield Result(name, "ms", "each of them alone, one after the other", 0.7, found)
+
+
+def migration(rounds: int, events: int) -> Iterator[Result]:
+    """An event function that moves to another worker while it is sent 200 events a second: the longest pause between
+    two that it handles, beside its start and its stop alone. None is lost, doubled or out of order, or this fails."""
+    payload = json.dumps({"count": events})
+    parts = [{**one, "payload": payload} for one in (_leads("steady", to="stamp"), _leads("stamp", log="log"))]
+    found = []
+    with ExitStack() as stack:
+        server = stack.enter_context(attacca("--memory", MEMORY_MB, "--workers", "2"))
+        client = stack.enter_context(Client(f"http://127.0.0.1:{server.port}"))
+        code = {one["name"]: EVENTS / f"{one['name']}.py" for one in parts}
+        artefacts = uploaded(client, WorkflowSource("migration", tuple(parts), code), _quietly)
+        alone = WorkflowSource("alone", ({**parts[1], "outputs": {}},), {"stamp": code["stamp"]})
+        for number in range(rounds):
+            began = time.perf_counter()
+            view = client.json("POST", "/api/workflows", msgspec.to_builtins(alone.spec(artefacts)))
+            client.json("DELETE", f"/api/workflows/{view['id']}")
+            floor_ms = (time.perf_counter() - began) * 1e3
+            log = {"name": "log", "resource": "file-log", "configuration": {"filename": f"moved{number}"}}
+            source = WorkflowSource("migration", (*parts, log), code)
+            found.append(Round(_pause_ms(client, server, source, artefacts, events), floor_ms))
+    yield Result("migration under 200 events/s, pause", "ms", "its start and its stop alone", 2.0, found)
+
+
+def _pause_ms(
+    client: Client, server: Attacca, source: WorkflowSource, artefacts: dict[str, dict[str, Any]], events: int
+) -> float:
+    view = client.json("POST", "/api/workflows", msgspec.to_builtins(source.spec(artefacts)))
+    path, filename = f"/api/workflows/{view['id']}", source.components[-1]["configuration"]["filename"]
+    (here,) = [row["worker"] for row in view["instances"] if row["component"] == "stamp"]
+    there = next(one["name"] for one in client.json("GET", "/api/workers") if one["name"] != here)
+    time.sleep(events / 200 / 4)  # a quarter of what comes
+    client.json("POST", f"{path}/migrate", {"component": "stamp", "to": [there]})
+    deadline = time.monotonic() + WAIT_S
+    rows: list[list[str]] = []
+    while len(rows) < events:
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"{len(rows)} of {events} events came")
+        time.sleep(0.1)
+        rows = [line.split() for file in server.state.rglob(filename) for line in file.read_text().splitlines()]
+    client.json("DELETE", path)
+    numbers = [int(row[0]) for row in rows]
+    if numbers != list(range(1, events + 1)):
+        raise RuntimeError(f"events were lost, doubled or out of order: {numbers}")
+    if [int(row[2]) for row in rows] != numbers:
+        raise RuntimeError("its state did not move with it")
+    times = [float(row[1]) for row in rows]
+    return max(after - before for before, after in pairwise(times)) * 1e3

@@ -120,7 +120,7 @@ def _required(key: str, value: str) -> Any:
         return value.lower() == "required"
     if key == "max_instances":
         return int(value) if value.isdecimal() else 0
-    return value.split(",")
+    return [one for one in value.split(",") if one or key != "node_id_match_any"]  # no node at all says nothing
 
 
 def _resource(told: Resource) -> dict[str, Any]:

@@ -26,7 +26,10 @@ from attacca.model.workflow import Component, WorkflowSpec
 
 FILE, JSON = "workflow.toml", "workflow.json"
 OF_FUNCTIONS = frozenset(
-    {"code", "handler", "payload", "memory_mb", "cpus", "timeout_s", "env", "outputs", "requires", "replicas"}
+    {
+        "channels", "code", "cpus", "env", "handler", "memory_mb", "outputs", "payload", "replicas", "requires",
+        "standby", "timeout_s",
+    }
 )  # fmt: skip
 OF_RESOURCES = frozenset({"class", "outputs", "requires", "timeout_s"})
 
@@ -72,18 +75,35 @@ def read(path: Path) -> WorkflowSource:
         found = edgeless_file.read(file)
         source = WorkflowSource(found.name, found.components, found.code, found.notes)
     else:
-        source = _strict(file)
-    source.spec({name: {"type": "python", "code": "", "bundle": None} for name in source.code})  # all is said now
+        return of_tables(_strict(file), file)
+    return checked(source)
+
+
+def checked(source: WorkflowSource) -> WorkflowSource:
+    """
+    Raises:
+        BadConfig: it makes no workflow, whatever its code is.
+    """
+    source.spec({name: {"type": "python", "code": "", "bundle": None} for name in source.code})
     return source
 
 
-def _strict(file: Path) -> WorkflowSource:
+def _strict(file: Path) -> dict[str, Any]:
     try:
-        told = tomllib.loads(decoded(file.read_bytes()))
+        return tomllib.loads(decoded(file.read_bytes()))
     except tomllib.TOMLDecodeError as error:
         raise BadConfig(f"{file}: {error}", "docs/workflows.md has an example") from None
     except ValueError as wrong:
         raise BadConfig(f"{file} {wrong}", AS_UTF_8) from None
+
+
+def of_tables(told: Mapping[str, Any], file: Path) -> WorkflowSource:
+    """What a `workflow.toml` says, of which paths are relative to the file.
+
+    Raises:
+        NotFound: code that it names.
+        BadConfig: it is no workflow.
+    """
     unknown = sorted(set(told) - {"name", "functions", "resources"})
     if unknown:
         raise BadConfig(f"{file}: {unknown[0]!r} is no key of a workflow", "there are name, functions and resources")
@@ -94,7 +114,7 @@ def _strict(file: Path) -> WorkflowSource:
     made = [_function(name, one, file) for name, one in functions.items()]
     code = {name: _code(file, name, one) for name, one in functions.items()}
     made += [_resource(name, one, file) for name, one in resources.items()]
-    return WorkflowSource(str(told.get("name", file.resolve().parent.name)), tuple(made), code)
+    return checked(WorkflowSource(str(told.get("name", file.resolve().parent.name)), tuple(made), code))
 
 
 def _table(told: Mapping[str, Any], name: str, file: Path) -> dict[str, dict[str, Any]]:
@@ -111,8 +131,24 @@ def _function(name: str, told: Mapping[str, Any], file: Path) -> dict[str, Any]:
     if unknown:
         known = ", ".join(sorted(OF_FUNCTIONS))
         raise BadConfig(f"{file}: {unknown[0]!r} is no setting of the function {name}", f"there are {known}")
-    rest = {key: value for key, value in told.items() if key not in ("code", "outputs")}
-    return {"name": name, **rest, "outputs": _outputs(told)}
+    rest = {key: value for key, value in told.items() if key not in ("channels", "code", "outputs")}
+    outputs = _outputs(told)
+    if "channels" in told:
+        _expect_channels(name, told["channels"], outputs, file)
+    return {"name": name, **rest, "outputs": outputs}
+
+
+def _expect_channels(name: str, channels: Any, outputs: Mapping[str, Any], file: Path) -> None:
+    """What its code sends to, where somebody has said it, is what leads somewhere."""
+    if not isinstance(channels, list) or not all(isinstance(one, str) for one in channels):
+        raise BadConfig(f"{file}: the channels of {name} are no names", 'write channels = ["NAME"]')
+    undeclared = next((one for one in outputs if one not in channels), None)
+    if undeclared is not None:
+        raise BadConfig(f"{file}: {name} has no channel {undeclared!r}", f"it has {', '.join(channels) or 'none'}")
+    unmapped = next((one for one in channels if one not in outputs), None)
+    if unmapped is not None:
+        hint = f'write {unmapped} = "COMPONENT" among its outputs'
+        raise BadConfig(f"{file}: the channel {unmapped!r} of {name} leads nowhere", hint)
 
 
 def _resource(name: str, told: Mapping[str, Any], file: Path) -> dict[str, Any]:

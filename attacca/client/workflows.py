@@ -1,6 +1,9 @@
 """Workflows of a server, for scripts: start one from what lies on disk."""
 
-from collections.abc import Callable
+import contextlib
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -8,6 +11,7 @@ import msgspec
 from attacca.client.http import Client
 from attacca.client.source import Blocks, multipart, size_of
 from attacca.client.workflow_file import WorkflowSource
+from attacca.errors import BadConfig
 from attacca.io.archive import packed
 
 
@@ -32,9 +36,34 @@ def uploaded(client: Client, source: WorkflowSource, say: Callable[[str], None])
     artefacts: dict[str, dict[str, Any]] = {}
     for name, path in source.code.items():
         notes: list[str] = []
-        with packed(path, notes) as archive:
+        with assembled(path) as there, packed(there, notes) as archive:
             say(f"upload {name}")
             pieces, content_type = multipart({"code": archive})
             headers = {"content-type": content_type, "content-length": str(sum(map(size_of, pieces)))}
             (artefacts[name],) = client.lines("POST", "/api/code", Blocks(pieces), headers)
     return artefacts
+
+
+@contextlib.contextmanager
+def assembled(path: Path) -> Iterator[Path]:
+    """Of the text of a module of WebAssembly the module; all else as it is.
+
+    Raises:
+        BadConfig: it is no such text, or wasmtime, which assembles it, is not installed.
+    """
+    if path.suffix != ".wat":
+        yield path
+        return
+    try:
+        import wasmtime
+    except ImportError:
+        hint = "pip install 'attacca[wasm]', or assemble it and write code = \"FILE.wasm\""
+        raise BadConfig(f"{path} is to be assembled, and wasmtime is not installed", hint) from None
+    try:
+        module = bytes(wasmtime.wat2wasm(path.read_text()))
+    except (wasmtime.WasmtimeError, ValueError) as error:
+        raise BadConfig(f"{path}: {error}", "docs/workflows.md says what a module exports") from None
+    with tempfile.TemporaryDirectory(prefix="attacca-") as directory:
+        file = Path(directory) / f"{path.stem}.wasm"
+        file.write_bytes(module)
+        yield file

@@ -91,6 +91,19 @@ class StartInstance(msgspec.Struct, frozen=True, tag=True):
     backlog: tuple["Event", ...] = ()  # what its predecessor left, for it to handle
     generation: int = 0  # of the routes
     unsent: tuple["Event", ...] = ()  # what its predecessor had sent, and nobody had got
+    is_standby: bool = False  # its `init` waits for BeginInstance
+
+
+class BeginInstance(msgspec.Struct, frozen=True, tag=True):
+    """One that stands by takes its place: let it handle `payload` and `state` now. Ends as StartInstance does."""
+
+    id: str
+    state: bytes | None
+    version: int
+    routes: tuple[Route, ...]
+    backlog: tuple["Event", ...]
+    generation: int
+    unsent: tuple["Event", ...]
 
 
 class StopInstance(msgspec.Struct, frozen=True, tag=True):
@@ -141,11 +154,12 @@ class StateKept(msgspec.Struct, frozen=True, tag=True):
 
 
 class InstanceUp(msgspec.Struct, frozen=True, tag=True):
-    """Its `init` has returned."""
+    """Its `init` has returned; or, where it stands by, it could be called now."""
 
     worker: str
     id: str
     timing: Timing = Timing()
+    is_standby: bool = False
 
 
 class InstanceDown(msgspec.Struct, frozen=True, tag=True):
@@ -191,6 +205,7 @@ class InstanceView(msgspec.Struct, frozen=True):
     handled_s: float = 0.0  # for all that it has handled
     is_behind: bool = False  # so much waits that who sends to it is not listened to
     is_paused: bool = False  # it is not listened to, because who it sends to is behind
+    is_standby: bool = False
 
 
 class Instances(msgspec.Struct, frozen=True, tag=True):
@@ -316,6 +331,6 @@ class Delivery(msgspec.Struct, frozen=True, gc=False):
 
 
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=86_400)]
-OfInstances = StartInstance | StopInstance | Patch | AskInstances | StateKept | NodeGone | HandOver
+OfInstances = StartInstance | StopInstance | Patch | AskInstances | StateKept | NodeGone | HandOver | BeginInstance
 InstancesSaid = InstanceUp | InstanceDown | StateSynced | Instances | Strayed | Samples
 BetweenInstances = Introduced | Passed | Done | Bounced

@@ -51,6 +51,25 @@ class FunctionView(msgspec.Struct, frozen=True, kw_only=True):
     kept: int = 0  # of min_sandboxes: so many are kept whatever others need
 
 
+class MachineCounts(msgspec.Struct, frozen=True, kw_only=True):
+    """What a worker's machine has counted since it began, of networks and disks; and what the worker's process takes,
+    without its sandboxes."""
+
+    load_5m: float = 0.0
+    load_15m: float = 0.0
+    received_bytes: int = 0
+    received_packets: int = 0
+    received_errors: int = 0
+    sent_bytes: int = 0
+    sent_packets: int = 0
+    sent_errors: int = 0
+    disk_read_bytes: int = 0
+    disk_written_bytes: int = 0
+    process_share: float = 0.0  # of one processor
+    process_kb: int = 0
+    process_virtual_kb: int = 0
+
+
 class MachineLoad(msgspec.Struct, frozen=True, kw_only=True):
     """How busy a worker's machine is, whoever makes it so."""
 
@@ -60,6 +79,7 @@ class MachineLoad(msgspec.Struct, frozen=True, kw_only=True):
     disk_free_mb: int
     received_mb_s: float
     sent_mb_s: float
+    counts: MachineCounts | None = None
 
 
 class WorkerView(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,7 +1,7 @@
 """Workflows: graphs of event functions and resources whose outputs lead to one another."""
 
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -68,10 +68,13 @@ class Component(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     outputs: Annotated[dict[Channel, Output], msgspec.Meta(max_length=OUTPUTS_MOST)] = {}
     requires: Requirements = Requirements()
     replicas: Annotated[int, msgspec.Meta(ge=1, le=REPLICAS_MOST)] = 1  # what is sent to it goes to one of them
+    standby: Literal["", "hot"] = ""  # of two, one is active, and the other takes its place at once
 
     def __post_init__(self) -> None:
         if (self.artefact is None) == (self.resource == ""):
             raise ValueError(f"{self.name} is an event function with code, or a resource with a class")
+        if self.standby and self.replicas != 2:
+            raise ValueError(f"{self.name} has standby, and {self.replicas} replicas: write replicas = 2")
         most = self.requires.max_instances
         if 0 < most < self.replicas:
             raise ValueError(f"{self.name} has {self.replicas} replicas, and max_instances is {most}")

@@ -19,8 +19,8 @@ Move = Callable[[str, str, tuple[str, ...]], Awaitable[object]]  # of a workflow
 
 
 class Delegation:
-    """`seen`: what workers tell of instances, by their names. `providers`: the classes of resources that each node can
-    host. `move` and `cordon` answer when it is done; both
+    """`seen`: what workers tell of instances, by their names. `providers`: the classes of resources that a node can
+    host which has not said. `move` and `cordon` answer when it is done; both
     raise an AttaccaError that says why it is not."""
 
     def __init__(

@@ -37,7 +37,7 @@ from attacca.workflow.core.events import (
     StoreFailed,
     Tick,
 )
-from attacca.workflow.core.keeping import STATES, WORKFLOWS
+from attacca.workflow.core.keeping import NODES, STATES, WORKFLOWS
 from attacca.workflow.delegation import Delegation
 from attacca.workflow.resources import RESOURCES
 from attacca.workflow.telemetry import Telemetry
@@ -99,9 +99,11 @@ class Workflows:
                 (msgspec.json.decode(entry.value, type=StateRecord), entry.version)
                 for entry in await self._store.scan(STATES)
             ]
+            kept = await self._store.get(NODES)
+            nodes = () if kept is None else msgspec.json.decode(kept.value, type=tuple[str, ...])
         except (msgspec.MsgspecError, UnicodeError) as error:
             raise StateCorrupt(f"a workflow in the store cannot be read: {error}", "restore the store") from None
-        self._drive.feed(Restored(tuple(records), tuple(states), self._clock.wall()))
+        self._drive.feed(Restored(tuple(records), tuple(states), self._clock.wall(), nodes))
         self._named(self.core.books.names())
         for one in self.attendants:
             one.open()

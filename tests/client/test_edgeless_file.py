@@ -8,6 +8,7 @@ import pytest
 
 from attacca.client.workflow_file import read
 from attacca.errors import AttaccaError
+from attacca.model.workflow import Requirements
 
 
 def graph() -> dict[str, Any]:
@@ -16,7 +17,15 @@ def graph() -> dict[str, Any]:
         "name": "my_counter",
         "class_specification": {**made, "code": "../classes/counter.wasm"},
         "output_mapping": {"out": "my-log", "undeclared": "my-log"},
-        "annotations": {"init-payload": "a=1", "label_match_all": "fast,near", "colour": "red"},
+        "annotations": {
+            "init-payload": "a=1",
+            "label_match_all": "fast,near",
+            "colour": "red",
+            "tee": "Required",
+            "tpm": "no",
+            "max_instances": "3",
+            "node_id_match_any": "",
+        },
     }
     log = {
         "name": "my-log",
@@ -41,7 +50,8 @@ def test_it_is_read_as_it_is(tmp_path: Path) -> None:
     source = read(file.parent)
     assert source == read(file)
     counter, log = source.spec({"my_counter": {"type": "wasm", "digest": "abc"}}).components
-    assert (source.name, counter.payload, counter.requires.labels) == ("my-1st-flow", "a=1", ("fast", "near"))
+    assert (source.name, counter.payload) == ("my-1st-flow", "a=1")
+    assert counter.requires == Requirements(labels=("fast", "near"), tee=True, max_instances=3)
     assert {channel: output.to for channel, output in counter.outputs.items()} == dict.fromkeys(
         ("out", "undeclared"), ("my-log",)
     )

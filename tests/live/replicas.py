@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from tests.live.apart import WORKER, Cluster, Plane
 from tests.live.stores import StoreServer, free_port, running
@@ -74,6 +75,18 @@ class Replicas(Cluster):
 
         until(is_there, "one leads")
         return found[0]
+
+    def told(self, path: str) -> Any:
+        """What whoever leads answers; on a busy machine that may change in the midst of it."""
+        answers: list[Any] = []
+
+        def is_told() -> bool:
+            with contextlib.suppress(AssertionError, OSError):
+                answers.append(self.leader().get(path))
+            return bool(answers)
+
+        until(is_told, f"{path} is answered")
+        return answers[0]
 
     def followers(self) -> list[Plane]:
         return [plane for plane in self.controls.values() if plane is not self.leader()]

@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from attacca.cli.app import app
+from attacca.client.http import Client
 
 DONE = {
     "function": "hello", "revision": 1, "handler": "main:hello", "signature": "named", "imports_ms": 1.5,
@@ -65,6 +66,15 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def twin() -> Iterator[Twin]:
+    yield from serving()
+
+
+@pytest.fixture
+def another() -> Iterator[Twin]:
+    yield from serving()
+
+
+def serving() -> Iterator[Twin]:
     server = Twin()
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
@@ -89,6 +99,13 @@ def test_an_answer_passes_byte_for_byte(twin: Twin) -> None:
     _, headers, body = twin.seen[0]
     assert json.loads(body) == {"name": "bob"}
     assert (headers["authorization"], headers["content-type"]) == ("Bearer t0ken", "application/json")
+
+
+def test_a_stream_of_known_length_leaves_the_connection_to_who_asks_next(twin: Twin, another: Twin) -> None:
+    twin.says("POST /api/code", b"", 307, {"location": f"{another.url}/api/code"})
+    another.says("POST /api/code", ndjson({"digest": "a"}))
+    with Client(twin.url) as client:
+        assert [list(client.lines("POST", "/api/code", b"")) for _ in range(2)] == [[{"digest": "a"}]] * 2
 
 
 def test_any_method_path_and_query_reach_the_function(twin: Twin) -> None:

@@ -107,7 +107,7 @@ def test_one_leads_and_when_it_ends_another_does_at_once(place: tuple[StoreConfi
                 assert not bob.leads
                 await ann.leadership.close()
                 await bob.until(leads=True)
-                assert (ann.terms, bob.terms) == ([1], [2])
+                assert ann.terms[-1] < bob.terms[-1]
                 assert ann.under is not None
                 with pytest.raises(LeaseLost):
                     await ann.under.put_if("a", b"old", 0)

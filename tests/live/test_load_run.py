@@ -161,7 +161,7 @@ def test_failures_stop_a_run_that_would_measure_nothing_else(server: Whole, tmp_
     assert "failed" in told["warning"]
     assert "stopped_s" in told  # before all was sent
     frame = read_run(tmp_path / "run").records.collect()
-    assert frame["err"].unique().to_list() == ["function_error"]
+    assert set(frame["err"]) - {"not_sent"} == {"function_error"}
     server.delete("broken")
 
 

@@ -131,7 +131,7 @@ def shouter(s=1.5):
 
 def answered(whole: Whole, name: str, payload: object) -> int:
     try:
-        return whole.call(name, payload).status
+        return whole.call(name, payload, wait_s=120).status
     except http.client.IncompleteRead:
         return 0  # its head was out already
 

@@ -1,11 +1,16 @@
 """Requests to the gateway that become events of a workflow, with all planes in one process and apart."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from attacca.client.http import Client
+from attacca.client.workflow_file import read
+from attacca.client.workflow_script import Workflow
+from attacca.client.workflows import started as started_from
 from tests.live.apart import Cluster, cluster
 from tests.live.test_workflows import started, uploaded
 from tests.live.whole import Answer, Whole, deployment, running, until
@@ -138,3 +143,33 @@ def test_ordinary_functions_are_called_by_event_functions_and_resources(whole: W
         assert ask(whole, "POST", path, b'{"n": 21}', host="ask.here").value == {"twice": 42}
     assert "no function is called 'nothing'" in ask(whole, "POST", "/nothing", host="ask.here").error["message"]
     assert "twice raised KeyError" in ask(whole, "POST", "/twice", b"{}", host="ask.here").error["message"]
+
+
+def test_a_workflow_of_edgeless_is_started_as_it_is(whole: Whole, tmp_path: Path) -> None:
+    counter = {
+        "id": "counter", "function_type": "PYTHON", "version": "0.1", "code": "classes/counter.py", "outputs": ["out"],
+    }  # fmt: skip
+    told = {
+        "functions": [
+            {
+                "name": "counter", "class_specification": counter, "output_mapping": {"out": "my-log"},
+                "annotations": {"init-payload": "7"},
+            },
+        ],
+        "resources": [
+            {
+                "name": "my-log", "class_type": "file-log", "output_mapping": {},
+                "configurations": {"filename": "edgeless.log"},
+            },
+        ],
+        "annotations": {},
+    }  # fmt: skip
+    (tmp_path / "classes").mkdir()
+    (tmp_path / "classes" / "counter.py").write_text("def cast(ctx, source, message):\n    ctx.cast('out', message)\n")
+    (tmp_path / "workflow.json").write_text(json.dumps(told))
+    with Client(f"http://127.0.0.1:{whole.port}") as client:
+        assert started_from(client, read(tmp_path), lambda _: None)["instances"][0]["state"] == "up"
+    flow = Workflow("scripted", tmp_path / "start.py")
+    flow.function("counter", "classes/counter.py", outputs={"out": "log"})
+    flow.resource("log", "file-log", {"filename": "scripted.log"})
+    assert flow.start(f"http://127.0.0.1:{whole.port}")["name"] == "scripted"

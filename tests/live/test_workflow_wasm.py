@@ -4,13 +4,20 @@ import io
 import json
 import tarfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from attacca.client.http import Client
+from attacca.client.workflow_file import read
+from attacca.client.workflows import started as begun
+from attacca.worker.runtime.process.lineage import children
+from tests.live.apart import cluster
 from tests.live.test_workflows import rows, started, uploaded
 from tests.live.whole import Whole, deployment, running, until
-from tests.relay import assembled
+from tests.relay import RELAY, assembled
+from tests.test_tidy import ROOT
 
 FEEDER = """
 def init(ctx, payload, state):
@@ -74,3 +81,87 @@ def test_a_module_casts_calls_logs_and_answers(whole: Whole) -> None:
     assert {row["starts"] for row in rows(whole, "relaying").values()} == {1}
     assert whole.ask("DELETE", "/api/workflows/relaying").status == 204
     assert whole.worker()["sandboxes"] == []
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        ("skept|?", "it trapped: wasm trap: wasm `unreachable` instruction executed"),
+        ("skept|f", "it trapped: it ran longer than 0.3 s (timeout_s)"),
+        ("skept|u", "it trapped: what it sent is not UTF-8"),
+        ("skept|b", "it trapped: it sent 17825792 bytes where 16777216 are the most"),
+    ],
+)
+def test_a_trap_ends_the_instance_and_the_next_has_its_state(whole: Whole, words: str, why: str) -> None:
+    name = f"trapping-{words[-1]}".replace("?", "x")
+    relaying(whole, name, words, timeout_s=0.3)
+    until(lambda: rows(whole, name)["relay"]["starts"] == 2, "it is started anew")
+    until(lambda: rows(whole, name)["relay"]["state"] == "up", "and is up")
+    until(lambda: "relay: kept" in said(whole, name, "relay"), "with what it had synced")
+    assert why in said(whole, name, "relay")
+    assert rows(whole, name)["echo"]["starts"] == 1
+    assert whole.ask("DELETE", f"/api/workflows/{name}").status == 204
+
+
+def test_calls_are_answered_or_fail_and_memory_has_an_end(whole: Whole) -> None:
+    relaying(whole, "bounded", "Ce|Cn|m|lgoes on|Ct", memory_mb=64)
+    expected = ["relay: hello", "relay: none", "relay: ", "relay: none", "relay: full", "relay: goes on", "relay: none"]
+
+    def without_failures() -> list[str]:
+        return [one for one in said(whole, "bounded", "relay") if "failed" not in one]
+
+    until(lambda: without_failures()[:7] == expected, "all is said")
+    until(lambda: rows(whole, "bounded")["echo"]["starts"] == 2, "whom a call has trapped is started anew")
+    assert rows(whole, "bounded")["relay"]["starts"] == 1
+    assert any("a call failed" in one and "trapped" in one for one in said(whole, "bounded", "relay"))
+    assert whole.ask("DELETE", "/api/workflows/bounded").status == 204
+
+
+def test_what_cannot_run_is_refused_with_why(whole: Whole) -> None:
+    lacking = sent(whole, assembled(RELAY.replace('(export "handle_stop_asm")', "")))
+    assert lacking.status == 422, lacking
+    assert "does not export handle_stop_asm()" in lacking.error["message"]
+    artefact = sent(whole, assembled()).value
+    answer = started(whole, "broken", [{"name": "only", "artefact": artefact, "payload": "!"}])
+    assert answer.status == 422, answer
+    assert "handle_init_asm trapped: wasm trap: wasm `unreachable`" in answer.error["message"]
+    damaged = sent(whole, assembled(RELAY.replace("(call $say (i32.const 96) (i32.const 7))", "(i32.const 7)")))
+    answer = started(whole, "broken", [{"name": "only", "artefact": damaged.value}])
+    assert answer.status == 422, answer
+    assert "cannot be compiled" in answer.error["message"]
+    assert "broken" not in [one["name"] for one in whole.get("/api/workflows")]
+
+
+def test_the_example_counts_words(whole: Whole) -> None:
+    with Client(f"http://127.0.0.1:{whole.port}") as client:
+        view = begun(client, read(ROOT / "examples" / "workflows" / "words"), lambda _: None)
+        assert {row["state"] for row in view["instances"]} == {"up"}
+        log = whole._state / "resources" / "words.log"
+        until(
+            lambda: log.exists() and log.read_text().splitlines() == ["14/14", "7/21", "0/21", "11/32"],
+            "all is counted",
+        )
+        client.request("DELETE", "/api/workflows/words")
+
+
+def test_a_module_comes_to_workers_apart_and_nothing_outlives_them(tmp_path: Path) -> None:
+    with cluster(tmp_path, workers=1) as made:
+        relaying(made.control, "relaying", "lone|Cwords")
+        until(lambda: "relay: words" in said(made.control, "relaying", "relay"), "it has said all")
+        (worker,) = made.workers.values()
+        hosts = [pid for pid in below(worker.pid) if runs_modules(pid)]
+        assert len(hosts) > 3, "some wait"
+        worker.kill()
+        until(lambda: not any(runs_modules(pid) for pid in hosts), "all are gone with it")
+
+
+def below(pid: int) -> list[int]:
+    return [one for child in children(pid) for one in (child, *below(child))]
+
+
+def runs_modules(pid: int) -> bool:
+    """It has wasmtime in its memory."""
+    try:
+        return "_libwasmtime" in Path(f"/proc/{pid}/maps").read_text()
+    except OSError:
+        return False

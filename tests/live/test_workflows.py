@@ -1,6 +1,7 @@
 """Workflows on real planes: event functions that crash, nodes that die, and what is left of both."""
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -193,3 +194,48 @@ def test_what_moves_goes_on_with_its_state_and_loses_nothing(apart: Cluster, tmp
     until(lambda: len(lines(tmp_path / "w1")) == 150, "all have come")
     said = [line.split() for line in lines(tmp_path / "w1")]
     assert said == [[str(number), str(100 + number)] for number in range(1, 151)], "each once, in order, counted on"
+
+
+def test_one_that_stands_by_takes_over_when_the_node_is_killed(apart: Cluster, tmp_path: Path) -> None:
+    made = counting(apart.control, STEADY, sender=["w1"], counter=["w2", "w3"], log=["w1"])
+    made[1] |= {"replicas": 2, "standby": "hot"}
+    answer = started(apart.control, "counting", made)
+    assert answer.status == 201, answer
+    until(lambda: rows(apart.control, "counting")["counter~2"]["state"] == "standby", "another one stands by")
+    until(lambda: len(lines(tmp_path / "w1")) > 20, "events pass between workers")
+    told = rows(apart.control, "counting")
+    where, ready = told["counter"]["worker"], told["counter~2"]["worker"]
+    assert where != ready
+    killed_at = time.monotonic()
+    apart.workers[where].kill()
+    until(lambda: _is_up_on(apart, ready), "it has taken over")
+    print(f"a hot standby took over {time.monotonic() - killed_at:.2f} s after kill -9")
+    until(lambda: len(lines(tmp_path / "w1")) == 150, "all have come")
+    counts = [int(line.split()[1]) for line in lines(tmp_path / "w1")]
+    assert counts == sorted(set(counts)), "no synced state is lost"
+    assert [line.split()[0] for line in lines(tmp_path / "w1")] == [str(number) for number in range(1, 151)]
+
+
+def _is_up_on(apart: Cluster, node: str) -> bool:
+    row = rows(apart.control, "counting")["counter"]
+    return bool(row["worker"] == node and row["state"] == "up")
+
+
+def test_nothing_is_made_anew_because_control_was_away(apart: Cluster, tmp_path: Path) -> None:
+    made = counting(apart.control, STEADY, sender=["w1"], counter=["w2", "w3"], log=["w1"])
+    assert started(apart.control, "counting", made).status == 201
+    until(lambda: len(lines(tmp_path / "w1")) > 20, "events pass between workers")
+    before = {name: (row["instance"], row["worker"]) for name, row in rows(apart.control, "counting").items()}
+    words = ("--listen", apart.control.info["join"], "--port", "0", "--state-dir", str(apart.at / "control"))
+    for seconds in (0.1, 5.0):
+        apart.control.kill()
+        time.sleep(seconds)  # what is tried
+        apart.control = apart.start("control", *words)
+        until(
+            lambda: {row["state"] for row in rows(apart.control, "counting").values()} == {"up"}, "all is known again"
+        )
+    until(lambda: len(lines(tmp_path / "w1")) == 150, "all have come")
+    after = {name: (row["instance"], row["worker"]) for name, row in rows(apart.control, "counting").items()}
+    assert after == before
+    said = [line.split() for line in lines(tmp_path / "w1")]
+    assert said == [[str(number), str(100 + number)] for number in range(1, 151)]

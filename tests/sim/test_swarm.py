@@ -1,5 +1,6 @@
 from attacca.kernel.clock import ManualClock
 from attacca.sim.swarm import Tally, draw, swarm
+from attacca.sim.workflows.drawn import draw as draw_workflows
 
 
 def test_a_few_seeds_hold() -> None:
@@ -12,3 +13,10 @@ def test_a_few_seeds_hold() -> None:
 def test_a_seed_draws_one_scenario() -> None:
     assert draw(5) == draw(5)
     assert draw(5) != draw(6)
+
+
+def test_a_few_domains_hold() -> None:
+    tally = Tally()
+    assert list(swarm(range(3, 6), ManualClock(), tally, lambda _: None, draw_workflows)) == []
+    assert tally.runs == 3
+    assert tally.faults > 0

@@ -6,6 +6,7 @@ import pytest
 
 from attacca.kernel.clock import ManualClock
 from attacca.model.events import Entry, Measure, Sample, Samples
+from attacca.model.machine import Machine
 from attacca.model.sandbox import MachineLoad
 from attacca.workflow.core.identities import of_instance
 from attacca.workflow.core.state import ComponentState, DomainState, InstanceState, NodeState
@@ -14,7 +15,15 @@ from attacca.workflow.mirror import keys
 
 LOAD = MachineLoad(cpu_share=0.5, load_1m=2.0, memory_free_mb=10, disk_free_mb=20, received_mb_s=0.5, sent_mb_s=0.25)
 NODE = NodeState(
-    name="n1", id="node", is_cordoned=False, cores=2, memory_mb=100, reserved_mb=1, labels=("a", "b"), load=LOAD
+    name="n1",
+    id="node",
+    is_cordoned=False,
+    cores=2,
+    memory_mb=100,
+    reserved_mb=1,
+    labels=("a", "b"),
+    load=LOAD,
+    machine=Machine(processors=2, cores=2),
 )
 PART = ComponentState(
     name="w1.a", id="logical", workflow="w1", workflow_name="w", workflow_id="workflow", component="a", memory_mb=1,

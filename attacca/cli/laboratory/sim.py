@@ -41,6 +41,7 @@ attacca sim calibrate bench.json --fit
 SWARM = """
 attacca sim swarm --seeds 1000
 attacca sim swarm --first 4711 --seeds 1  # one seed again, with its trace
+attacca sim swarm --workflows --seeds 200  # domains whose nodes and orchestrator fail
 """
 
 ScenarioPath = Annotated[str, typer.Argument(metavar="SCENARIO", help="A scenario's TOML file.", show_default=False)]
@@ -217,12 +218,15 @@ def swarm(
     *,
     seeds: Annotated[int, typer.Option("--seeds", metavar="N", help="How many.")] = 100,
     first: Annotated[int, typer.Option("--first", metavar="N", help="The first of them.")] = 1,
+    workflows: Annotated[bool, typer.Option("--workflows", help="Domains with workflows, not functions.")] = False,
     as_json: Json = False,
 ) -> None:
     """Run many small scenarios with drawn faults, checking everything after each event."""
     from attacca.kernel.clock import SystemClock
     from attacca.sim.swarm import Tally
+    from attacca.sim.swarm import draw as draw_functions
     from attacca.sim.swarm import swarm as simulate
+    from attacca.sim.workflows.drawn import draw as draw_workflows
 
     tally, broken = Tally(), 0
 
@@ -230,10 +234,11 @@ def swarm(
         if sys.stderr.isatty() and tally.runs % 10 == 0:
             sys.stderr.write(f"\r{tally.runs:,} of {seeds:,} ")
 
-    for failure in simulate(range(first, first + seeds), SystemClock(), tally, tell_how_far):
+    draws = draw_workflows if workflows else draw_functions
+    for failure in simulate(range(first, first + seeds), SystemClock(), tally, tell_how_far, draws):
         broken += 1
         say(f"\rSeed {failure.seed}: {failure.why}", "red")
-        say(f"  Again: attacca sim swarm --first {failure.seed} --seeds 1")
+        say(f"  Again: attacca sim swarm --first {failure.seed} --seeds 1{' --workflows' * workflows}")
         if seeds == 1:
             say(failure.trace)
     if as_json:

@@ -45,6 +45,13 @@ SHOWN = (
     "functions", "resources", "logical-to-physical", "logical-to-workflow", "node capabilities",
     "node resource-providers", "node health", "node instances",
 )  # fmt: skip
+HEALTH = (  # in the words that scripts around proxy_cli look for
+    "memory free {mem_free} kb, used {mem_used} kb, available {mem_available} kb, process cpu usage {proc_cpu_usage}%, "
+    "memory {proc_memory} kb, vmemory {proc_vmemory} kb, load avg 1 minute {load_avg_1}% 5 minutes {load_avg_5}% "
+    "15 minutes {load_avg_15}%, network tot rx {tot_rx_bytes} bytes ({tot_rx_pkts} pkts) {tot_rx_errs} errs, "
+    "tot tx {tot_tx_bytes} bytes ({tot_tx_pkts} pkts) {tot_tx_errs} errs, disk available {disk_free_space} bytes, "
+    "tot disk reads {disk_tot_reads} writes {disk_tot_writes}"
+)
 DUMPED = ("performance", "performance-csv", "instances")
 Words = Annotated[list[str], typer.Argument(metavar="WHAT", help=f"One of: {', '.join(SHOWN)}.", show_default=False)]
 Watched = Annotated[list[str], typer.Argument(metavar="WHAT", help="nodes, or workflow ID.", show_default=False)]
@@ -207,18 +214,29 @@ def _hosted(name: str, names: dict[str, str], there: list[dict[str, Any]]) -> li
 
 
 def _capable(node: dict[str, Any]) -> str:
-    cores, cordoned = node["cores"], ", cordoned" * node["is_cordoned"]
-    return f"{cores} core(s), {node['memory_mb']} MiB memory, labels [{_labels(node)}]{cordoned}"
+    import msgspec
+
+    from attacca.workflow.core.state import NodeState
+    from attacca.workflow.mirror.keys import capabilities
+
+    found: dict[str, Any] = capabilities(msgspec.convert(node, NodeState))
+    marks = ", TEE" * found["is_tee_running"] + ", TPM" * found["has_tpm"] + ", cordoned" * node["is_cordoned"]
+    return (
+        f"{found['num_cpus']} {found['model_name_cpu']} CPU(s) at {found['clock_freq_cpu']:g} BogoMIPS, "
+        f"{found['num_cores']} core(s), {found['mem_size']} MiB memory, labels [{_labels(node)}]{marks}, "
+        f"runtimes [{','.join(found['runtimes'])}], disk space {found['disk_tot_space']} MiB"
+    )
 
 
 def _healthy(node: dict[str, Any]) -> str:
-    load = node["load"]
-    return (
-        f"memory free {load['memory_free_mb'] << 10} kb, used {node['reserved_mb'] << 10} kb, "
-        f"cpu usage {load['cpu_share']:.0%}, load avg 1 minute {load['load_1m']:.0%}, "
-        f"network rx {load['received_mb_s']:.2f} MB/s, tx {load['sent_mb_s']:.2f} MB/s, "
-        f"disk available {load['disk_free_mb'] << 20} bytes"
-    )
+    import msgspec
+
+    from attacca.workflow.core.state import NodeState
+    from attacca.workflow.mirror.keys import health
+
+    told = msgspec.convert(node, NodeState)
+    assert told.load is not None
+    return HEALTH.format(**health(told, told.load))
 
 
 def _table(*titles: str) -> Any:

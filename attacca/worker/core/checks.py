@@ -15,7 +15,7 @@ from attacca.worker.core.events import Command, ToPeer
 from attacca.worker.core.phases import TemplatePhase
 from attacca.worker.core.pool import Pool, Room
 from attacca.worker.core.reports import TemplateFailed, TemplateReady
-from attacca.worker.core.state import Function, Template, is_same_code
+from attacca.worker.core.state import Function, RevisionState, Template, is_same_code
 from attacca.worker.core.timers import Timer, Timers
 
 DRAINING = Failed("draining", "the worker is shutting down and takes nothing new", "try again when it is up")
@@ -108,6 +108,18 @@ class Checks:
         asked = self.making.pop(template.id)
         hint = event.hint or ("the traceback says where" if event.traceback else "")
         out.append(asked.refused(Failed(event.code, event.message, hint, event.traceback), event.logs))
+
+    def ordered(self, revision: Revision) -> RevisionState:
+        """Of one that is in no catalogue, since control has ordered it itself; with its template, if there is one."""
+        function = Function(revision.function)
+        state = RevisionState(revision, function)
+        state.is_ordered = True
+        function.current = state
+        function.states.append(state)
+        state.template = template = self.adopt(revision)
+        if template is not None:
+            template.state = state
+        return state
 
     def adopt(self, revision: Revision) -> Template | None:
         """The template of the check that went before this deployment."""

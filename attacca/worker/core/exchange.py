@@ -271,10 +271,14 @@ class Exchange:
         for stream in instance.asked:
             self.streams.pop(stream, None)
             self._timers.clear((Timer.REPLY, stream))
-        if instance.handles is not None:
-            self._refuse(instance.handles, why, out)
+        instance.asked.clear()
+        given = [waiting for _, waiting in instance.given]
+        instance.given.clear()
+        instance.delivery = ""
+        if given:
+            self._refuse(given[0], why, out)  # the others it had, and had not begun
         unheard: list[Event] = []
-        for waiting in instance.mailbox.events:
+        for waiting in (*given[1:], *instance.mailbox.events):
             event = waiting.event
             if not instance.hands_over:
                 self._refuse(waiting, why, out)
@@ -284,6 +288,7 @@ class Exchange:
                 self._refuse(waiting, why, out)
                 unheard += [event] * (not event.stream)
         instance.mailbox = Mailbox()
+        instance.given.clear()
         self._caught_up(instance, out)
         return tuple(unheard)
 

@@ -11,6 +11,7 @@ from attacca.kernel.chance import Chance
 from attacca.kernel.ids import Ids
 from attacca.model.events import (
     AskInstances,
+    BeginInstance,
     Delivery,
     Event,
     EventKind,
@@ -21,23 +22,24 @@ from attacca.model.events import (
     NodeGone,
     OfInstances,
     Patch,
-    ReplyKind,
     StartInstance,
     StateKept,
-    StateSynced,
     StopInstance,
 )
 from attacca.model.events import Instances as Told
-from attacca.model.invocation import Failed, FunctionError, Ok, Outcome, Timing
+from attacca.model.function import PythonDirectory
+from attacca.model.invocation import Failed, Ok, Outcome, Timing
 from attacca.model.messages import Logged, Send
 from attacca.worker.config import WorkerConfig
+from attacca.worker.core import syncs
 from attacca.worker.core.checks import DRAINING, Checks, never_fits
-from attacca.worker.core.events import Command, Deliver, NeighbourJoined, NeighbourSaid, PeerJoined, Respond
-from attacca.worker.core.exchange import Exchange, said
-from attacca.worker.core.mailboxes import EventInstance, Stage, Waiting
+from attacca.worker.core.ends import init_failed, stopped, traced
+from attacca.worker.core.events import Command, Deliver, NeighbourJoined, NeighbourSaid, PeerJoined
+from attacca.worker.core.exchange import Exchange
+from attacca.worker.core.mailboxes import QUICK_MS, EventInstance, Stage, Waiting
 from attacca.worker.core.pool import Pool, Room
 from attacca.worker.core.reports import EventAsked, EventSent, OfEvents, RunEnded, SandboxReady, StateOffered
-from attacca.worker.core.state import Function, Loss, RevisionState, Sandbox
+from attacca.worker.core.state import Loss, RevisionState, Sandbox
 from attacca.worker.core.telemetry import telemetry
 from attacca.worker.core.templates import Templates
 from attacca.worker.core.timers import Timer, Timers
@@ -107,17 +109,25 @@ class Instances:
             case StopInstance():
                 self._stop(now, order, out)
             case Patch():
-                if order.id in self.by_id:
-                    self.exchange.detours.patch(self.by_id[order.id], order, out)
+                self._patch(order, out)
             case StateKept():
                 self._kept(order, out)
-            case HandOver():
-                self._handed(order, out)
+            case BeginInstance() | HandOver():
+                self._hand(order, out)
             case NodeGone():
                 self.exchange.gone(order.worker, out)
             case AskInstances():
-                views = tuple(instance.view() for instance in self.by_id.values())
-                out.append(Send(peer, Told(self._worker, views)))
+                self._tell(peer, out)
+
+    def _patch(self, order: Patch, out: list[Command]) -> None:
+        instance = self.by_id.get(order.id)
+        if instance is not None:
+            self.exchange.detours.patch(instance, order, out)
+
+    def _tell(self, peer: str, out: list[Command]) -> None:
+        """All there are, and what is to be kept."""
+        out.append(Send(peer, Told(self._worker, tuple(instance.view() for instance in self.by_id.values()))))
+        out.extend(Send(peer, synced) for synced in syncs.again(self._worker, self.by_id.values()))
 
     def _start(self, now: float, order: StartInstance, out: list[Command], *, draining: bool) -> None:
         """What is there already is said again."""
@@ -135,10 +145,29 @@ class Instances:
             out.append(self._down(order.id, error, order.backlog, order.unsent))
             return
         instance = self.by_id[order.id] = EventInstance(order, self._state(order), self._chance, now)
-        self.exchange.detours.begin(instance, out)
-        for event in order.backlog:
-            instance.mailbox.put(Waiting(event))
+        self._learn(instance, out)
         self._place(now, instance, out)
+
+    def _hand(self, order: BeginInstance | HandOver, out: list[Command]) -> None:
+        if isinstance(order, HandOver):
+            self._handed(order, out)
+        else:
+            self._take_over(order, out)
+
+    def _take_over(self, order: BeginInstance, out: list[Command]) -> None:
+        instance = self.by_id.get(order.id)
+        if instance is None or instance.is_leaving:
+            out.append(self._down(order.id, UNKNOWN, order.backlog, order.unsent))
+            return
+        instance.take_over(order)
+        self._learn(instance, out)
+        if instance.stage is Stage.STANDBY:
+            self._init(instance, out)
+
+    def _learn(self, instance: EventInstance, out: list[Command]) -> None:
+        self.exchange.detours.begin(instance, out)
+        for event in instance.start.backlog:
+            instance.mailbox.put(Waiting(event))
 
     def _handed(self, order: HandOver, out: list[Command]) -> None:
         instance = self.by_id.get(order.id)
@@ -151,17 +180,9 @@ class Instances:
 
     def _state(self, order: StartInstance) -> RevisionState:
         revision = order.revision
-        state = self.states.get(revision.id)
-        if state is None:
-            function = Function(revision.function)
-            state = self.states[revision.id] = RevisionState(revision, function)
-            state.is_ordered = True
-            function.current = state
-            function.states.append(state)
-            state.template = template = self._checks.adopt(revision)
-            if template is not None:
-                template.state = state
-        return state
+        if revision.id not in self.states:
+            self.states[revision.id] = self._checks.ordered(revision)
+        return self.states[revision.id]
 
     def _place(self, now: float, instance: EventInstance, out: list[Command]) -> None:
         state = instance.state
@@ -188,7 +209,7 @@ class Instances:
             instance.why, instance.hands_over = order.why or "by control", order.hands_over
             instance.grace_s = order.grace_s
             if instance.stage is Stage.WAITING:
-                self._forget(now, instance, _stopped(instance.why), out)
+                self._forget(now, instance, stopped(instance.why), out)
             elif instance.stage is Stage.UP:
                 instance.stage = Stage.STOPPING
                 self._timers.set((Timer.HALT, instance.id), now + order.grace_s)
@@ -206,10 +227,9 @@ class Instances:
 
     def _kept(self, order: StateKept, out: list[Command]) -> None:
         instance = self.by_id.get(order.id)
-        asked = None if instance is None else instance.syncs.pop(order.version, None)
-        if asked is not None:
-            kind = ReplyKind.ERROR if order.error else ReplyKind.NOTHING
-            out.append(Respond(order.id, asked, kind, order.error.encode()))
+        told = None if instance is None else syncs.kept(instance, order)
+        if told is not None:
+            out.append(told)
 
     def drain(self, now: float, out: list[Command]) -> None:
         for name in list(self.by_id):
@@ -221,34 +241,44 @@ class Instances:
         instance = self.by_id[sandbox.id]
         if not self._pool.ready(now, sandbox):
             return
-        start = instance.start
-        instance.stage = Stage.BEGINNING
         queued_ms = (now - instance.since) * 1e3 - ready.sandbox_ms - ready.code_ms - ready.imports_ms
         instance.timing = Timing(max(queued_ms, 0.0), 0.0, ready.sandbox_ms, ready.code_ms, ready.imports_ms)
         if self.telemetry is not None:
             made_s = (ready.sandbox_ms + ready.code_ms + ready.imports_ms) / 1e3
             self.telemetry.instantiated(now, instance, made_s, out)
+        if instance.start.is_standby:
+            instance.stage = Stage.STANDBY
+            out.append(Send(self.control, InstanceUp(self._worker, instance.id, instance.timing, is_standby=True)))
+        else:
+            self._init(instance, out)
+
+    def _init(self, instance: EventInstance, out: list[Command]) -> None:
+        instance.stage, start = Stage.BEGINNING, instance.start
         whom = f"{self.exchange.address(instance.id)}\n{start.workflow}"
-        self._deliver(instance, EventKind.INIT, whom, start.payload, start.state, out)
+        instance.delivery = self._deliver(instance, EventKind.INIT, whom, start.payload, start.state, out)
 
     def ended(self, now: float, sandbox: Sandbox, error: Failed, out: list[Command]) -> None:
         """The pool has been told already."""
         instance = self.by_id[sandbox.id]
-        self._forget(now, instance, instance.error or (_stopped(instance.why) if instance.why else error), out)
+        self._forget(now, instance, instance.error or (stopped(instance.why) if instance.why else error), out)
 
     def _offered(self, event: StateOffered, out: list[Command]) -> None:
         instance = self.by_id.get(event.sandbox)
         if instance is not None:
-            instance.version += 1
-            instance.syncs[instance.version] = event.asked
-            out.append(Send(self.control, StateSynced(self._worker, instance.id, instance.version, event.state)))
+            out.append(Send(self.control, syncs.offered(self._worker, instance, event)))
 
     def run_ended(self, now: float, event: RunEnded, out: list[Command]) -> None:
         instance = self.by_id.get(event.sandbox)
-        if instance is None or instance.delivery != event.invocation:
+        if instance is None:
             return
-        instance.delivery = ""
-        handled, instance.handles = instance.handles, None
+        given, handled = instance.given, None
+        if given and given[0][0] == event.invocation:
+            handled = given.popleft()[1]
+            instance.is_quick = event.run_ms < QUICK_MS and type(instance.start.revision.artefact) is PythonDirectory
+        elif instance.delivery != event.invocation:
+            return
+        else:
+            instance.delivery = ""
         outcome = event.outcome
         if self.telemetry is not None:
             self._measure(now, instance, handled, event, out)
@@ -257,7 +287,7 @@ class Instances:
             instance.handled_s += event.run_ms / 1e3
             if not isinstance(outcome, Ok):
                 instance.failed += 1
-                self.exchange.log(instance, _traced(outcome), out)
+                self.exchange.log(instance, traced(outcome), out)
             self.exchange.handled(instance, handled, outcome, out)
             self._next(instance, out)
         elif instance.stage is Stage.BEGINNING:
@@ -281,7 +311,7 @@ class Instances:
 
     def _begun(self, now: float, instance: EventInstance, outcome: Outcome, run_ms: float, out: list[Command]) -> None:
         if not isinstance(outcome, Ok):
-            instance.error = _init_failed(outcome)
+            instance.error = init_failed(outcome)
             self._kill(now, instance, out)
             return
         instance.stage = Stage.UP
@@ -292,16 +322,15 @@ class Instances:
         self._next(instance, out)
 
     def _next(self, instance: EventInstance, out: list[Command]) -> None:
-        if instance.delivery:
-            return
-        if instance.stage is Stage.STOPPING:
-            self._deliver(instance, EventKind.STOP, "", None, None, out)
-        elif instance.stage is Stage.UP and instance.mailbox.events:
-            waiting = instance.handles = instance.mailbox.take()
-            self.exchange.taken(instance, out)
-            event = waiting.event
-            kind = EventKind.CALL if event.stream else EventKind.CAST
-            self._deliver(instance, kind, event.source, event.data, None, out)
+        if instance.stage is Stage.UP:
+            while instance.takes_more:
+                waiting = instance.mailbox.take()
+                self.exchange.taken(instance, out)
+                event = waiting.event
+                kind = EventKind.CALL if event.stream else EventKind.CAST
+                instance.given.append((self._deliver(instance, kind, event.source, event.data, None, out), waiting))
+        elif instance.stage is Stage.STOPPING and not (instance.given or instance.delivery):
+            instance.delivery = self._deliver(instance, EventKind.STOP, "", None, None, out)
 
     def _deliver(
         self,
@@ -311,10 +340,12 @@ class Instances:
         data: bytes | None,
         state: bytes | None,
         out: list[Command],
-    ) -> None:
+    ) -> str:
+        """Its id."""
         self._count += 1
-        instance.delivery = f"{instance.id}/{self._count}"
-        out.append(Deliver(instance.id, Delivery(instance.delivery, kind, source, data, state)))
+        delivery = f"{instance.id}/{self._count}"
+        out.append(Deliver(instance.id, Delivery(delivery, kind, source, data, state)))
+        return delivery
 
     def told(self, now: float, line: Logged) -> None:
         """By the code of one, with a target."""
@@ -364,18 +395,3 @@ class Instances:
         self, name: str, error: Failed, unheard: tuple[Event, ...] = (), unsent: tuple[Event, ...] = ()
     ) -> Command:
         return Send(self.control, InstanceDown(self._worker, name, error, unheard, unsent))
-
-
-def _stopped(why: str) -> Failed:
-    return Failed("cancelled", f"it was stopped: {why}")
-
-
-def _traced(outcome: FunctionError | Failed) -> str:
-    return (isinstance(outcome, FunctionError) and outcome.traceback) or said(outcome)
-
-
-def _init_failed(outcome: FunctionError | Failed) -> Failed:
-    if isinstance(outcome, FunctionError):
-        message = f"its init raised {outcome.type}: {outcome.message}"
-        return Failed("bad_function", message, "the traceback says where", outcome.traceback)
-    return outcome

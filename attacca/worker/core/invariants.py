@@ -2,13 +2,14 @@
 
 from attacca.model.reserve import cost
 from attacca.model.resources import NOTHING, largest, total
-from attacca.worker.core.mailboxes import LOW, EventInstance, Stage
+from attacca.worker.core.mailboxes import AHEAD_MOST, LOW, EventInstance, Stage
 from attacca.worker.core.phases import Phase, Position, TemplatePhase
 from attacca.worker.core.state import RevisionState
 from attacca.worker.core.worker import WorkerCore
 
 PHASES = {  # of an instance's sandbox
     Stage.STARTING: (Phase.STARTING,),
+    Stage.STANDBY: (Phase.IDLE,),
     Stage.BEGINNING: (Phase.IDLE,),
     Stage.UP: (Phase.IDLE,),
     Stage.STOPPING: (Phase.IDLE,),
@@ -111,21 +112,31 @@ def _instances(worker: WorkerCore) -> None:
     asked: dict[str, EventInstance] = {}
     for name, instance in instances.by_id.items():
         sandbox, stage = pool.sandboxes.get(name), instance.stage
-        assert (sandbox is None) == (stage is Stage.WAITING), f"{name} is {stage} and has {sandbox}"
+        assert (sandbox is None) == (stage in (Stage.WAITING, Stage.SETTLING)), f"{name} is {stage} and has {sandbox}"
         if sandbox is not None:
             assert sandbox.phase in PHASES[stage], f"{name} is {stage} and its sandbox {sandbox.phase}"
             assert not sandbox.running, f"{name} runs an invocation"
         assert instance.state is instances.states[instance.state.revision.id]
         mailbox = instance.mailbox
         assert mailbox.bytes == sum(len(waiting.event.data) for waiting in mailbox.events)
-        is_at_rest = stage is Stage.UP and not instance.delivery
+        is_at_rest = stage is Stage.UP and not instance.given and not instance.delivery
         assert not (is_at_rest and mailbox.events), f"{name} is at rest, and events wait for it"
-        assert (instance.handles is None) or instance.delivery, f"{name} handles what it was not given"
+        assert not (instance.given and instance.delivery), f"{name} begins or stops while it handles something"
+        assert len(instance.given) <= AHEAD_MOST, f"{name} was given more than it may have"
         assert instance.is_behind <= (mailbox.share > LOW), f"{name} is said to be behind"
         behind = [
-            one for one in instance.paused_for if one not in instances.by_id or not instances.by_id[one].is_behind
+            one
+            for one in instance.paused_for
+            if one not in instance.lanes and (one not in instances.by_id or not instances.by_id[one].is_behind)
         ]
         assert not behind, f"{name} waits for {behind}"
+        flying = {key for lane in instance.lanes.values() for key in lane.flying} | instance.flying
+        known = {key for key, one in instances.exchange.detours.flying.items() if one is instance}
+        assert flying == known, f"{name} waits for {flying}, and {known} is looked at"
+        for held, lane in instance.lanes.items():
+            target = instance.routes.at.get(held)
+            can_go = target is not None and not target.is_held and target.instance != lane.left and not lane.flying
+            assert stage is Stage.SETTLING or not can_go, f"what {name} has for {held} could go on"
         asked |= dict.fromkeys(instance.asked, instance)
     assert asked == instances.exchange.streams, "a call is open that nobody waits for, or the other way round"
     assert len(instances.states) == len({instance.state.revision.id for instance in instances.by_id.values()})

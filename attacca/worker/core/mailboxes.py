@@ -4,12 +4,15 @@ from collections import deque
 from enum import StrEnum
 from typing import NamedTuple
 
+import msgspec
+
 from attacca.kernel.chance import Chance
 from attacca.model.events import (
     GRACE_S,
     MAILBOX_BYTES,
     MAILBOX_MOST,
     REPLICA,
+    BeginInstance,
     Event,
     InstanceView,
     Route,
@@ -20,15 +23,19 @@ from attacca.model.events import (
 )
 from attacca.model.invocation import Failed, Timing
 from attacca.worker.core.lanes import Lane
+from attacca.worker.core.reports import StateOffered
 from attacca.worker.core.state import RevisionState
 
 HIGH = 0.5  # of what a mailbox may hold: above, who sends to it is not listened to
 LOW = 0.25  # until so much is left
+AHEAD_MOST, AHEAD_EACH = 16, 4 << 10  # events, and bytes of one, that it may have before it is done with those before
+QUICK_MS = 1.0  # if it takes less than that with each
 
 
 class Stage(StrEnum):
     WAITING = "waiting"  # for room
     STARTING = "starting"
+    STANDBY = "standby"  # it could begin
     BEGINNING = "beginning"  # its init runs
     UP = "up"
     STOPPING = "stopping"  # its stop runs, or what it handles ends before that
@@ -173,9 +180,9 @@ class EventInstance:
     """One event function on this worker; its sandbox has its name."""
 
     __slots__ = (
-        "asked", "delivery", "dropped", "error", "failed", "flying", "grace_s", "handled", "handled_s", "handles",
-        "hands_over", "is_behind", "lanes", "mailbox", "paused_for", "routes", "shown", "since", "stage", "start",
-        "state", "syncs", "timing", "unheard", "version", "why",
+        "_chance", "asked", "delivery", "dropped", "error", "failed", "flying", "given", "grace_s", "handled",
+        "handled_s", "hands_over", "is_behind", "is_quick", "lanes", "mailbox", "paused_for", "routes", "shown",
+        "since", "stage", "start", "state", "syncs", "timing", "unheard", "version", "why",
     )  # fmt: skip
 
     def __init__(self, start: StartInstance, state: RevisionState, chance: Chance | None, now: float) -> None:
@@ -192,17 +199,28 @@ class EventInstance:
         self.unheard: tuple[Event, ...] = ()  # when it is gone: what nobody else keeps
         self.hands_over = True  # another will follow it, as far as is known
         self.grace_s = GRACE_S
+        self._chance = chance
         self.routes = Routes(start.routes, start.generation, chance)
-        self.handles: Waiting | None = None  # what it handles now
-        self.delivery = ""  # the id of that
+        self.given: deque[tuple[str, Waiting]] = deque()  # with the id of each delivery: what it handles, and then will
+        self.delivery = ""  # the id of its init, or its stop
+        self.is_quick = False  # so that it can be given more than one event at a time
         self.asked: dict[str, int] = {}  # by stream of its open calls: the id that it has chosen
-        self.syncs: dict[int, int] = {}  # by version that is being kept: the same
+        self.syncs: dict[int, StateOffered] = {}  # by version that is being kept
         self.version = start.version
         self.paused_for: dict[str, None] = {}  # instances that are behind because of what it sends
         self.is_behind = False  # its mailbox is so full that who sends to it waits
         self.handled = self.failed = self.dropped = 0
         self.handled_s = 0.0
         self.shown: InstanceView | None = None  # as control has been told
+
+    def take_over(self, order: BeginInstance) -> None:
+        """What it begins with is what whoever was there has left."""
+        self.start = msgspec.structs.replace(
+            self.start, state=order.state, version=order.version, routes=order.routes, backlog=order.backlog,
+            generation=order.generation, unsent=order.unsent, is_standby=False,
+        )  # fmt: skip
+        self.version = order.version
+        self.routes = Routes(order.routes, order.generation, self._chance)
 
     def __repr__(self) -> str:
         return (
@@ -212,6 +230,14 @@ class EventInstance:
     @property
     def id(self) -> str:
         return self.start.id
+
+    @property
+    def takes_more(self) -> bool:
+        """Can it be given what is first in its mailbox?"""
+        given, events = self.given, self.mailbox.events
+        if self.delivery or not events:
+            return False
+        return not given or (self.is_quick and len(given) < AHEAD_MOST and len(events[0].event.data) <= AHEAD_EACH)
 
     @property
     def is_moving(self) -> bool:
@@ -237,4 +263,5 @@ class EventInstance:
             self.handled_s,
             self.is_behind,
             bool(self.paused_for),
+            is_standby=self.start.is_standby,
         )

@@ -10,6 +10,8 @@ them, the limit does not count what does, and no keep-alive policy sees them. Wh
 before an order.
 """
 
+from collections.abc import Container
+
 import msgspec
 
 from attacca.model.endpoints import (
@@ -142,9 +144,11 @@ class Orders:
             del self.waiting[order.start.id]
             out.append(self._down(order.start.id, DRAINING))
 
-    def tell(self, peer: str, out: list[Command]) -> None:
+    def tell(self, peer: str, instances: Container[str], out: list[Command]) -> None:
+        """Instances of workflows are sandboxes of its own, and not of functions that it scales."""
         self._control = peer
         there = [one for one in self._pool.sandboxes.values() if one.is_ordered and one.is_live]
+        there = [one for one in there if one.id not in instances]
         ordered = [_ordered(one.id, one.state, self.up.get(one.id)) for one in there]
         ordered += [_ordered(name, order.state, None) for name, order in self.waiting.items()]
         out.append(Send(peer, Sandboxes(self._name, tuple(ordered))))

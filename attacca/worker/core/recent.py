@@ -32,7 +32,7 @@ def remembering(handle: Handle, recent: Recent) -> Handle:
             if len(commands) == 2 and type(commands[0]) is Run:
                 append((now, commands[1].message, ()))  # type: ignore[union-attr]  # it is Started, and says it all
                 return commands
-        elif type(event) is RunEnded and len(commands) == 1 and type(event.outcome) is Ok:
+        elif type(event) is RunEnded and len(commands) < 2 and type(event.outcome) is Ok:
             append((now, "RunEnded", event.invocation, event.sandbox, event.run_ms, "ok"))
             return commands
         elif type(event) is EventSent:

@@ -170,7 +170,7 @@ class WorkerCore:
                 self.orders.stop(now, peer, message, out)
                 self._move_on(now, out)
             case AskSandboxes():
-                self.orders.tell(peer, out)
+                self.orders.tell(peer, self.instances.by_id, out)
             case Check():
                 refusal = self.catalogue.refuse(message.revision.settings)
                 self.checks.begin(now, peer, message, refusal, out, draining=self.draining)

@@ -4,6 +4,7 @@ The simulator gives it a machine whose times are drawn and whose cores are share
 follows a script (`scripted`). What is common to both is here: who is there, what runs in whom, and what is reported.
 """
 
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple, Protocol
@@ -51,8 +52,8 @@ class Instance:
     """A sandbox or a template. `made_at`, `steps`, `ticket` and `has_run` are its machine's."""
 
     __slots__ = (
-        "has_run", "id", "is_ready", "is_template", "is_told_to_end", "made_at", "resources", "revision", "running",
-        "steps", "template", "ticket",
+        "has_run", "id", "is_ready", "is_template", "is_told_to_end", "later", "made_at", "resources", "revision",
+        "running", "steps", "template", "ticket",
     )  # fmt: skip
 
     def __init__(self, name: str, revision: Revision, template: str | None, *, is_template: bool) -> None:
@@ -63,6 +64,7 @@ class Instance:
         resources = revision.settings.resources
         self.resources = resources.memory_alone() if is_template else resources
         self.running: dict[str, Job] = {}
+        self.later: deque[Invocation] = deque()  # of an event function: what it handles next
         self.steps = NO_STEPS
         self.made_at = 0.0
         self.ticket = 0
@@ -217,7 +219,11 @@ class SimulatedRuntime:
         if isinstance(word, Deliver):
             delivery, revision = word.delivery, instance.revision
             request = Request(delivery.data or b"", method=str(delivery.kind), path=delivery.source)
-            self.run(sandbox, revision, Invocation(delivery.id, revision.function, revision.id, request))
+            invocation = Invocation(delivery.id, revision.function, revision.id, request)
+            if instance.running or instance.later:
+                instance.later.append(invocation)
+            else:
+                self.run(sandbox, revision, invocation)
         else:
             self.machine.told(word)
 
@@ -285,6 +291,8 @@ class SimulatedRuntime:
         self.running -= 1
         if not instance.running:
             self.busy -= 1
+        if instance.later:
+            self.run(instance.id, instance.revision, instance.later.popleft())
         self._report(RunEnded(instance.id, job.name, outcome, run_ms))
 
     # Ends.

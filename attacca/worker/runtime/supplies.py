@@ -25,24 +25,33 @@ class Supplies:
         self.cache = cache
         self._send = send
         self._count = 0
-        self._asked: dict[str, asyncio.Future[Answer]] = {}
+        self._asked: dict[str, tuple[AskPiece | AskSecrets, asyncio.Future[Answer]]] = {}  # by the question's id
         self._fetches: dict[str, asyncio.Task[None]] = {}  # by digest
         self._values: dict[str, bytes] = {}
 
     def __repr__(self) -> str:
-        return f"<Supplies {len(self._fetches)} fetched now, {len(self._values)} secrets, {self.cache!r}>"
+        return (
+            f"<Supplies {len(self._fetches)} fetched now, {len(self._asked)} asked for, {len(self._values)} secrets, "
+            f"{self.cache!r}>"
+        )
 
     def hear(self, message: Answer | SecretChanged) -> None:
         if isinstance(message, SecretChanged):
             self._values.pop(message.name, None)
             return
-        answer = self._asked.get(message.id)
+        _, answer = self._asked.get(message.id, (None, None))
         if answer is not None and not answer.done():
             answer.set_result(message)
 
     def forget_secrets(self) -> None:
         """Control is there anew, and may have changed them meanwhile."""
         self._values.clear()
+
+    def ask_again(self) -> None:
+        """Another control is there, or the same anew, and may never have heard what was asked."""
+        for question, answer in self._asked.values():
+            if not answer.done():
+                self._send(question)
 
     def secret(self, name: str) -> bytes:
         """
@@ -143,9 +152,10 @@ class Supplies:
             self._count += 1
             name = str(self._count)
             answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-            self._asked[name] = answer
+            asked = question(name)
+            self._asked[name] = asked, answer
             try:
-                self._send(question(name))
+                self._send(asked)
                 async with asyncio.timeout(ANSWER_S):
                     return await answer
             except TimeoutError:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from attacca.errors import NotFound
 from attacca.model.workflow import WorkflowView
-from attacca.workflow.core.graph import Part, Stage, Workflow
+from attacca.workflow.core.graph import Part, Spare, Stage, Workflow
 from attacca.workflow.core.nodes import Nodes
 
 
@@ -13,6 +13,7 @@ class Books:
         self.workflows: dict[str, Workflow] = {}
         self.nodes = Nodes()
         self.parts: dict[str, Part] = {}  # by instance that is there, or on its way
+        self.spares: dict[str, Part] = {}  # by instance that stands by, or is to
 
     def __repr__(self) -> str:
         up = sum(part.stage is Stage.UP for part in self.all())
@@ -26,6 +27,12 @@ class Books:
         """Whose that instance is, if it is there that it is to run: of two that have a name, the other is none."""
         part = self.parts.get(instance)
         return part if part is not None and part.worker == worker else None
+
+    def spared(self, instance: str, worker: str) -> tuple[Part, Spare] | None:
+        """For whom it stands by."""
+        part = self.spares.get(instance)
+        spare = None if part is None else part.spare
+        return None if part is None or spare is None or spare.worker != worker else (part, spare)
 
     def in_place(self, place: str) -> Part | None:
         workflow, _, label = place.partition(".")

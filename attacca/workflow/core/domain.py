@@ -62,7 +62,8 @@ class DomainCore:
         self.placing = Placing(books, begin(placement, chance))
         self.keeping = Keeping(books, self.placing)
         self.moving = Moving(books, self.placing)
-        self.alarm: Alarm = self.placing.due  # when it wants the next Tick; one at any other time does no harm
+        self.standby = self.placing.standby
+        self.alarm = Alarm()  # when it wants the next Tick; one at any other time does no harm
         self._ids = Ids(chance, "w")
 
     def __repr__(self) -> str:
@@ -72,7 +73,7 @@ class DomainCore:
         out: list[Command] = []
         match event:
             case InstanceUp():
-                self._up(event, out)
+                self._up(now, event, out)
             case InstanceDown():
                 self._down(now, event, out)
             case StateSynced():
@@ -86,6 +87,7 @@ class DomainCore:
             case Tick():
                 pass
         self.placing.place(now, out)
+        self.alarm.at = self.placing.wakes_at
         return out
 
     def _ask(self, now: float, event: StartAsked | StopAsked | MigrateAsked, out: list[Command]) -> None:
@@ -105,13 +107,15 @@ class DomainCore:
                 self._node_left(now, event.view.name, out)
                 self.nodes.join(event.view, event.address, event.machine)
                 self.placing.among()
+                self.keeping.joined(out)
                 out.append(Send(event.view.name, AskInstances()))
             case NodeSeen():
                 self.nodes.see(event.view)
             case NodeLeft():
                 self._node_left(now, event.worker, out)
             case Instances():
-                self._told(event, out)
+                self._told(now, event, out)
+                self.keeping.heard(now, event.worker)
             case Strayed():
                 self._strayed(event, out)
 
@@ -179,11 +183,13 @@ class DomainCore:
         for part in workflow.parts.values():
             if part.instance and part.worker:
                 out.append(Send(part.worker, StopInstance(part.instance, why)))
+            self.standby.stop(part, why, out)
             part.stage = Stage.STOPPING if part.instance else Stage.GONE
         self._ended(workflow, out)
 
     def _ended(self, workflow: Workflow, out: list[Command]) -> None:
-        if not workflow.is_stopping or any(part.instance for part in workflow.parts.values()):
+        parts = workflow.parts.values()
+        if not workflow.is_stopping or any(part.instance or (part.spare and part.spare.instance) for part in parts):
             return
         del self.workflows[workflow.id]
         self.keeping.erase(workflow, out)
@@ -193,7 +199,11 @@ class DomainCore:
 
     # What workers say.
 
-    def _up(self, event: InstanceUp, out: list[Command]) -> None:
+    def _up(self, now: float, event: InstanceUp, out: list[Command]) -> None:
+        spared = self.books.spared(event.id, event.worker) if event.is_standby else None
+        if spared is not None:
+            self.standby.ready(*spared)
+            return
         part = self.books.part(event.id, event.worker)
         if part is None:
             out.append(Send(event.worker, StopInstance(event.id, "nothing is known of it")))
@@ -202,6 +212,7 @@ class DomainCore:
             return
         part.stage, part.failures = Stage.UP, 0
         part.timing = event.timing
+        self.standby.want(part, now)
         workflow = part.workflow
         if not workflow.asked:
             self.placing.changed([part], out)
@@ -213,6 +224,11 @@ class DomainCore:
         part.why = ""
 
     def _down(self, now: float, event: InstanceDown, out: list[Command]) -> None:
+        spared = self.books.spared(event.id, event.worker)
+        if spared is not None:
+            self.standby.lose(now, *spared, event.error.message)
+            self._ended(spared[0].workflow, out)
+            return
         part = self.books.part(event.id, event.worker)
         if part is None:  # its place may have another, for whom these are now
             self._hand_on([sent for sent in event.unheard if place(sent.target) == place(event.id)], out)
@@ -232,6 +248,9 @@ class DomainCore:
             self.placing.wait(part)
         elif was is Stage.UP:
             self.placing.changed([part], out)
+            if part.failures == 1 and self.standby.has(part):
+                part.retry_at = now
+                self.placing.wait(part)
 
     def _strayed(self, event: Strayed, out: list[Command]) -> None:
         """A worker speaks for its own instances."""
@@ -254,25 +273,33 @@ class DomainCore:
         self.placing.among()
         lost = [part for part in map(self.books.parts.get, node.ours) if part is not None]
         by_workflow: dict[str, list[Part]] = {}
+        for name in node.ours:
+            spared = self.books.spared(name, worker)
+            if spared is not None:
+                self.standby.lose(now, *spared, f"the node {worker} is gone")
+                by_workflow.setdefault(spared[0].workflow.id, [])
         for part in lost:
             self.placing.lose(now, part, f"the node {worker} is gone")
             part.retry_at = now  # it is nobody's fault but the node's
             self.placing.wait(part)
             by_workflow.setdefault(part.workflow.id, []).append(part)
-        for parts in by_workflow.values():
-            workflow = parts[0].workflow
+        for name, parts in by_workflow.items():
+            workflow = self.workflows[name]
             if workflow.is_stopping:
                 for part in parts:
                     part.stage = Stage.GONE
                 self._ended(workflow, out)
-            else:
+            elif parts:
                 self.placing.changed(parts, out)
         out.extend(Send(name, NodeGone(worker)) for name in self.nodes.by_name)
 
-    def _told(self, event: Instances, out: list[Command]) -> None:
+    def _told(self, now: float, event: Instances, out: list[Command]) -> None:
         """What a node that has joined runs already: it goes on, if it is the newest that there is of it."""
         learned: dict[str, Workflow] = {}
         for view in event.instances:
+            if view.is_standby:
+                self._told_of_spare(view, event.worker, out)
+                continue
             part = self.books.part(view.id, event.worker) or self._adopted(view, event.worker)
             if part is None:
                 out.append(Send(event.worker, StopInstance(view.id, "another is in its place")))
@@ -280,11 +307,18 @@ class DomainCore:
             workflow = part.workflow
             workflow.generation = max(workflow.generation, view.generation)
             if view.is_up:
-                self._up(InstanceUp(event.worker, view.id), out)
+                self._up(now, InstanceUp(event.worker, view.id), out)
             learned[workflow.id] = workflow
         for workflow in learned.values():
             if workflow.is_learning and all(part.instance for part in workflow.parts.values()):
                 self.placing.learned(workflow, out)
+
+    def _told_of_spare(self, view: InstanceView, worker: str, out: list[Command]) -> None:
+        part = self.books.in_place(place(view.id))
+        if self.books.spared(view.id, worker) is not None:
+            return
+        if part is None or not part.workflow.is_learning or not self.standby.adopt(part, view.id, worker):
+            out.append(Send(worker, StopInstance(view.id, "another is in its place")))
 
     def _adopted(self, view: InstanceView, worker: str) -> Part | None:
         part = self.books.in_place(place(view.id))

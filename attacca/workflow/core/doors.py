@@ -12,8 +12,8 @@ from attacca.workflow.core.domain import DomainCore
 from attacca.workflow.core.events import Command, Event, Restored, StartAsked
 from attacca.workflow.core.graph import Part, Stage, Workflow
 from attacca.workflow.core.ingress import INGRESS, methods
-from attacca.workflow.core.keeping import LEARN_S
 
+LEARN_S = 3.0  # after a restart, until instances are heard of again
 Said = Command | Send[Told]
 
 

@@ -82,6 +82,7 @@ class Restored(msgspec.Struct, frozen=True):
     records: tuple[tuple[Record, int], ...]  # with their versions there
     states: tuple[tuple[StateRecord, int], ...]
     at: float = 0.0  # seconds since 1970
+    nodes: tuple[str, ...] = ()  # that there were when one joined last
 
 
 class Stored(msgspec.Struct, frozen=True):

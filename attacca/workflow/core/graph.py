@@ -24,13 +24,38 @@ class Stage(StrEnum):
     GONE = "gone"
 
 
+class Spare:
+    """One that stands by for a part, on another node: its code is imported, and its `init` not called yet."""
+
+    __slots__ = ("failures", "instance", "is_ready", "retry_at", "why", "worker")
+
+    def __init__(self) -> None:
+        self.instance = self.worker = self.why = ""
+        self.is_ready = False
+        self.retry_at = 0.0
+        self.failures = 0
+
+    def __repr__(self) -> str:
+        return f"<Spare {self.instance or 'none'}{', ready' * self.is_ready}: {self.failures} failures>"
+
+    def lose(self, now: float, why: str) -> None:
+        self.instance = self.worker = ""
+        self.is_ready = False
+        self.retry_at, self.why = now + min(FIRST_S * 2**self.failures, LAST_S), why
+        self.failures += 1
+
+    def row(self, label: str) -> InstanceRow:
+        state = "standby" if self.is_ready else str(Stage.STARTING if self.instance else Stage.WAITING)
+        return InstanceRow(f"{label}{REPLICA}2", self.instance, self.worker, state, 0, self.why)
+
+
 class Part:
     """One replica of a component. `number` grows with its starts, and is part of its instance's name: what has a lower
     one is not it any more."""
 
     __slots__ = (
-        "backlog", "failures", "instance", "key", "label", "number", "place", "retry_at", "revision", "spec", "stage",
-        "starts", "state", "timing", "unsent", "version", "wanted_at", "why", "worker", "workflow",
+        "backlog", "failures", "instance", "key", "label", "number", "place", "retry_at", "revision", "spare", "spec",
+        "stage", "starts", "state", "timing", "unsent", "version", "wanted_at", "why", "worker", "workflow",
     )  # fmt: skip
 
     def __init__(
@@ -51,6 +76,7 @@ class Part:
         self.version = 0
         self.backlog: list[Event] = []  # what an instance left behind, for the next
         self.unsent: list[Event] = []  # what it had sent, and nobody had got
+        self.spare = Spare() if spec.standby else None
         self.wanted_at = ""  # a node that it is to be on when it begins next
 
     def __repr__(self) -> str:
@@ -78,8 +104,9 @@ class Part:
         self.retry_at = now + min(FIRST_S * 2**self.failures, LAST_S)
         self.failures += 1
 
-    def row(self) -> InstanceRow:
-        return InstanceRow(self.label, self.instance, self.worker, str(self.stage), self.starts, self.why)
+    def rows(self) -> list[InstanceRow]:
+        row = InstanceRow(self.label, self.instance, self.worker, str(self.stage), self.starts, self.why)
+        return [row] if self.spare is None else [row, self.spare.row(self.label)]
 
 
 class Workflow:
@@ -102,9 +129,8 @@ class Workflow:
         self.senders: dict[str, list[str]] = {}  # by component: those that lead to it
         for component in spec.components:
             made = revision(self, component)
-            self.replicas[component.name] = [
-                Part(self, component, made, one + 1, now) for one in range(component.replicas)
-            ]
+            active = 1 if component.standby else component.replicas
+            self.replicas[component.name] = [Part(self, component, made, one + 1, now) for one in range(active)]
             for output in component.outputs.values():
                 for to in output.to:
                     self.senders.setdefault(to, []).append(component.name)
@@ -143,8 +169,8 @@ class Workflow:
         return tuple(routes)
 
     def view(self) -> WorkflowView:
-        rows = tuple(part.row() for part in self.parts.values())
-        return WorkflowView(self.id, self.spec.name, self.started_at, rows, self.spec)
+        rows = [row for part in self.parts.values() for row in part.rows()]
+        return WorkflowView(self.id, self.spec.name, self.started_at, tuple(rows), self.spec)
 
 
 def revision(workflow: Workflow, spec: Component) -> Revision:

@@ -9,14 +9,15 @@ from attacca.workflow.core.events import Command, Erase, Put, Record, Restored, 
 from attacca.workflow.core.graph import Part, Workflow
 from attacca.workflow.core.placing import Placing
 
-WORKFLOWS, STATES = "workflows/", "workflow-states/"
-LEARN_S = 3.0  # after a restart, until nodes have said what they run
+WORKFLOWS, STATES, NODES = "workflows/", "workflow-states/", "workflow-nodes"
+LEARN_S = 20.0  # after a restart, at most, until all nodes that there were have said what they run
 
 
 class Keeping:
     def __init__(self, books: Books, placing: Placing) -> None:
         self._books, self._placing = books, placing
         self._versions: dict[str, int] = {}  # of what is in the store, by key
+        self.expected: dict[str, None] = {}  # nodes that have not said yet what they run
         self._syncs: dict[str, list[tuple[Part, StateSynced]]] = {}  # by key: what is written, one after the other
 
     def __repr__(self) -> str:
@@ -25,6 +26,18 @@ class Keeping:
     def accept(self, workflow: Workflow, out: list[Command]) -> None:
         record = Record(workflow.id, workflow.spec, workflow.started_at)
         out.append(Put(WORKFLOWS + workflow.id, msgspec.json.encode(record), 0))
+
+    def joined(self, out: list[Command]) -> None:
+        """Whoever begins anew waits for all of these."""
+        out.append(Put(NODES, msgspec.json.encode(sorted(self._books.nodes.by_name)), 0))
+
+    def heard(self, now: float, node: str) -> None:
+        """What it runs is known. With the last of them, all is."""
+        if self.expected.pop(node, self) is None and not self.expected:
+            for part in self._books.all():
+                if part.workflow.is_learning:
+                    part.retry_at = now
+                    self._placing.wait(part)
 
     def erase(self, workflow: Workflow, out: list[Command]) -> None:
         keys = [part.key for part in workflow.parts.values()]
@@ -44,6 +57,8 @@ class Keeping:
 
     def stored(self, now: float, event: Stored, out: list[Command]) -> None:
         self._versions[event.key] = event.version
+        if event.key == NODES:
+            return
         if event.key.startswith(WORKFLOWS):
             workflow = self._books.workflows.get(event.key.removeprefix(WORKFLOWS))
             if workflow is not None:
@@ -82,6 +97,7 @@ class Keeping:
     def restore(self, now: float, event: Restored) -> None:
         """What runs is not made anew: nodes say first what they have. Nothing says how often a part has begun: its
         numbers go on behind the seconds since then, in which it has not begun so often."""
+        self.expected = dict.fromkeys(event.nodes)
         for record, version in event.records:
             workflow = Workflow(record.id, record.spec, record.started_at, now + LEARN_S)
             self._books.workflows[record.id] = workflow

@@ -11,12 +11,14 @@ from attacca.policy.placement.types import Ask, Near, NoRoom, Placed, Placer
 from attacca.workflow.core.books import Books
 from attacca.workflow.core.events import Command
 from attacca.workflow.core.graph import Part, Stage, Workflow
+from attacca.workflow.core.standby import Standby
 
 
 class Placing:
     def __init__(self, books: Books, placer: Placer) -> None:
         self._books, self._placer = books, placer
         self.due: Timers[Part] = Timers()  # of those that wait
+        self.standby = Standby(books)
         self.writing: dict[str, None] = {}  # keys of states: who follows begins with what is being written
 
     def __repr__(self) -> str:
@@ -28,7 +30,15 @@ class Placing:
     def wait(self, part: Part) -> None:
         self.due.set(part, part.retry_at)
 
+    @property
+    def wakes_at(self) -> float:
+        return min(self.due.at, self.standby.due.at)
+
     def place(self, now: float, out: list[Command]) -> None:
+        self._place(now, out)
+        self.standby.place(now, self._elsewhere, out)
+
+    def _place(self, now: float, out: list[Command]) -> None:
         if self.due.at > now:
             return
         for part in self.due.pop_due(now):
@@ -37,7 +47,10 @@ class Placing:
                 continue
             if workflow.is_learning:
                 self.learned(workflow, out)
+            if self.standby.take_over(part, out):
+                continue
             if self._choose(now, part):
+                self.standby.dismiss(part, "a newer one is to stand by", out)
                 self._begin(part, out)
             else:
                 self.wait(part)
@@ -70,6 +83,11 @@ class Placing:
             part.fail(now, f"{answer.why}: {why}" if why else answer.why)
             return ""
         return answer.worker
+
+    def _elsewhere(self, now: float, part: Part) -> str:
+        """For one that stands by."""
+        answer = self._ask(now, part, [*self._books.nodes.closed(part), part.worker], {})
+        return "" if isinstance(answer, NoRoom) else answer.worker
 
     def _ask(self, now: float, part: Part, avoid: list[str], near: dict[str, Near]) -> Placed | NoRoom:
         return self._placer.place(now, Ask(part.revision.function, part.asked, near=near, avoid=tuple(avoid)))

@@ -6,6 +6,7 @@ import msgspec
 
 from attacca.model.events import InstanceView
 from attacca.model.function import Artefact, Image, WasmModule
+from attacca.model.machine import Machine
 from attacca.model.sandbox import MachineLoad, WorkerView
 from attacca.model.workflow import Configuration, Requirements
 from attacca.workflow.core import identities
@@ -17,7 +18,7 @@ HOSTNAME = "hostname="  # the label by which EDGELESS's tools name a node
 
 
 class NodeState(msgspec.Struct, frozen=True, kw_only=True):
-    """`id`: its UUID. `load`: None where nobody measures it."""
+    """`id`: its UUID. `machine`: what it is; `load`: how busy, None where nobody measures it."""
 
     name: str
     id: str
@@ -25,7 +26,8 @@ class NodeState(msgspec.Struct, frozen=True, kw_only=True):
     cores: int
     memory_mb: int
     reserved_mb: int  # of that, by instances that are placed there
-    labels: tuple[str, ...]
+    labels: tuple[str, ...]  # the first is its name
+    machine: Machine = Machine()
     load: MachineLoad | None = None
 
 
@@ -114,14 +116,16 @@ def domain_state(
     providers: Iterable[str],
 ) -> DomainState:
     """`views`: what nodes said last of themselves, `seen`: and of their instances. `providers`: the classes of
-    resources that each node can host."""
+    resources that a node can host which has not said."""
     nodes = [core.nodes.by_name[name] for name in sorted(core.nodes.by_name)]
-    classes = sorted(providers)
+    installed = tuple(sorted(providers))
     return DomainState(
         domain=domain,
         nodes=tuple(_node(node, views.get(node.name)) for node in nodes),
         providers=tuple(
-            ProviderState(name=f"{node.name}-{one}", resource=one, node=node.name) for node in nodes for one in classes
+            ProviderState(name=f"{node.name}-{one}", resource=one, node=node.name)
+            for node in nodes
+            for one in (installed if node.machine.resources is None else node.machine.resources)
         ),
         components=tuple(
             _component(parts, seen) for one in core.workflows.values() for parts in _by_component(one.parts.values())
@@ -152,7 +156,8 @@ def _node(node: Node, view: WorkerView | None) -> NodeState:
         cores=1 if view is None else view.cores,
         memory_mb=node.capacity.memory_mb,
         reserved_mb=node.reserved.memory_mb,
-        labels=(HOSTNAME + node.name,),
+        labels=(HOSTNAME + node.name, *node.machine.labels),
+        machine=node.machine,
         load=None if view is None else view.load,
     )
 

@@ -12,7 +12,7 @@ from decimal import Decimal
 
 import msgspec
 
-from attacca.model.sandbox import MachineLoad
+from attacca.model.sandbox import MachineCounts, MachineLoad
 from attacca.workflow.core import identities
 from attacca.workflow.core.state import ComponentState, DomainState, InstanceState, NodeState, ProviderState
 from attacca.workflow.mirror.config import Shape
@@ -26,7 +26,14 @@ LITERAL = "nodes:capabilities"  # as the guide spells it, and no version of the 
 NOWHERE = "00000000-0000-0000-0000-fffe00000000"
 NO_RESOURCE = f"InstanceId(node_id: {NOWHERE}, function_id: {NOWHERE.replace('fffe', 'fffd')})"
 UNKNOWN = -1
-RUNTIMES = ["PYTHON"]
+HEALTH_FIELDS = (
+    "mem_free", "mem_used", "mem_available", "proc_cpu_usage", "proc_memory", "proc_vmemory", "load_avg_1",
+    "load_avg_5", "load_avg_15", "tot_rx_bytes", "tot_rx_pkts", "tot_rx_errs", "tot_tx_bytes", "tot_tx_pkts",
+    "tot_tx_errs", "disk_free_space", "disk_tot_reads", "disk_tot_writes", "gpu_load_perc", "gpu_temp_cels",
+    "active_power",
+)  # fmt: skip
+RUNTIMES = ["PYTHON", "RUST_WASM"]
+KB_MB = 1024
 
 
 def texts(state: DomainState, shape: Shape) -> dict[str, str]:
@@ -35,10 +42,10 @@ def texts(state: DomainState, shape: Shape) -> dict[str, str]:
     ids = {one.name: one.id for one in state.components}
     nodes = {node.name: node.id for node in state.nodes}
     for node in state.nodes:
-        told = _json(capabilities(node))
-        found[f"{CAPABILITIES}:{node.id}"] = told
+        able = _json(capabilities(node))
+        found[f"{CAPABILITIES}:{node.id}"] = able
         if shape is not Shape.NEWEST:
-            found[f"{LITERAL}:{node.id}"] = told
+            found[f"{LITERAL}:{node.id}"] = able
     for provider in state.providers:
         found[f"{PROVIDER}:{provider.name}"] = _json(_provider(provider, nodes))
     for one in state.components:
@@ -88,17 +95,18 @@ def _json(value: object) -> str:
 
 
 def capabilities(node: NodeState) -> dict[str, object]:
+    machine = node.machine
     return {
-        "num_cpus": node.cores,
-        "model_name_cpu": "",
-        "clock_freq_cpu": 0.0,
-        "num_cores": node.cores,
-        "mem_size": node.memory_mb,
+        "num_cpus": machine.processors,
+        "model_name_cpu": machine.model,
+        "clock_freq_cpu": machine.mhz,
+        "num_cores": machine.cores,
+        "mem_size": machine.memory_mb or node.memory_mb,
         "labels": list(node.labels),
-        "is_tee_running": False,
-        "has_tpm": False,
+        "is_tee_running": machine.tee,
+        "has_tpm": machine.tpm,
         "runtimes": RUNTIMES,
-        "disk_tot_space": 0,
+        "disk_tot_space": machine.disk_mb,
         "num_gpus": 0,
         "model_name_gpu": "",
         "mem_size_gpu": 0,
@@ -107,29 +115,31 @@ def capabilities(node: NodeState) -> dict[str, object]:
 
 def health(node: NodeState, load: MachineLoad) -> dict[str, int]:
     """In kB, bytes and hundredths; -1 is what nobody measures, as in EDGELESS."""
-    load_1 = round(load.load_1m * 100)
+    free_kb, counts = load.memory_free_mb * KB_MB, load.counts
+    used_kb = max(node.machine.memory_mb * KB_MB - free_kb, 0)
+    known = {} if counts is None else _counted(counts)
+    known |= {
+        "mem_free": free_kb, "mem_used": used_kb, "mem_available": free_kb, "load_avg_1": round(load.load_1m * 100),
+        "disk_free_space": load.disk_free_mb << 20, "gpu_temp_cels": UNKNOWN * 1000,
+    }  # fmt: skip
+    return {name: known.get(name, UNKNOWN) for name in HEALTH_FIELDS}
+
+
+def _counted(counts: MachineCounts) -> dict[str, int]:
     return {
-        "mem_free": load.memory_free_mb << 10,
-        "mem_used": node.reserved_mb << 10,
-        "mem_available": load.memory_free_mb << 10,
-        "proc_cpu_usage": round(load.cpu_share * 100),
-        "proc_memory": UNKNOWN,
-        "proc_vmemory": UNKNOWN,
-        "load_avg_1": load_1,
-        "load_avg_5": UNKNOWN,
-        "load_avg_15": UNKNOWN,
-        "tot_rx_bytes": UNKNOWN,
-        "tot_rx_pkts": UNKNOWN,
-        "tot_rx_errs": UNKNOWN,
-        "tot_tx_bytes": UNKNOWN,
-        "tot_tx_pkts": UNKNOWN,
-        "tot_tx_errs": UNKNOWN,
-        "disk_free_space": load.disk_free_mb << 20,
-        "disk_tot_reads": UNKNOWN,
-        "disk_tot_writes": UNKNOWN,
-        "gpu_load_perc": UNKNOWN,
-        "gpu_temp_cels": UNKNOWN * 1000,
-        "active_power": UNKNOWN,
+        "proc_cpu_usage": round(counts.process_share * 100),
+        "proc_memory": counts.process_kb,
+        "proc_vmemory": counts.process_virtual_kb,
+        "load_avg_5": round(counts.load_5m * 100),
+        "load_avg_15": round(counts.load_15m * 100),
+        "tot_rx_bytes": counts.received_bytes,
+        "tot_rx_pkts": counts.received_packets,
+        "tot_rx_errs": counts.received_errors,
+        "tot_tx_bytes": counts.sent_bytes,
+        "tot_tx_pkts": counts.sent_packets,
+        "tot_tx_errs": counts.sent_errors,
+        "disk_tot_reads": counts.disk_read_bytes,
+        "disk_tot_writes": counts.disk_written_bytes,
     }
 
 

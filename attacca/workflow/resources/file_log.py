@@ -3,10 +3,9 @@
 import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 
-from attacca.errors import BadConfig, StateUnavailable
-from attacca.workflow.resources.types import Host, field, is_set
+from attacca.errors import StateUnavailable
+from attacca.workflow.resources.types import Host, below, field, is_set
 
 
 class FileLog:
@@ -14,14 +13,12 @@ class FileLog:
 
     def __init__(self, configuration: Mapping[str, str], host: Host) -> None:
         name = field(configuration, "filename", "file-log")
-        if name.startswith(("/", "~")) or ".." in Path(name).parts:
-            raise BadConfig(f"the filename {name!r} leads out of the node's directory", "give a name below it")
         self._name = name
         self._has_time, self._has_source = (
             is_set(configuration, "add-timestamp"),
             is_set(configuration, "add-source-id"),
         )
-        self._path, self._wall = host.directory / name, host.wall
+        self._path, self._wall = below(host.directory, name), host.wall
         self._lines = 0
 
     def __repr__(self) -> str:

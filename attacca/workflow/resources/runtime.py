@@ -27,7 +27,7 @@ from attacca.worker.core.reports import (
     TemplateFailed,
 )
 from attacca.workflow.resources.reach import FAR, Reach
-from attacca.workflow.resources.types import Host, Resource, Served, Unable
+from attacca.workflow.resources.types import PATIENCE_S, Host, Resource, Served, Unable
 
 LOG = logging.getLogger("attacca.resources")
 CLOSE_S = 5.0
@@ -79,6 +79,7 @@ class ResourceRuntime:
         host = Host(
             partial(self._cast, sandbox), self._directory, self._clock.wall, self._clock.now, self._reach,
             partial(self._call, sandbox), partial(self._call_to, sandbox),
+            min(PATIENCE_S, revision.settings.timeout_s / 2),
         )  # fmt: skip
         try:
             resource = self._find(artefact.name)(dict(artefact.configuration), host)

@@ -10,6 +10,7 @@ from attacca.errors import AttaccaError, BadConfig
 from attacca.model.invocation import Ok, Request
 from attacca.workflow.resources.reach import FAR, Reach
 
+PATIENCE_S = 10.0
 Ask = Callable[[str, bytes, float], Awaitable[bytes | None]]
 
 
@@ -28,6 +29,7 @@ class Host(msgspec.Struct, frozen=True):
     reach: Reach = FAR  # which hosts it may speak to
     call: Ask = _nobody  # one of its outputs
     call_to: Ask = _nobody  # an address
+    patience_s: float = PATIENCE_S  # for a server that is away, of one event
 
 
 class Resource(Protocol):
@@ -84,6 +86,16 @@ def field(configuration: Mapping[str, str], name: str, of: str) -> str:
     if not value:
         raise BadConfig(f"a {of} needs {name!r} in its configuration", f'write {name} = "..."')
     return value
+
+
+def below(directory: Path, name: str) -> Path:
+    """
+    Raises:
+        BadConfig: it leads out of it.
+    """
+    if name.startswith(("/", "~")) or ".." in Path(name).parts:
+        raise BadConfig(f"the name {name!r} leads out of the node's directory", "give a name below it")
+    return directory / name
 
 
 def is_set(configuration: Mapping[str, str], name: str) -> bool:

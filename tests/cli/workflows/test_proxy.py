@@ -23,13 +23,21 @@ SAMPLE = {"instance": "w.f.1", "id": PID, "metric": "function_execution_time", "
         ("resources", []),
         ("logical-to-physical", [f"{LOG} -> ", f"{F} -> {PID}"]),
         ("logical-to-workflow", [f"{LOG} -> {WORKFLOW}", f"{F} -> {WORKFLOW}"]),
-        ("node capabilities", ["n1 -> 2 core(s), 1000 MiB memory, labels [hostname=n1]"]),
+        (
+            "node capabilities",
+            [
+                "n1 -> 2 AMD EPYC CPU(s) at 2596.5 BogoMIPS, 1 core(s), 24105 MiB memory, labels [hostname=n1,zone-a]"
+                ", TEE, runtimes [PYTHON,RUST_WASM], disk space 258019 MiB"
+            ],
+        ),
         ("node resource-providers", [f"n1-file-log -> class_type file-log, node_id {NODE}, outputs []"]),
         (
             "node health",
             [
-                "n1 -> memory free 2097152 kb, used 131072 kb, cpu usage 25%, load avg 1 minute 412%, "
-                "network rx 0.50 MB/s, tx 0.25 MB/s, disk available 10485760 bytes"
+                "n1 -> memory free 2097152 kb, used 22586368 kb, available 2097152 kb, process cpu usage 12%, memory "
+                "56744 kb, vmemory 257124 kb, load avg 1 minute 412% 5 minutes 267% 15 minutes 150%, network tot rx 9 "
+                "bytes (8 pkts) 7 errs, tot tx 6 bytes (5 pkts) 4 errs, disk available 10485760 bytes, tot disk reads "
+                "3 writes 2"
             ],
         ),
         ("node instances", ["n1", f"[F] {F}"]),
@@ -42,7 +50,7 @@ def test_it_shows_what_it_is_asked_for(what: str, lines: list[str]) -> None:
 
 def test_nodes_are_told_as_one_likes() -> None:
     assert [proxy.node_names(DICT, form)["n1"] for form in ("hostname", "uuid", "labels")] == [
-        "n1", NODE, "hostname=n1",
+        "n1", NODE, "hostname=n1,zone-a",
     ]  # fmt: skip
     with pytest.raises(BadRequest, match="not told as"):
         proxy.node_names(DICT, "colour")

@@ -19,6 +19,7 @@ PURE = (
     "links",
     "intents",
     "edgeless",
+    "modules",
 )
 LIVE = ("packets", "admin")  # with processes and sockets
 NAMES = (*PURE, *LIVE)

@@ -89,7 +89,7 @@ def test_each_part_says_its_state() -> None:
     assert repr(world).endswith(" 9 sent, 0 under way>")
     assert repr(world.nodes["w1"]) == "<SimulatedNode w1 up: 1 instances, 10 handled, 1 starts>"
     assert repr(world.roads) == "<Roads 1 links of 2, 0 messages lost>"
-    assert repr(world.orchestrator) == "<Orchestrator up: 1 starts, 1 kept>"
+    assert repr(world.orchestrator) == "<Orchestrator up: 1 starts, 2 kept>"
     assert repr(world.faults) == "<Failures 0 happened>"
     assert repr(check).startswith("<WorkflowCheck, ")
     flight = SimulatedInvocation(7, 0.0, world.target, 0.0, "run")

@@ -149,7 +149,9 @@ def test_code_comes_in_pieces_once_for_all_who_wait(tmp_path: Path) -> None:
         bench.there["aa"] = packed(text)
         bench.runtime.make_template("t", revision("aa"))
         bench.runtime.make_sandbox("s", revision("aa"), None)
-        assert repr(bench.runtime).startswith("<Fetching 2 starts wait for <Supplies 0 fetched now, 0 secrets,")
+        assert repr(bench.runtime).startswith(
+            "<Fetching 2 starts wait for <Supplies 0 fetched now, 0 asked for, 0 secrets,"
+        )
         await bench.until(lambda: len(bench.inner.asked) == 2)
         assert bench.inner.asked == ["make t", "make s of None"]
         assert (bench.cache.code / "aa" / "main.py").read_bytes() == text
@@ -157,6 +159,24 @@ def test_code_comes_in_pieces_once_for_all_who_wait(tmp_path: Path) -> None:
         assert offsets == list(range(0, len(bench.there["aa"]), PIECE))
         bench.runtime.make_sandbox("s2", revision("aa"), "t")
         assert bench.inner.asked[-1] == "make s2 of t", "what is there is not waited for"
+
+    tried(tmp_path, story)
+
+
+def test_what_a_control_was_asked_that_is_gone_the_next_is_asked(tmp_path: Path) -> None:
+    async def story(bench: Bench) -> None:
+        bench.is_there = False
+        bench.there["aa"], bench.secrets = packed(b"x"), {"DB": b"one"}
+        bench.runtime.make_sandbox("s", revision("aa", "DB"), None)
+        await bench.until(lambda: len(bench.asked) == 1)
+        assert " 1 fetched now, 1 asked for, 0 secrets," in repr(bench.supplies)
+        bench.is_there = True
+        bench.supplies.ask_again()
+        await bench.until(lambda: bench.inner.asked != [])
+        assert bench.asked[0] == bench.asked[1]
+        before = len(bench.asked)
+        bench.supplies.ask_again()
+        assert len(bench.asked) == before, "nothing is asked again that was answered"
 
     tried(tmp_path, story)
 

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from math import inf
 from typing import Any
 
+import msgspec
+
 from attacca.kernel.clock import ManualClock
 from attacca.kernel.ids import Ids
 from attacca.kernel.rand import Streams
@@ -46,6 +48,7 @@ from attacca.workflow.core.events import (
 )
 from attacca.workflow.core.events import Event as DomainEvent
 from attacca.workflow.core.events import Tick as DomainTick
+from attacca.workflow.core.keeping import NODES
 
 Handler = Callable[["Node", str, str, bytes], bytes | None]  # its node, the instance, the kind of event, the data
 
@@ -62,6 +65,7 @@ class Node:
             Ttl(idle_s=60.0), Ids(Streams(1).stream(name), name), 2, chance=Streams(2).stream(name),
         )  # fmt: skip
         self.handler = handler
+        self.run_ms = 1.0
         self.handled: list[tuple[str, str, bytes]] = []
         self.logs: list[str] = []
         self.is_alive = True
@@ -80,8 +84,8 @@ class Node:
         try:
             reply = self.handler(self, instance, request.method, request.body)
         except ValueError as error:
-            return Answer(run_ms=1.0, outcome=FunctionError("ValueError", str(error)))
-        return Answer(run_ms=1.0, outcome=Ok(reply or b"", status=204 if reply is None else 200))
+            return Answer(run_ms=self.run_ms, outcome=FunctionError("ValueError", str(error)))
+        return Answer(run_ms=self.run_ms, outcome=Ok(reply or b"", status=204 if reply is None else 200))
 
     def feed(self, event: Any) -> None:
         """One after the other, as on an event loop."""
@@ -119,6 +123,7 @@ class Stage:
         self.telemetry = telemetry or TelemetryConfig()
         self.core = DomainCore(Random(), Streams(3).stream("placement"))
         self.store: dict[str, tuple[bytes, int]] = {}
+        self.expected: tuple[str, ...] = ()  # nodes, as the store has them
         self.is_writing = True
         self.replies: dict[str, Any] = {}
         self.nodes: dict[str, Node] = {}
@@ -156,6 +161,8 @@ class Stage:
                     node = self.nodes.get(command.peer)
                     if node is not None:
                         node.feed(Received("control", command.message))
+                case Put() if command.key == NODES:
+                    self.expected = msgspec.json.decode(command.value, type=tuple[str, ...])
                 case Put():
                     if self.is_writing:
                         version = self.store.get(command.key, (b"", 0))[1] + 1

@@ -3,10 +3,12 @@ import pytest
 
 from attacca.errors import BadFunction, Cancelled, NoCapacity, NotFound, StateUnavailable
 from attacca.kernel.rand import Streams
-from attacca.model.events import MAILBOX_BYTES, Event, Passed, ReplyKind
+from attacca.model.endpoints import Sandboxes
+from attacca.model.events import MAILBOX_BYTES, AskInstances, Event, Passed, ReplyKind
+from attacca.model.messages import Send
 from attacca.model.workflow import Component, WorkflowSpec
 from attacca.policy.placement.random import Random
-from attacca.worker.core.events import Listen, NeighbourSaid, Respond
+from attacca.worker.core.events import Command, Listen, NeighbourSaid, Received, Respond
 from attacca.workflow.core.domain import DomainCore
 from attacca.workflow.core.events import Record, Restored, StartAsked, StateRecord, Stored, StoreFailed
 from tests.workflow.core.stage import Node, Stage, calls, function, sends, syncs
@@ -255,3 +257,47 @@ def test_names_and_targets_are_checked() -> None:
         Stage(quiet).start(function("a", to="c"))
     with pytest.raises(ValueError, match="an event function with code, or a resource"):
         Component(name="a")
+
+
+def test_control_is_not_told_of_instances_as_of_sandboxes_that_it_scales() -> None:
+    stage = Stage(quiet)
+    stage.start(function("a"))
+    node, out = stage.nodes["n1"], list[Command]()
+    assert len(node.core.pool.sandboxes) == 1
+    node.core.orders.tell("control", node.core.instances.by_id, out)
+    assert out == [Send("control", Sandboxes("n1", ()))]
+
+
+def test_what_is_to_be_kept_is_said_again_to_a_control_that_has_just_begun() -> None:
+    stage = Stage(quiet)
+    workflow = stage.start(function("a"))
+    node, instance = stage.nodes["n1"], stage.at(workflow, "a")[0]
+    stage.is_writing = False  # it died before it was written
+    syncs(node, instance, b"kept")
+    assert node.machine.said == []
+    stage.is_writing = True
+    node.feed(Received("control", AskInstances()))
+    assert node.machine.said == [Respond(instance, 1, ReplyKind.NOTHING, b"")]
+
+
+def test_a_part_of_which_nobody_says_anything_begins_anew_when_all_nodes_have_spoken() -> None:
+    stage = Stage(quiet, nodes=3)
+    workflow = stage.start(function("a", on="n1", to="b"), function("b", on="n2+n3"))
+    before, (_, where) = stage.at(workflow, "a"), stage.at(workflow, "b")
+    assert stage.expected == ("n1", "n2", "n3")
+    record = msgspec.json.decode(stage.store[f"workflows/{workflow}"][0], type=Record)
+    stage.core = DomainCore(Random(), Streams(4).stream("placement"))
+    stage.tell(Restored(((record, 1),), (), 60.0, stage.expected))
+    stage.kill(where)
+    for node in stage.nodes.values():
+        stage.joined(node)
+    stage.play(10.0)
+    assert stage.at(workflow, "b") == ("", ""), "the third may have it, and has said nothing"
+    stage.play(15.0)
+    assert stage.at(workflow, "a") == before
+    instance, other = stage.at(workflow, "b")
+    assert instance.endswith(".b.61"), "a number that nobody has had"
+    assert other not in ("", where)
+    sends(stage.nodes["n1"], before[0], "to", b"1")
+    stage.play(1.0)
+    assert (instance, "cast", b"1") in stage.nodes[other].handled

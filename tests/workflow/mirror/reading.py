@@ -19,8 +19,8 @@ HEALTH = (
 )
 CAPABILITIES = (
     "{num_cpus} {model_name_cpu} CPU(s) at {clock_freq_cpu:g} BogoMIPS, {num_cores} core(s), {mem_size} MiB memory, "
-    "labels [{labels}], runtimes [{runtimes}], disk space {disk_tot_space} MiB, {num_gpus} {model_name_gpu} GPU(s) "
-    "{mem_size_gpu} MiB"
+    "labels [{labels}]{marks}, runtimes [{runtimes}], disk space {disk_tot_space} MiB, {num_gpus} {model_name_gpu} "
+    "GPU(s) {mem_size_gpu} MiB"
 )
 
 
@@ -88,7 +88,8 @@ class Reader:
 
     def _capable(self, found: dict[str, Any]) -> str:
         lists = {name: ",".join(found[name]) for name in ("labels", "runtimes")}
-        return CAPABILITIES.format(**{**found, **lists})
+        marks = ", TEE" * found["is_tee_running"] + ", TPM" * found["has_tpm"]
+        return CAPABILITIES.format(**{**found, **lists}, marks=marks)
 
     def _healthy(self, node: str) -> str:
         members = self._data[f"node:health:{node}"]

@@ -5,7 +5,8 @@ import json
 import msgspec
 import pytest
 
-from attacca.model.sandbox import MachineLoad
+from attacca.model.machine import Machine
+from attacca.model.sandbox import MachineCounts, MachineLoad
 from attacca.model.workflow import Requirements
 from attacca.workflow.core.state import ComponentState, DomainState, InstanceState, NodeState, ProviderState
 from attacca.workflow.mirror.config import Shape
@@ -15,14 +16,37 @@ from attacca.workflow.mirror.writes import Append, Score, Set
 NODE, LOG, F, PID = (f"{number}0000000-0000-4000-8000-000000000000" for number in (1, 2, 3, 4))
 WORKFLOW = "50000000-0000-4000-8000-000000000000"
 LOAD = MachineLoad(
-    cpu_share=0.25, load_1m=4.12, memory_free_mb=2048, disk_free_mb=10, received_mb_s=0.5, sent_mb_s=0.25
+    cpu_share=0.25,
+    load_1m=4.12,
+    memory_free_mb=2048,
+    disk_free_mb=10,
+    received_mb_s=0.5,
+    sent_mb_s=0.25,
+    counts=MachineCounts(
+        load_5m=2.67,
+        load_15m=1.5,
+        received_bytes=9,
+        received_packets=8,
+        received_errors=7,
+        sent_bytes=6,
+        sent_packets=5,
+        sent_errors=4,
+        disk_read_bytes=3,
+        disk_written_bytes=2,
+        process_share=0.125,
+        process_kb=56744,
+        process_virtual_kb=257124,
+    ),
+)
+MACHINE = Machine(
+    processors=2, cores=1, mhz=2596.5, model="AMD EPYC", memory_mb=24105, disk_mb=258019, labels=("zone-a",), tee=True
 )
 STATE = DomainState(
     domain="home",
     nodes=(
         NodeState(
-            name="n1", id=NODE, is_cordoned=False, cores=2, memory_mb=1000, reserved_mb=128, labels=("hostname=n1",),
-            load=LOAD,
+            name="n1", id=NODE, is_cordoned=False, cores=2, memory_mb=1000, reserved_mb=128,
+            labels=("hostname=n1", "zone-a"), load=LOAD, machine=MACHINE,
         ),
     ),
     providers=(ProviderState(name="n1-file-log", resource="file-log", node="n1"),),
@@ -68,7 +92,7 @@ def test_the_state_is_told_by_the_keys_of_the_newest() -> None:
         "num_cpus", "model_name_cpu", "clock_freq_cpu", "num_cores", "mem_size", "labels", "is_tee_running", "has_tpm",
         "runtimes", "disk_tot_space", "num_gpus", "model_name_gpu", "mem_size_gpu",
     ]  # fmt: skip
-    assert (capabilities["labels"], capabilities["mem_size"]) == (["hostname=n1"], 1000)
+    assert (capabilities["labels"], capabilities["mem_size"]) == (["hostname=n1", "zone-a"], 24105)
 
 
 def test_the_document_spells_one_key_its_own_way() -> None:
@@ -92,8 +116,8 @@ def test_health_is_a_text_or_a_member() -> None:
     health = json.loads(score.member)
     assert len(health) == 21
     assert all(isinstance(value, int) for value in health.values())
-    assert (health["mem_free"], health["mem_used"], health["load_avg_1"]) == (2_097_152, 131_072, 412)
-    assert (health["proc_cpu_usage"], health["disk_free_space"]) == (25, 10_485_760)
+    assert (health["mem_free"], health["mem_used"], health["load_avg_1"]) == (2_097_152, 22_586_368, 412)
+    assert (health["proc_cpu_usage"], health["disk_free_space"]) == (12, 10_485_760)
     assert healths(STATE, Shape.BOTH, 5.5) == [score]
     assert healths(STATE, Shape.DOCUMENT, 5.5) == [Set(score.key, score.member)]
     unmeasured = msgspec.structs.replace(STATE, nodes=(msgspec.structs.replace(STATE.nodes[0], load=None),))

@@ -26,6 +26,7 @@ from attacca.io.wire.types import MB, Limits
 from attacca.kernel.access import admits
 from attacca.kernel.clock import Clock, SystemClock
 from attacca.kernel.rand import Streams
+from attacca.model.endpoints import AskSandboxes
 from attacca.model.events import BetweenInstances
 from attacca.model.function import ResourceClass
 from attacca.model.messages import Access, FromControl, FromWorker, Leads, Supplied, ToControl, ToWorker
@@ -181,6 +182,8 @@ class WorkerPlane:
             self._access = message
         else:
             self.worker.receive(CONTROL, message)
+            if isinstance(message, AskSandboxes):  # by now it knows what is here, and so which secrets may be
+                self._supplies.ask_again()
 
     def _join(self, peer: str) -> None:
         if self._peers.hellos[peer].plane == WORKER:

@@ -58,18 +58,18 @@ class Hosts:
         self._starting: set[str] = set()
         self._waiting: deque[Taken] = deque()
         self._opening: asyncio.Task[None] | None = None
-        self._is_open = False
+        self._is_open = self._is_closing = False
         self._template = ""  # ready to be forked from
 
     def __repr__(self) -> str:
         return f"<Hosts {len(self._idle)} wait, {len(self._starting)} starting, {len(self._waiting)} wanted>"
 
     async def close(self) -> None:
+        self._is_closing = True
         if self._opening is not None:
             self._opening.cancel()
             await asyncio.gather(self._opening, return_exceptions=True)
         if self._is_open:
-            self._is_open = False
             await self.processes.close()
         self._fail(SandboxFailed("", "sandbox_lost", "its worker ends"))
 
@@ -122,6 +122,8 @@ class Hosts:
             taken("", why)
 
     def _fill(self) -> None:
+        if self._is_closing:
+            return
         if self._template:
             asyncio.get_running_loop().call_soon(self._make)  # whoever has just taken one comes first
         elif self._opening is None:
@@ -140,7 +142,7 @@ class Hosts:
 
     def _make(self) -> None:
         wanted = len(self._waiting) + AHEAD - len(self._starting) - len(self._idle)
-        for _ in range(wanted if self._is_open and self._template else 0):
+        for _ in range(wanted if self._template and not self._is_closing else 0):
             name = f"wasm-{next(self._count)}"
             self._starting.add(name)
             self.processes.make_sandbox(name, self._of, self._template)

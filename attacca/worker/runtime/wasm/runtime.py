@@ -6,7 +6,6 @@ From then on what is said to it and what it says passes through, under its own n
 """
 
 import asyncio
-import struct
 from functools import partial
 from pathlib import Path
 
@@ -15,7 +14,7 @@ import msgspec
 from attacca.errors import AttaccaError, BadFunction
 from attacca.kernel.clock import Clock
 from attacca.model.events import Delivery, EventKind
-from attacca.model.function import Revision, WasmModule
+from attacca.model.function import Revision
 from attacca.model.invocation import Failed, FunctionError, Invocation, Ok
 from attacca.model.messages import Logged
 from attacca.worker.core.events import Deliver, OfEvent
@@ -31,12 +30,11 @@ from attacca.worker.core.reports import (
     StateOffered,
     TemplateFailed,
 )
+from attacca.worker.runtime.wasm.ahead import Ahead, key
+from attacca.worker.runtime.wasm.envelope import RUN, enveloped, to_compile
 from attacca.worker.runtime.wasm.hosts import Hosts, Processes, Taken
 from attacca.worker.runtime.wasm.modules import Modules
 
-ENVELOPE = struct.Struct("<BQdBI")  # as host/main.py has it
-RUN, COMPILE = 0, 1
-OWN_MB = 16  # of an instance's memory, for its host
 COMPILE_S = 60.0
 TRAP, STALE = "Trap", "Stale"
 
@@ -66,6 +64,7 @@ class WasmRuntime:
         """`processes` is its own, and makes its hosts, of the revision `host`. `code` has modules, `kept` what was made
         of them."""
         self._hosts, self._clock = Hosts(processes, host, self.hear), clock
+        self._ahead = Ahead(self._hosts)
         self._modules = Modules(code, kept, self.compile)
         self._instances: dict[str, Hosted] = {}
         self._by_host: dict[str, Hosted] = {}
@@ -73,7 +72,7 @@ class WasmRuntime:
         self._sink: Sink
 
     def __repr__(self) -> str:
-        return f"<WasmRuntime {len(self._instances)} instances, {self._hosts}, {self._modules}>"
+        return f"<WasmRuntime {len(self._instances)} instances, {self._hosts}, {self._ahead}, {self._modules}>"
 
     async def open(self, sink: Sink) -> None:
         self._loop, self._sink = asyncio.get_running_loop(), sink
@@ -92,13 +91,13 @@ class WasmRuntime:
 
     def make_sandbox(self, sandbox: str, revision: Revision, template: str | None) -> None:
         instance = self._instances[sandbox] = Hosted(sandbox, revision, self._clock.now())
-        artefact = revision.artefact
-        assert isinstance(artefact, WasmModule)
-        module = self._modules.held(artefact.digest)
-        if module is None:
-            instance.preparing = self._loop.create_task(self._prepare(instance, artefact.digest))
-        else:
+        (digest,) = revision.artefact.digests
+        if host := self._ahead.take(key(revision)):
+            self._begin(instance, host)
+        elif (module := self._modules.held(digest)) is not None:
             self._place(instance, module)
+        else:
+            instance.preparing = self._loop.create_task(self._prepare(instance, digest))
 
     def kill(self, sandbox: str) -> None:
         instance = self._instances.get(sandbox)
@@ -115,8 +114,9 @@ class WasmRuntime:
             return
         if isinstance(word, Deliver) and word.delivery.kind is EventKind.INIT:
             instance.init = word.delivery.id
-            word = Deliver(sandbox, _enveloped(word.delivery, instance))
-            instance.module = b""
+            told = enveloped(RUN, instance.revision.settings, word.delivery.data, instance.module)
+            word = Deliver(sandbox, msgspec.structs.replace(word.delivery, data=told))
+            instance.module = b""  # the host has it
         self._hosts.processes.tell(instance.host, msgspec.structs.replace(word, sandbox=instance.host))
 
     # a start
@@ -140,13 +140,16 @@ class WasmRuntime:
         if why is not None:
             self._give_up(instance, msgspec.structs.replace(why, sandbox=instance.sandbox))
             return
-        instance.host, self._by_host[host] = host, instance
         try:
             self._hosts.processes.limit(host, instance.revision)
         except OSError as error:
             instance.why = f"its limits could not be set: {error}"
+        self._begin(instance, host)
+        if instance.why:
             self.kill(instance.sandbox)
-            return
+
+    def _begin(self, instance: Hosted, host: str) -> None:
+        instance.host, self._by_host[host] = host, instance
         self._loop.call_soon(self._ready, instance)
 
     def _ready(self, instance: Hosted) -> None:
@@ -178,10 +181,8 @@ class WasmRuntime:
                 made.set_exception(BadFunction(why.message, "`attacca doctor` says whether wasmtime is there"))
                 return
             self._compiling[host] = made
-            head = ENVELOPE.pack(COMPILE, 0, 0.0, 0, 0)
-            for delivery in (
-                Delivery("compile", EventKind.INIT, "\n", head + source), Delivery("fetch", EventKind.CALL)
-            ):  # fmt: skip
+            begin = Delivery("compile", EventKind.INIT, "\n", to_compile(source))
+            for delivery in (begin, Delivery("fetch", EventKind.CALL)):
                 self._hosts.processes.tell(host, Deliver(host, delivery))
 
         self._hosts.take(taken)
@@ -200,12 +201,11 @@ class WasmRuntime:
 
     def hear(self, report: Report) -> None:
         """From the hosts."""
-        if self._hosts.heard(report):
-            return
         host = getattr(report, "sandbox", "")
         instance = self._by_host.get(host)
         if instance is None:
-            self._compiled(host, report)
+            if not self._hosts.heard(report) and not self._ahead.heard(report):
+                self._compiled(host, report)
             return
         match report:
             case RunEnded():
@@ -228,9 +228,7 @@ class WasmRuntime:
         if isinstance(outcome, FunctionError):
             is_init = report.invocation == instance.init
             if outcome.type == STALE:
-                artefact = instance.revision.artefact
-                assert isinstance(artefact, WasmModule)
-                self._modules.drop(artefact.digest)
+                self._modules.drop(*instance.revision.artefact.digests)
             if outcome.type == TRAP and not is_init:
                 instance.why = f"it trapped: {outcome.message}"
                 instance.is_doomed = True
@@ -245,6 +243,10 @@ class WasmRuntime:
                 else FunctionError(outcome.type, outcome.message, "")
             )
         self._sink(RunEnded(sandbox, report.invocation, outcome, report.run_ms))
+        if report.invocation == instance.init and isinstance(outcome, Ok):
+            module = self._modules.held(*instance.revision.artefact.digests)
+            if module is not None:  # whoever waits for this one comes first
+                self._loop.call_soon(self._ahead.want, instance.revision, module)
 
     def _gone(self, instance: Hosted, code: str, message: str) -> None:
         del self._instances[instance.sandbox], self._by_host[instance.host]
@@ -275,11 +277,3 @@ class WasmRuntime:
     def body(self, sandbox: str, invocation: str, data: bytes, last: bool) -> None: ...  # noqa: FBT001 - mirrors Runtime
     def flow(self, sandbox: str, invocation: str, paused: bool) -> None: ...  # noqa: FBT001 - mirrors Runtime
     def leave(self, sandbox: str, invocation: str) -> None: ...
-
-
-def _enveloped(delivery: Delivery, instance: Hosted) -> Delivery:
-    settings = instance.revision.settings
-    memory = max(settings.memory_mb - OWN_MB, 1) << 20
-    payload = delivery.data or b""
-    head = ENVELOPE.pack(RUN, memory, settings.timeout_s, delivery.data is not None, len(payload))
-    return msgspec.structs.replace(delivery, data=b"".join((head, payload, instance.module)))

@@ -29,8 +29,9 @@ from attacca.worker.core.reports import (
     TemplateReady,
 )
 from attacca.worker.runtime.wasm import hosts
+from attacca.worker.runtime.wasm.envelope import ENVELOPE
 from attacca.worker.runtime.wasm.host.main import ENVELOPE as THEIRS
-from attacca.worker.runtime.wasm.runtime import ENVELOPE, Hosted, WasmRuntime
+from attacca.worker.runtime.wasm.runtime import Hosted, WasmRuntime
 from tests.worker.stage import revision
 
 MODULE = "c0de"
@@ -176,6 +177,39 @@ def test_what_is_said_passes_through_under_its_own_name(tmp_path: Path) -> None:
         assert await bench.reports.get() == SandboxGone("s", "out_of_memory", "too much")
         bench.deliver("s", "late", EventKind.CAST)
         assert len(bench.beneath.told) == 4
+
+    play(tmp_path, story)
+
+
+def test_the_next_instance_of_a_module_finds_it_there(tmp_path: Path) -> None:
+    async def story(bench: Bench) -> None:
+        host = await bench.started()
+        assert repr(bench.runtime._ahead) == "<Ahead 0 ready, 0 wanted>"
+        bench.beneath.say(RunEnded(host, "init", Ok(), 1.0))
+        await bench.reports.get()
+        await asyncio.sleep(0)
+        assert repr(bench.runtime._ahead) == "<Ahead 0 ready, 1 wanted>"
+        prepared, told = bench.beneath.told[-1]
+        assert isinstance(told, Deliver)
+        assert told.delivery.data is not None
+        assert told.delivery.data[:1] == b"\2"
+        assert told.delivery.data.endswith(b"machine code")
+        bench.beneath.say(RunEnded(prepared, "prepare", Ok(), 1.0))
+        assert repr(bench.runtime._ahead) == "<Ahead 1 ready, 0 wanted>"
+        assert await bench.started("t") == prepared
+        told = bench.beneath.told[-1][1]
+        assert isinstance(told, Deliver)
+        assert told.delivery.data is not None
+        assert told.delivery.data.endswith(b"payload")
+        bench.beneath.say(RunEnded(prepared, "init", Ok(), 1.0))
+        await bench.reports.get()
+        await asyncio.sleep(0)
+        bench.beneath.say(RunEnded(bench.beneath.told[-1][0], "prepare", FunctionError("Trap", "", ""), 1.0))
+        assert bench.beneath.orders[-1] == f"kill {bench.beneath.told[-1][0]}"
+        assert await bench.started("u") != bench.beneath.told[0][0]
+        for name in ("s", "t", "u"):
+            bench.runtime.kill(name)
+            await bench.reports.get()
 
     play(tmp_path, story)
 

@@ -4,12 +4,11 @@ What is handed over lies in memory that the module has allocated, and frees or c
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import wasmtime
 
 from .known import Known
-from .watch import Watch
 
 MESSAGE_BYTES = 16 << 20  # as the worker bounds it
 TABLE_ELEMENTS = 1 << 20
@@ -25,12 +24,19 @@ class CallError(Exception):
     """The module answered a call with an error; the instance lives on."""
 
 
+class Watching(Protocol):
+    """See `watch.Watch`."""
+
+    def begin(self, limit_s: float) -> None: ...
+    def end(self) -> float: ...
+
+
 class World(NamedTuple):
     """What an instance runs in; its linker has what it may import."""
 
     engine: wasmtime.Engine
     linker: wasmtime.Linker
-    watch: Watch
+    watch: Watching
 
 
 class Guest:

@@ -1,0 +1,70 @@
+"""Small domains drawn from a seed, with faults drawn too."""
+
+from random import Random  # noqa: TID251 - a type only: the stream itself is the kernel's
+from typing import Final
+
+from attacca.kernel.rand import Streams
+from attacca.load.workload.scenario import (
+    Choice,
+    Distribution,
+    Fault,
+    Hardware,
+    Record,
+    Scenario,
+    Shape,
+    System,
+    WorkflowPlan,
+    Workload,
+)
+from attacca.policy.placement import PLACEMENT
+
+LENGTH_S: Final = 15.0
+HARMLESS: Final = ("slow_worker", "partition", "control_crash")  # faults that lose nothing
+FAULTS: Final = (*HARMLESS, "worker_crash", "sandbox_crash")
+
+
+def draw(seed: int) -> Scenario:
+    """Half of them have harmless faults alone, and so must lose and double nothing."""
+    chance = Streams(seed).stream("swarm/workflows")
+    kinds = HARMLESS if chance.random() < 0.5 else FAULTS
+    return Scenario(
+        name=f"workflows-{seed}",
+        seed=seed,
+        workload=Workload(duration_s=LENGTH_S, drain_s=60.0),
+        workflows=tuple(_plan(chance, number) for number in range(chance.randint(1, 3))),
+        system=System(
+            workers=chance.randint(1, 4),
+            cores=chance.randint(1, 2),
+            memory_mb=chance.choice((512, 4096)),
+            placement=Choice(policy=chance.choice(list(PLACEMENT))),
+            silent_s=chance.choice((0.5, 3.0)),
+        ),
+        hardware=Hardware(
+            cpu=chance.choice(("none", "sharing")),
+            network=chance.choice((Distribution(), Distribution(kind="exponential", mean_ms=20))),
+            control=chance.choice((Distribution(), Distribution(kind="exponential", mean_ms=20))),
+            store=chance.choice((Distribution(), Distribution(mean_ms=5))),
+        ),
+        faults=tuple(_fault(chance, kinds) for _ in range(chance.randint(0, 4))),
+        record=Record(sample_s=5.0, invocations=False),
+    )
+
+
+def _plan(chance: Random, number: int) -> WorkflowPlan:
+    return WorkflowPlan(
+        name=f"w{number}",
+        template=chance.choice(("chain", "map_reduce")),
+        length=chance.randint(1, 5),
+        width=chance.randint(1, 4),
+        memory_mb=chance.choice((32, 64)),
+        duration=Distribution(kind="exponential", mean_ms=chance.choice((0.2, 5, 50))),
+        shape=Shape(kind=chance.choice(("poisson", "constant", "gamma")), rate=chance.choice((1, 5, 20)), cv=3.0),
+        copies=chance.randint(1, 2),
+        starts=Shape(rate=1.0) if chance.random() < 0.5 else None,
+        lifetime=Distribution(kind="exponential", mean_ms=8000) if chance.random() < 0.3 else None,
+    )
+
+
+def _fault(chance: Random, kinds: tuple[str, ...]) -> Fault:
+    kind = chance.choice(kinds)
+    return Fault(kind=kind, rate=chance.choice((200, 1000)), for_s=chance.choice((0.2, 2, 6)), factor=2.0)  # type: ignore[arg-type]

@@ -1,0 +1,17 @@
+;; An event function as EDGELESS compiles them: its init logs a line, and that is all.
+(module
+  (import "env" "telemetry_log_asm" (func $log (param i32 i32 i32 i32 i32)))
+  (memory (export "memory") 17)
+  (data (i32.const 16) "event") (data (i32.const 32) "started")
+  (global $next (mut i32) (i32.const 4096))
+  (func (export "edgeless_mem_alloc") (param $size i32) (result i32) (local $at i32)
+    (local.set $at (global.get $next))
+    (global.set $next (i32.add (local.get $at) (i32.and (i32.add (local.get $size) (i32.const 7)) (i32.const -8))))
+    (local.get $at))
+  (func (export "edgeless_mem_free") (param i32 i32))
+  (func (export "edgeless_mem_clear") (global.set $next (i32.const 4096)))
+  (func (export "handle_init_asm") (param i32 i32 i32 i32)
+    (call $log (i32.const 3) (i32.const 16) (i32.const 5) (i32.const 32) (i32.const 7)))
+  (func (export "handle_cast_asm") (param i32 i32 i32 i32))
+  (func (export "handle_call_asm") (param i32 i32 i32 i32 i32 i32) (result i32) (i32.const 0))
+  (func (export "handle_stop_asm")))
