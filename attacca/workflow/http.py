@@ -69,11 +69,11 @@ async def read_workflow_logs(
     component: FromQuery[str | None] = None,
     follow: Annotated[bool, QueryParameter(description="go on with what is written from now on")] = False,  # noqa: FBT002
 ) -> Stream:
-    """One JSON object per line: what its event functions wrote."""
+    """One JSON object per line: what its event functions wrote, and what its resources could not do."""
     view = workflows.core.view(workflow)
-    names = [one.name for one in view.spec.components if not one.resource]
+    names = [one.name for one in view.spec.components]
     if component is not None and component not in names:
-        raise NotFound(f"{view.name} has no event function {component[:80]!r}", f"it has {', '.join(names)}")
+        raise NotFound(f"{view.name} has no component {component[:80]!r}", f"it has {', '.join(names)}")
     sources = [logs(f"{view.id}.{name}", None, follow) for name in names if component in (None, name)]
     return Stream(lines(sources, follow=follow), media_type=NDJSON)
 
