@@ -66,6 +66,7 @@ class ComponentState(msgspec.Struct, frozen=True, kw_only=True):
     requires: Requirements = Requirements()
     outputs: dict[str, tuple[str, ...]]
     instances: tuple[InstanceState, ...]
+    standby: InstanceState | None = None  # which takes the place of the one that there is
     why: str = ""  # what went wrong last
 
 
@@ -185,12 +186,27 @@ def _components(core: DomainCore, seen: Mapping[str, InstanceView], known: Known
     for workflow in core.workflows.values():
         for parts in workflow.replicas.values():
             place = parts[0].place
-            now = tuple((part.instance, part.stage, part.why, seen.get(part.instance)) for part in parts)
+            now = tuple((*_now(part), seen.get(part.instance)) for part in parts)
             before = known.get(place)
             fresh[place] = before if before is not None and before[0] == now else (now, _component(parts, seen))
     known.clear()
     known.update(fresh)
     return tuple(row for _, row in fresh.values())
+
+
+def _now(part: Part) -> tuple[object, ...]:
+    spare = part.spare
+    stands = None if spare is None else (spare.instance, spare.worker, spare.is_ready)
+    return part.instance, part.stage, part.why, stands
+
+
+def _standby(part: Part) -> InstanceState | None:
+    spare = part.spare
+    if spare is None or not spare.instance:
+        return None
+    return InstanceState(
+        name=spare.instance, id=identities.of_instance(spare.instance), node=spare.worker, is_up=spare.is_ready
+    )
 
 
 def _component(parts: list[Part], seen: Mapping[str, InstanceView]) -> ComponentState:
@@ -210,6 +226,7 @@ def _component(parts: list[Part], seen: Mapping[str, InstanceView]) -> Component
         requires=spec.requires,
         outputs={channel: output.to for channel, output in spec.outputs.items()},
         instances=tuple(_instance(part, seen.get(part.instance)) for part in parts if part.instance),
+        standby=_standby(parts[0]),
         why=next((part.why for part in parts if part.why), ""),
     )
 
