@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -10,8 +10,9 @@ from attacca.errors import AttaccaError, BadRequest
 from attacca.model.events import InstanceView
 from attacca.model.sandbox import WorkerView
 from attacca.workflow.core.domain import DomainCore
+from attacca.workflow.core.graph import Part
 from attacca.workflow.core.intents import Cordon, Intent, Migrate, Verdict, judge
-from attacca.workflow.core.state import Change, Counts, DomainState, changes, domain_state
+from attacca.workflow.core.state import Change, Counts, DomainState, Known, changes, domain_state
 
 LOG = logging.getLogger("attacca.workflow")
 EVERY_S = 0.25  # between two looks for changes, while somebody wants to hear of them
@@ -36,6 +37,7 @@ class Delegation:
         self._domain, self._providers = domain, tuple(providers)
         self._move, self._cordon = move, cordon
         self.views: dict[str, WorkerView] = {}
+        self._known: Known = {}
         self._ended = asyncio.Event()
         self._listeners = 0
         self._turn = asyncio.Lock()  # intents of several askers do not mix
@@ -62,7 +64,7 @@ class Delegation:
             task.cancel()
 
     def state(self) -> DomainState:
-        found = domain_state(self._core, self._domain, self.views, self._seen, self._providers)
+        found = domain_state(self._core, self._domain, self.views, self._seen, self._providers, self._known)
         return msgspec.structs.replace(found, intents=self.counts)
 
     async def changes(self) -> AsyncIterator[list[Change]]:
@@ -95,7 +97,8 @@ class Delegation:
     async def obey(self, intents: list[Intent]) -> list[Verdict]:
         """In their order, and answers when all is done that can be."""
         async with self._turn:
-            begun = [await self._begin(intent) for intent in intents]
+            await self._settled(intents)
+            begun = [await self._begin(verdict) for verdict in judge(self.state(), intents, self._fits)]
         verdicts = [one if isinstance(one, Verdict) else await one for one in begun]
         for verdict in verdicts:
             self._count(verdict)
@@ -105,22 +108,28 @@ class Delegation:
         """What is no intent."""
         self._count(Verdict(outcome="refused", why=f"{error.message} ({error.hint})"))
 
-    async def _begin(self, intent: Intent) -> Verdict | asyncio.Task[Verdict]:
-        """One after the other of one component: each is judged by what came of the one before."""
-        if isinstance(intent, Migrate):
-            named = self.state().component(intent.component)
-            before = None if named is None else self._moving.get(named.name)
-            if before is not None:
-                await asyncio.wait([before])
-        verdict = judge(self.state(), [intent], self._fits)[0]
+    async def _settled(self, intents: list[Intent]) -> None:
+        """What these are about is where it was to be: each is judged by what came of those before."""
+        if self._moving:
+            rows = self.state().by_any_name()
+            named = {rows[one.component].name for one in intents if isinstance(one, Migrate) and one.component in rows}
+            await self._arrived([name for name in self._moving if name in named])
+
+    async def _arrived(self, components: list[str]) -> None:
+        if components:
+            await asyncio.wait([self._moving[name] for name in components])
+
+    async def _begin(self, verdict: Verdict) -> Verdict | asyncio.Task[Verdict]:
+        """Moves of one component one after the other, of several side by side."""
         if verdict.outcome != "do":
             return verdict
-        if isinstance(intent, Migrate):
-            task = asyncio.get_running_loop().create_task(self._moved(verdict))
-            self._moving[verdict.component] = task
-            task.add_done_callback(lambda _: self._moving.pop(verdict.component, None))
-            return task
-        return await self._attempted(verdict, self._cordon(verdict.node, isinstance(intent, Cordon)))
+        if not isinstance(verdict.intent, Migrate):
+            return await self._attempted(verdict, self._cordon(verdict.node, isinstance(verdict.intent, Cordon)))
+        name = verdict.component
+        await self._arrived([name] if name in self._moving else [])
+        task = self._moving[name] = asyncio.get_running_loop().create_task(self._moved(verdict))
+        task.add_done_callback(lambda task: self._moving.pop(name) if self._moving.get(name) is task else None)
+        return task
 
     async def _moved(self, verdict: Verdict) -> Verdict:
         workflow, _, component = verdict.component.partition(".")
@@ -141,11 +150,14 @@ class Delegation:
         else:
             LOG.info("an intent: %s", verdict.why)
 
-    def _fits(self, component: str, node: str) -> str:
+    def _fits(self, component: str, node: str, beside: Sequence[str]) -> str:
+        parts = self._parts(component)
+        if not parts:
+            return "it is not there any more"
+        asked = [part.asked for name in (component, *beside) for part in self._parts(name)]
+        return next((why for part in parts if (why := self._core.nodes.unready(node, part, asked))), "")
+
+    def _parts(self, component: str) -> list[Part]:
         workflow, _, name = component.partition(".")
         known = self._core.workflows.get(workflow)
-        parts = () if known is None else known.parts.values()
-        part = next((one for one in parts if one.spec.name == name), None)
-        if part is None:
-            return "it is not there any more"
-        return self._core.nodes.unready(node, part, [part.asked])
+        return [] if known is None else known.replicas.get(name, [])

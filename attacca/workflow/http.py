@@ -69,32 +69,38 @@ async def read_workflow_logs(
     component: FromQuery[str | None] = None,
     follow: Annotated[bool, QueryParameter(description="go on with what is written from now on")] = False,  # noqa: FBT002
 ) -> Stream:
-    """One JSON object per line: what its event functions wrote."""
+    """One JSON object per line: what its event functions wrote, and what its resources could not do."""
     view = workflows.core.view(workflow)
-    names = [one.name for one in view.spec.components if not one.resource]
+    names = [one.name for one in view.spec.components]
     if component is not None and component not in names:
-        raise NotFound(f"{view.name} has no event function {component[:80]!r}", f"it has {', '.join(names)}")
+        raise NotFound(f"{view.name} has no component {component[:80]!r}", f"it has {', '.join(names)}")
     sources = [logs(f"{view.id}.{name}", None, follow) for name in names if component in (None, name)]
-    return Stream(_lines(sources, follow=follow), media_type=NDJSON)
+    return Stream(lines(sources, follow=follow), media_type=NDJSON)
 
 
-async def _lines(sources: list[AsyncIterator[LogLine]], *, follow: bool) -> AsyncIterator[bytes]:
-    """What is there is put in order; what comes is told as it comes."""
+async def lines(sources: list[AsyncIterator[LogLine]], *, follow: bool) -> AsyncIterator[bytes]:
+    """What is there is put in order; what comes is told as it comes, until all of them have ended."""
     if not follow:
         known = [line for source in sources async for line in source]
         for line in sorted(known, key=lambda one: one.at):
             yield msgspec.json.encode(line) + b"\n"
         return
-    queue: asyncio.Queue[LogLine] = asyncio.Queue(100)
+    queue: asyncio.Queue[LogLine | None] = asyncio.Queue(100)
 
     async def pump(source: AsyncIterator[LogLine]) -> None:
         async for line in source:
             await queue.put(line)
+        await queue.put(None)
 
     tasks = [asyncio.create_task(pump(source)) for source in sources]
+    left = len(tasks)
     try:
-        while True:
-            yield msgspec.json.encode(await queue.get()) + b"\n"
+        while left:
+            told = await queue.get()
+            if told is None:
+                left -= 1
+            else:
+                yield msgspec.json.encode(told) + b"\n"
     finally:
         for task in tasks:
             task.cancel()

@@ -1,6 +1,8 @@
 """The dialect that follows EDGELESS, asked by a client of its own proto: what its command line asks, and what it never
 would."""
 
+import json
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -35,8 +37,14 @@ def cast(ctx, source, message): ...
 """
 
 
+def page_of(port: int) -> str:
+    """On another address of the same machine, so that both are free."""
+    return f"http://127.0.0.2:{port}"
+
+
 class Client:
     def __init__(self, port: int) -> None:
+        self.port = port
         self.channel = grpc.insecure_channel(f"127.0.0.1:{port}")
 
     def raw(self, name: str, data: bytes, token: str = "") -> Any:
@@ -75,8 +83,10 @@ def migration(workflow: Any, to: str, component: str) -> Any:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Whole, Client, Path]]:
     state, port = tmp_path_factory.mktemp("state"), free_port()
-    telemetry = ("telemetry.performance_samples=true", f"telemetry.metrics_url=http://127.0.0.1:{free_port()}")
-    settings = (f"workflows.edgeless_url=http://127.0.0.1:{port}", *telemetry)
+    settings = (
+        f"workflows.edgeless_url=http://127.0.0.1:{port}", f"workflows.dataset.path={state}/run-",
+        "telemetry.performance_samples=true", f"telemetry.metrics_url={page_of(port)}", "telemetry.log_level=info",
+    )  # fmt: skip
     with running(state, *(word for one in settings for word in ("--set", one))) as whole:
         client = Client(port)
         yield whole, client, state
@@ -117,6 +127,27 @@ def test_a_workflow_is_started_listed_inspected_and_stopped(server: Server) -> N
     assert list(client("List").identifiers) == []
     assert client("Stop", name) == Empty()
     assert client("Migrate", migration(name, "attacca", "")).response_error.summary == "Unknown workflow id"
+
+
+def test_what_an_instance_does_is_on_a_page_in_its_log_and_in_the_data_sets(server: Server) -> None:
+    whole, client, state = server
+    name = client("Start", asked(function("f", SENDER, out="log"), log="file-log")).workflow_status.workflow_id
+    followed = urllib.request.urlopen(f"http://127.0.0.1:{whole.port}/api/workflows/edgeless/logs?follow=true")
+    told = [json.loads(followed.readline()) for _ in range(3)]
+    assert {one["text"].partition(":")[0] for one in told} == {"bench", "telemetry"}
+
+    def page() -> str:
+        with urllib.request.urlopen(f"{page_of(client.port)}/metrics") as answer:
+            return str(answer.read(), "utf-8")
+
+    until(lambda: "execution_times_count" in page())
+    assert 'function_count{function_type="PYTHON",node_id="worker"} 1.0' in page()
+    entries = state / "run-application_logs.csv"
+    until(lambda: entries.exists() and ",bench," in entries.read_text())
+    assert client("Stop", name) == Empty()
+    assert followed.read().count(b"exit: Ok") == 1, "it ends with what it follows"
+    assert "function_execution_time" in (state / "run-performance_samples.csv").read_text()
+    assert 'function_exits_total{function_type="file-log",node_id="worker",status="Ok"}' in page()
 
 
 @pytest.mark.parametrize(

@@ -173,3 +173,17 @@ def test_a_workflow_of_edgeless_is_started_as_it_is(whole: Whole, tmp_path: Path
     flow.function("counter", "classes/counter.py", outputs={"out": "log"})
     flow.resource("log", "file-log", {"filename": "scripted.log"})
     assert flow.start(f"http://127.0.0.1:{whole.port}")["name"] == "scripted"
+
+
+def test_what_a_resource_could_not_do_is_in_the_log(whole: Whole) -> None:
+    source = "def init(ctx, payload, state):\n    ctx.cast('out', 'x')\n\ndef cast(ctx, source, message): ...\n"
+    parts = [
+        {"name": "sender", "artefact": uploaded(whole, source), "outputs": {"out": {"to": ["world"]}}},
+        {"name": "world", "resource": "http-egress"},
+    ]
+    assert started(whole, "failing", parts).status == 201
+
+    def written() -> bytes:
+        return whole.ask("GET", "/api/workflows/failing/logs?component=world").body
+
+    until(lambda: b"the event is no request" in written(), "it says why")

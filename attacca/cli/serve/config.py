@@ -35,7 +35,8 @@ def run(*, file: ConfigFile = "", check: Check = "", assignments: Assignments = 
     settled = load({} if check else os.environ, check or file, assignments=assignments or [])
     origins = dict(settled.origins)
     for key in ("store.url", "workflows.mirror.url"):
-        origins[key] = origins[key]._replace(value=masked(str(origins[key].value)))
+        given = origins[key]
+        origins[key] = given._replace(value=masked(str(given.value)), where=masked(given.where))
     if check and not as_json:
         said = sum(given.layer == "file" for given in settled.origins.values())
         say(f"{check} is right: {said} setting{'s' * (said != 1)}.", "green")

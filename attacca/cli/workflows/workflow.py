@@ -125,7 +125,7 @@ def logs(
     workflow: Which, *, component: Only = "", follow: Follow = False, url: Url = DEFAULT_URL, token: Token = "",
     as_json: Json = False,
 ) -> None:  # fmt: skip
-    """Show what the functions of a workflow wrote."""
+    """Show what the functions of a workflow wrote, and what its resources could not do."""
     from attacca.cli.watch.logs import rendered, show_raw
 
     query = "&".join([f"component={quoted(component)}"] * bool(component) + ["follow=true"] * follow)

@@ -381,9 +381,9 @@ class Instances:
         self._timers.clear((Timer.HALT, instance.id))
         unsent = self.exchange.detours.end(instance)
         assert instance.error is not None, "why it is gone"
-        out.append(self._down(instance.id, instance.error, instance.unheard, unsent))
-        if self.telemetry is not None:
+        if self.telemetry is not None:  # before control lets go of its log
             self.telemetry.exited(instance, instance.error, out)
+        out.append(self._down(instance.id, instance.error, instance.unheard, unsent))
         state = instance.state
         if any(one.state is state for one in self.by_id.values()):
             return

@@ -93,7 +93,7 @@ class Telemetry:
     def ran(self, now: float, instance: EventInstance, kind: EventKind, seconds: float, out: list[Command]) -> None:
         is_event = kind is EventKind.CAST or kind is EventKind.CALL
         if is_event and self._is_page:
-            key = (instance.id, type_of(instance), "Call" if kind is EventKind.CALL else "Cast")
+            key = (instance.id, self.made[instance.id], "Call" if kind is EventKind.CALL else "Cast")
             found = self.executions.get(key)
             if found is None:
                 found = self.executions[key] = Histogram()
@@ -140,7 +140,8 @@ class Telemetry:
                 self._samples.append(Sample(instance.id, measure, self.at(now), seconds))
             else:
                 self._lost += 1
-        self._write(instance, level, f"{measure}: {seconds * 1e3:.3f} ms", out)
+        if self._level:
+            self._write(instance, level, f"{measure}: {seconds * 1e3:.3f} ms", out)
 
     def _write(self, instance: EventInstance, level: str, text: str, out: list[Command]) -> None:
         if LEVELS.index(level) <= self._level:

@@ -59,8 +59,8 @@ class Books:
         return [workflow.view() for workflow in self.workflows.values()]
 
     def names(self) -> frozenset[str]:
-        """Of event functions, as what they write into the log is kept by."""
-        return frozenset(part.revision.function for part in self.all() if part.spec.artefact is not None)
+        """Of components, as what they write into the log is kept by."""
+        return frozenset(part.revision.function for part in self.all())
 
     def digests(self) -> set[str]:
         """Of the code that is needed."""

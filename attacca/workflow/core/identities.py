@@ -3,6 +3,7 @@
 A name that is a UUID already is its own.
 """
 
+from functools import lru_cache
 from uuid import UUID, uuid5
 
 SPACE = UUID("0a41a31d-a4c0-433d-8067-0beb99b45d36")
@@ -38,5 +39,6 @@ def is_uuid(text: str) -> bool:
     return True
 
 
+@lru_cache(maxsize=65_536)
 def _made(kind: str, name: str) -> str:
     return name.lower() if is_uuid(name) else str(uuid5(SPACE, f"{kind}/{name}"))

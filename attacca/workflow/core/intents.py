@@ -5,7 +5,7 @@ obeyed. Everything that is wrong with one is said, and ends nothing.
 as well.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, Literal
 
 import msgspec
@@ -21,7 +21,8 @@ PREFIX, MIGRATE, CORDON = "intent", "migrate", "cordon"
 FORMS = "intent:migrate:COMPONENT with nodes, or intent:cordon:NODE with yes or no"
 
 Named = Annotated[str, msgspec.Meta(min_length=1, max_length=NAME_MOST)]
-Fits = Callable[[str, str], str]  # of a component and a node, by their names: why it cannot run there; empty: it can
+# Of a component, a node, and the components that will have gone there before it: why it cannot have it; empty: it can.
+Fits = Callable[[str, str, Sequence[str]], str]
 
 
 class Migrate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="intent", tag="migrate"):
@@ -101,67 +102,75 @@ def _cordon(node: str, text: str) -> Intent:
     raise BadRequest(f"the cordon of {node!r} is {text[:40]!r}", "yes or no")
 
 
-def judge(state: DomainState, intents: Iterable[Intent], fits: Fits) -> list[Verdict]:
-    """What to do about each, in their order."""
-    cordoned = {node.name: node.is_cordoned for node in state.nodes}
-    places: dict[str, str] = {}  # where components will have gone
-    verdicts = []
-    for intent in intents:
-        if isinstance(intent, Migrate):
-            verdict = _judge_migrate(state, intent, fits, cordoned, places)
-            if verdict.outcome == "do":
-                places[verdict.component] = verdict.node
-        else:
-            verdict = _judge_cordon(state, intent, cordoned)
-            if verdict.outcome == "do":
-                cordoned[verdict.node] = isinstance(intent, Cordon)
-        verdicts.append(verdict)
-    return verdicts
+class Plan:
+    """What will be, when the intents so far have been obeyed."""
 
+    def __init__(self, state: DomainState, fits: Fits) -> None:
+        self._fits = fits
+        self._components = state.by_any_name()
+        self._nodes = {name: node.name for node in state.nodes for name in (node.name, node.id)}
+        self._cordoned = {node.name: node.is_cordoned for node in state.nodes}
+        self._moved: dict[str, str] = {}  # by component: where it will have gone
 
-def _judge_cordon(state: DomainState, intent: Cordon | Uncordon, cordoned: dict[str, bool]) -> Verdict:
-    node = state.node(intent.node)
-    if node is None:
-        return _refused(intent, f"there is no node {intent.node!r}")
-    is_on = isinstance(intent, Cordon)
-    if cordoned[node.name] == is_on:
-        why = f"{node.name} is {'cordoned already' if is_on else 'not cordoned'}"
-        return Verdict(outcome="nothing", why=why, intent=intent, node=node.name)
-    why = f"{node.name} is given nothing new" if is_on else f"{node.name} is given new instances again"
-    return Verdict(outcome="do", why=why, intent=intent, node=node.name)
+    def __repr__(self) -> str:
+        return (
+            f"<Plan {len(self._moved)} moves, {sum(self._cordoned.values())} of {len(self._cordoned)} nodes cordoned>"
+        )
 
+    def judge(self, intent: Intent) -> Verdict:
+        return self._migrate(intent) if isinstance(intent, Migrate) else self._cordon(intent)
 
-def _judge_migrate(
-    state: DomainState, intent: Migrate, fits: Fits, cordoned: dict[str, bool], places: dict[str, str]
-) -> Verdict:
-    component = state.component(intent.component)
-    if component is None:
-        return _refused(intent, f"there is no component {intent.component!r}")
-    where = places.get(component.name) or _place(component)
-    if not where:
-        return _refused(intent, f"{component.name} runs nowhere now", component.name)
-    reasons = []
-    for named in intent.to:
-        node = state.node(named)
+    def _cordon(self, intent: Cordon | Uncordon) -> Verdict:
+        node = self._nodes.get(intent.node)
         if node is None:
-            reasons.append(f"there is no node {named!r}")
-        elif node.name == where:
-            return Verdict(
-                outcome="nothing", why=f"{component.name} is on {where} already", intent=intent,
-                component=component.name, node=where,
-            )  # fmt: skip
-        elif cordoned[node.name]:
-            reasons.append(f"{node.name} is cordoned")
-        elif unfit := fits(component.name, node.name):
-            reasons.append(f"{node.name}: {unfit}")
-        else:
-            why = "; ".join([f"{component.name} goes from {where} to {node.name}", *reasons])
-            return Verdict(outcome="do", why=why, intent=intent, component=component.name, node=node.name)
-    return _refused(intent, "; ".join(reasons), component.name)
+            return _refused(intent, f"there is no node {intent.node!r}")
+        is_on = isinstance(intent, Cordon)
+        if self._cordoned[node] == is_on:
+            why = f"{node} is {'cordoned already' if is_on else 'not cordoned'}"
+            return Verdict(outcome="nothing", why=why, intent=intent, node=node)
+        self._cordoned[node] = is_on
+        why = f"{node} is given nothing new" if is_on else f"{node} is given new instances again"
+        return Verdict(outcome="do", why=why, intent=intent, node=node)
+
+    def _migrate(self, intent: Migrate) -> Verdict:
+        component = self._components.get(intent.component)
+        if component is None:
+            return _refused(intent, f"there is no component {intent.component!r}")
+        where = self._places(component)
+        if not where:
+            return _refused(intent, f"{component.name} runs nowhere now", component.name)
+        reasons: list[str] = []
+        for named in intent.to:
+            node = self._nodes.get(named, "")
+            if where == {node}:
+                why = f"{component.name} is on {node} already"
+                return Verdict(outcome="nothing", why=why, intent=intent, component=component.name, node=node)
+            why = self._why_not(component.name, named, node)
+            if not why:
+                self._moved[component.name] = node
+                said = [f"{component.name} goes from {', '.join(sorted(where))} to {node}", *reasons]
+                return Verdict(outcome="do", why="; ".join(said), intent=intent, component=component.name, node=node)
+            reasons.append(why)
+        return _refused(intent, "; ".join(reasons), component.name)
+
+    def _places(self, component: ComponentState) -> set[str]:
+        moved = self._moved.get(component.name)
+        return {one.node for one in component.instances} if moved is None else {moved}
+
+    def _why_not(self, component: str, named: str, node: str) -> str:
+        if not node:
+            return f"there is no node {named!r}"
+        if self._cordoned[node]:
+            return f"{node} is cordoned"
+        beside = [name for name, place in self._moved.items() if place == node and name != component]
+        why = self._fits(component, node, beside)
+        return f"{node}: {why}" if why else ""
 
 
-def _place(component: ComponentState) -> str:
-    return component.instances[0].node if component.instances else ""
+def judge(state: DomainState, intents: Iterable[Intent], fits: Fits) -> list[Verdict]:
+    """What to do about each, in their order, as if those before it had been obeyed."""
+    plan = Plan(state, fits)
+    return [plan.judge(intent) for intent in intents]
 
 
 def _refused(intent: Intent, why: str, component: str = "") -> Verdict:

@@ -66,6 +66,7 @@ class ComponentState(msgspec.Struct, frozen=True, kw_only=True):
     requires: Requirements = Requirements()
     outputs: dict[str, tuple[str, ...]]
     instances: tuple[InstanceState, ...]
+    standby: InstanceState | None = None  # which takes the place of the one that there is
     why: str = ""  # what went wrong last
 
 
@@ -88,15 +89,29 @@ class DomainState(msgspec.Struct, frozen=True, kw_only=True):
 
     def component(self, named: str) -> ComponentState | None:
         """By its logical UUID, as WORKFLOW.COMPONENT, or with the name of a workflow where only one has that."""
-        found = [one for one in self.components if named in (one.id, one.name)]
-        found = found or [one for one in self.components if named == f"{one.workflow_name}.{one.component}"]
-        return found[0] if len(found) == 1 else None
+        return self.by_any_name().get(named)
+
+    def by_any_name(self) -> dict[str, ComponentState]:
+        """All components, each under every name that it has alone."""
+        found: dict[str, ComponentState] = {}
+        several: set[str] = set()
+        for one in self.components:
+            told = f"{one.workflow_name}.{one.component}"
+            if told in found:
+                several.add(told)
+            found[told] = one
+        for told in several:
+            del found[told]
+        for one in self.components:
+            found[one.id] = found[one.name] = one
+        return found
 
     def node(self, named: str) -> NodeState | None:
         """By its UUID or its name."""
         return next((one for one in self.nodes if named in (one.id, one.name)), None)
 
 
+Known = dict[str, tuple[object, ComponentState]]  # by place: what a row was made of, and the row
 Row = NodeState | ProviderState | ComponentState
 
 
@@ -114,9 +129,10 @@ def domain_state(
     views: Mapping[str, WorkerView],
     seen: Mapping[str, InstanceView],
     providers: Iterable[str],
+    known: Known | None = None,
 ) -> DomainState:
     """`views`: what nodes said last of themselves, `seen`: and of their instances. `providers`: the classes of
-    resources that a node can host which has not said."""
+    resources that a node can host which has not said. `known`: rows of the time before, which it keeps."""
     nodes = [core.nodes.by_name[name] for name in sorted(core.nodes.by_name)]
     installed = tuple(sorted(providers))
     return DomainState(
@@ -127,9 +143,7 @@ def domain_state(
             for node in nodes
             for one in (installed if node.machine.resources is None else node.machine.resources)
         ),
-        components=tuple(
-            _component(parts, seen) for one in core.workflows.values() for parts in _by_component(one.parts.values())
-        ),
+        components=_components(core, seen, {} if known is None else known),
     )
 
 
@@ -144,8 +158,12 @@ def changes(before: DomainState | None, now: DomainState) -> list[Change]:
         known: dict[str, Row] = {row.name: row for row in old}
         there = {row.name for row in new}
         told += [Change(kind=kind, name=name) for name in known if name not in there]
-        told += [Change(kind=kind, name=row.name, now=row) for row in new if known.get(row.name) != row]
+        told += [Change(kind=kind, name=row.name, now=row) for row in new if _is_another(known.get(row.name), row)]
     return told
+
+
+def _is_another(before: Row | None, now: Row) -> bool:
+    return before is not now and before != now
 
 
 def _node(node: Node, view: WorkerView | None) -> NodeState:
@@ -162,11 +180,33 @@ def _node(node: Node, view: WorkerView | None) -> NodeState:
     )
 
 
-def _by_component(parts: Iterable[Part]) -> Iterable[list[Part]]:
-    found: dict[str, list[Part]] = {}
-    for part in parts:
-        found.setdefault(part.spec.name, []).append(part)
-    return found.values()
+def _components(core: DomainCore, seen: Mapping[str, InstanceView], known: Known) -> tuple[ComponentState, ...]:
+    """A row that would be the same is the same: most of many do not change."""
+    fresh: Known = {}
+    for workflow in core.workflows.values():
+        for parts in workflow.replicas.values():
+            place = parts[0].place
+            now = tuple((*_now(part), seen.get(part.instance)) for part in parts)
+            before = known.get(place)
+            fresh[place] = before if before is not None and before[0] == now else (now, _component(parts, seen))
+    known.clear()
+    known.update(fresh)
+    return tuple(row for _, row in fresh.values())
+
+
+def _now(part: Part) -> tuple[object, ...]:
+    spare = part.spare
+    stands = None if spare is None else (spare.instance, spare.worker, spare.is_ready)
+    return part.instance, part.stage, part.why, stands
+
+
+def _standby(part: Part) -> InstanceState | None:
+    spare = part.spare
+    if spare is None or not spare.instance:
+        return None
+    return InstanceState(
+        name=spare.instance, id=identities.of_instance(spare.instance), node=spare.worker, is_up=spare.is_ready
+    )
 
 
 def _component(parts: list[Part], seen: Mapping[str, InstanceView]) -> ComponentState:
@@ -186,6 +226,7 @@ def _component(parts: list[Part], seen: Mapping[str, InstanceView]) -> Component
         requires=spec.requires,
         outputs={channel: output.to for channel, output in spec.outputs.items()},
         instances=tuple(_instance(part, seen.get(part.instance)) for part in parts if part.instance),
+        standby=_standby(parts[0]),
         why=next((part.why for part in parts if part.why), ""),
     )
 

@@ -36,8 +36,11 @@ RUNTIMES = ["PYTHON", "RUST_WASM"]
 KB_MB = 1024
 
 
-def texts(state: DomainState, shape: Shape) -> dict[str, str]:
-    """Everything but what is measured."""
+Made = dict[str, tuple[object, dict[str, str]]]  # by component: what its texts were made of, and they
+
+
+def texts(state: DomainState, shape: Shape, made: Made | None = None) -> dict[str, str]:
+    """Everything but what is measured. `made`: those of the time before, which it keeps."""
     found = {} if shape is Shape.DOCUMENT else {"domain_info:domain_id": state.domain}
     ids = {one.name: one.id for one in state.components}
     nodes = {node.name: node.id for node in state.nodes}
@@ -48,10 +51,24 @@ def texts(state: DomainState, shape: Shape) -> dict[str, str]:
             found[f"{LITERAL}:{node.id}"] = able
     for provider in state.providers:
         found[f"{PROVIDER}:{provider.name}"] = _json(_provider(provider, nodes))
+    fresh: Made = {}
+    before = {} if made is None else made
     for one in state.components:
-        found[f"{INSTANCE}:{one.id}"] = _json(_instances(one, nodes))
-        if one.outputs:
-            found[f"{DEPENDENCY}:{one.id}"] = _json(_dependencies(one, ids))
+        now = (one.outputs, tuple((each.id, each.node) for each in one.instances))
+        old = before.get(one.id)
+        told = old if old is not None and old[0] == now else (now, _of_component(one, nodes, ids))
+        fresh[one.id] = told
+        found |= told[1]
+    before.clear()
+    before.update(fresh)
+    return found
+
+
+def _of_component(one: ComponentState, nodes: dict[str, str], ids: dict[str, str]) -> dict[str, str]:
+    """Nothing else of it changes while it is there."""
+    found = {f"{INSTANCE}:{one.id}": _json(_instances(one, nodes))}
+    if one.outputs:
+        found[f"{DEPENDENCY}:{one.id}"] = _json(_dependencies(one, ids))
     return found
 
 

@@ -41,6 +41,7 @@ class Reflection:
     def __init__(self, prefix: str, shape: Shape) -> None:
         self._prefix, self._shape = prefix, shape
         self._written: dict[str, str] | None = None  # texts that are there, without the prefix; None: who knows
+        self._made: keys.Made = {}
         self._looks: dict[str, object] = {}  # by node, the load that was written last
 
     def __repr__(self) -> str:
@@ -67,7 +68,7 @@ class Reflection:
         return [*stale(owned, ours, self._kept()), *ours]
 
     def _texts(self, state: DomainState, wall: float) -> list[Write]:
-        now = keys.texts(state, self._shape)
+        now = keys.texts(state, self._shape, self._made)
         before = self._written or {}
         changed = [key for key, value in now.items() if before.get(key) != value]
         gone = [key for key in before if key not in now and not key.endswith(f":{keys.LAST_UPDATE}")]

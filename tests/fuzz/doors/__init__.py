@@ -18,6 +18,7 @@ PURE = (
     "traces",
     "links",
     "intents",
+    "edgeless",
     "modules",
 )
 LIVE = ("packets", "admin")  # with processes and sockets

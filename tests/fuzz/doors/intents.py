@@ -84,7 +84,7 @@ class Left(Door):
             assert verdict.outcome in ("do", "nothing", "refused")
             assert verdict.outcome == "refused" or verdict.node in names, "what is done is done at a node"
             if verdict.outcome == "do" and isinstance(intent, Migrate):
-                assert fits(verdict.component, verdict.node) == ""
+                assert fits(verdict.component, verdict.node, ()) == ""
         assert judge(STATE, intents, fits) == verdicts, "it is judged the same again"
         return "taken"
 

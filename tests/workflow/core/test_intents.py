@@ -1,9 +1,12 @@
 """Intents from outside: read by the letter, and judged by what the domain is."""
 
+from collections.abc import Sequence
+
+import msgspec
 import pytest
 
 from attacca.errors import BadRequest
-from attacca.workflow.core.intents import Cordon, Intent, Migrate, Uncordon, Verdict, judge, read
+from attacca.workflow.core.intents import Cordon, Intent, Migrate, Plan, Uncordon, Verdict, judge, read
 from attacca.workflow.core.state import ComponentState, DomainState, InstanceState, NodeState
 
 LID, NODE = "10000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002"
@@ -69,8 +72,8 @@ STATE = DomainState(
 )
 
 
-def fits(component: str, node: str) -> str:
-    return "it has no room" if (component, node) == ("w1.b", "n1") else ""
+def fits(component: str, node: str, beside: Sequence[str]) -> str:
+    return "it has no room" if (component, node) == ("w1.b", "n1") or "w1.b" in beside else ""
 
 
 def judged(*intents: Intent) -> list[tuple[str, str, str]]:
@@ -117,3 +120,12 @@ def test_each_is_judged_as_if_those_before_it_had_been_obeyed() -> None:
     assert [(outcome, name) for outcome, name, _ in judged(*intents)] == [
         ("do", "n2"), ("refused", ""), ("do", "n3"), ("do", "n2"), ("do", "n3"), ("do", "n1"),
     ]  # fmt: skip
+
+
+def test_who_goes_there_as_well_takes_room() -> None:
+    state = msgspec.structs.replace(STATE, components=(component("a", "n1"), component("b", "n1", "n2")))
+    plan = Plan(state, fits)
+    assert repr(plan) == "<Plan 0 moves, 1 of 3 nodes cordoned>"
+    told = [plan.judge(Migrate(component=name, to=("n2",))) for name in ("w1.b", "w1.a")]
+    assert [one.why for one in told] == ["w1.b goes from n1, n2 to n2", "n2: it has no room"]
+    assert repr(plan) == "<Plan 1 moves, 1 of 3 nodes cordoned>"

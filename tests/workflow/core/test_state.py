@@ -6,7 +6,7 @@ from attacca.model.events import InstanceView
 from attacca.model.sandbox import MachineLoad
 from attacca.worker.core import view
 from attacca.workflow.core import identities
-from attacca.workflow.core.state import Change, DomainState, NodeState, changes, domain_state
+from attacca.workflow.core.state import Change, DomainState, Known, NodeState, changes, domain_state
 from tests.workflow.core.stage import Node, Stage, function
 
 LOAD = MachineLoad(cpu_share=0.5, load_1m=1.25, memory_free_mb=100, disk_free_mb=1000, received_mb_s=0.0, sent_mb_s=0.0)
@@ -78,3 +78,32 @@ def test_a_node_says_how_busy_it_is() -> None:
     told = msgspec.structs.replace(view.brief(stage.nodes["n1"].core), load=LOAD)
     node: NodeState = domain_state(stage.core, "home", {"n1": told}, {}, ()).nodes[0]
     assert (node.load, node.cores, node.labels) == (LOAD, 1, ("hostname=n1",))
+
+
+def test_who_stands_by_is_shown_beside() -> None:
+    stage = Stage(idle, nodes=2)
+    workflow = stage.start(msgspec.structs.replace(function("a"), replicas=2, standby="hot"))
+    stage.play(1.0)
+    only = seen(stage).components[0]
+    assert [one.name for one in only.instances] == [f"{workflow}.a.1"]
+    assert only.standby is not None
+    assert (only.standby.is_up, {only.standby.node, only.instances[0].node}) == (True, {"n1", "n2"})
+
+
+def test_replicas_are_instances_of_one() -> None:
+    stage = Stage(idle, nodes=2)
+    stage.start(msgspec.structs.replace(function("a"), replicas=3))
+    [only] = seen(stage).components
+    assert len({one.id for one in only.instances}) == 3
+
+
+def test_a_row_that_would_be_the_same_is_the_same() -> None:
+    stage = Stage(idle, nodes=2)
+    stage.start(function("a", on="n1"), function("b", on="n2"))
+    known: Known = {}
+    before, now = (domain_state(stage.core, "home", {}, {}, (), known).components for _ in range(2))
+    assert [one is other for one, other in zip(before, now, strict=True)] == [True, True]
+    stage.kill("n1")
+    stage.lose("n1")
+    later = domain_state(stage.core, "home", {}, {}, (), known).components
+    assert [one is other for one, other in zip(now, later, strict=True)] == [False, True]

@@ -3,7 +3,9 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 
+import msgspec
 import pytest
 
 from attacca.errors import BadRequest
@@ -13,7 +15,7 @@ from attacca.workflow.core.intents import Cordon, Intent, Migrate
 from attacca.workflow.core.state import DomainState
 from attacca.workflow.mirror.config import MirrorConfig
 from attacca.workflow.mirror.driver import Mirror
-from attacca.workflow.mirror.memory import MemoryGlass
+from attacca.workflow.mirror.memory import MemoryGlass, Value
 from tests.workflow.mirror.test_keys import PID, STATE, F
 
 KEY = f"instance:{F}"
@@ -144,3 +146,21 @@ def test_a_value_may_come_late_but_not_never() -> None:
         assert house.refused == ["'intent:migrate:b' has no value"]
 
     play(story)
+
+
+def test_domains_with_prefixes_share_a_database() -> None:
+    async def obey(_: list[Intent]) -> None: ...
+
+    async def main() -> None:
+        data: dict[str, Value] = {}
+        for number, prefix in enumerate(("home:", "away:", "")):
+            glass, config = MemoryGlass(prefix), MirrorConfig(url="redis://here", prefix=prefix)
+            glass.data = data
+            state = msgspec.structs.replace(STATE, domain=str(number))
+            await Mirror(
+                config, glass, ManualClock(), "run", partial(msgspec.structs.replace, state), obey, print
+            ).look()
+        found = [data[f"{prefix}domain_info:domain_id"] for prefix in ("home:", "away:", "")]
+        assert found == ["0", "1", "2"]
+
+    asyncio.run(main())

@@ -35,7 +35,7 @@ from attacca.worker.runtime.wasm.envelope import RUN, enveloped, to_compile
 from attacca.worker.runtime.wasm.hosts import Hosts, Processes, Taken
 from attacca.worker.runtime.wasm.modules import Modules
 
-COMPILE_S = 60.0
+COMPILE_S, COMPILE_MB = 60.0, 512
 TRAP, STALE = "Trap", "Stale"
 
 
@@ -64,6 +64,9 @@ class WasmRuntime:
         """`processes` is its own, and makes its hosts, of the revision `host`. `code` has modules, `kept` what was made
         of them."""
         self._hosts, self._clock = Hosts(processes, host, self.hear), clock
+        memory_mb = min(COMPILE_MB, host.settings.memory_mb)
+        settings = msgspec.structs.replace(host.settings, memory_mb=memory_mb)
+        self._compiler = msgspec.structs.replace(host, settings=settings)
         self._ahead = Ahead(self._hosts)
         self._modules = Modules(code, kept, self.compile)
         self._instances: dict[str, Hosted] = {}
@@ -181,6 +184,11 @@ class WasmRuntime:
                 made.set_exception(BadFunction(why.message, "`attacca doctor` says whether wasmtime is there"))
                 return
             self._compiling[host] = made
+            try:
+                self._hosts.processes.limit(host, self._compiler)
+            except OSError as error:
+                made.set_exception(BadFunction(f"its compiler could not be bounded: {error}", "start it again"))
+                return
             begin = Delivery("compile", EventKind.INIT, "\n", to_compile(source))
             for delivery in (begin, Delivery("fetch", EventKind.CALL)):
                 self._hosts.processes.tell(host, Deliver(host, delivery))
@@ -218,7 +226,10 @@ class WasmRuntime:
                     msgspec.structs.replace(report, sandbox=instance.sandbox, function=of.function, revision=of.id)
                 )
             case SandboxGone() | SandboxFailed():
-                self._gone(instance, report.code, instance.why or report.message)
+                message = instance.why or report.message
+                if report.code == "out_of_memory":  # it was made with more
+                    message = f"it went over its memory of {instance.revision.settings.memory_mb} MB"
+                self._gone(instance, report.code, message)
             case _:
                 pass
 
@@ -267,7 +278,9 @@ class WasmRuntime:
             else:
                 made.set_exception(BadFunction(outcome.message, "compile it for wasm32-unknown-unknown"))
         elif isinstance(report, SandboxGone):
-            made.set_exception(BadFunction(f"compiling it failed: {report.message}", "make the module smaller"))
+            memory_mb = self._compiler.settings.memory_mb
+            why = f"it took more than {memory_mb} MB" if report.code == "out_of_memory" else report.message
+            made.set_exception(BadFunction(f"compiling it failed: {why}", "make the module smaller"))
 
     # What is no business of an event function's.
 

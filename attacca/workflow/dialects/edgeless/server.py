@@ -115,7 +115,7 @@ class EdgelessServer:
     # One for each of its calls.
 
     async def _start(self, message: Any) -> Any:
-        return await _outcome(self._controller.start(_asked(message)))
+        return await _outcome(self._controller.start(asked(message)))
 
     async def _migrate(self, message: Any) -> Any:
         workflow, to = message.workflow_id.workflow_id, message.domain_id.domain_id
@@ -130,7 +130,7 @@ class EdgelessServer:
 
     async def _inspect(self, message: Any) -> Any:
         asked, mapped = self._controller.inspect(message.workflow_id)
-        return _words().WorkflowInstanceInfo(request=_request(asked), status=_status_of(mapped))
+        return _words().WorkflowInstanceInfo(request=request(asked), status=_status_of(mapped))
 
     async def _domains(self, message: Any) -> Any:
         found = self._controller.domains(message.domain_id)
@@ -187,7 +187,7 @@ def address(peer: str) -> Address | None:
     return host.strip("[]"), int(port)
 
 
-def _asked(message: Any) -> WorkflowAsked:
+def asked(message: Any) -> WorkflowAsked:
     functions = tuple(
         FunctionAsked(
             name=one.name, function_type=one.class_spec.function_type, binary=one.class_spec.binary,
@@ -206,7 +206,7 @@ def _asked(message: Any) -> WorkflowAsked:
     return WorkflowAsked(functions=functions, resources=resources)
 
 
-def _request(asked: WorkflowAsked) -> Any:
+def request(asked: WorkflowAsked) -> Any:
     words = _words()
     functions = [
         words.WorkflowFunction(

@@ -79,7 +79,8 @@ def _expect_mapping(name: str, mapping: Mapping[str, str], names: list[str]) -> 
         if not channel or not target:
             raise BadRequest(f"empty channel or target in the outputs of {name!r}", "an output leads to a component")
         if target not in names:
-            raise BadRequest(f"the output {channel!r} of {name!r} leads to {target[:80]!r}, which is not there", "")
+            what = f"the output {channel[:80]!r} of {name!r} leads to {target[:80]!r}, which is not there"
+            raise BadRequest(what, "an output leads to a component of the same workflow")
 
 
 def expect_runnable(asked: FunctionAsked) -> None:
@@ -132,11 +133,11 @@ def _outputs(mapping: Mapping[str, str]) -> dict[str, Output]:
 def _requirements(said: Mapping[str, str], named: Named) -> Requirements:
     """As the original reads them: what is no UUID is no node, anything but `required` requires nothing, and what is no
     number is no limit. Resources are said by the names of providers, and required by their classes."""
-    wanted = [one for one in said.get(NODES, "").split(",") if is_uuid(one)]
+    wanted = [one.lower() for one in said.get(NODES, "").split(",") if is_uuid(one)]
     providers = said[PROVIDERS].split(",") if PROVIDERS in said else []
     most = said.get(MOST, "")
     return Requirements(
-        nodes=tuple(named.nodes.get(one.lower(), one) for one in wanted),
+        nodes=tuple(named.nodes.get(one, one) for one in wanted),
         labels=tuple(said[LABELS].split(",")) if LABELS in said else (),
         resources=tuple(named.classes.get(one, one) for one in providers),
         tee=said.get(TEE, "").lower() == REQUIRED, tpm=said.get(TPM, "").lower() == REQUIRED,
@@ -176,7 +177,7 @@ def _annotations(one: Component) -> dict[str, str]:
         PAYLOAD: one.payload,
         NODES: ",".join(map(of_node, where.nodes)) or None,
         LABELS: ",".join(where.labels) if where.labels else None,
-        PROVIDERS: ",".join(where.resources) or None,
+        PROVIDERS: ",".join(where.resources) if where.resources else None,
         TEE: REQUIRED if where.tee else None,
         TPM: REQUIRED if where.tpm else None,
         MOST: str(where.max_instances) if where.max_instances else None,

@@ -139,6 +139,7 @@ def test_a_module_is_compiled_and_then_brought_by_its_init(tmp_path: Path) -> No
         head = ENVELOPE.pack(0, memory, bench.of.settings.timeout_s, 1, 7)
         assert told.delivery.data == head + b"payload" + b"machine code"
         assert f"kill {compiled.sandbox}" in bench.beneath.orders, "who compiles runs nothing"
+        assert f"limit {compiled.sandbox} 512" in bench.beneath.orders
         second = await bench.started("t")
         assert second not in (host, compiled.sandbox)
         assert len([one for _, one in bench.beneath.told if isinstance(one, Deliver)]) == 4, "and is compiled once"
@@ -174,7 +175,8 @@ def test_what_is_said_passes_through_under_its_own_name(tmp_path: Path) -> None:
         ended = RunEnded("s", "d2", FunctionError("CallError", "an error", ""), 1.0)
         assert await bench.reports.get() == ended
         bench.beneath.say(SandboxGone(host, "out_of_memory", "too much"))
-        assert await bench.reports.get() == SandboxGone("s", "out_of_memory", "too much")
+        over = f"it went over its memory of {bench.of.settings.memory_mb} MB"
+        assert await bench.reports.get() == SandboxGone("s", "out_of_memory", over)
         bench.deliver("s", "late", EventKind.CAST)
         assert len(bench.beneath.told) == 4
 

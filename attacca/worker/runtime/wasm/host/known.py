@@ -1,9 +1,10 @@
-"""Modules know nodes and instances by ids of 16 bytes each, and we by texts."""
+"""Modules know nodes and instances by UUIDs, which are those of `workflow/core/identities.py`; and we by names."""
 
 import uuid
 
 SEEN_MOST = 10_000  # addresses that are known by their ids
-NAMESPACE = uuid.UUID("6b0f4a3c-5f0e-5c57-9a7c-2f3f0d1d9b11")
+SPACE = uuid.UUID("0a41a31d-a4c0-433d-8067-0beb99b45d36")
+LENGTH = 36
 
 
 class Known:
@@ -21,7 +22,7 @@ class Known:
         found = self._ids.get(address)
         if found is None:
             instance, _, node = address.partition("@")
-            found = uuid.uuid5(NAMESPACE, node).bytes, uuid.uuid5(NAMESPACE, instance).bytes
+            found = _made("node", node), _made("instance", instance)
             if len(self._ids) >= SEEN_MOST:
                 oldest = next(iter(self._ids))
                 del self._addresses[self._ids.pop(oldest)]
@@ -30,3 +31,12 @@ class Known:
 
     def address(self, node: bytes, instance: bytes) -> str | None:
         return self._addresses.get((node, instance))
+
+
+def _made(kind: str, name: str) -> bytes:
+    if len(name) == LENGTH:
+        try:
+            return uuid.UUID(name).bytes
+        except ValueError:
+            pass
+    return uuid.uuid5(SPACE, f"{kind}/{name}").bytes

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 import pytest
 import wasmtime
@@ -10,6 +11,7 @@ from attacca.worker.runtime.wasm.host import main
 from attacca.worker.runtime.wasm.host.guest import CallError, Guest, Trap, here
 from attacca.worker.runtime.wasm.host.known import Known
 from attacca.worker.runtime.wasm.host.watch import Watch
+from attacca.workflow.core.identities import of_instance, of_node
 from tests.relay import MEMORY, RELAY, assembled
 
 SOURCE = "wf.sender.1@node-1"
@@ -175,6 +177,9 @@ def test_addresses_are_known_by_ids() -> None:
     assert known.address(node, instance) == "wf.a.1@w"
     assert known.address(instance, node) is None
     assert repr(known) == "<Known 2>"
+    assert (node, instance) == (UUID(of_node("w")).bytes, UUID(of_instance("wf.a.1")).bytes), "as others know them"
+    name = str(UUID(int=7))
+    assert known.ids(f"{'x' * 36}@{name}") == (UUID(name).bytes, UUID(of_instance("x" * 36)).bytes)
 
 
 def test_it_is_compiled_or_refused_and_says_what_it_is(bench: Bench) -> None:
