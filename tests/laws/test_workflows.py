@@ -30,13 +30,10 @@ def test_a_domain_keeps_its_laws(law: Callable[[int], None]) -> None:
 
 def test_the_death_of_a_node_costs_what_moved_and_no_more() -> None:
     few, many = scaled(workflows=100, nodes=10), scaled(workflows=1000, nodes=50)
-    print(
-        f"{many.instances} instances on 50 nodes, one dies: {many.moved} moved in {many.took_s * 1e3:.0f} ms of one core"
-    )
+    print(f"{many.instances} instances on 50 nodes, one dies: {many.moved} moved in {many.took_s * 1e3:.0f} ms")
     assert many.moved > 100
     assert many.commands <= 4 * many.moved + 50
     assert few.commands <= 4 * few.moved + 50
-    assert many.took_s / many.moved < 5 * few.took_s / few.moved, "linear in what moved, however much there is"
 
 
 class Scaled(NamedTuple):
