@@ -1,10 +1,13 @@
 """Event functions on one node: what it takes from one to another, and until a workflow is ready."""
 
 import json
+import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
@@ -19,6 +22,7 @@ EVENTS = HERE / "functions" / "events"
 MEMORY_MB = "4000"
 BYTES = 128  # of an event, as of a frame
 WAIT_S = 60.0
+WORKERS = ("worker-1", "worker-2")
 
 
 class Place(NamedTuple):
@@ -132,50 +136,113 @@ def workflow_start(rounds: int, starts: int) -> Iterator[Result]:
     yield Result(name, "ms", "each of them alone, one after the other", 0.7, found)
 
 
+STEADY = _leads("steady", to="stamp"), _leads("stamp", log="log")
+RATE = 200  # events a second, as functions/events/steady.py has it
+
+
+class Moved(NamedTuple):
+    """What was logged: the number of each event, when it was handled, and how many had been before."""
+
+    numbers: list[int]
+    times: list[float]
+    counts: list[int]
+
+    @property
+    def pause_s(self) -> float:
+        return max(after - before for before, after in pairwise(self.times))
+
+
 def migration(rounds: int, events: int) -> Iterator[Result]:
     """An event function that moves to another worker while it is sent 200 events a second: the longest pause between
     two that it handles, beside its start and its stop alone. None is lost, doubled or out of order, or this fails."""
-    payload = json.dumps({"count": events})
-    parts = [{**one, "payload": payload} for one in (_leads("steady", to="stamp"), _leads("stamp", log="log"))]
     found = []
     with ExitStack() as stack:
-        server = stack.enter_context(attacca("--memory", MEMORY_MB, "--workers", "2"))
-        client = stack.enter_context(Client(f"http://127.0.0.1:{server.port}"))
-        code = {one["name"]: EVENTS / f"{one['name']}.py" for one in parts}
-        artefacts = uploaded(client, WorkflowSource("migration", tuple(parts), code), _quietly)
-        alone = WorkflowSource("alone", ({**parts[1], "outputs": {}},), {"stamp": code["stamp"]})
+        place, artefacts = _two_workers(stack, events)
         for number in range(rounds):
-            began = time.perf_counter()
-            view = client.json("POST", "/api/workflows", msgspec.to_builtins(alone.spec(artefacts)))
-            client.json("DELETE", f"/api/workflows/{view['id']}")
-            floor_ms = (time.perf_counter() - began) * 1e3
-            log = {"name": "log", "resource": "file-log", "configuration": {"filename": f"moved{number}"}}
-            source = WorkflowSource("migration", (*parts, log), code)
-            found.append(Round(_pause_ms(client, server, source, artefacts, events), floor_ms))
+            floor_ms = _alone_ms(place.client, artefacts)
+
+            def strike(view: dict[str, Any]) -> None:
+                there = next(one for one in WORKERS if one != _where(view, "stamp"))
+                _move(place.client, view, there)
+
+            moved = _moved(place, artefacts, f"moved{number}", events, strike)
+            if not moved.numbers == moved.counts == list(range(1, events + 1)):
+                raise RuntimeError(f"events were lost, doubled or out of order, or its state stayed: {moved}")
+            found.append(Round(moved.pause_s * 1e3, floor_ms))
     yield Result("migration under 200 events/s, pause", "ms", "its start and its stop alone", 2.0, found)
 
 
-def _pause_ms(
-    client: Client, server: Attacca, source: WorkflowSource, artefacts: dict[str, dict[str, Any]], events: int
-) -> float:
+def node_killed(rounds: int, events: int) -> Iterator[Result]:
+    """A worker that is killed under an event function that another sends 200 events a second: until it goes on there.
+    None of these events is lost, or this fails."""
+    found = []
+    with ExitStack() as stack:
+        place, artefacts = _two_workers(stack, events)
+        for number in range(rounds):
+
+            def strike(view: dict[str, Any]) -> None:
+                if _where(view, "stamp") != WORKERS[1]:
+                    _move(place.client, view, WORKERS[1])
+                os.kill(_process_of(place.server, WORKERS[1]), signal.SIGKILL)
+
+            moved = _moved(place, artefacts, f"killed{number}", events, strike)
+            if set(moved.numbers) != set(range(1, events + 1)):
+                raise RuntimeError(f"events were lost: {moved}")
+            found.append(Round(moved.pause_s, 1.0))
+    yield Result("a worker killed under 200 events/s, pause", "s", "", 3.5, found)
+
+
+def _two_workers(stack: ExitStack, events: int) -> tuple[Place, dict[str, dict[str, Any]]]:
+    server = stack.enter_context(attacca("--memory", MEMORY_MB, "--workers", "2"))
+    place = Place(server, stack.enter_context(Client(f"http://127.0.0.1:{server.port}")))
+    code = {one["name"]: EVENTS / f"{one['name']}.py" for one in STEADY}
+    return place, uploaded(place.client, WorkflowSource("steady", STEADY, code), _quietly)
+
+
+def _alone_ms(client: Client, artefacts: dict[str, dict[str, Any]]) -> float:
+    source = WorkflowSource("alone", (_leads("stamp"),), {"stamp": EVENTS / "stamp.py"})
+    began = time.perf_counter()
     view = client.json("POST", "/api/workflows", msgspec.to_builtins(source.spec(artefacts)))
-    path, filename = f"/api/workflows/{view['id']}", source.components[-1]["configuration"]["filename"]
-    (here,) = [row["worker"] for row in view["instances"] if row["component"] == "stamp"]
-    there = next(one["name"] for one in client.json("GET", "/api/workers") if one["name"] != here)
-    time.sleep(events / 200 / 4)  # a quarter of what comes
-    client.json("POST", f"{path}/migrate", {"component": "stamp", "to": [there]})
-    deadline = time.monotonic() + WAIT_S
-    rows: list[list[str]] = []
-    while len(rows) < events:
+    client.json("DELETE", f"/api/workflows/{view['id']}")
+    return (time.perf_counter() - began) * 1e3
+
+
+def _moved(
+    place: Place,
+    artefacts: dict[str, dict[str, Any]],
+    filename: str,
+    events: int,
+    strike: Callable[[dict[str, Any]], None],
+) -> Moved:
+    """What `strike` makes of it, when a quarter of the events have come. Sender and log stay where they are."""
+    payload, here = json.dumps({"count": events}), {"nodes": [WORKERS[0]]}
+    log = {"name": "log", "resource": "file-log", "configuration": {"filename": filename}, "requires": here}
+    steady, stamp = ({**one, "payload": payload} for one in STEADY)
+    source = WorkflowSource("steady", ({**steady, "requires": here}, stamp, log), dict.fromkeys(artefacts, EVENTS))
+    view = place.client.json("POST", "/api/workflows", msgspec.to_builtins(source.spec(artefacts)))
+    time.sleep(events / RATE / 4)
+    strike(view)
+    file, rows, deadline = place.server.state / WORKERS[0] / "resources" / filename, [[""]], time.monotonic() + WAIT_S
+    while rows[-1][0] != str(events):
         if time.monotonic() > deadline:
             raise RuntimeError(f"{len(rows)} of {events} events came")
         time.sleep(0.1)
-        rows = [line.split() for file in server.state.rglob(filename) for line in file.read_text().splitlines()]
-    client.json("DELETE", path)
-    numbers = [int(row[0]) for row in rows]
-    if numbers != list(range(1, events + 1)):
-        raise RuntimeError(f"events were lost, doubled or out of order: {numbers}")
-    if [int(row[2]) for row in rows] != numbers:
-        raise RuntimeError("its state did not move with it")
-    times = [float(row[1]) for row in rows]
-    return max(after - before for before, after in pairwise(times)) * 1e3
+        rows = [line.split() for line in file.read_text().splitlines()] or [[""]]
+    place.client.json("DELETE", f"/api/workflows/{view['id']}")
+    return Moved([int(row[0]) for row in rows], [float(row[1]) for row in rows], [int(row[2]) for row in rows])
+
+
+def _where(view: dict[str, Any], component: str) -> str:
+    (found,) = [row["worker"] for row in view["instances"] if row["component"] == component]
+    return str(found)
+
+
+def _move(client: Client, view: dict[str, Any], there: str) -> None:
+    client.json("POST", f"/api/workflows/{view['id']}/migrate", {"component": "stamp", "to": [there]})
+
+
+def _process_of(server: Attacca, worker: str) -> int:
+    for child in Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split():
+        if f"--name\0{worker}\0".encode() in Path(f"/proc/{child}/cmdline").read_bytes():
+            return int(child)
+    raise RuntimeError(f"there is no process of {worker}")

@@ -13,6 +13,7 @@ class Awake:
     def __init__(self, vigil: Vigil, now: Callable[[], float]) -> None:
         self._vigil, self._now = vigil, now
         self._is_turning = False
+        self._called = ""  # the instance whose reply is awaited
 
     def __repr__(self) -> str:
         return f"<Awake turning={self._is_turning}, {self._vigil!r}>"
@@ -28,6 +29,16 @@ class Awake:
             wants = self._vigil.answered(self._now(), function, busy)
             if wants and not self._is_turning:
                 self._turn()
+
+    def called(self, instance: str) -> None:
+        """By another, which does nothing until it has the reply."""
+        self._called = instance
+        self.handed(instance, 1)
+
+    def replied(self, instance: str) -> None:
+        if instance == self._called:
+            self._called = ""
+            self.answered(instance, 0)
 
     def _turn(self) -> None:
         """A loop that has something to call does not sleep."""

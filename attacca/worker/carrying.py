@@ -2,8 +2,20 @@
 
 from typing import Protocol
 
+from attacca.model.endpoints import SandboxDown, StartSandbox
 from attacca.model.events import BetweenInstances
-from attacca.model.messages import Flow, ResponseBody, ResponseHead
+from attacca.model.invocation import Failed
+from attacca.model.messages import (
+    Check,
+    Checked,
+    Dispatch,
+    Ended,
+    Flow,
+    FromControl,
+    ResponseBody,
+    ResponseHead,
+    ToWorker,
+)
 from attacca.worker.core.events import (
     Deliver,
     DropTemplate,
@@ -61,3 +73,16 @@ def passed_on(report: RunHead | RunBody | RunFlow) -> ResponseHead | ResponseBod
             return ResponseHead(report.invocation, report.status, report.headers)
         case RunFlow():
             return Flow(report.invocation, report.paused)
+
+
+def refused(worker: str, message: ToWorker | FromControl, why: Failed) -> Ended | Checked | SandboxDown | None:
+    """What is answered to those who ask too late; None: nobody waits."""
+    match message:
+        case Dispatch():
+            return Ended(message.invocation.id, why)
+        case Check():
+            return Checked(message.id, message.revision, why)
+        case StartSandbox():
+            return SandboxDown(worker, message.id, why)
+        case _:
+            return None

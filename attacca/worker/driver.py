@@ -12,8 +12,7 @@ from attacca.kernel.drive import Drive, LoopTimer, report_refused
 from attacca.kernel.ids import Ids
 from attacca.kernel.rand import Streams
 from attacca.kernel.registry import build
-from attacca.model.endpoints import SandboxDown, StartSandbox
-from attacca.model.events import BetweenInstances
+from attacca.model.events import BetweenInstances, EventKind
 from attacca.model.invocation import Failed
 from attacca.model.membership import HEARTBEAT_S
 from attacca.model.messages import (
@@ -22,8 +21,6 @@ from attacca.model.messages import (
     AskView,
     Body,
     Catalogue,
-    Check,
-    Checked,
     Cordon,
     Deleted,
     Deployed,
@@ -51,7 +48,7 @@ from attacca.policy.keepalive import KEEPALIVE
 from attacca.policy.queueing import QUEUEING
 from attacca.worker.awake import Awake
 from attacca.worker.body_buffer import BodyBuffer
-from attacca.worker.carrying import NoRoads, Roads, carry_out, passed_on
+from attacca.worker.carrying import NoRoads, Roads, carry_out, passed_on, refused
 from attacca.worker.config import WorkerConfig
 from attacca.worker.core import view
 from attacca.worker.core.events import (
@@ -67,12 +64,13 @@ from attacca.worker.core.events import (
     PeerJoined,
     PeerLost,
     Received,
+    Respond,
     Run,
     Tick,
     Write,
 )
 from attacca.worker.core.recent import remembering
-from attacca.worker.core.reports import EventSent, Report, RunBody, RunEnded, RunFlow, RunHead
+from attacca.worker.core.reports import EventAsked, EventSent, Report, RunBody, RunEnded, RunFlow, RunHead
 from attacca.worker.core.vigil import Vigil
 from attacca.worker.core.worker import WorkerCore
 from attacca.worker.runtime.types import Runtime
@@ -207,7 +205,8 @@ class Worker:
 
     def receive(self, peer: str, message: ToWorker | FromControl) -> None:
         if self._is_closed:
-            self._refuse(peer, message)
+            if (answer := refused(self.config.name, message, STOPPED)) is not None:
+                self._send(peer, answer)
             return
         if type(message) is Dispatch:
             if message.invocation.request.more:
@@ -278,12 +277,17 @@ class Worker:
                 self._runs[report.invocation] = None
                 self._send(run.peer, Ended(report.invocation, report.outcome, report.run_ms))
             self._feed(report)
-            if run is not None and self._awake is not None:
-                self._awake.answered(run.invocation.function, self.core.busy())
-            return
-        if type(report) is EventSent:
+            if self._awake is not None:
+                if run is not None:
+                    self._awake.answered(run.invocation.function, self.core.busy())
+                else:
+                    self._awake.replied(report.sandbox)
+        elif type(report) is EventSent or type(report) is EventAsked:
             self._feed(report)
-            return
+        else:
+            self._hand_on(report)
+
+    def _hand_on(self, report: Report) -> None:
         match report:
             case RunHead() | RunBody() | RunFlow():
                 run = self._runs.get(report.invocation)
@@ -314,14 +318,6 @@ class Worker:
         elif body.id not in self._runs and (refusal := self._buffer.keep(body)) is not None:
             self._drive.feed(Withdraw(body.id, running=False, outcome=refusal))
 
-    def _refuse(self, peer: str, message: ToWorker | FromControl) -> None:
-        if isinstance(message, Dispatch):
-            self._send(peer, Ended(message.invocation.id, STOPPED))
-        elif isinstance(message, Check):
-            self._send(peer, Checked(message.id, message.revision, STOPPED))
-        elif isinstance(message, StartSandbox):
-            self._send(peer, SandboxDown(self.config.name, message.id, STOPPED))
-
     # Out.
 
     def _perform(self, commands: list[Command]) -> None:
@@ -329,6 +325,10 @@ class Worker:
             if type(command) is Run:
                 self._run(command)
             elif type(command) is Deliver:
+                self._runtime.tell(command.sandbox, command)
+                if command.delivery.kind is EventKind.CALL and self._awake is not None:
+                    self._awake.called(command.sandbox)
+            elif type(command) is Respond:
                 self._runtime.tell(command.sandbox, command)
             elif type(command) is not Send:
                 self._order(command)

@@ -20,6 +20,7 @@ from attacca.policy.placement.types import Placement
 from attacca.workflow.core import doors
 from attacca.workflow.core.domain import DomainCore
 from attacca.workflow.core.events import (
+    Before,
     Erase,
     Event,
     MigrateAsked,
@@ -100,10 +101,10 @@ class Workflows:
                 for entry in await self._store.scan(STATES)
             ]
             kept = await self._store.get(NODES)
-            nodes = () if kept is None else msgspec.json.decode(kept.value, type=tuple[str, ...])
+            before = None if kept is None else msgspec.json.decode(kept.value, type=Before)
         except (msgspec.MsgspecError, UnicodeError) as error:
             raise StateCorrupt(f"a workflow in the store cannot be read: {error}", "restore the store") from None
-        self._drive.feed(Restored(tuple(records), tuple(states), self._clock.wall(), nodes))
+        self._drive.feed(Restored(tuple(records), tuple(states), before))
         self._named(self.core.books.names())
         for one in self.attendants:
             one.open()

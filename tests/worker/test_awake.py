@@ -71,3 +71,15 @@ def test_of_several_it_awaits_none() -> None:
     assert story(lambda awake, _: awake.handed("f", 2)) == 2 * [
         "<Awake turning=False, <Vigil asleep, credit 32 of 32, 0 slow>>"
     ]
+
+
+def test_the_reply_of_an_instance_is_awaited_and_then_its_next_call() -> None:
+    def play(awake: Awake, clock: ManualClock) -> None:
+        awake.called("w.a.1")
+        clock.time += WATCH_S / 2
+        awake.replied("w.b.1")
+        awake.replied("w.a.1")
+
+    before, after = story(play)
+    assert before == "<Awake turning=True, <Vigil awake, credit 32 of 32, 0 slow>>"
+    assert after == "<Awake turning=False, <Vigil asleep, credit 31 of 32, 0 slow>>", "it was in time: it need not rest"

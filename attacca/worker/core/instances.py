@@ -117,6 +117,8 @@ class Instances:
             case NodeGone():
                 self.exchange.gone(order.worker, out)
             case AskInstances():
+                for instance in self.by_id.values():
+                    instance.shown = None  # whoever asks may have begun anew
                 self._tell(peer, out)
 
     def _patch(self, order: Patch, out: list[Command]) -> None:
