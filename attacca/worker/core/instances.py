@@ -173,12 +173,14 @@ class Instances:
 
     def _handed(self, order: HandOver, out: list[Command]) -> None:
         instance = self.by_id.get(order.id)
-        if instance is None or instance.is_leaving:
+        if instance is None:
             out.append(self._down(order.id, UNKNOWN, order.events))
-            return
-        for event in order.events:
-            instance.mailbox.put(Waiting(event))
-        self._next(instance, out)
+        elif instance.stage is Stage.SETTLING:
+            instance.unheard += order.events
+        else:
+            for event in order.events:
+                instance.mailbox.put(Waiting(event))
+            self._next(instance, out)
 
     def _state(self, order: StartInstance) -> RevisionState:
         revision = order.revision

@@ -265,7 +265,7 @@ class DomainCore:
             part = self.books.in_place(place(sent.target))
             if part is None or not part.workflow.is_wanted:
                 continue
-            if part.stage is Stage.UP:
+            if part.stage in (Stage.STARTING, Stage.UP):
                 out.append(Send(part.worker, HandOver(part.instance, (sent,))))
             else:
                 part.backlog.append(sent)

@@ -3,7 +3,7 @@
 import itertools
 from collections import Counter
 from collections.abc import Callable
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from math import inf
 from random import Random as Drawn
 from typing import Any
@@ -51,6 +51,7 @@ class LateStage(Stage):
     def cut(self, name: str) -> None:
         """What is on its way from it, and to it, is lost."""
         self._heap = [one for one in self._heap if name not in one[2:4]]
+        heapify(self._heap)
 
     def hear(self, message: Any) -> None:
         self._later(message.worker, CONTROL, lambda: self.tell(message))

@@ -1,29 +1,44 @@
 """What holds of a domain whatever befalls it; `tests/laws` tries more seeds."""
 
+from collections.abc import Callable
+
 import pytest
 
 from tests.workflow.core.late import Story
 
-SEEDS = 3
+SEEDS = 2
 
 
 def moved(seed: int, steps: int = 25) -> None:
-    """Nothing that was sent is lost, doubled or out of order by moves, slow links, and controls that begin anew."""
-    story = Story(seed, ("move", "move", "restart"))
+    """Nothing that was sent is lost, doubled or out of order by moves, on links that take their time."""
+    story = Story(seed, ("move", "move"))
     story.go(steps)
     for component in ("b", "c"):
-        by_instance = story.handled(component)
-        assert [number for numbers in by_instance.values() for number in numbers] == list(range(story.sent)), component
+        assert flat(story, component) == list(range(story.sent)), component
+
+
+def moved_unheard(seed: int, steps: int = 25) -> None:
+    """Nor where control begins anew meanwhile, but for what one that moved leaves when nobody hears of it."""
+    story = Story(seed, ("move", "move", "restart"))
+    story.go(steps)
+    assert flat(story, "b") == list(range(story.sent))
+    assert len(flat(story, "c")) == len(set(flat(story, "c")))
 
 
 def crashed(seed: int, steps: int = 25) -> None:
-    """No more is lost by crashes than what was being handled, and nothing is doubled."""
+    """What had begun to be handled ends with a crash; all else comes, once, also what the crashed had sent on."""
+    story = Story(seed, ("move", "crash"))
+    story.go(steps)
+    assert flat(story, "b") == list(range(story.sent))
+    assert sorted(flat(story, "c")) == list(range(story.sent))
+
+
+def crashed_unheard(seed: int, steps: int = 25) -> None:
+    """Where control is away as well, what a crashed one had sent and nobody had got may go with it."""
     story = Story(seed, ("move", "crash", "restart"))
     story.go(steps)
-    for component, lost in (("b", 0), ("c", story.crashes * 2)):
-        numbers = [number for numbers in story.handled(component).values() for number in numbers]
-        assert numbers == sorted(set(numbers)), f"{component}: doubled, or out of order"
-        assert story.sent - len(numbers) <= lost, component
+    assert flat(story, "b") == list(range(story.sent))
+    assert len(flat(story, "c")) == len(set(flat(story, "c")))
 
 
 def died(seed: int, steps: int = 25) -> None:
@@ -36,7 +51,15 @@ def died(seed: int, steps: int = 25) -> None:
     assert {number for numbers in by_instance.values() for number in numbers} == set(range(story.sent))
 
 
-@pytest.mark.parametrize("law", [moved, crashed, died])
-def test_a_domain_keeps_its_laws(law: object) -> None:
+LAWS = (moved, moved_unheard, crashed, crashed_unheard, died)
+
+
+def flat(story: Story, component: str) -> list[int]:
+    """What was handled, one instance after the other."""
+    return [number for numbers in story.handled(component).values() for number in numbers]
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_a_domain_keeps_its_laws(law: Callable[[int], None]) -> None:
     for seed in range(SEEDS):
-        law(seed)  # type: ignore[operator]
+        law(seed)
