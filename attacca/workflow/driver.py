@@ -7,12 +7,13 @@ from typing import Protocol, cast
 
 import msgspec
 
-from attacca.errors import AttaccaError, StateCorrupt
+from attacca.errors import AttaccaError, NotFound, StateCorrupt
 from attacca.io.store.types import Store
 from attacca.kernel.chance import Chance
 from attacca.kernel.clock import Clock
 from attacca.kernel.drive import Drive, LoopTimer, each, report_refused
 from attacca.model.doors import Doors
+from attacca.model.events import Event as Sent
 from attacca.model.events import InstanceDown, Instances, InstanceUp, OfInstances, Samples, StateSynced, Strayed
 from attacca.model.messages import GatewayJoined, Heartbeat, Send, ToControl, WorkerJoined
 from attacca.model.workflow import WorkflowSpec, WorkflowView
@@ -181,6 +182,18 @@ class Workflows:
         """
         number = self._number()
         await self._ask(number, StopAsked(number, workflow))
+
+    def cast(self, instance: str, data: bytes) -> None:
+        """From nobody of the workflow, to an instance or who has its place by then: it comes behind what waits there.
+
+        Raises:
+            NotFound: there is no such instance.
+        """
+        part = self.core.books.parts.get(instance)
+        if part is None:
+            raise NotFound(f"there is no instance {instance[:80]!r}", "attacca workflow inspect --json has their names")
+        sent = Sent(instance, f"{instance}@{part.worker}", data)
+        self._drive.feed(Strayed(part.worker, (sent,)))
 
     async def _cordoned(self, node: str, is_on: bool) -> None:  # noqa: FBT001 - as it is told
         await self._cordon(node, is_on)

@@ -261,6 +261,8 @@ async def world(answer: Callable[[web.Request], Coroutine[Any, Any, web.StreamRe
 async def mirror(request: web.Request) -> web.StreamResponse:
     if request.path == "/elsewhere":
         return web.Response(status=302, headers={"location": "http://169.254.169.254/"})
+    if request.path == "/cut" and request.transport is not None:
+        request.transport.close()
     if request.path == "/large":
         return web.Response(body=b"x" * (17 << 20))
     said = f"{request.method} {request.path_qs} {request.headers.get('x-mine')} ".encode() + await request.read()
@@ -285,7 +287,9 @@ def test_the_world_is_asked(tmp_path: Path) -> None:
             large = {**away, "path": "/large"}
             assert "over 16 MB" in await refused(one.resource.call("a", json.dumps(large).encode()))
             closed = {**away, "host": "127.0.0.1:1"}
-            assert "does not answer" in await refused(one.resource.call("a", json.dumps(closed).encode()))
+            assert "is not reached" in await refused(one.resource.call("a", json.dumps(closed).encode()))
+            cut = {**away, "path": "/cut"}
+            assert "does not answer" in await refused(one.resource.call("a", json.dumps(cut).encode()))
             assert "no request" in await refused(one.resource.call("a", b"{}"))
 
     asyncio.run(story())
@@ -300,7 +304,7 @@ def test_events_are_posted(tmp_path: Path) -> None:
             host = Host(lambda *_: None, tmp_path, lambda: 0.0, reach=NEAR)
             decoding = RESOURCES["http-poster"]({"url": f"{url}/teapot", "decode_base64": "true"}, host)
             await decoding.open("a", "b")
-            assert "answered 418: POST /teapot None hi" in await refused(decoding.call("a", b"aGk="))
+            assert "/teapot answered 418: POST /teapot None hi" in await refused(decoding.call("a", b"aGk="))
             assert "no base64" in await refused(decoding.call("a", b"hi"))
             await decoding.close()
 
