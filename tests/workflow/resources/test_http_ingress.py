@@ -3,8 +3,11 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from attacca.errors import AttaccaError
+from attacca.errors import AttaccaError, BadResponse
+from attacca.gateway.http.response import of_outcome
 from attacca.model.invocation import Ok, Request
 from attacca.workflow.resources.http_ingress import HttpIngress, response
 from attacca.workflow.resources.types import Host
@@ -84,3 +87,20 @@ JSON, TEXT = "application/json", "text/plain; charset=utf-8"
 )
 def test_a_reply_stands_for_a_response(reply: bytes | None, expected: Ok) -> None:
     assert response(reply) == expected
+
+
+TEXTS = st.text(max_size=5) | st.sampled_from(["a\r\nb: c", "\0", "\ud7ff", "content-length", "5"])
+VALUES = st.none() | st.integers(-1, 700) | TEXTS | st.lists(st.integers(-1, 300), max_size=3)
+REPLIES = st.binary(max_size=10) | st.dictionaries(
+    st.sampled_from(["status", "headers", "body", "more"]), VALUES | st.dictionaries(TEXTS, VALUES, max_size=3)
+).map(lambda told: json.dumps(told).encode())
+
+
+@given(REPLIES)
+def test_whatever_a_function_replies_is_sent_or_refused_as_a_functions_answer_is(reply: bytes) -> None:
+    made = response(reply)
+    try:
+        whole = of_outcome(made)
+    except BadResponse:
+        return
+    assert all(b"\n" not in name + value for name, value in whole.fields)
