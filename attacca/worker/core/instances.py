@@ -153,10 +153,7 @@ class Instances:
     def _hand(self, order: BeginInstance | HandOver, out: list[Command]) -> None:
         if isinstance(order, HandOver):
             self._handed(order, out)
-        else:
-            self._take_over(order, out)
-
-    def _take_over(self, order: BeginInstance, out: list[Command]) -> None:
+            return
         instance = self.by_id.get(order.id)
         if instance is None or instance.is_leaving:
             out.append(self._down(order.id, UNKNOWN, order.backlog, order.unsent))
