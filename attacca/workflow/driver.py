@@ -7,12 +7,13 @@ from typing import Protocol, cast
 
 import msgspec
 
-from attacca.errors import AttaccaError, StateCorrupt
+from attacca.errors import AttaccaError, NotFound, StateCorrupt
 from attacca.io.store.types import Store
 from attacca.kernel.chance import Chance
 from attacca.kernel.clock import Clock
 from attacca.kernel.drive import Drive, LoopTimer, each, report_refused
 from attacca.model.doors import Doors
+from attacca.model.events import Event as Sent
 from attacca.model.events import InstanceDown, Instances, InstanceUp, OfInstances, Samples, StateSynced, Strayed
 from attacca.model.messages import GatewayJoined, Heartbeat, Send, ToControl, WorkerJoined
 from attacca.model.workflow import WorkflowSpec, WorkflowView
@@ -20,6 +21,7 @@ from attacca.policy.placement.types import Placement
 from attacca.workflow.core import doors
 from attacca.workflow.core.domain import DomainCore
 from attacca.workflow.core.events import (
+    Before,
     Erase,
     Event,
     MigrateAsked,
@@ -100,10 +102,10 @@ class Workflows:
                 for entry in await self._store.scan(STATES)
             ]
             kept = await self._store.get(NODES)
-            nodes = () if kept is None else msgspec.json.decode(kept.value, type=tuple[str, ...])
+            before = None if kept is None else msgspec.json.decode(kept.value, type=Before)
         except (msgspec.MsgspecError, UnicodeError) as error:
             raise StateCorrupt(f"a workflow in the store cannot be read: {error}", "restore the store") from None
-        self._drive.feed(Restored(tuple(records), tuple(states), self._clock.wall(), nodes))
+        self._drive.feed(Restored(tuple(records), tuple(states), before))
         self._named(self.core.books.names())
         for one in self.attendants:
             one.open()
@@ -180,6 +182,18 @@ class Workflows:
         """
         number = self._number()
         await self._ask(number, StopAsked(number, workflow))
+
+    def cast(self, instance: str, data: bytes) -> None:
+        """From nobody of the workflow, to an instance or who has its place by then: it comes behind what waits there.
+
+        Raises:
+            NotFound: there is no such instance.
+        """
+        part = self.core.books.parts.get(instance)
+        if part is None:
+            raise NotFound(f"there is no instance {instance[:80]!r}", "attacca workflow inspect --json has their names")
+        sent = Sent(instance, f"{instance}@{part.worker}", data)
+        self._drive.feed(Strayed(part.worker, (sent,)))
 
     async def _cordoned(self, node: str, is_on: bool) -> None:  # noqa: FBT001 - as it is told
         await self._cordon(node, is_on)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import tempfile
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -21,7 +22,7 @@ from attacca.workflow.resources.reach import FAR, Reach
 from attacca.workflow.resources.runtime import ResourceRuntime
 from attacca.workflow.resources.types import Host, Resource
 from tests.live import stores
-from tests.live.brokers import Mosquitto, Postgres, Served
+from tests.live.brokers import Mosquitto, Postgres
 
 NEAR = Reach(("127.0.0.0/8", "localhost"))
 BEGINS, NONSENSE, NEXT = "it begins", "nonsense ends too", "and the next event is taken"
@@ -43,23 +44,19 @@ class Servers:
 
 @pytest.fixture(scope="module")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
-    brokers: list[Served] = []
-    with stores.running("redis", tmp_path_factory.mktemp("redis")) as redis:
+    """What is nobody's has a directory that nobody can reach, as those of pytest are not for long."""
+    with (
+        stores.running("redis", tmp_path_factory.mktemp("redis")) as redis,
+        tempfile.TemporaryDirectory(prefix="attacca-postgres-") as open_to_all,
+    ):
+        mqtt, postgres = Mosquitto(tmp_path_factory.mktemp("mosquitto")), Postgres(Path(open_to_all))
         try:
-            for kind in (Mosquitto, Postgres):
-                directory = tmp_path_factory.mktemp(kind.__name__)
-                for above in (directory, *directory.parents):  # a server that nobody runs finds its way there
-                    if above.stat().st_mode & 0o077 == 0 and above.owner() == Path.home().owner():
-                        above.chmod(0o711)
-                brokers.append(kind(directory))
-                brokers[-1].start()
-            mqtt, postgres = brokers
-            assert isinstance(mqtt, Mosquitto)
-            assert isinstance(postgres, Postgres)
+            mqtt.start()
+            postgres.start()
             yield Servers(redis, mqtt, postgres)
         finally:
-            for broker in brokers:
-                broker.stop()
+            mqtt.stop()
+            postgres.stop()
 
 
 def steps(server: Any) -> dict[str, Step]:
@@ -264,6 +261,8 @@ async def world(answer: Callable[[web.Request], Coroutine[Any, Any, web.StreamRe
 async def mirror(request: web.Request) -> web.StreamResponse:
     if request.path == "/elsewhere":
         return web.Response(status=302, headers={"location": "http://169.254.169.254/"})
+    if request.path == "/cut" and request.transport is not None:
+        request.transport.close()
     if request.path == "/large":
         return web.Response(body=b"x" * (17 << 20))
     said = f"{request.method} {request.path_qs} {request.headers.get('x-mine')} ".encode() + await request.read()
@@ -288,7 +287,9 @@ def test_the_world_is_asked(tmp_path: Path) -> None:
             large = {**away, "path": "/large"}
             assert "over 16 MB" in await refused(one.resource.call("a", json.dumps(large).encode()))
             closed = {**away, "host": "127.0.0.1:1"}
-            assert "does not answer" in await refused(one.resource.call("a", json.dumps(closed).encode()))
+            assert "is not reached" in await refused(one.resource.call("a", json.dumps(closed).encode()))
+            cut = {**away, "path": "/cut"}
+            assert "does not answer" in await refused(one.resource.call("a", json.dumps(cut).encode()))
             assert "no request" in await refused(one.resource.call("a", b"{}"))
 
     asyncio.run(story())
@@ -303,7 +304,7 @@ def test_events_are_posted(tmp_path: Path) -> None:
             host = Host(lambda *_: None, tmp_path, lambda: 0.0, reach=NEAR)
             decoding = RESOURCES["http-poster"]({"url": f"{url}/teapot", "decode_base64": "true"}, host)
             await decoding.open("a", "b")
-            assert "answered 418: POST /teapot None hi" in await refused(decoding.call("a", b"aGk="))
+            assert "/teapot answered 418: POST /teapot None hi" in await refused(decoding.call("a", b"aGk="))
             assert "no base64" in await refused(decoding.call("a", b"hi"))
             await decoding.close()
 

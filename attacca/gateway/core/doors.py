@@ -13,20 +13,29 @@ from attacca.model.endpoints import Endpoint
 class Doors:
     def __init__(self, functions: Functions, cluster: Cluster, calls_kept: int) -> None:
         self._functions, self._cluster, self._calls_kept = functions, cluster, calls_kept
-        self.by_name: dict[str, Door] = {}
+        self.by_sandbox: dict[str, Door] = {}  # several of one function are replicas
         self._found: tuple[Door, ...] = ()  # those with an address of their own, the most exact first
 
     def __repr__(self) -> str:
-        return f"<Doors {len(self.by_name)}, {len(self._found)} by their own address>"
+        return f"<Doors {len(self.by_sandbox)}, {len(self._found)} by their own address>"
 
     def learn(self, now: float, told: Told, out: list[Command]) -> None:
+        doors = {door.sandbox: door for door in told.doors}
         names = {door.revision.function for door in told.doors}
+        before = self.by_sandbox
         if told.is_whole:
-            for name in [name for name in self.by_name if name not in names]:
-                self._close(now, name, out)
-        for door in told.doors:
+            self.by_sandbox = doors
+        else:  # of those that it does not tell of only such remain as it may not have heard of
+            kept = {key: door for key, door in before.items() if door.revision.function not in names}
+            self.by_sandbox = {**kept, **doors}
+        for door in doors.values():
             self._open(now, door, out)
-        exact = sorted(self.by_name.values(), key=lambda door: (not door.host, -len(door.path)))
+        for name in [name for name in before if name not in self.by_sandbox]:
+            self._forget(name)
+        open_ = {door.revision.function for door in self.by_sandbox.values()}
+        for name in [name for name in self._functions.beside if name not in open_]:
+            self._close(now, name, out)
+        exact = sorted(self.by_sandbox.values(), key=lambda door: (not door.host, -len(door.path)))
         self._found = tuple(door for door in exact if door.host or door.path)
 
     def find(self, host: str, path: str, method: str) -> Door | None:
@@ -40,26 +49,19 @@ class Doors:
         return bool(self._found)
 
     def _open(self, now: float, door: Door, out: list[Command]) -> None:
-        name, cluster = door.revision.function, self._cluster
-        before = self.by_name.get(name)
-        self.by_name[name] = door
-        function = self._functions.beside.get(name)
+        name, cluster, functions = door.revision.function, self._cluster, self._functions
+        function = functions.beside.get(name)
         if function is None:
-            function = self._functions.beside[name] = Function(door.revision, self._calls_kept)
-            self._functions.by_name[name] = function
+            function = functions.beside[name] = functions.by_name[name] = Function(door.revision, self._calls_kept)
             cluster.adopt(now, function, out)
-        if before is not None and before.sandbox != door.sandbox:
-            self._forget(before.sandbox)
         cluster.fixed.add(door.sandbox)
         if door.sandbox not in cluster.by_sandbox:
             slots = door.revision.settings.concurrency
             cluster.add(now, Endpoint(door.sandbox, name, door.revision.id, door.worker, slots), out)
 
     def _close(self, now: float, name: str, out: list[Command]) -> None:
-        door = self.by_name.pop(name)
         function = self._functions.beside.pop(name)
         del self._functions.by_name[name]
-        self._forget(door.sandbox)
         self._cluster.delete(now, function, out)
 
     def _forget(self, sandbox: str) -> None:

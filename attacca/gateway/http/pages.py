@@ -12,6 +12,7 @@ from attacca.gateway.http.access import Access
 from attacca.gateway.http.request import Head
 from attacca.kernel.access import PeerUid
 
+OWN = ("/healthz", "/readyz", "/metrics")
 PROMETHEUS = CONTENT_TYPE_LATEST.encode()
 FRONT_PAGE = {
     "name": "attacca",
@@ -42,7 +43,7 @@ def page(
 ) -> response.Whole:
     method = head.verb
     error: AttaccaError | None
-    if path not in ("/", "/healthz", "/readyz", "/metrics"):
+    if path != "/" and path not in OWN:
         shown = path if len(path) <= 100 else path[:97] + "..."
         hint = "functions are at /function/NAME, the API is described at /api/schema"
         error = NotFound(f"nothing is at {shown!r}", hint)

@@ -9,7 +9,7 @@ from attacca.gateway.http import cors
 from attacca.gateway.http.access import Access, Plan
 from attacca.gateway.http.async_routes import CALLS, AsyncRoutes, function_of
 from attacca.gateway.http.handler import Action, Admin, Invoke, Refuse, Serve
-from attacca.gateway.http.pages import page
+from attacca.gateway.http.pages import OWN, page
 from attacca.gateway.http.peer_uid import Ends
 from attacca.gateway.http.proxies import Proxies
 from attacca.gateway.http.request import Fields, Head
@@ -109,9 +109,6 @@ class Routes:
     def _serve_others(self, head: Head, target: Target, ends: Ends) -> Action:
         if target.kind is API and self._has_admin():
             return Admin(target.path, target.query)
-        door = self._door(head, target, ends) if self._gateway.has_doors else None
-        if door is not None:
-            return door
         later = self.later
         if later is not None and later.is_here(target.path):
             if target.path.startswith(CALLS):
@@ -120,6 +117,10 @@ class Routes:
             plan = self._invoke(head, Target(FUNCTION, name, path, target.query), ends)
             return later.call(head, plan, self._caller(head, ends))
         gateway, access = self._gateway, self._access
+        if gateway.has_doors and target.kind is not API and target.path not in OWN:
+            door = self._door(head, target, ends)
+            if door is not None:
+                return door
         return Serve(page(gateway, access, self._is_ready, head, target.path, ends.user))
 
     def _door(self, head: Head, target: Target, ends: Ends) -> Action | None:

@@ -117,6 +117,8 @@ class Instances:
             case NodeGone():
                 self.exchange.gone(order.worker, out)
             case AskInstances():
+                for instance in self.by_id.values():
+                    instance.shown = None  # whoever asks may have begun anew
                 self._tell(peer, out)
 
     def _patch(self, order: Patch, out: list[Command]) -> None:
@@ -151,10 +153,7 @@ class Instances:
     def _hand(self, order: BeginInstance | HandOver, out: list[Command]) -> None:
         if isinstance(order, HandOver):
             self._handed(order, out)
-        else:
-            self._take_over(order, out)
-
-    def _take_over(self, order: BeginInstance, out: list[Command]) -> None:
+            return
         instance = self.by_id.get(order.id)
         if instance is None or instance.is_leaving:
             out.append(self._down(order.id, UNKNOWN, order.backlog, order.unsent))
@@ -171,12 +170,14 @@ class Instances:
 
     def _handed(self, order: HandOver, out: list[Command]) -> None:
         instance = self.by_id.get(order.id)
-        if instance is None or instance.is_leaving:
+        if instance is None:
             out.append(self._down(order.id, UNKNOWN, order.events))
-            return
-        for event in order.events:
-            instance.mailbox.put(Waiting(event))
-        self._next(instance, out)
+        elif instance.stage is Stage.SETTLING:
+            instance.unheard += order.events
+        else:
+            for event in order.events:
+                instance.mailbox.put(Waiting(event))
+            self._next(instance, out)
 
     def _state(self, order: StartInstance) -> RevisionState:
         revision = order.revision
@@ -281,7 +282,7 @@ class Instances:
             instance.delivery = ""
         outcome = event.outcome
         if self.telemetry is not None:
-            self._measure(now, instance, handled, event, out)
+            self.telemetry.ended(now, instance, handled, event.run_ms / 1e3, out)
         if handled is not None:
             instance.handled += 1
             instance.handled_s += event.run_ms / 1e3
@@ -294,20 +295,6 @@ class Instances:
             self._begun(now, instance, outcome, event.run_ms, out)
         else:  # its stop
             self._kill(now, instance, out)
-
-    def _measure(
-        self, now: float, instance: EventInstance, handled: Waiting | None, ended: RunEnded, out: list[Command]
-    ) -> None:
-        """`handled`: None: its init, or its stop."""
-        assert self.telemetry is not None
-        seconds = ended.run_ms / 1e3
-        if handled is None:
-            kind = EventKind.INIT if instance.stage is Stage.BEGINNING else EventKind.STOP
-        else:
-            kind = EventKind.CALL if handled.event.stream else EventKind.CAST
-            if handled.event.created:
-                self.telemetry.transferred(now - seconds, instance, handled.event.created, out)
-        self.telemetry.ran(now, instance, kind, seconds, out)
 
     def _begun(self, now: float, instance: EventInstance, outcome: Outcome, run_ms: float, out: list[Command]) -> None:
         if not isinstance(outcome, Ok):

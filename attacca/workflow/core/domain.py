@@ -86,6 +86,9 @@ class DomainCore:
                 self._node(now, event, out)
             case Tick():
                 pass
+        for missing in self.keeping.missed(now):
+            self.nodes.miss(missing)
+            self._tell_gone(missing, out)
         self.placing.place(now, out)
         self.alarm.at = self.placing.wakes_at
         return out
@@ -109,6 +112,7 @@ class DomainCore:
                 self.placing.among()
                 self.keeping.joined(out)
                 out.append(Send(event.view.name, AskInstances()))
+                out.extend(Send(event.view.name, NodeGone(name)) for name in self.nodes.gone)
             case NodeSeen():
                 self.nodes.see(event.view)
             case NodeLeft():
@@ -122,7 +126,7 @@ class DomainCore:
     def _kept(self, now: float, event: Restored | Stored | StoreFailed, out: list[Command]) -> None:
         match event:
             case Restored():
-                self.keeping.restore(now, event)
+                self.keeping.restore(now, event, out)
             case Stored():
                 self.keeping.stored(now, event, out)
             case StoreFailed():
@@ -261,7 +265,7 @@ class DomainCore:
             part = self.books.in_place(place(sent.target))
             if part is None or not part.workflow.is_wanted:
                 continue
-            if part.stage is Stage.UP:
+            if part.stage in (Stage.STARTING, Stage.UP):
                 out.append(Send(part.worker, HandOver(part.instance, (sent,))))
             else:
                 part.backlog.append(sent)
@@ -291,6 +295,9 @@ class DomainCore:
                 self._ended(workflow, out)
             elif parts:
                 self.placing.changed(parts, out)
+        self._tell_gone(worker, out)
+
+    def _tell_gone(self, worker: str, out: list[Command]) -> None:
         out.extend(Send(name, NodeGone(worker)) for name in self.nodes.by_name)
 
     def _told(self, now: float, event: Instances, out: list[Command]) -> None:

@@ -18,6 +18,13 @@ class Record(msgspec.Struct, frozen=True):
     started_at: float
 
 
+class Before(msgspec.Struct, frozen=True):
+    """How often the orchestrator has begun, and which nodes there were when one joined last."""
+
+    term: int = 0
+    nodes: tuple[str, ...] = ()
+
+
 class StateRecord(msgspec.Struct, frozen=True):
     """What an instance wanted to be kept. `number`: of the start that wrote it."""
 
@@ -81,8 +88,7 @@ class Restored(msgspec.Struct, frozen=True):
 
     records: tuple[tuple[Record, int], ...]  # with their versions there
     states: tuple[tuple[StateRecord, int], ...]
-    at: float = 0.0  # seconds since 1970
-    nodes: tuple[str, ...] = ()  # that there were when one joined last
+    before: Before | None = None
 
 
 class Stored(msgspec.Struct, frozen=True):

@@ -9,6 +9,7 @@ from attacca.model.workflow import Component
 INGRESS = "http-ingress"
 METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS")
 AT_ONCE = 1000  # requests
+OWN = ("api", "function", "async-function", "calls", "healthz", "readyz", "metrics")
 
 
 def settings(spec: Component, workflow: str, memory_mb: int) -> Settings:
@@ -39,9 +40,7 @@ def expect(configuration: Mapping[str, str]) -> None:
     path = configuration.get("path", "")
     if path and not path.startswith("/"):
         raise BadConfig(f"the path {path!r} does not begin with a slash", f"write /{path}")
-    if path and not configuration.get("host") and path.split("/")[1] in OWN:
-        hint = "give it another one, or a host, at which all paths are its own"
-        raise BadConfig(f"the path {path!r} is the gateway's own", hint)
-
-
-OWN = ("", "api", "function", "async-function", "calls", "healthz", "readyz", "metrics", "system")
+    if path.rstrip("/") == "" and (path and not configuration.get("host")):
+        raise BadConfig("the path '/' is the gateway's own", "give it another one, or a host")
+    if path and path.split("/")[1] in OWN:
+        raise BadConfig(f"the path {path!r} is the gateway's own", "give it another one")

@@ -5,11 +5,12 @@ import msgspec
 from attacca.model.events import StateKept, StateSynced
 from attacca.model.messages import Send
 from attacca.workflow.core.books import Books
-from attacca.workflow.core.events import Command, Erase, Put, Record, Restored, StateRecord, Stored, StoreFailed
+from attacca.workflow.core.events import Before, Command, Erase, Put, Record, Restored, StateRecord, Stored, StoreFailed
 from attacca.workflow.core.graph import Part, Workflow
 from attacca.workflow.core.placing import Placing
 
 WORKFLOWS, STATES, NODES = "workflows/", "workflow-states/", "workflow-nodes"
+NUMBERS = 1_000_000  # of the starts of one part in one term
 LEARN_S = 20.0  # after a restart, at most, until all nodes that there were have said what they run
 
 
@@ -18,6 +19,8 @@ class Keeping:
         self._books, self._placing = books, placing
         self._versions: dict[str, int] = {}  # of what is in the store, by key
         self.expected: dict[str, None] = {}  # nodes that have not said yet what they run
+        self._learns_until = 0.0
+        self._term = 0
         self._syncs: dict[str, list[tuple[Part, StateSynced]]] = {}  # by key: what is written, one after the other
 
     def __repr__(self) -> str:
@@ -29,7 +32,18 @@ class Keeping:
 
     def joined(self, out: list[Command]) -> None:
         """Whoever begins anew waits for all of these."""
-        out.append(Put(NODES, msgspec.json.encode(sorted(self._books.nodes.by_name)), 0))
+        self._remember(out)
+
+    def missed(self, now: float) -> list[str]:
+        """Nodes that have not come back in time: they are given up, once."""
+        if not self.expected or now < self._learns_until:
+            return []
+        missing, self.expected = list(self.expected), {}
+        return missing
+
+    def _remember(self, out: list[Command]) -> None:
+        names = sorted({*self._books.nodes.by_name, *self.expected})
+        out.append(Put(NODES, msgspec.json.encode(Before(self._term, tuple(names))), 0))
 
     def heard(self, now: float, node: str) -> None:
         """What it runs is known. With the last of them, all is."""
@@ -56,9 +70,10 @@ class Keeping:
         out.append(Put(part.key, msgspec.json.encode(record), self._versions.get(part.key, 0)))
 
     def stored(self, now: float, event: Stored, out: list[Command]) -> None:
-        self._versions[event.key] = event.version
         if event.key == NODES:
+            self._placing.is_open = True
             return
+        self._versions[event.key] = event.version
         if event.key.startswith(WORKFLOWS):
             workflow = self._books.workflows.get(event.key.removeprefix(WORKFLOWS))
             if workflow is not None:
@@ -94,17 +109,21 @@ class Keeping:
             self._placing.wait(found[0])  # if it has gone meanwhile
         return found
 
-    def restore(self, now: float, event: Restored) -> None:
-        """What runs is not made anew: nodes say first what they have. Nothing says how often a part has begun: its
-        numbers go on behind the seconds since then, in which it has not begun so often."""
-        self.expected = dict.fromkeys(event.nodes)
+    def restore(self, now: float, event: Restored, out: list[Command]) -> None:
+        """What runs is not made anew: nodes say first what they have. Numbers go on where no term before has been, once
+        that is known for good."""
+        before = event.before or Before()
+        self._term = before.term + 1
+        self.expected, self._learns_until = dict.fromkeys(before.nodes), now + LEARN_S
+        self._placing.is_open = False
+        self._remember(out)
         for record, version in event.records:
             workflow = Workflow(record.id, record.spec, record.started_at, now + LEARN_S)
             self._books.workflows[record.id] = workflow
             workflow.is_durable = workflow.is_learning = True
             self._versions[WORKFLOWS + record.id] = version
             for part in workflow.parts.values():
-                part.number = max(0, int(event.at - record.started_at))
+                part.number = self._term * NUMBERS
                 self._placing.wait(part)
         for state, version in event.states:
             known = self._books.workflows.get(state.workflow)

@@ -73,7 +73,7 @@ class Moving:
             NoCapacity: none of the nodes can have it, and why not.
         """
         workflow = self._books.expect(event.workflow)
-        if workflow.asked or not workflow.is_wanted:
+        if workflow.asked or workflow.is_learning or not workflow.is_wanted:
             raise Conflict(f"{workflow.spec.name} is not up", "wait until it is: attacca workflow inspect")
         parts = list(workflow.parts.values())
         if event.component:

@@ -11,6 +11,7 @@ from attacca.workflow.core.graph import Part
 from attacca.workflow.core.requirements import too_far, unfit
 
 LISTED = "attacca node list shows which there are, and what they have"
+GONE_MOST = 100
 SAID = 5  # nodes, with why they do not fit
 
 
@@ -41,6 +42,7 @@ class Nodes:
     def __init__(self) -> None:
         self.by_name: dict[str, Node] = {}
         self.machines: dict[str, Machine] = {}
+        self.gone: dict[str, None] = {}  # the last of those that left: who joins has not heard of it
 
     def __repr__(self) -> str:
         return f"<Nodes {len(self.by_name)}>"
@@ -51,6 +53,7 @@ class Nodes:
     def join(self, view: WorkerView, address: str, machine: Machine | None = None) -> None:
         node = self.by_name[view.name] = Node(view, address, machine)
         self.machines[view.name] = node.machine
+        self.gone.pop(view.name, None)
 
     def address(self, name: str) -> str:
         node = self.by_name.get(name)
@@ -74,8 +77,14 @@ class Nodes:
     def views(self) -> list[NodeView]:
         return [self.by_name[name].view() for name in sorted(self.by_name)]
 
+    def miss(self, name: str) -> None:
+        self.gone[name] = None
+        if len(self.gone) > GONE_MOST:
+            del self.gone[next(iter(self.gone))]
+
     def leave(self, name: str) -> Node | None:
         self.machines.pop(name, None)
+        self.miss(name)
         return self.by_name.pop(name, None)
 
     def reserve(self, name: str, instance: str, asked: Resources) -> None:

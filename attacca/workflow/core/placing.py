@@ -3,6 +3,8 @@
 A part that waits is looked at when its time has come, and never otherwise: what a decision costs goes by what moves.
 """
 
+from math import inf
+
 from attacca.kernel.timers import Timers
 from attacca.model.events import Event as Sent
 from attacca.model.events import Patch, StartInstance
@@ -19,6 +21,7 @@ class Placing:
         self._books, self._placer = books, placer
         self.due: Timers[Part] = Timers()  # of those that wait
         self.standby = Standby(books)
+        self.is_open = True  # False: it is not durable yet which numbers are new
         self.writing: dict[str, None] = {}  # keys of states: who follows begins with what is being written
 
     def __repr__(self) -> str:
@@ -32,14 +35,14 @@ class Placing:
 
     @property
     def wakes_at(self) -> float:
-        return min(self.due.at, self.standby.due.at)
+        return min(self.due.at, self.standby.due.at) if self.is_open else inf
 
     def place(self, now: float, out: list[Command]) -> None:
         self._place(now, out)
         self.standby.place(now, self._elsewhere, out)
 
     def _place(self, now: float, out: list[Command]) -> None:
-        if self.due.at > now:
+        if self.due.at > now or not self.is_open:
             return
         for part in self.due.pop_due(now):
             workflow = part.workflow

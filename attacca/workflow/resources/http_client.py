@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from attacca.errors import BadConfig, ResponseTooLarge, Unreachable
+from attacca.errors import BadConfig, FunctionFailed, ResponseTooLarge, Unreachable
 from attacca.model.events import EVENT_BYTES
 from attacca.workflow.resources.network import addresses, library
 from attacca.workflow.resources.types import Host
@@ -51,7 +51,8 @@ class HttpClient:
     async def ask(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """
         Raises:
-            Unreachable: there is no answer.
+            Unreachable: there is nobody, and nothing was sent.
+            FunctionFailed: there is no answer.
             Forbidden: the host is not for resources.
             ResponseTooLarge: the answer is no event.
             BadConfig: that is no URL.
@@ -72,10 +73,14 @@ class HttpClient:
                 if len(data) > EVENT_BYTES:
                     raise ResponseTooLarge(f"the answer of {where.host} is over {EVENT_BYTES >> 20} MB")
                 return Answer(response.status, {key.lower(): value for key, value in response.headers.items()}, data)
-        except (http.ClientError, OSError) as error:
-            shown = f"{where.scheme}://{where.host}"
+        except http.ClientConnectorError as error:
             raise Unreachable(
-                f"{shown} does not answer: {error or type(error).__name__}", "see whether it is up"
+                f"{where.scheme}://{where.host} is not reached: {error}", "see whether it is up"
+            ) from None
+        except (http.ClientError, OSError) as error:
+            why = str(error) or type(error).__name__
+            raise FunctionFailed(
+                f"{where.scheme}://{where.host} does not answer: {why}", "it may have been carried out"
             ) from None
         except ValueError as error:
             raise BadConfig(f"{url[:200]!r} is no URL: {error}", "write http://HOST/PATH") from None

@@ -16,7 +16,8 @@ class HttpPoster:
     """`url`; `decode_base64`: the body is what an event stands for. A call is answered as the address answers."""
 
     def __init__(self, configuration: Mapping[str, str], host: Host) -> None:
-        self._url = parsed(field(configuration, "url", "http-poster"), ("http", "https"), "http-poster").geturl()
+        url = parsed(field(configuration, "url", "http-poster"), ("http", "https"), "http-poster")
+        self._url, self._shown = url.geturl(), f"{url.scheme}://{url.hostname}{url.path}"  # without who asks
         self._is_encoded = is_set(configuration, "decode_base64")
         self._host, self._client = host, HttpClient(host, "http-poster")
 
@@ -35,7 +36,7 @@ class HttpPoster:
         answer = await persist(lambda: self._client.ask("POST", self._url, headers, body), self._host)
         if answer.status >= BAD:
             shown = answer.body[:200].decode("utf-8", "replace")
-            raise FunctionFailed(f"{self._url.partition('?')[0]} answered {answer.status}: {shown}", "see there why")
+            raise FunctionFailed(f"{self._shown} answered {answer.status}: {shown}", "see there why")
         return answer.body
 
     async def close(self) -> None:

@@ -66,7 +66,7 @@ class MetricsCollector:
         self._averages[name] = average = self._alpha * took_ms + (1 - self._alpha) * before
         wall = self._host.wall()
         sample = f"{int(took_ms)},{int(wall)}.{int(wall * 1000) % 1000}"  # without zeros before, as they write it
-        await self._client.ask(lambda client: client.rpush(f"{name}:samples", sample))
+        await self._client.ask_once(lambda client: client.rpush(f"{name}:samples", sample))
         await self._client.ask(lambda client: client.set(f"{name}:average", repr(average)))
 
     async def _reset(self, seconds: float) -> None:

@@ -62,7 +62,7 @@ class PubSub:
     async def call(self, source: str, data: bytes) -> bytes | None:
         if not self._channel:
             raise Unable("this pub-sub publishes nothing", 'write publish = "CHANNEL" in its configuration')
-        count: int = await self._client.ask(lambda client: client.publish(self._channel, data))
+        count: int = await self._client.ask_once(lambda client: client.publish(self._channel, data))
         return str(count).encode()
 
     async def close(self) -> None:

@@ -64,6 +64,16 @@ class RedisClient:
         """
         return await persist(lambda: self._once(question), self._host)
 
+    async def ask_once(self, question: Callable[[Any], Awaitable[T]]) -> T:
+        """For those that may not be asked twice: somebody answers before, and an answer that is lost is lost.
+
+        Raises:
+            Unreachable: nothing answers.
+            BadRequest: it refuses.
+        """
+        await self.ask(lambda client: client.ping())
+        return await self._once(question)
+
     async def _once(self, question: Callable[[Any], Awaitable[T]]) -> T:
         from redis.exceptions import ConnectionError as Lost
         from redis.exceptions import RedisError

@@ -83,3 +83,12 @@ def test_the_most_exact_that_fits_is_found() -> None:
     only = stage()
     only.tell(1.0, Doors((doors["posts"],)))
     assert only.core.doors.find("a.b", "/x", "GET") == doors["posts"], "it says itself that it is not for that"
+
+
+def test_replicas_share_what_comes() -> None:
+    g = stage()
+    both = (door(), door(sandbox="w.door-2.1"))
+    g.tell(1.0, Doors(both))
+    assert {where(g, 1.0, name) for name in "1234"} == {"w.door.1", "w.door-2.1"}
+    g.tell(1.1, Doors(both[1:]))
+    assert g.core.cluster.fixed == {"w.door-2.1"}

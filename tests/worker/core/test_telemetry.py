@@ -1,8 +1,9 @@
-from attacca.model.events import Entry, Measure
+from attacca.model.events import AskInstances, Entry, Measure
 from attacca.model.invocation import Failed
 from attacca.model.messages import Logged
 from attacca.worker.config import TelemetryConfig
 from attacca.worker.core import telemetry, view
+from attacca.worker.core.events import Received
 from attacca.worker.core.telemetry import Exit, Histogram, exit_of
 from tests.workflow.core.stage import Node, Stage, calls, function, sends
 
@@ -58,6 +59,10 @@ def test_without_samples_only_what_changed_of_each_is_told() -> None:
     second = view.samples(node.core, stage.clock.now(), WALL)
     assert second is not None
     assert [(one.component, one.handled, one.failed) for one in second.views] == [("b", 1, 1)]
+    node.feed(Received("control", AskInstances()))
+    third = view.samples(node.core, stage.clock.now(), WALL)
+    assert third is not None
+    assert len(third.views) == 2, "a control that begins anew hears of all"
 
 
 def test_a_life_is_in_the_log_as_far_as_its_level_wants() -> None:

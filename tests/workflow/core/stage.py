@@ -36,6 +36,7 @@ from attacca.worker.runtime.scripted import Answer, ScriptedMachine, Times
 from attacca.worker.runtime.simulated import SimulatedRuntime
 from attacca.workflow.core.domain import DomainCore
 from attacca.workflow.core.events import (
+    Before,
     Erase,
     MigrateAsked,
     NodeJoined,
@@ -123,7 +124,7 @@ class Stage:
         self.telemetry = telemetry or TelemetryConfig()
         self.core = DomainCore(Random(), Streams(3).stream("placement"))
         self.store: dict[str, tuple[bytes, int]] = {}
-        self.expected: tuple[str, ...] = ()  # nodes, as the store has them
+        self.before = Before()  # as the store has it
         self.is_writing = True
         self.replies: dict[str, Any] = {}
         self.nodes: dict[str, Node] = {}
@@ -162,7 +163,8 @@ class Stage:
                     if node is not None:
                         node.feed(Received("control", command.message))
                 case Put() if command.key == NODES:
-                    self.expected = msgspec.json.decode(command.value, type=tuple[str, ...])
+                    self.before = msgspec.json.decode(command.value, type=Before)
+                    self.tell(Stored(command.key, 1))
                 case Put():
                     if self.is_writing:
                         version = self.store.get(command.key, (b"", 0))[1] + 1

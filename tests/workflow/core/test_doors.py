@@ -80,7 +80,7 @@ def test_control_that_has_just_begun_says_that_it_does_not_know_all() -> None:
 
 @pytest.mark.parametrize(
     "configuration",
-    [{"method": "FOO"}, {"path": "x"}, {"path": "/api/y"}, {"path": "/"}, {"methods": "GET;POST"}],
+    [{"method": "FOO"}, {"path": "x"}, {"path": "/api/y", "host": "a"}, {"path": "/"}, {"methods": "GET;POST"}],
 )
 def test_what_can_be_no_address_is_refused(configuration: dict[str, str]) -> None:
     with pytest.raises(BadConfig):
@@ -88,4 +88,4 @@ def test_what_can_be_no_address_is_refused(configuration: dict[str, str]) -> Non
 
 
 def test_at_a_host_of_its_own_all_paths_are_a_doors() -> None:
-    ingress.expect({"path": "/api/y", "host": "a.b", "method": "GET,post"})
+    ingress.expect({"path": "/", "host": "a.b", "method": "GET,post"})

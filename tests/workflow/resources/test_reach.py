@@ -1,6 +1,9 @@
+from pathlib import Path
+
 import pytest
 
-from attacca.errors import Forbidden
+from attacca.errors import BadConfig, Forbidden, NotFound
+from attacca.workflow.resources.file_log import FileLog
 from attacca.workflow.resources.making import Classes
 from attacca.workflow.resources.reach import Reach
 
@@ -33,10 +36,27 @@ def test_or_these_alone() -> None:
 
 
 def test_a_node_may_offer_some_classes_only() -> None:
-    from attacca.errors import NotFound
-    from attacca.workflow.resources.file_log import FileLog
 
     classes = Classes(("file-log", "nothing"))
     assert (repr(classes), classes.find("file-log")) == ("<Classes 1 offered>", FileLog)
     with pytest.raises(NotFound, match="'http-ingress'"):
         classes.find("http-ingress")
+
+
+STRANGER = """
+class Stranger:
+    def __init__(self, configuration, host): ...
+"""
+
+
+def test_a_class_of_others_is_an_entry_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "strange_resources.py").write_text(STRANGER)
+    (tmp_path / "strange-1.dist-info").mkdir()
+    (tmp_path / "strange-1.dist-info" / "METADATA").write_text("Name: strange\nVersion: 1\n")
+    points = "[attacca.workflow.resources]\nstrange = strange_resources:Stranger\nlost = strange_resources:Lost\n"
+    (tmp_path / "strange-1.dist-info" / "entry_points.txt").write_text(points)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    classes = Classes()
+    assert classes.find("strange").__name__ == "Stranger"
+    with pytest.raises(BadConfig, match="the resource lost cannot be loaded"):
+        classes.find("lost")

@@ -13,6 +13,7 @@ import os
 import platform
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 from attacca.errors import StartFailed
@@ -79,8 +80,13 @@ class Modules:
         task = self._making.get(digest)
         if task is None:
             task = self._making[digest] = asyncio.get_running_loop().create_task(self._bring(digest))
-            task.add_done_callback(lambda _: self._making.pop(digest, None))
+            task.add_done_callback(partial(self._made, digest))
         return await asyncio.shield(task)
+
+    def _made(self, digest: str, task: asyncio.Task[bytes]) -> None:
+        self._making.pop(digest, None)
+        if not task.cancelled():
+            task.exception()  # whoever asked may have gone meanwhile
 
     def drop(self, digest: str) -> None:
         """What is kept of it turned out to be of no use here."""

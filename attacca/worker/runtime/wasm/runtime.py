@@ -85,6 +85,7 @@ class WasmRuntime:
         for instance in list(self._instances.values()):
             self.kill(instance.sandbox)
         await self._hosts.close()
+        await asyncio.sleep(0)  # the last words of those that had no host
 
     # the worker's orders
 

@@ -166,6 +166,18 @@ class Controller:
         except (NotFound, Conflict, NoCapacity) as error:
             raise Refused(UNMOVED, _told(error)) from None
 
+    def cast(self, function: str, payload: str) -> None:
+        """An event for an instance, by its physical id. Where it came from is told as the instance itself.
+
+        Raises:
+            NotFound: there is none.
+        """
+        there = [one for part in self._state().components for one in part.instances]
+        found = next((one.name for one in there if one.id == function.lower()), None)
+        if found is None:
+            raise NotFound(f"there is no instance {function[:80]!r}", "")
+        self._workflows().cast(found, payload.encode())
+
     def list(self) -> list[str]:
         return [of_workflow(name) for name in self._workflows().core.workflows]
 

@@ -18,7 +18,7 @@ from attacca.workflow.dialects.edgeless.controller import Capabilities, Controll
 from attacca.workflow.dialects.edgeless.specs import FunctionAsked, ResourceAsked, WorkflowAsked
 
 PROTO = "attacca/workflow/dialects/edgeless/edgeless.proto"
-SERVICE = "edgeless_api.WorkflowInstance"
+SERVICE, INVOCATION = "edgeless_api.WorkflowInstance", "edgeless_api.FunctionInvocation"
 MESSAGE_MB = 64  # of code, all functions of a workflow together
 CALLS_MOST = 64  # at once
 GRACE_S = 1.0
@@ -58,15 +58,11 @@ class EdgelessServer:
             "Domains": (self._domains, words.DomainId),
             "Migrate": (self._migrate, words.MigrateWorkflowRequest),
         }
-        handlers = {
-            name: grpc.unary_unary_rpc_method_handler(
-                functools.partial(self._answer, answer), kind.FromString, lambda message: message.SerializeToString()
-            )
-            for name, (answer, kind) in answers.items()
-        }
         options = [("grpc.max_receive_message_length", MESSAGE_MB << 20), ("grpc.so_reuseport", 0)]
         server = grpc.aio.server(options=options, maximum_concurrent_rpcs=CALLS_MOST)
-        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
+        for service, calls in ((SERVICE, answers), (INVOCATION, {"Handle": (self._handle, words.Event)})):
+            handlers = {name: self._handler(grpc, *call) for name, call in calls.items()}
+            server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
         where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         try:
             self.port = server.add_insecure_port(where)
@@ -79,6 +75,10 @@ class EdgelessServer:
         if self._server is not None:
             await self._server.stop(GRACE_S)
             self._server = None
+
+    def _handler(self, grpc: Any, answer: Answer, kind: Any) -> Any:
+        answered = functools.partial(self._answer, answer)
+        return grpc.unary_unary_rpc_method_handler(answered, kind.FromString, lambda told: told.SerializeToString())
 
     async def _answer(self, answer: Answer, message: Any, context: Any) -> Any:
         import grpc
@@ -123,6 +123,15 @@ class EdgelessServer:
 
     async def _stop(self, message: Any) -> Any:
         await self._controller.stop(message.workflow_id)
+        return _empty()()
+
+    async def _handle(self, message: Any) -> Any:
+        """Only casts come from outside: nobody there could be given a reply."""
+        if not (message.HasField("target") and message.HasField("msg")):
+            raise BadRequest("an event has a target and a message", "")
+        if message.msg.event_type != _words().CAST:
+            raise BadRequest("an event from outside is a cast", "call it by an http-ingress of its workflow")
+        self._controller.cast(message.target.function_id, message.msg.payload)
         return _empty()()
 
     async def _list(self, _: Any) -> Any:
