@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 
 import msgspec
@@ -16,6 +17,7 @@ from attacca.workflow.core.state import Change, Counts, DomainState, Known, chan
 
 LOG = logging.getLogger("attacca.workflow")
 EVERY_S = 0.25  # between two looks for changes, while somebody wants to hear of them
+LOGGED_MOST = 10  # of the intents that are refused at once
 Move = Callable[[str, str, tuple[str, ...]], Awaitable[object]]  # of a workflow, its component, to one of these nodes
 
 
@@ -100,13 +102,12 @@ class Delegation:
             await self._settled(intents)
             begun = [await self._begin(verdict) for verdict in judge(self.state(), intents, self._fits)]
         verdicts = [one if isinstance(one, Verdict) else await one for one in begun]
-        for verdict in verdicts:
-            self._count(verdict)
+        self._tell(verdicts)
         return verdicts
 
-    def refuse(self, error: BadRequest) -> None:
-        """What is no intent."""
-        self._count(Verdict(outcome="refused", why=f"{error.message} ({error.hint})"))
+    def refuse(self, errors: list[BadRequest]) -> None:
+        """What was left for an intent and is none."""
+        self._tell([Verdict(outcome="refused", why=f"{error.message} ({error.hint})") for error in errors])
 
     async def _settled(self, intents: list[Intent]) -> None:
         """What these are about is where it was to be: each is judged by what came of those before."""
@@ -129,6 +130,7 @@ class Delegation:
         await self._arrived([name] if name in self._moving else [])
         task = self._moving[name] = asyncio.get_running_loop().create_task(self._moved(verdict))
         task.add_done_callback(lambda task: self._moving.pop(name) if self._moving.get(name) is task else None)
+        await asyncio.sleep(0)  # it is ordered before the next intent is
         return task
 
     async def _moved(self, verdict: Verdict) -> Verdict:
@@ -142,13 +144,18 @@ class Delegation:
             return msgspec.structs.replace(verdict, outcome="refused", why=error.message)
         return msgspec.structs.replace(verdict, outcome="done")
 
-    def _count(self, verdict: Verdict) -> None:
-        kind = verdict.outcome
-        self.counts = msgspec.structs.replace(self.counts, **{kind: getattr(self.counts, kind) + 1})
-        if kind == "refused":
-            LOG.warning("an intent is refused: %s", verdict.why)
-        else:
-            LOG.info("an intent: %s", verdict.why)
+    def _tell(self, verdicts: list[Verdict]) -> None:
+        """All are counted; of many that are refused at once the log has a few."""
+        came = Counter(verdict.outcome for verdict in verdicts)
+        before = self.counts
+        self.counts = Counts(
+            before.done + came["done"], before.nothing + came["nothing"], before.refused + came["refused"]
+        )
+        refused = [verdict.why for verdict in verdicts if verdict.outcome == "refused"]
+        for why in refused[:LOGGED_MOST]:
+            LOG.warning("an intent is refused: %s", why)
+        if len(refused) > LOGGED_MOST:
+            LOG.warning("and %d more are refused", len(refused) - LOGGED_MOST)
 
     def _fits(self, component: str, node: str, beside: Sequence[str]) -> str:
         parts = self._parts(component)

@@ -15,6 +15,7 @@ from tests.live.apart import Cluster, cluster
 from tests.live.test_workflows import started, uploaded
 from tests.live.whole import Answer, Whole, deployment, running, until
 
+ROOT = Path(__file__).parents[2]
 SERVER = """
 import time
 
@@ -187,3 +188,12 @@ def test_what_a_resource_could_not_do_is_in_the_log(whole: Whole) -> None:
         return whole.ask("GET", "/api/workflows/failing/logs?component=world").body
 
     until(lambda: b"the event is no request" in written(), "it says why")
+
+
+def test_the_guest_book_of_the_examples_keeps_what_guests_write(whole: Whole) -> None:
+    with Client(f"http://127.0.0.1:{whole.port}") as client:
+        started_from(client, read(ROOT / "examples" / "workflows" / "guestbook"), lambda _: None)
+    assert whole.get("/guestbook") == {"entries": []}
+    for text in ("it's fine", "quite\nnice"):
+        assert whole.ask("POST", "/guestbook", text.encode()).status == 200
+    assert whole.get("/guestbook") == {"entries": ["quite\nnice", "it's fine"]}

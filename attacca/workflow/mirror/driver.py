@@ -32,7 +32,7 @@ class Mirror:
         run: str,
         state: Callable[[], DomainState],
         obey: Callable[[list[Intent]], Awaitable[object]],
-        refuse: Callable[[BadRequest], None],
+        refuse: Callable[[list[BadRequest]], None],
     ) -> None:
         self._config, self._glass, self._clock, self._run = config, glass, clock, run
         self._state, self._obey, self._refuse = state, obey, refuse
@@ -114,26 +114,34 @@ class Mirror:
 
     async def _intents(self) -> list[Intent]:
         """All that have come."""
-        found: list[Intent] = []
+        left: list[tuple[bytes, bytes | None, int]] = []  # each with how often it is waited for
         late, self._late = self._late, {}
         for key, tries in late.items():
-            self._understand(key, await self._glass.take(key), tries - 1, found)
+            left.append((key, await self._glass.take(key), tries - 1))
         had: set[bytes] = set()
-        while len(found) < INTENTS_MOST and (popped := await self._glass.pop()) is not None:
-            if popped.value is None and popped.key in had:
-                continue  # it was written again before it was read, and the last word counts
+        for _ in range(INTENTS_MOST):
+            popped = await self._glass.pop()
+            if popped is None:
+                break
+            if popped.value is not None or popped.key not in had:  # of one that was written again the last word counts
+                left.append((popped.key, popped.value, TRIES))
             had.add(popped.key)
-            self._understand(popped.key, popped.value, TRIES, found)
-        return found
+        return self._understood(left)
 
-    def _understand(self, key: bytes, value: bytes | None, tries: int, found: list[Intent]) -> None:
-        try:
-            found.append(read(key, value))
-        except BadRequest as error:
-            if value is None and tries > 0 and is_whole(key):
-                self._late[key] = tries
-            else:
-                self._refuse(error)
+    def _understood(self, left: list[tuple[bytes, bytes | None, int]]) -> list[Intent]:
+        found: list[Intent] = []
+        wrong: list[BadRequest] = []
+        for key, value, tries in left:
+            try:
+                found.append(read(key, value))
+            except BadRequest as error:
+                if value is None and tries > 0 and is_whole(key):
+                    self._late[key] = tries
+                else:
+                    wrong.append(error)
+        if wrong:
+            self._refuse(wrong)
+        return found
 
 
 def is_whole(key: bytes) -> bool:

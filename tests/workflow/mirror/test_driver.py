@@ -11,7 +11,7 @@ import pytest
 from attacca.errors import BadRequest
 from attacca.kernel.clock import ManualClock
 from attacca.model.events import Entry, Measure, Sample, Samples
-from attacca.workflow.core.intents import Cordon, Intent, Migrate
+from attacca.workflow.core.intents import INTENTS_MOST, Cordon, Intent, Migrate
 from attacca.workflow.core.state import DomainState
 from attacca.workflow.mirror.config import MirrorConfig
 from attacca.workflow.mirror.driver import Mirror
@@ -37,8 +37,8 @@ class House:
     async def _obey(self, intents: list[Intent]) -> None:
         self.obeyed += intents
 
-    def _refuse(self, error: BadRequest) -> None:
-        self.refused.append(error.message)
+    def _refuse(self, errors: list[BadRequest]) -> None:
+        self.refused += [error.message for error in errors]
 
     async def look(self) -> None:
         await self.mirror.look()
@@ -164,3 +164,15 @@ def test_domains_with_prefixes_share_a_database() -> None:
         assert found == ["0", "1", "2"]
 
     asyncio.run(main())
+
+
+def test_a_flood_is_taken_in_pieces() -> None:
+    async def story(house: House) -> None:
+        house.glass.data["intents"] = [f"garbage {number}" for number in range(INTENTS_MOST + 5)]
+        await house.look()
+        assert len(house.refused) == INTENTS_MOST
+        assert KEY in house.glass.data, "and the mirror is kept meanwhile"
+        await house.look()
+        assert len(house.refused) == INTENTS_MOST + 5
+
+    play(story)
