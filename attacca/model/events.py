@@ -73,6 +73,12 @@ def place(instance: str) -> str:
     return instance.rpartition(".")[0]
 
 
+def number(instance: str) -> int:
+    """Of its start; 0: it has none."""
+    tail = instance.rpartition(".")[2]
+    return int(tail) if tail.isdecimal() and len(tail) < 19 else 0
+
+
 # control -> worker
 
 

@@ -50,7 +50,7 @@ class Reader:
 
 @pytest.fixture(scope="module")
 def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreServer]:
-    with running_store("redis", tmp_path_factory.mktemp("redis")) as one:
+    with running_store("redis", tmp_path_factory.mktemp("redis"), "--appendonly", "no") as one:
         yield one
 
 

@@ -21,7 +21,7 @@ from tests.live.whole import running as up
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreServer]:
-    with running("redis", tmp_path_factory.mktemp("redis")) as one:
+    with running("redis", tmp_path_factory.mktemp("redis"), "--appendonly", "no") as one:
         yield one
 
 
@@ -72,7 +72,10 @@ def cast(ctx, source, message):
 
 
 def test_while_redis_is_gone_the_domain_goes_on_and_then_the_mirror_is_whole(tmp_path: Path) -> None:
-    with running("redis", tmp_path / "redis") as redis, Redis(port=redis.port, decode_responses=True) as db:
+    with (
+        running("redis", tmp_path / "redis", "--appendonly", "no") as redis,
+        Redis(port=redis.port, decode_responses=True) as db,
+    ):
         db.set("somebody", "else")
         options = (
             f"workflows.mirror.url={redis.url()}", "workflows.mirror.every_s=0.1", "workflows.mirror.timeout_s=0.3",

@@ -187,9 +187,10 @@ def test_what_moves_goes_on_with_its_state_and_loses_nothing(apart: Cluster, tmp
     for moves in range(1, 4):
         until(lambda moves=moves: len(lines(tmp_path / "w1")) > 20 * moves, "events pass between workers")  # type: ignore[misc]
         other = "w3" if rows(apart.control, "counting")["counter"]["worker"] == "w2" else "w2"
-        body = json.dumps({"to": [other], "component": "counter"}).encode()
+        body, began = json.dumps({"to": [other], "component": "counter"}).encode(), time.monotonic()
         moved = apart.control.ask("POST", "/api/workflows/counting/migrate", body, {"content-type": "application/json"})
         assert moved.status == 200, moved
+        print(f"moved in {time.monotonic() - began:.2f} s")
         assert rows(apart.control, "counting")["counter"]["worker"] == other
     until(lambda: len(lines(tmp_path / "w1")) == 150, "all have come")
     said = [line.split() for line in lines(tmp_path / "w1")]

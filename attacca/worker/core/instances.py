@@ -282,7 +282,7 @@ class Instances:
             instance.delivery = ""
         outcome = event.outcome
         if self.telemetry is not None:
-            self._measure(now, instance, handled, event, out)
+            self.telemetry.ended(now, instance, handled, event.run_ms / 1e3, out)
         if handled is not None:
             instance.handled += 1
             instance.handled_s += event.run_ms / 1e3
@@ -295,20 +295,6 @@ class Instances:
             self._begun(now, instance, outcome, event.run_ms, out)
         else:  # its stop
             self._kill(now, instance, out)
-
-    def _measure(
-        self, now: float, instance: EventInstance, handled: Waiting | None, ended: RunEnded, out: list[Command]
-    ) -> None:
-        """`handled`: None: its init, or its stop."""
-        assert self.telemetry is not None
-        seconds = ended.run_ms / 1e3
-        if handled is None:
-            kind = EventKind.INIT if instance.stage is Stage.BEGINNING else EventKind.STOP
-        else:
-            kind = EventKind.CALL if handled.event.stream else EventKind.CAST
-            if handled.event.created:
-                self.telemetry.transferred(now - seconds, instance, handled.event.created, out)
-        self.telemetry.ran(now, instance, kind, seconds, out)
 
     def _begun(self, now: float, instance: EventInstance, outcome: Outcome, run_ms: float, out: list[Command]) -> None:
         if not isinstance(outcome, Ok):

@@ -13,7 +13,7 @@ from attacca.model.invocation import Failed
 from attacca.model.messages import Logged
 from attacca.worker.config import LEVELS, TelemetryConfig
 from attacca.worker.core.events import Command, Write
-from attacca.worker.core.mailboxes import EventInstance
+from attacca.worker.core.mailboxes import EventInstance, Stage, Waiting
 
 SAMPLES_MOST = 5000  # between two takings, of samples and of entries
 ENTRY_CHARACTERS = 4096
@@ -89,6 +89,18 @@ class Telemetry:
     def instantiated(self, now: float, instance: EventInstance, seconds: float, out: list[Command]) -> None:
         self.made[instance.id] = type_of(instance)
         self._measured(now, instance, Measure.INSTANTIATE, seconds, "info", out)
+
+    def ended(
+        self, now: float, instance: EventInstance, handled: Waiting | None, seconds: float, out: list[Command]
+    ) -> None:
+        """One of its handlers. `handled`: None: its init, or its stop."""
+        if handled is None:
+            kind = EventKind.INIT if instance.stage is Stage.BEGINNING else EventKind.STOP
+        else:
+            kind = EventKind.CALL if handled.event.stream else EventKind.CAST
+            if handled.event.created:
+                self.transferred(now - seconds, instance, handled.event.created, out)
+        self.ran(now, instance, kind, seconds, out)
 
     def ran(self, now: float, instance: EventInstance, kind: EventKind, seconds: float, out: list[Command]) -> None:
         is_event = kind is EventKind.CAST or kind is EventKind.CALL

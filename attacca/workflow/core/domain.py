@@ -25,6 +25,7 @@ from attacca.model.events import (
     StateSynced,
     StopInstance,
     Strayed,
+    number,
     place,
 )
 from attacca.model.events import Event as Sent
@@ -329,10 +330,9 @@ class DomainCore:
 
     def _adopted(self, view: InstanceView, worker: str) -> Part | None:
         part = self.books.in_place(place(view.id))
-        tail = view.id.rpartition(".")[2]
         if part is None or part.instance or part.workflow.is_stopping or not part.workflow.is_learning:
             return None
-        part.number = int(tail) if tail.isdigit() else 0
+        part.number = max(part.number, number(view.id))
         part.starts = max(part.starts, 1)
         part.instance, part.worker, part.stage = view.id, worker, Stage.STARTING
         self.books.parts[view.id] = part

@@ -47,7 +47,10 @@ class Keeping:
 
     def heard(self, now: float, node: str) -> None:
         """What it runs is known. With the last of them, all is."""
-        if self.expected.pop(node, self) is None and not self.expected:
+        if node not in self.expected:
+            return
+        del self.expected[node]
+        if not self.expected:
             for part in self._books.all():
                 if part.workflow.is_learning:
                     part.retry_at = now

@@ -10,7 +10,7 @@ So a part has one that is active at any time. What it synced last is kept here, 
 from collections.abc import Callable
 
 from attacca.kernel.timers import Timers
-from attacca.model.events import BeginInstance, StartInstance, StopInstance
+from attacca.model.events import BeginInstance, StartInstance, StopInstance, number
 from attacca.model.messages import Send
 from attacca.workflow.core.books import Books
 from attacca.workflow.core.events import Command
@@ -66,6 +66,7 @@ class Standby:
         spare = part.spare
         if spare is None or spare.instance:
             return False
+        part.number = max(part.number, number(instance))
         spare.instance, spare.worker, spare.is_ready = instance, worker, True
         self._books.spares[instance] = part
         self._books.nodes.reserve(worker, instance, part.asked)

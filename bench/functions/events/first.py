@@ -2,9 +2,11 @@
 
 from typing import Any
 
+SETTLE_S = 2.5  # a worker that has just started something is careful for two seconds: it does not stay awake
+
 
 def init(ctx: Any, payload: Any, state: Any) -> None:
-    ctx.delayed_cast(0.05, "self", payload)
+    ctx.delayed_cast(SETTLE_S, "self", payload)
 
 
 def cast(ctx: Any, source: str, message: Any) -> None:

@@ -4,12 +4,14 @@ import json
 import time
 from typing import Any
 
+SETTLE_S = 2.5  # a worker that has just started something is careful for two seconds: it does not stay awake
+
 
 class Ping:
     def init(self, ctx: Any, payload: Any, state: Any) -> None:
         told = payload.json()
         self.left, self.body, self.took = told["count"], b"x" * told["bytes"], []
-        ctx.delayed_cast(0.05, "self")
+        ctx.delayed_cast(SETTLE_S, "self")
 
     def cast(self, ctx: Any, source: str, message: Any) -> None:
         now = time.perf_counter()

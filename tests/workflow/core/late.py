@@ -168,11 +168,13 @@ def passes(node: Node, instance: str, kind: str, data: bytes) -> bytes | None:
 class Story:
     """`a`, which stays, sends numbers to `b`, which sends them on to `c`, while this and that befalls the two."""
 
-    def __init__(self, seed: int, befalls: tuple[str, ...]) -> None:
+    def __init__(self, seed: int, befalls: tuple[str, ...], *, standby: bool = False) -> None:
         self.chance = chance = Drawn(seed)
         self.stage = LateStage(chance, nodes=4)
         self.befalls = befalls
         passing = msgspec.structs.replace(function("b"), outputs={"on": Output(to=("c",))})
+        if standby:
+            passing = msgspec.structs.replace(passing, replicas=2, standby="hot")
         self.workflow = self.stage.start(function("a", on="n1", to="b"), passing, function("c"))
         self.sent = self.crashes = 0
 
@@ -184,8 +186,8 @@ class Story:
             self.step(self.chance.choice(("send", "send", "send", *self.befalls)))
             self.stage.play(self.chance.choice((0.0, 0.0005, 0.002, 0.01, 0.3)))
         self.stage.play(90.0)
-        rows = self.stage.core.view(self.workflow).instances
-        assert [row.state for row in rows] == ["up"] * 3, rows
+        parts = self.stage.core.workflows[self.workflow].parts
+        assert [part.stage for part in parts.values()] == [Phase.UP] * 3
         lanes = {
             node.name: one.lanes for node in self.stage.nodes.values() for one in node.core.instances.by_id.values()
         }

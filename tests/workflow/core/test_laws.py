@@ -51,7 +51,19 @@ def died(seed: int, steps: int = 25) -> None:
     assert {number for numbers in by_instance.values() for number in numbers} == set(range(story.sent))
 
 
-LAWS = (moved, moved_unheard, crashed, crashed_unheard, died)
+def stood_by(seed: int, steps: int = 25) -> None:
+    """The same where another one stands by, which takes over from what dies or crashes."""
+    story = Story(seed, ("move", "die", "crash", "join", "restart"), standby=True)
+    story.go(steps)
+    by_instance = story.handled("b")
+    for numbers in by_instance.values():
+        assert numbers == sorted(set(numbers))
+    assert {number for numbers in by_instance.values() for number in numbers} == set(range(story.sent))
+    spares = [one for node in story.stage.nodes.values() for one in node.core.instances.by_id.values()]
+    assert sum(one.start.is_standby for one in spares) <= 1, "no more than one stands by"
+
+
+LAWS = (moved, moved_unheard, crashed, crashed_unheard, died, stood_by)
 
 
 def flat(story: Story, component: str) -> list[int]:
