@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from attacca.model.events import InstanceView, Rule
-from attacca.model.function import Artefact, EnvName, Handler, Name
+from attacca.model.function import MASK, Artefact, EnvName, Handler, Name
 from attacca.model.invocation import Failed
 from attacca.model.machine import Machine
 
@@ -17,6 +17,7 @@ REPLICAS_MOST = 64
 PAYLOAD_BYTES = 1 << 20
 LABELS_MOST = 64
 COMPONENT = re.compile(r"^[A-Za-z][A-Za-z0-9_-]{0,62}(?!\n)$")
+CREDENTIALS = re.compile(r"//[^/\s@]*@")
 COMPONENTS = "a letter, then letters, digits, _ and dashes; at most 63"
 ComponentName = Annotated[str, msgspec.Meta(pattern=COMPONENT.pattern, description=COMPONENTS)]
 Channel = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
@@ -100,6 +101,16 @@ class WorkflowSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
                 if unknown is not None:
                     whose = f"the output {channel!r} of {component.name}"
                     raise ValueError(f"{whose} leads to {unknown!r}, which is not there")
+
+
+def shown(spec: WorkflowSpec) -> WorkflowSpec:
+    """As it may be shown: without values of `env`, and without users and passwords of addresses."""
+    return msgspec.structs.replace(spec, components=tuple(map(shown_component, spec.components)))
+
+
+def shown_component(component: Component) -> Component:
+    configuration = {key: CREDENTIALS.sub(f"//{MASK}@", value) for key, value in component.configuration.items()}
+    return msgspec.structs.replace(component, env=dict.fromkeys(component.env, MASK), configuration=configuration)
 
 
 class InstanceRow(msgspec.Struct, frozen=True):

@@ -8,7 +8,7 @@ from attacca.model.events import REPLICA, Event, Route, Target
 from attacca.model.function import ResourceClass, Revision, Settings, Signature
 from attacca.model.invocation import Timing
 from attacca.model.resources import Resources
-from attacca.model.workflow import Component, InstanceRow, WorkflowSpec, WorkflowView
+from attacca.model.workflow import Component, InstanceRow, WorkflowSpec, WorkflowView, shown
 from attacca.workflow.core import ingress
 
 FIRST_S, LAST_S = 0.25, 30.0  # between two starts of a part that fails
@@ -170,7 +170,7 @@ class Workflow:
 
     def view(self) -> WorkflowView:
         rows = [row for part in self.parts.values() for row in part.rows()]
-        return WorkflowView(self.id, self.spec.name, self.started_at, tuple(rows), self.spec)
+        return WorkflowView(self.id, self.spec.name, self.started_at, tuple(rows), shown(self.spec))
 
 
 def revision(workflow: Workflow, spec: Component) -> Revision:

@@ -8,7 +8,7 @@ from attacca.model.events import InstanceView
 from attacca.model.function import Artefact, Image, WasmModule
 from attacca.model.machine import Machine
 from attacca.model.sandbox import MachineLoad, WorkerView
-from attacca.model.workflow import Configuration, Requirements
+from attacca.model.workflow import Configuration, Requirements, shown_component
 from attacca.workflow.core import identities
 from attacca.workflow.core.domain import DomainCore
 from attacca.workflow.core.graph import Part, Stage
@@ -220,7 +220,7 @@ def _component(parts: list[Part], seen: Mapping[str, InstanceView]) -> Component
         component=spec.name,
         resource=spec.resource,
         function_type="" if spec.artefact is None else _function_type(spec.artefact),
-        configuration=spec.configuration,
+        configuration=shown_component(spec).configuration,
         payload=spec.payload,
         memory_mb=parts[0].revision.settings.memory_mb,
         requires=spec.requires,

@@ -129,7 +129,7 @@ class Traces(Door):
 
 def settles(file: Path) -> None:
     found = scenario.read(file)
-    assert found.functions or found.workload.trace, "there is nothing to run"
+    assert found.functions or found.workflows or found.workload.trace, "there is nothing to run"
 
 
 def walks(path: Path, name: str) -> None:
