@@ -16,6 +16,7 @@ MINUTES ?= 5
 LEAVE_OUT ?=
 # Live tests wait for much of their time, and long ones differ. Those of a file share its servers, and stay together.
 BESIDE := -n auto --maxprocesses 4 --dist loadfile
+HOUSE := tests/house
 LONG := tests/laws tests/load tests/sim tests/lab tests/fuzz tests/examples tests/cli/laboratory tests/guest/libraries
 CODE := $(wildcard attacca tests examples bench scripts)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -35,20 +36,21 @@ test: WEIGH := --weigh
 test: check pure long live ## All checks and all tests; PYTHON=python3.13: on that one, in an environment of its own
 	@echo "All checks and tests passed."
 
-check: $(VENV)/.dev ## Format, lint, types, import contracts
+check: $(VENV)/.dev ## Format, lint, types, import contracts, rules of the house
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/mypy $(CODE)
 	$(BIN)/lint-imports
+	$(BIN)/pytest $(HOUSE)
 
 pure: $(VENV)/.dev ## The tests that need no process, socket or clock; WEIGH=--weigh: none of them may do too much
-	$(BIN)/python -m scripts.shares -rfEs $(WEIGH) --ignore tests/live $(LONG:%=--ignore %) --durations=5
+	$(BIN)/python -m scripts.shares -rfEs $(WEIGH) --ignore tests/live $(HOUSE:%=--ignore %) $(LONG:%=--ignore %) --durations=5
 
 long live: export HYPOTHESIS_PROFILE ?= many
 
 long: $(VENV)/.dev ## Pure tests that take a while: laws over many cases and runs, traces, figures, the examples
 	$(BIN)/pytest -rfEs $(BESIDE) $(LONG) $(LEAVE_OUT:%=--ignore %) --durations=5
-	$(BIN)/python -m scripts.shares -rfEs -m hypothesis --ignore tests/live $(LONG:%=--ignore %) --durations=5
+	$(BIN)/python -m scripts.shares -rfEs -m hypothesis --ignore tests/live $(HOUSE:%=--ignore %) $(LONG:%=--ignore %) --durations=5
 
 live: $(VENV)/.dev ## The tests that start real processes and servers
 	timeout --foreground --signal=INT --kill-after=30 $(LIVE_TIMEOUT_S) $(BIN)/pytest -rfEs $(BESIDE) tests/live --durations=15
@@ -106,5 +108,5 @@ $(VENV)/.dev: pyproject.toml | $(BIN)/python
 	@echo "Installing attacca and what its tests need into $(VENV)"
 	@scripts/install.sh $(VENV) '.[dev]'
 	@$(BIN)/python -m compileall -q -j 0 $(CODE)
-	@$(BIN)/pytest --collect-only --ignore tests/live $(LONG:%=--ignore %) >/dev/null || true  # compiles tests its own way
+	@$(BIN)/pytest --collect-only --ignore tests/live $(HOUSE:%=--ignore %) $(LONG:%=--ignore %) >/dev/null || true  # compiles tests its own way
 	@touch $@ $(VENV)/.run

@@ -13,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import msgspec
 
 from attacca.kernel.rand import Streams
+from attacca.model.machine import Machine
 from attacca.model.resources import Resources
 from attacca.model.sandbox import MachineLoad
 from attacca.policy.balancing import BALANCING
@@ -32,12 +33,13 @@ BARS = {"random": 2.0, "round_robin": 2.0, "kubernetes": 10.0, "weighted_random"
 BALANCED = {"random": 2.0, "round_robin": 2.0, "two_choices": 2.0, "least_loaded": 2.0}
 
 
-class Machine(msgspec.Struct):
+class Both(msgspec.Struct):
     """A worker to both families: what is placed there is also what was sent there."""
 
     name: str
     capacity: Resources = WHOLE
     reserved: Resources = Resources()
+    machine: Machine = Machine()
     is_cordoned: bool = False
     queued: int = 0
     running: int = 0
@@ -54,8 +56,8 @@ class Machine(msgspec.Struct):
         return 0
 
 
-def machines(count: int) -> list[Machine]:
-    return [Machine(f"w{number:04}") for number in range(count)]
+def machines(count: int) -> list[Both]:
+    return [Both(f"w{number:04}") for number in range(count)]
 
 
 def placing(policy: str, count: int) -> Callable[[int], None]:
@@ -66,7 +68,7 @@ def placing(policy: str, count: int) -> Callable[[int], None]:
     placer.among(workers)
     near = {worker.name: Near.CODE for worker in workers[:: max(1, count // HOLDERS)]}
     ask = Ask("f", SANDBOX, near=near)
-    there: deque[Machine] = deque()
+    there: deque[Both] = deque()
 
     def decide(decisions: int) -> None:
         for number in range(decisions):
@@ -93,7 +95,7 @@ def balancing(policy: str, count: int) -> Callable[[int], None]:
     balancer.among(workers)
     eased = getattr(balancer, "eased", None)
     asked = Asked("f")
-    running: deque[Machine] = deque()
+    running: deque[Both] = deque()
 
     def decide(decisions: int) -> None:
         for number in range(decisions):

@@ -20,7 +20,7 @@ from hypothesis.internal.conjecture import providers
 from attacca.cores import are_compiled
 
 # Laws are tried on a handful of cases while somebody waits, on many by `make long`. No deadlines: machines are noisy.
-settings.register_profile("quick", max_examples=5, deadline=None)
+settings.register_profile("quick", max_examples=3, deadline=None)
 settings.register_profile("many", max_examples=100, deadline=None)
 settings.register_profile("thorough", max_examples=2000, deadline=None)
 settings.register_profile("weighed", max_examples=5, deadline=None, derandomize=True)

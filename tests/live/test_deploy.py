@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_tidy import ROOT
+from tests.trees import ROOT
 
 DEPLOY = ROOT / "deploy"
 MOST = {"attacca-control.service": 25, "attacca-gateway.service": 25}  # of systemd's points for exposure, ten to each

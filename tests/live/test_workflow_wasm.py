@@ -17,7 +17,7 @@ from tests.live.apart import cluster
 from tests.live.test_workflows import rows, started, uploaded
 from tests.live.whole import Whole, deployment, running, until
 from tests.relay import RELAY, assembled
-from tests.test_tidy import ROOT
+from tests.trees import ROOT
 
 FEEDER = """
 def init(ctx, payload, state):

@@ -10,7 +10,8 @@ SETTLE_S = 2.5  # a worker that has just started something is careful for two se
 class Ping:
     def init(self, ctx: Any, payload: Any, state: Any) -> None:
         told = payload.json()
-        self.left, self.body, self.took = told["count"], b"x" * told["bytes"], []
+        self.left, self.body, self.at = told["count"], b"x" * told["bytes"], 0.0
+        self.took: list[float] = []
         ctx.delayed_cast(SETTLE_S, "self")
 
     def cast(self, ctx: Any, source: str, message: Any) -> None:

@@ -8,8 +8,8 @@ from attacca.load.workload.scenario import Choice, FunctionPlan, Scenario, Syste
 from attacca.sim.record.sources import DIGESTING, NOT_COUNTED, digest_of, files, imported
 from attacca.sim.study.grid import expand, parse
 from attacca.sim.study.job import mark_of
-from tests.test_shape import imported as imported_by
-from tests.test_shape import modules
+from tests.trees import imported as imported_by
+from tests.trees import modules
 
 POLICY = "import mine_rules.weights\nfrom mine_rules import limits\nimport msgspec, json\n\nclass Mine: ...\n"
 EDITED = ["mine_policy.py", "mine_rules/__init__.py", "mine_rules/deep.py", "mine_rules/weights.py", "mine_late.py"]

@@ -3,8 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 
-from tests.test_shape import modules
-from tests.test_tidy import ROOT
+from tests.trees import ROOT, modules
 
 CLASS = re.compile(r"^class (\w+)(?:\(([^)]*)\))?:.*\n((?:(?:[ \t].*|#.*)?\n|\).*\n)*)", re.MULTILINE)
 METHOD = re.compile(r"^    (?:async )?def (\w+)\(", re.MULTILINE)

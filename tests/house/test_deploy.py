@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from attacca.cli.serve.configuration import load
-from tests.test_docs import complaint
-from tests.test_tidy import ROOT
+from tests.house.test_docs import complaint
+from tests.trees import ROOT
 
 DEPLOY = ROOT / "deploy"
 

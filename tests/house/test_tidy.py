@@ -5,10 +5,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.trees import statements
+from tests.trees import PACKAGE, ROOT, statements
 
-ROOT = Path(__file__).parents[1]
-PACKAGE = sorted((ROOT / "attacca").rglob("*.py"))
 AROUND = sorted(path for folder in ("examples", "bench", "scripts") for path in (ROOT / folder).rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 ALL = [*PACKAGE, *AROUND, *TESTS]

@@ -3,37 +3,11 @@
 import graphlib
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
-from tests.test_tidy import PACKAGE, ROOT
+from tests.trees import Modules, imported, modules
 
-IMPORT = re.compile(
-    r"^[ \t]*(?:from (attacca[\w.]*) import (?:\(([^)]*)\)|([^\n]*))|import (attacca[\w.]*))", re.MULTILINE
-)
 CLASS = re.compile(r"^class (\w+)", re.MULTILINE)
-COMMENT = re.compile(r"#[^\n]*")
-
-
-Modules = Mapping[str, str]  # of each dotted name its text; a package's text is its __init__'s
-
-
-def modules() -> dict[str, str]:
-    found = {}
-    for path in PACKAGE:
-        parts = path.relative_to(ROOT).with_suffix("").parts
-        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path.read_text()
-    return found
-
-
-def imported(text: str, known: Modules) -> Iterator[str]:
-    """The modules that a text imports, wherever in it, for types too."""
-    for package, several, few, whole in IMPORT.findall(text):
-        if whole:
-            yield whole
-            continue
-        for name in COMMENT.sub("", several or few).split(","):
-            inner = f"{package}.{name.split()[0]}" if name.split() else package
-            yield inner if inner in known else package
 
 
 def circles(texts: Modules) -> dict[str, list[str]]:
