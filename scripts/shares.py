@@ -18,7 +18,7 @@ FRUGAL = [
     *(f"-pno:{unused}" for unused in ("doctest", "junitxml", "legacypath", "pastebin", "setuponly", "setupplan")),
     *(f"-pno:{unused}" for unused in ("subtests", "unittest")),
 ]
-LAW = 1000  # bytes of other tests that take as long as one @given
+LAW = 150  # bytes of other tests that take as long as one @given
 MOST = 8  # processes: each takes a while to start
 NOTHING = 5  # pytest found none to run, which is right where another process did
 
