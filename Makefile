@@ -15,7 +15,7 @@ FIRST ?= 1
 MINUTES ?= 5
 LEAVE_OUT ?=
 # Live tests wait for much of their time, and long ones differ. Those of a file share its servers, and stay together.
-BESIDE := -n auto --maxprocesses 4 --dist loadfile
+BESIDE := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 HOUSE := tests/house
 LONG := tests/laws tests/load tests/sim tests/lab tests/fuzz tests/examples tests/cli/laboratory tests/guest/libraries
 CODE := $(wildcard attacca tests examples bench scripts)

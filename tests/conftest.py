@@ -50,6 +50,7 @@ HEART = {  # of the live tests: what is run again as an ordinary user, and on an
     "test_cores.py", "test_gateway_http.py", "test_process_calls.py", "test_process_dialects.py",
     "test_process_lives.py", "test_worker_trace.py",
 }  # fmt: skip
+FIRST = {"test_wheel.py"}  # which takes longest, so that nobody waits for it alone
 WORLDLY = {  # audit events that a pure test has no business with
     "os.exec": "starts a program",
     "os.fork": "forks",
@@ -165,6 +166,7 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.name not in FIRST)
     for item in items:
         if item.path.is_relative_to(LIVE):
             item.add_marker(pytest.mark.live)

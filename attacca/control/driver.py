@@ -157,10 +157,10 @@ class Control:
         """
         self.state.lock()
         try:
-            await self.beside.open()
             restored = await restore(self._store, self.state, is_shared=self._artefacts is not None)
             await self.tokens.open()
             await self.secrets.open()
+            await self.beside.open()  # it may write, and what is damaged is left alone
             secrets = tuple(secret.name for secret in self.secrets.all())
             await self._ask(OPEN, msgspec.structs.replace(restored, secrets=secrets))
         except BaseException:

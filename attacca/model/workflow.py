@@ -67,7 +67,7 @@ class Component(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     resource: Annotated[str, msgspec.Meta(max_length=100)] = ""  # its class
     configuration: Configuration = {}
     outputs: Annotated[dict[Channel, Output], msgspec.Meta(max_length=OUTPUTS_MOST)] = {}
-    requires: Requirements = Requirements()
+    requires: Requirements = msgspec.field(default_factory=Requirements)
     replicas: Annotated[int, msgspec.Meta(ge=1, le=REPLICAS_MOST)] = 1  # what is sent to it goes to one of them
     standby: Literal["", "hot"] = ""  # of two, one is active, and the other takes its place at once
 

@@ -34,10 +34,11 @@ class Delegation:
         providers: Iterable[str],
         move: Move,
         cordon: Callable[[str, bool], Awaitable[None]],
+        every_s: float = EVERY_S,
     ) -> None:
         self._core, self._seen = core, seen
         self._domain, self._providers = domain, tuple(providers)
-        self._move, self._cordon = move, cordon
+        self._move, self._cordon, self._every_s = move, cordon, every_s
         self.views: dict[str, WorkerView] = {}
         self._known: Known = {}
         self._ended = asyncio.Event()
@@ -69,8 +70,8 @@ class Delegation:
         found = domain_state(self._core, self._domain, self.views, self._seen, self._providers, self._known)
         return msgspec.structs.replace(found, intents=self.counts)
 
-    async def changes(self) -> AsyncIterator[list[Change]]:
-        """All there is, and then what changes, as it changes."""
+    async def changes(self, *, follow: bool) -> AsyncIterator[list[Change]]:
+        """All there is, and then what changes, as it changes, if it is to `follow`."""
         before: DomainState | None = None
         self._listeners += 1
         try:
@@ -79,13 +80,15 @@ class Delegation:
                 told, before = changes(before, now), now
                 if told:
                     yield told
+                if not follow:
+                    break
                 await self._rest()
         finally:
             self._listeners -= 1
 
     async def _rest(self) -> None:
         try:
-            async with asyncio.timeout(EVERY_S):
+            async with asyncio.timeout(self._every_s):
                 await self._ended.wait()
         except TimeoutError:
             pass

@@ -1,10 +1,11 @@
 """The admin API for those who orchestrate from outside: `/api/domain/...`."""
 
 from collections.abc import AsyncIterator
+from typing import Annotated
 
 import msgspec
 from litestar import get, post
-from litestar.params import JSONBody
+from litestar.params import JSONBody, QueryParameter
 from litestar.response import Stream
 
 from attacca.control.http.document import refusals
@@ -23,13 +24,16 @@ def show_domain(workflows: TheWorkflows) -> DomainState:
 
 
 @get("/api/domain/changes", media_type=NDJSON, responses=refusals(), sync_to_thread=False)
-def follow_domain(workflows: TheWorkflows) -> Stream:
-    """One JSON object per line, until whoever asked goes: first all rows that there are, then each as it changes."""
-    return Stream(_lines(workflows.delegation), media_type=NDJSON)
+def show_changes(
+    workflows: TheWorkflows,
+    follow: Annotated[bool, QueryParameter(description="go on with what changes from now on")] = False,  # noqa: FBT002
+) -> Stream:
+    """One JSON object per line: all rows that there are, and then each as it changes, until whoever asked goes."""
+    return Stream(_lines(workflows.delegation, follow=follow), media_type=NDJSON)
 
 
-async def _lines(delegation: Delegation) -> AsyncIterator[bytes]:
-    async for told in delegation.changes():
+async def _lines(delegation: Delegation, *, follow: bool) -> AsyncIterator[bytes]:
+    async for told in delegation.changes(follow=follow):
         yield b"".join(msgspec.json.encode(change) + b"\n" for change in told)
 
 
@@ -61,4 +65,4 @@ async def obey_intents(data: JSONBody[IntentsRequest], workflows: TheWorkflows) 
     return await workflows.delegation.obey(list(data.intents))
 
 
-HANDLERS = [show_domain, follow_domain, list_samples, obey_intents]
+HANDLERS = [show_domain, show_changes, list_samples, obey_intents]

@@ -47,7 +47,7 @@ def test_the_state_says_where_everything_is(apart: Cluster) -> None:
 def test_changes_begin_with_all_that_there_is_and_go_on(apart: Cluster) -> None:
     providers = len(apart.control.get("/api/domain/state")["providers"])
     with Client(apart.control.info["url"]) as client:
-        lines = client.lines("GET", "/api/domain/changes")
+        lines = client.lines("GET", "/api/domain/changes?follow=true")
         kinds = [next(lines)["kind"] for _ in range(2 + providers + 3)]
         assert kinds == ["node"] * 2 + ["provider"] * providers + ["component"] * 3
         assert next(lines)["kind"] == "node", "its load changes every second"

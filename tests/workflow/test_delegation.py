@@ -22,7 +22,7 @@ class House:
         self.done: list[str] = []
         self.gate = asyncio.Event()
         self.is_against = False
-        self.delegation = Delegation(self.stage.core, {}, "home", (), self._move, self._cordon)
+        self.delegation = Delegation(self.stage.core, {}, "home", (), self._move, self._cordon, 0.001)
 
     def migrate(self, component: str, *to: str) -> Migrate:
         return Migrate(component=f"{self.workflow}.{component}", to=to)
@@ -114,7 +114,8 @@ def test_of_many_that_are_refused_the_log_has_a_few(caplog: pytest.LogCaptureFix
 
 def test_who_listens_hears_all_and_then_what_changes_until_the_end() -> None:
     async def story(house: House) -> None:
-        changes = house.delegation.changes()
+        assert [len(told) async for told in house.delegation.changes(follow=False)] == [4]
+        changes = house.delegation.changes(follow=True)
         assert len(await anext(changes)) == 4
         house.stage.kill("n1")
         house.stage.lose("n1")

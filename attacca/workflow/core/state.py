@@ -27,7 +27,7 @@ class NodeState(msgspec.Struct, frozen=True, kw_only=True):
     memory_mb: int
     reserved_mb: int  # of that, by instances that are placed there
     labels: tuple[str, ...]  # the first is its name
-    machine: Machine = Machine()
+    machine: Machine = msgspec.field(default_factory=Machine)
     load: MachineLoad | None = None
 
 
@@ -63,7 +63,7 @@ class ComponentState(msgspec.Struct, frozen=True, kw_only=True):
     configuration: Configuration = {}
     payload: str | None = None
     memory_mb: int
-    requires: Requirements = Requirements()
+    requires: Requirements = msgspec.field(default_factory=Requirements)
     outputs: dict[str, tuple[str, ...]]
     instances: tuple[InstanceState, ...]
     standby: InstanceState | None = None  # which takes the place of the one that there is

@@ -29,7 +29,10 @@ CHECKED = (
 # Any bytes are a file, and few of them an archive; 1.0 is an integer in JSON Schema, and none to us; and a graph may
 # lead to what is not in it.
 OF_FUNCTIONS = [f"/functions{rest}" for rest in ("", "/{name}/prewarm", "/{name}/rollback", "/{name}/scale")]
-UNTRUE = {("positive_data_acceptance", f"POST /api{path}") for path in (*OF_FUNCTIONS, "/code", "/workflows")}
+OF_ITEMS = ("/domain/intents",)  # Litestar does not tell the bounds of what is in a tuple
+UNTRUE = {
+    ("positive_data_acceptance", f"POST /api{path}") for path in (*OF_FUNCTIONS, "/code", "/workflows", *OF_ITEMS)
+}
 SOURCE = "def known():\n    return 1\n"
 
 
@@ -68,7 +71,8 @@ class Admin(Door):
             for mode in GenerationMode:
                 self._try(result.ok(), mode, chance.randrange(1 << 30))
         assert self._server.is_well(), "it is not well"
-        assert self._server.said == "", "it stumbles over something, and says so in its log"
+        said = [line for line in self._server.said.splitlines() if "an intent is refused: " not in line]
+        assert said == [], "it stumbles over something, and says so in its log"
         return "taken"
 
     def _try(self, operation: APIOperation[Any, Any, Any, Any], mode: GenerationMode, number: int) -> None:
