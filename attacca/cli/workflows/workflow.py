@@ -12,6 +12,7 @@ from attacca.cli.screens.graph import drawn
 from attacca.cli.screens.terminal import console, counted, marked, milliseconds, put, say, show_json
 from attacca.cli.workflows import bench
 from attacca.client.http import Client, quoted
+from attacca.errors import BadConfig
 
 app = typer.Typer(
     cls=VerbGroup,
@@ -39,7 +40,10 @@ LOGS = """
 attacca workflow logs demo
 attacca workflow logs demo --component counter -f  # until Ctrl-C
 """
-GRAPH = "attacca workflow graph demo"
+GRAPH = """
+attacca workflow graph demo
+attacca workflow graph demo --svg demo.svg
+"""
 PathOf = Annotated[
     str,
     typer.Argument(
@@ -51,6 +55,7 @@ PathOf = Annotated[
 Which = Annotated[str, typer.Argument(metavar="ID", help="Its id, or its name.", show_default=False)]
 Only = Annotated[str, typer.Option("--component", metavar="NAME", help="Of one component.", show_default=False)]
 To = Annotated[list[str], typer.Option("--to", metavar="NODE", help="Where to. Repeatable.", show_default=False)]
+Svg = Annotated[str, typer.Option("--svg", metavar="FILE", help="As a picture, in this file.", show_default=False)]
 Follow = Annotated[bool, typer.Option("--follow", "-f", help="Go on with what is written from now on.")]
 COLOURS = {"up": "green", "starting": "yellow", "waiting": "red"}
 
@@ -141,7 +146,7 @@ def logs(
 
 
 @app.command("graph", cls=VerbCommand, epilog=GRAPH)
-def graph(workflow: Which, *, url: Url = DEFAULT_URL, token: Token = "", as_json: Json = False) -> None:
+def graph(workflow: Which, *, svg: Svg = "", url: Url = DEFAULT_URL, token: Token = "", as_json: Json = False) -> None:
     """Draw a workflow: what sends to whom, and by which output."""
     view = fetched(workflow, url, token)
     edges = [
@@ -154,8 +159,25 @@ def graph(workflow: Which, *, url: Url = DEFAULT_URL, token: Token = "", as_json
         show_json([{"from": source, "output": channel, "to": target} for source, channel, target in edges])
         return
     names = {one["name"]: bool(one.get("resource")) for one in view["spec"]["components"]}
+    if svg:
+        keep(svg, names, edges)
+        return
     for line in drawn(names, edges):
         put(line)
+
+
+def keep(svg: str, names: dict[str, bool], edges: list[tuple[str, str, str]]) -> None:
+    """
+    Raises:
+        BadConfig: it cannot be written there.
+    """
+    from attacca.cli.screens.picture import picture
+
+    try:
+        Path(svg).write_text(picture(names, edges))
+    except OSError as error:
+        raise BadConfig(f"{svg} cannot be written: {error.strerror}", "name a file in a directory of yours") from None
+    say(f"written to {svg}")
 
 
 app.command("bench", cls=VerbCommand, epilog=bench.BENCH)(bench.bench)

@@ -1,7 +1,10 @@
+from pathlib import Path
+
 import msgspec
 import pytest
 
 from attacca.cli.workflows import workflow
+from attacca.errors import BadConfig
 from attacca.model.events import InstanceView
 from attacca.model.workflow import Component, InstanceRow, WorkflowSpec, WorkflowView
 from tests.cli.golden import same
@@ -21,3 +24,10 @@ def test_a_workflow_is_shown_with_what_its_workers_told(capsys: pytest.CaptureFi
     view = WorkflowView("w1", "demo", 0.0, rows, spec)
     workflow.show(msgspec.json.decode(msgspec.json.encode(view)), width=150)
     same("workflow", capsys.readouterr().out)
+
+
+def test_a_picture_is_kept_or_it_is_said_why_not(tmp_path: Path) -> None:
+    workflow.keep(str(tmp_path / "a.svg"), {"a": False}, [("a", "self", "a")])
+    assert (tmp_path / "a.svg").read_text().startswith("<svg ")
+    with pytest.raises(BadConfig, match="cannot be written: No such file"):
+        workflow.keep(str(tmp_path / "no" / "a.svg"), {}, [])
