@@ -72,8 +72,14 @@ class StoreServer:
         pytest.fail(f"{self} does not come up:\n{(self.directory / 'log').read_text()[-2000:]}")
 
     def signal(self, number: signal.Signals) -> None:
+        """Returns when one that is to stop has: its threads do so one after the other."""
         assert self._process is not None
         self._process.send_signal(number)
+        if number is signal.SIGSTOP:
+            tasks = Path(f"/proc/{self._process.pid}/task")
+            for _ in naps(10.0):
+                if all(_state(task) == "T" for task in tasks.iterdir()):
+                    return
 
     def kill(self) -> None:
         if self._process is not None:
@@ -203,3 +209,7 @@ class Proxy:
             writer.write(data)
             await writer.drain()
         writer.close()
+
+
+def _state(task: Path) -> str:
+    return (task / "stat").read_text().rpartition(")")[2].split()[0]

@@ -40,6 +40,7 @@ from attacca.worker.runtime.fetching import Fetching
 from attacca.worker.runtime.process.runtime import ProcessRuntime
 from attacca.worker.runtime.router import Router
 from attacca.worker.runtime.supplies import Supplies
+from attacca.worker.runtime.told_first import ToldFirst
 from attacca.worker.runtime.wasm.making import with_modules
 from attacca.workflow.resources.making import Classes, made
 
@@ -136,7 +137,7 @@ class WorkerPlane:
         resources = made(config.resources, directory / "resources", self._clock)
         self.worker = Worker(
             msgspec.structs.replace(config.worker, name=self.name),
-            Router({**dict.fromkeys(uploaded, fetching), ResourceClass: resources}),
+            ToldFirst(Router({**dict.fromkeys(uploaded, fetching), ResourceClass: resources})),
             self._clock,
             self._streams,
             peers.send,
