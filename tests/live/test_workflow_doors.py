@@ -176,6 +176,13 @@ def test_a_workflow_of_edgeless_is_started_as_it_is(whole: Whole, tmp_path: Path
     assert flow.start(f"http://127.0.0.1:{whole.port}")["name"] == "scripted"
 
 
+def test_a_resource_of_what_its_node_does_not_allow_is_refused(whole: Whole) -> None:
+    part = {"name": "shelf", "resource": "redis", "configuration": {"url": "redis://127.0.0.1:1", "key": "a"}}
+    answer = started(whole, "inward", [part])
+    assert (answer.status, "may not speak to '127.0.0.1'" in answer.error["message"]) == (422, True), answer
+    assert whole.ask("GET", "/api/workflows/inward").status == 404
+
+
 def test_what_a_resource_could_not_do_is_in_the_log(whole: Whole) -> None:
     source = "def init(ctx, payload, state):\n    ctx.cast('out', 'x')\n\ndef cast(ctx, source, message): ...\n"
     parts = [

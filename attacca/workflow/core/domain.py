@@ -54,7 +54,7 @@ from attacca.workflow.core.moving import Moving
 from attacca.workflow.core.nodes import LISTED, Nodes
 from attacca.workflow.core.placing import Placing
 
-HOPELESS = ("bad_function", "runtime_missing", "not_found")  # trying again will not help a first start
+HOPELESS = ("bad_function", "runtime_missing", "not_found", "forbidden")  # trying again will not help a first start
 
 
 class DomainCore:
