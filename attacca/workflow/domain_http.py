@@ -26,7 +26,7 @@ def show_domain(workflows: TheWorkflows) -> DomainState:
 @get("/api/domain/changes", media_type=NDJSON, responses=refusals(), sync_to_thread=False)
 def show_changes(
     workflows: TheWorkflows,
-    follow: Annotated[bool, QueryParameter(description="go on with what changes from now on")] = False,  # noqa: FBT002
+    follow: Annotated[bool, QueryParameter(description="go on with what changes from now on")] = False,  # noqa: FBT002 - named in a query
 ) -> Stream:
     """One JSON object per line: all rows that there are, and then each as it changes, until whoever asked goes."""
     return Stream(_lines(workflows.delegation, follow=follow), media_type=NDJSON)

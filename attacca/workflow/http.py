@@ -67,7 +67,7 @@ async def read_workflow_logs(
     workflows: TheWorkflows,
     logs: TheLogs,
     component: FromQuery[str | None] = None,
-    follow: Annotated[bool, QueryParameter(description="go on with what is written from now on")] = False,  # noqa: FBT002
+    follow: Annotated[bool, QueryParameter(description="go on with what is written from now on")] = False,  # noqa: FBT002 - named in a query
 ) -> Stream:
     """One JSON object per line: what its event functions wrote, and what its resources could not do."""
     view = workflows.core.view(workflow)

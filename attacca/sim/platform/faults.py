@@ -50,12 +50,8 @@ class Faults:
         return f"<Faults {self.happened} happened>"
 
     def begin(self) -> None:
-        number = 0
-        for place, fault in enumerate(self._scenario.faults):
-            draws = Draws(self._scenario.seed, f"faults/{place}")
-            for turn, at in enumerate(times(fault, draws, self._length_s)):
-                number += 1
-                self._engine.at(at, self._strike, (number, fault, draws.at(2 * turn + 1)))
+        for at, planned in plan(self._scenario, self._length_s):
+            self._engine.at(at, self._strike, planned)
 
     def _strike(self, planned: Planned) -> None:
         number, fault, share = planned
@@ -234,6 +230,16 @@ class Faults:
         for channel in node.channels:
             channel.cuts -= 1
             channel.look()
+
+
+def plan(scenario: Scenario, length_s: float) -> Iterator[tuple[float, Planned]]:
+    """When each of a scenario's faults strikes, one fault after the other."""
+    number = 0
+    for place, fault in enumerate(scenario.faults):
+        draws = Draws(scenario.seed, f"faults/{place}")
+        for turn, at in enumerate(times(fault, draws, length_s)):
+            number += 1
+            yield at, (number, fault, draws.at(2 * turn + 1))
 
 
 def times(fault: Fault, draws: Draws, length_s: float) -> Iterator[float]:

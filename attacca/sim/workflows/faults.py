@@ -5,15 +5,13 @@ from typing import Final, Protocol
 from attacca.errors import BadConfig
 from attacca.load.workload.scenario import Fault, Scenario
 from attacca.sim.engine import Engine
-from attacca.sim.platform.draws import Draws
-from attacca.sim.platform.faults import times
+from attacca.sim.platform.faults import Planned, plan
 from attacca.sim.record.event_log import NOBODY, EventLog, What
 from attacca.sim.workflows.node import SimulatedNode
 from attacca.sim.workflows.orchestrator import Orchestrator
 from attacca.sim.workflows.roads import Roads
 
 KNOWN: Final = ("worker_crash", "sandbox_crash", "slow_worker", "partition", "control_crash")
-Planned = tuple[int, Fault, float]  # its number, what, and a share that decides whom it hits
 
 
 class Failing(Protocol):
@@ -41,12 +39,8 @@ class Failures:
         return f"<Failures {self.happened} happened>"
 
     def begin(self) -> None:
-        number = 0
-        for place, fault in enumerate(self._scenario.faults):
-            draws = Draws(self._scenario.seed, f"faults/{place}")
-            for turn, at in enumerate(times(fault, draws, self._length_s)):
-                number += 1
-                self._engine.at(at, self._strike, (number, fault, draws.at(2 * turn + 1)))
+        for at, planned in plan(self._scenario, self._length_s):
+            self._engine.at(at, self._strike, planned)
 
     def _strike(self, planned: Planned) -> None:
         number, fault, share = planned

@@ -78,7 +78,7 @@ class MemoryGlass:
             case Append():
                 self.data[write.key] = [*(there or ()), write.value][-SERIES_MOST:]
             case Score():
-                scores = {**(there or {}), write.member: write.at}  # type: ignore[dict-item]
+                scores = {**(there or {}), write.member: write.at}  # type: ignore[dict-item]  # of its kind
                 young = {member: at for member, at in scores.items() if at > write.at - keep_s}
                 self.data[write.key] = dict(sorted(young.items(), key=lambda one: (one[1], one[0]))[-SERIES_MOST:])
         if isinstance(write, Set) or (isinstance(write, Score) and not write.is_fleeting):
