@@ -1,0 +1,73 @@
+"""A federation beside control: what it is made of, and its part of the admin API."""
+
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from typing import Any, cast
+
+from attacca.cli.serve.configuration import ServerConfig
+from attacca.cli.serve.planes.joining import DOMAIN
+from attacca.control.beside import Beside
+from attacca.control.core.policies import placement
+from attacca.control.driver import Control
+from attacca.control.http.app import admin
+from attacca.control.http.authorization import Observe, Scope, door
+from attacca.errors import NotFound
+from attacca.gateway.http.asgi_adapter import AsgiApp
+from attacca.io.logbook import Logbook
+from attacca.io.store.types import Store
+from attacca.kernel.access import is_loopback
+from attacca.kernel.clock import Clock
+from attacca.kernel.rand import Streams
+from attacca.workflow.config import WorkflowsConfig
+from attacca.workflow.federation import http
+from attacca.workflow.federation.driver import Federation
+
+PATHS = ("/api/workflows", "/api/domains", "/api/code", "/api/tokens", "/api/info", "/api/schema")
+HINT = "ask a domain, of those that `attacca domain list` shows"
+
+
+class OfFederation:
+    """An `orchestrating.Hosting`."""
+
+    def __repr__(self) -> str:
+        return "<OfFederation>"
+
+    def beside(
+        self,
+        config: ServerConfig,
+        store: Store,
+        clock: Clock,
+        streams: Streams,
+        send: Callable[[str, Any], None],
+        logbook: Logbook,
+        control: Callable[[], Control],
+    ) -> Beside:
+        of_workflows, chance = config.workflows, streams.stream("workflows")
+        silent_s = of_workflows.federation.silent_s
+        return Federation(store, clock, chance, placement(of_workflows.placement), send, silent_s)
+
+    def admin(self, control: Control, observe: Observe, host: str) -> AsgiApp:
+        access, beside = door(is_loopback=is_loopback(host)), getattr(control, "beside", None)
+        return bounded(cast(AsgiApp, admin(control, observe, access, http.HANDLERS, federation=beside)))
+
+    async def speak(self, config: WorkflowsConfig, control: Callable[[], Control], closing: AsyncExitStack) -> None:
+        """Nothing else."""
+
+    def unwelcome(self, plane: str) -> str:
+        return "" if plane == DOMAIN else "this is a federation, and has domains alone: a plane joins its control"
+
+
+def bounded(app: AsgiApp) -> AsgiApp:
+    """Without what control has of functions, which nothing here could run."""
+
+    async def ask(scope: Scope, receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]) -> None:
+        """
+        Raises:
+            NotFound: it is of functions.
+        """
+        path = str(scope["path"])
+        if not any(f"{path}/".startswith(f"{one}/") for one in PATHS):
+            raise NotFound(f"a federation has workflows and domains, and no {path[:80]}", HINT)
+        await app(scope, receive, send)
+
+    return ask
