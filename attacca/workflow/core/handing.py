@@ -4,7 +4,7 @@ import msgspec
 
 from attacca.model.federation import Left
 from attacca.workflow.core.events import Command, HandedOver, Put, StateRecord
-from attacca.workflow.core.graph import Stage, Workflow
+from attacca.workflow.core.graph import Part, Stage, Will, Workflow
 from attacca.workflow.core.placing import Placing
 
 
@@ -19,11 +19,16 @@ def hold(workflow: Workflow, placing: Placing, out: list[Command]) -> None:
 
 
 def over(workflow: Workflow) -> HandedOver:
-    left = (
-        Left(part.label, part.number, part.version, part.state, tuple(part.backlog), tuple(part.unsent))
-        for part in workflow.parts.values()
-    )
-    return HandedOver(tuple(left))
+    return HandedOver(tuple(map(_left, workflow.parts.values())))
+
+
+def _left(part: Part) -> Left:
+    wills = part.wills.values()
+    return Left(
+        part.label, part.number, part.version, part.state,
+        tuple([event for will in wills for event in will.unheard]),
+        tuple([event for will in wills for event in will.unsent]),
+    )  # fmt: skip
 
 
 def inherit(workflow: Workflow, left: tuple[Left, ...], out: list[Command]) -> None:
@@ -33,8 +38,9 @@ def inherit(workflow: Workflow, left: tuple[Left, ...], out: list[Command]) -> N
         if part is None:
             continue
         part.number, part.version, part.state = one.number, one.version, one.state
-        part.backlog.extend(one.backlog)
-        part.unsent.extend(one.unsent)
+        if one.backlog or one.unsent:
+            will = Will("", f"{part.place}/{workflow.epoch}", one.backlog, one.unsent)  # no worker here keeps it
+            part.wills[will.id] = will
         if one.state is not None:
             record = StateRecord(workflow.id, part.label, one.number, one.version, one.state)
             out.append(Put(part.key, msgspec.json.encode(record), 0))
