@@ -7,7 +7,6 @@ import msgspec
 
 from attacca.kernel.registry import Choice
 from attacca.workflow.dataset import DatasetConfig
-from attacca.workflow.federation.config import FederationConfig
 from attacca.workflow.mirror.config import MirrorConfig
 
 DOMAIN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}(?!\n)$"
@@ -20,7 +19,6 @@ class WorkflowsConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     placement: Choice = Choice(policy="random")  # of instances on workers
     mirror: MirrorConfig = MirrorConfig()
     dataset: DatasetConfig = DatasetConfig()
-    federation: FederationConfig = FederationConfig()
 
 
 class ResourceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

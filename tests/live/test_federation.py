@@ -11,7 +11,7 @@ from tests.live.apart import Plane
 from tests.live.test_workflows import COUNTER, STEADY, uploaded
 from tests.live.whole import Answer, until
 
-SILENT = ("--set", "workflows.federation.silent_s=2")
+SILENT = ("--set", "federation.silent_s=2")
 SMALL = ("--memory", "1024", "--memory-limits", "watch", "--port", "0")
 JSON = {"content-type": "application/json"}
 
@@ -100,6 +100,8 @@ def test_workflows_are_where_they_fit_and_go_on_elsewhere(federation: Federation
     assert (parked.status, parked.value["stage"], parked.value["domain"]) == (201, "parked", ""), parked
     assert "b: counter: no node has the label 'at=c'" in parked.value["why"]
     assert federation.control.ask("DELETE", "/api/workflows/parked").status == 204
+    refused = federation.control.ask("GET", "/api/functions")
+    assert (refused.status, federation.control.ask("GET", "/api/schema").status) == (404, 200), refused
     assert federation.start("fitting", labels=["at=b"]).value["domain"] == "b"
     assert federation.move("fitting", "a").error["code"] == "no_capacity"
 

@@ -32,7 +32,7 @@ attacca gateway --name g1 --control 10.0.0.1:7700 --certs ./g1
 """
 DOMAIN = """
 attacca certs domain home --state-dir FEDERATION --out ./home  # then bring the directory to its machine
-attacca up --domain home --federation 10.0.0.1:7900 --set workflows.federation.certs=./home
+attacca up --domain home --federation 10.0.0.1:7900 --set federation.certs=./home
 """
 WORKER = """
 attacca certs worker w1 --out ./w1  # then bring the directory to its machine

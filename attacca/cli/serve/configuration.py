@@ -21,6 +21,7 @@ from attacca.cli.serve.whole import check_of_cluster, check_whole
 from attacca.control.config import ControlConfig
 from attacca.control.core.policies import placement, scaling
 from attacca.errors import BadConfig
+from attacca.federation.config import FederationConfig
 from attacca.gateway.config import GatewayConfig
 from attacca.io.logbook import LogLimits
 from attacca.io.store.address import parse
@@ -81,6 +82,7 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     store: StoreConfig = StoreConfig()
     resources: ResourceConfig = ResourceConfig()
     workflows: WorkflowsConfig = WorkflowsConfig()
+    federation: FederationConfig = FederationConfig()
     log: Literal["text", "json"] = "text"  # what the planes say on stderr; json: a line is an object
 
 

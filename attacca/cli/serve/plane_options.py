@@ -13,7 +13,7 @@ SETTINGS = {  # of options that have another name
     "listen": "cluster.listen",
     "advertise": "cluster.advertise",
     "domain": "workflows.domain",
-    "federation": "workflows.federation.join",
+    "federation": "federation.join",
 }
 
 Host = Annotated[

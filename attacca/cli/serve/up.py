@@ -37,7 +37,7 @@ attacca up --port 0 --json  # one line with its address when it is ready
 """
 FOR_ALL = (
     "public", "isolation", "memory_limits", "queueing", "concurrency", "keepalive", "workflows.domain",
-    "workflows.federation.join",
+    "federation.join",
 )  # fmt: skip
 
 Workers = Annotated[

@@ -12,6 +12,8 @@ from attacca.control.driver import Control
 from attacca.control.http.app import admin
 from attacca.control.http.authorization import Observe, Scope, door
 from attacca.errors import NotFound
+from attacca.federation import http
+from attacca.federation.driver import Federation
 from attacca.gateway.http.asgi_adapter import AsgiApp
 from attacca.io.logbook import Logbook
 from attacca.io.store.types import Store
@@ -19,8 +21,6 @@ from attacca.kernel.access import is_loopback
 from attacca.kernel.clock import Clock
 from attacca.kernel.rand import Streams
 from attacca.workflow.config import WorkflowsConfig
-from attacca.workflow.federation import http
-from attacca.workflow.federation.driver import Federation
 
 PATHS = ("/api/workflows", "/api/domains", "/api/code", "/api/tokens", "/api/info", "/api/schema")
 HINT = "ask a domain, of those that `attacca domain list` shows"
@@ -42,9 +42,8 @@ class OfFederation:
         logbook: Logbook,
         control: Callable[[], Control],
     ) -> Beside:
-        of_workflows, chance = config.workflows, streams.stream("workflows")
-        silent_s = of_workflows.federation.silent_s
-        return Federation(store, clock, chance, placement(of_workflows.placement), send, silent_s)
+        chance, silent_s = streams.stream("workflows"), config.federation.silent_s
+        return Federation(store, clock, chance, placement(config.workflows.placement), send, silent_s)
 
     def admin(self, control: Control, observe: Observe, host: str) -> AsgiApp:
         access, beside = door(is_loopback=is_loopback(host)), getattr(control, "beside", None)

@@ -7,14 +7,14 @@ from typing import Any
 
 from attacca.cli.serve.cluster import ClusterConfig, address, certificates, given_key, ticket
 from attacca.cli.serve.configuration import ServerConfig, default_state_dir
+from attacca.federation.code import Code
+from attacca.federation.member import Member, Told
 from attacca.io.wire.peers import Peers
 from attacca.io.wire.stream import StreamLink
 from attacca.io.wire.tcp import Dialer
 from attacca.io.wire.types import Limits
 from attacca.kernel.rand import Streams
 from attacca.workflow.driver import Workflows
-from attacca.workflow.federation.code import Code
-from attacca.workflow.federation.member import Member, Told
 
 DOMAIN = "domain"
 
@@ -31,7 +31,7 @@ def join(workflows: Workflows, config: ServerConfig, streams: Streams, url: Call
         BadConfig: there is no join token, or the link would pass through a network as it is.
         StateUnavailable: the token cannot be read.
     """
-    asked = config.workflows.federation
+    asked = config.federation
     if not asked.join:
         return
     of_link = ClusterConfig(control=tuple(asked.addresses), certs=asked.certs, join_token_file=asked.join_token_file)

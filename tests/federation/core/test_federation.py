@@ -6,6 +6,24 @@ import msgspec
 import pytest
 
 from attacca.errors import AttaccaError, BadFunction, Conflict, NoCapacity, StateUnavailable
+from attacca.federation.core.events import (
+    Command,
+    DomainLeft,
+    Erase,
+    Event,
+    MigrateAsked,
+    Put,
+    Record,
+    Reply,
+    Restored,
+    StartAsked,
+    StopAsked,
+    Stored,
+    StoreFailed,
+    Tick,
+)
+from attacca.federation.core.federation import LEARN_S, FederationCore
+from attacca.federation.core.fitting import unfit
 from attacca.kernel.clock import ManualClock
 from attacca.kernel.rand import Streams
 from attacca.model.federation import (
@@ -27,24 +45,6 @@ from attacca.model.invocation import Failed
 from attacca.model.messages import Send
 from attacca.model.workflow import Component, Requirements, WorkflowSpec, WorkflowView
 from attacca.policy.placement.least_loaded import LeastLoaded
-from attacca.workflow.core.federation.events import (
-    Command,
-    DomainLeft,
-    Erase,
-    Event,
-    MigrateAsked,
-    Put,
-    Record,
-    Reply,
-    Restored,
-    StartAsked,
-    StopAsked,
-    Stored,
-    StoreFailed,
-    Tick,
-)
-from attacca.workflow.core.federation.federation import LEARN_S, FederationCore
-from attacca.workflow.core.federation.fitting import unfit
 
 SILENT_S = 5.0
 
@@ -75,8 +75,9 @@ class Domain:
                     del self.has[message.workflow]
                     left = (Left("log", 1, epoch, b"kept"),) if message.hands_over else ()
                 return [WorkflowEnded(self.name, message.workflow, message.epoch, left)]
-        assert isinstance(message, LeftKept | StateTaken)
-        return []
+            case _:
+                assert isinstance(message, LeftKept | StateTaken)
+                return []
 
     def joined(self) -> DomainJoined:
         hosted = tuple(Hosted(name, epoch, is_up=True) for name, (epoch, _) in self.has.items())
@@ -181,7 +182,7 @@ def test_a_workflow_is_where_it_fits_or_parked() -> None:
     assert repr(stage.core.workflows[parked]) == f"<Workflow {parked} up in c, epoch 1>"
     assert repr(stage.core.domains["c"]) == "<Domain c here: 1 nodes>"
     assert repr(stage.core._keeping) == "<Keeping 0 keys being written>"
-    assert repr(stage.core._placing) == "<Placing <Timers 0, next at inf>>"
+    assert repr(stage.core._placing) == "<Placing <Timers 0 set, 1 entries>>"
     stage.feed(StopAsked("end", parked))
     assert (stage.where(parked), stage.replies["end"]) == ([], None)
     assert not [key for key in stage.stored if parked in key]

@@ -3,11 +3,11 @@
 from enum import StrEnum
 from math import inf
 
+from attacca.federation.core.events import Record
 from attacca.model.federation import DomainSummary, DomainView, Left
 from attacca.model.machine import Machine
 from attacca.model.resources import Resources, total
 from attacca.model.workflow import InstanceRow, WorkflowSpec, WorkflowView, shown
-from attacca.workflow.core.federation.events import Record
 from attacca.workflow.core.graph import RESOURCE_MB
 
 WORKFLOWS, LEFT = "federation-workflows/", "federation-left/"

@@ -1,12 +1,12 @@
 """In which domain a workflow begins, and when. One that no domain can have is parked, and looked at again when a domain
 comes or has room, and with growing pauses."""
 
+from attacca.federation.core.events import Command
+from attacca.federation.core.fitting import unfit
+from attacca.federation.core.hosted import FIRST_S, LAST_S, Domain, Stage, Workflow
+from attacca.federation.core.keeping import Keeping
 from attacca.kernel.timers import Timers
 from attacca.policy.placement.types import Ask, NoRoom, Placer
-from attacca.workflow.core.federation.events import Command
-from attacca.workflow.core.federation.fitting import unfit
-from attacca.workflow.core.federation.hosted import FIRST_S, LAST_S, Domain, Stage, Workflow
-from attacca.workflow.core.federation.keeping import Keeping
 
 
 class Placing:

@@ -2,10 +2,10 @@
 
 import msgspec
 
+from attacca.federation.core.events import Command, Erase, Put, Reply, Restored, StoreFailed
+from attacca.federation.core.hosted import LEFT, WORKFLOWS, Stage, Workflow
 from attacca.model.federation import BeginWorkflow, Left, LeftKept, StateCopied, StateTaken, ToDomain, WorkflowEnded
 from attacca.model.messages import Send
-from attacca.workflow.core.federation.events import Command, Erase, Put, Reply, Restored, StoreFailed
-from attacca.workflow.core.federation.hosted import LEFT, WORKFLOWS, Stage, Workflow
 
 Answer = Send[ToDomain]
 

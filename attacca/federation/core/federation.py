@@ -11,6 +11,24 @@ epoch is told to end it. What has begun is not begun again because this was away
 """
 
 from attacca.errors import AttaccaError, BadFunction, Cancelled, Conflict, NoCapacity, NotFound
+from attacca.federation.core.events import (
+    Asked,
+    Command,
+    DomainLeft,
+    Event,
+    Kept,
+    MigrateAsked,
+    Reply,
+    Restored,
+    StartAsked,
+    StopAsked,
+    Stored,
+    StoreFailed,
+    Tick,
+)
+from attacca.federation.core.hosted import Domain, Stage, Workflow
+from attacca.federation.core.keeping import Keeping
+from attacca.federation.core.placing import Placing
 from attacca.kernel.chance import Chance
 from attacca.kernel.ids import Ids
 from attacca.kernel.timers import Alarm
@@ -29,24 +47,6 @@ from attacca.model.federation import (
 from attacca.model.messages import Send
 from attacca.model.workflow import WorkflowView
 from attacca.policy.placement.types import Placement, begin
-from attacca.workflow.core.federation.events import (
-    Asked,
-    Command,
-    DomainLeft,
-    Event,
-    Kept,
-    MigrateAsked,
-    Reply,
-    Restored,
-    StartAsked,
-    StopAsked,
-    Stored,
-    StoreFailed,
-    Tick,
-)
-from attacca.workflow.core.federation.hosted import Domain, Stage, Workflow
-from attacca.workflow.core.federation.keeping import Keeping
-from attacca.workflow.core.federation.placing import Placing
 
 HOPELESS = ("bad_function", "runtime_missing", "not_found", "forbidden", "bad_request")  # it is so in every domain
 LEARN_S = 20.0  # after a restart, at least, until a domain that has not come back is given up

@@ -5,6 +5,8 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from attacca.errors import AttaccaError
+from attacca.federation.code import Code
+from attacca.federation.summary import summary
 from attacca.io.wire.peers import Peers
 from attacca.io.wire.stream import StreamLink
 from attacca.io.wire.tcp import Dialer
@@ -35,8 +37,6 @@ from attacca.workflow.core.events import HandedOver
 from attacca.workflow.core.graph import Part, Workflow
 from attacca.workflow.core.keeping import STATES
 from attacca.workflow.driver import Workflows
-from attacca.workflow.federation.code import Code
-from attacca.workflow.federation.summary import summary
 from attacca.workflow.resources import RESOURCES
 
 FEDERATION = "control"  # its name on the link

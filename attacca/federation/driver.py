@@ -8,16 +8,7 @@ from typing import cast
 import msgspec
 
 from attacca.errors import AttaccaError, StateCorrupt
-from attacca.io.store.types import Store
-from attacca.kernel.chance import Chance
-from attacca.kernel.clock import Clock
-from attacca.kernel.drive import Drive, LoopTimer, each, report_refused
-from attacca.model.events import InstancesSaid
-from attacca.model.federation import DomainView, FromDomain, Left, ToDomain
-from attacca.model.messages import Send, ToControl
-from attacca.model.workflow import WorkflowSpec, WorkflowView
-from attacca.policy.placement.types import Placement
-from attacca.workflow.core.federation.events import (
+from attacca.federation.core.events import (
     Command,
     DomainLeft,
     Erase,
@@ -33,8 +24,17 @@ from attacca.workflow.core.federation.events import (
     StoreFailed,
     Tick,
 )
-from attacca.workflow.core.federation.federation import FederationCore
-from attacca.workflow.core.federation.hosted import LEFT, WORKFLOWS
+from attacca.federation.core.federation import FederationCore
+from attacca.federation.core.hosted import LEFT, WORKFLOWS
+from attacca.io.store.types import Store
+from attacca.kernel.chance import Chance
+from attacca.kernel.clock import Clock
+from attacca.kernel.drive import Drive, LoopTimer, each, report_refused
+from attacca.model.events import InstancesSaid
+from attacca.model.federation import DomainView, FromDomain, Left, ToDomain
+from attacca.model.messages import Send, ToControl
+from attacca.model.workflow import WorkflowSpec, WorkflowView
+from attacca.policy.placement.types import Placement
 
 
 class Federation:

@@ -7,9 +7,9 @@ from litestar.response import Redirect
 
 from attacca.control.http.document import refusals
 from attacca.errors import BadRequest, NotFound
+from attacca.federation.driver import Federation
 from attacca.model.federation import DomainView
 from attacca.model.workflow import WorkflowSpec, WorkflowView
-from attacca.workflow.federation.driver import Federation
 from attacca.workflow.http import MigrateRequest
 
 TheFederation = NamedDependency[Federation]
