@@ -44,6 +44,7 @@ VERBS = {  # in the order of the help: panel, where its module is, and what it d
         "workflows",
         "Show the domain as EDGELESS's tools do, and tell it what to do.",
     ),
+    "edge": (WORKFLOWS, "workflows", "Start a domain of several nodes in a box; write settings to start from."),
     "logs": (WATCH, "watch", "Show what a function wrote."),
     "calls": (WATCH, "watch", "Show recent invocations and where their time went."),
     "explain": (WATCH, "watch", "Tell what happened to an invocation or a sandbox, and why."),

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from attacca.model.endpoints import AskEndpoints, EndpointsKnown, Loads, SandboxDown, Sandboxes, SandboxUp
-from attacca.model.events import InstanceDown, Instances, InstanceUp, Samples, StateSynced, Strayed
+from attacca.model.events import Handed, InstanceDown, Instances, InstanceUp, Samples, StateSynced, Strayed
 from attacca.model.journals import AskCall, AskMinding, AsyncTold, CallTold
 from attacca.model.messages import (
     AskCatalogue,
@@ -52,6 +52,7 @@ SPEAKERS: Final[dict[str, dict[type, Name | None]]] = {  # by plane; of what is 
         StateSynced: lambda message: str(message.worker),
         Instances: lambda message: str(message.worker),
         Strayed: lambda message: str(message.worker),
+        Handed: lambda message: str(message.worker),
         Samples: lambda message: str(message.worker),
         AskPiece: None,
         AskSecrets: None,

@@ -18,6 +18,7 @@ EVENT_BYTES = 16 << 20  # of one
 STATE_BYTES = 16 << 20
 TARGET_BYTES = 300  # of the name of an output or of an instance
 GRACE_S = 5.0  # for what an instance handles when it is told to stop, and for its stop
+FOLLOWS_MOST = 1000  # wills that an instance is known to have got
 REPLICA = "~"  # before the number of a replica but the first, in the name of an instance
 SELF = "self"  # the output that leads back
 FUNCTIONS = "/functions"  # where ordinary functions are: NAME@/functions is the address of one
@@ -98,6 +99,7 @@ class StartInstance(msgspec.Struct, frozen=True, tag=True):
     generation: int = 0  # of the routes
     unsent: tuple["Event", ...] = ()  # what its predecessor had sent, and nobody had got
     is_standby: bool = False  # its `init` waits for BeginInstance
+    follows: tuple[str, ...] = ()  # whose wills those two are of, and of which it must be given nothing again
 
 
 class BeginInstance(msgspec.Struct, frozen=True, tag=True):
@@ -110,6 +112,7 @@ class BeginInstance(msgspec.Struct, frozen=True, tag=True):
     backlog: tuple["Event", ...]
     generation: int
     unsent: tuple["Event", ...]
+    follows: tuple[str, ...] = ()
 
 
 class StopInstance(msgspec.Struct, frozen=True, tag=True):
@@ -136,10 +139,19 @@ class AskInstances(msgspec.Struct, frozen=True, tag=True):
 
 
 class HandOver(msgspec.Struct, frozen=True, tag=True):
-    """What strayed on its way to an instance: it comes behind all that waits for it."""
+    """What was left for an instance when it was there already: it comes behind all that waits for it, and, of `unsent`,
+    behind all that it has sent. Answered by Handed."""
 
     id: str
     events: tuple["Event", ...]
+    will: str = ""
+    unsent: tuple["Event", ...] = ()
+
+
+class Inherited(msgspec.Struct, frozen=True, tag=True):
+    """What was left under that name has come to whoever follows, and need not be kept any more."""
+
+    id: str
 
 
 class NodeGone(msgspec.Struct, frozen=True, tag=True):
@@ -170,20 +182,32 @@ class InstanceUp(msgspec.Struct, frozen=True, tag=True):
 
 class InstanceDown(msgspec.Struct, frozen=True, tag=True):
     """It is no more, or was never made. `unheard`: events that it had not begun to handle, and that nobody else keeps;
-    `unsent`: those that it had sent, and that nobody has got."""
+    `unsent`: those that it had sent, and that nobody has got; `follows`: whose wills are among these, or came to it.
+    Said again, where it leaves any of these, until Inherited has that id."""
 
     worker: str
     id: str
     error: Failed
     unheard: tuple["Event", ...] = ()
     unsent: tuple["Event", ...] = ()
+    follows: tuple[str, ...] = ()
 
 
 class Strayed(msgspec.Struct, frozen=True, tag=True):
-    """Events that came back when their sender was gone already: they are for who has the place of their target."""
+    """An event that came back when its sender was gone already: it is for who has the place of its target. Said
+    again until Inherited has that id."""
 
     worker: str
-    events: tuple["Event", ...]
+    event: "Event"
+    id: str = ""
+
+
+class Handed(msgspec.Struct, frozen=True, tag=True):
+    """An instance has got the will of that name."""
+
+    worker: str
+    id: str
+    will: str
 
 
 class StateSynced(msgspec.Struct, frozen=True, tag=True):
@@ -219,6 +243,7 @@ class Instances(msgspec.Struct, frozen=True, tag=True):
 
     worker: str
     instances: tuple[InstanceView, ...]
+    follows: dict[str, tuple[str, ...]] = {}  # by instance: whose wills it has got
 
 
 class Sample(msgspec.Struct, frozen=True, gc=False):
@@ -337,6 +362,8 @@ class Delivery(msgspec.Struct, frozen=True, gc=False):
 
 
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=86_400)]
-OfInstances = StartInstance | StopInstance | Patch | AskInstances | StateKept | NodeGone | HandOver | BeginInstance
-InstancesSaid = InstanceUp | InstanceDown | StateSynced | Instances | Strayed | Samples
+OfInstances = (
+    StartInstance | StopInstance | Patch | AskInstances | StateKept | NodeGone | HandOver | BeginInstance | Inherited
+)
+InstancesSaid = InstanceUp | InstanceDown | StateSynced | Instances | Strayed | Handed | Samples
 BetweenInstances = Introduced | Passed | Done | Bounced

@@ -28,3 +28,4 @@ class ResourceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     classes: tuple[str, ...] = ()  # those that there are; empty: all that are installed
     hosts: tuple[str, ...] = ()  # beside those of the network that are neither this machine nor on its link
     only_hosts: bool = False  # these and no others
+    directory: str = ""  # where their files are; `resources` below the state directory where nothing is said

@@ -14,7 +14,16 @@ from attacca.kernel.clock import Clock
 from attacca.kernel.drive import Drive, LoopTimer, each, report_refused
 from attacca.model.doors import Doors
 from attacca.model.events import Event as Sent
-from attacca.model.events import InstanceDown, Instances, InstanceUp, OfInstances, Samples, StateSynced, Strayed
+from attacca.model.events import (
+    Handed,
+    InstanceDown,
+    Instances,
+    InstanceUp,
+    OfInstances,
+    Samples,
+    StateSynced,
+    Strayed,
+)
 from attacca.model.messages import GatewayJoined, Heartbeat, Send, ToControl, WorkerJoined
 from attacca.model.workflow import WorkflowSpec, WorkflowView
 from attacca.policy.placement.types import Placement
@@ -127,7 +136,7 @@ class Workflows:
     def hear(self, message: ToControl) -> bool:
         """See `control.beside.Beside`."""
         match message:
-            case InstanceUp() | InstanceDown() | StateSynced() | Instances() | Strayed():
+            case InstanceUp() | InstanceDown() | StateSynced() | Instances() | Strayed() | Handed():
                 self._drive.feed(message)
                 if isinstance(message, InstanceDown):
                     self.telemetry.forget(message.id)
@@ -193,7 +202,7 @@ class Workflows:
         if part is None:
             raise NotFound(f"there is no instance {instance[:80]!r}", "attacca workflow inspect --json has their names")
         sent = Sent(instance, f"{instance}@{part.worker}", data)
-        self._drive.feed(Strayed(part.worker, (sent,)))
+        self._drive.feed(Strayed(part.worker, sent))
 
     async def _cordoned(self, node: str, is_on: bool) -> None:  # noqa: FBT001 - as it is told
         await self._cordon(node, is_on)

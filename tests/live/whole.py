@@ -52,8 +52,10 @@ class Answer(NamedTuple):
         return self.error["code"]
 
 
-def command(state: Path, *options: str, ordinary: str = "", groups: Sequence[Path] = ()) -> list[str]:
-    words = ["up", "--port", "0", "--json", "--memory", "2048", "--memory-limits", "watch"]
+def command(
+    state: Path, *options: str, ordinary: str = "", groups: Sequence[Path] = (), verb: Sequence[str] = ("up",)
+) -> list[str]:
+    words = [*verb, "--port", "0", "--json", "--memory", "2048", "--memory-limits", "watch"]
     words += ["--state-dir", str(state), "--set", f"wire.join={JOIN}", *options]
     enter = ["sh", "-c", "".join(f"echo $$ > {group}/cgroup.procs && " for group in groups) + 'exec "$0" "$@"']
     python = as_ordinary(ordinary) if ordinary else [sys.executable]
@@ -113,19 +115,28 @@ class Onlooker:
 
 
 class Whole(Onlooker):
-    def __init__(self, state: Path, *options: str, ordinary: str = "", groups: Sequence[Path] = ()) -> None:
-        """`ordinary`: an interpreter for a user who is not root. `groups`: the cgroups it is to start in."""
+    def __init__(
+        self,
+        state: Path,
+        *options: str,
+        ordinary: str = "",
+        groups: Sequence[Path] = (),
+        verb: Sequence[str] = ("up",),
+        at: Path | None = None,
+    ) -> None:
+        """`ordinary`: an interpreter for a user who is not root. `groups`: cgroups it is in, `at` a directory."""
         self.token = ""
         log = state.with_name(f"{state.name}-{time.monotonic_ns()}.log")
         self._said = open(log, "w+")  # noqa: SIM115 - as long as we live
         self.process = subprocess.Popen(
-            command(state, *options, ordinary=ordinary, groups=groups),
+            command(state, *options, ordinary=ordinary, groups=groups, verb=verb),
             env=environment() if ordinary else ENVIRON,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=self._said,
             text=True,
             process_group=0,
+            cwd=at,
         )
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
@@ -228,8 +239,9 @@ class Whole(Onlooker):
 
 
 @contextlib.contextmanager
-def running(state: Path, *options: str, ordinary: str = "", groups: Sequence[Path] = ()) -> Iterator[Whole]:
-    whole = Whole(state, *options, ordinary=ordinary, groups=groups)
+def running(state: Path, *options: str, **more: Any) -> Iterator[Whole]:
+    """`more`: as a `Whole` takes it."""
+    whole = Whole(state, *options, **more)
     try:
         yield whole
     finally:

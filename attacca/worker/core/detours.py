@@ -3,12 +3,12 @@ known who has the place, and nothing that was sent before is on its way still.""
 
 from collections.abc import Callable, Iterable
 
-from attacca.model.events import Event, Patch, Route, Strayed, Target, place
-from attacca.model.messages import Send
+from attacca.model.events import Event, Patch, Route, Target, place
 from attacca.worker.core.events import Command, Listen
 from attacca.worker.core.lanes import Lane
 from attacca.worker.core.mailboxes import EventInstance, Stage
 from attacca.worker.core.neighbours import Neighbours
+from attacca.worker.core.wills import Wills
 
 Give = Callable[[EventInstance, Target, Event, list[Command]], None]
 Drop = Callable[[EventInstance, Event, str, list[Command]], None]
@@ -16,11 +16,16 @@ Drop = Callable[[EventInstance, Event, str, list[Command]], None]
 
 class Detours:
     def __init__(
-        self, worker: str, by_id: dict[str, EventInstance], neighbours: Neighbours, give: Give, drop: Drop
+        self,
+        worker: str,
+        by_id: dict[str, EventInstance],
+        neighbours: Neighbours,
+        wills: Wills,
+        give: Give,
+        drop: Drop,
     ) -> None:
         self._worker, self._by_id, self._neighbours = worker, by_id, neighbours
-        self._give, self._drop = give, drop
-        self.control = ""  # who hears of what strays
+        self._wills, self._give, self._drop = wills, give, drop
         self.flying: dict[tuple[str, int], EventInstance] = {}  # whose it is that was passed under that number
 
     def __repr__(self) -> str:
@@ -50,7 +55,7 @@ class Detours:
         sender = self._by_id.get(event.source.partition("@")[0])
         if sender is None:
             if not event.stream:
-                out.append(Send(self.control, Strayed(self._worker, (event,))))
+                self._wills.stray(event, out)
             return
         left = place(event.target)
         if not event.output or left not in sender.routes.at:
@@ -108,7 +113,11 @@ class Detours:
         for target in instance.routes.at.values():
             if target.is_held:
                 instance.lanes.setdefault(place(target.instance), Lane())
-        for event in instance.start.unsent:
+        self.inherit(instance, instance.start.unsent, out)
+
+    def inherit(self, instance: EventInstance, unsent: Iterable[Event], out: list[Command]) -> None:
+        """What a predecessor had sent is for those that have these places now."""
+        for event in unsent:
             at = place(event.target)
             sent = Event(event.target, self._address(instance), event.data, "", event.output, event.created)
             if at in instance.routes.at:

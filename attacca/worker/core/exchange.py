@@ -30,6 +30,7 @@ from attacca.worker.core.neighbours import Neighbours
 from attacca.worker.core.reports import EventAsked, EventSent
 from attacca.worker.core.telemetry import Telemetry
 from attacca.worker.core.timers import Timer, Timers
+from attacca.worker.core.wills import Wills
 
 HAS_REPLY = 200  # the status of a handler's end that has one
 
@@ -46,6 +47,7 @@ class Exchange:
         by_id: dict[str, EventInstance],
         next_: Callable[[EventInstance, list[Command]], None],
         forget: Callable[[EventInstance, list[Command]], None],
+        wills: Wills,
         telemetry: Telemetry | None,
     ) -> None:
         self._worker, self._timers, self._ids = worker, timers, streams
@@ -55,7 +57,7 @@ class Exchange:
         self.invoking = Invoking(worker)
         self.streams: dict[str, EventInstance] = {}  # of open calls: who waits
         self.later: dict[str, tuple[EventInstance, EventSent]] = {}  # what is sent later
-        self.detours = Detours(worker, by_id, self.neighbours, self._give, self._drop)
+        self.detours = Detours(worker, by_id, self.neighbours, wills, self._give, self._drop)
         self._count = 0
 
     def __repr__(self) -> str:
@@ -282,9 +284,7 @@ class Exchange:
             event = waiting.event
             if not instance.hands_over:
                 self._refuse(waiting, why, out)
-            elif event.output not in ("", SELF):
-                self._return(waiting, out)
-            else:
+            elif event.output in ("", SELF) or not self._return(waiting, out):
                 self._refuse(waiting, why, out)
                 unheard += [event] * (not event.stream)
         instance.mailbox = Mailbox()
@@ -298,11 +298,16 @@ class Exchange:
         if waiting.worker:
             self.neighbours.done(waiting.worker, waiting.number, out)
 
-    def _return(self, waiting: Waiting, out: list[Command]) -> None:
+    def _return(self, waiting: Waiting, out: list[Command]) -> bool:
+        """False: there is nobody to whom it could go back."""
+        event = waiting.event
         if waiting.worker:
             self.neighbours.bounce(waiting.worker, waiting.number, out)
+        elif event.source.partition("@")[0] in self._by_id:
+            self.detours.came_back(self._worker, 0, event, out)
         else:
-            self.detours.came_back(self._worker, 0, waiting.event, out)
+            return False
+        return True
 
     def address(self, instance: str) -> str:
         return f"{instance}@{self._worker}"

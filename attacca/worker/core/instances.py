@@ -13,10 +13,11 @@ from attacca.model.events import (
     AskInstances,
     BeginInstance,
     Delivery,
-    Event,
     EventKind,
     FunctionReplied,
+    Handed,
     HandOver,
+    Inherited,
     InstanceDown,
     InstanceUp,
     NodeGone,
@@ -43,6 +44,7 @@ from attacca.worker.core.state import Loss, RevisionState, Sandbox
 from attacca.worker.core.telemetry import telemetry
 from attacca.worker.core.templates import Templates
 from attacca.worker.core.timers import Timer, Timers
+from attacca.worker.core.wills import Wills
 
 NO_ROOM = Failed("no_capacity", "this worker has no room for the instance now", "try another one")
 UNKNOWN = Failed("not_found", "this worker has no instance of that name")
@@ -71,7 +73,10 @@ class Instances:
         self.by_id: dict[str, EventInstance] = {}
         self.states: dict[str, RevisionState] = {}  # by revision id, of those that are here
         self.telemetry = telemetry(config.telemetry)
-        self.exchange = Exchange(config.name, timers, ids, self.by_id, self._next, self._gone, self.telemetry)
+        self.wills = Wills(config.name, ids)
+        self.exchange = Exchange(
+            config.name, timers, ids, self.by_id, self._next, self._gone, self.wills, self.telemetry
+        )
         self._count = 0
 
     def __repr__(self) -> str:
@@ -102,7 +107,7 @@ class Instances:
     # What control says.
 
     def hear(self, now: float, peer: str, order: OfInstances, out: list[Command], *, draining: bool) -> None:
-        self.control = self.exchange.detours.control = peer
+        self.control = self.wills.control = peer
         match order:
             case StartInstance():
                 self._start(now, order, out, draining=draining)
@@ -116,6 +121,8 @@ class Instances:
                 self._hand(order, out)
             case NodeGone():
                 self.exchange.gone(order.worker, out)
+            case Inherited():
+                self.wills.inherited(order.id)
             case AskInstances():
                 for instance in self.by_id.values():
                     instance.shown = None  # whoever asks may have begun anew
@@ -127,8 +134,11 @@ class Instances:
             self.exchange.detours.patch(instance, order, out)
 
     def _tell(self, peer: str, out: list[Command]) -> None:
-        """All there are, and what is to be kept."""
-        out.append(Send(peer, Told(self._worker, tuple(instance.view() for instance in self.by_id.values()))))
+        """What those left that are gone, all there are, and what is to be kept."""
+        self.wills.again(out)
+        instances = self.by_id.values()
+        follows = {one.id: tuple(one.follows) for one in instances if one.follows}
+        out.append(Send(peer, Told(self._worker, tuple(one.view() for one in instances), follows)))
         out.extend(Send(peer, synced) for synced in syncs.again(self._worker, self.by_id.values()))
 
     def _start(self, now: float, order: StartInstance, out: list[Command], *, draining: bool) -> None:
@@ -140,11 +150,10 @@ class Instances:
             return
         revision = order.revision
         if draining:
-            out.append(self._down(order.id, DRAINING, order.backlog, order.unsent))
+            out.append(self._down(order.id, DRAINING))
             return
         if not revision.settings.resources.fits(self._pool.capacity):
-            error = never_fits(revision, self._pool.capacity)
-            out.append(self._down(order.id, error, order.backlog, order.unsent))
+            out.append(self._down(order.id, never_fits(revision, self._pool.capacity)))
             return
         instance = self.by_id[order.id] = EventInstance(order, self._state(order), self._chance, now)
         self._learn(instance, out)
@@ -156,7 +165,7 @@ class Instances:
             return
         instance = self.by_id.get(order.id)
         if instance is None or instance.is_leaving:
-            out.append(self._down(order.id, UNKNOWN, order.backlog, order.unsent))
+            out.append(self._down(order.id, UNKNOWN))
             return
         instance.take_over(order)
         self._learn(instance, out)
@@ -169,14 +178,15 @@ class Instances:
             instance.mailbox.put(Waiting(event))
 
     def _handed(self, order: HandOver, out: list[Command]) -> None:
+        """To one that is gone in that moment it is not, and whoever follows is given it."""
         instance = self.by_id.get(order.id)
-        if instance is None:
-            out.append(self._down(order.id, UNKNOWN, order.events))
-        elif instance.stage is Stage.SETTLING:
-            instance.unheard += order.events
-        else:
+        if instance is None or instance.is_leaving:
+            return
+        out.append(Send(self.control, Handed(self._worker, order.id, order.will)))
+        if instance.inherits(order.will):
             for event in order.events:
                 instance.mailbox.put(Waiting(event))
+            self.exchange.detours.inherit(instance, order.unsent, out)
             self._next(instance, out)
 
     def _state(self, order: StartInstance) -> RevisionState:
@@ -370,7 +380,12 @@ class Instances:
         assert instance.error is not None, "why it is gone"
         if self.telemetry is not None:  # before control lets go of its log
             self.telemetry.exited(instance, instance.error, out)
-        out.append(self._down(instance.id, instance.error, instance.unheard, unsent))
+        if not instance.hands_over:
+            unsent = ()  # nobody follows, or has followed already
+        follows = tuple(instance.follows)
+        self.wills.leave(
+            InstanceDown(self._worker, instance.id, instance.error, instance.unheard, unsent, follows), out
+        )
         state = instance.state
         if any(one.state is state for one in self.by_id.values()):
             return
@@ -378,7 +393,5 @@ class Instances:
         if state.template is not None:
             self._pool.retire(state.template, "the last instance of its revision is gone", out)
 
-    def _down(
-        self, name: str, error: Failed, unheard: tuple[Event, ...] = (), unsent: tuple[Event, ...] = ()
-    ) -> Command:
-        return Send(self.control, InstanceDown(self._worker, name, error, unheard, unsent))
+    def _down(self, name: str, error: Failed) -> Command:
+        return Send(self.control, InstanceDown(self._worker, name, error))

@@ -8,6 +8,7 @@ import msgspec
 
 from attacca.kernel.chance import Chance
 from attacca.model.events import (
+    FOLLOWS_MOST,
     GRACE_S,
     MAILBOX_BYTES,
     MAILBOX_MOST,
@@ -180,9 +181,9 @@ class EventInstance:
     """One event function on this worker; its sandbox has its name."""
 
     __slots__ = (
-        "_chance", "asked", "delivery", "dropped", "error", "failed", "flying", "given", "grace_s", "handled",
-        "handled_s", "hands_over", "is_behind", "is_quick", "lanes", "mailbox", "paused_for", "routes", "shown",
-        "since", "stage", "start", "state", "syncs", "timing", "unheard", "version", "why",
+        "_chance", "asked", "delivery", "dropped", "error", "failed", "flying", "follows", "given", "grace_s",
+        "handled", "handled_s", "hands_over", "is_behind", "is_quick", "lanes", "mailbox", "paused_for", "routes",
+        "shown", "since", "stage", "start", "state", "syncs", "timing", "unheard", "version", "why",
     )  # fmt: skip
 
     def __init__(self, start: StartInstance, state: RevisionState, chance: Chance | None, now: float) -> None:
@@ -197,6 +198,7 @@ class EventInstance:
         self.lanes: dict[str, Lane] = {}  # by place: what could not be given yet
         self.flying: set[tuple[str, int]] = set()  # worker and number: what it waits for when it is gone itself
         self.unheard: tuple[Event, ...] = ()  # when it is gone: what nobody else keeps
+        self.follows = dict.fromkeys(start.follows)  # the wills that it has got
         self.hands_over = True  # another will follow it, as far as is known
         self.grace_s = GRACE_S
         self._chance = chance
@@ -220,12 +222,22 @@ class EventInstance:
             generation=order.generation, unsent=order.unsent, is_standby=False,
         )  # fmt: skip
         self.version = order.version
+        self.follows = dict.fromkeys(order.follows)
         self.routes = Routes(order.routes, order.generation, self._chance)
 
     def __repr__(self) -> str:
         return (
             f"<EventInstance {self.id} {self.stage}: {self.mailbox!r}, {self.handled} handled, {len(self.asked)} calls>"
         )
+
+    def inherits(self, will: str) -> bool:
+        """Has it not got that one yet?"""
+        if will in self.follows:
+            return False
+        self.follows[will] = None
+        if len(self.follows) > FOLLOWS_MOST:
+            del self.follows[next(iter(self.follows))]
+        return True
 
     @property
     def id(self) -> str:

@@ -16,7 +16,7 @@ from attacca.kernel.ids import Ids
 from attacca.kernel.timers import Alarm
 from attacca.model.events import (
     AskInstances,
-    HandOver,
+    Handed,
     InstanceDown,
     Instances,
     InstanceUp,
@@ -28,7 +28,6 @@ from attacca.model.events import (
     number,
     place,
 )
-from attacca.model.events import Event as Sent
 from attacca.model.messages import Send
 from attacca.model.workflow import WorkflowView
 from attacca.policy.placement.types import Placement, begin
@@ -53,6 +52,7 @@ from attacca.workflow.core.keeping import Keeping
 from attacca.workflow.core.moving import Moving
 from attacca.workflow.core.nodes import LISTED, Nodes
 from attacca.workflow.core.placing import Placing
+from attacca.workflow.core.wills import Wills
 
 HOPELESS = ("bad_function", "runtime_missing", "not_found", "forbidden")  # trying again will not help a first start
 
@@ -66,6 +66,7 @@ class DomainCore:
         self.standby = self.placing.standby
         self.alarm = Alarm()  # when it wants the next Tick; one at any other time does no harm
         self._ids = Ids(chance, "w")
+        self.wills = Wills(books, Ids(chance, "/"))
 
     def __repr__(self) -> str:
         return f"<DomainCore {self.books!r}, {self.moving!r}>"
@@ -83,7 +84,7 @@ class DomainCore:
                 self._ask(now, event, out)
             case Restored() | Stored() | StoreFailed():
                 self._kept(now, event, out)
-            case NodeJoined() | NodeSeen() | NodeLeft() | Instances() | Strayed():
+            case NodeJoined() | NodeSeen() | NodeLeft() | Instances() | Strayed() | Handed():
                 self._node(now, event, out)
             case Tick():
                 pass
@@ -104,7 +105,7 @@ class DomainCore:
                 self.moving.ask(now, event, out)
 
     def _node(
-        self, now: float, event: NodeJoined | NodeSeen | NodeLeft | Instances | Strayed, out: list[Command]
+        self, now: float, event: NodeJoined | NodeSeen | NodeLeft | Instances | Strayed | Handed, out: list[Command]
     ) -> None:
         match event:
             case NodeJoined():
@@ -122,7 +123,9 @@ class DomainCore:
                 self._told(now, event, out)
                 self.keeping.heard(now, event.worker)
             case Strayed():
-                self._strayed(event, out)
+                self.wills.strayed(event, out)
+            case Handed():
+                self.wills.handed(event, out)
 
     def _kept(self, now: float, event: Restored | Stored | StoreFailed, out: list[Command]) -> None:
         match event:
@@ -197,6 +200,7 @@ class DomainCore:
         if not workflow.is_stopping or any(part.instance or (part.spare and part.spare.instance) for part in parts):
             return
         del self.workflows[workflow.id]
+        self.wills.end(workflow, out)
         self.keeping.erase(workflow, out)
         if workflow.asked:
             out.append(Reply(workflow.asked, workflow.failure or Cancelled("it was stopped before all of it was up")))
@@ -216,6 +220,7 @@ class DomainCore:
         if part.stage is not Stage.STARTING:
             return
         part.stage, part.failures = Stage.UP, 0
+        self.wills.up(part, out)
         part.timing = event.timing
         self.standby.want(part, now)
         workflow = part.workflow
@@ -236,10 +241,11 @@ class DomainCore:
             return
         part = self.books.part(event.id, event.worker)
         if part is None:  # its place may have another, for whom these are now
-            self._hand_on([sent for sent in event.unheard if place(sent.target) == place(event.id)], out)
+            self.wills.late(event, out)
             return
         workflow, error, was = part.workflow, event.error, part.stage
-        self.placing.lose(now, part, error.message, event.unheard, event.unsent)
+        self.wills.down(part, event, out)
+        self.placing.lose(now, part, error.message)
         if workflow.is_stopping:
             part.stage = Stage.GONE
             self._ended(workflow, out)
@@ -256,20 +262,6 @@ class DomainCore:
             if part.failures == 1 and self.standby.has(part):
                 part.retry_at = now
                 self.placing.wait(part)
-
-    def _strayed(self, event: Strayed, out: list[Command]) -> None:
-        """A worker speaks for its own instances."""
-        self._hand_on([sent for sent in event.events if sent.source.endswith(f"@{event.worker}")], out)
-
-    def _hand_on(self, events: list[Sent], out: list[Command]) -> None:
-        for sent in events:
-            part = self.books.in_place(place(sent.target))
-            if part is None or not part.workflow.is_wanted:
-                continue
-            if part.stage in (Stage.STARTING, Stage.UP):
-                out.append(Send(part.worker, HandOver(part.instance, (sent,))))
-            else:
-                part.backlog.append(sent)
 
     def _node_left(self, now: float, worker: str, out: list[Command]) -> None:
         node = self.nodes.leave(worker)
@@ -308,7 +300,11 @@ class DomainCore:
             if view.is_standby:
                 self._told_of_spare(view, event.worker, out)
                 continue
-            part = self.books.part(view.id, event.worker) or self._adopted(view, event.worker)
+            part = self.books.part(view.id, event.worker)
+            if part is None:
+                part = self._adopted(view, event.worker)
+                if part is not None:
+                    self.wills.adopted(part, event.follows.get(view.id, ()), out)
             if part is None:
                 out.append(Send(event.worker, StopInstance(view.id, "another is in its place")))
                 continue

@@ -3,7 +3,7 @@
 import msgspec
 
 from attacca.errors import AttaccaError
-from attacca.model.events import InstanceDown, Instances, InstanceUp, OfInstances, StateSynced, Strayed
+from attacca.model.events import Handed, InstanceDown, Instances, InstanceUp, OfInstances, StateSynced, Strayed
 from attacca.model.machine import Machine
 from attacca.model.messages import Send
 from attacca.model.sandbox import WorkerView
@@ -129,7 +129,7 @@ class Reply(msgspec.Struct, frozen=True):
     outcome: WorkflowView | AttaccaError | None
 
 
-Reported = InstanceUp | InstanceDown | StateSynced | Instances | Strayed
+Reported = InstanceUp | InstanceDown | StateSynced | Instances | Strayed | Handed
 Event = (
     StartAsked
     | StopAsked

@@ -49,13 +49,34 @@ class Spare:
         return InstanceRow(f"{label}{REPLICA}2", self.instance, self.worker, state, 0, self.why)
 
 
+class Will:
+    """What an instance left, or what strayed from one that was gone; its worker keeps it too. `follows`: of those that
+    were given to it."""
+
+    __slots__ = ("follows", "id", "unheard", "unsent", "worker")
+
+    def __init__(
+        self,
+        worker: str,
+        name: str,
+        unheard: tuple[Event, ...],
+        unsent: tuple[Event, ...],
+        follows: tuple[str, ...] = (),
+    ) -> None:
+        self.worker, self.id = worker, name
+        self.unheard, self.unsent, self.follows = unheard, unsent, follows
+
+    def __repr__(self) -> str:
+        return f"<Will {self.id}: {len(self.unheard)} unheard, {len(self.unsent)} unsent>"
+
+
 class Part:
     """One replica of a component. `number` grows with its starts, and is part of its instance's name: what has a lower
     one is not it any more."""
 
     __slots__ = (
-        "backlog", "failures", "instance", "key", "label", "number", "place", "retry_at", "revision", "spare", "spec",
-        "stage", "starts", "state", "timing", "unsent", "version", "wanted_at", "why", "worker", "workflow",
+        "failures", "follows", "given", "instance", "key", "label", "number", "place", "retry_at", "revision", "spare",
+        "spec", "stage", "starts", "state", "timing", "version", "wanted_at", "why", "wills", "worker", "workflow",
     )  # fmt: skip
 
     def __init__(
@@ -74,13 +95,14 @@ class Part:
         self.timing = Timing()
         self.state: bytes | None = None  # that is kept
         self.version = 0
-        self.backlog: list[Event] = []  # what an instance left behind, for the next
-        self.unsent: list[Event] = []  # what it had sent, and nobody had got
+        self.wills: dict[str, Will] = {}  # what instances left, that is not known to have come to the next
+        self.given: tuple[str, ...] = ()  # those of them that an instance was started with, which is not up
+        self.follows: dict[str, None] = {}  # those that one has got
         self.spare = Spare() if spec.standby else None
         self.wanted_at = ""  # a node that it is to be on when it begins next
 
     def __repr__(self) -> str:
-        return f"<Part {self.label} {self.stage}: {self.starts} starts, {len(self.backlog)} events left behind>"
+        return f"<Part {self.label} {self.stage}: {self.starts} starts, {len(self.wills)} wills>"
 
     def name(self) -> str:
         return f"{self.place}.{self.number}"

@@ -6,7 +6,6 @@ A part that waits is looked at when its time has come, and never otherwise: what
 from math import inf
 
 from attacca.kernel.timers import Timers
-from attacca.model.events import Event as Sent
 from attacca.model.events import Patch, StartInstance
 from attacca.model.messages import Send
 from attacca.policy.placement.types import Ask, Near, NoRoom, Placed, Placer
@@ -14,6 +13,7 @@ from attacca.workflow.core.books import Books
 from attacca.workflow.core.events import Command
 from attacca.workflow.core.graph import Part, Stage, Workflow
 from attacca.workflow.core.standby import Standby
+from attacca.workflow.core.wills import left_to
 
 
 class Placing:
@@ -106,13 +106,12 @@ class Placing:
     def _begin(self, part: Part, out: list[Command]) -> None:
         spec, workflow = part.spec, part.workflow
         payload = None if spec.payload is None else spec.payload.encode()
+        left = left_to(part)
         start = StartInstance(
             part.instance, workflow.id, spec.name, part.revision, payload, part.state, part.version,
-            workflow.routes(part, self._books.nodes.address), tuple(part.backlog), workflow.generation,
-            tuple(part.unsent),
+            workflow.routes(part, self._books.nodes.address), left.unheard, workflow.generation, left.unsent,
+            follows=left.follows,
         )  # fmt: skip
-        part.backlog.clear()
-        part.unsent.clear()
         out.append(Send(part.worker, start))
 
     def patch(self, workflow: Workflow, told: list[Part], out: list[Command]) -> None:
@@ -134,14 +133,11 @@ class Placing:
         workflow.is_learning = False
         self.patch(workflow, list(workflow.parts.values()), out)
 
-    def lose(
-        self, now: float, part: Part, why: str, unheard: tuple[Sent, ...] = (), unsent: tuple[Sent, ...] = ()
-    ) -> None:
+    def lose(self, now: float, part: Part, why: str) -> None:
         """Its instance is no more; it waits for its next start."""
         self._books.parts.pop(part.instance, None)
         self._books.nodes.free(part.worker, part.instance)
-        part.backlog.extend(unheard)
-        part.unsent.extend(unsent)
+        part.given = ()
         part.instance = part.worker = ""
         part.fail(now, why)
         self.wait(part)

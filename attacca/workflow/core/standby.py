@@ -15,6 +15,7 @@ from attacca.model.messages import Send
 from attacca.workflow.core.books import Books
 from attacca.workflow.core.events import Command
 from attacca.workflow.core.graph import Part, Spare, Stage
+from attacca.workflow.core.wills import left_to
 
 Choose = Callable[[float, Part], str]  # a node for it; empty: there is none
 
@@ -98,11 +99,9 @@ class Standby:
         self._books.parts[part.instance] = part
         part.spare = Spare()
         routes = workflow.routes(part, nodes.address)
-        backlog, unsent = tuple(part.backlog), tuple(part.unsent)
+        unheard, unsent, follows = left_to(part)
         generation = workflow.generation
-        order = BeginInstance(part.instance, part.state, part.version, routes, backlog, generation, unsent)
-        part.backlog.clear()
-        part.unsent.clear()
+        order = BeginInstance(part.instance, part.state, part.version, routes, unheard, generation, unsent, follows)
         out.append(Send(part.worker, order))
         return True
 

@@ -47,5 +47,7 @@ class Classes:
 
 
 def made(config: ResourceConfig, directory: Path, clock: Clock) -> ResourceRuntime:
+    """`directory`: where files are unless the settings say otherwise."""
     reach = Reach(tuple(host.lower() for host in config.hosts), config.only_hosts)
-    return ResourceRuntime(Classes(config.classes).find, directory, clock, reach)
+    files = Path(config.directory).expanduser() if config.directory else directory
+    return ResourceRuntime(Classes(config.classes).find, files, clock, reach)

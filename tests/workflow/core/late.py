@@ -192,6 +192,8 @@ class Story:
             node.name: one.lanes for node in self.stage.nodes.values() for one in node.core.instances.by_id.values()
         }
         assert not any(lanes.values()), "patching converges, and nothing is held for ever"
+        kept = [name for node in self.stage.nodes.values() for name in node.core.instances.wills.kept]
+        assert not kept, "what those left that are gone has come to whoever follows"
 
     def step(self, what: str) -> None:
         stage, chance = self.stage, self.chance

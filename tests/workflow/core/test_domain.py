@@ -31,7 +31,7 @@ def test_all_are_up_when_it_is_answered_and_gone_when_it_is_stopped() -> None:
     assert stage.core.view("demo").id == workflow
     assert repr(stage.core).startswith("<DomainCore <Books 1 workflows, 2 of 2 up, <Nodes 1>>, ")
     assert repr(stage.core.workflows[workflow]) == f"<Workflow {workflow} demo: 2 of 2 up, generation 2>"
-    assert repr(stage.core.workflows[workflow].parts["a"]) == "<Part a up: 1 starts, 0 events left behind>"
+    assert repr(stage.core.workflows[workflow].parts["a"]) == "<Part a up: 1 starts, 0 wills>"
     assert repr(stage.core.nodes.by_name["n1"]) == "<Node n1: 2 instances>"
     assert stage.core.books.digests() == {"code-a", "code-b"}
     assert stage.stop(workflow) is None

@@ -1,0 +1,127 @@
+"""What instances left when they were gone, for whoever follows them.
+
+A worker keeps it, and tells it to each control that begins, until it is told that the next one has got it. Instances
+say whose wills they have got, so a control that has just begun gives none of them twice.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from attacca.kernel.ids import Ids
+from attacca.model.events import FOLLOWS_MOST, Event, Handed, HandOver, Inherited, InstanceDown, Strayed, place
+from attacca.model.messages import Send
+from attacca.workflow.core.books import Books
+from attacca.workflow.core.events import Command
+from attacca.workflow.core.graph import Part, Stage, Will, Workflow
+
+
+class Left(NamedTuple):
+    """What a new instance begins with, and whose wills these are, and those that were given before it."""
+
+    unheard: tuple[Event, ...]
+    unsent: tuple[Event, ...]
+    follows: tuple[str, ...]
+
+
+def left_to(part: Part) -> Left:
+    """It stays here until the instance that is given it now is up."""
+    wills = part.wills.values()
+    part.given = tuple(part.wills)
+    part.follows.update(dict.fromkeys(part.given))
+    return Left(
+        tuple([event for will in wills for event in will.unheard]),
+        tuple([event for will in wills for event in will.unsent]),
+        tuple(part.follows)[-FOLLOWS_MOST:],
+    )
+
+
+class Wills:
+    def __init__(self, books: Books, ids: Ids) -> None:
+        self._books, self._ids = books, ids
+
+    def __repr__(self) -> str:
+        return f"<Wills {sum(len(part.wills) for part in self._books.all())} under way>"
+
+    # What workers say.
+
+    def down(self, part: Part, event: InstanceDown, out: list[Command]) -> None:
+        """Of the instance that the part had: what it was given itself is among what it leaves."""
+        self._got(part, event.follows, out)
+        part.given = ()
+        self._leave(part, _will(event), out)
+
+    def late(self, event: InstanceDown, out: list[Command]) -> None:
+        """Of one that no part has any more. A worker speaks for its own instances."""
+        own, will = place(event.id), _will(event)
+        will.unheard = tuple([sent for sent in will.unheard if place(sent.target) == own])
+        will.unsent = tuple([sent for sent in will.unsent if sent.source.partition("@")[0] == event.id])
+        self._hear(self._books.in_place(own), will, out)
+
+    def strayed(self, event: Strayed, out: list[Command]) -> None:
+        part = self._books.in_place(place(event.event.target))
+        own = Will(event.worker if event.id else "", event.id or self._ids.next(), (event.event,), ())
+        if event.event.source.endswith(f"@{event.worker}"):
+            self._hear(part, own, out)
+        else:
+            self._settle(own, out)
+
+    def handed(self, event: Handed, out: list[Command]) -> None:
+        part = self._books.part(event.id, event.worker)
+        if part is not None:
+            self._got(part, (event.will,), out)
+
+    def adopted(self, part: Part, follows: Iterable[str], out: list[Command]) -> None:
+        """A control that has just begun hears of the part's instance, and which wills that has got already."""
+        part.given = tuple(follows)
+        part.follows.update(dict.fromkeys(part.given))
+        for will in [will for will in part.wills.values() if will.id not in part.follows]:
+            self._hand(part, will, out)
+
+    def up(self, part: Part, out: list[Command]) -> None:
+        """The instance of the part has what it was given."""
+        given, part.given = part.given, ()
+        self._got(part, given, out)
+
+    def end(self, workflow: Workflow, out: list[Command]) -> None:
+        for part in workflow.parts.values():
+            self._got(part, tuple(part.wills), out)
+
+    # What becomes of it.
+
+    def _hear(self, part: Part | None, will: Will, out: list[Command]) -> None:
+        if part is not None and will.id in part.wills:
+            return
+        if part is None or (will.id in part.follows and will.id not in part.given):
+            self._settle(will, out)
+            return
+        self._leave(part, will, out)
+        if will.id in part.wills and will.id not in part.given and part.stage in (Stage.STARTING, Stage.UP):
+            self._hand(part, will, out)
+
+    def _leave(self, part: Part, will: Will, out: list[Command]) -> None:
+        part.follows.update(dict.fromkeys(will.follows))
+        if part.workflow.is_stopping:
+            self._settle(will, out)
+        elif will.unheard or will.unsent or will.follows:
+            part.wills[will.id] = will
+
+    def _hand(self, part: Part, will: Will, out: list[Command]) -> None:
+        out.append(Send(part.worker, HandOver(part.instance, will.unheard, will.id, will.unsent)))
+
+    def _got(self, part: Part, names: Iterable[str], out: list[Command]) -> None:
+        for name in names:
+            part.follows[name] = None
+            will = part.wills.pop(name, None)
+            if will is not None:
+                self._settle(will, out)
+        while len(part.follows) > FOLLOWS_MOST:
+            del part.follows[next(iter(part.follows))]
+
+    def _settle(self, will: Will, out: list[Command]) -> None:
+        """Nobody has to keep it."""
+        if will.worker and (will.unheard or will.unsent or will.follows):
+            out.append(Send(will.worker, Inherited(will.id)))
+
+
+def _will(event: InstanceDown) -> Will:
+    return Will(event.worker, event.id, event.unheard, event.unsent, event.follows)
