@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from attacca.io.archive import pack
-from tests.live.whole import PATIENCE_S, Whole, deployment, running
+from tests.live.whole import PATIENCE_S, Whole, deployment, running, until
 
 pytestmark = pytest.mark.live
 
@@ -67,5 +67,6 @@ def test_it_runs_as_it_is(server: Whole, name: str) -> None:
         if "text" in told:
             assert body.decode() == told["text"], told
         if "logged" in told:
-            assert told["logged"] in server.logs(name), told
+            wanted = told["logged"]
+            until(lambda wanted=wanted: wanted in server.logs(name), wanted)  # type: ignore[misc]
     server.delete(name)

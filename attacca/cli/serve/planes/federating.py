@@ -4,11 +4,14 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any, cast
 
+import msgspec
+
 from attacca.cli.serve.configuration import ServerConfig
 from attacca.cli.serve.planes.joining import DOMAIN
 from attacca.control.beside import Beside
 from attacca.control.core.policies import placement
 from attacca.control.driver import Control
+from attacca.control.http.api import ErrorBody, ErrorLine
 from attacca.control.http.app import admin
 from attacca.control.http.authorization import Observe, Scope, door
 from attacca.errors import NotFound
@@ -60,13 +63,14 @@ def bounded(app: AsgiApp) -> AsgiApp:
     """Without what control has of functions, which nothing here could run."""
 
     async def ask(scope: Scope, receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]) -> None:
-        """
-        Raises:
-            NotFound: it is of functions.
-        """
         path = str(scope["path"])
-        if not any(f"{path}/".startswith(f"{one}/") for one in PATHS):
-            raise NotFound(f"a federation has workflows and domains, and no {path[:80]}", HINT)
-        await app(scope, receive, send)
+        if any(f"{path}/".startswith(f"{one}/") for one in PATHS):
+            await app(scope, receive, send)
+            return
+        none = NotFound(f"a federation has workflows and domains, and no {path[:80]}", HINT)
+        body = msgspec.json.encode(ErrorLine(ErrorBody(code=none.code, message=none.message, hint=none.hint)))
+        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+        await send({"type": "http.response.start", "status": none.status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
 
     return ask
