@@ -231,6 +231,19 @@ def test_one_that_comes_back_before_anybody_had_room_goes_on() -> None:
     assert (stage.core.view(name).stage, stage.domains["a"].begun) == ("up", [name])
 
 
+def test_a_federation_that_was_away_itself_gives_nobody_up_for_it() -> None:
+    stage = Stage(Domain("a"), Domain("b"))
+    name = stage.start("steady")
+    stage.clock.time += 100
+    stage.feed(Tick())
+    assert stage.core.view(name).domain == "a"
+    for one in stage.domains.values():
+        one.is_here = False  # and no link has said so
+    stage.clock.time += SILENT_S
+    stage.feed(Tick())
+    assert stage.core.view(name).stage == "parked", "by now they had the time to say something"
+
+
 def test_nothing_is_begun_again_because_the_federation_was_away() -> None:
     stage = Stage(Domain("a"), Domain("b"))
     names = [stage.start("one"), stage.start("two")]
