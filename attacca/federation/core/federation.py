@@ -210,7 +210,7 @@ class FederationCore:
     def _kept(self, now: float, event: Kept, out: list[Command]) -> None:
         match event:
             case Restored():
-                self._keeping.restore(event)
+                self._keeping.restore(event, out)
                 for workflow in self.workflows.values():
                     if workflow.domain:
                         domain = self.domains.setdefault(workflow.domain, Domain(workflow.domain))
@@ -302,7 +302,8 @@ class FederationCore:
             self._begun(WorkflowBegun(workflow.domain, workflow.id, workflow.epoch, workflow.rows), out)
         elif not has_it:
             workflow.stage = Stage.STARTING
-            self._keeping.begin(workflow, out)
+            workflow.epoch += 1  # it may have had it, and have lost it
+            self._keeping.put(workflow, out)
 
     def _is_current(self, domain: str, name: str, epoch: int) -> bool:
         workflow = self.workflows.get(name)
