@@ -110,7 +110,8 @@ def test_who_has_the_other_end_of_a_connection_is_looked_up(tmp_path: Path) -> N
     assert owner(("127.0.0.1", 0x1F90), str(table)) is None
     assert owner(("127.0.0.2", 0xD2F0), str(table)) is None
     assert not is_served(0x1F90, [str(table), "nowhere"])
-    table.write_text("  sl  local_address remote_address st\n   0: 00000000000000000000000000000000:1F90 0000:0000 0A 0:0 00:0 0 7 0 1\n")
+    line = "   0: 00000000000000000000000000000000:1F90 0000:0000 0A 0:0 00:0 0 7 0 1\n"
+    table.write_text("  sl  local_address remote_address st\n" + line)
     assert is_served(0x1F90, [str(table)])
 
 
