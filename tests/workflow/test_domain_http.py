@@ -85,7 +85,7 @@ def test_events_have_an_id_from_which_they_go_on() -> None:
         later = events((await heard(house, accept="text/event-stream", last_event_id=seen))[1])
         assert ("", "", ["node", "n1"]) in later, "it is gone"
         assert later[0][0] == ""
-        for strange in ("x", "1", seen + "9", "-" + "9" * 5000, f"{seen}-", "-²"):
+        for strange in ("x", seen + "9", "-" + "9" * 5000, f"{seen}-", "-²"):
             again = await heard(house, accept="text/event-stream", last_event_id=strange)
             assert events(again[1])[0][0] == "all"
 
