@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import re
 import sqlite3
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,6 +20,9 @@ LITE, POSTGRES = "sqlite://", ("postgresql", "postgres")
 STATEMENT_S, ANSWER_S = 10.0, 5.0
 STEPS = 10_000  # of SQLite's machine, between two looks at the clock
 WORKFLOW = "$1"
+QUOTED = re.compile(
+    r"'(?:[^']|'')*'|\"[^\"]*\"|--[^\n]*|/\*.*?\*/|(\$[A-Za-z_]*\$).*?\1", re.DOTALL
+)  # where nothing stands for it
 
 
 class Database(Protocol):
@@ -119,6 +123,11 @@ class Lite:
             await asyncio.to_thread(self._connection.close)
 
 
+def asks_for_workflow(statement: str) -> bool:
+    """Not where `$1` is part of a text, a name or a comment: PostgreSQL refuses a value that nothing stands for."""
+    return WORKFLOW in QUOTED.sub(" ", statement)
+
+
 def _permit(action: int, *_: str | None) -> int:
     return sqlite3.SQLITE_DENY if action in (sqlite3.SQLITE_ATTACH, sqlite3.SQLITE_PRAGMA) else sqlite3.SQLITE_OK
 
@@ -183,7 +192,7 @@ class Postgres:
 
         connection = await self._connected()
         try:
-            cursor = await connection.execute(statement.encode(), [workflow] if WORKFLOW in statement else None)
+            cursor = await connection.execute(statement.encode(), [workflow] if asks_for_workflow(statement) else None)
             if cursor.description is None:
                 return None, f"rows_affected: {max(cursor.rowcount, 0)}."
             row = await cursor.fetchone()
