@@ -84,11 +84,13 @@ class Reader:
         if not said.isascii() or not said.isdecimal() or int(said) > self.most:
             raise Bad(f"a body of {said[:20]} bytes; there may be {self.most}")
         end = at + int(said)
+        if len(self._data) < end:
+            return -1
         request.body = bytes(self._data[at:end])
-        return end if len(self._data) >= end else -1
+        return end
 
     def _chunks(self, request: Telling, at: int) -> int:
-        parts: list[bytes] = []
+        parts: list[slice] = []
         size = 0
         while (cut := self._data.find(b"\r\n", at)) >= 0:
             try:
@@ -96,13 +98,13 @@ class Reader:
             except ValueError:
                 raise Bad("a chunk without its size") from None
             if length == 0:
-                return self._trailers(request, cut, b"".join(parts))
+                return self._trailers(request, cut, b"".join(self._data[part] for part in parts))
             size += length
             if length < 0 or size > self.most:
                 raise Bad(f"a body of more than {self.most} bytes")
             if len(self._data) < cut + 4 + length:
                 break
-            parts.append(bytes(self._data[cut + 2 : cut + 2 + length]))
+            parts.append(slice(cut + 2, cut + 2 + length))
             at = cut + 4 + length
         return -1
 

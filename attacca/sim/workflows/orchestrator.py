@@ -21,6 +21,7 @@ from attacca.workflow.core.events import (
     Command,
     Erase,
     Event,
+    HandedOver,
     NodeJoined,
     NodeLeft,
     NodeSeen,
@@ -159,6 +160,7 @@ class Orchestrator:
                 case Put() | Erase():
                     self._disk.send((self.starts, command), self._said)
                 case Reply():
+                    assert not isinstance(command.outcome, HandedOver), "there is no other domain"
                     self._answered(command.id, command.outcome)
                 case _:
                     node = self._nodes.get(command.peer)

@@ -18,6 +18,7 @@ from attacca.worker.core.phases import TemplatePhase
 from attacca.worker.core.reports import Report, TemplateReady
 from attacca.worker.core.state import Function, RevisionState, Sandbox, Template, is_same_code
 from attacca.worker.runtime.scripted import Answer, Fault, Times
+from tests.cases import each
 from tests.worker.stage import Stage, revision
 
 TABLE = """\
@@ -43,7 +44,7 @@ ROWS = [
 ]
 
 
-@pytest.mark.parametrize("phase", sorted({row[0] for row in ROWS}))
+@each("phase", sorted({row[0] for row in ROWS}))
 def test_a_phase_meets_every_event(phase: str) -> None:
     for _, event, becomes in (row for row in ROWS if row[0] == phase):
         meet(phase, event, becomes)
