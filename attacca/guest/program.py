@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 import threading
+from collections.abc import Iterable
 from typing import Any
 
 from attacca.guest import deferred
@@ -22,6 +23,7 @@ LAST_S = 0.2  # for what is still on its way of what one printed that has ended
 DEFAULTS = [signal.SIGPIPE, signal.SIGXFSZ]  # which Python ignores
 UNMADE = "make it executable: chmod +x bootstrap"
 FORMAT = "it has to begin with #! and the path of a program that is there, or be built for this machine, {}"
+SOCKETS, LISTENS = ("/proc/self/net/tcp", "/proc/self/net/tcp6"), "0A"
 CHOICES = "ask $AWS_LAMBDA_RUNTIME_API for its next event, or listen on $PORT of 127.0.0.1"
 ALONE = "leave concurrency out, or serve HTTP on $PORT"
 
@@ -103,9 +105,11 @@ class Program:
                 raise Unfit(f"{what}, and printed: {said}" if said else what, f"it is to {CHOICES}")
             if self.api.init_error is not None:
                 told = self.api.init_error
-                trace = "\n".join(getattr(told, "__notes__", ()))
-                raise Unfit(f"{NAME} could not start: {type(told).__name__}: {told}", trace or "it says so itself")
-            if _is_served(port):
+                said = "\n".join(
+                    (f"{NAME} could not start: {type(told).__name__}: {told}", *getattr(told, "__notes__", ()))
+                )
+                raise Unfit(said, "it says so itself, by init/error")
+            if is_served(port, SOCKETS):
                 self.port = port
                 return
             self.api.turn(wait_ms)
@@ -186,9 +190,14 @@ def _free_port() -> int:
     raise Unfit("there is no port that it could listen on", "try again")
 
 
-def _is_served(port: int) -> bool:
-    with socket.socket() as sock:
-        return sock.connect_ex(("127.0.0.1", port)) == 0
+def is_served(port: int, tables: Iterable[str]) -> bool:
+    """Does somebody listen there, by tables as /proc/net/tcp is? Whoever serves is not disturbed by being asked."""
+    for table in tables:
+        with contextlib.suppress(FileNotFoundError), open(table) as lines:
+            for words in map(str.split, lines):
+                if words[3] == LISTENS and words[1].endswith(f":{port:04X}"):
+                    return True
+    return False
 
 
 def _bury() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from attacca.guest.program import Printed, Program
+from attacca.guest.program import Printed, Program, is_served
 from attacca.guest.proxy import Proxy
 from attacca.guest.runtime_api import Bad, Connection, Reader, RuntimeApi, Telling, failed, outcome, owner
 
@@ -109,6 +109,10 @@ def test_who_has_the_other_end_of_a_connection_is_looked_up(tmp_path: Path) -> N
     assert owner(("127.0.0.1", 0xD2F0), str(table)) == 1000
     assert owner(("127.0.0.1", 0x1F90), str(table)) is None
     assert owner(("127.0.0.2", 0xD2F0), str(table)) is None
+    assert not is_served(0x1F90, [str(table), "nowhere"])
+    line = "   0: 00000000000000000000000000000000:1F90 0000:0000 0A 0:0 00:0 0 7 0 1\n"
+    table.write_text("  sl  local_address remote_address st\n" + line)
+    assert is_served(0x1F90, [str(table)])
 
 
 def test_what_serves_says_how_it_is() -> None:

@@ -155,7 +155,10 @@ def _make(plane: str, name: str, out: str, days: int, state_dir: str, file: str,
     where = Path(out).expanduser() if out else directory / (plane if plane == name else f"{plane}-{name}")
     folder = make_plane(directory, plane, name, where, SystemClock().wall(), days)
     who, named = (plane, "") if plane == name else (f"{plane} {name}", f" --name {name}")
-    _tell(folder, f"What {who} shows", f"attacca {plane}{named} --certs {folder}", as_json=as_json)
+    then = f"attacca {plane}{named} --certs {folder}"
+    if plane == "domain":
+        then = f"attacca up --domain {name} --federation HOST:PORT --set federation.certs={folder}"
+    _tell(folder, f"What {who} shows", then, as_json=as_json)
 
 
 def _tell(folder: Path, what: str, then: str, *, as_json: bool) -> None:

@@ -50,6 +50,7 @@ from attacca.policy.placement.types import Placement, begin
 
 HOPELESS = ("bad_function", "runtime_missing", "not_found", "forbidden", "bad_request")  # it is so in every domain
 LEARN_S = 20.0  # after a restart, at least, until a domain that has not come back is given up
+LATE_S = 1.0  # an alarm that is heard so late says that nothing was heard
 LISTED = "attacca domain list shows which there are, and what they have"
 
 
@@ -74,6 +75,8 @@ class FederationCore:
 
     def handle(self, now: float, event: Event) -> list[Command]:
         out: list[Command] = []
+        if now - self.alarm.at > LATE_S:
+            self._wake(now)
         match event:
             case StartAsked() | StopAsked() | MigrateAsked():
                 self._ask(now, event, out)
@@ -95,6 +98,12 @@ class FederationCore:
         self._placing.place(now, out)
         self.alarm.at = min([self._placing.due.at, *(domain.lost_at for domain in self.domains.values())])
         return out
+
+    def _wake(self, now: float) -> None:
+        """It was away itself, and what domains have said meanwhile waits to be heard."""
+        for domain in self.domains.values():
+            if domain.is_here and not domain.is_dead:
+                domain.lost_at = now + self._silent_s
 
     # What there is.
 
@@ -201,7 +210,7 @@ class FederationCore:
     def _kept(self, now: float, event: Kept, out: list[Command]) -> None:
         match event:
             case Restored():
-                self._keeping.restore(event)
+                self._keeping.restore(event, out)
                 for workflow in self.workflows.values():
                     if workflow.domain:
                         domain = self.domains.setdefault(workflow.domain, Domain(workflow.domain))
@@ -293,7 +302,8 @@ class FederationCore:
             self._begun(WorkflowBegun(workflow.domain, workflow.id, workflow.epoch, workflow.rows), out)
         elif not has_it:
             workflow.stage = Stage.STARTING
-            self._keeping.begin(workflow, out)
+            workflow.epoch += 1  # it may have had it, and have lost it
+            self._keeping.put(workflow, out)
 
     def _is_current(self, domain: str, name: str, epoch: int) -> bool:
         workflow = self.workflows.get(name)

@@ -18,14 +18,17 @@ class Keeping:
     def __repr__(self) -> str:
         return f"<Keeping {len(self._answers)} keys being written>"
 
-    def restore(self, event: Restored) -> None:
+    def restore(self, event: Restored, out: list[Command]) -> None:
+        """What was left by one that is there no more goes."""
         for record in event.records:
             workflow = self._workflows[record.id] = Workflow(record.id, record.spec, record.started_at)
             workflow.domain, workflow.epoch, workflow.why = record.domain, record.epoch, record.why
             workflow.stage = Stage.STARTING if record.domain else Stage.PARKED
         for name, left in event.left:
             known = self._workflows.get(name)
-            if known is not None:
+            if known is None:
+                out.append(Erase(f"{LEFT}{name}/{left.component}"))
+            else:
                 known.left[left.component] = left
 
     def whose(self, key: str) -> Workflow | None:
@@ -72,8 +75,8 @@ class Keeping:
         return workflow if workflow.stage is Stage.STARTING and workflow.writes == 0 else None
 
     def erase(self, workflow: Workflow, out: list[Command]) -> None:
-        out.extend(Erase(workflow.key_of(name)) for name in workflow.left)
         out.append(Erase(workflow.key))
+        out.extend(Erase(workflow.key_of(name)) for name in workflow.left)
 
     # What it has left.
 
