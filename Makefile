@@ -14,8 +14,10 @@ SEEDS ?= 1000
 FIRST ?= 1
 MINUTES ?= 5
 LEAVE_OUT ?=
-# Live tests wait for much of their time, and long ones differ. Those of a file share its servers, and stay together.
-BESIDE := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+# Those of a file share its servers, and stay together. Live tests wait for much of their time, and long ones compute.
+BY_FILE := --dist loadfile --no-loadscope-reorder
+WAITING := -n 3 $(BY_FILE)
+COMPUTING := -n auto --maxprocesses 4 $(BY_FILE)
 HOUSE := tests/house
 LONG := tests/laws tests/load tests/sim tests/lab tests/fuzz tests/examples tests/cli/laboratory tests/guest/libraries
 CODE := $(wildcard attacca tests examples bench scripts)
@@ -49,14 +51,14 @@ pure: $(VENV)/.dev ## The tests that need no process, socket or clock; WEIGH=--w
 long live: export HYPOTHESIS_PROFILE ?= many
 
 long: $(VENV)/.dev ## Pure tests that take a while: laws over many cases and runs, traces, figures, the examples
-	$(BIN)/pytest -rfEs $(BESIDE) $(LONG) $(LEAVE_OUT:%=--ignore %) --durations=5
+	$(BIN)/pytest -rfEs $(COMPUTING) $(LONG) $(LEAVE_OUT:%=--ignore %) --durations=5
 	$(BIN)/python -m scripts.shares -rfEs -m hypothesis --ignore tests/live $(HOUSE:%=--ignore %) $(LONG:%=--ignore %) --durations=5
 
 live: $(VENV)/.dev ## The tests that start real processes and servers
-	timeout --foreground --signal=INT --kill-after=30 $(LIVE_TIMEOUT_S) $(BIN)/pytest -rfEs $(BESIDE) tests/live --durations=15
+	timeout --foreground --signal=INT --kill-after=30 $(LIVE_TIMEOUT_S) $(BIN)/pytest -rfEs $(WAITING) tests/live --durations=15
 
 heart: $(VENV)/.dev ## Of the live tests those at the heart; AS=ordinary: root lets an ordinary user run them
-	$(if $(filter ordinary,$(AS)),scripts/ordinary.sh )$(BIN)/python -m pytest -rfEs $(BESIDE) tests/live -m heart --durations=5
+	$(if $(filter ordinary,$(AS)),scripts/ordinary.sh )$(BIN)/python -m pytest -rfEs $(WAITING) tests/live -m heart --durations=5
 
 fuzz: $(VENV)/.dev ## Bad input at every door, cut down where it does harm; MINUTES=, DOORS=http,archives, SEED=, REPLAY=file
 	@$(BIN)/python -m tests.fuzz --minutes $(MINUTES) --doors '$(DOORS)' $(SEED:%=--seed %) $(REPLAY:%=--replay %)

@@ -5,6 +5,7 @@ apart what they have: with thousands of small tests all of that is more than hal
 """
 
 import argparse
+import gc
 import os
 import shutil
 import sys
@@ -85,8 +86,11 @@ def main() -> int:
     ]
     pieces = cut([weight(path.read_bytes()) for path in files], min(len(os.sched_getaffinity(0)), MOST))
     seed = f"--hypothesis-seed={int.from_bytes(os.urandom(4))}"  # by which what failed is had again, without a database
+    gc.disable()  # while what stays is imported
     for name in COMMON:
         import_module(name)
+    gc.freeze()
+    gc.enable()
     codes = run([[*FRUGAL, seed, *options, *map(str, files[piece])] for piece in pieces])
     if codes - {0, NOTHING}:  # or below 0: ended by a signal
         print(f"Laws were tried with {seed}.")

@@ -50,7 +50,9 @@ HEART = {  # of the live tests: what is run again as an ordinary user, and on an
     "test_cores.py", "test_gateway_http.py", "test_process_calls.py", "test_process_dialects.py",
     "test_process_lives.py", "test_worker_trace.py",
 }  # fmt: skip
-FIRST = {"test_wheel.py"}  # which takes longest, so that nobody waits for it alone
+FIRST = {  # which take longest, so that nobody waits for one of them alone
+    "test_wheel.py", "test_validate.py", "test_watch.py", "test_workflows.py", "test_write_a_policy.py",
+}  # fmt: skip
 WORLDLY = {  # audit events that a pure test has no business with
     "os.exec": "starts a program",
     "os.fork": "forks",
