@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -13,17 +14,28 @@ from attacca.model.sandbox import WorkerView
 from attacca.workflow.core.domain import DomainCore
 from attacca.workflow.core.graph import Part
 from attacca.workflow.core.intents import Cordon, Intent, Migrate, Verdict, judge
+from attacca.workflow.core.pictures import Pictures
 from attacca.workflow.core.state import Change, Counts, DomainState, Known, changes, domain_state
 
 LOG = logging.getLogger("attacca.workflow")
 EVERY_S = 0.25  # between two looks for changes, while somebody wants to hear of them
 LOGGED_MOST = 10  # of the intents that are refused at once
+
+
+class News(NamedTuple):
+    """`id`: of the picture that these changes lead to. `is_all`: whoever is told knew nothing before."""
+
+    id: str
+    changes: list[Change]
+    is_all: bool
+
+
 Move = Callable[[str, str, tuple[str, ...]], Awaitable[object]]  # of a workflow, its component, to one of these nodes
 
 
 class Delegation:
     """`seen`: what workers tell of instances, by their names. `providers`: the classes of resources that a node can
-    host which has not said. `move` and `cordon` answer when it is done; both
+    host which has not said. `run`: as pictures take it. `move` and `cordon` answer when it is done; both
     raise an AttaccaError that says why it is not."""
 
     def __init__(
@@ -35,6 +47,7 @@ class Delegation:
         move: Move,
         cordon: Callable[[str, bool], Awaitable[None]],
         every_s: float = EVERY_S,
+        run: str = "",
     ) -> None:
         self._core, self._seen = core, seen
         self._domain, self._providers = domain, tuple(providers)
@@ -43,6 +56,7 @@ class Delegation:
         self._known: Known = {}
         self._ended = asyncio.Event()
         self._listeners = 0
+        self._pictures = Pictures(run)
         self._turn = asyncio.Lock()  # intents of several askers do not mix
         self._moving: dict[str, asyncio.Task[Verdict]] = {}  # by component
         self.counts = Counts()
@@ -70,16 +84,18 @@ class Delegation:
         found = domain_state(self._core, self._domain, self.views, self._seen, self._providers, self._known)
         return msgspec.structs.replace(found, intents=self.counts)
 
-    async def changes(self, *, follow: bool) -> AsyncIterator[list[Change]]:
-        """All there is, and then what changes, as it changes, if it is to `follow`."""
-        before: DomainState | None = None
+    async def changes(self, *, follow: bool, since: str = "") -> AsyncIterator[News]:
+        """All there is, or what has changed since the picture of this id, if that is known still; and then what
+        changes, as it changes, if it is to `follow`."""
+        before = self._pictures.find(since)
         self._listeners += 1
         try:
             while not self._ended.is_set():
                 now = self.state()
-                told, before = changes(before, now), now
+                told = changes(before, now)
                 if told:
-                    yield told
+                    yield News(self._pictures.keep(now), told, before is None)
+                before = now
                 if not follow:
                     break
                 await self._rest()

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import msgspec
 from litestar import get, post
-from litestar.params import JSONBody, QueryParameter
+from litestar.params import HeaderParameter, JSONBody, QueryParameter
 from litestar.response import Stream
 
 from attacca.control.http.document import refusals
@@ -16,6 +16,8 @@ from attacca.workflow.delegation import Delegation
 from attacca.workflow.http import NDJSON, TheWorkflows
 from attacca.workflow.mirror.reflection import METRICS
 
+EVENTS = "text/event-stream"
+
 
 @get("/api/domain/state", responses=refusals(), sync_to_thread=False)
 def show_domain(workflows: TheWorkflows) -> DomainState:
@@ -23,18 +25,33 @@ def show_domain(workflows: TheWorkflows) -> DomainState:
     return workflows.delegation.state()
 
 
-@get("/api/domain/changes", media_type=NDJSON, responses=refusals(), sync_to_thread=False)
+@get("/api/domain/changes", responses=refusals(), sync_to_thread=False)
 def show_changes(
     workflows: TheWorkflows,
     follow: Annotated[bool, QueryParameter(description="go on with what changes from now on")] = False,  # noqa: FBT002 - named in a query
+    accept: Annotated[str, HeaderParameter(name="accept", description="text/event-stream: as events")] = "",
+    since: Annotated[str, HeaderParameter(name="last-event-id", description="of events: go on behind this one")] = "",
 ) -> Stream:
-    """One JSON object per line: all rows that there are, and then each as it changes, until whoever asked goes."""
-    return Stream(_lines(workflows.delegation, follow=follow), media_type=NDJSON)
+    """One JSON object per line: all rows that there are, and then each as it changes, until whoever asked goes. Or the
+    same as server-sent events."""
+    if EVENTS not in accept.lower():
+        return Stream(_lines(workflows.delegation, follow=follow), media_type=NDJSON)
+    told = _events(workflows.delegation, since, follow=follow)
+    return Stream(told, media_type=EVENTS, headers={"cache-control": "no-cache"})
 
 
 async def _lines(delegation: Delegation, *, follow: bool) -> AsyncIterator[bytes]:
-    async for told in delegation.changes(follow=follow):
-        yield b"".join(msgspec.json.encode(change) + b"\n" for change in told)
+    async for news in delegation.changes(follow=follow):
+        yield b"".join(msgspec.json.encode(change) + b"\n" for change in news.changes)
+
+
+async def _events(delegation: Delegation, since: str, *, follow: bool) -> AsyncIterator[bytes]:
+    """The last of those that come at once has the id: whoever has not heard it is told all of them again."""
+    async for news in delegation.changes(follow=follow, since=since):
+        events = [b"event: all\ndata: {}"] if news.is_all else []
+        events += [b"data: " + msgspec.json.encode(change) for change in news.changes]
+        events[-1] += f"\nid: {news.id}".encode()
+        yield b"\n\n".join([*events, b""])
 
 
 class SampleRow(msgspec.Struct, frozen=True, kw_only=True):

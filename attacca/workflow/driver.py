@@ -84,7 +84,10 @@ class Workflows:
         self.core = core = DomainCore(placement, chance)
         self._doors = doors.Doors(core)
         self.telemetry = Telemetry()
-        self.delegation = Delegation(core, self.telemetry.views, domain, RESOURCES, self.migrate, self._cordoned)
+        self.delegation = Delegation(
+            core, self.telemetry.views, domain, RESOURCES, self.migrate, self._cordoned,
+            run=f"{int(clock.wall() * 1e3):x}",
+        )  # fmt: skip
         self._cordon = cordon
         self.attendants: list[Attendant] = []  # opened when it is, and closed before
         self.kept: Callable[[str], None] = _nothing  # hears of each key of a state that is durable

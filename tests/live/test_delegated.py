@@ -53,6 +53,20 @@ def test_changes_begin_with_all_that_there_is_and_go_on(apart: Cluster) -> None:
         assert next(lines)["kind"] == "node", "its load changes every second"
 
 
+def test_changes_are_told_as_events_from_where_somebody_left(apart: Cluster) -> None:
+    def heard(**more: str) -> list[bytes]:
+        headers = {"accept": "text/event-stream", **{name.replace("_", "-"): value for name, value in more.items()}}
+        answer = apart.control.ask("GET", "/api/domain/changes", b"", headers)
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        return answer.body.splitlines()
+
+    first = heard()
+    assert first[0] == b"event: all"
+    seen = next(line for line in reversed(first) if line.startswith(b"id: ")).removeprefix(b"id: ").decode()
+    assert b"event: all" not in heard(last_event_id=seen)
+    assert heard(last_event_id="0-1")[0] == b"event: all"
+
+
 def asked(apart: Cluster, *intents: dict[str, Any], dry_run: bool = False) -> list[dict[str, Any]]:
     body = json.dumps({"intents": intents, "dry_run": dry_run}).encode()
     answer = apart.control.ask("POST", "/api/domain/intents", body, {"content-type": "application/json"})

@@ -114,12 +114,12 @@ def test_of_many_that_are_refused_the_log_has_a_few(caplog: pytest.LogCaptureFix
 
 def test_who_listens_hears_all_and_then_what_changes_until_the_end() -> None:
     async def story(house: House) -> None:
-        assert [len(told) async for told in house.delegation.changes(follow=False)] == [4]
+        assert [len(told.changes) async for told in house.delegation.changes(follow=False)] == [4]
         changes = house.delegation.changes(follow=True)
-        assert len(await anext(changes)) == 4
+        assert len((await anext(changes)).changes) == 4
         house.stage.kill("n1")
         house.stage.lose("n1")
-        told = await anext(changes)
+        told = (await anext(changes)).changes
         assert ("node", "n1", None) in [(one.kind, one.name, one.now) for one in told]
         assert "1 listeners" in repr(house.delegation)
         house.delegation.close()
