@@ -41,9 +41,9 @@ def told(root: Path = ROOT) -> Mapping[str, Any]:
     return compiled
 
 
-def pure(root: Path = ROOT) -> Iterator[Path]:
-    """Every module that decides something, from the root."""
-    for place in told(root)["pure"]:
+def wanted(root: Path = ROOT) -> Iterator[Path]:
+    """Every module that decides something, and what all invocations pass, from the root."""
+    for place in (*told(root)["pure"], *told(root)["hot"]):
         found = sorted((root / place).rglob("*.py")) if (root / place).is_dir() else [root / place]
         yield from (path.relative_to(root) for path in found if path.name != "__init__.py")
 
@@ -59,7 +59,7 @@ def why_not(path: Path, root: Path = ROOT) -> str:
 
 @cache
 def modules(root: Path = ROOT) -> list[str]:
-    return [str(path) for path in pure(root) if not why_not(path, root)]
+    return [str(path) for path in wanted(root) if not why_not(path, root)]
 
 
 def lacks() -> list[str]:
@@ -87,12 +87,12 @@ def built(root: Path, make: Callable[[Path, Path], None] | None = None) -> tuple
     wheels and for the checkout.
     """
     into = root / INTO
-    stamp, lib, wanted = into / MADE_FROM, into / "lib", ingredients(root)
-    if not stamp.is_file() or stamp.read_text() != wanted:
+    stamp, lib, made_from = into / MADE_FROM, into / "lib", ingredients(root)
+    if not stamp.is_file() or stamp.read_text() != made_from:
         stamp.unlink(missing_ok=True)
         shutil.rmtree(lib, ignore_errors=True)
         (make or build)(root, into)
-        stamp.write_text(wanted)
+        stamp.write_text(made_from)
     return lib, sorted(path.relative_to(lib) for path in lib.rglob("*.so"))
 
 

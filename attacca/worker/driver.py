@@ -34,6 +34,7 @@ from attacca.model.messages import (
     Known,
     Logged,
     Send,
+    Started,
     StoryTold,
     ToControl,
     ToWorker,
@@ -334,10 +335,10 @@ class Worker:
                 self._order(command)
             elif type(command.message) is Ended:
                 self._end(command.peer, command.message)
-            elif isinstance(command.message, BetweenInstances):
-                self.around.send(command.peer, command.message)
-            else:
+            elif type(command.message) is Started or not isinstance(command.message, BetweenInstances):
                 self._send(command.peer, command.message)
+            else:
+                self.around.send(command.peer, command.message)
 
     def _order(self, command: Command) -> None:
         assert not isinstance(command, Run | Send), "they are carried out before"
@@ -388,11 +389,9 @@ class Worker:
                 self._send(peer, heartbeat)
 
     def _tell_samples(self) -> None:
-        control = self.core.instances.control
-        if control in self._peers:
-            samples = view.samples(self.core, self._clock.now(), self._clock.wall())
-            if samples is not None:
-                self._send(control, samples)
+        control, clock = self.core.instances.control, self._clock
+        if control in self._peers and (samples := view.samples(self.core, clock.now(), clock.wall())) is not None:
+            self._send(control, samples)
 
     def _measure(self) -> None:
         assert self._load_per_core is not None and self._measure_s is not None  # noqa: PT018 - one thing

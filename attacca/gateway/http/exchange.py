@@ -30,6 +30,7 @@ class Exchange:
         "_ends", "_gateway", "_handle", "_head", "_is_plain", "_limit", "_max_body", "_owner", "_passes", "_plan",
         "_server", "_writer", "intake", "phase", "sink", "streamed_size", "taken",
     )  # fmt: skip
+    __deletable__ = ("_owner",)  # as mypyc wants to know
 
     def __init__(self, server: HttpServer, owner: Owner, writer: Writer, ends: Ends) -> None:
         self.phase = IDLE
@@ -395,6 +396,5 @@ class Exchange:
             self._gateway.leave(taken, can_finish=phase not in (UPLOADING, Phase.BOTH))
 
     def forget(self) -> None:
-        """Nobody is told anything any more. The owner holds this: a circle that the garbage collector would have to
-        find."""
+        """Nobody is told anything any more. The owner holds this: a circle that nobody need look for then."""
         del self._owner

@@ -97,6 +97,7 @@ class Reader:
         "requests",
         "rest",
     )  # fmt: skip
+    __deletable__ = ("_parser",)  # as mypyc wants to know
 
     def __init__(self, max_head: int, heads: Heads, judge: Callable[[Head], AttaccaError | None]) -> None:
         self.max_head = max_head

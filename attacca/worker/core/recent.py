@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from attacca.model.events import BetweenInstances, InstanceDown, StartInstance, StateSynced
 from attacca.model.invocation import Ok
-from attacca.model.messages import Catalogue, Checked, Dispatch, Ended, Send
+from attacca.model.messages import Catalogue, Checked, Dispatch, Ended, Send, Started
 from attacca.model.story import ABOUT_MOST, Fact, Recent, outcome
 from attacca.worker.core.events import Command, Deliver, Event, NeighbourSaid, Received, Respond, Run
 from attacca.worker.core.reports import (
@@ -32,22 +32,41 @@ def remembering(handle: Handle, recent: Recent) -> Handle:
             if len(commands) == 2 and type(commands[0]) is Run:
                 append((now, commands[1].message, ()))  # type: ignore[union-attr]  # it is Started, and says it all
                 return commands
-        elif type(event) is RunEnded and len(commands) < 2 and type(event.outcome) is Ok:
-            append((now, "RunEnded", event.invocation, event.sandbox, event.run_ms, "ok"))
+            if not commands and type(event.message) is Dispatch:
+                invocation = event.message.invocation
+                append((now, "Dispatch", invocation.id, "", invocation.revision))
+                return commands
+        elif type(event) is RunEnded and type(event.outcome) is Ok:
+            if len(commands) < 2:
+                append((now, "RunEnded", event.invocation, event.sandbox, event.run_ms, "ok"))
+            else:
+                fact = "RunEnded", event.invocation, event.sandbox, event.run_ms, "ok"
+                append((now, fact, _orders(commands)))
             return commands
         elif type(event) is EventSent:
             append((now, "EventSent", event.sandbox, event.target))
             return commands
-        append((now, _light(event), [fact for command in commands if (fact := _order(command)) is not None]))
+        elif type(event) is EventAsked:
+            append((now, ("EventAsked", event.sandbox, "", event.target), _orders(commands)))
+            return commands
+        append((now, _light(event), _orders(commands)))
         return commands
 
     return remembered
 
 
+def _orders(commands: list[Command]) -> list[Fact]:
+    return [fact for command in commands if (fact := _order(command)) is not None]
+
+
 def _order(command: Command) -> Fact:
     """None: something else says the same."""
+    if type(command) is Run:
+        return None
     if type(command) is Send:
         message = command.message
+        if type(message) is Started:
+            return message
         if type(message) is Ended:
             return None if type(message.outcome) is Ok else ("Ended", message.id, "", outcome(message.outcome))
         if isinstance(message, OF_EVENTS):
@@ -57,7 +76,7 @@ def _order(command: Command) -> Fact:
         return "Deliver", command.sandbox, "", command.delivery.id
     if type(command) is Respond:
         return "Respond", command.sandbox, "", str(command.kind)
-    return None if type(command) is Run else command
+    return command
 
 
 def _light(event: Event) -> Fact:
@@ -84,8 +103,6 @@ def _seldom(event: Event) -> Fact:
             return "TemplateReady", event.template, "", f"{event.memory_mb} MB", event.unfit[:ABOUT_MOST]
         case Catalogue():
             return "Catalogue", "", "", event.generation
-        case EventAsked():
-            return "EventAsked", event.sandbox, "", event.target
         case StateOffered():
             return "StateOffered", event.sandbox, ""
         case NeighbourSaid():
