@@ -107,7 +107,7 @@ def run(
 
 def passed_on(flags: Mapping[str, tuple[object, str]]) -> list[str]:
     """Those that mean the same to every plane, as assignments."""
-    given = [(key, flags[key][0]) for key in FOR_ALL if flags[key][0] is not None]
+    given = [(key, flags[key][0]) for key in FOR_ALL if key in flags and flags[key][0] is not None]
     return [f"--set={key}={str(value).lower() if isinstance(value, bool) else value}" for key, value in given]
 
 
