@@ -90,11 +90,12 @@ class DomainCore:
                 self._node(now, event, out)
             case Tick():
                 pass
+        self.keeping.ring(now, out)
         for missing in self.keeping.missed(now):
             self.nodes.miss(missing)
             self._tell_gone(missing, out)
         self.placing.place(now, out)
-        self.alarm.at = self.placing.wakes_at
+        self.alarm.at = min(self.placing.wakes_at, self.keeping.again_at)
         return out
 
     def _ask(self, now: float, event: StartAsked | StopAsked | MigrateAsked, out: list[Command]) -> None:
