@@ -1,5 +1,7 @@
 """What lies in the store: workflows, and the states that their instances wanted to be kept."""
 
+from math import inf
+
 import msgspec
 
 from attacca.model.events import StateKept, StateSynced
@@ -11,6 +13,7 @@ from attacca.workflow.core.placing import Placing
 
 WORKFLOWS, STATES, NODES = "workflows/", "workflow-states/", "workflow-nodes"
 NUMBERS = 1_000_000  # of the starts of one part in one term
+AGAIN_S = 1.0  # after the store could not be written
 LEARN_S = 20.0  # after a restart, at most, until all nodes that there were have said what they run
 
 
@@ -21,6 +24,7 @@ class Keeping:
         self.expected: dict[str, None] = {}  # nodes that have not said yet what they run
         self._learns_until = 0.0
         self._term = 0
+        self.again_at = inf  # when it is written again which nodes there are
         self._syncs: dict[str, list[tuple[Part, StateSynced]]] = {}  # by key: what is written, one after the other
 
     def __repr__(self) -> str:
@@ -33,6 +37,11 @@ class Keeping:
     def joined(self, out: list[Command]) -> None:
         """Whoever begins anew waits for all of these."""
         self._remember(out)
+
+    def ring(self, now: float, out: list[Command]) -> None:
+        if now >= self.again_at:
+            self.again_at = inf
+            self._remember(out)
 
     def missed(self, now: float) -> list[str]:
         """Nodes that have not come back in time: they are given up, once."""
@@ -91,7 +100,10 @@ class Keeping:
             out.append(Send(told.worker, StateKept(told.id, told.version)))
 
     def failed(self, now: float, event: StoreFailed, out: list[Command]) -> Workflow | None:
-        """The answer is a workflow that cannot be kept."""
+        """The answer is a workflow that cannot be kept. Nothing begins until it is known which numbers are new."""
+        if event.key == NODES:
+            self.again_at = now + AGAIN_S
+            return None
         if event.key.startswith(WORKFLOWS):
             return self._books.workflows.pop(event.key.removeprefix(WORKFLOWS), None)
         found = self._written(event.key)

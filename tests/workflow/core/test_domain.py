@@ -10,7 +10,7 @@ from attacca.model.workflow import Component, WorkflowSpec
 from attacca.policy.placement.random import Random
 from attacca.worker.core.events import Command, Listen, NeighbourSaid, Received, Respond
 from attacca.workflow.core.domain import DomainCore
-from attacca.workflow.core.events import Record, Restored, StartAsked, StateRecord, Stored, StoreFailed
+from attacca.workflow.core.events import Put, Record, Restored, StartAsked, StateRecord, Stored, StoreFailed, Tick
 from tests.workflow.core.stage import Node, Stage, calls, function, sends, syncs
 
 
@@ -301,3 +301,16 @@ def test_a_part_of_which_nobody_says_anything_begins_anew_when_all_nodes_have_sp
     sends(stage.nodes["n1"], before[0], "to", b"1")
     stage.play(1.0)
     assert (instance, "cast", b"1") in stage.nodes[other].handled
+
+
+def test_what_nodes_there_are_is_written_until_the_store_has_it() -> None:
+    """Nothing begins before it is durable which numbers are new."""
+    core = DomainCore(Random(), Streams(1).stream("x"))
+    (put,) = core.handle(0.0, Restored((), (), None))
+    assert isinstance(put, Put)
+    assert core.handle(0.1, StoreFailed(put.key, StateUnavailable("it is gone", ""))) == []
+    assert not core.placing.is_open
+    assert core.alarm.at == 1.1
+    assert core.handle(1.1, Tick()) == [put]
+    core.handle(1.2, Stored(put.key, 1))
+    assert core.placing.is_open
