@@ -48,6 +48,8 @@ MEANING = {
     "wait_s": "from the arrival until a sandbox takes it",
     "concurrency": "invocations at once in one sandbox",
     "env": f"environment variables, set before the code is imported; {ENV_KB} KB of them at most",
+    "runtime": "`process`: Python; `custom`: the program `bootstrap`, in [any language](#other-languages); "
+    "`auto`: by what lies there",
     "secrets": "what of [the secrets](#secrets) it is given, and how",
     "min_sandboxes": "so many are kept, idle or not",
     "max_sandboxes": "never more than this; unset: as many as memory holds",

@@ -85,7 +85,9 @@ MEANING = {
     "FunctionPlan.idempotent": "it may be run again when its worker or its sandbox is lost",
     "FunctionPlan.copies": "so many functions alike: NAME-1, NAME-2, ...; those of a `constant` shape take turns",
     "WorkflowPlan.name": "as a function's",
-    "WorkflowPlan.template": "one function after the other, which send or call on; or one that sends to several, and one that waits for these",
+    "WorkflowPlan.template": (
+        "one function after the other, which send or call on; or one that sends to several, and one that waits for these"
+    ),
     "WorkflowPlan.length": "of a `chain`, or of `calls`: functions",
     "WorkflowPlan.width": "of a `map_reduce`: functions side by side",
     "WorkflowPlan.memory_mb": "what each instance holds",

@@ -1,23 +1,30 @@
 """Run tests in several processes, each with a share of the files.
 
-A process imports what its own files need, and tells nobody about each test: with thousands of small ones that is half
-of the work.
+What most of them import is imported once, before they part. They tell nobody about each test, and end without taking
+apart what they have: with thousands of small tests all of that is more than half of the work.
 """
 
 import argparse
 import os
-import subprocess
+import shutil
 import sys
+import traceback
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from importlib import import_module
 from pathlib import Path
+from tempfile import TemporaryFile
+
+import pytest
 
 FRUGAL = [
     "--capture=sys",  # no process is started that would write to a descriptor
+    "-Wignore:Module already imported:pytest.PytestAssertRewriteWarning",  # of libraries in COMMON
     "-pno:cacheprovider",  # the last to end would write what failed, and nothing of the others
     *(f"-pno:{unused}" for unused in ("doctest", "junitxml", "legacypath", "pastebin", "setuponly", "setupplan")),
-    *(f"-pno:{unused}" for unused in ("subtests", "unittest")),
+    *(f"-pno:{unused}" for unused in ("subtests", "unittest", "xdist", "xdist.looponfail", "pytest_cov")),
 ]
+COMMON = ["attacca.cli.serve.server", "attacca.workflow.http", "hypothesis.strategies"]  # a third of all imports
 LAW = 150  # bytes of other tests that take as long as one @given
 MOST = 8  # processes: each takes a while to start
 NOTHING = 5  # pytest found none to run, which is right where another process did
@@ -37,17 +44,36 @@ def cut(sizes: Sequence[int], pieces: int) -> list[slice]:
     return [slice(*ends) for ends in zip(begins, [*begins[1:], len(sizes)], strict=True)]
 
 
-def run(command: Sequence[str], shares: Sequence[Sequence[Path]]) -> set[int]:
+def begin(arguments: Sequence[str], out: int | None) -> int:
+    """A process that has imported what this one has, and ends without taking apart what it has. Its id."""
+    if child := os.fork():
+        return child
+    code: int = pytest.ExitCode.INTERNAL_ERROR
+    try:
+        if out is not None:
+            os.dup2(out, sys.stdout.fileno())
+        code = pytest.main(list(arguments))
+        sys.stdout.flush()
+    except BaseException:
+        traceback.print_exc()
+        raise
+    finally:
+        os._exit(code)
+
+
+def run(shares: Sequence[Sequence[str]]) -> set[int]:
     """The first is seen while it goes on, the others when they have ended. Exit codes."""
-    first, *others = ([*command, *map(str, share)] for share in shares)
-    with ThreadPoolExecutor(len(shares)) as pool:
-        behind = [pool.submit(subprocess.run, other, stdout=subprocess.PIPE) for other in others]
-        codes = {subprocess.run(first, check=False).returncode}
-        for each in behind:
-            ended = each.result()
-            sys.stdout.buffer.write(ended.stdout)
-            codes.add(ended.returncode)
-    return codes
+    with ExitStack() as kept:
+        outs = [None, *(kept.enter_context(TemporaryFile()) for _ in shares[1:])]
+        children = [begin(share, out.fileno() if out else None) for share, out in zip(shares, outs, strict=True)]
+        codes = set()
+        for child, out in zip(children, outs, strict=True):
+            codes.add(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+            if out:
+                out.seek(0)
+                shutil.copyfileobj(out, sys.stdout.buffer)
+        sys.stdout.buffer.flush()
+        return codes
 
 
 def main() -> int:
@@ -59,7 +85,9 @@ def main() -> int:
     ]
     pieces = cut([weight(path.read_bytes()) for path in files], min(len(os.sched_getaffinity(0)), MOST))
     seed = f"--hypothesis-seed={int.from_bytes(os.urandom(4))}"  # by which what failed is had again, without a database
-    codes = run([sys.executable, "-m", "pytest", *FRUGAL, seed, *options], [files[piece] for piece in pieces])
+    for name in COMMON:
+        import_module(name)
+    codes = run([[*FRUGAL, seed, *options, *map(str, files[piece])] for piece in pieces])
     if codes - {0, NOTHING}:  # or below 0: ended by a signal
         print(f"Laws were tried with {seed}.")
         return 1

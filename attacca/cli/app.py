@@ -38,6 +38,7 @@ VERBS = {  # in the order of the help: panel, where its module is, and what it d
     "evict": (FUNCTIONS, "functions", "Let idle sandboxes go, so that the next start is a cold one."),
     "secret": (FUNCTIONS, "functions", "Set, list and delete what functions are given in confidence."),
     "node": (WORKFLOWS, "workflows", "List, inspect and cordon nodes, which are workers as workflows see them."),
+    "domain": (WORKFLOWS, "workflows", "List and inspect the domains of a federation."),
     "workflow": (WORKFLOWS, "workflows", "Start, list, inspect and stop workflows of event functions and resources."),
     "proxy": (
         WORKFLOWS,
@@ -56,6 +57,7 @@ VERBS = {  # in the order of the help: panel, where its module is, and what it d
     "control": (CLUSTER, "serve", "Start the control plane of a cluster; or show how sandboxes it ordered were made."),
     "gateway": (CLUSTER, "serve", "Start a gateway of a cluster."),
     "worker": (CLUSTER, "serve", "Start a worker of a cluster."),
+    "federation": (CLUSTER, "serve", "Start the controller of a federation of several domains."),
     "remote": (CLUSTER, "serve", "Install, start and stop planes on other machines over OpenSSH."),
     "certs": (CLUSTER, "serve", "Make the certificates by which planes know one another."),
     "trace": (LABORATORY, "laboratory", "Look at traces, convert, cut, scale and sample them; make one up."),

@@ -14,7 +14,7 @@ from attacca.client.http import Client, from_words
 from attacca.errors import BadConfig, BadFunction, NotFound
 from attacca.kernel import settings as layers
 from attacca.kernel.text import AS_UTF_8, decoded
-from attacca.model.function import Settings
+from attacca.model.function import PROGRAM, Settings
 
 FILE = "function.toml"
 BLOCK = 64 * 1024  # of an archive on its way
@@ -66,8 +66,8 @@ def find(
         )
     if path.is_dir() and not os.access(path, os.R_OK | os.X_OK):
         raise BadFunction(f"{str(path)!r} cannot be read: Permission denied", "check its mode")
-    if path.is_dir() and next(path.rglob("*.py"), None) is None:
-        raise BadFunction(f"there is no Python file in {str(path)!r}", f"attacca init {path}")
+    if path.is_dir() and not (path / PROGRAM).exists() and next(path.rglob("*.py"), None) is None:
+        raise BadFunction(f"there is no Python file in {str(path)!r}, and no program {PROGRAM}", f"attacca init {path}")
     named = {"name": layers.Given(default_name(name_of or path), layers.DEFAULT, f"the name of {name_of or path}")}
     given = {key: (value, OPTIONS[key]) for key, value in flags.items()}
     given |= {f"env.{key}": (value, f"--env {key}") for key, value in (env or {}).items()}

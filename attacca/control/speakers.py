@@ -5,6 +5,14 @@ from typing import Any, Final
 
 from attacca.model.endpoints import AskEndpoints, EndpointsKnown, Loads, SandboxDown, Sandboxes, SandboxUp
 from attacca.model.events import Handed, InstanceDown, Instances, InstanceUp, Samples, StateSynced, Strayed
+from attacca.model.federation import (
+    DomainJoined,
+    DomainSeen,
+    StateCopied,
+    WorkflowBegun,
+    WorkflowEnded,
+    WorkflowRefused,
+)
 from attacca.model.journals import AskCall, AskMinding, AsyncTold, CallTold
 from attacca.model.messages import (
     AskCatalogue,
@@ -59,6 +67,15 @@ SPEAKERS: Final[dict[str, dict[type, Name | None]]] = {  # by plane; of what is 
         Checked: None,
         Viewed: None,
         Logged: None,
+    },
+    "domain": {  # of a federation
+        AskPiece: None,
+        DomainJoined: lambda message: str(message.domain),
+        DomainSeen: lambda message: str(message.domain),
+        WorkflowBegun: lambda message: str(message.domain),
+        WorkflowRefused: lambda message: str(message.domain),
+        WorkflowEnded: lambda message: str(message.domain),
+        StateCopied: lambda message: str(message.domain),
     },
 }
 

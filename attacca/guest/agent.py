@@ -13,9 +13,12 @@ from typing import NoReturn
 
 from attacca.guest import advice, deferred, output
 from attacca.guest import channel as wire
+from attacca.guest.find import is_program
 from attacca.guest.load import EVENTS, Loaded, Unfit, load, load_known
 from attacca.guest.serve import Server, adapted, describe
 from attacca.guest.spec import AgentSpec
+
+PROGRAM = f"{__package__}.program"  # the module of a function that is one
 
 
 class TooSlow(BaseException):
@@ -31,6 +34,9 @@ def load_in_time(spec: AgentSpec, here: str) -> Loaded:
     signal.signal(signal.SIGALRM, interrupt)
     signal.setitimer(signal.ITIMER_REAL, spec["import_s"])
     try:
+        if is_program(spec["runtime"], spec["handler"], here) and spec["signature"] != EVENTS:
+            program: Loaded = deferred.load("program").load(spec, here)
+            return program
         find = load_known if spec["signature"] else load
         return find(spec["handler"], spec["signature"], spec["event"], here)
     finally:

@@ -32,6 +32,9 @@ NEEDS = {  # what of these each imports
     "wsgi": ("pieces",),
     "web": ("events",),
     "instance": (),
+    "runtime_api": (),
+    "proxy": (),
+    "program": ("runtime_api",),
 }
 _CODE = {name: _read(name) for name in NEEDS}
 

@@ -17,6 +17,7 @@ MODULES = (
     "server", "api",
 )  # fmt: skip
 DUNDER_MAIN = "__main__"  # the file of a zipped OpenWhisk action
+PROGRAM = "bootstrap"  # an executable, in any language
 PACKAGE = "__init__"  # the directory is one itself
 ATTRIBUTES = ("handler", "lambda_handler", "main", "handle", "app", "application")
 NOT_CODE = frozenset({"setup", "conftest", "noxfile", "manage", "tasks", "fabfile", "locustfile", "gunicorn_conf"})
@@ -26,6 +27,14 @@ NOT_FUNCTIONS = frozenset(
 )  # fmt: skip
 LOOKED_AT = 300  # directories
 SHOWN = 12  # candidates that are named
+
+
+def is_program(runtime: str, handler: str, here: str) -> bool:
+    """Is the function that lies in `here` a program, and no Python to be imported? `runtime` is a RuntimeKind's."""
+    if runtime != "auto" or handler not in ("", PROGRAM):
+        return runtime == "custom"
+    path = os.path.join(here, PROGRAM)
+    return os.path.isfile(path) and not os.path.exists(f"{path}.py")
 
 
 class Unfit(Exception):

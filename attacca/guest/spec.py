@@ -7,6 +7,7 @@ class AgentSpec(TypedDict):
     """Of one sandbox, or of a template and all that are forked from it."""
 
     function: str
+    runtime: str  # of model.function.RuntimeKind
     revision: int
     handler: str  # "module:attribute", or empty: find it
     signature: str  # of model.function.Signature, or empty: find it

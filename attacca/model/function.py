@@ -26,6 +26,7 @@ SECRET_KB = 64  # of one value
 SECRET_NAMES = "a letter or _, then letters, digits, _ and dashes; at most 64"
 SECRET_NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_-]{0,63}(?!\n)$")
 SecretName = Annotated[str, msgspec.Meta(pattern=SECRET_NAME.pattern, description=SECRET_NAMES)]
+PROGRAM = "bootstrap"  # an executable in the place of Python: `attacca.guest.find` has the same
 MASK = "***"  # shown in the place of a value
 Origin = Annotated[
     str, msgspec.Meta(pattern=r"^(\*|https?://[A-Za-z0-9.:\[\]-]{1,255})(?!\n)$", description="an origin")
@@ -50,6 +51,14 @@ class Network(StrEnum):
 
     NONE = "none"
     HOST = "host"
+
+
+class RuntimeKind(StrEnum):
+    """What runs a function."""
+
+    AUTO = "auto"  # a program where there is one called `bootstrap`, else Python
+    PROCESS = "process"  # Python, imported
+    CUSTOM = "custom"  # the program `bootstrap`, in any language
 
 
 class Scheduling(StrEnum):
@@ -136,6 +145,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     name: Name
     handler: Handler | None = None  # "module:attribute" or "directory/module.attribute"; found by itself when unset
     event: EventShape | None = None  # recognised from the handler when unset
+    runtime: RuntimeKind = RuntimeKind.AUTO
     memory_mb: Annotated[int, msgspec.Meta(ge=32, le=1_048_576)] = 128
     timeout_s: Seconds = 30.0  # from the hand-over to a sandbox until the last byte
     first_byte_s: Seconds | None = None  # from the hand-over to a sandbox until the first byte

@@ -9,6 +9,7 @@ import msgspec
 from attacca.model.doors import Doors
 from attacca.model.endpoints import AskEndpoints, EndpointsKnown, Loads, Order, Published, Refused, Reported
 from attacca.model.events import FunctionCalled, FunctionReplied, InstancesSaid, OfInstances
+from attacca.model.federation import FromDomain, ToDomain
 from attacca.model.function import Revision
 from attacca.model.invocation import Call, Failed, Invocation, Outcome, Start, Timing
 from attacca.model.journals import AskAsync, AskCall, AskMinding, AsyncTold, CallTold, MindingTold
@@ -366,10 +367,10 @@ OfGateway = (
     | AskEndpoints | EndpointsKnown | Loads
 )  # fmt: skip
 Supplied = Piece | SecretsTold | SecretChanged | Access
-Said = Leads | FromControl | ToGateway | Supplied  # by control
+Said = Leads | FromControl | ToGateway | Supplied | ToDomain  # by control
 ToControl = (
     AskPiece | AskSecrets | Checked | Held | Viewed | Logged | WorkerJoined | Heartbeat | OfGateway | Reported
-    | InstancesSaid
+    | InstancesSaid | FromDomain
 )  # fmt: skip
 ToWorker = Dispatch | Body | Withdraw | Flow | WatchIdle | FunctionReplied
 FromWorker = (

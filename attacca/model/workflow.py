@@ -126,7 +126,8 @@ class InstanceRow(msgspec.Struct, frozen=True):
 
 
 class WorkflowView(msgspec.Struct, frozen=True):
-    """A workflow as it is shown."""
+    """A workflow as it is shown. `domain`, `stage` and `why` are of a federation: where it is, and what became of it
+    there."""
 
     id: str
     name: str
@@ -134,6 +135,9 @@ class WorkflowView(msgspec.Struct, frozen=True):
     instances: tuple[InstanceRow, ...]
     spec: WorkflowSpec
     error: Failed | None = None
+    domain: str = ""
+    stage: str = ""
+    why: str = ""
 
 
 class NodeView(msgspec.Struct, frozen=True):

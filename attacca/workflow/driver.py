@@ -7,7 +7,7 @@ from typing import Protocol, cast
 
 import msgspec
 
-from attacca.errors import AttaccaError, NotFound, StateCorrupt
+from attacca.errors import AttaccaError, Conflict, NotFound, StateCorrupt
 from attacca.io.store.types import Store
 from attacca.kernel.chance import Chance
 from attacca.kernel.clock import Clock
@@ -24,6 +24,7 @@ from attacca.model.events import (
     StateSynced,
     Strayed,
 )
+from attacca.model.federation import BeginWorkflow, FromDomain
 from attacca.model.messages import GatewayJoined, Heartbeat, Send, ToControl, WorkerJoined
 from attacca.model.workflow import WorkflowSpec, WorkflowView
 from attacca.policy.placement.types import Placement
@@ -33,6 +34,7 @@ from attacca.workflow.core.events import (
     Before,
     Erase,
     Event,
+    HandedOver,
     MigrateAsked,
     NodeJoined,
     NodeLeft,
@@ -85,11 +87,14 @@ class Workflows:
         self.delegation = Delegation(core, self.telemetry.views, domain, RESOURCES, self.migrate, self._cordoned)
         self._cordon = cordon
         self.attendants: list[Attendant] = []  # opened when it is, and closed before
+        self.kept: Callable[[str], None] = _nothing  # hears of each key of a state that is durable
+        self.needed: Callable[[], set[str]] = set  # digests of what will be needed soon
+        self.changed: Callable[[], None] = lambda: None  # hears that a node has come or gone
         self._drive: Drive[Event, doors.Said] = Drive(
             self._doors.handle, core.alarm, each(self._perform), clock.now, LoopTimer(clock.now), Tick(), report_refused
         )
         self._asked = 0
-        self._replies: dict[str, asyncio.Future[WorkflowView | None]] = {}
+        self._replies: dict[str, asyncio.Future[WorkflowView | HandedOver | None]] = {}
         self._writes: dict[str, deque[Put | Erase]] = {}  # by key: the first is on its way
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -129,7 +134,7 @@ class Workflows:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def digests(self) -> set[str]:
-        return self.core.books.digests()
+        return self.core.books.digests() | self.needed()
 
     # What workers say.
 
@@ -144,11 +149,14 @@ class Workflows:
             case Samples():
                 self.telemetry.hear(message)
                 return True
+            case _ if isinstance(message, FromDomain):
+                return True  # of others, which it does not lead
             case GatewayJoined():
                 self._perform(self._doors.join(message.name))
             case WorkerJoined():
                 self.delegation.see(message.view)
                 self._drive.feed(NodeJoined(message.view, message.address, message.machine))
+                self.changed()
             case Heartbeat():
                 self.delegation.see(message.view)
                 self._drive.feed(NodeSeen(message.view))
@@ -161,6 +169,7 @@ class Workflows:
         self.delegation.lose(worker)
         if worker in self.core.nodes.by_name:
             self._drive.feed(NodeLeft(worker))
+            self.changed()
             self.telemetry.lose(worker)
 
     # What is asked for.
@@ -188,9 +197,27 @@ class Workflows:
 
         Raises:
             NotFound: there is none of that id or name, or there are several.
+            Conflict: it is of the federation.
+        """
+        if self.core.books.expect(workflow).epoch:
+            raise Conflict(f"{workflow} was started by the federation, which would start it again", "stop it there")
+        await self.end(workflow)
+
+    async def begin(self, order: BeginWorkflow) -> WorkflowView:
+        """As `start`, for the federation."""
+        number = self._number()
+        asked = StartAsked(number, order.spec, order.at, order.workflow, order.epoch, order.left)
+        return cast(WorkflowView, await self._ask(number, asked))
+
+    async def end(self, workflow: str, *, hands_over: bool = False) -> HandedOver | None:
+        """Until nothing of it is left here.
+
+        Raises:
+            NotFound: there is none of that id or name, or there are several.
         """
         number = self._number()
-        await self._ask(number, StopAsked(number, workflow))
+        outcome = await self._ask(number, StopAsked(number, workflow, hands_over))
+        return outcome if isinstance(outcome, HandedOver) else None
 
     def cast(self, instance: str, data: bytes) -> None:
         """From nobody of the workflow, to an instance or who has its place by then: it comes behind what waits there.
@@ -225,8 +252,8 @@ class Workflows:
         self._asked += 1
         return str(self._asked)
 
-    async def _ask(self, number: str, event: Event) -> WorkflowView | None:
-        reply: asyncio.Future[WorkflowView | None] = asyncio.get_running_loop().create_future()
+    async def _ask(self, number: str, event: Event) -> WorkflowView | HandedOver | None:
+        reply: asyncio.Future[WorkflowView | HandedOver | None] = asyncio.get_running_loop().create_future()
         self._replies[number] = reply
         self._drive.feed(event)
         return await reply
@@ -276,3 +303,9 @@ class Workflows:
             del self._writes[command.key]
         if told is not None:
             self._drive.feed(told)
+        if isinstance(told, Stored) and told.key.startswith(STATES):
+            self.kept(told.key)
+
+
+def _nothing(_: str) -> None:
+    """Where it is of no federation."""

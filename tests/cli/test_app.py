@@ -9,6 +9,7 @@ from attacca import __version__
 from attacca.cli.app import VERBS, app, load
 from attacca.client.http import Client
 from attacca.errors import Unreachable
+from tests.cases import each
 
 RUNNER = CliRunner()
 CONTEXTS = [verb for verb in VERBS if verb != "token"]
@@ -24,7 +25,7 @@ def test_version() -> None:
     assert RUNNER.invoke(app, ["--version"]).output == f"attacca {__version__}\n"
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@each("verb", VERBS)
 def test_every_verb_has_help_with_examples_that_begin_with_itself(verb: str) -> None:
     shown = RUNNER.invoke(app, [verb, "--help"])
     assert shown.exit_code == 0, shown.output
@@ -32,14 +33,14 @@ def test_every_verb_has_help_with_examples_that_begin_with_itself(verb: str) -> 
     assert f"attacca {verb}" in shown.output
 
 
-@pytest.mark.parametrize("verb", CONTEXTS)
+@each("verb", CONTEXTS)
 def test_every_verb_speaks_json(verb: str) -> None:
     command = load(verb)
     for one in getattr(command, "commands", {verb: command}).values():
         assert "--json" in {name for param in one.params for name in param.opts}, one.name
 
 
-@pytest.mark.parametrize("verb", CONTEXTS)
+@each("verb", CONTEXTS)
 def test_a_verbs_module_says_in_its_first_sentence_what_it_does(verb: str) -> None:
     assert (importlib.import_module(f"attacca.cli.{VERBS[verb][1]}.{verb}").__doc__ or "").startswith(
         f"`attacca {verb}`:"

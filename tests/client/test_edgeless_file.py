@@ -9,6 +9,7 @@ import pytest
 from attacca.client.workflow_file import read
 from attacca.errors import AttaccaError
 from attacca.model.workflow import Requirements
+from tests.cases import each
 
 
 def graph() -> dict[str, Any]:
@@ -71,8 +72,8 @@ def test_a_workflow_is_called_as_its_file_is_or_its_directory(tmp_path: Path) ->
     assert read(file.with_name("chain_of_3.json").rename(file.with_name("123.json"))).name == "workflow"
 
 
-@pytest.mark.parametrize(
-    ("change", "says"),
+@each(
+    "change, says",
     [
         ({"function_type": "CONTAINER"}, "my_counter is of CONTAINER, which does not run here"),
         ({"code": None}, "the class of my_counter has no code"),
@@ -89,8 +90,8 @@ def test_a_class_that_cannot_run_is_refused(tmp_path: Path, change: dict[str, An
     assert says in refusal.value.message
 
 
-@pytest.mark.parametrize(
-    ("kind", "change", "says"),
+@each(
+    "kind, change, says",
     [
         ("resources", {"name": "my_counter"}, "there are several components 'my_counter'"),
         ("functions", {"output_mapping": {"out": "nobody"}}, "leads to 'nobody', which is not there"),

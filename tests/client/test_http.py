@@ -4,9 +4,10 @@ import pytest
 
 from attacca.client.http import CLASSES, Client, decoded, failure, quoted
 from attacca.errors import AttaccaError, BadConfig, FunctionFailed, envelope
+from tests.cases import each
 
 
-@pytest.mark.parametrize("kind", list(CLASSES.values()), ids=list(CLASSES))
+@each("kind", list(CLASSES.values()))
 def test_every_error_comes_back_as_itself(kind: type[AttaccaError]) -> None:
     sent = kind("what", "how")
     received = failure(kind.status, json.dumps(envelope(sent)).encode())
@@ -18,12 +19,12 @@ def test_a_traceback_goes_along() -> None:
     assert failure(500, body).__notes__ == ["Traceback ..."]
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"error": 1}', b'{"error": {"code": "x"}}', b"\xff"])
+@each("body", [b"", b"<html>", b"[]", b'{"error": 1}', b'{"error": {"code": "x"}}', b"\xff"])
 def test_an_answer_that_is_not_ours_is_told_as_it_is(body: bytes) -> None:
     assert failure(502, body).message.startswith("the server answered 502")
 
 
-@pytest.mark.parametrize("text", ["[" * 100_000, "<html>", "", b"\xff"])
+@each("text", ["[" * 100_000, "<html>", "", b"\xff"])
 def test_what_is_no_json_is_told_so(text: str | bytes) -> None:
     with pytest.raises(ValueError, match=r"\w"):
         decoded(text)
@@ -34,7 +35,7 @@ def test_an_unknown_code_is_kept() -> None:
     assert (error.message, error.hint) == ("short and stout (teapot)", "tea")
 
 
-@pytest.mark.parametrize("url", ["ftp://x", "http://", "", "http:///x"])
+@each("url", ["ftp://x", "http://", "", "http:///x"])
 def test_a_wrong_address_is_a_wrong_setting(url: str) -> None:
     with pytest.raises(BadConfig):
         Client(url)

@@ -7,6 +7,7 @@ import pytest
 
 from attacca.client.remote import Place, failed, install, logs, packed, start, status, stop, unpack
 from attacca.errors import BadConfig, Unreachable
+from tests.cases import each
 
 PLACE = Place("ann@host", directory="it's here")
 SCRIPTS = [
@@ -19,7 +20,7 @@ SCRIPTS = [
 ]
 
 
-@pytest.mark.parametrize("script", SCRIPTS)
+@each("script", SCRIPTS)
 def test_what_is_sent_is_quoted(script: str) -> None:
     assert "'it'\"'\"'s here'" in script
     assert "'attacca==1; rm -rf /'" in script or "rm -rf /" not in script

@@ -10,6 +10,7 @@ from attacca.cli.functions.deploy import read_env, read_secrets
 from attacca.client.source import Blocks, default_name, example, find, multipart, own_frames
 from attacca.errors import AttaccaError, BadConfig, BadFunction, NotFound
 from attacca.model.function import SecretAs, Settings
+from tests.cases import each
 
 TRACEBACK = """Traceback (most recent call last):
   File "/usr/lib/python3.11/site-packages/attacca/guest/load.py", line 45, in load
@@ -46,8 +47,8 @@ def test_a_single_file_has_the_name_of_the_file_and_no_function_toml(tmp_path: P
     assert find(function(tmp_path, "", "repo-main"), {}, name_of=tmp_path / "shop.zip").settings.name == "shop-zip"
 
 
-@pytest.mark.parametrize(
-    ("toml", "flags", "what"),
+@each(
+    "toml, flags, what",
     [
         ("memroy_mb = 1", {}, "there is no setting 'memroy_mb'"),
         ("memory_mb = 1", {}, "memory_mb = 1 is not allowed"),
@@ -62,16 +63,14 @@ def test_wrong_settings_are_named(tmp_path: Path, toml: str, flags: dict[str, ob
     assert what in caught.value.message
 
 
-@pytest.mark.parametrize(
-    "toml", ["timeout_s = inf", "timeout_s = nan", f"queue = {'9' * 5000}", f"queue = {'[' * 3000}"]
-)
+@each("toml", ["timeout_s = inf", "timeout_s = nan", f"queue = {'9' * 5000}", f"queue = {'[' * 3000}"])
 def test_numbers_without_end_are_refused(tmp_path: Path, toml: str) -> None:
     with pytest.raises(BadConfig):
         find(function(tmp_path, toml), {})
 
 
-@pytest.mark.parametrize(
-    ("toml", "env"),
+@each(
+    "toml, env",
     [
         *((toml, {}) for toml in ("env = 's3cret'", "[env]\nA = ['s3cret']", "[env]\nA = 123123")),
         *((toml, {}) for toml in ("secrets = 's3cret'", "secrets = ['s3cret']", "secrets = { A = 's3cret' }")),
@@ -185,7 +184,7 @@ def test_a_traceback_without_own_frames_is_its_last_line() -> None:
     assert own_frames("") == ""
 
 
-@pytest.mark.parametrize("signature", ["asgi", "event_context", "args", "named"])
+@each("signature", ["asgi", "event_context", "args", "named"])
 def test_the_example_is_a_command(signature: str) -> None:
     assert example({"function": "hello", "signature": signature}).startswith("attacca invoke hello")
 

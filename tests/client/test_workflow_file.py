@@ -5,6 +5,7 @@ import pytest
 from attacca.client.workflow_file import names, read
 from attacca.errors import BadConfig, NotFound
 from attacca.model.events import Rule
+from tests.cases import each
 
 WHOLE = """
 name = "demo"
@@ -42,8 +43,8 @@ def test_it_is_read_whole(tmp_path: Path) -> None:
     assert [(one.name, ways) for one, ways in names(spec)][1] == ("log", [])
 
 
-@pytest.mark.parametrize(
-    ("change", "says"),
+@each(
+    "change, says",
     [
         (('name = "demo"', "name = "), "docs/workflows.md has an example"),
         (('name = "demo"', 'nome = "demo"'), "'nome' is no key of a workflow"),

@@ -6,6 +6,7 @@ import pytest
 from attacca.client.workflow_file import read
 from attacca.client.workflow_script import Workflow
 from attacca.errors import AttaccaError, BadConfig
+from tests.cases import each
 
 SAME = """
 name = "demo"
@@ -40,8 +41,8 @@ def test_a_script_says_what_a_file_does(tmp_path: Path) -> None:
         flow.function("log", "counter.py")
 
 
-@pytest.mark.parametrize(
-    ("settings", "says"),
+@each(
+    "settings, says",
     [
         ({"channels": []}, "counter has no channel 'out'"),
         ({"channels": ["out", "err"]}, "the channel 'err' of counter leads nowhere"),

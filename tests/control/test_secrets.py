@@ -14,6 +14,7 @@ from attacca.io.store.types import ABSENT
 from attacca.io.vault.memory import MemoryVault
 from attacca.kernel.clock import ManualClock
 from attacca.model.function import SECRET_KB, Settings
+from tests.cases import each
 
 
 def story(play: Callable[[Secrets, MemoryStore], Awaitable[None]]) -> None:
@@ -59,7 +60,7 @@ def test_they_are_there_again_after_a_restart_and_what_is_damaged_counts_as_not_
     story(play)
 
 
-@pytest.mark.parametrize("name", ["", "1A", "A B", "A\n", "A.B", "é", "A/B", "A" * 65, "-a", "\0"])
+@each("name", ["", "1A", "A B", "A\n", "A.B", "é", "A/B", "A" * 65, "-a", "\0"])
 def test_a_name_that_is_none_is_refused(name: str) -> None:
     async def play(secrets: Secrets, store: MemoryStore) -> None:
         with pytest.raises(BadRequest):

@@ -3,13 +3,13 @@
 import random
 from typing import Any, get_args
 
-import pytest
 from msgspec import inspect
 
 from attacca.control.speakers import SPEAKERS, foreign
 from attacca.model.endpoints import Loads, SandboxUp
 from attacca.model.messages import GatewayJoined, OfGateway, ToControl
 from attacca.model.supplies import AskSecrets
+from tests.cases import each
 from tests.io.wire.words import draw
 
 
@@ -19,7 +19,7 @@ def test_every_word_is_somebodys() -> None:
     assert set(SPEAKERS["gateway"]) == set(get_args(OfGateway))
 
 
-@pytest.mark.parametrize("kind", get_args(ToControl), ids=lambda kind: kind.__name__)
+@each("kind", get_args(ToControl))
 def test_a_name_is_asked_wherever_there_is_one(kind: Any) -> None:
     message = draw(random.Random(1), inspect.type_info(kind))
     for plane, said in SPEAKERS.items():

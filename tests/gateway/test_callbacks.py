@@ -11,11 +11,12 @@ from attacca.errors import BadRequest
 from attacca.gateway.callbacks import Callbacks, NotAllowed, message, parse, refused
 from attacca.model.async_call import AsyncCall, Record, State
 from attacca.model.invocation import Failed, FunctionError, Ok, Outcome
+from tests.cases import each
 
 PUBLIC = Callbacks((), 10.0)
 
 
-@pytest.mark.parametrize(
+@each(
     "address",
     [
         *("127.0.0.1", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0"),
@@ -30,7 +31,7 @@ def test_what_is_not_public_is_refused(address: str) -> None:
         PUBLIC.expect(f"http://{shown}/x")
 
 
-@pytest.mark.parametrize("address", ["8.8.8.8", "1.1.1.1", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808"])
+@each("address", ["8.8.8.8", "1.1.1.1", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808"])
 def test_what_is_public_is_allowed(address: str) -> None:
     assert PUBLIC.allows(ipaddress.ip_address(address))
 
@@ -43,7 +44,7 @@ def test_networks_of_the_settings_are_allowed_beside() -> None:
     assert repr(callbacks) == "<Callbacks 2 networks beside the public ones, 10 s>"
 
 
-@pytest.mark.parametrize(
+@each(
     "url",
     [
         *(
@@ -85,8 +86,8 @@ def test_no_address_breaks_out_of_its_request(text: str) -> None:
     assert [line.partition(b":")[0] for line in lines[1:3]] == [b"host", b"user-agent"]
 
 
-@pytest.mark.parametrize(
-    ("outcome", "status", "kind", "body"),
+@each(
+    "outcome, status, kind, body",
     [
         (Ok(b"{}", status=201), b"201", b"application/json", b"{}"),
         (Ok(b"x", "", 200, ((b"Content-Type", b"image/png"),)), b"200", b"image/png", b"x"),
@@ -106,8 +107,8 @@ def test_an_answer_is_posted_as_it_is(outcome: Outcome | None, status: bytes, ki
     assert (fields[b"x-attacca-call-id"], fields[b"x-attacca-attempts"]) == (b"a", b"2")
 
 
-@pytest.mark.parametrize(
-    ("line", "why"),
+@each(
+    "line, why",
     [
         (b"HTTP/1.1 200 OK\r\n", ""),
         (b"HTTP/1.0 204\r\n", ""),

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from attacca.guest import advice
+from tests.cases import each
 from tests.guest.written import look, write
 
 
@@ -24,8 +25,8 @@ def advised(folder: Path, code: str | dict[str, str]) -> str:
 HANDLER = "\ndef handler(event, context): ..."
 
 
-@pytest.mark.parametrize(
-    ("name", "distribution"),
+@each(
+    "name, distribution",
     [
         ("cv2", "opencv-python-headless"),
         ("PIL.Image", "pillow"),
@@ -49,8 +50,8 @@ def test_a_module_has_a_distribution(name: str, distribution: str) -> None:
     assert advice.distribution(name) == distribution
 
 
-@pytest.mark.parametrize(
-    ("files", "said"),
+@each(
+    "files, said",
     [
         ({"main.py": "import cv2"}, "list opencv-python-headless in requirements.txt beside the code"),
         (
@@ -167,8 +168,8 @@ def test_a_package_that_was_made_for_another_python(tmp_path: Path) -> None:
     assert said.startswith(f"inspect has no getargspec in the server's Python {advice.VERSION}: this version of PyJWT")
 
 
-@pytest.mark.parametrize(
-    ("line", "distribution"),
+@each(
+    "line, distribution",
     [
         ("from google.cloud import storage", "google-cloud-storage"),
         ("import google.cloud.storage as storage", "google-cloud-storage"),
@@ -213,8 +214,8 @@ def test_nobody_is_reached_from_a_sandbox(
     assert advice.hint(around, os.curdir)[: len(connected) or None] == connected
 
 
-@pytest.mark.parametrize(
-    ("said", "hint"),
+@each(
+    "said, hint",
     [
         ("libGL.so.1: cannot open shared object file: No such file or directory", "use opencv-python-headless instead"),
         ("libodd.so.1: cannot open shared object file: No such file", "install libodd.so.1 on the server"),

@@ -7,6 +7,7 @@ import pytest
 
 from attacca.guest import channel as wire
 from attacca.guest.answers import Answer, Unsendable, encode, encode_action, encode_handle
+from tests.cases import each
 
 
 def head(result: Any) -> list[list[str]]:
@@ -15,8 +16,8 @@ def head(result: Any) -> list[list[str]]:
     return [[name.decode("latin-1"), value.decode("latin-1")] for name, value in wire.fields(answer.headers)]
 
 
-@pytest.mark.parametrize(
-    ("result", "status", "kind", "body"),
+@each(
+    "result, status, kind, body",
     [
         ({"a": 1}, 200, "application/json", b'{"a": 1}'),
         (None, 200, "application/json", b"null"),
@@ -61,8 +62,8 @@ def test_so_may_multi_value_headers_and_cookies_which_are_added() -> None:
     assert (typed.content_type, typed.headers) == (b"text/css", b"")
 
 
-@pytest.mark.parametrize(
-    ("result", "says"),
+@each(
+    "result, says",
     [
         ({"a": object()}, "returned dict, which is not JSON: Object of type object"),
         (float("nan"), "returned float, which is not JSON"),

@@ -10,6 +10,7 @@ import pytest
 from attacca.guest import events
 from attacca.guest.context import Function
 from attacca.guest.payload import BadInput, Requested
+from tests.cases import each
 
 NOW = 1583348638.39
 
@@ -160,8 +161,8 @@ def test_what_an_http_api_does_not_have_is_left_out() -> None:
     assert (event["rawPath"], event["rawQueryString"], event["isBase64Encoded"]) == ("/", "", False)
 
 
-@pytest.mark.parametrize(
-    ("body", "kind", "is_based"),
+@each(
+    "body, kind, is_based",
     [
         (b"a=1", "application/x-www-form-urlencoded", False),
         ("é".encode(), "text/plain; charset=utf-8", False),
@@ -181,8 +182,8 @@ def test_a_body_that_is_no_text_comes_as_base64(body: bytes, kind: str, is_based
         assert (base64.b64decode(event["body"]) if is_based else event["body"].encode()) == body
 
 
-@pytest.mark.parametrize(
-    ("path", "resource", "parameters"),
+@each(
+    "path, resource, parameters",
     [
         ("/", "/", None),
         ("/items", "/items", None),

@@ -5,14 +5,15 @@ from pathlib import Path
 import pytest
 
 from attacca.model.function import is_handler
+from tests.cases import each
 from tests.guest.written import look, refusal
 
 HELLO = "def handler(event, context): return 'hello'"
 PRICE = "def price(): return 48.5"
 
 
-@pytest.mark.parametrize(
-    ("files", "found"),
+@each(
+    "files, found",
     [
         (["main.py"], "main:handler"),
         (["lambda_function.py"], "lambda_function:handler"),
@@ -39,8 +40,8 @@ def test_the_file_is_where_people_put_it(tmp_path: Path, files: list[str], found
     assert is_handler(found)
 
 
-@pytest.mark.parametrize(
-    ("files", "found"),
+@each(
+    "files, found",
     [
         ({"app/__init__.py": "", "app/main.py": HELLO}, "app.main:handler"),
         ({"main.py": "import shop", "shop.py": HELLO}, "shop:handler"),  # nothing in main.py could be it
@@ -61,8 +62,8 @@ def test_what_lies_beside_it_is_no_reason_to_ask(tmp_path: Path, files: dict[str
     assert look(tmp_path, files).handler == found
 
 
-@pytest.mark.parametrize(
-    ("said", "found"),
+@each(
+    "said, found",
     [
         ("shop.item:get", "shop.item:get"),
         ("shop.item.get", "shop.item:get"),
@@ -95,7 +96,7 @@ def test_whoever_wrote_the_setting(tmp_path: Path, said: str, found: str) -> Non
     assert look(tmp_path, files, said).handler == found
 
 
-@pytest.mark.parametrize(
+@each(
     "said", ["../up.get", "/etc/x.get", "a//b.c", "a..b", ".a", "a:b:c", "a/../b.c", "a b", "a\n", "a/b.c()x", "a:b/c"]
 )
 def test_what_is_no_handler_in_any_dialect(said: str) -> None:
@@ -155,8 +156,8 @@ def test_several_functions_are_named_too(tmp_path: Path) -> None:
     assert hint == "name one: --handler main:one or --handler main:two"
 
 
-@pytest.mark.parametrize(
-    ("files", "what"),
+@each(
+    "files, what",
     [
         ({}, "cannot tell which file is the function: found no .py file at all"),
         (

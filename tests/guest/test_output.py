@@ -9,6 +9,7 @@ import pytest
 
 from attacca.guest import output
 from attacca.guest.output import NAME_BYTES, Ledger, LogHandler, Output, Pen, stream_of
+from tests.cases import each
 
 
 @contextlib.contextmanager
@@ -130,8 +131,8 @@ def test_what_is_closed_or_detached_says_so_and_keeps_what_was_written(desk: Des
     assert desk.text() == b"kept too"
 
 
-@pytest.mark.parametrize(
-    ("level", "stream"),
+@each(
+    "level, stream",
     [
         ("WARNING", "warning"),
         ("VERY\tLOUD ", "very-loud"),

@@ -17,6 +17,7 @@ from attacca.guest.payload import (
     named,
     unpack_request,
 )
+from tests.cases import each
 
 FORM = b"application/x-www-form-urlencoded"
 
@@ -25,8 +26,8 @@ def event(body: bytes, kind: bytes = b"", query: bytes = b"") -> Any:
     return decode(Asked("9f-1", kind, query, body))
 
 
-@pytest.mark.parametrize(
-    ("body", "kind", "query", "found"),
+@each(
+    "body, kind, query, found",
     [
         (b"", b"", b"", {}),
         (b"", b"application/json", b"a=1&b=&a=2", {"a": ["1", "2"], "b": ""}),
@@ -56,7 +57,7 @@ KINDS = [b"application/json", b"application/x+json", b"", b"text/plain", FORM]
 LEVELS = 100_000
 
 
-@pytest.mark.parametrize(
+@each(
     "body",
     [
         b"[" * LEVELS, b"[" * LEVELS + b"]" * LEVELS, b'{"a":' * LEVELS, b'{"a":[' * LEVELS, b" \n" + b"[" * LEVELS,
@@ -78,7 +79,7 @@ def test_so_is_a_number_that_is_too_long(body: bytes, kind: bytes) -> None:
         event(body, kind)
 
 
-@pytest.mark.parametrize("body", [b"[NaN]", b"[Infinity]", b"-Infinity", b'{"a": NaN}', b" [NaN] "])
+@each("body", [b"[NaN]", b"[Infinity]", b"-Infinity", b'{"a": NaN}', b" [NaN] "])
 def test_numbers_that_json_does_not_know_are_no_json(body: bytes) -> None:
     with pytest.raises(BadInput, match="is not JSON"):
         event(body, b"application/json")

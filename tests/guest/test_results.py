@@ -13,6 +13,7 @@ import pytest
 from attacca.guest import channel as wire
 from attacca.guest.answers import Awaited, Stream, Unsendable, encode, encode_response
 from attacca.guest.results import Writer
+from tests.cases import each
 
 
 def pieces(*parts: Any) -> Iterator[Any]:
@@ -24,8 +25,8 @@ async def later(*parts: Any) -> AsyncIterator[Any]:
         yield part
 
 
-@pytest.mark.parametrize(
-    ("parts", "kind", "body"),
+@each(
+    "parts, kind, body",
     [
         (("a", "é"), b"text/plain; charset=utf-8", "aé".encode()),
         ((b"a", b"\xff", "é"), b"application/octet-stream", b"a\xff" + "é".encode()),

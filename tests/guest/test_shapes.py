@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.cases import each
 from tests.guest.written import look, refusal
 
 V1, V2, HTTP, PLAIN = "api-gateway-v1", "api-gateway-v2", "http", "plain"
@@ -16,8 +17,8 @@ def lines(*body: str, head: str = "def handler(event, context):") -> str:
     return "\n".join(["import json, base64", head, *(f"    {line}" for line in body)])
 
 
-@pytest.mark.parametrize(
-    ("body", "shape"),
+@each(
+    "body, shape",
     [
         # what only one of them sends
         (["if event['httpMethod'] == 'GET': pass"], V1),
@@ -74,7 +75,7 @@ def test_what_is_read_tells_the_shape(tmp_path: Path, body: list[str], shape: st
     assert look(tmp_path, lines(*body)).event == shape
 
 
-@pytest.mark.parametrize(
+@each(
     "code",
     [
         "def method(event): return event['httpMethod']\ndef handler(event, context): return method(event)",
@@ -144,8 +145,8 @@ LIBRARIES = {
 RESOLVED = "\ndef lambda_handler(event, context): return app.resolve(event, context)"
 
 
-@pytest.mark.parametrize(
-    ("code", "found"),
+@each(
+    "code, found",
     [
         (
             f"from aws_lambda_powertools.event_handler import APIGatewayRestResolver as R\napp = R(){RESOLVED}",
@@ -231,7 +232,7 @@ def test_an_expression_may_be_as_deep_as_python_takes(tmp_path: Path) -> None:
     assert look(tmp_path, lines(f"return event['httpMethod'] + {deep}")).event in (PLAIN, V1)
 
 
-@pytest.mark.parametrize("event", [V1, V2, HTTP, PLAIN])
+@each("event", [V1, V2, HTTP, PLAIN])
 def test_the_setting_has_the_last_word(tmp_path: Path, event: str) -> None:
     assert look(tmp_path, lines("return event['httpMethod']"), event=event).event == event
 

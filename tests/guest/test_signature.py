@@ -7,6 +7,7 @@ import pytest
 
 from attacca.guest.load import Parameters
 from attacca.guest.payload import BadInput, named
+from tests.cases import each
 from tests.guest.written import look, refusal
 
 LAYERS = """
@@ -40,8 +41,8 @@ LAYERS = """
 """
 
 
-@pytest.mark.parametrize(
-    ("code", "signature"),
+@each(
+    "code, signature",
     [
         # Lambda, under whatever names
         ("def handler(event, context): ...", "event_context"),
@@ -124,8 +125,8 @@ def test_parameters_say_it_or_the_name_does(tmp_path: Path, code: str, signature
     assert look(tmp_path, code).signature == signature
 
 
-@pytest.mark.parametrize(
-    ("line", "signature", "is_async"),
+@each(
+    "line, signature, is_async",
     [
         ("@wrapped\n@wrapped\n@wrapped\ndef handler(event, context): ...", "event_context", False),
         ("@wrapped\ndef greet(name, times=1): ...", "named", False),
@@ -188,8 +189,8 @@ def test_what_a_wrapper_gives_is_not_missed(tmp_path: Path) -> None:
     assert look(tmp_path, code).call({}, None) == "db"
 
 
-@pytest.mark.parametrize(
-    ("code", "handler", "what", "hint"),
+@each(
+    "code, handler, what, hint",
     [
         ("class Shop: ...", "main:Shop", "main:Shop is a class", "`handler = Shop()`"),
         ("class handler: ...", "", "main:handler is a class", "name a function"),
@@ -239,7 +240,7 @@ MAKER = """
 """
 
 
-@pytest.mark.parametrize("handler", ["", "main:create_app()", "create_app()", "main.create_app()"])
+@each("handler", ["", "main:create_app()", "create_app()", "main.create_app()"])
 def test_who_makes_an_application_is_asked_for_it(tmp_path: Path, handler: str) -> None:
     loaded = look(tmp_path, MAKER, handler)
     assert (loaded.handler, loaded.signature) == ("main:create_app()", "wsgi")
@@ -311,8 +312,8 @@ def _parameters(loaded: Any) -> Parameters:
     return loaded.parameters
 
 
-@pytest.mark.parametrize(
-    ("annotation", "text", "said"),
+@each(
+    "annotation, text, said",
     [
         ("int", "x", "'value' must be an integer, not 'x'"),
         ("float | None", "x", "'value' must be a number, not 'x'"),

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.cases import each
 from tests.guest.written import look, refusal
 
 
-@pytest.mark.parametrize(
+@each(
     "code",
     [
         "from flask import request\ndef main(): return request",
@@ -24,8 +25,8 @@ def test_fission_asks_flask(tmp_path: Path, code: str) -> None:
     assert loaded.call("a request") is not None
 
 
-@pytest.mark.parametrize(
-    ("code", "signature"),
+@each(
+    "code, signature",
     [
         ("def main(): return 'Not Found', 404", "request"),
         ("def main(): return 'Moved', 301, {'location': '/'}", "request"),

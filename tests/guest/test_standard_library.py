@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cases import each
 from tests.trees import statements
 
 ROOT = Path(__file__).parents[2]
@@ -42,8 +43,8 @@ def test_they_import_the_standard_library_and_each_other(package: str) -> None:
     assert {file.name: found for file in files if (found := foreign(file.read_text(), package))} == {}
 
 
-@pytest.mark.parametrize(
-    ("line", "package", "found"),
+@each(
+    "line, package, found",
     [
         ("import rich", AGENT, ["rich"]),
         ("import json, rich.table as table", AGENT, ["rich.table"]),

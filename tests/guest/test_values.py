@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from attacca.guest import values
 from attacca.guest.answers import Answer, Unsendable, encode
+from tests.cases import each
 
 
 def written(value: Any) -> str:
@@ -61,8 +62,8 @@ ZERO = uuid.UUID(int=0)
 DAY = dt.date(2024, 1, 2)
 
 
-@pytest.mark.parametrize(
-    ("value", "found"),
+@each(
+    "value, found",
     [
         (Decimal("1.10"), "1.1"),
         (Decimal("100"), "100"),
@@ -128,8 +129,8 @@ def test_keys_are_written_as_json_does_and_as_what_they_say() -> None:
         written({(1, 2): 1})
 
 
-@pytest.mark.parametrize(
-    ("value", "says"),
+@each(
+    "value, says",
     [
         ({"a": b"x"}, "bytes cannot stand inside JSON: return them alone, or decode a text"),
         ([Decimal("NaN")], "NaN is not a number that JSON knows"),

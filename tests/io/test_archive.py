@@ -9,6 +9,7 @@ import pytest
 
 from attacca.errors import BadRequest, NotFound, PayloadTooLarge
 from attacca.io.archive import pack, packed
+from tests.cases import each
 
 
 def tree(root: Path, *names: str) -> Path:
@@ -102,8 +103,8 @@ def test_a_link_to_a_directory_inside_is_that_directory_again(tmp_path: Path) ->
     assert names(pack(tmp_path / "alias")) == ["lib/common/tax.py", "main.py"]
 
 
-@pytest.mark.parametrize(
-    ("name", "points", "said"),
+@each(
+    "name, points, said",
     [
         ("lib/self", ".", "lies in itself"),
         ("lib/up", "..", "lies in itself"),

@@ -4,6 +4,7 @@ import pytest
 
 from attacca.errors import BadConfig, Conflict
 from attacca.io.certificates import AUTHORITY, OWN, OWN_KEY, Certificates, make_authority, make_plane, shown
+from tests.cases import each
 
 NOW = 1.8e9
 DAY = 86_400
@@ -28,8 +29,8 @@ def test_an_authority_is_not_lost_by_mistake_and_the_one_before_is_believed(tmp_
     assert len(shown([tmp_path / AUTHORITY])) == 2
 
 
-@pytest.mark.parametrize(
-    ("plane", "name"),
+@each(
+    "plane, name",
     [
         ("worker", "control"),
         ("gateway", "control"),

@@ -21,6 +21,7 @@ from attacca.kernel.access import (
     misnamed,
     refuse,
 )
+from tests.cases import each
 
 OWNER, ROOT, OTHER = 1000, 0, 1001
 LOOPBACK, OPEN = Door(OWNER, is_loopback=True), Door(OWNER, is_loopback=False)
@@ -80,7 +81,7 @@ OPERATIONS = [
 ]
 
 
-@pytest.mark.parametrize(("door", "peer", "host", "origin", "authorization", "expected"), OPERATIONS)
+@each("door, peer, host, origin, authorization, expected", OPERATIONS)
 def test_who_may_operate(
     door: Door, peer: int | None, host: str | None, origin: str | None, authorization: str | None, expected: str
 ) -> None:
@@ -110,7 +111,7 @@ MORE = [
 ]
 
 
-@pytest.mark.parametrize(("door", "peer", "fetch_site", "authorization", "schema", "shared", "expected"), MORE)
+@each("door, peer, fetch_site, authorization, schema, shared, expected", MORE)
 def test_who_may_operate_from_a_page_or_as_a_sandbox(
     door: Door, peer: int | None, fetch_site: str | None, authorization: str | None, schema: bool, shared: bool,  # noqa: FBT001
     expected: str,
@@ -162,7 +163,7 @@ CALLS = [
 ]
 
 
-@pytest.mark.parametrize(("door", "host", "origin", "fetch_site", "authorization", "expected"), CALLS)
+@each("door, host, origin, fetch_site, authorization, expected", CALLS)
 def test_who_may_call_a_function(
     door: Door, host: str | None, origin: str | None, fetch_site: str | None, authorization: str | None, expected: str
 ) -> None:
@@ -183,7 +184,7 @@ PROXIES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", PROXIES)
+@each("name", PROXIES)
 def test_what_came_through_a_proxy_needs_a_token(name: str) -> None:
     head = [(b"host", b"localhost:8080"), (name.lower().encode(), b"")]
     for asked in Asked:
@@ -194,7 +195,7 @@ def test_what_came_through_a_proxy_needs_a_token(name: str) -> None:
     assert refuse(PUBLIC, caller(head), Asked.OPERATION, is_right, unasked) is not None
 
 
-@pytest.mark.parametrize(
+@each(
     "name",
     [
         *(
@@ -291,7 +292,7 @@ BAD_HOSTS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("host", GOOD_HOSTS)
+@each("host", GOOD_HOSTS)
 def test_a_host_is_a_name_or_an_address_and_perhaps_a_port(host: str) -> None:
     assert authority(host.encode()) == GOOD_HOSTS[host]
     assert misnamed([host.encode()], is_needed=True) is None
@@ -319,14 +320,12 @@ def test_whatever_is_in_a_host_nothing_is_raised(raw: bytes) -> None:
     is_local(raw.decode("latin-1"))
 
 
-@pytest.mark.parametrize(
-    "host", ["localhost", "LOCALHOST.", "127.8.9.1:1", "[::1]", "[::ffff:127.0.0.1]", "127.0.0.1.", "localhost:1"]
-)
+@each("host", ["localhost", "LOCALHOST.", "127.8.9.1:1", "[::1]", "[::ffff:127.0.0.1]", "127.0.0.1.", "localhost:1"])
 def test_names_of_this_machine(host: str) -> None:
     assert is_local(host)
 
 
-@pytest.mark.parametrize(
+@each(
     "host",
     ["", "local", "localhost.evil", "127.0.0.1.nip.io", "0.0.0.0", "[::2]", "[", "1::2::3", "127.1", "0x7f.1",
      "evil.localhost",
@@ -336,12 +335,12 @@ def test_names_of_others(host: str) -> None:
     assert not is_local(host)
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1", "127.8.8.8", "::1", "localhost", "LOCALHOST."])
+@each("address", ["127.0.0.1", "127.8.8.8", "::1", "localhost", "LOCALHOST."])
 def test_loopback(address: str) -> None:
     assert is_loopback(address)
 
 
-@pytest.mark.parametrize("address", ["0.0.0.0", "::", "10.0.0.1", "example.org", "", "localhost.example.org"])
+@each("address", ["0.0.0.0", "::", "10.0.0.1", "example.org", "", "localhost.example.org"])
 def test_not_loopback(address: str) -> None:
     assert not is_loopback(address)
 

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attacca.kernel.cron import MISSED_COUNTED, expect, latest_due, next_due
+from tests.cases import each
 
 ROME = "Europe/Rome"
 
@@ -62,8 +63,8 @@ def test_the_latest_of_many() -> None:
     assert latest_due("* * * * *", "UTC", 0.0, 1e9) == (1e9, MISSED_COUNTED)
 
 
-@pytest.mark.parametrize(
-    ("expression", "zone", "said"),
+@each(
+    "expression, zone, said",
     [
         ("* * * *", "UTC", "has 4 fields"),
         ("* * * * * *", "UTC", "has 6 fields"),

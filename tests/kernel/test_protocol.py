@@ -2,6 +2,7 @@ import pytest
 
 from attacca.errors import BadConfig
 from attacca.kernel.protocol import check, takes
+from tests.cases import each
 
 WANTED = {"go": ("now", "where"), "name": None}
 
@@ -36,8 +37,8 @@ def test_what_has_all_that_is_asked_for_is_taken(made: object) -> None:
     check(made, WANTED, {"woke": ("now",)}, "a policy", "")
 
 
-@pytest.mark.parametrize(
-    ("made", "words"),
+@each(
+    "made, words",
     [
         (Empty(), r"Empty lacks go\(now, where\), name"),
         (None, r"what it makes lacks go\(now, where\), name"),

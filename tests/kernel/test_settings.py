@@ -23,6 +23,7 @@ from attacca.kernel.settings import (
     read_toml,
     settle,
 )
+from tests.cases import each
 
 
 class Choice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -182,7 +183,7 @@ def test_merging_in_two_steps_is_merging_in_one(before: list[Layer], after: list
     assert merge([*before, *after]) == merge([merge(before), *after])
 
 
-@pytest.mark.parametrize(
+@each(
     "text", ["a = " + "[" * 500 + "]" * 500, "a = " + "[" * 20_000, ".".join("a" * 500) + " = 1", "a = " + "9" * 5000]
 )
 def test_what_nobody_would_write_is_no_file_of_settings(text: str) -> None:
@@ -203,11 +204,11 @@ def test_what_is_no_utf8_is_refused_by_name() -> None:
     assert read_environment({"ELSE": "\udcff"}) == {}
 
 
-@pytest.mark.parametrize("value", [{}, [], 1.5, "a\0b"])
+@each("value", [{}, [], 1.5, "a\0b"])
 def test_a_path_is_a_path(value: object) -> None:
     assert "Expected a path" in refusal({"where": Given(value, FILE, "attacca.toml")})
 
 
-@pytest.mark.parametrize("number", ["inf", "-inf", "nan", float("inf")])
+@each("number", ["inf", "-inf", "nan", float("inf")])
 def test_a_number_has_an_end(number: object) -> None:
     assert "a number with an end" in refusal({"cpus": Given(number, FLAG, "--set")})

@@ -3,9 +3,10 @@ import codecs
 import pytest
 
 from attacca.kernel.text import decoded, is_utf_8
+from tests.cases import each
 
 
-@pytest.mark.parametrize(
+@each(
     "content",
     [
         "aé\n".encode(),
@@ -18,8 +19,8 @@ def test_text_is_read_as_editors_and_shells_save_it(content: bytes) -> None:
     assert decoded(content) == "aé\n"
 
 
-@pytest.mark.parametrize(
-    ("content", "said"),
+@each(
+    "content, said",
     [
         (b"a\n\nb\xff\n", r"is not UTF-8 \(line 3\)"),
         (codecs.BOM_UTF16_LE + b"a", "begins like UTF-16"),

@@ -1,5 +1,8 @@
-"""docs/workflows.md and docs/delegated.md do what they say: their files are written, their lines typed one by one."""
+"""docs/workflows.md and docs/delegated.md do what they say: their files are written, their lines typed one by one.
+And so do the examples that need servers of others."""
 
+import asyncio
+import json
 import os
 import re
 import shlex
@@ -7,15 +10,18 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import aiomqtt
 import msgspec
 import pytest
 from redis import Redis
 
 from attacca.workflow.config import WorkflowsConfig
+from tests.live.brokers import Mosquitto
 from tests.live.stores import StoreServer
 from tests.live.stores import running as running_store
 from tests.live.whole import PATIENCE_S, Whole, running, until
@@ -70,13 +76,24 @@ def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreServer]:
 
 
 @pytest.fixture(scope="module")
-def reader(tmp_path_factory: pytest.TempPathFactory, redis: StoreServer) -> Reader:
-    """Whose directory has a copy of the examples, for another Redis and less patience."""
+def mqtt(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosquitto]:
+    one = Mosquitto(tmp_path_factory.mktemp("mosquitto"))
+    try:
+        one.start()
+        yield one
+    finally:
+        one.stop()
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory: pytest.TempPathFactory, redis: StoreServer, mqtt: Mosquitto) -> Reader:
+    """Whose directory has a copy of the examples, for other servers and less patience."""
     at = tmp_path_factory.mktemp("reader")
     shutil.copytree(ROOT / "examples" / "workflows", at / "examples" / "workflows")
     shutil.copytree(ROOT / "examples" / "orchestrator", at / "examples" / "orchestrator")
     for file in at.glob("examples/workflows/*/workflow.toml"):
-        file.write_text(file.read_text().replace(":6379", f":{redis.port}").replace("period=1000", "period=50"))
+        text = file.read_text().replace(":6379", f":{redis.port}").replace(":1883", f":{mqtt.port}")
+        file.write_text(text.replace("period=1000", "period=50"))
     code, workflow, *_ = [text for kind, text in BLOCKS if kind in ("python", "toml")]
     (at / "worker.py").write_text(code)
     (at / "workflow.toml").write_text(workflow)
@@ -139,6 +156,48 @@ def test_what_moves_goes_on_counting(reader: Reader, whole: Whole) -> None:
     assert counted == list(range(len(counted))), "no number is missing, none comes twice"
     assert len(counted) > before[-1]
     assert "Stopped" in reader.type(stop)
+
+
+def test_the_words_of_a_book_are_counted_side_by_side(reader: Reader, whole: Whole) -> None:
+    reader.type("attacca workflow start examples/workflows/mapreduce")
+    book = (ROOT / "examples" / "compress" / "input" / "opticks.txt").read_bytes()
+    whole.port = int(whole.info["url"].rpartition(":")[2])  # of the gateway
+    until(lambda: whole.ask("POST", "/words", b"").status == 200, "it has heard of it")
+    told = whole.ask("POST", "/words", book).value
+    words = Counter(re.findall(r"[a-z]+", book.decode().lower()))
+    assert (told["pieces"], told["words"]) == (13, words.total())
+    assert sorted(told["most"].values(), reverse=True) == [count for _, count in words.most_common(10)]
+    reader.type("attacca workflow stop mapreduce")
+
+
+def test_a_sensor_is_watched_over_mqtt(reader: Reader, mqtt: Mosquitto, whole: Whole) -> None:
+    reader.type("attacca workflow start examples/workflows/alarms")
+    readings = (reader.at / "examples" / "workflows" / "alarms" / "readings.txt").read_text().splitlines()
+
+    async def play() -> list[str]:
+        async with asyncio.timeout(20), aiomqtt.Client("127.0.0.1", mqtt.port) as client:
+            await client.subscribe("alarms")
+            for reading in readings:
+                await client.publish("sensors/co2", reading, qos=1)
+            return [bytes((await anext(client.messages)).payload).decode() for _ in range(4)]
+
+    assert asyncio.run(play()) == [
+        f"{month} ppm" for month in ("1958-04: 317.45", "1958-05: 317.50", "1959-04: 317.72", "1959-05: 318.29")
+    ]
+    reader.type("attacca workflow stop alarms")
+
+
+def test_a_log_is_watched_over_redis(reader: Reader, redis: StoreServer, whole: Whole) -> None:
+    reader.type("attacca workflow start examples/workflows/logwatch")
+    log = (reader.at / "examples" / "workflows" / "logwatch" / "access.log").read_text().splitlines()
+    with Redis(port=redis.port, decode_responses=True) as db:
+        for line in [*log, "no line of a log"]:
+            db.publish("access-log", line)
+        until(lambda: json.loads(str(db.get("access-summary") or "{}")).get("strange") == 1, "all has come")
+        seen = json.loads(str(db.get("access-summary")))
+    assert (seen["lines"], seen["statuses"]) == (15, {"200": 13, "304": 2})
+    assert seen["bytes"]["unicomp6.unicomp.net"] == 3985 + 40310 + 786 + 1204
+    reader.type("attacca workflow stop logwatch")
 
 
 def test_the_first_one_goes_as_it_says(reader: Reader, whole: Whole) -> None:

@@ -16,8 +16,8 @@ from tests.guest.pipes import Outside
 
 AGENT = Path(__file__).parents[2] / "attacca" / "guest"
 SPEC = {
-    "function": "f", "revision": 1, "handler": "", "signature": "", "event": "", "import_s": 10.0, "memory_mb": 64,
-    "timeout_s": 5.0, "concurrency": 1, "max_body": 100_000, "max_log": 10_000,
+    "function": "f", "runtime": "auto", "revision": 1, "handler": "", "signature": "", "event": "", "import_s": 10.0,
+    "memory_mb": 64, "timeout_s": 5.0, "concurrency": 1, "max_body": 100_000, "max_log": 10_000,
 }  # fmt: skip
 ECHO = """
 import sys

@@ -2,13 +2,14 @@ import msgspec
 import pytest
 
 from attacca.model.function import ENV_KB, ENV_MOST, SECRETS_MOST, SecretAs, Settings, masked
+from tests.cases import each
 
 
 def settings(**said: object) -> Settings:
     return msgspec.convert({"name": "f", **said}, Settings)
 
 
-@pytest.mark.parametrize("handler", [None, "", "main:handler", "a.b.c", "my-module:App.run", "größe:läuft", "handler"])
+@each("handler", [None, "", "main:handler", "a.b.c", "my-module:App.run", "größe:läuft", "handler"])
 def test_handlers_that_are_names(handler: str | None) -> None:
     assert settings(handler=handler).handler == handler
 
@@ -17,8 +18,8 @@ def test_an_environment_of_the_largest_size_is_taken() -> None:
     assert len(settings(env={"A": "x" * (ENV_KB * 1024 - 1)}).env["A"]) == ENV_KB * 1024 - 1
 
 
-@pytest.mark.parametrize(
-    ("said", "why"),
+@each(
+    "said, why",
     [
         ({"env": {"A": "x" * ENV_KB * 1024}}, "env has 32 KB, and may have 32"),
         ({"env": {f"A{number}": "ü" * 512 for number in range(40)}}, "env has 40 KB, and may have 32"),
@@ -71,7 +72,7 @@ def test_no_value_of_the_environment_is_shown() -> None:
     assert "memory_mb=64" in repr(found)
 
 
-@pytest.mark.parametrize("trap", ["a\n", "a\r", "a\0", "a\u2028", "\na"])
+@each("trap", ["a\n", "a\r", "a\0", "a\u2028", "\na"])
 def test_no_line_ends_in_a_name(trap: str) -> None:
     with pytest.raises(msgspec.ValidationError):
         msgspec.convert({"name": trap}, Settings)

@@ -4,6 +4,7 @@ import pytest
 
 from attacca.errors import BadFunction
 from attacca.model.wasm import EXPORTS, IMPORTS, Cursor, expect_event_function, interface, shown
+from tests.cases import each
 from tests.relay import IMPORTED, RELAY, assembled
 
 OTHER_KINDS = """(module
@@ -24,8 +25,8 @@ def test_all_imports_and_exports_are_read_with_their_types() -> None:
     assert repr(Cursor(b"abc", 1, 3)) == "<Cursor 1 of 3>"
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "says"),
+@each(
+    "old, new, says",
     [
         ('(export "handle_stop_asm")', "", "does not export handle_stop_asm()"),
         ('(memory (export "memory") 2)', "(memory 2)", "does not export its memory"),
@@ -48,8 +49,8 @@ def test_what_is_missing_or_too_much_is_named(old: str, new: str, says: str) -> 
     assert "wasm32-unknown-unknown" in refused.value.hint
 
 
-@pytest.mark.parametrize(
-    ("data", "says"),
+@each(
+    "data, says",
     [
         (b"", "does not begin with"),
         (b"print('x')", "does not begin with"),

@@ -1,7 +1,5 @@
 """Whatever a policy remembers says its state in one line of numbers."""
 
-import pytest
-
 from attacca.kernel.rand import Streams
 from attacca.model.resources import Resources
 from attacca.policy.balancing.ch_bl import ChBl
@@ -34,6 +32,7 @@ from attacca.policy.scaling import SCALING
 from attacca.policy.scaling.paced import Paced
 from attacca.policy.scaling.spread import Spread
 from attacca.policy.scaling.types import Demand, Scalers
+from tests.cases import each
 from tests.mutable import without_repr
 from tests.policy.balancing.fleet import Facts
 from tests.policy.placement import machines
@@ -46,8 +45,8 @@ def test_every_mutable_class_has_one() -> None:
     assert without_repr("attacca.policy") == []
 
 
-@pytest.mark.parametrize(
-    ("policy", "says"),
+@each(
+    "policy, says",
     [
         (Lru(), "<LruState>"),
         (Ttl(idle_s=60.0), "<TtlState 60 s>"),
@@ -92,8 +91,8 @@ def test_queueing() -> None:
     assert repr(fair._flows["f"]) == "<Flow f: 1 waiting, 1 in flight, starts at 2>"
 
 
-@pytest.mark.parametrize(
-    ("policy", "says"),
+@each(
+    "policy, says",
     [
         (Kubernetes(), "<Scores 2 workers, 2 looked at>"),
         (Locality(), "<Nearest 2 workers>"),
@@ -127,8 +126,8 @@ def test_scaling() -> None:
     assert repr(Paced(2.0)) == "<Paced 0 wanted>"
 
 
-@pytest.mark.parametrize(
-    ("policy", "says"),
+@each(
+    "policy, says",
     [
         (ChBl(), "<Bounded 2 workers>"),
         (ChRlu(), "<Ceiled 2 workers, <Favour 0 of 1 functions>>"),

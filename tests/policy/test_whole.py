@@ -33,6 +33,7 @@ from attacca.policy.scaling.knative import Knative
 from attacca.policy.slots import SLOTS
 from attacca.policy.slots import types as slots
 from attacca.policy.slots.latest import Latest, Stack
+from tests.cases import each
 
 PROTOCOLS = [
     (keepalive.KeepaliveState, keepalive.KEEPALIVE_STATE),
@@ -47,7 +48,7 @@ PROTOCOLS = [
 ]
 
 
-@pytest.mark.parametrize(("shape", "wanted"), PROTOCOLS)
+@each("shape, wanted", PROTOCOLS)
 def test_what_is_checked_is_what_the_types_say(shape: type[object], wanted: Wanted) -> None:
     own = {name: of for name, of in vars(shape).items() if name == "__len__" or not name.startswith("_")}
     told = {name: tuple(inspect.signature(of).parameters)[1:] if callable(of) else None for name, of in own.items()}
@@ -115,7 +116,7 @@ LACKING: list[tuple[Callable[[str], None], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("make", "name"), LACKING)
+@each("make, name", LACKING)
 def test_what_is_missing_is_named(make: Callable[[str], None], name: str) -> None:
     with pytest.raises(BadConfig, match=f"lacks {name}"):
         make(name)

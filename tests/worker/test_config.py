@@ -3,6 +3,7 @@ import pytest
 
 from attacca.kernel.registry import Choice
 from attacca.worker.config import TelemetryConfig, WorkerConfig
+from tests.cases import each
 
 
 def test_a_policy_is_chosen_by_name_and_told_its_options() -> None:
@@ -17,8 +18,8 @@ def test_where_the_page_is_served(url: str, at: tuple[str, int] | None) -> None:
     assert TelemetryConfig(metrics_url=url).metrics_at() == at
 
 
-@pytest.mark.parametrize(
-    ("wrong", "named"),
+@each(
+    "wrong, named",
     [
         ({"memory": 1}, "memory"),
         ({"memory_mb": 1}, "memory_mb"),

@@ -30,6 +30,10 @@ GATEWAY = """
 attacca certs gateway g1 --out ./g1  # then bring the directory to its machine
 attacca gateway --name g1 --control 10.0.0.1:7700 --certs ./g1
 """
+DOMAIN = """
+attacca certs domain home --state-dir FEDERATION --out ./home  # then bring the directory to its machine
+attacca up --domain home --federation 10.0.0.1:7900 --set federation.certs=./home
+"""
 WORKER = """
 attacca certs worker w1 --out ./w1  # then bring the directory to its machine
 attacca worker --name w1 --listen 10.0.0.2:7701 --control 10.0.0.1:7700 --certs ./w1
@@ -77,6 +81,20 @@ def gateway(
 ) -> None:
     """Make what one gateway shows."""
     _make("gateway", name, out, days, state_dir, file, as_json=as_json)
+
+
+@app.command("domain", cls=VerbCommand, epilog=DOMAIN)
+def domain(
+    name: PlaneName,
+    *,
+    out: Out = "",
+    days: Days = 365,
+    state_dir: StateDir = "",
+    file: ConfigFile = "",
+    as_json: Json = False,
+) -> None:
+    """Make what one domain shows to its federation; the authority is the federation's."""
+    _make("domain", name, out, days, state_dir, file, as_json=as_json)
 
 
 @app.command("worker", cls=VerbCommand, epilog=WORKER)
@@ -137,7 +155,10 @@ def _make(plane: str, name: str, out: str, days: int, state_dir: str, file: str,
     where = Path(out).expanduser() if out else directory / (plane if plane == name else f"{plane}-{name}")
     folder = make_plane(directory, plane, name, where, SystemClock().wall(), days)
     who, named = (plane, "") if plane == name else (f"{plane} {name}", f" --name {name}")
-    _tell(folder, f"What {who} shows", f"attacca {plane}{named} --certs {folder}", as_json=as_json)
+    then = f"attacca {plane}{named} --certs {folder}"
+    if plane == "domain":
+        then = f"attacca up --domain {name} --federation HOST:PORT --set federation.certs={folder}"
+    _tell(folder, f"What {who} shows", then, as_json=as_json)
 
 
 def _tell(folder: Path, what: str, then: str, *, as_json: bool) -> None:

@@ -19,6 +19,7 @@ from attacca.kernel.access import is_loopback
 from attacca.kernel.chance import Chance
 
 CONTROL_PORT, CONTROL_HTTP_PORT = 7700, 7780
+FEDERATION_PORT, FEDERATION_HTTP_PORT = 7900, 7980
 JOIN_TOKEN, JOIN_FILE, NAME_FILE = "ATTACCA_JOIN_TOKEN", "join_token", "name"
 LISTEN_FD = "ATTACCA_LISTEN_FD"  # of a socket that `attacca up` hands to its gateways
 HINT = "attacca certs init, then --certs DIR with what it makes for each plane; or listen on 127.0.0.1"

@@ -7,12 +7,21 @@ from typing import Literal
 
 import msgspec
 
-from attacca.cli.serve.cluster import CONTROL_HTTP_PORT, CONTROL_PORT, JOIN_TOKEN, LISTEN_FD, ClusterConfig
+from attacca.cli.serve.cluster import (
+    CONTROL_HTTP_PORT,
+    CONTROL_PORT,
+    FEDERATION_HTTP_PORT,
+    FEDERATION_PORT,
+    JOIN_TOKEN,
+    LISTEN_FD,
+    ClusterConfig,
+)
 from attacca.cli.serve.joints import WireConfig
 from attacca.cli.serve.whole import check_of_cluster, check_whole
 from attacca.control.config import ControlConfig
 from attacca.control.core.policies import placement, scaling
 from attacca.errors import BadConfig
+from attacca.federation.config import FederationConfig
 from attacca.gateway.config import GatewayConfig
 from attacca.io.logbook import LogLimits
 from attacca.io.store.address import parse
@@ -73,6 +82,7 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     store: StoreConfig = StoreConfig()
     resources: ResourceConfig = ResourceConfig()
     workflows: WorkflowsConfig = WorkflowsConfig()
+    federation: FederationConfig = FederationConfig()
     log: Literal["text", "json"] = "text"  # what the planes say on stderr; json: a line is an object
 
 
@@ -84,7 +94,7 @@ def load(
     plane: str = "up",
 ) -> Settled[ServerConfig]:
     """Merge and check; policies are made once, so that a wrong name or option stops here. `plane` has defaults of its
-    own: up, control, gateway or worker.
+    own: up, control, gateway, worker or federation.
 
     Raises:
         BadConfig: something is unknown or not allowed; it is named, with where it came from.
@@ -185,6 +195,13 @@ def of_plane(environ: Mapping[str, str], plane: str) -> dict[str, Given]:
         return {
             "cluster.listen": Given(f"127.0.0.1:{CONTROL_PORT}", layers.DEFAULT, ""),
             "gateway.port": Given(CONTROL_HTTP_PORT, layers.DEFAULT, "of control"),
+        }
+    if plane == "federation":
+        directory = default_state_dir(environ)
+        return {
+            "control.state_dir": Given(str(directory.with_name("attacca-federation")), layers.DEFAULT, "of one"),
+            "cluster.listen": Given(f"127.0.0.1:{FEDERATION_PORT}", layers.DEFAULT, "of a federation"),
+            "gateway.port": Given(FEDERATION_HTTP_PORT, layers.DEFAULT, "of a federation"),
         }
     if plane == "worker":
         directory = default_state_dir(environ)

@@ -11,7 +11,7 @@ from attacca.cli.command import PlaneGroup, VerbCommand, gathered
 from attacca.cli.options import DEFAULT_URL, Csv, Json, MaybeName, StateDir, Token, Url
 from attacca.cli.screens.terminal import paint, say, show_csv, show_json
 from attacca.cli.serve.lines import log_to_stderr
-from attacca.cli.serve.plane_options import Linked, Listening, Member, Started, said
+from attacca.cli.serve.plane_options import Federated, Linked, Listening, Member, Started, said
 from attacca.cli.serve.running import run as serve
 
 EXAMPLES = """
@@ -41,6 +41,7 @@ def run(
     listening: Listening,
     linked: Linked,
     member: Member,
+    federated: Federated,
     state_dir: StateDir = "",
     started: Started,
     as_json: Json = False,
@@ -48,7 +49,7 @@ def run(
     """Start control alone: the catalogue, the admin API, and a port where gateways and workers join."""
     from attacca.cli.serve.configuration import load
 
-    flags = said(listening, linked, member) | {"state_dir": (state_dir or None, "--state-dir")}
+    flags = said(listening, linked, member, federated) | {"state_dir": (state_dir or None, "--state-dir")}
     config = load(os.environ, started.file, flags, started.assignments or [], "control").value
     from attacca.cli.serve.planes.control import ControlPlane
 

@@ -12,6 +12,8 @@ SETTINGS = {  # of options that have another name
     "certs": "cluster.certs",
     "listen": "cluster.listen",
     "advertise": "cluster.advertise",
+    "domain": "workflows.domain",
+    "federation": "federation.join",
 }
 
 Host = Annotated[
@@ -108,6 +110,19 @@ Certs = Annotated[
         rich_help_panel=PANEL,
     ),
 ]
+DomainName = Annotated[
+    str | None,
+    typer.Option("--domain", metavar="NAME", help="Among those of its federation.", rich_help_panel=PANEL),
+]
+FederationAt = Annotated[
+    str | None,
+    typer.Option(
+        "--federation",
+        metavar="HOST:PORT[,...]",
+        help="Where `attacca federation` listens for domains; they join it.",
+        rich_help_panel=PANEL,
+    ),
+]
 
 
 class Listening(NamedTuple):
@@ -122,6 +137,13 @@ class Member(NamedTuple):
 
     name: PlaneName = None
     certs: Certs = None
+
+
+class Federated(NamedTuple):
+    """Of a federation of domains."""
+
+    domain: DomainName = None
+    federation: FederationAt = None
 
 
 class Linked(NamedTuple):
@@ -153,7 +175,7 @@ class Started(NamedTuple):
     lifeline: Lifeline = False
 
 
-def said(*groups: Listening | Member | Linked | Working) -> dict[str, tuple[object, str]]:
+def said(*groups: Listening | Member | Federated | Linked | Working) -> dict[str, tuple[object, str]]:
     """Of each setting in these what was given, and by which option."""
     return {
         SETTINGS.get(field, field): (value, f"--{field.removesuffix('_mb').replace('_', '-')}")

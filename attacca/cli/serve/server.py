@@ -15,6 +15,7 @@ from attacca.cli.serve.configuration import ServerConfig
 from attacca.cli.serve.joints import End, Joints
 from attacca.cli.serve.lines import teller
 from attacca.cli.serve.planes.door import no_token, probe, url_of
+from attacca.cli.serve.planes.joining import join
 from attacca.cli.serve.planes.orchestrating import made_admin, speak_edgeless, workflows
 from attacca.cli.serve.planes.pages import listen_for_prometheus
 from attacca.control.deploy.artefacts import Artefacts
@@ -183,6 +184,7 @@ class Server:
             config.workflows, store, clock, chance, self._of_control.send, self.logbook,
             lambda: self.control,
         )  # fmt: skip
+        join(self.workflows, config, streams, lambda: self.url)
         self.control = Control(
             config.control,
             store,

@@ -14,7 +14,7 @@ from attacca.cli.command import gathered
 from attacca.cli.options import Json, StateDir
 from attacca.cli.screens.terminal import counted, paint, show_json
 from attacca.cli.serve.lines import log_to_stderr, watcher
-from attacca.cli.serve.plane_options import Listening, Public, Started, Working, said
+from attacca.cli.serve.plane_options import Federated, Listening, Public, Started, Working, said
 from attacca.cli.serve.running import remark
 from attacca.cli.serve.running import run as serve
 
@@ -35,7 +35,10 @@ ATTACCA_WORKER__DRAIN_S=5 attacca up --config attacca.toml
 attacca up --workers 3 --gateways 2  # each in a process of its own, started anew when it dies
 attacca up --port 0 --json  # one line with its address when it is ready
 """
-FOR_ALL = ("public", "isolation", "memory_limits", "queueing", "concurrency", "keepalive")
+FOR_ALL = (
+    "public", "isolation", "memory_limits", "queueing", "concurrency", "keepalive", "workflows.domain",
+    "federation.join",
+)  # fmt: skip
 
 Workers = Annotated[
     int | None,
@@ -59,6 +62,7 @@ def run(
     state_dir: StateDir = "",
     public: Public = None,
     working: Working,
+    federated: Federated,
     workers: Workers = None,
     gateways: Gateways = None,
     started: Started,
@@ -75,7 +79,7 @@ def run(
     with contextlib.ExitStack() as ending:
         if temporary:
             state_dir = ending.enter_context(tempfile.TemporaryDirectory(prefix="attacca-"))
-        flags = said(listening, working)
+        flags = said(listening, working, federated)
         flags |= {"state_dir": (state_dir or None, "--state-dir"), "public": (public, "--public")}
         settled = load(os.environ, started.file, flags, started.assignments or []).value
         is_json = settled.log == "json"

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     cls=VerbGroup,
-    help="Start a domain of several nodes on this machine; write the settings of a node or of a domain.",
+    help="Start a domain of several nodes on this machine; write the settings of a node, a domain or a federation.",
     no_args_is_help=True,
     rich_markup_mode=None,
     add_completion=False,
@@ -36,14 +36,14 @@ TEMPLATE = """
 attacca edge template domain  # domain.toml
 attacca edge template node kitchen.toml && attacca worker --config kitchen.toml
 """
-WRITTEN_FOR = {"node": "attacca worker", "domain": "attacca control"}
+WRITTEN_FOR = {"node": "attacca worker", "domain": "attacca control", "federation": "attacca federation"}
 NEXT = (
     "attacca node list",
     "attacca workflow start FILE",
     "attacca proxy show node instances",
 )
 Nodes = Annotated[int, typer.Option("--nodes", metavar="N", min=1, help="As processes of their own.")]
-Kind = Annotated[Literal["node", "domain"], typer.Argument(help="Whose settings.", show_default=False)]
+Kind = Annotated[Literal["node", "domain", "federation"], typer.Argument(help="Whose settings.", show_default=False)]
 Where = Annotated[
     str, typer.Argument(metavar="[FILE]", help="Where to write; else KIND.toml here.", show_default=False)
 ]
@@ -111,8 +111,8 @@ def greeted(plane: "Supervisor", nodes: int, files: str, *, as_json: bool, quiet
 
 @app.command("template", cls=VerbCommand, epilog=TEMPLATE)
 def template(kind: Kind, file: Where = "", *, as_json: Json = False) -> None:
-    """Write the settings of a node (`attacca worker`) or of a domain (`attacca control`), to be changed. Never writes
-    over a file."""
+    """Write the settings of a node (`attacca worker`), of a domain (`attacca control`) or of a federation (`attacca
+    federation`), to be changed. Never writes over a file."""
     from importlib.resources import files
 
     path = Path(file or f"{kind}.toml")

@@ -9,7 +9,7 @@ import typer
 from attacca.cli.command import VerbCommand, VerbGroup
 from attacca.cli.options import DEFAULT_URL, Json, Token, Url
 from attacca.cli.screens.graph import drawn
-from attacca.cli.screens.terminal import console, counted, marked, milliseconds, put, say, show_json
+from attacca.cli.screens.terminal import console, counted, marked, milliseconds, put, say, show_json, visible
 from attacca.cli.workflows import bench
 from attacca.client.http import Client, quoted
 from attacca.errors import BadConfig
@@ -54,7 +54,7 @@ PathOf = Annotated[
 ]
 Which = Annotated[str, typer.Argument(metavar="ID", help="Its id, or its name.", show_default=False)]
 Only = Annotated[str, typer.Option("--component", metavar="NAME", help="Of one component.", show_default=False)]
-To = Annotated[list[str], typer.Option("--to", metavar="NODE", help="Where to. Repeatable.", show_default=False)]
+To = Annotated[list[str], typer.Option("--to", metavar="NODE|DOMAIN", help="Where to. Repeatable.", show_default=False)]
 Svg = Annotated[str, typer.Option("--svg", metavar="FILE", help="As a picture, in this file.", show_default=False)]
 Follow = Annotated[bool, typer.Option("--follow", "-f", help="Go on with what is written from now on.")]
 COLOURS = {"up": "green", "starting": "yellow", "waiting": "red"}
@@ -115,7 +115,10 @@ def stop(workflow: Which, *, url: Url = DEFAULT_URL, token: Token = "", as_json:
 def migrate(
     workflow: Which, *, to: To, component: Only = "", url: Url = DEFAULT_URL, token: Token = "", as_json: Json = False
 ) -> None:
-    """Move a component of a workflow to another node, or all of them. It goes on with its state."""
+    """Move a component of a workflow to another node, or all of them; at a federation, all of it to another domain.
+
+    It goes on with its state.
+    """
     with Client(url, token) as client:
         asked = {"to": to, "component": component}
         view: dict[str, Any] = client.json("POST", f"/api/workflows/{quoted(workflow)}/migrate", asked)
@@ -202,6 +205,9 @@ def show(view: dict[str, Any], width: int | None = None) -> None:
 
     screen = console(width=width)
     screen.print(marked("[bold cyan]{}[/] [dim]{}[/]", view["name"], view["id"]))
+    if view.get("stage"):
+        where = f" in {visible(view['domain'])}" if view["domain"] else ""
+        screen.print(marked("{} [dim]{}[/]", view["stage"] + where, view["why"]))
     table = Table(box=None, pad_edge=False, header_style="dim")
     titles = ("component", "state", "worker", "starts", "handled", "failed", "mean ms", "waiting", "")
     for title in titles:
@@ -235,10 +241,12 @@ def show_rows(views: list[dict[str, Any]], width: int | None = None) -> None:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for title in ("workflow", "id", "components", "up"):
+    is_of_several = any(view.get("stage") for view in views)
+    for title in ("workflow", "id", "components", "up", *(("domain",) * is_of_several)):
         table.add_column(title, justify="right" if title in ("components", "up") else "left")
     for view in views:
         up = sum(row["state"] == "up" for row in view["instances"])
-        table.add_row(view["name"], view["id"], str(len(view["instances"])), str(up))
+        where = (view["domain"] or view["stage"],) if is_of_several else ()
+        table.add_row(view["name"], view["id"], str(len(view["instances"])), str(up), *map(visible, where))
     console(width=width).print(table)
     say(counted(len(views), "workflow"), "dim")

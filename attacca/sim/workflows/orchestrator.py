@@ -28,6 +28,7 @@ from attacca.workflow.core.events import (
     Command,
     Erase,
     Event,
+    HandedOver,
     MigrateAsked,
     NodeJoined,
     NodeLeft,
@@ -267,6 +268,7 @@ class Orchestrator:
                 case Put() | Erase():
                     self._disk.send((self.starts, command), self._said)
                 case Reply():
+                    assert not isinstance(command.outcome, HandedOver), "there is no other domain"
                     if command.id:
                         self._answered(command.id, command.outcome)
                 case _:

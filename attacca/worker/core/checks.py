@@ -20,7 +20,7 @@ from attacca.worker.core.timers import Timer, Timers
 
 DRAINING = Failed("draining", "the worker is shutting down and takes nothing new", "try again when it is up")
 
-COLD = "sandboxes start cold; make it in after_fork or on first use to start in milliseconds"
+COLD = "sandboxes start cold"
 
 
 class Asked(msgspec.Struct, frozen=True):

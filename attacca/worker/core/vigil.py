@@ -8,21 +8,24 @@ time, so is the next invocation. Waits that pay are paid for by their number; ot
 PER_S = 50.0  # the allowance: waits in vain, in the long run, beyond as many as paid
 MOST, LEAST = 32.0, -100.0  # credit, in waits
 STOLEN = 50.0  # the price of a wait during which others had the processor: they need it, and we would queue for it
+STOLEN_FIRST = STOLEN / 8  # of the first; with each the price doubles. A virtual machine loses its own once in a while
+CALM = 400  # waits that paid, with none of those among them: the next of those is a first one again
 STOLEN_AFTER = 2  # times `watch_s` between two looks
-REST_S, REST_MOST_S = 0.01, 1.0  # a function whose answer did not come is not awaited for so long, then twice as long
+REST_S, REST_MOST_S = 0.002, 1.0  # a function whose answer did not come is not awaited for so long, then twice as long
 SLOW_MOST = 1024  # such functions remembered
 
 
 class Vigil:
     """Told of each hand-over, it says whether to stay awake; asked again and again meanwhile, when to stop."""
 
-    __slots__ = ("_at", "_awaits", "_credit", "_looked", "_since", "_slow", "_watch_s")
+    __slots__ = ("_at", "_awaits", "_calm", "_credit", "_looked", "_price", "_since", "_slow", "_watch_s")
 
     def __init__(self, watch_s: float) -> None:
         self._watch_s = watch_s
         self._credit, self._at = MOST, 0.0  # credit as of then
         self._awaits: str | None = None  # the function whose answer is awaited; empty: the next invocation
         self._since = self._looked = 0.0
+        self._price, self._calm = STOLEN_FIRST, 0  # of the next that is stolen; waits that paid since the last
         self._slow: dict[str, tuple[float, float]] = {}  # functions that rest: for how long, and until when
 
     def __repr__(self) -> str:
@@ -50,7 +53,10 @@ class Vigil:
         if now - self._since <= self._watch_s:
             return True
         self._awaits = None
-        self._spend(STOLEN if self._is_stolen(now - looked) else 1.0)
+        if self._is_stolen(now - looked):
+            self._pay_for_stolen()
+            return False
+        self._spend(1.0)
         if awaits:
             self._let_rest(now, awaits)
         return False
@@ -71,13 +77,20 @@ class Vigil:
         if self._slow:
             self._slow.pop(what, None)
         if self._is_stolen(now - self._looked):
-            self._spend(STOLEN)
-        elif self._credit < MOST:
+            self._pay_for_stolen()
+            return True
+        self._calm += 1
+        if self._credit < MOST:
             self._credit += 1.0
         return True
 
     def _is_stolen(self, gap_s: float) -> bool:
         return gap_s > STOLEN_AFTER * self._watch_s
+
+    def _pay_for_stolen(self) -> None:
+        price = STOLEN_FIRST if self._calm >= CALM else self._price
+        self._spend(price)
+        self._price, self._calm = min(2 * price, STOLEN), 0
 
     def _spend(self, waits: float) -> None:
         self._credit = max(LEAST, self._credit - waits)

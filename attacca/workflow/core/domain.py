@@ -17,6 +17,7 @@ from attacca.kernel.chance import Chance
 from attacca.kernel.ids import Ids
 from attacca.kernel.timers import Alarm
 from attacca.model.events import (
+    GRACE_S,
     AskInstances,
     Handed,
     InstanceDown,
@@ -33,6 +34,7 @@ from attacca.model.events import (
 from attacca.model.messages import Send
 from attacca.model.workflow import WorkflowView
 from attacca.policy.placement.types import Placement, begin
+from attacca.workflow.core import handing
 from attacca.workflow.core.books import Books
 from attacca.workflow.core.events import (
     Command,
@@ -50,7 +52,7 @@ from attacca.workflow.core.events import (
     Tick,
 )
 from attacca.workflow.core.graph import Part, Stage, Workflow
-from attacca.workflow.core.keeping import Keeping
+from attacca.workflow.core.keeping import STATES, Keeping
 from attacca.workflow.core.moving import Moving
 from attacca.workflow.core.nodes import LISTED, Nodes
 from attacca.workflow.core.placing import Placing
@@ -136,10 +138,18 @@ class DomainCore:
                 self.keeping.restore(now, event, out)
             case Stored():
                 self.keeping.stored(now, event, out)
+                self._written(event.key, out)
             case StoreFailed():
                 workflow = self.keeping.failed(now, event, out)
                 if workflow is not None:
                     out.append(Reply(workflow.asked, event.error))
+                self._written(event.key, out)
+
+    def _written(self, key: str, out: list[Command]) -> None:
+        """Who hands over waits for what it has synced last."""
+        for workflow in [one for one in self.workflows.values() if one.hands_over]:
+            if key.startswith(f"{STATES}{workflow.id}/"):
+                self._ended(workflow, out)
 
     # What is there.
 
@@ -169,13 +179,15 @@ class DomainCore:
     # What is asked for.
 
     def _start(self, now: float, event: StartAsked, out: list[Command]) -> None:
-        workflow = Workflow(self._ids.next(), event.spec, event.at, now)
+        workflow = Workflow(event.workflow or self._ids.next(), event.spec, event.at, now)
+        workflow.epoch = event.epoch
         refusal = self._refusal(workflow)
         if refusal is not None:
             out.append(Reply(event.id, refusal))
             return
         workflow.asked = event.id
         self.workflows[workflow.id] = workflow
+        handing.inherit(workflow, event.left, out)
         self.keeping.accept(workflow, out)
 
     def _refusal(self, workflow: Workflow) -> AttaccaError | None:
@@ -193,15 +205,20 @@ class DomainCore:
             out.append(Reply(event.id, error))
             return
         workflow.stops.append(event.id)
-        if not workflow.is_stopping:
-            self._end(workflow, "it was asked for", out)
+        if workflow.is_stopping:
+            return
+        if event.hands_over:
+            handing.hold(workflow, self.placing, out)
+        self._end(workflow, "it was asked for", out)
 
     def _end(self, workflow: Workflow, why: str, out: list[Command]) -> None:
         workflow.is_stopping = True
         self.moving.end(list(workflow.parts.values()), Conflict("the workflow was stopped", ""), out)
         for part in workflow.parts.values():
             if part.instance and part.worker:
-                out.append(Send(part.worker, StopInstance(part.instance, why)))
+                grace_s = part.spec.timeout_s if workflow.hands_over else GRACE_S
+                stop = StopInstance(part.instance, why, hands_over=workflow.hands_over, grace_s=grace_s)
+                out.append(Send(part.worker, stop))
             self.standby.stop(part, why, out)
             part.stage = Stage.STOPPING if part.instance else Stage.GONE
         self._ended(workflow, out)
@@ -210,12 +227,15 @@ class DomainCore:
         parts = workflow.parts.values()
         if not workflow.is_stopping or any(part.instance or (part.spare and part.spare.instance) for part in parts):
             return
+        if workflow.hands_over and any(part.key in self.placing.writing for part in parts):
+            return  # what it has synced last is not kept yet
         del self.workflows[workflow.id]
+        outcome = handing.over(workflow) if workflow.hands_over else None
         self.wills.end(workflow, out)
         self.keeping.erase(workflow, out)
         if workflow.asked:
             out.append(Reply(workflow.asked, workflow.failure or Cancelled("it was stopped before all of it was up")))
-        out.extend(Reply(id_, None) for id_ in workflow.stops)
+        out.extend(Reply(id_, outcome) for id_ in workflow.stops)
 
     # What workers say.
 

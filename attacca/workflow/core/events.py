@@ -4,6 +4,7 @@ import msgspec
 
 from attacca.errors import AttaccaError
 from attacca.model.events import Handed, InstanceDown, Instances, InstanceUp, OfInstances, StateSynced, Strayed
+from attacca.model.federation import Left
 from attacca.model.machine import Machine
 from attacca.model.messages import Send
 from attacca.model.sandbox import WorkerView
@@ -11,11 +12,12 @@ from attacca.model.workflow import WorkflowSpec, WorkflowView
 
 
 class Record(msgspec.Struct, frozen=True):
-    """A workflow as it lies in the store."""
+    """A workflow as it lies in the store. `epoch`: of its federation; 0: it is of none."""
 
     id: str
     spec: WorkflowSpec
     started_at: float
+    epoch: int = 0
 
 
 class Before(msgspec.Struct, frozen=True):
@@ -39,18 +41,23 @@ class StateRecord(msgspec.Struct, frozen=True):
 
 
 class StartAsked(msgspec.Struct, frozen=True):
-    """`at`: seconds since 1970. Ends in one Reply, when all instances are up or one cannot be."""
+    """`at`: seconds since 1970. Ends in one Reply, when all instances are up or one cannot be. Where a federation
+    starts it, it has an id already, an epoch, and what it left behind elsewhere."""
 
     id: str
     spec: WorkflowSpec
     at: float
+    workflow: str = ""
+    epoch: int = 0
+    left: tuple[Left, ...] = ()
 
 
 class StopAsked(msgspec.Struct, frozen=True):
-    """Ends in one Reply, when nothing of it is left."""
+    """Ends in one Reply, when nothing of it is left; where it is handed over, with what it leaves behind."""
 
     id: str
     workflow: str
+    hands_over: bool = False
 
 
 class MigrateAsked(msgspec.Struct, frozen=True):
@@ -122,11 +129,17 @@ class Erase(msgspec.Struct, frozen=True):
     key: str
 
 
+class HandedOver(msgspec.Struct, frozen=True):
+    """Whoever follows a workflow that has ended here begins with it."""
+
+    left: tuple[Left, ...]
+
+
 class Reply(msgspec.Struct, frozen=True):
     """The answer to the StartAsked, StopAsked or MigrateAsked of that id."""
 
     id: str
-    outcome: WorkflowView | AttaccaError | None
+    outcome: WorkflowView | HandedOver | AttaccaError | None
 
 
 Reported = InstanceUp | InstanceDown | StateSynced | Instances | Strayed | Handed

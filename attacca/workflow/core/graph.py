@@ -135,8 +135,8 @@ class Workflow:
     """`generation` grows with each change of where its outputs lead."""
 
     __slots__ = (
-        "asked", "failure", "generation", "id", "is_durable", "is_learning", "is_stopping", "parts",
-        "replicas", "senders", "spec", "started_at", "stops",
+        "asked", "epoch", "failure", "generation", "hands_over", "id", "is_durable", "is_learning", "is_stopping",
+        "parts", "replicas", "senders", "spec", "started_at", "stops",
     )  # fmt: skip
 
     def __init__(self, name: str, spec: WorkflowSpec, started_at: float, now: float) -> None:
@@ -145,7 +145,8 @@ class Workflow:
         self.asked = ""  # whoever waits until all are up
         self.stops: list[str] = []  # those who wait for its end
         self.failure: AttaccaError | None = None
-        self.is_durable = self.is_stopping = False
+        self.is_durable = self.is_stopping = self.hands_over = False
+        self.epoch = 0  # of the federation that has started it; 0: it is of none
         self.is_learning = False  # after a restart: nodes have not said yet what they run of it
         self.replicas: dict[str, list[Part]] = {}  # by component
         self.senders: dict[str, list[str]] = {}  # by component: those that lead to it

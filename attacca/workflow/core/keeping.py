@@ -31,7 +31,7 @@ class Keeping:
         return f"<Keeping {len(self._versions)} keys, {len(self._syncs)} being written>"
 
     def accept(self, workflow: Workflow, out: list[Command]) -> None:
-        record = Record(workflow.id, workflow.spec, workflow.started_at)
+        record = Record(workflow.id, workflow.spec, workflow.started_at, workflow.epoch)
         out.append(Put(WORKFLOWS + workflow.id, msgspec.json.encode(record), 0))
 
     def joined(self, out: list[Command]) -> None:
@@ -136,6 +136,7 @@ class Keeping:
             workflow = Workflow(record.id, record.spec, record.started_at, now + LEARN_S)
             self._books.workflows[record.id] = workflow
             workflow.is_durable = workflow.is_learning = True
+            workflow.epoch = record.epoch
             self._versions[WORKFLOWS + record.id] = version
             for part in workflow.parts.values():
                 part.number = self._term * NUMBERS

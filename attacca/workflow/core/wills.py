@@ -100,7 +100,7 @@ class Wills:
 
     def _leave(self, part: Part, will: Will, out: list[Command]) -> None:
         part.follows.update(dict.fromkeys(will.follows))
-        if part.workflow.is_stopping:
+        if part.workflow.is_stopping and not part.workflow.hands_over:
             self._settle(will, out)
         elif will.unheard or will.unsent or will.follows:
             part.wills[will.id] = will

@@ -6,6 +6,7 @@ import pytest
 
 from attacca.cli.functions.invoke import read_body, read_headers, server_timing, sub_path, together
 from attacca.errors import BadConfig, NotFound
+from tests.cases import each
 
 
 def test_arguments_are_json_where_they_can_be() -> None:
@@ -50,9 +51,7 @@ def test_a_body_is_said_once() -> None:
         read_body(None, ["a"], "")
 
 
-@pytest.mark.parametrize(
-    ("path", "sub"), [("", ""), ("/", "/"), ("a b", "/a%20b"), ("/items/7", "/items/7"), ("%20", "/%20")]
-)
+@each("path, sub", [("", ""), ("/", "/"), ("a b", "/a%20b"), ("/items/7", "/items/7"), ("%20", "/%20")])
 def test_a_sub_path_is_quoted_once(path: str, sub: str) -> None:
     assert sub_path(path) == sub
 
@@ -72,8 +71,8 @@ def test_an_at_names_a_file_as_with_curl(tmp_path: Path, monkeypatch: pytest.Mon
     assert read_body("@-", [], "") == (b"[1]", "application/json")
 
 
-@pytest.mark.parametrize(
-    ("queries", "target"),
+@each(
+    "queries, target",
     [
         ([], ""),
         ([""], ""),
@@ -93,7 +92,7 @@ def test_headers_of_one_name_are_one() -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("line", ["nothing", ": x", "a b: c", "a: \r\nb: c", "a: \u20ac", "\xe9: x"])
+@each("line", ["nothing", ": x", "a b: c", "a: \r\nb: c", "a: \u20ac", "\xe9: x"])
 def test_what_is_no_header_is_refused(line: str) -> None:
     with pytest.raises(BadConfig):
         read_headers([line])

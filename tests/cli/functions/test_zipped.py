@@ -10,6 +10,7 @@ from attacca.cli.functions.zipped import opened, unpack
 from attacca.control.config import ArchiveLimits
 from attacca.errors import AttaccaError, BadRequest, PayloadTooLarge
 from attacca.io.archive import pack
+from tests.cases import each
 
 LIMITS = ArchiveLimits(packed_mb=1, unpacked_mb=1, entries=20)
 LINK = 0o120777
@@ -59,8 +60,8 @@ def test_what_is_no_zip_is_left_as_it_is(tmp_path: Path) -> None:
         assert code == (tmp_path, ())
 
 
-@pytest.mark.parametrize(
-    ("entries", "top"),
+@each(
+    "entries, top",
     [
         ([("repo-main/main.py", ""), ("repo-main/lib/a.py", "")], "repo-main"),
         ([("__MACOSX/x", ""), ("shop/main.py", "")], "shop"),
@@ -88,8 +89,8 @@ def test_utf_8_that_does_not_say_so_is_seen(tmp_path: Path) -> None:
     assert taken(tmp_path, data) == ["c\xe9e.py"]
 
 
-@pytest.mark.parametrize(
-    ("data", "said"),
+@each(
+    "data, said",
     [
         (zipped(("../x.py", "")), "leads out"),
         (zipped(("a/../../x.py", "")), "leads out"),

@@ -26,6 +26,7 @@ from attacca.cli.screens.terminal import (
     visible,
 )
 from attacca.errors import NotFound
+from tests.cases import each
 
 TIMINGS = st.dictionaries(st.sampled_from(sorted(PARTS)), st.floats(0, 40), max_size=6)
 
@@ -39,15 +40,13 @@ def test_a_bar_is_as_wide_as_asked_and_shows_every_part_that_took_time(timing: d
     assert all(count >= 1 for _, count in cells)
 
 
-@pytest.mark.parametrize(
-    ("value", "text"), [(0, "·"), (-1, "·"), (0.041, "0.04"), (1.234, "1.23"), (12.34, "12.3"), (1234.5, "1234")]
-)
+@each("value, text", [(0, "·"), (-1, "·"), (0.041, "0.04"), (1.234, "1.23"), (12.34, "12.3"), (1234.5, "1234")])
 def test_milliseconds(value: float, text: str) -> None:
     assert milliseconds(value) == text
 
 
-@pytest.mark.parametrize(
-    ("value", "text"),
+@each(
+    "value, text",
     [
         (-1, "0.0s"),
         (0.42, "0.4s"),

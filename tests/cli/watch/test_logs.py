@@ -4,16 +4,15 @@ import pytest
 
 from attacca.cli.watch.logs import address, rendered, span
 from attacca.errors import BadConfig
+from tests.cases import each
 
 
-@pytest.mark.parametrize(
-    ("text", "seconds"), [("90", 90), ("30s", 30), ("10m", 600), ("1.5h", 5400), (" 2 d ", 172_800)]
-)
+@each("text, seconds", [("90", 90), ("30s", 30), ("10m", 600), ("1.5h", 5400), (" 2 d ", 172_800)])
 def test_a_span_of_time(text: str, seconds: float) -> None:
     assert span(text) == seconds
 
 
-@pytest.mark.parametrize("text", ["", "m", "10 minutes", "-1s", "1w"])
+@each("text", ["", "m", "10 minutes", "-1s", "1w"])
 def test_what_is_no_span_of_time(text: str) -> None:
     with pytest.raises(BadConfig, match="is not a span of time"):
         span(text)

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from attacca.cli.workflows import proxy
 from attacca.errors import BadRequest
+from tests.cases import each
 from tests.workflow.mirror.test_keys import LOG, NODE, PID, STATE, WORKFLOW, F
 
 DICT = msgspec.to_builtins(STATE)
@@ -16,8 +17,8 @@ NAMES = proxy.node_names(DICT, "hostname")
 SAMPLE = {"instance": "w.f.1", "id": PID, "metric": "function_execution_time", "at": 1725557090.0924, "value": 0.25}
 
 
-@pytest.mark.parametrize(
-    ("what", "lines"),
+@each(
+    "what, lines",
     [
         ("functions", [f"{F} -> {NODE}"]),
         ("resources", []),

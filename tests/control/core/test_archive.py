@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from attacca.control.config import ArchiveLimits
 from attacca.control.core.archive import Intake, Item
 from attacca.errors import AttaccaError, BadRequest, PayloadTooLarge
+from tests.cases import each
 
 LIMITS = ArchiveLimits(unpacked_mb=1, entries=5, path_bytes=40, depth=4)
 
@@ -24,7 +25,7 @@ def test_directories_and_what_no_function_needs_are_passed_over() -> None:
     assert take("a/__pycache__/b.txt", "a/b.pyc", ".git/config", "x/.venv/y") == [None] * 4
 
 
-@pytest.mark.parametrize(
+@each(
     "path",
     ["/etc/passwd", "../a", "a/../../b", "a/..", "a\\b", "a\nb", "a\x00b", "a\x7f", "\udcff", "x" * 41, "a/b/c/d/e"],
 )

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from attacca.control.core.form import BEFORE_BYTES, HEAD_BYTES, Began, Form, Over, Piece, boundary_of
 from attacca.errors import BadRequest
+from tests.cases import each
 
 MARK = b"\r\n--edge"
 CONTENT = st.lists(
@@ -61,14 +62,14 @@ def test_a_form_is_understood_however_it_is_cut(
     assert read([whole[at : at + 1] for at in range(len(whole))]) == wanted
 
 
-@pytest.mark.parametrize(
+@each(
     "body",
     [
         b"", b"--edge", b"--edge\r\n", b"--edge--"[:-1], body_of([("a", b"x")])[:-6], b"x" * (BEFORE_BYTES + 100),
         b"--edgeX", b"--edge\r\n\r\nx\r\n--edge--", b'--edge\r\ncontent-disposition: form-data\r\n\r\n\r\n--edge--',
         b"--edge\r\na: " + b"b" * (HEAD_BYTES + 10), b'--edge\r\nname="a"\r\n\r\nx\r\n--edge--',
     ],
-    ids=range(11),
+
 )  # fmt: skip
 def test_what_is_no_form_is_refused(body: bytes) -> None:
     with pytest.raises(BadRequest):
@@ -83,7 +84,7 @@ def test_any_bytes_are_a_form_or_refused(pieces: list[bytes]) -> None:
         assert error.hint  # noqa: PT017 - either is fine
 
 
-@pytest.mark.parametrize(
+@each(
     "kind",
     ["", "text/plain; boundary=a", "multipart/form-data", *("multipart/form-data; boundary=" + one for one in BAD)],
 )
@@ -102,7 +103,7 @@ AMBIGUOUS = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("head", AMBIGUOUS, ids=range(len(AMBIGUOUS)))
+@each("head", AMBIGUOUS)
 def test_a_head_that_others_could_read_otherwise_is_refused(head: bytes) -> None:
     with pytest.raises(BadRequest):
         read([b"--edge\r\n" + head + b"\r\n\r\n{}\r\n--edge--"])
@@ -129,9 +130,7 @@ def test_other_parameters_are_passed_over(kind: str) -> None:
     assert boundary_of(kind.replace("%s", "9" * 5000)) == "edge"
 
 
-@pytest.mark.parametrize(
-    "rest", ["; boundary=a; boundary=b", '; boundary="a', "; boundary=a b", "; boundary*=utf-8''a", ";="]
-)
+@each("rest", ["; boundary=a; boundary=b", '; boundary="a', "; boundary=a b", "; boundary*=utf-8''a", ";="])
 def test_a_boundary_has_one_reading(rest: str) -> None:
     with pytest.raises(BadRequest):
         boundary_of("multipart/form-data" + rest)

@@ -12,6 +12,7 @@ from attacca.model.resources import Resources
 from attacca.model.sandbox import Capacity
 from attacca.policy.placement.random import Random
 from attacca.policy.scaling.knative import Knative
+from tests.cases import each
 from tests.control.stage import Stage, deploy
 
 CLUSTER = Settings(name="a", scheduling=Scheduling.CLUSTER)
@@ -92,8 +93,8 @@ def test_what_a_function_leaves_out_is_the_servers() -> None:
     assert placement(server.placement) == Random()
 
 
-@pytest.mark.parametrize(
-    ("scale", "words"),
+@each(
+    "scale, words",
     [
         (Scale(scaling={"policy": "magic"}), "no scaling policy is called 'magic'"),
         (Scale(scaling={"colour": 3}), "scaling policy 'knative'.*colour"),

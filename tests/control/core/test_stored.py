@@ -16,6 +16,7 @@ from attacca.model.function import (
     Signature,
     WasmModule,
 )
+from tests.cases import each
 
 REVISION = Revision(
     function="a",
@@ -82,7 +83,7 @@ def test_other_artefacts_are_read_as_they_were_written(artefact: Artefact) -> No
         decode("functions/a", msgspec.json.encode(function).replace(b"2" * 40, b"latest"))
 
 
-@pytest.mark.parametrize(
+@each(
     "value",
     [
         changed("name", to="b"), changed("current", to=9), changed("last", to=1), changed("last", to=2**60),
@@ -97,7 +98,7 @@ def test_other_artefacts_are_read_as_they_were_written(artefact: Artefact) -> No
         msgspec.json.encode(KEPT).replace(b'"created_at":0.0', b'"created_at":1e400'),
         msgspec.json.encode(KEPT)[:-1] + b',"more":' + b"[" * 100_000 + b"}",
     ],
-    ids=range(25),
+
 )  # fmt: skip
 def test_what_attacca_has_not_written_is_refused(value: bytes) -> None:
     with pytest.raises(StateCorrupt, match="functions/a"):

@@ -11,6 +11,7 @@ from attacca.control.config import ArchiveLimits
 from attacca.control.deploy.archive import Unpacked, _Careful, _Headers, unpack
 from attacca.errors import AttaccaError, BadRequest, PayloadTooLarge
 from attacca.io.archive import pack
+from tests.cases import each
 
 LIMITS = ArchiveLimits(packed_mb=1, unpacked_mb=2, entries=50)
 
@@ -59,8 +60,8 @@ def test_the_digest_is_of_paths_contents_and_executable_bits_alone(tmp_path: Pat
     assert digest("6", entry("a", b"1"), entry("c", b"2")) != same
 
 
-@pytest.mark.parametrize(
-    ("bad", "said"),
+@each(
+    "bad, said",
     [
         (entry("/abs"), "absolute"),
         (entry("../../escape"), "leads out"),
@@ -88,11 +89,11 @@ def test_a_link_and_then_a_file_through_it_writes_nothing_outside(tmp_path: Path
     assert os.listdir(outside) == []
 
 
-@pytest.mark.parametrize(
+@each(
     "data",
     [b"", b"not gzip", gzip.compress(b""), gzip.compress(b"not tar" * 200), archive(entry("a"))[:-20],
      gzip.compress(entry("a", b"x" * 2000)[:1000]), gzip.compress(b"\0" * 1024)],
-    ids=len,
+
 )  # fmt: skip
 def test_what_is_no_archive_is_refused_clearly(tmp_path: Path, data: bytes) -> None:
     with pytest.raises(BadRequest) as caught:
@@ -138,7 +139,7 @@ def test_many_entries_are_counted_before_anything_is_written(tmp_path: Path) -> 
     assert os.listdir(tmp_path) == []
 
 
-@pytest.mark.parametrize("piece", [1, 511, 512, 513, 10_000])
+@each("piece", [1, 511, 512, 513, 10_000])
 def test_headers_are_counted_however_they_come(piece: int) -> None:
     data = (
         entry("a", b"x" * 513) + entry("././@LongLink", b"l" * 600, tarfile.GNUTYPE_LONGNAME) + entry("b", b"")

@@ -5,6 +5,7 @@ import pytest
 
 from attacca.control.deploy.manifest import Found, find
 from attacca.errors import BadRequest
+from tests.cases import each
 
 PROJECT = '[project]\nname = "x"\nrequires-python = ">=3.8"\ndependencies = ["from-project"]\n'
 HEADER = "# /// script\n# dependencies = ['from-header']\n# ///\n"
@@ -23,8 +24,8 @@ def lines(directory: Path, files: dict[str, str | bytes]) -> list[str]:
     return [] if required is None else list(required.lines)
 
 
-@pytest.mark.parametrize(
-    ("files", "required", "note"),
+@each(
+    "files, required, note",
     [
         ({}, [], ""),
         ({"requirements.txt": "a"}, ["a"], ""),
@@ -73,8 +74,8 @@ def test_one_file_counts_and_the_rest_is_said(
     assert (note in "\n".join(told.notes)) if note else not told.notes
 
 
-@pytest.mark.parametrize(
-    ("files", "said"),
+@each(
+    "files, said",
     [
         ({"requirements.txt": b"a\nb\xe9\n"}, r"requirements\.txt is not UTF-8 \(line 2\)"),
         ({"requirements.txt": "-r b.txt", "b.txt": b"\xff"}, r"b\.txt is not UTF-8"),

@@ -1,8 +1,6 @@
 from math import inf
 from typing import Any
 
-import pytest
-
 from attacca.errors import Draining, NotFound, QueueFull
 from attacca.gateway.core.events import (
     Answer,
@@ -16,6 +14,7 @@ from attacca.gateway.core.events import (
 from attacca.model.function import Signature
 from attacca.model.invocation import Failed, FunctionError, Ok, Start, Timing
 from attacca.model.messages import Body, Deleted, Deployed, Flow, ResponseBody, Send, Withdraw
+from tests.cases import each
 from tests.gateway.play import revision
 from tests.gateway.stage import Stage, dispatched, told
 
@@ -265,7 +264,7 @@ def test_it_is_sent_again_only_once_and_waits_no_longer_than_others() -> None:
     assert all(call.why.startswith("sent again, its process") for call in g.core.functions.calls("f", 9))
 
 
-@pytest.mark.parametrize(
+@each(
     "what",
     [
         *("plain", "streamed in", "streamed out", "waiting", "client left", "draining", "replaced", "deleted"),

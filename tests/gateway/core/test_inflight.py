@@ -1,6 +1,7 @@
 import pytest
 
 from attacca.gateway.core.inflight import RETRY_AFTER_MOST_S, STATUS, Function
+from tests.cases import each
 from tests.gateway.play import revision
 
 
@@ -21,8 +22,8 @@ def test_one_arrival_tells_nothing_and_two_at_once_are_not_infinitely_frequent()
     assert rate_after(5.0, 5.0) == 1e6
 
 
-@pytest.mark.parametrize(
-    ("exec_s", "waiting", "running", "retry_after_s"),
+@each(
+    "exec_s, waiting, running, retry_after_s",
     [
         (0.0, 10, 0, 1),
         (0.5, 10, 2, 3),

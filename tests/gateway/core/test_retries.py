@@ -1,11 +1,10 @@
 from typing import Any
 
-import pytest
-
 from attacca.errors import NoCapacity
 from attacca.gateway.core.events import Answer
 from attacca.model.invocation import Failed, Ok
 from attacca.model.messages import Deleted, Deployed, Heartbeat, Send, WorkerJoined, WorkerLeft
+from tests.cases import each
 from tests.gateway.play import revision, view
 from tests.gateway.stage import Stage, dispatched, told
 
@@ -78,7 +77,7 @@ def test_an_idempotent_one_that_ran_is_sent_again_and_the_late_answer_is_ignored
     assert (call.id, call.outcome, one.attempts) == ("1", "ok", 2)
 
 
-@pytest.mark.parametrize("what", ["plain", "streamed in", "streamed out", "replaced", "deleted"])
+@each("what", ["plain", "streamed in", "streamed out", "replaced", "deleted"])
 def test_what_ran_and_may_not_run_twice_is_over(what: str) -> None:
     g = stage("a", "b", idempotent=what != "plain")
     one = g.admit(0.0, more=what == "streamed in")

@@ -3,6 +3,7 @@ import pytest
 from attacca.gateway.config import GatewayConfig
 from attacca.gateway.dialects.by_host import named_by
 from attacca.gateway.dialects.speaking import speak
+from tests.cases import each
 from tests.gateway.http.stage import Stage, error
 from tests.gateway.wire import get
 
@@ -53,6 +54,6 @@ def test_where_everybody_needs_a_token_it_is_needed_here_too() -> None:
     assert line.ask(call("echo", "Authorization: Bearer t")).body == b"1"
 
 
-@pytest.mark.parametrize("host", [b"", b"localhost", b"127.0.0.1:80", b"[::1]:80", b"evil.example", b"x" * 64, b":80"])
+@each("host", [b"", b"localhost", b"127.0.0.1:80", b"[::1]:80", b"evil.example", b"x" * 64, b":80"])
 def test_what_names_no_function(host: bytes) -> None:
     assert named_by(host) is None

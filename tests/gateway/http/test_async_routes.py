@@ -15,6 +15,7 @@ from attacca.kernel.rand import Streams
 from attacca.model.async_call import AsyncCall, Record, State, Unwritten, Write
 from attacca.model.function import AsyncSettings, Signature
 from attacca.model.invocation import Failed, FunctionError, Ok, Outcome
+from tests.cases import each
 from tests.fuzz.reading import Answer
 from tests.gateway.http.stage import Line, Stage, error
 from tests.gateway.play import revision
@@ -119,8 +120,8 @@ def test_one_that_goes_away_while_it_waits_leaves_nothing() -> None:
     assert here.later._waiters == {}
 
 
-@pytest.mark.parametrize(
-    ("request_bytes", "code"),
+@each(
+    "request_bytes, code",
     [
         (post("/async-function/nobody", b"{}"), "not_found"),
         (get("/async-function/echo", method="HEAD"), "method_not_allowed"),
@@ -314,8 +315,8 @@ def test_a_token_of_the_servers_own_is_not_kept() -> None:
     assert error(here.ask(post("/async-function/stream", b"{}"))).code == "unauthorized"
 
 
-@pytest.mark.parametrize(
-    ("body", "kind", "shown"),
+@each(
+    "body, kind, shown",
     [
         (b'{"a": 1}', "application/json; charset=utf-8", b'{"body":{"a": 1}}'),
         (b"{", "application/json", b'{"text":"{"}'),

@@ -1,9 +1,8 @@
 """Clients in memory: who is too slow, who does not read, and who leaves."""
 
-import pytest
-
 from attacca.gateway.http.asgi_adapter import Receive, Scope, Send
 from attacca.model.invocation import Ok
+from tests.cases import each
 from tests.gateway.http.stage import Line, Stage, error
 from tests.gateway.wire import CHUNKED, chunk, get, post
 
@@ -17,8 +16,8 @@ def statuses(line: Line) -> list[int]:
 # Slow clients.
 
 
-@pytest.mark.parametrize(
-    ("begun", "seconds", "code"),
+@each(
+    "begun, seconds, code",
     [
         (b"GET /function/echo HTT", 11, 408),
         (post("/function/echo", b"xx")[:-1], 31, 408),
@@ -126,7 +125,7 @@ def begin(*pieces: bytes) -> tuple[Stage, Line]:
     return here, here.connect().send(*pieces)
 
 
-@pytest.mark.parametrize(
+@each(
     "pieces",
     [
         (b"GET /func",),

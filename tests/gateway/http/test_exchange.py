@@ -5,6 +5,7 @@ import pytest
 from attacca.gateway.config import GatewayConfig
 from attacca.model.invocation import Ok
 from attacca.model.messages import Flow
+from tests.cases import each
 from tests.gateway.http.stage import Line, Stage, error
 from tests.gateway.wire import CHUNKED, chunk, get, post
 
@@ -66,8 +67,8 @@ def test_who_waits_to_be_invited_and_is_not_may_not_go_on() -> None:
         assert (line.answer().closes, line.has_ended) == (closes, closes)
 
 
-@pytest.mark.parametrize(
-    ("data", "code"),
+@each(
+    "data, code",
     [
         (post("/function/echo", bytes(5 * MB))[:200], (413, "payload_too_large")),
         (get("/function/echo", "Content-Length: 1e3", method="POST"), (400, "bad_request")),

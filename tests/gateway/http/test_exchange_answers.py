@@ -5,6 +5,7 @@ import pytest
 from attacca.gateway.config import GatewayConfig
 from attacca.model.function import Signature
 from attacca.model.invocation import Failed, FunctionError, Ok, Outcome
+from tests.cases import each
 from tests.gateway.http.stage import Line, Stage, error
 from tests.gateway.http.test_exchange import MB, TIGHT, upload
 from tests.gateway.play import revision
@@ -88,8 +89,8 @@ def test_a_chunked_answer() -> None:
     assert answer.all(b"x-attacca-start") == [b"warm"]
 
 
-@pytest.mark.parametrize(
-    ("sent", "length", "outcome", "body", "has_ended"),
+@each(
+    "sent, length, outcome, body, has_ended",
     [
         (b"onetwo", b"6", Ok(streamed=True), b"onetwo", False),
         (b"onetwo", b"3", Ok(streamed=True), b"one", True),
@@ -136,8 +137,8 @@ def test_a_streamed_answer_without_a_body(method: str, status: int) -> None:
     assert line.ask(post("/function/echo", b"x")).body == b"x"
 
 
-@pytest.mark.parametrize(
-    ("status", "headers"),
+@each(
+    "status, headers",
     [(200, (b"x", b"a\r\nb: c")), (200, (b"x y", b"a")), (100, (b"x", b"y")), (200, (b"content-length", b"x"))],
 )
 def test_a_streamed_answer_that_http_does_not_allow(status: int, headers: tuple[bytes, bytes]) -> None:

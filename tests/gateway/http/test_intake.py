@@ -1,10 +1,9 @@
 """How much room a body asks for, as it comes."""
 
-import pytest
-
 from attacca.gateway.config import GatewayConfig
 from attacca.gateway.http.intake import SMALL, Asked, Intake, too_large, too_slow
 from attacca.gateway.http.room import Rooms
+from tests.cases import each
 
 MB = 1 << 20
 CONFIG = GatewayConfig(buffers_mb=16, max_body_mb=4)
@@ -17,8 +16,8 @@ def intake(announced: int | None, rooms: Rooms) -> Intake:
     return one
 
 
-@pytest.mark.parametrize(
-    ("announced", "size", "bodies", "pieces"),
+@each(
+    "announced, size, bodies, pieces",
     [
         (100, 0, 0, 0),
         (100, 1, 0, 100),

@@ -3,11 +3,11 @@
 import socket
 import struct
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from attacca.gateway.http.peer_uid import ANY_COOKIE, ENDS, ESTABLISHED, HEADER, OWNER, TOLD, owner, packed, uid
+from tests.cases import each
 
 CLIENT, SERVER = ("127.0.0.1", 50_000), ("127.0.0.1", 8080)
 MAPPED = bytes(10) + b"\xff\xff"
@@ -46,8 +46,8 @@ def test_ipv4_is_asked_for_as_such_whatever_a_socket_calls_it() -> None:
     assert packed(("::ffff:127.0.0.1", 50_000), SERVER) == packed(CLIENT, SERVER)
 
 
-@pytest.mark.parametrize(
-    ("theirs", "ours"),
+@each(
+    "theirs, ours",
     [
         (("not an address", 1), SERVER),
         (("", 1), SERVER),
@@ -84,7 +84,7 @@ def test_another_socket_proves_nothing() -> None:
             assert owner(told(other, family=family), ends()) is None
 
 
-@pytest.mark.parametrize("state", [state for state in range(14) if state != ESTABLISHED])
+@each("state", [state for state in range(14) if state != ESTABLISHED])
 def test_a_socket_in_any_other_state_proves_nothing(state: int) -> None:
     assert owner(told(ends(), state=state, user=0), ends()) is None
 

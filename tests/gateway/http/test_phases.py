@@ -4,6 +4,7 @@ import pytest
 
 from attacca.errors import IllegalTransition
 from attacca.gateway.http.phases import EVENTS, Phase
+from tests.cases import each
 from tests.gateway.http.stage import Stage
 
 TABLE = """\
@@ -31,7 +32,7 @@ def test_the_table_has_all_of_them() -> None:
     }
 
 
-@pytest.mark.parametrize("phase", [phase.name.lower() for phase in Phase])
+@each("phase", [phase.name.lower() for phase in Phase])
 def test_a_phase_meets_every_event(phase: str) -> None:
     for _, event, becomes in (row for row in ROWS if row[0] == phase):
         meet(phase, event, becomes)

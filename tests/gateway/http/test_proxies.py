@@ -4,6 +4,7 @@ import pytest
 
 from attacca.gateway.config import GatewayConfig
 from attacca.gateway.http.proxies import Proxies
+from tests.cases import each
 
 NEAR = ("127.0.0.1", 5123)
 PROXIES = Proxies(["127.0.0.0/8", "::1", "10.0.0.0/8"])
@@ -32,8 +33,8 @@ def test_a_named_proxy_is_believed() -> None:
     assert told(proto="https") == ("127.0.0.1", 5123, "https", b"")
 
 
-@pytest.mark.parametrize(
-    ("hops", "client"),
+@each(
+    "hops, client",
     [
         ("1.2.3.4, 203.0.113.7", "203.0.113.7"),  # the first is what the client wrote
         ("203.0.113.7, 10.0.0.1", "203.0.113.7"),

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from attacca.errors import AttaccaError, Forbidden
 from attacca.gateway.http.reader import HEADS_KEPT, HEADS_SEEN, MISSES_MOST, Heads, Part, Reader
 from attacca.gateway.http.request import Head
+from tests.cases import each
 from tests.gateway.wire import CHUNKED, chunk, get, post
 
 LIMIT = 4096
@@ -67,8 +68,8 @@ def test_a_body_that_was_not_taken_is_whole_in_the_end() -> None:
     assert one.coming is None
 
 
-@pytest.mark.parametrize(
-    ("pieces", "error"),
+@each(
+    "pieces, error",
     [
         ((b"nonsense\r\n\r\n",), "bad_request"),
         ((get("/", CHUNKED, "Content-Length: 3", method="POST"),), "bad_request"),
@@ -223,7 +224,7 @@ def test_who_never_sends_the_same_is_looked_up_only_now_and_then() -> None:
     assert hits[-1][0] is known
 
 
-@pytest.mark.parametrize(
+@each(
     "data",
     [
         get("/", "Connection: close"),

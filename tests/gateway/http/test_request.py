@@ -1,9 +1,8 @@
 """What a head says of itself, and which heads are no requests."""
 
-import pytest
-
 from attacca.gateway.http import request
 from attacca.gateway.http.request import Fields, Head, misframed, refuse_upgrade
+from tests.cases import each
 
 
 def head(*fields: tuple[bytes, bytes], method: bytes = b"POST", version: str = "1.1") -> Head:
@@ -23,8 +22,8 @@ def test_what_it_says() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("one", "code"),
+@each(
+    "one, code",
     [
         (head(), None),
         (head(version="2.0"), "bad_request"),

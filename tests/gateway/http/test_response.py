@@ -8,6 +8,7 @@ from attacca.gateway.core.inflight import Inflight
 from attacca.gateway.http import response
 from attacca.model.invocation import Failed, FunctionError, Ok, Start, Timing
 from attacca.model.messages import Started
+from tests.cases import each
 from tests.gateway.play import revision
 from tests.gateway.stage import Stage
 
@@ -69,7 +70,7 @@ def test_a_functions_headers_pass_except_those_of_the_connection() -> None:
     )
 
 
-@pytest.mark.parametrize(
+@each(
     "outcome",
     [
         Ok(headers=((b"x", b"a\r\nset-cookie: b=1"),)),
@@ -186,7 +187,7 @@ def test_long_content_types_are_not_remembered() -> None:
     assert sum(len(known) for known in vars(response)["_content_types"]) < 1 << 20
 
 
-@pytest.mark.parametrize("end", ["\n", "\r", "\r\n", "\0", "\x0b", "\r\nx: y", "\n\n"])
+@each("end", ["\n", "\r", "\r\n", "\0", "\x0b", "\r\nx: y", "\n\n"])
 def test_a_line_ends_nowhere_within_a_field(end: str) -> None:
     raw = end.encode()
     for headers in (

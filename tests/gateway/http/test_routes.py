@@ -8,6 +8,7 @@ from attacca.gateway.http.asgi_adapter import Receive, Scope, Send
 from attacca.model.function import Signature
 from attacca.model.invocation import Ok, Request
 from attacca.model.messages import Deployed
+from tests.cases import each
 from tests.fuzz.reading import Answer
 from tests.gateway.http.stage import HERE, PEER, Stage, error
 from tests.gateway.play import revision
@@ -69,8 +70,8 @@ def test_a_function_that_is_deployed_anew_is_asked_in_its_new_way() -> None:
     assert here.worker.dispatched[-1].request.headers != ()
 
 
-@pytest.mark.parametrize(
-    ("target", "status"),
+@each(
+    "target, status",
     [
         ("http://anything:1/function/echo", 200),
         ("/function/%65cho", 200),
@@ -98,8 +99,8 @@ def test_a_request_names_one_host(path: str, hosts: list[str]) -> None:
         assert (error(answer), answer.closes) == ((400, "bad_request"), True)
 
 
-@pytest.mark.parametrize(
-    ("config", "lines", "status"),
+@each(
+    "config, lines, status",
     [
         (None, ["Host: evil.example"], 403),
         (None, ["Host: evil.example", TOKEN], 200),
@@ -154,8 +155,8 @@ def test_a_streamed_answer_too() -> None:
     assert line.answer().all(b"access-control-allow-origin") == [b"*"]
 
 
-@pytest.mark.parametrize(
-    ("name", "lines", "status", "invoked"),
+@each(
+    "name, lines, status, invoked",
     [
         ("echo", [ORIGIN, "Access-Control-Request-Method: PUT"], 204, 0),
         ("echo", ["Origin: https://evil.example", "Access-Control-Request-Method: PUT"], 403, 0),

@@ -1,19 +1,18 @@
 """RTSP is told from HTTP by its request line alone, however that is cut."""
 
-import pytest
-
 from attacca.gateway.http.rtsp import is_asked, is_going_on, place
+from tests.cases import each
 
 LINE = b"GET /x RTSP/1.0\r\n"
 
 
-@pytest.mark.parametrize("data", [LINE, b"\r\n\n" + LINE, b"POST  /x   RTSP/1.1\r\nHost: x", b"endOPTIONS * RTSP/1.1"])
+@each("data", [LINE, b"\r\n\n" + LINE, b"POST  /x   RTSP/1.1\r\nHost: x", b"endOPTIONS * RTSP/1.1"])
 def test_a_request_line_names_rtsp(data: bytes) -> None:
     for cut in range(data.index(b"RTSP")):
         assert is_going_on(data[:cut], data[cut:])
 
 
-@pytest.mark.parametrize(
+@each(
     "data",
     [
         b"GET /x HTTP/1.1\r\nX: GET /x RTSP/1.1\r\n",

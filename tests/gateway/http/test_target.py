@@ -1,12 +1,12 @@
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attacca.gateway.http.target import KEPT, Kind, Target, Targets, parse
+from tests.cases import each
 
 
-@pytest.mark.parametrize(
-    ("url", "name", "path", "query"),
+@each(
+    "url, name, path, query",
     [
         (b"/function/echo", "echo", "/", ""),
         (b"/function/echo/", "echo", "/", ""),
@@ -26,8 +26,8 @@ def test_functions(url: bytes, name: str, path: str, query: str) -> None:
     assert parse(url) == Target(Kind.FUNCTION, name, path, query)
 
 
-@pytest.mark.parametrize(
-    ("url", "kind", "path"),
+@each(
+    "url, kind, path",
     [
         (b"/api", Kind.API, "/api"),
         (b"/api/functions", Kind.API, "/api/functions"),

@@ -10,6 +10,7 @@ from attacca.gateway.http import request
 from attacca.gateway.http.request import Fields
 from attacca.gateway.http.response import Whole
 from attacca.gateway.http.writer import Ending, Writer
+from tests.cases import each
 from tests.gateway.http.stage import Stage
 
 
@@ -60,7 +61,7 @@ ENDINGS: list[tuple[str, Fields, bytes, bool, Ending, bool]] = [
 ]
 
 
-@pytest.mark.parametrize(("version", "fields", "data", "is_whole", "ending", "keep"), ENDINGS)
+@each("version, fields, data, is_whole, ending, keep", ENDINGS)
 def test_how_an_answer_in_pieces_ends(
     version: str, fields: Fields, data: bytes, *, is_whole: bool, ending: Ending, keep: bool
 ) -> None:

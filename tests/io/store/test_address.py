@@ -4,6 +4,7 @@ import pytest
 
 from attacca.errors import BadConfig
 from attacca.io.store.address import Address, masked, parse
+from tests.cases import each
 
 
 def test_sqlite_lies_in_the_state_directory_or_where_it_is_said() -> None:
@@ -42,8 +43,8 @@ def test_nobody_is_shown_a_password() -> None:
     assert "opensesame" not in caught.value.message
 
 
-@pytest.mark.parametrize(
-    ("url", "reason"),
+@each(
+    "url, reason",
     {
         "": "none that attacca knows",
         "mysql://host": "none that attacca knows",

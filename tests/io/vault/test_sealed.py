@@ -8,6 +8,7 @@ import pytest
 from attacca.errors import StateCorrupt, StateUnavailable
 from attacca.io.vault.conformance import check_vault
 from attacca.io.vault.sealed import SealedVault
+from tests.cases import each
 
 
 def test_the_sealed_vault_does_what_a_vault_does(tmp_path: Path) -> None:
@@ -32,9 +33,7 @@ def test_of_many_who_make_a_key_at_once_all_have_the_same(tmp_path: Path) -> Non
     assert [SealedVault(tmp_path / "secret.key").unseal("A", one) for one in sealed] == [b"value"] * 8
 
 
-@pytest.mark.parametrize(
-    "content", [b"", b"no key", b"ab" * 31, b"ab" * 33, b"\xff" * 32, b"ab" * 5000, "é".encode() * 32]
-)
+@each("content", [b"", b"no key", b"ab" * 31, b"ab" * 33, b"\xff" * 32, b"ab" * 5000, "é".encode() * 32])
 def test_a_key_that_is_none_is_named_and_left_as_it_is(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "secret.key"
     path.write_bytes(content)

@@ -6,6 +6,11 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import inspect
 
+from attacca.model.workflow import Component, WorkflowSpec
+
+WHOLE: dict[type, Any] = {  # whose parts belong together
+    WorkflowSpec: WorkflowSpec(name="w", components=(Component(name="log", resource="file-log"),)),
+}
 PATTERNED = {  # of strings that must look like something; each matches the patterns that it is tried for
     "names": (
         "hello",
@@ -92,6 +97,8 @@ def _within(number: float | None, kind: inspect.IntType | inspect.FloatType) -> 
 
 def _struct(chance: random.Random, kind: inspect.StructType) -> Any:
     """Fields may contradict one another: then others are drawn, and at last the default ones stay."""
+    if kind.cls in WHOLE:
+        return WHOLE[kind.cls]
     for _ in range(20):
         fields = {}
         for field in kind.fields:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from attacca.model.resources import KINDS, NOTHING, Resources
 from attacca.policy.placement.kubernetes import Kubernetes, candidates, deviation, points
 from attacca.policy.placement.types import Ask, Placed
+from tests.cases import each
 from tests.drawing import Every, one
 from tests.policy.placement.machines import FLEETS, SMALL, Facts, could, made, placed
 
@@ -46,9 +47,7 @@ def test_examples_by_hand() -> None:
     assert deviation([0.0, 0.5, 1.0]) == pytest.approx(0.408, abs=0.001)
 
 
-@pytest.mark.parametrize(
-    ("count", "looked"), [(99, 99), (150, 100), (250, 120), (1000, 420), (2500, 750), (10000, 500)]
-)
+@each("count, looked", [(99, 99), (150, 100), (250, 120), (1000, 420), (2500, 750), (10000, 500)])
 def test_so_many_are_looked_at(count: int, looked: int) -> None:
     assert candidates(count) == looked
 

@@ -11,6 +11,7 @@ from attacca.policy.queueing import QUEUEING
 from attacca.policy.queueing.heap import HeapQueue
 from attacca.policy.queueing.minheap import MinHeap
 from attacca.policy.queueing.types import Next, Waiting
+from tests.cases import each
 from tests.drawing import Evenly, Every, several
 
 FUNCTIONS = ["a", "b", "c"]
@@ -192,7 +193,7 @@ REASONS = [
 ]
 
 
-@pytest.mark.parametrize(("policy", "item", "why"), REASONS)
+@each("policy, item, why", REASONS)
 def test_each_says_why(policy: str, item: Waiting, why: str) -> None:
     queue = build(QUEUEING, policy, {}, "attacca.policy.queueing").fresh()
     queue.push(0.0, item)

@@ -8,6 +8,7 @@ from attacca.errors import IllegalTransition
 from attacca.model.invocation import Invocation, Request, Start
 from attacca.worker.core.phases import Phase
 from attacca.worker.core.state import Function, QueuedInvocation, RevisionState, Sandbox
+from tests.cases import each
 from tests.worker.stage import revision
 
 TABLE = """\
@@ -65,7 +66,7 @@ ROWS = [
 ]
 
 
-@pytest.mark.parametrize("phase", Phase)
+@each("phase", Phase)
 def test_a_phase_meets_every_event(phase: Phase) -> None:
     for _, name, event, becomes in (row for row in ROWS if row[0] == phase):
         meet(phase, name, event, becomes)

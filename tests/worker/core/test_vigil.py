@@ -1,9 +1,20 @@
-from collections.abc import Callable
-
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attacca.worker.core.vigil import LEAST, MOST, PER_S, REST_MOST_S, REST_S, SLOW_MOST, STOLEN, STOLEN_AFTER, Vigil
+from attacca.worker.core.vigil import (
+    CALM,
+    LEAST,
+    MOST,
+    PER_S,
+    REST_MOST_S,
+    REST_S,
+    SLOW_MOST,
+    STOLEN,
+    STOLEN_AFTER,
+    STOLEN_FIRST,
+    Vigil,
+)
 
 WATCH_S = 100e-6
 STEP_S = WATCH_S / 4
@@ -111,22 +122,31 @@ def test_where_nothing_pays_it_costs_a_hundredth_of_a_processor() -> None:
     assert watch.awake_s < (PER_S * seconds + MOST) * 1.3 * WATCH_S
 
 
-def test_who_has_the_processor_meanwhile_needs_it() -> None:
-    def by_look(vigil: Vigil, now: float) -> None:
-        assert not vigil.goes_on(now)
+def steal(vigil: Vigil, now: float, *, by_look: bool) -> None:
+    """Others have the processor during a wait, which ends by a look or by the answer."""
+    assert vigil.handed(now, "f", 1)
+    now += 1.1 * STOLEN_AFTER * WATCH_S
+    vigil.goes_on(now) if by_look else vigil.answered(now, "f", 0)
 
-    def by_answer(vigil: Vigil, now: float) -> None:
-        assert not vigil.answered(now, "f", 0)
 
-    ends: tuple[Callable[[Vigil, float], None], ...] = (by_look, by_answer)
-    for end in ends:
-        vigil, now = Vigil(WATCH_S), 5.0
-        assert vigil.handed(now, "f", 1)
-        now += 1.1 * STOLEN_AFTER * WATCH_S
-        end(vigil, now)
-        rest_s = (STOLEN - MOST + 1) / PER_S
-        assert not vigil.handed(now + rest_s * 0.9, "g", 1)
-        assert vigil.handed(now + rest_s * 1.1, "g", 1)
+@pytest.mark.parametrize("by_look", [True, False])
+def test_who_has_the_processor_again_and_again_needs_it(*, by_look: bool) -> None:
+    vigil, now = Vigil(WATCH_S), 5.0
+    for _ in range(3):  # at half the last price each
+        steal(vigil, now, by_look=by_look)
+    now += (7 * STOLEN_FIRST + 1) / PER_S
+    steal(vigil, now, by_look=by_look)
+    rest_s = (STOLEN - MOST + 1) / PER_S
+    assert not vigil.handed(now + rest_s * 0.9, "g", 1)
+    assert vigil.handed(now + rest_s * 1.1, "g", 1)
+
+
+def test_who_has_it_once_in_a_while_is_an_accident() -> None:
+    watch = Watch()
+    for _ in range(20):
+        steal(watch.vigil, watch.now, by_look=False)
+        watch.now += REST_S
+        assert all(watch.invoke(WATCH_S / 2, WATCH_S / 2) == (True, True) for _ in range(CALM))
 
 
 def test_credit_is_bounded_on_both_sides() -> None:

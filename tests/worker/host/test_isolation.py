@@ -1,8 +1,7 @@
 """What is said of a machine that lacks something: texts as its kernel gives them."""
 
-import pytest
-
 from attacca.worker.host.isolation import CONTAINER, LIMITS, QUESTIONS, SWITCHES, findings, no_limits
+from tests.cases import each
 
 FINE = dict.fromkeys(QUESTIONS, "")
 REFUSED = "[Errno 1] clone: Operation not permitted"
@@ -34,7 +33,7 @@ def test_root_is_told_of_the_switch_too_because_only_its_sandboxes_need_it() -> 
     assert SWITCHES in hint
 
 
-@pytest.mark.parametrize("key", ["user", "pid", "network", "nested"])
+@each("key", ["user", "pid", "network", "nested"])
 def test_a_limit_that_is_reached_is_called_one(key: str) -> None:
     assert [hint for _, hint in missing(**{key: FULL}).values()] == [LIMITS]
 

@@ -1,10 +1,9 @@
-import pytest
-
 from attacca.worker.host.processors import quota_us, shares, weight
+from tests.cases import each
 
 
-@pytest.mark.parametrize(
-    ("cpus", "of_version_1", "of_version_2"),
+@each(
+    "cpus, of_version_1, of_version_2",
     [(None, 1024, 100), (1.0, 1024, 100), (0.5, 512, 50), (4.0, 4096, 400), (1e-6, 2, 1), (1e6, 262_144, 10_000)],
 )
 def test_a_group_counts_as_many_times_as_it_has_processors(

@@ -2,8 +2,6 @@
 
 import os
 
-import pytest
-
 from attacca.worker.host.watch import (
     DESCRIPTORS,
     Limit,
@@ -17,6 +15,7 @@ from attacca.worker.host.watch import (
     own_share,
     too_much,
 )
+from tests.cases import each
 
 STATUS = """Name:\tpython3
 Umask:\t0022
@@ -96,8 +95,8 @@ def test_a_limit_may_be_reached_and_not_passed() -> None:
     assert f"more than {DESCRIPTORS} open files" in many.why
 
 
-@pytest.mark.parametrize(
-    ("isolation", "limits", "is_told"),
+@each(
+    "isolation, limits, is_told",
     [
         ("process", "rlimits and a watchdog", True),
         ("process", "cgroup v2", False),

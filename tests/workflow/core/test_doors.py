@@ -18,6 +18,7 @@ from attacca.workflow.core.domain import DomainCore
 from attacca.workflow.core.doors import Doors, Said
 from attacca.workflow.core.events import NodeJoined, Record, Restored, StartAsked, StopAsked, Stored, Tick
 from attacca.workflow.core.keeping import WORKFLOWS
+from tests.cases import each
 
 DOOR = Component(
     name="door", resource="http-ingress", configuration={"host": "A.b:80", "path": "/x", "methods": "get, POST"},
@@ -78,7 +79,7 @@ def test_control_that_has_just_begun_says_that_it_does_not_know_all() -> None:
     assert told(Domain().doors.handle(5.0, Restored((), ()))) == [], "there is none that it could have heard of"
 
 
-@pytest.mark.parametrize(
+@each(
     "configuration",
     [{"method": "FOO"}, {"path": "x"}, {"path": "/api/y", "host": "a"}, {"path": "/"}, {"methods": "GET;POST"}],
 )

@@ -8,6 +8,7 @@ import pytest
 from attacca.errors import BadRequest
 from attacca.workflow.core.intents import Cordon, Intent, Migrate, Plan, Uncordon, Verdict, judge, read
 from attacca.workflow.core.state import ComponentState, DomainState, InstanceState, NodeState
+from tests.cases import each
 
 LID, NODE = "10000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002"
 READ: list[tuple[bytes, bytes, Intent]] = [
@@ -37,7 +38,7 @@ REFUSED: list[tuple[bytes, bytes | None, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("key", "value", "intent"), READ)
+@each("key, value, intent", READ)
 def test_they_are_read_as_they_are_written(key: bytes, value: bytes, intent: Intent) -> None:
     assert read(key, value) == intent
 

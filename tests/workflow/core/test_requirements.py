@@ -4,6 +4,7 @@ from attacca.model.machine import Machine
 from attacca.model.resources import Resources
 from attacca.model.workflow import Component, Requirements, WorkflowSpec
 from attacca.workflow.core.requirements import latency_ms, too_far, unfit
+from tests.cases import each
 from tests.workflow.core.stage import function
 
 MACHINE = Machine(
@@ -20,8 +21,8 @@ def required(**options: object) -> Component:
     )
 
 
-@pytest.mark.parametrize(
-    ("component", "why"),
+@each(
+    "component, why",
     [
         (required(), ""),
         (required(nodes=("n1", "n9")), ""),

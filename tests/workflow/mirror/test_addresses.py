@@ -5,6 +5,7 @@ import pytest
 from attacca.errors import BadConfig
 from attacca.workflow.mirror.addresses import address
 from attacca.workflow.mirror.config import MirrorConfig
+from tests.cases import each
 
 
 def test_it_is_a_redis_server(tmp_path: Path) -> None:
@@ -13,9 +14,7 @@ def test_it_is_a_redis_server(tmp_path: Path) -> None:
     assert (found.hosts, found.database, found.password) == ((("host", 6380),), 2, "open")
 
 
-@pytest.mark.parametrize(
-    "url", ["sqlite:", "etcd://host", "http://host", "redis://", "redis://a:1,b:2", "redis://h?prefix=x"]
-)
+@each("url", ["sqlite:", "etcd://host", "http://host", "redis://", "redis://a:1,b:2", "redis://h?prefix=x"])
 def test_what_is_none_is_refused_by_the_name_of_the_setting(url: str) -> None:
     with pytest.raises(BadConfig, match=r"^workflows\.mirror\.url") as caught:
         address(MirrorConfig(url=url))

@@ -3,7 +3,6 @@
 import json
 
 import msgspec
-import pytest
 
 from attacca.model.machine import Machine
 from attacca.model.sandbox import MachineCounts, MachineLoad
@@ -12,6 +11,7 @@ from attacca.workflow.core.state import ComponentState, DomainState, InstanceSta
 from attacca.workflow.mirror.config import Shape
 from attacca.workflow.mirror.keys import fixed, healths, samples, texts, updates
 from attacca.workflow.mirror.writes import Append, Score, Set
+from tests.cases import each
 
 NODE, LOG, F, PID = (f"{number}0000000-0000-4000-8000-000000000000" for number in (1, 2, 3, 4))
 WORKFLOW = "50000000-0000-4000-8000-000000000000"
@@ -138,8 +138,8 @@ def test_samples_are_in_a_list_and_in_a_sorted_set() -> None:
     assert len(told("function_init_time", Shape.BOTH)) == 1
 
 
-@pytest.mark.parametrize(
-    ("number", "text"),
+@each(
+    "number, text",
     [
         (0.00000674, "0.00000674"),
         (1.0, "1"),

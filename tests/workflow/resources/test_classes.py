@@ -19,6 +19,7 @@ from attacca.workflow.resources.redis_client import RedisClient
 from attacca.workflow.resources.runtime import Place, ResourceRuntime
 from attacca.workflow.resources.sqlx import Lite, Postgres
 from attacca.workflow.resources.types import Host, number
+from tests.cases import each
 
 REDIS, MQTT = {"url": "redis://u:p%40@h:1/3"}, {"url": "mqtt://h", "publish": "a"}
 SHOWN = {
@@ -54,8 +55,8 @@ def test_each_says_its_state() -> None:
     assert repr(Bench(runtime, Subject("file-log", {}))) == "<Bench 0 events>"
 
 
-@pytest.mark.parametrize(
-    ("name", "configuration", "says"),
+@each(
+    "name, configuration, says",
     [
         ("file-pusher", {"directory": "../x"}, "leads out"),
         ("file-pusher", {"period-ms": "0"}, "period-ms = '0' is no number from 1"),
@@ -86,7 +87,7 @@ def test_a_request_is_read_from_an_event() -> None:
     assert request(b'{"host":"h","body":"hi"}') == ("GET", "https://h/", {}, b"hi")
 
 
-@pytest.mark.parametrize(
+@each(
     "event",
     [
         b"", b"{}", b'{"host":""}', b'{"host":"a@b"}', b'{"host":"h/x"}', b'{"host":"h","body":[256]}',

@@ -11,6 +11,7 @@ from attacca.gateway.http.response import of_outcome
 from attacca.model.invocation import Ok, Request
 from attacca.workflow.resources.http_ingress import HttpIngress, response
 from attacca.workflow.resources.types import Host
+from tests.cases import each
 
 ASKED = Request(b"h\xc3\xa4", method="POST", path="/a", query="x=1", headers=((b"host", b"a.b"), (b"x-y", b"1")))
 
@@ -67,8 +68,8 @@ def test_an_asynchronous_one_casts_the_body_alone() -> None:
 JSON, TEXT = "application/json", "text/plain; charset=utf-8"
 
 
-@pytest.mark.parametrize(
-    ("reply", "expected"),
+@each(
+    "reply, expected",
     [
         (None, Ok(b"", "", 204)),
         (b"", Ok(b"", TEXT)),

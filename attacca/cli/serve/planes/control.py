@@ -18,7 +18,7 @@ from attacca.cli.serve.cluster import advertised, certificates, leave_key, liste
 from attacca.cli.serve.configuration import ServerConfig
 from attacca.cli.serve.lines import teller
 from attacca.cli.serve.planes.door import CONTROL, ENDS, Once, cannot_listen, keep, no_token, probe, told_url, url_of
-from attacca.cli.serve.planes.orchestrating import made_admin, speak_edgeless, workflows
+from attacca.cli.serve.planes.orchestrating import Hosting, OfDomain
 from attacca.cli.serve.planes.own import own
 from attacca.control import metrics
 from attacca.control.async_calls import Gathered
@@ -65,8 +65,8 @@ SAID = 6  # times that it says that it leads, in the time after which it is not 
 class ControlPlane:
     """A `running.Plane`, and what its admin API is shown of the others."""
 
-    def __init__(self, config: ServerConfig) -> None:
-        self.config = config
+    def __init__(self, config: ServerConfig, hosting: Hosting | None = None) -> None:
+        self.config, self._hosting = config, hosting or OfDomain()
         self.link_address, self.restored = "", 0  # where others join; how many functions
         self._clock: Clock = SystemClock()
         self._streams = Streams.from_entropy()
@@ -139,7 +139,7 @@ class ControlPlane:
             self._lead(term)
         else:
             await self._compete(store, state)
-        await speak_edgeless(config.workflows, lambda: self.control, self._closing)
+        await self._hosting.speak(config.workflows, lambda: self.control, self._closing)
         self._balance()
         self._is_ready = True
 
@@ -162,7 +162,7 @@ class ControlPlane:
         """Until it leads, or knows who does."""
         config = self.config
         # The first takes its time, which there is not when it is to lead.
-        made_admin(cast(Control, None), self, config.gateway.host)
+        self._hosting.admin(cast(Control, None), self, config.gateway.host)
         secrets = Secrets(store, SealedVault(config.control.secret_key_file or state.secret_key), self._clock)
         await secrets.open()
         secrets.tell_sealed()
@@ -184,8 +184,8 @@ class ControlPlane:
         if self._ending is not None:
             await asyncio.shield(self._ending)  # the state directory is one's at a time
         config = self.config
-        logbook, chance = cast(Logbook, self._logbook), self._streams.stream("workflows")
-        beside = workflows(config.workflows, store, self._clock, chance, self._peers.send, logbook, lambda: control)
+        logbook, send = cast(Logbook, self._logbook), self._peers.send
+        beside = self._hosting.beside(config, store, self._clock, self._streams, send, logbook, lambda: control)
         control = Control(
             config.control, store, self._clock, packing(self._peers.send), self._announce, beside=beside,
             chance=self._streams.stream("placement"), log=self._log, tell=teller(),
@@ -199,7 +199,7 @@ class ControlPlane:
         assert self._next is not None
         self._control, self._next = self._next, None
         self._control.url = told_url(self.config, self._port)
-        self._admin = made_admin(self._control, self, self.config.gateway.host)
+        self._admin = self._hosting.admin(self._control, self, self.config.gateway.host)
         self._term = term
         self._say_leads()
 
@@ -251,7 +251,8 @@ class ControlPlane:
             if self._control is None:
                 refusal = self._not_leading()
                 return Goodbye(refusal.message, refusal.links)
-            return once.admit(peer)
+            unwelcome = self._hosting.unwelcome(peer.plane)
+            return Goodbye(unwelcome) if unwelcome else once.admit(peer)
 
         def make() -> StreamLink:
             return StreamLink(peers, hello, ToControl, limits, has_dialed=False, admit=admit)
@@ -317,9 +318,8 @@ class ControlPlane:
         return self._control is not None and self._control.tokens.admits(given)
 
     def _functions_at(self) -> str:
-        if self._control is None:
-            return ""
-        return next((gateway.url for gateway in self._control.core.gateways.by_name.values() if gateway.url), "")
+        gateways = () if self._control is None else self._control.core.gateways.by_name.values()
+        return next((gateway.url for gateway in gateways if gateway.url), "")
 
     # What its pages show.
 

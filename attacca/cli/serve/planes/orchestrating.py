@@ -3,9 +3,11 @@
 import os
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from typing import cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 from urllib.parse import urlsplit
 
+from attacca.cli.serve.planes.joining import DOMAIN, join
+from attacca.control.beside import Beside
 from attacca.control.core.policies import placement
 from attacca.control.driver import Control
 from attacca.control.http.app import admin
@@ -17,6 +19,7 @@ from attacca.kernel.access import Door, is_loopback
 from attacca.kernel.chance import Chance
 from attacca.kernel.clock import Clock
 from attacca.kernel.ids import Ids
+from attacca.kernel.rand import Streams
 from attacca.model.doors import Doors
 from attacca.model.events import OfInstances
 from attacca.model.messages import Cordon
@@ -26,6 +29,9 @@ from attacca.workflow.dataset import Dataset
 from attacca.workflow.dialects.edgeless.server import EdgelessServer
 from attacca.workflow.driver import Workflows
 from attacca.workflow.mirror.opening import mirrored
+
+if TYPE_CHECKING:
+    from attacca.cli.serve.configuration import ServerConfig
 
 
 def workflows(
@@ -52,6 +58,56 @@ def workflows(
         made.telemetry.sinks.append(dataset.collect)
         made.attendants.append(dataset)
     return made
+
+
+class Hosting(Protocol):
+    """What a control is beside: one domain, or a federation of several."""
+
+    def beside(
+        self,
+        config: "ServerConfig",
+        store: Store,
+        clock: Clock,
+        streams: Streams,
+        send: Callable[[str, Any], None],
+        logbook: Logbook,
+        control: Callable[[], Control],
+    ) -> Beside: ...
+
+    def admin(self, control: Control, observe: Observe, host: str) -> AsgiApp: ...
+    async def speak(self, config: WorkflowsConfig, control: Callable[[], Control], closing: AsyncExitStack) -> None: ...
+    def unwelcome(self, plane: str) -> str:
+        """Why planes of that kind do not join here; empty: they do."""
+
+
+class OfDomain:
+    """A `Hosting`."""
+
+    def __repr__(self) -> str:
+        return "<OfDomain>"
+
+    def beside(
+        self,
+        config: "ServerConfig",
+        store: Store,
+        clock: Clock,
+        streams: Streams,
+        send: Callable[[str, Any], None],
+        logbook: Logbook,
+        control: Callable[[], Control],
+    ) -> Beside:
+        made = workflows(config.workflows, store, clock, streams.stream("workflows"), send, logbook, control)
+        join(made, config, streams, lambda: control().url)
+        return made
+
+    def admin(self, control: Control, observe: Observe, host: str) -> AsgiApp:
+        return made_admin(control, observe, host)
+
+    async def speak(self, config: WorkflowsConfig, control: Callable[[], Control], closing: AsyncExitStack) -> None:
+        await speak_edgeless(config, control, closing)
+
+    def unwelcome(self, plane: str) -> str:
+        return "this leads one domain, and no other joins it: attacca federation" if plane == DOMAIN else ""
 
 
 async def speak_edgeless(config: WorkflowsConfig, control: Callable[[], Control], closing: AsyncExitStack) -> None:

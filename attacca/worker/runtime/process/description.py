@@ -45,6 +45,7 @@ def describe(
     spec = SpawnSpec(
         template=template,
         function=revision.function,
+        runtime=str(settings.runtime),
         revision=revision.number,
         code=code,
         bundle=bundle,

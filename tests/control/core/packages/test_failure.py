@@ -1,6 +1,7 @@
 import pytest
 
 from attacca.control.core.packages.failure import hint
+from tests.cases import each
 
 HERE = "CPython 3.11 on linux-x86_64"
 PIP = """ERROR: Could not find a version that satisfies the requirement docopt==0.6.2 (from versions: none)
@@ -25,8 +26,8 @@ def test_a_package_without_a_wheel_is_named_with_this_python(said: str) -> None:
     assert "--allow-source-builds" not in hint(said.splitlines(), "pip", HERE, from_source=True)[1]
 
 
-@pytest.mark.parametrize(
-    ("wanted", "ignored", "what"),
+@each(
+    "wanted, ignored, what",
     [
         (
             "django<6.1,>=6.0",
@@ -71,8 +72,8 @@ def test_uv_says_itself_that_it_is_for_another_python() -> None:
     assert "such a Python" in then
 
 
-@pytest.mark.parametrize(
-    ("said", "package", "missing", "debian"),
+@each(
+    "said, package, missing, debian",
     [
         (GCC, "uwsgi", "gcc", "build-essential"),
         (HEADER, "psycopg2", "Python.h", "python3-dev"),

@@ -1,10 +1,11 @@
 import pytest
 
 from attacca.control.core.packages.poetry import Unknown, requirement, versions
+from tests.cases import each
 
 
-@pytest.mark.parametrize(
-    ("asked", "written"),
+@each(
+    "asked, written",
     [
         ("^1.2.3", ">=1.2.3,<2"),
         ("^1.2", ">=1.2,<2"),
@@ -37,7 +38,7 @@ def test_a_table_has_extras_and_markers() -> None:
     assert requirement("x", {"version": "1", "optional": True}) is None
 
 
-@pytest.mark.parametrize(
+@each(
     "asked",
     [{"git": "https://h/x"}, {"path": "../x"}, {"version": "1", "source": "own"}, ["^1"], 3, "^1 || ^2", "new"],
 )  # fmt: skip

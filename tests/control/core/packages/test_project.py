@@ -2,6 +2,7 @@ import pytest
 
 from attacca.control.core.packages.project import Declared, expect_python, read_pyproject, read_script
 from attacca.errors import BadRequest
+from tests.cases import each
 
 SCRIPT = """#!/usr/bin/env -S uv run
 # /// script
@@ -39,8 +40,8 @@ def test_a_file_that_says_nothing_of_it_leaves_the_question_open(text: str) -> N
     assert not read_pyproject(text).says_something()
 
 
-@pytest.mark.parametrize(
-    ("table", "files"),
+@each(
+    "table, files",
     [
         ('[tool.setuptools.dynamic]\ndependencies = {file = ["a.txt", "b.txt"]}', ("a.txt", "b.txt")),
         ('[tool.setuptools.dynamic]\ndependencies = {file = "a.txt"}', ("a.txt",)),
@@ -70,8 +71,8 @@ def test_the_index_that_stands_in_for_the_public_one_is_kept() -> None:
     assert lines(found) == ["--index-url https://h/simple", "x"]
 
 
-@pytest.mark.parametrize(
-    ("text", "said"),
+@each(
+    "text, said",
     [
         ("[project\n", "not valid TOML: .*line 1"),
         ("x = " + "[" * 5000, "not valid TOML|too deeply"),
@@ -100,7 +101,7 @@ def test_the_header_of_a_script_is_read() -> None:
     assert lines(read_script(SCRIPT.replace("\n", "\r\n"), "main.py")) == ["idna==3.7", "requests"]
 
 
-@pytest.mark.parametrize(
+@each(
     "text",
     ["", "import idna\n", "# /// script\nimport idna\n# ///\n", "# /// script\n# dependencies = []\n",
      "x = '''\n # /// script\n'''", "# /// other\n# dependencies = ['x']\n# ///\n"],

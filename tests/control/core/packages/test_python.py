@@ -1,10 +1,9 @@
-import pytest
-
 from attacca.control.core.packages.python import holds
+from tests.cases import each
 
 
-@pytest.mark.parametrize(
-    ("required", "is_met"),
+@each(
+    "required, is_met",
     [
         (">=3.11", True),
         (">=3.11,<4", True),

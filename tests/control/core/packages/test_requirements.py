@@ -8,6 +8,7 @@ from hypothesis import given
 
 from attacca.control.core.packages.requirements import Reading, parse
 from attacca.errors import BadRequest
+from tests.cases import each
 from tests.control.core.packages.lines import TEXTS
 
 
@@ -34,8 +35,8 @@ def test_packages_in_all_their_forms() -> None:
     assert found[0] == "flask"
 
 
-@pytest.mark.parametrize(
-    ("line", "reason"),
+@each(
+    "line, reason",
     [
         ("-r /etc/passwd", "leads out"),
         ("-r", "name of one file"),
@@ -127,8 +128,8 @@ def test_sources_are_taken_where_building_is_allowed() -> None:
     assert lines("a @ git+https://h/x@v1", allow_source_builds=True) == ("a @ git+https://h/x@v1",)
 
 
-@pytest.mark.parametrize(
-    ("line", "written"),
+@each(
+    "line, written",
     [
         ("https://h/my_shop-1.0-py3-none-any.whl", "my_shop @ https://h/my_shop-1.0-py3-none-any.whl"),
         ("https://h/a-1-py3-none-any.whl ; os_name == 'x'", "a @ https://h/a-1-py3-none-any.whl ; os_name == 'x'"),
@@ -232,8 +233,8 @@ def test_a_file_that_two_name_is_read_once_and_may_require_and_bound() -> None:
     assert found == (("idna==3.7",), ("idna==3.7",))
 
 
-@pytest.mark.parametrize(
-    ("texts", "said"),
+@each(
+    "texts, said",
     [
         ({"requirements": "-r a.txt", "a": "-r b.txt", "b": "\n-r a.txt"}, "b.txt, line 2: '-r a.txt': .*circle: "),
         ({"requirements": "-r requirements.txt"}, "circle"),

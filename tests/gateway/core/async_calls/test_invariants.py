@@ -13,6 +13,7 @@ from attacca.gateway.core.async_calls.machine import AsyncCore
 from attacca.gateway.core.async_calls.pending import READY, RUNNING, STORING, UNWRITTEN, Pending
 from attacca.model.async_call import Posting, State, Update
 from attacca.model.function import AsyncSettings
+from tests.cases import each
 from tests.gateway.core.async_calls.stage import BAD, Stage, keyed
 from tests.gateway.play import revision
 
@@ -65,7 +66,7 @@ BROKEN: dict[str, Break] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", BROKEN)
+@each("name", BROKEN)
 def test_what_is_broken_is_seen(name: str) -> None:
     core = busy()
     invariants.check(core)

@@ -7,6 +7,7 @@ from attacca.gateway.core.async_calls.events import Posted, WallClock
 from attacca.model.async_call import Posting
 from attacca.model.function import AsyncSettings
 from attacca.model.invocation import Failed, Ok, Outcome, Request
+from tests.cases import each
 from tests.gateway.core.async_calls.stage import AHEAD, BAD, BUSY, GOOD, Stage
 from tests.gateway.play import revision
 
@@ -61,8 +62,8 @@ def test_what_does_not_run_is_no_attempt_until_it_is_too_old() -> None:
     assert call.ended_at - call.at <= 600
 
 
-@pytest.mark.parametrize(
-    ("outcome", "state"),
+@each(
+    "outcome, state",
     [
         (Ok(status=404), "done"),
         (Ok(status=503), "dead"),

@@ -11,6 +11,7 @@ from attacca.kernel.rand import Streams
 from attacca.model.async_call import TRIES_KEPT, AsyncCall, State
 from attacca.model.function import AsyncSettings
 from attacca.model.invocation import Call, Failed, FunctionError, Ok, Outcome, Start, Timing
+from tests.cases import each
 
 
 def remembered(start: Start | None = Start.WARM) -> Call:
@@ -26,8 +27,8 @@ def test_an_answer_is_one_unless_it_says_not_now(status: int) -> None:
     assert judge(Ok(status=status), remembered()) is (Verdict.AGAIN if is_failure else Verdict.DONE)
 
 
-@pytest.mark.parametrize(
-    ("outcome", "call", "verdict"),
+@each(
+    "outcome, call, verdict",
     [
         (FunctionError("E", "m"), remembered(), Verdict.AGAIN),
         (Failed("timeout", ""), remembered(), Verdict.AGAIN),

@@ -5,6 +5,7 @@ from attacca.model.events import EVENT_BYTES, STATE_BYTES, Delivery, EventKind, 
 from attacca.worker.core.reports import EventAsked, EventSent, Report, StateOffered
 from attacca.worker.runtime.process.event_frames import EventFrames
 from attacca.worker.runtime.process.untrusted import NONSENSE
+from tests.cases import each
 
 
 def made() -> tuple[EventFrames, list[Report], list[bytes]]:
@@ -30,8 +31,8 @@ def test_what_it_says_is_reported() -> None:
     assert repr(frames) == "<EventFrames 0 told, 3 heard>"
 
 
-@pytest.mark.parametrize(
-    ("kind", "payload"),
+@each(
+    "kind, payload",
     [
         (wire.CAST, b""),
         (wire.CAST, to(b"")),

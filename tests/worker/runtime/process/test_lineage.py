@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attacca.worker.runtime.process.lineage import Ids, Lineage, is_child, read_ids
+from tests.cases import each
 
 STATUS = """Name:\t{name}
 Umask:\t0022
@@ -44,7 +45,7 @@ def test_a_name_changes_nothing(parent: int, numbers: list[int], name: str) -> N
     assert read_ids(status(parent, numbers, name)) == Ids(parent, tuple(numbers))
 
 
-@pytest.mark.parametrize(
+@each(
     "name", ["PPid:\t1", "x\nPPid:\t1", "x\nNSpid:\t1", "\rPPid:\t1\r", "x\x0bPPid:\t1", "x\x85PPid:\t1", "\\nPPid:\t1"]
 )
 def test_nor_does_a_hostile_one(name: str) -> None:
@@ -61,8 +62,8 @@ def test_without_them_there_are_none() -> None:
 ZYGOTE = 100  # at depth 2: 100 outside, 1 in its own namespace
 
 
-@pytest.mark.parametrize(
-    ("found", "is_it"),
+@each(
+    "found, is_it",
     [
         (Ids(ZYGOTE, (4242, 5, 1)), True),
         (Ids(ZYGOTE, (4242, 5)), False),  # in no namespace of its own

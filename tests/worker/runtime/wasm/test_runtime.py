@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import pytest
 
 from attacca.errors import IsolationMissing
 from attacca.kernel.clock import ManualClock
@@ -32,6 +31,7 @@ from attacca.worker.runtime.wasm import hosts
 from attacca.worker.runtime.wasm.envelope import ENVELOPE
 from attacca.worker.runtime.wasm.host.main import ENVELOPE as THEIRS
 from attacca.worker.runtime.wasm.runtime import Hosted, WasmRuntime
+from tests.cases import each
 from tests.worker.stage import revision
 
 MODULE = "c0de"
@@ -239,8 +239,8 @@ def test_a_trap_ends_it_with_its_reason(tmp_path: Path) -> None:
     play(tmp_path, story)
 
 
-@pytest.mark.parametrize(
-    ("fails", "says"),
+@each(
+    "fails, says",
     [("open", "there is none"), ("template", "no wasmtime"), ("make", "no memory"), ("limit", "no such group")],
 )
 def test_a_start_that_fails_says_why_and_the_next_is_tried(tmp_path: Path, fails: str, says: str) -> None:

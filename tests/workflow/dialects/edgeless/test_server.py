@@ -1,11 +1,10 @@
 from types import SimpleNamespace
 
-import pytest
-
 from attacca.control.driver import Control
 from attacca.errors import BadConfig, Forbidden, Internal, NotFound, NotLeading, Unauthorized
 from attacca.kernel.access import Door
 from attacca.workflow.dialects.edgeless.server import EdgelessServer, address, status
+from tests.cases import each
 
 CODES = SimpleNamespace(
     StatusCode=SimpleNamespace(UNAUTHENTICATED=16, PERMISSION_DENIED=7, INTERNAL=13, UNAVAILABLE=14)
@@ -22,8 +21,8 @@ def test_it_says_what_it_has_done() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("peer", "end"),
+@each(
+    "peer, end",
     [
         ("ipv4:127.0.0.1:5000", ("127.0.0.1", 5000)),
         ("ipv6:%5B::1%5D:5000", ("::1", 5000)),

@@ -14,6 +14,7 @@ from attacca.workflow.dialects.edgeless.specs import (
     expect_whole,
     spec,
 )
+from tests.cases import each
 
 LOG = ResourceAsked(name="log", class_type="file-log", configuration={"filename": "x"})
 F = FunctionAsked(name="f", function_type="RUST_WASM", binary=b"\0asm", mapping={"out": "log"})
@@ -47,8 +48,8 @@ def test_where_an_output_leads_to_several_all_are_shown() -> None:
     assert described(made).resources[0].mapping == {"o": "a,b"}
 
 
-@pytest.mark.parametrize(
-    ("asked", "why"),
+@each(
+    "asked, why",
     [
         (WorkflowAsked(), "neither functions nor resources"),
         (WorkflowAsked(functions=(FunctionAsked(name="", function_type="x"),)), "empty name in function"),

@@ -47,6 +47,7 @@ def rehearse_whole() -> None:
     spec = SpawnSpec(
         template=False,
         function="rehearsal",
+        runtime="process",
         revision=1,
         code=os.path.join(os.path.dirname(__file__), "stand_in"),
         bundle=None,

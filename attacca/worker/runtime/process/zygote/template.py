@@ -29,6 +29,7 @@ from attacca.worker.runtime.process.zygote import (
 from attacca.worker.runtime.process.zygote.forkserver import Forker, ForkServer, last_words
 from attacca.worker.runtime.process.zygote.spawn_spec import BIRTH, SpawnSpec
 
+LATER = "to start in milliseconds, make what it starts in after_fork, or on first use"
 ORDERS = 5  # where the process that minds it has them; the template has them at child.READER
 DESCRIPTORS = 4  # what it is born with: reader, writer, output, orders
 TO_ENTER_PLACES = (linux.CAP_SYS_CHROOT, linux.CAP_SYS_ADMIN)  # over what its minder made; nothing else needs these
@@ -127,11 +128,13 @@ def _import(
     imports_ms = (perf_counter() - began) * 1e3
     output.flush()
     gc.collect()  # also what nobody holds any more, before it is looked at what is there
-    unfit, inherited = "", heritage.NOTHING
+    unfit, inherited, notes = "", heritage.NOTHING, script.without_effect(spec["env"])
     try:
         inherited = heritage.take_stock(known, isolate=isolate, renews=hasattr(loaded.module, "after_fork"))
     except heritage.Unforkable as reason:
-        unfit = f"its import {reason}"
+        is_program = loaded.module.__name__ == agent.PROGRAM
+        unfit = "it is a program of its own" if is_program else f"its import {reason}"
+        notes += [] if is_program else [LATER]
     except OSError as error:
         unfit = f"what its import made cannot be looked at ({error})"
     found = {
@@ -141,7 +144,7 @@ def _import(
         "signature": loaded.signature,
         "event": loaded.event,
         "unfit": unfit,
-        "notes": script.without_effect(spec["env"]),
+        "notes": notes,
         "logs": _text(printed),
     }
     return found, loaded, inherited

@@ -1,0 +1,1 @@
+"""Several domains: the controller of a federation, and a domain's link to it."""

@@ -1,0 +1,94 @@
+"""The federation core's words: what can happen to it, and what it orders."""
+
+import msgspec
+
+from attacca.errors import AttaccaError
+from attacca.model.federation import FromDomain, Left, ToDomain
+from attacca.model.messages import Send
+from attacca.model.workflow import WorkflowSpec, WorkflowView
+
+
+class Record(msgspec.Struct, frozen=True):
+    """A workflow as it lies in the store. `domain`: where it is, or is to be, since this epoch; empty: it is parked."""
+
+    id: str
+    spec: WorkflowSpec
+    started_at: float
+    domain: str
+    epoch: int
+    why: str = ""
+
+
+class StartAsked(msgspec.Struct, frozen=True):
+    """Ends in one Reply: when all of it is up somewhere, or no domain can have it now."""
+
+    id: str
+    spec: WorkflowSpec
+    at: float
+
+
+class StopAsked(msgspec.Struct, frozen=True):
+    """Ends in one Reply, when nothing of it is left."""
+
+    id: str
+    workflow: str
+
+
+class MigrateAsked(msgspec.Struct, frozen=True):
+    """It is to be in the first of these domains that can have it. Ends in one Reply, when it is up again: with the
+    workflow, or with NoCapacity that says where it is instead. Nothing has changed where the answer is NotFound,
+    Conflict (it is there already, or is not up), or NoCapacity with the reason for each of the domains."""
+
+    id: str
+    workflow: str
+    to: tuple[str, ...]
+
+
+class DomainLeft(msgspec.Struct, frozen=True):
+    domain: str
+
+
+class Restored(msgspec.Struct, frozen=True):
+    """What lies in the store: the first event of a federation that was there before."""
+
+    records: tuple[Record, ...]
+    left: tuple[tuple[str, Left], ...]  # with the workflow of each
+
+
+class Stored(msgspec.Struct, frozen=True):
+    """The Put of that key is durable."""
+
+    key: str
+
+
+class StoreFailed(msgspec.Struct, frozen=True):
+    key: str
+    error: AttaccaError
+
+
+class Tick(msgspec.Struct, frozen=True):
+    """The time that the alarm named has come."""
+
+
+class Put(msgspec.Struct, frozen=True):
+    """Ends in Stored or StoreFailed. Puts and Erases of one key are carried out one after the other."""
+
+    key: str
+    value: bytes
+
+
+class Erase(msgspec.Struct, frozen=True):
+    key: str
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """The answer to the StartAsked, StopAsked or MigrateAsked of that id."""
+
+    id: str
+    outcome: WorkflowView | AttaccaError | None
+
+
+Asked = StartAsked | StopAsked | MigrateAsked
+Kept = Restored | Stored | StoreFailed
+Event = Asked | Kept | DomainLeft | Tick | FromDomain
+Command = Send[ToDomain] | Put | Erase | Reply

@@ -1,0 +1,136 @@
+"""What a federation keeps: where each workflow is, and what its instances have synced or left behind last."""
+
+import msgspec
+
+from attacca.federation.core.events import Command, Erase, Put, Reply, Restored, StoreFailed
+from attacca.federation.core.hosted import LEFT, WORKFLOWS, Stage, Workflow
+from attacca.model.federation import BeginWorkflow, Left, LeftKept, StateCopied, StateTaken, ToDomain, WorkflowEnded
+from attacca.model.messages import Send
+
+Answer = Send[ToDomain]
+
+
+class Keeping:
+    def __init__(self, workflows: dict[str, Workflow]) -> None:
+        self._workflows = workflows
+        self._answers: dict[str, list[Answer | None]] = {}  # by key: what is said when each write is done
+
+    def __repr__(self) -> str:
+        return f"<Keeping {len(self._answers)} keys being written>"
+
+    def restore(self, event: Restored, out: list[Command]) -> None:
+        """What was left by one that is there no more goes."""
+        for record in event.records:
+            workflow = self._workflows[record.id] = Workflow(record.id, record.spec, record.started_at)
+            workflow.domain, workflow.epoch, workflow.why = record.domain, record.epoch, record.why
+            workflow.stage = Stage.STARTING if record.domain else Stage.PARKED
+        for name, left in event.left:
+            known = self._workflows.get(name)
+            if known is None:
+                out.append(Erase(f"{LEFT}{name}/{left.component}"))
+            else:
+                known.left[left.component] = left
+
+    def whose(self, key: str) -> Workflow | None:
+        for prefix in (WORKFLOWS, LEFT):
+            if key.startswith(prefix):
+                return self._workflows.get(key.removeprefix(prefix).partition("/")[0])
+        return None
+
+    # Where it is.
+
+    def put(self, workflow: Workflow, out: list[Command]) -> None:
+        workflow.writes += 1
+        out.append(Put(workflow.key, msgspec.json.encode(workflow.record())))
+
+    def stored(self, key: str, out: list[Command]) -> None:
+        workflow = self.whose(key)
+        if key.startswith(LEFT):
+            self._left_stored(key, workflow, is_kept=True, out=out)
+        elif workflow is not None:
+            workflow.writes -= 1
+            if workflow.writes == 0 and workflow.stage is Stage.STARTING:
+                self.begin(workflow, out)
+            elif workflow.stage is Stage.PARKED and workflow.asked:
+                out.append(Reply(workflow.asked, workflow.view()))
+                workflow.asked = ""
+
+    def begin(self, workflow: Workflow, out: list[Command]) -> None:
+        """It is told to its domain, as soon as it is durable that it is there."""
+        if workflow.writes == 0:
+            order = BeginWorkflow(
+                workflow.id, workflow.epoch, workflow.spec, workflow.started_at, tuple(workflow.left.values())
+            )
+            out.append(Send(workflow.domain, order))
+
+    def failed(self, event: StoreFailed, out: list[Command]) -> Workflow | None:
+        """The answer is a workflow that is nowhere now, as nobody would know later where it is."""
+        workflow = self.whose(event.key)
+        if event.key.startswith(LEFT):
+            self._left_stored(event.key, workflow, is_kept=False, out=out)
+            return None
+        if workflow is None:
+            return None
+        workflow.writes -= 1
+        return workflow if workflow.stage is Stage.STARTING and workflow.writes == 0 else None
+
+    def erase(self, workflow: Workflow, out: list[Command]) -> None:
+        out.append(Erase(workflow.key))
+        out.extend(Erase(workflow.key_of(name)) for name in workflow.left)
+
+    # What it has left.
+
+    def copied(self, event: StateCopied, out: list[Command]) -> None:
+        """Of whoever is not the one any more it is not wanted."""
+        workflow = self._workflows.get(event.workflow)
+        left = event.left
+        answer: Answer = Send(event.domain, StateTaken(event.workflow, left.component, left.version))
+        is_current = workflow is not None and (workflow.domain, workflow.epoch) == (event.domain, event.epoch)
+        if workflow is None or not is_current or workflow.stage is Stage.STOPPING:
+            out.append(answer)
+            return
+        before = workflow.left.get(left.component)
+        waits = before is not None and workflow.stage is Stage.STARTING
+        kept = left if before is None or not waits else msgspec.structs.replace(
+            left, backlog=before.backlog, unsent=before.unsent
+        )  # fmt: skip
+        self._keep(workflow, kept, answer, out)
+
+    def take(self, workflow: Workflow, event: WorkflowEnded, out: list[Command]) -> None:
+        """All that it leaves, which its domain keeps until it is kept here."""
+        answer: Answer = Send(event.domain, LeftKept(event.workflow, event.epoch))
+        told = {one.component for one in event.left}
+        for left in event.left[:-1]:
+            self._keep(workflow, left, None, out)
+        if told:
+            self._keep(workflow, event.left[-1], answer, out)
+        else:
+            out.append(answer)
+
+    def answer(self, event: WorkflowEnded, out: list[Command]) -> None:
+        out.append(Send(event.domain, LeftKept(event.workflow, event.epoch)))
+
+    def handed_over(self, workflow: Workflow, out: list[Command]) -> None:
+        """Events that it was given with its start are its own now: nobody is to have them again."""
+        for left in list(workflow.left.values()):
+            if left.backlog or left.unsent:
+                self._keep(workflow, msgspec.structs.replace(left, backlog=(), unsent=()), None, out)
+
+    def _keep(self, workflow: Workflow, left: Left, answer: Answer | None, out: list[Command]) -> None:
+        key = workflow.key_of(left.component)
+        workflow.left[left.component] = left
+        workflow.writing[key] = workflow.writing.get(key, 0) + 1
+        self._answers.setdefault(key, []).append(answer)
+        out.append(Put(key, msgspec.json.encode(left)))
+
+    def _left_stored(self, key: str, workflow: Workflow | None, *, is_kept: bool, out: list[Command]) -> None:
+        waiting = self._answers.get(key, [])
+        answer = waiting.pop(0)
+        if not waiting:
+            del self._answers[key]
+        if answer is not None and (is_kept or isinstance(answer.message, StateTaken)):
+            out.append(answer)
+        if workflow is not None:
+            count = workflow.writing.pop(key, 0) - 1
+            if count > 0:
+                workflow.writing[key] = count

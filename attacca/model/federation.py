@@ -1,0 +1,161 @@
+"""What the domains of a federation and its controller say to each other.
+
+An epoch grows with each start of a workflow somewhere: of two domains that have it, the one with the lower epoch is to
+end it.
+"""
+
+import msgspec
+
+from attacca.model.events import Event
+from attacca.model.invocation import Failed
+from attacca.model.workflow import InstanceRow, WorkflowSpec
+
+
+class DomainSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """What the nodes of a domain have, all of them together. `url`: of its admin API; empty: it is not known."""
+
+    nodes: tuple[str, ...] = ()
+    memory_mb: int = 0  # of all sandboxes
+    reserved_mb: int = 0  # of that, by instances
+    labels: tuple[str, ...] = ()
+    resources: tuple[str, ...] = ()  # classes that a node can host
+    tee: bool = False
+    tpm: bool = False
+    machine_mb: int = 0  # memory of the largest machine
+    processors: int = 0  # of the largest machine
+    url: str = ""
+
+
+class Left(msgspec.Struct, frozen=True):
+    """What a component leaves behind for whoever follows it. `number`: of the start that wrote the state; `backlog`:
+    events that it had not begun to handle; `unsent`: those that it had sent, and that nobody has got."""
+
+    component: str  # and which of its replicas
+    number: int = 0
+    version: int = 0
+    state: bytes | None = None
+    backlog: tuple[Event, ...] = ()
+    unsent: tuple[Event, ...] = ()
+
+
+class Hosted(msgspec.Struct, frozen=True):
+    """A workflow that a domain has. `is_up`: its start has succeeded once."""
+
+    workflow: str
+    epoch: int
+    is_up: bool
+
+
+# domain -> federation
+
+
+class WorkflowEnded(msgspec.Struct, frozen=True, tag=True):
+    """The last word on a workflow there; said until it is answered by LeftKept."""
+
+    domain: str
+    workflow: str
+    epoch: int
+    left: tuple[Left, ...] = ()
+
+
+class DomainJoined(msgspec.Struct, frozen=True, tag=True):
+    """What it is, and what it has of the federation: all else it has not, or not any more."""
+
+    domain: str
+    summary: DomainSummary
+    hosted: tuple[Hosted, ...] = ()
+    ended: tuple[WorkflowEnded, ...] = ()
+
+
+class HostedRows(msgspec.Struct, frozen=True):
+    workflow: str
+    rows: tuple[InstanceRow, ...]
+
+
+class DomainSeen(msgspec.Struct, frozen=True, tag=True):
+    """Twice a second. `rows`: of the workflows that have changed since."""
+
+    domain: str
+    summary: DomainSummary
+    rows: tuple[HostedRows, ...] = ()
+
+
+class WorkflowBegun(msgspec.Struct, frozen=True, tag=True):
+    """All of it is up."""
+
+    domain: str
+    workflow: str
+    epoch: int
+    rows: tuple[InstanceRow, ...] = ()
+
+
+class WorkflowRefused(msgspec.Struct, frozen=True, tag=True):
+    """It could not be started, and nothing of it is there."""
+
+    domain: str
+    workflow: str
+    epoch: int
+    error: Failed
+
+
+class StateCopied(msgspec.Struct, frozen=True, tag=True):
+    """What an instance has synced; of several in a row, the last. Answered by StateTaken."""
+
+    domain: str
+    workflow: str
+    epoch: int
+    left: Left
+
+
+# federation -> domain
+
+
+class BeginWorkflow(msgspec.Struct, frozen=True, tag=True):
+    """Ends in WorkflowBegun or WorkflowRefused; whoever has it already says so. `at`: seconds since 1970."""
+
+    workflow: str
+    epoch: int
+    spec: WorkflowSpec
+    at: float
+    left: tuple[Left, ...] = ()
+
+
+class EndWorkflow(msgspec.Struct, frozen=True, tag=True):
+    """What there is of it up to this epoch. `hands_over`: another domain goes on with what it knows and what waits.
+    Ends in WorkflowEnded, also when there is none."""
+
+    workflow: str
+    epoch: int
+    why: str = ""
+    hands_over: bool = False
+
+
+class LeftKept(msgspec.Struct, frozen=True, tag=True):
+    """What it left behind is not needed there any more."""
+
+    workflow: str
+    epoch: int
+
+
+class StateTaken(msgspec.Struct, frozen=True, tag=True):
+    """It is kept, or nobody needs it."""
+
+    workflow: str
+    component: str
+    version: int
+
+
+FromDomain = DomainJoined | DomainSeen | WorkflowBegun | WorkflowRefused | WorkflowEnded | StateCopied
+ToDomain = BeginWorkflow | EndWorkflow | LeftKept | StateTaken
+
+
+# What people are shown.
+
+
+class DomainView(msgspec.Struct, frozen=True, kw_only=True):
+    """`workflows`: ids of those that it has, or is to have."""
+
+    name: str
+    is_here: bool
+    summary: DomainSummary
+    workflows: tuple[str, ...] = ()

@@ -1,0 +1,46 @@
+"""A workflow that goes on in another domain: what it takes along, and what it finds there."""
+
+import msgspec
+
+from attacca.model.federation import Left
+from attacca.workflow.core.events import Command, HandedOver, Put, StateRecord
+from attacca.workflow.core.graph import Part, Stage, Will, Workflow
+from attacca.workflow.core.placing import Placing
+
+
+def hold(workflow: Workflow, placing: Placing, out: list[Command]) -> None:
+    """What its instances send to one another from now on stays with them: all of them are to end."""
+    workflow.hands_over = True
+    parts = list(workflow.parts.values())
+    for part in parts:
+        if part.stage is Stage.UP:
+            part.stage = Stage.MOVING
+    placing.changed(parts, out)
+
+
+def over(workflow: Workflow) -> HandedOver:
+    return HandedOver(tuple(map(_left, workflow.parts.values())))
+
+
+def _left(part: Part) -> Left:
+    wills = part.wills.values()
+    return Left(
+        part.label, part.number, part.version, part.state,
+        tuple([event for will in wills for event in will.unheard]),
+        tuple([event for will in wills for event in will.unsent]),
+    )  # fmt: skip
+
+
+def inherit(workflow: Workflow, left: tuple[Left, ...], out: list[Command]) -> None:
+    """States are written before the workflow: where it is found after a restart, they are too."""
+    for one in left:
+        part = workflow.parts.get(one.component)
+        if part is None:
+            continue
+        part.number, part.version, part.state = one.number, one.version, one.state
+        if one.backlog or one.unsent:
+            will = Will("", f"{part.place}/{workflow.epoch}", one.backlog, one.unsent)  # no worker here keeps it
+            part.wills[will.id] = will
+        if one.state is not None:
+            record = StateRecord(workflow.id, part.label, one.number, one.version, one.state)
+            out.append(Put(part.key, msgspec.json.encode(record), 0))

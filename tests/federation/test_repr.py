@@ -1,0 +1,36 @@
+"""What changes in a federation says its state."""
+
+from pathlib import Path
+
+from attacca.cli.serve.planes.federating import OfFederation
+from attacca.cli.serve.planes.orchestrating import OfDomain
+from attacca.federation.code import Code, Shelf
+from attacca.federation.driver import Federation
+from attacca.federation.member import Member
+from attacca.io.store.memory import MemoryStore
+from attacca.io.wire.tcp import Dialer
+from attacca.kernel.clock import ManualClock
+from attacca.kernel.rand import Streams
+from attacca.policy.placement.random import Random
+from attacca.workflow.driver import Workflows
+from tests.workflow.test_repr import cordon
+
+
+def test_what_changes_says_its_state() -> None:
+    clock, chance = ManualClock(), Streams(1).stream("x")
+    federation = Federation(MemoryStore(clock), clock, chance, Random(), lambda _, __: None, 5.0)
+    assert (
+        repr(federation)
+        == "<Federation <FederationCore 0 of 0 workflows up, 0 of 0 domains here>, 0 keys being written>"
+    )
+    workflows = Workflows(
+        MemoryStore(clock), clock, chance, Random(), lambda _, __: None, lambda _: None, "home", cordon
+    )
+    member = Member(
+        workflows, "home", lambda _: None, lambda made: Dialer(made, [("127.0.0.1", 1)]),  # type: ignore[arg-type, return-value]
+        lambda send: Code(Path("state"), send), str,
+    )  # fmt: skip
+    assert repr(member) == "<Member home: 0 begin, 0 left, 0 copied>"
+    assert repr(member.code) == "<Code 0 wanted>"
+    assert repr(Shelf(Path("state"))) == "<Shelf state>"
+    assert (repr(OfDomain()), repr(OfFederation())) == ("<OfDomain>", "<OfFederation>")

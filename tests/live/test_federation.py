@@ -1,0 +1,134 @@
+"""Several domains on real planes: workflows are where they fit, and go on elsewhere when that dies."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.live.apart import Plane
+from tests.live.test_workflows import COUNTER, STEADY, uploaded
+from tests.live.whole import Answer, until
+
+SILENT = ("--set", "federation.silent_s=2")
+SMALL = ("--memory", "1024", "--memory-limits", "watch", "--port", "0")
+JSON = {"content-type": "application/json"}
+
+
+class Federation:
+    """Its controller, and domains that are each an `attacca up`. What is started with it is stopped with it."""
+
+    def __init__(self, at: Path) -> None:
+        self.at = at
+        self.domains: dict[str, Plane] = {}
+        self.control = self._controller("127.0.0.1:0")
+        self.link = self.control.info["join"]
+
+    def _controller(self, listen: str) -> Plane:
+        plane = Plane(
+            "federation", self.at / "logs", "--listen", listen, "--port", "0", "--state-dir", str(self.at / "f"),
+            *SILENT,
+        )  # fmt: skip
+        plane.until_ready()
+        return plane
+
+    def restart(self) -> None:
+        self.control.kill()
+        self.control = self._controller(self.link)
+
+    def begin(self, name: str) -> None:
+        token = (self.at / "f" / "join_token").read_text().strip()
+        here = ("--state-dir", str(self.at / name), "--domain", name, "--federation", self.link)
+        labels = ("--set", f'worker.labels=["at={name}"]')
+        self.domains[name] = Plane("up", self.at / "logs", *here, *SMALL, *labels, token=token)
+
+    def until_here(self, *names: str) -> None:
+        for name in names:
+            self.domains[name].until_ready()
+        until(lambda: self.here() >= set(names), "they have joined, and have a node")
+
+    def here(self) -> set[str]:
+        views = self.control.get("/api/domains")
+        return {one["name"] for one in views if one["is_here"] and one["summary"]["nodes"]}
+
+    def start(self, name: str, **requires: Any) -> Answer:
+        parts = [
+            {"name": "sender", "artefact": uploaded(self.control, STEADY), "outputs": {"to": {"to": ["counter"]}}},
+            {
+                "name": "counter",
+                "artefact": uploaded(self.control, COUNTER),
+                "payload": "100",
+                "outputs": {"out": {"to": ["log"]}},
+                "requires": requires,
+            },
+            {"name": "log", "resource": "file-log", "configuration": {"filename": f"{name}.log"}},
+        ]
+        body = json.dumps({"name": name, "components": parts}).encode()
+        return self.control.ask("POST", "/api/workflows", body, JSON)
+
+    def move(self, name: str, to: str) -> Answer:
+        return self.control.ask("POST", f"/api/workflows/{name}/migrate", json.dumps({"to": [to]}).encode(), JSON)
+
+    def lines(self, domain: str, name: str) -> list[list[int]]:
+        file = self.at / domain / "resources" / f"{name}.log"
+        return [list(map(int, line.split())) for line in file.read_text().splitlines()] if file.exists() else []
+
+    def view(self, name: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.control.get(f"/api/workflows/{name}")
+        return found
+
+    def stop(self) -> None:
+        for plane in (*self.domains.values(), self.control):
+            plane.stop()
+
+
+@pytest.fixture
+def federation(tmp_path: Path) -> Iterator[Federation]:
+    made = Federation(tmp_path)
+    try:
+        for name in ("a", "b"):
+            made.begin(name)
+        yield made
+    finally:
+        made.stop()
+
+
+def test_workflows_are_where_they_fit_and_go_on_elsewhere(federation: Federation) -> None:
+    federation.until_here("a", "b")
+    parked = federation.start("parked", labels=["at=c"])
+    assert (parked.status, parked.value["stage"], parked.value["domain"]) == (201, "parked", ""), parked
+    assert "b: counter: no node has the label 'at=c'" in parked.value["why"]
+    assert federation.control.ask("DELETE", "/api/workflows/parked").status == 204
+    refused = federation.control.ask("GET", "/api/functions")
+    assert (refused.status, federation.control.ask("GET", "/api/schema").status) == (404, 200), refused
+    assert federation.start("fitting", labels=["at=b"]).value["domain"] == "b"
+    assert federation.move("fitting", "a").error["code"] == "no_capacity"
+
+    answer = federation.start("counting")
+    assert (answer.status, answer.value["stage"]) == (201, "up"), answer
+    first = answer.value["domain"]
+    second = "b" if first == "a" else "a"
+    until(lambda: len(federation.lines(first, "counting")) > 10, "events pass")
+    moved = federation.move("counting", second)
+    assert moved.status == 200, moved
+    until(lambda: len(federation.lines(second, "counting")) > 10, "they pass there")
+    counts = [line[1] for name in (first, second) for line in federation.lines(name, "counting")]
+    assert counts == list(range(101, 101 + len(counts))), "none is lost, none is doubled, and it counts on"
+
+    before = [row["instance"] for row in federation.view("counting")["instances"]]
+    federation.restart()
+    until(lambda: federation.view("counting")["stage"] == "up", "it is known again")
+    until(lambda: federation.view("counting")["instances"], "its domain has told of it")
+    assert [row["instance"] for row in federation.view("counting")["instances"]] == before, "nothing is made anew"
+
+    had = len(federation.lines(first, "counting"))
+    federation.domains[second].kill()
+    until(lambda: federation.view("counting")["domain"] == first, "it goes on elsewhere")
+    until(lambda: len(federation.lines(first, "counting")) > had, "with its state")
+    last, there = federation.lines(second, "counting")[-1][1], federation.lines(first, "counting")[had][1]
+    assert last - 5 <= there <= last + 5, "what had been synced last"
+    assert f"the domain {second} is gone" in federation.view("counting")["why"]
+    assert federation.control.ask("DELETE", "/api/workflows/counting").status == 204
+    assert [one["name"] for one in federation.control.get("/api/workflows")] == ["fitting"]
+    assert federation.domains[first].get("/api/workflows") == [] or first == "b"
