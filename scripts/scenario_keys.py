@@ -86,7 +86,7 @@ MEANING = {
     "FunctionPlan.copies": "so many functions alike: NAME-1, NAME-2, ...; those of a `constant` shape take turns",
     "WorkflowPlan.name": "as a function's",
     "WorkflowPlan.template": (
-        "one function after the other, which send or call on; or one that sends to several, and one that waits for these"
+        "one function after the other, which send or call on; or one that sends to several, and one that waits for all"
     ),
     "WorkflowPlan.length": "of a `chain`, or of `calls`: functions",
     "WorkflowPlan.width": "of a `map_reduce`: functions side by side",
