@@ -85,14 +85,20 @@ MEANING = {
     "FunctionPlan.idempotent": "it may be run again when its worker or its sandbox is lost",
     "FunctionPlan.copies": "so many functions alike: NAME-1, NAME-2, ...; those of a `constant` shape take turns",
     "WorkflowPlan.name": "as a function's",
-    "WorkflowPlan.template": "one function after the other; or one that sends to several, and one that waits for these",
-    "WorkflowPlan.length": "of a `chain`: functions",
+    "WorkflowPlan.template": (
+        "one function after the other, which send or call on; or one that sends to several, and one that waits for all"
+    ),
+    "WorkflowPlan.length": "of a `chain`, or of `calls`: functions",
     "WorkflowPlan.width": "of a `map_reduce`: functions side by side",
     "WorkflowPlan.memory_mb": "what each instance holds",
     "WorkflowPlan.duration": "how long each takes with an event",
     "WorkflowPlan.shape": "what comes to the first function of each workflow, while it lives",
     "WorkflowPlan.copies": "so many workflows alike: NAME-1, NAME-2, ...",
     "WorkflowPlan.starts": "when they are started, one after the other; unset: all at the beginning",
+    "WorkflowPlan.replicas": "of each function but the first",
+    "WorkflowPlan.standby": "beside each function another stands by, and takes over at once",
+    "WorkflowPlan.syncs": "each function keeps its state after each event",
+    "WorkflowPlan.timeout_s": "how long one of `calls` waits for its reply",
     "WorkflowPlan.lifetime": "after so long one is stopped; unset: not before the end",
     "Shape.kind": "",
     "Shape.rate": "a second",
@@ -128,6 +134,11 @@ MEANING = {
     "System.placement": "in mode `cluster`: which worker has the next one made; of workflows: the next instance",
     "System.templates": "sandboxes are forked from an imported copy: one is there from the deployment",
     "System.silent_s": "a worker that says nothing for so long is lost: `gateway.silent_s` of a server",
+    "System.outside": (
+        "of workflows: who moves their instances from outside. The file of a program with `shares` and `moves`, as "
+        "`examples/orchestrator/orchestrator.py` has them; `restless` moves and cordons at random; unset: nobody"
+    ),
+    "System.outside_every_s": "how often that one looks",
     "System.attempts": "workers that an invocation is sent to, when one after the other is lost: `gateway.attempts`",
     "Choice.policy": "",
     "Choice.options": "",

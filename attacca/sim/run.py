@@ -150,7 +150,7 @@ def _play(world: World, check: Check | None) -> None:
 def _play_workflows(world: WorkflowWorld, checks: Checks) -> None:
     check = None if checks == "off" else WorkflowCheck(world, thorough=checks == "all")
     with contextlib.suppress(Reached):
-        world.run(None if check is None else check.after)
+        world.run(None if check is None else check.after, check.is_settled if checks == "all" and check else None)
         if check is not None:
             check.end()
 

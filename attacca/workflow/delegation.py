@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -12,7 +12,6 @@ from attacca.errors import AttaccaError, BadRequest
 from attacca.model.events import InstanceView
 from attacca.model.sandbox import WorkerView
 from attacca.workflow.core.domain import DomainCore
-from attacca.workflow.core.graph import Part
 from attacca.workflow.core.intents import Cordon, Intent, Migrate, Verdict, judge
 from attacca.workflow.core.pictures import Pictures
 from attacca.workflow.core.state import Change, Counts, DomainState, Known, changes, domain_state
@@ -113,13 +112,13 @@ class Delegation:
 
     def would(self, intents: list[Intent]) -> list[Verdict]:
         """What would be done; nothing is."""
-        return judge(self.state(), intents, self._fits)
+        return judge(self.state(), intents, self._core.fits)
 
     async def obey(self, intents: list[Intent]) -> list[Verdict]:
         """In their order, and answers when all is done that can be."""
         async with self._turn:
             await self._settled(intents)
-            begun = [await self._begin(verdict) for verdict in judge(self.state(), intents, self._fits)]
+            begun = [await self._begin(verdict) for verdict in judge(self.state(), intents, self._core.fits)]
         verdicts = [one if isinstance(one, Verdict) else await one for one in begun]
         self._tell(verdicts)
         return verdicts
@@ -175,15 +174,3 @@ class Delegation:
             LOG.warning("an intent is refused: %s", why)
         if len(refused) > LOGGED_MOST:
             LOG.warning("and %d more are refused", len(refused) - LOGGED_MOST)
-
-    def _fits(self, component: str, node: str, beside: Sequence[str]) -> str:
-        parts = self._parts(component)
-        if not parts:
-            return "it is not there any more"
-        asked = [part.asked for name in (component, *beside) for part in self._parts(name)]
-        return next((why for part in parts if (why := self._core.nodes.unready(node, part, asked))), "")
-
-    def _parts(self, component: str) -> list[Part]:
-        workflow, _, name = component.partition(".")
-        known = self._core.workflows.get(workflow)
-        return [] if known is None else known.replicas.get(name, [])

@@ -102,22 +102,31 @@ class FunctionPlan(Part, frozen=True, kw_only=True):
 
 class WorkflowPlan(Part, frozen=True, kw_only=True):
     """Workflows of event functions, and what comes to the first of each: `chain`, `length` functions one after the
-    other; `map_reduce`, one that sends to `width` others at once, and one that waits for all of these."""
+    other; `calls`, a chain in which each calls the next and waits for its reply; `map_reduce`, one that sends to
+    `width` others at once, and one that waits for all of these."""
 
     name: Name
-    template: Literal["chain", "map_reduce"] = "chain"
-    length: Annotated[int, msgspec.Meta(ge=1, le=100)] = 3  # of a chain
+    template: Literal["chain", "calls", "map_reduce"] = "chain"
+    length: Annotated[int, msgspec.Meta(ge=1, le=100)] = 3  # of a chain, or of calls
     width: Annotated[int, msgspec.Meta(ge=1, le=64)] = 3  # of a map_reduce
     memory_mb: Count = 128  # of each function
     duration: Distribution = Distribution(mean_ms=10.0)  # of what each does with one event
     shape: Shape = Shape()  # of the events that come to each workflow, while it lives
     copies: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 1  # so many, called NAME-1, NAME-2, ...
     starts: Shape | None = None  # when they are started, one after the other; unset: all at the beginning
+    replicas: Annotated[int, msgspec.Meta(ge=1, le=64)] = 1  # of each function but the first
+    standby: bool = False  # beside each there is one that takes over at once
+    syncs: bool = False  # each keeps its state after each event
+    timeout_s: Positive = 30.0  # of a call
     lifetime: Distribution | None = None  # after which one is stopped; unset: not before the end
 
     @property
     def functions(self) -> int:
-        return self.length if self.template == "chain" else self.width + 2
+        return self.width + 2 if self.template == "map_reduce" else self.length
+
+    def __post_init__(self) -> None:
+        if self.standby and self.replicas > 1:
+            raise ValueError("a workflow has replicas of its functions, or those that stand by")
 
     def as_function(self) -> FunctionPlan:
         """What comes to it is drawn, and recorded, as what comes to a function."""
@@ -186,6 +195,8 @@ class System(Part, frozen=True, kw_only=True):
     placement: Choice = Choice(policy="kubernetes")  # in mode cluster: which worker has the next one made
     templates: bool = True
     silent_s: Positive = SILENT_S  # a worker that says nothing for so long is lost
+    outside: str = ""  # who moves instances of workflows: `restless`, or the file of a program; empty: nobody
+    outside_every_s: Positive = 5.0
     attempts: Count = ATTEMPTS  # workers that an invocation is sent to, when one after the other is lost
 
 
@@ -219,7 +230,7 @@ class Fault(Part, frozen=True, kw_only=True):
     kind: Literal[
         "worker_crash", "sandbox_crash", "slow_worker", "stuck_sandbox", "out_of_memory", "lost_message",
         "late_message", "partition", "clock_skew", "worker_stop", "gateway_crash", "control_crash", "control_stop",
-        "store_down", "store_slow",
+        "store_down", "store_slow", "cut_off", "deaf", "mute", "unruly_function",
     ]  # fmt: skip
     at_s: NotNegative | None = None
     rate: NotNegative = 0.0

@@ -1,25 +1,43 @@
 """What must hold of simulated workflows: counted apart from the cores' own books."""
 
 from collections import Counter
+from math import inf
+from typing import Final
 
+from attacca.model.events import MAILBOX_BYTES, MAILBOX_MOST, place
 from attacca.sim.platform.gateway import Broken
 from attacca.sim.workflows.world import WorkflowWorld
 from attacca.worker.core import invariants
-from attacca.worker.core.mailboxes import Stage
+from attacca.worker.core.mailboxes import EventInstance, Stage
+from attacca.workflow.core.graph import Part
+from attacca.workflow.core.graph import Stage as Phase
 
-RECOUNT_EVERY = 5_000  # events
+RECOUNT_EVERY: Final = 5_000  # events
+ACTIVE: Final = (Stage.BEGINNING, Stage.UP, Stage.STOPPING)
 
 
 class WorkflowCheck:
     def __init__(self, world: WorkflowWorld, *, thorough: bool = False) -> None:
         self._world = world
+        self._thorough = thorough
         self._every = 1 if thorough else RECOUNT_EVERY
         self._left = self._every
-        # who has handled an event may die before its sender knows
-        self._may_double = any(fault.kind == "worker_crash" for fault in world.scenario.faults)
 
     def __repr__(self) -> str:
         return f"<WorkflowCheck, {self._left} events until the next>"
+
+    @property
+    def has_lost_nodes(self) -> bool:
+        """Who has handled an event may have died before its sender knew, and what it had sent with it."""
+        return bool(self._world.faults.crashes or self._world.orchestrator.given_up)
+
+    @property
+    def may_lose(self) -> float:
+        """Events at most. One that is being handled is lost with who handles it."""
+        world = self._world
+        if self.has_lost_nodes or any(plan.lifetime for plan in world.scenario.workflows):
+            return inf
+        return sum(node.cut_short for node in world.nodes.values())
 
     def after(self) -> None:
         self._left -= 1
@@ -32,17 +50,66 @@ class WorkflowCheck:
         for crossing in self._world.crossings.values():
             if crossing.waits <= 0:
                 raise Broken(f"{crossing!r} has reached the last of its functions, and is not over")
+        if not self._thorough:
+            return
+        if len(self._world.crossings) > self.may_lose:
+            raise Broken(f"{len(self._world.crossings)} events were lost, where {self.may_lose:g} may be")
+        why = self._unsettled()
+        if why:
+            raise Broken(f"long after the last fault {why}")
+
+    def is_settled(self) -> bool:
+        return not self._unsettled()
 
     def recount(self) -> None:
         active: Counter[str] = Counter()
+        given_up = self._world.orchestrator.given_up
         for node in self._world.nodes.values():
             if node.is_up:
                 invariants.check(node.core)
-                active.update(
-                    one.id.rpartition(".")[0] for one in node.core.instances.by_id.values() if one.stage is Stage.UP
-                )
-        for component, count in sorted(active.items()):
+                for one in node.core.instances.by_id.values():
+                    _is_bounded(one)
+                    if one.stage in ACTIVE and one.id not in given_up:
+                        active[place(one.id)] += 1
+        for replica, count in sorted(active.items()):
             if count > 1:
-                raise Broken(f"{component} has {count} instances at once")
-        if self._world.doubled and not self._may_double:
-            raise Broken(f"{self._world.doubled} events were handled twice")
+                raise Broken(f"{replica} has {count} instances at once")
+        world = self._world
+        if world.doubled and not self.has_lost_nodes:
+            raise Broken(f"{world.doubled} events were handled twice")
+        if world.disorderly and not self.has_lost_nodes:
+            raise Broken(f"{world.disorderly} events were handled before others that one had sent before them")
+        if world.forgotten:
+            raise Broken(f"{world.forgotten} began with an older state than the one that was kept")
+
+    def _unsettled(self) -> str:
+        """What is on its way still, where everything is up and has its links."""
+        world = self._world
+        if not world.orchestrator.is_whole or not all(node.is_up for node in world.nodes.values()):
+            return "something is down"
+        core = world.orchestrator.core
+        parts = list(core.books.all())
+        if any(_has_no_room(part) for part in parts):
+            return ""
+        waiting = [part.label for part in parts if part.stage is not Phase.UP]
+        if waiting:
+            return f"{waiting[0]} is not up"
+        for node in world.nodes.values():
+            here = node.core.instances
+            lanes = [one.id for one in here.by_id.values() if one.lanes]
+            if lanes:
+                return f"what {lanes[0]} has sent is held"
+            if here.wills.kept:
+                return f"{node.name} keeps what {next(iter(here.wills.kept))} left"
+        return ""
+
+
+def _is_bounded(one: EventInstance) -> None:
+    """What others pass to it is bounded by what they may have under way, beside."""
+    box = one.mailbox
+    if len(box.events) > 2 * MAILBOX_MOST or box.bytes > 2 * MAILBOX_BYTES:
+        raise Broken(f"{one.id} has {box!r}")
+
+
+def _has_no_room(part: Part) -> bool:
+    return part.stage is Phase.WAITING and part.failures > 0 and " free" in part.why

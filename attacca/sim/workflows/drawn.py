@@ -17,10 +17,13 @@ from attacca.load.workload.scenario import (
     Workload,
 )
 from attacca.policy.placement import PLACEMENT
+from attacca.sim.workflows.outside import RESTLESS
 
 LENGTH_S: Final = 15.0
-HARMLESS: Final = ("slow_worker", "partition", "control_crash")  # faults that lose nothing
-FAULTS: Final = (*HARMLESS, "worker_crash", "sandbox_crash")
+HARMLESS: Final = (
+    "slow_worker", "partition", "control_crash", "stuck_sandbox", "store_slow", "store_down", "unruly_function",
+)  # fmt: skip
+FAULTS: Final = (*HARMLESS, "worker_crash", "sandbox_crash", "cut_off", "deaf", "mute")
 
 
 def draw(seed: int) -> Scenario:
@@ -30,14 +33,16 @@ def draw(seed: int) -> Scenario:
     return Scenario(
         name=f"workflows-{seed}",
         seed=seed,
-        workload=Workload(duration_s=LENGTH_S, drain_s=60.0),
+        workload=Workload(duration_s=LENGTH_S, drain_s=900.0),
         workflows=tuple(_plan(chance, number) for number in range(chance.randint(1, 3))),
         system=System(
             workers=chance.randint(1, 4),
             cores=chance.randint(1, 2),
             memory_mb=chance.choice((512, 4096)),
             placement=Choice(policy=chance.choice(list(PLACEMENT))),
-            silent_s=chance.choice((0.5, 3.0)),
+            silent_s=chance.choice((2.0, 3.0)),
+            outside=chance.choice(("", RESTLESS)),
+            outside_every_s=chance.choice((0.1, 1.0)),
         ),
         hardware=Hardware(
             cpu=chance.choice(("none", "sharing")),
@@ -51,9 +56,10 @@ def draw(seed: int) -> Scenario:
 
 
 def _plan(chance: Random, number: int) -> WorkflowPlan:
+    standby = chance.random() < 0.2
     return WorkflowPlan(
         name=f"w{number}",
-        template=chance.choice(("chain", "map_reduce")),
+        template=chance.choice(("chain", "calls", "map_reduce")),
         length=chance.randint(1, 5),
         width=chance.randint(1, 4),
         memory_mb=chance.choice((32, 64)),
@@ -61,10 +67,14 @@ def _plan(chance: Random, number: int) -> WorkflowPlan:
         shape=Shape(kind=chance.choice(("poisson", "constant", "gamma")), rate=chance.choice((1, 5, 20)), cv=3.0),
         copies=chance.randint(1, 2),
         starts=Shape(rate=1.0) if chance.random() < 0.5 else None,
-        lifetime=Distribution(kind="exponential", mean_ms=8000) if chance.random() < 0.3 else None,
+        replicas=1 if standby else chance.choice((1, 1, 2, 3)),
+        standby=standby,
+        syncs=chance.random() < 0.5,
+        timeout_s=chance.choice((2.0, 30.0)),
+        lifetime=Distribution(kind="exponential", mean_ms=8000) if chance.random() < 0.2 else None,
     )
 
 
 def _fault(chance: Random, kinds: tuple[str, ...]) -> Fault:
     kind: Any = chance.choice(kinds)  # of those that a fault has
-    return Fault(kind=kind, rate=chance.choice((200, 1000)), for_s=chance.choice((0.2, 2, 6)), factor=2.0)
+    return Fault(kind=kind, rate=chance.choice((200, 1000)), for_s=chance.choice((0.1, 2, 6)), factor=2.0)

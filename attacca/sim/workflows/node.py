@@ -1,16 +1,21 @@
 """One node: a worker's core on a simulated machine, whose event functions do what their workflow says."""
 
+from collections.abc import Callable
 from typing import Final, Protocol
+
+import msgspec
 
 from attacca.errors import IllegalTransition
 from attacca.kernel.drive import Drive, raise_refused
 from attacca.kernel.rand import Streams
 from attacca.load.workload.scenario import Scenario
 from attacca.load.workload.schedule import RUN, Target
-from attacca.model.events import BetweenInstances, EventKind, OfInstances
+from attacca.model.events import BetweenInstances, EventKind, OfInstances, ReplyKind, place
+from attacca.model.invocation import FunctionError
 from attacca.model.messages import Logged, Send
 from attacca.model.sandbox import WorkerView
 from attacca.sim.engine import Engine, EngineTimer
+from attacca.sim.platform.gateway import Broken
 from attacca.sim.platform.hardware import Chances, SharedMachine
 from attacca.sim.platform.settings import config_of, policies_of
 from attacca.sim.platform.worker import Numbers
@@ -35,13 +40,17 @@ from attacca.worker.core.events import (
     Tick,
     Write,
 )
-from attacca.worker.core.mailboxes import Stage
-from attacca.worker.core.reports import EventSent, Report, RunBody, RunEnded, RunFlow, RunHead
+from attacca.worker.core.mailboxes import QUICK_MS, Stage
+from attacca.worker.core.reports import EventAsked, EventSent, Report, RunBody, RunEnded, RunFlow, RunHead, StateOffered
 from attacca.worker.core.worker import WorkerCore
 from attacca.worker.runtime.simulated import SimulatedRuntime
 
 CONTROL = "control"
 HANDLED: Final = int(What.HANDLED)
+OF_CASTS: Final = (EventKind.CAST, EventKind.CALL)
+JUNK: Final = b"x"  # what means nothing to who gets it
+FLOOD: Final = 300  # events at once
+Heard = Callable[[ReplyKind], None]
 
 
 class Delivered(SimulatedInvocation):
@@ -66,6 +75,18 @@ class Around(Protocol):
     def handled(self, node: "SimulatedNode", instance: str, source: str, data: str) -> str:
         """It has; the output that it sends it on by, or none."""
 
+    def calls(self, instance: str) -> float:
+        """It calls whom it sends on to, and waits for so many seconds; 0: it does not."""
+
+    def replied(self, node: "SimulatedNode", instance: str, data: str, *, is_error: bool) -> None:
+        """The one that it has called is done."""
+
+    def syncs(self, instance: str) -> bytes | None:
+        """The state that it wants to be kept now, if any."""
+
+    def kept(self, instance: str, state: bytes) -> None: ...
+    def begins(self, instance: str, state: bytes | None) -> None: ...
+
     def to_control(self, node: "SimulatedNode", message: object) -> None: ...
     def to_node(self, node: "SimulatedNode", other: str, message: BetweenInstances) -> None: ...
     def dial(self, node: "SimulatedNode", other: str) -> None: ...
@@ -82,7 +103,7 @@ class SimulatedNode:
         self.place = place
         self.name = f"w{place}"
         self.config = config_of(scenario, self.name)
-        self.is_up = False
+        self.is_up = self.is_cordoned = False
         self.slow = 1.0
         self.up_count = 0
         self._policies = policies_of(self.config, None)
@@ -91,7 +112,10 @@ class SimulatedNode:
         self._ids = Numbers(f"{self.name}-")
         self._timer = EngineTimer(engine)
         self._delivered: dict[str, Delivered] = {}
-        self._handled = 0
+        self._handled = self._asked = 0
+        self._open: dict[tuple[str, int], Heard] = {}  # what instances wait for
+        self._answers_twice = False
+        self.cut_short = 0  # events that ended with who handled them
         self.dropped = 0  # events, as its log says
         self.start()
 
@@ -112,6 +136,7 @@ class SimulatedNode:
         chance = Streams(scenario.seed).stream(f"node/{self.name}/{self.up_count}")
         self.core = WorkerCore(config, queueing, concurrency, keepalive, self._ids, config.cores, chance=chance)
         self._delivered.clear()
+        self._open.clear()
         self.machine = SharedMachine(
             self._engine, scenario.hardware, self._chances, config.cores, config.resources, self._delivered
         )
@@ -134,7 +159,8 @@ class SimulatedNode:
         self.machine.cpu.set_speed(1.0 / slow)
 
     def view(self) -> WorkerView:
-        return view.brief(self.core)
+        told = view.brief(self.core)
+        return msgspec.structs.replace(told, draining=True) if self.is_cordoned else told
 
     def gauge(self) -> Gauge:
         if not self.is_up:
@@ -167,6 +193,34 @@ class SimulatedNode:
         self.drive.feed(EventSent(instance, "self", is_instance=False, data=data.encode()))
         return True
 
+    # What goes wrong with what it has.
+
+    def ready(self) -> list[str]:
+        """Instances that handle events."""
+        return [one.id for one in self.core.instances.by_id.values() if one.stage is Stage.UP]
+
+    def lose(self, instance: str) -> None:
+        """Its sandbox dies."""
+        self._cuts_short(instance)
+        self.runtime.lose(instance, "sandbox_lost", "killed by signal 9")
+
+    def misbehave(self, instance: str, share: float) -> None:
+        """It floods its output, calls itself, calls one that is gone, or says twice that it is done."""
+        kind = int(share * 4)
+        if kind == 0:
+            for _ in range(FLOOD):
+                self.drive.feed(EventSent(instance, "to", is_instance=False, data=JUNK))
+        elif kind == 1:
+            self._ask(instance, "self", JUNK, 1.0, lambda _: None)
+        elif kind == 2:
+            self._ask(instance, f"{place(instance)}.0@{self.name}", JUNK, 1.0, lambda _: None, is_instance=True)
+        else:
+            self._answers_twice = True
+
+    def _cuts_short(self, instance: str) -> None:
+        known = self.core.instances.by_id.get(instance)
+        self.cut_short += known is not None and bool(known.given)
+
     # What its core wants.
 
     def _now(self) -> float:
@@ -188,9 +242,11 @@ class SimulatedNode:
     def _deliver(self, command: Deliver) -> None:
         delivery = command.delivery
         self._handled += 1
-        is_event = delivery.kind is EventKind.CAST
+        is_event = delivery.kind in OF_CASTS and delivery.data != JUNK
         data = (delivery.data or b"").decode() if is_event else ""
         work_s = self._around.work_s(command.sandbox, data) if is_event else 0.0
+        if delivery.kind is EventKind.INIT:
+            self._around.begins(command.sandbox, delivery.state)
         doing = Delivered(self._handled, self._engine.now, self._around.target, work_s, RUN)
         doing.kind, doing.source, doing.data = delivery.kind, delivery.source, data
         self._delivered[delivery.id] = doing
@@ -204,6 +260,7 @@ class SimulatedNode:
                 runtime.make_sandbox(command.sandbox, command.revision, command.template)
             case Kill():
                 note(What.KILLED, self.place, 0)
+                self._cuts_short(command.sandbox)
                 runtime.kill(command.sandbox)
             case MakeTemplate():
                 runtime.make_template(command.template, command.revision)
@@ -213,7 +270,12 @@ class SimulatedNode:
                 self._around.dial(self, command.worker)
             case Write():
                 self.dropped += 1
-            case Listen() | Respond():
+            case Respond():
+                heard = self._open.pop((command.sandbox, command.asked), None)
+                if heard is None:
+                    raise Broken(f"{command.sandbox} is answered, and waits for nothing")
+                heard(command.kind)
+            case Listen():
                 runtime.tell(command.sandbox, command)
             case _:
                 raise IllegalTransition(f"nobody asked node {self.name} for {type(command).__name__}", "report it")
@@ -221,13 +283,55 @@ class SimulatedNode:
     def _report(self, report: Report) -> None:
         if type(report) is RunEnded:
             doing = self._delivered.pop(report.invocation, None)
-            if doing is not None and doing.kind is EventKind.CAST:
-                self._event_log.note(HANDLED, self.place, int(doing.data))
-                output = self._around.handled(self, report.sandbox, doing.source, doing.data)
-                if output:
-                    self.drive.feed(EventSent(report.sandbox, output, is_instance=False, data=doing.data.encode()))
+            if doing is not None and doing.data and self._goes_on(report, doing):
+                return
         assert not isinstance(report, RunHead | RunBody | RunFlow | Logged), (
             "what is simulated streams and logs nothing"
         )
         if self.is_up:
             self.drive.feed(report)
+            if self._answers_twice and type(report) is RunEnded:
+                self._answers_twice = False
+                self.drive.feed(report)
+
+    def _goes_on(self, report: RunEnded, doing: Delivered) -> bool:
+        """It sends the event on. True: it waits for the reply before it is done."""
+        around, instance, data = self._around, report.sandbox, doing.data
+        self._event_log.note(HANDLED, self.place, int(data))
+        output = around.handled(self, instance, doing.source, data)
+        wait_s = around.calls(instance) if output else 0.0
+        if wait_s:
+            began = self._engine.now
+
+            def replied(kind: ReplyKind) -> None:
+                is_error = kind is ReplyKind.ERROR
+                around.replied(self, instance, data, is_error=is_error)
+                outcome = FunctionError("CallFailed", "it was not answered") if is_error else report.outcome
+                waited_ms = (self._engine.now - began) * 1e3
+                took_ms = max(report.run_ms + waited_ms, QUICK_MS)  # what waits is given nothing ahead
+                self.drive.feed(msgspec.structs.replace(report, outcome=outcome, run_ms=took_ms))
+
+            self._ask(instance, output, data.encode(), wait_s, replied)
+            return True
+        if output:
+            self.drive.feed(EventSent(instance, output, is_instance=False, data=data.encode()))
+        state = around.syncs(instance)
+        if state is not None:
+            self._sync(instance, state)
+        return False
+
+    def _ask(
+        self, instance: str, target: str, data: bytes, wait_s: float, heard: Heard, *, is_instance: bool = False
+    ) -> None:
+        self._asked += 1
+        self._open[instance, self._asked] = heard
+        self.drive.feed(EventAsked(instance, self._asked, target, is_instance, data, wait_s))
+
+    def _sync(self, instance: str, state: bytes) -> None:
+        def heard(kind: ReplyKind) -> None:
+            if kind is not ReplyKind.ERROR:
+                self._around.kept(instance, state)
+
+        self._asked += 1
+        self._open[instance, self._asked] = heard
+        self.drive.feed(StateOffered(instance, self._asked, state))

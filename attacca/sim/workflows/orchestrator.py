@@ -1,4 +1,8 @@
-"""The orchestrator of a simulated domain: the same core, with a store that keeps what it is told, and restarts."""
+"""The orchestrator of a simulated domain: the same core, with a store that keeps what it is told, and restarts.
+
+Each node has a link to it. Where that is cut, what is said waits, as with TCP, until it is mended or one of both has
+heard nothing for `silent_s`: then the link is given up, and the node with it, until it has another.
+"""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -6,11 +10,13 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from attacca.errors import AttaccaError
+from attacca.errors import AttaccaError, StateUnavailable
 from attacca.kernel.drive import Drive, raise_refused
 from attacca.kernel.rand import Streams
 from attacca.kernel.registry import build
 from attacca.load.workload.scenario import Distribution, Scenario
+from attacca.model.events import InstanceView, NodeGone
+from attacca.model.sandbox import WorkerView
 from attacca.model.workflow import WorkflowSpec, WorkflowView
 from attacca.policy.placement import PLACEMENT
 from attacca.sim.engine import Engine, EngineTimer
@@ -18,10 +24,12 @@ from attacca.sim.platform.network import Channel
 from attacca.sim.workflows.node import SimulatedNode
 from attacca.workflow.core.domain import DomainCore
 from attacca.workflow.core.events import (
+    Before,
     Command,
     Erase,
     Event,
     HandedOver,
+    MigrateAsked,
     NodeJoined,
     NodeLeft,
     NodeSeen,
@@ -34,11 +42,15 @@ from attacca.workflow.core.events import (
     StateRecord,
     StopAsked,
     Stored,
+    StoreFailed,
     Tick,
 )
+from attacca.workflow.core.intents import IntentsRequest, Migrate, Uncordon, judge
+from attacca.workflow.core.keeping import NODES, STATES, WORKFLOWS
+from attacca.workflow.core.state import DomainState, Known, domain_state
 
-WORKFLOWS, STATES = "workflows/", "workflow-states/"
 Answered = Callable[[str, WorkflowView | AttaccaError | None], None]
+TO, FROM = "to", "from"  # a node
 
 
 class Orchestrator:
@@ -57,11 +69,22 @@ class Orchestrator:
         self._said = 0
         self.is_up = False
         self.starts = 0
-        self._to = {name: self._channel(f"to/{name}", node.hear_control) for name, node in nodes.items()}
+        self._to = {name: self._channel(f"to/{name}", self._arrive) for name in nodes}
         self._from = {name: self._channel(f"from/{name}", self._hear) for name in nodes}
         hardware = scenario.hardware
         self._disk = self._channel("store", self._kept, hardware.store)
+        self.is_store_down = 0  # so many faults say so
         self._missed: list[Event] = []  # what was asked while it was down
+        self._count = 0
+        self._links: dict[str, int] = {}  # by node: which one of all there were
+        self._heard: dict[str, float] = {}  # when it said something last
+        self._cuts: dict[tuple[str, str], float] = {}  # by node and way: since when nothing comes through
+        self._held: dict[tuple[str, str], list[Any]] = {}  # what waits there
+        self._seen: dict[str, InstanceView] = {}
+        self._views: dict[str, WorkerView] = {}
+        self._known: Known = {}
+        self.given_up: dict[str, None] = {}  # instances whose nodes were: others have their places
+        self.obeyed = self.refused = 0  # intents
         self._begin()
 
     def __repr__(self) -> str:
@@ -84,30 +107,84 @@ class Orchestrator:
     def _now(self) -> float:
         return self._engine.now
 
-    # What nodes say, and what becomes of them.
+    # Links.
 
     def join(self, node: SimulatedNode) -> None:
-        if self.is_up:
+        """It dials, and is heard if nothing lies between."""
+        if self.is_up and node.is_up and not any((node.name, way) in self._cuts for way in (TO, FROM)):
+            self._count += 1
+            self._links[node.name] = self._count
+            self._heard[node.name] = self._engine.now
+            self._views[node.name] = node.view()
             self.drive.feed(NodeJoined(node.view(), f"{node.name}:1"))
 
-    def see(self, node: SimulatedNode) -> None:
-        if self.is_up:
-            self.drive.feed(NodeSeen(node.view()))
-
     def lose(self, name: str) -> None:
-        if self.is_up:
+        if self._links.pop(name, None) is not None and self.is_up:
+            self._views.pop(name, None)
+            for way in (TO, FROM):
+                self._held.pop((name, way), None)
             self.drive.feed(NodeLeft(name))
+
+    def cut(self, name: str, ways: tuple[str, ...]) -> None:
+        for way in ways:
+            self._cuts.setdefault((name, way), self._engine.now)
+
+    def mend(self, name: str, ways: tuple[str, ...]) -> None:
+        """What has waited comes, in its order; where the link was given up, the node dials."""
+        for way in ways:
+            self._cuts.pop((name, way), None)
+            for message in self._held.pop((name, way), ()):
+                (self._arrive if way == TO else self._hear)(message)
+        if name not in self._links:
+            self.join(self._nodes[name])
+
+    @property
+    def is_whole(self) -> bool:
+        """Every node has its link."""
+        return self.is_up and not self._cuts and all(name in self._links for name in self._nodes)
+
+    def beat(self) -> None:
+        """Each node says how it is; who has said nothing for too long is given up."""
+        now, silent_s = self._engine.now, self._scenario.system.silent_s
+        for node in self._nodes.values():
+            if node.is_up and node.name not in self._links:
+                self.join(node)
+            elif node.is_up:
+                self.say(node, node.view())
+        for name in list(self._links):
+            deaf_since = self._cuts.get((name, TO), now)
+            if now - self._heard[name] > silent_s or now - deaf_since > silent_s:
+                self.lose(name)
 
     def say(self, node: SimulatedNode, message: object) -> None:
         """What is said while nobody listens is lost with its link."""
-        if self.is_up:
+        link = self._links.get(node.name)
+        if self.is_up and link is not None:
             self._said += 1
-            self._from[node.name].send((self.starts, message), self._said)
+            self._from[node.name].send((node.name, link, message), self._said)
 
-    def _hear(self, said: tuple[int, object]) -> None:
-        starts, message = said
-        if self.is_up and starts == self.starts and isinstance(message, Reported):
+    def _hear(self, said: tuple[str, int, object]) -> None:
+        name, link, message = said
+        if not self.is_up or self._links.get(name) != link:
+            return
+        if (name, FROM) in self._cuts:
+            self._held.setdefault((name, FROM), []).append(said)
+            return
+        self._heard[name] = self._engine.now
+        if isinstance(message, WorkerView):
+            self._views[name] = message
+            self.drive.feed(NodeSeen(message))
+        elif isinstance(message, Reported):
             self.drive.feed(message)
+
+    def _arrive(self, told: tuple[str, int, Any]) -> None:
+        name, link, message = told
+        if self._links.get(name) != link:
+            return
+        if (name, TO) in self._cuts:
+            self._held.setdefault((name, TO), []).append(told)
+        else:
+            self._nodes[name].hear_control(message)
 
     # What is asked for.
 
@@ -123,11 +200,42 @@ class Orchestrator:
         else:
             self._missed.append(event)
 
+    def state(self) -> DomainState:
+        """As a program outside is shown it."""
+        self._seen.clear()
+        for node in self._nodes.values():
+            if node.is_up and node.name in self._links:
+                self._seen.update((one.id, one.view()) for one in node.core.instances.by_id.values())
+        return domain_state(self.core, "simulated", self._views, self._seen, (), self._known)
+
+    def obey(self, intent: Any) -> str:
+        """One that came from outside; the answer is its outcome."""
+        try:
+            request = msgspec.convert({"intents": [intent]}, IntentsRequest)
+        except msgspec.ValidationError:
+            self.refused += 1
+            return "refused"
+        (verdict,) = judge(self.state(), request.intents, self.core.fits)
+        if verdict.outcome != "do":
+            self.refused += verdict.outcome == "refused"
+            return verdict.outcome
+        self.obeyed += 1
+        if isinstance(verdict.intent, Migrate):
+            workflow, _, component = verdict.component.partition(".")
+            self.drive.feed(MigrateAsked("", workflow, component, (verdict.node,)))
+        else:
+            node = self._nodes[verdict.node]
+            node.is_cordoned = not isinstance(verdict.intent, Uncordon)
+            self.drive.feed(NodeSeen(node.view()))
+        return verdict.outcome
+
     # Restarts.
 
     def crash(self) -> None:
         """Whoever waits for an answer asks again."""
         self.is_up = False
+        self._links.clear()
+        self._held.clear()
         self.drive.stop()
 
     def restart(self) -> None:
@@ -143,10 +251,10 @@ class Orchestrator:
             for key, (value, version) in self.store.items()
             if key.startswith(STATES)
         ]
-        self.drive.feed(Restored(tuple(records), tuple(states)))
+        before = msgspec.json.decode(self.store[NODES][0], type=Before) if NODES in self.store else None
+        self.drive.feed(Restored(tuple(records), tuple(states), before))
         for node in self._nodes.values():
-            if node.is_up:
-                self.join(node)
+            self.join(node)
         missed, self._missed = self._missed, []
         for event in missed:
             self._ask(event)
@@ -161,22 +269,35 @@ class Orchestrator:
                     self._disk.send((self.starts, command), self._said)
                 case Reply():
                     assert not isinstance(command.outcome, HandedOver), "there is no other domain"
-                    self._answered(command.id, command.outcome)
+                    if command.id:
+                        self._answered(command.id, command.outcome)
                 case _:
-                    node = self._nodes.get(command.peer)
-                    if node is not None and node.is_up:
-                        self._engine_send(node, command.message)
+                    if isinstance(command.message, NodeGone):
+                        self._give_up(command.message.worker)
+                    link = self._links.get(command.peer)
+                    if link is not None:
+                        self._to[command.peer].send((command.peer, link, command.message), self._said)
 
-    def _engine_send(self, node: SimulatedNode, message: Any) -> None:
-        """A link does not outlive the process at its end."""
-        self._to[node.name].send(message, self._said)
+    def _give_up(self, name: str) -> None:
+        node = self._nodes.get(name)
+        if node is not None and node.is_up:
+            self.given_up.update(dict.fromkeys(node.core.instances.by_id))
+
+    def slow_store(self, seconds: float) -> None:
+        """Its next write takes so much longer, and those after it wait for it."""
+        self._disk.late_next_s += seconds
+        self._disk.look()
 
     def _kept(self, told: tuple[int, Put | Erase]) -> None:
         starts, command = told
+        is_heard = self.is_up and starts == self.starts
         if isinstance(command, Erase):
             self.store.pop(command.key, None)
-            return
-        version = self.store.get(command.key, (b"", 0))[1] + 1
-        self.store[command.key] = (command.value, version)
-        if self.is_up and starts == self.starts:
-            self.drive.feed(Stored(command.key, version))
+        elif self.is_store_down:
+            if is_heard:
+                self.drive.feed(StoreFailed(command.key, StateUnavailable("the store is gone", "")))
+        else:
+            version = self.store.get(command.key, (b"", 0))[1] + 1
+            self.store[command.key] = (command.value, version)
+            if is_heard:
+                self.drive.feed(Stored(command.key, version))

@@ -12,7 +12,7 @@ from attacca.load.records.recorder import NullRecorder, RecordSink
 from attacca.load.workload.scenario import FunctionPlan, Scenario, WorkflowPlan
 from attacca.load.workload.schedule import Due, Schedule, Target
 from attacca.load.workload.shapes import arrivals
-from attacca.model.events import BetweenInstances, InstanceDown, InstanceUp
+from attacca.model.events import REPLICA, BetweenInstances, InstanceDown, InstanceUp, place
 from attacca.model.membership import HEARTBEAT_S
 from attacca.model.workflow import WorkflowView
 from attacca.sim.engine import Engine
@@ -25,9 +25,11 @@ from attacca.sim.workflows.faults import Failures
 from attacca.sim.workflows.graphs import OUT, first_of, last_of, spec_of
 from attacca.sim.workflows.node import SimulatedNode
 from attacca.sim.workflows.orchestrator import Orchestrator
+from attacca.sim.workflows.outside import RESTLESS, outside
 from attacca.sim.workflows.roads import Roads
 
 UNAVAILABLE: Final = 503
+CALL_FAILED: Final = 502
 PER_PART: Final = 1 << 32  # events of a run, at most
 
 
@@ -53,12 +55,13 @@ class Lived:
 class Crossing:
     """What came to a workflow, on its way to the last of its functions."""
 
-    __slots__ = ("flight", "seen", "waits")
+    __slots__ = ("flight", "seen", "turns", "waits")
 
     def __init__(self, flight: SimulatedInvocation, waits: int) -> None:
         self.flight = flight
         self.waits = waits
         self.seen: set[tuple[str, str]] = set()  # who has handled it, from whom
+        self.turns: dict[str, int] = {}  # by place: which of all events it was that was sent on there
 
     def __repr__(self) -> str:
         return f"<Crossing {self.flight.idx}, {len(self.seen)} steps>"
@@ -79,7 +82,12 @@ class WorkflowWorld:
         self._schedule = schedule
         self._coming: Iterator[Due] = iter(schedule)
         self._moments = Draws(scenario.seed, "samples")
-        self.doubled = self.blocked = self._sent = 0
+        self.doubled = self.disorderly = self.blocked = self._sent = self._turns = 0
+        self.forgotten = ""  # whose successor did not begin with the state that was kept
+        self._latest: dict[tuple[str, str], int] = {}  # by who handled and who sent it: the last event
+        self._offered: dict[str, int] = {}  # by place: how many states
+        self._states: dict[str, int] = {}  # by place: the last that is known to be kept
+        self._outside = outside(scenario.system.outside, Streams(scenario.seed).stream("outside"))
         self.crossings: dict[int, Crossing] = {}
         self._up: dict[tuple[str, str], tuple[SimulatedNode, str]] = {}  # by workflow and component: its instance
         chances = Chances(scenario.hardware, scenario.seed, {})
@@ -101,8 +109,8 @@ class WorkflowWorld:
 
     # The run.
 
-    def run(self, after: Callable[[], None] | None = None) -> None:
-        """As long as the schedule, and then until everything is through or the time for that is over."""
+    def run(self, after: Callable[[], None] | None = None, is_settled: Callable[[], bool] | None = None) -> None:
+        """As long as the schedule, and then until everything is through and settled, or the time for that is over."""
         engine, length_s = self.engine, self._schedule.length_s
         for node in self.nodes.values():
             self.orchestrator.join(node)
@@ -112,10 +120,13 @@ class WorkflowWorld:
         self._pull()
         self._sample_next(0)
         engine.at(HEARTBEAT_S, self._beat)
+        if self._outside is not None:
+            engine.at(self.scenario.system.outside_every_s, self._look)
         self.faults.begin()
         engine.run(length_s, after)
-        if self.crossings:
-            engine.run(length_s + self.scenario.workload.drain_s, after)
+        until = length_s + self.scenario.workload.drain_s
+        while engine.now < until and (self.crossings or (is_settled is not None and not is_settled())):
+            engine.run(min(engine.now + 1.0, until), after)
         for crossing in self.crossings.values():
             self.ledger.close_flight(crossing.flight, engine.now, 0, "unanswered")
         self.ledger.totals.invocations = self._sent
@@ -138,19 +149,18 @@ class WorkflowWorld:
         self.orchestrator.start(lived.place, spec_of(lived.plan, lived.name))
 
     def _answered(self, number: str, outcome: WorkflowView | AttaccaError | None) -> None:
-        place = int(number)
-        if place < 0 or number == "-0":
+        if number.startswith("-"):
             return
-        lived = self.lived[place]
+        lived = self.lived[int(number)]
         if not isinstance(outcome, WorkflowView):
             self.blocked += 1
             lived.is_over = True
             return
         lived.id = outcome.id
         self._by_id[outcome.id] = lived
-        self._event_log.note(What.READY, NOBODY, place)
+        self._event_log.note(What.READY, NOBODY, lived.place)
         if lived.plan.lifetime is not None:
-            seconds = Duration(lived.plan.lifetime, self.scenario.seed, f"lifetime/{lived.plan.name}").at(place)
+            seconds = Duration(lived.plan.lifetime, self.scenario.seed, f"lifetime/{lived.plan.name}").at(lived.place)
             self.engine.at(self.engine.now + seconds, self._stop, lived)
 
     def _stop(self, lived: Lived) -> None:
@@ -195,23 +205,60 @@ class WorkflowWorld:
         crossing = self.crossings.get(int(data))
         if lived is None or crossing is None:
             return ""
-        step = component, self._of(source.partition("@")[0])[1]
+        sender = source.partition("@")[0]
+        step = component, self._of(sender)[1]
         if step in crossing.seen:
             self.doubled += 1
         crossing.seen.add(step)
-        if component != lived.last:
-            return OUT
-        crossing.waits -= 1
+        between = place(instance), place(sender)
+        turn = crossing.turns.get(between[1], int(data))
+        self.disorderly += self._latest.get(between, -1) >= turn
+        self._latest[between] = turn
+        self._turns += 1
+        crossing.turns[between[0]] = self._turns
+        if lived.plan.template == "calls":
+            return OUT if component != lived.parts[-1] else self._passed(node, crossing, int(len(lived.parts) == 1))
+        return OUT if component != lived.last else self._passed(node, crossing, 1)
+
+    def _passed(self, node: SimulatedNode, crossing: Crossing, steps: int) -> str:
+        crossing.waits -= steps
         if crossing.waits == 0:
-            flight = crossing.flight
-            del self.crossings[flight.idx]
-            flight.worker = node.place
-            self._event_log.note(What.ANSWERED, node.place, flight.idx)
-            self.ledger.close_flight(flight, self.engine.now, 200, "")
+            self._close(node, crossing, 200, "")
         return ""
 
+    def _close(self, node: SimulatedNode, crossing: Crossing, status: int, error: str) -> None:
+        flight = crossing.flight
+        del self.crossings[flight.idx]
+        flight.worker = node.place
+        self._event_log.note(What.FAILED if error else What.ANSWERED, node.place, flight.idx)
+        self.ledger.close_flight(flight, self.engine.now, status, error)
+
+    def calls(self, instance: str) -> float:
+        lived, _ = self._of(instance)
+        return lived.plan.timeout_s if lived is not None and lived.plan.template == "calls" else 0.0
+
+    def replied(self, node: SimulatedNode, instance: str, data: str, *, is_error: bool) -> None:
+        lived, component = self._of(instance)
+        crossing = self.crossings.get(int(data))
+        if lived is not None and crossing is not None and component == lived.first:
+            self._close(node, crossing, *((CALL_FAILED, "call_failed") if is_error else (200, "")))
+
+    def syncs(self, instance: str) -> bytes | None:
+        lived, _ = self._of(instance)
+        if lived is None or not lived.plan.syncs:
+            return None
+        count = self._offered[place(instance)] = self._offered.get(place(instance), 0) + 1
+        return b"%d" % count
+
+    def kept(self, instance: str, state: bytes) -> None:
+        self._states[place(instance)] = max(int(state), self._states.get(place(instance), 0))
+
+    def begins(self, instance: str, state: bytes | None) -> None:
+        if int(state or b"0") < self._states.get(place(instance), 0):
+            self.forgotten = instance
+
     def to_control(self, node: SimulatedNode, message: object) -> None:
-        if isinstance(message, InstanceUp):
+        if isinstance(message, InstanceUp) and not message.is_standby:
             self._up[_names(message.id)] = node, message.id
         elif isinstance(message, InstanceDown) and self._up.get(_names(message.id)) == (node, message.id):
             del self._up[_names(message.id)]
@@ -231,10 +278,21 @@ class WorkflowWorld:
     # Time.
 
     def _beat(self, _: None) -> None:
-        for node in self.nodes.values():
-            if node.is_up:
-                self.orchestrator.see(node)
+        self.orchestrator.beat()
         self.engine.at(self.engine.now + HEARTBEAT_S, self._beat)
+
+    def _look(self, _: None) -> None:
+        """While events come. In the end a restless one leaves nothing cordoned."""
+        every_s, orchestrator = self.scenario.system.outside_every_s, self.orchestrator
+        is_over = self.engine.now + every_s >= self._schedule.length_s
+        assert self._outside is not None, "somebody looks"
+        if orchestrator.is_up:
+            self._outside.look(orchestrator.state(), every_s, orchestrator.obey)
+        if is_over and self.scenario.system.outside == RESTLESS:
+            for node in self.nodes.values():
+                node.is_cordoned = False
+        if not is_over:
+            self.engine.at(self.engine.now + every_s, self._look)
 
     def _sample(self, number: int) -> None:
         for node in self.nodes.values():
@@ -249,7 +307,7 @@ class WorkflowWorld:
 def _names(instance: str) -> tuple[str, str]:
     """Its workflow, and its component."""
     workflow, _, rest = instance.partition(".")
-    return workflow, rest.partition(".")[0]
+    return workflow, rest.partition(".")[0].partition(REPLICA)[0]
 
 
 def _plan_of(scenario: Scenario, place: int, schedule: Schedule) -> WorkflowPlan:

@@ -39,6 +39,12 @@ class Books:
         known = self.workflows.get(workflow)
         return None if known is None else known.parts.get(label)
 
+    def replicas(self, component: str) -> list[Part]:
+        """Of WORKFLOW.COMPONENT."""
+        workflow, _, name = component.partition(".")
+        known = self.workflows.get(workflow)
+        return [] if known is None else known.replicas.get(name, [])
+
     def expect(self, name: str) -> Workflow:
         """By its id, or by its name where only one has it.
 

@@ -10,6 +10,8 @@ long as it takes. An instance has the number of its start in its name, so that a
 is up, what is sent to it waits where it is sent from.
 """
 
+from collections.abc import Sequence
+
 from attacca.errors import AttaccaError, BadFunction, Cancelled, Conflict, NoCapacity, NotFound
 from attacca.kernel.chance import Chance
 from attacca.kernel.ids import Ids
@@ -165,6 +167,14 @@ class DomainCore:
             NotFound: there is no such workflow.
         """
         return self.books.expect(name).view()
+
+    def fits(self, component: str, node: str, beside: Sequence[str]) -> str:
+        """See `intents.Fits`; a component is WORKFLOW.COMPONENT."""
+        parts = self.books.replicas(component)
+        if not parts:
+            return "it is not there any more"
+        asked = [part.asked for name in (component, *beside) for part in self.books.replicas(name)]
+        return next((why for part in parts if (why := self.nodes.unready(node, part, asked))), "")
 
     # What is asked for.
 

@@ -1,5 +1,6 @@
 """Simulated workflows: what comes to them gets through, whatever fails; the same seed gives the same run."""
 
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -7,6 +8,7 @@ import pytest
 
 from attacca.errors import BadConfig
 from attacca.kernel.clock import SystemClock
+from attacca.kernel.rand import Streams
 from attacca.load.records.recorder import NullRecorder
 from attacca.load.workload.scenario import Choice, Hardware, Scenario, System, WorkflowPlan, Workload
 from attacca.load.workload.schedule import Schedule
@@ -15,8 +17,10 @@ from attacca.sim.record.event_log import EventLog
 from attacca.sim.record.invocation import SimulatedInvocation
 from attacca.sim.run import Options, Outcome, run
 from attacca.sim.workflows.check import WorkflowCheck
+from attacca.sim.workflows.outside import Program, Restless
 from attacca.sim.workflows.world import Crossing, WorkflowWorld
 
+ORCHESTRATOR = str(Path(__file__).parents[3] / "examples/orchestrator/orchestrator.py")
 CHAIN = {"name": "chain", "length": 3, "duration": {"mean_ms": 5.0}, "shape": {"kind": "constant", "rate": 5.0}}
 REDUCE = {**CHAIN, "name": "reduce", "template": "map_reduce", "width": 2}
 
@@ -24,7 +28,7 @@ REDUCE = {**CHAIN, "name": "reduce", "template": "map_reduce", "width": 2}
 def played(*workflows: dict[str, Any], faults: Any = (), workers: int = 2, seed: int = 1, **more: Any) -> Outcome:
     told = {
         "name": "edge", "seed": seed, "workload": {"duration_s": 8.0, "drain_s": 10.0}, "workflows": workflows,
-        "system": {"workers": workers, "placement": {"policy": "round_robin"}, **more}, "faults": faults,
+        "system": {"workers": workers, "placement": {"policy": "round_robin"}} | more, "faults": faults,
         "hardware": {"network": {"mean_ms": 2.0}, "control": {"mean_ms": 1.0}, "store": {"mean_ms": 1.0}},
     }  # fmt: skip
     return run(msgspec.convert(told, Scenario), SystemClock(), Options(checks="touched"))
@@ -70,6 +74,53 @@ def test_it_goes_on_after_what_fails(kind: str) -> None:
     assert totals.ok > 25
 
 
+@pytest.mark.parametrize(
+    "kind", ["stuck_sandbox", "store_slow", "store_down", "unruly_function", "cut_off", "deaf", "mute"]
+)
+def test_what_does_no_harm_costs_nothing(kind: str) -> None:
+    faults = [{"kind": kind, "at_s": at, "for_s": 0.5, "worker": at % 2} for at in (1, 2, 3, 4)]
+    totals = played({**CHAIN, "syncs": True}, faults=faults).totals
+    assert totals.ok == totals.invocations >= 35
+
+
+def test_a_node_that_control_does_not_hear_is_given_up_and_its_instances_are_not_counted() -> None:
+    fault = {"kind": "cut_off", "at_s": 2.0, "for_s": 4.0, "worker": 1}
+    totals = played({**CHAIN, "standby": True}, faults=[fault], silent_s=1.5, workers=3).totals
+    assert totals.ok > 25
+
+
+def test_calls_are_answered_by_way_of_all_that_were_called() -> None:
+    calls = {**CHAIN, "template": "calls"}
+    totals = played(calls).totals
+    assert totals.invocations == totals.ok >= 35
+    assert totals.p50_ms == pytest.approx(3 * 5.0 + 3 * 0.1 + 2 * 2 * 2.0, abs=1.0), "work, and two hops each way"
+    totals = played({**calls, "replicas": 2}).totals
+    assert totals.invocations == totals.ok >= 35
+
+
+def test_who_waits_too_long_for_a_reply_is_told() -> None:
+    calls = {**CHAIN, "template": "calls", "length": 2, "timeout_s": 0.004}
+    totals = played(calls).totals
+    assert totals.failed == totals.invocations
+
+
+def test_one_is_moved_by_a_program_from_outside() -> None:
+    """The worked example, as it is."""
+    heavy = {**CHAIN, "length": 2, "copies": 2, "duration": {"mean_ms": 60.0}}
+    told: dict[str, Any] = {"outside": ORCHESTRATOR, "outside_every_s": 2.0}
+    outcome = played(heavy, placement={"policy": "bin_packing"}, **told)
+    assert outcome.totals.ok == outcome.totals.invocations
+    assert outcome.hash != played(heavy, placement={"policy": "bin_packing"}).hash
+
+
+def test_what_is_no_program_that_decides_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadConfig, match="there is no file"):
+        played(CHAIN, outside="nowhere.py")
+    (tmp_path / "idle.py").write_text("")
+    with pytest.raises(BadConfig, match="has no function 'shares'"):
+        played(CHAIN, outside=str(tmp_path / "idle.py"))
+
+
 def test_what_is_no_fault_of_workflows_is_refused() -> None:
     with pytest.raises(BadConfig, match="clock_skew cannot be simulated with workflows"):
         played(CHAIN, faults=[{"kind": "clock_skew", "at_s": 1.0}])
@@ -92,6 +143,10 @@ def test_each_part_says_its_state() -> None:
     assert repr(world.orchestrator) == "<Orchestrator up: 1 starts, 2 kept>"
     assert repr(world.faults) == "<Failures 0 happened>"
     assert repr(check).startswith("<WorkflowCheck, ")
+    assert check.may_lose == 0
+    assert check.is_settled()
+    assert repr(Restless(Streams(1).stream("x"))) == "<Restless, 0 looks>"
+    assert repr(Program(ORCHESTRATOR)) == "<Program before its first look>"
     flight = SimulatedInvocation(7, 0.0, world.target, 0.0, "run")
     assert repr(Crossing(flight, 1)) == "<Crossing 7, 0 steps>"
 
