@@ -112,4 +112,4 @@ def _is_bounded(one: EventInstance) -> None:
 
 
 def _has_no_room(part: Part) -> bool:
-    return part.stage is Phase.WAITING and part.failures > 0 and " free" in part.why
+    return part.stage is Phase.WAITING and part.failures > 0 and (" free" in part.why or "no room" in part.why)

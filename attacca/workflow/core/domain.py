@@ -58,6 +58,7 @@ from attacca.workflow.core.nodes import LISTED, Nodes
 from attacca.workflow.core.placing import Placing
 from attacca.workflow.core.wills import Wills
 
+NO_ROOM = "no_capacity"  # of a worker: others have taken what was thought free
 HOPELESS = ("bad_function", "runtime_missing", "not_found", "forbidden")  # trying again will not help a first start
 
 
@@ -251,6 +252,7 @@ class DomainCore:
         if part.stage is not Stage.STARTING:
             return
         part.stage, part.failures = Stage.UP, 0
+        part.refused_by.clear()
         self.wills.up(part, out)
         part.timing = event.timing
         self.standby.want(part, now)
@@ -276,6 +278,8 @@ class DomainCore:
             return
         workflow, error, was = part.workflow, event.error, part.stage
         self.wills.down(part, event, out)
+        if error.code == NO_ROOM:
+            part.refused_by[event.worker] = None
         self.placing.lose(now, part, error.message)
         if workflow.is_stopping:
             part.stage = Stage.GONE

@@ -75,7 +75,8 @@ class Part:
     one is not it any more."""
 
     __slots__ = (
-        "failures", "follows", "given", "instance", "key", "label", "number", "place", "retry_at", "revision", "spare",
+        "failures", "follows", "given", "instance", "key", "label", "number", "place", "refused_by", "retry_at", "revision",
+        "spare",
         "spec", "stage", "starts", "state", "timing", "version", "wanted_at", "why", "wills", "worker", "workflow",
     )  # fmt: skip
 
@@ -99,6 +100,7 @@ class Part:
         self.given: tuple[str, ...] = ()  # those of them that an instance was started with, which is not up
         self.follows: dict[str, None] = {}  # those that one has got
         self.spare = Spare() if spec.standby else None
+        self.refused_by: dict[str, None] = {}  # nodes that had no room for it, since it was up
         self.wanted_at = ""  # a node that it is to be on when it begins next
 
     def __repr__(self) -> str:

@@ -75,17 +75,22 @@ class Placing:
     def _node(self, now: float, part: Part) -> str:
         """One that has none of its replicas, if there is any. Empty: it is said why."""
         nodes = self._books.nodes
-        closed = nodes.closed(part)
         near = self._near(part)
-        beside = [other.worker for other in part.workflow.replicas[part.spec.name] if other.worker]
-        answer = self._ask(now, part, [*closed, *beside], near) if beside else None
-        if answer is None or isinstance(answer, NoRoom):
-            answer = self._ask(now, part, closed, near)
+        answer = self._away_from(now, part, [*nodes.closed(part), *part.refused_by], near)
+        if isinstance(answer, NoRoom) and part.refused_by:  # one of them may have by now
+            part.refused_by.clear()
+            answer = self._away_from(now, part, nodes.closed(part), near)
         if isinstance(answer, NoRoom):
             why = nodes.unfit(part.spec, part.asked)
             part.fail(now, f"{answer.why}: {why}" if why else answer.why)
             return ""
         return answer.worker
+
+    def _away_from(self, now: float, part: Part, avoid: list[str], near: dict[str, Near]) -> Placed | NoRoom:
+        """And from its replicas, if that can be."""
+        beside = [other.worker for other in part.workflow.replicas[part.spec.name] if other.worker]
+        answer = self._ask(now, part, [*avoid, *beside], near) if beside else None
+        return self._ask(now, part, avoid, near) if answer is None or isinstance(answer, NoRoom) else answer
 
     def _elsewhere(self, now: float, part: Part) -> str:
         """For one that stands by."""

@@ -6,6 +6,7 @@ from attacca.kernel.rand import Streams
 from attacca.model.endpoints import Sandboxes
 from attacca.model.events import MAILBOX_BYTES, AskInstances, Event, Passed, ReplyKind
 from attacca.model.messages import Send
+from attacca.model.resources import Resources
 from attacca.model.workflow import Component, WorkflowSpec
 from attacca.policy.placement.random import Random
 from attacca.worker.core.events import Command, Listen, NeighbourSaid, Received, Respond
@@ -193,6 +194,22 @@ def test_what_can_run_nowhere_is_refused() -> None:
         stage.start(msgspec.structs.replace(function("a"), memory_mb=5000))
     with pytest.raises(AssertionError, match="there is no node"):
         Stage(quiet, nodes=0).start(function("a"))
+
+
+def test_a_node_that_has_no_room_after_all_is_asked_again_when_no_other_has() -> None:
+    stage = Stage(quiet, nodes=3)
+    for name in ("n1", "n2"):  # others have the rest, which the domain is not told
+        stage.nodes[name].core.pool.capacity = Resources(memory_mb=100)
+    workflow = stage.start(*(function(name) for name in "abcd"))
+    parts = stage.core.workflows[workflow].parts.values()
+    assert all(part.worker == "n3" and part.starts <= 3 for part in parts)
+    stage.kill("n3")
+    stage.lose("n3")
+    stage.play(30.0)
+    assert all("the whole worker has 100 MB" in part.why for part in parts)
+    stage.nodes["n2"].core.pool.capacity = Resources(memory_mb=1000)
+    stage.play(60.0)
+    assert all(part.worker == "n2" and not part.refused_by for part in parts)
 
 
 def test_one_that_cannot_be_kept_is_refused() -> None:
