@@ -111,8 +111,10 @@ def greeted(plane: "Supervisor", nodes: int, files: str, *, as_json: bool, quiet
 
 @app.command("template", cls=VerbCommand, epilog=TEMPLATE)
 def template(kind: Kind, file: Where = "", *, as_json: Json = False) -> None:
-    """Write the settings of a node (`attacca worker`), of a domain (`attacca control`) or of a federation (`attacca
-    federation`), to be changed. Never writes over a file."""
+    """Write settings to be changed: of a node, a domain or a federation. Nothing is written over.
+
+    They are for `attacca worker`, `attacca control` and `attacca federation`.
+    """
     from importlib.resources import files
 
     path = Path(file or f"{kind}.toml")

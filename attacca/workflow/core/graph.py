@@ -75,9 +75,9 @@ class Part:
     one is not it any more."""
 
     __slots__ = (
-        "failures", "follows", "given", "instance", "key", "label", "number", "place", "refused_by", "retry_at", "revision",
-        "spare",
-        "spec", "stage", "starts", "state", "timing", "version", "wanted_at", "why", "wills", "worker", "workflow",
+        "failures", "follows", "given", "instance", "key", "label", "number", "place", "refused_by", "retry_at",
+        "revision", "spare", "spec", "stage", "starts", "state", "timing", "version", "wanted_at", "why", "wills",
+        "worker", "workflow",
     )  # fmt: skip
 
     def __init__(
