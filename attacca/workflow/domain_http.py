@@ -5,6 +5,7 @@ from typing import Annotated
 
 import msgspec
 from litestar import get, post
+from litestar.openapi import ResponseSpec
 from litestar.params import HeaderParameter, JSONBody, QueryParameter
 from litestar.response import Stream
 
@@ -17,6 +18,7 @@ from attacca.workflow.http import NDJSON, TheWorkflows
 from attacca.workflow.mirror.reflection import METRICS
 
 EVENTS = "text/event-stream"
+LINES = ResponseSpec(bytes, generate_examples=False, description="a line for each row", media_type=NDJSON)
 
 
 @get("/api/domain/state", responses=refusals(), sync_to_thread=False)
@@ -25,7 +27,7 @@ def show_domain(workflows: TheWorkflows) -> DomainState:
     return workflows.delegation.state()
 
 
-@get("/api/domain/changes", responses=refusals(), sync_to_thread=False)
+@get("/api/domain/changes", responses={**refusals(), 200: LINES}, sync_to_thread=False)
 def show_changes(
     workflows: TheWorkflows,
     follow: Annotated[bool, QueryParameter(description="go on with what changes from now on")] = False,  # noqa: FBT002 - named in a query

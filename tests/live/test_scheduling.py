@@ -104,7 +104,7 @@ def test_an_id_is_followed_through_the_logs_of_all_planes(tmp_path: Path) -> Non
         assert {line["plane"] for line in of_it} == {"g1", "w1"}, "control is not on its road"
         [sandbox] = {name for line in of_it for name in line["ids"]} - {invocation}
         assert {line["plane"] for line in lines if sandbox in line.get("ids", ())} == set(ours)
-        [made] = planes.control.get("/api/creations?function=one&limit=1")
-        assert made["propagation"] > 0, "the gateway has said that it knows"
+        creations = "/api/creations?function=one&limit=1"
+        until(lambda: planes.control.get(creations)[0]["propagation"], "the gateway has said that it knows")
     finally:
         planes.stop()
