@@ -124,7 +124,8 @@ def say_mapreduce(body: bytes) -> str:
 
 
 def say_guestbook(body: bytes) -> str:
-    return f"{len(json.loads(body)['entries'])} entries in a database on the worker"
+    count = len(json.loads(body)["entries"])
+    return f"{count} {'entry' if count == 1 else 'entries'} in a database on the worker"
 
 
 FLOWS = (

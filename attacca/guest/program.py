@@ -178,7 +178,8 @@ def load(spec: AgentSpec, here: str) -> Loaded:
     if spec["concurrency"] > 1:
         program.stop()
         raise Unfit(f"{NAME} takes one event after the other, and concurrency is {spec['concurrency']}", ALONE)
-    return Loaded(program.call, handler, "event_context", spec["event"] or "plain", False, module, None)  # noqa: FBT003
+    shape = spec["event"] or "plain"
+    return Loaded(program.call, handler, "event_context", shape, False, module, None)  # noqa: FBT003 - as above
 
 
 def _free_port() -> int:

@@ -33,7 +33,7 @@ def test_answers_in_a_few_words() -> None:
     assert run.say_linsolve(json.dumps(linsolve(json.loads(INPUTS["linsolve"]))).encode()).startswith("8 x 8 system")
     assert run.say_page(body(invoice(**json.loads(INPUTS["page"])))) == "invoice of 5 lines, EUR 273.60"
     assert run.say_compress(json.dumps(compress(INPUTS["compress"][:9000])).encode()).endswith(" x smaller")
-    assert run.say_guestbook(b'{"entries": ["a"]}') == "1 entries in a database on the worker"
+    assert run.say_guestbook(b'{"entries": ["a"]}') == "1 entry in a database on the worker"
     told = {"pieces": 13, "words": 26000, "most": {"the": 2271}}
     assert run.say_mapreduce(json.dumps(told).encode()).endswith("in 13 pieces, 26,000 words, 'the' 2,271 times")
     item = {"id": 1, **json.loads(INPUTS["api"])}

@@ -27,7 +27,7 @@ def test_what_changes_says_its_state() -> None:
         MemoryStore(clock), clock, chance, Random(), lambda _, __: None, lambda _: None, "home", cordon
     )
     member = Member(
-        workflows, "home", lambda _: None, lambda made: Dialer(made, [("127.0.0.1", 1)]),  # type: ignore[arg-type, return-value]
+        workflows, "home", lambda _: None, lambda made: Dialer(made, [("127.0.0.1", 1)]),  # type: ignore[arg-type, return-value]  # unused
         lambda send: Code(Path("state"), send), str,
     )  # fmt: skip
     assert repr(member) == "<Member home: 0 begin, 0 left, 0 copied>"

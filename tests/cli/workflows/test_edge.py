@@ -52,9 +52,9 @@ class Box:
 
 
 def test_its_screen_says_what_to_do_next(capsys: pytest.CaptureFixture[str]) -> None:
-    greeted(Box(), 1, "/files", as_json=False, quiet=False)  # type: ignore[arg-type]
+    greeted(Box(), 1, "/files", as_json=False, quiet=False)  # type: ignore[arg-type]  # looks like one
     shown = capsys.readouterr().out
     for part in ("1 node at http://127.0.0.1:9000", "worker-1", "/files", "$ export ATTACCA_URL", "workflow start"):
         assert part in shown
-    greeted(Box(), 1, "/files", as_json=False, quiet=True)  # type: ignore[arg-type]
+    greeted(Box(), 1, "/files", as_json=False, quiet=True)  # type: ignore[arg-type]  # looks like one
     assert capsys.readouterr().out == ""

@@ -143,7 +143,7 @@ class Stage:
             self.feed(Tick())
 
     def start(self, id_: str, **requires: tuple[str, ...]) -> str:
-        wanted = Requirements(**requires)  # type: ignore[arg-type]
+        wanted = Requirements(**requires)  # type: ignore[arg-type]  # of its fields
         part = Component(name="log", resource="file-log", requires=wanted)
         self.feed(StartAsked(id_, WorkflowSpec(name=id_, components=(part,)), 0.0))
         return next((one.id for one in self.core.workflows.values() if one.spec.name == id_), "")
@@ -260,7 +260,7 @@ def test_nothing_is_begun_again_because_the_federation_was_away() -> None:
 
 
 @pytest.mark.parametrize(("code", "is_up"), [("bad_function", False), ("no_capacity", True)])
-def test_a_refusal_is_told_or_another_is_tried(code: str, is_up: bool) -> None:  # noqa: FBT001
+def test_a_refusal_is_told_or_another_is_tried(code: str, is_up: bool) -> None:  # noqa: FBT001 - of a table
     stage = Stage(Domain("a"), Domain("b"))
     stage.domains["a"].refuses = Failed(code, "not here")
     name = stage.start("tried")

@@ -23,17 +23,17 @@ def test_what_is_to_run_waits_for_a_turn_and_what_comes_meanwhile_keeps_its_plac
     async def main() -> None:
         runtime = ToldFirst(orders)
         await runtime.open(lambda _: None)
-        runtime.make_sandbox("s1", some, None)  # type: ignore[arg-type]
+        runtime.make_sandbox("s1", some, None)  # type: ignore[arg-type]  # passed on as it is
         assert orders == ["open", "make_sandbox s1"], "nothing waits for nothing"
-        runtime.run("s1", some, some)  # type: ignore[arg-type]
-        runtime.body("s1", "i", b"", True)  # noqa: FBT003
-        runtime.run("s2", some, some)  # type: ignore[arg-type]
+        runtime.run("s1", some, some)  # type: ignore[arg-type]  # passed on as it is
+        runtime.body("s1", "i", b"", True)  # noqa: FBT003 - a Runtime's
+        runtime.run("s2", some, some)  # type: ignore[arg-type]  # passed on as it is
         runtime.kill("s1")
         assert len(orders) == 2
         assert repr(runtime).startswith("<ToldFirst 4 orders wait for ")
         await asyncio.sleep(0)
         assert orders[2:] == ["run s1", "body s1", "run s2", "kill s1"]
-        runtime.run("s3", some, some)  # type: ignore[arg-type]
+        runtime.run("s3", some, some)  # type: ignore[arg-type]  # passed on as it is
         await runtime.close()
         assert orders[6:] == ["run s3", "close"]
         await asyncio.sleep(0)

@@ -82,7 +82,7 @@ def test_what_is_for_nobody_any_more_is_not_kept() -> None:
     wills, out = Wills("n1", Ids(Streams(1).stream("x"))), list[Command]()
     wills.stray(Event("gone.c.1", "gone.b.1@n1", b"7", output="to"), out)
     assert isinstance(out[0], Send)
-    answers: list[DomainCommand] = stage.core.handle(0.0, out[0].message)  # type: ignore[arg-type]
+    answers: list[DomainCommand] = stage.core.handle(0.0, out[0].message)  # type: ignore[arg-type]  # of its kind
     assert answers == [Send("n1", Inherited(next(iter(wills.kept))))]
 
 
@@ -102,7 +102,7 @@ def test_a_will_stays_with_control_until_the_next_one_is_up() -> None:
 
 
 def handle(stage: LateStage, event: object) -> list[object]:
-    commands = stage.core.handle(stage.clock.now(), event)  # type: ignore[arg-type]
+    commands = stage.core.handle(stage.clock.now(), event)  # type: ignore[arg-type]  # of its kind
     return [one.message for one in commands if isinstance(one, Send)]
 
 
