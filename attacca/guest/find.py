@@ -30,11 +30,13 @@ SHOWN = 12  # candidates that are named
 
 
 def is_program(runtime: str, handler: str, here: str) -> bool:
-    """Is the function that lies in `here` a program, and no Python to be imported? `runtime` is a RuntimeKind's."""
+    """Is the function that lies in `here` a program, and no Python to be imported? `runtime` is a RuntimeKind's.
+
+    Many a Python project has a script of that name, by which it is set up: with Python beside it, it has to be said.
+    """
     if runtime != "auto" or handler not in ("", PROGRAM):
         return runtime == "custom"
-    path = os.path.join(here, PROGRAM)
-    return os.path.isfile(path) and not os.path.exists(f"{path}.py")
+    return os.path.isfile(os.path.join(here, PROGRAM)) and not any(name.endswith(".py") for name in os.listdir(here))
 
 
 class Unfit(Exception):

@@ -56,7 +56,7 @@ class Network(StrEnum):
 class RuntimeKind(StrEnum):
     """What runs a function."""
 
-    AUTO = "auto"  # a program where there is one called `bootstrap`, else Python
+    AUTO = "auto"  # a program where there is one called `bootstrap` and no Python beside it, else Python
     PROCESS = "process"  # Python, imported
     CUSTOM = "custom"  # the program `bootstrap`, in any language
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from attacca.guest.find import is_program
 from attacca.model.function import is_handler
 from tests.cases import each
 from tests.guest.written import look, refusal
@@ -192,3 +193,29 @@ def test_the_variables_of_functions_framework(tmp_path: Path, monkeypatch: pytes
 def test_a_file_that_cannot_be_read_says_so_itself(tmp_path: Path) -> None:
     with pytest.raises(SyntaxError):
         look(tmp_path, "def handler(event, context)\n")
+
+
+@each(
+    "runtime, handler, files, is_it",
+    [
+        ("auto", "", ["bootstrap"], True),
+        ("auto", "bootstrap", ["bootstrap", "lib/a.py"], True),
+        ("auto", "", ["bootstrap", "main.py"], False),
+        ("auto", "", ["bootstrap/main.py"], False),
+        ("auto", "main:handler", ["bootstrap"], False),
+        ("auto", "", ["main.py"], False),
+        ("process", "", ["bootstrap"], False),
+        ("custom", "index.handler", ["main.py"], True),
+    ],
+)
+def test_a_program_is_one_where_no_python_stands_beside_it(
+    tmp_path: Path,
+    runtime: str,
+    handler: str,
+    files: list[str],
+    is_it: bool,  # noqa: FBT001 - of a table
+) -> None:
+    for file in files:
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        (tmp_path / file).touch()
+    assert is_program(runtime, handler, str(tmp_path)) == is_it
