@@ -97,6 +97,8 @@ def test_a_template_whose_import_starts_threads_says_that_it_cannot_be_forked() 
         ("x = 1", "bad_function", "main.py has no 'handler'"),
         ("raise SystemExit(3)", "bad_function", "SystemExit"),
         ("import os; os._exit(9)", "start_failed", "exited with status 9"),
+        # what prepares places for its sandboxes meets a closed end before the process has ended
+        ("import os, time; os.closerange(3, 99); time.sleep(0.2); os._exit(9)", "start_failed", "exited with status 9"),
         ("import time; time.sleep(60)", "timeout", "longer than 1 s"),
         ("x = 1\nwhile True:\n    x += 1", "timeout", 'main.py", line'),
         ("b = bytearray(400 << 20)", "out_of_memory", "over its memory of 64 MB"),

@@ -106,7 +106,7 @@ def mind(worker: wire.Channel, carpenter: "Carpenter", template: int) -> NoRetur
     pidfd = os.pidfd_open(template)
     signal.signal(signal.SIGCHLD, bury)
     bury()
-    with contextlib.suppress(wire.Closed):
+    try:
         for _ in range(AHEAD):
             carpenter.prepare_or_say_why()
         while True:
@@ -115,6 +115,10 @@ def mind(worker: wire.Channel, carpenter: "Carpenter", template: int) -> NoRetur
             if ready([carpenter.hands.fileno()], QUIET_S):  # somebody waits for it
                 carpenter.hands.recv(1)
             carpenter.prepare_or_say_why()
+    except wire.Closed:
+        pass
+    except ConnectionError:  # the template has let go of its end, which a process that ends does before it has ended
+        ready([pidfd, worker.reader])
     ready([pidfd], LAST_S)  # its end may be why the worker let go, and then is to be told
     bury()
     os._exit(0)
