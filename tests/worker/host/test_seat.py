@@ -28,4 +28,3 @@ def test_who_leaves_goes_back_and_takes_the_group_away(tmp_path: Path) -> None:
 def test_a_seat_that_was_there_before_stays(tmp_path: Path) -> None:
     Seat(str(tmp_path)).leave()
     assert tmp_path.exists()
-
