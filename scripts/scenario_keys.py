@@ -134,6 +134,7 @@ MEANING = {
     "System.placement": "in mode `cluster`: which worker has the next one made; of workflows: the next instance",
     "System.templates": "sandboxes are forked from an imported copy: one is there from the deployment",
     "System.silent_s": "a worker that says nothing for so long is lost: `gateway.silent_s` of a server",
+    "System.domains": "of workflows, among which the workers are dealt out; of several there is a federation",
     "System.outside": (
         "of workflows: who moves their instances from outside. The file of a program with `shares` and `moves`, as "
         "`examples/orchestrator/orchestrator.py` has them; `restless` moves and cordons at random; unset: nobody"

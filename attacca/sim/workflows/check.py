@@ -29,7 +29,8 @@ class WorkflowCheck:
     @property
     def has_lost_nodes(self) -> bool:
         """Who has handled an event may have died before its sender knew, and what it had sent with it."""
-        return bool(self._world.faults.crashes or self._world.orchestrator.given_up)
+        orchestrator = self._world.orchestrator
+        return bool(self._world.faults.crashes or orchestrator.given_up or orchestrator.has_given_up)
 
     @property
     def may_lose(self) -> float:
@@ -69,7 +70,8 @@ class WorkflowCheck:
                 invariants.check(node.core)
                 for one in node.core.instances.by_id.values():
                     _is_bounded(one)
-                    if one.stage in ACTIVE and one.id not in given_up:
+                    is_here = one.stage in ACTIVE and one.id not in given_up
+                    if is_here and not self._world.orchestrator.is_stale(node.name, one.id):
                         active[place(one.id)] += 1
         for replica, count in sorted(active.items()):
             if count > 1:
@@ -79,7 +81,7 @@ class WorkflowCheck:
             raise Broken(f"{world.doubled} events were handled twice")
         if world.disorderly and not self.has_lost_nodes:
             raise Broken(f"{world.disorderly} events were handled before others that one had sent before them")
-        if world.forgotten:
+        if world.forgotten and not world.orchestrator.has_given_up:
             raise Broken(f"{world.forgotten} began with an older state than the one that was kept")
 
     def _unsettled(self) -> str:
@@ -87,8 +89,10 @@ class WorkflowCheck:
         world = self._world
         if not world.orchestrator.is_whole or not all(node.is_up for node in world.nodes.values()):
             return "something is down"
-        core = world.orchestrator.core
-        parts = list(core.books.all())
+        late = world.orchestrator.unsettled()
+        if late:
+            return late
+        parts = world.orchestrator.parts()
         if any(_has_no_room(part) for part in parts):
             return ""
         waiting = [part.label for part in parts if part.stage is not Phase.UP]

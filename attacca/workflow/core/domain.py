@@ -54,7 +54,7 @@ from attacca.workflow.core.events import (
     Tick,
 )
 from attacca.workflow.core.graph import Part, Stage, Workflow
-from attacca.workflow.core.keeping import Keeping
+from attacca.workflow.core.keeping import WORKFLOWS, Keeping
 from attacca.workflow.core.moving import Moving
 from attacca.workflow.core.nodes import LISTED, Nodes
 from attacca.workflow.core.placing import Placing
@@ -75,6 +75,7 @@ class DomainCore:
         self.alarm = Alarm()  # when it wants the next Tick; one at any other time does no harm
         self.sharing = Sharing(books, self.placing, self.keeping, Ids(chance, "w"))
         self.wills = Wills(books, Ids(chance, "/"))
+        self._late: list[StopAsked] = []  # what is to be handed over, once it is known what there is of it
 
     def __repr__(self) -> str:
         return f"<DomainCore {self.books!r}, {self.moving!r}>"
@@ -98,19 +99,30 @@ class DomainCore:
                 self.sharing.hear(event, out)
             case Tick():
                 pass
+        self._go_on(now, out)
+        return out
+
+    def _go_on(self, now: float, out: list[Command]) -> None:
+        """What is due, and what has waited for what was said."""
         self.keeping.ring(now, out)
         for missing in self.keeping.missed(now):
             self.nodes.miss(missing)
             self._tell_gone(missing, out)
+        if self._late and not self.keeping.expected:
+            late, self._late = self._late, []
+            for asked in late:
+                self._ask(now, asked, out)
         self.placing.place(now, out)
         self.alarm.at = min(self.placing.wakes_at, self.keeping.again_at)
-        return out
 
     def _ask(self, now: float, event: StartAsked | StopAsked | MigrateAsked, out: list[Command]) -> None:
         match event:
             case StartAsked():
                 self._start(now, event, out)
             case StopAsked():
+                if event.hands_over and self.keeping.expected:
+                    self._late.append(event)  # nodes have not said yet what they run of it
+                    return
                 self.sharing.split(now, event.workflow, out)
                 self._stop(event, out)
             case MigrateAsked():
@@ -153,9 +165,10 @@ class DomainCore:
                 self._written(event.key, out)
 
     def _written(self, key: str, out: list[Command]) -> None:
-        """Who hands over waits for what it has synced last."""
-        for workflow in [one for one in self.workflows.values() if one.hands_over]:
-            if any(part.key == key for part in workflow.parts.values()):
+        """Who ends may wait for what it has synced last, or for what it is a share of."""
+        for workflow in [one for one in self.workflows.values() if one.is_stopping]:
+            names = (WORKFLOWS + workflow.id, WORKFLOWS + workflow.root)
+            if key in names or any(part.key == key for part in workflow.parts.values()):
                 self._ended(workflow, out)
 
     # What is there.
@@ -236,6 +249,8 @@ class DomainCore:
             return
         if workflow.hands_over and any(part.key in self.placing.writing for part in parts):
             return  # what it has synced last is not kept yet
+        if workflow.id != workflow.root and not self.keeping.is_recorded(workflow):
+            return  # who begins anew would take it for a part of the whole
         del self.workflows[workflow.id]
         outcome = handing.over(workflow) if workflow.hands_over else None
         self.wills.end(workflow, out)
