@@ -26,10 +26,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export HATCH_BUILD_NO_HOOKS := true
 unexport PYTHONDONTWRITEBYTECODE  # tests are compiled once, and not for every run
 
-.PHONY: help run test check pure long live heart fuzz chaos registry-conformance languages swarm bench lab fmt docs compile clean
+.PHONY: help run test check pure long live heart fuzz chaos registry languages swarm bench lab fmt docs compile clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(VENV)/.run ## Start attacca, deploy and invoke the examples, stay up; ONCE=1 ends by itself, PORT=, UP='--isolation none'
 	@$(BIN)/python scripts/run.py --port $(PORT) $(if $(ONCE),--once) $(if $(UP),--up '$(UP)')
@@ -67,7 +67,7 @@ chaos: $(VENV)/.dev ## Kill, stop and cut off planes and store of a live cluster
 	@scripts/debian.sh iproute2 nftables redis-server etcd-server
 	@$(BIN)/python -m tests.chaos --faults '$(FAULTS)' $(STORE:%=--store %) $(RATE:%=--rate %)
 
-registry-conformance: $(VENV)/.dev ## Hold the registry of images to the OCI's own suite, which Go builds
+registry: $(VENV)/.dev ## Hold the registry of images to the OCI's own suite, which Go builds
 	@scripts/registry.sh $(abspath $(BIN)/python)
 
 languages: $(VENV)/.dev ## Build the programs of examples/programs, run each as a function, and say what it costs; ONLY=go

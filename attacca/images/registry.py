@@ -6,8 +6,7 @@ threads. Nothing that comes is held in memory but manifests.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
-from typing import Any, Protocol
+from typing import Protocol
 
 import msgspec
 
@@ -40,15 +39,11 @@ from attacca.images.core.manifests import MANIFEST_BYTES, OCI_INDEX
 from attacca.images.core.names import SHA256, digest_of, is_digest
 from attacca.images.core.uploads import Upload, UploadLimits, Uploads
 from attacca.images.shelves import Shelved
+from attacca.images.spoken import JSON, Answer, Body, Receive, Scope, Send, at, error, send, where
 from attacca.images.store import ImageStore
 
+SHOWN = b"authorization"
 LOG = logging.getLogger("attacca.registry")
-PIECE = 256 << 10
-JSON = "application/json"
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-Answer = tuple[int, dict[str, str], bytes | AsyncIterator[bytes]]
 
 
 class Surroundings(Protocol):
@@ -83,35 +78,33 @@ class Registry:
     def __repr__(self) -> str:
         return f"<Registry {self._uploads!r}>"
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, out: Send) -> None:
         body = Body(receive)
         try:
             status, fields, content = await self._answer(scope, body)
         except Refused as refused:
-            status, fields, content = _error(refused.status, refused.code, refused.message)
-        except NotFound as error:
-            status, fields, content = _error(404, "MANIFEST_BLOB_UNKNOWN", error.message)
-        except BadImage as error:
-            status, fields, content = _error(400, "MANIFEST_INVALID", error.message)
-        except AttaccaError as error:
-            status, fields, content = _error(error.status, "DENIED", f"{error.message}; {error.hint}")
-        except OSError as error:
-            LOG.error("the registry cannot write: %s", error)
-            status, fields, content = _error(503, "UNAVAILABLE", "the server's disk does not take it")
+            status, fields, content = error(refused.status, refused.code, refused.message)
+        except NotFound as wrong:
+            status, fields, content = error(404, "MANIFEST_BLOB_UNKNOWN", wrong.message)
+        except BadImage as wrong:
+            status, fields, content = error(400, "MANIFEST_INVALID", wrong.message)
+        except AttaccaError as wrong:
+            status, fields, content = error(wrong.status, "DENIED", f"{wrong.message}; {wrong.hint}")
+        except OSError as wrong:
+            LOG.error("the registry cannot write: %s", wrong)
+            status, fields, content = error(503, "UNAVAILABLE", "the server's disk does not take it")
         await body.drain()
-        await _send(send, status, fields, content, is_head=scope["method"] == "HEAD")
+        await send(out, status, fields, content, is_head=scope["method"] == "HEAD")
 
     async def _answer(self, scope: Scope, body: "Body") -> Answer:
         fields = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         if "authorization" in fields:
-            shown = credentials(fields["authorization"]).encode("latin-1")
-            others = [field for field in scope["headers"] if field[0] != b"authorization"]
-            scope["headers"] = [*others, (b"authorization", shown)]
+            scope["headers"] = [(name, _shown(value) if name == SHOWN else value) for name, value in scope["headers"]]
         refusal = self._around.refuse(scope)
         if refusal is not None:
             challenge = {"www-authenticate": 'Basic realm="attacca"'} if isinstance(refusal, Unauthorized) else {}
             code = "UNAUTHORIZED" if isinstance(refusal, Unauthorized) else "DENIED"
-            return _error(refusal.status, code, f"{refusal.message}; {refusal.hint}", challenge)
+            return error(refusal.status, code, f"{refusal.message}; {refusal.hint}", challenge)
         query = scope["query_string"].decode("latin-1")
         asked = read(Request(scope["method"], scope["raw_path"].decode("latin-1"), query, fields))
         if not self._is_open:
@@ -127,11 +120,11 @@ class Registry:
                 return await self._begin(asked, body)
             case Append():
                 upload = await self._write(asked.repository, asked.upload, asked.first, body)
-                return 202, _where(upload), b""
+                return 202, where(upload), b""
             case Finish():
                 return await self._finish(asked, body)
             case Progress():
-                return 204, _where(self._uploads.find(asked.repository, asked.upload)), b""
+                return 204, where(self._uploads.find(asked.repository, asked.upload)), b""
             case Cancel():
                 upload = self._uploads.take(self._around.now(), asked.repository, asked.upload, None)
                 await self._drop(upload)
@@ -147,14 +140,14 @@ class Registry:
         if asked.mount and asked.source:
             is_mounted = await asyncio.to_thread(self._mount, asked)
             if is_mounted:
-                return 201, _at(asked.repository, asked.mount), b""
+                return 201, at(asked.repository, asked.mount), b""
         await asyncio.to_thread(self._expect_room)
         for name in self._uploads.expired(self._around.now()):
             await asyncio.to_thread(self._drafts.pop(name).drop)
         upload = self._uploads.begin(self._around.now(), self._around.new_name(), asked.repository)
         self._drafts[upload.id] = await asyncio.to_thread(self._images.blobs.draft)
         if not asked.digest:
-            return 202, _where(upload), b""
+            return 202, where(upload), b""
         return await self._finish(Finish(asked.repository, upload.id, asked.digest, None), body)
 
     def _mount(self, asked: Begin) -> bool:
@@ -192,9 +185,9 @@ class Registry:
         self._uploads.forget(upload)
         try:
             await asyncio.to_thread(self._keep, draft, asked.repository, asked.digest)
-        except BadImage as error:
-            raise Refused(400, "DIGEST_INVALID", error.message) from None
-        return 201, _at(asked.repository, asked.digest), b""
+        except BadImage as wrong:
+            raise Refused(400, "DIGEST_INVALID", wrong.message) from None
+        return 201, at(asked.repository, asked.digest), b""
 
     def _keep(self, draft: Draft, repository: str, digest: str) -> None:
         draft.keep(digest)
@@ -298,49 +291,8 @@ class Registry:
         return status, fields, images.blobs.pieces(asked.digest, first, last - first + 1)
 
 
-class Body:
-    """A request's, as it comes."""
-
-    def __init__(self, receive: Receive) -> None:
-        self.is_whole = False
-        self._receive = receive
-        self._is_over = False
-
-    def __repr__(self) -> str:
-        return f"<Body {'whole' if self.is_whole else 'broken off' if self._is_over else 'on its way'}>"
-
-    async def pieces(self) -> AsyncIterator[bytes]:
-        while not self._is_over:
-            message = await self._receive()
-            if message["type"] != "http.request":
-                self._is_over = True
-                return
-            self._is_over = self.is_whole = not message.get("more_body", False)
-            if message.get("body"):
-                yield message["body"]
-
-    async def whole(self, most: int) -> bytes:
-        """
-        Raises:
-            Refused: it is more than that, or broke off.
-        """
-        pieces, size = [], 0
-        async for piece in self.pieces():
-            size += len(piece)
-            if size > most:
-                raise Refused(413, "SIZE_INVALID", f"a manifest may have {most} bytes")
-            pieces.append(piece)
-        if not self.is_whole:
-            raise Refused(400, "MANIFEST_INVALID", "the body broke off")
-        return b"".join(pieces)
-
-    async def drain(self) -> None:
-        """A little that is left, so that the connection can go on."""
-        left = PIECE
-        async for piece in self.pieces():
-            left -= len(piece)
-            if left < 0:
-                return
+def _shown(value: bytes) -> bytes:
+    return credentials(value.decode("latin-1")).encode("latin-1", "replace")
 
 
 def _span(part: Part | None, size: int) -> tuple[int, int]:
@@ -368,38 +320,3 @@ def _page(path: str, most: int, more: str) -> dict[str, str]:
     if more:
         fields["link"] = f'<{path}?n={most}&last={more}>; rel="next"'
     return fields
-
-
-def _where(upload: Upload) -> dict[str, str]:
-    return {
-        "location": f"/v2/{upload.repository}/blobs/uploads/{upload.id}",
-        "range": f"0-{max(upload.offset - 1, 0)}",
-        "docker-upload-uuid": upload.id,
-    }
-
-
-def _at(repository: str, digest: str) -> dict[str, str]:
-    return {"location": f"/v2/{repository}/blobs/{digest}", "docker-content-digest": digest}
-
-
-def _error(status: int, code: str, message: str, fields: Mapping[str, str] | None = None) -> Answer:
-    told = {"errors": [{"code": code, "message": message}]}
-    return status, {"content-type": JSON, **(fields or {})}, msgspec.json.encode(told)
-
-
-async def _send(
-    send: Send, status: int, fields: dict[str, str], content: bytes | AsyncIterator[bytes], *, is_head: bool
-) -> None:
-    fields = {"docker-distribution-api-version": "registry/2.0", **fields}
-    if isinstance(content, bytes) and status != 204:
-        fields["content-length"] = str(len(content))
-    headers = [(name.encode(), value.encode("latin-1", "replace")) for name, value in fields.items()]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    if isinstance(content, bytes) or is_head:
-        await send(
-            {"type": "http.response.body", "body": content if isinstance(content, bytes) and not is_head else b""}
-        )
-        return
-    async for piece in content:
-        await send({"type": "http.response.body", "body": piece, "more_body": True})
-    await send({"type": "http.response.body", "body": b""})

@@ -10,7 +10,8 @@ from typing import Any
 from attacca.errors import BadFunction, Forbidden, Unauthorized
 from attacca.images.core.manifests import OCI_MANIFEST
 from attacca.images.core.uploads import UploadLimits
-from attacca.images.registry import Body, Registry
+from attacca.images.registry import Registry
+from attacca.images.spoken import Body
 from attacca.images.store import ImageLimits
 from tests.images.stage import entry, layer, parts, sha, store
 

@@ -8,7 +8,8 @@ from attacca.control.driver import Control
 from attacca.control.http.app import AsgiApp
 from attacca.control.http.authorization import Scope, refuse_scope
 from attacca.errors import Forbidden, Unauthorized
-from attacca.images.registry import Receive, Registry, Send
+from attacca.images.registry import Registry
+from attacca.images.spoken import Receive, Send
 from attacca.images.store import ImageStore
 from attacca.kernel.access import Door
 from attacca.model.function import Image
@@ -22,9 +23,6 @@ class OfControl:
 
     def __init__(self, control: Control, access: Door) -> None:
         self._control, self._access = control, access
-
-    def __repr__(self) -> str:
-        return f"<OfControl {self._control!r}>"
 
     def refuse(self, scope: Scope) -> Unauthorized | Forbidden | None:
         return refuse_scope(scope, self._access, self._control)
