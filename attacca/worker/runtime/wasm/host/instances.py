@@ -32,7 +32,7 @@ NAMED = re.compile(r"^([A-Za-z_]\w{0,99}): ?(.*)", re.DOTALL)
 TEXT, JSON, BYTES = "text/plain; charset=utf-8", "application/json", "application/octet-stream"
 
 
-class Answer(NamedTuple):
+class Written(NamedTuple):
     status: int
     fields: list[tuple[str, str]]
     body: bytes
@@ -98,14 +98,14 @@ class Runner:
             why = f"no instance of it can be made within {self._memory >> 20} MB: {said(error)}"
             raise Unfit(why, "where it is too large, raise memory_mb") from None
 
-    def answer(self, environ: dict[str, Any]) -> Answer:
+    def answer(self, environ: dict[str, Any]) -> Written:
         """
         Raises:
             Told: it failed.
         """
         heard = self._here.heard = Heard(has_answer=self._kind != HANDLE)
         body = self._body(environ, heard)
-        return Answer(heard.status, heard.fields or [("Content-Type", kind_of(body))], body)
+        return Written(heard.status, heard.fields or [("Content-Type", kind_of(body))], body)
 
     def _head(self, _: Any, status: int, fields: list[tuple[str, str]]) -> None:
         self._here.heard.status, self._here.heard.fields = status, fields
