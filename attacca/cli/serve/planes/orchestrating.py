@@ -21,7 +21,7 @@ from attacca.kernel.clock import Clock
 from attacca.kernel.ids import Ids
 from attacca.kernel.rand import Streams
 from attacca.model.doors import Doors
-from attacca.model.events import OfInstances
+from attacca.model.events import Faraway, OfInstances
 from attacca.model.messages import Cordon
 from attacca.workflow import domain_http, http
 from attacca.workflow.config import WorkflowsConfig
@@ -39,7 +39,7 @@ def workflows(
     store: Store,
     clock: Clock,
     chance: Chance,
-    send: Callable[[str, OfInstances | Doors], None],
+    send: Callable[[str, OfInstances | Doors | Faraway], None],
     logbook: Logbook,
     control: Callable[[], Control],
 ) -> Workflows:
