@@ -16,7 +16,7 @@ LEFT_OUT = frozenset(
     ("__pycache__", "site-packages", "dist-packages", "test", "tests", "idlelib", "tkinter", "turtledemo", "ensurepip")
 )
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
-FOUND = re.compile(rb"^\s+(?:\S+ => )?(/\S+) \(0x[0-9a-f]+\)$", re.MULTILINE)
+FOUND = re.compile(rb"^\s+(?:\S+ => )?(/\S+) \(0x[0-9a-f]+\)", re.MULTILINE)
 LDD_S = 60
 FILES = {
     "etc/passwd": b"root:x:0:0:root:/root:/bin/false\nnobody:x:65534:65534:nobody:/nonexistent:/bin/false\n",

@@ -33,7 +33,7 @@ from attacca.images.core.manifests import (
 from attacca.images.core.names import SHA256, digits, filed, is_digest
 from attacca.images.core.room import Kept, going
 from attacca.images.shelves import Shelved, Shelves
-from attacca.images.unpack import Layer, unpack
+from attacca.images.unpack import Tar, unpack
 from attacca.model.image import ImageConfig, UnpackedImage
 
 MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
@@ -161,7 +161,7 @@ class ImageStore:
         for layer, diff_id in zip(manifest.layers, ids, strict=True):
             if self.blobs.size(layer.digest) is None:
                 raise NotFound(f"the layer {layer.digest[:19]} does not lie here", "push the image again")
-            layers.append(Layer(self.blobs.path(layer.digest), compression(layer), diff_id))
+            layers.append(Tar(self.blobs.path(layer.digest), compression(layer), diff_id))
         made = Path(tempfile.mkdtemp(dir=self._tmp, prefix="rootfs-"))
         try:
             made.chmod(0o755)

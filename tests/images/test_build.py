@@ -9,8 +9,7 @@ from attacca.images.core.layers import Limits
 from attacca.images.core.manifests import Configuration, Execution
 from attacca.images.host_python import around, files
 from attacca.images.packing import Item, directory, pack, padding, symlink
-from attacca.images.unpack import Layer as Packed
-from attacca.images.unpack import unpack
+from attacca.images.unpack import Tar, unpack
 from tests.images.stage import store
 
 
@@ -61,7 +60,7 @@ def test_what_is_packed_comes_out_again(tmp_path: Path) -> None:
     ]
     layer = pack(items, images.blobs)
     (tmp_path / "root").mkdir()
-    unpack([Packed(images.blobs.path(layer.descriptor.digest), "gzip", layer.diff_id)], tmp_path / "root", Limits())
+    unpack([Tar(images.blobs.path(layer.descriptor.digest), "gzip", layer.diff_id)], tmp_path / "root", Limits())
     assert (tmp_path / "root" / "a").read_text() == "2"
     assert (tmp_path / "root" / "tmp").stat().st_mode & 0o7777 == 0o1777
     assert (tmp_path / "root" / "b").stat().st_mode & 0o7777 == 0o755

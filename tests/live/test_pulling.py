@@ -83,7 +83,11 @@ class Registry:
 
 
 def said(
-    to: http.server.BaseHTTPRequestHandler, status: int, body: bytes, size: int | None = None, **more: str
+    to: http.server.BaseHTTPRequestHandler,
+    status: int,
+    body: bytes,
+    fields: dict[str, str] | None = None,
+    size: int = -1,
 ) -> None:
     to.send_response(status)
     for name, value in {"content-length": str(len(body) if size < 0 else size), **(fields or {})}.items():

@@ -8,7 +8,7 @@ import msgspec
 
 from attacca.errors import AttaccaError, BadImage, Conflict, NotFound, Overloaded, Unauthorized, Unreachable
 from attacca.images.core.names import DOCKER, Reference
-from attacca.kernel.access import is_loopback
+from attacca.kernel.access import is_local
 
 TRIES = 6
 FIRST_S, MOST_S = 0.5, 20.0
@@ -82,8 +82,7 @@ def place(host: str) -> tuple[str, bool]:
     """Where a host's registry is asked, and whether without TLS: that only on this machine."""
     if host == DOCKER:
         return HUB, False
-    name = host.rpartition(":")[0] if re.search(r":\d+$", host) else host
-    return host, is_loopback(name.strip("[]"))
+    return host, is_local(host)
 
 
 def rest(have: int, size: int) -> str:
