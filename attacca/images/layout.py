@@ -128,7 +128,7 @@ def load(path: Path, store: ImageStore, repository: str, tag: str) -> Descriptor
         if found is None:
             found = _from_docker(files, store, repository)
         data = store.blobs.read(found.digest, MANIFEST_BYTES)
-        return store.put(repository, data, found.media_type, tag).descriptor
+        return store.put(repository, data, found.media_type, (tag,)).descriptor
 
 
 def _from_layout(files: Files, store: ImageStore, repository: str, data: bytes) -> Descriptor:

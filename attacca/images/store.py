@@ -5,7 +5,7 @@ import os
 import platform
 import shutil
 import tempfile
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import msgspec
@@ -26,9 +26,11 @@ from attacca.images.core.manifests import (
     Platform,
     choose,
     compression,
+    is_elsewhere,
     read,
     read_configuration,
 )
+from attacca.images.core.names import SHA256, digits, filed, is_digest
 from attacca.images.core.room import Kept, going
 from attacca.images.shelves import Shelved, Shelves
 from attacca.images.unpack import Layer, unpack
@@ -71,8 +73,10 @@ class ImageStore:
 
     # What is kept.
 
-    def put(self, repository: str, data: bytes, media_type: str = "", tag: str = "") -> Shelved:
-        """Blocking. A manifest or an index, once all that it needs has come.
+    def put(
+        self, repository: str, data: bytes, media_type: str = "", tags: Iterable[str] = (), like: str = SHA256
+    ) -> Shelved:
+        """Blocking. A manifest or an index, once all that it needs has come. `like`: by which algorithm it is called.
 
         Raises:
             BadImage: it is none.
@@ -84,7 +88,7 @@ class ImageStore:
         for part in found.parts:
             if not self._has(repository, part, is_index=is_index):
                 raise NotFound(f"{part.digest} is a part of the image, and was not sent", "push it first")
-        digest = self.blobs.put(data)
+        digest = self.blobs.put(data, like)
         artifact = found.artifact_type or (found.config.media_type if isinstance(found, Manifest) else "")
         shelved = Shelved(
             Descriptor(kind, digest, len(data), None, artifact, found.annotations),
@@ -93,32 +97,34 @@ class ImageStore:
             () if is_index else tuple(part.digest for part in found.parts),
         )
         self.shelves.put(repository, shelved)
-        if tag:
+        for tag in tags:
             self.shelves.tag(repository, tag, digest)
         return shelved
 
     def _has(self, repository: str, part: Descriptor, *, is_index: bool) -> bool:
         if is_index:
             return self.shelves.manifest(repository, part.digest) is not None
+        if is_elsewhere(part):
+            return True
         return self.shelves.has(repository, part.digest) and self.blobs.size(part.digest) is not None
 
     def find(self, repository: str, which: str) -> Shelved | None:
         """By tag or by digest. Blocking."""
-        digest = which if which.startswith("sha256:") else self.shelves.tagged(repository, which)
+        digest = which if is_digest(which) else self.shelves.tagged(repository, which)
         return None if digest is None else self.shelves.manifest(repository, digest)
 
     # Root file systems.
 
     async def rootfs(self, digest: str) -> UnpackedImage:
-        """`digest`: of a manifest or an index, without `sha256:`. The same one is unpacked once.
+        """`digest`: of a manifest or an index, without their algorithm. The same one is unpacked once.
 
         Raises:
             NotFound: it does not lie here, or a part of it.
             BadImage: it is damaged, for another platform, or has something in it that is not taken.
             StateUnavailable: the disk does not take it.
         """
-        chosen, manifest = await asyncio.to_thread(self.manifest, f"sha256:{digest}")
-        name = chosen.removeprefix("sha256:")
+        chosen, manifest = await asyncio.to_thread(self.manifest, filed(digest))
+        name = digits(chosen)
         root = self._roots / name
         if not root.is_dir():
             task = self._unpacking.get(name)
@@ -173,16 +179,16 @@ class ImageStore:
 
     def make_room(self, held: Collection[str], now: float, wanted_bytes: int = 0) -> int:
         """Blocking. Blobs that no manifest names go, and if that is not enough, images that nobody holds; how many
-        bytes are free then of what may be had. `held`: digests without `sha256:`; `now`: by the clock on the wall."""
+        bytes are free then of what may be had. `held`: digests without their algorithm; `now`: by the wall's clock."""
         sizes = {digest: size for digest, size, _ in self.blobs.all()}
         total = sum(sizes.values())
         kept = self._kept(sizes)
-        gone = going([*kept.values()], {f"sha256:{one}" for one in held}, total + wanted_bytes - self._limits.bytes)
+        gone = going([*kept.values()], {filed(one) for one in held}, total + wanted_bytes - self._limits.bytes)
         left = [kept.pop(digest) for digest in gone]
         for digest in gone:
             for repository in self.shelves.repositories():
                 self.shelves.drop(repository, digest)
-            shutil.rmtree(self._roots / digest.removeprefix("sha256:"), ignore_errors=True)
+            shutil.rmtree(self._roots / digits(digest), ignore_errors=True)
         wanted = {digest for one in kept.values() for digest in one.blobs}
         old = {digest for digest, _, came_at in self.blobs.all() if came_at < now - FRESH_S}
         for digest in old.union(*(one.blobs for one in left)) - wanted:

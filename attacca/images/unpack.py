@@ -63,10 +63,10 @@ def unpack(layers: Sequence[Layer], into: Path, limits: Limits) -> Unpacked:
     for layer in layers:
         tree.begin()
         with layer.path.open("rb") as file:
-            source = Inside(file, layer.compression, room)
+            source = Inside(file, layer.compression, room, layer.diff_id.partition(":")[0])
             entries += _put(tree, source, limits.entries - entries)
             source.drain()
-            if f"sha256:{source.digest}" != layer.diff_id:
+            if source.digest != layer.diff_id:
                 raise BadImage(f"a layer is not what the image says it is: {layer.path.name[:12]}", HINT)
             room -= source.size
     return Unpacked(entries, limits.unpacked_bytes - room)
@@ -112,12 +112,12 @@ def _perform(tree: Tree, archive: tarfile.TarFile, entry: tarfile.TarInfo) -> No
 class Inside:
     """What is in a layer, as it is read; counted, and hashed."""
 
-    def __init__(self, packed: IO[bytes], compression: str, most: int) -> None:
+    def __init__(self, packed: IO[bytes], compression: str, most: int, algorithm: str = "sha256") -> None:
         self.size = 0
         self._packed = packed
         self._inflater = zlib.decompressobj(wbits=31) if compression == "gzip" else None
         self._most = most
-        self._hash = hashlib.sha256()
+        self._hash = hashlib.new(algorithm)
         self._rest = b""  # of what is packed
         self._ready = b""
 
@@ -126,7 +126,7 @@ class Inside:
 
     @property
     def digest(self) -> str:
-        return self._hash.hexdigest()
+        return f"{self._hash.name}:{self._hash.hexdigest()}"
 
     def read(self, size: int) -> bytes:
         pieces, wanted = [], size

@@ -155,9 +155,11 @@ class Inherited(msgspec.Struct, frozen=True, tag=True):
 
 
 class NodeGone(msgspec.Struct, frozen=True, tag=True):
-    """Another worker is given up: what it had not handled is for who takes its place."""
+    """Another worker is given up: what it had not handled is for who takes its place. `worker` may be a whole domain,
+    as DOMAIN/, and `place` the only one whose instance there is given up."""
 
     worker: str
+    place: str = ""
 
 
 class StateKept(msgspec.Struct, frozen=True, tag=True):
@@ -331,6 +333,32 @@ class Bounced(msgspec.Struct, frozen=True, tag=True, gc=False):
     number: int
 
 
+class Carried(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """Between workers of two domains, on its way through their portals. `source` and `to`: DOMAIN/WORKER, where it is
+    one of another domain. A session of one process of the source begins with number 1, and with all that is not done;
+    what follows a gap is of no use."""
+
+    source: str
+    to: str
+    process: bytes
+    session: int
+    number: int
+    message: Passed | Done | Bounced
+
+
+class Torn(msgspec.Struct, frozen=True, tag=True):
+    """Some of what `to` has carried to `source` is missing: it is to begin another session."""
+
+    source: str
+    to: str
+
+
+class Reached(msgspec.Struct, frozen=True, tag=True):
+    """The way to a worker of another domain is whole again: what was on it may be lost."""
+
+    worker: str
+
+
 # between worker and gateway
 
 
@@ -366,4 +394,5 @@ OfInstances = (
     StartInstance | StopInstance | Patch | AskInstances | StateKept | NodeGone | HandOver | BeginInstance | Inherited
 )
 InstancesSaid = InstanceUp | InstanceDown | StateSynced | Instances | Strayed | Handed | Samples
+Faraway = Carried | Torn | Reached  # for a worker, from its portal
 BetweenInstances = Introduced | Passed | Done | Bounced

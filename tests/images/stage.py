@@ -61,7 +61,7 @@ def push(images: ImageStore, repository: str, *layers: bytes, tag: str = "latest
     blobs, manifest = parts(*layers)
     for blob in blobs:
         images.shelves.add(repository, images.blobs.put(blob))
-    return images.put(repository, manifest, tag=tag).descriptor.digest.removeprefix("sha256:")
+    return images.put(repository, manifest, tags=(tag,)).descriptor.digest.removeprefix("sha256:")
 
 
 def saved(*layers: bytes) -> bytes:

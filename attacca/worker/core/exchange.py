@@ -14,6 +14,7 @@ from attacca.model.events import (
     Event,
     FunctionReplied,
     Introduced,
+    NodeGone,
     Passed,
     Reply,
     ReplyKind,
@@ -131,6 +132,8 @@ class Exchange:
         if target.worker != self._worker:
             if not self.neighbours.send(target.worker, addressed, out):
                 self._drop(sender, event, f"the worker {target.worker!r} has too much to do", out)
+            elif self.neighbours.is_slow(target.worker):
+                self._pause(sender, target.worker, out)
             return
         known = self._by_id.get(target.instance)
         if known is None or known.stage is Stage.SETTLING:
@@ -139,10 +142,22 @@ class Exchange:
             self._drop(sender, event, f"the mailbox of {target.instance!r} is full", out)
         else:
             self._put(known, Waiting(addressed), out)
-            if known.is_behind and not sender.is_behind:
-                if not sender.paused_for:
-                    out.append(Listen(sender.id, True))  # noqa: FBT003 - mirrors Runtime.tell
-                sender.paused_for[known.id] = None
+            if known.is_behind:
+                self._pause(sender, known.id, out)
+
+    def _pause(self, sender: EventInstance, why: str, out: list[Command]) -> None:
+        """It is not listened to, until whoever has that name has caught up."""
+        if not sender.is_behind:
+            if not sender.paused_for:
+                out.append(Listen(sender.id, True))  # noqa: FBT003 - mirrors Runtime.tell
+            sender.paused_for[why] = None
+
+    def _go_on(self, why: str, out: list[Command]) -> None:
+        for other in self._by_id.values():
+            if why in other.paused_for:
+                del other.paused_for[why]
+                if not other.paused_for:
+                    out.append(Listen(other.id, False))  # noqa: FBT003 - mirrors Runtime.tell
 
     def _drop(self, sender: EventInstance, event: Event, why: str, out: list[Command]) -> None:
         """Whoever waits for a reply is told; of others the first of many is in the log."""
@@ -180,6 +195,8 @@ class Exchange:
             self.detours.came_back(worker, message.number, back, out)
         if self.detours.flying:
             self._settle(worker, message.number, out)
+        if self.neighbours.slow and self.neighbours.has_caught_up(worker):
+            self._go_on(worker, out)
 
     def _settle(self, worker: str, number: int, out: list[Command]) -> None:
         left = self.detours.settled(worker, number, out)
@@ -200,14 +217,17 @@ class Exchange:
         else:
             self._put(instance, Waiting(message, worker, passed.number), out)
 
-    def gone(self, worker: str, out: list[Command]) -> None:
+    def gone(self, told: NodeGone, out: list[Command]) -> None:
         """Another worker does not come back: what it had not handled is sent again, where it is wanted now."""
-        kept = self.neighbours.gone(worker)
-        for number, message in kept:
-            if isinstance(message, Event):
-                self.detours.came_back(worker, number, message, out)
-        for number, _ in kept:
-            self._settle(worker, number, out)
+        for worker in self.neighbours.named(told.worker):
+            kept = self.neighbours.recall(worker, told.place) if told.place else self.neighbours.gone(worker)
+            for number, message in kept:
+                if isinstance(message, Event):
+                    self.detours.came_back(worker, number, message, out)
+            for number, _ in kept:
+                self._settle(worker, number, out)
+            if self.neighbours.has_caught_up(worker):
+                self._go_on(worker, out)
 
     def handled(self, instance: EventInstance, waiting: Waiting, outcome: Outcome, out: list[Command]) -> None:
         if waiting.event.stream:
@@ -222,11 +242,7 @@ class Exchange:
 
     def _caught_up(self, instance: EventInstance, out: list[Command]) -> None:
         instance.is_behind = False
-        for other in self._by_id.values():
-            if instance.id in other.paused_for:
-                del other.paused_for[instance.id]
-                if not other.paused_for:
-                    out.append(Listen(other.id, False))  # noqa: FBT003 - mirrors Runtime.tell
+        self._go_on(instance.id, out)
 
     # Replies.
 

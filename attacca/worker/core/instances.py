@@ -120,7 +120,7 @@ class Instances:
             case BeginInstance() | HandOver():
                 self._hand(order, out)
             case NodeGone():
-                self.exchange.gone(order.worker, out)
+                self.exchange.gone(order, out)
             case Inherited():
                 self.wills.inherited(order.id)
             case AskInstances():

@@ -36,6 +36,7 @@ from attacca.worker.runtime.scripted import Answer, ScriptedMachine, Times
 from attacca.worker.runtime.simulated import SimulatedRuntime
 from attacca.workflow.core.domain import DomainCore
 from attacca.workflow.core.events import (
+    Announce,
     Before,
     Erase,
     MigrateAsked,
@@ -127,6 +128,7 @@ class Stage:
         self.before = Before()  # as the store has it
         self.is_writing = True
         self.replies: dict[str, Any] = {}
+        self.announced: list[Announce] = []
         self.nodes: dict[str, Node] = {}
         self.all_nodes: list[Node] = []  # those that are dead as well
         self._handler = handler
@@ -172,6 +174,8 @@ class Stage:
                         self.tell(Stored(command.key, version))
                 case Erase():
                     self.store.pop(command.key, None)
+                case Announce():
+                    self.announced.append(command)
                 case Reply():
                     self.replies[command.id] = command.outcome
 
