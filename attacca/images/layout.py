@@ -116,6 +116,11 @@ def opened(path: Path) -> Iterator[Files]:
         raise BadImage(f"{path} cannot be read: {error}", HINT) from None
 
 
+def is_layout(path: Path) -> bool:
+    """Is this directory the OCI's layout of an image?"""
+    return (path / LAYOUT).is_file() and (path / INDEX).is_file()
+
+
 def load(path: Path, store: ImageStore, repository: str, tag: str) -> Descriptor:
     """Blocking. The one image that is in there, for one platform or for several, under this name.
 
