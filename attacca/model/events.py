@@ -124,6 +124,7 @@ class StopInstance(msgspec.Struct, frozen=True, tag=True):
     why: str = ""
     hands_over: bool = False
     grace_s: float = GRACE_S
+    is_replaced: bool = False  # another has its place already: it ends at once, and nothing that it has sent is taken
 
 
 class Patch(msgspec.Struct, frozen=True, tag=True):
@@ -135,7 +136,9 @@ class Patch(msgspec.Struct, frozen=True, tag=True):
 
 
 class AskInstances(msgspec.Struct, frozen=True, tag=True):
-    """Which are there? From now on whoever asks hears of them."""
+    """Which are there? From now on whoever asks hears of them. `gone`: all other workers that are given up."""
+
+    gone: tuple[str, ...] = ()
 
 
 class HandOver(msgspec.Struct, frozen=True, tag=True):
@@ -155,9 +158,17 @@ class Inherited(msgspec.Struct, frozen=True, tag=True):
 
 
 class NodeGone(msgspec.Struct, frozen=True, tag=True):
-    """Another worker is given up: what it had not handled is for who takes its place."""
+    """Another worker is given up: what it had not handled is for who takes its place, and if it is there still, nothing
+    that it says is taken."""
 
     worker: str
+
+
+class NodeBack(msgspec.Struct, frozen=True, tag=True):
+    """It is there again. Of what it had others have the places: nothing that these said is taken."""
+
+    worker: str
+    replaced: tuple[str, ...]
 
 
 class StateKept(msgspec.Struct, frozen=True, tag=True):
@@ -303,6 +314,7 @@ class Reply(msgspec.Struct, frozen=True, tag=True, gc=False):
     stream: str
     kind: ReplyKind
     data: bytes = b""
+    source: str = ""  # the instance that answers
 
 
 class Passed(msgspec.Struct, frozen=True, tag=True, gc=False):
@@ -329,6 +341,13 @@ class Bounced(msgspec.Struct, frozen=True, tag=True, gc=False):
     """Whom it was for is not here."""
 
     number: int
+
+
+class Refused(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """Who sent it has been replaced; or the whole worker was given up."""
+
+    number: int
+    is_given_up: bool
 
 
 # between worker and gateway
@@ -363,7 +382,8 @@ class Delivery(msgspec.Struct, frozen=True, gc=False):
 
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=86_400)]
 OfInstances = (
-    StartInstance | StopInstance | Patch | AskInstances | StateKept | NodeGone | HandOver | BeginInstance | Inherited
-)
+    StartInstance | StopInstance | Patch | AskInstances | StateKept | NodeGone | NodeBack | HandOver | BeginInstance
+    | Inherited
+)  # fmt: skip
 InstancesSaid = InstanceUp | InstanceDown | StateSynced | Instances | Strayed | Handed | Samples
-BetweenInstances = Introduced | Passed | Done | Bounced
+BetweenInstances = Introduced | Passed | Done | Bounced | Refused
