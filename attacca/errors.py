@@ -177,6 +177,12 @@ class BadFunction(AttaccaError):
     code, status = "bad_function", 422
 
 
+class BadImage(AttaccaError):
+    """An image, or a part of it, is not what it says it is, or has something in it that is not taken."""
+
+    code, status = "bad_image", 422
+
+
 class RuntimeMissing(AttaccaError):
     """The function is of a kind that nothing on this server can run."""
 

@@ -49,6 +49,7 @@ MEANING = {
     "concurrency": "invocations at once in one sandbox",
     "env": f"environment variables, set before the code is imported; {ENV_KB} KB of them at most",
     "runtime": "`process`: Python; `custom`: the program `bootstrap`, in [any language](#other-languages); "
+    "`wasm`: a module or component of [WebAssembly](#webassembly); "
     "`auto`: by what lies there",
     "secrets": "what of [the secrets](#secrets) it is given, and how",
     "min_sandboxes": "so many are kept, idle or not",

@@ -14,7 +14,7 @@ from attacca.client.http import Client, from_words
 from attacca.errors import BadConfig, BadFunction, NotFound
 from attacca.kernel import settings as layers
 from attacca.kernel.text import AS_UTF_8, decoded
-from attacca.model.function import PROGRAM, Settings
+from attacca.model.function import MODULE, PROGRAM, Settings
 
 FILE = "function.toml"
 BLOCK = 64 * 1024  # of an archive on its way
@@ -31,6 +31,7 @@ OPTIONS = {  # the option of `attacca deploy` that sets each field
     "cpus": "--cpus",
     "queue": "--queue",
     "network": "--network",
+    "runtime": "--runtime",
     "idempotent": "--idempotent",
 }
 
@@ -60,20 +61,25 @@ def find(
     """
     if not path.exists():
         raise NotFound(f"{str(path)!r} does not exist", "attacca init DIR writes a function to start from")
-    if path.is_file() and path.suffix != ".py":
+    if path.is_file() and path.suffix not in (".py", MODULE):
         raise BadFunction(
-            f"{str(path)!r} is no Python file", "deploy a .py file, a directory with one, or a .zip of it"
+            f"{str(path)!r} is no Python file and no .wasm", "deploy a .py file, a directory with one, or a .zip of it"
         )
     if path.is_dir() and not os.access(path, os.R_OK | os.X_OK):
         raise BadFunction(f"{str(path)!r} cannot be read: Permission denied", "check its mode")
-    if path.is_dir() and not (path / PROGRAM).exists() and next(path.rglob("*.py"), None) is None:
-        raise BadFunction(f"there is no Python file in {str(path)!r}, and no program {PROGRAM}", f"attacca init {path}")
+    if path.is_dir() and not _has_code(path):
+        what = f"there is no Python file in {str(path)!r}, no program {PROGRAM}, and no {MODULE} file"
+        raise BadFunction(what, f"attacca init {path}")
     named = {"name": layers.Given(default_name(name_of or path), layers.DEFAULT, f"the name of {name_of or path}")}
     given = {key: (value, OPTIONS[key]) for key, value in flags.items()}
     given |= {f"env.{key}": (value, f"--env {key}") for key, value in (env or {}).items()}
     given |= {f"secrets.{key}": (value, f"--secret {key}") for key, value in (secrets or {}).items()}
     settled = layers.settle(Settings, [named, _file(path), layers.read_flags(given)])
     return Source(path, settled.value)
+
+
+def _has_code(path: Path) -> bool:
+    return (path / PROGRAM).exists() or next(path.glob(f"*{MODULE}"), next(path.rglob("*.py"), None)) is not None
 
 
 def _file(path: Path) -> layers.Layer:

@@ -373,7 +373,7 @@ class Control:
     async def _build(self, command: Build) -> Event:
         upload, stream = self._deployments[command.id]
         try:
-            made = await self._builder.make(upload, stream.say, from_source=command.from_source)
+            made = await self._builder.make(upload, stream.say, command.runtime, from_source=command.from_source)
         except OSError as error:
             what = f"the server cannot keep the code in {self.state.path}: {error.strerror or error}"
             hint = "free space there, or check its mode, and deploy again"

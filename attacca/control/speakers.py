@@ -4,7 +4,17 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from attacca.model.endpoints import AskEndpoints, EndpointsKnown, Loads, SandboxDown, Sandboxes, SandboxUp
-from attacca.model.events import Handed, InstanceDown, Instances, InstanceUp, Samples, StateSynced, Strayed
+from attacca.model.events import (
+    Carried,
+    Handed,
+    InstanceDown,
+    Instances,
+    InstanceUp,
+    Samples,
+    StateSynced,
+    Strayed,
+    Torn,
+)
 from attacca.model.federation import (
     DomainJoined,
     DomainSeen,
@@ -62,6 +72,8 @@ SPEAKERS: Final[dict[str, dict[type, Name | None]]] = {  # by plane; of what is 
         Strayed: lambda message: str(message.worker),
         Handed: lambda message: str(message.worker),
         Samples: lambda message: str(message.worker),
+        Carried: lambda message: str(message.source),
+        Torn: lambda message: str(message.source),
         AskPiece: None,
         AskSecrets: None,
         Checked: None,

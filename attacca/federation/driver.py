@@ -1,7 +1,6 @@
 """Carries out what the federation core decides: tells domains, keeps where workflows are, answers who asked."""
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 from typing import cast
 
@@ -27,6 +26,7 @@ from attacca.federation.core.events import (
 from attacca.federation.core.federation import FederationCore
 from attacca.federation.core.hosted import LEFT, WORKFLOWS
 from attacca.io.store.types import Store
+from attacca.io.store.writing import Writing
 from attacca.kernel.chance import Chance
 from attacca.kernel.clock import Clock
 from attacca.kernel.drive import Drive, LoopTimer, each, report_refused
@@ -56,11 +56,10 @@ class Federation:
         )
         self._asked = 0
         self._replies: dict[str, asyncio.Future[WorkflowView | None]] = {}
-        self._writes: dict[str, deque[Put | Erase]] = {}  # by key: the first is on its way
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._writing: Writing[Put | Erase] = Writing(store, _value, self._written)
 
     def __repr__(self) -> str:
-        return f"<Federation {self.core!r}, {len(self._writes)} keys being written>"
+        return f"<Federation {self.core!r}, {len(self._writing)} keys being written>"
 
     async def open(self) -> None:
         """
@@ -80,12 +79,10 @@ class Federation:
 
     async def close(self) -> None:
         self._drive.stop()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._writing.close()
 
     def digests(self) -> set[str]:
-        return self.core.digests()
+        return self.core.known.digests()
 
     def hear(self, message: ToControl) -> bool:
         """See `control.beside.Beside`."""
@@ -100,9 +97,16 @@ class Federation:
 
     # What is asked for.
 
+    def view(self, workflow: str) -> WorkflowView:
+        """
+        Raises:
+            NotFound: there is none of that id or name, or there are several.
+        """
+        return self.core.view(workflow)
+
     def domains(self) -> list[DomainView]:
         """By name."""
-        return [self.core.domain(name) for name in sorted(self.core.domains)]
+        return [self.core.known.domain(name) for name in sorted(self.core.domains)]
 
     async def start(self, spec: WorkflowSpec) -> WorkflowView:
         """Until it is up in a domain, or parked.
@@ -123,16 +127,16 @@ class Federation:
         number = self._number()
         await self._ask(number, StopAsked(number, workflow))
 
-    async def migrate(self, workflow: str, to: tuple[str, ...]) -> WorkflowView:
+    async def migrate(self, workflow: str, to: tuple[str, ...], component: str = "") -> WorkflowView:
         """Until it is up again; see `core.federation.events.MigrateAsked`.
 
         Raises:
-            NotFound: there is no such workflow or domain.
+            NotFound: there is no such workflow, component or domain.
             Conflict: it cannot move now, or is there.
             NoCapacity: no domain of these can have it.
         """
         number = self._number()
-        return cast(WorkflowView, await self._ask(number, MigrateAsked(number, workflow, to)))
+        return cast(WorkflowView, await self._ask(number, MigrateAsked(number, workflow, to, component)))
 
     def _number(self) -> str:
         self._asked += 1
@@ -151,10 +155,7 @@ class Federation:
             case Send():
                 self._send(command.peer, command.message)
             case Put() | Erase():
-                waiting = self._writes.setdefault(command.key, deque())
-                waiting.append(command)
-                if len(waiting) == 1:
-                    self._begin(command)
+                self._writing.add(command)
             case Reply():
                 waiting_for = self._replies.pop(command.id, None)
                 if waiting_for is None or waiting_for.done():
@@ -164,26 +165,10 @@ class Federation:
                 else:
                     waiting_for.set_result(command.outcome)
 
-    def _begin(self, command: Put | Erase) -> None:
-        task = asyncio.get_running_loop().create_task(self._write(command))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    def _written(self, command: Put | Erase, told: int | AttaccaError) -> None:
+        if isinstance(command, Put):
+            self._drive.feed(StoreFailed(command.key, told) if isinstance(told, AttaccaError) else Stored(command.key))
 
-    async def _write(self, command: Put | Erase) -> None:
-        told: Event | None = None
-        try:
-            if isinstance(command, Put):
-                await self._store.put_if(command.key, command.value, None)
-                told = Stored(command.key)
-            else:
-                await self._store.delete(command.key)
-        except AttaccaError as error:
-            told = StoreFailed(command.key, error) if isinstance(command, Put) else None
-        waiting = self._writes[command.key]
-        waiting.popleft()
-        if waiting:
-            self._begin(waiting[0])
-        else:
-            del self._writes[command.key]
-        if told is not None:
-            self._drive.feed(told)
+
+def _value(command: Put | Erase) -> bytes | None:
+    return command.value if isinstance(command, Put) else None

@@ -6,7 +6,7 @@ from litestar.params import FromPath, JSONBody
 from litestar.response import Redirect
 
 from attacca.control.http.document import refusals
-from attacca.errors import BadRequest, NotFound
+from attacca.errors import NotFound
 from attacca.federation.driver import Federation
 from attacca.model.federation import DomainView
 from attacca.model.workflow import WorkflowSpec, WorkflowView
@@ -18,13 +18,13 @@ TheFederation = NamedDependency[Federation]
 @get("/api/workflows", responses=refusals(), sync_to_thread=False)
 def list_workflows(federation: TheFederation) -> list[WorkflowView]:
     """In the order in which they were started."""
-    return federation.core.views()
+    return federation.core.known.views()
 
 
 @get("/api/workflows/{workflow:str}", responses=refusals(404), sync_to_thread=False)
 def describe_workflow(workflow: FromPath[str], federation: TheFederation) -> WorkflowView:
     """By its id, or by its name where only one has it. Its instances are as its domain has told of them last."""
-    return federation.core.view(workflow)
+    return federation.view(workflow)
 
 
 @post("/api/workflows", status_code=201, responses=refusals(413, 422, 503))
@@ -43,16 +43,15 @@ async def stop_workflow(workflow: FromPath[str], federation: TheFederation) -> N
 async def migrate_workflow(
     workflow: FromPath[str], data: JSONBody[MigrateRequest], federation: TheFederation
 ) -> WorkflowView:
-    """`to`: domains. Answers when it is up again, with its state and all that waited."""
-    if data.component:
-        raise BadRequest("a workflow moves to another domain as a whole", "leave the component out")
-    return await federation.migrate(workflow, data.to)
+    """`to`: domains, for the component, or for all that is with the whole. Answers when it is up again, with its state
+    and all that waited."""
+    return await federation.migrate(workflow, data.to, data.component)
 
 
 @get("/api/workflows/{workflow:str}/logs", responses=refusals(404), sync_to_thread=False)
 def read_workflow_logs(workflow: FromPath[str], federation: TheFederation) -> Redirect:
     """They are in its domain, to which whoever asks is sent."""
-    view = federation.core.view(workflow)
+    view = federation.view(workflow)
     domain = federation.core.domains.get(view.domain)
     if domain is None or not domain.summary.url:
         raise NotFound(f"{view.name} is in no domain whose logs can be read", "attacca workflow inspect says why")
@@ -67,7 +66,7 @@ def list_domains(federation: TheFederation) -> list[DomainView]:
 
 @get("/api/domains/{name:str}", responses=refusals(404), sync_to_thread=False)
 def describe_domain(name: FromPath[str], federation: TheFederation) -> DomainView:
-    return federation.core.domain(name)
+    return federation.core.known.domain(name)
 
 
 HANDLERS = [

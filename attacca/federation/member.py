@@ -6,6 +6,7 @@ from typing import Any
 
 from attacca.errors import AttaccaError
 from attacca.federation.code import Code
+from attacca.federation.portal import Portal
 from attacca.federation.summary import summary
 from attacca.io.wire.peers import Peers
 from attacca.io.wire.stream import StreamLink
@@ -22,6 +23,7 @@ from attacca.model.federation import (
     HostedRows,
     Left,
     LeftKept,
+    Portals,
     StateCopied,
     StateTaken,
     ToDomain,
@@ -34,7 +36,7 @@ from attacca.model.messages import Leads
 from attacca.model.supplies import AskPiece, AskSecrets, Piece
 from attacca.model.workflow import InstanceRow, WorkflowSpec
 from attacca.workflow.core.events import HandedOver
-from attacca.workflow.core.graph import Part, Workflow
+from attacca.workflow.core.graph import Part, Workflow, whole
 from attacca.workflow.core.keeping import STATES
 from attacca.workflow.driver import Workflows
 from attacca.workflow.resources import RESOURCES
@@ -57,8 +59,9 @@ class Member:
         dial: Callable[[Callable[[], StreamLink]], Dialer],
         code: Callable[[Callable[[AskPiece | AskSecrets], None]], Code],
         url: Callable[[], str],
+        portal: Portal,
     ) -> None:
-        self._workflows, self._domain, self._url = workflows, domain, url
+        self._workflows, self._domain, self._url, self.portal = workflows, domain, url, portal
         self._peers: Peers[Said] = Peers()
         self._peers.bind(lambda _: self._join(), lambda _: self._hear, lambda _, __: None)
         self._dialer = dial(lambda: make(self._peers))
@@ -75,12 +78,14 @@ class Member:
             f"<Member {self._domain}: {len(self._begins)} begin, {len(self._ended)} left, {len(self._copying)} copied>"
         )
 
-    def open(self) -> None:
+    async def open(self) -> None:
+        await self.portal.open()
         self._spawn(self._beat())
         self._dialer.open()
 
     async def close(self) -> None:
         await self._dialer.close(ENDS)
+        await self.portal.close()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -97,9 +102,11 @@ class Member:
             case LeftKept():
                 self._ended.pop((message.workflow, message.epoch), None)
             case StateTaken():
-                key = f"{STATES}{message.workflow}/{message.component}"
+                key = f"{STATES}{whole(message.workflow)}/{message.component}"
                 if self._copying.pop(key, False):
                     self._kept(key)
+            case Portals():
+                self.portal.learn(message)
             case Piece():
                 self.code.hear(message)
             case Leads():
@@ -138,7 +145,7 @@ class Member:
 
     async def _end(self, order: EndWorkflow) -> None:
         """One that is still being brought is ended before it begins."""
-        known = self._workflows.core.workflows.get(order.workflow)
+        known = self._workflows.core.sharing.holder(order.workflow)
         epoch, begins = self._begins.get(order.workflow, (0, None))
         if known is None and begins is not None and epoch <= order.epoch:
             begins.cancel()
@@ -161,7 +168,7 @@ class Member:
         self._copying.clear()
         self._rows.clear()
         ours = self._ours()
-        hosted = tuple(Hosted(one.id, one.epoch, one.id not in self._begins) for one in ours)
+        hosted = tuple(Hosted(one.id, one.epoch, one.id not in self._begins, one.components) for one in ours)
         self._say(DomainJoined(self._domain, self._summary(), hosted, tuple(self._ended.values())))
         self.code.ask_again()
         for one in ours:
@@ -206,10 +213,10 @@ class Member:
         return [one for one in self._workflows.core.workflows.values() if one.epoch and not one.is_stopping]
 
     def _shown(self, workflow: Workflow) -> tuple[InstanceRow, ...]:
-        return self._workflows.view(workflow.id).instances
+        return self._workflows.telemetry.shown(workflow.view()).instances
 
     def _summary(self) -> DomainSummary:
-        return summary(self._workflows.core.nodes, RESOURCES, self._url())
+        return summary(self._workflows.core.nodes, RESOURCES, self._url(), self.portal.address)
 
     def _say(self, message: Said) -> None:
         self._peers.send(FEDERATION, message)

@@ -6,7 +6,7 @@ from attacca.model.federation import DomainSummary
 from attacca.workflow.core.nodes import Nodes
 
 
-def summary(nodes: Nodes, providers: Iterable[str], url: str) -> DomainSummary:
+def summary(nodes: Nodes, providers: Iterable[str], url: str, portal: str) -> DomainSummary:
     """Of those that take something new. `providers`: classes of resources of a node that has not said which."""
     ready = [node for _, node in sorted(nodes.by_name.items()) if not node.is_cordoned]
     machines = [node.machine for node in ready]
@@ -22,4 +22,5 @@ def summary(nodes: Nodes, providers: Iterable[str], url: str) -> DomainSummary:
         machine_mb=max((one.memory_mb for one in machines), default=0),
         processors=max((one.processors for one in machines), default=0),
         url=url,
+        portal=portal,
     )

@@ -357,7 +357,10 @@ def too_large(size: int, limit: int) -> str:
 
 
 def describe(error: BaseException) -> dict[str, str]:
-    """An exception as data, without our own frames in its traceback."""
+    """An exception as data, without our own frames in its traceback; or with what it has in the place of one."""
+    told = getattr(error, "__told__", None)
+    if isinstance(told, str):
+        return {"type": type(error).__name__, "message": said(error)[:4096], "traceback": told[:TRACEBACK_CHARS]}
     tb = error.__traceback__
     while tb is not None and tb.tb_frame.f_code.co_filename.startswith(OURS):
         tb = tb.tb_next

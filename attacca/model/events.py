@@ -11,6 +11,7 @@ import msgspec
 
 from attacca.model.function import Revision
 from attacca.model.invocation import Failed, Timing
+from attacca.model.samples import Entry, Sample
 
 MAILBOX_MOST = 10_000  # events that wait for one instance
 MAILBOX_BYTES = 64 << 20  # of them together
@@ -28,17 +29,6 @@ class EventKind(StrEnum):
     INIT = "init"
     CAST = "cast"
     CALL = "call"
-    STOP = "stop"
-
-
-class Measure(StrEnum):
-    """What of an instance's life a sample measures."""
-
-    INSTANTIATE = "instantiate"  # until its code is there
-    INIT = "init"
-    CAST = "cast"
-    CALL = "call"
-    TRANSFER = "transfer"  # from when an event was sent until it is handled
     STOP = "stop"
 
 
@@ -159,9 +149,11 @@ class Inherited(msgspec.Struct, frozen=True, tag=True):
 
 class NodeGone(msgspec.Struct, frozen=True, tag=True):
     """Another worker is given up: what it had not handled is for who takes its place, and if it is there still, nothing
-    that it says is taken."""
+    that it says is taken. `worker` may be a whole domain, as DOMAIN/, and `place` the only one whose instance there is
+    given up: then what it says is."""
 
     worker: str
+    place: str = ""
 
 
 class NodeBack(msgspec.Struct, frozen=True, tag=True):
@@ -257,25 +249,6 @@ class Instances(msgspec.Struct, frozen=True, tag=True):
     follows: dict[str, tuple[str, ...]] = {}  # by instance: whose wills it has got
 
 
-class Sample(msgspec.Struct, frozen=True, gc=False):
-    """How long one thing took. `at`: when it had ended, in seconds since 1970."""
-
-    instance: str
-    measure: Measure
-    at: float
-    seconds: float
-
-
-class Entry(msgspec.Struct, frozen=True, gc=False):
-    """What an event function told with a target: for whoever collects it, beside the log."""
-
-    instance: str
-    at: float
-    level: str
-    target: str
-    text: str
-
-
 class Samples(msgspec.Struct, frozen=True, tag=True):
     """What instances did since the last one: `views` of those that did something, and where samples are taken, what
     each thing took. `lost`: samples and entries beyond what one message holds."""
@@ -350,6 +323,32 @@ class Refused(msgspec.Struct, frozen=True, tag=True, gc=False):
     is_given_up: bool
 
 
+class Carried(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """Between workers of two domains, on its way through their portals. `source` and `to`: DOMAIN/WORKER, where it is
+    one of another domain. A session of one process of the source begins with number 1, and with all that is not done;
+    what follows a gap is of no use."""
+
+    source: str
+    to: str
+    process: bytes
+    session: int
+    number: int
+    message: Passed | Done | Bounced
+
+
+class Torn(msgspec.Struct, frozen=True, tag=True):
+    """Some of what `to` has carried to `source` is missing: it is to begin another session."""
+
+    source: str
+    to: str
+
+
+class Reached(msgspec.Struct, frozen=True, tag=True):
+    """The way to a worker of another domain is whole again: what was on it may be lost."""
+
+    worker: str
+
+
 # between worker and gateway
 
 
@@ -386,4 +385,5 @@ OfInstances = (
     | Inherited
 )  # fmt: skip
 InstancesSaid = InstanceUp | InstanceDown | StateSynced | Instances | Strayed | Handed | Samples
+Faraway = Carried | Torn | Reached  # for a worker, from its portal
 BetweenInstances = Introduced | Passed | Done | Bounced | Refused

@@ -6,7 +6,7 @@ end it.
 
 import msgspec
 
-from attacca.model.events import Event
+from attacca.model.events import Carried, Event, Torn
 from attacca.model.invocation import Failed
 from attacca.model.workflow import InstanceRow, WorkflowSpec
 
@@ -24,6 +24,7 @@ class DomainSummary(msgspec.Struct, frozen=True, kw_only=True):
     machine_mb: int = 0  # memory of the largest machine
     processors: int = 0  # of the largest machine
     url: str = ""
+    portal: str = ""  # HOST:PORT, where portals of other domains dial its own; empty: it has none
 
 
 class Left(msgspec.Struct, frozen=True):
@@ -39,11 +40,13 @@ class Left(msgspec.Struct, frozen=True):
 
 
 class Hosted(msgspec.Struct, frozen=True):
-    """A workflow that a domain has. `is_up`: its start has succeeded once."""
+    """A workflow, or a share of one, that a domain has. `is_up`: its start has succeeded once. `components`: those that
+    it has of it; none: all."""
 
     workflow: str
     epoch: int
     is_up: bool
+    components: tuple[str, ...] = ()
 
 
 # domain -> federation
@@ -111,18 +114,23 @@ class StateCopied(msgspec.Struct, frozen=True, tag=True):
 
 
 class BeginWorkflow(msgspec.Struct, frozen=True, tag=True):
-    """Ends in WorkflowBegun or WorkflowRefused; whoever has it already says so. `at`: seconds since 1970."""
+    """Ends in WorkflowBegun or WorkflowRefused; whoever has it already says so. `at`: seconds since 1970.
+    `components`: those of the share that it is to have, none: all; the others are in other domains. `lost`: the domain
+    that had it, and was given up."""
 
     workflow: str
     epoch: int
     spec: WorkflowSpec
     at: float
     left: tuple[Left, ...] = ()
+    components: tuple[str, ...] = ()
+    lost: str = ""
 
 
 class EndWorkflow(msgspec.Struct, frozen=True, tag=True):
     """What there is of it up to this epoch. `hands_over`: another domain goes on with what it knows and what waits.
-    Ends in WorkflowEnded, also when there is none."""
+    Ends in WorkflowEnded, also when there is none. The share of one component that is a part of the whole still becomes
+    one of its own first."""
 
     workflow: str
     epoch: int
@@ -145,8 +153,46 @@ class StateTaken(msgspec.Struct, frozen=True, tag=True):
     version: int
 
 
+class Portals(msgspec.Struct, frozen=True, tag=True):
+    """Of all domains that have joined: where each is dialed."""
+
+    addresses: dict[str, str]
+
+
+# portal <-> portal
+
+
+class FarWorkers(msgspec.Struct, frozen=True, tag=True):
+    """Which workers the domain has. `came`: those of them that have come just now; `gone`: those given up lately."""
+
+    here: tuple[str, ...]
+    came: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
+
+
+class Located(msgspec.Struct, frozen=True, tag=True):
+    """Which instance has a place in the domain. `epoch`: of the share that it belongs to; `lost`: the domain that had
+    it before, and was given up."""
+
+    workflow: str  # the whole
+    label: str  # the component, and which of its replicas
+    epoch: int
+    instance: str
+    worker: str
+    state: str = ""
+    is_held: bool = False  # what is for it waits with who sends it
+    lost: str = ""
+
+
+class Seek(msgspec.Struct, frozen=True, tag=True):
+    """A share of that workflow has begun: where is the rest of it?"""
+
+    workflow: str
+
+
+BetweenPortals = FarWorkers | Located | Seek | Carried | Torn
 FromDomain = DomainJoined | DomainSeen | WorkflowBegun | WorkflowRefused | WorkflowEnded | StateCopied
-ToDomain = BeginWorkflow | EndWorkflow | LeftKept | StateTaken
+ToDomain = BeginWorkflow | EndWorkflow | LeftKept | StateTaken | Portals
 
 
 # What people are shown.

@@ -26,6 +26,7 @@ SECRET_KB = 64  # of one value
 SECRET_NAMES = "a letter or _, then letters, digits, _ and dashes; at most 64"
 SECRET_NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_-]{0,63}(?!\n)$")
 SecretName = Annotated[str, msgspec.Meta(pattern=SECRET_NAME.pattern, description=SECRET_NAMES)]
+MODULE = ".wasm"  # what the names of modules and components end with
 PROGRAM = "bootstrap"  # an executable in the place of Python: `attacca.guest.find` has the same
 MASK = "***"  # shown in the place of a value
 Origin = Annotated[
@@ -56,9 +57,10 @@ class Network(StrEnum):
 class RuntimeKind(StrEnum):
     """What runs a function."""
 
-    AUTO = "auto"  # a program where there is one called `bootstrap` and no Python beside it, else Python
+    AUTO = "auto"  # a program where there is one called `bootstrap` and no Python beside it, WebAssembly, or Python
     PROCESS = "process"  # Python, imported
     CUSTOM = "custom"  # the program `bootstrap`, in any language
+    WASM = "wasm"  # a module or a component of WebAssembly
 
 
 class Scheduling(StrEnum):
@@ -292,9 +294,20 @@ class Image(msgspec.Struct, frozen=True, tag="image"):
 
 
 class WasmModule(msgspec.Struct, frozen=True, tag="wasm"):
-    """A module of WebAssembly."""
+    """A module of WebAssembly that is an event function."""
 
     what: ClassVar[str] = "a WebAssembly module"
+    digest: str
+
+    @property
+    def digests(self) -> tuple[str, ...]:
+        return (self.digest,)
+
+
+class WasmFunction(msgspec.Struct, frozen=True, tag="wasm-function"):
+    """A command of WASI or a component, by the digest of the directory that holds it alone."""
+
+    what: ClassVar[str] = "a function in WebAssembly"
     digest: str
 
     @property
@@ -325,7 +338,7 @@ class ResourceClass(msgspec.Struct, frozen=True, tag="resource"):
         return ()
 
 
-Artefact = PythonDirectory | Image | WasmModule | Executable | ResourceClass
+Artefact = PythonDirectory | Image | WasmModule | WasmFunction | Executable | ResourceClass
 
 
 class Revision(msgspec.Struct, frozen=True, kw_only=True):

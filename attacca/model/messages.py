@@ -8,7 +8,7 @@ import msgspec
 
 from attacca.model.doors import Doors
 from attacca.model.endpoints import AskEndpoints, EndpointsKnown, Loads, Order, Published, Refused, Reported
-from attacca.model.events import FunctionCalled, FunctionReplied, InstancesSaid, OfInstances
+from attacca.model.events import Carried, Faraway, FunctionCalled, FunctionReplied, InstancesSaid, OfInstances, Torn
 from attacca.model.federation import FromDomain, ToDomain
 from attacca.model.function import Revision
 from attacca.model.invocation import Call, Failed, Invocation, Outcome, Start, Timing
@@ -358,7 +358,9 @@ class WorkerLeft(msgspec.Struct, frozen=True, tag=True):
 
 
 Announced = Catalogue | Deployed | Deleted
-FromControl = Announced | Prewarm | Evict | Cordon | Check | AskHeld | AskView | AskStory | Order | OfInstances
+FromControl = (
+    Announced | Prewarm | Evict | Cordon | Check | AskHeld | AskView | AskStory | Order | OfInstances | Faraway
+)
 ToGateway = (
     Announced | Members | Access | AskCalls | AskStory | AskAsync | AskCall | CallTold | MindingTold | Published | Doors
 )
@@ -370,7 +372,7 @@ Supplied = Piece | SecretsTold | SecretChanged | Access
 Said = Leads | FromControl | ToGateway | Supplied | ToDomain  # by control
 ToControl = (
     AskPiece | AskSecrets | Checked | Held | Viewed | Logged | WorkerJoined | Heartbeat | OfGateway | Reported
-    | InstancesSaid | FromDomain
+    | InstancesSaid | FromDomain | Carried | Torn
 )  # fmt: skip
 ToWorker = Dispatch | Body | Withdraw | Flow | WatchIdle | FunctionReplied
 FromWorker = (

@@ -123,6 +123,7 @@ class InstanceRow(msgspec.Struct, frozen=True):
     starts: int  # so far
     why: str = ""  # the last that went wrong
     seen: InstanceView | None = None  # as its worker has told of it last
+    domain: str = ""  # of a workflow that is in several: where it is; empty: in the domain that is asked
 
 
 class WorkflowView(msgspec.Struct, frozen=True):

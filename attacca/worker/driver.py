@@ -9,10 +9,8 @@ import msgspec
 from attacca.io.wire.pressure import Pressure
 from attacca.kernel.clock import Clock
 from attacca.kernel.drive import Drive, LoopTimer, report_refused
-from attacca.kernel.ids import Ids
 from attacca.kernel.rand import Streams
-from attacca.kernel.registry import build
-from attacca.model.events import BetweenInstances, EventKind
+from attacca.model.events import BetweenInstances, Carried, EventKind, Reached, Torn
 from attacca.model.invocation import Failed
 from attacca.model.membership import HEARTBEAT_S
 from attacca.model.messages import (
@@ -44,9 +42,6 @@ from attacca.model.messages import (
 )
 from attacca.model.sandbox import MachineLoad, WorkerView
 from attacca.model.story import Moment, Recent, Tell, aloud
-from attacca.policy.concurrency import CONCURRENCY
-from attacca.policy.keepalive import KEEPALIVE
-from attacca.policy.queueing import QUEUEING
 from attacca.worker.awake import Awake
 from attacca.worker.body_buffer import BodyBuffer
 from attacca.worker.carrying import NoRoads, Roads, carry_out, passed_on, refused
@@ -73,7 +68,9 @@ from attacca.worker.core.events import (
 from attacca.worker.core.recent import remembering
 from attacca.worker.core.reports import EventAsked, EventSent, Report, RunBody, RunEnded, RunFlow, RunHead
 from attacca.worker.core.vigil import Vigil
-from attacca.worker.core.worker import WorkerCore
+from attacca.worker.core.ways import is_far
+from attacca.worker.far import Far
+from attacca.worker.making import made
 from attacca.worker.runtime.types import Runtime
 
 STOPPED = Failed("draining", "the worker stopped before the invocation had ended", "try again when it is up")
@@ -102,18 +99,7 @@ class Worker:
             BadConfig: no such policy, or not with these options.
         """
         self.config = config
-        concurrency = build(
-            CONCURRENCY, config.concurrency.policy, config.concurrency.options, "attacca.policy.concurrency"
-        )
-        self.core = WorkerCore(
-            config,
-            build(QUEUEING, config.queueing.policy, config.queueing.options, "attacca.policy.queueing"),
-            concurrency,
-            build(KEEPALIVE, config.keepalive.policy, config.keepalive.options, "attacca.policy.keepalive"),
-            Ids(streams.stream("worker/ids")),
-            config.cores,
-            chance=streams.stream("worker/keepalive"),
-        )
+        self.core, every_s = made(config, streams)
         core, self._recent = self.core, Recent()
         self._drive: Drive[Event, Command] = Drive(
             aloud(remembering(core.handle, self._recent), self._recent, tell),
@@ -129,7 +115,7 @@ class Worker:
         self._send = send
         self._log = log
         self._load_per_core = load_per_core
-        self._measure_s = concurrency.every_s if load_per_core is not None else None
+        self._measure_s = every_s if load_per_core is not None else None
         self._runs: dict[str, Run | None] = {}  # by invocation that a sandbox has; None: its Ended has been sent
         self._pressure = Pressure(self._pause)
         self._buffer = BodyBuffer(config, send)
@@ -140,6 +126,7 @@ class Worker:
         self._apart: set[str] = set()  # of them, those that wait to hear that it knows what they announce
         self._is_closed = False
         self.around: Roads = NoRoads()
+        self._far = Far(config.name, self.hear_neighbour, self.neighbour_joined, self._tell_control)
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._at_rest = asyncio.Event()
 
@@ -231,6 +218,8 @@ class Worker:
                 self._tell_peers()
             case AskView() | AskHeld() | AskStory():
                 self._show(peer, message)
+            case Carried() | Torn() | Reached():
+                self._far.hear(message)
             case _:
                 self._drive.feed(Received(peer, message) if isinstance(message, Asked) else message)
                 if peer in self._apart and isinstance(message, Catalogue | Deployed | Deleted):
@@ -337,6 +326,8 @@ class Worker:
                 self._end(command.peer, command.message)
             elif type(command.message) is Started or not isinstance(command.message, BetweenInstances):
                 self._send(command.peer, command.message)
+            elif is_far(command.peer):
+                self._far.send(command.peer, command.message)
             else:
                 self.around.send(command.peer, command.message)
 
@@ -387,6 +378,9 @@ class Worker:
             heartbeat = Heartbeat(self._shown())
             for peer in self._peers:
                 self._send(peer, heartbeat)
+
+    def _tell_control(self, message: ToControl) -> None:
+        self._send(self.core.instances.control, message)
 
     def _tell_samples(self) -> None:
         control, clock = self.core.instances.control, self._clock

@@ -1,7 +1,6 @@
 """Carries out what the domain core decides: tells workers, keeps workflows and states, answers who asked."""
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Protocol, cast
 
@@ -9,21 +8,26 @@ import msgspec
 
 from attacca.errors import AttaccaError, Conflict, NotFound, StateCorrupt
 from attacca.io.store.types import Store
+from attacca.io.store.writing import Writing
 from attacca.kernel.chance import Chance
 from attacca.kernel.clock import Clock
 from attacca.kernel.drive import Drive, LoopTimer, each, report_refused
 from attacca.model.doors import Doors
-from attacca.model.events import Event as Sent
 from attacca.model.events import (
+    Carried,
+    Faraway,
     Handed,
     InstanceDown,
     Instances,
     InstanceUp,
+    NodeGone,
     OfInstances,
     Samples,
     StateSynced,
     Strayed,
+    Torn,
 )
+from attacca.model.events import Event as Sent
 from attacca.model.federation import BeginWorkflow, FromDomain
 from attacca.model.messages import GatewayJoined, Heartbeat, Send, ToControl, WorkerJoined
 from attacca.model.workflow import WorkflowSpec, WorkflowView
@@ -31,14 +35,17 @@ from attacca.policy.placement.types import Placement
 from attacca.workflow.core import doors
 from attacca.workflow.core.domain import DomainCore
 from attacca.workflow.core.events import (
+    Announce,
     Before,
     Erase,
     Event,
+    FarSaid,
     HandedOver,
     MigrateAsked,
     NodeJoined,
     NodeLeft,
     NodeSeen,
+    PortalOpened,
     Put,
     Record,
     Reply,
@@ -59,8 +66,29 @@ from attacca.workflow.telemetry import Telemetry
 class Attendant(Protocol):
     """Who sees the domain from outside."""
 
-    def open(self) -> None: ...
+    def open(self) -> "Awaitable[None] | None": ...
     async def close(self) -> None: ...
+
+
+class Door(Protocol):
+    """To other domains: see `federation.portal.Portal`."""
+
+    def carry(self, message: Carried | Torn) -> None: ...
+    def came(self, worker: str) -> None: ...
+    def lost(self, worker: str) -> None: ...
+    def announce(self, command: Announce) -> None: ...
+
+
+class NoDoor:
+    """Where there are none."""
+
+    def __repr__(self) -> str:
+        return "<NoDoor>"
+
+    def carry(self, message: Carried | Torn) -> None: ...
+    def came(self, worker: str) -> None: ...
+    def lost(self, worker: str) -> None: ...
+    def announce(self, command: Announce) -> None: ...
 
 
 class Workflows:
@@ -72,7 +100,7 @@ class Workflows:
         clock: Clock,
         chance: Chance,
         placement: Placement,
-        send: Callable[[str, OfInstances | Doors], None],
+        send: Callable[[str, OfInstances | Doors | Faraway], None],
         named: Callable[[frozenset[str]], None],
         domain: str,
         cordon: Callable[[str, bool], Awaitable[None]],
@@ -98,11 +126,11 @@ class Workflows:
         )
         self._asked = 0
         self._replies: dict[str, asyncio.Future[WorkflowView | HandedOver | None]] = {}
-        self._writes: dict[str, deque[Put | Erase]] = {}  # by key: the first is on its way
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._writing: Writing[Put | Erase] = Writing(store, _value, self._written)
+        self.portal: Door = NoDoor()
 
     def __repr__(self) -> str:
-        return f"<Workflows {self.core!r}, {len(self._writes)} keys being written>"
+        return f"<Workflows {self.core!r}, {len(self._writing)} keys being written>"
 
     async def open(self) -> None:
         """
@@ -125,16 +153,16 @@ class Workflows:
         self._drive.feed(Restored(tuple(records), tuple(states), before))
         self._named(self.core.books.names())
         for one in self.attendants:
-            one.open()
+            opening = one.open()
+            if opening is not None:
+                await opening
 
     async def close(self) -> None:
         for one in self.attendants:
             await one.close()
         self.delegation.close()
         self._drive.stop()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._writing.close()
 
     def digests(self) -> set[str]:
         return self.core.books.digests() | self.needed()
@@ -152,6 +180,9 @@ class Workflows:
             case Samples():
                 self.telemetry.hear(message)
                 return True
+            case Carried() | Torn():
+                self.portal.carry(message)
+                return True
             case _ if isinstance(message, FromDomain):
                 return True  # of others, which it does not lead
             case GatewayJoined():
@@ -159,6 +190,7 @@ class Workflows:
             case WorkerJoined():
                 self.delegation.see(message.view)
                 self._drive.feed(NodeJoined(message.view, message.address, message.machine))
+                self.portal.came(message.view.name)
                 self.changed()
             case Heartbeat():
                 self.delegation.see(message.view)
@@ -172,8 +204,17 @@ class Workflows:
         self.delegation.lose(worker)
         if worker in self.core.nodes.by_name:
             self._drive.feed(NodeLeft(worker))
+            self.portal.lost(worker)
             self.changed()
             self.telemetry.lose(worker)
+
+    # What other domains say, and are told.
+
+    def tell(self, event: FarSaid | PortalOpened) -> None:
+        self._drive.feed(event)
+
+    def say(self, worker: str, message: Faraway | NodeGone) -> None:
+        self._send(worker, message)
 
     # What is asked for.
 
@@ -209,7 +250,9 @@ class Workflows:
     async def begin(self, order: BeginWorkflow) -> WorkflowView:
         """As `start`, for the federation."""
         number = self._number()
-        asked = StartAsked(number, order.spec, order.at, order.workflow, order.epoch, order.left)
+        asked = StartAsked(
+            number, order.spec, order.at, order.workflow, order.epoch, order.left, order.components, order.lost
+        )
         return cast(WorkflowView, await self._ask(number, asked))
 
     async def end(self, workflow: str, *, hands_over: bool = False) -> HandedOver | None:
@@ -270,10 +313,9 @@ class Workflows:
             case Put() | Erase():
                 if command.key.startswith(WORKFLOWS):
                     self._named(self.core.books.names())
-                waiting = self._writes.setdefault(command.key, deque())
-                waiting.append(command)
-                if len(waiting) == 1:
-                    self._begin(command)
+                self._writing.add(command)
+            case Announce():
+                self.portal.announce(command)
             case Reply():
                 waiting_for = self._replies.pop(command.id, None)
                 if waiting_for is None or waiting_for.done():
@@ -283,31 +325,17 @@ class Workflows:
                 else:
                     waiting_for.set_result(command.outcome)
 
-    def _begin(self, command: Put | Erase) -> None:
-        task = asyncio.get_running_loop().create_task(self._write(command))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    def _written(self, command: Put | Erase, told: int | AttaccaError) -> None:
+        if isinstance(told, AttaccaError):
+            self._drive.feed(StoreFailed(command.key, told))
+        elif isinstance(command, Put):
+            self._drive.feed(Stored(command.key, told))
+            if command.key.startswith(STATES):
+                self.kept(command.key)
 
-    async def _write(self, command: Put | Erase) -> None:
-        told: Event | None = None
-        try:
-            if isinstance(command, Put):
-                entry = await self._store.put_if(command.key, command.value, None)
-                told = Stored(command.key, entry.version)
-            else:
-                await self._store.delete(command.key)
-        except AttaccaError as error:
-            told = StoreFailed(command.key, error)
-        waiting = self._writes[command.key]
-        waiting.popleft()
-        if waiting:
-            self._begin(waiting[0])
-        else:
-            del self._writes[command.key]
-        if told is not None:
-            self._drive.feed(told)
-        if isinstance(told, Stored) and told.key.startswith(STATES):
-            self.kept(told.key)
+
+def _value(command: Put | Erase) -> bytes | None:
+    return command.value if isinstance(command, Put) else None
 
 
 def _nothing(_: str) -> None:

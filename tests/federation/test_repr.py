@@ -7,8 +7,11 @@ from attacca.cli.serve.planes.orchestrating import OfDomain
 from attacca.federation.code import Code, Shelf
 from attacca.federation.driver import Federation
 from attacca.federation.member import Member
+from attacca.federation.portal import Portal
 from attacca.io.store.memory import MemoryStore
-from attacca.io.wire.tcp import Dialer
+from attacca.io.wire.peers import Peers
+from attacca.io.wire.stream import StreamLink
+from attacca.io.wire.tcp import Dialer, Dialers, Listener
 from attacca.kernel.clock import ManualClock
 from attacca.kernel.rand import Streams
 from attacca.policy.placement.random import Random
@@ -26,10 +29,17 @@ def test_what_changes_says_its_state() -> None:
     workflows = Workflows(
         MemoryStore(clock), clock, chance, Random(), lambda _, __: None, lambda _: None, "home", cordon
     )
+    peers: Peers[object] = Peers()
+    listener, dialers = Listener(StreamLink), Dialers(StreamLink)  # type: ignore[arg-type]  # unused
+
+    async def listen() -> str:
+        return ""
+
     member = Member(
         workflows, "home", lambda _: None, lambda made: Dialer(made, [("127.0.0.1", 1)]),  # type: ignore[arg-type, return-value]  # unused
-        lambda send: Code(Path("state"), send), str,
+        lambda send: Code(Path("state"), send), str, Portal(workflows, "home", peers, listener, dialers, listen),
     )  # fmt: skip
+    assert repr(member.portal) == "<Portal : <PortalCore 0 workers, 0 portals, 0 events refused>>"
     assert repr(member) == "<Member home: 0 begin, 0 left, 0 copied>"
     assert repr(member.code) == "<Code 0 wanted>"
     assert repr(Shelf(Path("state"))) == "<Shelf state>"

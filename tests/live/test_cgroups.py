@@ -1,6 +1,7 @@
 """Limits by cgroup, of the version that this machine has: as root, and in groups that were left to an ordinary user."""
 
 import contextlib
+import math
 import os
 import secrets
 import subprocess
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from attacca.worker.host.cgroups import HOME, Group, open_groups, sweep
-from attacca.worker.host.hierarchy import CONTROLLERS, UNIFIED, places
+from attacca.worker.host.hierarchy import CONTROLLERS, UNIFIED, here, places
 from tests.live import ordinary
 from tests.live.whole import Whole, running, until, until_nothing_is_left
 
@@ -106,15 +107,23 @@ def test_a_group_counts_for_its_processors_and_a_divided_one_for_those_of_all(gr
     assert next(path for path in bounds if path.exists()).read_text().split()[0] in ("-1", "max"), "each has its own"
 
 
-def test_a_worker_counts_for_as_much_as_its_sandboxes(tmp_path: Path) -> None:
+def test_a_worker_counts_for_as_much_as_its_sandboxes_and_they_for_no_more_than_the_machine_has(tmp_path: Path) -> None:
+    most, place = 2.0 ** math.ceil(math.log2(os.cpu_count() or 1)), here().get("cpu")
+    is_seated = place is not None and place.own == place.top  # and in no group that somebody else chose
     with running(tmp_path / "state") as whole:
         whole.function("plain", "def plain():\n    return 1\n", min_sandboxes=3)
         whole.function("large", "def large():\n    return 1\n", min_sandboxes=1, cpus=4)
         until(lambda: len(whole.worker()["sandboxes"]) == 4)
-        group = next(path for path in whole.cgroups() if any((path / name).exists() for name in WEIGHTS))
-        until(lambda: weight_of(group) == 8.0, "three of one processor and one of four: seven, told as eight")
+        weighed = [path for path in whole.cgroups() if any((path / name).exists() for name in WEIGHTS)]
+        sandboxes_last = sorted(weighed, key=lambda path: (path / "1").exists())
+        assert [whole.pid in numbers_in(path) for path in sandboxes_last] == ([True, False] if is_seated else [False])
+        until(lambda: {weight_of(path) for path in weighed} == {min(8.0, most)}, "three of one, one of four: eight")
         whole.delete("large")
-        until(lambda: weight_of(group) == 4.0)
+        until(lambda: {weight_of(path) for path in weighed} == {min(4.0, most)})
+
+
+def numbers_in(group: Path) -> list[int]:
+    return [int(word) for word in (group / "cgroup.procs").read_text().split()]
 
 
 def test_what_a_worker_that_is_no_more_has_left_is_swept_and_what_is_in_use_is_not(group: Group) -> None:

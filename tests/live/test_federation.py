@@ -67,8 +67,9 @@ class Federation:
         body = json.dumps({"name": name, "components": parts}).encode()
         return self.control.ask("POST", "/api/workflows", body, JSON)
 
-    def move(self, name: str, to: str) -> Answer:
-        return self.control.ask("POST", f"/api/workflows/{name}/migrate", json.dumps({"to": [to]}).encode(), JSON)
+    def move(self, name: str, to: str, component: str = "") -> Answer:
+        asked = json.dumps({"component": component, "to": [to]}).encode()
+        return self.control.ask("POST", f"/api/workflows/{name}/migrate", asked, JSON)
 
     def lines(self, domain: str, name: str) -> list[list[int]]:
         file = self.at / domain / "resources" / f"{name}.log"
@@ -132,3 +133,25 @@ def test_workflows_are_where_they_fit_and_go_on_elsewhere(federation: Federation
     assert federation.control.ask("DELETE", "/api/workflows/counting").status == 204
     assert [one["name"] for one in federation.control.get("/api/workflows")] == ["fitting"]
     assert federation.domains[first].get("/api/workflows") == [] or first == "b"
+
+
+def test_a_component_moves_to_another_domain_and_back(federation: Federation) -> None:
+    federation.until_here("a", "b")
+    answer = federation.start("chain")
+    assert answer.status == 201, answer
+    home = answer.value["domain"]
+    other = "b" if home == "a" else "a"
+    until(lambda: len(federation.lines(home, "chain")) > 20, "events pass")
+    moved = federation.move("chain", other, "counter")
+    assert moved.status == 200, moved
+    assert where(moved.value) == {"sender": home, "counter": other, "log": home}
+    had = len(federation.lines(home, "chain"))
+    until(lambda: len(federation.lines(home, "chain")) > had + 20, "they pass through portals")
+    back = federation.move("chain", home, "counter")
+    assert (back.status, set(where(back.value).values())) == (200, {home}), back
+    until(lambda: len(federation.lines(home, "chain")) == 150, "all have come")
+    assert federation.lines(home, "chain") == [[one, 100 + one] for one in range(1, 151)], "each once, in order"
+
+
+def where(view: dict[str, Any]) -> dict[str, str]:
+    return {row["component"]: row["domain"] for row in view["instances"]}

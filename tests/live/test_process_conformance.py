@@ -42,6 +42,7 @@ SOURCES = {
 
 class ProcessSubject:
     cannot = ()
+    raises = "ValueError"
 
     def __init__(self, state: Path, **options: Any) -> None:
         self._state = state

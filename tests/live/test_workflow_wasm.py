@@ -1,4 +1,4 @@
-"""Modules of WebAssembly as event functions, on a real server."""
+"""Modules of WebAssembly as event functions and as functions, on a real server."""
 
 import io
 import json
@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import wasmtime
 
 from attacca.client.http import Client
 from attacca.client.workflow_file import read
 from attacca.client.workflows import started as begun
 from attacca.worker.runtime.process.lineage import children
+from tests.commands import ECHO, FAIL, HOG, PRINT, TRAP, WAIT, command, handling
 from tests.live.apart import cluster
 from tests.live.test_workflows import rows, started, uploaded
 from tests.live.whole import Whole, deployment, running, until
@@ -165,3 +167,36 @@ def runs_modules(pid: int) -> bool:
         return "_libwasmtime" in Path(f"/proc/{pid}/maps").read_text()
     except OSError:
         return False
+
+
+def deployed(whole: Whole, name: str, module: bytes, **settings: Any) -> Any:
+    """The last word of a deployment."""
+    body, kind = deployment(name, packed(module), **settings)
+    return json.loads(whole.ask("POST", "/api/functions", body, kind).body.splitlines()[-1])
+
+
+def test_a_command_and_a_component_are_functions(whole: Whole) -> None:
+    for name, module, handler in (("echo", command(PRINT), "command"), ("handle", handling(), "handle")):
+        assert deployed(whole, name, module)["done"]["handler"] == handler
+        answer = whole.ask("POST", f"/function/{name}", b'{"a":1}')
+        assert (answer.status, answer.body) == (200, b'{"a":1}'), answer
+        assert answer.headers["x-attacca-start"] == "template"
+    until(lambda: "hello" in whole.logs("echo"), "what it says is in its log")
+
+
+def test_what_goes_wrong_in_one_is_told_in_a_sentence(whole: Whole) -> None:
+    told = {
+        "fails": (FAIL, "it exited with status 3: hello"),
+        "traps": (TRAP, "it trapped: wasm trap: wasm `unreachable` instruction executed"),
+        "hogs": (HOG, "the function went over its memory of 64 MB"),
+        "waits": (WAIT, "'waits' was not done within 0.5 s"),
+    }
+    for name, (body, why) in told.items():
+        clocks = {"timeout_s": 0.5} if name == "waits" else {}
+        assert "done" in deployed(whole, name, command(body), memory_mb=64, **clocks), name
+        answer = whole.ask("POST", f"/function/{name}")
+        assert why in answer.error["message"], answer
+    refused = deployed(whole, "none", bytes(wasmtime.wat2wasm("(module)")))
+    assert "it does not export _start()" in refused["error"]["message"]
+    refused = deployed(whole, "large", command(ECHO).replace(b"\5\3\1\0\2", b"\5\4\1\0\x80\x20"), memory_mb=64)
+    assert "no instance of it can be made within 48 MB" in refused["error"]["message"]

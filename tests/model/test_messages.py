@@ -17,7 +17,7 @@ from tests.io.wire.words import draw
 UNIONS: dict[str, Any] = {
     name: getattr(messages, name)
     for name in ("Announced", "Said", "FromControl", "ToGateway", "Supplied", "ToControl", "ToWorker", "FromWorker")
-} | {"BetweenInstances": events.BetweenInstances}
+} | {"BetweenInstances": events.BetweenInstances, "BetweenPortals": federation.BetweenPortals}
 WORDS = sorted({word for union in UNIONS.values() for word in get_args(union)}, key=lambda word: str(word.__name__))
 ROADS = [(word, name) for word in WORDS for name, union in UNIONS.items() if word in get_args(union)]
 KINDS = {word: inspect.type_info(word) for word in WORDS}

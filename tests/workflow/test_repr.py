@@ -26,4 +26,6 @@ def test_what_changes_says_its_state() -> None:
     around = Around(Hello("worker", "w"), Limits(), None, chance, lambda: "", lambda _: None)
     assert repr(around) == "<Around 0 workers>"
     assert repr(NoRoads()) == "<NoRoads>"
+    assert repr(workflows.portal) == "<NoDoor>"
+    assert repr(workflows.core.sharing) == "<Sharing 0 shares, <Far 0 places>>"
     assert repr(Uploads(None, clock, tuple)) == "<Uploads 0 kept>"  # type: ignore[arg-type]

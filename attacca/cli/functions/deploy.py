@@ -16,11 +16,12 @@ attacca deploy hello.py
 attacca deploy ./shop --name shop --memory 512 --concurrency 20
 attacca deploy ./fetcher --network host --timeout 10 --env API=https://example.org
 attacca deploy shop.zip --handler shop.web:app
+attacca deploy shout.wasm
 attacca deploy ./shop --json | jq .url
 """
 
 CodePath = Annotated[
-    str, typer.Argument(metavar="PATH", help="A Python file, a directory, or a .zip of one.", show_default=False)
+    str, typer.Argument(metavar="PATH", help="A Python or .wasm file, a directory, or a .zip.", show_default=False)
 ]
 NewName = Annotated[str | None, typer.Option("--name", metavar="NAME", help="Default: the file's or directory's name.")]
 Handler = Annotated[str | None, typer.Option("--handler", metavar="MODULE:NAME", help="Default: found by itself.")]
@@ -36,6 +37,9 @@ Most = Annotated[int | None, typer.Option("--max", metavar="N", help="Sandboxes 
 Cpus = Annotated[float | None, typer.Option("--cpus", metavar="N", help="Default: an equal share.")]
 Queue = Annotated[int | None, typer.Option("--queue", metavar="N", help="May wait at once. Default: 100.")]
 Net = Annotated[str | None, typer.Option("--network", metavar="none|host", help="What it reaches. Default: none.")]
+Kind = Annotated[
+    str | None, typer.Option("--runtime", metavar="KIND", help="process, custom or wasm. Default: by what lies there.")
+]
 Idempotent = Annotated[
     bool | None, typer.Option("--idempotent/--not-idempotent", help="May run twice: retried when its sandbox is lost.")
 ]
@@ -59,13 +63,14 @@ def run(
     cpus: Cpus = None,
     queue: Queue = None,
     network: Net = None,
+    runtime: Kind = None,
     idempotent: Idempotent = None,
     allow_source_builds: SourceBuilds = False,
     url: Url = DEFAULT_URL,
     token: Token = "",
     as_json: Json = False,
 ) -> None:
-    """Deploy a Python file, a directory, or a .zip of one as a function.
+    """Deploy a Python file, a module of WebAssembly, a directory, or a .zip of one as a function.
 
     Settings may stand in function.toml in the directory; options win. The code is imported once before it is
     accepted: when that fails, you see why, and what was deployed before stays.
@@ -76,7 +81,7 @@ def run(
     flags = {
         "name": name, "handler": handler, "memory_mb": memory_mb, "timeout_s": timeout_s, "first_byte_s": first_byte_s,
         "wait_s": wait_s, "concurrency": concurrency, "min_sandboxes": min_sandboxes, "max_sandboxes": max_sandboxes,
-        "cpus": cpus, "queue": queue, "network": network, "idempotent": idempotent,
+        "cpus": cpus, "queue": queue, "network": network, "runtime": runtime, "idempotent": idempotent,
     }  # fmt: skip
     with opened(Path(path)) as code:
         source = find(code.path, flags, read_env(env or []), read_secrets(secret or []), Path(path))

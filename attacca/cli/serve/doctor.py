@@ -161,7 +161,7 @@ def _wasmtime() -> Check:
     try:
         return Check("wasmtime", ok=True, detail=version("wasmtime"))
     except PackageNotFoundError:
-        hint = "pip install 'attacca[wasm]'; only workflows with modules of WebAssembly need it"
+        hint = "pip install 'attacca[wasm]'; only functions and workflows in WebAssembly need it"
         return Check("wasmtime", ok=False, detail="not found", hint=hint)
 
 

@@ -165,7 +165,7 @@ class Server:
         )
         self.gateway.invoke_for = partial(invoke, self.gateway, self._of_gateway.send)
         self.runtime = ProcessRuntime(SharedCode(state.path), config.process, clock, config.worker.memory_mb, secret)
-        uploaded = with_modules(self.runtime, config.process, clock, config.worker.memory_mb, state.code)
+        uploaded = with_modules(self.runtime, config.process, clock, config.worker.memory_mb, state.code, secret)
         resources = made(config.resources, state.path / "resources", clock)
         self.worker = Worker(
             config.worker,

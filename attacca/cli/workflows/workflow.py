@@ -115,7 +115,7 @@ def stop(workflow: Which, *, url: Url = DEFAULT_URL, token: Token = "", as_json:
 def migrate(
     workflow: Which, *, to: To, component: Only = "", url: Url = DEFAULT_URL, token: Token = "", as_json: Json = False
 ) -> None:
-    """Move a component of a workflow to another node, or all of them; at a federation, all of it to another domain.
+    """Move a component of a workflow, or all of it, to another node; at a federation, to another domain.
 
     It goes on with its state.
     """
@@ -161,12 +161,21 @@ def graph(workflow: Which, *, svg: Svg = "", url: Url = DEFAULT_URL, token: Toke
     if as_json:
         show_json([{"from": source, "output": channel, "to": target} for source, channel, target in edges])
         return
-    names = {one["name"]: bool(one.get("resource")) for one in view["spec"]["components"]}
+    placed = domains(view)
+    parts = view["spec"]["components"]
+    shown = {one["name"]: " in ".join(filter(None, (one["name"], placed.get(one["name"])))) for one in parts}
+    names = {shown[one["name"]]: bool(one.get("resource")) for one in parts}
+    edges = [(shown[source], channel, shown[target]) for source, channel, target in edges]
     if svg:
         keep(svg, names, edges)
         return
     for line in drawn(names, edges):
         put(line)
+
+
+def domains(view: dict[str, Any]) -> dict[str, str]:
+    """Of a workflow that is in several domains, where each component is that is in another than the one asked."""
+    return {row["component"].partition("~")[0]: row["domain"] for row in view["instances"] if row.get("domain")}
 
 
 def keep(svg: str, names: dict[str, bool], edges: list[tuple[str, str, str]]) -> None:
@@ -209,14 +218,17 @@ def show(view: dict[str, Any], width: int | None = None) -> None:
         where = f" in {visible(view['domain'])}" if view["domain"] else ""
         screen.print(marked("{} [dim]{}[/]", view["stage"] + where, view["why"]))
     table = Table(box=None, pad_edge=False, header_style="dim")
-    titles = ("component", "state", "worker", "starts", "handled", "failed", "mean ms", "waiting", "")
-    for title in titles:
-        table.add_column(title, justify="right" if title in titles[3:8] else "left")
+    is_of_several = bool(domains(view))
+    figures = ("starts", "handled", "failed", "mean ms", "waiting")
+    for title in ("component", "state", *(("domain",) * is_of_several), "worker", *figures, ""):
+        table.add_column(title, justify="right" if title in figures else "left")
     for row in view["instances"]:
         colour = COLOURS.get(row["state"], "")
         state = marked(f"[{colour}]{{}}[/]" if colour else "{}", row["state"])
         remarks = marked("[yellow]{}[/][red]{}[/]", pressure(row.get("seen")), row["why"])
-        table.add_row(row["component"], state, row["worker"], str(row["starts"]), *numbers(row.get("seen")), remarks)
+        at = [visible(row["domain"])] * is_of_several
+        starts = str(row["starts"])
+        table.add_row(row["component"], state, *at, row["worker"], starts, *numbers(row.get("seen")), remarks)
     screen.print(table)
 
 
@@ -246,7 +258,8 @@ def show_rows(views: list[dict[str, Any]], width: int | None = None) -> None:
         table.add_column(title, justify="right" if title in ("components", "up") else "left")
     for view in views:
         up = sum(row["state"] == "up" for row in view["instances"])
-        where = (view["domain"] or view["stage"],) if is_of_several else ()
+        placed = ", ".join(sorted(set(domains(view).values()))) or view["domain"] or view["stage"]
+        where = (placed,) if is_of_several else ()
         table.add_row(view["name"], view["id"], str(len(view["instances"])), str(up), *map(visible, where))
     console(width=width).print(table)
     say(counted(len(views), "workflow"), "dim")

@@ -42,7 +42,15 @@ from attacca.errors import (
     NoCapacity,
     SandboxLost,
 )
-from attacca.model.function import Network, PythonDirectory, Revision, Settings, Signature, is_handler
+from attacca.model.function import (
+    Network,
+    PythonDirectory,
+    Revision,
+    Settings,
+    Signature,
+    WasmFunction,
+    is_handler,
+)
 from attacca.model.messages import Check, Checked, Send
 
 ABSENT = 0  # the version of what is not in the store
@@ -179,7 +187,7 @@ class Changes:
         change.phase = Phase.BUILDING
         change.is_building = True
         self._garbage.begin_build()
-        out.append(Build(change.id, change.ask.from_source))
+        out.append(Build(change.id, change.ask.from_source, change.ask.settings.runtime))
 
     def swept(self, out: list[Command]) -> None:
         for change in self.turns:
@@ -343,7 +351,7 @@ def candidate(settings: Settings, made: Made, number: int, at: float) -> Revisio
         settings=settings,
         handler=settings.handler or "",
         signature=Signature.EVENT_CONTEXT,
-        artefact=PythonDirectory(made.code, made.bundle),
+        artefact=WasmFunction(made.code) if made.is_wasm else PythonDirectory(made.code, made.bundle),
         created_at=at,
     )
 

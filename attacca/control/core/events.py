@@ -25,7 +25,7 @@ from attacca.model.endpoints import (
     StartsFail,
     StopSandbox,
 )
-from attacca.model.function import Revision, Scale, Settings
+from attacca.model.function import Revision, RuntimeKind, Scale, Settings
 from attacca.model.messages import (
     AskHeld,
     Catalogue,
@@ -56,6 +56,7 @@ class Made(msgspec.Struct, frozen=True):
 
     code: str
     bundle: str | None
+    is_wasm: bool = False  # a function in WebAssembly
 
 
 # What is asked for.
@@ -239,6 +240,7 @@ class Build(msgspec.Struct, frozen=True):
 
     id: str
     from_source: bool
+    runtime: RuntimeKind
 
 
 class StopBuild(msgspec.Struct, frozen=True):

@@ -11,9 +11,11 @@ from attacca.control.core.events import Made
 from attacca.control.core.progress import Progress, Step
 from attacca.control.deploy import archive, manifest
 from attacca.control.deploy.bundle import Bundles
+from attacca.control.deploy.modules import is_wasm
 from attacca.control.deploy.processes import compile_code
 from attacca.control.deploy.reception import Upload
 from attacca.control.deploy.state import StateDir, place
+from attacca.model.function import RuntimeKind
 
 PYTHON = ".".join(map(str, sys.version_info[:3]))
 
@@ -40,15 +42,26 @@ class Builder:
         """Where what was made lies."""
         return self._state.code / code
 
-    async def make(self, upload: Upload, say: Callable[[Step], None], *, from_source: bool) -> Made:
+    async def make(
+        self,
+        upload: Upload,
+        say: Callable[[Step], None],
+        runtime: RuntimeKind = RuntimeKind.PROCESS,
+        *,
+        from_source: bool,
+    ) -> Made:
         """The upload is let go as soon as it is unpacked.
 
         Raises:
+            BadFunction: `runtime` is WebAssembly's, and it is none.
             BadRequest, PayloadTooLarge: the archive or its requirements are not taken.
             BuildFailed: the requirements could not be installed.
         """
         code = await self._unpack(upload.code, say)
         upload.close()
+        if await asyncio.to_thread(is_wasm, self._state.code / code, runtime):
+            await self._share(code, None, say)
+            return Made(code, None, is_wasm=True)
         found = await asyncio.to_thread(manifest.find, self._state.code / code, PYTHON, allow_source_builds=from_source)
         for note in found.notes:
             say(Step("build", note))

@@ -16,8 +16,8 @@ SYNC_EACH = 200  # up to so many files are synced one by one; beyond, the whole 
 
 
 class StateDir:
-    """`state.db`, `calls.db`, `code/<digest>/`, `bundles/<digest>/`, `logs/<function>/`, `lock`, `secret.key` unless
-    it is kept elsewhere; `tmp/` for what is unfinished."""
+    """`state.db`, `calls.db`, `code/<digest>/`, `bundles/<digest>/`, `images/`, `logs/<function>/`, `lock`,
+    `secret.key` unless it is kept elsewhere; `tmp/` for what is unfinished."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -25,6 +25,7 @@ class StateDir:
         self.calls = path / "calls.db"  # of asynchronous calls
         self.code = path / "code"
         self.bundles = path / "bundles"
+        self.images = path / "images"  # see `images.store`
         self.logs = path / "logs"
         self.tmp = path / "tmp"
         self.secret_key = path / "secret.key"

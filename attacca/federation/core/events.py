@@ -9,7 +9,8 @@ from attacca.model.workflow import WorkflowSpec, WorkflowView
 
 
 class Record(msgspec.Struct, frozen=True):
-    """A workflow as it lies in the store. `domain`: where it is, or is to be, since this epoch; empty: it is parked."""
+    """A workflow, or the share of one of its components, as it lies in the store. `domain`: where it is, or is to be,
+    since this epoch; empty: it is parked. `lost`: the domain that had it before, and was given up."""
 
     id: str
     spec: WorkflowSpec
@@ -17,6 +18,7 @@ class Record(msgspec.Struct, frozen=True):
     domain: str
     epoch: int
     why: str = ""
+    lost: str = ""
 
 
 class StartAsked(msgspec.Struct, frozen=True):
@@ -35,13 +37,15 @@ class StopAsked(msgspec.Struct, frozen=True):
 
 
 class MigrateAsked(msgspec.Struct, frozen=True):
-    """It is to be in the first of these domains that can have it. Ends in one Reply, when it is up again: with the
-    workflow, or with NoCapacity that says where it is instead. Nothing has changed where the answer is NotFound,
-    Conflict (it is there already, or is not up), or NoCapacity with the reason for each of the domains."""
+    """It, or that component of it, is to be in the first of these domains that can have it. Ends in one Reply, when it
+    is up again: with the workflow, or with NoCapacity that says where it is instead. Nothing has changed where the
+    answer is NotFound, Conflict (it is there already, is not up, or would leave nothing behind), or NoCapacity with the
+    reason for each of the domains."""
 
     id: str
     workflow: str
     to: tuple[str, ...]
+    component: str = ""
 
 
 class DomainLeft(msgspec.Struct, frozen=True):

@@ -28,6 +28,7 @@ from attacca.federation.core.events import (
 )
 from attacca.federation.core.hosted import Domain, Stage, Workflow
 from attacca.federation.core.keeping import Keeping
+from attacca.federation.core.known import LISTED, Known
 from attacca.federation.core.placing import Placing
 from attacca.kernel.chance import Chance
 from attacca.kernel.ids import Ids
@@ -35,7 +36,6 @@ from attacca.kernel.timers import Alarm
 from attacca.model.federation import (
     DomainJoined,
     DomainSeen,
-    DomainView,
     EndWorkflow,
     FromDomain,
     Hosted,
@@ -51,15 +51,14 @@ from attacca.policy.placement.types import Placement, begin
 HOPELESS = ("bad_function", "runtime_missing", "not_found", "forbidden", "bad_request")  # it is so in every domain
 LEARN_S = 20.0  # after a restart, at least, until a domain that has not come back is given up
 LATE_S = 1.0  # an alarm that is heard so late says that nothing was heard
-LISTED = "attacca domain list shows which there are, and what they have"
 
 
 class FederationCore:
     """`silent_s`: so long a domain may say nothing before its workflows go on elsewhere."""
 
     def __init__(self, placement: Placement, chance: Chance, silent_s: float) -> None:
-        self.workflows: dict[str, Workflow] = {}
-        self.domains: dict[str, Domain] = {}
+        self.known = Known()
+        self.workflows, self.domains = self.known.workflows, self.known.domains
         self.alarm = Alarm()
         self._silent_s = silent_s
         self._ids = Ids(chance, "f")
@@ -67,11 +66,14 @@ class FederationCore:
         self._placing = Placing(self.workflows, self.domains, begin(placement, chance), self._keeping)
 
     def __repr__(self) -> str:
-        up = sum(one.stage is Stage.UP for one in self.workflows.values())
-        here = sum(one.is_here for one in self.domains.values())
-        return (
-            f"<FederationCore {up} of {len(self.workflows)} workflows up, {here} of {len(self.domains)} domains here>"
-        )
+        return repr(self.known).replace("Known", "FederationCore")
+
+    def view(self, name: str) -> WorkflowView:
+        """
+        Raises:
+            NotFound: there is none of that id or name, or there are several.
+        """
+        return self.known.view(self.known.expect(name))
 
     def handle(self, now: float, event: Event) -> list[Command]:
         out: list[Command] = []
@@ -105,44 +107,6 @@ class FederationCore:
             if domain.is_here and not domain.is_dead:
                 domain.lost_at = now + self._silent_s
 
-    # What there is.
-
-    def view(self, name: str) -> WorkflowView:
-        """
-        Raises:
-            NotFound: there is none of that id or name, or there are several.
-        """
-        return self._expect(name).view()
-
-    def views(self) -> list[WorkflowView]:
-        """In the order in which they were started."""
-        return [workflow.view() for workflow in self.workflows.values()]
-
-    def domain(self, name: str) -> DomainView:
-        """
-        Raises:
-            NotFound: none of that name has ever joined.
-        """
-        domain = self.domains.get(name)
-        if domain is None:
-            raise NotFound(f"there is no domain {name[:80]!r}", LISTED)
-        return domain.view(tuple(one.id for one in self.workflows.values() if one.domain == name))
-
-    def digests(self) -> set[str]:
-        """Of the code that is needed."""
-        parts = [part.artefact for one in self.workflows.values() for part in one.spec.components]
-        return {digest for artefact in parts if artefact is not None for digest in artefact.digests}
-
-    def _expect(self, name: str) -> Workflow:
-        found = self.workflows.get(name)
-        if found is not None:
-            return found
-        named = [one for one in self.workflows.values() if one.spec.name == name]
-        if len(named) == 1:
-            return named[0]
-        what = f"there are {len(named)} workflows {name!r}" if named else f"there is no workflow {name[:80]!r}"
-        raise NotFound(what, "attacca workflow list has their ids")
-
     # What is asked for.
 
     def _ask(self, now: float, event: Asked, out: list[Command]) -> None:
@@ -154,30 +118,32 @@ class FederationCore:
             return
         try:
             if isinstance(event, StopAsked):
-                self._stop(self._expect(event.workflow), event.id, out)
+                self._stop(self.known.expect(event.workflow), event.id, out)
             else:
                 self._migrate(now, event, out)
         except AttaccaError as error:
             out.append(Reply(event.id, error))
 
     def _stop(self, workflow: Workflow, asked: str, out: list[Command]) -> None:
+        """All of it, wherever that is."""
         workflow.stops.append(asked)
-        if workflow.stage is Stage.PARKED:
-            self._forget(workflow, Cancelled("it was stopped before it was up anywhere"), out)
-        elif workflow.stage is not Stage.STOPPING:
-            workflow.stage = Stage.STOPPING
-            out.append(Send(workflow.domain, EndWorkflow(workflow.id, workflow.epoch, "it was asked for")))
+        for one in self.known.family(workflow):
+            if one.stage is Stage.PARKED:
+                self._forget(one, Cancelled("it was stopped before it was up anywhere"), out)
+            elif one.stage is not Stage.STOPPING:
+                one.stage = Stage.STOPPING
+                out.append(Send(one.domain, EndWorkflow(one.id, one.epoch, "it was asked for")))
 
     def _migrate(self, now: float, event: MigrateAsked, out: list[Command]) -> None:
         """
         Raises:
-            NotFound: there is no such workflow or domain.
-            Conflict: it is on its way already, or is there.
+            NotFound: there is no such workflow, component or domain.
+            Conflict: it is on its way already, is there, or is all that is left.
             NoCapacity: none of the domains can have it, and why not.
         """
-        workflow = self._expect(event.workflow)
+        workflow = self.known.part(self.known.expect(event.workflow), event.component)
         for name in event.to:
-            self.domain(name)
+            self.known.expect_domain(name)
         if workflow.stage not in (Stage.UP, Stage.PARKED):
             raise Conflict(f"{workflow.spec.name} is {workflow.stage}", "try again in a moment")
         if workflow.domain in event.to:
@@ -192,18 +158,25 @@ class FederationCore:
             self._placing.wait(workflow, now)
             return
         workflow.stage = Stage.LEAVING
-        why = f"it moves to {workflow.to[0]}"
-        out.append(Send(workflow.domain, EndWorkflow(workflow.id, workflow.epoch, why, hands_over=True)))
+        if workflow.id not in self.workflows:
+            self.known.add(workflow)
+            self._keeping.put(workflow, out)
+            self._keeping.inherit(self.workflows[workflow.root], workflow, out)
+        self._keeping.leave(workflow, out)
 
     def _forget(self, workflow: Workflow, error: AttaccaError, out: list[Command]) -> None:
         self._placing.free(workflow)
-        del self.workflows[workflow.id]
+        self.known.remove(workflow)
         self._keeping.erase(workflow, out)
         if workflow.asked:
             out.append(Reply(workflow.asked, error))
         if workflow.moved:
             out.append(Reply(workflow.moved, Conflict("the workflow was stopped", "")))
-        out.extend(Reply(one, None) for one in workflow.stops)
+        family = self.known.family(workflow)
+        if family:
+            family[0].stops.extend(workflow.stops)
+        else:
+            out.extend(Reply(one, None) for one in workflow.stops)
 
     # What the store says.
 
@@ -224,7 +197,10 @@ class FederationCore:
                 failed = self._keeping.failed(event, out)
                 if failed is not None:
                     self._placing.free(failed)
-                    if failed.asked:
+                    if failed.stage is Stage.LEAVING:
+                        self.known.remove(failed)  # it stays a component of the whole
+                        out.append(Reply(failed.moved, event.error))
+                    elif failed.asked:
                         self._forget(failed, event.error, out)
                     else:
                         self._placing.park(now, failed, f"it cannot be kept: {event.error.message}")
@@ -249,7 +225,7 @@ class FederationCore:
         self._alive(now, domain)
         match event:
             case DomainSeen():
-                self._seen(now, domain, event)
+                self._seen(now, domain, event, out)
             case WorkflowBegun():
                 self._begun(event, out)
             case WorkflowRefused():
@@ -272,15 +248,21 @@ class FederationCore:
         domain.lost_at = now + self._silent_s
         for ended in event.ended:
             self._ended(now, ended, out)
-        told = {one.workflow: one for one in event.hosted}
-        for one in event.hosted:
+        hosted = self.known.unfolded(event.hosted)
+        told = {one.workflow: one for one in hosted}
+        for one in hosted:
             self._adopt(event.domain, one)
-            if not self._is_current(event.domain, one.workflow, one.epoch):
+            if not self.known.is_current(event.domain, one.workflow, one.epoch):
                 out.append(Send(event.domain, EndWorkflow(one.workflow, one.epoch, "another is in its place")))
         for workflow in [one for one in self.workflows.values() if one.domain == event.domain]:
             self._compare(now, workflow, told.get(workflow.id), out)
+        self._tell_portals(out)
         self._placing.among()
         self._placing.look_again(now)
+
+    def _tell_portals(self, out: list[Command]) -> None:
+        told = self.known.portals()
+        out.extend(Send(one.name, told) for one in self.domains.values() if one.is_here and told.addresses)
 
     def _adopt(self, domain: str, told: Hosted) -> None:
         """It was given up, and is nowhere else yet."""
@@ -305,12 +287,10 @@ class FederationCore:
             workflow.epoch += 1  # it may have had it, and have lost it
             self._keeping.put(workflow, out)
 
-    def _is_current(self, domain: str, name: str, epoch: int) -> bool:
-        workflow = self.workflows.get(name)
-        return workflow is not None and workflow.domain == domain and workflow.epoch == epoch
-
-    def _seen(self, now: float, domain: Domain, event: DomainSeen) -> None:
+    def _seen(self, now: float, domain: Domain, event: DomainSeen, out: list[Command]) -> None:
         before, domain.summary = domain.summary, event.summary
+        if before.portal != event.summary.portal:
+            self._tell_portals(out)
         for told in event.rows:
             workflow = self.workflows.get(told.workflow)
             if workflow is not None and workflow.domain == domain.name:
@@ -319,7 +299,7 @@ class FederationCore:
             self._placing.look_again(now)
 
     def _begun(self, event: WorkflowBegun, out: list[Command]) -> None:
-        if not self._is_current(event.domain, event.workflow, event.epoch):
+        if not self.known.is_current(event.domain, event.workflow, event.epoch):
             why = "another is in its place"
             out.append(Send(event.domain, EndWorkflow(event.workflow, event.epoch, why)))
             return
@@ -330,16 +310,16 @@ class FederationCore:
         self._placing.free(workflow)
         self._keeping.handed_over(workflow, out)
         if workflow.asked:
-            out.append(Reply(workflow.asked, workflow.view()))
+            out.append(Reply(workflow.asked, self.known.view(workflow)))
         if workflow.moved:
             is_there = workflow.domain in workflow.to
             elsewhere = NoCapacity(f"it is in {workflow.domain} instead: {workflow.why}", LISTED)
-            out.append(Reply(workflow.moved, workflow.view() if is_there else elsewhere))
+            out.append(Reply(workflow.moved, self.known.view(workflow) if is_there else elsewhere))
         workflow.asked = workflow.moved = ""
         workflow.to = ()
 
     def _refused(self, now: float, event: WorkflowRefused, out: list[Command]) -> None:
-        if not self._is_current(event.domain, event.workflow, event.epoch):
+        if not self.known.is_current(event.domain, event.workflow, event.epoch):
             return
         workflow = self.workflows[event.workflow]
         error = event.error
@@ -356,7 +336,7 @@ class FederationCore:
                 self._placing.park(now, workflow, f"{event.domain}: {error.message}", at=now)
 
     def _ended(self, now: float, event: WorkflowEnded, out: list[Command]) -> None:
-        if not self._is_current(event.domain, event.workflow, event.epoch):
+        if not self.known.is_current(event.domain, event.workflow, event.epoch):
             self._keeping.answer(event, out)
             return
         workflow = self.workflows[event.workflow]
@@ -366,6 +346,7 @@ class FederationCore:
             return
         self._keeping.take(workflow, event, out)
         self._placing.free(workflow)
+        workflow.given_up = ""
         why = f"moved from {event.domain}" if workflow.stage is Stage.LEAVING else f"it ended in {event.domain}"
         self._placing.park(now, workflow, why, at=now)
 
@@ -379,4 +360,7 @@ class FederationCore:
             if workflow.stage is Stage.STOPPING:
                 self._forget(workflow, Cancelled("its domain is gone"), out)
             else:
+                workflow.given_up = domain.name
+                if workflow.component and not workflow.to:
+                    workflow.to = (self.workflows[workflow.root].domain,)  # beside the rest, if that can be
                 self._placing.park(now, workflow, f"the domain {domain.name} is gone", at=now)

@@ -1,15 +1,17 @@
 """Why a domain could never have a workflow, as far as its summary says: whether some node has all that a component
 requires at once, the domain itself knows, and refuses what has none."""
 
+from collections.abc import Iterable
+
 from attacca.model.federation import DomainSummary
-from attacca.model.workflow import Component, WorkflowSpec
+from attacca.model.workflow import Component
 
 
-def unfit(summary: DomainSummary, spec: WorkflowSpec) -> str:
+def unfit(summary: DomainSummary, components: Iterable[Component]) -> str:
     """Empty: it may have it."""
     if not summary.nodes:
         return "it has no nodes"
-    for component in spec.components:
+    for component in components:
         why = _unfit(summary, component)
         if why:
             return f"{component.name}: {why}"

@@ -1,13 +1,17 @@
 """What a federation knows of one workflow, and of one domain."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 from math import inf
 
+import msgspec
+
 from attacca.federation.core.events import Record
+from attacca.model.events import REPLICA
 from attacca.model.federation import DomainSummary, DomainView, Left
 from attacca.model.machine import Machine
 from attacca.model.resources import Resources, total
-from attacca.model.workflow import InstanceRow, WorkflowSpec, WorkflowView, shown
+from attacca.model.workflow import Component, InstanceRow, WorkflowSpec, WorkflowView, shown
 from attacca.workflow.core.graph import RESOURCE_MB
 
 WORKFLOWS, LEFT = "federation-workflows/", "federation-left/"
@@ -23,15 +27,19 @@ class Stage(StrEnum):
 
 
 class Workflow:
-    """`epoch` grows with each start somewhere."""
+    """`epoch` grows with each start somewhere. A component that was sent to a domain of its own is a share, which is
+    placed and kept as a workflow is; `root` is the whole, and `away` are the components that are not with it."""
 
     __slots__ = (
-        "asked", "domain", "epoch", "failures", "id", "left", "lost", "moved", "refused", "retry_at", "rows", "spec",
-        "stage", "started_at", "stops", "to", "why", "writes", "writing",
+        "asked", "away", "component", "domain", "epoch", "failures", "given_up", "id", "left", "lost", "moved",
+        "refused", "retry_at", "root", "rows", "spec", "stage", "started_at", "stops", "to", "why", "writes", "writing",
     )  # fmt: skip
 
     def __init__(self, name: str, spec: WorkflowSpec, started_at: float) -> None:
         self.id, self.spec, self.started_at = name, spec, started_at
+        self.root, _, self.component = name.partition(REPLICA)  # of a share; of a whole that is empty
+        self.away: dict[str, None] = {}
+        self.given_up = ""  # the domain that had it before, where that was given up
         self.domain, self.epoch, self.stage = "", 0, Stage.PARKED
         self.why = self.lost = ""  # why it is where it is; and why it is not where it was
         self.asked = ""  # whoever waits for its first start
@@ -56,21 +64,44 @@ class Workflow:
         return f"{LEFT}{self.id}/{component}"
 
     @property
+    def own(self) -> list[Component]:
+        """Those components that are where it is."""
+        if self.component:
+            return [one for one in self.spec.components if one.name == self.component]
+        return [one for one in self.spec.components if one.name not in self.away]
+
+    @property
+    def components(self) -> tuple[str, ...]:
+        """Their names; none: it is whole."""
+        return tuple(one.name for one in self.own) if self.component or self.away else ()
+
+    @property
     def needs(self) -> Resources:
         """Of all its instances together, as far as a domain reserves it."""
         return total(
-            Resources(one.memory_mb if one.artefact is not None else RESOURCE_MB) * one.replicas
-            for one in self.spec.components
+            Resources(one.memory_mb if one.artefact is not None else RESOURCE_MB) * one.replicas for one in self.own
         )
 
     def record(self) -> Record:
-        return Record(self.id, self.spec, self.started_at, self.domain, self.epoch, self.why)
+        return Record(self.id, self.spec, self.started_at, self.domain, self.epoch, self.why, self.given_up)
 
-    def view(self) -> WorkflowView:
+    def view(self, shares: Sequence["Workflow"] = ()) -> WorkflowView:
+        """With those of its components that are elsewhere."""
+        rows = [*self.placed(), *(row for share in shares for row in share.placed())] if shares else self.rows
+        whys = [f"{share.component}: {share.why}" for share in shares if share.stage is not Stage.UP]
         return WorkflowView(
-            self.id, self.spec.name, self.started_at, self.rows, shown(self.spec), domain=self.domain,
-            stage=str(self.stage), why=self.why,
+            self.id, self.spec.name, self.started_at, tuple(rows), shown(self.spec), domain=self.domain,
+            stage=str(self.stage), why="; ".join(filter(None, (self.why, *whys))),
         )  # fmt: skip
+
+    def placed(self) -> list[InstanceRow]:
+        """A component that is nowhere has a row that says so."""
+        if not self.domain or (self.component and not self.rows):
+            told = [InstanceRow(one.name, "", "", str(self.stage), 0, self.why) for one in self.own]
+        else:
+            names = {one.name for one in self.own}
+            told = [row for row in self.rows if row.component.partition(REPLICA)[0] in names and not row.domain]
+        return [msgspec.structs.replace(row, domain=self.domain) for row in told]
 
 
 class Domain:

@@ -4,7 +4,17 @@ import msgspec
 
 from attacca.federation.core.events import Command, Erase, Put, Reply, Restored, StoreFailed
 from attacca.federation.core.hosted import LEFT, WORKFLOWS, Stage, Workflow
-from attacca.model.federation import BeginWorkflow, Left, LeftKept, StateCopied, StateTaken, ToDomain, WorkflowEnded
+from attacca.model.events import REPLICA
+from attacca.model.federation import (
+    BeginWorkflow,
+    EndWorkflow,
+    Left,
+    LeftKept,
+    StateCopied,
+    StateTaken,
+    ToDomain,
+    WorkflowEnded,
+)
 from attacca.model.messages import Send
 
 Answer = Send[ToDomain]
@@ -24,6 +34,14 @@ class Keeping:
             workflow = self._workflows[record.id] = Workflow(record.id, record.spec, record.started_at)
             workflow.domain, workflow.epoch, workflow.why = record.domain, record.epoch, record.why
             workflow.stage = Stage.STARTING if record.domain else Stage.PARKED
+            workflow.given_up = record.lost
+        for share in [one for one in self._workflows.values() if one.component]:
+            root = self._workflows.get(share.root)
+            if root is None:  # it ended first
+                del self._workflows[share.id]
+                out.append(Erase(share.key))
+            else:
+                root.away[share.component] = None
         for name, left in event.left:
             known = self._workflows.get(name)
             if known is None:
@@ -51,16 +69,25 @@ class Keeping:
             workflow.writes -= 1
             if workflow.writes == 0 and workflow.stage is Stage.STARTING:
                 self.begin(workflow, out)
+            elif workflow.writes == 0 and workflow.stage is Stage.LEAVING and workflow.component:
+                self.leave(workflow, out)
             elif workflow.stage is Stage.PARKED and workflow.asked:
                 out.append(Reply(workflow.asked, workflow.view()))
                 workflow.asked = ""
+
+    def leave(self, workflow: Workflow, out: list[Command]) -> None:
+        """It is to end where it is, and go on elsewhere. That it is a share of its own is durable before."""
+        if workflow.writes == 0:
+            why = f"it moves to {workflow.to[0]}" if workflow.to else "it moves"
+            out.append(Send(workflow.domain, EndWorkflow(workflow.id, workflow.epoch, why, hands_over=True)))
 
     def begin(self, workflow: Workflow, out: list[Command]) -> None:
         """It is told to its domain, as soon as it is durable that it is there."""
         if workflow.writes == 0:
             order = BeginWorkflow(
-                workflow.id, workflow.epoch, workflow.spec, workflow.started_at, tuple(workflow.left.values())
-            )
+                workflow.id, workflow.epoch, workflow.spec, workflow.started_at, tuple(workflow.left.values()),
+                workflow.components, workflow.given_up,
+            )  # fmt: skip
             out.append(Send(workflow.domain, order))
 
     def failed(self, event: StoreFailed, out: list[Command]) -> Workflow | None:
@@ -72,7 +99,8 @@ class Keeping:
         if workflow is None:
             return None
         workflow.writes -= 1
-        return workflow if workflow.stage is Stage.STARTING and workflow.writes == 0 else None
+        is_new = workflow.stage is Stage.STARTING or (workflow.stage is Stage.LEAVING and bool(workflow.component))
+        return workflow if is_new and workflow.writes == 0 else None
 
     def erase(self, workflow: Workflow, out: list[Command]) -> None:
         out.append(Erase(workflow.key))
@@ -115,6 +143,12 @@ class Keeping:
         for left in list(workflow.left.values()):
             if left.backlog or left.unsent:
                 self._keep(workflow, msgspec.structs.replace(left, backlog=(), unsent=()), None, out)
+
+    def inherit(self, workflow: Workflow, share: Workflow, out: list[Command]) -> None:
+        """What the whole has kept of the component is the share's."""
+        for name in [name for name in workflow.left if name.partition(REPLICA)[0] == share.component]:
+            self._keep(share, workflow.left.pop(name), None, out)
+            out.append(Erase(workflow.key_of(name)))
 
     def _keep(self, workflow: Workflow, left: Left, answer: Answer | None, out: list[Command]) -> None:
         key = workflow.key_of(left.component)

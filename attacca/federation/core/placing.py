@@ -52,7 +52,7 @@ class Placing:
         domain = self._domains[name]
         if not domain.is_here or domain.is_dead:
             return "it is away"
-        why = workflow.refused.get(name) or unfit(domain.summary, workflow.spec)
+        why = workflow.refused.get(name) or unfit(domain.summary, workflow.own)
         if not why and not (domain.reserved + workflow.needs).fits(domain.capacity):
             return f"{workflow.needs.memory_mb} MB are not free there"
         return why

@@ -6,7 +6,7 @@ from typing import Protocol
 
 import msgspec
 
-KEY = re.compile(r"[a-z0-9][A-Za-z0-9/._@-]{0,254}")
+KEY = re.compile(r"[a-z0-9][A-Za-z0-9/._@~-]{0,254}")
 ABSENT = 0  # the version of a key that is not there
 
 

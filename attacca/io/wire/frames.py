@@ -82,7 +82,7 @@ def decode_hello(payload: bytes | bytearray) -> Hello | Goodbye:
         raise BadRequest(f"did not say who it is: {str(error)[:SHOWN]}") from None
 
 
-AMONG_THEMSELVES = ("worker",)  # planes that are joined to their own kind too
+AMONG_THEMSELVES = ("worker", "domain")  # planes that are joined to their own kind too
 
 
 def refusal(ours: Hello, theirs: Hello) -> str:

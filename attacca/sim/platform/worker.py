@@ -12,6 +12,7 @@ from attacca.kernel.ids import Ids
 from attacca.kernel.rand import Streams
 from attacca.load.workload.scenario import Scenario
 from attacca.model.endpoints import NotBegun, SandboxDown, Sandboxes, SandboxUp, SlotFree
+from attacca.model.events import Faraway
 from attacca.model.invocation import Start
 from attacca.model.messages import (
     AskHeld,
@@ -246,6 +247,7 @@ class SimulatedWorker:
     def hear_control(self, message: FromControl) -> None:
         assert not isinstance(message, AskHeld | AskStory | AskView | Cordon), "nobody watches"
         if self.is_up:
+            assert not isinstance(message, Faraway), "there is no other domain"
             self.feed(Received(CONTROL, message) if isinstance(message, Asked) else message)
 
     def tell_idle(self, gateway: str) -> None:

@@ -24,6 +24,7 @@ from attacca.sim.platform.network import Channel
 from attacca.sim.workflows.node import SimulatedNode
 from attacca.workflow.core.domain import DomainCore
 from attacca.workflow.core.events import (
+    Announce,
     Before,
     Command,
     Erase,
@@ -291,6 +292,8 @@ class Orchestrator:
                     assert not isinstance(command.outcome, HandedOver), "there is no other domain"
                     if command.id:
                         self._answered(command.id, command.outcome)
+                case Announce():
+                    pass  # there is no other domain
                 case _:
                     if isinstance(command.message, NodeGone):
                         self._give_up(command.message.worker)

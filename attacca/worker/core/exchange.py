@@ -33,6 +33,7 @@ from attacca.worker.core.neighbours import Neighbours
 from attacca.worker.core.reports import EventAsked, EventSent
 from attacca.worker.core.telemetry import Telemetry
 from attacca.worker.core.timers import Timer, Timers
+from attacca.worker.core.ways import is_far
 from attacca.worker.core.wills import Wills
 
 HAS_REPLY = 200  # the status of a handler's end that has one
@@ -138,6 +139,8 @@ class Exchange:
         if target.worker != self._worker:
             if not self.neighbours.send(target.worker, addressed, out):
                 self._drop(sender, event, f"the worker {target.worker!r} has too much to do", out)
+            elif self.neighbours.is_slow(target.worker):
+                self._pause(sender, target.worker, out)
             return
         known = self._by_id.get(target.instance)
         if known is None or known.stage is Stage.SETTLING:
@@ -146,10 +149,22 @@ class Exchange:
             self._drop(sender, event, f"the mailbox of {target.instance!r} is full", out)
         else:
             self._put(known, Waiting(addressed), out)
-            if known.is_behind and not sender.is_behind:
-                if not sender.paused_for:
-                    out.append(Listen(sender.id, True))  # noqa: FBT003 - mirrors Runtime.tell
-                sender.paused_for[known.id] = None
+            if known.is_behind:
+                self._pause(sender, known.id, out)
+
+    def _pause(self, sender: EventInstance, why: str, out: list[Command]) -> None:
+        """It is not listened to, until whoever has that name has caught up."""
+        if not sender.is_behind:
+            if not sender.paused_for:
+                out.append(Listen(sender.id, True))  # noqa: FBT003 - mirrors Runtime.tell
+            sender.paused_for[why] = None
+
+    def _go_on(self, why: str, out: list[Command]) -> None:
+        for other in self._by_id.values():
+            if why in other.paused_for:
+                del other.paused_for[why]
+                if not other.paused_for:
+                    out.append(Listen(other.id, False))  # noqa: FBT003 - mirrors Runtime.tell
 
     def _drop(self, sender: EventInstance, event: Event, why: str, out: list[Command]) -> None:
         """Whoever waits for a reply is told; of others the first of many is in the log."""
@@ -187,6 +202,8 @@ class Exchange:
             self.detours.came_back(worker, message.number, back, out)
         if self.detours.flying:
             self._settle(worker, message.number, out)
+        if self.neighbours.slow and self.neighbours.has_caught_up(worker):
+            self._go_on(worker, out)
 
     def _settle(self, worker: str, number: int, out: list[Command]) -> None:
         left = self.detours.settled(worker, number, out)
@@ -196,7 +213,7 @@ class Exchange:
     def _came(self, worker: str, passed: Passed, out: list[Command]) -> None:
         message = passed.message
         fences, source = self.fences, message.source.partition("@")[0]
-        if fences.refuses(worker, source):
+        if fences.refuses(worker, source) and not is_far(worker):
             self.neighbours.refuse(worker, passed.number, out, is_given_up=worker in fences.nodes)
             return
         if isinstance(message, Reply):
@@ -211,21 +228,23 @@ class Exchange:
         else:
             self._put(instance, Waiting(message, worker, passed.number), out)
 
-    def gone(self, worker: str, out: list[Command]) -> None:
+    def gone(self, told: NodeGone, out: list[Command]) -> None:
         """What another worker had not handled is sent again, where it is wanted now."""
-        forgotten = self.fences.give_up(worker)
-        if forgotten:
-            self.neighbours.drop(forgotten)
-        kept = self.neighbours.gone(worker)
-        for number, message in kept:
-            if isinstance(message, Event):
-                self.detours.came_back(worker, number, message, out)
-        for number, _ in kept:
-            self._settle(worker, number, out)
+        if not is_far(told.worker):
+            self.neighbours.drop(self.fences.give_up(told.worker))
+        for worker in self.neighbours.named(told.worker):
+            kept = self.neighbours.recall(worker, told.place) if told.place else self.neighbours.gone(worker)
+            for number, message in kept:
+                if isinstance(message, Event):
+                    self.detours.came_back(worker, number, message, out)
+            for number, _ in kept:
+                self._settle(worker, number, out)
+            if self.neighbours.has_caught_up(worker):
+                self._go_on(worker, out)
 
     def heard_of(self, order: NodeGone | NodeBack, out: list[Command]) -> None:
         if isinstance(order, NodeGone):
-            self.gone(order.worker, out)
+            self.gone(order, out)
         else:
             self.fences.back(order.worker, order.replaced)
 
@@ -234,7 +253,7 @@ class Exchange:
         for worker in [one for one in self.fences.nodes if one not in workers]:
             self.fences.back(worker, ())
         for worker in [one for one in workers if one not in self.fences.nodes]:
-            self.gone(worker, out)
+            self.gone(NodeGone(worker), out)
 
     def handled(self, instance: EventInstance, waiting: Waiting, outcome: Outcome, out: list[Command]) -> None:
         if waiting.event.stream:
@@ -249,11 +268,7 @@ class Exchange:
 
     def _caught_up(self, instance: EventInstance, out: list[Command]) -> None:
         instance.is_behind = False
-        for other in self._by_id.values():
-            if instance.id in other.paused_for:
-                del other.paused_for[instance.id]
-                if not other.paused_for:
-                    out.append(Listen(other.id, False))  # noqa: FBT003 - mirrors Runtime.tell
+        self._go_on(instance.id, out)
 
     # Replies.
 

@@ -13,8 +13,10 @@ from collections.abc import Iterable
 from attacca.model.events import Bounced, Done, Event, Passed, Refused, Reply, place
 from attacca.model.messages import Send
 from attacca.worker.core.events import Command, Dial
+from attacca.worker.core.ways import FAR
 
 KEPT_MOST = 20_000  # for one neighbour that is not done with them
+SLOW, QUICK = KEPT_MOST // 2, KEPT_MOST // 4  # from so many on senders wait, until there are so few
 
 
 class Outbox:
@@ -65,6 +67,7 @@ class Neighbours:
         self.addresses: dict[str, str] = {}  # of those that are dialed
         self.out: dict[str, Outbox] = {}
         self.into: dict[str, Inbox] = {}
+        self.slow: dict[str, None] = {}  # who sends to them is not listened to
 
     def __repr__(self) -> str:
         kept = sum(len(outbox.kept) for outbox in self.out.values())
@@ -83,6 +86,19 @@ class Neighbours:
         outbox.number += 1
         outbox.kept[outbox.number] = message
         out.append(Send(worker, Passed(outbox.number, outbox.floor, message)))
+        return True
+
+    def is_slow(self, worker: str) -> bool:
+        if len(self.out[worker].kept) > SLOW:
+            self.slow[worker] = None
+        return worker in self.slow
+
+    def has_caught_up(self, worker: str) -> bool:
+        """It was slow, and is not any more."""
+        outbox = self.out.get(worker)
+        if worker not in self.slow or (outbox is not None and len(outbox.kept) > QUICK):
+            return False
+        del self.slow[worker]
         return True
 
     def joined(self, worker: str, out: list[Command]) -> None:
@@ -147,6 +163,24 @@ class Neighbours:
             for number, message in list(outbox.kept.items()):
                 if message.source.partition("@")[0] == instance:
                     del outbox.kept[number]
+
+    def named(self, worker: str) -> list[str]:
+        """That one, or all of a domain."""
+        if not worker.endswith(FAR):
+            return [worker]
+        return [name for name in self.out if name.startswith(worker)]
+
+    def recall(self, worker: str, at: str) -> Iterable[tuple[int, Event | Reply]]:
+        """What it has in hand for one place, which it has no more."""
+        outbox = self.out[worker]
+        kept = [
+            (number, message)
+            for number, message in outbox.kept.items()
+            if isinstance(message, Event) and place(message.target) == at
+        ]
+        for number, _ in kept:
+            del outbox.kept[number]
+        return kept
 
     def gone(self, worker: str) -> Iterable[tuple[int, Event | Reply]]:
         """It is given up: what it had not handled, in its order. It may be there still, and remember the numbers that

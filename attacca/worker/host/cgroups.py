@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
-from attacca.worker.host.hierarchy import CONTROLLERS, UNIFIED, Mounted, places
+from attacca.worker.host.hierarchy import CONTROLLERS, UNIFIED, Mounted, here, try_to_write, write
 from attacca.worker.host.processors import PERIOD_US, quota_us, shares, weight
 
 NEEDED = {"memory", "pids"}  # without `cpu` the shares are equal and `cpus` bounds nothing
@@ -66,20 +66,6 @@ class Groups(Protocol):
     def close(self) -> None: ...
 
 
-def _write(path: str, text: str) -> None:
-    descriptor = os.open(path, os.O_WRONLY)
-    try:
-        os.write(descriptor, text.encode())
-    finally:
-        os.close(descriptor)
-
-
-def _try_to_write(path: str, text: str) -> None:
-    """Where the kernel has no such file, or the group is gone already, there is nothing to be told."""
-    with contextlib.suppress(OSError):
-        _write(path, text)
-
-
 def _counter(path: str, word: str) -> int:
     with contextlib.suppress(OSError), open(path) as file:
         for line in file:
@@ -118,16 +104,16 @@ class GroupV1:
 
     def _limit(self, at: dict[str, str], memory_mb: int, processes: int, cpus: float | None) -> None:
         size = str(memory_mb << 20)
-        _write(f"{at['memory']}/memory.limit_in_bytes", size)
-        _try_to_write(f"{at['memory']}/memory.memsw.limit_in_bytes", size)  # only where swap is accounted
-        _write(f"{at['pids']}/pids.max", str(processes))
+        write(f"{at['memory']}/memory.limit_in_bytes", size)
+        try_to_write(f"{at['memory']}/memory.memsw.limit_in_bytes", size)  # only where swap is accounted
+        write(f"{at['pids']}/pids.max", str(processes))
         if cpus is not None and "cpu" in at:
-            _write(f"{at['cpu']}/cpu.cfs_quota_us", str(quota_us(cpus)))
-            _write(f"{at['cpu']}/cpu.shares", str(shares(cpus)))
+            write(f"{at['cpu']}/cpu.cfs_quota_us", str(quota_us(cpus)))
+            write(f"{at['cpu']}/cpu.shares", str(shares(cpus)))
 
     def add(self, pid: int) -> None:
         for path in self._home.values():
-            _write(f"{path}/cgroup.procs", str(pid))
+            write(f"{path}/cgroup.procs", str(pid))
 
     def unite(self) -> None:
         """Version 1 kills one process at a time."""
@@ -135,15 +121,15 @@ class GroupV1:
     def divide(self, memory_mb: int, processes: int, cpus: float | None) -> None:
         self._limit(self._home, memory_mb, processes, cpus)
         if "cpu" in self._in:
-            _write(f"{self._in['cpu']}/cpu.cfs_quota_us", "-1")  # that was for one
+            write(f"{self._in['cpu']}/cpu.cfs_quota_us", "-1")  # that was for one
 
     def resize(self, memory_mb: int, processes: int, cpus: float) -> None:
         memory, both = (f"{self._in['memory']}/memory.{name}limit_in_bytes" for name in ("", "memsw."))
         for path in (both, memory, both):  # the second is never below the first, growing or shrinking
-            _try_to_write(path, str(memory_mb << 20))  # or it holds more than that, and shrinks later
-        _try_to_write(f"{self._in['pids']}/pids.max", str(processes))
+            try_to_write(path, str(memory_mb << 20))  # or it holds more than that, and shrinks later
+        try_to_write(f"{self._in['pids']}/pids.max", str(processes))
         if "cpu" in self._in:
-            _try_to_write(f"{self._in['cpu']}/cpu.shares", str(shares(cpus)))
+            try_to_write(f"{self._in['cpu']}/cpu.shares", str(shares(cpus)))
 
     def inner(self, name: str) -> "GroupV1":
         return GroupV1({controller: f"{path}/{name}" for controller, path in self._in.items()})
@@ -176,35 +162,35 @@ class GroupV2:
         self._limit(self._in, memory_mb, processes, cpus)
 
     def _limit(self, at: str, memory_mb: int, processes: int, cpus: float | None) -> None:
-        _write(f"{at}/memory.max", str(memory_mb << 20))
-        _try_to_write(f"{at}/memory.swap.max", "0")  # only where there is swap
-        _write(f"{at}/pids.max", str(processes))
+        write(f"{at}/memory.max", str(memory_mb << 20))
+        try_to_write(f"{at}/memory.swap.max", "0")  # only where there is swap
+        write(f"{at}/pids.max", str(processes))
         if cpus is not None and "cpu" in self._controllers:
-            _write(f"{at}/cpu.max", f"{quota_us(cpus)} {PERIOD_US}")
-            _write(f"{at}/cpu.weight", str(weight(cpus)))
+            write(f"{at}/cpu.max", f"{quota_us(cpus)} {PERIOD_US}")
+            write(f"{at}/cpu.weight", str(weight(cpus)))
 
     def add(self, pid: int) -> None:
-        _write(f"{self._home}/cgroup.procs", str(pid))
+        write(f"{self._home}/cgroup.procs", str(pid))
 
     def unite(self) -> None:
         self._oom_group("1")
 
     def _oom_group(self, value: str) -> None:
-        _try_to_write(f"{self._in}/memory.oom.group", value)  # it is gone already
+        try_to_write(f"{self._in}/memory.oom.group", value)  # it is gone already
 
     def divide(self, memory_mb: int, processes: int, cpus: float | None) -> None:
         _enable(self._in, self._controllers)
         self._limit(self._home, memory_mb, processes, cpus)
         if "cpu" in self._controllers:
-            _write(f"{self._in}/cpu.max", f"max {PERIOD_US}")  # that was for one
+            write(f"{self._in}/cpu.max", f"max {PERIOD_US}")  # that was for one
         self._oom_group("0")
 
     def resize(self, memory_mb: int, processes: int, cpus: float) -> None:
         with contextlib.suppress(OSError):  # it is gone already
-            _write(f"{self._in}/memory.max", str(memory_mb << 20))
-            _write(f"{self._in}/pids.max", str(processes))
+            write(f"{self._in}/memory.max", str(memory_mb << 20))
+            write(f"{self._in}/pids.max", str(processes))
             if "cpu" in self._controllers:
-                _write(f"{self._in}/cpu.weight", str(weight(cpus)))
+                write(f"{self._in}/cpu.weight", str(weight(cpus)))
 
     def inner(self, name: str) -> "GroupV2":
         return GroupV2(f"{self._in}/{name}", self._controllers, above=self._in)
@@ -259,11 +245,11 @@ class GroupsV1:
         return list(self._roots.values())
 
     def bound(self, memory_mb: int) -> None:
-        _try_to_write(f"{self._roots['memory']}/memory.limit_in_bytes", str(_with_slack(memory_mb) << 20))
+        try_to_write(f"{self._roots['memory']}/memory.limit_in_bytes", str(_with_slack(memory_mb) << 20))
 
     def weigh(self, cpus: float) -> None:
         if "cpu" in self._roots:
-            _try_to_write(f"{self._roots['cpu']}/cpu.shares", str(shares(cpus)))
+            try_to_write(f"{self._roots['cpu']}/cpu.shares", str(shares(cpus)))
 
     def make(self) -> GroupV1:
         name = next(self._count)
@@ -292,11 +278,11 @@ class GroupsV2:
         return [self._root]
 
     def bound(self, memory_mb: int) -> None:
-        _try_to_write(f"{self._root}/memory.max", str(_with_slack(memory_mb) << 20))
+        try_to_write(f"{self._root}/memory.max", str(_with_slack(memory_mb) << 20))
 
     def weigh(self, cpus: float) -> None:
         if "cpu" in self.controllers:
-            _try_to_write(f"{self._root}/cpu.weight", str(weight(cpus)))
+            try_to_write(f"{self._root}/cpu.weight", str(weight(cpus)))
 
     def make(self) -> GroupV2:
         return GroupV2(f"{self._root}/{next(self._count)}", self.controllers, INSIDE)
@@ -307,26 +293,27 @@ class GroupsV2:
 
 def open_groups() -> Groups | None:
     """A place for this worker's groups, or None where this user can have none."""
-    name = f"attacca-{os.getpid()}-{secrets.token_hex(3)}"
-    found = _places()
+    name = name_of_ours()
+    found = here()
     if UNIFIED in found and (groups := _open_v2(found[UNIFIED], name)) is not None:
         return groups
     return _open_v1({controller: place for controller, place in found.items() if controller != UNIFIED}, name)
 
 
+def name_of_ours() -> str:
+    """A new one, which `sweep` knows for this process's."""
+    return f"attacca-{os.getpid()}-{secrets.token_hex(3)}"
+
+
 def sweep() -> int:
     """Remove what a worker that no longer runs has left behind. Returns how many directories went."""
     removed = 0
-    for parent in dict.fromkeys(path for place in _places().values() for path in _parents(place)):
+    for parent in dict.fromkeys(path for place in here().values() for path in _parents(place)):
         for entry in Path(parent).glob("attacca-*-*"):
             pid = entry.name.split("-")[1]
             if pid.isdigit() and not Path(f"/proc/{pid}").exists():
                 removed += _remove_tree(str(entry))
     return removed
-
-
-def _places() -> dict[str, Mounted]:
-    return places(Path("/proc/self/cgroup").read_text(), Path("/proc/self/mountinfo").read_text())
 
 
 def _parents(place: Mounted) -> list[str]:
@@ -373,7 +360,7 @@ def _enable(group: str, controllers: Iterable[str]) -> None:
     path = f"{group}/cgroup.subtree_control"
     enabled = Path(path).read_text().split()
     if missing := [f"+{controller}" for controller in controllers if controller not in enabled]:
-        _write(path, " ".join(missing))
+        write(path, " ".join(missing))
 
 
 def _divide(group: str, controllers: Iterable[str], *, is_ours: bool) -> None:
@@ -396,4 +383,4 @@ def _leave(group: str) -> None:
         os.mkdir(home)
     for pid in Path(group, "cgroup.procs").read_text().split():
         with contextlib.suppress(ProcessLookupError):
-            _write(f"{home}/cgroup.procs", pid)
+            write(f"{home}/cgroup.procs", pid)

@@ -1,7 +1,8 @@
-"""Where cgroups are mounted and where in them we are, read from what the kernel says in /proc/self."""
+"""Where cgroups are mounted and where in them we are, read from what the kernel says in /proc/self; how it is told."""
 
+import contextlib
 import os
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 CONTROLLERS = ("memory", "cpu", "pids")
@@ -20,6 +21,25 @@ class Mounted(NamedTuple):
         while found[-1] != self.top and found[-1] != "/":
             found.append(os.path.dirname(found[-1]))
         return found
+
+
+def here() -> dict[str, Mounted]:
+    """Where this process is, as `places` has it."""
+    return places(Path("/proc/self/cgroup").read_text(), Path("/proc/self/mountinfo").read_text())
+
+
+def write(path: str, text: str) -> None:
+    descriptor = os.open(path, os.O_WRONLY)
+    try:
+        os.write(descriptor, text.encode())
+    finally:
+        os.close(descriptor)
+
+
+def try_to_write(path: str, text: str) -> None:
+    """Where the kernel has no such file, or the group is gone already, there is nothing to be told."""
+    with contextlib.suppress(OSError):
+        write(path, text)
 
 
 def places(cgroup: str, mountinfo: str) -> dict[str, Mounted]:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 
 from attacca.errors import RuntimeMissing
-from attacca.model.function import Artefact, Revision, WasmModule
+from attacca.model.function import Artefact, Revision, WasmFunction, WasmModule
 from attacca.model.invocation import Invocation
 from attacca.worker.core.events import OfEvent
 from attacca.worker.core.reports import SandboxFailed, Sink, TemplateFailed
@@ -43,8 +43,9 @@ class Router:
             raise
 
     async def close(self) -> None:
-        while self._open:
-            await self._open.pop().close()
+        """All at once: who closes first waits for what it shares with those that live on."""
+        closing, self._open = self._open, []
+        await asyncio.gather(*(runtime.close() for runtime in closing))
 
     def make_template(self, template: str, revision: Revision) -> None:
         runtime = self._runtimes.get(type(revision.artefact))
@@ -95,5 +96,5 @@ class Router:
 
 
 def missing(artefact: Artefact) -> RuntimeMissing:
-    which = ", attacca[wasm]," if isinstance(artefact, WasmModule) else ""
+    which = ", attacca[wasm]," if isinstance(artefact, WasmModule | WasmFunction) else ""
     return RuntimeMissing(f"the runtime for {artefact.what}{which} is not installed", HINT)

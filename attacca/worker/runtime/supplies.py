@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 from attacca.errors import AttaccaError, SecretMissing, StartFailed, Unreachable
-from attacca.model.function import PythonDirectory, Revision, WasmModule
+from attacca.model.function import PythonDirectory, Revision, WasmFunction, WasmModule
 from attacca.model.supplies import AskPiece, AskSecrets, Piece, SecretChanged, SecretsTold
 from attacca.worker.runtime.code_cache import BUNDLES, CODE, CodeCache
 
@@ -80,7 +80,7 @@ class Supplies:
             SecretMissing: see `secret`.
         """
         artefact = revision.artefact
-        assert isinstance(artefact, PythonDirectory | WasmModule), "nothing else is made yet"
+        assert isinstance(artefact, PythonDirectory | WasmModule | WasmFunction), "nothing else is made yet"
         for kind, digest in zip((CODE, BUNDLES), artefact.digests, strict=False):
             if not self.cache.has(digest):
                 await asyncio.shield(self._fetch(kind, digest, held))

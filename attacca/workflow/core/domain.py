@@ -40,10 +40,12 @@ from attacca.workflow.core.books import Books
 from attacca.workflow.core.events import (
     Command,
     Event,
+    FarSaid,
     MigrateAsked,
     NodeJoined,
     NodeLeft,
     NodeSeen,
+    PortalOpened,
     Reply,
     Restored,
     StartAsked,
@@ -53,10 +55,11 @@ from attacca.workflow.core.events import (
     Tick,
 )
 from attacca.workflow.core.graph import Part, Stage, Workflow
-from attacca.workflow.core.keeping import STATES, Keeping
+from attacca.workflow.core.keeping import Keeping
 from attacca.workflow.core.moving import Moving
 from attacca.workflow.core.nodes import LISTED, Nodes
 from attacca.workflow.core.placing import Placing
+from attacca.workflow.core.sharing import Sharing
 from attacca.workflow.core.wills import Wills
 
 REPLACED = "another is in its place"
@@ -72,7 +75,7 @@ class DomainCore:
         self.moving = Moving(books, self.placing)
         self.standby = self.placing.standby
         self.alarm = Alarm()  # when it wants the next Tick; one at any other time does no harm
-        self._ids = Ids(chance, "w")
+        self.sharing = Sharing(books, self.placing, self.keeping, Ids(chance, "w"))
         self.wills = Wills(books, Ids(chance, "/"))
 
     def __repr__(self) -> str:
@@ -93,15 +96,12 @@ class DomainCore:
                 self._kept(now, event, out)
             case NodeJoined() | NodeSeen() | NodeLeft() | Instances() | Strayed() | Handed():
                 self._node(now, event, out)
+            case FarSaid() | PortalOpened():
+                self.sharing.hear(event, out)
             case Tick():
                 pass
         self.keeping.ring(now, out)
-        missed = self.keeping.missed(now)
-        for missing in missed:
-            self.nodes.miss(missing)
-            self._tell_gone(missing, out)
-        if missed:
-            self.keeping.remember(out)
+        self._miss(now, out)
         self.placing.place(now, out)
         self.alarm.at = min(self.placing.wakes_at, self.keeping.again_at)
         return out
@@ -111,6 +111,7 @@ class DomainCore:
             case StartAsked():
                 self._start(now, event, out)
             case StopAsked():
+                self.sharing.split(now, event.workflow, out)
                 self._stop(event, out)
             case MigrateAsked():
                 self.moving.ask(now, event, out)
@@ -154,7 +155,7 @@ class DomainCore:
     def _written(self, key: str, out: list[Command]) -> None:
         """Who hands over waits for what it has synced last."""
         for workflow in [one for one in self.workflows.values() if one.hands_over]:
-            if key.startswith(f"{STATES}{workflow.id}/"):
+            if any(part.key == key for part in workflow.parts.values()):
                 self._ended(workflow, out)
 
     # What is there.
@@ -172,7 +173,7 @@ class DomainCore:
         Raises:
             NotFound: there is no such workflow.
         """
-        return self.books.expect(name).view()
+        return self.books.view(self.books.shares(self.books.expect(name).root))
 
     def fits(self, component: str, node: str, beside: Sequence[str]) -> str:
         """See `intents.Fits`; a component is WORKFLOW.COMPONENT."""
@@ -185,8 +186,7 @@ class DomainCore:
     # What is asked for.
 
     def _start(self, now: float, event: StartAsked, out: list[Command]) -> None:
-        workflow = Workflow(event.workflow or self._ids.next(), event.spec, event.at, now)
-        workflow.epoch = event.epoch
+        workflow = self.sharing.made(now, event)
         refusal = self._refusal(workflow)
         if refusal is not None:
             out.append(Reply(event.id, refusal))
@@ -194,6 +194,7 @@ class DomainCore:
         workflow.asked = event.id
         self.workflows[workflow.id] = workflow
         handing.inherit(workflow, event.left, out)
+        self.sharing.begin(workflow, out)
         self.keeping.accept(workflow, out)
 
     def _refusal(self, workflow: Workflow) -> AttaccaError | None:
@@ -238,6 +239,7 @@ class DomainCore:
         del self.workflows[workflow.id]
         outcome = handing.over(workflow) if workflow.hands_over else None
         self.wills.end(workflow, out)
+        self.sharing.end(workflow)
         self.keeping.erase(workflow, out)
         if workflow.asked:
             out.append(Reply(workflow.asked, workflow.failure or Cancelled("it was stopped before all of it was up")))
@@ -266,7 +268,7 @@ class DomainCore:
             self.placing.changed([part], out)
         elif all(one.stage is Stage.UP for one in workflow.parts.values()):
             asked, workflow.asked = workflow.asked, ""
-            self.placing.patch(workflow, list(workflow.parts.values()), out)
+            self.placing.begun(workflow, out)
             out.append(Reply(asked, workflow.view()))
         self.moving.up(part, out)
         part.why = ""
@@ -329,6 +331,14 @@ class DomainCore:
             elif parts:
                 self.placing.changed(parts, out)
         self._tell_gone(worker, out)
+
+    def _miss(self, now: float, out: list[Command]) -> None:
+        missed = self.keeping.missed(now)
+        for missing in missed:
+            self.nodes.miss(missing)
+            self._tell_gone(missing, out)
+        if missed:
+            self.keeping.remember(out)
 
     def _tell_gone(self, worker: str, out: list[Command]) -> None:
         out.extend(Send(name, NodeGone(worker)) for name in self.nodes.by_name)

@@ -4,7 +4,7 @@ import msgspec
 
 from attacca.errors import AttaccaError
 from attacca.model.events import Handed, InstanceDown, Instances, InstanceUp, OfInstances, StateSynced, Strayed
-from attacca.model.federation import Left
+from attacca.model.federation import Left, Located, Seek
 from attacca.model.machine import Machine
 from attacca.model.messages import Send
 from attacca.model.sandbox import WorkerView
@@ -12,12 +12,15 @@ from attacca.model.workflow import WorkflowSpec, WorkflowView
 
 
 class Record(msgspec.Struct, frozen=True):
-    """A workflow as it lies in the store. `epoch`: of its federation; 0: it is of none."""
+    """A workflow as it lies in the store. `epoch`: of its federation; 0: it is of none. `components`: of its share, and
+    none of those that have a record of their own; none: all."""
 
     id: str
     spec: WorkflowSpec
     started_at: float
     epoch: int = 0
+    components: tuple[str, ...] = ()
+    lost: str = ""
 
 
 class Before(msgspec.Struct, frozen=True):
@@ -44,7 +47,8 @@ class StateRecord(msgspec.Struct, frozen=True):
 
 class StartAsked(msgspec.Struct, frozen=True):
     """`at`: seconds since 1970. Ends in one Reply, when all instances are up or one cannot be. Where a federation
-    starts it, it has an id already, an epoch, and what it left behind elsewhere."""
+    starts it, it has an id already, an epoch, and what it left behind elsewhere, in the domain that was `lost`; and
+    where it is a share, its components."""
 
     id: str
     spec: WorkflowSpec
@@ -52,6 +56,8 @@ class StartAsked(msgspec.Struct, frozen=True):
     workflow: str = ""
     epoch: int = 0
     left: tuple[Left, ...] = ()
+    components: tuple[str, ...] = ()
+    lost: str = ""
 
 
 class StopAsked(msgspec.Struct, frozen=True):
@@ -74,6 +80,19 @@ class MigrateAsked(msgspec.Struct, frozen=True):
     workflow: str
     component: str
     to: tuple[str, ...]
+
+
+class FarSaid(msgspec.Struct, frozen=True):
+    """The portal of another domain has said it."""
+
+    domain: str
+    message: Located | Seek
+
+
+class PortalOpened(msgspec.Struct, frozen=True):
+    """The portal of that domain can be told again where instances are, and has not heard it before."""
+
+    domain: str
 
 
 class NodeJoined(msgspec.Struct, frozen=True):
@@ -137,6 +156,13 @@ class HandedOver(msgspec.Struct, frozen=True):
     left: tuple[Left, ...]
 
 
+class Announce(msgspec.Struct, frozen=True):
+    """To the portals of other domains, all of them or one."""
+
+    message: Located | Seek
+    domain: str = ""
+
+
 class Reply(msgspec.Struct, frozen=True):
     """The answer to the StartAsked, StopAsked or MigrateAsked of that id."""
 
@@ -156,6 +182,8 @@ Event = (
     | Stored
     | StoreFailed
     | Tick
+    | FarSaid
+    | PortalOpened
     | Reported
 )
-Command = Send[OfInstances] | Put | Erase | Reply
+Command = Send[OfInstances] | Put | Erase | Reply | Announce

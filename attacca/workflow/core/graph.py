@@ -1,10 +1,10 @@
 """A workflow that was accepted: its parts, where each of them runs, and where their outputs lead."""
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from enum import StrEnum
 
 from attacca.errors import AttaccaError
-from attacca.model.events import REPLICA, Event, Route, Target
+from attacca.model.events import REPLICA, Event, Target
 from attacca.model.function import ResourceClass, Revision, Settings, Signature
 from attacca.model.invocation import Timing
 from attacca.model.resources import Resources
@@ -85,8 +85,8 @@ class Part:
     ) -> None:
         self.workflow, self.spec, self.revision = workflow, spec, revision
         self.label = spec.name if replica == 1 else f"{spec.name}{REPLICA}{replica}"
-        self.place = f"{workflow.id}.{self.label}"
-        self.key = f"workflow-states/{workflow.id}/{self.label}"
+        self.place = f"{workflow.root}.{self.label}"
+        self.key = f"workflow-states/{workflow.root}/{self.label}"
         self.number = self.starts = 0
         self.instance = self.worker = ""  # empty: there is none
         self.stage = Stage.WAITING
@@ -134,28 +134,35 @@ class Part:
 
 
 class Workflow:
-    """`generation` grows with each change of where its outputs lead."""
+    """`generation` grows with each change of where its outputs lead. Of one that is in several domains each has a
+    share: `root` is the id of the whole, and the parts are those of the share."""
 
     __slots__ = (
         "asked", "epoch", "failure", "generation", "hands_over", "id", "is_durable", "is_learning", "is_stopping",
-        "parts", "replicas", "senders", "spec", "started_at", "stops",
+        "lost", "parts", "replicas", "root", "senders", "spec", "started_at", "stops",
     )  # fmt: skip
 
-    def __init__(self, name: str, spec: WorkflowSpec, started_at: float, now: float) -> None:
+    def __init__(
+        self, name: str, spec: WorkflowSpec, started_at: float, now: float, components: tuple[str, ...] = ()
+    ) -> None:
+        """`components`: those of the share; none: all."""
         self.id, self.spec, self.started_at = name, spec, started_at
+        self.root = whole(name)
         self.generation = 1
         self.asked = ""  # whoever waits until all are up
         self.stops: list[str] = []  # those who wait for its end
         self.failure: AttaccaError | None = None
         self.is_durable = self.is_stopping = self.hands_over = False
         self.epoch = 0  # of the federation that has started it; 0: it is of none
+        self.lost = ""  # the domain that had it before, and was given up
         self.is_learning = False  # after a restart: nodes have not said yet what they run of it
         self.replicas: dict[str, list[Part]] = {}  # by component
         self.senders: dict[str, list[str]] = {}  # by component: those that lead to it
         for component in spec.components:
-            made = revision(self, component)
-            active = 1 if component.standby else component.replicas
-            self.replicas[component.name] = [Part(self, component, made, one + 1, now) for one in range(active)]
+            if not components or component.name in components:
+                made = revision(self, component)
+                active = range(active_of(component))
+                self.replicas[component.name] = [Part(self, component, made, one + 1, now) for one in active]
             for output in component.outputs.values():
                 for to in output.to:
                     self.senders.setdefault(to, []).append(component.name)
@@ -170,37 +177,62 @@ class Workflow:
         """It was accepted, and is to be kept up."""
         return self.is_durable and not self.is_stopping
 
-    def leading_to(self, parts: list[Part]) -> list[Part]:
-        """Those parts that send to any of them, in their order."""
-        names = {sender: None for part in parts for sender in self.senders.get(part.spec.name, ())}
-        return [part for name in names for part in self.replicas[name]]
+    @property
+    def is_scattered(self) -> bool:
+        """Some of it is no part of this share."""
+        return len(self.replicas) < len(self.spec.components)
+
+    @property
+    def components(self) -> tuple[str, ...]:
+        """Those of its share; none: all."""
+        return tuple(self.replicas) if self.is_scattered else ()
+
+    def leading_to(self, names: Iterable[str]) -> list[Part]:
+        """Those parts that send to any of these components, in their order."""
+        senders = {sender: None for name in names for sender in self.senders.get(name, ())}
+        return [part for name in senders for part in self.replicas.get(name, ())]
 
     def peers(self, component: Component) -> list[str]:
         """Components that it sends to, or that send to it."""
         sent_to = [name for output in component.outputs.values() for name in output.to]
         return list(dict.fromkeys([*sent_to, *self.senders.get(component.name, ())]))
 
-    def routes(self, part: Part, address: Callable[[str], str]) -> tuple[Route, ...]:
-        """Of one of its parts. A target that is nowhere now is waited for."""
-        routes = []
-        for channel, output in part.spec.outputs.items():
-            weights = output.weights or (1.0,) * len(output.to)
-            targets = tuple(
-                one.target(weight, address(one.worker))
-                for name, weight in zip(output.to, weights, strict=True)
-                for one in self.replicas[name]
-            )
-            routes.append(Route(channel, targets, output.rule))
-        return tuple(routes)
+    def split(self, component: str, now: float) -> "Workflow":
+        """That component becomes a share of its own, with the instances that it has."""
+        share = Workflow(share_of(self.root, component), self.spec, self.started_at, now, (component,))
+        share.epoch, share.is_durable = self.epoch, self.is_durable
+        parts = self.replicas.pop(component)
+        share.replicas[component] = parts
+        share.parts = {part.label: part for part in parts}
+        for part in parts:
+            del self.parts[part.label]
+            part.workflow = share
+        share.generation = self.generation
+        return share
 
     def view(self) -> WorkflowView:
         rows = [row for part in self.parts.values() for row in part.rows()]
         return WorkflowView(self.id, self.spec.name, self.started_at, tuple(rows), shown(self.spec))
 
 
+def active_of(component: Component) -> int:
+    """How many instances of it are active at once."""
+    return 1 if component.standby else component.replicas
+
+
+def share_of(root: str, component: str) -> str:
+    """The id of what a component is, once it is in a domain of its own."""
+    return f"{root}{REPLICA}{component}"
+
+
+def whole(share: str) -> str:
+    """The id of the workflow of which it is one; of what is no share, its own."""
+    return share.partition(REPLICA)[0]
+
+
 def revision(workflow: Workflow, spec: Component) -> Revision:
     """What its instances are made of: as a function's, under a name that no function has."""
-    name = f"{workflow.id}.{spec.name}"
+    name = f"{workflow.root}.{spec.name}"
     if spec.artefact is None:
         settings = Settings(name=workflow.spec.name, memory_mb=RESOURCE_MB)
         if spec.resource == ingress.INGRESS:

@@ -5,16 +5,38 @@ from math import inf
 import msgspec
 
 from attacca.model.events import StateKept, StateSynced
+from attacca.model.federation import Seek
 from attacca.model.messages import Send
 from attacca.workflow.core.books import Books
-from attacca.workflow.core.events import Before, Command, Erase, Put, Record, Restored, StateRecord, Stored, StoreFailed
-from attacca.workflow.core.graph import Part, Workflow
+from attacca.workflow.core.events import (
+    Announce,
+    Before,
+    Command,
+    Erase,
+    Put,
+    Record,
+    Restored,
+    StateRecord,
+    Stored,
+    StoreFailed,
+)
+from attacca.workflow.core.graph import Part, Workflow, share_of, whole
 from attacca.workflow.core.placing import Placing
 
 WORKFLOWS, STATES, NODES = "workflows/", "workflow-states/", "workflow-nodes"
 NUMBERS = 1_000_000  # of the starts of one part in one term
+EPOCH_NUMBERS = NUMBERS * 1_000_000  # in one epoch: of two domains that have a part, the later one's number is greater
 AGAIN_S = 1.0  # after the store could not be written
 LEARN_S = 20.0  # after a restart, at most, until all nodes that there were have said what they run
+
+
+def components_of(record: Record, shares: set[str]) -> tuple[str, ...]:
+    """Of a workflow, those that have no record of their own; none: all."""
+    if record.id != whole(record.id):
+        return record.components
+    named = record.components or tuple(one.name for one in record.spec.components)
+    left = tuple(name for name in named if share_of(record.id, name) not in shares)
+    return () if len(left) == len(record.spec.components) else left
 
 
 class Keeping:
@@ -31,7 +53,9 @@ class Keeping:
         return f"<Keeping {len(self._versions)} keys, {len(self._syncs)} being written>"
 
     def accept(self, workflow: Workflow, out: list[Command]) -> None:
-        record = Record(workflow.id, workflow.spec, workflow.started_at, workflow.epoch)
+        record = Record(
+            workflow.id, workflow.spec, workflow.started_at, workflow.epoch, workflow.components, workflow.lost
+        )
         out.append(Put(WORKFLOWS + workflow.id, msgspec.json.encode(record), 0))
 
     def ring(self, now: float, out: list[Command]) -> None:
@@ -74,7 +98,7 @@ class Keeping:
         if part is None:
             out.append(Send(event.worker, StateKept(event.id, event.version, "another has taken its place")))
             return
-        record = StateRecord(part.workflow.id, part.label, part.number, event.version, event.state)
+        record = StateRecord(part.workflow.root, part.label, part.number, event.version, event.state)
         self._syncs.setdefault(part.key, []).append((part, event))
         self._placing.writing[part.key] = None
         out.append(Put(part.key, msgspec.json.encode(record), self._versions.get(part.key, 0)))
@@ -86,7 +110,7 @@ class Keeping:
         self._versions[event.key] = event.version
         if event.key.startswith(WORKFLOWS):
             workflow = self._books.workflows.get(event.key.removeprefix(WORKFLOWS))
-            if workflow is not None:
+            if workflow is not None and not workflow.is_durable:
                 workflow.is_durable = True
                 for part in workflow.parts.values():
                     self._placing.wait(part)
@@ -103,7 +127,10 @@ class Keeping:
             self.again_at = now + AGAIN_S
             return None
         if event.key.startswith(WORKFLOWS):
-            return self._books.workflows.pop(event.key.removeprefix(WORKFLOWS), None)
+            known = self._books.workflows.get(event.key.removeprefix(WORKFLOWS))
+            if known is None or known.is_durable:
+                return None
+            return self._books.workflows.pop(known.id)
         found = self._written(event.key)
         if found is not None:
             told = found[1]
@@ -131,18 +158,20 @@ class Keeping:
         self._books.nodes.gone.update(dict.fromkeys(before.gone))
         self._placing.is_open = False
         self.remember(out)
+        shares = {record.id for record, _ in event.records}
         for record, version in event.records:
-            workflow = Workflow(record.id, record.spec, record.started_at, now + LEARN_S)
+            workflow = Workflow(record.id, record.spec, record.started_at, now + LEARN_S, components_of(record, shares))
             self._books.workflows[record.id] = workflow
             workflow.is_durable = workflow.is_learning = True
-            workflow.epoch = record.epoch
+            workflow.epoch, workflow.lost = record.epoch, record.lost
+            if workflow.is_scattered:
+                out.append(Announce(Seek(workflow.root)))
             self._versions[WORKFLOWS + record.id] = version
             for part in workflow.parts.values():
-                part.number = self._term * NUMBERS
+                part.number = record.epoch * EPOCH_NUMBERS + self._term * NUMBERS
                 self._placing.wait(part)
         for state, version in event.states:
-            known = self._books.workflows.get(state.workflow)
-            kept = None if known is None else known.parts.get(state.component)
+            kept = self._books.in_place(f"{state.workflow}.{state.component}")
             if kept is not None:
                 kept.state, kept.version, kept.number = state.state, state.version, max(kept.number, state.number)
                 self._versions[kept.key] = version

@@ -12,6 +12,7 @@ start, as after any other end.
 from attacca.errors import AttaccaError, Conflict, NoCapacity, NotFound
 from attacca.model.events import StopInstance
 from attacca.model.messages import Send
+from attacca.model.workflow import WorkflowView
 from attacca.workflow.core.books import Books
 from attacca.workflow.core.events import Command, MigrateAsked, Reply
 from attacca.workflow.core.graph import Part, Stage
@@ -58,7 +59,8 @@ class Moving:
                 self._placing.wait(part)
             else:
                 part.stage = Stage.MOVING
-        self._placing.changed([part for part, _ in chosen], out)
+        for share in {part.workflow.id: part.workflow for part, _ in chosen}.values():
+            self._placing.changed([part for part, _ in chosen if part.workflow is share], out)
         for part, where in chosen:
             if part.stage is Stage.MOVING:
                 grace_s = part.spec.timeout_s
@@ -73,9 +75,10 @@ class Moving:
             NoCapacity: none of the nodes can have it, and why not.
         """
         workflow = self._books.expect(event.workflow)
-        if workflow.asked or workflow.is_learning or not workflow.is_wanted:
+        shares = self._books.shares(workflow.root)
+        if any(one.asked or one.is_learning or not one.is_wanted for one in shares):
             raise Conflict(f"{workflow.spec.name} is not up", "wait until it is: attacca workflow inspect")
-        parts = list(workflow.parts.values())
+        parts = [part for share in shares for part in share.parts.values()]
         if event.component:
             named = [part for part in parts if event.component in (part.spec.name, part.label)]
             if not named:
@@ -112,7 +115,10 @@ class Moving:
         if part.worker != wanted:
             move.why = move.why or f"{part.label} could not be started on {wanted}, and is on {part.worker}: {part.why}"
         if not move.to and move.id:
-            out.append(Reply(move.id, NoCapacity(move.why, LISTED) if move.why else part.workflow.view()))
+            out.append(Reply(move.id, NoCapacity(move.why, LISTED) if move.why else self._view(part)))
+
+    def _view(self, part: Part) -> WorkflowView:
+        return self._books.view(self._books.shares(part.workflow.root))
 
     def end(self, parts: list[Part], error: AttaccaError, out: list[Command]) -> None:
         """The workflow is stopped while some of it moves."""

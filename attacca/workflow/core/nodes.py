@@ -148,5 +148,7 @@ class Nodes:
         if not near:
             return ""
         replicas = part.workflow.replicas
-        where = {other: [at for one in replicas[other] if (at := one.worker or one.wanted_at)] for other in near}
+        where = {
+            other: [at for one in replicas.get(other, ()) if (at := one.worker or one.wanted_at)] for other in near
+        }
         return too_far(part.spec, name, self.machines, where)

@@ -3,17 +3,27 @@
 A part that waits is looked at when its time has come, and never otherwise: what a decision costs goes by what moves.
 """
 
+from collections.abc import Iterable
 from math import inf
 
 from attacca.kernel.timers import Timers
 from attacca.model.events import Patch, StartInstance
+from attacca.model.federation import Located
 from attacca.model.messages import Send
 from attacca.policy.placement.types import Ask, Near, NoRoom, Placed, Placer
 from attacca.workflow.core.books import Books
-from attacca.workflow.core.events import Command
+from attacca.workflow.core.events import Announce, Command
 from attacca.workflow.core.graph import Part, Stage, Workflow
 from attacca.workflow.core.standby import Standby
 from attacca.workflow.core.wills import left_to
+
+
+def located(part: Part) -> Located:
+    workflow = part.workflow
+    return Located(
+        workflow.root, part.label, workflow.epoch, part.name() if not part.is_there else part.instance, part.worker,
+        str(part.stage), not part.is_there, workflow.lost,
+    )  # fmt: skip
 
 
 class Placing:
@@ -105,7 +115,7 @@ class Placing:
         workflow = part.workflow
         near = {other.worker: Near.TEMPLATE for other in workflow.replicas[part.spec.name] if other.worker}
         for name in workflow.peers(part.spec):
-            near.update((other.worker, Near.PEER) for other in workflow.replicas[name] if other.worker)
+            near.update((other.worker, Near.PEER) for other in workflow.replicas.get(name, ()) if other.worker)
         return near
 
     def _begin(self, part: Part, out: list[Command]) -> None:
@@ -113,30 +123,51 @@ class Placing:
         payload = None if spec.payload is None else spec.payload.encode()
         left = left_to(part)
         start = StartInstance(
-            part.instance, workflow.id, spec.name, part.revision, payload, part.state, part.version,
-            workflow.routes(part, self._books.nodes.address), left.unheard, workflow.generation, left.unsent,
+            part.instance, workflow.root, spec.name, part.revision, payload, part.state, part.version,
+            self._books.routes(part), left.unheard, workflow.generation, left.unsent,
             follows=left.follows,
         )  # fmt: skip
         out.append(Send(part.worker, start))
 
-    def patch(self, workflow: Workflow, told: list[Part], out: list[Command]) -> None:
+    def patch(self, told: list[Part], out: list[Command]) -> None:
         """All routes of those parts that are there."""
-        workflow.generation += 1
-        for part in told:
-            if part.worker and part.spec.outputs:
-                routes = workflow.routes(part, self._books.nodes.address)
-                out.append(Send(part.worker, Patch(part.instance, workflow.generation, routes)))
+        for workflow in {part.workflow.id: part.workflow for part in told}.values():
+            workflow.generation += 1
+        out.extend(
+            Send(part.worker, Patch(part.instance, part.workflow.generation, self._books.routes(part)))
+            for part in told
+            if part.worker and part.spec.outputs
+        )
+
+    def begun(self, workflow: Workflow, out: list[Command]) -> None:
+        """All of it is up, for the first time."""
+        self.patch(list(workflow.parts.values()), out)
+        if workflow.is_scattered:
+            self.changed(list(workflow.parts.values()), out)
 
     def changed(self, parts: list[Part], out: list[Command]) -> None:
         """Of one workflow: those that send to them are told, unless nobody can send anything yet."""
         workflow = parts[0].workflow
         if workflow.is_wanted and not workflow.asked and not workflow.is_learning:
-            self.patch(workflow, workflow.leading_to(parts), out)
+            self.moved(workflow.root, [part.spec.name for part in parts], out)
+            self.locate(parts, out)
+
+    def moved(self, root: str, components: list[str], out: list[Command]) -> None:
+        """Those that send to them are told, of every share that is up."""
+        leading = self._books.leading_to(root, components)
+        self.patch([one for one in leading if one.workflow.is_wanted and not one.workflow.is_learning], out)
+
+    def locate(self, parts: Iterable[Part], out: list[Command], domain: str = "") -> None:
+        """Other domains are told of those that they may send to."""
+        out.extend(
+            Announce(located(part), domain) for part in parts if part.workflow.is_scattered and part.workflow.epoch
+        )
 
     def learned(self, workflow: Workflow, out: list[Command]) -> None:
         """All that runs of it has been heard of, after a restart."""
         workflow.is_learning = False
-        self.patch(workflow, list(workflow.parts.values()), out)
+        self.patch(list(workflow.parts.values()), out)
+        self.locate(workflow.parts.values(), out)
 
     def lose(self, now: float, part: Part, why: str) -> None:
         """Its instance is no more; it waits for its next start."""

@@ -55,7 +55,7 @@ class Standby:
         self._books.nodes.reserve(where, spare.instance, part.asked)
         payload = None if spec.payload is None else spec.payload.encode()
         start = StartInstance(
-            spare.instance, workflow.id, spec.name, part.revision, payload, None, 0, (), (), 0, (), is_standby=True
+            spare.instance, workflow.root, spec.name, part.revision, payload, None, 0, (), (), 0, (), is_standby=True
         )
         out.append(Send(where, start))
 
@@ -98,7 +98,7 @@ class Standby:
         part.starts += 1
         self._books.parts[part.instance] = part
         part.spare = Spare()
-        routes = workflow.routes(part, nodes.address)
+        routes = self._books.routes(part)
         unheard, unsent, follows = left_to(part)
         generation = workflow.generation
         order = BeginInstance(part.instance, part.state, part.version, routes, unheard, generation, unsent, follows)

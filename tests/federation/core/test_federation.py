@@ -256,7 +256,7 @@ def test_nothing_is_begun_again_because_the_federation_was_away() -> None:
         stage.join(name)
     assert {name: stage.where(name) for name in names} == before
     assert sorted(stage.domains["a"].begun + stage.domains["b"].begun) == sorted(names)
-    assert {one.stage for one in stage.core.views()} == {"up"}
+    assert {one.stage for one in stage.core.known.views()} == {"up"}
 
 
 @pytest.mark.parametrize(("code", "is_up"), [("bad_function", False), ("no_capacity", True)])
@@ -316,5 +316,5 @@ def test_a_summary_says_why_not() -> None:
     }
     for why, requires in cases.items():
         spec = WorkflowSpec(name="w", components=(Component(name="part", resource="redis", requires=requires),))
-        assert unfit(summary, spec) == (f"part: {why}" if why else "")
-    assert unfit(DomainSummary(), spec) == "it has no nodes"
+        assert unfit(summary, spec.components) == (f"part: {why}" if why else "")
+    assert unfit(DomainSummary(), spec.components) == "it has no nodes"

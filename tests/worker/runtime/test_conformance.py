@@ -43,6 +43,7 @@ def answer(of: Revision, invocation: Invocation) -> Answer:
 
 
 class SimulatedSubject:
+    raises = "ValueError"
     cannot: tuple[Doing, ...] = ()
 
     def __init__(self) -> None:

@@ -95,7 +95,7 @@ def test_a_revision_goes_to_the_runtime_of_its_kind() -> None:
         *("PythonDirectory open", "Image open"),
         *("PythonDirectory make t1", "PythonDirectory make s1 t1", "Image make s2 None"),
         *("PythonDirectory run s1 i1", "Image run s2 i1"),
-        *("Image close", "PythonDirectory close"),
+        *("PythonDirectory close", "Image close"),
     ]
 
 

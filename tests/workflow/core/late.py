@@ -19,7 +19,18 @@ from attacca.worker.core.events import NeighbourJoined, NeighbourSaid, Received,
 from attacca.worker.core.mailboxes import Stage as Life
 from attacca.worker.core.reports import EventSent
 from attacca.workflow.core.domain import DomainCore
-from attacca.workflow.core.events import Before, Erase, NodeLeft, Put, Record, Reply, Restored, StateRecord, Stored
+from attacca.workflow.core.events import (
+    Announce,
+    Before,
+    Erase,
+    NodeLeft,
+    Put,
+    Record,
+    Reply,
+    Restored,
+    StateRecord,
+    Stored,
+)
 from attacca.workflow.core.events import Event as DomainEvent
 from attacca.workflow.core.events import Tick as DomainTick
 from attacca.workflow.core.graph import Stage as Phase
@@ -77,6 +88,8 @@ class LateStage(Stage):
                     self._later(CONTROL, CONTROL, lambda put=command: self._store(put))  # type: ignore[misc]
                 case Erase():
                     self.store.pop(command.key, None)
+                case Announce():
+                    self.announced.append(command)
                 case Reply():
                     self.replies[command.id] = command.outcome
 

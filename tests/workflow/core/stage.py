@@ -39,6 +39,7 @@ from attacca.worker.runtime.scripted import Answer, ScriptedMachine, Times
 from attacca.worker.runtime.simulated import SimulatedRuntime
 from attacca.workflow.core.domain import DomainCore
 from attacca.workflow.core.events import (
+    Announce,
     Before,
     Erase,
     MigrateAsked,
@@ -134,6 +135,7 @@ class Stage:
         self.before = Before()  # as the store has it
         self.is_writing = True
         self.replies: dict[str, Any] = {}
+        self.announced: list[Announce] = []
         self.nodes: dict[str, Node] = {}
         self.all_nodes: list[Node] = []  # those that are dead as well
         self._handler = handler
@@ -192,6 +194,8 @@ class Stage:
                         self.tell(Stored(command.key, version))
                 case Erase():
                     self.store.pop(command.key, None)
+                case Announce():
+                    self.announced.append(command)
                 case Reply():
                     self.replies[command.id] = command.outcome
 

@@ -5,15 +5,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from attacca.cli.serve.cluster import ClusterConfig, address, certificates, given_key, ticket
+from attacca.cli.serve.cluster import ClusterConfig, address, advertised, certificates, given_key, listened, ticket
 from attacca.cli.serve.configuration import ServerConfig, default_state_dir
+from attacca.cli.serve.planes.door import cannot_listen
 from attacca.federation.code import Code
 from attacca.federation.member import Member, Told
+from attacca.federation.portal import Portal
+from attacca.io.certificates import Certificates
 from attacca.io.wire.peers import Peers
 from attacca.io.wire.stream import StreamLink
-from attacca.io.wire.tcp import Dialer
-from attacca.io.wire.types import Limits
+from attacca.io.wire.tcp import Dialer, Dialers, Listener
+from attacca.io.wire.types import Hello, Limits
 from attacca.kernel.rand import Streams
+from attacca.model.federation import BetweenPortals
 from attacca.workflow.driver import Workflows
 
 DOMAIN = "domain"
@@ -49,5 +53,40 @@ def join(workflows: Workflows, config: ServerConfig, streams: Streams, url: Call
         return Dialer(made, [address(one) for one in asked.addresses], context, streams.stream("federation"))
 
     directory = config.control.state_dir
-    member = Member(workflows, domain, make, dial, lambda send: Code(directory, send), url)
+    portal = _portal(workflows, config, hello, limits, certs, streams)
+    member = Member(workflows, domain, make, dial, lambda send: Code(directory, send), url, portal)
     workflows.attendants.append(member)
+
+
+def _portal(
+    workflows: Workflows,
+    config: ServerConfig,
+    hello: Hello,
+    limits: Limits,
+    certs: Certificates | None,
+    streams: Streams,
+) -> Portal:
+    """
+    Raises:
+        BadConfig: it would be reached by others than those of this machine, and what passes read by everybody.
+    """
+    asked = config.federation
+    here = ClusterConfig(listen=asked.portal, advertise=asked.advertise, certs=asked.certs)
+    host, port = listened(here)
+    peers: Peers[Any] = Peers()
+
+    def make(*, has_dialed: bool) -> StreamLink:
+        return StreamLink(peers, hello, BetweenPortals, limits, has_dialed=has_dialed)
+
+    listener = Listener(lambda: make(has_dialed=False))
+
+    async def listen() -> str:
+        try:
+            await listener.open(host, port, None if certs is None else certs.to_listen)
+        except OSError as error:
+            raise cannot_listen(host, port, error) from None
+        return advertised(here, host, listener.port)
+
+    context = None if certs is None else certs.to_dial
+    dialers = Dialers(lambda: make(has_dialed=True), context, streams.stream("portals"))
+    return Portal(workflows, config.workflows.domain, peers, listener, dialers, listen)

@@ -132,7 +132,8 @@ class WorkerPlane:
         cache = CodeCache(directory, config.cluster.code_mb * MB)
         self._supplies = supplies = Supplies(cache, lambda question: peers.send(CONTROL, question))
         self.runtime = ProcessRuntime(cache, config.process, self._clock, config.worker.memory_mb, supplies.secret)
-        uploaded = with_modules(self.runtime, config.process, self._clock, config.worker.memory_mb, cache.code)
+        memory_mb = config.worker.memory_mb
+        uploaded = with_modules(self.runtime, config.process, self._clock, memory_mb, cache.code, supplies.secret)
         fetching = Fetching(Router(uploaded), supplies, self._clock, lambda: view.held(self.worker.core))
         resources = made(config.resources, directory / "resources", self._clock)
         self.worker = Worker(

@@ -3,6 +3,7 @@
 import os
 
 from attacca.worker.host.cgroups import Groups, open_groups, sweep
+from attacca.worker.host.seat import Seat, take_seat
 from attacca.worker.runtime.process.options import ProcessOptions
 from attacca.worker.runtime.process.users import Users
 from attacca.worker.runtime.process.weight import Weight
@@ -15,8 +16,9 @@ class Common:
     def __init__(self, options: ProcessOptions, memory_mb: int | None) -> None:
         self._options, self._memory_mb = options, memory_mb
         self.users = Users(USERS if os.geteuid() == 0 and options.isolation != "none" else 1)
-        self.weight = Weight()
+        self.weight = Weight(os.cpu_count() or 1)
         self.groups: Groups | None = None
+        self._seat: Seat | None = None
         self._holders = 0
 
     def __repr__(self) -> str:
@@ -29,7 +31,8 @@ class Common:
         sweep()
         self.groups = open_groups()
         if self.groups is not None:
-            self.weight.tell = self.groups.weigh
+            self._seat = take_seat(self.groups.version)
+            self.weight.tell = self._weigh
             if self._memory_mb is not None:
                 self.groups.bound(self._memory_mb)
 
@@ -37,3 +40,12 @@ class Common:
         self._holders -= 1
         if self._holders == 0 and self.groups is not None:
             self.groups.close()
+            if self._seat is not None:
+                self._seat.leave()
+
+    def _weigh(self, cpus: float) -> None:
+        """Them, and ourselves as much as all of them: who serves them is to have a turn when they ask for it."""
+        assert self.groups is not None
+        self.groups.weigh(cpus)
+        if self._seat is not None:
+            self._seat.weigh(cpus)

@@ -33,6 +33,7 @@ LATE_BYTES = 16 << 20  # what may still arrive of a streamed answer after its sa
 LOG_MOST = 68 << 10  # bytes of one log frame
 PER_S = 4000  # frames that answer nothing; who says more is listened to more slowly
 LOG_UNIT = 1024  # bytes of log that weigh as much as a frame
+REFUSED = PER_S // 5  # what an answer that nobody can be sent weighs: making it may have cost a lot, for nothing
 INVOKE = struct.Struct(wire.HEAD.format + wire.INVOKE_HEAD.format[1:])
 REQUEST = struct.Struct(wire.HEAD.format + wire.REQUEST_HEAD.format[1:])
 STREAM_MOST = 64  # characters of the name of a log's stream
@@ -197,6 +198,7 @@ class SandboxProcess:
             try:
                 headers = untrusted.fields(payload[at : at + heads]) if heads else ()
             except HeadTooLarge as error:
+                self._weigh(REFUSED)
                 outcome = Failed("bad_response", str(error), HINTS["bad_response"])
             else:
                 outcome = Ok(payload[at + heads :], payload[12:at].decode("latin-1").strip(), status, headers)
@@ -243,6 +245,8 @@ class SandboxProcess:
 
     def _on_broken(self, number: int, payload: bytes) -> None:
         told = untrusted.broken(payload)
+        if told.code == "bad_response":
+            self._weigh(REFUSED)
         self._ended(number, Failed(told.code, told.message, HINTS[told.code]), 0.0)
 
     def _on_head(self, number: int, payload: bytes) -> None:

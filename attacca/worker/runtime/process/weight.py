@@ -5,13 +5,15 @@ from collections.abc import Callable
 
 
 class Weight:
-    """As many processors' worth as the sandboxes would have, were each a program by itself.
+    """As many processors' worth as the sandboxes would have, were each a program by itself; never more than there are.
 
     All of them live in one group, which by itself would count as much as a single program. `tell` is told in powers of
     two, as the kernel takes its time to change a group's weight.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, processors: float) -> None:
+        """Of the machine."""
+        self._processors = processors
         self.tell: Callable[[float], None] | None = None
         self._cpus = self._told = 0.0
 
@@ -21,7 +23,7 @@ class Weight:
     def change(self, cpus: float) -> None:
         """A sandbox of so many processors is there; a negative number: is gone."""
         self._cpus += cpus
-        wanted = 2.0 ** math.ceil(math.log2(max(self._cpus, 1.0)))
+        wanted = 2.0 ** math.ceil(math.log2(max(min(self._cpus, self._processors), 1.0)))
         if wanted != self._told and self.tell is not None:
             self._told = wanted
             self.tell(wanted)

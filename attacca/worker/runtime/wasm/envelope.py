@@ -5,7 +5,7 @@ import struct
 from attacca.model.function import Settings
 
 ENVELOPE = struct.Struct("<BQdBI")  # as host/main.py has it
-RUN, COMPILE, PREPARE = 0, 1, 2
+RUN, COMPILE, PREPARE, COMPILE_FUNCTION = 0, 1, 2, 3
 OWN_MB = 16  # of an instance's memory, for its host
 
 
@@ -15,5 +15,5 @@ def enveloped(task: int, settings: Settings, payload: bytes | None, module: byte
     return b"".join((head, payload or b"", module))
 
 
-def to_compile(module: bytes) -> bytes:
-    return ENVELOPE.pack(COMPILE, 0, 0.0, 0, 0) + module
+def to_compile(module: bytes, task: int = COMPILE) -> bytes:
+    return ENVELOPE.pack(task, 0, 0.0, 0, 0) + module

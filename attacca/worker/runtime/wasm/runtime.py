@@ -31,11 +31,11 @@ from attacca.worker.core.reports import (
     TemplateFailed,
 )
 from attacca.worker.runtime.wasm.ahead import Ahead, key
-from attacca.worker.runtime.wasm.envelope import RUN, enveloped, to_compile
+from attacca.worker.runtime.wasm.envelope import COMPILE, RUN, enveloped, to_compile
 from attacca.worker.runtime.wasm.hosts import Hosts, Processes, Taken
 from attacca.worker.runtime.wasm.modules import Modules
 
-COMPILE_S, COMPILE_MB = 60.0, 512
+COMPILE_S, COMPILE_MB = 300.0, 1024  # CPython, as componentize-py brings it, takes some seconds and 350 MB
 TRAP, STALE = "Trap", "Stale"
 
 
@@ -172,7 +172,7 @@ class WasmRuntime:
             self._hosts.forget(instance.wants)
         self._loop.call_soon(self._sink, why)
 
-    async def compile(self, source: bytes) -> bytes:
+    async def compile(self, source: bytes, task: int = COMPILE) -> bytes:
         """In a host that runs nothing else, and then ends.
 
         Raises:
@@ -190,7 +190,7 @@ class WasmRuntime:
             except OSError as error:
                 made.set_exception(BadFunction(f"its compiler could not be bounded: {error}", "start it again"))
                 return
-            begin = Delivery("compile", EventKind.INIT, "\n", to_compile(source))
+            begin = Delivery("compile", EventKind.INIT, "\n", to_compile(source, task))
             for delivery in (begin, Delivery("fetch", EventKind.CALL)):
                 self._hosts.processes.tell(host, Deliver(host, delivery))
 
@@ -277,7 +277,9 @@ class WasmRuntime:
                 if report.invocation == "fetch":
                     made.set_result(outcome.body)
             else:
-                made.set_exception(BadFunction(outcome.message, "compile it for wasm32-unknown-unknown"))
+                made.set_exception(
+                    BadFunction(outcome.message, "docs/functions.md says what runs, docs/workflows.md of events")
+                )
         elif isinstance(report, SandboxGone):
             memory_mb = self._compiler.settings.memory_mb
             why = f"it took more than {memory_mb} MB" if report.code == "out_of_memory" else report.message

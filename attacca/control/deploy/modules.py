@@ -1,0 +1,35 @@
+"""Whether what was uploaded is a function in WebAssembly, and nothing beside it."""
+
+from pathlib import Path
+
+from attacca.errors import BadFunction
+from attacca.model.function import MODULE, PROGRAM, RuntimeKind
+from attacca.model.wasm import COMPONENT, CORE, MAGIC
+
+HEAD_BYTES = 8
+ALONE = "deploy one module or component, as a file or alone in a directory with its function.toml"
+
+
+def is_wasm(directory: Path, runtime: RuntimeKind) -> bool:
+    """Blocking: it looks at the files there.
+
+    Raises:
+        BadFunction: it is to be one, and is none; or there are several.
+    """
+    if runtime not in (RuntimeKind.AUTO, RuntimeKind.WASM):
+        return False
+    names = sorted(entry.name for entry in directory.iterdir())
+    found = [name for name in names if name.endswith(MODULE)]
+    if runtime is RuntimeKind.AUTO:
+        is_other = PROGRAM in names or any(name.endswith(".py") for name in names)
+        if is_other or not found:
+            return False
+    if len(found) != 1:
+        what = f"there are several modules of WebAssembly: {', '.join(found)}" if found else "there is no .wasm file"
+        raise BadFunction(what, ALONE)
+    with open(directory / found[0], "rb") as file:
+        head = file.read(HEAD_BYTES)
+    if head[:4] != MAGIC or head[4:] not in (CORE, COMPONENT):
+        what = "does not begin with \\0asm" if head[:4] != MAGIC else f"is of an unknown version ({head[4:].hex()})"
+        raise BadFunction(f"{found[0]} is no module of WebAssembly: it {what}", ALONE)
+    return True

@@ -1,0 +1,1 @@
+"""What images are, and what becomes of them: decisions about names, manifests, layers and uploads."""

@@ -1,0 +1,60 @@
+"""What a container image says of itself, and where it lies unpacked: between whoever keeps images and who runs them.
+
+The fields are those of OCI's image specification (https://github.com/opencontainers/image-spec/blob/main/config.md),
+and are read from its JSON as they are; Docker writes null for what is unset.
+"""
+
+import re
+
+import msgspec
+
+from attacca.errors import BadFunction
+
+DIGEST = re.compile(r"[0-9a-f]{64}(?!\n)$")  # sha256 of the manifest
+PORT_MOST = 65_535
+
+
+class ImageConfig(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
+    """What is to be run, as whom and where, unless somebody says otherwise."""
+
+    entrypoint: tuple[str, ...] | None = None
+    cmd: tuple[str, ...] | None = None
+    env: tuple[str, ...] | None = None  # NAME=value each
+    working_dir: str | None = None
+    user: str | None = None  # a name or a number, perhaps with :GROUP
+    exposed_ports: dict[str, dict[str, str]] | None = None  # "8080/tcp"
+    labels: dict[str, str] | None = None
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """
+        Raises:
+            BadFunction: it names no program.
+        """
+        words = (*(self.entrypoint or ()), *(self.cmd or ()))
+        if not words:
+            raise BadFunction("the image names no program to run", "give it an ENTRYPOINT or a CMD")
+        return words
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """Its environment; the last of a name holds."""
+        return {name: value for name, _, value in (line.partition("=") for line in self.env or ()) if name}
+
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """Of TCP, that it says it listens on, the lowest first."""
+        found = set()
+        for text in self.exposed_ports or ():
+            number, _, protocol = text.partition("/")
+            if protocol in ("", "tcp") and number.isascii() and number.isdecimal() and 0 < int(number) <= PORT_MOST:
+                found.add(int(number))
+        return tuple(sorted(found))
+
+
+class UnpackedImage(msgspec.Struct, frozen=True):
+    """An image whose layers lie on one another in one directory. Nobody writes to it; all its sandboxes share it."""
+
+    digest: str
+    rootfs: str  # an absolute path
+    config: ImageConfig

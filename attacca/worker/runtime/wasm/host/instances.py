@@ -1,0 +1,230 @@
+"""Instances of a function: each request has its own, which is gone with its answer.
+
+What it is told comes as CGI has it (RFC 3875): the request in the environment, its body on the standard input. What it
+writes to the standard output is the answer, and to the standard error its log.
+"""
+
+import json
+import os
+import re
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from contextvars import copy_context
+from typing import Any
+
+import wasmtime
+from wasmtime import component
+
+from attacca.guest.find import Unfit
+
+from .compiling import COMMAND, ENGINE, HANDLE, HANDLE_NAME, RUN_NAME, START, core_linker, said
+
+TABLE_ELEMENTS, INSTANCES, TABLES, MEMORIES = 1 << 20, 64, 64, 16
+SCARCE = 16  # who has all but so little of its memory has none left, as people say
+TAIL = 2000  # characters of what it wrote last
+NOT_TOLD = ("PYTHON", "LD_", "LAMBDA_RUNTIME", "LAMBDA_TASK", "_HANDLER", "FUNCTION_TARGET", "PATH", "HOME")
+CGI = ("REQUEST_METHOD", "PATH_INFO", "QUERY_STRING", "CONTENT_TYPE", "CONTENT_LENGTH", "SERVER_NAME", "SERVER_PORT",
+       "SERVER_PROTOCOL", "REMOTE_ADDR")  # fmt: skip
+NAMED = re.compile(r"^([A-Za-z_]\w{0,99}): ?(.*)", re.DOTALL)
+TEXT, JSON, BYTES = "text/plain; charset=utf-8", "application/json", "application/octet-stream"
+
+
+class Told(Exception):
+    """What the function did wrong, in a sentence. `__told__` stands for the traceback."""
+
+    def __init__(self, what: str, rest: str = "") -> None:
+        super().__init__(what)
+        self.__told__ = rest
+
+
+class Trapped(Told):
+    """It went where no module may go."""
+
+
+class ExitStatus(Told):
+    """It ended with a status that is not 0."""
+
+
+EXHAUSTED = type("MemoryError", (Told,), {})  # which the worker knows by its name
+
+
+class Runner:
+    """What was compiled, for one instance after the other."""
+
+    def __init__(self, kind: bytes, path: str, memory_bytes: int) -> None:
+        self._kind, self._memory = kind, memory_bytes
+        self._lock = threading.Lock()  # over wasmtime's own list of who hears what is written
+        self._pairs: list[tuple[str, str]] = []  # of the environment, what is the same for all
+        if kind == COMMAND:
+            self._ready = core_linker().instantiate_pre(wasmtime.Module.deserialize_file(ENGINE, path))
+            return
+        self._linker = component.Linker(ENGINE)
+        self._linker.add_wasip2()
+        self._made = component.Component.deserialize_file(ENGINE, path)
+        self._export = self._index()
+
+    def __repr__(self) -> str:
+        return f"<Runner {self._kind.decode()}, {self._memory >> 20} MB each>"
+
+    def _index(self) -> Any:
+        if self._kind == HANDLE:
+            return self._made.get_export_index(HANDLE_NAME)
+        with self._made.type as kind:
+            name = next(name for name in kind.exports(ENGINE) if name.startswith(RUN_NAME))
+        return self._made.get_export_index("run", self._made.get_export_index(name))
+
+    def try_out(self) -> None:
+        """Make an instance, and do nothing with it.
+
+        Raises:
+            Unfit: it cannot be made.
+        """
+        try:
+            with self._store({}, b"", Heard()) as store:
+                self._instance(store)
+        except (wasmtime.WasmtimeError, wasmtime.Trap) as error:
+            why = f"no instance of it can be made within {self._memory >> 20} MB: {said(error)}"
+            raise Unfit(why, "where it is too large, raise memory_mb") from None
+
+    def answer(self, environ: dict[str, Any]) -> bytes:
+        body = environ["wsgi.input"].read()
+        heard = Heard()
+        with self._store(environ, b"" if self._kind == HANDLE else body, heard) as store:
+            try:
+                return self._run(store, body, heard)
+            except wasmtime.ExitTrap as error:
+                if error.code:
+                    raise ExitStatus(f"it exited with status {error.code}{heard.last_words()}") from None
+                return heard.answer()
+            except (wasmtime.WasmtimeError, wasmtime.Trap) as error:
+                raise Trapped(f"it trapped: {said(error)}{heard.last_words()}", str(error)) from None
+
+    def _run(self, store: wasmtime.Store, body: bytes, heard: "Heard") -> bytes:
+        instance = self._instance(store)
+        if self._kind == COMMAND:
+            self._command(store, instance.exports(store), heard)
+            return heard.answer()
+        run = instance.get_func(store, self._export)
+        if self._kind == HANDLE:
+            return _handled(run(store, body))
+        if run(store).tag != "ok":
+            raise ExitStatus(f"it ended with an error{heard.last_words()}")
+        return heard.answer()
+
+    def _command(self, store: wasmtime.Store, exports: Any, heard: "Heard") -> None:
+        """
+        Raises:
+            Told: a MemoryError by its name: it failed when there was no more memory for it.
+        """
+        try:
+            exports[START](store)
+        except (wasmtime.WasmtimeError, wasmtime.Trap) as error:
+            is_well = isinstance(error, wasmtime.ExitTrap) and not error.code
+            memory = exports.get("memory")
+            if not is_well and memory is not None and self._memory - memory.data_len(store) < self._memory // SCARCE:
+                what = f"it had {self._memory >> 20} MB of memory, and failed{heard.last_words()}"
+                raise EXHAUSTED(what, str(error)) from None
+            raise
+
+    def _instance(self, store: wasmtime.Store) -> Any:
+        if self._kind == COMMAND:
+            return self._ready.instantiate(store)
+        return self._linker.instantiate(store, self._made)
+
+    @contextmanager
+    def _store(self, environ: dict[str, Any], body: bytes, heard: "Heard") -> Iterator[wasmtime.Store]:
+        store = wasmtime.Store(ENGINE)
+        store.set_limits(self._memory, TABLE_ELEMENTS, INSTANCES, TABLES, MEMORIES)
+        wasi = wasmtime.WasiConfig()
+        wasi.argv = [os.environ.get("ATTACCA_FUNCTION", "function")]
+        wasi.env = self._environment(environ)
+        given = os.memfd_create("stdin", os.MFD_CLOEXEC) if body else -1
+        try:
+            if body:
+                _write(given, body)
+                wasi.stdin_file = f"/proc/self/fd/{given}"
+            with self._lock:
+                wasi.stdout_custom, wasi.stderr_custom = heard.out, heard.err
+            store.set_wasi(wasi)
+        finally:
+            if body:
+                os.close(given)
+        try:
+            yield store
+        finally:
+            with self._lock:
+                store.close()
+
+    def _environment(self, environ: dict[str, Any]) -> list[tuple[str, str]]:
+        if not self._pairs:
+            self._pairs = [pair for pair in os.environ.items() if not pair[0].startswith(NOT_TOLD)]
+        names = [name for name in environ if name in CGI or name.startswith("HTTP_")]
+        asked = [(name, _text(environ[name])) for name in names]
+        return [*self._pairs, *asked] if asked else self._pairs
+
+
+class Heard:
+    """What one instance has written."""
+
+    def __init__(self) -> None:
+        self._out: list[bytes] = []
+        self._end = b""
+        self._context = copy_context()  # it is wasmtime's own threads that say what is written
+
+    def __repr__(self) -> str:
+        return f"<Heard {sum(map(len, self._out))} bytes>"
+
+    def out(self, data: bytes) -> None:
+        self._out.append(data)
+
+    def err(self, data: bytes) -> None:
+        self._end = (self._end + data)[-4 * TAIL :]
+        self._context.run(sys.stderr.write, data.decode("utf-8", "replace"))
+
+    def answer(self) -> bytes:
+        return b"".join(self._out)
+
+    def last_words(self) -> str:
+        tail = self._end.decode("utf-8", "replace").strip()[-TAIL:]
+        return f": {tail}" if tail else ""
+
+
+def _handled(answer: bytes | str) -> bytes:
+    """
+    Raises:
+        Exception: it answered with an error, which may name its kind, as `ValueError: no` does.
+    """
+    if isinstance(answer, bytes):
+        return answer
+    found, what = NAMED.match(answer), answer
+    kind = found[1] if found is not None else "Error"
+    if found is not None:
+        what, _, rest = found[2].partition("\n\n")
+    error: Exception = type(kind, (Told,), {})(what[: 4 * TAIL], rest if found is not None else "")
+    raise error
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+
+
+def _text(value: Any) -> str:
+    """A NUL ends what C takes for a text."""
+    return str(value).replace("\0", "")
+
+
+def kind_of(data: bytes) -> str:
+    """What an answer seems to be, of which nobody says it."""
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        return BYTES
+    if data[:1] in (b"{", b"["):
+        with suppress(ValueError):
+            json.loads(text)
+            return JSON
+    return TEXT

@@ -1,0 +1,120 @@
+"""Directories that sandboxes of functions in WebAssembly are made of: our own host, and the machine code of one.
+
+Each is made once for a module, wasmtime and processor, of what a sandbox has compiled that ran nothing else, and lies
+where only the worker can write.
+"""
+
+import asyncio
+import os
+import shutil
+import tempfile
+from collections.abc import Awaitable, Callable
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from attacca.errors import BadFunction, StartFailed
+from attacca.model.function import MODULE
+from attacca.worker.runtime.wasm.modules import HOST, maker
+
+KINDS = b"crh"  # as host/compiling.py has them
+DISK_BYTES = 1 << 30
+MINE, UNFINISHED, ENDING = "host", ".unfinished-", ".machine"
+Compile = Callable[[bytes], Awaitable[bytes]]
+
+
+class Place(NamedTuple):
+    name: str  # of the directory
+    kind: str
+
+
+class MachineCode:
+    """`source` holds a directory for each module; `kept` what was made of them."""
+
+    def __init__(self, source: Path, kept: Path, compile_: Compile) -> None:
+        self.kept = kept
+        self._source, self._compile = source, compile_
+        self._maker = maker()
+        self._making: dict[str, asyncio.Task[Place]] = {}
+
+    def __repr__(self) -> str:
+        return f"<MachineCode {len(self._making)} on their way>"
+
+    def close(self) -> None:
+        for task in self._making.values():
+            task.cancel()
+
+    async def bring(self, digest: str) -> Place:
+        """Its directory, which is there; made once, however many ask.
+
+        Raises:
+            StartFailed: the module is not there, or cannot be kept.
+            BadFunction: no function can be made of it; with why.
+        """
+        task = self._making.get(digest)
+        if task is None:
+            task = self._making[digest] = asyncio.get_running_loop().create_task(self._bring(digest))
+            task.add_done_callback(partial(self._made, digest))
+        return await asyncio.shield(task)
+
+    def _made(self, digest: str, task: asyncio.Task[Place]) -> None:
+        self._making.pop(digest, None)
+        if not task.cancelled():
+            task.exception()  # whoever asked may have gone meanwhile
+
+    async def _bring(self, digest: str) -> Place:
+        name = f"{digest}-{self._maker}"
+        kind = await asyncio.to_thread(_kind, self.kept / name)
+        if not kind:
+            made = await self._compile(await asyncio.to_thread(self._read, digest))
+            if made[:1] not in KINDS or len(made) < 2:
+                raise BadFunction("its compiler answered with what is no machine code", "deploy it again")
+            try:
+                await asyncio.to_thread(_place, self.kept, name, made)
+            except OSError as error:
+                raise StartFailed(f"its machine code cannot be kept: {error.strerror}", f"free {self.kept}") from None
+            kind = made[:1].decode()
+        return Place(name, kind)
+
+    def _read(self, digest: str) -> bytes:
+        try:
+            (file,) = (self._source / digest).glob(f"*{MODULE}")
+            return file.read_bytes()
+        except (OSError, ValueError):
+            raise StartFailed(f"the module {digest[:12]} is not there", "deploy it again") from None
+
+
+def _kind(directory: Path) -> str:
+    """Of what lies there; empty: nothing does."""
+    try:
+        os.utime(directory)
+        (file,) = directory.glob(f"*{ENDING}")
+    except (OSError, ValueError):
+        return ""
+    return file.name[:1]
+
+
+def _place(kept: Path, name: str, made: bytes) -> None:
+    """In one step; and room for it is made of what was wanted least lately."""
+    kept.mkdir(mode=0o755, parents=True, exist_ok=True)
+    unfinished = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=kept))
+    try:
+        unfinished.chmod(0o755)
+        shutil.copytree(HOST, unfinished / MINE, ignore=shutil.ignore_patterns("__pycache__"))
+        (unfinished / f"{made[:1].decode()}{ENDING}").write_bytes(memoryview(made)[1:])
+        unfinished.rename(kept / name)
+    except OSError:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        if not (kept / name).is_dir():
+            raise
+    there = sorted((entry.stat().st_mtime, _size(entry.path), entry.path) for entry in os.scandir(kept))
+    left = sum(size for _, size, _ in there) - DISK_BYTES
+    for _, size, path in there[:-1]:
+        if left <= 0:
+            break
+        shutil.rmtree(path, ignore_errors=True)
+        left -= size
+
+
+def _size(directory: str) -> int:
+    return sum(entry.stat().st_size for entry in os.scandir(directory) if entry.is_file())

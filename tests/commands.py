@@ -1,0 +1,67 @@
+"""Commands of WASI 0.1 as texts, for tests."""
+
+import wasmtime
+
+HEAD = """(module
+  (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+  (memory (export "memory") 2)
+  (data (i32.const 16) "hello\\n")
+  (func $say (param $to i32)
+    (i32.store (i32.const 0) (i32.const 16))
+    (i32.store (i32.const 4) (i32.const 6))
+    (drop (call $write (local.get $to) (i32.const 0) (i32.const 1) (i32.const 12))))
+  (func $echo
+    (loop $more
+      (i32.store (i32.const 0) (i32.const 1024))
+      (i32.store (i32.const 4) (i32.const 65536))
+      (drop (call $read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 8)))
+      (if (i32.load (i32.const 8))
+        (then
+          (i32.store (i32.const 4) (i32.load (i32.const 8)))
+          (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 12)))
+          (br $more)))))
+  (func $hog (loop $more (br_if $more (i32.ne (memory.grow (i32.const 1)) (i32.const -1)))) unreachable)
+  (func $wait (loop $more (br $more)))
+"""
+ECHO = "(call $echo)"
+FAIL = "(call $say (i32.const 2)) (call $exit (i32.const 3))"
+PRINT = "(call $say (i32.const 2)) (call $echo)"
+HOG, WAIT, TRAP = "(call $hog)", "(call $wait)", "unreachable"
+
+
+def command(*body: str) -> bytes:
+    """One that does this when it is started."""
+    return bytes(wasmtime.wat2wasm(f'{HEAD}(func (export "_start") {" ".join(body)}))'))
+
+
+COMPONENT = """(component
+  (core module $code
+    (memory (export "memory") 4)
+    (global $free (mut i32) (i32.const 1024))
+    (data (i32.const 16) "ValueError: it is empty")
+    (func (export "realloc") (param i32 i32 i32 i32) (result i32)
+      (global.set $free (i32.add (global.get $free) (local.get 3)))
+      (i32.sub (global.get $free) (local.get 3)))
+    (func (export "handle") (param $at i32) (param $size i32) (result i32)
+      (if (i32.eqz (local.get $size))
+        (then
+          (i32.store (i32.const 0) (i32.const 1))
+          (i32.store (i32.const 4) (i32.const 16))
+          (i32.store (i32.const 8) (i32.const 23))
+          (return (i32.const 0))))
+      (i32.store (i32.const 0) (i32.const 0))
+      (i32.store (i32.const 4) (local.get $at))
+      (i32.store (i32.const 8) (local.get $size))
+      (i32.const 0)))
+  (core instance $made (instantiate $code))
+  (func (export "NAME") (param "body" (list u8)) (result (result (list u8) (error string)))
+    (canon lift (core func $made "handle")
+      (memory (core memory $made "memory")) (realloc (core func $made "realloc")))))
+"""
+
+
+def handling(name: str = "handle") -> bytes:
+    """A component that answers with the body, and with an error where that is empty."""
+    return bytes(wasmtime.wat2wasm(COMPONENT.replace("NAME", name)))

@@ -1,0 +1,73 @@
+"""The runtime of functions in WebAssembly does what every runtime must."""
+
+import asyncio
+import os
+import tempfile
+from pathlib import Path
+
+from attacca.kernel.clock import SystemClock
+from attacca.model.function import Artefact, Revision, Settings, Signature, WasmFunction
+from attacca.worker.runtime.code_store import SharedCode
+from attacca.worker.runtime.conformance import NEEDS, Doing, check_runtime
+from attacca.worker.runtime.process.lineage import children
+from attacca.worker.runtime.process.options import ProcessOptions
+from attacca.worker.runtime.process.runtime import ProcessRuntime
+from attacca.worker.runtime.router import Router
+from attacca.worker.runtime.types import Runtime
+from attacca.worker.runtime.wasm.making import with_modules
+from tests.commands import ECHO, FAIL, HOG, PRINT, WAIT, command
+
+SOURCES = {
+    Doing.ECHO: command(ECHO),
+    Doing.RAISE: command(FAIL),
+    Doing.WAIT: command(WAIT),
+    Doing.PRINT: command(PRINT),
+    Doing.HOG: command(HOG),
+    Doing.BROKEN: b"\0asm\1\0\0\0 and no more",
+}
+
+
+class WasmSubject:
+    cannot = (Doing.EXIT, Doing.STREAM)  # an instance is no process, and reads all before it says anything
+    raises = "ExitStatus"
+
+    def __init__(self, state: Path) -> None:
+        self._state = state
+        self._before = len(os.listdir("/proc/self/fd"))
+        options, clock = ProcessOptions(memory_limits="watch"), SystemClock()
+        processes = ProcessRuntime(SharedCode(state), options, clock, 1024)
+        kinds: dict[type[Artefact], Runtime] = {**with_modules(processes, options, clock, 1024, state / "code")}
+        self.runtime = Router(kinds)
+
+    def function(self, doing: Doing, concurrency: int = 1) -> Revision:
+        name = f"{doing}-{concurrency}"
+        code = self._state / "code" / name
+        code.mkdir(mode=0o755, exist_ok=True)
+        (code / "main.wasm").write_bytes(SOURCES[doing])
+        return Revision(
+            function=name,
+            number=1,
+            settings=Settings(name=name, concurrency=concurrency, memory_mb=64),
+            handler="command",
+            signature=Signature.WSGI,
+            artefact=WasmFunction(name),
+        )
+
+    def leftovers(self) -> list[str]:
+        processes = [f"process {pid}" for pid in children(os.getpid())]
+        descriptors = len(os.listdir("/proc/self/fd")) - self._before
+        return processes + [f"{descriptors} descriptors"] * (descriptors > 0)
+
+
+def test_it_passes_all_checks(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+
+    async def main() -> list[str]:
+        def make() -> WasmSubject:
+            return WasmSubject(Path(tempfile.mkdtemp(dir=tmp_path)))
+
+        await asyncio.sleep(0)
+        return await check_runtime(make)
+
+    left_out = {Doing.EXIT, Doing.STREAM}
+    assert asyncio.run(main()) == [check.__name__ for check, needs in NEEDS.items() if not left_out & set(needs)]

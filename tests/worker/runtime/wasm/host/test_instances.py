@@ -1,0 +1,121 @@
+"""Each request has an instance of its own: what it is told, what it says, and what becomes of one that fails."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+import wasmtime
+
+from attacca.guest.find import Unfit
+from attacca.worker.runtime.wasm.host.compiling import compiled
+from attacca.worker.runtime.wasm.host.instances import ExitStatus, Heard, Runner, Told, Trapped, kind_of
+from tests.cases import each
+from tests.commands import ECHO, FAIL, HOG, PRINT, TRAP, command, handling
+
+ENVIRON = """(module
+  (import "wasi_snapshot_preview1" "environ_get" (func $get (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "environ_sizes_get" (func $sizes (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 2)
+  (func (export "_start")
+    (drop (call $sizes (i32.const 32) (i32.const 4)))
+    (i32.store (i32.const 0) (i32.const 8192))
+    (drop (call $get (i32.const 64) (i32.const 8192)))
+    (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 12)))))"""
+
+
+def made(place: Path, source: bytes, memory_mb: int = 4) -> Runner:
+    told = compiled(source)
+    (place / "m").write_bytes(told[1:])
+    return Runner(told[:1], str(place / "m"), memory_mb << 20)
+
+
+def asked(body: bytes = b"", **environ: str) -> dict[str, Any]:
+    return {"wsgi.input": io.BytesIO(body), **environ}
+
+
+def test_a_command_reads_its_body_and_writes_its_answer(tmp_path: Path) -> None:
+    echo = made(tmp_path, command(ECHO))
+    echo.try_out()
+    assert [echo.answer(asked(body)) for body in (b"one", b"", b"x" * 100_000)] == [b"one", b"", b"x" * 100_000]
+    assert repr(echo) == "<Runner c, 4 MB each>"
+
+
+def test_it_is_told_of_its_request_as_cgi_has_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GREETING", "hello")
+    monkeypatch.setenv("PYTHONHOME", "/x")
+    seen = made(tmp_path, bytes(wasmtime.wat2wasm(ENVIRON)))
+    request = {"REQUEST_METHOD": "POST", "QUERY_STRING": "a=\0b", "HTTP_X_A": "1"}
+    told = seen.answer(asked(b"", **request)).split(b"\0")
+    assert {b"GREETING=hello", b"REQUEST_METHOD=POST", b"QUERY_STRING=a=b", b"HTTP_X_A=1"} <= {*told}
+    assert not any(one.startswith((b"PYTHON", b"wsgi")) for one in told)
+
+
+def test_what_fails_says_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ExitStatus, match="it exited with status 3: hello"):
+        made(tmp_path, command(FAIL)).answer(asked())
+    assert capsys.readouterr().err == "hello\n"
+    with pytest.raises(Trapped, match=r"it trapped: wasm trap: wasm `unreachable`.*: hello") as caught:
+        made(tmp_path, command(PRINT, TRAP)).answer(asked(b"x"))
+    assert "wasm backtrace" in caught.value.__told__
+    with pytest.raises(Told, match="it had 4 MB of memory, and failed") as told:
+        made(tmp_path, command(HOG)).answer(asked())
+    assert type(told.value).__name__ == "MemoryError"
+
+
+def test_a_component_handles_a_body_and_names_the_kind_of_its_error(tmp_path: Path) -> None:
+    handle = made(tmp_path, handling())
+    handle.try_out()
+    assert handle.answer(asked(b"body")) == b"body"
+    with pytest.raises(Told, match=r"^it is empty$") as told:
+        handle.answer(asked())
+    assert type(told.value).__name__ == "ValueError"
+
+
+def test_what_has_no_room_is_refused_before_it_is_called(tmp_path: Path) -> None:
+    large = bytes(wasmtime.wat2wasm('(module (memory (export "memory") 100) (func (export "_start")))'))
+    with pytest.raises(Unfit, match="no instance of it can be made within 4 MB"):
+        made(tmp_path, large).try_out()
+
+
+@each(
+    "source, why",
+    [
+        (b"(module)", r"does not export _start\(\)"),
+        (b'(module (func (export "_start") (param i32)))', r"does not export _start\(\)"),
+        (b'(module (import "env" "f" (func)) (func (export "_start")))', "imports 'f' of 'env'"),
+        (b'(module (import "env" "cast_asm" (func)))', "name it in a workflow.toml"),
+        (b'(module (import "wasi_snapshot_preview1" "f" (func)) (func (export "_start")))', "unknown import"),
+        (b"(component)", "it exports nothing"),
+        (b"(module)", "cannot be compiled"),
+    ],
+)
+def test_what_is_no_function_is_refused_with_why(source: bytes, why: str) -> None:
+    module = bytes(wasmtime.wat2wasm(source))
+    with pytest.raises(ValueError, match=why):
+        compiled(module + b"\1" if why == "cannot be compiled" else module)
+
+
+def test_another_export_is_no_handle() -> None:
+    with pytest.raises(ValueError, match="it exports other:"):
+        compiled(handling("other"))
+
+
+@each(
+    "data, kind",
+    [
+        (b"hello", "text/plain; charset=utf-8"),
+        (b'{"a": 1}', "application/json"),
+        (b"{a}", "text/plain; charset=utf-8"),
+        (b"\xff", "application/octet-stream"),
+    ],
+)
+def test_an_answer_is_what_it_seems_to_be(data: bytes, kind: str) -> None:
+    assert kind_of(data) == kind
+
+
+def test_what_is_written_has_an_end_that_is_kept() -> None:
+    heard = Heard()
+    heard.out(b"one")
+    assert (repr(heard), heard.answer(), heard.last_words()) == ("<Heard 3 bytes>", b"one", "")
