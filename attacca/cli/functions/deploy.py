@@ -76,6 +76,7 @@ def run(
     accepted: when that fails, you see why, and what was deployed before stays.
     """
     from attacca.cli.functions.zipped import opened
+    from attacca.client.component import ready
     from attacca.client.source import find
 
     flags = {
@@ -84,8 +85,9 @@ def run(
         "cpus": cpus, "queue": queue, "network": network, "runtime": runtime, "idempotent": idempotent,
     }  # fmt: skip
     with opened(Path(path)) as code:
-        source = find(code.path, flags, read_env(env or []), read_secrets(secret or []), Path(path))
-        with Client(url, token) as client:
+        found = find(code.path, flags, read_env(env or []), read_secrets(secret or []), Path(path))
+        say = (lambda _: None) if as_json else (lambda text: console(stderr=True).print(marked("[dim]{}[/]", text)))
+        with ready(found, say) as source, Client(url, token) as client:
             done = send(client, source, path, code.notes, allow_source_builds=allow_source_builds, quiet=as_json)
     if as_json:
         show_json(done)
