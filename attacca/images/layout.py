@@ -25,6 +25,7 @@ from attacca.images.core.manifests import (
     read,
 )
 from attacca.images.core.names import is_repository, is_tag
+from attacca.images.packing import encode
 from attacca.images.store import ImageStore
 
 INDEX, LAYOUT, SAVED = "index.json", "oci-layout", "manifest.json"
@@ -113,6 +114,11 @@ def opened(path: Path) -> Iterator[Files]:
         raise NotFound(f"there is no {path}", "check the path") from None
     except (tarfile.TarError, EOFError, ValueError, RecursionError) as error:
         raise BadImage(f"{path} cannot be read: {error}", HINT) from None
+
+
+def is_layout(path: Path) -> bool:
+    """Is this directory the OCI's layout of an image?"""
+    return (path / LAYOUT).is_file() and (path / INDEX).is_file()
 
 
 def load(path: Path, store: ImageStore, repository: str, tag: str) -> Descriptor:
@@ -216,12 +222,6 @@ def _from_docker(files: Files, store: ImageStore, repository: str) -> Descriptor
 def _kind(layer: Path) -> str:
     with layer.open("rb") as file:
         return TAR_LAYER + ("+gzip" if file.read(2) == b"\x1f\x8b" else "")
-
-
-def encode(manifest: Manifest) -> bytes:
-    """As it is kept: the same to the byte each time, and without what it does not say."""
-    said = {key: value for key, value in msgspec.to_builtins(manifest).items() if value not in ("", {}, None)}
-    return msgspec.json.encode(said, order="sorted")
 
 
 def write(file: IO[bytes], blobs: Blobs, digest: str, manifest: Manifest, names: Iterable[str]) -> None:

@@ -1,7 +1,6 @@
 """Images as a whole: what is pushed or read is checked and kept, and becomes a root file system when one is needed."""
 
 import asyncio
-import os
 import platform
 import shutil
 import tempfile
@@ -33,12 +32,13 @@ from attacca.images.core.manifests import (
 from attacca.images.core.names import SHA256, digits, filed, is_digest
 from attacca.images.core.room import Kept, going
 from attacca.images.shelves import Shelved, Shelves
-from attacca.images.unpack import Layer, unpack
+from attacca.images.unpack import Tar, unpack
 from attacca.model.image import ImageConfig, UnpackedImage
 
 MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
 FRESH_S = 3600.0  # so long a blob may wait for the manifest that names it
 GB = 1 << 30
+BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
 class ImageLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,6 +60,7 @@ class ImageStore:
         self.blobs = Blobs(directory / "blobs", tmp)
         self.shelves = Shelves(directory / "repositories", tmp)
         self._roots, self._tmp = directory / "rootfs", tmp
+        self._boot = directory / "boot"  # of the machine, since which root file systems are whole
         self._limits = limits or ImageLimits()
         self._unpacking: dict[str, asyncio.Task[None]] = {}  # by digest
 
@@ -67,8 +68,13 @@ class ImageStore:
         return f"<ImageStore {len(self._unpacking)} images unpacked now>"
 
     def open(self) -> None:
-        """Blocking: its places are made."""
+        """Blocking: its places are made. Only what images consist of is brought to the disk; what was unpacked before
+        the machine stopped may not be whole, and is unpacked anew."""
         self.blobs.open()
+        now, then = BOOT.read_text(), self._boot.read_text() if self._boot.exists() else ""
+        if now != then:
+            shutil.rmtree(self._roots, ignore_errors=True)
+            self._boot.write_text(now)
         self._roots.mkdir(mode=0o755, parents=True, exist_ok=True)
 
     # What is kept.
@@ -161,12 +167,11 @@ class ImageStore:
         for layer, diff_id in zip(manifest.layers, ids, strict=True):
             if self.blobs.size(layer.digest) is None:
                 raise NotFound(f"the layer {layer.digest[:19]} does not lie here", "push the image again")
-            layers.append(Layer(self.blobs.path(layer.digest), compression(layer), diff_id))
+            layers.append(Tar(self.blobs.path(layer.digest), compression(layer), diff_id))
         made = Path(tempfile.mkdtemp(dir=self._tmp, prefix="rootfs-"))
         try:
             made.chmod(0o755)
             unpack(layers, made, self._limits.image)
-            os.sync()
             made.rename(root)
         except OSError as error:
             if not root.is_dir():  # else somebody else was as quick

@@ -39,7 +39,7 @@ class _Bounded(tarfile.TarInfo):
         return found
 
 
-class Layer(msgspec.Struct, frozen=True):
+class Tar(msgspec.Struct, frozen=True):
     """`compression` is gzip, or none; `diff_id` the digest of what is inside."""
 
     path: Path
@@ -52,7 +52,7 @@ class Unpacked(msgspec.Struct, frozen=True):
     bytes: int
 
 
-def unpack(layers: Sequence[Layer], into: Path, limits: Limits) -> Unpacked:
+def unpack(layers: Sequence[Tar], into: Path, limits: Limits) -> Unpacked:
     """Blocking. Into an empty directory, layer upon layer.
 
     Raises:

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from attacca.errors import BadConfig, StateCorrupt, StateUnavailable
-from attacca.model.function import Artefact
+from attacca.model.function import Artefact, Image
 
 SYNC_EACH = 200  # up to so many files are synced one by one; beyond, the whole file system is
 
@@ -76,6 +76,9 @@ class StateDir:
 
     def missing(self, artefact: Artefact) -> list[Path]:
         """What of it is not there."""
+        if isinstance(artefact, Image):
+            blob = self.images / "blobs" / artefact.digest
+            return [] if blob.is_file() else [blob]
         paths = [
             directory / digest for directory, digest in zip((self.code, self.bundles), artefact.digests, strict=False)
         ]
