@@ -26,7 +26,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export HATCH_BUILD_NO_HOOKS := true
 unexport PYTHONDONTWRITEBYTECODE  # tests are compiled once, and not for every run
 
-.PHONY: help run test check pure long live heart fuzz chaos languages swarm bench lab fmt docs compile clean
+.PHONY: help run test check pure long live heart fuzz chaos registry languages swarm bench lab fmt docs compile clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ fuzz: $(VENV)/.dev ## Bad input at every door, cut down where it does harm; MINU
 chaos: $(VENV)/.dev ## Kill, stop and cut off planes and store of a live cluster under load, for root; FAULTS=leader:kill, STORE=etcd, RATE=
 	@scripts/debian.sh iproute2 nftables redis-server etcd-server
 	@$(BIN)/python -m tests.chaos --faults '$(FAULTS)' $(STORE:%=--store %) $(RATE:%=--rate %)
+
+registry: $(VENV)/.dev ## Hold the registry of images to the OCI's own suite, which Go builds
+	@scripts/registry.sh $(abspath $(BIN)/python)
 
 languages: $(VENV)/.dev ## Build the programs of examples/programs, run each as a function, and say what it costs; ONLY=go
 	@$(BIN)/python -m tests.languages $(ONLY)

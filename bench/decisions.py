@@ -43,6 +43,7 @@ class Both(msgspec.Struct):
     is_cordoned: bool = False
     queued: int = 0
     running: int = 0
+    waiting: int = 0
     limit: int = 64
     cores: int = 8
     heard_at: float = 0.0

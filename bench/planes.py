@@ -28,7 +28,7 @@ def apart(rounds: int, calls: int) -> Iterator[Result]:
     p50 = []
     with ExitStack() as both:
         together = both.enter_context(attacca("--memory", MEMORY_MB))
-        joined = both.enter_context(attacca("--workers", "1", "--gateways", "1", "--memory", MEMORY_MB))
+        joined = both.enter_context(attacca("--workers", "1", "--gateways", "1", "--apart", "--memory", MEMORY_MB))
         for server in (together, joined):
             _echo(server, 1)
         for _ in range(rounds):

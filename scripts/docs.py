@@ -50,7 +50,7 @@ MEANING = {
     "env": f"environment variables, set before the code is imported; {ENV_KB} KB of them at most",
     "runtime": "`process`: Python; `custom`: the program `bootstrap`, in [any language](#other-languages); "
     "`wasm`: a module or component of [WebAssembly](#webassembly); "
-    "`auto`: by what lies there",
+    "`container`: an [image](#container-images); `auto`: by what it is",
     "secrets": "what of [the secrets](#secrets) it is given, and how",
     "min_sandboxes": "so many are kept, idle or not",
     "max_sandboxes": "never more than this; unset: as many as memory holds",

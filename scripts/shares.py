@@ -25,7 +25,9 @@ FRUGAL = [
     *(f"-pno:{unused}" for unused in ("doctest", "junitxml", "legacypath", "pastebin", "setuponly", "setupplan")),
     *(f"-pno:{unused}" for unused in ("subtests", "unittest", "xdist", "xdist.looponfail", "pytest_cov")),
 ]
-COMMON = ["attacca.cli.serve.server", "attacca.workflow.http", "hypothesis.strategies"]  # a third of all imports
+COMMON = [  # a third of all imports, and what Litestar asks for when the first application is made
+    *("attacca.cli.serve.server", "attacca.workflow.http", "hypothesis.strategies", "litestar.plugins.pydantic"),
+]
 LAW = 150  # bytes of other tests that take as long as one @given
 MOST = 8  # processes: each takes a while to start
 NOTHING = 5  # pytest found none to run, which is right where another process did

@@ -25,6 +25,7 @@ VERBS = {  # in the order of the help: panel, where its module is, and what it d
     "init": (RUN, "functions", "Write a new function to start from."),
     "dev": (RUN, "functions", "Deploy a function, and again on every save; stream its logs."),
     "deploy": (FUNCTIONS, "functions", "Deploy a file or a directory as a function."),
+    "build": (FUNCTIONS, "functions", "Make an image of a directory, without a daemon."),
     "invoke": (FUNCTIONS, "functions", "Invoke a function; with -n, many times, with a summary."),
     "call": (FUNCTIONS, "functions", "Look at asynchronous calls, wait for their answers, cancel them."),
     "dead": (FUNCTIONS, "functions", "List asynchronous calls that failed for good; try them anew, delete them."),

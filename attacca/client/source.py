@@ -21,6 +21,7 @@ BLOCK = 64 * 1024  # of an archive on its way
 OPTIONS = {  # the option of `attacca deploy` that sets each field
     "name": "--name",
     "handler": "--handler",
+    "runtime": "--runtime",
     "memory_mb": "--memory",
     "timeout_s": "--timeout",
     "first_byte_s": "--first-byte",
@@ -31,7 +32,6 @@ OPTIONS = {  # the option of `attacca deploy` that sets each field
     "cpus": "--cpus",
     "queue": "--queue",
     "network": "--network",
-    "runtime": "--runtime",
     "idempotent": "--idempotent",
 }
 
@@ -63,11 +63,12 @@ def find(
         raise NotFound(f"{str(path)!r} does not exist", "attacca init DIR writes a function to start from")
     if path.is_file() and path.suffix not in (".py", MODULE):
         raise BadFunction(
-            f"{str(path)!r} is no Python file and no .wasm", "deploy a .py file, a directory with one, or a .zip of it"
+            f"{str(path)!r} is no Python file and no .wasm",
+            "deploy a .py file, a directory with one, a .zip of it, or an image",
         )
     if path.is_dir() and not os.access(path, os.R_OK | os.X_OK):
         raise BadFunction(f"{str(path)!r} cannot be read: Permission denied", "check its mode")
-    if path.is_dir() and not _has_code(path):
+    if path.is_dir() and not is_layout(path) and not _has_code(path):
         what = f"there is no Python file in {str(path)!r}, no program {PROGRAM}, and no {MODULE} file"
         raise BadFunction(what, f"attacca init {path}")
     named = {"name": layers.Given(default_name(name_of or path), layers.DEFAULT, f"the name of {name_of or path}")}
@@ -76,6 +77,11 @@ def find(
     given |= {f"secrets.{key}": (value, f"--secret {key}") for key, value in (secrets or {}).items()}
     settled = layers.settle(Settings, [named, _file(path), layers.read_flags(given)])
     return Source(path, settled.value)
+
+
+def is_layout(path: Path) -> bool:
+    """Is this directory an image, as the OCI lays it out?"""
+    return (path / "oci-layout").is_file() and (path / "index.json").is_file()
 
 
 def _has_code(path: Path) -> bool:

@@ -36,6 +36,8 @@ class Uploads:
             made = await self._builder.make(upload, lambda _: None, from_source=False)
         finally:
             upload.close()
+        if made.image:
+            raise BadFunction("no event function is made of an image", "send Python or WebAssembly")
         kept: PythonDirectory | WasmModule = PythonDirectory(made.code, made.bundle)
         if await asyncio.to_thread(_is_module, self._builder.place(made.code)):
             kept = WasmModule(made.code)

@@ -1,14 +1,17 @@
 """What images consist of, on the disk, each under the digest of its bytes."""
 
+import asyncio
 import contextlib
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 from attacca.errors import BadImage, NotFound
-from attacca.images.core.names import digest_of, is_digest
+from attacca.images.core.names import SHA256, digest_of, digits, filed, is_digest
+
+PIECE = 256 << 10
 
 
 class Draft:
@@ -40,8 +43,8 @@ class Draft:
         Raises:
             BadImage: that is not what was written; it is gone.
         """
-        if digest != self.digest:
-            found = self.digest
+        found = self._as(digest)
+        if digest != found:
             self.drop()
             raise BadImage(f"what was sent as {digest[:80]} is {found}", "send it again")
         os.fsync(self._handle)
@@ -51,6 +54,14 @@ class Draft:
         target = self._blobs.path(digest)
         os.rename(self._path, target)
         _sync(target.parent)
+
+    def _as(self, digest: str) -> str:
+        """What it is, by the algorithm of that one; any but the usual is computed afterwards."""
+        if digest.startswith(SHA256):
+            return self.digest
+        algorithm = digest.partition(":")[0]
+        with open(self._path, "rb") as file:
+            return f"{algorithm}:{hashlib.file_digest(file, algorithm).hexdigest()}"
 
     def drop(self) -> None:
         if self._handle != -1:
@@ -75,7 +86,7 @@ class Blobs:
 
     def path(self, digest: str) -> Path:
         assert is_digest(digest), digest
-        return self.directory / digest.removeprefix("sha256:")
+        return self.directory / digits(digest)
 
     def size(self, digest: str) -> int | None:
         """None: it is not there."""
@@ -99,11 +110,26 @@ class Blobs:
             raise BadImage(f"{digest[:19]} has more than {most} bytes", "push another image")
         return data
 
+    def use(self, digest: str) -> None:
+        """It counts as new."""
+        with contextlib.suppress(FileNotFoundError):
+            os.utime(self.path(digest))
+
+    async def pieces(self, digest: str, first: int, length: int) -> AsyncIterator[bytes]:
+        """What is in there from `first` on; it ends early where the file does."""
+        file = await asyncio.to_thread(self.path(digest).open, "rb")
+        with file:
+            file.seek(first)
+            while length > 0 and (piece := await asyncio.to_thread(file.read, min(PIECE, length))):
+                length -= len(piece)
+                yield piece
+
     def draft(self) -> Draft:
         return Draft(self)
 
-    def put(self, data: bytes) -> str:
-        digest = digest_of(data)
+    def put(self, data: bytes, like: str = SHA256) -> str:
+        """Its digest, by the algorithm of `like`."""
+        digest = digest_of(data, like)
         if self.size(digest) is None:
             draft = self.draft()
             draft.write(data)
@@ -115,7 +141,7 @@ class Blobs:
         for entry in os.scandir(self.directory):
             with contextlib.suppress(FileNotFoundError):
                 found = entry.stat()
-                yield f"sha256:{entry.name}", found.st_size, found.st_mtime
+                yield filed(entry.name), found.st_size, found.st_mtime
 
     def remove(self, digest: str) -> None:
         self.path(digest).unlink(missing_ok=True)

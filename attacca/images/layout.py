@@ -24,10 +24,12 @@ from attacca.images.core.manifests import (
     Manifest,
     read,
 )
-from attacca.images.core.names import is_repository, is_tag
+from attacca.images.core.names import digest_of, is_repository, is_tag
+from attacca.images.packing import encode
 from attacca.images.store import ImageStore
 
 INDEX, LAYOUT, SAVED = "index.json", "oci-layout", "manifest.json"
+LAID_OUT = b'{"imageLayoutVersion":"1.0.0"}'
 TAR_LAYER = "application/vnd.oci.image.layer.v1.tar"
 NAME = "org.opencontainers.image.ref.name"
 ENTRIES_MOST = 10_000
@@ -115,6 +117,18 @@ def opened(path: Path) -> Iterator[Files]:
         raise BadImage(f"{path} cannot be read: {error}", HINT) from None
 
 
+def named(data: bytes, media_type: str) -> dict[str, bytes]:
+    """The files of a layout with nothing of an image but its manifest: for a store that has the rest."""
+    digest = digest_of(data)
+    index = {"schemaVersion": 2, "manifests": [{"mediaType": media_type, "digest": digest, "size": len(data)}]}
+    return {LAYOUT: LAID_OUT, INDEX: msgspec.json.encode(index, order="sorted"), _place(digest): data}
+
+
+def is_layout(path: Path) -> bool:
+    """Is this directory the OCI's layout of an image?"""
+    return (path / LAYOUT).is_file() and (path / INDEX).is_file()
+
+
 def load(path: Path, store: ImageStore, repository: str, tag: str) -> Descriptor:
     """Blocking. The one image that is in there, for one platform or for several, under this name.
 
@@ -128,7 +142,7 @@ def load(path: Path, store: ImageStore, repository: str, tag: str) -> Descriptor
         if found is None:
             found = _from_docker(files, store, repository)
         data = store.blobs.read(found.digest, MANIFEST_BYTES)
-        return store.put(repository, data, found.media_type, tag).descriptor
+        return store.put(repository, data, found.media_type, (tag,)).descriptor
 
 
 def _from_layout(files: Files, store: ImageStore, repository: str, data: bytes) -> Descriptor:
@@ -218,12 +232,6 @@ def _kind(layer: Path) -> str:
         return TAR_LAYER + ("+gzip" if file.read(2) == b"\x1f\x8b" else "")
 
 
-def encode(manifest: Manifest) -> bytes:
-    """As it is kept: the same to the byte each time, and without what it does not say."""
-    said = {key: value for key, value in msgspec.to_builtins(manifest).items() if value not in ("", {}, None)}
-    return msgspec.json.encode(said, order="sorted")
-
-
 def write(file: IO[bytes], blobs: Blobs, digest: str, manifest: Manifest, names: Iterable[str]) -> None:
     """Blocking. A tar that is the OCI's layout and what `docker load` takes, in one; the same image, the same bytes."""
     names = [name for name in names if _is_named(name)]
@@ -239,7 +247,7 @@ def write(file: IO[bytes], blobs: Blobs, digest: str, manifest: Manifest, names:
     written = {
         INDEX: msgspec.json.encode(index, order="sorted"),
         SAVED: msgspec.json.encode([saved], order="sorted"),
-        LAYOUT: b'{"imageLayoutVersion":"1.0.0"}',
+        LAYOUT: LAID_OUT,
     }
     places = {_place(one): blobs.path(one) for one in (digest, *(part.digest for part in manifest.parts))}
     with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as archive:

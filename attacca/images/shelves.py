@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from attacca.images.core.manifests import Descriptor
+from attacca.images.core.names import digits
 
 PLAIN, TOLD = "/", "~"  # the latter is in no repository's name
 
@@ -42,41 +43,44 @@ class Shelves:
             return []
         return sorted(entry.name.replace(TOLD, PLAIN) for entry in os.scandir(self.directory))
 
+    def is_known(self, repository: str) -> bool:
+        return (self.directory / repository.replace(PLAIN, TOLD)).is_dir()
+
     # Blobs.
 
     def has(self, repository: str, digest: str) -> bool:
-        return (self._of(repository, "blobs") / _hex(digest)).exists()
+        return (self._of(repository, "blobs") / digits(digest)).exists()
 
     def add(self, repository: str, digest: str) -> None:
-        self._put(self._of(repository, "blobs") / _hex(digest), b"")
+        self._put(self._of(repository, "blobs") / digits(digest), b"")
 
     def take(self, repository: str, digest: str) -> bool:
         """Away. Was it there?"""
-        return _unlink(self._of(repository, "blobs") / _hex(digest))
+        return _unlink(self._of(repository, "blobs") / digits(digest))
 
     # Manifests.
 
     def manifest(self, repository: str, digest: str) -> Shelved | None:
         try:
-            data = (self._of(repository, "manifests") / _hex(digest)).read_bytes()
+            data = (self._of(repository, "manifests") / digits(digest)).read_bytes()
         except FileNotFoundError:
             return None
         return msgspec.json.decode(data, type=Shelved)
 
     def put(self, repository: str, shelved: Shelved) -> None:
-        place = self._of(repository, "manifests") / _hex(shelved.descriptor.digest)
+        place = self._of(repository, "manifests") / digits(shelved.descriptor.digest)
         self._put(place, msgspec.json.encode(shelved))
 
     def use(self, repository: str, digest: str) -> None:
         """It counts as used now."""
         with contextlib.suppress(FileNotFoundError):
-            os.utime(self._of(repository, "manifests") / _hex(digest))
+            os.utime(self._of(repository, "manifests") / digits(digest))
 
     def drop(self, repository: str, digest: str) -> bool:
         """With its tags. Was it there?"""
         for tag in [tag for tag, points in self.tags(repository) if points == digest]:
             self.untag(repository, tag)
-        return _unlink(self._of(repository, "manifests") / _hex(digest))
+        return _unlink(self._of(repository, "manifests") / digits(digest))
 
     def manifests(self, repository: str) -> Iterator[tuple[Shelved, float]]:
         """And when each was last used; by digest."""
@@ -137,7 +141,3 @@ def _unlink(place: Path) -> bool:
     except FileNotFoundError:
         return False
     return True
-
-
-def _hex(digest: str) -> str:
-    return digest.removeprefix("sha256:")

@@ -1,11 +1,10 @@
 """Images as a whole: what is pushed or read is checked and kept, and becomes a root file system when one is needed."""
 
 import asyncio
-import os
 import platform
 import shutil
 import tempfile
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import msgspec
@@ -26,17 +25,20 @@ from attacca.images.core.manifests import (
     Platform,
     choose,
     compression,
+    is_elsewhere,
     read,
     read_configuration,
 )
+from attacca.images.core.names import SHA256, digits, filed, is_digest
 from attacca.images.core.room import Kept, going
 from attacca.images.shelves import Shelved, Shelves
-from attacca.images.unpack import Layer, unpack
+from attacca.images.unpack import Tar, unpack
 from attacca.model.image import ImageConfig, UnpackedImage
 
 MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
 FRESH_S = 3600.0  # so long a blob may wait for the manifest that names it
 GB = 1 << 30
+BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
 class ImageLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,6 +60,7 @@ class ImageStore:
         self.blobs = Blobs(directory / "blobs", tmp)
         self.shelves = Shelves(directory / "repositories", tmp)
         self._roots, self._tmp = directory / "rootfs", tmp
+        self._boot = directory / "boot"  # of the machine, since which root file systems are whole
         self._limits = limits or ImageLimits()
         self._unpacking: dict[str, asyncio.Task[None]] = {}  # by digest
 
@@ -65,14 +68,21 @@ class ImageStore:
         return f"<ImageStore {len(self._unpacking)} images unpacked now>"
 
     def open(self) -> None:
-        """Blocking: its places are made."""
+        """Blocking: its places are made. Only what images consist of is brought to the disk; what was unpacked before
+        the machine stopped may not be whole, and is unpacked anew."""
         self.blobs.open()
+        now, then = BOOT.read_text(), self._boot.read_text() if self._boot.exists() else ""
+        if now != then:
+            shutil.rmtree(self._roots, ignore_errors=True)
+            self._boot.write_text(now)
         self._roots.mkdir(mode=0o755, parents=True, exist_ok=True)
 
     # What is kept.
 
-    def put(self, repository: str, data: bytes, media_type: str = "", tag: str = "") -> Shelved:
-        """Blocking. A manifest or an index, once all that it needs has come.
+    def put(
+        self, repository: str, data: bytes, media_type: str = "", tags: Iterable[str] = (), like: str = SHA256
+    ) -> Shelved:
+        """Blocking. A manifest or an index, once all that it needs has come. `like`: by which algorithm it is called.
 
         Raises:
             BadImage: it is none.
@@ -84,7 +94,7 @@ class ImageStore:
         for part in found.parts:
             if not self._has(repository, part, is_index=is_index):
                 raise NotFound(f"{part.digest} is a part of the image, and was not sent", "push it first")
-        digest = self.blobs.put(data)
+        digest = self.blobs.put(data, like)
         artifact = found.artifact_type or (found.config.media_type if isinstance(found, Manifest) else "")
         shelved = Shelved(
             Descriptor(kind, digest, len(data), None, artifact, found.annotations),
@@ -93,32 +103,34 @@ class ImageStore:
             () if is_index else tuple(part.digest for part in found.parts),
         )
         self.shelves.put(repository, shelved)
-        if tag:
+        for tag in tags:
             self.shelves.tag(repository, tag, digest)
         return shelved
 
     def _has(self, repository: str, part: Descriptor, *, is_index: bool) -> bool:
         if is_index:
             return self.shelves.manifest(repository, part.digest) is not None
+        if is_elsewhere(part):
+            return True
         return self.shelves.has(repository, part.digest) and self.blobs.size(part.digest) is not None
 
     def find(self, repository: str, which: str) -> Shelved | None:
         """By tag or by digest. Blocking."""
-        digest = which if which.startswith("sha256:") else self.shelves.tagged(repository, which)
+        digest = which if is_digest(which) else self.shelves.tagged(repository, which)
         return None if digest is None else self.shelves.manifest(repository, digest)
 
     # Root file systems.
 
     async def rootfs(self, digest: str) -> UnpackedImage:
-        """`digest`: of a manifest or an index, without `sha256:`. The same one is unpacked once.
+        """`digest`: of a manifest or an index, without their algorithm. The same one is unpacked once.
 
         Raises:
             NotFound: it does not lie here, or a part of it.
             BadImage: it is damaged, for another platform, or has something in it that is not taken.
             StateUnavailable: the disk does not take it.
         """
-        chosen, manifest = await asyncio.to_thread(self.manifest, f"sha256:{digest}")
-        name = chosen.removeprefix("sha256:")
+        chosen, manifest = await asyncio.to_thread(self.manifest, filed(digest))
+        name = digits(chosen)
         root = self._roots / name
         if not root.is_dir():
             task = self._unpacking.get(name)
@@ -155,12 +167,11 @@ class ImageStore:
         for layer, diff_id in zip(manifest.layers, ids, strict=True):
             if self.blobs.size(layer.digest) is None:
                 raise NotFound(f"the layer {layer.digest[:19]} does not lie here", "push the image again")
-            layers.append(Layer(self.blobs.path(layer.digest), compression(layer), diff_id))
+            layers.append(Tar(self.blobs.path(layer.digest), compression(layer), diff_id))
         made = Path(tempfile.mkdtemp(dir=self._tmp, prefix="rootfs-"))
         try:
             made.chmod(0o755)
             unpack(layers, made, self._limits.image)
-            os.sync()
             made.rename(root)
         except OSError as error:
             if not root.is_dir():  # else somebody else was as quick
@@ -173,16 +184,16 @@ class ImageStore:
 
     def make_room(self, held: Collection[str], now: float, wanted_bytes: int = 0) -> int:
         """Blocking. Blobs that no manifest names go, and if that is not enough, images that nobody holds; how many
-        bytes are free then of what may be had. `held`: digests without `sha256:`; `now`: by the clock on the wall."""
+        bytes are free then of what may be had. `held`: digests without their algorithm; `now`: by the wall's clock."""
         sizes = {digest: size for digest, size, _ in self.blobs.all()}
         total = sum(sizes.values())
         kept = self._kept(sizes)
-        gone = going([*kept.values()], {f"sha256:{one}" for one in held}, total + wanted_bytes - self._limits.bytes)
+        gone = going([*kept.values()], {filed(one) for one in held}, total + wanted_bytes - self._limits.bytes)
         left = [kept.pop(digest) for digest in gone]
         for digest in gone:
             for repository in self.shelves.repositories():
                 self.shelves.drop(repository, digest)
-            shutil.rmtree(self._roots / digest.removeprefix("sha256:"), ignore_errors=True)
+            shutil.rmtree(self._roots / digits(digest), ignore_errors=True)
         wanted = {digest for one in kept.values() for digest in one.blobs}
         old = {digest for digest, _, came_at in self.blobs.all() if came_at < now - FRESH_S}
         for digest in old.union(*(one.blobs for one in left)) - wanted:

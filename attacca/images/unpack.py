@@ -39,7 +39,7 @@ class _Bounded(tarfile.TarInfo):
         return found
 
 
-class Layer(msgspec.Struct, frozen=True):
+class Tar(msgspec.Struct, frozen=True):
     """`compression` is gzip, or none; `diff_id` the digest of what is inside."""
 
     path: Path
@@ -52,7 +52,7 @@ class Unpacked(msgspec.Struct, frozen=True):
     bytes: int
 
 
-def unpack(layers: Sequence[Layer], into: Path, limits: Limits) -> Unpacked:
+def unpack(layers: Sequence[Tar], into: Path, limits: Limits) -> Unpacked:
     """Blocking. Into an empty directory, layer upon layer.
 
     Raises:
@@ -63,10 +63,10 @@ def unpack(layers: Sequence[Layer], into: Path, limits: Limits) -> Unpacked:
     for layer in layers:
         tree.begin()
         with layer.path.open("rb") as file:
-            source = Inside(file, layer.compression, room)
+            source = Inside(file, layer.compression, room, layer.diff_id.partition(":")[0])
             entries += _put(tree, source, limits.entries - entries)
             source.drain()
-            if f"sha256:{source.digest}" != layer.diff_id:
+            if source.digest != layer.diff_id:
                 raise BadImage(f"a layer is not what the image says it is: {layer.path.name[:12]}", HINT)
             room -= source.size
     return Unpacked(entries, limits.unpacked_bytes - room)
@@ -112,12 +112,12 @@ def _perform(tree: Tree, archive: tarfile.TarFile, entry: tarfile.TarInfo) -> No
 class Inside:
     """What is in a layer, as it is read; counted, and hashed."""
 
-    def __init__(self, packed: IO[bytes], compression: str, most: int) -> None:
+    def __init__(self, packed: IO[bytes], compression: str, most: int, algorithm: str = "sha256") -> None:
         self.size = 0
         self._packed = packed
         self._inflater = zlib.decompressobj(wbits=31) if compression == "gzip" else None
         self._most = most
-        self._hash = hashlib.sha256()
+        self._hash = hashlib.new(algorithm)
         self._rest = b""  # of what is packed
         self._ready = b""
 
@@ -126,7 +126,7 @@ class Inside:
 
     @property
     def digest(self) -> str:
-        return self._hash.hexdigest()
+        return f"{self._hash.name}:{self._hash.hexdigest()}"
 
     def read(self, size: int) -> bytes:
         pieces, wanted = [], size

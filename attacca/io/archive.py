@@ -56,18 +56,22 @@ def pack_into(path: Path, file: IO[bytes]) -> list[str]:
         BadRequest: something in it cannot be packed; it is named.
         PayloadTooLarge: it is more than a server takes.
     """
-    notes: list[str] = []
+    files, notes = files_of(path)
+    _write(files, file)
+    return notes
+
+
+def files_of(path: Path) -> tuple[list[tuple[str, Path]], list[str]]:
+    """What `pack_into` packs, by the names that it has then, and what one should know of it; raises what that does."""
     if path.is_dir():
         walk = _Walk(path)
         files, notes = walk.files(), walk.notes
         if not files:
             raise BadRequest(f"there is nothing to deploy in {path}", "put the code there, or check .attaccaignore")
-    elif path.is_file():
-        files, notes = [(path.name, path)], _beside(path)
-    else:
-        raise NotFound(f"there is no file or directory {path}", "check the path")
-    _write(files, file)
-    return notes
+        return files, notes
+    if path.is_file():
+        return [(path.name, path)], _beside(path)
+    raise NotFound(f"there is no file or directory {path}", "check the path")
 
 
 def _beside(path: Path) -> list[str]:

@@ -57,10 +57,11 @@ class Network(StrEnum):
 class RuntimeKind(StrEnum):
     """What runs a function."""
 
-    AUTO = "auto"  # a program where there is one called `bootstrap` and no Python beside it, WebAssembly, or Python
+    AUTO = "auto"  # by what it is: an image, a program called `bootstrap` with no Python beside it, WebAssembly, Python
     PROCESS = "process"  # Python, imported
     CUSTOM = "custom"  # the program `bootstrap`, in any language
     WASM = "wasm"  # a module or a component of WebAssembly
+    CONTAINER = "container"  # an image, whose program serves HTTP on $PORT
 
 
 class Scheduling(StrEnum):
@@ -283,7 +284,7 @@ class PythonDirectory(msgspec.Struct, frozen=True, tag="python"):
 
 
 class Image(msgspec.Struct, frozen=True, tag="image"):
-    """A root file system with an agent in it."""
+    """A root file system with a program in it, by the sha256 of its manifest."""
 
     what: ClassVar[str] = "an image"
     digest: str

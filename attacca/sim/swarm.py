@@ -39,6 +39,7 @@ FAULTS: Final = (
     "partition", "clock_skew",
 )  # fmt: skip
 OF_PLANES: Final = ("worker_stop", "gateway_crash", "control_stop", "store_down", "store_slow")
+BALANCERS: Final = [name for name in BALANCING if name != "own_first"]  # no process has a worker and a gateway
 LENGTH_S: Final = 20.0
 PATIENCE_S: Final = 15.0  # of every clock: whatever gets lost, an answer comes
 AGAIN_EVERY: Final = 10  # of so many seeds one is run twice: the same seed must give the same events
@@ -146,7 +147,7 @@ def _system(chance: Random) -> System:
         queueing=Choice(policy=chance.choice(list(QUEUEING))),
         concurrency=Choice(policy=chance.choice(list(CONCURRENCY)), options={"count": chance.choice((1, 2, 16))}),
         keepalive=Choice(policy=keepalive, options={"idle_s": chance.choice((0, 1, 30))} if keepalive == "ttl" else {}),
-        balancing=Choice(policy=chance.choice(list(BALANCING))),
+        balancing=Choice(policy=chance.choice(BALANCERS)),
         templates=chance.random() < 0.5,
     )
 

@@ -37,13 +37,13 @@ def sha(data: bytes) -> str:
     return f"sha256:{hashlib.sha256(data).hexdigest()}"
 
 
-def parts(*layers: bytes, runs: dict[str, object] | None = None) -> tuple[list[bytes], bytes]:
+def parts(*layers: bytes, runs: dict[str, object] | None = None, level: int = 9) -> tuple[list[bytes], bytes]:
     """The blobs of an image, its configuration first, and its manifest."""
     config = json.dumps({
         "architecture": "", "os": "linux", "config": runs or {"Cmd": ["/bin/run"], "Env": None},
         "rootfs": {"type": "layers", "diff_ids": [sha(one) for one in layers]},
     }).encode()  # fmt: skip
-    blobs = [config, *(gzip.compress(one, mtime=0) for one in layers)]
+    blobs = [config, *(gzip.compress(one, level, mtime=0) for one in layers)]
     kinds = [OCI_CONFIG] + [OCI_LAYER] * len(layers)
     told = [{"mediaType": kind, "digest": sha(one), "size": len(one)} for kind, one in zip(kinds, blobs, strict=True)]
     manifest = {"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": told[0], "layers": told[1:]}
@@ -61,7 +61,7 @@ def push(images: ImageStore, repository: str, *layers: bytes, tag: str = "latest
     blobs, manifest = parts(*layers)
     for blob in blobs:
         images.shelves.add(repository, images.blobs.put(blob))
-    return images.put(repository, manifest, tag=tag).descriptor.digest.removeprefix("sha256:")
+    return images.put(repository, manifest, tags=(tag,)).descriptor.digest.removeprefix("sha256:")
 
 
 def saved(*layers: bytes) -> bytes:

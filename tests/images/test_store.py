@@ -33,7 +33,7 @@ def test_of_an_index_this_machines(tmp_path: Path) -> None:
     digest = push(images, "fn", layer(entry("a")))
     told = {"mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": f"sha256:{digest}", "size": 1}
     index = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [told]}
-    found = images.put("fn", json.dumps(index).encode(), tag="all")
+    found = images.put("fn", json.dumps(index).encode(), tags=("all",))
     assert images.manifest(found.descriptor.digest)[0] == f"sha256:{digest}"
     assert images.find("fn", "all") == found
     with pytest.raises(NotFound, match="was not sent"):

@@ -72,7 +72,7 @@ def test_what_cannot_be_packed_is_named(tmp_path: Path) -> None:
 def test_what_is_large_is_not_held_in_memory(tmp_path: Path) -> None:
     (tmp_path / "main.py").write_text("pass\n")
     with (tmp_path / "large.bin").open("wb") as file:
-        file.truncate(12 << 20)
+        file.truncate(5 << 20)
     tracemalloc.start()
     try:
         with packed(tmp_path) as archive:

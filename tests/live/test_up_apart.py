@@ -1,4 +1,4 @@
-"""`attacca up --workers 2 --gateways 2`: processes of their own, of which any may die, and none is left."""
+"""`attacca up --workers 2 --gateways 2`: several processes, of which any may die, and none is left."""
 
 import os
 import signal
@@ -14,7 +14,13 @@ ECHO = "def echo(n=0):\n    return n"
 
 
 @pytest.fixture
-def whole(tmp_path: Path) -> Iterator[Whole]:
+def apart(tmp_path: Path) -> Iterator[Whole]:
+    with running(tmp_path / "state", *OPTIONS, "--apart") as up:
+        yield up
+
+
+@pytest.fixture
+def paired(tmp_path: Path) -> Iterator[Whole]:
     with running(tmp_path / "state", *OPTIONS) as up:
         yield up
 
@@ -32,13 +38,12 @@ def admin(whole: Whole) -> Whole:
     return whole
 
 
-def test_each_that_dies_is_started_anew_and_nothing_is_left_after_the_end(whole: Whole) -> None:
+def kill(whole: Whole, names: tuple[str, ...]) -> None:
+    """One after the other, and calls are answered meanwhile; then all are there again."""
     gateways = whole.port
     admin(whole).function("echo", ECHO)
-    planes: dict[str, int] = whole.info["planes"]
-    assert set(planes) == {"control", "worker-1", "worker-2", "gateway-1", "gateway-2"}
-    for name in ("worker-1", "gateway-1", "control"):
-        os.kill(planes[name], signal.SIGKILL)
+    for name in names:
+        os.kill(whole.info["planes"][name], signal.SIGKILL)
         whole.port = gateways
 
         def answers() -> bool:
@@ -58,13 +63,22 @@ def test_each_that_dies_is_started_anew_and_nothing_is_left_after_the_end(whole:
 
     until(all_there, "control is there again, and both workers are")
     until(lambda: len(whole.get("/api/info")["gateways"]) == 2, "both gateways are")
-    whole.stop()
+    whole.port = gateways
+
+
+def test_each_that_dies_is_started_anew_and_nothing_is_left_after_the_end(apart: Whole) -> None:
+    planes: dict[str, int] = apart.info["planes"]
+    assert set(planes) == {"control", "worker-1", "worker-2", "gateway-1", "gateway-2"}
+    assert len(set(planes.values())) == 5
+    kill(apart, ("worker-1", "gateway-1", "control"))
+    apart.stop()
     assert [name for name, pid in planes.items() if alive(pid)] == []
 
 
-def test_nothing_is_left_when_it_is_killed(whole: Whole) -> None:
-    admin(whole).function("echo", ECHO)
-    planes: dict[str, int] = whole.info["planes"]
-    whole.family()
-    whole.kill()
+def test_a_pair_dies_as_one_and_nothing_is_left_when_all_are_killed(paired: Whole) -> None:
+    planes: dict[str, int] = paired.info["planes"]
+    assert planes["gateway-1"] == planes["worker-1"] != planes["gateway-2"] == planes["worker-2"]
+    kill(paired, ("worker-1",))
+    paired.family()
+    paired.kill()
     until(lambda: not [pid for pid in planes.values() if alive(pid)], "all planes have ended")

@@ -138,7 +138,7 @@ def test_the_example_counts_words(whole: Whole) -> None:
     with Client(f"http://127.0.0.1:{whole.port}") as client:
         view = begun(client, read(ROOT / "examples" / "workflows" / "words"), lambda _: None)
         assert {row["state"] for row in view["instances"]} == {"up"}
-        log = whole._state / "resources" / "words.log"
+        log = whole.state / "resources" / "words.log"
         until(
             lambda: log.exists() and log.read_text().splitlines() == ["14/14", "7/21", "0/21", "11/32"],
             "all is counted",

@@ -66,13 +66,13 @@ class Onlooker:
     """Sees the processes and cgroups of a server from outside."""
 
     def __init__(self, pid: int, state: Path) -> None:
-        self.pid, self._state = pid, state
+        self.pid, self.state = pid, state
         self._family: dict[int, str] = {}
 
     def family(self) -> dict[int, str]:
         """Every process that belongs to it now, and when each began; remembered for `left`. Keeper and zygote see where
         its code lies; sandboxes do not, and are known by whose children they are."""
-        mark = f"{self._state.resolve()}/code"
+        mark = f"{self.state.resolve()}/code"
         pids = [pid for pid in _pids() if pid != self.pid]
         ours = {pid for pid, began in self._family.items() if _began(pid) == began}
         for pid in pids:

@@ -4,6 +4,7 @@ from attacca.kernel.rand import Streams
 from attacca.model.resources import Resources
 from attacca.policy.balancing.ch_bl import ChBl
 from attacca.policy.balancing.ch_rlu import ChRlu
+from attacca.policy.balancing.own_first import OwnFirst
 from attacca.policy.balancing.pull import Pull
 from attacca.policy.balancing.random import Random
 from attacca.policy.balancing.round_robin import RoundRobin
@@ -132,6 +133,7 @@ def test_scaling() -> None:
         (ChBl(), "<Bounded 2 workers>"),
         (ChRlu(), "<Ceiled 2 workers, <Favour 0 of 1 functions>>"),
         (ChRlu(like="code"), "<Chained 2 workers, 1 chains>"),
+        (OwnFirst(worker="ant"), "<Own with its worker, 1 others>"),
         (Pull(), "<Queues 2 workers, 1 functions>"),
         (Random(), "<Lots 2 workers>"),
         (RoundRobin(), "<Turns 2 workers, last ant>"),

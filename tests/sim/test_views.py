@@ -22,6 +22,7 @@ from attacca.sim.platform.world import World, balancer_of
 from attacca.sim.record.event_log import EventLog
 from attacca.sim.record.invocation import SimulatedInvocation
 from attacca.sim.swarm import draw
+from attacca.worker.core.phases import Position
 from tests.worker.recount import Recount, ewma, same
 from tests.written import as_written
 
@@ -37,7 +38,7 @@ class Watched:
         self._ran_s: dict[str, list[float]] = {}
         self.world: World | None = None
         self._core: GatewayCore | None = None
-        self.said: dict[str, tuple[Resources, int]] = {}  # free, and the limit, when each last spoke of itself
+        self.said: dict[str, tuple[Resources, int, int]] = {}  # free, limit, waiting, when each last spoke of itself
         self.wanting: dict[str, int] = {}  # a core, likewise
         self.looks = self.idle = 0
 
@@ -83,7 +84,7 @@ class Watched:
         assert worker.free.fits(worker.capacity)
         if not self._is_instant:
             return
-        assert (worker.free, worker.limit) == self.said[worker.name]
+        assert (worker.free, worker.limit, worker.waiting) == self.said[worker.name]
         assert worker.load is not None
         assert worker.load.memory_free_mb == worker.free.memory_mb
         assert worker.load.cpu_share == min(1.0, self.wanting[worker.name] / worker.cores)
@@ -118,7 +119,9 @@ def listen(node: SimulatedWorker, watched: Watched) -> None:
 
     def view() -> WorkerView:
         held = total(copy.resources for copy in node.runtime.instances.values())
-        watched.said[node.name] = (node.config.resources - held, node.core.scheduler.limit)
+        scheduler = node.core.scheduler
+        waiting = sum(item.position is not Position.RUNNING for item in scheduler.items.values())
+        watched.said[node.name] = (node.config.resources - held, scheduler.limit, waiting)
         watched.wanting[node.name] = wanting(node)
         return plain()
 

@@ -1,4 +1,4 @@
-"""`attacca deploy`: code becomes a function, step by step before one's eyes."""
+"""`attacca deploy`: code, or an image, becomes a function, step by step before one's eyes."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -15,13 +15,15 @@ EXAMPLES = """
 attacca deploy hello.py
 attacca deploy ./shop --name shop --memory 512 --concurrency 20
 attacca deploy ./fetcher --network host --timeout 10 --env API=https://example.org
+attacca deploy image.tar --name shop --memory 256
 attacca deploy shop.zip --handler shop.web:app
 attacca deploy shout.wasm
 attacca deploy ./shop --json | jq .url
 """
 
 CodePath = Annotated[
-    str, typer.Argument(metavar="PATH", help="A Python or .wasm file, a directory, or a .zip.", show_default=False)
+    str,
+    typer.Argument(metavar="PATH", help="A Python or .wasm file, a directory, a .zip, an image.", show_default=False),
 ]
 NewName = Annotated[str | None, typer.Option("--name", metavar="NAME", help="Default: the file's or directory's name.")]
 Handler = Annotated[str | None, typer.Option("--handler", metavar="MODULE:NAME", help="Default: found by itself.")]
@@ -38,7 +40,8 @@ Cpus = Annotated[float | None, typer.Option("--cpus", metavar="N", help="Default
 Queue = Annotated[int | None, typer.Option("--queue", metavar="N", help="May wait at once. Default: 100.")]
 Net = Annotated[str | None, typer.Option("--network", metavar="none|host", help="What it reaches. Default: none.")]
 Kind = Annotated[
-    str | None, typer.Option("--runtime", metavar="KIND", help="process, custom or wasm. Default: by what lies there.")
+    str | None,
+    typer.Option("--runtime", metavar="KIND", help="process, custom, wasm or container. Default: by what it is."),
 ]
 Idempotent = Annotated[
     bool | None, typer.Option("--idempotent/--not-idempotent", help="May run twice: retried when its sandbox is lost.")
@@ -70,12 +73,14 @@ def run(
     token: Token = "",
     as_json: Json = False,
 ) -> None:
-    """Deploy a Python file, a module of WebAssembly, a directory, or a .zip of one as a function.
+    """Deploy a Python file, a module of WebAssembly, a directory, a .zip of one, or an image as a function.
 
+    An image is a directory or a .tar as the OCI lays it out; its program is to serve HTTP on $PORT.
     Settings may stand in function.toml in the directory; options win. The code is imported once before it is
     accepted: when that fails, you see why, and what was deployed before stays.
     """
     from attacca.cli.functions.zipped import opened
+    from attacca.client.component import ready
     from attacca.client.source import find
 
     flags = {
@@ -84,8 +89,9 @@ def run(
         "cpus": cpus, "queue": queue, "network": network, "runtime": runtime, "idempotent": idempotent,
     }  # fmt: skip
     with opened(Path(path)) as code:
-        source = find(code.path, flags, read_env(env or []), read_secrets(secret or []), Path(path))
-        with Client(url, token) as client:
+        found = find(code.path, flags, read_env(env or []), read_secrets(secret or []), Path(path))
+        say = (lambda _: None) if as_json else (lambda text: console(stderr=True).print(marked("[dim]{}[/]", text)))
+        with ready(found, say) as source, Client(url, token) as client:
             done = send(client, source, path, code.notes, allow_source_builds=allow_source_builds, quiet=as_json)
     if as_json:
         show_json(done)

@@ -1,8 +1,12 @@
-"""A .zip of code, as people make them for other clouds: unpacked with care into a directory that is gone afterwards."""
+"""A .zip of code, as people make them for other clouds, or a .tar that is an image: unpacked with care into a directory
+that is gone afterwards."""
 
 import contextlib
+import re
+import shutil
 import stat
 import struct
+import tarfile
 import tempfile
 import zipfile
 import zlib
@@ -10,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO, NamedTuple
 
+from attacca.client.source import is_layout
 from attacca.control.config import ArchiveLimits
 from attacca.control.core.archive import Intake, Item
 from attacca.errors import BadRequest, PayloadTooLarge
@@ -21,6 +26,9 @@ LINK_BYTES = 4096
 LEFT_OUT = ("__MACOSX", ".DS_Store")
 UNIX = 3  # what made an entry
 HINT = "make it anew: zip -r code.zip . -x '.*'"
+IMAGES = (".tar", ".tar.gz", ".tgz")
+LAID_OUT = re.compile(r"oci-layout|index\.json|function\.toml|blobs/sha256/[0-9a-f]{64}")
+OF_IMAGE = "skopeo copy SOURCE oci-archive:image.tar; docker save does it too since version 25"
 NO_LINK = "put there what it points to"
 DAMAGED = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, OverflowError, IndexError, RuntimeError)
 
@@ -32,13 +40,14 @@ class Opened(NamedTuple):
 
 @contextlib.contextmanager
 def opened(path: Path) -> Iterator[Opened]:
-    """The directory to deploy: of a .zip its contents, else the path as it is.
+    """The directory to deploy: of a .zip or an image its contents, else the path as it is.
 
     Raises:
         BadRequest: it is no archive, or has something in it that is not taken.
         PayloadTooLarge: it is over a limit.
     """
-    if path.suffix.lower() != ".zip" or not path.is_file():
+    is_image = path.name.lower().endswith(IMAGES)
+    if not (is_image or path.suffix.lower() == ".zip") or not path.is_file():
         yield Opened(path)
         return
     with tempfile.TemporaryDirectory(prefix="attacca-") as room:
@@ -46,10 +55,10 @@ def opened(path: Path) -> Iterator[Opened]:
         into.mkdir()
         try:
             with path.open("rb") as file:
-                unpack(file, into, LIMITS, path.name)
+                (unpack_image if is_image else unpack)(file, into, LIMITS, path.name)
         except OSError as error:
             raise BadRequest(f"{path} cannot be unpacked: {error.strerror or error}", f"check it, and {room}") from None
-        top = _only_directory(into)
+        top = None if is_image else _only_directory(into)
         if top is None:
             yield Opened(into)
         else:
@@ -68,6 +77,33 @@ def unpack(packed: IO[bytes], into: Path, limits: ArchiveLimits, name: str) -> N
             _extract(archive, into, limits)
     except DAMAGED as error:
         raise BadRequest(f"{name} is no .zip, or damaged: {error}", HINT) from None
+
+
+def unpack_image(packed: IO[bytes], into: Path, limits: ArchiveLimits, name: str) -> None:
+    """Write what the OCI's layout consists of into an empty directory, and leave out what is beside it.
+
+    Raises:
+        BadRequest, PayloadTooLarge: as above.
+    """
+    room = limits.unpacked_mb << 20
+    try:
+        with tarfile.open(fileobj=packed) as archive:
+            for entry in archive:
+                named = entry.name.removeprefix("./")
+                if not entry.isreg() or LAID_OUT.fullmatch(named) is None:
+                    continue
+                room -= entry.size
+                if room < 0:
+                    raise PayloadTooLarge(f"{name} holds more than {limits.unpacked_mb} MB", "deploy a smaller image")
+                target, source = into / named, archive.extractfile(entry)
+                assert source is not None
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with source, target.open("wb") as file:
+                    shutil.copyfileobj(source, file, CHUNK)
+    except (tarfile.TarError, *DAMAGED) as error:
+        raise BadRequest(f"{name} is no .tar, or damaged: {error}", OF_IMAGE) from None
+    if not is_layout(into):
+        raise BadRequest(f"there is no image in {name}, as the OCI lays it out", OF_IMAGE)
 
 
 def _expect_few(packed: IO[bytes], limits: ArchiveLimits, name: str) -> None:

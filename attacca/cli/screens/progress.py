@@ -77,6 +77,21 @@ def ticking(what: str, total: int | None = None, *, quiet: bool) -> Iterator[Cal
         yield lambda: progress.advance(task)
 
 
+@contextmanager
+def counted(what: str, *, quiet: bool) -> Iterator[Callable[[int], None]]:
+    """A call that says: so many more bytes are done."""
+    if quiet or not console(stderr=True).is_terminal:
+        yield lambda _: None
+        return
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+    columns = (TextColumn(what), BarColumn(24), DownloadColumn(), TransferSpeedColumn())
+    progress = Progress(*columns, console=console(stderr=True), transient=True)
+    task = progress.add_task(what, total=None)
+    with progress:
+        yield lambda size: progress.advance(task, size)
+
+
 def counting(total: int, *, quiet: bool) -> tuple[Callable[[], None], Callable[[], None]]:
     """Two calls: one more is done, and all are. A bar on a terminal, nothing elsewhere."""
     if quiet or not console(stderr=True).is_terminal:

@@ -37,6 +37,7 @@ from attacca.policy.queueing import QUEUEING
 from attacca.policy.slots import SLOTS
 from attacca.worker.config import WorkerConfig
 from attacca.worker.host.memory import available_mb
+from attacca.worker.runtime.container.options import ContainerOptions
 from attacca.worker.runtime.process.options import ProcessOptions
 from attacca.workflow.config import ResourceConfig, WorkflowsConfig
 from attacca.workflow.mirror.addresses import address as mirror_address
@@ -75,6 +76,7 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     gateway: GatewayConfig = GatewayConfig()
     worker: WorkerConfig = WorkerConfig()
     process: ProcessOptions = ProcessOptions()
+    container: ContainerOptions = ContainerOptions()
     control: ControlConfig
     logs: LogLimits = LogLimits()
     wire: WireConfig = WireConfig()

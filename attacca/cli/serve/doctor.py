@@ -1,5 +1,6 @@
 """`attacca doctor`: what this machine can do for isolation, what is missing, and what to do about it."""
 
+import contextlib
 import os
 import socket
 import sys
@@ -95,7 +96,7 @@ def show(checks: Iterable[Check], width: int | None = None) -> None:
 
 
 def our_own(state_dir: Path, port: int) -> list[Check]:
-    return [_libraries(), _pip(), _wasmtime(), _cores(), _state_dir(state_dir), _port(port)]
+    return [_libraries(), _pip(), _wasmtime(), _containers(), _cores(), _state_dir(state_dir), _port(port)]
 
 
 def certificates(directory: Path | None, now: float) -> list[Check]:
@@ -163,6 +164,23 @@ def _wasmtime() -> Check:
     except PackageNotFoundError:
         hint = "pip install 'attacca[wasm]'; only functions and workflows in WebAssembly need it"
         return Check("wasmtime", ok=False, detail="not found", hint=hint)
+
+
+def _containers() -> Check:
+    """The engines, told in the order in which they are tried."""
+    from attacca.errors import IsolationMissing
+    from attacca.worker.runtime.container.keeping import ENGINES, engine_of
+
+    found = []
+    for name in ENGINES:
+        with contextlib.suppress(IsolationMissing):
+            found.append(engine_of(name))
+    if os.geteuid() != 0:
+        return Check(
+            "containers", ok=False, detail="made by root alone", hint="attacca up as root; only images need it"
+        )
+    hint = "apt-get install crun (or runc); only functions that are container images need one"
+    return Check("containers", ok=bool(found), detail=", ".join(found) or f"neither {' nor '.join(ENGINES)}", hint=hint)
 
 
 def _cores() -> Check:

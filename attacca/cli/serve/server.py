@@ -28,6 +28,7 @@ from attacca.gateway.driver import Gateway
 from attacca.gateway.http.listener import serve
 from attacca.gateway.http.server import HttpServer
 from attacca.gateway.invoking import invoke
+from attacca.images.store import ImageStore
 from attacca.io.journal.opening import open_journal
 from attacca.io.logbook import Logbook
 from attacca.io.store.opening import is_beside, open_store
@@ -38,7 +39,7 @@ from attacca.kernel.access import is_loopback
 from attacca.kernel.clock import Clock, SystemClock
 from attacca.kernel.ids import Ids
 from attacca.kernel.rand import Streams
-from attacca.model.function import ResourceClass
+from attacca.model.function import Image, ResourceClass
 from attacca.model.invocation import Call
 from attacca.model.log import LogLine
 from attacca.model.messages import (
@@ -63,6 +64,7 @@ from attacca.worker.driver import Worker
 from attacca.worker.host.load import Meter
 from attacca.worker.host.machine import found
 from attacca.worker.runtime.code_store import SharedCode
+from attacca.worker.runtime.container.runtime import ContainerRuntime
 from attacca.worker.runtime.process.runtime import ProcessRuntime
 from attacca.worker.runtime.router import Router
 from attacca.worker.runtime.wasm.making import with_modules
@@ -166,10 +168,12 @@ class Server:
         self.gateway.invoke_for = partial(invoke, self.gateway, self._of_gateway.send)
         self.runtime = ProcessRuntime(SharedCode(state.path), config.process, clock, config.worker.memory_mb, secret)
         uploaded = with_modules(self.runtime, config.process, clock, config.worker.memory_mb, state.code, secret)
+        images = ImageStore(state.images, state.tmp)
+        containers = ContainerRuntime(images, config.container, config.process, clock, secret)
         resources = made(config.resources, state.path / "resources", clock)
         self.worker = Worker(
             config.worker,
-            Router({**uploaded, ResourceClass: resources}),
+            Router({**uploaded, Image: containers, ResourceClass: resources}),
             clock,
             streams,
             self._of_worker.send,

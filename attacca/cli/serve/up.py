@@ -33,6 +33,7 @@ PYTHONPATH=. attacca up --keepalive mypolicies:Oracle  # your own, in mypolicies
 attacca token create && attacca up --host 0.0.0.0  # for other machines
 ATTACCA_WORKER__DRAIN_S=5 attacca up --config attacca.toml
 attacca up --workers 3 --gateways 2  # each in a process of its own, started anew when it dies
+attacca up --workers 2 --gateways 2  # one of both in a process, for as many invocations as the processors give
 attacca up --port 0 --json  # one line with its address when it is ready
 """
 FOR_ALL = (
@@ -42,13 +43,15 @@ FOR_ALL = (
 
 Workers = Annotated[
     int | None,
-    typer.Option("--workers", metavar="N", min=1, help="As processes of their own.", rich_help_panel="Planes apart"),
+    typer.Option("--workers", metavar="N", min=1, help="In processes of their own.", rich_help_panel="Planes apart"),
 ]
 Gateways = Annotated[
     int | None,
-    typer.Option(
-        "--gateways", metavar="N", min=1, help="As processes that share the port.", rich_help_panel="Planes apart"
-    ),
+    typer.Option("--gateways", metavar="N", min=1, help="They share the port.", rich_help_panel="Planes apart"),
+]
+Apart = Annotated[
+    bool,
+    typer.Option("--apart", help="No gateway shares a process with a worker.", rich_help_panel="Planes apart"),
 ]
 Temporary = Annotated[
     bool, typer.Option("--temporary", help="The state is in a directory of its own that goes with it.", hidden=True)
@@ -65,11 +68,15 @@ def run(
     federated: Federated,
     workers: Workers = None,
     gateways: Gateways = None,
+    is_apart: Apart = False,
     started: Started,
     temporary: Temporary = False,
     as_json: Json = False,
 ) -> None:
-    """Start gateway, control and a worker in one process; with --workers or --gateways, each in one of its own.
+    """Start gateway, control and a worker in one process; with --workers or --gateways, in several.
+
+    Each plane is then in a process of its own; where there are as many gateways as workers, each gateway shares one
+    with a worker, unless --apart.
 
     Ready when /healthz answers 200. Ctrl-C (or SIGTERM) drains: what runs may finish, what waits is refused; a second
     one ends everything at once. Deployed functions survive both, and a kill -9.
@@ -91,7 +98,9 @@ def run(
         if workers is not None or gateways is not None:
             words = [*passed_on(flags), *(["--config", started.file] if started.file else [])]
             words += ["--verbose"] if started.verbose else []
-            plane = apart(config, workers or 1, gateways or 1, words, started.assignments or [], given)
+            plane = apart(
+                config, workers or 1, gateways or 1, words, started.assignments or [], given, is_paired=not is_apart
+            )
             greet = partial(greet_apart, plane, as_json=as_json, quiet=started.quiet)
             code = serve(plane, greet, has_lifeline=started.lifeline)
         else:
@@ -118,10 +127,12 @@ def apart(
     said: list[str],
     assignments: list[str],
     handed: "socket.socket | None",
+    *,
+    is_paired: bool = False,
 ) -> "Supervisor":
     from attacca.cli.serve.planes.supervisor import Supervisor, for_all
 
-    return Supervisor(config, workers, gateways, [*said, *for_all(assignments)], handed)
+    return Supervisor(config, workers, gateways, [*said, *for_all(assignments)], handed, is_paired=is_paired)
 
 
 def greet_apart(plane: "Supervisor", *, as_json: bool, quiet: bool) -> None:

@@ -3,7 +3,8 @@
 import os
 import sys
 import time
-from typing import Annotated, Any
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,6 +15,10 @@ from attacca.cli.serve.lines import log_to_stderr
 from attacca.cli.serve.plane_options import ControlAt, Linked, Listening, Member, Started, Working, said, split
 from attacca.cli.serve.running import remark
 from attacca.cli.serve.running import run as serve
+
+if TYPE_CHECKING:
+    from attacca.cli.serve.planes.pair import Pair
+    from attacca.cli.serve.planes.worker import WorkerPlane
 
 EXAMPLES = """
 attacca worker
@@ -38,6 +43,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 LOOK_S = 0.2
+GatewayBeside = Annotated[str, typer.Option("--gateway", help="Of this name, in the same process.", hidden=True)]
 WorkerName = Annotated[str, typer.Argument(metavar="NAME", help="As `attacca status` shows it.", show_default=False)]
 
 
@@ -52,6 +58,7 @@ def run(
     state_dir: StateDir = "",
     working: Working,
     started: Started,
+    gateway: GatewayBeside = "",
     as_json: Json = False,
 ) -> None:
     """Start a worker alone: it joins control, and runs what gateways send it."""
@@ -64,7 +71,9 @@ def run(
     from attacca.worker.host.watch import no_group
 
     plane = WorkerPlane(config)
-    log_to_stderr(lambda: plane.name, verbose=started.verbose, is_json=config.log == "json")
+    whole = plane if not gateway else paired(plane, gateway)
+    name = (lambda: f"{gateway}+{plane.name}") if gateway else (lambda: plane.name)
+    log_to_stderr(name, verbose=started.verbose, is_json=config.log == "json")
 
     def greet() -> None:
         if as_json:
@@ -77,9 +86,20 @@ def run(
         if warning := no_group(plane.info()):
             remark(warning)
 
-    code = serve(plane, greet, has_lifeline=started.lifeline)
+    code = serve(whole, greet, has_lifeline=started.lifeline)
     if code:
         raise typer.Exit(code)
+
+
+def paired(worker: "WorkerPlane", gateway: str) -> "Pair":
+    """With a gateway of that name, which listens where `attacca up` has it listen."""
+    from attacca.cli.serve.handed import handed, placed
+    from attacca.cli.serve.planes.gateway import GatewayPlane
+    from attacca.cli.serve.planes.pair import Pair, Within, of_gateway
+
+    given = handed(os.environ)
+    config = of_gateway(placed(worker.config, given), gateway)
+    return Pair(worker, GatewayPlane(config, given, partial(Within, worker)))
 
 
 @app.command("cordon", cls=VerbCommand, epilog=CORDON)

@@ -43,6 +43,8 @@ from attacca.errors import (
     SandboxLost,
 )
 from attacca.model.function import (
+    Artefact,
+    Image,
     Network,
     PythonDirectory,
     Revision,
@@ -351,9 +353,15 @@ def candidate(settings: Settings, made: Made, number: int, at: float) -> Revisio
         settings=settings,
         handler=settings.handler or "",
         signature=Signature.EVENT_CONTEXT,
-        artefact=WasmFunction(made.code) if made.is_wasm else PythonDirectory(made.code, made.bundle),
+        artefact=artefact(made),
         created_at=at,
     )
+
+
+def artefact(made: Made) -> Artefact:
+    if made.image:
+        return Image(made.image)
+    return WasmFunction(made.code) if made.is_wasm else PythonDirectory(made.code, made.bundle)
 
 
 def draining() -> Draining:

@@ -57,6 +57,7 @@ class Made(msgspec.Struct, frozen=True):
     code: str
     bundle: str | None
     is_wasm: bool = False  # a function in WebAssembly
+    image: str = ""  # which was sent, instead of code
 
 
 # What is asked for.

@@ -11,7 +11,7 @@ from attacca.model.function import EventShape, PythonDirectory, Revision, Settin
 FUNCTIONS = "functions/"
 EPOCH = "epoch"
 EPOCHS = re.compile(rb"[0-9]{1,9}")
-DIGEST = re.compile(r"[0-9a-f]{40}")
+DIGEST = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")  # of a directory, or of an image
 NUMBERS = 2**53  # beyond, JSON's numbers are not told apart everywhere
 
 

@@ -15,9 +15,28 @@ from attacca.control.deploy.modules import is_wasm
 from attacca.control.deploy.processes import compile_code
 from attacca.control.deploy.reception import Upload
 from attacca.control.deploy.state import StateDir, place
+from attacca.errors import BadFunction
+from attacca.images import layout
+from attacca.images.layout import is_layout
+from attacca.images.store import ImageStore
 from attacca.model.function import RuntimeKind
 
+REPOSITORY = "deployed"  # of images that were sent whole; the tag of each is what the upload came to
 PYTHON = ".".join(map(str, sys.version_info[:3]))
+
+
+def is_image(directory: Path, runtime: RuntimeKind) -> bool:
+    """Is that what was sent, and is it to be run as one?
+
+    Raises:
+        BadFunction: one of the two, and not the other.
+    """
+    found, is_wanted = is_layout(directory), runtime is RuntimeKind.CONTAINER
+    if is_wanted and not found:
+        raise BadFunction('runtime = "container" takes an image, and this is none', "deploy an OCI layout, or its tar")
+    if found and not is_wanted and runtime is not RuntimeKind.AUTO:
+        raise BadFunction(f'an image is no runtime = "{runtime}"', 'leave it out, or write "container"')
+    return found
 
 
 class Builder:
@@ -53,12 +72,17 @@ class Builder:
         """The upload is let go as soon as it is unpacked.
 
         Raises:
-            BadFunction: `runtime` is WebAssembly's, and it is none.
+            BadFunction: `runtime` is WebAssembly's or an image's, and it is none.
             BadRequest, PayloadTooLarge: the archive or its requirements are not taken.
+            BadImage, NotFound: it is an image that is damaged, or lacks something.
             BuildFailed: the requirements could not be installed.
         """
         code = await self._unpack(upload.code, say)
         upload.close()
+        if is_image(self._state.code / code, runtime):
+            image = await asyncio.to_thread(self._load, code)
+            say(Step("build", f"image {image[:12]}"))
+            return Made(code, None, image=image)
         if await asyncio.to_thread(is_wasm, self._state.code / code, runtime):
             await self._share(code, None, say)
             return Made(code, None, is_wasm=True)
@@ -72,6 +96,13 @@ class Builder:
             bundle = self._bundles.digest(required)
         await self._share(code, bundle, say)
         return Made(code, bundle)
+
+    def _load(self, code: str) -> str:
+        """Which image it is. Blocking."""
+        images = ImageStore(self._state.images, self._state.tmp)
+        images.open()
+        loaded = layout.load(self._state.code / code, images, REPOSITORY, code)
+        return loaded.digest.removeprefix("sha256:")
 
     async def _share(self, code: str, bundle: str | None, say: Callable[[Step], None]) -> None:
         """Before anything counts on it: another control may have to give it to workers."""

@@ -10,14 +10,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from attacca.errors import BadConfig, StateCorrupt, StateUnavailable
-from attacca.model.function import Artefact
+from attacca.model.function import Artefact, Image
 
 SYNC_EACH = 200  # up to so many files are synced one by one; beyond, the whole file system is
 
 
 class StateDir:
-    """`state.db`, `calls.db`, `code/<digest>/`, `bundles/<digest>/`, `logs/<function>/`, `lock`, `secret.key` unless
-    it is kept elsewhere; `tmp/` for what is unfinished."""
+    """`state.db`, `calls.db`, `code/<digest>/`, `bundles/<digest>/`, `images/`, `logs/<function>/`, `lock`,
+    `secret.key` unless it is kept elsewhere; `tmp/` for what is unfinished."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -25,6 +25,7 @@ class StateDir:
         self.calls = path / "calls.db"  # of asynchronous calls
         self.code = path / "code"
         self.bundles = path / "bundles"
+        self.images = path / "images"  # see `images.store`
         self.logs = path / "logs"
         self.tmp = path / "tmp"
         self.secret_key = path / "secret.key"
@@ -75,6 +76,9 @@ class StateDir:
 
     def missing(self, artefact: Artefact) -> list[Path]:
         """What of it is not there."""
+        if isinstance(artefact, Image):
+            blob = self.images / "blobs" / artefact.digest
+            return [] if blob.is_file() else [blob]
         paths = [
             directory / digest for directory, digest in zip((self.code, self.bundles), artefact.digests, strict=False)
         ]

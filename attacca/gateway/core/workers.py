@@ -20,6 +20,7 @@ class WorkerHandle:
 
     __slots__ = (
         "_ask", "_idle", "capacity", "cores", "heard_at", "is_draining", "limit", "name", "queued", "running", "view",
+        "waiting",
     )  # fmt: skip
 
     def __init__(self, name: str, now: float, ask: Callable[[], None] | None = None) -> None:
@@ -27,6 +28,7 @@ class WorkerHandle:
         self.name = name
         self.queued = 0
         self.running = 0
+        self.waiting = 0
         self.limit = 1
         self.cores = 1
         self.capacity = NOTHING
@@ -41,6 +43,7 @@ class WorkerHandle:
 
     def hear(self, now: float, view: WorkerView) -> None:
         self.heard_at = now
+        self.waiting = view.queued
         self.limit = max(view.limit, 1)
         self.cores = max(view.cores, 1)
         self.capacity = view.capacity

@@ -14,7 +14,7 @@ from attacca.gateway.http.peer_uid import Ends
 from attacca.gateway.http.proxies import Proxies
 from attacca.gateway.http.request import Fields, Head
 from attacca.gateway.http.response import Whole
-from attacca.gateway.http.target import KEPT, KEPT_LENGTH, Kind, Target, Targets
+from attacca.gateway.http.target import KEPT, KEPT_LENGTH, Kind, Target, Targets, is_registry
 
 FUNCTION, API = Kind.FUNCTION, Kind.API
 KEYED = Plan.KEYED
@@ -121,6 +121,8 @@ class Routes:
             door = self._door(head, target, ends)
             if door is not None:
                 return door
+        if is_registry(target.path) and self._has_admin():
+            return Admin(target.path, target.query)
         return Serve(page(gateway, access, self._is_ready, head, target.path, ends.user))
 
     def _door(self, head: Head, target: Target, ends: Ends) -> Action | None:

@@ -38,6 +38,11 @@ def parse(url: bytes) -> Target:
     return Target(Kind.PAGE, "", path, query)
 
 
+def is_registry(path: str) -> bool:
+    """Is it of the registry of images, whose addresses are the same in every one?"""
+    return path == "/v2" or path.startswith("/v2/")
+
+
 def _without_host(url: bytes) -> bytes:
     scheme, mark, rest = url.partition(b"://")
     if mark and scheme.lower() in (b"http", b"https"):

@@ -22,8 +22,9 @@ DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
 MANIFESTS = (OCI_MANIFEST, DOCKER_MANIFEST)
 INDEXES = (OCI_INDEX, DOCKER_LIST)
+ELSEWHERE = re.compile(r"application/vnd\.(?:oci\.image\.layer\.nondistributable\.|docker\.image\.rootfs\.foreign\.).*")
 TAR = re.compile(r"application/vnd\.(?:oci\.image\.layer(?:\.nondistributable)?\.v1\.tar|docker\.image\.rootfs\..*)")
-Digest = Annotated[str, msgspec.Meta(pattern=f"^{DIGEST.pattern}(?!\\n)$")]
+Digest = Annotated[str, msgspec.Meta(pattern=f"^(?:{DIGEST.pattern})(?!\\n)$")]
 Size = Annotated[int, msgspec.Meta(ge=0, le=1 << 50)]
 Text = Annotated[str, msgspec.Meta(max_length=64 << 10)]
 T = TypeVar("T")
@@ -48,6 +49,11 @@ class Descriptor(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True
     platform: Platform | None = None
     artifact_type: str = ""
     annotations: dict[str, Text] = {}
+
+
+def is_elsewhere(part: Descriptor) -> bool:
+    """Need it not be pushed? Such layers come from where their makers have them."""
+    return ELSEWHERE.fullmatch(part.media_type) is not None
 
 
 class Manifest(msgspec.Struct, frozen=True, rename="camel"):

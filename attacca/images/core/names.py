@@ -7,7 +7,9 @@ import msgspec
 
 from attacca.errors import BadRequest
 
-DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+SHA256 = "sha256:"
+DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}")
+HEX_256 = 64  # digits
 ALGORITHM = re.compile(r"[a-z0-9]+(?:[+._-][a-z0-9]+)*:[a-zA-Z0-9=_-]+")  # any digest, also such as we do not compute
 PART = r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*"
 REPOSITORY = re.compile(rf"{PART}(?:/{PART})*")
@@ -47,8 +49,19 @@ def is_tag(text: str) -> bool:
     return TAG.fullmatch(text) is not None
 
 
-def digest_of(data: bytes) -> str:
-    return f"sha256:{hashlib.sha256(data).hexdigest()}"
+def digest_of(data: bytes, like: str = SHA256) -> str:
+    """By the algorithm of `like`."""
+    algorithm = like.partition(":")[0]
+    return f"{algorithm}:{hashlib.new(algorithm, data).hexdigest()}"
+
+
+def digits(digest: str) -> str:
+    """By which it is filed: the algorithm follows from how many there are."""
+    return digest.partition(":")[2]
+
+
+def filed(digits: str) -> str:
+    return f"{SHA256 if len(digits) == HEX_256 else 'sha512:'}{digits}"
 
 
 def parse(text: str) -> Reference:

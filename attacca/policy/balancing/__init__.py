@@ -3,6 +3,7 @@
 from attacca.policy.balancing.ch_bl import ChBl
 from attacca.policy.balancing.ch_rlu import ChRlu
 from attacca.policy.balancing.least_loaded import LeastLoaded
+from attacca.policy.balancing.own_first import OwnFirst
 from attacca.policy.balancing.pull import Pull
 from attacca.policy.balancing.random import Random
 from attacca.policy.balancing.round_robin import RoundRobin
@@ -17,4 +18,5 @@ BALANCING: dict[str, type[Balancing]] = {
     "ch_bl": ChBl,
     "ch_rlu": ChRlu,
     "pull": Pull,
+    "own_first": OwnFirst,
 }

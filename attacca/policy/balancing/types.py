@@ -24,6 +24,10 @@ class Worker(Protocol):
     @property
     def running(self) -> int: ...
     @property
+    def waiting(self) -> int:
+        """Invocations that waited there, whoever sent them."""
+
+    @property
     def limit(self) -> int:
         """Invocations that it runs at once; at least 1."""
 

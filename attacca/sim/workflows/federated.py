@@ -67,6 +67,7 @@ class Federated:
             own = {one.name: one for one in list(nodes.values())[at::count]}
             orchestrator = Orchestrator(scenario, engine, own, answered, name)
             self.members[name] = SimulatedMember(name, orchestrator, self._said, self._across)
+        self.fenced: Mapping[str, set[str]] = {}  # among domains that is the portals' affair
         self._of = {node: one for one in self.members.values() for node in one.orchestrator.nodes}
         choice = scenario.system.placement
         self._placement = build(PLACEMENT, choice.policy, choice.options, "attacca.policy.placement")
@@ -109,9 +110,16 @@ class Federated:
     def books(self) -> list[Books]:
         return [one.orchestrator.core.books for one in self.members.values()]
 
+    def has(self, name: str) -> bool:
+        """Is there a link to that node?"""
+        return self._of[name].orchestrator.has(name)
+
+    def is_replaced(self, instance: str) -> bool:
+        return any(one.orchestrator.is_replaced(instance) for one in self.members.values())
+
     @property
-    def given_up(self) -> dict[str, None]:
-        return {name: None for one in self.members.values() for name in one.orchestrator.given_up}
+    def given_up(self) -> dict[str, str]:
+        return {name: node for one in self.members.values() for name, node in one.orchestrator.given_up.items()}
 
     @property
     def is_whole(self) -> bool:

@@ -23,18 +23,17 @@ from attacca.model.events import (
     InstanceDown,
     Instances,
     InstanceUp,
-    InstanceView,
+    NodeBack,
     NodeGone,
     StateSynced,
     StopInstance,
     Strayed,
-    number,
-    place,
 )
 from attacca.model.messages import Send
 from attacca.model.workflow import WorkflowView
 from attacca.policy.placement.types import Placement, begin
 from attacca.workflow.core import handing
+from attacca.workflow.core.adopting import REPLACED, Adopting
 from attacca.workflow.core.books import Books
 from attacca.workflow.core.events import (
     Command,
@@ -72,6 +71,7 @@ class DomainCore:
         self.keeping = Keeping(books, self.placing)
         self.moving = Moving(books, self.placing)
         self.standby = self.placing.standby
+        self.adopting = Adopting(books, self.standby)
         self.alarm = Alarm()  # when it wants the next Tick; one at any other time does no harm
         self.sharing = Sharing(books, self.placing, self.keeping, Ids(chance, "w"))
         self.wills = Wills(books, Ids(chance, "/"))
@@ -105,9 +105,7 @@ class DomainCore:
     def _go_on(self, now: float, out: list[Command]) -> None:
         """What is due, and what has waited for what was said."""
         self.keeping.ring(now, out)
-        for missing in self.keeping.missed(now):
-            self.nodes.miss(missing)
-            self._tell_gone(missing, out)
+        self._miss(now, out)
         if self._late and not self.keeping.expected:
             late, self._late = self._late, []
             for asked in late:
@@ -136,13 +134,13 @@ class DomainCore:
                 self._node_left(now, event.view.name, out)
                 self.nodes.join(event.view, event.address, event.machine)
                 self.placing.among()
-                self.keeping.joined(out)
-                out.append(Send(event.view.name, AskInstances()))
-                out.extend(Send(event.view.name, NodeGone(name)) for name in self.nodes.gone)
+                self.keeping.remember(out)
+                out.append(Send(event.view.name, AskInstances(tuple(self.nodes.gone))))
             case NodeSeen():
                 self.nodes.see(event.view)
             case NodeLeft():
                 self._node_left(now, event.worker, out)
+                self.keeping.remember(out)
             case Instances():
                 self._told(now, event, out)
                 self.keeping.heard(now, event.worker)
@@ -347,23 +345,33 @@ class DomainCore:
                 self.placing.changed(parts, out)
         self._tell_gone(worker, out)
 
+    def _miss(self, now: float, out: list[Command]) -> None:
+        missed = self.keeping.missed(now)
+        for missing in missed:
+            self.nodes.miss(missing)
+            self._tell_gone(missing, out)
+        if missed:
+            self.keeping.remember(out)
+
     def _tell_gone(self, worker: str, out: list[Command]) -> None:
         out.extend(Send(name, NodeGone(worker)) for name in self.nodes.by_name)
 
     def _told(self, now: float, event: Instances, out: list[Command]) -> None:
         """What a node that has joined runs already: it goes on, if it is the newest that there is of it."""
         learned: dict[str, Workflow] = {}
+        replaced: list[str] = []
         for view in event.instances:
             if view.is_standby:
-                self._told_of_spare(view, event.worker, out)
+                self.adopting.spare(view, event.worker, out)
                 continue
             part = self.books.part(view.id, event.worker)
             if part is None:
-                part = self._adopted(view, event.worker)
+                part = self.adopting.adopt(view, event.worker, out)
                 if part is not None:
                     self.wills.adopted(part, event.follows.get(view.id, ()), out)
             if part is None:
-                out.append(Send(event.worker, StopInstance(view.id, "another is in its place")))
+                out.append(Send(event.worker, StopInstance(view.id, REPLACED, is_replaced=True)))
+                replaced.append(view.id)
                 continue
             workflow = part.workflow
             workflow.generation = max(workflow.generation, view.generation)
@@ -373,21 +381,7 @@ class DomainCore:
         for workflow in learned.values():
             if workflow.is_learning and all(part.instance for part in workflow.parts.values()):
                 self.placing.learned(workflow, out)
-
-    def _told_of_spare(self, view: InstanceView, worker: str, out: list[Command]) -> None:
-        part = self.books.in_place(place(view.id))
-        if self.books.spared(view.id, worker) is not None:
-            return
-        if part is None or not part.workflow.is_learning or not self.standby.adopt(part, view.id, worker):
-            out.append(Send(worker, StopInstance(view.id, "another is in its place")))
-
-    def _adopted(self, view: InstanceView, worker: str) -> Part | None:
-        part = self.books.in_place(place(view.id))
-        if part is None or part.instance or part.workflow.is_stopping or not part.workflow.is_learning:
-            return None
-        part.number = max(part.number, number(view.id))
-        part.starts = max(part.starts, 1)
-        part.instance, part.worker, part.stage = view.id, worker, Stage.STARTING
-        self.books.parts[view.id] = part
-        self.nodes.reserve(worker, view.id, part.asked)
-        return part
+        if event.worker in self.nodes.back:
+            del self.nodes.back[event.worker]
+            back = NodeBack(event.worker, tuple(replaced))
+            out.extend(Send(name, back) for name in self.nodes.by_name if name != event.worker)

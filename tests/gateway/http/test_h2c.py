@@ -5,6 +5,8 @@ import h2.connection
 import h2.errors
 import h2.events
 import pytest
+from hpack import Encoder
+from hyperframe.frame import HeadersFrame, RstStreamFrame
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -156,10 +158,10 @@ def test_errors_are_answers_of_their_stream_alone(stage: Stage) -> None:
 
 def test_what_its_client_gives_up_is_left_and_not_for_a_pastime(stage: Stage) -> None:
     client = Client(stage)
-    for _ in range(BROKEN + 1):
-        number = client.h2.get_next_available_stream_id()
-        client.h2.send_headers(number, ECHO)
-        client.h2.reset_stream(number, h2.errors.ErrorCodes.CANCEL)
+    head, why = Encoder().encode(ECHO), h2.errors.ErrorCodes.CANCEL
+    for number in range(1, 2 * BROKEN + 3, 2):
+        opened = HeadersFrame(number, head, flags=["END_HEADERS"])
+        client.line.send(opened.serialize() + RstStreamFrame(number, why).serialize())
     client.talk()
     assert client.is_told_to_go
     assert client.line.is_closing()

@@ -1,7 +1,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attacca.gateway.http.target import KEPT, Kind, Target, Targets, parse
+from attacca.gateway.http.target import KEPT, Kind, Target, Targets, is_registry, parse
 from tests.cases import each
 
 
@@ -61,3 +61,11 @@ def test_few_and_short_targets_are_remembered() -> None:
         targets.find(b"/function/f?%d" % number)
     targets.find(b"/" + b"x" * 1000)
     assert len(targets.known) == 10
+
+
+def test_the_registrys_addresses() -> None:
+    assert [path for path in ("/v2", "/v2/", "/v2/a", "/v22", "/a/v2/") if is_registry(path)] == [
+        "/v2",
+        "/v2/",
+        "/v2/a",
+    ]

@@ -1,5 +1,6 @@
 """Values of any message type, drawn from a seed: every field has every kind of value that its type has."""
 
+import functools
 import random
 from typing import Annotated, Any
 
@@ -75,6 +76,7 @@ def _plain(chance: random.Random, kind: inspect.Type) -> Any:
             raise AssertionError(f"there is no value of type {kind}")
 
 
+@functools.cache
 def _fits(text: str, pattern: str | None, most: int | None) -> bool:
     kind = msgspec.Meta(pattern=pattern, max_length=most)
     try:

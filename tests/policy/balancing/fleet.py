@@ -20,6 +20,7 @@ class Facts(msgspec.Struct):
     name: str
     queued: int = 0
     running: int = 0
+    waiting: int = 0
     limit: int = 4
     cores: int = 2
     capacity: Resources = Resources(2048)
@@ -61,6 +62,7 @@ FACTS = Every(
     name=["ant", "bee", "cat", "dog", "eel", "fox"],
     queued=range(5),
     running=range(5),
+    waiting=range(3),
     limit=range(1, 5),
     cores=range(1, 5),
 )

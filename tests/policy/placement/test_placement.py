@@ -61,6 +61,6 @@ def test_where_nobody_has_room_it_is_said_what_was_wanted(name: str) -> None:
 
 @members
 def test_it_goes_on_where_there_is_room(name: str) -> None:
-    fleet = [Facts(f"w{number:03}", Resources(128)) for number in range(150)]
-    assert sorted(placed(made(PLACEMENT[name](), fleet), fleet, [SMALL] * 150)) == [worker.name for worker in fleet]
+    fleet = [Facts(f"w{number:03}", Resources(128)) for number in range(100)]
+    assert sorted(placed(made(PLACEMENT[name](), fleet), fleet, [SMALL] * 100)) == [worker.name for worker in fleet]
     assert isinstance(made(PLACEMENT[name](), [Facts("a")]).place(0.0, SMALL), Placed)

@@ -6,7 +6,7 @@ import pytest
 
 from tests.workflow.core.late import Story
 
-SEEDS = 2
+SEEDS = 1
 
 
 def moved(seed: int, steps: int = 25) -> None:

@@ -6,8 +6,9 @@ import logging
 import os
 import socket
 import urllib.parse
+from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from attacca import __version__
 from attacca.cli.serve.cluster import address, calls_file, certificates, fresh_name, given_key, ticket
@@ -29,7 +30,7 @@ from attacca.io.journal.opening import is_shared, open_journal
 from attacca.io.wire.peers import Peers
 from attacca.io.wire.stream import StreamLink
 from attacca.io.wire.tcp import Dialer, Dialers, parsed
-from attacca.io.wire.types import Limits
+from attacca.io.wire.types import Hello, Limits
 from attacca.kernel.access import is_loopback
 from attacca.kernel.clock import Clock, SystemClock
 from attacca.kernel.ids import Ids
@@ -51,15 +52,32 @@ LOG = logging.getLogger("attacca.gateway")
 LOOK_S = 0.02  # for workers, before anybody is answered
 
 
+class Own(Protocol):
+    """The way to the worker of the same process: control names it as any other, and nobody dials it."""
+
+    @property
+    def name(self) -> str: ...
+    def dial(self) -> None: ...
+    def lose(self) -> None: ...
+    def hang_up(self, why: str) -> None: ...
+
+
 class GatewayPlane:
     """A `running.Plane`. Ready when control has told it the catalogue."""
 
-    def __init__(self, config: ServerConfig, handed: socket.socket | None = None) -> None:
-        """`handed`: listens at `config.gateway` already."""
+    def __init__(
+        self,
+        config: ServerConfig,
+        handed: socket.socket | None = None,
+        make_own: Callable[[Peers[Any], Hello, Limits], Own] | None = None,
+    ) -> None:
+        """`handed`: listens at `config.gateway` already. `make_own`: there is a worker in this process."""
         self._streams = Streams.from_entropy()
         self.name = config.cluster.name or fresh_name("gateway", self._streams.stream("name"))
         self.config = config
         self._handed = handed
+        self._make_own = make_own
+        self._own: Own | None = None
         self._clock: Clock = SystemClock()
         self._opened_at = self._clock.now()
         self._closing = contextlib.AsyncExitStack()
@@ -119,6 +137,9 @@ class GatewayPlane:
             gateway.press,
         )  # fmt: skip
         self._closing.push_async_callback(self._workers.close, ENDS)
+        if self._make_own is not None:
+            self._own = own = self._make_own(peers, hello, limits)
+            self._closing.callback(own.hang_up, ENDS)
         self._closing.callback(gateway.close)
         await self._open_calls(key)
         http = HttpServer(
@@ -196,6 +217,8 @@ class GatewayPlane:
         if peer == CONTROL:
             self._led.lose()
         self.gateway.lose(peer, why)
+        if self._own is not None and peer == self._own.name:
+            self._own.lose()
 
     def _tell_control(self, message: OfGateway) -> None:
         named = Known(self.name, message.generation) if isinstance(message, Known) else message
@@ -214,6 +237,9 @@ class GatewayPlane:
     # `gateway.driver.Roads`.
 
     def dial(self, worker: str, where: str) -> None:
+        if self._own is not None and worker == self._own.name:
+            self._own.dial()
+            return
         pair = parsed(where)
         if pair is None or not (self._is_secured or is_loopback(pair[0])):
             LOG.error(
@@ -223,7 +249,11 @@ class GatewayPlane:
             self._workers.dial(worker, pair)
 
     def hang_up(self, worker: str) -> None:
-        self._workers.hang_up(worker, "control does not know it any more")
+        why = "control does not know it any more"
+        if self._own is not None and worker == self._own.name:
+            self._own.hang_up(why)
+        else:
+            self._workers.hang_up(worker, why)
 
     # What is shown, and the end.
 

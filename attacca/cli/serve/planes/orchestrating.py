@@ -12,6 +12,7 @@ from attacca.control.core.policies import placement
 from attacca.control.driver import Control
 from attacca.control.http.app import admin
 from attacca.control.http.authorization import Observe, door
+from attacca.control.http.registry import beside
 from attacca.gateway.http.asgi_adapter import AsgiApp
 from attacca.io.logbook import Logbook
 from attacca.io.store.types import Store
@@ -127,6 +128,7 @@ async def speak_edgeless(config: WorkflowsConfig, control: Callable[[], Control]
 
 def made_admin(control: Control, observe: Observe, host: str) -> AsgiApp:
     """`host`: where it listens."""
-    access, beside = door(is_loopback=is_loopback(host)), getattr(control, "beside", None)
+    access, workflows = door(is_loopback=is_loopback(host)), getattr(control, "beside", None)
     handlers = [*http.HANDLERS, *domain_http.HANDLERS]
-    return cast(AsgiApp, admin(control, observe, access, handlers, workflows=beside, logs=observe.logs))
+    app = cast(AsgiApp, admin(control, observe, access, handlers, workflows=workflows, logs=observe.logs))
+    return beside(app, control, access)

@@ -1,4 +1,8 @@
-"""Control, workers and gateways of one machine as processes, started in that order and started anew when they die."""
+"""Control, workers and gateways of one machine as processes, started in that order and started anew when they die.
+
+Where there are as many gateways as workers, each gateway may share its process with a worker: then what stays between
+the two needs no link, and both die together.
+"""
 
 import asyncio
 import contextlib
@@ -32,13 +36,17 @@ OURS = (
 
 
 class Child:
-    """One plane's process, and the one after it."""
+    """One process, of a plane or of two, and the one after it."""
 
     def __init__(
-        self, name: str, words: Sequence[str], environment: Mapping[str, str], handed: socket.socket | None = None
+        self,
+        planes: Sequence[str],
+        words: Sequence[str],
+        environment: Mapping[str, str],
+        handed: socket.socket | None = None,
     ) -> None:
         """`handed`: it listens there, as those before and after it."""
-        self.name, self.words = name, words
+        self.planes, self.name, self.words = planes, "+".join(planes), words
         self.info: dict[str, Any] = {}
         self.starts = 0
         self._environment = dict(environment)
@@ -106,11 +114,15 @@ class Supervisor:
         gateways: int,
         said: Sequence[str] = (),
         handed: socket.socket | None = None,
+        *,
+        is_paired: bool = False,
     ) -> None:
-        """`said`: options and their values that all planes are given as they are. `handed`: listens already."""
+        """`said`: options and their values that all planes are given as they are. `handed`: listens already.
+        `is_paired`: each gateway is in the process of a worker, if there are as many."""
         self.config = config
         self.restored = 0
         self._workers, self._gateways = workers, gateways
+        self._is_paired = is_paired and workers == gateways
         self._said = said
         self._port = config.gateway.port
         self._shared = None if handed is None else Shared([handed])
@@ -133,7 +145,7 @@ class Supervisor:
             "state_dir": str(self.config.control.state_dir),
             "admin": self._children[0].info["url"],
             "join": self._children[0].info["join"],
-            "planes": {child.name: child.info["process"] for child in self._children},
+            "planes": {name: child.info["process"] for child in self._children for name in child.planes},
         }
 
     async def open(self) -> None:
@@ -152,7 +164,7 @@ class Supervisor:
         config = self.config
         state = str(config.control.state_dir)
         at = ["--host", config.gateway.host, "--state-dir", state]
-        control = self._child("control", ["control", *at, "--listen", "127.0.0.1:0", "--port", "0"], os.environ)
+        control = self._child(["control"], ["control", *at, "--listen", "127.0.0.1:0", "--port", "0"], os.environ)
         await control.start()
         self.restored = control.info["restored"]
         link, port = control.info["join"], control.info["url"].rpartition(":")[2]
@@ -169,22 +181,27 @@ class Supervisor:
         for number in range(1, self._workers + 1):
             name = f"worker-{number}"
             words = ["worker", "--name", name, "--state-dir", f"{state}/{name}", "--control", link]
-            self._child(name, [*words, "--memory", memory_mb, "--cores", cores, *beside], environment)
-        for number in range(1, self._gateways + 1):
+            words += ["--memory", memory_mb, "--cores", cores, *beside]
+            if self._is_paired:
+                gateway = f"gateway-{number}"
+                self._child([gateway, name], [*words, "--gateway", gateway], environment, number - 1)
+            else:
+                self._child([name], words, environment)
+        for number in range(1, 1 if self._is_paired else self._gateways + 1):
             name = f"gateway-{number}"
             words = ["gateway", "--name", name, "--control", link, "--host", config.gateway.host]
             words += ["--port", str(self._port), "--set", f"control.state_dir={state}"]
-            self._child(name, [*words, *beside], environment, number - 1)
+            self._child([name], [*words, *beside], environment, number - 1)
         await asyncio.gather(*[child.start() for child in self._children[1:]])
         self._keeping = [asyncio.create_task(self._keep(child)) for child in self._children]
 
     def _child(
-        self, name: str, words: Sequence[str], environment: Mapping[str, str], place: int | None = None
+        self, planes: Sequence[str], words: Sequence[str], environment: Mapping[str, str], place: int | None = None
     ) -> Child:
         handed = None if place is None or self._shared is None else self._shared.of(place)
-        child = Child(name, [*words, *self._said], environment, handed)
+        child = Child(planes, [*words, *self._said], environment, handed)
         if place is not None:
-            self._places[name] = place
+            self._places[child.name] = place
         self._children.append(child)
         return child
 

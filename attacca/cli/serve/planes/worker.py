@@ -22,7 +22,7 @@ from attacca.gateway.http.server import HttpServer
 from attacca.io.wire.peers import Peers
 from attacca.io.wire.stream import StreamLink
 from attacca.io.wire.tcp import Dialer, Listener
-from attacca.io.wire.types import MB, Limits
+from attacca.io.wire.types import MB, Hello, Limits
 from attacca.kernel.access import admits
 from attacca.kernel.clock import Clock, SystemClock
 from attacca.kernel.rand import Streams
@@ -86,7 +86,7 @@ class WorkerPlane:
         keep(certs, self._closing)
         key = given_key(config.cluster, os.environ, default_state_dir(os.environ))
         limits = Limits(message_bytes=config.wire.message_bytes)
-        hello = ticket("worker", self.name, key).hello()
+        self._hello = hello = ticket("worker", self.name, key).hello()
         peers = self._peers
         self._make(directory)
 
@@ -219,6 +219,10 @@ class WorkerPlane:
     def has_all(self) -> bool:
         """Control knows of it."""
         return CONTROL in self._peers.names()
+
+    def end(self) -> tuple[Peers[Any], Hello]:
+        """Its end of a link within the process, when it is open."""
+        return self._peers, self._hello
 
     def metrics(self) -> bytes:
         return pages.NodePage(self.worker).metrics()

@@ -17,4 +17,4 @@ def test_what_is_said_for_all_is_passed_on_and_what_each_is_told_by_itself_is_no
 def test_it_says_how_many_are_up(tmp_path: Path) -> None:
     config = load({}, "", {"control.state_dir": (str(tmp_path), "--state-dir")}).value
     assert repr(Supervisor(config, 1, 1)) == "<Supervisor 0 of 0 planes up>"
-    assert repr(Child("worker-1", ["worker"], {})) == "<Child worker-1: 0 starts, down>"
+    assert repr(Child(["worker-1"], ["worker"], {})) == "<Child worker-1: 0 starts, down>"

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from .instances import Runner, kind_of
+from .instances import Runner
 
 HERE = os.path.dirname(os.path.dirname(__file__))
 MEMORY, USUAL_MB = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", 128  # of a sandbox
@@ -24,9 +24,9 @@ def before_template() -> None:
 
 
 def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
-    answer = function.answer(environ)
-    start_response("200 OK", [("Content-Type", kind_of(answer)), ("Content-Length", str(len(answer)))])
-    return [answer]
+    status, fields, body = function.answer(environ)
+    start_response(f"{status} said by it", [*fields, ("Content-Length", str(len(body)))])
+    return [body]
 
 
 function = _load()

@@ -12,14 +12,15 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import copy_context
-from typing import Any
+from typing import Any, NamedTuple
 
 import wasmtime
 from wasmtime import component
 
 from attacca.guest.find import Unfit
 
-from .compiling import COMMAND, ENGINE, HANDLE, HANDLE_NAME, RUN_NAME, START, core_linker, said
+from . import byte_lists
+from .compiling import ANSWER, COMMAND, ENGINE, HANDLE, HANDLE_NAME, RUN_NAME, START, core_linker, said
 
 TABLE_ELEMENTS, INSTANCES, TABLES, MEMORIES = 1 << 20, 64, 64, 16
 SCARCE = 16  # who has all but so little of its memory has none left, as people say
@@ -27,8 +28,15 @@ TAIL = 2000  # characters of what it wrote last
 NOT_TOLD = ("PYTHON", "LD_", "LAMBDA_RUNTIME", "LAMBDA_TASK", "_HANDLER", "FUNCTION_TARGET", "PATH", "HOME")
 CGI = ("REQUEST_METHOD", "PATH_INFO", "QUERY_STRING", "CONTENT_TYPE", "CONTENT_LENGTH", "SERVER_NAME", "SERVER_PORT",
        "SERVER_PROTOCOL", "REMOTE_ADDR")  # fmt: skip
+ID = "attacca.invocation"
 NAMED = re.compile(r"^([A-Za-z_]\w{0,99}): ?(.*)", re.DOTALL)
 TEXT, JSON, BYTES = "text/plain; charset=utf-8", "application/json", "application/octet-stream"
+
+
+class Written(NamedTuple):
+    status: int
+    fields: list[tuple[str, str]]
+    body: bytes
 
 
 class Told(Exception):
@@ -57,11 +65,15 @@ class Runner:
         self._kind, self._memory = kind, memory_bytes
         self._lock = threading.Lock()  # over wasmtime's own list of who hears what is written
         self._pairs: list[tuple[str, str]] = []  # of the environment, what is the same for all
+        self._here = threading.local()  # whose instance runs in this thread
         if kind == COMMAND:
             self._ready = core_linker().instantiate_pre(wasmtime.Module.deserialize_file(ENGINE, path))
             return
+        byte_lists.install()
         self._linker = component.Linker(ENGINE)
         self._linker.add_wasip2()
+        with self._linker.root() as root, root.add_instance(ANSWER) as answer:
+            answer.add_func("head", self._head)
         self._made = component.Component.deserialize_file(ENGINE, path)
         self._export = self._index()
 
@@ -88,9 +100,20 @@ class Runner:
             why = f"no instance of it can be made within {self._memory >> 20} MB: {said(error)}"
             raise Unfit(why, "where it is too large, raise memory_mb") from None
 
-    def answer(self, environ: dict[str, Any]) -> bytes:
+    def answer(self, environ: dict[str, Any]) -> Written:
+        """
+        Raises:
+            Told: it failed.
+        """
+        heard = self._here.heard = Heard(has_answer=self._kind != HANDLE)
+        body = self._body(environ, heard)
+        return Written(heard.status, heard.fields or [("Content-Type", kind_of(body))], body)
+
+    def _head(self, _: Any, status: int, fields: list[tuple[str, str]]) -> None:
+        self._here.heard.status, self._here.heard.fields = status, fields
+
+    def _body(self, environ: dict[str, Any], heard: "Heard") -> bytes:
         body = environ["wsgi.input"].read()
-        heard = Heard()
         with self._store(environ, b"" if self._kind == HANDLE else body, heard) as store:
             try:
                 return self._run(store, body, heard)
@@ -162,13 +185,18 @@ class Runner:
             self._pairs = [pair for pair in os.environ.items() if not pair[0].startswith(NOT_TOLD)]
         names = [name for name in environ if name in CGI or name.startswith("HTTP_")]
         asked = [(name, _text(environ[name])) for name in names]
+        if ID in environ:
+            asked.append(("ATTACCA_INVOCATION", environ[ID]))
         return [*self._pairs, *asked] if asked else self._pairs
 
 
 class Heard:
     """What one instance has written."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, has_answer: bool = True) -> None:
+        """`has_answer`: on its standard output."""
+        self.status, self.fields = 200, list[tuple[str, str]]()
+        self._has_answer = has_answer
         self._out: list[bytes] = []
         self._end = b""
         self._context = copy_context()  # it is wasmtime's own threads that say what is written
@@ -177,7 +205,10 @@ class Heard:
         return f"<Heard {sum(map(len, self._out))} bytes>"
 
     def out(self, data: bytes) -> None:
-        self._out.append(data)
+        if self._has_answer:
+            self._out.append(data)
+        else:
+            self._context.run(sys.stdout.write, data.decode("utf-8", "replace"))
 
     def err(self, data: bytes) -> None:
         self._end = (self._end + data)[-4 * TAIL :]

@@ -76,11 +76,11 @@ class Filters:
 
     def questions(self) -> Iterator[tuple[int, tuple[int, ...]]]:
         """Every call, and those that depend on arguments with many."""
-        for number in [*range(1024), *range(X32, X32 + 600)]:
+        for number in [*range(512), 1023, X32, X32 + 1, X32 + 59, X32 + 599]:
             yield number, ()
         values = (0, 1, 2, 4, 16, 26, 1031, 65_537, 0x5412, NEW_USER, NEW_NET, ALL_PREPARED)
         for name in [*syscalls.ASKED, "unshare", "mount"]:
-            for first, second, third in itertools.product(values, values, (0, 1, 26, 65_537)):
+            for first, second, third in itertools.product(values, values, (0, 26, 65_537)):
                 yield self.numbers[name], (first, second, third, third)
 
 

@@ -31,6 +31,10 @@ def made(place: Path, source: bytes, memory_mb: int = 4) -> Runner:
     return Runner(told[:1], str(place / "m"), memory_mb << 20)
 
 
+def told_by(runner: Runner, body: bytes = b"", **environ: str) -> bytes:
+    return runner.answer(asked(body, **environ)).body
+
+
 def asked(body: bytes = b"", **environ: str) -> dict[str, Any]:
     return {"wsgi.input": io.BytesIO(body), **environ}
 
@@ -38,7 +42,7 @@ def asked(body: bytes = b"", **environ: str) -> dict[str, Any]:
 def test_a_command_reads_its_body_and_writes_its_answer(tmp_path: Path) -> None:
     echo = made(tmp_path, command(ECHO))
     echo.try_out()
-    assert [echo.answer(asked(body)) for body in (b"one", b"", b"x" * 100_000)] == [b"one", b"", b"x" * 100_000]
+    assert [told_by(echo, body) for body in (b"one", b"", b"x" * 100_000)] == [b"one", b"", b"x" * 100_000]
     assert repr(echo) == "<Runner c, 4 MB each>"
 
 
@@ -47,7 +51,7 @@ def test_it_is_told_of_its_request_as_cgi_has_it(tmp_path: Path, monkeypatch: py
     monkeypatch.setenv("PYTHONHOME", "/x")
     seen = made(tmp_path, bytes(wasmtime.wat2wasm(ENVIRON)))
     request = {"REQUEST_METHOD": "POST", "QUERY_STRING": "a=\0b", "HTTP_X_A": "1"}
-    told = seen.answer(asked(b"", **request)).split(b"\0")
+    told = told_by(seen, b"", **request).split(b"\0")
     assert {b"GREETING=hello", b"REQUEST_METHOD=POST", b"QUERY_STRING=a=b", b"HTTP_X_A=1"} <= {*told}
     assert not any(one.startswith((b"PYTHON", b"wsgi")) for one in told)
 
@@ -67,7 +71,8 @@ def test_what_fails_says_why(tmp_path: Path, capsys: pytest.CaptureFixture[str])
 def test_a_component_handles_a_body_and_names_the_kind_of_its_error(tmp_path: Path) -> None:
     handle = made(tmp_path, handling())
     handle.try_out()
-    assert handle.answer(asked(b"body")) == b"body"
+    large = bytes(range(256)) * 400
+    assert [told_by(handle, body) for body in (b"body", large)] == [b"body", large]
     with pytest.raises(Told, match=r"^it is empty$") as told:
         handle.answer(asked())
     assert type(told.value).__name__ == "ValueError"

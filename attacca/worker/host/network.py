@@ -1,0 +1,126 @@
+"""Network namespaces of sandboxes: made ahead of need, and entered for a moment to make a socket in one.
+
+A namespace is held by its descriptor and nothing else: it is gone with its last holder, however that ended.
+"""
+
+import asyncio
+import contextlib
+import ctypes
+import fcntl
+import os
+import socket
+import struct
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+
+CLONE_NEWNET = 0x40000000
+SIOCSIFFLAGS, IFF_UP = 0x8914, 1
+FIRST_PORT = "/proc/sys/net/ipv4/ip_unprivileged_port_start"
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _checked(result: int, what: str) -> None:
+    if result != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{what}: {os.strerror(number)}")
+
+
+class Namespace:
+    """One of them. `descriptor` is -1 for the machine's own."""
+
+    def __init__(self, descriptor: int, home: int) -> None:
+        self.descriptor, self._home = descriptor, home
+
+    def __repr__(self) -> str:
+        return f"<Namespace {self.descriptor}>"
+
+    def socket(self) -> socket.socket:
+        """For TCP, within it.
+
+        Raises:
+            OSError: it cannot be entered, or there are too many descriptors.
+        """
+        if self.descriptor < 0:
+            return socket.socket()
+        _checked(_libc.setns(self.descriptor, CLONE_NEWNET), "setns")
+        try:
+            return socket.socket()
+        finally:
+            if _libc.setns(self._home, CLONE_NEWNET) != 0:
+                os.abort()  # what we did next would be done in somebody else's network
+
+    def close(self) -> None:
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
+
+
+class Networks:
+    """`ahead` of them are kept ready. They have a loopback interface, and any port may be listened on."""
+
+    def __init__(self, ahead: int) -> None:
+        self._ahead = ahead
+        self._home = -1
+        self._ready: deque[Namespace] = deque()
+        self._making = 0
+        self._maker: ThreadPoolExecutor | None = None
+
+    def __repr__(self) -> str:
+        return f"<Networks {len(self._ready)} ready, {self._making} being made>"
+
+    def open(self) -> None:
+        self._home = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        self._maker = ThreadPoolExecutor(1, "networks")
+        self._fill()
+
+    async def close(self) -> None:
+        maker, self._maker = self._maker, None
+        if maker is not None:
+            await asyncio.to_thread(maker.shutdown)
+        await asyncio.sleep(0)  # what was made last is put down
+        while self._ready:
+            self._ready.popleft().close()
+        if self._home >= 0:
+            os.close(self._home)
+            self._home = -1
+
+    def machine(self) -> Namespace:
+        """The one that everybody else is in."""
+        return Namespace(-1, -1)
+
+    async def take(self) -> Namespace:
+        """One that nobody has used.
+
+        Raises:
+            OSError: the kernel makes none.
+        """
+        assert self._maker is not None
+        if self._ready:
+            taken = self._ready.popleft()
+        else:
+            taken = await asyncio.get_running_loop().run_in_executor(self._maker, self._make)
+        self._fill()
+        return taken
+
+    def _fill(self) -> None:
+        loop = asyncio.get_running_loop()
+        while self._maker is not None and len(self._ready) + self._making < self._ahead:
+            self._making += 1
+            loop.run_in_executor(self._maker, self._make).add_done_callback(self._made)
+
+    def _made(self, made: "asyncio.Future[Namespace]") -> None:
+        self._making -= 1
+        with contextlib.suppress(OSError, asyncio.CancelledError):  # whoever wants one will hear of it
+            self._ready.append(made.result())
+
+    def _make(self) -> Namespace:
+        """In a thread of its own, which then comes back."""
+        _checked(_libc.unshare(CLONE_NEWNET), "unshare")
+        try:
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+                fcntl.ioctl(sock, SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", IFF_UP))
+            with open(FIRST_PORT, "w") as file:
+                file.write("0")
+            return Namespace(os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC), self._home)
+        finally:
+            _checked(_libc.setns(self._home, CLONE_NEWNET), "setns")

@@ -1,0 +1,152 @@
+"""The worker's end of its keeper: orders go to it, and what it tells comes back, on the event loop."""
+
+import asyncio
+import contextlib
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from attacca.errors import IsolationMissing
+from attacca.worker.runtime.container.keeper.berth import sweep
+
+MAIN = Path(__file__).parent / "keeper" / "main.py"
+PACKAGE_ROOT = Path(__file__).parents[4]
+PYTHON = os.path.realpath(sys.executable)
+ENGINES = ("crun", "runc")  # in the order in which they are tried
+PLACES = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+RUN = Path("/run")
+PREFIX = "attacca-"
+START_S, END_S = 20.0, 20.0
+LARGEST = 64 * 1024
+
+
+class KeeperWord(msgspec.Struct, frozen=True):
+    """What a keeper says. It is ours, and still decoded as what it may be."""
+
+    started: str = ""
+    failed: str = ""
+    ended: str = ""
+    alive: str = ""  # it was looked for, and is not about to end
+    why: str = ""
+    status: int = 0
+    oom: bool = False
+
+
+_told = msgspec.json.Decoder(KeeperWord).decode
+
+
+def engine_of(wanted: str) -> str:
+    """Where the engine is.
+
+    Raises:
+        IsolationMissing: there is none.
+    """
+    for name in ENGINES if wanted == "auto" else (wanted,):
+        if (path := shutil.which(name, path=PLACES)) is not None:
+            return path
+    names = " or ".join(ENGINES) if wanted == "auto" else wanted
+    raise IsolationMissing(f"containers need {names}, which is not here", "apt-get install crun (or runc)")
+
+
+class Keeping:
+    """`hear` is told what it tells; `lost`, once, that it is gone although nobody closed it."""
+
+    def __init__(self, engine: str, hear: Callable[[KeeperWord], None], lost: Callable[[], None]) -> None:
+        self.engine, self._hear, self._lost = engine, hear, lost
+        self._group = f"{PREFIX}{os.getpid()}-{secrets.token_hex(3)}"
+        self._home = str(RUN / self._group)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._orders: socket.socket | None = None
+
+    def __repr__(self) -> str:
+        return f"<Keeping {self._group} by {os.path.basename(self.engine)}, {'open' if self._orders else 'closed'}>"
+
+    async def open(self) -> None:
+        """
+        Raises:
+            IsolationMissing: the kernel, or this user, cannot have one.
+        """
+        loop = asyncio.get_running_loop()
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.settimeout(0)
+        self._process = subprocess.Popen(  # noqa: ASYNC220 - a fork and an exec, once
+            [PYTHON, "-I", "-S", "-X", "utf8", str(MAIN), str(PACKAGE_ROOT), str(theirs.fileno())],
+            pass_fds=(theirs.fileno(),),
+            stdin=subprocess.DEVNULL,
+            env={"PATH": PLACES, "LANG": "C.UTF-8"},
+            start_new_session=True,  # Ctrl-C in the terminal is for us
+        )
+        theirs.close()
+        self._orders = ours
+        setting = {"engine": self.engine, "home": self._home, "group": self._group}
+        ours.send(msgspec.json.encode(setting))
+        try:
+            first = _told(await asyncio.wait_for(loop.sock_recv(ours, LARGEST), START_S))
+        except (TimeoutError, OSError, msgspec.MsgspecError):
+            first = KeeperWord(why="it did not begin")
+        if first.why:
+            await self.close()
+            raise IsolationMissing(f"nobody can keep containers here: {first.why}", "run as root")
+        loop.add_reader(ours, self._read)
+
+    async def close(self) -> None:
+        """When this returns, it is gone with all that it kept."""
+        orders, process = self._orders, self._process
+        self._orders = self._process = None
+        if orders is not None:
+            asyncio.get_running_loop().remove_reader(orders)
+            orders.close()
+        if process is not None:
+            await asyncio.to_thread(process.wait, END_S)
+
+    def start(self, name: str, spec: dict[str, Any], lower: str, files: dict[str, str], fds: list[int]) -> None:
+        """`fds`: where its output goes, and its network namespace, unless it has the machine's. They stay ours.
+
+        Raises:
+            OSError: it cannot be told.
+        """
+        if self._orders is None:
+            raise BrokenPipeError("its keeper is gone")
+        order = msgspec.json.encode({"start": name, "spec": spec, "lower": lower, "files": files})
+        socket.send_fds(self._orders, [order], fds)
+
+    def say(self, do: str, name: str) -> None:
+        """`kill`, `pause`, `resume` it, or `look` whether it lives. Of a keeper that is gone, all are dead already."""
+        if self._orders is not None:
+            with contextlib.suppress(OSError):
+                self._orders.send(msgspec.json.encode({"do": do, "name": name}))
+
+    def _read(self) -> None:
+        while self._orders is not None:
+            try:
+                raw = self._orders.recv(LARGEST)
+            except BlockingIOError:
+                return
+            except OSError:
+                raw = b""
+            if not raw:
+                asyncio.get_running_loop().remove_reader(self._orders)
+                self._orders.close()
+                self._orders = None
+                self._lost()
+                return
+            self._hear(_told(raw))
+
+
+def clean() -> int:
+    """Remove what keepers left behind whose worker no longer runs; of how many."""
+    found = 0
+    for home in RUN.glob(f"{PREFIX}*-*"):
+        pid = home.name.split("-")[1]
+        if pid.isdecimal() and not Path(f"/proc/{pid}").exists():
+            sweep(home.name, str(home))
+            found += 1
+    return found

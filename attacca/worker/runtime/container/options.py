@@ -1,0 +1,12 @@
+"""What can be set about containers, read once and checked whole."""
+
+from typing import Annotated, Literal
+
+import msgspec
+
+
+class ContainerOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The rest, such as how long a start may take and how many processes one may have, is as for processes."""
+
+    engine: Literal["auto", "crun", "runc"] = "auto"  # the first of these that is here
+    networks: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 4  # that are made ahead of need

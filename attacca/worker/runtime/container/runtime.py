@@ -1,0 +1,327 @@
+"""Containers as a worker's runtime: an engine makes them, and their programs are asked over HTTP from within their
+own network."""
+
+import asyncio
+import os
+import re
+import socket
+from typing import Any, Protocol
+
+from attacca.errors import AttaccaError, StartFailed
+from attacca.kernel.clock import Clock
+from attacca.model.function import HANDLER_MOST, Network, Revision, Signature
+from attacca.model.image import UnpackedImage
+from attacca.model.invocation import Invocation
+from attacca.worker.core.events import OfEvent
+from attacca.worker.core.reports import (
+    SandboxFailed,
+    SandboxGone,
+    SandboxReady,
+    Sink,
+    TemplateFailed,
+    TemplateGone,
+    TemplateReady,
+)
+from attacca.worker.host.network import Networks
+from attacca.worker.runtime.container.keeping import KeeperWord, Keeping, clean, engine_of
+from attacca.worker.runtime.container.options import ContainerOptions
+from attacca.worker.runtime.container.people import whom
+from attacca.worker.runtime.container.sandbox import Container
+from attacca.worker.runtime.container.spec import spec
+from attacca.worker.runtime.process.description import Secret, files, no_secret, variables
+from attacca.worker.runtime.process.options import ProcessOptions
+
+PORT = 8080  # where an image says nothing
+UNFIT = "a container is not forked"
+SERVE = "its program is to listen on $PORT"
+HOSTS = "127.0.0.1\tlocalhost\n::1\tlocalhost\n"
+WORDS = re.compile(r"[\w-]+")
+
+
+class Images(Protocol):
+    """Where unpacked images lie."""
+
+    def open(self) -> None:
+        """Blocking: its places are made."""
+
+    async def rootfs(self, digest: str) -> UnpackedImage:
+        """
+        Raises:
+            AttaccaError: it is not there, or cannot be unpacked.
+        """
+
+
+class ContainerRuntime:
+    """Implements `worker.runtime.types.Runtime`. `shared` are the options that containers have in common with
+    processes."""
+
+    def __init__(
+        self,
+        images: Images,
+        options: ContainerOptions,
+        shared: ProcessOptions,
+        clock: Clock,
+        secret: Secret = no_secret,
+    ) -> None:
+        self._images, self._options, self._shared = images, options, shared
+        self._clock, self._secret = clock, secret
+        self._networks = Networks(options.networks)
+        self._containers: dict[str, Container] = {}
+        self._keeping: Keeping | None = None
+        self._opening: asyncio.Task[Keeping] | None = None
+        self._is_closing = False
+        self._sink: Sink
+
+    def __repr__(self) -> str:
+        return f"<ContainerRuntime {len(self._containers)} containers, {self._networks}, {self._keeping}>"
+
+    async def open(self, sink: Sink) -> None:
+        """Its keeper is started by the first who wants a container."""
+        self._loop, self._sink = asyncio.get_running_loop(), sink
+
+    async def close(self) -> None:
+        self._is_closing = True
+        for container in list(self._containers.values()):
+            self._kill(container, "its runtime was closed")
+        if self._opening is not None:
+            await asyncio.wait([self._opening])
+        keeping, self._keeping = self._keeping, None
+        if keeping is not None:
+            await keeping.close()
+        tasks = [container.task for container in self._containers.values() if container.task is not None]
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for container in list(self._containers.values()):
+            self._over(container, "its runtime was closed")
+        await self._networks.close()
+
+    # the worker's orders
+
+    def make_template(self, template: str, revision: Revision) -> None:
+        self._make(template, revision).is_template = True
+
+    def drop_template(self, template: str) -> None:
+        self.kill(template)
+
+    def make_sandbox(self, sandbox: str, revision: Revision, template: str | None) -> None:
+        container = self._make(sandbox, revision)
+        if template is not None and template not in self._containers:
+            self._give_up(container, "sandbox_lost", "its template is gone")
+
+    def kill(self, sandbox: str) -> None:
+        if (container := self._containers.get(sandbox)) is not None:
+            self._kill(container, "it was evicted")
+
+    def run(self, sandbox: str, revision: Revision, invocation: Invocation) -> None:
+        if (container := self._containers.get(sandbox)) is not None:
+            container.run(invocation)
+
+    def stop(self, sandbox: str, invocation: str) -> None:
+        if (container := self._containers.get(sandbox)) is not None:
+            container.stop(invocation)
+
+    def body(self, sandbox: str, invocation: str, data: bytes, last: bool) -> None:  # noqa: FBT001 - mirrors messages.Body
+        if (container := self._containers.get(sandbox)) is not None:
+            container.body(invocation, data, last=last)
+
+    def flow(self, sandbox: str, invocation: str, paused: bool) -> None:  # noqa: FBT001 - mirrors messages.Flow
+        if (container := self._containers.get(sandbox)) is not None:
+            container.flow(invocation, paused=paused)
+
+    def leave(self, sandbox: str, invocation: str) -> None: ...
+    def tell(self, sandbox: str, word: OfEvent) -> None: ...
+
+    # starts
+
+    def _make(self, name: str, revision: Revision) -> Container:
+        container = Container(name, revision, self._clock, self._sink, self._look)
+        self._containers[name] = container
+        container.timer = self._loop.call_later(self._shared.start_timeout_s, self._too_late, container)
+        container.task = self._loop.create_task(self._start(container))
+        return container
+
+    async def _start(self, container: Container) -> None:
+        try:
+            await self._order(container)
+            await container.until_served()
+        except AttaccaError as error:
+            self._give_up(container, error.code, f"{error.message} ({error.hint})" if error.hint else error.message)
+        except OSError as error:
+            self._give_up(container, "start_failed", f"it could not be started: {error}")
+        else:
+            self._ready(container)
+
+    async def _order(self, container: Container) -> None:
+        """
+        Raises:
+            AttaccaError, OSError: it cannot be made.
+        """
+        revision, settings = container.revision, container.revision.settings
+        keeping = await self._keeper()
+        began = self._clock.now()
+        image = await self._images.rootfs(*revision.artefact.digests)
+        container.code_ms = (self._clock.now() - began) * 1e3
+        container.program = named(image.config.command)
+        if settings.network is Network.HOST:
+            container.network, container.port = self._networks.machine(), free_port()
+        else:
+            container.network = await self._networks.take()
+            container.port = (*image.config.ports, PORT)[0]
+        told: dict[str, Any] = spec(
+            image.config,
+            settings,
+            whom(image.rootfs, image.config.user or ""),
+            {"PORT": str(container.port), **variables(revision, self._secret)},
+            processes=self._shared.processes,
+            open_files=self._shared.open_files,
+            space_mb=self._shared.space_mb,
+        )
+        placed = {f"/run/secrets/{name}": text for name, text in files(revision, self._secret, has_files=True).items()}
+        placed |= {"/etc/hosts": HOSTS, "/etc/hostname": settings.name + "\n"}
+        shared = [container.network.descriptor] if container.network.descriptor >= 0 else []
+        if container.is_doomed:
+            return
+        keeping.start(container.name, told, image.rootfs, placed, [container.output.writer, *shared])
+        container.is_kept = True
+        container.output.handed_over()
+
+    async def _keeper(self) -> Keeping:
+        """
+        Raises:
+            IsolationMissing: there can be none.
+        """
+        if self._is_closing:
+            raise StartFailed("the worker is shutting down", "try again when it is up")
+        if self._keeping is None:
+            if self._opening is None:
+                self._opening = self._loop.create_task(self._open())
+            self._keeping = await asyncio.shield(self._opening)
+        return self._keeping
+
+    async def _open(self) -> Keeping:
+        try:
+            await asyncio.to_thread(clean)
+            await asyncio.to_thread(self._images.open)
+            keeping = Keeping(engine_of(self._options.engine), self._hear, self._lost)
+            await keeping.open()
+            self._networks.open()
+        finally:
+            self._opening = None
+        self._keeping = keeping
+        return keeping
+
+    def _too_late(self, container: Container) -> None:
+        seconds = self._shared.start_timeout_s
+        message = f"nobody listened on port {container.port} within {seconds:g} s (start_timeout_s of the server)"
+        self._give_up(container, "timeout", f"{message}: {SERVE}")
+
+    def _ready(self, container: Container) -> None:
+        if container.is_doomed or container.name not in self._containers:
+            return
+        container.is_ready = True
+        if container.timer is not None:
+            container.timer.cancel()
+        now = self._clock.now()
+        program_ms = (now - container.started_at) * 1e3
+        made_ms = max((now - container.ordered_at) * 1e3 - program_ms - container.code_ms, 0.0)
+        if container.is_template:
+            settings = container.revision.settings
+            self._sink(
+                TemplateReady(
+                    container.name, settings.handler or container.program, Signature.WSGI, settings.memory_mb,
+                    made_ms, container.code_ms, program_ms, unfit=UNFIT,
+                )
+            )  # fmt: skip
+        else:
+            self._sink(SandboxReady(container.name, made_ms, container.code_ms, program_ms))
+
+    # ends
+
+    def _kill(self, container: Container, why: str) -> None:
+        if not container.is_doomed:
+            self._give_up(container, "sandbox_lost" if container.is_ready else "start_failed", why)
+
+    def _give_up(self, container: Container, code: str, why: str) -> None:
+        """Why it ends is known now; that it has ended, when its keeper says so."""
+        if container.is_doomed or container.name not in self._containers:
+            return
+        container.is_doomed, container.failure = True, (code, why)
+        if container.is_kept and self._keeping is not None:
+            self._keeping.say("kill", container.name)
+        else:
+            self._loop.call_soon(self._over, container, why)
+
+    @property
+    def _engine(self) -> str:
+        return os.path.basename(self._keeping.engine) if self._keeping is not None else "the engine"
+
+    def _look(self, name: str) -> None:
+        if self._keeping is not None:
+            self._keeping.say("look", name)
+
+    def _hear(self, told: KeeperWord) -> None:
+        container = self._containers.get(told.started or told.failed or told.ended or told.alive)
+        if container is None:
+            return
+        if told.started:
+            container.started_at = self._clock.now()
+            if not container.started.done():
+                container.started.set_result(None)
+        elif told.alive:
+            container.alive()
+        elif told.oom:
+            memory = f"it went over its memory of {container.revision.settings.memory_mb} MB"
+            container.failure = ("out_of_memory", memory)
+            self._over(container, memory)
+        elif told.failed:
+            why = told.why or " ".join(container.output.close().splitlines()[-1:])
+            container.failure = ("start_failed", f"{self._engine} could not start it: {why or 'it does not say why'}")
+            self._over(container, why)
+        else:
+            self._over(container, ended(told.status))
+
+    def _lost(self) -> None:
+        """All that it kept has ended with it. The next who wants a container has another."""
+        keeping, self._keeping = self._keeping, None
+        for container in [one for one in self._containers.values() if one.is_kept]:
+            self._over(container, "its keeper was lost")
+        if keeping is not None:
+            self._loop.create_task(keeping.close())
+
+    def _over(self, container: Container, why: str) -> None:
+        if self._containers.pop(container.name, None) is None:
+            return
+        if container.task is not None and container.task is not asyncio.current_task():
+            container.task.cancel()
+        said = container.close()
+        code, message = container.failure
+        if container.is_ready:
+            code, message = code or "sandbox_lost", message or why
+            gone = TemplateGone(container.name, message) if container.is_template else None
+            self._sink(gone or SandboxGone(container.name, code, message))
+            return
+        traceback = ""
+        if not code:
+            code, message = "bad_function", f"{why} before it listened: {SERVE}"
+            traceback = said or message
+        if container.is_template:
+            self._sink(TemplateFailed(container.name, code, message, traceback))
+        else:
+            self._sink(SandboxFailed(container.name, code, message, traceback))
+
+
+def ended(status: int) -> str:
+    if os.WIFSIGNALED(status):
+        return f"its process was killed by signal {os.WTERMSIG(status)}"
+    return f"its process exited with status {os.WEXITSTATUS(status)}"
+
+
+def free_port() -> int:
+    """Of the machine's own network."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+def named(command: tuple[str, ...]) -> str:
+    """What a program is called, as a handler may be."""
+    return ".".join(WORDS.findall(os.path.basename(command[0])))[:HANDLER_MOST].rstrip(".") or "image"

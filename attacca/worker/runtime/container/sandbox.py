@@ -1,0 +1,164 @@
+"""One container, from the order to its end, as its worker sees it.
+
+ordered ──▶ its image and its network are there ──▶ started ──▶ somebody listens on $PORT: ready ──▶ ended
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from attacca.kernel.clock import Clock
+from attacca.model.function import Revision
+from attacca.model.invocation import Failed, Invocation, Outcome
+from attacca.model.messages import Logged
+from attacca.worker.core.reports import Report, RunEnded
+from attacca.worker.host.network import Namespace
+from attacca.worker.runtime.container.errand import Errand
+from attacca.worker.runtime.container.output import Output
+from attacca.worker.runtime.container.upstream import Upstream, connect
+
+FIRST_S, MOST_S, SHARE = 0.001, 0.05, 8  # between two looks for somebody who listens: a part of what has passed
+KEPT = 8  # connections that nobody uses just now
+CANCELLED = Failed("cancelled", "its invocation was given up", "")
+
+
+class Container:
+    """`look` asks whether it is about to end. What it reports of its runs goes to `sink`."""
+
+    def __init__(
+        self, name: str, revision: Revision, clock: Clock, sink: Callable[[Report], None], look: Callable[[str], None]
+    ) -> None:
+        self.name, self.revision = name, revision
+        self._clock, self._sink, self._look = clock, sink, look
+        self._loop = asyncio.get_running_loop()
+        self.output = Output(self._loop, self._printed)
+        self.network: Namespace | None = None
+        self.port, self.program = 0, ""
+        self.task: asyncio.Task[None] | None = None  # that makes it
+        self.ordered_at, self.started_at, self.code_ms = clock.now(), 0.0, 0.0
+        self.is_template = self.is_kept = self.is_ready = False  # is_kept: its keeper knows of it
+        self.is_doomed = False
+        self.failure = ("", "")  # why it was given up, as a code and in words
+        self.timer: asyncio.TimerHandle | None = None
+        self.started: asyncio.Future[None] = self._loop.create_future()
+        self._errands: dict[str, Errand] = {}
+        self._idle: list[Upstream] = []
+        self._began: dict[str, float] = {}
+
+    def __repr__(self) -> str:
+        state = "doomed" if self.is_doomed else "ready" if self.is_ready else "starting"
+        return f"<Container {self.name} {state}, {len(self._errands)} running, {len(self._idle)} connections idle>"
+
+    # its start
+
+    async def until_served(self) -> None:
+        """Somebody listens on its port. That connection is kept for the first who comes."""
+        assert self.network is not None
+        await self.started
+        began = self._clock.now()
+        while True:
+            try:
+                self._idle.append(await connect(self.network.socket(), self.port))
+            except OSError:
+                passed = self._clock.now() - began
+                await asyncio.sleep(min(max(FIRST_S, passed / SHARE), MOST_S))
+            else:
+                return
+
+    # orders
+
+    def run(self, invocation: Invocation) -> None:
+        errand = Errand(self.name, invocation, self.port, self._sink, self._ended, self._broke)
+        self._errands[invocation.id] = errand
+        self._began[invocation.id] = self._loop.time()
+        self._begin(errand)
+
+    def _begin(self, errand: Errand) -> None:
+        while self._idle:
+            upstream = self._idle.pop()
+            if upstream.can_be_asked:
+                errand.begin(upstream)
+                return
+            upstream.close()
+        errand.connecting = self._loop.create_task(self._connect(errand))
+
+    async def _connect(self, errand: Errand) -> None:
+        assert self.network is not None
+        try:
+            upstream = await connect(self.network.socket(), self.port)
+        except OSError as error:
+            errand.broken(f"its program takes no connection: {error.strerror or error}")
+            return
+        if self._errands.get(errand.invocation.id) is errand:
+            errand.begin(upstream)
+        else:
+            upstream.close()
+
+    def stop(self, invocation: str) -> None:
+        """HTTP knows no other way than to hang up."""
+        if (errand := self._errands.get(invocation)) is not None:
+            errand.close()
+            self._loop.call_soon(self._end, errand, CANCELLED)
+
+    def body(self, invocation: str, data: bytes, *, last: bool) -> None:
+        if (errand := self._errands.get(invocation)) is not None:
+            errand.send(data, last=last)
+
+    def flow(self, invocation: str, *, paused: bool) -> None:
+        if (errand := self._errands.get(invocation)) is not None:
+            errand.flow(paused=paused)
+
+    def leave(self, invocation: str) -> None:
+        """Its client is gone; of an answer that has begun the program learns by its connection."""
+
+    def close(self) -> str:
+        """Let go of everything; its last words."""
+        if self.timer is not None:
+            self.timer.cancel()
+        for errand in self._errands.values():
+            errand.close()
+        self._errands.clear()
+        for upstream in self._idle:
+            upstream.close()
+        self._idle.clear()
+        if self.network is not None:
+            self.network.close()
+        self.started.cancel()
+        return self.output.close()
+
+    # what comes of runs
+
+    def alive(self) -> None:
+        """It is not about to end, so it broke its connections for reasons of its own."""
+        for errand in [errand for errand in self._errands.values() if errand.why]:
+            self._end(errand, errand.failed())
+
+    def _broke(self, errand: Errand) -> None:
+        if errand.upstream is not None and errand.may_be_repeated and not errand.has_been_repeated:
+            errand.renew()
+            self._begin(errand)
+        else:
+            self._look(self.name)
+
+    def _ended(self, errand: Errand, outcome: Outcome) -> None:
+        upstream = errand.upstream
+        if upstream is not None:
+            if len(self._idle) < KEPT:
+                self._idle.append(upstream)
+            else:
+                upstream.close()
+        self._end(errand, outcome)
+
+    def _end(self, errand: Errand, outcome: Outcome) -> None:
+        name = errand.invocation.id
+        if self._errands.get(name) is not errand:
+            return
+        while self.output.read():
+            pass
+        del self._errands[name]
+        run_ms = (self._loop.time() - self._began.pop(name)) * 1e3
+        self._sink(RunEnded(self.name, name, outcome, run_ms))
+
+    def _printed(self, data: bytes) -> None:
+        alone = next(iter(self._errands)) if len(self._errands) == 1 else ""
+        of = self.revision
+        self._sink(Logged(of.function, of.id, self.name, alone, "stdout", data.decode("utf-8", "replace")))

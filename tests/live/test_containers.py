@@ -1,0 +1,200 @@
+"""An image is deployed and asked on a whole server; what its program may not reach it tries; and nothing is left."""
+
+import ast
+import os
+import socket
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from attacca.cli.app import app
+from attacca.images.core.names import Reference
+from attacca.images.layout import load
+from attacca.images.pulling import push
+from attacca.images.remote import Remote
+from attacca.io.archive import pack
+from tests.images.stage import store
+from tests.live import needed, python_image
+from tests.live.whole import CGROUPS, Answer, Whole, deployment, running, until
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="containers are made by root")
+TRY = """
+import errno, os, socket
+def attempt(do, *words):
+    try:
+        return str(do(*words))
+    except OSError as error:
+        return errno.errorcode[error.errno]
+"""
+
+
+@pytest.fixture(scope="module")
+def layout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    needed.expect("crun")
+    return python_image.laid_out(tmp_path_factory.mktemp("image"), "python")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, layout: Path) -> Iterator[Whole]:
+    with running(tmp_path_factory.mktemp("server") / "state") as whole:
+        deploy(whole, layout, "box")
+        yield whole
+
+
+def deploy(server: Whole, layout: Path, name: str, **settings: Any) -> list[str]:
+    answer = server.ask("POST", "/api/functions", *deployment(name, pack(layout), **settings))
+    return answer.body.decode().splitlines()
+
+
+def run(server: Whole, source: str, name: str = "box") -> Answer:
+    return server.ask("POST", f"/function/{name}", (TRY + source).encode())
+
+
+def inside(server: Whole, expression: str) -> Any:
+    answer = run(server, f"said = {expression}")
+    assert answer.status == 200, answer
+    return ast.literal_eval(answer.body.decode())
+
+
+def test_a_tar_of_an_image_is_deployed_by_the_command_line_and_answers(server: Whole, layout: Path) -> None:
+    archive = layout.parent / "by-tar.tar"
+    with tarfile.open(archive, "w") as made:
+        made.add(layout, arcname=".")
+    url = f"http://127.0.0.1:{server.port}"
+    told = CliRunner().invoke(app, ["deploy", str(archive), "--url", url, "--json", "--runtime", "container"])
+    assert told.exit_code == 0, told.output
+    assert '"signature": "wsgi"' in told.output
+    answer = run(server, "said = 6 * 7", "by-tar")
+    assert (answer.status, answer.value, answer.headers["x-attacca-start"]) == (200, 42, "cold")
+    assert run(server, "said = 6 * 7", "by-tar").headers["x-attacca-start"] == "warm"
+
+
+def test_an_image_that_is_pushed_is_a_function_and_the_same_again_is_no_revision(
+    server: Whole, layout: Path, tmp_path: Path
+) -> None:
+    images = store(tmp_path)
+    digest = load(layout, images, "any", "v1").digest
+    for repository in ("pushed", "pushed", "team/kept"):
+        push(images, digest, Remote(Reference(f"127.0.0.1:{server.port}", repository, "v1")))
+    assert run(server, "said = 6 * 7", "pushed").value == 42
+    rows = {row["function"]: row["revision"] for row in server.get("/api/functions")}
+    assert rows["pushed"] == 1
+    assert "team-kept" not in rows
+
+
+def test_it_has_no_rights_and_sees_nothing_of_the_machine(server: Whole) -> None:
+    status = inside(server, "open('/proc/self/status').read().splitlines()")
+    told = dict(line.split(":\t", 1) for line in status if line.startswith(("Cap", "NoNew", "Seccomp:")))
+    assert {told[f"Cap{kind}"] for kind in ("Inh", "Prm", "Eff", "Bnd", "Amb")} == {"0" * 16}
+    assert (told["NoNewPrivs"], told["Seccomp"]) == ("1", "2")
+    assert inside(server, "os.getuid(), os.getgid(), os.getpid()") == (1234, 1235, 1)
+    assert inside(server, "[one for one in os.listdir('/proc') if one.isdecimal()]") == ["1"]
+    mounts = inside(server, "open('/proc/self/mountinfo').read()")
+    assert "attacca" not in mounts
+    assert inside(server, "os.listdir('/sys/fs/cgroup')") == []
+    assert inside(server, "os.listdir('/proc/1/root')") == inside(server, "os.listdir('/')")
+
+
+def test_what_it_may_not_do_is_refused(server: Whole) -> None:
+    paths = (
+        "/x",
+        "/etc/passwd",
+        "/app/main.py",
+        "/proc/sys/kernel/hostname",
+        "/proc/sysrq-trigger",
+        "/dev/x",
+        "/sys/x",
+    )
+    refused = inside(server, f"[attempt(open, path, 'w') for path in {paths}]")
+    assert set(refused) <= {"EROFS", "EACCES", "ENOENT"}, refused
+    assert inside(server, "open('/tmp/x', 'w').write('y')") == 1
+    calls = "attempt(os.chroot, '/tmp'), attempt(os.setuid, 0), attempt(os.mknod, '/tmp/d', 0o20666, 259)"
+    assert set(inside(server, calls)) == {"EPERM"}
+    assert inside(server, "attempt(socket.socket, 17, 3), attempt(socket.socket, 40, 1)") == ("ENOSYS", "ENOSYS")
+
+
+def test_the_machine_and_others_are_out_of_its_networks_reach(server: Whole, layout: Path) -> None:
+    """Its own loopback is all that it has: neither the admin API nor another container's port is there."""
+    deploy(server, layout, "other")
+    assert run(server, "said = 1", "other").status == 200
+    with socket.create_server(("0.0.0.0", 0)) as door:
+        ports = (server.port, door.getsockname()[1])
+        connect = "attempt(socket.create_connection, (host, port), 1)"
+        found = inside(server, f"[{connect} for host in ('127.0.0.1', '192.0.2.1', '10.0.0.1') for port in {ports}]")
+    assert set(found) == {"ECONNREFUSED", "ENETUNREACH"}
+    assert inside(server, "[name for _, name in socket.if_nameindex()]") == ["lo"]
+
+
+def test_a_disk_that_is_full_and_children_without_end_end_at_its_limits(server: Whole) -> None:
+    fill = "attempt(os.posix_fallocate, os.open('/tmp/full', os.O_RDWR | os.O_CREAT), 0, 1 << 30)"
+    assert inside(server, fill) in ("ENOSPC", "EFBIG")
+    inside(server, "os.unlink('/tmp/full')")
+    bomb = """
+import threading
+never, made = threading.Event(), []
+try:
+    while len(made) < 1000:
+        made.append(threading.Thread(target=never.wait, daemon=True))
+        made[-1].start()
+except RuntimeError:
+    made.pop()
+never.set()
+said = len(made)
+"""
+    answer = run(server, bomb)
+    assert (answer.status, 50 < answer.value < 128) == (200, True), answer
+
+
+def test_its_end_is_told_and_the_next_one_is_there(server: Whole) -> None:
+    assert run(server, "os._exit(3)").code == "sandbox_lost"
+    assert run(server, "said = len(b'x' * (1 << 30))").code == "out_of_memory"
+    assert inside(server, "1 + 1") == 2
+    run(server, "print('written by the program', flush=True)\nsaid = 1")
+    until(lambda: "written by the program" in server.logs("box"), "its output is kept")
+
+
+def test_what_cannot_be_run_is_refused_and_says_why(server: Whole, layout: Path) -> None:
+    *_, last = deploy(server, layout, "bad", env={"DOING": "broken"})
+    assert "nothing_of_this_name" in last
+    assert "exited with status 1" in last
+    *_, last = deploy(server, layout, "bad", runtime="process")
+    assert "an image is no runtime" in last
+    assert "takes an image" in str(server.deploy("bad", "def bad(): pass", runtime="container"))
+
+
+def test_after_its_server_was_killed_nothing_is_left_and_another_serves_what_was_deployed(server: Whole) -> None:
+    assert inside(server, "1") == 1
+    assert len(processes(server.pid)) > 0
+    server.kill()
+    until(lambda: not left(server.pid), "nothing is left of it")
+    assert processes(server.pid) == []
+    with running(server.state) as second:
+        assert inside(second, "2") == 2
+        second.stop()
+        until(lambda: not left(second.pid), "nothing is left of the other")
+
+
+def processes(server: int) -> list[str]:
+    """That live in its cgroups."""
+    mark = f"/attacca-{server}-"
+    found = []
+    for pid in filter(str.isdecimal, os.listdir("/proc")):
+        try:
+            text = Path(f"/proc/{pid}/cgroup").read_text()
+            if mark in text and Path(f"/proc/{pid}/root/app/main.py").exists():
+                found.append(pid)
+        except OSError:
+            continue
+    return found
+
+
+def left(server: int) -> list[Path]:
+    """Directories of its own that there still are: what lives in a cgroup keeps it. What a killed server counted for
+    among others, in cpu alone, is swept by the next."""
+    mark = f"attacca-{server}-*"
+    groups = [*CGROUPS.glob(mark), *CGROUPS.glob(f"*/{mark}")]
+    return [*Path("/run").glob(mark), *(group for group in groups if group.parent.name != "cpu")]
