@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from attacca.cli.functions.init import AT_ONCE
 from bench.client import Client, latency, throughput
+from bench.containers import container
 from bench.creations import creations
 from bench.decisions import decisions
 from bench.floods import floods
@@ -305,4 +306,5 @@ MEASURES = {
     "eight_hours": Measure(eight_hours, 1, ALL_MINUTES, 30),
     "validation": Measure(validation, 2, 180, 15),
     "wasm_start": Measure(wasm_start, 5, 50, 20),
+    "container": Measure(container, 5, 30, 10),
 }
