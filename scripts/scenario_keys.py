@@ -133,6 +133,7 @@ MEANING = {
     "System.scaling": "in mode `cluster`: how many sandboxes a function has",
     "System.placement": "in mode `cluster`: which worker has the next one made; of workflows: the next instance",
     "System.templates": "sandboxes are forked from an imported copy: one is there from the deployment",
+    "System.cut_off_s": "instances of workflows end on a node that hears of no control for so long: `worker.cut_off_s`",
     "System.silent_s": "a worker that says nothing for so long is lost: `gateway.silent_s` of a server",
     "System.outside": (
         "of workflows: who moves their instances from outside. The file of a program with `shares` and `moves`, as "

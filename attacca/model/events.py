@@ -11,6 +11,7 @@ import msgspec
 
 from attacca.model.function import Revision
 from attacca.model.invocation import Failed, Timing
+from attacca.model.samples import Entry, Sample
 
 MAILBOX_MOST = 10_000  # events that wait for one instance
 MAILBOX_BYTES = 64 << 20  # of them together
@@ -28,17 +29,6 @@ class EventKind(StrEnum):
     INIT = "init"
     CAST = "cast"
     CALL = "call"
-    STOP = "stop"
-
-
-class Measure(StrEnum):
-    """What of an instance's life a sample measures."""
-
-    INSTANTIATE = "instantiate"  # until its code is there
-    INIT = "init"
-    CAST = "cast"
-    CALL = "call"
-    TRANSFER = "transfer"  # from when an event was sent until it is handled
     STOP = "stop"
 
 
@@ -124,6 +114,7 @@ class StopInstance(msgspec.Struct, frozen=True, tag=True):
     why: str = ""
     hands_over: bool = False
     grace_s: float = GRACE_S
+    is_replaced: bool = False  # another has its place already: it ends at once, and nothing that it has sent is taken
 
 
 class Patch(msgspec.Struct, frozen=True, tag=True):
@@ -135,7 +126,9 @@ class Patch(msgspec.Struct, frozen=True, tag=True):
 
 
 class AskInstances(msgspec.Struct, frozen=True, tag=True):
-    """Which are there? From now on whoever asks hears of them."""
+    """Which are there? From now on whoever asks hears of them. `gone`: all other workers that are given up."""
+
+    gone: tuple[str, ...] = ()
 
 
 class HandOver(msgspec.Struct, frozen=True, tag=True):
@@ -155,11 +148,19 @@ class Inherited(msgspec.Struct, frozen=True, tag=True):
 
 
 class NodeGone(msgspec.Struct, frozen=True, tag=True):
-    """Another worker is given up: what it had not handled is for who takes its place. `worker` may be a whole domain,
-    as DOMAIN/, and `place` the only one whose instance there is given up."""
+    """Another worker is given up: what it had not handled is for who takes its place, and if it is there still, nothing
+    that it says is taken. `worker` may be a whole domain, as DOMAIN/, and `place` the only one whose instance there is
+    given up: then what it says is."""
 
     worker: str
     place: str = ""
+
+
+class NodeBack(msgspec.Struct, frozen=True, tag=True):
+    """It is there again. Of what it had others have the places: nothing that these said is taken."""
+
+    worker: str
+    replaced: tuple[str, ...]
 
 
 class StateKept(msgspec.Struct, frozen=True, tag=True):
@@ -248,25 +249,6 @@ class Instances(msgspec.Struct, frozen=True, tag=True):
     follows: dict[str, tuple[str, ...]] = {}  # by instance: whose wills it has got
 
 
-class Sample(msgspec.Struct, frozen=True, gc=False):
-    """How long one thing took. `at`: when it had ended, in seconds since 1970."""
-
-    instance: str
-    measure: Measure
-    at: float
-    seconds: float
-
-
-class Entry(msgspec.Struct, frozen=True, gc=False):
-    """What an event function told with a target: for whoever collects it, beside the log."""
-
-    instance: str
-    at: float
-    level: str
-    target: str
-    text: str
-
-
 class Samples(msgspec.Struct, frozen=True, tag=True):
     """What instances did since the last one: `views` of those that did something, and where samples are taken, what
     each thing took. `lost`: samples and entries beyond what one message holds."""
@@ -305,6 +287,7 @@ class Reply(msgspec.Struct, frozen=True, tag=True, gc=False):
     stream: str
     kind: ReplyKind
     data: bytes = b""
+    source: str = ""  # the instance that answers
 
 
 class Passed(msgspec.Struct, frozen=True, tag=True, gc=False):
@@ -331,6 +314,13 @@ class Bounced(msgspec.Struct, frozen=True, tag=True, gc=False):
     """Whom it was for is not here."""
 
     number: int
+
+
+class Refused(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """Who sent it has been replaced; or the whole worker was given up."""
+
+    number: int
+    is_given_up: bool
 
 
 class Carried(msgspec.Struct, frozen=True, tag=True, gc=False):
@@ -391,8 +381,9 @@ class Delivery(msgspec.Struct, frozen=True, gc=False):
 
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=86_400)]
 OfInstances = (
-    StartInstance | StopInstance | Patch | AskInstances | StateKept | NodeGone | HandOver | BeginInstance | Inherited
-)
+    StartInstance | StopInstance | Patch | AskInstances | StateKept | NodeGone | NodeBack | HandOver | BeginInstance
+    | Inherited
+)  # fmt: skip
 InstancesSaid = InstanceUp | InstanceDown | StateSynced | Instances | Strayed | Handed | Samples
 Faraway = Carried | Torn | Reached  # for a worker, from its portal
-BetweenInstances = Introduced | Passed | Done | Bounced
+BetweenInstances = Introduced | Passed | Done | Bounced | Refused

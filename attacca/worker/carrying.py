@@ -1,5 +1,6 @@
 """What a worker core orders, as orders of its runtime: one each; and what a runtime reports, as gateways hear it."""
 
+import logging
 from typing import Protocol
 
 from attacca.model.endpoints import SandboxDown, StartSandbox
@@ -25,11 +26,13 @@ from attacca.worker.core.events import (
     MakeTemplate,
     Respond,
     Stop,
+    Warn,
 )
 from attacca.worker.core.reports import RunBody, RunFlow, RunHead
 from attacca.worker.runtime.types import Runtime
 
-Order = MakeSandbox | Kill | Stop | MakeTemplate | DropTemplate | Deliver | Respond | Listen
+LOG = logging.getLogger("attacca.worker")
+Order = MakeSandbox | Kill | Stop | MakeTemplate | DropTemplate | Deliver | Respond | Listen | Warn
 
 
 class Roads(Protocol):
@@ -63,6 +66,8 @@ def carry_out(runtime: Runtime, order: Order) -> None:
             runtime.drop_template(order.template)
         case Deliver() | Respond() | Listen():
             runtime.tell(order.sandbox, order)
+        case Warn():
+            LOG.warning("%s", order.text)
 
 
 def passed_on(report: RunHead | RunBody | RunFlow) -> ResponseHead | ResponseBody | Flow:

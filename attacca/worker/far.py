@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Callable
 
-from attacca.model.events import BetweenInstances, Carried, Faraway, Introduced, Reached, Torn
+from attacca.model.events import BetweenInstances, Carried, Faraway, Introduced, Reached, Refused, Torn
 from attacca.model.messages import ToControl
 from attacca.worker.core.ways import Ways
 
@@ -23,7 +23,7 @@ class Far:
         return f"<Far {self._ways!r}>"
 
     def send(self, to: str, message: BetweenInstances) -> None:
-        if not isinstance(message, Introduced):
+        if not isinstance(message, Introduced | Refused):  # who is cut off reaches none of these
             self._tell(self._ways.carry(to, message))
 
     def hear(self, message: Faraway) -> None:

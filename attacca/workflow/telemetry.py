@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import msgspec
 
-from attacca.model.events import InstanceView, Sample, Samples
+from attacca.model.events import InstanceView, Samples
+from attacca.model.samples import Sample
 from attacca.model.workflow import WorkflowView
 
 RECENT_MOST = 200  # samples kept of one instance

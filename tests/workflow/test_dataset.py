@@ -5,8 +5,9 @@ import msgspec
 import pytest
 
 from attacca.kernel.clock import ManualClock
-from attacca.model.events import Entry, Measure, Sample, Samples
+from attacca.model.events import Samples
 from attacca.model.machine import Machine
+from attacca.model.samples import Entry, Measure, Sample
 from attacca.model.sandbox import MachineLoad
 from attacca.workflow.core.identities import of_instance
 from attacca.workflow.core.state import ComponentState, DomainState, InstanceState, NodeState

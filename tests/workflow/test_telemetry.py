@@ -1,4 +1,5 @@
-from attacca.model.events import InstanceView, Measure, Sample, Samples
+from attacca.model.events import InstanceView, Samples
+from attacca.model.samples import Measure, Sample
 from attacca.model.workflow import Component, InstanceRow, WorkflowSpec, WorkflowView
 from attacca.workflow.telemetry import RECENT_MOST, Telemetry
 

@@ -23,6 +23,7 @@ def config_of(scenario: Scenario, name: str) -> WorkerConfig:
         concurrency=Choice(policy=system.concurrency.policy, options=system.concurrency.options),
         keepalive=Choice(policy=system.keepalive.policy, options=system.keepalive.options),
         templates=system.templates,
+        cut_off_s=system.cut_off_s,
     )
 
 

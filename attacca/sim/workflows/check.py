@@ -1,11 +1,13 @@
 """What must hold of simulated workflows: counted apart from the cores' own books."""
 
 from collections import Counter
+from collections.abc import Iterator
 from math import inf
 from typing import Final
 
 from attacca.model.events import MAILBOX_BYTES, MAILBOX_MOST, place
 from attacca.sim.platform.gateway import Broken
+from attacca.sim.workflows.node import SimulatedNode
 from attacca.sim.workflows.world import WorkflowWorld
 from attacca.worker.core import invariants
 from attacca.worker.core.mailboxes import EventInstance, Stage
@@ -13,6 +15,7 @@ from attacca.workflow.core.graph import Part
 from attacca.workflow.core.graph import Stage as Phase
 
 RECOUNT_EVERY: Final = 5_000  # events
+TOLD_S: Final = 1.0  # until what is said has come, at most
 ACTIVE: Final = (Stage.BEGINNING, Stage.UP, Stage.STOPPING)
 
 
@@ -29,7 +32,10 @@ class WorkflowCheck:
     @property
     def has_lost_nodes(self) -> bool:
         """Who has handled an event may have died before its sender knew, and what it had sent with it."""
-        return bool(self._world.faults.crashes or self._world.orchestrator.given_up)
+        world = self._world
+        return bool(world.faults.crashes or world.orchestrator.given_up) or any(
+            node.cut_offs for node in world.nodes.values()
+        )
 
     @property
     def may_lose(self) -> float:
@@ -63,14 +69,10 @@ class WorkflowCheck:
 
     def recount(self) -> None:
         active: Counter[str] = Counter()
-        given_up = self._world.orchestrator.given_up
         for node in self._world.nodes.values():
             if node.is_up:
                 invariants.check(node.core)
-                for one in node.core.instances.by_id.values():
-                    _is_bounded(one)
-                    if one.stage in ACTIVE and one.id not in given_up:
-                        active[place(one.id)] += 1
+                active.update(self._active(node))
         for replica, count in sorted(active.items()):
             if count > 1:
                 raise Broken(f"{replica} has {count} instances at once")
@@ -79,8 +81,28 @@ class WorkflowCheck:
             raise Broken(f"{world.doubled} events were handled twice")
         if world.disorderly and not self.has_lost_nodes:
             raise Broken(f"{world.disorderly} events were handled before others that one had sent before them")
+        if world.roads.intruders:
+            raise Broken(f"{world.roads.intruders} events of instances that others had followed were taken")
         if world.forgotten:
             raise Broken(f"{world.forgotten} began with an older state than the one that was kept")
+
+    def _active(self, node: SimulatedNode) -> Iterator[str]:
+        """The places whose instances it has."""
+        for one in node.core.instances.by_id.values():
+            _is_bounded(one)
+            if one.stage in ACTIVE and self._world.orchestrator.is_replaced(one.id):
+                self._is_late(node, one)
+            elif one.stage in ACTIVE:
+                yield place(one.id)
+
+    def _is_late(self, node: SimulatedNode, one: EventInstance) -> None:
+        """Another has its place: it may go on for as long as its node can neither be told nor be sure."""
+        system, now = self._world.scenario.system, self._world.engine.now
+        is_led = self._world.orchestrator.has(node.name)
+        if is_led and now - node.led_at > TOLD_S + system.silent_s:
+            raise Broken(f"{one.id} goes on, whose place another has, and {node.name} was told")
+        if not is_led and system.cut_off_s and now - node.alone_at > system.cut_off_s + TOLD_S:
+            raise Broken(f"{one.id} goes on, whose place another has, and {node.name} hears of no control")
 
     def _unsettled(self) -> str:
         """What is on its way still, where everything is up and has its links."""

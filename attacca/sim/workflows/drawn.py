@@ -41,6 +41,7 @@ def draw(seed: int) -> Scenario:
             memory_mb=chance.choice((512, 4096)),
             placement=Choice(policy=chance.choice(list(PLACEMENT))),
             silent_s=chance.choice((2.0, 3.0)),
+            cut_off_s=300.0 if kinds is HARMLESS else chance.choice((0.5, 2.0, 300.0)),
             outside=chance.choice(("", RESTLESS)),
             outside_every_s=chance.choice((0.1, 1.0)),
         ),

@@ -35,9 +35,12 @@ from attacca.worker.core.events import (
     MakeTemplate,
     NeighbourJoined,
     NeighbourSaid,
+    PeerJoined,
+    PeerLost,
     Received,
     Respond,
     Tick,
+    Warn,
     Write,
 )
 from attacca.worker.core.mailboxes import QUICK_MS, Stage
@@ -117,6 +120,8 @@ class SimulatedNode:
         self._answers_twice = False
         self.cut_short = 0  # events that ended with who handled them
         self.dropped = 0  # events, as its log says
+        self.alone_at = self.led_at = 0.0  # when it lost its link to control last, and when it had one again
+        self.cut_offs = 0  # times that it has ended what it has, because it was alone
         self.start()
 
     def __repr__(self) -> str:
@@ -173,6 +178,17 @@ class SimulatedNode:
 
     # What is said to it.
 
+    def lead(self) -> None:
+        """There is a link to control."""
+        if self.is_up:
+            self.led_at = self._engine.now
+            self.drive.feed(PeerJoined(CONTROL))
+
+    def leave_alone(self) -> None:
+        if self.is_up:
+            self.alone_at = self._engine.now
+            self.drive.feed(PeerLost(CONTROL))
+
     def hear_control(self, message: OfInstances) -> None:
         if self.is_up:
             self.drive.feed(Received(CONTROL, message))
@@ -192,6 +208,11 @@ class SimulatedNode:
             return False
         self.drive.feed(EventSent(instance, "self", is_instance=False, data=data.encode()))
         return True
+
+    def has_taken(self, instance: str) -> int:
+        """Events for that instance so far."""
+        known = self.core.instances.by_id.get(instance)
+        return 0 if known is None else known.handled + len(known.given) + len(known.mailbox.events)
 
     # What goes wrong with what it has.
 
@@ -268,8 +289,9 @@ class SimulatedNode:
                 runtime.drop_template(command.template)
             case Dial():
                 self._around.dial(self, command.worker)
-            case Write():
-                self.dropped += 1
+            case Write() | Warn():
+                self.dropped += isinstance(command, Write)
+                self.cut_offs += isinstance(command, Warn)
             case Respond():
                 heard = self._open.pop((command.sandbox, command.asked), None)
                 if heard is None:

@@ -15,7 +15,7 @@ from attacca.kernel.drive import Drive, raise_refused
 from attacca.kernel.rand import Streams
 from attacca.kernel.registry import build
 from attacca.load.workload.scenario import Distribution, Scenario
-from attacca.model.events import InstanceView, NodeGone
+from attacca.model.events import AskInstances, InstanceView, NodeGone
 from attacca.model.sandbox import WorkerView
 from attacca.model.workflow import WorkflowSpec, WorkflowView
 from attacca.policy.placement import PLACEMENT
@@ -84,7 +84,8 @@ class Orchestrator:
         self._seen: dict[str, InstanceView] = {}
         self._views: dict[str, WorkerView] = {}
         self._known: Known = {}
-        self.given_up: dict[str, None] = {}  # instances whose nodes were: others have their places
+        self.given_up: dict[str, str] = {}  # instances whose nodes were, and which: others have their places
+        self.fenced: dict[str, set[str]] = {}  # by node: of these, those that it has been told of
         self.obeyed = self.refused = 0  # intents
         self._begin()
 
@@ -117,10 +118,13 @@ class Orchestrator:
             self._links[node.name] = self._count
             self._heard[node.name] = self._engine.now
             self._views[node.name] = node.view()
+            self.fenced.pop(node.name, None)
+            node.lead()
             self.drive.feed(NodeJoined(node.view(), f"{node.name}:1"))
 
     def lose(self, name: str) -> None:
         if self._links.pop(name, None) is not None and self.is_up:
+            self._nodes[name].leave_alone()
             self._views.pop(name, None)
             for way in (TO, FROM):
                 self._held.pop((name, way), None)
@@ -185,7 +189,21 @@ class Orchestrator:
         if (name, TO) in self._cuts:
             self._held.setdefault((name, TO), []).append(told)
         else:
+            if isinstance(message, NodeGone | AskInstances):
+                self._fence(name, message.gone if isinstance(message, AskInstances) else (message.worker,))
             self._nodes[name].hear_control(message)
+
+    def _fence(self, name: str, gone: tuple[str, ...]) -> None:
+        self.fenced.setdefault(name, set()).update(one for one, node in self.given_up.items() if node in gone)
+
+    def has(self, name: str) -> bool:
+        """Is there a link to that node?"""
+        return self.is_up and name in self._links
+
+    def is_replaced(self, instance: str) -> bool:
+        """It was given up, and no orchestrator has found since that it goes on all the same."""
+        node = self.given_up.get(instance)
+        return node is not None and self.is_up and self.core.books.part(instance, node) is None
 
     # What is asked for.
 
@@ -235,6 +253,8 @@ class Orchestrator:
     def crash(self) -> None:
         """Whoever waits for an answer asks again."""
         self.is_up = False
+        for name in self._links:
+            self._nodes[name].leave_alone()
         self._links.clear()
         self._held.clear()
         self.drive.stop()
@@ -284,7 +304,7 @@ class Orchestrator:
     def _give_up(self, name: str) -> None:
         node = self._nodes.get(name)
         if node is not None and node.is_up:
-            self.given_up.update(dict.fromkeys(node.core.instances.by_id))
+            self.given_up.update(dict.fromkeys(node.core.instances.by_id, name))
 
     def slow_store(self, seconds: float) -> None:
         """Its next write takes so much longer, and those after it wait for it."""

@@ -1,10 +1,10 @@
 """Links between nodes: each way takes its time; what is under way when a link breaks is lost, and is said again."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from attacca.load.workload.scenario import Scenario
-from attacca.model.events import BetweenInstances, Introduced
+from attacca.model.events import BetweenInstances, Event, Introduced, Passed
 from attacca.sim.engine import Engine
 from attacca.sim.platform.network import Channel
 from attacca.sim.workflows.node import SimulatedNode
@@ -20,6 +20,9 @@ class Roads:
         self._links: dict[tuple[str, str], int] = {}  # those that are there: which one of that pair it is
         self._cut: dict[str, int] = {}  # nodes that reach no other: how often that was done to them
         self._count = 0
+        self.fenced: Mapping[str, set[str]] = {}  # by node: instances that it knows to have been given up
+        self.is_replaced: Callable[[str], bool] = lambda _: False
+        self.intruders = 0  # events of such that were taken all the same
 
     def __repr__(self) -> str:
         return f"<Roads {len(self._links)} links of {len(self._wanted)}, {self.lost} messages lost>"
@@ -85,8 +88,17 @@ class Roads:
 
     def _arrive(self, one: str, other: str, said: Said) -> None:
         link, instance, message = said
-        if self._links.get(_pair(one, other)) == link:
-            self._nodes[other].hear_node(one, instance, message)
+        if self._links.get(_pair(one, other)) != link:
+            return
+        node, fenced = self._nodes[other], self.fenced.get(other)
+        if not fenced or not isinstance(message, Passed) or not isinstance(message.message, Event):
+            node.hear_node(one, instance, message)
+            return
+        event = message.message
+        before = node.has_taken(event.target)
+        node.hear_node(one, instance, message)
+        sender = event.source.partition("@")[0]
+        self.intruders += sender in fenced and self.is_replaced(sender) and node.has_taken(event.target) > before
 
 
 def _pair(one: str, other: str) -> tuple[str, str]:

@@ -97,6 +97,7 @@ class WorkflowWorld:
         }
         self.roads = Roads(scenario, engine, self.nodes)
         self.orchestrator = Orchestrator(scenario, engine, self.nodes, self._answered)
+        self.roads.fenced, self.roads.is_replaced = self.orchestrator.fenced, self.orchestrator.is_replaced
         self.lived = [
             Lived(place, _plan_of(scenario, place, schedule), target.name, scenario.seed)
             for place, target in enumerate(schedule.functions)

@@ -213,9 +213,15 @@ class Write(msgspec.Struct, frozen=True):
     line: Logged
 
 
+class Warn(msgspec.Struct, frozen=True):
+    """Into the worker's own log: there may be nobody else to hear it."""
+
+    text: str
+
+
 ToPeer = (
     Started | Ended | Checked | Resting | NotBegun | SlotFree | SandboxUp | SandboxDown | Sandboxes
     | InstancesSaid | BetweenInstances | FunctionCalled
 )  # fmt: skip
 OfEvent = Deliver | Respond | Listen
-Command = Run | Send[ToPeer] | MakeSandbox | Kill | Stop | MakeTemplate | DropTemplate | OfEvent | Write | Dial
+Command = Run | Send[ToPeer] | MakeSandbox | Kill | Stop | MakeTemplate | DropTemplate | OfEvent | Write | Warn | Dial

@@ -14,6 +14,7 @@ from attacca.model.events import (
     Event,
     FunctionReplied,
     Introduced,
+    NodeBack,
     NodeGone,
     Passed,
     Reply,
@@ -25,12 +26,14 @@ from attacca.model.invocation import Failed, FunctionError, Ok, Outcome
 from attacca.model.messages import Logged
 from attacca.worker.core.detours import Detours
 from attacca.worker.core.events import Command, Listen, NeighbourSaid, Respond, Write
+from attacca.worker.core.fences import Fences
 from attacca.worker.core.invoking import Invoking
 from attacca.worker.core.mailboxes import HIGH, LOW, EventInstance, Mailbox, Stage, Waiting
 from attacca.worker.core.neighbours import Neighbours
 from attacca.worker.core.reports import EventAsked, EventSent
 from attacca.worker.core.telemetry import Telemetry
 from attacca.worker.core.timers import Timer, Timers
+from attacca.worker.core.ways import is_far
 from attacca.worker.core.wills import Wills
 
 HAS_REPLY = 200  # the status of a handler's end that has one
@@ -56,6 +59,7 @@ class Exchange:
         self._telemetry = telemetry
         self.neighbours = Neighbours()
         self.invoking = Invoking(worker)
+        self.fences = Fences()
         self.streams: dict[str, EventInstance] = {}  # of open calls: who waits
         self.later: dict[str, tuple[EventInstance, EventSent]] = {}  # what is sent later
         self.detours = Detours(worker, by_id, self.neighbours, wills, self._give, self._drop)
@@ -68,7 +72,7 @@ class Exchange:
 
     def sent(self, now: float, event: EventSent, out: list[Command]) -> None:
         instance = self._by_id.get(event.sandbox)
-        if instance is None:
+        if instance is None or instance.is_replaced:
             return
         if event.seconds:
             self._count += 1
@@ -86,7 +90,7 @@ class Exchange:
 
     def asked(self, now: float, event: EventAsked, out: list[Command]) -> None:
         instance = self._by_id.get(event.sandbox)
-        if instance is None:
+        if instance is None or instance.is_replaced:
             return
         stream = self._ids.next()
         seconds = event.seconds or instance.state.revision.settings.timeout_s
@@ -128,6 +132,9 @@ class Exchange:
         addressed = Event(target.instance, event.source, event.data, event.stream, event.output, event.created)
         if sender.lanes and event.output and place(target.instance) in sender.lanes:
             self.detours.hold(sender, target, addressed, out)
+            return
+        if target.worker in self.fences.nodes:
+            self.detours.came_back(target.worker, 0, addressed, out)
             return
         if target.worker != self._worker:
             if not self.neighbours.send(target.worker, addressed, out):
@@ -205,6 +212,10 @@ class Exchange:
 
     def _came(self, worker: str, passed: Passed, out: list[Command]) -> None:
         message = passed.message
+        fences, source = self.fences, message.source.partition("@")[0]
+        if fences.refuses(worker, source) and not is_far(worker):
+            self.neighbours.refuse(worker, passed.number, out, is_given_up=worker in fences.nodes)
+            return
         if isinstance(message, Reply):
             self._answer(message.stream, message.kind, message.data, out)
             self.neighbours.done(worker, passed.number, out)
@@ -218,7 +229,9 @@ class Exchange:
             self._put(instance, Waiting(message, worker, passed.number), out)
 
     def gone(self, told: NodeGone, out: list[Command]) -> None:
-        """Another worker does not come back: what it had not handled is sent again, where it is wanted now."""
+        """What another worker had not handled is sent again, where it is wanted now."""
+        if not is_far(told.worker):
+            self.neighbours.drop(self.fences.give_up(told.worker))
         for worker in self.neighbours.named(told.worker):
             kept = self.neighbours.recall(worker, told.place) if told.place else self.neighbours.gone(worker)
             for number, message in kept:
@@ -228,6 +241,19 @@ class Exchange:
                 self._settle(worker, number, out)
             if self.neighbours.has_caught_up(worker):
                 self._go_on(worker, out)
+
+    def heard_of(self, order: NodeGone | NodeBack, out: list[Command]) -> None:
+        if isinstance(order, NodeGone):
+            self.gone(order, out)
+        else:
+            self.fences.back(order.worker, order.replaced)
+
+    def gone_are(self, workers: tuple[str, ...], out: list[Command]) -> None:
+        """These, and no others."""
+        for worker in [one for one in self.fences.nodes if one not in workers]:
+            self.fences.back(worker, ())
+        for worker in [one for one in workers if one not in self.fences.nodes]:
+            self.gone(NodeGone(worker), out)
 
     def handled(self, instance: EventInstance, waiting: Waiting, outcome: Outcome, out: list[Command]) -> None:
         if waiting.event.stream:
@@ -250,7 +276,7 @@ class Exchange:
         worker = call.source.partition("@")[2]
         if worker == self._worker:
             self._answer(reply.stream, reply.kind, reply.data, out)
-        else:
+        elif worker not in self.fences.nodes:
             self.neighbours.send(worker, reply, out)
 
     def _answer(self, stream: str, kind: ReplyKind, data: bytes, out: list[Command]) -> None:
@@ -278,7 +304,7 @@ class Exchange:
     def ring(self, now: float, timer: Timer, name: str, out: list[Command]) -> None:
         if timer is Timer.LATER:
             instance, event = self.later.pop(name)
-            if self._by_id.get(instance.id) is instance:
+            if self._by_id.get(instance.id) is instance and not instance.is_replaced:
                 self._cast(now, instance, event, out)
         else:
             self._answer(name, ReplyKind.ERROR, b"no reply came in time", out)
@@ -298,7 +324,9 @@ class Exchange:
         unheard: list[Event] = []
         for waiting in (*given[1:], *instance.mailbox.events):
             event = waiting.event
-            if not instance.hands_over:
+            if instance.is_replaced:
+                self._return(waiting, out)
+            elif not instance.hands_over:
                 self._refuse(waiting, why, out)
             elif event.output in ("", SELF) or not self._return(waiting, out):
                 self._refuse(waiting, why, out)
@@ -341,12 +369,12 @@ def _is_left(instance: EventInstance, event: Event) -> bool:
 def _told(call: Event, outcome: Outcome) -> Reply:
     if isinstance(outcome, Ok):
         kind = ReplyKind.REPLY if outcome.status == HAS_REPLY else ReplyKind.NOTHING
-        return Reply(call.source.partition("@")[0], call.stream, kind, outcome.body)
+        return Reply(call.source.partition("@")[0], call.stream, kind, outcome.body, call.target)
     return _error(call, said(outcome))
 
 
 def _error(call: Event, why: str) -> Reply:
-    return Reply(call.source.partition("@")[0], call.stream, ReplyKind.ERROR, why.encode())
+    return Reply(call.source.partition("@")[0], call.stream, ReplyKind.ERROR, why.encode(), call.target)
 
 
 def said(outcome: FunctionError | Failed) -> str:

@@ -15,14 +15,15 @@ from attacca.model.events import (
     Delivery,
     EventKind,
     FunctionReplied,
-    Handed,
     HandOver,
     Inherited,
     InstanceDown,
     InstanceUp,
+    NodeBack,
     NodeGone,
     OfInstances,
     Patch,
+    Refused,
     StartInstance,
     StateKept,
     StopInstance,
@@ -32,13 +33,14 @@ from attacca.model.function import PythonDirectory
 from attacca.model.invocation import Failed, Ok, Outcome, Timing
 from attacca.model.messages import Logged, Send
 from attacca.worker.config import WorkerConfig
-from attacca.worker.core import syncs
+from attacca.worker.core import inheriting, syncs
 from attacca.worker.core.checks import DRAINING, Checks, never_fits
 from attacca.worker.core.ends import init_failed, stopped, traced
 from attacca.worker.core.events import Command, Deliver, NeighbourJoined, NeighbourSaid, PeerJoined
 from attacca.worker.core.exchange import Exchange
-from attacca.worker.core.mailboxes import QUICK_MS, EventInstance, Stage, Waiting
+from attacca.worker.core.mailboxes import QUICK_MS, EventInstance, Stage
 from attacca.worker.core.pool import Pool, Room
+from attacca.worker.core.replacing import Replacing
 from attacca.worker.core.reports import EventAsked, EventSent, OfEvents, RunEnded, SandboxReady, StateOffered
 from attacca.worker.core.state import Loss, RevisionState, Sandbox
 from attacca.worker.core.telemetry import telemetry
@@ -57,15 +59,9 @@ SETTLING_S = 2.0  # for what an instance that moves has sent, and other workers 
 
 class Instances:
     def __init__(
-        self,
-        config: WorkerConfig,
-        pool: Pool,
-        checks: Checks,
-        templates: Templates,
-        timers: Timers,
-        ids: Ids,
+        self, config: WorkerConfig, pool: Pool, checks: Checks, templates: Templates, timers: Timers, ids: Ids,
         chance: Chance | None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self._worker = config.name
         self._pool, self._checks, self._templates = pool, checks, templates
         self._timers, self._chance = timers, chance
@@ -74,9 +70,9 @@ class Instances:
         self.states: dict[str, RevisionState] = {}  # by revision id, of those that are here
         self.telemetry = telemetry(config.telemetry)
         self.wills = Wills(config.name, ids)
-        self.exchange = Exchange(
-            config.name, timers, ids, self.by_id, self._next, self._gone, self.wills, self.telemetry
-        )
+        again, gone = self._next, self._gone
+        self.exchange = Exchange(config.name, timers, ids, self.by_id, again, gone, self.wills, self.telemetry)
+        self.replacing = Replacing(config.cut_off_s, timers, self.by_id, self.exchange, self._kill, self._stopped)
         self._count = 0
 
     def __repr__(self) -> str:
@@ -96,11 +92,14 @@ class Instances:
             case StateOffered():
                 self._offered(event, out)
             case NeighbourSaid():
+                if isinstance(event.message, Refused):
+                    self.replacing.refused(now, event.message, out)
                 exchange.said(event, out)
             case NeighbourJoined():
                 exchange.neighbours.joined(event.worker, out)
             case PeerJoined():
                 exchange.invoking.join(event.peer)
+                self.replacing.join(event.peer)
             case FunctionReplied():
                 exchange.replied(event, out)
 
@@ -119,13 +118,12 @@ class Instances:
                 self._kept(order, out)
             case BeginInstance() | HandOver():
                 self._hand(order, out)
-            case NodeGone():
-                self.exchange.gone(order, out)
+            case NodeGone() | NodeBack():
+                self.exchange.heard_of(order, out)
             case Inherited():
                 self.wills.inherited(order.id)
             case AskInstances():
-                for instance in self.by_id.values():
-                    instance.shown = None  # whoever asks may have begun anew
+                self.exchange.gone_are(order.gone, out)
                 self._tell(peer, out)
 
     def _patch(self, order: Patch, out: list[Command]) -> None:
@@ -137,6 +135,8 @@ class Instances:
         """What those left that are gone, all there are, and what is to be kept."""
         self.wills.again(out)
         instances = self.by_id.values()
+        for instance in instances:
+            instance.shown = None  # whoever asks may have begun anew
         follows = {one.id: tuple(one.follows) for one in instances if one.follows}
         out.append(Send(peer, Told(self._worker, tuple(one.view() for one in instances), follows)))
         out.extend(Send(peer, synced) for synced in syncs.again(self._worker, self.by_id.values()))
@@ -156,7 +156,7 @@ class Instances:
             out.append(self._down(order.id, never_fits(revision, self._pool.capacity)))
             return
         instance = self.by_id[order.id] = EventInstance(order, self._state(order), self._chance, now)
-        self._learn(instance, out)
+        inheriting.begin(self.exchange.detours, instance, out)
         self._place(now, instance, out)
 
     def _hand(self, order: BeginInstance | HandOver, out: list[Command]) -> None:
@@ -168,25 +168,16 @@ class Instances:
             out.append(self._down(order.id, UNKNOWN))
             return
         instance.take_over(order)
-        self._learn(instance, out)
+        inheriting.begin(self.exchange.detours, instance, out)
         if instance.stage is Stage.STANDBY:
             self._init(instance, out)
-
-    def _learn(self, instance: EventInstance, out: list[Command]) -> None:
-        self.exchange.detours.begin(instance, out)
-        for event in instance.start.backlog:
-            instance.mailbox.put(Waiting(event))
 
     def _handed(self, order: HandOver, out: list[Command]) -> None:
         """To one that is gone in that moment it is not, and whoever follows is given it."""
         instance = self.by_id.get(order.id)
         if instance is None or instance.is_leaving:
             return
-        out.append(Send(self.control, Handed(self._worker, order.id, order.will)))
-        if instance.inherits(order.will):
-            for event in order.events:
-                instance.mailbox.put(Waiting(event))
-            self.exchange.detours.inherit(instance, order.unsent, out)
+        if inheriting.take(self._worker, self.control, self.exchange.detours, instance, order, out):
             self._next(instance, out)
 
     def _state(self, order: StartInstance) -> RevisionState:
@@ -216,11 +207,13 @@ class Instances:
         instance = self.by_id.get(order.id)
         if instance is None:
             out.append(self._down(order.id, UNKNOWN))
+        elif order.is_replaced:
+            self.replacing.end(now, instance, order.why, out)
         elif not instance.is_leaving:
             instance.why, instance.hands_over = order.why or "by control", order.hands_over
             instance.grace_s = order.grace_s
             if instance.stage is Stage.WAITING:
-                self._forget(now, instance, stopped(instance.why), out)
+                self._stopped(now, instance, out)
             elif instance.stage is Stage.UP:
                 instance.stage = Stage.STOPPING
                 self._timers.set((Timer.HALT, instance.id), now + order.grace_s)
@@ -229,6 +222,9 @@ class Instances:
                 self._next(instance, out)
             else:
                 self._kill(now, instance, out)
+
+    def _stopped(self, now: float, instance: EventInstance, out: list[Command]) -> None:
+        self._forget(now, instance, stopped(instance.why), out)
 
     def _kill(self, now: float, instance: EventInstance, out: list[Command]) -> None:
         sandbox = self._pool.sandboxes.get(instance.id)
@@ -344,6 +340,10 @@ class Instances:
         out.append(Deliver(instance.id, Delivery(delivery, kind, source, data, state)))
         return delivery
 
+    def lose(self, now: float, peer: str, out: list[Command]) -> None:
+        self.exchange.lose_gateway(peer, out)
+        self.replacing.lose(now, peer)
+
     def told(self, now: float, line: Logged) -> None:
         """By the code of one, with a target."""
         instance = self.by_id.get(line.sandbox)
@@ -353,7 +353,9 @@ class Instances:
     # Time, and the end.
 
     def ring(self, now: float, timer: Timer, name: str, out: list[Command]) -> None:
-        if timer is not Timer.HALT:
+        if timer is Timer.CUT_OFF:
+            self.replacing.ring(now, out)
+        elif timer is not Timer.HALT:
             self.exchange.ring(now, timer, name, out)
         elif name in self.by_id and self.by_id[name].stage is Stage.STOPPING:
             self._kill(now, self.by_id[name], out)
@@ -380,7 +382,7 @@ class Instances:
         assert instance.error is not None, "why it is gone"
         if self.telemetry is not None:  # before control lets go of its log
             self.telemetry.exited(instance, instance.error, out)
-        if not instance.hands_over:
+        if not instance.hands_over or instance.is_replaced:
             unsent = ()  # nobody follows, or has followed already
         follows = tuple(instance.follows)
         self.wills.leave(

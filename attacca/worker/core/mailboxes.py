@@ -182,8 +182,9 @@ class EventInstance:
 
     __slots__ = (
         "_chance", "asked", "delivery", "dropped", "error", "failed", "flying", "follows", "given", "grace_s",
-        "handled", "handled_s", "hands_over", "is_behind", "is_quick", "lanes", "mailbox", "paused_for", "routes",
-        "shown", "since", "stage", "start", "state", "syncs", "timing", "unheard", "version", "why",
+        "handled", "handled_s", "hands_over", "is_behind", "is_quick", "is_replaced", "lanes", "mailbox",
+        "paused_for", "routes", "shown", "since", "stage", "start", "state", "syncs", "timing", "unheard",
+        "version", "why",
     )  # fmt: skip
 
     def __init__(self, start: StartInstance, state: RevisionState, chance: Chance | None, now: float) -> None:
@@ -200,6 +201,7 @@ class EventInstance:
         self.unheard: tuple[Event, ...] = ()  # when it is gone: what nobody else keeps
         self.follows = dict.fromkeys(start.follows)  # the wills that it has got
         self.hands_over = True  # another will follow it, as far as is known
+        self.is_replaced = False  # another may have its place: nothing that it has sent is wanted
         self.grace_s = GRACE_S
         self._chance = chance
         self.routes = Routes(start.routes, start.generation, chance)
@@ -254,7 +256,7 @@ class EventInstance:
     @property
     def is_moving(self) -> bool:
         """It was told to make room for who follows it."""
-        return bool(self.why) and self.hands_over
+        return bool(self.why) and self.hands_over and not self.is_replaced
 
     @property
     def is_leaving(self) -> bool:

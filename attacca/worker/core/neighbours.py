@@ -10,7 +10,7 @@ So a link that breaks loses and doubles nothing, and what a worker had not handl
 
 from collections.abc import Iterable
 
-from attacca.model.events import Bounced, Done, Event, Passed, Reply, place
+from attacca.model.events import Bounced, Done, Event, Passed, Refused, Reply, place
 from attacca.model.messages import Send
 from attacca.worker.core.events import Command, Dial
 from attacca.worker.core.ways import FAR
@@ -135,6 +135,13 @@ class Neighbours:
             inbox.done[number] = None
             out.append(Send(worker, Bounced(number)))
 
+    def refuse(self, worker: str, number: int, out: list[Command], *, is_given_up: bool) -> None:
+        inbox = self.into.get(worker)
+        if inbox is not None and number in inbox.open:
+            inbox.open.discard(number)
+            inbox.done[number] = None
+            out.append(Send(worker, Refused(number, is_given_up)))
+
     def settled(self, worker: str, number: int) -> Event | Reply | None:
         """The other side is done with it, or sends it back. None: that was known."""
         outbox = self.out.get(worker)
@@ -149,6 +156,13 @@ class Neighbours:
             for number, message in kept
             if isinstance(message, Event) and message.source == source and (not to or place(message.target) == to)
         ]
+
+    def forget(self, instance: str) -> None:
+        """What it has sent and nobody is done with is not said again."""
+        for outbox in self.out.values():
+            for number, message in list(outbox.kept.items()):
+                if message.source.partition("@")[0] == instance:
+                    del outbox.kept[number]
 
     def named(self, worker: str) -> list[str]:
         """That one, or all of a domain."""
@@ -169,8 +183,16 @@ class Neighbours:
         return kept
 
     def gone(self, worker: str) -> Iterable[tuple[int, Event | Reply]]:
-        """It is given up: what it had not handled, in its order."""
+        """It is given up: what it had not handled, in its order. It may be there still, and remember the numbers that
+        it had: they go on."""
         self.addresses.pop(worker, None)
+        outbox = self.out.get(worker)
+        if outbox is None:
+            return ()
+        kept, outbox.kept = list(outbox.kept.items()), {}
+        return kept
+
+    def drop(self, worker: str) -> None:
+        """It will hardly come back."""
+        self.out.pop(worker, None)
         self.into.pop(worker, None)
-        outbox = self.out.pop(worker, None)
-        return () if outbox is None else list(outbox.kept.items())

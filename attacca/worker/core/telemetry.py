@@ -7,10 +7,11 @@ page, lines for a log. There is none of it where nobody does.
 from bisect import bisect_left
 from enum import StrEnum
 
-from attacca.model.events import Entry, EventKind, Measure, Sample
+from attacca.model.events import EventKind
 from attacca.model.function import Image, ResourceClass, WasmModule
 from attacca.model.invocation import Failed
 from attacca.model.messages import Logged
+from attacca.model.samples import Entry, Measure, Sample
 from attacca.worker.config import LEVELS, TelemetryConfig
 from attacca.worker.core.events import Command, Write
 from attacca.worker.core.mailboxes import EventInstance, Stage, Waiting

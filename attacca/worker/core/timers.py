@@ -17,6 +17,7 @@ class Timer(IntEnum):
     LATER = 8  # an event that is sent later
     REPLY = 9  # a call that is waited for no longer
     HALT = 10  # an instance that takes too long to stop
+    CUT_OFF = 11  # no control is there
 
 
 Key = tuple[Timer, str]

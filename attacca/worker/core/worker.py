@@ -265,7 +265,7 @@ class WorkerCore:
     def _forsake(self, now: float, peer: str, out: list[Command]) -> None:
         self._watchers = [one for one in self._watchers if one != peer]
         self.orders.forsake(peer)
-        self.instances.exchange.lose_gateway(peer, out)
+        self.instances.lose(now, peer, out)
         for item in (*self.scheduler.items.values(), *self.orders.items.values()):
             if item.peer == peer:
                 self._withdraw(now, Withdraw(item.id, running=True, outcome=FORSAKEN), out)

@@ -24,6 +24,7 @@ from attacca.model.events import (
     Instances,
     InstanceUp,
     InstanceView,
+    NodeBack,
     NodeGone,
     StateSynced,
     StopInstance,
@@ -61,6 +62,7 @@ from attacca.workflow.core.placing import Placing
 from attacca.workflow.core.sharing import Sharing
 from attacca.workflow.core.wills import Wills
 
+REPLACED = "another is in its place"
 NO_ROOM = "no_capacity"  # of a worker: others have taken what was thought free
 HOPELESS = ("bad_function", "runtime_missing", "not_found", "forbidden")  # trying again will not help a first start
 
@@ -99,9 +101,7 @@ class DomainCore:
             case Tick():
                 pass
         self.keeping.ring(now, out)
-        for missing in self.keeping.missed(now):
-            self.nodes.miss(missing)
-            self._tell_gone(missing, out)
+        self._miss(now, out)
         self.placing.place(now, out)
         self.alarm.at = min(self.placing.wakes_at, self.keeping.again_at)
         return out
@@ -124,13 +124,13 @@ class DomainCore:
                 self._node_left(now, event.view.name, out)
                 self.nodes.join(event.view, event.address, event.machine)
                 self.placing.among()
-                self.keeping.joined(out)
-                out.append(Send(event.view.name, AskInstances()))
-                out.extend(Send(event.view.name, NodeGone(name)) for name in self.nodes.gone)
+                self.keeping.remember(out)
+                out.append(Send(event.view.name, AskInstances(tuple(self.nodes.gone))))
             case NodeSeen():
                 self.nodes.see(event.view)
             case NodeLeft():
                 self._node_left(now, event.worker, out)
+                self.keeping.remember(out)
             case Instances():
                 self._told(now, event, out)
                 self.keeping.heard(now, event.worker)
@@ -332,23 +332,33 @@ class DomainCore:
                 self.placing.changed(parts, out)
         self._tell_gone(worker, out)
 
+    def _miss(self, now: float, out: list[Command]) -> None:
+        missed = self.keeping.missed(now)
+        for missing in missed:
+            self.nodes.miss(missing)
+            self._tell_gone(missing, out)
+        if missed:
+            self.keeping.remember(out)
+
     def _tell_gone(self, worker: str, out: list[Command]) -> None:
         out.extend(Send(name, NodeGone(worker)) for name in self.nodes.by_name)
 
     def _told(self, now: float, event: Instances, out: list[Command]) -> None:
         """What a node that has joined runs already: it goes on, if it is the newest that there is of it."""
         learned: dict[str, Workflow] = {}
+        replaced: list[str] = []
         for view in event.instances:
             if view.is_standby:
                 self._told_of_spare(view, event.worker, out)
                 continue
             part = self.books.part(view.id, event.worker)
             if part is None:
-                part = self._adopted(view, event.worker)
+                part = self._adopted(view, event.worker, out)
                 if part is not None:
                     self.wills.adopted(part, event.follows.get(view.id, ()), out)
             if part is None:
-                out.append(Send(event.worker, StopInstance(view.id, "another is in its place")))
+                out.append(Send(event.worker, StopInstance(view.id, REPLACED, is_replaced=True)))
+                replaced.append(view.id)
                 continue
             workflow = part.workflow
             workflow.generation = max(workflow.generation, view.generation)
@@ -358,18 +368,29 @@ class DomainCore:
         for workflow in learned.values():
             if workflow.is_learning and all(part.instance for part in workflow.parts.values()):
                 self.placing.learned(workflow, out)
+        if event.worker in self.nodes.back:
+            del self.nodes.back[event.worker]
+            back = NodeBack(event.worker, tuple(replaced))
+            out.extend(Send(name, back) for name in self.nodes.by_name if name != event.worker)
 
     def _told_of_spare(self, view: InstanceView, worker: str, out: list[Command]) -> None:
         part = self.books.in_place(place(view.id))
         if self.books.spared(view.id, worker) is not None:
             return
-        if part is None or not part.workflow.is_learning or not self.standby.adopt(part, view.id, worker):
-            out.append(Send(worker, StopInstance(view.id, "another is in its place")))
+        is_known = part is not None and part.workflow.is_learning and worker not in self.nodes.back
+        if part is None or not is_known or not self.standby.adopt(part, view.id, worker):
+            out.append(Send(worker, StopInstance(view.id, REPLACED)))
 
-    def _adopted(self, view: InstanceView, worker: str) -> Part | None:
+    def _adopted(self, view: InstanceView, worker: str, out: list[Command]) -> Part | None:
         part = self.books.in_place(place(view.id))
-        if part is None or part.instance or part.workflow.is_stopping or not part.workflow.is_learning:
+        if part is None or part.workflow.is_stopping or not part.workflow.is_learning or worker in self.nodes.back:
             return None
+        if part.instance:
+            if number(view.id) <= number(part.instance):
+                return None
+            out.append(Send(part.worker, StopInstance(part.instance, REPLACED, is_replaced=True)))
+            del self.books.parts[part.instance]
+            self.nodes.free(part.worker, part.instance)
         part.number = max(part.number, number(view.id))
         part.starts = max(part.starts, 1)
         part.instance, part.worker, part.stage = view.id, worker, Stage.STARTING

@@ -24,10 +24,12 @@ class Record(msgspec.Struct, frozen=True):
 
 
 class Before(msgspec.Struct, frozen=True):
-    """How often the orchestrator has begun, and which nodes there were when one joined last."""
+    """How often the orchestrator has begun, and which nodes there were when one joined or was given up last; and the
+    last of those that were given up and have not come back."""
 
     term: int = 0
     nodes: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
 
 
 class StateRecord(msgspec.Struct, frozen=True):

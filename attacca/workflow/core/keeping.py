@@ -58,14 +58,10 @@ class Keeping:
         )
         out.append(Put(WORKFLOWS + workflow.id, msgspec.json.encode(record), 0))
 
-    def joined(self, out: list[Command]) -> None:
-        """Whoever begins anew waits for all of these."""
-        self._remember(out)
-
     def ring(self, now: float, out: list[Command]) -> None:
         if now >= self.again_at:
             self.again_at = inf
-            self._remember(out)
+            self.remember(out)
 
     def missed(self, now: float) -> list[str]:
         """Nodes that have not come back in time: they are given up, once."""
@@ -74,9 +70,11 @@ class Keeping:
         missing, self.expected = list(self.expected), {}
         return missing
 
-    def _remember(self, out: list[Command]) -> None:
-        names = sorted({*self._books.nodes.by_name, *self.expected})
-        out.append(Put(NODES, msgspec.json.encode(Before(self._term, tuple(names))), 0))
+    def remember(self, out: list[Command]) -> None:
+        """Whoever begins anew waits for all nodes that there are, and for none that were given up."""
+        nodes = self._books.nodes
+        before = Before(self._term, tuple(sorted({*nodes.by_name, *self.expected})), tuple(nodes.gone))
+        out.append(Put(NODES, msgspec.json.encode(before), 0))
 
     def heard(self, now: float, node: str) -> None:
         """What it runs is known. With the last of them, all is."""
@@ -157,8 +155,9 @@ class Keeping:
         before = event.before or Before()
         self._term = before.term + 1
         self.expected, self._learns_until = dict.fromkeys(before.nodes), now + LEARN_S
+        self._books.nodes.gone.update(dict.fromkeys(before.gone))
         self._placing.is_open = False
-        self._remember(out)
+        self.remember(out)
         shares = {record.id for record, _ in event.records}
         for record, version in event.records:
             workflow = Workflow(record.id, record.spec, record.started_at, now + LEARN_S, components_of(record, shares))

@@ -42,7 +42,8 @@ class Nodes:
     def __init__(self) -> None:
         self.by_name: dict[str, Node] = {}
         self.machines: dict[str, Machine] = {}
-        self.gone: dict[str, None] = {}  # the last of those that left: who joins has not heard of it
+        self.gone: dict[str, None] = {}  # the last of those that were given up: who joins has not heard of it
+        self.back: dict[str, None] = {}  # of these, who has come back, and has not said yet what it has
 
     def __repr__(self) -> str:
         return f"<Nodes {len(self.by_name)}>"
@@ -53,7 +54,9 @@ class Nodes:
     def join(self, view: WorkerView, address: str, machine: Machine | None = None) -> None:
         node = self.by_name[view.name] = Node(view, address, machine)
         self.machines[view.name] = node.machine
-        self.gone.pop(view.name, None)
+        if view.name in self.gone:
+            del self.gone[view.name]
+            self.back[view.name] = None
 
     def address(self, name: str) -> str:
         node = self.by_name.get(name)
@@ -79,13 +82,16 @@ class Nodes:
 
     def miss(self, name: str) -> None:
         self.gone[name] = None
+        self.back.pop(name, None)
         if len(self.gone) > GONE_MOST:
             del self.gone[next(iter(self.gone))]
 
     def leave(self, name: str) -> Node | None:
         self.machines.pop(name, None)
-        self.miss(name)
-        return self.by_name.pop(name, None)
+        node = self.by_name.pop(name, None)
+        if node is not None:
+            self.miss(name)
+        return node
 
     def reserve(self, name: str, instance: str, asked: Resources) -> None:
         """Also for one that is to come, under the name of its place."""

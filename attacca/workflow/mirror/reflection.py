@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from attacca.model.events import Measure, Samples
+from attacca.model.events import Samples
+from attacca.model.samples import Measure
 from attacca.workflow.core.state import DomainState
 from attacca.workflow.mirror import keys
 from attacca.workflow.mirror.config import Shape

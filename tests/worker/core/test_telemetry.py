@@ -1,6 +1,7 @@
-from attacca.model.events import AskInstances, Entry, Measure
+from attacca.model.events import AskInstances
 from attacca.model.invocation import Failed
 from attacca.model.messages import Logged
+from attacca.model.samples import Entry, Measure
 from attacca.worker.config import TelemetryConfig
 from attacca.worker.core import telemetry, view
 from attacca.worker.core.events import Received

@@ -9,7 +9,7 @@ import msgspec
 from attacca.kernel.clock import ManualClock
 from attacca.kernel.ids import Ids
 from attacca.kernel.rand import Streams
-from attacca.model.events import BetweenInstances, Bounced, Done, Introduced, Passed
+from attacca.model.events import BetweenInstances, Introduced
 from attacca.model.function import PythonDirectory, Revision
 from attacca.model.invocation import FunctionError, Invocation, Ok
 from attacca.model.messages import Send
@@ -26,8 +26,11 @@ from attacca.worker.core.events import (
     Dial,
     NeighbourJoined,
     NeighbourSaid,
+    PeerJoined,
+    PeerLost,
     Received,
     Tick,
+    Warn,
     Write,
 )
 from attacca.worker.core.reports import EventAsked, EventSent, StateOffered
@@ -72,6 +75,8 @@ class Node:
         self.logs: list[str] = []
         self.is_alive = True
         self.is_cut_from: set[str] = set()  # other workers
+        self.is_led = True  # control and it hear each other
+        self.warnings: list[str] = []
         self.instance = b"1"
         self._waiting: list[Any] = []
         self._is_busy = False
@@ -109,8 +114,10 @@ class Node:
             case Send():
                 if isinstance(command.message, BetweenInstances):
                     self.stage.pass_on(self, command.peer, command.message)
-                else:
+                elif self.is_led:
                     self.stage.hear(command.message)
+            case Warn():
+                self.warnings.append(command.text)
             case Write():
                 self.logs.append(command.line.text)
             case Dial():
@@ -152,6 +159,19 @@ class Stage:
     def lose(self, name: str) -> None:
         self.tell(NodeLeft(name))
 
+    def cut_off(self, name: str) -> None:
+        """Control gives it up, and it goes on."""
+        node = self.nodes[name]
+        node.is_led = False
+        node.feed(PeerLost("control"))
+        self.lose(name)
+
+    def mend_control(self, name: str) -> None:
+        node = self.nodes[name]
+        node.is_led = True
+        node.feed(PeerJoined("control"))
+        self.joined(node)
+
     # What planes say to each other.
 
     def hear(self, message: Any) -> None:
@@ -162,7 +182,7 @@ class Stage:
             match command:
                 case Send():
                     node = self.nodes.get(command.peer)
-                    if node is not None:
+                    if node is not None and node.is_led:
                         node.feed(Received("control", command.message))
                 case Put() if command.key == NODES:
                     self.before = msgspec.json.decode(command.value, type=Before)
@@ -189,7 +209,7 @@ class Stage:
         node.is_cut_from.discard(other)
         node.feed(NeighbourJoined(other))
 
-    def pass_on(self, node: Node, other: str, message: Introduced | Passed | Done | Bounced) -> None:
+    def pass_on(self, node: Node, other: str, message: BetweenInstances) -> None:
         there = self.nodes.get(other)
         if there is not None and other not in node.is_cut_from:
             there.feed(NeighbourSaid(node.name, node.instance, message))

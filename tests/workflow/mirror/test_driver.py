@@ -10,7 +10,8 @@ import pytest
 
 from attacca.errors import BadRequest
 from attacca.kernel.clock import ManualClock
-from attacca.model.events import Entry, Measure, Sample, Samples
+from attacca.model.events import Samples
+from attacca.model.samples import Entry, Measure, Sample
 from attacca.workflow.core.intents import INTENTS_MOST, Cordon, Intent, Migrate
 from attacca.workflow.core.state import DomainState
 from attacca.workflow.mirror.config import MirrorConfig
