@@ -54,7 +54,7 @@ BRIDGE = """(component
   (func (export "err") (result (own $out)) (canon lift (core func $made "err"))))"""
 
 
-class Exchange:
+class WebCall:
     """One request and its answer. What the component has of them it knows by numbers."""
 
     def __init__(self, environ: dict[str, Any], bridge: Callable[[str], Any]) -> None:
@@ -63,7 +63,7 @@ class Exchange:
         self.answer: Any = None  # a Response, or an error's name
 
     def __repr__(self) -> str:
-        return f"<Exchange of {len(self._things)} things>"
+        return f"<WebCall of {len(self._things)} things>"
 
     def give(self, thing: Any, kind: int) -> Any:
         self._things.append(thing)
@@ -122,16 +122,16 @@ def _told(function: Callable[..., Any], here: Any) -> Callable[..., Any]:
     return run
 
 
-def _set(_: Exchange, fields: Pairs, name: str, values: list[bytes]) -> None:
+def _set(_: WebCall, fields: Pairs, name: str, values: list[bytes]) -> None:
     _delete(_, fields, name)
     fields += [(name.lower(), value) for value in values]
 
 
-def _append(_: Exchange, fields: Pairs, name: str, value: bytes) -> None:
+def _append(_: WebCall, fields: Pairs, name: str, value: bytes) -> None:
     fields.append((name.lower(), value))
 
 
-def _delete(_: Exchange, fields: Pairs, name: str) -> None:
+def _delete(_: WebCall, fields: Pairs, name: str) -> None:
     fields[:] = [pair for pair in fields if pair[0] != name.lower()]
 
 
@@ -148,18 +148,18 @@ _FIELDS: dict[str, Callable[..., Any]] = {
 }
 
 
-def _method(here: Exchange, _: Any) -> component.Variant:
+def _method(here: WebCall, _: Any) -> component.Variant:
     name = here.environ.get("REQUEST_METHOD", "POST")
     return component.Variant(name.lower()) if name.lower() in METHODS else component.Variant("other", name)
 
 
-def _path(here: Exchange, _: Any) -> str:
+def _path(here: WebCall, _: Any) -> str:
     query = here.environ.get("QUERY_STRING", "")
     path = quote_from_bytes((here.environ.get("PATH_INFO") or "/").encode("latin-1"), PLAIN)
     return f"{path}?{query}" if query else path
 
 
-def _headers(here: Exchange, _: Any) -> Any:
+def _headers(here: WebCall, _: Any) -> Any:
     told = [(key[5:], value) for key, value in here.environ.items() if key.startswith("HTTP_")]
     told += [(key, here.environ[key]) for key in ("CONTENT_TYPE", "CONTENT_LENGTH") if key in here.environ]
     return here.give([(key.lower().replace("_", "-"), str(value).encode("latin-1")) for key, value in told], FIELDS)
@@ -177,16 +177,16 @@ _INCOMING: dict[str, Callable[..., Any]] = {
 }
 
 
-def _new_response(here: Exchange, fields: Pairs) -> Any:
+def _new_response(here: WebCall, fields: Pairs) -> Any:
     return here.give(Response(fields), RESPONSE)
 
 
-def _set_status(_: Exchange, response: Response, status: int) -> component.Variant:
+def _set_status(_: WebCall, response: Response, status: int) -> component.Variant:
     response.status = status
     return component.Variant("ok")
 
 
-def _set_answer(here: Exchange, _: Any, answer: Any) -> None:
+def _set_answer(here: WebCall, _: Any, answer: Any) -> None:
     here.answer = answer.tag if isinstance(answer, component.Variant) else answer
 
 

@@ -133,7 +133,7 @@ class Runner:
 
     def _serve(self, store: wasmtime.Store, run: Any, environ: dict[str, Any], heard: "Heard") -> None:
         streams = self._beneath.instantiate(store, self._bridge)
-        here = self._here.exchange = http.Exchange(environ, lambda name: _called(streams, store, name))
+        here = self._here.exchange = http.WebCall(environ, lambda name: _called(streams, store, name))
         try:
             run(store, here.give("request", http.REQUEST), here.give("answer", http.OUTPARAM))
         finally:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from attacca.worker.runtime.wasm.host import http
-from attacca.worker.runtime.wasm.host.http import Exchange, Response
+from attacca.worker.runtime.wasm.host.http import Response, WebCall
 
 ENVIRON = {
     "REQUEST_METHOD": "PUT", "PATH_INFO": "/a b", "QUERY_STRING": "c=d", "HTTP_HOST": "h", "HTTP_X_A": "1",
@@ -13,7 +13,7 @@ ENVIRON = {
 
 def told(function: str, *words: Any, **environ: str) -> Any:
     table = {**http._FIELDS, **http._INCOMING, **http._OUTGOING}
-    return table[function](Exchange(ENVIRON | environ, lambda name: f"stream {name}"), *words)
+    return table[function](WebCall(ENVIRON | environ, lambda name: f"stream {name}"), *words)
 
 
 def test_a_request_is_what_its_environment_says() -> None:
@@ -46,9 +46,9 @@ def test_an_answer_has_a_status_and_fields_but_no_length() -> None:
 
 
 def test_the_headers_of_a_request_are_given_under_a_number() -> None:
-    here = Exchange(ENVIRON, lambda name: name)
+    here = WebCall(ENVIRON, lambda name: name)
     given = http._INCOMING["[method]incoming-request.headers"](here, None)
-    assert (repr(here), given.rep, given.type) == ("<Exchange of 1 things>", 0, http.FIELDS)
+    assert (repr(here), given.rep, given.type) == ("<WebCall of 1 things>", 0, http.FIELDS)
     assert here._things[0] == [("host", b"h"), ("x-a", b"1"), ("content-type", b"text/plain")]
     http._OUTGOING["[static]response-outparam.set"](here, None, "answer")
     assert here.answer == "answer"
