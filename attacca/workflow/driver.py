@@ -38,6 +38,7 @@ from attacca.workflow.core.events import (
     Announce,
     Before,
     Erase,
+    Erased,
     Event,
     FarSaid,
     HandedOver,
@@ -332,6 +333,8 @@ class Workflows:
             self._drive.feed(Stored(command.key, told))
             if command.key.startswith(STATES):
                 self.kept(command.key)
+        else:
+            self._drive.feed(Erased(command.key))
 
 
 def _value(command: Put | Erase) -> bytes | None:
