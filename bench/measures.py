@@ -26,6 +26,7 @@ from bench.result import Result, Round
 from bench.server import HERE, Attacca, attacca, endless_loops, floor, uvicorn
 from bench.simulation import ALL_MINUTES, eight_hours, scale, simulation, sweep
 from bench.validation import validation
+from bench.wasm_calls import wasm_calls
 from bench.workflows import call, cast, chain, migration, node_killed, workflow_start
 
 FUNCTIONS = HERE / "functions"
@@ -304,5 +305,6 @@ MEASURES = {
     "sweep": Measure(sweep, 3, 40, 8),
     "eight_hours": Measure(eight_hours, 1, ALL_MINUTES, 30),
     "validation": Measure(validation, 2, 180, 15),
+    "wasm_calls": Measure(wasm_calls, 5, 300, 60),
     "wasm_start": Measure(wasm_start, 5, 50, 20),
 }

@@ -24,11 +24,12 @@ from attacca.images.core.manifests import (
     Manifest,
     read,
 )
-from attacca.images.core.names import is_repository, is_tag
+from attacca.images.core.names import digest_of, is_repository, is_tag
 from attacca.images.packing import encode
 from attacca.images.store import ImageStore
 
 INDEX, LAYOUT, SAVED = "index.json", "oci-layout", "manifest.json"
+LAID_OUT = b'{"imageLayoutVersion":"1.0.0"}'
 TAR_LAYER = "application/vnd.oci.image.layer.v1.tar"
 NAME = "org.opencontainers.image.ref.name"
 ENTRIES_MOST = 10_000
@@ -114,6 +115,13 @@ def opened(path: Path) -> Iterator[Files]:
         raise NotFound(f"there is no {path}", "check the path") from None
     except (tarfile.TarError, EOFError, ValueError, RecursionError) as error:
         raise BadImage(f"{path} cannot be read: {error}", HINT) from None
+
+
+def named(data: bytes, media_type: str) -> dict[str, bytes]:
+    """The files of a layout with nothing of an image but its manifest: for a store that has the rest."""
+    digest = digest_of(data)
+    index = {"schemaVersion": 2, "manifests": [{"mediaType": media_type, "digest": digest, "size": len(data)}]}
+    return {LAYOUT: LAID_OUT, INDEX: msgspec.json.encode(index, order="sorted"), _place(digest): data}
 
 
 def is_layout(path: Path) -> bool:
@@ -239,7 +247,7 @@ def write(file: IO[bytes], blobs: Blobs, digest: str, manifest: Manifest, names:
     written = {
         INDEX: msgspec.json.encode(index, order="sorted"),
         SAVED: msgspec.json.encode([saved], order="sorted"),
-        LAYOUT: b'{"imageLayoutVersion":"1.0.0"}',
+        LAYOUT: LAID_OUT,
     }
     places = {_place(one): blobs.path(one) for one in (digest, *(part.digest for part in manifest.parts))}
     with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as archive:

@@ -12,7 +12,12 @@ import pytest
 from typer.testing import CliRunner
 
 from attacca.cli.app import app
+from attacca.images.core.names import Reference
+from attacca.images.layout import load
+from attacca.images.pulling import push
+from attacca.images.remote import Remote
 from attacca.io.archive import pack
+from tests.images.stage import store
 from tests.live import needed, python_image
 from tests.live.whole import CGROUPS, Answer, Whole, deployment, running, until
 
@@ -66,6 +71,19 @@ def test_a_tar_of_an_image_is_deployed_by_the_command_line_and_answers(server: W
     answer = run(server, "said = 6 * 7", "by-tar")
     assert (answer.status, answer.value, answer.headers["x-attacca-start"]) == (200, 42, "cold")
     assert run(server, "said = 6 * 7", "by-tar").headers["x-attacca-start"] == "warm"
+
+
+def test_an_image_that_is_pushed_is_a_function_and_the_same_again_is_no_revision(
+    server: Whole, layout: Path, tmp_path: Path
+) -> None:
+    images = store(tmp_path)
+    digest = load(layout, images, "any", "v1").digest
+    for repository in ("pushed", "pushed", "team/kept"):
+        push(images, digest, Remote(Reference(f"127.0.0.1:{server.port}", repository, "v1")))
+    assert run(server, "said = 6 * 7", "pushed").value == 42
+    rows = {row["function"]: row["revision"] for row in server.get("/api/functions")}
+    assert rows["pushed"] == 1
+    assert "team-kept" not in rows
 
 
 def test_it_has_no_rights_and_sees_nothing_of_the_machine(server: Whole) -> None:
