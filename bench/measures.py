@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from attacca.cli.functions.init import AT_ONCE
 from bench.client import Client, latency, throughput
+from bench.containers import container
 from bench.creations import creations
 from bench.decisions import decisions
 from bench.floods import floods
@@ -26,6 +27,7 @@ from bench.result import Result, Round
 from bench.server import HERE, Attacca, attacca, endless_loops, floor, uvicorn
 from bench.simulation import ALL_MINUTES, eight_hours, scale, simulation, sweep
 from bench.validation import validation
+from bench.wasm_calls import wasm_calls
 from bench.workflows import call, cast, chain, migration, node_killed, workflow_start
 
 FUNCTIONS = HERE / "functions"
@@ -304,5 +306,7 @@ MEASURES = {
     "sweep": Measure(sweep, 3, 40, 8),
     "eight_hours": Measure(eight_hours, 1, ALL_MINUTES, 30),
     "validation": Measure(validation, 2, 180, 15),
+    "wasm_calls": Measure(wasm_calls, 5, 300, 60),
     "wasm_start": Measure(wasm_start, 5, 50, 20),
+    "container": Measure(container, 5, 30, 10),
 }

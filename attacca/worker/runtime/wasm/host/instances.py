@@ -19,6 +19,7 @@ from wasmtime import component
 
 from attacca.guest.find import Unfit
 
+from . import byte_lists
 from .compiling import ANSWER, COMMAND, ENGINE, HANDLE, HANDLE_NAME, RUN_NAME, START, core_linker, said
 
 TABLE_ELEMENTS, INSTANCES, TABLES, MEMORIES = 1 << 20, 64, 64, 16
@@ -68,6 +69,7 @@ class Runner:
         if kind == COMMAND:
             self._ready = core_linker().instantiate_pre(wasmtime.Module.deserialize_file(ENGINE, path))
             return
+        byte_lists.install()
         self._linker = component.Linker(ENGINE)
         self._linker.add_wasip2()
         with self._linker.root() as root, root.add_instance(ANSWER) as answer:

@@ -71,7 +71,8 @@ def test_what_fails_says_why(tmp_path: Path, capsys: pytest.CaptureFixture[str])
 def test_a_component_handles_a_body_and_names_the_kind_of_its_error(tmp_path: Path) -> None:
     handle = made(tmp_path, handling())
     handle.try_out()
-    assert told_by(handle, b"body") == b"body"
+    large = bytes(range(256)) * 400
+    assert [told_by(handle, body) for body in (b"body", large)] == [b"body", large]
     with pytest.raises(Told, match=r"^it is empty$") as told:
         handle.answer(asked())
     assert type(told.value).__name__ == "ValueError"
