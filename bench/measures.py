@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from attacca.cli.functions.init import AT_ONCE
 from bench.client import Client, latency, throughput
+from bench.containers import container
 from bench.creations import creations
 from bench.decisions import decisions
 from bench.floods import floods
@@ -307,4 +308,5 @@ MEASURES = {
     "validation": Measure(validation, 2, 180, 15),
     "wasm_calls": Measure(wasm_calls, 5, 300, 60),
     "wasm_start": Measure(wasm_start, 5, 50, 20),
+    "container": Measure(container, 5, 30, 10),
 }

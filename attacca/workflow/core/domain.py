@@ -37,6 +37,7 @@ from attacca.workflow.core.adopting import REPLACED, Adopting
 from attacca.workflow.core.books import Books
 from attacca.workflow.core.events import (
     Command,
+    Erased,
     Event,
     FarSaid,
     MigrateAsked,
@@ -91,7 +92,7 @@ class DomainCore:
                 self.keeping.synced(event, out)
             case StartAsked() | StopAsked() | MigrateAsked():
                 self._ask(now, event, out)
-            case Restored() | Stored() | StoreFailed():
+            case Restored() | Stored() | Erased() | StoreFailed():
                 self._kept(now, event, out)
             case NodeJoined() | NodeSeen() | NodeLeft() | Instances() | Strayed() | Handed():
                 self._node(now, event, out)
@@ -105,7 +106,8 @@ class DomainCore:
     def _go_on(self, now: float, out: list[Command]) -> None:
         """What is due, and what has waited for what was said."""
         self.keeping.ring(now, out)
-        self._miss(now, out)
+        for missing in self.keeping.missed(now, out):
+            self._tell_gone(missing, out)
         if self._late and not self.keeping.expected:
             late, self._late = self._late, []
             for asked in late:
@@ -149,8 +151,10 @@ class DomainCore:
             case Handed():
                 self.wills.handed(event, out)
 
-    def _kept(self, now: float, event: Restored | Stored | StoreFailed, out: list[Command]) -> None:
+    def _kept(self, now: float, event: Restored | Stored | Erased | StoreFailed, out: list[Command]) -> None:
         match event:
+            case Erased():
+                self.keeping.erased(event, out)
             case Restored():
                 self.keeping.restore(now, event, out)
             case Stored():
@@ -253,10 +257,11 @@ class DomainCore:
         outcome = handing.over(workflow) if workflow.hands_over else None
         self.wills.end(workflow, out)
         self.sharing.end(workflow)
-        self.keeping.erase(workflow, out)
+        replies = [Reply(id_, outcome) for id_ in workflow.stops]
         if workflow.asked:
-            out.append(Reply(workflow.asked, workflow.failure or Cancelled("it was stopped before all of it was up")))
-        out.extend(Reply(id_, outcome) for id_ in workflow.stops)
+            never = workflow.failure or Cancelled("it was stopped before all of it was up")
+            replies.insert(0, Reply(workflow.asked, never))
+        self.keeping.erase(workflow, replies, out)
 
     # What workers say.
 
@@ -344,14 +349,6 @@ class DomainCore:
             elif parts:
                 self.placing.changed(parts, out)
         self._tell_gone(worker, out)
-
-    def _miss(self, now: float, out: list[Command]) -> None:
-        missed = self.keeping.missed(now)
-        for missing in missed:
-            self.nodes.miss(missing)
-            self._tell_gone(missing, out)
-        if missed:
-            self.keeping.remember(out)
 
     def _tell_gone(self, worker: str, out: list[Command]) -> None:
         out.extend(Send(name, NodeGone(worker)) for name in self.nodes.by_name)

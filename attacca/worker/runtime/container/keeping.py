@@ -115,7 +115,9 @@ class Keeping:
         """
         if self._orders is None:
             raise BrokenPipeError("its keeper is gone")
-        order = msgspec.json.encode({"start": name, "spec": spec, "lower": lower, "files": files})
+        order = msgspec.json.encode(
+            {"start": name, "spec": msgspec.json.encode(spec).decode(), "lower": lower, "files": files}
+        )
         socket.send_fds(self._orders, [order], fds)
 
     def say(self, do: str, name: str) -> None:

@@ -221,7 +221,9 @@ class ContainerRuntime:
         if container.timer is not None:
             container.timer.cancel()
         now = self._clock.now()
-        program_ms = (now - container.started_at) * 1e3
+        program_ms = (
+            (now - container.started_at) * 1e3 if container.started_at else 0.0
+        )  # it was quicker than its engine
         made_ms = max((now - container.ordered_at) * 1e3 - program_ms - container.code_ms, 0.0)
         if container.is_template:
             settings = container.revision.settings

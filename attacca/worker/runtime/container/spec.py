@@ -1,6 +1,7 @@
 """What an engine is told of a container, as OCI's runtime specification has it
 (https://github.com/opencontainers/runtime-spec/blob/main/config.md). Pure: `config` is what the image says."""
 
+import functools
 import platform
 from typing import Any
 
@@ -49,6 +50,7 @@ def spec(
     env = {"PATH": PATH, **config.variables, **settings.env, **variables}
     return {
         "ociVersion": VERSION,
+        "root": {"path": "rootfs", "readonly": True},
         "process": {
             "terminal": False,
             "user": {"uid": user[0], "gid": user[1]},
@@ -102,6 +104,7 @@ def resources(settings: Settings, processes: int) -> dict[str, Any]:
     }
 
 
+@functools.cache
 def seccomp(machine: str) -> dict[str, Any]:
     """What is not named is answered as by a kernel that does not know it; what is refused, as to one without rights."""
     if machine not in MACHINES:

@@ -1,6 +1,7 @@
 """Where one container lies while it is there: its bundle, its cgroups, and what the engine remembers of it."""
 
 import contextlib
+import functools
 import os
 import shutil
 import time
@@ -35,6 +36,11 @@ def _read(path: str) -> str:
         return ""
 
 
+@functools.cache
+def _points() -> dict[str, str]:
+    return hierarchies(_read("/proc/self/mountinfo"))
+
+
 def counted(text: str, word: str) -> int:
     """The number after a word at the beginning of a line."""
     for line in text.splitlines():
@@ -50,7 +56,7 @@ class Berth:
     def __init__(self, bundle: str, group: str, state: str) -> None:
         self.bundle, self.group, self._state = bundle, group, state
         self.pid_file = f"{bundle}/pid"
-        self._points = hierarchies(_read("/proc/self/mountinfo"))
+        self._points = _points()
         self._is_mounted = False
 
     def __repr__(self) -> str:

@@ -7,7 +7,7 @@ that. It ends with its worker, whose last end of ORDERS closes however that ende
 finds no unified hierarchy beside those of version 1, which crun would refuse, and all that is written for a container
 lies on a tmpfs that nobody else sees.
 
-    {"start": NAME, "spec": {}, "lower": PATH, "files": {}} with output and network ──▶ started | failed ──▶ ended
+    {"start": NAME, "spec": TEXT, "lower": PATH, "files": {}} with output and network ──▶ started | failed ──▶ ended
 """
 
 import contextlib
@@ -115,8 +115,7 @@ class Keeper:
         berth = Berth(f"{self._home}/{self._count}", f"/{self._group}/{self._count}", f"{self._home}/engine/{name}")
         kept = self._by_name[name] = Kept(name, berth, network)
         try:
-            spec = json.dumps(order["spec"] | {"root": {"path": "rootfs", "readonly": True}})
-            spec = spec.replace(NETWORK, f"/proc/{FIRST}/fd/{network}")
+            spec = order["spec"].replace(NETWORK, f"/proc/{FIRST}/fd/{network}")
             berth.make(spec.replace("@group@", berth.group), order["lower"], order["files"])
             command = [self._engine, "--root", f"{self._home}/engine", "run", "-d", "-b", berth.bundle]
             command += ["--pid-file", berth.pid_file, name]
