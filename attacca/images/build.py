@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -60,6 +60,16 @@ def image(images: ImageStore, digest: str) -> Base:
     """One that is in the store. Blocking."""
     _, manifest = images.manifest(digest)
     return Base(manifest, read_configuration(images.blobs.read(manifest.config.digest, CONFIG_BYTES)))
+
+
+def relabelled(images: ImageStore, digest: str, labels: Mapping[str, str]) -> str:
+    """The same, with these labels besides. Blocking."""
+    if not labels:
+        return digest
+    base = image(images, digest)
+    runs = base.configuration.config or Execution()
+    runs = msgspec.structs.replace(runs, labels={**(runs.labels or {}), **labels})
+    return finish(images.blobs, base.manifest, base.configuration, (), runs)[0]
 
 
 def python(images: ImageStore, notes: Path, tick: Tick) -> Base:

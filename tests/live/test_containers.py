@@ -76,8 +76,8 @@ def test_a_tar_of_an_image_is_deployed_by_the_command_line_and_answers(server: W
     assert run(server, "said = 6 * 7", "by-tar").headers["x-attacca-start"] == "warm"
 
 
-def test_an_image_that_is_pushed_is_a_function_and_the_same_again_is_no_revision(
-    server: Whole, layout: Path, tmp_path: Path
+def test_an_image_that_is_pushed_or_named_is_a_function_and_the_same_again_is_no_revision(
+    server: Whole, layout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     images = store(tmp_path)
     digest = load(layout, images, "any", "v1").digest
@@ -87,6 +87,13 @@ def test_an_image_that_is_pushed_is_a_function_and_the_same_again_is_no_revision
     rows = {row["function"]: row["revision"] for row in server.get("/api/functions")}
     assert rows["pushed"] == 1
     assert "team-kept" not in rows
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    place = f"127.0.0.1:{server.port}/team/kept:v1"
+    words = ["deploy", place, "--name", "pulled", "--memory", "96", "--url", f"http://127.0.0.1:{server.port}"]
+    told = CliRunner().invoke(app, words)
+    assert told.exit_code == 0, told.output
+    assert server.get("/api/functions/pulled")["settings"]["memory_mb"] == 96
+    assert run(server, "said = 6 * 7", "pulled").value == 42
 
 
 def test_it_has_no_rights_and_sees_nothing_of_the_machine(server: Whole) -> None:

@@ -5,7 +5,6 @@ import re
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
-from urllib.parse import urlsplit
 
 import typer
 
@@ -64,6 +63,7 @@ def run(
     is packed once.
     """
     from attacca.cli.functions.deploy import read_env
+    from attacca.cli.functions.images import push, store
     from attacca.cli.screens.progress import counted
     from attacca.cli.screens.terminal import console, marked, megabytes, say, show_json
     from attacca.images.build import Plan, build
@@ -101,20 +101,9 @@ def size(text: str) -> int:
     return count
 
 
-def cache() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "attacca")
-
-
-def store() -> "ImageStore":
-    from attacca.images.store import ImageStore
-
-    images = ImageStore(cache() / "images", cache() / "tmp")
-    images.open()
-    return images
-
-
 def found(base: str, images: "ImageStore", tick: "Tick") -> "Base":
     """What `--base` says: a word, a file, or the name of an image elsewhere."""
+    from attacca.cli.functions.images import cache
     from attacca.images import build, layout
     from attacca.images.core.names import parse
     from attacca.images.pulling import pull
@@ -146,20 +135,3 @@ def write(images: "ImageStore", digest: str, output: Path, path: Path) -> None:
     except OSError as error:
         made.unlink(missing_ok=True)
         raise BadConfig(f"{output} cannot be written: {error.strerror or error}", "choose another place") from None
-
-
-def push(images: "ImageStore", digest: str, tag: str, url: str, token: str, *, quiet: bool) -> None:
-    """To the server's own registry."""
-    from attacca.cli.screens.progress import counted
-    from attacca.images import pulling
-    from attacca.images.core.names import Reference, is_repository, is_tag
-    from attacca.images.remote import Remote
-
-    repository, _, version = tag.partition(":")
-    if not is_repository(repository) or not is_tag(version or "latest"):
-        raise BadConfig(f"--tag {tag[:100]!r} is the name of no image", "--tag NAME:TAG, in lower case")
-    at = urlsplit(url if "://" in url else f"http://{url}")
-    reference = Reference(at.netloc, repository, version or "latest")
-    remote = Remote(reference, f"attacca:{token}" if token else "", is_plain=at.scheme == "http")
-    with counted("pushing", quiet=quiet) as tick:
-        pulling.push(images, digest, remote, tick=tick)

@@ -8,7 +8,7 @@ import typer
 
 from attacca.cli.options import DEFAULT_URL, Json, Token, Url
 from attacca.cli.screens.terminal import console, marked, megabytes, milliseconds, show_json, visible, wants
-from attacca.client.http import Client
+from attacca.client.http import Client, quoted
 from attacca.errors import BadConfig
 
 EXAMPLES = """
@@ -19,6 +19,7 @@ attacca deploy image.tar --name shop --memory 256
 attacca deploy shop.zip --handler shop.web:app
 attacca deploy shout.wasm
 attacca deploy ./shop --json | jq .url
+attacca deploy ghcr.io/team/shop:v1 --memory 256
 """
 
 CodePath = Annotated[
@@ -75,10 +76,11 @@ def run(
 ) -> None:
     """Deploy a Python file, a module of WebAssembly, a directory, a .zip of one, or an image as a function.
 
-    An image is a directory or a .tar as the OCI lays it out; its program is to serve HTTP on $PORT.
+    An image is a directory or a .tar as the OCI lays it out, or its name in a registry; it serves HTTP on $PORT.
     Settings may stand in function.toml in the directory; options win. The code is imported once before it is
     accepted: when that fails, you see why, and what was deployed before stays.
     """
+    from attacca.cli.functions.images import is_named
     from attacca.cli.functions.zipped import opened
     from attacca.client.component import ready
     from attacca.client.source import find
@@ -88,6 +90,9 @@ def run(
         "wait_s": wait_s, "concurrency": concurrency, "min_sandboxes": min_sandboxes, "max_sandboxes": max_sandboxes,
         "cpus": cpus, "queue": queue, "network": network, "runtime": runtime, "idempotent": idempotent,
     }  # fmt: skip
+    if is_named(path, runtime):
+        show_pushed(pushed(path, flags, env or [], secret or [], url, token, quiet=as_json), as_json=as_json)
+        return
     with opened(Path(path)) as code:
         found = find(code.path, flags, read_env(env or []), read_secrets(secret or []), Path(path))
         say = (lambda _: None) if as_json else (lambda text: console(stderr=True).print(marked("[dim]{}[/]", text)))
@@ -97,6 +102,29 @@ def run(
         show_json(done)
     else:
         show(done)
+
+
+def pushed(
+    path: str, flags: dict[str, Any], env: list[str], secret: list[str], url: str, token: str, *, quiet: bool
+) -> dict[str, Any]:
+    """An image of another registry comes here, and goes to the server's, with the settings as its labels."""
+    from attacca.cli.functions.images import as_labels, pulled, push
+
+    labels = as_labels(flags, read_env(env), read_secrets(secret))
+    images, digest, named = pulled(path, labels, quiet=quiet)
+    name = flags["name"] or named
+    push(images, digest, name, url, token, quiet=quiet)
+    with Client(url, token) as client:
+        row = client.json("GET", f"/api/functions/{quoted(name)}")
+        return {"function": name, "revision": row["revision"], "image": digest, "url": client.function_at(name)}
+
+
+def show_pushed(done: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        show_json(done)
+        return
+    what = "[bold green]✓[/] [bold cyan]{}[/] revision [bold]{}[/] [dim]{}[/]\n  [dim]url     [/] {}"
+    console().print(marked(what, done["function"], done["revision"], done["image"][:19], done["url"]), soft_wrap=True)
 
 
 def read_env(pairs: list[str]) -> dict[str, str]:

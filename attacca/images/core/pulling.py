@@ -57,7 +57,7 @@ def failure(reference: Reference, what: str, status: int, said: str) -> AttaccaE
         case 0:
             return Unreachable(f"{reference.host} does not answer: {said[:200]}", "check its name, and the network")
         case _:
-            return BadImage(text, "see what the registry's log says")
+            return BadImage(text, "correct it, and push it again")
 
 
 def challenge(field: str, *, is_plain: bool) -> Challenge | None:

@@ -20,6 +20,7 @@ PURE = (
     "intents",
     "edgeless",
     "modules",
+    "layers",
 )
 LIVE = ("packets", "admin")  # with processes and sockets
 NAMES = (*PURE, *LIVE)
