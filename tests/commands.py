@@ -65,3 +65,45 @@ COMPONENT = """(component
 def handling(name: str = "handle") -> bytes:
     """A component that answers with the body, and with an error where that is empty."""
     return bytes(wasmtime.wat2wasm(COMPONENT.replace("NAME", name)))
+
+
+WEB = """(component
+  (import "wasi:http/types@0.2.0" (instance $types
+    (export "fields" (type $fields (sub resource)))
+    (export "incoming-request" (type $request (sub resource)))
+    (export "outgoing-response" (type $response (sub resource)))
+    (export "response-outparam" (type $out (sub resource)))
+    (export "[constructor]fields" (func (result (own $fields))))
+    (export "[constructor]outgoing-response" (func (param "headers" (own $fields)) (result (own $response))))
+    (export "[method]outgoing-response.set-status-code"
+      (func (param "self" (borrow $response)) (param "status-code" u16) (result (result))))
+    (export "[static]response-outparam.set"
+      (func (param "param" (own $out)) (param "response" (result (own $response) (error u8)))))))
+  (alias export $types "incoming-request" (type $request))
+  (alias export $types "response-outparam" (type $out))
+  (core func $fields (canon lower (func $types "[constructor]fields")))
+  (core func $response (canon lower (func $types "[constructor]outgoing-response")))
+  (core func $status (canon lower (func $types "[method]outgoing-response.set-status-code")))
+  (core func $set (canon lower (func $types "[static]response-outparam.set")))
+  (core module $code
+    (import "" "fields" (func $fields (result i32)))
+    (import "" "response" (func $response (param i32) (result i32)))
+    (import "" "status" (func $status (param i32 i32) (result i32)))
+    (import "" "set" (func $set (param i32 i32 i32)))
+    (func (export "handle") (param $request i32) (param $out i32) (local $answer i32)
+      (local.set $answer (call $response (call $fields)))
+      (drop (call $status (local.get $answer) (i32.const 418)))
+      (call $set (local.get $out) (i32.const 0) (local.get $answer))))
+  (core instance $made (instantiate $code (with "" (instance
+    (export "fields" (func $fields)) (export "response" (func $response))
+    (export "status" (func $status)) (export "set" (func $set))))))
+  (func $handle (param "request" (own $request)) (param "response-out" (own $out))
+    (canon lift (core func $made "handle")))
+  (instance $handler (export "handle" (func $handle)))
+  (export "wasi:http/incoming-handler@0.2.0" (instance $handler)))"""
+
+
+def serving(*, answers: bool = True) -> bytes:
+    """A component that answers requests with the status 418, or not at all."""
+    text = WEB if answers else WEB.replace("(call $set (local.get $out)", "(call $set (unreachable)")
+    return bytes(wasmtime.wat2wasm(text))

@@ -22,6 +22,9 @@ class Beside(Protocol):
 
     def lose(self, peer: str) -> None: ...
 
+    def metrics(self) -> bytes:
+        """What the metrics page has of it."""
+
     def digests(self) -> Iterable[str]:
         """Of code that it needs."""
 
@@ -32,6 +35,9 @@ class Nothing:
     async def open(self) -> None: ...
     async def close(self) -> None: ...
     def lose(self, peer: str) -> None: ...
+
+    def metrics(self) -> bytes:
+        return b""
 
     def hear(self, message: ToControl) -> bool:
         return isinstance(message, InstancesSaid)

@@ -81,6 +81,9 @@ class Federation:
         self._drive.stop()
         await self._writing.close()
 
+    def metrics(self) -> bytes:
+        return b""
+
     def digests(self) -> set[str]:
         return self.core.known.digests()
 

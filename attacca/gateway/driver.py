@@ -110,6 +110,7 @@ class Gateway:
         """
         self.clock = clock
         self.async_books: Books | None = None  # of asynchronous calls, for the metrics
+        self.more_metrics: Callable[[], bytes] = bytes  # of what else is in its process
         self.invoke_for: Callable[[FunctionCalled], None] = _refuse  # what workers ask for
         self.on_drain: Callable[[], None] = _nothing  # the listener's: connections end with their answers
         balancing = config.balancing
@@ -374,7 +375,7 @@ class Gateway:
 
     def metrics(self) -> bytes:
         """Prometheus text."""
-        return metrics.render(self._core, self.async_books)
+        return metrics.render(self._core, self.async_books) + self.more_metrics()
 
     def tick(self) -> None:
         """End what has waited too long; the timer calls it."""

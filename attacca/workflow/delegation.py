@@ -125,7 +125,8 @@ class Delegation:
 
     def refuse(self, errors: list[BadRequest]) -> None:
         """What was left for an intent and is none."""
-        self._tell([Verdict(outcome="refused", why=f"{error.message} ({error.hint})") for error in errors])
+        whys = [f"{error.message} ({error.hint})" for error in errors]
+        self._tell([Verdict(outcome="refused", why=why, reason="malformed") for why in whys])
 
     async def _settled(self, intents: list[Intent]) -> None:
         """What these are about is where it was to be: each is judged by what came of those before."""
@@ -159,15 +160,20 @@ class Delegation:
         try:
             await work
         except AttaccaError as error:
-            return msgspec.structs.replace(verdict, outcome="refused", why=error.message)
+            return msgspec.structs.replace(verdict, outcome="refused", why=error.message, reason="failed")
         return msgspec.structs.replace(verdict, outcome="done")
 
     def _tell(self, verdicts: list[Verdict]) -> None:
         """All are counted; of many that are refused at once the log has a few."""
         came = Counter(verdict.outcome for verdict in verdicts)
         before = self.counts
+        reasons = Counter(before.reasons)
+        reasons.update(verdict.reason for verdict in verdicts if verdict.outcome == "refused")
         self.counts = Counts(
-            before.done + came["done"], before.nothing + came["nothing"], before.refused + came["refused"]
+            before.done + came["done"],
+            before.nothing + came["nothing"],
+            before.refused + came["refused"],
+            dict(reasons),
         )
         refused = [verdict.why for verdict in verdicts if verdict.outcome == "refused"]
         for why in refused[:LOGGED_MOST]:

@@ -38,6 +38,7 @@ from attacca.workflow.core.events import (
     Announce,
     Before,
     Erase,
+    Erased,
     Event,
     FarSaid,
     HandedOver,
@@ -59,6 +60,7 @@ from attacca.workflow.core.events import (
 )
 from attacca.workflow.core.keeping import NODES, STATES, WORKFLOWS
 from attacca.workflow.delegation import Delegation
+from attacca.workflow.metrics import render
 from attacca.workflow.resources import RESOURCES
 from attacca.workflow.telemetry import Telemetry
 
@@ -163,6 +165,10 @@ class Workflows:
         self.delegation.close()
         self._drive.stop()
         await self._writing.close()
+
+    def metrics(self) -> bytes:
+        """Prometheus text."""
+        return render(self.delegation.counts)
 
     def digests(self) -> set[str]:
         return self.core.books.digests() | self.needed()
@@ -332,6 +338,8 @@ class Workflows:
             self._drive.feed(Stored(command.key, told))
             if command.key.startswith(STATES):
                 self.kept(command.key)
+        else:
+            self._drive.feed(Erased(command.key))
 
 
 def _value(command: Put | Erase) -> bytes | None:

@@ -99,7 +99,11 @@ def test_intents_are_obeyed_in_their_order_and_what_cannot_be_is_refused(apart: 
     assert verdicts[4]["why"].endswith("there is no node 'w9'")
     assert place(apart, "counter") == there
     assert [one["outcome"] for one in asked(apart, move, back)] == ["nothing", "done"]
-    assert apart.control.get("/api/domain/state")["intents"] == {"done": 4, "nothing": 1, "refused": 2}
+    counts = apart.control.get("/api/domain/state")["intents"]
+    assert {**counts, "reasons": sum(counts["reasons"].values())} == {
+        "done": 4, "nothing": 1, "refused": 2, "reasons": 2,
+    }  # fmt: skip
+    assert 'attacca_intents_total{outcome="done"} 4.0' in apart.control.ask("GET", "/metrics").body.decode()
     until(lambda: component(apart, "counter")["instances"][0]["handled"] > 3, "it is told what it has handled")
 
 

@@ -14,7 +14,7 @@ from attacca.client.http import Client
 from attacca.client.workflow_file import read
 from attacca.client.workflows import started as begun
 from attacca.worker.runtime.process.lineage import children
-from tests.commands import ECHO, FAIL, HOG, PRINT, TRAP, WAIT, command, handling
+from tests.commands import ECHO, FAIL, HOG, PRINT, TRAP, WAIT, command, handling, serving
 from tests.live.apart import cluster
 from tests.live.test_workflows import rows, started, uploaded
 from tests.live.whole import Whole, deployment, running, until
@@ -150,6 +150,9 @@ def test_a_module_comes_to_workers_apart_and_nothing_outlives_them(tmp_path: Pat
     with cluster(tmp_path, workers=1) as made:
         relaying(made.control, "relaying", "lone|Cwords")
         until(lambda: "relay: words" in said(made.control, "relaying", "relay"), "it has said all")
+        assert "done" in deployed(made.control, "handle", handling())
+        (gateway,) = made.gateways.values()
+        assert gateway.ask("POST", "/function/handle", b"body").body == b"body"
         (worker,) = made.workers.values()
         hosts = [pid for pid in below(worker.pid) if runs_modules(pid)]
         assert len(hosts) > 3, "some wait"
@@ -182,6 +185,8 @@ def test_a_command_and_a_component_are_functions(whole: Whole) -> None:
         assert (answer.status, answer.body) == (200, b'{"a":1}'), answer
         assert answer.headers["x-attacca-start"] == "template"
     until(lambda: "hello" in whole.logs("echo"), "what it says is in its log")
+    assert deployed(whole, "web", serving())["done"]["handler"] == "http"
+    assert whole.ask("POST", "/function/web").status == 418
 
 
 def test_what_goes_wrong_in_one_is_told_in_a_sentence(whole: Whole) -> None:

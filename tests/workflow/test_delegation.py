@@ -63,9 +63,10 @@ def test_what_is_so_or_cannot_be_is_not_ordered() -> None:
         intents = (house.migrate("a", here), house.migrate("b", "n2"), Uncordon(node="n1"), Cordon(node="n9"))
         assert await house.obey(*intents) == ["nothing", "refused", "nothing", "refused"]
         assert house.done == []
-        assert house.delegation.counts == Counts(0, 2, 2)
+        reasons = {"unfit": 1, "no_such_node": 1}
+        assert house.delegation.counts == Counts(0, 2, 2, reasons)
         assert [one.outcome for one in house.delegation.would([Cordon(node="n1")])] == ["do"]
-        assert house.delegation.counts == Counts(0, 2, 2), "what is only asked is not counted"
+        assert house.delegation.counts == Counts(0, 2, 2, reasons), "what is only asked is not counted"
 
     play(story)
 
@@ -103,7 +104,7 @@ def test_what_the_core_refuses_after_all_is_refused() -> None:
 def test_of_many_that_are_refused_the_log_has_a_few(caplog: pytest.LogCaptureFixture) -> None:
     async def story(house: House) -> None:
         house.delegation.refuse([BadRequest(f"no {number}", "try") for number in range(LOGGED_MOST + 90)])
-        assert house.delegation.counts == Counts(0, 0, LOGGED_MOST + 90)
+        assert house.delegation.counts == Counts(0, 0, LOGGED_MOST + 90, {"malformed": LOGGED_MOST + 90})
 
     with caplog.at_level(logging.WARNING):
         play(story)

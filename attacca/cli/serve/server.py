@@ -206,6 +206,7 @@ class Server:
 
     async def _join(self) -> None:
         gateway, worker = self.gateway, self.worker
+        gateway.more_metrics = self.workflows.metrics
         self._of_gateway.bind(
             self._begin, lambda peer: gateway.hear if peer == CONTROL else gateway.receive, gateway.lose, gateway.press
         )

@@ -28,6 +28,7 @@ from attacca.workflow.core.events import (
     Before,
     Command,
     Erase,
+    Erased,
     Event,
     HandedOver,
     MigrateAsked,
@@ -314,11 +315,13 @@ class Orchestrator:
     def _kept(self, told: tuple[int, Put | Erase]) -> None:
         starts, command = told
         is_heard = self.is_up and starts == self.starts
-        if isinstance(command, Erase):
-            self.store.pop(command.key, None)
-        elif self.is_store_down:
+        if self.is_store_down:
             if is_heard:
                 self.drive.feed(StoreFailed(command.key, StateUnavailable("the store is gone", "")))
+        elif isinstance(command, Erase):
+            self.store.pop(command.key, None)
+            if is_heard:
+                self.drive.feed(Erased(command.key))
         else:
             version = self.store.get(command.key, (b"", 0))[1] + 1
             self.store[command.key] = (command.value, version)

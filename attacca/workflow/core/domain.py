@@ -39,6 +39,7 @@ from attacca.workflow.core import handing
 from attacca.workflow.core.books import Books
 from attacca.workflow.core.events import (
     Command,
+    Erased,
     Event,
     FarSaid,
     MigrateAsked,
@@ -92,7 +93,7 @@ class DomainCore:
                 self.keeping.synced(event, out)
             case StartAsked() | StopAsked() | MigrateAsked():
                 self._ask(now, event, out)
-            case Restored() | Stored() | StoreFailed():
+            case Restored() | Stored() | Erased() | StoreFailed():
                 self._kept(now, event, out)
             case NodeJoined() | NodeSeen() | NodeLeft() | Instances() | Strayed() | Handed():
                 self._node(now, event, out)
@@ -101,7 +102,8 @@ class DomainCore:
             case Tick():
                 pass
         self.keeping.ring(now, out)
-        self._miss(now, out)
+        for missing in self.keeping.missed(now, out):
+            self._tell_gone(missing, out)
         self.placing.place(now, out)
         self.alarm.at = min(self.placing.wakes_at, self.keeping.again_at)
         return out
@@ -139,8 +141,10 @@ class DomainCore:
             case Handed():
                 self.wills.handed(event, out)
 
-    def _kept(self, now: float, event: Restored | Stored | StoreFailed, out: list[Command]) -> None:
+    def _kept(self, now: float, event: Restored | Stored | Erased | StoreFailed, out: list[Command]) -> None:
         match event:
+            case Erased():
+                self.keeping.erased(event, out)
             case Restored():
                 self.keeping.restore(now, event, out)
             case Stored():
@@ -240,10 +244,11 @@ class DomainCore:
         outcome = handing.over(workflow) if workflow.hands_over else None
         self.wills.end(workflow, out)
         self.sharing.end(workflow)
-        self.keeping.erase(workflow, out)
+        replies = [Reply(id_, outcome) for id_ in workflow.stops]
         if workflow.asked:
-            out.append(Reply(workflow.asked, workflow.failure or Cancelled("it was stopped before all of it was up")))
-        out.extend(Reply(id_, outcome) for id_ in workflow.stops)
+            never = workflow.failure or Cancelled("it was stopped before all of it was up")
+            replies.insert(0, Reply(workflow.asked, never))
+        self.keeping.erase(workflow, replies, out)
 
     # What workers say.
 
@@ -331,14 +336,6 @@ class DomainCore:
             elif parts:
                 self.placing.changed(parts, out)
         self._tell_gone(worker, out)
-
-    def _miss(self, now: float, out: list[Command]) -> None:
-        missed = self.keeping.missed(now)
-        for missing in missed:
-            self.nodes.miss(missing)
-            self._tell_gone(missing, out)
-        if missed:
-            self.keeping.remember(out)
 
     def _tell_gone(self, worker: str, out: list[Command]) -> None:
         out.extend(Send(name, NodeGone(worker)) for name in self.nodes.by_name)

@@ -126,7 +126,15 @@ class Stored(msgspec.Struct, frozen=True):
     version: int
 
 
+class Erased(msgspec.Struct, frozen=True):
+    """That key is not there any more, for good."""
+
+    key: str
+
+
 class StoreFailed(msgspec.Struct, frozen=True):
+    """Of a Put or an Erase."""
+
     key: str
     error: AttaccaError
 
@@ -180,6 +188,7 @@ Event = (
     | NodeLeft
     | Restored
     | Stored
+    | Erased
     | StoreFailed
     | Tick
     | FarSaid

@@ -20,6 +20,7 @@ VALUE_BYTES = TARGETS_MOST * (NAME_MOST + 1)
 PREFIX, MIGRATE, CORDON = "intent", "migrate", "cordon"
 FORMS = "intent:migrate:COMPONENT with nodes, or intent:cordon:NODE with yes or no"
 
+Reason = Literal["", "malformed", "no_such_node", "no_such_component", "not_running", "cordoned", "unfit", "failed"]
 Named = Annotated[str, msgspec.Meta(min_length=1, max_length=NAME_MOST)]
 # Of a component, a node, and the components that will have gone there before it: why it cannot have it; empty: it can.
 Fits = Callable[[str, str, Sequence[str]], str]
@@ -62,6 +63,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     intent: Intent | None = None
     component: str = ""
     node: str = ""  # where it goes, or whose cordon changes
+    reason: Reason = ""  # of one that is refused; of several nodes, why not the last
 
 
 def read(key: bytes, value: bytes | None) -> Intent:
@@ -123,7 +125,7 @@ class Plan:
     def _cordon(self, intent: Cordon | Uncordon) -> Verdict:
         node = self._nodes.get(intent.node)
         if node is None:
-            return _refused(intent, f"there is no node {intent.node!r}")
+            return _refused(intent, f"there is no node {intent.node!r}", "no_such_node")
         is_on = isinstance(intent, Cordon)
         if self._cordoned[node] == is_on:
             why = f"{node} is {'cordoned already' if is_on else 'not cordoned'}"
@@ -135,36 +137,37 @@ class Plan:
     def _migrate(self, intent: Migrate) -> Verdict:
         component = self._components.get(intent.component)
         if component is None:
-            return _refused(intent, f"there is no component {intent.component!r}")
+            return _refused(intent, f"there is no component {intent.component!r}", "no_such_component")
         where = self._places(component)
         if not where:
-            return _refused(intent, f"{component.name} runs nowhere now", component.name)
+            return _refused(intent, f"{component.name} runs nowhere now", "not_running", component.name)
         reasons: list[str] = []
+        reason: Reason = ""
         for named in intent.to:
             node = self._nodes.get(named, "")
             if where == {node}:
                 why = f"{component.name} is on {node} already"
                 return Verdict(outcome="nothing", why=why, intent=intent, component=component.name, node=node)
-            why = self._why_not(component.name, named, node)
+            reason, why = self._why_not(component.name, named, node)
             if not why:
                 self._moved[component.name] = node
                 said = [f"{component.name} goes from {', '.join(sorted(where))} to {node}", *reasons]
                 return Verdict(outcome="do", why="; ".join(said), intent=intent, component=component.name, node=node)
             reasons.append(why)
-        return _refused(intent, "; ".join(reasons), component.name)
+        return _refused(intent, "; ".join(reasons), reason, component.name)
 
     def _places(self, component: ComponentState) -> set[str]:
         moved = self._moved.get(component.name)
         return {one.node for one in component.instances} if moved is None else {moved}
 
-    def _why_not(self, component: str, named: str, node: str) -> str:
+    def _why_not(self, component: str, named: str, node: str) -> tuple[Reason, str]:
         if not node:
-            return f"there is no node {named!r}"
+            return "no_such_node", f"there is no node {named!r}"
         if self._cordoned[node]:
-            return f"{node} is cordoned"
+            return "cordoned", f"{node} is cordoned"
         beside = [name for name, place in self._moved.items() if place == node and name != component]
         why = self._fits(component, node, beside)
-        return f"{node}: {why}" if why else ""
+        return ("unfit", f"{node}: {why}") if why else ("", "")
 
 
 def judge(state: DomainState, intents: Iterable[Intent], fits: Fits) -> list[Verdict]:
@@ -173,5 +176,5 @@ def judge(state: DomainState, intents: Iterable[Intent], fits: Fits) -> list[Ver
     return [plan.judge(intent) for intent in intents]
 
 
-def _refused(intent: Intent, why: str, component: str = "") -> Verdict:
-    return Verdict(outcome="refused", why=why, intent=intent, component=component)
+def _refused(intent: Intent, why: str, reason: Reason, component: str = "") -> Verdict:
+    return Verdict(outcome="refused", why=why, intent=intent, component=component, reason=reason)

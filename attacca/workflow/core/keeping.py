@@ -13,8 +13,10 @@ from attacca.workflow.core.events import (
     Before,
     Command,
     Erase,
+    Erased,
     Put,
     Record,
+    Reply,
     Restored,
     StateRecord,
     Stored,
@@ -47,6 +49,8 @@ class Keeping:
         self._learns_until = 0.0
         self._term = 0
         self.again_at = inf  # when it is written again which nodes there are
+        self._erasing: dict[str, list[Reply]] = {}  # by key: who waits until it is gone
+        self._unerased: dict[str, None] = {}  # those of them that the store has refused
         self._syncs: dict[str, list[tuple[Part, StateSynced]]] = {}  # by key: what is written, one after the other
 
     def __repr__(self) -> str:
@@ -62,12 +66,17 @@ class Keeping:
         if now >= self.again_at:
             self.again_at = inf
             self.remember(out)
+            out.extend(Erase(key) for key in self._unerased)
+            self._unerased.clear()
 
-    def missed(self, now: float) -> list[str]:
+    def missed(self, now: float, out: list[Command]) -> list[str]:
         """Nodes that have not come back in time: they are given up, once."""
         if not self.expected or now < self._learns_until:
             return []
         missing, self.expected = list(self.expected), {}
+        for name in missing:
+            self._books.nodes.miss(name)
+        self.remember(out)
         return missing
 
     def remember(self, out: list[Command]) -> None:
@@ -87,11 +96,20 @@ class Keeping:
                     part.retry_at = now
                     self._placing.wait(part)
 
-    def erase(self, workflow: Workflow, out: list[Command]) -> None:
-        keys = [part.key for part in workflow.parts.values()]
-        out.extend(Erase(key) for key in keys if self._versions.pop(key, None) or key in self._syncs)
+    def erase(self, workflow: Workflow, replies: list[Reply], out: list[Command]) -> None:
+        """Nobody is told that it is over before it could not come back."""
+        for key in [part.key for part in workflow.parts.values()]:
+            if self._versions.pop(key, None) or key in self._syncs:
+                self._erase(key, [], out)
         self._versions.pop(WORKFLOWS + workflow.id, None)
-        out.append(Erase(WORKFLOWS + workflow.id))
+        self._erase(WORKFLOWS + workflow.id, replies, out)
+
+    def _erase(self, key: str, replies: list[Reply], out: list[Command]) -> None:
+        self._erasing[key] = replies
+        out.append(Erase(key))
+
+    def erased(self, event: Erased, out: list[Command]) -> None:
+        out.extend(self._erasing.pop(event.key, ()))
 
     def synced(self, event: StateSynced, out: list[Command]) -> None:
         part = self._books.part(event.id, event.worker)
@@ -126,10 +144,14 @@ class Keeping:
         if event.key == NODES:
             self.again_at = now + AGAIN_S
             return None
+        if event.key in self._erasing:
+            self._unerased[event.key] = None
+            self.again_at = now + AGAIN_S
         if event.key.startswith(WORKFLOWS):
             known = self._books.workflows.get(event.key.removeprefix(WORKFLOWS))
             if known is None or known.is_durable:
                 return None
+            self._erase(event.key, [], out)  # it may have been written all the same
             return self._books.workflows.pop(known.id)
         found = self._written(event.key)
         if found is not None:

@@ -76,6 +76,7 @@ class Counts(msgspec.Struct, frozen=True):
     done: int = 0
     nothing: int = 0  # it was so already
     refused: int = 0
+    reasons: dict[str, int] = {}  # of the refused, by `Verdict.reason`
 
 
 class DomainState(msgspec.Struct, frozen=True, kw_only=True):

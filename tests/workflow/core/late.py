@@ -23,6 +23,7 @@ from attacca.workflow.core.events import (
     Announce,
     Before,
     Erase,
+    Erased,
     NodeLeft,
     Put,
     Record,
@@ -88,6 +89,7 @@ class LateStage(Stage):
                     self._later(CONTROL, CONTROL, lambda put=command: self._store(put))  # type: ignore[misc]
                 case Erase():
                     self.store.pop(command.key, None)
+                    self.tell(Erased(command.key))
                 case Announce():
                     self.announced.append(command)
                 case Reply():

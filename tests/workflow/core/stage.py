@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from attacca.errors import StateUnavailable
 from attacca.kernel.clock import ManualClock
 from attacca.kernel.ids import Ids
 from attacca.kernel.rand import Streams
@@ -42,6 +43,7 @@ from attacca.workflow.core.events import (
     Announce,
     Before,
     Erase,
+    Erased,
     MigrateAsked,
     NodeJoined,
     NodeLeft,
@@ -50,6 +52,7 @@ from attacca.workflow.core.events import (
     StartAsked,
     StopAsked,
     Stored,
+    StoreFailed,
 )
 from attacca.workflow.core.events import Event as DomainEvent
 from attacca.workflow.core.events import Tick as DomainTick
@@ -134,6 +137,7 @@ class Stage:
         self.store: dict[str, tuple[bytes, int]] = {}
         self.before = Before()  # as the store has it
         self.is_writing = True
+        self.is_refusing = False  # to erase anything
         self.replies: dict[str, Any] = {}
         self.announced: list[Announce] = []
         self.nodes: dict[str, Node] = {}
@@ -193,11 +197,18 @@ class Stage:
                         self.store[command.key] = (command.value, version)
                         self.tell(Stored(command.key, version))
                 case Erase():
-                    self.store.pop(command.key, None)
+                    self._erase(command.key)
                 case Announce():
                     self.announced.append(command)
                 case Reply():
                     self.replies[command.id] = command.outcome
+
+    def _erase(self, key: str) -> None:
+        if self.is_refusing:
+            self.tell(StoreFailed(key, StateUnavailable("it is gone", "")))
+        else:
+            self.store.pop(key, None)
+            self.tell(Erased(key))
 
     def join(self, node: Node, other: str) -> None:
         if other in self.nodes and other not in node.is_cut_from:

@@ -11,7 +11,19 @@ from attacca.model.workflow import Component, WorkflowSpec
 from attacca.policy.placement.random import Random
 from attacca.worker.core.events import Command, Listen, NeighbourSaid, Received, Respond
 from attacca.workflow.core.domain import DomainCore
-from attacca.workflow.core.events import Put, Record, Restored, StartAsked, StateRecord, Stored, StoreFailed, Tick
+from attacca.workflow.core.events import (
+    Erase,
+    Put,
+    Record,
+    Reply,
+    Restored,
+    StartAsked,
+    StateRecord,
+    StopAsked,
+    Stored,
+    StoreFailed,
+    Tick,
+)
 from tests.workflow.core.stage import Node, Stage, calls, function, sends, syncs
 
 
@@ -331,3 +343,30 @@ def test_what_nodes_there_are_is_written_until_the_store_has_it() -> None:
     assert core.handle(1.1, Tick()) == [put]
     core.handle(1.2, Stored(put.key, 1))
     assert core.placing.is_open
+
+
+def test_nobody_hears_that_it_is_over_before_it_could_not_come_back() -> None:
+    stage = Stage(quiet)
+    workflow = stage.start(function("a"))
+    syncs(stage.nodes["n1"], stage.at(workflow, "a")[0], b"1")
+    stage.play(1.0)
+    stage.is_refusing = True
+    stage.tell(StopAsked("over", workflow))
+    stage.play(30.0)
+    assert stage.core.books.views() == []
+    assert len(stage.store) == 2
+    assert "over" not in stage.replies
+    stage.is_refusing = False
+    stage.play(2.0)
+    assert stage.store == {}
+    assert stage.replies["over"] is None
+
+
+def test_what_could_not_be_kept_and_was_written_all_the_same_is_erased() -> None:
+    core = Stage(quiet).core
+    (put,) = core.handle(0.0, StartAsked("1", WorkflowSpec(name="w", components=(function("a"),)), 0.0))
+    assert isinstance(put, Put)
+    erase, reply = core.handle(0.1, StoreFailed(put.key, StateUnavailable("it is gone", "")))
+    assert (erase, type(reply)) == (Erase(put.key), Reply)
+    core.handle(0.2, StoreFailed(put.key, StateUnavailable("it is gone", "")))
+    assert erase in core.handle(1.2, Tick())

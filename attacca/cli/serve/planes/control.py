@@ -333,7 +333,7 @@ class ControlPlane:
         return self._control is None or bool(self._control.core.workers.by_name)
 
     def metrics(self) -> bytes:
-        return b"" if self._control is None else metrics.render(self._control.core)
+        return b"" if self._control is None else self._control.beside.metrics() + metrics.render(self._control.core)
 
     # What the admin API is shown (control.http.authorization.Observe).
 

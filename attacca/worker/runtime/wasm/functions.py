@@ -20,7 +20,7 @@ from attacca.worker.runtime.types import Runtime
 from attacca.worker.runtime.wasm.machine_code import MachineCode
 
 HANDLER = "host.function:application"
-SHOWN = {"c": "command", "r": "command", "h": "handle"}  # by what host/compiling.py found
+SHOWN = {"c": "command", "r": "command", "h": "handle", "w": "http"}  # by what host/compiling.py found
 Failed = type[TemplateFailed] | type[SandboxFailed]
 KILLED = "it was ended while its module was compiled"
 

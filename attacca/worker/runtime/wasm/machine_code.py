@@ -17,7 +17,7 @@ from attacca.errors import BadFunction, StartFailed
 from attacca.model.function import MODULE
 from attacca.worker.runtime.wasm.modules import HOST, maker
 
-KINDS = b"crh"  # as host/compiling.py has them
+KINDS = b"crhw"  # as host/compiling.py has them
 DISK_BYTES = 1 << 30
 MINE, UNFINISHED, ENDING = "host", ".unfinished-", ".machine"
 Compile = Callable[[bytes], Awaitable[bytes]]

@@ -6,12 +6,21 @@ import wasmtime
 from wasmtime import component
 
 STACK_BYTES = 1 << 20
-COMMAND, RUN, HANDLE = b"c", b"r", b"h"  # a core module; a component's wasi:cli/run; its own `handle`
-START, HANDLE_NAME, RUN_NAME = "_start", "handle", "wasi:cli/run@0.2."
+COMMAND, RUN, HANDLE, WEB = b"c", b"r", b"h", b"w"  # a core module; a component's wasi:cli/run; `handle`; wasi:http
+START, HANDLE_NAME, RUN_NAME, WEB_NAME = "_start", "handle", "wasi:cli/run@0.2.", "wasi:http/incoming-handler@0.2."
 PREVIEW_1 = ("wasi_snapshot_preview1", "wasi_unstable")
 ANSWER = "attacca:function/answer"  # by which a component says more of its answer than its body
-GIVEN = (ANSWER, "wasi:io/", "wasi:cli/", "wasi:clocks/", "wasi:random/", "wasi:filesystem/", "wasi:sockets/")
-WHAT = "a function is a command of WASI 0.1 or 0.2, or a component that exports handle"
+GIVEN = (
+    ANSWER,
+    "wasi:io/",
+    "wasi:cli/",
+    "wasi:clocks/",
+    "wasi:random/",
+    "wasi:filesystem/",
+    "wasi:sockets/",
+    "wasi:http/types@",
+)
+WHAT = "a function is a command of WASI 0.1 or 0.2, or a component that exports handle or wasi:http/incoming-handler"
 MOST = 1000  # characters of what a compiler says
 OF_EVENTS = "it is an event function: name it in a workflow.toml"
 
@@ -82,9 +91,8 @@ def _exported(made: component.Component) -> bytes:
         return HANDLE
     if any(name.startswith(RUN_NAME) for name in exports):
         return RUN
-    http = next((name for name in exports if name.startswith("wasi:http/")), None)
-    if http is not None:
-        raise ValueError(f"it exports {http}, which cannot be served yet: {WHAT}")
+    if any(name.startswith(WEB_NAME) for name in exports):
+        return WEB
     raise ValueError(f"it exports {', '.join(sorted(exports)) or 'nothing'}: {WHAT}")
 
 

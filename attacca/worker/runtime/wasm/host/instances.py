@@ -19,8 +19,8 @@ from wasmtime import component
 
 from attacca.guest.find import Unfit
 
-from . import byte_lists
-from .compiling import ANSWER, COMMAND, ENGINE, HANDLE, HANDLE_NAME, RUN_NAME, START, core_linker, said
+from . import byte_lists, http
+from .compiling import ANSWER, COMMAND, ENGINE, HANDLE, HANDLE_NAME, RUN_NAME, START, WEB, WEB_NAME, core_linker, said
 
 TABLE_ELEMENTS, INSTANCES, TABLES, MEMORIES = 1 << 20, 64, 64, 16
 SCARCE = 16  # who has all but so little of its memory has none left, as people say
@@ -70,22 +70,29 @@ class Runner:
             self._ready = core_linker().instantiate_pre(wasmtime.Module.deserialize_file(ENGINE, path))
             return
         byte_lists.install()
+        self._made = component.Component.deserialize_file(ENGINE, path)
+        self._export, imports = self._interface()
+        if kind == WEB:
+            self._bridge = http.bridge()
+            self._linker, self._beneath = http.linkers(self._made, imports, self._here)
+            return
         self._linker = component.Linker(ENGINE)
         self._linker.add_wasip2()
         with self._linker.root() as root, root.add_instance(ANSWER) as answer:
             answer.add_func("head", self._head)
-        self._made = component.Component.deserialize_file(ENGINE, path)
-        self._export = self._index()
 
     def __repr__(self) -> str:
         return f"<Runner {self._kind.decode()}, {self._memory >> 20} MB each>"
 
-    def _index(self) -> Any:
-        if self._kind == HANDLE:
-            return self._made.get_export_index(HANDLE_NAME)
+    def _interface(self) -> tuple[Any, list[str]]:
+        """What is to be called, and the names of what it imports."""
         with self._made.type as kind:
-            name = next(name for name in kind.exports(ENGINE) if name.startswith(RUN_NAME))
-        return self._made.get_export_index("run", self._made.get_export_index(name))
+            exports, imports = kind.exports(ENGINE), list(kind.imports(ENGINE))
+        if self._kind == HANDLE:
+            return self._made.get_export_index(HANDLE_NAME), imports
+        within, called = (WEB_NAME, "handle") if self._kind == WEB else (RUN_NAME, "run")
+        name = next(name for name in exports if name.startswith(within))
+        return self._made.get_export_index(called, self._made.get_export_index(name)), imports
 
     def try_out(self) -> None:
         """Make an instance, and do nothing with it.
@@ -116,7 +123,7 @@ class Runner:
         body = environ["wsgi.input"].read()
         with self._store(environ, b"" if self._kind == HANDLE else body, heard) as store:
             try:
-                return self._run(store, body, heard)
+                return self._run(store, body, environ, heard)
             except wasmtime.ExitTrap as error:
                 if error.code:
                     raise ExitStatus(f"it exited with status {error.code}{heard.last_words()}") from None
@@ -124,7 +131,18 @@ class Runner:
             except (wasmtime.WasmtimeError, wasmtime.Trap) as error:
                 raise Trapped(f"it trapped: {said(error)}{heard.last_words()}", str(error)) from None
 
-    def _run(self, store: wasmtime.Store, body: bytes, heard: "Heard") -> bytes:
+    def _serve(self, store: wasmtime.Store, run: Any, environ: dict[str, Any], heard: "Heard") -> None:
+        streams = self._beneath.instantiate(store, self._bridge)
+        here = self._here.exchange = http.WebCall(environ, lambda name: _called(streams, store, name))
+        try:
+            run(store, here.give("request", http.REQUEST), here.give("answer", http.OUTPARAM))
+        finally:
+            del self._here.exchange
+        if not isinstance(here.answer, http.Response):
+            raise Trapped(f"it gave no answer{f', but {here.answer}' if here.answer else ''}{heard.last_words()}")
+        heard.status, heard.fields = here.answer.status, here.answer.told()
+
+    def _run(self, store: wasmtime.Store, body: bytes, environ: dict[str, Any], heard: "Heard") -> bytes:
         instance = self._instance(store)
         if self._kind == COMMAND:
             self._command(store, instance.exports(store), heard)
@@ -132,6 +150,9 @@ class Runner:
         run = instance.get_func(store, self._export)
         if self._kind == HANDLE:
             return _handled(run(store, body))
+        if self._kind == WEB:
+            self._serve(store, run, environ, heard)
+            return heard.answer()
         if run(store).tag != "ok":
             raise ExitStatus(f"it ended with an error{heard.last_words()}")
         return heard.answer()
@@ -220,6 +241,12 @@ class Heard:
     def last_words(self) -> str:
         tail = self._end.decode("utf-8", "replace").strip()[-TAIL:]
         return f": {tail}" if tail else ""
+
+
+def _called(instance: component.Instance, store: wasmtime.Store, name: str) -> Any:
+    function = instance.get_func(store, name)
+    assert function is not None, name
+    return function(store)
 
 
 def _handled(answer: bytes | str) -> bytes:

@@ -11,7 +11,7 @@ from attacca.guest.find import Unfit
 from attacca.worker.runtime.wasm.host.compiling import compiled
 from attacca.worker.runtime.wasm.host.instances import ExitStatus, Heard, Runner, Told, Trapped, kind_of
 from tests.cases import each
-from tests.commands import ECHO, FAIL, HOG, PRINT, TRAP, command, handling
+from tests.commands import ECHO, FAIL, HOG, PRINT, TRAP, WEB, command, handling, serving
 
 ENVIRON = """(module
   (import "wasi_snapshot_preview1" "environ_get" (func $get (param i32 i32) (result i32)))
@@ -76,6 +76,17 @@ def test_a_component_handles_a_body_and_names_the_kind_of_its_error(tmp_path: Pa
     with pytest.raises(Told, match=r"^it is empty$") as told:
         handle.answer(asked())
     assert type(told.value).__name__ == "ValueError"
+
+
+def test_a_component_may_serve_http(tmp_path: Path) -> None:
+    web = made(tmp_path, serving())
+    web.try_out()
+    assert web.answer(asked(b"body", REQUEST_METHOD="PUT")).status == 418
+    with pytest.raises(Trapped, match="unreachable"):
+        made(tmp_path, serving(answers=False)).answer(asked())
+    silent = bytes(wasmtime.wat2wasm(WEB.replace("(call $set (local.get $out) (i32.const 0) (local.get $answer))", "")))
+    with pytest.raises(Trapped, match="it gave no answer"):
+        made(tmp_path, silent).answer(asked())
 
 
 def test_what_has_no_room_is_refused_before_it_is_called(tmp_path: Path) -> None:
