@@ -7,6 +7,7 @@ from attacca.workflow.resources.http_ingress import HttpIngress
 from attacca.workflow.resources.http_poster import HttpPoster
 from attacca.workflow.resources.metrics_collector import MetricsCollector
 from attacca.workflow.resources.mqtt import Mqtt
+from attacca.workflow.resources.ollama import Ollama
 from attacca.workflow.resources.pub_sub import PubSub
 from attacca.workflow.resources.redis import RedisKeys
 from attacca.workflow.resources.serverless import Serverless
@@ -21,6 +22,7 @@ RESOURCES: dict[str, type[Resource]] = {
     "http-poster": HttpPoster,
     "metrics-collector": MetricsCollector,
     "mqtt": Mqtt,
+    "ollama": Ollama,
     "pub-sub": PubSub,
     "redis": RedisKeys,
     "serverless": Serverless,

@@ -30,6 +30,7 @@ SHOWN = {
     "http-poster": ({"url": "https://h/p"}, "<HttpPoster <HttpClient 0 requests>>"),
     "metrics-collector": (REDIS, "<MetricsCollector 0 begun, 0 kept>"),
     "mqtt": (MQTT, "<Mqtt 0 sent, 0 heard>"),
+    "ollama": ({"model": "m"}, "<Ollama 0 conversations, <HttpClient 0 requests>>"),
     "pub-sub": ({**REDIS, "subscribe": "a"}, "<PubSub <RedisClient 0 asked>, 0 heard>"),
     "redis": (REDIS, "<RedisKeys <RedisClient 0 asked>>"),
     "serverless": ({"function": "f"}, "<Serverless f, 0 calls, 0 failed>"),
