@@ -4,12 +4,15 @@ import asyncio
 import glob
 import os
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
 from attacca.kernel.clock import SystemClock
 from attacca.model.function import Image, Revision, Settings, Signature
 from attacca.model.image import UnpackedImage
+from attacca.worker.runtime.bench import PATIENCE_S, Bench
 from attacca.worker.runtime.conformance import NEEDS, Doing, check_runtime
 from attacca.worker.runtime.container.keeping import ENGINES
 from attacca.worker.runtime.container.options import ContainerOptions
@@ -17,6 +20,7 @@ from attacca.worker.runtime.container.runtime import ContainerRuntime
 from attacca.worker.runtime.process.lineage import children
 from attacca.worker.runtime.process.options import ProcessOptions
 from tests.live import needed, python_image
+from tests.live.whole import CGROUPS
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="containers are made by root")
 
@@ -36,10 +40,10 @@ class ContainerSubject:
     cannot = (Doing.RAISE,)  # what its program raises is its own affair
     raises = ""
 
-    def __init__(self, image: UnpackedImage, engine: str) -> None:
+    def __init__(self, image: UnpackedImage, engine: str, **options: Any) -> None:
         self._before = len(os.listdir("/proc/self/fd"))
-        options = ContainerOptions(engine=engine)  # type: ignore[arg-type]
-        self.runtime = ContainerRuntime(OneImage(image), options, ProcessOptions(), SystemClock())
+        told = msgspec.convert({"engine": engine, **options}, ContainerOptions)
+        self.runtime = ContainerRuntime(OneImage(image), told, ProcessOptions(), SystemClock())
 
     def function(self, doing: Doing, concurrency: int = 1) -> Revision:
         name = f"{doing}-{concurrency}"
@@ -72,6 +76,34 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> UnpackedImage:
 def test_it_says_what_it_holds(image: UnpackedImage) -> None:
     runtime = ContainerSubject(image, "crun").runtime
     assert repr(runtime) == "<ContainerRuntime 0 containers, <Networks 0 ready, 0 being made>, None>"
+
+
+def test_one_that_rests_is_frozen_and_thawed_by_whoever_asks(image: UnpackedImage) -> None:
+    needed.expect("crun")
+
+    async def main() -> None:
+        subject = ContainerSubject(image, "crun", pause_after_s=0.0)
+        bench, echo = Bench(subject.runtime), subject.function(Doing.ECHO)
+        await subject.runtime.open(bench.witness.hear)
+        sandbox = await bench.sandbox(echo)
+        for _ in range(3):
+            async with asyncio.timeout(PATIENCE_S):
+                while not is_frozen():  # noqa: ASYNC110 - the kernel says it to nobody
+                    await asyncio.sleep(0.001)
+            assert f"<Container {sandbox} paused, 0 running" in repr(subject.runtime.containers)
+            await bench.echo(sandbox, echo)
+        await subject.runtime.close()
+        assert bench.witness.wrong == subject.leftovers() == []
+
+    asyncio.run(main())
+
+
+def is_frozen() -> bool:
+    """As the kernel has it, in either version of cgroups."""
+    states = [*CGROUPS.glob(f"freezer/attacca-{os.getpid()}-*/*/freezer.state")]
+    if states:
+        return [one.read_text() for one in states] == ["FROZEN\n"]
+    return any("frozen 1" in one.read_text() for one in CGROUPS.glob(f"attacca-{os.getpid()}-*/*/cgroup.events"))
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -1,8 +1,11 @@
 """An image is deployed and asked on a whole server; what its program may not reach it tries; and nothing is left."""
 
 import ast
+import json
 import os
+import shutil
 import socket
+import subprocess
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -183,6 +186,30 @@ def test_after_its_server_was_killed_nothing_is_left_and_another_serves_what_was
         assert inside(second, "2") == 2
         second.stop()
         until(lambda: not left(second.pid), "nothing is left of the other")
+
+
+def test_what_a_killed_keeper_left_is_removed_when_somebody_asks() -> None:
+    gone = dead()
+    name = f"attacca-{gone}-abcdef"
+    kept = f"attacca-{os.getpid()}-abcdef"
+    homes = [Path("/run") / one for one in (name, kept)]
+    for home in homes:
+        (home / "1" / "upper").mkdir(parents=True)
+    at = next(iter(sorted(CGROUPS.glob("freezer"))), CGROUPS)
+    (at / name / "1").mkdir(parents=True)
+    told = CliRunner().invoke(app, ["worker", "clean", "--json"])
+    assert told.exit_code == 0, told.output
+    assert json.loads(told.stdout)["containers_of"] >= 1
+    assert left(gone) == []
+    assert homes[1].exists()
+    shutil.rmtree(homes[1])
+
+
+def dead() -> int:
+    """The number of a process that is no more."""
+    with subprocess.Popen(["true"]) as process:
+        process.wait()
+    return process.pid
 
 
 def processes(server: int) -> list[str]:

@@ -35,6 +35,9 @@ DRAIN = """
 attacca worker drain w1  # then it can be ended, and nobody notices
 attacca worker drain w1 --wait 300
 """
+CLEAN = """
+attacca worker clean
+"""
 app = typer.Typer(
     cls=PlaneGroup,
     help="Start a worker of a cluster; or have one take nothing new.",
@@ -134,6 +137,20 @@ def drain(
             raise Refused
         time.sleep(LOOK_S)  # noqa: TID251 - a person waits for it
     _tell(name, "has nothing to do any more, and can be ended", as_json=as_json)
+
+
+@app.command("clean", cls=VerbCommand, epilog=CLEAN)
+def clean(*, as_json: Json = False) -> None:
+    """Remove from this machine what servers and workers left behind that no longer run: cgroups, and what containers
+    lay in. The next server that starts does so too."""
+    from attacca.worker.host.cgroups import sweep
+    from attacca.worker.runtime.container.keeping import clean as clean_containers
+
+    containers, groups = clean_containers(), sweep()
+    if as_json:
+        show_json({"containers_of": containers, "cgroups": groups})
+    else:
+        say(f"Removed the containers of {counted(containers, 'server')}, and {counted(groups, 'cgroup')}.", "green")
 
 
 def _cordon(name: str, url: str, token: str, *, is_on: bool) -> None:

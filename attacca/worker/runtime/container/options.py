@@ -9,4 +9,6 @@ class ContainerOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """The rest, such as how long a start may take and how many processes one may have, is as for processes."""
 
     engine: Literal["auto", "crun", "runc"] = "auto"  # the first of these that is here
+    # An idle one is frozen after so long, and thawed by the next invocation; unset: never. It keeps its memory.
+    pause_after_s: Annotated[float, msgspec.Meta(ge=0)] | None = None
     networks: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 4  # that are made ahead of need

@@ -66,14 +66,14 @@ class ContainerRuntime:
         self._images, self._options, self._shared = images, options, shared
         self._clock, self._secret = clock, secret
         self._networks = Networks(options.networks)
-        self._containers: dict[str, Container] = {}
+        self.containers: dict[str, Container] = {}
         self._keeping: Keeping | None = None
         self._opening: asyncio.Task[Keeping] | None = None
         self._is_closing = False
         self._sink: Sink
 
     def __repr__(self) -> str:
-        return f"<ContainerRuntime {len(self._containers)} containers, {self._networks}, {self._keeping}>"
+        return f"<ContainerRuntime {len(self.containers)} containers, {self._networks}, {self._keeping}>"
 
     async def open(self, sink: Sink) -> None:
         """Its keeper is started by the first who wants a container."""
@@ -81,16 +81,16 @@ class ContainerRuntime:
 
     async def close(self) -> None:
         self._is_closing = True
-        for container in list(self._containers.values()):
+        for container in list(self.containers.values()):
             self._kill(container, "its runtime was closed")
         if self._opening is not None:
             await asyncio.wait([self._opening])
         keeping, self._keeping = self._keeping, None
         if keeping is not None:
             await keeping.close()
-        tasks = [container.task for container in self._containers.values() if container.task is not None]
+        tasks = [container.task for container in self.containers.values() if container.task is not None]
         await asyncio.gather(*tasks, return_exceptions=True)
-        for container in list(self._containers.values()):
+        for container in list(self.containers.values()):
             self._over(container, "its runtime was closed")
         await self._networks.close()
 
@@ -104,27 +104,27 @@ class ContainerRuntime:
 
     def make_sandbox(self, sandbox: str, revision: Revision, template: str | None) -> None:
         container = self._make(sandbox, revision)
-        if template is not None and template not in self._containers:
+        if template is not None and template not in self.containers:
             self._give_up(container, "sandbox_lost", "its template is gone")
 
     def kill(self, sandbox: str) -> None:
-        if (container := self._containers.get(sandbox)) is not None:
+        if (container := self.containers.get(sandbox)) is not None:
             self._kill(container, "it was evicted")
 
     def run(self, sandbox: str, revision: Revision, invocation: Invocation) -> None:
-        if (container := self._containers.get(sandbox)) is not None:
+        if (container := self.containers.get(sandbox)) is not None:
             container.run(invocation)
 
     def stop(self, sandbox: str, invocation: str) -> None:
-        if (container := self._containers.get(sandbox)) is not None:
+        if (container := self.containers.get(sandbox)) is not None:
             container.stop(invocation)
 
     def body(self, sandbox: str, invocation: str, data: bytes, last: bool) -> None:  # noqa: FBT001 - mirrors messages.Body
-        if (container := self._containers.get(sandbox)) is not None:
+        if (container := self.containers.get(sandbox)) is not None:
             container.body(invocation, data, last=last)
 
     def flow(self, sandbox: str, invocation: str, paused: bool) -> None:  # noqa: FBT001 - mirrors messages.Flow
-        if (container := self._containers.get(sandbox)) is not None:
+        if (container := self.containers.get(sandbox)) is not None:
             container.flow(invocation, paused=paused)
 
     def leave(self, sandbox: str, invocation: str) -> None: ...
@@ -133,8 +133,8 @@ class ContainerRuntime:
     # starts
 
     def _make(self, name: str, revision: Revision) -> Container:
-        container = Container(name, revision, self._clock, self._sink, self._look)
-        self._containers[name] = container
+        container = Container(name, revision, self._clock, self._sink, self._say, self._options.pause_after_s)
+        self.containers[name] = container
         container.timer = self._loop.call_later(self._shared.start_timeout_s, self._too_late, container)
         container.task = self._loop.create_task(self._start(container))
         return container
@@ -215,7 +215,7 @@ class ContainerRuntime:
         self._give_up(container, "timeout", f"{message}: {SERVE}")
 
     def _ready(self, container: Container) -> None:
-        if container.is_doomed or container.name not in self._containers:
+        if container.is_doomed or container.name not in self.containers:
             return
         container.is_ready = True
         if container.timer is not None:
@@ -235,6 +235,7 @@ class ContainerRuntime:
             )  # fmt: skip
         else:
             self._sink(SandboxReady(container.name, made_ms, container.code_ms, program_ms))
+            container.rest()
 
     # ends
 
@@ -244,7 +245,7 @@ class ContainerRuntime:
 
     def _give_up(self, container: Container, code: str, why: str) -> None:
         """Why it ends is known now; that it has ended, when its keeper says so."""
-        if container.is_doomed or container.name not in self._containers:
+        if container.is_doomed or container.name not in self.containers:
             return
         container.is_doomed, container.failure = True, (code, why)
         if container.is_kept and self._keeping is not None:
@@ -256,12 +257,12 @@ class ContainerRuntime:
     def _engine(self) -> str:
         return os.path.basename(self._keeping.engine) if self._keeping is not None else "the engine"
 
-    def _look(self, name: str) -> None:
+    def _say(self, do: str, name: str) -> None:
         if self._keeping is not None:
-            self._keeping.say("look", name)
+            self._keeping.say(do, name)
 
     def _hear(self, told: KeeperWord) -> None:
-        container = self._containers.get(told.started or told.failed or told.ended or told.alive)
+        container = self.containers.get(told.started or told.failed or told.ended or told.alive)
         if container is None:
             return
         if told.started:
@@ -284,13 +285,13 @@ class ContainerRuntime:
     def _lost(self) -> None:
         """All that it kept has ended with it. The next who wants a container has another."""
         keeping, self._keeping = self._keeping, None
-        for container in [one for one in self._containers.values() if one.is_kept]:
+        for container in [one for one in self.containers.values() if one.is_kept]:
             self._over(container, "its keeper was lost")
         if keeping is not None:
             self._loop.create_task(keeping.close())
 
     def _over(self, container: Container, why: str) -> None:
-        if self._containers.pop(container.name, None) is None:
+        if self.containers.pop(container.name, None) is None:
             return
         if container.task is not None and container.task is not asyncio.current_task():
             container.task.cancel()

@@ -22,13 +22,21 @@ CANCELLED = Failed("cancelled", "its invocation was given up", "")
 
 
 class Container:
-    """`look` asks whether it is about to end. What it reports of its runs goes to `sink`."""
+    """`say` tells its keeper what to do, or to look whether it is about to end. What comes of its runs goes to `sink`."""
 
     def __init__(
-        self, name: str, revision: Revision, clock: Clock, sink: Callable[[Report], None], look: Callable[[str], None]
+        self,
+        name: str,
+        revision: Revision,
+        clock: Clock,
+        sink: Callable[[Report], None],
+        say: Callable[[str, str], None],
+        pause_after_s: float | None = None,
     ) -> None:
         self.name, self.revision = name, revision
-        self._clock, self._sink, self._look = clock, sink, look
+        self._clock, self._sink, self._say = clock, sink, say
+        self._pause_after_s, self._is_paused = pause_after_s, False
+        self._rest: asyncio.TimerHandle | None = None  # until it is paused
         self._loop = asyncio.get_running_loop()
         self.output = Output(self._loop, self._printed)
         self.network: Namespace | None = None
@@ -45,7 +53,9 @@ class Container:
         self._began: dict[str, float] = {}
 
     def __repr__(self) -> str:
-        state = "doomed" if self.is_doomed else "ready" if self.is_ready else "starting"
+        state = (
+            "doomed" if self.is_doomed else "paused" if self._is_paused else "ready" if self.is_ready else "starting"
+        )
         return f"<Container {self.name} {state}, {len(self._errands)} running, {len(self._idle)} connections idle>"
 
     # its start
@@ -68,6 +78,7 @@ class Container:
     # orders
 
     def run(self, invocation: Invocation) -> None:
+        self._wake()
         errand = Errand(self.name, invocation, self.port, self._sink, self._ended, self._broke)
         self._errands[invocation.id] = errand
         self._began[invocation.id] = self._loop.time()
@@ -113,6 +124,9 @@ class Container:
 
     def close(self) -> str:
         """Let go of everything; its last words."""
+        self._is_paused = False  # its keeper has thawed it, to end it
+        if self._rest is not None:
+            self._rest.cancel()
         if self.timer is not None:
             self.timer.cancel()
         for errand in self._errands.values():
@@ -126,6 +140,26 @@ class Container:
         self.started.cancel()
         return self.output.close()
 
+    # what it does while nobody asks
+
+    def rest(self) -> None:
+        """It is ready, or has ended a run. Where nothing runs, it is paused after a while."""
+        if self._pause_after_s is not None and not self._errands and self._rest is None:
+            self._rest = self._loop.call_later(self._pause_after_s, self._pause)
+
+    def _pause(self) -> None:
+        self._rest, self._is_paused = None, True
+        self._say("pause", self.name)
+
+    def _wake(self) -> None:
+        """What is sent to it meanwhile waits in its sockets."""
+        if self._rest is not None:
+            self._rest.cancel()
+            self._rest = None
+        if self._is_paused:
+            self._is_paused = False
+            self._say("resume", self.name)
+
     # what comes of runs
 
     def alive(self) -> None:
@@ -138,7 +172,7 @@ class Container:
             errand.renew()
             self._begin(errand)
         else:
-            self._look(self.name)
+            self._say("look", self.name)
 
     def _ended(self, errand: Errand, outcome: Outcome) -> None:
         upstream = errand.upstream
@@ -158,6 +192,7 @@ class Container:
         del self._errands[name]
         run_ms = (self._loop.time() - self._began.pop(name)) * 1e3
         self._sink(RunEnded(self.name, name, outcome, run_ms))
+        self.rest()
 
     def _printed(self, data: bytes) -> None:
         alone = next(iter(self._errands)) if len(self._errands) == 1 else ""

@@ -17,7 +17,7 @@ REVISION = Revision(
 
 def test_what_there_is_of_a_container() -> None:
     async def main() -> None:
-        container = Container("s1", REVISION, ManualClock(), lambda _: None, lambda _: None)
+        container = Container("s1", REVISION, ManualClock(), lambda _: None, lambda *_: None)
         assert repr(container) == "<Container s1 starting, 0 running, 0 connections idle>"
         os.write(container.output.writer, b"said before it ended\n")
         assert container.close() == "said before it ended"
