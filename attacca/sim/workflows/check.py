@@ -41,7 +41,7 @@ class WorkflowCheck:
         """Events at most. One that is being handled is lost with who handles it; what is for one that no node has room
         for waits."""
         world = self._world
-        if world.orchestrator.is_up and any(_has_no_room(part) for part in world.orchestrator.core.books.all()):
+        if any(map(_has_no_room, world.orchestrator.parts())):
             return inf
         if self.has_lost_nodes or any(plan.lifetime for plan in world.scenario.workflows):
             return inf
