@@ -259,8 +259,6 @@ def processes(server: int) -> list[str]:
 
 
 def left(server: int) -> list[Path]:
-    """Directories of its own that there still are: what lives in a cgroup keeps it. What a killed server counted for
-    among others, in cpu alone, is swept by the next."""
+    """Directories of its own that there still are: what lives in a cgroup keeps it."""
     mark = f"attacca-{server}-*"
-    groups = [*CGROUPS.glob(mark), *CGROUPS.glob(f"*/{mark}")]
-    return [*Path("/run").glob(mark), *(group for group in groups if group.parent.name != "cpu")]
+    return [*Path("/run").glob(mark), *CGROUPS.glob(mark), *CGROUPS.glob(f"*/{mark}")]

@@ -25,6 +25,11 @@ class Seat:
     def __repr__(self) -> str:
         return f"<Seat {self._group}>"
 
+    @property
+    def own(self) -> str:
+        """The group, if it was made for the process; or empty."""
+        return self._group if self._back else ""
+
     def weigh(self, cpus: float) -> None:
         """As how many processors' worth the process counts from now on."""
         for name, value in (("cpu.shares", shares(cpus)), ("cpu.weight", weight(cpus))):

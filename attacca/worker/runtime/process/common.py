@@ -43,6 +43,11 @@ class Common:
             if self._seat is not None:
                 self._seat.leave()
 
+    @property
+    def seat(self) -> str:
+        """Where the worker lives, if that is to be removed after it; or empty."""
+        return "" if self._seat is None else self._seat.own
+
     def _weigh(self, cpus: float) -> None:
         """Them, and ourselves as much as all of them: who serves them is to have a turn when they ask for it."""
         assert self.groups is not None

@@ -89,7 +89,7 @@ class ProcessRuntime:
             self._watchdog = self._loop.create_task(look_at(self._everyone, self._options))
         self._zygotes = ZygoteManager(
             self._store.code, self._store.bundles, self.common.groups, self._leftovers.add, self._hear, self._lost,
-            isolate=self._isolate,
+            isolate=self._isolate, seat=self.common.seat,
         )  # fmt: skip
         try:
             await self._zygotes.open()

@@ -34,7 +34,8 @@ START_S, END_S, RESTART_S = 20.0, 10.0, 0.2
 class ZygoteManager:
     """Holds the zygote's socket, its supervisor and the lifeline that ends both with us.
 
-    `hear` gets the zygote's frames; `lost` is called with the client of a zygote that died on its own.
+    `seat` is the group that we live in, if it is to be removed after us. `hear` gets the zygote's frames; `lost` is
+    called with the client of a zygote that died on its own.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class ZygoteManager:
         lost: Callable[[ForkClient], None],
         *,
         isolate: bool,
+        seat: str = "",
     ) -> None:
         is_root = os.geteuid() == 0
         self._setting = ZygoteSetting(
@@ -59,6 +61,7 @@ class ZygoteManager:
             users=USERS if is_root else 1,
             privileged=is_root,
             groups=groups.roots() if groups is not None else [],
+            seat=seat,
         )
         self._groups, self._spent, self._births, self._on_loss = groups, spent, hear, lost
         self.fork_client: ForkClient | None = None

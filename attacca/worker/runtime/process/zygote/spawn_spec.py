@@ -38,3 +38,4 @@ class ZygoteSetting(TypedDict):
     users: int  # how many there are
     privileged: bool
     groups: list[str]  # the worker's own cgroups, to be removed when it is gone
+    seat: str  # the one that it lives in itself, as whom it starts does; or empty

@@ -43,7 +43,7 @@ def main() -> None:
     if not (raw := orders.recv(LARGEST)):
         return
     setting: ZygoteSetting = json.loads(raw)
-    groups = [(os.open(os.path.dirname(path), os.O_PATH), os.path.basename(path)) for path in setting["groups"]]
+    groups, seat = [_held(path) for path in setting["groups"]], _held(setting["seat"]) if setting["seat"] else None
     processes = os.open("/proc", os.O_PATH)  # the hall's own /proc will be the zygote's
     waiting, go_ahead = os.pipe()
     try:
@@ -52,7 +52,7 @@ def main() -> None:
             rootfs.build_hall({"prefix": setting["prefix"], "code": setting["code"], "bundles": setting["bundles"]})
         pid = linux.clone(linux.OWN_ALL if setting["isolate"] else 0)
         if pid == 0:
-            for descriptor in (lifeline, go_ahead, processes, *(parent for parent, _ in groups)):
+            for descriptor in (lifeline, go_ahead, processes, *(parent for parent, _ in groups), *(seat or ())[:1]):
                 os.close(descriptor)
             with last_words():
                 zygote.run(orders, reports, setting, waiting)
@@ -68,7 +68,23 @@ def main() -> None:
     orders.close()
     os.close(reports)
     if _is_worker_gone(lifeline, pid, pidfd):
+        if seat is not None:
+            _stand_up(seat[0])
+            groups.append(seat)
         _tidy(groups)
+
+
+def _held(path: str) -> tuple[int, str]:
+    """What a directory lies in, also where its path will mean something else, and its name there."""
+    return os.open(os.path.dirname(path), os.O_PATH), os.path.basename(path)
+
+
+def _stand_up(parent: int) -> None:
+    """Leave the group that the worker lived in, which is to be removed."""
+    with contextlib.suppress(OSError):
+        members = os.open("cgroup.procs", os.O_WRONLY, dir_fd=parent)
+        os.write(members, b"0")
+        os.close(members)
 
 
 def _go_first(processes: int, pid: int) -> None:
