@@ -135,6 +135,7 @@ MEANING = {
     "System.templates": "sandboxes are forked from an imported copy: one is there from the deployment",
     "System.cut_off_s": "instances of workflows end on a node that hears of no control for so long: `worker.cut_off_s`",
     "System.silent_s": "a worker that says nothing for so long is lost: `gateway.silent_s` of a server",
+    "System.domains": "of workflows, among which the workers are dealt out; of several there is a federation",
     "System.outside": (
         "of workflows: who moves their instances from outside. The file of a program with `shares` and `moves`, as "
         "`examples/orchestrator/orchestrator.py` has them; `restless` moves and cordons at random; unset: nobody"

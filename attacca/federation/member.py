@@ -168,7 +168,11 @@ class Member:
         self._copying.clear()
         self._rows.clear()
         ours = self._ours()
-        hosted = tuple(Hosted(one.id, one.epoch, one.id not in self._begins, one.components) for one in ours)
+        hosted = tuple(
+            Hosted(one.id, one.epoch, one.id not in self._begins, one.components, one.is_stopping)
+            for one in self._workflows.core.workflows.values()
+            if one.epoch
+        )
         self._say(DomainJoined(self._domain, self._summary(), hosted, tuple(self._ended.values())))
         self.code.ask_again()
         for one in ours:

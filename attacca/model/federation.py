@@ -41,12 +41,13 @@ class Left(msgspec.Struct, frozen=True):
 
 class Hosted(msgspec.Struct, frozen=True):
     """A workflow, or a share of one, that a domain has. `is_up`: its start has succeeded once. `components`: those that
-    it has of it; none: all."""
+    it has of it; none: all. `is_ending`: WorkflowEnded will follow."""
 
     workflow: str
     epoch: int
     is_up: bool
     components: tuple[str, ...] = ()
+    is_ending: bool = False
 
 
 # domain -> federation

@@ -14,9 +14,15 @@ class Far:
     """`hear` and `joined` are as for workers nearby; `tell` takes what control is told."""
 
     def __init__(
-        self, worker: str, hear: Hear, joined: Callable[[str], None], tell: Callable[[ToControl], None]
+        self,
+        worker: str,
+        hear: Hear,
+        joined: Callable[[str], None],
+        tell: Callable[[ToControl], None],
+        process: bytes = b"",
     ) -> None:
-        self._ways = Ways(worker, secrets.token_bytes(16))
+        """`process`: by which others know this one from the one before."""
+        self._ways = Ways(worker, process or secrets.token_bytes(16))
         self._hear, self._joined, self._tell = hear, joined, tell
 
     def __repr__(self) -> str:

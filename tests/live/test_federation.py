@@ -84,19 +84,47 @@ class Federation:
             plane.stop()
 
 
-@pytest.fixture
-def federation(tmp_path: Path) -> Iterator[Federation]:
-    made = Federation(tmp_path)
+@pytest.fixture(scope="module")
+def federation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Federation]:
+    made = Federation(tmp_path_factory.mktemp("federation"))
     try:
         for name in ("a", "b"):
             made.begin(name)
+        made.until_here("a", "b")
         yield made
     finally:
         made.stop()
 
 
-def test_workflows_are_where_they_fit_and_go_on_elsewhere(federation: Federation) -> None:
-    federation.until_here("a", "b")
+def places(view: dict[str, Any]) -> dict[str, str]:
+    return {row["component"]: row["domain"] for row in view["instances"]}
+
+
+def test_a_component_moves_to_another_domain_and_back(federation: Federation) -> None:
+    answer = federation.start("chain")
+    assert answer.status == 201, answer
+    home = answer.value["domain"]
+    other = "b" if home == "a" else "a"
+    until(lambda: len(federation.lines(home, "chain")) > 20, "events pass")
+    moved = federation.move("chain", other, "counter")
+    assert moved.status == 200, moved
+    assert places(moved.value) == {"sender": home, "counter": other, "log": home}
+    had = len(federation.lines(home, "chain"))
+    until(lambda: len(federation.lines(home, "chain")) > had + 20, "they pass through portals")
+    here = {
+        row["component"]: row["domain"] for row in federation.domains[home].get("/api/workflows/chain")["instances"]
+    }
+    assert here == {"sender": "", "counter": other, "log": ""}, "a domain knows where the rest is"
+    back = federation.move("chain", home, "counter")
+    assert (back.status, set(places(back.value).values())) == (200, {home}), back
+    until(lambda: len(federation.lines(home, "chain")) == 150, "all have come")
+    assert federation.lines(home, "chain") == [[one, 100 + one] for one in range(1, 151)], "each once, in order"
+    refused = federation.move("chain", "c", "counter")
+    assert refused.error["code"] == "not_found"
+    assert federation.control.ask("DELETE", "/api/workflows/chain").status == 204
+
+
+def test_workflows_are_where_they_fit(federation: Federation) -> None:
     parked = federation.start("parked", labels=["at=c"])
     assert (parked.status, parked.value["stage"], parked.value["domain"]) == (201, "parked", ""), parked
     assert "b: counter: no node has the label 'at=c'" in parked.value["why"]
@@ -105,7 +133,10 @@ def test_workflows_are_where_they_fit_and_go_on_elsewhere(federation: Federation
     assert (refused.status, federation.control.ask("GET", "/api/schema").status) == (404, 200), refused
     assert federation.start("fitting", labels=["at=b"]).value["domain"] == "b"
     assert federation.move("fitting", "a").error["code"] == "no_capacity"
+    assert federation.control.ask("DELETE", "/api/workflows/fitting").status == 204
 
+
+def test_they_go_on_elsewhere_when_their_domain_dies(federation: Federation) -> None:
     answer = federation.start("counting")
     assert (answer.status, answer.value["stage"]) == (201, "up"), answer
     first = answer.value["domain"]
@@ -116,6 +147,11 @@ def test_workflows_are_where_they_fit_and_go_on_elsewhere(federation: Federation
     until(lambda: len(federation.lines(second, "counting")) > 10, "they pass there")
     counts = [line[1] for name in (first, second) for line in federation.lines(name, "counting")]
     assert counts == list(range(101, 101 + len(counts))), "none is lost, none is doubled, and it counts on"
+    assert federation.start("apart").status == 201
+    for component in ("sender", "log"):
+        federation.move("apart", first, component)
+    federation.move("apart", second, "counter")
+    assert places(federation.view("apart")) == {"sender": first, "counter": second, "log": first}
 
     before = [row["instance"] for row in federation.view("counting")["instances"]]
     federation.restart()
@@ -130,28 +166,10 @@ def test_workflows_are_where_they_fit_and_go_on_elsewhere(federation: Federation
     last, there = federation.lines(second, "counting")[-1][1], federation.lines(first, "counting")[had][1]
     assert last - 5 <= there <= last + 5, "what had been synced last"
     assert f"the domain {second} is gone" in federation.view("counting")["why"]
-    assert federation.control.ask("DELETE", "/api/workflows/counting").status == 204
-    assert [one["name"] for one in federation.control.get("/api/workflows")] == ["fitting"]
-    assert federation.domains[first].get("/api/workflows") == [] or first == "b"
-
-
-def test_a_component_moves_to_another_domain_and_back(federation: Federation) -> None:
-    federation.until_here("a", "b")
-    answer = federation.start("chain")
-    assert answer.status == 201, answer
-    home = answer.value["domain"]
-    other = "b" if home == "a" else "a"
-    until(lambda: len(federation.lines(home, "chain")) > 20, "events pass")
-    moved = federation.move("chain", other, "counter")
-    assert moved.status == 200, moved
-    assert where(moved.value) == {"sender": home, "counter": other, "log": home}
-    had = len(federation.lines(home, "chain"))
-    until(lambda: len(federation.lines(home, "chain")) > had + 20, "they pass through portals")
-    back = federation.move("chain", home, "counter")
-    assert (back.status, set(where(back.value).values())) == (200, {home}), back
-    until(lambda: len(federation.lines(home, "chain")) == 150, "all have come")
-    assert federation.lines(home, "chain") == [[one, 100 + one] for one in range(1, 151)], "each once, in order"
-
-
-def where(view: dict[str, Any]) -> dict[str, str]:
-    return {row["component"]: row["domain"] for row in view["instances"]}
+    until(lambda: set(places(federation.view("apart")).values()) == {first}, "a component comes back")
+    until(lambda: federation.lines(first, "apart")[-1:] and federation.lines(first, "apart")[-1][0] == 150, "all come")
+    numbers = [line[0] for line in federation.lines(first, "apart")]
+    assert sorted(set(numbers)) == list(range(1, 151)), "what its sender kept is not lost"
+    for name in ("counting", "apart"):
+        assert federation.control.ask("DELETE", f"/api/workflows/{name}").status == 204
+    assert federation.control.get("/api/workflows") == federation.domains[first].get("/api/workflows") == []

@@ -2,11 +2,12 @@
 
 import asyncio
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
 from attacca.kernel.clock import SystemClock
-from attacca.model.function import Artefact, Revision, Settings, Signature, WasmFunction
+from attacca.model.function import Artefact, PythonDirectory, Revision, Settings, Signature, WasmFunction
 from attacca.worker.runtime.code_store import SharedCode
 from attacca.worker.runtime.conformance import NEEDS, Doing, check_runtime
 from attacca.worker.runtime.process.lineage import children
@@ -14,7 +15,7 @@ from attacca.worker.runtime.process.options import ProcessOptions
 from attacca.worker.runtime.process.runtime import ProcessRuntime
 from attacca.worker.runtime.router import Router
 from attacca.worker.runtime.types import Runtime
-from attacca.worker.runtime.wasm.making import with_modules
+from attacca.worker.runtime.wasm.making import FUNCTIONS, with_modules
 from tests.commands import ECHO, FAIL, HOG, PRINT, WAIT, command
 
 SOURCES = {
@@ -31,18 +32,21 @@ class WasmSubject:
     cannot = (Doing.EXIT, Doing.STREAM)  # an instance is no process, and reads all before it says anything
     raises = "ExitStatus"
 
-    def __init__(self, state: Path) -> None:
-        self._state = state
+    def __init__(self, state: Path, made: Path) -> None:
+        """`made` has the machine code of those before it."""
+        self._state, self._made = state, made
+        shutil.copytree(made, state / FUNCTIONS)
         self._before = len(os.listdir("/proc/self/fd"))
         options, clock = ProcessOptions(memory_limits="watch"), SystemClock()
         processes = ProcessRuntime(SharedCode(state), options, clock, 1024)
         kinds: dict[type[Artefact], Runtime] = {**with_modules(processes, options, clock, 1024, state / "code")}
+        del kinds[PythonDirectory]  # which is tried elsewhere
         self.runtime = Router(kinds)
 
     def function(self, doing: Doing, concurrency: int = 1) -> Revision:
         name = f"{doing}-{concurrency}"
         code = self._state / "code" / name
-        code.mkdir(mode=0o755, exist_ok=True)
+        code.mkdir(mode=0o755, parents=True, exist_ok=True)
         (code / "main.wasm").write_bytes(SOURCES[doing])
         return Revision(
             function=name,
@@ -54,6 +58,7 @@ class WasmSubject:
         )
 
     def leftovers(self) -> list[str]:
+        shutil.copytree(self._state / FUNCTIONS, self._made, dirs_exist_ok=True)
         processes = [f"process {pid}" for pid in children(os.getpid())]
         descriptors = len(os.listdir("/proc/self/fd")) - self._before
         return processes + [f"{descriptors} descriptors"] * (descriptors > 0)
@@ -61,10 +66,11 @@ class WasmSubject:
 
 def test_it_passes_all_checks(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
+    (tmp_path / "made").mkdir()
 
     async def main() -> list[str]:
         def make() -> WasmSubject:
-            return WasmSubject(Path(tempfile.mkdtemp(dir=tmp_path)))
+            return WasmSubject(Path(tempfile.mkdtemp(dir=tmp_path)), tmp_path / "made")
 
         await asyncio.sleep(0)
         return await check_runtime(make)

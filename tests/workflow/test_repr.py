@@ -27,5 +27,6 @@ def test_what_changes_says_its_state() -> None:
     assert repr(around) == "<Around 0 workers>"
     assert repr(NoRoads()) == "<NoRoads>"
     assert repr(workflows.portal) == "<NoDoor>"
+    assert repr(workflows.core.adopting) == "<Adopting by <Books 0 workflows, 0 of 0 up, <Nodes 0>>>"
     assert repr(workflows.core.sharing) == "<Sharing 0 shares, <Far 0 places>>"
     assert repr(Uploads(None, clock, tuple)) == "<Uploads 0 kept>"  # type: ignore[arg-type]

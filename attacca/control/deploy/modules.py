@@ -7,6 +7,7 @@ from attacca.model.function import MODULE, PROGRAM, RuntimeKind
 from attacca.model.wasm import COMPONENT, CORE, MAGIC
 
 HEAD_BYTES = 8
+FROM_PYTHON = "deploy a .wasm file, or have one made of Python: attacca deploy PATH --runtime wasm"
 ALONE = "deploy one module or component, as a file or alone in a directory with its function.toml"
 
 
@@ -26,7 +27,7 @@ def is_wasm(directory: Path, runtime: RuntimeKind) -> bool:
             return False
     if len(found) != 1:
         what = f"there are several modules of WebAssembly: {', '.join(found)}" if found else "there is no .wasm file"
-        raise BadFunction(what, ALONE)
+        raise BadFunction(what, ALONE if found else FROM_PYTHON)
     with open(directory / found[0], "rb") as file:
         head = file.read(HEAD_BYTES)
     if head[:4] != MAGIC or head[4:] not in (CORE, COMPONENT):

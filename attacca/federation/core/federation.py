@@ -280,6 +280,8 @@ class FederationCore:
                 out.append(Send(workflow.domain, EndWorkflow(workflow.id, workflow.epoch, "as asked", hands_over)))
             else:
                 self._ended(now, WorkflowEnded(workflow.domain, workflow.id, workflow.epoch), out)
+        elif has_it and told is not None and told.is_ending:
+            workflow.stage = Stage.LEAVING  # a federation before this one has asked for it
         elif has_it and told is not None and told.is_up:
             self._begun(WorkflowBegun(workflow.domain, workflow.id, workflow.epoch, workflow.rows), out)
         elif not has_it:

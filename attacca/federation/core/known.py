@@ -126,7 +126,7 @@ class Known:
             root = self.workflows.get(one.workflow)
             shares = [] if root is None or root.component else self.shares(root)
             found += [
-                Hosted(share.id, one.epoch, one.is_up)
+                Hosted(share.id, one.epoch, one.is_up, is_ending=one.is_ending)
                 for share in shares
                 if not one.components or share.component in one.components
             ]

@@ -195,6 +195,7 @@ class System(Part, frozen=True, kw_only=True):
     placement: Choice = Choice(policy="kubernetes")  # in mode cluster: which worker has the next one made
     templates: bool = True
     silent_s: Positive = SILENT_S  # a worker that says nothing for so long is lost
+    domains: Count = 1  # of workflows, among which the workers are dealt out; of several there is a federation
     cut_off_s: NotNegative = 300.0  # instances of workflows end on a node that hears of no control for so long
     outside: str = ""  # who moves instances of workflows: `restless`, or the file of a program; empty: nobody
     outside_every_s: Positive = 5.0
@@ -231,7 +232,8 @@ class Fault(Part, frozen=True, kw_only=True):
     kind: Literal[
         "worker_crash", "sandbox_crash", "slow_worker", "stuck_sandbox", "out_of_memory", "lost_message",
         "late_message", "partition", "clock_skew", "worker_stop", "gateway_crash", "control_crash", "control_stop",
-        "store_down", "store_slow", "cut_off", "deaf", "mute", "unruly_function",
+        "store_down", "store_slow", "cut_off", "deaf", "mute", "unruly_function", "domain_crash", "federation_crash",
+        "portal_cut",
     ]  # fmt: skip
     at_s: NotNegative | None = None
     rate: NotNegative = 0.0

@@ -32,10 +32,9 @@ class WorkflowCheck:
     @property
     def has_lost_nodes(self) -> bool:
         """Who has handled an event may have died before its sender knew, and what it had sent with it."""
-        world = self._world
-        return bool(world.faults.crashes or world.orchestrator.given_up) or any(
-            node.cut_offs for node in world.nodes.values()
-        )
+        world, orchestrator = self._world, self._world.orchestrator
+        is_lost = bool(world.faults.crashes or orchestrator.given_up or orchestrator.has_given_up)
+        return is_lost or any(node.cut_offs for node in world.nodes.values())
 
     @property
     def may_lose(self) -> float:
@@ -83,7 +82,7 @@ class WorkflowCheck:
             raise Broken(f"{world.disorderly} events were handled before others that one had sent before them")
         if world.roads.intruders:
             raise Broken(f"{world.roads.intruders} events of instances that others had followed were taken")
-        if world.forgotten:
+        if world.forgotten and not world.orchestrator.has_given_up:
             raise Broken(f"{world.forgotten} began with an older state than the one that was kept")
 
     def _active(self, node: SimulatedNode) -> Iterator[str]:
@@ -92,7 +91,7 @@ class WorkflowCheck:
             _is_bounded(one)
             if one.stage in ACTIVE and self._world.orchestrator.is_replaced(one.id):
                 self._is_late(node, one)
-            elif one.stage in ACTIVE:
+            elif one.stage in ACTIVE and not self._world.orchestrator.is_stale(node.name, one.id):
                 yield place(one.id)
 
     def _is_late(self, node: SimulatedNode, one: EventInstance) -> None:
@@ -109,8 +108,10 @@ class WorkflowCheck:
         world = self._world
         if not world.orchestrator.is_whole or not all(node.is_up for node in world.nodes.values()):
             return "something is down"
-        core = world.orchestrator.core
-        parts = list(core.books.all())
+        late = world.orchestrator.unsettled()
+        if late:
+            return late
+        parts = world.orchestrator.parts()
         if any(_has_no_room(part) for part in parts):
             return ""
         waiting = [part.label for part in parts if part.stage is not Phase.UP]

@@ -3,6 +3,8 @@
 from random import Random  # noqa: TID251 - a type only: the stream itself is the kernel's
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from attacca.kernel.rand import Streams
 from attacca.load.workload.scenario import (
     Choice,
@@ -17,9 +19,11 @@ from attacca.load.workload.scenario import (
     Workload,
 )
 from attacca.policy.placement import PLACEMENT
+from attacca.sim.workflows.faults import OF_DOMAINS
 from attacca.sim.workflows.outside import RESTLESS
 
 LENGTH_S: Final = 15.0
+SEVERAL: Final = 0.3  # of all seeds have several domains
 HARMLESS: Final = (
     "slow_worker", "partition", "control_crash", "stuck_sandbox", "store_slow", "store_down", "unruly_function",
 )  # fmt: skip
@@ -30,7 +34,7 @@ def draw(seed: int) -> Scenario:
     """Half of them have harmless faults alone, and so must lose and double nothing."""
     chance = Streams(seed).stream("swarm/workflows")
     kinds = HARMLESS if chance.random() < 0.5 else FAULTS
-    return Scenario(
+    drawn = Scenario(
         name=f"workflows-{seed}",
         seed=seed,
         workload=Workload(duration_s=LENGTH_S, drain_s=900.0),
@@ -54,6 +58,20 @@ def draw(seed: int) -> Scenario:
         faults=tuple(_fault(chance, kinds) for _ in range(chance.randint(0, 4))),
         record=Record(sample_s=5.0, invocations=False),
     )
+    several = Streams(seed).stream("swarm/domains")
+    return _of_several(several, drawn, kinds) if several.random() < SEVERAL else drawn
+
+
+def _of_several(chance: Random, drawn: Scenario, kinds: tuple[str, ...]) -> Scenario:
+    """The same workflows in several domains, among which they and their components are moved about."""
+    domains = chance.randint(2, 3)
+    kinds = ("portal_cut", "federation_crash") if kinds is HARMLESS else OF_DOMAINS
+    faults = [_fault(chance, kinds) for _ in range(chance.randint(0, 3))]
+    system = replace(
+        drawn.system, domains=domains, workers=domains * chance.randint(1, 2), memory_mb=4096,
+        outside=chance.choice(("", RESTLESS)), outside_every_s=chance.choice((0.3, 1.0, 3.0)),
+    )  # fmt: skip
+    return replace(drawn, system=system, faults=(*drawn.faults, *faults))
 
 
 def _plan(chance: Random, number: int) -> WorkflowPlan:

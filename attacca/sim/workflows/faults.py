@@ -7,14 +7,16 @@ from attacca.load.workload.scenario import Fault, Scenario
 from attacca.sim.engine import Engine
 from attacca.sim.platform.faults import Planned, plan
 from attacca.sim.record.event_log import NOBODY, EventLog, What
+from attacca.sim.workflows.federated import DomainControl, Federated
 from attacca.sim.workflows.node import SimulatedNode
 from attacca.sim.workflows.orchestrator import FROM, TO, Orchestrator
 from attacca.sim.workflows.roads import Roads
 from attacca.worker.runtime.simulated import Job
 
+OF_DOMAINS: Final = ("domain_crash", "federation_crash", "portal_cut")  # where there are several
 KNOWN: Final = (
     "worker_crash", "sandbox_crash", "slow_worker", "stuck_sandbox", "partition", "control_crash", "store_slow",
-    "store_down", "cut_off", "deaf", "mute", "unruly_function",
+    "store_down", "cut_off", "deaf", "mute", "unruly_function", *OF_DOMAINS,
 )  # fmt: skip
 WAYS: Final = {"cut_off": (TO, FROM), "deaf": (TO,), "mute": (FROM,)}  # that are cut between a node and control
 
@@ -22,7 +24,7 @@ WAYS: Final = {"cut_off": (TO, FROM), "deaf": (TO,), "mute": (FROM,)}  # that ar
 class Failing(Protocol):
     nodes: dict[str, SimulatedNode]
     roads: Roads
-    orchestrator: Orchestrator
+    orchestrator: Orchestrator | Federated
 
 
 class Failures:
@@ -53,14 +55,18 @@ class Failures:
         world = self._world
         nodes = list(world.nodes.values())
         node = nodes[int(share * len(nodes)) if fault.worker is None else fault.worker % len(nodes)]
-        if fault.kind == "control_crash":
-            if world.orchestrator.is_up:
+        control = world.orchestrator.control(share)
+        if fault.kind in OF_DOMAINS:
+            self._happens(NOBODY, number)
+            self._strike_domain(fault, share)
+        elif fault.kind == "control_crash":
+            if control.is_up:
                 self._happens(NOBODY, number)
-                world.orchestrator.crash()
-                self._engine.at(self._engine.now + fault.for_s, self._restart_control)
+                control.crash()
+                self._engine.at(self._engine.now + fault.for_s, self._restart_control, control)
         elif fault.kind in ("store_slow", "store_down"):
             self._happens(NOBODY, number)
-            self._strike_store(fault)
+            self._strike_store(fault, control)
         elif node.is_up:
             self._happens(node.place, number)
             self._strike_node(node, fault, share)
@@ -69,26 +75,66 @@ class Failures:
         self.happened += 1
         self._event_log.note(What.FAULT, place, number)
 
-    def _strike_store(self, fault: Fault) -> None:
-        orchestrator = self._world.orchestrator
+    def _strike_store(self, fault: Fault, control: Orchestrator | DomainControl) -> None:
         if fault.kind == "store_slow":
-            orchestrator.slow_store(fault.factor)
+            control.slow_store(fault.factor)
         else:
-            orchestrator.is_store_down += 1
-            self._engine.at(self._engine.now + fault.for_s, self._mend_store)
+            control.is_store_down += 1
+            self._engine.at(self._engine.now + fault.for_s, self._mend_store, control)
 
-    def _mend_store(self, _: None) -> None:
+    def _mend_store(self, control: Orchestrator | DomainControl) -> None:
         self._event_log.note(What.MENDED, NOBODY, 0)
-        self._world.orchestrator.is_store_down -= 1
+        control.is_store_down -= 1
+
+    def _strike_domain(self, fault: Fault, share: float) -> None:
+        federated, ends_at = self._world.orchestrator, self._engine.now + fault.for_s
+        if not isinstance(federated, Federated):
+            return
+        control = federated.control(share)
+        name = control.member.name
+        if fault.kind == "portal_cut":
+            federated.cut_portals(name)
+            self._engine.at(ends_at, self._mend_portals, name)
+        elif fault.kind == "federation_crash":
+            if federated.is_federation_up:
+                federated.crash_federation()
+                self._engine.at(ends_at, self._restart_federation)
+        elif control.is_up:
+            control.crash()
+            nodes = [one for one in control.member.orchestrator.nodes.values() if one.is_up]
+            for node in nodes:
+                self._crash(node)
+            self._engine.at(ends_at, self._restart_domain, (control, nodes))
+
+    def _mend_portals(self, name: str) -> None:
+        federated = self._world.orchestrator
+        assert isinstance(federated, Federated), "it was struck"
+        self._event_log.note(What.MENDED, NOBODY, 0)
+        federated.mend_portals(name)
+
+    def _restart_federation(self, _: None) -> None:
+        federated = self._world.orchestrator
+        assert isinstance(federated, Federated), "it was struck"
+        self._event_log.note(What.MENDED, NOBODY, 0)
+        federated.restart_federation()
+
+    def _restart_domain(self, struck: tuple[DomainControl, list[SimulatedNode]]) -> None:
+        control, nodes = struck
+        control.restart()
+        for node in nodes:
+            self._restart(node)
+
+    def _crash(self, node: SimulatedNode) -> None:
+        self.crashes += 1
+        node.crash()
+        self._world.roads.broken(node)
 
     def _strike_node(self, node: SimulatedNode, fault: Fault, share: float) -> None:
         engine, roads = self._engine, self._world.roads
         ends_at = engine.now + fault.for_s
         match fault.kind:
             case "worker_crash":
-                self.crashes += 1
-                node.crash()
-                roads.broken(node)
+                self._crash(node)
                 engine.at(ends_at, self._restart, node)
             case "sandbox_crash" | "stuck_sandbox" | "unruly_function":
                 self._strike_instance(node, fault, share)
@@ -133,9 +179,9 @@ class Failures:
         self._world.orchestrator.join(node)
         self._world.roads.back(node)
 
-    def _restart_control(self, _: None) -> None:
+    def _restart_control(self, control: Orchestrator | DomainControl) -> None:
         self._event_log.note(What.MENDED, NOBODY, 0)
-        self._world.orchestrator.restart()
+        control.restart()
 
     def _speed_up(self, slowed: tuple[SimulatedNode, float]) -> None:
         node, factor = slowed

@@ -1,6 +1,7 @@
 """One node: a worker's core on a simulated machine, whose event functions do what their workflow says."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final, Protocol
 
 import msgspec
@@ -10,7 +11,7 @@ from attacca.kernel.drive import Drive, raise_refused
 from attacca.kernel.rand import Streams
 from attacca.load.workload.scenario import Scenario
 from attacca.load.workload.schedule import RUN, Target
-from attacca.model.events import BetweenInstances, EventKind, OfInstances, ReplyKind, place
+from attacca.model.events import BetweenInstances, EventKind, Faraway, OfInstances, ReplyKind, place
 from attacca.model.invocation import FunctionError
 from attacca.model.messages import Logged, Send
 from attacca.model.sandbox import WorkerView
@@ -45,7 +46,9 @@ from attacca.worker.core.events import (
 )
 from attacca.worker.core.mailboxes import QUICK_MS, Stage
 from attacca.worker.core.reports import EventAsked, EventSent, Report, RunBody, RunEnded, RunFlow, RunHead, StateOffered
+from attacca.worker.core.ways import is_far
 from attacca.worker.core.worker import WorkerCore
+from attacca.worker.far import Far
 from attacca.worker.runtime.simulated import SimulatedRuntime
 
 CONTROL = "control"
@@ -152,6 +155,7 @@ class SimulatedNode:
         )
         self.is_up = True
         self.up_count += 1
+        self.far = Far(self.name, self.hear_node, self.joined, partial(self._around.to_control, self), self.instance)
 
     def crash(self) -> None:
         self.is_up = False
@@ -189,8 +193,12 @@ class SimulatedNode:
             self.alone_at = self._engine.now
             self.drive.feed(PeerLost(CONTROL))
 
-    def hear_control(self, message: OfInstances) -> None:
-        if self.is_up:
+    def hear_control(self, message: OfInstances | Faraway) -> None:
+        if not self.is_up:
+            return
+        if isinstance(message, Faraway):
+            self.far.hear(message)
+        else:
             self.drive.feed(Received(CONTROL, message))
 
     def hear_node(self, other: str, instance: bytes, message: BetweenInstances) -> None:
@@ -253,10 +261,12 @@ class SimulatedNode:
                 self._deliver(command)
             elif type(command) is Send:
                 message = command.message
-                if isinstance(message, BetweenInstances):
-                    self._around.to_node(self, command.peer, message)
-                else:
+                if not isinstance(message, BetweenInstances):
                     self._around.to_control(self, message)
+                elif is_far(command.peer):
+                    self.far.send(command.peer, message)
+                else:
+                    self._around.to_node(self, command.peer, message)
             else:
                 self._order(command)
 

@@ -15,7 +15,7 @@ from attacca.kernel.drive import Drive, raise_refused
 from attacca.kernel.rand import Streams
 from attacca.kernel.registry import build
 from attacca.load.workload.scenario import Distribution, Scenario
-from attacca.model.events import AskInstances, InstanceView, NodeGone
+from attacca.model.events import AskInstances, Carried, InstanceView, NodeGone, Torn
 from attacca.model.sandbox import WorkerView
 from attacca.model.workflow import WorkflowSpec, WorkflowView
 from attacca.policy.placement import PLACEMENT
@@ -47,6 +47,7 @@ from attacca.workflow.core.events import (
     StoreFailed,
     Tick,
 )
+from attacca.workflow.core.graph import Part
 from attacca.workflow.core.intents import IntentsRequest, Migrate, Uncordon, judge
 from attacca.workflow.core.keeping import NODES, STATES, WORKFLOWS
 from attacca.workflow.core.state import DomainState, Known, domain_state
@@ -57,7 +58,12 @@ TO, FROM = "to", "from"  # a node
 
 class Orchestrator:
     def __init__(
-        self, scenario: Scenario, engine: Engine, nodes: Mapping[str, SimulatedNode], answered: Answered
+        self,
+        scenario: Scenario,
+        engine: Engine,
+        nodes: Mapping[str, SimulatedNode],
+        answered: Answered,
+        name: str = "domain",
     ) -> None:
         """
         Raises:
@@ -65,7 +71,15 @@ class Orchestrator:
         """
         choice = scenario.system.placement
         self._placement = build(PLACEMENT, choice.policy, choice.options, "attacca.policy.placement")
-        self._scenario, self._engine, self._nodes, self._answered = scenario, engine, nodes, answered
+        self._scenario, self._engine, self.nodes, self._answered = scenario, engine, nodes, answered
+        self._name = name
+        # Of a federation: hear of its answers, of what is kept, of what other domains are to be told, and of nodes.
+        self.replied: Callable[[str, Any], None] = _nothing
+        self.kept: Callable[[str], None] = _nothing
+        self.announced: Callable[[Announce], None] = _nothing
+        self.carried: Callable[[Carried | Torn], None] = _nothing
+        self.came: Callable[[str], None] = _nothing
+        self.went: Callable[[str], None] = _nothing
         self.store: dict[str, tuple[bytes, int]] = {}
         self._timer = EngineTimer(engine)
         self._said = 0
@@ -90,16 +104,18 @@ class Orchestrator:
         self.obeyed = self.refused = 0  # intents
         self._begin()
 
+    has_given_up = False  # a domain
+
     def __repr__(self) -> str:
         return f"<Orchestrator {'up' if self.is_up else 'down'}: {self.starts} starts, {len(self.store)} kept>"
 
     def _channel(self, name: str, deliver: Callable[[Any], None], network: Distribution | None = None) -> Channel:
         hardware = self._scenario.hardware
         hardware = replace(hardware, network=network or hardware.control, network_loss=0.0)
-        return Channel(self._engine, hardware, self._scenario.seed, f"domain/{name}", deliver)
+        return Channel(self._engine, hardware, self._scenario.seed, f"{self._name}/{name}", deliver)
 
     def _begin(self) -> None:
-        chance = Streams(self._scenario.seed).stream(f"domain/{self.starts}")
+        chance = Streams(self._scenario.seed).stream(f"{self._name}/{self.starts}")
         self.core = DomainCore(self._placement, chance)
         self.drive: Drive[Event, Command] = Drive(
             self.core.handle, self.core.alarm, self._perform, self._now, self._timer, Tick(), raise_refused
@@ -122,14 +138,16 @@ class Orchestrator:
             self.fenced.pop(node.name, None)
             node.lead()
             self.drive.feed(NodeJoined(node.view(), f"{node.name}:1"))
+            self.came(node.name)
 
     def lose(self, name: str) -> None:
         if self._links.pop(name, None) is not None and self.is_up:
-            self._nodes[name].leave_alone()
+            self.nodes[name].leave_alone()
             self._views.pop(name, None)
             for way in (TO, FROM):
                 self._held.pop((name, way), None)
             self.drive.feed(NodeLeft(name))
+            self.went(name)
 
     def cut(self, name: str, ways: tuple[str, ...]) -> None:
         for way in ways:
@@ -142,17 +160,17 @@ class Orchestrator:
             for message in self._held.pop((name, way), ()):
                 (self._arrive if way == TO else self._hear)(message)
         if name not in self._links:
-            self.join(self._nodes[name])
+            self.join(self.nodes[name])
 
     @property
     def is_whole(self) -> bool:
         """Every node has its link."""
-        return self.is_up and not self._cuts and all(name in self._links for name in self._nodes)
+        return self.is_up and not self._cuts and all(name in self._links for name in self.nodes)
 
     def beat(self) -> None:
         """Each node says how it is; who has said nothing for too long is given up."""
         now, silent_s = self._engine.now, self._scenario.system.silent_s
-        for node in self._nodes.values():
+        for node in self.nodes.values():
             if node.is_up and node.name not in self._links:
                 self.join(node)
             elif node.is_up:
@@ -182,6 +200,8 @@ class Orchestrator:
             self.drive.feed(NodeSeen(message))
         elif isinstance(message, Reported):
             self.drive.feed(message)
+        elif isinstance(message, Carried | Torn):
+            self.carried(message)
 
     def _arrive(self, told: tuple[str, int, Any]) -> None:
         name, link, message = told
@@ -192,7 +212,7 @@ class Orchestrator:
         else:
             if isinstance(message, NodeGone | AskInstances):
                 self._fence(name, message.gone if isinstance(message, AskInstances) else (message.worker,))
-            self._nodes[name].hear_control(message)
+            self.nodes[name].hear_control(message)
 
     def _fence(self, name: str, gone: tuple[str, ...]) -> None:
         self.fenced.setdefault(name, set()).update(one for one, node in self.given_up.items() if node in gone)
@@ -209,12 +229,12 @@ class Orchestrator:
     # What is asked for.
 
     def start(self, number: int, spec: WorkflowSpec) -> None:
-        self._ask(StartAsked(str(number), spec, self._engine.now))
+        self.ask(StartAsked(str(number), spec, self._engine.now))
 
     def stop(self, number: int, workflow: str) -> None:
-        self._ask(StopAsked(f"-{number}", workflow))
+        self.ask(StopAsked(f"-{number}", workflow))
 
-    def _ask(self, event: Event) -> None:
+    def ask(self, event: Event) -> None:
         if self.is_up:
             self.drive.feed(event)
         else:
@@ -223,7 +243,7 @@ class Orchestrator:
     def state(self) -> DomainState:
         """As a program outside is shown it."""
         self._seen.clear()
-        for node in self._nodes.values():
+        for node in self.nodes.values():
             if node.is_up and node.name in self._links:
                 self._seen.update((one.id, one.view()) for one in node.core.instances.by_id.values())
         return domain_state(self.core, "simulated", self._views, self._seen, (), self._known)
@@ -244,10 +264,23 @@ class Orchestrator:
             workflow, _, component = verdict.component.partition(".")
             self.drive.feed(MigrateAsked("", workflow, component, (verdict.node,)))
         else:
-            node = self._nodes[verdict.node]
+            node = self.nodes[verdict.node]
             node.is_cordoned = not isinstance(verdict.intent, Uncordon)
             self.drive.feed(NodeSeen(node.view()))
         return verdict.outcome
+
+    def parts(self) -> list[Part]:
+        return list(self.core.books.all())
+
+    def unsettled(self) -> str:
+        return ""
+
+    def is_stale(self, _: str, __: str) -> bool:
+        return False
+
+    def control(self, _: float) -> "Orchestrator":
+        """The one that a fault befalls."""
+        return self
 
     # Restarts.
 
@@ -255,14 +288,16 @@ class Orchestrator:
         """Whoever waits for an answer asks again."""
         self.is_up = False
         for name in self._links:
-            self._nodes[name].leave_alone()
+            self.nodes[name].leave_alone()
         self._links.clear()
         self._held.clear()
         self.drive.stop()
 
-    def restart(self) -> None:
+    def restart(self, begun: Callable[[], None] | None = None) -> None:
         """With nothing but what is in the store."""
         self._begin()
+        if begun is not None:
+            begun()
         records = [
             (msgspec.json.decode(value, type=Record), version)
             for key, (value, version) in self.store.items()
@@ -275,11 +310,11 @@ class Orchestrator:
         ]
         before = msgspec.json.decode(self.store[NODES][0], type=Before) if NODES in self.store else None
         self.drive.feed(Restored(tuple(records), tuple(states), before))
-        for node in self._nodes.values():
+        for node in self.nodes.values():
             self.join(node)
         missed, self._missed = self._missed, []
         for event in missed:
-            self._ask(event)
+            self.ask(event)
 
     # What it wants.
 
@@ -290,20 +325,30 @@ class Orchestrator:
                 case Put() | Erase():
                     self._disk.send((self.starts, command), self._said)
                 case Reply():
-                    assert not isinstance(command.outcome, HandedOver), "there is no other domain"
-                    if command.id:
-                        self._answered(command.id, command.outcome)
+                    self._reply(command)
                 case Announce():
-                    pass  # there is no other domain
+                    self.announced(command)
                 case _:
                     if isinstance(command.message, NodeGone):
                         self._give_up(command.message.worker)
-                    link = self._links.get(command.peer)
-                    if link is not None:
-                        self._to[command.peer].send((command.peer, link, command.message), self._said)
+                    self.send(command.peer, command.message)
+
+    def _reply(self, command: Reply) -> None:
+        outcome = command.outcome
+        if ":" in command.id:
+            self.replied(command.id, outcome)
+        elif command.id:
+            assert not isinstance(outcome, HandedOver), "there is no other domain"
+            self._answered(command.id, outcome)
+
+    def send(self, node: str, message: object) -> None:
+        link = self._links.get(node)
+        if self.is_up and link is not None:
+            self._said += 1
+            self._to[node].send((node, link, message), self._said)
 
     def _give_up(self, name: str) -> None:
-        node = self._nodes.get(name)
+        node = self.nodes.get(name)
         if node is not None and node.is_up:
             self.given_up.update(dict.fromkeys(node.core.instances.by_id, name))
 
@@ -327,3 +372,9 @@ class Orchestrator:
             self.store[command.key] = (command.value, version)
             if is_heard:
                 self.drive.feed(Stored(command.key, version))
+                if command.key.startswith(STATES):
+                    self.kept(command.key)
+
+
+def _nothing(_: Any, __: Any = None) -> None:
+    """Where there is one domain."""

@@ -22,6 +22,7 @@ from attacca.sim.record.event_log import NOBODY, EventLog, What
 from attacca.sim.record.invocation import SimulatedInvocation
 from attacca.sim.record.ledger import Ledger
 from attacca.sim.workflows.faults import Failures
+from attacca.sim.workflows.federated import Federated
 from attacca.sim.workflows.graphs import OUT, first_of, last_of, spec_of
 from attacca.sim.workflows.node import SimulatedNode
 from attacca.sim.workflows.orchestrator import Orchestrator
@@ -96,7 +97,8 @@ class WorkflowWorld:
             f"w{place}": SimulatedNode(place, scenario, engine, event_log, chances, self) for place in range(count)
         }
         self.roads = Roads(scenario, engine, self.nodes)
-        self.orchestrator = Orchestrator(scenario, engine, self.nodes, self._answered)
+        kind = Orchestrator if scenario.system.domains == 1 else Federated
+        self.orchestrator: Orchestrator | Federated = kind(scenario, engine, self.nodes, self._answered)
         self.roads.fenced, self.roads.is_replaced = self.orchestrator.fenced, self.orchestrator.is_replaced
         self.lived = [
             Lived(place, _plan_of(scenario, place, schedule), target.name, scenario.seed)
@@ -287,7 +289,9 @@ class WorkflowWorld:
         every_s, orchestrator = self.scenario.system.outside_every_s, self.orchestrator
         is_over = self.engine.now + every_s >= self._schedule.length_s
         assert self._outside is not None, "somebody looks"
-        if orchestrator.is_up:
+        if isinstance(orchestrator, Federated):
+            orchestrator.stir()
+        elif orchestrator.is_up:
             self._outside.look(orchestrator.state(), every_s, orchestrator.obey)
         if is_over and self.scenario.system.outside == RESTLESS:
             for node in self.nodes.values():

@@ -23,19 +23,17 @@ from attacca.model.events import (
     InstanceDown,
     Instances,
     InstanceUp,
-    InstanceView,
     NodeBack,
     NodeGone,
     StateSynced,
     StopInstance,
     Strayed,
-    number,
-    place,
 )
 from attacca.model.messages import Send
 from attacca.model.workflow import WorkflowView
 from attacca.policy.placement.types import Placement, begin
 from attacca.workflow.core import handing
+from attacca.workflow.core.adopting import REPLACED, Adopting
 from attacca.workflow.core.books import Books
 from attacca.workflow.core.events import (
     Command,
@@ -56,14 +54,13 @@ from attacca.workflow.core.events import (
     Tick,
 )
 from attacca.workflow.core.graph import Part, Stage, Workflow
-from attacca.workflow.core.keeping import Keeping
+from attacca.workflow.core.keeping import WORKFLOWS, Keeping
 from attacca.workflow.core.moving import Moving
 from attacca.workflow.core.nodes import LISTED, Nodes
 from attacca.workflow.core.placing import Placing
 from attacca.workflow.core.sharing import Sharing
 from attacca.workflow.core.wills import Wills
 
-REPLACED = "another is in its place"
 NO_ROOM = "no_capacity"  # of a worker: others have taken what was thought free
 HOPELESS = ("bad_function", "runtime_missing", "not_found", "forbidden")  # trying again will not help a first start
 
@@ -75,9 +72,11 @@ class DomainCore:
         self.keeping = Keeping(books, self.placing)
         self.moving = Moving(books, self.placing)
         self.standby = self.placing.standby
+        self.adopting = Adopting(books, self.standby)
         self.alarm = Alarm()  # when it wants the next Tick; one at any other time does no harm
         self.sharing = Sharing(books, self.placing, self.keeping, Ids(chance, "w"))
         self.wills = Wills(books, Ids(chance, "/"))
+        self._late: list[StopAsked] = []  # what is to be handed over, once it is known what there is of it
 
     def __repr__(self) -> str:
         return f"<DomainCore {self.books!r}, {self.moving!r}>"
@@ -101,18 +100,29 @@ class DomainCore:
                 self.sharing.hear(event, out)
             case Tick():
                 pass
+        self._go_on(now, out)
+        return out
+
+    def _go_on(self, now: float, out: list[Command]) -> None:
+        """What is due, and what has waited for what was said."""
         self.keeping.ring(now, out)
         for missing in self.keeping.missed(now, out):
             self._tell_gone(missing, out)
+        if self._late and not self.keeping.expected:
+            late, self._late = self._late, []
+            for asked in late:
+                self._ask(now, asked, out)
         self.placing.place(now, out)
         self.alarm.at = min(self.placing.wakes_at, self.keeping.again_at)
-        return out
 
     def _ask(self, now: float, event: StartAsked | StopAsked | MigrateAsked, out: list[Command]) -> None:
         match event:
             case StartAsked():
                 self._start(now, event, out)
             case StopAsked():
+                if event.hands_over and self.keeping.expected:
+                    self._late.append(event)  # nodes have not said yet what they run of it
+                    return
                 self.sharing.split(now, event.workflow, out)
                 self._stop(event, out)
             case MigrateAsked():
@@ -157,9 +167,10 @@ class DomainCore:
                 self._written(event.key, out)
 
     def _written(self, key: str, out: list[Command]) -> None:
-        """Who hands over waits for what it has synced last."""
-        for workflow in [one for one in self.workflows.values() if one.hands_over]:
-            if any(part.key == key for part in workflow.parts.values()):
+        """Who ends may wait for what it has synced last, or for what it is a share of."""
+        for workflow in [one for one in self.workflows.values() if one.is_stopping]:
+            names = (WORKFLOWS + workflow.id, WORKFLOWS + workflow.root)
+            if key in names or any(part.key == key for part in workflow.parts.values()):
                 self._ended(workflow, out)
 
     # What is there.
@@ -240,6 +251,8 @@ class DomainCore:
             return
         if workflow.hands_over and any(part.key in self.placing.writing for part in parts):
             return  # what it has synced last is not kept yet
+        if workflow.id != workflow.root and not self.keeping.is_recorded(workflow):
+            return  # who begins anew would take it for a part of the whole
         del self.workflows[workflow.id]
         outcome = handing.over(workflow) if workflow.hands_over else None
         self.wills.end(workflow, out)
@@ -346,11 +359,11 @@ class DomainCore:
         replaced: list[str] = []
         for view in event.instances:
             if view.is_standby:
-                self._told_of_spare(view, event.worker, out)
+                self.adopting.spare(view, event.worker, out)
                 continue
             part = self.books.part(view.id, event.worker)
             if part is None:
-                part = self._adopted(view, event.worker, out)
+                part = self.adopting.adopt(view, event.worker, out)
                 if part is not None:
                     self.wills.adopted(part, event.follows.get(view.id, ()), out)
             if part is None:
@@ -369,28 +382,3 @@ class DomainCore:
             del self.nodes.back[event.worker]
             back = NodeBack(event.worker, tuple(replaced))
             out.extend(Send(name, back) for name in self.nodes.by_name if name != event.worker)
-
-    def _told_of_spare(self, view: InstanceView, worker: str, out: list[Command]) -> None:
-        part = self.books.in_place(place(view.id))
-        if self.books.spared(view.id, worker) is not None:
-            return
-        is_known = part is not None and part.workflow.is_learning and worker not in self.nodes.back
-        if part is None or not is_known or not self.standby.adopt(part, view.id, worker):
-            out.append(Send(worker, StopInstance(view.id, REPLACED)))
-
-    def _adopted(self, view: InstanceView, worker: str, out: list[Command]) -> Part | None:
-        part = self.books.in_place(place(view.id))
-        if part is None or part.workflow.is_stopping or not part.workflow.is_learning or worker in self.nodes.back:
-            return None
-        if part.instance:
-            if number(view.id) <= number(part.instance):
-                return None
-            out.append(Send(part.worker, StopInstance(part.instance, REPLACED, is_replaced=True)))
-            del self.books.parts[part.instance]
-            self.nodes.free(part.worker, part.instance)
-        part.number = max(part.number, number(view.id))
-        part.starts = max(part.starts, 1)
-        part.instance, part.worker, part.stage = view.id, worker, Stage.STARTING
-        self.books.parts[view.id] = part
-        self.nodes.reserve(worker, view.id, part.asked)
-        return part

@@ -48,6 +48,9 @@ class Keeping:
         self.expected: dict[str, None] = {}  # nodes that have not said yet what they run
         self._learns_until = 0.0
         self._term = 0
+        self._recording: dict[str, int] = {}  # keys of workflows that are written, or could not be: how often
+        self._unrecorded: dict[str, None] = {}  # of these, those that could not be
+        self._has_failed = False  # the write of which nodes there are
         self.again_at = inf  # when it is written again which nodes there are
         self._erasing: dict[str, list[Reply]] = {}  # by key: who waits until it is gone
         self._unerased: dict[str, None] = {}  # those of them that the store has refused
@@ -60,12 +63,26 @@ class Keeping:
         record = Record(
             workflow.id, workflow.spec, workflow.started_at, workflow.epoch, workflow.components, workflow.lost
         )
-        out.append(Put(WORKFLOWS + workflow.id, msgspec.json.encode(record), 0))
+        key = WORKFLOWS + workflow.id
+        self._recording[key] = self._recording.get(key, 0) + 1
+        out.append(Put(key, msgspec.json.encode(record), 0))
+
+    def is_recorded(self, workflow: Workflow) -> bool:
+        """Of which components it and the whole are is durable."""
+        return not any(WORKFLOWS + name in self._recording for name in (workflow.id, workflow.root))
 
     def ring(self, now: float, out: list[Command]) -> None:
         if now >= self.again_at:
             self.again_at = inf
-            self.remember(out)
+            if self._has_failed:
+                self._has_failed = False
+                self.remember(out)
+            unrecorded, self._unrecorded = self._unrecorded, {}
+            for key in unrecorded:
+                self._recording.pop(key, None)
+                known = self._books.workflows.get(key.removeprefix(WORKFLOWS))
+                if known is not None:
+                    self.accept(known, out)
             out.extend(Erase(key) for key in self._unerased)
             self._unerased.clear()
 
@@ -127,6 +144,7 @@ class Keeping:
             return
         self._versions[event.key] = event.version
         if event.key.startswith(WORKFLOWS):
+            self._recorded(event.key)
             workflow = self._books.workflows.get(event.key.removeprefix(WORKFLOWS))
             if workflow is not None and not workflow.is_durable:
                 workflow.is_durable = True
@@ -142,6 +160,7 @@ class Keeping:
     def failed(self, now: float, event: StoreFailed, out: list[Command]) -> Workflow | None:
         """The answer is a workflow that cannot be kept. Nothing begins until it is known which numbers are new."""
         if event.key == NODES:
+            self._has_failed = True
             self.again_at = now + AGAIN_S
             return None
         if event.key in self._erasing:
@@ -149,15 +168,25 @@ class Keeping:
             self.again_at = now + AGAIN_S
         if event.key.startswith(WORKFLOWS):
             known = self._books.workflows.get(event.key.removeprefix(WORKFLOWS))
-            if known is None or known.is_durable:
-                return None
-            self._erase(event.key, [], out)  # it may have been written all the same
-            return self._books.workflows.pop(known.id)
+            if known is None or not known.is_durable:
+                self._recorded(event.key)
+                if known is None:
+                    return None
+                self._erase(event.key, [], out)  # it may have been written all the same
+                return self._books.workflows.pop(known.id)
+            self._unrecorded[event.key] = None
+            self.again_at = now + AGAIN_S
+            return None
         found = self._written(event.key)
         if found is not None:
             told = found[1]
             out.append(Send(told.worker, StateKept(told.id, told.version, event.error.message)))
         return None
+
+    def _recorded(self, key: str) -> None:
+        left = self._recording.pop(key, 1) - 1
+        if left:
+            self._recording[key] = left
 
     def _written(self, key: str) -> tuple[Part, StateSynced] | None:
         """The first of those that wait for the store: it answers in their order."""

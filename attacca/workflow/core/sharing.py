@@ -51,6 +51,9 @@ class Sharing:
         if root is None or root.id == share:
             return
         made = self._books.workflows[share] = root.split(share.partition(REPLICA)[2], now)
+        made.is_learning = root.is_learning
+        if root.is_learning and all(part.instance for part in root.parts.values()):
+            self._placing.learned(root, out)
         self._keeping.accept(made, out)
         self._keeping.accept(root, out)
 
