@@ -30,6 +30,7 @@ class Packed(msgspec.Struct, frozen=True):
     path: Path
     size: int
     sha256: str
+    is_kept: bool = False  # it is a blob of an image, as it lies there
 
 
 class Supplies:
@@ -108,6 +109,10 @@ class Supplies:
         Raises:
             NotFound: it does not lie here.
         """
+        blob = self._state.images / "blobs" / digest
+        is_blob = await asyncio.to_thread(blob.is_file) if DIGEST.fullmatch(digest) else False
+        if is_blob:
+            return Packed(blob, blob.stat().st_size, digest, is_kept=True)
         if self._fetch is not None and DIGEST.fullmatch(digest):
             await self._fetch(digest)
         places = (self._state.code / digest, self._state.bundles / digest)
@@ -141,6 +146,8 @@ def _read(path: Path, offset: int) -> bytes:
 
 def _forget(task: "asyncio.Task[Packed]") -> None:
     if task.done() and not task.cancelled() and task.exception() is None:
-        task.result().path.unlink(missing_ok=True)
+        packed = task.result()
+        if not packed.is_kept:
+            packed.path.unlink(missing_ok=True)
     else:
         task.cancel()

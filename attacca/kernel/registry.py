@@ -1,7 +1,9 @@
 """Turn a name and its options into a policy: built in, installed as an entry point, or named as module:Class."""
 
 from collections.abc import Mapping
-from importlib.metadata import EntryPoint, entry_points
+from functools import cache
+from importlib import metadata
+from importlib.metadata import EntryPoint, EntryPoints
 from typing import TypeVar, cast
 
 import msgspec
@@ -16,6 +18,12 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     policy: str
     options: dict[str, object] = {}
+
+
+@cache
+def entry_points(*, group: str) -> EntryPoints:
+    """Looks through all of sys.path, where nothing is installed meanwhile."""
+    return metadata.entry_points(group=group)
 
 
 def build(family: Mapping[str, type[P]], choice: str, options: Mapping[str, object], group: str) -> P:

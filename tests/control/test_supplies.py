@@ -1,4 +1,4 @@
-"""Secrets are told to the workers that may have them, and the log has who they were."""
+"""Secrets are told to the workers that may have them, and the log has who they were. Blobs go as they lie there."""
 
 import asyncio
 import logging
@@ -12,7 +12,7 @@ from attacca.control.supplies import Supplies
 from attacca.io.store.memory import MemoryStore
 from attacca.io.vault.memory import MemoryVault
 from attacca.kernel.clock import ManualClock
-from attacca.model.supplies import AskSecrets
+from attacca.model.supplies import AskPiece, AskSecrets, Piece
 
 
 def test_a_worker_is_told_no_more_than_it_needs(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -39,3 +39,26 @@ def test_a_worker_is_told_no_more_than_it_needs(tmp_path: Path, caplog: pytest.L
     assert "worker 'w2' is given the secrets KEY, OTHER" in said
     assert "worker 'w1' has asked for the secret OTHER, which nothing there is given" in said
     assert not [line for line in said if "b'key'" in line or "other" in line]
+
+
+def test_a_blob_of_an_image_goes_as_it_lies_there_and_stays(tmp_path: Path) -> None:
+    digest = "0a" * 32
+    blob = tmp_path / "images" / "blobs" / digest
+    blob.parent.mkdir(parents=True)
+    blob.write_bytes(b"layer")
+
+    async def main() -> None:
+        told: asyncio.Queue[Piece] = asyncio.Queue()
+        secrets = Secrets(MemoryStore(ManualClock()), MemoryVault(), ManualClock())
+        supplies = Supplies(
+            StateDir(tmp_path), secrets, lambda _: (), lambda _, message: told.put_nowait(message),  # type: ignore[arg-type]
+        )  # fmt: skip
+        for count in range(20):  # more than are kept ready
+            supplies.hear("w1", AskPiece("1", digest if not count else f"{count:064x}", 2))
+        pieces = [await told.get() for _ in range(20)]
+        assert [piece.data for piece in pieces if piece.error is None] == [b"yer"]
+        assert next(piece for piece in pieces if piece.error is None).sha256 == digest
+        await supplies.close()
+
+    asyncio.run(main())
+    assert blob.read_bytes() == b"layer"

@@ -27,6 +27,7 @@ def store() -> "ImageStore":
 def push(images: "ImageStore", digest: str, tag: str, url: str, token: str, *, quiet: bool) -> None:
     """To the server's own registry."""
     from attacca.cli.screens.progress import counted
+    from attacca.client.http import Client
     from attacca.images import pulling
     from attacca.images.core.names import Reference, is_repository, is_tag
     from attacca.images.remote import Remote
@@ -34,6 +35,8 @@ def push(images: "ImageStore", digest: str, tag: str, url: str, token: str, *, q
     repository, _, version = tag.partition(":")
     if not is_repository(repository) or not is_tag(version or "latest"):
         raise BadConfig(f"--tag {tag[:100]!r} is the name of no image", "--tag NAME:TAG, in lower case")
+    with Client(url, token) as client:  # in a cluster a gateway sends on to control, and images are not sent twice
+        url = client.json("GET", "/api/cluster")["leader"] or url
     at = urlsplit(url if "://" in url else f"http://{url}")
     reference = Reference(at.netloc, repository, version or "latest")
     remote = Remote(reference, f"attacca:{token}" if token else "", is_plain=at.scheme == "http")

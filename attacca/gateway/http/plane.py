@@ -10,7 +10,7 @@ from attacca.gateway.http.pages import Shown, page
 from attacca.gateway.http.peer_uid import Ends
 from attacca.gateway.http.request import Head
 from attacca.gateway.http.response import Whole
-from attacca.gateway.http.target import Kind, Targets
+from attacca.gateway.http.target import Kind, Targets, is_registry
 
 
 class PlanePages:
@@ -38,7 +38,7 @@ class PlanePages:
         target = self._targets.find(head.url)
         if target.kind is Kind.FUNCTION or target.path.startswith((ASYNC_FUNCTION, CALLS)):
             return self._elsewhere(head)
-        if target.kind is Kind.API and self._has_admin:
+        if self._has_admin and (target.kind is Kind.API or is_registry(target.path)):
             return Admin(target.path, target.query)
         return Serve(page(self._plane, self._access, self._is_ready, head, target.path, ends.user))
 
@@ -79,8 +79,10 @@ class ToLeader:
 
     def handle(self, head: Head, ends: Ends) -> Action:
         refusal = self._refusal()
-        if refusal is not None and self._targets.find(head.url).kind in (Kind.API, Kind.FUNCTION):
-            return elsewhere(refusal.url, head) or Refuse(refusal)
+        if refusal is not None:
+            target = self._targets.find(head.url)
+            if target.kind in (Kind.API, Kind.FUNCTION) or is_registry(target.path):
+                return elsewhere(refusal.url, head) or Refuse(refusal)
         return self._behind.handle(head, ends)
 
 

@@ -8,9 +8,10 @@ from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 from attacca.errors import AttaccaError, SecretMissing, StartFailed, Unreachable
-from attacca.model.function import PythonDirectory, Revision, WasmFunction, WasmModule
+from attacca.model.function import Image, PythonDirectory, Revision, WasmFunction, WasmModule
 from attacca.model.supplies import AskPiece, AskSecrets, Piece, SecretChanged, SecretsTold
 from attacca.worker.runtime.code_cache import BUNDLES, CODE, CodeCache
+from attacca.worker.runtime.image_supplies import ImageSupplies
 
 ANSWER_S = 10.0  # one question is asked anew after this long without an answer
 ASKED_MOST = 3
@@ -21,8 +22,11 @@ Answer = Piece | SecretsTold
 class Supplies:
     """`send` tells control. Values of secrets are in memory only, until they change or control comes anew."""
 
-    def __init__(self, cache: CodeCache, send: Callable[[AskPiece | AskSecrets], None]) -> None:
-        self.cache = cache
+    def __init__(
+        self, cache: CodeCache, send: Callable[[AskPiece | AskSecrets], None], images: ImageSupplies | None = None
+    ) -> None:
+        """`images`: where those of containers come to, if anything runs them."""
+        self.cache, self.images = cache, images
         self._send = send
         self._count = 0
         self._asked: dict[str, tuple[AskPiece | AskSecrets, asyncio.Future[Answer]]] = {}  # by the question's id
@@ -65,12 +69,14 @@ class Supplies:
 
     def has(self, revision: Revision) -> bool:
         """Could it be started now?"""
-        is_there = all(self.cache.has(digest) for digest in revision.artefact.digests)
+        has = self.cache.has if self.images is None or not isinstance(revision.artefact, Image) else self.images.has
+        is_there = all(has(digest) for digest in revision.artefact.digests)
         return is_there and all(name in self._values for name in revision.settings.secrets)
 
     def use(self, revision: Revision) -> None:
-        for digest in revision.artefact.digests:
-            self.cache.use(digest)
+        if not isinstance(revision.artefact, Image):
+            for digest in revision.artefact.digests:
+                self.cache.use(digest)
 
     async def bring(self, revision: Revision, held: Callable[[], Collection[str]]) -> None:
         """Until it could be started.
@@ -80,10 +86,14 @@ class Supplies:
             SecretMissing: see `secret`.
         """
         artefact = revision.artefact
-        assert isinstance(artefact, PythonDirectory | WasmModule | WasmFunction), "nothing else is made yet"
-        for kind, digest in zip((CODE, BUNDLES), artefact.digests, strict=False):
-            if not self.cache.has(digest):
-                await asyncio.shield(self._fetch(kind, digest, held))
+        if isinstance(artefact, Image):
+            assert self.images is not None, "nothing runs it"
+            await self.images.bring(artefact.digest, held)
+        else:
+            assert isinstance(artefact, PythonDirectory | WasmModule | WasmFunction), "nothing else is made yet"
+            for kind, digest in zip((CODE, BUNDLES), artefact.digests, strict=False):
+                if not self.cache.has(digest):
+                    await asyncio.shield(self._fetch(kind, digest, held))
         names = [name for name in revision.settings.secrets if name not in self._values]
         if names:
             told = await self._ask(lambda name: AskSecrets(name, tuple(names)))
@@ -93,6 +103,8 @@ class Supplies:
                 self.secret(name)
 
     async def close(self) -> None:
+        if self.images is not None:
+            await self.images.close()
         tasks = list(self._fetches.values())
         for task in tasks:
             task.cancel()
@@ -106,7 +118,7 @@ class Supplies:
         return task
 
     async def _load(self, kind: str, digest: str, held: Callable[[], Collection[str]]) -> None:
-        packed = await self._download(digest)
+        packed = await self.download(digest)
         try:
             await asyncio.to_thread(self.cache.unpack, packed, kind, digest)
         except (OSError, AttaccaError) as error:
@@ -114,7 +126,7 @@ class Supplies:
         self.cache.keep(kind, digest)
         await asyncio.to_thread(self.cache.make_room, {digest, *self._fetches, *held()})
 
-    async def _download(self, digest: str) -> Path:
+    async def download(self, digest: str) -> Path:
         """The whole of it, as control has packed it."""
         handle, name = tempfile.mkstemp(dir=self.cache.tmp)
         whole, size = hashlib.sha256(), 0

@@ -10,7 +10,8 @@ from hyperframe.frame import HeadersFrame, RstStreamFrame
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attacca.gateway.http.h2c import BROKEN, PREFACE, Greeting, Session, written
+from attacca.gateway.http import h2c
+from attacca.gateway.http.h2c import PREFACE, Greeting, Session, written
 from tests.gateway.http.stage import Line, Stage
 from tests.gateway.wire import post
 
@@ -156,10 +157,11 @@ def test_errors_are_answers_of_their_stream_alone(stage: Stage) -> None:
     assert client.bodies[client.ask(b"1")] == b"1"
 
 
-def test_what_its_client_gives_up_is_left_and_not_for_a_pastime(stage: Stage) -> None:
+def test_what_its_client_gives_up_is_left_and_not_for_a_pastime(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(h2c, "BROKEN", 50)
     client = Client(stage)
     head, why = Encoder().encode(ECHO), h2.errors.ErrorCodes.CANCEL
-    for number in range(1, 2 * BROKEN + 3, 2):
+    for number in range(1, 2 * h2c.BROKEN + 3, 2):
         opened = HeadersFrame(number, head, flags=["END_HEADERS"])
         client.line.send(opened.serialize() + RstStreamFrame(number, why).serialize())
     client.talk()

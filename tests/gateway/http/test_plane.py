@@ -36,10 +36,11 @@ def test_control_sends_those_who_call_functions_to_a_gateway_and_refuses_where_t
     pages = PlanePages(plane, plane, lambda: True, lambda: urls[0], has_admin=True)
     assert where(pages.handle(head(b"/function/f?x=1"), ENDS)) == b"http://g:1/function/f?x=1"
     assert isinstance(pages.handle(head(b"/api/functions"), ENDS), Admin)
+    assert isinstance(pages.handle(head(b"/v2/fn/tags/list"), ENDS), Admin)
     assert isinstance(pages.handle(head(b"/function/f", Unauthorized("not you")), ENDS), Refuse)
     urls[0] = ""
     assert isinstance(pages.handle(head(b"/function/f"), ENDS), Refuse)
-    assert repr(pages) == "<PlanePages <Targets 3 known>, has_admin=True>"
+    assert repr(pages) == "<PlanePages <Targets 4 known>, has_admin=True>"
 
 
 def test_a_gateway_sends_those_who_ask_the_admin_api_to_control() -> None:
@@ -57,9 +58,10 @@ def test_a_control_that_does_not_lead_sends_on_who_asks() -> None:
     refusal: list[NotLeading | None] = [NotLeading("another leads", url="http://c2:1")]
     handler = ToLeader(Behind(), lambda: refusal[0])
     assert where(handler.handle(head(b"/api/functions"), ENDS)) == b"http://c2:1/api/functions"
+    assert where(handler.handle(head(b"/v2/"), ENDS)) == b"http://c2:1/v2/"
     assert isinstance(handler.handle(head(b"/healthz"), ENDS), Admin)
     refusal[0] = NotLeading("nobody leads")
     assert isinstance(handler.handle(head(b"/api/functions"), ENDS), Refuse)
     refusal[0] = None
     assert isinstance(handler.handle(head(b"/api/functions"), ENDS), Admin)
-    assert repr(handler) == "<ToLeader <Targets 2 known>>"
+    assert repr(handler) == "<ToLeader <Targets 3 known>>"

@@ -19,6 +19,7 @@ from attacca.cli.serve.planes.around import Around
 from attacca.cli.serve.planes.door import CONTROL, ENDS, Once, cannot_listen, keep, url_of
 from attacca.cli.serve.planes.led import led
 from attacca.gateway.http.server import HttpServer
+from attacca.images.store import ImageStore
 from attacca.io.wire.peers import Peers
 from attacca.io.wire.stream import StreamLink
 from attacca.io.wire.tcp import Dialer, Listener
@@ -28,7 +29,7 @@ from attacca.kernel.clock import Clock, SystemClock
 from attacca.kernel.rand import Streams
 from attacca.model.endpoints import AskSandboxes
 from attacca.model.events import BetweenInstances
-from attacca.model.function import ResourceClass
+from attacca.model.function import Image, ResourceClass
 from attacca.model.messages import Access, FromControl, FromWorker, Leads, Supplied, ToControl, ToWorker
 from attacca.model.supplies import Piece, SecretChanged, SecretsTold
 from attacca.worker.core import view
@@ -36,7 +37,9 @@ from attacca.worker.driver import Worker
 from attacca.worker.host.load import Meter
 from attacca.worker.host.machine import found
 from attacca.worker.runtime.code_cache import CodeCache
+from attacca.worker.runtime.container.runtime import ContainerRuntime
 from attacca.worker.runtime.fetching import Fetching
+from attacca.worker.runtime.image_supplies import ImageSupplies
 from attacca.worker.runtime.process.runtime import ProcessRuntime
 from attacca.worker.runtime.router import Router
 from attacca.worker.runtime.supplies import Supplies
@@ -130,10 +133,13 @@ class WorkerPlane:
     def _make(self, directory: Path) -> None:
         config, peers = self.config, self._peers
         cache = CodeCache(directory, config.cluster.code_mb * MB)
+        images = ImageStore(directory / "images", cache.tmp)
         self._supplies = supplies = Supplies(cache, lambda question: peers.send(CONTROL, question))
+        supplies.images = ImageSupplies(images, supplies.download, self._clock.wall)
         self.runtime = ProcessRuntime(cache, config.process, self._clock, config.worker.memory_mb, supplies.secret)
         memory_mb = config.worker.memory_mb
         uploaded = with_modules(self.runtime, config.process, self._clock, memory_mb, cache.code, supplies.secret)
+        uploaded[Image] = ContainerRuntime(images, config.container, config.process, self._clock, supplies.secret)
         fetching = Fetching(Router(uploaded), supplies, self._clock, lambda: view.held(self.worker.core))
         resources = made(config.resources, directory / "resources", self._clock)
         self.worker = Worker(
