@@ -24,6 +24,7 @@ from attacca.io.archive import pack
 from attacca.worker.runtime.process.lineage import children
 from tests.images.stage import store
 from tests.live import needed, python_image
+from tests.live.apart import cluster
 from tests.live.whole import CGROUPS, Answer, Whole, deployment, running, until
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="containers are made by root")
@@ -96,6 +97,16 @@ def test_an_image_that_is_pushed_or_named_is_a_function_and_the_same_again_is_no
     assert told.exit_code == 0, told.output
     assert server.get("/api/functions/pulled")["settings"]["memory_mb"] == 96
     assert run(server, "said = 6 * 7", "pulled").value == 42
+
+
+def test_a_worker_apart_fetches_an_image_that_was_pushed_to_control(layout: Path, tmp_path: Path) -> None:
+    images = store(tmp_path)
+    digest = load(layout, images, "any", "v1").digest
+    with cluster(tmp_path) as planes:
+        push(images, digest, Remote(Reference(f"127.0.0.1:{planes.control.port}", "box", "v1")))
+        assert run(planes.gateways["g1"], "said = 6 * 7").value == 42
+        there = [path.name for path in (tmp_path / "w1" / "images" / "blobs").iterdir()]
+        assert sorted(there) == sorted(path.name for path in images.blobs.directory.iterdir())
 
 
 def test_it_has_no_rights_and_sees_nothing_of_the_machine(server: Whole) -> None:
