@@ -3,6 +3,7 @@
 Of two domains, the one whose name comes first dials the other.
 """
 
+import secrets
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -41,7 +42,7 @@ class Portal:
     ) -> None:
         self._workflows, self._domain, self._peers = workflows, domain, peers
         self._listener, self._dialers, self._listen = listener, dialers, listen
-        self.core = PortalCore(workflows.core.sharing.is_stale)
+        self.core = PortalCore(workflows.core.sharing.is_stale, secrets.token_hex(8))
         self.address = ""
         self._dialed: dict[str, str] = {}  # by domain, where
         peers.bind(self._join, self._receiver, self._lose)

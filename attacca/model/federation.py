@@ -164,11 +164,13 @@ class Portals(msgspec.Struct, frozen=True, tag=True):
 
 
 class FarWorkers(msgspec.Struct, frozen=True, tag=True):
-    """Which workers the domain has. `came`: those of them that have come just now; `gone`: those given up lately."""
+    """Which workers the domain has. `came`: those of them that have come just now; `gone`: those given up lately, and
+    how often that was since this process of its control began; they may be here again."""
 
     here: tuple[str, ...]
     came: tuple[str, ...] = ()
-    gone: tuple[str, ...] = ()
+    gone: dict[str, int] = {}
+    process: str = ""
 
 
 class Located(msgspec.Struct, frozen=True, tag=True):

@@ -2,7 +2,9 @@
 
 import asyncio
 import glob
+import json
 import os
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +14,10 @@ import pytest
 from attacca.kernel.clock import SystemClock
 from attacca.model.function import Image, Revision, Settings, Signature
 from attacca.model.image import UnpackedImage
+from attacca.worker.core.reports import SandboxFailed, SandboxReady
 from attacca.worker.runtime.bench import PATIENCE_S, Bench
 from attacca.worker.runtime.conformance import NEEDS, Doing, check_runtime
-from attacca.worker.runtime.container.keeping import ENGINES
+from attacca.worker.runtime.container.keeping import ENGINES, Keeping
 from attacca.worker.runtime.container.options import ContainerOptions
 from attacca.worker.runtime.container.runtime import ContainerRuntime
 from attacca.worker.runtime.process.lineage import children
@@ -94,6 +97,71 @@ def test_one_that_rests_is_frozen_and_thawed_by_whoever_asks(image: UnpackedImag
             await bench.echo(sandbox, echo)
         await subject.runtime.close()
         assert bench.witness.wrong == subject.leftovers() == []
+
+    asyncio.run(main())
+
+
+def test_who_never_listens_is_given_up(image: UnpackedImage) -> None:
+    needed.expect("crun")
+
+    async def main() -> None:
+        subject = ContainerSubject(image, "crun")
+        shared = ProcessOptions(start_timeout_s=0.3)
+        runtime = ContainerRuntime(OneImage(image), ContainerOptions(engine="crun"), shared, SystemClock())
+        bench, echo = Bench(runtime), subject.function(Doing.ECHO)
+        deaf = msgspec.structs.replace(echo, settings=Settings(name="deaf", env={"DOING": "deaf"}))
+        await runtime.open(bench.witness.hear)
+        failed = await bench.gone(bench.make(deaf))
+        assert isinstance(failed, SandboxFailed)
+        assert (failed.code, failed.traceback) == ("timeout", "")
+        assert "nobody listened on port 8080 within 0.3 s" in failed.message
+        await runtime.close()
+        assert bench.witness.wrong == []
+
+    asyncio.run(main())
+
+
+def test_orders_that_its_keeper_cannot_take_yet_wait_in_their_order() -> None:
+    async def main() -> None:
+        keeping = Keeping("/usr/bin/crun", lambda _: None, lambda: None)
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.settimeout(0)
+        theirs.settimeout(PATIENCE_S)
+        keeping._orders = ours  # as of one that is open
+        spec = {"padding": "x" * 20_000}
+        for number in range(50):
+            keeping.start(str(number), spec, "/", {}, [0])
+        assert " orders wait>" in repr(keeping)
+
+        def heard() -> list[str]:
+            names = []
+            for _ in range(50):
+                raw, descriptors, _, _ = socket.recv_fds(theirs, 100_000, 1)
+                os.close(descriptors[0])
+                names.append(json.loads(raw)["start"])
+            return names
+
+        assert await asyncio.to_thread(heard) == [str(number) for number in range(50)]
+        keeping.say("kill", "0")
+        assert json.loads(await asyncio.to_thread(theirs.recv, 100)) == {"do": "kill", "name": "0"}
+        assert repr(keeping).endswith("0 orders wait>")
+        await keeping.close()
+        theirs.close()
+
+    asyncio.run(main())
+
+
+def test_many_at_once_are_all_there(image: UnpackedImage) -> None:
+    needed.expect("crun")
+
+    async def main() -> None:
+        subject = ContainerSubject(image, "crun")
+        bench, echo = Bench(subject.runtime), subject.function(Doing.ECHO)
+        await subject.runtime.open(bench.witness.hear)
+        for sandbox in [bench.make(echo) for _ in range(15)]:
+            assert isinstance(await bench.born(sandbox), SandboxReady)
+        await subject.runtime.close()
+        assert bench.witness.wrong == []
 
     asyncio.run(main())
 

@@ -4,6 +4,7 @@ import ast
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tarfile
@@ -20,8 +21,10 @@ from attacca.images.layout import load
 from attacca.images.pulling import push
 from attacca.images.remote import Remote
 from attacca.io.archive import pack
+from attacca.worker.runtime.process.lineage import children
 from tests.images.stage import store
 from tests.live import needed, python_image
+from tests.live.apart import cluster
 from tests.live.whole import CGROUPS, Answer, Whole, deployment, running, until
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="containers are made by root")
@@ -96,6 +99,16 @@ def test_an_image_that_is_pushed_or_named_is_a_function_and_the_same_again_is_no
     assert run(server, "said = 6 * 7", "pulled").value == 42
 
 
+def test_a_worker_apart_fetches_an_image_that_was_pushed_to_control(layout: Path, tmp_path: Path) -> None:
+    images = store(tmp_path)
+    digest = load(layout, images, "any", "v1").digest
+    with cluster(tmp_path) as planes:
+        push(images, digest, Remote(Reference(f"127.0.0.1:{planes.control.port}", "box", "v1")))
+        assert run(planes.gateways["g1"], "said = 6 * 7").value == 42
+        there = [path.name for path in (tmp_path / "w1" / "images" / "blobs").iterdir()]
+        assert sorted(there) == sorted(path.name for path in images.blobs.directory.iterdir())
+
+
 def test_it_has_no_rights_and_sees_nothing_of_the_machine(server: Whole) -> None:
     status = inside(server, "open('/proc/self/status').read().splitlines()")
     told = dict(line.split(":\t", 1) for line in status if line.startswith(("Cap", "NoNew", "Seccomp:")))
@@ -165,6 +178,25 @@ def test_its_end_is_told_and_the_next_one_is_there(server: Whole) -> None:
     assert inside(server, "1 + 1") == 2
     run(server, "print('written by the program', flush=True)\nsaid = 1")
     until(lambda: "written by the program" in server.logs("box"), "its output is kept")
+
+
+def test_one_in_the_machines_network_has_a_port_that_is_free_and_secrets_as_files(server: Whole, layout: Path) -> None:
+    assert server.ask("PUT", "/api/secrets/KEY", b"a value").status in (200, 204)
+    deploy(server, layout, "wide", network="host", secrets={"KEY": "file"})
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        connect = f"attempt(lambda: socket.create_connection(('127.0.0.1', {door.getsockname()[1]})).getpeername()[0])"
+        answer = run(server, f"said = {connect}, open('/run/secrets/KEY').read(), os.environ['PORT']", "wide")
+    peer, secret, port = ast.literal_eval(answer.body.decode())
+    assert (peer, secret) == ("127.0.0.1", "a value")
+    assert int(port) not in (0, 8080)
+
+
+def test_a_keeper_that_is_killed_takes_its_containers_along_and_another_comes(server: Whole) -> None:
+    assert inside(server, "1") == 1
+    (keeper,) = [pid for pid in children(server.pid) if "keeper" in Path(f"/proc/{pid}/cmdline").read_text()]
+    os.kill(children(keeper)[0], signal.SIGKILL)
+    until(lambda: not processes(server.pid), "its containers end with it")
+    assert inside(server, "2") == 2
 
 
 def test_what_cannot_be_run_is_refused_and_says_why(server: Whole, layout: Path) -> None:

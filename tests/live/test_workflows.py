@@ -1,5 +1,6 @@
 """Workflows on real planes: event functions that crash, nodes that die, and what is left of both."""
 
+import contextlib
 import json
 import time
 from collections.abc import Iterator
@@ -8,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.live.apart import Cluster, cluster
+from tests.live.apart import WORKER, Cluster, cluster
+from tests.live.relay import Relay
 from tests.live.whole import Whole, deployment, running, until
 
 COUNTER = """
@@ -240,3 +242,48 @@ def test_nothing_is_made_anew_because_control_was_away(apart: Cluster, tmp_path:
     assert after == before
     said = [line.split() for line in lines(tmp_path / "w1")]
     assert said == [[str(number), str(100 + number)] for number in range(1, 151)]
+
+
+NAMED = """
+def init(ctx, payload, state):
+    ctx.delayed_cast(0.02, "self")
+
+def cast(ctx, source, message):
+    ctx.cast("to", ctx.self_id)
+    ctx.delayed_cast(0.02, "self")
+"""
+
+
+def test_who_is_cut_off_from_control_is_not_heard_once_another_has_its_place(apart: Cluster, tmp_path: Path) -> None:
+    with contextlib.closing(Relay(apart.control.info["join"])) as cable:
+        _is_cut_off(apart, cable, tmp_path)
+
+
+def _is_cut_off(apart: Cluster, cable: Relay, tmp_path: Path) -> None:
+    at = ("--control", cable.address, "--state-dir", str(tmp_path / "w4"), "--name", "w4")
+    cut = apart.workers["w4"] = apart.start("worker", *at, *WORKER, token=apart.token)
+    sender = {"name": "sender", "artefact": uploaded(apart.control, NAMED), "outputs": {"to": {"to": ["log"]}}}
+    log = {"name": "log", "resource": "file-log", "configuration": {"filename": "counts.log"}}
+    nodes = {"sender": ["w4", "w2"], "log": ["w1"]}
+    made = [{**one, "requires": {"nodes": nodes[str(one["name"])]}} for one in (sender, log)]
+    assert started(apart.control, "named", made).status == 201
+
+    def moved(to: str) -> bool:
+        body = json.dumps({"to": [to], "component": "sender"}).encode()
+        asked = apart.control.ask("POST", "/api/workflows/named/migrate", body, {"content-type": "application/json"})
+        return asked.status in (200, 409)  # or it is there
+
+    def heard(worker: str) -> int:
+        return sum(line.endswith(f"@{worker}") for line in lines(tmp_path / "w1"))
+
+    assert moved("w4")
+    until(lambda: heard("w4") > 5, "it is heard")
+    cable.cut()
+    until(lambda: "this one was given up: 1 instances of workflows end" in cut.said, "it hears that it was given up")
+    last = heard("w4")
+    others = heard("w2")
+    until(lambda: heard("w2") > others + 10, "another has its place")
+    assert heard("w4") == last
+    cable.mend()
+    until(lambda: moved("w4"), "it is back")
+    until(lambda: heard("w4") > last + 5, "and is heard again")

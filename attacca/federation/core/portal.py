@@ -62,11 +62,13 @@ PortalCommand = Send[Faraway | NodeGone] | Across
 class PortalCore:
     """`is_stale` says of an instance of another domain whether another has its place since."""
 
-    def __init__(self, is_stale: Callable[[str], bool]) -> None:
-        self._is_stale = is_stale
+    def __init__(self, is_stale: Callable[[str], bool], process: str) -> None:
+        """`process`: of this control, which no other has."""
+        self._is_stale, self._process = is_stale, process
         self.workers: dict[str, None] = {}
         self.peers: dict[str, tuple[str, ...]] = {}  # by domain whose portal is there: its workers
-        self._gone: dict[str, None] = {}
+        self._gone: dict[str, int] = {}  # workers that were given up, and how often
+        self._known: dict[str, FarWorkers] = {}  # by domain: what it has said last
         self.refused = 0  # events of instances that are not the ones any more
 
     def __repr__(self) -> str:
@@ -87,17 +89,14 @@ class PortalCore:
                 self._lost(event.worker, out)
             case PeerCame():
                 self.peers[event.domain] = ()
-                out.append(
-                    Across(event.domain, FarWorkers(tuple(self.workers), tuple(self.workers), tuple(self._gone)))
-                )
+                out.append(Across(event.domain, self._told(tuple(self.workers))))
             case PeerLost():
                 self.peers.pop(event.domain, None)
         return out
 
     def _came(self, worker: str, out: list[PortalCommand]) -> None:
-        self._gone.pop(worker, None)
         self.workers[worker] = None
-        out.extend(Across(domain, FarWorkers(tuple(self.workers), (worker,))) for domain in self.peers)
+        out.extend(Across(domain, self._told((worker,))) for domain in self.peers)
         for domain, far in self.peers.items():
             out.extend(Send(worker, Reached(f"{domain}/{name}")) for name in far)
 
@@ -105,20 +104,31 @@ class PortalCore:
         """The domain has given it up."""
         if worker in self.workers:
             del self.workers[worker]
-            self._gone[worker] = None
+            self._gone[worker] = self._gone.pop(worker, 0) + 1
             if len(self._gone) > GONE_MOST:
                 del self._gone[next(iter(self._gone))]
-            out.extend(Across(domain, FarWorkers(tuple(self.workers), (), (worker,))) for domain in self.peers)
+            out.extend(Across(domain, self._told(())) for domain in self.peers)
+
+    def _told(self, came: tuple[str, ...]) -> FarWorkers:
+        return FarWorkers(tuple(self.workers), came, dict(self._gone), self._process)
+
+    def _lost_since(self, domain: str, told: FarWorkers) -> list[str]:
+        """Of a control that has begun anew it is not known whether those that are here were given up before."""
+        known = self._known.get(domain)
+        if known is None or known.process != told.process:
+            return [name for name in told.gone if name not in told.here]
+        return [name for name, times in told.gone.items() if times > known.gone.get(name, 0)]
 
     def _heard(self, domain: str, message: FarWorkers | Carried | Torn, out: list[PortalCommand]) -> None:
         if domain not in self.peers:
             return
         if isinstance(message, FarWorkers):
             self.peers[domain] = message.here
+            gone = self._lost_since(domain, message)
+            self._known[domain] = message
             for worker in self.workers:
-                out.extend(Send(worker, Reached(f"{domain}/{name}")) for name in message.came)
-                gone = [name for name in message.gone if name not in message.here]
                 out.extend(Send(worker, NodeGone(f"{domain}/{name}")) for name in gone)
+                out.extend(Send(worker, Reached(f"{domain}/{name}")) for name in message.came)
         elif message.to in self.workers:
             source = f"{domain}/{message.source}"
             if isinstance(message, Torn):

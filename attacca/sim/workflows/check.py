@@ -38,8 +38,11 @@ class WorkflowCheck:
 
     @property
     def may_lose(self) -> float:
-        """Events at most. One that is being handled is lost with who handles it."""
+        """Events at most. One that is being handled is lost with who handles it; what is for one that no node has room
+        for waits."""
         world = self._world
+        if any(map(_has_no_room, world.orchestrator.parts())):
+            return inf
         if self.has_lost_nodes or any(plan.lifetime for plan in world.scenario.workflows):
             return inf
         return sum(node.cut_short for node in world.nodes.values())

@@ -57,7 +57,7 @@ class Federated:
         Raises:
             BadConfig: no such placement policy, or somebody is to orchestrate from outside.
         """
-        if scenario.system.outside not in ("", "restless"):
+        if scenario.system.outside not in ("", "nobody", "restless"):
             raise BadConfig("a program orchestrates one domain", "leave system.domains or system.outside out")
         self._scenario, self._engine, self._nodes, self._answered = scenario, engine, nodes, answered
         count = scenario.system.domains
@@ -309,9 +309,14 @@ class Federated:
             self.members[here].peer_came(there)
 
     def _across(self, one: str, other: str, message: BetweenPortals) -> None:
-        link = self._portals.get(_pair(one, other))
-        if link is not None:
-            self._way(one, other).send((link, message), self._number())
+        """Never in the same moment: each side has its end of a link before it hears the other."""
+        link, way = self._portals.get(_pair(one, other)), self._way(one, other)
+        if link is None:
+            return
+        if way.is_quick:
+            self._engine.at(self._engine.now, partial(self._arrived, one, other), (link, message))
+        else:
+            way.send((link, message), self._number())
 
     def _arrived(self, one: str, other: str, said: tuple[int, BetweenPortals]) -> None:
         link, message = said

@@ -70,7 +70,7 @@ class SimulatedMember:
 
     def begin(self) -> None:
         """With the orchestrator, which has begun."""
-        self.portal = PortalCore(self.orchestrator.core.sharing.is_stale)
+        self.portal = PortalCore(self.orchestrator.core.sharing.is_stale, f"{self.name}/{self.orchestrator.starts}")
         self._begins: dict[str, BeginWorkflow] = {}
         self._ended: dict[tuple[str, int], WorkflowEnded] = {}
         self._copying: dict[str, bool] = {}

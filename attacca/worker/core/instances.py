@@ -54,7 +54,7 @@ OfNeighbours = NeighbourSaid | NeighbourJoined | PeerJoined | FunctionReplied
 OF_INSTANCES = (
     EventSent, EventAsked, StateOffered, NeighbourSaid, NeighbourJoined, PeerJoined, FunctionReplied,
 )  # fmt: skip
-SETTLING_S = 2.0  # for what an instance that moves has sent, and other workers have in hand
+SETTLING_S = 10.0  # for what an instance that moves has sent, and other workers have in hand
 
 
 class Instances:

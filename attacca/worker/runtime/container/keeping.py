@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -65,9 +66,11 @@ class Keeping:
         self._home = str(RUN / self._group)
         self._process: subprocess.Popen[bytes] | None = None
         self._orders: socket.socket | None = None
+        self._waiting: deque[tuple[bytes, list[int]]] = deque()  # what it could not be told yet
 
     def __repr__(self) -> str:
-        return f"<Keeping {self._group} by {os.path.basename(self.engine)}, {'open' if self._orders else 'closed'}>"
+        state = f"{len(self._waiting)} orders wait" if self._orders else "closed"
+        return f"<Keeping {self._group} by {os.path.basename(self.engine)}, {state}>"
 
     async def open(self) -> None:
         """
@@ -99,11 +102,8 @@ class Keeping:
 
     async def close(self) -> None:
         """When this returns, it is gone with all that it kept."""
-        orders, process = self._orders, self._process
-        self._orders = self._process = None
-        if orders is not None:
-            asyncio.get_running_loop().remove_reader(orders)
-            orders.close()
+        process, self._process = self._process, None
+        self._hang_up()
         if process is not None:
             await asyncio.to_thread(process.wait, END_S)
 
@@ -115,16 +115,56 @@ class Keeping:
         """
         if self._orders is None:
             raise BrokenPipeError("its keeper is gone")
-        order = msgspec.json.encode(
+        told = msgspec.json.encode(
             {"start": name, "spec": msgspec.json.encode(spec).decode(), "lower": lower, "files": files}
         )
-        socket.send_fds(self._orders, [order], fds)
+        self._send(told, fds)
 
     def say(self, do: str, name: str) -> None:
         """`kill`, `pause`, `resume` it, or `look` whether it lives. Of a keeper that is gone, all are dead already."""
         if self._orders is not None:
             with contextlib.suppress(OSError):
-                self._orders.send(msgspec.json.encode({"do": do, "name": name}))
+                self._send(msgspec.json.encode({"do": do, "name": name}), [])
+
+    def _send(self, told: bytes, fds: list[int]) -> None:
+        """In the order in which they come; what the socket does not take yet waits, with descriptors of its own."""
+        assert self._orders is not None
+        if not self._waiting:
+            try:
+                socket.send_fds(self._orders, [told], fds)
+            except BlockingIOError:
+                asyncio.get_running_loop().add_writer(self._orders, self._flush)
+            else:
+                return
+        self._waiting.append((told, [os.dup(one) for one in fds]))
+
+    def _flush(self) -> None:
+        while self._orders is not None and self._waiting:
+            told, fds = self._waiting[0]
+            try:
+                socket.send_fds(self._orders, [told], fds)
+            except BlockingIOError:
+                return
+            except OSError:  # it is gone, and says so by its other end
+                break
+            self._forget()
+        if self._orders is not None:
+            asyncio.get_running_loop().remove_writer(self._orders)
+
+    def _forget(self) -> None:
+        """The first of those that wait."""
+        for one in self._waiting.popleft()[1]:
+            os.close(one)
+
+    def _hang_up(self) -> None:
+        if self._orders is not None:
+            loop = asyncio.get_running_loop()
+            loop.remove_reader(self._orders)
+            loop.remove_writer(self._orders)
+            self._orders.close()
+            self._orders = None
+        while self._waiting:
+            self._forget()
 
     def _read(self) -> None:
         while self._orders is not None:
@@ -135,9 +175,7 @@ class Keeping:
             except OSError:
                 raw = b""
             if not raw:
-                asyncio.get_running_loop().remove_reader(self._orders)
-                self._orders.close()
-                self._orders = None
+                self._hang_up()
                 self._lost()
                 return
             self._hear(_told(raw))

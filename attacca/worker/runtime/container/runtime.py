@@ -32,6 +32,7 @@ from attacca.worker.runtime.process.description import Secret, files, no_secret,
 from attacca.worker.runtime.process.options import ProcessOptions
 
 PORT = 8080  # where an image says nothing
+AT_ONCE = 6  # engines: more only get in one another's way
 UNFIT = "a container is not forked"
 SERVE = "its program is to listen on $PORT"
 HOSTS = "127.0.0.1\tlocalhost\n::1\tlocalhost\n"
@@ -69,6 +70,7 @@ class ContainerRuntime:
         self.containers: dict[str, Container] = {}
         self._keeping: Keeping | None = None
         self._opening: asyncio.Task[Keeping] | None = None
+        self._turns = asyncio.Semaphore(AT_ONCE)
         self._is_closing = False
         self._sink: Sink
 
@@ -141,6 +143,8 @@ class ContainerRuntime:
 
     async def _start(self, container: Container) -> None:
         try:
+            await self._turns.acquire()
+            container.started.add_done_callback(lambda _: self._turns.release())  # or it was given up
             await self._order(container)
             await container.until_served()
         except AttaccaError as error:

@@ -22,7 +22,7 @@ CANCELLED = Failed("cancelled", "its invocation was given up", "")
 
 
 class Container:
-    """`say` tells its keeper what to do, or to look whether it is about to end. What comes of its runs goes to `sink`."""
+    """`say` tells its keeper what to do, or to look whether it is about to end. Of its runs `sink` hears."""
 
     def __init__(
         self,
