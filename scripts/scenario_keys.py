@@ -138,7 +138,8 @@ MEANING = {
     "System.domains": "of workflows, among which the workers are dealt out; of several there is a federation",
     "System.outside": (
         "of workflows: who moves their instances from outside. The file of a program with `shares` and `moves`, as "
-        "`examples/orchestrator/orchestrator.py` has them; `restless` moves and cordons at random; unset: nobody"
+        "`examples/orchestrator/orchestrator.py` has them; `restless` moves and cordons at random; unset, or `nobody`: "
+        "nobody"
     ),
     "System.outside_every_s": "how often that one looks",
     "System.attempts": "workers that an invocation is sent to, when one after the other is lost: `gateway.attempts`",

@@ -27,6 +27,7 @@ FRUGAL = [
 ]
 COMMON = [  # a third of all imports, and what Litestar asks for when the first application is made
     *("attacca.cli.serve.server", "attacca.workflow.http", "hypothesis.strategies", "litestar.plugins.pydantic"),
+    *("attacca.guest.load", "attacca.guest.serve", "cryptography.hazmat.primitives.ciphers.aead"),
 ]
 LAW = 150  # bytes of other tests that take as long as one @given
 MOST = 8  # processes: each takes a while to start

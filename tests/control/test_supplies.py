@@ -53,9 +53,10 @@ def test_a_blob_of_an_image_goes_as_it_lies_there_and_stays(tmp_path: Path) -> N
         supplies = Supplies(
             StateDir(tmp_path), secrets, lambda _: (), lambda _, message: told.put_nowait(message),  # type: ignore[arg-type]
         )  # fmt: skip
+        pieces = []
         for count in range(20):  # more than are kept ready
-            supplies.hear("w1", AskPiece("1", digest if not count else f"{count:064x}", 2))
-        pieces = [await told.get() for _ in range(20)]
+            supplies.hear("w1", AskPiece("1", f"{count:064x}" if count else digest, 2))
+            pieces.append(await told.get())
         assert [piece.data for piece in pieces if piece.error is None] == [b"yer"]
         assert next(piece for piece in pieces if piece.error is None).sha256 == digest
         await supplies.close()

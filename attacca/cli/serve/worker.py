@@ -73,7 +73,7 @@ def run(
     from attacca.cli.serve.planes.worker import WorkerPlane
     from attacca.worker.host.watch import no_group
 
-    plane = WorkerPlane(config)
+    plane = WorkerPlane(config, gateway)
     whole = plane if not gateway else paired(plane, gateway)
     name = (lambda: f"{gateway}+{plane.name}") if gateway else (lambda: plane.name)
     log_to_stderr(name, verbose=started.verbose, is_json=config.log == "json")

@@ -197,7 +197,7 @@ class System(Part, frozen=True, kw_only=True):
     silent_s: Positive = SILENT_S  # a worker that says nothing for so long is lost
     domains: Count = 1  # of workflows, among which the workers are dealt out; of several there is a federation
     cut_off_s: NotNegative = 300.0  # instances of workflows end on a node that hears of no control for so long
-    outside: str = ""  # who moves instances of workflows: `restless`, or the file of a program; empty: nobody
+    outside: str = ""  # who moves instances of workflows: `restless`, or the file of a program; or `nobody`
     outside_every_s: Positive = 5.0
     attempts: Count = ATTEMPTS  # workers that an invocation is sent to, when one after the other is lost
 

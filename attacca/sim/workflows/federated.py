@@ -57,7 +57,7 @@ class Federated:
         Raises:
             BadConfig: no such placement policy, or somebody is to orchestrate from outside.
         """
-        if scenario.system.outside not in ("", "restless"):
+        if scenario.system.outside not in ("", "nobody", "restless"):
             raise BadConfig("a program orchestrates one domain", "leave system.domains or system.outside out")
         self._scenario, self._engine, self._nodes, self._answered = scenario, engine, nodes, answered
         count = scenario.system.domains

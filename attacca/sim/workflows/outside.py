@@ -12,6 +12,7 @@ from attacca.errors import BadConfig
 from attacca.workflow.core.state import DomainState
 
 RESTLESS: Final = "restless"
+NOBODY: Final = "nobody"
 Obey = Callable[[Any], str]  # an intent, as JSON has it; the answer is its outcome
 
 
@@ -82,6 +83,6 @@ def outside(name: str, chance: Random) -> Outside | None:
     Raises:
         BadConfig: it is no program that could decide.
     """
-    if not name:
+    if name in ("", NOBODY):
         return None
     return Restless(chance) if name == RESTLESS else Program(name)

@@ -26,6 +26,24 @@ def test_a_workflow_is_shown_with_what_its_workers_told(capsys: pytest.CaptureFi
     same("workflow", capsys.readouterr().out)
 
 
+def test_of_one_that_is_in_several_domains_it_is_said_where(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = (
+        InstanceRow("a", "w1.a.1", "n1", "up", 1, domain="home"),
+        InstanceRow("b~2", "w1.b~2.1", "n1", "up", 1, domain="garden"),
+    )
+    spec = WorkflowSpec(name="demo", components=(Component(name="a", resource="x"),))
+    view = msgspec.json.decode(
+        msgspec.json.encode(WorkflowView("w1", "demo", 0.0, rows, spec, domain="home", stage="up"))
+    )
+    assert workflow.domains(view) == {"a": "home", "b": "garden"}
+    workflow.show(view, width=150)
+    workflow.show_rows([view], width=150)
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert lines[2][:3] == ["component", "state", "domain"]
+    assert lines[4][:4] == ["b~2", "up", "garden", "n1"]
+    assert lines[6] == ["demo", "w1", "2", "2", "garden,", "home"]
+
+
 def test_a_picture_is_kept_or_it_is_said_why_not(tmp_path: Path) -> None:
     workflow.keep(str(tmp_path / "a.svg"), {"a": False}, [("a", "self", "a")])
     assert (tmp_path / "a.svg").read_text().startswith("<svg ")

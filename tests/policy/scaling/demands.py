@@ -60,7 +60,7 @@ class Cluster:
             self.ask()
         return self
 
-    def settle(self, for_s: float = 200.0) -> int:
+    def settle(self, for_s: float = 130.0) -> int:
         """What is wanted when nothing has changed for so long."""
         self.until(self.now + for_s)
         return self.ready

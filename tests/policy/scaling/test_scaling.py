@@ -81,7 +81,7 @@ def test_to_be_asked_in_between_changes_nothing(name: str, story: list[tuple[flo
         if pestered.again_at is not None:
             now = plain.now + share * (pestered.again_at - plain.now)
             assert decide(pestered.scaler, now, pestered.demand()).wanted == pestered.ready
-    assert plain.settle(200.0) == pestered.settle(200.0)
+    assert plain.settle() == pestered.settle()
 
 
 class Lazy:

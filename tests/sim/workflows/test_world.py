@@ -17,7 +17,7 @@ from attacca.sim.record.event_log import EventLog
 from attacca.sim.record.invocation import SimulatedInvocation
 from attacca.sim.run import Options, Outcome, run
 from attacca.sim.workflows.check import WorkflowCheck
-from attacca.sim.workflows.outside import Program, Restless
+from attacca.sim.workflows.outside import Program, Restless, outside
 from attacca.sim.workflows.world import Crossing, WorkflowWorld
 
 ORCHESTRATOR = str(Path(__file__).parents[3] / "examples/orchestrator/orchestrator.py")
@@ -111,6 +111,11 @@ def test_one_is_moved_by_a_program_from_outside() -> None:
     outcome = played(heavy, placement={"policy": "bin_packing"}, **told)
     assert outcome.totals.ok == outcome.totals.invocations
     assert outcome.hash != played(heavy, placement={"policy": "bin_packing"}).hash
+
+
+def test_nobody_has_a_name_so_that_somebody_can_be_compared_with_nobody() -> None:
+    assert outside("nobody", Streams(1).stream("outside")) is None
+    assert outside("", Streams(1).stream("outside")) is None
 
 
 def test_what_is_no_program_that_decides_is_refused(tmp_path: Path) -> None:

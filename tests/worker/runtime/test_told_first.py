@@ -1,6 +1,7 @@
 import asyncio
 from typing import Any
 
+from attacca.model.invocation import Invocation, Request
 from attacca.worker.runtime.told_first import ToldFirst
 
 
@@ -38,5 +39,22 @@ def test_what_is_to_run_waits_for_a_turn_and_what_comes_meanwhile_keeps_its_plac
         assert orders[6:] == ["run s3", "close"]
         await asyncio.sleep(0)
         assert len(orders) == 8
+
+    asyncio.run(main())
+
+
+def test_what_a_gateway_of_the_process_wants_waits_for_nothing_but_its_turn() -> None:
+    orders, some = Orders(), Any
+
+    async def main() -> None:
+        runtime = ToldFirst(orders, lambda invocation: invocation == "ours")
+        ours, theirs = Invocation("ours", "f", "f-1", Request()), Invocation("theirs", "f", "f-1", Request())
+        runtime.run("s1", some, ours)  # type: ignore[arg-type]  # passed on as it is
+        assert orders == ["run s1"]
+        runtime.run("s2", some, theirs)  # type: ignore[arg-type]  # passed on as it is
+        runtime.run("s3", some, ours)  # type: ignore[arg-type]  # passed on as it is
+        assert orders == ["run s1"]
+        await asyncio.sleep(0)
+        assert orders == ["run s1", "run s2", "run s3"]
 
     asyncio.run(main())

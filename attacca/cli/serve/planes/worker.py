@@ -53,8 +53,9 @@ WORKER = "worker"
 class WorkerPlane:
     """A `running.Plane`."""
 
-    def __init__(self, config: ServerConfig) -> None:
-        self.config = config
+    def __init__(self, config: ServerConfig, gateway: str = "") -> None:
+        """`gateway`: the name of the one in this process."""
+        self.config, self._gateway = config, gateway
         self.name = ""
         self.link_address = ""  # where gateways dial it
         self._clock: Clock = SystemClock()
@@ -144,7 +145,10 @@ class WorkerPlane:
         resources = made(config.resources, directory / "resources", self._clock)
         self.worker = Worker(
             msgspec.structs.replace(config.worker, name=self.name),
-            ToldFirst(Router({**dict.fromkeys(uploaded, fetching), ResourceClass: resources})),
+            ToldFirst(
+                Router({**dict.fromkeys(uploaded, fetching), ResourceClass: resources}),
+                self._ends_with_us if self._gateway else None,
+            ),
             self._clock,
             self._streams,
             peers.send,
@@ -207,6 +211,11 @@ class WorkerPlane:
         if peer == CONTROL:
             self._led.lose()
         self.worker.lose(peer, why)
+
+    def _ends_with_us(self, invocation: str) -> bool:
+        core = self.worker.core
+        item = core.scheduler.items.get(invocation) or core.orders.items.get(invocation)
+        return item is not None and item.peer == self._gateway
 
     def _load_per_core(self) -> float:
         return os.getloadavg()[0] / self.config.worker.cores

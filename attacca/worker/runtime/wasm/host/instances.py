@@ -25,7 +25,10 @@ from .compiling import ANSWER, COMMAND, ENGINE, HANDLE, HANDLE_NAME, RUN_NAME, S
 TABLE_ELEMENTS, INSTANCES, TABLES, MEMORIES = 1 << 20, 64, 64, 16
 SCARCE = 16  # who has all but so little of its memory has none left, as people say
 TAIL = 2000  # characters of what it wrote last
-NOT_TOLD = ("PYTHON", "LD_", "LAMBDA_RUNTIME", "LAMBDA_TASK", "_HANDLER", "FUNCTION_TARGET", "PATH", "HOME")
+NOT_TOLD = frozenset(  # what is the interpreter's around it, and none of its settings
+    {"PATH", "HOME", "TMPDIR", "PYTHONPATH", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE", "LD_LIBRARY_PATH", "LD_PRELOAD",
+     "LAMBDA_RUNTIME_DIR", "LAMBDA_TASK_ROOT", "AWS_EXECUTION_ENV", "_HANDLER", "FUNCTION_TARGET"}
+)  # fmt: skip
 CGI = ("REQUEST_METHOD", "PATH_INFO", "QUERY_STRING", "CONTENT_TYPE", "CONTENT_LENGTH", "SERVER_NAME", "SERVER_PORT",
        "SERVER_PROTOCOL", "REMOTE_ADDR")  # fmt: skip
 ID = "attacca.invocation"
@@ -203,7 +206,7 @@ class Runner:
 
     def _environment(self, environ: dict[str, Any]) -> list[tuple[str, str]]:
         if not self._pairs:
-            self._pairs = [pair for pair in os.environ.items() if not pair[0].startswith(NOT_TOLD)]
+            self._pairs = [pair for pair in os.environ.items() if pair[0] not in NOT_TOLD]
         names = [name for name in environ if name in CGI or name.startswith("HTTP_")]
         asked = [(name, _text(environ[name])) for name in names]
         if ID in environ:
