@@ -146,6 +146,7 @@ class Orchestrator:
             self._views.pop(name, None)
             for way in (TO, FROM):
                 self._held.pop((name, way), None)
+            self._give_up(name)  # also when there is nobody left who could be told
             self.drive.feed(NodeLeft(name))
             self.went(name)
 

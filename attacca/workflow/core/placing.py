@@ -158,10 +158,12 @@ class Placing:
         self.patch([one for one in leading if one.workflow.is_wanted and not one.workflow.is_learning], out)
 
     def locate(self, parts: Iterable[Part], out: list[Command], domain: str = "") -> None:
-        """Other domains are told of those that they may send to."""
-        out.extend(
-            Announce(located(part), domain) for part in parts if part.workflow.is_scattered and part.workflow.epoch
-        )
+        """Other domains are told of those that they may send to. Of what may run still after a restart nothing is told:
+        it is older than the number that it would have if it did not."""
+        for part in parts:
+            workflow = part.workflow
+            if workflow.is_scattered and workflow.epoch and not workflow.is_learning:
+                out.append(Announce(located(part), domain))
 
     def learned(self, workflow: Workflow, out: list[Command]) -> None:
         """All that runs of it has been heard of, after a restart."""

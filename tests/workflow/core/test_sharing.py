@@ -1,0 +1,53 @@
+from attacca.kernel.rand import Streams
+from attacca.model.events import Instances, InstanceView
+from attacca.model.federation import Located
+from attacca.model.workflow import WorkflowSpec
+from attacca.policy.placement.random import Random
+from attacca.worker.core import view
+from attacca.workflow.core.domain import DomainCore
+from attacca.workflow.core.events import (
+    Announce,
+    Before,
+    Command,
+    NodeJoined,
+    PortalOpened,
+    Put,
+    Record,
+    Restored,
+    Stored,
+    Tick,
+)
+from tests.workflow.core.stage import Stage, function
+
+SPEC = WorkflowSpec(name="chain", components=(function("a", out="b"), function("b")))
+
+
+def located(commands: list[Command]) -> list[tuple[str, bool]]:
+    """Which instance has the place, and whether events for it are held."""
+    told = [one.message for one in commands if isinstance(one, Announce) and isinstance(one.message, Located)]
+    return [(one.instance, one.is_held) for one in told]
+
+
+def test_other_domains_are_told_of_what_runs_still_after_a_restart_and_of_nothing_newer() -> None:
+    node = Stage(lambda *_: None).nodes["n1"]
+    core = DomainCore(Random(), Streams(3).stream("placement"))
+    before = Before(term=1, nodes=("n1",))
+    restored = core.handle(0.0, Restored(((Record("w~b", SPEC, 0.0, 2, ("b",)), 1),), (), before))
+    assert located(restored) == []
+    assert located(core.handle(0.0, PortalOpened("y"))) == []
+    core.handle(0.0, NodeJoined(view.brief(node.core), "n1:1"))
+    runs = InstanceView("w.b.2000000000001", "w", "b", True)  # noqa: FBT003
+    assert located(core.handle(0.0, Instances("n1", (runs,)))) == [("w.b.2000000000001", False)]
+    assert located(core.handle(0.1, PortalOpened("z"))) == [("w.b.2000000000001", False)]
+
+
+def test_where_nothing_runs_any_more_they_are_told_when_that_is_known() -> None:
+    core = DomainCore(Random(), Streams(3).stream("placement"))
+    restored = core.handle(0.0, Restored(((Record("w~b", SPEC, 0.0, 2, ("b",)), 1),), (), Before(term=1)))
+    for put in restored:
+        if isinstance(put, Put):
+            core.handle(0.0, Stored(put.key, 1))
+    core.handle(60.0, Tick())
+    [(instance, is_held)] = located(core.handle(60.0, PortalOpened("y")))
+    assert is_held
+    assert instance > "w.b.2000000000001"
