@@ -58,9 +58,14 @@ class Wills:
         self._hear(self._books.in_place(own), will, out)
 
     def strayed(self, event: Strayed, out: list[Command]) -> None:
-        part = self._books.in_place(place(event.event.target))
-        own = Will(event.worker if event.id else "", event.id or self._ids.next(), (event.event,), ())
-        if event.event.source.endswith(f"@{event.worker}"):
+        """What came back when its sender was gone: for whom it is, or, where that is in another domain, for who has the
+        place of its sender, to be sent anew."""
+        sent, (sender, _, worker) = (event.event,), event.event.source.partition("@")
+        source, keeper = event.id or self._ids.next(), event.worker if event.id else ""
+        part, own = self._books.in_place(place(event.event.target)), Will(keeper, source, sent, ())
+        if part is None:
+            part, own = self._books.in_place(place(sender)), Will(keeper, source, (), sent)
+        if worker == event.worker:
             self._hear(part, own, out)
         else:
             self._settle(own, out)

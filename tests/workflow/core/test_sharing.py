@@ -1,6 +1,7 @@
 from attacca.kernel.rand import Streams
-from attacca.model.events import Instances, InstanceView
+from attacca.model.events import Event, HandOver, Inherited, Instances, InstanceView, Strayed
 from attacca.model.federation import Located
+from attacca.model.messages import Send
 from attacca.model.workflow import WorkflowSpec
 from attacca.policy.placement.random import Random
 from attacca.worker.core import view
@@ -51,3 +52,16 @@ def test_where_nothing_runs_any_more_they_are_told_when_that_is_known() -> None:
     [(instance, is_held)] = located(core.handle(60.0, PortalOpened("y")))
     assert is_held
     assert instance > "w.b.2000000000001"
+
+
+def test_what_comes_back_from_another_domain_is_sent_anew_by_who_has_its_senders_place() -> None:
+    node = Stage(lambda *_: None).nodes["n1"]
+    core = DomainCore(Random(), Streams(3).stream("placement"))
+    core.handle(0.0, Restored(((Record("w~a", SPEC, 0.0, 2, ("a",)), 1),), (), Before(term=1, nodes=("n1",))))
+    core.handle(0.0, NodeJoined(view.brief(node.core), "n1:1"))
+    core.handle(0.0, Instances("n1", (InstanceView("w.a.2000000000002", "w", "a", True),)))  # noqa: FBT003
+    sent = Event("w.b.2000000000001", "w.a.2000000000001@n1", b"hi", "", "out", 0.0)
+    told = core.handle(1.0, Strayed("n1", sent, "n1-7"))
+    assert told == [Send("n1", HandOver("w.a.2000000000002", (), "n1-7", (sent,)))]
+    elsewhere = Event("w.b.2000000000001", "w.a.2000000000001@n2", b"hi", "", "out", 0.0)
+    assert core.handle(1.0, Strayed("n1", elsewhere, "n1-8")) == [Send("n1", Inherited("n1-8"))], "it was not theirs"
