@@ -109,7 +109,7 @@ def handed_over(state: Path, listening: socket.socket) -> Iterator[subprocess.Po
 
 
 def test_each_plane_of_a_machine_is_restarted_and_no_call_fails(tmp_path: Path) -> None:
-    with running(tmp_path / "state", *OPTIONS) as whole:
+    with running(tmp_path / "state", *OPTIONS, "--apart") as whole:
         port, planes = whole.port, whole.info["planes"]
         admin(whole).function("nap", NAP)
         with Callers(port, "nap") as callers:

@@ -86,7 +86,7 @@ class DomainState(msgspec.Struct, frozen=True, kw_only=True):
     nodes: tuple[NodeState, ...] = ()
     providers: tuple[ProviderState, ...] = ()
     components: tuple[ComponentState, ...] = ()
-    intents: Counts = Counts()
+    intents: Counts = msgspec.field(default_factory=Counts)
 
     def component(self, named: str) -> ComponentState | None:
         """By its logical UUID, as WORKFLOW.COMPONENT, or with the name of a workflow where only one has that."""
