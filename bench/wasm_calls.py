@@ -90,4 +90,4 @@ def wasm_calls(rounds: int, calls: int) -> Iterator[Result]:
             yield Result(f"{what}, fresh instance and call, p50", "us", "bare wasmtime and relay", BARS[name], found)
 
 
-BARS = {"command": 5.0, "handle": 5.0, "python": 1.5}
+BARS = {"command": 3.0, "handle": 3.0, "python": 1.5}
