@@ -44,7 +44,7 @@ class ContainerSubject:
     raises = ""
 
     def __init__(self, image: UnpackedImage, engine: str, **options: Any) -> None:
-        self._before = len(os.listdir("/proc/self/fd"))
+        self._before, self._others = len(os.listdir("/proc/self/fd")), set(children(os.getpid()))
         told = msgspec.convert({"engine": engine, **options}, ContainerOptions)
         self.runtime = ContainerRuntime(OneImage(image), told, ProcessOptions(), SystemClock())
 
@@ -60,7 +60,7 @@ class ContainerSubject:
         )
 
     def leftovers(self) -> list[str]:
-        processes = [f"process {pid}" for pid in children(os.getpid())]
+        processes = [f"process {pid}" for pid in children(os.getpid()) if pid not in self._others]
         descriptors = len(os.listdir("/proc/self/fd")) - self._before
         ours = f"attacca-{os.getpid()}-*"
         left = [

@@ -46,7 +46,7 @@ class ProcessSubject:
 
     def __init__(self, state: Path, **options: Any) -> None:
         self._state = state
-        self._before = len(os.listdir("/proc/self/fd"))
+        self._before, self._others = len(os.listdir("/proc/self/fd")), set(children(os.getpid()))
         self.runtime = ProcessRuntime(SharedCode(state), ProcessOptions(**options), SystemClock())
 
     def function(self, doing: Doing, concurrency: int = 1) -> Revision:
@@ -64,7 +64,7 @@ class ProcessSubject:
         )
 
     def leftovers(self) -> list[str]:
-        processes = [f"process {pid}" for pid in children(os.getpid())]
+        processes = [f"process {pid}" for pid in children(os.getpid()) if pid not in self._others]
         descriptors = len(os.listdir("/proc/self/fd")) - self._before
         return processes + [f"{descriptors} descriptors"] * (descriptors > 0)
 

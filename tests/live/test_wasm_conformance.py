@@ -36,7 +36,7 @@ class WasmSubject:
         """`made` has the machine code of those before it."""
         self._state, self._made = state, made
         shutil.copytree(made, state / FUNCTIONS)
-        self._before = len(os.listdir("/proc/self/fd"))
+        self._before, self._others = len(os.listdir("/proc/self/fd")), set(children(os.getpid()))
         options, clock = ProcessOptions(memory_limits="watch"), SystemClock()
         processes = ProcessRuntime(SharedCode(state), options, clock, 1024)
         kinds: dict[type[Artefact], Runtime] = {**with_modules(processes, options, clock, 1024, state / "code")}
@@ -59,7 +59,7 @@ class WasmSubject:
 
     def leftovers(self) -> list[str]:
         shutil.copytree(self._state / FUNCTIONS, self._made, dirs_exist_ok=True)
-        processes = [f"process {pid}" for pid in children(os.getpid())]
+        processes = [f"process {pid}" for pid in children(os.getpid()) if pid not in self._others]
         descriptors = len(os.listdir("/proc/self/fd")) - self._before
         return processes + [f"{descriptors} descriptors"] * (descriptors > 0)
 
