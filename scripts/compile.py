@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[1]
 INTO = Path("build", "cores")  # from the root
 MADE_FROM = "made-from"  # beside what is built: a digest of all that it follows from
 GROUP = "attacca.cores"  # the code of all of them is in attacca/cores__mypyc.*.so
-OPTIMISED = "2"
+OPTIMISED = os.environ.get("ATTACCA_OPTIMISED", "2")  # less of it compiles in half the time, for trying them out
 KEYWORDS = re.compile(r"^class (\w+)\([^:]*=", re.MULTILINE)
 CLOSURE = """
 import importlib, sys
@@ -74,7 +74,9 @@ def lacks() -> list[str]:
 def ingredients(root: Path) -> str:
     """A digest of all that the extensions follow from: the sources, how they are built, compilers and interpreter."""
     compiler = os.environ.get("CC") or sysconfig.get_config_var("CC")
-    digest = hashlib.sha256(repr([sys.version, sysconfig.get_platform(), version("mypy"), compiler]).encode())
+    digest = hashlib.sha256(
+        repr([sys.version, sysconfig.get_platform(), version("mypy"), compiler, OPTIMISED]).encode()
+    )
     digest.update(Path(__file__).read_bytes())
     for path in [root / "pyproject.toml", *sorted((root / "attacca").rglob("*.py"))]:
         source = path.read_bytes()

@@ -12,7 +12,17 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 HELLO = 'def hello(name="world"):\n    return {"greeting": f"Hello, {name}!"}\n'
-KEPT = ("HOME", "LANG", "PATH", "TMPDIR", "PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_CONFIG_FILE", "PIP_CERT")
+KEPT = (
+    "ATTACCA_OPTIMISED",
+    "HOME",
+    "LANG",
+    "PATH",
+    "TMPDIR",
+    "PIP_INDEX_URL",
+    "PIP_EXTRA_INDEX_URL",
+    "PIP_CONFIG_FILE",
+    "PIP_CERT",
+)
 CLEAN = {name: value for name, value in os.environ.items() if name in KEPT}
 TAKES_S = 900  # to compile the cores, on a slow machine beside other tests
 
