@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[1]
 INTO = Path("build", "cores")  # from the root
 MADE_FROM = "made-from"  # beside what is built: a digest of all that it follows from
 GROUP = "attacca.cores"  # the code of all of them is in attacca/cores__mypyc.*.so
-OPTIMISED = os.environ.get("ATTACCA_OPTIMISED", "2")  # less of it compiles in half the time, for trying them out
+OPTIMISED = os.environ.get("CORES_OPTIMISED", "2")  # less of it compiles in half the time, for trying them out
 KEYWORDS = re.compile(r"^class (\w+)\([^:]*=", re.MULTILINE)
 CLOSURE = """
 import importlib, sys

@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 HELLO = 'def hello(name="world"):\n    return {"greeting": f"Hello, {name}!"}\n'
 KEPT = (
-    "ATTACCA_OPTIMISED",
+    "CORES_OPTIMISED",
     "HOME",
     "LANG",
     "PATH",
