@@ -132,7 +132,9 @@ def requested_of(told: Any, body: bytes) -> Requested:
     ]
     method, path = told.get("REQUEST_METHOD", "POST"), told.get("PATH_INFO", "/")
     client = told.get("REMOTE_ADDR", "")
-    return Requested(plain.id, method, path, plain.query, raw, body, False, plain.content_type, client)  # noqa: FBT003
+    return Requested(
+        plain.id, method, path, plain.query, raw, body, more=False, content_type=plain.content_type, client=client
+    )
 
 
 def _number(text: str) -> int:

@@ -51,7 +51,7 @@ def test_a_blob_of_an_image_goes_as_it_lies_there_and_stays(tmp_path: Path) -> N
         told: asyncio.Queue[Piece] = asyncio.Queue()
         secrets = Secrets(MemoryStore(ManualClock()), MemoryVault(), ManualClock())
         supplies = Supplies(
-            StateDir(tmp_path), secrets, lambda _: (), lambda _, message: told.put_nowait(message),  # type: ignore[arg-type]
+            StateDir(tmp_path), secrets, lambda _: (), lambda _, message: told.put_nowait(message),  # type: ignore[arg-type] # Pieces alone
         )  # fmt: skip
         pieces = []
         for count in range(20):  # more than are kept ready

@@ -30,7 +30,7 @@ def lay(place: Path, files: dict[str, bytes]) -> Path:
         ({"main.py": b""}, "auto", False),
     ],
 )
-def test_a_module_is_recognised(tmp_path: Path, files: dict[str, bytes], runtime: str, found: bool) -> None:  # noqa: FBT001
+def test_a_module_is_recognised(tmp_path: Path, files: dict[str, bytes], runtime: str, found: bool) -> None:  # noqa: FBT001 - a column
     assert is_wasm(lay(tmp_path, files), RuntimeKind(runtime)) is found
 
 

@@ -49,7 +49,9 @@ class Parting(Domain):
         return said
 
     def joined(self) -> DomainJoined:
-        hosted = tuple(Hosted(name, epoch, True, self.parts[name]) for name, (epoch, _) in self.has.items())  # noqa: FBT003
+        hosted = tuple(
+            Hosted(name, epoch, is_up=True, components=self.parts[name]) for name, (epoch, _) in self.has.items()
+        )
         return DomainJoined(self.name, self.summary, hosted)
 
     def active(self) -> list[str]:
@@ -83,7 +85,7 @@ def test_a_component_moves_alone_and_the_rest_stays() -> None:
     assert (stage.active(home), stage.active(other)) == (["a", "c"], ["b"])
     share = stage.core.workflows[f"{stage.id}~b"]
     assert (share.domain, share.epoch, share.stage) == (other, 2, Phase.UP)
-    begun = [one for one in stage.domains[other].heard if isinstance(one, BeginWorkflow)]  # type: ignore[attr-defined]
+    begun = [one for one in stage.domains[other].heard if isinstance(one, BeginWorkflow)]  # type: ignore[attr-defined] # all are Parting
     assert (begun[-1].components, begun[-1].left[0].state) == (("b",), b"kept")
     assert isinstance(stage.move("2", "b", other), Conflict)
     assert isinstance(stage.move("3", "nobody", other), NotFound)

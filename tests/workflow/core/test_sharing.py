@@ -37,7 +37,7 @@ def test_other_domains_are_told_of_what_runs_still_after_a_restart_and_of_nothin
     assert located(restored) == []
     assert located(core.handle(0.0, PortalOpened("y"))) == []
     core.handle(0.0, NodeJoined(view.brief(node.core), "n1:1"))
-    runs = InstanceView("w.b.2000000000001", "w", "b", True)  # noqa: FBT003
+    runs = InstanceView("w.b.2000000000001", "w", "b", is_up=True)
     assert located(core.handle(0.0, Instances("n1", (runs,)))) == [("w.b.2000000000001", False)]
     assert located(core.handle(0.1, PortalOpened("z"))) == [("w.b.2000000000001", False)]
 
@@ -59,7 +59,7 @@ def test_what_comes_back_from_another_domain_is_sent_anew_by_who_has_its_senders
     core = DomainCore(Random(), Streams(3).stream("placement"))
     core.handle(0.0, Restored(((Record("w~a", SPEC, 0.0, 2, ("a",)), 1),), (), Before(term=1, nodes=("n1",))))
     core.handle(0.0, NodeJoined(view.brief(node.core), "n1:1"))
-    core.handle(0.0, Instances("n1", (InstanceView("w.a.2000000000002", "w", "a", True),)))  # noqa: FBT003
+    core.handle(0.0, Instances("n1", (InstanceView("w.a.2000000000002", "w", "a", is_up=True),)))
     sent = Event("w.b.2000000000001", "w.a.2000000000001@n1", b"hi", "", "out", 0.0)
     told = core.handle(1.0, Strayed("n1", sent, "n1-7"))
     assert told == [Send("n1", HandOver("w.a.2000000000002", (), "n1-7", (sent,)))]

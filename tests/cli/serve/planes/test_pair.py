@@ -31,7 +31,12 @@ def test_the_link_is_made_when_control_names_the_worker_and_anew_when_it_breaks(
     async def scene() -> None:
         worker, gateway = Side("worker", "w1"), Side("gateway", "g1")
         within = Within(worker, gateway.peers, gateway.hello, Limits())
-        gateway.peers._lose = lambda peer, _: (gateway.heard.append(f"{peer} left"), within.lose())  # type: ignore[assignment, func-returns-value]
+
+        def lose(peer: str, _: str) -> None:
+            gateway.heard.append(f"{peer} left")
+            within.lose()
+
+        gateway.peers._lose = lose
         assert repr(within) == "<Within to w1: no link>"
         within.dial()
         within.dial()

@@ -101,7 +101,7 @@ def test_what_cannot_be_compiled_is_told_and_not_tried_again(tmp_path: Path) -> 
 
 def test_what_is_ended_while_it_is_compiled_ends_once(tmp_path: Path) -> None:
     async def story(runtime: WasmFunctions, beneath: Beneath, heard: Any) -> None:
-        runtime.run("nobody", OF, None)  # type: ignore[arg-type]
+        runtime.run("nobody", OF, None)  # type: ignore[arg-type]  # it is not looked at
         runtime.make_sandbox("early", OF, "gone")
         assert await heard() == SandboxFailed("early", "sandbox_lost", "its template is gone")
         runtime.make_template("t", OF)

@@ -54,5 +54,5 @@ def _convert_from_c(self: Any, value: Any) -> Any:
 
 
 def install() -> None:
-    component.ListType.convert_to_c = _convert_to_c  # type: ignore[assignment,method-assign]
-    component.ListType.convert_from_c = _convert_from_c  # type: ignore[assignment,method-assign]
+    component.ListType.convert_to_c = _convert_to_c  # type: ignore[assignment,method-assign] # each element of a list becomes an object otherwise
+    component.ListType.convert_from_c = _convert_from_c  # type: ignore[assignment,method-assign] # likewise
