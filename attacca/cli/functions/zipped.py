@@ -101,7 +101,8 @@ def unpack_image(packed: IO[bytes], into: Path, limits: ArchiveLimits, name: str
                 with source, target.open("wb") as file:
                     shutil.copyfileobj(source, file, CHUNK)
     except (tarfile.TarError, *DAMAGED) as error:
-        raise BadRequest(f"{name} is no .tar, or damaged: {error}", OF_IMAGE) from None
+        why = str(error).partition("\n")[0].removesuffix(":")  # the rest is of each way of packing
+        raise BadRequest(f"{name} is no .tar, or damaged: {why}", OF_IMAGE) from None
     if not is_layout(into):
         raise BadRequest(f"there is no image in {name}, as the OCI lays it out", OF_IMAGE)
 

@@ -96,5 +96,7 @@ class Router:
 
 
 def missing(artefact: Artefact) -> RuntimeMissing:
-    which = ", attacca[wasm]," if isinstance(artefact, WasmModule | WasmFunction) else ""
-    return RuntimeMissing(f"the runtime for {artefact.what}{which} is not installed", HINT)
+    if isinstance(artefact, WasmModule | WasmFunction):
+        text = f"the runtime for {artefact.what} is not installed"
+        return RuntimeMissing(text, "where the server's worker runs: pip install 'attacca[wasm]'")
+    return RuntimeMissing(f"the runtime for {artefact.what} is not installed", HINT)

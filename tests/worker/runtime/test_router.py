@@ -11,7 +11,7 @@ from attacca.model.function import Artefact, Executable, Image, PythonDirectory,
 from attacca.model.invocation import Invocation, Request
 from attacca.worker.core.events import OfEvent
 from attacca.worker.core.reports import Report, SandboxFailed, Sink, TemplateFailed
-from attacca.worker.runtime.router import HINT, Router, missing
+from attacca.worker.runtime.router import Router, missing
 from attacca.worker.runtime.types import Runtime
 from tests.worker.stage import revision
 
@@ -122,12 +122,13 @@ def test_what_nobody_can_run_is_refused_in_one_sentence_and_not_inside_the_call(
         router.make_sandbox("s1", strange, None)
         assert heard == []
         await asyncio.sleep(0)
-        why = missing(artefact).message
+        why, hint = missing(artefact).message, missing(artefact).hint
         assert artefact.what in why
         assert heard == [
-            TemplateFailed("t1", "runtime_missing", why, hint=HINT),
+            TemplateFailed("t1", "runtime_missing", why, hint=hint),
             SandboxFailed("s1", "runtime_missing", why),
         ]
+        assert ("pip install" in hint) == isinstance(artefact, WasmModule)
 
     assert play(story, PythonDirectory) == ["PythonDirectory open", "PythonDirectory close"]
 
