@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Final
 
+from attacca.model.doors import DoorsKnown
 from attacca.model.endpoints import AskEndpoints, EndpointsKnown, Loads, SandboxDown, Sandboxes, SandboxUp
 from attacca.model.events import (
     Carried,
@@ -51,6 +52,7 @@ SPEAKERS: Final[dict[str, dict[type, Name | None]]] = {  # by plane; of what is 
         AskEndpoints: None,
         EndpointsKnown: None,
         Loads: None,
+        DoorsKnown: lambda message: str(message.peer),
         CallsTold: None,
         AsyncTold: None,
         AskCall: None,

@@ -43,7 +43,7 @@ from attacca.kernel.clock import Clock
 from attacca.kernel.drive import Drive, LoopTimer, report_refused
 from attacca.kernel.ids import Ids
 from attacca.kernel.registry import build
-from attacca.model.doors import Door, Doors
+from attacca.model.doors import Door, Doors, DoorsKnown
 from attacca.model.endpoints import Endpoints, EndpointsChanged, EndpointsKnown, StartsFail
 from attacca.model.events import FunctionCalled
 from attacca.model.invocation import Call, Failed, Request
@@ -243,7 +243,9 @@ class Gateway:
                 functions = self._core.functions.generation
                 if functions is not None:
                     self._to_control(Known("", functions))
-            case Members() | StartsFail() | Doors():
+            case Doors():
+                self._to_control(DoorsKnown("", message.generation))
+            case Members() | StartsFail():
                 pass  # nobody waits for that
 
     def admits(self, authorization: bytes | None) -> bool:

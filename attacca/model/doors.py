@@ -24,7 +24,16 @@ class Door(msgspec.Struct, frozen=True):
 
 
 class Doors(msgspec.Struct, frozen=True, tag=True):
-    """All of them. `is_whole` False: control has begun just now, and others may be open that it has not heard of."""
+    """All of them. `is_whole` False: control has begun just now, and others may be open that it has not heard of.
+    `generation`: of those that this control has told. A gateway apart says with DoorsKnown that it has them."""
 
     doors: tuple[Door, ...]
     is_whole: bool = True
+    generation: int = 0
+
+
+class DoorsKnown(msgspec.Struct, frozen=True, tag=True):
+    """A gateway sends requests to the doors that were told by then, and to no others."""
+
+    peer: str  # who says so
+    generation: int

@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from attacca.model.doors import Doors
+from attacca.model.doors import Doors, DoorsKnown
 from attacca.model.endpoints import AskEndpoints, EndpointsKnown, Loads, Order, Published, Refused, Reported
 from attacca.model.events import Carried, Faraway, FunctionCalled, FunctionReplied, InstancesSaid, OfInstances, Torn
 from attacca.model.federation import FromDomain, ToDomain
@@ -366,7 +366,7 @@ ToGateway = (
 )
 OfGateway = (
     GatewayJoined | Known | AskCatalogue | CallsTold | StoryTold | AsyncTold | AskCall | CallTold | AskMinding
-    | AskEndpoints | EndpointsKnown | Loads
+    | AskEndpoints | EndpointsKnown | Loads | DoorsKnown
 )  # fmt: skip
 Supplied = Piece | SecretsTold | SecretChanged | Access
 Said = Leads | FromControl | ToGateway | Supplied | ToDomain  # by control

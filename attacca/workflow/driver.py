@@ -12,7 +12,7 @@ from attacca.io.store.writing import Writing
 from attacca.kernel.chance import Chance
 from attacca.kernel.clock import Clock
 from attacca.kernel.drive import Drive, LoopTimer, each, report_refused
-from attacca.model.doors import Doors
+from attacca.model.doors import Doors, DoorsKnown
 from attacca.model.events import (
     Carried,
     Faraway,
@@ -29,7 +29,7 @@ from attacca.model.events import (
 )
 from attacca.model.events import Event as Sent
 from attacca.model.federation import BeginWorkflow, FromDomain
-from attacca.model.messages import GatewayJoined, Heartbeat, Send, ToControl, WorkerJoined
+from attacca.model.messages import GatewayJoined, GatewayLeft, Heartbeat, Send, ToControl, WorkerJoined
 from attacca.model.workflow import WorkflowSpec, WorkflowView
 from attacca.policy.placement.types import Placement
 from attacca.workflow.core import doors
@@ -106,13 +106,15 @@ class Workflows:
         named: Callable[[frozenset[str]], None],
         domain: str,
         cordon: Callable[[str, bool], Awaitable[None]],
+        silent_s: float,
     ) -> None:
         """`send` reaches gateways as well. `named` hears by which names their event functions write into the log,
         whenever that changes. `domain`: what it is called. `cordon` has a node given nothing new, or again, and
-        answers when that is kept."""
+        answers when that is kept. `silent_s`: a gateway that has not said for so
+        long that it knows where workflows are asked is not waited for."""
         self._store, self._clock, self._send, self._named = store, clock, send, named
         self.core = core = DomainCore(placement, chance)
-        self._doors = doors.Doors(core)
+        self._doors = doors.Doors(core, silent_s)
         self.telemetry = Telemetry()
         self.delegation = Delegation(
             core, self.telemetry.views, domain, RESOURCES, self.migrate, self._cordoned,
@@ -123,8 +125,14 @@ class Workflows:
         self.kept: Callable[[str], None] = _nothing  # hears of each key of a state that is durable
         self.needed: Callable[[], set[str]] = set  # digests of what will be needed soon
         self.changed: Callable[[], None] = lambda: None  # hears that a node has come or gone
-        self._drive: Drive[Event, doors.Said] = Drive(
-            self._doors.handle, core.alarm, each(self._perform), clock.now, LoopTimer(clock.now), Tick(), report_refused
+        self._drive: Drive[doors.Heard, doors.Said] = Drive(
+            self._doors.handle,
+            self._doors.alarm,
+            each(self._perform),
+            clock.now,
+            LoopTimer(clock.now),
+            Tick(),
+            report_refused,
         )
         self._asked = 0
         self._replies: dict[str, asyncio.Future[WorkflowView | HandedOver | None]] = {}
@@ -192,7 +200,10 @@ class Workflows:
             case _ if isinstance(message, FromDomain):
                 return True  # of others, which it does not lead
             case GatewayJoined():
-                self._perform(self._doors.join(message.name))
+                self._drive.feed(message)
+            case DoorsKnown():
+                self._drive.feed(message)
+                return True
             case WorkerJoined():
                 self.delegation.see(message.view)
                 self._drive.feed(NodeJoined(message.view, message.address, message.machine))
@@ -206,7 +217,7 @@ class Workflows:
         return False
 
     def lose(self, worker: str) -> None:
-        self._doors.lose(worker)
+        self._drive.feed(GatewayLeft(worker))
         self.delegation.lose(worker)
         if worker in self.core.nodes.by_name:
             self._drive.feed(NodeLeft(worker))

@@ -27,7 +27,7 @@ def test_what_changes_says_its_state() -> None:
         == "<Federation <FederationCore 0 of 0 workflows up, 0 of 0 domains here>, 0 keys being written>"
     )
     workflows = Workflows(
-        MemoryStore(clock), clock, chance, Random(), lambda _, __: None, lambda _: None, "home", cordon
+        MemoryStore(clock), clock, chance, Random(), lambda _, __: None, lambda _: None, "home", cordon, 3.0
     )
     peers: Peers[object] = Peers()
     listener, dialers = Listener(StreamLink), Dialers(StreamLink)  # type: ignore[arg-type]  # unused

@@ -100,8 +100,10 @@ class Cluster:
 
 
 @contextlib.contextmanager
-def cluster(at: Path, workers: int = 1, gateways: int = 1, *, with_certs: bool = False) -> Iterator[Cluster]:
-    made = Cluster(at, with_certs=with_certs)
+def cluster(
+    at: Path, workers: int = 1, gateways: int = 1, *, with_certs: bool = False, words: tuple[str, ...] = ()
+) -> Iterator[Cluster]:
+    made = Cluster(at, *words, with_certs=with_certs)
     try:
         for number in range(1, workers + 1):
             made.worker(f"w{number}")

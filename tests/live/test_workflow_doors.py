@@ -1,7 +1,9 @@
 """Requests to the gateway that become events of a workflow, with all planes in one process and apart."""
 
 import json
+import signal
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -111,15 +113,26 @@ def test_a_door_that_cannot_be_is_refused(whole: Whole, configuration: dict[str,
 
 @pytest.fixture
 def apart(tmp_path: Path) -> Iterator[Cluster]:
-    with cluster(tmp_path, workers=2) as made:
+    with cluster(tmp_path, workers=2, gateways=2, words=("--set", "gateway.silent_s=30")) as made:
         yield made
 
 
-def test_a_door_moves_with_its_worker(apart: Cluster) -> None:
-    gateway = next(iter(apart.gateways.values()))
-    name = begun(apart.control, "answering", SERVER, host="demo.edgeless.com")
-    until(lambda: ask(gateway, "GET", "/a", host="demo.edgeless.com").status == 201, "the gateway knows")
-    rows = {row["component"]: row["worker"] for row in apart.control.get(f"/api/workflows/{name}")["instances"]}
+def test_all_gateways_know_a_door_before_its_start_is_answered_and_it_moves_with_its_worker(apart: Cluster) -> None:
+    gateway = apart.gateways["g1"]
+    late = apart.gateways["g2"]
+    late.process.send_signal(signal.SIGSTOP)
+    with ThreadPoolExecutor(1) as asking:
+        name = asking.submit(begun, apart.control, "answering", SERVER, host="demo.edgeless.com")
+        try:
+            until(lambda: ask(gateway, "GET", "/a", host="demo.edgeless.com").status == 201, "one knows")
+            for _ in range(20):
+                (row,) = apart.control.get("/api/workflows")
+            assert ({one["state"] for one in row["instances"]}, name.done()) == ({"up"}, False)
+        finally:
+            late.process.send_signal(signal.SIGCONT)
+        assert name.result() == row["id"]
+    assert ask(late, "GET", "/a", host="demo.edgeless.com").status == 201, "now it does"
+    rows = {one["component"]: one["worker"] for one in row["instances"]}
     apart.workers[rows["door"]].kill()
     until(lambda: ask(gateway, "GET", "/b", host="demo.edgeless.com").body == b"Get /b ", "it is open elsewhere")
 

@@ -24,7 +24,9 @@ Event = tuple[str, str, list[Any]]  # its kind, its id, what it says
 async def heard(house: House, query: str = "", **headers: str) -> tuple[str, str]:
     """The kind of an answer, and its text."""
     clock, chance = ManualClock(), Streams(1).stream("x")
-    made = Workflows(MemoryStore(clock), clock, chance, Random(), lambda _, __: None, lambda _: None, "home", cordon)
+    made = Workflows(
+        MemoryStore(clock), clock, chance, Random(), lambda _, __: None, lambda _: None, "home", cordon, 3.0
+    )
     made.delegation = house.delegation
     given = {"workflows": Provide(lambda: made, sync_to_thread=False)}
     app: Any = Litestar([show_changes], dependencies=given, openapi_config=None, logging_config=None)

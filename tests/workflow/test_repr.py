@@ -16,7 +16,7 @@ async def cordon(node: str, is_on: bool) -> None:  # noqa: FBT001 - as it is tol
 def test_what_changes_says_its_state() -> None:
     clock, chance = ManualClock(), Streams(1).stream("x")
     workflows = Workflows(
-        MemoryStore(clock), clock, chance, Random(), lambda _, __: None, lambda _: None, "home", cordon
+        MemoryStore(clock), clock, chance, Random(), lambda _, __: None, lambda _: None, "home", cordon, 3.0
     )
     assert repr(workflows.delegation) == "<Delegation of home, 0 listeners, 0 intents done, 0 refused>"
     assert (

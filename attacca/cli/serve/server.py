@@ -186,7 +186,7 @@ class Server:
         chance = streams.stream("workflows")
         self.workflows = workflows(
             config.workflows, store, clock, chance, self._of_control.send, self.logbook,
-            lambda: self.control,
+            lambda: self.control, config.gateway.silent_s,
         )  # fmt: skip
         join(self.workflows, config, streams, lambda: self.url)
         self.control = Control(

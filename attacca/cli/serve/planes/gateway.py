@@ -10,6 +10,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol
 
+import msgspec
+
 from attacca import __version__
 from attacca.cli.serve.cluster import address, calls_file, certificates, fresh_name, given_key, ticket
 from attacca.cli.serve.configuration import ServerConfig
@@ -35,6 +37,7 @@ from attacca.kernel.access import is_loopback
 from attacca.kernel.clock import Clock, SystemClock
 from attacca.kernel.ids import Ids
 from attacca.kernel.rand import Streams
+from attacca.model.doors import DoorsKnown
 from attacca.model.journals import AskAsync, AskCall, CallTold, MindingTold
 from attacca.model.messages import (
     AskCatalogue,
@@ -221,7 +224,8 @@ class GatewayPlane:
             self._own.lose()
 
     def _tell_control(self, message: OfGateway) -> None:
-        named = Known(self.name, message.generation) if isinstance(message, Known) else message
+        is_named = isinstance(message, Known | DoorsKnown)
+        named = msgspec.structs.replace(message, peer=self.name) if is_named else message
         self._peers.send(CONTROL, named)
 
     def _admin_at(self) -> str:

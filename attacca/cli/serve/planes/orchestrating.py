@@ -43,13 +43,17 @@ def workflows(
     send: Callable[[str, OfInstances | Doors | Faraway], None],
     logbook: Logbook,
     control: Callable[[], Control],
+    silent_s: float,
 ) -> Workflows:
-    """`control`: whom it is beside, once that is there."""
+    """`control`: whom it is beside, once that is there. `silent_s`: see `Workflows`."""
 
     async def cordon(node: str, is_on: bool) -> None:  # noqa: FBT001 - as it is told
         await control().order(Cordon(node, is_on))
 
-    made = Workflows(store, clock, chance, placement(config.placement), send, logbook.keep, config.domain, cordon)
+    made = Workflows(
+        store, clock, chance, placement(config.placement), send, logbook.keep, config.domain, cordon,
+        silent_s,
+    )  # fmt: skip
     if config.mirror.url:
         mirror = mirrored(config.mirror, clock, Ids(chance, "m").next(), made.delegation)
         made.telemetry.sinks.append(mirror.collect)
@@ -97,7 +101,10 @@ class OfDomain:
         logbook: Logbook,
         control: Callable[[], Control],
     ) -> Beside:
-        made = workflows(config.workflows, store, clock, streams.stream("workflows"), send, logbook, control)
+        made = workflows(
+            config.workflows, store, clock, streams.stream("workflows"), send, logbook, control,
+            config.gateway.silent_s,
+        )  # fmt: skip
         join(made, config, streams, lambda: control().url)
         return made
 
