@@ -20,13 +20,14 @@ WAITING := -n 3 $(BY_FILE)
 COMPUTING := -n auto --maxprocesses 4 $(BY_FILE)
 HOUSE := tests/house
 LONG := tests/laws tests/load tests/sim tests/lab tests/fuzz tests/examples tests/cli/laboratory tests/guest/libraries
+SHARES = $(BIN)/python -m scripts.shares -rfEs --ignore tests/live $(HOUSE:%=--ignore %) $(LONG:%=--ignore %) --durations=5
 CODE := $(wildcard attacca tests examples bench scripts)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Hooks are for wheels, and want much installed before.
 export HATCH_BUILD_NO_HOOKS := true
 unexport PYTHONDONTWRITEBYTECODE  # tests are compiled once, and not for every run
 
-.PHONY: help run test check pure long live heart fuzz chaos registry languages swarm bench lab fmt docs compile clean
+.PHONY: help run test check pure laws long live heart fuzz chaos registry languages swarm bench lab fmt docs compile clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,13 +47,16 @@ check: $(VENV)/.dev ## Format, lint, types, import contracts, rules of the house
 	$(BIN)/pytest $(HOUSE)
 
 pure: $(VENV)/.dev ## The tests that need no process, socket or clock; WEIGH=--weigh: none of them may do too much
-	$(BIN)/python -m scripts.shares -rfEs $(WEIGH) --ignore tests/live $(HOUSE:%=--ignore %) $(LONG:%=--ignore %) --durations=5
+	$(SHARES) $(WEIGH) -m 'not hypothesis'
 
 long live: export HYPOTHESIS_PROFILE ?= many
 
 long: $(VENV)/.dev ## Pure tests that take a while: laws over many cases and runs, traces, figures, the examples
 	$(BIN)/pytest -rfEs $(COMPUTING) $(LONG) $(LEAVE_OUT:%=--ignore %) --durations=5
-	$(BIN)/python -m scripts.shares -rfEs -m hypothesis --ignore tests/live $(HOUSE:%=--ignore %) $(LONG:%=--ignore %) --durations=5
+	$(SHARES) -m hypothesis
+
+laws: $(VENV)/.dev ## Of the pure tests those that draw their cases, a handful each; `make long` draws a hundred
+	$(SHARES) -m hypothesis
 
 live: $(VENV)/.dev ## The tests that start real processes and servers
 	timeout --foreground --signal=INT --kill-after=30 $(LIVE_TIMEOUT_S) $(BIN)/pytest -rfEs $(WAITING) tests/live --durations=15

@@ -22,7 +22,10 @@ FRUGAL = [
     "--capture=sys",  # no process is started that would write to a descriptor
     "-Wignore:Module already imported:pytest.PytestAssertRewriteWarning",  # of libraries in COMMON
     "-pno:cacheprovider",  # the last to end would write what failed, and nothing of the others
-    *(f"-pno:{unused}" for unused in ("doctest", "junitxml", "legacypath", "pastebin", "setuponly", "setupplan")),
+    *(
+        f"-pno:{unused}"
+        for unused in ("doctest", "junitxml", "legacypath", "logging", "pastebin", "setuponly", "setupplan")
+    ),
     *(f"-pno:{unused}" for unused in ("subtests", "unittest", "xdist", "xdist.looponfail", "pytest_cov")),
 ]
 COMMON = [  # a third of all imports, and what Litestar asks for when the first application is made
@@ -30,12 +33,16 @@ COMMON = [  # a third of all imports, and what Litestar asks for when the first 
     *("attacca.guest.load", "attacca.guest.serve", "cryptography.hazmat.primitives.ciphers.aead"),
 ]
 LAW = 150  # bytes of other tests that take as long as one @given
+LAWS = "hypothesis"  # the mark of those that draw their cases
 MOST = 8  # processes: each takes a while to start
+ROUNDS = 6  # of dealing pieces out: what lies far apart in the tree takes far from the same time a byte
 NOTHING = 5  # pytest found none to run, which is right where another process did
 
 
-def weight(text: bytes) -> int:
-    return len(text) + LAW * text.count(b"@given")
+def weight(text: bytes, marks: str = "") -> int:
+    """Of a file of tests of which those with these marks are run."""
+    laws = LAW * text.count(b"@given")
+    return {LAWS: laws, f"not {LAWS}": len(text)}.get(marks, len(text) + laws)
 
 
 def cut(sizes: Sequence[int], pieces: int) -> list[slice]:
@@ -46,6 +53,15 @@ def cut(sizes: Sequence[int], pieces: int) -> list[slice]:
             begins.append(index)
         before += size
     return [slice(*ends) for ends in zip(begins, [*begins[1:], len(sizes)], strict=True)]
+
+
+def deal(files: Sequence[str], sizes: Sequence[int], processes: int) -> list[list[str]]:
+    """The files of each process: pieces are dealt out to and fro."""
+    shares: list[list[str]] = [[] for _ in range(processes)]
+    for index, piece in enumerate(cut(sizes, processes * ROUNDS)):
+        dealt, place = divmod(index, processes)
+        shares[place if dealt % 2 == 0 else processes - 1 - place] += files[piece]
+    return [share for share in shares if share]
 
 
 def begin(arguments: Sequence[str], out: int | None) -> int:
@@ -82,19 +98,21 @@ def run(shares: Sequence[Sequence[str]]) -> set[int]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m scripts.shares", description=__doc__, allow_abbrev=False)
+    parser.add_argument("-m", dest="marks", default="", help="as pytest has it: which tests, by their marks")
     parser.add_argument("--ignore", type=Path, action="append", default=[], help="as pytest has it, and all else too")
     known, options = parser.parse_known_args()
     files = [
         path for path in sorted(Path("tests").rglob("test_*.py")) if not any(map(path.is_relative_to, known.ignore))
     ]
-    pieces = cut([weight(path.read_bytes()) for path in files], min(len(os.sched_getaffinity(0)), MOST))
+    sizes = [weight(path.read_bytes(), known.marks) for path in files]
+    shares = deal([str(path) for path in files], sizes, min(len(os.sched_getaffinity(0)), MOST))
     seed = f"--hypothesis-seed={int.from_bytes(os.urandom(4))}"  # by which what failed is had again, without a database
     gc.disable()  # while what stays is imported
     for name in COMMON:
         import_module(name)
     gc.freeze()
     gc.enable()
-    codes = run([[*FRUGAL, seed, *options, *map(str, files[piece])] for piece in pieces])
+    codes = run([[*FRUGAL, seed, "-m", known.marks, *options, *share] for share in shares])
     if codes - {0, NOTHING}:  # or below 0: ended by a signal
         print(f"Laws were tried with {seed}.")
         return 1

@@ -5,6 +5,7 @@ import cProfile
 import gc
 import inspect
 import itertools
+import logging
 import os
 import shutil
 import sys
@@ -14,17 +15,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import settings
 from hypothesis.internal.conjecture import providers
 
 from attacca.cores import are_compiled
+from tests.logged import Logged
 
 # Laws are tried on a handful of cases while somebody waits, on many by `make long`. No deadlines: machines are noisy.
 settings.register_profile("quick", max_examples=3, deadline=None)
 settings.register_profile("many", max_examples=100, deadline=None)
 settings.register_profile("thorough", max_examples=2000, deadline=None)
-settings.register_profile("weighed", max_examples=5, deadline=None, derandomize=True)
 PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "quick")
 settings.load_profile(PROFILE)
 
@@ -142,6 +142,14 @@ def written() -> Iterator[Path]:
 
 
 @pytest.fixture
+def logged() -> Iterator[Logged]:
+    heard = Logged()
+    logging.getLogger().addHandler(heard)
+    yield heard
+    logging.getLogger().removeHandler(heard)
+
+
+@pytest.fixture
 def tmp_path(request: pytest.FixtureRequest) -> Path:
     """A pure test's own directory. A live one's is pytest's, on the disk: making and removing those takes a while."""
     if request.node.get_closest_marker("live"):
@@ -155,17 +163,6 @@ def tmp_path(request: pytest.FixtureRequest) -> Path:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--weigh", action="store_true", help=f"fail tests that make more than {MOST_CALLS:,} calls")
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    if config.getoption("weigh"):
-        settings.load_profile("weighed")  # the same cases each time
-
-
-@settings(max_examples=1)
-@given(st.text())
-def _tables_of_characters(_: str) -> None:
-    """Hypothesis makes them once, in two million calls, and keeps them on the disk."""
 
 
 @pytest.hookimpl(wrapper=True)
@@ -202,10 +199,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.heart)
 
 
-def pytest_collection_finish(session: pytest.Session) -> None:
+def pytest_collection_finish() -> None:
     """What was imported and collected stays: it need not be walked again and again, nor now."""
-    if session.config.getoption("weigh"):
-        _tables_of_characters()
     gc.freeze()
 
 

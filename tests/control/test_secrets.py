@@ -15,6 +15,7 @@ from attacca.io.vault.memory import MemoryVault
 from attacca.kernel.clock import ManualClock
 from attacca.model.function import SECRET_KB, Settings
 from tests.cases import each
+from tests.logged import Logged
 
 
 def story(play: Callable[[Secrets, MemoryStore], Awaitable[None]]) -> None:
@@ -116,14 +117,14 @@ def test_no_key_is_made_for_secrets_that_have_had_one() -> None:
     story(play)
 
 
-def test_a_control_without_their_key_says_so_before_it_is_to_lead(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_control_without_their_key_says_so_before_it_is_to_lead(logged: Logged) -> None:
     async def play(secrets: Secrets, store: MemoryStore) -> None:
         await secrets.set("A", b"one")
         secrets.tell_sealed()
-        assert caplog.messages == []
+        assert logged.messages == []
         other = Secrets(store, MemoryVault(), ManualClock())
         await other.open()
         other.tell_sealed()
-        assert "cannot start while this control leads: the secret A cannot be opened" in caplog.messages[0]
+        assert "cannot start while this control leads: the secret A cannot be opened" in logged.messages[0]
 
     story(play)

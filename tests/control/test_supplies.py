@@ -4,8 +4,6 @@ import asyncio
 import logging
 from pathlib import Path
 
-import pytest
-
 from attacca.control.deploy.state import StateDir
 from attacca.control.secrets import Secrets
 from attacca.control.supplies import Supplies
@@ -13,9 +11,10 @@ from attacca.io.store.memory import MemoryStore
 from attacca.io.vault.memory import MemoryVault
 from attacca.kernel.clock import ManualClock
 from attacca.model.supplies import AskPiece, AskSecrets, Piece
+from tests.logged import Logged
 
 
-def test_a_worker_is_told_no_more_than_it_needs(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_worker_is_told_no_more_than_it_needs(tmp_path: Path, logged: Logged) -> None:
     async def main() -> None:
         secrets = Secrets(MemoryStore(ManualClock()), MemoryVault(), ManualClock())
         for name in ("KEY", "OTHER"):
@@ -32,9 +31,9 @@ def test_a_worker_is_told_no_more_than_it_needs(tmp_path: Path, caplog: pytest.L
             ("w1", {"KEY": b"key"}), ("w1", {"KEY": b"key"}), ("w2", {"KEY": b"key", "OTHER": b"other"}), ("w3", {}),
         ]  # fmt: skip
 
-    with caplog.at_level(logging.INFO):
+    with logged.at_level(logging.INFO):
         asyncio.run(main())
-    said = [one.message for one in caplog.records]
+    said = [one.message for one in logged.records]
     assert said.count("worker 'w1' is given the secrets KEY") == 1, "once for each worker"
     assert "worker 'w2' is given the secrets KEY, OTHER" in said
     assert "worker 'w1' has asked for the secret OTHER, which nothing there is given" in said

@@ -1,7 +1,5 @@
 import asyncio
 
-import pytest
-
 from attacca.errors import NotFound, QueueFull
 from attacca.gateway.config import GatewayConfig
 from attacca.gateway.driver import Gateway
@@ -37,6 +35,7 @@ from attacca.model.messages import (
     WorkerJoined,
 )
 from tests.gateway.play import WARM, Waiter, gateway, revision, view
+from tests.logged import Logged
 
 BODY = Request(b"{}")
 
@@ -213,7 +212,7 @@ def test_a_start_that_comes_back_inside_the_dispatch_is_no_waiting() -> None:
     asyncio.run(story())
 
 
-def test_a_silent_worker_is_left_out_and_what_it_had_is_sent_again_or_fails(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_silent_worker_is_left_out_and_what_it_had_is_sent_again_or_fails(logged: Logged) -> None:
     async def story() -> None:
         clock = ManualClock()
         ids, chance = Ids(Streams(1).stream("ids")), Streams(1).stream("balancing")
@@ -244,7 +243,7 @@ def test_a_silent_worker_is_left_out_and_what_it_had_is_sent_again_or_fails(capl
         made.close()
 
     asyncio.run(story())
-    assert [record.getMessage() for record in caplog.records] == [
+    assert [record.message for record in logged.records] == [
         f"worker '{name}' was not heard of for 2.0 s: what it had is given to others" for name in "abc"
     ]
 

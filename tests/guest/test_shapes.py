@@ -8,6 +8,7 @@ import pytest
 
 from tests.cases import each
 from tests.guest.written import look, refusal
+from tests.logged import Logged
 
 V1, V2, HTTP, PLAIN = "api-gateway-v1", "api-gateway-v2", "http", "plain"
 STATUS = 'return {"statusCode": 200, "body": "{}"}'
@@ -212,7 +213,7 @@ def test_who_reads_the_watchdogs_variables_is_told_of_the_request(tmp_path: Path
     assert look(tmp_path, code, event="http")[2:4] == ("text", HTTP)
 
 
-def test_nuclio_has_the_context_first(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_nuclio_has_the_context_first(tmp_path: Path, logged: Logged) -> None:
     code = """
         def handler(context, event):
             context.logger.warning("one")
@@ -224,7 +225,7 @@ def test_nuclio_has_the_context_first(tmp_path: Path, caplog: pytest.LogCaptureF
     assert (loaded.signature, loaded.event) == ("event_context", HTTP)
     answer = {"statusCode": 201, "headers": {"content-type": "text/plain"}, "body": "it"}
     assert loaded.call(SimpleNamespace(body="it"), SimpleNamespace(name="context")) == (answer, "context")
-    assert caplog.messages == ["one", "two item=3", "three item 3"]
+    assert logged.messages == ["one", "two item=3", "three item 3"]
 
 
 def test_an_expression_may_be_as_deep_as_python_takes(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ def write(folder: Path, files: dict[str, str]) -> Path:
 
 @contextmanager
 def imports_from(here: Path, bundle: Path | None) -> Iterator[None]:
-    paths, modules = list(sys.path), set(sys.modules)
+    paths, modules, finders = list(sys.path), set(sys.modules), set(sys.path_importer_cache)
     brought = {path.stem for path in bundle.iterdir()} if bundle else set()
     names = modules.intersection(COMMON)
     if brought:
@@ -40,7 +40,7 @@ def imports_from(here: Path, bundle: Path | None) -> Iterator[None]:
             if str(getattr(sys.modules[name], "__file__", None) or here).startswith(folder):
                 del sys.modules[name]
         sys.modules.update(stands_aside)
-        for path in [path for path in sys.path_importer_cache if path.startswith(folder)]:
+        for path in sys.path_importer_cache.keys() - finders:
             del sys.path_importer_cache[path]
 
 

@@ -2,7 +2,6 @@ import asyncio
 from pathlib import Path
 
 import msgspec
-import pytest
 
 from attacca.kernel.clock import ManualClock
 from attacca.model.events import Samples
@@ -13,6 +12,7 @@ from attacca.workflow.core.identities import of_instance
 from attacca.workflow.core.state import ComponentState, DomainState, InstanceState, NodeState
 from attacca.workflow.dataset import CAPABILITIES, COLUMNS, HEALTH, MAPPING, Dataset, DatasetConfig, changed, line
 from attacca.workflow.mirror import keys
+from tests.logged import Logged
 
 LOAD = MachineLoad(cpu_share=0.5, load_1m=2.0, memory_free_mb=10, disk_free_mb=20, received_mb_s=0.5, sent_mb_s=0.25)
 NODE = NodeState(
@@ -88,7 +88,7 @@ def test_five_files_are_written_and_gone_on_with(tmp_path: Path) -> None:
     assert len(list((tmp_path / "new").iterdir())) == len(COLUMNS)
 
 
-def test_a_domain_goes_on_without_them(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_domain_goes_on_without_them(tmp_path: Path, logged: Logged) -> None:
     (tmp_path / "new").write_text("a file where the directory is to be")
     assert written(tmp_path, append=True).rows == 0
-    assert "no data sets are written any more" in caplog.text
+    assert "no data sets are written any more" in "\n".join(logged.messages)

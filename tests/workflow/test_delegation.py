@@ -4,12 +4,11 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-import pytest
-
 from attacca.errors import BadRequest, Conflict
 from attacca.workflow.core.intents import Cordon, Intent, Migrate, Uncordon
 from attacca.workflow.core.state import Counts
 from attacca.workflow.delegation import LOGGED_MOST, Delegation
+from tests.logged import Logged
 from tests.workflow.core.stage import Node, Stage, function
 
 
@@ -101,16 +100,16 @@ def test_what_the_core_refuses_after_all_is_refused() -> None:
     play(story)
 
 
-def test_of_many_that_are_refused_the_log_has_a_few(caplog: pytest.LogCaptureFixture) -> None:
+def test_of_many_that_are_refused_the_log_has_a_few(logged: Logged) -> None:
     async def story(house: House) -> None:
         house.delegation.refuse([BadRequest(f"no {number}", "try") for number in range(LOGGED_MOST + 90)])
         assert house.delegation.counts == Counts(0, 0, LOGGED_MOST + 90, {"malformed": LOGGED_MOST + 90})
 
-    with caplog.at_level(logging.WARNING):
+    with logged.at_level(logging.WARNING):
         play(story)
-    assert len(caplog.records) == LOGGED_MOST + 1
-    assert caplog.messages[0] == "an intent is refused: no 0 (try)"
-    assert caplog.messages[-1] == "and 90 more are refused"
+    assert len(logged.records) == LOGGED_MOST + 1
+    assert logged.messages[0] == "an intent is refused: no 0 (try)"
+    assert logged.messages[-1] == "and 90 more are refused"
 
 
 def test_who_listens_hears_all_and_then_what_changes_until_the_end() -> None:

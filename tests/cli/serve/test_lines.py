@@ -5,11 +5,10 @@ import json
 import logging
 from collections.abc import Callable
 
-import pytest
-
 from attacca.cli.serve.lines import STORY, Lines, tell, teller, watch, watcher
 from attacca.model.endpoints import StopSandbox
 from attacca.model.invocation import Call, Start, Timing
+from tests.logged import Logged
 
 CALL = Call(
     id="g-1", function="hello", revision=1, at=1.0, status=200, outcome="ok", start=Start.WARM, why="", sandbox="s1",
@@ -69,10 +68,10 @@ def test_a_traceback_is_in_its_line() -> None:
     assert "ValueError: no" in said(fail, is_json=False)
 
 
-def test_nothing_is_told_where_nobody_reads(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.WARNING, "attacca.story"):
+def test_nothing_is_told_where_nobody_reads(logged: Logged) -> None:
+    with logged.at_level(logging.WARNING, "attacca.story"):
         assert (teller(), watcher()) == (None, None)
-    with caplog.at_level(logging.INFO, "attacca.story"):
+    with logged.at_level(logging.INFO, "attacca.story"):
         assert (teller(), watcher()) == (tell, watch)
     assert repr(Lines(str, is_json=True)) == "<Lines JSON>"
     assert repr(Lines(str, is_json=False)) == "<Lines text>"

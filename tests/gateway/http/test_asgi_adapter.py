@@ -10,6 +10,7 @@ import pytest
 from attacca.gateway.http.asgi_adapter import BUFFER, AsgiApp, Message, Receive, Scope, Send
 from tests.gateway.http.stage import HERE, PEER, Line, Stage, error
 from tests.gateway.wire import CHUNKED, chunk, get, post
+from tests.logged import Logged
 
 
 async def start(send: Send, *headers: tuple[bytes, bytes], status: int = 200) -> None:
@@ -126,16 +127,14 @@ def raises(*steps: Callable[[Send], Any]) -> AsgiApp:
 @pytest.mark.parametrize(
     ("steps", "status"), [((), 500), ((start,), 500), ((lambda send: start(send, (b"a b", b"")),), 500), ((body,), 500)]
 )
-def test_a_bug_is_answered(
-    steps: tuple[Callable[[Send], Any], ...], status: int, caplog: pytest.LogCaptureFixture
-) -> None:
-    with caplog.at_level(logging.CRITICAL):
+def test_a_bug_is_answered(steps: tuple[Callable[[Send], Any], ...], status: int, logged: Logged) -> None:
+    with logged.at_level(logging.CRITICAL):
         _, line = stage(raises(*steps))
         assert error(line.ask(get("/api/x"))) == (status, "internal")
 
 
-def test_a_bug_behind_the_answer_or_in_the_middle_of_it(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.CRITICAL):
+def test_a_bug_behind_the_answer_or_in_the_middle_of_it(logged: Logged) -> None:
+    with logged.at_level(logging.CRITICAL):
         _, line = stage(raises(start, body))
         assert line.ask(get("/api/x")).status == 200
         assert not line.has_ended

@@ -1,12 +1,11 @@
 from functools import partial
 
-import pytest
-
 from attacca.errors import PayloadTooLarge
 from attacca.io.wire.conformance import LEFT, RIGHT, Recorder, Word
 from attacca.io.wire.memory import join
 from attacca.io.wire.peers import Peers
 from attacca.io.wire.types import Hello
+from tests.logged import Logged
 
 
 class Driver:
@@ -60,7 +59,7 @@ def test_who_comes_anew_has_left_first() -> None:
     assert (old.numbers, old.ends, new.numbers) == ([], ["the peer closed it: it came anew"], [2])
 
 
-def test_what_is_too_large_for_a_link_is_left_out_and_logged(caplog: pytest.LogCaptureFixture) -> None:
+def test_what_is_too_large_for_a_link_is_left_out_and_logged(logged: Logged) -> None:
     class Narrow:
         def send(self, message: Word) -> None:
             raise PayloadTooLarge("1 byte too many", "send less")
@@ -73,7 +72,7 @@ def test_what_is_too_large_for_a_link_is_left_out_and_logged(caplog: pytest.LogC
     peers = bound(Driver())
     peers.opened(Narrow(), RIGHT)
     peers.send("right", Word(7))
-    assert caplog.messages == ["not sent to right: 1 byte too many"]
+    assert logged.messages == ["not sent to right: 1 byte too many"]
 
 
 def test_a_slow_peer_is_told_by_name() -> None:

@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 
 import msgspec
-import pytest
 
 from attacca.errors import BadRequest
 from attacca.kernel.clock import ManualClock
@@ -17,6 +16,7 @@ from attacca.workflow.core.state import DomainState
 from attacca.workflow.mirror.config import MirrorConfig
 from attacca.workflow.mirror.driver import Mirror
 from attacca.workflow.mirror.memory import MemoryGlass, Value
+from tests.logged import Logged
 from tests.workflow.mirror.test_keys import PID, STATE, F
 
 KEY = f"instance:{F}"
@@ -62,7 +62,7 @@ def play(story: Callable[[House], Awaitable[None]]) -> None:
     asyncio.run(main())
 
 
-def test_it_is_whole_again_after_the_database_was_gone(caplog: pytest.LogCaptureFixture) -> None:
+def test_it_is_whole_again_after_the_database_was_gone(logged: Logged) -> None:
     async def story(house: House) -> None:
         await house.look()
         house.glass.is_gone = True
@@ -86,9 +86,9 @@ def test_it_is_whole_again_after_the_database_was_gone(caplog: pytest.LogCapture
             f"performance:{PID}:a_b": {"2:text": 2.0},
         }, "what was measured meanwhile"
 
-    with caplog.at_level(logging.WARNING):
+    with logged.at_level(logging.WARNING):
         play(story)
-    assert [record.message[:30] for record in caplog.records] == [
+    assert [record.message[:30] for record in logged.records] == [
         "the mirror is not kept: the da", "the mirror is kept again",
     ]  # fmt: skip
 

@@ -55,7 +55,7 @@ def script(stage: Stage) -> None:
         stage.ask(name, callback="https://x.example/" if name in "cd" else "")
         stage.go(0.01)
     stage.ask("key", **keyed("k"))
-    stage.go(30)
+    stage.go(9)
 
 
 FUNCTION = revision("f", async_=AsyncSettings(at_once=2, backoff_s=0.5))
@@ -76,7 +76,7 @@ def test_a_crash_between_any_two_steps_loses_nothing_that_was_accepted() -> None
         accepted = [said[1] for said in first.said if said[0] == "accepted"]
         second = Stage(FUNCTION, book=first.book, clock=first.clock)
         second.behave = first.behave
-        second.go(40)
+        second.go(12)
         for name in accepted:
             record = first.book.records[name]
             assert record.call.state.value == "done", f"{name} after {crashes}"
