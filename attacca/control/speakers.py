@@ -25,6 +25,7 @@ from attacca.model.federation import (
     WorkflowRefused,
 )
 from attacca.model.journals import AskCall, AskMinding, AsyncTold, CallTold
+from attacca.model.looks import LoadsTold
 from attacca.model.messages import (
     AskCatalogue,
     CallsTold,
@@ -79,6 +80,7 @@ SPEAKERS: Final[dict[str, dict[type, Name | None]]] = {  # by plane; of what is 
         AskPiece: None,
         AskSecrets: None,
         Checked: None,
+        LoadsTold: None,
         Viewed: None,
         Logged: None,
     },

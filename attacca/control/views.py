@@ -10,6 +10,7 @@ from attacca.kernel.clock import Clock
 from attacca.model.async_call import AsyncCall, State
 from attacca.model.invocation import Call, Failed
 from attacca.model.journals import AskAsync, AskCall, AsyncTold, CallTold, CallVerb
+from attacca.model.looks import AskLoads, LoadsTold
 from attacca.model.messages import (
     AskCalls,
     AskStory,
@@ -18,14 +19,14 @@ from attacca.model.messages import (
     StoryTold,
     Viewed,
 )
-from attacca.model.sandbox import WorkerView
+from attacca.model.sandbox import LoadSeen, WorkerView
 from attacca.model.story import Moment, Recent
 
 PATIENCE_S = 2.0  # one that is stopped, or cut off, has nothing to show
 SILENT = Failed(StateUnavailable.code, "a gateway that may have the call does not answer", "attacca status")
 
-Question = AskView | AskStory | AskCalls | AskAsync | AskCall
-Told = Viewed | StoryTold | CallsTold | AsyncTold | CallTold
+Question = AskView | AskStory | AskLoads | AskCalls | AskAsync | AskCall
+Told = Viewed | StoryTold | LoadsTold | CallsTold | AsyncTold | CallTold
 
 
 class Views:
@@ -51,6 +52,20 @@ class Views:
     async def workers(self) -> list[WorkerView]:
         answers = await asyncio.gather(*[self._ask(worker, AskView) for worker in self._workers])
         return [answer.view for answer in answers if isinstance(answer, Viewed)]
+
+    async def loads(self, worker: str) -> tuple[LoadSeen, ...]:
+        """How busy its machine has been in the last minute, the oldest first.
+
+        Raises:
+            NotFound: there is no such worker, or it says nothing.
+        """
+        known = worker in list(self._workers)
+        answer = await self._ask(worker, AskLoads) if known else None
+        if not isinstance(answer, LoadsTold):
+            raise NotFound(
+                f"no worker {worker!r} {'answers' if known else 'has joined'}", "attacca status has those there are"
+            )
+        return answer.loads
 
     async def story(self, subject: str) -> list[Moment]:
         """What the planes have seen lately of an invocation or a sandbox, in the order of time."""

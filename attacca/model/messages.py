@@ -13,6 +13,7 @@ from attacca.model.federation import FromDomain, ToDomain
 from attacca.model.function import Revision
 from attacca.model.invocation import Call, Failed, Invocation, Outcome, Start, Timing
 from attacca.model.journals import AskAsync, AskCall, AskMinding, AsyncTold, CallTold, MindingTold
+from attacca.model.looks import AskLoads, LoadsTold
 from attacca.model.machine import Machine
 from attacca.model.sandbox import Capacity, WorkerView
 from attacca.model.story import Moment
@@ -359,7 +360,18 @@ class WorkerLeft(msgspec.Struct, frozen=True, tag=True):
 
 Announced = Catalogue | Deployed | Deleted
 FromControl = (
-    Announced | Prewarm | Evict | Cordon | Check | AskHeld | AskView | AskStory | Order | OfInstances | Faraway
+    Announced
+    | Prewarm
+    | Evict
+    | Cordon
+    | Check
+    | AskHeld
+    | AskView
+    | AskStory
+    | AskLoads
+    | Order
+    | OfInstances
+    | Faraway
 )
 ToGateway = (
     Announced | Members | Access | AskCalls | AskStory | AskAsync | AskCall | CallTold | MindingTold | Published | Doors
@@ -372,7 +384,7 @@ Supplied = Piece | SecretsTold | SecretChanged | Access
 Said = Leads | FromControl | ToGateway | Supplied | ToDomain  # by control
 ToControl = (
     AskPiece | AskSecrets | Checked | Held | Viewed | Logged | WorkerJoined | Heartbeat | OfGateway | Reported
-    | InstancesSaid | FromDomain | Carried | Torn
+    | InstancesSaid | FromDomain | Carried | Torn | LoadsTold
 )  # fmt: skip
 ToWorker = Dispatch | Body | Withdraw | Flow | WatchIdle | FunctionReplied
 FromWorker = (

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from attacca.model.monitor import DiskRates, NetworkRates, Pressure, SandboxUse
 from attacca.model.resources import Resources
 
 
@@ -16,6 +17,7 @@ class SandboxView(msgspec.Struct, frozen=True, kw_only=True):
     served: int
     age_s: float
     idle_s: float
+    use: SandboxUse | None = None  # None: nobody measures it, or it was not looked at yet
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,6 +82,24 @@ class MachineLoad(msgspec.Struct, frozen=True, kw_only=True):
     received_mb_s: float
     sent_mb_s: float
     counts: MachineCounts | None = None
+    user_share: float = 0.0  # of all processors, likewise the next three; `cpu_share` is all but the wait
+    system_share: float = 0.0
+    wait_share: float = 0.0  # idle, while something waited for a disk
+    stolen_share: float = 0.0  # by other machines on the same processors
+    memory_mb: int = 0  # all that the machine has; 0: it is not said
+    swap_used_mb: int = 0
+    pressure: Pressure | None = None  # None: this kernel does not say
+    disks: tuple[DiskRates, ...] = ()
+    networks: tuple[NetworkRates, ...] = ()
+    mhz: float = 0.0  # of the fastest processor; 0: the machine does not say, likewise the next
+    celsius: float = 0.0  # of the hottest sensor
+
+
+class LoadSeen(msgspec.Struct, frozen=True, kw_only=True):
+    """How busy a machine was, a while ago."""
+
+    ago_s: float
+    load: MachineLoad
 
 
 class WorkerView(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ from attacca.kernel.drive import Drive, LoopTimer, report_refused
 from attacca.kernel.rand import Streams
 from attacca.model.events import BetweenInstances, Carried, EventKind, Reached, Torn
 from attacca.model.invocation import Failed
+from attacca.model.looks import AskLoads
 from attacca.model.membership import HEARTBEAT_S
 from attacca.model.messages import (
     AskHeld,
@@ -40,7 +41,7 @@ from attacca.model.messages import (
     Withdraw,
     WorkerJoined,
 )
-from attacca.model.sandbox import MachineLoad, WorkerView
+from attacca.model.sandbox import WorkerView
 from attacca.model.story import Moment, Recent, Tell, aloud
 from attacca.worker.awake import Awake
 from attacca.worker.body_buffer import BodyBuffer
@@ -71,6 +72,7 @@ from attacca.worker.core.vigil import Vigil
 from attacca.worker.core.ways import is_far
 from attacca.worker.far import Far
 from attacca.worker.making import made
+from attacca.worker.measuring import Measuring
 from attacca.worker.runtime.types import Runtime
 
 STOPPED = Failed("draining", "the worker stopped before the invocation had ended", "try again when it is up")
@@ -88,11 +90,11 @@ class Worker:
         send: Callable[[str, FromWorker | ToControl], None],
         log: Callable[[Logged], None],
         load_per_core: Callable[[], float] | None = None,
-        measure: Callable[[float], MachineLoad] | None = None,
+        measuring: Measuring | None = None,
         tell: Tell | None = None,
     ) -> None:
         """`send` takes the name of a peer and what it is told. `load_per_core` reads the machine's 1-minute load
-        average, if the concurrency policy wants to know it; `measure` how busy the machine is, with each heartbeat.
+        average, if the concurrency policy wants to know it; `measuring` how busy the machine is, with each heartbeat.
         `tell` is told what the core has seen.
 
         Raises:
@@ -122,7 +124,7 @@ class Worker:
         self._awake = Awake(Vigil(config.poll_us / 1e6), clock.now) if config.poll_us else None
         self._peers: list[str] = []
         self._is_cordoned = False
-        self._measure_machine, self._load = measure, None if measure is None else measure(clock.now())
+        self._measuring = measuring or Measuring()
         self._apart: set[str] = set()  # of them, those that wait to hear that it knows what they announce
         self._is_closed = False
         self.around: Roads = NoRoads()
@@ -141,6 +143,7 @@ class Worker:
         """
         await self._runtime.open(self._report)
         self._drive.wind()
+        self._measuring.look(self._clock.now())
         view.samples(self.core, self._clock.now(), self._clock.wall())  # what time it is
         self._later("beat", HEARTBEAT_S, self._beat)
         if self._measure_s is not None:
@@ -216,7 +219,7 @@ class Worker:
             case Cordon():
                 self._is_cordoned = message.is_on
                 self._tell_peers()
-            case AskView() | AskHeld() | AskStory():
+            case AskView() | AskHeld() | AskStory() | AskLoads():
                 self._show(peer, message)
             case Carried() | Torn() | Reached():
                 self._far.hear(message)
@@ -233,7 +236,7 @@ class Worker:
         """There is a link to it, again."""
         self._feed(NeighbourJoined(worker))
 
-    def _show(self, peer: str, question: AskView | AskHeld | AskStory) -> None:
+    def _show(self, peer: str, question: AskView | AskHeld | AskStory | AskLoads) -> None:
         match question:
             case AskView():
                 self._send(peer, Viewed(question.id, self.view()))
@@ -241,13 +244,16 @@ class Worker:
                 self._send(peer, Held(question.id, self.config.name, view.held(self.core)))
             case AskStory():
                 self._send(peer, StoryTold(question.id, self._story(question.subject)))
+            case AskLoads():
+                self._send(peer, self._measuring.told(question, self._clock.now()))
 
     def view(self) -> WorkerView:
         return self._shown(view.of(self.core, self._clock.now()))
 
     def _shown(self, of_core: WorkerView | None = None) -> WorkerView:
         told = of_core or view.brief(self.core)
-        return msgspec.structs.replace(told, draining=told.draining or self._is_cordoned, load=self._load)
+        draining = told.draining or self._is_cordoned
+        return self._measuring.shown(msgspec.structs.replace(told, draining=draining))
 
     def _story(self, subject: str) -> tuple[Moment, ...]:
         return self._recent.tell(subject, self.config.name, self._clock.wall() - self._clock.now())
@@ -368,8 +374,7 @@ class Worker:
 
     def _beat(self) -> None:
         self._later("beat", HEARTBEAT_S, self._beat)
-        if self._measure_machine is not None:
-            self._load = self._measure_machine(self._clock.now())
+        self._measuring.look(self._clock.now())
         self._tell_peers()
         self._tell_samples()
 

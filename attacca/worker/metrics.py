@@ -8,10 +8,27 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from attacca.model.sandbox import WorkerView
+from attacca.model.sandbox import MachineLoad, WorkerView
 from attacca.worker.core.telemetry import BOUNDS, Histogram, Telemetry
 
 NAME = "faas_name"
+DISK = {
+    "read_mb_s": "Read from a disk",
+    "written_mb_s": "Written to a disk",
+    "reads_s": "Reads of a disk that ended",
+    "writes_s": "Writes of a disk that ended",
+    "wait_ms": "Of a request to a disk, on average",
+    "queue": "Requests that a disk had, on average",
+    "busy_share": "Of the time that a disk had something to do",
+}
+NETWORK = {
+    "received_mb_s": "Received by a network device",
+    "sent_mb_s": "Sent by a network device",
+    "received_packets_s": "Packets that it received",
+    "sent_packets_s": "Packets that it sent",
+    "errors_s": "Packets with errors, both ways",
+    "dropped_s": "Packets that it dropped, both ways",
+}
 
 
 def render(view: WorkerView, telemetry: Telemetry | None = None) -> bytes:
@@ -43,12 +60,12 @@ class _Page(Collector):
         idle = sorted((one.function, one.idle) for one in view.functions)
         yield _each("attacca_worker_idle", "Idle sandboxes of a function", NAME, idle)
         if load is not None:
-            yield _gauge("attacca_machine_cpu_share", "Of all processors, since the time before", load.cpu_share)
-            yield _gauge("attacca_machine_load_1m", "Load average of a minute", load.load_1m)
-            yield _gauge("attacca_machine_memory_free_mb", "What the machine can still give", load.memory_free_mb)
-            yield _gauge("attacca_machine_disk_free_mb", "On the disk of the state", load.disk_free_mb)
-            yield _gauge("attacca_machine_received_mb_s", "From the network", load.received_mb_s)
-            yield _gauge("attacca_machine_sent_mb_s", "To the network", load.sent_mb_s)
+            yield from _of_machine(load)
+        used = [(one, one.use) for one in view.sandboxes if one.use is not None]
+        memory = ((one.id, one.revision, use.memory_mb) for one, use in used)
+        yield _sandboxes("attacca_sandbox_memory_mb", "That its processes hold", memory)
+        cpu = ((one.id, one.revision, use.cpu_s) for one, use in used)
+        yield _sandboxes("attacca_sandbox_cpu_seconds", "Of processors, so far", cpu)
 
 
 class _OfInstances(Collector):
@@ -87,6 +104,42 @@ class _OfInstances(Collector):
 def _buckets(histogram: Histogram) -> tuple[list[tuple[str, float]], float]:
     bounds = [*map(str, BOUNDS), "+Inf"]
     return list(zip(bounds, accumulate(histogram.counts), strict=True)), histogram.sum
+
+
+def _of_machine(load: MachineLoad) -> Iterator[Metric]:
+    yield _gauge("attacca_machine_cpu_share", "Of all processors, since the time before", load.cpu_share)
+    modes = (("user", load.user_share), ("system", load.system_share), ("wait", load.wait_share))
+    yield _each("attacca_machine_cpu_mode_share", "Of all processors, by what they did", "mode", modes)
+    yield _gauge("attacca_machine_load_1m", "Load average of a minute", load.load_1m)
+    yield _gauge("attacca_machine_memory_mb", "That the machine has", load.memory_mb)
+    yield _gauge("attacca_machine_memory_free_mb", "What the machine can still give", load.memory_free_mb)
+    yield _gauge("attacca_machine_swap_used_mb", "Swapped out", load.swap_used_mb)
+    yield _gauge("attacca_machine_disk_free_mb", "On the disk of the state", load.disk_free_mb)
+    yield _gauge("attacca_machine_received_mb_s", "From the network", load.received_mb_s)
+    yield _gauge("attacca_machine_sent_mb_s", "To the network", load.sent_mb_s)
+    if load.pressure is not None:
+        of, text = load.pressure, "The share of ten seconds in which some, or all, waited for it"
+        family = GaugeMetricFamily("attacca_machine_pressure_share", text, labels=["resource", "kind"])
+        for resource, kind in (("cpu", "some"), ("memory", "some"), ("memory", "full"), ("io", "some"), ("io", "full")):
+            family.add_metric([resource, kind], getattr(of, f"{resource}_{kind}"))
+        yield family
+    for name, text in DISK.items():
+        values = [(one.name, float(getattr(one, name))) for one in load.disks]
+        yield _each(f"attacca_machine_disk_{name}", text, "device", values)
+    for name, text in NETWORK.items():
+        values = [(one.name, float(getattr(one, name))) for one in load.networks]
+        yield _each(f"attacca_machine_network_{name}", text, "device", values)
+    if load.mhz:
+        yield _gauge("attacca_machine_mhz", "Of the fastest processor", load.mhz)
+    if load.celsius:
+        yield _gauge("attacca_machine_celsius", "Of the hottest sensor", load.celsius)
+
+
+def _sandboxes(name: str, text: str, values: Iterable[tuple[str, str, float]]) -> Metric:
+    family = GaugeMetricFamily(name, text, labels=["sandbox", "revision"])
+    for sandbox, revision, value in values:
+        family.add_metric([sandbox, revision], value)
+    return family
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:

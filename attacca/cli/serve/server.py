@@ -63,6 +63,8 @@ from attacca.model.story import Moment
 from attacca.worker.driver import Worker
 from attacca.worker.host.load import Meter
 from attacca.worker.host.machine import found
+from attacca.worker.host.uses import Uses
+from attacca.worker.measuring import Measuring
 from attacca.worker.runtime.code_store import SharedCode
 from attacca.worker.runtime.container.runtime import ContainerRuntime
 from attacca.worker.runtime.process.runtime import ProcessRuntime
@@ -179,7 +181,7 @@ class Server:
             self._of_worker.send,
             lambda line: self._of_worker.send(CONTROL, line),
             self._load_per_core,
-            Meter(state.path).measure,
+            Measuring(Meter(state.path), Uses(self.runtime.common.processes)),
             tell,
         )
         self.worker.core.machine = found(config.worker, state.path, Classes(config.resources.classes).names())

@@ -35,6 +35,10 @@ DRAIN = """
 attacca worker drain w1  # then it can be ended, and nobody notices
 attacca worker drain w1 --wait 300
 """
+STATS = """
+attacca worker stats
+attacca worker stats w1 --json | jq '.w1[-1].load.pressure'
+"""
 CLEAN = """
 attacca worker clean
 """
@@ -137,6 +141,27 @@ def drain(
             raise Refused
         time.sleep(LOOK_S)  # noqa: TID251 - a person waits for it
     _tell(name, "has nothing to do any more, and can be ended", as_json=as_json)
+
+
+@app.command("stats", cls=VerbCommand, epilog=STATS)
+def stats(
+    name: Annotated[str, typer.Argument(metavar="[NAME]", help="Of this one alone.", show_default=False)] = "",
+    *,
+    url: Url = DEFAULT_URL,
+    token: Token = "",
+    as_json: Json = False,
+) -> None:
+    """Show how busy the machines of workers are, and have been in the last minute."""
+    from attacca.cli.screens.machines import lines
+    from attacca.client.http import Client, quoted
+
+    with Client(url, token) as client:
+        names = [name] if name else [view["name"] for view in client.json("GET", "/api/workers")]
+        loads = {one: client.json("GET", f"/api/workers/{quoted(one)}/loads") for one in names}
+    if as_json:
+        show_json(loads)
+    else:
+        sys.stdout.writelines(f"{line}\n" for one in names for line in lines(one, loads[one]))
 
 
 @app.command("clean", cls=VerbCommand, epilog=CLEAN)

@@ -8,6 +8,7 @@ from attacca.control.core.tokens import NAME
 from attacca.model.async_call import Kind, Posting, State
 from attacca.model.function import EventShape, Missed, Network, Scheduling, Settings, Signature
 from attacca.model.invocation import Call
+from attacca.model.monitor import SandboxUse
 from attacca.model.sandbox import FunctionView, MachineLoad
 from attacca.model.story import Moment
 
@@ -23,6 +24,7 @@ class SandboxRow(msgspec.Struct, frozen=True, kw_only=True):
     served: int
     age_s: float
     idle_s: float
+    use: SandboxUse | None = None  # of processors and memory; None: it is not known
 
 
 class WorkerRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,7 +18,7 @@ import attacca
 from attacca.control.core.progress import Progress
 from attacca.control.core.statistics import overall
 from attacca.control.driver import Control
-from attacca.control.http import async_routes, code_routes, scaling_routes
+from attacca.control.http import async_routes, code_routes, scaling_routes, worker_routes
 from attacca.control.http.api import (
     ClusterRow,
     CordonRequest,
@@ -254,6 +254,7 @@ HANDLERS = [
     prewarm_function, evict_function, read_logs, list_calls, explain, list_workers, show_cluster, cordon_worker,
     show_info, list_tokens, create_token, delete_token, list_secrets, set_secret, delete_secret,
     *async_routes.HANDLERS, *code_routes.HANDLERS, *scaling_routes.HANDLERS,
+    *worker_routes.HANDLERS,
 ]  # fmt: skip
 
 

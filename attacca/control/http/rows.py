@@ -133,6 +133,7 @@ def _sandbox_row(view: SandboxView) -> SandboxRow:
         served=view.served,
         age_s=view.age_s,
         idle_s=view.idle_s,
+        use=view.use,
     )
 
 

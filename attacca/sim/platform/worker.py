@@ -14,6 +14,7 @@ from attacca.load.workload.scenario import Scenario
 from attacca.model.endpoints import NotBegun, SandboxDown, Sandboxes, SandboxUp, SlotFree
 from attacca.model.events import Faraway
 from attacca.model.invocation import Start
+from attacca.model.looks import AskLoads
 from attacca.model.messages import (
     AskHeld,
     AskStory,
@@ -245,7 +246,7 @@ class SimulatedWorker:
             self.drive.feed(message)  # type: ignore[arg-type]
 
     def hear_control(self, message: FromControl) -> None:
-        assert not isinstance(message, AskHeld | AskStory | AskView | Cordon), "nobody watches"
+        assert not isinstance(message, AskHeld | AskLoads | AskStory | AskView | Cordon), "nobody watches"
         if self.is_up:
             assert not isinstance(message, Faraway), "there is no other domain"
             self.feed(Received(CONTROL, message) if isinstance(message, Asked) else message)

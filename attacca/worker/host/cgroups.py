@@ -41,6 +41,10 @@ class Group(Protocol):
     def processes(self) -> list[int]:
         """Who lives in it, groups inside it apart."""
 
+    def used(self) -> tuple[int, int | None]:
+        """Bytes that it holds, with pages of files that it read; and microseconds of processors, where that is counted
+        for it (None: nowhere)."""
+
     def is_removed(self) -> bool:
         """Remove it; False while something still lives in it."""
 
@@ -140,6 +144,9 @@ class GroupV1:
     def processes(self) -> list[int]:
         return _numbers(f"{self._home['pids']}/cgroup.procs")
 
+    def used(self) -> tuple[int, int | None]:
+        return sum(_numbers(f"{self._in['memory']}/memory.usage_in_bytes")), None
+
     def is_removed(self) -> bool:
         gone = [_remove_tree(path) for path in self._in.values()]
         return all(gone)
@@ -206,6 +213,9 @@ class GroupV2:
 
     def processes(self) -> list[int]:
         return _numbers(f"{self._home}/cgroup.procs")
+
+    def used(self) -> tuple[int, int | None]:
+        return sum(_numbers(f"{self._in}/memory.current")), _counter(f"{self._in}/cpu.stat", "usage_usec")
 
     def is_removed(self) -> bool:
         return _remove_tree(self._in)

@@ -36,6 +36,8 @@ from attacca.worker.core import view
 from attacca.worker.driver import Worker
 from attacca.worker.host.load import Meter
 from attacca.worker.host.machine import found
+from attacca.worker.host.uses import Uses
+from attacca.worker.measuring import Measuring
 from attacca.worker.runtime.code_cache import CodeCache
 from attacca.worker.runtime.container.runtime import ContainerRuntime
 from attacca.worker.runtime.fetching import Fetching
@@ -154,7 +156,7 @@ class WorkerPlane:
             peers.send,
             lambda line: peers.send(CONTROL, line),
             self._load_per_core,
-            Meter(directory).measure,
+            Measuring(Meter(directory), Uses(self.runtime.common.processes)),
             teller(),
         )
         self.worker.core.machine = found(self.worker.config, directory, Classes(config.resources.classes).names())

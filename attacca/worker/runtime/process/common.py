@@ -4,6 +4,7 @@ import os
 
 from attacca.worker.host.cgroups import Groups, open_groups, sweep
 from attacca.worker.host.seat import Seat, take_seat
+from attacca.worker.runtime.process.child_process import ChildProcess
 from attacca.worker.runtime.process.options import ProcessOptions
 from attacca.worker.runtime.process.users import Users
 from attacca.worker.runtime.process.weight import Weight
@@ -20,6 +21,7 @@ class Common:
         self.groups: Groups | None = None
         self._seat: Seat | None = None
         self._holders = 0
+        self._books: list[dict[str, ChildProcess]] = []
 
     def __repr__(self) -> str:
         return f"<Common to {self._holders}, {self.users}>"
@@ -42,6 +44,15 @@ class Common:
             self.groups.close()
             if self._seat is not None:
                 self._seat.leave()
+
+    def book(self) -> dict[str, ChildProcess]:
+        """A new one, for one of them to keep its processes in."""
+        self._books.append({})
+        return self._books[-1]
+
+    def processes(self) -> dict[str, ChildProcess]:
+        """Of all of them, by sandbox or template."""
+        return {name: process for book in self._books for name, process in book.items()}
 
     @property
     def seat(self) -> str:

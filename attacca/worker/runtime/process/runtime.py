@@ -57,7 +57,7 @@ class ProcessRuntime:
         self._isolate = options.isolation != "none"
         self._sandboxes: dict[str, SandboxProcess] = {}
         self._templates: dict[str, TemplateProcess] = {}
-        self._processes: dict[str, ChildProcess] = {}
+        self._processes = self.common.book()
         self._births: dict[int, str] = {}  # numbers of those whose end has not come, and their names
         self._count = itertools.count(1)
         largest = (options.max_response_mb << 20) + SLACK

@@ -65,5 +65,8 @@ class Place:
     def processes(self) -> list[int]:
         return list(self.living)
 
+    def used(self) -> tuple[int, int | None]:
+        return 0, None
+
     def is_removed(self) -> bool:
         return not self.living
