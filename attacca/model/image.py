@@ -5,6 +5,7 @@ and are read from its JSON as they are; Docker writes null for what is unset.
 """
 
 import re
+from enum import StrEnum
 
 import msgspec
 
@@ -12,6 +13,20 @@ from attacca.errors import BadFunction
 
 DIGEST = re.compile(r"[0-9a-f]{64}(?!\n)$")  # sha256 of the manifest
 PORT_MOST = 65_535
+CONTRACT = "attacca.contract"  # the label that says how the program wants to be asked
+EVENT_PROGRAMS = ("bootstrap", "lambda-entrypoint.sh", "aws-lambda-ric")  # that ask for their events, by name
+EVENT_MODULES = ("awslambdaric",)  # the same, as words of a command
+WATCHDOGS = ("fwatchdog", "of-watchdog")
+WATCHED = "fprocess"  # the variable by which OpenFaaS's watchdog is told what to run
+
+
+class Contract(StrEnum):
+    """How an image's program takes its requests."""
+
+    HTTP = "http"  # as they come, on $PORT
+    LAMBDA = "lambda"  # it asks for its events, by Lambda's Runtime API
+    OPENFAAS = "openfaas"  # as HTTP, once `/_/health` says that it can
+    ILUVATAR = "iluvatar"  # POST /invoke with a JSON object, once `GET /` says that it can
 
 
 class ImageConfig(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
@@ -35,6 +50,26 @@ class ImageConfig(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
         if not words:
             raise BadFunction("the image names no program to run", "give it an ENTRYPOINT or a CMD")
         return words
+
+    @property
+    def contract(self) -> Contract | None:
+        """By its label, or by what it runs; None: it may ask for events or serve HTTP, whichever it does first.
+
+        Raises:
+            BadFunction: the label names none.
+        """
+        if (told := (self.labels or {}).get(CONTRACT)) is not None:
+            if told not in list(Contract):
+                known = ", ".join(Contract)
+                raise BadFunction(f"the image's label {CONTRACT} is {told[:40]!r}", f"it may be one of {known}")
+            return Contract(told)
+        words = (*(self.entrypoint or ()), *(self.cmd or ()))
+        names = [word.rpartition("/")[2] for word in words]
+        if WATCHED in self.variables or any(name in WATCHDOGS for name in names[:1]):
+            return Contract.OPENFAAS
+        if names and (names[0] in EVENT_PROGRAMS or any(word in EVENT_MODULES for word in words)):
+            return Contract.LAMBDA
+        return None
 
     @property
     def variables(self) -> dict[str, str]:

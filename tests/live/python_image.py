@@ -10,14 +10,18 @@ import sys
 import sysconfig
 import tarfile
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from attacca.images.core.manifests import OCI_MANIFEST
 from attacca.model.image import ImageConfig, UnpackedImage
 from tests.images.stage import parts, sha
 
+PACKAGES = sysconfig.get_path("purelib")
 DIGEST = "ab" * 32
 LOADED = """
-import sys, contextlib, encodings.idna, errno, os, selectors, socket, threading, traceback
+import sys, contextlib, runpy, encodings.idna, errno, os, selectors, socket, threading, traceback
 for module in sys.modules.values():
     for path in (getattr(module, "__file__", None), getattr(module, "__cached__", None)):
         if path and path.endswith((".py", ".pyc", ".so")) and os.path.exists(path):
@@ -86,16 +90,25 @@ while True:
 """
 
 
-def laid_out(directory: Path, doing: str) -> Path:
+def loaded(module: str) -> str:
+    """What prints the files that it needs."""
+    if not module:
+        return LOADED
+    return LOADED.replace(
+        "import sys,", f"import sys; sys.path.append({PACKAGES!r}); import http.client, {module}.bootstrap,"
+    )
+
+
+def laid_out(directory: Path, doing: str, image: UnpackedImage | None = None) -> Path:
     """As the OCI lays an image out, in an empty directory."""
-    image = unpacked(directory / "unpacked")
+    image = image or unpacked(directory / "unpacked")
     layer = io.BytesIO()
     with tarfile.open(fileobj=layer, mode="w") as archive:
         archive.add(image.rootfs, arcname=".")
     assert image.config.entrypoint is not None
     runs: dict[str, object] = {
         "Entrypoint": list(image.config.entrypoint),
-        "Env": [f"DOING={doing}"],
+        "Env": [*(image.config.env or ()), f"DOING={doing}"],
         "User": "somebody",
     }
     blobs, manifest = parts(layer.getvalue(), runs=runs, level=1)
@@ -109,12 +122,16 @@ def laid_out(directory: Path, doing: str) -> Path:
     return target
 
 
-def unpacked(directory: Path) -> UnpackedImage:
-    """Made anew in an empty directory: the interpreter, what the program imports, and what that is linked to."""
+def unpacked(directory: Path, program: str = PROGRAM, **options: Any) -> UnpackedImage:
+    """Made anew in an empty directory: the interpreter, what the program imports, and what that is linked to.
+    `options` are `module`, which is run in its place and imports it, and `labels`."""
+    module: str = options.get("module", "")
     root = directory / "rootfs"
     interpreter = Path(os.path.realpath(sys.executable))
     libraries = Path(sysconfig.get_path("stdlib"))
-    told = subprocess.run([interpreter, "-I", "-S", "-c", LOADED], capture_output=True, text=True, check=True).stdout
+    told = subprocess.run(
+        [interpreter, "-I", "-S", "-c", loaded(module)], capture_output=True, text=True, check=True
+    ).stdout
     modules = {Path(line) for line in told.splitlines()} | {libraries / "os.py"}
     binaries = [interpreter, *(one for one in modules if one.suffix == ".so")]
     for path in (*binaries, *modules, *_libraries(binaries)):
@@ -123,17 +140,29 @@ def unpacked(directory: Path) -> UnpackedImage:
     for name in ("tmp", "proc", "dev", "sys", "etc", "app"):
         (root / name).mkdir(exist_ok=True)
     (root / "etc" / "passwd").write_text("root:x:0:0::/:/bin/sh\nsomebody:x:1234:1235::/:/bin/sh\n")
-    (root / "app" / "main.py").write_text(PROGRAM)
+    (root / "app" / "main.py").write_text(program)
     config = ImageConfig(
-        entrypoint=(str(interpreter), "-I", "-S", "/app/main.py"), env=("LANG=C.UTF-8",), user="somebody"
+        entrypoint=(str(interpreter), "-I", "-S", "/app/main.py"),
+        env=("LANG=C.UTF-8",),
+        user="somebody",
+        labels=options.get("labels"),
     )
+    if module:
+        copied = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(f"{PACKAGES}/{module}", root / "packages" / module, ignore=copied, dirs_exist_ok=True)
+        config = msgspec.structs.replace(
+            config,
+            entrypoint=(str(interpreter), "-S", "-m", module, "main.handler"),
+            env=("LANG=C.UTF-8", "PYTHONPATH=/app:/packages"),
+            working_dir="/app",
+        )
     for path in (directory, root):
         path.chmod(0o755)
     return UnpackedImage(DIGEST, str(root), config)
 
 
 def _copy(path: Path, root: Path) -> None:
-    target = root / str(path).lstrip("/")
+    target = root / str(path).replace(PACKAGES, "/packages").lstrip("/")  # which may lie below /tmp
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copy2(path, target)
 

@@ -106,7 +106,7 @@ def test_who_never_listens_is_given_up(image: UnpackedImage) -> None:
 
     async def main() -> None:
         subject = ContainerSubject(image, "crun")
-        shared = ProcessOptions(start_timeout_s=0.3)
+        shared = ProcessOptions(start_timeout_s=1.0)
         runtime = ContainerRuntime(OneImage(image), ContainerOptions(engine="crun"), shared, SystemClock())
         bench, echo = Bench(runtime), subject.function(Doing.ECHO)
         deaf = msgspec.structs.replace(echo, settings=Settings(name="deaf", env={"DOING": "deaf"}))
@@ -114,7 +114,7 @@ def test_who_never_listens_is_given_up(image: UnpackedImage) -> None:
         failed = await bench.gone(bench.make(deaf))
         assert isinstance(failed, SandboxFailed)
         assert (failed.code, failed.traceback) == ("timeout", "")
-        assert "nobody listened on port 8080 within 0.3 s" in failed.message
+        assert "nobody listened on port 8080 within 1 s" in failed.message
         await runtime.close()
         assert bench.witness.wrong == []
 

@@ -79,6 +79,17 @@ def test_a_tar_of_an_image_is_deployed_by_the_command_line_and_answers(server: W
     assert run(server, "said = 6 * 7", "by-tar").headers["x-attacca-start"] == "warm"
 
 
+def test_an_image_that_was_made_for_lambda_is_told_what_its_gateways_tell(server: Whole, tmp_path: Path) -> None:
+    handler = "def handler(event, context): return {'event': event, 'name': context.function_name}"
+    image = python_image.unpacked(tmp_path / "unpacked", handler, module="awslambdaric")
+    done = deploy(server, python_image.laid_out(tmp_path, "nothing", image), "asks", event="api-gateway-v2")
+    assert any('"signature":"event_context"' in line.replace(" ", "") for line in done), done
+    answer = server.ask("POST", "/function/asks/below?a=b", b"hello")
+    event = answer.value["event"]
+    assert (event["rawPath"], event["rawQueryString"], event["body"]) == ("/below", "a=b", "hello")
+    assert answer.value["name"] == "asks"
+
+
 def test_an_image_that_is_pushed_or_named_is_a_function_and_the_same_again_is_no_revision(
     server: Whole, layout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,6 +7,7 @@ import msgspec
 
 from attacca.errors import BadConfig
 from attacca.model.function import Name, RuntimeKind, Settings
+from attacca.model.image import CONTRACT
 
 START = "attacca."
 LABELS_MOST = 200
@@ -29,7 +30,8 @@ def settings(name: str, labels: Mapping[str, str]) -> Settings:
         BadConfig: a label names no setting, or has a value that it cannot have.
     """
     given: dict[str, Any] = {}
-    told = {key.removeprefix(START): value for key, value in labels.items() if key.startswith(START)}
+    own = {key: value for key, value in labels.items() if key.startswith(START) and key != CONTRACT}
+    told = {key.removeprefix(START): value for key, value in own.items()}
     if len(told) > LABELS_MOST:
         raise BadConfig(f"the image has {len(told)} labels that begin with {START}", HINT)
     for key, value in sorted(told.items()):

@@ -9,6 +9,8 @@ from attacca.worker.core.reports import Report, RunBody, RunFlow, RunHead
 from attacca.worker.runtime.container.upstream import LAST, REPEATED, Fields, Upstream, chunk, head_of
 
 GATHERED = 256 << 10  # bytes: an answer that says it is no longer than that goes on in one piece
+TOO_LARGE = "the answer has more than {} MB"
+TOO_LARGE_HINT = "let it answer with less, or raise max_response_mb of the server"
 HINT = "the program is to answer each request with one HTTP/1.1 response"
 
 
@@ -23,7 +25,9 @@ class Errand:
         sink: Callable[[Report], None],
         ended: Callable[["Errand", Outcome], None],
         broke: Callable[["Errand"], None],
+        whole: int = 0,
     ) -> None:
+        """`whole`: its answer is wanted in one piece, of at most so many bytes."""
         self.invocation = invocation
         self._sandbox, self._sink, self._ended, self._broke = sandbox, sink, ended, broke
         request = invocation.request
@@ -39,6 +43,7 @@ class Errand:
         self._status, self._kind = 0, b""
         self._fields: Fields = ()
         self._gathered: list[bytes] = []
+        self._whole, self._size = whole, 0
         self.why = ""  # its connection broke
 
     def __repr__(self) -> str:
@@ -92,7 +97,7 @@ class Errand:
             else:
                 kept.append((name, value))
         self._status, self._fields = status, tuple(kept)
-        if not 0 <= length <= GATHERED and not self.is_bodiless:
+        if not self._whole and not 0 <= length <= GATHERED and not self.is_bodiless:
             self._is_streamed = True
             kind = ((b"content-type", self._kind),) if self._kind else ()
             size = ((b"content-length", b"%d" % length),) if length >= 0 else ()
@@ -102,6 +107,11 @@ class Errand:
     def data(self, data: bytes) -> None:
         if self._is_streamed:
             self._sink(RunBody(self._sandbox, self.invocation.id, data))
+            return
+        self._size += len(data)
+        if self._whole and self._size > self._whole:
+            self.close()
+            self._ended(self, Failed("response_too_large", TOO_LARGE.format(self._whole >> 20), TOO_LARGE_HINT))
         else:
             self._gathered.append(data)
 

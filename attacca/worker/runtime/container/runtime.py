@@ -7,10 +7,10 @@ import re
 import socket
 from typing import Any, Protocol
 
-from attacca.errors import AttaccaError, StartFailed
+from attacca.errors import AttaccaError, BadFunction, StartFailed
 from attacca.kernel.clock import Clock
-from attacca.model.function import HANDLER_MOST, Network, Revision, Signature
-from attacca.model.image import UnpackedImage
+from attacca.model.function import HANDLER_MOST, Network, Revision
+from attacca.model.image import Contract, UnpackedImage
 from attacca.model.invocation import Invocation
 from attacca.worker.core.events import OfEvent
 from attacca.worker.core.reports import (
@@ -23,6 +23,7 @@ from attacca.worker.core.reports import (
     TemplateReady,
 )
 from attacca.worker.host.network import Networks
+from attacca.worker.runtime.container import contracts
 from attacca.worker.runtime.container.keeping import KeeperWord, Keeping, clean, engine_of
 from attacca.worker.runtime.container.options import ContainerOptions
 from attacca.worker.runtime.container.people import whom
@@ -34,7 +35,8 @@ from attacca.worker.runtime.process.options import ProcessOptions
 PORT = 8080  # where an image says nothing
 AT_ONCE = 6  # engines: more only get in one another's way
 UNFIT = "a container is not forked"
-SERVE = "its program is to listen on $PORT"
+OWN_NETWORK = 'write network = "none", or let it serve HTTP on $PORT'
+SERVE = "its program is to listen on $PORT, or to ask for events at $AWS_LAMBDA_RUNTIME_API"
 HOSTS = "127.0.0.1\tlocalhost\n::1\tlocalhost\n"
 WORDS = re.compile(r"[\w-]+")
 
@@ -164,22 +166,30 @@ class ContainerRuntime:
         began = self._clock.now()
         image = await self._images.rootfs(*revision.artefact.digests)
         container.code_ms = (self._clock.now() - began) * 1e3
-        container.program = named(image.config.command)
+        contract = container.contract = image.config.contract
+        config = contracts.configured(image.config, contract)
+        container.program, container.most = named(config.command), self._shared.max_response_mb << 20
+        if contract is Contract.LAMBDA and settings.network is Network.HOST:
+            raise BadFunction("an image that asks for its events needs a network of its own", OWN_NETWORK)
         if settings.network is Network.HOST:
             container.network, container.port = self._networks.machine(), free_port()
         else:
             container.network = await self._networks.take()
-            container.port = (*image.config.ports, PORT)[0]
+            container.port = (*config.ports, PORT)[0]
+        await container.listen()
+        address = {} if container.api is None else {"AWS_LAMBDA_RUNTIME_API": container.api.address}
+        besides = contracts.variables(contract, config, revision, container.port)
         told: dict[str, Any] = spec(
-            image.config,
+            config,
             settings,
             whom(image.rootfs, image.config.user or ""),
-            {"PORT": str(container.port), **variables(revision, self._secret)},
+            {"PORT": str(container.port), **besides, **address, **settings.env, **variables(revision, self._secret)},
             processes=self._shared.processes,
             open_files=self._shared.open_files,
             space_mb=self._shared.space_mb,
         )
-        placed = {f"/run/secrets/{name}": text for name, text in files(revision, self._secret, has_files=True).items()}
+        secrets = files(revision, self._secret, has_files=True)
+        placed = {path: text for name, text in secrets.items() for path in contracts.secret_paths(contract, name)}
         placed |= {"/etc/hosts": HOSTS, "/etc/hostname": settings.name + "\n"}
         shared = [container.network.descriptor] if container.network.descriptor >= 0 else []
         if container.is_doomed:
@@ -230,11 +240,11 @@ class ContainerRuntime:
         )  # it was quicker than its engine
         made_ms = max((now - container.ordered_at) * 1e3 - program_ms - container.code_ms, 0.0)
         if container.is_template:
-            settings = container.revision.settings
+            settings, found = container.revision.settings, container.signature
             self._sink(
                 TemplateReady(
-                    container.name, settings.handler or container.program, Signature.WSGI, settings.memory_mb,
-                    made_ms, container.code_ms, program_ms, unfit=UNFIT,
+                    container.name, settings.handler or container.program, found, settings.memory_mb,
+                    made_ms, container.code_ms, program_ms, contracts.event(found, settings.event), unfit=UNFIT,
                 )
             )  # fmt: skip
         else:
@@ -310,6 +320,8 @@ class ContainerRuntime:
         if not code:
             code, message = "bad_function", f"{why} before it listened: {SERVE}"
             traceback = said or message
+        elif code == "bad_function":
+            traceback = said
         if container.is_template:
             self._sink(TemplateFailed(container.name, code, message, traceback))
         else:

@@ -1,23 +1,39 @@
 """One container, from the order to its end, as its worker sees it.
 
 ordered ──▶ its image and its network are there ──▶ started ──▶ somebody listens on $PORT: ready ──▶ ended
+                                                           └──▶ or asks for its first event: ready ─┘
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable
+from typing import Any
 
+import msgspec
+
+from attacca.errors import BadFunction
+from attacca.guest.payload import BadInput
 from attacca.kernel.clock import Clock
-from attacca.model.function import Revision
-from attacca.model.invocation import Failed, Invocation, Outcome
+from attacca.model.function import Revision, Signature
+from attacca.model.image import Contract
+from attacca.model.invocation import Failed, Invocation, Ok, Outcome, Request
 from attacca.model.messages import Logged
 from attacca.worker.core.reports import Report, RunEnded
 from attacca.worker.host.network import Namespace
+from attacca.worker.runtime.container import contracts
 from attacca.worker.runtime.container.errand import Errand
+from attacca.worker.runtime.container.lambda_api import LambdaApi
 from attacca.worker.runtime.container.output import Output
-from attacca.worker.runtime.container.upstream import Upstream, connect
+from attacca.worker.runtime.container.translation import event_of, outcome_of, unwrapped
+from attacca.worker.runtime.container.upstream import Upstream, connect, get
 
 FIRST_S, MOST_S, SHARE = 0.001, 0.05, 8  # between two looks for somebody who listens: a part of what has passed
+OK = 200
 KEPT = 8  # connections that nobody uses just now
+BAD_INPUT = "send what the message asks for, as JSON: attacca invoke NAME -d '{...}'"
+ALONE = "leave concurrency out, or let it serve HTTP on $PORT"
+SAYS_SO = "it says so itself"
+JSON = "application/json"
 CANCELLED = Failed("cancelled", "its invocation was given up", "")
 
 
@@ -43,6 +59,10 @@ class Container:
         self.port, self.program = 0, ""
         self.task: asyncio.Task[None] | None = None  # that makes it
         self.ordered_at, self.started_at, self.code_ms = clock.now(), 0.0, 0.0
+        self.contract: Contract | None = None  # None: whichever it begins
+        self.most = 0  # bytes of an answer that comes in one piece
+        self.api: LambdaApi | None = None
+        self.is_asking = False  # it asks for its events
         self.is_template = self.is_kept = self.is_ready = False  # is_kept: its keeper knows of it
         self.is_doomed = False
         self.failure = ("", "")  # why it was given up, as a code and in words
@@ -56,32 +76,104 @@ class Container:
         state = (
             "doomed" if self.is_doomed else "paused" if self._is_paused else "ready" if self.is_ready else "starting"
         )
-        return f"<Container {self.name} {state}, {len(self._errands)} running, {len(self._idle)} connections idle>"
+        return f"<Container {self.name} {state}, {len(self._began)} running, {len(self._idle)} connections idle>"
 
     # its start
 
+    async def listen(self) -> None:
+        """For who asks for its events, before it begins; where it may.
+
+        Raises:
+            OSError: nothing can listen there.
+        """
+        assert self.network is not None
+        if self.contract in (None, Contract.LAMBDA) and self.network.descriptor >= 0:
+            self.api = LambdaApi(self.revision, self.most, self._clock, self._concluded)
+            await self.api.open(self.network)
+
     async def until_served(self) -> None:
-        """Somebody listens on its port. That connection is kept for the first who comes."""
+        """Somebody listens on its port, and says that it is well if that is asked of it; or it asks for an event. The
+        connection is kept for the first who comes.
+
+        Raises:
+            BadFunction: it says that it cannot.
+        """
         assert self.network is not None
         if self.network.descriptor < 0:
             await self.started  # in the machine's network somebody else could listen there
         began = self._clock.now()
-        while True:
-            try:
-                self._idle.append(await connect(self.network.socket(), self.port))
-            except OSError:
-                passed = self._clock.now() - began
-                await asyncio.sleep(min(max(FIRST_S, passed / SHARE), MOST_S))
-            else:
+        while self.api is None or not self.api.asked.is_set():
+            if self.contract is not Contract.LAMBDA and await self._is_served():
+                self._mute()
                 return
+            passed = self._clock.now() - began
+            await self._nap(min(max(FIRST_S, passed / SHARE), MOST_S))
+        if (error := self.api.init_error) is not None:
+            notes = "\n".join(getattr(error, "__notes__", ()))
+            raise BadFunction(
+                f"{self.program} could not start: {type(error).__name__}: {error}\n{notes}".strip(), SAYS_SO
+            )
+        if self.revision.settings.concurrency > 1:
+            count = self.revision.settings.concurrency
+            raise BadFunction(f"{self.program} takes one event after the other, and concurrency is {count}", ALONE)
+        self.is_asking = True
+
+    async def _is_served(self) -> bool:
+        assert self.network is not None
+        try:
+            upstream = await connect(self.network.socket(), self.port)
+        except OSError:
+            return False
+        if self.contract in contracts.HEALTH:
+            try:
+                status, body = await get(upstream, contracts.HEALTH[self.contract], self.port)
+            except OSError:
+                status, body = 0, b""
+            if status != OK:
+                upstream.close()
+                if self.contract is Contract.ILUVATAR and status:
+                    raise BadFunction(f"its agent answers {status}: {body.decode('utf-8', 'replace')}", SAYS_SO)
+                return False
+        self._idle.append(upstream)
+        return True
+
+    async def _nap(self, seconds: float) -> None:
+        if self.api is None:
+            await asyncio.sleep(seconds)
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self.api.asked.wait()
+
+    def _mute(self) -> None:
+        if self.api is not None:
+            self.api.close()
+            self.api = None
+
+    @property
+    def signature(self) -> Signature:
+        return contracts.signature(self.contract, is_asking=self.is_asking)
 
     # orders
 
     def run(self, invocation: Invocation) -> None:
         self._wake()
-        errand = Errand(self.name, invocation, self.port, self._sink, self._ended, self._broke)
-        self._errands[invocation.id] = errand
-        self._began[invocation.id] = self._loop.time()
+        name = invocation.id
+        self._began[name] = self._loop.time()
+        whole = 0
+        if self.is_asking or self.contract is Contract.ILUVATAR:
+            try:
+                event = event_of(invocation, self.revision, is_object=not self.is_asking)
+            except BadInput as error:
+                self._loop.call_soon(self._conclude, name, Failed("bad_request", str(error), BAD_INPUT))
+                return
+            if self.api is not None:
+                self.api.ask(name, event)
+                return
+            told = Request(body=event, content_type=JSON, method="POST", path="/invoke")
+            invocation, whole = msgspec.structs.replace(invocation, request=told), self.most
+        errand = Errand(self.name, invocation, self.port, self._sink, self._ended, self._broke, whole)
+        self._errands[name] = errand
         self._begin(errand)
 
     def _begin(self, errand: Errand) -> None:
@@ -132,6 +224,8 @@ class Container:
         for errand in self._errands.values():
             errand.close()
         self._errands.clear()
+        self._began.clear()
+        self._mute()
         for upstream in self._idle:
             upstream.close()
         self._idle.clear()
@@ -144,7 +238,7 @@ class Container:
 
     def rest(self) -> None:
         """It is ready, or has ended a run. Where nothing runs, it is paused after a while."""
-        if self._pause_after_s is not None and not self._errands and self._rest is None:
+        if self._pause_after_s is not None and not self._began and self._rest is None:
             self._rest = self._loop.call_later(self._pause_after_s, self._pause)
 
     def _pause(self) -> None:
@@ -187,14 +281,25 @@ class Container:
         name = errand.invocation.id
         if self._errands.get(name) is not errand:
             return
+        del self._errands[name]
+        if self.contract is Contract.ILUVATAR and isinstance(outcome, Ok):
+            outcome = unwrapped(outcome)
+        self._conclude(name, outcome)
+
+    def _concluded(self, invocation: str, result: Any) -> None:
+        """Of one that asks for its events."""
+        self._conclude(invocation, outcome_of(result, self.revision))
+
+    def _conclude(self, invocation: str, outcome: Outcome) -> None:
+        if invocation not in self._began:
+            return
         while self.output.read():
             pass
-        del self._errands[name]
-        run_ms = (self._loop.time() - self._began.pop(name)) * 1e3
-        self._sink(RunEnded(self.name, name, outcome, run_ms))
+        run_ms = (self._loop.time() - self._began.pop(invocation)) * 1e3
+        self._sink(RunEnded(self.name, invocation, outcome, run_ms))
         self.rest()
 
     def _printed(self, data: bytes) -> None:
-        alone = next(iter(self._errands)) if len(self._errands) == 1 else ""
+        alone = next(iter(self._began)) if len(self._began) == 1 else ""
         of = self.revision
         self._sink(Logged(of.function, of.id, self.name, alone, "stdout", data.decode("utf-8", "replace")))

@@ -16,6 +16,7 @@ OF_CONNECTION = frozenset({
 })  # fmt: skip
 REPEATED = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})  # RFC 9110, 9.2.2
 UNSAFE = str.maketrans({" ": "%20", "\r": "%0D", "\n": "%0A", "\t": "%09", "#": "%23"})
+QUESTION_MOST = 16_384  # bytes of an answer that are looked at
 Fields = tuple[tuple[bytes, bytes], ...]
 
 
@@ -192,6 +193,46 @@ def chunk(data: bytes) -> bytes:
 
 
 LAST = b"0\r\n\r\n"
+
+
+class Question:
+    """An Asker with a request of our own, whose answer is a future."""
+
+    is_bodiless = False
+
+    def __init__(self) -> None:
+        self.answer: asyncio.Future[tuple[int, bytes]] = asyncio.get_running_loop().create_future()
+        self._status, self._body = 0, b""
+
+    def __repr__(self) -> str:
+        return f"<Question {'answered' if self.answer.done() else 'asked'}>"
+
+    def head(self, status: int, _: Fields) -> None:
+        self._status = status
+
+    def data(self, data: bytes) -> None:
+        self._body = (self._body + data)[:QUESTION_MOST]
+
+    def end(self) -> None:
+        if not self.answer.done():
+            self.answer.set_result((self._status, self._body))
+
+    def broken(self, why: str) -> None:
+        if not self.answer.done():
+            self.answer.set_exception(ConnectionError(why))
+
+    def press(self, *, is_slow: bool) -> None: ...
+
+
+async def get(upstream: Upstream, path: str, port: int) -> tuple[int, bytes]:
+    """The status and the beginning of the body.
+
+    Raises:
+        OSError: there is no answer.
+    """
+    question = Question()
+    upstream.ask(question, head_of(Request(method="GET", path=path), port)[0])
+    return await question.answer
 
 
 async def connect(sock: socket.socket, port: int) -> Upstream:

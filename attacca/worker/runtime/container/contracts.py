@@ -1,0 +1,54 @@
+"""What a program is told, and asked, by each of the contracts that an image may speak. Pure."""
+
+import msgspec
+
+from attacca.model.function import EventShape, Revision, Signature
+from attacca.model.image import Contract, ImageConfig
+from attacca.worker.runtime.container.lambda_api import environment
+
+HEALTH = {Contract.OPENFAAS: "/_/health", Contract.ILUVATAR: "/"}  # answered with 200 by who can take requests
+SECRETS = "/run/secrets"
+WATCHDOG_SECRETS = "/var/openfaas/secrets"
+AGENT = ("gunicorn", "server:app")  # where an image of Ilúvatar's names no program
+ANYWHERE = "0.0.0.0"
+TASK_ROOT = "/var/task"
+
+
+def configured(config: ImageConfig, contract: Contract | None) -> ImageConfig:
+    """With the program that its contract has for who names none."""
+    if contract is Contract.ILUVATAR and not config.entrypoint and not config.cmd:
+        return msgspec.structs.replace(config, cmd=AGENT)
+    return config
+
+
+def variables(contract: Contract | None, config: ImageConfig, revision: Revision, port: int) -> dict[str, str]:
+    match contract:
+        case Contract.LAMBDA:
+            told = environment(revision, revision.settings.handler or config.command[-1])
+            return {"LAMBDA_TASK_ROOT": config.working_dir or TASK_ROOT, **told, **config.variables}
+        case Contract.OPENFAAS:
+            return {"port": str(port)}
+        case Contract.ILUVATAR:
+            seconds = max(1, round(revision.settings.timeout_s))
+            arguments = f"--workers=1 --timeout={seconds} --bind={ANYWHERE}:{port}"
+            return {"__IL_PORT": str(port), "__IL_HOST": ANYWHERE, "GUNICORN_CMD_ARGS": arguments}
+        case _:
+            return {}
+
+
+def secret_paths(contract: Contract | None, name: str) -> list[str]:
+    """Where a secret lies that is a file."""
+    places = (SECRETS, WATCHDOG_SECRETS) if contract is Contract.OPENFAAS else (SECRETS,)
+    return [f"{place}/{name}" for place in places]
+
+
+def signature(contract: Contract | None, *, is_asking: bool) -> Signature:
+    """`is_asking`: it asks for its events."""
+    if is_asking:
+        return Signature.EVENT_CONTEXT
+    return Signature.ARGS if contract is Contract.ILUVATAR else Signature.WSGI
+
+
+def event(found: Signature, wanted: EventShape | None) -> EventShape:
+    """A program that serves HTTP is told all of a request anyway."""
+    return EventShape.PLAIN if wanted is None or found is Signature.WSGI else wanted
