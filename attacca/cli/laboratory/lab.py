@@ -368,6 +368,9 @@ def _lived(asked: Asked, wanted: Wanted) -> list[Path]:
         if recorded.ended.is_refused and not asked.is_sweep:
             raise Refused
         paths.append(recorded.directory)
+        if "stopped_s" in recorded.ended.totals and not recorded.ended.is_refused:
+            say(f"  stopped: {len(wanted) - len(paths)} more would have followed", "yellow")
+            break
         why = too_much(read(recorded.directory), load.rate) if asked.is_sweep else ""
         if why:
             say(f"  {scenario.system.mode} is not asked for more: {why}", "yellow")
